@@ -1,0 +1,78 @@
+"""Every error that GradViz raises on purpose, in one tree.
+
+Each message is one or two sentences a person can act on: what was wrong with which value, the rule, what to do next.
+It may be shown as it is; it never holds a path of the server or a traceback.
+
+    GradVizError
+    ├── QuestionError           the question itself cannot be answered
+    │   ├── UnknownModel        no model has this key
+    │   ├── UnknownImage        no image has this key
+    │   ├── UnknownSite         the site never ran in this forward pass
+    │   ├── BadTarget           the target does not exist in this model
+    │   └── Unreachable         no gradient of the target reaches the site
+    ├── BadImage                the bytes are no image that can be read, or break a limit
+    ├── WeightsMissing          pretrained weights are not here and cannot be fetched
+    └── ComputeError            the place where it runs failed, not the question
+        ├── Busy                the queue is full
+        ├── DeadlineExceeded    the question took too long and was stopped
+        ├── WorkerDied          the worker process ended in the middle of the question
+        └── ServiceStarting     the compute service is not there yet, or is being started again
+"""
+
+from __future__ import annotations
+
+
+class GradVizError(Exception):
+    """Root of every error raised on purpose."""
+
+
+class QuestionError(GradVizError, ValueError):
+    """The question cannot be answered as it stands."""
+
+
+class UnknownModel(QuestionError):
+    """No model has this key."""
+
+
+class UnknownImage(QuestionError):
+    """No image has this key."""
+
+
+class UnknownSite(QuestionError):
+    """The site never ran in this forward pass."""
+
+
+class BadTarget(QuestionError):
+    """The target does not exist in this model."""
+
+
+class Unreachable(QuestionError):
+    """No gradient of the target reaches the site."""
+
+
+class BadImage(GradVizError, ValueError):
+    """The bytes are no image that can be read, or break a limit."""
+
+
+class WeightsMissing(GradVizError):
+    """Pretrained weights are not on this machine and cannot be fetched."""
+
+
+class ComputeError(GradVizError):
+    """The place where the question runs failed; the question may be sound."""
+
+
+class Busy(ComputeError):
+    """The queue is full."""
+
+
+class DeadlineExceeded(ComputeError):
+    """The question took longer than its deadline and was stopped."""
+
+
+class WorkerDied(ComputeError):
+    """The worker process ended in the middle of the question."""
+
+
+class ServiceStarting(ComputeError):
+    """The compute service is not there yet, or is being started again."""
