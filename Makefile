@@ -1,0 +1,71 @@
+# `make help` lists the targets. All that is installed goes into .venv, once: a stamp file says for which requirements.
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help run test check format bench presets lock clean
+
+# Overridable on the command line: make run PORT=8600
+PORT ?= 8501
+# Another index for torch and torchvision alone, for instance https://download.pytorch.org/whl/cpu (no CUDA, 0.8 GB).
+TORCH_INDEX ?=
+# More arguments for pytest: make test ARGS="-k saliency"
+ARGS ?=
+# The first of these that is 3.11 or newer and really starts; an installed name may be a stub that only fails.
+PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
+	$$p -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo $$p && break; done)
+
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+SOURCES := app.py pages gradviz_core scripts tests benchmarks
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
+
+run: .venv/run.stamp ## start the app on http://localhost:8501 (PORT= for another port)
+	$(BIN)/python -m streamlit run app.py --server.port=$(PORT)
+
+test: .venv/dev.stamp ## run every test, the ones in a real browser too
+	CHROMIUM="$$($(BIN)/python scripts/find_chromium.py)" && export CHROMIUM && $(BIN)/python -m pytest $(ARGS)
+
+check: .venv/dev.stamp ## format, lint, types, import rules
+	$(BIN)/ruff format --check $(SOURCES)
+	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/mypy
+	$(BIN)/python -m pytest --quiet tests/test_imports.py
+
+format: .venv/dev.stamp ## format the code and fix what can be fixed by itself
+	$(BIN)/ruff format $(SOURCES)
+	$(BIN)/ruff check --fix $(SOURCES)
+
+bench: .venv/dev.stamp ## measure, side by side with other libraries
+	$(BIN)/python -m benchmarks $(ARGS)
+
+presets: .venv/dev.stamp ## train the preset models again
+	$(BIN)/python scripts/train_presets.py $(ARGS)
+
+# uv and not pip-compile: uv resolves for Linux on both processors (and for macOS and Windows) in one file, where
+# pip-compile sees only the machine it runs on; and it copies nothing of this machine's pip settings into the file.
+lock: .venv/dev.stamp ## pin requirements.txt, with hashes, into requirements.lock
+	$(BIN)/uv pip compile requirements.txt --output-file requirements.lock --upgrade --universal --python-version 3.11 \
+		--generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --quiet
+
+clean: ## remove .venv and all caches
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Debian's python3 has venv but not what puts pip into it: there the pip outside installs one.
+.venv/bin/python:
+	@test -n "$(PYTHON)" || { echo "No Python 3.11 or newer was found. Name one: make run PYTHON=/path/to/python3"; exit 1; }
+	$(PYTHON) -m venv .venv || \
+		{ $(PYTHON) -m venv --clear --without-pip .venv && $(PYTHON) -m pip --python .venv/bin/python install pip; }
+
+.venv/run.stamp: requirements.txt | .venv/bin/python
+	@echo "Installing what the app needs: 6 GB, or 2 GB with TORCH_INDEX; this happens once."
+ifneq ($(TORCH_INDEX),)
+	$(PIP) install --no-deps --index-url $(TORCH_INDEX) $$(grep -E '^torch(vision)?>' requirements.txt)
+endif
+	$(PIP) install -r requirements.txt
+	@touch $@
+
+.venv/dev.stamp: requirements-dev.txt .venv/run.stamp
+	$(PIP) install -r requirements-dev.txt
+	@touch $@
