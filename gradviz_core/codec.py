@@ -1,0 +1,177 @@
+"""Questions, answers and errors as text and bytes: the form they have on the wire, in caches and in files.
+
+A question is canonical JSON: sorted keys, no spaces, every field written out, plain ASCII. Equal questions have equal
+text, so the text is the cache key. An answer is a JSON header followed by its arrays in safetensors form:
+
+    4 bytes  length of the header, little-endian
+    header   the answer without its arrays, JSON padded with spaces
+    rest     the arrays, safetensors
+
+Reading builds values of the classes in ``types.py`` and nothing else, so no text and no bytes can run code.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from dataclasses import fields, is_dataclass
+from typing import Annotated, Any
+
+import numpy as np
+import safetensors.numpy
+from pydantic import ConfigDict, Discriminator, TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
+
+from gradviz_core import errors
+from gradviz_core.errors import ComputeError, GradVizError, QuestionError
+from gradviz_core.types import Answer, Arrays, Question
+
+LONGEST_TEXT = 300
+"""No string inside a question is longer, in characters."""
+MOST_ITEMS = 2_000
+"""No list inside a question is longer."""
+LARGEST_NUMBER = 2**31 - 1
+"""Every number inside a question counts something from 0 up to this."""
+LONGEST_QUESTION = 4_000_000
+"""No question as JSON is longer, in characters."""
+LONGEST_MESSAGE = 2_000
+"""Messages of errors are cut at this many characters."""
+
+_QUESTIONS: TypeAdapter[Question] = TypeAdapter(
+    Annotated[Question, Discriminator("kind")], config=ConfigDict(extra="forbid", strict=True)
+)
+_ANSWERS: TypeAdapter[Answer] = TypeAdapter(
+    Annotated[Answer, Discriminator("kind")],
+    config=ConfigDict(extra="forbid", arbitrary_types_allowed=True, ser_json_inf_nan="constants"),
+)
+_DTYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4", "U8": "u1", "BOOL": "?"}
+_ERRORS = {
+    name: value for name, value in vars(errors).items() if isinstance(value, type) and issubclass(value, GradVizError)
+}
+
+# ----------------------------------------------------------------------------------------------------------- questions
+
+
+def question_to_json(question: Question) -> str:
+    """The question as canonical JSON; equal questions, and only those, have equal text."""
+    return json.dumps(_QUESTIONS.dump_python(question, mode="json"), sort_keys=True, separators=(",", ":"))
+
+
+def question_from_json(text: str | bytes) -> Question:
+    """The question that ``text`` says. Fields that have a default may be left out.
+
+    Raises:
+        QuestionError: the text is no JSON, has an unknown or missing key, a value of the wrong type, or breaks a limit.
+    """
+    if len(text) > LONGEST_QUESTION:
+        raise QuestionError(f"The question is {len(text):,} characters long; the limit is {LONGEST_QUESTION:,}.")
+    try:
+        question = _QUESTIONS.validate_json(text)
+    except ValidationError as error:
+        raise QuestionError(_sentence(error)) from None
+    _check_limits(question, "question")
+    return question
+
+
+def _check_limits(value: object, where: str) -> None:
+    match value:
+        case str() if len(value) > LONGEST_TEXT:
+            raise QuestionError(f"{where} is {len(value):,} characters long; the limit is {LONGEST_TEXT}.")
+        case int() if not 0 <= value <= LARGEST_NUMBER:
+            number = str(value) if abs(value) < 10**20 else "a huge number"
+            raise QuestionError(f"{where} is {number}; it must be a whole number from 0 to {LARGEST_NUMBER}.")
+        case tuple() if len(value) > MOST_ITEMS:
+            raise QuestionError(f"{where} has {len(value):,} entries; the limit is {MOST_ITEMS:,}. Ask in parts.")
+        case tuple():
+            for i, item in enumerate(value):
+                _check_limits(item, f"{where}[{i}]")
+        case _ if is_dataclass(value):
+            for name in (f.name for f in fields(value)):
+                _check_limits(getattr(value, name), f"{where}.{name}")
+
+
+def _sentence(error: ValidationError) -> str:
+    """One sentence for a question that could not be read: the place, the value and the rule."""
+    details = error.errors(include_url=False, include_context=False)
+    first = _first_that_matters(details)
+    where = ".".join(str(part) for part in first["loc"])
+    value = first["input"]
+    shown = f" (found {_short(value)})" if isinstance(value, str | int | float | None) and where else ""
+    return f"The question cannot be read: {where + ': ' if where else ''}{first['msg']}{shown}."
+
+
+def _first_that_matters(details: list[ErrorDetails]) -> ErrorDetails:
+    """A target is tried as each kind of target; only complaints of the kind that was meant are of interest."""
+    other_kinds = {d["loc"][:-1] for d in details if d["type"] == "literal_error" and d["loc"][-1] == "kind"}
+    meant = [d for d in details if not any(d["loc"][: len(kind)] == kind for kind in other_kinds)]
+    if meant:
+        return meant[0]
+    kinds = [d["msg"].removeprefix("Input should be ") for d in details if d["loc"][-1] == "kind"]
+    at_kind = next(d for d in details if d["loc"][-1] == "kind")
+    message = f"Input should be one of {', '.join(kinds)}"
+    return {"type": "literal_error", "loc": (*at_kind["loc"][:-2], "kind"), "msg": message, "input": at_kind["input"]}
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+# ------------------------------------------------------------------------------------------------------------- answers
+
+
+def answer_to_bytes(answer: Answer) -> bytes:
+    """The answer as bytes. The same answer gives the same bytes; arrays keep their values, types and shapes exactly."""
+    header = _ANSWERS.dump_json(answer, exclude={"arrays"}, warnings="error")
+    header += b" " * (-(4 + len(header)) % 8)  # the arrays then start at a multiple of 8
+    arrays = {name: np.asarray(array, order="C") for name, array in answer.arrays.items()}
+    return b"".join((struct.pack("<I", len(header)), header, safetensors.numpy.save(arrays)))
+
+
+def answer_from_bytes(data: bytes) -> Answer:
+    """The answer that ``answer_to_bytes`` wrote. Its arrays are read-only views of ``data``: nothing is copied, and an
+    answer kept in a cache cannot be changed by one of its readers.
+
+    Raises:
+        ComputeError: the bytes are no answer of this version of GradViz.
+    """
+    try:
+        (length,) = struct.unpack_from("<I", data)
+        header: dict[str, Any] = json.loads(data[4 : 4 + length])
+        return _ANSWERS.validate_python(header | {"arrays": _arrays(memoryview(data)[4 + length :])})
+    except (ValueError, TypeError, KeyError, struct.error) as error:
+        raise ComputeError(
+            "The answer cannot be read: the compute service runs another version of GradViz. Restart both."
+        ) from error
+
+
+def _arrays(data: memoryview) -> Arrays:
+    """What ``safetensors.numpy.load`` gives, without its copies: 8 bytes length, a JSON header, then the numbers."""
+    (length,) = struct.unpack_from("<Q", data)
+    header: dict[str, Any] = json.loads(bytes(data[8 : 8 + length]))
+    numbers = data[8 + length :]
+    arrays = {}
+    for name, entry in header.items():
+        start, end = entry["data_offsets"]
+        arrays[name] = np.frombuffer(numbers[start:end], _DTYPES[entry["dtype"]]).reshape(entry["shape"])
+    return arrays
+
+
+# -------------------------------------------------------------------------------------------------------------- errors
+
+
+def error_to_json(error: GradVizError) -> str:
+    """The error as JSON: the name of its class in ``errors.py`` (or of the nearest ancestor there), and its message."""
+    name = next(c.__name__ for c in type(error).__mro__ if _ERRORS.get(c.__name__) is c)
+    return json.dumps({"error": name, "message": str(error)[:LONGEST_MESSAGE]}, sort_keys=True)
+
+
+def error_from_json(text: str | bytes) -> GradVizError:
+    """The error that ``error_to_json`` wrote, ready to raise; anything else becomes a ``ComputeError`` that says so."""
+    try:
+        match json.loads(text):
+            case {"error": str(name), "message": str(message)} if name in _ERRORS:
+                return _ERRORS[name](message)
+    except ValueError:
+        pass
+    return ComputeError("The compute service answered with an error this version does not know. Restart both.")

@@ -1,0 +1,98 @@
+"""Everything that can be set from outside, as environment variables that start with ``GRADVIZ_``.
+
+``docs/settings.md`` says the same for the people who run GradViz.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PREFIX = "GRADVIZ_"
+
+
+def cpu_count() -> int:
+    """Number of processor cores this process may use; at least 1."""
+    if sys.platform == "linux":
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def cache_folder() -> Path:
+    """Where the operating system wants files kept that can be made again, for the present user."""
+    home = Path.home()
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA") or home / "AppData" / "Local") / "gradviz"
+    if sys.platform == "darwin":
+        return home / "Library" / "Caches" / "gradviz"
+    return Path(os.environ.get("XDG_CACHE_HOME") or home / ".cache") / "gradviz"
+
+
+class Settings(BaseSettings):
+    """The settings of one GradViz, checked when they are read. A wrong value raises pydantic's ``ValidationError``."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, frozen=True)
+
+    workers: int = Field(default_factory=lambda: min(2, cpu_count()), ge=1, le=64)
+    """Worker processes. Two keep one person's slow question from holding up everybody else; each further one takes
+    cores from the others, and half a gigabyte or more for its own models."""
+    threads: int | None = Field(None, ge=1, le=256)
+    """Cores one worker computes on; none divides the cores among the workers. ``threads_per_worker`` is what holds."""
+    deadline_s: float = Field(60.0, gt=0, le=3600)
+    """Seconds a question may take once a worker has started on it."""
+    queue: int = Field(32, ge=0, le=10_000)
+    """Questions that may wait for a worker; the next one is refused at once."""
+    queue_wait_s: float = Field(60.0, gt=0, le=3600)
+    """Seconds a question may wait for a worker."""
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    """Where the mathematics runs; ``auto`` takes a GPU if there is one."""
+    compute_address: str | None = Field(None, pattern=r"^tcp://.+:\d{1,5}$")
+    """Address of a compute service that already runs, ``tcp://host:port``; none lets the app start its own."""
+    compute_key: SecretStr | None = Field(None, min_length=16)
+    """Secret shared by the app and a compute service that was started apart from it."""
+    store: Path = Field(default_factory=lambda: cache_folder() / "uploads")
+    """Folder that holds uploads."""
+    upload_mb: float = Field(20.0, gt=0, le=1000)
+    """Largest upload, in megabytes of 1,000,000 bytes."""
+    max_parameters: int = Field(250_000_000, ge=1)
+    """Largest model that is loaded, in parameters."""
+    models_per_worker: int = Field(4, ge=1, le=100)
+    """Models each worker keeps in memory, the last used ones."""
+    worker_memory_mb: int | None = Field(None, ge=512)
+    """Most memory for data one worker may take, in megabytes; Linux only. None sets no limit."""
+
+    @model_validator(mode="after")
+    def _address_needs_key(self) -> Settings:
+        if self.compute_address is not None and self.compute_key is None:
+            raise ValueError(
+                f"{PREFIX}COMPUTE_ADDRESS is set but {PREFIX}COMPUTE_KEY is not: "
+                "set it to the key that the compute service was started with"
+            )
+        return self
+
+    @property
+    def threads_per_worker(self) -> int:
+        """Cores one worker computes on."""
+        return self.threads or max(1, cpu_count() // self.workers)
+
+    @property
+    def upload_bytes(self) -> int:
+        """Largest upload, in bytes."""
+        return int(self.upload_mb * 1_000_000)
+
+    def as_environment(self) -> dict[str, str]:
+        """The environment variables that give these settings, without the address and the key of a compute service."""
+        values = self.model_dump(mode="json", exclude={"compute_address", "compute_key"}, exclude_none=True)
+        return {f"{PREFIX}{name.upper()}": str(value) for name, value in values.items()}
+
+
+@lru_cache(maxsize=1)
+def settings() -> Settings:
+    """The settings of this process, read from the environment once."""
+    return Settings()
