@@ -79,7 +79,8 @@ class SiteInfo:
     differentiable: bool = True
     """False where the value is an integer, or was computed where no gradient is recorded."""
     same_as: Site | None = None
-    """A container that returns its last child's output unchanged has the same value as that child's site."""
+    """The earlier site with the very same value: a container that ends in it, or a layer that does nothing in evaluation
+    mode, such as dropout."""
 
 
 # ------------------------------------------------------------------------------------------------------------- targets

@@ -1,0 +1,282 @@
+"""Theoretical receptive field: which part of the input a unit can depend on at all.
+
+The recorded graph is walked from the unit back to the input. Each operation maps the box of values that matter after it
+to the box that matters before it; where branches meet, the boxes are joined. An operation not listed here is taken to
+depend on everything, so the box may be too large but never too small.
+
+Source: the recurrence for one chain is that of Araujo, Norris & Sim, Computing Receptive Fields of Convolutional Neural
+Networks, Distill 2019; walking the graph extends it to branches and functional operations.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from torch import Tensor
+
+Node = Any
+"""An autograd node; its class is made at run time, so there is no static type for it."""
+
+Box = tuple[tuple[int, int], ...]
+"""First and last index in each dimension."""
+
+Shape = Sequence[int]
+
+
+def box_of(value: Tensor, index: tuple[int, ...], leaf: Tensor) -> Box | None:
+    """Box of ``leaf`` that ``value[index]`` can depend on; None where no path leads there."""
+    if value is leaf:
+        return tuple((i, i) for i in index)
+    if value.grad_fn is None:
+        return None
+    boxes: dict[Node, dict[int, Box]] = {value.grad_fn: {value.output_nr: tuple((i, i) for i in index)}}
+    for node in _consumers_first(value.grad_fn):
+        if getattr(node, "variable", None) is leaf:
+            return boxes[node][0]
+        for number, box in boxes.get(node, {}).items():
+            for position, (earlier, output) in enumerate(node.next_functions):
+                if earlier is not None:
+                    shape = tuple(earlier._input_metadata[output].shape)
+                    _join(boxes.setdefault(earlier, {}), output, _before(node, number, box, position, shape))
+    return None
+
+
+def _consumers_first(root: Node) -> list[Node]:
+    """Every node that leads to ``root``, each after all nodes that use its result."""
+    order: list[Node] = []
+    visited: set[Node] = set()
+    stack: list[tuple[Node, bool]] = [(root, False)]
+    while stack:
+        node, done = stack.pop()
+        if done:
+            order.append(node)
+        elif node not in visited:
+            visited.add(node)
+            stack.append((node, True))
+            stack.extend((earlier, False) for earlier, _ in node.next_functions if earlier is not None)
+    return order[::-1]
+
+
+def _join(boxes: dict[int, Box], output: int, box: Box) -> None:
+    known = boxes.get(output, box)
+    boxes[output] = tuple((min(a, c), max(b, d)) for (a, b), (c, d) in zip(known, box, strict=True))
+
+
+def _before(node: Node, number: int, box: Box, position: int, shape: Shape) -> Box:
+    """Box before ``node`` in its ``position``-th argument, which has ``shape``, given the box after it."""
+    name = type(node).__name__.rstrip("0123456789").removesuffix("Backward")
+    rule = _RULES.get(name)
+    if name in _ELEMENTWISE or (name.endswith("BatchNorm") and not getattr(node, "_saved_training", True)):
+        rule = _broadcast
+    found = rule(node, box, position, shape) if rule else None
+    return found or whole(shape)
+
+
+def whole(shape: Shape) -> Box:
+    """The box that holds everything."""
+    return tuple((0, size - 1) for size in shape)
+
+
+# --------------------------------------------------------------------------------------------- one rule per operation
+
+_ELEMENTWISE = frozenset(
+    "Clone Relu Threshold Hardtanh Hardswish Hardsigmoid LeakyRelu Elu Celu Selu Softplus Gelu Silu Mish Sigmoid Tanh "
+    "Add Sub Rsub Mul Div Neg Abs Exp Log Pow Sqrt Rsqrt Clamp ToCopy Alias Detach Expand NativeDropout Where "
+    "Maximum Minimum".split()
+)
+
+
+def _broadcast(_node: Node, box: Box, _position: int, shape: Shape) -> Box:
+    own = box[len(box) - len(shape) :]
+    return tuple((0, 0) if size == 1 else pair for pair, size in zip(own, shape, strict=True))
+
+
+def _convolution(node: Node, box: Box, position: int, shape: Shape) -> Box | None:
+    if position != 0:
+        return None
+    kernel, stride, padding, dilation = (
+        node._saved_weight.shape[2:],
+        node._saved_stride,
+        node._saved_padding,
+        node._saved_dilation,
+    )
+    step = _transposed_window if node._saved_transposed else _window
+    places = zip(box[2:], shape[2:], kernel, stride, padding, dilation, strict=True)
+    return (box[0], _channels_before(node, box, shape), *(step(*place) for place in places))
+
+
+def _channels_before(node: Node, box: Box, shape: Shape) -> tuple[int, int]:
+    """Channels that a grouped convolution reads for the channels in ``box``."""
+    groups = node._saved_groups
+    after = node._input_metadata[0].shape[1] // groups
+    before = shape[1] // groups
+    return box[1][0] // after * before, (box[1][1] // after + 1) * before - 1
+
+
+def _window(pair: tuple[int, int], size: int, kernel: int, stride: int, padding: int, dilation: int) -> tuple[int, int]:
+    first = pair[0] * stride - padding
+    last = pair[1] * stride - padding + dilation * (kernel - 1)
+    return max(0, first), min(size - 1, last)
+
+
+def _transposed_window(
+    pair: tuple[int, int], size: int, kernel: int, stride: int, padding: int, dilation: int
+) -> tuple[int, int]:
+    first = math.ceil((pair[0] + padding - dilation * (kernel - 1)) / stride)
+    last = math.floor((pair[1] + padding) / stride)
+    return max(0, first), min(size - 1, last)
+
+
+def _pool(node: Node, box: Box, _position: int, shape: Shape) -> Box:
+    kernel = node._saved_kernel_size
+    stride = node._saved_stride or kernel
+    dilation = getattr(node, "_saved_dilation", (1, 1))
+    places = zip(box[-2:], shape[-2:], kernel, stride, node._saved_padding, dilation, strict=True)
+    return (*box[:-2], *(_window(*place) for place in places))
+
+
+def _adaptive_pool(node: Node, box: Box, _position: int, shape: Shape) -> Box:
+    after = node._input_metadata[0].shape[-2:]
+    places = zip(box[-2:], shape[-2:], after, strict=True)
+    return (*box[:-2], *((a * size // n, math.ceil((b + 1) * size / n) - 1) for (a, b), size, n in places))
+
+
+def _concatenate(node: Node, box: Box, position: int, shape: Shape) -> Box:
+    dim = _axis(node._saved_dim, len(shape))
+    start = sum(
+        earlier._input_metadata[output].shape[dim] for earlier, output in node.next_functions[:position] if earlier
+    )
+    if any(earlier is None for earlier, _ in node.next_functions[:position]):
+        return whole(shape)
+    first, last = box[dim][0] - start, box[dim][1] - start
+    inside = (min(max(first, 0), shape[dim] - 1), max(0, min(last, shape[dim] - 1)))
+    return (*box[:dim], inside, *box[dim + 1 :])
+
+
+def _permute(node: Node, box: Box, _position: int, shape: Shape) -> Box:
+    before = list(box)
+    for after, dim in enumerate(node._saved_dims):
+        before[_axis(dim, len(shape))] = box[after]
+    return tuple(before)
+
+
+def _transpose(node: Node, box: Box, _position: int, shape: Shape) -> Box:
+    before = list(box)
+    a, b = _axis(node._saved_dim0, len(shape)), _axis(node._saved_dim1, len(shape))
+    before[a], before[b] = box[b], box[a]
+    return tuple(before)
+
+
+def _swap_two(_node: Node, box: Box, _position: int, _shape: Shape) -> Box:
+    return box[::-1]
+
+
+def _reshape(node: Node, box: Box, _position: int, shape: Shape) -> Box:
+    """Dimensions that are merged or split together are mapped by the range of flat indices they span."""
+    after = tuple(node._input_metadata[0].shape)
+    before: list[tuple[int, int]] = []
+    for mine, theirs in _matching_groups(after, tuple(shape)):
+        first, last = 0, 0
+        for dim in mine:
+            first, last = first * after[dim] + box[dim][0], last * after[dim] + box[dim][1]
+        before.extend(_bounding(first, last, [shape[dim] for dim in theirs]))
+    return tuple(before)
+
+
+def _matching_groups(a: Shape, b: Shape) -> list[tuple[list[int], list[int]]]:
+    """The shortest runs of dimensions of ``a`` and ``b`` that hold equally many elements."""
+    groups: list[tuple[list[int], list[int]]] = []
+    i = j = 0
+    while i < len(a) or j < len(b):
+        mine, theirs = [], []
+        left = right = 1
+        while not (mine or theirs) or left != right:
+            if j >= len(b) or (i < len(a) and left <= right):
+                mine.append(i)
+                left *= a[i]
+                i += 1
+            else:
+                theirs.append(j)
+                right *= b[j]
+                j += 1
+        groups.append((mine, theirs))
+    return groups
+
+
+def _bounding(first: int, last: int, sizes: Shape) -> list[tuple[int, int]]:
+    """Smallest box of ``sizes`` around the flat indices ``first`` to ``last``."""
+    box: list[tuple[int, int]] = []
+    for i, size in enumerate(sizes):
+        inner = math.prod(sizes[i + 1 :])
+        low, high = first // inner, last // inner
+        if low != high:
+            return [*box, (low, high), *whole(sizes[i + 1 :])]
+        box.append((low, high))
+        first, last = first - low * inner, last - high * inner
+        assert high < size
+    return box
+
+
+def _select(node: Node, box: Box, _position: int, shape: Shape) -> Box:
+    dim, index = _axis(node._saved_dim, len(shape)), _axis(node._saved_index, shape[_axis(node._saved_dim, len(shape))])
+    return (*box[:dim], (index, index), *box[dim:])
+
+
+def _unsqueeze(node: Node, box: Box, _position: int, shape: Shape) -> Box:
+    dim = _axis(node._saved_dim, len(shape) + 1)
+    return (*box[:dim], *box[dim + 1 :])
+
+
+def _addmm(node: Node, box: Box, position: int, shape: Shape) -> Box | None:
+    if position == 0:
+        return _broadcast(node, box, position, shape)
+    return _matmul(node, box, position - 1, shape)
+
+
+def _matmul(_node: Node, box: Box, position: int, shape: Shape) -> Box:
+    if position == 0:
+        return (*box[:-1], (0, shape[-1] - 1))
+    return (*box[:-2], (0, shape[-2] - 1), box[-1])
+
+
+def _layer_norm(node: Node, box: Box, position: int, shape: Shape) -> Box | None:
+    if position != 0:
+        return None
+    kept = len(shape) - len(node._saved_normalized_shape)
+    return (*box[:kept], *whole(shape[kept:]))
+
+
+def _softmax(node: Node, box: Box, _position: int, shape: Shape) -> Box:
+    dim = _axis(node._saved_dim, len(shape))
+    return (*box[:dim], (0, shape[dim] - 1), *box[dim + 1 :])
+
+
+def _axis(saved: int, count: int) -> int:
+    """A dimension as it was saved, which is unsigned there, counted from the front."""
+    signed = saved - 2**64 if saved >= 2**63 else saved
+    return signed % count
+
+
+_RULES: dict[str, Callable[[Node, Box, int, Shape], Box | None]] = {
+    "Convolution": _convolution,
+    "MaxPool2DWithIndices": _pool,
+    "MaxPool2D": _pool,
+    "AvgPool2D": _pool,
+    "AdaptiveAvgPool2D": _adaptive_pool,
+    "Cat": _concatenate,
+    "Permute": _permute,
+    "Transpose": _transpose,
+    "T": _swap_two,
+    "View": _reshape,
+    "UnsafeView": _reshape,
+    "ReshapeAlias": _reshape,
+    "Select": _select,
+    "Unsqueeze": _unsqueeze,
+    "Addmm": _addmm,
+    "Mm": _matmul,
+    "Bmm": _matmul,
+    "NativeLayerNorm": _layer_norm,
+    "Softmax": _softmax,
+}

@@ -1,0 +1,43 @@
+"""Finding the site a person meant."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from difflib import get_close_matches
+
+from gradviz_core.errors import UnknownSite
+from gradviz_core.types import Site
+
+_ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
+
+
+def ordinal(call: int) -> str:
+    """``second`` for call 1; ``13th`` for call 12."""
+    if call < len(_ORDINALS):
+        return _ORDINALS[call]
+    number = call + 1
+    suffix = "th" if number % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{suffix}"
+
+
+def in_words(site: Site, calls: int = 1) -> str:
+    """The site as a person reads it: ``layer2.0.relu, second call``. ``calls`` is how often the module ran."""
+    if site.path.startswith(".input"):
+        return "the input" if site.call == 0 else f"the {ordinal(site.call)} input"
+    path = site.path or "the output"
+    item = f"[{site.item}]" if site.item else ""
+    call = f", {ordinal(site.call)} call" if calls > 1 or site.call else ""
+    return f"{path}{item}{call}"
+
+
+def no_such_site(site: Site, known: Collection[Site]) -> UnknownSite:
+    """The error for a site that never ran, naming the nearest one that did."""
+    same_path = [other for other in known if other.path == site.path]
+    near = same_path or [
+        other
+        for path in get_close_matches(site.path, [s.path for s in known], n=1)
+        for other in known
+        if other.path == path
+    ]
+    hint = f" The nearest site that did is {in_words(near[-1])}." if near else ""
+    return UnknownSite(f"{in_words(site)} never ran in this forward pass.{hint} Choose a site from the survey.")
