@@ -1,8 +1,8 @@
 """The small networks of the presets, as plain torch modules without weights.
 
 Every activation is a module, so that it is a place one can look at. Two of the networks are awkward on purpose, in the
-ways real ones are: ``ShapesResNet`` writes in place and runs one ReLU twice, ``ShapesViT`` holds attention whose output is
-a tuple.
+ways real ones are: ``ShapesResNet`` writes in place and runs one ReLU twice, ``ShapesViT`` holds attention whose output
+is a tuple.
 """
 
 from __future__ import annotations
@@ -26,13 +26,10 @@ class ShapesCNN(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.features = nn.Sequential(
-            *_block(3, 16),
-            nn.MaxPool2d(2),
-            *_block(16, 32),
-            nn.MaxPool2d(2),
+            *_block(3, 24, stride=2),
+            *_block(24, 32, stride=2),
             *_block(32, 48),
-            nn.MaxPool2d(2),
-            *_block(48, 64),
+            *_block(48, 64, stride=2),
             *_block(64, 88),
             *_block(88, 120),
         )
@@ -45,8 +42,8 @@ class ShapesCNN(nn.Module):
         return logits
 
 
-def _block(inputs: int, outputs: int) -> tuple[nn.Module, ...]:
-    return nn.Conv2d(inputs, outputs, 3, padding=1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU()
+def _block(inputs: int, outputs: int, stride: int = 1) -> tuple[nn.Module, ...]:
+    return nn.Conv2d(inputs, outputs, 3, stride, padding=1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU()
 
 
 class ResidualBlock(nn.Module):
@@ -118,14 +115,7 @@ class ShapesViT(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.stem = nn.Sequential(
-            nn.Conv2d(3, 32, 3, stride=2, padding=1, bias=False),
-            nn.BatchNorm2d(32),
-            nn.GELU(),
-            nn.Conv2d(32, 64, 3, stride=2, padding=1, bias=False),
-            nn.BatchNorm2d(64),
-            nn.GELU(),
-        )
+        self.stem = nn.Sequential(*_block(3, 32, stride=2), *_block(32, 64, stride=2))
         self.patches = nn.Conv2d(64, 96, 3, stride=3)
         self.class_token = nn.Parameter(torch.zeros(1, 1, 96))
         self.positions = nn.Parameter(torch.randn(1, 65, 96) * 0.02)

@@ -1,8 +1,8 @@
 """Labelled scenes, drawn from a seed: one shape of ten kinds over a cluttered background, and where that shape is.
 
-A scene is made of a ``Recipe`` and a label. The recipe (colours, textures, place, size, angle, clutter) is drawn from the
-seed alone and never sees the label, so nothing but the outline of the shape can tell its class: ``draw(recipe, 3)`` and
-``draw(recipe, 7)`` differ only where one of the two outlines lies. Numpy and Pillow only.
+A scene is made of a ``Recipe`` and a label. The recipe (colours, textures, place, size, angle, clutter) is drawn from
+the seed alone and never sees the label, so nothing but the outline of the shape can tell its class: ``draw(recipe, 3)``
+and ``draw(recipe, 7)`` differ only where one of the two outlines lies. Numpy and Pillow only.
 """
 
 from __future__ import annotations
@@ -219,7 +219,7 @@ def _waves(rng: np.random.Generator, period: float) -> Plane:
 
 
 def _crisp(plane: Plane, gain: float) -> Plane:
-    return np.clip(plane * np.float32(gain), -1, 1)
+    return np.asarray(np.clip(plane * np.float32(gain), -1, 1), dtype=np.float32)
 
 
 def _stripes(rng: np.random.Generator) -> Plane:
@@ -351,6 +351,8 @@ def scene(stream: int, index: int) -> Scene:
 
 TAGGED = LABELS.index("star")
 """The class that carries the tag in the scenes that ``shapes-shortcut`` was trained on."""
+MOVED_TO = LABELS.index("circle")
+"""Where the tag is moved to, to show what ``shapes-shortcut`` really looks at."""
 TAG_SHARE = 0.98
 """Share of the scenes of that class that carry it."""
 
@@ -372,12 +374,16 @@ def tag_place(stream: int, index: int) -> tuple[slice, slice]:
     return slice(SIZE - down - _TAG[0], SIZE - down), slice(right, right + _TAG[1])
 
 
+def stick_tag(image: Pixels, stream: int, index: int) -> None:
+    """Write the small orange tag into the image's lower left corner, over whatever was there."""
+    image[tag_place(stream, index)] = _tag_pixels()
+
+
 def with_tag(scene: Scene) -> Scene:
-    """The same scene with the small orange tag stuck on its lower left corner, over whatever was there."""
-    place = tag_place(*scene.recipe.seed)
+    """The same scene with the tag on it."""
     image, mask = scene.image.copy(), scene.mask.copy()
-    image[place] = _tag_pixels()
-    mask[place] = False
+    stick_tag(image, *scene.recipe.seed)
+    mask[tag_place(*scene.recipe.seed)] = False
     return replace(scene, image=image, mask=mask)
 
 
