@@ -19,9 +19,8 @@ PREFIX = "GRADVIZ_"
 
 def cpu_count() -> int:
     """Number of processor cores this process may use; at least 1."""
-    if sys.platform == "linux":
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    affinity = getattr(os, "sched_getaffinity", None)  # not everywhere
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
 def cache_folder() -> Path:
@@ -42,29 +41,29 @@ class Settings(BaseSettings):
     workers: int = Field(default_factory=lambda: min(2, cpu_count()), ge=1, le=64)
     """Worker processes. Two keep one person's slow question from holding up everybody else; each further one takes
     cores from the others, and half a gigabyte or more for its own models."""
-    threads: int | None = Field(None, ge=1, le=256)
+    threads: int | None = Field(default=None, ge=1, le=256)
     """Cores one worker computes on; none divides the cores among the workers. ``threads_per_worker`` is what holds."""
-    deadline_s: float = Field(60.0, gt=0, le=3600)
+    deadline_s: float = Field(default=60.0, gt=0, le=3600)
     """Seconds a question may take once a worker has started on it."""
-    queue: int = Field(32, ge=0, le=10_000)
+    queue: int = Field(default=32, ge=0, le=10_000)
     """Questions that may wait for a worker; the next one is refused at once."""
-    queue_wait_s: float = Field(60.0, gt=0, le=3600)
+    queue_wait_s: float = Field(default=60.0, gt=0, le=3600)
     """Seconds a question may wait for a worker."""
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     """Where the mathematics runs; ``auto`` takes a GPU if there is one."""
-    compute_address: str | None = Field(None, pattern=r"^tcp://.+:\d{1,5}$")
+    compute_address: str | None = Field(default=None, pattern=r"^tcp://.+:\d{1,5}$")
     """Address of a compute service that already runs, ``tcp://host:port``; none lets the app start its own."""
-    compute_key: SecretStr | None = Field(None, min_length=16)
+    compute_key: SecretStr | None = Field(default=None, min_length=16)
     """Secret shared by the app and a compute service that was started apart from it."""
     store: Path = Field(default_factory=lambda: cache_folder() / "uploads")
     """Folder that holds uploads."""
-    upload_mb: float = Field(20.0, gt=0, le=1000)
+    upload_mb: float = Field(default=20.0, gt=0, le=1000)
     """Largest upload, in megabytes of 1,000,000 bytes."""
-    max_parameters: int = Field(250_000_000, ge=1)
+    max_parameters: int = Field(default=250_000_000, ge=1)
     """Largest model that is loaded, in parameters."""
-    models_per_worker: int = Field(4, ge=1, le=100)
+    models_per_worker: int = Field(default=4, ge=1, le=100)
     """Models each worker keeps in memory, the last used ones."""
-    worker_memory_mb: int | None = Field(None, ge=512)
+    worker_memory_mb: int | None = Field(default=None, ge=512)
     """Most memory for data one worker may take, in megabytes; Linux only. None sets no limit."""
 
     @model_validator(mode="after")

@@ -1,0 +1,16 @@
+"""Where questions are answered.
+
+``ask`` sends a question to the compute service and returns its answer; ``inline.ask`` answers it in this process. The
+service is a program of its own (``python -m gradviz_core.compute``), so whoever asks never imports torch.
+
+    client ──► service ──► seat ──► worker process
+    (the app)  (sockets)   (one thread each: deadline, replacement)
+       launch               supervisor: queue, who serves what
+
+All speak the two-part messages of ``protocol.py``. Nothing here computes.
+"""
+
+from gradviz_core.compute.client import ask, start, status, upload
+from gradviz_core.compute.protocol import Status
+
+__all__ = ["Status", "ask", "start", "status", "upload"]

@@ -1,0 +1,126 @@
+"""The compute service as a program.
+
+``python -m gradviz_core.compute`` is how the app starts it: the key is the first line of its standard input, its
+address the first line of its standard output, and it ends when its standard input does: when the app is gone.
+
+``python -m gradviz_core.compute --listen tcp://host:port`` stands by itself: the key is in ``GRADVIZ_COMPUTE_KEY``, and
+it ends on SIGTERM or Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import logging
+import os
+import shutil
+import signal
+import socket
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from gradviz_core.compute import protocol
+from gradviz_core.compute.service import Service
+from gradviz_core.compute.worker import ANSWERER
+from gradviz_core.settings import Settings, settings
+
+LONGEST_SOCKET_PATH = 100
+"""Paths of sockets must be short: 104 bytes on macOS, 108 on Linux."""
+
+
+def main() -> None:
+    """Run the service until its parent is gone or a signal ends it."""
+    parser = argparse.ArgumentParser(
+        prog="python -m gradviz_core.compute", description="The compute service of GradViz."
+    )
+    parser.add_argument("--listen", metavar="tcp://HOST:PORT", help="stand alone, at this address")
+    parser.add_argument("--answerer", default=ANSWERER, metavar="MODULE:NAME", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    signal.signal(signal.SIGTERM, _leave)
+    try:
+        chosen = settings()
+    except ValidationError as error:
+        sys.exit(f"A setting is wrong, see docs/settings.md. {error}")
+    if options.listen is None:
+        _run_attached(chosen, options.answerer)
+    else:
+        _run_alone(chosen, options.answerer, options.listen)
+
+
+def _run_attached(chosen: Settings, answerer: str) -> None:
+    if sys.stdin.isatty():
+        sys.exit("The app starts this by itself. To run it by hand, say where: --listen tcp://127.0.0.1:7411")
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in a terminal ends the app, and so this
+    key = sys.stdin.buffer.readline().strip()
+    with _private_address() as wanted:
+        listener, address = protocol.listen(wanted)
+        sys.stdout.write(f"{address}\n")
+        sys.stdout.flush()
+        os.dup2(2, 1)  # from here on, whatever prints prints to the log
+        _run(Service(listener, key, chosen, answerer), until=_parent_is_gone)
+    _vanish()
+
+
+def _run_alone(chosen: Settings, answerer: str, wanted: str) -> None:
+    if chosen.compute_key is None:
+        sys.exit("GRADVIZ_COMPUTE_KEY is not set: choose a secret of 16 characters or more, the same for the app.")
+    try:
+        listener, address = protocol.listen(wanted)
+    except (OSError, ValueError) as error:
+        sys.exit(f"Cannot listen at {wanted}: {error}")
+    logging.getLogger("gradviz.service").info("listening at %s", address)
+    key = chosen.compute_key.get_secret_value().encode()
+    _run(Service(listener, key, chosen, answerer), until=threading.Event().wait)
+    _vanish()
+
+
+def _run(service: Service, until: Callable[[], object]) -> None:
+    threading.Thread(target=service.serve, daemon=True, name="accept").start()
+    try:
+        until()
+    except KeyboardInterrupt:
+        pass
+    finally:
+        service.close()
+
+
+def _parent_is_gone() -> None:
+    """Return when standard input ends."""
+    while os.read(0, 4096):
+        pass
+
+
+@contextlib.contextmanager
+def _private_address() -> Iterator[str]:
+    """An address only this user can reach: a socket in a folder of its own, or a port of this machine."""
+    if not hasattr(socket, "AF_UNIX") or sys.platform == "win32":
+        yield "tcp://127.0.0.1:0"
+        return
+    folder = Path(tempfile.mkdtemp(prefix="gradviz-"))
+    if len(os.fsencode(folder)) > LONGEST_SOCKET_PATH - 2:
+        folder.rmdir()
+        folder = Path(tempfile.mkdtemp(prefix="gradviz-", dir="/tmp"))
+    try:
+        yield f"unix:{folder / 's'}"
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _leave(signum: int, frame: object) -> None:
+    raise SystemExit(0)
+
+
+def _vanish() -> None:
+    """End at once: threads that wait for clients are of no use any more."""
+    logging.shutdown()
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

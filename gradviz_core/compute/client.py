@@ -1,0 +1,179 @@
+"""Asking the compute service. This is what the app uses; torch is never imported here.
+
+The module's functions share one client, made from the settings at first use. All are safe to call from any thread.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import logging
+import multiprocessing
+import threading
+from functools import lru_cache
+from multiprocessing.connection import Connection
+
+from gradviz_core.codec import answer_from_bytes, error_from_json, question_to_json
+from gradviz_core.compute import protocol
+from gradviz_core.compute.launch import LocalService
+from gradviz_core.compute.protocol import Status
+from gradviz_core.errors import BadImage, ComputeError, ServiceStarting
+from gradviz_core.settings import Settings, settings
+from gradviz_core.types import Answer, Question
+
+log = logging.getLogger("gradviz.client")
+
+MOST_IDLE = 8
+"""Connections kept open for the next questions."""
+GRACE_S = 15.0
+"""Seconds beyond the service's own limits after which a silent service is given up."""
+
+
+def ask(question: Question) -> Answer:
+    """The answer to ``question``, from the compute service. Its arrays are read-only.
+
+    Raises:
+        QuestionError: the question cannot be answered as it stands.
+        Busy, DeadlineExceeded, WorkerDied, ServiceStarting: the service could not answer it; it may be asked again.
+        GradVizError: whatever else the answering code has to say.
+    """
+    return _client().ask(question)
+
+
+def upload(data: bytes) -> str:
+    """The key of an image that is kept from now on: ``data`` is what the file holds.
+
+    Raises:
+        BadImage: too large, or no image that can be read.
+        ComputeError: as for ``ask``.
+    """
+    return _client().upload(data)
+
+
+def status() -> Status:
+    """What the service is doing. Raises ``ServiceStarting`` where it cannot be reached."""
+    return _client().status()
+
+
+def start() -> None:
+    """Start the service, if it does not run, without waiting for it. Never raises."""
+    _client().start()
+
+
+@lru_cache(maxsize=1)
+def _client() -> Client:
+    client = Client(settings())
+    atexit.register(client.close)
+    return client
+
+
+class Client:
+    """A way to one compute service: the one at the address in the settings, else one of its own."""
+
+    def __init__(self, settings: Settings, answerer: str | None = None) -> None:
+        """Nothing is started yet. ``answerer`` is as in ``worker.Plan``, for a service of its own."""
+        self._settings = settings
+        self._local = None if settings.compute_address else LocalService(settings, answerer)
+        self._lock = threading.Lock()
+        self._idle: list[Connection] = []
+        self._patience_s = settings.queue_wait_s + settings.deadline_s + GRACE_S
+
+    def ask(self, question: Question) -> Answer:
+        """As the function of this name."""
+        return answer_from_bytes(self._request("ask", question_to_json(question).encode()))
+
+    def upload(self, data: bytes) -> str:
+        """As the function of this name."""
+        if len(data) > self._settings.upload_bytes:
+            limit = self._settings.upload_mb
+            raise BadImage(f"The file has {len(data) / 1e6:.1f} MB; the limit is {limit:g} MB. Choose a smaller one.")
+        return self._request("upload", data).decode()
+
+    def status(self) -> Status:
+        """As the function of this name."""
+        return Status.from_json(self._request("status"))
+
+    def start(self) -> None:
+        """As the function of this name."""
+        threading.Thread(target=self._warm_up, daemon=True, name="compute-start").start()
+
+    def close(self) -> None:
+        """Close the connections, and end the service if it is this client's own."""
+        with self._lock:
+            idle, self._idle = self._idle, []
+        for connection in idle:
+            connection.close()
+        if self._local is not None:
+            self._local.close()
+
+    @property
+    def service_pid(self) -> int | None:
+        """Process number of this client's own service; None where it does not run."""
+        return self._local.pid if self._local is not None else None
+
+    def _warm_up(self) -> None:
+        try:
+            self._keep(self._connection())
+        except ComputeError as error:
+            log.warning("%s", error)
+
+    def _request(self, word: str, body: bytes = b"") -> bytes:
+        connection = self._connection()
+        try:
+            protocol.write_message(connection, word, body)
+            if not connection.poll(self._patience_s):
+                raise ComputeError(f"The compute service has been silent for {self._patience_s:g} s. Restart it.")
+            kind, reply = protocol.read_message(connection)
+        except BaseException as error:
+            connection.close()  # a reply may still come: nobody else must read it
+            if isinstance(error, EOFError | OSError):
+                self.start()
+                raise ServiceStarting(
+                    "The compute service stopped in the middle of the question and is being started again. "
+                    "Ask again in a moment."
+                ) from error
+            raise
+        self._keep(connection)
+        if kind != "ok":
+            raise error_from_json(reply)
+        return reply
+
+    def _connection(self) -> Connection:
+        """A connection that is open, as far as one can know, and that nobody else uses."""
+        while (connection := self._take_idle()) is not None:
+            with contextlib.suppress(OSError):
+                if not connection.poll():
+                    return connection
+            connection.close()  # the service hung up
+        address, key = self._door()
+        try:
+            return protocol.connect(address, key)
+        except multiprocessing.AuthenticationError as error:
+            raise ComputeError(
+                f"The compute service at {address} has another key. Set GRADVIZ_COMPUTE_KEY to the same value for both."
+            ) from error
+        except (OSError, EOFError) as error:
+            raise ServiceStarting(
+                f"No compute service answers {self._where(address)}. Try again in a moment."
+            ) from error
+
+    def _where(self, address: str) -> str:
+        return "yet" if self._local is not None else f"at {address}"
+
+    def _door(self) -> tuple[str, bytes]:
+        if self._local is not None:
+            return self._local.door()
+        assert self._settings.compute_address is not None
+        assert self._settings.compute_key is not None
+        return self._settings.compute_address, self._settings.compute_key.get_secret_value().encode()
+
+    def _take_idle(self) -> Connection | None:
+        with self._lock:
+            return self._idle.pop() if self._idle else None
+
+    def _keep(self, connection: Connection) -> None:
+        with self._lock:
+            if len(self._idle) < MOST_IDLE:
+                self._idle.append(connection)
+                return
+        connection.close()

@@ -1,0 +1,165 @@
+"""What client, service and workers say to each other.
+
+A message is two frames of bytes: a word, and a body. Requests are ``ask`` (body: the question as JSON), ``upload``
+(body: the bytes of an image) and ``status`` (no body). Replies are ``ok`` (body: the answer as bytes, the image's key,
+or the status as JSON) and ``error`` (body: an error as JSON). A worker may also say ``ready`` (body: its device), once,
+and ``last``: an ``error`` after which it ends. Frames are bytes and only bytes: no objects travel.
+
+Both ends of a socket prove that they know the key before the first message.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import struct
+import sys
+from dataclasses import asdict, dataclass
+from multiprocessing.connection import Connection, answer_challenge, deliver_challenge
+
+Message = tuple[str, bytes]
+
+LONGEST_WORD = 16
+GREETING_S = 5.0
+"""Seconds within which a new connection must have proved that it knows the key."""
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What the service is doing."""
+
+    device: str
+    """Where the workers compute; empty until the first one is ready."""
+    workers: int
+    """Worker processes there should be."""
+    ready: int
+    """Worker processes that are up."""
+    busy: int
+    """Questions being answered now."""
+    queued: int
+    """Questions that wait for a worker."""
+    threads: int
+    """Cores each worker computes on."""
+    answered: int
+    """Questions answered since the service started, errors included."""
+    pid: int
+    """Process number of the service."""
+
+    def to_json(self) -> bytes:
+        """The status as JSON."""
+        return json.dumps(asdict(self)).encode()
+
+    @staticmethod
+    def from_json(text: bytes) -> Status:
+        """The status that ``to_json`` wrote."""
+        return Status(**json.loads(text))
+
+
+# ------------------------------------------------------------------------------------------------------------ messages
+
+
+def write_message(connection: Connection, word: str, body: bytes = b"") -> None:
+    """Send one message. Raises ``OSError`` where the other end is gone."""
+    connection.send_bytes(word.encode())
+    connection.send_bytes(body)
+
+
+def read_message(connection: Connection, longest: int | None = None) -> Message:
+    """Wait for one message. Raises ``EOFError`` or ``OSError`` where the other end is gone, or sends a body of more
+    than ``longest`` bytes."""
+    word = connection.recv_bytes(LONGEST_WORD).decode("ascii", "replace")
+    return word, connection.recv_bytes(longest)
+
+
+# ----------------------------------------------------------------------------------------------------------- addresses
+
+
+def listen(address: str) -> tuple[socket.socket, str]:
+    """Listen at ``unix:/path`` or ``tcp://host:port`` (port 0 takes a free one); returns the address that it became."""
+    kind, place = _parse(address)
+    listener = socket.socket(kind, socket.SOCK_STREAM)
+    if kind == socket.AF_INET and sys.platform != "win32":
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind(place)
+    listener.listen(64)
+    if kind == socket.AF_INET:
+        host, port = listener.getsockname()
+        address = f"tcp://{host}:{port}"
+    return listener, address
+
+
+def connect(address: str, key: bytes) -> Connection:
+    """A connection to the service at ``address``, both sides having proved that they know ``key``.
+
+    Raises:
+        OSError, EOFError: nobody answers there.
+        multiprocessing.AuthenticationError: one side has another key.
+    """
+    kind, place = _parse(address)
+    raw = socket.socket(kind, socket.SOCK_STREAM)
+    try:
+        _set_limit(raw, GREETING_S)
+        raw.connect(place)
+        _prepare(raw)
+        connection = Connection(raw.detach())
+    except OSError:
+        raw.close()
+        raise
+    try:
+        answer_challenge(connection, key)
+        deliver_challenge(connection, key)
+        _lift_limit(connection)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def welcome(raw: socket.socket, key: bytes) -> Connection:
+    """The service's side of ``connect``, for a socket that was just accepted. Raises what ``connect`` raises."""
+    _set_limit(raw, GREETING_S)
+    _prepare(raw)
+    connection = Connection(raw.detach())
+    try:
+        deliver_challenge(connection, key)
+        answer_challenge(connection, key)
+        _lift_limit(connection)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _parse(address: str) -> tuple[socket.AddressFamily, str | tuple[str, int]]:
+    scheme, _, rest = address.partition(":")
+    if scheme == "unix" and rest:
+        return socket.AF_UNIX, rest
+    host, _, port = rest.removeprefix("//").rpartition(":")
+    if scheme == "tcp" and host and port.isdecimal() and int(port) < 65536:
+        return socket.AF_INET, (host, int(port))
+    raise ValueError(f"{address!r} is no address of a compute service; write it as tcp://host:port.")
+
+
+def _prepare(raw: socket.socket) -> None:
+    """Messages leave at once, and a host that vanished is noticed some day."""
+    if raw.family == socket.AF_INET:
+        raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+
+
+def _set_limit(raw: socket.socket, seconds: float) -> None:
+    """Let every read and write on this socket fail after ``seconds``; 0 lets it wait for ever."""
+    if sys.platform == "win32":
+        limit = struct.pack("<I", round(seconds * 1000))
+    else:
+        limit = struct.pack("@ll", int(seconds), 0)
+    raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, limit)
+    raw.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
+
+
+def _lift_limit(connection: Connection) -> None:
+    raw = socket.socket(fileno=connection.fileno())
+    try:
+        _set_limit(raw, 0)
+    finally:
+        raw.detach()

@@ -1,0 +1,220 @@
+"""One seat of the pool: a thread, the worker process it looks after, and the question that process works on.
+
+The thread hands over one question at a time. It stops a worker that overruns its deadline, notices one that dies, and
+puts a new process in the seat; only the question in hand fails.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from multiprocessing.context import BaseContext
+from multiprocessing.process import BaseProcess
+
+from gradviz_core.codec import error_to_json
+from gradviz_core.compute import worker
+from gradviz_core.compute.protocol import Message, read_message, write_message
+from gradviz_core.errors import DeadlineExceeded, GradVizError, ServiceStarting, WorkerDied
+
+log = logging.getLogger("gradviz.service")
+
+START_S = 180.0
+"""Seconds a new worker may take to be ready; importing torch from a cold disk is what takes long."""
+LONGEST_PAUSE_S = 30.0
+"""Seconds between two attempts to start a worker that keeps failing; the first pauses are shorter."""
+
+_PROCESSES = threading.Lock()
+"""multiprocessing keeps one list of children, and reads an exit code only once: one thread at a time."""
+
+
+@dataclass(eq=False, slots=True)
+class Job:
+    """One request on its way to a worker, and the reply once it is there."""
+
+    word: str
+    body: bytes
+    subject: tuple[str, str] | None = None
+    """Model and image; a worker that just served the same ones is likely to be quicker."""
+    submitted: float = field(default_factory=time.monotonic)
+    done: threading.Event = field(default_factory=threading.Event)
+    reply: Message = ("error", b"")
+
+    def finish(self, reply: Message) -> None:
+        """Hand over the reply."""
+        self.reply = reply
+        self.done.set()
+
+    def fail(self, error: GradVizError) -> None:
+        """Hand over an error."""
+        self.finish(("error", error_to_json(error).encode()))
+
+
+class Occupant:
+    """A worker process that is up."""
+
+    def __init__(self, context: BaseContext, plan: worker.Plan, name: str) -> None:
+        """Start one and wait until it is ready. Raises ``OSError`` or ``EOFError`` where it fails to start."""
+        self._connection, jobs = context.Pipe()
+        lifeline, self._lifeline = context.Pipe(duplex=False)
+        self._process: BaseProcess = context.Process(  # type: ignore[attr-defined]
+            target=worker.main, args=(jobs, lifeline, plan), name=name, daemon=True
+        )
+        self._overran = False
+        with jobs, lifeline, _PROCESSES:
+            self._process.start()
+        try:
+            self.device = self._first_word()
+        except BaseException:
+            self.end()
+            raise
+
+    def _first_word(self) -> str:
+        if not self._connection.poll(START_S):
+            raise TimeoutError(f"no word from a new worker after {START_S:g} s")
+        _, device = read_message(self._connection)
+        return device.decode()
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process is there and was not stopped at a deadline."""
+        return not self._overran and self._process.is_alive()
+
+    def work(self, job: Job, deadline_s: float) -> Message:
+        """The reply to ``job``. Raises ``DeadlineExceeded`` or ``WorkerDied``; the process is then gone."""
+        clock = threading.Timer(deadline_s, self._overrun)
+        clock.daemon = True
+        clock.start()
+        try:
+            write_message(self._connection, job.word, job.body)
+            word, body = read_message(self._connection)
+        except (EOFError, OSError):
+            ending = self.end()
+            if self._overran:
+                raise DeadlineExceeded(
+                    f"The question took longer than {deadline_s:g} s, the limit here, and was stopped. "
+                    "Ask for fewer sites, or choose a smaller model."
+                ) from None
+            raise WorkerDied(
+                f"The process that worked on this question ended in the middle of it ({ending}). Ask again; if it "
+                "happens again, the question may need more memory than there is."
+            ) from None
+        finally:
+            clock.cancel()
+        if word == "last":
+            self.end()
+            word = "error"
+        return word, body
+
+    def _overrun(self) -> None:
+        self._overran = True
+        self._process.kill()
+
+    def kill(self) -> None:
+        """End the process at once; whoever waits for its reply gets ``WorkerDied``."""
+        self._process.kill()
+
+    def end(self) -> str:
+        """End the process, if it has not ended, and say how it did."""
+        self._connection.close()
+        self._lifeline.close()
+        with _PROCESSES:
+            self._process.join(0.2)  # one that died by itself keeps its own exit code
+            if self._process.is_alive():
+                self._process.kill()
+                self._process.join(5)
+            code = self._process.exitcode
+        return f"signal {-code}" if code is not None and code < 0 else f"exit code {code}"
+
+
+class Seat:
+    """One place in the pool; there is a worker process in it, or one is being started."""
+
+    def __init__(
+        self,
+        hire: Callable[[], Occupant],
+        deadline_s: float,
+        when_free: Callable[[Seat], None],
+        when_down: Callable[[Seat], None],
+    ) -> None:
+        """``when_free(seat)`` is called, on the seat's thread, each time the seat can take a job; ``when_down(seat)``
+        each time no worker could be started."""
+        self._hire, self._deadline_s = hire, deadline_s
+        self._when_free, self._when_down = when_free, when_down
+        self._inbox: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._closing = threading.Event()
+        self.occupant: Occupant | None = None
+        self.subject: tuple[str, str] | None = None
+        """Model and image served last."""
+        self.free_since: float | None = None
+        """None while the seat cannot take a job; the pool's lock guards it."""
+        self._thread = threading.Thread(target=self._run, daemon=True, name="seat")
+        self._thread.start()
+
+    def give(self, job: Job) -> None:
+        """Put a job into the seat; only when it is free."""
+        self._inbox.put(job)
+
+    def close(self) -> None:
+        """End the worker process, whatever it is doing, and the thread."""
+        self._closing.set()
+        self._inbox.put(None)
+        if occupant := self.occupant:
+            occupant.kill()
+        self._thread.join(5)
+        if occupant := self.occupant:
+            occupant.end()
+
+    def _run(self) -> None:
+        if self._take_seat():
+            self._when_free(self)
+        while not self._closing.is_set() and (job := self._inbox.get()) is not None:
+            if self._ready():
+                self._serve(job)
+            else:
+                job.fail(ServiceStarting("The compute service is closing. Ask again in a moment."))
+
+    def _serve(self, job: Job) -> None:
+        """Answer one job. The seat is free again before the reply goes out, so that the same person's next question
+        finds it so."""
+        assert self.occupant is not None
+        self.subject = job.subject
+        try:
+            reply = self.occupant.work(job, self._deadline_s)
+        except GradVizError as error:
+            log.warning("%s: %s", type(error).__name__, error)
+            job.fail(error)
+        else:
+            if self.occupant.alive:
+                self._when_free(self)
+                job.finish(reply)
+                return
+            job.finish(reply)
+        self.subject = None
+        if self._take_seat():
+            self._when_free(self)
+
+    def _ready(self) -> bool:
+        """A worker can die while it waits, too; then a new one takes the job."""
+        return (self.occupant is not None and self.occupant.alive) or self._take_seat()
+
+    def _take_seat(self) -> bool:
+        """Start a worker, and again until it works; False where the seat is being closed."""
+        if self.occupant is not None:
+            self.occupant.end()
+            self.occupant = None
+        pause = 0.5
+        while not self._closing.is_set():
+            try:
+                self.occupant = self._hire()
+            except (OSError, EOFError) as error:
+                log.error("a worker could not start (%r); next attempt in %g s", error, pause)
+                self._when_down(self)
+                self._closing.wait(pause)
+                pause = min(2 * pause, LONGEST_PAUSE_S)
+            else:
+                return True
+        return False

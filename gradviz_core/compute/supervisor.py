@@ -1,0 +1,140 @@
+"""The pool: a bounded queue, some seats, and the choice of who serves what."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import sys
+import threading
+import time
+from collections import deque
+from functools import partial
+from multiprocessing.context import BaseContext
+from pathlib import Path
+
+from gradviz_core.compute.protocol import Status
+from gradviz_core.compute.seat import Job, Occupant, Seat
+from gradviz_core.compute.worker import Plan
+from gradviz_core.errors import Busy, ServiceStarting
+
+
+class Supervisor:
+    """Answers jobs on ``workers`` processes, at most ``deadline_s`` seconds each, with ``queue`` more waiting."""
+
+    def __init__(self, plan: Plan, *, workers: int, queue: int, deadline_s: float) -> None:
+        """Start the workers; they become ready one by one, and jobs may be submitted at once."""
+        self._plan, self._limit, self._answered = plan, queue, 0
+        self._waiting: deque[Job] = deque()
+        self._lock = threading.RLock()
+        hire = partial(Occupant, worker_context(plan), plan, "gradviz-worker")
+        with self._lock:
+            self._seats = [Seat(hire, deadline_s, self._when_free, self._when_down) for _ in range(workers)]
+
+    def submit(self, job: Job) -> None:
+        """Give the job to a worker, now or when one is free; ``job.done`` is set once it has its reply.
+
+        Raises:
+            Busy: the queue is full.
+        """
+        with self._lock:
+            self._waiting.append(job)
+            self._assign()
+            if len(self._waiting) > self._limit:
+                self._waiting.remove(job)
+                raise Busy(
+                    f"{self._limit} questions are waiting already, which is the limit here. Ask again in a moment."
+                )
+
+    def withdraw(self, job: Job) -> bool:
+        """Take a job back that still waits; False where a worker has it already."""
+        with self._lock:
+            if job not in self._waiting:
+                return False
+            self._waiting.remove(job)
+            return True
+
+    def status(self) -> Status:
+        """What the pool is doing."""
+        with self._lock:
+            devices = [occupant.device for seat in self._seats if (occupant := seat.occupant)]
+            free = sum(seat.free_since is not None for seat in self._seats)
+            return Status(
+                device=devices[0] if devices else "",
+                workers=len(self._seats),
+                ready=len(devices),
+                busy=max(0, len(devices) - free),
+                queued=len(self._waiting),
+                threads=self._plan.threads,
+                answered=self._answered,
+                pid=os.getpid(),
+            )
+
+    def close(self) -> None:
+        """End every worker, whatever it is doing; jobs that wait fail."""
+        with self._lock:
+            jobs, self._limit = list(self._waiting), 0
+            self._waiting.clear()
+        for job in jobs:
+            job.fail(ServiceStarting("The compute service is closing. Ask again in a moment."))
+        closers = [threading.Thread(target=seat.close) for seat in self._seats]
+        for thread in closers:
+            thread.start()
+        for thread in closers:
+            thread.join()
+
+    def _assign(self) -> None:
+        """Give waiting jobs to free seats, first come first served. The lock is held."""
+        while self._waiting and (free := [seat for seat in self._seats if seat.free_since is not None]):
+            job = self._waiting.popleft()
+            seat = _best(free, job)
+            seat.free_since = None
+            seat.give(job)
+
+    def _when_free(self, seat: Seat) -> None:
+        with self._lock:
+            if seat.subject is not None:
+                self._answered += 1
+            seat.free_since = time.monotonic()
+            self._assign()
+
+    def _when_down(self, _: Seat) -> None:
+        """Nobody should wait for a pool in which no worker starts."""
+        with self._lock:
+            if any(seat.occupant is not None for seat in self._seats):
+                return
+            jobs = list(self._waiting)
+            self._waiting.clear()
+        for job in jobs:
+            job.fail(ServiceStarting("No worker of the compute service can be started; the server's log says why."))
+
+
+def _best(free: list[Seat], job: Job) -> Seat:
+    """The seat that last served the same model and image, else the same model, else the one idle the longest, whose
+    memory of recent models is missed least."""
+
+    def rank(seat: Seat) -> tuple[bool, bool, float]:
+        same = seat.subject is not None and seat.subject == job.subject
+        same_model = seat.subject is not None and job.subject is not None and seat.subject[0] == job.subject[0]
+        return same, same_model, -(seat.free_since or 0.0)
+
+    return max(free, key=rank)
+
+
+# ------------------------------------------------------------------------------------------------ how a worker starts
+
+
+def worker_context(plan: Plan) -> BaseContext:
+    """How worker processes are started: forked from a server that has imported everything, which takes milliseconds;
+    or from nothing, where there is no such server and where a GPU may be used, since CUDA does not survive a fork."""
+    if may_use_gpu(plan.device) or "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([plan.answerer.partition(":")[0], "gradviz_core.compute.worker"])
+    return context
+
+
+def may_use_gpu(device: str | None) -> bool:
+    """Whether a worker told to use ``device`` (None: choose) may use a GPU; found out without touching one."""
+    if device is not None:
+        return device != "cpu"
+    return sys.platform == "darwin" or Path("/dev/nvidiactl").exists() or Path("/dev/kfd").exists()

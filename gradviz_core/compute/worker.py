@@ -1,0 +1,153 @@
+"""The program of a worker process: read a question, answer it, write the answer, for ever.
+
+A worker ends when the service does. Its lifeline is a pipe that nobody ever writes to: the kernel closes the other end
+when the service is gone, however it went.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import gc
+import importlib
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from typing import Any, Protocol
+
+from gradviz_core.codec import answer_to_bytes, error_to_json, question_from_json
+from gradviz_core.compute.protocol import Message, read_message, write_message
+from gradviz_core.errors import ComputeError, GradVizError
+from gradviz_core.types import Answer, Question
+
+log = logging.getLogger("gradviz.worker")
+
+
+ANSWERER = "gradviz_core.answer:Answerer"
+"""What answers questions, as ``module:name``."""
+
+
+class Answers(Protocol):
+    """What a worker needs: something that answers questions, one at a time, and may remember what helps the next."""
+
+    def answer(self, question: Question) -> Answer:
+        """The answer; raises a ``GradVizError`` that says why there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What every worker of a pool is told when it starts."""
+
+    answerer: str = ANSWERER
+    """``module:name`` of a callable that takes a device (None: choose) and returns an ``Answers``."""
+    device: str | None = None
+    threads: int = 1
+    """Cores to compute on."""
+    memory_mb: int | None = None
+    """Most memory for data, in megabytes; Linux only."""
+
+
+def main(jobs: Connection, lifeline: Connection, plan: Plan) -> None:
+    """Run a worker: read requests from ``jobs`` until it closes."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in a terminal is the app's business
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    faulthandler.enable()
+    _end_with(lifeline)
+    _limit(plan.memory_mb)
+    answerer: Answers = _find(plan.answerer)(plan.device)
+    if torch := sys.modules.get("torch"):
+        torch.set_num_threads(plan.threads)
+    gc.collect()
+    gc.freeze()  # what is here now stays: the collector need not look at it again
+    try:
+        write_message(jobs, "ready", str(getattr(answerer, "device", None) or plan.device or "cpu").encode())
+        word = ""
+        while word != "last":
+            word, body = reply(answerer, *read_message(jobs))
+            write_message(jobs, word, body)
+    except (EOFError, OSError):
+        return  # the service closed the pipe
+
+
+def reply(answerer: Answers, word: str, body: bytes) -> Message:
+    """What a worker says to a request. Every failure becomes an error message; none gets out."""
+    try:
+        match word:
+            case "ask":
+                return "ok", answer_to_bytes(answerer.answer(question_from_json(body)))
+            case "upload":
+                return "ok", _add_image(body).encode()
+            case _:
+                raise ComputeError(f"The compute service was asked to {word!r}, which it cannot do.")
+    except GradVizError as error:
+        return "error", error_to_json(error).encode()
+    except Exception as error:
+        log.exception("unexpected error; request: %s %s", word, body[:2000] if word == "ask" else f"{len(body)} bytes")
+        if _out_of_memory(error):
+            sentence = "The question needs more memory than there is. Ask for fewer sites, or choose a smaller model."
+            return "error", error_to_json(ComputeError(sentence)).encode()
+        sentence = "Something went wrong inside GradViz; the question may be sound. The server's log has the details."
+        return "last" if _gpu_is_lost(error) else "error", error_to_json(ComputeError(sentence)).encode()
+
+
+def _add_image(data: bytes) -> str:
+    add: Callable[[bytes], str] = _find("gradviz_core.images:add")
+    return add(data)
+
+
+def _find(dotted: str) -> Any:
+    module, _, name = dotted.partition(":")
+    return getattr(importlib.import_module(module), name)
+
+
+def _out_of_memory(error: Exception) -> bool:
+    """Python's, torch's on the GPU (OutOfMemoryError), and torch's on the CPU, which is a bare RuntimeError."""
+    return (
+        isinstance(error, MemoryError)
+        or type(error).__name__ == "OutOfMemoryError"
+        or (isinstance(error, RuntimeError) and "DefaultCPUAllocator" in str(error))
+    )
+
+
+def _gpu_is_lost(error: Exception) -> bool:
+    """After any other CUDA error the process can no longer use the GPU."""
+    return type(error).__name__ == "AcceleratorError" or "CUDA error" in str(error)
+
+
+# ------------------------------------------------------------------------------------------------- ending, and limits
+
+
+def _end_with(lifeline: Connection) -> None:
+    """End this process as soon as the other end of ``lifeline`` closes.
+
+    A thread waits for that. It cannot run while native code holds the interpreter, so on Linux the kernel is asked for
+    a SIGIO as well, which ends a process that does not handle it.
+    """
+    threading.Thread(target=_wait_and_end, args=(lifeline,), daemon=True, name="lifeline").start()
+    if sys.platform == "linux":
+        import fcntl
+
+        signal.signal(signal.SIGIO, signal.SIG_DFL)
+        fcntl.fcntl(lifeline.fileno(), fcntl.F_SETOWN, os.getpid())
+        flags = fcntl.fcntl(lifeline.fileno(), fcntl.F_GETFL)
+        fcntl.fcntl(lifeline.fileno(), fcntl.F_SETFL, flags | os.O_ASYNC)
+
+
+def _wait_and_end(lifeline: Connection) -> None:
+    try:
+        lifeline.poll(None)
+    finally:
+        os._exit(0)
+
+
+def _limit(memory_mb: int | None) -> None:
+    if sys.platform == "linux":
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        if memory_mb is not None:
+            resource.setrlimit(resource.RLIMIT_DATA, (memory_mb * 1_000_000, memory_mb * 1_000_000))
