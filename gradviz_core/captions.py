@@ -1,0 +1,315 @@
+"""Question and answer -> words and formulas: what is differentiated, by what, reduced how, in which unit."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, assert_never
+
+from gradviz_core.sites import in_words
+from gradviz_core.types import (
+    INPUT,
+    ChannelMean,
+    ClassDifference,
+    ClassScore,
+    CrossEntropy,
+    Field,
+    Layout,
+    MethodName,
+    ModelCard,
+    ScoreScale,
+    Site,
+    SiteInfo,
+    SiteSum,
+    Target,
+    Unit,
+)
+
+Reduction = Literal["signed_sum", "magnitude_l2", "magnitude_max", "channel"]
+
+_SCALE_WORDS: dict[ScoreScale, str] = {
+    "logit": "logit",
+    "log_probability": "log-probability",
+    "probability": "probability",
+}
+_SCALE_SYMBOLS: dict[ScoreScale, str] = {"logit": "z", "log_probability": r"\log p", "probability": "p"}
+_PLAIN_LABEL = re.compile(r"[A-Za-z][A-Za-z0-9 '\-]{0,24}")
+
+
+@dataclass(frozen=True, slots=True)
+class Caption:
+    """What stands under a picture."""
+
+    sentence: str
+    """Plain words that can be read aloud."""
+    formula: str
+    """LaTeX."""
+    facts: tuple[str, ...]
+    """Site, shape, unit, reduction, scale."""
+
+    @property
+    def alt(self) -> str:
+        """One line for those who do not see the picture."""
+        return f"{self.sentence} {', '.join(self.facts)}."
+
+
+# ------------------------------------------------------------------------------------------------------ names of things
+
+
+def shape_text(shape: Sequence[int]) -> str:
+    """``64×24×24``: the batch axis, which is always 1, left out."""
+    return "×".join(str(n) for n in (shape[1:] if len(shape) > 1 and shape[0] == 1 else shape))
+
+
+def site_text(info: SiteInfo) -> str:
+    """``layer2.0.relu, second call · ReLU · 128×28×28``."""
+    return f"{in_words(info.site, info.calls)} · {info.kind} · {shape_text(info.shape)}"
+
+
+def class_text(index: int, labels: Sequence[str]) -> str:
+    """``star (5)``; ``class 5`` where the class has no name of its own."""
+    label = labels[index] if 0 <= index < len(labels) else ""
+    return f"{label} ({index})" if label and label != str(index) else f"class {index}"
+
+
+def model_line(card: ModelCard) -> str:
+    """``194 k parameters · 99.2 % right · input 96×96``."""
+    size = f"{card.preprocessing.size[0]}×{card.preprocessing.size[1]}"
+    right = [f"{card.accuracy[0].value:.1%} right".replace("%", " %")] if card.accuracy else []
+    return " · ".join([f"{count_text(card.parameters)} parameters", *right, f"input {size}"])
+
+
+def count_text(count: int) -> str:
+    """``194 k``, ``11.7 M``."""
+    for size, suffix in ((10**9, "G"), (10**6, "M"), (10**3, "k")):
+        if count >= size:
+            return f"{count / size:.3g} {suffix}"
+    return str(count)
+
+
+def number_text(value: float, digits: int = 3) -> str:
+    """The number with ``digits`` significant digits and a true minus sign."""
+    return f"{value:.{digits}g}".replace("-", "−")
+
+
+def time_text(milliseconds: float) -> str:
+    """``41 ms``; seconds from one second on."""
+    return f"{milliseconds:.0f} ms" if milliseconds < 1000 else f"{milliseconds / 1000:.1f} s"
+
+
+# --------------------------------------------------------------------------------------------------------------- scores
+
+
+def score_words(target: Target, labels: Sequence[str]) -> str:
+    """The scalar as a person says it: ``the logit of star (5)``."""
+    match target:
+        case ClassScore(index=index, scale=scale):
+            of = "the predicted class" if index is None else class_text(index, labels)
+            return f"the {_SCALE_WORDS[scale]} of {of}"
+        case ClassDifference(index=index, other=other):
+            first = "the predicted class" if index is None else class_text(index, labels)
+            return f"the logit of {first} minus the logit of {class_text(other, labels)}"
+        case CrossEntropy(label=label):
+            return f"the cross-entropy loss for {class_text(label, labels)}"
+        case Unit(site=site, index=index):
+            return f"the unit {unit_place(index)} of {in_words(site)}"
+        case ChannelMean(site=site, channel=channel):
+            return f"the mean of channel {channel} of {in_words(site)}"
+        case SiteSum(site=site):
+            return f"the sum of {in_words(site)}"
+        case _:
+            assert_never(target)
+
+
+def score_symbol(target: Target, labels: Sequence[str]) -> str:
+    r"""The scalar in LaTeX: ``z_{\text{star}}``."""
+    match target:
+        case ClassScore(index=index, scale=scale):
+            return f"{_SCALE_SYMBOLS[scale]}_{{{_class_symbol(index, labels)}}}"
+        case ClassDifference(index=index, other=other):
+            return f"(z_{{{_class_symbol(index, labels)}}} - z_{{{_class_symbol(other, labels)}}})"
+        case CrossEntropy(label=label):
+            return f"(-\\log p_{{{_class_symbol(label, labels)}}})"
+        case Unit(index=index):
+            return f"a_{{{','.join(map(str, index))}}}"
+        case ChannelMean(channel=channel):
+            return f"\\bar a_{{{channel}}}"
+        case SiteSum():
+            return r"\textstyle\sum a"
+        case _:
+            assert_never(target)
+
+
+def score_unit(target: Target) -> str:
+    """The scalar's unit: ``logit``, ``nat``, ``probability`` or ``activation``."""
+    match target:
+        case ClassScore(scale="logit") | ClassDifference():
+            return "logit"
+        case ClassScore(scale="log_probability") | CrossEntropy():
+            return "nat"
+        case ClassScore(scale="probability"):
+            return "probability"
+        case _:
+            return "activation"
+
+
+def unit_place(index: tuple[int, ...], layout: Layout = "maps") -> str:
+    """``(channel 17, row 9, column 14)``, ``(token 3, feature 20)`` or ``(feature 7)``."""
+    three = ("row", "column", "channel") if layout == "maps_last" else ("channel", "row", "column")
+    names = {3: three, 2: ("token", "feature"), 1: ("feature",)}.get(len(index)) if layout != "other" else None
+    words = [f"{name} {i}" for name, i in zip(names, index, strict=True)] if names else [str(i) for i in index]
+    return f"({', '.join(words)})"
+
+
+def _class_symbol(index: int | None, labels: Sequence[str]) -> str:
+    if index is None:
+        return r"\text{predicted}"
+    label = labels[index] if 0 <= index < len(labels) else ""
+    return rf"\text{{{label}}}" if _PLAIN_LABEL.fullmatch(label) else str(index)
+
+
+# --------------------------------------------------------------------------------------------------------------- units
+
+
+def gradient_unit(target: Target, site: Site, method: MethodName = "gradient") -> str:
+    """Unit of the gradient at a site: ``logit per normalised-pixel unit``; the score's own for gradient × input."""
+    if method == "gradient_x_input":
+        return score_unit(target)
+    return f"{score_unit(target)} per {'normalised-pixel unit' if site == INPUT else 'unit of activation'}"
+
+
+def scale_text(field: Field) -> str:
+    """``linear scale to ±0.12, 1.0 % of the values are beyond it``."""
+    ends = f"{'±' if field.signed else '0 to '}{number_text(field.limit)}"
+    beyond = f", {100 * field.clipped:.2g} % of the values lie beyond it" if field.clipped else ""
+    return f"linear scale, {ends}{beyond}"
+
+
+# ------------------------------------------------------------------------------------------------------------- captions
+
+_REDUCTION_FORMULA: dict[Reduction, str] = {
+    "signed_sum": r"\sum_c {g}",
+    "magnitude_l2": r"\sqrt{{\textstyle\sum_c \left({g}\right)^2}}",
+    "magnitude_max": r"\max_c \left|{g}\right|",
+    "channel": r"{g}",
+}
+
+
+def saliency(
+    target: Target,
+    labels: Sequence[str],
+    *,
+    method: MethodName,
+    reduction: Reduction,
+    field: Field,
+    shape: Sequence[int],
+    channel: str = "",
+) -> Caption:
+    """Under a picture of the input gradient. ``shape`` is the input's, with its batch axis; ``channel`` names the one
+    shown where the reduction is ``channel``."""
+    times = ", multiplied by the input itself" if method == "gradient_x_input" else ""
+    sentence = f"How {score_words(target, labels)} changes with each pixel{times}{_reduced(reduction, shape, channel)}."
+    subscript = "c,i,j" if reduction != "channel" else f"{_channel_symbol(channel)},i,j"
+    slope = rf"\frac{{\partial {score_symbol(target, labels)}}}{{\partial x_{{{subscript}}}}}"
+    if method == "gradient_x_input":
+        slope = rf"x_{{{subscript}}}\,{slope}"
+    facts = (f"the input, {shape_text(shape)}, normalised", field.unit, scale_text(field))
+    return Caption(f"{sentence} {_colours(field)}", _REDUCTION_FORMULA[reduction].format(g=slope), facts)
+
+
+def _reduced(reduction: Reduction, shape: Sequence[int], channel: str) -> str:
+    count = shape[1] if len(shape) == 4 else shape[0]
+    if reduction == "channel":
+        return f", {channel} alone"
+    over = f"over the {count} channels" if count > 1 else "over the one channel"
+    return {
+        "signed_sum": f", summed {over} with its sign",
+        "magnitude_l2": f", its size as the root of the squares summed {over}",
+        "magnitude_max": f", its largest size {over}",
+    }[reduction]
+
+
+def _channel_symbol(channel: str) -> str:
+    return rf"\text{{{channel}}}" if _PLAIN_LABEL.fullmatch(channel) else "c"
+
+
+def _colours(field: Field) -> str:
+    if field.signed:
+        return "Red: raising the value there raises the score; blue: it lowers the score."
+    return "Bright: a small change there changes the score much; dark: little."
+
+
+def activation(info: SiteInfo, channel: int, field: Field) -> Caption:
+    """Under the picture of one channel's values."""
+    what = "feature" if info.layout in ("tokens", "vector", "other") else "channel"
+    sentence = f"What {what} {channel} of {in_words(info.site, info.calls)} answers at each place of the image."
+    return Caption(sentence, f"a_{{{channel},i,j}}", (site_text(info), "activation", scale_text(field)))
+
+
+def unit_gradient(target: Unit, info: SiteInfo, field: Field, *, input_shape: Sequence[int]) -> Caption:
+    """Under the input gradient of one unit, with its receptive fields."""
+    sentence = (
+        f"How the unit {unit_place(target.index, info.layout)} of {in_words(info.site, info.calls)} changes with each pixel"
+        f"{_reduced('signed_sum', input_shape, '')}. Solid box: all the unit can see. "
+        "Dashed box: where at least 95 % of the gradient's size lies."
+    )
+    slope = rf"\frac{{\partial {score_symbol(target, ())}}}{{\partial x_{{c,i,j}}}}"
+    facts = (f"the input, {shape_text(input_shape)}, normalised", field.unit, scale_text(field))
+    return Caption(sentence, rf"\sum_c {slope}", facts)
+
+
+def gallery(info: SiteInfo, place: str, field: Field) -> Caption:
+    """Under the gallery of the most active channels at a place."""
+    what = "features" if info.layout in ("tokens", "vector", "other") else "channels"
+    sentence = (
+        f"The {what} of {in_words(info.site, info.calls)} with the largest activation{place}, strongest first, and how "
+        "each changes with each pixel, summed over the input's channels with its sign. All share one scale."
+    )
+    slope = r"\frac{\partial a_{k}}{\partial x_{c,i,j}}"
+    return Caption(sentence, rf"\sum_c {slope}", (site_text(info), field.unit, scale_text(field)))
+
+
+MapKind = Literal["activation", "gradient", "product"]
+
+
+def feature_maps(
+    kind: MapKind, target: Target, labels: Sequence[str], info: SiteInfo, field: Field, *, block: int = 1
+) -> Caption:
+    """Under the sheet of all channels of a site. ``block`` is the side of the squares that were averaged to fit."""
+    place, score = in_words(info.site, info.calls), score_words(target, labels)
+    slope = rf"\frac{{\partial {score_symbol(target, labels)}}}{{\partial a_{{k,i,j}}}}"
+    sentence, formula = {
+        "activation": (f"What each channel of {place} answers at each place.", "a_{k,i,j}"),
+        "gradient": (f"How {score} changes with each number of {place}.", slope),
+        "product": (
+            f"Each number of {place} times how {score} changes with it.",
+            rf"a_{{k,i,j}}\,{slope}",
+        ),
+    }[kind]
+    coarse = (f"each cell is the mean of {block}×{block} places",) if block > 1 else ()
+    facts = (site_text(info), field.unit, f"{scale_text(field)}, the same for all tiles", *coarse)
+    return Caption(sentence, formula, facts)
+
+
+def map_unit(kind: MapKind, target: Target, site: Site) -> str:
+    """Unit of a sheet of maps: activation, score per unit of activation, or the score's own for the product."""
+    match kind:
+        case "activation":
+            return "activation"
+        case "gradient":
+            return gradient_unit(target, site)
+        case "product":
+            return score_unit(target)
+        case _:
+            assert_never(kind)
+
+
+def strip(target: Target, labels: Sequence[str]) -> Caption:
+    """Under the strip of all sites."""
+    score = score_words(target, labels)
+    return Caption(
+        f"How strongly {score} depends on each site, in order of execution: the length of its gradient there.",
+        rf"\left\lVert \frac{{\partial {score_symbol(target, labels)}}}{{\partial a}} \right\rVert_2",
+        (f"{score_unit(target)} per unit of activation", "L2 norm over everything a site holds", "logarithmic scale"),
+    )

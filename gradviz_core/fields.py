@@ -1,0 +1,290 @@
+"""Arrays of an answer -> 2-D fields ready to draw. Pure functions of numpy arrays; nothing is smoothed or rescaled.
+
+A value or gradient arrives with the shape it has in the model. ``planes`` gives its channels as pictures; the
+reductions (``signed_sum``, ``magnitude_l2``, ``magnitude_max``, ``channel``) take (1, C, H, W) or (C, H, W) and give
+one field.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from gradviz_core.types import Field, FloatArray, Layout
+
+QUANTILE = 0.99
+"""The colour scale ends at this quantile of the sizes, unless told otherwise."""
+
+
+# ------------------------------------------------------------------------------------------------------------ one field
+
+
+def field(values: FloatArray, *, signed: bool, unit: str = "", quantile: float = QUANTILE) -> Field:
+    """A (H, W) array with its colour limit: the ``quantile`` of the sizes of its finite values.
+
+    Where that is zero (nearly everything is), the limit is the largest size. ``clipped`` is the share beyond it.
+    Raises ValueError for an array that is not 2-D.
+    """
+    if values.ndim != 2:
+        raise ValueError(f"A field has rows and columns; this array has shape {values.shape}. Reduce it first.")
+    drawn = np.asarray(values, dtype=np.float32)
+    limit, clipped = _limit([drawn], quantile)
+    return Field(values=drawn, signed=signed, unit=unit, limit=limit, clipped=clipped[0])
+
+
+def share_scale(fields: Sequence[Field], *, quantile: float = QUANTILE) -> tuple[Field, ...]:
+    """The same fields on one colour scale: the limit is the ``quantile`` of all their sizes together.
+
+    Raises ValueError where signed and unsigned fields, or different units, are mixed.
+    """
+    if len({(f.signed, f.unit) for f in fields}) > 1:
+        raise ValueError("Pictures on one scale have one unit, and are all signed or all unsigned.")
+    limit, clipped = _limit([f.values for f in fields], quantile)
+    return tuple(replace(f, limit=limit, clipped=share) for f, share in zip(fields, clipped, strict=True))
+
+
+def _limit(arrays: Sequence[FloatArray], quantile: float) -> tuple[float, list[float]]:
+    sizes = [np.abs(a[np.isfinite(a)]) for a in arrays]
+    pooled = np.concatenate(sizes) if sizes else np.zeros(0, np.float32)
+    if not pooled.size:
+        return 0.0, [0.0 for _ in sizes]
+    limit = float(np.quantile(pooled, quantile, method="higher")) or float(pooled.max())
+    return limit, [float(np.mean(s > limit)) if s.size else 0.0 for s in sizes]
+
+
+# ----------------------------------------------------------------------------------------------------------- reductions
+
+
+def signed_sum(gradient: FloatArray, *, unit: str = "") -> Field:
+    """Σ_c g[c]: what the score gains when every channel of a place rises by one unit. Signed, shape (H, W)."""
+    return field(_channels(gradient).sum(axis=0), signed=True, unit=unit)
+
+
+def magnitude_l2(gradient: FloatArray, *, unit: str = "") -> Field:
+    """√Σ_c g[c]²: the steepest the score can change at a place per unit of length. Never negative, shape (H, W)."""
+    return field(np.sqrt(np.square(_channels(gradient)).sum(axis=0)), signed=False, unit=unit)
+
+
+def magnitude_max(gradient: FloatArray, *, unit: str = "") -> Field:
+    """max_c |g[c]|: the largest size over the channels (Simonyan et al. 2014). Never negative, shape (H, W)."""
+    return field(np.abs(_channels(gradient)).max(axis=0), signed=False, unit=unit)
+
+
+def channel(gradient: FloatArray, index: int, *, unit: str = "") -> Field:
+    """g[index]: one channel as it is. Signed, shape (H, W). Raises IndexError for a channel that is not there."""
+    planes_ = _channels(gradient)
+    if not 0 <= index < len(planes_):
+        raise IndexError(f"Channel {index} does not exist: there are channels 0 to {len(planes_) - 1}.")
+    return field(planes_[index], signed=True, unit=unit)
+
+
+def channels(gradient: FloatArray, *, unit: str = "") -> tuple[Field, ...]:
+    """Every channel as it is, all on one scale. Signed, each of shape (H, W)."""
+    return share_scale([channel(gradient, i, unit=unit) for i in range(len(_channels(gradient)))])
+
+
+def activation(plane: FloatArray, *, unit: str = "") -> Field:
+    """One channel's values, shape (H, W); signed where any of them is negative."""
+    return field(plane, signed=bool(np.nanmin(plane, initial=0.0) < 0), unit=unit)
+
+
+def product(values: FloatArray, gradient: FloatArray) -> FloatArray:
+    """Activation times gradient, element by element: the first-order share of each number in the score. Any shape.
+
+    Raises ValueError where the shapes differ.
+    """
+    if values.shape != gradient.shape:
+        raise ValueError(f"The activation has shape {values.shape} and the gradient {gradient.shape}: they must agree.")
+    return values * gradient
+
+
+def _channels(array: FloatArray) -> FloatArray:
+    """(C, H, W), as float32, of (1, C, H, W) or (C, H, W)."""
+    if array.ndim == 4 and array.shape[0] == 1:
+        array = array[0]
+    if array.ndim != 3:
+        raise ValueError(f"Channels, rows and columns are needed; this array has shape {array.shape}.")
+    return np.asarray(array, dtype=np.float32)
+
+
+# --------------------------------------------------------------------------------------------------------------- planes
+
+
+@dataclass(frozen=True, slots=True)
+class Planes:
+    """A value of a site as one small picture for each channel (feature)."""
+
+    maps: FloatArray
+    """Shape (C, H, W), float32; NaN where a cell stands for nothing."""
+    layout: Layout
+    tokens: npt.NDArray[np.int64] | None = None
+    """For tokens: which token each cell of (H, W) is; -1 for none."""
+    shape: tuple[int, ...] = ()
+    """For what is laid flat: the shape it has in the model, without the batch axis."""
+
+    def index(self, number: int, row: int, column: int) -> tuple[int, ...]:
+        """Where the cell lies within ``value[0]``, as ``Unit`` wants it: (channel, row, column) for maps, (row, column,
+        channel) for maps_last, (token, feature) for tokens, (feature,) for a vector.
+
+        Raises IndexError for a cell outside the picture or one that stands for nothing.
+        """
+        count, height, width = self.maps.shape
+        if not (0 <= number < count and 0 <= row < height and 0 <= column < width):
+            raise IndexError(f"Channel {number}, row {row}, column {column} lies outside {count}×{height}×{width}.")
+        if self.layout == "maps":
+            return (number, row, column)
+        if self.layout == "maps_last":
+            return (row, column, number)
+        if self.tokens is None:
+            return tuple(int(i) for i in np.unravel_index(number, self.shape)) if self.shape else ()
+        token = int(self.tokens[row, column])
+        if token < 0:
+            raise IndexError(f"Row {row}, column {column} is a gap between the class token and the patches.")
+        return (token, number)
+
+    def cell(self, place: tuple[int, ...]) -> tuple[int, int]:
+        """Row and column where a place is drawn: (row, column) for maps, (token,) for tokens, () for a vector."""
+        if self.tokens is not None and place:
+            row, column = np.argwhere(self.tokens == place[0])[0]
+            return int(row), int(column)
+        return (place[0], place[1]) if len(place) == 2 else (0, 0)
+
+
+def planes(array: FloatArray, layout: Layout) -> Planes:
+    """The channels of a site's value as pictures.
+
+    ``maps`` (1, C, H, W) and ``maps_last`` (1, H, W, C) give C pictures of H×W. ``tokens`` (1, T, F) give F pictures: a
+    square number of patches as a grid, with the class token, where there is one more, as a single cell above it; any
+    other number of tokens as one row. ``vector`` (1, K), and anything else laid flat, gives K pictures of one cell.
+    """
+    value = np.asarray(array, dtype=np.float32)
+    if value.ndim == 4 and layout in ("maps", "maps_last"):
+        return Planes(value[0] if layout == "maps" else np.moveaxis(value[0], -1, 0), layout)
+    if value.ndim == 3 and layout == "tokens":
+        cells = _token_cells(value.shape[1])
+        drawn = np.where(cells >= 0, value[0].T[:, np.maximum(cells, 0)], np.float32(np.nan))
+        return Planes(drawn, "tokens", cells)
+    return Planes(value.reshape(-1, 1, 1), "vector", shape=value.shape[1:])
+
+
+def _token_cells(count: int) -> npt.NDArray[np.int64]:
+    side = math.isqrt(count)
+    if side > 1 and side * side == count:
+        return np.arange(count).reshape(side, side)
+    side = math.isqrt(count - 1) if count else 0
+    if side > 1 and side * side == count - 1:
+        cells = np.full((side + 2, side), -1, dtype=np.int64)
+        cells[0, 0] = 0
+        cells[2:] = np.arange(1, count).reshape(side, side)
+        return cells
+    return np.arange(count).reshape(1, count)
+
+
+def strength(maps: FloatArray) -> FloatArray:
+    """L2 norm of each of (C, H, W) pictures, gaps left out. Shape (C,)."""
+    norms: FloatArray = np.sqrt(np.nansum(np.square(np.asarray(maps, dtype=np.float64)), axis=(1, 2)))
+    return norms
+
+
+def coarser(maps: FloatArray, cells: int) -> tuple[FloatArray, int]:
+    """The pictures with blocks of places averaged so that all hold at most ``cells`` values, and the block's side.
+
+    The side is 1, and nothing is changed, where they already do. A block at the edge averages what there is of it.
+    """
+    count, height, width = maps.shape
+    side = 1
+    while count * math.ceil(height / side) * math.ceil(width / side) > cells and side < max(height, width):
+        side += 1
+    if side == 1:
+        return maps, 1
+    rows, columns = np.arange(0, height, side), np.arange(0, width, side)
+    sums = np.add.reduceat(np.add.reduceat(maps, rows, axis=1), columns, axis=2)
+    sizes = np.diff([*rows, height])[:, None] * np.diff([*columns, width])[None, :]
+    return (sums / sizes).astype(np.float32), side
+
+
+# ---------------------------------------------------------------------------------------------------------------- tiles
+
+
+@dataclass(frozen=True, slots=True)
+class Tiles:
+    """Many small pictures as one field, NaN between them."""
+
+    field: Field
+    numbers: tuple[int, ...]
+    """The channel that each tile shows, in reading order."""
+    columns: int
+    height: int
+    width: int
+    gap: tuple[int, int]
+    """Empty rows above each tile, empty columns after it."""
+
+    def corner(self, position: int) -> tuple[int, int]:
+        """Row and column of the first cell of the ``position``-th tile."""
+        row, column = divmod(position, self.columns)
+        return row * (self.height + self.gap[0]) + self.gap[0], column * (self.width + self.gap[1])
+
+    def at(self, row: int, column: int) -> int | None:
+        """Position of the tile there; the rows above a tile, where its number stands, belong to it. None in a gap."""
+        down = row // (self.height + self.gap[0])
+        across, x = divmod(column, self.width + self.gap[1])
+        position = down * self.columns + across
+        inside = x < self.width and across < self.columns and row >= 0 and column >= 0
+        return position if inside and position < len(self.numbers) else None
+
+
+def tile(
+    maps: FloatArray,
+    numbers: Sequence[int] | None = None,
+    *,
+    columns: int | None = None,
+    signed: bool = True,
+    unit: str = "",
+) -> Tiles:
+    """(C, H, W) pictures as one field on one scale, each with room above it for its number; NaN gutters between.
+
+    ``numbers`` names the channel of each tile (0, 1, 2, ... by default); ``columns`` makes the whole about square by
+    default. Raises ValueError where there is nothing to draw or the numbers do not fit the pictures.
+    """
+    shown = tuple(range(len(maps)) if numbers is None else numbers)
+    if maps.ndim != 3 or not maps.size or len(shown) != len(maps):
+        raise ValueError(f"{len(shown)} numbers and pictures of shape {maps.shape} make no tiles.")
+    count, height, width = maps.shape
+    gap = (max(1, math.ceil(height * 0.2)), max(1, round(width * 0.08)))
+    across = columns or max(1, min(count, round(math.sqrt(count * (height + gap[0]) / (width + gap[1])) * 1.2)))
+    down = math.ceil(count / across)
+    sheet = np.full((down * (height + gap[0]), across * (width + gap[1]) - gap[1]), np.nan, dtype=np.float32)
+    tiles = Tiles(Field(sheet, signed, unit, 0.0), shown, across, height, width, gap)
+    for position in range(count):
+        row, column = tiles.corner(position)
+        sheet[row : row + height, column : column + width] = maps[position]
+    return replace(tiles, field=field(sheet, signed=signed, unit=unit))
+
+
+# ------------------------------------------------------------------------------------------------------ receptive field
+
+
+def effective_box(gradient: FloatArray, *, share: float = 0.95) -> tuple[int, int, int, int] | None:
+    """First row, last row, first column, last column of a box that holds at least ``share`` of Σ|gradient|.
+
+    Its rows are the shortest run of rows that holds 1 - (1 - share)/2 of the sum (97.5 % for 95 %), its columns the
+    same for columns; what lies outside either is at most 1 - share. None where the gradient is zero everywhere.
+    """
+    size = np.abs(_channels(gradient)).sum(axis=0, dtype=np.float64)
+    if not np.isfinite(size).all() or not size.any():
+        return None
+    along = 1 - (1 - share) / 2
+    return (*_shortest_run(size.sum(axis=1), along), *_shortest_run(size.sum(axis=0), along))
+
+
+def _shortest_run(sums: FloatArray, share: float) -> tuple[int, int]:
+    """First and last index of the shortest run that holds ``share`` of the sum; the earliest of several."""
+    total = np.concatenate([[0.0], np.cumsum(sums)])
+    ends = np.searchsorted(total, total[:-1] + share * total[-1] * (1 - 1e-12))
+    lengths = np.where(ends < len(total), ends - np.arange(len(sums)), len(sums) + 1)
+    first = int(np.argmin(lengths))
+    return first, int(ends[first]) - 1

@@ -1,0 +1,302 @@
+"""Fields -> Plotly figures. Pure functions; each takes what it draws and returns a figure, also for a notebook.
+
+Signed fields use one diverging map, white at zero and symmetric round it, red above; unsigned ones use one sequential
+map from zero up. Both can be told apart with every common kind of colour blindness. Row 0 is at the top, pixels are
+square, a gap (NaN) shows the page. No figure sets a page colour, so light and dark themes both read well.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+from PIL import Image
+
+from gradviz_core.captions import number_text
+from gradviz_core.fields import Tiles
+from gradviz_core.types import ClassProbability, Field, FloatArray, Pixels
+
+DIVERGING = "RdBu_r"
+SEQUENTIAL = "Viridis"
+ACCENT = "#1a8f83"
+QUIET = "#8b96a0"
+
+Box = tuple[int, int, int, int]
+"""First row, last row, first column, last column."""
+
+
+# ------------------------------------------------------------------------------------------------------------- pictures
+
+
+def heatmap(
+    field: Field,
+    *,
+    pixels: Pixels | None = None,
+    opacity: float = 1.0,
+    cross: tuple[int, int] | None = None,
+    solid: Box | None = None,
+    dashed: Box | None = None,
+    height: int = 500,
+) -> go.Figure:
+    """The field as a heatmap with its colour bar.
+
+    ``pixels`` (H, W, 3) of the same size adds each pixel's colour to the hover and, below ``opacity`` 1, lies in grey
+    under the map. ``cross`` marks one (row, column); ``solid`` and ``dashed`` are boxes to draw. A field that is zero,
+    or the same everywhere, says so in words.
+    """
+    figure = go.Figure()
+    if pixels is not None and opacity < 1:
+        figure.add_trace(_image_trace(_grey(pixels), hover=False))
+    figure.add_trace(_heat(field, opacity=opacity, pixels=pixels))
+    _frame(figure, field.values.shape, height)
+    _say_if_constant(figure, field)
+    for box, dash in ((solid, "solid"), (dashed, "dash")):
+        if box is not None:
+            _outline(figure, box, dash=dash)
+    if cross is not None:
+        _cross(figure, cross)
+    return figure
+
+
+def image(pixels: Pixels, *, cross: tuple[int, int] | None = None, height: int = 500) -> go.Figure:
+    """The picture the network sees, pixel by pixel; the hover says row, column and colour."""
+    figure = go.Figure(_image_trace(pixels, hover=True))
+    _frame(figure, pixels.shape[:2], height)
+    if cross is not None:
+        _cross(figure, cross)
+    return figure
+
+
+def tiles(sheet: Tiles, *, chosen: int | None = None, titles: Sequence[str] = (), height: int = 640) -> go.Figure:
+    """Many small maps as one heatmap on one scale, each with its channel's number above it.
+
+    ``chosen`` outlines the tile of that channel; ``titles`` replace the numbers. The hover says channel, row, column
+    and value. Numbers are left out where tiles are too small to carry them.
+    """
+    figure = go.Figure(_heat(sheet.field, customdata=_tile_places(sheet)))
+    figure.data[
+        0
+    ].hovertemplate = (
+        "channel %{customdata[0]}<br>row %{customdata[1]}, column %{customdata[2]}<br><b>%{z:.4~g}</b><extra></extra>"
+    )
+    _frame(figure, sheet.field.values.shape, height)
+    _say_if_constant(figure, sheet.field)
+    names = tuple(titles) or tuple(str(n) for n in sheet.numbers)
+    longest = max(map(len, names))
+    size = min(12, int(760 / sheet.columns / (0.62 * longest + 0.8)))
+    if size >= 7:
+        corners = [sheet.corner(i) for i in range(len(names))]
+        figure.add_trace(
+            go.Scatter(
+                x=[c + (sheet.width - 1) / 2 for _, c in corners],
+                y=[r - 0.5 - sheet.gap[0] / 2 for r, _ in corners],
+                text=[_plain(n) for n in names],
+                mode="text",
+                textfont={"size": size},
+                hoverinfo="skip",
+                showlegend=False,
+            )
+        )
+    if chosen in sheet.numbers:
+        row, column = sheet.corner(sheet.numbers.index(chosen))
+        _outline(figure, (row, row + sheet.height - 1, column, column + sheet.width - 1), dash="solid")
+    return figure
+
+
+# --------------------------------------------------------------------------------------------------------------- charts
+
+
+def class_bars(prediction: Sequence[ClassProbability], *, chosen: int | None = None) -> go.Figure:
+    """The likeliest classes as bars, the likeliest on top; the chosen one in the accent colour."""
+    shares = [100 * p.probability for p in prediction]
+    figure = go.Figure(
+        go.Bar(
+            x=shares,
+            y=[_plain(_short(p.label or f"class {p.index}")) for p in prediction],
+            orientation="h",
+            marker_color=[ACCENT if p.index == chosen else QUIET for p in prediction],
+            text=[f"{share:.1f} %" for share in shares],
+            textposition="outside",
+            cliponaxis=False,
+            customdata=[[p.index, p.logit, _plain(p.label)] for p in prediction],
+            hovertemplate="%{customdata[2]} (class %{customdata[0]})<br>probability %{x:.4~g} %"
+            "<br>logit %{customdata[1]:.4~g}<extra></extra>",
+        )
+    )
+    figure.update_layout(
+        height=40 + 30 * len(prediction), margin={"l": 8, "r": 56, "t": 4, "b": 4}, bargap=0.35, showlegend=False,
+        dragmode=False, plot_bgcolor="rgba(0,0,0,0)",
+    )  # fmt: skip
+    figure.update_xaxes(visible=False, range=[0, max(100.0, *shares)], fixedrange=True)
+    figure.update_yaxes(type="category", autorange="reversed", fixedrange=True, showgrid=False, ticklabelstandoff=6)
+    return figure
+
+
+def strip(
+    names: Sequence[str], norms: FloatArray, *, unit: str, chosen: int | None = None, height: int = 190
+) -> go.Figure:
+    """One number for each site, in order of execution, on a logarithmic scale; a gap where no gradient arrives.
+
+    A zero cannot stand on a logarithmic scale: it is drawn as an open mark at the bottom, and its hover says zero.
+    """
+    values = np.asarray(norms, dtype=np.float64)
+    positive = values[np.isfinite(values) & (values > 0)]
+    floor = float(positive.min()) / 3 if positive.size else 1.0
+    drawn = np.where(values == 0, floor, np.where(np.isfinite(values), values, np.nan))
+    said = ["no gradient arrives here" if not np.isfinite(v) else number_text(v, 4) for v in values]
+    figure = go.Figure(
+        go.Scatter(
+            x=list(range(len(values))),
+            y=drawn,
+            mode="lines+markers",
+            line={"color": QUIET, "width": 1},
+            marker={
+                "size": [13 if i == chosen else 8 for i in range(len(values))],
+                "color": [ACCENT if i == chosen else QUIET for i in range(len(values))],
+                "symbol": ["circle-open" if v == 0 else "circle" for v in values],
+            },
+            customdata=list(zip(map(_plain, names), said, strict=True)),
+            hovertemplate="%{customdata[0]}<br><b>%{customdata[1]}</b><extra></extra>",
+        )
+    )
+    figure.update_layout(
+        height=height, margin={"l": 8, "r": 8, "t": 8, "b": 8}, showlegend=False, dragmode=False, hovermode="closest",
+        plot_bgcolor="rgba(0,0,0,0)",
+    )  # fmt: skip
+    figure.update_xaxes(
+        title={"text": "sites in order of execution", "font": {"size": 12}, "standoff": 4},
+        showticklabels=False, showgrid=False, zeroline=False, fixedrange=True, range=[-0.7, len(values) - 0.3],
+    )  # fmt: skip
+    figure.update_yaxes(
+        type="log", dtick=1, exponentformat="power", fixedrange=True, tickfont={"size": 11},
+        title={"text": _plain(unit), "font": {"size": 12}},
+    )  # fmt: skip
+    return figure
+
+
+# --------------------------------------------------------------------------------------------------------------- pieces
+
+
+def _heat(
+    field: Field, *, opacity: float = 1.0, pixels: Pixels | None = None, customdata: np.ndarray | None = None
+) -> go.Heatmap:
+    limit = field.limit or 1.0
+    hover = "row %{y}, column %{x}<br><b>%{z:.4~g}</b>"
+    if pixels is not None and pixels.shape[:2] == field.values.shape:
+        customdata = pixels
+        hover += "<br>pixel rgb(%{customdata[0]}, %{customdata[1]}, %{customdata[2]})"
+    return go.Heatmap(
+        z=field.values.astype(np.float32, copy=False),
+        zmin=-limit if field.signed else 0.0,
+        zmax=limit,
+        colorscale=DIVERGING if field.signed else SEQUENTIAL,
+        zsmooth=False,
+        opacity=opacity,
+        hoverongaps=False,
+        customdata=customdata,
+        hovertemplate=f"{hover}<extra></extra>",
+        colorbar=_colour_bar(field),
+    )
+
+
+def _colour_bar(field: Field) -> dict[str, Any]:
+    limit = field.limit or 1.0
+    ticks = [-limit, -limit / 2, 0.0, limit / 2, limit] if field.signed else [0.0, limit / 2, limit]
+    words = [number_text(t) for t in ticks]
+    if field.clipped:
+        words[-1] = f"≥ {words[-1]}"
+        words[0] = f"≤ {words[0]}" if field.signed else words[0]
+    return {
+        "orientation": "h", "thickness": 12, "len": 0.9, "x": 0.5, "xanchor": "center", "y": -0.015, "yanchor": "top",
+        "outlinewidth": 0, "tickvals": ticks, "ticktext": words, "tickfont": {"size": 12}, "ticklen": 3,
+        "ticks": "outside",
+        "title": {"text": _plain(field.unit), "side": "bottom", "font": {"size": 12}},
+    }  # fmt: skip
+
+
+def _image_trace(pixels: Pixels, *, hover: bool) -> go.Image:
+    return go.Image(
+        source=png_address(pixels),
+        hoverinfo=None if hover else "skip",
+        hovertemplate="row %{y}, column %{x}<br>rgb(%{z[0]}, %{z[1]}, %{z[2]})<extra></extra>" if hover else None,
+    )
+
+
+def png_address(pixels: Pixels) -> str:
+    """The picture as a PNG in a ``data:`` address, lossless."""
+    buffer = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(pixels, dtype=np.uint8)).save(buffer, "PNG")
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+
+
+def _grey(pixels: Pixels) -> Pixels:
+    luma = pixels.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32)
+    return np.repeat(luma[..., None], 3, axis=2).round().astype(np.uint8)
+
+
+def _frame(figure: go.Figure, shape: tuple[int, ...], height: int) -> None:
+    """Row 0 on top, square pixels, no ticks, the picture against the top edge."""
+    rows, columns = shape
+    figure.update_layout(
+        height=height, margin={"l": 0, "r": 0, "t": 0, "b": 64}, dragmode=False, plot_bgcolor="rgba(0,0,0,0)",
+        showlegend=False,
+    )  # fmt: skip
+    axis = {"visible": False, "constrain": "domain"}
+    figure.update_xaxes(axis, range=[-0.5, columns - 0.5])
+    figure.update_yaxes(axis, range=[rows - 0.5, -0.5], scaleanchor="x", constraintoward="top")
+
+
+def _say_if_constant(figure: go.Figure, field: Field) -> None:
+    finite = field.values[np.isfinite(field.values)]
+    if not finite.size:
+        text = "There is no finite value to draw."
+    elif finite.max() == finite.min():
+        value = float(finite.max())
+        text = "Every value is exactly zero." if value == 0 else f"Every value is {number_text(value, 4)}."
+    else:
+        return
+    figure.data[-1].showscale = False
+    figure.data[-1].opacity = 0.25
+    figure.add_annotation(
+        text=text, x=0.5, y=0.5, xref="x domain", yref="y domain", showarrow=False, font={"size": 15},
+    )  # fmt: skip
+
+
+def _outline(figure: go.Figure, box: Box, *, dash: str) -> None:
+    """A box round whole cells: a dark line on a white one, so that it shows on every colour."""
+    top, bottom, left, right = box
+    for line in ({"color": "white", "width": 4}, {"color": "#111111", "width": 2, "dash": dash}):
+        figure.add_shape(type="rect", x0=left - 0.5, x1=right + 0.5, y0=top - 0.5, y1=bottom + 0.5, line=line)
+
+
+def _cross(figure: go.Figure, place: tuple[int, int]) -> None:
+    """Hair lines through one cell, and a box round it."""
+    row, column = place
+    for x0, x1, y0, y1, xref, yref in ((column, column, 0, 1, "x", "y domain"), (0, 1, row, row, "x domain", "y")):
+        line = {"color": "#111111", "width": 1, "dash": "dot"}
+        figure.add_shape(type="line", x0=x0, x1=x1, y0=y0, y1=y1, xref=xref, yref=yref, line=line)
+    _outline(figure, (row, row, column, column), dash="solid")
+
+
+def _tile_places(sheet: Tiles) -> np.ndarray:
+    """Channel, row and column within its tile, for each cell of the sheet. Shape (H, W, 3)."""
+    places = np.zeros((*sheet.field.values.shape, 3), dtype=np.int16)
+    inner = np.moveaxis(np.indices((sheet.height, sheet.width)), 0, -1)
+    for position, number in enumerate(sheet.numbers):
+        row, column = sheet.corner(position)
+        block = places[row : row + sheet.height, column : column + sheet.width]
+        block[..., 0], block[..., 1:] = number, inner
+    return places
+
+
+def _plain(text: str) -> str:
+    """Text that Plotly shows as it is: its own small markup made harmless."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _short(text: str, length: int = 28) -> str:
+    return text if len(text) <= length else f"{text[: length - 1]}…"

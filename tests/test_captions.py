@@ -1,0 +1,90 @@
+"""Captions say what is differentiated, by what, reduced how, in which unit."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from gradviz_core import captions, fields
+from gradviz_core.types import (
+    INPUT,
+    ChannelMean,
+    ClassDifference,
+    ClassScore,
+    CrossEntropy,
+    Site,
+    SiteInfo,
+    SiteSum,
+    Target,
+    Unit,
+)
+
+LABELS = ("circle", "star", "4", "a_b{c}")
+RELU = SiteInfo(Site("layer2.0.relu", 1), "ReLU", (1, 128, 28, 28), "float32", "maps", calls=2)
+FIELD = fields.field(np.linspace(-1, 1, 400).reshape(20, 20), signed=True, unit="logit per normalised-pixel unit")
+
+
+@pytest.mark.parametrize(
+    ("target", "words", "symbol", "unit"),
+    [
+        (ClassScore(), "the logit of the predicted class", r"z_{\text{predicted}}", "logit"),
+        (ClassScore(1), "the logit of star (1)", r"z_{\text{star}}", "logit"),
+        (ClassScore(1, "probability"), "the probability of star (1)", r"p_{\text{star}}", "probability"),
+        (ClassScore(2, "log_probability"), "the log-probability of 4 (2)", r"\log p_{2}", "nat"),
+        (ClassScore(3), "the logit of a_b{c} (3)", "z_{3}", "logit"),
+        (ClassDifference(0, 1), "the logit of circle (0) minus the logit of star (1)", "circle", "logit"),
+        (CrossEntropy(1), "the cross-entropy loss for star (1)", r"-\log p", "nat"),
+        (Unit(Site("a"), (1, 2, 3)), "the unit (channel 1, row 2, column 3) of a", "a_{1,2,3}", "activation"),
+        (Unit(Site("a"), (2, 3)), "the unit (token 2, feature 3) of a", "a_{2,3}", "activation"),
+        (ChannelMean(Site("a"), 4), "the mean of channel 4 of a", r"\bar a_{4}", "activation"),
+        (SiteSum(Site("a")), "the sum of a", r"\sum", "activation"),
+    ],
+)
+def test_every_target_has_words_a_symbol_and_a_unit(target: Target, words: str, symbol: str, unit: str) -> None:
+    assert captions.score_words(target, LABELS) == words
+    assert symbol in captions.score_symbol(target, LABELS)
+    assert captions.score_unit(target) == unit
+
+
+def test_units_of_gradients() -> None:
+    assert captions.gradient_unit(ClassScore(1), INPUT) == "logit per normalised-pixel unit"
+    assert captions.gradient_unit(ClassScore(1), RELU.site) == "logit per unit of activation"
+    assert captions.gradient_unit(ClassScore(1), INPUT, "gradient_x_input") == "logit"
+
+
+def test_a_saliency_caption_reads_aloud() -> None:
+    caption = captions.saliency(
+        ClassScore(1), LABELS, method="gradient", reduction="signed_sum", field=FIELD, shape=(1, 3, 96, 96)
+    )
+    assert caption.sentence.startswith(
+        "How the logit of star (1) changes with each pixel, summed over the 3 channels with its sign. Red"
+    )
+    assert caption.formula == r"\sum_c \frac{\partial z_{\text{star}}}{\partial x_{c,i,j}}"
+    assert caption.facts[0] == "the input, 3×96×96, normalised"
+    assert "logit per normalised-pixel unit" in caption.alt
+    assert "% of the values lie beyond it" in caption.facts[2]
+
+
+def test_gradient_times_input_says_so_in_words_and_in_the_formula() -> None:
+    caption = captions.saliency(
+        ClassScore(1), LABELS, method="gradient_x_input", reduction="magnitude_l2", field=FIELD, shape=(1, 1, 28, 28)
+    )
+    assert "multiplied by the input itself" in caption.sentence
+    assert r"x_{c,i,j}\,\frac" in caption.formula
+
+
+def test_sites_are_named_by_the_author_with_their_call_and_shape() -> None:
+    assert captions.site_text(RELU) == "layer2.0.relu, second call · ReLU · 128×28×28"
+
+
+def test_a_sheet_that_was_averaged_says_so() -> None:
+    exact = captions.feature_maps("product", ClassScore(1), LABELS, RELU, FIELD)
+    coarse = captions.feature_maps("product", ClassScore(1), LABELS, RELU, FIELD, block=4)
+    assert "each cell is the mean of 4×4 places" in coarse.facts
+    assert not any("mean" in fact for fact in exact.facts)
+
+
+def test_numbers_are_short_and_their_minus_is_a_minus() -> None:
+    assert captions.number_text(-0.123456) == "−0.123"
+    assert captions.count_text(11_689_512) == "11.7 M"
+    assert (captions.time_text(41.4), captions.time_text(1540)) == ("41 ms", "1.5 s")

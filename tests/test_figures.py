@@ -1,0 +1,100 @@
+"""Figures carry the field's exact values, honest limits and their unit, and say in words that there is nothing."""
+
+from __future__ import annotations
+
+import base64
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from gradviz_core import fields, figures
+from gradviz_core.types import ClassProbability, FloatArray
+
+PIXELS = np.random.default_rng(1).integers(0, 256, (6, 8, 3), dtype=np.uint8)
+
+
+def gradient() -> FloatArray:
+    return np.random.default_rng(0).normal(size=(1, 3, 6, 8)).astype(np.float32)
+
+
+def test_a_signed_heatmap_is_symmetric_round_zero_and_exact() -> None:
+    field = fields.signed_sum(gradient(), unit="logit per normalised-pixel unit")
+    trace = figures.heatmap(field).data[0]
+    assert trace.zmin == -trace.zmax == -field.limit
+    np.testing.assert_array_equal(trace.z, field.values)
+    assert trace.z.dtype == np.float32
+    assert trace.colorbar.title.text == field.unit
+    assert tuple(trace.colorbar.tickvals)[2] == 0.0
+
+
+def test_an_unsigned_heatmap_starts_at_zero() -> None:
+    trace = figures.heatmap(fields.magnitude_l2(gradient())).data[0]
+    assert trace.zmin == 0.0
+    assert trace.colorscale != figures.heatmap(fields.signed_sum(gradient())).data[0].colorscale
+
+
+def test_a_clipped_scale_says_so_at_its_ends() -> None:
+    values = np.ones((20, 20), np.float32)
+    values[0, 0] = 100.0
+    ticks = figures.heatmap(fields.field(values, signed=True, quantile=0.9)).data[0].colorbar.ticktext
+    assert (ticks[0], ticks[-1]) == ("≤ −1", "≥ 1")
+
+
+def test_row_zero_is_on_top_and_pixels_are_square() -> None:
+    layout = figures.heatmap(fields.signed_sum(gradient())).layout
+    assert tuple(layout.yaxis.range) == (5.5, -0.5)
+    assert layout.yaxis.scaleanchor == "x"
+
+
+@pytest.mark.parametrize(("value", "words"), [(0.0, "exactly zero"), (2.5, "2.5"), (np.nan, "no finite value")])
+def test_a_constant_field_is_said_in_words(value: float, words: str) -> None:
+    figure = figures.heatmap(fields.field(np.full((4, 4), value), signed=True))
+    assert words in figure.layout.annotations[0].text
+    assert not figure.data[0].showscale
+
+
+def test_the_overlay_lies_over_the_image_in_grey() -> None:
+    figure = figures.heatmap(fields.signed_sum(gradient()), pixels=PIXELS, opacity=0.5)
+    under = _decoded(figure.data[0].source)
+    assert (under[..., 0] == under[..., 2]).all()
+    assert figure.data[1].opacity == 0.5
+    assert len(figures.heatmap(fields.signed_sum(gradient()), pixels=PIXELS).data) == 1
+
+
+def test_the_image_is_shown_without_loss() -> None:
+    np.testing.assert_array_equal(_decoded(figures.image(PIXELS).data[0].source), PIXELS)
+
+
+def test_boxes_are_drawn_round_whole_cells() -> None:
+    figure = figures.heatmap(fields.signed_sum(gradient()), solid=(0, 5, 0, 7), dashed=(1, 2, 3, 4))
+    lines = [(s.x0, s.x1, s.y0, s.y1, s.line.dash) for s in figure.layout.shapes]
+    assert (-0.5, 7.5, -0.5, 5.5, "solid") in lines
+    assert (2.5, 4.5, 0.5, 2.5, "dash") in lines
+
+
+def test_tiles_are_one_trace_with_a_number_above_each() -> None:
+    sheet = fields.tile(np.random.default_rng(0).normal(size=(10, 4, 4)), range(20, 30))
+    figure = figures.tiles(sheet, chosen=23)
+    assert [t.type for t in figure.data] == ["heatmap", "scatter"]
+    assert list(figure.data[1].text) == [str(n) for n in range(20, 30)]
+    row, column = sheet.corner(3)
+    assert tuple(figure.data[0].customdata[row + 2, column + 1]) == (23, 2, 1)
+
+
+def test_labels_of_classes_are_text_and_never_markup() -> None:
+    figure = figures.class_bars([ClassProbability(0, "<script>x</script>", 1.0, 0.75)], chosen=0)
+    assert figure.data[0].y[0].startswith("&lt;script&gt;")
+    assert figure.data[0].marker.color[0] == figures.ACCENT
+
+
+def test_the_strip_keeps_zeros_and_gaps_apart() -> None:
+    figure = figures.strip(["a", "b", "c"], np.array([0.0, np.nan, 2.0]), unit="logit", chosen=2)
+    trace = figure.data[0]
+    assert [trace.y[0] > 0, bool(np.isnan(trace.y[1])), trace.y[2]] == [True, True, 2.0]
+    assert [said for _, said in trace.customdata] == ["0", "no gradient arrives here", "2"]
+
+
+def _decoded(address: str) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(address.split(",", 1)[1]))))
