@@ -15,20 +15,18 @@ from PIL import Image
 SIZE = 28
 LABELS = tuple(str(digit) for digit in range(10))
 
-_INK = 24  # the digit's own 8x8 pixels fill this many, in the middle
 _FULL = 16  # value of full ink in the 8x8 digits
+_CRISP = 1.7  # enlarging blurs; this much more contrast round half ink makes it look like ink again
 
 Greys = npt.NDArray[np.uint8]
 
 
 def enlarge(digits: npt.NDArray[np.floating]) -> Greys:
-    """(N, 8, 8), 0 to 16, white ink on black -> (N, 28, 28), 0 to 255, with a margin of two pixels."""
-    margin = (SIZE - _INK) // 2
-    out = np.zeros((len(digits), SIZE, SIZE), dtype=np.uint8)
-    for digit, place in zip(digits.astype(np.float32), out, strict=True):
-        large = Image.fromarray(digit * np.float32(255 / _FULL)).resize((_INK, _INK), Image.Resampling.BICUBIC)
-        place[margin:-margin, margin:-margin] = np.clip(np.asarray(large) + 0.5, 0, 255).astype(np.uint8)
-    return out
+    """(N, 8, 8), 0 to 16, white ink on black -> (N, 28, 28), 0 to 255, with a margin of about three pixels."""
+    ink = np.pad(digits / _FULL, ((0, 0), (1, 1), (1, 1))).astype(np.float32)
+    large = [Image.fromarray(digit).resize((SIZE, SIZE), Image.Resampling.BICUBIC) for digit in ink]
+    crisp = (np.stack([np.asarray(digit) for digit in large]) - 0.5) * _CRISP + 0.5
+    return np.asarray(np.clip(crisp, 0, 1) * 255 + 0.5, dtype=np.uint8)
 
 
 def split(count: int, held_out: float = 0.2, seed: int = 0) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
