@@ -23,7 +23,8 @@ def map_tensors(value: object, function: Callable[[str, Tensor], Tensor], item: 
             return function(item, value)
         case tuple():
             parts = [inner(i, part) for i, part in enumerate(value)]
-            return type(value)(*parts) if hasattr(value, "_fields") else tuple(parts)
+            named: Callable[..., object] = type(value)
+            return named(*parts) if hasattr(value, "_fields") else tuple(parts)
         case list():
             return [inner(i, part) for i, part in enumerate(value)]
         case dict():

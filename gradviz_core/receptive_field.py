@@ -190,7 +190,8 @@ def _matching_groups(a: Shape, b: Shape) -> list[tuple[list[int], list[int]]]:
     groups: list[tuple[list[int], list[int]]] = []
     i = j = 0
     while i < len(a) or j < len(b):
-        mine, theirs = [], []
+        mine: list[int] = []
+        theirs: list[int] = []
         left = right = 1
         while not (mine or theirs) or left != right:
             if j >= len(b) or (i < len(a) and left <= right):

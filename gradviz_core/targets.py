@@ -123,7 +123,8 @@ def _unit(value: Tensor, site: Site, index: tuple[int, ...]) -> Tensor:
         size = "x".join(map(str, shape)) or "one number"
         limit = ", ".join(f"0 to {n - 1}" for n in shape)
         raise BadTarget(
-            f"Unit {index} does not exist at {sites.in_words(site)}, which holds {size}. Choose an index within ({limit})."
+            f"Unit {index} does not exist at {sites.in_words(site)}, which holds {size}. "
+            f"Choose an index within ({limit})."
         )
     return value[0][index]
 

@@ -56,8 +56,8 @@ class Trace:
         if self.stopped:
             last = in_words(list(self.seen)[-1])
             raise Unreachable(
-                f"{in_words(site)} did not run before {last}, which the target is read from, so no gradient reaches it. "
-                "Choose a site that comes before the target."
+                f"{in_words(site)} did not run before {last}, which the target is read from, so no gradient reaches "
+                "it. Choose a site that comes before the target."
             )
         raise no_such_site(site, self.seen)
 
@@ -266,8 +266,9 @@ def reached(site: Site, gradient: Tensor | None, target: Target) -> Tensor:
     """
     if gradient is None:
         raise Unreachable(
-            f"No gradient of {targets.in_words(target)} reaches {in_words(site)}: no differentiable path leads from there to the "
-            "target. Choose a site that comes before it, or look for a detach or an integer operation in between."
+            f"No gradient of {targets.in_words(target)} reaches {in_words(site)}: no differentiable path leads from "
+            "there to the target. Choose a site that comes before it, or look for a detach or an integer operation in "
+            "between."
         )
     return gradient.detach()
 
@@ -282,9 +283,8 @@ def survey(module: nn.Module, x: Inputs) -> tuple[SiteInfo, ...]:
         GradVizError: the module computes something else while it is watched, so that its gradients would be another
             function's. That takes a module that relies on an output sharing memory with an input.
     """
-    bare = _bare_output(module, x)
     trace = forward(module, x)
-    _check_same(bare, trace.output)
+    check_unchanged(module, x, trace)
     return describe(trace)
 
 
@@ -306,16 +306,19 @@ def describe(trace: Trace) -> tuple[SiteInfo, ...]:
     )
 
 
-def _bare_output(module: nn.Module, x: Inputs) -> object:
-    """What an unwatched twin returns, from the same random state."""
-    with torch.random.fork_rng(enabled=module.training), torch.inference_mode(False), torch.enable_grad():
-        return twin(module)(*(tensor.detach().clone() for tensor in _as_tuple(x)))
+def check_unchanged(module: nn.Module, x: Inputs, trace: Trace) -> None:
+    """Check that ``module(x)`` gives, unwatched, what it gave in ``trace``.
 
-
-def _check_same(bare: object, watched: object) -> None:
-    expected = tensors(bare)
-    for item, tensor in tensors(watched).items():
-        if not torch.allclose(tensor.detach(), expected[item].detach(), rtol=1e-3, atol=1e-5, equal_nan=True):
+    Raises:
+        GradVizError: it does not, so the gradients would be another function's. That takes a module that relies on an
+            output sharing memory with an input.
+    """
+    if module.training:
+        return
+    with torch.inference_mode(False), torch.enable_grad():
+        bare = tensors(twin(module)(*(tensor.detach().clone() for tensor in _as_tuple(x))))
+    for item, tensor in tensors(trace.output).items():
+        if not torch.allclose(tensor.detach(), bare[item].detach(), rtol=1e-3, atol=1e-5, equal_nan=True):
             raise GradVizError(
                 "This model computes something else while it is watched: it relies on an output that shares memory "
                 "with an input and is changed in place later. Replace that in-place operation, then ask again."

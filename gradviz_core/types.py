@@ -79,8 +79,8 @@ class SiteInfo:
     differentiable: bool = True
     """False where the value is an integer, or was computed where no gradient is recorded."""
     same_as: Site | None = None
-    """The earlier site with the very same value: a container that ends in it, or a layer that does nothing in evaluation
-    mode, such as dropout."""
+    """The earlier site with the very same value: a container that ends in it, or a layer that does nothing in
+    evaluation mode, such as dropout."""
 
 
 # ------------------------------------------------------------------------------------------------------------- targets
@@ -203,7 +203,7 @@ Question = GradientQuestion | UnitsQuestion | SurveyQuestion | FlowQuestion
 
 @dataclass(frozen=True, slots=True)
 class Preprocessing:
-    """How an image becomes the network's input: resize, crop the centre, scale to 0..1, subtract mean, divide by std."""
+    """How an image becomes the network's input: resize, crop the centre, scale to 0..1, then (x - mean) / std."""
 
     size: tuple[int, int]
     """Height and width of the input."""

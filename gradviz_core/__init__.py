@@ -1,0 +1,126 @@
+"""GradViz: true gradients of vision models, of any scalar, at any value of the forward pass.
+
+Importing this package is cheap: torch is imported only by the parts that need it, when they are first used.
+
+    import gradviz_core as gv
+
+    question = gv.GradientQuestion(model="preset/shapes-cnn", image="sample/star")
+    answer = gv.answer(question)
+    gv.figures.heatmap(gv.fields.signed_sum(answer.gradients[gv.INPUT])).show()
+"""
+
+from __future__ import annotations
+
+import importlib
+from types import ModuleType
+from typing import TYPE_CHECKING, overload
+
+from gradviz_core import errors
+from gradviz_core.errors import GradVizError
+from gradviz_core.types import (
+    INPUT,
+    OUTPUT,
+    Answer,
+    ChannelMean,
+    ClassDifference,
+    ClassScore,
+    CrossEntropy,
+    Field,
+    FlowAnswer,
+    FlowQuestion,
+    GradientAnswer,
+    GradientQuestion,
+    ImageCard,
+    ModelCard,
+    Question,
+    Site,
+    SiteInfo,
+    SiteSum,
+    SurveyAnswer,
+    SurveyQuestion,
+    Target,
+    Unit,
+    UnitsAnswer,
+    UnitsQuestion,
+)
+from gradviz_core.version import __version__
+
+if TYPE_CHECKING:
+    from gradviz_core import captions, fields, figures, images, receptive_field, trace
+    from gradviz_core.models import catalogue
+
+_LAZY = {
+    "captions": "gradviz_core.captions",
+    "catalogue": "gradviz_core.models.catalogue",
+    "fields": "gradviz_core.fields",
+    "figures": "gradviz_core.figures",
+    "images": "gradviz_core.images",
+    "receptive_field": "gradviz_core.receptive_field",
+    "trace": "gradviz_core.trace",
+}
+
+
+def __getattr__(name: str) -> ModuleType:
+    if name not in _LAZY:
+        raise AttributeError(f"gradviz_core has no attribute {name!r}")
+    return importlib.import_module(_LAZY[name])
+
+
+@overload
+def answer(question: GradientQuestion) -> GradientAnswer: ...
+@overload
+def answer(question: UnitsQuestion) -> UnitsAnswer: ...
+@overload
+def answer(question: SurveyQuestion) -> SurveyAnswer: ...
+@overload
+def answer(question: FlowQuestion) -> FlowAnswer: ...
+def answer(question: Question) -> Answer:
+    """Answer a question in this process, on the best device there is; any number of threads may ask at once.
+
+    Raises:
+        QuestionError: the question cannot be answered as it stands; the message says why and what to do.
+        BadImage: the image cannot be read.
+        WeightsMissing: the model's weights are not here and cannot be fetched.
+    """
+    from gradviz_core.answering import answer as answer_here
+
+    return answer_here(question)
+
+
+__all__ = [
+    "INPUT",
+    "OUTPUT",
+    "Answer",
+    "ChannelMean",
+    "ClassDifference",
+    "ClassScore",
+    "CrossEntropy",
+    "Field",
+    "FlowAnswer",
+    "FlowQuestion",
+    "GradVizError",
+    "GradientAnswer",
+    "GradientQuestion",
+    "ImageCard",
+    "ModelCard",
+    "Question",
+    "Site",
+    "SiteInfo",
+    "SiteSum",
+    "SurveyAnswer",
+    "SurveyQuestion",
+    "Target",
+    "Unit",
+    "UnitsAnswer",
+    "UnitsQuestion",
+    "__version__",
+    "answer",
+    "captions",
+    "catalogue",
+    "errors",
+    "fields",
+    "figures",
+    "images",
+    "receptive_field",
+    "trace",
+]

@@ -1,0 +1,318 @@
+"""Question -> Answer: the only place where models, images, trace and methods meet."""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import assert_never
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gradviz_core import device as devices
+from gradviz_core import images, layouts, receptive_field, sites, targets
+from gradviz_core.errors import BadTarget, QuestionError
+from gradviz_core.methods import METHODS, GradFn
+from gradviz_core.models.load import Model, RecentModels
+from gradviz_core.settings import settings
+from gradviz_core.trace import Trace, check_unchanged, describe, differentiate, forward, reached
+from gradviz_core.types import (
+    INPUT,
+    Answer,
+    ClassProbability,
+    FlowAnswer,
+    FlowQuestion,
+    GradientAnswer,
+    GradientQuestion,
+    Pixels,
+    Question,
+    Receipt,
+    Site,
+    SurveyAnswer,
+    SurveyQuestion,
+    Target,
+    Unit,
+    UnitsAnswer,
+    UnitsQuestion,
+)
+from gradviz_core.version import __version__
+
+TOP = 5
+"""How many classes a prediction names."""
+MOST_UNITS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """A model, an image as it sees it, and the pass of one through the other."""
+
+    model: Model
+    pixels: Pixels
+    trace: Trace
+    place: tuple[str, str, str]
+    """Model key, image key and device."""
+    kept: frozenset[Site] | None
+    """Sites whose values are kept; None keeps all."""
+
+    def serves(self, place: tuple[str, str, str], needed: Collection[Site] | None, stop: Site | None) -> bool:
+        """Whether a question about ``needed`` (None: all sites) can be answered from this pass."""
+        if self.place != place:
+            return False
+        if self.kept is not None and (needed is None or not self.kept.issuperset(needed)):
+            return False
+        if not self.trace.stopped:
+            return True
+        return stop is not None and needed is not None and all(site in self.trace.values for site in needed)
+
+
+class Answerer:
+    """Answers questions one after the other. The same question gets the same arrays whatever was asked before.
+
+    Recent models are kept. With ``remember`` the last pass and its graph are kept too, so that the next question about
+    the same model and image costs only its backward pass; one thread at a time may then ask.
+    """
+
+    def __init__(self, device: devices.DeviceName | None = None, *, remember: bool = True) -> None:
+        self.device = devices.choose(device or "auto")
+        self._models = RecentModels(settings().models_per_worker)
+        self._remember = remember
+        self._last: Scene | None = None
+        self._checked: set[str] = set()
+
+    def answer(self, question: Question) -> Answer:
+        """The answer, computed on this answerer's device, or on the CPU with a note when that runs out of memory.
+
+        Raises:
+            QuestionError: the question cannot be answered as it stands; the message says why and what to do.
+            BadImage: the image cannot be read.
+            WeightsMissing: the model's weights are not here and cannot be fetched.
+        """
+        try:
+            return self._answer_on(self.device, question, ())
+        except torch.OutOfMemoryError:
+            if self.device.type == "cpu":
+                raise
+        self._last = None
+        torch.cuda.empty_cache()
+        note = f"The {self.device.type.upper()} device ran out of memory, so this was computed on the CPU."
+        return self._answer_on(torch.device("cpu"), question, (note,))
+
+    def _answer_on(self, device: torch.device, question: Question, notes: tuple[str, ...]) -> Answer:
+        clock = _Clock(device, time.perf_counter())
+        with devices.exact_arithmetic():
+            match question:
+                case GradientQuestion():
+                    return self._gradient(device, question, notes, clock)
+                case UnitsQuestion():
+                    return self._units(device, question, notes, clock)
+                case SurveyQuestion():
+                    return self._survey(device, question, notes, clock)
+                case FlowQuestion():
+                    return self._flow(device, question, notes, clock)
+                case _:
+                    assert_never(question)
+
+    # ---------------------------------------------------------------------------------------------- one kind, one way
+
+    def _gradient(
+        self, device: torch.device, question: GradientQuestion, notes: tuple[str, ...], clock: _Clock
+    ) -> GradientAnswer:
+        if question.method not in METHODS:
+            raise QuestionError(f"There is no method {question.method!r}. Choose one of {', '.join(METHODS)}.")
+        if not question.wrt:
+            raise QuestionError("The question names no site to differentiate with respect to. Name at least one.")
+        at = targets.site_of(question.target)
+        scene = self._scene(device, question, {*question.wrt, *([at] if at else ())}, stop=at)
+        target, score = targets.select(question.target, scene.trace)
+        found = differentiate(scene.trace, score, question.wrt, keep_graph=self._remember)
+        method = METHODS[question.method]
+        arrays = {"pixels": scene.pixels}
+        for site, slope in found.items():
+            value, gradient = scene.trace.value(site).detach(), reached(site, slope, target)
+            arrays[f"activation/{site}"] = _numpy(value)
+            arrays[f"gradient/{site}"] = _numpy(method(_oracle(gradient), value))
+        return GradientAnswer(
+            question=question,
+            target=target,
+            score=score.item(),
+            prediction=() if at else _prediction(scene),
+            receptive_field=_receptive_field(target, scene.trace),
+            notes=(*notes, *_not_finite(arrays)),
+            receipt=clock.receipt(),
+            arrays=arrays,
+        )
+
+    def _units(
+        self, device: torch.device, question: UnitsQuestion, notes: tuple[str, ...], clock: _Clock
+    ) -> UnitsAnswer:
+        scene = self._scene(device, question, {question.site, INPUT}, stop=question.site)
+        value = scene.trace.value(question.site)
+        layout = layouts.guess(scene.trace.seen)[question.site]
+        indices = _units_at(question, value, layouts.channel_axis(layout, value.dim()))
+        slopes = [
+            reached(INPUT, differentiate(scene.trace, value[0][index], (INPUT,))[INPUT], Unit(question.site, index))
+            for index in indices.values()
+        ]
+        arrays: dict[str, np.ndarray] = {
+            "channels": np.array(list(indices), np.int64),
+            "values": np.array([value[0][index].item() for index in indices.values()], np.float32),
+            "gradients": _numpy(torch.cat(slopes)),
+        }
+        return UnitsAnswer(
+            question=question, notes=(*notes, *_not_finite(arrays)), receipt=clock.receipt(), arrays=arrays
+        )
+
+    def _survey(
+        self, device: torch.device, question: SurveyQuestion, notes: tuple[str, ...], clock: _Clock
+    ) -> SurveyAnswer:
+        scene = self._scene(device, question, None, stop=None)
+        if question.model not in self._checked:
+            check_unchanged(scene.model.module, scene.trace.values[INPUT], scene.trace)
+            self._checked.add(question.model)
+        return SurveyAnswer(
+            question=question,
+            card=scene.model.card,
+            sites=describe(scene.trace),
+            prediction=_prediction(scene),
+            notes=notes,
+            receipt=clock.receipt(),
+            arrays={"pixels": scene.pixels},
+        )
+
+    def _flow(self, device: torch.device, question: FlowQuestion, notes: tuple[str, ...], clock: _Clock) -> FlowAnswer:
+        scene = self._scene(device, question, None, stop=None)
+        target, score = targets.select(question.target, scene.trace)
+        found = differentiate(scene.trace, score, list(scene.trace.values), keep_graph=self._remember)
+        arrays = {
+            "activation_norm": np.array([_norm(value) for value in scene.trace.values.values()]),
+            "gradient_norm": np.array([np.nan if slope is None else _norm(slope) for slope in found.values()]),
+        }
+        return FlowAnswer(
+            question=question,
+            target=target,
+            score=score.item(),
+            sites=describe(scene.trace),
+            notes=notes,
+            receipt=clock.receipt(),
+            arrays=arrays,
+        )
+
+    # ------------------------------------------------------------------------------------------------------- the pass
+
+    def _scene(
+        self, device: torch.device, question: Question, needed: Collection[Site] | None, stop: Site | None
+    ) -> Scene:
+        """The pass that a question needs: the last one where it serves, else a new one.
+
+        ``needed`` None needs every site. A new pass keeps only the input where only that is asked for, and everything
+        where a further question is likely.
+        """
+        place = (question.model, question.image, str(device))
+        if self._last is not None and self._last.serves(place, needed, stop):
+            return self._last
+        self._last = None
+        model = self._models.get(question.model, device)
+        pixels = images.as_seen(images.load(question.image), model.card.preprocessing)
+        x = torch.from_numpy(images.normalise(pixels, model.card.preprocessing)).to(device)
+        everything = needed is None or (self._remember and set(needed) != {INPUT})
+        kept = None if everything or needed is None else frozenset(needed)
+        stop = None if stop in (INPUT, Site("")) else stop
+        scene = Scene(model, pixels, forward(model.module, x, keep=kept, stop_at=stop), place, kept)
+        if self._remember:
+            self._last = scene
+        return scene
+
+
+def _oracle(gradient: Tensor) -> GradFn:
+    """The gradient that one pass found, as methods ask for it."""
+    return lambda _value: gradient
+
+
+@dataclass(frozen=True, slots=True)
+class _Clock:
+    device: torch.device
+    start: float
+
+    def receipt(self) -> Receipt:
+        return Receipt(
+            device=torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else self.device.type.upper(),
+            versions=(("gradviz", __version__), ("torch", torch.__version__), ("python", platform.python_version())),
+            milliseconds=1e3 * (time.perf_counter() - self.start),
+        )
+
+
+def _prediction(scene: Scene) -> tuple[ClassProbability, ...]:
+    """The likeliest classes; none where the model returns no class scores."""
+    try:
+        logits = targets.class_logits(scene.trace.output)[0].detach().float()
+    except BadTarget:
+        return ()
+    labels = scene.model.card.labels
+    shares = logits.softmax(0)
+    return tuple(
+        ClassProbability(i, labels[i] if i < len(labels) else f"class {i}", logits[i].item(), shares[i].item())
+        for i in shares.topk(min(TOP, len(shares))).indices.tolist()
+    )
+
+
+def _units_at(question: UnitsQuestion, value: Tensor, axis: int) -> dict[int, tuple[int, ...]]:
+    """Channel -> index of its unit at the question's place, for the most active channels there, strongest first."""
+    shape = tuple(value.shape[1:])
+    places = (*shape[: axis - 1], *shape[axis:])
+    if len(question.place) != len(places) or any(not 0 <= i < n for i, n in zip(question.place, places, strict=False)):
+        limit = ", ".join(f"0 to {n - 1}" for n in places) or "none: it has no places"
+        raise BadTarget(
+            f"Place {question.place} does not exist at {sites.in_words(question.site)}: its places are ({limit}). "
+            "Choose one of them."
+        )
+    if not 1 <= question.count <= MOST_UNITS:
+        raise QuestionError(f"{question.count} channels were asked for; choose 1 to {MOST_UNITS}.")
+    before, after = question.place[: axis - 1], question.place[axis - 1 :]
+    everywhere: tuple[int | slice, ...] = (*before, slice(None), *after)
+    here = value[0][everywhere]
+    strongest = here.detach().topk(min(question.count, len(here))).indices.tolist()
+    return {channel: (*before, channel, *after) for channel in strongest}
+
+
+def _receptive_field(target: Target, trace: Trace) -> tuple[int, int, int, int] | None:
+    if not isinstance(target, Unit) or trace.values[INPUT].dim() != 4:
+        return None
+    box = receptive_field.box_of(trace.value(target.site), (0, *target.index), trace.values[INPUT])
+    return None if box is None else (*box[2], *box[3])
+
+
+def _numpy(tensor: Tensor) -> np.ndarray:
+    if tensor.dtype == torch.bfloat16:
+        tensor = tensor.float()
+    return tensor.detach().contiguous().cpu().numpy()
+
+
+def _norm(tensor: Tensor) -> float:
+    return float(
+        torch.linalg.vector_norm(tensor.detach(), dtype=torch.float32 if tensor.device.type == "mps" else torch.float64)
+    )
+
+
+def _not_finite(arrays: dict[str, np.ndarray]) -> Sequence[str]:
+    return [
+        f"{int((~np.isfinite(array)).sum())} of {array.size} values of {name} are not finite; they are drawn as gaps."
+        for name, array in arrays.items()
+        if array.dtype.kind == "f" and not np.isfinite(array).all()
+    ]
+
+
+_INLINE: list[Answerer] = []
+
+
+def answer(question: Question) -> Answer:
+    """Answer a question in this process, on the best device there is; any number of threads may ask at once.
+
+    Raises:
+        QuestionError, BadImage, WeightsMissing: as ``Answerer.answer`` does.
+    """
+    if not _INLINE:
+        _INLINE.append(Answerer(settings().device, remember=False))
+    return _INLINE[0].answer(question)

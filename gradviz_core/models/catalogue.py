@@ -1,0 +1,134 @@
+"""What there is to choose from, told without torch: preset cards, torchvision's names, sample images."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from functools import lru_cache
+from pathlib import Path
+
+from pydantic import TypeAdapter
+
+from gradviz_core.errors import UnknownImage, UnknownModel
+from gradviz_core.types import ImageCard, ModelCard
+
+ASSETS = Path(__file__).resolve().parents[2] / "assets"
+
+_FIRST = "IMAGENET1K_V1"
+_SECOND = "IMAGENET1K_V2"
+_SWAG = ("IMAGENET1K_SWAG_E2E_V1", "IMAGENET1K_SWAG_LINEAR_V1")
+_NAMES: dict[tuple[str, ...], str] = {
+    (_FIRST,): """
+        alexnet convnext_tiny convnext_small convnext_base convnext_large densenet121 densenet161 densenet169
+        densenet201 efficientnet_b0 efficientnet_b2 efficientnet_b3 efficientnet_b4 efficientnet_b5 efficientnet_b6
+        efficientnet_b7 efficientnet_v2_s efficientnet_v2_m efficientnet_v2_l googlenet inception_v3 maxvit_t
+        mnasnet0_5 mnasnet0_75 mnasnet1_0 mnasnet1_3 mobilenet_v3_small resnet18 resnet34 resnext101_64x4d
+        shufflenet_v2_x0_5 shufflenet_v2_x1_0 shufflenet_v2_x1_5 shufflenet_v2_x2_0 squeezenet1_0 squeezenet1_1
+        swin_t swin_s swin_b swin_v2_t swin_v2_s swin_v2_b vgg11 vgg11_bn vgg13 vgg13_bn vgg16 vgg16_bn vgg19 vgg19_bn
+        vit_b_32 vit_l_32""",
+    (_FIRST, _SECOND): """
+        efficientnet_b1 mobilenet_v2 mobilenet_v3_large regnet_x_400mf regnet_x_800mf regnet_x_1_6gf regnet_x_3_2gf
+        regnet_x_8gf regnet_x_16gf regnet_x_32gf regnet_y_400mf regnet_y_800mf regnet_y_1_6gf regnet_y_3_2gf
+        regnet_y_8gf resnet50 resnet101 resnet152 resnext50_32x4d resnext101_32x8d wide_resnet50_2 wide_resnet101_2""",
+    (_FIRST, *_SWAG): "vit_b_16 vit_l_16",
+    (_FIRST, _SECOND, *_SWAG): "regnet_y_16gf regnet_y_32gf",
+    _SWAG: "regnet_y_128gf vit_h_14",
+}
+
+TORCHVISION: dict[str, tuple[str, ...]] = {
+    name: weights for weights, names in sorted(_NAMES.items()) for name in sorted(names.split())
+}
+"""Each of torchvision's classification architectures, with the names of its pretrained weights."""
+
+MOST_SEED = 2**31 - 1
+
+
+@lru_cache(maxsize=1)
+def presets() -> tuple[ModelCard, ...]:
+    """Cards of the models that GradViz ships, in the order in which they are offered."""
+    cards = [_read_card(file) for file in (ASSETS / "models").glob("*.json")]
+    order = ["shapes-cnn", "shapes-resnet", "shapes-vit", "shapes-shortcut", "digits-cnn", "digits-mlp"]
+    return tuple(sorted(cards, key=lambda card: (order.index(_name(card)) if _name(card) in order else 99, card.key)))
+
+
+def _read_card(file: Path) -> ModelCard:
+    return TypeAdapter(ModelCard).validate_json(file.read_bytes())
+
+
+def _name(card: ModelCard) -> str:
+    return card.key.removeprefix("preset/")
+
+
+@lru_cache(maxsize=1)
+def torchvision_keys() -> tuple[str, ...]:
+    """A key for each pretrained torchvision model, then one with seeded random weights for each architecture."""
+    pretrained = tuple(f"torchvision/{name}@{tag}" for name in sorted(TORCHVISION) for tag in TORCHVISION[name])
+    return pretrained + tuple(f"torchvision/{name}@random-0" for name in sorted(TORCHVISION))
+
+
+def preset(name: str) -> ModelCard:
+    """The card of the preset called ``name``.
+
+    Raises:
+        UnknownModel: there is no such preset; the message names the nearest, or all of them.
+    """
+    for card in presets():
+        if _name(card) == name:
+            return card
+    raise UnknownModel(f"There is no preset {name[:80]!r}. {_nearest(name, [_name(card) for card in presets()])}")
+
+
+def split_torchvision(rest: str) -> tuple[str, str]:
+    """``resnet18@IMAGENET1K_V1`` as architecture and tag; the tag is a weights name, or ``random-<seed>``.
+
+    Raises:
+        UnknownModel: there is no such architecture, or no such weights for it.
+    """
+    name, _, tag = rest.partition("@")
+    if name not in TORCHVISION:
+        raise UnknownModel(
+            f"torchvision has no classification model {name[:80]!r}. {_nearest(name, sorted(TORCHVISION))}"
+        )
+    seed = tag.removeprefix("random-")
+    seeded = (
+        tag.startswith("random-") and seed.isascii() and seed.isdigit() and len(seed) <= 10 and int(seed) <= MOST_SEED
+    )
+    if tag not in TORCHVISION[name] and not seeded:
+        known = ", ".join(TORCHVISION[name])
+        raise UnknownModel(
+            f"{name} has no weights {tag[:80]!r}. Choose one of {known}, or random-0 for random weights with seed 0."
+        )
+    return name, tag
+
+
+def _nearest(word: str, known: list[str]) -> str:
+    near = get_close_matches(word, known, n=3)
+    return f"Did you mean {' or '.join(near)}?" if near else f"Choose one of {', '.join(known[:12])}."
+
+
+# -------------------------------------------------------------------------------------------------------------- images
+
+
+@lru_cache(maxsize=1)
+def sample_images() -> tuple[ImageCard, ...]:
+    """Cards of the images that GradViz ships, in the order in which they are offered."""
+    text = (ASSETS / "images" / "cards.json").read_bytes()
+    return TypeAdapter(tuple[ImageCard, ...]).validate_json(text)
+
+
+def sample_image(name: str) -> ImageCard:
+    """The card of the sample called ``name``.
+
+    Raises:
+        UnknownImage: there is no such sample; the message names the nearest, or all of them.
+    """
+    names = {card.key.removeprefix("sample/"): card for card in sample_images()}
+    if name not in names:
+        raise UnknownImage(f"There is no sample image {name[:80]!r}. {_nearest(name, list(names))}")
+    return names[name]
+
+
+def image_file(card: ImageCard) -> Path:
+    """Where the picture of a sample lies."""
+    stem = card.key.removeprefix("sample/")
+    (found,) = [file for file in (ASSETS / "images").glob(f"{stem}.*") if file.suffix in (".png", ".jpg", ".webp")]
+    return found

@@ -1,0 +1,108 @@
+"""torchvision's classification models, with pretrained weights that are really there, or seeded random ones."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from gradviz_core.errors import UnknownModel
+from gradviz_core.models.catalogue import split_torchvision
+from gradviz_core.models.weights import fetch
+from gradviz_core.settings import settings
+from gradviz_core.types import Accuracy, ModelCard, Preprocessing
+
+
+def load(rest: str) -> tuple[nn.Module, ModelCard]:
+    """The model behind ``torchvision/<rest>``, in evaluation mode.
+
+    Raises:
+        UnknownModel: no such architecture or weights, or it has more parameters than this installation allows.
+        WeightsMissing: the weights are not on this machine and cannot be fetched.
+    """
+    import torchvision
+
+    name, tag = split_torchvision(rest)
+    weights = torchvision.models.get_model_weights(name)
+    described = weights[tag] if tag in weights.__members__ else weights.DEFAULT
+    _check_size(name, described.meta["num_params"])
+    if tag.startswith("random-"):
+        module = _random(name, int(tag.removeprefix("random-")))
+        return module.eval(), _card(rest, name, described, f"random weights, seed {tag.removeprefix('random-')}")
+    file = fetch(described.url)
+    with _weights_only():
+        module = torchvision.models.get_model(name, weights=described, progress=False)
+    return module.eval(), _card(rest, name, described, f"{tag}, {file.name}", file=file)
+
+
+def _check_size(name: str, parameters: int) -> None:
+    limit = settings().max_parameters
+    if parameters > limit:
+        raise UnknownModel(
+            f"{name} has {parameters / 1e6:.0f} million parameters; the limit here is {limit / 1e6:.0f} million. "
+            "Choose a smaller model."
+        )
+
+
+def _random(name: str, seed: int) -> nn.Module:
+    import torchvision
+
+    build: Callable[..., nn.Module] = torchvision.models.get_model_builder(name)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        if name in ("googlenet", "inception_v3"):
+            return build(weights=None, init_weights=True, aux_logits=False)
+        return build(weights=None)
+
+
+@contextmanager
+def _weights_only() -> Iterator[None]:
+    """Torchvision calls ``torch.load`` without ``weights_only``; this makes it read tensors and nothing else."""
+    name = "TORCH_FORCE_WEIGHTS_ONLY_LOAD"
+    before = os.environ.get(name)
+    os.environ[name] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = before
+
+
+def _card(rest: str, name: str, described: Any, summary: str, file: Path | None = None) -> ModelCard:
+    meta = described.meta
+    metrics: dict[str, float] = next(iter(meta.get("_metrics", {}).values()), {})
+    top1 = metrics.get("acc@1")
+    pretrained = file is not None
+    return ModelCard(
+        key=f"torchvision/{rest}",
+        title=name,
+        summary=f"torchvision's {name}: {summary}.",
+        parameters=meta["num_params"],
+        labels=tuple(meta["categories"]),
+        preprocessing=_preprocessing(described),
+        accuracy=(Accuracy(top1 / 100, 50_000, "ImageNet validation images, top-1, as published"),)
+        if pretrained and top1
+        else (),
+        licence="BSD-3-Clause (torchvision); the weights' own terms apply" if pretrained else "BSD-3-Clause",
+        provenance=str(described.url)
+        if pretrained
+        else "Seeded random weights: its gradients are exact, its classes mean nothing.",
+    )
+
+
+def _preprocessing(described: Any) -> Preprocessing:
+    steps = described.transforms()
+    return Preprocessing(
+        size=(steps.crop_size[0], steps.crop_size[0]),
+        resize=steps.resize_size[0],
+        mean=tuple(steps.mean),
+        std=tuple(steps.std),
+        interpolation=steps.interpolation.value,
+    )

@@ -1,0 +1,88 @@
+"""Fetching pretrained weights once, into the folder where torch looks for them."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import threading
+from pathlib import Path
+from typing import BinaryIO
+from urllib.parse import urlparse
+from urllib.request import Request, urlopen
+
+import torch
+
+from gradviz_core.errors import WeightsMissing
+
+CONNECT_SECONDS = 6.0
+"""Longest wait for the server's first answer; the error comes within 10 seconds."""
+_CHUNK = 1 << 20
+_DIGEST_IN_NAME = re.compile(r"-([0-9a-f]{8,})\.")
+
+
+def fetch(url: str) -> Path:
+    """The file of pretrained weights, downloaded when it is not there yet.
+
+    An interrupted download goes on where it stopped. A file that was put there by hand is taken as it is.
+
+    Raises:
+        WeightsMissing: it is not there and cannot be fetched; the message names the file and its folder.
+    """
+    name = Path(urlparse(url).path).name
+    folder = Path(torch.hub.get_dir()) / "checkpoints"
+    file = folder / name
+    if file.is_file():
+        return file
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        part = file.with_suffix(file.suffix + ".part")
+        _download(url, part)
+        _check_digest(part, name)
+        part.replace(file)
+    except (OSError, ValueError) as error:
+        raise WeightsMissing(
+            f"The weights {name} are not on this machine and could not be downloaded. Put the file into the folder "
+            "hub/checkpoints under TORCH_HOME (by default .cache/torch in the home folder of whoever runs GradViz), "
+            "or choose random weights or a preset."
+        ) from error
+    return file
+
+
+def _download(url: str, part: Path) -> None:
+    start = part.stat().st_size if part.is_file() else 0
+    headers = {"Range": f"bytes={start}-"} if start else {}
+    with _open(Request(url, headers=headers)) as reply:  # noqa: S310 (torchvision names the address)
+        resumed = getattr(reply, "status", 200) == 206
+        with part.open("ab" if resumed else "wb") as out:
+            while chunk := reply.read(_CHUNK):
+                out.write(chunk)
+
+
+def _open(request: Request) -> BinaryIO:
+    """``urlopen`` within ``CONNECT_SECONDS``, the name look-up included, which its own time-out leaves out."""
+    box: list[BinaryIO | BaseException] = []
+
+    def connect() -> None:
+        try:
+            box.append(urlopen(request, timeout=CONNECT_SECONDS))  # noqa: S310
+        except OSError as error:
+            box.append(error)
+
+    thread = threading.Thread(target=connect, daemon=True)
+    thread.start()
+    thread.join(CONNECT_SECONDS + 1)
+    if not box:
+        raise TimeoutError(f"no answer within {CONNECT_SECONDS:g} seconds")
+    if isinstance(box[0], BaseException):
+        raise box[0]
+    return box[0]
+
+
+def _check_digest(part: Path, name: str) -> None:
+    """The name of an official file ends in the start of its SHA-256."""
+    expected = _DIGEST_IN_NAME.search(name)
+    with part.open("rb") as data:
+        digest = hashlib.file_digest(data, "sha256").hexdigest()
+    if expected and not digest.startswith(expected[1]):
+        part.unlink()
+        raise ValueError(f"{name} arrived damaged")
