@@ -1,6 +1,6 @@
 # syntax=docker/dockerfile:1
 # docker build -t gradviz .                      any GPU that the host hands in, or the CPU: 6 GB
-# docker build -t gradviz --build-arg TORCH=cpu . the CPU alone: 2 GB
+# docker build -t gradviz --build-arg TORCH=cpu . the CPU alone: 1.3 GB
 
 # The Python that the tests run on.
 FROM python:3.11-slim AS base

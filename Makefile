@@ -5,7 +5,8 @@
 
 # Overridable on the command line: make run PORT=8600
 PORT ?= 8501
-# Another index for torch and torchvision alone, for instance https://download.pytorch.org/whl/cpu (no CUDA, 0.8 GB).
+# Another index for torch and torchvision alone. https://download.pytorch.org/whl/cpu has builds without CUDA: some
+# 1.3 GB in all instead of 6.
 TORCH_INDEX ?=
 # More arguments for pytest: make test ARGS="-k saliency"
 ARGS ?=
@@ -59,7 +60,7 @@ clean: ## remove .venv and all caches
 		{ $(PYTHON) -m venv --clear --without-pip .venv && $(PYTHON) -m pip --python .venv/bin/python install pip; }
 
 .venv/run.stamp: requirements.txt | .venv/bin/python
-	@echo "Installing what the app needs: 6 GB, or 2 GB with TORCH_INDEX; this happens once."
+	@echo "Installing what the app needs: 6 GB, mostly CUDA. This happens once."
 ifneq ($(TORCH_INDEX),)
 	$(PIP) install --no-deps --index-url $(TORCH_INDEX) $$(grep -E '^torch(vision)?>' requirements.txt)
 endif
