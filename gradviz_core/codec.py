@@ -18,7 +18,6 @@ from dataclasses import fields, is_dataclass
 from typing import Annotated, Any
 
 import numpy as np
-import safetensors.numpy
 from pydantic import ConfigDict, Discriminator, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
@@ -44,7 +43,9 @@ _ANSWERS: TypeAdapter[Answer] = TypeAdapter(
     Annotated[Answer, Discriminator("kind")],
     config=ConfigDict(extra="forbid", arbitrary_types_allowed=True, ser_json_inf_nan="constants"),
 )
-_DTYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "I64": "<i8", "I32": "<i4", "U8": "u1", "BOOL": "?"}
+_CODES = {"F64": "<f8", "I64": "<i8", "F32": "<f4", "I32": "<i4", "F16": "<f2", "U8": "u1", "BOOL": "?"}
+_DTYPES = {name: np.dtype(code) for name, code in _CODES.items()}
+_DTYPE_NAMES = {dtype: name for name, dtype in _DTYPES.items()}
 _ERRORS = {
     name: value for name, value in vars(errors).items() if isinstance(value, type) and issubclass(value, GradVizError)
 }
@@ -121,11 +122,14 @@ def _short(value: object) -> str:
 
 
 def answer_to_bytes(answer: Answer) -> bytes:
-    """The answer as bytes. The same answer gives the same bytes; arrays keep their values, types and shapes exactly."""
+    """The answer as bytes. The same answer gives the same bytes; arrays keep their values, types and shapes exactly.
+
+    Raises:
+        TypeError: an array is of a type that has no form here, such as complex.
+    """
     header = _ANSWERS.dump_json(answer, exclude={"arrays"}, warnings="error")
     header += b" " * (-(4 + len(header)) % 8)  # the arrays then start at a multiple of 8
-    arrays = {name: np.asarray(array, order="C") for name, array in answer.arrays.items()}
-    return b"".join((struct.pack("<I", len(header)), header, safetensors.numpy.save(arrays)))
+    return b"".join((struct.pack("<I", len(header)), header, *_pack(answer.arrays)))
 
 
 def answer_from_bytes(data: bytes) -> Answer:
@@ -138,15 +142,33 @@ def answer_from_bytes(data: bytes) -> Answer:
     try:
         (length,) = struct.unpack_from("<I", data)
         header: dict[str, Any] = json.loads(data[4 : 4 + length])
-        return _ANSWERS.validate_python(header | {"arrays": _arrays(memoryview(data)[4 + length :])})
+        return _ANSWERS.validate_python(header | {"arrays": _unpack(memoryview(data)[4 + length :])})
     except (ValueError, TypeError, KeyError, struct.error) as error:
         raise ComputeError(
             "The answer cannot be read: the compute service runs another version of GradViz. Restart both."
         ) from error
 
 
-def _arrays(data: memoryview) -> Arrays:
-    """What ``safetensors.numpy.load`` gives, without its copies: 8 bytes length, a JSON header, then the numbers."""
+def _pack(arrays: Arrays) -> list[bytes | memoryview]:
+    """The parts of a safetensors file: 8 bytes length, a JSON header, then the numbers, widest type first so that each
+    array is aligned. Joined they are read by any safetensors library; ``safetensors.numpy.save`` copies twice more."""
+    entries: dict[str, object] = {}
+    numbers: list[bytes | memoryview] = []
+    start = 0
+    for name, array in sorted(arrays.items(), key=lambda item: (-item[1].itemsize, item[0])):
+        if array.dtype not in _DTYPE_NAMES:
+            raise TypeError(f"The array {name} has type {array.dtype}; an answer can hold {', '.join(_DTYPES)}.")
+        end = start + array.nbytes
+        entries[name] = {"dtype": _DTYPE_NAMES[array.dtype], "shape": array.shape, "data_offsets": (start, end)}
+        numbers.append(np.asarray(array, order="C").data)
+        start = end
+    header = json.dumps(entries, separators=(",", ":")).encode()
+    header += b" " * (-len(header) % 8)
+    return [struct.pack("<Q", len(header)), header, *numbers]
+
+
+def _unpack(data: memoryview) -> Arrays:
+    """The arrays that ``_pack`` wrote, as views of ``data``."""
     (length,) = struct.unpack_from("<Q", data)
     header: dict[str, Any] = json.loads(bytes(data[8 : 8 + length]))
     numbers = data[8 + length :]

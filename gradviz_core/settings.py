@@ -51,8 +51,9 @@ class Settings(BaseSettings):
     """Seconds a question may wait for a worker."""
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     """Where the mathematics runs; ``auto`` takes a GPU if there is one."""
-    compute_address: str | None = Field(default=None, pattern=r"^tcp://.+:\d{1,5}$")
-    """Address of a compute service that already runs, ``tcp://host:port``; none lets the app start its own."""
+    compute_address: str | None = Field(default=None, pattern=r"^(tcp://.+:\d{1,5}|unix:/.+)$")
+    """Address of a compute service that already runs, ``tcp://host:port`` or ``unix:/path``; none lets the app
+    start its own."""
     compute_key: SecretStr | None = Field(default=None, min_length=16)
     """Secret shared by the app and a compute service that was started apart from it."""
     store: Path = Field(default_factory=lambda: cache_folder() / "uploads")

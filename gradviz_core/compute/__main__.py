@@ -38,7 +38,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="python -m gradviz_core.compute", description="The compute service of GradViz."
     )
-    parser.add_argument("--listen", metavar="tcp://HOST:PORT", help="stand alone, at this address")
+    parser.add_argument("--listen", metavar="ADDRESS", help="stand alone, at tcp://host:port or unix:/path")
     parser.add_argument("--answerer", default=ANSWERER, metavar="MODULE:NAME", help=argparse.SUPPRESS)
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")

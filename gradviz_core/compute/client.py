@@ -56,7 +56,7 @@ def status() -> Status:
 
 
 def start() -> None:
-    """Start the service, if it does not run, without waiting for it. Never raises."""
+    """Start the service, if it does not run, without waiting for it. What goes wrong is logged; the next ``ask`` raises it."""
     _client().start()
 
 

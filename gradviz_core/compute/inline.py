@@ -24,7 +24,7 @@ def ask(question: Question) -> Answer:
 
 @lru_cache(maxsize=1)
 def _answerer() -> Answers:
-    from gradviz_core.answer import Answerer
+    from gradviz_core.answering import Answerer
 
     device = settings().device
     answerer: Answers = Answerer(None if device == "auto" else device)

@@ -70,32 +70,32 @@ class LocalService:
         path = os.pathsep.join(filter(None, (str(_ROOT), os.environ.get("PYTHONPATH"))))
         environment = os.environ | self._settings.as_environment() | {"PYTHONPATH": path}
         try:
-            self._process = subprocess.Popen(  # noqa: S603 - this very Python, and our own module
+            process = subprocess.Popen(  # noqa: S603 - this very Python, and our own module
                 command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE
             )
-            self._address = self._exchange(self._process)
         except OSError as error:
             raise ServiceStarting(f"The compute service cannot be started ({error.strerror}). Try again.") from error
+        self._process = process
+        self._address = self._exchange(process)
+        if not self._address:
+            process.kill()
+            process.wait()
+            raise ServiceStarting("The compute service ended as soon as it was started; the server's log says why.")
 
     def _exchange(self, process: subprocess.Popen[bytes]) -> str:
-        """Hand the key to a new service and take its address."""
+        """Hand the key to a new service and take its address; empty if it ended or took too long."""
         assert process.stdin is not None
         assert process.stdout is not None
         clock = threading.Timer(START_S, process.kill)
         clock.daemon = True
         clock.start()
-        try:
+        with process.stdout, contextlib.suppress(OSError):
             process.stdin.write(self._key + b"\n")
             process.stdin.flush()
             address = process.stdout.readline().decode().strip()
-            process.stdout.close()
-        finally:
             clock.cancel()
-        if not address:
-            process.kill()
-            process.wait()
-            raise ServiceStarting("The compute service ended as soon as it was started; the server's log says why.")
-        return address
+            return address
+        return ""
 
     def _clear_up(self) -> None:
         """Remove what a service that was killed left: its socket, and the pipe to it."""

@@ -10,6 +10,7 @@ Both ends of a socket prove that they know the key before the first message.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import struct
@@ -20,6 +21,8 @@ from multiprocessing.connection import Connection, answer_challenge, deliver_cha
 Message = tuple[str, bytes]
 
 LONGEST_WORD = 16
+ROOM = 4_000_000
+"""Bytes that may be under way in a socket."""
 GREETING_S = 5.0
 """Seconds within which a new connection must have proved that it knows the key."""
 
@@ -137,14 +140,30 @@ def _parse(address: str) -> tuple[socket.AddressFamily, str | tuple[str, int]]:
     host, _, port = rest.removeprefix("//").rpartition(":")
     if scheme == "tcp" and host and port.isdecimal() and int(port) < 65536:
         return socket.AF_INET, (host, int(port))
-    raise ValueError(f"{address!r} is no address of a compute service; write it as tcp://host:port.")
+    raise ValueError(f"{address!r} is no address of a compute service; write it as tcp://host:port or unix:/path.")
 
 
 def _prepare(raw: socket.socket) -> None:
     """Messages leave at once, and a host that vanished is noticed some day."""
+    _widen(raw)
     if raw.family == socket.AF_INET:
         raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+
+
+def widen(connection: Connection) -> None:
+    """Let a whole answer fit into the socket under ``connection``: on Linux that more than halves the time for 4 MB."""
+    if sys.platform != "win32":  # pipes are no sockets there
+        raw = socket.socket(fileno=connection.fileno())
+        try:
+            _widen(raw)
+        finally:
+            raw.detach()
+
+
+def _widen(raw: socket.socket) -> None:
+    with contextlib.suppress(OSError):  # some systems refuse what others cut to their limit
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, ROOM)
 
 
 def _set_limit(raw: socket.socket, seconds: float) -> None:

@@ -17,7 +17,7 @@ from multiprocessing.process import BaseProcess
 
 from gradviz_core.codec import error_to_json
 from gradviz_core.compute import worker
-from gradviz_core.compute.protocol import Message, read_message, write_message
+from gradviz_core.compute.protocol import Message, read_message, widen, write_message
 from gradviz_core.errors import DeadlineExceeded, GradVizError, ServiceStarting, WorkerDied
 
 log = logging.getLogger("gradviz.service")
@@ -59,6 +59,7 @@ class Occupant:
     def __init__(self, context: BaseContext, plan: worker.Plan, name: str) -> None:
         """Start one and wait until it is ready. Raises ``OSError`` or ``EOFError`` where it fails to start."""
         self._connection, jobs = context.Pipe()
+        widen(self._connection)
         lifeline, self._lifeline = context.Pipe(duplex=False)
         self._process: BaseProcess = context.Process(  # type: ignore[attr-defined]
             target=worker.main, args=(jobs, lifeline, plan), name=name, daemon=True

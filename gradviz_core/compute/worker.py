@@ -20,14 +20,14 @@ from multiprocessing.connection import Connection
 from typing import Any, Protocol
 
 from gradviz_core.codec import answer_to_bytes, error_to_json, question_from_json
-from gradviz_core.compute.protocol import Message, read_message, write_message
+from gradviz_core.compute.protocol import Message, read_message, widen, write_message
 from gradviz_core.errors import ComputeError, GradVizError
 from gradviz_core.types import Answer, Question
 
 log = logging.getLogger("gradviz.worker")
 
 
-ANSWERER = "gradviz_core.answer:Answerer"
+ANSWERER = "gradviz_core.answering:Answerer"
 """What answers questions, as ``module:name``."""
 
 
@@ -57,6 +57,7 @@ def main(jobs: Connection, lifeline: Connection, plan: Plan) -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
     faulthandler.enable()
     _end_with(lifeline)
+    widen(jobs)
     _limit(plan.memory_mb)
     answerer: Answers = _find(plan.answerer)(plan.device)
     if torch := sys.modules.get("torch"):
