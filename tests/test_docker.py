@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 import streamlit.config
 import yaml
+from packaging.version import Version
 
 ROOT = Path(__file__).parents[1]
 LOCK = (ROOT / "requirements.lock").read_text()
@@ -119,6 +120,14 @@ def test_the_lock_pins_what_is_required_and_every_file_has_a_hash() -> None:
     assert required <= {name for name, _ in PINNED.findall(LOCK)}
     blocks = re.split(r"^(?=[a-z])", LOCK, flags=re.MULTILINE)[1:]
     assert all("--hash=sha256:" in block for block in blocks)
+
+
+def test_the_app_meets_every_requirement_of_the_library() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    library = dict(line.split(">=") for line in project["dependencies"])
+    app = dict(re.findall(r"^([a-z-]+)>=(.+)$", (ROOT / "requirements.txt").read_text(), re.MULTILINE))
+    for name, floor in library.items():
+        assert Version(app[name]) >= Version(floor), name
 
 
 def test_the_lock_names_no_address() -> None:
