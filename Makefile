@@ -16,7 +16,7 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
 
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
-SOURCES := app.py pages gradviz_core scripts tests benchmarks
+SOURCES := app.py pages gradviz_core scripts tests $(sort $(dir $(wildcard benchmarks/*.py)))
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -30,7 +30,7 @@ test: .venv/dev.stamp ## run every test, the ones in a real browser too
 check: .venv/dev.stamp ## format, lint, types, import rules
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/ruff check $(SOURCES)
-	$(BIN)/mypy
+	$(BIN)/mypy $(SOURCES)
 	$(BIN)/python -m pytest --quiet tests/test_imports.py
 
 format: .venv/dev.stamp ## format the code and fix what can be fixed by itself
