@@ -166,22 +166,29 @@ def clean_environment(tmp_path: Path) -> Iterator[Path]:
     shutil.rmtree(folder)
 
 
+FIRST_PAGE = """
+from streamlit.testing.v1 import AppTest
+page = AppTest.from_file("app.py", default_timeout=120).run()
+print([element.value for element in (*page.exception, *page.error)])
+"""
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_the_image_starts_from_the_lock_alone(clean_environment: Path, tmp_path: Path) -> None:
-    """The files the image copies, in an environment made from the lock, started by the image's own command."""
+def test_the_image_starts_and_answers_with_the_lock_alone(clean_environment: Path, tmp_path: Path) -> None:
+    """What the image copies, in an environment made from the lock: its own command starts, and its first page draws."""
     place = tmp_path / "app"
     place.mkdir()
     for source, target in copied():
         here = ROOT / source
         (shutil.copytree if here.is_dir() else shutil.copy)(here, place / target)
+    folders = {"/opt/venv": clean_environment, "/data": tmp_path / "data", "/tmp": tmp_path}
+    environment = {name: moved(value, folders) for name, value in variables().items()}
 
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     command = [word.replace("8501", str(port)).replace("0.0.0.0", "127.0.0.1") for word in json.loads(last("CMD"))]
-    folders = {"/opt/venv": clean_environment, "/data": tmp_path / "data", "/tmp": tmp_path}
-    environment = {name: moved(value, folders) for name, value in variables().items()}
     log = tmp_path / "log"
     with (
         log.open("w") as output,
@@ -191,6 +198,10 @@ def test_the_image_starts_from_the_lock_alone(clean_environment: Path, tmp_path:
             assert wait_for_health(port, server) == b"ok", log.read_text()
         finally:
             server.terminate()
+
+    draw = [str(clean_environment / "bin/python"), "-c", FIRST_PAGE]
+    done = subprocess.run(draw, cwd=place, env=environment, capture_output=True, text=True, timeout=300)
+    assert done.stdout.strip() == "[]", done.stderr
 
 
 def wait_for_health(port: int, server: subprocess.Popen[bytes]) -> bytes:
