@@ -10,6 +10,7 @@ import contextlib
 import logging
 import multiprocessing
 import threading
+import time
 from functools import lru_cache
 from multiprocessing.connection import Connection
 
@@ -25,6 +26,8 @@ log = logging.getLogger("gradviz.client")
 
 MOST_IDLE = 8
 """Connections kept open for the next questions."""
+RESTART_S = 2.0
+"""Seconds within which a service of this client's own that does not answer is tried again."""
 GRACE_S = 15.0
 """Seconds beyond the service's own limits after which a silent service is given up."""
 
@@ -56,7 +59,7 @@ def status() -> Status:
 
 
 def start() -> None:
-    """Start the service, if it does not run, without waiting for it. What goes wrong is logged; the next ``ask`` raises it."""
+    """Start the service, if it does not run, without waiting for it. A failure is logged."""
     _client().start()
 
 
@@ -99,10 +102,7 @@ class Client:
 
     def close(self) -> None:
         """Close the connections, and end the service if it is this client's own."""
-        with self._lock:
-            idle, self._idle = self._idle, []
-        for connection in idle:
-            connection.close()
+        self._drop_idle()
         if self._local is not None:
             self._local.close()
 
@@ -127,6 +127,7 @@ class Client:
         except BaseException as error:
             connection.close()  # a reply may still come: nobody else must read it
             if isinstance(error, EOFError | OSError):
+                self._drop_idle()  # they lead to the same service
                 self.start()
                 raise ServiceStarting(
                     "The compute service stopped in the middle of the question and is being started again. "
@@ -145,17 +146,21 @@ class Client:
                 if not connection.poll():
                     return connection
             connection.close()  # the service hung up
-        address, key = self._door()
-        try:
-            return protocol.connect(address, key)
-        except multiprocessing.AuthenticationError as error:
-            raise ComputeError(
-                f"The compute service at {address} has another key. Set GRADVIZ_COMPUTE_KEY to the same value for both."
-            ) from error
-        except (OSError, EOFError) as error:
-            raise ServiceStarting(
-                f"No compute service answers {self._where(address)}. Try again in a moment."
-            ) from error
+        end = time.monotonic() + RESTART_S
+        while True:
+            address, key = self._door()
+            try:
+                return protocol.connect(address, key)
+            except multiprocessing.AuthenticationError as error:
+                raise ComputeError(
+                    f"The compute service at {address} has another key. "
+                    "Set GRADVIZ_COMPUTE_KEY to the same value for both."
+                ) from error
+            except (OSError, EOFError) as error:
+                if self._local is None or time.monotonic() > end:
+                    message = f"No compute service answers {self._where(address)}. Try again in a moment."
+                    raise ServiceStarting(message) from error
+                time.sleep(0.02)  # one that was killed stops answering a moment before it counts as dead
 
     def _where(self, address: str) -> str:
         return "yet" if self._local is not None else f"at {address}"
@@ -166,6 +171,12 @@ class Client:
         assert self._settings.compute_address is not None
         assert self._settings.compute_key is not None
         return self._settings.compute_address, self._settings.compute_key.get_secret_value().encode()
+
+    def _drop_idle(self) -> None:
+        with self._lock:
+            idle, self._idle = self._idle, []
+        for connection in idle:
+            connection.close()
 
     def _take_idle(self) -> Connection | None:
         with self._lock:

@@ -30,7 +30,7 @@ class Scripted:
         assert isinstance(question, SurveyQuestion)
         array = np.zeros(0, np.float32)
         match question.model:
-            case "sleep":
+            case "sleep" | "sleep here":
                 time.sleep(float(question.image))
             case "spin":
                 while True:

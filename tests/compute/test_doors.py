@@ -1,0 +1,169 @@
+"""Who gets in, what may be said, and what is never done with it."""
+
+from __future__ import annotations
+
+import ast
+import io
+import os
+import signal
+import socket
+import subprocess
+import sys
+from multiprocessing import AuthenticationError
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from pydantic import SecretStr
+
+from gradviz_core.codec import error_from_json
+from gradviz_core.compute import protocol
+from gradviz_core.compute.client import Client
+from gradviz_core.compute.launch import LocalService
+from gradviz_core.errors import BadImage, ComputeError, QuestionError, ServiceStarting
+from gradviz_core.settings import Settings
+from tests.compute.conftest import FAKES, ask, processes_of, until
+
+ROOT = Path(__file__).parents[2]
+KEY = "a key of the tests, long enough"
+
+
+def test_a_wrong_key_is_refused(client: Client, service: LocalService) -> None:
+    with pytest.raises(AuthenticationError):
+        protocol.connect(service.door()[0], b"another key")
+    ask(client, "echo")
+
+
+def test_a_client_with_a_wrong_key_is_told_which_setting_to_look_at(service: LocalService, chosen: Settings) -> None:
+    wrong = chosen.model_copy(update={"compute_address": service.door()[0], "compute_key": SecretStr(KEY)})
+    with pytest.raises(ComputeError, match="GRADVIZ_COMPUTE_KEY"):
+        Client(wrong).status()
+
+
+def test_only_this_user_reaches_the_socket(service: LocalService) -> None:
+    folder = Path(service.door()[0].removeprefix("unix:")).parent
+    assert folder.stat().st_mode & 0o777 == 0o700
+
+
+def test_the_key_is_neither_on_the_command_line_nor_in_the_environment(service: LocalService) -> None:
+    _, key = service.door()
+    seen = [Path(f"/proc/{service.pid}/{name}").read_bytes() for name in ("cmdline", "environ")]
+    assert not any(key in text for text in seen)
+
+
+@pytest.mark.parametrize(
+    ("word", "body", "kind"),
+    [
+        ("ask", b"", QuestionError),
+        ("ask", b"\x80\x04\x95", QuestionError),
+        ("ask", b"[" * 100_000, QuestionError),
+        ("ask", b'{"kind":"survey","model":"echo"}', QuestionError),
+        ("upload", b"x" * 2_000_000, BadImage),
+        ("last", b"", ComputeError),
+        ("os.system", b"true", ComputeError),
+        ("", b"", ComputeError),
+    ],
+)
+def test_nonsense_is_answered_with_an_error(
+    client: Client, service: LocalService, word: str, body: bytes, kind: type[Exception]
+) -> None:
+    with protocol.connect(*service.door()) as connection:
+        protocol.write_message(connection, word, body)
+        answer, text = protocol.read_message(connection)
+        assert (answer, type(error_from_json(text))) == ("error", kind)
+        protocol.write_message(connection, "status")
+        assert protocol.read_message(connection)[0] == "ok"
+    ask(client, "echo")
+
+
+@pytest.mark.parametrize(("word", "size"), [("x" * 17, 0), ("ask", 4_000_001)])
+def test_messages_beyond_the_limits_close_the_connection(
+    client: Client, service: LocalService, word: str, size: int
+) -> None:
+    with protocol.connect(*service.door()) as connection, pytest.raises((EOFError, OSError)):  # noqa: PT012
+        protocol.write_message(connection, word, bytes(size))
+        protocol.read_message(connection)
+    ask(client, "echo")
+
+
+def test_a_stranger_who_says_nothing_is_shown_out(service: LocalService, client: Client) -> None:
+    raw = socket.socket(socket.AF_UNIX)
+    with raw:
+        raw.connect(service.door()[0].removeprefix("unix:"))
+        raw.settimeout(protocol.GREETING_S + 3)
+        assert raw.recv(100)  # the challenge
+        assert raw.recv(100) == b""
+    ask(client, "echo")
+
+
+def _png() -> bytes:
+    file = io.BytesIO()
+    Image.new("RGB", (8, 8), "red").save(file, "PNG")
+    return file.getvalue()
+
+
+def test_an_image_is_decoded_by_a_worker_and_gets_a_key(client: Client) -> None:
+    key = client.upload(_png())
+    assert key.startswith("upload/")
+    assert client.upload(_png()) == key
+
+
+def test_an_upload_that_is_no_image_is_refused(client: Client) -> None:
+    with pytest.raises(BadImage):
+        client.upload(b"MZ\x90\x00")
+    with pytest.raises(BadImage, match=r"The file has 2.0 MB; the limit is 1 MB"):
+        client.upload(bytes(2_000_000))
+
+
+def test_a_service_that_stands_alone(chosen: Settings, tmp_path: Path) -> None:
+    """Over TCP, with the key in the environment; SIGTERM ends it and its workers."""
+    command = [sys.executable, "-m", "gradviz_core.compute", "--answerer", FAKES, "--listen", "tcp://127.0.0.1:0"]
+    settings = chosen.model_copy(update={"store": tmp_path})
+    environment = os.environ | settings.as_environment() | {"GRADVIZ_COMPUTE_KEY": KEY, "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
+        assert process.stderr is not None
+        address = process.stderr.readline().decode().strip().rpartition(" ")[2]
+        client = Client(settings.model_copy(update={"compute_address": address, "compute_key": SecretStr(KEY)}))
+        assert ask(client, "array", "4000").pixels.size == 1000
+        assert client.status().pid == process.pid
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(5) == 0
+        with pytest.raises(ServiceStarting, match=f"No compute service answers at {address}"):
+            client.status()
+        client.close()
+    assert until(lambda: processes_of(tmp_path) == [], 3)
+
+
+@pytest.mark.parametrize("arguments", [["--listen", "tcp://127.0.0.1:0"], ["--listen", "nowhere"]])
+def test_a_service_that_is_started_wrongly_says_what_to_do(arguments: list[str]) -> None:
+    command = [sys.executable, "-m", "gradviz_core.compute", *arguments]
+    key = {"GRADVIZ_COMPUTE_KEY": KEY} if "nowhere" in arguments else {}
+    done = subprocess.run(command, cwd=ROOT, env=os.environ | key, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert ("Cannot listen at nowhere" if key else "GRADVIZ_COMPUTE_KEY is not set") in done.stderr
+
+
+# ------------------------------------------------------------------------------------------------ read off the source
+
+
+def _sources() -> list[Path]:
+    return [ROOT / "gradviz_core" / "codec.py", *sorted((ROOT / "gradviz_core" / "compute").glob("*.py"))]
+
+
+def test_objects_never_travel() -> None:
+    """No pickle by name, and none of the methods and classes that pickle without saying so."""
+    modules = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "marshal", "shelve", "joblib"}
+    methods = {"send", "recv", "loads_pickle", "Queue", "SimpleQueue_", "Manager", "Pool", "Listener", "Client_"}
+    for path in _sources():
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names = {alias.name for alias in node.names} if isinstance(node, ast.Import | ast.ImportFrom) else set()
+            if isinstance(node, ast.ImportFrom):
+                names.add(node.module or "")
+            assert not names & (modules | methods), f"{path.name} imports {names}"
+            assert not (isinstance(node, ast.Attribute) and node.attr in methods), f"{path.name}: {ast.unparse(node)}"
+
+
+def test_neither_the_client_nor_the_service_imports_torch() -> None:
+    code = "import sys, gradviz_core.compute.service, gradviz_core.compute.__main__; print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
