@@ -13,6 +13,7 @@ import threading
 import time
 from functools import lru_cache
 from multiprocessing.connection import Connection
+from typing import overload
 
 from gradviz_core.codec import answer_from_bytes, error_from_json, question_to_json
 from gradviz_core.compute import protocol
@@ -20,7 +21,18 @@ from gradviz_core.compute.launch import LocalService
 from gradviz_core.compute.protocol import Status
 from gradviz_core.errors import BadImage, ComputeError, ServiceStarting
 from gradviz_core.settings import Settings, settings
-from gradviz_core.types import Answer, Question
+from gradviz_core.types import (
+    Answer,
+    FlowAnswer,
+    FlowQuestion,
+    GradientAnswer,
+    GradientQuestion,
+    Question,
+    SurveyAnswer,
+    SurveyQuestion,
+    UnitsAnswer,
+    UnitsQuestion,
+)
 
 log = logging.getLogger("gradviz.client")
 
@@ -32,6 +44,14 @@ GRACE_S = 15.0
 """Seconds beyond the service's own limits after which a silent service is given up."""
 
 
+@overload
+def ask(question: GradientQuestion) -> GradientAnswer: ...
+@overload
+def ask(question: UnitsQuestion) -> UnitsAnswer: ...
+@overload
+def ask(question: SurveyQuestion) -> SurveyAnswer: ...
+@overload
+def ask(question: FlowQuestion) -> FlowAnswer: ...
 def ask(question: Question) -> Answer:
     """The answer to ``question``, from the compute service. Its arrays are read-only.
 

@@ -5,27 +5,15 @@ Torch is imported at the first question, not before.
 
 from __future__ import annotations
 
-import threading
-from functools import lru_cache
-
-from gradviz_core.compute.worker import Answers
-from gradviz_core.settings import settings
 from gradviz_core.types import Answer, Question
-
-_TURN = threading.Lock()
-"""An answerer answers one question at a time."""
 
 
 def ask(question: Question) -> Answer:
-    """The answer to ``question``, computed here. Raises the ``GradVizError`` that says why there is none."""
-    with _TURN:
-        return _answerer().answer(question)
+    """The answer to ``question``, computed here; any number of threads may ask at once.
 
+    Raises:
+        GradVizError: there is no answer; the message says why.
+    """
+    from gradviz_core.answering import answer
 
-@lru_cache(maxsize=1)
-def _answerer() -> Answers:
-    from gradviz_core.answering import Answerer
-
-    device = settings().device
-    answerer: Answers = Answerer(None if device == "auto" else device)
-    return answerer
+    return answer(question)
