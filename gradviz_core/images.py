@@ -9,17 +9,19 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import struct
 import tempfile
 import warnings
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, UnidentifiedImageError
 
-from gradviz_core.errors import BadImage, UnknownImage
+from gradviz_core.errors import BadImage, ComputeError, UnknownImage
 from gradviz_core.models.catalogue import image_file, sample_image
 from gradviz_core.settings import settings
 from gradviz_core.types import Pixels, Preprocessing
@@ -30,6 +32,9 @@ MOST_PIXELS = 40_000_000
 """Limit on width times height, read from the header before anything is decoded."""
 BACKGROUND = (255, 255, 255)
 """What shows through where an image is transparent."""
+MOST_STRETCHED = 100
+"""A strip longer than this many times its width is cut to its middle before it is enlarged, or a picture of a few
+bytes would become one of gigabytes; the network sees only the middle anyway."""
 _HEX = frozenset("0123456789abcdef")
 
 
@@ -44,10 +49,11 @@ def load(key: str) -> Image.Image:
     if kind == "sample":
         return decode(image_file(sample_image(name)).read_bytes())
     if kind == "upload" and len(name) == 64 and set(name) <= _HEX:
-        file = settings().store / name
-        if file.is_file():
-            return decode(file.read_bytes())
-        raise UnknownImage("The uploaded image behind this address is no longer here. Upload it again.")
+        try:
+            data = (settings().store / name).read_bytes()
+        except OSError as error:
+            raise UnknownImage("The uploaded image behind this address is no longer here. Upload it again.") from error
+        return decode(data)
     raise UnknownImage(f"There is no image {key[:80]!r}. Choose a sample, or upload a PNG, JPEG or WebP file.")
 
 
@@ -56,6 +62,7 @@ def add(data: bytes) -> str:
 
     Raises:
         BadImage: the bytes are no image that can be read, or break a limit.
+        ComputeError: the image is sound, but the folder for uploads takes no more.
     """
     limit = settings().upload_mb
     if len(data) > limit * 1_000_000:
@@ -63,9 +70,15 @@ def add(data: bytes) -> str:
     decode(data)
     digest = hashlib.sha256(data).hexdigest()
     folder = settings().store
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    if not (folder / digest).is_file():
-        _write(folder / digest, data)
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if not (folder / digest).is_file():
+            _write(folder / digest, data)
+    except OSError as error:
+        raise ComputeError(
+            "The image could not be kept: the folder for uploads is full or cannot be written. Use a sample image, or "
+            "ask whoever runs GradViz to make room."
+        ) from error
     return f"upload/{digest}"
 
 
@@ -92,12 +105,20 @@ def decode(data: bytes) -> Image.Image:
     with _reading(), Image.open(io.BytesIO(data), formats=FORMATS) as image:
         width, height = image.size
         if width * height > MOST_PIXELS:
-            raise BadImage(
-                f"The image has {width} x {height} pixels; the limit is {MOST_PIXELS / 1e6:.0f} million. "
-                "Choose a smaller image."
-            )
+            raise _too_large(f"{width} x {height}")
         image.load()
-        return _rgb(ImageOps.exif_transpose(image))
+        return _upright(_rgb(image), image.getexif().get(ExifTags.Base.Orientation))
+
+
+def _too_large(size: str) -> BadImage:
+    limit = f"{MOST_PIXELS / 1e6:.0f} million"
+    return BadImage(f"The image has {size} pixels; the limit is {limit}. Choose a smaller image.")
+
+
+_BROKEN = (
+    *(OSError, EOFError, SyntaxError, ValueError, TypeError, LookupError, ArithmeticError, RuntimeError),
+    *(struct.error, zlib.error),
+)
 
 
 @contextmanager
@@ -109,21 +130,50 @@ def _reading() -> Iterator[None]:
             yield
     except UnidentifiedImageError as error:
         raise BadImage("The file is no PNG, JPEG or WebP image. Choose one that is.") from error
-    except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
-        if isinstance(error, BadImage):
-            raise
+    except BadImage:
+        raise
+    except Image.DecompressionBombError as error:
+        raise _too_large("too many") from error
+    except _BROKEN as error:
         raise BadImage("The image is broken and cannot be read. Save it again, or choose another.") from error
 
 
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+def _upright(image: Image.Image, orientation: object) -> Image.Image:
+    """The image turned as a camera's EXIF orientation says. Pillow's own ``exif_transpose`` also writes the rest of the
+    EXIF data anew, and fails where that is odd."""
+    turn = _TURNS.get(orientation) if isinstance(orientation, int) else None
+    return image if turn is None else image.transpose(turn)
+
+
 def _rgb(image: Image.Image) -> Image.Image:
-    if image.mode in ("I", "I;16", "I;16B", "I;16L"):
-        grey = np.asarray(image).astype(np.float64) / 257.0
-        image = Image.fromarray(np.clip(np.rint(grey), 0, 255).astype(np.uint8), "L")
+    if image.mode.startswith("I"):
+        image = _grey_of_8_bits(image)
     if image.has_transparency_data:
         picture = image.convert("RGBA")
         under = Image.new("RGBA", picture.size, (*BACKGROUND, 255))
         return Image.alpha_composite(under, picture).convert("RGB")
     return image.convert("RGB")
+
+
+def _grey_of_8_bits(image: Image.Image) -> Image.Image:
+    """16-bit grey scaled to 8 bits; Pillow's own conversion cuts everything above 255 to white."""
+    wide = np.asarray(image).astype(np.uint32)
+    grey = np.minimum((wide + 128) // 257, 255).astype(np.uint8)
+    transparent = image.info.get("transparency")
+    if isinstance(transparent, int):
+        grey[wide == transparent] = 255  # the one grey that the file declares transparent
+    return Image.fromarray(grey)
 
 
 # ------------------------------------------------------------------------------------------------- what the model sees
@@ -137,7 +187,10 @@ _FILTERS = {
 
 
 def as_seen(image: Image.Image, steps: Preprocessing) -> Pixels:
-    """The picture at the network's input: resized and cropped, uint8 (H, W, 3); grey where the network takes luma."""
+    """The picture at the network's input: resized and cropped, uint8 (H, W, 3); grey where the network takes luma.
+
+    The same pixels as torchvision's classification preset gives, save for strips beyond ``MOST_STRETCHED``.
+    """
     if len(steps.mean) == 1:
         image = image.convert("L").convert("RGB")
     height, width = steps.size
@@ -146,8 +199,16 @@ def as_seen(image: Image.Image, steps: Preprocessing) -> Pixels:
         if image.size != (width, height):
             image = image.resize((width, height), scaling)
     else:
+        image = _middle(image)
         image = _crop(image.resize(_shorter_side(image.size, steps.resize), scaling), width, height)
     return np.asarray(image, dtype=np.uint8)
+
+
+def _middle(image: Image.Image) -> Image.Image:
+    """The image, or the middle of a very long strip."""
+    most = MOST_STRETCHED * min(image.size)
+    across, down = (max(0, length - most) // 2 for length in image.size)
+    return image.crop((across, down, image.width - across, image.height - down)) if across or down else image
 
 
 def _shorter_side(size: tuple[int, int], length: int) -> tuple[int, int]:
@@ -159,9 +220,14 @@ def _shorter_side(size: tuple[int, int], length: int) -> tuple[int, int]:
 
 def _crop(image: Image.Image, width: int, height: int) -> Image.Image:
     """The centre; what lies beyond the image is black."""
-    left = round((image.width - width) / 2.0)
-    top = round((image.height - height) / 2.0)
+    left, top = _offset(image.width, width), _offset(image.height, height)
     return image.crop((left, top, left + width, top + height))
+
+
+def _offset(length: int, wanted: int) -> int:
+    """Where the middle ``wanted`` of ``length`` pixels start, rounded as torchvision does it: halves to even when
+    cropping, the smaller border first when padding."""
+    return round((length - wanted) / 2.0) if length >= wanted else -((wanted - length) // 2)
 
 
 def normalise(pixels: Pixels, steps: Preprocessing) -> npt.NDArray[np.float32]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import pickle
+import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +14,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from gradviz_core.errors import UnknownModel
+from gradviz_core.errors import UnknownModel, WeightsMissing
 from gradviz_core.models.catalogue import split_torchvision
 from gradviz_core.models.weights import fetch
 from gradviz_core.settings import settings
@@ -23,7 +26,7 @@ def load(rest: str) -> tuple[nn.Module, ModelCard]:
 
     Raises:
         UnknownModel: no such architecture or weights, or it has more parameters than this installation allows.
-        WeightsMissing: the weights are not on this machine and cannot be fetched.
+        WeightsMissing: the weights are not on this machine and cannot be fetched, or the file there is no good.
     """
     import torchvision
 
@@ -32,12 +35,12 @@ def load(rest: str) -> tuple[nn.Module, ModelCard]:
     described = weights[tag] if tag in weights.__members__ else weights.DEFAULT
     _check_size(name, described.meta["num_params"])
     if tag.startswith("random-"):
-        module = _random(name, int(tag.removeprefix("random-")))
-        return module.eval(), _card(rest, name, described, f"random weights, seed {tag.removeprefix('random-')}")
+        seed = int(tag.removeprefix("random-"))
+        module = _random(name, seed)
+        return module.eval(), _card(rest, name, module, described, f"random weights, seed {seed}")
     file = fetch(described.url)
-    with _weights_only():
-        module = torchvision.models.get_model(name, weights=described, progress=False)
-    return module.eval(), _card(rest, name, described, f"{tag}, {file.name}", file=file)
+    module = _pretrained(name, described, file)
+    return module.eval(), _card(rest, name, module, described, f"{tag}, {file.name}", file=file)
 
 
 def _check_size(name: str, parameters: int) -> None:
@@ -60,6 +63,28 @@ def _random(name: str, seed: int) -> nn.Module:
         return build(weights=None)
 
 
+def _pretrained(name: str, described: Any, file: Path) -> nn.Module:
+    """The model with the weights in ``file``, as torchvision itself reads it from there."""
+    import torchvision
+
+    try:
+        with _weights_only():
+            module: nn.Module = torchvision.models.get_model(name, weights=described, progress=False)
+    except _UNREADABLE as error:
+        raise WeightsMissing(
+            f"The file {file.name} in the folder hub/checkpoints under TORCH_HOME does not hold the weights of {name}: "
+            "it is damaged, or another file under this name. Delete it, and it is downloaded again when it is next "
+            "asked for."
+        ) from error
+    return module
+
+
+_UNREADABLE = (
+    *(pickle.UnpicklingError, zipfile.BadZipFile, RuntimeError, OSError, EOFError),
+    *(LookupError, TypeError, ValueError, AttributeError),
+)
+
+
 @contextmanager
 def _weights_only() -> Iterator[None]:
     """Torchvision calls ``torch.load`` without ``weights_only``; this makes it read tensors and nothing else."""
@@ -75,7 +100,7 @@ def _weights_only() -> Iterator[None]:
             os.environ[name] = before
 
 
-def _card(rest: str, name: str, described: Any, summary: str, file: Path | None = None) -> ModelCard:
+def _card(rest: str, name: str, module: nn.Module, described: Any, summary: str, file: Path | None = None) -> ModelCard:
     meta = described.meta
     metrics: dict[str, float] = next(iter(meta.get("_metrics", {}).values()), {})
     top1 = metrics.get("acc@1")
@@ -84,17 +109,23 @@ def _card(rest: str, name: str, described: Any, summary: str, file: Path | None 
         key=f"torchvision/{rest}",
         title=name,
         summary=f"torchvision's {name}: {summary}.",
-        parameters=meta["num_params"],
+        parameters=sum(parameter.numel() for parameter in module.parameters()),
         labels=tuple(meta["categories"]),
         preprocessing=_preprocessing(described),
         accuracy=(Accuracy(top1 / 100, 50_000, "ImageNet validation images, top-1, as published"),)
         if pretrained and top1
         else (),
+        digest=_digest(file) if file else "",
         licence="BSD-3-Clause (torchvision); the weights' own terms apply" if pretrained else "BSD-3-Clause",
         provenance=str(described.url)
         if pretrained
         else "Seeded random weights: its gradients are exact, its classes mean nothing.",
     )
+
+
+def _digest(file: Path) -> str:
+    with file.open("rb") as data:
+        return hashlib.file_digest(data, "sha256").hexdigest()
 
 
 def _preprocessing(described: Any) -> Preprocessing:

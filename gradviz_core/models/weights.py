@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import re
+import sys
 import threading
+from http.client import HTTPException, HTTPResponse
 from pathlib import Path
 from typing import BinaryIO
+from urllib.error import HTTPError
 from urllib.parse import urlparse
 from urllib.request import Request, urlopen
 
@@ -35,11 +38,8 @@ def fetch(url: str) -> Path:
         return file
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        part = file.with_suffix(file.suffix + ".part")
-        _download(url, part)
-        _check_digest(part, name)
-        part.replace(file)
-    except (OSError, ValueError) as error:
+        _complete(file, url)
+    except (OSError, EOFError, HTTPException, ValueError) as error:
         raise WeightsMissing(
             f"The weights {name} are not on this machine and could not be downloaded. Put the file into the folder "
             "hub/checkpoints under TORCH_HOME (by default .cache/torch in the home folder of whoever runs GradViz), "
@@ -48,24 +48,56 @@ def fetch(url: str) -> Path:
     return file
 
 
-def _download(url: str, part: Path) -> None:
-    start = part.stat().st_size if part.is_file() else 0
-    headers = {"Range": f"bytes={start}-"} if start else {}
-    with _open(Request(url, headers=headers)) as reply:  # noqa: S310 (torchvision names the address)
-        resumed = getattr(reply, "status", 200) == 206
-        with part.open("ab" if resumed else "wb") as out:
-            while chunk := reply.read(_CHUNK):
-                out.write(chunk)
+def _complete(file: Path, url: str) -> None:
+    part = file.with_suffix(file.suffix + ".part")
+    with part.open("ab") as out:
+        _claim(out)
+        if not file.is_file():  # else another worker has just finished it
+            _download(url, out)
+    if not file.is_file():
+        _check_digest(part, file.name)
+        part.replace(file)
 
 
-def _open(request: Request) -> BinaryIO:
+def _claim(out: BinaryIO) -> None:
+    """Keep other workers from writing the same half-finished file; closing it lets go, even when a worker is killed.
+
+    Raises ``OSError`` where another one is at it.
+    """
+    if sys.platform != "win32":
+        import fcntl
+
+        fcntl.flock(out, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def _download(url: str, out: BinaryIO) -> None:
+    """Append to ``out`` what is still missing."""
+    start = out.tell()
+    try:
+        reply = _open(Request(url, headers={"Range": f"bytes={start}-"} if start else {}))  # noqa: S310
+    except HTTPError as error:
+        if error.code == 416 and start:  # nothing is missing: the last try was stopped just before the end
+            return
+        raise
+    with reply:
+        if getattr(reply, "status", 200) != 206:
+            out.truncate(0)
+        expected = int(reply.headers.get("Content-Length") or 0)
+        arrived = 0
+        while chunk := reply.read(_CHUNK):
+            arrived += out.write(chunk)
+    if arrived < expected:
+        raise EOFError(f"{arrived} of {expected} bytes arrived")
+
+
+def _open(request: Request) -> HTTPResponse:
     """``urlopen`` within ``CONNECT_SECONDS``, the name look-up included, which its own time-out leaves out."""
-    box: list[BinaryIO | BaseException] = []
+    box: list[HTTPResponse | Exception] = []
 
     def connect() -> None:
         try:
             box.append(urlopen(request, timeout=CONNECT_SECONDS))  # noqa: S310
-        except OSError as error:
+        except (OSError, HTTPException) as error:
             box.append(error)
 
     thread = threading.Thread(target=connect, daemon=True)
@@ -73,7 +105,7 @@ def _open(request: Request) -> BinaryIO:
     thread.join(CONNECT_SECONDS + 1)
     if not box:
         raise TimeoutError(f"no answer within {CONNECT_SECONDS:g} seconds")
-    if isinstance(box[0], BaseException):
+    if isinstance(box[0], Exception):
         raise box[0]
     return box[0]
 
