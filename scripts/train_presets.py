@@ -255,7 +255,7 @@ def accuracy(model: nn.Module, data: Pictures, how: Preprocessing, words: str) -
     right = 0
     with torch.no_grad():
         for start in range(0, len(data.labels), 250):
-            logits = model(network_input(data.pixels[start : start + 250], how))
+            logits = model(network_input(np.array(data.pixels[start : start + 250]), how))
             right += int((logits.argmax(1).numpy() == data.labels[start : start + 250]).sum())
     return Accuracy(round(right / len(data.labels), 5), len(data.labels), words)
 
