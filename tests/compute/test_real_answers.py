@@ -1,0 +1,73 @@
+"""The service with the real answering code: the same numbers as in this process, and torch only where it belongs."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import psutil  # type: ignore[import-untyped]
+import pytest
+
+from gradviz_core.compute import inline
+from gradviz_core.compute.client import Client
+from gradviz_core.errors import UnknownModel
+from gradviz_core.settings import Settings
+from gradviz_core.types import FlowQuestion, GradientQuestion, Question, SurveyQuestion
+from tests.compute.conftest import processes_of, until
+
+MODEL, IMAGE = "preset/digits-mlp", "sample/circle"
+
+
+@pytest.fixture(scope="module")
+def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+    """A service whose workers answer for real, on the CPU."""
+    settings = Settings(workers=2, threads=1, device="cpu", store=tmp_path_factory.mktemp("store"))
+    client = Client(settings)
+    yield client
+    client.close()
+    assert until(lambda: processes_of(settings.store) == [], 3)
+
+
+@pytest.mark.parametrize("kind", [SurveyQuestion, GradientQuestion, FlowQuestion])
+def test_a_worker_gives_the_same_arrays_as_this_process(real: Client, kind: type[SurveyQuestion]) -> None:
+    question: Question = kind(model=MODEL, image=IMAGE)
+    there, here = real.ask(question), inline.ask(question)
+    assert there.question == question
+    assert there.arrays.keys() == here.arrays.keys()
+    for name, array in here.arrays.items():
+        assert there.arrays[name].dtype == array.dtype
+        np.testing.assert_allclose(there.arrays[name], array, rtol=1e-5, atol=1e-7)
+
+
+def test_an_unknown_model_is_told_as_in_this_process(real: Client) -> None:
+    question = SurveyQuestion(model="preset/no-such", image=IMAGE)
+    with pytest.raises(UnknownModel) as there:
+        real.ask(question)
+    with pytest.raises(UnknownModel) as here:
+        inline.ask(question)
+    assert str(there.value) == str(here.value)
+
+
+def test_the_service_has_not_loaded_torch_and_its_workers_have(real: Client) -> None:
+    status = real.status()
+    workers = psutil.Process(status.pid).children(recursive=True)
+    assert status.device == "cpu"
+    assert "libtorch" not in Path(f"/proc/{status.pid}/maps").read_text()
+    assert sum("libtorch" in Path(f"/proc/{worker.pid}/maps").read_text() for worker in workers) >= status.ready
+
+
+def test_after_a_kill_a_worker_with_torch_is_there_in_no_time(real: Client) -> None:
+    """The fork server has imported torch already; importing it again would take seconds."""
+    assert until(lambda: real.status().ready == 2)
+    service = psutil.Process(real.status().pid)
+    workers = [p for p in service.children(recursive=True) if p.ppid() != service.pid]  # children of the fork server
+    for worker in workers:
+        os.kill(worker.pid, signal.SIGKILL)
+    assert until(lambda: not any(psutil.pid_exists(worker.pid) for worker in workers))
+    start = time.monotonic()
+    real.ask(SurveyQuestion(model=MODEL, image=IMAGE))
+    assert time.monotonic() - start < 3
