@@ -202,9 +202,9 @@ def no_long_files(root: Path) -> list[str]:
 
 
 def no_passed_through_kwargs(root: Path) -> list[str]:
-    """A function that takes ``**options`` and hands them on hides its own arguments from readers and checkers."""
+    """A function that takes ``**options`` and hands them on hides its own arguments. The tests may."""
     complaints = []
-    for path in sources(root):
+    for path in (path for path in sources(root) if path.parts[0] != "tests"):
         for function in ast.walk(parse(root / path)):
             if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef) or function.args.kwarg is None:
                 continue
