@@ -58,6 +58,8 @@ def _run_attached(chosen: Settings, answerer: str) -> None:
         sys.exit("The app starts this by itself. To run it by hand, say where: --listen tcp://127.0.0.1:7411")
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in a terminal ends the app, and so this
     key = sys.stdin.buffer.readline().strip()
+    if not key:
+        return  # the app went away before it said anything
     with _private_address() as wanted:
         listener, address = protocol.listen(wanted)
         sys.stdout.write(f"{address}\n")

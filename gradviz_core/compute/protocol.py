@@ -44,7 +44,7 @@ class Status:
     threads: int
     """Cores each worker computes on."""
     answered: int
-    """Questions answered since the service started, errors included."""
+    """Questions and uploads taken up since the service started, those that failed included."""
     pid: int
     """Process number of the service."""
 

@@ -38,7 +38,7 @@ class Job:
     word: str
     body: bytes
     subject: tuple[str, str] | None = None
-    """Model and image; a worker that just served the same ones is likely to be quicker."""
+    """Model and image; a worker that just served the same ones is likely to be quicker. None for an upload."""
     submitted: float = field(default_factory=time.monotonic)
     done: threading.Event = field(default_factory=threading.Event)
     reply: Message = ("error", b"")
@@ -150,6 +150,8 @@ class Seat:
         self.occupant: Occupant | None = None
         self.subject: tuple[str, str] | None = None
         """Model and image served last."""
+        self.served = 0
+        """Jobs taken up, those that failed included."""
         self.free_since: float | None = None
         """None while the seat cannot take a job; the pool's lock guards it."""
         self._thread = threading.Thread(target=self._run, daemon=True, name="seat")
@@ -182,7 +184,8 @@ class Seat:
         """Answer one job. The seat is free again before the reply goes out, so that the same person's next question
         finds it so."""
         assert self.occupant is not None
-        self.subject = job.subject
+        self.served += 1
+        self.subject = job.subject or self.subject
         try:
             reply = self.occupant.work(job, self._deadline_s)
         except GradVizError as error:
@@ -211,7 +214,7 @@ class Seat:
         while not self._closing.is_set():
             try:
                 self.occupant = self._hire()
-            except (OSError, EOFError) as error:
+            except (OSError, EOFError, RuntimeError) as error:
                 log.error("a worker could not start (%r); next attempt in %g s", error, pause)
                 self._when_down(self)
                 self._closing.wait(pause)

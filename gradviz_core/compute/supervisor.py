@@ -23,7 +23,7 @@ class Supervisor:
 
     def __init__(self, plan: Plan, *, workers: int, queue: int, deadline_s: float) -> None:
         """Start the workers; they become ready one by one, and jobs may be submitted at once."""
-        self._plan, self._limit, self._answered = plan, queue, 0
+        self._plan, self._limit = plan, queue
         self._waiting: deque[Job] = deque()
         self._lock = threading.RLock()
         hire = partial(Occupant, worker_context(plan), plan, "gradviz-worker")
@@ -65,7 +65,7 @@ class Supervisor:
                 busy=max(0, len(devices) - free),
                 queued=len(self._waiting),
                 threads=self._plan.threads,
-                answered=self._answered,
+                answered=sum(seat.served for seat in self._seats),
                 pid=os.getpid(),
             )
 
@@ -92,8 +92,6 @@ class Supervisor:
 
     def _when_free(self, seat: Seat) -> None:
         with self._lock:
-            if seat.subject is not None:
-                self._answered += 1
             seat.free_since = time.monotonic()
             self._assign()
 

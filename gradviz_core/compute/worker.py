@@ -21,7 +21,7 @@ from typing import Any, Protocol
 
 from gradviz_core.codec import answer_to_bytes, error_to_json, question_from_json
 from gradviz_core.compute.protocol import Message, read_message, widen, write_message
-from gradviz_core.errors import ComputeError, GradVizError
+from gradviz_core.errors import ComputeError, GradVizError, QuestionError
 from gradviz_core.types import Answer, Question
 
 log = logging.getLogger("gradviz.worker")
@@ -29,6 +29,8 @@ log = logging.getLogger("gradviz.worker")
 
 ANSWERER = "gradviz_core.answering:Answerer"
 """What answers questions, as ``module:name``."""
+LONGEST_ANSWER = 500_000_000
+"""Bytes of the largest answer that is sent: all sites of a ResNet-50 take half as much."""
 
 
 class Answers(Protocol):
@@ -79,7 +81,7 @@ def reply(answerer: Answers, word: str, body: bytes) -> Message:
     try:
         match word:
             case "ask":
-                return "ok", answer_to_bytes(answerer.answer(question_from_json(body)))
+                return "ok", _checked(answer_to_bytes(answerer.answer(question_from_json(body))))
             case "upload":
                 return "ok", _add_image(body).encode()
             case _:
@@ -93,6 +95,14 @@ def reply(answerer: Answers, word: str, body: bytes) -> Message:
             return "error", error_to_json(ComputeError(sentence)).encode()
         sentence = "Something went wrong inside GradViz; the question may be sound. The server's log has the details."
         return "last" if _gpu_is_lost(error) else "error", error_to_json(ComputeError(sentence)).encode()
+
+
+def _checked(answer: bytes) -> bytes:
+    if len(answer) > LONGEST_ANSWER:
+        raise QuestionError(
+            f"The answer has {len(answer) / 1e6:.0f} MB; the limit is {LONGEST_ANSWER / 1e6:g} MB. Ask for fewer sites."
+        )
+    return answer
 
 
 def _add_image(data: bytes) -> str:

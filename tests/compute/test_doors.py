@@ -153,7 +153,7 @@ def _sources() -> list[Path]:
 def test_objects_never_travel() -> None:
     """No pickle by name, and none of the methods and classes that pickle without saying so."""
     modules = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "marshal", "shelve", "joblib"}
-    methods = {"send", "recv", "loads_pickle", "Queue", "SimpleQueue_", "Manager", "Pool", "Listener", "Client_"}
+    methods = {"send", "recv", "Queue", "JoinableQueue", "Manager", "Pool", "Listener"}
     for path in _sources():
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             names = {alias.name for alias in node.names} if isinstance(node, ast.Import | ast.ImportFrom) else set()

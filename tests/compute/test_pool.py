@@ -15,7 +15,9 @@ import pytest
 from gradviz_core.compute import protocol
 from gradviz_core.compute.client import Client
 from gradviz_core.compute.launch import LocalService
-from gradviz_core.errors import BadTarget, Busy, ComputeError, DeadlineExceeded, WorkerDied
+from gradviz_core.compute.supervisor import may_use_gpu, worker_context
+from gradviz_core.compute.worker import Plan
+from gradviz_core.errors import BadImage, BadTarget, Busy, ComputeError, DeadlineExceeded, QuestionError, WorkerDied
 from gradviz_core.settings import Settings
 from gradviz_core.types import SurveyAnswer
 from tests.compute.conftest import DEADLINE_S, FAKES, ask, until, worker_of
@@ -104,6 +106,20 @@ def test_a_worker_is_replaced_after_an_error_of_the_gpu(client: Client) -> None:
     assert len(_both_workers(client) & before) == 1
 
 
+def test_an_answer_that_is_far_too_large_is_refused(client: Client) -> None:
+    with pytest.raises(QuestionError, match=r"The answer has 600 MB; the limit is 500 MB\. Ask for fewer sites\."):
+        ask(client, "array", "600000000")
+    assert len(_both_workers(client)) == 2
+
+
+def test_an_upload_does_not_make_a_worker_forget_what_it_served(client: Client) -> None:
+    pid = worker_of(ask(client, "kept in mind"))
+    for _ in range(4):
+        with pytest.raises(BadImage):
+            client.upload(b"no image")
+    assert worker_of(ask(client, "kept in mind")) == pid
+
+
 def test_an_error_of_the_answering_code_travels_as_it_is(client: Client) -> None:
     with pytest.raises(BadTarget, match=r"^There is no class 12; the model has 10\.$"):
         ask(client, "refuse")
@@ -167,6 +183,12 @@ def test_a_question_that_needs_too_much_memory_fails_by_itself(chosen: Settings,
             assert worker_of(running.result()) == pid
     finally:
         client.close()
+
+
+@pytest.mark.parametrize(("device", "gpu", "way"), [("cpu", False, "forkserver"), ("cuda", True, "spawn")])
+def test_cuda_never_meets_a_fork(device: str, gpu: bool, way: str) -> None:
+    assert may_use_gpu(device) == gpu
+    assert worker_context(Plan(device=device)).get_start_method() == way
 
 
 def test_workers_that_cannot_start_are_told_of(chosen: Settings, tmp_path: Path) -> None:

@@ -22,9 +22,10 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
-def settings(chosen: Settings, tmp_path: Path) -> Settings:
-    """Settings of a service of the test's own."""
-    return chosen.model_copy(update={"store": tmp_path, "deadline_s": 60.0, "queue": 8})
+def settings(chosen: Settings, tmp_path: Path, request: pytest.FixtureRequest) -> Settings:
+    """Settings of a service of the test's own; the parameter is the device."""
+    device = getattr(request, "param", "cpu")
+    return chosen.model_copy(update={"store": tmp_path, "deadline_s": 60.0, "queue": 8, "device": device})
 
 
 @pytest.fixture
@@ -40,11 +41,14 @@ def _status_busy(client: Client) -> int:
     return client.status().busy
 
 
-@pytest.mark.parametrize("endless", ["spin", "hold"])
+@pytest.mark.parametrize(
+    ("settings", "endless"), [("cpu", "spin"), ("cpu", "hold"), ("cuda", "hold")], indirect=["settings"]
+)
 def test_a_killed_service_takes_its_workers_along_and_the_next_question_finds_a_new_one(
     own: Client, settings: Settings, endless: str
 ) -> None:
-    """``hold`` is native code that never lets go of the interpreter: no thread of the worker can run."""
+    """``hold`` is native code that never lets go of the interpreter: no thread of the worker can run. Workers that may
+    use a GPU are spawned, not forked."""
     ask(own, "echo")
     before = set(processes_of(settings.store))
     assert len(before) >= 3
