@@ -221,7 +221,7 @@ def saliency(
 def _reduced(reduction: Reduction, shape: Sequence[int], channel: str) -> str:
     count = shape[1] if len(shape) == 4 else shape[0]
     if reduction == "channel":
-        return f", {channel} alone"
+        return f", {channel or 'each channel'} alone"
     over = f"over the {count} channels" if count > 1 else "over the one channel"
     return {
         "signed_sum": f", summed {over} with its sign",
@@ -250,8 +250,8 @@ def activation(info: SiteInfo, channel: int, field: Field) -> Caption:
 def unit_gradient(target: Unit, info: SiteInfo, field: Field, *, input_shape: Sequence[int]) -> Caption:
     """Under the input gradient of one unit, with its receptive fields."""
     sentence = (
-        f"How the unit {unit_place(target.index, info.layout)} of {in_words(info.site, info.calls)} changes with each pixel"
-        f"{_reduced('signed_sum', input_shape, '')}. Solid box: all the unit can see. "
+        f"How the unit {unit_place(target.index, info.layout)} of {in_words(info.site, info.calls)} changes "
+        f"with each pixel{_reduced('signed_sum', input_shape, '')}. Solid box: all the unit can see. "
         "Dashed box: where at least 95 % of the gradient's size lies."
     )
     slope = rf"\frac{{\partial {score_symbol(target, ())}}}{{\partial x_{{c,i,j}}}}"

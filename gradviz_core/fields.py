@@ -16,6 +16,8 @@ import numpy.typing as npt
 
 from gradviz_core.types import Field, FloatArray, Layout
 
+LABEL = 0.02
+"""Height of the room above a tile for its number, as a share of the sheet's width."""
 QUANTILE = 0.99
 """The colour scale ends at this quantile of the sizes, unless told otherwise."""
 
@@ -45,6 +47,12 @@ def share_scale(fields: Sequence[Field], *, quantile: float = QUANTILE) -> tuple
         raise ValueError("Pictures on one scale have one unit, and are all signed or all unsigned.")
     limit, clipped = _limit([f.values for f in fields], quantile)
     return tuple(replace(f, limit=limit, clipped=share) for f, share in zip(fields, clipped, strict=True))
+
+
+def on_scale(drawn: Field, limit: float) -> Field:
+    """The same field on a given scale, with the share of it that lies beyond."""
+    finite = np.abs(drawn.values[np.isfinite(drawn.values)])
+    return replace(drawn, limit=limit, clipped=float(np.mean(finite > limit)) if finite.size else 0.0)
 
 
 def _limit(arrays: Sequence[FloatArray], quantile: float) -> tuple[float, list[float]]:
@@ -153,6 +161,13 @@ class Planes:
             return int(row), int(column)
         return (place[0], place[1]) if len(place) == 2 else (0, 0)
 
+    def under(self, row: float, column: float) -> tuple[int, int]:
+        """The cell that lies over a place of the image, given as shares (0 to 1) of its height and width."""
+        height, width = self.maps.shape[1:]
+        first = 2 if self.tokens is not None and height == width + 2 else 0  # below the class token and the gap
+        down = first + int(row * (height - first))
+        return min(max(down, first), height - 1), min(max(int(column * width), 0), width - 1)
+
 
 def planes(array: FloatArray, layout: Layout) -> Planes:
     """The channels of a site's value as pictures.
@@ -254,8 +269,9 @@ def tile(
     if maps.ndim != 3 or not maps.size or len(shown) != len(maps):
         raise ValueError(f"{len(shown)} numbers and pictures of shape {maps.shape} make no tiles.")
     count, height, width = maps.shape
-    gap = (max(1, math.ceil(height * 0.2)), max(1, round(width * 0.08)))
-    across = columns or max(1, min(count, round(math.sqrt(count * (height + gap[0]) / (width + gap[1])) * 1.2)))
+    across = columns or max(1, min(count, round(1.15 * math.sqrt(count * height / width))))
+    beside = max(1, round(width * 0.08))
+    gap = (max(1, math.ceil(across * (width + beside) * LABEL)), beside)
     down = math.ceil(count / across)
     sheet = np.full((down * (height + gap[0]), across * (width + gap[1]) - gap[1]), np.nan, dtype=np.float32)
     tiles = Tiles(Field(sheet, signed, unit, 0.0), shown, across, height, width, gap)
@@ -263,6 +279,11 @@ def tile(
         row, column = tiles.corner(position)
         sheet[row : row + height, column : column + width] = maps[position]
     return replace(tiles, field=field(sheet, signed=signed, unit=unit))
+
+
+def tiles_on_scale(sheet: Tiles, limit: float) -> Tiles:
+    """The same tiles on a given scale."""
+    return replace(sheet, field=on_scale(sheet.field, limit))
 
 
 # ------------------------------------------------------------------------------------------------------ receptive field
@@ -288,3 +309,15 @@ def _shortest_run(sums: FloatArray, share: float) -> tuple[int, int]:
     lengths = np.where(ends < len(total), ends - np.arange(len(sums)), len(sums) + 1)
     first = int(np.argmin(lengths))
     return first, int(ends[first]) - 1
+
+
+def length(gradient: FloatArray) -> float:
+    """‖g‖₂ over everything the array holds."""
+    return float(np.sqrt(np.square(np.asarray(gradient, dtype=np.float64)).sum()))
+
+
+def peak(drawn: Field) -> tuple[int, int] | None:
+    """Row and column of the value of largest size; None where every value is zero or none is finite."""
+    size = np.abs(np.nan_to_num(drawn.values, nan=0.0, posinf=0.0, neginf=0.0))
+    row, column = divmod(int(size.argmax()), size.shape[1])
+    return (row, column) if size[row, column] > 0 else None

@@ -24,6 +24,8 @@ DIVERGING = "RdBu_r"
 SEQUENTIAL = "Viridis"
 ACCENT = "#1a8f83"
 QUIET = "#8b96a0"
+BAR = 66
+"""Pixels under a picture for its colour bar."""
 
 Box = tuple[int, int, int, int]
 """First row, last row, first column, last column."""
@@ -71,11 +73,12 @@ def image(pixels: Pixels, *, cross: tuple[int, int] | None = None, height: int =
     return figure
 
 
-def tiles(sheet: Tiles, *, chosen: int | None = None, titles: Sequence[str] = (), height: int = 640) -> go.Figure:
+def tiles(sheet: Tiles, *, chosen: int | None = None, titles: Sequence[str] = (), width: int = 640) -> go.Figure:
     """Many small maps as one heatmap on one scale, each with its channel's number above it.
 
     ``chosen`` outlines the tile of that channel; ``titles`` replace the numbers. The hover says channel, row, column
-    and value. Numbers are left out where tiles are too small to carry them.
+    and value. Numbers are left out where tiles are too small to carry them. ``width`` is how wide, in pixels, it is
+    likely to be shown: the height follows from it.
     """
     figure = go.Figure(_heat(sheet.field, customdata=_tile_places(sheet)))
     figure.data[
@@ -83,11 +86,11 @@ def tiles(sheet: Tiles, *, chosen: int | None = None, titles: Sequence[str] = ()
     ].hovertemplate = (
         "channel %{customdata[0]}<br>row %{customdata[1]}, column %{customdata[2]}<br><b>%{z:.4~g}</b><extra></extra>"
     )
-    _frame(figure, sheet.field.values.shape, height)
+    rows, columns = sheet.field.values.shape
+    _frame(figure, (rows, columns), round(width * min(rows / columns, 1.4)) + BAR)
     _say_if_constant(figure, sheet.field)
     names = tuple(titles) or tuple(str(n) for n in sheet.numbers)
-    longest = max(map(len, names))
-    size = min(12, int(760 / sheet.columns / (0.62 * longest + 0.8)))
+    size = _label_size(names, sheet, width)
     if size >= 7:
         corners = [sheet.corner(i) for i in range(len(names))]
         figure.add_trace(
@@ -211,7 +214,8 @@ def _colour_bar(field: Field) -> dict[str, Any]:
         words[-1] = f"≥ {words[-1]}"
         words[0] = f"≤ {words[0]}" if field.signed else words[0]
     return {
-        "orientation": "h", "thickness": 12, "len": 0.9, "x": 0.5, "xanchor": "center", "y": -0.015, "yanchor": "top",
+        "orientation": "h", "thickness": 12, "lenmode": "pixels", "len": 300, "x": 0.5, "xanchor": "center",
+        "y": 0, "yanchor": "top", "ypad": 8,
         "outlinewidth": 0, "tickvals": ticks, "ticktext": words, "tickfont": {"size": 12}, "ticklen": 3,
         "ticks": "outside",
         "title": {"text": _plain(field.unit), "side": "bottom", "font": {"size": 12}},
@@ -242,12 +246,12 @@ def _frame(figure: go.Figure, shape: tuple[int, ...], height: int) -> None:
     """Row 0 on top, square pixels, no ticks, the picture against the top edge."""
     rows, columns = shape
     figure.update_layout(
-        height=height, margin={"l": 0, "r": 0, "t": 0, "b": 64}, dragmode=False, plot_bgcolor="rgba(0,0,0,0)",
-        showlegend=False,
+        height=height, margin={"l": 2, "r": 2, "t": 2, "b": BAR, "autoexpand": False}, dragmode=False,
+        plot_bgcolor="rgba(0,0,0,0)", showlegend=False,
     )  # fmt: skip
     axis = {"visible": False, "constrain": "domain"}
     figure.update_xaxes(axis, range=[-0.5, columns - 0.5])
-    figure.update_yaxes(axis, range=[rows - 0.5, -0.5], scaleanchor="x", constraintoward="top")
+    figure.update_yaxes(axis, range=[rows - 0.5, -0.5], scaleanchor="x", constraintoward="bottom")
 
 
 def _say_if_constant(figure: go.Figure, field: Field) -> None:
@@ -280,6 +284,13 @@ def _cross(figure: go.Figure, place: tuple[int, int]) -> None:
         line = {"color": "#111111", "width": 1, "dash": "dot"}
         figure.add_shape(type="line", x0=x0, x1=x1, y0=y0, y1=y1, xref=xref, yref=yref, line=line)
     _outline(figure, (row, row, column, column), dash="solid")
+
+
+def _label_size(names: Sequence[str], sheet: Tiles, width: int) -> int:
+    """The largest size, up to 12 pixels, at which every name fits above its tile."""
+    cell = width / sheet.field.values.shape[1]
+    across = cell * (sheet.width + sheet.gap[1]) / (0.6 * max(map(len, names)))
+    return int(min(12.0, across, cell * sheet.gap[0]))
 
 
 def _tile_places(sheet: Tiles) -> np.ndarray:

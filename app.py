@@ -1,0 +1,22 @@
+"""GradViz: page config and navigation, nothing else. Run it with ``streamlit run app.py``."""
+
+import streamlit as st
+
+from gradviz_core.compute import client
+from pages.parts import shell
+
+st.set_page_config(page_title="GradViz", page_icon="pages/parts/icon.png", layout="wide")
+client.start()
+
+page = st.navigation(
+    {
+        "Explore": [
+            st.Page("pages/explore/saliency.py", title="Input saliency", url_path="start", default=True),
+            st.Page("pages/explore/neurons.py", title="Neurons", url_path="neurons"),
+            st.Page("pages/explore/feature_maps.py", title="Feature maps", url_path="feature-maps"),
+        ],
+        "": [st.Page("pages/explore/saliency.py", title="Input saliency", url_path="saliency", visibility="hidden")],
+    }
+)
+with shell.around():
+    page.run()

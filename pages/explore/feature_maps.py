@@ -1,0 +1,54 @@
+"""Feature maps: all channels of a site at once, and where along the network the gradient is strong."""
+
+import streamlit as st
+
+from gradviz_core.types import FlowQuestion, GradientQuestion
+from pages.parts import address, facts, maps, panel, shell, sites
+from pages.parts.asking import ask, one_sentence
+
+choice = shell.begin("Feature maps")
+st.markdown("All channels of one site: what they answer, and how the score depends on each number of theirs.")
+
+with one_sentence():
+    flow = ask(
+        FlowQuestion(model=choice.model, image=choice.image, target=choice.target), "Following the gradient back …"
+    )
+    strip = maps.strip(flow, choice.labels, address.read("site", sites.default(choice.survey.sites)))
+    panel.picture(
+        strip.figure, "strip", alt=strip.caption.alt, caption=strip.caption, act=sites.choose_point(strip.infos)
+    )
+
+with one_sentence():
+    site_column, *_ = st.columns([3, 2])
+    with site_column:
+        info = sites.choose(choice.survey.sites)
+    with panel.controls():
+        kind = maps.kind()
+        order = maps.order()
+        number = st.container(width="content")
+    sites.note_if_flat(info)
+
+    answer = ask(
+        GradientQuestion(model=choice.model, image=choice.image, target=choice.target, wrt=(info.site,)),
+        "Computing the gradient at this site …",
+    )
+    view = maps.view(answer, info, kind)
+    with number:
+        channel = sites.choose_channel(info, view.strongest)
+    sheet = maps.sheet(view, order, answer, info, choice.labels, channel)
+    one = maps.one(view, channel, info)
+
+    facts.line(facts.predicted(choice.survey.prediction, choice.labels), facts.score(answer, choice.labels))
+    facts.notes(answer.notes)
+
+    left, right = st.columns([2, 1])
+    with left:
+        panel.picture(
+            sheet.figure, "channels", alt=sheet.caption.alt, caption=sheet.caption, act=sites.choose_tile(sheet.tiles)
+        )
+    with right:
+        panel.picture(one.figure, "channel", alt=one.caption.alt, caption=one.caption)
+        panel.picture(maps.image(answer), "image", alt="The image as the network sees it")
+    panel.downloads(
+        choice.tools, {"channels": sheet.figure, "channel": one.figure, "strip": strip.figure}, answer, "feature-maps"
+    )

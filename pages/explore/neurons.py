@@ -1,0 +1,68 @@
+"""Neurons: one number inside the model, what it answers, and how it changes with each pixel."""
+
+import streamlit as st
+
+from gradviz_core import captions, fields
+from gradviz_core.types import INPUT, GradientQuestion, UnitsQuestion
+from pages.parts import facts, panel, shell, sites, units
+from pages.parts.asking import ask, one_sentence
+
+choice = shell.begin("Neurons")
+st.markdown("One number inside the model: what it answers to this image, and how it changes with each pixel.")
+
+with one_sentence():
+    site_column, *_ = st.columns([3, 2])
+    with site_column:
+        info = sites.choose(choice.survey.sites)
+    with panel.controls():
+        place = sites.choose_place(info)
+        strongest = ask(
+            UnitsQuestion(model=choice.model, image=choice.image, site=info.site, place=place.index),
+            "Looking for the strongest channels here …",
+        )
+        channel = sites.choose_channel(info, int(strongest.arrays["channels"][0]))
+    sites.note_if_flat(info)
+
+    unit = units.unit(info, channel, place)
+    answer = ask(
+        GradientQuestion(model=choice.model, image=choice.image, target=unit, wrt=(INPUT, info.site)),
+        "Computing the gradient of this unit …",
+    )
+    planes = fields.planes(answer.activations[info.site], info.layout)
+    gradient = answer.gradients[INPUT]
+    effective = fields.effective_box(gradient)
+    activation = units.activation(planes, channel, place, info)
+    slope = units.slope(answer, info, effective)
+
+    facts.line(
+        ("activation", captions.number_text(answer.score, 4)),
+        ("length of the gradient", captions.number_text(fields.length(gradient))),
+        ("can see", units.box_text(answer.receptive_field)),
+        ("95 % within", units.box_text(effective)),
+    )
+    facts.notes((*strongest.notes, *answer.notes))
+
+    left, right = st.columns(2)
+    with left:
+        panel.picture(
+            activation.figure, "activation", alt=activation.caption.alt, caption=activation.caption,
+            act=sites.choose_cell(planes),
+        )  # fmt: skip
+    with right:
+        panel.picture(
+            slope.figure, "gradient", alt=slope.caption.alt, caption=slope.caption,
+            act=sites.choose_under(planes, *gradient.shape[2:]),
+        )  # fmt: skip
+    st.caption("Click a place in either picture to choose the unit there.")
+
+    st.subheader(f"Strongest channels{place.words}", anchor=False)
+    gallery, sheet = units.gallery(strongest, info, place, channel)
+    panel.picture(
+        gallery.figure, "gallery", alt=gallery.caption.alt, caption=gallery.caption, act=sites.choose_tile(sheet)
+    )
+    panel.downloads(
+        choice.tools,
+        {"activation": activation.figure, "gradient": slope.figure, "gallery": gallery.figure},
+        answer,
+        "neurons",
+    )

@@ -1,0 +1,45 @@
+"""Input saliency: how the score of a class changes with each pixel."""
+
+import streamlit as st
+
+from gradviz_core import captions, fields, figures
+from gradviz_core.types import INPUT, GradientQuestion
+from pages.parts import address, facts, panel, saliency, shell
+from pages.parts.asking import ask, one_sentence
+from pages.parts.words import plain
+
+choice = shell.begin("Input saliency")
+st.markdown(f"How {plain(captions.score_words(choice.target, choice.labels))} changes with each pixel of the image.")
+
+with one_sentence():
+    with panel.controls():
+        view = saliency.view()
+        method = saliency.method()
+        opacity = 100 if view == "channel" else address.percent("Gradient over the image", "opacity", 100)
+
+    question = GradientQuestion(model=choice.model, image=choice.image, target=choice.target, method=method)
+    answer = ask(question, "Computing the gradient …")
+    gradient = answer.gradients[INPUT]
+    shown = saliency.draw(answer, view, method, choice.labels, opacity / 100)
+
+    facts.line(
+        facts.predicted(answer.prediction, choice.labels),
+        facts.score(answer, choice.labels),
+        ("length of the gradient", captions.number_text(fields.length(gradient))),
+        ("largest at", saliency.place(shown.field)),
+    )
+    facts.notes(answer.notes)
+
+    left, right = st.columns(shown.widths)
+    with left:
+        seen = figures.image(answer.pixels, height=shown.height)
+        panel.picture(seen, "image", alt="The image as the network sees it", caption=saliency.seen(choice.survey.card))
+    with right:
+        panel.picture(shown.figure, "gradient", alt=shown.caption.alt, caption=shown.caption)
+
+    panel.downloads(choice.tools, {"gradient": shown.figure, "image": seen}, answer, "saliency")
+
+    st.subheader("Classes", anchor=False)
+    bars = figures.class_bars(answer.prediction, chosen=saliency.explained(answer.target))
+    panel.picture(bars, "classes", alt="The five likeliest classes", act=saliency.choose_class(answer.prediction))
+    st.caption("The five likeliest classes. Click one to see the gradient of its score.")

@@ -1,0 +1,81 @@
+"""Asking the compute service from a page: answers kept, progress shown, errors said in one sentence."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import overload
+
+import streamlit as st
+
+from gradviz_core.codec import question_from_json, question_to_json
+from gradviz_core.compute import client
+from gradviz_core.errors import ComputeError, GradVizError, ServiceStarting
+from gradviz_core.types import (
+    Answer,
+    FlowAnswer,
+    FlowQuestion,
+    GradientAnswer,
+    GradientQuestion,
+    Question,
+    SurveyAnswer,
+    SurveyQuestion,
+    UnitsAnswer,
+    UnitsQuestion,
+)
+from pages.parts.words import plain
+
+PATIENCE_S = 60.0
+"""How long a service that is starting is waited for."""
+
+
+@st.cache_data(max_size="64MiB", show_spinner=False)
+def _kept(text: str) -> Answer:
+    """The answer to the question that ``text`` is: the same text, the same answer."""
+    return client.ask(question_from_json(text))
+
+
+@overload
+def ask(question: GradientQuestion, doing: str) -> GradientAnswer: ...
+@overload
+def ask(question: UnitsQuestion, doing: str) -> UnitsAnswer: ...
+@overload
+def ask(question: SurveyQuestion, doing: str) -> SurveyAnswer: ...
+@overload
+def ask(question: FlowQuestion, doing: str) -> FlowAnswer: ...
+def ask(question: Question, doing: str) -> Answer:
+    """The answer. ``doing`` says what is going on, once it takes more than half a second.
+
+    Raises:
+        GradVizError: as ``client.ask`` does, but for a service that is only starting, which is waited for.
+    """
+    deadline = time.monotonic() + PATIENCE_S
+    with st.container(key=f"progress_{question.kind}"):
+        while True:
+            try:
+                with st.spinner(doing):
+                    answer = _kept(question_to_json(question))
+                st.session_state["last_receipt"] = answer.receipt
+                return answer
+            except ServiceStarting:
+                if time.monotonic() > deadline:
+                    raise
+                with st.spinner("One moment: the part that computes is starting."):
+                    time.sleep(0.7)
+
+
+@contextmanager
+def one_sentence() -> Iterator[None]:
+    """What goes wrong inside is said on the page in one sentence; the page goes on after it."""
+    try:
+        yield
+    except GradVizError as error:
+        say(error)
+
+
+def say(error: GradVizError) -> None:
+    """The error's own sentence; where it was the service that failed, a button to ask again."""
+    st.error(plain(str(error)), icon=":material/error:")
+    if isinstance(error, ComputeError):
+        st.button("Ask again", key="ask_again")

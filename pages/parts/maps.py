@@ -1,0 +1,124 @@
+"""The pictures of the feature maps page: the strip of all sites, the sheet of all channels, one channel enlarged."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import cast
+
+import numpy as np
+import plotly.graph_objects as go
+
+from gradviz_core import captions, fields, figures
+from gradviz_core.captions import Caption, MapKind
+from gradviz_core.fields import Tiles
+from gradviz_core.sites import in_words
+from gradviz_core.types import INPUT, Field, FloatArray, FlowAnswer, GradientAnswer, SiteInfo
+from pages.parts import address
+
+MOST_CELLS = 300_000
+"""Most numbers in one sheet; beyond it, blocks of places are averaged, and the caption says so."""
+_KINDS = {"activation": "Activation", "gradient": "Gradient", "product": "Product"}
+_ORDERS = {"strength": "By strength", "index": "By number"}
+
+
+@dataclass(frozen=True, slots=True)
+class Strip:
+    """All sites, with how strongly the score depends on each."""
+
+    figure: go.Figure
+    caption: Caption
+    infos: tuple[SiteInfo, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One quantity at all channels of a site."""
+
+    kind: MapKind
+    maps: FloatArray
+    """Shape (C, H, W)."""
+    scale: Field
+    """All of it in one field, for the scale that all pictures share."""
+    strength: FloatArray
+
+    @property
+    def strongest(self) -> int:
+        """The channel of largest norm."""
+        return int(self.strength.argmax())
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """All channels as tiles."""
+
+    figure: go.Figure
+    caption: Caption
+    tiles: Tiles
+
+
+@dataclass(frozen=True, slots=True)
+class One:
+    """One channel enlarged."""
+
+    figure: go.Figure
+    caption: Caption
+
+
+def kind() -> MapKind:
+    """The quantity that is chosen."""
+    return cast(MapKind, address.option("Show", "maps", _KINDS))
+
+
+def order() -> str:
+    """``strength`` or ``index``."""
+    return address.option("Sort", "sort", _ORDERS)
+
+
+def strip(flow: FlowAnswer, labels: Sequence[str], chosen: str) -> Strip:
+    """The norm of the gradient at each site, containers that only pass a value on left out."""
+    kept = [i for i, info in enumerate(flow.sites) if info.same_as is None and info.site != INPUT]
+    infos = tuple(flow.sites[i] for i in kept)
+    caption = captions.strip(flow.target, labels)
+    figure = figures.strip(
+        [in_words(info.site, info.calls) for info in infos],
+        flow.arrays["gradient_norm"][kept],
+        unit=caption.facts[0],
+        chosen=next((i for i, info in enumerate(infos) if str(info.site) == chosen), None),
+    )
+    return Strip(figure, caption, infos)
+
+
+def view(answer: GradientAnswer, info: SiteInfo, kind: MapKind) -> View:
+    """Activation, gradient or their product at the site."""
+    value, slope = answer.activations[info.site], answer.gradients[info.site]
+    array = {"activation": value, "gradient": slope}.get(kind)
+    array = fields.product(value, slope) if array is None else array
+    maps = fields.planes(array, info.layout).maps
+    unit = captions.map_unit(kind, answer.target, info.site)
+    signed = kind != "activation" or bool(np.nanmin(maps, initial=0.0) < 0)
+    scale = fields.field(maps.reshape(1, -1), signed=signed, unit=unit)
+    return View(kind, maps, scale, fields.strength(maps))
+
+
+def sheet(view: View, order: str, answer: GradientAnswer, info: SiteInfo, labels: Sequence[str], chosen: int) -> Sheet:
+    """All channels as tiles on one scale, strongest first or by number."""
+    numbers = np.argsort(-view.strength, kind="stable") if order == "strength" else np.arange(len(view.maps))
+    small, block = fields.coarser(view.maps, MOST_CELLS)
+    tiles = fields.tile(small[numbers], [int(n) for n in numbers], signed=view.scale.signed, unit=view.scale.unit)
+    tiles = fields.tiles_on_scale(tiles, view.scale.limit)
+    caption = captions.feature_maps(view.kind, answer.target, labels, info, tiles.field, block=block)
+    return Sheet(figures.tiles(tiles, chosen=chosen), caption, tiles)
+
+
+def one(view: View, channel: int, info: SiteInfo) -> One:
+    """One channel, every number of it, on the scale of the sheet."""
+    field = fields.field(view.maps[channel], signed=view.scale.signed, unit=view.scale.unit)
+    field = fields.on_scale(field, view.scale.limit)
+    facts = (captions.site_text(info), f"{captions.scale_text(field)}, as on the left")
+    return One(figures.heatmap(field, height=380), Caption(f"Channel {channel}, enlarged.", "", facts))
+
+
+def image(answer: GradientAnswer) -> go.Figure:
+    """The image, for comparison."""
+    return figures.image(answer.pixels, height=380)

@@ -1,0 +1,108 @@
+"""A picture on a page: the chart, its words, its formula; and what can be downloaded of it."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+
+import numpy as np
+import plotly.graph_objects as go
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from gradviz_core.captions import Caption
+from gradviz_core.codec import question_to_json
+from gradviz_core.types import GradientAnswer, UnitsAnswer
+from pages.parts.clicks import Click, on_click
+from pages.parts.words import plain
+
+_QUIET = {"displayModeBar": False, "scrollZoom": False, "doubleClick": False}
+
+
+def controls() -> DeltaGenerator:
+    """A row for what can be changed about the pictures under it; it wraps where the screen is narrow."""
+    return st.container(horizontal=True, vertical_alignment="bottom", key="controls", gap="medium")
+
+
+def picture(
+    figure: go.Figure, key: str, *, alt: str, caption: Caption | None = None, act: Callable[[Click], None] | None = None
+) -> None:
+    """The chart, and under it its caption. ``act`` is called with each click on it."""
+    st.plotly_chart(figure, key=f"chart_{key}", config=_config(key), alt=alt)
+    if act is not None:
+        on_click(f"chart_{key}", act)
+    if caption is not None:
+        words(caption)
+
+
+def words(caption: Caption) -> None:
+    """A sentence, then formula and facts."""
+    st.markdown(plain(caption.sentence))
+    if caption.formula:
+        st.markdown(f"$\\displaystyle {caption.formula}$")
+    st.caption(plain(" · ".join(caption.facts)))
+
+
+def _config(key: str) -> dict[str, object]:
+    """One button, which keeps the picture as a PNG; no zoom, for a drag on a phone is a scroll."""
+    image = {"format": "png", "filename": f"gradviz-{key}", "scale": 2}
+    return {**_QUIET, "displayModeBar": "hover", "displaylogo": False, "modeBarButtons": [["toImage"]],
+            "toImageButtonOptions": image}  # fmt: skip
+
+
+def downloads(
+    place: DeltaGenerator,
+    figures: dict[str, go.Figure],
+    answer: GradientAnswer | UnitsAnswer,
+    name: str,
+) -> None:
+    """One place for all that can be kept: each figure as PNG or as a page of its own, and the raw arrays.
+
+    ``figures`` are those on the page, by their key. Files are made when they are asked for.
+    """
+    with place.popover("Download", icon=":material/download:"):
+        for key, figure in figures.items():
+            _keep_png(key)
+            file = f"gradviz-{name}-{key}.html"
+            st.download_button(
+                f"{key.capitalize()} (HTML)", _page_of(figure), file_name=file, mime="text/html", on_click="ignore",
+                key=f"html_{key}", width="stretch",
+            )  # fmt: skip
+        st.download_button(
+            "Raw arrays (npz)", _arrays_of(answer), file_name=f"gradviz-{name}.npz", mime="application/octet-stream",
+            on_click="ignore", key="npz", width="stretch",
+        )  # fmt: skip
+
+
+def _page_of(figure: go.Figure) -> Callable[[], bytes]:
+    return lambda: str(figure.to_html(include_plotlyjs=True)).encode()
+
+
+def _arrays_of(answer: GradientAnswer | UnitsAnswer) -> Callable[[], bytes]:
+    def make() -> bytes:
+        buffer = io.BytesIO()
+        question = np.array(question_to_json(answer.question))
+        np.savez_compressed(buffer, allow_pickle=False, question=question, **dict(answer.arrays))
+        return buffer.getvalue()
+
+    return make
+
+
+_JS = """
+export default function ({ data, parentElement }) {
+  const button = parentElement.querySelector("button");
+  button.textContent = data.label;
+  button.onclick = () => document.querySelector(`.st-key-${data.chart} .modebar-btn`)?.click();
+}
+"""
+_CSS = """
+button { width: 100%; min-height: 2.5rem; font: inherit; cursor: pointer; color: var(--st-text-color);
+  background: transparent; border: 1px solid var(--st-border-color); border-radius: var(--st-button-radius); }
+button:hover, button:focus-visible { border-color: var(--st-primary-color); color: var(--st-primary-color); }
+"""
+_png = st.components.v2.component("gradviz_png", html="<button type='button'></button>", js=_JS, css=_CSS)
+
+
+def _keep_png(key: str) -> None:
+    """A button that presses the chart's own: the picture is made in the browser, as it looks there."""
+    _png(key=f"png_{key}", data={"chart": f"chart_{key}", "label": f"{key.capitalize()} (PNG)"})

@@ -1,0 +1,122 @@
+"""The ways to look at an input gradient."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import cast
+
+import plotly.graph_objects as go
+
+from gradviz_core import captions, fields, figures
+from gradviz_core.captions import Caption, Reduction
+from gradviz_core.types import (
+    INPUT,
+    ClassProbability,
+    ClassScore,
+    Field,
+    GradientAnswer,
+    MethodName,
+    ModelCard,
+    Target,
+)
+from pages.parts import address
+from pages.parts.clicks import Click
+
+_VIEWS: dict[Reduction, str] = {
+    "signed_sum": "Signed",
+    "magnitude_l2": "Magnitude (L2)",
+    "magnitude_max": "Magnitude (max)",
+    "channel": "Channels",
+}
+_ADDRESS_VIEWS: dict[str, Reduction] = {
+    "signed": "signed_sum",
+    "l2": "magnitude_l2",
+    "max": "magnitude_max",
+    "channels": "channel",
+}
+_METHODS = {"gradient": "Gradient", "gradient_x_input": "Gradient × input"}
+_COLOURS = {3: ("red", "green", "blue"), 1: ("grey",)}
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A picture of the gradient, and how it stands beside the image."""
+
+    figure: go.Figure
+    field: Field
+    caption: Caption
+    widths: tuple[int, int]
+    height: int
+
+
+def view() -> Reduction:
+    """The view that is chosen."""
+    return _ADDRESS_VIEWS[address.option("View", "view", {k: _VIEWS[v] for k, v in _ADDRESS_VIEWS.items()})]
+
+
+def method() -> MethodName:
+    """The method that is chosen."""
+    return cast(MethodName, address.option("Method", "method", _METHODS))
+
+
+def draw(
+    answer: GradientAnswer, reduction: Reduction, method: MethodName, labels: Sequence[str], opacity: float
+) -> Shown:
+    """The answer's input gradient in one view."""
+    gradient = answer.gradients[INPUT]
+    unit = captions.gradient_unit(answer.target, INPUT, method)
+    names = _COLOURS.get(gradient.shape[1], tuple(f"channel {i}" for i in range(gradient.shape[1])))
+    if reduction == "channel":
+        sheet = fields.tile(gradient[0], columns=len(names), unit=unit)
+        field, figure = sheet.field, figures.tiles(sheet, titles=names, width=700 if len(names) > 1 else 430)
+    else:
+        reduce = {
+            "signed_sum": fields.signed_sum,
+            "magnitude_l2": fields.magnitude_l2,
+            "magnitude_max": fields.magnitude_max,
+        }[reduction]
+        field = reduce(gradient, unit=unit)
+        figure = figures.heatmap(field, pixels=answer.pixels, opacity=opacity)
+    several = reduction == "channel" and len(names) > 1
+    caption = captions.saliency(
+        answer.target, labels, method=method, reduction=reduction, field=field, shape=gradient.shape,
+        channel="" if several else names[0],
+    )  # fmt: skip
+    return Shown(figure, field, caption, (1, len(names)) if several else (1, 1), figure.layout.height)
+
+
+def seen(card: ModelCard) -> Caption:
+    """Under the image."""
+    made = card.preprocessing
+    size = f"{made.size[0]}×{made.size[1]}"
+    step = (
+        f"resized to {size}" if made.resize is None else f"shorter side resized to {made.resize}, centre cut to {size}"
+    )
+    mean, std = (", ".join(f"{v:.3g}" for v in values) for values in (made.mean, made.std))
+    colour = "RGB" if len(made.mean) == 3 else "grey"
+    facts = (f"{size} {colour}", step, f"mean {mean}", f"standard deviation {std}")
+    return Caption(
+        "The image as the network sees it, before it is normalised.", r"x = (\text{pixel}/255 - \mu)/\sigma", facts
+    )
+
+
+def place(field: Field) -> str:
+    """``row 41, column 57``; empty where every value is zero."""
+    found = fields.peak(field)
+    return f"row {found[0]}, column {found[1]}" if found else ""
+
+
+def explained(target: Target) -> int | None:
+    """The class whose score is explained."""
+    return target.index if isinstance(target, ClassScore) else None
+
+
+def choose_class(prediction: Sequence[ClassProbability]) -> Callable[[Click], None]:
+    """A click on a bar makes its class the target."""
+
+    def act(click: Click) -> None:
+        if 0 <= click.position < len(prediction):
+            address.write({"target": prediction[click.position].index})
+
+    return act

@@ -1,0 +1,171 @@
+"""What every page has: model, image and target in the sidebar, and under them where and how fast it was computed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import cast
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from gradviz_core.captions import class_text, model_line, time_text
+from gradviz_core.compute import client
+from gradviz_core.errors import BadTarget, GradVizError, QuestionError
+from gradviz_core.models import catalogue
+from gradviz_core.types import ClassScore, ModelCard, ScoreScale, SurveyAnswer, SurveyQuestion
+from pages.parts import address, asking, images
+from pages.parts.words import plain
+
+PREDICTED = "predicted"
+_SCALES = {"logit": "Logit", "log_probability": "Log-probability", "probability": "Probability"}
+_STYLE = """<style>
+[class*="st-key-unseen"], .st-key-address { display: none; }
+[class*="st-key-progress"] { position: fixed; top: 0.55rem; right: 4.5rem; width: auto; z-index: 999990; }
+</style>"""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What the sidebar says: the model, the image, the class score, and the survey of that model on that image."""
+
+    model: str
+    image: str
+    target: ClassScore
+    survey: SurveyAnswer
+    tools: DeltaGenerator
+    """Room beside the page's title."""
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Names of the classes."""
+        return self.survey.card.labels
+
+
+@contextmanager
+def around() -> Iterator[None]:
+    """Draw the shell, then the page inside it, then the foot, which says what the page's last answer took."""
+    st.html(_STYLE)
+    address.fields()
+    st.session_state["choice"] = None
+    with st.sidebar:
+        try:
+            st.session_state["choice"] = _draw()
+        except GradVizError as error:
+            st.session_state["choice"] = error
+        foot = st.empty()
+    _foot(foot)
+    try:
+        yield
+    finally:
+        _foot(foot)
+
+
+def begin(title: str) -> Choice:
+    """The page's title, and what was chosen; where that cannot be answered, one sentence, and the page ends there."""
+    with st.container(horizontal=True, vertical_alignment="center", key="heading"):
+        st.title(title, anchor=False)
+        tools = st.container(width="content")
+    choice = st.session_state["choice"]
+    if isinstance(choice, GradVizError):
+        asking.say(choice)
+        st.stop()
+    return replace(cast(Choice, choice), tools=tools)
+
+
+def _draw() -> Choice:
+    model = address.read("model", _first_model())
+    _model_list(model)
+    line = st.container(gap=None)
+    image = address.read("image") or images.suited(model)
+    images.pick(image, model)
+    target_slot = st.container()
+    survey = asking.ask(SurveyQuestion(model=model, image=image), "Looking at the model and the image …")
+    images.remember(image, survey.pixels)
+    with line:
+        _card(survey.card)
+    with target_slot:
+        return Choice(model, image, _target(survey), survey, target_slot)
+
+
+# ---------------------------------------------------------------------------------------------------------------- model
+
+
+def _first_model() -> str:
+    return next(iter(card.key for card in catalogue.presets()), catalogue.torchvision_keys()[-1])
+
+
+def _model_list(model: str) -> None:
+    titles = {card.key: card.title for card in catalogue.presets()}
+    keys = [*titles, *catalogue.torchvision_keys()]
+    if model not in keys and _is_torchvision(model):
+        keys.append(model)
+    address.select("Model", "model", keys, model, lambda key: titles.get(key) or _torchvision_words(key))
+
+
+def _is_torchvision(model: str) -> bool:
+    kind, _, rest = model.partition("/")
+    try:
+        catalogue.split_torchvision(rest)
+    except QuestionError:
+        return False
+    return kind == "torchvision"
+
+
+def _torchvision_words(key: str) -> str:
+    name, tag = catalogue.split_torchvision(key.partition("/")[2])
+    return f"{name}, random weights {tag.removeprefix('random-')}" if tag.startswith("random-") else f"{name}, {tag}"
+
+
+def _card(card: ModelCard) -> None:
+    st.caption(plain(model_line(card)))
+    with st.popover("About this model", type="tertiary"):
+        st.markdown(f"**{plain(card.title)}**  \n{plain(card.summary)}")
+        for accuracy in card.accuracy:
+            share = f"{accuracy.value:.1%}".replace("%", " %")
+            st.markdown(f"{share} right on {accuracy.samples:,} images: {plain(accuracy.data)}")
+        classes = ", ".join(card.labels[:20]) + (f" and {len(card.labels) - 20} more" if len(card.labels) > 20 else "")
+        rows = {
+            "Classes": classes,
+            "Origin": card.provenance,
+            "Licence": card.licence,
+            "SHA-256 of the weights": card.digest,
+        }
+        for name, text in rows.items():
+            if text:
+                st.caption(f"**{name}**  \n{plain(text)}")
+
+
+# --------------------------------------------------------------------------------------------------------------- target
+
+
+def _target(survey: SurveyAnswer) -> ClassScore:
+    labels, chosen = survey.card.labels, address.read("target", PREDICTED)
+    first = survey.prediction[0].index if survey.prediction else 0
+    words = {PREDICTED: f"predicted: {class_text(first, labels)}"}
+    words |= {str(i): class_text(i, labels) for i in range(len(labels))}
+    address.select("Target", "target", list(words), chosen, words.__getitem__)
+    scale = address.listed("Score", "scale", _SCALES)
+    if chosen not in words:
+        raise BadTarget(
+            f"Class {chosen} does not exist: {survey.card.title} has classes 0 to {len(labels) - 1}. "
+            "Choose one of them in the sidebar."
+        )
+    return ClassScore(None if chosen == PREDICTED else int(chosen), cast(ScoreScale, scale))
+
+
+# ----------------------------------------------------------------------------------------------------------------- foot
+
+
+def _foot(slot: DeltaGenerator) -> None:
+    try:
+        now = client.status()
+    except GradVizError:
+        slot.caption("The part that computes is starting.")
+        return
+    receipt = st.session_state.get("last_receipt")
+    device = receipt.device if receipt else now.device
+    workers = f"{now.workers} worker{'s' if now.workers != 1 else ''}"
+    last = [time_text(receipt.milliseconds)] if receipt else []
+    slot.caption(" · ".join([plain(device.upper() or "starting"), workers, *last]))

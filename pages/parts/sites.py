@@ -1,0 +1,145 @@
+"""Choosing a site of the forward pass, and a unit within it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import streamlit as st
+
+from gradviz_core import fields
+from gradviz_core.captions import site_text
+from gradviz_core.errors import UnknownSite
+from gradviz_core.fields import Planes
+from gradviz_core.sites import in_words, no_such_site
+from gradviz_core.types import INPUT, Site, SiteInfo
+from pages.parts import address
+from pages.parts.clicks import Click
+
+
+def choose(infos: Sequence[SiteInfo]) -> SiteInfo:
+    """The site that is chosen from the survey. Containers that only pass on a child's value are left out of the list.
+
+    Raises:
+        UnknownSite: the address names one that never ran.
+    """
+    known = {str(info.site): info for info in infos if info.site != INPUT}
+    listed = [name for name, info in known.items() if info.same_as is None]
+    chosen = address.read("site", default(infos))
+    address.select("Site", "site", listed if chosen in listed else [*listed, *({chosen} & set(known))], chosen,
+                   lambda name: site_text(known[name]))  # fmt: skip
+    if chosen not in known:
+        raise no_such_site(Site.parse(chosen), [info.site for info in infos])
+    return known[chosen]
+
+
+def default(infos: Sequence[SiteInfo]) -> str:
+    """A site worth looking at first: an activation function two thirds of the way through, or what comes near."""
+    inner = [info for info in infos if info.site != INPUT and info.same_as is None and info.differentiable]
+    maps = [info for info in inner if info.layout in ("maps", "maps_last", "tokens")] or inner
+    if not maps:
+        raise UnknownSite("This model shows no values inside: its forward pass ran no modules. Choose another model.")
+    rectified = [info for info in maps if info.kind in ("ReLU", "GELU", "SiLU", "Hardswish", "ReLU6")] or maps
+    return str(rectified[(2 * len(rectified)) // 3 if len(rectified) > 1 else 0].site)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A place of a site, the same for all its channels."""
+
+    index: tuple[int, ...]
+    """(row, column), (token,) or ()."""
+    words: str
+
+
+def choose_place(info: SiteInfo) -> Place:
+    """Row and column, or the token, that are chosen; the middle by default. A vector has no places.
+
+    Raises:
+        QuestionError: the address names one that is not there.
+    """
+    match info.layout:
+        case "maps" | "maps_last":
+            rows, columns = info.shape[2:] if info.layout == "maps" else info.shape[1:3]
+            row = address.counter("Row", "row", rows, rows // 2)
+            column = address.counter("Column", "col", columns, columns // 2)
+            return Place((row, column), f" at row {row}, column {column}")
+        case "tokens":
+            token = address.counter("Token", "token", info.shape[1], info.shape[1] // 2)
+            return Place((token,), f" at token {token}")
+        case _:
+            return Place((), "")
+
+
+def channel_count(info: SiteInfo) -> int:
+    """How many channels (features) a site has."""
+    if info.layout == "maps":
+        return info.shape[1]
+    if info.layout in ("maps_last", "tokens"):
+        return info.shape[-1]
+    return int(np.prod(info.shape[1:]))
+
+
+def choose_channel(info: SiteInfo, default: int) -> int:
+    """The channel (feature) that is chosen. Raises QuestionError where the address names one that is not there."""
+    label = "Channel" if info.layout in ("maps", "maps_last") else "Feature"
+    return address.counter(label, "channel", channel_count(info), default)
+
+
+# --------------------------------------------------------------------------------------------------------------- clicks
+
+
+def choose_cell(planes: Planes) -> Callable[[Click], None]:
+    """A click on a channel's map chooses the place."""
+    return lambda click: _write_cell(planes, click.row, click.column)
+
+
+def choose_under(planes: Planes, height: int, width: int) -> Callable[[Click], None]:
+    """A click on the image, or on a picture of its size, chooses the place that lies over it."""
+    return lambda click: _write_cell(planes, *planes.under((click.row + 0.5) / height, (click.column + 0.5) / width))
+
+
+def choose_tile(sheet: fields.Tiles) -> Callable[[Click], None]:
+    """A click on a tile chooses its channel."""
+
+    def act(click: Click) -> None:
+        position = sheet.at(click.row, click.column)
+        if position is not None:
+            address.write({"channel": sheet.numbers[position]})
+
+    return act
+
+
+def choose_point(infos: Sequence[SiteInfo]) -> Callable[[Click], None]:
+    """A click on a point of the strip chooses its site."""
+
+    def act(click: Click) -> None:
+        if 0 <= click.position < len(infos):
+            address.write({"site": infos[click.position].site})
+
+    return act
+
+
+def _write_cell(planes: Planes, row: int, column: int) -> None:
+    try:
+        index = planes.index(0, row, column)
+    except IndexError:
+        return  # beside the picture, or in the gap under the class token
+    if planes.layout == "maps":
+        address.write({"row": index[1], "col": index[2]})
+    elif planes.layout == "maps_last":
+        address.write({"row": index[0], "col": index[1]})
+    elif planes.layout == "tokens":
+        address.write({"token": index[0]})
+
+
+def named(info: SiteInfo) -> str:
+    """The site's name for a file or a hover."""
+    return in_words(info.site, info.calls)
+
+
+def note_if_flat(info: SiteInfo) -> None:
+    """Say how a value that is no set of maps is drawn."""
+    if info.layout == "other":
+        st.caption("This value is neither maps nor tokens: its numbers are drawn one by one, in the order they lie in.")

@@ -1,0 +1,71 @@
+"""The pictures of one unit: its channel's map, its input gradient, and the strongest channels beside it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import plotly.graph_objects as go
+
+from gradviz_core import captions, fields, figures
+from gradviz_core.captions import Caption
+from gradviz_core.fields import Planes, Tiles
+from gradviz_core.figures import Box
+from gradviz_core.types import INPUT, GradientAnswer, SiteInfo, Unit, UnitsAnswer
+from pages.parts.sites import Place
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A figure and its words."""
+
+    figure: go.Figure
+    caption: Caption
+
+
+def unit(info: SiteInfo, channel: int, place: Place) -> Unit:
+    """The unit of a channel at a place."""
+    match info.layout:
+        case "maps":
+            return Unit(info.site, (channel, *place.index))
+        case "maps_last" | "tokens":
+            return Unit(info.site, (*place.index, channel))
+        case _:
+            return Unit(info.site, tuple(int(i) for i in np.unravel_index(channel, info.shape[1:])))
+
+
+def activation(planes: Planes, channel: int, place: Place, info: SiteInfo) -> Picture:
+    """The channel's map with a cross on the unit; a vector is drawn whole, as one row of its features."""
+    if planes.maps.shape[1:] == (1, 1):
+        sheet = fields.tile(planes.maps, unit="activation", signed=bool(planes.maps.min() < 0))
+        caption = replace(captions.activation(info, channel, sheet.field), sentence="What each feature answers.")
+        return Picture(figures.tiles(sheet, chosen=channel, width=430), caption)
+    field = fields.activation(planes.maps[channel], unit="activation")
+    figure = figures.heatmap(field, cross=planes.cell(place.index))
+    return Picture(figure, captions.activation(info, channel, field))
+
+
+def slope(answer: GradientAnswer, info: SiteInfo, effective: Box | None) -> Picture:
+    """The unit's input gradient with its receptive fields."""
+    assert isinstance(answer.target, Unit)
+    gradient = answer.gradients[INPUT]
+    field = fields.signed_sum(gradient, unit=captions.gradient_unit(answer.target, INPUT))
+    figure = figures.heatmap(field, pixels=answer.pixels, solid=answer.receptive_field, dashed=effective)
+    return Picture(figure, captions.unit_gradient(answer.target, info, field, input_shape=gradient.shape))
+
+
+def gallery(answer: UnitsAnswer, info: SiteInfo, place: Place, chosen: int) -> tuple[Picture, Tiles]:
+    """The strongest channels' input gradients on one scale, each under its number and activation."""
+    numbers = [int(c) for c in answer.arrays["channels"]]
+    values = [captions.number_text(float(v)) for v in answer.arrays["values"]]
+    maps = np.stack([fields.signed_sum(g).values for g in answer.arrays["gradients"]])
+    unit = f"activation per {captions.gradient_unit(Unit(info.site, ()), INPUT).partition(' per ')[2]}"
+    sheet = fields.tile(maps, numbers, columns=len(numbers), unit=unit)
+    titles = [f"{n}: {v}" for n, v in zip(numbers, values, strict=True)]
+    figure = figures.tiles(sheet, chosen=chosen, titles=titles, width=960)
+    return Picture(figure, captions.gallery(info, place.words, sheet.field)), sheet
+
+
+def box_text(box: Box | None) -> str:
+    """``41×41 pixels``; empty for none."""
+    return f"{box[1] - box[0] + 1}×{box[3] - box[2] + 1} pixels" if box else ""

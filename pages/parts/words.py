@@ -1,0 +1,12 @@
+"""Text from outside, shown as text."""
+
+from __future__ import annotations
+
+import re
+
+_MARKUP = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>$~:&^=\"'])")
+
+
+def plain(text: str) -> str:
+    """The text with everything escaped that Markdown would read as markup; line breaks become spaces."""
+    return _MARKUP.sub(r"\\\1", " ".join(text.split()))
