@@ -108,8 +108,7 @@ class Client:
     def upload(self, data: bytes) -> str:
         """As the function of this name."""
         if len(data) > self._settings.upload_bytes:
-            limit = self._settings.upload_mb
-            raise BadImage(f"The file has {len(data) / 1e6:.1f} MB; the limit is {limit:g} MB. Choose a smaller one.")
+            raise BadImage(protocol.too_large(len(data), self._settings.upload_mb))
         return self._request("upload", data).decode()
 
     def status(self) -> Status:

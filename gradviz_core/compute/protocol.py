@@ -74,6 +74,11 @@ def read_message(connection: Connection, longest: int | None = None) -> Message:
     return word, connection.recv_bytes(longest)
 
 
+def too_large(size: int, limit_mb: float) -> str:
+    """The sentence for an upload of ``size`` bytes, which is over the limit; both sides check."""
+    return f"The file has {size / 1e6:.1f} MB; the limit is {limit_mb:g} MB. Choose a smaller one."
+
+
 # ----------------------------------------------------------------------------------------------------------- addresses
 
 

@@ -92,7 +92,7 @@ class Service:
                     return self._wait(connection, Job(word, body, (question.model, question.image)))
                 case "upload":
                     if len(body) > self._settings.upload_bytes:
-                        raise BadImage(too_large(len(body), self._settings))
+                        raise BadImage(protocol.too_large(len(body), self._settings.upload_mb))
                     return self._wait(connection, Job(word, body))
                 case _:
                     raise ComputeError(f"The compute service cannot {word!r}. Are app and service of the same version?")
@@ -109,8 +109,3 @@ class Service:
             if time.monotonic() - job.submitted > limit and self._pool.withdraw(job):
                 raise Busy(f"No worker was free within {limit:g} s, the limit here. Ask again in a moment.")
         return job.reply
-
-
-def too_large(size: int, settings: Settings) -> str:
-    """The sentence for an upload of ``size`` bytes, which is over the limit."""
-    return f"The file has {size / 1e6:.1f} MB; the limit here is {settings.upload_mb:g} MB. Choose a smaller one."

@@ -41,9 +41,8 @@ def _status_busy(client: Client) -> int:
     return client.status().busy
 
 
-@pytest.mark.parametrize(
-    ("settings", "endless"), [("cpu", "spin"), ("cpu", "hold"), ("cuda", "hold")], indirect=["settings"]
-)
+@pytest.mark.parametrize("settings", ["cpu", "cuda"], indirect=True)
+@pytest.mark.parametrize("endless", ["spin", "hold"])
 def test_a_killed_service_takes_its_workers_along_and_the_next_question_finds_a_new_one(
     own: Client, settings: Settings, endless: str
 ) -> None:
