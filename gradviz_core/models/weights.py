@@ -76,6 +76,7 @@ def _download(url: str, out: BinaryIO) -> None:
     try:
         reply = _open(Request(url, headers={"Range": f"bytes={start}-"} if start else {}))  # noqa: S310
     except HTTPError as error:
+        error.close()
         if error.code == 416 and start:  # nothing is missing: the last try was stopped just before the end
             return
         raise
