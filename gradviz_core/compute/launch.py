@@ -30,6 +30,7 @@ class LocalService:
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._address, self._key = "", b""
+        self._closed = False
 
     def door(self) -> tuple[str, bytes]:
         """Address and key of the running service, which is started first if there is none.
@@ -38,14 +39,17 @@ class LocalService:
             ServiceStarting: it does not start.
         """
         with self._lock:
+            if self._closed:
+                raise ServiceStarting("The compute service is closed, because the app is ending.")
             if self._process is None or self._process.poll() is not None:
                 self._clear_up()
                 self._start()
             return self._address, self._key
 
     def close(self) -> None:
-        """End the service and its workers, if it runs."""
+        """End the service and its workers, if it runs; it is not started again."""
         with self._lock:
+            self._closed = True
             if self._process is not None and self._process.stdin is not None:
                 with contextlib.suppress(OSError):
                     self._process.stdin.close()

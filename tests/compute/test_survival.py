@@ -114,6 +114,15 @@ def test_starting_does_not_keep_anybody_waiting(own: Client) -> None:
         assert len({worker_of(answer) for answer in threads.map(lambda _: ask(own, "echo"), range(8))}) <= 2
 
 
+def test_a_closed_client_starts_nothing_any_more(settings: Settings) -> None:
+    client = Client(settings, FAKES)
+    client.close()
+    client.start()
+    with pytest.raises(ServiceStarting, match="is closed"):
+        client.status()
+    assert processes_of(settings.store) == []
+
+
 def test_a_service_that_cannot_start_says_so(chosen: Settings, tmp_path: Path) -> None:
     client = Client(chosen.model_copy(update={"store": tmp_path, "workers": -1}), FAKES)  # a copy is not checked
     with pytest.raises(ServiceStarting, match="the server's log says why"):
