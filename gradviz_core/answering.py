@@ -18,7 +18,7 @@ from gradviz_core.errors import BadTarget, QuestionError
 from gradviz_core.methods import METHODS, GradFn
 from gradviz_core.models.load import Model, RecentModels
 from gradviz_core.settings import settings
-from gradviz_core.trace import Trace, check_unchanged, describe, differentiate, forward, reached
+from gradviz_core.trace import Trace, check_unchanged, describe, differentiate, forward, reached, recording
 from gradviz_core.types import (
     INPUT,
     Answer,
@@ -102,7 +102,7 @@ class Answerer:
 
     def _answer_on(self, device: torch.device, question: Question, notes: tuple[str, ...]) -> Answer:
         clock = _Clock(device, time.perf_counter())
-        with devices.exact_arithmetic():
+        with devices.exact_arithmetic(), recording():
             match question:
                 case GradientQuestion():
                     return self._gradient(device, question, notes, clock)
@@ -127,6 +127,7 @@ class Answerer:
         at = targets.site_of(question.target)
         scene = self._scene(device, question, {*question.wrt, *([at] if at else ())}, stop=at)
         target, score = targets.select(question.target, scene.trace)
+        field_seen = _receptive_field(target, scene.trace)  # read from the graph, so before the graph may go
         found = differentiate(scene.trace, score, question.wrt, keep_graph=self._remember)
         method = METHODS[question.method]
         arrays = {"pixels": scene.pixels}
@@ -139,7 +140,7 @@ class Answerer:
             target=target,
             score=score.item(),
             prediction=() if at else _prediction(scene),
-            receptive_field=_receptive_field(target, scene.trace),
+            receptive_field=field_seen,
             notes=(*notes, *_not_finite(arrays)),
             receipt=clock.receipt(),
             arrays=arrays,

@@ -116,9 +116,15 @@ def _channels_before(node: Node, box: Box, shape: Shape) -> tuple[int, int]:
 
 
 def _window(pair: tuple[int, int], size: int, kernel: int, stride: int, padding: int, dilation: int) -> tuple[int, int]:
-    first = pair[0] * stride - padding
-    last = pair[1] * stride - padding + dilation * (kernel - 1)
-    return max(0, first), min(size - 1, last)
+    """First and last place inside the map that the windows of outputs ``pair`` touch.
+
+    At a border, a dilated window may miss the first rows; the first and last ``dilation`` outputs show all such cases.
+    """
+    first, last = pair
+    outputs = {*range(first, min(first + dilation, last) + 1), *range(max(last - dilation, first), last + 1)}
+    taps = [o * stride - padding + k * dilation for o in outputs for k in range(kernel)]
+    inside = [tap for tap in taps if 0 <= tap < size]
+    return (min(inside), max(inside)) if inside else (0, size - 1)
 
 
 def _transposed_window(

@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import copy
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import torch
@@ -95,6 +96,13 @@ def _initialised(parameter: nn.Parameter) -> nn.Parameter:
 # ---------------------------------------------------------------------------------------------------- the forward pass
 
 
+@contextmanager
+def recording() -> Iterator[None]:
+    """Operations are recorded for differentiation, whatever mode the caller is in."""
+    with torch.inference_mode(False), torch.enable_grad():
+        yield
+
+
 def forward(
     module: nn.Module, x: Inputs, *, keep: Collection[Site] | None = None, stop_at: Site | None = None
 ) -> Trace:
@@ -107,7 +115,7 @@ def forward(
         UnknownSite: ``stop_at`` never ran.
     """
     trace = Trace()
-    with torch.inference_mode(False), torch.enable_grad():
+    with recording():
         inputs = [_enter(trace, Site(INPUT.path, i), tensor) for i, tensor in enumerate(_as_tuple(x))]
         watched = twin(module)
         _watch(watched, trace, keep, stop_at)
@@ -248,7 +256,8 @@ def gradients(module: nn.Module, x: Inputs, *, target: Target, wrt: Iterable[Sit
     at = targets.site_of(target)
     early = at is not None and at.path != OUTPUT.path and INPUT.path != at.path
     trace = forward(module, x, keep={*sites, *([at] if at else ())}, stop_at=at if early else None)
-    resolved, score = targets.select(target, trace)
+    with recording():
+        resolved, score = targets.select(target, trace)
     found = differentiate(trace, score, sites, keep_graph=False)
     return Gradients(
         target=resolved,
@@ -315,7 +324,7 @@ def check_unchanged(module: nn.Module, x: Inputs, trace: Trace) -> None:
     """
     if module.training:
         return
-    with torch.inference_mode(False), torch.enable_grad():
+    with recording():
         bare = tensors(twin(module)(*(tensor.detach().clone() for tensor in _as_tuple(x))))
     for item, tensor in tensors(trace.output).items():
         if not torch.allclose(tensor.detach(), bare[item].detach(), rtol=1e-3, atol=1e-5, equal_nan=True):

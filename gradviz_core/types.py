@@ -29,8 +29,10 @@ class Site:
 
     It is the output of the module at ``path`` when that module ran for the ``call``-th time (0 is the first). A module
     that runs twice has two sites; one that never runs has none. Where the output is a tuple or a dictionary, ``item``
-    names the element. The empty path is the model itself. The model's ``i``-th input is ``Site(".input", i)``: no
-    module path starts with a dot, so it can never be mistaken for a module.
+    names the element. The gradient at a site counts every use of that value, wherever it is used.
+
+    The empty path is the model itself. The model's ``i``-th input is ``Site(".input", i)``: no module path starts with
+    a dot, so it can never be mistaken for a module.
     """
 
     path: str

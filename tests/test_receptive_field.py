@@ -1,0 +1,135 @@
+"""Receptive fields, against an observer that knows nothing of graphs: NaN spreads to whatever depends on it."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+import torchvision
+from torch import Tensor, nn
+
+from gradviz_core import receptive_field, trace
+from gradviz_core.types import INPUT, Site
+from tests import zoo
+
+Edges = tuple[int, int, int, int]
+
+
+def _field(module: nn.Module, x: Tensor, site: Site, index: tuple[int, ...]) -> Edges:
+    seen = trace.forward(module, x)
+    box = receptive_field.box_of(seen.value(site), (0, *index), seen.value(INPUT))
+    assert box is not None
+    return (*box[2], *box[3])
+
+
+def _depends(module: nn.Module, x: Tensor, site: Site, index: tuple[int, ...], rows: slice, columns: slice) -> bool:
+    """Whether the unit turns into NaN when a part of the input does."""
+    poisoned = x.clone()
+    poisoned[:, :, rows, columns] = torch.nan
+    value = trace.forward(module, poisoned, keep={site}, stop_at=site).value(site)
+    return bool(value[0][index].isnan())
+
+
+def _is_observed(module: nn.Module, x: Tensor, site: Site, index: tuple[int, ...], edges: Edges) -> bool:
+    """The unit notices the loss of the first and of the last row and column of its field, and of none beyond them."""
+    everything = slice(None)
+    top, bottom, left, right = edges
+    noticed = [
+        _depends(module, x, site, index, rows, columns)
+        for rows, columns in (
+            (slice(top, top + 1), everything),
+            (slice(bottom, bottom + 1), everything),
+            (everything, slice(left, left + 1)),
+            (everything, slice(right, right + 1)),
+            (slice(0, top), everything),
+            (slice(bottom + 1, None), everything),
+            (everything, slice(0, left)),
+            (everything, slice(right + 1, None)),
+        )
+    ]
+    return noticed == [True] * 4 + [False] * 4
+
+
+def test_one_chain_by_hand() -> None:
+    """Three 3x3 convolutions of stride 2, 1, 2: jumps 1, 2, 2, so 1 + 2*(1 + 2 + 2) = 11 pixels."""
+    module = nn.Sequential(nn.Conv2d(1, 1, 3, 2, 1), nn.Conv2d(1, 1, 3, 1, 1), nn.Conv2d(1, 1, 3, 2, 1))
+    top, bottom, left, right = _field(module, torch.zeros(1, 1, 40, 40), Site("2"), (0, 5, 4))
+    assert (bottom - top + 1, right - left + 1) == (11, 11)
+    assert (top + bottom, left + right) == (2 * 20, 2 * 16)
+
+
+@pytest.mark.parametrize("unit", [(0, 0, 0), (0, 2, 1), (1, 3, 3)], ids=str)
+@pytest.mark.parametrize(
+    ("name", "sites"),
+    [
+        ("in-place", ["conv1", "relu", "relu:1", "bn2"]),
+        ("writes-input", ["conv", "act"]),
+        ("attention", ["patches"]),
+        ("train-mode-norm", ["conv"]),
+    ],
+)
+def test_exactly_what_is_observed(name: str, sites: list[str], unit: tuple[int, int, int]) -> None:
+    module, x = zoo.build(name), zoo.image()
+    for text in sites:
+        site = Site.parse(text)
+        index = unit if name != "attention" else (unit[0], unit[1] // 2, unit[2] // 2)
+        assert _is_observed(module, x, site, index, _field(module, x, site, index)), text
+
+
+@pytest.mark.parametrize("place", [(0, 0), (1, 1)], ids=str)
+@pytest.mark.parametrize("site", ["conv", "depthwise", "silu", "maxpool"])
+def test_dilation_groups_and_pools(site: str, place: tuple[int, int]) -> None:
+    """A dilated convolution leaves gaps inside the box; its edges are still the edges."""
+    module, x = zoo.build("pools"), zoo.image()
+    assert _is_observed(module, x, Site(site), (1, *place), _field(module, x, Site(site), (1, *place)))
+
+
+@pytest.mark.parametrize(
+    ("name", "sites"),
+    [
+        ("resnet18", ["layer1.0.relu:1", "layer2.0.downsample.0", "layer2.1.relu:1"]),
+        ("mobilenet_v2", ["features.3", "features.6.conv.2"]),
+        ("densenet121", ["features.denseblock1.denselayer3"]),
+        ("googlenet", ["inception3a.branch3.1.conv", "inception3b.branch4.1.conv"]),
+    ],
+)
+def test_branches_of_known_architectures(name: str, sites: list[str]) -> None:
+    torch.manual_seed(0)
+    options = {"init_weights": False} if name == "googlenet" else {}
+    module = torchvision.models.get_model(name, weights=None, **options).eval()
+    x = torch.rand(1, 3, 64, 64)
+    for text in sites:
+        site = Site.parse(text)
+        size = trace.forward(module, x, keep={site}).value(site).shape[-1]
+        for index in [(0, 0, 0), (1, size // 2, size - 1)]:
+            assert _is_observed(module, x, site, index, _field(module, x, site, index)), (text, index)
+
+
+@pytest.mark.parametrize(("text", "index"), [("attention[0]", (1, 3)), ("mlp.2", (1, 3)), ("head", (1,))])
+def test_attention_reads_the_whole_image(text: str, index: tuple[int, ...]) -> None:
+    module, x = zoo.build("attention"), zoo.image()
+    assert _field(module, x, Site.parse(text), index) == (0, 7, 0, 7)
+    assert _is_observed(module, x, Site.parse(text), index, (0, 7, 0, 7))
+
+
+def test_a_layer_norm_after_patches_reads_its_patch() -> None:
+    module, x = zoo.build("attention"), zoo.image()
+    assert _field(module, x, Site("norm"), (2, 0)) == (4, 7, 0, 3)
+    assert _is_observed(module, x, Site("norm"), (2, 0), (4, 7, 0, 3))
+
+
+def test_no_path_no_field() -> None:
+    seen = trace.forward(zoo.build("detached"), zoo.image())
+    assert receptive_field.box_of(seen.value(Site("after")), (0, 0, 1, 1), seen.value(INPUT)) is None
+
+
+def test_outside_the_field_the_gradient_is_zero() -> None:
+    module, x = zoo.build("in-place"), zoo.image()
+    seen = trace.forward(module, x)
+    value = seen.value(Site("conv1"))
+    slope = trace.differentiate(seen, value[0, 2, 0, 0], [INPUT])[INPUT]
+    top, bottom, left, right = _field(module, x, Site("conv1"), (2, 0, 0))
+    assert slope is not None
+    inside = torch.zeros(8, 8, dtype=torch.bool)
+    inside[top : bottom + 1, left : right + 1] = True
+    assert slope[0, :, ~inside].abs().max() == 0
+    assert slope[0, :, inside].abs().min() > 0

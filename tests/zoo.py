@@ -1,0 +1,242 @@
+"""Awkward models, each in one way."""
+
+from __future__ import annotations
+
+from collections import namedtuple
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+Pair = namedtuple("Pair", ["scores", "features"])
+
+
+class InPlace(nn.Module):
+    """Every kind of writing: ``inplace=True``, ``+=``, ``mul_`` and a functional ``relu_``."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(3, 6, 3, padding=1)
+        self.bn1 = nn.BatchNorm2d(6)
+        self.relu = nn.ReLU(inplace=True)
+        self.conv2 = nn.Conv2d(6, 6, 3, padding=1)
+        self.bn2 = nn.BatchNorm2d(6)
+        self.head = nn.Linear(6, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.relu(self.bn1(self.conv1(x)))
+        y = self.bn2(self.conv2(x))
+        y += x
+        y = self.relu(y)
+        z = self.conv2(y)
+        z.mul_(1.5)
+        F.relu_(z)
+        scores: Tensor = self.head(z.mean((2, 3)))
+        return scores
+
+
+class WritesInput(nn.Module):
+    """Changes its own input, and a value that another branch reads afterwards."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 5, 3)
+        self.act = nn.ReLU(inplace=True)
+        self.head = nn.Linear(5, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x.mul_(2.0).add_(0.1)
+        y = self.conv(x)
+        z = self.act(y)
+        return self.head((y + 0.5 * z).mean((2, 3)))  # type: ignore[no-any-return]
+
+
+class Reused(nn.Module):
+    """One linear layer three times, and one that never runs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.flat = nn.Flatten()
+        self.first = nn.Linear(3 * 8 * 8, 7)
+        self.again = nn.Linear(7, 7)
+        self.never = nn.Linear(7, 7)
+        self.softplus = nn.Softplus()
+        self.head = nn.Linear(7, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.first(self.flat(x))
+        for _ in range(3):
+            x = self.softplus(self.again(x))
+        return self.head(x)  # type: ignore[no-any-return]
+
+
+class FunctionalOnly(nn.Module):
+    """Weights without modules: the input and the output are the only sites."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(4, 3, 3, 3) / 5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.softplus(F.conv2d(x, self.weight)).mean((2, 3))
+
+
+class TupleOut(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = _Two()
+
+    def forward(self, x: Tensor) -> Pair:
+        scores, (features,) = self.body(x)
+        return Pair(scores, features)
+
+
+class _Two(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 5, 3)
+        self.head = nn.Linear(5, 4)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
+        features = torch.tanh(self.conv(x))
+        return self.head(features.mean((2, 3))), [features]
+
+
+class DictOut(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = _Two()
+
+    def forward(self, x: Tensor) -> dict[str, Any]:
+        scores, (features,) = self.body(x)
+        return {"logits": scores, "features": features, "name": "dict"}
+
+
+class TrainModeNorm(nn.Module):
+    """Batch norm without running statistics: it uses the batch's own, also in evaluation mode."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 5, 3)
+        self.norm = nn.BatchNorm2d(5, track_running_stats=False)
+        self.act = nn.ELU()
+        self.head = nn.Linear(5, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.act(self.norm(self.conv(x))).mean((2, 3)))  # type: ignore[no-any-return]
+
+
+class Detached(nn.Module):
+    """Two branches; one is cut by a detach."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open = nn.Conv2d(3, 5, 3)
+        self.cut = nn.Conv2d(3, 5, 3)
+        self.after = nn.Conv2d(5, 5, 1)
+        self.head = nn.Linear(5, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        blocked = self.after(self.cut(x).detach())
+        return self.head((torch.tanh(self.open(x)) * torch.sigmoid(blocked)).mean((2, 3)))  # type: ignore[no-any-return]
+
+
+class TwoInputs(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.left = nn.Linear(6, 5)
+        self.right = nn.Linear(3, 5)
+        self.head = nn.Linear(5, 4)
+
+    def forward(self, a: Tensor, b: Tensor) -> Tensor:
+        return self.head(torch.tanh(self.left(a)) * self.right(b))  # type: ignore[no-any-return]
+
+
+class Attention(nn.Module):
+    """Patches, attention (a tuple, and a fast path in evaluation mode), layer norm, GELU."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.patches = nn.Conv2d(3, 8, 4, stride=4)
+        self.norm = nn.LayerNorm(8)
+        self.attention = nn.MultiheadAttention(8, 2, batch_first=True)
+        self.mlp = nn.Sequential(nn.Linear(8, 12), nn.GELU(), nn.Linear(12, 8))
+        self.head = nn.Linear(8, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        tokens = self.patches(x).flatten(2).transpose(1, 2)
+        normed = self.norm(tokens)
+        mixed, _ = self.attention(normed, normed, normed, need_weights=False)
+        tokens = tokens + mixed
+        tokens = tokens + self.mlp(tokens)
+        return self.head(tokens.mean(1))  # type: ignore[no-any-return]
+
+
+class Encoder(nn.Module):
+    """torch's own encoder layer, which skips its submodules on a fast path when no gradient is asked for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.patches = nn.Conv2d(3, 8, 4, stride=4)
+        self.encoder = nn.TransformerEncoder(
+            nn.TransformerEncoderLayer(8, 2, 16, dropout=0.1, batch_first=True), 2, enable_nested_tensor=False
+        )
+        self.head = nn.Linear(8, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.encoder(self.patches(x).flatten(2).transpose(1, 2)).mean(1))  # type: ignore[no-any-return]
+
+
+class Pools(nn.Module):
+    """Every other kind of layer with a gradient of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 3, stride=2, padding=1, groups=1, dilation=1)
+        self.depthwise = nn.Conv2d(4, 4, 3, padding=2, dilation=2, groups=4)
+        self.silu = nn.SiLU(inplace=True)
+        self.maxpool = nn.MaxPool2d(3, 2, 1, ceil_mode=True)
+        self.group = nn.GroupNorm(2, 4)
+        self.up = nn.ConvTranspose2d(4, 4, 3, stride=2, padding=1)
+        self.avgpool = nn.AvgPool2d(2)
+        self.adaptive = nn.AdaptiveAvgPool2d(2)
+        self.dropout = nn.Dropout(0.5)
+        self.flat = nn.Flatten()
+        self.head = nn.Linear(16, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.silu(self.depthwise(self.conv(x)))
+        x = self.up(self.group(self.maxpool(x)))
+        return self.head(self.dropout(self.flat(self.adaptive(self.avgpool(x)))))  # type: ignore[no-any-return]
+
+
+IMAGE_MODELS: dict[str, type[nn.Module]] = {
+    "in-place": InPlace,
+    "writes-input": WritesInput,
+    "reused": Reused,
+    "functional": FunctionalOnly,
+    "tuple": TupleOut,
+    "dict": DictOut,
+    "train-mode-norm": TrainModeNorm,
+    "detached": Detached,
+    "attention": Attention,
+    "encoder": Encoder,
+    "pools": Pools,
+}
+"""Each takes (1, 3, 8, 8) and scores four classes."""
+
+
+def build(name: str) -> nn.Module:
+    """A seeded model of the zoo, in evaluation mode and double precision; its batch norms hold odd statistics."""
+    torch.manual_seed(sum(map(ord, name)))
+    module = IMAGE_MODELS[name]().double().eval()
+    for part in module.modules():
+        if isinstance(part, nn.BatchNorm2d) and part.running_mean is not None and part.running_var is not None:
+            part.running_mean.normal_(std=0.2)
+            part.running_var.uniform_(0.5, 1.5)
+    return module
+
+
+def image() -> Tensor:
+    return torch.randn(1, 3, 8, 8, dtype=torch.float64, generator=torch.Generator().manual_seed(5))
