@@ -4,7 +4,7 @@ A question is canonical JSON: sorted keys, no spaces, every field written out, p
 text, so the text is the cache key. An answer is a JSON header followed by its arrays in safetensors form:
 
     4 bytes  length of the header, little-endian
-    header   the answer without its arrays, JSON padded with spaces
+    header   the answer without its arrays, JSON
     rest     the arrays, safetensors
 
 Reading builds values of the classes in ``types.py`` and nothing else, so no text and no bytes can run code.
@@ -18,8 +18,10 @@ from dataclasses import fields, is_dataclass
 from typing import Annotated, Any
 
 import numpy as np
+import safetensors.numpy
 from pydantic import ConfigDict, Discriminator, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
+from safetensors import SafetensorError
 
 from gradviz_core import errors
 from gradviz_core.errors import ComputeError, GradVizError, QuestionError
@@ -43,9 +45,7 @@ _ANSWERS: TypeAdapter[Answer] = TypeAdapter(
     Annotated[Answer, Discriminator("kind")],
     config=ConfigDict(extra="forbid", arbitrary_types_allowed=True, ser_json_inf_nan="constants"),
 )
-_CODES = {"F64": "<f8", "I64": "<i8", "F32": "<f4", "I32": "<i4", "F16": "<f2", "U8": "u1", "BOOL": "?"}
-_DTYPES = {name: np.dtype(code) for name, code in _CODES.items()}
-_DTYPE_NAMES = {dtype: name for name, dtype in _DTYPES.items()}
+_DTYPES = tuple(map(np.dtype, ("float64", "float32", "float16", "int64", "int32", "uint8", "bool")))
 _ERRORS = {
     name: value for name, value in vars(errors).items() if isinstance(value, type) and issubclass(value, GradVizError)
 }
@@ -128,13 +128,12 @@ def answer_to_bytes(answer: Answer) -> bytes:
         TypeError: an array is of a type that has no form here, such as complex.
     """
     header = _ANSWERS.dump_json(answer, exclude={"arrays"}, warnings="error")
-    header += b" " * (-(4 + len(header)) % 8)  # the arrays then start at a multiple of 8
-    return b"".join((struct.pack("<I", len(header)), header, *_pack(answer.arrays)))
+    return b"".join((struct.pack("<I", len(header)), header, _pack(answer.arrays)))
 
 
 def answer_from_bytes(data: bytes) -> Answer:
-    """The answer that ``answer_to_bytes`` wrote. Its arrays are read-only views of ``data``: nothing is copied, and an
-    answer kept in a cache cannot be changed by one of its readers.
+    """The answer that ``answer_to_bytes`` wrote. Its arrays are read-only, so that an answer kept in a cache
+    cannot be changed by one of its readers.
 
     Raises:
         ComputeError: the bytes are no answer of this version of GradViz.
@@ -142,40 +141,26 @@ def answer_from_bytes(data: bytes) -> Answer:
     try:
         (length,) = struct.unpack_from("<I", data)
         header: dict[str, Any] = json.loads(data[4 : 4 + length])
-        return _ANSWERS.validate_python(header | {"arrays": _unpack(memoryview(data)[4 + length :])})
-    except (ValueError, TypeError, KeyError, struct.error) as error:
+        return _ANSWERS.validate_python(header | {"arrays": _unpack(data[4 + length :])})
+    except (ValueError, TypeError, KeyError, struct.error, SafetensorError) as error:
         raise ComputeError(
             "The answer cannot be read: the compute service runs another version of GradViz. Restart both."
         ) from error
 
 
-def _pack(arrays: Arrays) -> list[bytes | memoryview]:
-    """The parts of a safetensors file: 8 bytes length, a JSON header, then the numbers, widest type first so that each
-    array is aligned. Joined they are read by any safetensors library; ``safetensors.numpy.save`` copies twice more."""
-    entries: dict[str, object] = {}
-    numbers: list[bytes | memoryview] = []
-    start = 0
-    for name, array in sorted(arrays.items(), key=lambda item: (-item[1].itemsize, item[0])):
-        if array.dtype not in _DTYPE_NAMES:
-            raise TypeError(f"The array {name} has type {array.dtype}; an answer can hold {', '.join(_DTYPES)}.")
-        end = start + array.nbytes
-        entries[name] = {"dtype": _DTYPE_NAMES[array.dtype], "shape": array.shape, "data_offsets": (start, end)}
-        numbers.append(np.asarray(array, order="C").data)
-        start = end
-    header = json.dumps(entries, separators=(",", ":")).encode()
-    header += b" " * (-len(header) % 8)
-    return [struct.pack("<Q", len(header)), header, *numbers]
+def _pack(arrays: Arrays) -> bytes:
+    for name, array in arrays.items():
+        if array.dtype not in _DTYPES:
+            raise TypeError(
+                f"The array {name} has type {array.dtype}; an answer can hold {', '.join(map(str, _DTYPES))}."
+            )
+    return safetensors.numpy.save({name: np.ascontiguousarray(a).reshape(a.shape) for name, a in arrays.items()})
 
 
-def _unpack(data: memoryview) -> Arrays:
-    """The arrays that ``_pack`` wrote, as views of ``data``."""
-    (length,) = struct.unpack_from("<Q", data)
-    header: dict[str, Any] = json.loads(bytes(data[8 : 8 + length]))
-    numbers = data[8 + length :]
-    arrays = {}
-    for name, entry in header.items():
-        start, end = entry["data_offsets"]
-        arrays[name] = np.frombuffer(numbers[start:end], _DTYPES[entry["dtype"]]).reshape(entry["shape"])
+def _unpack(data: bytes) -> Arrays:
+    arrays = safetensors.numpy.load(data)
+    for array in arrays.values():
+        array.flags.writeable = False
     return arrays
 
 

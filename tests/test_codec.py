@@ -235,16 +235,6 @@ def test_an_answer_comes_back_equal(answer: Answer) -> None:
     assert answer_to_bytes(back) == data
 
 
-@RELAXED
-@given(ARRAYS)
-def test_any_safetensors_library_reads_the_arrays(arrays: dict[str, np.ndarray]) -> None:
-    read = safetensors.numpy.load(b"".join(codec._pack(arrays)))
-    assert read.keys() == arrays.keys()
-    for name, array in arrays.items():
-        assert read[name].dtype == array.dtype
-        assert read[name].tobytes() == array.tobytes()
-
-
 def _answer(**arrays: np.ndarray) -> GradientAnswer:
     return GradientAnswer(
         question=GradientQuestion(model="m", image="i"),
@@ -258,7 +248,7 @@ def _answer(**arrays: np.ndarray) -> GradientAnswer:
     )
 
 
-def test_arrays_are_aligned_and_read_only_views_of_the_bytes() -> None:
+def test_arrays_are_aligned_and_read_only() -> None:
     data = answer_to_bytes(_answer(a=np.ones(3, np.uint8), b=np.ones((2, 5), np.float64), c=np.ones(3, np.float32)))
     arrays = answer_from_bytes(data).arrays
     assert all(array.flags.aligned and not array.flags.writeable for array in arrays.values())
