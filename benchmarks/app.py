@@ -1,0 +1,101 @@
+"""The app as a person meets it: from starting the server to the first picture, in a real browser."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from urllib.error import URLError
+from urllib.request import urlopen
+
+import psutil  # type: ignore[import-untyped]
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from benchmarks.timing import Row
+
+ROOT = Path(__file__).resolve().parents[1]
+PATIENCE_MS = 90_000
+FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking")
+
+
+def rows(rounds: int) -> list[Row | str]:
+    """One cold start; then every page in turn, for what the app process keeps in memory."""
+    chromium = subprocess.run(
+        [sys.executable, "scripts/find_chromium.py"], cwd=ROOT, capture_output=True, text=True, check=False
+    ).stdout.strip()
+    if not chromium:
+        return ["  no Chromium was found, so the app was not measured"]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=list(FLAGS))
+        try:
+            return list(_measured(browser))
+        finally:
+            browser.close()
+
+
+def _measured(browser: Browser) -> Iterator[Row | str]:
+    page = browser.new_page()
+    with _server() as (server, address, start):
+        page.goto(address)
+        page.wait_for_selector("h1", timeout=PATIENCE_MS)
+        yield Row("server started -> first page can be read", 1e3 * (time.perf_counter() - start))
+        _wait_for_heatmap(page)
+        yield Row("server started -> first heatmap", 1e3 * (time.perf_counter() - start))
+        links = page.locator('[data-testid="stSidebarNavLink"]')
+        for number in range(links.count()):
+            links.nth(number).click()
+            page.wait_for_selector('[data-testid="stApp"][data-test-script-state="notRunning"]', timeout=PATIENCE_MS)
+            _wait_for_heatmap(page)
+        resident = psutil.Process(server).memory_info().rss / 1e6
+        yield f"  app process after {links.count()} pages: {resident:.0f} MB resident"
+
+
+def _wait_for_heatmap(page: Page) -> None:
+    drawn = (
+        "() => [...document.querySelectorAll('.js-plotly-plot')]"
+        ".some(plot => plot._fullData?.some(trace => trace.type === 'heatmap'))"
+    )
+    page.wait_for_function(drawn, timeout=PATIENCE_MS)
+
+
+@contextmanager
+def _server() -> Iterator[tuple[int, str, float]]:
+    """The app on a free port: its process, its address, and when it was started."""
+    with socket.socket() as free, TemporaryDirectory() as store:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+        free.close()
+        command = [sys.executable, "-m", "streamlit", "run", "app.py", f"--server.port={port}"]
+        options = ["--server.headless=true", "--server.address=127.0.0.1", "--browser.gatherUsageStats=false"]
+        start = time.perf_counter()
+        process = subprocess.Popen(
+            [*command, *options],
+            cwd=ROOT,
+            env={**os.environ, "GRADVIZ_STORE": store},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            address = f"http://127.0.0.1:{port}"
+            _wait_until_up(address, process)
+            yield process.pid, address, start
+        finally:
+            process.terminate()
+            process.wait(10)
+
+
+def _wait_until_up(address: str, process: subprocess.Popen[bytes]) -> None:
+    while process.poll() is None:
+        try:
+            with urlopen(f"{address}/_stcore/health", timeout=5) as reply:  # noqa: S310 (our own server)
+                reply.read()
+                return
+        except (URLError, OSError):
+            time.sleep(0.02)
+    raise RuntimeError("the app ended as soon as it was started")

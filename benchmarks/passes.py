@@ -1,0 +1,50 @@
+"""What watching a model costs in one process: the library without the service."""
+
+from __future__ import annotations
+
+import torch
+
+from benchmarks.bare import MODEL, SIZE
+from benchmarks.timing import Row, Run, interleaved, row
+from gradviz_core import trace
+from gradviz_core.answering import Answerer
+from gradviz_core.models.load import load
+from gradviz_core.types import ClassScore, GradientQuestion, Site, UnitsQuestion
+
+KEY, PHOTO = f"torchvision/{MODEL}@random-0", "sample/cat"
+
+
+def rows(rounds: int) -> list[Row]:
+    """Input alone, all sites, the twin, the survey, six units."""
+    module, x = load(KEY).module, torch.randn(1, 3, SIZE, SIZE)
+    sites = [info.site for info in trace.survey(module, x)]
+    answerer = Answerer("cpu", remember=False)
+
+    def bare() -> None:
+        leaf = x.clone().requires_grad_()
+        torch.autograd.grad(module(leaf)[0, 0], leaf)
+
+    alone = "watched, gradient at the input"
+    plain = "plain PyTorch"
+    everything = f"watched, gradients at all {len(sites)} sites"
+    units = UnitsQuestion(model=KEY, image=PHOTO, site=Site("layer2"), place=(14, 14), count=6)
+    runs: dict[str, Run] = {
+        plain: bare,
+        alone: lambda: _done(trace.gradients(module, x, target=ClassScore(0))),
+        everything: lambda: _done(trace.gradients(module, x, target=ClassScore(0), wrt=sites)),
+        "the twin alone": lambda: _done(trace.twin(module)),
+        "survey": lambda: _done(trace.survey(module, x)),
+        "input gradient, from the question on": lambda: _done(
+            answerer.answer(GradientQuestion(model=KEY, image=PHOTO, target=ClassScore(0)))
+        ),
+        "six units of layer2, from the question on": lambda: _done(answerer.answer(units)),
+    }
+    found = interleaved(runs, rounds)
+    return [
+        row(found, plain),
+        *(row(found, name, alone if name == everything else plain) for name in runs if name != plain),
+    ]
+
+
+def _done(_result: object) -> None:
+    """Only the time counts."""
