@@ -182,7 +182,7 @@ def gradient_unit(target: Target, site: Site, method: MethodName = "gradient") -
 def scale_text(field: Field) -> str:
     """``linear scale to ±0.12, 1.0 % of the values are beyond it``."""
     ends = f"{'±' if field.signed else '0 to '}{number_text(field.limit)}"
-    beyond = f", {100 * field.clipped:.2g} % of the values lie beyond it" if field.clipped else ""
+    beyond = f", {100 * field.clipped:.2g}\u00a0% of the values lie beyond it" if field.clipped else ""
     return f"linear scale, {ends}{beyond}"
 
 
@@ -259,15 +259,16 @@ def unit_gradient(target: Unit, info: SiteInfo, field: Field, *, input_shape: Se
     return Caption(sentence, rf"\sum_c {slope}", facts)
 
 
-def gallery(info: SiteInfo, place: str, field: Field) -> Caption:
-    """Under the gallery of the most active channels at a place."""
+def gallery(info: SiteInfo, place: str, field: Field, *, cut: tuple[int, int, int, int] | None = None) -> Caption:
+    """Under the gallery of the most active channels at a place. ``cut`` is the part of the input that is shown."""
     what = "features" if info.layout in ("tokens", "vector", "other") else "channels"
     sentence = (
         f"The {what} of {in_words(info.site, info.calls)} with the largest activation{place}, strongest first, and how "
         "each changes with each pixel, summed over the input's channels with its sign. All share one scale."
     )
+    part = (f"rows {cut[0]} to {cut[1]}, columns {cut[2]} to {cut[3]}: all these units can see",) if cut else ()
     slope = r"\frac{\partial a_{k}}{\partial x_{c,i,j}}"
-    return Caption(sentence, rf"\sum_c {slope}", (site_text(info), field.unit, scale_text(field)))
+    return Caption(sentence, rf"\sum_c {slope}", (site_text(info), field.unit, scale_text(field), *part))
 
 
 MapKind = Literal["activation", "gradient", "product"]

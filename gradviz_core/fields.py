@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from gradviz_core.types import Field, FloatArray, Layout
 
-LABEL = 0.02
+LABEL = 0.032
 """Height of the room above a tile for its number, as a share of the sheet's width."""
 QUANTILE = 0.99
 """The colour scale ends at this quantile of the sizes, unless told otherwise."""
@@ -257,13 +257,15 @@ def tile(
     numbers: Sequence[int] | None = None,
     *,
     columns: int | None = None,
+    label: float = LABEL,
     signed: bool = True,
     unit: str = "",
 ) -> Tiles:
     """(C, H, W) pictures as one field on one scale, each with room above it for its number; NaN gutters between.
 
     ``numbers`` names the channel of each tile (0, 1, 2, ... by default); ``columns`` makes the whole about square by
-    default. Raises ValueError where there is nothing to draw or the numbers do not fit the pictures.
+    default; ``label`` is the height of the room for a number, as a share of the sheet's width. Raises ValueError where
+    there is nothing to draw or the numbers do not fit the pictures.
     """
     shown = tuple(range(len(maps)) if numbers is None else numbers)
     if maps.ndim != 3 or not maps.size or len(shown) != len(maps):
@@ -271,7 +273,7 @@ def tile(
     count, height, width = maps.shape
     across = columns or max(1, min(count, round(1.15 * math.sqrt(count * height / width))))
     beside = max(1, round(width * 0.08))
-    gap = (max(1, math.ceil(across * (width + beside) * LABEL)), beside)
+    gap = (max(1, math.ceil(across * (width + beside) * label)), beside)
     down = math.ceil(count / across)
     sheet = np.full((down * (height + gap[0]), across * (width + gap[1]) - gap[1]), np.nan, dtype=np.float32)
     tiles = Tiles(Field(sheet, signed, unit, 0.0), shown, across, height, width, gap)

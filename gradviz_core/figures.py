@@ -73,21 +73,29 @@ def image(pixels: Pixels, *, cross: tuple[int, int] | None = None, height: int =
     return figure
 
 
-def tiles(sheet: Tiles, *, chosen: int | None = None, titles: Sequence[str] = (), width: int = 640) -> go.Figure:
+def tiles(
+    sheet: Tiles,
+    *,
+    chosen: int | None = None,
+    titles: Sequence[str] = (),
+    width: int = 640,
+    origin: tuple[int, int] = (0, 0),
+) -> go.Figure:
     """Many small maps as one heatmap on one scale, each with its channel's number above it.
 
     ``chosen`` outlines the tile of that channel; ``titles`` replace the numbers. The hover says channel, row, column
     and value. Numbers are left out where tiles are too small to carry them. ``width`` is how wide, in pixels, it is
-    likely to be shown: the height follows from it.
+    likely to be shown: the height follows from it. ``origin`` is the row and column of each tile's first cell, where
+    tiles were cut out of larger maps.
     """
-    figure = go.Figure(_heat(sheet.field, customdata=_tile_places(sheet)))
+    figure = go.Figure(_heat(sheet.field, customdata=_tile_places(sheet, origin)))
     figure.data[
         0
     ].hovertemplate = (
         "channel %{customdata[0]}<br>row %{customdata[1]}, column %{customdata[2]}<br><b>%{z:.4~g}</b><extra></extra>"
     )
     rows, columns = sheet.field.values.shape
-    _frame(figure, (rows, columns), round(width * min(rows / columns, 1.4)) + BAR)
+    _frame(figure, (rows, columns), round(width * min(rows / columns, 1.5)) + BAR, width)
     _say_if_constant(figure, sheet.field)
     names = tuple(titles) or tuple(str(n) for n in sheet.numbers)
     size = _label_size(names, sheet, width)
@@ -116,26 +124,41 @@ def tiles(sheet: Tiles, *, chosen: int | None = None, titles: Sequence[str] = ()
 def class_bars(prediction: Sequence[ClassProbability], *, chosen: int | None = None) -> go.Figure:
     """The likeliest classes as bars, the likeliest on top; the chosen one in the accent colour."""
     shares = [100 * p.probability for p in prediction]
+    rows = list(range(len(prediction)))  # and not the labels, for two classes may share one
+    names = [_plain(_short(p.label or f"class {p.index}")) for p in prediction]
+    said = [[p.index, p.logit, _plain(p.label), 100 * p.probability] for p in prediction]
     figure = go.Figure(
-        go.Bar(
-            x=shares,
-            y=[_plain(_short(p.label or f"class {p.index}")) for p in prediction],
-            orientation="h",
-            marker_color=[ACCENT if p.index == chosen else QUIET for p in prediction],
-            text=[f"{share:.1f} %" for share in shares],
-            textposition="outside",
-            cliponaxis=False,
-            customdata=[[p.index, p.logit, _plain(p.label)] for p in prediction],
-            hovertemplate="%{customdata[2]} (class %{customdata[0]})<br>probability %{x:.4~g} %"
-            "<br>logit %{customdata[1]:.4~g}<extra></extra>",
-        )
+        [
+            go.Bar(
+                x=shares,
+                y=rows,
+                orientation="h",
+                marker_color=[ACCENT if p.index == chosen else QUIET for p in prediction],
+                text=[f"{share:.1f} %" for share in shares],
+                textposition="outside",
+                cliponaxis=False,
+                hoverinfo="skip",
+            ),
+            go.Bar(  # as wide as the chart and not seen: a class of no probability can be pointed at and clicked too
+                x=[max(100.0, *shares)] * len(shares),
+                y=rows,
+                orientation="h",
+                marker_color="rgba(0,0,0,0)",
+                customdata=said,
+                hovertemplate="%{customdata[2]} (class %{customdata[0]})<br>probability %{customdata[3]:.4~g} %"
+                "<br>logit %{customdata[1]:.4~g}<extra></extra>",
+            ),
+        ]
     )
     figure.update_layout(
-        height=40 + 30 * len(prediction), margin={"l": 8, "r": 56, "t": 4, "b": 4}, bargap=0.35, showlegend=False,
-        dragmode=False, plot_bgcolor="rgba(0,0,0,0)",
+        height=10 + 27 * len(prediction), margin={"l": 8, "r": 56, "t": 4, "b": 4}, bargap=0.45, barmode="overlay",
+        showlegend=False, dragmode=False, plot_bgcolor="rgba(0,0,0,0)",
     )  # fmt: skip
     figure.update_xaxes(visible=False, range=[0, max(100.0, *shares)], fixedrange=True)
-    figure.update_yaxes(type="category", autorange="reversed", fixedrange=True, showgrid=False, ticklabelstandoff=6)
+    figure.update_yaxes(
+        tickvals=rows, ticktext=names, autorange="reversed", fixedrange=True, showgrid=False, zeroline=False,
+        ticklabelstandoff=6,
+    )  # fmt: skip
     return figure
 
 
@@ -149,6 +172,7 @@ def strip(
     values = np.asarray(norms, dtype=np.float64)
     positive = values[np.isfinite(values) & (values > 0)]
     floor = float(positive.min()) / 3 if positive.size else 1.0
+    decades = float(np.log10(positive.max() / positive.min())) if positive.size else 0.0
     drawn = np.where(values == 0, floor, np.where(np.isfinite(values), values, np.nan))
     said = ["no gradient arrives here" if not np.isfinite(v) else number_text(v, 4) for v in values]
     figure = go.Figure(
@@ -175,7 +199,7 @@ def strip(
         showticklabels=False, showgrid=False, zeroline=False, fixedrange=True, range=[-0.7, len(values) - 0.3],
     )  # fmt: skip
     figure.update_yaxes(
-        type="log", dtick=1, exponentformat="power", fixedrange=True, tickfont={"size": 11},
+        type="log", dtick=1 if decades >= 2 else "D2", exponentformat="power", fixedrange=True, tickfont={"size": 11},
         title={"text": _plain(unit), "font": {"size": 12}},
     )  # fmt: skip
     return figure
@@ -242,12 +266,13 @@ def _grey(pixels: Pixels) -> Pixels:
     return np.repeat(luma[..., None], 3, axis=2).round().astype(np.uint8)
 
 
-def _frame(figure: go.Figure, shape: tuple[int, ...], height: int) -> None:
-    """Row 0 on top, square pixels, no ticks, the picture against the top edge."""
+def _frame(figure: go.Figure, shape: tuple[int, ...], height: int, width: int | None = None) -> None:
+    """Row 0 on top, square pixels, no ticks, the picture right above its colour bar. ``meta`` says the width at which
+    the picture fills the height."""
     rows, columns = shape
     figure.update_layout(
         height=height, margin={"l": 2, "r": 2, "t": 2, "b": BAR, "autoexpand": False}, dragmode=False,
-        plot_bgcolor="rgba(0,0,0,0)", showlegend=False,
+        plot_bgcolor="rgba(0,0,0,0)", showlegend=False, meta={"width": width or round((height - BAR) * columns / rows)},
     )  # fmt: skip
     axis = {"visible": False, "constrain": "domain"}
     figure.update_xaxes(axis, range=[-0.5, columns - 0.5])
@@ -281,22 +306,22 @@ def _cross(figure: go.Figure, place: tuple[int, int]) -> None:
     """Hair lines through one cell, and a box round it."""
     row, column = place
     for x0, x1, y0, y1, xref, yref in ((column, column, 0, 1, "x", "y domain"), (0, 1, row, row, "x domain", "y")):
-        line = {"color": "#111111", "width": 1, "dash": "dot"}
-        figure.add_shape(type="line", x0=x0, x1=x1, y0=y0, y1=y1, xref=xref, yref=yref, line=line)
+        for line in ({"color": "white", "width": 1}, {"color": "#111111", "width": 1, "dash": "dot"}):
+            figure.add_shape(type="line", x0=x0, x1=x1, y0=y0, y1=y1, xref=xref, yref=yref, line=line, opacity=0.7)
     _outline(figure, (row, row, column, column), dash="solid")
 
 
 def _label_size(names: Sequence[str], sheet: Tiles, width: int) -> int:
-    """The largest size, up to 12 pixels, at which every name fits above its tile."""
+    """The largest size, up to 11 pixels, at which every name fits above its tile."""
     cell = width / sheet.field.values.shape[1]
     across = cell * (sheet.width + sheet.gap[1]) / (0.6 * max(map(len, names)))
-    return int(min(12.0, across, cell * sheet.gap[0]))
+    return int(min(11.0, across, cell * sheet.gap[0]))
 
 
-def _tile_places(sheet: Tiles) -> np.ndarray:
+def _tile_places(sheet: Tiles, origin: tuple[int, int]) -> np.ndarray:
     """Channel, row and column within its tile, for each cell of the sheet. Shape (H, W, 3)."""
     places = np.zeros((*sheet.field.values.shape, 3), dtype=np.int16)
-    inner = np.moveaxis(np.indices((sheet.height, sheet.width)), 0, -1)
+    inner = np.moveaxis(np.indices((sheet.height, sheet.width)), 0, -1) + origin
     for position, number in enumerate(sheet.numbers):
         row, column = sheet.corner(position)
         block = places[row : row + sheet.height, column : column + sheet.width]

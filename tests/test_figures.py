@@ -85,8 +85,14 @@ def test_tiles_are_one_trace_with_a_number_above_each() -> None:
 
 def test_labels_of_classes_are_text_and_never_markup() -> None:
     figure = figures.class_bars([ClassProbability(0, "<script>x</script>", 1.0, 0.75)], chosen=0)
-    assert figure.data[0].y[0].startswith("&lt;script&gt;")
+    assert figure.layout.yaxis.ticktext[0].startswith("&lt;script&gt;")
     assert figure.data[0].marker.color[0] == figures.ACCENT
+
+
+def test_two_classes_of_one_name_stay_two_bars() -> None:
+    figure = figures.class_bars([ClassProbability(134, "crane", 2.0, 0.6), ClassProbability(517, "crane", 1.0, 0.4)])
+    assert list(figure.data[0].y) == [0, 1]
+    assert [said[0] for said in figure.data[1].customdata] == [134, 517]
 
 
 def test_the_strip_keeps_zeros_and_gaps_apart() -> None:

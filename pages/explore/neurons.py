@@ -4,7 +4,7 @@ import streamlit as st
 
 from gradviz_core import captions, fields
 from gradviz_core.types import INPUT, GradientQuestion, UnitsQuestion
-from pages.parts import facts, panel, shell, sites, units
+from pages.parts import address, facts, panel, shell, sites, units
 from pages.parts.asking import ask, one_sentence
 
 choice = shell.begin("Neurons")
@@ -21,6 +21,7 @@ with one_sentence():
             "Looking for the strongest channels here …",
         )
         channel = sites.choose_channel(info, int(strongest.arrays["channels"][0]))
+        opacity = address.percent("Gradient over the image", "opacity", 100)
     sites.note_if_flat(info)
 
     unit = units.unit(info, channel, place)
@@ -32,7 +33,7 @@ with one_sentence():
     gradient = answer.gradients[INPUT]
     effective = fields.effective_box(gradient)
     activation = units.activation(planes, channel, place, info)
-    slope = units.slope(answer, info, effective)
+    slope = units.slope(answer, info, effective, opacity / 100)
 
     facts.line(
         ("activation", captions.number_text(answer.score, 4)),
@@ -56,7 +57,7 @@ with one_sentence():
     st.caption("Click a place in either picture to choose the unit there.")
 
     st.subheader(f"Strongest channels{place.words}", anchor=False)
-    gallery, sheet = units.gallery(strongest, info, place, channel)
+    gallery, sheet = units.gallery(strongest, info, place, channel, answer.receptive_field)
     panel.picture(
         gallery.figure, "gallery", alt=gallery.caption.alt, caption=gallery.caption, act=sites.choose_tile(sheet)
     )

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 import streamlit as st
 
 from gradviz_core.errors import QuestionError
+from pages.parts import unseen
 
 NAMES = (
     "model", "image", "target", "scale", "method", "view", "opacity", "site", "channel", "row", "col", "token", "maps",
@@ -28,7 +29,7 @@ LONGEST = 200
 
 def fields() -> None:
     """The bound fields themselves; called once in each run, before anything is read."""
-    with st.container(key="address"):
+    with unseen.place():
         for name in NAMES:
             st.text_input(name, key=name, bind="query-params")
 

@@ -12,6 +12,8 @@ from typing import Any
 
 import streamlit as st
 
+from pages.parts import unseen
+
 _JS = """
 export default function ({ data, parentElement, setTriggerValue }) {
   const find = () => document.querySelector(`.st-key-${data.chart} .js-plotly-plot`);
@@ -67,7 +69,7 @@ def on_click(chart: str, act: Callable[[Click], None]) -> None:
         if click is not None:
             act(click)
 
-    with st.container(key=f"unseen_{chart}"):
+    with unseen.place():
         _component(key=key, data={"chart": chart}, on_clicked_change=heard)
 
 

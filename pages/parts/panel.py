@@ -12,6 +12,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from gradviz_core.captions import Caption
 from gradviz_core.codec import question_to_json
+from gradviz_core.figures import BAR
 from gradviz_core.types import GradientAnswer, UnitsAnswer
 from pages.parts.clicks import Click, on_click
 from pages.parts.words import plain
@@ -29,10 +30,21 @@ def picture(
 ) -> None:
     """The chart, and under it its caption. ``act`` is called with each click on it."""
     st.plotly_chart(figure, key=f"chart_{key}", config=_config(key), alt=alt)
+    _fit_phone(key, figure)
     if act is not None:
         on_click(f"chart_{key}", act)
     if caption is not None:
         words(caption)
+
+
+def _fit_phone(key: str, figure: go.Figure) -> None:
+    """On a phone a picture is narrower than its height was made for: take away the empty room above it."""
+    made_for = (figure.layout.meta or {}).get("width")
+    if made_for:
+        ratio = (figure.layout.height - BAR) / made_for
+        less, chart = f"min(0px, calc((100vw - 2.2rem - {made_for}px) * {ratio:.3f}))", f".st-key-chart_{key}"
+        inner, outer = f"{chart} > * {{ margin-top: {less} }}", f"{chart} {{ overflow: hidden; margin-bottom: {less} }}"
+        st.html(f"<style>@media (max-width: 640px) {{ {inner} {outer} }}</style>")
 
 
 def words(caption: Caption) -> None:

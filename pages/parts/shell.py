@@ -15,14 +15,14 @@ from gradviz_core.compute import client
 from gradviz_core.errors import BadTarget, GradVizError, QuestionError
 from gradviz_core.models import catalogue
 from gradviz_core.types import ClassScore, ModelCard, ScoreScale, SurveyAnswer, SurveyQuestion
-from pages.parts import address, asking, images
+from pages.parts import address, asking, images, unseen
 from pages.parts.words import plain
 
 PREDICTED = "predicted"
 _SCALES = {"logit": "Logit", "log_probability": "Log-probability", "probability": "Probability"}
-_STYLE = """<style>
-[class*="st-key-unseen"], .st-key-address { display: none; }
-[class*="st-key-progress"] { position: fixed; top: 0.55rem; right: 4.5rem; width: auto; z-index: 999990; }
+_STYLE = f"""<style>
+{unseen.STYLE}
+[class*="st-key-progress"] {{ position: fixed; top: 0.55rem; right: 4.5rem; width: auto; z-index: 999990; }}
 </style>"""
 
 
@@ -47,6 +47,8 @@ class Choice:
 def around() -> Iterator[None]:
     """Draw the shell, then the page inside it, then the foot, which says what the page's last answer took."""
     st.html(_STYLE)
+    body = st.container()
+    unseen.make()
     address.fields()
     st.session_state["choice"] = None
     with st.sidebar:
@@ -57,7 +59,8 @@ def around() -> Iterator[None]:
         foot = st.empty()
     _foot(foot)
     try:
-        yield
+        with body:
+            yield
     finally:
         _foot(foot)
 

@@ -45,25 +45,37 @@ def activation(planes: Planes, channel: int, place: Place, info: SiteInfo) -> Pi
     return Picture(figure, captions.activation(info, channel, field))
 
 
-def slope(answer: GradientAnswer, info: SiteInfo, effective: Box | None) -> Picture:
-    """The unit's input gradient with its receptive fields."""
+def slope(answer: GradientAnswer, info: SiteInfo, effective: Box | None, opacity: float) -> Picture:
+    """The unit's input gradient over the image, with its receptive fields."""
     assert isinstance(answer.target, Unit)
     gradient = answer.gradients[INPUT]
     field = fields.signed_sum(gradient, unit=captions.gradient_unit(answer.target, INPUT))
-    figure = figures.heatmap(field, pixels=answer.pixels, solid=answer.receptive_field, dashed=effective)
+    figure = figures.heatmap(
+        field, pixels=answer.pixels, opacity=opacity, solid=answer.receptive_field, dashed=effective
+    )
     return Picture(figure, captions.unit_gradient(answer.target, info, field, input_shape=gradient.shape))
 
 
-def gallery(answer: UnitsAnswer, info: SiteInfo, place: Place, chosen: int) -> tuple[Picture, Tiles]:
-    """The strongest channels' input gradients on one scale, each under its number and activation."""
+def gallery(answer: UnitsAnswer, info: SiteInfo, place: Place, chosen: int, seen: Box | None) -> tuple[Picture, Tiles]:
+    """The strongest channels' input gradients on one scale, each under its number and activation.
+
+    Where the units see only a part of the image, that part is shown.
+    """
+    top, bottom, left, right = seen or (
+        0,
+        answer.arrays["gradients"].shape[2] - 1,
+        0,
+        answer.arrays["gradients"].shape[3] - 1,
+    )
     numbers = [int(c) for c in answer.arrays["channels"]]
     values = [captions.number_text(float(v)) for v in answer.arrays["values"]]
     maps = np.stack([fields.signed_sum(g).values for g in answer.arrays["gradients"]])
+    maps = maps[:, top : bottom + 1, left : right + 1]
     unit = f"activation per {captions.gradient_unit(Unit(info.site, ()), INPUT).partition(' per ')[2]}"
-    sheet = fields.tile(maps, numbers, columns=len(numbers), unit=unit)
+    sheet = fields.tile(maps, numbers, columns=3, label=0.045, unit=unit)
     titles = [f"{n}: {v}" for n, v in zip(numbers, values, strict=True)]
-    figure = figures.tiles(sheet, chosen=chosen, titles=titles, width=960)
-    return Picture(figure, captions.gallery(info, place.words, sheet.field)), sheet
+    figure = figures.tiles(sheet, chosen=chosen, titles=titles, width=600, origin=(top, left))
+    return Picture(figure, captions.gallery(info, place.words, sheet.field, cut=seen)), sheet
 
 
 def box_text(box: Box | None) -> str:
