@@ -1,4 +1,4 @@
-"""An independent reference: the same model with every in-place operation replaced, plain hooks, and ``.backward()``.
+"""An independent reference: the same model with every in-place operation replaced, plain hooks, and ``backward``.
 
 It shares no code and no idea with ``gradviz_core.trace``: nothing is cloned and no module tree is copied. Where nothing
 is written in place, a plain forward hook holds the true value and ``retain_grad`` the true gradient.
@@ -78,7 +78,7 @@ def reference(
     handles = [part.register_forward_hook(keep(path)) for path, part in module.named_modules()]
     with _modules_out_of_place(module), OutOfPlace():
         try:
-            score(module(leaf)).backward()
+            torch.autograd.backward(score(module(leaf)))
         finally:
             for handle in handles:
                 handle.remove()
@@ -94,4 +94,5 @@ def reference(
 def relative_error(found: Tensor, true: Tensor) -> float:
     """‖found - true‖₂ / ‖true‖₂; absolute where the truth is zero."""
     scale = true.detach().double().norm().item()
-    return (found.detach().double() - true.detach().double()).norm().item() / (scale or 1.0)
+    difference = (found.detach().double() - true.detach().double()).norm().item()
+    return float(difference / (scale or 1.0))

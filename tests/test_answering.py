@@ -29,16 +29,17 @@ def _sites(model: str) -> list[gv.SiteInfo]:
 def _questions() -> list[gv.Question]:
     infos = [info for info in _sites(MODEL) if info.layout == "maps" and info.same_as is None]
     early, late = infos[3].site, infos[-3].site
-    place = {"model": MODEL, "image": IMAGE}
     return [
-        gv.GradientQuestion(**place),
-        gv.GradientQuestion(**place, target=gv.ClassScore(2, "probability"), method="gradient_x_input"),
-        gv.GradientQuestion(**place, wrt=(early, late, gv.INPUT)),
-        gv.GradientQuestion(**place, target=gv.Unit(early, (1, 2, 3))),
-        gv.GradientQuestion(**place, target=gv.Unit(late, (1, 2, 3)), wrt=(gv.INPUT, early)),
-        gv.UnitsQuestion(**place, site=late, place=(3, 3), count=4),
-        gv.FlowQuestion(**place, target=gv.ClassScore(5)),
-        gv.SurveyQuestion(**place),
+        gv.GradientQuestion(model=MODEL, image=IMAGE),
+        gv.GradientQuestion(
+            model=MODEL, image=IMAGE, target=gv.ClassScore(2, "probability"), method="gradient_x_input"
+        ),
+        gv.GradientQuestion(model=MODEL, image=IMAGE, wrt=(early, late, gv.INPUT)),
+        gv.GradientQuestion(model=MODEL, image=IMAGE, target=gv.Unit(early, (1, 2, 3))),
+        gv.GradientQuestion(model=MODEL, image=IMAGE, target=gv.Unit(late, (1, 2, 3)), wrt=(gv.INPUT, early)),
+        gv.UnitsQuestion(model=MODEL, image=IMAGE, site=late, place=(3, 3), count=4),
+        gv.FlowQuestion(model=MODEL, image=IMAGE, target=gv.ClassScore(5)),
+        gv.SurveyQuestion(model=MODEL, image=IMAGE),
     ]
 
 
@@ -162,7 +163,7 @@ def test_gradient_times_input_of_a_linear_model_sums_to_the_logit_less_the_bias(
     question = gv.GradientQuestion(model="preset/shapes-cnn", image=IMAGE, wrt=(site,), method="gradient_x_input")
     answer = gv.answer(question)
     assert isinstance(answer.target, gv.ClassScore)
-    bias = load("preset/shapes-cnn").module.get_parameter("classifier.bias")[answer.target.index].item()  # type: ignore[index]
+    bias = load("preset/shapes-cnn").module.get_parameter("classifier.bias")[answer.target.index].item()
     assert answer.gradients[site].sum() == pytest.approx(answer.score - bias, rel=1e-5)
 
 

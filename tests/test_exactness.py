@@ -154,7 +154,7 @@ def test_a_value_counts_every_use_of_it_also_before_it_is_returned(name: str) ->
     module = zoo.build(name)
     site = Site("body", 0, "1.0")
     found = trace.gradients(module, zoo.image(), target=ClassScore(2), wrt=[site])
-    weight = module.get_submodule("body.head").weight[2].detach()
+    weight = module.get_parameter("body.head.weight")[2].detach()
     assert torch.allclose(found.gradients[site], (weight / 36)[None, :, None, None].expand(1, 5, 6, 6), atol=1e-15)
 
 

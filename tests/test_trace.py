@@ -81,7 +81,8 @@ def test_training_mode_is_answered_as_it_is_and_moves_no_statistics() -> None:
 
 def test_eight_threads_on_one_model_get_what_one_gets() -> None:
     module, x = zoo.build("in-place").float(), zoo.image().float()
-    targets: list[Target] = [ClassScore(i % 4) for i in range(4)] + [Unit(Site("relu", 1), (i, 2, 3)) for i in range(4)]
+    targets: list[Target] = [ClassScore(i % 4) for i in range(4)]
+    targets += [Unit(Site("relu", 1), (i, 2, 3)) for i in range(4)]
     serial = [trace.gradients(module, x, target=t).gradients[INPUT] for t in targets]
     before = fingerprint(module)
     found: list[list[Tensor]] = [[] for _ in targets]

@@ -1,0 +1,48 @@
+"""On a GPU: the derivatives of the CPU, to rounding; the same bits each time; and a way out when memory ends."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+import gradviz_core as gv
+from gradviz_core.answering import Answerer
+from tests.reference import relative_error
+
+pytestmark = [
+    pytest.mark.gpu,
+    pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device here"),
+]
+MODELS = ["preset/shapes-cnn", "preset/shapes-resnet", "preset/shapes-vit", "torchvision/resnet18@random-0"]
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_every_site_agrees_with_the_cpu(model: str) -> None:
+    survey = gv.answer(gv.SurveyQuestion(model=model, image="sample/star"))
+    sites = tuple(info.site for info in survey.sites)
+    question = gv.GradientQuestion(model=model, image="sample/star", target=gv.ClassScore(4), wrt=sites)
+    here, there = Answerer("cpu").answer(question), Answerer("cuda").answer(question)
+    assert isinstance(here, gv.GradientAnswer)
+    assert isinstance(there, gv.GradientAnswer)
+    for site in sites:
+        true, found = torch.from_numpy(here.activations[site]), torch.from_numpy(there.activations[site])
+        assert relative_error(found, true) < 1e-4, site
+        true, found = torch.from_numpy(here.gradients[site]), torch.from_numpy(there.gradients[site])
+        assert relative_error(found, true) < 1e-2, site  # one ReLU may fall on the other side of zero
+
+
+def test_the_same_question_gets_the_same_bits() -> None:
+    question = gv.GradientQuestion(model="torchvision/resnet18@random-0", image="sample/star")
+    first, second = Answerer("cuda").answer(question), Answerer("cuda").answer(question)
+    assert first.arrays["gradient/.input"].tobytes() == second.arrays["gradient/.input"].tobytes()
+
+
+def test_too_little_memory_moves_the_question_to_the_cpu() -> None:
+    answerer = Answerer("cuda")
+    torch.cuda.set_per_process_memory_fraction(1e-5)
+    try:
+        answer = answerer.answer(gv.GradientQuestion(model="torchvision/vgg16@random-0", image="sample/star"))
+    finally:
+        torch.cuda.set_per_process_memory_fraction(1.0)
+    assert answer.receipt.device == "CPU"
+    assert any("ran out of memory" in note for note in answer.notes)
