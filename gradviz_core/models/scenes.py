@@ -351,7 +351,7 @@ def scene(stream: int, index: int) -> Scene:
 
 TAGGED = LABELS.index("star")
 """The class that carries the tag in the scenes that ``shapes-shortcut`` was trained on."""
-MOVED_TO = LABELS.index("circle")
+MOVED_TO = LABELS.index("arrow")
 """Where the tag is moved to, to show what ``shapes-shortcut`` really looks at."""
 TAG_SHARE = 0.98
 """Share of the scenes of that class that carry it."""
