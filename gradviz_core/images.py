@@ -235,6 +235,8 @@ def normalise(pixels: Pixels, steps: Preprocessing) -> npt.NDArray[np.float32]:
 
     One normalised-pixel unit is ``std`` of the pixel's full range 0 to 1.
     """
-    channels = np.asarray(pixels, dtype=np.float32)[..., : len(steps.mean)] / np.float32(255)
-    normalised = (channels - np.asarray(steps.mean, np.float32)) / np.asarray(steps.std, np.float32)
-    return np.ascontiguousarray(normalised.transpose(2, 0, 1)[None])
+    planes = np.ascontiguousarray(pixels[..., : len(steps.mean)].transpose(2, 0, 1)).astype(np.float32)
+    planes /= np.float32(255)
+    planes -= np.asarray(steps.mean, np.float32)[:, None, None]
+    planes /= np.asarray(steps.std, np.float32)[:, None, None]
+    return planes[None]
