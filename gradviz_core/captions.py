@@ -76,7 +76,7 @@ def class_text(index: int, labels: Sequence[str]) -> str:
 def model_line(card: ModelCard) -> str:
     """``194 k parameters · 99.2 % right · input 96×96``."""
     size = f"{card.preprocessing.size[0]}×{card.preprocessing.size[1]}"
-    right = [f"{card.accuracy[0].value:.1%} right".replace("%", " %")] if card.accuracy else []
+    right = [f"{share_text(card.accuracy[0].value)} right"] if card.accuracy else []
     return " · ".join([f"{count_text(card.parameters)} parameters", *right, f"input {size}"])
 
 
@@ -86,6 +86,15 @@ def count_text(count: int) -> str:
         if count >= size:
             return f"{count / size:.3g} {suffix}"
     return str(count)
+
+
+def share_text(share: float) -> str:
+    """``98.2 %``; never 100 % for less than all, nor 0 % for more than nothing. The space does not break."""
+    if 0 < share < 0.0005:
+        return "< 0.1\u00a0%"
+    if 0.9995 <= share < 1:
+        return "> 99.9\u00a0%"
+    return f"{100 * share:.1f}\u00a0%"
 
 
 def number_text(value: float, digits: int = 3) -> str:

@@ -18,6 +18,8 @@ from gradviz_core.types import Field, FloatArray, Layout
 
 LABEL = 0.032
 """Height of the room above a tile for its number, as a share of the sheet's width."""
+MOST_LABELLED = 30
+"""With more tiles side by side than this there is no room for their numbers."""
 QUANTILE = 0.99
 """The colour scale ends at this quantile of the sizes, unless told otherwise."""
 
@@ -186,6 +188,14 @@ def planes(array: FloatArray, layout: Layout) -> Planes:
     return Planes(value.reshape(-1, 1, 1), "vector", shape=value.shape[1:])
 
 
+def middle_token(count: int) -> int:
+    """The token in the middle of the grid of patches, or of the row."""
+    cells = _token_cells(count)
+    height, width = cells.shape
+    first = 2 if height == width + 2 else 0
+    return int(cells[first + (height - first) // 2, width // 2])
+
+
 def _token_cells(count: int) -> npt.NDArray[np.int64]:
     side = math.isqrt(count)
     if side > 1 and side * side == count:
@@ -201,15 +211,18 @@ def _token_cells(count: int) -> npt.NDArray[np.int64]:
 
 def strength(maps: FloatArray) -> FloatArray:
     """L2 norm of each of (C, H, W) pictures, gaps left out. Shape (C,)."""
-    norms: FloatArray = np.sqrt(np.nansum(np.square(np.asarray(maps, dtype=np.float64)), axis=(1, 2)))
-    return norms
+    return np.array([length(plane[np.isfinite(plane)]) for plane in maps])  # one by one: doubles of all would be large
 
 
 def coarser(maps: FloatArray, cells: int) -> tuple[FloatArray, int]:
     """The pictures with blocks of places averaged so that all hold at most ``cells`` values, and the block's side.
 
-    The side is 1, and nothing is changed, where they already do. A block at the edge averages what there is of it.
+    The side is 1, and nothing is changed, where they already do. A block at the edge averages what there is of it. A
+    class token above its patches stays as it is.
     """
+    if maps.shape[1] == maps.shape[2] + 2 and np.isnan(maps[:, 1]).all():
+        patches, side = coarser(maps[:, 2:], cells)
+        return np.concatenate([maps[:, :2, : patches.shape[2]], patches], axis=1), side
     count, height, width = maps.shape
     side = 1
     while count * math.ceil(height / side) * math.ceil(width / side) > cells and side < max(height, width):
@@ -273,7 +286,8 @@ def tile(
     count, height, width = maps.shape
     across = columns or max(1, min(count, round(1.15 * math.sqrt(count * height / width))))
     beside = max(1, round(width * 0.08))
-    gap = (max(1, math.ceil(across * (width + beside) * label)), beside)
+    room = across * (width + beside) * label if across <= MOST_LABELLED else beside
+    gap = (max(1, math.ceil(room)), beside)
     down = math.ceil(count / across)
     sheet = np.full((down * (height + gap[0]), across * (width + gap[1]) - gap[1]), np.nan, dtype=np.float32)
     tiles = Tiles(Field(sheet, signed, unit, 0.0), shown, across, height, width, gap)

@@ -16,7 +16,7 @@ import numpy as np
 import plotly.graph_objects as go
 from PIL import Image
 
-from gradviz_core.captions import number_text
+from gradviz_core.captions import number_text, share_text
 from gradviz_core.fields import Tiles
 from gradviz_core.types import ClassProbability, Field, FloatArray, Pixels
 
@@ -126,6 +126,7 @@ def class_bars(prediction: Sequence[ClassProbability], *, chosen: int | None = N
     shares = [100 * p.probability for p in prediction]
     rows = list(range(len(prediction)))  # and not the labels, for two classes may share one
     names = [_plain(_short(p.label or f"class {p.index}")) for p in prediction]
+    names = [f"<b>{n}</b>" if p.index == chosen else n for n, p in zip(names, prediction, strict=True)]
     said = [[p.index, p.logit, _plain(p.label), 100 * p.probability] for p in prediction]
     figure = go.Figure(
         [
@@ -134,7 +135,7 @@ def class_bars(prediction: Sequence[ClassProbability], *, chosen: int | None = N
                 y=rows,
                 orientation="h",
                 marker_color=[ACCENT if p.index == chosen else QUIET for p in prediction],
-                text=[f"{share:.1f} %" for share in shares],
+                text=[_plain(share_text(p.probability)) for p in prediction],
                 textposition="outside",
                 cliponaxis=False,
                 hoverinfo="skip",

@@ -169,3 +169,38 @@ def test_effective_box_holds_what_it_promises_and_no_row_or_column_too_many() ->
     rows = size.sum(axis=1)
     shorter = [rows[i : i + bottom - top].sum() for i in range(30)]
     assert max(shorter) < 0.975 * size.sum()
+
+
+def test_a_class_token_survives_a_coarser_sheet() -> None:
+    maps = fields.planes(normal(1, 17, 6), "tokens").maps
+    small, side = fields.coarser(maps, 6 * 4)
+    assert side == 2
+    assert small.shape == (6, 4, 2)
+    np.testing.assert_array_equal(small[:, 0, 0], maps[:, 0, 0])
+    np.testing.assert_allclose(small[3, 2, 1], maps[3, 2:4, 2:4].mean(), rtol=1e-5)
+
+
+@pytest.mark.parametrize(("count", "middle"), [(197, 106), (16, 10), (7, 3), (1, 0)])
+def test_the_middle_token_lies_in_the_middle(count: int, middle: int) -> None:
+    assert fields.middle_token(count) == middle
+
+
+def test_length_and_peak() -> None:
+    assert fields.length(np.array([[3.0, 4.0]])) == 5.0
+    assert fields.peak(fields.field(np.array([[0.0, 1.0], [-2.0, np.nan]]), signed=True)) == (1, 0)
+    assert fields.peak(fields.field(np.zeros((2, 2)), signed=True)) is None
+
+
+def test_a_place_of_the_image_finds_the_cell_over_it() -> None:
+    maps = fields.planes(normal(1, 4, 6, 8), "maps")
+    assert maps.under(0.0, 0.0) == (0, 0)
+    assert maps.under(0.99, 0.5) == (5, 4)
+    tokens = fields.planes(normal(1, 17, 6), "tokens")
+    assert tokens.under(0.0, 0.99) == (2, 3)
+    assert tokens.under(0.99, 0.0) == (5, 0)
+
+
+def test_on_scale_counts_what_lies_beyond() -> None:
+    field = fields.on_scale(fields.field(np.array([[1.0, 2.0, 3.0, np.nan]]), signed=True), 2.5)
+    assert field.limit == 2.5
+    assert field.clipped == pytest.approx(1 / 3)

@@ -85,7 +85,7 @@ def test_tiles_are_one_trace_with_a_number_above_each() -> None:
 
 def test_labels_of_classes_are_text_and_never_markup() -> None:
     figure = figures.class_bars([ClassProbability(0, "<script>x</script>", 1.0, 0.75)], chosen=0)
-    assert figure.layout.yaxis.ticktext[0].startswith("&lt;script&gt;")
+    assert figure.layout.yaxis.ticktext[0] == "<b>&lt;script&gt;x&lt;/script&gt;</b>"
     assert figure.data[0].marker.color[0] == figures.ACCENT
 
 

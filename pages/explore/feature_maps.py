@@ -6,8 +6,9 @@ from gradviz_core.types import FlowQuestion, GradientQuestion
 from pages.parts import address, facts, maps, panel, shell, sites
 from pages.parts.asking import ask, one_sentence
 
-choice = shell.begin("Feature maps")
-st.markdown("All channels of one site: what they answer, and how the score depends on each number of theirs.")
+choice = shell.begin(
+    "Feature maps", "All channels of one site: what they answer, and how the score depends on each of their numbers."
+)
 
 with one_sentence():
     flow = ask(

@@ -7,8 +7,9 @@ from gradviz_core.types import INPUT, GradientQuestion, UnitsQuestion
 from pages.parts import address, facts, panel, shell, sites, units
 from pages.parts.asking import ask, one_sentence
 
-choice = shell.begin("Neurons")
-st.markdown("One number inside the model: what it answers to this image, and how it changes with each pixel.")
+choice = shell.begin(
+    "Neurons", "One number inside the model: what it answers to this image, and how it changes with each pixel."
+)
 
 with one_sentence():
     site_column, *_ = st.columns([3, 2])
@@ -56,7 +57,7 @@ with one_sentence():
         )  # fmt: skip
     st.caption("Click a place in either picture to choose the unit there.")
 
-    st.subheader(f"Strongest channels{place.words}", anchor=False)
+    st.subheader(f"Strongest {sites.kind(info)}s{place.words}", anchor=False)
     gallery, sheet = units.gallery(strongest, info, place, channel, answer.receptive_field)
     panel.picture(
         gallery.figure, "gallery", alt=gallery.caption.alt, caption=gallery.caption, act=sites.choose_tile(sheet)

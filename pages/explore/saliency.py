@@ -6,10 +6,8 @@ from gradviz_core import captions, fields, figures
 from gradviz_core.types import INPUT, GradientQuestion
 from pages.parts import address, facts, panel, saliency, shell
 from pages.parts.asking import ask, one_sentence
-from pages.parts.words import plain
 
-choice = shell.begin("Input saliency")
-st.markdown(f"How {plain(captions.score_words(choice.target, choice.labels))} changes with each pixel of the image.")
+choice = shell.begin("Input saliency", "How the score of one class changes with each pixel of the image.")
 
 with one_sentence():
     with panel.controls():

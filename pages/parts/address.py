@@ -77,14 +77,21 @@ def option(label: str, name: str, words: Mapping[str, str]) -> str:
     chosen = read(name, next(iter(words)))
     key = _shown(name, chosen if chosen in words else None)
     st.segmented_control(
-        label, list(words), key=key, format_func=words.__getitem__, on_change=_copy, args=(name,), required=True
+        label,
+        list(words),
+        key=key,
+        format_func=words.__getitem__,
+        on_change=_copy,
+        args=(name,),
+        required=True,
+        wrap=True,
     )
     return _known(label, chosen, words)
 
 
 def _known(label: str, chosen: str, words: Mapping[str, str]) -> str:
     if chosen not in words:
-        raise QuestionError(f"{label} cannot be {chosen!r}: it is one of {', '.join(words.values())}. Choose one.")
+        raise QuestionError(f"{label} cannot be {chosen[:60]!r}: it is one of {', '.join(words.values())}. Choose one.")
     return chosen
 
 
@@ -104,7 +111,7 @@ def counter(label: str, name: str, count: int, default: int) -> int:
     )  # fmt: skip
     if not inside:
         raise QuestionError(
-            f"{label} {text} does not exist: there are {count}, from 0 to {count - 1}. Choose one of them."
+            f"{label} {text[:60]} does not exist: there are {count}, from 0 to {count - 1}. Choose one of them."
         )
     return number
 
@@ -121,7 +128,7 @@ def percent(label: str, name: str, default: int) -> int:
     key = _shown(name, number if inside else default)
     st.slider(label, 0, 100, step=5, key=key, format="%d %%", on_change=_copy, args=(name,), width=240)
     if not inside:
-        raise QuestionError(f"{label} cannot be {text} %: it is a share from 0 to 100. Move the slider.")
+        raise QuestionError(f"{label} cannot be {text[:60]} %: it is a share from 0 to 100. Move the slider.")
     return number
 
 

@@ -9,7 +9,7 @@ from typing import overload
 
 import streamlit as st
 
-from gradviz_core.codec import question_from_json, question_to_json
+from gradviz_core.codec import question_to_json
 from gradviz_core.compute import client
 from gradviz_core.errors import ComputeError, GradVizError, ServiceStarting
 from gradviz_core.types import (
@@ -24,16 +24,11 @@ from gradviz_core.types import (
     UnitsAnswer,
     UnitsQuestion,
 )
+from pages.parts.kept import kept
 from pages.parts.words import plain
 
 PATIENCE_S = 60.0
 """How long a service that is starting is waited for."""
-
-
-@st.cache_data(max_size="64MiB", show_spinner=False)
-def _kept(text: str) -> Answer:
-    """The answer to the question that ``text`` is: the same text, the same answer."""
-    return client.ask(question_from_json(text))
 
 
 @overload
@@ -55,7 +50,7 @@ def ask(question: Question, doing: str) -> Answer:
         while True:
             try:
                 with st.spinner(doing):
-                    answer = _kept(question_to_json(question))
+                    answer = kept().get(question_to_json(question), lambda: client.ask(question))
                 st.session_state["last_receipt"] = answer.receipt
                 return answer
             except ServiceStarting:

@@ -38,9 +38,9 @@ def pick(chosen: str, model: str) -> None:
     thumbnails.pick([*uploads, *samples], chosen, lambda key: address.write({"image": key}))
     with st.popover("Upload an image", icon=":material/upload:", width="stretch"):
         st.file_uploader("PNG, JPEG or WebP", type=list(TYPES), key="upload", on_change=_take)
+        if sentence := st.session_state.pop("upload_error", ""):
+            st.error(plain(sentence))
         st.caption("It is kept under a name made of its contents. Whoever has the address of this page can see it.")
-    if sentence := st.session_state.pop("upload_error", ""):
-        st.error(plain(sentence))
 
 
 def remember(key: str, pixels: Pixels) -> None:

@@ -14,7 +14,7 @@ from gradviz_core.captions import Caption, MapKind
 from gradviz_core.fields import Tiles
 from gradviz_core.sites import in_words
 from gradviz_core.types import INPUT, Field, FloatArray, FlowAnswer, GradientAnswer, SiteInfo
-from pages.parts import address
+from pages.parts import address, sites
 
 MOST_CELLS = 300_000
 """Most numbers in one sheet; beyond it, blocks of places are averaged, and the caption says so."""
@@ -116,7 +116,9 @@ def one(view: View, channel: int, info: SiteInfo) -> One:
     field = fields.field(view.maps[channel], signed=view.scale.signed, unit=view.scale.unit)
     field = fields.on_scale(field, view.scale.limit)
     facts = (captions.site_text(info), f"{captions.scale_text(field)}, as on the left")
-    return One(figures.heatmap(field, height=380), Caption(f"Channel {channel}, enlarged.", "", facts))
+    return One(
+        figures.heatmap(field, height=380), Caption(f"{sites.kind(info).capitalize()} {channel}, enlarged.", "", facts)
+    )
 
 
 def image(answer: GradientAnswer) -> go.Figure:

@@ -108,8 +108,9 @@ export default function ({ data, parentElement }) {
 }
 """
 _CSS = """
-button { width: 100%; min-height: 2.5rem; font: inherit; cursor: pointer; color: var(--st-text-color);
-  background: transparent; border: 1px solid var(--st-border-color); border-radius: var(--st-button-radius); }
+button { width: 100%; min-height: 2.5rem; font: inherit; font-size: 0.875rem; cursor: pointer;
+  color: var(--st-text-color); background: transparent; border: 1px solid var(--st-border-color);
+  border-radius: var(--st-button-radius); }
 button:hover, button:focus-visible { border-color: var(--st-primary-color); color: var(--st-primary-color); }
 """
 _png = st.components.v2.component("gradviz_png", html="<button type='button'></button>", js=_JS, css=_CSS)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import cast
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from gradviz_core.captions import class_text, model_line, time_text
+from gradviz_core.captions import class_text, model_line, share_text, time_text
 from gradviz_core.compute import client
 from gradviz_core.errors import BadTarget, GradVizError, QuestionError
 from gradviz_core.models import catalogue
@@ -43,6 +43,16 @@ class Choice:
         return self.survey.card.labels
 
 
+@dataclass(frozen=True, slots=True)
+class _Sidebar:
+    """What the sidebar says before anything is computed, and room for what comes after."""
+
+    model: str
+    image: str
+    card: DeltaGenerator
+    target: DeltaGenerator
+
+
 @contextmanager
 def around() -> Iterator[None]:
     """Draw the shell, then the page inside it, then the foot, which says what the page's last answer took."""
@@ -50,46 +60,43 @@ def around() -> Iterator[None]:
     body = st.container()
     unseen.make()
     address.fields()
-    st.session_state["choice"] = None
     with st.sidebar:
-        try:
-            st.session_state["choice"] = _draw()
-        except GradVizError as error:
-            st.session_state["choice"] = error
+        model = address.read("model", _first_model())
+        _model_list(model)
+        card = st.container(gap=None)
+        image = address.read("image") or images.suited(model)
+        images.pick(image, model)
+        st.session_state["sidebar"] = _Sidebar(model, image, card, st.container())
         foot = st.empty()
-    _foot(foot)
+    foot.caption(st.session_state.get("foot", "Starting …"))
     try:
         with body:
             yield
     finally:
-        _foot(foot)
+        foot.caption(_foot())
 
 
-def begin(title: str) -> Choice:
+def begin(title: str, sentence: str) -> Choice:
     """The page's title, and what was chosen; where that cannot be answered, one sentence, and the page ends there."""
     with st.container(horizontal=True, vertical_alignment="center", key="heading"):
         st.title(title, anchor=False)
         tools = st.container(width="content")
-    choice = st.session_state["choice"]
-    if isinstance(choice, GradVizError):
-        asking.say(choice)
+    st.markdown(sentence)
+    try:
+        return _choice(cast(_Sidebar, st.session_state["sidebar"]), tools)
+    except GradVizError as error:
+        asking.say(error)
         st.stop()
-    return replace(cast(Choice, choice), tools=tools)
 
 
-def _draw() -> Choice:
-    model = address.read("model", _first_model())
-    _model_list(model)
-    line = st.container(gap=None)
-    image = address.read("image") or images.suited(model)
-    images.pick(image, model)
-    target_slot = st.container()
-    survey = asking.ask(SurveyQuestion(model=model, image=image), "Looking at the model and the image …")
-    images.remember(image, survey.pixels)
-    with line:
+def _choice(sidebar: _Sidebar, tools: DeltaGenerator) -> Choice:
+    question = SurveyQuestion(model=sidebar.model, image=sidebar.image)
+    survey = asking.ask(question, "Looking at the model and the image …")
+    images.remember(sidebar.image, survey.pixels)
+    with sidebar.card:
         _card(survey.card)
-    with target_slot:
-        return Choice(model, image, _target(survey), survey, target_slot)
+    with sidebar.target:
+        return Choice(sidebar.model, sidebar.image, _target(survey), survey, tools)
 
 
 # ---------------------------------------------------------------------------------------------------------------- model
@@ -126,8 +133,8 @@ def _card(card: ModelCard) -> None:
     with st.popover("About this model", type="tertiary"):
         st.markdown(f"**{plain(card.title)}**  \n{plain(card.summary)}")
         for accuracy in card.accuracy:
-            share = f"{accuracy.value:.1%}".replace("%", " %")
-            st.markdown(f"{share} right on {accuracy.samples:,} images: {plain(accuracy.data)}")
+            share = share_text(accuracy.value)
+            st.markdown(f"{plain(share)} right on {accuracy.samples:,} images: {plain(accuracy.data)}")
         classes = ", ".join(card.labels[:20]) + (f" and {len(card.labels) - 20} more" if len(card.labels) > 20 else "")
         rows = {
             "Classes": classes,
@@ -152,7 +159,7 @@ def _target(survey: SurveyAnswer) -> ClassScore:
     scale = address.listed("Score", "scale", _SCALES)
     if chosen not in words:
         raise BadTarget(
-            f"Class {chosen} does not exist: {survey.card.title} has classes 0 to {len(labels) - 1}. "
+            f"Class {chosen[:60]} does not exist: {survey.card.title} has classes 0 to {len(labels) - 1}. "
             "Choose one of them in the sidebar."
         )
     return ClassScore(None if chosen == PREDICTED else int(chosen), cast(ScoreScale, scale))
@@ -161,14 +168,14 @@ def _target(survey: SurveyAnswer) -> ClassScore:
 # ----------------------------------------------------------------------------------------------------------------- foot
 
 
-def _foot(slot: DeltaGenerator) -> None:
+def _foot() -> str:
     try:
         now = client.status()
     except GradVizError:
-        slot.caption("The part that computes is starting.")
-        return
+        return "The part that computes is starting."
     receipt = st.session_state.get("last_receipt")
     device = receipt.device if receipt else now.device
-    workers = f"{now.workers} worker{'s' if now.workers != 1 else ''}"
     last = [time_text(receipt.milliseconds)] if receipt else []
-    slot.caption(" · ".join([plain(device.upper() or "starting"), workers, *last]))
+    words = [device.upper() or "starting", f"{now.workers} worker{'s' if now.workers != 1 else ''}", *last]
+    text = st.session_state["foot"] = plain(" · ".join(words))
+    return text

@@ -66,7 +66,7 @@ def choose_place(info: SiteInfo) -> Place:
             column = address.counter("Column", "col", columns, columns // 2)
             return Place((row, column), f" at row {row}, column {column}")
         case "tokens":
-            token = address.counter("Token", "token", info.shape[1], info.shape[1] // 2)
+            token = address.counter("Token", "token", info.shape[1], fields.middle_token(info.shape[1]))
             return Place((token,), f" at token {token}")
         case _:
             return Place((), "")
@@ -81,10 +81,14 @@ def channel_count(info: SiteInfo) -> int:
     return int(np.prod(info.shape[1:]))
 
 
+def kind(info: SiteInfo) -> str:
+    """What the site's channels are called: ``channel`` or ``feature``."""
+    return "channel" if info.layout in ("maps", "maps_last") else "feature"
+
+
 def choose_channel(info: SiteInfo, default: int) -> int:
     """The channel (feature) that is chosen. Raises QuestionError where the address names one that is not there."""
-    label = "Channel" if info.layout in ("maps", "maps_last") else "Feature"
-    return address.counter(label, "channel", channel_count(info), default)
+    return address.counter(kind(info).capitalize(), "channel", channel_count(info), default)
 
 
 # --------------------------------------------------------------------------------------------------------------- clicks

@@ -70,12 +70,13 @@ def gallery(answer: UnitsAnswer, info: SiteInfo, place: Place, chosen: int, seen
     numbers = [int(c) for c in answer.arrays["channels"]]
     values = [captions.number_text(float(v)) for v in answer.arrays["values"]]
     maps = np.stack([fields.signed_sum(g).values for g in answer.arrays["gradients"]])
+    whole = maps.shape[1:] == (bottom - top + 1, right - left + 1)
     maps = maps[:, top : bottom + 1, left : right + 1]
     unit = f"activation per {captions.gradient_unit(Unit(info.site, ()), INPUT).partition(' per ')[2]}"
     sheet = fields.tile(maps, numbers, columns=3, label=0.045, unit=unit)
     titles = [f"{n}: {v}" for n, v in zip(numbers, values, strict=True)]
     figure = figures.tiles(sheet, chosen=chosen, titles=titles, width=600, origin=(top, left))
-    return Picture(figure, captions.gallery(info, place.words, sheet.field, cut=seen)), sheet
+    return Picture(figure, captions.gallery(info, place.words, sheet.field, cut=None if whole else seen)), sheet
 
 
 def box_text(box: Box | None) -> str:
