@@ -3,9 +3,9 @@
 import streamlit as st
 
 from gradviz_core.compute import client
-from pages.parts import shell
+from pages.parts import icon, shell
 
-st.set_page_config(page_title="GradViz", page_icon="pages/parts/icon.png", layout="wide")
+st.set_page_config(page_title="GradViz", page_icon=icon.ADDRESS, layout="wide")
 client.start()
 
 page = st.navigation(

@@ -135,7 +135,8 @@ def percent(label: str, name: str, default: int) -> int:
 def _shown(name: str, value: object) -> str:
     """The key of the visible control for ``name``, which from now on shows ``value``."""
     key = f"shown_{name}"
-    st.session_state[key] = value
+    if key not in st.session_state or st.session_state[key] != value:  # writing what is there would undo a quick click
+        st.session_state[key] = value
     return key
 
 

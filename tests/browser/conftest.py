@@ -1,0 +1,143 @@
+"""A fresh server and a real Chromium. A page that complains in the browser's console fails its test."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page, ViewportSize, sync_playwright
+
+ROOT = Path(__file__).parents[2]
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+STREAMLIT_LOOKS_ROUND = ("/_stcore/health", "/_stcore/host-config")
+"""At an address below the root Streamlit's own page first tries ``/neurons/_stcore/health``, is told 404, and goes on
+with ``/_stcore/health``: the browser reports the first as an error. These two addresses, and no others, may pass."""
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A running app."""
+
+    port: int
+    pid: int
+    started: float
+    """When it was started, on ``time.monotonic``'s clock."""
+
+    def address(self, path: str = "") -> str:
+        """The address of a page."""
+        return f"http://127.0.0.1:{self.port}/{path}"
+
+    def memory_mb(self) -> float:
+        """Memory the app's process holds, in megabytes; Linux only."""
+        lines = Path(f"/proc/{self.pid}/status").read_text().splitlines()
+        return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS")) / 1000
+
+
+@contextmanager
+def running(folder: Path) -> Iterator[Server]:
+    """The app on a free port, with a store of its own, ended at the end."""
+    with closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [
+        sys.executable, "-m", "streamlit", "run", "app.py", f"--server.port={port}", "--server.address=127.0.0.1",
+        "--server.fileWatcherType=none",
+    ]  # fmt: skip
+    environment = os.environ | {"GRADVIZ_STORE": str(folder / "uploads")}
+    started = time.monotonic()
+    with (folder / "server.log").open("w") as log:
+        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT)
+    try:
+        _wait_for(f"http://127.0.0.1:{port}/_stcore/health", process)
+        yield Server(port, process.pid, started)
+    finally:
+        process.terminate()
+        process.wait(30)
+    assert "Traceback" not in (folder / "server.log").read_text(), (folder / "server.log").read_text()[-3000:]
+
+
+def _wait_for(address: str, process: subprocess.Popen[bytes]) -> None:
+    for _ in range(600):
+        assert process.poll() is None, "the server ended"
+        try:
+            with urllib.request.urlopen(address, timeout=1) as reply:
+                if reply.read() == b"ok":
+                    return
+        except (urllib.error.URLError, TimeoutError, ConnectionError):
+            pass
+        time.sleep(0.1)
+    raise AssertionError("the server did not start within a minute")
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    """A server nobody has visited yet."""
+    with running(tmp_path) as fresh:
+        yield fresh
+
+
+@pytest.fixture(scope="module")
+def visited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server that the tests of a module share."""
+    with running(tmp_path_factory.mktemp("server")) as shared:
+        yield shared
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Chromium. Where there is none the test is skipped, but under continuous integration that is a failure."""
+    named = os.environ.get("GRADVIZ_CHROMIUM") or os.environ.get("CHROMIUM")
+    path = named or next(filter(None, map(shutil.which, NAMES)), None)
+    if path is None:
+        say = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
+        say("No Chromium was found. Install one, or name it: GRADVIZ_CHROMIUM=/path")
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        yield chromium
+        chromium.close()
+
+
+@contextmanager
+def tab(browser: Browser, *, dark: bool = False, width: int = 1400) -> Iterator[Page]:
+    """A tab of its own; complaints in its console fail the test."""
+    size: ViewportSize = {"width": width, "height": 1000}
+    context = browser.new_context(viewport=size, color_scheme="dark" if dark else "light", accept_downloads=True)
+    page = context.new_page()
+    complaints: list[str] = []
+
+    def heard(message: ConsoleMessage) -> None:
+        if message.type == "error" and not str(message.location.get("url", "")).endswith(STREAMLIT_LOOKS_ROUND):
+            complaints.append(f"{message.text} ({message.location})")
+
+    page.on("console", heard)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    yield page
+    context.close()
+    assert not complaints, complaints
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A tab on a wide screen, in the light theme."""
+    with tab(browser) as opened:
+        yield opened

@@ -1,0 +1,89 @@
+"""Looking at a page: waiting until it is still, reading what a chart really shows, pointing at its cells."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from playwright.sync_api import Page, expect
+
+STILL = "[data-testid=stApp][data-test-script-state=notRunning]"
+
+
+def wait(page: Page) -> None:
+    """Until nothing is being computed any more."""
+    page.wait_for_timeout(250)
+    page.wait_for_selector(STILL, timeout=60_000)
+    expect(page.get_by_test_id("stException")).to_have_count(0)
+
+
+def heatmap(page: Page, key: str) -> list[list[float]]:
+    """The numbers of the heatmap on screen whose key is ``chart_<key>``; NaN in gaps."""
+    page.wait_for_selector(f".st-key-chart_{key} .heatmaplayer image", timeout=60_000)
+    wait(page)
+    rows: list[list[float | None]] = page.evaluate(
+        """(key) => {
+          const chart = document.querySelector(`.st-key-chart_${key} .js-plotly-plot`);
+          const trace = chart._fullData.find((t) => t.type === "heatmap");
+          return Array.from(trace.z, (row) => Array.from(row, (v) => (Number.isFinite(v) ? v : null)));
+        }""",
+        key,
+    )
+    return [[math.nan if v is None else v for v in row] for row in rows]
+
+
+def finite(rows: list[list[float]]) -> list[float]:
+    """All numbers that are drawn."""
+    return [v for row in rows for v in row if math.isfinite(v)]
+
+
+def check_drawn(page: Page, key: str) -> None:
+    """The heatmap shows finite numbers that are not all the same."""
+    numbers = finite(heatmap(page, key))
+    assert numbers, key
+    assert min(numbers) < max(numbers), key
+
+
+def point(page: Page, key: str, row: float, column: float) -> tuple[float, float]:
+    """Where a cell of a chart is on the screen, scrolled into view."""
+    page.locator(f".st-key-chart_{key}").scroll_into_view_if_needed()
+    page.wait_for_timeout(100)
+    x, y = page.evaluate(
+        """([key, row, column]) => {
+          const chart = document.querySelector(`.st-key-chart_${key} .js-plotly-plot`);
+          const { xaxis, yaxis } = chart._fullLayout, box = chart.getBoundingClientRect();
+          return [box.left + xaxis._offset + xaxis.d2p(column), box.top + yaxis._offset + yaxis.d2p(row)];
+        }""",
+        [key, row, column],
+    )
+    return x, y
+
+
+def hover(page: Page, key: str, row: float, column: float) -> str:
+    """What the chart says of a cell."""
+    x, y = point(page, key, row, column)
+    chart = f".st-key-chart_{key} .hoverlayer"
+    page.mouse.move(x - 3, y - 3)
+    page.wait_for_timeout(200)
+    page.mouse.move(x, y)
+    page.wait_for_function("(chart) => document.querySelector(chart)?.textContent.includes('row')", arg=chart)
+    page.wait_for_timeout(200)
+    text: str = page.evaluate("(chart) => document.querySelector(chart).textContent", chart)
+    return text
+
+
+def click(page: Page, key: str, row: float, column: float) -> None:
+    """Click a cell of a chart."""
+    page.wait_for_selector(f".st-key-chart_{key} .js-plotly-plot[data-clicks=on]", timeout=20_000)
+    x, y = point(page, key, row, column)
+    page.mouse.move(x - 3, y - 3)
+    page.mouse.move(x, y)
+    page.wait_for_timeout(120)
+    page.mouse.click(x, y)
+    wait(page)
+
+
+def choice(page: Page, name: str) -> str | None:
+    """What the address says of ``name``."""
+    found: Any = page.evaluate("(name) => new URL(location.href).searchParams.get(name)", name)
+    return None if found is None else str(found)

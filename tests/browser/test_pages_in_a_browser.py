@@ -1,0 +1,215 @@
+"""What only a browser can show: pixels drawn, clicks heard, addresses kept, both themes, a phone."""
+
+from __future__ import annotations
+
+import io
+import json
+import time
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser import seeing
+from tests.browser.conftest import Server, tab
+
+pytestmark = pytest.mark.browser
+
+PAGES = {
+    "saliency": ("Input saliency", "gradient"),
+    "neurons": ("Neurons", "gradient"),
+    "feature-maps": ("Feature maps", "channels"),
+}
+
+
+# ------------------------------------------------------------------------------------------------------ a fresh server
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_each_page_opens_by_its_own_address_on_a_fresh_server(server: Server, page: Page, path: str) -> None:
+    title, chart = PAGES[path]
+    page.goto(server.address(f"{path}?model=preset/shapes-cnn&image=sample/heart"))
+    expect(page.get_by_role("heading", name=title)).to_be_visible(timeout=30_000)
+    seeing.check_drawn(page, chart)
+    expect(page.get_by_text("Page not found")).to_have_count(0)
+    page.get_by_role("radio", name="Star", exact=True).check(force=True)
+    page.wait_for_function("location.search.includes('star')")
+    seeing.check_drawn(page, chart)
+    assert (seeing.choice(page, "model"), seeing.choice(page, "image")) == ("preset/shapes-cnn", "sample/star")
+
+
+def test_the_first_page_and_the_first_heatmap_come_soon_and_the_app_stays_small(server: Server, page: Page) -> None:
+    page.goto(server.address())
+    expect(page.get_by_role("heading", name="Input saliency")).to_be_visible(timeout=30_000)
+    readable = time.monotonic() - server.started
+    page.wait_for_selector(".st-key-chart_gradient .heatmaplayer image", timeout=60_000)
+    drawn = time.monotonic() - server.started - readable
+    for name in ("Neurons", "Feature maps", "Input saliency"):
+        page.get_by_test_id("stSidebarNav").get_by_role("link", name=name).click()
+        expect(page.get_by_role("heading", name=name)).to_be_visible(timeout=30_000)
+        seeing.wait(page)
+    print(f"readable {readable:.1f} s, heatmap {drawn:.1f} s later, {server.memory_mb():.0f} MB")  # noqa: T201
+    assert readable < 15, "5 s on a machine that does nothing else"
+    assert drawn < 15, "5 s on a machine that does nothing else"
+    assert server.memory_mb() < 300
+    assert "libtorch" not in Path(f"/proc/{server.pid}/maps").read_text()
+
+
+# ---------------------------------------------------------------------------------------------------- what is on screen
+
+
+def test_the_hover_says_row_column_exact_value_and_colour(visited: Server, page: Page) -> None:
+    page.goto(visited.address("?image=sample/star"))
+    rows = seeing.heatmap(page, "gradient")
+    said = seeing.hover(page, "gradient", 30, 40)
+    assert "row 30, column 40" in said
+    assert "pixel rgb(" in said
+    value = float(said.split("column 40")[1].split("pixel")[0].replace("−", "-"))
+    assert value == pytest.approx(rows[30][40], rel=1e-3)
+    assert "row 5, column 6" in seeing.hover(page, "image", 5, 6)
+
+
+def test_clicks_choose_unit_channel_site_and_class(visited: Server, page: Page) -> None:
+    page.goto(visited.address("neurons?site=features.14"))
+    seeing.check_drawn(page, "activation")
+    seeing.click(page, "activation", 2, 3)
+    assert (seeing.choice(page, "row"), seeing.choice(page, "col")) == ("2", "3")
+    seeing.click(page, "gradient", 92, 4)
+    assert (seeing.choice(page, "row"), seeing.choice(page, "col")) == ("11", "0")
+    title = page.evaluate("document.querySelector('.st-key-chart_gallery .js-plotly-plot')._fullData[1].text[1]")
+    width = len(seeing.heatmap(page, "gallery")[0])
+    seeing.click(page, "gallery", 8, width / 2)
+    assert seeing.choice(page, "channel") == title.split(":")[0]
+
+    page.get_by_test_id("stSidebarNav").get_by_role("link", name="Feature maps").click()
+    expect(page.get_by_role("heading", name="Feature maps")).to_be_visible(timeout=30_000)
+    seeing.check_drawn(page, "channels")
+    assert seeing.choice(page, "site") == "features.14", "the site goes with the person from page to page"
+    number = page.evaluate("document.querySelector('.st-key-chart_channels .js-plotly-plot')._fullData[1].text[2]")
+    cells = page.evaluate("document.querySelector('.st-key-chart_channels .js-plotly-plot')._fullData[1].x[2]")
+    seeing.click(page, "channels", 8, cells)
+    assert seeing.choice(page, "channel") == number
+    y = page.evaluate("document.querySelector('.st-key-chart_strip .js-plotly-plot')._fullData[0].y[0]")
+    seeing.click(page, "strip", y, 0)
+    assert seeing.choice(page, "site") == "features.0"
+
+    page.goto(visited.address())
+    seeing.check_drawn(page, "gradient")
+    label = page.evaluate(
+        "document.querySelector('.st-key-chart_classes .js-plotly-plot')._fullData[1].customdata[3][0]"
+    )
+    seeing.click(page, "classes", 3, 50)
+    assert seeing.choice(page, "target") == str(label)
+
+
+def test_a_copied_address_and_the_way_back_restore_the_view(visited: Server, page: Page, browser: Browser) -> None:
+    page.goto(visited.address("?image=sample/star"))
+    seeing.check_drawn(page, "gradient")
+    signed = seeing.finite(seeing.heatmap(page, "gradient"))
+    page.get_by_role("radio", name="Magnitude (L2)").click()
+    page.wait_for_function("location.search.includes('view=l2')")
+    magnitude = seeing.finite(seeing.heatmap(page, "gradient"))
+    assert min(signed) < 0 <= min(magnitude)
+    with tab(browser) as other:
+        other.goto(page.url)
+        assert seeing.finite(seeing.heatmap(other, "gradient")) == magnitude
+    page.go_back()
+    page.wait_for_function("!location.search.includes('view=l2')")
+    seeing.wait(page)
+    assert seeing.finite(seeing.heatmap(page, "gradient")) == signed
+
+
+def test_the_figure_and_the_arrays_can_be_kept(visited: Server, page: Page) -> None:
+    page.goto(visited.address("?image=sample/star&target=2"))
+    seeing.check_drawn(page, "gradient")
+    kept: dict[str, bytes] = {}
+    for name in ("Gradient (PNG)", "Gradient (HTML)", "Raw arrays (npz)"):
+        button = page.get_by_role("button", name=name, exact=True)
+        if not button.count():
+            page.get_by_test_id("stPopoverButton").filter(has_text="Download").click()
+        with page.expect_download(timeout=30_000) as download:
+            button.click()
+        kept[name] = download.value.path().read_bytes()
+    assert Image.open(io.BytesIO(kept["Gradient (PNG)"])).size[0] > 600
+    assert b"plotly" in kept["Gradient (HTML)"]
+    arrays = np.load(io.BytesIO(kept["Raw arrays (npz)"]), allow_pickle=False)
+    assert zipfile.is_zipfile(io.BytesIO(kept["Raw arrays (npz)"]))
+    assert json.loads(str(arrays["question"]))["target"]["index"] == 2
+    shown = np.array(seeing.heatmap(page, "gradient"))
+    np.testing.assert_allclose(arrays["gradient/.input"][0].sum(axis=0), shown, rtol=1e-4, atol=1e-7)
+
+
+def test_an_uploaded_image_is_shown_and_one_that_is_none_is_refused(
+    visited: Server, page: Page, tmp_path: Path
+) -> None:
+    page.goto(visited.address())
+    seeing.check_drawn(page, "gradient")
+    picture = tmp_path / "my <b>holiday.webp"
+    pixels = np.random.default_rng(0).integers(0, 256, (120, 90, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(picture)
+    fake = tmp_path / "fake.png"
+    fake.write_bytes(b"this is no picture")
+    page.get_by_test_id("stPopoverButton").filter(has_text="Upload").click()
+    page.locator("input[type=file]").set_input_files(picture)
+    page.wait_for_function("location.search.includes('upload')", timeout=20_000)
+    seeing.check_drawn(page, "gradient")
+    before = page.url
+    page.locator("input[type=file]").set_input_files(fake)
+    expect(page.get_by_text("is no PNG, JPEG or WebP image")).to_be_visible(timeout=20_000)
+    assert page.url == before
+    seeing.check_drawn(page, "gradient")
+
+
+def test_impatient_clicks_end_at_the_last_one(visited: Server, page: Page) -> None:
+    page.goto(visited.address())
+    seeing.check_drawn(page, "gradient")
+    for name in (
+        "Magnitude (L2)",
+        "Channels",
+        "Signed",
+        "Magnitude (max)",
+        "Gradient × input",
+        "Channels",
+        "Signed",
+    ) * 2:
+        page.get_by_role("radio", name=name, exact=True).click(no_wait_after=True)
+    page.wait_for_function("location.search.includes('gradient_x_input')")
+    seeing.wait(page)
+    assert seeing.choice(page, "view") in (None, "signed")
+    assert min(seeing.finite(seeing.heatmap(page, "gradient"))) < 0
+
+
+# -------------------------------------------------------------------------------------------------- keyboard and looks
+
+
+def test_the_unit_can_be_chosen_without_a_mouse(visited: Server, page: Page) -> None:
+    page.goto(visited.address("neurons"))
+    seeing.check_drawn(page, "activation")
+    page.get_by_label("Row", exact=True).fill("1")
+    page.keyboard.press("Enter")
+    page.wait_for_function("location.search.includes('row=1')")
+    page.get_by_role("radio", name="Circle", exact=True).focus()
+    page.keyboard.press("ArrowRight")
+    page.wait_for_function("location.search.includes('image=')")
+
+
+@pytest.mark.parametrize("path", PAGES)
+@pytest.mark.parametrize(("dark", "width"), [(False, 1400), (True, 1400), (False, 390)])
+def test_both_themes_and_a_phone(visited: Server, browser: Browser, path: str, dark: bool, width: int) -> None:
+    with tab(browser, dark=dark, width=width) as page:
+        page.goto(visited.address(path))
+        seeing.check_drawn(page, PAGES[path][1])
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        for figure in page.get_by_role("figure").all():
+            assert figure.get_attribute("aria-label"), "every picture says what it shows"
+        for key in page.evaluate(
+            "[...document.querySelectorAll('[class*=st-key-chart_]:not([class*=_clicks])')].map((e) => e.className)"
+        ):
+            name = next(c for c in key.split() if c.startswith("st-key-chart_"))
+            box = page.locator(f".{name}").bounding_box()
+            assert box is not None
+            assert box["x"] >= 0
+            assert box["x"] + box["width"] <= width + 1

@@ -1,0 +1,267 @@
+"""The pages without a browser: each draws exact numbers, restores its address, answers bad input in one sentence."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from gradviz_core.codec import question_to_json
+from gradviz_core.compute import client, inline
+from gradviz_core.errors import BadImage, Busy, GradVizError, ServiceStarting, Unreachable
+from gradviz_core.types import Answer, ClassScore, GradientAnswer, GradientQuestion, Question
+from pages.parts import images, words
+from pages.parts.clicks import _read
+from pages.parts.kept import Kept, kept
+
+ROOT = Path(__file__).parents[1]
+SALIENCY, NEURONS, MAPS = (f"pages/explore/{name}.py" for name in ("saliency", "neurons", "feature_maps"))
+STATUS = SimpleNamespace(device="cpu", workers=2)
+
+
+@pytest.fixture(autouse=True)
+def asked(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Question]]:
+    """Questions are answered in this process; the list says which were."""
+    questions: list[Question] = []
+
+    def ask(question: Question) -> Answer:
+        questions.append(question)
+        return inline.ask(question)
+
+    monkeypatch.setattr(client, "ask", ask)
+    monkeypatch.setattr(client, "start", lambda: None)
+    monkeypatch.setattr(client, "status", lambda: STATUS)
+    kept.clear()
+    yield questions
+    kept.clear()
+
+
+def opened(page: str = SALIENCY, **choices: str) -> AppTest:
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    for name, value in choices.items():
+        app.query_params[name] = value
+    app.run()
+    if page != SALIENCY:
+        app.switch_page(page).run()
+    assert not app.exception
+    return app
+
+
+def chart(app: AppTest, key: str) -> dict[str, Any]:
+    """The figure whose key is ``chart_<key>``."""
+    (found,) = [e for e in app.get("plotly_chart") if e.proto.id.endswith(f"-chart_{key}")]
+    figure: dict[str, Any] = json.loads(found.proto.spec)
+    return figure
+
+
+def values(figure: dict[str, Any]) -> np.ndarray:
+    """The numbers of a figure's heatmap."""
+    import base64
+
+    (trace,) = [t for t in figure["data"] if t["type"] == "heatmap"]
+    z = trace["z"]
+    shape = [int(n) for n in z["shape"].split(",")]
+    return np.frombuffer(base64.b64decode(z["bdata"]), z["dtype"]).reshape(shape)
+
+
+def errors(app: AppTest) -> list[str]:
+    return [e.value for e in app.error]
+
+
+# -------------------------------------------------------------------------------------------------------- what is shown
+
+
+def test_the_saliency_map_is_the_gradient_and_nothing_else() -> None:
+    app = opened(model="preset/shapes-cnn", image="sample/star", target="3")
+    answer = inline.ask(GradientQuestion(model="preset/shapes-cnn", image="sample/star", target=ClassScore(3)))
+    assert isinstance(answer, GradientAnswer)
+    expected = answer.arrays["gradient/.input"][0].sum(axis=0)
+    np.testing.assert_array_equal(values(chart(app, "gradient")), expected.astype(np.float32))
+
+
+@pytest.mark.parametrize("view", ["signed", "l2", "max", "channels"])
+@pytest.mark.parametrize("method", ["gradient", "gradient_x_input"])
+def test_every_view_and_method_draws_something_finite_and_not_constant(view: str, method: str) -> None:
+    app = opened(view=view, method=method)
+    shown = values(chart(app, "gradient"))
+    finite = shown[np.isfinite(shown)]
+    assert finite.size
+    assert finite.min() < finite.max()
+    assert not app.error
+
+
+def test_neurons_draws_a_unit_and_the_strongest_channels() -> None:
+    app = opened(NEURONS)
+    assert not app.error
+    for key in ("activation", "gradient", "gallery"):
+        assert np.ptp(values(chart(app, key))[np.isfinite(values(chart(app, key)))]) > 0
+    assert {s["line"].get("dash") for s in chart(app, "gradient")["layout"]["shapes"]} == {None, "solid", "dash"}
+
+
+def test_feature_maps_draws_all_channels_on_the_scale_of_the_one_enlarged() -> None:
+    app = opened(MAPS, maps="product")
+    assert not app.error
+    sheet, one = chart(app, "channels"), chart(app, "channel")
+    assert sheet["data"][0]["zmax"] == one["data"][0]["zmax"]
+    assert np.isfinite(values(sheet)).sum() == values(one).size * len(sheet["data"][1]["text"])
+
+
+def test_a_vision_transformer_and_a_flat_network_are_drawn_too() -> None:
+    for model in ("preset/shapes-vit", "preset/digits-mlp"):
+        for page in (NEURONS, MAPS):
+            app = opened(page, model=model)
+            assert not app.error, (model, page)
+
+
+# ---------------------------------------------------------------------------------------------------------- the address
+
+
+def test_an_address_restores_the_view(asked: list[Question]) -> None:
+    app = opened(
+        NEURONS, model="preset/shapes-cnn", image="sample/heart", site="features.6", row="3", col="4", channel="5"
+    )
+    shown = {n.label: n.value for n in app.number_input}
+    assert (shown["Row"], shown["Column"], shown["Channel"]) == (3, 4, 5)
+    assert '"index":[5,3,4]' in question_to_json(asked[-1])
+    assert '"image":"sample/heart"' in question_to_json(asked[-1])
+
+
+def test_what_is_chosen_is_written_to_the_address() -> None:
+    app = opened()
+    app.button_group(key="shown_view").set_value("l2").run()
+    app.selectbox(key="shown_target").select("4").run()
+    assert (app.query_params["view"], app.query_params["target"]) == ("l2", "4")
+    app.selectbox(key="shown_model").select("preset/digits-cnn").run()
+    assert "target" not in app.query_params, "a class of one model means nothing in another"
+    assert app.query_params["view"] == "l2"
+    assert not app.error
+
+
+@pytest.mark.parametrize(
+    ("page", "name", "value", "sentence"),
+    [
+        (SALIENCY, "model", "preset/nope", "There is no preset 'nope'"),
+        (SALIENCY, "model", "../../etc/passwd", "There is no model '../../etc/passwd'"),
+        (SALIENCY, "image", "sample/nope", "There is no sample image 'nope'"),
+        (SALIENCY, "image", "upload/" + "0" * 64, "Upload it again"),
+        (SALIENCY, "target", "12", "Class 12 does not exist"),
+        (SALIENCY, "target", "x[y](z)", "Class x[y](z) does not exist"),
+        (SALIENCY, "scale", "softmax", "Score cannot be 'softmax'"),
+        (SALIENCY, "view", "<script>alert(1)</script>", "View cannot be '<script>alert(1)</script>'"),
+        (SALIENCY, "method", "magic", "Method cannot be 'magic'"),
+        (SALIENCY, "opacity", "1e9", "Gradient over the image cannot be 1e9 %"),
+        (NEURONS, "site", "layer9.relu", "layer9.relu never ran"),
+        (NEURONS, "row", "99", "Row 99 does not exist: there are 12, from 0 to 11"),
+        (NEURONS, "channel", "-1", "Channel -1 does not exist"),
+        (MAPS, "channel", "9" * 50, "Channel 999"),
+        (MAPS, "maps", "x", "Show cannot be 'x'"),
+        (MAPS, "sort", "A" * 5000, "Sort cannot be 'AAA"),
+    ],
+)
+def test_a_crafted_address_gets_one_sentence_and_the_app_goes_on(
+    page: str, name: str, value: str, sentence: str
+) -> None:
+    app = opened(page, **{name: value})
+    (said,) = errors(app)
+    assert words.plain(sentence) in said
+    assert len(said) < 700
+    app.text_input(key=name).set_value("").run()
+    assert not app.error
+    assert app.get("plotly_chart")
+
+
+# ------------------------------------------------------------------------------------------------------ what goes wrong
+
+
+def failing(monkeypatch: pytest.MonkeyPatch, kind: str, error: Callable[[], GradVizError], times: int = 10**6) -> None:
+    """Questions of one kind fail so many times."""
+    left = [times]
+
+    def ask(question: Question) -> Answer:
+        if question.kind == kind and left[0] > 0:
+            left[0] -= 1
+            raise error()
+        return inline.ask(question)
+
+    monkeypatch.setattr(client, "ask", ask)
+
+
+def test_a_site_no_gradient_reaches_is_said_and_the_strip_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    failing(monkeypatch, "gradient", lambda: Unreachable("No gradient of class 3 reaches aux.fc. Choose another site."))
+    app = opened(MAPS)
+    assert errors(app) == [words.plain("No gradient of class 3 reaches aux.fc. Choose another site.")]
+    assert chart(app, "strip")
+
+
+def test_a_busy_service_can_be_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    failing(monkeypatch, "gradient", lambda: Busy("32 questions wait already. Try again in a moment."), times=1)
+    app = opened()
+    assert len(errors(app)) == 1
+    app.button(key="ask_again").click().run()
+    assert not app.error
+    assert chart(app, "gradient")
+
+
+def test_a_service_that_starts_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    failing(monkeypatch, "survey", lambda: ServiceStarting("Not yet."), times=2)
+    assert not opened().error
+
+
+def test_an_image_that_is_none_is_said_beside_the_upload(monkeypatch: pytest.MonkeyPatch) -> None:
+    def upload(data: bytes) -> str:
+        raise BadImage("The file is no PNG, JPEG or WebP image. Choose one that is.")
+
+    monkeypatch.setattr(client, "upload", upload)
+    app = opened()
+    app.file_uploader(key="upload").upload("holiday.png", b"no picture", "image/png").run()
+    assert errors(app) == [words.plain("The file is no PNG, JPEG or WebP image. Choose one that is.")]
+    assert "image" not in app.query_params
+    app.run()
+    assert not app.error
+
+
+def test_an_upload_of_another_kind_is_refused_before_it_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client, "upload", lambda data: pytest.fail("it was sent"))
+    state = {"upload": SimpleNamespace(name="no*tes.txt", getvalue=lambda: b"text")}
+    monkeypatch.setattr("pages.parts.images.st.session_state", state)
+    images._take()
+    assert state["upload_error"] == "no*tes.txt is no PNG, JPEG or WebP file. Choose one of these."
+
+
+# --------------------------------------------------------------------------------------------------------------- pieces
+
+
+def test_the_same_question_is_asked_once(asked: list[Question]) -> None:
+    app = opened()
+    before = len(asked)
+    app.run()
+    app.slider(key="shown_opacity").set_value(50).run()
+    assert len(asked) == before
+    assert len({question_to_json(q) for q in asked}) == before
+
+
+def test_kept_answers_are_bounded_and_the_latest_is_always_there() -> None:
+    answer = inline.ask(GradientQuestion(model="preset/digits-cnn", image="sample/digit-3"))
+    one = sum(a.nbytes for a in answer.arrays.values())
+    store = Kept(most_bytes=2 * one)
+    for text in "abcd":
+        store.get(text, lambda: answer)
+    assert store.size == 2 * one
+    assert store.get("d", lambda: pytest.fail("d was kept")) is answer
+    assert Kept(most_bytes=1).get("x", lambda: answer) is answer
+
+
+@pytest.mark.parametrize("sent", [None, {}, {"clicked": None}, {"clicked": {"x": "1", "y": 2}}, {"clicked": [1]}, 5,
+                                  {"clicked": {"x": 1e99, "y": 0, "position": 0}}])  # fmt: skip
+def test_what_a_browser_sends_is_a_click_or_nothing(sent: object) -> None:
+    assert _read(sent) is None
+
+
+def test_text_from_outside_stays_text() -> None:
+    assert words.plain("a*b_[c](d) :red[x] $z$\n# <b>") == (r"a\*b\_\[c\]\(d\) \:red\[x\] \$z\$ \# \<b\>")
