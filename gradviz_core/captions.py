@@ -67,6 +67,11 @@ def site_text(info: SiteInfo) -> str:
     return f"{in_words(info.site, info.calls)} · {info.kind} · {shape_text(info.shape)}"
 
 
+def channel_word(info: SiteInfo) -> str:
+    """What the site's channels are called: ``channel`` for maps, else ``feature``."""
+    return "channel" if info.layout in ("maps", "maps_last") else "feature"
+
+
 def class_text(index: int, labels: Sequence[str]) -> str:
     """``star (5)``; ``class 5`` where the class has no name of its own."""
     label = labels[index] if 0 <= index < len(labels) else ""
@@ -251,7 +256,7 @@ def _colours(field: Field) -> str:
 
 def activation(info: SiteInfo, channel: int, field: Field) -> Caption:
     """Under the picture of one channel's values."""
-    what = "feature" if info.layout in ("tokens", "vector", "other") else "channel"
+    what = channel_word(info)
     sentence = f"What {what} {channel} of {in_words(info.site, info.calls)} answers at each place of the image."
     return Caption(sentence, f"a_{{{channel},i,j}}", (site_text(info), "activation", scale_text(field)))
 
@@ -270,10 +275,10 @@ def unit_gradient(target: Unit, info: SiteInfo, field: Field, *, input_shape: Se
 
 def gallery(info: SiteInfo, place: str, field: Field, *, cut: tuple[int, int, int, int] | None = None) -> Caption:
     """Under the gallery of the most active channels at a place. ``cut`` is the part of the input that is shown."""
-    what = "features" if info.layout in ("tokens", "vector", "other") else "channels"
     sentence = (
-        f"The {what} of {in_words(info.site, info.calls)} with the largest activation{place}, strongest first, and how "
-        "each changes with each pixel, summed over the input's channels with its sign. All share one scale."
+        f"The {channel_word(info)}s of {in_words(info.site, info.calls)} with the largest activation{place}, strongest "
+        "first, and how each changes with each pixel, summed over the input's channels with its sign. "
+        "All share one scale."
     )
     part = (f"rows {cut[0]} to {cut[1]}, columns {cut[2]} to {cut[3]}: all these units can see",) if cut else ()
     slope = r"\frac{\partial a_{k}}{\partial x_{c,i,j}}"
@@ -290,7 +295,7 @@ def feature_maps(
     place, score = in_words(info.site, info.calls), score_words(target, labels)
     slope = rf"\frac{{\partial {score_symbol(target, labels)}}}{{\partial a_{{k,i,j}}}}"
     sentence, formula = {
-        "activation": (f"What each channel of {place} answers at each place.", "a_{k,i,j}"),
+        "activation": (f"What each {channel_word(info)} of {place} answers at each place.", "a_{k,i,j}"),
         "gradient": (f"How {score} changes with each number of {place}.", slope),
         "product": (
             f"Each number of {place} times how {score} changes with it.",

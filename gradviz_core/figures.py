@@ -239,7 +239,7 @@ def _colour_bar(field: Field) -> dict[str, Any]:
         words[-1] = f"≥ {words[-1]}"
         words[0] = f"≤ {words[0]}" if field.signed else words[0]
     return {
-        "orientation": "h", "thickness": 12, "lenmode": "pixels", "len": 300, "x": 0.5, "xanchor": "center",
+        "orientation": "h", "thickness": 12, "lenmode": "pixels", "len": 230, "x": 0.5, "xanchor": "center",
         "y": 0, "yanchor": "top", "ypad": 8,
         "outlinewidth": 0, "tickvals": ticks, "ticktext": words, "tickfont": {"size": 12}, "ticklen": 3,
         "ticks": "outside",

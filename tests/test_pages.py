@@ -96,6 +96,15 @@ def test_every_view_and_method_draws_something_finite_and_not_constant(view: str
     assert not app.error
 
 
+def test_the_largest_value_is_named_where_it_is() -> None:
+    answer = inline.ask(GradientQuestion(model="preset/shapes-cnn", image="sample/star"))
+    gradient = answer.arrays["gradient/.input"][0]
+    channel, row, column = np.unravel_index(np.abs(gradient).argmax(), gradient.shape)
+    name = ("red", "green", "blue")[channel]
+    app = opened(image="sample/star", view="channels")
+    assert any(f"{name}, row {row}, column {column}" in m.value for m in app.markdown)
+
+
 def test_neurons_draws_a_unit_and_the_strongest_channels() -> None:
     app = opened(NEURONS)
     assert not app.error

@@ -48,8 +48,10 @@ with one_sentence():
             sheet.figure, "channels", alt=sheet.caption.alt, caption=sheet.caption, act=sites.choose_tile(sheet.tiles)
         )
     with right:
-        panel.picture(one.figure, "channel", alt=one.caption.alt, caption=one.caption)
+        if one.figure is None:
+            panel.words(one.caption)
+        else:
+            panel.picture(one.figure, "channel", alt=one.caption.alt, caption=one.caption)
         panel.picture(maps.image(answer), "image", alt="The image as the network sees it")
-    panel.downloads(
-        choice.tools, {"channels": sheet.figure, "channel": one.figure, "strip": strip.figure}, answer, "feature-maps"
-    )
+    drawn = {"channels": sheet.figure, "strip": strip.figure} | ({"channel": one.figure} if one.figure else {})
+    panel.downloads(choice.tools, drawn, answer, "feature-maps")

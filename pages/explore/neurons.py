@@ -57,7 +57,7 @@ with one_sentence():
         )  # fmt: skip
     st.caption("Click a place in either picture to choose the unit there.")
 
-    st.subheader(f"Strongest {sites.kind(info)}s{place.words}", anchor=False)
+    st.subheader(f"Strongest {captions.channel_word(info)}s{place.words}", anchor=False)
     gallery, sheet = units.gallery(strongest, info, place, channel, answer.receptive_field)
     panel.picture(
         gallery.figure, "gallery", alt=gallery.caption.alt, caption=gallery.caption, act=sites.choose_tile(sheet)

@@ -24,7 +24,7 @@ with one_sentence():
         facts.predicted(answer.prediction, choice.labels),
         facts.score(answer, choice.labels),
         ("length of the gradient", captions.number_text(fields.length(gradient))),
-        ("largest at", saliency.place(shown.field)),
+        ("largest at", shown.peak),
     )
     facts.notes(answer.notes)
 

@@ -14,7 +14,7 @@ from gradviz_core.captions import Caption, MapKind
 from gradviz_core.fields import Tiles
 from gradviz_core.sites import in_words
 from gradviz_core.types import INPUT, Field, FloatArray, FlowAnswer, GradientAnswer, SiteInfo
-from pages.parts import address, sites
+from pages.parts import address
 
 MOST_CELLS = 300_000
 """Most numbers in one sheet; beyond it, blocks of places are averaged, and the caption says so."""
@@ -61,7 +61,8 @@ class Sheet:
 class One:
     """One channel enlarged."""
 
-    figure: go.Figure
+    figure: go.Figure | None
+    """None for a single number, which the caption says."""
     caption: Caption
 
 
@@ -116,9 +117,10 @@ def one(view: View, channel: int, info: SiteInfo) -> One:
     field = fields.field(view.maps[channel], signed=view.scale.signed, unit=view.scale.unit)
     field = fields.on_scale(field, view.scale.limit)
     facts = (captions.site_text(info), f"{captions.scale_text(field)}, as on the left")
-    return One(
-        figures.heatmap(field, height=380), Caption(f"{sites.kind(info).capitalize()} {channel}, enlarged.", "", facts)
-    )
+    name = f"{captions.channel_word(info).capitalize()} {channel}"
+    if field.values.size == 1:
+        return One(None, Caption(f"{name} is {captions.number_text(float(field.values[0, 0]), 4)}.", "", facts))
+    return One(figures.heatmap(field, height=380), Caption(f"{name}, enlarged.", "", facts))
 
 
 def image(answer: GradientAnswer) -> go.Figure:

@@ -10,6 +10,7 @@ import plotly.graph_objects as go
 
 from gradviz_core import captions, fields, figures
 from gradviz_core.captions import Caption, Reduction
+from gradviz_core.fields import Tiles
 from gradviz_core.types import (
     INPUT,
     ClassProbability,
@@ -44,7 +45,8 @@ class Shown:
     """A picture of the gradient, and how it stands beside the image."""
 
     figure: go.Figure
-    field: Field
+    peak: str
+    """Where the largest value is."""
     caption: Caption
     widths: tuple[int, int]
     height: int
@@ -67,6 +69,7 @@ def draw(
     gradient = answer.gradients[INPUT]
     unit = captions.gradient_unit(answer.target, INPUT, method)
     names = _COLOURS.get(gradient.shape[1], tuple(f"channel {i}" for i in range(gradient.shape[1])))
+    sheet = None
     if reduction == "channel":
         sheet = fields.tile(gradient[0], columns=len(names), unit=unit)
         field, figure = sheet.field, figures.tiles(sheet, titles=names, width=700 if len(names) > 1 else 430)
@@ -83,7 +86,9 @@ def draw(
         answer.target, labels, method=method, reduction=reduction, field=field, shape=gradient.shape,
         channel="" if several else names[0],
     )  # fmt: skip
-    return Shown(figure, field, caption, (1, len(names)) if several else (1, 1), figure.layout.height)
+    return Shown(
+        figure, _peak(field, sheet, names), caption, (1, len(names)) if several else (1, 1), figure.layout.height
+    )
 
 
 def seen(card: ModelCard) -> Caption:
@@ -101,10 +106,16 @@ def seen(card: ModelCard) -> Caption:
     )
 
 
-def place(field: Field) -> str:
-    """``row 41, column 57``; empty where every value is zero."""
+def _peak(field: Field, sheet: Tiles | None, names: Sequence[str]) -> str:
+    """``row 41, column 57``, in which channel where each is shown alone; empty where every value is zero."""
     found = fields.peak(field)
-    return f"row {found[0]}, column {found[1]}" if found else ""
+    if found is None:
+        return ""
+    position = sheet.at(*found) if sheet else None
+    if sheet is None or position is None:
+        return f"row {found[0]}, column {found[1]}"
+    top, left = sheet.corner(position)
+    return f"{names[position]}, row {found[0] - top}, column {found[1] - left}"
 
 
 def explained(target: Target) -> int | None:

@@ -9,7 +9,7 @@ import numpy as np
 import streamlit as st
 
 from gradviz_core import fields
-from gradviz_core.captions import site_text
+from gradviz_core.captions import channel_word, site_text
 from gradviz_core.errors import UnknownSite
 from gradviz_core.fields import Planes
 from gradviz_core.sites import in_words, no_such_site
@@ -81,14 +81,9 @@ def channel_count(info: SiteInfo) -> int:
     return int(np.prod(info.shape[1:]))
 
 
-def kind(info: SiteInfo) -> str:
-    """What the site's channels are called: ``channel`` or ``feature``."""
-    return "channel" if info.layout in ("maps", "maps_last") else "feature"
-
-
 def choose_channel(info: SiteInfo, default: int) -> int:
     """The channel (feature) that is chosen. Raises QuestionError where the address names one that is not there."""
-    return address.counter(kind(info).capitalize(), "channel", channel_count(info), default)
+    return address.counter(channel_word(info).capitalize(), "channel", channel_count(info), default)
 
 
 # --------------------------------------------------------------------------------------------------------------- clicks
