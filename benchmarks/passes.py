@@ -9,6 +9,7 @@ from benchmarks.timing import Row, Run, interleaved, row
 from gradviz_core import trace
 from gradviz_core.answering import Answerer
 from gradviz_core.models.load import load
+from gradviz_core.twin import twin
 from gradviz_core.types import ClassScore, GradientQuestion, Site, UnitsQuestion
 
 KEY, PHOTO = f"torchvision/{MODEL}@random-0", "sample/cat"
@@ -32,7 +33,7 @@ def rows(rounds: int) -> list[Row]:
         plain: bare,
         alone: lambda: _done(trace.gradients(module, x, target=ClassScore(0))),
         everything: lambda: _done(trace.gradients(module, x, target=ClassScore(0), wrt=sites)),
-        "the twin alone": lambda: _done(trace.twin(module)),
+        "the twin alone": lambda: _done(twin(module)),
         "survey": lambda: _done(trace.survey(module, x)),
         "input gradient, from the question on": lambda: _done(
             answerer.answer(GradientQuestion(model=KEY, image=PHOTO, target=ClassScore(0)))

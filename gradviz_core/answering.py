@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import assert_never
 
@@ -57,15 +57,9 @@ class Scene:
     kept: frozenset[Site] | None
     """Sites whose values are kept; None keeps all."""
 
-    def serves(self, place: tuple[str, str, str], needed: Collection[Site] | None, stop: Site | None) -> bool:
+    def serves(self, place: tuple[str, str, str], needed: frozenset[Site] | None) -> bool:
         """Whether a question about ``needed`` (None: all sites) can be answered from this pass."""
-        if self.place != place:
-            return False
-        if self.kept is not None and (needed is None or not self.kept.issuperset(needed)):
-            return False
-        if not self.trace.stopped:
-            return True
-        return stop is not None and needed is not None and all(site in self.trace.values for site in needed)
+        return self.place == place and (self.kept is None or (needed is not None and needed <= self.kept))
 
 
 class Answerer:
@@ -102,7 +96,7 @@ class Answerer:
 
     def _answer_on(self, device: torch.device, question: Question, notes: tuple[str, ...]) -> Answer:
         clock = _Clock(device, time.perf_counter())
-        with devices.exact_arithmetic(), recording():
+        with recording():
             match question:
                 case GradientQuestion():
                     return self._gradient(device, question, notes, clock)
@@ -125,12 +119,13 @@ class Answerer:
         if not question.wrt:
             raise QuestionError("The question names no site to differentiate with respect to. Name at least one.")
         at = targets.site_of(question.target)
-        scene = self._scene(device, question, {*question.wrt, *([at] if at else ())}, stop=at)
+        needed = frozenset({*question.wrt, *([at] if at else ())})
+        scene = self._scene(device, question, needed, may_stop=targets.may_stop(question.target))
         target, score = targets.select(question.target, scene.trace)
         field_seen = _receptive_field(target, scene.trace)  # read from the graph, so before the graph may go
         found = differentiate(scene.trace, score, question.wrt, keep_graph=self._remember)
         method = METHODS[question.method]
-        arrays = {"pixels": scene.pixels}
+        arrays: dict[str, np.ndarray] = {"pixels": scene.pixels.copy()}
         for site, slope in found.items():
             value, gradient = scene.trace.value(site).detach(), reached(site, slope, target)
             arrays[f"activation/{site}"] = _numpy(value)
@@ -149,7 +144,7 @@ class Answerer:
     def _units(
         self, device: torch.device, question: UnitsQuestion, notes: tuple[str, ...], clock: _Clock
     ) -> UnitsAnswer:
-        scene = self._scene(device, question, {question.site, INPUT}, stop=question.site)
+        scene = self._scene(device, question, frozenset({question.site, INPUT}))
         value = scene.trace.value(question.site)
         layout = layouts.guess(scene.trace.seen)[question.site]
         indices = _units_at(question, value, layouts.channel_axis(layout, value.dim()))
@@ -169,7 +164,7 @@ class Answerer:
     def _survey(
         self, device: torch.device, question: SurveyQuestion, notes: tuple[str, ...], clock: _Clock
     ) -> SurveyAnswer:
-        scene = self._scene(device, question, None, stop=None)
+        scene = self._scene(device, question, None)
         if question.model not in self._checked:
             check_unchanged(scene.model.module, scene.trace.values[INPUT], scene.trace)
             self._checked.add(question.model)
@@ -180,11 +175,11 @@ class Answerer:
             prediction=_prediction(scene),
             notes=notes,
             receipt=clock.receipt(),
-            arrays={"pixels": scene.pixels},
+            arrays={"pixels": scene.pixels.copy()},
         )
 
     def _flow(self, device: torch.device, question: FlowQuestion, notes: tuple[str, ...], clock: _Clock) -> FlowAnswer:
-        scene = self._scene(device, question, None, stop=None)
+        scene = self._scene(device, question, None)
         target, score = targets.select(question.target, scene.trace)
         found = differentiate(scene.trace, score, list(scene.trace.values), keep_graph=self._remember)
         arrays = {
@@ -204,24 +199,23 @@ class Answerer:
     # ------------------------------------------------------------------------------------------------------- the pass
 
     def _scene(
-        self, device: torch.device, question: Question, needed: Collection[Site] | None, stop: Site | None
+        self, device: torch.device, question: Question, needed: frozenset[Site] | None, *, may_stop: bool = False
     ) -> Scene:
-        """The pass that a question needs: the last one where it serves, else a new one.
+        """The pass that a question about ``needed`` (None: all sites) needs: the last one where it serves, else a new
+        one. ``may_stop`` allows a pass that ends once ``needed`` is there.
 
-        ``needed`` None needs every site. A new pass keeps only the input where only that is asked for, and everything
-        where a further question is likely.
+        A pass that is remembered keeps all sites, unless only the input is asked for: a further question is likely.
         """
         place = (question.model, question.image, str(device))
-        if self._last is not None and self._last.serves(place, needed, stop):
+        if self._last is not None and self._last.serves(place, needed):
             return self._last
         self._last = None
         model = self._models.get(question.model, device)
         pixels = images.as_seen(images.load(question.image), model.card.preprocessing)
         x = torch.from_numpy(images.normalise(pixels, model.card.preprocessing)).to(device)
-        everything = needed is None or (self._remember and set(needed) != {INPUT})
-        kept = None if everything or needed is None else frozenset(needed)
-        stop = None if stop in (INPUT, Site("")) else stop
-        scene = Scene(model, pixels, forward(model.module, x, keep=kept, stop_at=stop), place, kept)
+        kept = None if self._remember and needed != frozenset({INPUT}) else needed
+        trace = forward(model.module, x, keep=kept, until=needed if may_stop and not self._remember else None)
+        scene = Scene(model, pixels, trace, place, kept)
         if self._remember:
             self._last = scene
         return scene
@@ -261,6 +255,7 @@ def _prediction(scene: Scene) -> tuple[ClassProbability, ...]:
 
 def _units_at(question: UnitsQuestion, value: Tensor, axis: int) -> dict[int, tuple[int, ...]]:
     """Channel -> index of its unit at the question's place, for the most active channels there, strongest first."""
+    targets.of_one_image(value, question.site)
     shape = tuple(value.shape[1:])
     places = (*shape[: axis - 1], *shape[axis:])
     if len(question.place) != len(places) or any(not 0 <= i < n for i, n in zip(question.place, places, strict=False)):
@@ -286,9 +281,10 @@ def _receptive_field(target: Target, trace: Trace) -> tuple[int, int, int, int] 
 
 
 def _numpy(tensor: Tensor) -> np.ndarray:
+    """A copy, so that whoever writes to it changes nothing that the next question is answered from."""
     if tensor.dtype == torch.bfloat16:
         tensor = tensor.float()
-    return tensor.detach().contiguous().cpu().numpy()
+    return tensor.detach().cpu().numpy().copy()
 
 
 def _norm(tensor: Tensor) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Literal
@@ -27,13 +28,40 @@ def choose(name: DeviceName = "auto") -> torch.device:
     return torch.device(name)
 
 
-@contextmanager
-def exact_arithmetic() -> Iterator[None]:
-    """Full float32 in convolutions and matrix products, and the same algorithm each time, on a GPU as on a CPU."""
-    tf32 = torch.backends.cuda.matmul.allow_tf32
-    torch.backends.cuda.matmul.allow_tf32 = False
-    try:
-        with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False):
+class _ExactArithmetic:
+    """Switches that belong to the whole process: the first thread in sets them, the last one out restores them."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._inside = 0
+        self._before = (False, False, False, False)
+
+    @contextmanager
+    def __call__(self) -> Iterator[None]:
+        with self._lock:
+            if self._inside == 0:
+                self._before = _switches()
+                _set_switches((False, False, False, True))
+            self._inside += 1
+        try:
             yield
-    finally:
-        torch.backends.cuda.matmul.allow_tf32 = tf32
+        finally:
+            with self._lock:
+                self._inside -= 1
+                if self._inside == 0:
+                    _set_switches(self._before)
+
+
+def _switches() -> tuple[bool, bool, bool, bool]:
+    cudnn = torch.backends.cudnn
+    return torch.backends.cuda.matmul.allow_tf32, cudnn.allow_tf32, cudnn.benchmark, cudnn.deterministic
+
+
+def _set_switches(values: tuple[bool, bool, bool, bool]) -> None:
+    cudnn = torch.backends.cudnn
+    torch.backends.cuda.matmul.allow_tf32, cudnn.allow_tf32, cudnn.benchmark, cudnn.deterministic = values
+
+
+exact_arithmetic = _ExactArithmetic()
+"""``with exact_arithmetic():`` full float32 in convolutions and matrix products, and the same algorithm each time, on a
+GPU as on a CPU."""

@@ -33,7 +33,7 @@ def _said_by(kind: str, shape: tuple[int, ...]) -> Layout | None:
     if len(shape) == 2:
         return "vector"
     if len(shape) == 3:
-        return "tokens"
+        return "other" if kind.startswith(_FIRST_AXIS) else "tokens"
     if len(shape) != 4:
         return "other"
     if kind in _LAST_AXIS:
@@ -42,5 +42,5 @@ def _said_by(kind: str, shape: tuple[int, ...]) -> Layout | None:
 
 
 def channel_axis(layout: Layout, dimensions: int) -> int:
-    """The axis that counts channels (features) in a value with a batch axis."""
+    """The axis that counts channels (features) in a value with a batch axis; ``other`` counts them first."""
     return dimensions - 1 if layout in ("maps_last", "tokens") else min(1, dimensions - 1)

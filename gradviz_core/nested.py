@@ -1,9 +1,10 @@
-"""Tensors inside what a module returns: tuples, named tuples, lists and dictionaries, nested as they come."""
+"""Tensors inside what a module returns: tuples, lists, dictionaries and data classes, nested as they come."""
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from dataclasses import fields, is_dataclass, replace
 
 from torch import Tensor
 
@@ -11,8 +12,8 @@ from torch import Tensor
 def map_tensors(value: object, function: Callable[[str, Tensor], Tensor], item: str = "") -> object:
     """``value`` with each tensor in it replaced by ``function(item, tensor)``.
 
-    ``item`` is where the tensor lies: empty for a plain tensor, ``0`` in a tuple or list, the key in a mapping, joined
-    by dots when nested. Anything else is returned as it is.
+    ``item`` is where the tensor lies: empty for a plain tensor, ``0`` in a tuple or list, the key in a mapping, the
+    name of a field, joined by dots when nested. Anything else is returned as it is.
     """
 
     def inner(name: object, part: object) -> object:
@@ -22,9 +23,7 @@ def map_tensors(value: object, function: Callable[[str, Tensor], Tensor], item: 
         case Tensor():
             return function(item, value)
         case tuple():
-            parts = [inner(i, part) for i, part in enumerate(value)]
-            named: Callable[..., object] = type(value)
-            return named(*parts) if hasattr(value, "_fields") else tuple(parts)
+            return _like(value, [inner(i, part) for i, part in enumerate(value)])
         case list():
             return [inner(i, part) for i, part in enumerate(value)]
         case dict():
@@ -32,8 +31,18 @@ def map_tensors(value: object, function: Callable[[str, Tensor], Tensor], item: 
             for name, part in value.items():
                 changed[name] = inner(name, part)
             return changed
+        case _ if is_dataclass(value) and not isinstance(value, type):
+            return replace(value, **{f.name: inner(f.name, getattr(value, f.name)) for f in fields(value) if f.init})
         case _:
             return value
+
+
+def _like(value: tuple[object, ...], parts: list[object]) -> object:
+    """``parts`` as the kind of tuple that ``value`` is: plain, named, or one of torch's own such as ``max`` returns."""
+    kind: Callable[..., object] = type(value)
+    if hasattr(value, "_fields"):
+        return kind(*parts)
+    return kind(parts)
 
 
 def tensors(value: object) -> dict[str, Tensor]:

@@ -2,7 +2,8 @@
 
 The recorded graph is walked from the unit back to the input. Each operation maps the box of values that matter after it
 to the box that matters before it; where branches meet, the boxes are joined. An operation not listed here is taken to
-depend on everything, so the box may be too large but never too small.
+depend on everything, so the box may be too large but never too small. Paths that no gradient takes, such as a detached
+branch, are not followed.
 
 Source: the recurrence for one chain is that of Araujo, Norris & Sim, Computing Receptive Fields of Convolutional Neural
 Networks, Distill 2019; walking the graph extends it to branches and functional operations.
@@ -14,6 +15,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import torch
 from torch import Tensor
 
 Node = Any
@@ -26,7 +28,7 @@ Shape = Sequence[int]
 
 
 def box_of(value: Tensor, index: tuple[int, ...], leaf: Tensor) -> Box | None:
-    """Box of ``leaf`` that ``value[index]`` can depend on; None where no path leads there."""
+    """Box of ``leaf`` that ``value[index]`` can depend on along differentiable paths; None where none leads there."""
     if value is leaf:
         return tuple((i, i) for i in index)
     if value.grad_fn is None:
@@ -66,9 +68,13 @@ def _join(boxes: dict[int, Box], output: int, box: Box) -> None:
 
 def _before(node: Node, number: int, box: Box, position: int, shape: Shape) -> Box:
     """Box before ``node`` in its ``position``-th argument, which has ``shape``, given the box after it."""
+    if isinstance(node, torch.autograd.function.BackwardCFunction):  # a function of the author's, whatever its name
+        return whole(shape)
     name = type(node).__name__.rstrip("0123456789").removesuffix("Backward")
+    if name == "Split":
+        return _split(node, number, box, shape)
     rule = _RULES.get(name)
-    if name in _ELEMENTWISE or (name.endswith("BatchNorm") and not getattr(node, "_saved_training", True)):
+    if name in _ELEMENTWISE or (name.endswith("BatchNorm") and position == 0 and not node._saved_training):
         rule = _broadcast
     found = rule(node, box, position, shape) if rule else None
     return found or whole(shape)
@@ -130,17 +136,23 @@ def _window(pair: tuple[int, int], size: int, kernel: int, stride: int, padding:
 def _transposed_window(
     pair: tuple[int, int], size: int, kernel: int, stride: int, padding: int, dilation: int
 ) -> tuple[int, int]:
-    first = math.ceil((pair[0] + padding - dilation * (kernel - 1)) / stride)
-    last = math.floor((pair[1] + padding) / stride)
-    return max(0, first), min(size - 1, last)
+    first = max(0, math.ceil((pair[0] + padding - dilation * (kernel - 1)) / stride))
+    last = min(size - 1, math.floor((pair[1] + padding) / stride))
+    return (first, last) if first <= last else (0, size - 1)
 
 
 def _pool(node: Node, box: Box, _position: int, shape: Shape) -> Box:
-    kernel = node._saved_kernel_size
-    stride = node._saved_stride or kernel
-    dilation = getattr(node, "_saved_dilation", (1, 1))
-    places = zip(box[-2:], shape[-2:], kernel, stride, node._saved_padding, dilation, strict=True)
+    kernel = _pair(node._saved_kernel_size)
+    stride = _pair(node._saved_stride or kernel)
+    padding = _pair(node._saved_padding)
+    dilation = _pair(getattr(node, "_saved_dilation", (1,)))
+    places = zip(box[-2:], shape[-2:], kernel, stride, padding, dilation, strict=True)
     return (*box[:-2], *(_window(*place) for place in places))
+
+
+def _pair(saved: Sequence[int]) -> Sequence[int]:
+    """One number stands for rows and columns alike."""
+    return saved if len(saved) == 2 else (saved[0], saved[0])
 
 
 def _adaptive_pool(node: Node, box: Box, _position: int, shape: Shape) -> Box:
@@ -156,8 +168,7 @@ def _concatenate(node: Node, box: Box, position: int, shape: Shape) -> Box:
     )
     if any(earlier is None for earlier, _ in node.next_functions[:position]):
         return whole(shape)
-    first, last = box[dim][0] - start, box[dim][1] - start
-    inside = (min(max(first, 0), shape[dim] - 1), max(0, min(last, shape[dim] - 1)))
+    inside = _clamped(box[dim][0] - start, box[dim][1] - start, shape[dim])
     return (*box[:dim], inside, *box[dim + 1 :])
 
 
@@ -231,6 +242,37 @@ def _select(node: Node, box: Box, _position: int, shape: Shape) -> Box:
     return (*box[:dim], (index, index), *box[dim:])
 
 
+def _slice(node: Node, box: Box, _position: int, shape: Shape) -> Box:
+    dim = _axis(node._saved_dim, len(shape))
+    start = _slice_start(node._saved_start, shape[dim])
+    first, last = (start + place * node._saved_step for place in box[dim])
+    return (*box[:dim], (first, last), *box[dim + 1 :])
+
+
+def _slice_start(saved: int | None, size: int) -> int:
+    signed = _signed(saved or 0)
+    return max(0, signed + size) if signed < 0 else min(signed, size)
+
+
+def _split(node: Node, number: int, box: Box, shape: Shape) -> Box:
+    dim = _axis(node._saved_dim, len(shape))
+    start = number * node._saved_split_size
+    return (*box[:dim], (box[dim][0] + start, box[dim][1] + start), *box[dim + 1 :])
+
+
+def _constant_pad(node: Node, box: Box, _position: int, shape: Shape) -> Box:
+    """Padding is listed from the last dimension on: before, after, before, after, ..."""
+    before = dict(zip(range(len(shape) - 1, -1, -1), map(_signed, node._saved_pad[::2]), strict=False))
+    return tuple(
+        _clamped(first - before.get(dim, 0), last - before.get(dim, 0), shape[dim])
+        for dim, (first, last) in enumerate(box)
+    )
+
+
+def _clamped(first: int, last: int, size: int) -> tuple[int, int]:
+    return min(max(first, 0), size - 1), max(0, min(last, size - 1))
+
+
 def _unsqueeze(node: Node, box: Box, _position: int, shape: Shape) -> Box:
     dim = _axis(node._saved_dim, len(shape) + 1)
     return (*box[:dim], *box[dim + 1 :])
@@ -261,9 +303,13 @@ def _softmax(node: Node, box: Box, _position: int, shape: Shape) -> Box:
 
 
 def _axis(saved: int, count: int) -> int:
-    """A dimension as it was saved, which is unsigned there, counted from the front."""
-    signed = saved - 2**64 if saved >= 2**63 else saved
-    return signed % count
+    """A dimension as it was saved, counted from the front."""
+    return _signed(saved) % count
+
+
+def _signed(saved: int) -> int:
+    """Autograd hands out negative whole numbers as unsigned ones of 64 bits."""
+    return saved - 2**64 if saved >= 2**63 else saved
 
 
 _RULES: dict[str, Callable[[Node, Box, int, Shape], Box | None]] = {
@@ -280,6 +326,8 @@ _RULES: dict[str, Callable[[Node, Box, int, Shape], Box | None]] = {
     "UnsafeView": _reshape,
     "ReshapeAlias": _reshape,
     "Select": _select,
+    "Slice": _slice,
+    "ConstantPadNd": _constant_pad,
     "Unsqueeze": _unsqueeze,
     "Addmm": _addmm,
     "Mm": _matmul,

@@ -11,6 +11,7 @@ from gradviz_core import layouts, sites
 from gradviz_core.errors import BadTarget
 from gradviz_core.nested import tensors
 from gradviz_core.types import (
+    INPUT,
     ChannelMean,
     ClassDifference,
     ClassScore,
@@ -37,6 +38,14 @@ def site_of(target: Target) -> Site | None:
             assert_never(target)
 
 
+def may_stop(target: Target) -> bool:
+    """Whether the forward pass may end once the target's site has its value.
+
+    It may not where the scores are needed, nor where later layers help to tell which axis counts channels.
+    """
+    return isinstance(target, Unit | SiteSum) and not target.site.path.startswith(INPUT.path)
+
+
 def select(target: Target, trace: Trace) -> tuple[Target, Tensor]:
     """The target with the predicted class filled in, and its value as a scalar tensor of the trace's graph.
 
@@ -44,6 +53,13 @@ def select(target: Target, trace: Trace) -> tuple[Target, Tensor]:
         BadTarget: the class, channel or unit does not exist, or the model returns no class scores.
         UnknownSite: the target's site never ran.
     """
+    resolved, score = _select(target, trace)
+    if not score.is_floating_point():
+        raise BadTarget(f"{in_words(target)} is {score.dtype}; only a real number has the gradient that is shown here.")
+    return resolved, score
+
+
+def _select(target: Target, trace: Trace) -> tuple[Target, Tensor]:
     match target:
         case ClassScore(index=index, scale=scale):
             row = class_logits(trace.output)[0]
@@ -114,11 +130,7 @@ def _class(index: int | None, row: Tensor) -> int:
 
 
 def _unit(value: Tensor, site: Site, index: tuple[int, ...]) -> Tensor:
-    shape = tuple(value.shape[1:])
-    if value.dim() == 0 or value.shape[0] != 1:
-        raise BadTarget(
-            f"{sites.in_words(site)} has shape {tuple(value.shape)}: a unit is read from one image at a time."
-        )
+    shape = tuple(of_one_image(value, site).shape[1:])
     if len(index) != len(shape) or not all(0 <= i < n for i, n in zip(index, shape, strict=True)):
         size = "x".join(map(str, shape)) or "one number"
         limit = ", ".join(f"0 to {n - 1}" for n in shape)
@@ -129,8 +141,22 @@ def _unit(value: Tensor, site: Site, index: tuple[int, ...]) -> Tensor:
     return value[0][index]
 
 
+def of_one_image(value: Tensor, site: Site) -> Tensor:
+    """The value, where it has a batch axis that holds one image.
+
+    Raises:
+        BadTarget: it has not.
+    """
+    if value.dim() < 2 or value.shape[0] != 1:
+        raise BadTarget(
+            f"{sites.in_words(site)} has shape {tuple(value.shape)}: units and channels are read from the values of "
+            "one image. Pass one image: x[i:i+1]."
+        )
+    return value
+
+
 def _channel(trace: Trace, site: Site, channel: int) -> Tensor:
-    value = trace.value(site)
+    value = of_one_image(trace.value(site), site)
     axis = layouts.channel_axis(layouts.guess(trace.seen)[site], value.dim())
     if not 0 <= channel < value.shape[axis]:
         raise BadTarget(

@@ -3,14 +3,13 @@
 How it stays exact, in three rules:
 
 1. *Watch a twin.* Hooks are put on a copy of the module tree that shares the weights' memory, never on the module
-   itself, so that nothing is left behind and threads cannot meet (``twin``).
+   itself, so that nothing is left behind and threads cannot meet (``twin.py``).
 2. *Keep the raw output, pass on a clone.* A later in-place operation then changes the clone, never what was kept.
 3. *A site is a path and a call.* A module that runs twice is two sites, counted as it runs.
 """
 
 from __future__ import annotations
 
-import copy
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -20,10 +19,12 @@ import torch
 from torch import Tensor, nn
 
 from gradviz_core import layouts, targets
+from gradviz_core.device import exact_arithmetic
 from gradviz_core.errors import GradVizError, QuestionError, Unreachable
 from gradviz_core.nested import map_tensors, tensors
 from gradviz_core.sites import in_words, no_such_site
-from gradviz_core.types import INPUT, OUTPUT, Site, SiteInfo, Target
+from gradviz_core.twin import twin
+from gradviz_core.types import INPUT, Site, SiteInfo, Target
 
 Inputs = Tensor | tuple[Tensor, ...]
 """What the module is called with: one tensor, or several."""
@@ -39,26 +40,30 @@ class Trace:
     """Kind of module and shape of every value produced, kept or not, in order of execution."""
     aliases: dict[Site, Site] = field(default_factory=dict)
     """Sites whose value is, unchanged, the value of an earlier site: of a container, say, or of dropout at rest."""
+    overwritten: set[Site] = field(default_factory=set)
+    """Sites whose value was written to later, through another name for the same memory."""
     calls: Counter[str] = field(default_factory=Counter)
     """How often each module ran."""
     output: object = None
     """What the module returned; None where the pass was stopped early."""
     stopped: bool = False
+    random_state: Tensor | None = None
+    """State of the random numbers before the pass, for a module in training mode."""
 
     def value(self, site: Site) -> Tensor:
         """The raw value at ``site``.
 
         Raises:
             UnknownSite: the site never ran in this forward pass; the message names the nearest one that did.
-            Unreachable: the pass was stopped at the target before the site could run.
+            QuestionError: its value was overwritten.
         """
         if site in self.values:
             return self.values[site]
-        if self.stopped:
-            last = in_words(list(self.seen)[-1])
-            raise Unreachable(
-                f"{in_words(site)} did not run before {last}, which the target is read from, so no gradient reaches "
-                "it. Choose a site that comes before the target."
+        if site in self.overwritten:
+            raise QuestionError(
+                f"The value of {in_words(site)} is overwritten in place later in the forward pass, through another "
+                "name for the same memory, so it cannot be shown as it was. Make that operation out of place, or "
+                "choose another site."
             )
         raise no_such_site(site, self.seen)
 
@@ -67,64 +72,46 @@ class _Stop(BaseException):
     """Ends a forward pass early; no model may swallow it, so it is no ``Exception``."""
 
 
-# ------------------------------------------------------------------------------------------------------------ the twin
-
-
-def twin(module: nn.Module) -> nn.Module:
-    """A copy of the module tree that shares the memory of every parameter and may be hooked and run freely.
-
-    Parameters are new, frozen ``Parameter`` objects over the same storage; buffers are copied, because a module in
-    training mode writes to them. The original's flags, hooks, ``.grad`` and running statistics are never touched.
-    """
-    memo: dict[int, object] = {}
-    for part in module.modules():
-        for parameter in part._parameters.values():
-            if parameter is not None:
-                memo[id(parameter)] = nn.Parameter(_initialised(parameter).detach(), requires_grad=False)
-        for value in (*part._buffers.values(), *vars(part).values()):
-            if isinstance(value, Tensor) and id(value) not in memo:
-                memo[id(value)] = value.detach().clone()
-    return copy.deepcopy(module, memo)
-
-
-def _initialised(parameter: nn.Parameter) -> nn.Parameter:
-    if nn.parameter.is_lazy(parameter):
-        raise QuestionError("The module has lazy parameters without a shape. Run it once on an input, then ask again.")
-    return parameter
-
-
 # ---------------------------------------------------------------------------------------------------- the forward pass
 
 
 @contextmanager
 def recording() -> Iterator[None]:
-    """Operations are recorded for differentiation, whatever mode the caller is in."""
-    with torch.inference_mode(False), torch.enable_grad():
+    """Operations are recorded for differentiation, whatever mode the caller is in, and computed in full float32."""
+    with exact_arithmetic(), torch.inference_mode(False), torch.enable_grad():
         yield
 
 
 def forward(
-    module: nn.Module, x: Inputs, *, keep: Collection[Site] | None = None, stop_at: Site | None = None
+    module: nn.Module,
+    x: Inputs,
+    *,
+    keep: Collection[Site] | None = None,
+    until: Collection[Site] | None = None,
 ) -> Trace:
     """Run ``module(x)`` once and keep the values at the sites ``keep`` (None keeps all of them).
 
-    With ``stop_at`` the pass ends as soon as that site has its value: nothing after it is computed.
+    With ``until`` the pass ends as soon as all those sites have their values: nothing after them is computed.
 
     Raises:
-        QuestionError: the module has lazy parameters that were never given a shape.
-        UnknownSite: ``stop_at`` never ran.
+        QuestionError: the module cannot be copied for watching.
+        GradVizError: the module computes something else while it is watched.
     """
-    trace = Trace()
+    trace = Trace(random_state=torch.get_rng_state() if module.training else None)
+    watch = _Watch(trace, keep, None if until is None else frozenset(until))
     with recording():
-        inputs = [_enter(trace, Site(INPUT.path, i), tensor) for i, tensor in enumerate(_as_tuple(x))]
+        inputs = [watch.enter(Site(INPUT.path, i), tensor) for i, tensor in enumerate(_as_tuple(x))]
         watched = twin(module)
-        _watch(watched, trace, keep, stop_at)
+        for path, part in watched.named_modules():
+            part.register_forward_hook(watch.hook(path))
         try:
             trace.output = watched(*inputs)
         except _Stop:
             trace.stopped = True
-    if stop_at is not None and not trace.stopped:
-        trace.value(stop_at)
+    if watch.end():
+        if keep is not None or trace.stopped:
+            return forward(module, x)
+        check_unchanged(module, x, trace)
     return trace
 
 
@@ -132,74 +119,139 @@ def _as_tuple(x: Inputs) -> tuple[Tensor, ...]:
     return x if isinstance(x, tuple) else (x,)
 
 
-def _enter(trace: Trace, site: Site, tensor: Tensor) -> Tensor:
-    """Make an input a leaf of the graph, and hand the module a clone it may overwrite."""
-    leaf = tensor.detach().clone()
-    if leaf.is_floating_point():
-        leaf.requires_grad_()
-    trace.values[site] = leaf
-    trace.seen[site] = ("input", tuple(leaf.shape))
-    return leaf.clone()
-
-
 @dataclass(frozen=True, slots=True)
 class _PassedOn:
-    """A clone that the next module received, and its version then: an in-place operation would raise it."""
+    """A clone that the next module received, and its version then: an in-place operation raises it."""
 
     site: Site
     clone: Tensor
     version: int
+    shares: bool
+    """Whether the raw output was, in memory, one of the module's inputs."""
 
 
-def _watch(watched: nn.Module, trace: Trace, keep: Collection[Site] | None, stop_at: Site | None) -> None:
-    passed_on: dict[int, _PassedOn] = {}
-    for path, part in watched.named_modules():
-        part.register_forward_hook(_hook(path, trace, keep, stop_at, passed_on))
+class _Watch:
+    """Keeps raw outputs in a trace and passes clones on, for one forward pass."""
 
+    def __init__(self, trace: Trace, keep: Collection[Site] | None, until: frozenset[Site] | None) -> None:
+        self._trace, self._keep, self._until = trace, keep, until
+        self._passed_on: dict[int, _PassedOn] = {}
+        self._versions: dict[Site, int] = {}
+        self._open = True
 
-def _hook(
-    path: str,
-    trace: Trace,
-    keep: Collection[Site] | None,
-    stop_at: Site | None,
-    passed_on: dict[int, _PassedOn],
-) -> Callable[[nn.Module, object, object], object]:
-    """A hook that keeps the raw output of one call and passes on a clone.
+    def enter(self, site: Site, tensor: Tensor) -> Tensor:
+        """Make an input a leaf of the graph, and hand the module a clone it may overwrite."""
+        leaf = tensor.detach().clone()
+        if leaf.is_floating_point():
+            leaf.requires_grad_()
+        self._trace.values[site] = leaf
+        self._trace.seen[site] = ("input", tuple(leaf.shape))
+        return leaf.clone()
 
-    ``passed_on`` holds every clone, so that a container that returns its last child's output is known to have the same
-    value as that child's site.
-    """
+    def hook(self, path: str) -> Callable[[nn.Module, object, object], object]:
+        """The forward hook of the module at ``path``."""
 
-    def hook(part: nn.Module, _inputs: object, output: object) -> object:
-        call = trace.calls[path]
-        trace.calls[path] += 1
-
-        def keep_and_clone(item: str, raw: Tensor) -> Tensor:
-            site = Site(path, call, item)
-            trace.seen[site] = (type(part).__name__, tuple(raw.shape))
-            if keep is not None and site not in keep and site != stop_at:
-                return raw
-            raw = _joined_to_graph(raw)
-            trace.values[site] = raw
-            if site == stop_at:
+        def hook(part: nn.Module, inputs: object, output: object) -> object:
+            if not self._open:  # a checkpoint runs its part again during the backward pass
+                return output
+            call = self._trace.calls[path]
+            self._trace.calls[path] += 1
+            memory = {_memory(tensor) for tensor in tensors(inputs).values()}
+            kind = type(part).__name__
+            changed = map_tensors(output, lambda item, raw: self._keep_raw(Site(path, call, item), kind, raw, memory))
+            if self._until is not None and self._until <= self._trace.values.keys():
                 raise _Stop
-            clone = raw.clone()
-            same = passed_on.get(id(raw))
-            if same is not None and same.version == raw._version:
-                trace.aliases[site] = same.site
-            passed_on[id(clone)] = _PassedOn(trace.aliases.get(site, site), clone, clone._version)
-            return clone
+            return changed
 
-        return map_tensors(output, keep_and_clone)
+        return hook
 
-    return hook
+    def _keep_raw(self, site: Site, kind: str, raw: Tensor, memory: set[int]) -> Tensor:
+        trace = self._trace
+        trace.seen[site] = (kind, tuple(raw.shape))
+        if self._keep is not None and site not in self._keep and (self._until is None or site not in self._until):
+            return raw
+        known = self._passed_on.get(id(raw))
+        if known is not None and known.version == _version(raw):
+            trace.aliases[site] = known.site
+            trace.values[site] = trace.values[known.site]
+            return raw
+        raw = _joined_to_graph(raw)
+        trace.values[site] = raw
+        self._versions[site] = _version(raw)
+        clone = raw.clone()
+        self._passed_on[id(clone)] = _PassedOn(site, clone, _version(clone), _memory(raw) in memory)
+        return clone
+
+    def end(self) -> bool:
+        """The pass is over: nothing more is kept. Returns whether shared memory was written, so that the module may
+        have computed something else than it does unwatched.
+
+        A kept value that was overwritten, through another name for its memory, is taken out.
+        """
+        self._open = False
+        trace = self._trace
+        lost = {site for site, version in self._versions.items() if _version(trace.values[site]) != version}
+        for site in [site for site in trace.values if site in lost or trace.aliases.get(site) in lost]:
+            del trace.values[site]
+            trace.overwritten.add(site)
+        shared = any(one.shares and _version(one.clone) != one.version for one in self._passed_on.values())
+        return shared or bool(lost)
 
 
 def _joined_to_graph(raw: Tensor) -> Tensor:
     """A value that no gradient path leads to (after a detach, say) still has a gradient of its own: start a graph."""
+    if raw.is_inference():
+        raw = raw.clone()
     if raw.is_floating_point() and not raw.requires_grad and torch.is_grad_enabled():
         return raw.detach().requires_grad_()
     return raw
+
+
+def _version(tensor: Tensor) -> int:
+    return 0 if tensor.is_inference() else tensor._version
+
+
+def _memory(tensor: Tensor) -> int:
+    return tensor.untyped_storage().data_ptr() if tensor.layout == torch.strided else id(tensor)
+
+
+def check_unchanged(module: nn.Module, x: Inputs, trace: Trace) -> None:
+    """Check that ``module(x)`` gives, unwatched, what it gave in ``trace``.
+
+    Raises:
+        GradVizError: it does not, so the gradients would be another function's. That takes a module that relies on an
+            output sharing memory with an input, or one that is random in evaluation mode.
+    """
+    watched = tensors(trace.output)
+    first = _unwatched(module, x, trace)
+    if all(_close(tensor, first[item]) for item, tensor in watched.items()):
+        return
+    second = _unwatched(module, x, trace)
+    if not all(_close(tensor, second[item]) for item, tensor in first.items()):
+        raise GradVizError("This model gives another result each time it runs. Fix its random numbers, then ask again.")
+    raise GradVizError(
+        "This model computes something else while it is watched: it relies on an output that shares memory with an "
+        "input and is changed in place later. Replace that in-place operation, then ask again."
+    )
+
+
+def _unwatched(module: nn.Module, x: Inputs, trace: Trace) -> dict[str, Tensor]:
+    """What a twin without hooks returns, from the random numbers that the watched pass began with."""
+    with recording(), torch.random.fork_rng(devices=[], enabled=trace.random_state is not None):
+        if trace.random_state is not None:
+            torch.set_rng_state(trace.random_state)
+        return tensors(twin(module)(*(tensor.detach().clone() for tensor in _as_tuple(x))))
+
+
+def _close(found: Tensor, true: Tensor) -> bool:
+    """Equal to rounding, relative to the largest value."""
+    if found.shape != true.shape or found.dtype != true.dtype:
+        return False
+    if not true.is_floating_point():
+        return torch.equal(found, true)
+    found, true = found.detach(), true.detach()
+    scale = float(true.nan_to_num().abs().max()) if true.numel() else 0.0
+    return torch.allclose(found, true, rtol=0.0, atol=1e-3 * scale, equal_nan=True)
 
 
 # -------------------------------------------------------------------------------------------------------- the gradient
@@ -215,14 +267,33 @@ def differentiate(
 
     Raises:
         UnknownSite: a site never ran.
+        QuestionError: the module uses reentrant checkpointing, or overwrites what the backward pass needs.
     """
     values = {site: trace.value(site) for site in wrt}
     reachable = {site: value for site, value in values.items() if value.requires_grad}
     found: dict[Site, Tensor | None] = dict.fromkeys(wrt)
     if score.requires_grad and reachable:
-        grads = torch.autograd.grad(score, list(reachable.values()), retain_graph=keep_graph, allow_unused=True)
-        found.update(zip(reachable, grads, strict=True))
+        with exact_arithmetic():
+            slopes = _backward(score, list(reachable.values()), keep_graph)
+        found.update(zip(reachable, slopes, strict=True))
     return found
+
+
+def _backward(score: Tensor, values: list[Tensor], keep_graph: bool) -> Sequence[Tensor | None]:
+    try:
+        return torch.autograd.grad(score, values, retain_graph=keep_graph, allow_unused=True)
+    except RuntimeError as error:
+        if "checkpoint" in str(error).lower():
+            raise QuestionError(
+                "This model uses reentrant checkpointing, which cannot give the gradient at chosen values. "
+                "Build it with use_reentrant=False, or without checkpoints."
+            ) from error
+        if "modified by an inplace operation" in str(error):
+            raise QuestionError(
+                "PyTorch itself cannot differentiate this model: a value that the backward pass needs is overwritten "
+                "in place. Make that operation out of place; torch.autograd.set_detect_anomaly(True) finds it."
+            ) from error
+        raise
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,14 +319,16 @@ def gradients(module: nn.Module, x: Inputs, *, target: Target, wrt: Iterable[Sit
         BadTarget: the target does not exist in this model.
         UnknownSite: a site never ran in this forward pass.
         Unreachable: no gradient of the target reaches a site.
+        QuestionError: the module cannot be copied for watching, or uses reentrant checkpointing.
+        GradVizError: as ``survey`` does.
 
     Source: reverse-mode differentiation as in Griewank & Walther, Evaluating Derivatives, 2008, chapter 3; at the input
     this is the saliency of Simonyan et al. 2014 (arXiv:1312.6034), before any absolute value.
     """
     sites = tuple(wrt)
     at = targets.site_of(target)
-    early = at is not None and at.path != OUTPUT.path and INPUT.path != at.path
-    trace = forward(module, x, keep={*sites, *([at] if at else ())}, stop_at=at if early else None)
+    needed = {*sites, *([at] if at else ())}
+    trace = forward(module, x, keep=needed, until=needed if targets.may_stop(target) else None)
     with recording():
         resolved, score = targets.select(target, trace)
     found = differentiate(trace, score, sites, keep_graph=False)
@@ -289,8 +362,9 @@ def survey(module: nn.Module, x: Inputs) -> tuple[SiteInfo, ...]:
     """Every value that ``module(x)`` really produces, in order of execution, the input first.
 
     Raises:
+        QuestionError: the module cannot be copied for watching.
         GradVizError: the module computes something else while it is watched, so that its gradients would be another
-            function's. That takes a module that relies on an output sharing memory with an input.
+            function's.
     """
     trace = forward(module, x)
     check_unchanged(module, x, trace)
@@ -308,27 +382,8 @@ def describe(trace: Trace) -> tuple[SiteInfo, ...]:
             dtype=str(value.dtype).removeprefix("torch."),
             layout=guessed[site],
             calls=max(1, trace.calls[site.path]),
-            differentiable=value.requires_grad,
+            differentiable=value.requires_grad and value.is_floating_point(),
             same_as=trace.aliases.get(site),
         )
         for site, value in trace.values.items()
     )
-
-
-def check_unchanged(module: nn.Module, x: Inputs, trace: Trace) -> None:
-    """Check that ``module(x)`` gives, unwatched, what it gave in ``trace``.
-
-    Raises:
-        GradVizError: it does not, so the gradients would be another function's. That takes a module that relies on an
-            output sharing memory with an input.
-    """
-    if module.training:
-        return
-    with recording():
-        bare = tensors(twin(module)(*(tensor.detach().clone() for tensor in _as_tuple(x))))
-    for item, tensor in tensors(trace.output).items():
-        if not torch.allclose(tensor.detach(), bare[item].detach(), rtol=1e-3, atol=1e-5, equal_nan=True):
-            raise GradVizError(
-                "This model computes something else while it is watched: it relies on an output that shares memory "
-                "with an input and is changed in place later. Replace that in-place operation, then ask again."
-            )

@@ -63,7 +63,7 @@ OUTPUT = Site("")
 
 Layout = Literal["maps", "maps_last", "tokens", "vector", "other"]
 """Where the channel axis of a site lies: ``maps`` (1, C, H, W), ``maps_last`` (1, H, W, C), ``tokens`` (1, T, F),
-``vector`` (1, K), ``other`` for anything else."""
+``vector`` (1, K), ``other`` for anything else, channels first."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from gradviz_core import trace
 from gradviz_core.errors import Unreachable
 from gradviz_core.nested import map_tensors, tensors
+from gradviz_core.twin import twin
 from gradviz_core.types import INPUT, ClassScore, CrossEntropy, Site
 from tests import zoo
 from tests.reference import OutOfPlace, reference, relative_error
@@ -179,7 +180,7 @@ def test_finite_differences_at_the_input_of_the_presets(name: str) -> None:
     from gradviz_core.models.load import load
 
     model = load(f"preset/{name}")
-    module = trace.twin(model.module).double()
+    module = twin(model.module).double()
     channels = len(model.card.preprocessing.mean)
     x = torch.rand(1, channels, *model.card.preprocessing.size, dtype=torch.float64)
     found = trace.gradients(module, x, target=CrossEntropy(4)).gradients[INPUT]

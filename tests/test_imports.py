@@ -27,7 +27,7 @@ ARROW: tuple[frozenset[str], ...] = tuple(
         "codec fields captions snippets",
         "figures",
         "models images",
-        "targets trace receptive_field",
+        "targets trace twin receptive_field",
         "methods proof",
         "answering",
         "compute",

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 import torch
+import torch.nn.functional as F
 import torchvision
 from torch import Tensor, nn
 
@@ -25,7 +29,7 @@ def _depends(module: nn.Module, x: Tensor, site: Site, index: tuple[int, ...], r
     """Whether the unit turns into NaN when a part of the input does."""
     poisoned = x.clone()
     poisoned[:, :, rows, columns] = torch.nan
-    value = trace.forward(module, poisoned, keep={site}, stop_at=site).value(site)
+    value = trace.forward(module, poisoned, keep={site}, until={site}).value(site)
     return bool(value[0][index].isnan())
 
 
@@ -133,3 +137,82 @@ def test_outside_the_field_the_gradient_is_zero() -> None:
     inside[top : bottom + 1, left : right + 1] = True
     assert slope[0, :, ~inside].abs().max() == 0
     assert slope[0, :, inside].abs().min() > 0
+
+
+# ---------------------------------------------------------------------------- operations with a rule, and without one
+
+
+class Relu(torch.autograd.Function):
+    """Named like an elementwise operation, but it turns the image upside down."""
+
+    @staticmethod
+    def forward(_ctx: Any, x: Tensor) -> Tensor:
+        return x.flip(2)
+
+    @staticmethod
+    def backward(_ctx: Any, slope: Tensor) -> Tensor:
+        return slope.flip(2)
+
+
+OPERATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "slice": lambda x: x[:, :, 2:7:2, 1:],
+    "slice from the end": lambda x: x[:, :, -5:, :-2],
+    "chunk and shuffle": lambda x: torch.cat([x[:, :2].chunk(2, 1)[1], x.chunk(3, 1)[2]], 1),
+    "split rows": lambda x: torch.split(x, 3, dim=2)[1],
+    "constant pad": lambda x: F.pad(x, (1, 0, 2, 3)),
+    "crop by negative pad": lambda x: F.pad(x, (-1, -2, -2, 0)),
+    "circular pad": lambda x: F.pad(x, (1, 1, 1, 1), mode="circular"),
+    "reflect pad": lambda x: F.pad(x, (1, 1, 1, 1), mode="reflect"),
+    "flip": lambda x: x.flip(2),
+    "roll": lambda x: x.roll(2, dims=2),
+    "upsample": lambda x: F.interpolate(x, scale_factor=2, mode="bilinear"),
+    "nearest": lambda x: F.interpolate(x, scale_factor=2),
+    "pixel shuffle": lambda x: F.pixel_shuffle(x.repeat(1, 4, 1, 1), 2),
+    "unfold": lambda x: F.unfold(x, 3).view(1, 3, 9, 36),
+    "group norm": lambda x: F.group_norm(x, 1),
+    "instance norm": lambda x: F.instance_norm(x),
+    "batch norm by its own statistics": lambda x: F.batch_norm(x, None, None, training=True),
+    "batch norm with weights from the image": lambda x: F.batch_norm(
+        x, torch.zeros(3).double(), torch.ones(3).double(), weight=x[0, :, 0, 0]
+    ),
+    "square average pool": lambda x: F.avg_pool2d(x, [2], [1]),
+    "square max pool": lambda x: F.max_pool2d(x, [3], [2], [1]),
+    "average pool beyond the edge": lambda x: F.avg_pool2d(x, 3, 2, 1, ceil_mode=True),
+    "transposed with room": lambda x: F.conv_transpose2d(
+        x, torch.ones(3, 2, 2, 2).double(), stride=3, output_padding=2
+    ),
+    "einsum over rows": lambda x: torch.einsum("nchw,hk->nckw", x, torch.ones(8, 8).double()),
+    "index": lambda x: x[:, :, [5, 1, 1]],
+    "cumulative": lambda x: x.cumsum(2),
+    "softmax over channels": lambda x: x.softmax(1),
+    "softmax over columns": lambda x: x.softmax(3),
+    "mean of rows": lambda x: x.mean(2, keepdim=True),
+    "a function of the author's": Relu.apply,
+}
+
+
+@pytest.mark.parametrize("name", sorted(OPERATIONS))
+def test_never_too_small(name: str) -> None:
+    """NaN in any one row or column outside the box changes nothing at the unit, for several units."""
+    operation = OPERATIONS[name]
+    leaf = zoo.image().requires_grad_()
+    value = operation(leaf)
+    size = value.shape[1:]
+    for index in {(0, 0, 0), (size[0] - 1, size[1] // 2, size[2] - 1), (0, size[1] - 1, size[2] // 2)}:
+        box = receptive_field.box_of(value, (0, *index), leaf)
+        assert box is not None
+        assert all(0 <= first <= last < n for (first, last), n in zip(box, leaf.shape, strict=True)), (index, box)
+        for axis in (2, 3):
+            for line in set(range(8)) - set(range(box[axis][0], box[axis][1] + 1)):
+                poisoned = zoo.image().index_fill(axis, torch.tensor([line]), torch.nan)
+                assert not operation(poisoned)[0][index].isnan(), (index, axis, line, box)
+
+
+def test_a_shuffle_net_unit_sees_less_than_the_image() -> None:
+    torch.manual_seed(0)
+    module = torchvision.models.shufflenet_v2_x0_5(weights=None).eval()
+    x = torch.rand(1, 3, 96, 96)
+    site = Site("stage2.1")
+    edges = _field(module, x, site, (1, 5, 5))
+    assert edges != (0, 95, 0, 95)
+    assert _is_observed(module, x, site, (1, 5, 5), edges)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
@@ -89,9 +90,7 @@ def split_torchvision(rest: str) -> tuple[str, str]:
             f"torchvision has no classification model {name[:80]!r}. {_nearest(name, sorted(TORCHVISION))}"
         )
     seed = tag.removeprefix("random-")
-    seeded = (
-        tag.startswith("random-") and seed.isascii() and seed.isdigit() and len(seed) <= 10 and int(seed) <= MOST_SEED
-    )
+    seeded = tag.startswith("random-") and re.fullmatch(r"0|[1-9]\d{0,9}", seed, re.ASCII) and int(seed) <= MOST_SEED
     if tag not in TORCHVISION[name] and not seeded:
         known = ", ".join(TORCHVISION[name])
         raise UnknownModel(

@@ -64,9 +64,9 @@ class RecentModels:
         with self._lock:
             place = (key, str(device))
             if place not in self._kept:
+                while len(self._kept) >= self._most:
+                    self._kept.popitem(last=False)
                 model = load(key)
                 self._kept[place] = Model(model.module.to(device), model.card)
-                while len(self._kept) > self._most:
-                    self._kept.popitem(last=False)
             self._kept.move_to_end(place)
             return self._kept[place]

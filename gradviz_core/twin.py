@@ -1,0 +1,91 @@
+"""A copy of a module that may be hooked and run freely, so that the module itself is never touched."""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+from torch import Tensor, nn
+
+from gradviz_core.errors import QuestionError
+
+
+def twin(module: nn.Module) -> nn.Module:
+    """A copy of the module tree that shares the memory of every parameter.
+
+    Parameters are frozen, and keep their class and their Python attributes; buffers are copied, because a module in
+    training mode writes to them. Forward hooks come along, for they may be part of the function (weight norm is);
+    backward hooks do not, for they could only falsify its derivative.
+
+    Raises:
+        QuestionError: a part cannot be copied; the message says which.
+    """
+    memo: dict[int, object] = {}
+    for path, part in module.named_modules():
+        if isinstance(part, torch.jit.ScriptModule):
+            raise QuestionError(f"{path or 'The model'} is TorchScript, which cannot be watched. Use the eager module.")
+        for parameter in part._parameters.values():
+            if parameter is not None:
+                memo[id(parameter)] = _frozen(parameter)
+        for value in (part._buffers, vars(part)):
+            _remember_copies(value, memo, set())
+    copied = _copied(module, memo)
+    for path, part in copied.named_modules():
+        part._backward_hooks.clear()
+        part._backward_pre_hooks.clear()
+        if any(part is original for original in module.modules()):
+            raise QuestionError(
+                f"{path or 'The model'} gives itself when it is copied, so it cannot be watched safely."
+            )
+    return copied
+
+
+def _frozen(parameter: nn.Parameter) -> Tensor:
+    if nn.parameter.is_lazy(parameter):
+        raise QuestionError("The module has lazy parameters without a shape. Run it once on an input, then ask again.")
+    values = parameter.clone() if parameter.is_inference() else parameter.detach()
+    frozen: Tensor = torch.Tensor._make_subclass(type(parameter), values, False)
+    frozen.__dict__.update(vars(parameter))
+    return frozen
+
+
+def _remember_copies(value: object, memo: dict[int, object], visited: set[int]) -> None:
+    """Copy every tensor that is no parameter: ``deepcopy`` refuses those that a forward pass left behind."""
+    if id(value) in visited:
+        return
+    visited.add(id(value))
+    match value:
+        case nn.Parameter():
+            return
+        case Tensor():
+            if id(value) not in memo:
+                memo[id(value)] = value.detach().clone().requires_grad_(value.is_leaf and value.requires_grad)
+        case dict():
+            for item in value.values():
+                _remember_copies(item, memo, visited)
+        case list() | tuple():
+            for item in value:
+                _remember_copies(item, memo, visited)
+
+
+def _copied(module: nn.Module, memo: dict[int, object]) -> nn.Module:
+    """The copy; where that fails, the first part with an attribute that cannot be copied is named."""
+    try:
+        return copy.deepcopy(module, dict(memo))
+    except (TypeError, RuntimeError, AttributeError, NotImplementedError) as error:
+        culprit = _culprit(module, memo)
+        raise QuestionError(
+            f"The model cannot be copied for watching{culprit}: {error}. Take that attribute off before asking."
+        ) from error
+
+
+def _culprit(module: nn.Module, memo: dict[int, object]) -> str:
+    for path, part in module.named_modules():
+        for name, value in vars(part).items():
+            if name == "_modules":
+                continue
+            try:
+                copy.deepcopy(value, dict(memo))
+            except (TypeError, RuntimeError, AttributeError, NotImplementedError):
+                return f", because of {path + '.' if path else ''}{name} ({type(value).__name__})"
+    return ""
