@@ -34,7 +34,7 @@ MOST_ITEMS = 2_000
 LARGEST_NUMBER = 2**31 - 1
 """Every number inside a question counts something from 0 up to this."""
 LONGEST_QUESTION = 4_000_000
-"""No question as JSON is longer, in characters."""
+"""No question as JSON is longer, in characters, which are bytes: it is plain ASCII."""
 LONGEST_MESSAGE = 2_000
 """Messages of errors are cut at this many characters."""
 

@@ -15,6 +15,8 @@ import json
 import socket
 import struct
 import sys
+import threading
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from multiprocessing.connection import Connection, answer_challenge, deliver_challenge
 
@@ -24,7 +26,7 @@ LONGEST_WORD = 16
 ROOM = 4_000_000
 """Bytes that may be under way in a socket."""
 GREETING_S = 5.0
-"""Seconds within which a new connection must have proved that it knows the key."""
+"""Seconds a new connection has to come about, and then again for both sides to prove that they know the key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,7 @@ def read_message(connection: Connection, longest: int | None = None) -> Message:
 
 def too_large(size: int, limit_mb: float) -> str:
     """The sentence for an upload of ``size`` bytes, which is over the limit; both sides check."""
-    return f"The file has {size / 1e6:.1f} MB; the limit is {limit_mb:g} MB. Choose a smaller one."
+    return f"The file has {size / 1e6:.1f} MB; the limit is {limit_mb:g} MB. Choose a smaller image."
 
 
 # ----------------------------------------------------------------------------------------------------------- addresses
@@ -108,34 +110,45 @@ def connect(address: str, key: bytes) -> Connection:
     try:
         _set_limit(raw, GREETING_S)
         raw.connect(place)
+        _set_limit(raw, 0)
         _prepare(raw)
-        connection = Connection(raw.detach())
     except OSError:
         raw.close()
         raise
-    try:
-        answer_challenge(connection, key)
-        deliver_challenge(connection, key)
-        _lift_limit(connection)
-    except BaseException:
-        connection.close()
-        raise
-    return connection
+    return _greet(raw, key, answer_challenge, deliver_challenge)
 
 
 def welcome(raw: socket.socket, key: bytes) -> Connection:
     """The service's side of ``connect``, for a socket that was just accepted. Raises what ``connect`` raises."""
-    _set_limit(raw, GREETING_S)
     _prepare(raw)
+    return _greet(raw, key, deliver_challenge, answer_challenge)
+
+
+def _greet(raw: socket.socket, key: bytes, *proofs: Callable[[Connection, bytes], None]) -> Connection:
+    """A connection on ``raw`` once all proofs are given; one clock runs around them, however slowly bytes drip in."""
     connection = Connection(raw.detach())
+    clock = threading.Timer(GREETING_S, _hang_up, (connection,))
+    clock.daemon = True
     try:
-        deliver_challenge(connection, key)
-        answer_challenge(connection, key)
-        _lift_limit(connection)
+        clock.start()
+        try:
+            for proof in proofs:
+                proof(connection, key)
+        finally:
+            clock.cancel()
+            clock.join()  # it must not hang up on another connection that gets the same number
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+def _hang_up(connection: Connection) -> None:
+    """Let every read and write fail at once, those under way included."""
+    raw = socket.socket(fileno=connection.fileno())
+    with contextlib.suppress(OSError):  # the other end was quicker
+        raw.shutdown(socket.SHUT_RDWR)
+    raw.detach()
 
 
 def _parse(address: str) -> tuple[socket.AddressFamily, str | tuple[str, int]]:
@@ -179,11 +192,3 @@ def _set_limit(raw: socket.socket, seconds: float) -> None:
         limit = struct.pack("@ll", int(seconds), 0)
     raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, limit)
     raw.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
-
-
-def _lift_limit(connection: Connection) -> None:
-    raw = socket.socket(fileno=connection.fileno())
-    try:
-        _set_limit(raw, 0)
-    finally:
-        raw.detach()

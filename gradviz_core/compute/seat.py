@@ -1,7 +1,8 @@
 """One seat of the pool: a thread, the worker process it looks after, and the question that process works on.
 
 The thread hands over one question at a time. It stops a worker that overruns its deadline, notices one that dies, and
-puts a new process in the seat; only the question in hand fails.
+puts a new process in the seat; only the question in hand fails. It does not even fail where the worker died before it
+had read the question: then nothing of it ran, and the new worker takes it.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from multiprocessing.process import BaseProcess
 from gradviz_core.codec import error_to_json
 from gradviz_core.compute import worker
 from gradviz_core.compute.protocol import Message, read_message, widen, write_message
-from gradviz_core.errors import DeadlineExceeded, GradVizError, ServiceStarting, WorkerDied
+from gradviz_core.errors import ComputeError, DeadlineExceeded, GradVizError, ServiceStarting, WorkerDied
 
 log = logging.getLogger("gradviz.service")
 
@@ -29,6 +30,8 @@ LONGEST_PAUSE_S = 30.0
 
 _PROCESSES = threading.Lock()
 """multiprocessing keeps one list of children, and reads an exit code only once: one thread at a time."""
+_UNREAD = (BrokenPipeError, ConnectionResetError)
+"""The question could not be sent whole; or Linux says that the other end closed with some of it unread."""
 
 
 @dataclass(eq=False, slots=True)
@@ -51,6 +54,10 @@ class Job:
     def fail(self, error: GradVizError) -> None:
         """Hand over an error."""
         self.finish(("error", error_to_json(error).encode()))
+
+
+class Unread(WorkerDied):
+    """The worker died before it had read the whole question: nothing of it ran."""
 
 
 class Occupant:
@@ -85,21 +92,23 @@ class Occupant:
         return not self._overran and self._process.is_alive()
 
     def work(self, job: Job, deadline_s: float) -> Message:
-        """The reply to ``job``. Raises ``DeadlineExceeded`` or ``WorkerDied``; the process is then gone."""
+        """The reply to ``job``. Raises ``DeadlineExceeded`` or ``WorkerDied``, which may be ``Unread``; the process is
+        then gone."""
         clock = threading.Timer(deadline_s, self._overrun)
         clock.daemon = True
         clock.start()
         try:
             write_message(self._connection, job.word, job.body)
             word, body = read_message(self._connection)
-        except (EOFError, OSError):
+        except (EOFError, OSError) as error:
             ending = self.end()
             if self._overran:
                 raise DeadlineExceeded(
                     f"The question took longer than {deadline_s:g} s, the limit here, and was stopped. "
                     "Ask for fewer sites, or choose a smaller model."
                 ) from None
-            raise WorkerDied(
+            died = Unread if isinstance(error, _UNREAD) else WorkerDied
+            raise died(
                 f"The process that worked on this question ended in the middle of it ({ending}). Ask again; if it "
                 "happens again, the question may need more memory than there is."
             ) from None
@@ -139,9 +148,9 @@ class Seat:
         hire: Callable[[], Occupant],
         deadline_s: float,
         when_free: Callable[[Seat], None],
-        when_down: Callable[[Seat], None],
+        when_down: Callable[[ServiceStarting], None],
     ) -> None:
-        """``when_free(seat)`` is called, on the seat's thread, each time the seat can take a job; ``when_down(seat)``
+        """``when_free(seat)`` is called, on the seat's thread, each time the seat can take a job; ``when_down(why)``
         each time no worker could be started."""
         self._hire, self._deadline_s = hire, deadline_s
         self._when_free, self._when_down = when_free, when_down
@@ -172,53 +181,67 @@ class Seat:
             occupant.end()
 
     def _run(self) -> None:
-        if self._take_seat():
-            self._when_free(self)
-        while not self._closing.is_set() and (job := self._inbox.get()) is not None:
-            if self._ready():
-                self._serve(job)
-            else:
-                job.fail(ServiceStarting("The compute service is closing. Ask again in a moment."))
+        self._settle()
+        while (job := self._inbox.get()) is not None:
+            self._serve(job)
 
     def _serve(self, job: Job) -> None:
         """Answer one job. The seat is free again before the reply goes out, so that the same person's next question
-        finds it so."""
-        assert self.occupant is not None
+        finds it so. Whatever goes wrong, the job gets a reply and the seat a new worker."""
         self.served += 1
         self.subject = job.subject or self.subject
         try:
-            reply = self.occupant.work(job, self._deadline_s)
+            reply = self._reply(job)
         except GradVizError as error:
             log.warning("%s: %s", type(error).__name__, error)
             job.fail(error)
+        except Exception:
+            log.exception("unexpected error while a worker was asked")
+            job.fail(ComputeError(worker.UNEXPECTED))
         else:
-            if self.occupant.alive:
+            if self.occupant is not None and self.occupant.alive:
                 self._when_free(self)
                 job.finish(reply)
                 return
             job.finish(reply)
         self.subject = None
-        if self._take_seat():
-            self._when_free(self)
+        self._settle()
 
-    def _ready(self) -> bool:
-        """A worker can die while it waits, too; then a new one takes the job."""
-        return (self.occupant is not None and self.occupant.alive) or self._take_seat()
+    def _reply(self, job: Job) -> Message:
+        """The worker's reply; a new worker's where that one died while it waited."""
+        if self.occupant is not None and self.occupant.alive:
+            try:
+                return self.occupant.work(job, self._deadline_s)
+            except Unread:
+                log.warning("a worker died before it had read its question; a new one takes it")
+        return self._replace().work(job, self._deadline_s)
 
-    def _take_seat(self) -> bool:
-        """Start a worker, and again until it works; False where the seat is being closed."""
-        if self.occupant is not None:
-            self.occupant.end()
-            self.occupant = None
+    def _settle(self) -> None:
+        """Put a new worker into the seat, however many attempts it takes, and offer the seat."""
         pause = 0.5
         while not self._closing.is_set():
             try:
-                self.occupant = self._hire()
-            except (OSError, EOFError, RuntimeError) as error:
-                log.error("a worker could not start (%r); next attempt in %g s", error, pause)
-                self._when_down(self)
+                self._replace()
+            except ServiceStarting:
                 self._closing.wait(pause)
                 pause = min(2 * pause, LONGEST_PAUSE_S)
             else:
-                return True
-        return False
+                self._when_free(self)
+                return
+
+    def _replace(self) -> Occupant:
+        """End the worker in the seat, if there is one, and start another. Raises ``ServiceStarting`` where that fails
+        or the seat is being closed."""
+        if self.occupant is not None:
+            self.occupant.end()
+            self.occupant = None
+        if self._closing.is_set():
+            raise ServiceStarting("The compute service is closing. Ask again in a moment.")
+        try:
+            self.occupant = self._hire()
+        except (OSError, EOFError, RuntimeError, MemoryError) as error:
+            log.error("a worker could not start (%r)", error)
+            why = ServiceStarting("No worker of the compute service can be started; the server's log says why.")
+            self._when_down(why)
+            raise why from error
+        return self.occupant

@@ -9,7 +9,7 @@ import threading
 import time
 from multiprocessing.connection import Connection
 
-from gradviz_core.codec import error_to_json, question_from_json
+from gradviz_core.codec import LONGEST_QUESTION, error_to_json, question_from_json
 from gradviz_core.compute import protocol
 from gradviz_core.compute.protocol import Message
 from gradviz_core.compute.seat import Job
@@ -24,7 +24,6 @@ MOST_STRANGERS = 64
 """Connections that may be proving at one time that they know the key."""
 GLANCE_S = 0.25
 """How often a waiting connection is looked at, to see whether its client is still there."""
-LONGEST_QUESTION_BYTES = 4_000_000
 
 
 class Service:
@@ -74,7 +73,7 @@ class Service:
             self._converse(connection)
 
     def _converse(self, connection: Connection) -> None:
-        longest = max(self._settings.upload_bytes, LONGEST_QUESTION_BYTES)
+        longest = max(self._settings.upload_bytes, LONGEST_QUESTION)
         try:
             while reply := self._reply(connection, *protocol.read_message(connection, longest)):
                 protocol.write_message(connection, *reply)

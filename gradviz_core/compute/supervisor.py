@@ -95,7 +95,7 @@ class Supervisor:
             seat.free_since = time.monotonic()
             self._assign()
 
-    def _when_down(self, _: Seat) -> None:
+    def _when_down(self, why: ServiceStarting) -> None:
         """Nobody should wait for a pool in which no worker starts."""
         with self._lock:
             if any(seat.occupant is not None for seat in self._seats):
@@ -103,7 +103,7 @@ class Supervisor:
             jobs = list(self._waiting)
             self._waiting.clear()
         for job in jobs:
-            job.fail(ServiceStarting("No worker of the compute service can be started; the server's log says why."))
+            job.fail(why)
 
 
 def _best(free: list[Seat], job: Job) -> Seat:

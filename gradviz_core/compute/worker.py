@@ -31,6 +31,7 @@ ANSWERER = "gradviz_core.answering:Answerer"
 """What answers questions, as ``module:name``."""
 LONGEST_ANSWER = 500_000_000
 """Bytes of the largest answer that is sent: all sites of a ResNet-50 take half as much."""
+UNEXPECTED = "Something went wrong inside GradViz; the question may be sound. The server's log has the details."
 
 
 class Answers(Protocol):
@@ -93,8 +94,7 @@ def reply(answerer: Answers, word: str, body: bytes) -> Message:
         if _out_of_memory(error):
             sentence = "The question needs more memory than there is. Ask for fewer sites, or choose a smaller model."
             return "error", error_to_json(ComputeError(sentence)).encode()
-        sentence = "Something went wrong inside GradViz; the question may be sound. The server's log has the details."
-        return "last" if _gpu_is_lost(error) else "error", error_to_json(ComputeError(sentence)).encode()
+        return "last" if _gpu_is_lost(error) else "error", error_to_json(ComputeError(UNEXPECTED)).encode()
 
 
 def _checked(answer: bytes) -> bytes:

@@ -6,6 +6,7 @@ import ctypes
 import os
 import signal
 import time
+from pathlib import Path
 
 import numpy as np
 
@@ -30,8 +31,11 @@ class Scripted:
         assert isinstance(question, SurveyQuestion)
         array = np.zeros(0, np.float32)
         match question.model:
-            case "sleep" | "sleep here":
+            case "sleep":
                 time.sleep(float(question.image))
+            case "tell and sleep":
+                Path(question.image).write_text(str(os.getpid()))
+                time.sleep(1.5)
             case "spin":
                 while True:
                     pass

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import io
 import os
 import signal
 import socket
+import struct
 import subprocess
 import sys
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from multiprocessing import AuthenticationError
 from pathlib import Path
 
@@ -16,12 +22,13 @@ import pytest
 from PIL import Image
 from pydantic import SecretStr
 
-from gradviz_core.codec import error_from_json
+from gradviz_core import images
+from gradviz_core.codec import LONGEST_QUESTION, error_from_json
 from gradviz_core.compute import protocol
 from gradviz_core.compute.client import Client
 from gradviz_core.compute.launch import LocalService
 from gradviz_core.errors import BadImage, ComputeError, QuestionError, ServiceStarting
-from gradviz_core.settings import Settings
+from gradviz_core.settings import Settings, settings
 from tests.compute.conftest import FAKES, ask, processes_of, until
 
 ROOT = Path(__file__).parents[2]
@@ -76,7 +83,7 @@ def test_nonsense_is_answered_with_an_error(
     ask(client, "echo")
 
 
-@pytest.mark.parametrize(("word", "size"), [("x" * 17, 0), ("ask", 4_000_001)])
+@pytest.mark.parametrize(("word", "size"), [("x" * 17, 0), ("ask", LONGEST_QUESTION + 1)])
 def test_messages_beyond_the_limits_close_the_connection(
     client: Client, service: LocalService, word: str, size: int
 ) -> None:
@@ -96,6 +103,52 @@ def test_a_stranger_who_says_nothing_is_shown_out(service: LocalService, client:
     ask(client, "echo")
 
 
+def _drip(raw: socket.socket) -> None:
+    """Begin a long frame, then send a byte of it now and then."""
+    with raw, contextlib.suppress(OSError):
+        raw.sendall(struct.pack("!i", 200))
+        for _ in range(20):
+            time.sleep(0.2)
+            raw.sendall(b"x")
+
+
+def _wait_to_be_welcomed(address: str) -> None:
+    with contextlib.closing(protocol.listen(address)[0]) as listener, socket.socket(socket.AF_UNIX) as raw:
+        raw.connect(address.removeprefix("unix:"))
+        with ThreadPoolExecutor(1) as threads:
+            threads.submit(_drip, raw)
+            protocol.welcome(listener.accept()[0], KEY.encode())
+
+
+def _connect_to_a_dripping_service(address: str) -> None:
+    with contextlib.closing(protocol.listen(address)[0]) as listener, ThreadPoolExecutor(1) as threads:
+        threads.submit(lambda: _drip(listener.accept()[0]))
+        protocol.connect(address, KEY.encode())
+
+
+@pytest.mark.parametrize("meet", [_wait_to_be_welcomed, _connect_to_a_dripping_service])
+def test_a_greeting_that_drips_in_is_cut_off(
+    meet: Callable[[str], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(protocol, "GREETING_S", 1.0)
+    start = time.monotonic()
+    with pytest.raises((EOFError, OSError)):
+        meet(f"unix:{tmp_path / 'door'}")
+    assert 0.9 < time.monotonic() - start < 2.5
+
+
+def test_the_limit_on_greetings_ends_with_the_greeting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(protocol, "GREETING_S", 0.3)
+    listener, address = protocol.listen(f"unix:{tmp_path / 'door'}")
+    with listener, ThreadPoolExecutor(1) as threads:
+        welcomed = threads.submit(lambda: protocol.welcome(listener.accept()[0], KEY.encode()))
+        with protocol.connect(address, KEY.encode()) as client, welcomed.result() as service:
+            time.sleep(0.6)
+            protocol.write_message(client, "status")
+            assert protocol.read_message(service) == ("status", b"")
+            assert not [thread for thread in threading.enumerate() if isinstance(thread, threading.Timer)]
+
+
 def _png() -> bytes:
     file = io.BytesIO()
     Image.new("RGB", (8, 8), "red").save(file, "PNG")
@@ -113,6 +166,15 @@ def test_an_upload_that_is_no_image_is_refused(client: Client) -> None:
         client.upload(b"MZ\x90\x00")
     with pytest.raises(BadImage, match=r"The file has 2.0 MB; the limit is 1 MB"):
         client.upload(bytes(2_000_000))
+
+
+def test_a_file_that_is_too_large_is_refused_in_the_same_words_everywhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GRADVIZ_UPLOAD_MB", "1")
+    settings.cache_clear()
+    with pytest.raises(BadImage) as refused:
+        images.add(bytes(2_000_000))
+    settings.cache_clear()
+    assert protocol.too_large(2_000_000, 1.0) == str(refused.value)
 
 
 def test_a_service_that_stands_alone(chosen: Settings, tmp_path: Path) -> None:

@@ -12,15 +12,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gradviz_core.compute import protocol
+from gradviz_core.codec import error_from_json, question_to_json
+from gradviz_core.compute import protocol, worker
 from gradviz_core.compute.client import Client
 from gradviz_core.compute.launch import LocalService
 from gradviz_core.compute.supervisor import may_use_gpu, worker_context
 from gradviz_core.compute.worker import Plan
 from gradviz_core.errors import BadImage, BadTarget, Busy, ComputeError, DeadlineExceeded, QuestionError, WorkerDied
 from gradviz_core.settings import Settings
-from gradviz_core.types import SurveyAnswer
+from gradviz_core.types import SurveyAnswer, SurveyQuestion
 from tests.compute.conftest import DEADLINE_S, FAKES, ask, until, worker_of
+from tests.compute.fakes import Scripted
 
 
 def test_a_small_answer_costs_a_few_milliseconds(client: Client) -> None:
@@ -73,11 +75,12 @@ def test_a_worker_that_dies_takes_only_its_question_along(client: Client, model:
     assert len(_both_workers(client)) == 2
 
 
-def test_a_worker_killed_from_outside_in_the_middle_of_a_question(client: Client) -> None:
-    pid = worker_of(ask(client, "sleep here", "0"))
+def test_a_worker_killed_from_outside_in_the_middle_of_a_question(client: Client, tmp_path: Path) -> None:
+    begun = tmp_path / "begun"
     with ThreadPoolExecutor(1) as threads:
-        doomed = threads.submit(ask, client, "sleep here", "1.2")  # the same model: it goes to the same worker
-        assert until(lambda: client.status().busy == 1, 0.8)
+        doomed = threads.submit(ask, client, "tell and sleep", str(begun))
+        assert until(lambda: begun.exists() and begun.read_text())
+        pid = int(begun.read_text())
         os.kill(pid, signal.SIGKILL)
         with pytest.raises(WorkerDied, match="signal 9"):
             doomed.result()
@@ -89,6 +92,19 @@ def test_a_worker_killed_while_it_waits_is_replaced_without_a_word(client: Clien
         os.kill(pid, signal.SIGKILL)
     time.sleep(0.05)
     assert [len(_both_workers(client)) for _ in range(2)] == [2, 2]
+
+
+def test_a_worker_killed_before_it_read_its_question_is_replaced_without_a_word(client: Client) -> None:
+    old = _both_workers(client)
+    for pid in old:
+        os.kill(pid, signal.SIGSTOP)  # the question reaches the socket, and nobody reads it
+    with ThreadPoolExecutor(1) as threads:
+        question = threads.submit(ask, client, "echo")
+        assert until(lambda: client.status().busy == 1, 0.8)
+        for pid in old:
+            os.kill(pid, signal.SIGKILL)
+        assert worker_of(question.result()) not in old
+    assert len(_both_workers(client)) == 2
 
 
 def test_a_bug_is_told_plainly_and_nothing_leaks(client: Client) -> None:
@@ -106,10 +122,12 @@ def test_a_worker_is_replaced_after_an_error_of_the_gpu(client: Client) -> None:
     assert len(_both_workers(client) & before) == 1
 
 
-def test_an_answer_that_is_far_too_large_is_refused(client: Client) -> None:
-    with pytest.raises(QuestionError, match=r"The answer has 600 MB; the limit is 500 MB\. Ask for fewer sites\."):
-        ask(client, "array", "600000000")
-    assert len(_both_workers(client)) == 2
+def test_an_answer_that_is_far_too_large_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker, "LONGEST_ANSWER", 5_000_000)
+    question = question_to_json(SurveyQuestion(model="array", image="6000000")).encode()
+    kind, text = worker.reply(Scripted("cpu"), "ask", question)
+    assert (kind, type(error_from_json(text))) == ("error", QuestionError)
+    assert str(error_from_json(text)) == "The answer has 6 MB; the limit is 5 MB. Ask for fewer sites."
 
 
 def test_an_upload_does_not_make_a_worker_forget_what_it_served(client: Client) -> None:

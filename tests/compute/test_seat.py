@@ -1,0 +1,126 @@
+"""One seat of the pool, with a worker that is made up, so that it fails in ways that are hard to bring about."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from gradviz_core.codec import error_from_json
+from gradviz_core.compute.protocol import Message
+from gradviz_core.compute.seat import Job, Occupant, Seat, Unread
+from gradviz_core.compute.worker import Plan
+from gradviz_core.errors import ComputeError, GradVizError, ServiceStarting, WorkerDied
+from tests.compute.conftest import FAKES, until
+
+DONE: Message = ("ok", b"done")
+
+
+class MadeUp(Occupant):
+    """Has no process; fails with ``error`` when it works, or was dead all along."""
+
+    def __init__(self, error: Exception | None = None, *, alive: bool = True) -> None:
+        self.device, self.error, self.ended, self._lives = "cpu", error, False, alive
+
+    @property
+    def alive(self) -> bool:
+        return self._lives
+
+    def work(self, job: Job, deadline_s: float) -> Message:
+        if self.error is not None:
+            raise self.error
+        return DONE
+
+    def kill(self) -> None:
+        self._lives = False
+
+    def end(self) -> str:
+        self.ended, self._lives = True, False
+        return "exit code 0"
+
+
+@contextmanager
+def seat_with(*workers: Occupant | Exception) -> Iterator[Callable[[], Message]]:
+    """A seat that takes these workers, one after the other; an error among them is one that does not start, and so is
+    whatever comes after the last. Yields what asks: it waits until the seat is free, gives it a job and waits again."""
+    left, free = list(workers), list[Seat]()
+
+    def hire() -> Occupant:
+        worker = left.pop(0) if left else OSError("none is left")
+        if isinstance(worker, Exception):
+            raise worker
+        return worker
+
+    def ask() -> Message:
+        assert until(lambda: free, 3), "the seat is gone"
+        free.clear()
+        job = Job("ask", b"")
+        seat.give(job)
+        assert job.done.wait(3), "the job is never done"
+        return job.reply
+
+    seat = Seat(hire, 0.2, free.append, lambda _: None)
+    try:
+        yield ask
+    finally:
+        seat.close()
+
+
+def failed(reply: Message) -> GradVizError:
+    """The error in a reply."""
+    assert reply[0] == "error"
+    return error_from_json(reply[1])
+
+
+def test_a_question_fails_where_the_worker_died_idle_and_no_other_starts() -> None:
+    with seat_with(MadeUp(alive=False), *[OSError("no memory")] * 3, MadeUp()) as ask:
+        error = failed(ask())
+        assert type(error) is ServiceStarting
+        assert "No worker of the compute service can be started" in str(error)
+        assert ask() == DONE  # it is tried again, and some day it works
+
+
+def test_a_question_goes_to_a_new_worker_where_the_old_one_died_idle() -> None:
+    with seat_with(MadeUp(alive=False), MadeUp()) as ask:
+        assert ask() == DONE
+
+
+@pytest.mark.parametrize("unexpected", [MemoryError(), RuntimeError("can't start new thread"), KeyError("x")], ids=repr)
+def test_a_seat_outlives_whatever_goes_wrong_at_it(unexpected: Exception) -> None:
+    first = MadeUp(unexpected)
+    with seat_with(first, MadeUp()) as ask:
+        error = failed(ask())
+        assert type(error) is ComputeError
+        assert "Something went wrong inside GradViz" in str(error)
+        assert ask() == DONE
+        assert first.ended
+
+
+def test_a_worker_that_cannot_start_for_want_of_memory_is_tried_again() -> None:
+    with seat_with(MemoryError(), MadeUp()) as ask:
+        assert ask() == DONE
+
+
+def test_a_question_that_was_never_read_is_put_once_more_and_only_once() -> None:
+    with seat_with(MadeUp(Unread("gone")), MadeUp(), MadeUp(Unread("gone"))) as ask:
+        assert ask() == DONE
+    with seat_with(MadeUp(Unread("gone")), MadeUp(Unread("gone again")), MadeUp()) as ask:
+        assert str(failed(ask())) == "gone again"
+        assert ask() == DONE
+
+
+def test_a_question_that_was_read_is_never_put_again() -> None:
+    with seat_with(MadeUp(WorkerDied("in the middle")), MadeUp()) as ask:
+        assert type(failed(ask())) is WorkerDied
+        assert ask() == DONE
+
+
+@pytest.mark.parametrize("size", [0, 8_000_000])
+def test_a_worker_that_is_dead_has_read_nothing(size: int) -> None:
+    worker = Occupant(multiprocessing.get_context("spawn"), Plan(FAKES, "cpu"), "worker of a test")
+    worker.kill()
+    assert until(lambda: not worker.alive)
+    with pytest.raises(Unread, match="signal 9"):
+        worker.work(Job("ask", bytes(size)), 5)
