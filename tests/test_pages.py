@@ -164,7 +164,7 @@ def test_what_is_chosen_is_written_to_the_address() -> None:
         (SALIENCY, "scale", "softmax", "Score cannot be 'softmax'"),
         (SALIENCY, "view", "<script>alert(1)</script>", "View cannot be '<script>alert(1)</script>'"),
         (SALIENCY, "method", "magic", "Method cannot be 'magic'"),
-        (SALIENCY, "opacity", "1e9", "Gradient over the image cannot be 1e9 %"),
+        (SALIENCY, "opacity", "1e9", "Opacity cannot be 1e9 %"),
         (NEURONS, "site", "layer9.relu", "layer9.relu never ran"),
         (NEURONS, "row", "99", "Row 99 does not exist: there are 12, from 0 to 11"),
         (NEURONS, "channel", "-1", "Channel -1 does not exist"),

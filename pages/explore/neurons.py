@@ -22,7 +22,9 @@ with one_sentence():
             "Looking for the strongest channels here …",
         )
         channel = sites.choose_channel(info, int(strongest.arrays["channels"][0]))
-        opacity = address.percent("Gradient over the image", "opacity", 100)
+        opacity = address.percent(
+            "Opacity", "opacity", 100, "How strongly the gradient covers the image, in grey under it"
+        )
     sites.note_if_flat(info)
 
     unit = units.unit(info, channel, place)

@@ -13,7 +13,13 @@ with one_sentence():
     with panel.controls():
         view = saliency.view()
         method = saliency.method()
-        opacity = 100 if view == "channel" else address.percent("Gradient over the image", "opacity", 100)
+        opacity = (
+            100
+            if view == "channel"
+            else address.percent(
+                "Opacity", "opacity", 100, "How strongly the gradient covers the image, in grey under it"
+            )
+        )
 
     question = GradientQuestion(model=choice.model, image=choice.image, target=choice.target, method=method)
     answer = ask(question, "Computing the gradient …")

@@ -116,7 +116,7 @@ def counter(label: str, name: str, count: int, default: int) -> int:
     return number
 
 
-def percent(label: str, name: str, default: int) -> int:
+def percent(label: str, name: str, default: int, meaning: str) -> int:
     """A share from 0 to 100 % in steps of 5, and which is chosen.
 
     Raises:
@@ -126,7 +126,7 @@ def percent(label: str, name: str, default: int) -> int:
     number = int(text) if text.isascii() and text.isdigit() and len(text) < 4 else -1
     inside = 0 <= number <= 100
     key = _shown(name, number if inside else default)
-    st.slider(label, 0, 100, step=5, key=key, format="%d %%", on_change=_copy, args=(name,), width=240)
+    st.slider(label, 0, 100, step=5, key=key, format="%d %%", help=meaning, on_change=_copy, args=(name,), width=150)
     if not inside:
         raise QuestionError(f"{label} cannot be {text[:60]} %: it is a share from 0 to 100. Move the slider.")
     return number
