@@ -6,6 +6,7 @@ import platform
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import assert_never
 
 import numpy as np
@@ -28,6 +29,7 @@ from gradviz_core.types import (
     GradientAnswer,
     GradientQuestion,
     Pixels,
+    Preprocessing,
     Question,
     Receipt,
     Site,
@@ -211,7 +213,7 @@ class Answerer:
             return self._last
         self._last = None
         model = self._models.get(question.model, device)
-        pixels = images.as_seen(images.load(question.image), model.card.preprocessing)
+        pixels = _pixels(question.image, model.card.preprocessing)
         x = torch.from_numpy(images.normalise(pixels, model.card.preprocessing)).to(device)
         kept = None if self._remember and needed != frozenset({INPUT}) else needed
         trace = forward(model.module, x, keep=kept, until=needed if may_stop and not self._remember else None)
@@ -219,6 +221,12 @@ class Answerer:
         if self._remember:
             self._last = scene
         return scene
+
+
+@lru_cache(maxsize=16)
+def _pixels(image: str, steps: Preprocessing) -> Pixels:
+    """What the network sees of an image; a key stands for the same bytes for ever."""
+    return images.as_seen(images.load(image), steps)
 
 
 def _oracle(gradient: Tensor) -> GradFn:

@@ -102,8 +102,9 @@ def forward(
     with recording():
         inputs = [watch.enter(Site(INPUT.path, i), tensor) for i, tensor in enumerate(_as_tuple(x))]
         watched = twin(module)
-        for path, part in watched.named_modules():
-            part.register_forward_hook(watch.hook(path))
+        if keep is None or not trace.values.keys() >= set(keep):
+            for path, part in watched.named_modules():
+                part.register_forward_hook(watch.hook(path))
         try:
             trace.output = watched(*inputs)
         except _Stop:
@@ -156,16 +157,15 @@ class _Watch:
                 return output
             call = self._trace.calls[path]
             self._trace.calls[path] += 1
-            memory = {_memory(tensor) for tensor in tensors(inputs).values()}
             kind = type(part).__name__
-            changed = map_tensors(output, lambda item, raw: self._keep_raw(Site(path, call, item), kind, raw, memory))
+            changed = map_tensors(output, lambda item, raw: self._keep_raw(Site(path, call, item), kind, raw, inputs))
             if self._until is not None and self._until <= self._trace.values.keys():
                 raise _Stop
             return changed
 
         return hook
 
-    def _keep_raw(self, site: Site, kind: str, raw: Tensor, memory: set[int]) -> Tensor:
+    def _keep_raw(self, site: Site, kind: str, raw: Tensor, inputs: object) -> Tensor:
         trace = self._trace
         trace.seen[site] = (kind, tuple(raw.shape))
         if self._keep is not None and site not in self._keep and (self._until is None or site not in self._until):
@@ -179,7 +179,8 @@ class _Watch:
         trace.values[site] = raw
         self._versions[site] = _version(raw)
         clone = raw.clone()
-        self._passed_on[id(clone)] = _PassedOn(site, clone, _version(clone), _memory(raw) in memory)
+        shares = _memory(raw) in map(_memory, tensors(inputs).values())
+        self._passed_on[id(clone)] = _PassedOn(site, clone, _version(clone), shares)
         return clone
 
     def end(self) -> bool:

@@ -30,10 +30,11 @@ def twin(module: nn.Module) -> nn.Module:
         for value in (part._buffers, vars(part)):
             _remember_copies(value, memo, set())
     copied = _copied(module, memo)
+    originals = {id(part) for part in module.modules()}
     for path, part in copied.named_modules():
         part._backward_hooks.clear()
         part._backward_pre_hooks.clear()
-        if any(part is original for original in module.modules()):
+        if id(part) in originals:
             raise QuestionError(
                 f"{path or 'The model'} gives itself when it is copied, so it cannot be watched safely."
             )

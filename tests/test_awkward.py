@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -11,20 +10,17 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.nn.utils.parametrizations import spectral_norm, weight_norm
 from torch.utils.checkpoint import checkpoint
 
 from gradviz_core import trace
-from gradviz_core.device import exact_arithmetic
 from gradviz_core.errors import BadTarget, GradVizError, QuestionError, UnknownSite
 from gradviz_core.nested import tensors
-from gradviz_core.twin import twin
 from gradviz_core.types import INPUT, OUTPUT, ChannelMean, ClassScore, Site, SiteInfo, SiteSum, Unit
 from tests import zoo
 from tests.reference import relative_error
 
 
-def _true(module: nn.Module, x: Tensor, label: int = 1) -> Tensor:
+def true_gradient(module: nn.Module, x: Tensor, label: int = 1) -> Tensor:
     leaf = x.clone().requires_grad_()
     (scores,) = [t for t in tensors(module(leaf)).values() if t.dim() == 2]
     return torch.autograd.grad(scores[0, label], leaf)[0]
@@ -39,7 +35,7 @@ def _at_all_sites(module: nn.Module, x: Tensor) -> trace.Gradients:
     return trace.gradients(module, x, target=ClassScore(1), wrt=sites)
 
 
-def _seeded(build: Callable[[], nn.Module]) -> nn.Module:
+def seeded(build: Callable[[], nn.Module]) -> nn.Module:
     torch.manual_seed(7)
     return build().double().eval()
 
@@ -127,8 +123,8 @@ class _Storing(nn.Module):
 @pytest.mark.parametrize("build", [IdentityShortcut, IgnoresReturn, StoresOutput, WritesThroughIdentity])
 @pytest.mark.parametrize("mode", ["eval", "train"])
 def test_shared_memory_is_right_or_refused_whatever_else_is_asked(build: type[nn.Module], mode: str) -> None:
-    module = _seeded(build).train(mode == "train")
-    x, true = zoo.image(), _true(_seeded(build), zoo.image())
+    module = seeded(build).train(mode == "train")
+    x, true = zoo.image(), true_gradient(seeded(build), zoo.image())
     assert relative_error(trace.gradients(module, x, target=ClassScore(1)).gradients[INPUT], true) < 1e-12
     for path, _ in module.named_modules():
         try:
@@ -140,16 +136,16 @@ def test_shared_memory_is_right_or_refused_whatever_else_is_asked(build: type[nn
 
 def test_an_identity_shortcut_is_right_at_every_site() -> None:
     """conv1's value counts both branches; relu's value is the same memory, after it was overwritten."""
-    module, x = _seeded(IdentityShortcut), zoo.image()
+    module, x = seeded(IdentityShortcut), zoo.image()
     found = _at_all_sites(module, x)
-    assert relative_error(found.gradients[INPUT], _true(module, x)) < 1e-12
+    assert relative_error(found.gradients[INPUT], true_gradient(module, x)) < 1e-12
     assert torch.equal(found.activations[Site("shortcut")], found.activations[Site("conv1")])
     assert float(found.activations[Site("conv1")].min()) < 0 <= float(found.activations[Site("relu")].min())
     assert torch.equal(found.gradients[Site("shortcut")], found.gradients[Site("conv1")])
 
 
 def test_a_value_that_is_overwritten_is_left_out_and_named() -> None:
-    module, x = _seeded(IgnoresReturn), zoo.image()
+    module, x = seeded(IgnoresReturn), zoo.image()
     assert Site("shift") not in _infos(module, x)
     with pytest.raises(QuestionError, match="The value of shift is overwritten in place later"):
         trace.gradients(module, x, target=ClassScore(1), wrt=[Site("shift")])
@@ -165,7 +161,7 @@ def test_a_small_difference_is_still_a_difference() -> None:
             return y.mean((2, 3))
 
     with pytest.raises(GradVizError, match="computes something else while it is watched"):
-        trace.survey(_seeded(Tiny), zoo.image())
+        trace.survey(seeded(Tiny), zoo.image())
 
 
 def test_a_random_model_is_told_apart() -> None:
@@ -175,111 +171,6 @@ def test_a_random_model_is_told_apart() -> None:
 
     with pytest.raises(GradVizError, match="another result each time"):
         trace.survey(Noisy().eval(), zoo.image())
-
-
-# ---------------------------------------------------------------------------------------------------- copies and hooks
-
-
-class Scaled(nn.Parameter):
-    """A parameter of a class of its own."""
-
-
-def test_parameters_keep_their_class_and_attributes() -> None:
-    class Masked(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.weight = Scaled(torch.randn(4, 192))
-            self.weight.scale = 3.0  # type: ignore[attr-defined]
-
-        def forward(self, x: Tensor) -> Tensor:
-            return F.linear(x.flatten(1), self.weight * getattr(self.weight, "scale", 1.0))
-
-    torch.manual_seed(0)
-    module = Masked()
-    module.weight.data = module.weight.data.double()
-    found = trace.gradients(module, zoo.image(), target=ClassScore(1))
-    assert torch.equal(found.gradients[INPUT].flatten(), 3.0 * module.weight[1].detach())
-    assert type(twin(module).get_parameter("weight")) is Scaled
-    assert module.weight.requires_grad
-
-
-@pytest.mark.parametrize("wrap", [weight_norm, spectral_norm, nn.utils.parametrizations.orthogonal])
-def test_parametrised_weights(wrap: Callable[[nn.Module], nn.Module]) -> None:
-    torch.manual_seed(0)
-    module = nn.Sequential(nn.Flatten(), wrap(nn.Linear(192, 5)), nn.Softplus(), nn.Linear(5, 4)).double().eval()
-    found = trace.gradients(module, zoo.image(), target=ClassScore(1))
-    assert relative_error(found.gradients[INPUT], _true(module, zoo.image())) < 1e-12
-
-
-def _no_slope(_module: nn.Module, slopes: Any, _outer: Any) -> Any:
-    return (slopes[0] * 0.0,)
-
-
-def test_forward_hooks_of_the_author_belong_to_the_function_backward_hooks_do_not() -> None:
-    module = zoo.build("in-place")
-    plain = trace.gradients(module, zoo.image(), target=ClassScore(1)).gradients[INPUT]
-    part = module.get_submodule("conv2")
-    handle = part.register_full_backward_hook(_no_slope)
-    assert torch.equal(trace.gradients(module, zoo.image(), target=ClassScore(1)).gradients[INPUT], plain)
-    handle.remove()
-    part.register_forward_hook(lambda _m, _i, out: out * 2.0)
-    doubled = trace.gradients(module, zoo.image(), target=ClassScore(1)).gradients[INPUT]
-    assert relative_error(doubled, _true(module, zoo.image())) < 1e-12
-    assert not torch.allclose(doubled, plain)
-
-
-def test_what_a_pass_left_on_the_model_is_no_obstacle() -> None:
-    class Remembers(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.conv = nn.Conv2d(3, 4, 3)
-            self.features: dict[str, Any] = {}
-
-        def forward(self, x: Tensor) -> Tensor:
-            self.features["maps"] = [self.conv(x)]
-            newest: Tensor = self.features["maps"][0]
-            self.newest = newest
-            return newest.mean((2, 3))
-
-    module = _seeded(Remembers)
-    true = _true(module, zoo.image())
-    kept = module.features["maps"][0]  # type: ignore[index]
-    assert relative_error(trace.gradients(module, zoo.image(), target=ClassScore(1)).gradients[INPUT], true) < 1e-12
-    assert module.features["maps"][0] is kept  # type: ignore[index]
-
-
-def test_what_cannot_be_copied_is_named() -> None:
-    module = nn.Sequential(nn.Flatten(), nn.Linear(192, 4))
-    module[1].lock = threading.Lock()  # type: ignore[assignment]
-    with pytest.raises(QuestionError, match=r"because of 1\.lock \(lock\)"):
-        trace.survey(module, zoo.image().float())
-
-
-def test_a_part_that_gives_itself_as_its_copy_is_refused_and_left_alone() -> None:
-    class Stubborn(nn.Linear):
-        def __deepcopy__(self, _memo: object) -> Stubborn:
-            return self
-
-    module = nn.Sequential(nn.Flatten(), Stubborn(192, 4))
-    with pytest.raises(QuestionError, match="1 gives itself when it is copied"):
-        trace.survey(module, zoo.image().float())
-    assert not module[1]._forward_hooks
-
-
-@pytest.mark.filterwarnings("ignore:.torch.jit.trace:FutureWarning")
-def test_torchscript_is_refused_in_words() -> None:
-    scripted = torch.jit.trace(nn.Linear(192, 4), torch.zeros(1, 192))  # type: ignore[no-untyped-call]
-    with pytest.raises(QuestionError, match="1 is TorchScript"):
-        trace.survey(nn.Sequential(nn.Flatten(), scripted), zoo.image().float())
-
-
-def test_weights_made_in_inference_mode() -> None:
-    with torch.inference_mode():
-        module = _seeded(lambda: nn.Sequential(nn.Flatten(), nn.Linear(192, 4)))
-        weight = module.get_parameter("1.weight").clone()
-    found = trace.gradients(module, zoo.image(), target=ClassScore(1)).gradients[INPUT]
-    with torch.inference_mode():
-        assert torch.equal(found.flatten(), weight[1])
 
 
 # ------------------------------------------------------------------------------------------------- parts that run again
@@ -298,19 +189,19 @@ class Checkpointed(nn.Module):
 
 
 def test_a_checkpoint_adds_no_sites_when_it_runs_again() -> None:
-    module, x = _seeded(lambda: Checkpointed(reentrant=False)), zoo.image()
+    module, x = seeded(lambda: Checkpointed(reentrant=False)), zoo.image()
     seen = trace.forward(module, x)
     before = list(seen.values)
     slopes = trace.differentiate(seen, seen.value(OUTPUT)[0, 1], [INPUT, Site("conv")])
     assert list(seen.values) == before == [INPUT, Site("conv"), Site("act"), OUTPUT]
     slope = slopes[INPUT]
     assert slope is not None
-    assert relative_error(slope, _true(module, x)) < 1e-12
+    assert relative_error(slope, true_gradient(module, x)) < 1e-12
 
 
 def test_reentrant_checkpoints_are_refused_in_words() -> None:
     with pytest.raises(QuestionError, match="use_reentrant=False"):
-        trace.gradients(_seeded(lambda: Checkpointed(reentrant=True)), zoo.image(), target=ClassScore(1))
+        trace.gradients(seeded(lambda: Checkpointed(reentrant=True)), zoo.image(), target=ClassScore(1))
 
 
 # ---------------------------------------------------------------------------------------------------- outputs and axes
@@ -344,11 +235,11 @@ class _Best(nn.Module):
 
 
 def test_data_classes_and_torchs_own_tuples() -> None:
-    module, x = _seeded(DataClassOut), zoo.image()
+    module, x = seeded(DataClassOut), zoo.image()
     infos = _infos(module, x)
     assert {Site("body", 0, "0"), Site("body", 0, "1"), Site("", 0, "logits"), Site("", 0, "maps.0")} <= set(infos)
     assert not infos[Site("body", 0, "1")].differentiable
-    assert relative_error(_at_all_sites(module, x).gradients[INPUT], _true(module, x)) < 1e-12
+    assert relative_error(_at_all_sites(module, x).gradients[INPUT], true_gradient(module, x)) < 1e-12
 
 
 def test_a_tuple_is_kept_whole_when_the_pass_stops_at_one_of_its_elements() -> None:
@@ -365,7 +256,7 @@ def test_a_misspelt_site_is_unknown_also_when_the_pass_may_stop() -> None:
 
 
 def test_the_channels_of_one_dimensional_convolutions_come_first() -> None:
-    module = _seeded(lambda: nn.Sequential(nn.Flatten(2), nn.Conv1d(3, 5, 3)))
+    module = seeded(lambda: nn.Sequential(nn.Flatten(2), nn.Conv1d(3, 5, 3)))
     x = zoo.image()
     found = trace.gradients(module, x, target=ChannelMean(Site("1"), 2))
     assert found.score == pytest.approx(float(module(x)[0, 2].mean().detach()))
@@ -388,21 +279,3 @@ def test_complex_values_have_no_gradient_here() -> None:
     assert not _infos(module, zoo.image())[Site("0")].differentiable
     with pytest.raises(BadTarget, match="only a real number"):
         trace.gradients(module, zoo.image(), target=SiteSum(Site("0")))
-
-
-# -------------------------------------------------------------------------------------------------------------- threads
-
-
-def test_the_switches_of_exact_arithmetic_are_restored_by_the_last_one_out() -> None:
-    def switches() -> tuple[bool, bool]:
-        return torch.backends.cudnn.allow_tf32, torch.backends.cudnn.deterministic
-
-    before = switches()
-    first, second = exact_arithmetic(), exact_arithmetic()
-    first.__enter__()
-    second.__enter__()
-    first.__exit__(None, None, None)
-    inside = switches()
-    second.__exit__(None, None, None)
-    assert inside == (False, True) != before
-    assert switches() == before
