@@ -53,11 +53,12 @@ def write(choices: Mapping[str, object]) -> None:
 
 
 def select(label: str, name: str, options: Sequence[str], chosen: str, words: Callable[[str], str]) -> None:
-    """A list to choose from; nothing is chosen where ``chosen`` is not in it."""
+    """A list to choose from; nothing is chosen where ``chosen`` is not in it. An option's words never change: the
+    browser knows an option by them."""
     key = _shown(name, chosen if chosen in options else None)
     st.selectbox(
-        label, options, index=0 if chosen in options else None, key=key, format_func=words, on_change=_copy,
-        args=(name,), placeholder="Choose one",
+        label, options, index=0 if chosen in options else None, key=key, format_func=words, on_change=_copy_one_of,
+        args=(name, frozenset(options)), placeholder="Choose one",
     )  # fmt: skip
 
 
@@ -142,3 +143,9 @@ def _shown(name: str, value: object) -> str:
 
 def _copy(name: str) -> None:
     write({name: st.session_state[f"shown_{name}"]})
+
+
+def _copy_one_of(name: str, options: frozenset[str]) -> None:
+    """As ``_copy``, but for words of an option that is no longer there, which the browser may still send."""
+    if st.session_state[f"shown_{name}"] in options:
+        _copy(name)

@@ -152,9 +152,7 @@ def _card(card: ModelCard) -> None:
 
 def _target(survey: SurveyAnswer) -> ClassScore:
     labels, chosen = survey.card.labels, address.read("target", PREDICTED)
-    first = survey.prediction[0].index if survey.prediction else 0
-    words = {PREDICTED: f"predicted: {class_text(first, labels)}"}
-    words |= {str(i): class_text(i, labels) for i in range(len(labels))}
+    words = {PREDICTED: "the predicted class"} | {str(i): class_text(i, labels) for i in range(len(labels))}
     address.select("Target", "target", list(words), chosen, words.__getitem__)
     scale = address.listed("Score", "scale", _SCALES)
     if chosen not in words:

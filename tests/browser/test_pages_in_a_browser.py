@@ -163,6 +163,21 @@ def test_an_uploaded_image_is_shown_and_one_that_is_none_is_refused(
     seeing.check_drawn(page, "gradient")
 
 
+def test_one_image_after_the_other_keeps_the_predicted_class_as_the_target(visited: Server, page: Page) -> None:
+    page.goto(visited.address())
+    seeing.check_drawn(page, "gradient")
+    for title in ("Heart", "Star", "Square", "Heart"):
+        page.get_by_role("radio", name=title, exact=True).check(force=True)
+        page.wait_for_function(f"location.search.includes('{title.lower()}')")
+        expect(page.get_by_test_id("stMain").get_by_text(f"predicted {title.lower()} (")).to_be_visible(timeout=20_000)
+        assert seeing.choice(page, "target") is None
+    page.get_by_test_id("stSidebar").get_by_label("Model", exact=True).click()
+    page.get_by_role("option", name="Digits, no convolutions").click()
+    page.wait_for_function("location.search.includes('digits-mlp')")
+    seeing.check_drawn(page, "gradient")
+    expect(page.get_by_test_id("stAlert")).to_have_count(0)
+
+
 def test_impatient_clicks_end_at_the_last_one(visited: Server, page: Page) -> None:
     page.goto(visited.address())
     seeing.check_drawn(page, "gradient")
