@@ -18,13 +18,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
+from jaxtyping import Float32, UInt8
 from PIL import ExifTags, Image, UnidentifiedImageError
 
 from gradviz_core.errors import BadImage, ComputeError, UnknownImage
 from gradviz_core.models.catalogue import image_file, sample_image
 from gradviz_core.settings import settings
-from gradviz_core.types import Pixels, Preprocessing
+from gradviz_core.types import Preprocessing
 
 FORMATS = ("PNG", "JPEG", "WEBP")
 """What Pillow may try; others, PostScript among them, are never opened."""
@@ -186,7 +186,7 @@ _FILTERS = {
 }
 
 
-def as_seen(image: Image.Image, steps: Preprocessing) -> Pixels:
+def as_seen(image: Image.Image, steps: Preprocessing) -> UInt8[np.ndarray, "h w 3"]:
     """The picture at the network's input: resized and cropped, uint8 (H, W, 3); grey where the network takes luma.
 
     The same pixels as torchvision's classification preset gives, save for strips beyond ``MOST_STRETCHED``.
@@ -230,7 +230,7 @@ def _offset(length: int, wanted: int) -> int:
     return round((length - wanted) / 2.0) if length >= wanted else -((wanted - length) // 2)
 
 
-def normalise(pixels: Pixels, steps: Preprocessing) -> npt.NDArray[np.float32]:
+def normalise(pixels: UInt8[np.ndarray, "h w 3"], steps: Preprocessing) -> Float32[np.ndarray, "1 c h w"]:
     """(pixels / 255 - mean) / std, per channel: (H, W, 3) uint8 -> (1, C, H, W) float32, in normalised-pixel units.
 
     One normalised-pixel unit is ``std`` of the pixel's full range 0 to 1.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, assert_never
 
 import torch.nn.functional as F
+from jaxtyping import Float
 from torch import Tensor
 
 from gradviz_core import layouts, sites
@@ -94,7 +95,7 @@ def _scaled(row: Tensor, scale: ScoreScale) -> Tensor:
             assert_never(scale)
 
 
-def class_logits(output: object) -> Tensor:
+def class_logits(output: object) -> Float[Tensor, "1 classes"]:
     """The (1, K) class scores in what a model returned.
 
     They are the output itself, or the only (N, K) tensor in a tuple or dictionary.
