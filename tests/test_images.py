@@ -16,11 +16,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pytest
-from jaxtyping import TypeCheckError
 import torchvision
 from hypothesis import given
 from hypothesis import settings as settings_for_tests
 from hypothesis import strategies as st
+from jaxtyping import TypeCheckError
 from PIL import Image, ImageOps
 from torchvision.transforms import functional
 
