@@ -186,10 +186,16 @@ def torch_free_rooms(root: Path) -> list[str]:
     return [f"{' -> '.join(way)}: this room must be importable without torch." for way in ways if way]
 
 
+FIRST_VISIT = 'runpy.run_path(str(Path(__file__).parents[1] / "app.py"))'
+"""All that a file directly in pages/ may do: see docs/decisions.md on the first visit of a fresh server."""
+
+
 def no_page_in_the_top_folder(root: Path) -> list[str]:
     """A file directly in pages/ becomes a page of Streamlit's legacy router, which passes over __init__.py alone."""
     top = [path for path in sources(root) if path.parts[:-1] == ("pages",) and path.name != "__init__.py"]
-    return [f"{path}: move it into a section's folder." for path in top]
+    texts = {path: (root / path).read_text(encoding="utf-8") for path in top}
+    wrong = [path for path, text in texts.items() if not text.endswith(f"\n\n{FIRST_VISIT}\n") or len(text) > 300]
+    return [f"{path}: move it into a section's folder." for path in wrong]
 
 
 def no_vague_names(root: Path) -> list[str]:
