@@ -20,7 +20,6 @@ import torchvision
 from hypothesis import given
 from hypothesis import settings as settings_for_tests
 from hypothesis import strategies as st
-from jaxtyping import TypeCheckError
 from PIL import Image, ImageOps
 from torchvision.transforms import functional
 
@@ -398,9 +397,3 @@ def test_a_store_that_is_no_folder_is_told_in_a_sentence(store: Path) -> None:
 )
 def test_keys_that_lead_nowhere(key: str, store: Path) -> None:
     refusal(lambda: images.load(key), UnknownImage)
-
-
-def test_shapes_in_the_types_are_checked() -> None:
-    steps = Preprocessing((4, 4), None, (0.5,) * 3, (0.5,) * 3)
-    with pytest.raises(TypeCheckError, match="h w 3"):
-        images.normalise(np.zeros((3, 4, 4), np.uint8), steps)
