@@ -326,5 +326,10 @@ def strip(target: Target, labels: Sequence[str]) -> Caption:
     return Caption(
         f"How strongly {score} depends on each site, in order of execution: the length of its gradient there.",
         rf"\left\lVert \frac{{\partial {score_symbol(target, labels)}}}{{\partial a}} \right\rVert_2",
-        (f"{score_unit(target)} per unit of activation", "L2 norm over everything a site holds", "logarithmic scale"),
+        (
+            f"{score_unit(target)} per unit of activation",
+            "L2 norm over everything a site holds",
+            "logarithmic scale",
+            "a gap where no gradient arrives",
+        ),
     )

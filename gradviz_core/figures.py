@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import io
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -173,7 +174,7 @@ def strip(
     values = np.asarray(norms, dtype=np.float64)
     positive = values[np.isfinite(values) & (values > 0)]
     floor = float(positive.min()) / 3 if positive.size else 1.0
-    decades = float(np.log10(positive.max() / positive.min())) if positive.size else 0.0
+    ticks = log_ticks(floor, float(positive.max()) if positive.size else 1.0)
     drawn = np.where(values == 0, floor, np.where(np.isfinite(values), values, np.nan))
     said = ["no gradient arrives here" if not np.isfinite(v) else number_text(v, 4) for v in values]
     figure = go.Figure(
@@ -200,10 +201,23 @@ def strip(
         showticklabels=False, showgrid=False, zeroline=False, fixedrange=True, range=[-0.7, len(values) - 0.3],
     )  # fmt: skip
     figure.update_yaxes(
-        type="log", dtick=1 if decades >= 2 else "D2", exponentformat="power", fixedrange=True, tickfont={"size": 11},
+        type="log", tickvals=ticks, ticktext=[number_text(t, 1) for t in ticks], fixedrange=True, tickfont={"size": 11},
         title={"text": _plain(unit), "font": {"size": 12}},
     )  # fmt: skip
     return figure
+
+
+def log_ticks(low: float, high: float) -> list[float]:
+    """Round numbers for a logarithmic axis: powers of ten, at most seven of them; also their doubles and halves where
+    there would be fewer than three."""
+    first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
+    step = max(1, math.ceil((last - first) / 6))
+    powers = [10.0**e for e in range(first, last + 1, step)]
+    inside = [p for p in powers if low <= p <= high]
+    if len(inside) >= 3:
+        return inside
+    fine = [f * 10.0**e for e in range(first - 1, last + 1) for f in (1, 2, 5)]
+    return [p for p in fine if low <= p <= high] or [low, high]
 
 
 # --------------------------------------------------------------------------------------------------------------- pieces

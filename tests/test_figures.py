@@ -95,6 +95,19 @@ def test_two_classes_of_one_name_stay_two_bars() -> None:
     assert [said[0] for said in figure.data[1].customdata] == [134, 517]
 
 
+@pytest.mark.parametrize(
+    ("low", "high", "ticks"),
+    [
+        (0.4, 2.5, [0.5, 1.0, 2.0]),
+        (1e-5, 3.0, [1e-5, 1e-4, 1e-3, 1e-2, 0.1, 1.0]),
+        (1e-30, 1.0, [1e-30, 1e-25, 1e-20, 1e-15, 1e-10, 1e-5, 1.0]),
+        (3.0, 3.1, [3.0, 3.1]),
+    ],
+)
+def test_a_logarithmic_axis_has_round_numbers(low: float, high: float, ticks: list[float]) -> None:
+    assert figures.log_ticks(low, high) == pytest.approx(ticks)
+
+
 def test_the_strip_keeps_zeros_and_gaps_apart() -> None:
     figure = figures.strip(["a", "b", "c"], np.array([0.0, np.nan, 2.0]), unit="logit", chosen=2)
     trace = figure.data[0]
