@@ -6,6 +6,7 @@ from gradviz_core.compute import client
 from pages.parts import icon, shell
 
 st.set_page_config(page_title="GradViz", page_icon=icon.ADDRESS, layout="wide")
+st.logo(icon.LOGO, size="large")
 client.start()
 
 page = st.navigation(
