@@ -40,8 +40,6 @@ class Server:
 
     port: int
     pid: int
-    started: float
-    """When it was started, on ``time.monotonic``'s clock."""
 
     def address(self, path: str = "") -> str:
         """The address of a page."""
@@ -64,12 +62,11 @@ def running(folder: Path) -> Iterator[Server]:
         "--server.fileWatcherType=none",
     ]  # fmt: skip
     environment = os.environ | {"GRADVIZ_STORE": str(folder / "uploads")}
-    started = time.monotonic()
     with (folder / "server.log").open("w") as log:
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT)
     try:
         _wait_for(f"http://127.0.0.1:{port}/_stcore/health", process)
-        yield Server(port, process.pid, started)
+        yield Server(port, process.pid)
     finally:
         process.terminate()
         process.wait(30)

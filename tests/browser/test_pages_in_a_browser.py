@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import time
 import zipfile
 from pathlib import Path
 
@@ -41,20 +40,15 @@ def test_each_page_opens_by_its_own_address_on_a_fresh_server(server: Server, pa
     assert (seeing.choice(page, "model"), seeing.choice(page, "image")) == ("preset/shapes-cnn", "sample/star")
 
 
-def test_the_first_page_and_the_first_heatmap_come_soon_and_the_app_stays_small(server: Server, page: Page) -> None:
+def test_the_app_stays_small_after_every_page(server: Server, page: Page) -> None:
+    """``make bench`` measures how soon the first page and the first heatmap come."""
     page.goto(server.address())
-    expect(page.get_by_role("heading", name="Input saliency")).to_be_visible(timeout=30_000)
-    readable = time.monotonic() - server.started
     page.wait_for_selector(".st-key-chart_gradient .heatmaplayer image", timeout=60_000)
-    drawn = time.monotonic() - server.started - readable
     for name in ("Neurons", "Feature maps", "Input saliency"):
         page.get_by_test_id("stSidebarNav").get_by_role("link", name=name).click()
         expect(page.get_by_role("heading", name=name)).to_be_visible(timeout=30_000)
         seeing.wait(page)
-    print(f"readable {readable:.1f} s, heatmap {drawn:.1f} s later, {server.memory_mb():.0f} MB")  # noqa: T201
-    assert readable < 15, "5 s on a machine that does nothing else"
-    assert drawn < 15, "5 s on a machine that does nothing else"
-    assert server.memory_mb() < 300
+    assert 50 < server.memory_mb() < 300
     assert "libtorch" not in Path(f"/proc/{server.pid}/maps").read_text()
 
 
