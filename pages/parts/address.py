@@ -9,8 +9,11 @@ Visible controls are drawn from these texts and write to them; so do clicks on p
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, cast
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from gradviz_core.errors import QuestionError
 from pages.parts import unseen
@@ -27,26 +30,85 @@ _FALL_WITH = {
 LONGEST = 200
 
 
+@dataclass(slots=True)
+class _Memory:
+    """What this session knows of its choices between one run and the next. It is what counts: messages of the browser
+    cross those of the server, so what they say of the fields and controls may be of yesterday."""
+
+    chosen: dict[str, str] = field(default_factory=dict)
+    clicked: set[str] = field(default_factory=set)
+    """Chosen by a click on a picture just now; newer than what the controls say."""
+    shown: dict[str, object] = field(default_factory=dict)
+    """What each visible control is known to show: what it was last heard to, or was told by a run that was not cut
+    short."""
+    drawn: dict[str, object] = field(default_factory=dict)
+    """What each shows in this run."""
+    options: dict[str, frozenset[str]] = field(default_factory=dict)
+    """What there was to choose from, where it is a list."""
+
+
+def _memory() -> _Memory:
+    if "address" not in st.session_state:
+        st.session_state["address"] = _Memory()
+    return cast(_Memory, st.session_state["address"])
+
+
 def fields() -> None:
-    """The bound fields themselves; called once in each run, before anything is read."""
-    with unseen.place():
+    """The bound fields themselves; called once in each run, before anything is read.
+
+    At the start of a session, and on the way back or forth in the browser's history, they say what the address says;
+    else they are told what was chosen.
+    """
+    memory, context = _memory(), get_script_run_ctx()
+    from_address = not memory.chosen or (context is not None and context.is_history_navigation)
+    if not from_address:
+        _hear_controls(memory)
         for name in NAMES:
-            st.text_input(name, key=name, bind="query-params")
+            if st.session_state.get(name) != memory.chosen[name]:
+                st.session_state[name] = memory.chosen[name]
+    with unseen.place():
+        texts = {name: str(st.text_input(name, key=name, bind="query-params") or "") for name in NAMES}
+    memory.chosen.update(texts)
+    memory.clicked.clear()
+    memory.drawn.clear()
+
+
+def _hear_controls(memory: _Memory) -> None:
+    """A control that does not show what it showed when it was last drawn was changed by the person.
+
+    Callbacks of the controls would say the same, but are lost when the next click cuts their run short.
+    """
+    for name, was in list(memory.shown.items()):
+        now = st.session_state.get(f"shown_{name}", was)
+        known = name not in memory.options or now in memory.options[name]
+        if now != was and known and name not in memory.clicked:
+            memory.shown[name] = now
+            _choose(memory, name, now)
+
+
+def settle() -> None:
+    """Say that the page was drawn to its end: what the controls show now is what the person sees."""
+    memory = _memory()
+    memory.shown = dict(memory.drawn)
 
 
 def read(name: str, default: str = "") -> str:
     """The text chosen for ``name``, or the default."""
-    return str(st.session_state.get(name) or default)[:LONGEST]
+    return (_memory().chosen.get(name) or default)[:LONGEST]
 
 
 def write(choices: Mapping[str, object]) -> None:
-    """Make these choices. Only before the fields are drawn: from a callback."""
+    """Make these choices. Only from a callback: before the fields are drawn."""
+    memory = _memory()
     for name, value in choices.items():
-        text = "" if value is None else str(value)
-        if read(name) != text:
-            for other in _FALL_WITH.get(name, ()):
-                st.session_state[other] = ""
-        st.session_state[name] = text
+        _choose(memory, name, value)
+        memory.clicked.add(name)
+
+
+def _choose(memory: _Memory, name: str, value: object) -> None:
+    text = "" if value is None else str(value)
+    if memory.chosen.get(name, "") != text:
+        memory.chosen.update({name: text} | dict.fromkeys(_FALL_WITH.get(name, ()), ""))
 
 
 # ------------------------------------------------------------------------------------------------------------- controls
@@ -55,11 +117,10 @@ def write(choices: Mapping[str, object]) -> None:
 def select(label: str, name: str, options: Sequence[str], chosen: str, words: Callable[[str], str]) -> None:
     """A list to choose from; nothing is chosen where ``chosen`` is not in it. An option's words never change: the
     browser knows an option by them."""
-    key = _shown(name, chosen if chosen in options else None)
-    st.selectbox(
-        label, options, index=0 if chosen in options else None, key=key, format_func=words, on_change=_copy_one_of,
-        args=(name, frozenset(options)), placeholder="Choose one",
-    )  # fmt: skip
+    key, told = _shown(name, chosen if chosen in options else None)
+    _memory().options[name] = frozenset(options)  # the browser may still send words of an option that is gone
+    index = None if chosen not in options else 0 if told else list(options).index(chosen)
+    st.selectbox(label, options, index=index, key=key, format_func=words, placeholder="Choose one")
 
 
 def listed(label: str, name: str, words: Mapping[str, str]) -> str:
@@ -76,16 +137,10 @@ def option(label: str, name: str, words: Mapping[str, str]) -> str:
         QuestionError: the address names another one.
     """
     chosen = read(name, next(iter(words)))
-    key = _shown(name, chosen if chosen in words else None)
+    key, told = _shown(name, chosen if chosen in words else None)
+    default = None if told or chosen not in words else chosen
     st.segmented_control(
-        label,
-        list(words),
-        key=key,
-        format_func=words.__getitem__,
-        on_change=_copy,
-        args=(name,),
-        required=True,
-        wrap=True,
+        label, list(words), default=default, key=key, format_func=words.__getitem__, required=True, wrap=True
     )
     return _known(label, chosen, words)
 
@@ -105,11 +160,18 @@ def counter(label: str, name: str, count: int, default: int) -> int:
     text = read(name, str(default))
     number = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else -1
     inside = 0 <= number < count
-    key = _shown(name, number if inside else None)
+    key, told = _shown(name, number if inside else None)
+    value: int | Literal["min"] | None = None if not inside else "min" if told else number
     st.number_input(
-        label, min_value=0, max_value=count - 1, value="min" if inside else None, step=1, key=key, on_change=_copy,
-        args=(name,), placeholder=f"0 to {count - 1}", width=128,
-    )  # fmt: skip
+        label,
+        min_value=0,
+        max_value=count - 1,
+        value=value,
+        step=1,
+        key=key,
+        placeholder=f"0 to {count - 1}",
+        width=128,
+    )
     if not inside:
         raise QuestionError(
             f"{label} {text[:60]} does not exist: there are {count}, from 0 to {count - 1}. Choose one of them."
@@ -126,26 +188,23 @@ def percent(label: str, name: str, default: int, meaning: str) -> int:
     text = read(name, str(default))
     number = int(text) if text.isascii() and text.isdigit() and len(text) < 4 else -1
     inside = 0 <= number <= 100
-    key = _shown(name, number if inside else default)
-    st.slider(label, 0, 100, step=5, key=key, format="%d %%", help=meaning, on_change=_copy, args=(name,), width=150)
+    key, told = _shown(name, number if inside else default)
+    value = None if told else number if inside else default
+    st.slider(label, 0, 100, value, step=5, key=key, format="%d %%", help=meaning, width=150)
     if not inside:
         raise QuestionError(f"{label} cannot be {text[:60]} %: it is a share from 0 to 100. Move the slider.")
     return number
 
 
-def _shown(name: str, value: object) -> str:
-    """The key of the visible control for ``name``, which from now on shows ``value``."""
+def _shown(name: str, value: object) -> tuple[str, bool]:
+    """The key of the visible control for ``name``, which shows ``value`` in this run, and whether it had to be told.
+
+    One that is new starts with its default, and one that shows it already is left alone: told again, it would forget a
+    click that is on its way.
+    """
     key = f"shown_{name}"
-    if key not in st.session_state or st.session_state[key] != value:  # writing what is there would undo a quick click
+    _memory().drawn[name] = value
+    told = key in st.session_state and st.session_state[key] != value
+    if told:
         st.session_state[key] = value
-    return key
-
-
-def _copy(name: str) -> None:
-    write({name: st.session_state[f"shown_{name}"]})
-
-
-def _copy_one_of(name: str, options: frozenset[str]) -> None:
-    """As ``_copy``, but for words of an option that is no longer there, which the browser may still send."""
-    if st.session_state[f"shown_{name}"] in options:
-        _copy(name)
+    return key, told

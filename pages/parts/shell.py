@@ -72,6 +72,7 @@ def around() -> Iterator[None]:
     try:
         with body:
             yield
+        address.settle()
     finally:
         foot.caption(_foot())
 
@@ -86,6 +87,7 @@ def begin(title: str, sentence: str) -> Choice:
         return _choice(cast(_Sidebar, st.session_state["sidebar"]), tools)
     except GradVizError as error:
         asking.say(error)
+        address.settle()
         st.stop()
 
 
