@@ -257,7 +257,7 @@ def _prediction(scene: Scene) -> tuple[ClassProbability, ...]:
     shares = logits.softmax(0)
     return tuple(
         ClassProbability(i, labels[i] if i < len(labels) else f"class {i}", logits[i].item(), shares[i].item())
-        for i in shares.topk(min(TOP, len(shares))).indices.tolist()
+        for i in targets.ranked(logits)[:TOP]
     )
 
 

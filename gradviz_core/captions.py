@@ -229,7 +229,7 @@ def saliency(
     if method == "gradient_x_input":
         slope = rf"x_{{{subscript}}}\,{slope}"
     facts = (f"the input, {shape_text(shape)}, normalised", field.unit, scale_text(field))
-    return Caption(f"{sentence} {_colours(field)}", _REDUCTION_FORMULA[reduction].format(g=slope), facts)
+    return Caption(f"{sentence} {_colours(field, method)}", _REDUCTION_FORMULA[reduction].format(g=slope), facts)
 
 
 def _reduced(reduction: Reduction, shape: Sequence[int], channel: str) -> str:
@@ -248,7 +248,11 @@ def _channel_symbol(channel: str) -> str:
     return rf"\text{{{channel}}}" if _PLAIN_LABEL.fullmatch(channel) else "c"
 
 
-def _colours(field: Field) -> str:
+def _colours(field: Field, method: MethodName) -> str:
+    if method == "gradient_x_input" and field.signed:
+        return "Red: value times slope is positive there, which speaks for the score; blue: it is negative."
+    if method == "gradient_x_input":
+        return "Bright: value times slope is large there; dark: small."
     if field.signed:
         return "Red: raising the value there raises the score; blue: it lowers the score."
     return "Bright: a small change there changes the score much; dark: little."
@@ -256,18 +260,27 @@ def _colours(field: Field) -> str:
 
 def activation(info: SiteInfo, channel: int, field: Field) -> Caption:
     """Under the picture of one channel's values."""
-    what = channel_word(info)
-    sentence = f"What {what} {channel} of {in_words(info.site, info.calls)} answers at each place of the image."
+    what, site = channel_word(info), in_words(info.site, info.calls)
+    if info.layout == "tokens":
+        return Caption(
+            f"Activation of {what} {channel} of {site} at each token.",
+            f"a_{{t,{channel}}}",
+            (site_text(info), "activation", scale_text(field)),
+        )
+    sentence = f"Activation of {what} {channel} of {site} at each place of the image."
     return Caption(sentence, f"a_{{{channel},i,j}}", (site_text(info), "activation", scale_text(field)))
 
 
-def unit_gradient(target: Unit, info: SiteInfo, field: Field, *, input_shape: Sequence[int]) -> Caption:
-    """Under the input gradient of one unit, with its receptive fields."""
+def unit_gradient(
+    target: Unit, info: SiteInfo, field: Field, *, input_shape: Sequence[int], boxes: bool = True
+) -> Caption:
+    """Under the input gradient of one unit; ``boxes`` says that its receptive fields are drawn."""
     sentence = (
         f"How the unit {unit_place(target.index, info.layout)} of {in_words(info.site, info.calls)} changes "
-        f"with each pixel{_reduced('signed_sum', input_shape, '')}. Solid box: all the unit can see. "
-        "Dashed box: where at least 95 % of the gradient's size lies."
+        f"with each pixel{_reduced('signed_sum', input_shape, '')}."
     )
+    if boxes:
+        sentence += " Solid box: all the unit can see. Dashed box: where at least 95 % of the gradient's size lies."
     slope = rf"\frac{{\partial {score_symbol(target, ())}}}{{\partial x_{{c,i,j}}}}"
     facts = (f"the input, {shape_text(input_shape)}, normalised", field.unit, scale_text(field))
     return Caption(sentence, rf"\sum_c {slope}", facts)
@@ -295,7 +308,7 @@ def feature_maps(
     place, score = in_words(info.site, info.calls), score_words(target, labels)
     slope = rf"\frac{{\partial {score_symbol(target, labels)}}}{{\partial a_{{k,i,j}}}}"
     sentence, formula = {
-        "activation": (f"What each {channel_word(info)} of {place} answers at each place.", "a_{k,i,j}"),
+        "activation": (f"Activation of each {channel_word(info)} of {place} at each place.", "a_{k,i,j}"),
         "gradient": (f"How {score} changes with each number of {place}.", slope),
         "product": (
             f"Each number of {place} times how {score} changes with it.",
@@ -324,11 +337,12 @@ def strip(target: Target, labels: Sequence[str]) -> Caption:
     """Under the strip of all sites."""
     score = score_words(target, labels)
     return Caption(
-        f"How strongly {score} depends on each site, in order of execution: the length of its gradient there.",
+        f"How strongly {score} depends on each site, in order of execution: the L2 norm of its gradient there. "
+        "Activations have units of their own, so compare layers with care.",
         rf"\left\lVert \frac{{\partial {score_symbol(target, labels)}}}{{\partial a}} \right\rVert_2",
         (
             f"{score_unit(target)} per unit of activation",
-            "L2 norm over everything a site holds",
+            "over everything a site holds",
             "logarithmic scale",
             "a gap where no gradient arrives",
         ),

@@ -127,8 +127,13 @@ def answer_to_bytes(answer: Answer) -> bytes:
     Raises:
         TypeError: an array is of a type that has no form here, such as complex.
     """
-    header = _ANSWERS.dump_json(answer, exclude={"arrays"}, warnings="error")
+    header = answer_to_json(answer).encode()
     return b"".join((struct.pack("<I", len(header)), header, _pack(answer.arrays)))
+
+
+def answer_to_json(answer: Answer) -> str:
+    """The answer without its arrays, as JSON: the question, what the predicted class was, the score, the versions."""
+    return _ANSWERS.dump_json(answer, exclude={"arrays"}, warnings="error").decode()
 
 
 def answer_from_bytes(data: bytes) -> Answer:

@@ -163,10 +163,29 @@ class Planes:
             return int(row), int(column)
         return (place[0], place[1]) if len(place) == 2 else (0, 0)
 
+    @property
+    def has_class_token(self) -> bool:
+        """Whether the first token stands alone above a grid of patches."""
+        return self.tokens is not None and self.maps.shape[1] == self.maps.shape[2] + 2
+
+    def place_names(self) -> npt.NDArray[np.str_] | None:
+        """What each cell of (H, W) is called where it is a token: its number, and its place among the patches."""
+        if self.tokens is None:
+            return None
+        first = 2 if self.has_class_token else 0
+        grid = self.maps.shape[1] > 1
+
+        def name(row: int, column: int, token: int) -> str:
+            if self.has_class_token and token == 0:
+                return "class token (token 0)"
+            return f"token {token}" + (f": patch row {row - first}, column {column}" if grid else "")
+
+        return np.array([[name(r, c, int(t)) for c, t in enumerate(line)] for r, line in enumerate(self.tokens)])
+
     def under(self, row: float, column: float) -> tuple[int, int]:
         """The cell that lies over a place of the image, given as shares (0 to 1) of its height and width."""
         height, width = self.maps.shape[1:]
-        first = 2 if self.tokens is not None and height == width + 2 else 0  # below the class token and the gap
+        first = 2 if self.has_class_token else 0  # below the class token and the gap
         down = first + int(row * (height - first))
         return min(max(down, first), height - 1), min(max(int(column * width), 0), width - 1)
 

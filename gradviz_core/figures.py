@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import plotly.graph_objects as go
 from PIL import Image
 
@@ -43,18 +44,20 @@ def heatmap(
     cross: tuple[int, int] | None = None,
     solid: Box | None = None,
     dashed: Box | None = None,
+    places: npt.NDArray[np.str_] | None = None,
     height: int = 500,
 ) -> go.Figure:
     """The field as a heatmap with its colour bar.
 
     ``pixels`` (H, W, 3) of the same size adds each pixel's colour to the hover and, below ``opacity`` 1, lies in grey
-    under the map. ``cross`` marks one (row, column); ``solid`` and ``dashed`` are boxes to draw. A field that is zero,
+    under the map. ``cross`` marks one (row, column); ``solid`` and ``dashed`` are boxes to draw.
+    ``places`` (H, W) names the cells in the hover where they are no rows and columns. A field that is zero,
     or the same everywhere, says so in words.
     """
     figure = go.Figure()
     if pixels is not None and opacity < 1:
         figure.add_trace(_image_trace(_grey(pixels), hover=False))
-    figure.add_trace(_heat(field, opacity=opacity, pixels=pixels))
+    figure.add_trace(_heat(field, opacity=opacity, pixels=pixels, places=places))
     _frame(figure, field.values.shape, height)
     _say_if_constant(figure, field)
     for box, dash in ((solid, "solid"), (dashed, "dash")):
@@ -224,11 +227,18 @@ def log_ticks(low: float, high: float) -> list[float]:
 
 
 def _heat(
-    field: Field, *, opacity: float = 1.0, pixels: Pixels | None = None, customdata: np.ndarray | None = None
+    field: Field,
+    *,
+    opacity: float = 1.0,
+    pixels: Pixels | None = None,
+    customdata: np.ndarray | None = None,
+    places: npt.NDArray[np.str_] | None = None,
 ) -> go.Heatmap:
     limit = field.limit or 1.0
     hover = "row %{y}, column %{x}<br><b>%{z:.4~g}</b>"
-    if pixels is not None and pixels.shape[:2] == field.values.shape:
+    if places is not None:
+        customdata, hover = places, "%{customdata}<br><b>%{z:.4~g}</b>"
+    elif pixels is not None and pixels.shape[:2] == field.values.shape:
         customdata = pixels
         hover += "<br>pixel rgb(%{customdata[0]}, %{customdata[1]}, %{customdata[2]})"
     return go.Heatmap(

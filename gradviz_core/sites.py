@@ -40,4 +40,4 @@ def no_such_site(site: Site, known: Collection[Site]) -> UnknownSite:
         if other.path == path
     ]
     hint = f" The nearest site that did is {in_words(near[-1])}." if near else ""
-    return UnknownSite(f"{in_words(site)} never ran in this forward pass.{hint} Choose a site from the survey.")
+    return UnknownSite(f"{in_words(site)} never ran in this forward pass.{hint} Choose one that did.")

@@ -120,9 +120,15 @@ def class_logits(output: object) -> Float[Tensor, "1 classes"]:
     return logits
 
 
+def ranked(row: Float[Tensor, " classes"]) -> list[int]:
+    """Classes from the highest score to the lowest; of equal ones the first comes first."""
+    order: list[int] = row.detach().sort(descending=True, stable=True).indices.tolist()
+    return order
+
+
 def _class(index: int | None, row: Tensor) -> int:
     if index is None:
-        return int(row.argmax())
+        return ranked(row)[0]
     if not 0 <= index < row.numel():
         raise BadTarget(
             f"Class {index} does not exist: the model has classes 0 to {row.numel() - 1}. Choose one of them."

@@ -327,6 +327,9 @@ def gradients(module: nn.Module, x: Inputs, *, target: Target, wrt: Iterable[Sit
     this is the saliency of Simonyan et al. 2014 (arXiv:1312.6034), before any absolute value.
     """
     sites = tuple(wrt)
+    for site in sites:
+        if not isinstance(site, Site):
+            raise QuestionError(f"{site!r} is no site. Write Site({str(site)!r}), or take the sites of the survey.")
     at = targets.site_of(target)
     needed = {*sites, *([at] if at else ())}
     trace = forward(module, x, keep=needed, until=needed if targets.may_stop(target) else None)

@@ -107,7 +107,7 @@ def test_the_nearest_site_is_named(missing: Site, nearest: str) -> None:
 
 
 def test_where_none_is_near_none_is_named() -> None:
-    assert str(no_such_site(Site("zzz"), RAN)) == ("zzz never ran in this forward pass. Choose a site from the survey.")
+    assert str(no_such_site(Site("zzz"), RAN)) == "zzz never ran in this forward pass. Choose one that did."
     assert "nearest" not in str(no_such_site(Site("conv1"), ()))
 
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from gradviz_core import trace
-from gradviz_core.errors import BadTarget, GradVizError, UnknownSite, Unreachable
+from gradviz_core.errors import BadTarget, GradVizError, QuestionError, UnknownSite, Unreachable
 from gradviz_core.nested import tensors
 from gradviz_core.types import (
     INPUT,
@@ -173,6 +173,18 @@ def test_sites_that_cannot_be_asked_for(linear: tuple[nn.Module, Tensor]) -> Non
         trace.gradients(module, x, target=ClassScore(0), wrt=[Site("1", 1)])
     with pytest.raises(Unreachable, match="reaches 2: no differentiable path"):
         trace.gradients(module, x, target=Unit(Site("1"), (0,)), wrt=[Site("2")])
+
+
+def test_a_text_is_no_site(linear: tuple[nn.Module, Tensor]) -> None:
+    with pytest.raises(QuestionError, match=r"'1' is no site. Write Site\('1'\)"):
+        trace.gradients(linear[0], linear[1], target=ClassScore(0), wrt=["1"])  # type: ignore[list-item]
+
+
+def test_of_equal_scores_the_first_is_the_predicted_one() -> None:
+    module = nn.Sequential(nn.Flatten(), nn.Linear(192, 50)).double()
+    nn.init.zeros_(module.get_parameter("1.weight"))
+    nn.init.zeros_(module.get_parameter("1.bias"))
+    assert trace.gradients(module, zoo.image(), target=ClassScore()).target == ClassScore(0)
 
 
 def test_one_image_at_a_time(linear: tuple[nn.Module, Tensor]) -> None:

@@ -23,7 +23,7 @@ with one_sentence():
         )
         channel = sites.choose_channel(info, int(strongest.arrays["channels"][0]))
         opacity = address.percent(
-            "Opacity", "opacity", 100, "How strongly the gradient covers the image, in grey under it"
+            "Opacity", "opacity", 60, "How strongly the gradient covers the image, in grey under it"
         )
     sites.note_if_flat(info)
 
@@ -40,11 +40,11 @@ with one_sentence():
 
     facts.line(
         ("activation", captions.number_text(answer.score, 4)),
-        ("length of the gradient", captions.number_text(fields.length(gradient))),
-        ("can see", units.box_text(answer.receptive_field)),
-        ("95 % within", units.box_text(effective)),
+        ("L2 norm of the gradient", captions.number_text(fields.length(gradient))),
+        ("receptive field", units.box_text(answer.receptive_field)),
+        ("95 % of the gradient within", units.box_text(effective)),
     )
-    facts.notes((*strongest.notes, *answer.notes))
+    facts.notes((*strongest.notes, *answer.notes, *units.silence(answer)))
 
     left, right = st.columns(2)
     with left:

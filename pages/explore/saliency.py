@@ -29,7 +29,7 @@ with one_sentence():
     facts.line(
         facts.predicted(answer.prediction, choice.labels),
         facts.score(answer, choice.labels),
-        ("length of the gradient", captions.number_text(fields.length(gradient))),
+        (f"L2 norm of {saliency.METHODS[method].lower()}", captions.number_text(fields.length(gradient))),
         ("largest at", shown.peak),
     )
     facts.notes(answer.notes)

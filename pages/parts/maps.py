@@ -116,7 +116,7 @@ def one(view: View, channel: int, info: SiteInfo) -> One:
     """One channel, every number of it, on the scale of the sheet."""
     field = fields.field(view.maps[channel], signed=view.scale.signed, unit=view.scale.unit)
     field = fields.on_scale(field, view.scale.limit)
-    facts = (captions.site_text(info), f"{captions.scale_text(field)}, as on the left")
+    facts = (captions.site_text(info), f"{captions.scale_text(field)}, the same as for the tiles")
     name = f"{captions.channel_word(info).capitalize()} {channel}"
     if field.values.size == 1:
         return One(None, Caption(f"{name} is {captions.number_text(float(field.values[0, 0]), 4)}.", "", facts))

@@ -10,8 +10,8 @@ import plotly.graph_objects as go
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from gradviz_core.captions import Caption
-from gradviz_core.codec import question_to_json
+from gradviz_core.captions import Caption, score_words
+from gradviz_core.codec import answer_to_json, question_to_json
 from gradviz_core.figures import BAR
 from gradviz_core.types import GradientAnswer, UnitsAnswer
 from pages.parts.clicks import Click, on_click
@@ -77,8 +77,8 @@ def downloads(
             _keep_png(key)
             file = f"gradviz-{name}-{key}.html"
             st.download_button(
-                f"{key.capitalize()} (HTML)", _page_of(figure), file_name=file, mime="text/html", on_click="ignore",
-                key=f"html_{key}", width="stretch",
+                f"{key.capitalize()} (HTML)", _page_of(figure, key, answer), file_name=file, mime="text/html",
+                on_click="ignore", key=f"html_{key}", width="stretch",
             )  # fmt: skip
         st.download_button(
             "Raw arrays (npz)", _arrays_of(answer), file_name=f"gradviz-{name}.npz", mime="application/octet-stream",
@@ -86,15 +86,30 @@ def downloads(
         )  # fmt: skip
 
 
-def _page_of(figure: go.Figure) -> Callable[[], bytes]:
-    return lambda: str(figure.to_html(include_plotlyjs=True)).encode()
+def _title(key: str, answer: GradientAnswer | UnitsAnswer) -> str:
+    """What a figure shows, for when it stands alone."""
+    what = score_words(answer.target, ()) if isinstance(answer, GradientAnswer) else "the strongest channels"
+    return f"GradViz: {key}, {what}<br>{answer.question.model}, {answer.question.image}"
+
+
+def _page_of(figure: go.Figure, key: str, answer: GradientAnswer | UnitsAnswer) -> Callable[[], bytes]:
+    def make() -> bytes:
+        titled = go.Figure(figure)
+        room = (figure.layout.margin.t or 0) + 60
+        titled.update_layout(title={"text": _title(key, answer), "font": {"size": 15}}, margin={"t": room})
+        if figure.layout.height:
+            titled.update_layout(height=figure.layout.height + 60)
+        return str(titled.to_html(include_plotlyjs=True)).encode()
+
+    return make
 
 
 def _arrays_of(answer: GradientAnswer | UnitsAnswer) -> Callable[[], bytes]:
     def make() -> bytes:
         buffer = io.BytesIO()
-        question = np.array(question_to_json(answer.question))
-        np.savez_compressed(buffer, allow_pickle=False, question=question, **dict(answer.arrays))
+        said = {"question": question_to_json(answer.question), "answer": answer_to_json(answer)}
+        texts = {name: np.array(text) for name, text in said.items()}
+        np.savez_compressed(buffer, allow_pickle=False, **texts, **dict(answer.arrays))
         return buffer.getvalue()
 
     return make

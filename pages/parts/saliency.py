@@ -36,7 +36,7 @@ _ADDRESS_VIEWS: dict[str, Reduction] = {
     "max": "magnitude_max",
     "channels": "channel",
 }
-_METHODS = {"gradient": "Gradient", "gradient_x_input": "Gradient × input"}
+METHODS = {"gradient": "Gradient", "gradient_x_input": "Gradient × input"}
 _COLOURS = {3: ("red", "green", "blue"), 1: ("grey",)}
 
 
@@ -59,7 +59,7 @@ def view() -> Reduction:
 
 def method() -> MethodName:
     """The method that is chosen."""
-    return cast(MethodName, address.option("Method", "method", _METHODS))
+    return cast(MethodName, address.option("Method", "method", METHODS))
 
 
 def draw(
@@ -96,11 +96,18 @@ def seen(card: ModelCard) -> Caption:
     made = card.preprocessing
     size = f"{made.size[0]}×{made.size[1]}"
     step = (
-        f"resized to {size}" if made.resize is None else f"shorter side resized to {made.resize}, centre cut to {size}"
+        f"fitted to {size} whatever its proportions"
+        if made.resize is None
+        else f"shorter side resized to {made.resize}, centre cut to {size}"
     )
     mean, std = (", ".join(f"{v:.3g}" for v in values) for values in (made.mean, made.std))
     colour = "RGB" if len(made.mean) == 3 else "grey"
-    facts = (f"{size} {colour}", step, f"mean {mean}", f"standard deviation {std}")
+    facts = (
+        f"{size} {colour}",
+        step,
+        f"mean {mean}",
+        f"standard deviation {std}: so many of the pixel's 0 to 1 are one normalised-pixel unit",
+    )
     return Caption(
         "The image as the network sees it, before it is normalised.", r"x = (\text{pixel}/255 - \mu)/\sigma", facts
     )

@@ -127,7 +127,7 @@ def _is_torchvision(model: str) -> bool:
 
 def _torchvision_words(key: str) -> str:
     name, tag = catalogue.split_torchvision(key.partition("/")[2])
-    return f"{name}, random weights {tag.removeprefix('random-')}" if tag.startswith("random-") else f"{name}, {tag}"
+    return f"{name}, untrained, seed {tag.removeprefix('random-')}" if tag.startswith("random-") else f"{name}, {tag}"
 
 
 def _card(card: ModelCard) -> None:

@@ -38,11 +38,14 @@ def activation(planes: Planes, channel: int, place: Place, info: SiteInfo) -> Pi
     """The channel's map with a cross on the unit; a vector is drawn whole, as one row of its features."""
     if planes.maps.shape[1:] == (1, 1):
         sheet = fields.tile(planes.maps, unit="activation", signed=bool(planes.maps.min() < 0))
-        caption = replace(captions.activation(info, channel, sheet.field), sentence="What each feature answers.")
+        caption = replace(captions.activation(info, channel, sheet.field), sentence="Activation of each feature.")
         return Picture(figures.tiles(sheet, chosen=channel, width=430), caption)
     field = fields.activation(planes.maps[channel], unit="activation")
-    figure = figures.heatmap(field, cross=planes.cell(place.index))
-    return Picture(figure, captions.activation(info, channel, field))
+    figure = figures.heatmap(field, cross=planes.cell(place.index), places=planes.place_names())
+    caption = captions.activation(info, channel, field)
+    if planes.has_class_token:
+        caption = replace(caption, sentence=f"{caption.sentence} The cell above the grid is the class token.")
+    return Picture(figure, caption)
 
 
 def slope(answer: GradientAnswer, info: SiteInfo, effective: Box | None, opacity: float) -> Picture:
@@ -53,7 +56,18 @@ def slope(answer: GradientAnswer, info: SiteInfo, effective: Box | None, opacity
     figure = figures.heatmap(
         field, pixels=answer.pixels, opacity=opacity, solid=answer.receptive_field, dashed=effective
     )
-    return Picture(figure, captions.unit_gradient(answer.target, info, field, input_shape=gradient.shape))
+    caption = captions.unit_gradient(
+        answer.target, info, field, input_shape=gradient.shape, boxes=effective is not None
+    )
+    return Picture(figure, caption)
+
+
+def silence(answer: GradientAnswer) -> tuple[str, ...]:
+    """Why there is nothing to see, where the gradient of the unit is zero everywhere."""
+    if np.any(answer.gradients[INPUT]):
+        return ()
+    state = "is off here: it gives 0, and" if answer.score == 0 else "is flat here:"
+    return (f"This unit {state} no small change of the image changes it. Choose another place or channel.",)
 
 
 def gallery(answer: UnitsAnswer, info: SiteInfo, place: Place, chosen: int, seen: Box | None) -> tuple[Picture, Tiles]:
