@@ -37,7 +37,7 @@ format: .venv/dev.stamp ## format the code and fix what can be fixed by itself
 	$(BIN)/ruff format $(SOURCES)
 	$(BIN)/ruff check --fix $(SOURCES)
 
-bench: .venv/dev.stamp ## measure, side by side with other libraries
+bench: .venv/dev.stamp ## measure, side by side with plain PyTorch
 	$(BIN)/python -m benchmarks $(ARGS)
 
 presets: .venv/dev.stamp ## train the preset models again

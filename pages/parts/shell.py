@@ -51,6 +51,7 @@ class _Sidebar:
     image: str
     card: DeltaGenerator
     target: DeltaGenerator
+    foot: DeltaGenerator
 
 
 @contextmanager
@@ -66,8 +67,8 @@ def around() -> Iterator[None]:
         card = st.container(gap=None)
         image = address.read("image") or images.suited(model)
         images.pick(image, model)
-        st.session_state["sidebar"] = _Sidebar(model, image, card, st.container())
-        foot = st.empty()
+        target, foot = st.container(), st.empty()
+        st.session_state["sidebar"] = _Sidebar(model, image, card, target, foot)
     foot.caption(st.session_state.get("foot", "Starting …"))
     try:
         with body:
@@ -88,6 +89,7 @@ def begin(title: str, sentence: str) -> Choice:
     except GradVizError as error:
         asking.say(error)
         address.settle()
+        cast(_Sidebar, st.session_state["sidebar"]).foot.caption(_foot())
         st.stop()
 
 
