@@ -193,3 +193,27 @@ def test_finite_differences_at_the_input_of_the_presets(name: str) -> None:
 
     true = (loss(x + h * direction) - loss(x - h * direction)) / (2 * h)
     assert (found * direction).sum().item() == pytest.approx(true, rel=1e-4, abs=1e-7)
+
+
+# ------------------------------------------------------------------------------------------------ known by their shape
+
+
+def test_cells_that_are_not_connected_have_no_gradient() -> None:
+    """A 4x4 grid of 2x2 cells, one convolution with stride 2: class k reads cell k and no other."""
+    module = (
+        nn.Sequential(nn.Conv2d(3, 2, 2, stride=2), nn.Softplus(), nn.Conv2d(2, 1, 1), nn.Flatten()).double().eval()
+    )
+    slope = trace.gradients(module, zoo.image(), target=ClassScore(6)).gradients[INPUT][0]
+    inside = torch.zeros(8, 8, dtype=torch.bool)
+    inside[2:4, 4:6] = True  # cell 6 of 16: row 1, column 2
+    assert slope[:, inside].abs().min() > 0
+    assert slope[:, ~inside].abs().max() == 0
+
+
+def test_before_global_pooling_the_gradient_is_the_same_everywhere() -> None:
+    """score_k = <W_k, mean over n places of a> + b, so ∂score_k/∂a_c = W_kc / n at each place."""
+    module = zoo.build("writes-input")
+    found = trace.gradients(module, zoo.image(), target=ClassScore(3), wrt=[Site("act")])
+    weight = module.get_parameter("head.weight")[3].detach()
+    expected = (1.5 * weight / 36)[None, :, None, None].expand(1, 5, 6, 6)  # y and z are one memory: 1 + 0.5
+    assert torch.allclose(found.gradients[Site("act")], expected, rtol=1e-12, atol=0)
