@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections import OrderedDict
 
 import torch
 from torch import Tensor, nn
@@ -27,8 +28,11 @@ def twin(module: nn.Module) -> nn.Module:
         for parameter in part._parameters.values():
             if parameter is not None:
                 memo[id(parameter)] = _frozen(parameter)
-        for value in (part._buffers, vars(part)):
-            _remember_copies(value, memo, set())
+        for value in vars(part).values():
+            if type(value) is OrderedDict and not value:  # a dozen of hooks that are not there, slow to copy one by one
+                memo[id(value)] = OrderedDict()
+            else:
+                _remember_copies(value, memo, set())
     copied = _copied(module, memo)
     originals = {id(part) for part in module.modules()}
     for path, part in copied.named_modules():
