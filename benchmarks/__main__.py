@@ -13,6 +13,7 @@ from importlib.metadata import version
 from gradviz_core.settings import cpu_count
 
 SUBJECTS = {
+    "exactness": "What a plain hook gets wrong",
     "service": "From question to answer, through the compute service",
     "passes": "In one process, without the service",
     "app": "The app in a browser",
