@@ -309,7 +309,9 @@ def _not_finite(arrays: dict[str, np.ndarray]) -> Sequence[str]:
     ]
 
 
-_INLINE: list[Answerer] = []
+@lru_cache(maxsize=1)
+def _inline() -> Answerer:
+    return Answerer(settings().device, remember=False)
 
 
 def answer(question: Question) -> Answer:
@@ -318,6 +320,4 @@ def answer(question: Question) -> Answer:
     Raises:
         QuestionError, BadImage, WeightsMissing: as ``Answerer.answer`` does.
     """
-    if not _INLINE:
-        _INLINE.append(Answerer(settings().device, remember=False))
-    return _INLINE[0].answer(question)
+    return _inline().answer(question)

@@ -48,7 +48,7 @@ class Trace:
     """What the module returned; None where the pass was stopped early."""
     stopped: bool = False
     random_state: Tensor | None = None
-    """State of the random numbers before the pass, for a module in training mode."""
+    """State of the random numbers before the pass, where any part is in training mode."""
 
     def value(self, site: Site) -> Tensor:
         """The raw value at ``site``.
@@ -97,7 +97,8 @@ def forward(
         QuestionError: the module cannot be copied for watching.
         GradVizError: the module computes something else while it is watched.
     """
-    trace = Trace(random_state=torch.get_rng_state() if module.training else None)
+    trains = any(part.training for part in module.modules())
+    trace = Trace(random_state=torch.get_rng_state() if trains else None)
     watch = _Watch(trace, keep, None if until is None else frozenset(until))
     with recording():
         inputs = [watch.enter(Site(INPUT.path, i), tensor) for i, tensor in enumerate(_as_tuple(x))]

@@ -164,6 +164,12 @@ def test_a_small_difference_is_still_a_difference() -> None:
         trace.survey(seeded(Tiny), zoo.image())
 
 
+def test_dropout_that_is_on_in_one_part_is_answered_as_it_is() -> None:
+    module = nn.Sequential(nn.Flatten(), nn.Dropout(0.5), nn.Linear(192, 4)).double().eval()
+    module[1].train()
+    assert Site("1") in _infos(module, zoo.image())
+
+
 def test_a_random_model_is_told_apart() -> None:
     class Noisy(nn.Module):
         def forward(self, x: Tensor) -> Tensor:

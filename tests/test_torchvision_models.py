@@ -6,6 +6,7 @@ Files are fetched from a small server in this process: nothing here leaves the m
 from __future__ import annotations
 
 import hashlib
+import os
 import pickle
 import random
 import re
@@ -313,3 +314,23 @@ def test_two_workers_do_not_write_into_the_same_download(hub: Path) -> None:
         assert asked == []
         other.close()
         assert weights.fetch(url).read_bytes() == CONTENT
+
+
+def test_two_threads_that_read_weights_both_read_nothing_but_tensors() -> None:
+    """The switch is an environment variable: the first to leave must not take it from the second."""
+    name, seen = "TORCH_FORCE_WEIGHTS_ONLY_LOAD", []
+    barrier = threading.Barrier(2)
+
+    def read(wait: float) -> None:
+        barrier.wait()
+        with torchvision_models._weights_only():
+            time.sleep(wait)
+            seen.append(os.environ.get(name))
+
+    threads = [threading.Thread(target=read, args=(wait,)) for wait in (0.05, 0.2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert seen == ["1", "1"]
+    assert name not in os.environ

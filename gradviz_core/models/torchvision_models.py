@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import pickle
+import threading
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -85,19 +86,26 @@ _UNREADABLE = (
 )
 
 
+_READING = threading.Lock()
+
+
 @contextmanager
 def _weights_only() -> Iterator[None]:
-    """Torchvision calls ``torch.load`` without ``weights_only``; this makes it read tensors and nothing else."""
+    """Torchvision calls ``torch.load`` without ``weights_only``; this makes it read tensors and nothing else.
+
+    One thread at a time: a second one would find the variable taken away in the middle of its reading.
+    """
     name = "TORCH_FORCE_WEIGHTS_ONLY_LOAD"
-    before = os.environ.get(name)
-    os.environ[name] = "1"
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ[name]
-        else:
-            os.environ[name] = before
+    with _READING:
+        before = os.environ.get(name)
+        os.environ[name] = "1"
+        try:
+            yield
+        finally:
+            if before is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = before
 
 
 def _card(rest: str, name: str, module: nn.Module, described: Any, summary: str, file: Path | None = None) -> ModelCard:
