@@ -9,11 +9,14 @@ It may be shown as it is; it never holds a path of the server or a traceback.
     │   ├── UnknownImage        no image has this key
     │   ├── UnknownSite         the site never ran in this forward pass
     │   ├── BadTarget           the target does not exist in this model
-    │   └── Unreachable         no gradient of the target reaches the site
+    │   ├── Unreachable         no gradient of the target reaches the site
+    │   └── TooCostly           it would take more operations or memory than an upload may
     ├── BadImage                the bytes are no image that can be read, or break a limit
+    ├── BadModel                the bytes are no model that can be read, or break a limit
     ├── WeightsMissing          pretrained weights are not here and cannot be fetched
     └── ComputeError            the place where it runs failed, not the question
         ├── Busy                the queue is full
+        ├── StoreFull           the folder for uploads takes no more
         ├── DeadlineExceeded    the question took too long and was stopped
         ├── WorkerDied          the worker process ended in the middle of the question
         └── ServiceStarting     the compute service is not there yet, or is being started again
@@ -50,8 +53,16 @@ class Unreachable(QuestionError):
     """No gradient of the target reaches the site."""
 
 
+class TooCostly(QuestionError):
+    """An uploaded model would take more operations or memory than are allowed."""
+
+
 class BadImage(GradVizError, ValueError):
     """The bytes are no image that can be read, or break a limit."""
+
+
+class BadModel(GradVizError, ValueError):
+    """The bytes are no model that can be read, or break a limit."""
 
 
 class WeightsMissing(GradVizError):
@@ -64,6 +75,10 @@ class ComputeError(GradVizError):
 
 class Busy(ComputeError):
     """The queue is full."""
+
+
+class StoreFull(ComputeError):
+    """The folder for uploads is full, over its quota, or cannot be written."""
 
 
 class DeadlineExceeded(ComputeError):

@@ -59,7 +59,23 @@ class Settings(BaseSettings):
     store: Path = Field(default_factory=lambda: cache_folder() / "uploads")
     """Folder that holds uploads."""
     upload_mb: float = Field(default=20.0, gt=0, le=1000)
-    """Largest upload, in megabytes of 1,000,000 bytes."""
+    """Largest uploaded image, in megabytes of 1,000,000 bytes."""
+    model_mb: float = Field(default=400.0, gt=0, le=4000)
+    """Largest uploaded model file, in megabytes."""
+    session_mb: float = Field(default=1000.0, gt=0)
+    """Most that one browser session may upload in all, in megabytes."""
+    store_mb: float = Field(default=4000.0, gt=0)
+    """Most that the folder for uploads may hold, in megabytes."""
+    store_days: float = Field(default=30.0, gt=0)
+    """Days an upload is kept after it was last used."""
+    upload_workers: int = Field(default=2, ge=1, le=64)
+    """Confined worker processes, which do all work on uploads; they compute on the CPU."""
+    upload_memory_mb: int = Field(default=4000, ge=512)
+    """Most memory for data one confined worker may take, in megabytes; Linux only."""
+    upload_gflop: float = Field(default=500.0, gt=0)
+    """Most floating-point operations one forward pass of an uploaded model may take, in billions."""
+    upload_activations_mb: float = Field(default=1500.0, gt=0)
+    """Most memory that the activations of an uploaded model may take in one forward pass, in megabytes."""
     max_parameters: int = Field(default=250_000_000, ge=1)
     """Largest model that is loaded, in parameters."""
     models_per_worker: int = Field(default=4, ge=1, le=100)
@@ -83,8 +99,13 @@ class Settings(BaseSettings):
 
     @property
     def upload_bytes(self) -> int:
-        """Largest upload, in bytes."""
+        """Largest uploaded image, in bytes."""
         return int(self.upload_mb * 1_000_000)
+
+    @property
+    def model_bytes(self) -> int:
+        """Largest uploaded model file, in bytes."""
+        return int(self.model_mb * 1_000_000)
 
     def as_environment(self) -> dict[str, str]:
         """The environment variables that give these settings, without the address and the key of a compute service."""

@@ -1,7 +1,8 @@
 """The nouns of GradViz: what a question, a target, a site and an answer are.
 
 Everything here is a frozen value made of names, numbers and numpy arrays. Nothing here computes, so the whole project
-may import this file; it imports nothing but the standard library and numpy.
+may import this file; it imports nothing but the standard library and numpy. What is known of models and images is in
+``cards.py``, and can be imported from here as well.
 """
 
 from __future__ import annotations
@@ -13,6 +14,11 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
+
+from gradviz_core.cards import Accuracy as Accuracy
+from gradviz_core.cards import ImageCard as ImageCard
+from gradviz_core.cards import ModelCard as ModelCard
+from gradviz_core.cards import Preprocessing as Preprocessing
 
 FloatArray = npt.NDArray[np.floating]
 Pixels = npt.NDArray[np.uint8]
@@ -83,6 +89,8 @@ class SiteInfo:
     same_as: Site | None = None
     """The earlier site with the very same value: a container that ends in it, or a layer that does nothing in
     evaluation mode, such as dropout."""
+    source: str = ""
+    """The author's line that computed it, as ``model.py:41  return self.fc(x)``, where an uploaded file tells."""
 
 
 # ------------------------------------------------------------------------------------------------------------- targets
@@ -199,67 +207,6 @@ class FlowQuestion:
 
 
 Question = GradientQuestion | UnitsQuestion | SurveyQuestion | FlowQuestion
-
-# --------------------------------------------------------------------------------------------------- models and images
-
-
-@dataclass(frozen=True, slots=True)
-class Preprocessing:
-    """How an image becomes the network's input: resize, crop the centre, scale to 0..1, then (x - mean) / std."""
-
-    size: tuple[int, int]
-    """Height and width of the input."""
-    resize: int | None
-    """Length that the shorter side is resized to before the centre is cropped; None resizes straight to ``size``."""
-    mean: tuple[float, ...]
-    """One number per channel; its length says how many channels the network takes (1 is luma)."""
-    std: tuple[float, ...]
-    interpolation: Literal["bilinear", "bicubic", "nearest", "box"] = "bilinear"
-
-
-@dataclass(frozen=True, slots=True)
-class Accuracy:
-    """Share of right answers on ``samples`` images never trained on."""
-
-    value: float
-    samples: int
-    data: str
-    """What the images were, in words."""
-
-
-@dataclass(frozen=True, slots=True)
-class ModelCard:
-    """What is known of a model."""
-
-    key: str
-    title: str
-    summary: str
-    parameters: int
-    labels: tuple[str, ...]
-    preprocessing: Preprocessing
-    accuracy: tuple[Accuracy, ...] = ()
-    digest: str = ""
-    """SHA-256 of the weights file, in hexadecimal; empty for seeded random weights."""
-    licence: str = ""
-    provenance: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class ImageCard:
-    """What is known of a sample image."""
-
-    key: str
-    title: str
-    label: str = ""
-    """What it shows, in the words of the presets' labels where one fits."""
-    suits: tuple[str, ...] = ()
-    """Keys of the presets trained on images of this kind; empty for photos."""
-    mask: str = ""
-    """File name of the mask of the shape's pixels, where there is one."""
-    licence: str = ""
-    credit: str = ""
-    source: str = ""
-
 
 # ------------------------------------------------------------------------------------------------------------- answers
 

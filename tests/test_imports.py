@@ -21,12 +21,13 @@ Rule = Callable[[Path], list[str]]
 ARROW: tuple[frozenset[str], ...] = tuple(
     frozenset(level.split())
     for level in (
-        "version types",
+        "version cards",
+        "types",
         "errors",
-        "settings sites layouts nested device",
-        "codec fields captions snippets",
+        "settings sites layouts nested device archive sandbox",
+        "codec fields captions snippets store",
         "figures",
-        "models images",
+        "exported weights_files models images cost uploads",
         "targets trace twin receptive_field",
         "methods proof",
         "answering",
@@ -39,7 +40,25 @@ ARROW: tuple[frozenset[str], ...] = tuple(
 DRAWING = frozenset({"fields", "figures", "captions", "snippets"})
 """What turns answers into pictures and words. What computes does not know of it."""
 
-TORCH_FREE = frozenset({"__init__", "types", "version", "errors", "settings", "sites", "layouts", "codec"}) | DRAWING
+TORCH_FREE = (
+    frozenset(
+        {
+            "__init__",
+            "cards",
+            "types",
+            "archive",
+            "sandbox",
+            "store",
+            "version",
+            "errors",
+            "settings",
+            "sites",
+            "layouts",
+            "codec",
+        }
+    )
+    | DRAWING
+)
 HEAVY = frozenset({"torch", "torchvision"})
 VAGUE_NAMES = frozenset({"utils", "base", "helpers"})
 MAX_LINES = 400
