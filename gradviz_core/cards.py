@@ -99,6 +99,8 @@ class Fit:
     """Tensors of the architecture that are in the file with the right shape."""
     differences: int
     """Tensors that are missing, left over, or of another shape; 0 is a perfect fit."""
+    preprocessing: Preprocessing
+    """What the architecture's own weights were trained with: a proposal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +117,8 @@ class ModelReport:
     """Shape of the input of an ``exported`` model, None where any size goes; empty for weights alone."""
     classes: int | None
     """Length of the output of an ``exported`` model, where it is one vector of scores."""
+    preprocessing: Preprocessing | None
+    """A proposal for an ``exported`` model: its own size, and the usual mean and std; None for weights alone."""
     notes: tuple[str, ...]
     """What a person should know, each a sentence: unwrapped from ``state_dict``, NaN in two tensors."""
 
