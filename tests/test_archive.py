@@ -1,0 +1,180 @@
+"""The zip reader against archives that torch and zipfile write, and against archives bent byte by byte."""
+
+from __future__ import annotations
+
+import io
+import struct
+import warnings
+import zipfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gradviz_core import archive
+from gradviz_core.errors import BadModel
+
+FILES = (("a/data.pkl", b"pickle"), ("a/data/0", bytes(range(64))), ("a/version", b"3\n"))
+
+
+def zipped(files: Sequence[tuple[str, bytes]] = FILES, compression: int = zipfile.ZIP_STORED) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", compression) as zipper:
+        for name, content in files:
+            zipper.writestr(zipfile.ZipInfo(name), content, compression)
+    return out.getvalue()
+
+
+def saved(value: object) -> bytes:
+    out = io.BytesIO()
+    torch.save(value, out)
+    return out.getvalue()
+
+
+def as_zipfile_reads(data: bytes) -> dict[str, bytes]:
+    with zipfile.ZipFile(io.BytesIO(data)) as zipper:
+        return {name: zipper.read(name) for name in zipper.namelist()}
+
+
+@pytest.mark.parametrize(
+    "data",
+    [zipped(), saved({"weight": torch.randn(3, 4), "bias": torch.zeros(3)}), saved({}), saved(torch.zeros(0))],
+    ids=["zipfile", "torch", "nothing in it", "no elements"],
+)
+def test_reads_what_zipfile_reads(data: bytes) -> None:
+    found = archive.members(data)
+    assert {name: bytes(content) for name, content in found.items()} == as_zipfile_reads(data)
+    assert set(archive.names(data)) == set(found)
+
+
+def test_reads_an_exported_program(tmp_path: Path) -> None:
+    exported = torch.export.export(torch.nn.Linear(2, 3), (torch.ones(1, 2),))
+    torch.export.save(exported, tmp_path / "linear.pt2")
+    data = (tmp_path / "linear.pt2").read_bytes()
+    assert {name: bytes(content) for name, content in archive.members(data).items()} == as_zipfile_reads(data)
+
+
+def test_copies_nothing() -> None:
+    data = zipped()
+    assert all(content.obj is data and content.readonly for content in archive.members(data).values())
+
+
+def test_names_of_a_compressed_archive_can_be_told() -> None:
+    assert archive.names(zipped(compression=zipfile.ZIP_DEFLATED)) == tuple(name for name, _ in FILES)
+
+
+# ------------------------------------------------------------------------------------------------------------ refusals
+
+
+def twice() -> bytes:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        return zipped((*FILES, FILES[0]))
+
+
+def overlapping() -> bytes:
+    """The second line of the directory points at the first member's header, as in bombs that name one kernel often."""
+    data = bytearray(zipped((("a", b"same"), ("b", b"same"))))
+    second = data.rindex(b"PK\x01\x02")
+    data[second + 42 : second + 46] = bytes(4)
+    return bytes(data)
+
+
+def inside() -> bytes:
+    """A member that lies inside another one's bytes."""
+    inner = zipped((("b", b"inner"),))
+    data = bytearray(zipped((("a", inner), ("b", b"inner"))))
+    second = data.rindex(b"PK\x01\x02")
+    data[second + 42 : second + 46] = struct.pack("<I", 30 + len("a"))
+    return bytes(data)
+
+
+def changed(find: bytes, offset: int, new: bytes, last: bool = False) -> bytes:
+    data = bytearray(zipped())
+    at = (data.rindex(find) if last else data.index(find)) + offset
+    data[at : at + len(new)] = new
+    return bytes(data)
+
+
+CENTRAL, LOCAL, END = b"PK\x01\x02", b"PK\x03\x04", b"PK\x05\x06"
+
+REFUSED: dict[str, tuple[Callable[[], bytes], str]] = {
+    "empty": (lambda: b"", "it is cut off"),
+    "cut off": (lambda: zipped()[:-1], "it is cut off"),
+    "longer": (lambda: zipped() + b"x", "something was added at its end"),
+    "a comment": (lambda: zipped()[:-2] + struct.pack("<H", 4) + b"note", "something was added at its end"),
+    "no members": (lambda: zipped(()), "it has no members"),
+    "compressed": (lambda: zipped(compression=zipfile.ZIP_DEFLATED), "'a/data.pkl' is compressed"),
+    "twice the same name": (twice, "two of its members have the same name"),
+    "the same name in two writings": (
+        lambda: zipped((("caf\u00e9", b""), ("cafe\u0301", b""))),
+        "two of its members have the same name",
+    ),
+    "overlapping": (overlapping, "overlaps another one"),
+    "inside another": (inside, "overlaps another one"),
+    "6,000 members": (lambda: zipped([(f"m{i}", b"") for i in range(6_000)]), "it has 6,000 members; the limit is 5,0"),
+    "out of its folder": (lambda: zipped((("../x", b""),)), "'../x', which is no plain name"),
+    "absolute": (lambda: zipped((("/etc/x", b""),)), "'/etc/x', which is no plain name"),
+    "backslash": (lambda: zipped((("a\\x", b""),)), "no plain name"),
+    "a folder": (lambda: zipped((("a/", b""),)), "'a/', which is no plain name"),
+    "a line break in a name": (lambda: zipped((("a\nb", b""),)), "no plain name"),
+    "a long name": (lambda: zipped((("a" * 1_001, b""),)), "a name of 1,001 bytes; the limit is 1,000"),
+    "not UTF-8": (lambda: zipped((("aaaa", b""),)).replace(b"aaaa", b"a\xff\xfea"), "is not UTF-8"),
+    "encrypted": (lambda: changed(CENTRAL, 8, b"\x01"), "is encrypted"),
+    "unknown flags": (lambda: changed(CENTRAL, 8, b"\x20"), "flags that torch never sets"),
+    "damaged": (lambda: changed(b"pickle", 0, b"P"), "its checksum is wrong"),
+    "another size before": (lambda: changed(LOCAL, 22, b"\x05"), "contradict each other"),
+    "another name before": (lambda: changed(b"a/data.pkl", 0, b"b"), "contradict each other"),
+    "another method before": (lambda: changed(LOCAL, 8, b"\x08"), "contradict each other"),
+    "two sizes": (lambda: changed(CENTRAL, 20, b"\x05"), "two different sizes"),
+    "longer than the file": (lambda: changed(CENTRAL, 20, struct.pack("<II", 10**6, 10**6)), "beyond the file"),
+    "beyond 4 GB": (lambda: changed(CENTRAL, 20, b"\xff" * 8), "beyond 4 GB"),
+    "no header": (lambda: changed(LOCAL, 0, b"XX"), "has no header"),
+    "a header beyond the file": (lambda: changed(CENTRAL, 42, struct.pack("<I", 10**6)), "middle of a header"),
+    "another count": (lambda: changed(END, 8, struct.pack("<HH", 2, 2)), "longer than its end says"),
+    "one of several disks": (lambda: changed(END, 4, b"\x01"), "one part of several"),
+    "directory elsewhere": (lambda: changed(END, 16, b"\x00"), "its directory is not where its end says"),
+    "broken directory": (lambda: changed(CENTRAL, 0, b"XX", last=True), "its directory is broken"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_refused(name: str) -> None:
+    make, sentence = REFUSED[name]
+    with pytest.raises(BadModel, match="Save it again with") as caught:
+        archive.members(make())
+    assert sentence in str(caught.value)
+
+
+@pytest.mark.parametrize(("offset", "new"), [(24, 9), (32, 9), (48, 9), (4, 9), (16, 1)])
+def test_two_ends_must_agree(offset: int, new: int) -> None:
+    data = bytearray(saved({"weight": torch.zeros(3)}))
+    data[data.rindex(b"PK\x06\x06") + offset] = new
+    with pytest.raises(BadModel, match="two ends contradict"):
+        archive.members(bytes(data))
+
+
+def test_descriptor_must_agree() -> None:
+    data = bytearray(saved({"weight": torch.zeros(3)}))
+    data[data.index(b"PK\x07\x08") + 8] ^= 1
+    with pytest.raises(BadModel, match="contradict each other"):
+        archive.members(bytes(data))
+
+
+SAVED = saved({"weight": torch.zeros(3)})
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, len(SAVED) - 1), st.integers(0, 255)), min_size=1, max_size=4))
+def test_bent_archives_are_read_or_refused(changes: list[tuple[int, int]]) -> None:
+    data = bytearray(SAVED)
+    for at, value in changes:
+        data[at] = value
+    try:
+        found = archive.members(bytes(data))
+    except BadModel:
+        return
+    assert sum(len(content) for content in found.values()) <= len(data)
