@@ -7,7 +7,10 @@ text, so the text is the cache key. An answer is a JSON header followed by its a
     header   the answer without its arrays, JSON
     rest     the arrays, safetensors
 
-Reading builds values of the classes in ``types.py`` and nothing else, so no text and no bytes can run code.
+What is said of uploads is JSON: reports, and recipes, which are canonical like questions: a recipe's text is its name.
+
+Reading builds values of the classes in ``types.py`` and ``cards.py`` and nothing else, so no text and no bytes can run
+code.
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ from __future__ import annotations
 import json
 import struct
 from dataclasses import fields, is_dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import numpy as np
 import safetensors.numpy
@@ -24,7 +27,8 @@ from pydantic_core import ErrorDetails
 from safetensors import SafetensorError
 
 from gradviz_core import errors
-from gradviz_core.errors import ComputeError, GradVizError, QuestionError
+from gradviz_core.cards import ImageReport, ModelReport, Preprocessing, Recipe
+from gradviz_core.errors import BadModel, ComputeError, GradVizError, QuestionError
 from gradviz_core.types import Answer, Arrays, Question
 
 LONGEST_TEXT = 300
@@ -37,6 +41,18 @@ LONGEST_QUESTION = 4_000_000
 """No question as JSON is longer, in characters, which are bytes: it is plain ASCII."""
 LONGEST_MESSAGE = 2_000
 """Messages of errors are cut at this many characters."""
+LONGEST_RECIPE = 8_000_000
+"""No recipe as JSON is longer, in characters, which are bytes: it is plain ASCII."""
+MOST_LABELS = 30_000
+"""No recipe has more labels."""
+LARGEST_SIDE = 4_096
+"""No picture is larger at the input of an uploaded model, in pixels."""
+LARGEST_MEAN = 1_000
+SMALLEST_STD = 1e-4
+"""Means and standard deviations are in units of a pixel's full range 0 to 1, so sound ones are far from both."""
+OTHER_VERSION = "The answer cannot be read: the compute service runs another version of GradViz. Restart both."
+
+T = TypeVar("T")
 
 _QUESTIONS: TypeAdapter[Question] = TypeAdapter(
     Annotated[Question, Discriminator("kind")], config=ConfigDict(extra="forbid", strict=True)
@@ -45,6 +61,10 @@ _ANSWERS: TypeAdapter[Answer] = TypeAdapter(
     Annotated[Answer, Discriminator("kind")],
     config=ConfigDict(extra="forbid", arbitrary_types_allowed=True, ser_json_inf_nan="constants"),
 )
+_RECIPES = TypeAdapter(Recipe)
+_IMAGE_REPORTS = TypeAdapter(ImageReport)
+_MODEL_REPORTS = TypeAdapter(ModelReport)
+_LABELS: TypeAdapter[tuple[str, ...]] = TypeAdapter(tuple[str, ...])
 _DTYPES = tuple(map(np.dtype, ("float64", "float32", "float16", "int64", "int32", "uint8", "bool")))
 _ERRORS = {
     name: value for name, value in vars(errors).items() if isinstance(value, type) and issubclass(value, GradVizError)
@@ -69,7 +89,7 @@ def question_from_json(text: str | bytes) -> Question:
     try:
         question = _QUESTIONS.validate_json(text)
     except ValidationError as error:
-        raise QuestionError(_sentence(error)) from None
+        raise QuestionError(_sentence("question", error)) from None
     _check_limits(question, "question")
     return question
 
@@ -91,14 +111,14 @@ def _check_limits(value: object, where: str) -> None:
                 _check_limits(getattr(value, name), f"{where}.{name}")
 
 
-def _sentence(error: ValidationError) -> str:
-    """One sentence for a question that could not be read: the place, the value and the rule."""
+def _sentence(what: str, error: ValidationError) -> str:
+    """One sentence for a question or recipe that could not be read: the place, the value and the rule."""
     details = error.errors(include_url=False, include_context=False)
     first = _first_that_matters(details)
     where = ".".join(str(part) for part in first["loc"])
     value = first["input"]
     shown = f" (found {_short(value)})" if isinstance(value, str | int | float | None) and where else ""
-    return f"The question cannot be read: {where + ': ' if where else ''}{first['msg']}{shown}."
+    return f"The {what} cannot be read: {where + ': ' if where else ''}{first['msg']}{shown}."
 
 
 def _first_that_matters(details: list[ErrorDetails]) -> ErrorDetails:
@@ -148,9 +168,7 @@ def answer_from_bytes(data: bytes) -> Answer:
         header: dict[str, Any] = json.loads(data[4 : 4 + length])
         return _ANSWERS.validate_python(header | {"arrays": _unpack(data[4 + length :])})
     except (ValueError, TypeError, KeyError, struct.error, SafetensorError) as error:
-        raise ComputeError(
-            "The answer cannot be read: the compute service runs another version of GradViz. Restart both."
-        ) from error
+        raise ComputeError(OTHER_VERSION) from error
 
 
 def _pack(arrays: Arrays) -> bytes:
@@ -167,6 +185,102 @@ def _unpack(data: bytes) -> Arrays:
     for array in arrays.values():
         array.flags.writeable = False
     return arrays
+
+
+# ------------------------------------------------------------------------------------------------------------- uploads
+
+
+def recipe_to_json(recipe: Recipe) -> str:
+    """The recipe as canonical JSON: sorted keys, no spaces, plain ASCII, and 0.0 where someone wrote 0.
+
+    Raises:
+        BadModel: it breaks a limit.
+    """
+    _check_recipe(recipe)
+    return json.dumps(json.loads(_RECIPES.dump_json(recipe)), sort_keys=True, separators=(",", ":"))
+
+
+def recipe_from_json(text: str | bytes) -> Recipe:
+    """The recipe that ``text`` says.
+
+    Raises:
+        BadModel: the text is no JSON, has an unknown or missing key, a value of the wrong type, or breaks a limit.
+    """
+    if len(text) > LONGEST_RECIPE:
+        raise BadModel(f"The recipe is {len(text):,} characters long; the limit is {LONGEST_RECIPE:,}.")
+    try:
+        recipe = _RECIPES.validate_json(text, strict=True, extra="forbid")
+    except ValidationError as error:
+        raise BadModel(_sentence("recipe", error)) from None
+    _check_recipe(recipe)
+    return recipe
+
+
+def _check_recipe(recipe: Recipe) -> None:
+    if len(recipe.labels) > MOST_LABELS:
+        raise BadModel(f"There are {len(recipe.labels):,} labels; the limit is {MOST_LABELS:,}.")
+    for text in (recipe.title, recipe.architecture, *recipe.labels):
+        if len(text) > LONGEST_TEXT or not text.isprintable():
+            raise BadModel(
+                f"The text {_short(text)} cannot be used: a title or label is one line of at most {LONGEST_TEXT} "
+                "characters that can be shown. Shorten it."
+            )
+    _check_preprocessing(recipe.preprocessing)
+
+
+def _check_preprocessing(steps: Preprocessing) -> None:
+    sides = (*steps.size, *([steps.resize] if steps.resize is not None else []))
+    if wrong := [side for side in sides if not 1 <= side <= LARGEST_SIDE]:
+        raise BadModel(f"The size {_short(wrong[0])} cannot be: every side has 1 to {LARGEST_SIDE:,} pixels.")
+    if len(steps.mean) not in (1, 3) or len(steps.std) != len(steps.mean):
+        raise BadModel(
+            f"There are {len(steps.mean)} means and {len(steps.std)} standard deviations; there must be one each for a "
+            "grey image, or three each for a coloured one."
+        )
+    if wrong_mean := [mean for mean in steps.mean if not abs(mean) <= LARGEST_MEAN]:
+        raise BadModel(f"The mean {wrong_mean[0]:g} cannot be: it is a number from -{LARGEST_MEAN} to {LARGEST_MEAN}.")
+    if wrong_std := [std for std in steps.std if not SMALLEST_STD <= std <= LARGEST_MEAN]:
+        raise BadModel(
+            f"The standard deviation {wrong_std[0]:g} cannot be: it is a number from {SMALLEST_STD:g} to "
+            f"{LARGEST_MEAN}, in units of the full range 0 to 1."
+        )
+
+
+def image_report_to_json(report: ImageReport) -> str:
+    """The report as JSON."""
+    return _IMAGE_REPORTS.dump_json(report).decode()
+
+
+def image_report_from_json(text: str | bytes) -> ImageReport:
+    """The report that ``image_report_to_json`` wrote. Raises ``ComputeError`` for anything else."""
+    return _read(_IMAGE_REPORTS, text)
+
+
+def model_report_to_json(report: ModelReport) -> str:
+    """The report as JSON."""
+    return _MODEL_REPORTS.dump_json(report).decode()
+
+
+def model_report_from_json(text: str | bytes) -> ModelReport:
+    """The report that ``model_report_to_json`` wrote. Raises ``ComputeError`` for anything else."""
+    return _read(_MODEL_REPORTS, text)
+
+
+def labels_to_json(labels: tuple[str, ...]) -> str:
+    """The labels as JSON."""
+    return json.dumps(labels)
+
+
+def labels_from_json(text: str | bytes) -> tuple[str, ...]:
+    """The labels that ``labels_to_json`` wrote. Raises ``ComputeError`` for anything else."""
+    return _read(_LABELS, text)
+
+
+def _read(form: TypeAdapter[T], text: str | bytes) -> T:
+    try:
+        return form.validate_json(text, strict=True, extra="forbid")
+    except ValidationError as error:
+        raise ComputeError(OTHER_VERSION) from error
 
 
 # -------------------------------------------------------------------------------------------------------------- errors
