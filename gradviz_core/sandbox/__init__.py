@@ -8,9 +8,17 @@ capabilities (``limits.py``: memory, files, what root may). Where a kernel lacks
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+import platform
+import site
+import sys
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from gradviz_core.sandbox import landlock, limits, seccomp
+
+log = logging.getLogger("gradviz.sandbox")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +42,29 @@ class Confinement:
         return self.landlock > 0 and self.seccomp and self.limits and not self.stray_threads
 
     def in_words(self) -> str:
-        """A sentence or two for people who run GradViz."""
-        raise NotImplementedError
+        """A few sentences for people who run GradViz."""
+        if self.complete:
+            memory = f", with at most {self.memory_mb:,} MB" if self.memory_mb is not None else ""
+            return (
+                "Uploads run in processes that can open no file for writing, no connection and no program "
+                f"(Landlock {self.landlock}, seccomp){memory}."
+            )
+        return " ".join(["Uploads run in processes that are not fully confined.", *self._gaps()])
+
+    def _gaps(self) -> list[str]:
+        system = f"{platform.system()} {platform.release()} on {platform.machine()}"
+        gaps = []
+        if not self.landlock:
+            gaps.append(f"Landlock is missing ({system}): native code in an upload could read this user's files.")
+        if not self.seccomp:
+            gaps.append(f"seccomp is missing ({system}): native code in an upload could start programs and connect.")
+        if not self.limits:
+            gaps.append(f"Limits are missing ({system}): an upload could use up the memory.")
+        if self.stray_threads:
+            gaps.append(
+                f"Landlock does not hold {self.stray_threads} of their threads, which ran before it was asked to."
+            )
+        return gaps
 
 
 def confine(
@@ -61,9 +90,32 @@ def confine(
             written to it would end that.
         memory_mb: most memory for data, in megabytes.
     """
-    raise NotImplementedError
+    if sys.platform != "linux":
+        return Confinement(memory_mb=memory_mb)
+    stray = limits.threads() - 1
+    prepared = _attempt("preparing", lambda: limits.prepare(keep_open))
+    version = _attempt("Landlock", lambda: landlock.restrict([*_python_folders(), *read_trees], read_files_in))
+    limited = _attempt("limits", lambda: limits.limit(memory_mb))
+    filtered = _attempt("seccomp", seccomp.restrict)
+    return Confinement(version, bool(filtered), bool(prepared and limited), memory_mb, stray)
 
 
 def probe() -> Confinement:
     """What the kernel offers, found without confining anything."""
-    raise NotImplementedError
+    if sys.platform != "linux":
+        return Confinement()
+    return Confinement(landlock.version(), seccomp.available(), limits=True)
+
+
+def _attempt(wall: str, build: Callable[[], int]) -> int:
+    try:
+        return build()
+    except OSError as error:
+        log.error("a worker is not confined as it should be: %s (%s)", wall, error)
+        return 0
+
+
+def _python_folders() -> list[Path]:
+    """Where this Python and its packages lie."""
+    places = {Path(prefix, folder) for prefix in (sys.prefix, sys.base_prefix) for folder in ("lib", "lib64")}
+    return [*sorted(places), *([Path(site.getusersitepackages())] if site.ENABLE_USER_SITE else [])]
