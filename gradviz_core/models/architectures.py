@@ -23,7 +23,7 @@ class ShapesCNN(nn.Module):
     (N, 3, 96, 96) -> (N, 10) logits.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, classes: int = SHAPES) -> None:
         super().__init__()
         self.features = nn.Sequential(
             *_block(3, 24, stride=2),
@@ -35,7 +35,7 @@ class ShapesCNN(nn.Module):
         )
         self.pool = nn.AdaptiveAvgPool2d(1)
         self.flatten = nn.Flatten()
-        self.classifier = nn.Linear(120, SHAPES)
+        self.classifier = nn.Linear(120, classes)
 
     def forward(self, x: Tensor) -> Tensor:
         logits: Tensor = self.classifier(self.flatten(self.pool(self.features(x))))
@@ -72,7 +72,7 @@ class ResidualBlock(nn.Module):
 class ShapesResNet(nn.Module):
     """A small residual network, named like its big relatives. (N, 3, 96, 96) -> (N, 10) logits."""
 
-    def __init__(self) -> None:
+    def __init__(self, classes: int = SHAPES) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(3, 24, 3, stride=2, padding=1, bias=False)
         self.bn1 = nn.BatchNorm2d(24)
@@ -82,7 +82,7 @@ class ShapesResNet(nn.Module):
         self.layer3 = nn.Sequential(ResidualBlock(64, 96))
         self.avgpool = nn.AdaptiveAvgPool2d(1)
         self.flatten = nn.Flatten()
-        self.fc = nn.Linear(96, SHAPES)
+        self.fc = nn.Linear(96, classes)
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.relu(self.bn1(self.conv1(x)))
@@ -113,7 +113,7 @@ class EncoderLayer(nn.Module):
 class ShapesViT(nn.Module):
     """A small vision transformer: 64 tokens of 96 features behind a class token. (N, 3, 96, 96) -> (N, 10) logits."""
 
-    def __init__(self) -> None:
+    def __init__(self, classes: int = SHAPES) -> None:
         super().__init__()
         self.stem = nn.Sequential(*_block(3, 32, stride=2), *_block(32, 64, stride=2))
         self.patches = nn.Conv2d(64, 96, 3, stride=3)
@@ -121,7 +121,7 @@ class ShapesViT(nn.Module):
         self.positions = nn.Parameter(torch.randn(1, 65, 96) * 0.02)
         self.layers = nn.Sequential(*(EncoderLayer(96, 4) for _ in range(4)))
         self.norm = nn.LayerNorm(96)
-        self.head = nn.Linear(96, SHAPES)
+        self.head = nn.Linear(96, classes)
 
     def forward(self, x: Tensor) -> Tensor:
         tokens = self.patches(self.stem(x)).flatten(2).transpose(1, 2)
@@ -133,14 +133,14 @@ class ShapesViT(nn.Module):
 class DigitsMLP(nn.Module):
     """784 - 128 - 64 - 10, all linear and ReLU. (N, 1, 28, 28) -> (N, 10) logits."""
 
-    def __init__(self) -> None:
+    def __init__(self, classes: int = DIGITS) -> None:
         super().__init__()
         self.flatten = nn.Flatten()
         self.fc1 = nn.Linear(28 * 28, 128)
         self.relu1 = nn.ReLU()
         self.fc2 = nn.Linear(128, 64)
         self.relu2 = nn.ReLU()
-        self.fc3 = nn.Linear(64, DIGITS)
+        self.fc3 = nn.Linear(64, classes)
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.relu1(self.fc1(self.flatten(x)))
@@ -154,18 +154,18 @@ class DigitsCNN(nn.Module):
     Its features keep the places of the picture: (N, 64, 24, 24).
     """
 
-    def __init__(self) -> None:
+    def __init__(self, classes: int = DIGITS) -> None:
         super().__init__()
         self.features = nn.Sequential(nn.Conv2d(3, 32, 3), nn.ReLU(), nn.Conv2d(32, 64, 3), nn.ReLU())
         self.flatten = nn.Flatten()
-        self.classifier = nn.Linear(64 * 24 * 24, DIGITS)
+        self.classifier = nn.Linear(64 * 24 * 24, classes)
 
     def forward(self, x: Tensor) -> Tensor:
         logits: Tensor = self.classifier(self.flatten(self.features(x)))
         return logits
 
 
-ARCHITECTURES: dict[str, Callable[[], nn.Module]] = {
+ARCHITECTURES: dict[str, Callable[..., nn.Module]] = {
     "shapes-cnn": ShapesCNN,
     "shapes-resnet": ShapesResNet,
     "shapes-vit": ShapesViT,
@@ -176,9 +176,10 @@ ARCHITECTURES: dict[str, Callable[[], nn.Module]] = {
 PRESET_NAMES = tuple(ARCHITECTURES)
 
 
-def build(name: str) -> nn.Module:
+def build(name: str, classes: int | None = None) -> nn.Module:
     """The untrained network of a preset, with whatever random weights torch draws, in training mode.
 
-    Raises ``KeyError`` for a name that is not in ``PRESET_NAMES``.
+    ``classes`` is None for as many as the preset has. Raises ``KeyError`` for a name that is not in ``PRESET_NAMES``.
     """
-    return ARCHITECTURES[name]()
+    architecture = ARCHITECTURES[name]
+    return architecture() if classes is None else architecture(classes)

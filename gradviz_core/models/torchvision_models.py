@@ -9,6 +9,7 @@ import threading
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,43 @@ def load(rest: str) -> tuple[nn.Module, ModelCard]:
     return module.eval(), _card(rest, name, module, described, f"{tag}, {file.name}", file=file)
 
 
+def untrained(name: str, classes: int, image_size: int | None = None) -> nn.Module:
+    """The architecture as it runs in evaluation mode: without the auxiliary heads that only training uses, and without
+    a preprocessing of its own. ``image_size`` is for vision transformers, whose weights are for one size.
+
+    Raises ``KeyError`` for a name that torchvision does not have.
+    """
+    import torchvision
+
+    build: Callable[..., nn.Module] = torchvision.models.get_model_builder(name)
+    if name in WITH_AUXILIARY_HEADS:
+        return build(weights=None, num_classes=classes, init_weights=False, aux_logits=False)
+    if image_size is not None:
+        return build(weights=None, num_classes=classes, image_size=image_size)
+    return build(weights=None, num_classes=classes)
+
+
+def family(name: str) -> str:
+    """The file of torchvision that defines the architecture; what it defines have names of tensors in common."""
+    import torchvision
+
+    return str(torchvision.models.get_model_builder(name).__module__)
+
+
+def proposed_preprocessing(name: str) -> Preprocessing:
+    """What torchvision's own weights of this architecture were trained with.
+
+    Two of them scale their input once more inside; ``untrained`` does not, so that step is in the numbers here.
+    """
+    import torchvision
+
+    proposed = _preprocessing(torchvision.models.get_model_weights(name).DEFAULT)
+    return replace(proposed, mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5)) if name in WITH_AUXILIARY_HEADS else proposed
+
+
+WITH_AUXILIARY_HEADS = ("googlenet", "inception_v3")
+
+
 def _check_size(name: str, parameters: int) -> None:
     limit = settings().max_parameters
     if parameters > limit:
@@ -59,7 +97,7 @@ def _random(name: str, seed: int) -> nn.Module:
     build: Callable[..., nn.Module] = torchvision.models.get_model_builder(name)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        if name in ("googlenet", "inception_v3"):
+        if name in WITH_AUXILIARY_HEADS:
             return build(weights=None, init_weights=True, aux_logits=False)
         return build(weights=None)
 
