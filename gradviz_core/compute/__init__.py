@@ -10,7 +10,26 @@ service is a program of its own (``python -m gradviz_core.compute``), so whoever
 All speak the two-part messages of ``protocol.py``. Nothing here computes.
 """
 
-from gradviz_core.compute.client import ask, start, status, upload
+from gradviz_core.compute.client import (
+    ask,
+    keep_recipe,
+    read_labels,
+    recipe,
+    start,
+    status,
+    upload_image,
+    upload_model,
+)
 from gradviz_core.compute.protocol import Status
 
-__all__ = ["Status", "ask", "start", "status", "upload"]
+__all__ = [
+    "Status",
+    "ask",
+    "keep_recipe",
+    "read_labels",
+    "recipe",
+    "start",
+    "status",
+    "upload_image",
+    "upload_model",
+]

@@ -15,11 +15,21 @@ from functools import lru_cache
 from multiprocessing.connection import Connection
 from typing import overload
 
-from gradviz_core.codec import answer_from_bytes, error_from_json, question_to_json
+from gradviz_core.cards import ImageReport, ModelReport, Recipe
+from gradviz_core.codec import (
+    answer_from_bytes,
+    error_from_json,
+    image_report_from_json,
+    labels_from_json,
+    model_report_from_json,
+    question_to_json,
+    recipe_from_json,
+    recipe_to_json,
+)
 from gradviz_core.compute import protocol
 from gradviz_core.compute.launch import LocalService
-from gradviz_core.compute.protocol import Status
-from gradviz_core.errors import BadImage, ComputeError, ServiceStarting
+from gradviz_core.compute.protocol import Announcement, Message, Status
+from gradviz_core.errors import BadImage, BadModel, ComputeError, ServiceStarting
 from gradviz_core.settings import Settings, settings
 from gradviz_core.types import (
     Answer,
@@ -41,7 +51,8 @@ MOST_IDLE = 8
 RESTART_S = 2.0
 """Seconds within which a service of this client's own that does not answer is tried again."""
 GRACE_S = 15.0
-"""Seconds beyond the service's own limits after which a silent service is given up."""
+"""Seconds beyond the service's own limits after which a silent service is given up. A question may wait and work twice:
+once for its weights."""
 
 
 @overload
@@ -64,13 +75,66 @@ def ask(question: Question) -> Answer:
 
 
 def upload(data: bytes) -> str:
-    """The key of an image that is kept from now on: ``data`` is what the file holds.
+    """The key of an image that is kept from now on. Raises what ``upload_image`` raises."""
+    return upload_image(data).key
+
+
+def upload_image(data: bytes, value_range: tuple[float, float] | None = None) -> ImageReport:
+    """Keep an image from now on, and say what was found in it; ``data`` is what the file holds. The report's ``key`` is
+    what questions name it by.
+
+    ``value_range`` is for ``.npy`` arrays alone: the values of black and of full colour.
 
     Raises:
         BadImage: too large, or no image that can be read.
+        StoreFull: there is no room for it.
         ComputeError: as for ``ask``.
     """
-    return _client().upload(data)
+    return _client().upload_image(data, value_range)
+
+
+def upload_model(data: bytes) -> ModelReport:
+    """Keep a model file from now on, and say what was found in it. A ``Recipe`` that names its ``file`` makes it a
+    model that questions can name.
+
+    Raises:
+        BadModel: too large, or no model that can be read.
+        StoreFull: there is no room for it.
+        ComputeError: as for ``ask``.
+    """
+    return _client().upload_model(data)
+
+
+def read_labels(data: bytes) -> tuple[str, ...]:
+    """The labels in a text or JSON file, which is not kept.
+
+    Raises:
+        BadModel: too large, or no list of labels.
+        ComputeError: as for ``ask``.
+    """
+    return _client().read_labels(data)
+
+
+def keep_recipe(recipe: Recipe) -> str:
+    """Keep a recipe from now on; returns the key ``upload/<sha256>`` of the model that it makes.
+
+    Whether its file, its architecture and its labels go together is told by the first question about the model.
+
+    Raises:
+        UnknownModel: its file is not here, or no longer.
+        BadModel: a label, or a number of its preprocessing, breaks a limit.
+        StoreFull: there is no room for it.
+    """
+    return _client().keep_recipe(recipe)
+
+
+def recipe(key: str) -> Recipe:
+    """The recipe behind the key of an uploaded model.
+
+    Raises:
+        UnknownModel: it is not here, or no longer.
+    """
+    return _client().recipe(key)
 
 
 def status() -> Status:
@@ -99,17 +163,39 @@ class Client:
         self._local = None if settings.compute_address else LocalService(settings, answerer)
         self._lock = threading.Lock()
         self._idle: list[Connection] = []
-        self._patience_s = settings.queue_wait_s + settings.deadline_s + GRACE_S
+        self._patience_s = 2 * (settings.queue_wait_s + settings.deadline_s) + GRACE_S
 
     def ask(self, question: Question) -> Answer:
         """As the function of this name."""
         return answer_from_bytes(self._request("ask", question_to_json(question).encode()))
 
-    def upload(self, data: bytes) -> str:
+    def upload_image(self, data: bytes, value_range: tuple[float, float] | None = None) -> ImageReport:
         """As the function of this name."""
         if len(data) > self._settings.upload_bytes:
-            raise BadImage(protocol.too_large(len(data), self._settings.upload_mb))
-        return self._request("upload", data).decode()
+            raise BadImage(protocol.too_large(len(data), self._settings.upload_mb, "image"))
+        announcement = Announcement(len(data), value_range)
+        return image_report_from_json(self._request("upload-image", announcement.to_json(), memoryview(data)))
+
+    def upload_model(self, data: bytes) -> ModelReport:
+        """As the function of this name."""
+        if len(data) > self._settings.model_bytes:
+            raise BadModel(protocol.too_large(len(data), self._settings.model_mb, "model"))
+        announcement = Announcement(len(data))
+        return model_report_from_json(self._request("upload-model", announcement.to_json(), memoryview(data)))
+
+    def read_labels(self, data: bytes) -> tuple[str, ...]:
+        """As the function of this name."""
+        if len(data) > protocol.LABELS_BYTES:
+            raise BadModel(protocol.too_large(len(data), protocol.LABELS_BYTES / 1e6, "file of labels"))
+        return labels_from_json(self._request("read-labels", data))
+
+    def keep_recipe(self, recipe: Recipe) -> str:
+        """As the function of this name."""
+        return self._request("keep-recipe", recipe_to_json(recipe).encode()).decode()
+
+    def recipe(self, key: str) -> Recipe:
+        """As the function of this name."""
+        return recipe_from_json(self._request("recipe", key.encode()))
 
     def status(self) -> Status:
         """As the function of this name."""
@@ -136,13 +222,15 @@ class Client:
         except ComputeError as error:
             log.warning("%s", error)
 
-    def _request(self, word: str, body: bytes = b"") -> bytes:
+    def _request(self, word: str, body: bytes = b"", file: memoryview | None = None) -> bytes:
+        """The body of the reply; ``file`` is what ``body`` announces. Raises what the reply says."""
         connection = self._connection()
         try:
             protocol.write_message(connection, word, body)
-            if not connection.poll(self._patience_s):
-                raise ComputeError(f"The compute service has been silent for {self._patience_s:g} s. Restart it.")
-            kind, reply = protocol.read_message(connection)
+            kind, reply = self._reply(connection)
+            if kind == "go" and file is not None:
+                protocol.send_file(connection, file)
+                kind, reply = self._reply(connection)
         except BaseException as error:
             connection.close()  # a reply may still come: nobody else must read it
             if isinstance(error, EOFError | OSError):
@@ -157,6 +245,11 @@ class Client:
         if kind != "ok":
             raise error_from_json(reply)
         return reply
+
+    def _reply(self, connection: Connection) -> Message:
+        if not connection.poll(self._patience_s):
+            raise ComputeError(f"The compute service has been silent for {self._patience_s:g} s. Restart it.")
+        return protocol.read_message(connection)
 
     def _connection(self) -> Connection:
         """A connection that is open, as far as one can know, and that nobody else uses."""

@@ -1,9 +1,21 @@
 """What client, service and workers say to each other.
 
-A message is two frames of bytes: a word, and a body. Requests are ``ask`` (body: the question as JSON), ``upload``
-(body: the bytes of an image) and ``status`` (no body). Replies are ``ok`` (body: the answer as bytes, the image's key,
-or the status as JSON) and ``error`` (body: an error as JSON). A worker may also say ``ready`` (body: its device), once,
-and ``last``: an ``error`` after which it ends. Frames are bytes and only bytes: no objects travel.
+A message is two frames of bytes: a word, and a body. Requests of a client are
+
+    ask            question as JSON        -> answer as bytes
+    status         -                       -> status as JSON
+    upload-image   Announcement as JSON    -> image report as JSON
+    upload-model   Announcement as JSON    -> model report as JSON
+    read-labels    bytes of a small file   -> labels as JSON
+    keep-recipe    recipe as JSON          -> key of the model
+    recipe         key of the model        -> recipe as JSON
+
+Replies are ``ok`` with a body as above, or ``error`` (body: an error as JSON). An upload is announced; the service says
+``go``, or at once why not, and only then does the file follow, in frames of ``PART`` bytes at most.
+
+To its workers the service says ``ask``, the first three words of uploads (``worker.py`` has their bodies), and
+``fetch`` (body: key of a model whose weights are to be on the disk). A worker also says ``ready`` (body: its device),
+once, and ``last``: an ``error`` after which it ends. Frames are bytes and only bytes: no objects travel.
 
 Both ends of a socket prove that they know the key before the first message.
 """
@@ -16,15 +28,28 @@ import socket
 import struct
 import sys
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from multiprocessing.connection import Connection, answer_challenge, deliver_challenge
+
+from pydantic import TypeAdapter, ValidationError
+
+from gradviz_core.errors import ComputeError
 
 Message = tuple[str, bytes]
 
 LONGEST_WORD = 16
+LABELS_BYTES = 4_000_000
+"""Largest file of labels."""
 ROOM = 4_000_000
 """Bytes that may be under way in a socket."""
+PART = 1_000_000
+"""Bytes of a file that travel as one frame."""
+SILENCE_S = 30.0
+"""Seconds without a byte after which a message that has begun is given up, in either direction."""
+SLOWEST = 500_000
+"""Bytes a second below which a file is given up, however steadily it drips in."""
 GREETING_S = 5.0
 """Seconds a new connection has to come about, and then again for both sides to prove that they know the key."""
 
@@ -49,6 +74,11 @@ class Status:
     """Questions and uploads taken up since the service started, those that failed included."""
     pid: int
     """Process number of the service."""
+    upload_workers: int = 0
+    """Confined worker processes there should be, once an upload was made; ``busy``, ``queued`` and ``answered`` count
+    theirs too, the others do not."""
+    confinement: str = ""
+    """What holds the confined workers, or what the kernel lacks, in words."""
 
     def to_json(self) -> bytes:
         """The status as JSON."""
@@ -59,6 +89,32 @@ class Status:
         """The status that ``to_json`` wrote."""
         return Status(**json.loads(text))
 
+
+@dataclass(frozen=True, slots=True)
+class Announcement:
+    """What a client says of a file before it sends it."""
+
+    size: int
+    """In bytes."""
+    value_range: tuple[float, float] | None = None
+    """For an array of numbers: the values of black and of full colour."""
+
+    def to_json(self) -> bytes:
+        """The announcement as JSON."""
+        return json.dumps(asdict(self)).encode()
+
+    @staticmethod
+    def from_json(text: bytes) -> Announcement:
+        """The announcement that ``to_json`` wrote. Raises ``ComputeError`` for anything else."""
+        try:
+            return _ANNOUNCEMENTS.validate_json(text, strict=True, extra="forbid")
+        except ValidationError as error:
+            raise ComputeError(
+                "The upload was announced in a form this version does not know. Restart both."
+            ) from error
+
+
+_ANNOUNCEMENTS = TypeAdapter(Announcement)
 
 # ------------------------------------------------------------------------------------------------------------ messages
 
@@ -76,9 +132,27 @@ def read_message(connection: Connection, longest: int | None = None) -> Message:
     return word, connection.recv_bytes(longest)
 
 
-def too_large(size: int, limit_mb: float) -> str:
+def send_file(connection: Connection, data: memoryview) -> None:
+    """Send a file that was announced. Raises ``OSError`` where the other end is gone."""
+    for start in range(0, len(data), PART):
+        connection.send_bytes(data[start : start + PART])
+
+
+def receive_file(connection: Connection, size: int) -> Iterator[bytes]:
+    """The parts of a file as they come. Raises ``EOFError`` or ``OSError`` where the other end is gone, sends more than
+    it announced, or is too slow."""
+    left, end = size, time.monotonic() + SILENCE_S + size / SLOWEST
+    while left:
+        part = connection.recv_bytes(min(left, PART))
+        left -= len(part)
+        if not part or time.monotonic() > end:
+            raise TimeoutError(f"{size - left} of {size} bytes came in the time there was")
+        yield part
+
+
+def too_large(size: int, limit_mb: float, what: str) -> str:
     """The sentence for an upload of ``size`` bytes, which is over the limit; both sides check."""
-    return f"The file has {size / 1e6:.1f} MB; the limit is {limit_mb:g} MB. Choose a smaller image."
+    return f"The file has {size / 1e6:.1f} MB; the limit is {limit_mb:g} MB. Choose a smaller {what}."
 
 
 # ----------------------------------------------------------------------------------------------------------- addresses
@@ -119,8 +193,10 @@ def connect(address: str, key: bytes) -> Connection:
 
 
 def welcome(raw: socket.socket, key: bytes) -> Connection:
-    """The service's side of ``connect``, for a socket that was just accepted. Raises what ``connect`` raises."""
+    """The service's side of ``connect``, for a socket that was just accepted. Raises what ``connect`` raises. Reads and
+    writes on the connection fail after ``SILENCE_S`` without a byte; ``poll`` waits as long as it is told to."""
     _prepare(raw)
+    _set_limit(raw, SILENCE_S)
     return _greet(raw, key, deliver_challenge, answer_challenge)
 
 

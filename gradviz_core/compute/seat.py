@@ -17,7 +17,7 @@ from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
 
 from gradviz_core.codec import error_to_json
-from gradviz_core.compute import worker
+from gradviz_core.compute import inspecting, worker
 from gradviz_core.compute.protocol import Message, read_message, widen, write_message
 from gradviz_core.errors import ComputeError, DeadlineExceeded, GradVizError, ServiceStarting, WorkerDied
 
@@ -42,6 +42,8 @@ class Job:
     body: bytes
     subject: tuple[str, str] | None = None
     """Model and image; a worker that just served the same ones is likely to be quicker. None for an upload."""
+    deadline_s: float | None = None
+    """Seconds it may take; None is what the pool allows."""
     submitted: float = field(default_factory=time.monotonic)
     done: threading.Event = field(default_factory=threading.Event)
     reply: Message = ("error", b"")
@@ -99,19 +101,13 @@ class Occupant:
         clock.start()
         try:
             write_message(self._connection, job.word, job.body)
-            word, body = read_message(self._connection)
+            word, body = read_message(self._connection, worker.LONGEST_REPLY)
         except (EOFError, OSError) as error:
             ending = self.end()
             if self._overran:
-                raise DeadlineExceeded(
-                    f"The question took longer than {deadline_s:g} s, the limit here, and was stopped. "
-                    "Ask for fewer sites, or choose a smaller model."
-                ) from None
+                raise DeadlineExceeded(_overran(job.word, deadline_s)) from None
             died = Unread if isinstance(error, _UNREAD) else WorkerDied
-            raise died(
-                f"The process that worked on this question ended in the middle of it ({ending}). Ask again; if it "
-                "happens again, the question may need more memory than there is."
-            ) from None
+            raise died(_died(job.word, ending)) from None
         finally:
             clock.cancel()
         if word == "last":
@@ -138,6 +134,27 @@ class Occupant:
                 self._process.join(5)
             code = self._process.exitcode
         return f"signal {-code}" if code is not None and code < 0 else f"exit code {code}"
+
+
+def _overran(word: str, deadline_s: float) -> str:
+    if word in inspecting.WORDS:
+        return f"Reading the file took longer than {deadline_s:.3g} s, so it was stopped. Choose another file."
+    return (
+        f"The question took longer than {deadline_s:g} s, the limit here, and was stopped. "
+        "Ask for fewer sites, or choose a smaller model."
+    )
+
+
+def _died(word: str, ending: str) -> str:
+    if word in inspecting.WORDS:
+        return (
+            f"The process that read this file ended in the middle of it ({ending}): the file needs more memory than "
+            "there is, or breaks what reads it. Choose another."
+        )
+    return (
+        f"The process that worked on this question ended in the middle of it ({ending}). Ask again; if it "
+        "happens again, the question may need more memory than there is."
+    )
 
 
 class Seat:
@@ -209,12 +226,13 @@ class Seat:
 
     def _reply(self, job: Job) -> Message:
         """The worker's reply; a new worker's where that one died while it waited."""
+        deadline_s = job.deadline_s or self._deadline_s
         if self.occupant is not None and self.occupant.alive:
             try:
-                return self.occupant.work(job, self._deadline_s)
+                return self.occupant.work(job, deadline_s)
             except Unread:
                 log.warning("a worker died before it had read its question; a new one takes it")
-        return self._replace().work(job, self._deadline_s)
+        return self._replace().work(job, deadline_s)
 
     def _settle(self) -> None:
         """Put a new worker into the seat, however many attempts it takes, and offer the seat."""

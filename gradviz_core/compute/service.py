@@ -1,4 +1,8 @@
-"""The compute service: takes connections, one thread each, and passes what they ask to the pool."""
+"""The compute service: takes connections, one thread each, and passes what they ask to one of two pools.
+
+Trusted workers answer questions about what comes with GradViz and with torchvision. Whatever touches an upload is done
+by confined workers, which have a queue of their own: neither side waits for the other.
+"""
 
 from __future__ import annotations
 
@@ -7,16 +11,21 @@ import multiprocessing
 import socket
 import threading
 import time
+from dataclasses import replace
+from functools import partial
 from multiprocessing.connection import Connection
 
-from gradviz_core.codec import LONGEST_QUESTION, error_to_json, question_from_json
-from gradviz_core.compute import protocol
-from gradviz_core.compute.protocol import Message
+from gradviz_core import sandbox
+from gradviz_core.codec import LONGEST_QUESTION, LONGEST_RECIPE, error_to_json, question_from_json
+from gradviz_core.compute import pretrained, protocol
+from gradviz_core.compute.protocol import Message, Status
+from gradviz_core.compute.reception import Reception
 from gradviz_core.compute.seat import Job
 from gradviz_core.compute.supervisor import Supervisor
 from gradviz_core.compute.worker import Plan
-from gradviz_core.errors import BadImage, Busy, ComputeError, GradVizError
+from gradviz_core.errors import Busy, ComputeError, GradVizError
 from gradviz_core.settings import Settings
+from gradviz_core.types import Question
 
 log = logging.getLogger("gradviz.service")
 
@@ -24,6 +33,10 @@ MOST_STRANGERS = 64
 """Connections that may be proving at one time that they know the key."""
 GLANCE_S = 0.25
 """How often a waiting connection is looked at, to see whether its client is still there."""
+LONGEST_BODY = max(LONGEST_QUESTION, LONGEST_RECIPE, protocol.LABELS_BYTES)
+"""Bytes of the longest body of a request; files travel in parts."""
+HEAD_START_S = 5.0
+"""Seconds for which confined workers, which are not asked for yet, leave the machine to the first visitor's page."""
 
 
 class Service:
@@ -31,15 +44,27 @@ class Service:
 
     def __init__(self, listener: socket.socket, key: bytes, settings: Settings, answerer: str) -> None:
         """Start the pool; ``serve`` then takes connections from ``listener``. ``answerer`` is as in ``Plan``."""
-        plan = Plan(
+        threads = settings.threads_per_worker
+        trusted = Plan(
             answerer=answerer,
             device=None if settings.device == "auto" else settings.device,
-            threads=settings.threads_per_worker,
+            threads=threads,
             memory_mb=settings.worker_memory_mb,
         )
+        confined = Plan(answerer, device="cpu", threads=threads, memory_mb=settings.upload_memory_mb, confined=True)
+        queue, deadline_s = settings.queue, settings.deadline_s
         self._listener, self._key, self._settings = listener, key, settings
         self._strangers = threading.BoundedSemaphore(MOST_STRANGERS)
-        self._pool = Supervisor(plan, workers=settings.workers, queue=settings.queue, deadline_s=settings.deadline_s)
+        self._reception = Reception(settings)
+        self._trusted = Supervisor(trusted, workers=settings.workers, queue=queue, deadline_s=deadline_s)
+        self._confined = Supervisor(confined, workers=settings.upload_workers, queue=queue, deadline_s=deadline_s)
+        self._fetched: set[str] = set()
+        """Keys of models whose pretrained weights are on the disk."""
+        self._confinement = _probe()
+        self._trusted.start()
+        self._later = threading.Timer(HEAD_START_S, self._confined.start)
+        self._later.daemon = True
+        self._later.start()
 
     def serve(self) -> None:
         """Take connections until the listener is closed."""
@@ -59,7 +84,10 @@ class Service:
     def close(self) -> None:
         """Stop listening and end the workers."""
         self._listener.close()
-        self._pool.close()
+        self._later.cancel()
+        self._reception.close()
+        for pool in (self._trusted, self._confined):
+            pool.close()
 
     def _meet(self, raw: socket.socket) -> None:
         try:
@@ -73,38 +101,79 @@ class Service:
             self._converse(connection)
 
     def _converse(self, connection: Connection) -> None:
-        longest = max(self._settings.upload_bytes, LONGEST_QUESTION)
         try:
-            while reply := self._reply(connection, *protocol.read_message(connection, longest)):
+            while connection.poll(None):
+                reply = self._reply(connection, *protocol.read_message(connection, LONGEST_BODY))
+                if reply is None:
+                    return
                 protocol.write_message(connection, *reply)
         except (EOFError, OSError):
-            return  # the client is gone
+            return  # the client is gone, or too slow
 
     def _reply(self, connection: Connection, word: str, body: bytes) -> Message | None:
         """The reply to one request; None where nobody waits for it any more."""
+        uploads, work = self._reception, partial(self._wait, connection, self._confined)
         try:
             match word:
                 case "status":
-                    return "ok", self._pool.status().to_json()
+                    return "ok", self._status().to_json()
                 case "ask":
-                    question = question_from_json(body)
-                    return self._wait(connection, Job(word, body, (question.model, question.image)))
-                case "upload":
-                    if len(body) > self._settings.upload_bytes:
-                        raise BadImage(protocol.too_large(len(body), self._settings.upload_mb))
-                    return self._wait(connection, Job(word, body))
+                    return self._ask(connection, question_from_json(body), body)
+                case "upload-image":
+                    return uploads.image(connection, body, work)
+                case "upload-model":
+                    return uploads.model(connection, body, work)
+                case "read-labels":
+                    return uploads.labels(body, work)
+                case "keep-recipe":
+                    return uploads.keep_recipe(body)
+                case "recipe":
+                    return uploads.recipe(body)
                 case _:
                     raise ComputeError(f"The compute service cannot {word!r}. Are app and service of the same version?")
         except GradVizError as error:
             return "error", error_to_json(error).encode()
 
-    def _wait(self, connection: Connection, job: Job) -> Message | None:
-        self._pool.submit(job)
+    def _ask(self, connection: Connection, question: Question, body: bytes) -> Message | None:
+        """Which pool answers, and what must be there before it can."""
+        job = Job("ask", body, (question.model, question.image))
+        if not (question.model.startswith("upload/") or question.image.startswith("upload/")):
+            return self._wait(connection, self._trusted, job)
+        self._reception.touch(question.model, question.image)
+        model = question.model
+        if pretrained.needs_weights(model) and model not in self._fetched:  # a confined worker cannot download them
+            reply = self._wait(connection, self._trusted, Job("fetch", model.encode()))
+            if reply is None or reply[0] != "ok":
+                return reply
+            self._fetched.add(model)
+        return self._wait(connection, self._confined, job)
+
+    def _wait(self, connection: Connection, pool: Supervisor, job: Job) -> Message | None:
+        pool.submit(job)
         limit = self._settings.queue_wait_s
         while not job.done.wait(GLANCE_S):
             if connection.poll():  # nothing is due from a client that waits: it hung up
-                self._pool.withdraw(job)
+                pool.withdraw(job)
                 return None
-            if time.monotonic() - job.submitted > limit and self._pool.withdraw(job):
+            if time.monotonic() - job.submitted > limit and pool.withdraw(job):
                 raise Busy(f"No worker was free within {limit:g} s, the limit here. Ask again in a moment.")
         return job.reply
+
+    def _status(self) -> Status:
+        trusted, confined = self._trusted.status(), self._confined.status()
+        return replace(
+            trusted,
+            busy=trusted.busy + confined.busy,
+            queued=trusted.queued + confined.queued,
+            answered=trusted.answered + confined.answered,
+            upload_workers=confined.workers,
+            confinement=self._confinement,
+        )
+
+
+def _probe() -> str:
+    """What will hold the confined workers, in words; the log is told where that is not all."""
+    found = sandbox.probe()
+    if not found.complete:
+        log.error("%s", found.in_words())
+    return found.in_words()

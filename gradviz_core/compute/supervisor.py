@@ -22,20 +22,30 @@ class Supervisor:
     """Answers jobs on ``workers`` processes, at most ``deadline_s`` seconds each, with ``queue`` more waiting."""
 
     def __init__(self, plan: Plan, *, workers: int, queue: int, deadline_s: float) -> None:
-        """Start the workers; they become ready one by one, and jobs may be submitted at once."""
-        self._plan, self._limit = plan, queue
+        """Nothing is started yet, and jobs may be submitted at once."""
+        self._plan, self._limit, self._workers, self._deadline_s = plan, queue, workers, deadline_s
         self._waiting: deque[Job] = deque()
         self._lock = threading.RLock()
-        hire = partial(Occupant, worker_context(plan), plan, "gradviz-worker")
+        self._seats: list[Seat] = []
+        self._closed = False
+
+    def start(self) -> None:
+        """Start the workers, where that was not done yet; they become ready one by one."""
         with self._lock:
-            self._seats = [Seat(hire, deadline_s, self._when_free, self._when_down) for _ in range(workers)]
+            if not self._seats and not self._closed:
+                hire = partial(Occupant, worker_context(self._plan), self._plan, "gradviz-worker")
+                self._seats = [
+                    Seat(hire, self._deadline_s, self._when_free, self._when_down) for _ in range(self._workers)
+                ]
 
     def submit(self, job: Job) -> None:
-        """Give the job to a worker, now or when one is free; ``job.done`` is set once it has its reply.
+        """Give the job to a worker, now or when one is free; ``job.done`` is set once it has its reply. The first job
+        starts the workers.
 
         Raises:
             Busy: the queue is full.
         """
+        self.start()
         with self._lock:
             self._waiting.append(job)
             self._assign()
@@ -60,7 +70,7 @@ class Supervisor:
             free = sum(seat.free_since is not None for seat in self._seats)
             return Status(
                 device=devices[0] if devices else "",
-                workers=len(self._seats),
+                workers=self._workers,
                 ready=len(devices),
                 busy=max(0, len(devices) - free),
                 queued=len(self._waiting),
@@ -72,7 +82,7 @@ class Supervisor:
     def close(self) -> None:
         """End every worker, whatever it is doing; jobs that wait fail."""
         with self._lock:
-            jobs, self._limit = list(self._waiting), 0
+            jobs, self._limit, self._closed = list(self._waiting), 0, True
             self._waiting.clear()
         for job in jobs:
             job.fail(ServiceStarting("The compute service is closing. Ask again in a moment."))

@@ -1,5 +1,7 @@
 """The program of a worker process: read a question, answer it, write the answer, for ever.
 
+A confined worker takes leave of files, connections and programs first; it is the only kind that touches an upload.
+
 A worker ends when the service does. Its lifeline is a pipe that nobody ever writes to: the kernel closes the other end
 when the service is gone, however it went.
 """
@@ -14,12 +16,12 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Any, Protocol
 
 from gradviz_core.codec import answer_to_bytes, error_to_json, question_from_json
+from gradviz_core.compute import confining, inspecting, pretrained
 from gradviz_core.compute.protocol import Message, read_message, widen, write_message
 from gradviz_core.errors import ComputeError, GradVizError, QuestionError
 from gradviz_core.types import Answer, Question
@@ -31,6 +33,8 @@ ANSWERER = "gradviz_core.answering:Answerer"
 """What answers questions, as ``module:name``."""
 LONGEST_ANSWER = 500_000_000
 """Bytes of the largest answer that is sent: all sites of a ResNet-50 take half as much."""
+LONGEST_REPLY = LONGEST_ANSWER + 100
+"""Bytes of the longest body that is read from a worker, which an upload may have taken over."""
 UNEXPECTED = "Something went wrong inside GradViz; the question may be sound. The server's log has the details."
 
 
@@ -52,6 +56,8 @@ class Plan:
     """Cores to compute on."""
     memory_mb: int | None = None
     """Most memory for data, in megabytes; Linux only."""
+    confined: bool = False
+    """Whether they are to be confined, because they work on uploads."""
 
 
 def main(jobs: Connection, lifeline: Connection, plan: Plan) -> None:
@@ -59,9 +65,11 @@ def main(jobs: Connection, lifeline: Connection, plan: Plan) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in a terminal is the app's business
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
     faulthandler.enable()
-    _end_with(lifeline)
     widen(jobs)
     _limit(plan.memory_mb)
+    if plan.confined:  # before there is a second thread, which would keep its freedom
+        confining.confine(keep_open=(jobs.fileno(), lifeline.fileno()), memory_mb=plan.memory_mb)
+    _end_with(lifeline)
     answerer: Answers = _find(plan.answerer)(plan.device)
     if torch := sys.modules.get("torch"):
         torch.set_num_threads(plan.threads)
@@ -83,8 +91,11 @@ def reply(answerer: Answers, word: str, body: bytes) -> Message:
         match word:
             case "ask":
                 return "ok", _checked(answer_to_bytes(answerer.answer(question_from_json(body))))
-            case "upload":
-                return "ok", _add_image(body).encode()
+            case "upload-image" | "upload-model" | "read-labels":
+                return "ok", inspecting.reply(word, body)
+            case "fetch":
+                pretrained.fetch(body.decode())
+                return "ok", b""
             case _:
                 raise ComputeError(f"The compute service was asked to {word!r}, which it cannot do.")
     except GradVizError as error:
@@ -92,8 +103,7 @@ def reply(answerer: Answers, word: str, body: bytes) -> Message:
     except Exception as error:
         log.exception("unexpected error; request: %s %s", word, body[:2000] if word == "ask" else f"{len(body)} bytes")
         if _out_of_memory(error):
-            sentence = "The question needs more memory than there is. Ask for fewer sites, or choose a smaller model."
-            return "error", error_to_json(ComputeError(sentence)).encode()
+            return "error", error_to_json(ComputeError(_too_much(word))).encode()
         return "last" if _gpu_is_lost(error) else "error", error_to_json(ComputeError(UNEXPECTED)).encode()
 
 
@@ -105,9 +115,10 @@ def _checked(answer: bytes) -> bytes:
     return answer
 
 
-def _add_image(data: bytes) -> str:
-    add: Callable[[bytes], str] = _find("gradviz_core.images:add")
-    return add(data)
+def _too_much(word: str) -> str:
+    if word in inspecting.WORDS:
+        return "Reading the file needs more memory than there is. Choose a smaller one."
+    return "The question needs more memory than there is. Ask for fewer sites, or choose a smaller model."
 
 
 def _find(dotted: str) -> Any:

@@ -134,7 +134,7 @@ def test_an_upload_does_not_make_a_worker_forget_what_it_served(client: Client) 
     pid = worker_of(ask(client, "kept in mind"))
     for _ in range(4):
         with pytest.raises(BadImage):
-            client.upload(b"no image")
+            client.upload_image(b"no image")
     assert worker_of(ask(client, "kept in mind")) == pid
 
 

@@ -1,0 +1,58 @@
+"""What a confined worker may still read, and what it forgets of its surroundings."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from gradviz_core import sandbox
+from gradviz_core.settings import settings
+from gradviz_core.store import KINDS
+
+log = logging.getLogger("gradviz.worker")
+
+ROOT = Path(__file__).resolve().parents[2]
+KNOWN = ("GRADVIZ_", "OMP_", "MKL_", "LC_")
+"""How the names of variables begin that a confined worker keeps."""
+NEEDED = frozenset({"HOME", "LANG", "PATH", "TORCH_HOME", "TZ", "XDG_CACHE_HOME", "LD_LIBRARY_PATH"})
+"""Other variables that it keeps."""
+SECRET = frozenset({"GRADVIZ_COMPUTE_KEY", "GRADVIZ_COMPUTE_ADDRESS"})
+
+
+def confine(*, keep_open: Sequence[int], memory_mb: int | None) -> None:
+    """Confine this process; where the kernel lacks a wall, the log says so. Settings are as they were before."""
+    chosen = settings()
+    forget_the_environment()
+    sys.dont_write_bytecode = True
+    held = sandbox.confine(
+        read_trees=[ROOT / "gradviz_core", ROOT / "assets", *checkpoints()],
+        read_files_in=[chosen.store / kind for kind in KINDS],
+        keep_open=keep_open,
+        memory_mb=memory_mb or chosen.upload_memory_mb,
+    )
+    if not held.complete:
+        log.warning("%s", held.in_words())
+
+
+def forget_the_environment() -> None:
+    """Take every variable out of the environment that is not needed, secrets of the operator among them; and hide the
+    GPU."""
+    for name in list(os.environ):
+        if name in SECRET or not (name in NEEDED or name.startswith(KNOWN)):
+            del os.environ[name]
+    os.environ["CUDA_VISIBLE_DEVICES"] = ""
+
+
+def checkpoints() -> list[Path]:
+    """The folder where torch keeps pretrained weights; it is made if it is missing, for what is not there now cannot be
+    read later."""
+    if (torch := sys.modules.get("torch")) is None:
+        return []
+    folder = Path(torch.hub.get_dir()) / "checkpoints"
+    with contextlib.suppress(OSError):
+        folder.mkdir(parents=True, exist_ok=True)
+    return [folder]

@@ -1,0 +1,60 @@
+"""What a confined worker does with an upload: it reads the file that the service has just written, and says what it
+found. Bodies of requests and replies are made and read here, for both sides.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from typing import TYPE_CHECKING
+
+from gradviz_core.codec import image_report_to_json, labels_to_json, model_report_to_json
+from gradviz_core.store import here
+
+if TYPE_CHECKING:
+    from gradviz_core.store import Arrival
+
+WORDS = ("upload-image", "upload-model", "read-labels")
+
+
+def request(arrival: Arrival, value_range: tuple[float, float] | None = None) -> bytes:
+    """The body of ``upload-image`` and ``upload-model`` on the way to a worker."""
+    return json.dumps({"name": arrival.name, "value_range": value_range}).encode()
+
+
+def reply(word: str, body: bytes) -> bytes:
+    """The body of a worker's reply to one of ``WORDS``.
+
+    Raises:
+        BadImage, BadModel: as the readers do.
+    """
+    if word == "read-labels":
+        from gradviz_core.uploads import read_labels
+
+        return labels_to_json(read_labels(body)).encode()
+    asked = json.loads(body)
+    data = here().arriving(asked["name"]).read_bytes()
+    if word == "upload-image":
+        return _image(data, asked["value_range"])
+    from gradviz_core.uploads import inspect
+
+    return model_report_to_json(inspect(data)).encode()
+
+
+def _image(data: bytes, value_range: list[float] | None) -> bytes:
+    """Report and bytes to keep; no bytes where they are those that came."""
+    from gradviz_core.images import inspect
+
+    report, kept = inspect(data, None if value_range is None else (value_range[0], value_range[1]))
+    header = image_report_to_json(report).encode()
+    return b"".join((struct.pack("<I", len(header)), header, b"" if kept == data else kept))
+
+
+def split(reply: bytes) -> tuple[bytes, memoryview]:
+    """The reply to ``upload-image``: the report as JSON, and the bytes to keep, or none where they are those that came.
+    Raises ``ValueError`` for anything else."""
+    try:
+        (length,) = struct.unpack_from("<I", reply)
+    except struct.error as error:
+        raise ValueError("a worker's reply is cut short") from error
+    return reply[4 : 4 + length], memoryview(reply)[4 + length :]
