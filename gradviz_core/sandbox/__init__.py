@@ -57,9 +57,11 @@ class Confinement:
         if not self.landlock:
             gaps.append(f"Landlock is missing ({system}): native code in an upload could read this user's files.")
         if not self.seccomp:
-            gaps.append(f"seccomp is missing ({system}): native code in an upload could start programs and connect.")
+            gaps.append(
+                f"seccomp is missing ({system}): native code in an upload could open connections and start processes."
+            )
         if not self.limits:
-            gaps.append(f"Limits are missing ({system}): an upload could use up the memory.")
+            gaps.append(f"Some limits are missing ({system}): an upload could use up the memory.")
         if self.stray_threads:
             gaps.append(
                 f"Landlock does not hold {self.stray_threads} of their threads, which ran before it was asked to."

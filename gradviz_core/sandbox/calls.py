@@ -15,7 +15,7 @@ _FREE = """
     fstatfs 138 44, fadvise64 221 223, dup 32 23, dup2 33 -, dup3 292 24,
     poll 7 -, ppoll 271 73, select 23 -, pselect6 270 72,
 
-    munmap 11 215, mprotect 10 226, brk 12 214, mremap 25 216, madvise 28 233, mincore 27 232, membarrier 324 283,
+    munmap 11 215, mprotect 10 226, brk 12 214, mremap 25 216, madvise 28 233,
 
     futex 202 98, set_robust_list 273 99, set_tid_address 218 96, rseq 334 293, sched_yield 24 124,
     sched_getaffinity 204 123, getcpu 309 168, gettid 186 178, exit 60 93, exit_group 231 94, restart_syscall 219 128,
