@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, assert_never
 
+from gradviz_core.cards import Preprocessing
 from gradviz_core.sites import in_words
 from gradviz_core.types import (
     INPUT,
@@ -34,6 +35,7 @@ _SCALE_WORDS: dict[ScoreScale, str] = {
     "probability": "probability",
 }
 _SCALE_SYMBOLS: dict[ScoreScale, str] = {"logit": "z", "log_probability": r"\log p", "probability": "p"}
+_COLOURS = {"rgb": ("red", "green", "blue"), "bgr": ("blue", "green", "red")}
 _PLAIN_LABEL = re.compile(r"[A-Za-z][A-Za-z0-9 '\-]{0,24}")
 
 
@@ -70,6 +72,14 @@ def site_text(info: SiteInfo) -> str:
 def channel_word(info: SiteInfo) -> str:
     """What the site's channels are called: ``channel`` for maps, else ``feature``."""
     return "channel" if info.layout in ("maps", "maps_last") else "feature"
+
+
+def channel_names(steps: Preprocessing) -> tuple[str, ...]:
+    """What the channels at the network's input are called, in its own order."""
+    count = len(steps.mean)
+    if count == 1:
+        return ("grey",)
+    return _COLOURS[steps.channels] if count == 3 else tuple(f"channel {i}" for i in range(count))
 
 
 def class_text(index: int, labels: Sequence[str]) -> str:
@@ -208,6 +218,29 @@ _REDUCTION_FORMULA: dict[Reduction, str] = {
     "magnitude_max": r"\max_c \left|{g}\right|",
     "channel": r"{g}",
 }
+
+
+def seen(steps: Preprocessing) -> Caption:
+    """Under the image as the network sees it."""
+    size = f"{steps.size[0]}×{steps.size[1]}"
+    step = (
+        f"fitted to {size} whatever its proportions"
+        if steps.resize is None
+        else f"shorter side resized to {steps.resize}, centre cut to {size}"
+    )
+    mean, std = (", ".join(f"{v:.3g}" for v in values) for values in (steps.mean, steps.std))
+    names = channel_names(steps)
+    order = (f"channels in the order {', '.join(names)}",) if steps.channels == "bgr" and len(names) == 3 else ()
+    facts = (
+        f"{size} {'RGB' if len(names) == 3 else 'grey'}",
+        step,
+        *order,
+        f"mean {mean}",
+        f"standard deviation {std}: so many of the pixel's 0 to 1 are one normalised-pixel unit",
+    )
+    return Caption(
+        "The image as the network sees it, before it is normalised.", r"x = (\text{pixel}/255 - \mu)/\sigma", facts
+    )
 
 
 def saliency(

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from gradviz_core import captions, fields
+from gradviz_core.cards import Preprocessing
 from gradviz_core.types import (
     INPUT,
     ChannelMean,
@@ -88,3 +91,21 @@ def test_numbers_are_short_and_their_minus_is_a_minus() -> None:
     assert captions.number_text(-0.123456) == "−0.123"
     assert captions.count_text(11_689_512) == "11.7 M"
     assert (captions.time_text(41.4), captions.time_text(1540)) == ("41 ms", "1.5 s")
+
+
+def test_what_the_network_sees_is_told_in_the_order_of_its_channels() -> None:
+    steps = Preprocessing((224, 200), 256, (0.1, 0.2, 0.3), (0.25, 0.5, 1.0))
+    assert captions.seen(steps).facts == (
+        "224×200 RGB",
+        "shorter side resized to 256, centre cut to 224×200",
+        "mean 0.1, 0.2, 0.3",
+        "standard deviation 0.25, 0.5, 1: so many of the pixel's 0 to 1 are one normalised-pixel unit",
+    )
+    turned = replace(steps, resize=None, channels="bgr")
+    assert captions.channel_names(steps) == captions.channel_names(turned)[::-1] == ("red", "green", "blue")
+    assert "fitted to 224×200 whatever its proportions" in captions.seen(turned).facts
+    assert "channels in the order blue, green, red" in captions.seen(turned).facts
+    grey = replace(turned, mean=(0.5,), std=(0.5,))
+    assert captions.channel_names(grey) == ("grey",)
+    assert captions.seen(grey).facts[0] == "224×200 grey"
+    assert not any("order" in fact for fact in captions.seen(grey).facts)

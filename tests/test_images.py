@@ -1,135 +1,173 @@
-"""What becomes of image files, good and bad; and that the network sees what torchvision's own steps would show it."""
+"""What becomes of sound image files of every kind: each pixel, and a sentence for each thing that was done."""
 
 from __future__ import annotations
 
 import hashlib
 import io
-import os
-import random
 import struct
-import threading
-import tracemalloc
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pytest
-import torchvision
 from hypothesis import given
 from hypothesis import settings as settings_for_tests
 from hypothesis import strategies as st
-from PIL import Image, ImageOps
-from torchvision.transforms import functional
+from hypothesis.extra import numpy as arrays_of
+from PIL import Image, ImageCms, ImageOps
 
-from gradviz_core import images
-from gradviz_core.errors import BadImage, ComputeError, GradVizError, UnknownImage
+from gradviz_core import images, store
+from gradviz_core.errors import UnknownImage
 from gradviz_core.settings import settings
-from gradviz_core.types import Preprocessing
+from tests.image_files import (
+    LOSSLESS,
+    ORIENTATION,
+    READABLE,
+    chunk,
+    decoded,
+    encoded,
+    noise,
+    png,
+    refusal,
+    tiff,
+)
 
-ORIENTATION = 0x0112
-CLASSIC = Preprocessing((224, 224), 256, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
-EMPTY, UNREADABLE, BROKEN = "The file is empty", "The file is no PNG, JPEG or WebP image", "The image is broken"
-
-
-def noise(height: int, width: int, channels: int = 3, seed: int = 0) -> npt.NDArray[np.uint8]:
-    """Random colours in blocks of two pixels, so that a lossy format keeps them roughly."""
-    blocks = np.random.default_rng(seed).integers(0, 256, ((height + 1) // 2, (width + 1) // 2, channels), np.uint8)
-    return np.asarray(np.kron(blocks, np.ones((2, 2, 1), np.uint8))[:height, :width], dtype=np.uint8)
-
-
-def encoded(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
-    out = io.BytesIO()
-    image.save(out, kind, **options)
-    return out.getvalue()
-
-
-def decoded(data: bytes) -> npt.NDArray[np.uint8]:
-    image = images.decode(data)
-    assert image.mode == "RGB"
-    return np.asarray(image)
+COPIED = "Grey was copied to red, green and blue."
+ON_WHITE = "Transparent places lie on white."
+PALETTE = "Colours were looked up in the file's palette."
+TO_8 = "Scaled from 16 bits to 8."
+UPPER_8 = "Scaled from 16 bits to 8: of each colour the upper 8 were kept."
 
 
-def chunk(kind: bytes, data: bytes) -> bytes:
-    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+def notes(data: bytes) -> tuple[str, ...]:
+    return images.inspect(data)[0].notes
 
 
-def png(*chunks: tuple[bytes, bytes]) -> bytes:
-    return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*c) for c in (*chunks, (b"IEND", b"")))
+def threefold(grey: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    return np.repeat(grey[..., None], 3, axis=2)
 
 
-def refusal(act: Callable[[], object], kind: type[GradVizError] = BadImage) -> str:
-    """The sentence that ``act`` is refused with: short, whole, and without a folder."""
-    with pytest.raises(kind) as caught:
-        act()
-    sentence = str(caught.value)
-    assert sentence.endswith((".", "?"))
-    assert "\n" not in sentence
-    assert len(sentence) < 300
-    assert str(settings().store) not in sentence
-    assert str(Path.cwd()) not in sentence
-    return sentence
+def written(pixels: npt.NDArray[np.uint8], kind: str) -> bytes:
+    return encoded(Image.fromarray(pixels), kind, **LOSSLESS[kind])
 
 
-@pytest.fixture
-def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """An empty folder for uploads of at most 0.1 MB each; it need not exist yet."""
-    monkeypatch.setenv("GRADVIZ_STORE", str(tmp_path / "uploads"))
-    monkeypatch.setenv("GRADVIZ_UPLOAD_MB", "0.1")
-    settings.cache_clear()
-    yield tmp_path / "uploads"
-    monkeypatch.undo()
-    settings.cache_clear()
+# ------------------------------------------------------------------------------------------------------------- formats
 
 
-# ------------------------------------------------------------------------------------------------------- what is read
+@pytest.mark.parametrize("kind", LOSSLESS)
+def test_lossless_files_come_back_exactly(kind: str) -> None:
+    np.testing.assert_array_equal(decoded(written(noise(37, 50), kind)), noise(37, 50))
+    assert notes(written(noise(37, 50), kind)) == ()
 
 
-def test_lossless_files_come_back_exactly_and_jpeg_nearly() -> None:
-    pixels = noise(37, 50)
-    image = Image.fromarray(pixels)
-    np.testing.assert_array_equal(decoded(encoded(image)), pixels)
-    np.testing.assert_array_equal(decoded(encoded(image, "WEBP", lossless=True)), pixels)
-    lossy = decoded(encoded(image, "JPEG", quality=100, subsampling=0)).astype(int)
-    assert np.abs(lossy - pixels).max() < 12
+@settings_for_tests(max_examples=40)
+@given(
+    arrays_of.arrays(np.uint8, st.tuples(st.integers(1, 9), st.integers(1, 9), st.just(3))),
+    st.sampled_from([*LOSSLESS]),
+)
+def test_any_colours_come_back_from_a_lossless_file(pixels: npt.NDArray[np.uint8], kind: str) -> None:
+    np.testing.assert_array_equal(decoded(written(pixels, kind)), pixels)
 
 
-@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
+@pytest.mark.parametrize("options", [{}, {"progressive": True}])
+def test_jpeg_comes_back_nearly(options: dict[str, bool]) -> None:
+    data = encoded(Image.fromarray(noise(37, 50)), "JPEG", quality=100, subsampling=0, **options)
+    assert np.abs(decoded(data).astype(int) - noise(37, 50)).max() < 12
+    assert notes(data) == ()
+
+
+def test_gif_comes_back_exactly_where_its_palette_holds_every_colour() -> None:
+    colours = np.unique(noise(40, 40).reshape(-1, 3), axis=0)[:200]
+    pixels = colours[np.arange(400).reshape(20, 20) % 200]
+    data = encoded(Image.fromarray(pixels).quantize(256, dither=Image.Dither.NONE), "GIF")
+    np.testing.assert_array_equal(decoded(data), pixels)
+    assert notes(data) == (PALETTE,)
+
+
+@pytest.mark.parametrize("kind", READABLE)
+@pytest.mark.parametrize("shape", [(1, 1), (1, 10_000), (10_000, 1)])
+def test_thin_images_are_read(kind: str, shape: tuple[int, int]) -> None:
+    image = images.decode(encoded(Image.fromarray(noise(*shape)), kind))
+    assert (image.height, image.width) == shape
+
+
+def test_the_report_names_the_bytes_that_are_kept() -> None:
+    data = encoded(Image.fromarray(noise(10, 16)), "TIFF")
+    report, kept = images.inspect(data)
+    assert kept == data
+    assert report.key == f"upload/{hashlib.sha256(data).hexdigest()}"
+    assert (report.width, report.height, report.format) == (16, 10, "TIFF")
+
+
+# -------------------------------------------------------------------------------------------------------------- turned
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "TIFF"])
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_exif_orientation_is_applied(orientation: int, kind: str) -> None:
     exif = Image.Exif()
     exif[ORIENTATION] = orientation
-    image = Image.fromarray(noise(10, 16))
-    options = {"lossless": True} if kind == "WEBP" else {}
-    data = encoded(image, kind, exif=exif, **options)
-    with Image.open(io.BytesIO(data)) as stored:
-        expected = ImageOps.exif_transpose(stored)
-    np.testing.assert_array_equal(decoded(data), np.asarray(expected))
-    assert decoded(data).shape == ((10, 16, 3) if orientation < 5 else (16, 10, 3))
+    stored = Image.fromarray(noise(10, 16))
+    data = encoded(stored, kind, exif=exif, **({"lossless": True} if kind == "WEBP" else {}))
+    if kind == "JPEG":
+        stored = Image.open(io.BytesIO(encoded(stored, kind)))
+    stored.getexif()[ORIENTATION] = orientation
+    np.testing.assert_array_equal(decoded(data), np.asarray(ImageOps.exif_transpose(stored)))
+    report, _ = images.inspect(data)
+    assert (report.width, report.height) == ((16, 10) if orientation < 5 else (10, 16))
+    assert len(report.notes) == (orientation > 1)
 
 
-def test_orientation_six_turns_clockwise() -> None:
+@pytest.mark.parametrize(("orientation", "turns"), [(6, -1), (3, 2), (8, 1)])
+def test_rotations_are_said(orientation: int, turns: int) -> None:
     exif = Image.Exif()
-    exif[ORIENTATION] = 6
-    pixels = noise(4, 6)
-    np.testing.assert_array_equal(decoded(encoded(Image.fromarray(pixels), exif=exif)), np.rot90(pixels, -1))
+    exif[ORIENTATION] = orientation
+    data = encoded(Image.fromarray(noise(4, 6)), exif=exif)
+    np.testing.assert_array_equal(decoded(data), np.rot90(noise(4, 6), turns))
+    words = {-1: "90 degrees clockwise", 2: "180 degrees", 1: "90 degrees counter-clockwise"}[turns]
+    assert notes(data) == (f"The camera's rotation was applied: {words}.",)
 
 
-def test_transparency_is_laid_over_white() -> None:
+@pytest.mark.parametrize("exif", [b"", b"II*\0", b"II*\0\xff\xff\xff\xff", b"MM\0*\0\0\0\x08\xff\xff", b"nonsense"])
+def test_camera_data_that_cannot_be_read_turns_nothing(exif: bytes) -> None:
+    plain = encoded(Image.fromarray(noise(4, 6)))
+    data = plain[:33] + chunk(b"eXIf", exif) + plain[33:]
+    np.testing.assert_array_equal(decoded(data), noise(4, 6))
+    assert notes(data) == ()
+
+
+# --------------------------------------------------------------------------------------------------------- transparent
+
+
+@pytest.mark.parametrize("kind", ["PNG", "WEBP", "TIFF"])
+def test_transparency_is_laid_over_white(kind: str) -> None:
     colours = np.array([[[200, 0, 0, 0], [200, 0, 0, 255], [200, 0, 0, 51]]], np.uint8)
     expected = [[[255, 255, 255], [200, 0, 0], [244, 204, 204]]]
-    for kind, options in (("PNG", {}), ("WEBP", {"lossless": True, "exact": True})):
-        np.testing.assert_array_equal(decoded(encoded(Image.fromarray(colours), kind, **options)), expected)
+    np.testing.assert_array_equal(decoded(written(colours, kind)), expected)
+    assert notes(written(colours, kind)) == (ON_WHITE,)
 
 
-def test_modes_other_than_rgb() -> None:
-    grey = noise(6, 8, 1)[..., 0]
-    threefold = np.repeat(grey[..., None], 3, axis=2)
-    np.testing.assert_array_equal(decoded(encoded(Image.fromarray(grey))), threefold)
-    see_through = Image.merge("LA", (Image.fromarray(grey), Image.new("L", (8, 6), 0)))
-    assert (decoded(encoded(see_through)) == 255).all()
-    np.testing.assert_array_equal(decoded(encoded(Image.fromarray(grey > 99))), np.where(threefold > 99, 255, 0))
+def test_alpha_that_hides_nothing_is_not_mentioned() -> None:
+    opaque = np.concatenate([noise(4, 4), np.full((4, 4, 1), 255, np.uint8)], axis=2)
+    np.testing.assert_array_equal(decoded(written(opaque, "PNG")), noise(4, 4))
+    assert notes(written(opaque, "PNG")) == ()
+
+
+def test_grey_with_alpha() -> None:
+    grey = np.array([[100, 100, 100]], np.uint8)
+    picture = Image.merge("LA", (Image.fromarray(grey), Image.fromarray(np.array([[0, 255, 51]], np.uint8))))
+    for data in (encoded(picture), tiff(np.asarray(picture), photometric="minisblack", extrasamples=["unassalpha"])):
+        np.testing.assert_array_equal(decoded(data)[0, :, 0], [255, 100, 224])
+        assert notes(data) == (COPIED, ON_WHITE)
+
+
+def test_colours_that_a_tiff_multiplied_by_alpha_are_divided_again() -> None:
+    colours = np.array([[[40, 0, 0, 51], [200, 0, 0, 255]]], np.uint8)
+    data = tiff(colours, extrasamples=["assocalpha"])
+    np.testing.assert_array_equal(decoded(data), [[[244, 204, 204], [200, 0, 0]]])
 
 
 def test_palettes_and_their_transparent_entry() -> None:
@@ -137,22 +175,99 @@ def test_palettes_and_their_transparent_entry() -> None:
     image.putpalette([10, 20, 30, 40, 50, 60, 70, 80, 90])
     image.putdata([0, 1, 2])
     plain = [[[10, 20, 30], [40, 50, 60], [70, 80, 90]]]
-    np.testing.assert_array_equal(decoded(encoded(image)), plain)
+    for kind in ("PNG", "BMP", "TIFF", "GIF"):
+        np.testing.assert_array_equal(decoded(encoded(image, kind)), plain)
+        assert notes(encoded(image, kind)) == (PALETTE,)
     plain[0][1] = [255, 255, 255]
-    np.testing.assert_array_equal(decoded(encoded(image, transparency=1)), plain)
+    for kind in ("PNG", "GIF"):
+        np.testing.assert_array_equal(decoded(encoded(image, kind, transparency=1)), plain)
+        assert notes(encoded(image, kind, transparency=1)) == (PALETTE, ON_WHITE)
+    half = encoded(image, transparency=bytes([255, 51, 0]))
+    np.testing.assert_array_equal(decoded(half), [[[10, 20, 30], [212, 214, 216], [255, 255, 255]]])
 
 
-def test_cmyk_jpeg() -> None:
-    red = Image.new("CMYK", (16, 16), (0, 255, 255, 0))
-    np.testing.assert_allclose(decoded(encoded(red, "JPEG", quality=100)).mean(axis=(0, 1)), [255, 0, 0], atol=4)
+@pytest.mark.parametrize(("bits", "row", "expected"), [(1, 0x40, 0), (2, 0x1B, 85), (4, 0x3A, 170), (8, 0x3A, 0x3A)])
+def test_the_one_grey_that_is_transparent(bits: int, row: int, expected: int) -> None:
+    """A row that starts with two pixels: grey ``transparent`` must turn white, and only where it stands."""
+    header = (b"IHDR", struct.pack(">IIBBBBB", 8 // bits, 1, bits, 0, 0, 0, 0))
+    pixels = (b"IDAT", zlib.compress(bytes((0, row))))
+    values = [(row >> shift) % 2**bits for shift in range(8 - bits, -1, -bits)]
+    plain = decoded(png(header, pixels))[0, :, 0]
+    np.testing.assert_array_equal(plain, [value * (255 // (2**bits - 1)) for value in values])
+    chosen = expected * (2**bits - 1) // 255
+    assert chosen in values
+    marked = png(header, (b"tRNS", struct.pack(">H", chosen)), pixels)
+    np.testing.assert_array_equal(decoded(marked)[0, :, 0], np.where(np.array(values) == chosen, 255, plain))
+    assert ON_WHITE in notes(marked)
 
 
-def test_16_bit_grey_is_scaled_and_not_clipped() -> None:
+# ------------------------------------------------------------------------------------------------------- other colours
+
+
+def test_grey_and_one_bit() -> None:
+    grey = noise(6, 8, 1)[..., 0]
+    for kind in LOSSLESS:
+        expected = () if kind == "WEBP" else (COPIED,)
+        np.testing.assert_array_equal(decoded(written(grey, kind)), threefold(grey))
+        assert notes(written(grey, kind)) == expected
+    for kind in ("PNG", "BMP", "TIFF"):
+        data = encoded(Image.fromarray(grey > 99), kind)
+        np.testing.assert_array_equal(decoded(data), threefold(np.where(grey > 99, 255, 0)))
+        assert notes(data) == ("Black and white of one bit became 0 and 255 in red, green and blue.",)
+
+
+def test_cmyk() -> None:
+    inks = np.array([[[0, 255, 255, 0], [255, 0, 0, 0], [0, 0, 0, 255], [0, 0, 0, 0]]], np.uint8)
+    expected = np.array([[[255, 0, 0], [0, 255, 255], [0, 0, 0], [255, 255, 255]]])
+    said = ("CMYK inks were turned into red, green and blue without a colour profile.",)
+    np.testing.assert_array_equal(decoded(tiff(inks, photometric="separated")), expected)
+    large = np.kron(inks, np.ones((16, 16, 1), np.uint8))
+    data = encoded(Image.fromarray(large, "CMYK"), "JPEG", quality=100)
+    assert b"Adobe" in data  # so its inks are stored upside down
+    assert np.abs(decoded(data).astype(int) - np.kron(expected, np.ones((16, 16, 1), int))).max() <= 4
+    assert notes(data) == notes(tiff(inks, photometric="separated")) == said
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("compression", [None, "zlib"])
+def test_16_bit_tiffs(order: str, compression: str | None) -> None:
+    chance = np.random.default_rng(1)
+    grey = chance.integers(0, 65536, (20, 33), np.uint16)
+    rounded = np.rint(grey / 257)
+    options: dict[str, Any] = {"byteorder": order, "compression": compression}
+    for photometric, expected in (("minisblack", rounded), ("miniswhite", 255 - rounded)):
+        data = tiff(grey, photometric=photometric, **options)
+        np.testing.assert_array_equal(decoded(data), threefold(expected))
+        assert notes(data) == (TO_8, COPIED)
+    colours = chance.integers(0, 65536, (20, 33, 3), np.uint16)
+    data = tiff(colours, **options)
+    np.testing.assert_array_equal(decoded(data), colours >> 8)
+    assert notes(data) == (UPPER_8,)
+
+
+@pytest.mark.parametrize("options", [{"tile": (16, 16)}, {"rowsperstrip": 3}, {"predictor": 2, "compression": "zlib"}])
+def test_tiffs_in_tiles_strips_and_differences(options: dict[str, Any]) -> None:
+    np.testing.assert_array_equal(decoded(tiff(noise(37, 50), **options)), noise(37, 50))
+    planes = np.moveaxis(noise(37, 50), -1, 0).copy()
+    np.testing.assert_array_equal(decoded(tiff(planes, planarconfig="separate", **options)), noise(37, 50))
+
+
+@pytest.mark.parametrize("compression", ["tiff_lzw", "packbits", "tiff_adobe_deflate", "group4", "jpeg"])
+def test_compressed_tiffs(compression: str) -> None:
+    picture = Image.fromarray(noise(64, 64)).convert("1" if compression == "group4" else "RGB")
+    found = decoded(encoded(picture, "TIFF", compression=compression)).astype(int)
+    worst = np.abs(found - np.asarray(picture.convert("RGB"))).max()
+    assert worst <= (255 if compression == "jpeg" else 0)
+    assert np.abs(found - np.asarray(picture.convert("RGB"))).mean() < 40
+
+
+def test_16_bit_grey_png_is_scaled_and_not_clipped() -> None:
     true = np.arange(256, dtype=np.uint16).reshape(16, 16)
-    found = decoded(encoded(Image.fromarray(true * 257)))
-    np.testing.assert_array_equal(found, np.repeat(true[..., None], 3, axis=2))
-    assert found[7, 14, 0] == 126
-    np.testing.assert_array_equal(decoded(encoded(Image.fromarray(true * 257 + 100)))[:15], found[:15])
+    data = encoded(Image.fromarray(true * 257))
+    np.testing.assert_array_equal(decoded(data), threefold(true))
+    assert notes(data) == (TO_8, COPIED)
+    np.testing.assert_array_equal(decoded(encoded(Image.fromarray(true * 257 + 128)))[:15], threefold(true)[:15])
+    np.testing.assert_array_equal(decoded(encoded(Image.fromarray(true[:, :15] * 257 + 129)))[..., 0], true[:, :15] + 1)
 
 
 def test_16_bit_grey_with_a_transparent_value() -> None:
@@ -160,217 +275,79 @@ def test_16_bit_grey_with_a_transparent_value() -> None:
     row = b"\0" + struct.pack(">HH", 1000, 30000)
     data = png((b"IHDR", header), (b"tRNS", struct.pack(">H", 1000)), (b"IDAT", zlib.compress(row)))
     np.testing.assert_array_equal(decoded(data)[0, :, 0], [255, 117])
+    assert notes(data) == (TO_8, COPIED, ON_WHITE)
 
 
-@pytest.mark.parametrize("kind", ["PNG", "WEBP"])
-def test_animations_show_their_first_frame(kind: str) -> None:
-    first, second = Image.fromarray(noise(9, 9)), Image.fromarray(255 - noise(9, 9))
+@pytest.mark.parametrize(("kind", "channels"), [(2, 3), (4, 2), (6, 4)])
+def test_16_bit_pngs_of_several_channels_keep_the_upper_8(kind: int, channels: int) -> None:
+    wide = np.random.default_rng(2).integers(0, 65536, (3, 5, channels), np.uint16)
+    if channels != 3:
+        wide[..., -1] = 65535
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in wide)
+    data = png((b"IHDR", struct.pack(">IIBBBBB", 5, 3, 16, kind, 0, 0, 0)), (b"IDAT", zlib.compress(rows)))
+    colours = wide[..., :3] if channels > 2 else threefold(wide[..., 0])
+    np.testing.assert_array_equal(decoded(data), colours >> 8)
+    assert UPPER_8 in notes(data)
+
+
+def test_the_transparent_colour_of_a_16_bit_png_is_shown_and_said() -> None:
+    header = struct.pack(">IIBBBBB", 1, 1, 16, 2, 0, 0, 0)
+    row = b"\0" + struct.pack(">HHH", 256, 512, 768)
+    data = png((b"IHDR", header), (b"tRNS", row[1:]), (b"IDAT", zlib.compress(row)))
+    np.testing.assert_array_equal(decoded(data), [[[1, 2, 3]]])
+    assert "One colour of 16 bits is marked as transparent; it is shown as it is." in notes(data)
+
+
+# -------------------------------------------------------------------------------------------- several frames, profiles
+
+
+@pytest.mark.parametrize("kind", ["PNG", "WEBP", "GIF", "TIFF"])
+def test_of_several_frames_the_first_is_shown_and_it_is_said(kind: str) -> None:
+    frames = [Image.fromarray(noise(9, 9, 1, seed)[..., 0]) for seed in range(12)]
     options = {"lossless": True} if kind == "WEBP" else {}
-    data = encoded(first, kind, save_all=True, append_images=[second], duration=100, **options)
-    np.testing.assert_array_equal(decoded(data), noise(9, 9))
+    data = encoded(frames[0], kind, save_all=True, append_images=frames[1:], **options)
+    np.testing.assert_array_equal(decoded(data), threefold(np.asarray(frames[0])))
+    what = "A file of 12 pages" if kind == "TIFF" else "An animation of 12 frames"
+    assert notes(data)[0] == f"{what}: this is the first."
 
 
-@pytest.mark.parametrize("shape", [(1, 1), (1, 5000), (5000, 1)])
-def test_thin_images_are_read_and_seen(shape: tuple[int, int]) -> None:
-    pixels = noise(*shape)
-    image = images.decode(encoded(Image.fromarray(pixels)))
-    np.testing.assert_array_equal(np.asarray(image), pixels)
-    assert images.as_seen(image, CLASSIC).shape == (224, 224, 3)
+def test_a_photo_with_a_second_picture_behind_it_is_one_picture() -> None:
+    data = encoded(Image.fromarray(noise(9, 9)), "MPO", save_all=True, append_images=[Image.new("RGB", (4, 4))])
+    assert images.inspect(data)[0].format == "JPEG"
+    assert decoded(data).shape == (9, 9, 3)
 
 
-def test_a_long_strip_is_seen_in_the_middle_and_not_enlarged_to_gigabytes() -> None:
-    length = images.MOST_PIXELS - 1
-    strip = Image.new("RGB", (1, length), (10, 20, 30))
-    strip.putpixel((0, length // 2), (250, 20, 30))
-    seen = images.as_seen(strip, CLASSIC)
-    assert (seen[112, :, 0] == 250).all()
-    assert (seen[..., 1] == 20).all()
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "TIFF"])
+def test_a_colour_profile_other_than_srgb_is_said(kind: str) -> None:
+    sentence = "The file's colour profile was not applied: colours may differ a little from what other programs show."
+    picture = Image.fromarray(noise(9, 9))
+    standard = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    other = standard.replace("sRGB".encode("utf-16-be"), "Wide".encode("utf-16-be")).replace(b"sRGB", b"Wide")
+    assert notes(encoded(picture, kind, icc_profile=standard)) == ()
+    assert notes(encoded(picture, kind, icc_profile=other)) == (sentence,)
+    assert notes(encoded(picture, kind)) == ()
 
 
-# --------------------------------------------------------------------------------------------- what the network sees
+# -------------------------------------------------------------------------------------------------------------- by key
 
 
-def torchvision_sees(image: Image.Image, steps: Preprocessing) -> npt.NDArray[np.uint8]:
-    """What torchvision's own steps make of the image before normalising it."""
-    assert steps.resize is not None
-    scaling = functional.InterpolationMode(steps.interpolation)
-    resized = functional.resize(image, [steps.resize], interpolation=scaling)
-    return np.asarray(functional.center_crop(resized, list(steps.size)))
+@pytest.fixture
+def store_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """An empty folder for uploads; it need not exist yet."""
+    monkeypatch.setenv("GRADVIZ_STORE", str(tmp_path / "uploads"))
+    settings.cache_clear()
+    store.here.cache_clear()
+    yield tmp_path / "uploads"
+    monkeypatch.undo()
+    settings.cache_clear()
+    store.here.cache_clear()
 
 
-@pytest.mark.parametrize("name", ["resnet18", "resnet50", "vit_b_16", "inception_v3", "efficientnet_b0", "swin_v2_b"])
-def test_the_network_gets_what_torchvision_would_give_it(name: str) -> None:
-    for weights in torchvision.models.get_model_weights(name):
-        theirs = weights.transforms()
-        steps = Preprocessing(
-            size=(theirs.crop_size[0], theirs.crop_size[0]),
-            resize=theirs.resize_size[0],
-            mean=tuple(theirs.mean),
-            std=tuple(theirs.std),
-            interpolation=theirs.interpolation.value,
-        )
-        for height, width in ((480, 640), (601, 333), (7, 5), (225, 224), (1, 1), (256, 256), (299, 1001)):
-            image = Image.fromarray(noise(height, width, seed=height))
-            ours = images.normalise(images.as_seen(image, steps), steps)
-            np.testing.assert_array_equal(ours[0], theirs(image).numpy(), err_msg=f"{weights} {height}x{width}")
-            assert ours.dtype == np.float32
-
-
-@settings_for_tests(max_examples=60)
-@given(st.integers(1, 90), st.integers(1, 90), st.integers(1, 60), st.integers(1, 60), st.integers(1, 60))
-def test_any_crop_is_torchvisions(height: int, width: int, resize: int, rows: int, columns: int) -> None:
-    steps = Preprocessing((rows, columns), resize, (0.5,) * 3, (0.5,) * 3, "bicubic")
-    image = Image.fromarray(noise(height, width))
-    np.testing.assert_array_equal(images.as_seen(image, steps), torchvision_sees(image, steps))
-
-
-def test_a_network_of_one_channel_gets_luma() -> None:
-    steps = Preprocessing((1, 3), None, (0.25,), (0.5,))
-    primaries = Image.fromarray(np.array([[[255, 0, 0], [0, 255, 0], [0, 0, 255]]], np.uint8))
-    seen = images.as_seen(primaries, steps)
-    np.testing.assert_array_equal(seen, np.repeat([[[76], [150], [29]]], 3, axis=2))  # 0.299, 0.587, 0.114 of 255
-    expected = (np.array([[[[76, 150, 29]]]], np.float32) / 255 - 0.25) / 0.5
-    np.testing.assert_allclose(images.normalise(seen, steps), expected, rtol=1e-6)
-
-
-def test_without_resize_the_whole_image_is_stretched() -> None:
-    image = Image.fromarray(noise(40, 60))
-    seen = images.as_seen(image, Preprocessing((28, 20), None, (0.5,) * 3, (0.5,) * 3, "box"))
-    np.testing.assert_array_equal(seen, np.asarray(image.resize((20, 28), Image.Resampling.BOX)))
-
-
-# ---------------------------------------------------------------------------------------------------- what is refused
-
-
-def test_nothing_is_no_image() -> None:
-    assert refusal(lambda: images.decode(b"")).startswith(EMPTY)
-    assert refusal(lambda: images.decode(b"no image at all")).startswith(UNREADABLE)
-
-
-@pytest.mark.parametrize("kind", ["GIF", "TIFF", "BMP", "EPS", "PPM", "ICO", "PDF"])
-def test_other_formats_are_refused_whatever_their_name(kind: str) -> None:
-    data = encoded(Image.fromarray(noise(16, 16)), kind)
-    assert refusal(lambda: images.decode(data)).startswith(UNREADABLE)
-
-
-@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
-def test_truncated_files_are_refused(kind: str) -> None:
-    data = encoded(Image.fromarray(noise(64, 64)), kind)
-    for length in (len(data) // 2, len(data) // 4, 40, 8, 1):
-        refusal(lambda length=length: images.decode(data[:length]))  # type: ignore[misc]
-
-
-def test_broken_chunks_are_refused() -> None:
-    header = (b"IHDR", struct.pack(">IIBBBBB", 4, 4, 8, 2, 0, 0, 0))
-    rows = zlib.compress((b"\0" + b"abc" * 4) * 4)
-    assert decoded(png(header, (b"IDAT", rows))).shape == (4, 4, 3)
-    for broken in (
-        png((b"IHDR", b"short"), (b"IDAT", rows)),
-        png(header, (b"IDAT", b"not compressed")),
-        png(header, (b"IDAT", rows[:10])),
-        png(header),
-        png(header, (b"IDAT", rows)).replace(b"IDAT", b"IDAX"),
-        png((b"IHDR", struct.pack(">IIBBBBB", 0, 4, 8, 2, 0, 0, 0)), (b"IDAT", rows)),
-    ):
-        refusal(lambda broken=broken: images.decode(broken))  # type: ignore[misc]
-
-
-def repaired(data: bytearray) -> bytes:
-    """The PNG with the checksum of each of its chunks made right, so that damage reaches what reads the chunk."""
-    at = 8
-    while at + 12 <= len(data):
-        length = int.from_bytes(data[at : at + 4])
-        if at + 12 + length > len(data):
-            break
-        data[at + 8 + length : at + 12 + length] = struct.pack(">I", zlib.crc32(data[at + 4 : at + 8 + length]))
-        at += 12 + length
-    return bytes(data)
-
-
-@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
-def test_damaged_files_give_an_image_or_a_sentence_and_nothing_else(kind: str) -> None:
-    exif = Image.Exif()
-    exif[ORIENTATION], exif[0x010E], exif[0x8769] = 6, "a description", {0x9000: b"0230", 0x829A: 0.5}
-    data = encoded(Image.fromarray(noise(20, 26)), kind, exif=exif)
-    chance, read, sentences = random.Random(0), 0, set()
-    for _ in range(3000):
-        damaged = bytearray(data)
-        for _ in range(chance.choice([1, 1, 2, 8])):
-            at = chance.randrange(min(len(damaged), chance.choice([300, len(damaged)])))
-            damaged[at] = chance.choice([0, 255, chance.randrange(256), damaged[at] ^ 1 << chance.randrange(8)])
-        mended = repaired(damaged) if kind == "PNG" and chance.random() < 0.9 else bytes(damaged)
-        try:
-            assert images.decode(mended).mode == "RGB"
-            read += 1
-        except BadImage as error:
-            sentences.add(str(error))
-    assert all(sentence.startswith((UNREADABLE, BROKEN, "The image has")) for sentence in sentences)
-    assert 100 < read < 2900
-
-
-@pytest.mark.parametrize("size", [(30_000, 30_000), (40_000_001, 1), (7000, 6000)])
-def test_a_huge_image_is_refused_from_its_header(size: tuple[int, int]) -> None:
-    data = png((b"IHDR", struct.pack(">IIBBBBB", *size, 8, 2, 0, 0, 0)), (b"IDAT", zlib.compress(b"\0" * 1000)))
-    tracemalloc.start()
-    sentence = refusal(lambda: images.decode(data))
-    _, most = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    assert "the limit is 40 million" in sentence
-    assert most < 2_000_000
-
-
-# ---------------------------------------------------------------------------------------------------- what is kept
-
-
-def test_an_upload_is_kept_under_its_digest(store: Path) -> None:
-    data = encoded(Image.fromarray(noise(12, 12)))
-    key = images.add(data)
-    assert key == f"upload/{hashlib.sha256(data).hexdigest()}"
-    assert images.add(data) == key
-    assert [file.read_bytes() for file in store.iterdir()] == [data]
-    np.testing.assert_array_equal(np.asarray(images.load(key)), noise(12, 12))
-
-
-def test_what_cannot_be_read_is_not_kept(store: Path) -> None:
-    refusal(lambda: images.add(b"nothing of the kind"))
-    sentence = refusal(lambda: images.add(encoded(Image.fromarray(noise(12, 12))) + b"\0" * 100_000))
-    assert "0.1 MB" in sentence
-    assert not store.exists()
-
-
-def test_two_threads_add_the_same_file(store: Path) -> None:
-    data = encoded(Image.fromarray(noise(60, 60)))
-    start, keys = threading.Barrier(8), []
-
-    def add() -> None:
-        start.wait()
-        keys.append(images.add(data))
-
-    threads = [threading.Thread(target=add) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(keys) == 8
-    assert len(set(keys)) == 1
-    assert [file.read_bytes() for file in store.iterdir()] == [data]
-
-
-def test_a_full_disk_is_told_in_a_sentence_and_leaves_nothing(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Full(io.FileIO):
-        def write(self, data: object) -> int:
-            raise OSError(28, "No space left on device", str(store))
-
-    monkeypatch.setattr(os, "fdopen", lambda handle, _mode: Full(handle, "w"))
-    data = encoded(Image.fromarray(noise(12, 12)))
-    assert "could not be kept" in refusal(lambda: images.add(data), ComputeError)
-    assert list(store.iterdir()) == []
-
-
-def test_a_store_that_is_no_folder_is_told_in_a_sentence(store: Path) -> None:
-    store.write_text("in the way")
-    data = encoded(Image.fromarray(noise(12, 12)))
-    assert "could not be kept" in refusal(lambda: images.add(data), ComputeError)
+def test_an_upload_is_found_by_its_key(store_folder: Path) -> None:
+    report, data = images.inspect(encoded(Image.fromarray(noise(12, 12))))
+    store.here().put(data)
+    assert (store_folder / "files").is_dir()
+    np.testing.assert_array_equal(np.asarray(images.load(report.key)), noise(12, 12))
 
 
 @pytest.mark.parametrize(
@@ -395,5 +372,5 @@ def test_a_store_that_is_no_folder_is_told_in_a_sentence(store: Path) -> None:
         "",
     ],
 )
-def test_keys_that_lead_nowhere(key: str, store: Path) -> None:
+def test_keys_that_lead_nowhere(key: str, store_folder: Path) -> None:
     refusal(lambda: images.load(key), UnknownImage)

@@ -1,0 +1,22 @@
+"""Bytes -> what the network sees, and back to raw pixels. Every image that is refused is refused here.
+
+Nothing here needs torch, and nothing here writes a file.
+"""
+
+from gradviz_core.images.decoding import BACKGROUND, decode
+from gradviz_core.images.formats import FORMATS
+from gradviz_core.images.formats.contents import MOST_PIXELS
+from gradviz_core.images.preprocessing import MOST_STRETCHED, as_seen, normalise
+from gradviz_core.images.uploads import inspect, load
+
+__all__ = [
+    "BACKGROUND",
+    "FORMATS",
+    "MOST_PIXELS",
+    "MOST_STRETCHED",
+    "as_seen",
+    "decode",
+    "inspect",
+    "load",
+    "normalise",
+]

@@ -1,0 +1,145 @@
+"""NumPy arrays (.npy) as pictures. The file states shape and type; the person states the range of its numbers."""
+
+from __future__ import annotations
+
+import io
+import math
+import tokenize
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from numpy.lib import format as npy
+from PIL import Image
+
+from gradviz_core.errors import BadImage
+from gradviz_core.images.formats.contents import check_pixels
+
+SIGNATURE = b"\x93NUMPY"
+_LONGEST_HEADER = 10_000
+_LARGEST_SCALED = 1 << 20
+"""Numbers scaled at once, in double precision."""
+_SHAPES = "height × width, height × width × 1, 3 or 4, or 1 or 3 × height × width"
+_BROKEN_HEADER = (ValueError, TypeError, SyntaxError, LookupError, RecursionError, MemoryError, OverflowError)
+
+Array = npt.NDArray[Any]
+Range = tuple[float | int, float | int]
+"""The number that becomes 0, and the one that becomes 255."""
+
+
+def as_png(data: bytes, value_range: Range | None) -> tuple[bytes, tuple[str, ...]]:
+    """The array as a PNG of 8 bits, and what was done to it, each a sentence.
+
+    What lies between the ends of ``value_range`` is scaled linearly and rounded to the nearest, what lies outside is
+    cut. Whole numbers of 8 bits without a sign need no range.
+
+    Raises:
+        BadImage: no array of a picture, or no range where one is needed.
+    """
+    array, shape_words = _as_picture(_read(data))
+    pixels, range_words = _in_8_bits(array, value_range)
+    out = io.BytesIO()
+    Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels).save(out, "PNG")
+    return out.getvalue(), (shape_words, *range_words)
+
+
+def _read(data: bytes) -> Array:
+    """The array as it lies in the file, which is not copied. Nothing is unpickled."""
+    shape, columns_first, kind, start = _header(data)
+    if kind.kind not in "buif" or kind.itemsize > 8:
+        raise BadImage(
+            f"The array holds {str(kind)[:40]}; real numbers of up to 64 bits are read. "
+            "Convert it with array.astype('float32') and save it again."
+        )
+    count = math.prod(shape)
+    if len(data) - start != count * kind.itemsize:
+        raise BadImage(
+            f"The array should have {count * kind.itemsize:,} bytes and has {len(data) - start:,}. "
+            "Save it again with numpy.save."
+        )
+    return np.frombuffer(data, kind, count, start).reshape(shape, order="F" if columns_first else "C")
+
+
+def _header(data: bytes) -> tuple[tuple[int, ...], bool, np.dtype[Any], int]:
+    """Shape, whether columns come first, type, and where the numbers start."""
+    file = io.BytesIO(data)
+    try:
+        version = npy.read_magic(file)
+        read = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}[version]
+        shape, columns_first, kind = read(file, max_header_size=_LONGEST_HEADER)
+    except (*_BROKEN_HEADER, tokenize.TokenError, Warning) as error:
+        raise BadImage("The header of the array is broken. Save it again with numpy.save.") from error
+    if any(length < 0 for length in shape):
+        raise BadImage(f"The array has the shape {_words(shape)}, which no array has. Save it again with numpy.save.")
+    return shape, columns_first, kind, file.tell()
+
+
+def _as_picture(array: Array) -> tuple[Array, str]:
+    """The array as height × width × channels, and how its shape was read."""
+    shape = array.shape
+    while array.ndim > 3 and array.shape[0] == 1:
+        array = array[0]
+    last = array.ndim == 3 and array.shape[2] in (1, 3, 4)
+    first = array.ndim == 3 and array.shape[0] in (1, 3)
+    if not (last or first or array.ndim == 2) or not array.size:
+        raise BadImage(
+            f"The array has the shape {_words(shape)}; a picture has {_SHAPES}. Reshape it and save it again."
+        )
+    if array.ndim == 2:
+        array, words = array[..., None], "height × width"
+    elif last:
+        words = "height × width × channels" + (", although channels × height × width fits as well" if first else "")
+    else:
+        array, words = np.moveaxis(array, 0, -1), "channels × height × width"
+    check_pixels(array.shape[1], array.shape[0])
+    return array, f"The array's shape {_words(shape)} was read as {words}."
+
+
+def _words(shape: tuple[int, ...]) -> str:
+    return " × ".join(map(str, shape))[:60] or "()"
+
+
+def _in_8_bits(array: Array, value_range: Range | None) -> tuple[npt.NDArray[np.uint8], tuple[str, ...]]:
+    """The numbers scaled to 0 to 255, and how."""
+    if value_range is None:
+        if array.dtype == np.uint8:
+            return np.ascontiguousarray(array), ()
+        if array.dtype != np.bool_:
+            raise BadImage(
+                f"The array holds {array.dtype} numbers, so it does not say which of them is black and which is white. "
+                "State the range, such as 0 to 1."
+            )
+        value_range = (0, 1)
+    low, high = _checked(value_range)
+    pixels, outside = _scaled(array, low, high)
+    words = [f"Its numbers from {low:g} to {high:g} were scaled to 0 to 255 and rounded."]
+    if outside:
+        words.append(f"{outside:,} of its {array.size:,} numbers lie outside that range and were cut to it.")
+    return pixels, tuple(words)
+
+
+def _checked(value_range: Range) -> tuple[float, float]:
+    low, high = map(float, value_range)
+    if not (low < high and math.isfinite(high - low)):
+        raise BadImage(
+            f"{low:g} to {high:g} is no range: both must be finite, and the first smaller than the second. "
+            "State which number is black and which is white."
+        )
+    return low, high
+
+
+def _scaled(array: Array, low: float, high: float) -> tuple[npt.NDArray[np.uint8], int]:
+    """255 (x - low) / (high - low), cut and rounded, and how many numbers were cut; a few rows at a time."""
+    pixels, outside = np.empty(array.shape, np.uint8), 0
+    rows = max(1, _LARGEST_SCALED // (array.shape[1] * array.shape[2]))
+    for top in range(0, len(array), rows):
+        with np.errstate(invalid="ignore"):  # a NaN of the kind that signals
+            values = array[top : top + rows].astype(np.float64)
+        if missing := int(np.isnan(values).sum()):
+            raise BadImage(
+                f"Among the numbers of the array are {missing:,} or more that are none (NaN). "
+                "Replace them, for example with numpy.nan_to_num, and save it again."
+            )
+        outside += int(((values < low) | (values > high)).sum())
+        pixels[top : top + rows] = np.rint((np.clip(values, low, high) - low) / (high - low) * 255)
+    return pixels, outside

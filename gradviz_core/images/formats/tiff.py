@@ -1,0 +1,139 @@
+"""TIFF (6.0): a directory of tags for each page, which point at strips or tiles.
+
+libtiff reads much that is rare and little tested. What goes to it is one page with the tags that are needed, in the
+ways of storing pixels that people's programs write.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+
+from gradviz_core.errors import BadImage
+from gradviz_core.images.formats import directory
+from gradviz_core.images.formats.contents import Contents, check_pixels, unsupported
+from gradviz_core.images.formats.directory import Directory
+
+SIGNATURES = (b"II*\0", b"MM\0*")
+MOST_PAGES = 10_000
+MOST_STRIPS = 100_000
+"""Strips or tiles."""
+MOST_TAG_BYTES = 1_000_000
+"""In the tags that are handed on, together."""
+
+_SUBFILE, _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC = 254, 256, 257, 258, 259, 262
+_SAMPLES, _ROWS, _PLANES, _TILE_WIDTH, _TILE_HEIGHT, _SAMPLE_FORMAT, _PROFILE = 277, 278, 284, 322, 323, 339, 34675
+_DNG = 50706
+_NEEDED = frozenset(
+    {_WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC, _SAMPLES, _ROWS, _PLANES, _TILE_WIDTH, _TILE_HEIGHT}
+    | {_SAMPLE_FORMAT, 266, 273, 279, 292, 293, 317, 320, 324, 325, 338, 347, 530, 531, 532}
+)
+"""Besides those named above: fill order, strips, fax options, predictor, palette, tiles, extra samples, JPEG tables,
+and how YCbCr is coded."""
+_UNCOMPRESSED, _JPEG = 1, 7
+_COMPRESSIONS = frozenset({_UNCOMPRESSED, 2, 3, 4, 5, _JPEG, 8, 32773, 32946})
+"""None, three of fax, LZW, JPEG, Deflate, PackBits, and Deflate by its old number."""
+_WHITE_IS_ZERO, _BLACK_IS_ZERO, _YCBCR = 0, 1, 6
+_COLOURS = frozenset({_WHITE_IS_ZERO, _BLACK_IS_ZERO, 2, 3, 5, _YCBCR})
+"""Grey from white, grey from black, RGB, palette, CMYK, YCbCr."""
+_WHOLE, _FLOAT = 1, 3
+
+
+def read(data: bytes) -> Contents:
+    """The first page of a TIFF.
+
+    Raises:
+        BadImage: pixels stored in a way that is not read, or a limit that is broken.
+    """
+    page = directory.read(data)
+    if _DNG in page.entries or page.number(_SUBFILE, 0) & 1:
+        raise BadImage("The file is a camera's raw photo, or starts with a small preview. Export it as JPEG or PNG.")
+    _check_samples(page)
+    width, height = page.number(_WIDTH, 0), page.number(_HEIGHT, 0)
+    _check_strips(page, width, height)
+    bits = page.number(_BITS, 1)
+    inverted = bits > 8 and page.number(_PHOTOMETRIC, _WHITE_IS_ZERO) == _WHITE_IS_ZERO
+    return Contents(
+        "TIFF",
+        width,
+        height,
+        picture=_first_page(page, inverted),
+        frames=_pages(page),
+        orientation=page.number(directory.ORIENTATION, 1),
+        profile=page.value(_PROFILE),
+        bits=bits,
+        white_is_zero=inverted,
+    )
+
+
+def _check_samples(page: Directory) -> None:
+    """Raises BadImage for numbers, colours and compressions that are not read."""
+    formats, bits = set(page.numbers(_SAMPLE_FORMAT)) or {_WHOLE}, page.number(_BITS, 1)
+    if formats != {_WHOLE}:
+        what = "floating-point numbers" if _FLOAT in formats else "numbers with a sign"
+        raise BadImage(
+            f"The TIFF holds {what}, and does not state their range. Save it as a NumPy array (.npy) and state the "
+            "range, or save it in 8 bits."
+        )
+    if bits > 16:
+        raise BadImage(
+            f"The TIFF has {bits} bits per sample; 1 to 16 are read. Save it as a NumPy array (.npy) and state the "
+            "range, or save it in 8 bits."
+        )
+    compression = page.number(_COMPRESSION, _UNCOMPRESSED)
+    if compression not in _COMPRESSIONS:
+        raise BadImage(
+            f"The TIFF is compressed in a way that is not read (number {compression}). "
+            "Save it with LZW, with Deflate or without compression."
+        )
+    colours = page.number(_PHOTOMETRIC, _WHITE_IS_ZERO)
+    if colours not in _COLOURS or (colours == _YCBCR and compression != _JPEG):
+        raise unsupported(f"The TIFF has colours of a kind that is not read (number {colours}).")
+    if page.number(_PLANES, 1) == 2 and bits > 8:
+        raise unsupported(f"The TIFF stores colours of {bits} bits one after the other, which is not read.")
+
+
+def _check_strips(page: Directory, width: int, height: int) -> None:
+    """Raises BadImage for more strips or tiles, larger tiles, or longer tags than a picture needs."""
+    across, down = page.number(_TILE_WIDTH, width), page.number(_TILE_HEIGHT, page.number(_ROWS, height))
+    if across < 1 or down < 1:
+        raise ValueError("empty strips")
+    check_pixels(width, height)
+    check_pixels(across, min(down, height) if _TILE_WIDTH not in page.entries else down)
+    planes = page.number(_SAMPLES, 1) if page.number(_PLANES, 1) == 2 else 1
+    strips = math.ceil(width / across) * math.ceil(height / down) * planes
+    tags = sum(entry.bytes for tag, entry in page.entries.items() if tag in _NEEDED)
+    if strips > MOST_STRIPS or tags > MOST_TAG_BYTES:
+        raise unsupported(f"The TIFF is cut into {strips:,} pieces; the limit is {MOST_STRIPS:,}.")
+
+
+def _pages(page: Directory) -> int:
+    """How many pages are linked, up to ``MOST_PAGES``; a link that leads nowhere or back is the end."""
+    pages, seen = 1, {0}
+    step = struct.Struct(page.order + "H"), struct.Struct(page.order + "I")
+    at = page.following
+    while at not in seen and pages < MOST_PAGES:
+        seen.add(at)
+        try:
+            (count,) = step[0].unpack_from(page.data, at)
+            (at,) = step[1].unpack_from(page.data, at + 2 + 12 * count)
+        except struct.error:
+            break
+        pages += 1
+    return pages
+
+
+def _first_page(page: Directory, inverted: bool) -> bytes:
+    """The same file with one directory, written anew behind it, that holds the tags that are needed. Grey of more than
+    8 bits always counts from black there, because Pillow reads it so even where it counts from white."""
+    needed = {tag: entry.raw for tag, entry in page.entries.items() if tag in _NEEDED}
+    if inverted:
+        needed[_PHOTOMETRIC] = struct.pack(page.order + "HHIHH", _PHOTOMETRIC, 3, 1, _BLACK_IS_ZERO, 0)
+    kept = [needed[tag] for tag in sorted(needed)]
+    start = len(page.data) + len(page.data) % 2
+    parts = (
+        page.data[:4] + struct.pack(page.order + "I", start),
+        page.data[8:].ljust(start - 8, b"\0"),
+        struct.pack(page.order + "H", len(kept)) + b"".join(kept) + bytes(4),
+    )
+    return b"".join(parts)
