@@ -130,9 +130,9 @@ def _directory(whole: memoryview) -> tuple[list[_Entry], int]:
         raise _bad("its directory is not where its end says")
     entries = list(_lines(whole, count, start, end))
     if not entries:
-        raise _bad("it has no members")
+        raise _bad("it is empty")
     if len({unicodedata.normalize("NFC", entry.name) for entry in entries}) < count:
-        raise _bad("two of its members have the same name")
+        raise _bad("it has a member of the same name twice")
     return entries, start
 
 
@@ -149,14 +149,14 @@ def _end_record(whole: memoryview) -> tuple[int, int, int, int]:
         return count, size, start, at
     _, _, record_at, disks = _LOCATOR.unpack_from(whole, locator_at)
     if disks != 1 or record_at + _END64.size != locator_at:
-        raise _bad("its two ends contradict each other")
+        raise _bad("its two ends disagree")
     signature, length, _, _, disk, first_disk, count_here, count64, size64, start64 = _END64.unpack_from(
         whole, record_at
     )
     if (signature, length, disk, first_disk) != (b"PK\x06\x06", _END64.size - 12, 0, 0) or count_here != count64:
-        raise _bad("its two ends contradict each other")
+        raise _bad("its two ends disagree")
     if count not in (count64, 0xFFFF) or size not in (size64, _IN_ZIP64) or start not in (start64, _IN_ZIP64):
-        raise _bad("its two ends contradict each other")
+        raise _bad("its two ends disagree")
     return count64, size64, start64, record_at
 
 
@@ -202,4 +202,4 @@ def _bad(what: str) -> BadModel:
 
 
 def _disagrees(entry: _Entry) -> BadModel:
-    return _bad(f"its member {_shown(entry.name)} and the directory contradict each other")
+    return _bad(f"its member {_shown(entry.name)} and the directory disagree")

@@ -10,8 +10,10 @@ import safetensors.torch
 import torch
 from torch import nn
 
+from gradviz_core import store, uploads
 from gradviz_core.errors import UnknownModel
 from gradviz_core.models import architectures, catalogue, torchvision_models
+from gradviz_core.settings import settings
 from gradviz_core.types import ModelCard
 
 
@@ -29,12 +31,15 @@ def load(key: str) -> Model:
     Raises:
         UnknownModel: no model has this key.
         WeightsMissing: its pretrained weights are not here and cannot be fetched.
+        BadModel: an uploaded file and the recipe for it do not go together.
     """
     kind, _, rest = key.partition("/")
     if kind == "preset":
         module, card = _preset(rest)
     elif kind == "torchvision":
         module, card = torchvision_models.load(rest)
+    elif store.digest(key):
+        module, card = uploads.load(rest)
     else:
         raise UnknownModel(f"There is no model {key[:80]!r}. Choose a preset or a torchvision model from the list.")
     return Model(module.eval().requires_grad_(False), card)
@@ -59,7 +64,7 @@ class RecentModels:
         """The model on ``device``.
 
         Raises:
-            UnknownModel, WeightsMissing: as ``load`` does.
+            UnknownModel, WeightsMissing, BadModel: as ``load`` does.
         """
         with self._lock:
             place = (key, str(device))
@@ -68,5 +73,15 @@ class RecentModels:
                     self._kept.popitem(last=False)
                 model = load(key)
                 self._kept[place] = Model(model.module.to(device), model.card)
+                self._limit_uploads()
             self._kept.move_to_end(place)
             return self._kept[place]
+
+    def _limit_uploads(self) -> None:
+        """Keep uploaded models only while together they have no more parameters than one model may have: the memory of
+        the workers that run them is limited."""
+        uploaded = [place for place in self._kept if place[0].startswith("upload/")]
+        total = sum(self._kept[place].card.parameters for place in uploaded)
+        for place in uploaded[:-1]:
+            if total > settings().max_parameters:
+                total -= self._kept.pop(place).card.parameters

@@ -20,7 +20,7 @@ from gradviz_core.weights_files.tensors import StoredTensor, shape_text
 MOST_FITS = 5
 MOST_SHOWN = 10
 
-_CLASSES = 1_000_003
+MARKER = 1_000_003
 """A number of classes that no other dimension has, so that it marks the dimensions that count classes."""
 _AUXILIARY = ("aux1.", "aux2.", "AuxLogits.")
 _OLD_DENSENET = re.compile(r"(.*denselayer\d+\.(?:norm|conv))\.([12]\..*)")
@@ -29,7 +29,7 @@ _EXPORT = "Another architecture can be uploaded as an exported program, which ho
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What an architecture needs: names and shapes, ``_CLASSES`` standing for the number of classes."""
+    """What an architecture needs: names and shapes, ``MARKER`` standing for the number of classes."""
 
     shapes: dict[str, tuple[int, ...]]
     floating: frozenset[str]
@@ -66,7 +66,7 @@ def compare(architecture: str, tensors: Mapping[str, StoredTensor]) -> Compariso
     classes = _classes_in(needs, has)
     differences: list[str] = []
     for name, shape in needs.shapes.items():
-        wanted = tuple(classes if n == _CLASSES else n for n in shape)
+        wanted = tuple(classes if n == MARKER else n for n in shape)
         if name not in has:
             differences.append(f"{name!r} is missing")
         elif has[name].shape != wanted:
@@ -142,7 +142,7 @@ def plan(architecture: str, image_size: int | None = None) -> Plan:
     if name not in known.get(kind, ()):
         raise BadModel(f"There is no architecture {architecture[:80]!r}. Choose one of those that the file fits.")
     classes = 1000 if kind == "torchvision" else len(catalogue.preset(name).labels)
-    state: dict[str, torch.Tensor] = empty(architecture, _CLASSES, image_size).state_dict()
+    state: dict[str, torch.Tensor] = empty(architecture, MARKER, image_size).state_dict()
     needed = {name: value for name, value in state.items() if not name.endswith("num_batches_tracked")}
     return Plan(
         {name: tuple(value.shape) for name, value in needed.items()},
@@ -158,8 +158,8 @@ def _has_auxiliary(architecture: str) -> bool:
 def _classes_in(needs: Plan, has: Mapping[str, StoredTensor]) -> int:
     """Length of the head's dimension that counts classes; the architecture's own where the file has no such head."""
     for name, shape in needs.shapes.items():
-        if _CLASSES in shape and name in has and len(has[name].shape) == len(shape):
-            return has[name].shape[shape.index(_CLASSES)]
+        if MARKER in shape and name in has and len(has[name].shape) == len(shape):
+            return has[name].shape[shape.index(MARKER)]
     return needs.classes
 
 

@@ -8,6 +8,7 @@ elements lie. The steps are those of ``pickletools.opcodes``; the protocol is de
 
 from __future__ import annotations
 
+import pickletools
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -73,20 +74,20 @@ def interpret(pickle: bytes) -> object:
     """
     if len(pickle) > MOST_BYTES:
         raise BadModel(
-            f"The file's list of tensors has {len(pickle) / 1e6:.1f} MB; the limit is {MOST_BYTES / 1e6:.0f} MB. "
+            f"The file's pickle has {len(pickle) / 1e6:.1f} MB; the limit is {MOST_BYTES / 1e6:.0f} MB. "
             f"{SAVE_A_STATE_DICT}"
         )
     machine = _Machine(pickle)
     for _ in range(MOST_STEPS):
         step = machine.take(1)
         if step == b".":
-            return machine.pop()
+            return machine.result()
         if step not in _STEPS:
             raise BadModel(
-                f"The file's list of tensors has a step that no state dict needs ({step!r}). {SAVE_A_STATE_DICT}"
+                f"The file's pickle has a step that no state dict needs ({_name(step)}). {SAVE_A_STATE_DICT}"
             )
         _STEPS[step](machine)
-    raise BadModel(f"The file's list of tensors has more than {MOST_STEPS:,} steps. {SAVE_A_STATE_DICT}")
+    raise BadModel(f"The file's pickle has more than {MOST_STEPS:,} steps. {SAVE_A_STATE_DICT}")
 
 
 class _Machine:
@@ -123,6 +124,13 @@ class _Machine:
         name = self.take(end - self._at).decode("ascii", "replace")
         self._at += 1
         return name
+
+    def result(self) -> object:
+        """What is left on the stack at the end."""
+        value = self.pop()
+        if self._at < len(self._pickle):
+            raise _damaged("something follows its end")
+        return value
 
     def push(self, value: object) -> None:
         self._stack.append(value)
@@ -213,6 +221,11 @@ class _Machine:
                 raise _damaged("a storage is not described as torch describes it")
 
 
+def _name(step: bytes) -> str:
+    names = {op.code: op.name for op in pickletools.opcodes}
+    return names.get(step.decode("latin-1"), repr(step))
+
+
 def _call(function: str, arguments: tuple[object, ...]) -> object:
     match function, arguments:
         case "collections.OrderedDict", ():
@@ -239,7 +252,7 @@ def _refused_global(name: str, whole: bool) -> BadModel:
 
 
 def _damaged(what: str) -> BadModel:
-    return BadModel(f"The file's list of tensors cannot be read: {what}. {SAVE_A_STATE_DICT}")
+    return BadModel(f"The file's pickle cannot be read: {what}. {SAVE_A_STATE_DICT}")
 
 
 def _stack_global(machine: _Machine) -> None:

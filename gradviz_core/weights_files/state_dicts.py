@@ -66,7 +66,9 @@ def _tensor(name: str, ref: pickles.TensorRef, members: dict[str, memoryview], f
     storage = ref.storage
     content = members.get(f"{folder}/data/{storage.key}")
     if content is None:
-        raise BadModel(f"The elements of the tensor {name[:80]!r} are not in the file. Save the weights again.")
+        raise BadModel(
+            f"The storage {storage.key[:80]!r} of the tensor {name[:80]!r} is not in the file. Save the weights again."
+        )
     dtype = _DTYPES[storage.kind]
     if storage.elements * dtype.itemsize != len(content):
         raise BadModel(
