@@ -90,6 +90,7 @@ def test_ways_of_storing_a_tiff_that_are_not_read_are_named() -> None:
         (tiff(grey, photometric="minisblack", subfiletype=1), "raw photo"),
         (sound_tiff(259, (3, 1, 34712)), "number 34712"),
         (sound_tiff(259, (3, 1, 6)), "number 6"),
+        (encoded(Image.new("1", (8, 8)), "TIFF", compression="group4"), "number 4"),
     ):
         assert words in refusal(lambda data=data: images.decode(data))  # type: ignore[misc]
 
@@ -120,6 +121,7 @@ def test_broken_chunks_are_refused() -> None:
         png(header, (b"IDAT", rows[:10])),
         png(header),
         png(header, (b"IDAT", rows)).replace(b"IDAT", b"IDAX"),
+        png((b"IHDR", struct.pack(">IIBBBBB", 4, 4, 8, 3, 0, 0, 0)), (b"IDAT", rows)),
         png((b"IHDR", struct.pack(">IIBBBBB", 0, 4, 8, 2, 0, 0, 0)), (b"IDAT", rows)),
     ):
         refusal(lambda broken=broken: images.decode(broken))  # type: ignore[misc]

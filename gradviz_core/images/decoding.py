@@ -88,7 +88,7 @@ def _opened(contents: Contents) -> Image.Image:
 
 _BROKEN = (
     *(OSError, EOFError, SyntaxError, ValueError, TypeError, LookupError, ArithmeticError, RuntimeError),
-    *(struct.error, zlib.error, AttributeError, NotImplementedError, Warning),
+    *(struct.error, zlib.error, AssertionError, AttributeError, NotImplementedError, Warning),
 )
 """Pillow tells of broken files with many kinds of errors, and, where warnings are errors, with warnings."""
 

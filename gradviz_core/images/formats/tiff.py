@@ -26,13 +26,14 @@ _SAMPLES, _ROWS, _PLANES, _TILE_WIDTH, _TILE_HEIGHT, _SAMPLE_FORMAT, _PROFILE = 
 _DNG = 50706
 _NEEDED = frozenset(
     {_WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC, _SAMPLES, _ROWS, _PLANES, _TILE_WIDTH, _TILE_HEIGHT}
-    | {_SAMPLE_FORMAT, 266, 273, 279, 292, 293, 317, 320, 324, 325, 338, 347, 530, 531, 532}
+    | {_SAMPLE_FORMAT, 266, 273, 279, 317, 320, 324, 325, 338, 347, 530, 531, 532}
 )
-"""Besides those named above: fill order, strips, fax options, predictor, palette, tiles, extra samples, JPEG tables,
+"""Besides those named above: fill order, strips, predictor, palette, tiles, extra samples, JPEG tables,
 and how YCbCr is coded."""
 _UNCOMPRESSED, _JPEG = 1, 7
-_COMPRESSIONS = frozenset({_UNCOMPRESSED, 2, 3, 4, 5, _JPEG, 8, 32773, 32946})
-"""None, three of fax, LZW, JPEG, Deflate, PackBits, and Deflate by its old number."""
+_COMPRESSIONS = frozenset({_UNCOMPRESSED, 5, _JPEG, 8, 32773, 32946})
+"""None, LZW, JPEG, Deflate, PackBits, and Deflate by its old number. Not fax: libtiff logs a line for each
+broken row."""
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _YCBCR = 0, 1, 6
 _COLOURS = frozenset({_WHITE_IS_ZERO, _BLACK_IS_ZERO, 2, 3, 5, _YCBCR})
 """Grey from white, grey from black, RGB, palette, CMYK, YCbCr."""
