@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import platform
+import re
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import assert_never
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from gradviz_core import cost, images, layouts, receptive_field, sites, targets
 from gradviz_core import device as devices
-from gradviz_core import images, layouts, receptive_field, sites, targets
-from gradviz_core.errors import BadTarget, QuestionError
+from gradviz_core.errors import BadTarget, GradVizError, QuestionError, TooCostly
 from gradviz_core.methods import METHODS, GradFn
 from gradviz_core.models.load import Model, RecentModels
 from gradviz_core.settings import settings
@@ -45,6 +47,8 @@ from gradviz_core.version import __version__
 TOP = 5
 """How many classes a prediction names."""
 MOST_UNITS = 64
+UPLOADS = "upload/"
+"""What the key of an uploaded model begins with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +81,15 @@ class Answerer:
         self._remember = remember
         self._last: Scene | None = None
         self._checked: set[str] = set()
+        self._affordable: set[tuple[str, tuple[int, ...]]] = set()
 
     def answer(self, question: Question) -> Answer:
         """The answer, computed on this answerer's device, or on the CPU with a note when that runs out of memory.
 
         Raises:
-            QuestionError: the question cannot be answered as it stands; the message says why and what to do.
+            QuestionError: the question cannot be answered as it stands; the message says why and what to do. Whatever
+                an uploaded model raises is one too; what a trusted model raises is raised as it is.
+            TooCostly: the model was uploaded, and one pass of it takes more than is allowed.
             BadImage: the image cannot be read.
             WeightsMissing: the model's weights are not here and cannot be fetched.
         """
@@ -98,7 +105,8 @@ class Answerer:
 
     def _answer_on(self, device: torch.device, question: Question, notes: tuple[str, ...]) -> Answer:
         clock = _Clock(device, time.perf_counter())
-        with recording():
+        failed = _in_words(question.model, "This question about the model fails", "Choose another target or layer.")
+        with recording(), failed:
             match question:
                 case GradientQuestion():
                     return self._gradient(device, question, notes, clock)
@@ -216,11 +224,54 @@ class Answerer:
         pixels = _pixels(question.image, model.card.preprocessing)
         x = torch.from_numpy(images.normalise(pixels, model.card.preprocessing)).to(device)
         kept = None if self._remember and needed != frozenset({INPUT}) else needed
-        trace = forward(model.module, x, keep=kept, until=needed if may_stop and not self._remember else None)
+        with _in_words(question.model, f"This model cannot run on {_input_in_words(x)}", ADVICE_ON_INPUT):
+            self._check_cost(question.model, model.module, x)
+            trace = forward(model.module, x, keep=kept, until=needed if may_stop and not self._remember else None)
         scene = Scene(model, pixels, trace, place, kept)
         if self._remember:
             self._last = scene
         return scene
+
+    def _check_cost(self, key: str, module: nn.Module, x: Tensor) -> None:
+        """Refuse an uploaded model that takes too much for such an input, before it runs on one for the first time."""
+        place = (key, tuple(x.shape))
+        if key.startswith(UPLOADS) and place not in self._affordable:
+            cost.check(module, tuple(x.shape))
+            self._affordable.add(place)
+
+
+# ------------------------------------------------------------------------------------------- what uploaded models raise
+
+MOST_OF_A_MESSAGE = 200
+ADVICE_ON_INPUT = "Give it the size and the channels that it was made for, in its preprocessing."
+_FILES = re.compile(r"\S*[/\\]\S*|\S+\.(?:py|pyx|cpp|cc|c|h|cu|cuh)\b\S*")
+"""Words that name a file or a folder."""
+
+
+@contextmanager
+def _in_words(key: str, what: str, advice: str) -> Iterator[None]:
+    """Whatever an uploaded model raises becomes a sentence, for it is trusted to fail in no known way. ``what`` says
+    what failed; torch's own words follow, without the names of files."""
+    try:
+        yield
+    except (GradVizError, torch.OutOfMemoryError):
+        raise
+    except Exception as error:
+        if not key.startswith(UPLOADS):
+            raise
+        if isinstance(error, MemoryError) or "allocate memory" in str(error):
+            raise TooCostly(f"{what}: it ran out of memory. Take a smaller input, or a smaller model.") from error
+        raise QuestionError(f"{what}: {_own_words(error)}. {advice}") from error
+
+
+def _input_in_words(x: Tensor) -> str:
+    channels, height, width = x.shape[1:]
+    return f"{channels} channel{'s' if channels > 1 else ''} of {height}×{width} pixels"
+
+
+def _own_words(error: Exception) -> str:
+    words = " ".join(_FILES.sub("…", str(error)).split()) or type(error).__name__
+    return (words if len(words) <= MOST_OF_A_MESSAGE else words[: MOST_OF_A_MESSAGE - 1] + "…").rstrip(".")
 
 
 @lru_cache(maxsize=16)

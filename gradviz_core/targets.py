@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     from gradviz_core.trace import Trace
 
 
+MOST_OUTPUTS, MOST_OF_A_NAME = 6, 80
+"""Tensors of an output that an error names, and letters of each name."""
+
+
 def site_of(target: Target) -> Site | None:
     """The site a target is read from; None for targets that are read from the class scores."""
     match target:
@@ -106,10 +110,9 @@ def class_logits(output: object) -> Float[Tensor, "1 classes"]:
     found = tensors(output)
     rows = {item: tensor for item, tensor in found.items() if tensor.dim() == 2 and tensor.is_floating_point()}
     if len(rows) != 1:
-        shapes = ", ".join(f"{item or 'the output'} {tuple(t.shape)}" for item, t in found.items()) or "no tensor"
         raise BadTarget(
-            f"This model returns {shapes}: no single (1, classes) tensor to take a class score from. "
-            "Choose a unit, a channel or the sum of a site as the target."
+            f"This model returns {_output_in_words(output)}: no single (1, classes) tensor to take a class score from. "
+            f"{_instead(found)}"
         )
     (logits,) = rows.values()
     if logits.shape[0] != 1:
@@ -118,6 +121,29 @@ def class_logits(output: object) -> Float[Tensor, "1 classes"]:
             "Pass one image: x[i:i+1]."
         )
     return logits
+
+
+def _output_in_words(output: object) -> str:
+    """``a dictionary with 'out' (1, 21, 64, 64) and 'aux' (1, 21, 64, 64)``."""
+    found = tensors(output)
+    if not found:
+        return "no tensor"
+    if isinstance(output, Tensor):
+        return f"one tensor {tuple(output.shape)}"
+    named = [f"{item[:MOST_OF_A_NAME]!r} {tuple(tensor.shape)}" for item, tensor in found.items()]
+    if len(named) > MOST_OUTPUTS:
+        named[MOST_OUTPUTS:] = [f"{len(named) - MOST_OUTPUTS} more"]
+    kind = {"dict": "dictionary", "OrderedDict": "dictionary"}.get(type(output).__name__, type(output).__name__)
+    return f"a {kind} with {' and '.join(filter(None, [', '.join(named[:-1]), named[-1]]))}"
+
+
+def _instead(found: dict[str, Tensor]) -> str:
+    """What to ask for where there is no class score: one unit of the first map, where there is one."""
+    for item, tensor in found.items():
+        if tensor.dim() == 4 and tensor.is_floating_point():
+            site = Site("", 0, item[:MOST_OF_A_NAME])
+            return f"Choose one unit of it on the Neurons page: site {site}, then channel (the class), row and column."
+    return "Choose a unit, a channel or the sum of a site as the target."
 
 
 def ranked(row: Float[Tensor, " classes"]) -> list[int]:

@@ -1,0 +1,199 @@
+"""Cost told beforehand: against arithmetic, against measured memory, and for models made to take too much."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import pytest
+import torch
+import torchvision
+from torch import Tensor, nn
+from torch.profiler import ProfilerActivity, profile
+
+from gradviz_core import cost, targets, trace
+from gradviz_core.errors import QuestionError, TooCostly
+from gradviz_core.settings import settings
+from gradviz_core.types import INPUT, ClassScore
+from tests.test_trace import fingerprint
+
+aten = torch.ops.aten
+
+
+class Computes(nn.Module):
+    """A model that is one function of its input."""
+
+    def __init__(self, function: object) -> None:
+        super().__init__()
+        self.function = function
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.function(x)  # type: ignore[operator,no-any-return]
+
+
+@pytest.fixture
+def small_limits(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A tenth of a billion operations, and 20 MB."""
+    monkeypatch.setenv("GRADVIZ_UPLOAD_GFLOP", "0.1")
+    monkeypatch.setenv("GRADVIZ_UPLOAD_ACTIVATIONS_MB", "20")
+    settings.cache_clear()
+    yield
+    settings.cache_clear()
+
+
+# --------------------------------------------------------------------------------------------------------- operations
+
+
+@pytest.mark.parametrize(
+    ("function", "shape", "operations"),
+    [
+        (nn.Linear(10, 5), (1, 10), 2 * 10 * 5),
+        (nn.Conv2d(3, 8, 3, padding=1), (1, 3, 16, 16), 2 * 8 * 16 * 16 * 3 * 3 * 3),
+        (nn.Conv2d(4, 8, 3, groups=2), (1, 4, 6, 6), 2 * 8 * 4 * 4 * 2 * 3 * 3),
+        (torch.sin, (1, 7), 7),
+        (torch.sum, (1, 7), 7),
+        (lambda x: x.clone().add_(1), (1, 7), 14),
+        (lambda x: x.view(7, 1).expand(7, 1000), (1, 7), 0),
+        (lambda x: x.expand(1000, 7).sum(), (1, 7), 7000),
+        (nn.MaxPool2d(50, stride=1), (1, 1, 100, 100), 50 * 50 * 51 * 51),
+    ],
+)
+def test_operations_are_those_of_the_arithmetic(function: object, shape: tuple[int, ...], operations: int) -> None:
+    module = Computes(function)
+    passed_on = math.prod(shape) + module(torch.zeros(shape)).numel()  # as clones, an operation for each number
+    assert cost.estimate(module, shape).operations == operations + passed_on
+
+
+def test_attention_and_parameters_are_counted() -> None:
+    found = cost.estimate(torchvision.models.vit_b_16().eval(), (1, 3, 224, 224))
+    assert found.parameters == 86_567_656
+    assert found.operations == pytest.approx(2 * 17.56e9, rel=0.01)  # torchvision's own table, in multiply-adds
+
+
+# ------------------------------------------------------------------------------------------------------------- memory
+
+
+def _measured(module: nn.Module, x: Tensor) -> int:
+    """The most bytes that torch's own allocator had given out at one time, in a watched pass and back again."""
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as watched:
+        seen = trace.forward(module, x)
+        score = targets.select(ClassScore(1), seen)[1]
+        trace.differentiate(seen, score, (INPUT,), keep_graph=False)
+    events = [event for event in watched.profiler.kineto_results.events() if event.name() == "[memory]"]
+    alive = peak = 0
+    for event in sorted(events, key=lambda event: event.start_ns()):
+        alive += event.nbytes()
+        peak = max(peak, alive)
+    return peak
+
+
+@pytest.mark.parametrize("name", ["resnet18", "vgg11", "vit_b_16"])
+def test_memory_is_within_a_factor_of_what_torch_allocates(name: str) -> None:
+    module = torchvision.models.get_model(name, weights=None).eval().requires_grad_(False)
+    measured = _measured(module, torch.randn(1, 3, 224, 224))
+    estimated = cost.estimate(module, (1, 3, 224, 224)).activation_bytes
+    assert measured / 1.25 < estimated < 1.25 * measured, (measured, estimated)
+
+
+def test_memory_is_counted_once_for_all_views_and_given_back() -> None:
+    def views(x: Tensor) -> Tensor:
+        return x.view(10, 100).t().expand(5, 100, 10)[0].detach()
+
+    def passing(x: Tensor) -> Tensor:
+        for _ in range(100):
+            x = x.detach() + 1
+        return x
+
+    x = 4 * 1000
+    clone, largest = x, x
+    assert cost.estimate(Computes(views), (1, 1000)).activation_bytes == x + clone + largest
+    assert cost.estimate(Computes(passing), (1, 1000)).activation_bytes < 6 * x
+
+
+def test_weights_are_no_activations() -> None:
+    assert cost.estimate(nn.Linear(1000, 1000), (1, 1000)).activation_bytes == 4 * 4000
+
+
+def test_the_model_is_left_as_it_was() -> None:
+    module = torchvision.models.resnet18().eval()
+    module.extra = [torch.ones(3)]
+    before = fingerprint(module)
+    cost.estimate(module, (1, 3, 64, 64))
+    assert fingerprint(module) == before
+    assert type(module.extra[0]) is Tensor
+    assert type(module.conv1.weight) is nn.Parameter
+
+
+# ------------------------------------------------------------------------------------------------------ what is refused
+
+
+def _endless(x: Tensor) -> Tensor:
+    while True:
+        x = x * 2
+
+
+def _growing(x: Tensor) -> Tensor:
+    kept = [x]
+    while True:
+        kept.append(kept[-1] * 2)
+
+
+def _in_place_for_ever(x: Tensor) -> Tensor:
+    while True:
+        x.mul_(2)
+
+
+@pytest.mark.parametrize(
+    ("function", "sentence"),
+    [
+        (_endless, "takes 1 billion operations or more; the limit for uploads here is 0.1 billion"),
+        (_in_place_for_ever, "takes 1 billion operations or more; the limit for uploads here is 0.1 billion"),
+        (_growing, "take 200 MB or more in one pass; the limit for uploads here is 20 MB"),
+        (lambda x: aten.zeros.default([10**15]), "takes 1,000,000 billion operations or more"),
+        (lambda x: aten.full.default([10**13], 1.0, device="cpu"), "takes 10,000 billion operations"),
+        (lambda x: x[:, :1].expand(1, 10**15).sum(), "takes 1,000,000 billion operations"),
+        (lambda x: x.expand(3000, 100_000).contiguous(), "takes 0.3 billion operations or more"),
+        (
+            lambda x: nn.functional.conv2d(x.view(1, 10, 100, 100), x.new_ones(4, 10, 50, 50)),
+            "takes 0.52 billion operations; the limit",
+        ),
+        (lambda x: aten.empty.memory_format([6_000_000]).sum(), "take 48 MB in one pass"),
+    ],
+)
+@pytest.mark.usefixtures("small_limits")
+def test_too_much_is_refused_with_the_numbers(function: object, sentence: str) -> None:
+    with pytest.raises(TooCostly, match=sentence):
+        cost.check(Computes(function), (1, 100_000))
+
+
+@pytest.mark.usefixtures("small_limits")
+def test_what_is_within_the_limits_passes() -> None:
+    cost.check(nn.Conv2d(3, 8, 3), (1, 3, 64, 64))
+
+
+@pytest.mark.parametrize(
+    ("function", "sentence"),
+    [
+        (lambda x: x[x > 0], r"aten\.(nonzero|index): what it returns depends on the values"),
+        (lambda x: x * float(x.sum()), r"aten\._local_scalar_dense: what it returns depends on the values"),
+        (lambda x: torch.unique(x), r"aten\._unique2: what it returns depends on the values"),
+    ],
+)
+def test_a_cost_that_depends_on_values_is_refused(function: object, sentence: str) -> None:
+    with pytest.raises(QuestionError, match=f"cannot be told beforehand, because of {sentence}") as caught:
+        cost.check(Computes(function), (1, 10))
+    assert not isinstance(caught.value, TooCostly)
+
+
+def test_an_operator_without_a_dry_run_is_refused_by_name() -> None:
+    with torch.library._scoped_library("gradviz_tests", "FRAGMENT") as library:
+        library.define("opaque(Tensor x) -> Tensor")
+        library.impl("opaque", torch.sin, "CPU")
+        opaque = torch.ops.gradviz_tests.opaque
+        with pytest.raises(QuestionError, match=r"gradviz_tests\.opaque: torch cannot run it without values"):
+            cost.check(Computes(opaque), (1, 10))
+
+
+def test_a_wrong_shape_is_the_error_that_the_model_would_raise() -> None:
+    with pytest.raises(RuntimeError, match="channels"):
+        cost.check(nn.Conv2d(3, 8, 3), (1, 1, 64, 64))
