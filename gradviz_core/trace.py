@@ -1,4 +1,5 @@
-"""One forward pass, watched: exact values and exact gradients at any sites. The only file with hooks.
+"""One forward pass, watched: exact values and exact gradients at any sites. The only file with
+``autograd.grad``; the hooks are in ``watch.py``.
 
 How it stays exact, in three rules:
 
@@ -10,10 +11,9 @@ How it stays exact, in three rules:
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -21,55 +21,15 @@ from torch import Tensor, nn
 from gradviz_core import layouts, targets
 from gradviz_core.device import exact_arithmetic
 from gradviz_core.errors import GradVizError, QuestionError, Unreachable
-from gradviz_core.nested import map_tensors, tensors
-from gradviz_core.sites import in_words, no_such_site
+from gradviz_core.nested import tensors
+from gradviz_core.sites import in_words
 from gradviz_core.twin import twin
 from gradviz_core.types import INPUT, Site, SiteInfo, Target
+from gradviz_core.watch import Stop, Watch
+from gradviz_core.watch import Trace as Trace
 
 Inputs = Tensor | tuple[Tensor, ...]
 """What the module is called with: one tensor, or several."""
-
-
-@dataclass(slots=True)
-class Trace:
-    """A forward pass whose values and graph are kept, so that each further gradient costs one backward pass."""
-
-    values: dict[Site, Tensor] = field(default_factory=dict)
-    """Raw value of each kept site, in order of execution."""
-    seen: dict[Site, tuple[str, tuple[int, ...]]] = field(default_factory=dict)
-    """Kind of module and shape of every value produced, kept or not, in order of execution."""
-    aliases: dict[Site, Site] = field(default_factory=dict)
-    """Sites whose value is, unchanged, the value of an earlier site: of a container, say, or of dropout at rest."""
-    overwritten: set[Site] = field(default_factory=set)
-    """Sites whose value was written to later, through another name for the same memory."""
-    calls: Counter[str] = field(default_factory=Counter)
-    """How often each module ran."""
-    output: object = None
-    """What the module returned; None where the pass was stopped early."""
-    stopped: bool = False
-    random_state: Tensor | None = None
-    """State of the random numbers before the pass, where any part is in training mode."""
-
-    def value(self, site: Site) -> Tensor:
-        """The raw value at ``site``.
-
-        Raises:
-            UnknownSite: the site never ran in this forward pass; the message names the nearest one that did.
-            QuestionError: its value was overwritten.
-        """
-        if site in self.values:
-            return self.values[site]
-        if site in self.overwritten:
-            raise QuestionError(
-                f"The value of {in_words(site)} is overwritten in place later in the forward pass, through another "
-                "name for the same memory, so it cannot be shown as it was. Make that operation out of place, or "
-                "choose another site."
-            )
-        raise no_such_site(site, self.seen)
-
-
-class _Stop(BaseException):
-    """Ends a forward pass early; no model may swallow it, so it is no ``Exception``."""
 
 
 # ---------------------------------------------------------------------------------------------------- the forward pass
@@ -99,16 +59,15 @@ def forward(
     """
     trains = any(part.training for part in module.modules())
     trace = Trace(random_state=torch.get_rng_state() if trains else None)
-    watch = _Watch(trace, keep, None if until is None else frozenset(until))
+    watch = Watch(trace, keep, None if until is None else frozenset(until))
     with recording():
         inputs = [watch.enter(Site(INPUT.path, i), tensor) for i, tensor in enumerate(_as_tuple(x))]
         watched = twin(module)
         if keep is None or not trace.values.keys() >= set(keep):
-            for path, part in watched.named_modules():
-                part.register_forward_hook(watch.hook(path))
+            watch.attach(watched)
         try:
             trace.output = watched(*inputs)
-        except _Stop:
+        except Stop:
             trace.stopped = True
     if watch.end():
         if keep is not None or trace.stopped:
@@ -119,102 +78,6 @@ def forward(
 
 def _as_tuple(x: Inputs) -> tuple[Tensor, ...]:
     return x if isinstance(x, tuple) else (x,)
-
-
-@dataclass(frozen=True, slots=True)
-class _PassedOn:
-    """A clone that the next module received, and its version then: an in-place operation raises it."""
-
-    site: Site
-    clone: Tensor
-    version: int
-    shares: bool
-    """Whether the raw output was, in memory, one of the module's inputs."""
-
-
-class _Watch:
-    """Keeps raw outputs in a trace and passes clones on, for one forward pass."""
-
-    def __init__(self, trace: Trace, keep: Collection[Site] | None, until: frozenset[Site] | None) -> None:
-        self._trace, self._keep, self._until = trace, keep, until
-        self._passed_on: dict[int, _PassedOn] = {}
-        self._versions: dict[Site, int] = {}
-        self._open = True
-
-    def enter(self, site: Site, tensor: Tensor) -> Tensor:
-        """Make an input a leaf of the graph, and hand the module a clone it may overwrite."""
-        leaf = tensor.detach().clone()
-        if leaf.is_floating_point():
-            leaf.requires_grad_()
-        self._trace.values[site] = leaf
-        self._trace.seen[site] = ("input", tuple(leaf.shape))
-        return leaf.clone()
-
-    def hook(self, path: str) -> Callable[[nn.Module, object, object], object]:
-        """The forward hook of the module at ``path``."""
-
-        def hook(part: nn.Module, inputs: object, output: object) -> object:
-            if not self._open:  # a checkpoint runs its part again during the backward pass
-                return output
-            call = self._trace.calls[path]
-            self._trace.calls[path] += 1
-            kind = type(part).__name__
-            changed = map_tensors(output, lambda item, raw: self._keep_raw(Site(path, call, item), kind, raw, inputs))
-            if self._until is not None and self._until <= self._trace.values.keys():
-                raise _Stop
-            return changed
-
-        return hook
-
-    def _keep_raw(self, site: Site, kind: str, raw: Tensor, inputs: object) -> Tensor:
-        trace = self._trace
-        trace.seen[site] = (kind, tuple(raw.shape))
-        if self._keep is not None and site not in self._keep and (self._until is None or site not in self._until):
-            return raw
-        known = self._passed_on.get(id(raw))
-        if known is not None and known.version == _version(raw):
-            trace.aliases[site] = known.site
-            trace.values[site] = trace.values[known.site]
-            return raw
-        raw = _joined_to_graph(raw)
-        trace.values[site] = raw
-        self._versions[site] = _version(raw)
-        clone = raw.clone()
-        shares = _memory(raw) in map(_memory, tensors(inputs).values())
-        self._passed_on[id(clone)] = _PassedOn(site, clone, _version(clone), shares)
-        return clone
-
-    def end(self) -> bool:
-        """The pass is over: nothing more is kept. Returns whether shared memory was written, so that the module may
-        have computed something else than it does unwatched.
-
-        A kept value that was overwritten, through another name for its memory, is taken out.
-        """
-        self._open = False
-        trace = self._trace
-        lost = {site for site, version in self._versions.items() if _version(trace.values[site]) != version}
-        for site in [site for site in trace.values if site in lost or trace.aliases.get(site) in lost]:
-            del trace.values[site]
-            trace.overwritten.add(site)
-        shared = any(one.shares and _version(one.clone) != one.version for one in self._passed_on.values())
-        return shared or bool(lost)
-
-
-def _joined_to_graph(raw: Tensor) -> Tensor:
-    """A value that no gradient path leads to (after a detach, say) still has a gradient of its own: start a graph."""
-    if raw.is_inference():
-        raw = raw.clone()
-    if raw.is_floating_point() and not raw.requires_grad and torch.is_grad_enabled():
-        return raw.detach().requires_grad_()
-    return raw
-
-
-def _version(tensor: Tensor) -> int:
-    return 0 if tensor.is_inference() else tensor._version
-
-
-def _memory(tensor: Tensor) -> int:
-    return tensor.untyped_storage().data_ptr() if tensor.layout == torch.strided else id(tensor)
 
 
 def check_unchanged(module: nn.Module, x: Inputs, trace: Trace) -> None:
@@ -389,6 +252,7 @@ def describe(trace: Trace) -> tuple[SiteInfo, ...]:
             calls=max(1, trace.calls[site.path]),
             differentiable=value.requires_grad and value.is_floating_point(),
             same_as=trace.aliases.get(site),
+            source=trace.sources.get((site.path, site.call), ""),
         )
         for site, value in trace.values.items()
     )

@@ -28,7 +28,7 @@ ARROW: tuple[frozenset[str], ...] = tuple(
         "codec fields captions snippets store",
         "figures",
         "exported weights_files models images cost uploads",
-        "targets trace twin receptive_field",
+        "targets trace twin watch receptive_field",
         "methods proof",
         "answering",
         "compute",

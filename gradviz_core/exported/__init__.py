@@ -7,6 +7,7 @@ for sizes are never evaluated.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -106,7 +107,10 @@ def _weights(files: Mapping[str, memoryview], name: str) -> Weights:
 
 
 def _is_broken(tensor: Tensor) -> bool:
-    return isinstance(tensor, nn.Parameter) and not bool(torch.isfinite(tensor).all())
+    """Whether a parameter holds NaN or infinity. A sum is quick, and shows it; that of large numbers may be infinite."""
+    if not isinstance(tensor, nn.Parameter) or math.isfinite(tensor.sum()):
+        return False
+    return not bool(torch.isfinite(tensor).all())
 
 
 def _proposal(shape: tuple[int | None, ...]) -> Preprocessing:

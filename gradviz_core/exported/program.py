@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from gradviz_core.errors import QuestionError
+from gradviz_core.errors import GradVizError, QuestionError
 from gradviz_core.exported.arguments import filled
 from gradviz_core.exported.graph import Node, Slots
 from gradviz_core.exported.layers import AuthorsModule, Call, Calls, plant
@@ -114,7 +114,11 @@ def _computed(node: Node, values: list[Any], device: torch.device) -> Any:
     arguments = {name: filled(value, values, device) for name, value in node.arguments.items()}
     try:
         return node.operation(**arguments) if node.by_name else node.operation(*arguments.values())
+    except GradVizError:
+        raise
     except _RAISED as error:
+        if type(error).__module__.startswith("torch._subclasses"):  # told to those who run without values
+            raise
         why = str(error).partition("\n")[0][:200] or type(error).__name__
         where = f" ({node.source})" if node.source else ""
         raise QuestionError(f"The operation {node.target} of this model{where} fails: {why}") from error
