@@ -220,15 +220,15 @@ def _labels_in_json(text: str) -> tuple[str, ...]:
         raise BadModel("The file of labels begins like JSON but is none. Write one label a line.") from None
     if isinstance(value, dict):
         if all(isinstance(name, str) for name in value.values()):
-            value = {_number(number): name for number, name in value.items()}
+            pairs = [(_number(number), name) for number, name in value.items()]
         else:
-            value = {number if type(number) is int else -1: name for name, number in value.items()}
-        if sorted(value) != list(range(len(value))):
+            pairs = [(number if type(number) is int else -1, name) for name, number in value.items()]
+        if sorted(number for number, _ in pairs) != list(range(len(pairs))):
             raise BadModel(
                 "The labels' numbers in the JSON object are not 0, 1, 2 and so on without a gap. Number them so, or "
                 "write a list."
             )
-        value = [value[number] for number in range(len(value))]
+        value = [name for _, name in sorted(pairs)]
     if not isinstance(value, list) or not all(isinstance(label, str) for label in value):
         raise BadModel('The JSON is no list of labels as text, such as ["cat", "dog"]. Write one label a line.')
     return tuple(value)

@@ -64,7 +64,7 @@ class TensorRef:
     strides: tuple[object, ...]
 
 
-def interpret(pickle: bytes) -> object:
+def interpret(pickle: bytes | memoryview) -> object:
     """What the pickle describes: dictionaries, lists, tuples, text, numbers, None and ``TensorRef``.
 
     A dictionary may hold itself, and one list may stand in many places: never walk the whole.
@@ -77,7 +77,7 @@ def interpret(pickle: bytes) -> object:
             f"The file's pickle has {len(pickle) / 1e6:.1f} MB; the limit is {MOST_BYTES / 1e6:.0f} MB. "
             f"{SAVE_A_STATE_DICT}"
         )
-    machine = _Machine(pickle)
+    machine = _Machine(bytes(pickle))
     for _ in range(MOST_STEPS):
         step = machine.take(1)
         if step == b".":

@@ -42,7 +42,7 @@ def read(data: bytes | memoryview) -> tuple[dict[str, StoredTensor], tuple[str, 
     order = members.get(f"{folder}/byteorder")
     if order is not None and bytes(order[:10]) != b"little":
         raise BadModel(f"The file's numbers have their bytes in the order {bytes(order[:10])!r}; it must be little.")
-    root = pickles.interpret(bytes(members[f"{folder}/data.pkl"][: pickles.MOST_BYTES + 1]))
+    root = pickles.interpret(members[f"{folder}/data.pkl"])
     found, notes = unwrap(root)
     return {name: _tensor(name, ref, members, folder) for name, ref in found.items()}, notes
 
