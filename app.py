@@ -16,6 +16,7 @@ page = st.navigation(
             st.Page("pages/explore/neurons.py", title="Neurons", url_path="neurons"),
             st.Page("pages/explore/feature_maps.py", title="Feature maps", url_path="feature-maps"),
         ],
+        "Your model": [st.Page("pages/help/export.py", title="Export a model", url_path="export")],
         "": [st.Page("pages/explore/saliency.py", title="Input saliency", url_path="saliency", visibility="hidden")],
     }
 )

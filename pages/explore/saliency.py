@@ -3,11 +3,14 @@
 import streamlit as st
 
 from gradviz_core import captions, fields, figures
-from gradviz_core.types import INPUT, GradientQuestion
-from pages.parts import address, facts, panel, saliency, shell
+from gradviz_core.types import INPUT, ClassScore, GradientQuestion
+from pages.parts import address, facts, panel, saliency, scores, shell, uploaded
 from pages.parts.asking import ask, one_sentence
 
 choice = shell.begin("Input saliency", "How the score of one class changes with each pixel of the image.")
+if not isinstance(choice.target, ClassScore):
+    scores.point_to_neurons(choice.survey)
+    shell.end()
 
 with one_sentence():
     with panel.controls():
@@ -24,7 +27,7 @@ with one_sentence():
     question = GradientQuestion(model=choice.model, image=choice.image, target=choice.target, method=method)
     answer = ask(question, "Computing the gradient …")
     gradient = answer.gradients[INPUT]
-    shown = saliency.draw(answer, view, method, choice.labels, opacity / 100)
+    shown = saliency.draw(answer, view, method, choice.survey.card, opacity / 100)
 
     facts.line(
         facts.predicted(answer.prediction, choice.labels),
@@ -37,7 +40,10 @@ with one_sentence():
     left, right = st.columns(shown.widths)
     with left:
         seen = figures.image(answer.pixels, height=shown.height)
-        panel.picture(seen, "image", alt="The image as the network sees it", caption=saliency.seen(choice.survey.card))
+        panel.picture(
+            seen, "image", alt="The image as the network sees it",
+            caption=saliency.seen(choice.survey.card, uploaded.image_line(choice.image)),
+        )  # fmt: skip
     with right:
         panel.picture(shown.figure, "gradient", alt=shown.caption.alt, caption=shown.caption)
 

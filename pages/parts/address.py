@@ -15,8 +15,7 @@ from typing import Literal, cast
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from gradviz_core.errors import QuestionError
-from pages.parts import unseen
+from pages.parts import complaints, unseen
 
 NAMES = (
     "model", "image", "target", "scale", "method", "view", "opacity", "site", "channel", "row", "col", "token", "maps",
@@ -105,6 +104,13 @@ def write(choices: Mapping[str, object]) -> None:
         memory.clicked.add(name)
 
 
+def exchange_model(key: str) -> None:
+    """Take the same model with other words or another preprocessing: what was chosen within it stays."""
+    memory = _memory()
+    memory.chosen["model"] = key
+    memory.clicked.add("model")
+
+
 def _choose(memory: _Memory, name: str, value: object) -> None:
     text = "" if value is None else str(value)
     if memory.chosen.get(name, "") != text:
@@ -131,10 +137,8 @@ def listed(label: str, name: str, words: Mapping[str, str]) -> str:
 
 
 def option(label: str, name: str, words: Mapping[str, str]) -> str:
-    """A few options side by side, the first by default, and which is chosen.
-
-    Raises:
-        QuestionError: the address names another one.
+    """A few options side by side, the first by default, and which is chosen. The default too where the address names
+    another one, which is said.
     """
     chosen = read(name, next(iter(words)))
     key, told = _shown(name, chosen if chosen in words else None)
@@ -146,16 +150,15 @@ def option(label: str, name: str, words: Mapping[str, str]) -> str:
 
 
 def _known(label: str, chosen: str, words: Mapping[str, str]) -> str:
-    if chosen not in words:
-        raise QuestionError(f"{label} cannot be {chosen[:60]!r}: it is one of {', '.join(words.values())}. Choose one.")
-    return chosen
+    if chosen in words:
+        return chosen
+    complaints.add(f"{label} cannot be {chosen[:60]!r}: it is one of {', '.join(words.values())}. Choose one.")
+    return next(iter(words))
 
 
 def counter(label: str, name: str, count: int, default: int) -> int:
-    """A whole number from 0 to ``count`` - 1, and which is chosen.
-
-    Raises:
-        QuestionError: the address names another one.
+    """A whole number from 0 to ``count`` - 1, and which is chosen. The default where the address names another one,
+    which is said.
     """
     text = read(name, str(default))
     number = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else -1
@@ -172,18 +175,15 @@ def counter(label: str, name: str, count: int, default: int) -> int:
         placeholder=f"0 to {count - 1}",
         width=128,
     )
-    if not inside:
-        raise QuestionError(
-            f"{label} {text[:60]} does not exist: there are {count}, from 0 to {count - 1}. Choose one of them."
-        )
-    return number
+    if inside:
+        return number
+    complaints.add(f"{label} {text[:60]} does not exist: there are {count}, from 0 to {count - 1}. Choose one of them.")
+    return default
 
 
 def percent(label: str, name: str, default: int, meaning: str) -> int:
-    """A share from 0 to 100 % in steps of 5, and which is chosen.
-
-    Raises:
-        QuestionError: the address names another one.
+    """A share from 0 to 100 % in steps of 5, and which is chosen. The default where the address names another one,
+    which is said.
     """
     text = read(name, str(default))
     number = int(text) if text.isascii() and text.isdigit() and len(text) < 4 else -1
@@ -191,9 +191,10 @@ def percent(label: str, name: str, default: int, meaning: str) -> int:
     key, told = _shown(name, number if inside else default)
     value = None if told else number if inside else default
     st.slider(label, 0, 100, value, step=5, key=key, format="%d %%", help=meaning, width=150)
-    if not inside:
-        raise QuestionError(f"{label} cannot be {text[:60]} %: it is a share from 0 to 100. Move the slider.")
-    return number
+    if inside:
+        return number
+    complaints.add(f"{label} cannot be {text[:60]} %: it is a share from 0 to 100. Move the slider.")
+    return default
 
 
 def _shown(name: str, value: object) -> tuple[str, bool]:

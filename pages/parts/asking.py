@@ -24,6 +24,7 @@ from gradviz_core.types import (
     UnitsAnswer,
     UnitsQuestion,
 )
+from pages.parts import skeleton
 from pages.parts.kept import kept
 from pages.parts.words import plain
 
@@ -40,24 +41,30 @@ def ask(question: SurveyQuestion, doing: str) -> SurveyAnswer: ...
 @overload
 def ask(question: FlowQuestion, doing: str) -> FlowAnswer: ...
 def ask(question: Question, doing: str) -> Answer:
-    """The answer. ``doing`` says what is going on, once it takes more than half a second.
+    """The answer. ``doing`` says what is going on: on a page that shows nothing yet, at once; else in a corner, once it
+    takes more than half a second.
 
     Raises:
         GradVizError: as ``client.ask`` does, but for a service that is only starting, which is waited for.
     """
-    deadline = time.monotonic() + PATIENCE_S
+    skeleton.show(doing)
     with st.container(key=f"progress_{question.kind}"):
-        while True:
-            try:
-                with st.spinner(doing):
-                    answer = kept().get(question_to_json(question), lambda: client.ask(question))
-                st.session_state["last_receipt"] = answer.receipt
-                return answer
-            except ServiceStarting:
-                if time.monotonic() > deadline:
-                    raise
-                with st.spinner("One moment: the part that computes is starting."):
-                    time.sleep(0.7)
+        answer = _patiently(question, doing)
+    st.session_state["last_receipt"] = answer.receipt
+    return answer
+
+
+def _patiently(question: Question, doing: str) -> Answer:
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            with st.spinner(doing):
+                return kept().get(question_to_json(question), lambda: client.ask(question))
+        except ServiceStarting:
+            if time.monotonic() > deadline:
+                raise
+            with st.spinner("One moment: the part that computes is starting."):
+                time.sleep(0.7)
 
 
 @contextmanager

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from pathlib import PurePath
+import math
 
 import numpy as np
 import streamlit as st
 from PIL import Image
+from streamlit.typing import UploadedFile
 
 from gradviz_core.compute import client
 from gradviz_core.errors import BadImage, GradVizError
 from gradviz_core.models import catalogue
+from gradviz_core.settings import settings
 from gradviz_core.types import ImageCard, Pixels
-from pages.parts import address, thumbnails
+from pages.parts import address, thumbnails, uploaded, uploading
 from pages.parts.thumbnails import Thumbnail, small
 from pages.parts.words import plain
 
-TYPES = ("png", "jpg", "jpeg", "webp")
+KINDS = ("png", "jpg", "jpeg", "jpe", "jfif", "webp", "bmp", "tif", "tiff", "gif", "npy")
+WHAT = "a PNG, JPEG, WebP, BMP, TIFF, GIF or .npy file"
+Range = tuple[float, float]
+_OWN = "own"
+_RANGES = {"0 1": "0 to 1", "0 255": "0 to 255", "-1 1": "−1 to 1", _OWN: "Other"}
 
 
 def suited(model: str) -> str:
@@ -32,21 +38,23 @@ def _in_order(model: str) -> list[ImageCard]:
 def pick(chosen: str, model: str) -> None:
     """Thumbnails of the samples and of this session's uploads, and a way to upload one more."""
     st.markdown("Image")
-    kept: dict[str, str] = st.session_state.setdefault("uploads", {})
-    uploads = [Thumbnail(key, "Your image", picture) for key, picture in kept.items()]
+    uploads = [Thumbnail(key, "Your image", picture) for key, picture in _pictures().items()]
     samples = [Thumbnail(card.key, card.title, _sample(card.key)) for card in _in_order(model)]
     thumbnails.pick([*uploads, *samples], chosen, lambda key: address.write({"image": key}))
     with st.popover("Upload an image", icon=":material/upload:", width="stretch"):
-        st.file_uploader("PNG, JPEG or WebP", type=list(TYPES), key="upload", on_change=_take)
-        if sentence := st.session_state.pop("upload_error", ""):
-            st.error(plain(sentence))
+        _choose_file()
         st.caption("It is kept under a name made of its contents. Whoever has the address of this page can see it.")
 
 
 def remember(key: str, pixels: Pixels) -> None:
     """Give an upload its thumbnail: what the network sees of it."""
-    if key.startswith("upload/"):
-        st.session_state["uploads"].setdefault(key, small(pixels))
+    if uploaded.is_key(key):
+        _pictures().setdefault(key, small(pixels))
+
+
+def _pictures() -> dict[str, str]:
+    pictures: dict[str, str] = st.session_state.setdefault("uploads", {})
+    return pictures
 
 
 @st.cache_data(show_spinner=False, max_entries=200)
@@ -56,15 +64,66 @@ def _sample(key: str) -> str:
         return small(np.asarray(picture.convert("RGB")))
 
 
-def _take() -> None:
-    """Keep the file that was just chosen and show it; what is wrong with it is said beside the button."""
-    file = st.session_state["upload"]
-    if file is None:
-        return
+# -------------------------------------------------------------------------------------------------------------- upload
+
+
+def _choose_file() -> None:
+    """The uploader; what is wrong with a file is said below it, until the next thing that is done."""
+    place = st.empty()
+    with place.container():
+        file = _uploader()
+        if file is None:
+            return
+        asked = uploading.kind(file) == "npy"
+        value_range = _range() if asked else None
+        if asked and not st.button("Use this array", key="upload_array", type="primary"):
+            return
     try:
-        kind = PurePath(file.name).suffix.lower().removeprefix(".")
-        if kind not in TYPES:
-            raise BadImage(f"{file.name[:80]} is no PNG, JPEG or WebP file. Choose one of these.")
-        address.write({"image": client.upload(file.getvalue())})
+        uploading.check(file, KINDS, WHAT, settings().upload_mb, BadImage)
+        with st.spinner("Reading the image …"):
+            report = client.upload_image(file.getvalue(), _checked(value_range))
     except GradVizError as error:
-        st.session_state["upload_error"] = str(error)
+        if not asked:  # an array may be read with another range
+            uploading.let_go("upload", file)
+            with place.container():
+                _uploader()
+        st.error(plain(str(error)), icon=":material/error:")
+        return
+    uploading.count(file)
+    uploading.let_go("upload", file)
+    uploaded.image_reports()[report.key] = report
+    address.write({"image": report.key})
+    st.rerun()
+
+
+def _uploader() -> UploadedFile | None:
+    limit = settings().upload_mb
+    return st.file_uploader(
+        "PNG, JPEG, WebP, BMP, TIFF, GIF or .npy",
+        key=uploading.key("upload"),
+        max_upload_size=max(1, round(limit)),
+    )
+
+
+def _range() -> Range:
+    """The values that stand for black and for full colour in an array."""
+    st.markdown("An array does not say which of its values are black and which are full colour.")
+    chosen = st.segmented_control(
+        "Its values run from", list(_RANGES), default="0 1", format_func=_RANGES.__getitem__, required=True,
+        key="upload_range", wrap=True,
+    )  # fmt: skip
+    if chosen != _OWN:
+        low, high = map(float, chosen.split())
+        return low, high
+    with st.container(horizontal=True):
+        low = st.number_input("Black", value=0.0, key="upload_low", format="%g", width=128)
+        high = st.number_input("Full colour", value=1.0, key="upload_high", format="%g", width=128)
+    return low, high
+
+
+def _checked(value_range: Range | None) -> Range | None:
+    """Raises BadImage where the range is none."""
+    if value_range is not None and not (all(map(math.isfinite, value_range)) and value_range[0] < value_range[1]):
+        low, high = value_range
+        raise BadImage(f"The values cannot run from {low:g} to {high:g}: the first must be below the second.")
+    return value_range

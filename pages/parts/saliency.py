@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
 
 import plotly.graph_objects as go
@@ -37,7 +37,6 @@ _ADDRESS_VIEWS: dict[str, Reduction] = {
     "channels": "channel",
 }
 METHODS = {"gradient": "Gradient", "gradient_x_input": "Gradient × input"}
-_COLOURS = {3: ("red", "green", "blue"), 1: ("grey",)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +61,11 @@ def method() -> MethodName:
     return cast(MethodName, address.option("Method", "method", METHODS))
 
 
-def draw(
-    answer: GradientAnswer, reduction: Reduction, method: MethodName, labels: Sequence[str], opacity: float
-) -> Shown:
+def draw(answer: GradientAnswer, reduction: Reduction, method: MethodName, card: ModelCard, opacity: float) -> Shown:
     """The answer's input gradient in one view."""
     gradient = answer.gradients[INPUT]
     unit = captions.gradient_unit(answer.target, INPUT, method)
-    names = _COLOURS.get(gradient.shape[1], tuple(f"channel {i}" for i in range(gradient.shape[1])))
+    names = captions.channel_names(card.preprocessing)
     sheet = None
     if reduction == "channel":
         sheet = fields.tile(gradient[0], columns=len(names), unit=unit)
@@ -83,7 +80,7 @@ def draw(
         figure = figures.heatmap(field, pixels=answer.pixels, opacity=opacity)
     several = reduction == "channel" and len(names) > 1
     caption = captions.saliency(
-        answer.target, labels, method=method, reduction=reduction, field=field, shape=gradient.shape,
+        answer.target, card.labels, method=method, reduction=reduction, field=field, shape=gradient.shape,
         channel="" if several else names[0],
     )  # fmt: skip
     return Shown(
@@ -91,26 +88,10 @@ def draw(
     )
 
 
-def seen(card: ModelCard) -> Caption:
-    """Under the image."""
-    made = card.preprocessing
-    size = f"{made.size[0]}×{made.size[1]}"
-    step = (
-        f"fitted to {size} whatever its proportions"
-        if made.resize is None
-        else f"shorter side resized to {made.resize}, centre cut to {size}"
-    )
-    mean, std = (", ".join(f"{v:.3g}" for v in values) for values in (made.mean, made.std))
-    colour = "RGB" if len(made.mean) == 3 else "grey"
-    facts = (
-        f"{size} {colour}",
-        step,
-        f"mean {mean}",
-        f"standard deviation {std}: so many of the pixel's 0 to 1 are one normalised-pixel unit",
-    )
-    return Caption(
-        "The image as the network sees it, before it is normalised.", r"x = (\text{pixel}/255 - \mu)/\sigma", facts
-    )
+def seen(card: ModelCard, origin: str) -> Caption:
+    """Under the image. ``origin`` says where it comes from, and is empty where that is not known."""
+    caption = captions.seen(card.preprocessing)
+    return replace(caption, sentence=f"{caption.sentence} {origin}".rstrip())
 
 
 def _peak(field: Field, sheet: Tiles | None, names: Sequence[str]) -> str:

@@ -5,34 +5,34 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import cast
+from typing import NoReturn, cast
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from gradviz_core.captions import class_text, model_line, share_text, time_text
+from gradviz_core.captions import time_text
 from gradviz_core.compute import client
-from gradviz_core.errors import BadTarget, GradVizError, QuestionError
-from gradviz_core.models import catalogue
-from gradviz_core.types import ClassScore, ModelCard, ScoreScale, SurveyAnswer, SurveyQuestion
-from pages.parts import address, asking, images, unseen
+from gradviz_core.compute.protocol import Status
+from gradviz_core.errors import GradVizError
+from gradviz_core.types import ClassScore, SiteSum, SurveyAnswer, SurveyQuestion
+from pages.parts import about, address, asking, bring, complaints, images, models, scores, skeleton, unseen, uploaded
 from pages.parts.words import plain
 
-PREDICTED = "predicted"
-_SCALES = {"logit": "Logit", "log_probability": "Log-probability", "probability": "Probability"}
 _STYLE = f"""<style>
 {unseen.STYLE}
+{skeleton.STYLE}
 [class*="st-key-progress"] {{ position: fixed; top: 0.55rem; right: 4.5rem; width: auto; z-index: 999990; }}
 </style>"""
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What the sidebar says: the model, the image, the class score, and the survey of that model on that image."""
+    """What the sidebar says: the model, the image, the score, and the survey of that model on that image."""
 
     model: str
     image: str
-    target: ClassScore
+    target: ClassScore | SiteSum
+    """A class score; the sum of the output where the model has no classes."""
     survey: SurveyAnswer
     tools: DeltaGenerator
     """Room beside the page's title."""
@@ -52,6 +52,7 @@ class _Sidebar:
     card: DeltaGenerator
     target: DeltaGenerator
     foot: DeltaGenerator
+    about: DeltaGenerator
 
 
 @contextmanager
@@ -59,23 +60,28 @@ def around() -> Iterator[None]:
     """Draw the shell, then the page inside it, then the foot, which says what the page's last answer took."""
     st.html(_STYLE)
     body = st.container()
+    skeleton.make()
     unseen.make()
     address.fields()
     with st.sidebar:
-        model = address.read("model", _first_model())
-        _model_list(model)
+        model = address.read("model", models.first())
+        models.pick(model)
         card = st.container(gap=None)
+        bring.change_button(model)
+        bring.button()
         image = address.read("image") or images.suited(model)
         images.pick(image, model)
         target, foot = st.container(), st.empty()
-        st.session_state["sidebar"] = _Sidebar(model, image, card, target, foot)
+        sidebar = st.session_state["sidebar"] = _Sidebar(model, image, card, target, foot, about.panel())
+    bring.dialog()
     foot.caption(st.session_state.get("foot", "Starting …"))
     try:
         with body:
             yield
         address.settle()
+        skeleton.settle()
     finally:
-        foot.caption(_foot())
+        _say_status(sidebar)
 
 
 def begin(title: str, sentence: str) -> Choice:
@@ -84,96 +90,51 @@ def begin(title: str, sentence: str) -> Choice:
         st.title(title, anchor=False)
         tools = st.container(width="content")
     st.markdown(sentence)
+    complaints.make()
+    skeleton.begin(title)
+    sidebar = cast(_Sidebar, st.session_state["sidebar"])
     try:
-        return _choice(cast(_Sidebar, st.session_state["sidebar"]), tools)
+        return _choice(sidebar, tools)
     except GradVizError as error:
         asking.say(error)
-        address.settle()
-        cast(_Sidebar, st.session_state["sidebar"]).foot.caption(_foot())
-        st.stop()
+        end()
+
+
+def end() -> NoReturn:
+    """End the page here: all that there is to say is said."""
+    address.settle()
+    skeleton.settle()
+    _say_status(cast(_Sidebar, st.session_state["sidebar"]))
+    st.stop()
 
 
 def _choice(sidebar: _Sidebar, tools: DeltaGenerator) -> Choice:
     question = SurveyQuestion(model=sidebar.model, image=sidebar.image)
     survey = asking.ask(question, "Looking at the model and the image …")
     images.remember(sidebar.image, survey.pixels)
+    if uploaded.is_key(sidebar.model) and uploaded.remember_model(sidebar.model, survey.card.title):
+        st.rerun()  # the list of models, which is drawn already, does not know the title yet
     with sidebar.card:
-        _card(survey.card)
+        models.card(survey.card)
     with sidebar.target:
-        return Choice(sidebar.model, sidebar.image, _target(survey), survey, tools)
-
-
-# ---------------------------------------------------------------------------------------------------------------- model
-
-
-def _first_model() -> str:
-    return next(iter(card.key for card in catalogue.presets()), catalogue.torchvision_keys()[-1])
-
-
-def _model_list(model: str) -> None:
-    titles = {card.key: card.title for card in catalogue.presets()}
-    keys = [*titles, *catalogue.torchvision_keys()]
-    if model not in keys and _is_torchvision(model):
-        keys.append(model)
-    address.select("Model", "model", keys, model, lambda key: titles.get(key) or _torchvision_words(key))
-
-
-def _is_torchvision(model: str) -> bool:
-    kind, _, rest = model.partition("/")
-    try:
-        catalogue.split_torchvision(rest)
-    except QuestionError:
-        return False
-    return kind == "torchvision"
-
-
-def _torchvision_words(key: str) -> str:
-    name, tag = catalogue.split_torchvision(key.partition("/")[2])
-    return f"{name}, untrained, seed {tag.removeprefix('random-')}" if tag.startswith("random-") else f"{name}, {tag}"
-
-
-def _card(card: ModelCard) -> None:
-    st.caption(plain(model_line(card)))
-    with st.popover("About this model", type="tertiary"):
-        st.markdown(f"**{plain(card.title)}**  \n{plain(card.summary)}")
-        for accuracy in card.accuracy:
-            share = share_text(accuracy.value)
-            st.markdown(f"{plain(share)} right on {accuracy.samples:,} images: {plain(accuracy.data)}")
-        classes = ", ".join(card.labels[:20]) + (f" and {len(card.labels) - 20} more" if len(card.labels) > 20 else "")
-        rows = {
-            "Classes": classes,
-            "Origin": card.provenance,
-            "Licence": card.licence,
-            "SHA-256 of the weights": card.digest,
-        }
-        for name, text in rows.items():
-            if text:
-                st.caption(f"**{name}**  \n{plain(text)}")
-
-
-# --------------------------------------------------------------------------------------------------------------- target
-
-
-def _target(survey: SurveyAnswer) -> ClassScore:
-    labels, chosen = survey.card.labels, address.read("target", PREDICTED)
-    words = {PREDICTED: "the predicted class"} | {str(i): class_text(i, labels) for i in range(len(labels))}
-    address.select("Target", "target", list(words), chosen, words.__getitem__)
-    scale = address.listed("Score", "scale", _SCALES)
-    if chosen not in words:
-        raise BadTarget(
-            f"Class {chosen[:60]} does not exist: {survey.card.title} has classes 0 to {len(labels) - 1}. "
-            "Choose one of them in the sidebar."
-        )
-    return ClassScore(None if chosen == PREDICTED else int(chosen), cast(ScoreScale, scale))
+        return Choice(sidebar.model, sidebar.image, scores.choose(survey), survey, tools)
 
 
 # ----------------------------------------------------------------------------------------------------------------- foot
 
 
-def _foot() -> str:
+def _say_status(sidebar: _Sidebar) -> None:
+    """What runs where, and what the last answer took."""
     try:
         now = client.status()
     except GradVizError:
+        now = None
+    sidebar.foot.caption(_foot(now))
+    about.fill(sidebar.about, now)
+
+
+def _foot(now: Status | None) -> str:
+    if now is None:
         return "The part that computes is starting."
     receipt = st.session_state.get("last_receipt")
     device = receipt.device if receipt else now.device

@@ -14,23 +14,30 @@ from gradviz_core.errors import UnknownSite
 from gradviz_core.fields import Planes
 from gradviz_core.sites import in_words, no_such_site
 from gradviz_core.types import INPUT, Site, SiteInfo
-from pages.parts import address
+from pages.parts import address, complaints
 from pages.parts.clicks import Click
+from pages.parts.words import plain
 
 
 def choose(infos: Sequence[SiteInfo]) -> SiteInfo:
-    """The site that is chosen from the survey. Containers that only pass on a child's value are left out of the list.
+    """The site that is chosen from the survey, with the author's line under it where an upload tells. Containers that
+    only pass on a child's value are left out of the list. The default where the address names a site that never ran,
+    which is said.
 
     Raises:
-        UnknownSite: the address names one that never ran.
+        UnknownSite: the model has no values inside.
     """
     known = {str(info.site): info for info in infos if info.site != INPUT}
     listed = [name for name, info in known.items() if info.same_as is None]
-    chosen = address.read("site", default(infos))
+    first = default(infos)
+    chosen = address.read("site", first)
     address.select("Site", "site", listed if chosen in listed else [*listed, *({chosen} & set(known))], chosen,
                    lambda name: site_text(known[name]))  # fmt: skip
     if chosen not in known:
-        raise no_such_site(Site.parse(chosen), [info.site for info in infos])
+        complaints.add(str(no_such_site(Site.parse(chosen), [info.site for info in infos])))
+        chosen = first
+    if known[chosen].source:
+        st.caption(plain(f"Computed by {known[chosen].source}"))
     return known[chosen]
 
 
@@ -54,11 +61,7 @@ class Place:
 
 
 def choose_place(info: SiteInfo) -> Place:
-    """Row and column, or the token, that are chosen; the middle by default. A vector has no places.
-
-    Raises:
-        QuestionError: the address names one that is not there.
-    """
+    """Row and column, or the token, that are chosen; the middle by default. A vector has no places."""
     match info.layout:
         case "maps" | "maps_last":
             rows, columns = info.shape[2:] if info.layout == "maps" else info.shape[1:3]
@@ -82,7 +85,7 @@ def channel_count(info: SiteInfo) -> int:
 
 
 def choose_channel(info: SiteInfo, default: int) -> int:
-    """The channel (feature) that is chosen. Raises QuestionError where the address names one that is not there."""
+    """The channel (feature) that is chosen."""
     return address.counter(channel_word(info).capitalize(), "channel", channel_count(info), default)
 
 

@@ -1,0 +1,63 @@
+"""Export a model: the lines that make a file of it, and what each kind of file can do."""
+
+import streamlit as st
+
+from gradviz_core.settings import settings
+from pages.parts import bring, export_words, models
+
+st.title("Export a model", anchor=False)
+st.markdown(
+    "Make a file of your own model in the program that has it, then upload it here. The file is read as data: GradViz "
+    "runs nothing that it says, only the operations of the network that it knows by name."
+)
+
+st.subheader("Any architecture: an exported program", anchor=False)
+st.code(export_words.EXPORT, language="python", wrap_lines=True)
+st.markdown(
+    "`torch.export` follows one forward pass and writes it down as a graph of operations, with the names of your "
+    "layers and your source lines. Every page then works on it as on the models that come along: saliency, neurons, "
+    "feature maps. `x` must be one image: shape (1, channels, height, width)."
+)
+st.markdown(
+    "Call `.eval()` first: otherwise dropout and the statistics of one batch are written down too. The size of `x` "
+    "becomes the size of the input, unless you say which sides may vary:"
+)
+st.code(export_words.SIZES, language="python", wrap_lines=True)
+
+st.subheader("Weights of a known architecture", anchor=False)
+st.code(export_words.STATE_DICT, language="python", wrap_lines=True)
+st.markdown("or")
+st.code(export_words.SAFETENSORS, language="python", wrap_lines=True)
+st.markdown(
+    "The names and shapes of the tensors say which of torchvision's classification architectures, or of the models "
+    "that GradViz ships, they belong to; the number of classes may be your own. A checkpoint that wraps them under "
+    "`state_dict` or `model`, or with `module.` before each name, is unwrapped."
+)
+
+st.subheader("What each kind of file can do", anchor=False)
+st.markdown(
+    """
+| file | architecture | layers' names | source lines | input size |
+|---|---|---|---|---|
+| `.pt2` | any, in the file | yours | yours | fixed, or a range that you state |
+| `.safetensors` | a known one | the architecture's | none | what the architecture takes |
+| `.pt`, `.pth` with a state dict | a known one | the architecture's | none | what the architecture takes |
+"""
+)
+st.markdown(
+    "Refused, with the reason: a whole module saved with `torch.save(model)` and a TorchScript file, because reading "
+    "either runs code that is in the file. A state dict is a pickle too, but one that needs no code: only the few "
+    "instructions that rebuild plain tensors are let through. Nothing is ever unpickled, evaluated or imported."
+)
+
+st.subheader("Names of the classes", anchor=False)
+st.markdown("Optional: a text file with one name a line in the order of the classes, or a JSON list of them.")
+st.code(export_words.LABELS, language=None)
+st.caption(
+    f"Limits here: {settings().model_mb:g} MB, {settings().max_parameters / 1e6:g} million parameters, "
+    f"{settings().upload_gflop:g} billion operations in one pass. docs/export.md says more: which operations are "
+    "known, several inputs, dictionary outputs."
+)
+with st.container(horizontal=True, vertical_alignment="center"):
+    bring.button("export_bring")
+    models.link_to_saliency()

@@ -1,0 +1,63 @@
+"""What this session knows of uploads: the models in its list, and what was found in its files."""
+
+from __future__ import annotations
+
+import re
+
+import streamlit as st
+
+from gradviz_core.cards import ImageReport, ModelReport
+
+_KEY = re.compile(r"upload/[0-9a-f]{64}")
+
+
+def is_key(key: str) -> bool:
+    """Whether this may be the key of an upload."""
+    return _KEY.fullmatch(key) is not None
+
+
+def models() -> list[str]:
+    """Keys of the models that were uploaded or met in this session, the latest first."""
+    return list(reversed(_titles()))
+
+
+def remember_model(key: str, title: str) -> bool:
+    """Give an uploaded model its title in the list; True where that was not known."""
+    new = _titles().get(key) != title
+    _titles()[key] = title
+    return new
+
+
+def words(key: str) -> str:
+    """How an uploaded model is called in the list: two may have one title, so a piece of the key stands behind it."""
+    return f"{_titles().get(key, 'Uploaded model')} · {short(key)}"
+
+
+def short(key: str) -> str:
+    """The first six digits of an upload's digest."""
+    return key.removeprefix("upload/")[:6]
+
+
+def _titles() -> dict[str, str]:
+    titles: dict[str, str] = st.session_state.setdefault("models", {})
+    return titles
+
+
+def reports() -> dict[str, ModelReport]:
+    """What was found in this session's model files, by their digest."""
+    found: dict[str, ModelReport] = st.session_state.setdefault("model_reports", {})
+    return found
+
+
+def image_reports() -> dict[str, ImageReport]:
+    """What was found in this session's images, by their key."""
+    found: dict[str, ImageReport] = st.session_state.setdefault("image_reports", {})
+    return found
+
+
+def image_line(key: str) -> str:
+    """Where a picture comes from, where this session knows: ``From 4032×3024 JPEG. Turned upright.``"""
+    report = image_reports().get(key)
+    if report is None:
+        return ""
+    return " ".join([f"From {report.width}×{report.height} {report.format}.", *report.notes])

@@ -1,0 +1,67 @@
+"""The app without a browser: opened at an address, its questions answered in this process."""
+
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from gradviz_core.compute import client, inline
+from gradviz_core.compute.protocol import Status
+from gradviz_core.types import Answer, Question
+
+ROOT = Path(__file__).parents[1]
+SALIENCY, NEURONS, MAPS = (f"pages/explore/{name}.py" for name in ("saliency", "neurons", "feature_maps"))
+STATUS = Status(
+    device="cpu", workers=2, ready=2, busy=0, queued=0, threads=1, answered=3, pid=1, upload_workers=2,
+    confinement="Uploads run in processes that can open no file.",
+)  # fmt: skip
+
+
+def answer_here(monkeypatch: pytest.MonkeyPatch) -> list[Question]:
+    """Answer questions in this process; the list says which were asked."""
+    questions: list[Question] = []
+
+    def ask(question: Question) -> Answer:
+        questions.append(question)
+        return inline.ask(question)
+
+    monkeypatch.setattr(client, "ask", ask)
+    monkeypatch.setattr(client, "start", lambda: None)
+    monkeypatch.setattr(client, "status", lambda: STATUS)
+    return questions
+
+
+def opened(page: str = SALIENCY, **choices: str) -> AppTest:
+    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    for name, value in choices.items():
+        app.query_params[name] = value
+    app.run()
+    if page != SALIENCY:
+        app.switch_page(page).run()
+    assert not app.exception
+    return app
+
+
+def chart(app: AppTest, key: str) -> dict[str, Any]:
+    """The figure whose key is ``chart_<key>``."""
+    (found,) = [e for e in app.get("plotly_chart") if e.proto.id.endswith(f"-chart_{key}")]
+    figure: dict[str, Any] = json.loads(found.proto.spec)
+    return figure
+
+
+def values(figure: dict[str, Any]) -> np.ndarray:
+    """The numbers of a figure's heatmap."""
+    (trace,) = [t for t in figure["data"] if t["type"] == "heatmap"]
+    z = trace["z"]
+    shape = [int(n) for n in z["shape"].split(",")]
+    return np.frombuffer(base64.b64decode(z["bdata"]), z["dtype"]).reshape(shape)
+
+
+def errors(app: AppTest) -> list[str]:
+    return [e.value for e in app.error]
