@@ -23,7 +23,7 @@ MOST_SHOWN = 10
 MARKER = 1_000_003
 """A number of classes that no other dimension has, so that it marks the dimensions that count classes."""
 _AUXILIARY = ("aux1.", "aux2.", "AuxLogits.")
-_OLD_DENSENET = re.compile(r"(.*denselayer\d+\.(?:norm|conv))\.([12]\..*)")
+_OLD_DENSENET = re.compile(r"^(.*denselayer\d+\.(?:norm|conv))\.([12]\..*)")
 _EXPORT = "Another architecture can be uploaded as an exported program, which holds it: torch.export.save."
 
 
