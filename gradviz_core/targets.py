@@ -129,7 +129,7 @@ def _output_in_words(output: object) -> str:
     if not found:
         return "no tensor"
     if isinstance(output, Tensor):
-        return f"one tensor {tuple(output.shape)}"
+        return f"the output {tuple(output.shape)}"
     named = [f"{item[:MOST_OF_A_NAME]!r} {tuple(tensor.shape)}" for item, tensor in found.items()]
     if len(named) > MOST_OUTPUTS:
         named[MOST_OUTPUTS:] = [f"{len(named) - MOST_OUTPUTS} more"]

@@ -156,10 +156,10 @@ class Two(nn.Module):
             r"a dictionary with 'out' \(1, 3, 96, 96\) and 'aux' \(1, 3, 48, 48\): .* site .output\[out\], then",
         ),
         (lambda a, b: (a, b), r"a tuple with '0' \(1, 3, 96, 96\) and '1' .* site .output\[0\], then"),
-        (lambda a, b: a, r"one tensor \(1, 3, 96, 96\): .* site .output, then channel \(the class\), row and column"),
+        (lambda a, b: a, r"the output \(1, 3, 96, 96\): .* site .output, then channel \(the class\), row and column"),
         (lambda a, b: None, r"no tensor: .* Choose a unit, a channel or the sum of a site"),
         (lambda a, b: [a] * 50, "a list with .* and 44 more: "),
-        (lambda a, b: a.mean(), r"one tensor \(\): .* Choose a unit, a channel or the sum of a site"),
+        (lambda a, b: a.mean(), r"the output \(\): .* Choose a unit, a channel or the sum of a site"),
     ],
 )
 def test_an_output_without_class_scores_is_described(
