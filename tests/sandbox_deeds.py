@@ -81,6 +81,7 @@ def from_a_new_thread(deed: Deed) -> Deed:
 
 
 AT_FDCWD, READ, CREATE = -100, os.O_RDONLY, os.O_CREAT | os.O_WRONLY
+PRIVATE = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
 TOO_MUCH = 2 * MEMORY_MB * 1_000_000
 
 FILES: dict[str, Deed] = {
@@ -192,9 +193,10 @@ KERNEL: dict[str, Deed] = {
 }
 MEMORY: dict[str, Deed] = {
     "take more memory": lambda folder: len(bytearray(TOO_MUCH)),
-    "map more memory": lambda folder: mmap.mmap(-1, TOO_MUCH, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS),
+    "map more memory": lambda folder: mmap.mmap(-1, TOO_MUCH, flags=PRIVATE),
+    "reserve addresses": lambda folder: mmap.mmap(-1, 60_000_000_000, flags=PRIVATE | 0x4000, prot=mmap.PROT_READ),
     "map memory that does not count": map_memory(mmap.MAP_SHARED | mmap.MAP_ANONYMOUS),
-    "map memory like a stack": map_memory(mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | 0x100),
+    "map memory like a stack": map_memory(PRIVATE | 0x100),
 }
 IN_A_THREAD = {
     f"{name}, in a new thread": from_a_new_thread(deed)

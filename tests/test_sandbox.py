@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from gradviz_core import sandbox
-from gradviz_core.sandbox import Confinement
+from gradviz_core.sandbox import Confinement, landlock
 from tests.sandbox_deeds import DEEDS, MEMORY
 
 ROOT = Path(__file__).parents[1]
@@ -72,7 +72,7 @@ def test_memory_ends_where_it_was_told_to() -> None:
         assert "not fully confined" in HERE.in_words()
         return
     found = outcomes("sandbox_deeds", "all")
-    assert [found[deed] for deed in MEMORY] == ["MemoryError", "ENOMEM", "EPERM", "EPERM"]
+    assert [found[deed] for deed in MEMORY] == ["MemoryError", "ENOMEM", "ENOMEM", "EPERM", "EPERM"]
 
 
 def test_nothing_was_left_behind() -> None:
@@ -157,6 +157,37 @@ def test_what_was_open_is_let_go_except_what_is_named() -> None:
         assert run("-c", DESCRIPTORS).splitlines() == ["4 b'word'", "b''", "Bad file descriptor"]
 
 
+WAITING = """
+import sys
+from gradviz_core import sandbox
+sandbox.confine(read_trees=[], read_files_in=[], keep_open=[], memory_mb=1000)
+print("confined", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_the_kernel_says_the_same_of_it() -> None:
+    if not HERE.complete:
+        assert "not fully confined" in HERE.in_words()
+        return
+    with subprocess.Popen(
+        [sys.executable, "-c", WAITING], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as worker:
+        assert worker.stdout is not None
+        assert worker.stdout.readline() == b"confined\n"
+        place = Path(f"/proc/{worker.pid}")
+        status = dict(line.split(":\t", 1) for line in (place / "status").read_text().splitlines())
+        limits = (place / "limits").read_text()
+        first_to_go = int((place / "oom_score_adj").read_text())
+        worker.communicate()
+    assert {status[name].strip("0") for name in ("CapInh", "CapPrm", "CapEff", "CapAmb")} == {""}
+    assert (status["NoNewPrivs"], status["Seccomp"], first_to_go) == ("1", "2", 1000)
+    found = {line[:26].strip(): line[26:].split()[:2] for line in limits.splitlines()}
+    assert found["Max data size"] == ["1000000000", "1000000000"]
+    assert found["Max file size"] == found["Max core file size"] == ["0", "0"]
+    assert found["Max open files"] == ["128", "128"]
+
+
 LOG = """
 import ctypes, logging
 from gradviz_core import sandbox
@@ -181,6 +212,16 @@ def test_the_probe_confines_nothing(tmp_path: Path) -> None:
     assert sandbox.probe() == HERE
     (tmp_path / "file").write_text("still free")
     assert subprocess.run([sys.executable, "-c", ""], check=True).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("version", "files", "network", "processes"),
+    [(1, 0x1FFF, 0, 0), (2, 0x3FFF, 0, 0), (3, 0x7FFF, 0, 0), (4, 0x7FFF, 3, 0), (5, 0xFFFF, 3, 0), (6, 0xFFFF, 3, 3)],
+)
+def test_each_version_of_landlock_is_asked_for_what_it_knows(
+    version: int, files: int, network: int, processes: int
+) -> None:
+    assert landlock.given_up(version) == (files, network, processes)
 
 
 def test_words_for_the_operator() -> None:

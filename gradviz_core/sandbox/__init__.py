@@ -79,8 +79,9 @@ def confine(
     them. A worker forked from a server with torch loaded has one thread; one that has imported numpy itself may have
     more. ``stray_threads`` counts those that were there.
 
-    What must be done before: reading settings, widening the sockets' buffers. What still works after: starting
-    threads, importing modules from ``read_trees``, asking for SIGIO for this very process.
+    What must be done before: importing torch and torchvision, which write as they are imported, reading settings,
+    widening the sockets' buffers. What still works after: starting threads, importing other modules, asking for SIGIO
+    for this very process.
 
     Args:
         read_trees: folders whose files may be listed and read, all the way down, and single files. Name
@@ -90,11 +91,12 @@ def confine(
         keep_open: file descriptors that stay open beside the standard streams: the jobs and the lifeline. All others
             are closed. A worker inherits, among others, the pipe that keeps the fork server alive, and one byte
             written to it would end that.
-        memory_mb: most memory for data, in megabytes.
+        memory_mb: most memory for data, in megabytes. What the libraries reserve counts: 800 MB, with a torch that has
+            CUDA.
     """
     if sys.platform != "linux":
         return Confinement(memory_mb=memory_mb)
-    stray = limits.threads() - 1
+    stray = max(0, _attempt("counting threads", limits.threads) - 1)
     prepared = _attempt("preparing", lambda: limits.prepare(keep_open))
     version = _attempt("Landlock", lambda: landlock.restrict([*_python_folders(), *read_trees], read_files_in))
     limited = _attempt("limits", lambda: limits.limit(memory_mb))

@@ -41,6 +41,14 @@ def version() -> int:
         return 0
 
 
+def given_up(known: int) -> tuple[int, int, int]:
+    """Rights to files, to the network and to other processes, as bits: all that version ``known`` can take."""
+    files = max(bit for since, bit in _RIGHTS.items() if since <= known) - 1
+    network = _BIND_TCP_AND_CONNECT_TCP if known >= 4 else 0
+    processes = _ABSTRACT_SOCKETS_AND_SIGNALS if known >= 6 else 0
+    return files, network, processes
+
+
 def restrict(read_trees: Iterable[Path], read_files_in: Iterable[Path]) -> int:
     """Leave this thread the right to list and read ``read_trees``, to read by name in ``read_files_in``, and nothing
     else; returns the version that holds. A path that does not exist is passed over.
@@ -53,10 +61,7 @@ def restrict(read_trees: Iterable[Path], read_files_in: Iterable[Path]) -> int:
     known = version()
     if not known:
         return 0
-    rights = max(bit for since, bit in _RIGHTS.items() if since <= known) - 1
-    network = _BIND_TCP_AND_CONNECT_TCP if known >= 4 else 0
-    scopes = _ABSTRACT_SOCKETS_AND_SIGNALS if known >= 6 else 0
-    ruleset = call(_CREATE_RULESET, create_string_buffer(struct.pack("QQQ", rights, network, scopes), 24), 24, 0)
+    ruleset = call(_CREATE_RULESET, create_string_buffer(struct.pack("QQQ", *given_up(known)), 24), 24, 0)
     try:
         for path in (*map(Path, (*SYSTEM_TREES, *SYSTEM_FILES)), *read_trees):
             _allow(ruleset, path, READ_FILE | READ_DIR)

@@ -16,6 +16,9 @@ OPEN_FILES = 128
 NICENESS = 5
 """A worker that computes on an upload yields to the others: at 5, the kernel gives it a third of their time where all
 want the processor."""
+ROOM_MB = 8_000
+"""Addresses beyond the memory that was agreed, in megabytes: the heaps of threads reserve many that they never use. What
+RLIMIT_DATA does not count (stacks that were grown, mappings that only read, page tables) ends here."""
 _CAPABILITIES_VERSION_3 = 0x20080522
 
 
@@ -67,8 +70,10 @@ def limit(memory_mb: int) -> bool:
         return False
     import resource
 
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
     wanted = {
         resource.RLIMIT_DATA: memory_mb * 1_000_000,
+        resource.RLIMIT_AS: pages * resource.getpagesize() + (memory_mb + ROOM_MB) * 1_000_000,
         resource.RLIMIT_FSIZE: 0,
         resource.RLIMIT_CORE: 0,
         resource.RLIMIT_NOFILE: OPEN_FILES,
@@ -77,6 +82,9 @@ def limit(memory_mb: int) -> bool:
         _, highest = resource.getrlimit(which)
         most = most if highest == resource.RLIM_INFINITY else min(most, highest)
         resource.setrlimit(which, (most, most))
-    capset(struct.pack("Ii", _CAPABILITIES_VERSION_3, 0), bytes(24))
+    capset(struct.pack("Ii", ROOM_MB = 8_000
+"""Addresses beyond the memory that was agreed, in megabytes: the heaps of threads reserve many that they never use. What
+RLIMIT_DATA does not count (stacks that were grown, mappings that only read, page tables) ends here."""
+_CAPABILITIES_VERSION_3, 0), bytes(24))
     prctl(PR_SET_DUMPABLE, 0)
     return True
