@@ -17,8 +17,8 @@ NICENESS = 5
 """A worker that computes on an upload yields to the others: at 5, the kernel gives it a third of their time where all
 want the processor."""
 ROOM_MB = 8_000
-"""Addresses beyond the memory that was agreed, in megabytes: the heaps of threads reserve many that they never use. What
-RLIMIT_DATA does not count (stacks that were grown, mappings that only read, page tables) ends here."""
+"""Addresses beyond the memory that was agreed, in megabytes; the heaps of threads reserve many that they never use.
+Here ends what RLIMIT_DATA does not count: stacks that were grown, mappings that are only read."""
 _CAPABILITIES_VERSION_3 = 0x20080522
 
 
@@ -82,9 +82,6 @@ def limit(memory_mb: int) -> bool:
         _, highest = resource.getrlimit(which)
         most = most if highest == resource.RLIM_INFINITY else min(most, highest)
         resource.setrlimit(which, (most, most))
-    capset(struct.pack("Ii", ROOM_MB = 8_000
-"""Addresses beyond the memory that was agreed, in megabytes: the heaps of threads reserve many that they never use. What
-RLIMIT_DATA does not count (stacks that were grown, mappings that only read, page tables) ends here."""
-_CAPABILITIES_VERSION_3, 0), bytes(24))
+    capset(struct.pack("Ii", _CAPABILITIES_VERSION_3, 0), bytes(24))
     prctl(PR_SET_DUMPABLE, 0)
     return True
