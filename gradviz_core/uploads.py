@@ -215,9 +215,11 @@ def _refuse_other_kinds(data: bytes) -> None:
 
 def _labels_in_json(text: str) -> tuple[str, ...]:
     try:
-        value = json.loads(text)
+        value = json.loads(text, object_pairs_hook=_unique)
     except (ValueError, RecursionError):
-        raise BadModel("The file of labels begins like JSON but is none. Write one label a line.") from None
+        raise BadModel(
+            "The file of labels begins like JSON but is none, or has a key twice. Write one label a line."
+        ) from None
     if isinstance(value, dict):
         if all(isinstance(name, str) for name in value.values()):
             pairs = [(_number(number), name) for number, name in value.items()]
@@ -232,6 +234,12 @@ def _labels_in_json(text: str) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(label, str) for label in value):
         raise BadModel('The JSON is no list of labels as text, such as ["cat", "dog"]. Write one label a line.')
     return tuple(value)
+
+
+def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    if len(dict(pairs)) < len(pairs):
+        raise ValueError("a key stands twice")
+    return dict(pairs)
 
 
 def _number(text: str) -> int:

@@ -137,7 +137,7 @@ def test_a_sample_opens_and_its_card_fits(card: ImageCard) -> None:
         ("torchvision/resnet19@IMAGENET1K_V1", "resnet18"),
         ("torchvision/resnet18@IMAGENET1K_V2", "IMAGENET1K_V1"),
         ("torchvision/fasterrcnn_resnet50_fpn@COCO_V1", "resnet50"),
-        ("upload/" + "0" * 64, "Choose a preset"),
+        ("upload/" + "0" * 64, "Upload it again"),
         ("resnet18", "Choose a preset"),
     ],
 )

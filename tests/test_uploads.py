@@ -204,6 +204,7 @@ def test_labels(data: bytes) -> None:
         (b'{"a": true, "b": 0}', "not 0, 1, 2 and so on"),
         (b'{"a": 1.0, "b": 0}', "not 0, 1, 2 and so on"),
         (b'{"0": ["a"]}', "not 0, 1, 2 and so on"),
+        (b'{"0": "a", "0": "b"}', "has a key twice"),
         (b'["a", "b', "begins like JSON but is none"),
         (b"[" * 100_000 + b"]" * 100_000, "begins like JSON but is none"),
         (b"[" + b"9" * 100_000 + b"]", "begins like JSON but is none"),
