@@ -49,6 +49,7 @@ MOST_REMEMBERED = 20_000
 """Shapes of operators' results that torch remembers between dry runs, which makes the next one several times faster."""
 
 _UNKNOWN_BEFOREHAND = (DataDependentOutputException, DynamicOutputShapeException)
+_BATCH_NORM = torch.ops.aten.native_batch_norm.default
 _WITHOUT_DRY_RUN = (UnsupportedOperatorException, UnsupportedFakeTensorException)
 
 
@@ -219,12 +220,20 @@ def _run(func: OpOverload[..., Any], args: tuple[Any, ...], kwargs: Mapping[str,
         QuestionError: that cannot be told without values.
     """
     try:
+        if func is _BATCH_NORM and not args[5]:
+            return _rested_batch_norm(args[0])
         return func(*args, **kwargs)
     except _UNKNOWN_BEFOREHAND as error:
         reason = "what it returns depends on the values it is given"
         raise QuestionError(_untold(func, reason)) from error
     except _WITHOUT_DRY_RUN as error:
         raise QuestionError(_untold(func, "torch cannot run it without values")) from error
+
+
+def _rested_batch_norm(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """What ``native_batch_norm`` returns with ``training=False``. Torch's own dry run of it takes 14 ms for each new
+    shape, which was half the time of a convolutional network."""
+    return torch.empty_like(x), x.new_empty(0), x.new_empty(0)
 
 
 def _untold(func: OpOverload[..., Any], reason: str) -> str:

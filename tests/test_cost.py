@@ -50,6 +50,7 @@ def small_limits(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         (nn.Linear(10, 5), (1, 10), 2 * 10 * 5),
         (nn.Conv2d(3, 8, 3, padding=1), (1, 3, 16, 16), 2 * 8 * 16 * 16 * 3 * 3 * 3),
         (nn.Conv2d(4, 8, 3, groups=2), (1, 4, 6, 6), 2 * 8 * 4 * 4 * 2 * 3 * 3),
+        (nn.BatchNorm2d(3).eval(), (1, 3, 5, 5), 75),
         (torch.sin, (1, 7), 7),
         (torch.sum, (1, 7), 7),
         (lambda x: x.clone().add_(1), (1, 7), 14),
@@ -194,6 +195,9 @@ def test_an_operator_without_a_dry_run_is_refused_by_name() -> None:
             cost.check(Computes(opaque), (1, 10))
 
 
-def test_a_wrong_shape_is_the_error_that_the_model_would_raise() -> None:
-    with pytest.raises(RuntimeError, match="channels"):
-        cost.check(nn.Conv2d(3, 8, 3), (1, 1, 64, 64))
+@pytest.mark.parametrize(
+    ("module", "words"), [(nn.Conv2d(3, 8, 3), "channels"), (nn.BatchNorm2d(3).eval(), "should contain 1 elements")]
+)
+def test_a_wrong_shape_is_the_error_that_the_model_would_raise(module: nn.Module, words: str) -> None:
+    with pytest.raises(RuntimeError, match=words):
+        cost.check(module, (1, 1, 64, 64))
