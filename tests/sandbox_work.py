@@ -19,6 +19,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -166,9 +167,9 @@ WORK: tuple[Callable[[], str], ...] = (
 def main(mode: str, folder: Path) -> None:
     if mode == "confined":
         trees, stores = [ROOT / "gradviz_core", ROOT / "assets"], [folder / "store"]
-        assert not sandbox.confine(
-            read_trees=trees, read_files_in=stores, keep_open=[], memory_mb=MEMORY_MB
-        ).stray_threads
+        offered = sandbox.probe()
+        held = sandbox.confine(read_trees=trees, read_files_in=stores, keep_open=[], memory_mb=MEMORY_MB)
+        assert held == replace(offered, memory_mb=MEMORY_MB)
     torch.set_num_threads(2)
     results = {}
     for work in WORK:

@@ -98,8 +98,8 @@ def confine(
         return Confinement(memory_mb=memory_mb)
     stray = max(0, _attempt("counting threads", limits.threads) - 1)
     prepared = _attempt("preparing", lambda: limits.prepare(keep_open))
-    version = _attempt("Landlock", lambda: landlock.restrict([*_python_folders(), *read_trees], read_files_in))
     limited = _attempt("limits", lambda: limits.limit(memory_mb))
+    version = _attempt("Landlock", lambda: landlock.restrict([*_python_folders(), *read_trees], read_files_in))
     filtered = _attempt("seccomp", seccomp.restrict)
     return Confinement(version, bool(filtered), bool(prepared and limited), memory_mb, stray)
 
