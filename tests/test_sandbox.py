@@ -157,6 +157,26 @@ def test_what_was_open_is_let_go_except_what_is_named() -> None:
         assert run("-c", DESCRIPTORS).splitlines() == ["4 b'word'", "b''", "Bad file descriptor"]
 
 
+ORPHAN = """
+import os, signal, time
+from gradviz_core import sandbox
+ready, told = os.pipe()
+if os.fork():
+    os.read(ready, 1)
+    os._exit(0)
+signal.signal(signal.SIGIO, signal.SIG_IGN)
+sandbox.confine(read_trees=[], read_files_in=[], keep_open=[told], memory_mb=1000)
+os.write(told, b"x")
+time.sleep(1000)
+"""
+
+
+def test_it_ends_with_whoever_started_it() -> None:
+    """The program's output ends when the last process that holds its end is gone."""
+    if HERE.limits:
+        assert run("-c", ORPHAN) == ""
+
+
 WAITING = """
 import sys
 from gradviz_core import sandbox

@@ -6,6 +6,7 @@ import ctypes
 import os
 from functools import cache
 
+PR_SET_PDEATHSIG = 1
 PR_SET_DUMPABLE = 4
 PR_SET_NO_NEW_PRIVS = 38
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
 import struct
 import sys
 from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 
-from gradviz_core.sandbox.kernel import PR_SET_DUMPABLE, PR_SET_NO_NEW_PRIVS, capset, prctl
+from gradviz_core.sandbox.kernel import PR_SET_DUMPABLE, PR_SET_NO_NEW_PRIVS, PR_SET_PDEATHSIG, capset, prctl
 
 OPEN_FILES = 128
 """Most file descriptors at a time; a worker holds about ten."""
@@ -29,7 +30,8 @@ def threads() -> int:
 
 def prepare(keep_open: Collection[int]) -> bool:
     """Make this process one that may be confined: it gains no privilege any more, holds no file descriptors but these
-    and the standard streams, is the first to end when memory runs out, and lets others go first.
+    and the standard streams, is the first to end when memory runs out, lets others go first, and ends with the thread
+    that started it. (Native code could stop watching the lifeline.)
 
     Each descriptor becomes an empty file instead of being closed, so that whoever still holds its number meets no
     stranger there.
@@ -38,6 +40,7 @@ def prepare(keep_open: Collection[int]) -> bool:
         OSError: the kernel refuses.
     """
     prctl(PR_SET_NO_NEW_PRIVS, 1)
+    prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     with Path(os.devnull).open("rb") as empty:
         for number in [int(entry.name) for entry in Path("/proc/self/fd").iterdir()]:
             if number > 2 and number != empty.fileno() and number not in keep_open and _is_open(number):
