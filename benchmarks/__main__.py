@@ -17,6 +17,7 @@ SUBJECTS = {
     "service": "From question to answer, through the compute service",
     "passes": "In one process, without the service",
     "app": "The app in a browser",
+    "exported": "torchvision's models as .pt2 files",
 }
 
 

@@ -19,6 +19,7 @@ from gradviz_core.cards import Preprocessing
 from gradviz_core.errors import BadModel
 from gradviz_core.exported.graph_module import GraphModule
 from gradviz_core.exported.plain_json import load, shown, take, whole
+from gradviz_core.exported.program import Program as Program
 from gradviz_core.exported.tensors import Weights
 
 SCHEMA = 8
@@ -107,7 +108,7 @@ def _weights(files: Mapping[str, memoryview], name: str) -> Weights:
 
 
 def _is_broken(tensor: Tensor) -> bool:
-    """Whether a parameter holds NaN or infinity. A sum is quick, and shows it; that of large numbers may be infinite."""
+    """Whether a parameter holds NaN or infinity: a sum shows it quickly, though one of large numbers may overflow."""
     if not isinstance(tensor, nn.Parameter) or math.isfinite(tensor.sum()):
         return False
     return not bool(torch.isfinite(tensor).all())

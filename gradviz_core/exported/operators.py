@@ -214,11 +214,21 @@ def _div(self: Tensor, other: Tensor | float, rounding_mode: str | None = None) 
     return torch.div(self, other, rounding_mode=rounding_mode)
 
 
-def _attention(query: Tensor, key: Tensor, value: Tensor, **options: Any) -> Tensor:
+def _attention(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attn_mask: Tensor | None = None,
+    dropout_p: float = 0.0,
+    is_causal: bool = False,
+    scale: float | None = None,
+    enable_gqa: bool = False,
+) -> Tensor:
     """Attention; torch's own does not compare the number of keys with that of values before it reads."""
     if key.shape[:-1] != value.shape[:-1]:
         raise ValueError(f"keys have shape {tuple(key.shape)} and values {tuple(value.shape)}")
-    attended: Tensor = torch.ops.aten.scaled_dot_product_attention.default(query, key, value, **options)
+    attend = torch.ops.aten.scaled_dot_product_attention.default
+    attended: Tensor = attend(query, key, value, attn_mask, dropout_p, is_causal, scale=scale, enable_gqa=enable_gqa)
     return attended
 
 
