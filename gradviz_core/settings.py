@@ -70,8 +70,9 @@ class Settings(BaseSettings):
     """Days an upload is kept after it was last used."""
     upload_workers: int = Field(default=2, ge=1, le=64)
     """Confined worker processes, which do all work on uploads; they compute on the CPU."""
-    upload_memory_mb: int = Field(default=4000, ge=512)
-    """Most memory for data one confined worker may take, in megabytes; Linux only."""
+    upload_memory_mb: int = Field(default=4000, ge=1500)
+    """Most memory for data one confined worker may take, in megabytes; Linux only. PyTorch's CUDA build reserves 800
+    of them by being loaded."""
     upload_gflop: float = Field(default=500.0, gt=0)
     """Most floating-point operations one forward pass of an uploaded model may take, in billions."""
     upload_activations_mb: float = Field(default=1500.0, gt=0)
