@@ -158,9 +158,10 @@ class Store:
 
     def _sweep(self) -> None:
         held, now = 0, time.time()
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         for kind in KINDS:
             folder = self.folder / kind
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            folder.mkdir(exist_ok=True, mode=0o700)
             most_s = ARRIVAL_S if kind == "arriving" else self._days * 86400
             with os.scandir(folder) as entries:
                 for entry in entries:

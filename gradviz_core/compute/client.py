@@ -74,11 +74,6 @@ def ask(question: Question) -> Answer:
     return _client().ask(question)
 
 
-def upload(data: bytes) -> str:
-    """The key of an image that is kept from now on. Raises what ``upload_image`` raises."""
-    return upload_image(data).key
-
-
 def upload_image(data: bytes, value_range: tuple[float, float] | None = None) -> ImageReport:
     """Keep an image from now on, and say what was found in it; ``data`` is what the file holds. The report's ``key`` is
     what questions name it by.

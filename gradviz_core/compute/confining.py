@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import logging
 import os
 import sys
@@ -26,6 +27,8 @@ SECRET = frozenset({"GRADVIZ_COMPUTE_KEY", "GRADVIZ_COMPUTE_ADDRESS"})
 def confine(*, keep_open: Sequence[int], memory_mb: int | None) -> None:
     """Confine this process; where the kernel lacks a wall, the log says so. Settings are as they were before."""
     chosen = settings()
+    if "torch" in sys.modules:
+        importlib.import_module("torchvision")  # it makes a folder as it is imported, which fails later
     forget_the_environment()
     sys.dont_write_bytecode = True
     held = sandbox.confine(

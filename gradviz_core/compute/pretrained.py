@@ -17,9 +17,9 @@ def fetch(model: str) -> None:
         UnknownModel: there is no such model.
         WeightsMissing: the weights are not here and cannot be fetched.
     """
+    name, tag = catalogue.split_torchvision(model.removeprefix("torchvision/"))
     import torchvision
 
     from gradviz_core.models import weights
 
-    name, tag = catalogue.split_torchvision(model.removeprefix("torchvision/"))
     weights.fetch(torchvision.models.get_model_weights(name)[tag].url)

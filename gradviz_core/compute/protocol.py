@@ -32,15 +32,16 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from multiprocessing.connection import Connection, answer_challenge, deliver_challenge
+from typing import Annotated
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
 from gradviz_core.errors import ComputeError
 
 Message = tuple[str, bytes]
 
 LONGEST_WORD = 16
-LABELS_BYTES = 4_000_000
+LABELS_BYTES = 1_000_000
 """Largest file of labels."""
 ROOM = 4_000_000
 """Bytes that may be under way in a socket."""
@@ -94,7 +95,7 @@ class Status:
 class Announcement:
     """What a client says of a file before it sends it."""
 
-    size: int
+    size: Annotated[int, Field(ge=0)]
     """In bytes."""
     value_range: tuple[float, float] | None = None
     """For an array of numbers: the values of black and of full colour."""

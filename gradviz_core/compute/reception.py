@@ -86,6 +86,8 @@ class Reception:
 
     def labels(self, body: bytes, work: Work) -> Message | None:
         """The reply to ``read-labels``."""
+        if len(body) > protocol.LABELS_BYTES:
+            raise BadModel(protocol.too_large(len(body), protocol.LABELS_BYTES / 1e6, "file of labels"))
         return work(self._job("read-labels", body, len(body)))
 
     def keep_recipe(self, body: bytes) -> Message:

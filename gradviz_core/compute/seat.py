@@ -89,6 +89,11 @@ class Occupant:
         return device.decode()
 
     @property
+    def pid(self) -> int:
+        """Number of the process."""
+        return self._process.pid or 0
+
+    @property
     def alive(self) -> bool:
         """Whether the process is there and was not stopped at a deadline."""
         return not self._overran and self._process.is_alive()

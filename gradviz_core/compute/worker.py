@@ -67,9 +67,10 @@ def main(jobs: Connection, lifeline: Connection, plan: Plan) -> None:
     faulthandler.enable()
     widen(jobs)
     _limit(plan.memory_mb)
+    _end_with(lifeline)
     if plan.confined:  # before there is a second thread, which would keep its freedom
         confining.confine(keep_open=(jobs.fileno(), lifeline.fileno()), memory_mb=plan.memory_mb)
-    _end_with(lifeline)
+    _watch(lifeline)
     answerer: Answers = _find(plan.answerer)(plan.device)
     if torch := sys.modules.get("torch"):
         torch.set_num_threads(plan.threads)
@@ -144,12 +145,8 @@ def _gpu_is_lost(error: Exception) -> bool:
 
 
 def _end_with(lifeline: Connection) -> None:
-    """End this process as soon as the other end of ``lifeline`` closes.
-
-    A thread waits for that. It cannot run while native code holds the interpreter, so on Linux the kernel is asked for
-    a SIGIO as well, which ends a process that does not handle it.
-    """
-    threading.Thread(target=_wait_and_end, args=(lifeline,), daemon=True, name="lifeline").start()
+    """End this process as soon as the other end of ``lifeline`` closes: on Linux, the kernel is asked for a SIGIO then,
+    which ends a process that does not handle it, even while native code holds the interpreter."""
     if sys.platform == "linux":
         import fcntl
 
@@ -157,6 +154,11 @@ def _end_with(lifeline: Connection) -> None:
         fcntl.fcntl(lifeline.fileno(), fcntl.F_SETOWN, os.getpid())
         flags = fcntl.fcntl(lifeline.fileno(), fcntl.F_GETFL)
         fcntl.fcntl(lifeline.fileno(), fcntl.F_SETFL, flags | os.O_ASYNC)
+
+
+def _watch(lifeline: Connection) -> None:
+    """The same, by a thread that waits for it: everywhere, and where it closed before the kernel was asked."""
+    threading.Thread(target=_wait_and_end, args=(lifeline,), daemon=True, name="lifeline").start()
 
 
 def _wait_and_end(lifeline: Connection) -> None:

@@ -11,9 +11,11 @@ import psutil  # type: ignore[import-untyped]
 import pytest
 from pydantic import SecretStr
 
+from gradviz_core.cards import Preprocessing, Recipe
 from gradviz_core.compute.client import Client
 from gradviz_core.compute.launch import LocalService
 from gradviz_core.settings import Settings
+from gradviz_core.store import Store
 from gradviz_core.types import SurveyAnswer, SurveyQuestion
 
 FAKES = "tests.compute.fakes:Scripted"
@@ -52,6 +54,16 @@ def ask(client: Client, model: str, image: str = "x") -> SurveyAnswer:
 def worker_of(answer: SurveyAnswer) -> int:
     """Number of the process that gave this answer."""
     return int(answer.notes[0])
+
+
+def kept(settings: Settings, data: bytes = b"what was uploaded") -> str:
+    """Digest of a file that is put into the service's store behind its back."""
+    return Store(settings.store, 1_000_000_000, 30).put(data)
+
+
+def uploaded(client: Client, settings: Settings, title: str) -> str:
+    """Key of an uploaded model; a confined worker does what its title says."""
+    return client.keep_recipe(Recipe(kept(settings), "", title, (), Preprocessing((1, 1), None, (0.0,), (1.0,))))
 
 
 @pytest.fixture(scope="session")

@@ -1,16 +1,23 @@
-"""An answerer for tests: the question's model key says what the worker does to itself, the image key how much."""
+"""An answerer for tests: the question's model key says what the worker does to itself, the image key how much. Where
+the model is an uploaded one, its title says it."""
 
 from __future__ import annotations
 
 import ctypes
 import os
 import signal
+import socket
+import sys
+import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
+from gradviz_core import store
 from gradviz_core.errors import BadTarget
+from gradviz_core.settings import settings
 from gradviz_core.types import Answer, ModelCard, Preprocessing, Question, Receipt, SurveyAnswer, SurveyQuestion
 
 CARD = ModelCard("fake", "Fake", "For tests.", 0, (), Preprocessing((1, 1), None, (0.0,), (1.0,)))
@@ -29,8 +36,8 @@ class Scripted:
         """Obey, then answer with this process's number and how often it was asked."""
         self.served += 1
         assert isinstance(question, SurveyQuestion)
-        array = np.zeros(0, np.float32)
-        match question.model:
+        array, told = np.zeros(0, np.float32), tuple[str, ...]()
+        match _deed(question.model):
             case "sleep":
                 time.sleep(float(question.image))
             case "tell and sleep":
@@ -53,6 +60,8 @@ class Scripted:
                 raise KeyError("/etc/secret")
             case "gpu bug":
                 raise RuntimeError("CUDA error: an illegal memory access was encountered")
+            case "break out":
+                told = tuple(f"{name}: {_outcome(deed)}" for name, deed in DEEDS.items())
             case "refuse":
                 raise BadTarget("There is no class 12; the model has 10.")
         return SurveyAnswer(
@@ -60,7 +69,53 @@ class Scripted:
             card=CARD,
             sites=(),
             prediction=(),
-            notes=(str(os.getpid()), str(self.served)),
+            notes=(str(os.getpid()), str(self.served), *told),
             receipt=Receipt("cpu", (), 0.0),
             arrays={"pixels": array},
         )
+
+
+def _deed(model: str) -> str:
+    digest = store.digest(model)
+    return model if digest is None else store.here().recipe(digest).title
+
+
+def _outcome(deed: Callable[[], object]) -> str:
+    try:
+        return f"done, {deed()}"
+    except OSError as error:
+        return "denied" if error.errno in (1, 13) else repr(error)
+
+
+DEEDS: dict[str, Callable[[], object]] = {
+    "write": lambda: (settings().store / "canary").write_text("x"),
+    "write beside what it may read": lambda: (settings().store / "files" / "canary").write_text("x"),
+    "list the store": lambda: list((settings().store / "files").iterdir()),
+    "read another file": lambda: Path("/etc/passwd").read_text(),
+    "read another file in a thread": lambda: _in_a_thread(lambda: Path("/etc/passwd").read_text()),
+    "read the project's folder": lambda: (Path(__file__).parents[2] / "README.md").read_text(),
+    "connect": lambda: socket.create_connection(("127.0.0.1", 9), 1),
+    "run a program": lambda: os.execv(sys.executable, ["python"]),
+    "fork": lambda: os.fork() or os._exit(0),
+    "signal its parent": lambda: os.kill(os.getppid(), 0),
+    "variables": lambda: " ".join(sorted(os.environ)),
+}
+"""What a confined worker must not do, and what it may still see of the environment."""
+
+
+def _in_a_thread(deed: Callable[[], object]) -> object:
+    """What the deed returns, or raises, in a thread of its own."""
+    told: list[object] = []
+
+    def run() -> None:
+        try:
+            told.append(deed())
+        except OSError as error:
+            told.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    if isinstance(told[0], OSError):
+        raise told[0]
+    return told[0]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import contextlib
-import io
 import os
 import signal
 import socket
@@ -19,16 +18,15 @@ from multiprocessing import AuthenticationError
 from pathlib import Path
 
 import pytest
-from PIL import Image
 from pydantic import SecretStr
 
-from gradviz_core import images
-from gradviz_core.codec import LONGEST_QUESTION, error_from_json
+from gradviz_core.codec import error_from_json
 from gradviz_core.compute import protocol
 from gradviz_core.compute.client import Client
 from gradviz_core.compute.launch import LocalService
-from gradviz_core.errors import BadImage, ComputeError, QuestionError, ServiceStarting
-from gradviz_core.settings import Settings, settings
+from gradviz_core.compute.service import LONGEST_BODY
+from gradviz_core.errors import BadImage, BadModel, ComputeError, QuestionError, ServiceStarting, UnknownModel
+from gradviz_core.settings import Settings
 from tests.compute.conftest import FAKES, ask, processes_of, until
 
 ROOT = Path(__file__).parents[2]
@@ -65,7 +63,16 @@ def test_the_key_is_neither_on_the_command_line_nor_in_the_environment(service: 
         ("ask", b"\x80\x04\x95", QuestionError),
         ("ask", b"[" * 100_000, QuestionError),
         ("ask", b'{"kind":"survey","model":"echo"}', QuestionError),
-        ("upload", b"x" * 2_000_000, BadImage),
+        ("upload", b"x" * 2_000_000, ComputeError),
+        ("upload-image", b'{"size": 2000000}', BadImage),
+        ("upload-image", b'{"size": 10, "value_range": [1]}', ComputeError),
+        ("upload-image", b'{"size": -1}', ComputeError),
+        ("upload-model", b'{"size": 1e400}', ComputeError),
+        ("upload-model", b'{"size": 400000001}', BadModel),
+        ("read-labels", b"x" * 1_000_001, BadModel),
+        ("keep-recipe", b'{"file": 1}', BadModel),
+        ("recipe", b"upload/../../etc/passwd", UnknownModel),
+        ("fetch", b"torchvision/resnet18@IMAGENET1K_V1", ComputeError),
         ("last", b"", ComputeError),
         ("os.system", b"true", ComputeError),
         ("", b"", ComputeError),
@@ -83,7 +90,7 @@ def test_nonsense_is_answered_with_an_error(
     ask(client, "echo")
 
 
-@pytest.mark.parametrize(("word", "size"), [("x" * 17, 0), ("ask", LONGEST_QUESTION + 1)])
+@pytest.mark.parametrize(("word", "size"), [("x" * 17, 0), ("ask", LONGEST_BODY + 1)])
 def test_messages_beyond_the_limits_close_the_connection(
     client: Client, service: LocalService, word: str, size: int
 ) -> None:
@@ -147,34 +154,6 @@ def test_the_limit_on_greetings_ends_with_the_greeting(tmp_path: Path, monkeypat
             protocol.write_message(client, "status")
             assert protocol.read_message(service) == ("status", b"")
             assert not [thread for thread in threading.enumerate() if isinstance(thread, threading.Timer)]
-
-
-def _png() -> bytes:
-    file = io.BytesIO()
-    Image.new("RGB", (8, 8), "red").save(file, "PNG")
-    return file.getvalue()
-
-
-def test_an_image_is_decoded_by_a_worker_and_gets_a_key(client: Client) -> None:
-    key = client.upload(_png())
-    assert key.startswith("upload/")
-    assert client.upload(_png()) == key
-
-
-def test_an_upload_that_is_no_image_is_refused(client: Client) -> None:
-    with pytest.raises(BadImage):
-        client.upload(b"MZ\x90\x00")
-    with pytest.raises(BadImage, match=r"The file has 2.0 MB; the limit is 1 MB"):
-        client.upload(bytes(2_000_000))
-
-
-def test_a_file_that_is_too_large_is_refused_in_the_same_words_everywhere(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("GRADVIZ_UPLOAD_MB", "1")
-    settings.cache_clear()
-    with pytest.raises(BadImage) as refused:
-        images.add(bytes(2_000_000))
-    settings.cache_clear()
-    assert protocol.too_large(2_000_000, 1.0) == str(refused.value)
 
 
 def test_a_service_that_stands_alone(chosen: Settings, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import signal
 import time
@@ -12,9 +13,12 @@ import numpy as np
 import psutil  # type: ignore[import-untyped]
 import pytest
 
+from gradviz_core.cards import Recipe
 from gradviz_core.compute import inline
 from gradviz_core.compute.client import Client
-from gradviz_core.errors import UnknownModel
+from gradviz_core.errors import BadModel, UnknownModel
+from gradviz_core.models import catalogue
+from gradviz_core.models.catalogue import ASSETS
 from gradviz_core.settings import Settings
 from gradviz_core.types import FlowQuestion, GradientQuestion, Question, SurveyQuestion
 from tests.compute.conftest import processes_of, until
@@ -58,6 +62,38 @@ def test_the_service_has_not_loaded_torch_and_its_workers_have(real: Client) -> 
     assert status.device == "cpu"
     assert "libtorch" not in Path(f"/proc/{status.pid}/maps").read_text()
     assert sum("libtorch" in Path(f"/proc/{worker.pid}/maps").read_text() for worker in workers) >= status.ready
+
+
+def test_a_confined_worker_gives_the_same_arrays_as_a_trusted_one(real: Client) -> None:
+    sample = catalogue.image_file(catalogue.sample_image("star")).read_bytes()
+    model, upload = "torchvision/squeezenet1_1@random-1", real.upload_image(sample).key
+    theirs = real.ask(GradientQuestion(model=model, image="sample/star"))
+    mine = real.ask(GradientQuestion(model=model, image=upload))
+    for name, array in theirs.arrays.items():
+        np.testing.assert_allclose(mine.arrays[name], array, rtol=1e-5, atol=1e-7)
+
+
+def test_an_uploaded_model_is_answered_as_the_one_it_was_saved_from(real: Client) -> None:
+    weights = (ASSETS / "models" / "digits-mlp.safetensors").read_bytes()
+    report = real.upload_model(weights)
+    assert report.file == hashlib.sha256(weights).hexdigest()
+    assert report.fits[0].architecture == MODEL
+    labels = real.read_labels(b"\n".join(b"digit %d" % n for n in range(report.fits[0].classes)))
+    recipe = Recipe(report.file, MODEL, "Mine", labels, catalogue.preset("digits-mlp").preprocessing)
+    key = real.keep_recipe(recipe)
+    mine = real.ask(GradientQuestion(model=key, image=IMAGE))
+    theirs = real.ask(GradientQuestion(model=MODEL, image=IMAGE))
+    for name, array in theirs.arrays.items():
+        np.testing.assert_allclose(mine.arrays[name], array, rtol=1e-5, atol=1e-7)
+
+
+def test_the_service_holds_no_upload_in_memory(real: Client) -> None:
+    service = psutil.Process(real.status().pid)
+    before = service.memory_info().rss
+    with pytest.raises(BadModel):
+        real.upload_model(b"no model" + bytes(100_000_000))
+    peak = int(Path(f"/proc/{service.pid}/status").read_text().split("VmHWM:")[1].split("kB")[0]) * 1024
+    assert peak - before < 30_000_000
 
 
 def test_after_a_kill_a_worker_with_torch_is_there_in_no_time(real: Client) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -12,7 +14,7 @@ from gradviz_core.codec import error_from_json
 from gradviz_core.compute.protocol import Message
 from gradviz_core.compute.seat import Job, Occupant, Seat, Unread
 from gradviz_core.compute.worker import Plan
-from gradviz_core.errors import ComputeError, GradVizError, ServiceStarting, WorkerDied
+from gradviz_core.errors import ComputeError, DeadlineExceeded, GradVizError, ServiceStarting, WorkerDied
 from tests.compute.conftest import FAKES, until
 
 DONE: Message = ("ok", b"done")
@@ -42,7 +44,7 @@ class MadeUp(Occupant):
 
 
 @contextmanager
-def seat_with(*workers: Occupant | Exception) -> Iterator[Callable[[], Message]]:
+def seat_with(*workers: Occupant | Exception) -> Iterator[Callable[..., Message]]:
     """A seat that takes these workers, one after the other; an error among them is one that does not start, and so is
     whatever comes after the last. Yields what asks: it waits until the seat is free, gives it a job and waits again."""
     left, free = list(workers), list[Seat]()
@@ -53,10 +55,10 @@ def seat_with(*workers: Occupant | Exception) -> Iterator[Callable[[], Message]]
             raise worker
         return worker
 
-    def ask() -> Message:
+    def ask(job: Job | None = None) -> Message:
         assert until(lambda: free, 3), "the seat is gone"
         free.clear()
-        job = Job("ask", b"")
+        job = job or Job("ask", b"")
         seat.give(job)
         assert job.done.wait(3), "the job is never done"
         return job.reply
@@ -115,6 +117,28 @@ def test_a_question_that_was_read_is_never_put_again() -> None:
     with seat_with(MadeUp(WorkerDied("in the middle")), MadeUp()) as ask:
         assert type(failed(ask())) is WorkerDied
         assert ask() == DONE
+
+
+@pytest.mark.parametrize(
+    ("word", "sentence"), [("ask", "The question took longer"), ("upload-model", "Reading the file")]
+)
+def test_a_job_may_have_a_deadline_of_its_own(word: str, sentence: str) -> None:
+    worker = Occupant(multiprocessing.get_context("spawn"), Plan(FAKES, "cpu"), "worker of a test")
+    os.kill(worker.pid, signal.SIGSTOP)
+    with seat_with(worker, MadeUp()) as ask:
+        error = failed(ask(Job(word, b"", deadline_s=0.1)))
+        assert type(error) is DeadlineExceeded
+        assert str(error).startswith(f"{sentence}")
+        assert "longer than 0.1 s" in str(error)
+
+
+@pytest.mark.parametrize(("word", "sentence"), [("ask", "worked on this question"), ("upload-image", "read this file")])
+def test_a_death_is_told_in_words_that_fit(word: str, sentence: str) -> None:
+    worker = Occupant(multiprocessing.get_context("spawn"), Plan(FAKES, "cpu"), "worker of a test")
+    worker.kill()
+    assert until(lambda: not worker.alive)
+    with pytest.raises(WorkerDied, match=f"The process that {sentence} ended"):
+        worker.work(Job(word, b""), 5)
 
 
 @pytest.mark.parametrize("size", [0, 8_000_000])

@@ -1,0 +1,152 @@
+"""The two pools: uploads are worked on by confined workers alone, and what happens there disturbs nobody else."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from gradviz_core import sandbox
+from gradviz_core.compute.client import Client
+from gradviz_core.errors import Busy, DeadlineExceeded, UnknownImage, UnknownModel, WorkerDied
+from gradviz_core.settings import Settings
+from tests.compute.conftest import DEADLINE_S, FAKES, ask, kept, until, uploaded, worker_of
+
+
+def pids(client: Client, model: str) -> set[int]:
+    """Process numbers of both workers of a pool, each of which has just done what ``model`` says, which is to sleep."""
+    with ThreadPoolExecutor(2) as threads:
+        return {worker_of(answer) for answer in threads.map(lambda i: ask(client, model, f"0.{i}"), (4, 5))}
+
+
+def test_whatever_touches_an_upload_is_done_by_other_processes(client: Client, chosen: Settings) -> None:
+    trusted, confined = pids(client, "sleep"), pids(client, uploaded(client, chosen, "sleep"))
+    assert len(trusted) == len(confined) == 2
+    assert not trusted & confined
+    assert worker_of(ask(client, "echo", f"upload/{kept(chosen)}")) in confined
+    assert worker_of(ask(client, uploaded(client, chosen, "echo"), "x")) in confined
+    assert worker_of(ask(client, "echo", "upload/no digest")) in confined
+    assert worker_of(ask(client, "echo")) in trusted
+
+
+def test_a_confined_worker_is_confined(client: Client, chosen: Settings) -> None:
+    """What each wall holds is for the tests of the sandbox; here, that the worker stands behind them."""
+    told = dict(note.split(": ", 1) for note in ask(client, uploaded(client, chosen, "break out")).notes[2:])
+    seen = told.pop("variables").removeprefix("done, ").split()
+    assert set(told.values()) == {"denied"}, told
+    assert not list(chosen.store.rglob("canary"))
+    assert "GRADVIZ_STORE" in seen
+    assert {"GRADVIZ_COMPUTE_KEY", "PYTHONPATH", "USER"} & set(seen) == set()
+
+
+def test_the_status_says_what_confines(client: Client) -> None:
+    status = client.status()
+    assert status.upload_workers == 2
+    assert status.confinement == sandbox.probe().in_words()
+
+
+@pytest.mark.parametrize("endless", ["spin", "hold"])
+def test_endless_uploads_hold_up_no_other_question(client: Client, chosen: Settings, endless: str) -> None:
+    key, sleep = uploaded(client, chosen, endless), uploaded(client, chosen, "sleep")
+    pids(client, sleep)
+    with ThreadPoolExecutor(3) as threads:
+        doomed = [threads.submit(ask, client, key, name) for name in "ab"]
+        assert until(lambda: client.status().busy == 2, 1)
+        behind = threads.submit(ask, client, sleep, "0")
+        answered = 0
+        while not all(job.done() for job in doomed):
+            ask(client, "echo")
+            answered += 1
+        for job in doomed:
+            with pytest.raises(DeadlineExceeded, match=f"longer than {DEADLINE_S:g} s"):
+                job.result()
+        assert answered > 20
+        assert worker_of(behind.result()) > 0
+    assert len(pids(client, sleep)) == 2
+
+
+def test_a_flood_of_uploads_fills_its_own_queue_only(client: Client, chosen: Settings) -> None:
+    sleep = uploaded(client, chosen, "sleep")
+    pids(client, sleep)
+    with ThreadPoolExecutor(4) as threads:
+        waiting = [threads.submit(ask, client, sleep, "1") for _ in range(4)]
+        assert until(lambda: (client.status().busy, client.status().queued) == (2, 2), 0.8)
+        with pytest.raises(Busy, match="2 questions are waiting already"):
+            ask(client, sleep, "0")
+        ask(client, "echo")
+        assert all(worker_of(question.result()) for question in waiting)
+
+
+def test_a_confined_worker_killed_in_the_middle_takes_one_question_along(client: Client, chosen: Settings) -> None:
+    sleep, trusted = uploaded(client, chosen, "sleep"), pids(client, "sleep")
+    victim = worker_of(ask(client, sleep, "0.9"))  # the same question again goes to the same worker
+    with ThreadPoolExecutor(2) as threads:
+        doomed = threads.submit(ask, client, sleep, "0.9")
+        assert until(lambda: client.status().busy == 1, 0.5)
+        time.sleep(0.2)
+        other = threads.submit(ask, client, "sleep", "0.4")
+        os.kill(victim, signal.SIGKILL)
+        with pytest.raises(WorkerDied, match="signal 9"):
+            doomed.result()
+        assert worker_of(other.result()) in trusted
+    assert victim not in pids(client, sleep)
+    assert pids(client, "sleep") == trusted
+
+
+def test_what_is_no_longer_here_is_told_without_a_worker(client: Client, chosen: Settings) -> None:
+    before = client.status().answered
+    with pytest.raises(UnknownImage, match="The uploaded image behind this address is no longer here"):
+        ask(client, "echo", f"upload/{'1' * 64}")
+    with pytest.raises(UnknownModel, match="The uploaded model behind this address is no longer here"):
+        ask(client, f"upload/{'1' * 64}")
+    key = uploaded(client, chosen, "unused")
+    (chosen.store / "files" / client.recipe(key).file).unlink()
+    with pytest.raises(UnknownModel, match="Upload it again"):
+        ask(client, key)
+    assert client.status().answered == before
+
+
+def test_what_is_used_stays(client: Client, chosen: Settings) -> None:
+    """A question makes the image, the recipe and its file young again."""
+    image, model = kept(chosen, b"an image"), uploaded(client, chosen, "echo")
+    paths = [chosen.store / "files" / image, chosen.store / "recipes" / model.removeprefix("upload/")]
+    paths.append(chosen.store / "files" / client.recipe(model).file)
+    for path in paths:
+        os.utime(path, (0, 0))
+    ask(client, model, f"upload/{image}")
+    assert all(path.stat().st_mtime > time.time() - 60 for path in paths)
+
+
+@pytest.fixture
+def weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The only pretrained weights that this machine has, and no way to others."""
+    folder = tmp_path / "torch" / "hub" / "checkpoints"
+    folder.mkdir(parents=True)
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    (folder / "squeezenet1_1-b8a52dc0.pth").write_bytes(b"weights")
+    return folder
+
+
+def test_weights_are_fetched_by_a_trusted_worker_first(chosen: Settings, tmp_path: Path, weights: Path) -> None:
+    model = "torchvision/squeezenet1_1@IMAGENET1K_V1"
+    client = Client(chosen.model_copy(update={"store": tmp_path / "store", "deadline_s": 60.0}), FAKES)
+    try:
+        image = client.upload_image(_PIXEL).key
+        with pytest.raises(UnknownModel, match="torchvision has no classification model 'no-such'"):
+            ask(client, "torchvision/no-such@IMAGENET1K_V1", image)
+        served = [client.status().answered]
+        for _ in range(2):
+            ask(client, model, image)
+            served.append(client.status().answered)
+        assert (served[1] - served[0], served[2] - served[1]) == (2, 1)  # the second time, they are known to be there
+        assert [path.name for path in weights.iterdir()] == ["squeezenet1_1-b8a52dc0.pth"]
+    finally:
+        client.close()
+
+
+_PIXEL = b"BM:\0\0\0\0\0\0\0006\0\0\0(\0\0\0\1\0\0\0\1\0\0\0\1\0\x18\0\0\0\0\0\4\0\0\0" + bytes(20)
+"""A black pixel, as BMP."""

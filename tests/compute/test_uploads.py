@@ -1,0 +1,216 @@
+"""Uploads on their way in: what is kept, what is refused before it is sent, and what is left of one that broke off."""
+
+from __future__ import annotations
+
+import io
+import json
+import resource
+import struct
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from gradviz_core.cards import Preprocessing, Recipe
+from gradviz_core.compute import inspecting, protocol
+from gradviz_core.compute.client import Client
+from gradviz_core.compute.launch import LocalService
+from gradviz_core.compute.protocol import Announcement
+from gradviz_core.errors import BadImage, StoreFull, UnknownModel
+from gradviz_core.settings import Settings
+from tests.compute.conftest import FAKES, ask, kept, until, worker_of
+
+STEPS = Preprocessing((8, 8), None, (0.0,), (1.0,))
+
+
+def picture(width: int = 8) -> bytes:
+    """An image of noise, so that it does not shrink."""
+    file = io.BytesIO()
+    noise = np.random.default_rng(width).integers(0, 255, (width, width, 3), np.uint8)
+    Image.fromarray(noise).save(file, "PNG")
+    return file.getvalue()
+
+
+def files(settings: Settings, kind: str = "files") -> list[str]:
+    return sorted(path.name for path in (settings.store / kind).iterdir())
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left_half_way(chosen: Settings) -> Iterator[None]:
+    """Whatever a test does, no file is left among those that are arriving."""
+    yield
+    assert until(lambda: files(chosen, "arriving") == [])
+
+
+def test_an_image_is_read_by_a_worker_and_kept_under_its_digest(client: Client, chosen: Settings) -> None:
+    report = client.upload_image(picture())
+    assert (report.width, report.height, report.format) == (8, 8, "PNG")
+    assert (chosen.store / "files" / report.key.removeprefix("upload/")).read_bytes() == picture()
+    before = files(chosen)
+    assert client.upload_image(picture()) == report
+    assert files(chosen) == before
+
+
+def test_of_an_array_the_picture_made_of_it_is_kept(client: Client, chosen: Settings) -> None:
+    file = io.BytesIO()
+    np.save(file, np.linspace(-1, 1, 192, dtype=np.float32).reshape(8, 8, 3))
+    report = client.upload_image(file.getvalue(), (-1.0, 1.0))
+    stored = (chosen.store / "files" / report.key.removeprefix("upload/")).read_bytes()
+    assert stored.startswith(b"\x89PNG")
+
+
+def test_what_is_no_image_or_no_model_leaves_nothing(client: Client, chosen: Settings) -> None:
+    before = files(chosen)
+    with pytest.raises(BadImage):
+        client.upload_image(b"MZ\x90\x00")
+    with pytest.raises(BadImage, match="empty"):
+        client.upload_image(b"")
+    with pytest.raises(BadImage, match=r"The file has 2.0 MB; the limit is 1 MB. Choose a smaller image"):
+        client.upload_image(bytes(2_000_000))
+    assert files(chosen) == before
+
+
+def test_a_recipe_is_kept_and_comes_back(client: Client, chosen: Settings) -> None:
+    recipe = Recipe(kept(chosen), "torchvision/resnet18", "Mein Modell \u2603", ("cat", "dog"), STEPS)
+    key = client.keep_recipe(recipe)
+    assert client.keep_recipe(recipe) == key
+    assert client.recipe(key) == recipe
+
+
+def test_a_recipe_without_its_file_is_refused(client: Client) -> None:
+    with pytest.raises(UnknownModel, match=r"no longer here: uploads are kept for 30 days"):
+        client.keep_recipe(Recipe("0" * 64, "", "x", (), STEPS))
+    with pytest.raises(UnknownModel, match="no longer here"):
+        client.recipe(f"upload/{'0' * 64}")
+    with pytest.raises(UnknownModel, match="There is no uploaded model 'preset/shapes-cnn'"):
+        client.recipe("preset/shapes-cnn")
+
+
+# ------------------------------------------------------------------------------------------------------------- no room
+
+
+def test_a_full_store_refuses_before_the_file_is_sent(chosen: Settings, tmp_path: Path) -> None:
+    client = Client(chosen.model_copy(update={"store": tmp_path, "store_mb": 0.3}), FAKES)
+    try:
+        first = client.upload_image(picture(200))
+        second = client.upload_image(picture(201))
+        with pytest.raises(StoreFull, match=r"no room for 0.1 MB more: uploads may take 0.3 MB in all here"):
+            client.upload_image(picture(202))
+        assert worker_of(ask(client, "echo", first.key)) == worker_of(ask(client, "echo", second.key))
+        assert client.upload_image(picture(8)).width == 8
+    finally:
+        client.close()
+
+
+@contextmanager
+def disk_with(size: int, pid: int) -> Iterator[None]:
+    """The service can write no file beyond this size: the kernel refuses, as it does when a disk is full."""
+    _, hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)
+    resource.prlimit(pid, resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (hard, hard))
+
+
+def test_a_full_disk_is_told_of_and_nothing_is_lost(client: Client, chosen: Settings) -> None:
+    before = files(chosen)
+    with disk_with(100_000, client.status().pid):
+        with pytest.raises(StoreFull, match="full or cannot be written"):
+            client.upload_image(picture(500))
+        assert files(chosen) == before
+        ask(client, "echo")
+        client.upload_image(picture(9))
+    client.upload_image(picture(500))
+    assert len(files(chosen)) == len(before) + 2
+
+
+# ------------------------------------------------------------------------------------- slow clients, and lost clients
+
+
+def _begin(service: LocalService, size: int, sent: int) -> Connection:
+    """A connection on which a part of a file has been sent."""
+    connection = protocol.connect(*service.door())
+    protocol.write_message(connection, "upload-image", Announcement(size).to_json())
+    assert protocol.read_message(connection)[0] == "go"
+    connection.send_bytes(bytes(sent))
+    return connection
+
+
+def test_a_client_that_stops_half_way_keeps_nobody_waiting(
+    client: Client, chosen: Settings, service: LocalService
+) -> None:
+    stuck = [_begin(service, 900_000, 100_000) for _ in range(20)]
+    assert until(lambda: len(files(chosen, "arriving")) == 20)
+    ask(client, "echo")
+    assert client.upload_image(picture()).width == 8
+    for connection in stuck:
+        connection.close()
+    assert until(lambda: files(chosen, "arriving") == [])
+
+
+def test_half_a_frame_keeps_nobody_waiting(client: Client, service: LocalService) -> None:
+    with protocol.connect(*service.door()) as connection:
+        protocol.write_message(connection, "upload-image", Announcement(900_000).to_json())
+        assert protocol.read_message(connection)[0] == "go"
+        connection._send(struct.pack("!i", 900_000) + bytes(1000))  # type: ignore[attr-defined]
+        ask(client, "echo")
+        assert client.upload_image(picture()).width == 8
+
+
+def test_more_than_was_announced_ends_the_connection(client: Client, service: LocalService, chosen: Settings) -> None:
+    before = files(chosen)
+    with _begin(service, 1000, 999) as connection, pytest.raises((EOFError, OSError)):  # noqa: PT012
+        connection.send_bytes(bytes(2))
+        protocol.read_message(connection)
+    ask(client, "echo")
+    assert files(chosen) == before
+
+
+@contextmanager
+def _both_ends(tmp_path: Path) -> Iterator[tuple[Connection, Connection]]:
+    key = b"a key of the tests"
+    listener, address = protocol.listen(f"unix:{tmp_path / 'door'}")
+    with listener, ThreadPoolExecutor(1) as threads:
+        welcomed = threads.submit(lambda: protocol.welcome(listener.accept()[0], key))
+        with protocol.connect(address, key) as client, welcomed.result() as service:
+            yield client, service
+
+
+def test_a_message_that_stops_half_way_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(protocol, "SILENCE_S", 1)
+    with _both_ends(tmp_path) as (client, service):
+        client.send_bytes(b"ask")
+        assert service.poll(None)
+        start = time.monotonic()
+        with pytest.raises(OSError):  # noqa: PT011
+            protocol.read_message(service)
+        assert time.monotonic() - start < 4
+
+
+def test_a_file_that_drips_in_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(protocol, "SILENCE_S", 1)
+    with _both_ends(tmp_path) as (client, service):
+        client.send_bytes(b"x")
+        client.send_bytes(b"x")
+        parts = protocol.receive_file(service, 100)
+        assert next(parts) == b"x"
+        time.sleep(1.1)
+        with pytest.raises(TimeoutError, match="2 of 100 bytes"):
+            next(parts)
+
+
+# ---------------------------------------------------------------------------------- what a worker is told, and answers
+
+
+def test_the_service_names_what_it_keeps_whatever_a_worker_says() -> None:
+    header = json.dumps({"key": "upload/other"}).encode()
+    assert inspecting.split(struct.pack("<I", len(header)) + header + b"rest") == (header, memoryview(b"rest"))
+    with pytest.raises(ValueError, match="cut short"):
+        inspecting.split(b"x")

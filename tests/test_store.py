@@ -1,0 +1,266 @@
+"""The folder of uploads: nothing is lost, nothing live is thrown out, and it never grows beyond its quota."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import tempfile
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gradviz_core import store
+from gradviz_core.cards import Preprocessing, Recipe
+from gradviz_core.errors import BadModel, StoreFull, UnknownImage, UnknownModel
+from gradviz_core.store import BLOCK, Store
+
+STEPS = Preprocessing((224, 224), 256, (0.5,), (0.25,))
+MONTH = 30
+
+
+def sha(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def recipe(file: str, title: str = "Mine") -> Recipe:
+    return Recipe(file, "torchvision/resnet18", title, ("cat", "dog"), STEPS)
+
+
+def names(folder: Path, kind: str = "files") -> list[str]:
+    return sorted(path.name for path in (folder / kind).iterdir())
+
+
+def age(path: Path, days: float) -> None:
+    """Let a file look as if it was last used some days ago."""
+    then = time.time() - days * 86400
+    os.utime(path, (then, then))
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Store:
+    """A store that is nearly empty and takes 200 blocks."""
+    return Store(tmp_path / "uploads", 200 * BLOCK, MONTH)
+
+
+def test_what_is_put_comes_back_under_its_digest(place: Store) -> None:
+    digest = place.put(b"bytes")
+    assert digest == sha(b"bytes")
+    assert place.image(digest) == place.model(digest) == place.file(digest).read_bytes() == b"bytes"
+    assert place.put(memoryview(b"bytes")) == digest
+    assert names(place.folder) == [digest]
+
+
+def test_only_this_user_may_look(place: Store) -> None:
+    file = place.file(place.put(b"x"))
+    assert [path.stat().st_mode & 0o777 for path in (place.folder, file.parent, file)] == [0o700, 0o700, 0o600]
+
+
+def test_a_recipe_is_named_by_what_it_says(place: Store) -> None:
+    file = place.put(b"weights")
+    first, second = place.keep_recipe(recipe(file)), place.keep_recipe(recipe(file, "Yours"))
+    assert place.keep_recipe(recipe(file)) == first != second
+    assert (place.recipe(first), place.recipe(second)) == (recipe(file), recipe(file, "Yours"))
+    with pytest.raises(BadModel, match="standard deviation 0 cannot be"):
+        place.keep_recipe(Recipe(file, "", "", (), Preprocessing((1, 1), None, (0.0,), (0.0,))))
+
+
+@pytest.mark.parametrize("name", ["", "../" * 21 + "a", "a" * 63, "A" * 64, "a" * 63 + "/", "\0" * 64, "é" * 64])
+def test_no_other_name_becomes_a_path(place: Store, name: str) -> None:
+    with pytest.raises(ValueError, match="is no name of an upload"):
+        place.file(name)
+    with pytest.raises(ValueError, match="is no name of an upload"):
+        place.arriving(name)
+    with pytest.raises(UnknownImage):
+        place.image(name)
+    for ask in (place.model, place.recipe, place.touch_model):
+        with pytest.raises(UnknownModel):
+            ask(name)
+    with pytest.raises(UnknownModel):
+        place.keep_recipe(recipe(name))
+    assert store.digest(f"upload/{name}") is None
+
+
+def test_a_key_is_a_digest_with_a_word_before_it() -> None:
+    assert store.digest(f"upload/{'a' * 64}") == "a" * 64
+    assert store.digest(f"sample/{'a' * 64}") is None
+
+
+def test_what_is_not_here_is_told(place: Store) -> None:
+    gone = "is no longer here: uploads are kept for 30 days after they were last used. Upload it again."
+    with pytest.raises(UnknownImage) as image:
+        place.image("0" * 64)
+    with pytest.raises(UnknownModel) as model:
+        place.recipe("0" * 64)
+    assert str(image.value) == f"The uploaded image behind this address {gone}"
+    assert str(model.value) == f"The uploaded model behind this address {gone}"
+    for touch, error in ((place.touch_image, UnknownImage), (place.touch_model, UnknownModel)):
+        with pytest.raises(error):
+            touch("0" * 64)
+
+
+def test_reading_touches_no_folder_and_makes_none(tmp_path: Path) -> None:
+    place = Store(tmp_path / "not there", BLOCK, MONTH)
+    with pytest.raises(UnknownImage):
+        place.image("0" * 64)
+    assert not place.folder.exists()
+
+
+# ------------------------------------------------------------------------------------------------------------ the quota
+
+
+@given(st.lists(st.tuples(st.integers(0, 255), st.integers(0, 6 * BLOCK), st.booleans()), max_size=25))
+def test_the_quota_holds_whatever_comes(files: list[tuple[int, int, bool]]) -> None:
+    """Files of any size, some more than once, some that break off: the folder holds just what was accepted."""
+    with tempfile.TemporaryDirectory() as folder:
+        place, held = Store(Path(folder), 20 * BLOCK, MONTH), dict[str, int]()
+        for value, size, whole in files:
+            data, blocks = bytes([value]) * size, max(1, -(-size // BLOCK))
+            if sum(held.values()) + blocks > 20:
+                with pytest.raises(StoreFull):
+                    place.put(data)
+            elif whole:
+                held[place.put(data)] = blocks
+            else:
+                with place.receive(size) as arrival:
+                    arrival.write(data[: size // 2])
+            assert names(place.folder) == sorted(held)
+            assert names(place.folder, "arriving") == []
+            assert sum(held.values()) <= 20
+
+
+def test_room_is_promised_to_what_is_still_arriving(place: Store) -> None:
+    with place.receive(150 * BLOCK) as first:
+        with pytest.raises(StoreFull, match=r"no room for 0.2 MB more: uploads may take 0.8192 MB in all here"):
+            place.receive(51 * BLOCK)
+        first.write(bytes(150 * BLOCK))
+        assert first.left == 0
+    assert place.put(bytes(200 * BLOCK))
+
+
+def test_a_refusal_throws_nothing_out(place: Store) -> None:
+    kept = [place.put(bytes([n]) * 50 * BLOCK) for n in range(4)]
+    with pytest.raises(StoreFull, match="30 days after they were last used"):
+        place.put(b"x")
+    assert names(place.folder) == sorted(kept)
+
+
+def test_more_than_was_announced_is_refused(place: Store) -> None:
+    with place.receive(3) as arrival, pytest.raises(ValueError, match="4 bytes came, 3 were to come"):
+        arrival.write(b"four")
+
+
+def test_a_disk_that_is_full_is_told_of(place: Store) -> None:
+    """Linux has a file that every write to fails as on a full disk."""
+    with place.receive(5) as arrival:
+        arrival._out.close()
+        arrival._out = io.FileIO("/dev/full", "wb")
+        with pytest.raises(StoreFull, match="full or cannot be written"):
+            arrival.write(b"bytes")
+    assert names(place.folder, "arriving") == []
+    assert place.put(b"bytes")
+
+
+def test_a_folder_that_cannot_be_made_is_told_of(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(StoreFull, match="cannot be written") as caught:
+        Store(tmp_path / "file", BLOCK, MONTH).put(b"")
+    assert str(tmp_path) not in str(caught.value)
+
+
+# ------------------------------------------------------------------------------------------------------- time to live
+
+
+def test_what_nobody_used_for_too_long_goes(place: Store) -> None:
+    old, young = place.put(b"old"), place.put(b"young")
+    model = place.keep_recipe(recipe(young))
+    age(place.file(old), MONTH + 1)
+    age(place.file(young), MONTH - 1)
+    place.sweep()
+    assert names(place.folder) == [young]
+    assert names(place.folder, "recipes") == [model]
+
+
+def test_what_is_used_stays(place: Store) -> None:
+    image, file = place.put(b"image"), place.put(b"file")
+    model = place.keep_recipe(recipe(file))
+    for path in (place.file(image), place.file(file), place.folder / "recipes" / model):
+        age(path, MONTH - 1)
+    place.touch_image(image)
+    place.touch_model(model)
+    for path in (place.file(image), place.file(file), place.folder / "recipes" / model):
+        assert path.stat().st_mtime > time.time() - 60
+
+
+def test_putting_it_again_makes_it_young(place: Store) -> None:
+    file = place.file(place.put(b"x"))
+    age(file, MONTH - 1)
+    place.put(b"x")
+    assert file.stat().st_mtime > time.time() - 60
+
+
+def test_what_is_too_old_makes_room_before_anything_is_refused(place: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    old = place.put(bytes(150 * BLOCK))
+    age(place.file(old), MONTH + 1)
+    with pytest.raises(StoreFull):  # it was counted a moment ago
+        place.put(b"x" * 100 * BLOCK)
+    monkeypatch.setattr(store, "RECOUNT_S", 0.0)
+    assert names(place.folder) == [old]
+    new = place.put(b"x" * 100 * BLOCK)
+    assert names(place.folder) == [new]
+
+
+def test_what_was_left_half_written_is_swept(place: Store) -> None:
+    place.sweep()
+    left, coming = (place.arriving(letter * 32) for letter in "ab")
+    for path in (left, coming):
+        path.write_bytes(bytes(10 * BLOCK))
+    age(left, 1)
+    place.sweep()
+    assert names(place.folder, "arriving") == [coming.name]
+
+
+def test_a_store_counts_what_it_finds(place: Store) -> None:
+    place.put(bytes(150 * BLOCK))
+    with pytest.raises(StoreFull):
+        Store(place.folder, 200 * BLOCK, MONTH).put(b"x" * 60 * BLOCK)
+
+
+# ----------------------------------------------------------------------------------------------------- many at one time
+
+
+def test_many_put_the_same_file_and_it_is_kept_once(place: Store) -> None:
+    """Half of them through a store of their own on the same folder, as another process would."""
+    other, data, ready = Store(place.folder, 200 * BLOCK, MONTH), os.urandom(20 * BLOCK), threading.Barrier(8)
+
+    def put(mine: Store) -> str:
+        ready.wait()
+        return mine.put(data)
+
+    with ThreadPoolExecutor(8) as threads:
+        digests = set(threads.map(put, [place, other] * 4))
+    assert digests == {sha(data)}
+    assert names(place.folder) == [sha(data)]
+    assert place.file(sha(data)).read_bytes() == data
+    place.put(bytes(180 * BLOCK))  # it was counted once
+
+
+def test_many_put_different_files_and_the_quota_holds(place: Store) -> None:
+    files = [bytes([n]) * 30 * BLOCK for n in range(12)]
+
+    def put(data: bytes) -> str | None:
+        try:
+            return place.put(data)
+        except StoreFull:
+            return None
+
+    with ThreadPoolExecutor(12) as threads:
+        kept = {digest for digest in threads.map(put, files) if digest}
+    assert 1 <= len(kept) <= 6
+    assert set(names(place.folder)) == kept
+    assert all(sha(place.file(digest).read_bytes()) == digest for digest in kept)
