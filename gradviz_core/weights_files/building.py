@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -54,11 +55,11 @@ def findings(tensors: Mapping[str, StoredTensor]) -> tuple[str, ...]:
     for name, stored in tensors.items():
         if not stored.dtype.is_floating_point:
             continue
-        value = stored.load()
-        bad = value.numel() - int(value.isfinite().sum())
+        values = stored.load().numpy()
+        bad = values.size - int(np.count_nonzero(np.isfinite(values)))
         if bad:
-            odd.append(f"{name[:80]!r} ({'all' if bad == value.numel() else format(bad, ',')})")
-        if name.endswith("running_var") and bool((value < 0).any()):
+            odd.append(f"{name[:80]!r} ({'all' if bad == values.size else format(bad, ',')})")
+        if name.endswith("running_var") and bool((values < 0).any()):
             negative.append(repr(name[:80]))
     sentences = list(_dtype_notes(tensors))
     if odd:
