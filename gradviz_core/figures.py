@@ -26,6 +26,8 @@ DIVERGING = "RdBu_r"
 SEQUENTIAL = "Viridis"
 ACCENT = "#1a8f83"
 QUIET = "#8b96a0"
+LONGEST_TICK = 7
+"""Characters of a number under a colour bar that find room beside four others."""
 BAR = 66
 """Pixels under a picture for its colour bar."""
 
@@ -259,6 +261,8 @@ def _colour_bar(field: Field) -> dict[str, Any]:
     limit = field.limit or 1.0
     ticks = [-limit, -limit / 2, 0.0, limit / 2, limit] if field.signed else [0.0, limit / 2, limit]
     words = [number_text(t) for t in ticks]
+    if max(map(len, words)) > LONGEST_TICK:  # they would be turned to fit
+        ticks, words = ticks[::2], words[::2]
     if field.clipped:
         words[-1] = f"≥ {words[-1]}"
         words[0] = f"≤ {words[0]}" if field.signed else words[0]

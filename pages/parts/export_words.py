@@ -6,7 +6,7 @@ import streamlit as st
 
 EXPORT = """\
 import torch
-x = torch.randn(1, 3, 224, 224)  # one image of the size your model takes
+x = torch.randn(1, 3, 224, 224)  # your size
 program = torch.export.export(model.eval(), (x,))
 torch.export.save(program, "model.pt2")
 """

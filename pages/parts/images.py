@@ -46,10 +46,12 @@ def pick(chosen: str, model: str) -> None:
         st.caption("It is kept under a name made of its contents. Whoever has the address of this page can see it.")
 
 
-def remember(key: str, pixels: Pixels) -> None:
-    """Give an upload its thumbnail: what the network sees of it."""
-    if uploaded.is_key(key):
-        _pictures().setdefault(key, small(pixels))
+def remember(key: str, pixels: Pixels) -> bool:
+    """Give an upload its thumbnail: what the network sees of it. True where it had none."""
+    new = uploaded.is_key(key) and key not in _pictures()
+    if new:
+        _pictures()[key] = small(pixels)
+    return new
 
 
 def _pictures() -> dict[str, str]:

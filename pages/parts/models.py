@@ -19,10 +19,12 @@ def first() -> str:
 
 def pick(model: str) -> None:
     """The list: this session's uploads, the presets, torchvision's; and the model in the address."""
+    uploaded.look_up(model)
     keys = [*uploaded.models(), *_titles(), *catalogue.torchvision_keys()]
     if model not in keys and (_is_torchvision(model) or uploaded.is_key(model)):
         keys.insert(0, model)
-    address.select("Model", "model", keys, model, _words)
+    words = {key: _words(key) for key in keys}
+    address.select("Model", "model", keys, model, words.__getitem__)
 
 
 def _titles() -> dict[str, str]:
@@ -51,13 +53,10 @@ def _torchvision_words(key: str) -> str:
 
 def link_to_saliency() -> None:
     """A way to the uploaded model that is chosen, from a page that shows no model."""
-    model, image = address.read("model"), address.read("image")
+    model = address.read("model")
     if uploaded.is_key(model):
         st.page_link(
-            "pages/explore/saliency.py",
-            label=plain(f"See {uploaded.words(model)}"),
-            icon=":material/arrow_forward:",
-            query_params={"model": model} | ({"image": image} if image else {}),
+            "pages/explore/saliency.py", label=plain(f"See {uploaded.words(model)}"), icon=":material/arrow_forward:"
         )
 
 

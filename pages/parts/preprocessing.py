@@ -26,7 +26,7 @@ _PRESETS: Mapping[str, tuple[tuple[float, ...], tuple[float, ...]]] = {
 _FILTERS = {"bilinear": "Bilinear", "bicubic": "Bicubic", "nearest": "Nearest", "box": "Box"}
 _ORDERS = {"rgb": "RGB", "bgr": "BGR"}
 _CROP, _SQUEEZE = "crop", "squeeze"
-_FITS = {_CROP: "Resize, then cut the centre", _SQUEEZE: "Resize to the input, whatever the proportions"}
+_FITS = {_CROP: "Cut the centre", _SQUEEZE: "Squeeze"}
 
 
 def facts(made: Preprocessing) -> tuple[str, ...]:

@@ -8,8 +8,8 @@ import streamlit as st
 
 from gradviz_core.captions import class_text, shape_text
 from gradviz_core.sites import in_words
-from gradviz_core.types import ClassScore, ScoreScale, SiteInfo, SiteSum, SurveyAnswer
-from pages.parts import address, complaints
+from gradviz_core.types import ClassScore, ScoreScale, SiteSum, SurveyAnswer
+from pages.parts import address, complaints, sites
 from pages.parts.words import plain
 
 PREDICTED = "predicted"
@@ -18,10 +18,10 @@ _SCALES = {"logit": "Logit", "log_probability": "Log-probability", "probability"
 
 def choose(survey: SurveyAnswer) -> ClassScore | SiteSum:
     """The score that is chosen. The default where the address names one that is not there, which is said."""
-    outputs = returned(survey)
-    rows = [info for info in outputs if len(info.shape) == 2]
-    if len(rows) == 1 and survey.prediction:
-        return _class(survey, rows[0].shape[1])
+    outputs = sites.returned(survey.sites)
+    row = sites.class_row(survey.sites)
+    if row is not None and survey.prediction:
+        return _class(survey, row.shape[1])
     words = ", ".join(f"{in_words(info.site)} {shape_text(info.shape)}" for info in outputs)
     st.caption(plain(f"No class scores: this model returns {words or 'nothing that can be differentiated'}."))
     if address.read("target"):
@@ -31,14 +31,9 @@ def choose(survey: SurveyAnswer) -> ClassScore | SiteSum:
     return SiteSum(outputs[0].site) if outputs else ClassScore()
 
 
-def returned(survey: SurveyAnswer) -> list[SiteInfo]:
-    """The tensors of real numbers that the model returns."""
-    return [info for info in survey.sites if not info.site.path and info.dtype.startswith(("float", "bfloat"))]
-
-
 def point_to_neurons(survey: SurveyAnswer) -> None:
     """Say what to do about a model without class scores on a page that needs one."""
-    outputs = returned(survey)
+    outputs = sites.returned(survey.sites)
     shapes = " and ".join(f"{in_words(info.site)}, {shape_text(info.shape)}" for info in outputs) or "no real numbers"
     st.info(
         plain(
@@ -47,14 +42,7 @@ def point_to_neurons(survey: SurveyAnswer) -> None:
         ),
         icon=":material/info:",
     )
-    for info in outputs:
-        choices = {name: address.read(name) for name in ("model", "image") if address.read(name)}
-        st.page_link(
-            "pages/explore/neurons.py",
-            label=plain(f"Neurons of {in_words(info.site)}"),
-            icon=":material/arrow_forward:",
-            query_params={**choices, "site": str(info.site)},
-        )
+    st.page_link("pages/explore/neurons.py", label="Choose one of its numbers", icon=":material/arrow_forward:")
 
 
 def _class(survey: SurveyAnswer, classes: int) -> ClassScore:

@@ -15,7 +15,7 @@ from gradviz_core.compute import client
 from gradviz_core.compute.protocol import Status
 from gradviz_core.errors import GradVizError
 from gradviz_core.types import ClassScore, SiteSum, SurveyAnswer, SurveyQuestion
-from pages.parts import about, address, asking, bring, complaints, images, models, scores, skeleton, unseen, uploaded
+from pages.parts import about, address, asking, bring, complaints, images, models, scores, skeleton, unseen
 from pages.parts.words import plain
 
 _STYLE = f"""<style>
@@ -111,9 +111,8 @@ def end() -> NoReturn:
 def _choice(sidebar: _Sidebar, tools: DeltaGenerator) -> Choice:
     question = SurveyQuestion(model=sidebar.model, image=sidebar.image)
     survey = asking.ask(question, "Looking at the model and the image …")
-    images.remember(sidebar.image, survey.pixels)
-    if uploaded.is_key(sidebar.model) and uploaded.remember_model(sidebar.model, survey.card.title):
-        st.rerun()  # the list of models, which is drawn already, does not know the title yet
+    if images.remember(sidebar.image, survey.pixels):
+        st.rerun()  # the thumbnails, which are drawn already, do not show it yet
     with sidebar.card:
         models.card(survey.card)
     with sidebar.target:

@@ -42,13 +42,28 @@ def choose(infos: Sequence[SiteInfo]) -> SiteInfo:
 
 
 def default(infos: Sequence[SiteInfo]) -> str:
-    """A site worth looking at first: an activation function two thirds of the way through, or what comes near."""
+    """A site worth looking at first: what the model returns, where it returns no class scores; else an activation
+    function two thirds of the way through, or what comes near."""
+    outputs = returned(infos)
+    if outputs and class_row(infos) is None:
+        return str(outputs[0].same_as or outputs[0].site)
     inner = [info for info in infos if info.site != INPUT and info.same_as is None and info.differentiable]
     maps = [info for info in inner if info.layout in ("maps", "maps_last", "tokens")] or inner
     if not maps:
         raise UnknownSite("This model shows no values inside: its forward pass ran no modules. Choose another model.")
     rectified = [info for info in maps if info.kind in ("ReLU", "GELU", "SiLU", "Hardswish", "ReLU6")] or maps
     return str(rectified[(2 * len(rectified)) // 3 if len(rectified) > 1 else 0].site)
+
+
+def returned(infos: Sequence[SiteInfo]) -> list[SiteInfo]:
+    """The tensors of real numbers that the model returns."""
+    return [info for info in infos if not info.site.path and info.dtype.startswith(("float", "bfloat"))]
+
+
+def class_row(infos: Sequence[SiteInfo]) -> SiteInfo | None:
+    """The class scores among what the model returns: the only tensor of shape (1, classes)."""
+    rows = [info for info in returned(infos) if len(info.shape) == 2]
+    return rows[0] if len(rows) == 1 else None
 
 
 @dataclass(frozen=True, slots=True)

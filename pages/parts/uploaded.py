@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 
 import streamlit as st
 
 from gradviz_core.cards import ImageReport, ModelReport
+from gradviz_core.compute import client
+from gradviz_core.errors import GradVizError
 
 _KEY = re.compile(r"upload/[0-9a-f]{64}")
 
@@ -21,11 +24,16 @@ def models() -> list[str]:
     return list(reversed(_titles()))
 
 
-def remember_model(key: str, title: str) -> bool:
-    """Give an uploaded model its title in the list; True where that was not known."""
-    new = _titles().get(key) != title
+def remember_model(key: str, title: str) -> None:
+    """Put an uploaded model into the list."""
     _titles()[key] = title
-    return new
+
+
+def look_up(key: str) -> None:
+    """Find the title of a model that came by its address; one that is not there has none."""
+    if is_key(key) and key not in _titles():
+        with suppress(GradVizError):
+            remember_model(key, client.recipe(key).title)
 
 
 def words(key: str) -> str:

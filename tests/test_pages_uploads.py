@@ -1,0 +1,208 @@
+"""What is uploaded on the pages: limits, images, models without classes, and what is said of it all."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from PIL import Image
+
+from gradviz_core.compute import client, inline
+from gradviz_core.errors import BadImage, BadModel, Busy, GradVizError, StoreFull
+from gradviz_core.settings import settings
+from gradviz_core.types import Answer, Question, SurveyAnswer
+from pages.parts import about, bring, uploading
+from pages.parts.kept import kept
+from pages.parts.words import plain
+from tests.fake_uploads import (
+    Fake,
+    bring_closed,
+    dialog,
+    field_of,
+    press,
+    stand_in,
+)
+from tests.opening import STATUS, chart, errors, opened
+
+
+@pytest.fixture(autouse=True)
+def fake(monkeypatch: pytest.MonkeyPatch) -> Iterator[Fake]:
+    kept.clear()
+    yield stand_in(monkeypatch)
+    kept.clear()
+
+
+def test_an_image_that_is_gone_says_so_and_another_can_be_chosen() -> None:
+    app = opened(image="upload/" + "0" * 64)
+    (said,) = errors(app)
+    assert plain("no longer here. Upload it again.") in said
+    app.session_state["address"].chosen["image"] = "sample/star"
+    app.run()
+    assert not app.error
+
+
+# --------------------------------------------------------------------------------------------------------------- limits
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "sentence"),
+    [
+        ("no*tes.txt", 4, "'no*tes.txt' is no file of a kind that is read here."),
+        ("net", 4, "'net' is no file of a kind"),
+        ("net.pt2", 0, "'net.pt2' is empty"),
+        ("net.pt2", 500_000_000, "'net.pt2' has 500.0 MB; the limit is 400 MB."),
+        ("<script>.exe", 4, "'<script>.exe' is no file"),
+    ],
+)
+def test_a_file_is_checked_before_it_is_read(name: str, size: int, sentence: str) -> None:
+    file = cast(Any, SimpleNamespace(name=name, size=size))
+    with pytest.raises(BadModel) as caught:
+        uploading.check(file, bring.KINDS, bring.WHAT, settings().model_mb, BadModel)
+    assert sentence in str(caught.value)
+
+
+def test_a_wrong_file_is_refused_unread_and_the_next_action_forgets_it(fake: Fake) -> None:
+    app = dialog("notes.txt", b"text")
+    assert "notes.txt" in errors(app)[0].replace("\\", "")
+    assert "upload_model" not in fake.words()
+    app.run()
+    assert not app.error
+    app.file_uploader(key="model_file_1").upload("net.pt", b"weights").run()
+    assert field_of(app, "Title").value == "net"
+
+
+def test_a_session_may_upload_so_much_and_no_more(fake: Fake) -> None:
+    app = opened()
+    app.session_state["uploaded_bytes"] = int(settings().session_mb * 1e6) - 3
+    app.button(key="bring").click().run()
+    app.file_uploader(key="model_file_0").upload("net.pt", b"weights").run()
+    assert plain("this session has uploaded 1000.0 MB of the 1000 MB it may") in errors(app)[0]
+    assert "upload_model" not in fake.words()
+
+
+@pytest.mark.parametrize("error", [Busy("32 wait already. Try again."), StoreFull("The store is full. Try later.")])
+def test_a_service_that_takes_nothing_is_said_beside_the_uploader(fake: Fake, error: GradVizError) -> None:
+    app = opened()
+    app.button(key="bring").click().run()
+    fake.error = error
+    app.file_uploader(key="model_file_0").upload("net.pt", b"weights").run()
+    assert errors(app) == [plain(str(error))]
+    assert not app.session_state["uploaded_bytes"] if "uploaded_bytes" in app.session_state else True
+    assert chart(app, "gradient"), "the page behind stays"
+
+
+def test_closing_the_dialog_loses_nothing() -> None:
+    app = dialog()
+    bring_closed(app)
+    app.run()
+    assert not [t for t in app.text_input if t.label == "Title"]
+    app.button(key="bring").click().run()
+    assert field_of(app, "Title").value == "my model"
+    press(app, "Choose another file")
+    assert app.file_uploader(key="model_file_1").key == "model_file_1"
+
+
+# --------------------------------------------------------------------------------------------------------------- images
+
+
+def picture() -> bytes:
+    buffer = io.BytesIO()
+    Image.new("RGB", (8, 8), "red").save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def test_an_image_is_shown_with_where_it_comes_from(fake: Fake) -> None:
+    app = opened()
+    app.file_uploader(key="upload_0").upload("me.jpeg", picture(), "image/jpeg").run()
+    assert not app.error
+    assert str(app.query_params["image"]).startswith("upload/")
+    assert any(plain("From 4032×3024 JPEG. It was turned upright.") in m.value for m in app.markdown)
+    assert fake.sent[-1][0] == "ask"
+    assert app.file_uploader(key="upload_1").key == "upload_1", "the bytes are let go"
+
+
+def test_an_array_is_read_with_the_range_that_is_stated(fake: Fake) -> None:
+    app = opened()
+    app.file_uploader(key="upload_0").upload("x.npy", b"array").run()
+    assert "upload_image" not in fake.words(), "not before the range is known"
+    app.button_group(key="upload_range").set_value("own").run()
+    app.number_input(key="upload_low").set_value(5.0).run()
+    app.button(key="upload_array").click().run()
+    assert errors(app) == [plain("The values cannot run from 5 to 1: the first must be below the second.")]
+    assert "upload_image" not in fake.words()
+    app.number_input(key="upload_high").set_value(7.5).run()
+    assert not app.error
+    app.button(key="upload_array").click().run()
+    assert ("upload_image", (5.0, 7.5)) in fake.sent
+    assert not app.error
+
+
+def test_an_image_that_is_none_is_said_beside_the_upload(fake: Fake) -> None:
+    app = opened()
+    fake.error = BadImage("The file is no image of a kind that is read here.")
+    app.file_uploader(key="upload_0").upload("holiday.png", b"no picture", "image/png").run()
+    assert errors(app) == [plain("The file is no image of a kind that is read here.")]
+    assert "image" not in app.query_params
+    app.run()
+    assert not app.error
+
+
+def test_an_image_of_another_kind_is_refused_unread(fake: Fake) -> None:
+    app = opened()
+    app.file_uploader(key="upload_0").upload("photo.heic", b"x").run()
+    assert "photo.heic" in errors(app)[0].replace("\\", "")
+    assert "upload_image" not in fake.words()
+
+
+# --------------------------------------------------------------------------------------------------- no class scores
+
+
+def without_classes(question: Question) -> Answer:
+    """The first preset, as if it returned the maps of its last layer but no class scores."""
+    found = inline.ask(question)
+    if not isinstance(found, SurveyAnswer):
+        return found
+    maps = next(info for info in reversed(found.sites) if info.layout == "maps")
+    sites = tuple(replace(info, shape=maps.shape) if not info.site.path else info for info in found.sites)
+    return replace(found, sites=sites, prediction=())
+
+
+def test_a_model_without_class_scores_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client, "ask", without_classes)
+    app = opened(target="3")
+    assert [plain("returns no class scores but the output") in i.value for i in app.info] == [True]
+    assert "no class can be the target" in errors(app)[0]
+    assert not [s for s in app.selectbox if s.label in ("Target", "Score")]
+
+
+# ----------------------------------------------------------------------------------------------------- about and export
+
+
+def test_about_says_what_holds_uploads(monkeypatch: pytest.MonkeyPatch) -> None:
+    app = opened()
+    assert any(plain(STATUS.confinement) in c.value for c in app.caption)
+    assert any("up to 400 MB" in c.value for c in app.caption)
+    lacking = replace(STATUS, confinement="Uploads run in processes that are not fully confined. Landlock is missing.")
+    monkeypatch.setattr(client, "status", lambda: lacking)
+    app.run()
+    assert [plain(lacking.confinement)] == [w.value for w in app.warning]
+
+
+def test_the_words_of_a_sandbox_that_lacks_something_are_a_warning() -> None:
+    from gradviz_core.sandbox import Confinement
+
+    assert about.is_lacking(Confinement().in_words())
+    assert not about.is_lacking(Confinement(landlock=7, seccomp=True, limits=True, memory_mb=100).in_words())
+
+
+def test_the_export_page_shows_the_lines() -> None:
+    app = opened()
+    app.switch_page("pages/help/export.py").run()
+    assert not app.exception
+    assert sum("torch.export.save" in c.value for c in app.code) == 1
+    app.button(key="export_bring").click().run()
+    assert app.file_uploader(key="model_file_0").key == "model_file_0"
