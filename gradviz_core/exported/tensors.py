@@ -31,6 +31,7 @@ DTYPES: dict[int, torch.dtype] = {
 
 _STRIDED = 7
 _MOST_AXES = 16
+_LARGEST_SIZE = 2**31
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,12 +89,8 @@ class Weights:
                 self._count(prod(sizes))
             if path not in self._storages:
                 self._storages[path] = _copied(files[path])
-            try:
-                values = torch.empty(0, dtype=meta.dtype).set_(
-                    self._storages[path].untyped_storage(), offset, sizes, strides
-                )
-            except RuntimeError:  # an empty tensor of impossible size
-                raise BadModel(f"{shown(name)} has an impossible size.") from None
+            storage = self._storages[path].untyped_storage()
+            values = torch.empty(0, dtype=meta.dtype).set_(storage, offset, sizes, strides)
             self._seen[key] = nn.Parameter(values, requires_grad=False) if is_parameter else values
         return self._seen[key]
 
@@ -134,8 +131,10 @@ def _checked_view(meta: TensorMeta, data: memoryview, what: str) -> tuple[tuple[
     strides = tuple(stride for stride in meta.strides if stride is not None)
     if len(sizes) != len(meta.sizes) or len(strides) != len(meta.strides) or meta.offset is None:
         raise BadModel(f"{what} is stored, yet its size is not fixed.")
+    if any(size > _LARGEST_SIZE for size in sizes):
+        raise BadModel(f"{what} has an impossible size.")
     if 0 in sizes:
-        return sizes, strides, 0
+        return sizes, (1,) * len(sizes), 0
     reach = 1
     for stride, size in sorted((stride, size) for size, stride in zip(sizes, strides, strict=True) if size > 1):
         if stride < reach:

@@ -1,0 +1,227 @@
+"""Files that are refused: each by a sentence that says what is wrong with it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from gradviz_core import exported
+from gradviz_core.errors import BadModel, QuestionError
+from gradviz_core.exported import plain_json
+from gradviz_core.settings import settings
+from tests.exported.files import Document, bent, exported_bytes, member, nodes, packed, unpacked
+from tests.exported.home_made import Reused, WithoutGradient, built, image
+
+
+@pytest.fixture(scope="module")
+def good() -> bytes:
+    return exported_bytes(built(Reused), image())
+
+
+def argument(document: Document, node: int, name: str, value: Document) -> None:
+    (found,) = [item for item in nodes(document)[node]["inputs"] if item["name"] == name]
+    found["arg"] = value
+
+
+def set_target(target: str) -> Callable[[Document], None]:
+    return lambda document: nodes(document)[0].update(target=target)
+
+
+def meta(document: Document, name: str = "x") -> Document:
+    found: Document = document["graph_module"]["graph"]["tensor_values"][name]
+    return found
+
+
+GRAPH: dict[str, tuple[Callable[[Document], None], str]] = {
+    "future schema": (lambda d: d["schema_version"].update(major=9), r"version 9 of torch's format, newer than"),
+    "old schema": (lambda d: d["schema_version"].update(major=7), r"version 7 .* older than"),
+    "custom operator": (set_target("torch.ops.mine.evil.default"), r"'mine.evil.default', which is not torch's own"),
+    "python function": (set_target("os.system"), r"'os.system', which is not torch's own"),
+    "dunder": (set_target("torch.ops.aten.__class__.mro"), r"'aten.__class__.mro', which is not among"),
+    "not listed": (set_target("torch.ops.aten.rand.default"), r"'aten.rand.default', which is not among"),
+    "from_file": (set_target("torch.ops.aten.from_file.default"), r"'aten.from_file.default', which is not among"),
+    "as_strided": (set_target("torch.ops.aten.as_strided.default"), r"'aten.as_strided.default', which is not among"),
+    "out overload": (set_target("torch.ops.aten.conv2d.out"), r"'aten.conv2d.out', which is not among"),
+    "no such overload": (set_target("torch.ops.aten.conv2d.__init__"), r"'aten.conv2d.__init__'"),
+    "control flow": (set_target("torch.ops.higher_order.cond"), r"'higher_order.cond', control flow"),
+    "unknown argument": (lambda d: nodes(d)[0]["inputs"][0].update(name="xx"), r"aten.conv2d.default .* 'xx', or"),
+    "missing argument": (lambda d: nodes(d)[0]["inputs"].pop(1), r"Its argument weight is missing"),
+    "unknown value": (lambda d: argument(d, 0, "input", {"as_tensor": {"name": "y"}}), r"a value 'y' that nothing"),
+    "defined twice": (lambda d: nodes(d)[1].update(outputs=[{"as_tensor": {"name": "x"}}]), r"computes 'x' twice"),
+    "enum for another": (
+        lambda d: argument(d, 0, "stride", {"as_scalar_type": 7}),
+        r"argument 'stride' is of another type",
+    ),
+    "object argument": (
+        lambda d: argument(d, 0, "input", {"as_custom_obj": {"name": "x", "class_fqn": "os.system"}}),
+        r"argument of the kind 'as_custom_obj'",
+    ),
+    "token": (
+        lambda d: d["graph_module"]["signature"]["input_specs"].append({"token": {"arg": {"name": "t"}}}),
+        r"input of the kind 'token'",
+    ),
+    "script object": (
+        lambda d: d["graph_module"]["signature"]["input_specs"].append({"custom_obj": {}}),
+        r"holds an object that is no tensor",
+    ),
+    "missing weight": (
+        lambda d: d["graph_module"]["signature"]["input_specs"][0]["parameter"].update(parameter_name="nowhere"),
+        r"weight 'nowhere' that the file does not hold",
+    ),
+    "training": (
+        lambda d: d["graph_module"]["signature"]["output_specs"].append({"loss_output": {"arg": {"name": "x"}}}),
+        r"'loss_output': it trains",
+    ),
+    "two inputs": (
+        lambda d: d["graph_module"]["signature"]["input_specs"].append(
+            {"user_input": {"arg": {"as_tensor": {"name": "z"}}}}
+        ),
+        r"takes 2 inputs \('x', 'z'\)",
+    ),
+    "flat input": (lambda d: meta(d).update(sizes=[{"as_int": 5}], strides=[{"as_int": 1}]), r"is 5; GradViz"),
+    "two channels": (lambda d: meta(d)["sizes"].__setitem__(1, {"as_int": 2}), r"1 x 2 x 8 x 8; GradViz shows"),
+    "batch of four": (lambda d: meta(d)["sizes"].__setitem__(0, {"as_int": 4}), r"exported for 4 images at a time"),
+    "half input": (lambda d: meta(d).update(dtype=6), r"input holds torch.float16"),
+    "complex input": (lambda d: meta(d).update(dtype=9), r"number 9, which is not read"),
+    "site in a name": (
+        lambda d: nodes(d)[0]["metadata"].update(nn_module_stack="a,,A;b,conv:1[0],B"),
+        r"name 'conv:1\[0\]' of a module",
+    ),
+    "enormous": (lambda d: nodes(d).extend(nodes(d)[:1] * 20_001), r"computes 'conv2d' twice|more than 20,000"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", GRAPH)
+def test_a_graph_that_is_not_read_is_refused_by_a_sentence(case: str, good: bytes) -> None:
+    change, message = GRAPH[case]
+    with pytest.raises(BadModel, match=message):
+        exported.read(bent(good, change))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"use_pickle": True}, r"stored as a pickle, which can run code"),
+        ({"path_name": "../../secret"}, r"bytes of 'conv.weight' are missing"),
+        ({"sizes": [{"as_int": 300}, {"as_int": 3}, {"as_int": 3}, {"as_int": 3}]}, r"reaches beyond its bytes"),
+        ({"strides": [{"as_int": 0}] * 4}, r"elements share memory"),
+        ({"strides": [{"as_int": 1}] * 4}, r"elements share memory"),
+        ({"storage_offset": {"as_int": 1}}, r"reaches beyond its bytes"),
+        ({"storage_offset": {"as_int": -1}}, r"is no size"),
+        ({"dtype": 2}, r"parameters must be real numbers"),
+        ({"dtype": 10}, r"number 10, which is not read"),
+        ({"layout": 1}, r"is sparse"),
+        ({"sizes": [{"as_expr": {"expr_str": "__import__('os').abort()"}}] * 4}, r"its size is not fixed"),
+        ({"sizes": [{"as_int": 0}, *[{"as_int": 2**62}] * 3]}, r"impossible size"),
+    ],
+)
+def test_weights_that_are_not_as_they_should_be_are_refused(change: Document, message: str, good: bytes) -> None:
+    def apply(document: Document) -> None:
+        entry = document["config"]["conv.weight"]
+        (entry if change.keys() <= entry.keys() else entry["tensor_meta"]).update(change)
+
+    with pytest.raises(BadModel, match=message):
+        exported.read(bent(good, apply, "model_weights_config.json"))
+
+
+def test_more_parameters_than_the_limit_are_refused(good: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    few = settings().model_copy(update={"max_parameters": 80})
+    monkeypatch.setattr("gradviz_core.exported.tensors.settings", lambda: few)
+    with pytest.raises(BadModel, match="more than 80 parameters"):
+        exported.read(good)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (b'{"a": 1, "a": 2}', "says 'a' twice"),
+        (b"[" * 200 + b"]" * 200, "nested more than 100 deep"),
+        (b'{"a": NaN}', "the number NaN"),
+        (b'{"a": ' + b"9" * 5000 + b"}", "no JSON that can be read"),
+        (b'{"a": "\xff"}', "no JSON that can be read"),
+        (b"{", "no JSON that can be read"),
+    ],
+)
+def test_json_beyond_the_limits_is_refused(text: bytes, message: str) -> None:
+    with pytest.raises(BadModel, match=message):
+        plain_json.load(text, "It")
+
+
+def test_brackets_in_strings_are_not_nesting() -> None:
+    assert plain_json.load(json.dumps({"a": "[" * 500 + '\\"' + "{" * 500}).encode(), "It")
+
+
+def test_sizes_that_would_fill_the_memory_are_refused_before_anything_runs(good: bytes) -> None:
+    def fill(document: Document) -> None:
+        size: dict[str, Any] = {"name": "size", "arg": {"as_ints": [10**6, 10**6]}, "kind": 1}
+        output = [{"as_tensor": {"name": "big"}}]
+        nodes(document).append(
+            {"target": "torch.ops.aten.ones.default", "inputs": [size], "outputs": output, "metadata": {}}
+        )
+
+    with pytest.raises(BadModel, match=r"aten.ones.default .* asks for 1e\+12 numbers"):
+        exported.read(bent(good, fill))
+
+
+def test_an_operation_that_fails_is_named(good: bytes) -> None:
+    module = exported.read(bent(good, lambda d: argument(d, 0, "stride", {"as_ints": [0, 0]}))).module
+    with pytest.raises(QuestionError, match=r"aten.conv2d.default of this model \(home_made.py:\d+ .* fails: "):
+        module(image())
+
+
+def test_a_model_that_writes_to_its_own_weights_is_refused(good: bytes) -> None:
+    def overwrite(document: Document) -> None:
+        weight = {"name": "self", "arg": {"as_tensor": {"name": "p_conv_weight"}}, "kind": 1}
+        output = [{"as_tensor": {"name": "written"}}]
+        nodes(document).append(
+            {"target": "torch.ops.aten.relu_.default", "inputs": [weight], "outputs": output, "metadata": {}}
+        )
+
+    with pytest.raises(QuestionError, match="writes to its own parameters"):
+        exported.read(bent(good, overwrite)).module(image())
+
+
+def test_what_is_no_pt2_is_refused(good: bytes) -> None:
+    files = unpacked(good)
+    without = {name: data for name, data in files.items() if not name.endswith("archive_format")}
+    old = {"old/serialized_exported_program.json": b"{}", "old/version": b"1"}
+    two = {**files, member(files, "models/model.json").replace("model.json", "other.json"): b"{}"}
+    for wrong, message in (
+        (without, "no member archive_format"),
+        (old, "weights are pickled"),
+        (two, "2 exported models"),
+    ):
+        with pytest.raises(BadModel, match=message):
+            exported.read(packed(wrong))
+
+
+def test_sample_inputs_are_never_opened(good: bytes) -> None:
+    files = unpacked(good)
+    files[member(files, "sample_inputs/model.pt")] = b"cos\nsystem\n(S'exit 1'\ntR."
+    assert exported.read(packed(files)).classes == 5
+
+
+def test_code_where_sizes_stand_is_never_looked_at() -> None:
+    def plant(document: Document) -> None:
+        code = "__import__('os').abort()"
+        meta(document)["sizes"][0] = {"as_expr": {"expr_str": code, "hint": {"as_int": 1}}}
+        document["guards_code"] = [code]
+        document["range_constraints"] = {code: {"min_val": 0, "max_val": 9}}
+
+    file = bent(exported_bytes(built(WithoutGradient), image()), plant)
+    assert exported.read(file).input_shape == (None, 3, 8, 8)
+
+
+class TwoImages(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return x.mean((2, 3))
+
+
+def test_a_fixed_batch_of_two_is_refused_with_the_way_out() -> None:
+    with pytest.raises(BadModel, match=r"2 images at a time.*dynamic_shapes"):
+        exported.read(exported_bytes(TwoImages(), torch.zeros(2, 3, 8, 8)))
