@@ -17,7 +17,7 @@ from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
 
 from gradviz_core.codec import error_to_json
-from gradviz_core.compute import inspecting, worker
+from gradviz_core.compute import inspecting, relay, worker
 from gradviz_core.compute.protocol import Message, read_message, widen, write_message
 from gradviz_core.errors import ComputeError, DeadlineExceeded, GradVizError, ServiceStarting, WorkerDied
 
@@ -70,12 +70,14 @@ class Occupant:
         self._connection, jobs = context.Pipe()
         widen(self._connection)
         lifeline, self._lifeline = context.Pipe(duplex=False)
+        ear, mouth = context.Pipe(duplex=False)
         self._process: BaseProcess = context.Process(  # type: ignore[attr-defined]
-            target=worker.main, args=(jobs, lifeline, plan), name=name, daemon=True
+            target=worker.main, args=(jobs, lifeline, mouth, plan), name=name, daemon=True
         )
         self._overran = False
-        with jobs, lifeline, _PROCESSES:
+        with jobs, lifeline, mouth, _PROCESSES:
             self._process.start()
+        relay.listen_to(ear, self.pid)
         try:
             self.device = self._first_word()
         except BaseException:

@@ -21,7 +21,7 @@ from multiprocessing.connection import Connection
 from typing import Any, Protocol
 
 from gradviz_core.codec import answer_to_bytes, error_to_json, question_from_json
-from gradviz_core.compute import confining, inspecting, pretrained
+from gradviz_core.compute import confining, inspecting, pretrained, relay
 from gradviz_core.compute.protocol import Message, read_message, widen, write_message
 from gradviz_core.errors import ComputeError, GradVizError, QuestionError
 from gradviz_core.types import Answer, Question
@@ -60,8 +60,11 @@ class Plan:
     """Whether they are to be confined, because they work on uploads."""
 
 
-def main(jobs: Connection, lifeline: Connection, plan: Plan) -> None:
-    """Run a worker: read requests from ``jobs`` until it closes."""
+def main(jobs: Connection, lifeline: Connection, mouth: Connection, plan: Plan) -> None:
+    """Run a worker: read requests from ``jobs`` until it closes. A confined one logs through ``mouth``."""
+    if plan.confined:
+        relay.speak_through(mouth)
+    mouth.close()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in a terminal is the app's business
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
     faulthandler.enable()

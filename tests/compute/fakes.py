@@ -62,6 +62,10 @@ class Scripted:
                 raise RuntimeError("CUDA error: an illegal memory access was encountered")
             case "break out":
                 told = tuple(f"{name}: {_outcome(deed)}" for name, deed in DEEDS.items())
+            case "shout":
+                os.write(2, b"\x1b[2Jforged\n")
+                for _ in range(200):
+                    os.write(1, b"much ado " * 1000 + b"\n")
             case "refuse":
                 raise BadTarget("There is no class 12; the model has 10.")
         return SurveyAnswer(

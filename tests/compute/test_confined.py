@@ -11,9 +11,15 @@ from pathlib import Path
 import pytest
 
 from gradviz_core import sandbox
+from gradviz_core.codec import question_to_json
+from gradviz_core.compute import relay
 from gradviz_core.compute.client import Client
+from gradviz_core.compute.seat import Job, Occupant
+from gradviz_core.compute.supervisor import worker_context
+from gradviz_core.compute.worker import Plan
 from gradviz_core.errors import Busy, DeadlineExceeded, UnknownImage, UnknownModel, WorkerDied
 from gradviz_core.settings import Settings
+from gradviz_core.types import SurveyQuestion
 from tests.compute.conftest import DEADLINE_S, FAKES, ask, kept, until, uploaded, worker_of
 
 
@@ -95,6 +101,21 @@ def test_a_confined_worker_killed_in_the_middle_takes_one_question_along(client:
         assert worker_of(other.result()) in trusted
     assert victim not in pids(client, sleep)
     assert pids(client, "sleep") == trusted
+
+
+def test_what_a_confined_worker_says_gets_into_the_log_in_plain_characters(caplog: pytest.LogCaptureFixture) -> None:
+    plan = Plan(FAKES, "cpu", memory_mb=600, confined=True)
+    worker = Occupant(worker_context(plan), plan, "worker of a test")
+    try:
+        question = SurveyQuestion(model="shout", image="x")
+        assert worker.work(Job("ask", question_to_json(question).encode()), 20)[0] == "ok"
+        assert until(lambda: "the log drops the rest" in caplog.text)
+        assert "confined worker" in caplog.text
+        assert "?[2Jforged" in caplog.text
+        assert "\x1b" not in caplog.text
+        assert len(caplog.text) < 2 * relay.MOST
+    finally:
+        worker.end()
 
 
 def test_what_is_no_longer_here_is_told_without_a_worker(client: Client, chosen: Settings) -> None:
