@@ -15,6 +15,8 @@ from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PREFIX = "GRADVIZ_"
+SECRETS = frozenset({"GRADVIZ_COMPUTE_KEY", "GRADVIZ_COMPUTE_ADDRESS"})
+"""Variables that no worker needs, and that one without the other makes no sense of."""
 
 
 def cpu_count() -> int:

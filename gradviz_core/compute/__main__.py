@@ -27,7 +27,7 @@ from pydantic import ValidationError
 from gradviz_core.compute import protocol
 from gradviz_core.compute.service import Service
 from gradviz_core.compute.worker import ANSWERER
-from gradviz_core.settings import Settings, settings
+from gradviz_core.settings import SECRETS, Settings, settings
 
 LONGEST_SOCKET_PATH = 100
 """Paths of sockets must be short: 104 bytes on macOS, 108 on Linux."""
@@ -78,6 +78,8 @@ def _run_alone(chosen: Settings, answerer: str, wanted: str) -> None:
         sys.exit(f"Cannot listen at {wanted}: {error}")
     logging.getLogger("gradviz.service").info("listening at %s", address)
     key = chosen.compute_key.get_secret_value().encode()
+    for name in SECRETS & os.environ.keys():  # workers inherit what is left
+        del os.environ[name]
     _run(Service(listener, key, chosen, answerer), until=threading.Event().wait)
     _vanish()
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gradviz_core import sandbox
-from gradviz_core.settings import settings
+from gradviz_core.settings import SECRETS, settings
 from gradviz_core.store import KINDS
 
 log = logging.getLogger("gradviz.worker")
@@ -19,9 +19,13 @@ log = logging.getLogger("gradviz.worker")
 ROOT = Path(__file__).resolve().parents[2]
 KNOWN = ("GRADVIZ_", "OMP_", "MKL_", "LC_")
 """How the names of variables begin that a confined worker keeps."""
-NEEDED = frozenset({"HOME", "LANG", "PATH", "TORCH_HOME", "TZ", "XDG_CACHE_HOME", "LD_LIBRARY_PATH"})
-"""Other variables that it keeps."""
-SECRET = frozenset({"GRADVIZ_COMPUTE_KEY", "GRADVIZ_COMPUTE_ADDRESS"})
+NEEDED = frozenset(
+    {
+        *("HOME", "LANG", "LD_LIBRARY_PATH", "PATH", "TORCH_HOME", "TZ", "XDG_CACHE_HOME"),
+        *("SYSTEMROOT", "TEMP", "TMP", "TMPDIR", "USERPROFILE"),
+    }
+)
+"""Other variables that it keeps, the last line for macOS and Windows."""
 
 
 def confine(*, keep_open: Sequence[int], memory_mb: int | None) -> None:
@@ -45,7 +49,7 @@ def forget_the_environment() -> None:
     """Take every variable out of the environment that is not needed, secrets of the operator among them; and hide the
     GPU."""
     for name in list(os.environ):
-        if name in SECRET or not (name in NEEDED or name.startswith(KNOWN)):
+        if name in SECRETS or not (name in NEEDED or name.startswith(KNOWN)):
             del os.environ[name]
     os.environ["CUDA_VISIBLE_DEVICES"] = ""
 

@@ -12,7 +12,7 @@ import threading
 from pathlib import Path
 
 from gradviz_core.errors import ServiceStarting
-from gradviz_core.settings import Settings
+from gradviz_core.settings import SECRETS, Settings
 
 START_S = 60.0
 """Seconds the service may take until it has an address; usually it is half a second."""
@@ -73,6 +73,8 @@ class LocalService:
             command += ["--answerer", self._answerer]
         path = os.pathsep.join(filter(None, (str(_ROOT), os.environ.get("PYTHONPATH"))))
         environment = os.environ | self._settings.as_environment() | {"PYTHONPATH": path}
+        for name in SECRETS & environment.keys():
+            del environment[name]
         try:
             process = subprocess.Popen(  # noqa: S603 - this very Python, and our own module
                 command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE

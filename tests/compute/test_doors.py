@@ -167,6 +167,9 @@ def test_a_service_that_stands_alone(chosen: Settings, tmp_path: Path) -> None:
         client = Client(settings.model_copy(update={"compute_address": address, "compute_key": SecretStr(KEY)}))
         assert ask(client, "array", "4000").pixels.size == 1000
         assert client.status().pid == process.pid
+        workers = set(processes_of(tmp_path)) - {process.pid}
+        assert workers
+        assert not any(KEY.encode() in Path(f"/proc/{pid}/environ").read_bytes() for pid in workers)
         process.send_signal(signal.SIGTERM)
         assert process.wait(5) == 0
         with pytest.raises(ServiceStarting, match=f"No compute service answers at {address}"):
