@@ -132,7 +132,8 @@ def differentiate(
 
     Raises:
         UnknownSite: a site never ran.
-        QuestionError: the module uses reentrant checkpointing, or overwrites what the backward pass needs.
+        QuestionError: the module uses reentrant checkpointing, overwrites what the backward pass needs, or has an
+            operation without a derivative.
     """
     values = {site: trace.value(site) for site in wrt}
     reachable = {site: value for site, value in values.items() if value.requires_grad}
@@ -157,6 +158,11 @@ def _backward(score: Tensor, values: list[Tensor], keep_graph: bool) -> Sequence
             raise QuestionError(
                 "PyTorch itself cannot differentiate this model: a value that the backward pass needs is overwritten "
                 "in place. Make that operation out of place; torch.autograd.set_detect_anomaly(True) finds it."
+            ) from error
+        if "is not implemented" in str(error):
+            raise QuestionError(
+                "PyTorch has no derivative for an operation of this model: "
+                f"{str(error).splitlines()[0][:200]}. Write that part of the model another way."
             ) from error
         raise
 

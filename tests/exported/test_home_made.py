@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from gradviz_core import exported, targets, trace
 from gradviz_core.errors import QuestionError
@@ -134,3 +134,14 @@ def test_nan_in_weights_is_told() -> None:
     module.get_parameter("conv.bias")[1] = float("nan")
     (note,) = exported.read(exported_bytes(module, image())).notes
     assert note == "1 weights hold NaN or infinity; the first is 'conv.bias'."
+
+
+class WithoutDerivative(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return (x // 0.5).mean((2, 3))
+
+
+def test_an_operation_that_torch_cannot_differentiate_is_named() -> None:
+    module = exported.read(exported_bytes(WithoutDerivative(), image())).module
+    with pytest.raises(QuestionError, match="no derivative .* aten::floor_divide"):
+        trace.gradients(module, image(), target=ClassScore(0))
