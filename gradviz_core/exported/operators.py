@@ -157,12 +157,19 @@ def find(target: str) -> Operation:
     types = {argument.name: str(argument.real_type) for argument in arguments}
     written = [argument.name for argument in arguments if argument.alias_info and argument.alias_info.is_write]
     name = f"{packet}.{overload}"
-    if not set(types.values()) <= _TYPES or written not in ([], ["self"]):
+    if not set(types.values()) <= _TYPES or written not in ([], ["self"]) or not _has_kernel(function):
         raise _refused(target)
     if "rounding_mode" in types and name not in _CHECKED:
         raise _refused(target)
     needed = frozenset(argument.name for argument in arguments if not argument.has_default_value())
     return Operation(f"aten.{name}", _CHECKED.get(name, function), types, needed)
+
+
+def _has_kernel(function: Any) -> bool:
+    """Whether torch's dispatcher knows it. What only TorchScript knows, arithmetic of plain numbers for the most part,
+    is in no exported graph, and ends the process where a number is divided by zero."""
+    found: bool = torch._C._dispatch_has_kernel(function.name())
+    return found
 
 
 def _refused(target: str) -> BadModel:
@@ -232,7 +239,17 @@ def _attention(
     return attended
 
 
+def _weight_norm(v: Tensor, g: Tensor, dim: int = 0) -> Tensor:
+    """Weight norm; along the first or last axis torch's own does not compare the sizes before it reads and writes."""
+    wanted = tuple(size if axis == dim else 1 for axis, size in enumerate(v.shape))
+    if dim in (0, v.dim() - 1) and (g.shape != wanted or g.dtype != v.dtype):
+        raise ValueError(f"the norms have shape {tuple(g.shape)} and the weights {tuple(v.shape)}")
+    normed: Tensor = torch.ops.aten._weight_norm.default(v, g, dim)
+    return normed
+
+
 _CHECKED: dict[str, Callable[..., Any]] = {
+    "_weight_norm.default": _weight_norm,
     "_native_batch_norm_legit_no_training.default": _batch_norm,
     "div.Tensor_mode": _div,
     "div.Scalar_mode": _div,
