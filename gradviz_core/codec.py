@@ -297,7 +297,7 @@ def error_from_json(text: str | bytes) -> GradVizError:
     try:
         match json.loads(text):
             case {"error": str(name), "message": str(message)} if name in _ERRORS:
-                return _ERRORS[name](message)
+                return _ERRORS[name](message[:LONGEST_MESSAGE])
     except ValueError:
         pass
     return ComputeError("The compute service answered with an error this version does not know. Restart both.")

@@ -8,7 +8,8 @@ import json
 import struct
 from typing import TYPE_CHECKING
 
-from gradviz_core.codec import image_report_to_json, labels_to_json, model_report_to_json
+from gradviz_core.codec import OTHER_VERSION, image_report_to_json, labels_to_json, model_report_to_json
+from gradviz_core.errors import ComputeError
 from gradviz_core.store import here
 
 if TYPE_CHECKING:
@@ -52,9 +53,9 @@ def _image(data: bytes, value_range: list[float] | None) -> bytes:
 
 def split(reply: bytes) -> tuple[bytes, memoryview]:
     """The reply to ``upload-image``: the report as JSON, and the bytes to keep, or none where they are those that came.
-    Raises ``ValueError`` for anything else."""
+    Raises ``ComputeError`` for anything else."""
     try:
         (length,) = struct.unpack_from("<I", reply)
     except struct.error as error:
-        raise ValueError("a worker's reply is cut short") from error
+        raise ComputeError(OTHER_VERSION) from error
     return reply[4 : 4 + length], memoryview(reply)[4 + length :]

@@ -1,6 +1,7 @@
 """What the service does with uploads: it writes them down, has a confined worker look at them, and keeps them.
 
-It never looks into one itself; a recipe, which is short and strict JSON, is all that it reads.
+It never looks into one itself; a recipe, which is short and strict JSON, is all that it reads. What a worker says of an
+upload is not taken on trust either: the digest is the service's own.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ from gradviz_core.codec import (
 from gradviz_core.compute import inspecting, protocol
 from gradviz_core.compute.protocol import Announcement, Message
 from gradviz_core.compute.seat import Job
-from gradviz_core.errors import BadImage, BadModel, GradVizError, StoreFull, UnknownModel
+from gradviz_core.compute.worker import UNEXPECTED
+from gradviz_core.errors import BadImage, BadModel, ComputeError, GradVizError, StoreFull, UnknownModel
 from gradviz_core.settings import Settings
 from gradviz_core.store import Arrival, Store
 
@@ -67,6 +69,8 @@ class Reception:
             if reply is None or reply[0] != "ok":
                 return reply
             header, kept = inspecting.split(reply[1])
+            if len(kept) > 2 * self._settings.upload_bytes:  # no sound worker makes a picture so much larger
+                raise ComputeError(UNEXPECTED)
             digest = self.store.put(kept) if kept else arrival.keep()
             report = replace(image_report_from_json(header), key=f"upload/{digest}")
             return "ok", image_report_to_json(report).encode()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import resource
@@ -18,11 +19,12 @@ import pytest
 from PIL import Image
 
 from gradviz_core.cards import Preprocessing, Recipe
-from gradviz_core.compute import inspecting, protocol
+from gradviz_core.compute import protocol
 from gradviz_core.compute.client import Client
 from gradviz_core.compute.launch import LocalService
 from gradviz_core.compute.protocol import Announcement
-from gradviz_core.errors import BadImage, StoreFull, UnknownModel
+from gradviz_core.compute.reception import Reception
+from gradviz_core.errors import BadImage, ComputeError, StoreFull, UnknownModel
 from gradviz_core.settings import Settings
 from tests.compute.conftest import FAKES, ask, kept, until, worker_of
 
@@ -209,8 +211,49 @@ def test_a_file_that_drips_in_is_given_up(tmp_path: Path, monkeypatch: pytest.Mo
 # ---------------------------------------------------------------------------------- what a worker is told, and answers
 
 
-def test_the_service_names_what_it_keeps_whatever_a_worker_says() -> None:
-    header = json.dumps({"key": "upload/other"}).encode()
-    assert inspecting.split(struct.pack("<I", len(header)) + header + b"rest") == (header, memoryview(b"rest"))
-    with pytest.raises(ValueError, match="cut short"):
-        inspecting.split(b"x")
+def _packed(header: bytes, rest: bytes) -> bytes:
+    return struct.pack("<I", len(header)) + header + rest
+
+
+@pytest.fixture
+def counter(chosen: Settings, tmp_path: Path) -> Iterator[Reception]:
+    """What receives uploads, without a service around it."""
+    reception = Reception(chosen.model_copy(update={"store": tmp_path / "store", "upload_mb": 0.001}))
+    yield reception
+    reception.close()
+
+
+def received(counter: Reception, tmp_path: Path, says: protocol.Message | None) -> protocol.Message | None:
+    """What the counter replies about a file of four bytes of which a worker says this."""
+    with _both_ends(tmp_path) as (client, service), ThreadPoolExecutor(1) as threads:
+        reply = threads.submit(counter.image, service, Announcement(4).to_json(), lambda job: says)
+        assert protocol.read_message(client)[0] == "go"
+        protocol.send_file(client, memoryview(b"four"))
+        return reply.result()
+
+
+LIE = b'{"key": "upload/other", "width": 1, "height": 1, "format": "PNG", "notes": []}'
+
+
+@pytest.mark.parametrize(("rest", "kept"), [(b"", b"four"), (b"another", b"another")])
+def test_the_service_names_what_it_keeps_whatever_a_worker_says(
+    counter: Reception, tmp_path: Path, rest: bytes, kept: bytes
+) -> None:
+    reply = received(counter, tmp_path, ("ok", _packed(LIE, rest)))
+    digest = hashlib.sha256(kept).hexdigest()
+    assert reply is not None
+    assert json.loads(reply[1])["key"] == f"upload/{digest}"
+    assert [path.name for path in (counter.store.folder / "files").iterdir()] == [digest]
+
+
+@pytest.mark.parametrize("reply", [b"", b"x", b"\xff\xff\xff\xff", _packed(b"{}", b""), _packed(LIE, bytes(2001))])
+def test_a_worker_that_talks_nonsense_gets_nothing_kept(counter: Reception, tmp_path: Path, reply: bytes) -> None:
+    with pytest.raises(ComputeError):
+        received(counter, tmp_path, ("ok", reply))
+    assert not list((counter.store.folder / "files").iterdir())
+    assert not list((counter.store.folder / "arriving").iterdir())
+
+
+def test_where_nobody_waits_for_the_reply_nothing_is_kept(counter: Reception, tmp_path: Path) -> None:
+    assert received(counter, tmp_path, None) is None
+    assert not list((counter.store.folder / "files").iterdir())
