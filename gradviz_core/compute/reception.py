@@ -71,8 +71,9 @@ class Reception:
             header, kept = inspecting.split(reply[1])
             if len(kept) > 2 * self._settings.upload_bytes:  # no sound worker makes a picture so much larger
                 raise ComputeError(UNEXPECTED)
+            found = image_report_from_json(header)
             digest = self.store.put(kept) if kept else arrival.keep()
-            report = replace(image_report_from_json(header), key=f"upload/{digest}")
+            report = replace(found, key=f"upload/{digest}")
             return "ok", image_report_to_json(report).encode()
 
     def model(self, connection: Connection, body: bytes, work: Work) -> Message | None:
@@ -85,7 +86,8 @@ class Reception:
             reply = work(self._job("upload-model", inspecting.request(arrival), announced.size))
             if reply is None or reply[0] != "ok":
                 return reply
-            report = replace(model_report_from_json(reply[1]), file=arrival.keep())
+            found = model_report_from_json(reply[1])
+            report = replace(found, file=arrival.keep())
             return "ok", model_report_to_json(report).encode()
 
     def labels(self, body: bytes, work: Work) -> Message | None:
