@@ -10,6 +10,9 @@ from gradviz_core.errors import BadModel
 
 MOST_BYTES = 48_000_000
 """torchvision's largest graph takes 3 MB, mostly the author's lines and names of layers."""
+MOST_BRACKETS = 4_000_000
+"""Outside of strings. The twenty thousand operations that a graph may have take some two million; each pair becomes an
+object of a hundred bytes."""
 MOST_NESTED = 100
 """Brackets within brackets; torch writes some fifteen."""
 
@@ -29,7 +32,11 @@ def load(data: bytes | memoryview, what: str) -> Any:
     if len(data) > MOST_BYTES:
         raise BadModel(f"{what} has {len(data):,} bytes; the limit is {MOST_BYTES:,}. Export a smaller model.")
     raw = bytes(data)
-    if _depth(raw) > MOST_NESTED:
+    brackets = _STRING.sub(b"", raw).translate(None, _NO_BRACKETS)
+    if len(brackets) > MOST_BRACKETS:
+        found, limit = f"{len(brackets):,}", f"{MOST_BRACKETS:,}"
+        raise BadModel(f"{what} has {found} brackets; the limit is {limit}. Export a smaller model.")
+    if _depth(brackets) > MOST_NESTED:
         raise BadModel(f"{what} is nested more than {MOST_NESTED} deep, as torch.export never writes it.")
     try:
         return json.loads(raw, object_pairs_hook=_object, parse_constant=_constant)
@@ -39,10 +46,10 @@ def load(data: bytes | memoryview, what: str) -> Any:
         raise BadModel(f"{what} is no JSON that can be read. Export the model again.") from None
 
 
-def _depth(raw: bytes) -> int:
-    """How deep brackets lie in brackets at most; what stands in strings does not count."""
+def _depth(brackets: bytes) -> int:
+    """How deep brackets lie in brackets at most."""
     deepest = depth = 0
-    for bracket in _STRING.sub(b"", raw).translate(None, _NO_BRACKETS):
+    for bracket in brackets:
         depth += 1 if bracket in b"[{" else -1
         deepest = max(deepest, depth)
     return deepest
