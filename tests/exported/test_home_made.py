@@ -143,5 +143,5 @@ class WithoutDerivative(nn.Module):
 
 def test_an_operation_that_torch_cannot_differentiate_is_named() -> None:
     module = exported.read(exported_bytes(WithoutDerivative(), image())).module
-    with pytest.raises(QuestionError, match="no derivative .* aten::floor_divide"):
+    with pytest.raises(QuestionError, match=r"no derivative .* aten::floor_divide"):
         trace.gradients(module, image(), target=ClassScore(0))
