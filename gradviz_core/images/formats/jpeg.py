@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 
 from gradviz_core.errors import BadImage
@@ -14,6 +15,8 @@ MOST_SCANS = 100
 _START_OF_SCAN, _END = 0xDA, 0xD9
 _ALONE = frozenset({0x00, 0x01, *range(0xD0, 0xD9)})
 """Marks without a length."""
+_MARK = re.compile(rb"\xff([^\x00\x01\xd0-\xd8\xff])")
+"""A mark with a length behind it, or the end."""
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _APP1, _APP2 = 0xE1, 0xE2
 _DROPPED = frozenset({*range(0xE1, 0xEE), 0xEF, 0xFE})
@@ -56,8 +59,12 @@ def read(data: bytes) -> Contents:
     )
 
 
-def _check_scans(data: bytes, start: int) -> None:
-    end = data.find(b"\xff\xd9", start)
-    scans = data.count(b"\xff\xda", start, end if end >= 0 else len(data))
-    if scans > MOST_SCANS:
-        raise BadImage(f"The JPEG is stored in {scans:,} passes; the limit is {MOST_SCANS}. Save it again as PNG.")
+def _check_scans(data: bytes, at: int) -> None:
+    """Count the scans from the first one on. What lies between them is stepped over: a comment can hold what looks like
+    the end of the picture."""
+    scans = 0
+    while (found := _MARK.search(data, at)) and found[1][0] != _END:
+        scans += found[1][0] == _START_OF_SCAN
+        if scans > MOST_SCANS:
+            raise BadImage(f"The JPEG is stored in too many passes; the limit is {MOST_SCANS}. Save it again as PNG.")
+        at = found.end() + int.from_bytes(data[found.end() : found.end() + 2], "big")
