@@ -8,6 +8,7 @@ from typing import cast
 
 import numpy as np
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from gradviz_core.cards import Recipe
 from gradviz_core.codec import question_to_json
@@ -98,10 +99,13 @@ def test_a_model_that_does_not_run_is_said_in_the_dialog(fake: Fake, monkeypatch
 
 def test_the_preprocessing_can_be_changed_by_hand_and_by_button(fake: Fake) -> None:
     app = dialog()
-    press(app, "−1 to 1")
-    assert (field_of(app, "Mean").value, field_of(app, "Standard deviation").value) == ("0.5, 0.5, 0.5",) * 2
-    press(app, "0 to 255")
+    ranges = next(g for g in app.button_group if g.label == "Range of the input")
+    assert ranges.value == "ImageNet"
+    ranges.set_value("−1 to 1").run()
+    assert any(plain("Mean 0.5, 0.5, 0.5; standard deviation 0.5, 0.5, 0.5") in c.value for c in app.caption)
+    own(app)
     field_of(app, "Mean").set_value("1; 2 3").run()
+    field_of(app, "Standard deviation").set_value("0.25 .5 2").run()
     field_of(app, "Interpolation").select("bicubic").run()
     field_of(app, "Input width").set_value(80).run()
     next(g for g in app.button_group if g.label == "Order of the colours").set_value("bgr").run()
@@ -109,7 +113,21 @@ def test_the_preprocessing_can_be_changed_by_hand_and_by_button(fake: Fake) -> N
     made = kept_recipe(fake).preprocessing
     assert (made.size, made.resize, made.mean) == ((96, 80), 110, (1.0, 2.0, 3.0))
     assert (made.channels, made.interpolation) == ("bgr", "bicubic")
-    np.testing.assert_allclose(made.std, [1 / 255] * 3, rtol=1e-8)
+    assert made.std == (0.25, 0.5, 2.0)
+
+
+def own(app: AppTest) -> None:
+    """Choose one's own mean and standard deviation."""
+    next(g for g in app.button_group if g.label == "Range of the input").set_value("Other").run()
+
+
+@pytest.mark.parametrize(("words", "black", "white"), [("0 to 1", 0, 1), ("−1 to 1", -1, 1), ("0 to 255", 0, 255)])
+def test_a_usual_range_is_what_it_says(fake: Fake, words: str, black: float, white: float) -> None:
+    app = dialog()
+    next(g for g in app.button_group if g.label == "Range of the input").set_value(words).run()
+    press(app, "Use this model")
+    made = kept_recipe(fake).preprocessing
+    np.testing.assert_allclose([(0 - made.mean[0]) / made.std[0], (1 - made.mean[2]) / made.std[2]], [black, white])
 
 
 def test_all_of_an_image_is_used_where_it_is_squeezed(fake: Fake) -> None:
@@ -134,6 +152,7 @@ def test_all_of_an_image_is_used_where_it_is_squeezed(fake: Fake) -> None:
 )
 def test_a_preprocessing_that_is_none_is_said_and_cannot_be_used(label: str, value: object, sentence: str) -> None:
     app = dialog()
+    own(app)
     field_of(app, label).set_value(value).run()
     (said,) = errors(app)
     assert plain(sentence) in said

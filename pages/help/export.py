@@ -16,7 +16,8 @@ st.code(export_words.EXPORT, language="python", wrap_lines=True)
 st.markdown(
     "`torch.export` follows one forward pass and writes it down as a graph of operations, with the names of your "
     "layers and your source lines. Every page then works on it as on the models that come along: saliency, neurons, "
-    "feature maps. `x` must be one image: shape (1, channels, height, width)."
+    "feature maps. `x` must be one image: shape (1, channels, height, width). torch 2.9 or newer writes a file that is "
+    "read here."
 )
 st.markdown(
     "Call `.eval()` first: otherwise dropout and the statistics of one batch are written down too. The size of `x` "

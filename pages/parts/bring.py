@@ -82,7 +82,9 @@ def _new_draft(changing: str) -> Draft:
 
 
 def _close() -> None:
-    st.session_state["draft"].open = False
+    draft: Draft | None = st.session_state.get("draft")
+    if draft is not None:  # else the model was used just now
+        draft.open = False
 
 
 def _steps(draft: Draft) -> None:

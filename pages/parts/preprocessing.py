@@ -12,6 +12,7 @@ import streamlit as st
 from gradviz_core import captions
 from gradviz_core.errors import QuestionError
 from gradviz_core.types import Preprocessing
+from pages.parts.words import plain
 
 MOST_SIDE = 4096
 """Largest side that can be asked for; the cost is judged apart."""
@@ -23,6 +24,7 @@ _PRESETS: Mapping[str, tuple[tuple[float, ...], tuple[float, ...]]] = {
     "0 to 255": ((0.0,), (1 / 255,)),
 }
 """Mean and standard deviation of the usual ranges; one number stands for every channel."""
+_OWN = "Other"
 _FILTERS = {"bilinear": "Bilinear", "bicubic": "Bicubic", "nearest": "Nearest", "box": "Box"}
 _ORDERS = {"rgb": "RGB", "bgr": "BGR"}
 _CROP, _SQUEEZE = "crop", "squeeze"
@@ -53,12 +55,7 @@ def form(start: Preprocessing, fixed: tuple[int | None, int | None], name: str) 
         width = _side("Input width", start.size[1], fixed[1], f"{name}_width")
     if any(fixed):
         st.caption("The exported model fixes the size of its input.")
-    st.session_state.setdefault(f"{name}_mean", _exact(start.mean))  # the buttons write there too
-    st.session_state.setdefault(f"{name}_std", _exact(start.std))
-    _presets(channels, name)
-    with st.container(horizontal=True):
-        mean = st.text_input("Mean", key=f"{name}_mean", max_chars=200)
-        std = st.text_input("Standard deviation", key=f"{name}_std", max_chars=200)
+    mean, std = _range(start, name)
     st.caption("The input is (pixel / 255 − mean) / standard deviation, with one number for each channel.")
     with st.container(horizontal=True):
         interpolation = st.selectbox(
@@ -88,18 +85,30 @@ def _side(label: str, value: int, fixed: int | None, key: str, *, off: bool = Fa
     return fixed or number
 
 
-def _presets(channels: int, name: str) -> None:
-    """Buttons that fill in mean and standard deviation."""
+def _range(start: Preprocessing, name: str) -> tuple[str, str]:
+    """Mean and standard deviation as they were entered: those of a usual range, or one's own.
 
-    def fill(mean: tuple[float, ...], std: tuple[float, ...]) -> None:
-        st.session_state[f"{name}_mean"] = _exact(mean * (channels // len(mean)))
-        st.session_state[f"{name}_std"] = _exact(std * (channels // len(std)))
-
-    st.markdown("Range of the input")
-    with st.container(horizontal=True, gap="small"):
-        for words, (mean, std) in _PRESETS.items():
-            if channels % len(mean) == 0:
-                st.button(words, key=f"{name}_{words}", on_click=fill, args=(mean, std))
+    One control and no buttons: of several clicks in one breath the last one counts, whereas the browser sends buttons
+    together and in no order.
+    """
+    channels = len(start.mean)
+    ranges = {
+        words: (mean * (channels // len(mean)), std * (channels // len(std)))
+        for words, (mean, std) in _PRESETS.items()
+        if channels % len(mean) == 0
+    }
+    first = next((words for words, numbers in ranges.items() if numbers == (start.mean, start.std)), _OWN)
+    chosen = st.segmented_control(
+        "Range of the input", [*ranges, _OWN], default=first, required=True, key=f"{name}_range", wrap=True
+    )
+    if chosen != _OWN:
+        mean, std = map(_exact, ranges[chosen])
+        st.caption(plain(f"Mean {mean}; standard deviation {std}"))
+        return mean, std
+    with st.container(horizontal=True):
+        mean = st.text_input("Mean", _exact(start.mean), key=f"{name}_mean", max_chars=200)
+        std = st.text_input("Standard deviation", _exact(start.std), key=f"{name}_std", max_chars=200)
+    return mean, std
 
 
 def _checked(made: Preprocessing) -> Preprocessing:

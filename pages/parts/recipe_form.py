@@ -64,7 +64,7 @@ def draw(start: Recipe, report: ModelReport | None, name: str, *, again: bool) -
     try:
         with st.spinner("Running the model once on the image …"):
             made = replace(made, title=title.strip() or start.title, preprocessing=steps,
-                           labels=_read(labels, start, name, classes))  # fmt: skip
+                           labels=_read(labels, name, classes))  # fmt: skip
             _use(made, again=again)
     except GradVizError as error:
         st.error(plain(str(error)), icon=":material/error:")
@@ -135,10 +135,8 @@ def _fixed_size(report: ModelReport | None) -> tuple[int | None, int | None]:
 
 def _labels(start: Recipe, name: str) -> str:
     """The text that holds the names of the classes. A file fills it in."""
-    key, read = f"{name}_labels", f"{name}_labels_read"
-    if key not in st.session_state:
-        st.session_state[read] = start.labels
-        st.session_state[key] = "\n".join(start.labels)
+    read = f"{name}_labels_read"
+    number, labels = st.session_state.setdefault(read, (0, start.labels))
     with st.expander("Names of the classes (optional)", icon=":material/label:"):
         place = st.empty()
         with place.container():
@@ -147,8 +145,8 @@ def _labels(start: Recipe, name: str) -> str:
             sentence = ""
             try:
                 uploading.check(file, LABEL_KINDS, "a .txt or .json file", LABELS_MB, BadModel)
-                st.session_state[read] = client.read_labels(file.getvalue())
-                st.session_state[key] = "\n".join(st.session_state[read])
+                labels = client.read_labels(file.getvalue())
+                number, _ = st.session_state[read] = (number + 1, labels)
             except GradVizError as error:
                 sentence = str(error)
             uploading.let_go(f"{name}_labels_file", file)
@@ -156,7 +154,12 @@ def _labels(start: Recipe, name: str) -> str:
                 _labels_file(name)
                 if sentence:
                     st.error(plain(sentence), icon=":material/error:")
-        return st.text_area("One a line, in the order of the classes; or a JSON list", key=key, height=140)
+        return st.text_area(
+            "One a line, in the order of the classes; or a JSON list",
+            "\n".join(labels),
+            key=f"{name}_labels_{number}",
+            height=140,
+        )
 
 
 def _labels_file(name: str) -> UploadedFile | None:
@@ -165,13 +168,13 @@ def _labels_file(name: str) -> UploadedFile | None:
     )
 
 
-def _read(text: str, start: Recipe, name: str, classes: int | None) -> tuple[str, ...]:
+def _read(text: str, name: str, classes: int | None) -> tuple[str, ...]:
     """The labels that a text holds.
 
     Raises:
         BadModel: they cannot be read, or are not one for each of the ``classes``.
     """
-    known: tuple[str, ...] = st.session_state[f"{name}_labels_read"]
+    _, known = st.session_state[f"{name}_labels_read"]
     labels = known if text == "\n".join(known) else client.read_labels(text.encode()) if text.strip() else ()
     if labels and classes is not None and len(labels) != classes:
         raise BadModel(
