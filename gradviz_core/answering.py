@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from gradviz_core import cost, images, layouts, receptive_field, sites, targets
+from gradviz_core import cost, flow, images, layouts, receptive_field, sites, targets
 from gradviz_core import device as devices
 from gradviz_core.errors import BadTarget, GradVizError, QuestionError, TooCostly
 from gradviz_core.methods import METHODS, GradFn
@@ -189,35 +189,39 @@ class Answerer:
         )
 
     def _flow(self, device: torch.device, question: FlowQuestion, notes: tuple[str, ...], clock: _Clock) -> FlowAnswer:
-        scene = self._scene(device, question, None)
+        scene = self._scene(device, question, None, parameters=question.parameters)
         target, score = targets.select(question.target, scene.trace)
-        found = differentiate(scene.trace, score, list(scene.trace.values), keep_graph=self._remember)
-        arrays = {
-            "activation_norm": np.array([_norm(value) for value in scene.trace.values.values()]),
-            "gradient_norm": np.array([np.nan if slope is None else _norm(slope) for slope in found.values()]),
-        }
+        found = flow.measure(scene.trace, score, keep_graph=self._remember and not question.parameters)
         return FlowAnswer(
             question=question,
             target=target,
             score=score.item(),
             sites=describe(scene.trace),
+            parameters=found.parameters,
             notes=notes,
             receipt=clock.receipt(),
-            arrays=arrays,
+            arrays=found.arrays,
         )
 
     # ------------------------------------------------------------------------------------------------------- the pass
 
     def _scene(
-        self, device: torch.device, question: Question, needed: frozenset[Site] | None, *, may_stop: bool = False
+        self,
+        device: torch.device,
+        question: Question,
+        needed: frozenset[Site] | None,
+        *,
+        may_stop: bool = False,
+        parameters: bool = False,
     ) -> Scene:
         """The pass that a question about ``needed`` (None: all sites) needs: the last one where it serves, else a new
         one. ``may_stop`` allows a pass that ends once ``needed`` is there.
 
-        A pass that is remembered keeps all sites, unless only the input is asked for: a further question is likely.
+        A pass that is remembered keeps all sites, unless only the input is asked for: a further question is likely. One
+        whose graph reaches to the ``parameters`` takes too much memory to be remembered.
         """
         place = (question.model, question.image, str(device))
-        if self._last is not None and self._last.serves(place, needed):
+        if not parameters and self._last is not None and self._last.serves(place, needed):
             return self._last
         self._last = None
         model = self._models.get(question.model, device)
@@ -226,9 +230,10 @@ class Answerer:
         kept = None if self._remember and needed != frozenset({INPUT}) else needed
         with _in_words(question.model, f"This model cannot run on {_input_in_words(x)}", ADVICE_ON_INPUT):
             self._check_cost(question.model, model.module, x)
-            trace = forward(model.module, x, keep=kept, until=needed if may_stop and not self._remember else None)
+            until = needed if may_stop and not self._remember else None
+            trace = forward(model.module, x, keep=kept, until=until, parameters=parameters)
         scene = Scene(model, pixels, trace, place, kept)
-        if self._remember:
+        if self._remember and not parameters:
             self._last = scene
         return scene
 
@@ -344,12 +349,6 @@ def _numpy(tensor: Tensor) -> np.ndarray:
     if tensor.dtype == torch.bfloat16:
         tensor = tensor.float()
     return tensor.detach().cpu().numpy().copy()
-
-
-def _norm(tensor: Tensor) -> float:
-    return float(
-        torch.linalg.vector_norm(tensor.detach(), dtype=torch.float32 if tensor.device.type == "mps" else torch.float64)
-    )
 
 
 def _not_finite(arrays: dict[str, np.ndarray]) -> Sequence[str]:

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -48,10 +49,12 @@ def forward(
     *,
     keep: Collection[Site] | None = None,
     until: Collection[Site] | None = None,
+    parameters: bool = False,
 ) -> Trace:
     """Run ``module(x)`` once and keep the values at the sites ``keep`` (None keeps all of them).
 
-    With ``until`` the pass ends as soon as all those sites have their values: nothing after them is computed.
+    With ``until`` the pass ends as soon as all those sites have their values: nothing after them is computed. With
+    ``parameters`` the graph reaches to the parameters too, and takes about twice the memory.
 
     Raises:
         QuestionError: the module cannot be copied for watching.
@@ -62,7 +65,8 @@ def forward(
     watch = Watch(trace, keep, None if until is None else frozenset(until))
     with recording():
         inputs = [watch.enter(Site(INPUT.path, i), tensor) for i, tensor in enumerate(_as_tuple(x))]
-        watched = twin(module)
+        watched = twin(module, trainable=parameters)
+        trace.parameters = dict(watched.named_parameters()) if parameters else {}
         if keep is None or not trace.values.keys() >= set(keep):
             watch.attach(watched)
         try:
@@ -71,7 +75,7 @@ def forward(
             trace.stopped = True
     if watch.end():
         if keep is not None or trace.stopped:
-            return forward(module, x)
+            return forward(module, x, parameters=parameters)
         check_unchanged(module, x, trace)
     return trace
 
@@ -135,9 +139,28 @@ def differentiate(
         QuestionError: the module uses reentrant checkpointing, overwrites what the backward pass needs, or has an
             operation without a derivative.
     """
-    values = {site: trace.value(site) for site in wrt}
-    reachable = {site: value for site, value in values.items() if value.requires_grad}
-    found: dict[Site, Tensor | None] = dict.fromkeys(wrt)
+    return _slopes(score, {site: trace.value(site) for site in wrt}, keep_graph)
+
+
+def differentiate_all(trace: Trace, score: Tensor) -> tuple[dict[Site, Tensor | None], dict[str, Tensor | None]]:
+    """∂score/∂site for every site that was kept, and ∂score/∂parameter for every parameter of the trace, in one
+    backward pass, which ends the graph; None where no gradient reaches.
+
+    A parameter's gradient has its shape and counts every use of it: it is what ``score.backward()`` adds to ``.grad``.
+
+    Raises:
+        QuestionError: as ``differentiate`` does.
+    """
+    found = _slopes(score, {**trace.values, **trace.parameters}, keep_graph=False)
+    return {site: found[site] for site in trace.values}, {name: found[name] for name in trace.parameters}
+
+
+Key = TypeVar("Key")
+
+
+def _slopes(score: Tensor, values: Mapping[Key, Tensor], keep_graph: bool) -> dict[Key, Tensor | None]:
+    reachable = {key: value for key, value in values.items() if value.requires_grad}
+    found: dict[Key, Tensor | None] = dict.fromkeys(values)
     if score.requires_grad and reachable:
         with exact_arithmetic():
             slopes = _backward(score, list(reachable.values()), keep_graph)

@@ -11,10 +11,11 @@ from torch import Tensor, nn
 from gradviz_core.errors import QuestionError
 
 
-def twin(module: nn.Module) -> nn.Module:
+def twin(module: nn.Module, *, trainable: bool = False) -> nn.Module:
     """A copy of the module tree that shares the memory of every parameter.
 
-    Parameters are frozen, and keep their class and their Python attributes; buffers are copied, because a module in
+    Parameters are frozen (``trainable`` makes them leaves of the graph instead, whatever they are on the module), and
+    keep their class and their Python attributes; buffers are copied, because a module in
     training mode writes to them. Forward hooks come along, for they may be part of the function (weight norm is);
     backward hooks do not, for they could only falsify its derivative.
 
@@ -27,7 +28,7 @@ def twin(module: nn.Module) -> nn.Module:
             raise QuestionError(f"{path or 'The model'} is TorchScript, which cannot be watched. Use the eager module.")
         for parameter in part._parameters.values():
             if parameter is not None:
-                memo[id(parameter)] = _frozen(parameter)
+                memo[id(parameter)] = _sharing(parameter, trainable)
         for value in vars(part).values():
             if type(value) is OrderedDict and not value:  # a dozen of hooks that are not there, slow to copy one by one
                 memo[id(value)] = OrderedDict()
@@ -45,13 +46,15 @@ def twin(module: nn.Module) -> nn.Module:
     return copied
 
 
-def _frozen(parameter: nn.Parameter) -> Tensor:
+def _sharing(parameter: nn.Parameter, trainable: bool) -> Tensor:
+    """A parameter over the same storage."""
     if nn.parameter.is_lazy(parameter):
         raise QuestionError("The module has lazy parameters without a shape. Run it once on an input, then ask again.")
     values = parameter.clone() if parameter.is_inference() else parameter.detach()
-    frozen: Tensor = torch.Tensor._make_subclass(type(parameter), values, False)
-    frozen.__dict__.update(vars(parameter))
-    return frozen
+    leaf = trainable and (values.is_floating_point() or values.is_complex())
+    shared: Tensor = torch.Tensor._make_subclass(type(parameter), values, leaf)
+    shared.__dict__.update(vars(parameter))
+    return shared
 
 
 def _remember_copies(value: object, memo: dict[int, object], visited: set[int]) -> None:

@@ -93,6 +93,14 @@ class SiteInfo:
     """The author's line that computed it, as ``model.py:41  return self.fc(x)``, where an uploaded file tells."""
 
 
+@dataclass(frozen=True, slots=True)
+class ParameterInfo:
+    """A parameter of a model, by the name it has in ``named_parameters``."""
+
+    name: str
+    shape: tuple[int, ...]
+
+
 # ------------------------------------------------------------------------------------------------------------- targets
 
 ScoreScale = Literal["logit", "log_probability", "probability"]
@@ -198,11 +206,13 @@ class SurveyQuestion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FlowQuestion:
-    """How large are the activation and the gradient of ``target`` at every site, in order of execution?"""
+    """How large are the activation and the gradient of ``target`` at every site, in order of execution? With
+    ``parameters`` also the gradient of every parameter, at about twice the cost."""
 
     model: str
     image: str
     target: Target = field(default_factory=ClassScore)
+    parameters: bool = False
     kind: Literal["flow"] = field(default="flow", repr=False)
 
 
@@ -305,13 +315,19 @@ class SurveyAnswer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FlowAnswer:
-    """Answer to a ``FlowQuestion``: ``arrays`` holds ``activation_norm`` and ``gradient_norm``, one L2 norm for each of
-    ``sites``; the gradient's is NaN where none reaches the site."""
+    """Answer to a ``FlowQuestion``.
+
+    ``arrays`` holds ``activation_norm`` and ``gradient_norm``, one L2 norm for each of ``sites``, the gradient's NaN
+    where none reaches the site; and ``dead_share``, see ``flow.dead_share``. Where parameters were asked for, also
+    ``parameter_norm`` and ``parameter_gradient_norm``, one for each of ``parameters``.
+    """
 
     question: FlowQuestion
     target: Target
     score: float
     sites: tuple[SiteInfo, ...]
+    parameters: tuple[ParameterInfo, ...]
+    """In the order in which the modules that hold them first ran; empty where they were not asked for."""
     notes: tuple[str, ...]
     receipt: Receipt
     arrays: Arrays

@@ -32,6 +32,8 @@ class Trace:
     """How often each module ran."""
     sources: dict[tuple[str, int], str] = field(default_factory=dict)
     """The author's line for a module's path and call, where an uploaded file tells."""
+    parameters: dict[str, Tensor] = field(default_factory=dict)
+    """The twin's parameters, where their gradients are wanted."""
     output: object = None
     """What the module returned; None where the pass was stopped early."""
     stopped: bool = False

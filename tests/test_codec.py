@@ -65,7 +65,7 @@ QUESTIONS: st.SearchStrategy[Question] = st.one_of(
     st.builds(GradientQuestion, model=TEXT, image=TEXT, target=TARGETS, wrt=WRT, method=METHODS),
     st.builds(UnitsQuestion, model=TEXT, image=TEXT, site=SITES, place=COUNTS, count=COUNT),
     st.builds(SurveyQuestion, model=TEXT, image=TEXT),
-    st.builds(FlowQuestion, model=TEXT, image=TEXT, target=TARGETS),
+    st.builds(FlowQuestion, model=TEXT, image=TEXT, target=TARGETS, parameters=st.booleans()),
 )
 SHAPES = hnp.array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=4)
 DTYPES = st.sampled_from([np.float32, np.float64, np.float16, np.int64, np.int32, np.uint8, np.bool_])

@@ -29,7 +29,7 @@ ARROW: tuple[frozenset[str], ...] = tuple(
         "figures",
         "exported weights_files models images cost uploads",
         "targets trace twin watch receptive_field",
-        "methods proof",
+        "methods proof flow",
         "answering",
         "compute",
         "__init__ __main__",
