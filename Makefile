@@ -1,7 +1,7 @@
 # `make help` lists the targets. All that is installed goes into .venv, once: a stamp file says for which requirements.
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test check format bench presets lock clean
+.PHONY: help run test check format bench fuzz presets lock clean
 
 # Overridable on the command line: make run PORT=8600
 PORT ?= 8501
@@ -10,6 +10,8 @@ PORT ?= 8501
 TORCH_INDEX ?=
 # More arguments for pytest: make test ARGS="-k saliency"
 ARGS ?=
+# How long each format is spoilt at random: make fuzz SECONDS=600
+SECONDS ?= 60
 # The first of these that is 3.11 or newer and really starts; an installed name may be a stub that only fails.
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
 	$$p -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo $$p && break; done)
@@ -39,6 +41,9 @@ format: .venv/dev.stamp ## format the code and fix what can be fixed by itself
 
 bench: .venv/dev.stamp ## measure, side by side with plain PyTorch
 	$(BIN)/python -m benchmarks $(ARGS)
+
+fuzz: .venv/dev.stamp ## spoil files of every format at random, SECONDS=60 each
+	$(BIN)/python -m tests.hostile.fuzz --seconds $(SECONDS) $(ARGS)
 
 presets: .venv/dev.stamp ## train the preset models again
 	$(BIN)/python scripts/train_presets.py $(ARGS)

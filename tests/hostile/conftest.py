@@ -1,0 +1,70 @@
+"""One app with one compute service for all hostile files, a session that uploads them, and one that goes on working."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from gradviz_core.cards import Recipe
+from gradviz_core.compute import client
+from gradviz_core.compute.client import Client
+from gradviz_core.settings import Settings
+from gradviz_core.types import SurveyQuestion
+from pages.parts.kept import kept
+from tests.hostile import exported_files
+from tests.hostile.watching import Bystander
+
+MEMORY_MB = 2000
+"""Most memory for data of a confined worker here. An idle one holds about 500 MB."""
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What the hostile files act upon."""
+
+    client: Client
+    store: Path
+    bystander: Bystander
+
+    @property
+    def service(self) -> int:
+        """Process number of the compute service."""
+        assert self.client.service_pid is not None
+        return self.client.service_pid
+
+
+@pytest.fixture(scope="session")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """A service with one worker for what is trusted and one for uploads; at the end every question of the bystander
+    was answered."""
+    store = tmp_path_factory.mktemp("hostile")
+    chosen = Settings(
+        workers=1, upload_workers=1, threads=1, device="cpu", store=store, upload_memory_mb=MEMORY_MB, deadline_s=9.0
+    )
+    asking = Client(chosen)
+    asking.ask(SurveyQuestion(model=asking.keep_recipe(_recipe(asking)), image="sample/digit-3"))  # all is warm now
+    bystander = Bystander(asking)
+    try:
+        yield World(asking, store, bystander)
+    finally:
+        bystander.leave()
+        asking.close()
+    assert bystander.complaints == []
+
+
+def _recipe(asking: Client) -> Recipe:
+    report = asking.upload_model(exported_files.sound())
+    assert report.preprocessing is not None
+    return Recipe(report.file, "", "sound", (), report.preprocessing)
+
+
+@pytest.fixture
+def app_of(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    """The pages, run in this process, ask that service."""
+    monkeypatch.setattr(client, "_client", lambda: world.client)
+    monkeypatch.setattr(client, "start", lambda: None)
+    yield world
+    kept.clear()

@@ -1,0 +1,164 @@
+"""The formats that are spoilt at random: sound files of each, ways to spoil them, and what reads them.
+
+Whatever is read may raise a ``GradVizError`` and nothing else.
+"""
+
+# ruff: noqa: E501 - a table has one row in each line
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import numpy as np
+
+from gradviz_core import codec, images, store, uploads
+from gradviz_core.answering import Answerer
+from gradviz_core.cards import Recipe
+from gradviz_core.errors import GradVizError
+from gradviz_core.models import catalogue
+from gradviz_core.settings import cache_folder
+from gradviz_core.types import ClassScore, GradientQuestion, Preprocessing, SurveyAnswer, SurveyQuestion
+from tests.hostile import exported_files, pictures, random_operators, safetensors_files, weights
+from tests.hostile import mutations as spoil
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """One format."""
+
+    name: str
+    sound: Callable[[], list[bytes]]
+    """Files that are read without complaint; always the same."""
+    mutations: tuple[spoil.Mutation, ...]
+    read: Callable[[bytes], object]
+
+    def spoilt(self, seed: int, number: int) -> bytes:
+        """The spoilt file with this number; always the same."""
+        random = Random(f"{self.name} {seed} {number}")
+        data = random.choice(_sound(self.name))
+        return random.choice(self.mutations)(random, data)
+
+
+@cache
+def _sound(name: str) -> list[bytes]:
+    return FORMATS[name].sound()
+
+
+# ---------------------------------------------------------------------------------------------------- what reads them
+
+
+@cache
+def _answerer() -> Answerer:
+    return Answerer("cpu")
+
+
+def _use(data: bytes) -> None:
+    """All that a worker does for an uploaded model: look into it, make it a model, run it forth and back."""
+    report = uploads.inspect(data)
+    kept = store.here()
+    assert cache_folder() not in kept.folder.parents, "the fuzzer has a store of its own"
+    architecture = report.fits[0].architecture if report.fits else ""
+    steps = report.preprocessing or report.fits[0].preprocessing
+    file = kept.put(data)
+    recipe = kept.keep_recipe(Recipe(file, architecture, "spoilt", (), steps))
+    model = f"upload/{recipe}"
+    try:
+        survey = _answerer().answer(SurveyQuestion(model=model, image="sample/digit-3"))
+        assert isinstance(survey, SurveyAnswer)
+        last = [info.site for info in survey.sites if info.differentiable][-1:]
+        target = ClassScore(0)
+        _answerer().answer(GradientQuestion(model=model, image="sample/digit-3", target=target, wrt=tuple(last)))
+    finally:
+        kept.file(file).unlink()
+
+
+def _look(data: bytes) -> None:
+    """All that a worker does for an uploaded image."""
+    report, kept = images.inspect(data, (0.0, 1.0))
+    assert report.key.endswith(hashlib.sha256(kept).hexdigest())
+    steps = _steps()
+    images.normalise(images.as_seen(images.decode(kept), steps), steps)
+
+
+def _steps() -> Preprocessing:
+    return catalogue.preset("shapes-cnn").preprocessing
+
+
+def _recipe() -> bytes:
+    labels = ("cat", "dog", "é")
+    return codec.recipe_to_json(Recipe("0" * 64, "preset/digits-mlp", "A", labels, _steps())).encode()
+
+
+def _read_recipe(data: bytes) -> None:
+    recipe = codec.recipe_from_json(data)
+    assert codec.recipe_from_json(codec.recipe_to_json(recipe)) == recipe
+
+
+def _question() -> bytes:
+    question = GradientQuestion(model="preset/digits-mlp", image="sample/digit-3", target=ClassScore(3))
+    return codec.question_to_json(question).encode()
+
+
+def _pictures(kind: str) -> list[bytes]:
+    options: dict[str, list[dict[str, Any]]] = {
+        "PNG": [{}, {"mode": "P"}, {"mode": "RGBA"}, {"mode": "1"}, {"mode": "L"}],
+        "JPEG": [{}, {"progressive": True}, {"mode": "CMYK"}, {"mode": "L"}],
+        "WEBP": [{}, {"lossless": True}, {"mode": "RGBA"}],
+        "GIF": [{}, {"mode": "P"}],
+        "BMP": [{}, {"mode": "P"}, {"mode": "1"}, {"mode": "L"}],
+        "TIFF": [{"compression": c} for c in (None, "tiff_lzw", "packbits", "tiff_deflate", "jpeg")]
+        + [{"mode": "CMYK"}, {"mode": "RGBA"}, {"mode": "1", "compression": "group4"}],
+    }
+    return [pictures.picture(kind, **chosen) for chosen in options[kind]]
+
+
+def _arrays() -> list[bytes]:
+    kinds = ("<f4", "<f8", "|u1", "<u2", ">i4", "|b1", "<f2")
+    return [pictures.array(np.zeros((6, 5, 3), kind)) for kind in kinds]
+
+
+def _labels() -> list[bytes]:
+    return ["cat\ndog\nfür\n".encode(), json.dumps(["cat", "dog"]).encode(), b'{"0": "cat", "1": "dog"}']
+
+
+def _picture_format(kind: str, *more: spoil.Mutation) -> Format:
+    return Format(kind.lower(), lambda: _pictures(kind), (spoil.of_bytes, spoil.of_start, *more), _look)
+
+
+_ALL = (
+    Format("state-dict", lambda: [weights.sound()], (spoil.of_bytes, spoil.of_members, spoil.of_members, spoil.of_headers, spoil.of_pickle, spoil.of_pickle), _use),
+    Format("safetensors", lambda: [safetensors_files.sound()], (spoil.of_start, spoil.of_safetensors), _use),
+    Format("pt2", lambda: [exported_files.sound()], (spoil.of_bytes, spoil.of_headers, *[spoil.of_members] * 6), _use),
+    _picture_format("PNG", spoil.of_chunks, spoil.of_chunks),
+    *map(_picture_format, ("JPEG", "WEBP", "GIF", "BMP", "TIFF")),
+    Format("npy", _arrays, (spoil.of_bytes, spoil.of_start, spoil.of_start), _look),
+    Format("labels", _labels, (spoil.of_bytes, spoil.of_json), uploads.read_labels),
+    Format("recipe", lambda: [_recipe()], (spoil.of_json, spoil.of_json, spoil.of_bytes), _read_recipe),
+    Format("question", lambda: [_question()], (spoil.of_json, spoil.of_json, spoil.of_bytes), codec.question_from_json),
+    Format("operators", lambda: [b""], (lambda random, _: random.randbytes(8),), random_operators.run),
+)  # fmt: skip
+FORMATS = {form.name: form for form in _ALL}
+
+
+def complaint(form: Format, data: bytes) -> str:
+    """What is wrong with how this file was read; empty where it was read, or refused with a sentence."""
+    try:
+        form.read(data)
+    except GradVizError as error:
+        return f"an endless sentence of {len(str(error)):,} characters" if len(str(error)) > 10_000 else ""
+    except Exception as error:  # noqa: BLE001 - that is what is looked for
+        return f"{type(error).__name__}: {error}"[:500]
+    return ""
+
+
+def own_store() -> Path:
+    """A folder for uploads that is nobody else's."""
+    return Path(tempfile.mkdtemp(prefix="gradviz-fuzz-"))
