@@ -32,6 +32,8 @@ from gradviz_core.types import (
     GradientQuestion,
     ImageCard,
     ModelCard,
+    PerturbationAnswer,
+    PerturbationQuestion,
     Question,
     Site,
     SiteInfo,
@@ -74,6 +76,8 @@ def answer(question: UnitsQuestion) -> UnitsAnswer: ...
 def answer(question: SurveyQuestion) -> SurveyAnswer: ...
 @overload
 def answer(question: FlowQuestion) -> FlowAnswer: ...
+@overload
+def answer(question: PerturbationQuestion) -> PerturbationAnswer: ...
 def answer(question: Question) -> Answer:
     """Answer a question in this process, on the best device there is; any number of threads may ask at once.
 
@@ -103,6 +107,8 @@ __all__ = [
     "GradientQuestion",
     "ImageCard",
     "ModelCard",
+    "PerturbationAnswer",
+    "PerturbationQuestion",
     "Question",
     "Site",
     "SiteInfo",

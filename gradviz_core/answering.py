@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import platform
-import re
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import assert_never
@@ -15,9 +13,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from gradviz_core import cost, flow, images, layouts, receptive_field, sites, targets
+from gradviz_core import cost, flow, images, layouts, perturbation, receptive_field, sites, targets
 from gradviz_core import device as devices
-from gradviz_core.errors import BadTarget, GradVizError, QuestionError, TooCostly
+from gradviz_core.errors import BadTarget, QuestionError
+from gradviz_core.failures import ADVICE_ON_INPUT, UPLOADS, in_words, input_in_words
 from gradviz_core.methods import METHODS, GradFn
 from gradviz_core.models.load import Model, RecentModels
 from gradviz_core.settings import settings
@@ -30,6 +29,8 @@ from gradviz_core.types import (
     FlowQuestion,
     GradientAnswer,
     GradientQuestion,
+    PerturbationAnswer,
+    PerturbationQuestion,
     Pixels,
     Preprocessing,
     Question,
@@ -47,8 +48,6 @@ from gradviz_core.version import __version__
 TOP = 5
 """How many classes a prediction names."""
 MOST_UNITS = 64
-UPLOADS = "upload/"
-"""What the key of an uploaded model begins with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +104,7 @@ class Answerer:
 
     def _answer_on(self, device: torch.device, question: Question, notes: tuple[str, ...]) -> Answer:
         clock = _Clock(device, time.perf_counter())
-        failed = _in_words(question.model, "This question about the model fails", "Choose another target or layer.")
+        failed = in_words(question.model, "This question about the model fails", "Choose another target or layer.")
         with recording(), failed:
             match question:
                 case GradientQuestion():
@@ -116,6 +115,8 @@ class Answerer:
                     return self._survey(device, question, notes, clock)
                 case FlowQuestion():
                     return self._flow(device, question, notes, clock)
+                case PerturbationQuestion():
+                    return self._perturbation(device, question, notes, clock)
                 case _:
                     assert_never(question)
 
@@ -203,6 +204,31 @@ class Answerer:
             arrays=found.arrays,
         )
 
+    def _perturbation(
+        self, device: torch.device, question: PerturbationQuestion, notes: tuple[str, ...], clock: _Clock
+    ) -> PerturbationAnswer:
+        at = targets.site_of(question.target)
+        scene = self._scene(device, question, frozenset({INPUT, *([at] if at else ())}))
+        target, score = targets.select(question.target, scene.trace)
+        steps = scene.model.card.preprocessing
+        found = perturbation.follow(question, scene.model.module, target, scene.pixels, steps, device)
+        after = forward(scene.model.module, found.x, keep=scene.kept)
+        prediction, prediction_after = _predictions(scene, after)
+        return PerturbationAnswer(
+            question=question,
+            target=target,
+            score=score.item(),
+            score_after=targets.select(target, after)[1].item(),
+            predicted_change=found.predicted_change,
+            size=found.size,
+            cut=found.cut,
+            prediction=prediction,
+            prediction_after=prediction_after,
+            notes=(*notes, *found.notes),
+            receipt=clock.receipt(),
+            arrays=found.arrays,
+        )
+
     # ------------------------------------------------------------------------------------------------------- the pass
 
     def _scene(
@@ -228,7 +254,7 @@ class Answerer:
         pixels = _pixels(question.image, model.card.preprocessing)
         x = torch.from_numpy(images.normalise(pixels, model.card.preprocessing)).to(device)
         kept = None if self._remember and needed != frozenset({INPUT}) else needed
-        with _in_words(question.model, f"This model cannot run on {_input_in_words(x)}", ADVICE_ON_INPUT):
+        with in_words(question.model, f"This model cannot run on {input_in_words(x)}", ADVICE_ON_INPUT):
             self._check_cost(question.model, model.module, x)
             until = needed if may_stop and not self._remember else None
             trace = forward(model.module, x, keep=kept, until=until, parameters=parameters)
@@ -243,40 +269,6 @@ class Answerer:
         if key.startswith(UPLOADS) and place not in self._affordable:
             cost.check(module, tuple(x.shape))
             self._affordable.add(place)
-
-
-# ------------------------------------------------------------------------------------------- what uploaded models raise
-
-MOST_OF_A_MESSAGE = 200
-ADVICE_ON_INPUT = "Give it the size and the channels that it was made for, in its preprocessing."
-_FILES = re.compile(r"\S*[/\\]\S*|\S+\.(?:py|pyx|cpp|cc|c|h|cu|cuh)\b\S*")
-"""Words that name a file or a folder."""
-
-
-@contextmanager
-def _in_words(key: str, what: str, advice: str) -> Iterator[None]:
-    """Whatever an uploaded model raises becomes a sentence, for it is trusted to fail in no known way. ``what`` says
-    what failed; torch's own words follow, without the names of files."""
-    try:
-        yield
-    except (GradVizError, torch.OutOfMemoryError):
-        raise
-    except Exception as error:
-        if not key.startswith(UPLOADS):
-            raise
-        if isinstance(error, MemoryError) or "allocate memory" in str(error):
-            raise TooCostly(f"{what}: it ran out of memory. Take a smaller input, or a smaller model.") from error
-        raise QuestionError(f"{what}: {_own_words(error)}. {advice}") from error
-
-
-def _input_in_words(x: Tensor) -> str:
-    channels, height, width = x.shape[1:]
-    return f"{channels} channel{'s' if channels > 1 else ''} of {height}×{width} pixels"
-
-
-def _own_words(error: Exception) -> str:
-    words = " ".join(_FILES.sub("…", str(error)).split()) or type(error).__name__
-    return (words if len(words) <= MOST_OF_A_MESSAGE else words[: MOST_OF_A_MESSAGE - 1] + "…").rstrip(".")
 
 
 @lru_cache(maxsize=16)
@@ -305,15 +297,36 @@ class _Clock:
 
 def _prediction(scene: Scene) -> tuple[ClassProbability, ...]:
     """The likeliest classes; none where the model returns no class scores."""
+    logits = _logits(scene.trace)
+    return () if logits is None else _classes(logits, scene.model.card.labels, _likeliest(logits))
+
+
+def _predictions(scene: Scene, after: Trace) -> tuple[tuple[ClassProbability, ...], tuple[ClassProbability, ...]]:
+    """The likeliest classes of two passes, as they are in the one and in the other; none where there are none."""
+    before, then, labels = _logits(scene.trace), _logits(after), scene.model.card.labels
+    if before is None or then is None:
+        return (), ()
+    either = {*_likeliest(before), *_likeliest(then)}
+    first, second = ([i for i in targets.ranked(logits) if i in either] for logits in (before, then))
+    return _classes(before, labels, first), _classes(then, labels, second)
+
+
+def _logits(trace: Trace) -> Tensor | None:
     try:
-        logits = targets.class_logits(scene.trace.output)[0].detach().float()
+        return targets.class_logits(trace.output)[0].detach().float()
     except BadTarget:
-        return ()
-    labels = scene.model.card.labels
+        return None
+
+
+def _likeliest(logits: Tensor) -> list[int]:
+    return targets.ranked(logits)[:TOP]
+
+
+def _classes(logits: Tensor, labels: Sequence[str], chosen: Sequence[int]) -> tuple[ClassProbability, ...]:
     shares = logits.softmax(0)
     return tuple(
         ClassProbability(i, labels[i] if i < len(labels) else f"class {i}", logits[i].item(), shares[i].item())
-        for i in targets.ranked(logits)[:TOP]
+        for i in chosen
     )
 
 

@@ -2,12 +2,11 @@
 
 Everything here is a frozen value made of names, numbers and numpy arrays. Nothing here computes, so the whole project
 may import this file; it imports nothing but the standard library and numpy. What is known of models and images is in
-``cards.py``, and can be imported from here as well.
+``cards.py``, sites and targets are in ``subjects.py``; both can be imported from here as well.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
@@ -19,149 +18,24 @@ from gradviz_core.cards import Accuracy as Accuracy
 from gradviz_core.cards import ImageCard as ImageCard
 from gradviz_core.cards import ModelCard as ModelCard
 from gradviz_core.cards import Preprocessing as Preprocessing
+from gradviz_core.subjects import INPUT as INPUT
+from gradviz_core.subjects import OUTPUT as OUTPUT
+from gradviz_core.subjects import ChannelMean as ChannelMean
+from gradviz_core.subjects import ClassDifference as ClassDifference
+from gradviz_core.subjects import ClassScore as ClassScore
+from gradviz_core.subjects import CrossEntropy as CrossEntropy
+from gradviz_core.subjects import Layout as Layout
+from gradviz_core.subjects import ParameterInfo as ParameterInfo
+from gradviz_core.subjects import ScoreScale as ScoreScale
+from gradviz_core.subjects import Site as Site
+from gradviz_core.subjects import SiteInfo as SiteInfo
+from gradviz_core.subjects import SiteSum as SiteSum
+from gradviz_core.subjects import Target as Target
+from gradviz_core.subjects import Unit as Unit
 
 FloatArray = npt.NDArray[np.floating]
 Pixels = npt.NDArray[np.uint8]
 """Raw pixels, shape (height, width, 3), red-green-blue, 0 to 255."""
-
-# --------------------------------------------------------------------------------------------------------------- sites
-
-_SITE_TEXT = re.compile(r"(?P<path>.*?)(?::(?P<call>\d{1,6}))?(?:\[(?P<item>[^\[\]]+)\])?", re.DOTALL)
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Site:
-    """One value that a forward pass really produced.
-
-    It is the output of the module at ``path`` when that module ran for the ``call``-th time (0 is the first). A module
-    that runs twice has two sites; one that never runs has none. Where the output is a tuple or a dictionary, ``item``
-    names the element. The gradient at a site counts every use of that value, wherever it is used.
-
-    The empty path is the model itself. The model's ``i``-th input is ``Site(".input", i)``: no module path starts with
-    a dot, so it can never be mistaken for a module.
-    """
-
-    path: str
-    call: int = 0
-    item: str = ""
-
-    def __str__(self) -> str:
-        """The site as text, as written in addresses: ``layer2.0.relu:1`` is the second call of ``layer2.0.relu``."""
-        path = self.path or ".output"
-        call = f":{self.call}" if self.call else ""
-        item = f"[{self.item}]" if self.item else ""
-        return f"{path}{call}{item}"
-
-    @staticmethod
-    def parse(text: str) -> Site:
-        """The site that ``str`` wrote. Every text names some site; whether it ran is for the survey to say."""
-        match = _SITE_TEXT.fullmatch(text)
-        assert match is not None  # the pattern accepts every text
-        path = "" if match["path"] == ".output" else match["path"]
-        return Site(path, int(match["call"] or 0), match["item"] or "")
-
-
-INPUT = Site(".input")
-"""The model's (first) input: the normalised image."""
-
-OUTPUT = Site("")
-"""What the model returns."""
-
-Layout = Literal["maps", "maps_last", "tokens", "vector", "other"]
-"""Where the channel axis of a site lies: ``maps`` (1, C, H, W), ``maps_last`` (1, H, W, C), ``tokens`` (1, T, F),
-``vector`` (1, K), ``other`` for anything else, channels first."""
-
-
-@dataclass(frozen=True, slots=True)
-class SiteInfo:
-    """What the survey of one forward pass says of a site."""
-
-    site: Site
-    kind: str
-    """Class name of the module, such as ``ReLU``; ``input`` for the input."""
-    shape: tuple[int, ...]
-    dtype: str
-    layout: Layout
-    calls: int = 1
-    """How often the module ran in this forward pass."""
-    differentiable: bool = True
-    """False where the value is an integer, or was computed where no gradient is recorded."""
-    same_as: Site | None = None
-    """The earlier site with the very same value: a container that ends in it, or a layer that does nothing in
-    evaluation mode, such as dropout."""
-    source: str = ""
-    """The author's line that computed it, as ``model.py:41  return self.fc(x)``, where an uploaded file tells."""
-
-
-@dataclass(frozen=True, slots=True)
-class ParameterInfo:
-    """A parameter of a model, by the name it has in ``named_parameters``."""
-
-    name: str
-    shape: tuple[int, ...]
-
-
-# ------------------------------------------------------------------------------------------------------------- targets
-
-ScoreScale = Literal["logit", "log_probability", "probability"]
-
-
-@dataclass(frozen=True, slots=True)
-class ClassScore:
-    """Score of one class: its logit, log-probability or probability. ``index=None`` is the predicted class, which the
-    answer then names."""
-
-    index: int | None = None
-    scale: ScoreScale = "logit"
-    kind: Literal["class"] = field(default="class", repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class ClassDifference:
-    """Logit of ``index`` minus logit of ``other``; ``index=None`` is the predicted class."""
-
-    index: int | None
-    other: int
-    kind: Literal["difference"] = field(default="difference", repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class CrossEntropy:
-    """Cross-entropy loss, in nats, for the given label: minus its log-probability."""
-
-    label: int
-    kind: Literal["loss"] = field(default="loss", repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Unit:
-    """One number of a site's value: ``value[0][index]``. For maps the index is (channel, row, column), for tokens
-    (token, feature), for a vector (feature,)."""
-
-    site: Site
-    index: tuple[int, ...]
-    kind: Literal["unit"] = field(default="unit", repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class ChannelMean:
-    """Mean of one channel of a site over all its places."""
-
-    site: Site
-    channel: int
-    kind: Literal["channel"] = field(default="channel", repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class SiteSum:
-    """Sum of everything a site holds."""
-
-    site: Site
-    kind: Literal["sum"] = field(default="sum", repr=False)
-
-
-Target = ClassScore | ClassDifference | CrossEntropy | Unit | ChannelMean | SiteSum
-"""The scalar to differentiate."""
 
 # ----------------------------------------------------------------------------------------------------------- questions
 
@@ -216,7 +90,30 @@ class FlowQuestion:
     kind: Literal["flow"] = field(default="flow", repr=False)
 
 
-Question = GradientQuestion | UnitsQuestion | SurveyQuestion | FlowQuestion
+Norm = Literal["max", "l2"]
+"""How the size of a change of the picture is told, in levels 0 to 255: the largest change of any number, or the root of
+the squares of all."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PerturbationQuestion:
+    """What becomes of ``target`` when the picture is changed a little along its gradient, or, ``away``, against it?
+
+    The change has at most the size ``epsilon`` in ``norm``, in levels of the picture (0 to 255), and is made in
+    ``steps`` steps of size ``epsilon / steps``, each along the gradient where the one before ended.
+    """
+
+    model: str
+    image: str
+    target: Target = field(default_factory=ClassScore)
+    norm: Norm = "max"
+    epsilon: int = 2
+    steps: int = 1
+    away: bool = False
+    kind: Literal["perturbation"] = field(default="perturbation", repr=False)
+
+
+Question = GradientQuestion | UnitsQuestion | SurveyQuestion | FlowQuestion | PerturbationQuestion
 
 # ------------------------------------------------------------------------------------------------------------- answers
 
@@ -334,7 +231,52 @@ class FlowAnswer:
     kind: Literal["flow"] = field(default="flow", repr=False)
 
 
-Answer = GradientAnswer | UnitsAnswer | SurveyAnswer | FlowAnswer
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PerturbationAnswer:
+    """Answer to a ``PerturbationQuestion``. All sizes are in levels of the picture, 0 to 255.
+
+    ``arrays`` holds
+
+    - ``pixels`` and ``after``, the (H, W, 3) pictures before and after, whole levels: exactly what the network saw;
+    - ``gradient`` (1, C, H, W), of the target at the first picture, per level, channels in the network's order;
+    - ``curve_size``, ``curve_predicted``, ``curve_actual``: for one step of each size, the change of the target that
+      the gradient promises, gradient · change, and the one that comes; the picture is not rounded for these;
+    - ``path_size``, ``path_predicted``, ``path_actual``: the same after each of the steps that were made, before the
+      last picture is rounded; promises are added up, each from its step's own gradient.
+    """
+
+    question: PerturbationQuestion
+    target: Target
+    """The question's target, with the predicted class filled in."""
+    score: float
+    score_after: float
+    predicted_change: float
+    """What the gradient at the first picture promises for ``after``: gradient · (after - before)."""
+    size: float
+    """Size of after - before in the question's norm; at most ``epsilon``."""
+    cut: int
+    """How many numbers of the picture a step would have taken out of 0 to 255."""
+    prediction: tuple[ClassProbability, ...]
+    """The likeliest five classes of either picture, as they are before, the likeliest first."""
+    prediction_after: tuple[ClassProbability, ...]
+    """The same classes as they are after, the likeliest first."""
+    notes: tuple[str, ...]
+    receipt: Receipt
+    arrays: Arrays
+    kind: Literal["perturbation"] = field(default="perturbation", repr=False)
+
+    @property
+    def pixels(self) -> Pixels:
+        """The picture before, shape (H, W, 3)."""
+        return self.arrays["pixels"]
+
+    @property
+    def after(self) -> Pixels:
+        """The picture after, shape (H, W, 3)."""
+        return self.arrays["after"]
+
+
+Answer = GradientAnswer | UnitsAnswer | SurveyAnswer | FlowAnswer | PerturbationAnswer
 
 
 def _by_site(arrays: Arrays, prefix: str) -> dict[Site, np.ndarray]:

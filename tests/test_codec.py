@@ -34,6 +34,8 @@ from gradviz_core.types import (
     GradientAnswer,
     GradientQuestion,
     MethodName,
+    Norm,
+    PerturbationQuestion,
     Question,
     Receipt,
     ScoreScale,
@@ -66,6 +68,16 @@ QUESTIONS: st.SearchStrategy[Question] = st.one_of(
     st.builds(UnitsQuestion, model=TEXT, image=TEXT, site=SITES, place=COUNTS, count=COUNT),
     st.builds(SurveyQuestion, model=TEXT, image=TEXT),
     st.builds(FlowQuestion, model=TEXT, image=TEXT, target=TARGETS, parameters=st.booleans()),
+    st.builds(
+        PerturbationQuestion,
+        model=TEXT,
+        image=TEXT,
+        target=TARGETS,
+        norm=st.sampled_from(get_args(Norm)),
+        epsilon=COUNT,
+        steps=COUNT,
+        away=st.booleans(),
+    ),
 )
 SHAPES = hnp.array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=4)
 DTYPES = st.sampled_from([np.float32, np.float64, np.float16, np.int64, np.int32, np.uint8, np.bool_])
@@ -118,6 +130,7 @@ def test_every_kind_of_question_and_target_is_tried_here() -> None:
         "UnitsQuestion",
         "SurveyQuestion",
         "FlowQuestion",
+        "PerturbationQuestion",
     }
     assert len(get_args(Target)) == 6
 

@@ -21,15 +21,15 @@ Rule = Callable[[Path], list[str]]
 ARROW: tuple[frozenset[str], ...] = tuple(
     frozenset(level.split())
     for level in (
-        "version cards",
+        "version cards lesson_cards subjects",
         "types",
         "errors",
         "settings sites layouts nested device archive sandbox",
         "codec fields captions snippets store",
         "figures",
         "exported weights_files models images cost uploads",
-        "targets trace twin watch receptive_field",
-        "methods proof flow",
+        "targets trace twin watch receptive_field failures",
+        "methods proof flow perturbation jacobian lessons",
         "answering",
         "compute",
         "__init__ __main__",
@@ -45,6 +45,8 @@ TORCH_FREE = (
         {
             "__init__",
             "cards",
+            "lesson_cards",
+            "subjects",
             "types",
             "archive",
             "sandbox",

@@ -37,6 +37,8 @@ from gradviz_core.types import (
     FlowQuestion,
     GradientAnswer,
     GradientQuestion,
+    PerturbationAnswer,
+    PerturbationQuestion,
     Question,
     SurveyAnswer,
     SurveyQuestion,
@@ -63,6 +65,8 @@ def ask(question: UnitsQuestion) -> UnitsAnswer: ...
 def ask(question: SurveyQuestion) -> SurveyAnswer: ...
 @overload
 def ask(question: FlowQuestion) -> FlowAnswer: ...
+@overload
+def ask(question: PerturbationQuestion) -> PerturbationAnswer: ...
 def ask(question: Question) -> Answer:
     """The answer to ``question``, from the compute service. Its arrays are read-only.
 

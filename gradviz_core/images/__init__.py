@@ -6,7 +6,7 @@ Nothing here needs torch, and nothing here writes a file.
 from gradviz_core.images.decoding import BACKGROUND, decode
 from gradviz_core.images.formats import FORMATS
 from gradviz_core.images.formats.contents import MOST_PIXELS
-from gradviz_core.images.preprocessing import MOST_STRETCHED, as_seen, normalise
+from gradviz_core.images.preprocessing import MOST_STRETCHED, as_seen, from_levels, levels, normalise
 from gradviz_core.images.uploads import inspect, load
 
 __all__ = [
@@ -16,7 +16,9 @@ __all__ = [
     "MOST_STRETCHED",
     "as_seen",
     "decode",
+    "from_levels",
     "inspect",
+    "levels",
     "load",
     "normalise",
 ]

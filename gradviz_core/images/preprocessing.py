@@ -75,10 +75,21 @@ def normalise(pixels: UInt8[np.ndarray, "h w 3"], steps: Preprocessing) -> Float
     The channels are in the network's order, and so are ``mean`` and ``std``. One normalised-pixel unit is ``std`` of
     the pixel's full range 0 to 1.
     """
-    if steps.channels == "bgr":
-        pixels = pixels[..., ::-1]
-    planes = np.ascontiguousarray(pixels[..., : len(steps.mean)].transpose(2, 0, 1)).astype(np.float32)
+    planes = levels(pixels, steps).astype(np.float32)
     planes /= np.float32(255)
     planes -= np.asarray(steps.mean, np.float32)[:, None, None]
     planes /= np.asarray(steps.std, np.float32)[:, None, None]
     return planes[None]
+
+
+def levels(pixels: UInt8[np.ndarray, "h w 3"], steps: Preprocessing) -> UInt8[np.ndarray, "c h w"]:
+    """The numbers 0 to 255 that ``normalise`` starts from, as planes in the network's order of channels."""
+    if steps.channels == "bgr":
+        pixels = pixels[..., ::-1]
+    return np.ascontiguousarray(pixels[..., : len(steps.mean)].transpose(2, 0, 1))
+
+
+def from_levels(planes: UInt8[np.ndarray, "c h w"], steps: Preprocessing) -> UInt8[np.ndarray, "h w 3"]:
+    """The picture whose ``levels`` are these planes; one plane is a grey picture."""
+    pixels = np.broadcast_to(planes.transpose(1, 2, 0), (*planes.shape[1:], 3))
+    return np.ascontiguousarray(pixels[..., ::-1] if steps.channels == "bgr" else pixels)

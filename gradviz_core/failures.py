@@ -1,0 +1,46 @@
+"""What uploaded models raise, in words: they are trusted to fail in no known way."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor
+
+from gradviz_core.errors import GradVizError, QuestionError, TooCostly
+
+UPLOADS = "upload/"
+"""What the key of an uploaded model begins with."""
+MOST_OF_A_MESSAGE = 200
+ADVICE_ON_INPUT = "Give it the size and the channels that it was made for, in its preprocessing."
+_FILES = re.compile(r"\S*[/\\]\S*|\S+\.(?:py|pyx|cpp|cc|c|h|cu|cuh)\b\S*")
+"""Words that name a file or a folder."""
+
+
+@contextmanager
+def in_words(key: str, what: str, advice: str) -> Iterator[None]:
+    """Whatever an uploaded model raises becomes a sentence, for it is trusted to fail in no known way. ``what`` says
+    what failed; torch's own words follow, without the names of files."""
+    try:
+        yield
+    except (GradVizError, torch.OutOfMemoryError):
+        raise
+    except Exception as error:
+        if not key.startswith(UPLOADS):
+            raise
+        if isinstance(error, MemoryError) or "allocate memory" in str(error):
+            raise TooCostly(f"{what}: it ran out of memory. Take a smaller input, or a smaller model.") from error
+        raise QuestionError(f"{what}: {_own_words(error)}. {advice}") from error
+
+
+def input_in_words(x: Tensor) -> str:
+    """``3 channels of 96×96 pixels``, of an input (1, C, H, W)."""
+    channels, height, width = x.shape[1:]
+    return f"{channels} channel{'s' if channels > 1 else ''} of {height}×{width} pixels"
+
+
+def _own_words(error: Exception) -> str:
+    words = " ".join(_FILES.sub("…", str(error)).split()) or type(error).__name__
+    return (words if len(words) <= MOST_OF_A_MESSAGE else words[: MOST_OF_A_MESSAGE - 1] + "…").rstrip(".")

@@ -1,0 +1,146 @@
+"""What a question is about: the values of a forward pass, and the scalars that are differentiated. Frozen values."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Literal
+
+# --------------------------------------------------------------------------------------------------------------- sites
+
+_SITE_TEXT = re.compile(r"(?P<path>.*?)(?::(?P<call>\d{1,6}))?(?:\[(?P<item>[^\[\]]+)\])?", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Site:
+    """One value that a forward pass really produced.
+
+    It is the output of the module at ``path`` when that module ran for the ``call``-th time (0 is the first). A module
+    that runs twice has two sites; one that never runs has none. Where the output is a tuple or a dictionary, ``item``
+    names the element. The gradient at a site counts every use of that value, wherever it is used.
+
+    The empty path is the model itself. The model's ``i``-th input is ``Site(".input", i)``: no module path starts with
+    a dot, so it can never be mistaken for a module.
+    """
+
+    path: str
+    call: int = 0
+    item: str = ""
+
+    def __str__(self) -> str:
+        """The site as text, as written in addresses: ``layer2.0.relu:1`` is the second call of ``layer2.0.relu``."""
+        path = self.path or ".output"
+        call = f":{self.call}" if self.call else ""
+        item = f"[{self.item}]" if self.item else ""
+        return f"{path}{call}{item}"
+
+    @staticmethod
+    def parse(text: str) -> Site:
+        """The site that ``str`` wrote. Every text names some site; whether it ran is for the survey to say."""
+        match = _SITE_TEXT.fullmatch(text)
+        assert match is not None  # the pattern accepts every text
+        path = "" if match["path"] == ".output" else match["path"]
+        return Site(path, int(match["call"] or 0), match["item"] or "")
+
+
+INPUT = Site(".input")
+"""The model's (first) input: the normalised image."""
+
+OUTPUT = Site("")
+"""What the model returns."""
+
+Layout = Literal["maps", "maps_last", "tokens", "vector", "other"]
+"""Where the channel axis of a site lies: ``maps`` (1, C, H, W), ``maps_last`` (1, H, W, C), ``tokens`` (1, T, F),
+``vector`` (1, K), ``other`` for anything else, channels first."""
+
+
+@dataclass(frozen=True, slots=True)
+class SiteInfo:
+    """What the survey of one forward pass says of a site."""
+
+    site: Site
+    kind: str
+    """Class name of the module, such as ``ReLU``; ``input`` for the input."""
+    shape: tuple[int, ...]
+    dtype: str
+    layout: Layout
+    calls: int = 1
+    """How often the module ran in this forward pass."""
+    differentiable: bool = True
+    """False where the value is an integer, or was computed where no gradient is recorded."""
+    same_as: Site | None = None
+    """The earlier site with the very same value: a container that ends in it, or a layer that does nothing in
+    evaluation mode, such as dropout."""
+    source: str = ""
+    """The author's line that computed it, as ``model.py:41  return self.fc(x)``, where an uploaded file tells."""
+
+
+@dataclass(frozen=True, slots=True)
+class ParameterInfo:
+    """A parameter of a model, by the name it has in ``named_parameters``."""
+
+    name: str
+    shape: tuple[int, ...]
+
+
+# ------------------------------------------------------------------------------------------------------------- targets
+
+ScoreScale = Literal["logit", "log_probability", "probability"]
+
+
+@dataclass(frozen=True, slots=True)
+class ClassScore:
+    """Score of one class: its logit, log-probability or probability. ``index=None`` is the predicted class, which the
+    answer then names."""
+
+    index: int | None = None
+    scale: ScoreScale = "logit"
+    kind: Literal["class"] = field(default="class", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ClassDifference:
+    """Logit of ``index`` minus logit of ``other``; ``index=None`` is the predicted class."""
+
+    index: int | None
+    other: int
+    kind: Literal["difference"] = field(default="difference", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class CrossEntropy:
+    """Cross-entropy loss, in nats, for the given label: minus its log-probability."""
+
+    label: int
+    kind: Literal["loss"] = field(default="loss", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """One number of a site's value: ``value[0][index]``. For maps the index is (channel, row, column), for tokens
+    (token, feature), for a vector (feature,)."""
+
+    site: Site
+    index: tuple[int, ...]
+    kind: Literal["unit"] = field(default="unit", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelMean:
+    """Mean of one channel of a site over all its places."""
+
+    site: Site
+    channel: int
+    kind: Literal["channel"] = field(default="channel", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class SiteSum:
+    """Sum of everything a site holds."""
+
+    site: Site
+    kind: Literal["sum"] = field(default="sum", repr=False)
+
+
+Target = ClassScore | ClassDifference | CrossEntropy | Unit | ChannelMean | SiteSum
+"""The scalar to differentiate."""
