@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Literal
 
@@ -28,20 +28,24 @@ def choose(name: DeviceName = "auto") -> torch.device:
     return torch.device(name)
 
 
-class _ExactArithmetic:
+Switches = tuple[bool, ...]
+
+
+class _ProcessWide:
     """Switches that belong to the whole process: the first thread in sets them, the last one out restores them."""
 
-    def __init__(self) -> None:
+    def __init__(self, read: Callable[[], Switches], write: Callable[[Switches], None], wanted: Switches) -> None:
+        self._read, self._write, self._wanted = read, write, wanted
         self._lock = threading.Lock()
         self._inside = 0
-        self._before = (False, False, False, False)
+        self._before = wanted
 
     @contextmanager
     def __call__(self) -> Iterator[None]:
         with self._lock:
             if self._inside == 0:
-                self._before = _switches()
-                _set_switches((False, False, False, True))
+                self._before = self._read()
+                self._write(self._wanted)
             self._inside += 1
         try:
             yield
@@ -49,19 +53,42 @@ class _ExactArithmetic:
             with self._lock:
                 self._inside -= 1
                 if self._inside == 0:
-                    _set_switches(self._before)
+                    self._write(self._before)
 
 
-def _switches() -> tuple[bool, bool, bool, bool]:
+def _arithmetic() -> Switches:
     cudnn = torch.backends.cudnn
     return torch.backends.cuda.matmul.allow_tf32, cudnn.allow_tf32, cudnn.benchmark, cudnn.deterministic
 
 
-def _set_switches(values: tuple[bool, bool, bool, bool]) -> None:
+def _set_arithmetic(values: Switches) -> None:
     cudnn = torch.backends.cudnn
     torch.backends.cuda.matmul.allow_tf32, cudnn.allow_tf32, cudnn.benchmark, cudnn.deterministic = values
 
 
-exact_arithmetic = _ExactArithmetic()
+def _attention() -> Switches:
+    cuda = torch.backends.cuda  # where the switches for every device are
+    return (
+        bool(cuda.flash_sdp_enabled()),  # type: ignore[no-untyped-call]
+        bool(cuda.mem_efficient_sdp_enabled()),  # type: ignore[no-untyped-call]
+        bool(cuda.cudnn_sdp_enabled()),  # type: ignore[no-untyped-call]
+        bool(cuda.math_sdp_enabled()),  # type: ignore[no-untyped-call]
+    )
+
+
+def _set_attention(values: Switches) -> None:
+    cuda = torch.backends.cuda
+    flash, efficient, cudnn, plain = values
+    cuda.enable_flash_sdp(flash)
+    cuda.enable_mem_efficient_sdp(efficient)
+    cuda.enable_cudnn_sdp(cudnn)
+    cuda.enable_math_sdp(plain)
+
+
+exact_arithmetic = _ProcessWide(_arithmetic, _set_arithmetic, (False, False, False, True))
 """``with exact_arithmetic():`` full float32 in convolutions and matrix products, and the same algorithm each time, on a
 GPU as on a CPU."""
+
+plain_attention = _ProcessWide(_attention, _set_attention, (False, False, False, True))
+"""``with plain_attention():`` attention as matrix products and a softmax, which can be differentiated twice; the fused
+operations cannot. The values are the same to rounding."""

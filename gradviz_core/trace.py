@@ -11,7 +11,7 @@ How it stays exact, in three rules:
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
@@ -168,9 +168,48 @@ def _slopes(score: Tensor, values: Mapping[Key, Tensor], keep_graph: bool) -> di
     return found
 
 
-def _backward(score: Tensor, values: list[Tensor], keep_graph: bool) -> Sequence[Tensor | None]:
+def differentiate_weighted(value: Tensor, weights: Tensor, wrt: Tensor) -> Tensor | None:
+    """Σ_i weights_i · ∂value_i/∂wrt for two values of one trace, in one backward pass; None where no gradient reaches.
+
+    ``weights`` has the shape of ``value``, the result that of ``wrt``. The trace can be asked again.
+
+    Raises:
+        QuestionError: as ``differentiate`` does.
+    """
+    if not (value.requires_grad and wrt.requires_grad):
+        return None
+    with exact_arithmetic():
+        return _backward(value, [wrt], keep_graph=True, weights=weights)[0]
+
+
+def differentiate_along(value: Tensor, wrt: Tensor) -> Callable[[Tensor], Tensor]:
+    """The function that gives Σ_j direction_j · ∂value/∂wrt_j, for two values of one trace; each call is a backward
+    pass through a backward pass, whose graph the function holds.
+
+    ``direction`` has the shape of ``wrt``, the result that of ``value``. It is the derivative of
+    ``differentiate_weighted``, which is linear in its weights, with respect to these. Source: J. Townsend, A new trick
+    for calculating Jacobian vector products, 2017.
+
+    Raises:
+        QuestionError, RuntimeError: at the first call or now, where an operation can be differentiated only once.
+    """
+    with recording():
+        weights = torch.zeros_like(value, requires_grad=True)
+        (slope,) = torch.autograd.grad(value, [wrt], weights, create_graph=True)
+
+    def along(direction: Tensor) -> Tensor:
+        with exact_arithmetic():
+            change = _backward(slope, [weights], keep_graph=True, weights=direction)[0]
+        return torch.zeros_like(value) if change is None else change
+
+    return along
+
+
+def _backward(
+    score: Tensor, values: list[Tensor], keep_graph: bool, weights: Tensor | None = None
+) -> Sequence[Tensor | None]:
     try:
-        return torch.autograd.grad(score, values, retain_graph=keep_graph, allow_unused=True)
+        return torch.autograd.grad(score, values, weights, retain_graph=keep_graph, allow_unused=True)
     except RuntimeError as error:
         if "checkpoint" in str(error).lower():
             raise QuestionError(

@@ -1,0 +1,297 @@
+"""The Jacobian of one value of a forward pass with respect to another: entry by entry where that is small, and by its
+products with a few directions where it is not.
+
+J[i, j] = ∂of_i / ∂wrt_j, rows and columns numbered as ``flatten`` numbers the two values. One backward pass gives a
+row; two, the second through the first, give the product with a direction.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from gradviz_core import sites
+from gradviz_core.errors import QuestionError, Unreachable
+from gradviz_core.trace import Trace, differentiate_along, differentiate_weighted
+from gradviz_core.types import Site
+
+MOST_ENTRIES = 4_000_000
+"""Largest part of a Jacobian that is computed entry by entry."""
+MOST_PASSES = 4_096
+"""Most backward passes that one part may take."""
+SEED = 20_111
+"""The random directions that an iteration starts from are the same each time."""
+CONVERGED = 1e-4
+"""A singular value has settled when the last step of an iteration changed it by no more than this share."""
+MOST_VALUES = 32
+"""Most singular values of one iteration."""
+MOST_STEPS = 16
+BALANCE = 1e-3
+"""How far uᵀ(J v) and (Jᵀu)ᵀv may lie apart, as a share of |u| |J v|; in float32 they agree to 1e-5."""
+
+Mode = Literal["reverse", "forward"]
+Part = tuple[int, int]
+"""First, and the one after the last."""
+
+
+class NoForwardProducts(QuestionError):
+    """An operation of the model cannot be differentiated twice, so J v cannot be had from this graph."""
+
+
+# ------------------------------------------------------------------------------------------------------------- products
+
+
+class Products:
+    """Products of the Jacobian ∂of/∂wrt with directions, from the graph of one trace."""
+
+    def __init__(self, trace: Trace, of: Site, wrt: Site) -> None:
+        """Look the two values up.
+
+        Raises:
+            UnknownSite: a site never ran.
+            QuestionError: a value is not made of real numbers.
+        """
+        self._of, self._wrt = _real(trace, of), _real(trace, wrt)
+        self._sites = of, wrt
+        self._along: Callable[[Tensor], Tensor] | None = None
+        self.rows, self.columns = self._of.numel(), self._wrt.numel()
+        self.dtype = torch.float64 if self._of.dtype == torch.float64 else torch.float32
+
+    def pull(self, weights: Tensor) -> Tensor:
+        """Jᵀu for ``weights`` u of shape (rows,): shape (columns,), on the CPU.
+
+        Raises:
+            Unreachable: no differentiable path leads from ``wrt`` to ``of``.
+            QuestionError: as ``trace.differentiate`` does.
+        """
+        slope = differentiate_weighted(self._of, weights.to(self._of).view_as(self._of), self._wrt)
+        if slope is None:
+            of, wrt = (sites.in_words(site) for site in self._sites)
+            raise Unreachable(
+                f"No gradient of {of} reaches {wrt}: no differentiable path leads from there to {of}. Choose a site "
+                "that comes before it, or look for a detach or an integer operation in between."
+            )
+        return slope.detach().flatten().to("cpu", self.dtype)
+
+    def push(self, direction: Tensor) -> Tensor:
+        """J v for a ``direction`` v of shape (columns,): shape (rows,), on the CPU.
+
+        Raises:
+            NoForwardProducts: an operation of the model cannot be differentiated twice.
+            Unreachable, QuestionError: as ``pull`` does.
+        """
+        if self._along is None:
+            self._along = self._balanced()
+        return self._pushed(self._along, direction)
+
+    def _pushed(self, along: Callable[[Tensor], Tensor], direction: Tensor) -> Tensor:
+        return along(direction.to(self._wrt).view_as(self._wrt)).detach().flatten().to("cpu", self.dtype)
+
+    def _balanced(self) -> Callable[[Tensor], Tensor]:
+        """The double backward pass, once uᵀ(J v) = (Jᵀu)ᵀv has held for random u and v: an operation whose backward
+        pass is no recorded operation would drop out of J v without a word."""
+        generator = torch.Generator().manual_seed(SEED)
+        u, v = (torch.randn(n, generator=generator, dtype=self.dtype) for n in (self.rows, self.columns))
+        pulled = _finite(self.pull(u))
+        try:
+            along = differentiate_along(self._of, self._wrt)
+            pushed = self._pushed(along, v)
+        except (QuestionError, RuntimeError) as error:
+            raise NoForwardProducts(
+                "An operation of this model can be differentiated only once, so the products of its Jacobian with "
+                "directions cannot be had. Choose fewer rows, so that each can be computed by itself."
+            ) from error
+        apart = (u.double() @ pushed.double() - pulled.double() @ v.double()).abs()
+        if not apart <= BALANCE * (u.double().norm() * pushed.double().norm() + pulled.double().norm() * v.norm()):
+            raise NoForwardProducts(
+                "An operation of this model has a backward pass that PyTorch cannot follow, so the products of its "
+                "Jacobian with directions cannot be trusted. Choose fewer rows, so that each can be computed by itself."
+            )
+        return along
+
+
+def _finite(products: Tensor) -> Tensor:
+    if not products.isfinite().all():
+        raise QuestionError(
+            "The Jacobian holds values that are not finite, so it has no singular values. The gradient flow of this "
+            "model shows where they begin."
+        )
+    return products
+
+
+def _real(trace: Trace, site: Site) -> Tensor:
+    value = trace.value(site)
+    if not value.is_floating_point():
+        raise QuestionError(
+            f"{sites.in_words(site)} holds {str(value.dtype).removeprefix('torch.')} values, which have no "
+            "derivative. Choose a site of real numbers."
+        )
+    return value
+
+
+# ------------------------------------------------------------------------------------------------------- entry by entry
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Part of a Jacobian."""
+
+    row_norms: Tensor
+    """Shape (rows,), double: √Σ_j J[i, j]² over the columns of this part."""
+    matrix: Tensor | None
+    """Shape (rows, columns); None where it has more than ``MOST_ENTRIES`` entries."""
+    mode: Mode
+
+
+def mode_for(rows: int, columns: int) -> Mode:
+    """Reverse mode takes one backward pass a row, forward mode one double backward pass a column: the fewer."""
+    return "reverse" if rows <= columns else "forward"
+
+
+def block(products: Products, rows: Part | None = None, columns: Part | None = None) -> Block:
+    """J[rows, columns], exact; None takes all of them. Entries are kept up to ``MOST_ENTRIES``, norms always.
+
+    At most one row, or one column, is held beside what is returned. Where the columns are fewer but cannot be had, an
+    operation of the model having no second derivative, it is done row by row all the same.
+
+    Raises:
+        QuestionError: the part does not exist, or takes more than ``MOST_PASSES`` passes.
+        Unreachable: no differentiable path leads from ``wrt`` to ``of``.
+    """
+    down, across = _part(rows, products.rows, "Rows"), _part(columns, products.columns, "Columns")
+    height, width = len(down), len(across)
+    small = height * width <= MOST_ENTRIES
+    mode = mode_for(height, width) if small else "reverse"
+    if (height if mode == "reverse" else width) > MOST_PASSES:
+        raise QuestionError(
+            f"These {height:,} rows and {width:,} columns take more than {MOST_PASSES:,} backward passes. Ask in parts."
+        )
+    if mode == "forward":
+        with contextlib.suppress(NoForwardProducts):
+            return _by_columns(products, down, across)
+    return _by_rows(products, down, across, small)
+
+
+def _by_columns(products: Products, rows: range, columns: range) -> Block:
+    matrix = torch.empty(len(rows), len(columns), dtype=products.dtype)
+    for place, j in enumerate(columns):
+        matrix[:, place] = products.push(_unit(products.columns, j, products.dtype))[rows.start : rows.stop]
+    return Block(matrix.double().norm(dim=1), matrix, "forward")
+
+
+def _by_rows(products: Products, rows: range, columns: range, small: bool) -> Block:
+    matrix = torch.empty(len(rows), len(columns), dtype=products.dtype) if small else None
+    norms = torch.empty(len(rows), dtype=torch.float64)
+    for place, i in enumerate(rows):
+        row = products.pull(_unit(products.rows, i, products.dtype))[columns.start : columns.stop]
+        norms[place] = row.double().norm()
+        if matrix is not None:
+            matrix[place] = row
+    return Block(norms, matrix, "reverse")
+
+
+def _part(part: Part | None, count: int, what: str) -> range:
+    first, end = part or (0, count)
+    if not 0 <= first < end <= count:
+        raise QuestionError(f"{what} {first} to {end - 1} do not exist: there are {count:,}, numbered from 0.")
+    return range(first, end)
+
+
+def _unit(count: int, index: int, dtype: torch.dtype) -> Tensor:
+    unit = torch.zeros(count, dtype=dtype)
+    unit[index] = 1
+    return unit
+
+
+# ------------------------------------------------------------------------------------------------------------- spectrum
+
+
+class Spectrum:
+    """The largest singular values of J[rows, :], by products with blocks of directions that grow step by step.
+
+    Randomised subspace iteration that keeps every block: each step multiplies the newest block by J Jᵀ, adds it to an
+    orthonormal basis Q, and takes the singular values of Qᵀ J. They never exceed the true ones and only grow. Sources:
+    Halko, Martinsson & Tropp 2011 (arXiv:0909.4061), algorithm 4.4; that blocks are kept is Musco & Musco 2015
+    (arXiv:1504.05477). A step costs ``count`` products with J and as many with Jᵀ.
+    """
+
+    def __init__(self, products: Products, count: int, rows: Part | None = None) -> None:
+        """Nothing is computed yet; ``count`` singular values are asked for.
+
+        Raises:
+            QuestionError: the rows do not exist.
+        """
+        self._products = products
+        self._rows = _part(rows, products.rows, "Rows")
+        self.smaller = min(len(self._rows), products.columns)
+        """How many singular values there are."""
+        self.count = min(count, self.smaller)
+        self.steps = 0
+        self.values = torch.zeros(self.count, dtype=products.dtype)
+        """(count,) the largest first."""
+        self.changes = torch.ones_like(self.values)
+        """(count,) how much each grew in the last step, as a share of itself."""
+        self.left = torch.zeros(len(self._rows), self.count, dtype=products.dtype)
+        """(rows, count), orthonormal: the outputs that move together."""
+        self.right = torch.zeros(products.columns, self.count, dtype=products.dtype)
+        """(columns, count), orthonormal: the directions that move them most."""
+        self.squares = torch.zeros(0, dtype=torch.float64)
+        """|J ω|² for each random ω of the first step: independent, each with expectation ‖J‖²_F."""
+        self._basis = torch.zeros(len(self._rows), 0, dtype=products.dtype)
+        self._pulled = torch.zeros(products.columns, 0, dtype=products.dtype)
+        self._newest = torch.zeros(products.columns, 0, dtype=products.dtype)
+
+    @property
+    def complete(self) -> bool:
+        """Whether the basis spans everything, so that all values are the true ones up to rounding."""
+        return self._basis.shape[1] == self.smaller
+
+    @property
+    def settled(self) -> int:
+        """How many values, from the largest on, the last step changed by less than ``CONVERGED`` of themselves."""
+        if self.complete:
+            return self.count
+        return int((self.changes <= CONVERGED).long().cumprod(0).sum())
+
+    def advance(self) -> None:
+        """One more step.
+
+        Raises:
+            NoForwardProducts, Unreachable, QuestionError: as ``Products`` does.
+        """
+        directions = torch.linalg.qr(self._newest)[0] if self.steps else self._random()
+        block = torch.stack([self._products.push(v)[self._rows.start : self._rows.stop] for v in directions.T], dim=1)
+        if not self.steps:
+            self.squares = block.double().square().sum(dim=0)
+        room = min(block.shape[1], self.smaller - self._basis.shape[1])
+        known = self._basis.shape[1]
+        new = torch.linalg.qr(torch.cat([self._basis, block], dim=1))[0][:, known : known + room]
+        self._newest = torch.stack([self._products.pull(self._widened(u)) for u in new.T], dim=1)
+        self._basis = torch.cat([self._basis, new], dim=1)
+        self._pulled = torch.cat([self._pulled, self._newest], dim=1)
+        right, values, turned = torch.linalg.svd(_finite(self._pulled), full_matrices=False)
+        self.changes = _changes(self.values, values[: self.count])
+        self.values, self.right = values[: self.count], right[:, : self.count]
+        self.left = self._basis @ turned.T[:, : self.count]
+        self.steps += 1
+
+    def _random(self) -> Tensor:
+        generator = torch.Generator().manual_seed(SEED)
+        return torch.randn(self._products.columns, self.count, generator=generator, dtype=self._products.dtype)
+
+    def _widened(self, weights: Tensor) -> Tensor:
+        """Weights of the rows asked for, as weights of all of them."""
+        wide = torch.zeros(self._products.rows, dtype=weights.dtype)
+        wide[self._rows.start : self._rows.stop] = weights
+        return wide
+
+
+def _changes(before: Tensor, now: Tensor) -> Tensor:
+    """The change of each value as a share of it; none for a value that is lost in the rounding of the largest one."""
+    matter = now > 1e-6 * now[:1]
+    return torch.where(matter, (now - before).abs() / torch.where(matter, now, 1), 0)
