@@ -119,7 +119,7 @@ def test_a_home_made_resnet_from_training_to_every_page(
 ) -> None:
     torch.manual_seed(0)
     model = SmallResNet()
-    assert home_made.train(model, 60, 0.005) > 0.9
+    assert home_made.train(model, 40, 0.008) > 0.9
     home_made.export(model, tmp_path / "blobs <script>alert(1)</script>.pt2".replace("/", "∕"))
     (file,) = tmp_path.glob("*.pt2")
     pixels = home_made.picture(1, tmp_path / "columns.png")
@@ -169,7 +169,7 @@ def test_a_home_made_resnet_from_training_to_every_page(
 def test_a_home_made_transformer_from_training_to_every_page(visited: Server, page: Page, tmp_path: Path) -> None:
     torch.manual_seed(0)
     model = SmallTransformer()
-    assert home_made.train(model, 150, 0.003) > 0.8
+    assert home_made.train(model, 60, 0.004) > 0.8
     home_made.export(model, tmp_path / "patches.pt2")
     pixels = home_made.picture(2, tmp_path / "disc.png")
 

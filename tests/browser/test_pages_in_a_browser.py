@@ -151,8 +151,9 @@ def test_an_uploaded_image_is_shown_and_one_that_is_none_is_refused(
     page.wait_for_function("location.search.includes('upload')", timeout=20_000)
     seeing.check_drawn(page, "gradient")
     before = page.url
+    seeing.wait(page)
     page.locator("input[type=file]").set_input_files(fake)
-    expect(page.get_by_text("is no PNG, JPEG or WebP image")).to_be_visible(timeout=20_000)
+    expect(page.get_by_text("The file is no image that can be read")).to_be_visible(timeout=20_000)
     assert page.url == before
     seeing.check_drawn(page, "gradient")
 
