@@ -27,9 +27,12 @@ ARROW: tuple[frozenset[str], ...] = tuple(
         "settings sites layouts nested device archive sandbox",
         "codec fields captions snippets store",
         "figures",
+        "charts",
         "exported weights_files models images cost uploads",
         "targets trace twin watch receptive_field failures",
-        "methods proof flow perturbation jacobian lessons",
+        "methods proof flow perturbation jacobian lessons doctor",
+        "scene",
+        "answers",
         "answering",
         "compute",
         "__init__ __main__",
@@ -37,7 +40,7 @@ ARROW: tuple[frozenset[str], ...] = tuple(
 )
 """The rooms of gradviz_core, lowest first. A room imports from lower levels and from its own."""
 
-DRAWING = frozenset({"fields", "figures", "captions", "snippets"})
+DRAWING = frozenset({"fields", "figures", "charts", "captions", "snippets"})
 """What turns answers into pictures and words. What computes does not know of it."""
 
 TORCH_FREE = (
@@ -45,6 +48,7 @@ TORCH_FREE = (
         {
             "__init__",
             "cards",
+            "findings",
             "lesson_cards",
             "subjects",
             "types",

@@ -1,0 +1,191 @@
+"""What a lesson says before it runs, and what came out when it ran. Frozen values; nothing here computes.
+
+All numbers of a result are in one mapping of numpy arrays by name, as in answers; the rest is text, so a result can go
+over the wire as JSON and arrays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+
+# ---------------------------------------------------------------------------------------------------- before it has run
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A control that takes a number from ``low`` to ``high``."""
+
+    name: str
+    """As in the code that is shown."""
+    label: str
+    low: float
+    high: float
+    step: float
+    default: float
+    whole: bool = False
+    """True where only whole numbers make sense."""
+    kind: Literal["number"] = field(default="number", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One thing that a choice offers."""
+
+    value: str
+    """As in the code that is shown."""
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A control that takes one of its options."""
+
+    name: str
+    label: str
+    options: tuple[Option, ...]
+    default: str
+    kind: Literal["choice"] = field(default="choice", repr=False)
+
+
+Control = Number | Choice
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """A question to answer before the lesson runs; its answer holds for the controls as they are at first."""
+
+    question: str
+    answers: tuple[str, ...]
+    right: int
+    """Index of the right one among ``answers``."""
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """What a page can draw before anything has run."""
+
+    key: str
+    title: str
+    before: str
+    """A few sentences to read first."""
+    controls: tuple[Control, ...]
+    prediction: Prediction
+
+
+# ------------------------------------------------------------------------------------------------------ what came out
+
+OutputKind = Literal["array", "number", "time", "text", "none", "error", "warning", "module"]
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """One named result of a step.
+
+    ``array`` and ``number`` have their values in the result's arrays under ``LessonResult.name_of``; so has ``time``,
+    in milliseconds, which is another each time. ``error`` and ``warning`` are PyTorch's own words.
+    """
+
+    name: str
+    kind: OutputKind
+    text: str
+    """What Python prints for it, or its shape and type where that would be long."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One sentence about the results, with its numbers, and whether they bear it out."""
+
+    sentence: str
+    holds: bool
+
+
+NodeKind = Literal["leaf", "operation", "result", "no_gradient", "more"]
+
+
+@dataclass(frozen=True, slots=True)
+class GraphNode:
+    """One node of a computation graph.
+
+    A ``leaf`` is a tensor whose gradient can be kept; ``no_gradient`` is an argument that has none, such as a constant
+    or a detached value; ``more`` stands for nodes that were left out.
+    """
+
+    label: str
+    shape: str
+    kind: NodeKind
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """How a result was computed, as PyTorch recorded it. Edges are pairs of node numbers, in the direction of the
+    forward pass; the gradient runs against it."""
+
+    nodes: tuple[GraphNode, ...]
+    edges: tuple[tuple[int, int], ...]
+
+
+PictureKind = Literal["heatmap", "bars", "lines", "tiles"]
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """What to draw of a step, without drawing it.
+
+    ``heatmap`` draws one array (H, W); ``tiles`` one array (1, C, H, W); both are signed. ``bars`` draws arrays (K,)
+    beside each other, NaN as a gap; ``lines`` draws arrays (K,) over the first of them, which is the horizontal axis.
+    """
+
+    kind: PictureKind
+    arrays: tuple[str, ...]
+    """Names of outputs of the same step."""
+    title: str
+    caption: str
+    unit: str
+    labels: tuple[str, ...] = ()
+    """Of each set of bars, or of each line; empty for pictures."""
+    across: str = ""
+    """What the horizontal axis counts."""
+    down: str = ""
+    """What the rows of a heatmap count."""
+    ticks: tuple[str, ...] = ()
+    """Names of the single bars; empty counts them from 0."""
+
+
+@dataclass(frozen=True, slots=True)
+class StepResult:
+    """One step that ran: what it is about, the code that ran, and what came of it."""
+
+    name: str
+    sentence: str
+    source: str
+    """Text of the very function that ran; it needs no more than ``imports`` above it."""
+    imports: str
+    outputs: tuple[Output, ...]
+    claims: tuple[Claim, ...]
+    graph: Graph | None
+    pictures: tuple[Picture, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LessonResult:
+    """A lesson that ran."""
+
+    lesson: str
+    choices: tuple[tuple[str, float | str], ...]
+    """What every control stood at, in their order."""
+    steps: tuple[StepResult, ...]
+    arrays: Mapping[str, np.ndarray]
+
+    @staticmethod
+    def name_of(step: str, output: str) -> str:
+        """The name that an output of a step has among ``arrays``."""
+        return f"{step}/{output}"
+
+    def array(self, step: str, output: str) -> np.ndarray:
+        """The values of one output."""
+        return self.arrays[self.name_of(step, output)]

@@ -1,0 +1,244 @@
+"""What the lessons are about and what can be changed in them, in the order in which they are read. No torch."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from gradviz_core.errors import QuestionError
+from gradviz_core.lesson_cards import Choice, Control, Lesson, Number, Option, Prediction
+
+
+def _seed(default: int = 0) -> Number:
+    return Number("seed", "Other random numbers", 0, 9, 1, default, whole=True)
+
+
+def _slider(number: int, default: float) -> Number:
+    return Number(f"x{number}", f"x[{number - 1}]", -4.0, 4.0, 0.1, default)
+
+
+LESSONS: tuple[Lesson, ...] = (
+    Lesson(
+        key="first-layer",
+        title="The first layer and its input",
+        before="A linear layer takes ten numbers and gives five. How does what it gives change with what it takes? "
+        "A gradient is asked of one number, and there are five: that is where most people meet their first error.",
+        controls=(
+            Choice(
+                "activation",
+                "After the layer",
+                (Option("none", "Nothing"), Option("relu", "ReLU")),
+                "none",
+            ),
+            Number("neuron", "Output neuron", 0, 4, 1, 2, whole=True),
+            Number("scale", "Input times", -3.0, 3.0, 0.25, 1.0),
+            _seed(),
+        ),
+        prediction=Prediction(
+            "The input is made three times as large, and nothing follows the layer. What does the gradient of neuron 2 "
+            "with respect to the input do?",
+            (
+                "It becomes three times as large.",
+                "It becomes a third.",
+                "Nothing: it stays the same.",
+            ),
+            2,
+            "y[2] = W[2]·x + b[2], so ∂y[2]/∂x is W[2], in which x does not occur. A ReLU changes that only by "
+            "switching neurons on and off.",
+        ),
+    ),
+    Lesson(
+        key="partial-derivatives",
+        title="Partial derivatives with respect to the input",
+        before="One number comes out, many go in: the gradient says of each how much the result changes with it, the "
+        "others held still. Three examples that can be worked out by hand, from a product to a small network.",
+        controls=(
+            *(_slider(i, value) for i, value in enumerate((1.0, -0.5, 2.0, 0.5, -1.5), start=1)),
+            Choice(
+                "reduction",
+                "The sigmoids' reduction",
+                (Option("mean", "Mean"), Option("sum", "Sum")),
+                "mean",
+            ),
+            _seed(),
+        ),
+        prediction=Prediction(
+            "The mean of ten sigmoids is replaced by their sum. What do the ten partial derivatives do?",
+            (
+                "Each becomes ten times as large.",
+                "They stay the same: the sigmoids do.",
+                "The largest grows, the others shrink.",
+            ),
+            0,
+            "A mean of ten is a tenth of the sum, and so is its gradient. That is why a learning rate that suits one "
+            "reduction does not suit the other.",
+        ),
+    ),
+    Lesson(
+        key="missing-gradients",
+        title="My .grad is None",
+        before="After backward(), .grad is None wherever the loss has no recorded way back to a tensor that wants a "
+        "gradient. The way can be cut in many places. Zero is something else: then there is a way, and it is flat.",
+        controls=(
+            Choice(
+                "cut",
+                "The network detaches",
+                (Option("input", "its input"), Option("hidden", "its hidden layer"), Option("nowhere", "nothing")),
+                "input",
+            ),
+            Choice(
+                "cause",
+                "Another cause",
+                (
+                    Option("no_grad", "torch.no_grad()"),
+                    Option("integer", "A cast to whole numbers"),
+                    Option("argmax", "argmax"),
+                    Option("item", ".item()"),
+                    Option("new_tensor", "A new tensor made from data"),
+                    Option("frozen", "A frozen parameter"),
+                    Option("non_leaf", "No leaf, and no retain_grad"),
+                    Option("saturated", "A saturated sigmoid (zero)"),
+                    Option("dead", "A dead ReLU (zero)"),
+                ),
+                "no_grad",
+            ),
+            Number("far", "Sigmoid and ReLU: how far from zero", 1.0, 40.0, 1.0, 20.0),
+            _seed(),
+        ),
+        prediction=Prediction(
+            "The forward of a two-layer network begins with x = x.detach(). After loss.backward(), which gradients are "
+            "None?",
+            (
+                "That of x and that of the first layer's weight.",
+                "That of x alone.",
+                "None of them: detach only copies.",
+            ),
+            1,
+            "The first layer's weight is used after the cut: on the way from the loss it comes first. Only what lies "
+            "behind the cut, x, cannot be reached. Many answers say that the weight's is None too; the lesson shows it "
+            "is not. It would be if the hidden layer were detached.",
+        ),
+    ),
+    Lesson(
+        key="intermediate-values",
+        title="The gradient of a value in the middle",
+        before="PyTorch keeps the gradients of leaves: parameters, and inputs that want one. The gradient of anything "
+        "computed on the way comes by and is dropped, unless it was asked for in time.",
+        controls=(
+            Number("factor", "Mean over space times", 0.5, 4.0, 0.5, 2.0),
+            Number("label", "Class of the cross-entropy", 0, 9, 1, 3, whole=True),
+            _seed(),
+        ),
+        prediction=Prediction(
+            "code = mean(features) × 2, and total is the sum of a linear decoder of code. The 2 becomes a 4. What does "
+            "the gradient of code do?",
+            (
+                "It doubles.",
+                "It stays the same; that of the features doubles.",
+                "It halves.",
+            ),
+            1,
+            "What comes after code is the decoder alone, so its gradient is the column sums of the decoder's weight. "
+            "The factor lies before it, between the features and code.",
+        ),
+    ),
+    Lesson(
+        key="pushing-a-neuron",
+        title="Pushing one hidden neuron",
+        before="One hidden unit is to fire and the others are to be still. The mean squared error to that wish has a "
+        "gradient with respect to the input, and its sign says for every input number which way to move.",
+        controls=(
+            Number("unit", "Hidden unit", 0, 63, 1, 10, whole=True),
+            Number("epsilon", "ε, the size of the step", 0.001, 0.05, 0.001, 0.01),
+            Choice(
+                "direction",
+                "Follow the loss as the step is",
+                (Option("subtract", "subtracted"), Option("add", "added")),
+                "subtract",
+            ),
+            _seed(3),
+        ),
+        prediction=Prediction(
+            "0.01 times the sign of the gradient of the mean squared error is added to the input. Where does the "
+            "hidden layer's activation go?",
+            (
+                "Towards the wish.",
+                "Away from it.",
+                "It depends on the unit.",
+            ),
+            1,
+            "A gradient points to where its number grows, and the number is the distance from the wish. To come "
+            "nearer, subtract. An answer that is often copied adds, and has the sign wrong.",
+        ),
+    ),
+    Lesson(
+        key="gradient-of-itself",
+        title="A gradient with respect to itself",
+        before="How does x change with x? Every element with itself, and with no other: that is the identity. "
+        "Yet PyTorch gives ones. Both are right, and the difference is that of a gradient and a Jacobian.",
+        controls=(
+            Number("size", "Elements of x", 2, 64, 1, 5, whole=True),
+            Number("spread", "From −s to s, where s is", 0.5, 3.0, 0.5, 2.0),
+            Number("power", "Power", 1, 4, 1, 2, whole=True),
+        ),
+        prediction=Prediction(
+            "x has five elements. (x * 1).sum().backward() is run. What is x.grad?",
+            (
+                "The identity, five by five.",
+                "Five ones.",
+                "x itself.",
+            ),
+            1,
+            "backward() starts from one number, the sum, so x.grad has the shape of x. Its elements are the column "
+            "sums of the Jacobian, which is the identity.",
+        ),
+    ),
+)
+
+
+def lesson_of(key: str) -> Lesson:
+    """The lesson with this key.
+
+    Raises:
+        QuestionError: there is none.
+    """
+    for lesson in LESSONS:
+        if lesson.key == key:
+            return lesson
+    known = ", ".join(lesson.key for lesson in LESSONS)
+    raise QuestionError(f"There is no lesson {_short(key)}. Choose one of {known}.")
+
+
+def settle(key: str, choices: Mapping[str, float | str]) -> dict[str, float | str]:
+    """What every control of a lesson stands at, in their order: as chosen, or at its default. Whole numbers are int.
+
+    Raises:
+        QuestionError: there is no such lesson or control, or a control cannot take the value.
+    """
+    controls = {control.name: control for control in lesson_of(key).controls}
+    for name in choices:
+        if name not in controls:
+            raise QuestionError(
+                f"The lesson {key} has no control {_short(name)}. It has {', '.join(controls)}: choose among them."
+            )
+    return {name: _taken(control, choices.get(name, control.default)) for name, control in controls.items()}
+
+
+def _taken(control: Control, value: float | str) -> float | str:
+    if isinstance(control, Choice):
+        options = [option.value for option in control.options]
+        if value not in options:
+            raise QuestionError(f"{control.name} cannot be {_short(value)}. Choose one of {', '.join(options)}.")
+        return value
+    kind = "whole number" if control.whole else "number"
+    rule = f"Choose a {kind} from {control.low:g} to {control.high:g}."
+    if isinstance(value, str | bool) or not math.isfinite(value) or not control.low <= value <= control.high:
+        raise QuestionError(f"{control.name} cannot be {_short(value)}. {rule}")
+    if control.whole and value != int(value):
+        raise QuestionError(f"{control.name} cannot be {value:g}, which is no whole number. {rule}")
+    return int(value) if control.whole else float(value)
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -1,0 +1,230 @@
+"""The first layer with respect to the input: ``Linear(10, 5)``, with or without a ReLU."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import nn
+
+from gradviz_core.lesson_cards import Claim, Picture
+from gradviz_core.lessons.steps import Found, Step, equal, refused
+
+# -------------------------------------------------------------------------------------------------------------- shown
+
+
+def five_outputs_at_once(activation: str, scale: float, seed: int) -> dict[str, object]:
+    torch.manual_seed(seed)  # the same numbers at each run
+
+    layer = nn.Linear(10, 5)  # 10 numbers go in, 5 come out
+    x = (scale * torch.randn(1, 10)).requires_grad_()
+    y = layer(x)
+    if activation == "relu":
+        y = y.relu()
+
+    # Which of the five outputs is to be differentiated? PyTorch does not guess.
+    error = None
+    try:
+        torch.autograd.grad(y, x)
+    except RuntimeError as caught:
+        error = caught
+    return {"layer": layer, "x": x, "y": y, "error": error}
+
+
+def one_neuron(neuron: int, activation: str, scale: float, seed: int) -> dict[str, object]:
+    torch.manual_seed(seed)
+    layer = nn.Linear(10, 5)
+    x = (scale * torch.randn(1, 10)).requires_grad_()
+    y = layer(x)
+    if activation == "relu":
+        y = y.relu()
+
+    # One neuron of one example is one number, so there is nothing to guess.
+    score = y[0, neuron]
+    score.backward()
+    return {"layer": layer, "x": x, "score": score, "gradient": x.grad, "weight_row": layer.weight[neuron : neuron + 1]}
+
+
+def three_right_ways(neuron: int, activation: str, scale: float, seed: int) -> dict[str, object]:
+    torch.manual_seed(seed)
+    layer = nn.Linear(10, 5)
+    x = (scale * torch.randn(1, 10)).requires_grad_()
+    y = layer(x)
+    if activation == "relu":
+        y = y.relu()
+
+    # 1. Add the outputs up: the gradient of the sum. (What retain_graph is for comes next.)
+    (of_sum,) = torch.autograd.grad(y.sum(), x, retain_graph=True)
+
+    # 2. Weigh the outputs: with a one-hot vector, the gradient of one of them.
+    one_hot = torch.zeros(1, 5)
+    one_hot[0, neuron] = 1
+    (of_neuron,) = torch.autograd.grad(y, x, grad_outputs=one_hot, retain_graph=True)
+
+    # 3. Keep them apart: the Jacobian has a row for each output, a column for each input.
+    rows = [torch.autograd.grad(output, x, retain_graph=True)[0][0] for output in y[0]]
+    jacobian = torch.stack(rows)  # torch.autograd.functional.jacobian gives the same
+    return {"layer": layer, "x": x, "of_sum": of_sum, "of_neuron": of_neuron, "jacobian": jacobian}
+
+
+def asking_twice(activation: str, scale: float, seed: int) -> dict[str, object]:
+    torch.manual_seed(seed)
+    layer = nn.Linear(10, 5)
+    x = (scale * torch.randn(1, 10)).requires_grad_()
+    y = layer(x)
+    if activation == "relu":
+        y = y.relu()
+    total = y.sum()
+
+    # retain_graph=True keeps what the backward pass needs, so it can run again.
+    (first,) = torch.autograd.grad(total, x, retain_graph=True)
+    # Without it, these values are freed on the way.
+    (second,) = torch.autograd.grad(total, x)
+    error = None
+    try:
+        torch.autograd.grad(total, x)
+    except RuntimeError as caught:
+        error = caught
+    return {"first": first, "second": second, "error": error}
+
+
+def second_derivative(activation: str, scale: float, seed: int) -> dict[str, object]:
+    torch.manual_seed(seed)
+    layer = nn.Linear(10, 5)
+    x = (scale * torch.randn(1, 10)).requires_grad_()
+    y = layer(x)
+    if activation == "relu":
+        y = y.relu()
+    energy = (y**2).sum() / 2
+
+    # A gradient is a plain tensor: how it was computed is not recorded ...
+    (plain,) = torch.autograd.grad(energy, x, retain_graph=True)
+    error = None
+    try:
+        torch.autograd.grad(plain[0, 0], x)
+    except RuntimeError as caught:
+        error = caught
+
+    # ... unless create_graph=True says so. Then the gradient can be differentiated again, entry by entry.
+    (gradient,) = torch.autograd.grad(energy, x, create_graph=True)
+    rows = [torch.autograd.grad(entry, x, retain_graph=True)[0][0] for entry in gradient[0]]
+    hessian = torch.stack(rows)
+    return {"layer": layer, "x": x, "y": y, "plain": plain, "error": error, "gradient": gradient, "hessian": hessian}
+
+
+# ------------------------------------------------------------------------------------------------------------ claimed
+
+
+def _needs_a_scalar(found: Found) -> Iterator[Claim]:
+    yield refused("PyTorch refuses", found["error"], "grad can be implicitly created only for scalar outputs")
+
+
+def _row_of_the_weight(found: Found) -> Iterator[Claim]:
+    neuron = found["neuron"]
+    if found["activation"] == "relu" and not found["score"] > 0:
+        before = float(found["layer"](found["x"])[0, neuron])
+        yield Claim(
+            f"Neuron {neuron} is off, for its sum is {before:.3g}; so its gradient is there and exactly zero.",
+            before <= 0 and not found["gradient"].any(),
+        )
+    else:
+        what = f"The gradient of neuron {neuron} equals row {neuron} of the weight"
+        yield equal(what, found["gradient"], found["weight_row"])
+
+
+def _three_ways_agree(found: Found) -> Iterator[Claim]:
+    neuron, jacobian = found["neuron"], found["jacobian"]
+    on = found["layer"](found["x"])[0] > 0 if found["activation"] == "relu" else torch.ones(5)
+    what = (
+        "the weight, with zeros in the rows of neurons that are off" if found["activation"] == "relu" else "the weight"
+    )
+    yield equal(f"The Jacobian equals {what}", jacobian, found["layer"].weight * on[:, None])
+    yield equal(f"The one-hot vector picks row {neuron} of it", found["of_neuron"], jacobian[neuron][None])
+    yield equal("The gradient of the sum is the sum of its rows", found["of_sum"], jacobian.sum(0, True), within=1e-6)
+
+
+def _freed_on_the_way(found: Found) -> Iterator[Claim]:
+    yield equal("Asked twice, the gradient is the same", found["first"], found["second"])
+    yield refused("The third time there is no graph left", found["error"], "backward through the graph a second time")
+
+
+def _weight_times_weight(found: Found) -> Iterator[Claim]:
+    yield refused("Without create_graph", found["error"], "does not require grad")
+    on = (found["y"][0] > 0).float() if found["activation"] == "relu" else torch.ones(5)
+    weight = found["layer"].weight * on[:, None]
+    yield equal("With it, the second derivative equals WᵀW", found["hessian"], weight.T @ weight, within=1e-6)
+
+
+STEPS = (
+    Step(
+        "Five outputs have five gradients. Asked for “the” gradient, PyTorch says no.",
+        five_outputs_at_once,
+        _needs_a_scalar,
+        graph_of="y",
+    ),
+    Step(
+        "Pick one output neuron, number {neuron}, and the question is clear.",
+        one_neuron,
+        _row_of_the_weight,
+        graph_of="score",
+        pictures=(
+            Picture(
+                "bars",
+                ("gradient", "weight_row"),
+                "Gradient of neuron {neuron}",
+                "∂y[{neuron}]/∂x, one bar for each input, beside row {neuron} of the layer's weight.",
+                "output per unit of input",
+                labels=("gradient", "weight row {neuron}"),
+                across="input",
+            ),
+        ),
+    ),
+    Step(
+        "Three right ways to ask for more than one output, and how they hang together.",
+        three_right_ways,
+        _three_ways_agree,
+        pictures=(
+            Picture(
+                "heatmap",
+                ("jacobian",),
+                "Jacobian",
+                "J[k, i] = ∂y[k]/∂x[i]: a row for each output, a column for each input.",
+                "output per unit of input",
+                across="input",
+                down="output",
+            ),
+            Picture(
+                "bars",
+                ("of_sum", "of_neuron"),
+                "The sum of all rows, and one row",
+                "∂(Σ y)/∂x is the sum of the Jacobian's rows; a one-hot vector picks row {neuron}.",
+                "output per unit of input",
+                labels=("sum", "one-hot {neuron}"),
+                across="input",
+            ),
+        ),
+    ),
+    Step(
+        "A backward pass frees the graph behind it. retain_graph=True keeps it for another.",
+        asking_twice,
+        _freed_on_the_way,
+    ),
+    Step(
+        "A second derivative needs a graph of the first: create_graph=True records one. Here half the sum of squares "
+        "of the outputs is differentiated twice.",
+        second_derivative,
+        _weight_times_weight,
+        graph_of="gradient",
+        pictures=(
+            Picture(
+                "heatmap",
+                ("hessian",),
+                "Second derivative",
+                "∂²E/∂x[i]∂x[j] of E = ½ Σ y². It is symmetric, and equal to WᵀW where all neurons are on.",
+                "per unit of input, squared",
+                across="input",
+                down="input",
+            ),
+        ),
+    ),
+)

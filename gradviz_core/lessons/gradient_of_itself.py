@@ -1,0 +1,180 @@
+"""A gradient with respect to itself: the difference between a gradient and a Jacobian."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import torch
+
+from gradviz_core.lesson_cards import Claim, Picture
+from gradviz_core.lessons.steps import Found, Step, equal
+
+# -------------------------------------------------------------------------------------------------------------- shown
+
+
+def ones(size: int, spread: float) -> dict[str, object]:
+    x = torch.linspace(-spread, spread, size, requires_grad=True)
+
+    y = (x * 1).sum()  # x itself, added up
+    y.backward()
+
+    # The whole story, before anything is added up.
+    jacobian = torch.autograd.functional.jacobian(lambda x: x * 1, x.detach())
+    return {"x": x, "y": y, "gradient": x.grad, "column_sums": jacobian.sum(dim=0)}
+
+
+def identity(size: int, spread: float) -> dict[str, object]:
+    x = torch.linspace(-spread, spread, size)
+
+    # How does each element of x change with each element of x? With itself by 1, with the others not at all.
+    jacobian = torch.autograd.functional.jacobian(lambda x: x * 1, x)
+    return {"x": x, "jacobian": jacobian}
+
+
+def power_of_x(size: int, spread: float, power: int) -> dict[str, object]:
+    x = torch.linspace(-spread, spread, size, requires_grad=True)
+
+    y = x**power  # element by element: y[i] depends on x[i] alone
+    total = y.sum()
+    total.backward()
+    return {"x": x, "y": y, "total": total, "gradient": x.grad}
+
+
+def three_ways_to_a_jacobian(size: int, spread: float) -> dict[str, object]:
+    x = torch.linspace(-spread, spread, size, requires_grad=True)
+    y = x * x
+
+    def by_rows() -> torch.Tensor:
+        # One backward pass for each output.
+        return torch.stack([torch.autograd.grad(value, x, retain_graph=True)[0] for value in y])
+
+    def by_jacrev() -> torch.Tensor:
+        # A function of a function: the loop is inside, as one batch.
+        return torch.func.jacrev(lambda x: x * x)(x.detach())
+
+    def by_vmap() -> torch.Tensor:
+        # The same by hand: vmap runs one backward pass for all rows of the identity at once.
+        def pull_back(row: torch.Tensor) -> torch.Tensor:
+            return torch.autograd.grad(y, x, row, retain_graph=True)[0]
+
+        return torch.vmap(pull_back)(torch.eye(size))
+
+    results: dict[str, object] = {}
+    milliseconds = []
+    for name, way in [("rows", by_rows), ("jacrev", by_jacrev), ("vmap", by_vmap)]:
+        way()  # the first call sets things up; the second is timed
+        start = time.perf_counter()
+        results[name] = way()
+        milliseconds.append(1000 * (time.perf_counter() - start))
+    return {"x": x, **results, "milliseconds": torch.tensor(milliseconds)}
+
+
+# ------------------------------------------------------------------------------------------------------------ claimed
+
+
+def _ones_are_column_sums(found: Found) -> Iterator[Claim]:
+    yield equal("The gradient is 1 everywhere", found["gradient"], torch.ones(found["size"]))
+    yield equal("Ones are the column sums of the Jacobian", found["gradient"], found["column_sums"])
+
+
+def _is_the_identity(found: Found) -> Iterator[Claim]:
+    yield equal(f"The Jacobian is the identity of {found['size']} rows", found["jacobian"], torch.eye(found["size"]))
+
+
+def _rule_of_powers(found: Found) -> Iterator[Claim]:
+    power, x = found["power"], found["x"]
+    rule = "2x" if power == 2 else f"{power}·x^{power - 1}"
+    yield equal(f"The gradient equals {rule}", found["gradient"], power * x ** (power - 1), within=1e-6)
+
+
+def _all_equal(found: Found) -> Iterator[Claim]:
+    yield equal("The rows give 2x on the diagonal, and zero elsewhere", found["rows"], torch.diag(2 * found["x"]))
+    yield equal("jacrev gives the same", found["jacrev"], found["rows"])
+    yield equal("So does vmap", found["vmap"], found["rows"])
+    by_rows, by_jacrev, by_vmap = found["milliseconds"].tolist()
+    size = found["size"]
+    yield Claim(
+        f"{size} rows took {by_rows:.2g} ms one by one, {by_jacrev:.2g} ms by jacrev and {by_vmap:.2g} ms by vmap.",
+        min(by_rows, by_jacrev, by_vmap) > 0,
+    )
+
+
+STEPS = (
+    Step(
+        "The gradient of x with respect to x is not the identity: backward starts from one number, so it adds up.",
+        ones,
+        _ones_are_column_sums,
+        graph_of="y",
+        pictures=(
+            Picture(
+                "bars",
+                ("x", "gradient"),
+                "x and the gradient of its sum",
+                "∂(Σ x)/∂x[i] = 1, whatever x is.",
+                "x; sum per unit of x",
+                labels=("x", "gradient"),
+                across="element",
+            ),
+        ),
+    ),
+    Step(
+        "The identity is the Jacobian.",
+        identity,
+        _is_the_identity,
+        pictures=(
+            Picture(
+                "heatmap",
+                ("jacobian",),
+                "Jacobian of x with respect to x",
+                "J[k, i] = ∂x[k]/∂x[i]: 1 on the diagonal, 0 elsewhere. Each column adds up to 1.",
+                "x per unit of x",
+                across="x[i]",
+                down="x[k]",
+            ),
+        ),
+    ),
+    Step(
+        "x to the power of {power}, element by element.",
+        power_of_x,
+        _rule_of_powers,
+        graph_of="total",
+        pictures=(
+            Picture(
+                "lines",
+                ("x", "y", "gradient"),
+                "x to the power of {power}, and its gradient",
+                "∂(Σ xⁿ)/∂x[i] = n·x[i]ⁿ⁻¹ with n = {power}.",
+                "y; sum per unit of x",
+                labels=("y", "gradient"),
+                across="x",
+            ),
+        ),
+    ),
+    Step(
+        "The Jacobian of x * x in three ways: row by row, by jacrev, by vmap.",
+        three_ways_to_a_jacobian,
+        _all_equal,
+        pictures=(
+            Picture(
+                "heatmap",
+                ("rows",),
+                "Jacobian of x * x",
+                "J[k, i] = ∂(x[k]²)/∂x[i]: 2·x[i] on the diagonal, 0 elsewhere.",
+                "x² per unit of x",
+                across="x[i]",
+                down="output k",
+            ),
+            Picture(
+                "bars",
+                ("milliseconds",),
+                "Time of each way",
+                "Milliseconds of the second call on {size} elements; another number at each run.",
+                "ms",
+                labels=("time",),
+                across="way",
+                ticks=("rows", "jacrev", "vmap"),
+            ),
+        ),
+    ),
+)

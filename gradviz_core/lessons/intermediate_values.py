@@ -1,0 +1,168 @@
+"""The gradient of a value in the middle: an encoder and a decoder, two convolutions under a loss."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from gradviz_core.lesson_cards import Claim, Picture
+from gradviz_core.lessons.steps import Found, Step, equal, missing
+
+# -------------------------------------------------------------------------------------------------------------- shown
+
+
+def encoder_and_decoder(factor: float, seed: int) -> dict[str, object]:
+    torch.manual_seed(seed)
+    encoder = nn.Conv2d(3, 16, kernel_size=3, padding=1)
+    decoder = nn.Linear(16, 4)
+    image = torch.rand(1, 3, 8, 8)
+
+    features = encoder(image)  # shape (1, 16, 8, 8)
+    features.retain_grad()  # no leaf, so its gradient is kept only on demand
+    code = features.mean(dim=(2, 3)) * factor  # shape (1, 16)
+    code.retain_grad()
+    total = decoder(code).sum()
+    total.backward()
+    return {
+        "encoder": encoder,
+        "decoder": decoder,
+        "total": total,
+        "code": code,
+        "gradient_of_code": code.grad,
+        "gradient_of_features": features.grad,
+    }
+
+
+def features_under_a_loss(label: int, seed: int) -> dict[str, object]:
+    torch.manual_seed(seed)
+    first = nn.Conv2d(3, 32, kernel_size=3)
+    second = nn.Conv2d(32, 64, kernel_size=3)
+    linear = nn.Linear(64 * 24 * 24, 10)
+    image = torch.rand(1, 3, 28, 28)
+
+    features = second(first(image).relu())  # shape (1, 64, 24, 24)
+    features.retain_grad()
+    scores = linear(features.flatten(1))
+    loss = functional.cross_entropy(scores, torch.tensor([label]))
+    loss.backward()
+    return {
+        "first": first,
+        "second": second,
+        "linear": linear,
+        "scores": scores,
+        "loss": loss,
+        "gradient": features.grad,
+    }
+
+
+def too_late(factor: float, seed: int) -> dict[str, object]:
+    torch.manual_seed(seed)
+    encoder = nn.Conv2d(3, 16, kernel_size=3, padding=1)
+    decoder = nn.Linear(16, 4)
+    image = torch.rand(1, 3, 8, 8)
+
+    code = encoder(image).mean(dim=(2, 3)) * factor
+    decoder(code).sum().backward()
+    code.retain_grad()  # too late: the gradient went by, and was not kept
+    late = code.grad
+
+    # In time: three ways, and a forward pass for each.
+    code = encoder(image).mean(dim=(2, 3)) * factor
+    code.retain_grad()
+    decoder(code).sum().backward()
+    retained = code.grad
+
+    code = encoder(image).mean(dim=(2, 3)) * factor
+    (asked_for,) = torch.autograd.grad(decoder(code).sum(), code)
+
+    seen: list[torch.Tensor] = []
+    code = encoder(image).mean(dim=(2, 3)) * factor
+    code.register_hook(seen.append)  # called with the gradient as it comes by
+    decoder(code).sum().backward()
+    return {"late": late, "retained": retained, "asked_for": asked_for, "hooked": seen[0]}
+
+
+# ------------------------------------------------------------------------------------------------------------ claimed
+
+
+def _column_sums(found: Found) -> Iterator[Claim]:
+    sums = found["decoder"].weight.sum(0, keepdim=True)
+    yield equal("The gradient of the code is the column sums of the decoder's weight", found["gradient_of_code"], sums)
+    spread = (sums * found["factor"] / 64)[:, :, None, None].expand(1, 16, 8, 8)
+    what = f"That of the features is the same times {found['factor']:g}, spread over 8×8 = 64 places"
+    yield equal(what, found["gradient_of_features"], spread, within=1e-6)
+
+
+def _probability_minus_one_hot(found: Found) -> Iterator[Claim]:
+    shares = found["scores"].softmax(1)
+    error = shares - functional.one_hot(torch.tensor([found["label"]]), 10)
+    by_hand = (error @ found["linear"].weight).view(1, 64, 24, 24)
+    what = "The gradient equals (p − one-hot)·W, where p is the softmax of the scores"
+    yield equal(what, found["gradient"], by_hand, within=1e-6)
+    yield Claim(
+        f"The loss is {found['loss']:.4f} nats: minus the logarithm of p[{found['label']}] = "
+        f"{shares[0, found['label']]:.4f}.",
+        abs(float(found["loss"] + shares[0, found["label"]].log())) < 1e-5,
+    )
+
+
+def _late_is_none(found: Found) -> Iterator[Claim]:
+    yield missing("Asked after the backward pass, the gradient", found["late"])
+    yield equal("autograd.grad gives what retain_grad keeps", found["asked_for"], found["retained"])
+    yield equal("So does a hook", found["hooked"], found["retained"])
+
+
+STEPS = (
+    Step(
+        "An encoder (convolution 3 → 16), the mean over all places times {factor:g}, a linear decoder, a sum. The code "
+        "in the middle is no leaf: retain_grad keeps its gradient.",
+        encoder_and_decoder,
+        _column_sums,
+        graph_of="total",
+        pictures=(
+            Picture(
+                "bars",
+                ("code", "gradient_of_code"),
+                "The code and its gradient",
+                "∂total/∂code[i] = Σ over k of W[k, i]: the image does not enter.",
+                "code; total per unit of code",
+                labels=("code", "gradient"),
+                across="channel",
+            ),
+        ),
+    ),
+    Step(
+        "Two convolutions, 3 → 32 → 64, and a linear layer, under the cross-entropy for class {label}.",
+        features_under_a_loss,
+        _probability_minus_one_hot,
+        graph_of="loss",
+        pictures=(
+            Picture(
+                "tiles",
+                ("gradient",),
+                "Gradient of the features",
+                "∂loss/∂features, 64 channels of 24×24 places, one tile each, all on one scale.",
+                "nats per unit of feature",
+            ),
+        ),
+    ),
+    Step(
+        "retain_grad after the backward pass is too late.",
+        too_late,
+        _late_is_none,
+        pictures=(
+            Picture(
+                "bars",
+                ("retained", "asked_for", "hooked"),
+                "Three ways in time",
+                "∂total/∂code by retain_grad, by autograd.grad and by a hook: the same numbers.",
+                "total per unit of code",
+                labels=("retain_grad", "autograd.grad", "hook"),
+                across="channel",
+            ),
+        ),
+    ),
+)

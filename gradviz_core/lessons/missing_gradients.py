@@ -1,0 +1,158 @@
+"""``.grad`` is None: a network that cuts the graph, and two ways to write into a tensor that go wrong.
+
+The single causes to choose from are in ``missing_causes.py``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import nn
+
+from gradviz_core.lesson_cards import Claim, Picture
+from gradviz_core.lessons import missing_causes
+from gradviz_core.lessons.steps import Found, Step, equal, missing, refused, there
+
+# -------------------------------------------------------------------------------------------------------------- shown
+
+
+def detached(cut: str, seed: int) -> dict[str, object]:
+    class Network(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first = nn.Linear(4, 8)
+            self.second = nn.Linear(8, 1)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            if cut == "input":
+                x = x.detach()  # the same numbers, and no memory of where they came from
+            hidden = torch.tanh(self.first(x))
+            if cut == "hidden":
+                hidden = hidden.detach()
+            return self.second(hidden)
+
+    torch.manual_seed(seed)
+    network = Network()
+    x = torch.randn(3, 4, requires_grad=True)
+    loss = network(x).square().mean()
+    loss.backward()
+
+    # How long is each gradient? Not a number (nan) where there is none.
+    tensors = [x, network.first.weight, network.first.bias, network.second.weight, network.second.bias]
+    lengths = torch.tensor([float("nan") if t.grad is None else t.grad.norm().item() for t in tensors])
+    return {
+        "network": network,
+        "x": x,
+        "loss": loss,
+        "gradient_of_x": x.grad,
+        "gradient_of_first_weight": network.first.weight.grad,
+        "gradient_of_second_weight": network.second.weight.grad,
+        "lengths": lengths,
+    }
+
+
+def written_into_a_leaf(seed: int) -> dict[str, object]:
+    torch.manual_seed(seed)
+    x = torch.randn(5, requires_grad=True)
+
+    # x is a leaf that wants its gradient: its old values may not be overwritten.
+    error = None
+    try:
+        x[:] = x * 2
+    except RuntimeError as caught:
+        error = caught
+
+    # Repaired: a new tensor with a name of its own.
+    doubled = x * 2
+    total = doubled.sum()
+    total.backward()
+    return {"x": x, "error": error, "total": total, "gradient": x.grad}
+
+
+def written_into_the_callers_data(seed: int) -> dict[str, object]:
+    def careless(x: torch.Tensor) -> torch.Tensor:
+        x[:] = x * 2  # writes into the tensor that the caller handed over
+        return x.sum()
+
+    def careful(x: torch.Tensor) -> torch.Tensor:
+        x = x * 2  # makes a new tensor; the name x is the function's own
+        return x.sum()
+
+    torch.manual_seed(seed)
+    data = torch.randn(5)  # wants no gradient, so nothing is raised
+    before = data.clone()
+    careless(data)
+    after_careless = data.clone()
+
+    # Repaired: the same sum, and the data are as they were.
+    data = before.clone()
+    careful(data)
+    return {"before": before, "after_careless": after_careless, "after_careful": data}
+
+
+# ------------------------------------------------------------------------------------------------------------ claimed
+
+
+def _where_it_is_missing(found: Found) -> Iterator[Claim]:
+    of_x, of_first = found["gradient_of_x"], found["gradient_of_first_weight"]
+    yield (there if found["cut"] == "nowhere" else missing)("The gradient of the input", of_x)
+    yield (missing if found["cut"] == "hidden" else there)("The gradient of the first layer's weight", of_first)
+    yield there("The gradient of the second layer's weight", found["gradient_of_second_weight"])
+
+
+def _leaf_refused_and_repaired(found: Found) -> Iterator[Claim]:
+    yield refused("PyTorch refuses", found["error"], "leaf Variable that requires grad")
+    twos = torch.full_like(found["x"], 2)
+    yield equal("Repaired, the gradient is 2 everywhere", found["gradient"], twos)
+
+
+def _data_changed_and_repaired(found: Found) -> Iterator[Claim]:
+    yield equal("Without an error the caller's data are doubled", found["after_careless"], 2 * found["before"])
+    yield equal("Repaired, they are as they were", found["after_careful"], found["before"])
+
+
+STEPS = (
+    Step(
+        "A network of two layers that may cut the graph. What comes before the cut, seen from the loss, is there; what "
+        "lies behind it is None.",
+        detached,
+        _where_it_is_missing,
+        graph_of="loss",
+        pictures=(
+            Picture(
+                "bars",
+                ("lengths",),
+                "Length of each gradient",
+                "‖∂loss/∂t‖₂ for the input and every parameter; a gap is a gradient that is None.",
+                "loss per unit",
+                labels=("length",),
+                across="tensor",
+                ticks=("x", "first.weight", "first.bias", "second.weight", "second.bias"),
+            ),
+        ),
+    ),
+    Step(
+        "x[:] = x * 2 on a leaf that wants a gradient raises.",
+        written_into_a_leaf,
+        _leaf_refused_and_repaired,
+        graph_of="total",
+    ),
+    Step(
+        "The same line on a tensor that wants none raises nothing, and changes the caller's data.",
+        written_into_the_callers_data,
+        _data_changed_and_repaired,
+        pictures=(
+            Picture(
+                "bars",
+                ("before", "after_careless", "after_careful"),
+                "The caller's data",
+                "Five numbers before the call, after the careless function, and after the careful one.",
+                "value",
+                labels=("before", "after careless", "after careful"),
+                across="element",
+            ),
+        ),
+    ),
+    *missing_causes.STEPS,
+)

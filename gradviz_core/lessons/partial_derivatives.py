@@ -1,0 +1,146 @@
+"""Partial derivatives with respect to the input: a product, a sigmoid, a small network."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import nn
+
+from gradviz_core.lesson_cards import Claim, Picture
+from gradviz_core.lessons.steps import Found, Step, equal
+
+# -------------------------------------------------------------------------------------------------------------- shown
+
+
+def product(x1: float, x2: float, x3: float, x4: float, x5: float) -> dict[str, object]:
+    x = torch.tensor([[x1, x2, x3, x4, x5]], requires_grad=True)  # shape (1, 5)
+    weight = torch.tensor([[0.5], [-1.0], [2.0], [0.0], [-3.0]], requires_grad=True)  # shape (5, 1)
+
+    y = (x @ weight).sum()
+    y.backward()
+    return {"x": x, "weight": weight, "y": y, "gradient": x.grad, "gradient_of_weight": weight.grad}
+
+
+def sigmoid_of_ten(x1: float, x2: float, x3: float, x4: float, x5: float, reduction: str) -> dict[str, object]:
+    # The five values of the sliders, and the same with the other sign.
+    x = torch.tensor([x1, x2, x3, x4, x5, -x1, -x2, -x3, -x4, -x5], requires_grad=True)
+    y = torch.sigmoid(x)
+
+    reduced = y.mean() if reduction == "mean" else y.sum()
+    (gradient,) = torch.autograd.grad(reduced, x, retain_graph=True)
+
+    # Both, to compare.
+    (under_mean,) = torch.autograd.grad(y.mean(), x, retain_graph=True)
+    (under_sum,) = torch.autograd.grad(y.sum(), x)
+    return {"x": x, "y": y, "reduced": reduced, "gradient": gradient, "under_mean": under_mean, "under_sum": under_sum}
+
+
+def small_network(seed: int) -> dict[str, object]:
+    torch.manual_seed(seed)
+    network = nn.Sequential(
+        nn.Conv2d(3, 16, kernel_size=3, padding=1),
+        nn.MaxPool2d(2),  # 28x28 becomes 14x14
+        nn.Flatten(),
+        nn.Linear(16 * 14 * 14, 10),
+    )
+    image = torch.rand(1, 3, 28, 28, requires_grad=True)
+
+    total = network(image).sum()
+    (gradient,) = torch.autograd.grad(total, image)
+
+    # The gradient has the shape of the image. Added over the colours it is a picture.
+    picture = gradient[0].sum(dim=0)
+    return {"network": network, "image": image, "total": total, "gradient": gradient, "picture": picture}
+
+
+# ------------------------------------------------------------------------------------------------------------ claimed
+
+
+def _gradient_is_the_weight(found: Found) -> Iterator[Claim]:
+    yield equal("The gradient equals the weight, whatever x is", found["gradient"], found["weight"].T)
+    yield equal("And the gradient of the weight equals x", found["gradient_of_weight"], found["x"].T)
+
+
+def _ten_times(found: Found) -> Iterator[Claim]:
+    slope = found["y"] * (1 - found["y"])
+    yield equal("Under the sum the gradient equals s·(1 − s)", found["under_sum"], slope, within=1e-6)
+    times = found["under_sum"] / found["under_mean"]
+    yield Claim(
+        f"Under the mean it is ten times smaller: the ratio is {times.min():.6g} to {times.max():.6g}.",
+        bool(((times - 10).abs() < 1e-4).all()),
+    )
+    chosen = found["under_mean"] if found["reduction"] == "mean" else found["under_sum"]
+    yield equal(f"The choice was the {found['reduction']}, and the gradient is that one's", found["gradient"], chosen)
+
+
+def _chain_by_hand(found: Found) -> Iterator[Claim]:
+    convolution, _, _, linear = found["network"]
+    maps = convolution(found["image"])
+    _, winners = nn.functional.max_pool2d(maps, 2, return_indices=True)
+    at_pooled = linear.weight.sum(0).view(1, 16, 14, 14)
+    at_maps = nn.functional.max_unpool2d(at_pooled, winners, [2, 2])
+    by_hand = nn.functional.conv_transpose2d(at_maps, convolution.weight, padding=1)
+    yield equal(
+        "The gradient equals the chain rule by hand: the column sums of the linear weight, put where each pool had its "
+        "maximum, through the convolution turned round",
+        found["gradient"],
+        by_hand,
+        within=1e-6,
+    )
+
+
+STEPS = (
+    Step(
+        "A row of five numbers times a column of five weights: the simplest gradient there is.",
+        product,
+        _gradient_is_the_weight,
+        graph_of="y",
+        pictures=(
+            Picture(
+                "bars",
+                ("x", "gradient"),
+                "Input and gradient",
+                "∂y/∂x[i] of y = Σ x[i]·w[i] is w[i]. Move a slider: the input changes, the gradient does not.",
+                "input; output per unit of input",
+                labels=("x", "gradient"),
+                across="input",
+            ),
+        ),
+    ),
+    Step(
+        "The sigmoid of ten numbers, reduced to one by their {reduction}.",
+        sigmoid_of_ten,
+        _ten_times,
+        graph_of="reduced",
+        pictures=(
+            Picture(
+                "bars",
+                ("under_mean", "under_sum"),
+                "The same gradient under mean and under sum",
+                "∂/∂x[i] of Σ s(x) is s(x[i])·(1 − s(x[i])); of the mean of ten, a tenth of it.",
+                "output per unit of input",
+                labels=("mean", "sum"),
+                across="input",
+            ),
+        ),
+    ),
+    Step(
+        "A small network: one convolution, one pool, one linear layer; its ten outputs are added up.",
+        small_network,
+        _chain_by_hand,
+        graph_of="total",
+        pictures=(
+            Picture(
+                "heatmap",
+                ("picture",),
+                "Gradient of the sum of ten outputs",
+                "Σ over colours of ∂(Σ y)/∂x, one number for each of 28×28 pixels. Only the places that were "
+                "the largest in their pool handed it on.",
+                "output per unit of pixel",
+                across="column",
+                down="row",
+            ),
+        ),
+    ),
+)

@@ -1,0 +1,196 @@
+"""Pushing one hidden neuron by changing the input along the sign of a gradient."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from gradviz_core.lesson_cards import Claim, Picture
+from gradviz_core.lessons.steps import Found, Step, zero
+
+# -------------------------------------------------------------------------------------------------------------- shown
+
+
+def adding_and_subtracting(unit: int, epsilon: float, seed: int) -> dict[str, object]:
+    torch.manual_seed(seed)
+    network = nn.Sequential(nn.Linear(784, 128), nn.ReLU(), nn.Linear(128, 64), nn.ReLU(), nn.Linear(64, 10))
+    hidden_part = network[:4]  # up to the 64 hidden units, after their ReLU
+    x = (0.2 + 0.6 * torch.rand(1, 784)).requires_grad_()
+
+    # The activation that is wanted: 1 at the chosen unit, 0 at the others.
+    wanted = functional.one_hot(torch.tensor([unit]), 64).float()
+    hidden = hidden_part(x)
+    loss = functional.mse_loss(hidden, wanted)
+    (gradient,) = torch.autograd.grad(loss, x, retain_graph=True)
+    (gradient_of_unit,) = torch.autograd.grad(hidden[0, unit], x)  # zero where the unit is dead
+
+    # The gradient points to where the loss GROWS, which is away from what is wanted.
+    step = epsilon * gradient.sign()
+    with torch.no_grad():
+        hidden_added = hidden_part(x + step)
+        hidden_subtracted = hidden_part(x - step)
+        loss_added = functional.mse_loss(hidden_added, wanted)
+        loss_subtracted = functional.mse_loss(hidden_subtracted, wanted)
+
+    units = torch.stack([hidden_added[0, unit], hidden.detach()[0, unit], hidden_subtracted[0, unit]])
+    return {
+        "network": network,
+        "x": x,
+        "loss": loss,
+        "loss_added": loss_added,
+        "loss_subtracted": loss_subtracted,
+        "losses": torch.stack([loss_added, loss.detach(), loss_subtracted]),
+        "units": units,
+        "gradient_of_unit": gradient_of_unit,
+        "step_as_picture": step.view(28, 28),
+    }
+
+
+def a_dead_unit(epsilon: float, seed: int) -> dict[str, object]:
+    torch.manual_seed(seed)
+    network = nn.Sequential(nn.Linear(784, 128), nn.ReLU(), nn.Linear(128, 64), nn.ReLU(), nn.Linear(64, 10))
+    x = (0.2 + 0.6 * torch.rand(1, 784)).requires_grad_()
+
+    # The unit whose sum before the ReLU is furthest below zero.
+    before_relu = network[:3](x)
+    dead = before_relu.argmin().item()
+    activation = before_relu.relu()[0, dead]
+    loss = (activation - 1) ** 2  # it is wanted at 1, whatever the others do
+    (gradient,) = torch.autograd.grad(loss, x)
+
+    moved = x - epsilon * gradient.sign()  # the sign of 0 is 0
+    after = network[:4](moved)[0, dead]
+    return {
+        "network": network,
+        "x": x,
+        "dead": dead,
+        "before_relu": before_relu,
+        "activation": activation,
+        "loss": loss,
+        "gradient": gradient,
+        "moved_by": (moved - x).abs().max(),
+        "after": after,
+    }
+
+
+def predicted_and_actual(unit: int, epsilon: float, direction: str, seed: int) -> dict[str, object]:
+    torch.manual_seed(seed)
+    network = nn.Sequential(nn.Linear(784, 128), nn.ReLU(), nn.Linear(128, 64), nn.ReLU(), nn.Linear(64, 10))
+    hidden_part = network[:4].double()  # with 16 digits, very small steps can be told from rounding
+    x = (0.2 + 0.6 * torch.rand(1, 784)).double().requires_grad_()
+    wanted = functional.one_hot(torch.tensor([unit]), 64).double()
+    loss = functional.mse_loss(hidden_part(x), wanted)
+    (gradient,) = torch.autograd.grad(loss, x)
+    way = gradient.sign() if direction == "add" else -gradient.sign()
+
+    # To first order a step changes the loss by gradient times step. ReLUs that switch and squares do the rest.
+    slope = (gradient * way).sum()
+    epsilons = torch.cat([torch.tensor([0, 1e-7]), torch.linspace(epsilon / 4, 10 * epsilon, 40)]).double()
+    with torch.no_grad():
+        predicted = loss + epsilons * slope
+        actual = torch.stack([functional.mse_loss(hidden_part(x + size * way), wanted) for size in epsilons])
+    return {"loss": loss, "slope": slope, "epsilons": epsilons, "predicted": predicted, "actual": actual}
+
+
+# ------------------------------------------------------------------------------------------------------------ claimed
+
+
+def _away_and_towards(found: Found) -> Iterator[Claim]:
+    added, before, subtracted = found["losses"].tolist()
+    yield Claim(f"Adding moves away: the loss grows from {before:.5f} to {added:.5f}.", added > before)
+    yield Claim(f"Subtracting moves towards: it falls to {subtracted:.5f}.", subtracted < before)
+    unit, (unit_added, unit_before, unit_subtracted) = found["unit"], found["units"].tolist()
+    if unit_before > 0:
+        yield Claim(
+            f"Unit {unit}, wanted at 1, goes from {unit_before:.4f} to {unit_added:.4f} by adding and to "
+            f"{unit_subtracted:.4f} by subtracting.",
+            unit_added < unit_before < unit_subtracted,
+        )
+    else:
+        yield zero(
+            f"Unit {unit} is dead, so what moves the loss is the others; its own gradient", found["gradient_of_unit"]
+        )
+
+
+def _does_not_move(found: Found) -> Iterator[Claim]:
+    dead, before = found["dead"], float(found["before_relu"].min())
+    yield zero(f"Unit {dead} has {before:.3f} before its ReLU, so the gradient", found["gradient"])
+    yield Claim(f"The input moves by {found['moved_by']:g}.", not found["moved_by"])
+    yield Claim(f"The unit is at {found['activation']:g} before and at {found['after']:g} after.", not found["after"])
+
+
+def _true_for_small_steps(found: Found) -> Iterator[Claim]:
+    sizes = found["epsilons"]
+    off = ((found["predicted"] - found["actual"]) / (found["predicted"] - found["loss"])).abs()
+    yield Claim(
+        f"The prediction is off by {off[1]:.5%} of the change at ε = {sizes[1]:.2g}, by {off[5]:.1%} at "
+        f"ε = {sizes[5]:.2g}, and by {off[-1]:.1%} at ε = {sizes[-1]:.2g}.",
+        bool(off[1] < 1e-3),
+    )
+
+
+STEPS = (
+    Step(
+        "A network 784 → 128 → 64 → 10. Unit {unit} of the 64 is wanted at 1 and the others at 0; the input moves by "
+        "{epsilon:g} times the sign of the gradient of the mean squared error.",
+        adding_and_subtracting,
+        _away_and_towards,
+        graph_of="loss",
+        pictures=(
+            Picture(
+                "bars",
+                ("losses",),
+                "Loss after a step",
+                "Mean squared error between the 64 activations and what is wanted. The gradient points uphill.",
+                "activation, squared",
+                labels=("loss",),
+                across="step",
+                ticks=("added", "no step", "subtracted"),
+            ),
+            Picture(
+                "bars",
+                ("units",),
+                "Unit {unit} after a step",
+                "Its activation; 1 is wanted.",
+                "activation",
+                labels=("unit {unit}",),
+                across="step",
+                ticks=("added", "no step", "subtracted"),
+            ),
+            Picture(
+                "heatmap",
+                ("step_as_picture",),
+                "What is added to the input",
+                "ε · sign(∂loss/∂x), the 784 inputs as 28×28: every input moves by the same size.",
+                "unit of input",
+                across="column",
+                down="row",
+            ),
+        ),
+    ),
+    Step(
+        "A dead unit does not move at all: its gradient is zero, so there is no way to go.",
+        a_dead_unit,
+        _does_not_move,
+        graph_of="loss",
+    ),
+    Step(
+        "The gradient predicts the change for small steps. Further on the network bends.",
+        predicted_and_actual,
+        _true_for_small_steps,
+        pictures=(
+            Picture(
+                "lines",
+                ("epsilons", "predicted", "actual"),
+                "Predicted and actual loss",
+                "Predicted: loss + ε · Σ ∂loss/∂x · way. Actual: the loss of the network at x + ε · way.",
+                "activation, squared",
+                labels=("predicted", "actual"),
+                across="ε, in units of input",
+            ),
+        ),
+    ),
+)

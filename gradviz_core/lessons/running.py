@@ -1,0 +1,126 @@
+"""Lesson and choices -> result: runs the functions whose source is shown."""
+
+from __future__ import annotations
+
+import inspect
+import textwrap
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from gradviz_core.lesson_cards import LessonResult, Output, Picture, StepResult
+from gradviz_core.lessons import (
+    first_layer,
+    gradient_of_itself,
+    intermediate_values,
+    missing_gradients,
+    partial_derivatives,
+    pushing_a_neuron,
+)
+from gradviz_core.lessons.contents import settle
+from gradviz_core.lessons.recording import names_of, record, shape_text
+from gradviz_core.lessons.steps import Step
+
+IMPORTS = "import time\nimport warnings\n\nimport torch\nfrom torch import nn\nfrom torch.nn import functional"
+"""What stands above every function that is shown."""
+MOST_PRINTED = 40
+"""A tensor with more elements is told by its shape and type."""
+
+STEPS: dict[str, tuple[Step, ...]] = {
+    "first-layer": first_layer.STEPS,
+    "partial-derivatives": partial_derivatives.STEPS,
+    "missing-gradients": missing_gradients.STEPS,
+    "intermediate-values": intermediate_values.STEPS,
+    "pushing-a-neuron": pushing_a_neuron.STEPS,
+    "gradient-of-itself": gradient_of_itself.STEPS,
+}
+
+_ONE_AT_A_TIME = threading.Lock()
+"""The functions shown seed the global generator and record warnings, as a notebook would: both are global."""
+
+
+def run(lesson: str, choices: Mapping[str, float | str]) -> LessonResult:
+    """Run a lesson with its controls at ``choices``; those not named stand at their default.
+
+    The same choices give the same numbers, times apart. The global random state is left as it was.
+
+    Raises:
+        QuestionError: there is no such lesson or control, or a control cannot take the value.
+    """
+    settled = settle(lesson, choices)
+    steps = [step for step in STEPS[lesson] if step.only is None or settled[step.only[0]] == step.only[1]]
+    arrays: dict[str, np.ndarray] = {}
+    devices = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else []
+    with _ONE_AT_A_TIME, torch.random.fork_rng(devices=devices), torch.enable_grad():
+        done = tuple(_run_step(step, settled, arrays) for step in steps)
+    return LessonResult(lesson, tuple(settled.items()), done, arrays)
+
+
+def _run_step(step: Step, settled: Mapping[str, float | str], arrays: dict[str, np.ndarray]) -> StepResult:
+    taken = inspect.signature(step.code).parameters
+    results = step.code(**{name: settled[name] for name in taken})
+    for name, value in results.items():
+        if isinstance(value, Tensor | int | float) and not isinstance(value, bool):
+            arrays[LessonResult.name_of(step.name, name)] = _numpy(value)
+    drawn = results.get(step.graph_of)
+    detached = {name: value.detach() if isinstance(value, Tensor) else value for name, value in results.items()}
+    with torch.no_grad():
+        claims = tuple(step.check({**settled, **detached}))
+    return StepResult(
+        name=step.name,
+        sentence=step.sentence.format_map(settled),
+        source=textwrap.dedent(inspect.getsource(step.code)),
+        imports=IMPORTS,
+        outputs=tuple(_output(name, value) for name, value in results.items()),
+        claims=claims,
+        graph=record(drawn, step.graph_of, names_of(results)) if isinstance(drawn, Tensor) else None,
+        pictures=tuple(_in_words(picture, settled) for picture in step.pictures),
+    )
+
+
+def _in_words(picture: Picture, settled: Mapping[str, float | str]) -> Picture:
+    return Picture(
+        kind=picture.kind,
+        arrays=picture.arrays,
+        title=picture.title.format_map(settled),
+        caption=picture.caption.format_map(settled),
+        unit=picture.unit,
+        labels=tuple(label.format_map(settled) for label in picture.labels),
+        across=picture.across,
+        down=picture.down,
+        ticks=picture.ticks,
+    )
+
+
+def _output(name: str, value: object) -> Output:
+    match value:
+        case None:
+            return Output(name, "none", "None")
+        case Warning():
+            return Output(name, "warning", f"{type(value).__name__}: {str(value).split(' (Triggered internally')[0]}")
+        case Exception():
+            return Output(name, "error", f"{type(value).__name__}: {value}")
+        case nn.Module():
+            return Output(name, "module", repr(value))
+        case Tensor() if value.numel() <= MOST_PRINTED:
+            return Output(name, "array", str(value))
+        case Tensor():
+            return Output(name, "array", f"tensor of shape {shape_text(value)}, {str(value.dtype).split('.')[-1]}")
+        case float() if name.startswith("milliseconds"):
+            return Output(name, "time", f"{value:.3g} ms")
+        case bool():
+            return Output(name, "text", str(value))
+        case int() | float():
+            return Output(name, "number", f"{value:.6g}")
+        case str():
+            return Output(name, "text", value)
+        case _:
+            raise TypeError(f"The step returned {name} of type {type(value).__name__}, which cannot be shown.")
+
+
+def _numpy(value: Any) -> np.ndarray:
+    return value.detach().numpy().copy() if isinstance(value, Tensor) else np.array(value)

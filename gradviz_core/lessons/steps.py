@@ -1,0 +1,83 @@
+"""What a lesson is made of: plain functions, and what is claimed of their results."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gradviz_core.lesson_cards import Claim, Picture
+
+Found = Mapping[str, Any]
+"""The results of a step, tensors detached, and the controls of its lesson, by name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of a lesson.
+
+    ``code`` takes controls of the lesson by name, runs, and its source is shown. It uses nothing but torch and the
+    standard library, and returns tensors, modules, numbers, texts, None, and errors or warnings that were expected.
+    """
+
+    sentence: str
+    """May name controls in braces, as may the texts of its pictures."""
+    code: Callable[..., dict[str, object]]
+    check: Callable[[Found], Iterable[Claim]]
+    """What is true of the results, checked on them."""
+    graph_of: str = ""
+    """Name of the result whose computation graph is drawn."""
+    pictures: tuple[Picture, ...] = ()
+    only: tuple[str, str] | None = None
+    """A choice and the option that this step is for; None is for all."""
+
+    @property
+    def name(self) -> str:
+        """Name of the function."""
+        return self.code.__name__
+
+
+def difference(one: Tensor, other: Tensor) -> float:
+    """Largest difference between the elements of two tensors of the same shape."""
+    if one.shape != other.shape:
+        raise ValueError(f"Tensors of shapes {tuple(one.shape)} and {tuple(other.shape)} cannot be compared.")
+    return float((one.double() - other.double()).abs().max())
+
+
+def equal(what: str, one: Tensor, other: Tensor, *, within: float = 0.0) -> Claim:
+    """The claim that two tensors are equal, or that no element differs by more than ``within`` times the largest.
+
+    ``within`` is for values that were computed in another order: float32 keeps about seven digits.
+    """
+    apart = difference(one, other)
+    allowed = within * max(1.0, float(other.abs().max()))
+    rounding = f", which is rounding: {allowed:.0e} is allowed" if apart else ""
+    return Claim(f"{what}: largest difference {apart:.2g}{rounding}.", apart <= allowed)
+
+
+def refused(what: str, error: object, words: str) -> Claim:
+    """The claim that PyTorch raised an error with these words in it."""
+    said = str(error).split(". ")[0].rstrip(".") if isinstance(error, Exception) else "nothing was raised"
+    return Claim(f"{what}: “{said}”.", words in said)
+
+
+def missing(what: str, gradient: object) -> Claim:
+    """The claim that a gradient is None."""
+    return Claim(f"{what} is {'None' if gradient is None else 'there'}.", gradient is None)
+
+
+def there(what: str, gradient: object) -> Claim:
+    """The claim that a gradient is there and not zero everywhere."""
+    if not isinstance(gradient, Tensor):
+        return Claim(f"{what} is None.", False)
+    size = float(torch.linalg.vector_norm(gradient))
+    return Claim(f"{what} is there, with length {size:.4g}.", size > 0)
+
+
+def zero(what: str, gradient: object) -> Claim:
+    """The claim that a gradient is there and zero everywhere: not None."""
+    holds = isinstance(gradient, Tensor) and not gradient.any()
+    return Claim(f"{what} is there and exactly zero." if holds else f"{what} is not zero.", holds)

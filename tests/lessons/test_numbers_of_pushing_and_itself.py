@@ -1,0 +1,158 @@
+"""The numbers of the last two lessons, and the predicted answers of all."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from numpy.testing import assert_allclose, assert_array_equal
+
+from gradviz_core.lesson_cards import LessonResult
+from gradviz_core.lessons.contents import lesson_of
+from gradviz_core.lessons.running import run
+
+
+class Network:
+    """The hidden part of the network 784 -> 128 -> 64 in numpy, in float64, from the same random numbers."""
+
+    def __init__(self, seed: int) -> None:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            layers = [torch.nn.Linear(784, 128), torch.nn.Linear(128, 64), torch.nn.Linear(64, 10)]
+            x = 0.2 + 0.6 * torch.rand(1, 784)
+        self.x = x.double().numpy()[0]
+        (self.first, self.first_bias), (self.second, self.second_bias) = (
+            (layer.weight.detach().double().numpy(), layer.bias.detach().double().numpy()) for layer in layers[:2]
+        )
+
+    def sums(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        first = self.first @ x + self.first_bias
+        return first, self.second @ np.maximum(first, 0) + self.second_bias
+
+    def hidden(self, x: np.ndarray) -> np.ndarray:
+        return np.asarray(np.maximum(self.sums(x)[1], 0))
+
+    def loss(self, x: np.ndarray, unit: int) -> float:
+        return float(((self.hidden(x) - np.eye(64)[unit]) ** 2).mean())
+
+    def slope(self, unit: int) -> np.ndarray:
+        first, second = self.sums(self.x)
+        at_hidden = 2 / 64 * (np.maximum(second, 0) - np.eye(64)[unit]) * (second > 0)
+        return np.asarray(((at_hidden @ self.second) * (first > 0)) @ self.first)
+
+
+@pytest.mark.parametrize(("unit", "seed", "epsilon"), [(10, 3, 0.01), (10, 0, 0.01), (63, 5, 0.05), (10, 8, 0.02)])
+def test_adding_moves_away_and_subtracting_towards(unit: int, seed: int, epsilon: float) -> None:
+    network = Network(seed)
+    way = np.sign(network.slope(unit))
+    expected = [network.loss(network.x + step * way, unit) for step in (epsilon, 0, -epsilon)]
+    assert expected[0] > expected[1] > expected[2]
+    result = run("pushing-a-neuron", {"unit": unit, "seed": seed, "epsilon": epsilon})
+    assert_allclose(result.array("adding_and_subtracting", "losses"), expected, rtol=1e-4)
+    units = [network.hidden(network.x + step * way)[unit] for step in (epsilon, 0, -epsilon)]
+    assert_allclose(result.array("adding_and_subtracting", "units"), units, atol=1e-5)
+    assert_allclose(np.unique(np.abs(result.array("adding_and_subtracting", "step_as_picture"))), [epsilon], rtol=1e-6)
+
+
+def test_the_default_unit_is_alive_and_moves_the_way_that_is_told() -> None:
+    added, before, subtracted = run("pushing-a-neuron", {}).array("adding_and_subtracting", "units")
+    assert 0 < added < before < subtracted < 1
+
+
+def test_a_dead_unit_does_not_move_at_all() -> None:
+    for seed in range(10):
+        result = run("pushing-a-neuron", {"seed": seed})
+        dead = int(result.array("a_dead_unit", "dead"))
+        sums = Network(seed).sums(Network(seed).x)[1]
+        assert dead == sums.argmin()
+        assert sums[dead] < 0
+        assert not result.array("a_dead_unit", "gradient").any()
+        for output in ("moved_by", "activation", "after"):
+            assert result.array("a_dead_unit", output) == 0
+        assert result.array("a_dead_unit", "loss") == 1
+
+
+@pytest.mark.parametrize("direction", ["add", "subtract"])
+def test_predicted_and_actual_as_epsilon_grows(direction: str) -> None:
+    result = run("pushing-a-neuron", {"direction": direction, "epsilon": 0.02})
+    network, sign = Network(3), 1 if direction == "add" else -1
+    slope = network.slope(10)
+    epsilons = result.array("predicted_and_actual", "epsilons")
+    assert epsilons[0] == 0
+    assert epsilons[-1] == pytest.approx(0.2)
+    predicted = network.loss(network.x, 10) + sign * epsilons * np.abs(slope).sum()
+    actual = [network.loss(network.x + sign * e * np.sign(slope), 10) for e in epsilons]
+    assert_allclose(result.array("predicted_and_actual", "predicted"), predicted, rtol=1e-6)
+    assert_allclose(result.array("predicted_and_actual", "actual"), actual, rtol=1e-6)
+    change = np.abs(predicted[1:] - predicted[0])
+    off = np.abs(predicted[1:] - np.array(actual[1:])) / change
+    assert off[0] < 1e-4 < off[-1]
+
+
+@pytest.mark.parametrize("size", [2, 5, 64])
+def test_ones_are_a_gradient_and_the_identity_a_jacobian(size: int) -> None:
+    result = run("gradient-of-itself", {"size": size})
+    assert_array_equal(result.array("ones", "gradient"), np.ones(size))
+    assert_array_equal(result.array("ones", "column_sums"), np.ones(size))
+    assert_array_equal(result.array("identity", "jacobian"), np.eye(size))
+
+
+@pytest.mark.parametrize("power", [1, 2, 3, 4])
+def test_powers(power: int) -> None:
+    result = run("gradient-of-itself", {"power": power, "spread": 1.5, "size": 7})
+    x = np.linspace(-1.5, 1.5, 7)
+    assert_allclose(result.array("power_of_x", "y"), x**power, atol=1e-6)
+    assert_allclose(result.array("power_of_x", "gradient"), power * x ** (power - 1), atol=1e-5)
+
+
+def test_three_ways_to_one_jacobian_and_their_times() -> None:
+    result = run("gradient-of-itself", {"size": 16, "spread": 2.0})
+    expected = np.diag(2 * np.linspace(-2, 2, 16))
+    for way in ("rows", "jacrev", "vmap"):
+        assert_allclose(result.array("three_ways_to_a_jacobian", way), expected, atol=1e-6)
+    assert result.array("three_ways_to_a_jacobian", "milliseconds").shape == (3,)
+    assert (result.array("three_ways_to_a_jacobian", "milliseconds") > 0).all()
+
+
+# ------------------------------------------------------------------------------------------------ the predicted answers
+
+
+def ratio(key: str, name: str, before: float | str, after: float | str, array: str) -> float:
+    """By how much an array grows when one control moves, the same for all its elements."""
+    old, new = (run(key, {name: value}).arrays[array] for value in (before, after))
+    ratios = new[old != 0] / old[old != 0]
+    assert_allclose(ratios, ratios[0], rtol=1e-5)
+    return float(ratios[0])
+
+
+def right(key: str) -> str:
+    prediction = lesson_of(key).prediction
+    return prediction.answers[prediction.right]
+
+
+def at_first(key: str) -> LessonResult:
+    return run(key, {})
+
+
+def test_the_right_answers_are_what_the_lessons_give() -> None:
+    assert right("first-layer") == "Nothing: it stays the same."
+    assert ratio("first-layer", "scale", 1.0, 3.0, "one_neuron/gradient") == 1
+
+    assert right("partial-derivatives") == "Each becomes ten times as large."
+    times = ratio("partial-derivatives", "reduction", "mean", "sum", "sigmoid_of_ten/gradient")
+    assert times == pytest.approx(10)
+
+    assert right("missing-gradients") == "That of x alone."
+    assert np.isnan(at_first("missing-gradients").array("detached", "lengths")).tolist() == [True] + 4 * [False]
+
+    assert right("intermediate-values") == "It stays the same; that of the features doubles."
+    place = "encoder_and_decoder/gradient_of"
+    assert ratio("intermediate-values", "factor", 2.0, 4.0, f"{place}_code") == 1
+    assert ratio("intermediate-values", "factor", 2.0, 4.0, f"{place}_features") == pytest.approx(2)
+
+    assert right("pushing-a-neuron") == "Away from it."
+    added, before, _ = at_first("pushing-a-neuron").array("adding_and_subtracting", "losses")
+    assert added > before
+
+    assert right("gradient-of-itself") == "Five ones."
+    assert at_first("gradient-of-itself").array("ones", "gradient").tolist() == [1] * 5

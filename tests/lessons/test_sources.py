@@ -1,0 +1,70 @@
+"""The code on the screen is the code that runs."""
+
+from __future__ import annotations
+
+import inspect
+import textwrap
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from gradviz_core.lesson_cards import LessonResult
+from gradviz_core.lessons.contents import settle
+from gradviz_core.lessons.running import IMPORTS, STEPS, run
+from gradviz_core.lessons.steps import Step
+
+ALL = [(lesson, step) for lesson, steps in STEPS.items() for step in steps]
+every_step = pytest.mark.parametrize(("lesson", "step"), ALL, ids=[f"{lesson}-{step.name}" for lesson, step in ALL])
+
+
+def ran(lesson: str, step: Step) -> LessonResult:
+    return run(lesson, dict([step.only]) if step.only else {})
+
+
+@every_step
+def test_the_source_shown_is_the_function_that_runs(lesson: str, step: Step) -> None:
+    """Compiled in its place below the imports, it is equal to the last bit, constants and line numbers included."""
+    shown = next(s for s in ran(lesson, step).steps if s.name == step.name)
+    code = step.code.__code__
+    imports = "; ".join(line for line in shown.imports.splitlines() if line)
+    in_place = imports + "\n" * (code.co_firstlineno - 1) + shown.source
+    flags = annotations.compiler_flag
+    compiled = compile(in_place, code.co_filename, "exec", flags=flags, dont_inherit=True)
+    assert code in compiled.co_consts
+
+
+@every_step
+def test_the_source_shown_runs_by_itself_and_gives_the_same(lesson: str, step: Step) -> None:
+    result = ran(lesson, step)
+    shown = next(s for s in result.steps if s.name == step.name)
+    namespace: dict[str, Any] = {}
+    exec(f"{shown.imports}\n\n\n{shown.source}", namespace)
+    settled = settle(lesson, dict([step.only]) if step.only else {})
+    function = namespace[step.name]
+    with torch.random.fork_rng(devices=[]):
+        again = function(**{name: settled[name] for name in inspect.signature(function).parameters})
+    assert list(again) == [output.name for output in shown.outputs]
+    for output in shown.outputs:
+        if output.kind in ("array", "number") and not output.name.startswith("milliseconds"):
+            value = again[output.name]
+            value = value.detach().numpy() if isinstance(value, torch.Tensor) else np.array(value)
+            np.testing.assert_array_equal(value, result.array(step.name, output.name))
+
+
+@every_step
+def test_the_code_knows_of_torch_and_python_alone(lesson: str, step: Step) -> None:
+    source = textwrap.dedent(inspect.getsource(step.code))
+    assert "gradviz" not in source.lower()
+    assert "#" in source
+    assert max(map(len, source.splitlines())) <= 120
+    known = {line.split()[-1] for line in IMPORTS.splitlines() if line}
+    free = set(inspect.getclosurevars(step.code).globals)
+    assert free <= known
+    assert set(inspect.signature(step.code).parameters) <= set(settle(lesson, {}))
+
+
+def test_every_lesson_has_steps_with_names_of_their_own() -> None:
+    for steps in STEPS.values():
+        assert len({step.name for step in steps}) == len(steps) >= 3
