@@ -226,16 +226,12 @@ def _non_leaf(found: Found) -> Iterator[Claim]:
     yield equal("Retained, it is 1 everywhere", found["repaired"], torch.ones(4))
 
 
-EXACTLY_FLAT = 18
-"""From here on float32 rounds a sigmoid to 1: half the step below 1 is 2^-25, and log 2^25 is 17.3."""
-
-
 def _saturated(found: Found) -> Iterator[Claim]:
-    gradient = found["gradient"]
-    if found["far"] >= EXACTLY_FLAT:
-        yield zero(f"At x = {found['far']:g} the gradient", gradient)
+    far, y, gradient = found["far"], found["y"], found["gradient"]
+    if y == 1:
+        yield zero(f"At x = {far:g} float32 rounds the sigmoid to 1, so the gradient", gradient)
     else:
-        yield Claim(f"At x = {found['far']:g} the gradient is {gradient:.2g}, small and not zero.", bool(gradient > 0))
+        yield Claim(f"At x = {far:g} the gradient is {gradient:.2g}, small and not zero.", bool(gradient > 0))
     yield there(f"At x = {found['far'] / 20:g} the gradient", found["repaired"])
 
 

@@ -202,7 +202,9 @@ def test_the_frozen_weights_neighbour_has_its_gradient() -> None:
 
 def test_saturated_is_zero_where_float32_rounds_to_one_and_small_before() -> None:
     for far in range(1, 41):
-        gradient = float(run("missing-gradients", {"cause": "saturated", "far": far}).array("saturated", "gradient"))
+        result = run("missing-gradients", {"cause": "saturated", "far": far})
+        assert all(claim.holds for claim in step(result, "saturated").claims)
+        gradient = float(result.array("saturated", "gradient"))
         s = np.float32(1) / (np.float32(1) + np.exp(np.float32(-far)))
         assert (gradient == 0) == (s == 1) == (far >= 17)
         if far < 12:
