@@ -148,6 +148,7 @@ def test_a_home_made_resnet_from_training_to_every_page(
         page.get_by_label(name, exact=True).fill(value)
         page.keyboard.press("Enter")
         seeing.wait(page)
+    expect(page.get_by_text("How the unit (channel 3, row 5, column 6) of stem.0")).to_be_visible(timeout=30_000)
     check_same(seeing.heatmap(page, "activation"), stem[3])
     check_same(seeing.heatmap(page, "gradient"), unit_truth(model, pixels, "stem.0", (3, 5, 6)).sum(0))
     expect(page.get_by_text("Computed by home_made.py")).to_be_visible()
