@@ -21,7 +21,8 @@ st.markdown(
 )
 st.markdown(
     "Here it runs in evaluation mode: batch norm uses its running statistics, dropout does nothing. The image is one "
-    "`float32` input of 1 or 3 channels; the size of `x` becomes the size of the input, unless you say which sides may vary:"
+    "`float32` input of 1 or 3 channels; the size of `x` becomes the size of the input, unless you say which sides may "
+    "vary:"
 )
 st.code(export_words.SIZES, language="python", wrap_lines=True)
 
