@@ -1,0 +1,24 @@
+"""The code of every picture: plain, runnable PyTorch that ends with ``shown``, the very array that is drawn.
+
+Each function takes what its picture shows and returns a program as text; nothing is run here. A program loads the image
+and the model, computes one array and names it ``shown``. It needs no GradViz but to load a preset.
+"""
+
+from gradviz_core.snippets.flow import parameters, sites, strip
+from gradviz_core.snippets.maps import feature_maps
+from gradviz_core.snippets.saliency import saliency
+from gradviz_core.snippets.seen import classes, seen
+from gradviz_core.snippets.setting import Setting
+from gradviz_core.snippets.units import strongest
+
+__all__ = [
+    "Setting",
+    "classes",
+    "feature_maps",
+    "parameters",
+    "saliency",
+    "seen",
+    "sites",
+    "strip",
+    "strongest",
+]

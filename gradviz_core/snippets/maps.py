@@ -1,0 +1,66 @@
+"""The code of the pictures of a site: all its channels, or one of them."""
+
+from __future__ import annotations
+
+import math
+
+from gradviz_core.captions import MapKind, channel_word, score_words, shape_text
+from gradviz_core.sites import in_words
+from gradviz_core.snippets.program import Block, comment, program
+from gradviz_core.snippets.scores import forward, inside, score
+from gradviz_core.snippets.setting import Setting, model, numbers, picture
+from gradviz_core.types import SiteInfo, Target
+
+
+def feature_maps(setting: Setting, target: Target, info: SiteInfo, kind: MapKind, channel: int | None = None) -> str:
+    """``shown`` is activation, gradient or their product at every channel of a site, (C, H, W), or at one, (H, W)."""
+    place, what = in_words(info.site, info.calls), channel_word(info)
+    named = score_words(target, setting.card.labels)
+    of = f"each {what}" if channel is None else f"{what} {channel}"
+    about = {
+        "activation": f"Activation of {of} of {place}.",
+        "gradient": f"How {named} changes with each number of {of} of {place}.",
+        "product": f"Each number of {of} of {place} times how {named} changes with it.",
+    }[kind]
+    blocks = [picture(setting), numbers(setting), model(setting, by_layer=True), forward(setting, info.site)]
+    if kind == "activation":
+        blocks.append(Block(("found = value.detach()",)))
+    else:
+        assert inside(target) in (None, info.site), "one value inside at a time"
+        times = ("found = value.detach() * gradient",) if kind == "product" else ("found = gradient",)
+        back = (comment("Back to this value."), "(gradient,) = torch.autograd.grad(score, value)", *times)
+        blocks += [score(target, setting), Block(back, ("import torch",))]
+    return program(about, *blocks, *_as_pictures(info), _chosen(channel))
+
+
+def _chosen(channel: int | None) -> Block:
+    return Block((f"shown = maps{'' if channel is None else f'[{channel}]'}.numpy()",))
+
+
+def _as_pictures(info: SiteInfo) -> list[Block]:
+    """``maps``, one picture for each channel, from ``found``, which has the shape of the site."""
+    count = info.shape[1] if len(info.shape) == 3 else 0
+    match info.layout:
+        case "maps" if len(info.shape) == 4:
+            return [Block(("maps = found[0]",))]
+        case "maps_last" if len(info.shape) == 4:
+            return [Block(("maps = found[0].movedim(-1, 0)  # channels first",))]
+        case "tokens" if count:
+            return [_tokens(count, info)]
+    return [Block((f"maps = found.reshape(-1, 1, 1)  # the numbers of {shape_text(info.shape)}, one by one",))]
+
+
+def _tokens(count: int, info: SiteInfo) -> Block:
+    features, side = info.shape[2], math.isqrt(count)
+    if side > 1 and side * side == count:
+        return Block((f"maps = found[0].T.reshape({features}, {side}, {side})  # the tokens as a grid of patches",))
+    side = math.isqrt(count - 1)
+    if side > 1 and side * side == count - 1:
+        lines = (
+            comment("The patches as a grid, and above it, after a gap, the class token as one cell."),
+            f'maps = torch.full(({features}, {side + 2}, {side}), float("nan"))',
+            "maps[:, 0, 0] = found[0, 0]",
+            f"maps[:, 2:] = found[0, 1:].T.reshape({features}, {side}, {side})",
+        )
+        return Block(lines, ("import torch",))
+    return Block((f"maps = found[0].T.reshape({features}, 1, {count})  # the tokens in a row",))

@@ -1,0 +1,134 @@
+"""The forward pass, with a hook where a value inside is wanted, up to the number that is differentiated."""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from gradviz_core import layouts
+from gradviz_core.captions import class_text
+from gradviz_core.sites import in_words, ordinal
+from gradviz_core.snippets.program import Block, comment, quoted
+from gradviz_core.snippets.setting import Setting
+from gradviz_core.types import (
+    INPUT,
+    ChannelMean,
+    ClassDifference,
+    ClassScore,
+    CrossEntropy,
+    Site,
+    SiteInfo,
+    SiteSum,
+    Target,
+    Unit,
+)
+
+_TRAP = (
+    "The hook passes a clone on: the next in-place ReLU or += then overwrites the clone, and not what was kept. "
+    "Without it many layers of a ResNet show another layer's values and gradients."
+)
+
+
+def inside(target: Target) -> Site | None:
+    """The site a target is read from, unless it is read from the class scores."""
+    match target:
+        case Unit(site=site) | ChannelMean(site=site) | SiteSum(site=site):
+            return site
+        case ClassScore() | ClassDifference() | CrossEntropy():
+            return None
+        case _:
+            assert_never(target)
+
+
+def forward(setting: Setting, site: Site | None) -> Block:
+    """``output = model(x)``; and ``value``, what ``site`` gave, exactly, before anything writes to it."""
+    run = "output = model(x)"
+    if site is None:
+        return Block((comment("Forward."), run))
+    if site == INPUT:
+        return Block((comment("Forward."), run, "value = x"))
+    which = f"  # the {ordinal(site.call)} call" if site.call else ""
+    passed_on = "tree_map_only(torch.Tensor, torch.clone, output)" if site.item else "output.clone()"
+    lines = (
+        comment(f"Forward, and on the way keep what {in_words(site)} gives. {_TRAP}"),
+        "kept = []",
+        "",
+        "",
+        "def keep(module, inputs, output):",
+        f"    kept.append(output{output_item(site.item)})",
+        f"    return {passed_on}",
+        "",
+        "",
+        *_hooked(setting, site),
+        run,
+        f"value = kept[{site.call}]{which}",
+    )
+    imports = ("import torch", "from torch.utils._pytree import tree_map_only") if site.item else ()
+    return Block(lines, (*imports, *(("import re",) if _has_copies(setting, site) else ())))
+
+
+def _hooked(setting: Setting, site: Site) -> tuple[str, ...]:
+    if not _has_copies(setting, site):
+        return (f"model.get_submodule({quoted(site.path)}).register_forward_hook(keep)",)
+    return (
+        "for name, module in model.named_modules():",
+        f'    if re.sub(r"@\\d+", "", name) == {quoted(site.path)}:  # also relu@1, its next call',
+        "        module.register_forward_hook(keep)",
+    )
+
+
+def _has_copies(setting: Setting, site: Site) -> bool:
+    """Whether ``torch.export.unflatten`` may have made a layer of its own for each of the calls."""
+    return setting.exported and (site.call > 0 or info_of(setting, site).calls > 1)
+
+
+def score(target: Target, setting: Setting) -> Block:
+    """``score``, the number that is differentiated, from ``output`` or ``value``."""
+    match target:
+        case ClassScore(index=index, scale=scale):
+            words = {"logit": "logit", "log_probability": "log-probability", "probability": "probability"}[scale]
+            row = {"logit": "logits", "log_probability": "logits.log_softmax(0)", "probability": "logits.softmax(0)"}
+            return _of_classes(setting, index, f"score = {row[scale]}[index]  # its {words}")
+        case ClassDifference(index=index, other=other):
+            return _of_classes(setting, index, f"score = logits[index] - logits[{other}]")
+        case CrossEntropy(label=label):
+            return _of_classes(setting, label, "score = -logits.log_softmax(0)[index]  # cross-entropy, in nats")
+        case Unit(index=index):
+            return Block((f"score = value[0, {', '.join(map(str, index))}]",))
+        case ChannelMean(site=site, channel=channel):
+            return Block((f"score = value[0{_channel(setting, site, channel)}].mean()",))
+        case SiteSum():
+            return Block(("score = value.sum()",))
+        case _:
+            assert_never(target)
+
+
+def class_row(setting: Setting) -> str:
+    """What takes the (1, classes) tensor out of ``output``."""
+    rows = [info for info in setting.sites if not info.site.path and len(info.shape) == 2]
+    return f"output{output_item(rows[0].site.item)}" if len(rows) == 1 else "output"
+
+
+def info_of(setting: Setting, site: Site) -> SiteInfo:
+    """What the survey says of a site."""
+    return next(info for info in setting.sites if info.site == site)
+
+
+def _of_classes(setting: Setting, index: int | None, line: str) -> Block:
+    labels = setting.card.labels
+    chosen = "index = int(logits.argmax())  # the predicted class"
+    if index is not None:
+        chosen = f"index = {index}"
+        if index < len(labels):
+            chosen += f"  {comment(class_text(index, labels)[:60])}"
+    return Block((f"logits = {class_row(setting)}[0]", chosen, line))
+
+
+def _channel(setting: Setting, site: Site, channel: int) -> str:
+    info = info_of(setting, site)
+    before = layouts.channel_axis(info.layout, len(info.shape)) - 1
+    return ", :" * before + f", {channel}"
+
+
+def output_item(item: str) -> str:
+    """``[0]`` for an element of a tuple, ``["out"]`` for one of a dictionary, one after the other when nested."""
+    return "".join(f"[{part}]" if part.isdigit() else f"[{quoted(part)}]" for part in item.split(".") if part)

@@ -1,0 +1,167 @@
+"""What a snippet begins with: the image as the network sees it, and the model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gradviz_core.cards import ModelCard, Preprocessing
+from gradviz_core.snippets.program import Block, comment, quoted
+from gradviz_core.types import SiteInfo
+
+_AUXILIARY = ("googlenet", "inception_v3")
+_TORCH = "import torch"
+_TRANSFORMS = "from torchvision import transforms"
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A model and an image, as far as code that loads them must know them."""
+
+    card: ModelCard
+    sites: tuple[SiteInfo, ...]
+    """What the survey of the model on the image found."""
+    image_file: str = ""
+    """Where the sample lies within the folder of GradViz; empty for an upload."""
+    architecture: str = ""
+    """What the weights of an uploaded file are for; empty for an exported model, and for one that is no upload."""
+
+    @property
+    def exported(self) -> bool:
+        """Whether the model is an uploaded ``.pt2`` file."""
+        return self.card.key.startswith("upload/") and not self.architecture
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of the network's input."""
+        return (1, len(self.card.preprocessing.mean), *self.card.preprocessing.size)
+
+
+# --------------------------------------------------------------------------------------------------------------- image
+
+
+def picture(setting: Setting) -> Block:
+    """``image``, a Pillow image, resized and cropped as the network sees it."""
+    steps = setting.card.preprocessing
+    resize, extra = _resize(steps)
+    lines = [
+        *_opened(setting),
+        "fit = transforms.Compose([",
+        f"    {resize},",
+        *([f"    transforms.CenterCrop({steps.size}),"] if steps.resize is not None else []),
+        "])",
+        "image = fit(image)",
+    ]
+    pillow = "from PIL import Image" if setting.image_file else "from PIL import Image, ImageOps"
+    return Block((comment("The image as the network sees it."), *lines), (pillow, _TRANSFORMS, *extra))
+
+
+def numbers(setting: Setting) -> Block:
+    """``x``, the network's input, which gradients reach."""
+    steps = setting.card.preprocessing
+    flip = ["    transforms.Lambda(lambda planes: planes.flip(0)),  # to blue, green, red"]
+    lines = (
+        comment("The numbers that it gets: (pixel / 255 - mean) / standard deviation."),
+        "prepare = transforms.Compose([",
+        "    transforms.ToTensor(),",
+        *(flip if steps.channels == "bgr" and len(steps.mean) == 3 else []),
+        f"    transforms.Normalize(mean={_numbers(steps.mean)}, std={_numbers(steps.std)}),",
+        "])",
+        f"x = prepare(image)[None].requires_grad_()  # {setting.shape}",
+    )
+    return Block(lines, (_TRANSFORMS,))
+
+
+def _opened(setting: Setting) -> list[str]:
+    colours = '.convert("L")' if len(setting.card.preprocessing.mean) == 1 else '.convert("RGB")'
+    if setting.image_file:
+        return [f"image = Image.open({quoted(setting.image_file)}){colours}  # in GradViz's folder"]
+    return [
+        'image = ImageOps.exif_transpose(Image.open("your-image.png"))  # the file that you uploaded, upright',
+        comment("Transparent places on white. Grey of 16 bits must be scaled to 8 before, or Pillow cuts it."),
+        'white = Image.new("RGBA", image.size, "white")',
+        f'image = Image.alpha_composite(white, image.convert("RGBA")){colours}',
+    ]
+
+
+def _resize(steps: Preprocessing) -> tuple[str, tuple[str, ...]]:
+    size = steps.size if steps.resize is None else steps.resize
+    if steps.interpolation == "bilinear":
+        return f"transforms.Resize({size})", ()
+    mode = f"InterpolationMode.{steps.interpolation.upper()}"
+    return f"transforms.Resize({size}, {mode})", ("from torchvision.transforms import InterpolationMode",)
+
+
+def _numbers(values: tuple[float, ...]) -> str:
+    return f"[{', '.join(f'{float(v)!r}' for v in values)}]"
+
+
+# --------------------------------------------------------------------------------------------------------------- model
+
+
+def model(setting: Setting, *, by_layer: bool = False) -> Block:
+    """``model``, in evaluation mode. ``by_layer`` keeps the author's layers of an exported model, to put hooks on."""
+    kind, _, rest = setting.card.key.partition("/")
+    match kind:
+        case "preset":
+            said = comment("The model, in evaluation mode. This line, and no other, needs GradViz.")
+            return Block(
+                (said, f"model = load({quoted(setting.card.key)}).module"),
+                ("from gradviz_core.models.load import load",),
+            )
+        case "torchvision":
+            return _torchvision(rest)
+    return _exported(by_layer) if setting.exported else _with_weights(setting)
+
+
+def _torchvision(rest: str) -> Block:
+    name, _, tag = rest.partition("@")
+    imports = ("import torchvision",)
+    if not tag.startswith("random-"):
+        line = f"model = torchvision.models.get_model({quoted(name)}, weights={quoted(tag)}).eval()"
+        return Block((comment("The model, in evaluation mode."), line), imports)
+    auxiliary = ", init_weights=True, aux_logits=False" if name in _AUXILIARY else ""
+    lines = (
+        comment("The model with random weights, in evaluation mode."),
+        f"torch.manual_seed({int(tag.removeprefix('random-'))})",
+        f"model = torchvision.models.get_model({quoted(name)}, weights=None{auxiliary}).eval()",
+    )
+    return Block(lines, (_TORCH, *imports))
+
+
+def _with_weights(setting: Setting) -> Block:
+    build, imports = _built(setting)
+    loose = setting.architecture.partition("/")[2] in _AUXILIARY
+    lines = (
+        comment("Your weights in their architecture. weights_only=True reads tensors, and runs no code in the file."),
+        build,
+        'file = "your-weights.pt"  # or .safetensors; a checkpoint may hold them deeper, as in state["model"]',
+        'if file.endswith(".safetensors"):',
+        "    state = load_file(file)",
+        "else:",
+        '    state = torch.load(file, map_location="cpu", weights_only=True)',
+        *(("model.load_state_dict(state, strict=False)  # not strict: the auxiliary heads only help in training",)
+          if loose else ("model.load_state_dict(state)",)),
+        "model.eval()",
+    )  # fmt: skip
+    return Block(lines, (_TORCH, "from safetensors.torch import load_file", *imports))
+
+
+def _built(setting: Setting) -> tuple[str, tuple[str, ...]]:
+    kind, _, name = setting.architecture.partition("/")
+    classes = next((info.shape[-1] for info in reversed(setting.sites) if not info.site.path), 0)
+    if kind == "preset":
+        line = f"model = build({quoted(name)}, classes={classes})  # this line alone needs GradViz"
+        return line, ("from gradviz_core.models.architectures import build",)
+    options = f"weights=None, num_classes={classes}"
+    if name in _AUXILIARY:
+        options += ", init_weights=False, aux_logits=False"
+    elif name.startswith("vit_"):
+        options += f", image_size={setting.card.preprocessing.size[0]}"
+    return f"model = torchvision.models.get_model({quoted(name)}, {options})", ("import torchvision",)
+
+
+def _exported(by_layer: bool) -> Block:
+    said = "Your exported model. torch.export.load may run code that is in the file: only load one that you trust."
+    load = 'torch.export.load("your-model.pt2")'
+    line = f"model = torch.export.unflatten({load})  # with its layers" if by_layer else f"model = {load}.module()"
+    return Block((comment(said), line), (_TORCH,))

@@ -1,0 +1,47 @@
+"""The code of the gallery of a place's strongest channels."""
+
+from __future__ import annotations
+
+from gradviz_core import layouts
+from gradviz_core.captions import channel_word
+from gradviz_core.sites import in_words
+from gradviz_core.snippets.program import Block, comment, program
+from gradviz_core.snippets.scores import forward, info_of
+from gradviz_core.snippets.setting import Setting, model, numbers, picture
+from gradviz_core.types import UnitsQuestion
+
+
+def strongest(setting: Setting, question: UnitsQuestion, cut: tuple[int, int, int, int] | None) -> str:
+    """``shown`` is the input gradient of each of the most active channels at a place, (K, H, W), strongest first.
+
+    ``cut`` is the part of the input that is shown: first row, last row, first column, last column; None for all.
+    """
+    info = info_of(setting, question.site)
+    what = channel_word(info)
+    about = (
+        f"The {question.count} {what}s of {in_words(info.site, info.calls)} with the largest activation at one place, "
+        "strongest first, and how each changes with each pixel, summed over the input's channels with its sign."
+    )
+    axis = layouts.channel_axis(info.layout, len(info.shape)) - 1
+    before, after = question.place[:axis], question.place[axis:]
+    here = ", ".join(["0", *map(str, before), ":", *map(str, after)])
+    lines = [
+        comment(f"Back to the image, from each of the strongest {what}s in turn."),
+        f"here = value[{here}]",
+        "rows = []",
+        f"for channel in here.topk({question.count}).indices.tolist():",
+        "    (gradient,) = torch.autograd.grad(here[channel], x, retain_graph=True)",
+        "    rows.append(gradient[0].sum(dim=0))",
+        "shown = torch.stack(rows).numpy()",
+    ]
+    if cut is not None:
+        top, bottom, left, right = cut
+        lines.append(f"shown = shown[:, {top}:{bottom + 1}, {left}:{right + 1}]  # all that these units can see")
+    return program(
+        about,
+        picture(setting),
+        numbers(setting),
+        model(setting, by_layer=True),
+        forward(setting, question.site),
+        Block(tuple(lines), ("import torch",)),
+    )

@@ -1,0 +1,181 @@
+"""Running the code of a picture, and what the picture itself draws."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import chdir
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+import gradviz_core as gv
+from gradviz_core import fields, snippets
+from gradviz_core.answering import Answerer
+from gradviz_core.captions import MapKind, Reduction
+from gradviz_core.models import catalogue
+from gradviz_core.snippets import Setting
+from gradviz_core.types import MethodName
+
+ROOT = Path(__file__).parents[1]
+REDUCTIONS: tuple[Reduction, ...] = ("signed_sum", "magnitude_l2", "magnitude_max", "channel")
+METHODS: tuple[MethodName, ...] = ("gradient", "gradient_x_input")
+MAPS: tuple[MapKind, ...] = ("activation", "gradient", "product")
+
+if TYPE_CHECKING:
+    ask = gv.answer
+else:  # the same, and the last pass is kept
+    ask = Answerer("cpu").answer
+
+View = tuple[str, str, np.ndarray]
+"""What is shown, its code, and the array that is drawn."""
+
+
+def run(code: str, folder: Path) -> np.ndarray:
+    """``shown``, as the program leaves it that is run in ``folder``."""
+    names: dict[str, Any] = {}
+    with chdir(folder), torch.random.fork_rng(devices=[]), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what torch warns of when it loads an exported model
+        exec(compile(code, "snippet.py", "exec"), names)
+    shown = names["shown"]
+    assert isinstance(shown, np.ndarray)
+    return shown
+
+
+def error(found: np.ndarray, drawn: np.ndarray) -> float:
+    """‖found - drawn‖₂ / ‖drawn‖₂, gaps at the same places left out; infinite where shapes or gaps differ."""
+    if found.shape != drawn.shape or not np.array_equal(np.isnan(found), np.isnan(drawn)):
+        return float("inf")
+    there = ~np.isnan(drawn)
+    found, drawn = found[there].astype(np.float64), drawn[there].astype(np.float64)
+    return float(np.linalg.norm(found - drawn) / (np.linalg.norm(drawn) or 1.0))
+
+
+def setting(model: str, image: str, architecture: str = "") -> Setting:
+    survey = ask(gv.SurveyQuestion(model=model, image=image))
+    name = image.removeprefix("sample/")
+    file = "" if image.startswith("upload/") else str(_relative(catalogue.image_file(catalogue.sample_image(name))))
+    return Setting(survey.card, survey.sites, file, architecture)
+
+
+def _relative(file: Path) -> Path:
+    return file.relative_to(ROOT)
+
+
+def workplace(folder: Path) -> Path:
+    """A folder that looks like GradViz's own to a snippet."""
+    if not (folder / "assets").exists():
+        (folder / "assets").symlink_to(ROOT / "assets")
+    return folder
+
+
+# --------------------------------------------------------------------------------------------------------------- views
+
+
+def every_view(at: Setting, model: str, image: str) -> Iterator[View]:
+    """The code of every picture of the app, and what the picture draws."""
+    yield from seen(at, model, image)
+    yield from saliency(at, model, image)
+    for info in interesting(at, model, image):
+        yield from feature_maps(at, model, image, info)
+        yield from neurons(at, model, image, info)
+    yield from flow(at, model, image)
+
+
+def interesting(at: Setting, model: str, image: str) -> list[gv.SiteInfo]:
+    """A few sites that a gradient reaches: one of each layout, of each later call, of each element of a tuple, and the
+    one in the middle."""
+    norms = ask(gv.FlowQuestion(model=model, image=image)).arrays["gradient_norm"]
+    inner = [
+        info
+        for info, norm in zip(at.sites, norms, strict=True)
+        if info.differentiable and info.site != gv.INPUT and np.isfinite(norm)
+    ]
+    found = {(info.layout, min(info.site.call, 2), info.site.item): info for info in inner}
+    return list({info.site: info for info in (*found.values(), inner[len(inner) // 2])}.values())
+
+
+def seen(at: Setting, model: str, image: str) -> Iterator[View]:
+    survey = ask(gv.SurveyQuestion(model=model, image=image))
+    yield "the image", snippets.seen(at), survey.pixels
+    shares = np.array([100 * p.probability for p in survey.prediction])
+    yield "the classes", snippets.classes(at, len(shares)), shares
+
+
+def saliency(at: Setting, model: str, image: str) -> Iterator[View]:
+    reduce: dict[Reduction, Callable[[np.ndarray], np.ndarray]] = {
+        "signed_sum": lambda g: fields.signed_sum(g).values,
+        "magnitude_l2": lambda g: fields.magnitude_l2(g).values,
+        "magnitude_max": lambda g: fields.magnitude_max(g).values,
+        "channel": lambda g: np.stack([field.values for field in fields.channels(g)]),
+    }
+    for method in METHODS:
+        answer = ask(gv.GradientQuestion(model=model, image=image, method=method))
+        for reduction in REDUCTIONS:
+            code = snippets.saliency(at, gv.ClassScore(), method, reduction)
+            yield f"{method}, {reduction}", code, reduce[reduction](answer.gradients[gv.INPUT])
+    targets: tuple[gv.Target, ...] = (
+        gv.ClassScore(1),
+        gv.ClassScore(1, "log_probability"),
+        gv.ClassScore(None, "probability"),
+        gv.ClassDifference(None, 0 if answer.prediction[0].index else 1),
+        gv.CrossEntropy(2),
+    )
+    for target in targets:
+        answer = ask(gv.GradientQuestion(model=model, image=image, target=target))
+        code = snippets.saliency(at, target, "gradient", "signed_sum")
+        yield f"{target}", code, fields.signed_sum(answer.gradients[gv.INPUT]).values
+
+
+def feature_maps(at: Setting, model: str, image: str, info: gv.SiteInfo) -> Iterator[View]:
+    answer = ask(gv.GradientQuestion(model=model, image=image, target=gv.ClassScore(1), wrt=(info.site,)))
+    value, slope = answer.activations[info.site], answer.gradients[info.site]
+    for kind, array in zip(MAPS, (value, slope, fields.product(value, slope)), strict=True):
+        maps = fields.planes(array, info.layout).maps
+        yield f"{kind} of {info.site}", snippets.feature_maps(at, gv.ClassScore(1), info, kind), maps
+        last = len(maps) - 1
+        code = snippets.feature_maps(at, gv.ClassScore(1), info, kind, last)
+        yield f"{kind} of the last channel of {info.site}", code, maps[last]
+
+
+def neurons(at: Setting, model: str, image: str, info: gv.SiteInfo) -> Iterator[View]:
+    place = tuple(n // 2 for n in _places(info))
+    if info.layout == "other":
+        unit = gv.Unit(info.site, tuple(n // 2 for n in info.shape[1:]))
+    else:
+        question = gv.UnitsQuestion(model=model, image=image, site=info.site, place=place, count=3)
+        units = ask(question)
+        maps = np.stack([fields.signed_sum(g).values for g in units.arrays["gradients"]])
+        yield f"strongest of {info.site}", snippets.strongest(at, question, None), maps
+        cut = (3, 7, 2, 11)
+        yield f"strongest of {info.site}, cut", snippets.strongest(at, question, cut), maps[:, 3:8, 2:12]
+        channel = int(units.arrays["channels"][0])
+        index = (channel, *place) if info.layout in ("maps", "vector") else (*place, channel)
+        unit = gv.Unit(info.site, index)
+    for target in (unit, gv.SiteSum(info.site), gv.ChannelMean(info.site, 0)):
+        answer = ask(gv.GradientQuestion(model=model, image=image, target=target))
+        code = snippets.saliency(at, target, "gradient", "signed_sum")
+        yield str(target), code, fields.signed_sum(answer.gradients[gv.INPUT]).values
+
+
+def _places(info: gv.SiteInfo) -> tuple[int, ...]:
+    match info.layout:
+        case "maps":
+            return info.shape[2:]
+        case "maps_last":
+            return info.shape[1:3]
+        case "tokens":
+            return info.shape[1:2]
+    return ()
+
+
+def flow(at: Setting, model: str, image: str) -> Iterator[View]:
+    answer = ask(gv.FlowQuestion(model=model, image=image, parameters=True))
+    kept = [i for i, info in enumerate(answer.sites) if info.same_as is None and info.site != gv.INPUT]
+    rows = [answer.arrays[name][kept] for name in ("activation_norm", "gradient_norm", "dead_share")]
+    yield "the strip", snippets.strip(at, gv.ClassScore()), rows[1]
+    yield "the flow at sites", snippets.sites(at, gv.ClassScore()), np.column_stack(rows)
+    gradients = answer.arrays["parameter_gradient_norm"]
+    yield "the flow at parameters", snippets.parameters(at, answer), gradients

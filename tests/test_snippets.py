@@ -1,0 +1,166 @@
+"""The code of every picture is run, and gives the very array that the picture draws."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pytest
+import safetensors.torch
+import torch
+from PIL import Image
+from torch import nn
+
+import gradviz_core as gv
+from gradviz_core import snippets, store, uploads
+from gradviz_core.cards import Preprocessing, Recipe
+from gradviz_core.models import architectures, catalogue, torchvision_models
+from gradviz_core.settings import settings
+from tests import snippet_runs
+from tests.exported import home_made
+from tests.exported.files import exported_bytes
+
+CLOSE = 1e-6
+SQUARE = Preprocessing((24, 24), 30, (0.4, 0.5, 0.6), (0.2, 0.3, 0.25), "bicubic", "bgr")
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    monkeypatch.setenv("GRADVIZ_STORE", str(tmp_path / "uploads"))
+    _forget()
+    yield snippet_runs.workplace(tmp_path)
+    monkeypatch.undo()
+    _forget()
+
+
+def _forget() -> None:
+    settings.cache_clear()
+    store.here.cache_clear()
+    uploads._open.cache_clear()
+
+
+def check(views: Iterator[snippet_runs.View], folder: Path) -> int:
+    count = 0
+    for name, code, drawn in views:
+        assert snippet_runs.error(snippet_runs.run(code, folder), drawn) < CLOSE, f"{name}\n{code}"
+        count += 1
+    return count
+
+
+@pytest.mark.parametrize(
+    ("model", "image"),
+    [
+        ("preset/shapes-cnn", "sample/star"),
+        ("preset/shapes-resnet", "sample/tagged-heart"),
+        ("preset/shapes-vit", "sample/cat"),
+        ("preset/digits-mlp", "sample/digit-3"),
+        ("preset/digits-mlp", "sample/rocket"),
+        pytest.param("torchvision/resnet18@random-0", "sample/cat", marks=pytest.mark.slow),
+    ],
+)
+def test_every_view_and_method(model: str, image: str, folder: Path) -> None:
+    count = check(snippet_runs.every_view(snippet_runs.setting(model, image), model, image), folder)
+    assert count > 25
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["googlenet", "swin_t", "vit_b_32", "mobilenet_v2"])
+def test_architectures_that_are_built_or_laid_out_otherwise(name: str, folder: Path) -> None:
+    model, image = f"torchvision/{name}@random-3", "sample/coffee"
+    at = snippet_runs.setting(model, image)
+    middle = snippet_runs.interesting(at, model, image)[-1]
+    check(snippet_runs.feature_maps(at, model, image, middle), folder)
+    check(snippet_runs.flow(at, model, image), folder)
+
+
+@pytest.mark.parametrize("name", [card.key for card in catalogue.sample_images()])
+def test_every_sample_is_loaded_as_the_network_sees_it(name: str, folder: Path) -> None:
+    for model in ("preset/shapes-cnn", "preset/digits-mlp"):
+        at = snippet_runs.setting(model, name)
+        drawn = snippet_runs.ask(gv.SurveyQuestion(model=model, image=name)).pixels
+        np.testing.assert_array_equal(snippet_runs.run(snippets.seen(at), folder), drawn)
+
+
+# ------------------------------------------------------------------------------------------------------------- uploads
+
+
+def keep(data: bytes, architecture: str, steps: Preprocessing, labels: tuple[str, ...] = ()) -> str:
+    recipe = Recipe(store.here().put(data), architecture, "Mine", labels, steps)
+    return f"upload/{store.here().keep_recipe(recipe)}"
+
+
+def own_picture(folder: Path, mode: str) -> str:
+    """An uploaded photo that lies on its side, or is half transparent."""
+    image = Image.open(snippet_runs.ROOT / "assets/images/cat.jpg").resize((90, 60))
+    exif = Image.Exif()
+    if mode == "turned":
+        exif[0x0112] = 6
+    else:
+        image.putalpha(Image.linear_gradient("L").resize(image.size))
+    image.save(folder / "your-image.png", exif=exif)
+    return f"upload/{store.here().put((folder / 'your-image.png').read_bytes())}"
+
+
+@pytest.mark.parametrize("kind", ["pt", "safetensors"])
+@pytest.mark.parametrize("architecture", ["preset/shapes-resnet", "torchvision/squeezenet1_1"])
+def test_uploaded_weights(architecture: str, kind: str, folder: Path) -> None:
+    origin, _, name = architecture.partition("/")
+    torch.manual_seed(5)
+    build = architectures.build if origin == "preset" else torchvision_models.untrained
+    state = build(name, 7).state_dict()
+    out = io.BytesIO()
+    torch.save(state, out)
+    data = out.getvalue() if kind == "pt" else safetensors.torch.save(state)
+    (folder / f"your-weights.{kind}").write_bytes(data)
+    model, image = keep(data, architecture, replace(SQUARE, size=(64, 64))), own_picture(folder, "turned")
+    at = snippet_runs.setting(model, image, architecture)
+    views = [*islice(snippet_runs.saliency(at, model, image), 6), *snippet_runs.flow(at, model, image)]
+    views = [(view, code.replace('"your-weights.pt"', f'"your-weights.{kind}"'), drawn) for view, code, drawn in views]
+    assert check(iter(views), folder) == 9
+
+
+@pytest.mark.parametrize(
+    "module", [home_made.FunctionalRelu, home_made.Reused, home_made.WithoutGradient], ids=lambda m: m.__name__
+)
+def test_an_uploaded_program(module: type[nn.Module], folder: Path) -> None:
+    torch.manual_seed(2)
+    data = exported_bytes(module(), torch.zeros(1, 3, 24, 24))
+    (folder / "your-model.pt2").write_bytes(data)
+    model, image = keep(data, "", SQUARE), own_picture(folder, "transparent")
+    at = snippet_runs.setting(model, image)
+    assert check(snippet_runs.every_view(at, model, image), folder) > 25
+
+
+# ---------------------------------------------------------------------------------------------------- as a person does
+
+
+def test_it_runs_as_a_file_and_needs_gradviz_for_a_preset_alone(tmp_path: Path) -> None:
+    torchvision = snippet_runs.setting("torchvision/squeezenet1_1@random-0", "sample/star")
+    code = snippets.saliency(torchvision, gv.ClassScore(), "gradient", "signed_sum")
+    assert "gradviz" not in code.replace("GradViz's folder", "")
+    file = tmp_path / "snippet.py"
+    file.write_text(code + "print(shown.shape, shown.dtype)\n", encoding="utf-8")
+    done = subprocess.run([sys.executable, str(file)], cwd=snippet_runs.ROOT, capture_output=True, text=True)
+    assert (done.stdout, done.returncode) == ("(224, 224) float32\n", 0), done.stderr
+
+
+def test_names_from_an_upload_stay_names() -> None:
+    """A label or a layer's name is text in a comment or a literal, whatever it holds."""
+    at = snippet_runs.setting("preset/shapes-cnn", "sample/star")
+    odd = "x\nimport os  # \"'''\u2028\r"
+    sites = tuple(replace(info, site=gv.Site(odd)) if info.site.path == "pool" else info for info in at.sites)
+    at = replace(at, card=replace(at.card, labels=(odd,) * 10), sites=sites)
+    info = next(info for info in sites if info.site.path == odd)
+    for code in (
+        snippets.saliency(at, gv.ClassScore(0), "gradient", "signed_sum"),
+        snippets.feature_maps(at, gv.ClassScore(0), info, "gradient"),
+        snippets.saliency(at, gv.ChannelMean(info.site, 0), "gradient", "signed_sum"),
+    ):
+        compile(code, "snippet.py", "exec")
+        assert not [line for line in code.splitlines() if line.strip().startswith("import os")]
