@@ -16,6 +16,9 @@ page = st.navigation(
             st.Page("pages/explore/neurons.py", title="Neurons", url_path="neurons"),
             st.Page("pages/explore/feature_maps.py", title="Feature maps", url_path="feature-maps"),
         ],
+        "Understand": [
+            st.Page("pages/understand/perturbation.py", title="Perturbation", url_path="perturbation"),
+        ],
         "Your model": [st.Page("pages/help/export.py", title="Export a model", url_path="export")],
         "": [st.Page("pages/explore/saliency.py", title="Input saliency", url_path="saliency", visibility="hidden")],
     }

@@ -19,11 +19,12 @@ from pages.parts import complaints, unseen
 
 NAMES = (
     "model", "image", "target", "scale", "method", "view", "opacity", "site", "channel", "row", "col", "token", "maps",
-    "sort",
+    "sort", "follow", "norm", "epsilon", "steps", "way",
 )  # fmt: skip
 _FALL_WITH = {
     "model": ("target", "site", "channel", "row", "col", "token"),
     "site": ("channel", "row", "col", "token"),
+    "norm": ("epsilon",),
 }
 """Choices that mean nothing any more when another one changes."""
 LONGEST = 200
@@ -185,15 +186,27 @@ def percent(label: str, name: str, default: int, meaning: str) -> int:
     """A share from 0 to 100 % in steps of 5, and which is chosen. The default where the address names another one,
     which is said.
     """
+    return slider(label, name, range(0, 101, 5), default, meaning, unit="%", width=150)
+
+
+def slider(label: str, name: str, choices: range, default: int, meaning: str, *, unit: str, width: int) -> int:
+    """A whole number between the first and the last of ``choices``, and which is chosen; the slider goes from one of
+    them to the next. The default where the address names another one, which is said.
+    """
     text = read(name, str(default))
-    number = int(text) if text.isascii() and text.isdigit() and len(text) < 4 else -1
-    inside = 0 <= number <= 100
+    number = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else -1
+    inside = choices[0] <= number <= choices[-1]
     key, told = _shown(name, number if inside else default)
     value = None if told else number if inside else default
-    st.slider(label, 0, 100, value, step=5, key=key, format="%d %%", help=meaning, width=150)
+    st.slider(
+        label, choices[0], choices[-1], value, step=choices.step, key=key, format=f"%d {unit.replace('%', '%%')}",
+        help=meaning, width=width,
+    )  # fmt: skip
     if inside:
         return number
-    complaints.add(f"{label} cannot be {text[:60]} %: it is a share from 0 to 100. Move the slider.")
+    complaints.add(
+        f"{label} cannot be {text[:60]} {unit}: it is a number from {choices[0]} to {choices[-1]}. Move the slider."
+    )
     return default
 
 

@@ -18,6 +18,8 @@ from gradviz_core.types import (
     FlowQuestion,
     GradientAnswer,
     GradientQuestion,
+    PerturbationAnswer,
+    PerturbationQuestion,
     Question,
     SurveyAnswer,
     SurveyQuestion,
@@ -40,6 +42,8 @@ def ask(question: UnitsQuestion, doing: str) -> UnitsAnswer: ...
 def ask(question: SurveyQuestion, doing: str) -> SurveyAnswer: ...
 @overload
 def ask(question: FlowQuestion, doing: str) -> FlowAnswer: ...
+@overload
+def ask(question: PerturbationQuestion, doing: str) -> PerturbationAnswer: ...
 def ask(question: Question, doing: str) -> Answer:
     """The answer. ``doing`` says what is going on: on a page that shows nothing yet, at once; else in a corner, once it
     takes more than half a second.

@@ -13,16 +13,20 @@ from streamlit.delta_generator import DeltaGenerator
 from gradviz_core.captions import Caption, score_words
 from gradviz_core.codec import answer_to_json, question_to_json
 from gradviz_core.figures import BAR
-from gradviz_core.types import GradientAnswer, UnitsAnswer
+from gradviz_core.types import GradientAnswer, PerturbationAnswer, UnitsAnswer
 from pages.parts.clicks import Click, on_click
 from pages.parts.words import plain
+
+Downloadable = GradientAnswer | UnitsAnswer | PerturbationAnswer
+"""Answers whose pictures and arrays can be kept."""
 
 _QUIET = {"displayModeBar": False, "scrollZoom": False, "doubleClick": False}
 
 
-def controls() -> DeltaGenerator:
-    """A row for what can be changed about the pictures under it; it wraps where the screen is narrow."""
-    return st.container(horizontal=True, vertical_alignment="bottom", key="controls", gap="medium")
+def controls(key: str = "controls") -> DeltaGenerator:
+    """A row for what can be changed about the pictures under it; it wraps where the screen is narrow. Each row of a
+    page has a key of its own."""
+    return st.container(horizontal=True, vertical_alignment="bottom", key=key, gap="medium")
 
 
 def picture(
@@ -65,7 +69,7 @@ def _config(key: str) -> dict[str, object]:
 def downloads(
     place: DeltaGenerator,
     figures: dict[str, go.Figure],
-    answer: GradientAnswer | UnitsAnswer,
+    answer: Downloadable,
     name: str,
 ) -> None:
     """One place for all that can be kept: each figure as PNG or as a page of its own, and the raw arrays.
@@ -86,13 +90,13 @@ def downloads(
         )  # fmt: skip
 
 
-def _title(key: str, answer: GradientAnswer | UnitsAnswer) -> str:
+def _title(key: str, answer: Downloadable) -> str:
     """What a figure shows, for when it stands alone."""
-    what = score_words(answer.target, ()) if isinstance(answer, GradientAnswer) else "the strongest channels"
+    what = "the strongest channels" if isinstance(answer, UnitsAnswer) else score_words(answer.target, ())
     return f"GradViz: {key}, {what}<br>{answer.question.model}, {answer.question.image}"
 
 
-def _page_of(figure: go.Figure, key: str, answer: GradientAnswer | UnitsAnswer) -> Callable[[], bytes]:
+def _page_of(figure: go.Figure, key: str, answer: Downloadable) -> Callable[[], bytes]:
     def make() -> bytes:
         titled = go.Figure(figure)
         room = (figure.layout.margin.t or 0) + 60
@@ -104,7 +108,7 @@ def _page_of(figure: go.Figure, key: str, answer: GradientAnswer | UnitsAnswer) 
     return make
 
 
-def _arrays_of(answer: GradientAnswer | UnitsAnswer) -> Callable[[], bytes]:
+def _arrays_of(answer: Downloadable) -> Callable[[], bytes]:
     def make() -> bytes:
         buffer = io.BytesIO()
         said = {"question": question_to_json(answer.question), "answer": answer_to_json(answer)}

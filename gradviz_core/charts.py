@@ -1,0 +1,97 @@
+"""Charts of a few numbers -> Plotly figures. Pure functions, as in ``figures.py``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from html import escape
+
+import plotly.graph_objects as go
+
+from gradviz_core.captions import share_text
+from gradviz_core.figures import ACCENT, QUIET
+from gradviz_core.types import ClassProbability, FloatArray, PerturbationAnswer
+
+LONGEST_NAME = 22
+LEGEND = {"orientation": "h", "x": 0, "y": 1, "xanchor": "left", "yanchor": "bottom", "font": {"size": 12}}
+
+
+def before_and_after(before: Sequence[ClassProbability], after: Sequence[ClassProbability]) -> go.Figure:
+    """Two bars for each class: its probability before and after, in the order of before."""
+    later = {p.index: p for p in after}
+    then = [later[p.index] for p in before]
+    rows = list(range(len(before)))  # and not the labels, for two classes may share one
+    said = [
+        [escape(p.label, quote=False), p.index, 100 * p.probability, p.logit, 100 * t.probability, t.logit]
+        for p, t in zip(before, then, strict=True)
+    ]
+    figure = go.Figure(
+        [
+            _bars("before", before, -0.35, QUIET),
+            _bars("after", then, 0.0, ACCENT),
+            go.Bar(  # as wide as the chart and not seen: a class of no probability can be pointed at and clicked too
+                x=[100] * len(rows), y=rows, offset=-0.5, width=1, orientation="h", marker_color="rgba(0,0,0,0)",
+                customdata=said, showlegend=False,
+                hovertemplate="%{customdata[0]} (class %{customdata[1]})"
+                "<br>before: %{customdata[2]:.4~g} %, logit %{customdata[3]:.4~g}"
+                "<br>after: %{customdata[4]:.4~g} %, logit %{customdata[5]:.4~g}<extra></extra>",
+            ),
+        ]
+    )  # fmt: skip
+    figure.update_layout(
+        height=40 + 44 * len(rows), margin={"l": 8, "r": 56, "t": 28, "b": 4}, barmode="overlay", dragmode=False,
+        plot_bgcolor="rgba(0,0,0,0)", legend=LEGEND,
+    )  # fmt: skip
+    figure.update_xaxes(visible=False, range=[0, 100], fixedrange=True)
+    figure.update_yaxes(
+        tickvals=rows, ticktext=[escape(_short(p.label or f"class {p.index}"), quote=False) for p in before],
+        autorange="reversed", fixedrange=True, showgrid=False, zeroline=False, ticklabelstandoff=6,
+    )  # fmt: skip
+    return figure
+
+
+def _bars(name: str, shown: Sequence[ClassProbability], offset: float, colour: str) -> go.Bar:
+    return go.Bar(
+        name=name, x=[100 * p.probability for p in shown], y=list(range(len(shown))), offset=offset, width=0.35,
+        orientation="h", marker_color=colour, textposition="outside", cliponaxis=False, hoverinfo="skip",
+        text=[escape(share_text(p.probability), quote=False) for p in shown],
+    )  # fmt: skip
+
+
+def promise(answer: PerturbationAnswer, *, unit: str, size_words: str) -> go.Figure:
+    """What the gradient promises of the target's change and what really comes, as one step grows; the picture that is
+    shown is marked, and so is each of several steps on the way to it."""
+    arrays, sizes = answer.arrays, answer.arrays["curve_size"]
+    figure = go.Figure()
+    _line(figure, "promised by the gradient", sizes, arrays["curve_predicted"], {"color": QUIET, "dash": "dash"})
+    _line(figure, "came of one step", sizes, arrays["curve_actual"], {"color": ACCENT})
+    if len(arrays["path_size"]) > 2:
+        _line(figure, "step by step", arrays["path_size"], arrays["path_actual"], {"color": "#b5651d", "dash": "dot"})
+    figure.add_trace(
+        go.Scatter(
+            name="this picture", x=[answer.size], y=[answer.score_after - answer.score], mode="markers",
+            marker={"size": 13, "symbol": "diamond", "color": "#b5651d", "line": {"color": "white", "width": 1}},
+            hovertemplate=f"this picture<br>size %{{x:.4~g}}<br><b>%{{y:.4~g}} {unit}</b><extra></extra>",
+        )
+    )  # fmt: skip
+    figure.add_vline(x=answer.question.epsilon, line={"color": QUIET, "width": 1, "dash": "dot"})
+    figure.update_layout(
+        height=330, margin={"l": 8, "r": 8, "t": 52, "b": 8}, dragmode=False, hovermode="closest", legend=LEGEND,
+        plot_bgcolor="rgba(0,0,0,0)",
+    )  # fmt: skip
+    axis = {"fixedrange": True, "tickfont": {"size": 11}, "zeroline": True}
+    figure.update_xaxes(axis, title={"text": size_words, "font": {"size": 12}, "standoff": 4})
+    figure.update_yaxes(axis, title={"text": f"change of the target, {unit}", "font": {"size": 12}})
+    return figure
+
+
+def _line(figure: go.Figure, name: str, x: FloatArray, y: FloatArray, line: Mapping[str, object]) -> None:
+    figure.add_trace(
+        go.Scatter(
+            name=name, x=x, y=y, mode="lines+markers", line={**line, "width": 2}, marker={"size": 6},
+            hovertemplate=f"{name}<br>size %{{x:.4~g}}<br><b>%{{y:.4~g}}</b><extra></extra>",
+        )
+    )  # fmt: skip
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= LONGEST_NAME else f"{text[: LONGEST_NAME - 1]}…"

@@ -1,0 +1,155 @@
+"""The choices, pictures and words of the perturbation page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import cast
+
+import numpy as np
+
+from gradviz_core import captions, charts, fields, figures
+from gradviz_core.captions import Caption
+from gradviz_core.types import Norm, PerturbationAnswer, PerturbationQuestion, SiteInfo, Target, Unit, UnitsQuestion
+from pages.parts import address, panel, sites, units
+from pages.parts.asking import ask
+from pages.parts.clicks import Click
+from pages.parts.shell import Choice
+from pages.parts.units import Picture
+
+_FOLLOW = {"score": "The score in the sidebar", "unit": "One unit"}
+_NORMS = {"max": "Sign", "l2": "Length (L2)"}
+_WAYS = {"away": "Away (lower it)", "towards": "Towards (raise it)"}
+_EPSILONS = {"max": range(1, 65), "l2": range(20, 4001, 20)}
+_FIRST_EPSILON = {"max": 4, "l2": 400}
+_SIZES = {"max": "largest change of any number, in levels", "l2": "length of the change (L2), in levels"}
+HEIGHT = 400
+
+
+def question(choice: Choice) -> PerturbationQuestion:
+    """What is asked, as the controls say it."""
+    target: Target = choice.target
+    with panel.controls():
+        follow = address.option("Follow", "follow", _FOLLOW)
+        way = address.option("Way", "way", _WAYS)
+        norm = cast(Norm, address.option("Step", "norm", _NORMS))
+    if follow == "unit":
+        target = _unit(choice)
+    with panel.controls("sizes"):
+        epsilon = address.slider(
+            "Epsilon", "epsilon", _EPSILONS[norm], _FIRST_EPSILON[norm],
+            f"How large the change may be: {_SIZES[norm]} of 255", unit="levels", width=300,
+        )  # fmt: skip
+        steps = address.slider(
+            "Steps", "steps", range(1, 21), 1, "Each is epsilon over their number long and follows the gradient anew",
+            unit="", width=200,
+        )  # fmt: skip
+    return PerturbationQuestion(
+        model=choice.model, image=choice.image, target=target, norm=norm, epsilon=epsilon, steps=steps,
+        away=way == "away",
+    )  # fmt: skip
+
+
+def _unit(choice: Choice) -> Unit:
+    """The unit that is chosen here or on the Neurons page; the strongest channel by default."""
+    info: SiteInfo = sites.choose(choice.survey.sites)
+    with panel.controls("unit"):
+        place = sites.choose_place(info)
+        strongest = ask(
+            UnitsQuestion(model=choice.model, image=choice.image, site=info.site, place=place.index, count=1),
+            "Looking for the strongest channel here …",
+        )
+        channel = sites.choose_channel(info, int(strongest.arrays["channels"][0]))
+    return units.unit(info, channel, place)
+
+
+# ------------------------------------------------------------------------------------------------------------- pictures
+
+
+def before(answer: PerturbationAnswer) -> Picture:
+    """The picture as it was."""
+    words = Caption("Before: the picture as the network sees it.", "r", (_size_text(answer), "whole levels, 0 to 255"))
+    return Picture(figures.image(answer.pixels, height=HEIGHT), words)
+
+
+def after(answer: PerturbationAnswer, labels: tuple[str, ...]) -> Picture:
+    """The picture that the steps lead to."""
+    question = answer.question
+    sign = "-" if question.away else "+"
+    slope = rf"\partial {captions.score_symbol(answer.target, labels)} / \partial r"
+    way = rf"\operatorname{{sign}} {slope}" if question.norm == "max" else rf"{slope} \,/\, \lVert {slope} \rVert_2"
+    step = rf"\tfrac{{\varepsilon}}{{{question.steps}}}" if question.steps > 1 else r"\varepsilon"
+    many = f", {question.steps} times, each where the last one ended" if question.steps > 1 else ""
+    cut = f"{answer.cut:,} numbers cut at 0 or 255" if answer.cut else "nothing cut at 0 or 255"
+    words = Caption(
+        f"After: changed {'against' if question.away else 'along'} the gradient{many}, rounded to whole levels. "
+        "Exactly this picture was given to the network.",
+        rf"r' = \operatorname{{clip}}_{{0}}^{{255}}\left(r {sign} {step}\, {way}\right)",
+        (f"ε = {question.epsilon} levels", f"{_SIZES[question.norm]}: {captions.number_text(answer.size, 4)}", cut),
+    )
+    return Picture(figures.image(answer.after, height=HEIGHT), words)
+
+
+def difference(answer: PerturbationAnswer, channels: int) -> Picture:
+    """After minus before, on a scale of its own."""
+    change = answer.after.astype(np.float32) - answer.pixels
+    shown = fields.signed_sum(change.transpose(2, 0, 1)[:channels], unit="levels")
+    summed = f", summed over the {channels} channels with its sign" if channels > 1 else ""
+    full = 255 * channels
+    magnified = (f"the ends of the scale are {captions.number_text(shown.limit)} of {full} possible levels: magnified "
+                 f"{captions.number_text(full / shown.limit, 3)} times",) if shown.limit else ()  # fmt: skip
+    words = Caption(
+        f"The difference, magnified: after minus before{summed}. Red: brighter; blue: darker.",
+        r"\sum_c \left(r'_c - r_c\right)" if channels > 1 else "r' - r",
+        (captions.scale_text(shown), *magnified),
+    )
+    return Picture(figures.heatmap(shown, pixels=answer.pixels, height=HEIGHT), words)
+
+
+def promise(answer: PerturbationAnswer, labels: tuple[str, ...]) -> Picture:
+    """The first-order prediction against what really happens as epsilon grows."""
+    unit, score = captions.score_unit(answer.target), captions.score_words(answer.target, labels)
+    symbol = captions.score_symbol(answer.target, labels)
+    several = " Brown: where each of the steps came to." if len(answer.arrays["path_size"]) > 2 else ""
+    words = Caption(
+        f"How much {score} changes as one step grows. Dashed: what the gradient promises; line: what comes. The "
+        f"diamond is the picture above, rounded to whole levels; the upright line is epsilon.{several}",
+        rf"\Delta {symbol} \approx \textstyle\sum \frac{{\partial {symbol}}}{{\partial r}}\,(r' - r)",
+        (f"{unit}, against levels of 0 to 255", "the curve's pictures are cut at 0 and 255, and not rounded"),
+    )
+    return Picture(charts.promise(answer, unit=unit, size_words=_SIZES[answer.question.norm]), words)
+
+
+def classes(answer: PerturbationAnswer) -> Picture:
+    """Probabilities before and after."""
+    words = Caption(
+        "The likeliest five classes of either picture. Click one to follow its score.",
+        "",
+        ("softmax of the logits, before and after",),
+    )
+    return Picture(charts.before_and_after(answer.prediction, answer.prediction_after), words)
+
+
+def choose_class(answer: PerturbationAnswer) -> Callable[[Click], None]:
+    """A click on a bar makes its class the target."""
+
+    def act(click: Click) -> None:
+        if 0 <= click.position < len(answer.prediction):
+            address.write({"target": answer.prediction[click.position].index, "follow": "score"})
+
+    return act
+
+
+def facts(answer: PerturbationAnswer, labels: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    """Target before and after, and the two changes."""
+    digits = captions.number_text
+    return (
+        (captions.score_words(answer.target, labels).removeprefix("the "),
+         f"{digits(answer.score, 4)} → {digits(answer.score_after, 4)}"),
+        ("promised", digits(answer.predicted_change, 3)),
+        ("came", digits(answer.score_after - answer.score, 3)),
+    )  # fmt: skip
+
+
+def _size_text(answer: PerturbationAnswer) -> str:
+    height, width = answer.pixels.shape[:2]
+    return f"{height}×{width}"

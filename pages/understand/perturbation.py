@@ -1,0 +1,52 @@
+"""Perturbation: the picture changed a little along a gradient; what was promised of it, and what came."""
+
+import streamlit as st
+
+from gradviz_core import captions
+from pages.parts import facts, panel, perturbation, shell
+from pages.parts.asking import ask, one_sentence
+
+choice = shell.begin(
+    "Perturbation",
+    "What becomes of a score, or of one unit, when the picture is changed a little along its gradient: what the "
+    "gradient promises, and what really comes. For understanding a model and for testing it.",
+)
+
+with one_sentence():
+    question = perturbation.question(choice)
+    answer = ask(question, "Following the gradient …")
+    channels = len(captions.channel_names(choice.survey.card.preprocessing))
+    shown = {
+        "before": perturbation.before(answer),
+        "after": perturbation.after(answer, choice.labels),
+        "difference": perturbation.difference(answer, channels),
+    }
+    curve = perturbation.promise(answer, choice.labels)
+
+    then = facts.predicted(answer.prediction_after, choice.labels)[1]
+    facts.line(
+        facts.predicted(answer.prediction, choice.labels), ("after", then), *perturbation.facts(answer, choice.labels)
+    )
+    facts.notes(answer.notes)
+
+    for column, (key, picture) in zip(st.columns(3), shown.items(), strict=True):
+        with column:
+            panel.picture(picture.figure, key, alt=picture.caption.alt, caption=picture.caption)
+
+    left, right = st.columns([3, 2])
+    with left:
+        st.subheader("Promised, and what came", anchor=False)
+        panel.picture(curve.figure, "promise", alt=curve.caption.alt, caption=curve.caption)
+    with right:
+        if answer.prediction:
+            bars = perturbation.classes(answer)
+            st.subheader("Classes before and after", anchor=False)
+            panel.picture(
+                bars.figure, "classes", alt=bars.caption.alt, caption=bars.caption,
+                act=perturbation.choose_class(answer),
+            )  # fmt: skip
+
+    panel.downloads(
+        choice.tools, {key: picture.figure for key, picture in (shown | {"promise": curve}).items()}, answer,
+        "perturbation",
+    )  # fmt: skip

@@ -1,0 +1,117 @@
+"""The perturbation page without a browser: what it draws is what the library answers, and the address says it all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from gradviz_core.compute import inline
+from gradviz_core.types import ClassScore, PerturbationAnswer, PerturbationQuestion, Question, Site, Unit
+from pages.parts.kept import kept
+from tests.opening import answer_here, chart, errors, opened, values
+
+PAGE = "pages/understand/perturbation.py"
+
+
+@pytest.fixture(autouse=True)
+def asked(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Question]]:
+    """Questions are answered in this process; the list says which were."""
+    kept.clear()
+    yield answer_here(monkeypatch)
+    kept.clear()
+
+
+def _answer(question: PerturbationQuestion) -> PerturbationAnswer:
+    answer = inline.ask(question)
+    assert isinstance(answer, PerturbationAnswer)
+    return answer
+
+
+def test_an_address_asks_one_question_and_its_answer_is_drawn(asked: list[Question]) -> None:
+    app = opened(
+        PAGE, model="preset/shapes-cnn", image="sample/star", target="3", norm="l2", epsilon="300", steps="2",
+        way="towards",
+    )  # fmt: skip
+    assert not app.error
+    question = PerturbationQuestion(
+        model="preset/shapes-cnn", image="sample/star", target=ClassScore(3), norm="l2", epsilon=300, steps=2
+    )
+    assert asked[-1] == question
+    answer = _answer(question)
+    change = answer.after.astype(np.float32) - answer.pixels
+    np.testing.assert_array_equal(values(chart(app, "difference")), change.sum(axis=2))
+    names = [trace["name"] for trace in chart(app, "promise")["data"]]
+    assert names == ["promised by the gradient", "came of one step", "step by step", "this picture"]
+    bars = chart(app, "classes")["data"]
+    assert [bar["name"] for bar in bars[:2]] == ["before", "after"]
+    assert bars[0]["x"] == pytest.approx([100 * p.probability for p in answer.prediction])
+    assert any("Exactly this picture was given to the network" in m.value for m in app.markdown)
+
+
+def test_the_controls_change_the_question_and_the_address(asked: list[Question]) -> None:
+    app = opened(PAGE, image="sample/star")
+    first = asked[-1]
+    assert isinstance(first, PerturbationQuestion)
+    assert (first.norm, first.epsilon, first.steps, first.away) == ("max", 4, 1, True)
+    app.slider(key="shown_epsilon").set_value(9).run()
+    app.slider(key="shown_steps").set_value(3).run()
+    app.button_group(key="shown_way").set_value("towards").run()
+    last = asked[-1]
+    assert isinstance(last, PerturbationQuestion)
+    assert (last.epsilon, last.steps, last.away) == (9, 3, False)
+    app.button_group(key="shown_norm").set_value("l2").run()
+    last = asked[-1]
+    assert isinstance(last, PerturbationQuestion)
+    assert (last.norm, last.epsilon, last.steps) == ("l2", 400, 3), "epsilon of one norm means nothing in another"
+    assert "epsilon" not in app.query_params
+    assert app.query_params["norm"] == "l2"
+    assert not app.error
+
+
+def test_the_unit_of_the_neurons_page_is_followed(asked: list[Question]) -> None:
+    app = opened(PAGE, image="sample/star", follow="unit", site="features.7", channel="2", row="5", col="6")
+    assert not app.error
+    last = asked[-1]
+    assert isinstance(last, PerturbationQuestion)
+    assert last.target == Unit(Site("features.7"), (2, 5, 6))
+    assert len(app.get("plotly_chart")) == 5, "before, after, difference, promise, classes"
+
+
+def test_a_unit_that_is_off_is_said_to_leave_nothing_to_follow(asked: list[Question]) -> None:
+    relu = inline.ask(PerturbationQuestion(model="preset/shapes-cnn", image="sample/star"))
+    assert isinstance(relu, PerturbationAnswer)
+    app = opened(PAGE, image="sample/star", follow="unit", site="features.8", channel="0", row="0", col="0")
+    for channel in range(1, 40):
+        if any("nothing to follow" in i.value for i in app.info):
+            break
+        app.number_input(key="shown_channel").set_value(channel).run()
+    else:
+        pytest.fail("no unit is off")
+    assert not app.error
+    assert not app.exception
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("epsilon", "0", "Epsilon cannot be 0 levels: it is a number from 1 to 64"),
+        ("epsilon", "9" * 40, "Epsilon cannot be 999"),
+        ("steps", "21", "Steps cannot be 21"),
+        ("norm", "l1", "Step cannot be 'l1'"),
+        ("way", "up", "Way cannot be 'up'"),
+        ("follow", "<b>", "Follow cannot be '<b>'"),
+    ],
+)
+def test_a_crafted_address_gets_one_sentence_and_the_page_goes_on(name: str, value: str, sentence: str) -> None:
+    app = opened(PAGE, **{name: value})
+    (said,) = errors(app)
+    assert sentence in said.replace("\\", "")
+    assert len(app.get("plotly_chart")) == 5
+
+
+def test_a_model_without_classes_and_a_grey_one_are_followed_too() -> None:
+    app = opened(PAGE, model="preset/digits-mlp", image="sample/digit-3")
+    assert not app.error
+    assert np.ptp(values(chart(app, "difference"))) > 0
