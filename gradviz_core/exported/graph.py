@@ -79,6 +79,8 @@ class GraphReader:
         self.scope = Scope()
         self.tensor_places: set[int] = set()
         """Places that hold tensors; others hold sizes."""
+        self.rested: list[str] = []
+        """Operations that the file has in training mode, once for each."""
         self._seen = 0
 
     def define(self, name: object, scope: Scope | None = None) -> int:
@@ -139,7 +141,10 @@ class GraphReader:
             found[name] = read_argument(item.get("arg"), name, operation.types.get(name, "int"), scope.find)
         if missing := operation.needed - found.keys():
             raise BadModel(f"Its argument {min(missing)} is missing.")
-        return operators.in_evaluation(operation, found)
+        rested = operators.in_evaluation(operation, found)
+        if rested != found:
+            self.rested.append(operation.name.split(".")[1])
+        return rested
 
     def _output(self, record: object, scope: Scope) -> Slots:
         kind, value = only(record, "an output")

@@ -8,7 +8,7 @@ import torch
 
 from gradviz_core.errors import BadModel
 from gradviz_core.exported.graph import GraphReader
-from gradviz_core.exported.layers import find_calls
+from gradviz_core.exported.layers import CallFinder
 from gradviz_core.exported.outputs import Tree, read_tree
 from gradviz_core.exported.plain_json import only, shown, take
 from gradviz_core.exported.program import Place, Plan, Program, values_done
@@ -38,6 +38,10 @@ class GraphModule:
         self._input, self.input_shape = self._only_input()
         self._reader.read(take(self._graph, "nodes", list), self._reader.scope)
         self._outputs, self._metas_out = self._read_outputs()
+
+    def rested(self) -> list[str]:
+        """Operations that the file has in training mode, once for each."""
+        return self._reader.rested
 
     def classes(self) -> int | None:
         """Length of the output, where it is one vector of scores."""
@@ -109,7 +113,7 @@ class GraphModule:
         """The module that runs it."""
         nodes = tuple(self._reader.nodes)
         results = frozenset(out.slot for out in self._outputs if isinstance(out, Place))
-        calls = find_calls(nodes, frozenset(self._reader.tensor_places), results)
+        calls = CallFinder(nodes, frozenset(self._reader.tensor_places), results, self._bound).find()
         plan = Plan(
             nodes=nodes,
             calls=calls.after,

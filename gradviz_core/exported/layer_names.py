@@ -64,9 +64,9 @@ def check_path(path: str) -> None:
         len(path) > LONGEST_PATH
         or not path.isprintable()
         or set(path) & set(":[]")
-        or "" in path.split(".")[path == "" :]
+        or {"", "training"} & set(path.split(".")[path == "" :])
     ):
         raise BadModel(
             f"The name {shown(path)} of a module or parameter cannot be used. Names may have no colon, square bracket "
-            f"or odd character, and no more than {LONGEST_PATH} letters."
+            f"or odd character, no part called training, and no more than {LONGEST_PATH} letters."
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -12,8 +13,11 @@ from gradviz_core.exported.graph import Node
 from gradviz_core.exported.layer_names import Entry, check_path
 from gradviz_core.exported.plain_json import shown
 
-_PAIRS = frozenset({"torch.nn.modules.activation.MultiheadAttention"})
-"""Modules that return a tuple whose first element is computed last. The file does not say what a module returns."""
+_ATTENTION = "torch.nn.modules.activation.MultiheadAttention"
+"""The one module whose tuple is known: what attention gives, then its weights. The file says of none what it returns,
+so the elements of any other tuple or dictionary have no names but the order in which they were computed."""
+_PROJECTION = "out_proj.weight"
+"""Parameter of that module which what attention gives depends on, and the weights of attention do not."""
 
 
 class AuthorsModule(nn.Module):
@@ -45,8 +49,14 @@ class Call:
 
     path: str
     inputs: tuple[int, ...]
-    outputs: tuple[int, ...]
-    as_tuple: bool
+    outputs: Mapping[str, int]
+    """By the item of their sites; that of an only output is empty."""
+
+    def filled(self, values: Sequence[Any]) -> object:
+        """What the module returned, with the values in place."""
+        if "" in self.outputs:
+            return values[self.outputs[""]]
+        return {item: values[slot] for item, slot in self.outputs.items()}
 
 
 @dataclass(slots=True)
@@ -65,25 +75,71 @@ class Calls:
     sources: dict[str, list[str]] = field(default_factory=dict)
 
 
-def find_calls(nodes: Sequence[Node], tensors: frozenset[int], results: Iterable[int]) -> Calls:
-    """The calls of modules: runs of nodes with one more name in common.
+class CallFinder:
+    """Finds the calls of modules: runs of nodes with one more name in common.
 
     What a call returns is what it computes and something after it uses, ``results`` being used last of all; ``tensors``
-    are the values to count.
+    are the values to count, and ``weights`` the names of those that are weights.
     """
-    last_use = _last_uses(nodes, results)
-    made_by = {slot: at for at, node in enumerate(nodes) for slot in node.makes()}
-    found = Calls()
-    open_calls: list[_Open] = []
-    for at, node in enumerate(nodes):
-        stack = open_calls if node.stack is None else [_Open(entry, at) for entry in node.stack if entry.path]
-        kept = _common([one.entry for one in open_calls], [one.entry for one in stack])
-        for one in reversed(open_calls[kept:]):
-            _close(found, one, at, nodes, tensors, last_use, made_by)
-        open_calls = open_calls[:kept] + list(stack[kept:])
-    for one in reversed(open_calls):
-        _close(found, one, len(nodes), nodes, tensors, last_use, made_by)
-    return found
+
+    def __init__(
+        self, nodes: Sequence[Node], tensors: frozenset[int], results: Iterable[int], weights: Mapping[int, str]
+    ) -> None:
+        self._nodes, self._tensors, self._weights = nodes, tensors, weights
+        self._last_use = {slot: at for at, node in enumerate(nodes) for slot in node.uses()}
+        self._last_use.update(dict.fromkeys(results, len(nodes)))
+        self._made_by = {slot: at for at, node in enumerate(nodes) for slot in node.makes()}
+
+    def find(self) -> Calls:
+        """Every call of every module."""
+        found = Calls()
+        open_calls: list[_Open] = []
+        for at, node in enumerate(self._nodes):
+            stack = open_calls if node.stack is None else [_Open(entry, at) for entry in node.stack if entry.path]
+            kept = _common([one.entry for one in open_calls], [one.entry for one in stack])
+            for one in reversed(open_calls[kept:]):
+                self._close(found, one, at)
+            open_calls = open_calls[:kept] + list(stack[kept:])
+        for one in reversed(open_calls):
+            self._close(found, one, len(self._nodes))
+        return found
+
+    def _close(self, found: Calls, call: _Open, end: int) -> None:
+        inside = range(call.start, end)
+        made = [s for at in inside for s in self._nodes[at].makes() if s in self._tensors]
+        outputs = [slot for slot in made if self._last_use.get(slot, -1) >= end]
+        if not outputs:
+            return
+        used = (s for at in inside for s in self._nodes[at].uses() if s in self._tensors)
+        given = dict.fromkeys(slot for slot in used if self._made_by.get(slot, -1) < call.start)
+        path = call.entry.path
+        ended = Call(path, tuple(given), self._named(call, outputs))
+        found.after.setdefault(end - 1, []).append(ended)
+        found.kinds.setdefault(path, call.entry.kind)
+        first = next(iter(ended.outputs.values()))
+        found.sources.setdefault(path, []).append(self._nodes[self._made_by[first]].source)
+
+    def _named(self, call: _Open, outputs: list[int]) -> dict[str, int]:
+        """The outputs of a call by item."""
+        if call.entry.type == _ATTENTION:
+            named = {"0" if self._is_projected(slot, call.start) else "1": slot for slot in outputs}
+            if len(named) == len(outputs):
+                return dict(sorted(named.items()))
+        if len(outputs) == 1:
+            return {"": outputs[0]}
+        return {f"computed {number}": slot for number, slot in enumerate(outputs, 1)}
+
+    def _is_projected(self, slot: int, start: int) -> bool:
+        """Whether a value depends, within a call of attention that begins at node ``start``, on its projection."""
+        waiting, seen = [slot], {slot}
+        while waiting:
+            at = self._made_by.get(waiting.pop(), -1)
+            new = set(self._nodes[at].uses()) - seen if at >= start else set()
+            if any(self._weights.get(used, "").endswith(_PROJECTION) for used in new):
+                return True
+            seen |= new
+            waiting += new
+        return False
 
 
 def _common(these: Sequence[Entry], those: Sequence[Entry]) -> int:
@@ -94,35 +150,6 @@ def _common(these: Sequence[Entry], those: Sequence[Entry]) -> int:
             break
         count += 1
     return count
-
-
-def _last_uses(nodes: Sequence[Node], results: Iterable[int]) -> dict[int, int]:
-    found = {slot: at for at, node in enumerate(nodes) for slot in node.uses()}
-    return {**found, **dict.fromkeys(results, len(nodes))}
-
-
-def _close(
-    found: Calls,
-    call: _Open,
-    end: int,
-    nodes: Sequence[Node],
-    tensors: frozenset[int],
-    last_use: Mapping[int, int],
-    made_by: Mapping[int, int],
-) -> None:
-    inside = range(call.start, end)
-    outputs = [s for at in inside for s in nodes[at].makes() if s in tensors and last_use.get(s, -1) >= end]
-    if not outputs:
-        return
-    given = {s: None for at in inside for s in nodes[at].uses() if s in tensors and made_by.get(s, -1) < call.start}
-    path = call.entry.path
-    as_tuple = call.entry.type in _PAIRS
-    if as_tuple:
-        outputs.reverse()
-    ended = Call(path, tuple(given), tuple(outputs), as_tuple or len(outputs) > 1)
-    found.after.setdefault(end - 1, []).append(ended)
-    found.kinds.setdefault(path, call.entry.kind)
-    found.sources.setdefault(path, []).append(nodes[made_by[outputs[0]]].source)
 
 
 def plant(root: AuthorsModule, calls: Calls, weights: Mapping[str, Tensor]) -> None:

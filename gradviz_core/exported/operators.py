@@ -10,9 +10,9 @@ from functools import lru_cache
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from gradviz_core.errors import BadModel
+from gradviz_core.exported.checked import CHECKED
 from gradviz_core.exported.plain_json import shown
 
 _ATEN = frozenset(
@@ -159,10 +159,10 @@ def find(target: str) -> Operation:
     name = f"{packet}.{overload}"
     if not set(types.values()) <= _TYPES or written not in ([], ["self"]) or not _has_kernel(function):
         raise _refused(target)
-    if "rounding_mode" in types and name not in _CHECKED:
+    if "rounding_mode" in types and name not in CHECKED:
         raise _refused(target)
     needed = frozenset(argument.name for argument in arguments if not argument.has_default_value())
-    return Operation(f"aten.{name}", _CHECKED.get(name, function), types, needed)
+    return Operation(f"aten.{name}", CHECKED.get(name, function), types, needed)
 
 
 def _has_kernel(function: Any) -> bool:
@@ -197,62 +197,4 @@ def in_evaluation(operation: Operation, arguments: dict[str, Any]) -> dict[str, 
     forced = EVALUATION.get(operation.name.split(".")[1], {})
     if "running_mean" in operation.types and arguments.get("running_mean") is None:
         return arguments
-    return {**arguments, **{name: value for name, value in forced.items() if name in operation.types}}
-
-
-def _batch_norm(
-    input: Tensor,  # noqa: A002 (the operation's own name)
-    weight: Tensor | None,
-    bias: Tensor | None,
-    running_mean: Tensor,
-    running_var: Tensor,
-    momentum: float,
-    eps: float,
-) -> tuple[Tensor, None, None]:
-    """Batch norm with fixed statistics; the raw operation does not compare sizes before it reads."""
-    fixed = torch.ops.aten.batch_norm.default
-    return fixed(input, weight, bias, running_mean, running_var, False, momentum, eps, False), None, None
-
-
-def _div(self: Tensor, other: Tensor | float, rounding_mode: str | None = None) -> Tensor:
-    """Division. Of integers rounded towards zero, torch's own ends the process where the result is out of range."""
-    if rounding_mode == "trunc" and not self.is_floating_point():
-        raise NotImplementedError("whole numbers are not divided towards zero here")
-    return torch.div(self, other, rounding_mode=rounding_mode)
-
-
-def _attention(
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
-    attn_mask: Tensor | None = None,
-    dropout_p: float = 0.0,
-    is_causal: bool = False,
-    scale: float | None = None,
-    enable_gqa: bool = False,
-) -> Tensor:
-    """Attention; torch's own does not compare the number of keys with that of values before it reads."""
-    if key.shape[:-1] != value.shape[:-1]:
-        raise ValueError(f"keys have shape {tuple(key.shape)} and values {tuple(value.shape)}")
-    attend = torch.ops.aten.scaled_dot_product_attention.default
-    attended: Tensor = attend(query, key, value, attn_mask, dropout_p, is_causal, scale=scale, enable_gqa=enable_gqa)
-    return attended
-
-
-def _weight_norm(v: Tensor, g: Tensor, dim: int = 0) -> Tensor:
-    """Weight norm; along the first or last axis torch's own does not compare the sizes before it reads and writes."""
-    wanted = tuple(size if axis == dim else 1 for axis, size in enumerate(v.shape))
-    if dim in (0, v.dim() - 1) and (g.shape != wanted or g.dtype != v.dtype):
-        raise ValueError(f"the norms have shape {tuple(g.shape)} and the weights {tuple(v.shape)}")
-    normed: Tensor = torch.ops.aten._weight_norm.default(v, g, dim)
-    return normed
-
-
-_CHECKED: dict[str, Callable[..., Any]] = {
-    "_weight_norm.default": _weight_norm,
-    "_native_batch_norm_legit_no_training.default": _batch_norm,
-    "div.Tensor_mode": _div,
-    "div.Scalar_mode": _div,
-    "scaled_dot_product_attention.default": _attention,
-}
-"""Operations that torch runs without checks that safety needs, with those checks."""
+    return {**arguments, **{name: value for name, value in forced.items() if name in arguments}}

@@ -58,9 +58,11 @@ def _depth(brackets: bytes) -> int:
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise BadModel(f"The file says {shown(twice)} twice in one place, so it has no clear meaning.")
+        seen: set[str] = set()
+        for name, _ in pairs:
+            if name in seen:
+                raise BadModel(f"The file says {shown(name)} twice in one place, so it has no clear meaning.")
+            seen.add(name)
     return found
 
 

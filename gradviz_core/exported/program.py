@@ -82,7 +82,7 @@ class Program(AuthorsModule):
         versions = []
         for slot, name in plan.weights.items():
             owner, _, leaf = name.rpartition(".")
-            values[slot] = weight = getattr(layers[owner], leaf)
+            values[slot] = weight = _weight(layers[owner], leaf)
             versions.append((weight, weight._version))
         for at, node in enumerate(plan.nodes):
             with nullcontext() if node.recorded else torch.no_grad():
@@ -94,6 +94,13 @@ class Program(AuthorsModule):
         if any(isinstance(weight, nn.Parameter) and weight._version != version for weight, version in versions):
             raise QuestionError("This model writes to its own parameters when it runs, so no two answers would agree.")
         return plan.tree.filled([values[out.slot] if isinstance(out, Place) else out for out in plan.outputs])
+
+
+def _weight(layer: nn.Module, leaf: str) -> Tensor:
+    """The weight of that name, which an attribute of the layer may have too."""
+    weight = layer._parameters[leaf] if leaf in layer._parameters else layer._buffers[leaf]
+    assert weight is not None
+    return weight
 
 
 def _check_shape(x: Tensor, wanted: tuple[int | None, ...]) -> None:
@@ -146,6 +153,8 @@ def _put(values: list[Any], slots: Slots, value: Any, node: Node) -> None:
     elif slots is not None:
         if isinstance(value, list | tuple) or (type(value) is int and abs(value) >= _LARGEST):
             raise _other_result(node)
+        if isinstance(value, Tensor) and min(value.shape, default=0) < 0:
+            raise QuestionError(f"The operation {node.target} of this model gives a tensor of a negative size.")
         values[slots] = value
 
 
@@ -156,10 +165,9 @@ def _other_result(node: Node) -> QuestionError:
 def _pass_through(layer: nn.Module, call: Call, values: list[Any]) -> None:
     """Let the outputs of one call of a module pass through the layer that stands for it."""
     inputs = [values[slot] for slot in call.inputs if isinstance(values[slot], Tensor)]
-    outputs = tuple(values[slot] for slot in call.outputs)
-    passed = layer(*inputs, output=outputs if call.as_tuple else outputs[0])
-    for slot, value in zip(call.outputs, passed if call.as_tuple else (passed,), strict=True):
-        values[slot] = value
+    passed = layer(*inputs, output=call.filled(values))
+    for item, slot in call.outputs.items():
+        values[slot] = passed[item] if item else passed
 
 
 def values_done(
@@ -170,7 +178,7 @@ def values_done(
     for at, node in enumerate(nodes):
         last.update(dict.fromkeys((*node.makes(), *node.uses()), at))
         for call in calls.get(at, ()):
-            last.update(dict.fromkeys((*call.inputs, *call.outputs), at))
+            last.update(dict.fromkeys((*call.inputs, *call.outputs.values()), at))
     found: dict[int, list[int]] = {}
     for slot, at in last.items():
         if slot not in kept:

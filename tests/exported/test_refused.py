@@ -152,6 +152,12 @@ def test_json_beyond_the_limits_is_refused(text: bytes, message: str) -> None:
         plain_json.load(text, "It")
 
 
+def test_a_name_said_twice_is_found_among_many() -> None:
+    names = ",".join(f'"{number}": 0' for number in (*range(200_000), 199_999))
+    with pytest.raises(BadModel, match="says '199999' twice"):
+        plain_json.load(f"{{{names}}}".encode(), "It")
+
+
 def test_brackets_in_strings_are_not_nesting() -> None:
     assert plain_json.load(json.dumps({"a": "[" * 500 + '\\"' + "{" * 500}).encode(), "It")
 

@@ -1,0 +1,115 @@
+"""Operations that torch runs without checks that safety needs, with those checks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+_MOST_PADDINGS = 2
+"""``grid_sample`` pads with zeros, the border or a reflection, in that order."""
+_CIRCULAR = 3
+"""torch's number of that mode of padding."""
+
+
+def _batch_norm(
+    input: Tensor,  # noqa: A002 (the operation's own name)
+    weight: Tensor | None,
+    bias: Tensor | None,
+    running_mean: Tensor,
+    running_var: Tensor,
+    momentum: float,
+    eps: float,
+) -> tuple[Tensor, None, None]:
+    """Batch norm with fixed statistics; the raw operation does not compare sizes before it reads."""
+    fixed = torch.ops.aten.batch_norm.default
+    return fixed(input, weight, bias, running_mean, running_var, False, momentum, eps, False), None, None
+
+
+def _div(self: Tensor, other: Tensor | float, rounding_mode: str | None = None) -> Tensor:
+    """Division. Of integers rounded towards zero, torch's own ends the process where the result is out of range."""
+    if rounding_mode == "trunc" and not self.is_floating_point():
+        raise NotImplementedError("whole numbers are not divided towards zero here")
+    return torch.div(self, other, rounding_mode=rounding_mode)
+
+
+def _attention(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attn_mask: Tensor | None = None,
+    dropout_p: float = 0.0,
+    is_causal: bool = False,
+    scale: float | None = None,
+    enable_gqa: bool = False,
+) -> Tensor:
+    """Attention; torch's own does not compare the number of keys with that of values before it reads."""
+    if key.shape[:-1] != value.shape[:-1]:
+        raise ValueError(f"keys have shape {tuple(key.shape)} and values {tuple(value.shape)}")
+    attend = torch.ops.aten.scaled_dot_product_attention.default
+    attended: Tensor = attend(query, key, value, attn_mask, dropout_p, is_causal, scale=scale, enable_gqa=enable_gqa)
+    return attended
+
+
+def _weight_norm(v: Tensor, g: Tensor, dim: int = 0) -> Tensor:
+    """Weight norm; along the first or last axis torch's own does not compare the sizes before it reads and writes."""
+    wanted = tuple(size if axis == dim else 1 for axis, size in enumerate(v.shape))
+    if dim in (0, v.dim() - 1) and (g.shape != wanted or g.dtype != v.dtype):
+        raise ValueError(f"the norms have shape {tuple(g.shape)} and the weights {tuple(v.shape)}")
+    normed: Tensor = torch.ops.aten._weight_norm.default(v, g, dim)
+    return normed
+
+
+def _grid_sampler(
+    input: Tensor,  # noqa: A002 (the operation's own name)
+    grid: Tensor,
+    interpolation_mode: int,
+    padding_mode: int,
+    align_corners: bool,
+) -> Tensor:
+    """Sampling at the points of a grid; of a mode that does not exist torch's own gives memory as it lies there."""
+    if not 0 <= interpolation_mode <= (2 if input.dim() == 4 else 1) or not 0 <= padding_mode <= _MOST_PADDINGS:
+        raise ValueError(f"interpolation {interpolation_mode} with padding {padding_mode} does not exist")
+    sample = torch.ops.aten.grid_sampler.default
+    sampled: Tensor = sample(input, grid, interpolation_mode, padding_mode, align_corners)
+    return sampled
+
+
+def _pad(self: Tensor, pad: list[int], mode: str = "constant", value: float | None = None) -> Tensor:
+    """Padding by a mode's name."""
+    if mode == "circular":
+        return _pad_circular(self, pad)
+    padded: Tensor = torch.ops.aten.pad.default(self, pad, mode, value)
+    return padded
+
+
+def _pad_enum(self: Tensor, pad: list[int], mode: int, value: float | None = None) -> Tensor:
+    """Padding by a mode's number."""
+    if mode == _CIRCULAR:
+        return _pad_circular(self, pad)
+    padded: Tensor = torch.ops.aten._pad_enum.default(self, pad, mode, value)
+    return padded
+
+
+def _pad_circular(self: Tensor, pad: list[int]) -> Tensor:
+    """Padding with the other end; where it cuts off as well, torch's own gives memory as it lies there."""
+    if any(size < 0 for size in pad):
+        raise ValueError(f"circular padding by {pad}, where it must not cut off")
+    padded: Tensor = torch.ops.aten._pad_circular.default(self, pad)
+    return padded
+
+
+CHECKED: dict[str, Callable[..., Any]] = {
+    "_weight_norm.default": _weight_norm,
+    "_native_batch_norm_legit_no_training.default": _batch_norm,
+    "div.Tensor_mode": _div,
+    "div.Scalar_mode": _div,
+    "scaled_dot_product_attention.default": _attention,
+    "grid_sampler.default": _grid_sampler,
+    "grid_sampler_2d.default": _grid_sampler,
+    "pad.default": _pad,
+    "_pad_enum.default": _pad_enum,
+    "_pad_circular.default": _pad_circular,
+}
