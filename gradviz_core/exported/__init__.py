@@ -8,8 +8,9 @@ for sizes are never evaluated.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -26,6 +27,8 @@ SCHEMA = 8
 """Major version of torch's description of graphs that is read; torch has written it since 2.5."""
 _MODELS, _WEIGHTS, _CONSTANTS = "models/", "data/weights/", "data/constants/"
 _USUAL_SIZE = 224
+_DECOMPOSED = "ATEN"
+"""What torch calls the dialect of a graph that ``run_decompositions`` has left; that of one as exported is TRAINING."""
 _AGAIN = "Export it again with torch 2.9 or newer."
 
 
@@ -57,14 +60,13 @@ def read(data: bytes | memoryview) -> Exported:
     _check_version(document)
     weights = _weights(files, name)
     model = GraphModule(take(document, "graph_module", dict), weights)
-    broken = [name for name, tensor in weights.tensors.items() if _is_broken(tensor)]
     return Exported(
         module=model.program(),
         input_shape=model.input_shape,
         classes=model.classes(),
         parameters=weights.parameters,
         preprocessing=_proposal(model.input_shape),
-        notes=(f"{len(broken)} weights hold NaN or infinity; the first is {shown(broken[0])}.",) if broken else (),
+        notes=tuple(_notes(document, model, weights)),
     )
 
 
@@ -105,6 +107,24 @@ def _weights(files: Mapping[str, memoryview], name: str) -> Weights:
             raise BadModel(f"The file has no list of its {kind}. {_AGAIN}")
         found.add(config, folder, files)
     return found
+
+
+def _notes(document: dict[str, Any], model: GraphModule, weights: Weights) -> Iterator[str]:
+    """What people should know before they trust the gradients."""
+    broken = [name for name, tensor in weights.tensors.items() if _is_broken(tensor)]
+    if broken:
+        yield f"{len(broken)} weights hold NaN or infinity; the first is {shown(broken[0])}."
+    if _DECOMPOSED in (document.get("verifiers") or ()):
+        yield (
+            "This file went through run_decompositions(), which removes detach() and no_grad(): gradients flow through "
+            "them."
+        )
+    if rested := model.rested():
+        count = "1 operation was" if len(rested) == 1 else f"{len(rested)} operations were"
+        yield (
+            f"{count} exported in training mode and run in evaluation mode here: {', '.join(sorted(set(rested)))}. "
+            "Call model.eval() before exporting."
+        )
 
 
 def _is_broken(tensor: Tensor) -> bool:
