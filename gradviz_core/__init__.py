@@ -31,6 +31,8 @@ from gradviz_core.types import (
     GradientAnswer,
     GradientQuestion,
     ImageCard,
+    JacobianAnswer,
+    JacobianQuestion,
     ModelCard,
     PerturbationAnswer,
     PerturbationQuestion,
@@ -38,6 +40,8 @@ from gradviz_core.types import (
     Site,
     SiteInfo,
     SiteSum,
+    SpectrumAnswer,
+    SpectrumQuestion,
     SurveyAnswer,
     SurveyQuestion,
     Target,
@@ -78,6 +82,10 @@ def answer(question: SurveyQuestion) -> SurveyAnswer: ...
 def answer(question: FlowQuestion) -> FlowAnswer: ...
 @overload
 def answer(question: PerturbationQuestion) -> PerturbationAnswer: ...
+@overload
+def answer(question: JacobianQuestion) -> JacobianAnswer: ...
+@overload
+def answer(question: SpectrumQuestion) -> SpectrumAnswer: ...
 def answer(question: Question) -> Answer:
     """Answer a question in this process, on the best device there is; any number of threads may ask at once.
 
@@ -106,6 +114,8 @@ __all__ = [
     "GradientAnswer",
     "GradientQuestion",
     "ImageCard",
+    "JacobianAnswer",
+    "JacobianQuestion",
     "ModelCard",
     "PerturbationAnswer",
     "PerturbationQuestion",
@@ -113,6 +123,8 @@ __all__ = [
     "Site",
     "SiteInfo",
     "SiteSum",
+    "SpectrumAnswer",
+    "SpectrumQuestion",
     "SurveyAnswer",
     "SurveyQuestion",
     "Target",

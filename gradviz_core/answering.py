@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import platform
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import assert_never
 
@@ -15,10 +13,12 @@ from torch import Tensor, nn
 
 from gradviz_core import cost, flow, images, layouts, perturbation, receptive_field, sites, targets
 from gradviz_core import device as devices
+from gradviz_core.answers import jacobians
 from gradviz_core.errors import BadTarget, QuestionError
 from gradviz_core.failures import ADVICE_ON_INPUT, UPLOADS, in_words, input_in_words
 from gradviz_core.methods import METHODS, GradFn
-from gradviz_core.models.load import Model, RecentModels
+from gradviz_core.models.load import RecentModels
+from gradviz_core.scene import Clock, Scene, as_numpy, not_finite
 from gradviz_core.settings import settings
 from gradviz_core.trace import Trace, check_unchanged, describe, differentiate, forward, reached, recording
 from gradviz_core.types import (
@@ -29,13 +29,14 @@ from gradviz_core.types import (
     FlowQuestion,
     GradientAnswer,
     GradientQuestion,
+    JacobianQuestion,
     PerturbationAnswer,
     PerturbationQuestion,
     Pixels,
     Preprocessing,
     Question,
-    Receipt,
     Site,
+    SpectrumQuestion,
     SurveyAnswer,
     SurveyQuestion,
     Target,
@@ -43,28 +44,10 @@ from gradviz_core.types import (
     UnitsAnswer,
     UnitsQuestion,
 )
-from gradviz_core.version import __version__
 
 TOP = 5
 """How many classes a prediction names."""
 MOST_UNITS = 64
-
-
-@dataclass(frozen=True, slots=True)
-class Scene:
-    """A model, an image as it sees it, and the pass of one through the other."""
-
-    model: Model
-    pixels: Pixels
-    trace: Trace
-    place: tuple[str, str, str]
-    """Model key, image key and device."""
-    kept: frozenset[Site] | None
-    """Sites whose values are kept; None keeps all."""
-
-    def serves(self, place: tuple[str, str, str], needed: frozenset[Site] | None) -> bool:
-        """Whether a question about ``needed`` (None: all sites) can be answered from this pass."""
-        return self.place == place and (self.kept is None or (needed is not None and needed <= self.kept))
 
 
 class Answerer:
@@ -103,7 +86,7 @@ class Answerer:
         return self._answer_on(torch.device("cpu"), question, (note,))
 
     def _answer_on(self, device: torch.device, question: Question, notes: tuple[str, ...]) -> Answer:
-        clock = _Clock(device, time.perf_counter())
+        clock = Clock(device, time.perf_counter())
         failed = in_words(question.model, "This question about the model fails", "Choose another target or layer.")
         with recording(), failed:
             match question:
@@ -117,13 +100,17 @@ class Answerer:
                     return self._flow(device, question, notes, clock)
                 case PerturbationQuestion():
                     return self._perturbation(device, question, notes, clock)
+                case JacobianQuestion():
+                    return jacobians.entries(self._between(device, question), question, notes, clock)
+                case SpectrumQuestion():
+                    return jacobians.spectrum(self._between(device, question), question, notes, clock)
                 case _:
                     assert_never(question)
 
     # ---------------------------------------------------------------------------------------------- one kind, one way
 
     def _gradient(
-        self, device: torch.device, question: GradientQuestion, notes: tuple[str, ...], clock: _Clock
+        self, device: torch.device, question: GradientQuestion, notes: tuple[str, ...], clock: Clock
     ) -> GradientAnswer:
         if question.method not in METHODS:
             raise QuestionError(f"There is no method {question.method!r}. Choose one of {', '.join(METHODS)}.")
@@ -139,21 +126,21 @@ class Answerer:
         arrays: dict[str, np.ndarray] = {"pixels": scene.pixels.copy()}
         for site, slope in found.items():
             value, gradient = scene.trace.value(site).detach(), reached(site, slope, target)
-            arrays[f"activation/{site}"] = _numpy(value)
-            arrays[f"gradient/{site}"] = _numpy(method(_oracle(gradient), value))
+            arrays[f"activation/{site}"] = as_numpy(value)
+            arrays[f"gradient/{site}"] = as_numpy(method(_oracle(gradient), value))
         return GradientAnswer(
             question=question,
             target=target,
             score=score.item(),
             prediction=() if at else _prediction(scene),
             receptive_field=field_seen,
-            notes=(*notes, *_not_finite(arrays)),
+            notes=(*notes, *not_finite(arrays)),
             receipt=clock.receipt(),
             arrays=arrays,
         )
 
     def _units(
-        self, device: torch.device, question: UnitsQuestion, notes: tuple[str, ...], clock: _Clock
+        self, device: torch.device, question: UnitsQuestion, notes: tuple[str, ...], clock: Clock
     ) -> UnitsAnswer:
         scene = self._scene(device, question, frozenset({question.site, INPUT}))
         value = scene.trace.value(question.site)
@@ -166,14 +153,14 @@ class Answerer:
         arrays: dict[str, np.ndarray] = {
             "channels": np.array(list(indices), np.int64),
             "values": np.array([value[0][index].item() for index in indices.values()], np.float32),
-            "gradients": _numpy(torch.cat(slopes)),
+            "gradients": as_numpy(torch.cat(slopes)),
         }
         return UnitsAnswer(
-            question=question, notes=(*notes, *_not_finite(arrays)), receipt=clock.receipt(), arrays=arrays
+            question=question, notes=(*notes, *not_finite(arrays)), receipt=clock.receipt(), arrays=arrays
         )
 
     def _survey(
-        self, device: torch.device, question: SurveyQuestion, notes: tuple[str, ...], clock: _Clock
+        self, device: torch.device, question: SurveyQuestion, notes: tuple[str, ...], clock: Clock
     ) -> SurveyAnswer:
         scene = self._scene(device, question, None)
         if question.model not in self._checked:
@@ -189,7 +176,7 @@ class Answerer:
             arrays={"pixels": scene.pixels.copy()},
         )
 
-    def _flow(self, device: torch.device, question: FlowQuestion, notes: tuple[str, ...], clock: _Clock) -> FlowAnswer:
+    def _flow(self, device: torch.device, question: FlowQuestion, notes: tuple[str, ...], clock: Clock) -> FlowAnswer:
         scene = self._scene(device, question, None, parameters=question.parameters)
         target, score = targets.select(question.target, scene.trace)
         found = flow.measure(scene.trace, score, keep_graph=self._remember and not question.parameters)
@@ -205,13 +192,13 @@ class Answerer:
         )
 
     def _perturbation(
-        self, device: torch.device, question: PerturbationQuestion, notes: tuple[str, ...], clock: _Clock
+        self, device: torch.device, question: PerturbationQuestion, notes: tuple[str, ...], clock: Clock
     ) -> PerturbationAnswer:
         at = targets.site_of(question.target)
         scene = self._scene(device, question, frozenset({INPUT, *([at] if at else ())}))
         target, score = targets.select(question.target, scene.trace)
         steps = scene.model.card.preprocessing
-        found = perturbation.follow(question, scene.model.module, target, scene.pixels, steps, device)
+        found = perturbation.follow(question, scene.model.module, target, scene.pixels, steps, scene.trace)
         after = forward(scene.model.module, found.x, keep=scene.kept)
         prediction, prediction_after = _predictions(scene, after)
         return PerturbationAnswer(
@@ -230,6 +217,9 @@ class Answerer:
         )
 
     # ------------------------------------------------------------------------------------------------------- the pass
+
+    def _between(self, device: torch.device, question: JacobianQuestion | SpectrumQuestion) -> Scene:
+        return self._scene(device, question, frozenset({INPUT, question.of, question.wrt}))
 
     def _scene(
         self,
@@ -280,19 +270,6 @@ def _pixels(image: str, steps: Preprocessing) -> Pixels:
 def _oracle(gradient: Tensor) -> GradFn:
     """The gradient that one pass found, as methods ask for it."""
     return lambda _value: gradient
-
-
-@dataclass(frozen=True, slots=True)
-class _Clock:
-    device: torch.device
-    start: float
-
-    def receipt(self) -> Receipt:
-        return Receipt(
-            device=torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else self.device.type.upper(),
-            versions=(("gradviz", __version__), ("torch", torch.__version__), ("python", platform.python_version())),
-            milliseconds=1e3 * (time.perf_counter() - self.start),
-        )
 
 
 def _prediction(scene: Scene) -> tuple[ClassProbability, ...]:
@@ -355,21 +332,6 @@ def _receptive_field(target: Target, trace: Trace) -> tuple[int, int, int, int] 
         return None
     box = receptive_field.box_of(trace.value(target.site), (0, *target.index), trace.values[INPUT])
     return None if box is None else (*box[2], *box[3])
-
-
-def _numpy(tensor: Tensor) -> np.ndarray:
-    """A copy, so that whoever writes to it changes nothing that the next question is answered from."""
-    if tensor.dtype == torch.bfloat16:
-        tensor = tensor.float()
-    return tensor.detach().cpu().numpy().copy()
-
-
-def _not_finite(arrays: dict[str, np.ndarray]) -> Sequence[str]:
-    return [
-        f"{int((~np.isfinite(array)).sum())} of {array.size} values of {name} are not finite; they are drawn as gaps."
-        for name, array in arrays.items()
-        if array.dtype.kind == "f" and not np.isfinite(array).all()
-    ]
 
 
 @lru_cache(maxsize=1)

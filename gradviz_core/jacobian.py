@@ -16,21 +16,17 @@ import torch
 from torch import Tensor
 
 from gradviz_core import sites
+from gradviz_core.device import plain_attention
 from gradviz_core.errors import QuestionError, Unreachable
 from gradviz_core.trace import Trace, differentiate_along, differentiate_weighted
-from gradviz_core.types import Site
+from gradviz_core.types import MOST_ENTRIES, MOST_PASSES, Site
 
-MOST_ENTRIES = 4_000_000
-"""Largest part of a Jacobian that is computed entry by entry."""
-MOST_PASSES = 4_096
-"""Most backward passes that one part may take."""
 SEED = 20_111
 """The random directions that an iteration starts from are the same each time."""
 CONVERGED = 1e-4
 """A singular value has settled when the last step of an iteration changed it by no more than this share."""
 MOST_VALUES = 32
 """Most singular values of one iteration."""
-MOST_STEPS = 16
 BALANCE = 1e-3
 """How far uᵀ(J v) and (Jᵀu)ᵀv may lie apart, as a share of |u| |J v|; in float32 they agree to 1e-5."""
 
@@ -49,8 +45,9 @@ class NoForwardProducts(QuestionError):
 class Products:
     """Products of the Jacobian ∂of/∂wrt with directions, from the graph of one trace."""
 
-    def __init__(self, trace: Trace, of: Site, wrt: Site) -> None:
-        """Look the two values up.
+    def __init__(self, trace: Trace, of: Site, wrt: Site, again: Callable[[], Trace] | None = None) -> None:
+        """Look the two values up. ``again`` repeats the pass: where J v cannot be had from ``trace`` because of fused
+        attention, it is had from a pass without.
 
         Raises:
             UnknownSite: a site never ran.
@@ -58,6 +55,7 @@ class Products:
         """
         self._of, self._wrt = _real(trace, of), _real(trace, wrt)
         self._sites = of, wrt
+        self._again = again
         self._along: Callable[[Tensor], Tensor] | None = None
         self.rows, self.columns = self._of.numel(), self._wrt.numel()
         self.dtype = torch.float64 if self._of.dtype == torch.float64 else torch.float32
@@ -86,20 +84,30 @@ class Products:
             Unreachable, QuestionError: as ``pull`` does.
         """
         if self._along is None:
-            self._along = self._balanced()
+            self._along = self._followed()
         return self._pushed(self._along, direction)
+
+    def _followed(self) -> Callable[[Tensor], Tensor]:
+        try:
+            return self._balanced(self._of, self._wrt)
+        except NoForwardProducts:
+            if self._again is None:
+                raise
+        with plain_attention():
+            trace = self._again()
+        return self._balanced(*(trace.value(site) for site in self._sites))
 
     def _pushed(self, along: Callable[[Tensor], Tensor], direction: Tensor) -> Tensor:
         return along(direction.to(self._wrt).view_as(self._wrt)).detach().flatten().to("cpu", self.dtype)
 
-    def _balanced(self) -> Callable[[Tensor], Tensor]:
+    def _balanced(self, of: Tensor, wrt: Tensor) -> Callable[[Tensor], Tensor]:
         """The double backward pass, once uᵀ(J v) = (Jᵀu)ᵀv has held for random u and v: an operation whose backward
         pass is no recorded operation would drop out of J v without a word."""
         generator = torch.Generator().manual_seed(SEED)
         u, v = (torch.randn(n, generator=generator, dtype=self.dtype) for n in (self.rows, self.columns))
         pulled = _finite(self.pull(u))
         try:
-            along = differentiate_along(self._of, self._wrt)
+            along = differentiate_along(of, wrt)
             pushed = self._pushed(along, v)
         except (QuestionError, RuntimeError) as error:
             raise NoForwardProducts(
@@ -167,14 +175,20 @@ def block(products: Products, rows: Part | None = None, columns: Part | None = N
     height, width = len(down), len(across)
     small = height * width <= MOST_ENTRIES
     mode = mode_for(height, width) if small else "reverse"
-    if (height if mode == "reverse" else width) > MOST_PASSES:
-        raise QuestionError(
-            f"These {height:,} rows and {width:,} columns take more than {MOST_PASSES:,} backward passes. Ask in parts."
-        )
+    _check_passes(height, width, height if mode == "reverse" else width)
     if mode == "forward":
         with contextlib.suppress(NoForwardProducts):
             return _by_columns(products, down, across)
+        _check_passes(height, width, height)
     return _by_rows(products, down, across, small)
+
+
+def _check_passes(height: int, width: int, passes: int) -> None:
+    if passes > MOST_PASSES:
+        raise QuestionError(
+            f"These {height:,} rows and {width:,} columns take {passes:,} backward passes; the limit is "
+            f"{MOST_PASSES:,}. Ask in parts."
+        )
 
 
 def _by_columns(products: Products, rows: range, columns: range) -> Block:

@@ -113,7 +113,54 @@ class PerturbationQuestion:
     kind: Literal["perturbation"] = field(default="perturbation", repr=False)
 
 
-Question = GradientQuestion | UnitsQuestion | SurveyQuestion | FlowQuestion | PerturbationQuestion
+MOST_ENTRIES = 4_000_000
+"""Largest part of a Jacobian that is answered entry by entry."""
+MOST_PASSES = 4_096
+"""Most backward passes that one such part may take."""
+MOST_STEPS = 16
+"""Most steps of an iteration for singular values."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JacobianQuestion:
+    """What is ∂of_i / ∂wrt_j, for the ``rows`` i and the ``columns`` j?
+
+    Rows and columns are the numbers of the two values, laid flat; a part is the first and the one after the last, None
+    takes all.
+    """
+
+    model: str
+    image: str
+    of: Site = OUTPUT
+    wrt: Site = INPUT
+    rows: tuple[int, int] | None = None
+    columns: tuple[int, int] | None = None
+    kind: Literal["jacobian"] = field(default="jacobian", repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpectrumQuestion:
+    """Which are the ``count`` largest singular values of that Jacobian, after so many ``steps`` of an iteration?"""
+
+    model: str
+    image: str
+    of: Site = OUTPUT
+    wrt: Site = INPUT
+    rows: tuple[int, int] | None = None
+    count: int = 8
+    steps: int = 4
+    kind: Literal["spectrum"] = field(default="spectrum", repr=False)
+
+
+Question = (
+    GradientQuestion
+    | UnitsQuestion
+    | SurveyQuestion
+    | FlowQuestion
+    | PerturbationQuestion
+    | JacobianQuestion
+    | SpectrumQuestion
+)
 
 # ------------------------------------------------------------------------------------------------------------- answers
 
@@ -276,7 +323,45 @@ class PerturbationAnswer:
         return self.arrays["after"]
 
 
-Answer = GradientAnswer | UnitsAnswer | SurveyAnswer | FlowAnswer | PerturbationAnswer
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JacobianAnswer:
+    """Answer to a ``JacobianQuestion``: ``arrays`` holds ``row_norms`` (rows,), the L2 norm of each row over the
+    columns asked for, and ``matrix`` (rows, columns), unless that has too many entries."""
+
+    question: JacobianQuestion
+    shape: tuple[int, int]
+    """Rows and columns of the whole Jacobian."""
+    mode: Literal["reverse", "forward"]
+    """One backward pass a row, or one double backward pass a column."""
+    notes: tuple[str, ...]
+    receipt: Receipt
+    arrays: Arrays
+    kind: Literal["jacobian"] = field(default="jacobian", repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpectrumAnswer:
+    """Answer to a ``SpectrumQuestion``: ``arrays`` holds ``singular_values`` (K,), the largest first, none above the
+    true one, and their vectors ``left`` (K, rows) and ``right`` (K, columns)."""
+
+    question: SpectrumQuestion
+    shape: tuple[int, int]
+    """Rows asked for, and columns."""
+    settled: int
+    """How many values, from the largest on, the last step changed by less than a ten-thousandth."""
+    complete: bool
+    """Whether the iteration went through all directions there are, so that its values are the true ones."""
+    frobenius: float
+    """‖J‖_F, estimated from random directions."""
+    frobenius_error: float
+    """Standard error of that estimate."""
+    notes: tuple[str, ...]
+    receipt: Receipt
+    arrays: Arrays
+    kind: Literal["spectrum"] = field(default="spectrum", repr=False)
+
+
+Answer = GradientAnswer | UnitsAnswer | SurveyAnswer | FlowAnswer | PerturbationAnswer | JacobianAnswer | SpectrumAnswer
 
 
 def _by_site(arrays: Arrays, prefix: str) -> dict[Site, np.ndarray]:

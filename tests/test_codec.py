@@ -33,6 +33,7 @@ from gradviz_core.types import (
     FlowQuestion,
     GradientAnswer,
     GradientQuestion,
+    JacobianQuestion,
     MethodName,
     Norm,
     PerturbationQuestion,
@@ -41,6 +42,7 @@ from gradviz_core.types import (
     ScoreScale,
     Site,
     SiteSum,
+    SpectrumQuestion,
     SurveyQuestion,
     Target,
     Unit,
@@ -63,6 +65,7 @@ TARGETS: st.SearchStrategy[Target] = st.one_of(
 )
 METHODS = st.sampled_from(get_args(MethodName))
 WRT = st.lists(SITES, max_size=5).map(tuple)
+PARTS = st.none() | st.tuples(COUNT, COUNT)
 QUESTIONS: st.SearchStrategy[Question] = st.one_of(
     st.builds(GradientQuestion, model=TEXT, image=TEXT, target=TARGETS, wrt=WRT, method=METHODS),
     st.builds(UnitsQuestion, model=TEXT, image=TEXT, site=SITES, place=COUNTS, count=COUNT),
@@ -78,6 +81,8 @@ QUESTIONS: st.SearchStrategy[Question] = st.one_of(
         steps=COUNT,
         away=st.booleans(),
     ),
+    st.builds(JacobianQuestion, model=TEXT, image=TEXT, of=SITES, wrt=SITES, rows=PARTS, columns=PARTS),
+    st.builds(SpectrumQuestion, model=TEXT, image=TEXT, of=SITES, wrt=SITES, rows=PARTS, count=COUNT, steps=COUNT),
 )
 SHAPES = hnp.array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=4)
 DTYPES = st.sampled_from([np.float32, np.float64, np.float16, np.int64, np.int32, np.uint8, np.bool_])
@@ -131,6 +136,8 @@ def test_every_kind_of_question_and_target_is_tried_here() -> None:
         "SurveyQuestion",
         "FlowQuestion",
         "PerturbationQuestion",
+        "JacobianQuestion",
+        "SpectrumQuestion",
     }
     assert len(get_args(Target)) == 6
 

@@ -297,7 +297,7 @@ def test_a_part_that_is_not_there(rows: jacobian.Part | None, columns: jacobian.
 
 def test_too_many_passes_are_asked_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(jacobian, "MOST_PASSES", 3)
-    with pytest.raises(QuestionError, match="4 rows and 192 columns take more than 3 backward passes"):
+    with pytest.raises(QuestionError, match="4 rows and 192 columns take 4 backward passes; the limit is 3"):
         block(products(build("reused"), image()))
 
 

@@ -37,9 +37,13 @@ from gradviz_core.types import (
     FlowQuestion,
     GradientAnswer,
     GradientQuestion,
+    JacobianAnswer,
+    JacobianQuestion,
     PerturbationAnswer,
     PerturbationQuestion,
     Question,
+    SpectrumAnswer,
+    SpectrumQuestion,
     SurveyAnswer,
     SurveyQuestion,
     UnitsAnswer,
@@ -67,6 +71,10 @@ def ask(question: SurveyQuestion) -> SurveyAnswer: ...
 def ask(question: FlowQuestion) -> FlowAnswer: ...
 @overload
 def ask(question: PerturbationQuestion) -> PerturbationAnswer: ...
+@overload
+def ask(question: JacobianQuestion) -> JacobianAnswer: ...
+@overload
+def ask(question: SpectrumQuestion) -> SpectrumAnswer: ...
 def ask(question: Question) -> Answer:
     """The answer to ``question``, from the compute service. Its arrays are read-only.
 

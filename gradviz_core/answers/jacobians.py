@@ -1,0 +1,95 @@
+"""Jacobians and their spectra, from the pass of a scene."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from torch import Tensor
+
+from gradviz_core.errors import QuestionError
+from gradviz_core.jacobian import MOST_VALUES, Products, Spectrum, block
+from gradviz_core.scene import Clock, Scene, as_numpy, not_finite
+from gradviz_core.trace import Trace, forward
+from gradviz_core.types import INPUT, MOST_STEPS, JacobianAnswer, JacobianQuestion, SpectrumAnswer, SpectrumQuestion
+
+
+def entries(scene: Scene, question: JacobianQuestion, notes: tuple[str, ...], clock: Clock) -> JacobianAnswer:
+    """The part of the Jacobian that was asked for.
+
+    Raises:
+        QuestionError: as ``jacobian.block`` does.
+    """
+    products = _products(scene, question)
+    found = block(products, question.rows, question.columns)
+    arrays = {"row_norms": as_numpy(found.row_norms)}
+    if found.matrix is not None:
+        arrays["matrix"] = as_numpy(found.matrix)
+    return JacobianAnswer(
+        question=question,
+        shape=(products.rows, products.columns),
+        mode=found.mode,
+        notes=(*notes, *not_finite(arrays)),
+        receipt=clock.receipt(),
+        arrays=arrays,
+    )
+
+
+def spectrum(scene: Scene, question: SpectrumQuestion, notes: tuple[str, ...], clock: Clock) -> SpectrumAnswer:
+    """The largest singular values after the question's number of steps; what the scene remembers of them is gone on
+    from, which gives the same numbers.
+
+    Raises:
+        QuestionError: too many values or steps, or as ``jacobian.Spectrum`` does.
+    """
+    if not 1 <= question.count <= MOST_VALUES or not 1 <= question.steps <= MOST_STEPS:
+        raise QuestionError(
+            f"{question.count} singular values after {question.steps} steps were asked for; choose 1 to {MOST_VALUES} "
+            f"values and 1 to {MOST_STEPS} steps."
+        )
+    found = _iteration(scene, question)
+    while found.steps < question.steps and found.settled < found.count:
+        found.advance()
+    frobenius, error = _length(found)
+    return SpectrumAnswer(
+        question=question,
+        shape=(len(found.left), len(found.right)),
+        settled=found.settled,
+        complete=found.complete,
+        frobenius=frobenius,
+        frobenius_error=error,
+        notes=notes,
+        receipt=clock.receipt(),
+        arrays={
+            "singular_values": as_numpy(found.values),
+            "left": as_numpy(found.left.T),
+            "right": as_numpy(found.right.T),
+        },
+    )
+
+
+def _products(scene: Scene, question: JacobianQuestion | SpectrumQuestion) -> Products:
+    def again() -> Trace:
+        return forward(scene.model.module, scene.trace.values[INPUT].detach(), keep={question.of, question.wrt})
+
+    return Products(scene.trace, question.of, question.wrt, again)
+
+
+def _iteration(scene: Scene, question: SpectrumQuestion) -> Spectrum:
+    """The iteration that the scene remembers for this question, where it has not gone further; else a new one."""
+    key = replace(question, steps=0)
+    known = scene.iterations.get(key)
+    if known is None or known.steps > question.steps:
+        known = Spectrum(_products(scene, question), question.count, question.rows)
+        scene.iterations.clear()
+        scene.iterations[key] = known
+    return known
+
+
+def _length(found: Spectrum) -> tuple[float, float]:
+    """‖J‖_F and its standard error: exact where every singular value is known, else from |J ω|² of random ω."""
+    if found.complete and found.count == found.smaller:
+        return float(found.values.double().norm()), 0.0
+    squares: Tensor = found.squares
+    length = float(squares.mean().sqrt())
+    spread = float(squares.std() / len(squares) ** 0.5) if len(squares) > 1 else float(squares.mean())
+    return length, spread / (2 * length) if length else 0.0

@@ -1,0 +1,69 @@
+"""What every kind of question is answered from: a model, an image, and the pass of one through the other."""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gradviz_core.jacobian import Spectrum
+from gradviz_core.models.load import Model
+from gradviz_core.trace import Trace
+from gradviz_core.types import Pixels, Receipt, Site, SpectrumQuestion
+from gradviz_core.version import __version__
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """A model, an image as it sees it, and the pass of one through the other."""
+
+    model: Model
+    pixels: Pixels
+    trace: Trace
+    place: tuple[str, str, str]
+    """Model key, image key and device."""
+    kept: frozenset[Site] | None
+    """Sites whose values are kept; None keeps all."""
+    iterations: dict[SpectrumQuestion, Spectrum] = field(default_factory=dict)
+    """The last iteration about this pass, so that its next step costs one step."""
+
+    def serves(self, place: tuple[str, str, str], needed: frozenset[Site] | None) -> bool:
+        """Whether a question about ``needed`` (None: all sites) can be answered from this pass."""
+        return self.place == place and (self.kept is None or (needed is not None and needed <= self.kept))
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """Times one answer."""
+
+    device: torch.device
+    start: float
+
+    def receipt(self) -> Receipt:
+        """Where, with what and how long it was computed."""
+        return Receipt(
+            device=torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else self.device.type.upper(),
+            versions=(("gradviz", __version__), ("torch", torch.__version__), ("python", platform.python_version())),
+            milliseconds=1e3 * (time.perf_counter() - self.start),
+        )
+
+
+def as_numpy(tensor: Tensor) -> np.ndarray:
+    """A copy, so that whoever writes to it changes nothing that the next question is answered from."""
+    if tensor.dtype == torch.bfloat16:
+        tensor = tensor.float()
+    return tensor.detach().cpu().numpy().copy()
+
+
+def not_finite(arrays: dict[str, np.ndarray]) -> Sequence[str]:
+    """A note for each array with values that are not finite."""
+    return [
+        f"{int((~np.isfinite(array)).sum())} of {array.size} values of {name} are not finite; they are drawn as gaps."
+        for name, array in arrays.items()
+        if array.dtype.kind == "f" and not np.isfinite(array).all()
+    ]
