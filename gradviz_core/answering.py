@@ -248,6 +248,9 @@ class Answerer:
             self._check_cost(question.model, model.module, x)
             until = needed if may_stop and not self._remember else None
             trace = forward(model.module, x, keep=kept, until=until, parameters=parameters)
+        if question.model.startswith(UPLOADS) and question.model not in self._checked and not trace.stopped:
+            check_unchanged(model.module, x, trace)
+            self._checked.add(question.model)
         scene = Scene(model, pixels, trace, place, kept)
         if self._remember and not parameters:
             self._last = scene

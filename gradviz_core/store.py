@@ -5,8 +5,8 @@
     <store>/arriving/<random>   what is still on its way in
 
 The compute service writes here, nobody else. Confined workers read single files by name: what they use of a ``Store``
-neither lists a folder nor writes. What is kept is never thrown out to make room; it goes when nobody has used it for a
-number of days.
+neither lists a folder nor writes. What is kept goes when nobody has used it for a number of days; where the folder is
+full, what nobody has used for a day makes room, the longest unused first, so that nobody can fill it for good.
 """
 
 from __future__ import annotations
@@ -33,6 +33,8 @@ BLOCK = 4096
 """Every file is counted in blocks of this many bytes, as disks do it, so that many small ones are not free."""
 ARRIVAL_S = 3600.0
 """Seconds after which a file that is still arriving is taken for left behind."""
+SPARED_S = 86400.0
+"""Seconds after its last use for which an upload never makes room for another."""
 RECOUNT_S = 60.0
 """Seconds for which a count of the folder is believed before a file is refused for want of room."""
 _HEX = frozenset("0123456789abcdef")
@@ -178,12 +180,33 @@ class Store:
             if self._counted is None or (not self._fits(size) and time.monotonic() - self._counted > RECOUNT_S):
                 self._sweep()
             if not self._fits(size):
+                self._make_room(size)
+            if not self._fits(size):
                 raise StoreFull(
                     f"There is no room for {size / 1e6:.1f} MB more: uploads may take {self._most / 1e6:g} MB in all "
-                    f"here. They go {self._days:g} days after they were last used; try later, or ask whoever runs "
-                    "GradViz to raise GRADVIZ_STORE_MB."
+                    "here, and all of them were used within the last day. Try later, or ask whoever runs GradViz to "
+                    "raise GRADVIZ_STORE_MB."
                 )
             self._promised += size
+
+    def _make_room(self, size: int) -> None:
+        """Remove what nobody has used for a day, the longest unused first, until ``size`` bytes fit. Nothing is removed
+        where they never could."""
+        unused: list[tuple[float, int, Path]] = []
+        for kind in ("files", "recipes"):
+            with os.scandir(self.folder / kind) as entries:
+                for entry in entries:
+                    with contextlib.suppress(FileNotFoundError):
+                        found = entry.stat(follow_symlinks=False)
+                        if time.time() - found.st_mtime > SPARED_S:
+                            unused.append((found.st_mtime, _on_disk(found.st_size), Path(entry.path)))
+        if not self._fits(size - sum(held for _, held, _ in unused)):
+            return
+        for _, held, path in sorted(unused):
+            if self._fits(size):
+                return
+            path.unlink(missing_ok=True)
+            self._held -= held
 
     def _fits(self, size: int) -> bool:
         return self._held + self._promised + size <= self._most
@@ -255,6 +278,8 @@ class Arrival:
     def keep(self, kind: str = "files") -> str:
         """Keep the file under its digest, which is returned. Raises ``StoreFull`` where that cannot be."""
         digest = self.digest
+        with _writing():
+            os.fsync(self._out.fileno())  # or its name might outlive its bytes where the power fails
         self._out.close()
         self._store._move(self._path, kind, digest, self._size - self._left)
         return digest

@@ -220,7 +220,10 @@ def _labels_in_json(text: str) -> tuple[str, ...]:
         raise BadModel(
             "The file of labels begins like JSON but is none, or has a key twice. Write one label a line."
         ) from None
+    if isinstance(value, dict) and isinstance(value.get("id2label"), dict):
+        value = value["id2label"]
     if isinstance(value, dict):
+        value = {number: _last_word(name) for number, name in value.items()}
         if all(isinstance(name, str) for name in value.values()):
             pairs = [(_number(number), name) for number, name in value.items()]
         else:
@@ -234,6 +237,11 @@ def _labels_in_json(text: str) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(label, str) for label in value):
         raise BadModel('The JSON is no list of labels as text, such as ["cat", "dog"]. Write one label a line.')
     return tuple(value)
+
+
+def _last_word(name: object) -> object:
+    """``["n02124075", "Egyptian_cat"]``, as ImageNet's own index has it, is the label ``Egyptian_cat``."""
+    return name[-1] if isinstance(name, list) and len(name) == 2 else name
 
 
 def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:

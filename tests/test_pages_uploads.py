@@ -15,7 +15,7 @@ from gradviz_core.compute import client, inline
 from gradviz_core.errors import BadImage, BadModel, Busy, GradVizError, StoreFull
 from gradviz_core.settings import settings
 from gradviz_core.types import Answer, Question, SurveyAnswer
-from pages.parts import about, bring, uploading
+from pages.parts import bring, uploading
 from pages.parts.kept import kept
 from pages.parts.words import plain
 from tests.fake_uploads import (
@@ -186,17 +186,11 @@ def test_about_says_what_holds_uploads(monkeypatch: pytest.MonkeyPatch) -> None:
     app = opened()
     assert any(plain(STATUS.confinement) in c.value for c in app.caption)
     assert any("up to 400 MB" in c.value for c in app.caption)
-    lacking = replace(STATUS, confinement="Uploads run in processes that are not fully confined. Landlock is missing.")
+    words = "Uploads run in processes that are not fully confined. Landlock is missing."
+    lacking = replace(STATUS, confined=False, confinement=words)
     monkeypatch.setattr(client, "status", lambda: lacking)
     app.run()
-    assert [plain(lacking.confinement)] == [w.value for w in app.warning]
-
-
-def test_the_words_of_a_sandbox_that_lacks_something_are_a_warning() -> None:
-    from gradviz_core.sandbox import Confinement
-
-    assert about.is_lacking(Confinement().in_words())
-    assert not about.is_lacking(Confinement(landlock=7, seccomp=True, limits=True, memory_mb=100).in_words())
+    assert [plain(words)] == [w.value for w in app.warning]
 
 
 def test_the_export_page_shows_the_lines() -> None:

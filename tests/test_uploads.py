@@ -180,6 +180,8 @@ def test_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
         b'["cat", "dog", "owl"]',
         b'{"1": "dog", "0": "cat", "2": "owl"}',
         b'{"dog": 1, "owl": 2, "cat": 0}',
+        b'{"0": ["n01", "cat"], "1": ["n02", "dog"], "2": ["n03", "owl"]}',
+        b'{"model_type": "resnet", "id2label": {"0": "cat", "1": "dog", "2": "owl"}}',
     ],
 )
 def test_labels(data: bytes) -> None:
@@ -294,9 +296,8 @@ def test_the_file_is_read_once_when_only_labels_change(monkeypatch: pytest.Monke
     assert len(read) == 1
 
 
-def test_uploaded_models_together_stay_within_the_limit_of_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("GRADVIZ_MAX_PARAMETERS", "300000")
-    forget()
+def test_uploaded_models_together_stay_within_their_share_of_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gradviz_core.models.load.KEPT_SHARE", 2.5e-4)
     recent = RecentModels(4)
     keys = [key_of(recipe_for(saved(network(classes).state_dict()))) for classes in (3, 4)]
     first, _ = (recent.get(key, CPU) for key in keys)

@@ -304,3 +304,18 @@ def test_too_many_parameters_are_refused_before_they_are_read(monkeypatch: pytes
         weights_files.read(saved(PLAIN))
     monkeypatch.undo()
     settings.cache_clear()
+
+
+def test_two_names_for_one_tensor_are_both_read() -> None:
+    """As tied weights are saved: one storage, two names."""
+    shared = torch.arange(6.0).reshape(2, 3)
+    tensors = weights_files.read(saved({"encoder.weight": shared, "decoder.weight": shared})).tensors
+    assert torch.equal(tensors["encoder.weight"].load(), shared)
+    assert torch.equal(tensors["decoder.weight"].load(), shared)
+
+
+def test_one_dictionary_under_many_names_is_looked_through_once() -> None:
+    """Looked through once for each name, this would take minutes."""
+    inner = {str(i): i for i in range(20_000)}
+    with pytest.raises(BadModel, match="holds no tensors by name"):
+        weights_files.read(saved({f"name {i}": inner for i in range(20_000)}))

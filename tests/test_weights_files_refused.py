@@ -166,7 +166,9 @@ REFUSED: dict[str, tuple[Callable[[], bytes], str]] = {
     "storage of another size": (lambda: view(0, (1,), (1,), Storage(elements=10**9)), "1,000,000,000 elements of 4"),
     "storage of nothing": (lambda: view(0, (1,), (1,), "text"), "is called as torch never calls it"),
     "shared memory": (
-        lambda: archive_of(pickled({f"w{i}": View(0, (16,), (1,), Storage()) for i in range(99)}), {"0": bytes(64)}),
+        lambda: archive_of(
+            pickled({f"w{i}": View(0, (999,), (1,), Storage(elements=999)) for i in range(99)}), {"0": bytes(3996)}
+        ),
         "they share memory",
     ),
     # pickles that are no list of tensors

@@ -28,8 +28,9 @@ NEEDED = frozenset(
 """Other variables that it keeps, the last line for macOS and Windows."""
 
 
-def confine(*, keep_open: Sequence[int], memory_mb: int | None) -> None:
-    """Confine this process; where the kernel lacks a wall, the log says so. Settings are as they were before."""
+def confine(*, keep_open: Sequence[int], memory_mb: int | None) -> sandbox.Confinement:
+    """Confine this process, and say what holds; where a wall is missing, the log says so too. Settings are as they were
+    before."""
     chosen = settings()
     if "torch" in sys.modules:
         importlib.import_module("torchvision")  # it makes a folder as it is imported, which fails later
@@ -42,7 +43,8 @@ def confine(*, keep_open: Sequence[int], memory_mb: int | None) -> None:
         memory_mb=memory_mb or chosen.upload_memory_mb,
     )
     if not held.complete:
-        log.warning("%s", held.in_words())
+        log.error("%s", held.in_words())
+    return held
 
 
 def forget_the_environment() -> None:

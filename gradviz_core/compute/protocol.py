@@ -14,7 +14,7 @@ Replies are ``ok`` with a body as above, or ``error`` (body: an error as JSON). 
 ``go``, or at once why not, and only then does the file follow, in frames of ``PART`` bytes at most.
 
 To its workers the service says ``ask``, the first three words of uploads (``worker.py`` has their bodies), and
-``fetch`` (body: key of a model whose weights are to be on the disk). A worker also says ``ready`` (body: its device),
+``fetch`` (body: key of a model whose weights are to be on the disk). A worker also says ``ready`` (body: ``Ready``),
 once, and ``last``: an ``error`` after which it ends. Frames are bytes and only bytes: no objects travel.
 
 Both ends of a socket prove that they know the key before the first message.
@@ -78,8 +78,10 @@ class Status:
     upload_workers: int = 0
     """Confined worker processes there should be, once an upload was made; ``busy``, ``queued`` and ``answered`` count
     theirs too, the others do not."""
+    confined: bool = True
+    """Whether all that is to hold the confined workers does hold them."""
     confinement: str = ""
-    """What holds the confined workers, or what the kernel lacks, in words."""
+    """What holds them, or what is missing, in words."""
 
     def to_json(self) -> bytes:
         """The status as JSON."""
@@ -89,6 +91,27 @@ class Status:
     def from_json(text: bytes) -> Status:
         """The status that ``to_json`` wrote."""
         return Status(**json.loads(text))
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """What a worker says of itself when it is ready."""
+
+    device: str
+    """Where it computes."""
+    confined: bool
+    """False where it was to be confined and is not, or not in every way."""
+    confinement: str
+    """What holds it, in words; empty where nothing is to."""
+
+    def to_json(self) -> bytes:
+        """As JSON."""
+        return json.dumps(asdict(self)).encode()
+
+    @staticmethod
+    def from_json(text: bytes) -> Ready:
+        """What ``to_json`` wrote."""
+        return Ready(**json.loads(text))
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from multiprocessing.process import BaseProcess
 
 from gradviz_core.codec import error_to_json
 from gradviz_core.compute import inspecting, relay, worker
-from gradviz_core.compute.protocol import Message, read_message, widen, write_message
+from gradviz_core.compute.protocol import Message, Ready, read_message, widen, write_message
 from gradviz_core.errors import ComputeError, DeadlineExceeded, GradVizError, ServiceStarting, WorkerDied
 
 log = logging.getLogger("gradviz.service")
@@ -79,16 +79,16 @@ class Occupant:
             self._process.start()
         relay.listen_to(ear, self.pid)
         try:
-            self.device = self._first_word()
+            self.ready = self._first_word()
         except BaseException:
             self.end()
             raise
 
-    def _first_word(self) -> str:
+    def _first_word(self) -> Ready:
         if not self._connection.poll(START_S):
             raise TimeoutError(f"no word from a new worker after {START_S:g} s")
-        _, device = read_message(self._connection)
-        return device.decode()
+        _, body = read_message(self._connection)
+        return Ready.from_json(body)
 
     @property
     def pid(self) -> int:

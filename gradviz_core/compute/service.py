@@ -60,7 +60,7 @@ class Service:
         self._confined = Supervisor(confined, workers=settings.upload_workers, queue=queue, deadline_s=deadline_s)
         self._fetched: set[str] = set()
         """Keys of models whose pretrained weights are on the disk."""
-        self._confinement = _probe()
+        self._expected = _probe()
         self._trusted.start()
         self._later = threading.Timer(HEAD_START_S, self._confined.start)
         self._later.daemon = True
@@ -167,13 +167,14 @@ class Service:
             queued=trusted.queued + confined.queued,
             answered=trusted.answered + confined.answered,
             upload_workers=confined.workers,
-            confinement=self._confinement,
+            confined=confined.confined if confined.ready else self._expected.complete,
+            confinement=confined.confinement if confined.ready else self._expected.in_words(),
         )
 
 
-def _probe() -> str:
-    """What will hold the confined workers, in words; the log is told where that is not all."""
+def _probe() -> sandbox.Confinement:
+    """What the kernel has to hold the confined workers; the log is told where that is not all."""
     found = sandbox.probe()
     if not found.complete:
         log.error("%s", found.in_words())
-    return found.in_words()
+    return found

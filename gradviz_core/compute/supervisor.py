@@ -66,17 +66,20 @@ class Supervisor:
     def status(self) -> Status:
         """What the pool is doing."""
         with self._lock:
-            devices = [occupant.device for seat in self._seats if (occupant := seat.occupant)]
+            ready = [occupant.ready for seat in self._seats if (occupant := seat.occupant)]
+            worst = min(ready, key=lambda one: one.confined, default=None)
             free = sum(seat.free_since is not None for seat in self._seats)
             return Status(
-                device=devices[0] if devices else "",
+                device=ready[0].device if ready else "",
                 workers=self._workers,
-                ready=len(devices),
-                busy=max(0, len(devices) - free),
+                ready=len(ready),
+                busy=max(0, len(ready) - free),
                 queued=len(self._waiting),
                 threads=self._plan.threads,
                 answered=sum(seat.served for seat in self._seats),
                 pid=os.getpid(),
+                confined=worst is None or worst.confined,
+                confinement=worst.confinement if worst else "",
             )
 
     def close(self) -> None:

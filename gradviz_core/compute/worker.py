@@ -22,7 +22,7 @@ from typing import Any, Protocol
 
 from gradviz_core.codec import answer_to_bytes, error_to_json, question_from_json
 from gradviz_core.compute import confining, inspecting, pretrained, relay
-from gradviz_core.compute.protocol import Message, read_message, widen, write_message
+from gradviz_core.compute.protocol import Message, Ready, read_message, widen, write_message
 from gradviz_core.errors import ComputeError, GradVizError, QuestionError
 from gradviz_core.types import Answer, Question
 
@@ -71,8 +71,9 @@ def main(jobs: Connection, lifeline: Connection, mouth: Connection, plan: Plan) 
     widen(jobs)
     _limit(plan.memory_mb)
     _end_with(lifeline)
+    held = None
     if plan.confined:  # before there is a second thread, which would keep its freedom
-        confining.confine(keep_open=(jobs.fileno(), lifeline.fileno()), memory_mb=plan.memory_mb)
+        held = confining.confine(keep_open=(jobs.fileno(), lifeline.fileno()), memory_mb=plan.memory_mb)
     _watch(lifeline)
     answerer: Answers = _find(plan.answerer)(plan.device)
     if torch := sys.modules.get("torch"):
@@ -80,7 +81,10 @@ def main(jobs: Connection, lifeline: Connection, mouth: Connection, plan: Plan) 
     gc.collect()
     gc.freeze()  # what is here now stays: the collector need not look at it again
     try:
-        write_message(jobs, "ready", str(getattr(answerer, "device", None) or plan.device or "cpu").encode())
+        device = str(getattr(answerer, "device", None) or plan.device or "cpu")
+        write_message(
+            jobs, "ready", Ready(device, held is None or held.complete, held.in_words() if held else "").to_json()
+        )
         word = ""
         while word != "last":
             word, body = reply(answerer, *read_message(jobs))
@@ -105,9 +109,11 @@ def reply(answerer: Answers, word: str, body: bytes) -> Message:
     except GradVizError as error:
         return "error", error_to_json(error).encode()
     except Exception as error:
-        log.exception("unexpected error; request: %s %s", word, body[:2000] if word == "ask" else f"{len(body)} bytes")
+        request = body[:2000] if word == "ask" else f"{len(body)} bytes"
         if _out_of_memory(error):
+            log.error("out of memory (%s); request: %s %s", type(error).__name__, word, request)
             return "error", error_to_json(ComputeError(_too_much(word))).encode()
+        log.exception("unexpected error; request: %s %s", word, request)
         return "last" if _gpu_is_lost(error) else "error", error_to_json(ComputeError(UNEXPECTED)).encode()
 
 

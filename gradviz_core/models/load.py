@@ -17,6 +17,10 @@ from gradviz_core.settings import settings
 from gradviz_core.types import ModelCard
 
 
+KEPT_SHARE = 0.25
+"""Share of a confined worker's memory that the uploaded models it keeps may take together."""
+
+
 @dataclass(frozen=True, slots=True)
 class Model:
     """A module in evaluation mode, with frozen parameters, on its device; and what is known of it."""
@@ -78,10 +82,18 @@ class RecentModels:
             return self._kept[place]
 
     def _limit_uploads(self) -> None:
-        """Keep uploaded models only while together they have no more parameters than one model may have: the memory of
-        the workers that run them is limited."""
-        uploaded = [place for place in self._kept if place[0].startswith("upload/")]
-        total = sum(self._kept[place].card.parameters for place in uploaded)
-        for place in uploaded[:-1]:
-            if total > settings().max_parameters:
-                total -= self._kept.pop(place).card.parameters
+        """Keep uploaded models only while together they take no more than a share of what a worker that runs them may
+        take; the latest is kept whatever it takes."""
+        uploaded = {
+            place: _bytes(model.module) for place, model in self._kept.items() if place[0].startswith("upload/")
+        }
+        total = sum(uploaded.values())
+        for place, size in list(uploaded.items())[:-1]:
+            if total > KEPT_SHARE * settings().upload_memory_mb * 1_000_000:
+                total -= size
+                del self._kept[place]
+
+
+def _bytes(module: nn.Module) -> int:
+    """Memory of all parameters and buffers."""
+    return sum(tensor.nbytes for tensor in (*module.parameters(), *module.buffers()))

@@ -28,14 +28,18 @@ _STORAGES = frozenset(
     for kind in "Float Double Half BFloat16 Long Int Short Char Byte Bool ComplexFloat ComplexDouble".split()
 )
 _KNOWN = frozenset({_REBUILD, _PARAMETER, _ORDERED, _SIZE}) | _STORAGES
+_OWN_CLASS = "a tensor of a class of its own", "Convert it with .as_subclass(torch.Tensor)."
 _REFUSED_TENSORS = {
-    "torch._utils._rebuild_sparse_tensor": "a sparse tensor",
-    "torch._utils._rebuild_qtensor": "a quantised tensor",
-    "torch._utils._rebuild_nested_tensor": "a nested tensor",
-    "torch._utils._rebuild_meta_tensor_no_storage": "a tensor without data, from the meta device",
-    "torch._utils._rebuild_tensor_v3": "a tensor of a dtype that no layer computes with",
-    "torch._utils._rebuild_wrapper_subclass": "a tensor of a class of its own",
-    "torch._tensor._rebuild_from_type_v2": "a tensor of a class of its own",
+    "torch._utils._rebuild_sparse_tensor": ("a sparse tensor", "Convert it with .to_dense()."),
+    "torch._utils._rebuild_qtensor": ("a quantised tensor", "Convert it with .dequantize()."),
+    "torch._utils._rebuild_nested_tensor": ("a nested tensor", "Convert it with .to_padded_tensor(0)."),
+    "torch._utils._rebuild_meta_tensor_no_storage": (
+        "a tensor without data, from the meta device",
+        "Load the weights first.",
+    ),
+    "torch._utils._rebuild_tensor_v3": ("a tensor of a dtype that no layer computes with", "Convert it with .float()."),
+    "torch._utils._rebuild_wrapper_subclass": _OWN_CLASS,
+    "torch._tensor._rebuild_from_type_v2": _OWN_CLASS,
 }
 
 
@@ -166,9 +170,9 @@ class _Machine:
     def find_global(self, module: str, name: str) -> None:
         full = f"{module}.{name}"
         if full in _REFUSED_TENSORS:
+            kind, cure = _REFUSED_TENSORS[full]
             raise BadModel(
-                f"The file holds {_REFUSED_TENSORS[full]}; only dense tensors can be read. Convert it with "
-                f".to_dense(), .dequantize() or .float(). {SAVE_A_STATE_DICT}"
+                f"The file holds {kind}; only dense tensors of ordinary numbers can be read. {cure} {SAVE_A_STATE_DICT}"
             )
         if full not in _KNOWN:
             raise _refused_global(full, whole=not self._stack and not self._below)

@@ -68,10 +68,12 @@ def without_prefixes(tensors: Mapping[str, T]) -> tuple[dict[str, T], tuple[str,
 def _wrapper(root: dict[object, object]) -> str:
     """The key under which the state dict lies."""
     dictionaries = [key for key, value in root.items() if isinstance(key, str) and isinstance(value, dict)]
-    named = [name for name in WRAPPERS if name in dictionaries]
-    holding = [key for key in dictionaries if _holds_tensors(root[key])]
-    if named:
+    if named := [name for name in WRAPPERS if name in dictionaries]:
         return named[0]
+    with_tensors = {
+        id(value): _holds_tensors(value) for value in {id(root[key]): root[key] for key in dictionaries}.values()
+    }
+    holding = [key for key in dictionaries if with_tensors[id(root[key])]]
     if len(holding) == 1:
         return holding[0]
     if holding:

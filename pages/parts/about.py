@@ -34,15 +34,10 @@ def fill(room: DeltaGenerator, status: Status | None) -> None:
         workers = f"{status.workers} worker{'s' if status.workers != 1 else ''}"
         st.caption(plain(f"{workers} on {status.device.upper() or 'a device that is being found'}; "
                          f"{status.upload_workers} confined ones for uploads, on the CPU."))  # fmt: skip
-        if status.confinement and is_lacking(status.confinement):
+        if not status.confined:
             st.warning(plain(status.confinement), icon=":material/warning:")
         elif status.confinement:
             st.caption(plain(status.confinement))
-
-
-def is_lacking(confinement: str) -> bool:
-    """Whether these words say that something does not hold."""
-    return "not fully confined" in confinement
 
 
 def _limits() -> None:

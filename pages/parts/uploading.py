@@ -51,7 +51,7 @@ def check(
     if sent + file.size > most * 1_000_000:
         raise error(
             f"{name} has {size_text(file.size)}, and this session has uploaded {size_text(sent)} of the {most:g} MB it "
-            "may. Choose a smaller file, or reload the page to begin a new session."
+            "may. Choose a smaller file, or go on with what is here."
         )
 
 

@@ -6,6 +6,7 @@ import os
 import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -49,10 +50,13 @@ def test_a_confined_worker_is_confined(client: Client, chosen: Settings) -> None
     assert {"GRADVIZ_COMPUTE_KEY", "PYTHONPATH", "USER"} & set(seen) == set()
 
 
-def test_the_status_says_what_confines(client: Client) -> None:
+def test_the_status_says_what_holds_the_workers(client: Client, chosen: Settings) -> None:
+    """Not what the kernel could hold them with: what they said of themselves once they were held."""
+    assert until(lambda: client.status().confinement != sandbox.probe().in_words())
     status = client.status()
     assert status.upload_workers == 2
-    assert status.confinement == sandbox.probe().in_words()
+    assert status.confined
+    assert status.confinement == replace(sandbox.probe(), memory_mb=chosen.upload_memory_mb).in_words()
 
 
 @pytest.mark.parametrize("endless", ["spin", "hold"])
