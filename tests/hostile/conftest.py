@@ -7,14 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import torch
 
 from gradviz_core.cards import Recipe
 from gradviz_core.compute import client
 from gradviz_core.compute.client import Client
+from gradviz_core.errors import BadModel
 from gradviz_core.settings import Settings
 from gradviz_core.types import SurveyQuestion
 from pages.parts.kept import kept
-from tests.hostile import exported_files
+from tests.hostile import exported_files, weights
 from tests.hostile.watching import Bystander
 
 MEMORY_MB = 2000
@@ -45,7 +47,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         workers=1, upload_workers=1, threads=1, device="cpu", store=store, upload_memory_mb=MEMORY_MB, deadline_s=9.0
     )
     asking = Client(chosen)
-    asking.ask(SurveyQuestion(model=asking.keep_recipe(_recipe(asking)), image="sample/digit-3"))  # all is warm now
+    _warm_up(asking)
     bystander = Bystander(asking)
     try:
         yield World(asking, store, bystander)
@@ -55,10 +57,15 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     assert bystander.complaints == []
 
 
-def _recipe(asking: Client) -> Recipe:
+def _warm_up(asking: Client) -> None:
+    """Run an exported model, and look for the architecture of weights that fit none: a new worker takes seconds for
+    what it needs once."""
     report = asking.upload_model(exported_files.sound())
     assert report.preprocessing is not None
-    return Recipe(report.file, "", "sound", (), report.preprocessing)
+    recipe = Recipe(report.file, "", "sound", (), report.preprocessing)
+    asking.ask(SurveyQuestion(model=asking.keep_recipe(recipe), image="sample/digit-3"))
+    with pytest.raises(BadModel):
+        asking.upload_model(weights.saved({"unknown": torch.zeros(3)}))
 
 
 @pytest.fixture

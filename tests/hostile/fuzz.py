@@ -27,11 +27,16 @@ from itertools import count
 from pathlib import Path
 from typing import IO
 
+import psutil  # type: ignore[import-untyped]
+
 ROOT = Path(__file__).parents[2]
 FOUND = ROOT / "build" / "fuzz"
 MEMORY_MB = 4000
 PATIENCE_S = 10.0
 START_S = 120.0
+GLANCE_S = 0.5
+SILENCE = 6.0
+"""A process that gets no time of the processor is given up after so many times as long."""
 LAST_WORDS = 100
 """Characters of what a process said before it ended that are shown."""
 MOST_FINDINGS = 20
@@ -125,12 +130,12 @@ def _ending(process: subprocess.Popen[bytes], errors: IO[bytes]) -> str:
 
 
 def _lines(process: subprocess.Popen[bytes]) -> Iterator[str]:
-    """Lines of its output, until it ends or is silent for too long."""
+    """Lines of its output, until it ends or works on one file for too long."""
     assert process.stdout is not None
     with selectors.DefaultSelector() as waiting:
         waiting.register(process.stdout, selectors.EVENT_READ)
         rest, patience = b"", START_S
-        while waiting.select(patience):
+        while _speaks(process, waiting, patience):
             patience = PATIENCE_S
             part = os.read(process.stdout.fileno(), 65_536)
             if not part:
@@ -138,6 +143,24 @@ def _lines(process: subprocess.Popen[bytes]) -> Iterator[str]:
                 return
             *lines, rest = (rest + part).split(b"\n")
             yield from (line.decode() for line in lines)
+
+
+def _speaks(process: subprocess.Popen[bytes], waiting: selectors.BaseSelector, patience: float) -> bool:
+    """Wait for its next word. What counts is the time that the processor gave it: other programs may be busy too."""
+    start, worked = time.monotonic(), _work(process)
+    while not waiting.select(GLANCE_S):
+        if _work(process) - worked > patience or time.monotonic() - start > SILENCE * patience:
+            return False
+    return True
+
+
+def _work(process: subprocess.Popen[bytes]) -> float:
+    """Seconds of the processor that it has used."""
+    try:
+        times = psutil.Process(process.pid).cpu_times()
+    except psutil.NoSuchProcess:
+        return 0.0
+    return float(times.user + times.system)
 
 
 def _read_on(name: str, seed: int, number: int) -> None:

@@ -55,6 +55,7 @@ def test_a_minute_of_one_format_says_how_many_files_were_read() -> None:
 
 def test_a_process_that_ends_or_hangs_is_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fuzz, "PATIENCE_S", 2.0)
+    monkeypatch.setattr(fuzz, "SILENCE", 1.0)
     hurt: list[int] = []
     lines = fuzz._lines
 
