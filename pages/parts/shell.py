@@ -15,7 +15,7 @@ from gradviz_core.compute import client
 from gradviz_core.compute.protocol import Status
 from gradviz_core.errors import GradVizError
 from gradviz_core.types import ClassScore, SiteSum, SurveyAnswer, SurveyQuestion
-from pages.parts import about, address, asking, bring, complaints, images, models, scores, skeleton, unseen
+from pages.parts import about, address, asking, bring, complaints, history, images, models, scores, skeleton, unseen
 from pages.parts.words import plain
 
 _STYLE = f"""<style>
@@ -62,6 +62,7 @@ def around() -> Iterator[None]:
     body = st.container()
     skeleton.make()
     unseen.make()
+    history.gather()
     address.fields()
     with st.sidebar:
         model = address.read("model", models.first())
