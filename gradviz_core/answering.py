@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from gradviz_core import cost, flow, images, layouts, perturbation, receptive_field, sites, targets
 from gradviz_core import device as devices
-from gradviz_core.answers import jacobians
+from gradviz_core.answers import jacobians, lessons
 from gradviz_core.errors import BadTarget, QuestionError
 from gradviz_core.failures import ADVICE_ON_INPUT, UPLOADS, in_words, input_in_words
 from gradviz_core.methods import METHODS, GradFn
@@ -30,6 +30,7 @@ from gradviz_core.types import (
     GradientAnswer,
     GradientQuestion,
     JacobianQuestion,
+    LessonQuestion,
     PerturbationAnswer,
     PerturbationQuestion,
     Pixels,
@@ -104,6 +105,8 @@ class Answerer:
                     return jacobians.entries(self._between(device, question), question, notes, clock)
                 case SpectrumQuestion():
                     return jacobians.spectrum(self._between(device, question), question, notes, clock)
+                case LessonQuestion():
+                    return lessons.lesson(question)
                 case _:
                     assert_never(question)
 

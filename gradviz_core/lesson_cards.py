@@ -56,13 +56,17 @@ Control = Number | Choice
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """A question to answer before the lesson runs; its answer holds for the controls as they are at first."""
+    """A question about the lesson with some controls moved, to answer before it runs that way."""
 
     question: str
     answers: tuple[str, ...]
     right: int
     """Index of the right one among ``answers``."""
     why: str
+    moved: tuple[tuple[str, float | str], ...]
+    """The controls that are not as they are at first."""
+    step: str
+    """The step whose results show the answer then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +79,29 @@ class Lesson:
     """A few sentences to read first."""
     controls: tuple[Control, ...]
     prediction: Prediction
+
+
+# ------------------------------------------------------------------------------------------------------- to have it run
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LessonQuestion:
+    """What comes out of a lesson with these of its controls moved, the others as they are at first?"""
+
+    lesson: str
+    choices: tuple[tuple[str, float | str], ...] = ()
+    """Names and values of controls; every number as a float."""
+    kind: Literal["lesson"] = field(default="lesson", repr=False)
+
+    @property
+    def model(self) -> str:
+        """Empty: a lesson brings its own networks."""
+        return ""
+
+    @property
+    def image(self) -> str:
+        """Empty: a lesson brings its own numbers."""
+        return ""
 
 
 # ------------------------------------------------------------------------------------------------------ what came out
@@ -165,6 +192,8 @@ class StepResult:
     source: str
     """Text of the very function that ran; it needs no more than ``imports`` above it."""
     imports: str
+    call: str
+    """The line that ran it."""
     outputs: tuple[Output, ...]
     claims: tuple[Claim, ...]
     graph: Graph | None

@@ -2,7 +2,8 @@
 
 Everything here is a frozen value made of names, numbers and numpy arrays. Nothing here computes, so the whole project
 may import this file; it imports nothing but the standard library and numpy. What is known of models and images is in
-``cards.py``, sites and targets are in ``subjects.py``; both can be imported from here as well.
+``cards.py``, sites and targets are in ``subjects.py``, what lessons say in ``lesson_cards.py``; what questions and
+answers need of them can be imported from here as well.
 """
 
 from __future__ import annotations
@@ -18,6 +19,10 @@ from gradviz_core.cards import Accuracy as Accuracy
 from gradviz_core.cards import ImageCard as ImageCard
 from gradviz_core.cards import ModelCard as ModelCard
 from gradviz_core.cards import Preprocessing as Preprocessing
+from gradviz_core.lesson_cards import LessonQuestion as LessonQuestion
+from gradviz_core.lesson_cards import StepResult as StepResult
+from gradviz_core.receipts import ClassProbability as ClassProbability
+from gradviz_core.receipts import Receipt as Receipt
 from gradviz_core.subjects import INPUT as INPUT
 from gradviz_core.subjects import OUTPUT as OUTPUT
 from gradviz_core.subjects import ChannelMean as ChannelMean
@@ -160,29 +165,10 @@ Question = (
     | PerturbationQuestion
     | JacobianQuestion
     | SpectrumQuestion
+    | LessonQuestion
 )
 
 # ------------------------------------------------------------------------------------------------------------- answers
-
-
-@dataclass(frozen=True, slots=True)
-class ClassProbability:
-    """One row of the prediction."""
-
-    index: int
-    label: str
-    logit: float
-    probability: float
-
-
-@dataclass(frozen=True, slots=True)
-class Receipt:
-    """Where and how an answer was computed."""
-
-    device: str
-    versions: tuple[tuple[str, str], ...]
-    milliseconds: float
-    """Time spent answering, queueing and transport excluded."""
 
 
 Arrays = Mapping[str, np.ndarray]
@@ -361,7 +347,28 @@ class SpectrumAnswer:
     kind: Literal["spectrum"] = field(default="spectrum", repr=False)
 
 
-Answer = GradientAnswer | UnitsAnswer | SurveyAnswer | FlowAnswer | PerturbationAnswer | JacobianAnswer | SpectrumAnswer
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LessonAnswer:
+    """Answer to a ``LessonQuestion``: ``arrays`` holds the numbers that its steps gave, named as by
+    ``LessonResult.name_of``."""
+
+    question: LessonQuestion
+    steps: tuple[StepResult, ...]
+    receipt: Receipt
+    arrays: Arrays
+    kind: Literal["lesson"] = field(default="lesson", repr=False)
+
+
+Answer = (
+    GradientAnswer
+    | UnitsAnswer
+    | SurveyAnswer
+    | FlowAnswer
+    | PerturbationAnswer
+    | JacobianAnswer
+    | SpectrumAnswer
+    | LessonAnswer
+)
 
 
 def _by_site(arrays: Arrays, prefix: str) -> dict[Site, np.ndarray]:

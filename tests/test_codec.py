@@ -34,6 +34,7 @@ from gradviz_core.types import (
     GradientAnswer,
     GradientQuestion,
     JacobianQuestion,
+    LessonQuestion,
     MethodName,
     Norm,
     PerturbationQuestion,
@@ -66,6 +67,7 @@ TARGETS: st.SearchStrategy[Target] = st.one_of(
 METHODS = st.sampled_from(get_args(MethodName))
 WRT = st.lists(SITES, max_size=5).map(tuple)
 PARTS = st.none() | st.tuples(COUNT, COUNT)
+CHOICES = st.lists(st.tuples(TEXT, TEXT | st.floats(allow_nan=False)), max_size=4).map(tuple)
 QUESTIONS: st.SearchStrategy[Question] = st.one_of(
     st.builds(GradientQuestion, model=TEXT, image=TEXT, target=TARGETS, wrt=WRT, method=METHODS),
     st.builds(UnitsQuestion, model=TEXT, image=TEXT, site=SITES, place=COUNTS, count=COUNT),
@@ -83,6 +85,7 @@ QUESTIONS: st.SearchStrategy[Question] = st.one_of(
     ),
     st.builds(JacobianQuestion, model=TEXT, image=TEXT, of=SITES, wrt=SITES, rows=PARTS, columns=PARTS),
     st.builds(SpectrumQuestion, model=TEXT, image=TEXT, of=SITES, wrt=SITES, rows=PARTS, count=COUNT, steps=COUNT),
+    st.builds(LessonQuestion, lesson=TEXT, choices=CHOICES),
 )
 SHAPES = hnp.array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=4)
 DTYPES = st.sampled_from([np.float32, np.float64, np.float16, np.int64, np.int32, np.uint8, np.bool_])
@@ -138,6 +141,7 @@ def test_every_kind_of_question_and_target_is_tried_here() -> None:
         "PerturbationQuestion",
         "JacobianQuestion",
         "SpectrumQuestion",
+        "LessonQuestion",
     }
     assert len(get_args(Target)) == 6
 

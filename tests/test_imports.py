@@ -21,13 +21,13 @@ Rule = Callable[[Path], list[str]]
 ARROW: tuple[frozenset[str], ...] = tuple(
     frozenset(level.split())
     for level in (
-        "version cards lesson_cards subjects",
+        "version cards lesson_cards receipts subjects",
         "types",
         "errors",
         "settings sites layouts nested device archive sandbox",
         "codec fields captions snippets store",
         "figures",
-        "charts flow_figures",
+        "charts flow_figures spectra",
         "exported weights_files models images cost uploads",
         "targets trace twin watch receptive_field failures",
         "methods proof flow perturbation jacobian lessons doctor",
@@ -40,7 +40,7 @@ ARROW: tuple[frozenset[str], ...] = tuple(
 )
 """The rooms of gradviz_core, lowest first. A room imports from lower levels and from its own."""
 
-DRAWING = frozenset({"fields", "figures", "charts", "flow_figures", "captions", "snippets"})
+DRAWING = frozenset({"fields", "figures", "charts", "flow_figures", "spectra", "captions", "snippets"})
 """What turns answers into pictures and words. What computes does not know of it."""
 
 TORCH_FREE = (
@@ -50,6 +50,7 @@ TORCH_FREE = (
             "cards",
             "findings",
             "lesson_cards",
+            "receipts",
             "subjects",
             "types",
             "archive",

@@ -39,6 +39,8 @@ from gradviz_core.types import (
     GradientQuestion,
     JacobianAnswer,
     JacobianQuestion,
+    LessonAnswer,
+    LessonQuestion,
     PerturbationAnswer,
     PerturbationQuestion,
     Question,
@@ -75,6 +77,8 @@ def ask(question: PerturbationQuestion) -> PerturbationAnswer: ...
 def ask(question: JacobianQuestion) -> JacobianAnswer: ...
 @overload
 def ask(question: SpectrumQuestion) -> SpectrumAnswer: ...
+@overload
+def ask(question: LessonQuestion) -> LessonAnswer: ...
 def ask(question: Question) -> Answer:
     """The answer to ``question``, from the compute service. Its arrays are read-only.
 

@@ -45,6 +45,8 @@ LESSONS: tuple[Lesson, ...] = (
             2,
             "y[2] = W[2]·x + b[2], so ∂y[2]/∂x is W[2], in which x does not occur. A ReLU changes that only by "
             "switching neurons on and off.",
+            moved=(("scale", 3.0),),
+            step="one_neuron",
         ),
     ),
     Lesson(
@@ -63,15 +65,17 @@ LESSONS: tuple[Lesson, ...] = (
             _seed(),
         ),
         prediction=Prediction(
-            "The mean of ten sigmoids is replaced by their sum. What do the ten partial derivatives do?",
+            "x[0] goes from 1 to 4. What does the derivative of the sigmoids' mean with respect to it do?",
             (
-                "Each becomes ten times as large.",
-                "They stay the same: the sigmoids do.",
-                "The largest grows, the others shrink.",
+                "It shrinks towards zero.",
+                "It becomes four times as large.",
+                "It stays the same, as that of the product does.",
             ),
             0,
-            "A mean of ten is a tenth of the sum, and so is its gradient. That is why a learning rate that suits one "
-            "reduction does not suit the other.",
+            "The derivative of a sigmoid s is s·(1 − s), a tenth of which is left under the mean. At 4 the sigmoid is "
+            "nearly 1, so it is nearly flat. The product is linear: its derivative is the weight, wherever x is.",
+            moved=(("x1", 4.0),),
+            step="sigmoid_of_ten",
         ),
     ),
     Lesson(
@@ -106,17 +110,19 @@ LESSONS: tuple[Lesson, ...] = (
             _seed(),
         ),
         prediction=Prediction(
-            "The forward of a two-layer network begins with x = x.detach(). After loss.backward(), which gradients are "
-            "None?",
+            "The network detaches its hidden layer, and no longer its input. After loss.backward(), which gradients "
+            "are None?",
             (
-                "That of x and that of the first layer's weight.",
                 "That of x alone.",
+                "Those of x and of the first layer.",
                 "None of them: detach only copies.",
             ),
             1,
-            "The first layer's weight is used after the cut: on the way from the loss it comes first. Only what lies "
-            "behind the cut, x, cannot be reached. Many answers say that the weight's is None too; the lesson shows it "
-            "is not. It would be if the hidden layer were detached.",
+            "What lies behind the cut, as seen from the loss, cannot be reached: now that is x and the first layer, "
+            "whose result is the hidden layer. With the input detached it is x alone: the first layer's weight is used "
+            "after that cut. Many answers say that the weight's is None there too; the lesson shows it is not.",
+            moved=(("cut", "hidden"),),
+            step="detached",
         ),
     ),
     Lesson(
@@ -140,6 +146,8 @@ LESSONS: tuple[Lesson, ...] = (
             1,
             "What comes after code is the decoder alone, so its gradient is the column sums of the decoder's weight. "
             "The factor lies before it, between the features and code.",
+            moved=(("factor", 4.0),),
+            step="encoder_and_decoder",
         ),
     ),
     Lesson(
@@ -159,16 +167,17 @@ LESSONS: tuple[Lesson, ...] = (
             _seed(3),
         ),
         prediction=Prediction(
-            "0.01 times the sign of the gradient of the mean squared error is added to the input. Where does the "
-            "hidden layer's activation go?",
+            "The step becomes five times as large: ε is 0.05. How far does the dead unit move?",
             (
-                "Towards the wish.",
-                "Away from it.",
-                "It depends on the unit.",
+                "Five times as far.",
+                "It wakes up: a larger step gets it over zero.",
+                "Not at all.",
             ),
-            1,
-            "A gradient points to where its number grows, and the number is the distance from the wish. To come "
-            "nearer, subtract. An answer that is often copied adds, and has the sign wrong.",
+            2,
+            "The gradient of a dead unit is exactly zero, the sign of zero is zero, and ε times zero is zero: the "
+            "input stays where it is. What pushes other units may wake it; its own gradient cannot.",
+            moved=(("epsilon", 0.05),),
+            step="a_dead_unit",
         ),
     ),
     Lesson(
@@ -182,15 +191,17 @@ LESSONS: tuple[Lesson, ...] = (
             Number("power", "Power", 1, 4, 1, 2, whole=True),
         ),
         prediction=Prediction(
-            "x has five elements. (x * 1).sum().backward() is run. What is x.grad?",
+            "x has five elements. (x ** 3).sum().backward() is run. What is x.grad?",
             (
-                "The identity, five by five.",
-                "Five ones.",
-                "x itself.",
+                "Five numbers, 3x².",
+                "Five by five, with 3x² on the diagonal.",
+                "Five ones, as of x * 1.",
             ),
-            1,
+            0,
             "backward() starts from one number, the sum, so x.grad has the shape of x. Its elements are the column "
-            "sums of the Jacobian, which is the identity.",
+            "sums of the Jacobian, which has 3x² on its diagonal and zeros elsewhere.",
+            moved=(("power", 3.0),),
+            step="power_of_x",
         ),
     ),
 )

@@ -61,8 +61,8 @@ def run(lesson: str, choices: Mapping[str, float | str]) -> LessonResult:
 
 
 def _run_step(step: Step, settled: Mapping[str, float | str], arrays: dict[str, np.ndarray]) -> StepResult:
-    taken = inspect.signature(step.code).parameters
-    results = step.code(**{name: settled[name] for name in taken})
+    taken = {name: settled[name] for name in inspect.signature(step.code).parameters}
+    results = step.code(**taken)
     for name, value in results.items():
         if isinstance(value, Tensor | int | float) and not isinstance(value, bool):
             arrays[LessonResult.name_of(step.name, name)] = _numpy(value)
@@ -75,6 +75,7 @@ def _run_step(step: Step, settled: Mapping[str, float | str], arrays: dict[str, 
         sentence=step.sentence.format_map(settled),
         source=textwrap.dedent(inspect.getsource(step.code)),
         imports=IMPORTS,
+        call=f"{step.name}({', '.join(f'{name}={value!r}' for name, value in taken.items())})",
         outputs=tuple(_output(name, value) for name, value in results.items()),
         claims=claims,
         graph=record(drawn, step.graph_of, names_of(results)) if isinstance(drawn, Tensor) else None,

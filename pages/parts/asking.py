@@ -18,9 +18,15 @@ from gradviz_core.types import (
     FlowQuestion,
     GradientAnswer,
     GradientQuestion,
+    JacobianAnswer,
+    JacobianQuestion,
+    LessonAnswer,
+    LessonQuestion,
     PerturbationAnswer,
     PerturbationQuestion,
     Question,
+    SpectrumAnswer,
+    SpectrumQuestion,
     SurveyAnswer,
     SurveyQuestion,
     UnitsAnswer,
@@ -44,6 +50,12 @@ def ask(question: SurveyQuestion, doing: str) -> SurveyAnswer: ...
 def ask(question: FlowQuestion, doing: str) -> FlowAnswer: ...
 @overload
 def ask(question: PerturbationQuestion, doing: str) -> PerturbationAnswer: ...
+@overload
+def ask(question: JacobianQuestion, doing: str) -> JacobianAnswer: ...
+@overload
+def ask(question: SpectrumQuestion, doing: str) -> SpectrumAnswer: ...
+@overload
+def ask(question: LessonQuestion, doing: str) -> LessonAnswer: ...
 def ask(question: Question, doing: str) -> Answer:
     """The answer. ``doing`` says what is going on: on a page that shows nothing yet, at once; else in a corner, once it
     takes more than half a second.

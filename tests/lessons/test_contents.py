@@ -47,6 +47,8 @@ def test_every_lesson_is_complete(lesson: Lesson) -> None:
     assert len(set(prediction.answers)) == len(prediction.answers) >= 3
     assert 0 <= prediction.right < len(prediction.answers)
     assert prediction.why.endswith(".")
+    assert prediction.step in {step.name for step in STEPS[lesson.key]}
+    assert settle(lesson.key, dict(prediction.moved)) != settle(lesson.key, {})
     adapter = TypeAdapter(Lesson)
     assert adapter.validate_json(adapter.dump_json(lesson)) == lesson
 

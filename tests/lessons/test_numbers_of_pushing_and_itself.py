@@ -117,12 +117,11 @@ def test_three_ways_to_one_jacobian_and_their_times() -> None:
 # ------------------------------------------------------------------------------------------------ the predicted answers
 
 
-def ratio(key: str, name: str, before: float | str, after: float | str, array: str) -> float:
-    """By how much an array grows when one control moves, the same for all its elements."""
-    old, new = (run(key, {name: value}).arrays[array] for value in (before, after))
-    ratios = new[old != 0] / old[old != 0]
-    assert_allclose(ratios, ratios[0], rtol=1e-5)
-    return float(ratios[0])
+def before_and_after(key: str, array: str) -> tuple[np.ndarray, np.ndarray]:
+    """An array of the step that shows the answer, as it is at first and as it is where the question is about."""
+    prediction = lesson_of(key).prediction
+    name = LessonResult.name_of(prediction.step, array)
+    return run(key, {}).arrays[name], run(key, dict(prediction.moved)).arrays[name]
 
 
 def right(key: str) -> str:
@@ -130,29 +129,32 @@ def right(key: str) -> str:
     return prediction.answers[prediction.right]
 
 
-def at_first(key: str) -> LessonResult:
-    return run(key, {})
-
-
 def test_the_right_answers_are_what_the_lessons_give() -> None:
     assert right("first-layer") == "Nothing: it stays the same."
-    assert ratio("first-layer", "scale", 1.0, 3.0, "one_neuron/gradient") == 1
+    before, after = before_and_after("first-layer", "gradient")
+    assert_allclose(after, before, rtol=0)
 
-    assert right("partial-derivatives") == "Each becomes ten times as large."
-    times = ratio("partial-derivatives", "reduction", "mean", "sum", "sigmoid_of_ten/gradient")
-    assert times == pytest.approx(10)
+    assert right("partial-derivatives") == "It shrinks towards zero."
+    before, after = before_and_after("partial-derivatives", "gradient")
+    assert 0 < after[0] < before[0] / 10
+    before, after = (run("partial-derivatives", {"x1": x}).array("product", "gradient") for x in (1.0, 4.0))
+    assert_allclose(after, before, rtol=0)
 
-    assert right("missing-gradients") == "That of x alone."
-    assert np.isnan(at_first("missing-gradients").array("detached", "lengths")).tolist() == [True] + 4 * [False]
+    assert right("missing-gradients") == "Those of x and of the first layer."
+    before, after = before_and_after("missing-gradients", "lengths")
+    assert np.isnan(before).tolist() == [True] + 4 * [False]
+    assert np.isnan(after).tolist() == 3 * [True] + 2 * [False]
 
     assert right("intermediate-values") == "It stays the same; that of the features doubles."
-    place = "encoder_and_decoder/gradient_of"
-    assert ratio("intermediate-values", "factor", 2.0, 4.0, f"{place}_code") == 1
-    assert ratio("intermediate-values", "factor", 2.0, 4.0, f"{place}_features") == pytest.approx(2)
+    before, after = before_and_after("intermediate-values", "gradient_of_code")
+    assert_allclose(after, before, rtol=0)
+    before, after = before_and_after("intermediate-values", "gradient_of_features")
+    assert_allclose(after, 2 * before, rtol=1e-6)
 
-    assert right("pushing-a-neuron") == "Away from it."
-    added, before, _ = at_first("pushing-a-neuron").array("adding_and_subtracting", "losses")
-    assert added > before
+    assert right("pushing-a-neuron") == "Not at all."
+    for array in ("moved_by", "after"):
+        assert [float(a) for a in before_and_after("pushing-a-neuron", array)] == [0, 0]
 
-    assert right("gradient-of-itself") == "Five ones."
-    assert at_first("gradient-of-itself").array("ones", "gradient").tolist() == [1] * 5
+    assert right("gradient-of-itself") == "Five numbers, 3x²."
+    _, after = before_and_after("gradient-of-itself", "gradient")
+    assert_allclose(after, 3 * np.linspace(-2, 2, 5) ** 2, atol=1e-6)

@@ -1,0 +1,23 @@
+"""Lessons: they need no scene, for each brings its own networks and numbers."""
+
+from __future__ import annotations
+
+import time
+
+import torch
+
+from gradviz_core.scene import Clock
+from gradviz_core.types import LessonAnswer, LessonQuestion
+
+
+def lesson(question: LessonQuestion) -> LessonAnswer:
+    """What comes out of the lesson, on the CPU, as the code that is shown says.
+
+    Raises:
+        QuestionError: there is no such lesson or control, or a control cannot take the value.
+    """
+    from gradviz_core.lessons import running  # not before the first lesson: a worker starts sooner
+
+    clock = Clock(torch.device("cpu"), time.perf_counter())
+    result = running.run(question.lesson, dict(question.choices))
+    return LessonAnswer(question=question, steps=result.steps, receipt=clock.receipt(), arrays=result.arrays)

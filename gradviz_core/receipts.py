@@ -1,0 +1,25 @@
+"""What answers of every kind may say: how likely a class is, and where the answer was computed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class ClassProbability:
+    """One row of the prediction."""
+
+    index: int
+    label: str
+    logit: float
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """Where and how an answer was computed."""
+
+    device: str
+    versions: tuple[tuple[str, str], ...]
+    milliseconds: float
+    """Time spent answering, queueing and transport excluded."""
