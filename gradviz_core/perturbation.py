@@ -29,8 +29,8 @@ from gradviz_core.types import INPUT, Norm, PerturbationQuestion, Pixels, Prepro
 
 MOST_STEPS = 20
 MOST_LEVEL = 255
-CURVE = tuple(i / 5 for i in range(11))
-"""The sizes at which the curve is computed, in units of epsilon: chosen is the sixth."""
+CURVE = tuple(i / 3 for i in range(7))
+"""The sizes at which the curve is computed, in units of epsilon: the fourth is epsilon itself. Each is one pass."""
 
 NOTHING_TO_FOLLOW = (
     "The gradient of {target} is zero everywhere: nothing to follow, so the picture stays as it is. Choose another "
@@ -43,6 +43,15 @@ TOO_SMALL = (
 
 Levels = Float[Tensor, "1 c h w"]
 """A picture as the network's channels, 0 to 255."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slope:
+    """The target at some picture, and its gradient there."""
+
+    value: float
+    gradient: Levels
+    """Per level."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,23 +75,30 @@ class Network:
         """The target at these levels."""
         return float(self._select(self._pass(levels)).item())
 
-    def slope(self, levels: Levels) -> tuple[float, Levels]:
-        """The target at these levels, and its gradient per level.
+    def slope(self, levels: Levels) -> Slope:
+        """The target at these levels, and its gradient there.
+
+        Raises:
+            Unreachable, QuestionError: as ``slope_of`` does.
+        """
+        return self.slope_of(self._pass(levels))
+
+    def slope_of(self, trace: Trace) -> Slope:
+        """The target in a pass that was made, and its gradient at the input of it.
 
         Raises:
             Unreachable: no gradient of the target reaches the input.
             QuestionError: the gradient is not finite.
         """
-        trace = self._pass(levels)
         score = self._select(trace)
-        found = differentiate(trace, score, (INPUT,), keep_graph=False)[INPUT]
+        found = differentiate(trace, score, (INPUT,))[INPUT]
         gradient = reached(INPUT, found, self.target) / (MOST_LEVEL * self.std)
         if not torch.isfinite(gradient).all():
             raise QuestionError(
                 f"The gradient of {targets.in_words(self.target)} holds numbers that are not finite, so it shows no "
                 "way to go. Choose another target, or look for the layer where they begin on the Feature maps page."
             )
-        return float(score.item()), gradient
+        return Slope(float(score.item()), gradient)
 
     def _pass(self, levels: Levels) -> Trace:
         at = targets.site_of(self.target)
@@ -113,39 +129,42 @@ def follow(
     target: Target,
     pixels: Pixels,
     preprocessing: Preprocessing,
-    device: torch.device,
+    trace: Trace,
 ) -> Followed:
     """The picture that the question's steps lead to, in whole levels, and what was promised and came on the way.
 
-    ``target`` is the question's, with the predicted class filled in. The same question gives the same arrays.
+    ``target`` is the question's, with the predicted class filled in, ``trace`` a pass of these pixels. The same
+    question gives the same arrays.
 
     Raises:
         QuestionError: epsilon or the number of steps is out of range, or the gradient is not finite.
         Unreachable: no gradient of the target reaches the input.
     """
+    device = trace.values[INPUT].device
     start = torch.from_numpy(images.levels(pixels, preprocessing)[None].astype(np.float32)).to(device)
     _check(question, start.numel())
     norm, epsilon, away = question.norm, question.epsilon, question.away
     network = Network.of(module, target, preprocessing, start)
-    walked = walk(network, start, norm, epsilon, question.steps, away)
+    first = network.slope_of(trace)
+    walked = walk(network, start, first, norm, epsilon, question.steps, away)
     planes = in_whole_levels(start, walked.levels, norm, epsilon)
     after = images.from_levels(planes, preprocessing)
     change = torch.from_numpy(planes[None].astype(np.float32)).to(device) - start
-    sizes = [share * epsilon for share in CURVE] if walked.gradient.any() else [0.0]
-    predicted, actual = curve(network, start, walked.gradient, norm, away, sizes)
+    sizes = [share * epsilon for share in CURVE[1:]] if first.gradient.any() else []
+    predicted, actual = curve(network, start, first, norm, away, sizes)
     return Followed(
         x=torch.from_numpy(images.normalise(after, preprocessing)).to(device),
-        predicted_change=dot(walked.gradient, change),
+        predicted_change=dot(first.gradient, change),
         size=size(change, norm),
         cut=walked.cut,
         notes=_notes(question, target, walked, change),
         arrays={
             "pixels": pixels.copy(),
             "after": after,
-            "gradient": walked.gradient.cpu().numpy(),
-            "curve_size": np.array(sizes),
-            "curve_predicted": predicted,
-            "curve_actual": actual,
+            "gradient": first.gradient.cpu().numpy(),
+            "curve_size": np.array([0.0, *sizes]),
+            "curve_predicted": np.array([0.0, *predicted]),
+            "curve_actual": np.array([0.0, *actual]),
             "path_size": walked.sizes,
             "path_predicted": walked.predicted,
             "path_actual": walked.actual,
@@ -177,8 +196,6 @@ class Walk:
 
     levels: Levels
     """Where it ended; not rounded."""
-    gradient: Levels
-    """At the beginning, per level."""
     sizes: npt.NDArray[np.float64]
     """Size of the change so far, in the norm."""
     predicted: npt.NDArray[np.float64]
@@ -189,44 +206,42 @@ class Walk:
     """How many numbers some step would have taken out of 0 to 255."""
 
 
-def walk(network: Network, start: Levels, norm: Norm, epsilon: float, steps: int, away: bool) -> Walk:
-    """``steps`` steps of size ``epsilon / steps``; fewer where the gradient becomes zero everywhere.
+def walk(network: Network, start: Levels, first: Slope, norm: Norm, epsilon: float, steps: int, away: bool) -> Walk:
+    """``steps`` steps of size ``epsilon / steps``; fewer where the gradient becomes zero everywhere. ``first`` is the
+    slope at ``start``.
 
     Raises:
         Unreachable, QuestionError: as ``Network.slope`` does.
     """
     levels, cut = start, torch.zeros_like(start, dtype=torch.bool)
-    first, gradient = network.slope(start)
-    slope = gradient
-    rows = [(0.0, 0.0, 0.0)]
-    for _ in range(steps):
-        if (way := direction(slope, norm, away)) is None:
+    slope, rows = first, [(0.0, 0.0, 0.0)]
+    for left in reversed(range(steps)):
+        if (way := direction(slope.gradient, norm, away)) is None:
             break
         wanted = levels + (epsilon / steps) * way
         moved = wanted.clamp(0, MOST_LEVEL)
         cut |= wanted != moved
-        promised = rows[-1][1] + dot(slope, moved - levels)
+        promised = rows[-1][1] + dot(slope.gradient, moved - levels)
         levels = moved
-        value, slope = network.slope(levels)
-        rows.append((size(levels - start, norm), promised, value - first))
+        slope = network.slope(levels) if left else Slope(network.value(levels), slope.gradient)
+        rows.append((size(levels - start, norm), promised, slope.value - first.value))
     sizes, predicted, actual = np.array(rows).T
-    return Walk(levels, gradient, sizes, predicted, actual, int(cut.sum()))
+    return Walk(levels, sizes, predicted, actual, int(cut.sum()))
 
 
 def curve(
-    network: Network, start: Levels, gradient: Levels, norm: Norm, away: bool, sizes: Sequence[float]
+    network: Network, start: Levels, first: Slope, norm: Norm, away: bool, sizes: Sequence[float]
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """For one step of each size: what the gradient promises of the target's change, and what it is.
 
     The promise is gradient · (change after cutting), so it bends where more and more numbers reach 0 or 255.
     """
-    way = direction(gradient, norm, away)
+    way = direction(first.gradient, norm, away)
     if way is None:
         return np.zeros(len(sizes)), np.zeros(len(sizes))
     moved = [(start + step * way).clamp(0, MOST_LEVEL) for step in sizes]
-    first = network.value(start)
-    predicted = [dot(gradient, levels - start) for levels in moved]
-    return np.array(predicted), np.array([network.value(levels) - first for levels in moved])
+    predicted = [dot(first.gradient, levels - start) for levels in moved]
+    return np.array(predicted), np.array([network.value(levels) - first.value for levels in moved])
 
 
 def direction(gradient: Levels, norm: Norm, away: bool) -> Levels | None:

@@ -17,6 +17,7 @@ from gradviz_core.errors import BadTarget, QuestionError, UnknownSite, Unreachab
 from gradviz_core.models import architectures
 from gradviz_core.models.load import load
 from gradviz_core.perturbation import Network, curve, direction, in_whole_levels, walk
+from gradviz_core.trace import forward
 from gradviz_core.types import Norm, Preprocessing
 from tests import zoo
 
@@ -64,10 +65,11 @@ def _change(answer: gv.PerturbationAnswer) -> np.ndarray:
 @pytest.mark.parametrize("steps", [1, 3])
 def test_a_linear_model_keeps_its_promise(norm: Norm, away: bool, steps: int) -> None:
     network = Network.of(_linear(), gv.ClassScore(2), PLAIN, _levels())
-    walked = walk(network, _levels(), norm, 7.0, steps, away)
+    first = network.slope(_levels())
+    walked = walk(network, _levels(), first, norm, 7.0, steps, away)
     np.testing.assert_allclose(walked.predicted, walked.actual, rtol=1e-11, atol=1e-12)
     np.testing.assert_allclose(walked.sizes, np.linspace(0, 7, steps + 1), rtol=1e-11)
-    promised, came = curve(network, _levels(), walked.gradient, norm, away, (0.0, 1.0, 7.0))
+    promised, came = curve(network, _levels(), first, norm, away, (0.0, 1.0, 7.0))
     np.testing.assert_allclose(promised, came, rtol=1e-11, atol=1e-12)
     assert promised[-1] == pytest.approx(walked.predicted[-1])
 
@@ -78,11 +80,12 @@ def test_a_step_by_hand() -> None:
     weight = module[1].weight[2].detach().reshape(1, 3, 8, 8)  # type: ignore[index]
     expected = weight / (255 * torch.tensor(PLAIN.std)[:, None, None].double())
     network = Network.of(module, gv.ClassScore(2), PLAIN, _levels())
-    walked = walk(network, _levels(), "max", 3.0, 1, away=False)
-    torch.testing.assert_close(walked.gradient, expected, rtol=1e-6, atol=0)
+    first = network.slope(_levels())
+    walked = walk(network, _levels(), first, "max", 3.0, 1, away=False)
+    torch.testing.assert_close(first.gradient, expected, rtol=1e-6, atol=0)
     torch.testing.assert_close(walked.levels, _levels() + 3 * weight.sign())
     assert walked.actual[-1] == pytest.approx(3 * expected.abs().sum().item(), rel=1e-6)
-    along = walk(network, _levels(), "l2", 3.0, 1, away=False)
+    along = walk(network, _levels(), first, "l2", 3.0, 1, away=False)
     assert along.actual[-1] == pytest.approx(3 * expected.norm().item(), rel=1e-6)
 
 
@@ -90,12 +93,12 @@ def test_a_step_by_hand() -> None:
 @pytest.mark.parametrize("away", [False, True])
 def test_the_curve_begins_with_the_slope_that_is_promised(norm: Norm, away: bool) -> None:
     network = Network.of(_curved(), gv.ClassScore(1, "probability"), PLAIN, _levels())
-    _, gradient = network.slope(_levels())
+    first = network.slope(_levels())
     for size, within in ((1e-2, 1e-3), (1e-3, 1e-4)):
-        (promised,), (came,) = curve(network, _levels(), gradient, norm, away, (size,))
+        (promised,), (came,) = curve(network, _levels(), first, norm, away, (size,))
         assert came == pytest.approx(promised, rel=within)
         assert (came < 0) == away
-    (promised,), (came,) = curve(network, _levels(), gradient, norm, away, (200.0,))
+    (promised,), (came,) = curve(network, _levels(), first, norm, away, (200.0,))
     assert abs(came - promised) > 0.05 * abs(promised), "far away it bends"
 
 
@@ -165,10 +168,10 @@ def test_the_picture_shown_is_the_one_that_was_evaluated(norm: Norm, target: gv.
 
 def test_one_sign_step_in_whole_levels_is_the_marked_point_of_the_curve() -> None:
     answer = _asked(epsilon=4)
-    assert answer.arrays["curve_size"][5] == 4
-    assert answer.arrays["curve_actual"][5] == pytest.approx(answer.score_after - answer.score, rel=1e-5)
-    assert answer.arrays["curve_predicted"][5] == pytest.approx(answer.predicted_change, rel=1e-9)
-    assert answer.arrays["path_actual"][-1] == answer.arrays["curve_actual"][5]
+    assert answer.arrays["curve_size"][3] == 4
+    assert answer.arrays["curve_actual"][3] == pytest.approx(answer.score_after - answer.score, rel=1e-5)
+    assert answer.arrays["curve_predicted"][3] == pytest.approx(answer.predicted_change, rel=1e-9)
+    assert answer.arrays["path_actual"][-1] == answer.arrays["curve_actual"][3]
     assert answer.arrays["curve_actual"][0] == answer.arrays["curve_predicted"][0] == 0
 
 
@@ -209,7 +212,8 @@ def test_the_first_channel_of_a_network_that_takes_blue_first_moves_the_blue() -
     with torch.no_grad():
         module[1].weight.zero_()[:, :64] = 1.0  # type: ignore[operator]
     question = gv.PerturbationQuestion(model="m", image="i", epsilon=5)
-    found = perturbation.follow(question, module, gv.ClassScore(0), pixels, steps, torch.device("cpu"))
+    seen = forward(module, torch.from_numpy(images.normalise(pixels, steps)))
+    found = perturbation.follow(question, module, gv.ClassScore(0), pixels, steps, seen)
     expected = pixels.copy()
     expected[..., 2] += 5
     np.testing.assert_array_equal(found.arrays["after"], expected)
@@ -251,7 +255,7 @@ def test_a_gradient_that_ends_on_the_way_ends_the_walk() -> None:
         module[1].weight.fill_(1.0)  # type: ignore[operator]
     start = torch.full((1, 3, 8, 8), 120.0, dtype=torch.float64)
     network = Network.of(module, gv.ClassScore(0), PLAIN, start)
-    walked = walk(network, start, "max", 100.0, 10, away=True)
+    walked = walk(network, start, network.slope(start), "max", 100.0, 10, away=True)
     assert 1 < len(walked.sizes) - 1 < 10
     assert network.value(walked.levels) == 0
 
@@ -317,8 +321,8 @@ def test_models_that_write_in_place_are_differentiated_as_they_are(build: Callab
     start = _levels()
     kept = start.clone()
     network = Network.of(module, gv.ClassScore(1), PLAIN, start)
-    _, gradient = network.slope(start)
-    (promised,), (came,) = curve(network, start, gradient, "l2", False, (1e-4,))
+    first = network.slope(start)
+    (promised,), (came,) = curve(network, start, first, "l2", False, (1e-4,))
     assert came == pytest.approx(promised, rel=1e-3)
     assert torch.equal(start, kept)
 
