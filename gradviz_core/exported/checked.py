@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import prod
 from typing import Any
 
 import torch
@@ -101,12 +102,30 @@ def _pad_circular(self: Tensor, pad: list[int]) -> Tensor:
     return padded
 
 
+def _group_norm(
+    input: Tensor,  # noqa: A002 (the operation's own name)
+    weight: Tensor | None,
+    bias: Tensor | None,
+    N: int,
+    C: int,
+    HxW: int,
+    group: int,
+    eps: float,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Group norm; of sizes that are not those of the input torch's own may give memory as it lies there."""
+    sizes = (*input.shape[:2], prod(input.shape[2:]))
+    if (N, C, HxW) != sizes:
+        raise ValueError(f"the sizes {N}, {C} and {HxW} are not the {sizes} of the input")
+    return torch.ops.aten.native_group_norm.default(input, weight, bias, N, C, HxW, group, eps)  # type: ignore[no-any-return]
+
+
 CHECKED: dict[str, Callable[..., Any]] = {
     "_weight_norm.default": _weight_norm,
     "_native_batch_norm_legit_no_training.default": _batch_norm,
     "div.Tensor_mode": _div,
     "div.Scalar_mode": _div,
     "scaled_dot_product_attention.default": _attention,
+    "native_group_norm.default": _group_norm,
     "grid_sampler.default": _grid_sampler,
     "grid_sampler_2d.default": _grid_sampler,
     "pad.default": _pad,

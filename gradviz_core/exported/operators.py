@@ -18,7 +18,7 @@ from gradviz_core.exported.plain_json import shown
 _ATEN = frozenset(
     """
     conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d convolution _convolution
-    linear addmm mm bmm matmul baddbmm addbmm mv dot addmv einsum outer inner tensordot bilinear
+    linear addmm mm bmm matmul baddbmm addbmm mv dot vdot addmv einsum outer inner tensordot bilinear
     batch_norm layer_norm group_norm instance_norm rms_norm
     _native_batch_norm_legit_no_training native_layer_norm native_group_norm
     linalg_vector_norm norm frobenius_norm cosine_similarity pairwise_distance cdist
@@ -111,6 +111,8 @@ EVALUATION: dict[str, dict[str, bool | float]] = {
 }
 """Arguments that have another value in evaluation mode, whatever the file says."""
 
+_RECURRENT = frozenset("lstm gru rnn_tanh rnn_relu lstm_cell gru_cell rnn_tanh_cell rnn_relu_cell".split())
+_TRAINING = frozenset({"_native_batch_norm_legit_functional", "_native_batch_norm_legit", "native_batch_norm"})
 _CHECKS = ("_assert_async.", "_assert_scalar.", "_assert_tensor_metadata.", "sym_constrain_range")
 _SCALARS = frozenset("Tensor int bool float number str ScalarType Layout Device MemoryFormat".split())
 _TYPES = frozenset(
@@ -178,6 +180,13 @@ def _refused(target: str) -> BadModel:
             f"The model uses {shown(target.removeprefix('torch.ops.'))}, control flow or a region that is not read "
             "here. Export a model without it."
         )
+    packet = target.removeprefix("torch.ops.aten.").partition(".")[0]
+    if packet in _RECURRENT:
+        return BadModel(
+            f"The model has a recurrent layer ({packet}), which is not read here. Write that part another way."
+        )
+    if packet in _TRAINING:
+        return BadModel("The model was exported in training mode and decomposed. Call model.eval() before exporting.")
     if target.startswith("torch.ops.aten."):
         return BadModel(
             f"The model uses the operation {shown(target.removeprefix('torch.ops.'))}, which is not among those that "

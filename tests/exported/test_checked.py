@@ -44,6 +44,11 @@ def pooled(x: Tensor) -> Tensor:
     return F.adaptive_avg_pool2d(x, (2, 2))
 
 
+def normed(x: Tensor) -> Tensor:
+    normal: Tensor = torch.ops.aten.native_group_norm.default(x, None, None, 1, 3, 64, 3, 1e-5)[0]
+    return normal
+
+
 def with_argument(name: str, value: Document) -> Callable[[Document], None]:
     def change(document: Document) -> None:
         (found,) = [item for node in nodes(document) for item in node["inputs"] if item["name"] == name]
@@ -52,7 +57,7 @@ def with_argument(name: str, value: Document) -> Callable[[Document], None]:
     return change
 
 
-@pytest.mark.parametrize("function", [on_a_plane, in_space, padded, pooled])
+@pytest.mark.parametrize("function", [on_a_plane, in_space, padded, pooled, normed])
 def test_what_is_checked_gives_what_torch_gives(function: Callable[[Tensor], Tensor]) -> None:
     module = Computes(function)
     assert torch.equal(exported.read(exported_bytes(module, image())).module(image()), module(image()))
@@ -68,6 +73,7 @@ def test_what_is_checked_gives_what_torch_gives(function: Callable[[Tensor], Ten
         (in_space, "interpolation_mode", {"as_int": 2}, "interpolation 2 with padding 0 does not exist"),
         (in_space, "padding_mode", {"as_int": -1}, "interpolation 0 with padding -1 does not exist"),
         (padded, "pad", {"as_ints": [3, -4, 1, 1]}, r"circular padding by \[3, -4, 1, 1\], where it must not cut off"),
+        (normed, "N", {"as_int": 0}, r"the sizes 0, 3 and 64 are not the \(1, 3, 64\) of the input"),
     ],
 )
 def test_an_argument_that_torch_does_not_check_is_named(

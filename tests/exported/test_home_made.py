@@ -68,6 +68,26 @@ def test_a_decomposed_graph_gives_the_same_scores(kind: type[nn.Module]) -> None
     assert torch.allclose(mine.gradients[INPUT], true.gradients[INPUT], rtol=1e-5, atol=1e-8)
 
 
+class SpectralNorm(nn.Module):
+    """A weight divided by its largest singular value, as far as training found it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.head = nn.utils.parametrizations.spectral_norm(nn.Linear(3, 5))
+
+    def forward(self, x: Tensor) -> Tensor:
+        scores: Tensor = self.head(x.mean((2, 3)))
+        return scores
+
+
+def test_spectral_norm_is_read() -> None:
+    module, x = built(SpectralNorm), image()
+    found = exported.read(exported_bytes(module, x)).module
+    mine, true = (trace.gradients(one, x, target=ClassScore(2)) for one in (found, module))
+    assert mine.score == true.score
+    assert torch.equal(mine.gradients[INPUT], true.gradients[INPUT])
+
+
 def test_a_module_that_runs_three_times_is_three_sites_with_their_own_lines() -> None:
     infos = trace.survey(exported.read(exported_bytes(built(Reused), image())).module, image())
     assert [info.site.call for info in infos if info.site.path == "conv"] == [0, 1, 2]

@@ -48,6 +48,11 @@ GRAPH: dict[str, tuple[Callable[[Document], None], str]] = {
     "as_strided": (set_target("torch.ops.aten.as_strided.default"), r"'aten.as_strided.default', which is not among"),
     "out overload": (set_target("torch.ops.aten.conv2d.out"), r"'aten.conv2d.out', which is not among"),
     "no such overload": (set_target("torch.ops.aten.conv2d.__init__"), r"'aten.conv2d.__init__'"),
+    "recurrent": (set_target("torch.ops.aten.lstm.input"), r"has a recurrent layer \(lstm\), which is not read here"),
+    "trained": (
+        set_target("torch.ops.aten._native_batch_norm_legit_functional.default"),
+        r"training mode and decomposed. Call model.eval\(\)",
+    ),
     "control flow": (set_target("torch.ops.higher_order.cond"), r"'higher_order.cond', control flow"),
     "unknown argument": (lambda d: nodes(d)[0]["inputs"][0].update(name="xx"), r"aten.conv2d.default .* 'xx', or"),
     "missing argument": (lambda d: nodes(d)[0]["inputs"].pop(1), r"Its argument weight is missing"),
