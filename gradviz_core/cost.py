@@ -3,7 +3,8 @@
 The pass is run dry, on tensors that have a shape and a type but no memory. Two numbers are counted over its operators.
 
 *Operations.* An addition and a multiplication are one each, so a multiply-add counts as two; the formulas of products,
-convolutions and attention are those of ``torch.utils.flop_counter``. Any other operator counts as one for each element
+convolutions and attention are those of ``torch.utils.flop_counter``, and for ``addbmm``, ``cdist`` and ``bilinear``,
+which it does not know, those below. Any other operator counts as one for each element
 of the largest tensor that it reads or makes; pooling, as one for each number in each window; a view, as none.
 
 *Memory of activations.* The most bytes alive at one time among what operators make, each piece of memory once however
@@ -153,6 +154,44 @@ def _keep_twice(module: nn.Module) -> dict[tuple[int, int], tuple[Tensor, Tensor
     return kept
 
 
+# --------------------------------------------------------------------------------------- what torch has no formula for
+
+
+def _broadcast(*shapes: Sequence[int]) -> Sequence[int]:
+    common: Sequence[int] = torch.broadcast_shapes(*shapes)  # type: ignore[no-untyped-call]
+    return common
+
+
+def _batched_sum(_self: Tensor, left: Tensor, right: Tensor, *_: object) -> int:
+    """``addbmm``: a product for each pair of matrices."""
+    return 2 * left.numel() * right.shape[-1]
+
+
+def _distances(left: Tensor, right: Tensor, *_: object) -> int:
+    """``cdist``: a difference, a power and an addition for each number of each pair."""
+    pairs = math.prod(_broadcast(left.shape[:-2], right.shape[:-2])) * left.shape[-2] * right.shape[-2]
+    return 3 * pairs * left.shape[-1]
+
+
+def _three_products(
+    first: Tensor, second: Tensor, third: Tensor, once: list[int], twice: list[int], thrice: list[int], *_: object
+) -> int:
+    """``bilinear``: two products and an addition for each number of the three tensors' common shape."""
+    shapes = []
+    for tensor, axes in ((first, once), (second, twice), (third, thrice)):
+        shape = list(tensor.shape)
+        for axis in sorted(axes):
+            shape.insert(axis, 1)
+        shapes.append(shape)
+    return 3 * math.prod(_broadcast(*shapes))
+
+
+_PRODUCTS: dict[object, Callable[..., int]] = {
+    torch.ops.aten.addbmm: _batched_sum,
+    torch.ops.aten._cdist_forward: _distances,
+    torch.ops.aten._trilinear: _three_products,
+}
+
 # ----------------------------------------------------------------------------------------------------------- the meter
 
 
@@ -193,7 +232,9 @@ class _Meter(TorchDispatchMode):  # type: ignore[no-untyped-call]
         for storage in new:
             self._count_memory(storage)
         formula: Callable[..., int] | None = flop_registry.get(func.overloadpacket)
-        if formula is not None:
+        if func.overloadpacket in _PRODUCTS:
+            self.operations += _PRODUCTS[func.overloadpacket](*args)
+        elif formula is not None:
             self.operations += formula(*args, **named, out_val=output)
         elif new or func._schema.is_mutable:
             self.operations += _elements(func, args, given, made)

@@ -56,6 +56,13 @@ def small_limits(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         (lambda x: x.clone().add_(1), (1, 7), 14),
         (lambda x: x.view(7, 1).expand(7, 1000), (1, 7), 0),
         (lambda x: x.expand(1000, 7).sum(), (1, 7), 7000),
+        (
+            lambda x: torch.addbmm(x, torch.ones(6, 3, 7), torch.ones(6, 7, 5)),
+            (3, 5),
+            2 * 6 * 3 * 7 * 5 + 3 * 6 * 7 + 210,
+        ),
+        (lambda x: torch.cdist(x, x, p=1.0), (4, 9), 3 * 4 * 4 * 9),
+        (lambda x: nn.functional.bilinear(x, x, torch.ones(5, 7, 7)), (2, 7), 3 * 2 * 5 * 7 * 7 + 5 * 7 * 7),
         (nn.MaxPool2d(50, stride=1), (1, 1, 100, 100), 50 * 50 * 51 * 51),
     ],
 )
