@@ -12,7 +12,7 @@ from torch import nn
 
 from gradviz_core import archive, store, weights_files
 from gradviz_core.cards import ModelCard, ModelReport, Preprocessing, Recipe
-from gradviz_core.codec import LONGEST_TEXT, MOST_LABELS
+from gradviz_core.codec import LARGEST_SIDE, LONGEST_TEXT, MOST_LABELS
 from gradviz_core.errors import BadModel
 from gradviz_core.settings import settings
 from gradviz_core.weights_files import fitting, safetensors_files
@@ -60,6 +60,11 @@ def inspect(data: bytes) -> ModelReport:
             *weights_files.findings(found.tensors),
         ),
     )
+
+
+def get_ready() -> None:
+    """Do now what the first upload would wait for."""
+    fitting.learn_families()
 
 
 def read_labels(data: bytes) -> tuple[str, ...]:
@@ -148,6 +153,11 @@ def _inspect_exported(data: bytes) -> ModelReport:
     from gradviz_core import exported
 
     program = exported.read(data)
+    if any(size is not None and size > LARGEST_SIDE for size in program.input_shape[2:]):
+        raise BadModel(
+            f"The model takes images of {' x '.join(map(str, program.input_shape[2:]))} pixels; the limit is "
+            f"{LARGEST_SIDE:,} on each side. Export it for a smaller input."
+        )
     return ModelReport(
         file=hashlib.sha256(data).hexdigest(),
         format="exported",

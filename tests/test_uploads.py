@@ -303,3 +303,9 @@ def test_uploaded_models_together_stay_within_their_share_of_the_memory(monkeypa
     first, _ = (recent.get(key, CPU) for key in keys)
     assert recent.get(keys[1], CPU) is recent.get(keys[1], CPU)
     assert recent.get(keys[0], CPU) is not first
+
+
+def test_an_exported_model_for_gigantic_images_is_refused_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(uploads, "LARGEST_SIDE", 7)
+    with pytest.raises(BadModel, match="takes images of 8 x 8 pixels; the limit is 7 on each side"):
+        uploads.inspect(exported())

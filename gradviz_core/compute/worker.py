@@ -76,6 +76,8 @@ def main(jobs: Connection, lifeline: Connection, mouth: Connection, plan: Plan) 
         held = confining.confine(keep_open=(jobs.fileno(), lifeline.fileno()), memory_mb=plan.memory_mb)
     _watch(lifeline)
     answerer: Answers = _find(plan.answerer)(plan.device)
+    if plan.confined and plan.answerer == ANSWERER:
+        _find("gradviz_core.uploads:get_ready")()
     if torch := sys.modules.get("torch"):
         torch.set_num_threads(plan.threads)
     gc.collect()

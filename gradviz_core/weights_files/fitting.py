@@ -173,6 +173,12 @@ def _image_size(architecture: str, tensors: Mapping[str, StoredTensor]) -> int |
     return side * int(vit[1]) if side**2 == positions.shape[1] - 1 and 1 <= side <= 100 else None
 
 
+def learn_families() -> None:
+    """Build one architecture of each family now, which takes seconds of a worker's first upload otherwise."""
+    for members in _families():
+        plan(members[0])
+
+
 def _ranked(tensors: Mapping[str, StoredTensor]) -> list[Comparison]:
     """The presets, and the two of torchvision's families whose names are most like those in the file, best first: to
     build all 80 takes ten times as long. Once one fits wholly, no further family is built."""
