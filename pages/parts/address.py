@@ -20,9 +20,11 @@ from pages.parts import complaints, unseen
 NAMES = (
     "model", "image", "target", "scale", "method", "view", "opacity", "site", "channel", "row", "col", "token", "maps",
     "sort", "follow", "norm", "epsilon", "steps", "way",
+    "of", "wrt", "rows",
 )  # fmt: skip
 _FALL_WITH = {
-    "model": ("target", "site", "channel", "row", "col", "token"),
+    "model": ("target", "site", "channel", "row", "col", "token", "of", "wrt", "rows"),
+    "of": ("rows", "row"),
     "site": ("channel", "row", "col", "token"),
     "norm": ("epsilon",),
 }
@@ -180,6 +182,14 @@ def counter(label: str, name: str, count: int, default: int) -> int:
         return number
     complaints.add(f"{label} {text[:60]} does not exist: there are {count}, from 0 to {count - 1}. Choose one of them.")
     return default
+
+
+def text(label: str, name: str, empty: str, meaning: str) -> str:
+    """A text, and what is chosen; ``empty`` is shown in grey where nothing is."""
+    chosen = read(name)
+    key, told = _shown(name, chosen)
+    st.text_input(label, "" if told else chosen, key=key, placeholder=empty, help=meaning, max_chars=LONGEST)
+    return chosen
 
 
 def percent(label: str, name: str, default: int, meaning: str) -> int:

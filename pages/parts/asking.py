@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import overload
@@ -64,7 +65,7 @@ def ask(question: Question, doing: str) -> Answer:
         GradVizError: as ``client.ask`` does, but for a service that is only starting, which is waited for.
     """
     skeleton.show(doing)
-    with st.container(key=f"progress_{question.kind}"):
+    with st.container(key=f"progress_{question.kind}_{zlib.crc32(question_to_json(question).encode())}"):
         answer = _patiently(question, doing)
     st.session_state["last_receipt"] = answer.receipt
     return answer

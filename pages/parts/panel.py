@@ -13,11 +13,12 @@ from streamlit.delta_generator import DeltaGenerator
 from gradviz_core.captions import Caption, score_words
 from gradviz_core.codec import answer_to_json, question_to_json
 from gradviz_core.figures import BAR
-from gradviz_core.types import GradientAnswer, PerturbationAnswer, UnitsAnswer
+from gradviz_core.sites import in_words
+from gradviz_core.types import GradientAnswer, JacobianAnswer, PerturbationAnswer, SpectrumAnswer, UnitsAnswer
 from pages.parts.clicks import Click, on_click
 from pages.parts.words import plain
 
-Downloadable = GradientAnswer | UnitsAnswer | PerturbationAnswer
+Downloadable = GradientAnswer | UnitsAnswer | PerturbationAnswer | JacobianAnswer | SpectrumAnswer
 """Answers whose pictures and arrays can be kept."""
 
 _QUIET = {"displayModeBar": False, "scrollZoom": False, "doubleClick": False}
@@ -92,7 +93,12 @@ def downloads(
 
 def _title(key: str, answer: Downloadable) -> str:
     """What a figure shows, for when it stands alone."""
-    what = "the strongest channels" if isinstance(answer, UnitsAnswer) else score_words(answer.target, ())
+    if isinstance(answer, UnitsAnswer):
+        what = "the strongest channels"
+    elif isinstance(answer, JacobianAnswer | SpectrumAnswer):
+        what = f"{in_words(answer.question.of)} by {in_words(answer.question.wrt)}"
+    else:
+        what = score_words(answer.target, ())
     return f"GradViz: {key}, {what}<br>{answer.question.model}, {answer.question.image}"
 
 

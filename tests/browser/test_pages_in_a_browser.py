@@ -21,6 +21,7 @@ PAGES = {
     "saliency": ("Input saliency", "gradient"),
     "neurons": ("Neurons", "gradient"),
     "feature-maps": ("Feature maps", "channels"),
+    "jacobian": ("Jacobian", "matrix"),
     "perturbation": ("Perturbation", "difference"),
 }
 

@@ -1,0 +1,135 @@
+"""Jacobians as numbers and pictures: singular values, effective rank, the matrix, its rows. No torch."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import plotly.graph_objects as go
+
+from gradviz_core import fields, figures
+from gradviz_core.captions import class_text, unit_place
+from gradviz_core.figures import BAR
+from gradviz_core.types import Field, FloatArray, SiteInfo
+
+MOST_CELLS = 300_000
+"""Most cells of a matrix that is drawn; beyond it, neighbours are averaged, and the caption says so."""
+SMALL = 40
+"""A matrix with at most so many rows is drawn with the names of its rows beside it."""
+
+
+def singular_values(matrix: FloatArray) -> FloatArray:
+    """All singular values of a (rows, columns) array, the largest first, computed in double precision."""
+    return np.asarray(np.linalg.svd(np.asarray(matrix, np.float64), compute_uv=False))
+
+
+def effective_rank(values: FloatArray) -> float:
+    """exp(-Σ p_i log p_i) with p_i = σ_i² / Σ σ²: n equal singular values have effective rank n; 0 where all are 0.
+
+    Source: Roy & Vetterli, The effective rank, EUSIPCO 2007, who take p_i = σ_i / Σ σ. Squares are shares of ‖J‖²_F,
+    which can be had without knowing all singular values.
+    """
+    squares = np.square(np.asarray(values, np.float64))
+    shares = squares[squares > 0] / squares.sum() if squares.sum() else np.zeros(0)
+    return float(np.exp(-(shares * np.log(shares)).sum())) if shares.size else 0.0
+
+
+def effective_rank_between(largest: FloatArray, frobenius: float, count: int) -> tuple[float, float]:
+    """Least and greatest effective rank of ``count`` singular values of which the ``largest`` are known, and whose
+    squares add up to ``frobenius``².
+
+    What is left of the sum is least spread as copies of the smallest known value, and most as equal shares of all the
+    others.
+    """
+    known = np.asarray(largest, np.float64)
+    rest, others = max(0.0, frobenius**2 - float(np.square(known).sum())), count - len(known)
+    if not rest or not others or not known[-1]:
+        rank = effective_rank(known)
+        return rank, rank
+    copies = min(others, int(rest // known[-1] ** 2))
+    left = math.sqrt(max(0.0, rest - copies * known[-1] ** 2))
+    least = effective_rank(np.concatenate([known, np.full(copies, known[-1]), [left] if copies < others else []]))
+    most = effective_rank(np.concatenate([known, np.full(others, math.sqrt(rest / others))]))
+    return least, max(least, most)
+
+
+def names(info: SiteInfo, labels: Sequence[str], first: int, end: int) -> list[str]:
+    """What the numbers ``first`` to ``end`` - 1 of a site are called: classes by their labels, others by place."""
+    shape = info.shape[1:] if len(info.shape) > 1 else info.shape
+    if labels and info.shape == (1, len(labels)):
+        return [class_text(i, labels) for i in range(first, end)]
+    places = zip(*np.unravel_index(np.arange(first, end), shape), strict=True) if shape else [()] * (end - first)
+    return [unit_place(tuple(int(i) for i in place), info.layout).strip("()") for place in places]
+
+
+# ------------------------------------------------------------------------------------------------------------- pictures
+
+
+def drawn(matrix: FloatArray, *, unit: str) -> tuple[Field, tuple[int, int]]:
+    """The matrix as a field of at most ``MOST_CELLS`` cells, and how many rows and columns each cell is the mean of."""
+    block = [1, 1]
+    shape = list(matrix.shape)
+    while math.prod(shape) > MOST_CELLS:
+        longer = int(shape[1] >= shape[0])
+        block[longer] += 1
+        shape[longer] = math.ceil(matrix.shape[longer] / block[longer])
+    small = np.asarray(matrix, np.float64)
+    for axis, size in enumerate(block):
+        if size > 1:
+            starts = np.arange(0, small.shape[axis], size)
+            widths = np.diff([*starts, small.shape[axis]])
+            small = np.add.reduceat(small, starts, axis=axis) / (widths[:, None] if axis == 0 else widths)
+    return fields.field(small, signed=True, unit=unit), (block[0], block[1])
+
+
+def heatmap(
+    field: Field, block: tuple[int, int], rows: Sequence[str], columns: Sequence[str], *, chosen: int | None = None
+) -> go.Figure:
+    """The matrix, row 0 on top; the hover names output and place. ``chosen`` outlines a row."""
+    height, width = field.values.shape
+    figure = figures.heatmap(field, height=min(560, max(220, 26 * height)) + BAR)
+    named = [_in_blocks(rows, block[0]), _in_blocks(columns, block[1])]
+    figure.data[0].hovertemplate = "of %{y}<br>by %{x}<br><b>%{z:.4~g}</b><extra></extra>"
+    axis = {"visible": True, "showgrid": False, "zeroline": False, "ticks": "", "constrain": None}
+    figure.update_xaxes(axis, showticklabels=False, tickvals=list(range(width)), ticktext=named[1])
+    figure.update_yaxes(
+        axis, showticklabels=height <= SMALL, tickvals=list(range(height)), ticktext=named[0], scaleanchor=None,
+        constraintoward=None, automargin=False, tickfont={"size": 11},
+    )  # fmt: skip
+    longest = max(map(len, named[0])) if height <= SMALL else 0
+    figure.update_layout(margin={"l": 8 + min(150, 7 * longest)}, meta=None)
+    if chosen is not None and height > 1:
+        row = chosen // block[0]
+        figure.add_shape(type="rect", x0=-0.5, x1=width - 0.5, y0=row - 0.5, y1=row + 0.5,
+                         line={"color": figures.ACCENT, "width": 2})  # fmt: skip
+    return figure
+
+
+def _in_blocks(texts: Sequence[str], size: int) -> list[str]:
+    plain = [text.replace("<", "&lt;").replace("%{", "% {") for text in texts]
+    if size == 1:
+        return plain
+    return [f"{plain[i]} to {plain[min(i + size, len(plain)) - 1]}" for i in range(0, len(plain), size)]
+
+
+def spectrum(values: FloatArray, *, unit: str, settled: int) -> go.Figure:
+    """Singular values on a logarithmic scale, the largest first; those that have not settled are named so."""
+    said = [f"σ{i + 1}" + ("" if i < settled else ", still growing") for i in range(len(values))]
+    figure = figures.strip(said, np.where(values > 0, values, 0.0), unit=unit, height=240)
+    return figure.update_xaxes(title_text="singular values, the largest first")
+
+
+def sensitivities(norms: FloatArray, rows: Sequence[str], *, unit: str, chosen: int | None) -> go.Figure:
+    """The L2 norm of each row on a logarithmic scale."""
+    figure = figures.strip(rows, norms, unit=unit, chosen=chosen, height=240)
+    return figure.update_xaxes(title_text="outputs")
+
+
+def row(values: FloatArray, info: SiteInfo, *, unit: str) -> tuple[Field, np.ndarray | None] | None:
+    """A row of the Jacobian over the places of the site it is taken by, summed over channels with its sign, and the
+    names of its cells where they are tokens; None for a site without places."""
+    planes = fields.planes(values.reshape(info.shape), info.layout)
+    if planes.maps.shape[1:] == (1, 1):
+        return None
+    return fields.field(planes.maps.sum(axis=0), signed=True, unit=unit), planes.place_names()

@@ -1,0 +1,41 @@
+"""Jacobian: every output of one value by every number of another, and what the matrix does where it is too large."""
+
+import streamlit as st
+
+from pages.parts import facts, jacobian, panel, shell
+from pages.parts.asking import one_sentence
+
+choice = shell.begin(
+    "Jacobian",
+    "All derivatives of one value with respect to another: a row for each output, a column for each number that it is "
+    "differentiated by.",
+)
+
+with one_sentence():
+    view = jacobian.choose(choice)
+    if jacobian.is_first_visit():
+        st.info(
+            "Differentiated with respect to themselves, the outputs depend each on itself alone: the Jacobian is the "
+            "identity, and not a matrix of ones."
+        )
+        st.button("Show the outputs by the image", on_click=jacobian.show_scores, args=(view,), type="primary")
+    found = jacobian.entries(view) if view.small else jacobian.largest(view)
+    number = jacobian.chosen_row(view, found)
+    facts.line(*jacobian.facts(view, found))
+    facts.notes((*found.notes, *jacobian.advice(view)))
+
+    shown = jacobian.pictures(view, found, number)
+    wide, *others = shown
+    panel.picture(
+        shown[wide].figure, wide, alt=shown[wide].caption.alt, caption=shown[wide].caption,
+        act=jacobian.choose_row(view, found, wide),
+    )  # fmt: skip
+    for column, key in zip(st.columns(len(others)) if others else (), others, strict=True):
+        with column:
+            panel.picture(
+                shown[key].figure, key, alt=shown[key].caption.alt, caption=shown[key].caption,
+                act=jacobian.choose_row(view, found, key),
+            )  # fmt: skip
+    if "matrix" in shown and "output" in shown:
+        st.caption("Click a row of the matrix, or a point of the sensitivities, to see that output alone.")
+    panel.downloads(choice.tools, {key: picture.figure for key, picture in shown.items()}, found, "jacobian")

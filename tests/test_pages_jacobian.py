@@ -1,0 +1,93 @@
+"""The Jacobian page without a browser: the identity first, then what the library answers, as addressed."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from gradviz_core.compute import inline
+from gradviz_core.types import JacobianAnswer, JacobianQuestion, Question, SpectrumQuestion
+from pages.parts import jacobian
+from pages.parts.kept import kept
+from tests.opening import answer_here, chart, errors, opened, values
+
+PAGE = "pages/understand/jacobian.py"
+MODEL, IMAGE = "preset/digits-mlp", "sample/star"
+
+
+@pytest.fixture(autouse=True)
+def asked(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Question]]:
+    """Questions are answered in this process; the list says which were."""
+    kept.clear()
+    yield answer_here(monkeypatch)
+    kept.clear()
+
+
+def _matrix() -> np.ndarray:
+    answer = inline.ask(JacobianQuestion(model=MODEL, image=IMAGE))
+    assert isinstance(answer, JacobianAnswer)
+    return answer.arrays["matrix"]
+
+
+def test_the_first_visit_shows_the_identity_and_a_way_on(asked: list[Question]) -> None:
+    app = opened(PAGE, model=MODEL, image=IMAGE)
+    assert not app.error
+    np.testing.assert_array_equal(values(chart(app, "matrix")), np.eye(10))
+    assert any("identity" in info.value for info in app.info)
+    (button,) = [b for b in app.button if b.label == "Show the outputs by the image"]
+    button.click().run()
+    assert (app.query_params["of"], app.query_params["wrt"]) == (".output", ".input")
+    assert not any("identity" in info.value for info in app.info)
+    np.testing.assert_array_equal(values(chart(app, "matrix")), _matrix())
+
+
+def test_an_address_is_drawn_entry_by_entry() -> None:
+    app = opened(PAGE, model=MODEL, image=IMAGE, of=".output", wrt=".input", rows="2-5", row="4")
+    assert not app.error
+    true = _matrix()
+    np.testing.assert_array_equal(values(chart(app, "matrix")), true[2:6])
+    np.testing.assert_array_equal(values(chart(app, "output")), true[4].reshape(28, 28))
+    spectrum = chart(app, "spectrum")["data"][0]
+    assert [text for _, text in spectrum["customdata"]] == [
+        f"{value:.4g}" for value in np.linalg.svd(true[2:6].astype(float))[1]
+    ]
+    assert chart(app, "matrix")["layout"]["yaxis"]["ticktext"] == ["class 2", "class 3", "class 4", "class 5"]
+
+
+def test_parts_are_put_together(asked: list[Question], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jacobian, "PART", 3)
+    app = opened(PAGE, model=MODEL, image=IMAGE, of=".output", wrt=".input")
+    assert not app.error
+    assert [q.rows for q in asked if isinstance(q, JacobianQuestion)] == [(0, 3), (3, 6), (6, 9), (9, 10)]
+    np.testing.assert_array_equal(values(chart(app, "matrix")), _matrix())
+
+
+def test_what_is_too_large_is_done_by_products(asked: list[Question], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jacobian, "MOST_ENTRIES", 1_000)
+    app = opened(PAGE, model=MODEL, image=IMAGE, of=".output", wrt=".input")
+    assert not app.error
+    asked_for = [q for q in asked if isinstance(q, SpectrumQuestion)]
+    assert [q.steps for q in asked_for] == list(range(1, len(asked_for) + 1))
+    true = np.linalg.svd(_matrix().astype(float))[1]
+    drawn = chart(app, "spectrum")["data"][0]["y"]
+    numbers = np.frombuffer(base64.b64decode(drawn["bdata"]), drawn["dtype"])
+    np.testing.assert_allclose(numbers, true[:8], rtol=1e-4)
+    assert any("Choose at most 1 rows" in info.value for info in app.info)
+    assert chart(app, "direction")["data"]
+    assert chart(app, "output")["data"]
+
+
+@pytest.mark.parametrize("rows", ["7-3", "0-10", "x", "3-", "-1", "99999999999"])
+def test_rows_that_are_not_there_are_said_and_all_are_shown(rows: str) -> None:
+    app = opened(PAGE, model=MODEL, image=IMAGE, rows=rows)
+    assert any("they are numbered from 0 to 9" in text for text in [*errors(app), *(w.value for w in app.warning)])
+    assert values(chart(app, "matrix")).shape == (10, 10)
+
+
+def test_a_site_that_comes_later_is_answered_in_one_sentence() -> None:
+    app = opened(PAGE, model=MODEL, image=IMAGE, of=".input", wrt=".output")
+    assert len(errors(app)) == 1
+    assert "comes before it" in errors(app)[0]
