@@ -20,7 +20,7 @@ from gradviz_core.errors import BadModel, UnknownModel
 from gradviz_core.models import catalogue
 from gradviz_core.models.catalogue import ASSETS
 from gradviz_core.settings import Settings
-from gradviz_core.types import FlowQuestion, GradientQuestion, Question, SurveyQuestion
+from gradviz_core.types import FlowQuestion, GradientQuestion, PerturbationQuestion, Question, SurveyQuestion
 from tests.compute.conftest import processes_of, until
 
 MODEL, IMAGE = "preset/digits-mlp", "sample/circle"
@@ -36,7 +36,7 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     assert until(lambda: processes_of(settings.store) == [], 3)
 
 
-@pytest.mark.parametrize("kind", [SurveyQuestion, GradientQuestion, FlowQuestion])
+@pytest.mark.parametrize("kind", [SurveyQuestion, GradientQuestion, FlowQuestion, PerturbationQuestion])
 def test_a_worker_gives_the_same_arrays_as_this_process(real: Client, kind: type[SurveyQuestion]) -> None:
     question: Question = kind(model=MODEL, image=IMAGE)
     there, here = real.ask(question), inline.ask(question)
