@@ -17,6 +17,7 @@ page = st.navigation(
             st.Page("pages/explore/feature_maps.py", title="Feature maps", url_path="feature-maps"),
         ],
         "Understand": [
+            st.Page("pages/understand/gradient_flow.py", title="Gradient flow", url_path="gradient-flow"),
             st.Page("pages/understand/jacobian.py", title="Jacobian", url_path="jacobian"),
             st.Page("pages/understand/perturbation.py", title="Perturbation", url_path="perturbation"),
         ],

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 import numpy as np
 import plotly.graph_objects as go
 
-from gradviz_core.captions import number_text
 from gradviz_core.figures import ACCENT, QUIET, log_ticks
 from gradviz_core.types import FloatArray
 
@@ -123,7 +122,7 @@ def _axes(
     )  # fmt: skip
     figure.update_layout(
         yaxis={
-            "type": "log", "tickvals": ticks, "ticktext": [number_text(t, 1) for t in ticks], "fixedrange": True,
+            "type": "log", "tickvals": ticks, "ticktext": [_tick(t) for t in ticks], "fixedrange": True,
             "tickfont": small, "title": {"text": unit, "font": quiet}, "domain": [_BARS + 0.06 if bars else 0, 1],
             "range": [float(np.log10(floor)) - 0.08, float(np.log10(top)) + 0.12],
         }
@@ -135,6 +134,15 @@ def _axes(
                 "title": {"text": share_unit, "font": quiet}, "zeroline": False,
             }
         )  # fmt: skip
+
+
+def _tick(value: float) -> str:
+    """``0.01``, ``100``; a power of ten from a thousand and below a thousandth."""
+    power = round(float(np.floor(np.log10(value) + 1e-9)))
+    if -3 <= power <= 3:
+        return f"{value:g}"
+    front = round(value / 10.0**power)
+    return ("" if front == 1 else f"{front}·") + f"10<sup>{power}</sup>".replace("-", "−")
 
 
 def _positions(count: int) -> list[float]:

@@ -81,6 +81,7 @@ def every_view(at: Setting, model: str, image: str) -> Iterator[View]:
     for info in interesting(at, model, image):
         yield from feature_maps(at, model, image, info)
         yield from neurons(at, model, image, info)
+        yield from without_classes(at, model, image, info)
     yield from flow(at, model, image)
 
 
@@ -138,6 +139,17 @@ def feature_maps(at: Setting, model: str, image: str, info: gv.SiteInfo) -> Iter
         last = len(maps) - 1
         code = snippets.feature_maps(at, gv.ClassScore(1), info, kind, last)
         yield f"{kind} of the last channel of {info.site}", code, maps[last]
+
+
+def without_classes(at: Setting, model: str, image: str, info: gv.SiteInfo) -> Iterator[View]:
+    """Of the sum of what the model returns, as where it returns no class scores."""
+    target = gv.SiteSum(next(info.site for info in at.sites if not info.site.path))
+    slope = ask(gv.GradientQuestion(model=model, image=image, target=target, wrt=(info.site,))).gradients[info.site]
+    maps = fields.planes(slope, info.layout).maps
+    yield f"of the sum, at {info.site}", snippets.feature_maps(at, target, info, "gradient"), maps
+    norms = ask(gv.FlowQuestion(model=model, image=image, target=target))
+    kept = [i for i, info in enumerate(norms.sites) if info.same_as is None and info.site != gv.INPUT]
+    yield "the strip of the sum", snippets.strip(at, target), norms.arrays["gradient_norm"][kept]
 
 
 def neurons(at: Setting, model: str, image: str, info: gv.SiteInfo) -> Iterator[View]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from gradviz_core import layouts
 from gradviz_core.captions import score_words
 from gradviz_core.snippets.program import Block, comment, program, quoted
-from gradviz_core.snippets.scores import output_item, score
+from gradviz_core.snippets.scores import score
 from gradviz_core.snippets.setting import Setting, model, numbers, picture
 from gradviz_core.types import INPUT, ClassScore, FlowAnswer, SiteSum
 
@@ -101,7 +101,7 @@ def parameters(setting: Setting, answer: FlowAnswer) -> str:
         (_NUMPY, _TORCH),
     )
     start = picture(setting), numbers(setting), model(setting, by_layer=setting.exported)
-    return program(about, *start, listed, run, _score(setting, target), back)
+    return program(about, *start, listed, run, score(target, setting), back)
 
 
 def _passes(setting: Setting, target: ClassScore | SiteSum) -> tuple[Block, ...]:
@@ -126,13 +126,7 @@ def _passes(setting: Setting, target: ClassScore | SiteSum) -> tuple[Block, ...]
         (_NUMPY, _TORCH),
     )
     start = picture(setting), numbers(setting), model(setting, by_layer=True)
-    return *start, watch, _score(setting, target), back
-
-
-def _score(setting: Setting, target: ClassScore | SiteSum) -> Block:
-    if isinstance(target, SiteSum):  # of what the model returns
-        return Block((f"score = output{output_item(target.site.item)}.sum()",))
-    return score(target, setting)
+    return *start, watch, score(target, setting), back
 
 
 def _wrapped(items: list[str]) -> str:

@@ -29,10 +29,10 @@ _TRAP = (
 
 
 def inside(target: Target) -> Site | None:
-    """The site a target is read from, unless it is read from the class scores."""
+    """The site a target is read from, unless that is what the model returns."""
     match target:
         case Unit(site=site) | ChannelMean(site=site) | SiteSum(site=site):
-            return site
+            return site if site.path else None
         case ClassScore() | ClassDifference() | CrossEntropy():
             return None
         case _:
@@ -92,12 +92,12 @@ def score(target: Target, setting: Setting) -> Block:
             return _of_classes(setting, index, f"score = logits[index] - logits[{other}]")
         case CrossEntropy(label=label):
             return _of_classes(setting, label, "score = -logits.log_softmax(0)[index]  # cross-entropy, in nats")
-        case Unit(index=index):
-            return Block((f"score = value[0, {', '.join(map(str, index))}]",))
+        case Unit(site=site, index=index):
+            return Block((f"score = {_value(site)}[0, {', '.join(map(str, index))}]",))
         case ChannelMean(site=site, channel=channel):
-            return Block((f"score = value[0{_channel(setting, site, channel)}].mean()",))
-        case SiteSum():
-            return Block(("score = value.sum()",))
+            return Block((f"score = {_value(site)}[0{_channel(setting, site, channel)}].mean()",))
+        case SiteSum(site=site):
+            return Block((f"score = {_value(site)}.sum()",))
         case _:
             assert_never(target)
 
@@ -111,6 +111,10 @@ def class_row(setting: Setting) -> str:
 def info_of(setting: Setting, site: Site) -> SiteInfo:
     """What the survey says of a site."""
     return next(info for info in setting.sites if info.site == site)
+
+
+def _value(site: Site) -> str:
+    return "value" if site.path else f"output{output_item(site.item)}"
 
 
 def _of_classes(setting: Setting, index: int | None, line: str) -> Block:

@@ -18,18 +18,19 @@ def strongest(setting: Setting, question: UnitsQuestion, cut: tuple[int, int, in
     """
     info = info_of(setting, question.site)
     what = channel_word(info)
+    axis = layouts.channel_axis(info.layout, len(info.shape)) - 1
+    count = min(question.count, info.shape[axis + 1])
     about = (
-        f"The {question.count} {what}s of {in_words(info.site, info.calls)} with the largest activation at one place, "
+        f"The {count} {what}s of {in_words(info.site, info.calls)} with the largest activation at one place, "
         "strongest first, and how each changes with each pixel, summed over the input's channels with its sign."
     )
-    axis = layouts.channel_axis(info.layout, len(info.shape)) - 1
     before, after = question.place[:axis], question.place[axis:]
     here = ", ".join(["0", *map(str, before), ":", *map(str, after)])
     lines = [
         comment(f"Back to the image, from each of the strongest {what}s in turn."),
         f"here = value[{here}]",
         "rows = []",
-        f"for channel in here.topk({question.count}).indices.tolist():",
+        f"for channel in here.topk({count}).indices.tolist():",
         "    (gradient,) = torch.autograd.grad(here[channel], x, retain_graph=True)",
         "    rows.append(gradient[0].sum(dim=0))",
         "shown = torch.stack(rows).numpy()",

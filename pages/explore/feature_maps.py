@@ -2,8 +2,9 @@
 
 import streamlit as st
 
+from gradviz_core import snippets
 from gradviz_core.types import FlowQuestion, GradientQuestion
-from pages.parts import address, facts, maps, panel, shell, sites
+from pages.parts import address, code, facts, maps, panel, shell, sites
 from pages.parts.asking import ask, one_sentence
 
 choice = shell.begin(
@@ -55,3 +56,11 @@ with one_sentence():
         panel.picture(maps.image(answer), "image", alt="The image as the network sees it")
     drawn = {"channels": sheet.figure, "strip": strip.figure} | ({"channel": one.figure} if one.figure else {})
     panel.downloads(choice.tools, drawn, answer, "feature-maps")
+    code.panel(
+        choice,
+        {
+            "Channels": lambda at: snippets.feature_maps(at, choice.target, info, kind),
+            "One channel": lambda at: snippets.feature_maps(at, choice.target, info, kind, channel),
+            "Sites": lambda at: snippets.strip(at, choice.target),
+        },
+    )

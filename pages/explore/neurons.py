@@ -2,9 +2,9 @@
 
 import streamlit as st
 
-from gradviz_core import captions, fields
+from gradviz_core import captions, fields, snippets
 from gradviz_core.types import INPUT, GradientQuestion, UnitsQuestion
-from pages.parts import address, facts, panel, shell, sites, units
+from pages.parts import address, code, facts, panel, shell, sites, units
 from pages.parts.asking import ask, one_sentence
 
 choice = shell.begin(
@@ -69,4 +69,13 @@ with one_sentence():
         {"activation": activation.figure, "gradient": slope.figure, "gallery": gallery.figure},
         answer,
         "neurons",
+    )
+    single = planes.maps.shape[1:] != (1, 1)
+    code.panel(
+        choice,
+        {
+            "Gradient": lambda at: snippets.saliency(at, unit, "gradient", "signed_sum"),
+            "Activation": lambda at: snippets.feature_maps(at, unit, info, "activation", channel if single else None),
+            "Strongest": lambda at: snippets.strongest(at, strongest.question, answer.receptive_field),
+        },
     )

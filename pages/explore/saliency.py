@@ -2,9 +2,9 @@
 
 import streamlit as st
 
-from gradviz_core import captions, fields, figures
+from gradviz_core import captions, fields, figures, snippets
 from gradviz_core.types import INPUT, ClassScore, GradientQuestion
-from pages.parts import address, facts, panel, saliency, scores, shell, uploaded
+from pages.parts import address, code, facts, panel, saliency, scores, shell, uploaded
 from pages.parts.asking import ask, one_sentence
 
 choice = shell.begin("Input saliency", "How the score of one class changes with each pixel of the image.")
@@ -53,3 +53,13 @@ with one_sentence():
     bars = figures.class_bars(answer.prediction, chosen=saliency.explained(answer.target))
     panel.picture(bars, "classes", alt="The five likeliest classes", act=saliency.choose_class(answer.prediction))
     st.caption("The five likeliest classes. Click one to see the gradient of its score.")
+
+    target, classes = choice.target, len(answer.prediction)
+    code.panel(
+        choice,
+        {
+            "Gradient": lambda at: snippets.saliency(at, target, method, view),
+            "Image": snippets.seen,
+            "Classes": lambda at: snippets.classes(at, classes),
+        },
+    )

@@ -20,7 +20,7 @@ from pages.parts import complaints, unseen
 NAMES = (
     "model", "image", "target", "scale", "method", "view", "opacity", "site", "channel", "row", "col", "token", "maps",
     "sort", "follow", "norm", "epsilon", "steps", "way",
-    "of", "wrt", "rows",
+    "of", "wrt", "rows", "model2", "image2",
 )  # fmt: skip
 _FALL_WITH = {
     "model": ("target", "site", "channel", "row", "col", "token", "of", "wrt", "rows"),

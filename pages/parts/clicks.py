@@ -26,6 +26,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
       x: Number.isFinite(x) ? x : -1,
       y: Number.isFinite(y) ? y : -1,
       position: Number.isInteger(point.pointNumber) ? point.pointNumber : -1,
+      curve: Number.isInteger(point.curveNumber) ? point.curveNumber : -1,
     });
   };
   const attach = () => {
@@ -58,6 +59,8 @@ class Click:
     column: int
     position: int
     """Number of the bar or point, for charts that have such; else -1."""
+    curve: int = -1
+    """Number of the line or bars that it belongs to, the first is 0; -1 where that is not known."""
 
 
 def on_click(chart: str, act: Callable[[Click], None]) -> None:
@@ -78,8 +81,8 @@ def _read(state: Any) -> Click | None:
     sent = state.get("clicked") if hasattr(state, "get") else None
     if not isinstance(sent, dict):
         return None
-    numbers = [sent.get(name) for name in ("y", "x", "position")]
+    numbers = [sent.get(name) for name in ("y", "x", "position")] + [sent.get("curve", -1)]
     if not all(isinstance(n, int | float) and abs(n) < 10**6 for n in numbers):
         return None
-    row, column, position = (round(n) for n in numbers if n is not None)
-    return Click(row, column, position)
+    row, column, position, curve = (round(n) for n in numbers if n is not None)
+    return Click(row, column, position, curve)

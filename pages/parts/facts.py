@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from gradviz_core.captions import class_text, number_text, score_words, share_text
-from gradviz_core.types import ClassProbability, GradientAnswer
+from gradviz_core.types import ClassProbability, FlowAnswer, GradientAnswer
 from pages.parts.words import plain
 
 
@@ -24,7 +24,7 @@ def predicted(prediction: Sequence[ClassProbability], labels: Sequence[str]) -> 
     return "predicted", f"{class_text(first.index, labels)}, {share_text(first.probability)}"
 
 
-def score(answer: GradientAnswer, labels: Sequence[str]) -> tuple[str, str]:
+def score(answer: GradientAnswer | FlowAnswer, labels: Sequence[str]) -> tuple[str, str]:
     """The scalar that is differentiated, and its value."""
     return score_words(answer.target, labels).removeprefix("the "), number_text(answer.score, 4)
 

@@ -19,12 +19,17 @@ def first() -> str:
 
 def pick(model: str) -> None:
     """The list: this session's uploads, the presets, torchvision's; and the model in the address."""
+    words = offered(model)
+    address.select("Model", "model", list(words), model, words.__getitem__)
+
+
+def offered(model: str) -> dict[str, str]:
+    """The keys of the list, and what each is called; ``model`` among them where there may be such a model."""
     uploaded.look_up(model)
     keys = [*uploaded.models(), *_titles(), *catalogue.torchvision_keys()]
     if model not in keys and (_is_torchvision(model) or uploaded.is_key(model)):
         keys.insert(0, model)
-    words = {key: _words(key) for key in keys}
-    address.select("Model", "model", keys, model, words.__getitem__)
+    return {key: _words(key) for key in keys}
 
 
 def _titles() -> dict[str, str]:

@@ -14,11 +14,18 @@ from gradviz_core.captions import Caption, score_words
 from gradviz_core.codec import answer_to_json, question_to_json
 from gradviz_core.figures import BAR
 from gradviz_core.sites import in_words
-from gradviz_core.types import GradientAnswer, JacobianAnswer, PerturbationAnswer, SpectrumAnswer, UnitsAnswer
+from gradviz_core.types import (
+    FlowAnswer,
+    GradientAnswer,
+    JacobianAnswer,
+    PerturbationAnswer,
+    SpectrumAnswer,
+    UnitsAnswer,
+)
 from pages.parts.clicks import Click, on_click
 from pages.parts.words import plain
 
-Downloadable = GradientAnswer | UnitsAnswer | PerturbationAnswer | JacobianAnswer | SpectrumAnswer
+Downloadable = GradientAnswer | UnitsAnswer | FlowAnswer | PerturbationAnswer | JacobianAnswer | SpectrumAnswer
 """Answers whose pictures and arrays can be kept."""
 
 _QUIET = {"displayModeBar": False, "scrollZoom": False, "doubleClick": False}

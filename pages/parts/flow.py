@@ -1,0 +1,237 @@
+"""The pictures of the gradient flow page, and what can be compared on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import plotly.graph_objects as go
+
+from gradviz_core import captions, flow_figures
+from gradviz_core.captions import Caption
+from gradviz_core.flow_figures import Line
+from gradviz_core.models import catalogue
+from gradviz_core.sites import in_words
+from gradviz_core.types import INPUT, FloatArray, FlowAnswer, FlowQuestion, ParameterInfo, SiteInfo
+from pages.parts import address, complaints, models, uploaded
+from pages.parts.clicks import Click
+from pages.parts.shell import Choice
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A figure and its words."""
+
+    figure: go.Figure
+    caption: Caption
+
+
+def compared(choice: Choice) -> FlowQuestion | None:
+    """What is chosen to be compared with; None where it is the same model and image."""
+    model = _other("Compare with model", "model2", models.offered(address.read("model2")))
+    image = _other("Compare with image", "image2", _images())
+    if (model or choice.model, image or choice.image) == (choice.model, choice.image):
+        return None
+    return question(model or choice.model, image or choice.image, choice)
+
+
+def _other(label: str, name: str, words: Mapping[str, str]) -> str:
+    """The key that is chosen; empty for the same, and where the address names one that is not there, which is said."""
+    chosen = address.read(name)
+    if chosen and chosen not in words:
+        complaints.add(f"There is nothing called {chosen[:60]!r} to compare with. Choose from the list.")
+        chosen = ""
+    address.select(label, name, ["", *words], chosen, lambda key: words.get(key, "The same"))
+    return chosen
+
+
+def _images() -> dict[str, str]:
+    own = {
+        key: f"Uploaded image · {uploaded.short(key)}" for key in (address.read("image2"), *uploaded.image_reports())
+    }
+    samples = {card.key: card.title for card in catalogue.sample_images()}
+    return {key: words for key, words in own.items() if uploaded.is_key(key)} | samples
+
+
+def question(model: str, image: str, choice: Choice) -> FlowQuestion:
+    """The flow of the chosen score, parameters and all."""
+    return FlowQuestion(model=model, image=image, target=choice.target, parameters=True)
+
+
+def kept(flow: FlowAnswer) -> list[int]:
+    """Numbers of the sites that are drawn: neither the input, nor containers that only pass a value on."""
+    return [i for i, info in enumerate(flow.sites) if info.same_as is None and info.site != INPUT]
+
+
+def over_sites(flow: FlowAnswer, other: FlowAnswer | None, labels: Sequence[str], chosen: str) -> Picture:
+    """Norms of activation and gradient at every site, and the shares of dead units under them."""
+    lines, shares = _at_sites(flow, _name(flow, other), second=False)
+    if other is not None:
+        more, others = _at_sites(other, _name(other, flow), second=True)
+        lines, shares = [*lines, *more], [*shares, *others]
+    names = [str(flow.sites[i].site) for i in kept(flow)]
+    figure = flow_figures.along(
+        lines,
+        shares,
+        unit="L2 norm",
+        places="sites in order of execution",
+        share_unit="dead, %",
+        chosen=names.index(chosen) if chosen in names else None,
+    )
+    return Picture(figure, _sites_caption(flow, other, labels))
+
+
+def over_parameters(flow: FlowAnswer, other: FlowAnswer | None, labels: Sequence[str]) -> Picture:
+    """Norms of every parameter and of its gradient."""
+    lines = _at_parameters(flow, _name(flow, other), second=False)
+    if other is not None:
+        lines += _at_parameters(other, _name(other, flow), second=True)
+    figure = flow_figures.along(
+        lines, unit="L2 norm", places="parameters in the order in which their layers run", height=330
+    )
+    symbol = captions.score_symbol(flow.target, labels)
+    caption = Caption(
+        f"How strongly {captions.score_words(flow.target, labels)} depends on each parameter: the L2 norm of its "
+        "gradient, and, pale, of the parameter itself.",
+        rf"\left\lVert \frac{{\partial {symbol}}}{{\partial \theta}} \right\rVert_2,\quad \lVert \theta \rVert_2",
+        (f"{captions.score_unit(flow.target)} per unit of the parameter", "logarithmic scale", *_gaps(flow)),
+    )
+    return Picture(figure, caption)
+
+
+def facts_of(flow: FlowAnswer, info: SiteInfo) -> tuple[tuple[str, str], ...]:
+    """The exact numbers of one site."""
+    at = [other.site for other in flow.sites].index(info.site)
+    value, slope, dead = (float(flow.arrays[n][at]) for n in ("activation_norm", "gradient_norm", "dead_share"))
+    return (
+        ("norm of the activation", captions.number_text(value, 4)),
+        ("norm of the gradient", _norm_text(slope)),
+        ("dead units", "" if np.isnan(dead) else captions.share_text(dead)),
+    )
+
+
+def range_of(flow: FlowAnswer) -> tuple[tuple[str, str], ...]:
+    """Where the gradient is largest and where it is smallest."""
+    norms = flow.arrays["gradient_norm"][kept(flow)]
+    infos = [flow.sites[i] for i in kept(flow)]
+    there = np.flatnonzero(np.isfinite(norms) & (norms > 0))
+    if not there.size:
+        return ()
+    ends = {"largest": there[norms[there].argmax()], "smallest": there[norms[there].argmin()]}
+    said = {name: (captions.number_text(float(norms[at])), infos[at]) for name, at in ends.items()}
+    return tuple(
+        (f"{name} gradient", f"{number} at {in_words(info.site, info.calls)}") for name, (number, info) in said.items()
+    )
+
+
+def most_dead(flow: FlowAnswer) -> tuple[str, str]:
+    """Where the share of dead units is largest; empty where there are none."""
+    shares = np.nan_to_num(flow.arrays["dead_share"])
+    at = int(shares.argmax())
+    info = flow.sites[at]
+    text = f"{captions.share_text(float(shares[at]))} of {in_words(info.site, info.calls)}" if shares[at] else ""
+    return "most dead units", text
+
+
+def choose_site(flow: FlowAnswer, other: FlowAnswer | None) -> Callable[[Click], None]:
+    """A click on a place of the model, or of the same model on another image, chooses its site."""
+    infos = [flow.sites[i] for i in kept(flow)]
+    alike = other is None or [info.site for info in other.sites] == [info.site for info in flow.sites]
+    own = {0, 1, 4} if other is not None and not alike else None
+
+    def act(click: Click) -> None:
+        if 0 <= click.position < len(infos) and (own is None or click.curve in own):
+            address.write({"site": infos[click.position].site})
+
+    return act
+
+
+# ---------------------------------------------------------------------------------------------------------------- lines
+
+
+def _at_sites(flow: FlowAnswer, name: str, *, second: bool) -> tuple[list[Line], list[Line]]:
+    rows = kept(flow)
+    infos = [flow.sites[i] for i in rows]
+    activation, gradient, dead = (flow.arrays[n][rows] for n in ("activation_norm", "gradient_norm", "dead_share"))
+    hovers = [
+        "\n".join(
+            [
+                captions.site_text(info) + (f"\n{name.strip(', ')}" if name else ""),
+                f"gradient {_norm_text(g)}",
+                f"activation {captions.number_text(float(a), 4)}",
+                *([] if np.isnan(d) else [f"dead units {captions.share_text(float(d))}"]),
+            ]
+        )
+        for info, a, g, d in zip(infos, activation, gradient, dead, strict=True)
+    ]
+    lines = [
+        Line(f"gradient{name}", gradient, hovers, main=True, second=second),
+        Line(f"activation{name}", activation, hovers, main=False, second=second),
+    ]
+    return lines, [Line(f"dead units{name}", dead, hovers, main=True, second=second)]
+
+
+def _at_parameters(flow: FlowAnswer, name: str, *, second: bool) -> list[Line]:
+    sizes, gradients = flow.arrays.get("parameter_norm"), flow.arrays.get("parameter_gradient_norm")
+    if sizes is None or gradients is None:
+        return []
+    hovers = [
+        _parameter_hover(one, name, float(size), float(gradient))
+        for one, size, gradient in zip(flow.parameters, sizes, gradients, strict=True)
+    ]
+    return [
+        Line(f"gradient{name}", gradients, hovers, main=True, second=second),
+        Line(f"parameter{name}", sizes, hovers, main=False, second=second),
+    ]
+
+
+def _parameter_hover(one: ParameterInfo, name: str, size: float, gradient: float) -> str:
+    shape = "×".join(map(str, one.shape)) or "one number"
+    lines = [f"{one.name} · {shape}", *([name.strip(", ")] if name else []), f"gradient {_norm_text(gradient)}"]
+    return "\n".join([*lines, f"parameter {captions.number_text(size, 4)}"])
+
+
+def _norm_text(norm: float) -> str:
+    return "none arrives" if np.isnan(norm) else captions.number_text(norm, 4)
+
+
+def _name(flow: FlowAnswer, other: FlowAnswer | None) -> str:
+    """What tells one from the other, behind a comma: the model, the image, or both."""
+    if other is None:
+        return ""
+    mine, yours = flow.question, other.question
+    pairs = ((mine.model, yours.model), (mine.image, yours.image))
+    parts = [uploaded.short(key) if uploaded.is_key(key) else key.partition("/")[2] for key, its in pairs if key != its]
+    return f", {' on '.join(parts)}"
+
+
+# ------------------------------------------------------------------------------------------------------------- captions
+
+
+def _sites_caption(flow: FlowAnswer, other: FlowAnswer | None, labels: Sequence[str]) -> Caption:
+    score = captions.score_words(flow.target, labels)
+    symbol = captions.score_symbol(flow.target, labels)
+    against = ""
+    if other is not None:
+        against = " Dotted, with diamonds: what it is compared with, on the same scale"
+        theirs = captions.score_words(other.target, labels)
+        against += f", where it is {theirs}." if theirs != score else "."
+    return Caption(
+        f"The L2 norm of the gradient of {score} at each site, and, pale, that of the activation. Bars: the share of "
+        f"units that are zero at every place of this image.{against}",
+        rf"\left\lVert \frac{{\partial {symbol}}}{{\partial a}} \right\rVert_2,\quad \lVert a \rVert_2",
+        (
+            f"{captions.score_unit(flow.target)} per unit of activation, and activation",
+            "over everything a site holds",
+            "logarithmic scale",
+            "a gap where no gradient arrives",
+            "no bar where a value has negative numbers",
+        ),
+    )
+
+
+def _gaps(flow: FlowAnswer) -> tuple[str, ...]:
+    norms: FloatArray = flow.arrays.get("parameter_gradient_norm", np.zeros(0))
+    missing = int(np.isnan(norms).sum())
+    return (f"no gradient arrives at {missing} of {len(norms)} parameters",) if missing else ()

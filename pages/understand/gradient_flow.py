@@ -1,0 +1,62 @@
+"""Gradient flow: how large activations and gradients are along the network, and where units are dead."""
+
+import streamlit as st
+
+from gradviz_core import snippets
+from gradviz_core.types import FlowAnswer
+from pages.parts import code, facts, flow, panel, shell, sites
+from pages.parts.asking import ask, one_sentence
+from pages.parts.words import plain
+
+choice = shell.begin(
+    "Gradient flow",
+    "How large activations and gradients are at every site and every parameter, in order of execution, and where units "
+    "are dead. Gradients that shrink or grow by orders of magnitude along the way make a network hard to train.",
+)
+
+with one_sentence():
+    with panel.controls():
+        against = flow.compared(choice)
+    answer = ask(flow.question(choice.model, choice.image, choice), "Following the gradient back to every parameter …")
+    other: FlowAnswer | None = None
+    if against is not None:
+        with one_sentence():
+            other = ask(against, "Following the gradient back in what it is compared with …")
+
+    score = facts.score(answer, choice.labels)
+    facts.line(
+        facts.predicted(choice.survey.prediction, choice.labels), score, *flow.range_of(answer), flow.most_dead(answer)
+    )
+    facts.notes(answer.notes)
+
+    room = st.container()
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        with st.container(width=420):
+            info = sites.choose(choice.survey.sites)
+        st.page_link(
+            "pages/explore/feature_maps.py", label=plain(f"Feature maps of {sites.named(info)}"),
+            icon=":material/arrow_forward:",
+        )  # fmt: skip
+    facts.line(*flow.facts_of(answer, info))
+
+    with room:
+        at_sites = flow.over_sites(answer, other, choice.labels, str(info.site))
+        panel.picture(
+            at_sites.figure, "flow", alt=at_sites.caption.alt, caption=at_sites.caption,
+            act=flow.choose_site(answer, other),
+        )  # fmt: skip
+        st.caption("Click a place to choose its site.")
+
+    at_parameters = flow.over_parameters(answer, other, choice.labels)
+    st.subheader("Parameters", anchor=False)
+    panel.picture(at_parameters.figure, "parameters", alt=at_parameters.caption.alt, caption=at_parameters.caption)
+    panel.downloads(
+        choice.tools, {"flow": at_sites.figure, "parameters": at_parameters.figure}, answer, "gradient-flow"
+    )
+    code.panel(
+        choice,
+        {
+            "Sites": lambda at: snippets.sites(at, choice.target),
+            "Parameters": lambda at: snippets.parameters(at, answer),
+        },
+    )

@@ -1,0 +1,44 @@
+"""Lines along a network: zeros and gaps, two networks on one scale, and ticks that can be read."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gradviz_core.flow_figures import Line, _tick, along
+
+
+def test_a_zero_is_an_open_mark_at_the_bottom_and_nan_is_a_gap() -> None:
+    values = np.array([1.0, 0.0, np.nan, 100.0])
+    figure = along([Line("g", values, ["a", "b", "c", "d"])], unit="u", places="p")
+    (trace,) = figure.data
+    assert trace.y[1] < 1.0
+    assert np.isnan(trace.y[2])
+    assert list(trace.marker.symbol) == ["circle", "circle-open", "circle", "circle"]
+    low, high = figure.layout.yaxis.range
+    assert low < np.log10(trace.y[1]) < 2.0 < high
+
+
+def test_networks_of_different_length_fill_the_width_on_one_scale() -> None:
+    lines = [Line("a", np.array([1.0, 2.0, 3.0]), ["x"] * 3), Line("b", np.array([50.0, 0.5]), ["y"] * 2, second=True)]
+    figure = along(lines, unit="u", places="p", chosen=1)
+    assert [list(trace.x) for trace in figure.data] == [[0, 0.5, 1], [0, 1]]
+    low, high = figure.layout.yaxis.range
+    assert low < np.log10(0.5) < np.log10(50.0) < high
+    assert figure.layout.shapes[0].x0 == 0.5
+
+
+def test_names_are_text_and_no_markup() -> None:
+    figure = along([Line("<b>a</b>", np.array([1.0]), ["<i>x</i>\nsecond line"])], unit="u", places="p")
+    assert figure.data[0].name == "&lt;b&gt;a&lt;/b&gt;"
+    assert figure.data[0].customdata[0] == "&lt;i&gt;x&lt;/i&gt;<br>second line"
+
+
+def test_nothing_to_draw_is_no_error() -> None:
+    assert along([], unit="u", places="p").data == ()
+    assert along([Line("a", np.array([0.0, np.nan]), ["x", "y"])], unit="u", places="p").data[0].y[0] > 0
+
+
+def test_ticks_can_be_read() -> None:
+    assert [_tick(v) for v in (100.0, 0.01, 1e-7, 1e5, 5e5, 0.5)] == [
+        "100", "0.01", "10<sup>−7</sup>", "10<sup>5</sup>", "5·10<sup>5</sup>", "0.5",
+    ]  # fmt: skip
