@@ -9,7 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from gradviz_core import fields, figures
-from gradviz_core.captions import class_text, unit_place
+from gradviz_core.captions import class_text, number_text, unit_place
 from gradviz_core.figures import BAR
 from gradviz_core.types import Field, FloatArray, SiteInfo
 
@@ -117,13 +117,25 @@ def spectrum(values: FloatArray, *, unit: str, settled: int) -> go.Figure:
     """Singular values on a logarithmic scale, the largest first; those that have not settled are named so."""
     said = [f"σ{i + 1}" + ("" if i < settled else ", still growing") for i in range(len(values))]
     figure = figures.strip(said, np.where(values > 0, values, 0.0), unit=unit, height=240)
-    return figure.update_xaxes(title_text="singular values, the largest first")
+    return _framed(figure, values, "singular values, the largest first")
 
 
 def sensitivities(norms: FloatArray, rows: Sequence[str], *, unit: str, chosen: int | None) -> go.Figure:
     """The L2 norm of each row on a logarithmic scale."""
     figure = figures.strip(rows, norms, unit=unit, chosen=chosen, height=240)
-    return figure.update_xaxes(title_text="outputs")
+    return _framed(figure, norms, "outputs")
+
+
+def _framed(figure: go.Figure, values: FloatArray, title: str) -> go.Figure:
+    """An axis with room above and below the values, so that a number stands beside those that are close together."""
+    positive = values[np.isfinite(values) & (values > 0)]
+    if positive.size and not np.any(values == 0):
+        low, high = float(positive.min()) / 1.5, float(positive.max()) * 1.5
+        ticks = figures.log_ticks(low, high)
+        figure.update_yaxes(
+            range=[math.log10(low), math.log10(high)], tickvals=ticks, ticktext=[number_text(t, 1) for t in ticks]
+        )
+    return figure.update_xaxes(title_text=title)
 
 
 def row(values: FloatArray, info: SiteInfo, *, unit: str) -> tuple[Field, np.ndarray | None] | None:

@@ -257,15 +257,19 @@ def facts(view: View, found: JacobianAnswer | SpectrumAnswer) -> tuple[tuple[str
     size = "{:,} × {:,}".format(*view.shape)
     if isinstance(found, JacobianAnswer):
         known = values(found)
-        rank = number(spectra.effective_rank(known))
+        rank = _rank(spectra.effective_rank(known))
         length = number(float(np.linalg.norm(found.arrays["row_norms"])), 4)
     else:
         known = found.arrays["singular_values"]
-        low, high = map(number, spectra.effective_rank_between(known, found.frobenius, min(view.shape)))
+        low, high = map(_rank, spectra.effective_rank_between(known, found.frobenius, min(view.shape)))
         rank = low if low == high else f"{low} to {high}"
         length = number(found.frobenius) + (f" ± {number(found.frobenius_error, 1)}" if found.frobenius_error else "")
     return ("size", size), ("effective rank", rank), ("largest singular value", number(float(known[0]), 4)), (
         "Frobenius norm", length)  # fmt: skip
+
+
+def _rank(rank: float) -> str:
+    return captions.number_text(rank) if rank < 1000 else f"{rank:,.0f}"
 
 
 def advice(view: View) -> tuple[str, ...]:
