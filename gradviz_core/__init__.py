@@ -12,11 +12,13 @@ Importing this package is cheap: torch is imported only by the parts that need i
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable
 from types import ModuleType
-from typing import TYPE_CHECKING, overload
+from typing import TYPE_CHECKING, Any, overload
 
 from gradviz_core import errors
 from gradviz_core.errors import GradVizError
+from gradviz_core.findings import Diagnosis, Finding
 from gradviz_core.types import (
     INPUT,
     OUTPUT,
@@ -52,6 +54,8 @@ from gradviz_core.types import (
 from gradviz_core.version import __version__
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from gradviz_core import captions, fields, figures, images, receptive_field, trace
     from gradviz_core.models import catalogue
 
@@ -99,6 +103,26 @@ def answer(question: Question) -> Answer:
     return answer_here(question)
 
 
+def diagnose(
+    model: Callable[..., Any],
+    x: Tensor | tuple[Tensor, ...],
+    loss: Callable[[Any], Tensor] | None = None,
+) -> Diagnosis:
+    """Why a gradient of ``loss(model(x))`` is missing, zero or not finite: in order of execution, with the author's
+    line and the repair. ``print`` it in a notebook.
+
+    ``model`` is any module, or a plain function; several inputs go into a tuple. Without ``loss``, all that the model
+    returns is summed up, with weights from 1/2 to 3/2. The model stays as it is.
+
+    Raises:
+        QuestionError: the model cannot be copied, or fails on ``x``; the loss is no single number; PyTorch has no
+            derivative for an operation.
+    """
+    from gradviz_core.doctor import diagnose as diagnose_here
+
+    return diagnose_here(model, x, loss)
+
+
 __all__ = [
     "INPUT",
     "OUTPUT",
@@ -107,7 +131,9 @@ __all__ = [
     "ClassDifference",
     "ClassScore",
     "CrossEntropy",
+    "Diagnosis",
     "Field",
+    "Finding",
     "FlowAnswer",
     "FlowQuestion",
     "GradVizError",
@@ -135,6 +161,7 @@ __all__ = [
     "answer",
     "captions",
     "catalogue",
+    "diagnose",
     "errors",
     "fields",
     "figures",

@@ -21,7 +21,7 @@ Rule = Callable[[Path], list[str]]
 ARROW: tuple[frozenset[str], ...] = tuple(
     frozenset(level.split())
     for level in (
-        "version cards lesson_cards receipts subjects",
+        "version cards findings lesson_cards receipts subjects",
         "types",
         "errors",
         "settings sites layouts nested device archive sandbox",

@@ -16,6 +16,7 @@ from gradviz_core.exported.arguments import filled
 from gradviz_core.exported.graph import Node, Slots
 from gradviz_core.exported.layers import AuthorsModule, Call, Calls, plant
 from gradviz_core.exported.outputs import Tree
+from gradviz_core.exported.source_lines import running
 
 _LARGEST = 2**63
 _RAISED = (RuntimeError, ValueError, TypeError, IndexError, KeyError, ArithmeticError, AttributeError, MemoryError)
@@ -119,6 +120,7 @@ def _computed(node: Node, values: list[Any], device: torch.device) -> Any:
         QuestionError: it fails.
     """
     arguments = {name: filled(value, values, device) for name, value in node.arguments.items()}
+    running.set(node.source)
     try:
         return node.operation(**arguments) if node.by_name else node.operation(*arguments.values())
     except GradVizError:

@@ -1,0 +1,8 @@
+"""The doctor: why a gradient is missing, zero or not finite, and which line is to blame.
+
+``recorder.py`` sees every function of torch that a forward pass calls, ``flow.py`` holds what came from what,
+``cuts.py`` tells which cuts matter, ``reruns.py`` follows numbers through Python, ``saved.py`` catches whoever
+overwrites what the backward pass needs, and ``diagnosing.py`` puts it together.
+"""
+
+from gradviz_core.doctor.diagnosing import diagnose as diagnose

@@ -1,0 +1,199 @@
+"""One run of the model under examination: forward with everything recorded, and back with every gradient looked at."""
+
+from __future__ import annotations
+
+import traceback
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gradviz_core.doctor.arguments import finite
+from gradviz_core.doctor.flow import Event
+from gradviz_core.doctor.recorder import Nudge, Record, Recorder
+from gradviz_core.doctor.saved import SavedValues
+from gradviz_core.doctor.stack import is_authors
+from gradviz_core.doctor.subject import Model, examined, same_random_numbers
+from gradviz_core.errors import GradVizError, QuestionError
+from gradviz_core.findings import Gradient
+from gradviz_core.nested import tensors
+from gradviz_core.trace import Inputs, Trace, differentiate_all, recording
+
+Loss = Callable[[Any], Tensor]
+_RAISED = (RuntimeError, ValueError, TypeError, LookupError, ArithmeticError, AttributeError, AssertionError)
+
+
+@dataclass(slots=True)
+class Pass:
+    """What one forward pass left."""
+
+    record: Record
+    saved: SavedValues
+    leaves: dict[str, Tensor]
+    """Inputs and parameters by name, frozen ones among them."""
+    parameters: frozenset[str]
+    """Which of them are parameters."""
+    numbers: dict[str, int]
+    """The value that each was at the start."""
+    loss: Tensor | None = None
+    """None where the model could not go on."""
+    loss_number: int = -1
+    scale: float = 0.0
+    """The largest number that the model returned."""
+
+
+@dataclass(slots=True)
+class Slopes:
+    """What the backward pass gave."""
+
+    gradients: dict[str, Tensor | None]
+    not_finite: list[Event] = field(default_factory=list)
+    """Where gradients come in finite and go out as NaN or infinity."""
+    zero: list[Event] = field(default_factory=list)
+    """Where gradients come in and nothing but zeros go out."""
+    states: dict[str, Gradient] = field(default_factory=dict)
+    sizes: dict[Event, float] = field(default_factory=dict)
+    """2-norm of the gradient at what each call returned, where a weight went in: ‖∂loss/∂layer(x)‖."""
+
+
+def run(model: Model, x: Inputs, loss: Loss | None, nudge: Nudge | None = None) -> Pass:
+    """Run the model and the loss once.
+
+    Raises:
+        QuestionError: the model cannot be copied or fails, or the loss is no single number.
+    """
+    given = x if isinstance(x, tuple) else (x,)
+    with recording(), same_random_numbers(given[0].device), examined(model) as subject:
+        inputs = [_leaf(tensor) for tensor in given]
+        recorder = Recorder(subject.paths, nudge)
+        leaves = {_input_name(i, len(inputs)): tensor for i, tensor in enumerate(inputs)} | subject.parameters
+        numbers = {name: recorder.know(tensor, name) for name, tensor in leaves.items()}
+        for name, buffer in subject.others.items():
+            recorder.know(buffer, name)
+        done = Pass(recorder.record, SavedValues(lambda: recorder.now), leaves, frozenset(subject.parameters), numbers)
+        try:
+            with warnings.catch_warnings(action="ignore"), done.saved, recorder:
+                output = subject.call(*inputs)
+                score = (loss or weighted_sum)(output)
+        except GradVizError:
+            raise
+        except _RAISED as error:
+            if recorder.record.refused:
+                return done
+            raise _failed(error) from error
+        done.loss = _checked(score)
+        known = recorder.number(score)
+        done.loss_number = -1 if known is None else known
+        done.scale = max((_largest(tensor) for tensor in tensors(output).values()), default=0.0)
+    return done
+
+
+def weighted_sum(output: object) -> Tensor:
+    """The usual loss: all that the model returns, each number times a weight that rises from 1/2 to 3/2.
+
+    A plain sum would be one whatever the input where the model ends in a softmax, and its gradient zero.
+
+    Raises:
+        QuestionError: the model returns no tensor.
+    """
+    found = [tensor for tensor in tensors(output).values() if tensor.numel()]
+    floating = [tensor for tensor in found if tensor.is_floating_point()] or [tensor.float() for tensor in found]
+    if not floating:
+        raise QuestionError("The model returns no tensor, so there is nothing to differentiate. Pass it a loss.")
+    terms = [
+        (tensor.flatten() * torch.linspace(0.5, 1.5, tensor.numel(), dtype=tensor.dtype, device=tensor.device)).sum()
+        for tensor in floating
+    ]
+    return torch.stack([term.to(terms[0].dtype) for term in terms]).sum()
+
+
+def way_back(done: Pass) -> Slopes:
+    """∂loss/∂leaf for every leaf, and where on the way back gradients turn bad.
+
+    Raises:
+        QuestionError: PyTorch has no derivative for an operation, or the model uses reentrant checkpointing.
+    """
+    found = Slopes(dict.fromkeys(done.leaves), states=dict.fromkeys(done.leaves, "none"))
+    assert done.loss is not None
+    wanted = {name: leaf for name, leaf in done.leaves.items() if leaf.requires_grad and leaf.is_floating_point()}
+    if not done.loss.requires_grad or not wanted:
+        return found
+    weights = {done.numbers[name] for name in done.parameters if done.leaves[name].dim() > 1}
+    layers = {event for event in done.record.events if not weights.isdisjoint(event.inputs)}
+    handles = [node.register_hook(_look(found, event, event in layers)) for node, event in _nodes(done)]
+    try:
+        _, gradients = differentiate_all(Trace(parameters=wanted), done.loss)
+    finally:
+        for handle in handles:
+            handle.remove()
+    found.gradients.update(gradients)
+    found.states.update({name: _state(slope) for name, slope in gradients.items()})
+    return found
+
+
+def _nodes(done: Pass) -> Iterator[tuple[Any, Event]]:
+    """The nodes of PyTorch's graph that the functions seen have made; leaves are not among them."""
+    for node, event in done.record.made_by.items():
+        if not hasattr(node, "variable"):
+            yield node, event
+
+
+def _look(found: Slopes, event: Event, is_layer: bool) -> Callable[[Any, Any], None]:
+    def hook(into: tuple[Tensor | None, ...], out_of: tuple[Tensor | None, ...]) -> None:
+        """PyTorch names them by the function: ``out_of`` comes in from the loss, ``into`` goes on to what is before."""
+        comes = [slope for slope in out_of if slope is not None]
+        goes = [slope for slope in into if slope is not None]
+        if is_layer and comes and event not in found.sizes:  # the last of its nodes is the first on the way back
+            found.sizes[event] = float(comes[0].norm())
+        if all(map(finite, comes)) and not all(map(finite, goes)):
+            found.not_finite.append(event)
+        if goes and any(map(_nonzero, comes)) and not any(map(_nonzero, goes)):
+            found.zero.append(event)
+
+    return hook
+
+
+def _state(slope: Tensor | None) -> Gradient:
+    if slope is None:
+        return "none"
+    if not finite(slope):
+        return "not_finite"
+    return "finite" if _nonzero(slope) else "zero"
+
+
+def _nonzero(slope: Tensor) -> bool:
+    return bool(slope.any())
+
+
+def _leaf(tensor: Tensor) -> Tensor:
+    leaf = tensor.detach().clone()
+    return leaf.requires_grad_() if leaf.is_floating_point() or leaf.is_complex() else leaf
+
+
+def _input_name(number: int, count: int) -> str:
+    return "the input" if count == 1 else f"input {number + 1}"
+
+
+def _largest(tensor: Tensor) -> float:
+    return float(tensor.detach().abs().max()) if tensor.numel() and tensor.is_floating_point() else 0.0
+
+
+def _checked(score: object) -> Tensor:
+    if isinstance(score, Tensor) and score.numel() == 1:
+        return score
+    what = (
+        f"a tensor of {score.numel()} numbers" if isinstance(score, Tensor) else f"of the kind {type(score).__name__}"
+    )
+    raise QuestionError(f"The loss is {what}; a gradient needs a tensor that holds one number. Sum it up.")
+
+
+def _failed(error: Exception) -> QuestionError:
+    """The model's own error, with the author's line."""
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if is_authors(frame.filename)]
+    where = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}  {frames[-1].line}" if frames else ""
+    why = str(error).partition("\n")[0][:200] or type(error).__name__
+    return QuestionError(f"The model fails{where[:200]}: {why}. Make it run on this input first.")

@@ -1,0 +1,47 @@
+"""What the names of torch's functions tell: which cut, which round, which take numbers out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+DETACH = frozenset({"detach", "detach_", "data", "data=", "detach_copy"})
+CASTS = frozenset(
+    "to type int long short byte char bool type_as _to_copy uint8 int8 int16 int32 int64 view_dtype".split()
+)
+"""Functions that change the type of numbers, and nothing else."""
+
+ZERO_DERIVATIVE = frozenset(
+    "round round_ floor floor_ ceil ceil_ trunc trunc_ fix fix_ sign sign_ sgn sgn_ heaviside floor_divide "
+    "__floordiv__ __rfloordiv__ bernoulli poisson binomial normal nextafter".split()
+)
+"""Functions whose derivative is zero wherever it exists, and those that draw at random from what they are given."""
+
+SHAPE_ONLY = frozenset(
+    "zeros_like ones_like empty_like rand_like randn_like randint_like full_like new_zeros new_ones new_empty new_full "
+    "new_empty_strided".split()
+)
+"""Functions that look at the shape and type of a tensor, not at its values."""
+
+WRAPPING = frozenset({"tensor", "new_tensor", "as_tensor", "asarray", "scalar_tensor"})
+"""Functions that make a tensor of its own from data."""
+
+TAKING_OUT = frozenset({"item", "tolist", "numpy", "__float__", "__array__", "_local_scalar_dense"})
+"""Functions that give Python's or numpy's numbers."""
+
+ABOUT_A_TENSOR = frozenset(
+    "size dim ndimension numel stride shape dtype device ndim layout requires_grad is_leaf grad_fn names is_nested "
+    "is_cuda is_cpu is_mps is_meta is_sparse is_quantized is_floating_point is_complex is_contiguous element_size "
+    "storage_offset data_ptr untyped_storage get_device __len__ __repr__ __format__ __hash__ _version itemsize nbytes "
+    "is_mkldnn is_inference output_nr _base has_names grad __contains__ is_conj is_neg is_signed is_tensor".split()
+)
+"""Functions that tell something about a tensor and compute nothing."""
+
+
+def name_of(function: Callable[..., Any]) -> str:
+    """``relu``; for an attribute its name, followed by ``=`` where it is set."""
+    name: str = getattr(function, "__name__", "")
+    if name in ("__get__", "__set__"):
+        attribute: str = getattr(getattr(function, "__self__", None), "__name__", "")
+        return attribute if name == "__get__" else f"{attribute}="
+    return name.partition(".")[0]

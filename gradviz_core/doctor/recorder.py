@@ -1,0 +1,301 @@
+"""A forward pass, recorded function by function: which value came from which, and where a gradient was cut.
+
+Unlike PyTorch's own graph this one knows of what is *not* recorded for differentiation: detached values, what runs
+under ``no_grad``, whole numbers, and numbers that leave for Python and come back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
+
+from gradviz_core.doctor import operations as names
+from gradviz_core.doctor import units
+from gradviz_core.doctor.arguments import finite, numbers_in, print_of, tensors_in
+from gradviz_core.doctor.flow import Edge, Event, Flow, Value
+from gradviz_core.doctor.saved import memory
+from gradviz_core.doctor.stack import forward_passes, here, line_with
+from gradviz_core.findings import Cause
+
+Nudge = Callable[[Event, Any], Any]
+"""Given an event and its result, gives the result to go on with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A number, or an array, that was taken out of a value that depends on a parameter or input."""
+
+    event: Event
+    number: int
+
+
+@dataclass(slots=True)
+class Record:
+    """What was seen of one pass."""
+
+    flow: Flow = field(default_factory=Flow)
+    events: list[Event] = field(default_factory=list)
+    made_by: dict[Any, Event] = field(default_factory=dict)
+    """The event that put each node into PyTorch's graph."""
+    taken: list[Taken] = field(default_factory=list)
+    refused: list[tuple[Event, str]] = field(default_factory=list)
+    """Operations in place that PyTorch refuses, and what they write to."""
+    first_use: dict[int, Event] = field(default_factory=dict)
+    activations: list[tuple[Event, units.Share]] = field(default_factory=list)
+    """Calls of ReLU, sigmoid and tanh."""
+
+
+class Recorder(TorchFunctionMode):
+    """Records while it is on. ``paths`` names modules by their ``id``."""
+
+    def __init__(self, paths: Mapping[int, str], nudge: Nudge | None = None) -> None:
+        super().__init__()
+        self.record = Record()
+        self.now: Event | None = None
+        self._paths, self._nudge, self._functions = paths, nudge, forward_passes()
+        self._number: dict[int, int] = {}
+        self._version: dict[int, int] = {}
+        self._kept: list[Tensor] = []
+        self._of_memory: dict[int, list[Tensor]] = {}
+        self._derived: set[int] = set()
+        self._region = 0
+        self._recording = True
+
+    # ------------------------------------------------------------------------------------------------ known values
+
+    def know(self, tensor: Tensor, name: str) -> int:
+        """A parameter, buffer or input, before the pass."""
+        return self._put(tensor, None, leaf=name if tensor.requires_grad else "")
+
+    def number(self, tensor: Tensor) -> int | None:
+        """The value that a tensor holds now."""
+        return self._number.get(id(tensor))
+
+    def _put(self, tensor: Tensor, event: Event | None, leaf: str = "") -> int:
+        floating = tensor.is_floating_point() or tensor.is_complex()
+        meant = event is not None and any(number in (float("inf"), float("-inf")) for number in event.numbers)
+        sound = meant or not floating or finite(tensor)
+        number = self.record.flow.add(Value(event, floating, tensor.requires_grad, sound, leaf))
+        if id(tensor) not in self._number:
+            self._kept.append(tensor)
+            self._of_memory.setdefault(memory(tensor), []).append(tensor)
+        self._number[id(tensor)] = number
+        self._version[id(tensor)] = version(tensor)
+        if leaf:
+            self._derived.add(number)
+        if event is not None:
+            event.outputs.append(number)
+        return number
+
+    # ------------------------------------------------------------------------------------------------ each function
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Sequence[type], args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        """Call the function, and record what it did."""
+        kwargs = kwargs or {}
+        name = names.name_of(func)
+        if name in names.ABOUT_A_TENSOR:
+            return func(*args, **kwargs)
+        stand = here(self._paths, self._functions)
+        if name == "_set_grad_enabled":
+            self._region += not stand.in_exported
+            return func(*args, **kwargs)
+        self._region += self._recording != torch.is_grad_enabled()
+        self._recording = torch.is_grad_enabled()
+        event = Event(len(self.record.events), name, stand.place, self._region)
+        self.record.events.append(event)
+        given = list({id(tensor): tensor for tensor in tensors_in((args, kwargs))}.values())
+        event.numbers = tuple(numbers_in((args, kwargs)))
+        event.inputs = [self._number_of(tensor, event) for tensor in given]
+        for number in event.inputs:
+            self.record.first_use.setdefault(number, event)
+        enabled, live = torch.is_grad_enabled(), [tensor.requires_grad for tensor in given]
+        self.now = event
+        result, refused = self._called(func, args, kwargs, event)
+        self.now = None
+        if (
+            isinstance(result, Tensor)
+            and result.grad_fn is not None
+            and result.grad_fn.name().endswith("NotImplemented")
+        ):
+            result = result.detach()
+        if self._nudge is not None:
+            result = self._nudge(event, result)
+        step = _Step(event, enabled or refused, stand.in_function, live)
+        self._written(step, given, name)
+        self._made(step, result)
+        self._take_out(event, result, given)
+        if name in units.ACTIVATIONS and isinstance(result, Tensor):
+            self._measure(event, result)
+        return result
+
+    def _called(self, func: Callable[..., Any], args: Any, kwargs: Any, event: Event) -> tuple[Any, bool]:
+        """The result; an operation in place that PyTorch refuses on a leaf is noted, and done unrecorded."""
+        try:
+            return func(*args, **kwargs), False
+        except RuntimeError as error:
+            if "leaf Variable that requires grad" not in str(error):
+                raise
+        target = args[0] if args and isinstance(args[0], Tensor) else None
+        self.record.refused.append((event, self._leaf_below(target)))
+        with torch.no_grad():
+            return func(*args, **kwargs), True
+
+    def _leaf_below(self, tensor: Tensor | None) -> str:
+        """Name of the leaf that a tensor is, or is a view of."""
+        while tensor is not None:
+            number = self._number.get(id(tensor))
+            if number is not None:
+                leaves = self.record.flow.leaves(self.record.flow.before([number], lambda edge: True))
+                if leaves:
+                    return leaves[0]
+            tensor = tensor._base
+        return ""
+
+    def _written(self, step: _Step, given: list[Tensor], name: str) -> None:
+        """New values for what was written to in place, and for whatever shares its memory."""
+        for tensor in given:
+            if version(tensor) == self._version[id(tensor)] and not (
+                name in ("detach_", "data=") and tensor is given[0]
+            ):
+                continue
+            new = self._put(tensor, step.event)
+            self._join(step, new)
+            for other in self._of_memory.get(memory(tensor), ()):
+                if other is not tensor and version(other) != self._version[id(other)]:
+                    before = self._number[id(other)]
+                    after = self._put(other, step.event)
+                    self.record.flow.join(Edge(before, after))
+                    self.record.flow.join(Edge(new, after))
+                    self._derived |= {after} if {before, new} & self._derived else set()
+            self._map_nodes(tensor, step.event)
+
+    def _made(self, step: _Step, result: Any) -> None:
+        """New values for what a function returns."""
+        for tensor in tensors_in(result):
+            if id(tensor) in self._number and version(tensor) == self._version[id(tensor)]:
+                continue
+            number = self._put(tensor, step.event)
+            if step.event.name not in names.SHAPE_ONLY:
+                self._join(step, number)
+            self._map_nodes(tensor, step.event)
+
+    def _join(self, step: _Step, target: int) -> None:
+        value = self.record.flow.values[target]
+        for source, live in zip(step.event.inputs, step.live, strict=True):
+            if source == target:
+                continue
+            cause = step.cause(self.record.flow.values[source], live, value)
+            self.record.flow.join(Edge(source, target, cause, step.event))
+            if source in self._derived:
+                self._derived.add(target)
+
+    def _map_nodes(self, tensor: Tensor, event: Event) -> None:
+        """Remember which event put the newest nodes into PyTorch's graph."""
+        queue = [tensor.grad_fn]
+        while queue:
+            node = queue.pop()
+            if node is not None and node not in self.record.made_by:
+                self.record.made_by[node] = event
+                queue += [before for before, _ in node.next_functions]
+
+    # ------------------------------------------------------------------------------------- what comes from elsewhere
+
+    def _number_of(self, tensor: Tensor, event: Event) -> int:
+        """The value of a tensor; where nobody knows it, what it shares memory with, or is recorded to come from."""
+        if id(tensor) in self._number:
+            return self._number[id(tensor)]
+        near = [other for other in self._of_memory.get(memory(tensor), ()) if tensor.numel()]
+        number = self._put(tensor, None)
+        flow = self.record.flow
+        if near:
+            source = self._number[id(near[-1])]
+            made = flow.values[source].event
+            cut = tensor.is_leaf and near[-1].requires_grad and not flow.values[source].leaf
+            by = event
+            if cut and made is not None:
+                place = line_with("Parameter(", made.place, event.place)
+                by = Event(event.number, "Parameter", place, event.region)
+            flow.join(Edge(source, number, "rewrapped" if cut else None, by))
+            self._derived |= {number} if source in self._derived else set()
+        for source in self._recorded_sources(tensor.grad_fn):
+            flow.join(Edge(source, number))
+            self._derived |= {number} if source in self._derived else set()
+        if not near and tensor.is_floating_point():
+            event.numbers = (*event.numbers, print_of(tensor.detach()))
+            event.outputs.append(number)
+        return number
+
+    def _recorded_sources(self, start: Any) -> Iterable[int]:
+        """Values that a tensor comes from by PyTorch's own record, for functions that no one sees at work."""
+        queue, seen = [start], set()
+        while queue:
+            node = queue.pop()
+            if node is None or node in seen:
+                continue
+            seen.add(node)
+            if node in self.record.made_by:
+                yield from self.record.made_by[node].outputs
+            elif hasattr(node, "variable"):
+                number = self._number.get(id(node.variable))
+                yield from () if number is None else (number,)
+            else:
+                queue += [before for before, _ in node.next_functions]
+
+    def _measure(self, event: Event, result: Tensor) -> None:
+        """Dead and saturated units, where what went in is finite."""
+        if all(self.record.flow.values[number].finite for number in event.inputs) and result.numel():
+            self.record.activations.append((event, units.measure(event.name, result.detach())))
+
+    def _take_out(self, event: Event, result: Any, given: list[Tensor]) -> None:
+        """Numbers that leave for Python."""
+        if event.name not in names.TAKING_OUT or not given or not given[0].is_floating_point():
+            return
+        source = self._number[id(given[0])]
+        if source not in self._derived or isinstance(result, Tensor):
+            return
+        number = self.record.flow.add(Value(event, True, False))
+        cause: Cause | None = "rewrapped" if given[0].requires_grad else None
+        self.record.flow.join(Edge(source, number, cause, event))
+        self._derived.add(number)
+        self.record.taken.append(Taken(event, number))
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """One call, and under which circumstances."""
+
+    event: Event
+    enabled: bool
+    """Whether operations are recorded."""
+    in_function: bool
+    """Whether it lies in the forward pass of a ``torch.autograd.Function``, which has a backward pass of its own."""
+    live: list[bool]
+
+    def cause(self, source: Value, live: bool, target: Value) -> Cause | None:
+        """Why no gradient comes back from ``target`` to ``source``; None if it does."""
+        name = self.event.name
+        if self.in_function or not source.floating:
+            return None
+        if name in names.DETACH:
+            return "detach" if live else None
+        if not target.floating:
+            return "integer" if name in names.CASTS else "non_differentiable"
+        if live and not target.live and not self.enabled:
+            return "no_grad"
+        if name in names.ZERO_DERIVATIVE:
+            return "zero_derivative"
+        if live and not target.live:
+            return "rewrapped" if name in names.WRAPPING else "non_differentiable"
+        return None
+
+
+def version(tensor: Tensor) -> int:
+    """How often it was written to."""
+    return 0 if tensor.is_inference() else tensor._version

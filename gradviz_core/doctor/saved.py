@@ -1,0 +1,100 @@
+"""What PyTorch keeps for the backward pass, and whoever writes over it.
+
+PyTorch notices only when it comes to use the value, and refuses. Here the value is copied just before it is
+overwritten, so that the backward pass goes on, and the writer is known.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from gradviz_core.doctor.flow import Event
+
+
+@dataclass(slots=True, eq=False)
+class _Saved:
+    tensor: Tensor
+    version: int
+    by: Event | None
+    copy: Tensor | None = None
+    writer: Event | None = None
+    needed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Overwritten:
+    """A value that the backward pass needs and that is gone."""
+
+    saved_by: Event | None
+    writer: Event
+    noticed: bool
+    """Whether PyTorch would notice; it does not where ``.data`` was written to, and gives a wrong gradient."""
+
+
+class SavedValues(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """While it is on, each value that is kept for the backward pass survives being written to."""
+
+    def __init__(self, now: Callable[[], Event | None]) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._now = now
+        self._by_memory: defaultdict[int, list[_Saved]] = defaultdict(list)
+        self._hooks = torch.autograd.graph.saved_tensors_hooks(self._pack, self._unpack)
+
+    def __enter__(self) -> SavedValues:
+        self._hooks.__enter__()
+        super().__enter__()  # type: ignore[no-untyped-call]
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        super().__exit__(*error)  # type: ignore[no-untyped-call]
+        self._hooks.__exit__(*error)
+
+    def _pack(self, tensor: Tensor) -> _Saved:
+        saved = _Saved(tensor, tensor._version, self._now())
+        self._by_memory[memory(tensor)].append(saved)
+        return saved
+
+    def _unpack(self, saved: _Saved) -> Tensor:
+        saved.needed = True
+        return saved.tensor if saved.copy is None else saved.copy
+
+    def __torch_dispatch__(
+        self, func: Any, types: Sequence[type], args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        """Copy what is about to be overwritten."""
+        kwargs = kwargs or {}
+        if func._schema.is_mutable:
+            for place, argument in enumerate(func._schema.arguments):
+                value = args[place] if place < len(args) else kwargs.get(argument.name)
+                if argument.alias_info is not None and argument.alias_info.is_write and isinstance(value, Tensor):
+                    self._keep(value)
+        return func(*args, **kwargs)
+
+    def _keep(self, written: Tensor) -> None:
+        for saved in self._by_memory.get(memory(written), ()):
+            if saved.copy is None:
+                saved.copy = saved.tensor.clone()
+                saved.writer = self._now()
+
+    def overwritten(self) -> list[Overwritten]:
+        """What the backward pass, which has run, needed and would not have found."""
+        found = []
+        for saved in (saved for kept in self._by_memory.values() for saved in kept):
+            if not saved.needed or saved.copy is None or saved.writer is None:
+                continue
+            noticed = saved.tensor._version != saved.version
+            if noticed or not torch.equal(saved.copy, saved.tensor):
+                found.append(Overwritten(saved.by, saved.writer, noticed))
+        return found
+
+
+def memory(tensor: Tensor) -> int:
+    """Where its storage begins."""
+    return tensor.untyped_storage().data_ptr() if tensor.layout == torch.strided else id(tensor)

@@ -1,0 +1,152 @@
+"""What the doctor says of a model: findings, and the figures they rest on. Frozen values of names and numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Cause = Literal[
+    "detach",
+    "no_grad",
+    "integer",
+    "non_differentiable",
+    "zero_derivative",
+    "rewrapped",
+    "in_place_leaf",
+    "in_place_needed",
+    "frozen",
+    "unused",
+    "dead",
+    "saturated",
+    "not_finite",
+    "vanishing",
+    "exploding",
+]
+
+Level = Literal["broken", "partial", "note"]
+"""``broken``: a gradient is missing, zero or not finite, or PyTorch refuses; ``partial``: one path of several is cut,
+or a gradient is much too small or large; ``note``: nothing is wrong if it is meant."""
+
+Gradient = Literal["none", "zero", "finite", "not_finite"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is wrong, and where."""
+
+    cause: Cause
+    level: Level
+    where: str
+    """The module, in words."""
+    file: str
+    """Name of the author's file, without its folder; empty where no line is known."""
+    line: int
+    text: str
+    """The author's line."""
+    lost: tuple[str, ...]
+    """Parameters and inputs that get no gradient, or a useless one, because of it."""
+    weakened: tuple[str, ...]
+    """Those that lose one path of several."""
+    sentence: str
+    repair: str
+    """The repair, as code."""
+
+    @property
+    def at(self) -> str:
+        """``model.py:41``; the module where no line is known."""
+        return f"{self.file}:{self.line}" if self.line else self.where
+
+
+@dataclass(frozen=True, slots=True)
+class LeafReport:
+    """What came back to a parameter or an input."""
+
+    name: str
+    shape: tuple[int, ...]
+    trains: bool
+    """Whether it requires a gradient."""
+    gradient: Gradient
+    norm: float
+    """2-norm of its gradient, in the loss's unit per unit of the value; NaN where there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class LayerReport:
+    """How many units of an activation function let no gradient through."""
+
+    where: str
+    function: str
+    file: str
+    line: int
+    units: int
+    """Channels or features for a ReLU; single numbers for a sigmoid or tanh."""
+    share: float
+    """0 to 1: units that are zero for the whole batch at every place (ReLU), or numbers whose derivative is under
+    1/1000 (sigmoid, tanh)."""
+    places: int
+    """How many numbers of each unit were looked at; a unit that is zero at one place need not be dead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """All that was found, in order of execution."""
+
+    findings: tuple[Finding, ...]
+    leaves: tuple[LeafReport, ...]
+    """Inputs first, then parameters in order of first use; those never used last."""
+    layers: tuple[LayerReport, ...]
+    loss: float
+    operations: int
+    """How many operations ran."""
+
+    def __str__(self) -> str:
+        """The findings as text, for a notebook."""
+        if not self.findings:
+            return f"Nothing is wrong: {self.operations} operations, {len(self.leaves)} inputs and parameters."
+        return "\n\n".join(_as_text(number, finding) for number, finding in enumerate(self.findings, 1))
+
+
+def _as_text(number: int, finding: Finding) -> str:
+    head = f"{number}. {finding.cause} ({finding.level}), {finding.where}"
+    line = f"   {finding.at}  {finding.text}\n" if finding.line else ""
+    repair = "\n".join(f"       {part}" for part in finding.repair.splitlines())
+    return f"{head}\n{line}   {finding.sentence}\n   Repair:\n{repair}"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One central difference."""
+
+    h: float
+    """Size of the step, relative to the root mean square of the value."""
+    difference: float
+    """(f(v + h d) - f(v - h d)) / 2h, in the target's unit."""
+    error: float
+    """How far it is from the derivative, relative to the larger of the two."""
+
+
+@dataclass(frozen=True, slots=True)
+class DirectionProof:
+    """The derivative along one direction, by automatic differentiation and by finite differences."""
+
+    site: str
+    """As ``str(Site)`` writes it."""
+    derivative: float
+    """⟨gradient, d⟩."""
+    steps: tuple[Step, ...]
+    """From the largest to the smallest."""
+
+    @property
+    def best(self) -> Step:
+        """The step that comes nearest."""
+        return min(self.steps, key=lambda step: step.error)
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """A check of gradients against finite differences, in float64."""
+
+    directions: tuple[DirectionProof, ...]
+    score: float
+    verdict: str
+    agrees: bool
