@@ -9,6 +9,7 @@ st.set_page_config(page_title="GradViz", page_icon=icon.ADDRESS, layout="wide")
 st.logo(icon.LOGO, size="large")
 client.start()
 
+lessons = st.Page("pages/learn/lessons.py", title="Lessons", url_path="lessons")
 page = st.navigation(
     {
         "Explore": [
@@ -21,9 +22,10 @@ page = st.navigation(
             st.Page("pages/understand/jacobian.py", title="Jacobian", url_path="jacobian"),
             st.Page("pages/understand/perturbation.py", title="Perturbation", url_path="perturbation"),
         ],
+        "Learn": [lessons],
         "Your model": [st.Page("pages/help/export.py", title="Export a model", url_path="export")],
         "": [st.Page("pages/explore/saliency.py", title="Input saliency", url_path="saliency", visibility="hidden")],
     }
 )
-with shell.around():
+with shell.around(pickers=page != lessons):
     page.run()

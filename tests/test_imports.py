@@ -27,7 +27,7 @@ ARROW: tuple[frozenset[str], ...] = tuple(
         "settings sites layouts nested device archive sandbox",
         "codec fields captions snippets store",
         "figures",
-        "charts flow_figures spectra",
+        "lesson_pictures charts flow_figures spectra",
         "exported weights_files models images cost uploads",
         "targets trace twin watch receptive_field failures",
         "methods proof flow perturbation jacobian lessons doctor",
@@ -40,7 +40,9 @@ ARROW: tuple[frozenset[str], ...] = tuple(
 )
 """The rooms of gradviz_core, lowest first. A room imports from lower levels and from its own."""
 
-DRAWING = frozenset({"fields", "figures", "charts", "flow_figures", "spectra", "captions", "snippets"})
+DRAWING = frozenset(
+    {"fields", "figures", "charts", "flow_figures", "spectra", "captions", "snippets", "lesson_pictures"}
+)
 """What turns answers into pictures and words. What computes does not know of it."""
 
 TORCH_FREE = (

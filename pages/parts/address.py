@@ -8,6 +8,7 @@ Visible controls are drawn from these texts and write to them; so do clicks on p
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, cast
@@ -20,13 +21,14 @@ from pages.parts import complaints, unseen
 NAMES = (
     "model", "image", "target", "scale", "method", "view", "opacity", "site", "channel", "row", "col", "token", "maps",
     "sort", "follow", "norm", "epsilon", "steps", "way",
-    "of", "wrt", "rows", "model2", "image2",
+    "of", "wrt", "rows", "model2", "image2", "lesson", "set", "guess",
 )  # fmt: skip
 _FALL_WITH = {
     "model": ("target", "site", "channel", "row", "col", "token", "of", "wrt", "rows"),
     "of": ("rows", "row"),
     "site": ("channel", "row", "col", "token"),
     "norm": ("epsilon",),
+    "lesson": ("set", "guess"),
 }
 """Choices that mean nothing any more when another one changes."""
 LONGEST = 200
@@ -95,8 +97,17 @@ def settle() -> None:
 
 
 def read(name: str, default: str = "") -> str:
-    """The text chosen for ``name``, or the default."""
+    """The text chosen for ``name``, or the default. ``set.power`` is the entry ``power`` of ``set``."""
+    whole, _, entry = name.partition(".")
+    if entry:
+        return entries(whole).get(entry) or default
     return (_memory().chosen.get(name) or default)[:LONGEST]
+
+
+def entries(name: str) -> dict[str, str]:
+    """The entries of a choice that holds several: ``power=3,size=5``."""
+    pairs = (pair.partition("=") for pair in read(name).split(",") if pair)
+    return {entry: text for entry, _, text in pairs}
 
 
 def write(choices: Mapping[str, object]) -> None:
@@ -115,7 +126,10 @@ def exchange_model(key: str) -> None:
 
 
 def _choose(memory: _Memory, name: str, value: object) -> None:
-    text = "" if value is None else str(value)
+    text = "" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+    name, _, entry = name.partition(".")
+    if entry:
+        text = ",".join(f"{key}={said}" for key, said in (entries(name) | {entry: text}).items())
     if memory.chosen.get(name, "") != text:
         memory.chosen.update({name: text} | dict.fromkeys(_FALL_WITH.get(name, ()), ""))
 
@@ -218,6 +232,24 @@ def slider(label: str, name: str, choices: range, default: int, meaning: str, *,
         f"{label} cannot be {text[:60]} {unit}: it is a number from {choices[0]} to {choices[-1]}. Move the slider."
     )
     return default
+
+
+def decimal(label: str, name: str, low: float, high: float, step: float, default: float, *, width: int) -> float:
+    """A number from ``low`` to ``high``, and which is chosen. The default where the address names another one, which
+    is said.
+    """
+    text = read(name, f"{default:g}")
+    try:
+        number = float(text) if text.isascii() else math.nan
+    except ValueError:
+        number = math.nan
+    inside = low <= number <= high
+    value = number if inside else default
+    key, told = _shown(name, value)
+    st.slider(label, low, high, None if told else value, step=step, key=key, format="%g", width=width)
+    if not inside:
+        complaints.add(f"{label} cannot be {text[:60]!r}: it is a number from {low:g} to {high:g}. Move the slider.")
+    return value
 
 
 def _shown(name: str, value: object) -> tuple[str, bool]:

@@ -56,8 +56,10 @@ class _Sidebar:
 
 
 @contextmanager
-def around() -> Iterator[None]:
-    """Draw the shell, then the page inside it, then the foot, which says what the page's last answer took."""
+def around(*, pickers: bool) -> Iterator[None]:
+    """Draw the shell, then the page inside it, then the foot, which says what the page's last answer took. Pages that
+    need neither model nor image have no ``pickers``.
+    """
     st.html(_STYLE)
     body = st.container()
     skeleton.make()
@@ -65,16 +67,10 @@ def around() -> Iterator[None]:
     history.gather()
     address.fields()
     with st.sidebar:
-        model = address.read("model", models.first())
-        models.pick(model)
-        card = st.container(gap=None)
-        bring.change_button(model)
-        bring.button()
-        image = address.read("image") or images.suited(model)
-        images.pick(image, model)
-        target, foot = st.container(), st.empty()
-        sidebar = st.session_state["sidebar"] = _Sidebar(model, image, card, target, foot, about.panel())
-    bring.dialog()
+        sidebar = st.session_state["sidebar"] = _sidebar(pickers)
+        foot = sidebar.foot
+    if pickers:
+        bring.dialog()
     foot.caption(st.session_state.get("foot", "Starting …"))
     try:
         with body:
@@ -85,14 +81,33 @@ def around() -> Iterator[None]:
         _say_status(sidebar)
 
 
-def begin(title: str, sentence: str) -> Choice:
-    """The page's title, and what was chosen; where that cannot be answered, one sentence, and the page ends there."""
+def _sidebar(pickers: bool) -> _Sidebar:
+    model = address.read("model", models.first())
+    image = address.read("image") or images.suited(model)
+    if pickers:
+        models.pick(model)
+    card = st.container(gap=None)
+    if pickers:
+        bring.change_button(model)
+        bring.button()
+        images.pick(image, model)
+    return _Sidebar(model, image, card, target=st.container(), foot=st.empty(), about=about.panel())
+
+
+def heading(title: str, sentence: str) -> DeltaGenerator:
+    """The page's title and what it is about; returns the room beside the title."""
     with st.container(horizontal=True, vertical_alignment="center", key="heading"):
         st.title(title, anchor=False)
         tools = st.container(width="content")
     st.markdown(sentence)
     complaints.make()
     skeleton.begin(title)
+    return tools
+
+
+def begin(title: str, sentence: str) -> Choice:
+    """The page's heading, and what was chosen; where that cannot be answered, one sentence, and the page ends there."""
+    tools = heading(title, sentence)
     sidebar = cast(_Sidebar, st.session_state["sidebar"])
     try:
         return _choice(sidebar, tools)

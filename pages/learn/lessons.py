@@ -1,0 +1,18 @@
+"""Lessons: the code that runs, controls that change its numbers, and whether what is said of them is true."""
+
+import streamlit as st
+
+from pages.parts import lesson_controls, lesson_prediction, lesson_steps, shell
+from pages.parts.asking import ask, one_sentence
+from pages.parts.words import plain
+
+shell.heading("Lessons", "Short lessons about gradients. The code on the screen is the code that runs: move a control.")
+
+with one_sentence():
+    lesson = lesson_controls.choose()
+    st.markdown(plain(lesson.before))
+    doing = f"Running the lesson “{lesson.title}”; its first run takes a few seconds …"
+    answer = ask(lesson_controls.question(lesson), doing)
+    for number, step in enumerate(answer.steps, start=1):
+        lesson_steps.show(number, step, answer)
+    lesson_prediction.show(lesson, doing)

@@ -1,0 +1,45 @@
+"""Which lesson, and what its controls stand at: ``lesson`` and ``set`` in the address."""
+
+from __future__ import annotations
+
+from gradviz_core.lesson_cards import Choice, Control, Lesson, Number
+from gradviz_core.lessons.contents import LESSONS, lesson_of
+from gradviz_core.types import LessonQuestion
+from pages.parts import address, complaints, panel
+
+MOST_BESIDE = 4
+"""A choice of more options than this is a list that opens."""
+_WIDTH = 190
+
+
+def choose() -> Lesson:
+    """The lesson that is chosen; the first by default."""
+    return lesson_of(address.option("Lesson", "lesson", {lesson.key: lesson.title for lesson in LESSONS}))
+
+
+def question(lesson: Lesson) -> LessonQuestion:
+    """The lesson with its controls as they stand."""
+    known = {control.name: control for control in lesson.controls}
+    for name in address.entries("set"):
+        if name not in known:
+            complaints.add(f"This lesson has no control {name[:60]!r}. It has {', '.join(known)}: choose among them.")
+    with panel.controls("lesson_controls"):
+        choices = tuple((name, _stands_at(control)) for name, control in known.items())
+    return LessonQuestion(lesson=lesson.key, choices=choices)
+
+
+def _stands_at(control: Control) -> float | str:
+    name = f"set.{control.name}"
+    match control:
+        case Choice():
+            words = {option.value: option.label for option in control.options}
+            words = {control.default: words[control.default]} | words
+            choose = address.option if len(words) <= MOST_BESIDE else address.listed
+            return choose(control.label, name, words)
+        case Number(whole=True):
+            steps = range(int(control.low), int(control.high) + 1, int(control.step))
+            return float(address.slider(control.label, name, steps, int(control.default), "", unit="", width=_WIDTH))
+        case Number():
+            return address.decimal(
+                control.label, name, control.low, control.high, control.step, control.default, width=_WIDTH
+            )
