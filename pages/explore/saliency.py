@@ -4,7 +4,7 @@ import streamlit as st
 
 from gradviz_core import captions, fields, figures, snippets
 from gradviz_core.types import INPUT, ClassScore, GradientQuestion
-from pages.parts import address, code, facts, panel, saliency, scores, shell, uploaded
+from pages.parts import address, code, facts, panel, saliency, scores, shell, tour, uploaded
 from pages.parts.asking import ask, one_sentence
 
 choice = shell.begin("Input saliency", "How the score of one class changes with each pixel of the image.")
@@ -63,3 +63,5 @@ with one_sentence():
             "Classes": lambda at: snippets.classes(at, classes),
         },
     )
+
+tour.show()
