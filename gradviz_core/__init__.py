@@ -35,6 +35,8 @@ from gradviz_core.types import (
     ImageCard,
     JacobianAnswer,
     JacobianQuestion,
+    LessonAnswer,
+    LessonQuestion,
     ModelCard,
     PerturbationAnswer,
     PerturbationQuestion,
@@ -89,6 +91,8 @@ def answer(question: PerturbationQuestion) -> PerturbationAnswer: ...
 @overload
 def answer(question: JacobianQuestion) -> JacobianAnswer: ...
 @overload
+def answer(question: LessonQuestion) -> LessonAnswer: ...
+@overload
 def answer(question: SpectrumQuestion) -> SpectrumAnswer: ...
 def answer(question: Question) -> Answer:
     """Answer a question in this process, on the best device there is; any number of threads may ask at once.
@@ -142,6 +146,8 @@ __all__ = [
     "ImageCard",
     "JacobianAnswer",
     "JacobianQuestion",
+    "LessonAnswer",
+    "LessonQuestion",
     "ModelCard",
     "PerturbationAnswer",
     "PerturbationQuestion",
