@@ -145,7 +145,10 @@ class Occupant:
 
 def _overran(word: str, deadline_s: float) -> str:
     if word in inspecting.WORDS:
-        return f"Reading the file took longer than {deadline_s:.3g} s, so it was stopped. Choose another file."
+        return (
+            f"Reading the file took longer than {deadline_s:.3g} s, so it was stopped. Where the server is busy, the "
+            "same file may be read a moment later; else choose another."
+        )
     return (
         f"The question took longer than {deadline_s:g} s, the limit here, and was stopped. "
         "Ask for fewer sites, or choose a smaller model."

@@ -139,7 +139,7 @@ def _proposal(shape: tuple[int | None, ...]) -> Preprocessing:
     rgb = shape[1] == 3
     return Preprocessing(
         size=(height, width),
-        resize=round(max(height, width) * 256 / 224),
+        resize=None if shape[2] and shape[3] else round(max(height, width) * 256 / 224),
         mean=(0.485, 0.456, 0.406) if rgb else (0.5,),
         std=(0.229, 0.224, 0.225) if rgb else (0.5,),
     )

@@ -247,7 +247,8 @@ def _refused_global(name: str, whole: bool) -> BadModel:
     if whole:
         return BadModel(
             f"The file is a whole pickled object ({name[:80]!r}), and to load one is to run the code in it, so it is "
-            f"never done. {SAVE_A_STATE_DICT}"
+            "never done. Export the model with torch.export: a .pt2 file brings its own architecture. Or, for an "
+            f"architecture that is known here: {SAVE_A_STATE_DICT}"
         )
     return BadModel(
         f"Beside tensors the file holds a Python object ({name[:80]!r}), and to load one is to run code, so it is "

@@ -57,7 +57,7 @@ def dialog() -> None:
     draft: Draft | None = st.session_state.get("draft")
     if draft is not None and draft.open:
         title = "Change preprocessing or labels" if draft.changing else "Bring your own model"
-        st.dialog(title, width="medium", on_dismiss=_close)(_steps)(draft)
+        st.dialog(title, width="medium", on_dismiss=_close)(_steps)()
 
 
 def _open_new() -> None:
@@ -87,7 +87,10 @@ def _close() -> None:
         draft.open = False
 
 
-def _steps(draft: Draft) -> None:
+def _steps() -> None:
+    draft: Draft | None = st.session_state.get("draft")  # of now: the dialog runs again without the page
+    if draft is None:
+        return
     place = st.empty()  # always there, so that what follows stays what it is, and an open part stays open
     if draft.changing and draft.recipe is None:
         _find(draft, place)

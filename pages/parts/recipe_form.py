@@ -49,6 +49,9 @@ def draw(start: Recipe, report: ModelReport | None, name: str, *, again: bool) -
     form = f"{name}_{made.architecture}"
     wrong = ""
     facts = st.empty()
+    if report is not None and report.format == "exported" and not again:
+        st.info("The file does not say which numbers the model was trained on. Mean and standard deviation below are "
+                "ImageNet's: a guess. Where they are not yours, change them, or the scores mean little.")  # fmt: skip
     with st.expander("Change the preprocessing", icon=":material/tune:"):
         try:
             steps = preprocessing.form(steps, _fixed_size(report), form)
