@@ -18,6 +18,7 @@ SUBJECTS = {
     "passes": "In one process, without the service",
     "app": "The app in a browser",
     "exported": "torchvision's models as .pt2 files",
+    "doctor": "What the doctor finds",
 }
 
 

@@ -48,7 +48,10 @@ def map_numbers(value: Any, change: Callable[[Any], Any]) -> Any:
     return [map_numbers(part, change) for part in value] if isinstance(value, list) else value
 
 
-def finite(tensor: Tensor) -> bool:
-    """Whether it holds neither NaN nor infinity. A sum shows it quickly, though one of large numbers may overflow."""
+def largest(tensor: Tensor) -> float:
+    """The largest absolute value; NaN where there is one, 0 where there is nothing."""
+    if not tensor.numel():
+        return 0.0
     values = tensor.detach()
-    return bool(torch.isfinite(values.sum())) or bool(torch.isfinite(values).all())
+    low, high = torch.aminmax(torch.view_as_real(values) if values.is_complex() else values)
+    return max(-low.item(), high.item())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import traceback
 import warnings
 from collections.abc import Callable, Iterator
@@ -12,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gradviz_core.doctor.arguments import finite
+from gradviz_core.doctor.arguments import largest
 from gradviz_core.doctor.flow import Event
 from gradviz_core.doctor.recorder import Nudge, Record, Recorder
 from gradviz_core.doctor.saved import SavedValues
@@ -88,7 +89,8 @@ def run(model: Model, x: Inputs, loss: Loss | None, nudge: Nudge | None = None) 
         done.loss = _checked(score)
         known = recorder.number(score)
         done.loss_number = -1 if known is None else known
-        done.scale = max((_largest(tensor) for tensor in tensors(output).values()), default=0.0)
+        returned = [tensor for tensor in tensors(output).values() if tensor.is_floating_point()]
+        done.scale = max(map(largest, returned), default=0.0)
     return done
 
 
@@ -145,13 +147,13 @@ def _nodes(done: Pass) -> Iterator[tuple[Any, Event]]:
 def _look(found: Slopes, event: Event, is_layer: bool) -> Callable[[Any, Any], None]:
     def hook(into: tuple[Tensor | None, ...], out_of: tuple[Tensor | None, ...]) -> None:
         """PyTorch names them by the function: ``out_of`` comes in from the loss, ``into`` goes on to what is before."""
-        comes = [slope for slope in out_of if slope is not None]
-        goes = [slope for slope in into if slope is not None]
+        comes = [largest(slope) for slope in out_of if slope is not None]
+        goes = [largest(slope) for slope in into if slope is not None]
         if is_layer and comes and event not in found.sizes:  # the last of its nodes is the first on the way back
-            found.sizes[event] = float(comes[0].norm())
-        if all(map(finite, comes)) and not all(map(finite, goes)):
+            found.sizes[event] = sum(float(slope.norm()) for slope in out_of if slope is not None)
+        if all(map(math.isfinite, comes)) and not all(map(math.isfinite, goes)):
             found.not_finite.append(event)
-        if goes and any(map(_nonzero, comes)) and not any(map(_nonzero, goes)):
+        if goes and any(comes) and not any(goes):
             found.zero.append(event)
 
     return hook
@@ -160,13 +162,10 @@ def _look(found: Slopes, event: Event, is_layer: bool) -> Callable[[Any, Any], N
 def _state(slope: Tensor | None) -> Gradient:
     if slope is None:
         return "none"
-    if not finite(slope):
+    size = largest(slope)
+    if not math.isfinite(size):
         return "not_finite"
-    return "finite" if _nonzero(slope) else "zero"
-
-
-def _nonzero(slope: Tensor) -> bool:
-    return bool(slope.any())
+    return "finite" if size else "zero"
 
 
 def _leaf(tensor: Tensor) -> Tensor:
@@ -176,10 +175,6 @@ def _leaf(tensor: Tensor) -> Tensor:
 
 def _input_name(number: int, count: int) -> str:
     return "the input" if count == 1 else f"input {number + 1}"
-
-
-def _largest(tensor: Tensor) -> float:
-    return float(tensor.detach().abs().max()) if tensor.numel() and tensor.is_floating_point() else 0.0
 
 
 def _checked(score: object) -> Tensor:

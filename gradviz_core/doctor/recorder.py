@@ -6,6 +6,7 @@ under ``no_grad``, whole numbers, and numbers that leave for Python and come bac
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,7 +17,7 @@ from torch.overrides import TorchFunctionMode
 
 from gradviz_core.doctor import operations as names
 from gradviz_core.doctor import units
-from gradviz_core.doctor.arguments import finite, numbers_in, print_of, tensors_in
+from gradviz_core.doctor.arguments import largest, numbers_in, print_of, tensors_in
 from gradviz_core.doctor.flow import Edge, Event, Flow, Value
 from gradviz_core.doctor.saved import memory
 from gradviz_core.doctor.stack import forward_passes, here, line_with
@@ -79,7 +80,7 @@ class Recorder(TorchFunctionMode):
     def _put(self, tensor: Tensor, event: Event | None, leaf: str = "") -> int:
         floating = tensor.is_floating_point() or tensor.is_complex()
         meant = event is not None and any(number in (float("inf"), float("-inf")) for number in event.numbers)
-        sound = meant or not floating or finite(tensor)
+        sound = meant or not floating or math.isfinite(largest(tensor))
         number = self.record.flow.add(Value(event, floating, tensor.requires_grad, sound, leaf))
         if id(tensor) not in self._number:
             self._kept.append(tensor)
@@ -113,8 +114,9 @@ class Recorder(TorchFunctionMode):
         given = list({id(tensor): tensor for tensor in tensors_in((args, kwargs))}.values())
         event.numbers = tuple(numbers_in((args, kwargs)))
         event.inputs = [self._number_of(tensor, event) for tensor in given]
-        for number in event.inputs:
+        for tensor, number in zip(given, event.inputs, strict=True):
             self.record.first_use.setdefault(number, event)
+            self._map_nodes(tensor, self.record.flow.values[number].event or event)
         enabled, live = torch.is_grad_enabled(), [tensor.requires_grad for tensor in given]
         self.now = event
         result, refused = self._called(func, args, kwargs, event)

@@ -270,3 +270,22 @@ def test_a_sound_exported_model_is_sound() -> None:
     module = exported.read(exported_bytes(sound.Residual(), broken.images())).module
     module.requires_grad_(True)
     assert gv.diagnose(module, broken.images()).findings == ()
+
+
+def test_a_function_with_a_backward_pass_of_its_own_is_blamed_at_its_line() -> None:
+    class Broken(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: object, x: Tensor) -> Tensor:
+            return x * 1
+
+        @staticmethod
+        def backward(ctx: object, slope: Tensor) -> Tensor:
+            return slope * float("nan")
+
+    class Uses(broken.Rows):
+        def forward(self, x: Tensor) -> object:
+            h = Broken.apply(self.first(x))
+            return self.third(self.second(h))
+
+    (finding,) = gv.diagnose(Uses(), broken.rows()).findings
+    assert (finding.cause, finding.text) == ("not_finite", "return x * 1")
