@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 from gradviz_core.cards import Fit, ImageReport, ModelReport, Preprocessing, Recipe
 from gradviz_core.compute import client, inline
 from gradviz_core.errors import GradVizError, UnknownImage, UnknownModel
-from gradviz_core.types import Answer, Question, SurveyAnswer
+from gradviz_core.types import Answer, LessonQuestion, Question, SurveyAnswer
 from tests.opening import STATUS, opened
 
 IMAGENET = Preprocessing((96, 96), 110, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
@@ -70,6 +70,8 @@ class Fake:
 
     def ask(self, question: Question) -> Answer:
         self._hear("ask", question)
+        if isinstance(question, LessonQuestion):
+            return inline.ask(question)
         image = question.image if question.image not in self.images else "sample/heart"
         if image.startswith("upload/"):
             raise UnknownImage("The uploaded image behind this address is no longer here. Upload it again.")
