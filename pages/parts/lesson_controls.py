@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import streamlit as st
+
 from gradviz_core.lesson_cards import Choice, Control, Lesson, Number
 from gradviz_core.lessons.contents import LESSONS, lesson_of
 from gradviz_core.types import LessonQuestion
@@ -9,7 +11,12 @@ from pages.parts import address, complaints, panel
 
 MOST_BESIDE = 4
 """A choice of more options than this is a list that opens."""
-_WIDTH = 190
+_WIDTH = 160
+_IN_SIGHT = """<style>@media (min-width: 900px) and (min-height: 600px) {
+  [data-testid=stLayoutWrapper]:has(> .st-key-lesson_controls) { position: sticky; top: 3.5rem; z-index: 90;
+    padding: 0.6rem 0; background: Canvas; border-bottom: 1px solid color-mix(in srgb, currentColor 20%, transparent); }
+}</style>"""
+"""The controls stay in sight while the page moves, where there is room."""
 
 
 def choose() -> Lesson:
@@ -23,6 +30,7 @@ def question(lesson: Lesson) -> LessonQuestion:
     for name in address.entries("set"):
         if name not in known:
             complaints.add(f"This lesson has no control {name[:60]!r}. It has {', '.join(known)}: choose among them.")
+    st.html(_IN_SIGHT)
     with panel.controls("lesson_controls"):
         choices = tuple((name, _stands_at(control)) for name, control in known.items())
     return LessonQuestion(lesson=lesson.key, choices=choices)

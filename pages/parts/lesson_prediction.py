@@ -46,7 +46,11 @@ def _reveal(lesson: Lesson, guess: int, doing: str) -> None:
     step = next(step for step in answer.steps if step.name == prediction.step)
     verdict = "Right." if guess == prediction.right else f"Not so. {prediction.answers[prediction.right]}"
     st.markdown(f"**{plain(verdict)}** {plain(prediction.why)}")
-    st.caption("What ran, and what came of it")
-    st.code(step.call, language="python", wrap_lines=True)
-    lesson_steps.claims(step.claims)
-    lesson_steps.pictures(step, answer, "tried")
+    said, shown = st.columns([3, 2], gap="medium")
+    with said:
+        st.caption("What ran, and what came of it")
+        st.code(step.call, language="python", wrap_lines=True)
+        lesson_steps.claims(step.claims)
+        lesson_steps.outputs(step.outputs)
+    with shown:
+        lesson_steps.pictures(step, answer, "tried")

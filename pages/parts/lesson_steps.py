@@ -7,26 +7,28 @@ from collections.abc import Sequence
 import streamlit as st
 
 from gradviz_core import lesson_pictures
-from gradviz_core.lesson_cards import Claim, Graph, LessonResult, Output, Picture, StepResult
+from gradviz_core.lesson_cards import Claim, LessonResult, Output, StepResult
 from gradviz_core.lessons.graph import dot, in_words
 from gradviz_core.types import LessonAnswer
 from pages.parts import panel
 from pages.parts.words import plain
 
-MOST_BESIDE = 3
-"""Pictures in one row."""
+GRAPH_HEIGHT = 380
+"""Pixels; graphs of any size are drawn to fit."""
 
 
 def show(number: int, step: StepResult, answer: LessonAnswer) -> None:
-    """The whole step."""
+    """The whole step. The graph stands where there is more room."""
     st.subheader(f"{number}. {plain(step.sentence)}", anchor=False)
-    left, right = st.columns([3, 2], gap="medium")
-    with left:
+    code, shown = st.columns([3, 2], gap="medium")
+    with code:
         st.code(f"{step.imports}\n\n\n{step.source}\n\n{step.call}", language="python", wrap_lines=True)
-    with right:
+        outputs(step.outputs)
+    with shown:
         claims(step.claims)
-        _outputs(step.outputs)
-    pictures(step, answer, f"{step.name}")
+        pictures(step, answer, step.name)
+    with code if len(step.pictures) > 1 else shown:
+        graph(step)
 
 
 def claims(found: Sequence[Claim]) -> None:
@@ -36,53 +38,41 @@ def claims(found: Sequence[Claim]) -> None:
         st.markdown(f"{mark} {plain(claim.sentence)}")
 
 
-def _outputs(outputs: Sequence[Output]) -> None:
+def outputs(found: Sequence[Output]) -> None:
     """What the function returned, as Python prints it; what PyTorch said stands apart."""
-    values = [output for output in outputs if output.kind not in ("error", "warning")]
+    values = [output for output in found if output.kind not in ("error", "warning")]
     if values:
         st.caption("What came back")
         st.code("\n".join(map(_printed, values)), language=None, wrap_lines=True)
-    for output in outputs:
+    for output in found:
         if output.kind in ("error", "warning"):
             st.caption(f"What PyTorch said ({output.kind})")
             st.code(output.text, language=None, wrap_lines=True)
 
 
 def _printed(output: Output) -> str:
-    start = f"{output.name} = "
-    return start + output.text.replace("\n", "\n" + " " * len(start))
+    return f"{output.name} = {output.text}" if "\n" not in output.text else f"{output.name} =\n{output.text}"
 
 
 def pictures(step: StepResult, answer: LessonAnswer, key: str) -> None:
-    """The pictures and the graph of the step, side by side."""
-    shown: list[Picture | Graph] = [*step.pictures, *([step.graph] if step.graph else [])]
-    for first in range(0, len(shown), MOST_BESIDE):
-        row = shown[first : first + MOST_BESIDE]
-        for column, (number, item) in zip(st.columns(len(row), gap="medium"), enumerate(row, first), strict=True):
-            with column:
-                if isinstance(item, Graph):
-                    _graph(item, step)
-                else:
-                    _picture(item, step, answer, f"{key}_{number}")
+    """The pictures of the step. No other on the page has the same ``key``."""
+    for number, picture in enumerate(step.pictures):
+        arrays = [answer.arrays[LessonResult.name_of(step.name, name)] for name in picture.arrays]
+        st.markdown(f"**{plain(picture.title)}**")
+        panel.picture(
+            lesson_pictures.draw(picture, arrays), f"{key}_{number}", alt=lesson_pictures.alt(picture, arrays),
+            caption=lesson_pictures.caption(picture, arrays),
+        )  # fmt: skip
 
 
-def _picture(item: Picture, step: StepResult, answer: LessonAnswer, key: str) -> None:
-    arrays = [answer.arrays[LessonResult.name_of(step.name, name)] for name in item.arrays]
-    st.markdown(f"**{plain(item.title)}**")
-    panel.picture(
-        lesson_pictures.draw(item, arrays), key, alt=lesson_pictures.alt(item, arrays),
-        caption=lesson_pictures.caption(item, arrays),
-    )  # fmt: skip
-
-
-def _graph(graph: Graph, step: StepResult) -> None:
-    result = next(node.label for node in graph.nodes if node.kind == "result")
+def graph(step: StepResult) -> None:
+    """The computation graph of the step, drawn and in words."""
+    if step.graph is None:
+        return
+    result = next(node.label for node in step.graph.nodes if node.kind == "result")
     st.markdown(f"**Computation graph of {plain(result)}**")
-    words = in_words(graph)
-    st.graphviz_chart(dot(graph), width="stretch", height=GRAPH_HEIGHT, alt=words)
+    words = in_words(step.graph)
+    st.graphviz_chart(dot(step.graph), width="stretch", height=GRAPH_HEIGHT, alt=words)
     st.caption(plain("As PyTorch recorded it. Arrows show the way forward; the gradient runs against them."))
     with st.expander("The graph in words"):
         st.markdown(plain(words))
-
-
-GRAPH_HEIGHT = 420

@@ -1,0 +1,177 @@
+"""The lessons page without a browser: every lesson and every control, its address, and the question at its end."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from gradviz_core.lesson_cards import Choice, Lesson, LessonResult, Number
+from gradviz_core.lesson_pictures import alt, draw
+from gradviz_core.lessons.contents import LESSONS, settle
+from gradviz_core.lessons.running import run
+from gradviz_core.types import LessonQuestion, Question
+from pages.parts.kept import kept
+from pages.parts.words import plain
+from tests.opening import answer_here, chart, errors, opened, values
+
+PAGE = "pages/learn/lessons.py"
+every_lesson = pytest.mark.parametrize("lesson", LESSONS, ids=lambda lesson: lesson.key)
+
+
+@pytest.fixture(autouse=True)
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[Question]:
+    kept.clear()
+    return answer_here(monkeypatch)
+
+
+def stood_at(question: Question) -> dict[str, float | str]:
+    assert isinstance(question, LessonQuestion)
+    return settle(question.lesson, dict(question.choices))
+
+
+def move(app: AppTest, name: str, value: float | str) -> None:
+    key = f"shown_set.{name}"
+    lists, sliders = [s.key for s in app.selectbox], [s.key for s in app.slider]
+    if isinstance(value, str):
+        (app.selectbox(key=key) if key in lists else app.button_group(key=key)).set_value(value).run()
+    else:
+        assert key in sliders
+        app.slider(key=key).set_value(value).run()
+    assert not app.exception
+    assert not app.error
+
+
+@every_lesson
+def test_code_claims_numbers_graph_and_figures_are_those_of_the_run(lesson: Lesson) -> None:
+    app = opened(PAGE, lesson=lesson.key)
+    assert not app.error
+    result = run(lesson.key, {})
+    codes, words = [c.value for c in app.code], [m.value for m in app.markdown]
+    for step in result.steps:
+        (shown,) = [code for code in codes if step.source.strip() in code]
+        assert shown.startswith(step.imports)
+        assert shown.endswith(step.call)
+        for claim in step.claims:
+            if "took" not in claim.sentence:
+                assert any("**Checked:**" in word and plain(claim.sentence) in word for word in words), claim
+        for output in step.outputs:
+            if output.kind == "error":
+                assert output.text in codes
+    assert len(app.get("graphviz_chart")) == sum(step.graph is not None for step in result.steps)
+    assert len(app.get("plotly_chart")) == sum(len(step.pictures) for step in result.steps)
+    assert not [s for s in app.sidebar.selectbox if s.label == "Model"], "a lesson needs none"
+
+
+@every_lesson
+def test_every_control_is_asked_with_and_restored_by_the_address(lesson: Lesson, asked: list[Question]) -> None:
+    app = opened(PAGE, lesson=lesson.key)
+    moved: dict[str, float | str] = {}
+    for control in lesson.controls:
+        match control:
+            case Choice():
+                moved[control.name] = control.options[-1].value
+            case Number(whole=True):
+                moved[control.name] = int(control.high if control.high != control.default else control.low)
+            case Number():
+                moved[control.name] = control.low
+        move(app, control.name, moved[control.name])
+        assert stood_at(asked[-1]) == settle(lesson.key, moved)
+    address = {name: str(app.query_params[name]) for name in ("lesson", "set") if name in app.query_params}
+    kept.clear()
+    restored = opened(PAGE, **address)
+    assert not restored.error
+    assert stood_at(asked[-1]) == settle(lesson.key, moved)
+    other = next(other for other in LESSONS if other is not lesson)
+    restored.button_group(key="shown_lesson").set_value(other.key).run()
+    assert "set" not in restored.query_params, "what was set means nothing in another lesson"
+    assert stood_at(asked[-1]) == settle(other.key, {})
+
+
+def test_a_control_changes_its_figure() -> None:
+    app = opened(PAGE, lesson="first-layer")
+    before = values(chart(app, "three_right_ways_0"))
+    move(app, "activation", "relu")
+    after = values(chart(app, "three_right_ways_0"))
+    np.testing.assert_array_equal(before, run("first-layer", {}).array("three_right_ways", "jacobian"))
+    assert (after == 0).all(axis=1).any(), "a neuron that is off has a row of zeros"
+
+
+@every_lesson
+def test_the_answer_is_shown_once_one_is_chosen_and_not_before(lesson: Lesson, asked: list[Question]) -> None:
+    app, prediction = opened(PAGE, lesson=lesson.key), lesson.prediction
+    key = f"prediction_{lesson.key}"
+
+    def said() -> bool:
+        return any(plain(prediction.why) in m.value for m in app.markdown)
+
+    assert app.radio(key=key).value is None
+    app.button(key=f"check_{key}").click().run()
+    assert not said()
+    assert any("Choose an answer first" in i.value for i in app.info)
+    wrong = (prediction.right + 1) % len(prediction.answers)
+    app.radio(key=key).set_value(wrong)
+    app.button(key=f"check_{key}").click().run()
+    assert said()
+    assert any("Not so" in m.value and plain(prediction.answers[prediction.right]) in m.value for m in app.markdown)
+    assert stood_at(asked[-1]) == settle(lesson.key, dict(prediction.moved))
+    assert app.query_params["guess"] == str(wrong) or app.query_params["guess"] == [str(wrong)]
+    app.radio(key=key).set_value(prediction.right)
+    app.button(key=f"check_{key}").click().run()
+    assert any("**Right" in m.value for m in app.markdown)
+    assert not app.error
+    assert not app.exception
+
+
+@pytest.mark.parametrize(
+    ("choices", "sentence"),
+    [
+        ({"lesson": "<script>"}, "Lesson cannot be '<script>'"),
+        ({"set": "speed=3"}, "no control 'speed'"),
+        ({"set": "scale=nan"}, "Input times cannot be 'nan': it is a number from -3 to 3"),
+        ({"set": "scale=1e99"}, "Input times cannot be '1e99'"),
+        ({"set": "activation=tanh"}, "After the layer cannot be 'tanh'"),
+        ({"set": "neuron=5"}, "Output neuron cannot be 5"),
+        ({"guess": "9"}, "There is no answer '9': there are 3, from 0 to 2"),
+    ],
+)
+def test_a_crafted_address_gets_one_sentence_and_the_lesson_runs(choices: dict[str, str], sentence: str) -> None:
+    app = opened(PAGE, **choices)
+    (said,) = errors(app)
+    assert sentence in said.replace("\\", "")
+    assert len(app.get("plotly_chart")) == 4
+
+
+@every_lesson
+def test_pictures_draw_the_numbers_of_their_arrays_and_say_what_they_are(lesson: Lesson) -> None:
+    result = run(lesson.key, {})
+    for step in result.steps:
+        for picture in step.pictures:
+            arrays = [result.arrays[LessonResult.name_of(step.name, name)] for name in picture.arrays]
+            traces = draw(picture, arrays).data
+            match picture.kind:
+                case "heatmap":
+                    np.testing.assert_allclose(traces[0].z, arrays[0], rtol=1e-6)
+                case "tiles":
+                    drawn = traces[0].z[np.isfinite(traces[0].z)]
+                    np.testing.assert_array_equal(np.sort(drawn), np.sort(arrays[0].ravel()))
+                case "bars":
+                    assert [trace.name for trace in traces] == list(picture.labels)
+                    for trace, array in zip(traces, arrays, strict=True):
+                        np.testing.assert_array_equal(trace.y, array.ravel())
+                case "lines":
+                    assert [trace.name for trace in traces] == list(picture.labels)
+                    for trace, array in zip(traces, arrays[1:], strict=True):
+                        np.testing.assert_array_equal((trace.x, trace.y), (arrays[0], array))
+            said = alt(picture, arrays)
+            assert picture.title in said
+            assert picture.unit in said
+
+
+def test_a_missing_gradient_is_drawn_and_read_out_as_none() -> None:
+    result = run("missing-gradients", {"cut": "hidden"})
+    step = result.steps[0]
+    (picture,) = step.pictures
+    array = result.array(step.name, picture.arrays[0])
+    assert [note.text for note in draw(picture, [array]).layout.annotations] == ["None"] * 3
+    assert "None, None, None, 0." in alt(picture, [array])
