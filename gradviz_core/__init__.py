@@ -27,6 +27,8 @@ from gradviz_core.types import (
     ClassDifference,
     ClassScore,
     CrossEntropy,
+    DiagnosisAnswer,
+    DiagnosisQuestion,
     Field,
     FlowAnswer,
     FlowQuestion,
@@ -40,6 +42,8 @@ from gradviz_core.types import (
     ModelCard,
     PerturbationAnswer,
     PerturbationQuestion,
+    ProofAnswer,
+    ProofQuestion,
     Question,
     Site,
     SiteInfo,
@@ -93,6 +97,10 @@ def answer(question: JacobianQuestion) -> JacobianAnswer: ...
 @overload
 def answer(question: LessonQuestion) -> LessonAnswer: ...
 @overload
+def answer(question: DiagnosisQuestion) -> DiagnosisAnswer: ...
+@overload
+def answer(question: ProofQuestion) -> ProofAnswer: ...
+@overload
 def answer(question: SpectrumQuestion) -> SpectrumAnswer: ...
 def answer(question: Question) -> Answer:
     """Answer a question in this process, on the best device there is; any number of threads may ask at once.
@@ -136,6 +144,8 @@ __all__ = [
     "ClassScore",
     "CrossEntropy",
     "Diagnosis",
+    "DiagnosisAnswer",
+    "DiagnosisQuestion",
     "Field",
     "Finding",
     "FlowAnswer",
@@ -151,6 +161,8 @@ __all__ = [
     "ModelCard",
     "PerturbationAnswer",
     "PerturbationQuestion",
+    "ProofAnswer",
+    "ProofQuestion",
     "Question",
     "Site",
     "SiteInfo",

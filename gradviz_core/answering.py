@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from gradviz_core import cost, flow, images, layouts, perturbation, receptive_field, sites, targets
 from gradviz_core import device as devices
-from gradviz_core.answers import jacobians, lessons
+from gradviz_core.answers import diagnosis, jacobians, lessons
 from gradviz_core.errors import BadTarget, QuestionError
 from gradviz_core.failures import ADVICE_ON_INPUT, UPLOADS, in_words, input_in_words
 from gradviz_core.methods import METHODS, GradFn
@@ -25,6 +25,7 @@ from gradviz_core.types import (
     INPUT,
     Answer,
     ClassProbability,
+    DiagnosisQuestion,
     FlowAnswer,
     FlowQuestion,
     GradientAnswer,
@@ -35,6 +36,7 @@ from gradviz_core.types import (
     PerturbationQuestion,
     Pixels,
     Preprocessing,
+    ProofQuestion,
     Question,
     Site,
     SpectrumQuestion,
@@ -107,6 +109,10 @@ class Answerer:
                     return jacobians.spectrum(self._between(device, question), question, notes, clock)
                 case LessonQuestion():
                     return lessons.lesson(question)
+                case DiagnosisQuestion():
+                    return diagnosis.diagnosis(self._about(device, question), question, notes, clock)
+                case ProofQuestion():
+                    return diagnosis.proof(self._about(device, question), question, notes, clock)
                 case _:
                     assert_never(question)
 
@@ -223,6 +229,10 @@ class Answerer:
 
     def _between(self, device: torch.device, question: JacobianQuestion | SpectrumQuestion) -> Scene:
         return self._scene(device, question, frozenset({INPUT, question.of, question.wrt}))
+
+    def _about(self, device: torch.device, question: DiagnosisQuestion | ProofQuestion) -> Scene:
+        at = targets.site_of(question.target)
+        return self._scene(device, question, frozenset({INPUT, *([at] if at else ())}))
 
     def _scene(
         self,

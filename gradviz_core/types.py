@@ -1,9 +1,8 @@
 """The nouns of GradViz: what a question, a target, a site and an answer are.
 
 Everything here is a frozen value made of names, numbers and numpy arrays. Nothing here computes, so the whole project
-may import this file; it imports nothing but the standard library and numpy. What is known of models and images is in
-``cards.py``, sites and targets are in ``subjects.py``, what lessons say in ``lesson_cards.py``; what questions and
-answers need of them can be imported from here as well.
+may import this file; it imports nothing but the standard library and numpy. ``cards.py``, ``subjects.py``,
+``lesson_cards.py`` and ``diagnoses.py`` hold more of them; what questions and answers need can be imported from here.
 """
 
 from __future__ import annotations
@@ -19,6 +18,10 @@ from gradviz_core.cards import Accuracy as Accuracy
 from gradviz_core.cards import ImageCard as ImageCard
 from gradviz_core.cards import ModelCard as ModelCard
 from gradviz_core.cards import Preprocessing as Preprocessing
+from gradviz_core.diagnoses import DiagnosisAnswer as DiagnosisAnswer
+from gradviz_core.diagnoses import DiagnosisQuestion as DiagnosisQuestion
+from gradviz_core.diagnoses import ProofAnswer as ProofAnswer
+from gradviz_core.diagnoses import ProofQuestion as ProofQuestion
 from gradviz_core.lesson_cards import LessonQuestion as LessonQuestion
 from gradviz_core.lesson_cards import StepResult as StepResult
 from gradviz_core.receipts import ClassProbability as ClassProbability
@@ -166,6 +169,8 @@ Question = (
     | JacobianQuestion
     | SpectrumQuestion
     | LessonQuestion
+    | DiagnosisQuestion
+    | ProofQuestion
 )
 
 # ------------------------------------------------------------------------------------------------------------- answers
@@ -368,6 +373,8 @@ Answer = (
     | JacobianAnswer
     | SpectrumAnswer
     | LessonAnswer
+    | DiagnosisAnswer
+    | ProofAnswer
 )
 
 

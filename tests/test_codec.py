@@ -30,6 +30,7 @@ from gradviz_core.types import (
     ClassDifference,
     ClassScore,
     CrossEntropy,
+    DiagnosisQuestion,
     FlowQuestion,
     GradientAnswer,
     GradientQuestion,
@@ -38,6 +39,7 @@ from gradviz_core.types import (
     MethodName,
     Norm,
     PerturbationQuestion,
+    ProofQuestion,
     Question,
     Receipt,
     ScoreScale,
@@ -72,6 +74,8 @@ QUESTIONS: st.SearchStrategy[Question] = st.one_of(
     st.builds(GradientQuestion, model=TEXT, image=TEXT, target=TARGETS, wrt=WRT, method=METHODS),
     st.builds(UnitsQuestion, model=TEXT, image=TEXT, site=SITES, place=COUNTS, count=COUNT),
     st.builds(SurveyQuestion, model=TEXT, image=TEXT),
+    st.builds(DiagnosisQuestion, model=TEXT, image=TEXT, target=TARGETS),
+    st.builds(ProofQuestion, model=TEXT, image=TEXT, target=TARGETS, directions=COUNT),
     st.builds(FlowQuestion, model=TEXT, image=TEXT, target=TARGETS, parameters=st.booleans()),
     st.builds(
         PerturbationQuestion,
@@ -142,6 +146,8 @@ def test_every_kind_of_question_and_target_is_tried_here() -> None:
         "JacobianQuestion",
         "SpectrumQuestion",
         "LessonQuestion",
+        "DiagnosisQuestion",
+        "ProofQuestion",
     }
     assert len(get_args(Target)) == 6
 

@@ -22,6 +22,7 @@ ARROW: tuple[frozenset[str], ...] = tuple(
     frozenset(level.split())
     for level in (
         "version cards findings lesson_cards receipts subjects",
+        "diagnoses",
         "types",
         "errors",
         "settings sites layouts nested device archive sandbox",
@@ -50,6 +51,7 @@ TORCH_FREE = (
         {
             "__init__",
             "cards",
+            "diagnoses",
             "findings",
             "lesson_cards",
             "receipts",

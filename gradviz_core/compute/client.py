@@ -33,6 +33,8 @@ from gradviz_core.errors import BadImage, BadModel, ComputeError, ServiceStartin
 from gradviz_core.settings import Settings, settings
 from gradviz_core.types import (
     Answer,
+    DiagnosisAnswer,
+    DiagnosisQuestion,
     FlowAnswer,
     FlowQuestion,
     GradientAnswer,
@@ -43,6 +45,8 @@ from gradviz_core.types import (
     LessonQuestion,
     PerturbationAnswer,
     PerturbationQuestion,
+    ProofAnswer,
+    ProofQuestion,
     Question,
     SpectrumAnswer,
     SpectrumQuestion,
@@ -79,6 +83,10 @@ def ask(question: JacobianQuestion) -> JacobianAnswer: ...
 def ask(question: SpectrumQuestion) -> SpectrumAnswer: ...
 @overload
 def ask(question: LessonQuestion) -> LessonAnswer: ...
+@overload
+def ask(question: DiagnosisQuestion) -> DiagnosisAnswer: ...
+@overload
+def ask(question: ProofQuestion) -> ProofAnswer: ...
 def ask(question: Question) -> Answer:
     """The answer to ``question``, from the compute service. Its arrays are read-only.
 

@@ -15,6 +15,8 @@ from gradviz_core.compute import client
 from gradviz_core.errors import ComputeError, GradVizError, ServiceStarting
 from gradviz_core.types import (
     Answer,
+    DiagnosisAnswer,
+    DiagnosisQuestion,
     FlowAnswer,
     FlowQuestion,
     GradientAnswer,
@@ -25,6 +27,8 @@ from gradviz_core.types import (
     LessonQuestion,
     PerturbationAnswer,
     PerturbationQuestion,
+    ProofAnswer,
+    ProofQuestion,
     Question,
     SpectrumAnswer,
     SpectrumQuestion,
@@ -57,6 +61,10 @@ def ask(question: JacobianQuestion, doing: str) -> JacobianAnswer: ...
 def ask(question: SpectrumQuestion, doing: str) -> SpectrumAnswer: ...
 @overload
 def ask(question: LessonQuestion, doing: str) -> LessonAnswer: ...
+@overload
+def ask(question: DiagnosisQuestion, doing: str) -> DiagnosisAnswer: ...
+@overload
+def ask(question: ProofQuestion, doing: str) -> ProofAnswer: ...
 def ask(question: Question, doing: str) -> Answer:
     """The answer. ``doing`` says what is going on: on a page that shows nothing yet, at once; else in a corner, once it
     takes more than half a second.

@@ -1,0 +1,74 @@
+"""The doctor and the proof, asked about the model and the image of a scene."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from gradviz_core import targets
+from gradviz_core.doctor import diagnose
+from gradviz_core.errors import QuestionError
+from gradviz_core.nested import tensors
+from gradviz_core.proof import prove
+from gradviz_core.scene import Clock, Scene
+from gradviz_core.trace import Trace
+from gradviz_core.twin import twin
+from gradviz_core.types import (
+    INPUT,
+    OUTPUT,
+    DiagnosisAnswer,
+    DiagnosisQuestion,
+    ProofAnswer,
+    ProofQuestion,
+    Site,
+    Target,
+)
+
+
+def diagnosis(scene: Scene, question: DiagnosisQuestion, notes: tuple[str, ...], clock: Clock) -> DiagnosisAnswer:
+    """The findings, with every parameter made to require a gradient: models are loaded without.
+
+    Raises:
+        QuestionError: the target lies inside the model, or as ``diagnose`` does.
+        BadTarget: as ``targets.select`` does.
+    """
+    target = _resolved(scene, question.target)
+    at = targets.site_of(target)
+    if at is not None and (at.path, at.call) != (OUTPUT.path, OUTPUT.call):
+        raise QuestionError(
+            f"The doctor looks at what the model returns, and {targets.in_words(target)} lies inside it. Choose a "
+            "class, or the output."
+        )
+
+    def score(output: object) -> Tensor:
+        return targets.select(target, _returned(output, at))[1]
+
+    found = diagnose(twin(scene.model.module, trainable=True), _x(scene), score)
+    return DiagnosisAnswer(
+        question=question, target=target, diagnosis=found, notes=notes, receipt=clock.receipt(), arrays={}
+    )
+
+
+def proof(scene: Scene, question: ProofQuestion, notes: tuple[str, ...], clock: Clock) -> ProofAnswer:
+    """The derivatives at the input, by automatic differentiation and by finite differences.
+
+    Raises:
+        QuestionError, BadTarget: as ``prove`` does.
+    """
+    target = _resolved(scene, question.target)
+    found = prove(scene.model.module, _x(scene), target, directions=question.directions)
+    return ProofAnswer(question=question, target=target, proof=found, notes=notes, receipt=clock.receipt(), arrays={})
+
+
+def _x(scene: Scene) -> Tensor:
+    return scene.trace.values[INPUT].detach()
+
+
+def _returned(output: object, at: Site | None) -> Trace:
+    """What the model returned, as targets are read from it."""
+    values = {Site(OUTPUT.path, OUTPUT.call, item): tensor for item, tensor in tensors(output).items()} if at else {}
+    seen = {site: ("output", tuple(tensor.shape)) for site, tensor in values.items()}
+    return Trace(values=values, seen=seen, output=output)
+
+
+def _resolved(scene: Scene, target: Target) -> Target:
+    return targets.select(target, scene.trace)[0]

@@ -1,0 +1,63 @@
+"""What is asked of the doctor, and how it is answered. Frozen values; nothing here computes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+
+from gradviz_core.findings import Diagnosis, Proof
+from gradviz_core.receipts import Receipt
+from gradviz_core.subjects import ClassScore, Target
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DiagnosisQuestion:
+    """Why is a gradient of ``target`` missing, zero or not finite, at the input or at any parameter?"""
+
+    model: str
+    image: str
+    target: Target = field(default_factory=ClassScore)
+    kind: Literal["diagnosis"] = field(default="diagnosis", repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProofQuestion:
+    """Is the gradient of ``target`` at the input what finite differences in float64 give, along so many random
+    ``directions``?"""
+
+    model: str
+    image: str
+    target: Target = field(default_factory=ClassScore)
+    directions: int = 3
+    kind: Literal["proof"] = field(default="proof", repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DiagnosisAnswer:
+    """Answer to a ``DiagnosisQuestion``; all of it is in ``diagnosis``, and ``arrays`` is empty."""
+
+    question: DiagnosisQuestion
+    target: Target
+    """The question's target, with the predicted class filled in."""
+    diagnosis: Diagnosis
+    notes: tuple[str, ...]
+    receipt: Receipt
+    arrays: Mapping[str, np.ndarray]
+    kind: Literal["diagnosis"] = field(default="diagnosis", repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProofAnswer:
+    """Answer to a ``ProofQuestion``; all of it is in ``proof``, and ``arrays`` is empty."""
+
+    question: ProofQuestion
+    target: Target
+    """The question's target, with the predicted class filled in."""
+    proof: Proof
+    notes: tuple[str, ...]
+    receipt: Receipt
+    arrays: Mapping[str, np.ndarray]
+    kind: Literal["proof"] = field(default="proof", repr=False)

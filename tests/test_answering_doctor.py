@@ -1,0 +1,115 @@
+"""The doctor and the proof as questions: parameters count as trained, the target is the one asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import count
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+import gradviz_core as gv
+from gradviz_core import images
+from gradviz_core.answering import Answerer
+from gradviz_core.errors import BadTarget, QuestionError
+from gradviz_core.models import load as loading
+from gradviz_core.models.load import Model, load
+from gradviz_core.trace import forward
+
+MODEL, IMAGE = "preset/shapes-cnn", "sample/star"
+KEYS = count()
+Serve = Callable[[nn.Module], str]
+
+
+class Cut(nn.Module):
+    """Two layers, and a detach between them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.last = nn.Conv2d(3, 4, 3), nn.Linear(4, 5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = self.first(x).relu().mean((2, 3))
+        kept = h.detach()
+        scores: Tensor = self.last(kept)
+        return scores
+
+
+class Maps(nn.Module):
+    """Returns maps, in a dictionary."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 2, 1)
+
+    def forward(self, x: Tensor) -> dict[str, Tensor]:
+        return {"out": self.conv(x)}
+
+
+@pytest.fixture
+def serve(monkeypatch: pytest.MonkeyPatch) -> Serve:
+    """Puts a module, frozen as all that are loaded, behind a key that was never used before."""
+
+    def put(module: nn.Module) -> str:
+        key = f"upload/{next(KEYS) + 2**64:064x}"
+        card = gv.ModelCard(key, "", "", 0, (), load(MODEL).card.preprocessing)
+        found = Model(module.eval().requires_grad_(False), card)
+        monkeypatch.setattr(loading, "load", lambda asked: found if asked == key else load(asked))
+        return key
+
+    return put
+
+
+def test_nothing_is_wrong_with_a_preset_and_its_parameters_count() -> None:
+    answer = Answerer("cpu").answer(gv.DiagnosisQuestion(model=MODEL, image=IMAGE))
+    assert isinstance(answer, gv.DiagnosisAnswer)
+    assert answer.diagnosis.findings == ()
+    assert {leaf.gradient for leaf in answer.diagnosis.leaves} == {"finite"}
+    assert len(answer.diagnosis.leaves) == 1 + len(list(load(MODEL).module.parameters()))
+    assert not any(parameter.requires_grad for parameter in load(MODEL).module.parameters())
+
+
+def test_it_is_the_target_that_is_differentiated() -> None:
+    question = gv.DiagnosisQuestion(model=MODEL, image=IMAGE, target=gv.ClassScore(3, "log_probability"))
+    answer = gv.answer(question)
+    true = gv.answer(gv.GradientQuestion(model=MODEL, image=IMAGE, target=question.target))
+    assert answer.diagnosis.loss == pytest.approx(true.score, rel=1e-6)
+    norm = float(torch.from_numpy(true.gradients[gv.INPUT]).norm())
+    assert answer.diagnosis.leaves[0].norm == pytest.approx(norm, rel=1e-5)
+    predicted = gv.answer(gv.DiagnosisQuestion(model=MODEL, image=IMAGE))
+    assert predicted.target == gv.answer(gv.GradientQuestion(model=MODEL, image=IMAGE)).target
+
+
+def test_a_cut_is_found_with_its_line(serve: Serve) -> None:
+    key = serve(Cut())
+    answer = gv.answer(gv.DiagnosisQuestion(model=key, image=IMAGE))
+    (finding,) = answer.diagnosis.findings
+    assert (finding.cause, finding.level, finding.text) == ("detach", "broken", "kept = h.detach()")
+    assert set(finding.lost) == {"the input", "first.weight", "first.bias"}
+    assert finding.file == "test_answering_doctor.py"
+
+
+def test_the_output_may_be_maps_and_an_inner_target_is_refused(serve: Serve) -> None:
+    key = serve(Maps())
+    whole = gv.SiteSum(gv.Site("", 0, "out"))
+    assert gv.answer(gv.DiagnosisQuestion(model=key, image=IMAGE, target=whole)).diagnosis.findings == ()
+    assert gv.answer(gv.ProofQuestion(model=key, image=IMAGE, target=whole)).proof.agrees
+    with pytest.raises(BadTarget):
+        gv.answer(gv.DiagnosisQuestion(model=key, image=IMAGE))
+    with pytest.raises(QuestionError, match="lies inside it"):
+        gv.answer(gv.DiagnosisQuestion(model=key, image=IMAGE, target=gv.SiteSum(gv.Site("conv"))))
+
+
+def test_the_proof_is_of_the_very_gradient() -> None:
+    answer = gv.answer(gv.ProofQuestion(model="preset/digits-mlp", image=IMAGE, directions=2))
+    assert answer.proof.agrees
+    assert len(answer.proof.directions) == 2
+    model = load("preset/digits-mlp")
+    x = torch.from_numpy(images.normalise(images.as_seen(images.load(IMAGE), model.card.preprocessing),
+                                          model.card.preprocessing))  # fmt: skip
+    logits = forward(model.module, x).output
+    assert isinstance(logits, Tensor)
+    assert answer.proof.score == pytest.approx(float(logits.detach().max()), rel=1e-5)
+    with pytest.raises(QuestionError, match="directions"):
+        gv.answer(gv.ProofQuestion(model="preset/digits-mlp", image=IMAGE, directions=0))
