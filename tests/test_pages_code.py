@@ -88,3 +88,15 @@ def _sent(numbers: Any) -> Any:
     if isinstance(numbers, dict):
         return np.frombuffer(base64.b64decode(numbers["bdata"]), dtype=numbers["dtype"])
     return [np.nan if number is None else number for number in numbers]
+
+
+def test_perturbation() -> None:
+    app = opened("pages/understand/perturbation.py", model=MODEL, image=IMAGE, norm="l2", steps="2")
+    assert close(shown(app)["Difference"], values(chart(app, "difference")))
+
+
+def test_jacobian() -> None:
+    app = opened("pages/understand/jacobian.py", model=MODEL, image=IMAGE, of="fc", wrt="layer3.0.relu:1", rows="2-4")
+    found = shown(app)
+    assert close(found["One output"], values(chart(app, "output")))
+    assert found["Matrix"].shape[0] == len(found["Sensitivities"])

@@ -18,10 +18,11 @@ from PIL import Image
 from torch import nn
 
 import gradviz_core as gv
-from gradviz_core import snippets, store, uploads
+from gradviz_core import snippets, spectra, store, uploads
 from gradviz_core.cards import Preprocessing, Recipe
 from gradviz_core.models import architectures, catalogue, torchvision_models
 from gradviz_core.settings import settings
+from gradviz_core.types import JacobianAnswer, JacobianQuestion, Norm, PerturbationAnswer, PerturbationQuestion
 from tests import snippet_runs
 from tests.exported import home_made
 from tests.exported.files import exported_bytes
@@ -135,9 +136,66 @@ def test_an_uploaded_program(module: type[nn.Module], folder: Path) -> None:
     model, image = keep(data, "", SQUARE), own_picture(folder, "transparent")
     at = snippet_runs.setting(model, image)
     assert check(snippet_runs.every_view(at, model, image), folder) > 25
+    late, early = at.sites[-2].site, at.sites[1].site
+    answer = snippet_runs.ask(JacobianQuestion(model=model, image=image, of=late, wrt=early, rows=(0, 2)))
+    code = snippets.jacobian(at, late, early, (0, 2))
+    assert snippet_runs.error(snippet_runs.run(code, folder), answer.arrays["matrix"]) < CLOSE, code
 
 
 # ---------------------------------------------------------------------------------------------------- as a person does
+
+
+@pytest.mark.parametrize("away", [True, False])
+@pytest.mark.parametrize(("norm", "epsilon"), [("max", 5), ("l2", 300)])
+@pytest.mark.parametrize(
+    ("model", "image", "target"),
+    [
+        ("preset/shapes-resnet", "sample/star", gv.ClassScore()),
+        ("preset/shapes-resnet", "sample/star", gv.Unit(gv.Site("layer1.0.relu", 1), (3, 8, 9))),  # off
+        ("preset/shapes-resnet", "sample/star", gv.ChannelMean(gv.Site("layer1.0.relu", 1), 4)),
+        ("preset/digits-mlp", "sample/digit-3", gv.ClassScore(5, "probability")),
+    ],
+)
+def test_a_picture_that_was_changed(
+    model: str, image: str, target: gv.Target, norm: Norm, epsilon: int, away: bool, folder: Path
+) -> None:
+    question = PerturbationQuestion(
+        model=model, image=image, target=target, norm=norm, epsilon=epsilon, steps=3, away=away
+    )
+    answer = snippet_runs.ask(question)
+    assert isinstance(answer, PerturbationAnswer)
+    at = snippet_runs.setting(model, image)
+    code = snippets.after(at, answer)
+    np.testing.assert_array_equal(snippet_runs.run(code, folder), answer.after, err_msg=code)
+    channels = len(at.card.preprocessing.mean)
+    change = (answer.after.astype(np.float32) - answer.pixels)[..., :channels].sum(axis=2)
+    np.testing.assert_array_equal(snippet_runs.run(snippets.after(at, answer, difference=True), folder), change)
+    curve = np.column_stack([answer.arrays[f"curve_{name}"] for name in ("size", "predicted", "actual")])
+    assert snippet_runs.error(snippet_runs.run(snippets.promise(at, answer), folder), curve) < CLOSE
+
+
+@pytest.mark.parametrize(
+    ("of", "wrt", "rows"),
+    [
+        (gv.OUTPUT, gv.INPUT, (2, 5)),
+        (gv.OUTPUT, gv.OUTPUT, (0, 10)),
+        (gv.Site("layer3.0.relu", 1), gv.Site("layer3.0.relu"), (7, 9)),
+        (gv.OUTPUT, gv.Site("layer1.0.relu", 1), (0, 2)),
+    ],
+)
+def test_a_jacobian(of: gv.Site, wrt: gv.Site, rows: tuple[int, int], folder: Path) -> None:
+    model, image = "preset/shapes-resnet", "sample/star"
+    answer = snippet_runs.ask(JacobianQuestion(model=model, image=image, of=of, wrt=wrt, rows=rows))
+    assert isinstance(answer, JacobianAnswer)
+    at = snippet_runs.setting(model, image)
+    for norms, name in ((False, "matrix"), (True, "row_norms")):
+        code = snippets.jacobian(at, of, wrt, rows, norms=norms)
+        assert snippet_runs.error(snippet_runs.run(code, folder), answer.arrays[name]) < CLOSE, code
+    info = next(info for info in at.sites if info.site == wrt)
+    field = spectra.row(answer.arrays["matrix"][0], info, unit="")
+    if field is not None:
+        found = snippet_runs.run(snippets.one_output(at, of, info, rows[0]), folder)
+        assert snippet_runs.error(found, field[0].values) < CLOSE
 
 
 def test_it_runs_as_a_file_and_needs_gradviz_for_a_preset_alone(tmp_path: Path) -> None:

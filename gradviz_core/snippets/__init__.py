@@ -5,7 +5,9 @@ and the model, computes one array and names it ``shown``. It needs no GradViz bu
 """
 
 from gradviz_core.snippets.flow import parameters, sites, strip
+from gradviz_core.snippets.jacobian import jacobian, one_output
 from gradviz_core.snippets.maps import feature_maps
+from gradviz_core.snippets.perturbation import after, promise
 from gradviz_core.snippets.saliency import saliency
 from gradviz_core.snippets.seen import classes, seen
 from gradviz_core.snippets.setting import Setting
@@ -13,9 +15,13 @@ from gradviz_core.snippets.units import strongest
 
 __all__ = [
     "Setting",
+    "after",
     "classes",
     "feature_maps",
+    "jacobian",
+    "one_output",
     "parameters",
+    "promise",
     "saliency",
     "seen",
     "sites",

@@ -30,14 +30,14 @@ def feature_maps(setting: Setting, target: Target, info: SiteInfo, kind: MapKind
         times = ("found = value.detach() * gradient",) if kind == "product" else ("found = gradient",)
         back = (comment("Back to this value."), "(gradient,) = torch.autograd.grad(score, value)", *times)
         blocks += [score(target, setting), Block(back, ("import torch",))]
-    return program(about, *blocks, *_as_pictures(info), _chosen(channel))
+    return program(about, *blocks, *as_pictures(info), _chosen(channel))
 
 
 def _chosen(channel: int | None) -> Block:
     return Block((f"shown = maps{'' if channel is None else f'[{channel}]'}.numpy()",))
 
 
-def _as_pictures(info: SiteInfo) -> list[Block]:
+def as_pictures(info: SiteInfo) -> list[Block]:
     """``maps``, one picture for each channel, from ``found``, which has the shape of the site."""
     count = info.shape[1] if len(info.shape) == 3 else 0
     match info.layout:

@@ -2,7 +2,8 @@
 
 import streamlit as st
 
-from pages.parts import facts, jacobian, panel, shell
+from gradviz_core import snippets
+from pages.parts import code, facts, jacobian, panel, shell
 from pages.parts.asking import one_sentence
 
 choice = shell.begin(
@@ -39,3 +40,12 @@ with one_sentence():
     if "matrix" in shown and "output" in shown:
         st.caption("Click a row of the matrix, or a point of the sensitivities, to see that output alone.")
     panel.downloads(choice.tools, {key: picture.figure for key, picture in shown.items()}, found, "jacobian")
+    of, wrt = view.of.site, view.wrt.site
+    programs = {}
+    if "output" in shown:
+        programs["One output"] = lambda at: snippets.one_output(at, of, view.wrt, number)
+    if view.small:
+        programs["Matrix"] = lambda at: snippets.jacobian(at, of, wrt, view.rows)
+        programs["Sensitivities"] = lambda at: snippets.jacobian(at, of, wrt, view.rows, norms=True)
+    if programs:
+        code.panel(choice, programs)

@@ -2,8 +2,8 @@
 
 import streamlit as st
 
-from gradviz_core import captions
-from pages.parts import facts, panel, perturbation, shell
+from gradviz_core import captions, snippets
+from pages.parts import code, facts, panel, perturbation, shell
 from pages.parts.asking import ask, one_sentence
 
 choice = shell.begin(
@@ -50,3 +50,12 @@ with one_sentence():
         choice.tools, {key: picture.figure for key, picture in (shown | {"promise": curve}).items()}, answer,
         "perturbation",
     )  # fmt: skip
+    code.panel(
+        choice,
+        {
+            "After": lambda at: snippets.after(at, answer),
+            "Difference": lambda at: snippets.after(at, answer, difference=True),
+            "Promised, and what came": lambda at: snippets.promise(at, answer),
+            "Before": snippets.seen,
+        },
+    )

@@ -1,0 +1,80 @@
+"""The code of a Jacobian, entry by entry."""
+
+from __future__ import annotations
+
+from gradviz_core.sites import in_words
+from gradviz_core.snippets.maps import as_pictures
+from gradviz_core.snippets.program import Block, comment, program, quoted
+from gradviz_core.snippets.scores import output_item
+from gradviz_core.snippets.setting import Setting, model, numbers, picture
+from gradviz_core.types import INPUT, Site, SiteInfo
+
+
+def jacobian(setting: Setting, of: Site, wrt: Site, rows: tuple[int, int], *, norms: bool = False) -> str:
+    """``shown`` is ∂of_i / ∂wrt_j for the rows i from the first to before the second, and all columns j, both values
+    laid flat: (rows, columns). With ``norms``, the L2 norm of each of those rows."""
+    about = (
+        f"The Jacobian of {in_words(of)}, rows {rows[0]} to {rows[1] - 1}, by {in_words(wrt)}"
+        f"{': the L2 norm of each row' if norms else ''}."
+    )
+    last = ".double().norm(dim=1)" if norms else ""
+    lines = (
+        comment("One backward pass for each row; zeros where nothing arrives."),
+        "rows = []",
+        f"for i in range({rows[0]}, {rows[1]}):",
+        "    (row,) = torch.autograd.grad(outputs.flatten()[i], inputs, retain_graph=True, materialize_grads=True)",
+        "    rows.append(row.flatten())",
+        f"shown = torch.stack(rows){last}.numpy()",
+    )
+    start = picture(setting), numbers(setting), model(setting, by_layer=True)
+    return program(about, *start, _forward(setting, of, wrt), Block(lines, ("import torch",)))
+
+
+def one_output(setting: Setting, of: Site, wrt: SiteInfo, number: int) -> str:
+    """``shown`` is one row of the Jacobian over the places of ``wrt``, summed over its channels with its sign."""
+    about = f"How output {number} of {in_words(of)} changes with {in_words(wrt.site, wrt.calls)}, summed over channels."
+    lines = (
+        comment("Back from this output; zeros where nothing arrives."),
+        f"output = outputs.flatten()[{number}]",
+        "(found,) = torch.autograd.grad(output, inputs, materialize_grads=True)",
+    )
+    start = picture(setting), numbers(setting), model(setting, by_layer=True), _forward(setting, of, wrt.site)
+    last = Block(("shown = maps.sum(dim=0).numpy()",))
+    return program(about, *start, Block(lines, ("import torch",)), *as_pictures(wrt), last)
+
+
+def _forward(setting: Setting, of: Site, wrt: Site) -> Block:
+    """``outputs`` and ``inputs``, exactly as they are at their sites."""
+    why = (
+        "Forward, and on the way keep both values. Clones are passed on: the next in-place ReLU or += then overwrites "
+        "the clone, and not what was kept."
+    )
+    watch = (
+        "kept = {}",
+        "",
+        "",
+        "def keep(path):",
+        "    def hook(module, inputs, output):",
+        "        kept.setdefault(path, []).append(output)",
+        "        return tree_map_only(torch.Tensor, torch.clone, output)",
+        "",
+        "    return hook",
+        "",
+        "",
+    )
+    paths = sorted({site.path for site in (of, wrt) if site != INPUT})
+    hooks = [f"model.get_submodule({quoted(path)}).register_forward_hook(keep({quoted(path)}))" for path in paths]
+    if setting.exported:  # torch.export.unflatten may make a layer of its own, relu@1, for another call of relu
+        hooks = [
+            "for name, module in model.named_modules():",
+            '    path = re.sub(r"@\\d+", "", name)  # the calls of one layer may be relu, relu@1',
+            f"    if path in [{', '.join(map(quoted, paths))}]:",
+            "        module.register_forward_hook(keep(path))",
+        ]
+    lines = (comment(why), *watch, *hooks, "model(x)", f"outputs = {_kept(of)}", f"inputs = {_kept(wrt)}")
+    imports = ("import re",) if setting.exported else ()
+    return Block(lines, ("import torch", "from torch.utils._pytree import tree_map_only", *imports))
+
+
+def _kept(site: Site) -> str:
+    return "x" if site == INPUT else f"kept[{quoted(site.path)}][{site.call}]{output_item(site.item)}"
