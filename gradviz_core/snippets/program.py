@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from dataclasses import dataclass
 
-WIDTH = 100
+WIDTH = 80
 """Longest line of a comment."""
 _STANDARD = ("re",)
 

@@ -98,7 +98,7 @@ def heading(title: str, sentence: str) -> DeltaGenerator:
     """The page's title and what it is about; returns the room beside the title."""
     with st.container(horizontal=True, vertical_alignment="center", key="heading"):
         st.title(title, anchor=False)
-        tools = st.container(width="content")
+        tools = st.container(width="content", horizontal=True, horizontal_alignment="right")
     st.markdown(sentence)
     complaints.make()
     skeleton.begin(title)
