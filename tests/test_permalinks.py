@@ -1,0 +1,144 @@
+"""Permalinks: whatever is chosen on a page, its address shows the same choices and pictures in a fresh session."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from random import Random
+from typing import Any
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from gradviz_core.lesson_cards import Choice
+from gradviz_core.lessons.contents import LESSONS, lesson_of
+from gradviz_core.types import Question
+from pages.parts import address
+from pages.parts.kept import kept
+from tests.opening import MAPS, NEURONS, SALIENCY, answer_here, errors, opened
+
+JACOBIAN, PERTURBATION, FLOW = (f"pages/understand/{name}.py" for name in ("jacobian", "perturbation", "gradient_flow"))
+LESSON = "pages/learn/lessons.py"
+PAGES = (SALIENCY, NEURONS, MAPS, FLOW, JACOBIAN, PERTURBATION)
+SEEDS = range(3)
+MODELS = ("preset/shapes-cnn", "preset/shapes-vit", "preset/digits-cnn", "preset/digits-mlp")
+IMAGES = ("sample/star", "sample/digit-3", "sample/tagged-arrow")
+ANSWERS = {
+    "scale": ("logit", "log_probability", "probability"),
+    "view": ("signed", "l2", "max", "channels"),
+    "method": ("gradient", "gradient_x_input"),
+    "maps": ("activation", "gradient", "product"),
+    "sort": ("strength", "index"),
+    "follow": ("score", "unit"),
+    "norm": ("max", "l2"),
+    "way": ("away", "towards"),
+    "model2": ("", *MODELS),
+    "image2": ("", *IMAGES),
+    "rows": ("", "2-5", "7"),
+}
+"""What addresses that people have kept may say; none of it may come to mean something else."""
+ROUNDS = (
+    ("target", "scale", "view", "method", "maps", "sort", "follow", "norm", "way", "of", "rows", "model2", "image2"),
+    ("site", "epsilon", "steps"),
+    ("channel", "row", "col", "token", "opacity"),
+)
+"""Choices that let others fall come before those."""
+
+
+@pytest.fixture(autouse=True)
+def asked(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Question]]:
+    """Questions are answered in this process; the list says which were."""
+    kept.clear()
+    yield answer_here(monkeypatch)
+    kept.clear()
+
+
+def _controls(app: AppTest) -> dict[str, Any]:
+    """The controls on the page whose choice is in the address, by key."""
+    every = (*app.selectbox, *app.number_input, *app.slider, *app.text_input, *app.button_group, *app.radio)
+    return {str(c.key): c for c in every if str(c.key).startswith(("shown_", "prediction_"))}
+
+
+def _pictures(app: AppTest) -> dict[str, Any]:
+    """Every figure by its key."""
+    return {chart.proto.id.rpartition("-")[2]: json.loads(chart.proto.spec) for chart in app.get("plotly_chart")}
+
+
+def _choose(app: AppTest, name: str, random: Random, answers: Sequence[str] = ()) -> None:
+    """Something that the control for ``name`` allows, where the page has one."""
+    control = _controls(app).get(f"shown_{name}")
+    answers = answers or ANSWERS.get(name, ())
+    if control is None or control.disabled:
+        return
+    if answers and control.type != "number_input":
+        control.set_value(random.choice(answers))
+    elif control.type == "selectbox":
+        control.select_index(random.randrange(len(control.options)))
+    else:
+        count = round((control.max - control.min) / control.step)
+        value = control.min + random.randint(0, count) * control.step
+        control.set_value(type(control.value)(value) if control.value is not None else value)
+
+
+def _check_restored(page: str, app: AppTest) -> None:
+    """A fresh session at the address of this one shows the same."""
+    assert not app.exception
+    written = {name: text for name, text in app.query_params.items() if name in address.NAMES}
+    fresh = opened(page, **{name: text if isinstance(text, str) else text[0] for name, text in written.items()})
+    assert fresh.session_state["address"].chosen == app.session_state["address"].chosen, written
+    assert {k: c.value for k, c in _controls(fresh).items()} == {k: c.value for k, c in _controls(app).items()}, written
+    assert errors(fresh) == errors(app), written
+    assert _pictures(fresh) == _pictures(app), written
+    assert {name: text for name, text in fresh.query_params.items() if name in address.NAMES} == written
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("page", PAGES)
+def test_an_address_restores_all_that_was_chosen(page: str, seed: int) -> None:
+    random = Random(f"{page} {seed}")
+    app = opened(page)
+    models = MODELS if page != JACOBIAN else MODELS[-1:]  # whose values are so small that all entries are computed
+    app.selectbox(key="shown_model").select(random.choice(models)).run()
+    app.session_state["address"].chosen["image"] = random.choice(IMAGES)  # as a click on a thumbnail does
+    for names in ROUNDS:
+        for name in names:
+            _choose(app, name, random)
+        app.run()
+    assert not app.error
+    assert _pictures(app)
+    _check_restored(page, app)
+
+
+@pytest.mark.parametrize("key", [lesson.key for lesson in LESSONS])
+def test_an_address_restores_a_lesson(key: str) -> None:
+    random, lesson = Random(key), lesson_of(key)
+    app = opened(LESSON, lesson=key)
+    for control in lesson.controls:
+        _choose(
+            app, f"set.{control.name}", random,
+            [option.value for option in control.options] if isinstance(control, Choice) else (),
+        )  # fmt: skip
+        app.run()
+    app.radio(key=f"prediction_{key}").set_value(random.randrange(len(lesson.prediction.answers)))
+    next(button for button in app.button if button.label == "Run and check").click().run()
+    assert not app.error
+    assert app.query_params["guess"]
+    _check_restored(LESSON, app)
+
+
+@pytest.mark.parametrize("name", ["model", "image"])
+@pytest.mark.parametrize("page", PAGES)
+def test_a_link_whose_upload_is_gone_says_so_in_one_sentence(page: str, name: str) -> None:
+    app = opened(page, **{name: "upload/" + "0" * 64})
+    (said,) = errors(app)
+    assert "no longer here" in said
+    assert "pload it again" in said
+    assert not app.get("plotly_chart")
+
+
+@pytest.mark.parametrize("name", ["model2", "image2"])
+def test_a_comparison_whose_upload_is_gone_says_so_and_the_rest_stays(name: str) -> None:
+    app = opened(FLOW, **{name: "upload/" + "0" * 64})
+    (said,) = errors(app)
+    assert "no longer here" in said
+    assert app.get("plotly_chart")
