@@ -22,7 +22,7 @@ page = st.navigation(
             st.Page("pages/understand/jacobian.py", title="Jacobian", url_path="jacobian"),
             st.Page("pages/understand/perturbation.py", title="Perturbation", url_path="perturbation"),
         ],
-        "Learn": [lessons],
+        "Learn": [lessons, st.Page("pages/learn/doctor.py", title="Doctor", url_path="doctor")],
         "Your model": [st.Page("pages/help/export.py", title="Export a model", url_path="export")],
         "": [st.Page("pages/explore/saliency.py", title="Input saliency", url_path="saliency", visibility="hidden")],
     }

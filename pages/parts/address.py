@@ -21,10 +21,12 @@ from pages.parts import complaints, unseen
 NAMES = (
     "model", "image", "target", "scale", "method", "view", "opacity", "site", "channel", "row", "col", "token", "maps",
     "sort", "follow", "norm", "epsilon", "steps", "way",
-    "of", "wrt", "rows", "model2", "image2", "lesson", "set", "guess",
+    "of", "wrt", "rows", "model2", "image2", "lesson", "set", "guess", "check",
 )  # fmt: skip
 _FALL_WITH = {
-    "model": ("target", "site", "channel", "row", "col", "token", "of", "wrt", "rows"),
+    "model": ("target", "site", "channel", "row", "col", "token", "of", "wrt", "rows", "check"),
+    "image": ("check",),
+    "target": ("check",),
     "of": ("rows", "row"),
     "site": ("channel", "row", "col", "token"),
     "norm": ("epsilon",),

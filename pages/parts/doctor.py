@@ -1,0 +1,185 @@
+"""The words and tables of the doctor's page. What comes from a file is shown as text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from gradviz_core import captions
+from gradviz_core.captions import number_text, share_text
+from gradviz_core.findings import Cause, Diagnosis, DirectionProof, Finding, LayerReport, LeafReport, Level
+from gradviz_core.types import DiagnosisAnswer, ProofAnswer
+from pages.parts.words import plain
+
+MOST_FINDINGS, MOST_ROWS, MOST_NAMES, LONGEST_NAME = 50, 300, 40, 120
+NEARLY = 1e-2
+"""Relative error of the best step up to which what is left may be the kinks of a large model."""
+
+_LEVELS: dict[Level, str] = {"broken": "Broken", "partial": "Weakened", "note": "Note"}
+_CAUSES: dict[Cause, str] = {
+    "detach": "a value is detached",
+    "no_grad": "recording is switched off",
+    "integer": "a value becomes whole numbers",
+    "non_differentiable": "an operation without a derivative",
+    "zero_derivative": "a derivative that is zero",
+    "rewrapped": "numbers leave PyTorch and come back without a past",
+    "in_place_leaf": "a leaf is written to in place",
+    "in_place_needed": "a value that the way back needs is overwritten",
+    "frozen": "parameters are frozen",
+    "unused": "parameters that the score does not depend on",
+    "dead": "dead units",
+    "saturated": "saturated units",
+    "not_finite": "NaN or infinity",
+    "vanishing": "gradients vanish",
+    "exploding": "gradients explode",
+}
+_GRADIENTS = {"none": "none", "zero": "zero", "finite": "finite", "not_finite": "not finite"}
+
+ABOUT_THE_CHECK = (
+    "The derivative of the score along three random changes of the image, once by automatic differentiation and once "
+    "by finite differences, (f(x + h d) − f(x − h d)) / 2h, in float64. Where the two differ, the gradient is not that "
+    "of the function that runs."
+)
+
+
+def facts(answer: DiagnosisAnswer, labels: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    """The score, and how much was looked at."""
+    found = answer.diagnosis
+    return (
+        (captions.score_words(answer.target, labels).removeprefix("the "), number_text(found.loss, 4)),
+        ("operations", f"{found.operations:,}"),
+        ("inputs and parameters", f"{len(found.leaves):,}"),
+    )
+
+
+def verdict(found: Diagnosis) -> None:
+    """In one sentence, whether anything is wrong."""
+    count = len(found.findings)
+    if not count:
+        st.success(
+            "Nothing is wrong: every parameter and the input get a finite gradient.", icon=":material/check_circle:"
+        )
+        return
+    notes = sum(finding.level == "note" for finding in found.findings)
+    several = "finding" if count == 1 else "findings"
+    order = "" if count == 1 else ", in order of execution"
+    meant = " Nothing is wrong if it is meant." if notes == count else ""
+    text = f"{count} {several}{order}.{meant}"
+    if notes == count:
+        st.info(text)
+    else:
+        st.warning(text, icon=":material/warning:")
+    if count > MOST_FINDINGS:
+        st.caption(f"The first {MOST_FINDINGS} are shown.")
+
+
+def show(number: int, finding: Finding) -> None:
+    """One finding: what, where, what it does to which parameters, and the repair."""
+    if number > MOST_FINDINGS:
+        return
+    st.subheader(f"{number}. {_LEVELS[finding.level]}: {_CAUSES[finding.cause]}", anchor=False)
+    left, right = st.columns([3, 2], gap="medium")
+    with left:
+        st.markdown(f":gray[at] **{plain(finding.where[:LONGEST_NAME])}**")
+        if finding.line:
+            st.code(f"{finding.at[:LONGEST_NAME]}\n{finding.text}", language=None, wrap_lines=True)
+        st.markdown(plain(finding.sentence))
+        _names("No useful gradient", finding.lost)
+        _names("One path of several is missing", finding.weakened)
+    with right:
+        st.caption("Repair")
+        st.code(finding.repair, language="python", wrap_lines=True)
+
+
+def _names(title: str, names: Sequence[str]) -> None:
+    if names:
+        shown = [name[:LONGEST_NAME] for name in names[:MOST_NAMES]]
+        more = [f"and {len(names) - MOST_NAMES} more"] if len(names) > MOST_NAMES else []
+        st.caption(f"{title} ({len(names)})")
+        st.code("\n".join([*shown, *more]), language=None)
+
+
+def units(layers: Sequence[LayerReport]) -> None:
+    """How many units of each activation function let no gradient through."""
+    if not layers:
+        return
+    with st.expander("Units that let no gradient through, by layer", expanded=True):
+        st.dataframe(
+            {
+                "layer": [layer.where[:LONGEST_NAME] for layer in layers[:MOST_ROWS]],
+                "function": [layer.function for layer in layers[:MOST_ROWS]],
+                "dead or saturated": [share_text(layer.share) for layer in layers[:MOST_ROWS]],
+                "units": [layer.units for layer in layers[:MOST_ROWS]],
+                "places looked at": [layer.places for layer in layers[:MOST_ROWS]],
+            },
+            hide_index=True,
+            alt="Share of dead or saturated units of each activation function, in order of execution",
+        )
+        st.caption(
+            "A unit of a ReLU counts where it is zero at every place of this image, a number in a sigmoid or tanh "
+            "where its derivative is under a thousandth. With one place for each unit, one image says little."
+        )
+        _cut(layers)
+
+
+def gradients(leaves: Sequence[LeafReport]) -> None:
+    """What came back to the input and to each parameter."""
+    with st.expander("Gradient of the input and of every parameter"):
+        st.dataframe(
+            {
+                "name": [leaf.name[:LONGEST_NAME] for leaf in leaves[:MOST_ROWS]],
+                "shape": ["×".join(map(str, leaf.shape)) for leaf in leaves[:MOST_ROWS]],
+                "gradient": [_GRADIENTS[leaf.gradient] for leaf in leaves[:MOST_ROWS]],
+                "2-norm": [number_text(leaf.norm, 4) for leaf in leaves[:MOST_ROWS]],
+            },
+            hide_index=True,
+            alt="Whether a gradient came to the input and to each parameter, and its 2-norm",
+        )
+        _cut(leaves)
+
+
+def _cut(rows: Sequence[object]) -> None:
+    if len(rows) > MOST_ROWS:
+        st.caption(f"The first {MOST_ROWS} of {len(rows):,} are shown.")
+
+
+# ----------------------------------------------------------------------------------------------------------- the proof
+
+
+def show_proof(answer: ProofAnswer) -> None:
+    """The verdict, and the numbers that it rests on."""
+    found = answer.proof
+    if found.agrees:
+        st.success(plain(found.verdict), icon=":material/check_circle:")
+    elif only_kinks(found.directions):
+        worst = max(one.best.error for one in found.directions)
+        st.info(
+            plain(
+                f"They agree to {worst:.0e}, and come closer as the step shrinks. What is left are kinks (ReLU, max "
+                "pooling) within the step: a large model has some within every step that float64 allows."
+            )
+        )
+    else:
+        st.error(plain(found.verdict), icon=":material/error:")
+    steps = [(number, one, step) for number, one in enumerate(found.directions, 1) for step in one.steps]
+    st.dataframe(
+        {
+            "direction": [number for number, _, _ in steps],
+            "automatic": [number_text(one.derivative, 9) for _, one, _ in steps],
+            "step h": [f"{step.h:.0e}" for _, _, step in steps],
+            "by differences": [number_text(step.difference, 9) for _, _, step in steps],
+            "relative error": [f"{step.error:.1e}" for _, _, step in steps],
+        },
+        hide_index=True,
+        alt="Derivatives by automatic differentiation and by finite differences, for each direction and step",
+    )
+    st.caption(
+        "Each direction is normally distributed and as large as the image itself; h is the step relative to that. A "
+        "large h crosses kinks, a very small one loses digits: one of them in between suits."
+    )
+
+
+def only_kinks(directions: Sequence[DirectionProof]) -> bool:
+    """Whether every difference comes near, and nearer as the step shrinks, as it does round the kinks of many units."""
+    return all(one.best.error < NEARLY and one.steps[-1].error < one.steps[0].error / 10 for one in directions)

@@ -1,0 +1,142 @@
+"""The doctor's page without a browser: nothing wrong in words, each finding with line and repair, the check."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from gradviz_core.compute import client, inline
+from gradviz_core.findings import DirectionProof, Finding, Proof, Step
+from gradviz_core.types import Answer, DiagnosisAnswer, DiagnosisQuestion, ProofAnswer, ProofQuestion, Question
+from pages.parts import doctor
+from pages.parts.kept import kept
+from tests.opening import answer_here, opened
+
+PAGE = "pages/learn/doctor.py"
+MODEL, IMAGE = "preset/digits-mlp", "sample/star"
+SOUND = "Nothing is wrong: every parameter and the input get a finite gradient."
+HOSTILE = "<b>x</b> $y$ [z](http://a.b) :red[w]"
+CUT = Finding(
+    cause="detach", level="broken", where=f"layer1, {HOSTILE}", file="model.py", line=41, text="h = h.detach()",
+    lost=("the input", "conv.weight"), weakened=(), sentence=f"The value is detached. {HOSTILE}",
+    repair="h = layer(h)",
+)  # fmt: skip
+UNUSED = replace(
+    CUT, cause="unused", level="note", where="idle", file="", line=0, text="", lost=("idle.bias",), repair="# Call it."
+)
+
+
+@pytest.fixture(autouse=True)
+def asked(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Question]]:
+    """Questions are answered in this process; the list says which were."""
+    kept.clear()
+    yield answer_here(monkeypatch)
+    kept.clear()
+
+
+def found(monkeypatch: pytest.MonkeyPatch, *findings: Finding, proof: Proof | None = None) -> None:
+    """Let the doctor find these, and the check give that."""
+    ask = client.ask
+
+    def told(question: Question) -> Answer:
+        answer: Answer = ask(question)
+        if isinstance(answer, DiagnosisAnswer):
+            return replace(answer, diagnosis=replace(answer.diagnosis, findings=findings), notes=("A note.",))
+        if isinstance(answer, ProofAnswer) and proof is not None:
+            return replace(answer, proof=proof)
+        return answer
+
+    monkeypatch.setattr(client, "ask", told)
+
+
+def headings(app: AppTest) -> list[str]:
+    return [heading.value for heading in app.subheader]
+
+
+def codes(app: AppTest) -> list[str]:
+    return [code.value for code in app.code]
+
+
+def test_nothing_is_wrong_with_a_preset(asked: list[Question]) -> None:
+    app = opened(PAGE, model=MODEL, image=IMAGE, target="3")
+    assert not app.error
+    assert [box.value for box in app.success] == [SOUND]
+    assert headings(app) == ["Check the gradient"]
+    assert not any(isinstance(question, ProofQuestion) for question in asked), "the check is asked for by its button"
+    units, leaves = (frame.value for frame in app.dataframe)
+    answer = inline.ask(next(question for question in asked if isinstance(question, DiagnosisQuestion)))
+    assert isinstance(answer, DiagnosisAnswer)
+    assert list(units["layer"]) == [layer.where for layer in answer.diagnosis.layers] == ["relu1", "relu2"]
+    assert list(units["dead or saturated"]) == ["63.3\u00a0%", "50.0\u00a0%"]
+    assert list(leaves["name"]) == [leaf.name for leaf in answer.diagnosis.leaves]
+    assert set(leaves["gradient"]) == {"finite"}
+
+
+def test_each_finding_has_its_line_its_parameters_and_its_repair(monkeypatch: pytest.MonkeyPatch) -> None:
+    found(monkeypatch, CUT, UNUSED)
+    app = opened(PAGE, model=MODEL, image=IMAGE)
+    assert not app.success
+    assert [box.value for box in app.warning] == ["2 findings, in order of execution."]
+    assert headings(app)[:2] == [
+        "1. Broken: a value is detached",
+        "2. Note: parameters that the score does not depend on",
+    ]
+    assert codes(app) == [
+        "model.py:41\nh = h.detach()", "the input\nconv.weight", "h = layer(h)", "idle.bias", "# Call it.",
+    ]  # fmt: skip
+    texts = [text.value for text in app.markdown]
+    assert not any("<b>" in text or "](" in text or " :red[" in text for text in texts), "text of a file is no markup"
+    assert any("The value is detached" in text for text in texts)
+    assert [box.value for box in app.info] == ["A note\\."]
+
+
+def test_notes_alone_are_no_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    found(monkeypatch, UNUSED)
+    app = opened(PAGE, model=MODEL, image=IMAGE)
+    assert not app.warning
+    assert "1 finding. Nothing is wrong if it is meant." in [box.value for box in app.info]
+
+
+def test_the_check_is_one_press_and_stands_in_the_address(asked: list[Question]) -> None:
+    app = opened(PAGE, model=MODEL, image=IMAGE)
+    (button,) = [b for b in app.button if b.label == "Check the gradient"]
+    button.click().run()
+    assert app.query_params["check"] == "1"
+    _check_proof(app, asked)
+    again = opened(PAGE, model=MODEL, image=IMAGE, check="1")
+    _check_proof(again, asked)
+
+
+def _check_proof(app: AppTest, asked: list[Question]) -> None:
+    assert not app.error
+    (question,) = [question for question in asked if isinstance(question, ProofQuestion)]
+    answer = inline.ask(question)
+    assert isinstance(answer, ProofAnswer)
+    table = app.dataframe[-1].value
+    assert len(table) == 15
+    assert list(table["automatic"][::5]) == [
+        f"{one.derivative:.9g}".replace("-", "−") for one in answer.proof.directions
+    ]
+    assert any("agree in all 3 directions" in box.value for box in app.success)
+
+
+def proof(*errors: float) -> Proof:
+    steps = tuple(Step(10.0 ** -(3 + i), 1.0, error) for i, error in enumerate(errors))
+    return Proof((DirectionProof(".input", 1.0, steps),), 2.0, "They disagree at the input.", False)
+
+
+@pytest.mark.parametrize(
+    ("errors", "kinks"),
+    [((1e-1, 1e-2, 1e-3, 1e-4), True), ((1e-1, 1e-1, 1e-1, 1e-1), False), ((2e-4, 2e-4, 2e-4, 2e-4), False)],
+)
+def test_kinks_are_told_from_a_wrong_gradient(
+    monkeypatch: pytest.MonkeyPatch, errors: tuple[float, ...], kinks: bool
+) -> None:
+    assert doctor.only_kinks(proof(*errors).directions) == kinks
+    found(monkeypatch, proof=proof(*errors))
+    app = opened(PAGE, model=MODEL, image=IMAGE, check="1")
+    assert [box.value for box in app.error] == ([] if kinks else ["They disagree at the input\\."])
+    assert any("kinks" in box.value for box in app.info) == kinks
