@@ -21,6 +21,11 @@ from pages.parts.words import plain
 _STYLE = f"""<style>
 {unseen.STYLE}
 {skeleton.STYLE}
+[data-testid^="stBaseButton-primary"] {{ color: light-dark(#ffffff, #0b1110); }}
+.stCode .token.keyword, .stCode .token.function {{ color: light-dark(#1260a8, #6db3f2); }}
+.stCode .token.string {{ color: light-dark(#0a6b2b, #5fd08a); }}
+.stCode .token.number, .stCode .token.boolean {{ color: light-dark(#0c665b, #4fd0bf); }}
+.stCode .token.comment {{ color: light-dark(#5d6270, #a0a5b5); }}
 [class*="st-key-progress"] {{ position: fixed; top: 0.55rem; right: 4.5rem; width: auto; z-index: 999990; }}
 </style>"""
 

@@ -1,0 +1,72 @@
+"""The keyboard alone reaches every choice: model, image, target, view, another page, and a unit's row and column."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.browser import seeing
+from tests.browser.conftest import Server
+
+pytestmark = pytest.mark.browser
+
+MOST_TABS = 120
+
+
+def _reach(page: Page, goal: Locator) -> None:
+    """Press Tab until the goal, or something in it, has the focus."""
+    for _ in range(MOST_TABS):
+        if goal.evaluate("e => e.contains(e.getRootNode().activeElement)"):
+            return
+        page.keyboard.press("Tab")
+    raise AssertionError(f"{MOST_TABS} times Tab do not reach {goal}")
+
+
+def _pick(page: Page, label: str, name: str, words: str, text: str) -> None:
+    """Choose from a list that opens, by typing a part of its words."""
+    _reach(page, page.get_by_role("combobox", name=label, exact=True))
+    page.keyboard.type(words)
+    expect(page.get_by_role("option").first).to_contain_text(words)
+    page.keyboard.press("Enter")
+    _wait_for(page, name, text)
+
+
+def _wait_for(page: Page, name: str, text: str) -> None:
+    """Until the address says so, and the page is still."""
+    page.wait_for_function(
+        "([name, text]) => new URL(location.href).searchParams.get(name) === text", arg=[name, text], timeout=30_000
+    )
+    seeing.wait(page)
+
+
+def test_every_choice_is_made_without_a_mouse(visited: Server, page: Page) -> None:
+    page.goto(visited.address("?image=sample/star"))
+    seeing.check_drawn(page, "gradient")
+    _pick(page, "Model", "model", "Shapes, residual", "preset/shapes-resnet")
+
+    _reach(page, page.get_by_role("radio", name="Star", exact=True))
+    page.keyboard.press("ArrowRight")
+    page.wait_for_function("!location.search.includes('star')")
+    seeing.wait(page)
+    assert str(seeing.choice(page, "image")).startswith("sample/")
+
+    _pick(page, "Target", "target", "heart", "6")
+
+    _reach(page, page.get_by_role("radiogroup", name="View"))
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Space")
+    _wait_for(page, "view", "l2")
+    seeing.check_drawn(page, "gradient")
+
+    _reach(page, page.get_by_test_id("stSidebarNav").get_by_role("link", name="Neurons"))
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Neurons")).to_be_visible(timeout=30_000)
+    seeing.check_drawn(page, "activation")
+    for label, name, text in (("Row", "row", "3"), ("Column", "col", "4")):
+        _reach(page, page.get_by_role("spinbutton", name=label))
+        page.keyboard.press("Control+a")
+        page.keyboard.type(text)
+        page.keyboard.press("Enter")
+        _wait_for(page, name, text)
+    seeing.check_drawn(page, "activation")
+    assert seeing.choice(page, "model") == "preset/shapes-resnet"
