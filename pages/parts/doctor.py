@@ -12,7 +12,7 @@ from gradviz_core.findings import Cause, Diagnosis, DirectionProof, Finding, Lay
 from gradviz_core.types import DiagnosisAnswer, ProofAnswer
 from pages.parts.words import plain
 
-MOST_FINDINGS, MOST_ROWS, MOST_NAMES, LONGEST_NAME = 50, 300, 40, 120
+MOST_FINDINGS, MOST_ROWS, MOST_NAMES, FEW_NAMES, LONGEST_NAME = 50, 300, 200, 7, 120
 NEARLY = 1e-2
 """Relative error of the best step up to which what is left may be the kinks of a large model."""
 
@@ -97,7 +97,7 @@ def _names(title: str, names: Sequence[str]) -> None:
         shown = [name[:LONGEST_NAME] for name in names[:MOST_NAMES]]
         more = [f"and {len(names) - MOST_NAMES} more"] if len(names) > MOST_NAMES else []
         st.caption(f"{title} ({len(names)})")
-        st.code("\n".join([*shown, *more]), language=None)
+        st.code("\n".join([*shown, *more]), language=None, height=220 if len(names) > FEW_NAMES else "content")
 
 
 def units(layers: Sequence[LayerReport]) -> None:

@@ -1,14 +1,33 @@
-"""The doctor's page in a browser: a sound preset, the check by keyboard, a copied address."""
+"""The doctor's page in a browser: a sound preset, the check by keyboard, a copied address; a cut in an own model."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
+import torch
 from playwright.sync_api import Browser, Page, expect
+from torch import Tensor, nn
 
 from tests.browser import seeing
 from tests.browser.conftest import Server, tab
+from tests.exported.files import exported_bytes
 
 pytestmark = pytest.mark.browser
+
+
+class Cut(nn.Module):
+    """Two layers, and a detach between them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.last = nn.Conv2d(3, 4, 3), nn.Linear(4, 5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = self.first(x).relu().mean((2, 3))
+        kept = h.detach()
+        scores: Tensor = self.last(kept)
+        return scores
 
 
 def test_a_sound_model_is_said_to_be_sound_and_its_gradient_is_checked(
@@ -28,3 +47,20 @@ def test_a_sound_model_is_said_to_be_sound_and_its_gradient_is_checked(
         expect(other.get_by_text("They agree in all 3 directions")).to_be_visible(timeout=60_000)
         seeing.wait(other)
         assert other.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_a_cut_in_an_exported_model_is_shown_at_the_authors_line(visited: Server, page: Page, tmp_path: Path) -> None:
+    file = tmp_path / "cut.pt2"
+    file.write_bytes(exported_bytes(Cut().eval(), torch.zeros(1, 3, 96, 96)))
+    page.goto(visited.address("doctor?model=preset/digits-mlp&image=sample/star"))
+    seeing.wait(page)
+    page.get_by_test_id("stSidebar").get_by_role("button", name="Bring your own model").click()
+    page.get_by_role("dialog").locator("input[type=file]").first.set_input_files(file)
+    page.get_by_role("button", name="Use this model").click(timeout=60_000)
+    expect(page.get_by_role("heading", name="1. Broken: a value is detached")).to_be_visible(timeout=60_000)
+    seeing.wait(page)
+    expect(page.get_by_text("kept = h.detach()")).to_be_visible()
+    expect(page.get_by_text("1 finding.")).to_be_visible()
+    page.get_by_role("button", name="Check the gradient").click()
+    expect(page.get_by_text("No gradient of the logit of class")).to_be_visible(timeout=60_000)
+    seeing.wait(page)
