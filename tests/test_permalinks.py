@@ -18,8 +18,8 @@ from pages.parts.kept import kept
 from tests.opening import MAPS, NEURONS, SALIENCY, answer_here, errors, opened
 
 JACOBIAN, PERTURBATION, FLOW = (f"pages/understand/{name}.py" for name in ("jacobian", "perturbation", "gradient_flow"))
-LESSON = "pages/learn/lessons.py"
-PAGES = (SALIENCY, NEURONS, MAPS, FLOW, JACOBIAN, PERTURBATION)
+LESSON, DOCTOR = "pages/learn/lessons.py", "pages/learn/doctor.py"
+PAGES = (SALIENCY, NEURONS, MAPS, FLOW, JACOBIAN, PERTURBATION, DOCTOR)
 SEEDS = range(3)
 MODELS = ("preset/shapes-cnn", "preset/shapes-vit", "preset/digits-cnn", "preset/digits-mlp")
 IMAGES = ("sample/star", "sample/digit-3", "sample/tagged-arrow")
@@ -89,6 +89,7 @@ def _check_restored(page: str, app: AppTest) -> None:
     assert {k: c.value for k, c in _controls(fresh).items()} == {k: c.value for k, c in _controls(app).items()}, written
     assert errors(fresh) == errors(app), written
     assert _pictures(fresh) == _pictures(app), written
+    assert [h.value for h in fresh.subheader] == [h.value for h in app.subheader], written
     assert {name: text for name, text in fresh.query_params.items() if name in address.NAMES} == written
 
 
@@ -104,8 +105,11 @@ def test_an_address_restores_all_that_was_chosen(page: str, seed: int) -> None:
         for name in names:
             _choose(app, name, random)
         app.run()
+    if page == DOCTOR:
+        next(button for button in app.button if button.label == "Check the gradient").click().run()
+        assert app.query_params["check"]
     assert not app.error
-    assert _pictures(app)
+    assert _pictures(app) or page == DOCTOR
     _check_restored(page, app)
 
 

@@ -73,5 +73,9 @@ STOPS = (
 def show() -> None:
     """The six links, one under the other."""
     st.subheader("A tour in six views", anchor=False)
-    links = (f"<a href='{escape(stop.address)}'>{escape(stop.title)}</a>: {escape(stop.sentence)}" for stop in STOPS)
-    st.html(f"<ol>{''.join(f'<li>{link}</li>' for link in links)}</ol>")
+    lines = (
+        f"<li><a style='color: inherit' href='{escape(stop.address)}'>{escape(stop.title)}</a>: "
+        f"{escape(stop.sentence)}</li>"
+        for stop in STOPS
+    )
+    st.html(f"<ol>{''.join(lines)}</ol>")

@@ -70,3 +70,14 @@ def test_every_choice_is_made_without_a_mouse(visited: Server, page: Page) -> No
         _wait_for(page, name, text)
     seeing.check_drawn(page, "activation")
     assert seeing.choice(page, "model") == "preset/shapes-resnet"
+
+
+def test_a_link_of_the_tour_opens_its_view_in_the_same_tab(visited: Server, page: Page) -> None:
+    page.goto(visited.address())
+    seeing.check_drawn(page, "gradient")
+    _reach(page, page.get_by_role("link", name="What one unit can see"))
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Neurons")).to_be_visible(timeout=30_000)
+    seeing.check_drawn(page, "gradient")
+    assert [seeing.choice(page, name) for name in ("channel", "row", "col")] == ["21", "16", "8"]
+    assert len(page.context.pages) == 1
