@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import statistics
 import subprocess
 import sys
 import time
@@ -21,11 +22,24 @@ from benchmarks.timing import Row
 
 ROOT = Path(__file__).resolve().parents[1]
 PATIENCE_MS = 90_000
+CLICKED = ("preset/shapes-cnn", "torchvision/resnet18@random-0")
+_DRAWN = (
+    "document.querySelector('.st-key-chart_gradient .js-plotly-plot')"
+    "?._fullData?.find(trace => trace.type === 'heatmap')?.z?.flatMap?.(row => [...row].slice(0, 9))"
+)
+"""Some of the numbers of the gradient that is on the screen."""
+_BAR = """(number) => {
+  const chart = document.querySelector('.st-key-chart_classes .js-plotly-plot');
+  chart.scrollIntoView({ block: 'center' });
+  const { xaxis, yaxis } = chart._fullLayout, box = chart.getBoundingClientRect(), bar = chart._fullData[0];
+  return { x: box.left + xaxis._offset + xaxis._length / 2, y: box.top + yaxis._offset + yaxis.d2p(bar.y[number]) };
+}"""
+"""Where the bar of the class at place ``number`` begins."""
 FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking")
 
 
 def rows(rounds: int) -> list[Row | str]:
-    """One cold start; then every page in turn, for what the app process keeps in memory."""
+    """One cold start; clicks to new pictures; then every page in turn, for what the app process keeps in memory."""
     chromium = subprocess.run(
         [sys.executable, "scripts/find_chromium.py"], cwd=ROOT, capture_output=True, text=True, check=False
     ).stdout.strip()
@@ -34,12 +48,12 @@ def rows(rounds: int) -> list[Row | str]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=list(FLAGS))
         try:
-            return list(_measured(browser))
+            return list(_measured(browser, rounds))
         finally:
             browser.close()
 
 
-def _measured(browser: Browser) -> Iterator[Row | str]:
+def _measured(browser: Browser, rounds: int) -> Iterator[Row | str]:
     page = browser.new_page()
     with _server() as (server, address, start):
         page.goto(address)
@@ -47,13 +61,40 @@ def _measured(browser: Browser) -> Iterator[Row | str]:
         yield Row("server started -> first page can be read", 1e3 * (time.perf_counter() - start))
         _wait_for_heatmap(page)
         yield Row("server started -> first heatmap", 1e3 * (time.perf_counter() - start))
+        for model in CLICKED:
+            yield Row(
+                f"click on a class -> its gradient on the screen, {model}",
+                _click(page, f"{address}/?model={model}", rounds),
+            )
         links = page.locator('[data-testid="stSidebarNavLink"]')
         for number in range(links.count()):
             links.nth(number).click()
-            page.wait_for_selector('[data-testid="stApp"][data-test-script-state="notRunning"]', timeout=PATIENCE_MS)
-            _wait_for_heatmap(page)
+            _wait_until_still(page)
         resident = psutil.Process(server).memory_info().rss / 1e6
         yield f"  app process after {links.count()} pages: {resident:.0f} MB resident"
+
+
+def _click(page: Page, address: str, rounds: int) -> float:
+    """Milliseconds from a click on the bar of another class to another heatmap on the screen: the median."""
+    page.goto(address)
+    _wait_for_heatmap(page)
+    _wait_until_still(page)
+    times = []
+    for number in range(rounds):
+        _wait_until_still(page)
+        page.wait_for_timeout(300)
+        place = page.evaluate(_BAR, 1 + number % 4)
+        page.evaluate(f"() => {{ window.drawnBefore = String({_DRAWN}); }}")
+        start = time.perf_counter()
+        page.mouse.click(place["x"], place["y"])
+        page.wait_for_function(f"() => {{ const now = {_DRAWN}; return now && String(now) !== window.drawnBefore; }}")
+        times.append(1e3 * (time.perf_counter() - start))
+    return statistics.median(times)
+
+
+def _wait_until_still(page: Page) -> None:
+    page.wait_for_timeout(200)
+    page.wait_for_selector('[data-testid="stApp"][data-test-script-state="notRunning"]', timeout=PATIENCE_MS)
 
 
 def _wait_for_heatmap(page: Page) -> None:
@@ -87,7 +128,7 @@ def _server() -> Iterator[tuple[int, str, float]]:
             yield process.pid, address, start
         finally:
             process.terminate()
-            process.wait(10)
+            process.wait(60)
 
 
 def _wait_until_up(address: str, process: subprocess.Popen[bytes]) -> None:
