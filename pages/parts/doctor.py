@@ -13,7 +13,7 @@ from gradviz_core.types import DiagnosisAnswer, ProofAnswer
 from pages.parts.words import plain
 
 MOST_FINDINGS, MOST_ROWS, MOST_NAMES, FEW_NAMES, LONGEST_NAME = 50, 300, 200, 7, 120
-NEARLY = 1e-2
+NEARLY = 0.1
 """Relative error of the best step up to which what is left may be the kinks of a large model."""
 
 _LEVELS: dict[Level, str] = {"broken": "Broken", "partial": "Weakened", "note": "Note"}
@@ -156,8 +156,8 @@ def show_proof(answer: ProofAnswer) -> None:
         worst = max(one.best.error for one in found.directions)
         st.info(
             plain(
-                f"They agree to {worst:.0e}, and come closer as the step shrinks. What is left are kinks (ReLU, max "
-                "pooling) within the step: a large model has some within every step that float64 allows."
+                f"Not settled: they come closer as the step shrinks, to {worst:.0e} of each other, as they do where "
+                "kinks (ReLU, max pooling) lie within the step. A large model has some within every step tried here."
             )
         )
     else:
