@@ -44,5 +44,6 @@ def test_too_little_memory_moves_the_question_to_the_cpu() -> None:
         answer = answerer.answer(gv.GradientQuestion(model="torchvision/vgg16@random-0", image="sample/star"))
     finally:
         torch.cuda.set_per_process_memory_fraction(1.0)
+    assert isinstance(answer, gv.GradientAnswer)
     assert answer.receipt.device == "CPU"
     assert any("ran out of memory" in note for note in answer.notes)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import linecache
+import os
 import sys
 from collections.abc import Container, Mapping
 from dataclasses import dataclass, replace
@@ -18,7 +19,7 @@ from torch import nn
 from gradviz_core.doctor.flow import Place
 from gradviz_core.exported import source_lines
 
-_TORCH = str(Path(torch.__file__).parent)
+_TORCH = str(Path(torch.__file__).parent) + os.sep  # or torchvision's models would be torch's
 _DOCTOR = str(Path(__file__).parent)
 _EXPORTED = str(Path(source_lines.__file__).parent)
 _PLUMBING = frozenset({contextlib.__file__, functools.__file__, "<string>"})

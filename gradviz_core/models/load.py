@@ -16,7 +16,6 @@ from gradviz_core.models import architectures, catalogue, torchvision_models
 from gradviz_core.settings import settings
 from gradviz_core.types import ModelCard
 
-
 KEPT_SHARE = 0.25
 """Share of a confined worker's memory that the uploaded models it keeps may take together."""
 
