@@ -116,7 +116,7 @@ def _check_proof(app: AppTest, asked: list[Question]) -> None:
     answer = inline.ask(question)
     assert isinstance(answer, ProofAnswer)
     table = app.dataframe[-1].value
-    assert len(table) == 15
+    assert len(table) == 3 * 7
     assert list(table["automatic"][::5]) == [
         f"{one.derivative:.9g}".replace("-", "−") for one in answer.proof.directions
     ]
