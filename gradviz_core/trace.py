@@ -11,6 +11,7 @@ How it stays exact, in three rules:
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ from gradviz_core.types import INPUT, Site, SiteInfo, Target
 from gradviz_core.watch import Stop, Watch
 from gradviz_core.watch import Trace as Trace
 
+_NO_DERIVATIVE = re.compile(r"derivative for '?([\w:. ]{1,80}?)'? is not implemented")
 Inputs = Tensor | tuple[Tensor, ...]
 """What the module is called with: one tensor, or several."""
 
@@ -221,10 +223,9 @@ def _backward(
                 "PyTorch itself cannot differentiate this model: a value that the backward pass needs is overwritten "
                 "in place. Make that operation out of place; torch.autograd.set_detect_anomaly(True) finds it."
             ) from error
-        if "is not implemented" in str(error):
+        if found := _NO_DERIVATIVE.search(str(error)):
             raise QuestionError(
-                "PyTorch has no derivative for an operation of this model: "
-                f"{str(error).splitlines()[0][:200]}. Write that part of the model another way."
+                f"PyTorch has no derivative for {found[1]}, which this model uses. Write that part of it another way."
             ) from error
         raise
 

@@ -285,3 +285,12 @@ def test_complex_values_have_no_gradient_here() -> None:
     assert not _infos(module, zoo.image())[Site("0")].differentiable
     with pytest.raises(BadTarget, match="only a real number"):
         trace.gradients(module, zoo.image(), target=SiteSum(Site("0")))
+
+
+def test_an_operation_without_a_derivative_is_named() -> None:
+    class Gamma(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return torch.special.gammainc(x.abs() + 1, torch.ones_like(x)).mean((2, 3))
+
+    with pytest.raises(QuestionError, match="no derivative for igamma: input"):
+        trace.gradients(Gamma(), torch.rand(1, 3, 4, 4), target=ClassScore(0))

@@ -117,7 +117,7 @@ def _check_proof(app: AppTest, asked: list[Question]) -> None:
     assert isinstance(answer, ProofAnswer)
     table = app.dataframe[-1].value
     assert len(table) == 3 * 7
-    assert list(table["automatic"][::5]) == [
+    assert list(table["automatic"][::7]) == [
         f"{one.derivative:.9g}".replace("-", "−") for one in answer.proof.directions
     ]
     assert any("agree in all 3 directions" in box.value for box in app.success)
