@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Dialog, Page, expect
 
 from tests.browser import seeing
-from tests.browser.conftest import Server, browser, page, running, tab, visited  # noqa: F401 - fixtures
+from tests.browser.conftest import Server, tab
 from tests.hostile import archives, exported_files, pickles, pictures, safetensors_files, tensors
 from tests.hostile.case import CANARY, Case
 
@@ -21,7 +21,7 @@ MODULES = (archives, pickles, tensors, safetensors_files, exported_files, pictur
 ALL: dict[str, Case] = {case.name: case for module in MODULES for case in module.CASES}
 
 
-def test_hostile_files_in_a_real_browser(visited: Server, browser: Browser, page: Page) -> None:  # noqa: F811
+def test_hostile_files_in_a_real_browser(visited: Server, browser: Browser, page: Page) -> None:
     CANARY.unlink(missing_ok=True)
     dialogs: list[str] = []
 
@@ -49,7 +49,7 @@ def test_hostile_files_in_a_real_browser(visited: Server, browser: Browser, page
     assert not CANARY.exists()
 
 
-def _choose(page: Page, where: str, case: Case) -> None:  # noqa: F811
+def _choose(page: Page, where: str, case: Case) -> None:
     """Upload it, and read the sentence."""
     page.locator(where).first.set_input_files(
         {"name": case.file, "mimeType": "application/octet-stream", "buffer": case.make()}
