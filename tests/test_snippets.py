@@ -170,6 +170,10 @@ def test_a_picture_that_was_changed(
     channels = len(at.card.preprocessing.mean)
     change = (answer.after.astype(np.float32) - answer.pixels)[..., :channels].sum(axis=2)
     np.testing.assert_array_equal(snippet_runs.run(snippets.after(at, answer, difference=True), folder), change)
+    if answer.prediction:
+        later = {one.index: one.probability for one in answer.prediction_after}
+        shares = np.array([[100 * one.probability, 100 * later[one.index]] for one in answer.prediction])
+        assert snippet_runs.error(snippet_runs.run(snippets.classes_after(at, answer), folder), shares) < 1e-5
     curve = np.column_stack([answer.arrays[f"curve_{name}"] for name in ("size", "predicted", "actual")])
     assert snippet_runs.error(snippet_runs.run(snippets.promise(at, answer), folder), curve) < CLOSE
 
@@ -191,6 +195,11 @@ def test_a_jacobian(of: gv.Site, wrt: gv.Site, rows: tuple[int, int], folder: Pa
     for norms, name in ((False, "matrix"), (True, "row_norms")):
         code = snippets.jacobian(at, of, wrt, rows, norms=norms)
         assert snippet_runs.error(snippet_runs.run(code, folder), answer.arrays[name]) < CLOSE, code
+    values = np.linalg.svd(answer.arrays["matrix"].astype(np.float64), compute_uv=False)
+    found = snippet_runs.run(snippets.singular_values(at, of, wrt, rows, 64), folder)
+    assert np.abs(found - values).max() <= 1e-5 * values.max()
+    found = snippet_runs.run(snippets.singular_values_by_products(at, of, wrt, rows, 2), folder)
+    np.testing.assert_allclose(found, values[:2], rtol=1e-3, atol=1e-5 * values.max())
     info = next(info for info in at.sites if info.site == wrt)
     field = spectra.row(answer.arrays["matrix"][0], info, unit="")
     if field is not None:

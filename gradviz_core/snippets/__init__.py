@@ -5,9 +5,9 @@ and the model, computes one array and names it ``shown``. It needs no GradViz bu
 """
 
 from gradviz_core.snippets.flow import parameters, sites, strip
-from gradviz_core.snippets.jacobian import jacobian, one_output
+from gradviz_core.snippets.jacobian import jacobian, one_output, singular_values, singular_values_by_products
 from gradviz_core.snippets.maps import feature_maps
-from gradviz_core.snippets.perturbation import after, promise
+from gradviz_core.snippets.perturbation import after, classes_after, promise
 from gradviz_core.snippets.saliency import saliency
 from gradviz_core.snippets.seen import classes, seen
 from gradviz_core.snippets.setting import Setting
@@ -17,6 +17,7 @@ __all__ = [
     "Setting",
     "after",
     "classes",
+    "classes_after",
     "feature_maps",
     "jacobian",
     "one_output",
@@ -24,6 +25,8 @@ __all__ = [
     "promise",
     "saliency",
     "seen",
+    "singular_values",
+    "singular_values_by_products",
     "sites",
     "strip",
     "strongest",

@@ -30,6 +30,59 @@ def jacobian(setting: Setting, of: Site, wrt: Site, rows: tuple[int, int], *, no
     return program(about, *start, _forward(setting, of, wrt), Block(lines, ("import torch",)))
 
 
+def singular_values(setting: Setting, of: Site, wrt: Site, rows: tuple[int, int], count: int) -> str:
+    """``shown`` holds the ``count`` largest singular values of those rows, from every entry."""
+    about = f"The {count} largest singular values of the Jacobian of {in_words(of)} by {in_words(wrt)}."
+    lines = (
+        comment("One backward pass for each row; zeros where nothing arrives."),
+        "rows = []",
+        f"for i in range({rows[0]}, {rows[1]}):",
+        "    (row,) = torch.autograd.grad(outputs.flatten()[i], inputs, retain_graph=True, materialize_grads=True)",
+        "    rows.append(row.flatten())",
+        f"shown = torch.linalg.svdvals(torch.stack(rows).double())[:{count}].numpy()",
+    )
+    start = picture(setting), numbers(setting), model(setting, by_layer=True)
+    return program(about, *start, _forward(setting, of, wrt), Block(lines, ("import torch",)))
+
+
+def singular_values_by_products(setting: Setting, of: Site, wrt: Site, rows: tuple[int, int], count: int) -> str:
+    """``shown`` holds the ``count`` largest singular values of a Jacobian too large to write down, to about 0.01 %."""
+    about = (
+        f"The {count} largest singular values of the Jacobian of {in_words(of)}, rows {rows[0]} to {rows[1] - 1}, by "
+        f"{in_words(wrt)}, from its products with vectors alone (Halko, Martinsson and Tropp 2011)."
+    )
+    lines = (
+        f"outputs = outputs.flatten()[{rows[0]}:{rows[1]}]",
+        "",
+        "",
+        "def pull(u):  # the vector u times the matrix: one backward pass",
+        "    (found,) = torch.autograd.grad(outputs, inputs, u, retain_graph=True, materialize_grads=True)",
+        "    return found.flatten()",
+        "",
+        "",
+        "def push(v):  # the matrix times the vector v: the derivative of pull, which is linear in u",
+        "    u = torch.zeros_like(outputs, requires_grad=True)",
+        "    (found,) = torch.autograd.grad(outputs, inputs, u, create_graph=True, materialize_grads=True)",
+        "    (along,) = torch.autograd.grad(found, u, v.reshape(inputs.shape), materialize_grads=True)",
+        "    return along.flatten()",
+        "",
+        "",
+        "def products(multiply, vectors):",
+        "    return torch.stack([multiply(vector) for vector in vectors.T], dim=1)",
+        "",
+        "",
+        comment("Random directions, multiplied to and fro, turn towards those of the largest values."),
+        f"size = min(2 * {count}, outputs.numel(), inputs.numel())",
+        "directions = torch.randn(inputs.numel(), size, generator=torch.Generator().manual_seed(0))",
+        "for _ in range(30):",
+        "    left, _ = torch.linalg.qr(products(push, torch.linalg.qr(directions)[0]))",
+        "    directions = products(pull, left)",
+        f"shown = torch.linalg.svdvals(directions.double())[:{count}].numpy()",
+    )
+    start = picture(setting), numbers(setting), model(setting, by_layer=True)
+    return program(about, *start, _forward(setting, of, wrt), Block(lines, ("import torch",)))
+
+
 def one_output(setting: Setting, of: Site, wrt: SiteInfo, number: int) -> str:
     """``shown`` is one row of the Jacobian over the places of ``wrt``, summed over its channels with its sign."""
     about = f"How output {number} of {in_words(of)} changes with {in_words(wrt.site, wrt.calls)}, summed over channels."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gradviz_core.captions import score_words
 from gradviz_core.snippets.program import Block, comment, program
-from gradviz_core.snippets.scores import forward, inside, score
+from gradviz_core.snippets.scores import class_row, forward, inside, score
 from gradviz_core.snippets.setting import Setting, model, picture
 from gradviz_core.types import PerturbationAnswer
 
@@ -32,6 +32,27 @@ def after(setting: Setting, answer: PerturbationAnswer, *, difference: bool = Fa
     )
     shown = ("shown = whole.sum(axis=0)",) if difference else _shown(setting)
     last = Block((*whole, *shown), (_NUMPY,))
+    return program(_about(setting, answer), *_beginning(setting, answer), _steps(answer), last)
+
+
+def classes_after(setting: Setting, answer: PerturbationAnswer) -> str:
+    """``shown`` has a row for each of the classes of the chart: its probability before and after, in percent."""
+    whole = (
+        comment("In whole levels, as a picture has them."),
+        "change = (levels - start)[0].double().numpy()",
+        "whole = np.rint(change)",
+        *([_SHORTER] if answer.question.norm == "l2" else []),
+    )
+    both = (
+        comment("Softmax turns the scores of either picture into probabilities."),
+        f"classes = {[one.index for one in answer.prediction]}",
+        "shares = []",
+        "for picture in (start, start + torch.from_numpy(whole)[None].float()):",
+        "    output = model((picture / 255 - mean) / std)",
+        f"    shares.append(100 * {class_row(setting)}[0].detach().softmax(dim=0)[classes].numpy())",
+        "shown = np.stack(shares, axis=1)",
+    )
+    last = Block((*whole, *both), (_NUMPY,))
     return program(_about(setting, answer), *_beginning(setting, answer), _steps(answer), last)
 
 

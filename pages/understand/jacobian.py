@@ -46,6 +46,11 @@ with one_sentence():
         programs["One output"] = lambda at: snippets.one_output(at, of, view.wrt, number)
     if view.small:
         programs["Matrix"] = lambda at: snippets.jacobian(at, of, wrt, view.rows)
+        programs["Singular values"] = lambda at: snippets.singular_values(at, of, wrt, view.rows, jacobian.MOST_POINTS)
         programs["Sensitivities"] = lambda at: snippets.jacobian(at, of, wrt, view.rows, norms=True)
+    else:
+        programs["Singular values"] = lambda at: snippets.singular_values_by_products(
+            at, of, wrt, view.rows, len(found.arrays["singular_values"])
+        )
     if programs:
         code.panel(choice, programs)

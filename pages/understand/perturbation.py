@@ -57,5 +57,6 @@ with one_sentence():
             "Difference": lambda at: snippets.after(at, answer, difference=True),
             "Promised, and what came": lambda at: snippets.promise(at, answer),
             "Before": snippets.seen,
-        },
+        }
+        | ({"Classes": lambda at: snippets.classes_after(at, answer)} if answer.prediction else {}),
     )
