@@ -269,7 +269,7 @@ def test_wrong_files_and_wrong_answers_are_said_and_lose_nothing(
     assert page.url == before
     choose(page, small)
     expect(page.get_by_role("button", name="Use this model")).to_be_visible(timeout=60_000)
-    expect(page.get_by_role("dialog").get_by_test_id("stAlert")).to_have_count(0)
+    expect(page.get_by_role("dialog").get_by_test_id("stAlertContentError")).to_have_count(0)
     name_classes(page, "one\ntwo")
     page.get_by_role("button", name="Use this model").click()
     expect(page.get_by_text("There are 2 names for 3 classes")).to_be_visible(timeout=20_000)
