@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +11,8 @@ import torch
 from torch import Tensor
 
 from gradviz_core.errors import GradVizError, QuestionError, TooCostly
+
+log = logging.getLogger("gradviz.worker")
 
 UPLOADS = "upload/"
 """What the key of an uploaded model begins with."""
@@ -32,6 +35,7 @@ def in_words(key: str, what: str, advice: str) -> Iterator[None]:
             raise
         if isinstance(error, MemoryError) or "allocate memory" in str(error):
             raise TooCostly(f"{what}: it ran out of memory. Take a smaller input, or a smaller model.") from error
+        log.info("an uploaded model failed, or what runs it did: %s", repr(error)[:MOST_OF_A_MESSAGE])
         raise QuestionError(f"{what}: {_own_words(error)}. {advice}") from error
 
 

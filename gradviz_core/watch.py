@@ -1,4 +1,4 @@
-"""What a watched forward pass leaves: raw values, kept by hooks that pass clones on. The only file with hooks."""
+"""What a watched forward pass leaves: raw values, kept by hooks that pass clones on. Answers come from no others."""
 
 from __future__ import annotations
 

@@ -19,11 +19,7 @@ def jacobian(setting: Setting, of: Site, wrt: Site, rows: tuple[int, int], *, no
     )
     last = ".double().norm(dim=1)" if norms else ""
     lines = (
-        comment("One backward pass for each row; zeros where nothing arrives."),
-        "rows = []",
-        f"for i in range({rows[0]}, {rows[1]}):",
-        "    (row,) = torch.autograd.grad(outputs.flatten()[i], inputs, retain_graph=True, materialize_grads=True)",
-        "    rows.append(row.flatten())",
+        *_rows(rows),
         f"shown = torch.stack(rows){last}.numpy()",
     )
     start = picture(setting), numbers(setting), model(setting, by_layer=True)
@@ -34,11 +30,7 @@ def singular_values(setting: Setting, of: Site, wrt: Site, rows: tuple[int, int]
     """``shown`` holds the ``count`` largest singular values of those rows, from every entry."""
     about = f"The {count} largest singular values of the Jacobian of {in_words(of)} by {in_words(wrt)}."
     lines = (
-        comment("One backward pass for each row; zeros where nothing arrives."),
-        "rows = []",
-        f"for i in range({rows[0]}, {rows[1]}):",
-        "    (row,) = torch.autograd.grad(outputs.flatten()[i], inputs, retain_graph=True, materialize_grads=True)",
-        "    rows.append(row.flatten())",
+        *_rows(rows),
         f"shown = torch.linalg.svdvals(torch.stack(rows).double())[:{count}].numpy()",
     )
     start = picture(setting), numbers(setting), model(setting, by_layer=True)
@@ -94,6 +86,17 @@ def one_output(setting: Setting, of: Site, wrt: SiteInfo, number: int) -> str:
     start = picture(setting), numbers(setting), model(setting, by_layer=True), _forward(setting, of, wrt.site)
     last = Block(("shown = maps.sum(dim=0).numpy()",))
     return program(about, *start, Block(lines, ("import torch",)), *as_pictures(wrt), last)
+
+
+def _rows(rows: tuple[int, int]) -> tuple[str, ...]:
+    """``rows``, a list with the gradient of each of those outputs, laid flat."""
+    return (
+        comment("One backward pass for each row; zeros where nothing arrives."),
+        "rows = []",
+        f"for i in range({rows[0]}, {rows[1]}):",
+        "    (row,) = torch.autograd.grad(outputs.flatten()[i], inputs, retain_graph=True, materialize_grads=True)",
+        "    rows.append(row.flatten())",
+    )
 
 
 def _forward(setting: Setting, of: Site, wrt: Site) -> Block:

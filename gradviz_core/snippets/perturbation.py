@@ -23,26 +23,13 @@ if excess > 0:
 def after(setting: Setting, answer: PerturbationAnswer, *, difference: bool = False) -> str:
     """``shown`` is the picture that the steps lead to, (H, W, 3), 0 to 255; with ``difference`` how many levels it is
     brighter at each place, summed over the channels, (H, W)."""
-    question = answer.question
-    whole = (
-        comment("In whole levels, as a picture has them."),
-        "change = (levels - start)[0].double().numpy()",
-        "whole = np.rint(change)",
-        *([_SHORTER] if question.norm == "l2" else []),
-    )
     shown = ("shown = whole.sum(axis=0)",) if difference else _shown(setting)
-    last = Block((*whole, *shown), (_NUMPY,))
+    last = Block((*_whole(answer), *shown), (_NUMPY,))
     return program(_about(setting, answer), *_beginning(setting, answer), _steps(answer), last)
 
 
 def classes_after(setting: Setting, answer: PerturbationAnswer) -> str:
     """``shown`` has a row for each of the classes of the chart: its probability before and after, in percent."""
-    whole = (
-        comment("In whole levels, as a picture has them."),
-        "change = (levels - start)[0].double().numpy()",
-        "whole = np.rint(change)",
-        *([_SHORTER] if answer.question.norm == "l2" else []),
-    )
     both = (
         comment("Softmax turns the scores of either picture into probabilities."),
         f"classes = {[one.index for one in answer.prediction]}",
@@ -52,7 +39,7 @@ def classes_after(setting: Setting, answer: PerturbationAnswer) -> str:
         f"    shares.append(100 * {class_row(setting)}[0].detach().softmax(dim=0)[classes].numpy())",
         "shown = np.stack(shares, axis=1)",
     )
-    last = Block((*whole, *both), (_NUMPY,))
+    last = Block((*_whole(answer), *both), (_NUMPY,))
     return program(_about(setting, answer), *_beginning(setting, answer), _steps(answer), last)
 
 
@@ -131,6 +118,16 @@ def _steps(answer: PerturbationAnswer) -> Block:
         f"    levels = (levels {_way(answer)} (epsilon / steps) * ({_uphill(answer)})).clamp(0, 255)",
     )
     return Block(lines, ("import torch",))
+
+
+def _whole(answer: PerturbationAnswer) -> tuple[str, ...]:
+    """``whole``, the change in whole levels, (C, H, W)."""
+    return (
+        comment("In whole levels, as a picture has them."),
+        "change = (levels - start)[0].double().numpy()",
+        "whole = np.rint(change)",
+        *([_SHORTER] if answer.question.norm == "l2" else []),
+    )
 
 
 def _way(answer: PerturbationAnswer) -> str:
