@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -104,11 +105,22 @@ def test_what_is_chosen_is_written_to_the_address() -> None:
     assert not app.error
 
 
+def crafted(page: str, name: str, value: str) -> AppTest:
+    others = {"target": "3", "scale": "difference"} if name == "minus" else {}
+    return opened(page, **others, **{name: value})
+
+
+def charts(app: AppTest) -> list[Any]:
+    return list(app.get("plotly_chart"))
+
+
 def mend(app: AppTest, name: str) -> None:
     """Do what the sentence says: choose another one."""
     match name:
-        case "model" | "target" | "scale" | "site":
-            good = {"model": "preset/shapes-cnn", "target": "3", "scale": "probability", "site": "features.6"}
+        case "model" | "target" | "scale" | "minus" | "site":
+            good = {
+                "model": "preset/shapes-cnn", "target": "3", "scale": "probability", "minus": "4", "site": "features.6"
+            }  # fmt: skip
             app.selectbox(key=f"shown_{name}").select(good[name]).run()
         case "view" | "method" | "maps" | "sort":
             good = {"view": "max", "method": "gradient_x_input", "maps": "product", "sort": "index"}
@@ -122,7 +134,7 @@ def mend(app: AppTest, name: str) -> None:
             app.run()
 
 
-@pytest.mark.parametrize(
+CRAFTED = pytest.mark.parametrize(
     ("page", "name", "value", "sentence"),
     [
         (SALIENCY, "model", "preset/nope", "There is no preset 'nope'"),
@@ -141,20 +153,37 @@ def mend(app: AppTest, name: str) -> None:
         (MAPS, "channel", "9" * 50, "Channel 999"),
         (MAPS, "maps", "x", "Show cannot be 'x'"),
         (MAPS, "sort", "A" * 5000, "Sort cannot be 'AAA"),
+        (SALIENCY, "minus", "77", "Class 77 does not exist"),
+        (SALIENCY, "minus", "3", "minus itself is always 0"),
     ],
 )
-def test_a_crafted_address_gets_one_sentence_and_the_app_goes_on(
+
+
+@CRAFTED
+def test_a_crafted_address_gets_one_sentence_and_is_not_answered_as_another(
     page: str, name: str, value: str, sentence: str
 ) -> None:
-    app = opened(page, **{name: value})
+    app = crafted(page, name, value)
     (said,) = errors(app)
     assert words.plain(sentence) in said
     assert len(said) < 700
-    if name not in ("model", "image"):
-        assert app.get("plotly_chart"), "the rest of the page is drawn with the default"
+    assert not app.get("plotly_chart") or page == MAPS, "what is drawn comes before what was chosen wrongly"
+    assert not {"gradient", "activation", "channels"} & {str(c.proto.id).rpartition("_")[2] for c in charts(app)}
     mend(app, name)
     assert not app.error
     assert app.get("plotly_chart")
+
+
+@CRAFTED
+def test_one_press_goes_on_without_what_is_not_there(page: str, name: str, value: str, sentence: str) -> None:
+    app = crafted(page, name, value)
+    buttons = [button for button in app.button if button.label == "Go on without it"]
+    assert len(buttons) == (name not in ("model", "image"))
+    for button in buttons:
+        button.click().run()
+        assert not app.error
+        assert name not in app.query_params
+        assert app.get("plotly_chart")
 
 
 # ------------------------------------------------------------------------------------------------------ what goes wrong

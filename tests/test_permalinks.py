@@ -24,7 +24,7 @@ SEEDS = range(3)
 MODELS = ("preset/shapes-cnn", "preset/shapes-vit", "preset/digits-cnn", "preset/digits-mlp")
 IMAGES = ("sample/star", "sample/digit-3", "sample/tagged-arrow")
 ANSWERS = {
-    "scale": ("logit", "log_probability", "probability"),
+    "scale": ("logit", "log_probability", "probability", "difference", "loss"),
     "view": ("signed", "l2", "max", "channels"),
     "method": ("gradient", "gradient_x_input"),
     "maps": ("activation", "gradient", "product"),
@@ -39,7 +39,7 @@ ANSWERS = {
 """What addresses that people have kept may say; none of it may come to mean something else."""
 ROUNDS = (
     ("target", "scale", "view", "method", "maps", "sort", "follow", "norm", "way", "of", "rows", "model2", "image2"),
-    ("site", "epsilon", "steps"),
+    ("site", "epsilon", "steps", "minus"),
     ("channel", "row", "col", "token", "opacity"),
 )
 """Choices that let others fall come before those."""

@@ -7,7 +7,10 @@ from gradviz_core.captions import score_words
 from gradviz_core.snippets.program import Block, comment, program, quoted
 from gradviz_core.snippets.scores import score
 from gradviz_core.snippets.setting import Setting, model, numbers, picture
-from gradviz_core.types import INPUT, ClassScore, FlowAnswer, SiteSum
+from gradviz_core.types import INPUT, ClassDifference, ClassScore, CrossEntropy, FlowAnswer, SiteSum
+
+Score = ClassScore | ClassDifference | CrossEntropy | SiteSum
+"""Targets that are read from what the model returns; a sum is the output's."""
 
 _NUMPY, _TORCH = "import numpy as np", "import torch"
 _WATCH = """kept = []  # each value, in order of execution
@@ -42,7 +45,7 @@ _DEAD = """def dead_share(value, axis):
     return 1 - units.any(dim=1).double().mean().item()"""
 
 
-def strip(setting: Setting, target: ClassScore | SiteSum) -> str:
+def strip(setting: Setting, target: Score) -> str:
     """``shown`` is the norm of the gradient at each site, in order of execution; NaN where none arrives. Containers
     that only hand on a value are left out."""
     about = (
@@ -51,7 +54,7 @@ def strip(setting: Setting, target: ClassScore | SiteSum) -> str:
     return program(about, *_passes(setting, target), Block(("shown = gradient_norms",)))
 
 
-def sites(setting: Setting, target: ClassScore | SiteSum) -> str:
+def sites(setting: Setting, target: Score) -> str:
     """``shown`` has a row for each site, as ``strip`` has: norm of the activation, norm of the gradient, share of dead
     units."""
     infos = [info for info in setting.sites if info.same_as is None and info.site != INPUT]
@@ -80,7 +83,7 @@ def sites(setting: Setting, target: ClassScore | SiteSum) -> str:
 def parameters(setting: Setting, answer: FlowAnswer) -> str:
     """``shown`` is the norm of the gradient at each parameter of the answer; NaN where none arrives."""
     target = answer.target
-    assert isinstance(target, ClassScore | SiteSum), "the flow page has no other targets"
+    assert isinstance(target, Score), "the flow page has no other targets"
     about = f"The L2 norm of the gradient of {score_words(target, setting.card.labels)} at every parameter."
     names = _wrapped([quoted(parameter.name) for parameter in answer.parameters])
     listed = Block(
@@ -104,7 +107,7 @@ def parameters(setting: Setting, answer: FlowAnswer) -> str:
     return program(about, *start, listed, run, score(target, setting), back)
 
 
-def _passes(setting: Setting, target: ClassScore | SiteSum) -> tuple[Block, ...]:
+def _passes(setting: Setting, target: Score) -> tuple[Block, ...]:
     """``kept``, every value, and ``gradient_norms``."""
     why = (
         "Forward, and on the way keep every value. Clones are passed on: what is done in place further on is done to "

@@ -3,12 +3,12 @@
 import streamlit as st
 
 from gradviz_core import captions, fields, figures, snippets
-from gradviz_core.types import INPUT, ClassScore, GradientQuestion
+from gradviz_core.types import INPUT, GradientQuestion, SiteSum
 from pages.parts import address, code, facts, panel, saliency, scores, shell, tour, uploaded
 from pages.parts.asking import ask, one_sentence
 
 choice = shell.begin("Input saliency", "How the score of one class changes with each pixel of the image.")
-if not isinstance(choice.target, ClassScore):
+if isinstance(choice.target, SiteSum):
     scores.point_to_neurons(choice.survey)
     shell.end()
 

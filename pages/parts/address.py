@@ -2,7 +2,7 @@
 
 Each choice is one text, bound to one query parameter by a field that is not shown: what is written there is exactly
 what ``Question`` uses (keys, site names, numbers), whatever the visible control calls it, and a crafted value arrives
-here as it is, to be answered with a sentence instead of being replaced without a word. An empty text is the default.
+here as it is, to be answered with a sentence instead of being replaced by another choice. An empty text is the default.
 Visible controls are drawn from these texts and write to them; so do clicks on pictures.
 """
 
@@ -16,17 +16,20 @@ from typing import Literal, cast
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from pages.parts import complaints, unseen
+from gradviz_core.errors import GradVizError
+from pages.parts import unseen
 
 NAMES = (
-    "model", "image", "target", "scale", "method", "view", "opacity", "site", "channel", "row", "col", "token", "maps",
-    "sort", "follow", "norm", "epsilon", "steps", "way",
-    "of", "wrt", "rows", "model2", "image2", "lesson", "set", "guess", "check",
+    "model", "image", "target", "scale", "minus", "method", "view", "opacity", "site", "channel", "row", "col", "token",
+    "maps", "sort", "follow", "norm", "epsilon", "steps", "way", "of", "wrt", "rows", "model2", "image2", "lesson",
+    "set", "guess", "check",
 )  # fmt: skip
 _FALL_WITH = {
-    "model": ("target", "site", "channel", "row", "col", "token", "of", "wrt", "rows", "check"),
+    "model": ("target", "minus", "site", "channel", "row", "col", "token", "of", "wrt", "rows", "check"),
     "image": ("check",),
     "target": ("check",),
+    "scale": ("minus", "check"),
+    "minus": ("check",),
     "of": ("rows", "row"),
     "site": ("channel", "row", "col", "token"),
     "norm": ("epsilon",),
@@ -34,6 +37,15 @@ _FALL_WITH = {
 }
 """Choices that mean nothing any more when another one changes."""
 LONGEST = 200
+
+
+class NoSuchChoice(GradVizError):
+    """The address names a choice that is not there. What was asked for is never answered as something else."""
+
+    def __init__(self, sentence: str, name: str) -> None:
+        super().__init__(sentence)
+        self.name = name
+        """Which choice."""
 
 
 @dataclass(slots=True)
@@ -152,12 +164,14 @@ def listed(label: str, name: str, words: Mapping[str, str]) -> str:
     """As ``option``, as a list that opens."""
     chosen = read(name, next(iter(words)))
     select(label, name, list(words), chosen, words.__getitem__)
-    return _known(label, chosen, words)
+    return _known(label, name, chosen, words)
 
 
 def option(label: str, name: str, words: Mapping[str, str]) -> str:
-    """A few options side by side, the first by default, and which is chosen. The default too where the address names
-    another one, which is said.
+    """A few options side by side, the first by default, and which is chosen.
+
+    Raises:
+        NoSuchChoice: the address names another one.
     """
     chosen = read(name, next(iter(words)))
     key, told = _shown(name, chosen if chosen in words else None)
@@ -165,19 +179,21 @@ def option(label: str, name: str, words: Mapping[str, str]) -> str:
     st.segmented_control(
         label, list(words), default=default, key=key, format_func=words.__getitem__, required=True, wrap=True
     )
-    return _known(label, chosen, words)
+    return _known(label, name, chosen, words)
 
 
-def _known(label: str, chosen: str, words: Mapping[str, str]) -> str:
+def _known(label: str, name: str, chosen: str, words: Mapping[str, str]) -> str:
     if chosen in words:
         return chosen
-    complaints.add(f"{label} cannot be {chosen[:60]!r}: it is one of {', '.join(words.values())}. Choose one.")
-    return next(iter(words))
+    listed = ", ".join(words.values())
+    raise NoSuchChoice(f"{label} cannot be {chosen[:60]!r}: it is one of {listed}. Choose one.", name)
 
 
 def counter(label: str, name: str, count: int, default: int) -> int:
-    """A whole number from 0 to ``count`` - 1, and which is chosen. The default where the address names another one,
-    which is said.
+    """A whole number from 0 to ``count`` - 1, and which is chosen.
+
+    Raises:
+        NoSuchChoice: the address names another one.
     """
     text = read(name, str(default))
     number = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else -1
@@ -196,8 +212,8 @@ def counter(label: str, name: str, count: int, default: int) -> int:
     )
     if inside:
         return number
-    complaints.add(f"{label} {text[:60]} does not exist: there are {count}, from 0 to {count - 1}. Choose one of them.")
-    return default
+    rule = f"there are {count}, from 0 to {count - 1}"
+    raise NoSuchChoice(f"{label} {text[:60]} does not exist: {rule}. Choose one of them.", name)
 
 
 def text(label: str, name: str, empty: str, meaning: str) -> str:
@@ -209,15 +225,20 @@ def text(label: str, name: str, empty: str, meaning: str) -> str:
 
 
 def percent(label: str, name: str, default: int, meaning: str) -> int:
-    """A share from 0 to 100 % in steps of 5, and which is chosen. The default where the address names another one,
-    which is said.
+    """A share from 0 to 100 % in steps of 5, and which is chosen.
+
+    Raises:
+        NoSuchChoice: the address names another one.
     """
     return slider(label, name, range(0, 101, 5), default, meaning, unit="%", width=150)
 
 
 def slider(label: str, name: str, choices: range, default: int, meaning: str, *, unit: str, width: int) -> int:
     """A whole number between the first and the last of ``choices``, and which is chosen; the slider goes from one of
-    them to the next. The default where the address names another one, which is said.
+    them to the next.
+
+    Raises:
+        NoSuchChoice: the address names another one.
     """
     text = read(name, str(default))
     number = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else -1
@@ -230,15 +251,15 @@ def slider(label: str, name: str, choices: range, default: int, meaning: str, *,
     )  # fmt: skip
     if inside:
         return number
-    complaints.add(
-        f"{label} cannot be {text[:60]} {unit}: it is a number from {choices[0]} to {choices[-1]}. Move the slider."
-    )
-    return default
+    rule = f"it is a whole number from {choices[0]} to {choices[-1]}"
+    raise NoSuchChoice(f"{label} cannot be {text[:60]} {unit}: {rule}. Move the slider.", name)
 
 
 def decimal(label: str, name: str, low: float, high: float, step: float, default: float, *, width: int) -> float:
-    """A number from ``low`` to ``high``, and which is chosen. The default where the address names another one, which
-    is said.
+    """A number from ``low`` to ``high``, and which is chosen.
+
+    Raises:
+        NoSuchChoice: the address names another one.
     """
     text = read(name, f"{default:g}")
     try:
@@ -249,9 +270,10 @@ def decimal(label: str, name: str, low: float, high: float, step: float, default
     value = number if inside else default
     key, told = _shown(name, value)
     st.slider(label, low, high, None if told else value, step=step, key=key, format="%g", width=width)
-    if not inside:
-        complaints.add(f"{label} cannot be {text[:60]!r}: it is a number from {low:g} to {high:g}. Move the slider.")
-    return value
+    if inside:
+        return value
+    rule = f"it is a number from {low:g} to {high:g}"
+    raise NoSuchChoice(f"{label} cannot be {text[:60]!r}: {rule}. Move the slider.", name)
 
 
 def _shown(name: str, value: object) -> tuple[str, bool]:

@@ -37,7 +37,7 @@ from gradviz_core.types import (
     UnitsAnswer,
     UnitsQuestion,
 )
-from pages.parts import skeleton
+from pages.parts import address, skeleton
 from pages.parts.kept import kept
 from pages.parts.words import plain
 
@@ -102,7 +102,11 @@ def one_sentence() -> Iterator[None]:
 
 
 def say(error: GradVizError) -> None:
-    """The error's own sentence; where it was the service that failed, a button to ask again."""
+    """The error's own sentence, and a button: to ask again where it was the service that failed, and to leave a choice
+    out that is not there."""
     st.error(plain(str(error)), icon=":material/error:")
-    if isinstance(error, ComputeError):
-        st.button("Ask again", key="ask_again")
+    match error:
+        case ComputeError():
+            st.button("Ask again", key="ask_again")
+        case address.NoSuchChoice(name=name):
+            st.button("Go on without it", key="without", on_click=address.write, args=({name: ""},))

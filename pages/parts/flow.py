@@ -14,7 +14,7 @@ from gradviz_core.flow_figures import Line
 from gradviz_core.models import catalogue
 from gradviz_core.sites import in_words
 from gradviz_core.types import INPUT, FloatArray, FlowAnswer, FlowQuestion, ParameterInfo, SiteInfo
-from pages.parts import address, complaints, models, uploaded
+from pages.parts import address, models, uploaded
 from pages.parts.clicks import Click
 from pages.parts.shell import Choice
 
@@ -28,7 +28,11 @@ class Picture:
 
 
 def compared(choice: Choice) -> FlowQuestion | None:
-    """What is chosen to be compared with; None where it is the same model and image."""
+    """What is chosen to be compared with; None where it is the same model and image.
+
+    Raises:
+        NoSuchChoice: the address names a model or an image that is not there.
+    """
     model = _other("Compare with model", "model2", models.offered(address.read("model2")))
     image = _other("Compare with image", "image2", _images())
     if (model or choice.model, image or choice.image) == (choice.model, choice.image):
@@ -37,12 +41,13 @@ def compared(choice: Choice) -> FlowQuestion | None:
 
 
 def _other(label: str, name: str, words: Mapping[str, str]) -> str:
-    """The key that is chosen; empty for the same, and where the address names one that is not there, which is said."""
+    """The key that is chosen; empty for the same."""
     chosen = address.read(name)
-    if chosen and chosen not in words:
-        complaints.add(f"There is nothing called {chosen[:60]!r} to compare with. Choose from the list.")
-        chosen = ""
     address.select(label, name, ["", *words], chosen, lambda key: words.get(key, "The same"))
+    if chosen and chosen not in words:
+        raise address.NoSuchChoice(
+            f"There is nothing called {chosen[:60]!r} to compare with. Choose from the list.", name
+        )
     return chosen
 
 

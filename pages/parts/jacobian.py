@@ -29,7 +29,7 @@ from gradviz_core.types import (
     SpectrumAnswer,
     SpectrumQuestion,
 )
-from pages.parts import address, complaints, sites
+from pages.parts import address, sites
 from pages.parts.asking import ask
 from pages.parts.clicks import Click
 from pages.parts.shell import Choice
@@ -92,6 +92,7 @@ def choose(choice: Choice) -> View:
     differentiate by, and the scores what is differentiated, unless told otherwise.
 
     Raises:
+        NoSuchChoice: the address names a site or rows that are not there.
         UnknownSite: the model has no values of real numbers.
     """
     infos = {str(info.site): info for info in choice.survey.sites if info.differentiable}
@@ -115,10 +116,10 @@ def _site(label: str, name: str, infos: dict[str, SiteInfo], default: str) -> Si
     chosen = address.read(name, default)
     listed = [key for key, info in infos.items() if info.same_as is None or key in (default, chosen)]
     address.select(label, name, listed, chosen, lambda key: captions.site_text(infos[key]))
-    if chosen in infos:
-        return infos[chosen]
-    complaints.add(str(no_such_site(Site.parse(chosen), [info.site for info in infos.values()])))
-    return infos[default]
+    if chosen not in infos:
+        known = [info.site for info in infos.values()]
+        raise address.NoSuchChoice(str(no_such_site(Site.parse(chosen), known)), name)
+    return infos[chosen]
 
 
 def _rows(text: str, count: int) -> tuple[int, int]:
@@ -127,11 +128,11 @@ def _rows(text: str, count: int) -> tuple[int, int]:
     end = int(match[2] or match[1]) + 1 if match else count
     if not text.strip() or (match and first < end <= count):
         return (first, end) if text.strip() else (0, count)
-    complaints.add(
+    raise address.NoSuchChoice(
         f"Rows cannot be {text[:60]!r}: they are numbered from 0 to {count - 1}. Write the first and the last, as in "
-        f"0-{min(9, count - 1)}, or nothing for all of them."
+        f"0-{min(9, count - 1)}, or nothing for all of them.",
+        "rows",
     )
-    return 0, count
 
 
 def is_first_visit() -> bool:

@@ -7,7 +7,7 @@ import streamlit as st
 from gradviz_core.lesson_cards import Choice, Control, Lesson, Number
 from gradviz_core.lessons.contents import LESSONS, lesson_of
 from gradviz_core.types import LessonQuestion
-from pages.parts import address, complaints, panel
+from pages.parts import address, panel
 
 MOST_BESIDE = 4
 """A choice of more options than this is a list that opens."""
@@ -29,7 +29,8 @@ def question(lesson: Lesson) -> LessonQuestion:
     known = {control.name: control for control in lesson.controls}
     for name in address.entries("set"):
         if name not in known:
-            complaints.add(f"This lesson has no control {name[:60]!r}. It has {', '.join(known)}: choose among them.")
+            rule = f"It has {', '.join(known)}: choose among them"
+            raise address.NoSuchChoice(f"This lesson has no control {name[:60]!r}. {rule}.", "set")
     st.html(_IN_SIGHT)
     with panel.controls("lesson_controls"):
         choices = tuple((name, _stands_at(control)) for name, control in known.items())

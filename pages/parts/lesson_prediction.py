@@ -6,7 +6,7 @@ import streamlit as st
 
 from gradviz_core.lesson_cards import Lesson, Prediction
 from gradviz_core.types import LessonQuestion
-from pages.parts import address, complaints, lesson_steps
+from pages.parts import address, lesson_steps
 from pages.parts.asking import ask
 from pages.parts.words import plain
 
@@ -36,8 +36,8 @@ def _guess(prediction: Prediction) -> int | None:
     text, count = address.read("guess"), len(prediction.answers)
     if not text or text in map(str, range(count)):
         return int(text) if text else None
-    complaints.add(f"There is no answer {text[:60]!r}: there are {count}, from 0 to {count - 1}. Choose one of them.")
-    return None
+    rule = f"there are {count}, from 0 to {count - 1}"
+    raise address.NoSuchChoice(f"There is no answer {text[:60]!r}: {rule}. Choose one of them.", "guess")
 
 
 def _reveal(lesson: Lesson, guess: int, doing: str) -> None:

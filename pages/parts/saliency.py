@@ -13,8 +13,10 @@ from gradviz_core.captions import Caption, Reduction
 from gradviz_core.fields import Tiles
 from gradviz_core.types import (
     INPUT,
+    ClassDifference,
     ClassProbability,
     ClassScore,
+    CrossEntropy,
     Field,
     GradientAnswer,
     MethodName,
@@ -108,7 +110,11 @@ def _peak(field: Field, sheet: Tiles | None, names: Sequence[str]) -> str:
 
 def explained(target: Target) -> int | None:
     """The class whose score is explained."""
-    return target.index if isinstance(target, ClassScore) else None
+    match target:
+        case ClassScore(index=index) | ClassDifference(index=index) | CrossEntropy(label=index):
+            return index
+        case _:
+            return None
 
 
 def choose_class(prediction: Sequence[ClassProbability]) -> Callable[[Click], None]:

@@ -1,4 +1,4 @@
-"""Choosing the number whose gradient is shown: a class score, or the sum of the output where there are no classes."""
+"""Choosing the number whose gradient is shown: a score of a class, or the sum of the output where there are none."""
 
 from __future__ import annotations
 
@@ -8,16 +8,22 @@ import streamlit as st
 
 from gradviz_core.captions import class_text, shape_text
 from gradviz_core.sites import in_words
-from gradviz_core.types import ClassScore, ScoreScale, SiteSum, SurveyAnswer
-from pages.parts import address, complaints, sites
+from gradviz_core.types import ClassDifference, ClassScore, CrossEntropy, ScoreScale, SiteSum, SurveyAnswer
+from pages.parts import address, sites
 from pages.parts.words import plain
 
-PREDICTED = "predicted"
+_DEFAULT = {"target": "predicted", "minus": "likeliest"}
+Score = ClassScore | ClassDifference | CrossEntropy | SiteSum
+"""What the sidebar offers: the sum of the output where the model has no classes."""
 _SCALES = {"logit": "Logit", "log_probability": "Log-probability", "probability": "Probability"}
 
 
-def choose(survey: SurveyAnswer) -> ClassScore | SiteSum:
-    """The score that is chosen. The default where the address names one that is not there, which is said."""
+def choose(survey: SurveyAnswer) -> Score:
+    """The score that is chosen.
+
+    Raises:
+        NoSuchChoice: the address names a class or a score that is not there.
+    """
     outputs = sites.returned(survey.sites)
     row = sites.class_row(survey.sites)
     if row is not None and survey.prediction:
@@ -25,8 +31,8 @@ def choose(survey: SurveyAnswer) -> ClassScore | SiteSum:
     words = ", ".join(f"{in_words(info.site)} {shape_text(info.shape)}" for info in outputs)
     st.caption(plain(f"No class scores: this model returns {words or 'nothing that can be differentiated'}."))
     if address.read("target"):
-        complaints.add(
-            "This model has no classes, so no class can be the target. Open Neurons to choose a number of it."
+        raise address.NoSuchChoice(
+            "This model has no classes, so no class can be the target. Open Neurons to choose a number of it.", "target"
         )
     return SiteSum(outputs[0].site) if outputs else ClassScore()
 
@@ -45,15 +51,38 @@ def point_to_neurons(survey: SurveyAnswer) -> None:
     st.page_link("pages/explore/neurons.py", label="Choose one of its numbers", icon=":material/arrow_forward:")
 
 
-def _class(survey: SurveyAnswer, classes: int) -> ClassScore:
-    labels, chosen = survey.card.labels, address.read("target", PREDICTED)
-    words = {PREDICTED: "the predicted class"} | {str(i): class_text(i, labels) for i in range(classes)}
-    address.select("Target", "target", list(words), chosen, words.__getitem__)
-    scale = address.listed("Score", "scale", _SCALES)
+def _class(survey: SurveyAnswer, classes: int) -> ClassScore | ClassDifference | CrossEntropy:
+    chosen = _one_class(survey, classes, "Target", "target", "the predicted class")
+    kinds = _SCALES | ({"difference": "Logit minus another class"} if classes > 1 else {}) | {"loss": "Loss"}
+    kind = address.listed("Score", "scale", kinds)
+    match kind:
+        case "loss":
+            return CrossEntropy(survey.prediction[0].index if chosen is None else chosen)
+        case "difference":
+            return ClassDifference(chosen, _other(survey, classes, chosen))
+        case _:
+            return ClassScore(chosen, cast(ScoreScale, kind))
+
+
+def _one_class(survey: SurveyAnswer, classes: int, label: str, name: str, default: str) -> int | None:
+    """The class that is chosen from a list of all; None for the default."""
+    chosen = address.read(name, _DEFAULT[name])
+    words = {_DEFAULT[name]: default} | {str(i): class_text(i, survey.card.labels) for i in range(classes)}
+    address.select(label, name, list(words), chosen, words.__getitem__)
     if chosen not in words:
-        complaints.add(
-            f"Class {chosen[:60]} does not exist: {survey.card.title[:80]} has classes 0 to {classes - 1}. "
-            "Choose one of them in the sidebar."
+        rule = f"{survey.card.title[:80]} has classes 0 to {classes - 1}"
+        raise address.NoSuchChoice(
+            f"Class {chosen[:60]} does not exist: {rule}. Choose one of them in the sidebar.", name
         )
-        chosen = PREDICTED
-    return ClassScore(None if chosen == PREDICTED else int(chosen), cast(ScoreScale, scale))
+    return None if chosen == _DEFAULT[name] else int(chosen)
+
+
+def _other(survey: SurveyAnswer, classes: int, chosen: int | None) -> int:
+    """The class whose logit is taken off; by default the likeliest but for the chosen one."""
+    ranks = [likely.index for likely in survey.prediction]
+    first = ranks[0] if chosen is None else chosen
+    other = _one_class(survey, classes, "Minus", "minus", "the likeliest other class")
+    if other == first:
+        name = class_text(first, survey.card.labels)
+        raise address.NoSuchChoice(f"{name} minus itself is always 0. Choose another class to take off.", "minus")
+    return other if other is not None else next(index for index in ranks if index != first)

@@ -14,8 +14,8 @@ from gradviz_core.captions import time_text
 from gradviz_core.compute import client
 from gradviz_core.compute.protocol import Status
 from gradviz_core.errors import GradVizError
-from gradviz_core.types import ClassScore, SiteSum, SurveyAnswer, SurveyQuestion
-from pages.parts import about, address, asking, bring, complaints, history, images, models, scores, skeleton, unseen
+from gradviz_core.types import SurveyAnswer, SurveyQuestion
+from pages.parts import about, address, asking, bring, history, images, models, scores, skeleton, unseen
 from pages.parts.words import plain
 
 _STYLE = f"""<style>
@@ -36,8 +36,7 @@ class Choice:
 
     model: str
     image: str
-    target: ClassScore | SiteSum
-    """A class score; the sum of the output where the model has no classes."""
+    target: scores.Score
     survey: SurveyAnswer
     tools: DeltaGenerator
     """Room beside the page's title."""
@@ -105,7 +104,6 @@ def heading(title: str, sentence: str) -> DeltaGenerator:
         st.title(title, anchor=False)
         tools = st.container(width="content", horizontal=True, horizontal_alignment="right")
     st.markdown(sentence)
-    complaints.make()
     skeleton.begin(title)
     return tools
 

@@ -14,28 +14,26 @@ from gradviz_core.errors import UnknownSite
 from gradviz_core.fields import Planes
 from gradviz_core.sites import in_words, no_such_site
 from gradviz_core.types import INPUT, Site, SiteInfo
-from pages.parts import address, complaints
+from pages.parts import address
 from pages.parts.clicks import Click
 from pages.parts.words import plain
 
 
 def choose(infos: Sequence[SiteInfo]) -> SiteInfo:
     """The site that is chosen from the survey, with the author's line under it where an upload tells. Containers that
-    only pass on a child's value are left out of the list. The default where the address names a site that never ran,
-    which is said.
+    only pass on a child's value are left out of the list.
 
     Raises:
+        NoSuchChoice: the address names a site that never ran.
         UnknownSite: the model has no values inside.
     """
     known = {str(info.site): info for info in infos if info.site != INPUT}
     listed = [name for name, info in known.items() if info.same_as is None]
-    first = default(infos)
-    chosen = address.read("site", first)
+    chosen = address.read("site", default(infos))
     address.select("Site", "site", listed if chosen in listed else [*listed, *({chosen} & set(known))], chosen,
                    lambda name: site_text(known[name]))  # fmt: skip
     if chosen not in known:
-        complaints.add(str(no_such_site(Site.parse(chosen), [info.site for info in infos])))
-        chosen = first
+        raise address.NoSuchChoice(str(no_such_site(Site.parse(chosen), [info.site for info in infos])), "site")
     if known[chosen].source:
         st.caption(plain(f"Computed by {known[chosen].source}"))
     return known[chosen]

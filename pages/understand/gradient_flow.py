@@ -15,7 +15,8 @@ choice = shell.begin(
 )
 
 with one_sentence():
-    with panel.controls():
+    against = None
+    with panel.controls(), one_sentence():
         against = flow.compared(choice)
     answer = ask(flow.question(choice.model, choice.image, choice), "Following the gradient back to every parameter …")
     other: FlowAnswer | None = None
