@@ -35,8 +35,9 @@ GLANCE_S = 0.25
 """How often a waiting connection is looked at, to see whether its client is still there."""
 LONGEST_BODY = max(LONGEST_QUESTION, LONGEST_RECIPE, protocol.LABELS_BYTES)
 """Bytes of the longest body of a request; files travel in parts."""
-HEAD_START_S = 5.0
-"""Seconds for which confined workers, which are not asked for yet, leave the machine to the first visitor's page."""
+CALM_S = 5.0
+"""Confined workers that nobody has asked for start once the others have been idle for so long: the first visitor's page
+comes first."""
 
 
 class Service:
@@ -62,9 +63,8 @@ class Service:
         """Keys of models whose pretrained weights are on the disk."""
         self._expected = _probe()
         self._trusted.start()
-        self._later = threading.Timer(HEAD_START_S, self._confined.start)
-        self._later.daemon = True
-        self._later.start()
+        self._closing = threading.Event()
+        threading.Thread(target=self._start_confined_when_calm, daemon=True, name="calm").start()
 
     def serve(self) -> None:
         """Take connections until the listener is closed."""
@@ -84,10 +84,20 @@ class Service:
     def close(self) -> None:
         """Stop listening and end the workers."""
         self._listener.close()
-        self._later.cancel()
+        self._closing.set()
         self._reception.close()
         for pool in (self._trusted, self._confined):
             pool.close()
+
+    def _start_confined_when_calm(self) -> None:
+        since = time.monotonic()
+        while not self._closing.wait(GLANCE_S):
+            now = self._trusted.status()
+            if now.ready < now.workers or now.busy or now.queued:
+                since = time.monotonic()
+            elif time.monotonic() - since > CALM_S:
+                self._confined.start()
+                return
 
     def _meet(self, raw: socket.socket) -> None:
         try:

@@ -33,7 +33,7 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     client = Client(settings)
     yield client
     client.close()
-    assert until(lambda: processes_of(settings.store) == [], 3)
+    assert until(lambda: processes_of(settings.store) == [])
 
 
 @pytest.mark.parametrize("kind", [SurveyQuestion, GradientQuestion, FlowQuestion, PerturbationQuestion])
@@ -57,6 +57,7 @@ def test_an_unknown_model_is_told_as_in_this_process(real: Client) -> None:
 
 
 def test_the_service_has_not_loaded_torch_and_its_workers_have(real: Client) -> None:
+    assert until(lambda: real.status().ready == 2, 30)
     status = real.status()
     workers = psutil.Process(status.pid).children(recursive=True)
     assert status.device == "cpu"
