@@ -26,12 +26,13 @@ class DiagnosisQuestion:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProofQuestion:
     """Is the gradient of ``target`` at the input what finite differences in float64 give, along so many random
-    ``directions``?"""
+    ``directions``, drawn from ``seed``?"""
 
     model: str
     image: str
     target: Target = field(default_factory=ClassScore)
     directions: int = 3
+    seed: int = 0
     kind: Literal["proof"] = field(default="proof", repr=False)
 
 

@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 
 import torch
 from torch import Tensor, nn
 
-from gradviz_core import targets
+from gradviz_core import targets, verdicts
 from gradviz_core.errors import QuestionError
 from gradviz_core.findings import DirectionProof, Proof, Step
 from gradviz_core.nested import map_tensors
-from gradviz_core.sites import in_words
 from gradviz_core.trace import Trace, differentiate, forward, reached, recording
 from gradviz_core.twin import twin
 from gradviz_core.types import INPUT, Site, Target
 
 STEPS = (1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9)
-AGREES = 1e-5
-"""Relative error up to which the two numbers are one: at the shortest steps, which a deep network with many kinks
-needs, rounding alone leaves 1e-6."""
-KINK = 1e-3
-"""Relative error of the largest step from which on the function is no smooth one within it."""
 MOST_DIRECTIONS = 20
 
 
@@ -70,7 +64,7 @@ def prove(
             derivative = float((slope * direction).sum())
             steps = _steps(wide, x, site, direction, target, derivative, score.item())
             found.append(DirectionProof(str(site), derivative, steps))
-    return Proof(tuple(found), score.item(), *_verdict(found))
+    return verdicts.proof(found, score.item())
 
 
 def _in_float64(module: nn.Module) -> nn.Module:
@@ -129,24 +123,3 @@ def _read(target: Target) -> set[Site]:
 def _score(trace: Trace, target: Target) -> float:
     with recording():
         return float(targets.select(target, trace)[1].detach())
-
-
-def _verdict(found: Sequence[DirectionProof]) -> tuple[str, bool]:
-    """In words, and whether all agree."""
-    worst = max(found, key=lambda one: one.best.error)
-    where = in_words(Site.parse(worst.site))
-    if worst.best.error > AGREES:
-        return (
-            f"They disagree at {where}: {worst.derivative:.6g} by automatic differentiation, "
-            f"{worst.best.difference:.6g} by differences, {worst.best.error:.1e} apart. A detach, an operation with a "
-            "derivative of its own, or random numbers lie on the way; the doctor says which.",
-            False,
-        )
-    kinked = any(one.steps[0].error > KINK for one in found)
-    kinks = (
-        " The largest steps are off: a kink (ReLU, max pooling) or a strong bend lies within them, and none within the "
-        "shortest."
-        if kinked
-        else ""
-    )
-    return f"They agree in all {len(found)} directions, to {worst.best.error:.0e} at worst, at {where}.{kinks}", True

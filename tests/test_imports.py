@@ -26,7 +26,7 @@ ARROW: tuple[frozenset[str], ...] = tuple(
         "types",
         "errors",
         "settings sites layouts nested device archive sandbox",
-        "codec fields captions snippets store",
+        "codec fields captions snippets store verdicts",
         "figures",
         "lesson_pictures charts flow_figures spectra",
         "exported weights_files models images cost uploads",

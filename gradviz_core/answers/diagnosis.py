@@ -55,7 +55,7 @@ def proof(scene: Scene, question: ProofQuestion, notes: tuple[str, ...], clock: 
         QuestionError, BadTarget: as ``prove`` does.
     """
     target = _resolved(scene, question.target)
-    found = prove(scene.model.module, _x(scene), target, directions=question.directions)
+    found = prove(scene.model.module, _x(scene), target, directions=question.directions, seed=question.seed)
     return ProofAnswer(question=question, target=target, proof=found, notes=notes, receipt=clock.receipt(), arrays={})
 
 

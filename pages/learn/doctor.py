@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from gradviz_core.types import DiagnosisQuestion, ProofQuestion
+from gradviz_core.types import DiagnosisQuestion
 from pages.parts import address, doctor, facts, shell
 from pages.parts.asking import ask, one_sentence
 
@@ -29,10 +29,6 @@ with one_sentence():
     st.subheader("Check the gradient", anchor=False)
     st.markdown(doctor.ABOUT_THE_CHECK)
     if address.read("check") == "1":
-        proof = ask(
-            ProofQuestion(model=choice.model, image=choice.image, target=choice.target),
-            "Comparing with finite differences: 31 passes in float64 …",
-        )
-        doctor.show_proof(proof)
+        doctor.show_proof(doctor.check(choice))
     else:
         st.button("Check the gradient", on_click=address.write, args=({"check": "1"},), type="primary")

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from gradviz_core import captions
+from gradviz_core import captions, verdicts
 from gradviz_core.captions import number_text, share_text
-from gradviz_core.findings import Cause, Diagnosis, DirectionProof, Finding, LayerReport, LeafReport, Level
-from gradviz_core.types import DiagnosisAnswer, ProofAnswer
+from gradviz_core.findings import Cause, Diagnosis, DirectionProof, Finding, LayerReport, LeafReport, Level, Proof
+from gradviz_core.types import DiagnosisAnswer, ProofQuestion
+from pages.parts.asking import ask
+from pages.parts.shell import Choice
 from pages.parts.words import plain
 
 MOST_FINDINGS, MOST_ROWS, MOST_NAMES, FEW_NAMES, LONGEST_NAME = 50, 300, 200, 7, 120
@@ -36,6 +38,8 @@ _CAUSES: dict[Cause, str] = {
 }
 _GRADIENTS = {"none": "none", "zero": "zero", "finite": "finite", "not_finite": "not finite"}
 
+DIRECTIONS = 3
+DOING = "Comparing with finite differences in float64 …"
 ABOUT_THE_CHECK = (
     "The derivative of the score along three random changes of the image, once by automatic differentiation and once "
     "by finite differences, (f(x + h d) − f(x − h d)) / 2h, in float64. Where the two differ, the gradient is not that "
@@ -147,9 +151,20 @@ def _cut(rows: Sequence[object]) -> None:
 # ----------------------------------------------------------------------------------------------------------- the proof
 
 
-def show_proof(answer: ProofAnswer) -> None:
+def check(choice: Choice) -> Proof:
+    """The derivative along three directions, one asked for after the other: a large model takes a minute for each."""
+    progress = st.progress(0.0, DOING)
+    found = []
+    for seed in range(DIRECTIONS):
+        question = ProofQuestion(model=choice.model, image=choice.image, target=choice.target, directions=1, seed=seed)
+        found.append(ask(question, DOING).proof)
+        progress.progress((seed + 1) / DIRECTIONS, f"{seed + 1} of {DIRECTIONS} directions")
+    progress.empty()
+    return verdicts.proof([one for proof in found for one in proof.directions], found[0].score)
+
+
+def show_proof(found: Proof) -> None:
     """The verdict, and the numbers that it rests on."""
-    found = answer.proof
     if found.agrees:
         st.success(plain(found.verdict), icon=":material/check_circle:")
     elif only_kinks(found.directions):
