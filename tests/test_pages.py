@@ -213,9 +213,22 @@ def test_a_busy_service_can_be_asked_again(monkeypatch: pytest.MonkeyPatch) -> N
     failing(monkeypatch, "gradient", lambda: Busy("32 questions wait already. Try again in a moment."), times=1)
     app = opened()
     assert len(errors(app)) == 1
-    app.button(key="ask_again").click().run()
+    app.button(key="ask_again_1").click().run()
     assert not app.error
     assert chart(app, "gradient")
+
+
+def test_two_parts_of_a_page_may_fail_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client, "ask", _only_surveys)
+    app = opened(MAPS)
+    assert len(errors(app)) == 2
+    assert [button.label for button in app.button].count("Ask again") == 2
+
+
+def _only_surveys(question: Question) -> Answer:
+    if question.kind == "survey":
+        return inline.ask(question)
+    raise Busy("32 questions wait already. Try again in a moment.")
 
 
 def test_a_service_that_starts_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:

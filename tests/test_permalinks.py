@@ -123,7 +123,7 @@ def test_an_address_restores_a_lesson(key: str) -> None:
             [option.value for option in control.options] if isinstance(control, Choice) else (),
         )  # fmt: skip
         app.run()
-    app.radio(key=f"prediction_{key}").set_value(random.randrange(len(lesson.prediction.answers)))
+    app.radio[0].set_value(random.randrange(len(lesson.prediction.answers)))
     next(button for button in app.button if button.label == "Run and check").click().run()
     assert not app.error
     assert app.query_params["guess"]

@@ -92,6 +92,11 @@ def _patiently(question: Question, doing: str) -> Answer:
                 time.sleep(0.7)
 
 
+def begin() -> None:
+    """Nothing is said yet; called once in each run."""
+    st.session_state["errors_said"] = 0
+
+
 @contextmanager
 def one_sentence() -> Iterator[None]:
     """What goes wrong inside is said on the page in one sentence; the page goes on after it."""
@@ -105,8 +110,10 @@ def say(error: GradVizError) -> None:
     """The error's own sentence, and a button: to ask again where it was the service that failed, and to leave a choice
     out that is not there."""
     st.error(plain(str(error)), icon=":material/error:")
+    st.session_state["errors_said"] += 1
+    number = st.session_state["errors_said"]
     match error:
         case ComputeError():
-            st.button("Ask again", key="ask_again")
+            st.button("Ask again", key=f"ask_again_{number}")
         case address.NoSuchChoice(name=name):
-            st.button("Go on without it", key="without", on_click=address.write, args=({name: ""},))
+            st.button("Go on without it", key=f"without_{number}", on_click=address.write, args=({name: ""},))

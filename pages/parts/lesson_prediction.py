@@ -15,9 +15,11 @@ def show(lesson: Lesson, doing: str) -> None:
     """The question; once it is answered, whether that is right, why, and what came."""
     prediction, key = lesson.prediction, f"prediction_{lesson.key}"
     guess = _guess(prediction)
+    if st.session_state.get(key) != guess:  # at the start, and on the way back or forth in the browser
+        st.session_state[key] = guess
     st.subheader("Predict, then run", anchor=False)
     with st.form(f"form_{key}"):
-        st.radio(prediction.question, range(len(prediction.answers)), index=guess, key=key,
+        st.radio(prediction.question, range(len(prediction.answers)), index=None, key=key,
                  format_func=lambda i: plain(prediction.answers[i]))  # fmt: skip
         pressed = st.form_submit_button("Run and check", key=f"check_{key}", on_click=_take, args=(key,))
     if guess is not None:

@@ -67,6 +67,7 @@ def around(*, pickers: bool) -> Iterator[None]:
     st.html(_STYLE)
     body = st.container()
     skeleton.make()
+    asking.begin()
     unseen.make()
     history.gather()
     address.fields()

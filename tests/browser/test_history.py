@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from playwright.sync_api import Page
 
+from gradviz_core.lessons.contents import LESSONS
 from tests.browser import seeing
 from tests.browser.conftest import Server
 
@@ -24,3 +25,22 @@ def test_one_step_back_undoes_a_choice_that_lets_others_fall(visited: Server, pa
     page.go_forward()
     page.wait_for_function("location.search.includes('model=') && !location.search.includes('channel=')")
     seeing.wait(page)
+
+
+def test_the_way_back_through_the_answers_of_a_lesson(visited: Server, page: Page) -> None:
+    """What is marked and what is said of it are of the same answer."""
+    page.goto(visited.address("lessons?lesson=first-layer"))
+    press = page.get_by_role("button", name="Run and check")
+    answers = page.get_by_test_id("stForm").get_by_role("radio")
+    for number in (0, 2):
+        answers.nth(number).check(force=True)
+        press.click()
+        page.wait_for_function(f"location.search.includes('guess={number}')")
+        seeing.wait(page)
+    page.go_back()
+    page.wait_for_function("location.search.includes('guess=0')")
+    seeing.wait(page)
+    assert [one.is_checked() for one in answers.all()] == [True, False, False]
+    right = next(lesson for lesson in LESSONS if lesson.key == "first-layer").prediction.right
+    said = page.get_by_text("Right." if right == 0 else "Not so.")
+    assert said.is_visible()
