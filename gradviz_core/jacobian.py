@@ -253,7 +253,7 @@ class Spectrum:
         self.left = torch.zeros(len(self._rows), self.count, dtype=products.dtype)
         """(rows, count), orthonormal: the outputs that move together."""
         self.right = torch.zeros(products.columns, self.count, dtype=products.dtype)
-        """(columns, count), orthonormal: the directions that move them most."""
+        """(columns, count), orthonormal: the directions that move them most; the largest entry of each is positive."""
         self.squares = torch.zeros(0, dtype=torch.float64)
         """|J ω|² for each random ω of the first step: independent, each with expectation ‖J‖²_F."""
         self._basis = torch.zeros(len(self._rows), 0, dtype=products.dtype)
@@ -290,8 +290,9 @@ class Spectrum:
         self._pulled = torch.cat([self._pulled, self._newest], dim=1)
         right, values, turned = torch.linalg.svd(_finite(self._pulled), full_matrices=False)
         self.changes = _changes(self.values, values[: self.count])
-        self.values, self.right = values[: self.count], right[:, : self.count]
-        self.left = self._basis @ turned.T[:, : self.count]
+        signs = _signs(right)
+        self.values, self.right = values[: self.count], (right * signs)[:, : self.count]
+        self.left = self._basis @ (turned.T * signs)[:, : self.count]
         self.steps += 1
 
     def _random(self) -> Tensor:
@@ -303,6 +304,12 @@ class Spectrum:
         wide = torch.zeros(self._products.rows, dtype=weights.dtype)
         wide[self._rows.start : self._rows.stop] = weights
         return wide
+
+
+def _signs(vectors: Tensor) -> Tensor:
+    """For each column 1 or -1: the sign of its entry of largest size, the first of equals."""
+    largest = vectors.gather(0, vectors.abs().argmax(dim=0, keepdim=True))[0]
+    return torch.where(largest < 0, -1, 1).to(vectors.dtype)
 
 
 def _changes(before: Tensor, now: Tensor) -> Tensor:

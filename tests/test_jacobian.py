@@ -186,6 +186,24 @@ def test_the_largest_singular_values_by_products(shape: tuple[int, int]) -> None
     assert torch.allclose(found.left.T @ found.left, torch.eye(6, dtype=torch.float64), atol=1e-10)
 
 
+def test_of_the_two_ends_of_a_direction_the_one_with_a_positive_largest_entry_is_taken_at_every_step() -> None:
+    module, turned = decaying(60, 90, rank=30), decaying(60, 90, rank=30)
+    with torch.no_grad():
+        turned.weight.neg_()
+    x = torch.zeros(1, 90, dtype=torch.float64)
+    one, other = Spectrum(products(module, x), 6), Spectrum(products(turned, x), 6)
+    before = None
+    for _ in range(6):
+        for spectrum, weight in ((one, module.weight), (other, turned.weight)):
+            spectrum.advance()
+            places = spectrum.right.abs().argmax(dim=0)
+            assert (spectrum.right[places, torch.arange(6)] > 0).all()
+            assert (((weight @ spectrum.right) * spectrum.left).sum(dim=0) > 0).all(), "turned together"
+        assert torch.allclose(one.right, other.right, atol=1e-10)
+        assert before is None or (before * one.right[:, 0]).sum() > 0.9, "it does not turn round on the way"
+        before = one.right[:, 0]
+
+
 @pytest.mark.parametrize("name", ["in-place", "reused", "pools", "attention"])
 def test_a_few_rows_are_spanned_exactly(name: str) -> None:
     found = products(build(name), image())

@@ -12,6 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 from gradviz_core import fields
 from gradviz_core.types import Question
+from pages.parts import jacobian
 from pages.parts.kept import kept
 from tests import snippet_runs
 from tests.opening import MAPS, NEURONS, SALIENCY, answer_here, chart, opened, values
@@ -100,3 +101,14 @@ def test_jacobian() -> None:
     found = shown(app)
     assert close(found["One output"], values(chart(app, "output")))
     assert found["Matrix"].shape[0] == len(found["Sensitivities"])
+
+
+def test_jacobian_by_products(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jacobian, "MOST_ENTRIES", 1_000)
+    app = opened("pages/understand/jacobian.py", model="preset/digits-mlp", image=IMAGE, of=".output", wrt=".input")
+    found = shown(app)
+    assert close(found["One output"], values(chart(app, "output")))
+    spectrum = np.array(_sent(chart(app, "spectrum")["data"][0]["y"]))
+    np.testing.assert_allclose(found["Singular values"], spectrum, rtol=1e-4)
+    drawn = values(chart(app, "direction"))
+    assert np.abs(found["Direction"] - drawn).max() < 1e-3 * np.abs(drawn).max(), "vectors settle later than values"

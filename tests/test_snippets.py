@@ -22,7 +22,15 @@ from gradviz_core import snippets, spectra, store, uploads
 from gradviz_core.cards import Preprocessing, Recipe
 from gradviz_core.models import architectures, catalogue, torchvision_models
 from gradviz_core.settings import settings
-from gradviz_core.types import JacobianAnswer, JacobianQuestion, Norm, PerturbationAnswer, PerturbationQuestion
+from gradviz_core.types import (
+    JacobianAnswer,
+    JacobianQuestion,
+    Norm,
+    PerturbationAnswer,
+    PerturbationQuestion,
+    SpectrumAnswer,
+    SpectrumQuestion,
+)
 from tests import snippet_runs
 from tests.exported import home_made
 from tests.exported.files import exported_bytes
@@ -142,6 +150,18 @@ def test_an_uploaded_program(module: type[nn.Module], folder: Path) -> None:
     assert snippet_runs.error(snippet_runs.run(code, folder), answer.arrays["matrix"]) < CLOSE, code
 
 
+def test_attention_is_differentiated_twice(folder: Path) -> None:
+    torch.manual_seed(2)
+    data = exported_bytes(home_made.Attentive(), torch.zeros(1, 3, 8, 8))
+    (folder / "your-model.pt2").write_bytes(data)
+    model, image = keep(data, "", replace(SQUARE, size=(8, 8), resize=10)), own_picture(folder, "turned")
+    at = snippet_runs.setting(model, image)
+    of, rows = next(info.site for info in at.sites if not info.site.path), (0, 4)
+    matrix = snippet_runs.ask(JacobianQuestion(model=model, image=image, of=of, rows=rows)).arrays["matrix"]
+    found = snippet_runs.run(snippets.singular_values_by_products(at, of, gv.INPUT, rows, 2), folder)
+    np.testing.assert_allclose(found, np.linalg.svd(matrix.astype(np.float64))[1][:2], rtol=1e-4)
+
+
 # ---------------------------------------------------------------------------------------------------- as a person does
 
 
@@ -205,6 +225,36 @@ def test_a_jacobian(of: gv.Site, wrt: gv.Site, rows: tuple[int, int], folder: Pa
     if field is not None:
         found = snippet_runs.run(snippets.one_output(at, of, info, rows[0]), folder)
         assert snippet_runs.error(found, field[0].values) < CLOSE
+
+
+@pytest.mark.parametrize(
+    ("model", "of", "wrt", "rows"),
+    [
+        ("preset/shapes-resnet", gv.Site("layer3.0.relu", 1), gv.INPUT, (5, 35)),
+        ("preset/shapes-vit", gv.OUTPUT, gv.Site("stem.2"), (0, 10)),
+    ],
+)
+def test_the_first_direction(model: str, of: gv.Site, wrt: gv.Site, rows: tuple[int, int], folder: Path) -> None:
+    """An iteration stops when the values have settled, here to a share of 1e-4. A vector is known less well: v at angle
+    θ to the true one has |J v|² ≤ σ1² cos² θ + σ2² sin² θ, so sin² θ is up to 2e-4 / (1 - (σ2/σ1)²)."""
+    image = "sample/star"
+    at = snippet_runs.setting(model, image)
+    info = next(info for info in at.sites if info.site == wrt)
+    question = SpectrumQuestion(model=model, image=image, of=of, wrt=wrt, rows=rows, steps=8)
+    answer = snippet_runs.ask(question)
+    assert isinstance(answer, SpectrumAnswer)
+    assert answer.settled == 8
+    matrix = snippet_runs.ask(JacobianQuestion(model=model, image=image, of=of, wrt=wrt, rows=rows)).arrays["matrix"]
+    values, vectors = np.linalg.svd(matrix.astype(np.float64), full_matrices=False)[1:]
+    true = vectors[0] * np.sign(vectors[0][np.abs(vectors[0]).argmax()])
+    angle = np.sqrt(2e-4 / (1 - (values[1] / values[0]) ** 2))
+    found = snippet_runs.run(snippets.first_direction(at, of, info, rows, 8), folder)
+    pictures = [spectra.row(vector, info, unit="") for vector in (true, answer.arrays["right"][0])]
+    for picture in pictures:
+        assert picture is not None
+        away = np.linalg.norm(found - picture[0].values)
+        assert away <= angle * info.shape[1] ** 0.5, "a sum over channels has up to the root of their number as much"
+        assert away < 0.05 * np.linalg.norm(found)
 
 
 def test_it_runs_as_a_file_and_needs_gradviz_for_a_preset_alone(tmp_path: Path) -> None:

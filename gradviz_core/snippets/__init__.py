@@ -5,7 +5,13 @@ and the model, computes one array and names it ``shown``. It needs no GradViz bu
 """
 
 from gradviz_core.snippets.flow import parameters, sites, strip
-from gradviz_core.snippets.jacobian import jacobian, one_output, singular_values, singular_values_by_products
+from gradviz_core.snippets.jacobian import (
+    first_direction,
+    jacobian,
+    one_output,
+    singular_values,
+    singular_values_by_products,
+)
 from gradviz_core.snippets.maps import feature_maps
 from gradviz_core.snippets.perturbation import after, classes_after, promise
 from gradviz_core.snippets.saliency import saliency
@@ -19,6 +25,7 @@ __all__ = [
     "classes",
     "classes_after",
     "feature_maps",
+    "first_direction",
     "jacobian",
     "one_output",
     "parameters",

@@ -9,6 +9,9 @@ from gradviz_core.snippets.scores import output_item
 from gradviz_core.snippets.setting import Setting, model, numbers, picture
 from gradviz_core.types import INPUT, Site, SiteInfo
 
+_BY_PRODUCTS = "from its products with vectors alone (Halko, Martinsson and Tropp 2011)"
+_SUMMED = Block(("shown = maps.sum(dim=0).numpy()",))
+
 
 def jacobian(setting: Setting, of: Site, wrt: Site, rows: tuple[int, int], *, norms: bool = False) -> str:
     """``shown`` is ∂of_i / ∂wrt_j for the rows i from the first to before the second, and all columns j, both values
@@ -41,38 +44,25 @@ def singular_values_by_products(setting: Setting, of: Site, wrt: Site, rows: tup
     """``shown`` holds the ``count`` largest singular values of a Jacobian too large to write down, to about 0.01 %."""
     about = (
         f"The {count} largest singular values of the Jacobian of {in_words(of)}, rows {rows[0]} to {rows[1] - 1}, by "
-        f"{in_words(wrt)}, from its products with vectors alone (Halko, Martinsson and Tropp 2011)."
+        f"{in_words(wrt)}, {_BY_PRODUCTS}."
+    )
+    return program(about, *_to_and_fro(setting, of, wrt, rows, count), Block(("shown = values.numpy()",)))
+
+
+def first_direction(setting: Setting, of: Site, wrt: SiteInfo, rows: tuple[int, int], count: int) -> str:
+    """``shown`` is the first right singular vector of a Jacobian too large to write down, over the places of ``wrt``,
+    summed over its channels with its sign. It comes from the iteration that gives ``count`` singular values."""
+    about = (
+        f"The direction in {in_words(wrt.site, wrt.calls)} that moves {in_words(of)}, rows {rows[0]} to {rows[1] - 1}, "
+        f"most, summed over channels, {_BY_PRODUCTS}."
     )
     lines = (
-        f"outputs = outputs.flatten()[{rows[0]}:{rows[1]}]",
-        "",
-        "",
-        "def pull(u):  # the vector u times the matrix: one backward pass",
-        "    (found,) = torch.autograd.grad(outputs, inputs, u, retain_graph=True, materialize_grads=True)",
-        "    return found.flatten()",
-        "",
-        "",
-        "def push(v):  # the matrix times the vector v: the derivative of pull, which is linear in u",
-        "    u = torch.zeros_like(outputs, requires_grad=True)",
-        "    (found,) = torch.autograd.grad(outputs, inputs, u, create_graph=True, materialize_grads=True)",
-        "    (along,) = torch.autograd.grad(found, u, v.reshape(inputs.shape), materialize_grads=True)",
-        "    return along.flatten()",
-        "",
-        "",
-        "def products(multiply, vectors):",
-        "    return torch.stack([multiply(vector) for vector in vectors.T], dim=1)",
-        "",
-        "",
-        comment("Random directions, multiplied to and fro, turn towards those of the largest values."),
-        f"size = min(2 * {count}, outputs.numel(), inputs.numel())",
-        "directions = torch.randn(inputs.numel(), size, generator=torch.Generator().manual_seed(0))",
-        "for _ in range(30):",
-        "    left, _ = torch.linalg.qr(products(push, torch.linalg.qr(directions)[0]))",
-        "    directions = products(pull, left)",
-        f"shown = torch.linalg.svdvals(directions.double())[:{count}].numpy()",
+        comment("The first singular vector, and of its two ends the one whose largest entry is positive."),
+        "first = torch.linalg.svd(directions, full_matrices=False).U[:, 0]",
+        "found = (first * first[first.abs().argmax()].sign()).reshape(inputs.shape)",
     )
-    start = picture(setting), numbers(setting), model(setting, by_layer=True)
-    return program(about, *start, _forward(setting, of, wrt), Block(lines, ("import torch",)))
+    start = _to_and_fro(setting, of, wrt.site, rows, count)
+    return program(about, *start, Block(lines), *as_pictures(wrt), _SUMMED)
 
 
 def one_output(setting: Setting, of: Site, wrt: SiteInfo, number: int) -> str:
@@ -84,8 +74,50 @@ def one_output(setting: Setting, of: Site, wrt: SiteInfo, number: int) -> str:
         "(found,) = torch.autograd.grad(output, inputs, materialize_grads=True)",
     )
     start = picture(setting), numbers(setting), model(setting, by_layer=True), _forward(setting, of, wrt.site)
-    last = Block(("shown = maps.sum(dim=0).numpy()",))
-    return program(about, *start, Block(lines, ("import torch",)), *as_pictures(wrt), last)
+    return program(about, *start, Block(lines, ("import torch",)), *as_pictures(wrt), _SUMMED)
+
+
+def _to_and_fro(setting: Setting, of: Site, wrt: Site, rows: tuple[int, int], count: int) -> tuple[Block, ...]:
+    """``values``, the largest singular values of the matrix, and ``directions``, which has these and the same right
+    singular vectors: its columns are the matrix's transpose times an orthonormal basis of the left ones."""
+    lines = (
+        f"outputs = outputs.flatten()[{rows[0]}:{rows[1]}]",
+        "",
+        "",
+        "def pull(u):  # the vector u times the matrix: one backward pass",
+        "    (found,) = torch.autograd.grad(outputs, inputs, u, retain_graph=True, materialize_grads=True)",
+        "    return found.flatten()",
+        "",
+        "",
+        comment("The same once more, as something that can itself be differentiated: it is linear in u."),
+        "u = torch.zeros_like(outputs, requires_grad=True)",
+        "(linear,) = torch.autograd.grad(outputs, inputs, u, create_graph=True, materialize_grads=True)",
+        "",
+        "",
+        "def push(v):  # the matrix times the vector v: the derivative of that by u",
+        "    v = v.reshape(inputs.shape)",
+        "    (found,) = torch.autograd.grad(linear, u, v, retain_graph=True, materialize_grads=True)",
+        "    return found.flatten()",
+        "",
+        "",
+        "def products(multiply, vectors):",
+        "    return torch.stack([multiply(vector) for vector in vectors.T], dim=1)",
+        "",
+        "",
+        comment("Random directions, multiplied to and fro until the values settle, turn towards the largest."),
+        f"count = min({count}, outputs.numel(), inputs.numel())",
+        "size = min(2 * count, outputs.numel(), inputs.numel())",
+        "directions = torch.randn(inputs.numel(), size, generator=torch.Generator().manual_seed(0))",
+        "values = torch.zeros(count, dtype=torch.float64)",
+        "for _ in range(60):",
+        "    left, _ = torch.linalg.qr(products(push, torch.linalg.qr(directions)[0]))",
+        "    directions = products(pull, left)",
+        "    before, values = values, torch.linalg.svdvals(directions.double())[:count]",
+        "    if torch.allclose(values, before, rtol=1e-5, atol=1e-6 * values[0]):",
+        "        break",
+    )
+    start = picture(setting), numbers(setting), model(setting, by_layer=True)
+    return *start, _forward(setting, of, wrt, twice=True), Block(lines, ("import torch",))
 
 
 def _rows(rows: tuple[int, int]) -> tuple[str, ...]:
@@ -99,8 +131,9 @@ def _rows(rows: tuple[int, int]) -> tuple[str, ...]:
     )
 
 
-def _forward(setting: Setting, of: Site, wrt: Site) -> Block:
-    """``outputs`` and ``inputs``, exactly as they are at their sites."""
+def _forward(setting: Setting, of: Site, wrt: Site, *, twice: bool = False) -> Block:
+    """``outputs`` and ``inputs``, exactly as they are at their sites; ``twice``, so that they can be differentiated
+    twice."""
     why = (
         "Forward, and on the way keep both values. Clones are passed on: the next in-place ReLU or += then overwrites "
         "the clone, and not what was kept."
@@ -127,9 +160,14 @@ def _forward(setting: Setting, of: Site, wrt: Site) -> Block:
             f"    if path in [{', '.join(map(quoted, paths))}]:",
             "        module.register_forward_hook(keep(path))",
         ]
-    lines = (comment(why), *watch, *hooks, "model(x)", f"outputs = {_kept(of)}", f"inputs = {_kept(wrt)}")
-    imports = ("import re",) if setting.exported else ()
-    return Block(lines, ("import torch", "from torch.utils._pytree import tree_map_only", *imports))
+    run = ("with sdpa_kernel(SDPBackend.MATH):  # fused attention can be differentiated only once", "    model(x)")
+    lines = (comment(why), *watch, *hooks, *(run if twice else ["model(x)"]))
+    imports = ["import torch", "from torch.utils._pytree import tree_map_only"]
+    if setting.exported:
+        imports.append("import re")
+    if twice:
+        imports.append("from torch.nn.attention import SDPBackend, sdpa_kernel")
+    return Block((*lines, f"outputs = {_kept(of)}", f"inputs = {_kept(wrt)}"), tuple(imports))
 
 
 def _kept(site: Site) -> str:

@@ -368,7 +368,8 @@ def _row(view: View, entries: FloatArray, number: int) -> Picture | None:
 def _direction(view: View, answer: SpectrumAnswer) -> Picture | None:
     sentence = (
         f"The direction in {in_words(view.wrt.site, view.wrt.calls)} that moves the outputs most, summed over the "
-        "channels with its sign. It has length one; which of its two ends is red means nothing."
+        "channels with its sign. It has length one. Its opposite does the same; this is the one of the two whose "
+        "largest entry is positive. Where the first two singular values are close, it settles later than they do."
     )
     return _over_places(view, answer.arrays["right"][0], sentence, r"\sum_c v_1", "share of a length of one")
 

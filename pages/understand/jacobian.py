@@ -49,8 +49,9 @@ with one_sentence():
         programs["Singular values"] = lambda at: snippets.singular_values(at, of, wrt, view.rows, jacobian.MOST_POINTS)
         programs["Sensitivities"] = lambda at: snippets.jacobian(at, of, wrt, view.rows, norms=True)
     else:
-        programs["Singular values"] = lambda at: snippets.singular_values_by_products(
-            at, of, wrt, view.rows, len(found.arrays["singular_values"])
-        )
+        count = len(found.arrays["singular_values"])
+        programs["Singular values"] = lambda at: snippets.singular_values_by_products(at, of, wrt, view.rows, count)
+        if "direction" in shown:
+            programs["Direction"] = lambda at: snippets.first_direction(at, of, view.wrt, view.rows, count)
     if programs:
         code.panel(choice, programs)
