@@ -66,21 +66,26 @@ def names(info: SiteInfo, labels: Sequence[str], first: int, end: int) -> list[s
 # ------------------------------------------------------------------------------------------------------------- pictures
 
 
-def drawn(matrix: FloatArray, *, unit: str) -> tuple[Field, tuple[int, int]]:
-    """The matrix as a field of at most ``MOST_CELLS`` cells, and how many rows and columns each cell is the mean of."""
-    block = [1, 1]
-    shape = list(matrix.shape)
-    while math.prod(shape) > MOST_CELLS:
-        longer = int(shape[1] >= shape[0])
-        block[longer] += 1
-        shape[longer] = math.ceil(matrix.shape[longer] / block[longer])
+def block(shape: tuple[int, int]) -> tuple[int, int]:
+    """How many rows and columns of a (rows, columns) matrix each cell that is drawn is the mean of, so that there are
+    at most ``MOST_CELLS``."""
+    sizes, cells = [1, 1], list(shape)
+    while math.prod(cells) > MOST_CELLS:
+        longer = int(cells[1] >= cells[0])
+        sizes[longer] += 1
+        cells[longer] = math.ceil(shape[longer] / sizes[longer])
+    return sizes[0], sizes[1]
+
+
+def drawn(matrix: FloatArray, *, unit: str) -> Field:
+    """The matrix as a field; each cell is the mean of a ``block``, at the edge of what there is of it."""
     small = np.asarray(matrix, np.float64)
-    for axis, size in enumerate(block):
+    for axis, size in enumerate(block((matrix.shape[0], matrix.shape[1]))):
         if size > 1:
             starts = np.arange(0, small.shape[axis], size)
             widths = np.diff([*starts, small.shape[axis]])
             small = np.add.reduceat(small, starts, axis=axis) / (widths[:, None] if axis == 0 else widths)
-    return fields.field(small, signed=True, unit=unit), (block[0], block[1])
+    return fields.field(small, signed=True, unit=unit)
 
 
 def heatmap(

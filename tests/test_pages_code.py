@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from gradviz_core import fields
+from gradviz_core import fields, spectra
 from gradviz_core.types import Question
 from pages.parts import jacobian
 from pages.parts.kept import kept
@@ -96,11 +96,15 @@ def test_perturbation() -> None:
     assert close(shown(app)["Difference"], values(chart(app, "difference")))
 
 
-def test_jacobian() -> None:
+@pytest.mark.parametrize("most", [300_000, 100])
+def test_jacobian(most: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spectra, "MOST_CELLS", most)
     app = opened("pages/understand/jacobian.py", model=MODEL, image=IMAGE, of="fc", wrt="layer3.0.relu:1", rows="2-4")
     found = shown(app)
     assert close(found["One output"], values(chart(app, "output")))
-    assert found["Matrix"].shape[0] == len(found["Sensitivities"])
+    assert close(found["Matrix"], values(chart(app, "matrix")))
+    assert close(found["Sensitivities"], np.array(_sent(chart(app, "sensitivities")["data"][0]["y"])))
+    assert close(found["Singular values"], np.array(_sent(chart(app, "spectrum")["data"][0]["y"])))
 
 
 def test_jacobian_by_products(monkeypatch: pytest.MonkeyPatch) -> None:

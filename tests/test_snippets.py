@@ -212,8 +212,8 @@ def test_a_jacobian(of: gv.Site, wrt: gv.Site, rows: tuple[int, int], folder: Pa
     answer = snippet_runs.ask(JacobianQuestion(model=model, image=image, of=of, wrt=wrt, rows=rows))
     assert isinstance(answer, JacobianAnswer)
     at = snippet_runs.setting(model, image)
-    for norms, name in ((False, "matrix"), (True, "row_norms")):
-        code = snippets.jacobian(at, of, wrt, rows, norms=norms)
+    for program, name in ((snippets.jacobian, "matrix"), (snippets.sensitivities, "row_norms")):
+        code = program(at, of, wrt, rows)
         assert snippet_runs.error(snippet_runs.run(code, folder), answer.arrays[name]) < CLOSE, code
     values = np.linalg.svd(answer.arrays["matrix"].astype(np.float64), compute_uv=False)
     found = snippet_runs.run(snippets.singular_values(at, of, wrt, rows, 64), folder)
@@ -225,6 +225,18 @@ def test_a_jacobian(of: gv.Site, wrt: gv.Site, rows: tuple[int, int], folder: Pa
     if field is not None:
         found = snippet_runs.run(snippets.one_output(at, of, info, rows[0]), folder)
         assert snippet_runs.error(found, field[0].values) < CLOSE
+
+
+@pytest.mark.parametrize("most", [7, 50, 1_999, 20_000])
+def test_a_jacobian_that_is_drawn_in_blocks(most: int, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spectra, "MOST_CELLS", most)
+    model, image, of, wrt, rows = "preset/shapes-resnet", "sample/star", gv.OUTPUT, gv.Site("layer3.0.relu"), (0, 7)
+    at = snippet_runs.setting(model, image)
+    matrix = snippet_runs.ask(JacobianQuestion(model=model, image=image, of=of, wrt=wrt, rows=rows)).arrays["matrix"]
+    drawn = spectra.drawn(matrix, unit="").values
+    assert drawn.size <= most
+    found = snippet_runs.run(snippets.jacobian(at, of, wrt, rows, spectra.block(matrix.shape)), folder)
+    assert snippet_runs.error(found, drawn) < CLOSE
 
 
 @pytest.mark.parametrize(

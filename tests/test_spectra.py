@@ -49,7 +49,7 @@ def test_outputs_are_called_by_class_or_place() -> None:
 
 def test_a_large_matrix_is_averaged_along_its_longer_side(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(spectra, "MOST_CELLS", 6)
-    field, block = spectra.drawn(np.arange(10.0).reshape(2, 5), unit="")
+    field, block = spectra.drawn(np.arange(10.0).reshape(2, 5), unit=""), spectra.block((2, 5))
     assert block == (1, 2)
     np.testing.assert_array_equal(field.values, [[0.5, 2.5, 4], [5.5, 7.5, 9]])
     figure = spectra.heatmap(field, block, ["a", "b<i>"], [str(i) for i in range(5)], chosen=1)

@@ -9,6 +9,7 @@ from gradviz_core.snippets.jacobian import (
     first_direction,
     jacobian,
     one_output,
+    sensitivities,
     singular_values,
     singular_values_by_products,
 )
@@ -32,6 +33,7 @@ __all__ = [
     "promise",
     "saliency",
     "seen",
+    "sensitivities",
     "singular_values",
     "singular_values_by_products",
     "sites",

@@ -13,31 +13,35 @@ _BY_PRODUCTS = "from its products with vectors alone (Halko, Martinsson and Trop
 _SUMMED = Block(("shown = maps.sum(dim=0).numpy()",))
 
 
-def jacobian(setting: Setting, of: Site, wrt: Site, rows: tuple[int, int], *, norms: bool = False) -> str:
+def jacobian(setting: Setting, of: Site, wrt: Site, rows: tuple[int, int], block: tuple[int, int] = (1, 1)) -> str:
     """``shown`` is ∂of_i / ∂wrt_j for the rows i from the first to before the second, and all columns j, both values
-    laid flat: (rows, columns). With ``norms``, the L2 norm of each of those rows."""
-    about = (
-        f"The Jacobian of {in_words(of)}, rows {rows[0]} to {rows[1] - 1}, by {in_words(wrt)}"
-        f"{': the L2 norm of each row' if norms else ''}."
-    )
-    last = ".double().norm(dim=1)" if norms else ""
+    laid flat: (rows, columns). Where a cell is drawn for a ``block`` of so many rows and columns, it holds their mean,
+    and at the edge that of what there is of it."""
+    about = f"The Jacobian of {in_words(of)}, rows {rows[0]} to {rows[1] - 1}, by {in_words(wrt)}."
+    if block == (1, 1):
+        return _from_rows(setting, about, of, wrt, rows, ("shown = torch.stack(rows).numpy()",))
     lines = (
-        *_rows(rows),
-        f"shown = torch.stack(rows){last}.numpy()",
+        comment(f"Too many entries to be drawn: the mean of each block of {block[0]} rows and {block[1]} columns."),
+        "matrix = torch.stack(rows).double()",
+        f"shown = torch.nn.functional.avg_pool2d(matrix[None], {block}, ceil_mode=True)[0].numpy()",
     )
-    start = picture(setting), numbers(setting), model(setting, by_layer=True)
-    return program(about, *start, _forward(setting, of, wrt), Block(lines, ("import torch",)))
+    return _from_rows(setting, about, of, wrt, rows, lines)
+
+
+def sensitivities(setting: Setting, of: Site, wrt: Site, rows: tuple[int, int]) -> str:
+    """``shown`` is the L2 norm of each of those rows."""
+    about = (
+        f"The L2 norm of each row of the Jacobian of {in_words(of)}, rows {rows[0]} to {rows[1] - 1}, by "
+        f"{in_words(wrt)}."
+    )
+    return _from_rows(setting, about, of, wrt, rows, ("shown = torch.stack(rows).double().norm(dim=1).numpy()",))
 
 
 def singular_values(setting: Setting, of: Site, wrt: Site, rows: tuple[int, int], count: int) -> str:
     """``shown`` holds the ``count`` largest singular values of those rows, from every entry."""
     about = f"The {count} largest singular values of the Jacobian of {in_words(of)} by {in_words(wrt)}."
-    lines = (
-        *_rows(rows),
-        f"shown = torch.linalg.svdvals(torch.stack(rows).double())[:{count}].numpy()",
-    )
-    start = picture(setting), numbers(setting), model(setting, by_layer=True)
-    return program(about, *start, _forward(setting, of, wrt), Block(lines, ("import torch",)))
+    last = (f"shown = torch.linalg.svdvals(torch.stack(rows).double())[:{count}].numpy()",)
+    return _from_rows(setting, about, of, wrt, rows, last)
 
 
 def singular_values_by_products(setting: Setting, of: Site, wrt: Site, rows: tuple[int, int], count: int) -> str:
@@ -120,15 +124,17 @@ def _to_and_fro(setting: Setting, of: Site, wrt: Site, rows: tuple[int, int], co
     return *start, _forward(setting, of, wrt, twice=True), Block(lines, ("import torch",))
 
 
-def _rows(rows: tuple[int, int]) -> tuple[str, ...]:
-    """``rows``, a list with the gradient of each of those outputs, laid flat."""
-    return (
+def _from_rows(setting: Setting, about: str, of: Site, wrt: Site, rows: tuple[int, int], last: tuple[str, ...]) -> str:
+    """A program whose ``last`` lines find ``rows``, a list with the gradient of each of those outputs, laid flat."""
+    lines = (
         comment("One backward pass for each row; zeros where nothing arrives."),
         "rows = []",
         f"for i in range({rows[0]}, {rows[1]}):",
         "    (row,) = torch.autograd.grad(outputs.flatten()[i], inputs, retain_graph=True, materialize_grads=True)",
         "    rows.append(row.flatten())",
     )
+    start = picture(setting), numbers(setting), model(setting, by_layer=True)
+    return program(about, *start, _forward(setting, of, wrt), Block((*lines, *last), ("import torch",)))
 
 
 def _forward(setting: Setting, of: Site, wrt: Site, *, twice: bool = False) -> Block:

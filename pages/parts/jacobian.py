@@ -242,10 +242,10 @@ def choose_row(view: View, found: JacobianAnswer | SpectrumAnswer, key: str) -> 
     """A click on a row of the matrix, or on a point of the sensitivities, chooses the output."""
     if key not in ("matrix", "sensitivities"):
         return None
-    block = spectra.drawn(found.arrays["matrix"], unit="")[1][0] if key == "matrix" else 1
+    height, _ = spectra.block(view.shape)
 
     def act(click: Click) -> None:
-        number = click.row * block if key == "matrix" else click.position
+        number = click.row * height if key == "matrix" else click.position
         if 0 <= number < view.shape[0]:
             address.write({"row": view.rows[0] + number})
 
@@ -306,7 +306,7 @@ def pictures(view: View, found: JacobianAnswer | SpectrumAnswer, chosen: int) ->
 
 
 def _matrix(view: View, answer: JacobianAnswer, chosen: int) -> Picture:
-    field, block = spectra.drawn(answer.arrays["matrix"], unit=view.unit)
+    field, block = spectra.drawn(answer.arrays["matrix"], unit=view.unit), spectra.block(view.shape)
     figure = spectra.heatmap(
         field, block, view.names(*view.rows), spectra.names(view.wrt, (), 0, view.columns), chosen=chosen - view.rows[0]
     )

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from gradviz_core import snippets
+from gradviz_core import snippets, spectra
 from pages.parts import code, facts, jacobian, panel, shell
 from pages.parts.asking import one_sentence
 
@@ -45,9 +45,10 @@ with one_sentence():
     if "output" in shown:
         programs["One output"] = lambda at: snippets.one_output(at, of, view.wrt, number)
     if view.small:
-        programs["Matrix"] = lambda at: snippets.jacobian(at, of, wrt, view.rows)
+        block = spectra.block(view.shape)
+        programs["Matrix"] = lambda at: snippets.jacobian(at, of, wrt, view.rows, block)
         programs["Singular values"] = lambda at: snippets.singular_values(at, of, wrt, view.rows, jacobian.MOST_POINTS)
-        programs["Sensitivities"] = lambda at: snippets.jacobian(at, of, wrt, view.rows, norms=True)
+        programs["Sensitivities"] = lambda at: snippets.sensitivities(at, of, wrt, view.rows)
     else:
         count = len(found.arrays["singular_values"])
         programs["Singular values"] = lambda at: snippets.singular_values_by_products(at, of, wrt, view.rows, count)
