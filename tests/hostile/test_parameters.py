@@ -89,7 +89,7 @@ def test_labels_that_are_markup_are_shown_as_text(app_of: World, form: AppTest) 
         ("mean", "-1e5", "mean"),
         ("mean", "0.5, 0.5, 0.5", "has 3 numbers"),
         ("mean", "", "has 0 numbers"),
-        ("mean", CODE[:190], "not a list of numbers"),
+        pytest.param("mean", CODE[:190], "not a list of numbers", id="mean-is-code"),
         ("mean", SCRIPT, "not a list of numbers"),
         ("std", "0", "not above 0"),
         ("std", "-1", "not above 0"),
