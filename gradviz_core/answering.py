@@ -183,6 +183,7 @@ class Answerer:
             notes=notes,
             receipt=clock.receipt(),
             arrays={"pixels": scene.pixels.copy()},
+            file=images.describe(question.image),
         )
 
     def _flow(self, device: torch.device, question: FlowQuestion, notes: tuple[str, ...], clock: Clock) -> FlowAnswer:

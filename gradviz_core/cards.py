@@ -88,6 +88,32 @@ class ImageReport:
 
 
 @dataclass(frozen=True, slots=True)
+class ArrayFile:
+    """How a NumPy array was read as a picture."""
+
+    axes: Literal["HW", "HWC", "CHW"]
+    """Height, width and channels, in their order."""
+    channels: int
+    batched: bool
+    """Whether axes of length one stood before these."""
+    value_range: tuple[float, float] | None
+    """The numbers that became 0 and 255; None where they are whole numbers of 8 bits already."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImageFile:
+    """How an uploaded picture lies in its file, as far as a program that opens it must know."""
+
+    format: str
+    """Such as ``PNG``; ``NPY`` for an array."""
+    bits: int = 8
+    """Of one sample."""
+    white_is_zero: bool = False
+    """Whether grey of more than 8 bits counts from white."""
+    array: ArrayFile | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Fit:
     """How well a file of weights fits one architecture."""
 

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from gradviz_core.cards import Accuracy as Accuracy
 from gradviz_core.cards import ImageCard as ImageCard
+from gradviz_core.cards import ImageFile as ImageFile
 from gradviz_core.cards import ModelCard as ModelCard
 from gradviz_core.cards import Preprocessing as Preprocessing
 from gradviz_core.diagnoses import DiagnosisAnswer as DiagnosisAnswer
@@ -175,17 +176,13 @@ Question = (
 
 # ------------------------------------------------------------------------------------------------------------- answers
 
-
 Arrays = Mapping[str, np.ndarray]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GradientAnswer:
-    """Answer to a ``GradientQuestion``.
-
-    ``arrays`` holds ``activation/<site>`` and ``gradient/<site>`` for each site asked for, with the shape the site has
-    in the model, and ``pixels``, the (H, W, 3) picture the network sees.
-    """
+    """Answer to a ``GradientQuestion``: ``arrays`` holds ``activation/<site>`` and ``gradient/<site>`` for each site
+    asked for, with the shape the site has in the model, and ``pixels``, the (H, W, 3) picture the network sees."""
 
     question: GradientQuestion
     target: Target
@@ -240,6 +237,8 @@ class SurveyAnswer:
     notes: tuple[str, ...]
     receipt: Receipt
     arrays: Arrays
+    file: ImageFile | None = None
+    """How the picture lies in its file; None for a sample."""
     kind: Literal["survey"] = field(default="survey", repr=False)
 
     @property

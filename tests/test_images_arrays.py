@@ -16,6 +16,8 @@ from hypothesis.extra import numpy as arrays_of
 from PIL import Image
 
 from gradviz_core import images
+from gradviz_core.cards import ArrayFile
+from gradviz_core.images import arrays, formats
 from tests.image_files import decoded, encoded, noise, npy, refusal
 
 UNIT = (0.0, 1.0)
@@ -182,6 +184,16 @@ def test_the_length_must_be_what_the_shape_says() -> None:
     data = npy(noise(4, 4))
     for wrong in (data[:-1], data + b"\0"):
         assert "should have 48 bytes" in refusal(lambda wrong=wrong: images.inspect(wrong))  # type: ignore[misc]
+
+
+def test_how_it_was_read_is_written_into_the_picture_and_a_forged_note_is_no_note() -> None:
+    kept = images.inspect(npy(np.zeros((1, 3, 4, 5))), (0, 2))[1]
+    text = formats.read(kept).told
+    assert arrays.told(text) == ArrayFile("CHW", 3, batched=True, value_range=(0.0, 2.0))
+    for old, new in (("CHW", "C;W"), ("2.0", "-1"), ("2.0", "1e999"), (":3", ":9"), ("}", "")):
+        assert old in text.decode()
+        assert arrays.told(text.replace(old.encode(), new.encode())) is None
+    assert formats.read(encoded(Image.new("RGB", (3, 3)))).told == b""
 
 
 def test_a_range_changes_nothing_about_an_image_file() -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
+import struct
 import subprocess
 import sys
-from collections.abc import Iterator
+import zlib
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -18,7 +20,7 @@ from PIL import Image
 from torch import nn
 
 import gradviz_core as gv
-from gradviz_core import snippets, spectra, store, uploads
+from gradviz_core import images, snippets, spectra, store, uploads
 from gradviz_core.cards import Preprocessing, Recipe
 from gradviz_core.models import architectures, catalogue, torchvision_models
 from gradviz_core.settings import settings
@@ -31,7 +33,7 @@ from gradviz_core.types import (
     SpectrumAnswer,
     SpectrumQuestion,
 )
-from tests import snippet_runs
+from tests import image_files, snippet_runs
 from tests.exported import home_made
 from tests.exported.files import exported_bytes
 
@@ -116,6 +118,75 @@ def own_picture(folder: Path, mode: str) -> str:
     return f"upload/{store.here().put((folder / 'your-image.png').read_bytes())}"
 
 
+def _ramp(kind: str, shape: tuple[int, ...]) -> np.ndarray:
+    """Numbers that use the whole range of a type, and leave the range that is stated."""
+    ramp = np.linspace(-0.2, 1.3, int(np.prod(shape))).reshape(shape)
+    if kind == "bool":
+        return ramp > 0.5
+    return (255 * ramp.clip(0, 1)).astype(kind) if np.dtype(kind).kind == "u" else ramp.astype(kind)
+
+
+@pytest.mark.parametrize("model", ["preset/shapes-cnn", "preset/digits-mlp"])
+@pytest.mark.parametrize(
+    ("shape", "kind", "stated"),
+    [
+        ((40, 30), "uint8", None),
+        ((40, 30), "float32", (0, 1)),
+        ((40, 30, 1), "bool", None),
+        ((40, 30, 3), "float64", (-0.1, 0.7)),
+        ((40, 30, 4), "uint8", None),
+        ((3, 40, 30), ">f2", (0, 1)),
+        ((1, 1, 40, 30), "float32", (-1, 1)),
+        ((1, 40, 30, 4), "uint16", (0, 200)),
+    ],
+)
+def test_an_uploaded_array(
+    shape: tuple[int, ...], kind: str, stated: tuple[float, float] | None, model: str, folder: Path
+) -> None:
+    """As a page sees it that knows the address alone: what was stated of an array lies in the picture that was kept."""
+    np.save(folder / "your-array.npy", _ramp(kind, shape))
+    report, kept = images.inspect((folder / "your-array.npy").read_bytes(), stated)
+    assert f"upload/{store.here().put(kept)}" == report.key
+    drawn = snippet_runs.ask(gv.SurveyQuestion(model=model, image=report.key)).pixels
+    code = snippets.seen(snippet_runs.setting(model, report.key))
+    np.testing.assert_array_equal(snippet_runs.run(code, folder), drawn, err_msg=code)
+    assert "allow_pickle=False" in code
+
+
+def _clear_grey() -> bytes:
+    wide = np.linspace(0, 65535, 1200).astype(np.uint16).reshape(30, 40)
+    body = b"".join(b"\0" + row.astype(">u2").tobytes() for row in wide)
+    header = struct.pack(">IIBBBBB", 40, 30, 16, 0, 0, 0, 0)
+    clear = struct.pack(">H", int(wide[7, 7]))
+    return image_files.png((b"IHDR", header), (b"tRNS", clear), (b"IDAT", zlib.compress(body)), (b"IEND", b""))
+
+
+GREY = np.linspace(0, 65535, 1200).astype(np.uint16).reshape(30, 40)
+FILES: dict[str, Callable[[], bytes]] = {
+    "grey of 16 bits.png": lambda: image_files.encoded(Image.fromarray(GREY)),
+    "one of its greys is clear.png": _clear_grey,
+    "grey of 16 bits.tif": lambda: image_files.tiff(GREY, photometric="minisblack"),
+    "counts from white.tif": lambda: image_files.tiff(GREY, photometric="miniswhite"),
+    "colours of 16 bits.tif": lambda: image_files.tiff(np.stack([GREY, GREY[::-1], GREY[:, ::-1]], axis=2)),
+    "colours.jpg": lambda: image_files.encoded(Image.fromarray(image_files.noise(30, 40)), "JPEG"),
+    "inks.jpg": lambda: image_files.encoded(Image.fromarray(image_files.noise(30, 40)).convert("CMYK"), "JPEG"),
+    "a palette.gif": lambda: image_files.encoded(Image.fromarray(image_files.noise(30, 40)).quantize(9), "GIF"),
+    "clear.webp": lambda: image_files.encoded(Image.fromarray(image_files.noise(30, 40, 4)), "WEBP", lossless=True),
+    "colours.bmp": lambda: image_files.encoded(Image.fromarray(image_files.noise(30, 40)), "BMP"),
+}
+
+
+@pytest.mark.parametrize("model", ["preset/shapes-cnn", "preset/digits-mlp"])
+@pytest.mark.parametrize("name", FILES)
+def test_an_uploaded_picture(name: str, model: str, folder: Path) -> None:
+    data = FILES[name]()
+    (folder / f"your-image{Path(name).suffix}").write_bytes(data)
+    key = f"upload/{store.here().put(data)}"
+    drawn = snippet_runs.ask(gv.SurveyQuestion(model=model, image=key)).pixels
+    code = snippets.seen(snippet_runs.setting(model, key))
+    np.testing.assert_array_equal(snippet_runs.run(code, folder), drawn, err_msg=code)
+
+
 @pytest.mark.parametrize("kind", ["pt", "safetensors"])
 @pytest.mark.parametrize("architecture", ["preset/shapes-resnet", "torchvision/squeezenet1_1"])
 def test_uploaded_weights(architecture: str, kind: str, folder: Path) -> None:
@@ -131,7 +202,7 @@ def test_uploaded_weights(architecture: str, kind: str, folder: Path) -> None:
     at = snippet_runs.setting(model, image, architecture)
     views = [*islice(snippet_runs.saliency(at, model, image), 6), *snippet_runs.flow(at, model, image)]
     views = [(view, code.replace('"your-weights.pt"', f'"your-weights.{kind}"'), drawn) for view, code, drawn in views]
-    assert check(iter(views), folder) == 9
+    assert check(iter(views), folder) == 11
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from gradviz_core.images.decoding import BACKGROUND, decode
 from gradviz_core.images.formats import FORMATS
 from gradviz_core.images.formats.contents import MOST_PIXELS
 from gradviz_core.images.preprocessing import MOST_STRETCHED, as_seen, from_levels, levels, normalise
-from gradviz_core.images.uploads import inspect, load
+from gradviz_core.images.uploads import describe, inspect, load
 
 __all__ = [
     "BACKGROUND",
@@ -16,6 +16,7 @@ __all__ = [
     "MOST_STRETCHED",
     "as_seen",
     "decode",
+    "describe",
     "from_levels",
     "inspect",
     "levels",

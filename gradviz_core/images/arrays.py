@@ -5,14 +5,18 @@ from __future__ import annotations
 import io
 import math
 import tokenize
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 from numpy.lib import format as npy
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+from pydantic import TypeAdapter, ValidationError
 
+from gradviz_core.cards import ArrayFile
 from gradviz_core.errors import BadImage
+from gradviz_core.images.formats import png
 from gradviz_core.images.formats.contents import check_pixels
 
 SIGNATURE = b"\x93NUMPY"
@@ -23,12 +27,15 @@ _SHAPES = "height × width, height × width × 1, 3 or 4, or 1 or 3 × height ×
 _BROKEN_HEADER = (ValueError, TypeError, SyntaxError, LookupError, RecursionError, MemoryError, OverflowError)
 
 Array = npt.NDArray[Any]
+Axes = Literal["HW", "HWC", "CHW"]
 Range = tuple[float | int, float | int]
 """The number that becomes 0, and the one that becomes 255."""
+_FILES = TypeAdapter(ArrayFile)
 
 
 def as_png(data: bytes, value_range: Range | None) -> tuple[bytes, tuple[str, ...]]:
-    """The array as a PNG of 8 bits, and what was done to it, each a sentence.
+    """The array as a PNG of 8 bits, in which it is written how the array was read, and what was done to it, each a
+    sentence.
 
     What lies between the ends of ``value_range`` is scaled linearly and rounded to the nearest, what lies outside is
     cut. Whole numbers of 8 bits without a sign need no range.
@@ -36,11 +43,26 @@ def as_png(data: bytes, value_range: Range | None) -> tuple[bytes, tuple[str, ..
     Raises:
         BadImage: no array of a picture, or no range where one is needed.
     """
-    array, shape_words = _as_picture(_read(data))
-    pixels, range_words = _in_8_bits(array, value_range)
+    stored = _read(data)
+    array, axes, shape_words = _as_picture(stored)
+    pixels, used, range_words = _in_8_bits(array, value_range)
+    said = PngInfo()
+    file = ArrayFile(axes, array.shape[2], batched=stored.ndim > len(axes), value_range=used)
+    said.add_text(png.OURS.decode(), _FILES.dump_json(file).decode())
     out = io.BytesIO()
-    Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels).save(out, "PNG")
+    Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels).save(out, "PNG", pnginfo=said)
     return out.getvalue(), (shape_words, *range_words)
+
+
+def told(text: bytes) -> ArrayFile | None:
+    """How the array was read that ``as_png`` made a PNG of; None where the text in the PNG does not say so."""
+    try:
+        file = _FILES.validate_json(text)
+    except ValidationError:
+        return None
+    low, high = file.value_range or (0.0, 1.0)
+    sound = low < high and math.isfinite(high - low) and file.channels in (1, 3, 4)
+    return file if sound else None
 
 
 def _read(data: bytes) -> Array:
@@ -74,8 +96,8 @@ def _header(data: bytes) -> tuple[tuple[int, ...], bool, np.dtype[Any], int]:
     return shape, columns_first, kind, file.tell()
 
 
-def _as_picture(array: Array) -> tuple[Array, str]:
-    """The array as height × width × channels, and how its shape was read."""
+def _as_picture(array: Array) -> tuple[Array, Axes, str]:
+    """The array as height × width × channels, which axes it had, and how its shape was read in words."""
     shape = array.shape
     while array.ndim > 3 and array.shape[0] == 1:
         array = array[0]
@@ -85,25 +107,28 @@ def _as_picture(array: Array) -> tuple[Array, str]:
         raise BadImage(
             f"The array has the shape {_words(shape)}; a picture has {_SHAPES}. Reshape it and save it again."
         )
-    if array.ndim == 2:
+    axes: Axes = "HW" if array.ndim == 2 else "HWC" if last else "CHW"
+    if axes == "HW":
         array, words = array[..., None], "height × width"
-    elif last:
+    elif axes == "HWC":
         words = "height × width × channels" + (", although channels × height × width fits as well" if first else "")
     else:
         array, words = np.moveaxis(array, 0, -1), "channels × height × width"
     check_pixels(array.shape[1], array.shape[0])
-    return array, f"The array's shape {_words(shape)} was read as {words}."
+    return array, axes, f"The array's shape {_words(shape)} was read as {words}."
 
 
 def _words(shape: tuple[int, ...]) -> str:
     return " × ".join(map(str, shape))[:60] or "()"
 
 
-def _in_8_bits(array: Array, value_range: Range | None) -> tuple[npt.NDArray[np.uint8], tuple[str, ...]]:
-    """The numbers scaled to 0 to 255, and how."""
+def _in_8_bits(
+    array: Array, value_range: Range | None
+) -> tuple[npt.NDArray[np.uint8], tuple[float, float] | None, tuple[str, ...]]:
+    """The numbers scaled to 0 to 255, from which range, and how in words."""
     if value_range is None:
         if array.dtype == np.uint8:
-            return np.ascontiguousarray(array), ()
+            return np.ascontiguousarray(array), None, ()
         if array.dtype != np.bool_:
             raise BadImage(
                 f"The array holds {array.dtype} numbers, so it does not say which of them is black and which is white. "
@@ -115,7 +140,7 @@ def _in_8_bits(array: Array, value_range: Range | None) -> tuple[npt.NDArray[np.
     words = [f"Its numbers from {low:g} to {high:g} were scaled to 0 to 255 and rounded."]
     if outside:
         words.append(f"{outside:,} of its {array.size:,} numbers lie outside that range and were cut to it.")
-    return pixels, tuple(words)
+    return pixels, (low, high), tuple(words)
 
 
 def _checked(value_range: Range) -> tuple[float, float]:

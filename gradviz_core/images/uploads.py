@@ -7,9 +7,9 @@ import hashlib
 from PIL import Image
 
 from gradviz_core import store
-from gradviz_core.cards import ImageReport
+from gradviz_core.cards import ImageFile, ImageReport
 from gradviz_core.errors import UnknownImage
-from gradviz_core.images import arrays, decoding
+from gradviz_core.images import arrays, decoding, formats
 from gradviz_core.images.decoding import decode
 from gradviz_core.models.catalogue import image_file, sample_image
 
@@ -27,6 +27,20 @@ def load(key: str) -> Image.Image:
     if digest := store.digest(key):
         return decode(store.here().image(digest))
     raise UnknownImage(f"There is no image {key[:80]!r}. Choose a sample, or upload an image.")
+
+
+def describe(key: str) -> ImageFile | None:
+    """How an uploaded image that can be read lies in its file, from its headers alone; None for a sample.
+
+    Raises:
+        UnknownImage: the upload is here no longer.
+    """
+    digest = store.digest(key)
+    if digest is None:
+        return None
+    contents = formats.read(store.here().image(digest))
+    array = arrays.told(contents.told)
+    return ImageFile("NPY" if array else contents.format, contents.bits, contents.white_is_zero, array)
 
 
 def inspect(data: bytes, value_range: arrays.Range | None = None) -> tuple[ImageReport, bytes]:

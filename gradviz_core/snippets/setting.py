@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gradviz_core.cards import ModelCard, Preprocessing
+from gradviz_core.snippets.opening import opened
 from gradviz_core.snippets.program import Block, comment, quoted
-from gradviz_core.types import SiteInfo
+from gradviz_core.types import ImageFile, SiteInfo
 
 _AUXILIARY = ("googlenet", "inception_v3")
 _TORCH = "import torch"
@@ -22,6 +23,8 @@ class Setting:
     """What the survey of the model on the image found."""
     image_file: str = ""
     """Where the sample lies within the folder of GradViz; empty for an upload."""
+    upload: ImageFile | None = None
+    """How an uploaded picture lies in its file."""
     architecture: str = ""
     """What the weights of an uploaded file are for; empty for an exported model, and for one that is no upload."""
 
@@ -43,16 +46,16 @@ def picture(setting: Setting) -> Block:
     """``image``, a Pillow image, resized and cropped as the network sees it."""
     steps = setting.card.preprocessing
     resize, extra = _resize(steps)
+    start = opened(setting.card, setting.image_file, setting.upload)
     lines = [
-        *_opened(setting),
+        *start.lines,
         "fit = transforms.Compose([",
         f"    {resize},",
         *([f"    transforms.CenterCrop({steps.size}),"] if steps.resize is not None else []),
         "])",
         "image = fit(image)",
     ]
-    pillow = "from PIL import Image" if setting.image_file else "from PIL import Image, ImageOps"
-    return Block((comment("The image as the network sees it."), *lines), (pillow, _TRANSFORMS, *extra))
+    return Block((comment("The image as the network sees it."), *lines), (*start.imports, _TRANSFORMS, *extra))
 
 
 def numbers(setting: Setting) -> Block:
@@ -69,18 +72,6 @@ def numbers(setting: Setting) -> Block:
         f"x = prepare(image)[None].requires_grad_()  # {setting.shape}",
     )
     return Block(lines, (_TRANSFORMS,))
-
-
-def _opened(setting: Setting) -> list[str]:
-    colours = '.convert("L")' if len(setting.card.preprocessing.mean) == 1 else '.convert("RGB")'
-    if setting.image_file:
-        return [f"image = Image.open({quoted(setting.image_file)}){colours}  # in GradViz's folder"]
-    return [
-        'image = ImageOps.exif_transpose(Image.open("your-image.png"))  # the file that you uploaded, upright',
-        comment("Transparent places on white. Grey of 16 bits must be scaled to 8 before, or Pillow cuts it."),
-        'white = Image.new("RGBA", image.size, "white")',
-        f'image = Image.alpha_composite(white, image.convert("RGBA")){colours}',
-    ]
 
 
 def _resize(steps: Preprocessing) -> tuple[str, tuple[str, ...]]:

@@ -28,7 +28,8 @@ def panel(choice: Choice, programs: Mapping[str, Callable[[Setting], str]]) -> N
 
 def _setting(choice: Choice) -> Setting:
     file = "" if uploaded.is_key(choice.image) else _sample_file(choice.image)
-    return Setting(choice.survey.card, choice.survey.sites, file, _architecture(choice.model))
+    survey = choice.survey
+    return Setting(survey.card, survey.sites, file, survey.file, _architecture(choice.model))
 
 
 def _architecture(key: str) -> str:

@@ -32,6 +32,8 @@ class Contents:
     """Bits of one sample."""
     white_is_zero: bool = False
     """Whether the decoder leaves it to us to invert the samples."""
+    told: bytes = b""
+    """What we wrote ourselves into a picture that was made of an array: see ``arrays.told``."""
     notes: tuple[str, ...] = ()
     """What else a person should know, each a sentence."""
 

@@ -12,6 +12,9 @@ SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _NEEDED = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"})
 _TOLD = frozenset({b"acTL", b"fcTL", b"iCCP", b"sRGB", b"eXIf"})
 _PROFILE_BYTES = 1 << 16
+OURS = b"GradViz"
+"""Keyword of the text that we write ourselves."""
+_LONGEST_TEXT = 500
 
 
 def read(data: bytes) -> Contents:
@@ -32,6 +35,8 @@ def read(data: bytes) -> Contents:
             needed.append(_scaled(bytes(chunk[8:10]), bits))
         elif kind in _NEEDED:
             needed.append(chunk)
+        elif kind == b"tEXt" and length <= _LONGEST_TEXT and chunk[8:-4].tobytes().startswith(OURS + b"\0"):
+            told[kind] = bytes(chunk[9 + len(OURS) : -4])
         elif kind in _TOLD and not (kind == b"fcTL" and b"IDAT" in told):
             told.setdefault(kind, bytes(chunk[8:-4]))
         if kind == b"IDAT":
@@ -45,6 +50,7 @@ def read(data: bytes) -> Contents:
         orientation=orientation(told.get(b"eXIf", b"")),
         profile=b"" if b"sRGB" in told else _profile(told.get(b"iCCP", b"")),
         bits=bits,
+        told=told.get(b"tEXt", b""),
         notes=notes,
     )
 
