@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -123,6 +124,8 @@ class Step:
     """(f(v + h d) - f(v - h d)) / 2h, in the target's unit."""
     error: float
     """How far it is from the derivative, relative to the larger of the two."""
+    noise: float
+    """About how much of the difference rounding in float64 alone can make, in the target's unit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,11 +138,24 @@ class DirectionProof:
     """⟨gradient, d⟩."""
     steps: tuple[Step, ...]
     """From the largest to the smallest."""
+    rounded: str = ""
+    """The narrowest type that values are rounded to on the way, such as float32; empty where all stays float64."""
+
+    def noise(self, step: Step) -> float:
+        """Noise of a step relative to the larger of derivative and difference, as its error is; infinite where both
+        are zero."""
+        larger = max(abs(self.derivative), abs(step.difference))
+        return step.noise / larger if larger else math.inf
 
     @property
     def best(self) -> Step:
-        """The step that comes nearest."""
-        return min(self.steps, key=lambda step: step.error)
+        """The step that says most: the one with the least sum of error and noise, which bounds the true error."""
+        return min(self.steps, key=lambda step: step.error + self.noise(step))
+
+
+Outcome = Literal["agrees", "apart", "kinks", "too small"]
+"""What a check says. ``kinks``: the two come closer as the step shrinks, and do not meet; ``too small``: rounding hides
+whether they meet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,4 +165,9 @@ class Proof:
     directions: tuple[DirectionProof, ...]
     score: float
     verdict: str
-    agrees: bool
+    outcome: Outcome
+
+    @property
+    def agrees(self) -> bool:
+        """Whether the two numbers are one in every direction."""
+        return self.outcome == "agrees"

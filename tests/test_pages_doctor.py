@@ -12,7 +12,6 @@ from gradviz_core import verdicts
 from gradviz_core.compute import client, inline
 from gradviz_core.findings import DirectionProof, Finding, Proof, Step
 from gradviz_core.types import Answer, DiagnosisAnswer, DiagnosisQuestion, ProofAnswer, ProofQuestion, Question
-from pages.parts import doctor
 from pages.parts.kept import kept
 from tests.opening import answer_here, opened
 
@@ -128,7 +127,7 @@ def _check_proof(app: AppTest, asked: list[Question]) -> None:
 
 
 def proof(*errors: float) -> Proof:
-    steps = tuple(Step(10.0 ** -(3 + i), 1.0, error) for i, error in enumerate(errors))
+    steps = tuple(Step(10.0 ** -(3 + i), 1.0, error, 0.0) for i, error in enumerate(errors))
     return verdicts.proof([DirectionProof(".input", 1.0, steps)], 2.0)
 
 
@@ -139,7 +138,7 @@ def proof(*errors: float) -> Proof:
 def test_kinks_are_told_from_a_wrong_gradient(
     monkeypatch: pytest.MonkeyPatch, errors: tuple[float, ...], kinks: bool
 ) -> None:
-    assert doctor.only_kinks(proof(*errors).directions) == kinks
+    assert proof(*errors).outcome == ("kinks" if kinks else "apart")
     found(monkeypatch, proof=proof(*errors))
     app = opened(PAGE, model=MODEL, image=IMAGE, check="1")
     assert [box.value.partition("\\:")[0] for box in app.error] == ([] if kinks else ["They disagree at the input"])

@@ -8,15 +8,13 @@ import streamlit as st
 
 from gradviz_core import captions, verdicts
 from gradviz_core.captions import number_text, share_text
-from gradviz_core.findings import Cause, Diagnosis, DirectionProof, Finding, LayerReport, LeafReport, Level, Proof
+from gradviz_core.findings import Cause, Diagnosis, Finding, LayerReport, LeafReport, Level, Proof
 from gradviz_core.types import DiagnosisAnswer, ProofQuestion
 from pages.parts.asking import ask
 from pages.parts.shell import Choice
 from pages.parts.words import plain
 
 MOST_FINDINGS, MOST_ROWS, MOST_NAMES, FEW_NAMES, LONGEST_NAME = 50, 300, 200, 7, 120
-NEARLY = 0.1
-"""Relative error of the best step up to which what is left may be the kinks of a large model."""
 
 _LEVELS: dict[Level, str] = {"broken": "Broken", "partial": "Weakened", "note": "Note"}
 _CAUSES: dict[Cause, str] = {
@@ -165,18 +163,12 @@ def check(choice: Choice) -> Proof:
 
 def show_proof(found: Proof) -> None:
     """The verdict, and the numbers that it rests on."""
-    if found.agrees:
+    if found.outcome == "agrees":
         st.success(plain(found.verdict), icon=":material/check_circle:")
-    elif only_kinks(found.directions):
-        worst = max(one.best.error for one in found.directions)
-        st.info(
-            plain(
-                f"Not settled: they come closer as the step shrinks, to {worst:.0e} of each other, as they do where "
-                "kinks (ReLU, max pooling) lie within the step. A large model has some within every step tried here."
-            )
-        )
-    else:
+    elif found.outcome == "apart":
         st.error(plain(found.verdict), icon=":material/error:")
+    else:
+        st.info(plain(found.verdict))
     steps = [(number, one, step) for number, one in enumerate(found.directions, 1) for step in one.steps]
     st.dataframe(
         {
@@ -185,16 +177,13 @@ def show_proof(found: Proof) -> None:
             "step h": [f"{step.h:.0e}" for _, _, step in steps],
             "by differences": [number_text(step.difference, 9) for _, _, step in steps],
             "relative error": [f"{step.error:.1e}" for _, _, step in steps],
+            "rounding alone": [f"{one.noise(step):.1e}" for _, one, step in steps],
         },
         hide_index=True,
         alt="Derivatives by automatic differentiation and by finite differences, for each direction and step",
     )
     st.caption(
         "Each direction is normally distributed and as large as the image itself; h is the step relative to that. A "
-        "large h crosses kinks, a very small one loses digits: one of them in between suits."
+        "large h crosses kinks, a very small one loses digits: one of them in between suits. The share of a difference "
+        "that rounding alone can make is relative to the larger of the two numbers, as the error is."
     )
-
-
-def only_kinks(directions: Sequence[DirectionProof]) -> bool:
-    """Whether every difference comes near, and nearer as the step shrinks, as it does round the kinks of many units."""
-    return all(one.best.error < NEARLY and one.steps[-1].error < one.steps[0].error / 10 for one in directions)
