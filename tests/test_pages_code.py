@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 from gradviz_core import fields, spectra
 from gradviz_core.types import Question
-from pages.parts import jacobian
+from pages.parts import jacobian_choice, jacobian_pictures
 from pages.parts.kept import kept
 from tests import snippet_runs
 from tests.opening import MAPS, NEURONS, SALIENCY, answer_here, chart, opened, values
@@ -108,7 +108,8 @@ def test_jacobian(most: int, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_jacobian_by_products(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(jacobian, "MOST_ENTRIES", 1_000)
+    for part in (jacobian_choice, jacobian_pictures):
+        monkeypatch.setattr(part, "MOST_ENTRIES", 1_000)
     app = opened("pages/understand/jacobian.py", model="preset/digits-mlp", image=IMAGE, of=".output", wrt=".input")
     found = shown(app)
     assert close(found["One output"], values(chart(app, "output")))

@@ -10,7 +10,7 @@ import pytest
 
 from gradviz_core.compute import inline
 from gradviz_core.types import JacobianAnswer, JacobianQuestion, Question, SpectrumQuestion
-from pages.parts import jacobian
+from pages.parts import jacobian_answers, jacobian_choice, jacobian_pictures
 from pages.parts.kept import kept
 from tests.opening import answer_here, chart, errors, opened, values
 
@@ -58,7 +58,7 @@ def test_an_address_is_drawn_entry_by_entry() -> None:
 
 
 def test_parts_are_put_together(asked: list[Question], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(jacobian, "PART", 3)
+    monkeypatch.setattr(jacobian_answers, "PART", 3)
     app = opened(PAGE, model=MODEL, image=IMAGE, of=".output", wrt=".input")
     assert not app.error
     assert [q.rows for q in asked if isinstance(q, JacobianQuestion)] == [(0, 3), (3, 6), (6, 9), (9, 10)]
@@ -66,7 +66,8 @@ def test_parts_are_put_together(asked: list[Question], monkeypatch: pytest.Monke
 
 
 def test_what_is_too_large_is_done_by_products(asked: list[Question], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(jacobian, "MOST_ENTRIES", 1_000)
+    for part in (jacobian_choice, jacobian_pictures):
+        monkeypatch.setattr(part, "MOST_ENTRIES", 1_000)
     app = opened(PAGE, model=MODEL, image=IMAGE, of=".output", wrt=".input")
     assert not app.error
     asked_for = [q for q in asked if isinstance(q, SpectrumQuestion)]

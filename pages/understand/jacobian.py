@@ -3,7 +3,7 @@
 import streamlit as st
 
 from gradviz_core import snippets, spectra
-from pages.parts import code, facts, jacobian, panel, shell
+from pages.parts import code, facts, jacobian_answers, jacobian_choice, jacobian_pictures, panel, shell
 from pages.parts.asking import one_sentence
 
 choice = shell.begin(
@@ -13,29 +13,29 @@ choice = shell.begin(
 )
 
 with one_sentence():
-    view = jacobian.choose(choice)
-    if jacobian.is_first_visit():
+    view = jacobian_choice.choose(choice)
+    if jacobian_choice.is_first_visit():
         st.info(
             "Differentiated with respect to themselves, the outputs depend each on itself alone: the Jacobian is the "
             "identity, and not a matrix of ones."
         )
-        st.button("Show the outputs by the image", on_click=jacobian.show_scores, args=(view,), type="primary")
-    found = jacobian.entries(view) if view.small else jacobian.largest(view)
-    number = jacobian.chosen_row(view, found)
-    facts.line(*jacobian.facts(view, found))
-    facts.notes((*found.notes, *jacobian.advice(view)))
+        st.button("Show the outputs by the image", on_click=jacobian_choice.show_scores, args=(view,), type="primary")
+    found = jacobian_answers.entries(view) if view.small else jacobian_answers.largest(view)
+    number = jacobian_choice.chosen_row(view, found)
+    facts.line(*jacobian_pictures.facts(view, found))
+    facts.notes((*found.notes, *jacobian_pictures.advice(view)))
 
-    shown = jacobian.pictures(view, found, number)
+    shown = jacobian_pictures.pictures(view, found, number)
     wide, *others = shown
     panel.picture(
         shown[wide].figure, wide, alt=shown[wide].caption.alt, caption=shown[wide].caption,
-        act=jacobian.choose_row(view, found, wide),
+        act=jacobian_choice.choose_row(view, found, wide),
     )  # fmt: skip
     for column, key in zip(st.columns(len(others)) if others else (), others, strict=True):
         with column:
             panel.picture(
                 shown[key].figure, key, alt=shown[key].caption.alt, caption=shown[key].caption,
-                act=jacobian.choose_row(view, found, key),
+                act=jacobian_choice.choose_row(view, found, key),
             )  # fmt: skip
     if "matrix" in shown and "output" in shown:
         st.caption("Click a row of the matrix, or a point of the sensitivities, to see that output alone.")
@@ -47,7 +47,9 @@ with one_sentence():
     if view.small:
         block = spectra.block(view.shape)
         programs["Matrix"] = lambda at: snippets.jacobian(at, of, wrt, view.rows, block)
-        programs["Singular values"] = lambda at: snippets.singular_values(at, of, wrt, view.rows, jacobian.MOST_POINTS)
+        programs["Singular values"] = lambda at: snippets.singular_values(
+            at, of, wrt, view.rows, jacobian_pictures.MOST_POINTS
+        )
         programs["Sensitivities"] = lambda at: snippets.sensitivities(at, of, wrt, view.rows)
     else:
         count = len(found.arrays["singular_values"])

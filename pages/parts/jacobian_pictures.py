@@ -1,0 +1,145 @@
+"""The pictures of the Jacobian page, its facts and its words."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gradviz_core import captions, figures, spectra
+from gradviz_core.captions import Caption
+from gradviz_core.sites import in_words
+from gradviz_core.types import INPUT, MOST_ENTRIES, FloatArray, JacobianAnswer, SpectrumAnswer
+from pages.parts.jacobian_answers import one_row, values
+from pages.parts.jacobian_choice import View
+from pages.parts.units import Picture
+
+MOST_POINTS = 64
+"""Singular values that are drawn."""
+
+
+def facts(view: View, found: JacobianAnswer | SpectrumAnswer) -> tuple[tuple[str, str], ...]:
+    """Size, effective rank, largest singular value, Frobenius norm."""
+    number = captions.number_text
+    size = "{:,} × {:,}".format(*view.shape)
+    if isinstance(found, JacobianAnswer):
+        known = values(found)
+        rank = _rank(spectra.effective_rank(known))
+        length = number(float(np.linalg.norm(found.arrays["row_norms"])), 4)
+    else:
+        known = found.arrays["singular_values"]
+        low, high = map(_rank, spectra.effective_rank_between(known, found.frobenius, min(view.shape)))
+        rank = low if low == high else f"{low} to {high}"
+        length = number(found.frobenius) + (f" ± {number(found.frobenius_error, 1)}" if found.frobenius_error else "")
+    return ("size", size), ("effective rank", rank), ("largest singular value", number(float(known[0]), 4)), (
+        "Frobenius norm", length)  # fmt: skip
+
+
+def _rank(rank: float) -> str:
+    return captions.number_text(rank) if rank < 1000 else f"{rank:,.0f}"
+
+
+def advice(view: View) -> tuple[str, ...]:
+    """What to do to see entries, where there are too many."""
+    if view.small:
+        return ()
+    most = MOST_ENTRIES // view.columns
+    how = f"Choose at most {most} rows to see" if most else "Choose a smaller site to differentiate by, to see"
+    return (f"{view.shape[0]:,} × {view.columns:,} entries are too many to compute one by one. {how} each of them.",)
+
+
+def pictures(view: View, found: JacobianAnswer | SpectrumAnswer, chosen: int) -> dict[str, Picture]:
+    """The pictures of the page by their key, the widest first."""
+    if isinstance(found, JacobianAnswer):
+        inside = view.rows[0] <= chosen < view.rows[1]
+        entry = found.arrays["matrix"][chosen - view.rows[0]] if inside else one_row(view, chosen)
+        shown = {
+            "matrix": _matrix(view, found, chosen),
+            "output": _row(view, entry, chosen),
+            "spectrum": _spectrum(view, values(found), None),
+            "sensitivities": _sensitivities(view, found.arrays["row_norms"], chosen),
+        }
+    else:
+        shown = {
+            "spectrum": _spectrum(view, found.arrays["singular_values"], found),
+            "direction": _direction(view, found),
+            "output": _row(view, one_row(view, chosen), chosen),
+        }
+    return {key: picture for key, picture in shown.items() if picture is not None}
+
+
+def _matrix(view: View, answer: JacobianAnswer, chosen: int) -> Picture:
+    field, block = spectra.drawn(answer.arrays["matrix"], unit=view.unit), spectra.block(view.shape)
+    figure = spectra.heatmap(
+        field, block, view.names(*view.rows), spectra.names(view.wrt, (), 0, view.columns), chosen=chosen - view.rows[0]
+    )
+    mode = {"reverse": "reverse mode: one backward pass a row", "forward": "forward mode: two backward passes a column"}
+    coarse = (f"each cell is the mean of {block[0]}×{block[1]} entries",) if max(block) > 1 else ()
+    height, width = view.shape
+    words = Caption(
+        f"The Jacobian of {view.text}: row i says how output i changes with each of the {width:,} numbers.",
+        rf"J_{{ij}} = {_slope(view, 'i', 'j')}",
+        (f"{height:,} × {width:,}", view.unit, captions.scale_text(field), mode[answer.mode], *coarse),
+    )
+    return Picture(figure, words)
+
+
+def _slope(view: View, of: str, wrt: str) -> str:
+    """``∂a_i / ∂x_j`` in LaTeX; the input is x, a value by itself has one letter."""
+    below = "x" if view.wrt.site == INPUT else "a" if view.wrt.site == view.of.site else "b"
+    return rf"\frac{{\partial a_{{{of}}}}}{{\partial {below}_{{{wrt}}}}}"
+
+
+def _spectrum(view: View, known: FloatArray, found: SpectrumAnswer | None) -> Picture:
+    shown, count = known[:MOST_POINTS], min(view.shape)
+    some = f" The largest {len(shown)} of {count:,}." if len(shown) < count else ""
+    how = "from all entries"
+    if found is not None:
+        how = (
+            f"by products with random directions (Halko, Martinsson and Tropp 2011): {found.settled} of {len(known)} "
+            "have settled to 0.01 %, and none is above the true one"
+        )
+    words = Caption(
+        f"Singular values: how much the Jacobian lengthens each of the directions that it keeps apart.{some}",
+        r"J = U \Sigma V^\top",
+        (view.unit, "logarithmic scale", how,
+         "effective rank: exp of the entropy of σ² / Σσ² (after Roy and Vetterli 2007)"),
+    )  # fmt: skip
+    settled = len(known) if found is None else found.settled
+    return Picture(spectra.spectrum(shown, unit=view.unit, settled=settled), words)
+
+
+def _sensitivities(view: View, norms: FloatArray, chosen: int) -> Picture:
+    words = Caption(
+        "Sensitivity: how far a small change of length one can move each output, which is the L2 norm of its row.",
+        r"\lVert J_{i} \rVert_2 = \sqrt{\textstyle\sum_j J_{ij}^2}",
+        (view.unit, "logarithmic scale"),
+    )
+    figure = spectra.sensitivities(norms, view.names(*view.rows), unit=view.unit, chosen=chosen - view.rows[0])
+    return Picture(figure, words)
+
+
+def _row(view: View, entries: FloatArray, number: int) -> Picture | None:
+    sentence = (
+        f"Output {number}, {view.names(number, number + 1)[0]}: how it changes with each place of "
+        f"{in_words(view.wrt.site, view.wrt.calls)}, summed over the channels there with its sign."
+    )
+    slope = _slope(view, str(number), r"c,\cdot")
+    return _over_places(view, entries, sentence, rf"\sum_c {slope}", view.unit)
+
+
+def _direction(view: View, answer: SpectrumAnswer) -> Picture | None:
+    sentence = (
+        f"The direction in {in_words(view.wrt.site, view.wrt.calls)} that moves the outputs most, summed over the "
+        "channels with its sign. It has length one. Its opposite does the same; this is the one of the two whose "
+        "largest entry is positive. Where the first two singular values are close, it settles later than they do."
+    )
+    return _over_places(view, answer.arrays["right"][0], sentence, r"\sum_c v_1", "share of a length of one")
+
+
+def _over_places(view: View, entries: FloatArray, sentence: str, formula: str, unit: str) -> Picture | None:
+    found = spectra.row(entries, view.wrt, unit=unit)
+    if found is None:
+        return None
+    field, places = found
+    pixels = view.choice.survey.pixels if view.wrt.site == INPUT else None
+    words = Caption(sentence, formula, (captions.site_text(view.wrt), unit, captions.scale_text(field)))
+    return Picture(figures.heatmap(field, pixels=pixels, places=places, height=400), words)
