@@ -113,8 +113,8 @@ def share_text(share: float) -> str:
 
 
 def number_text(value: float, digits: int = 3) -> str:
-    """The number with ``digits`` significant digits and a true minus sign."""
-    return f"{value:.{digits}g}".replace("-", "−")
+    """The number with ``digits`` significant digits and a true minus sign; zero has none."""
+    return f"{value or 0.0:.{digits}g}".replace("-", "−")
 
 
 def time_text(milliseconds: float) -> str:

@@ -283,6 +283,14 @@ class Tiles:
         inside = x < self.width and across < self.columns and row >= 0 and column >= 0
         return position if inside and position < len(self.numbers) else None
 
+    def cell(self, row: int, column: int) -> tuple[int, int] | None:
+        """Row and column within the tile there; None in a gap, and where a tile's number stands."""
+        position = self.at(row, column)
+        if position is None:
+            return None
+        top, left = self.corner(position)
+        return (row - top, column - left) if row >= top else None
+
 
 def tile(
     maps: FloatArray,

@@ -83,13 +83,15 @@ def tiles(
     sheet: Tiles,
     *,
     chosen: int | None = None,
+    cell: tuple[int, int] | None = None,
     titles: Sequence[str] = (),
     width: int = 640,
     origin: tuple[int, int] = (0, 0),
 ) -> go.Figure:
     """Many small maps as one heatmap on one scale, each with its channel's number above it.
 
-    ``chosen`` outlines the tile of that channel; ``titles`` replace the numbers. The hover says channel, row, column
+    ``chosen`` outlines the tile of that channel, ``cell`` one (row, column) in it, or in every tile where none is
+    chosen; ``titles`` replace the numbers. The hover says channel, row, column
     and value. Numbers are left out where tiles are too small to carry them. ``width`` is how wide, in pixels, it is
     likely to be shown: the height follows from it. ``origin`` is the row and column of each tile's first cell, where
     tiles were cut out of larger maps.
@@ -121,6 +123,12 @@ def tiles(
     if chosen in sheet.numbers:
         row, column = sheet.corner(sheet.numbers.index(chosen))
         _outline(figure, (row, row + sheet.height - 1, column, column + sheet.width - 1), dash="solid")
+    if cell is not None:
+        for position, number in enumerate(sheet.numbers):
+            row, column = (a + b for a, b in zip(sheet.corner(position), cell, strict=True))
+            if chosen in (None, number):
+                room = sheet.height // 40  # a box round one cell of many would be a dot
+                _outline(figure, (row - room, row + room, column - room, column + room), dash="solid")
     return figure
 
 

@@ -89,6 +89,7 @@ def test_a_sheet_that_was_averaged_says_so() -> None:
 
 def test_numbers_are_short_and_their_minus_is_a_minus() -> None:
     assert captions.number_text(-0.123456) == "−0.123"
+    assert captions.number_text(-0.0) == "0"
     assert captions.count_text(11_689_512) == "11.7 M"
     assert (captions.time_text(41.4), captions.time_text(1540)) == ("41 ms", "1.5 s")
 

@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+import streamlit as st
 
 from gradviz_core.compute import inline
-from gradviz_core.types import INPUT, FlowAnswer, FlowQuestion, Question
-from pages.parts import address, flow
+from gradviz_core.types import INPUT, ClassDifference, FlowAnswer, FlowQuestion, Question, Site
+from pages.parts import address, flow_clicks
 from pages.parts.clicks import Click
 from pages.parts.kept import kept
-from tests.opening import answer_here, chart, errors, opened
+from tests.opening import MAPS, answer_here, chart, errors, opened
 
 PAGE = "pages/understand/gradient_flow.py"
 MODEL, IMAGE = "preset/shapes-resnet", "sample/star"
@@ -92,14 +93,81 @@ def test_the_chosen_site_is_marked_told_and_linked() -> None:
     ]
 
 
-def test_a_click_chooses_the_site_of_the_first_model_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    written: list[object] = []
-    monkeypatch.setattr(address, "write", lambda choices: written.append(choices["site"]))
-    first, second, third = answered(), answered(image="sample/heart"), answered("preset/shapes-cnn")
-    sites = [info.site for info in first.sites if info.same_as is None and info.site != INPUT]
-    flow.choose_site(first, None)(Click(0, 0, 3, 0))
-    flow.choose_site(first, second)(Click(0, 0, 4, 2))
-    flow.choose_site(first, third)(Click(0, 0, 5, 2))
-    flow.choose_site(first, third)(Click(0, 0, 6, 1))
-    flow.choose_site(first, third)(Click(0, 0, 999, 1))
-    assert written == [sites[3], sites[4], sites[6]]
+@pytest.fixture
+def left(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, object]]:
+    """What each click chose as it opened the feature maps."""
+    choices: list[dict[str, object]] = []
+
+    def leave(page: str, chosen: dict[str, object]) -> None:
+        assert page == MAPS
+        choices.append(chosen)
+
+    monkeypatch.setattr(address, "leave", leave)
+    monkeypatch.setattr(address, "read", lambda name, default="": default)
+    return choices
+
+
+def test_a_click_opens_the_feature_maps_of_the_line_that_was_clicked(left: list[dict[str, object]]) -> None:
+    first, heart, other = answered(), answered(image="sample/heart"), answered("preset/shapes-cnn", "sample/heart")
+    sites = [[info.site for info in a.sites if info.same_as is None and info.site != INPUT] for a in (first, other)]
+    flow_clicks.open_site(first, None)(Click(0, 0, 3, 2))
+    flow_clicks.open_site(first, heart)(Click(0, 0, 4, 3))
+    flow_clicks.open_site(first, other)(Click(0, 0, 5, 2))
+    flow_clicks.open_site(first, other)(Click(0, 0, 6, 1))
+    flow_clicks.open_site(first, other)(Click(0, 0, len(sites[1]), 2))
+    predicted = {"target": None, "minus": None}
+    assert left == [
+        {"site": sites[0][3]},
+        {"model": MODEL, "image": "sample/heart", "image2": IMAGE, **predicted, "site": sites[0][4]},
+        {
+            "model": "preset/shapes-cnn", "image": "sample/heart", "model2": MODEL, "image2": IMAGE, **predicted,
+            "site": sites[1][5],
+        },
+        {"site": sites[0][6]},
+    ]  # fmt: skip
+
+
+def test_the_lines_lie_in_the_order_that_a_click_counts_on() -> None:
+    app = opened(PAGE, model=MODEL, image=IMAGE, model2="preset/shapes-cnn")
+    names = [trace["name"] for trace in chart(app, "flow")["data"]]
+    assert {i for i, name in enumerate(names) if name.endswith("shapes-cnn")} == set(flow_clicks._OF_THE_SECOND)
+    names = [trace["name"] for trace in chart(app, "parameters")["data"]]
+    assert [i for i, name in enumerate(names) if name.endswith("shapes-cnn")] == [2, 3]
+
+
+def test_a_score_stays_the_same_on_the_way_to_the_second_model(left: list[dict[str, object]]) -> None:
+    first, second = (
+        inline.ask(FlowQuestion(model=model, image=IMAGE, target=ClassDifference(3, 5), parameters=True))
+        for model in (MODEL, "preset/shapes-cnn")
+    )
+    assert isinstance(first, FlowAnswer)
+    assert isinstance(second, FlowAnswer)
+    flow_clicks.open_site(first, second)(Click(0, 0, 0, 3))
+    assert (left[0]["target"], left[0]["minus"]) == (3, 5)
+
+
+def test_a_click_on_a_parameter_opens_the_maps_of_its_layer(
+    left: list[dict[str, object]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(st, "toast", said.append)
+    answer = answered("preset/shapes-vit")
+    for position, parameter in enumerate(answer.parameters):
+        flow_clicks.open_holder(answer, None)(Click(0, 0, position, 0))
+        path = parameter.name.rpartition(".")[0]
+        if path and any(info.site.path == path for info in answer.sites):
+            site = left.pop()["site"]
+            (info,) = [info for info in answer.sites if info.site == site]
+            assert info.same_as is None
+            assert path in [other.site.path for other in answer.sites if site in (other.site, other.same_as)]
+        else:
+            assert parameter.name in said.pop().replace("\\", "")
+    assert not left
+    assert not said
+
+
+def test_a_layer_that_never_ran_has_no_maps_to_open() -> None:
+    answer = answered()
+    assert flow_clicks.holder(answer, "layer1.0.conv1.weight") == Site("layer1.0.conv1")
+    assert flow_clicks.holder(answer, "no.such.layer.weight") is None
+    assert flow_clicks.holder(answer, "class_token") is None

@@ -35,11 +35,12 @@ ANSWERS = {
     "model2": ("", *MODELS),
     "image2": ("", *IMAGES),
     "rows": ("", "2-5", "7"),
+    "pixel": ("", "3,5", "27,0"),
 }
 """What addresses that people have kept may say; none of it may come to mean something else."""
 ROUNDS = (
     ("target", "scale", "view", "method", "maps", "sort", "follow", "norm", "way", "of", "rows", "model2", "image2"),
-    ("site", "epsilon", "steps", "minus"),
+    ("site", "epsilon", "steps", "minus", "pixel"),
     ("channel", "row", "col", "token", "opacity"),
 )
 """Choices that let others fall come before those."""

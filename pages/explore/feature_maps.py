@@ -4,7 +4,7 @@ import streamlit as st
 
 from gradviz_core import snippets
 from gradviz_core.types import FlowQuestion, GradientQuestion
-from pages.parts import address, code, facts, maps, panel, shell, sites
+from pages.parts import address, code, facts, maps, panel, shell, sites, units
 from pages.parts.asking import ask, one_sentence
 
 choice = shell.begin(
@@ -28,6 +28,7 @@ with one_sentence():
         kind = maps.kind()
         order = maps.order()
         number = st.container(width="content")
+        place = sites.choose_place(info, choice.survey.pixels)
     sites.note_if_flat(info)
 
     answer = ask(
@@ -37,8 +38,9 @@ with one_sentence():
     view = maps.view(answer, info, kind)
     with number:
         channel = sites.choose_channel(info, view.strongest)
-    sheet = maps.sheet(view, order, answer, info, choice.labels, channel)
-    one = maps.one(view, channel, info)
+    sheet = maps.sheet(view, order, answer, info, choice.labels, channel, place)
+    one = maps.one(view, channel, info, place)
+    unit = units.unit(info, channel, place)
 
     facts.line(facts.predicted(choice.survey.prediction, choice.labels), facts.score(answer, choice.labels))
     facts.notes(answer.notes)
@@ -46,14 +48,26 @@ with one_sentence():
     left, right = st.columns([2, 1])
     with left:
         panel.picture(
-            sheet.figure, "channels", alt=sheet.caption.alt, caption=sheet.caption, act=sites.choose_tile(sheet.tiles)
-        )
+            sheet.figure, "channels", alt=sheet.caption.alt, caption=sheet.caption,
+            act=sites.choose_tile(sheet.tiles, sheet.planes),
+        )  # fmt: skip
+        st.caption(sites.how_to_click(info))
     with right:
         if one.figure is None:
             panel.words(one.caption)
         else:
-            panel.picture(one.figure, "channel", alt=one.caption.alt, caption=one.caption)
-        panel.picture(maps.image(answer), "image", alt="The image as the network sees it")
+            panel.picture(
+                one.figure, "channel", alt=one.caption.alt, caption=one.caption, act=sites.choose_cell(view.planes)
+            )
+        facts.line(("unit", sites.unit_words(info, channel, place)), *maps.facts_of(answer, unit))
+        st.button(
+            "This unit on the Neurons page", icon=":material/arrow_forward:", type="tertiary", on_click=address.leave,
+            args=("pages/explore/neurons.py", sites.unit_choices(channel, place)),
+        )  # fmt: skip
+        panel.picture(
+            maps.image(answer), "image", alt="The image as the network sees it",
+            act=sites.choose_under(view.planes, *answer.pixels.shape[:2]),
+        )  # fmt: skip
     drawn = {"channels": sheet.figure, "strip": strip.figure} | ({"channel": one.figure} if one.figure else {})
     panel.downloads(choice.tools, drawn, answer, "feature-maps")
     code.panel(

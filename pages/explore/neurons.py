@@ -16,7 +16,7 @@ with one_sentence():
     with site_column:
         info = sites.choose(choice.survey.sites)
     with panel.controls():
-        place = sites.choose_place(info)
+        place = sites.choose_place(info, choice.survey.pixels)
         strongest = ask(
             UnitsQuestion(model=choice.model, image=choice.image, site=info.site, place=place.index),
             "Looking for the strongest channels here …",
@@ -50,20 +50,21 @@ with one_sentence():
     with left:
         panel.picture(
             activation.figure, "activation", alt=activation.caption.alt, caption=activation.caption,
-            act=sites.choose_cell(planes),
+            act=sites.choose_tile(activation.tiles) if activation.tiles else sites.choose_cell(planes),
         )  # fmt: skip
     with right:
         panel.picture(
             slope.figure, "gradient", alt=slope.caption.alt, caption=slope.caption,
             act=sites.choose_under(planes, *gradient.shape[2:]),
         )  # fmt: skip
-    st.caption("Click a place in either picture to choose the unit there.")
+    st.caption(sites.how_to_click(info))
 
     st.subheader(f"Strongest {captions.channel_word(info)}s{place.words}", anchor=False)
-    gallery, sheet = units.gallery(strongest, info, place, channel, answer.receptive_field)
+    gallery = units.gallery(strongest, info, place, channel, answer.receptive_field)
     panel.picture(
-        gallery.figure, "gallery", alt=gallery.caption.alt, caption=gallery.caption, act=sites.choose_tile(sheet)
-    )
+        gallery.figure, "gallery", alt=gallery.caption.alt, caption=gallery.caption,
+        act=sites.choose_tile(gallery.tiles) if gallery.tiles else None,
+    )  # fmt: skip
     panel.downloads(
         choice.tools,
         {"activation": activation.figure, "gradient": slope.figure, "gallery": gallery.figure},

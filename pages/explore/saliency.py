@@ -4,7 +4,7 @@ import streamlit as st
 
 from gradviz_core import captions, fields, figures, snippets
 from gradviz_core.types import INPUT, GradientQuestion, SiteSum
-from pages.parts import address, code, facts, panel, saliency, scores, shell, tour, uploaded
+from pages.parts import address, code, facts, panel, pixel, saliency, scores, shell, tour, uploaded
 from pages.parts.asking import ask, one_sentence
 
 choice = shell.begin("Input saliency", "How the score of one class changes with each pixel of the image.")
@@ -27,32 +27,43 @@ with one_sentence():
     question = GradientQuestion(model=choice.model, image=choice.image, target=choice.target, method=method)
     answer = ask(question, "Computing the gradient …")
     gradient = answer.gradients[INPUT]
-    shown = saliency.draw(answer, view, method, choice.survey.card, opacity / 100)
+    room = st.container()
+    spot = pixel.choose(answer.pixels)
+    if spot is not None:
+        names = captions.channel_names(choice.survey.card.preprocessing)
+        what = saliency.METHODS[method].lower()
+        facts.line(*pixel.place(spot, answer.pixels), *pixel.slopes(gradient, spot, what, names))
+    shown = saliency.draw(answer, view, method, choice.survey.card, opacity / 100, spot)
 
-    facts.line(
-        facts.predicted(answer.prediction, choice.labels),
-        facts.score(answer, choice.labels),
-        (f"L2 norm of {saliency.METHODS[method].lower()}", captions.number_text(fields.length(gradient))),
-        ("largest at", shown.peak),
-    )
-    facts.notes(answer.notes)
+    with room:
+        facts.line(
+            facts.predicted(answer.prediction, choice.labels),
+            facts.score(answer, choice.labels),
+            (f"L2 norm of {saliency.METHODS[method].lower()}", captions.number_text(fields.length(gradient))),
+            ("largest at", shown.peak),
+        )
+        facts.notes(answer.notes)
 
-    left, right = st.columns(shown.widths)
-    with left:
-        seen = figures.image(answer.pixels, height=shown.height)
-        panel.picture(
-            seen, "image", alt="The image as the network sees it",
-            caption=saliency.seen(choice.survey.card, uploaded.image_line(choice.image)),
-        )  # fmt: skip
-    with right:
-        panel.picture(shown.figure, "gradient", alt=shown.caption.alt, caption=shown.caption)
+        left, right = st.columns(shown.widths)
+        with left:
+            seen = figures.image(answer.pixels, height=shown.height, cross=spot)
+            panel.picture(
+                seen, "image", alt="The image as the network sees it",
+                caption=saliency.seen(choice.survey.card, uploaded.image_line(choice.image)), act=pixel.click,
+            )  # fmt: skip
+        with right:
+            panel.picture(
+                shown.figure, "gradient", alt=shown.caption.alt, caption=shown.caption,
+                act=pixel.click_tile(shown.tiles),
+            )  # fmt: skip
 
     panel.downloads(choice.tools, {"gradient": shown.figure, "image": seen}, answer, "saliency")
 
     st.subheader("Classes", anchor=False)
     bars = figures.class_bars(answer.prediction, chosen=saliency.explained(answer.target))
-    panel.picture(bars, "classes", alt="The five likeliest classes", act=saliency.choose_class(answer.prediction))
-    st.caption("The five likeliest classes. Click one to see the gradient of its score.")
+    all_of_them = saliency.likeliest(len(answer.prediction))
+    panel.picture(bars, "classes", alt=all_of_them, act=saliency.choose_class(answer.prediction))
+    st.caption(f"{all_of_them}. Click one to see the gradient of its score.")
 
     target, classes = choice.target, len(answer.prediction)
     code.panel(

@@ -22,10 +22,10 @@ from pages.parts import unseen
 NAMES = (
     "model", "image", "target", "scale", "minus", "method", "view", "opacity", "site", "channel", "row", "col", "token",
     "maps", "sort", "follow", "norm", "epsilon", "steps", "way", "of", "wrt", "rows", "model2", "image2", "lesson",
-    "set", "guess", "check",
+    "set", "guess", "check", "pixel",
 )  # fmt: skip
 _FALL_WITH = {
-    "model": ("target", "minus", "site", "channel", "row", "col", "token", "of", "wrt", "rows", "check"),
+    "model": ("target", "minus", "site", "channel", "row", "col", "token", "of", "wrt", "rows", "check", "pixel"),
     "image": ("check",),
     "target": ("check",),
     "scale": ("minus", "check"),
@@ -34,6 +34,7 @@ _FALL_WITH = {
     "site": ("channel", "row", "col", "token"),
     "norm": ("epsilon",),
     "lesson": ("set", "guess"),
+    "pixel": ("row", "col", "token"),
 }
 """Choices that mean nothing any more when another one changes."""
 LONGEST = 200
@@ -132,6 +133,15 @@ def write(choices: Mapping[str, object]) -> None:
         memory.clicked.add(name)
 
 
+def leave(page: str, choices: Mapping[str, object]) -> None:
+    """Make these choices and open another page. Only from a callback.
+
+    Streamlit empties the address as it leaves, and the fields of the next page fill it again: one entry in the history.
+    """
+    write(choices)
+    st.switch_page(page, query_params={})
+
+
 def exchange_model(key: str) -> None:
     """Take the same model with other words or another preprocessing: what was chosen within it stays."""
     memory = _memory()
@@ -143,7 +153,7 @@ def _choose(memory: _Memory, name: str, value: object) -> None:
     text = "" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
     name, _, entry = name.partition(".")
     if entry:
-        text = ",".join(f"{key}={said}" for key, said in (entries(name) | {entry: text}).items())
+        text = ",".join(f"{key}={said}" for key, said in (entries(name) | {entry: text}).items() if said)
     if memory.chosen.get(name, "") != text:
         memory.chosen.update({name: text} | dict.fromkeys(_FALL_WITH.get(name, ()), ""))
 

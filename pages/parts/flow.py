@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +15,6 @@ from gradviz_core.models import catalogue
 from gradviz_core.sites import in_words
 from gradviz_core.types import INPUT, FloatArray, FlowAnswer, FlowQuestion, ParameterInfo, SiteInfo
 from pages.parts import address, models, uploaded
-from pages.parts.clicks import Click
 from pages.parts.shell import Choice
 
 
@@ -137,19 +136,6 @@ def most_dead(flow: FlowAnswer) -> tuple[str, str]:
     info = flow.sites[at]
     text = f"{captions.share_text(float(shares[at]))} of {in_words(info.site, info.calls)}" if shares[at] else ""
     return "most dead units", text
-
-
-def choose_site(flow: FlowAnswer, other: FlowAnswer | None) -> Callable[[Click], None]:
-    """A click on a place of the model, or of the same model on another image, chooses its site."""
-    infos = [flow.sites[i] for i in kept(flow)]
-    alike = other is None or [info.site for info in other.sites] == [info.site for info in flow.sites]
-    own = {0, 1, 4} if other is not None and not alike else None
-
-    def act(click: Click) -> None:
-        if 0 <= click.position < len(infos) and (own is None or click.curve in own):
-            address.write({"site": infos[click.position].site})
-
-    return act
 
 
 # ---------------------------------------------------------------------------------------------------------------- lines

@@ -11,10 +11,11 @@ import plotly.graph_objects as go
 
 from gradviz_core import captions, fields, figures
 from gradviz_core.captions import Caption, MapKind
-from gradviz_core.fields import Tiles
+from gradviz_core.fields import Planes, Tiles
 from gradviz_core.sites import in_words
-from gradviz_core.types import INPUT, Field, FloatArray, FlowAnswer, GradientAnswer, SiteInfo
+from gradviz_core.types import INPUT, Field, FloatArray, FlowAnswer, GradientAnswer, SiteInfo, Unit
 from pages.parts import address
+from pages.parts.sites import Place
 
 MOST_CELLS = 300_000
 """Most numbers in one sheet; beyond it, blocks of places are averaged, and the caption says so."""
@@ -36,11 +37,15 @@ class View:
     """One quantity at all channels of a site."""
 
     kind: MapKind
-    maps: FloatArray
-    """Shape (C, H, W)."""
+    planes: Planes
     scale: Field
     """All of it in one field, for the scale that all pictures share."""
     strength: FloatArray
+
+    @property
+    def maps(self) -> FloatArray:
+        """Shape (C, H, W)."""
+        return self.planes.maps
 
     @property
     def strongest(self) -> int:
@@ -55,6 +60,8 @@ class Sheet:
     figure: go.Figure
     caption: Caption
     tiles: Tiles
+    planes: Planes | None
+    """Which place each cell of a tile is; None where cells are means of several."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,32 +102,45 @@ def view(answer: GradientAnswer, info: SiteInfo, kind: MapKind) -> View:
     value, slope = answer.activations[info.site], answer.gradients[info.site]
     array = {"activation": value, "gradient": slope}.get(kind)
     array = fields.product(value, slope) if array is None else array
-    maps = fields.planes(array, info.layout).maps
+    planes = fields.planes(array, info.layout)
+    maps = planes.maps
     unit = captions.map_unit(kind, answer.target, info.site)
     signed = kind != "activation" or bool(np.nanmin(maps, initial=0.0) < 0)
     scale = fields.field(maps.reshape(1, -1), signed=signed, unit=unit)
-    return View(kind, maps, scale, fields.strength(maps))
+    return View(kind, planes, scale, fields.strength(maps))
 
 
-def sheet(view: View, order: str, answer: GradientAnswer, info: SiteInfo, labels: Sequence[str], chosen: int) -> Sheet:
+def sheet(
+    view: View, order: str, answer: GradientAnswer, info: SiteInfo, labels: Sequence[str], chosen: int, place: Place
+) -> Sheet:
     """All channels as tiles on one scale, strongest first or by number."""
     numbers = np.argsort(-view.strength, kind="stable") if order == "strength" else np.arange(len(view.maps))
     small, block = fields.coarser(view.maps, MOST_CELLS)
     tiles = fields.tile(small[numbers], [int(n) for n in numbers], signed=view.scale.signed, unit=view.scale.unit)
     tiles = fields.tiles_on_scale(tiles, view.scale.limit)
     caption = captions.feature_maps(view.kind, answer.target, labels, info, tiles.field, block=block)
-    return Sheet(figures.tiles(tiles, chosen=chosen), caption, tiles)
+    single = block == 1
+    cell = view.planes.cell(place.index) if single and place.index else None
+    return Sheet(figures.tiles(tiles, chosen=chosen, cell=cell), caption, tiles, view.planes if single else None)
 
 
-def one(view: View, channel: int, info: SiteInfo) -> One:
-    """One channel, every number of it, on the scale of the sheet."""
+def one(view: View, channel: int, info: SiteInfo, place: Place) -> One:
+    """One channel, every number of it, on the scale of the sheet, with a cross on the chosen place."""
     field = fields.field(view.maps[channel], signed=view.scale.signed, unit=view.scale.unit)
     field = fields.on_scale(field, view.scale.limit)
     facts = (captions.site_text(info), f"{captions.scale_text(field)}, the same as for the tiles")
     name = f"{captions.channel_word(info).capitalize()} {channel}"
     if field.values.size == 1:
         return One(None, Caption(f"{name} is {captions.number_text(float(field.values[0, 0]), 4)}.", "", facts))
-    return One(figures.heatmap(field, height=380), Caption(f"{name}, enlarged.", "", facts))
+    figure = figures.heatmap(field, height=380, cross=view.planes.cell(place.index), places=view.planes.place_names())
+    return One(figure, Caption(f"{name}, enlarged.", "", facts))
+
+
+def facts_of(answer: GradientAnswer, unit: Unit) -> tuple[tuple[str, str], ...]:
+    """The exact numbers of one unit."""
+    value, slope = (arrays[unit.site][0] for arrays in (answer.activations, answer.gradients))
+    said = {"activation": value, "gradient": slope, "product": fields.product(value, slope)}
+    return tuple((name, captions.number_text(float(array[unit.index]), 4)) for name, array in said.items())
 
 
 def image(answer: GradientAnswer) -> go.Figure:

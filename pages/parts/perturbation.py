@@ -10,9 +10,10 @@ import numpy as np
 from gradviz_core import captions, charts, fields, figures
 from gradviz_core.captions import Caption
 from gradviz_core.types import Norm, PerturbationAnswer, PerturbationQuestion, SiteInfo, Target, Unit, UnitsQuestion
-from pages.parts import address, panel, sites, units
+from pages.parts import address, panel, saliency, sites, units
 from pages.parts.asking import ask
 from pages.parts.clicks import Click
+from pages.parts.pixel import Pixel
 from pages.parts.shell import Choice
 from pages.parts.units import Picture
 
@@ -53,7 +54,7 @@ def _unit(choice: Choice) -> Unit:
     """The unit that is chosen here or on the Neurons page; the strongest channel by default."""
     info: SiteInfo = sites.choose(choice.survey.sites)
     with panel.controls("unit"):
-        place = sites.choose_place(info)
+        place = sites.choose_place(info, choice.survey.pixels)
         strongest = ask(
             UnitsQuestion(model=choice.model, image=choice.image, site=info.site, place=place.index, count=1),
             "Looking for the strongest channel here …",
@@ -65,13 +66,13 @@ def _unit(choice: Choice) -> Unit:
 # ------------------------------------------------------------------------------------------------------------- pictures
 
 
-def before(answer: PerturbationAnswer) -> Picture:
-    """The picture as it was."""
+def before(answer: PerturbationAnswer, pixel: Pixel | None) -> Picture:
+    """The picture as it was, with a mark on a pixel, as on the other two."""
     words = Caption("Before: the picture as the network sees it.", "r", (_size_text(answer), "whole levels, 0 to 255"))
-    return Picture(figures.image(answer.pixels, height=HEIGHT), words)
+    return Picture(figures.image(answer.pixels, height=HEIGHT, cross=pixel), words)
 
 
-def after(answer: PerturbationAnswer, labels: tuple[str, ...]) -> Picture:
+def after(answer: PerturbationAnswer, labels: tuple[str, ...], pixel: Pixel | None) -> Picture:
     """The picture that the steps lead to."""
     question = answer.question
     sign = "-" if question.away else "+"
@@ -86,10 +87,10 @@ def after(answer: PerturbationAnswer, labels: tuple[str, ...]) -> Picture:
         rf"r' = \operatorname{{clip}}_{{0}}^{{255}}\left(r {sign} {step}\, {way}\right)",
         (f"ε = {question.epsilon} levels", f"{_SIZES[question.norm]}: {captions.number_text(answer.size, 4)}", cut),
     )
-    return Picture(figures.image(answer.after, height=HEIGHT), words)
+    return Picture(figures.image(answer.after, height=HEIGHT, cross=pixel), words)
 
 
-def difference(answer: PerturbationAnswer, channels: int) -> Picture:
+def difference(answer: PerturbationAnswer, channels: int, pixel: Pixel | None) -> Picture:
     """After minus before, on a scale of its own."""
     change = answer.after.astype(np.float32) - answer.pixels
     shown = fields.signed_sum(change.transpose(2, 0, 1)[:channels], unit="levels")
@@ -102,7 +103,7 @@ def difference(answer: PerturbationAnswer, channels: int) -> Picture:
         r"\sum_c \left(r'_c - r_c\right)" if channels > 1 else "r' - r",
         (captions.scale_text(shown), *magnified),
     )
-    return Picture(figures.heatmap(shown, pixels=answer.pixels, height=HEIGHT), words)
+    return Picture(figures.heatmap(shown, pixels=answer.pixels, height=HEIGHT, cross=pixel), words)
 
 
 def promise(answer: PerturbationAnswer, labels: tuple[str, ...]) -> Picture:
@@ -112,7 +113,8 @@ def promise(answer: PerturbationAnswer, labels: tuple[str, ...]) -> Picture:
     several = " Brown: where each of the steps came to." if len(answer.arrays["path_size"]) > 2 else ""
     words = Caption(
         f"How much {score} changes as one step grows. Dashed: what the gradient promises; line: what comes. The "
-        f"diamond is the picture above, rounded to whole levels; the upright line is epsilon.{several}",
+        f"diamond is the picture above, rounded to whole levels; the upright line is epsilon.{several} Click a point "
+        "to make its size epsilon.",
         rf"\Delta {symbol} \approx \textstyle\sum \frac{{\partial {symbol}}}{{\partial r}}\,(r' - r)",
         (f"{unit}, against levels of 0 to 255", "the curve's pictures are cut at 0 and 255, and not rounded"),
     )
@@ -122,7 +124,7 @@ def promise(answer: PerturbationAnswer, labels: tuple[str, ...]) -> Picture:
 def classes(answer: PerturbationAnswer) -> Picture:
     """Probabilities before and after."""
     words = Caption(
-        "The likeliest five classes of either picture. Click one to follow its score.",
+        f"{saliency.likeliest(len(answer.prediction))}, before and after. Click one to follow its score.",
         "",
         ("softmax of the logits, before and after",),
     )
@@ -135,6 +137,15 @@ def choose_class(answer: PerturbationAnswer) -> Callable[[Click], None]:
     def act(click: Click) -> None:
         if 0 <= click.position < len(answer.prediction):
             address.write({"target": answer.prediction[click.position].index, "follow": "score"})
+
+    return act
+
+
+def choose_size(question: PerturbationQuestion) -> Callable[[Click], None]:
+    """A click on a point of the curves makes its size epsilon, the nearest that the slider offers."""
+
+    def act(click: Click) -> None:
+        address.write({"epsilon": min(_EPSILONS[question.norm], key=lambda offered: abs(offered - click.column))})
 
     return act
 

@@ -25,6 +25,7 @@ from gradviz_core.types import (
 )
 from pages.parts import address
 from pages.parts.clicks import Click
+from pages.parts.pixel import Pixel
 
 _VIEWS: dict[Reduction, str] = {
     "signed_sum": "Signed",
@@ -51,6 +52,8 @@ class Shown:
     caption: Caption
     widths: tuple[int, int]
     height: int
+    tiles: Tiles | None
+    """What the figure holds, where it shows each channel by itself."""
 
 
 def view() -> Reduction:
@@ -63,15 +66,23 @@ def method() -> MethodName:
     return cast(MethodName, address.option("Method", "method", METHODS))
 
 
-def draw(answer: GradientAnswer, reduction: Reduction, method: MethodName, card: ModelCard, opacity: float) -> Shown:
-    """The answer's input gradient in one view."""
+def draw(
+    answer: GradientAnswer,
+    reduction: Reduction,
+    method: MethodName,
+    card: ModelCard,
+    opacity: float,
+    pixel: Pixel | None,
+) -> Shown:
+    """The answer's input gradient in one view, with a mark on a pixel."""
     gradient = answer.gradients[INPUT]
     unit = captions.gradient_unit(answer.target, INPUT, method)
     names = captions.channel_names(card.preprocessing)
     sheet = None
     if reduction == "channel":
         sheet = fields.tile(gradient[0], columns=len(names), unit=unit)
-        field, figure = sheet.field, figures.tiles(sheet, titles=names, width=700 if len(names) > 1 else 430)
+        field = sheet.field
+        figure = figures.tiles(sheet, titles=names, width=700 if len(names) > 1 else 430, cell=pixel)
     else:
         reduce = {
             "signed_sum": fields.signed_sum,
@@ -79,15 +90,14 @@ def draw(answer: GradientAnswer, reduction: Reduction, method: MethodName, card:
             "magnitude_max": fields.magnitude_max,
         }[reduction]
         field = reduce(gradient, unit=unit)
-        figure = figures.heatmap(field, pixels=answer.pixels, opacity=opacity)
+        figure = figures.heatmap(field, pixels=answer.pixels, opacity=opacity, cross=pixel)
     several = reduction == "channel" and len(names) > 1
     caption = captions.saliency(
         answer.target, card.labels, method=method, reduction=reduction, field=field, shape=gradient.shape,
         channel="" if several else names[0],
     )  # fmt: skip
-    return Shown(
-        figure, _peak(field, sheet, names), caption, (1, len(names)) if several else (1, 1), figure.layout.height
-    )
+    widths = (1, len(names)) if several else (1, 1)
+    return Shown(figure, _peak(field, sheet, names), caption, widths, figure.layout.height, sheet)
 
 
 def seen(card: ModelCard, origin: str) -> Caption:
@@ -101,11 +111,16 @@ def _peak(field: Field, sheet: Tiles | None, names: Sequence[str]) -> str:
     found = fields.peak(field)
     if found is None:
         return ""
-    position = sheet.at(*found) if sheet else None
-    if sheet is None or position is None:
+    position, cell = (sheet.at(*found), sheet.cell(*found)) if sheet else (None, None)
+    if position is None or cell is None:
         return f"row {found[0]}, column {found[1]}"
-    top, left = sheet.corner(position)
-    return f"{names[position]}, row {found[0] - top}, column {found[1] - left}"
+    return f"{names[position]}, row {cell[0]}, column {cell[1]}"
+
+
+def likeliest(count: int) -> str:
+    """Which classes the bars show: at most the five likeliest, all of a model that has fewer."""
+    fewer = {1: "The only class", 2: "Both classes", 3: "All three classes", 4: "All four classes"}
+    return fewer.get(count, "The five likeliest classes")
 
 
 def explained(target: Target) -> int | None:

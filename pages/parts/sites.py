@@ -13,8 +13,8 @@ from gradviz_core.captions import channel_word, site_text
 from gradviz_core.errors import UnknownSite
 from gradviz_core.fields import Planes
 from gradviz_core.sites import in_words, no_such_site
-from gradviz_core.types import INPUT, Site, SiteInfo
-from pages.parts import address
+from gradviz_core.types import INPUT, Pixels, Site, SiteInfo
+from pages.parts import address, pixel
 from pages.parts.clicks import Click
 from pages.parts.words import plain
 
@@ -73,19 +73,32 @@ class Place:
     words: str
 
 
-def choose_place(info: SiteInfo) -> Place:
-    """Row and column, or the token, that are chosen; the middle by default. A vector has no places."""
+def choose_place(info: SiteInfo, pixels: Pixels) -> Place:
+    """Row and column, or the token, that are chosen; by default what lies over the chosen pixel of the picture, and the
+    middle where none is. A vector has no places."""
+    over = _over(info, pixels)
     match info.layout:
         case "maps" | "maps_last":
             rows, columns = info.shape[2:] if info.layout == "maps" else info.shape[1:3]
-            row = address.counter("Row", "row", rows, rows // 2)
-            column = address.counter("Column", "col", columns, columns // 2)
+            first = over or (rows // 2, columns // 2)
+            row = address.counter("Row", "row", rows, first[0])
+            column = address.counter("Column", "col", columns, first[1])
             return Place((row, column), f" at row {row}, column {column}")
         case "tokens":
-            token = address.counter("Token", "token", info.shape[1], fields.middle_token(info.shape[1]))
+            (middle,) = over or (fields.middle_token(info.shape[1]),)
+            token = address.counter("Token", "token", info.shape[1], middle)
             return Place((token,), f" at token {token}")
         case _:
             return Place((), "")
+
+
+def _over(info: SiteInfo, pixels: Pixels) -> tuple[int, ...]:
+    """The place that lies over the chosen pixel: (row, column) or (token,); empty where none is chosen."""
+    chosen = pixel.chosen(pixels)
+    if chosen is None:
+        return ()
+    planes = fields.planes(np.broadcast_to(np.float32(0), info.shape), info.layout)
+    return place_of(planes, *_under(planes, *chosen, *pixels.shape[:2]))
 
 
 def channel_count(info: SiteInfo) -> int:
@@ -112,16 +125,18 @@ def choose_cell(planes: Planes) -> Callable[[Click], None]:
 
 def choose_under(planes: Planes, height: int, width: int) -> Callable[[Click], None]:
     """A click on the image, or on a picture of its size, chooses the place that lies over it."""
-    return lambda click: _write_cell(planes, *planes.under((click.row + 0.5) / height, (click.column + 0.5) / width))
+    return lambda click: _write_cell(planes, *_under(planes, click.row, click.column, height, width))
 
 
-def choose_tile(sheet: fields.Tiles) -> Callable[[Click], None]:
-    """A click on a tile chooses its channel."""
+def choose_tile(sheet: fields.Tiles, planes: Planes | None = None) -> Callable[[Click], None]:
+    """A click on a tile chooses its channel; the place too, where ``planes`` say which one each of its cells is."""
 
     def act(click: Click) -> None:
-        position = sheet.at(click.row, click.column)
+        position, cell = sheet.at(click.row, click.column), sheet.cell(click.row, click.column)
         if position is not None:
             address.write({"channel": sheet.numbers[position]})
+        if cell is not None and planes is not None:
+            _write_cell(planes, *cell)
 
     return act
 
@@ -136,17 +151,51 @@ def choose_point(infos: Sequence[SiteInfo]) -> Callable[[Click], None]:
     return act
 
 
-def _write_cell(planes: Planes, row: int, column: int) -> None:
+def _under(planes: Planes, row: int, column: int, height: int, width: int) -> tuple[int, int]:
+    """The cell that lies over the middle of a pixel of a picture of that size."""
+    return planes.under((row + 0.5) / height, (column + 0.5) / width)
+
+
+def place_of(planes: Planes, row: int, column: int) -> tuple[int, ...]:
+    """The place that a cell stands for: (row, column), (token,) or (); empty also beside the picture, and in the gap
+    under the class token."""
     try:
         index = planes.index(0, row, column)
     except IndexError:
-        return  # beside the picture, or in the gap under the class token
-    if planes.layout == "maps":
-        address.write({"row": index[1], "col": index[2]})
-    elif planes.layout == "maps_last":
-        address.write({"row": index[0], "col": index[1]})
-    elif planes.layout == "tokens":
-        address.write({"token": index[0]})
+        return ()
+    match planes.layout:
+        case "maps":
+            return index[1:]
+        case "maps_last" | "tokens":
+            return index[:-1]
+        case _:
+            return ()
+
+
+def unit_choices(channel: int, place: Place) -> dict[str, object]:
+    """The choices that say a unit of the chosen site in the address."""
+    return {"channel": channel, **place_choices(place.index)}
+
+
+def place_choices(place: tuple[int, ...]) -> dict[str, int]:
+    """The same of a place."""
+    return dict(zip(("token",) if len(place) == 1 else ("row", "col"), place, strict=False))
+
+
+def _write_cell(planes: Planes, row: int, column: int) -> None:
+    address.write(place_choices(place_of(planes, row, column)))
+
+
+def how_to_click(info: SiteInfo) -> str:
+    """What a click on the pictures of a site does."""
+    if info.layout in ("maps", "maps_last", "tokens"):
+        return "Click a place in any picture to choose the unit there."
+    return "Click a feature to choose it."
+
+
+def unit_words(info: SiteInfo, channel: int, place: Place) -> str:
+    """``channel 3 at row 4, column 5``."""
+    return f"{channel_word(info)} {channel}{place.words}"
 
 
 def named(info: SiteInfo) -> str:

@@ -21,6 +21,8 @@ class Picture:
 
     figure: go.Figure
     caption: Caption
+    tiles: Tiles | None = None
+    """What the figure holds, where it shows channels side by side."""
 
 
 def unit(info: SiteInfo, channel: int, place: Place) -> Unit:
@@ -39,7 +41,7 @@ def activation(planes: Planes, channel: int, place: Place, info: SiteInfo) -> Pi
     if planes.maps.shape[1:] == (1, 1):
         sheet = fields.tile(planes.maps, unit="activation", signed=bool(planes.maps.min() < 0))
         caption = replace(captions.activation(info, channel, sheet.field), sentence="Activation of each feature.")
-        return Picture(figures.tiles(sheet, chosen=channel, width=430), caption)
+        return Picture(figures.tiles(sheet, chosen=channel, width=430), caption, sheet)
     field = fields.activation(planes.maps[channel], unit="activation")
     figure = figures.heatmap(field, cross=planes.cell(place.index), places=planes.place_names())
     caption = captions.activation(info, channel, field)
@@ -70,7 +72,7 @@ def silence(answer: GradientAnswer) -> tuple[str, ...]:
     return (f"This unit {state} no small change of the image changes it. Choose another place or channel.",)
 
 
-def gallery(answer: UnitsAnswer, info: SiteInfo, place: Place, chosen: int, seen: Box | None) -> tuple[Picture, Tiles]:
+def gallery(answer: UnitsAnswer, info: SiteInfo, place: Place, chosen: int, seen: Box | None) -> Picture:
     """The strongest channels' input gradients on one scale, each under its number and activation.
 
     Where the units see only a part of the image, that part is shown.
@@ -90,7 +92,7 @@ def gallery(answer: UnitsAnswer, info: SiteInfo, place: Place, chosen: int, seen
     sheet = fields.tile(maps, numbers, columns=3, label=0.045, unit=unit)
     titles = [f"{n}: {v}" for n, v in zip(numbers, values, strict=True)]
     figure = figures.tiles(sheet, chosen=chosen, titles=titles, width=600, origin=(top, left))
-    return Picture(figure, captions.gallery(info, place.words, sheet.field, cut=None if whole else seen)), sheet
+    return Picture(figure, captions.gallery(info, place.words, sheet.field, cut=None if whole else seen), sheet)
 
 
 def box_text(box: Box | None) -> str:

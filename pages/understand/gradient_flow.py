@@ -4,7 +4,7 @@ import streamlit as st
 
 from gradviz_core import snippets
 from gradviz_core.types import FlowAnswer
-from pages.parts import code, facts, flow, panel, shell, sites
+from pages.parts import code, facts, flow, flow_clicks, panel, shell, sites
 from pages.parts.asking import ask, one_sentence
 from pages.parts.words import plain
 
@@ -44,13 +44,17 @@ with one_sentence():
         at_sites = flow.over_sites(answer, other, choice.labels, str(info.site))
         panel.picture(
             at_sites.figure, "flow", alt=at_sites.caption.alt, caption=at_sites.caption,
-            act=flow.choose_site(answer, other),
+            act=flow_clicks.open_site(answer, other),
         )  # fmt: skip
-        st.caption("Click a place to choose its site.")
+        st.caption("Click a place to open its feature maps; the way back in the browser leads here again.")
 
     at_parameters = flow.over_parameters(answer, other, choice.labels)
     st.subheader("Parameters", anchor=False)
-    panel.picture(at_parameters.figure, "parameters", alt=at_parameters.caption.alt, caption=at_parameters.caption)
+    panel.picture(
+        at_parameters.figure, "parameters", alt=at_parameters.caption.alt, caption=at_parameters.caption,
+        act=flow_clicks.open_holder(answer, other),
+    )  # fmt: skip
+    st.caption("Click a parameter to open the feature maps of the layer that holds it.")
     panel.downloads(
         choice.tools, {"flow": at_sites.figure, "parameters": at_parameters.figure}, answer, "gradient-flow"
     )

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from gradviz_core import captions, snippets
-from pages.parts import code, facts, panel, perturbation, shell
+from pages.parts import code, facts, panel, perturbation, pixel, shell
 from pages.parts.asking import ask, one_sentence
 
 choice = shell.begin(
@@ -15,28 +15,40 @@ choice = shell.begin(
 with one_sentence():
     question = perturbation.question(choice)
     answer = ask(question, "Following the gradient …")
-    channels = len(captions.channel_names(choice.survey.card.preprocessing))
+    names = captions.channel_names(choice.survey.card.preprocessing)
+    room = st.container()
+    spot = pixel.choose(answer.pixels)
+    if spot is not None:
+        facts.line(
+            *pixel.place(spot, answer.pixels, "before"), ("after", pixel.colour(answer.after, spot)),
+            *pixel.slopes(answer.arrays["gradient"], spot, "gradient per level", names),
+        )  # fmt: skip
     shown = {
-        "before": perturbation.before(answer),
-        "after": perturbation.after(answer, choice.labels),
-        "difference": perturbation.difference(answer, channels),
+        "before": perturbation.before(answer, spot),
+        "after": perturbation.after(answer, choice.labels, spot),
+        "difference": perturbation.difference(answer, len(names), spot),
     }
     curve = perturbation.promise(answer, choice.labels)
 
     then = facts.predicted(answer.prediction_after, choice.labels)[1]
-    facts.line(
-        facts.predicted(answer.prediction, choice.labels), ("after", then), *perturbation.facts(answer, choice.labels)
-    )
-    facts.notes(answer.notes)
+    with room:
+        facts.line(
+            facts.predicted(answer.prediction, choice.labels), ("after", then),
+            *perturbation.facts(answer, choice.labels),
+        )  # fmt: skip
+        facts.notes(answer.notes)
 
-    for column, (key, picture) in zip(st.columns(3), shown.items(), strict=True):
-        with column:
-            panel.picture(picture.figure, key, alt=picture.caption.alt, caption=picture.caption)
+        for column, (key, picture) in zip(st.columns(3), shown.items(), strict=True):
+            with column:
+                panel.picture(picture.figure, key, alt=picture.caption.alt, caption=picture.caption, act=pixel.click)
 
     left, right = st.columns([3, 2])
     with left:
         st.subheader("Promised, and what came", anchor=False)
-        panel.picture(curve.figure, "promise", alt=curve.caption.alt, caption=curve.caption)
+        panel.picture(
+            curve.figure, "promise", alt=curve.caption.alt, caption=curve.caption,
+            act=perturbation.choose_size(question),
+        )  # fmt: skip
     with right:
         if answer.prediction:
             bars = perturbation.classes(answer)

@@ -1,4 +1,4 @@
-"""The gradient flow page in a browser: a place clicked, the way on to its feature maps, two models in one figure."""
+"""The gradient flow page in a browser: a click leads to feature maps and the way back, two models in one figure."""
 
 from __future__ import annotations
 
@@ -14,32 +14,82 @@ NAMES = """() => document.querySelector('.st-key-chart_flow .js-plotly-plot')._f
 DRAWN = ".st-key-chart_flow .js-plotly-plot .scatterlayer .point"
 
 
-def test_a_click_on_a_place_leads_to_its_feature_maps(visited: Server, page: Page) -> None:
-    page.goto(visited.address("gradient-flow?model=preset/shapes-cnn&image=sample/star"))
+def drawn(page: Page) -> None:
     page.wait_for_selector(DRAWN, timeout=60_000)
     seeing.wait(page)
-    page.wait_for_selector(".st-key-chart_flow .js-plotly-plot[data-clicks=on]")
+
+
+def click(page: Page, key: str, line: int, number: int) -> None:
+    """Click the point of that number on that line."""
+    page.wait_for_selector(f".st-key-chart_{key} .js-plotly-plot[data-clicks=on]")
     x, y = page.evaluate(
-        """() => {
-          const chart = document.querySelector('.st-key-chart_flow .js-plotly-plot'), line = chart._fullData[0];
-          const { xaxis, yaxis } = chart._fullLayout, box = chart.getBoundingClientRect();
-          return [box.left + xaxis._offset + xaxis.d2p(line.x[2]), box.top + yaxis._offset + yaxis.d2p(line.y[2])];
-        }"""
+        """([key, line, number]) => {
+          const trace = document.querySelector(`.st-key-chart_${key} .js-plotly-plot`)._fullData[line];
+          return [trace.x[number], trace.y[number]];
+        }""",
+        [key, line, number],
     )
+    x, y = page.evaluate(
+        """([key, x, y]) => {
+          const chart = document.querySelector(`.st-key-chart_${key} .js-plotly-plot`);
+          chart.scrollIntoView({ block: "center" });
+          const { xaxis, yaxis } = chart._fullLayout, box = chart.getBoundingClientRect();
+          return [box.left + xaxis._offset + xaxis.d2p(x), box.top + yaxis._offset + yaxis.d2p(y)];
+        }""",
+        [key, x, y],
+    )
+    page.mouse.move(x - 3, y)
     page.mouse.move(x, y)
+    page.wait_for_timeout(150)
     page.mouse.click(x, y)
-    page.wait_for_function("location.search.includes('site=features.2')")
-    seeing.wait(page)
-    page.get_by_role("link", name="Feature maps of features.2").click()
+
+
+def maps_of(page: Page, **choices: str) -> None:
+    """The feature maps of these choices are on the screen."""
     expect(page.get_by_role("heading", name="Feature maps")).to_be_visible(timeout=30_000)
     seeing.check_drawn(page, "channels")
-    assert seeing.choice(page, "site") == "features.2"
+    assert {name: seeing.choice(page, name) for name in choices} == choices
+
+
+def test_a_click_leads_to_the_feature_maps_and_the_way_back_to_the_same_page(visited: Server, page: Page) -> None:
+    page.goto(visited.address("gradient-flow?model=preset/shapes-cnn&image=sample/star&target=4"))
+    drawn(page)
+    address, steps, names = page.url, page.evaluate("history.length"), page.evaluate(NAMES)
+    click(page, "flow", 0, 2)
+    maps_of(page, site="features.2", model="preset/shapes-cnn", target="4")
+    assert page.evaluate("history.length") == steps + 1
+    page.go_back()
+    expect(page.get_by_role("heading", name="Gradient flow")).to_be_visible(timeout=30_000)
+    drawn(page)
+    assert (page.url, page.evaluate(NAMES)) == (address, names)
+    page.go_forward()
+    maps_of(page, site="features.2", model="preset/shapes-cnn", target="4")
+
+
+def test_a_click_on_the_second_line_or_on_a_parameter_leads_to_the_maps_behind_it(visited: Server, page: Page) -> None:
+    comparison = "gradient-flow?model=preset/shapes-cnn&image=sample/star&model2=preset/shapes-resnet"
+    page.goto(visited.address(comparison))
+    drawn(page)
+    click(page, "flow", 2, 31)
+    maps_of(page, model="preset/shapes-resnet", image="sample/star", model2="preset/shapes-cnn")
+    assert str(seeing.choice(page, "site")).startswith("layer")
+    page.goto(visited.address(comparison.partition("&model2")[0]))
+    drawn(page)
+    click(page, "parameters", 0, 0)
+    maps_of(page, site="features.0")
+
+
+def test_the_site_is_chosen_and_its_maps_are_opened_without_a_mouse(visited: Server, page: Page) -> None:
+    page.goto(visited.address("gradient-flow?model=preset/shapes-cnn&image=sample/star&site=features.2"))
+    drawn(page)
+    page.get_by_role("link", name="Feature maps of features.2").focus()
+    page.keyboard.press("Enter")
+    maps_of(page, site="features.2")
 
 
 def test_a_link_to_a_comparison_shows_both(visited: Server, page: Page) -> None:
     page.goto(visited.address("gradient-flow?model=preset/shapes-cnn&image=sample/star&model2=preset/shapes-resnet"))
-    page.wait_for_selector(DRAWN, timeout=60_000)
-    seeing.wait(page)
+    drawn(page)
     assert page.evaluate(NAMES)[:4] == [
         "gradient, shapes-cnn", "activation, shapes-cnn", "gradient, shapes-resnet", "activation, shapes-resnet",
     ]  # fmt: skip

@@ -101,6 +101,36 @@ def test_clicks_choose_unit_channel_site_and_class(visited: Server, page: Page) 
     assert seeing.choice(page, "target") == str(label)
 
 
+def test_a_clicked_pixel_and_a_clicked_cell_go_with_the_person(visited: Server, page: Page) -> None:
+    page.goto(visited.address("?model=preset/shapes-cnn&image=sample/star&site=features.14"))
+    seeing.check_drawn(page, "gradient")
+    seeing.click(page, "image", 90, 5)
+    assert seeing.choice(page, "pixel") == "90,5"
+    expect(page.get_by_text("row 90, column 5")).to_be_visible()
+    seeing.click(page, "gradient", 30, 41)
+    assert seeing.choice(page, "pixel") == "30,41"
+    page.get_by_role("button", name="The unit over it, on the Neurons page").click()
+    expect(page.get_by_role("heading", name="Neurons")).to_be_visible(timeout=30_000)
+    seeing.check_drawn(page, "activation")
+    assert page.get_by_role("spinbutton", name="Row").input_value() == "3"
+    assert page.get_by_role("spinbutton", name="Column").input_value() == "5"
+
+    page.get_by_test_id("stSidebarNav").get_by_role("link", name="Feature maps").click()
+    expect(page.get_by_role("heading", name="Feature maps")).to_be_visible(timeout=30_000)
+    seeing.check_drawn(page, "channels")
+    seeing.click(page, "channel", 2, 7)
+    assert (seeing.choice(page, "row"), seeing.choice(page, "col")) == ("2", "7")
+    address = page.url
+    page.get_by_role("button", name="This unit on the Neurons page").click()
+    expect(page.get_by_role("heading", name="Neurons")).to_be_visible(timeout=30_000)
+    seeing.check_drawn(page, "activation")
+    assert (seeing.choice(page, "row"), seeing.choice(page, "col")) == ("2", "7")
+    assert seeing.choice(page, "channel")
+    page.go_back()
+    page.wait_for_function("address => location.href === address", arg=address)
+    seeing.check_drawn(page, "channels")
+
+
 def test_a_copied_address_and_the_way_back_restore_the_view(visited: Server, page: Page, browser: Browser) -> None:
     page.goto(visited.address("?image=sample/star"))
     seeing.check_drawn(page, "gradient")
