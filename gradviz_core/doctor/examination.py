@@ -75,7 +75,7 @@ def run(model: Model, x: Inputs, loss: Loss | None, nudge: Nudge | None = None) 
         numbers = {name: recorder.know(tensor, name) for name, tensor in leaves.items()}
         for name, buffer in subject.others.items():
             recorder.know(buffer, name)
-        done = Pass(recorder.record, SavedValues(lambda: recorder.now), leaves, frozenset(subject.parameters), numbers)
+        done = Pass(recorder.record, SavedValues(recorder.now), leaves, frozenset(subject.parameters), numbers)
         try:
             with warnings.catch_warnings(action="ignore"), done.saved, recorder:
                 output = subject.call(*inputs)

@@ -39,6 +39,13 @@ class Event:
 
 
 @dataclass(slots=True)
+class Now:
+    """The call that is running. It holds nothing else, so that a graph that holds it does not hold a whole pass."""
+
+    event: Event | None = None
+
+
+@dataclass(slots=True)
 class Value:
     """A tensor at one moment, or a number taken out of one."""
 

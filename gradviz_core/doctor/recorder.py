@@ -18,7 +18,7 @@ from torch.overrides import TorchFunctionMode
 from gradviz_core.doctor import operations as names
 from gradviz_core.doctor import units
 from gradviz_core.doctor.arguments import largest, numbers_in, print_of, tensors_in
-from gradviz_core.doctor.flow import Edge, Event, Flow, Value
+from gradviz_core.doctor.flow import Edge, Event, Flow, Now, Value
 from gradviz_core.doctor.saved import memory
 from gradviz_core.doctor.stack import forward_passes, here, line_with
 from gradviz_core.findings import Cause
@@ -57,7 +57,7 @@ class Recorder(TorchFunctionMode):
     def __init__(self, paths: Mapping[int, str], nudge: Nudge | None = None) -> None:
         super().__init__()
         self.record = Record()
-        self.now: Event | None = None
+        self.now = Now()
         self._paths, self._nudge, self._functions = paths, nudge, forward_passes()
         self._number: dict[int, int] = {}
         self._version: dict[int, int] = {}
@@ -118,9 +118,9 @@ class Recorder(TorchFunctionMode):
             self.record.first_use.setdefault(number, event)
             self._map_nodes(tensor, self.record.flow.values[number].event or event)
         enabled, live = torch.is_grad_enabled(), [tensor.requires_grad for tensor in given]
-        self.now = event
+        self.now.event = event
         result, refused = self._called(func, args, kwargs, event)
-        self.now = None
+        self.now.event = None
         if (
             isinstance(result, Tensor)
             and result.grad_fn is not None

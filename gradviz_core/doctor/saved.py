@@ -7,7 +7,7 @@ overwritten, so that the backward pass goes on, and the writer is known.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,12 +15,16 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from gradviz_core.doctor.flow import Event
+from gradviz_core.doctor.flow import Event, Now
 
 
 @dataclass(slots=True, eq=False)
 class _Saved:
+    """What a node of PyTorch's graph holds. It must not lead back to the node, or neither is ever freed: Python's
+    collector cannot see into the graph."""
+
     tensor: Tensor
+    """Detached, with the memory and the version of what was saved."""
     version: int
     by: Event | None
     copy: Tensor | None = None
@@ -41,11 +45,11 @@ class Overwritten:
 class SavedValues(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """While it is on, each value that is kept for the backward pass survives being written to."""
 
-    def __init__(self, now: Callable[[], Event | None]) -> None:
+    def __init__(self, now: Now) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._now = now
         self._by_memory: defaultdict[int, list[_Saved]] = defaultdict(list)
-        self._hooks = torch.autograd.graph.saved_tensors_hooks(self._pack, self._unpack)
+        self._hooks = torch.autograd.graph.saved_tensors_hooks(self._pack, _unpack)
 
     def __enter__(self) -> SavedValues:
         self._hooks.__enter__()
@@ -57,13 +61,10 @@ class SavedValues(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._hooks.__exit__(*error)
 
     def _pack(self, tensor: Tensor) -> _Saved:
-        saved = _Saved(tensor, tensor._version, self._now())
+        with torch._C.DisableTorchFunction():
+            saved = _Saved(tensor.detach(), tensor._version, self._now.event)
         self._by_memory[memory(tensor)].append(saved)
         return saved
-
-    def _unpack(self, saved: _Saved) -> Tensor:
-        saved.needed = True
-        return saved.tensor if saved.copy is None else saved.copy
 
     def __torch_dispatch__(
         self, func: Any, types: Sequence[type], args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
@@ -81,7 +82,7 @@ class SavedValues(TorchDispatchMode):  # type: ignore[no-untyped-call]
         for saved in self._by_memory.get(memory(written), ()):
             if saved.copy is None:
                 saved.copy = saved.tensor.clone()
-                saved.writer = self._now()
+                saved.writer = self._now.event
 
     def overwritten(self) -> list[Overwritten]:
         """What the backward pass, which has run, needed and would not have found."""
@@ -93,6 +94,11 @@ class SavedValues(TorchDispatchMode):  # type: ignore[no-untyped-call]
             if noticed or not torch.equal(saved.copy, saved.tensor):
                 found.append(Overwritten(saved.by, saved.writer, noticed))
         return found
+
+
+def _unpack(saved: _Saved) -> Tensor:
+    saved.needed = True
+    return saved.tensor if saved.copy is None else saved.copy
 
 
 def memory(tensor: Tensor) -> int:
