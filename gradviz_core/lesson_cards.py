@@ -145,6 +145,9 @@ class GraphNode:
     label: str
     shape: str
     kind: NodeKind
+    role: str = ""
+    """What an argument without a gradient is to the operation that takes it, such as ``input`` or ``second
+    argument``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +157,17 @@ class Graph:
 
     nodes: tuple[GraphNode, ...]
     edges: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What PyTorch recorded of one result of a step."""
+
+    name: str
+    when: str
+    """``before the repair`` or ``after the repair``; empty where nothing is repaired."""
+    graph: Graph | None
+    """None where nothing was recorded."""
 
 
 PictureKind = Literal["heatmap", "bars", "lines", "tiles"]
@@ -181,6 +195,8 @@ class Picture:
     """What the rows of a heatmap count."""
     ticks: tuple[str, ...] = ()
     """Names of the single bars; empty counts them from 0."""
+    pale: tuple[str, ...] = ()
+    """Those of ``arrays`` that are there to compare with: their bars are drawn pale."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +212,7 @@ class StepResult:
     """The line that ran it."""
     outputs: tuple[Output, ...]
     claims: tuple[Claim, ...]
-    graph: Graph | None
+    graphs: tuple[Recorded, ...]
     pictures: tuple[Picture, ...]
 
 

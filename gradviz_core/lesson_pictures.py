@@ -16,6 +16,8 @@ from gradviz_core.types import Field, FloatArray
 
 COLOURS = (QUIET, ACCENT, "#b5651d")
 DASHES = ("solid", "dash", "dot")
+PALE = 0.35
+"""Opacity of bars that are there to compare with."""
 WIDTH = 380
 """Pixels that a picture is likely to have across."""
 TILES_WIDTH = 560
@@ -76,10 +78,10 @@ def _bars(picture: Picture, arrays: Sequence[FloatArray]) -> go.Figure:
     """Sets of bars beside each other; a gap says None."""
     figure = go.Figure()
     names = list(picture.ticks) or [str(i) for i in range(arrays[0].size)]
-    for label, array, colour in zip(picture.labels, arrays, _colours(len(arrays)), strict=True):
+    for label, array, of, colour in zip(picture.labels, arrays, picture.arrays, _colours(picture), strict=True):
         figure.add_trace(
             go.Bar(
-                name=label, x=names, y=array.ravel(), marker_color=colour,
+                name=label, x=names, y=array.ravel(), marker_color=colour, opacity=PALE if of in picture.pale else 1,
                 hovertemplate=f"{label}, {picture.across} %{{x}}<br><b>%{{y:.4~g}}</b><extra></extra>",
             )
         )  # fmt: skip
@@ -107,8 +109,9 @@ def _lines(picture: Picture, arrays: Sequence[FloatArray]) -> go.Figure:
     return figure
 
 
-def _colours(count: int) -> tuple[str, ...]:
-    return (ACCENT,) if count == 1 else COLOURS[:count]
+def _colours(picture: Picture) -> tuple[str, ...]:
+    count = len(picture.arrays)
+    return count * (ACCENT,) if picture.pale or count == 1 else COLOURS[:count]
 
 
 def _frame(figure: go.Figure, picture: Picture, *, legend: bool) -> None:

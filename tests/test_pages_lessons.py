@@ -9,6 +9,7 @@ from streamlit.testing.v1 import AppTest
 from gradviz_core.lesson_cards import Choice, Lesson, LessonResult, Number
 from gradviz_core.lesson_pictures import alt, draw
 from gradviz_core.lessons.contents import LESSONS, settle
+from gradviz_core.lessons.graph import title
 from gradviz_core.lessons.running import run
 from gradviz_core.types import LessonQuestion, Question
 from pages.parts.kept import kept
@@ -53,12 +54,13 @@ def test_code_claims_numbers_graph_and_figures_are_those_of_the_run(lesson: Less
         assert shown.startswith(step.imports)
         assert shown.endswith(step.call)
         for claim in step.claims:
-            if "took" not in claim.sentence:
-                assert any("**Checked:**" in word and plain(claim.sentence) in word for word in words), claim
+            assert any("**Checked:**" in word and plain(claim.sentence) in word for word in words), claim
         for output in step.outputs:
             if output.kind == "error":
                 assert output.text in codes
-    assert len(app.get("graphviz_chart")) == sum(step.graph is not None for step in result.steps)
+    recorded = [recorded for step in result.steps for recorded in step.graphs]
+    assert len(app.get("graphviz_chart")) == sum(r.graph is not None for r in recorded)
+    assert all(any(plain(title(r)) in word for word in words) for r in recorded)
     assert len(app.get("plotly_chart")) == sum(len(step.pictures) for step in result.steps)
     assert not [s for s in app.sidebar.selectbox if s.label == "Model"], "a lesson needs none"
 
@@ -86,6 +88,36 @@ def test_every_control_is_asked_with_and_restored_by_the_address(lesson: Lesson,
     restored.button_group(key="shown_lesson").set_value(other.key).run()
     assert "set" not in restored.query_params, "what was set means nothing in another lesson"
     assert stood_at(asked[-1]) == settle(other.key, {})
+
+
+@pytest.mark.parametrize("cause", ["no_grad", "integer", "argmax", "item"])
+def test_where_nothing_was_recorded_words_say_so_and_the_repaired_graph_is_named(cause: str) -> None:
+    app = opened(PAGE, lesson="missing-gradients", set=f"cause={cause}")
+    words = [m.value for m in app.markdown]
+    broken, repaired = run("missing-gradients", {"cause": cause}).steps[-1].graphs
+    at = words.index(f"**{plain(title(broken))}**")
+    assert "No graph was recorded" in words[at + 1]
+    assert broken.name in words[at + 1]
+    assert words[at + 2] == f"**{plain(title(repaired))}**"
+    assert "after the repair" in words[at + 2]
+
+
+def test_a_drawn_graph_is_told_in_words_to_those_who_do_not_see_it() -> None:
+    app = opened(PAGE, lesson="missing-gradients")
+    drawing = app.get("graphviz_chart")[0].proto
+    assert "Computation graph of loss. " in str(drawing)
+    assert "a value without a gradient as its input" in str(drawing)
+
+
+def test_the_reduction_changes_its_figure() -> None:
+    app = opened(PAGE, lesson="partial-derivatives")
+    before = chart(app, "sigmoid_of_ten_0")
+    move(app, "reduction", "sum")
+    after = chart(app, "sigmoid_of_ten_0")
+    assert [trace["name"] for trace in before["data"]] == ["mean", "sum, not chosen"]
+    assert [trace["name"] for trace in after["data"]] == ["sum", "mean, not chosen"]
+    assert before["data"][0]["y"] == after["data"][1]["y"] != after["data"][0]["y"]
+    assert after["data"][1]["opacity"] < after["data"][0]["opacity"]
 
 
 def test_a_control_changes_its_figure() -> None:

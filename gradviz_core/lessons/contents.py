@@ -14,7 +14,7 @@ def _seed(default: int = 0) -> Number:
 
 
 def _slider(number: int, default: float) -> Number:
-    return Number(f"x{number}", f"x[{number - 1}]", -4.0, 4.0, 0.1, default)
+    return Number(f"x{number}", f"x{number}", -4.0, 4.0, 0.1, default)
 
 
 LESSONS: tuple[Lesson, ...] = (
@@ -65,7 +65,7 @@ LESSONS: tuple[Lesson, ...] = (
             _seed(),
         ),
         prediction=Prediction(
-            "x[0] goes from 1 to 4. What does the derivative of the sigmoids' mean with respect to it do?",
+            "x1 goes from 1 to 4. What does the derivative of the sigmoids' mean with respect to it do?",
             (
                 "It shrinks towards zero.",
                 "It becomes four times as large.",
@@ -81,8 +81,9 @@ LESSONS: tuple[Lesson, ...] = (
     Lesson(
         key="missing-gradients",
         title="My .grad is None",
-        before="After backward(), .grad is None wherever the loss has no recorded way back to a tensor that wants a "
-        "gradient. The way can be cut in many places. Zero is something else: then there is a way, and it is flat.",
+        before="After backward(), .grad is None wherever the loss has no recorded way back to a tensor, or where "
+        "PyTorch was not asked to keep it: of a tensor that wants no gradient, or of one that was computed on the way. "
+        "The way can be cut in many places. Zero is something else: then there is a way, and it is flat.",
         controls=(
             Choice(
                 "cut",
@@ -101,7 +102,7 @@ LESSONS: tuple[Lesson, ...] = (
                     Option("new_tensor", "A new tensor made from data"),
                     Option("frozen", "A frozen parameter"),
                     Option("non_leaf", "No leaf, and no retain_grad"),
-                    Option("saturated", "A saturated sigmoid (zero)"),
+                    Option("saturated", "A saturated sigmoid (zero, or nearly)"),
                     Option("dead", "A dead ReLU (zero)"),
                 ),
                 "no_grad",
@@ -154,7 +155,9 @@ LESSONS: tuple[Lesson, ...] = (
         key="pushing-a-neuron",
         title="Pushing one hidden neuron",
         before="One hidden unit is to fire and the others are to be still. The mean squared error to that wish has a "
-        "gradient with respect to the input, and its sign says for every input number which way to move.",
+        "gradient with respect to the input, and its sign says for every input number which way the error grows. A "
+        "popular answer adds ε times that sign to get the unit to fire: the sign is wrong, and the lesson shows that "
+        "it must be subtracted.",
         controls=(
             Number("unit", "Hidden unit", 0, 63, 1, 10, whole=True),
             Number("epsilon", "ε, the size of the step", 0.001, 0.05, 0.001, 0.01),
@@ -167,7 +170,8 @@ LESSONS: tuple[Lesson, ...] = (
             _seed(3),
         ),
         prediction=Prediction(
-            "The step becomes five times as large: ε is 0.05. How far does the dead unit move?",
+            "The step becomes five times as large: ε is 0.05. How far does the dead unit of step 2 move by its own "
+            "gradient?",
             (
                 "Five times as far.",
                 "It wakes up: a larger step gets it over zero.",

@@ -63,8 +63,21 @@ def three_right_ways(neuron: int, activation: str, scale: float, seed: int) -> d
 
     # 3. Keep them apart: the Jacobian has a row for each output, a column for each input.
     rows = [torch.autograd.grad(output, x, retain_graph=True)[0][0] for output in y[0]]
-    jacobian = torch.stack(rows)  # torch.autograd.functional.jacobian gives the same
-    return {"layer": layer, "x": x, "of_sum": of_sum, "of_neuron": of_neuron, "jacobian": jacobian}
+    jacobian = torch.stack(rows)
+
+    # PyTorch has a function for it. It keeps the shapes of output and input: (1, 5) and (1, 10).
+    def forward(x: torch.Tensor) -> torch.Tensor:
+        return layer(x).relu() if activation == "relu" else layer(x)
+
+    by_function = torch.autograd.functional.jacobian(forward, x)  # shape (1, 5, 1, 10)
+    return {
+        "layer": layer,
+        "x": x,
+        "of_sum": of_sum,
+        "of_neuron": of_neuron,
+        "jacobian": jacobian,
+        "by_function": by_function,
+    }
 
 
 def asking_twice(activation: str, scale: float, seed: int) -> dict[str, object]:
@@ -78,14 +91,14 @@ def asking_twice(activation: str, scale: float, seed: int) -> dict[str, object]:
 
     # retain_graph=True keeps what the backward pass needs, so it can run again.
     (first,) = torch.autograd.grad(total, x, retain_graph=True)
-    # Without it, these values are freed on the way.
+    # Without it, what was saved for it is freed on the way. The graph itself stays.
     (second,) = torch.autograd.grad(total, x)
     error = None
     try:
         torch.autograd.grad(total, x)
     except RuntimeError as caught:
         error = caught
-    return {"first": first, "second": second, "error": error}
+    return {"layer": layer, "x": x, "total": total, "first": first, "second": second, "error": error}
 
 
 def second_derivative(activation: str, scale: float, seed: int) -> dict[str, object]:
@@ -115,6 +128,9 @@ def second_derivative(activation: str, scale: float, seed: int) -> dict[str, obj
 # ------------------------------------------------------------------------------------------------------------ claimed
 
 
+ZEROS = "zeros in the rows of neurons that are off"
+
+
 def _needs_a_scalar(found: Found) -> Iterator[Claim]:
     yield refused("PyTorch refuses", found["error"], "grad can be implicitly created only for scalar outputs")
 
@@ -134,25 +150,36 @@ def _row_of_the_weight(found: Found) -> Iterator[Claim]:
 
 def _three_ways_agree(found: Found) -> Iterator[Claim]:
     neuron, jacobian = found["neuron"], found["jacobian"]
-    on = found["layer"](found["x"])[0] > 0 if found["activation"] == "relu" else torch.ones(5)
-    what = (
-        "the weight, with zeros in the rows of neurons that are off" if found["activation"] == "relu" else "the weight"
-    )
-    yield equal(f"The Jacobian equals {what}", jacobian, found["layer"].weight * on[:, None])
+    what = f"the weight, with {ZEROS}" if found["activation"] == "relu" else "the weight"
+    yield equal(f"The Jacobian equals {what}", jacobian, _weight_of_those_on(found))
     yield equal(f"The one-hot vector picks row {neuron} of it", found["of_neuron"], jacobian[neuron][None])
     yield equal("The gradient of the sum is the sum of its rows", found["of_sum"], jacobian.sum(0, True), within=1e-6)
+    what = "torch.autograd.functional.jacobian gives the same numbers in the shape (1, 5, 1, 10)"
+    yield equal(what, found["by_function"], jacobian.view(1, 5, 1, 10))
 
 
 def _freed_on_the_way(found: Found) -> Iterator[Claim]:
     yield equal("Asked twice, the gradient is the same", found["first"], found["second"])
-    yield refused("The third time there is no graph left", found["error"], "backward through the graph a second time")
+    yield refused("The third time they are freed", found["error"], "after they have already been freed")
 
 
 def _weight_times_weight(found: Found) -> Iterator[Claim]:
     yield refused("Without create_graph", found["error"], "does not require grad")
-    on = (found["y"][0] > 0).float() if found["activation"] == "relu" else torch.ones(5)
-    weight = found["layer"].weight * on[:, None]
-    yield equal("With it, the second derivative equals WᵀW", found["hessian"], weight.T @ weight, within=1e-6)
+    weight = _weight_of_those_on(found)
+    what = f"With it, the second derivative equals {_product(found)['product']}"
+    yield equal(what, found["hessian"], weight.T @ weight, within=1e-6)
+    yield equal("It is symmetric", found["hessian"], found["hessian"].T, within=1e-6)
+
+
+def _weight_of_those_on(found: Found) -> torch.Tensor:
+    """The weight; under a ReLU with zeros in the rows of neurons that are off."""
+    layer, x = found["layer"], found["x"]
+    return layer.weight * (layer(x) > 0).T if found["activation"] == "relu" else layer.weight
+
+
+def _product(found: Found) -> dict[str, str]:
+    relu = found["activation"] == "relu"
+    return {"product": f"VᵀV, where V is the weight with {ZEROS}" if relu else "WᵀW, where W is the weight"}
 
 
 STEPS = (
@@ -172,7 +199,7 @@ STEPS = (
                 "bars",
                 ("gradient", "weight_row"),
                 "Gradient of neuron {neuron}",
-                "∂y[{neuron}]/∂x, one bar for each input, beside row {neuron} of the layer's weight.",
+                "∂y[0, {neuron}]/∂x, one bar for each input, beside row {neuron} of the layer's weight.",
                 "output per unit of input",
                 labels=("gradient", "weight row {neuron}"),
                 across="input",
@@ -188,7 +215,7 @@ STEPS = (
                 "heatmap",
                 ("jacobian",),
                 "Jacobian",
-                "J[k, i] = ∂y[k]/∂x[i]: a row for each output, a column for each input.",
+                "J[k, i] = ∂y[0, k]/∂x[0, i]: a row for each output, a column for each input.",
                 "output per unit of input",
                 across="input",
                 down="output",
@@ -205,9 +232,11 @@ STEPS = (
         ),
     ),
     Step(
-        "A backward pass frees the graph behind it. retain_graph=True keeps it for another.",
+        "A backward pass frees the values that the graph had saved for it. The graph is still there, and leads nowhere "
+        "without them; retain_graph=True keeps them for another pass.",
         asking_twice,
         _freed_on_the_way,
+        graph_of="total",
     ),
     Step(
         "A second derivative needs a graph of the first: create_graph=True records one. Here half the sum of squares "
@@ -220,11 +249,12 @@ STEPS = (
                 "heatmap",
                 ("hessian",),
                 "Second derivative",
-                "∂²E/∂x[i]∂x[j] of E = ½ Σ y². It is symmetric, and equal to WᵀW where all neurons are on.",
-                "per unit of input, squared",
+                "∂²E/∂x[0, i]∂x[0, j] of E = ½ Σ y². It is symmetric, and equal to {product}.",
+                "output² per unit of input²",
                 across="input",
                 down="input",
             ),
         ),
+        words=_product,
     ),
 )

@@ -6,7 +6,7 @@ both show.
 
 from __future__ import annotations
 
-from gradviz_core.lesson_cards import Graph, GraphNode, NodeKind
+from gradviz_core.lesson_cards import Graph, GraphNode, NodeKind, Recorded
 
 INK = "#1b1f23"
 EDGE = "#7d8891"
@@ -16,6 +16,13 @@ _LOOKS: dict[NodeKind, str] = {
     "result": 'shape=box style="filled,rounded" fillcolor="#f6dfa8" color="#a06a00"',
     "no_gradient": 'shape=box style="filled,dashed" fillcolor="#ffffff" color="#8b96a0"',
     "more": 'shape=box style="filled,dashed" fillcolor="#ffffff" color="#8b96a0"',
+}
+_KINDS: dict[NodeKind, tuple[str, str]] = {
+    "result": ("result", "results"),
+    "operation": ("operation", "operations"),
+    "leaf": ("leaf", "leaves"),
+    "no_gradient": ("value without a gradient", "values without a gradient"),
+    "more": ("that stands for many", ""),
 }
 
 
@@ -33,18 +40,65 @@ def dot(graph: Graph) -> str:
     return "\n".join(lines)
 
 
+def title(recorded: Recorded) -> str:
+    """What stands above the drawing, or above the words that there is none."""
+    return f"Computation graph of {recorded.name}{f', {recorded.when}' if recorded.when else ''}"
+
+
+def legend(graph: Graph) -> str:
+    """What stands below the drawing."""
+    said = "As PyTorch recorded it. Arrows show the way forward; the gradient runs against them."
+    cut = any(node.kind == "no_gradient" for node in graph.nodes)
+    return f"{said} A dashed box is a value without a gradient: no way leads back through it." if cut else said
+
+
 def in_words(graph: Graph) -> str:
-    """The graph for those who do not see it: its result, its operations in order, its leaves."""
-    operations = [node.label for node in graph.nodes if node.kind in ("operation", "result")]
-    leaves = [_label(node).replace("\n", " ") for node in graph.nodes if node.kind == "leaf"]
-    return (
-        f"Computation graph of {len(graph.nodes)} nodes. Leaves: {', '.join(leaves) or 'none'}. "
-        f"From the result back: {', '.join(operations)}."
+    """The graph for those who do not see it: how many nodes of which kind, and for each what it comes from."""
+    counted = ", ".join(
+        f"{count} {one if count == 1 else many}"
+        for kind, (one, many) in _KINDS.items()
+        if (count := sum(node.kind == kind for node in graph.nodes))
     )
+    names = _names(graph)
+    sentences = [f"{_many(len(graph.nodes), 'node')} ({counted}) and {_many(len(graph.edges), 'edge')}"]
+    for number, name in enumerate(names):
+        earlier = [names[start] for start, end in graph.edges if end == number]
+        if earlier:
+            sentences.append(f"{name} comes from {_listed(earlier)}")
+    return ". ".join(sentences) + "."
+
+
+def _names(graph: Graph) -> list[str]:
+    """A name for each node; operations of the same name are numbered."""
+    labels = [node.label for node in graph.nodes]
+    return [_name(node, labels[:i].count(node.label), labels.count(node.label)) for i, node in enumerate(graph.nodes)]
+
+
+def _name(node: GraphNode, before: int, alike: int) -> str:
+    match node.kind:
+        case "no_gradient":
+            return f"a value without a gradient as its {node.role}"
+        case "more":
+            return f"{node.label.removeprefix('and ')} nodes that are not drawn"
+        case "leaf":
+            return f"the leaf {node.label} ({node.shape})"
+        case "operation" if alike > 1:
+            return f"{node.label} number {before + 1} ({node.shape})"
+        case _:
+            return f"{node.label} ({node.shape})"
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
+
+
+def _listed(names: list[str]) -> str:
+    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
 
 
 def _label(node: GraphNode) -> str:
-    return f"{node.label}\n{node.shape}" if node.shape else node.label
+    second = f"as {node.role}" if node.role else node.shape
+    return f"{node.label}\n{second}" if second else node.label
 
 
 def _quoted(text: str) -> str:

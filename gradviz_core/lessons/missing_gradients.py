@@ -136,7 +136,7 @@ STEPS = (
         "x[:] = x * 2 on a leaf that wants a gradient raises.",
         written_into_a_leaf,
         _leaf_refused_and_repaired,
-        graph_of="total",
+        repaired_graph_of="total",
     ),
     Step(
         "The same line on a tensor that wants none raises nothing, and changes the caller's data.",

@@ -30,10 +30,9 @@ def sigmoid_of_ten(x1: float, x2: float, x3: float, x4: float, x5: float, reduct
     reduced = y.mean() if reduction == "mean" else y.sum()
     (gradient,) = torch.autograd.grad(reduced, x, retain_graph=True)
 
-    # Both, to compare.
-    (under_mean,) = torch.autograd.grad(y.mean(), x, retain_graph=True)
-    (under_sum,) = torch.autograd.grad(y.sum(), x)
-    return {"x": x, "y": y, "reduced": reduced, "gradient": gradient, "under_mean": under_mean, "under_sum": under_sum}
+    # And under the other reduction, to compare.
+    (of_the_other,) = torch.autograd.grad(y.sum() if reduction == "mean" else y.mean(), x)
+    return {"x": x, "y": y, "reduced": reduced, "gradient": gradient, "of_the_other": of_the_other}
 
 
 def small_network(seed: int) -> dict[str, object]:
@@ -58,20 +57,26 @@ def small_network(seed: int) -> dict[str, object]:
 
 
 def _gradient_is_the_weight(found: Found) -> Iterator[Claim]:
-    yield equal("The gradient equals the weight, whatever x is", found["gradient"], found["weight"].T)
-    yield equal("And the gradient of the weight equals x", found["gradient_of_weight"], found["x"].T)
+    yield equal("The gradient equals the weight, as a row", found["gradient"], found["weight"].T)
+    yield equal("And the gradient of the weight equals x, as a column", found["gradient_of_weight"], found["x"].T)
 
 
 def _ten_times(found: Found) -> Iterator[Claim]:
-    slope = found["y"] * (1 - found["y"])
-    yield equal("Under the sum the gradient equals s·(1 − s)", found["under_sum"], slope, within=1e-6)
-    times = found["under_sum"] / found["under_mean"]
+    slope, mean = found["y"] * (1 - found["y"]), found["reduction"] == "mean"
+    expected, formula = (slope / 10, "s·(1 − s)/10") if mean else (slope, "s·(1 − s)")
+    yield equal(
+        f"Under the {found['reduction']} the gradient equals {formula}", found["gradient"], expected, within=1e-6
+    )
+    times = found["of_the_other"] / found["gradient"] if mean else found["gradient"] / found["of_the_other"]
     yield Claim(
-        f"Under the mean it is ten times smaller: the ratio is {times.min():.6g} to {times.max():.6g}.",
+        f"Under the sum it is ten times as large as under the mean: the ratio is {times.min():.6g} to "
+        f"{times.max():.6g}.",
         bool(((times - 10).abs() < 1e-4).all()),
     )
-    chosen = found["under_mean"] if found["reduction"] == "mean" else found["under_sum"]
-    yield equal(f"The choice was the {found['reduction']}, and the gradient is that one's", found["gradient"], chosen)
+
+
+def _both_reductions(found: Found) -> dict[str, str]:
+    return {"other": "sum" if found["reduction"] == "mean" else "mean"}
 
 
 def _chain_by_hand(found: Found) -> Iterator[Claim]:
@@ -101,10 +106,12 @@ STEPS = (
                 "bars",
                 ("x", "gradient"),
                 "Input and gradient",
-                "∂y/∂x[i] of y = Σ x[i]·w[i] is w[i]. Move a slider: the input changes, the gradient does not.",
+                "∂y/∂x[0, i] of y = Σ x[0, i]·weight[i, 0] is weight[i, 0]. Move a slider: the input changes, the "
+                "gradient does not.",
                 "input; output per unit of input",
                 labels=("x", "gradient"),
                 across="input",
+                ticks=("x1", "x2", "x3", "x4", "x5"),
             ),
         ),
     ),
@@ -116,14 +123,18 @@ STEPS = (
         pictures=(
             Picture(
                 "bars",
-                ("under_mean", "under_sum"),
-                "The same gradient under mean and under sum",
-                "∂/∂x[i] of Σ s(x) is s(x[i])·(1 − s(x[i])); of the mean of ten, a tenth of it.",
+                ("gradient", "of_the_other"),
+                "The gradient under the {reduction}",
+                "∂/∂x[i] of Σ s(x) is s(x[i])·(1 − s(x[i])); of the mean of ten, a tenth of it. That under the {other} "
+                "is pale.",
                 "output per unit of input",
-                labels=("mean", "sum"),
+                labels=("{reduction}", "{other}, not chosen"),
                 across="input",
+                ticks=("x1", "x2", "x3", "x4", "x5", "−x1", "−x2", "−x3", "−x4", "−x5"),
+                pale=("of_the_other",),
             ),
         ),
+        words=_both_reductions,
     ),
     Step(
         "A small network: one convolution, one pool, one linear layer; its ten outputs are added up.",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import torch
 from torch import nn
@@ -27,7 +27,7 @@ def adding_and_subtracting(unit: int, epsilon: float, seed: int) -> dict[str, ob
     (gradient,) = torch.autograd.grad(loss, x, retain_graph=True)
     (gradient_of_unit,) = torch.autograd.grad(hidden[0, unit], x)  # zero where the unit is dead
 
-    # The gradient points to where the loss GROWS, which is away from what is wanted.
+    # The gradient points to where the loss GROWS, which is away from what is wanted: subtract, to get there.
     step = epsilon * gradient.sign()
     with torch.no_grad():
         hidden_added = hidden_part(x + step)
@@ -57,12 +57,18 @@ def a_dead_unit(epsilon: float, seed: int) -> dict[str, object]:
     # The unit whose sum before the ReLU is furthest below zero.
     before_relu = network[:3](x)
     dead = before_relu.argmin().item()
-    activation = before_relu.relu()[0, dead]
+    hidden = before_relu.relu()
+    activation = hidden[0, dead]
     loss = (activation - 1) ** 2  # it is wanted at 1, whatever the others do
-    (gradient,) = torch.autograd.grad(loss, x)
+    (gradient,) = torch.autograd.grad(loss, x, retain_graph=True)
 
     moved = x - epsilon * gradient.sign()  # the sign of 0 is 0
     after = network[:4](moved)[0, dead]
+
+    # The others can be pushed: wanted at 0, as in the step above, they move the input, and so the dead unit's sum.
+    wanted = functional.one_hot(torch.tensor([dead]), 64).float()
+    (gradient_of_all,) = torch.autograd.grad(functional.mse_loss(hidden, wanted), x)
+    pushed_by_others = network[:3](x - epsilon * gradient_of_all.sign())[0, dead]
     return {
         "network": network,
         "x": x,
@@ -73,6 +79,7 @@ def a_dead_unit(epsilon: float, seed: int) -> dict[str, object]:
         "gradient": gradient,
         "moved_by": (moved - x).abs().max(),
         "after": after,
+        "pushed_by_others": pushed_by_others,
     }
 
 
@@ -100,35 +107,58 @@ def predicted_and_actual(unit: int, epsilon: float, direction: str, seed: int) -
 
 def _away_and_towards(found: Found) -> Iterator[Claim]:
     added, before, subtracted = found["losses"].tolist()
-    yield Claim(f"Adding moves away: the loss grows from {before:.5f} to {added:.5f}.", added > before)
-    yield Claim(f"Subtracting moves towards: it falls to {subtracted:.5f}.", subtracted < before)
+    yield Claim(
+        f"Adding, as a popular answer has it, moves away from what is wanted: the loss grows from {before:.5f} to "
+        f"{added:.5f}.",
+        added > before,
+    )
+    yield Claim(f"Subtracting moves towards it: the loss falls to {subtracted:.5f}.", subtracted < before)
     unit, (unit_added, unit_before, unit_subtracted) = found["unit"], found["units"].tolist()
     if unit_before > 0:
         yield Claim(
-            f"Unit {unit}, wanted at 1, goes from {unit_before:.4f} to {unit_added:.4f} by adding and to "
+            f"Unit {unit}, wanted at 1, falls from {unit_before:.4f} to {unit_added:.4f} by adding and rises to "
             f"{unit_subtracted:.4f} by subtracting.",
             unit_added < unit_before < unit_subtracted,
         )
     else:
-        yield zero(
-            f"Unit {unit} is dead, so what moves the loss is the others; its own gradient", found["gradient_of_unit"]
-        )
+        yield zero(f"Unit {unit} is dead: its own gradient", found["gradient_of_unit"])
+        yield _pushed_by_others(unit, unit_before, {"adding": unit_added, "subtracting": unit_subtracted})
+
+
+def _pushed_by_others(unit: int, before: float, after: Mapping[str, float]) -> Claim:
+    """What becomes of a dead unit when the input moves for the sake of the others."""
+    awake = " and ".join(f"from {before:g} to {value:.2g} by {way}" for way, value in after.items() if value > 0)
+    what = f"What moves the loss is the others. Unit {unit}"
+    if awake:
+        return Claim(f"{what} is woken by their push, {awake}.", before == 0)
+    return Claim(f"{what} stays at 0, added or subtracted.", all(value == before == 0 for value in after.values()))
 
 
 def _does_not_move(found: Found) -> Iterator[Claim]:
-    dead, before = found["dead"], float(found["before_relu"].min())
+    dead, before, pushed = found["dead"], float(found["before_relu"].min()), float(found["pushed_by_others"])
     yield zero(f"Unit {dead} has {before:.3f} before its ReLU, so the gradient", found["gradient"])
     yield Claim(f"The input moves by {found['moved_by']:g}.", not found["moved_by"])
-    yield Claim(f"The unit is at {found['activation']:g} before and at {found['after']:g} after.", not found["after"])
+    yield Claim(
+        f"The unit is at {found['activation']:g} before and at {found['after']:g} after.",
+        float(found["activation"]) == float(found["after"]) == 0,
+    )
+    yield Claim(
+        f"The push of the others moves its sum before the ReLU by {pushed - before:.2g}, to {pushed:.3f}: it "
+        f"{'wakes up' if pushed > 0 else 'stays dead'}.",
+        abs(pushed - before) > 0,
+    )
 
 
 def _true_for_small_steps(found: Found) -> Iterator[Claim]:
     sizes = found["epsilons"]
     off = ((found["predicted"] - found["actual"]) / (found["predicted"] - found["loss"])).abs()
     yield Claim(
-        f"The prediction is off by {off[1]:.5%} of the change at ε = {sizes[1]:.2g}, by {off[5]:.1%} at "
-        f"ε = {sizes[5]:.2g}, and by {off[-1]:.1%} at ε = {sizes[-1]:.2g}.",
+        f"At ε = {sizes[1]:.2g} the prediction is off by less than a thousandth of the change, by {off[1]:.1g} of it.",
         bool(off[1] < 1e-3),
+    )
+    yield Claim(
+        f"At ε = {sizes[-1]:.2g} it is off by more, by {off[-1]:.2g} of the change that it predicts.",
+        bool(off[-1] > off[1]),
     )
 
 
@@ -154,7 +184,7 @@ STEPS = (
                 "bars",
                 ("units",),
                 "Unit {unit} after a step",
-                "Its activation; 1 is wanted.",
+                "Its activation; 1 is wanted. A dead unit stays at 0 unless the push of the others wakes it.",
                 "activation",
                 labels=("unit {unit}",),
                 across="step",
@@ -172,7 +202,8 @@ STEPS = (
         ),
     ),
     Step(
-        "A dead unit does not move at all: its gradient is zero, so there is no way to go.",
+        "Asked for alone, a dead unit does not move at all: its gradient is zero, so there is no way to go. Only what "
+        "is pushed for the sake of others can move its sum.",
         a_dead_unit,
         _does_not_move,
         graph_of="loss",
@@ -186,7 +217,8 @@ STEPS = (
                 "lines",
                 ("epsilons", "predicted", "actual"),
                 "Predicted and actual loss",
-                "Predicted: loss + ε · Σ ∂loss/∂x · way. Actual: the loss of the network at x + ε · way.",
+                "Predicted: loss + ε · Σ ∂loss/∂x · way, where way is the sign of the gradient, with a minus where it "
+                "is subtracted. Actual: the loss of the network at x + ε · way.",
                 "activation, squared",
                 labels=("predicted", "actual"),
                 across="ε, in units of input",

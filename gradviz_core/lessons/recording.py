@@ -12,6 +12,13 @@ from gradviz_core.lesson_cards import Graph, GraphNode
 MOST_NODES = 40
 """Larger graphs are cut, and say so."""
 
+ARGUMENTS: dict[str, tuple[str, ...]] = {
+    "Addmm": ("bias", "input", "weight"),
+    "Convolution": ("input", "weight", "bias"),
+}
+"""What the arguments of a layer's operation are called, in the order in which autograd keeps them."""
+_ORDINALS = ("first", "second", "third", "fourth", "fifth")
+
 Node = Any
 """An autograd node; its class is made at run time, so there is no static type for it."""
 
@@ -30,29 +37,29 @@ def names_of(results: Mapping[str, object]) -> dict[int, str]:
 def record(result: Tensor, name: str, names: Mapping[int, str]) -> Graph | None:
     """The graph that leads to ``result``, nearest nodes first; None where nothing was recorded.
 
-    A node has the shape of what its operation returned. Arguments without a gradient are drawn once for each use.
+    A node has the shape of what its operation returned. Arguments without a gradient are drawn once for each use. Of a
+    large graph the nodes beyond ``MOST_NODES`` are one, which says how many they are.
     """
     if result.grad_fn is None:
         return None
     nodes = [GraphNode(name, shape_text(result), "result")]
     edges: list[tuple[int, int]] = []
     numbers: dict[Node, int] = {}
-    queue: list[tuple[Node, int, int]] = [(result.grad_fn, 0, 0)]
+    queue: list[tuple[Node, int, int, str]] = [(result.grad_fn, 0, 0, "")]
     left_out = 0
-    for node, output, user in queue:
-        if node in numbers:
-            edges.append((numbers[node], user))
-        elif len(nodes) >= MOST_NODES:
-            left_out += 1
-        else:
-            here = len(nodes)
-            nodes.append(_described(node, output, names))
-            edges.append((here, user))
+    for node, output, user, role in queue:
+        if node is None or node not in numbers:
+            numbers[node] = here = len(nodes)
+            if here < MOST_NODES:
+                nodes.append(_described(node, output, role, names))
+            else:
+                left_out += 1
             if node is not None:
-                numbers[node] = here
-                queue.extend((earlier, number, here) for earlier, number in node.next_functions)
+                queue.extend((*earlier, here, _role(node, place)) for place, earlier in enumerate(node.next_functions))
+        edges.append((numbers[node], user))
     if left_out:
         nodes.append(GraphNode(f"and {left_out} more", "", "more"))
+        edges = _once_with(MOST_NODES, edges)
     return Graph(tuple(nodes), tuple(edges))
 
 
@@ -61,14 +68,31 @@ def shape_text(tensor: Tensor) -> str:
     return _shape(tuple(tensor.shape))
 
 
-def _described(node: Node, output: int, names: Mapping[int, str]) -> GraphNode:
+def _once_with(more: int, edges: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The edges, those from and to the node that stands for many only once."""
+    whole = [edge for edge in edges if more not in edge]
+    return whole + sorted({edge for edge in edges if more in edge and edge != (more, more)})
+
+
+def _described(node: Node, output: int, role: str, names: Mapping[int, str]) -> GraphNode:
     if node is None:
-        return GraphNode("no gradient", "", "no_gradient")
+        return GraphNode("no gradient", "", "no_gradient", role)
     variable: Tensor | None = getattr(node, "variable", None)
     if variable is not None:
         return GraphNode(names.get(id(variable), "a tensor without a name"), shape_text(variable), "leaf")
-    operation = type(node).__name__.rstrip("0123456789").removesuffix("Backward")
-    return GraphNode(operation, _shape(tuple(node._input_metadata[output].shape)), "operation")
+    return GraphNode(_operation(node), _shape(tuple(node._input_metadata[output].shape)), "operation")
+
+
+def _operation(node: Node) -> str:
+    return type(node).__name__.rstrip("0123456789").removesuffix("Backward")
+
+
+def _role(node: Node, place: int) -> str:
+    """What the argument at this place is to the operation."""
+    named = ARGUMENTS.get(_operation(node), ())
+    if place < len(named):
+        return named[place]
+    return f"{_ORDINALS[place]} argument" if place < len(_ORDINALS) else f"argument {place + 1}"
 
 
 def _shape(sizes: tuple[int, ...]) -> str:

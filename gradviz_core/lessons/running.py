@@ -5,14 +5,15 @@ from __future__ import annotations
 import inspect
 import textwrap
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from gradviz_core.lesson_cards import LessonResult, Output, Picture, StepResult
+from gradviz_core.lesson_cards import LessonResult, Output, Picture, Recorded, StepResult
 from gradviz_core.lessons import (
     first_layer,
     gradient_of_itself,
@@ -66,34 +67,39 @@ def _run_step(step: Step, settled: Mapping[str, float | str], arrays: dict[str, 
     for name, value in results.items():
         if isinstance(value, Tensor | int | float) and not isinstance(value, bool):
             arrays[LessonResult.name_of(step.name, name)] = _numpy(value)
-    drawn = results.get(step.graph_of)
     detached = {name: value.detach() if isinstance(value, Tensor) else value for name, value in results.items()}
+    found = {**settled, **detached}
     with torch.no_grad():
-        claims = tuple(step.check({**settled, **detached}))
+        claims = tuple(step.check(found))
+        words = {**settled, **step.words(found)}
     return StepResult(
         name=step.name,
-        sentence=step.sentence.format_map(settled),
+        sentence=step.sentence.format_map(words),
         source=textwrap.dedent(inspect.getsource(step.code)),
         imports=IMPORTS,
         call=f"{step.name}({', '.join(f'{name}={value!r}' for name, value in taken.items())})",
         outputs=tuple(_output(name, value) for name, value in results.items()),
         claims=claims,
-        graph=record(drawn, step.graph_of, names_of(results)) if isinstance(drawn, Tensor) else None,
-        pictures=tuple(_in_words(picture, settled) for picture in step.pictures),
+        graphs=tuple(_recorded(step, results)),
+        pictures=tuple(_in_words(picture, words) for picture in step.pictures),
     )
 
 
-def _in_words(picture: Picture, settled: Mapping[str, float | str]) -> Picture:
-    return Picture(
-        kind=picture.kind,
-        arrays=picture.arrays,
-        title=picture.title.format_map(settled),
-        caption=picture.caption.format_map(settled),
-        unit=picture.unit,
-        labels=tuple(label.format_map(settled) for label in picture.labels),
-        across=picture.across,
-        down=picture.down,
-        ticks=picture.ticks,
+def _recorded(step: Step, results: Mapping[str, object]) -> Iterator[Recorded]:
+    names = names_of(results)
+    before = "before the repair" if step.repaired_graph_of else ""
+    for name, when in ((step.graph_of, before), (step.repaired_graph_of, "after the repair")):
+        if name:
+            value = results[name]
+            yield Recorded(name, when, record(value, name, names) if isinstance(value, Tensor) else None)
+
+
+def _in_words(picture: Picture, words: Mapping[str, float | str]) -> Picture:
+    return replace(
+        picture,
+        title=picture.title.format_map(words),
+        caption=picture.caption.format_map(words),
+        labels=tuple(label.format_map(words) for label in picture.labels),
     )
 
 

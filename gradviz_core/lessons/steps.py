@@ -24,13 +24,17 @@ class Step:
     """
 
     sentence: str
-    """May name controls in braces, as may the texts of its pictures."""
+    """May name controls and ``words`` in braces, as may the texts of its pictures."""
     code: Callable[..., dict[str, object]]
     check: Callable[[Found], Iterable[Claim]]
     """What is true of the results, checked on them."""
     graph_of: str = ""
-    """Name of the result whose computation graph is drawn."""
+    """Name of the result whose computation graph is drawn; in a step that repairs something, before the repair."""
     pictures: tuple[Picture, ...] = ()
+    repaired_graph_of: str = ""
+    """Name of the result whose computation graph is drawn as it is after the repair."""
+    words: Callable[[Found], Mapping[str, str]] = lambda found: {}
+    """What the texts of the step say that depends on what came out."""
     only: tuple[str, str] | None = None
     """A choice and the option that this step is for; None is for all."""
 
@@ -53,7 +57,7 @@ def equal(what: str, one: Tensor, other: Tensor, *, within: float = 0.0) -> Clai
     ``within`` is for values that were computed in another order: float32 keeps about seven digits.
     """
     apart = difference(one, other)
-    allowed = within * max(1.0, float(other.abs().max()))
+    allowed = within * float(other.abs().max())
     rounding = f", which is rounding: {allowed:.0e} is allowed" if apart else ""
     return Claim(f"{what}: largest difference {apart:.2g}{rounding}.", apart <= allowed)
 

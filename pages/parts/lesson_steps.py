@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import streamlit as st
 
 from gradviz_core import lesson_pictures
-from gradviz_core.lesson_cards import Claim, LessonResult, Output, StepResult
-from gradviz_core.lessons.graph import dot, in_words
+from gradviz_core.lesson_cards import Claim, LessonResult, Output, Recorded, StepResult
+from gradviz_core.lessons.graph import dot, in_words, legend, title
 from gradviz_core.types import LessonAnswer
 from pages.parts import panel
 from pages.parts.words import plain
@@ -28,7 +28,8 @@ def show(number: int, step: StepResult, answer: LessonAnswer) -> None:
         claims(step.claims)
         pictures(step, answer, step.name)
     with code if len(step.pictures) > 1 else shown:
-        graph(step)
+        for recorded in step.graphs:
+            graph(recorded)
 
 
 def claims(found: Sequence[Claim]) -> None:
@@ -65,14 +66,15 @@ def pictures(step: StepResult, answer: LessonAnswer, key: str) -> None:
         )  # fmt: skip
 
 
-def graph(step: StepResult) -> None:
-    """The computation graph of the step, drawn and in words."""
-    if step.graph is None:
+def graph(recorded: Recorded) -> None:
+    """What was recorded of a result, drawn and in words; or that nothing was."""
+    above = title(recorded)
+    st.markdown(f"**{plain(above)}**")
+    if recorded.graph is None:
+        st.markdown(plain(f"No graph was recorded: from {recorded.name} there is no way back."))
         return
-    result = next(node.label for node in step.graph.nodes if node.kind == "result")
-    st.markdown(f"**Computation graph of {plain(result)}**")
-    words = in_words(step.graph)
-    st.graphviz_chart(dot(step.graph), width="stretch", height=GRAPH_HEIGHT, alt=words)
-    st.caption(plain("As PyTorch recorded it. Arrows show the way forward; the gradient runs against them."))
+    words = in_words(recorded.graph)
+    st.graphviz_chart(dot(recorded.graph), width="stretch", height=GRAPH_HEIGHT, alt=f"{above}. {words}")
+    st.caption(plain(legend(recorded.graph)))
     with st.expander("The graph in words"):
         st.markdown(plain(words))

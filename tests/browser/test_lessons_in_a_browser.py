@@ -14,10 +14,10 @@ pytestmark = pytest.mark.browser
 
 LESSONS = {
     "first-layer": ("grad can be implicitly created only for scalar outputs", "Output neuron", "one_neuron_0"),
-    "partial-derivatives": ("And the gradient of the weight equals x", "x[0]", "sigmoid_of_ten_0"),
+    "partial-derivatives": ("And the gradient of the weight equals x", "x1", "sigmoid_of_ten_0"),
     "missing-gradients": ("The gradient of the first layer's weight is there", "Other random", "detached_0"),
     "intermediate-values": ("column sums of the decoder's weight", "Mean over space", "encoder_and_decoder_0"),
-    "pushing-a-neuron": ("Subtracting moves towards", "ε, the size of", "adding_and_subtracting_0"),
+    "pushing-a-neuron": ("Subtracting moves towards it", "ε, the size of", "adding_and_subtracting_0"),
     "gradient-of-itself": ("Ones are the column sums of the Jacobian", "Power", "power_of_x_0"),
 }
 """A claim, a slider, and a chart that it changes."""

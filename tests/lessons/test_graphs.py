@@ -6,10 +6,11 @@ import re
 
 import pytest
 import torch
+from torch.nn import functional
 
-from gradviz_core.lesson_cards import Graph, GraphNode, Lesson, NodeKind
+from gradviz_core.lesson_cards import Choice, Graph, GraphNode, Lesson, NodeKind
 from gradviz_core.lessons.contents import LESSONS
-from gradviz_core.lessons.graph import dot, in_words
+from gradviz_core.lessons.graph import dot, in_words, title
 from gradviz_core.lessons.recording import MOST_NODES, names_of, record
 from gradviz_core.lessons.running import run
 
@@ -83,13 +84,23 @@ def test_a_large_graph_is_cut_and_says_so() -> None:
     graph = recorded(y, x=x)
     assert len(graph.nodes) == MOST_NODES + 1
     assert graph.nodes[-1].kind == "more"
-    assert re.fullmatch(r"and \d+ more", graph.nodes[-1].label)
+    assert graph.nodes[-1].label == f"and {10_001 - (MOST_NODES - 1)} more", "10,000 sums and x, without those drawn"
     read(dot(graph))
+    counted(graph)
+    assert {(MOST_NODES, i) for i in range(MOST_NODES)} & set(graph.edges), "the rest leads to what is drawn"
+    assert len(set(graph.edges)) == len(graph.edges)
+
+
+def every_graph(lesson: Lesson) -> list[Graph]:
+    causes = next((c.options for c in lesson.controls if c.name == "cause" and isinstance(c, Choice)), ())
+    choices = [{"cause": option.value} for option in causes] or [{}]
+    steps = [step for chosen in choices for step in run(lesson.key, chosen).steps]
+    return [recorded.graph for step in steps for recorded in step.graphs if recorded.graph]
 
 
 @pytest.mark.parametrize("lesson", LESSONS, ids=lambda lesson: lesson.key)
-def test_every_graph_of_every_lesson_is_sound_dot(lesson: Lesson) -> None:
-    graphs = [step.graph for step in run(lesson.key, {}).steps if step.graph]
+def test_every_graph_of_every_lesson_is_sound_dot_and_told_in_words(lesson: Lesson) -> None:
+    graphs = every_graph(lesson)
     assert graphs
     for graph in graphs:
         nodes, edges = read(dot(graph))
@@ -100,6 +111,92 @@ def test_every_graph_of_every_lesson_is_sound_dot(lesson: Lesson) -> None:
         leaves = [node.label for node in graph.nodes if node.kind == "leaf"]
         assert leaves
         assert all(label in in_words(graph) for label in leaves)
+        counted(graph)
+
+
+def counted(graph: Graph) -> None:
+    """The words name as many nodes and edges as there are, of each kind and in all."""
+    first, *sentences = in_words(graph).removesuffix(".").split(". ")
+    match = re.fullmatch(r"(\d+) nodes? \((.*)\) and (\d+) edges?", first)
+    assert match
+    kinds = [int(kind.split()[0]) for kind in match[2].split(", ")]
+    assert int(match[1]) == sum(kinds) == len(graph.nodes)
+    assert int(match[3]) == len(graph.edges)
+    come_from = [sentence.split(" comes from ")[1] for sentence in sentences]
+    assert sum(len(re.split(", | and (?!no)", said)) for said in come_from) == len(graph.edges)
+    users = {end for _, end in graph.edges}
+    assert len(come_from) == len(users)
+    said = in_words(graph).count("a value without a gradient as its ")
+    assert said == sum(node.kind == "no_gradient" for node in graph.nodes)
+
+
+@pytest.mark.parametrize(("missing", "role"), [(0, "bias"), (1, "input"), (2, "weight")])
+def test_the_argument_without_a_gradient_is_named(missing: int, role: str) -> None:
+    """Of a linear layer and of a convolution, in the order (bias, input, weight)."""
+    for layer, shapes in (
+        (functional.linear, ((2,), (3, 4), (2, 4))),
+        (functional.conv2d, ((2,), (1, 3, 8, 8), (2, 3, 3, 3))),
+    ):
+        bias, x, weight = (torch.ones(shape, requires_grad=i != missing) for i, shape in enumerate(shapes))
+        graph = recorded(layer(x, weight, bias), bias=bias, x=x, weight=weight)
+        (absent,) = [node for node in graph.nodes if node.kind == "no_gradient"]
+        assert absent.role == role
+        assert f"no gradient\\nas {role}" in dot(graph)
+        assert f"a value without a gradient as its {role}" in in_words(graph)
+
+
+def test_a_graph_in_words() -> None:
+    x = torch.ones(3, requires_grad=True)
+    y = x.exp()
+    assert in_words(recorded((y * y.detach()) * y, x=x)) == (
+        "6 nodes (1 result, 3 operations, 1 leaf, 1 value without a gradient) and 6 edges. "
+        "y (3) comes from Mul number 1 (3). "
+        "Mul number 1 (3) comes from Mul number 2 (3) and Exp (3). "
+        "Mul number 2 (3) comes from Exp (3) and a value without a gradient as its second argument. "
+        "Exp (3) comes from the leaf x (3)."
+    )
+
+
+CUTS: dict[str, tuple[str, set[str] | None, set[str]]] = {
+    # cause: whose graph is drawn before the repair, its leaves (None: no graph), the leaves after it
+    "no_grad": ("loss", None, {"weight"}),
+    "integer": ("loss", None, {"weight"}),
+    "argmax": ("winner", None, {"scores"}),
+    "item": ("number", None, {"weight"}),
+    "new_tensor": ("loss", {"new"}, {"weight"}),
+    "frozen": ("loss", {"layer.bias"}, {"layer.bias", "layer.weight"}),
+}
+
+
+@pytest.mark.parametrize("cause", CUTS)
+def test_what_is_drawn_is_the_broken_graph_and_the_repaired_one_says_that_it_is(cause: str) -> None:
+    name, leaves, repaired = CUTS[cause]
+    step = run("missing-gradients", {"cause": cause}).steps[-1]
+    broken, mended = step.graphs
+    assert (broken.name, broken.when) == (name, "before the repair")
+    assert (None if broken.graph is None else _leaves(broken.graph)) == leaves
+    assert mended.graph is not None
+    assert _leaves(mended.graph) == repaired
+    assert title(mended).endswith(", after the repair")
+    assert mended.name != broken.name
+    printed = {output.name: output.text for output in step.outputs}
+    assert ("grad_fn" in printed[broken.name]) == (broken.graph is not None), "nothing was recorded, nothing is printed"
+    assert "grad_fn" in printed[mended.name]
+    order = list(printed)
+    assert order.index(broken.name) < order.index(mended.name)
+    if cause == "frozen":
+        assert broken.graph is not None
+        assert [node.role for node in broken.graph.nodes if node.kind == "no_gradient"] == ["input", "weight"]
+
+
+def test_the_leaf_behind_a_value_on_the_way_has_its_name() -> None:
+    (recorded,) = run("missing-gradients", {"cause": "non_leaf"}).steps[-1].graphs
+    assert recorded.graph is not None
+    assert _leaves(recorded.graph) == {"leaf"}
+
+
+def _leaves(graph: Graph) -> set[str]:
+    return {node.label for node in graph.nodes if node.kind == "leaf"}
 
 
 def test_names_cannot_leave_their_quotes() -> None:

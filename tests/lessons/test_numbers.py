@@ -11,8 +11,10 @@ import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from torch import nn
 
-from gradviz_core.lesson_cards import LessonResult, StepResult
+from gradviz_core.lesson_cards import LessonResult, Number, StepResult
+from gradviz_core.lesson_pictures import draw
 from gradviz_core.lessons import first_layer, intermediate_values, missing_gradients, partial_derivatives
+from gradviz_core.lessons.contents import lesson_of
 from gradviz_core.lessons.running import run
 
 
@@ -79,6 +81,55 @@ def test_the_graph_is_freed_and_can_be_kept() -> None:
     assert "Trying to backward through the graph a second time" in text(result, "asking_twice", "error")
 
 
+def test_only_the_saved_values_are_freed_and_the_lesson_says_so() -> None:
+    for activation in ("none", "relu"):
+        asked_twice = step(run("first-layer", {"activation": activation}), "asking_twice")
+        (recorded,) = asked_twice.graphs
+        assert recorded.graph is not None, "the graph is recorded still"
+        assert {"x", "layer.weight"} <= {node.label for node in recorded.graph.nodes}
+        assert "already been freed" in asked_twice.claims[-1].sentence
+        assert "no graph left" not in asked_twice.claims[-1].sentence
+        assert "frees the graph" not in asked_twice.sentence
+
+
+def test_pytorchs_own_function_gives_the_jacobian_in_another_shape() -> None:
+    for activation in ("none", "relu"):
+        result = run("first-layer", {"activation": activation, "seed": 3})
+        by_function = result.array("three_right_ways", "by_function")
+        assert by_function.shape == (1, 5, 1, 10)
+        assert_array_equal(by_function[0, :, 0], result.array("three_right_ways", "jacobian"))
+        assert any("in the shape (1, 5, 1, 10)" in c.sentence for c in step(result, "three_right_ways").claims)
+
+
+@pytest.mark.parametrize("activation", ["none", "relu"])
+def test_the_second_derivative_is_the_product_that_sentence_and_caption_name(activation: str) -> None:
+    apart = set()
+    for seed in range(10):
+        result = run("first-layer", {"activation": activation, "seed": seed})
+        shown = step(result, "second_derivative")
+        found = first_layer.second_derivative(activation, 1.0, seed)
+        weight, bias = weights(found["layer"])
+        hessian, on = array(found["hessian"]), (array(found["x"]) @ weight.T + bias)[0] > 0
+        with_zeros = weight * on[:, None]
+        named, product = ("VᵀV", with_zeros.T @ with_zeros) if activation == "relu" else ("WᵀW", weight.T @ weight)
+        other = "WᵀW" if activation == "relu" else "VᵀV"
+        assert_allclose(hessian, product, atol=1e-6)
+        for said in (shown.claims[1].sentence, shown.pictures[0].caption):
+            assert named in said
+            assert other not in said
+        apart.add(bool(np.abs(hessian - weight.T @ weight).max() > 1e-3))
+    assert apart == {activation == "relu"}, "with a neuron off it is not WᵀW"
+
+
+def test_the_unit_of_the_second_derivative_scales_as_the_derivative_does() -> None:
+    """In units of output ten times as small, and of input a hundred times as small, it is 100 / 10,000 as large."""
+    unit = step(run("first-layer", {}), "second_derivative").pictures[0].unit
+    assert unit == "output² per unit of input²"
+    weight = np.random.default_rng(0).normal(size=(5, 10))
+    other_units = 10 * weight / 100
+    assert_allclose(other_units.T @ other_units, 10**2 / 100**2 * weight.T @ weight)
+
+
 def test_the_second_derivative_by_finite_differences_of_the_first() -> None:
     found = first_layer.second_derivative("relu", 1.0, 3)
     weight, bias = weights(found["layer"])
@@ -111,9 +162,38 @@ def test_the_slope_of_ten_sigmoids_by_hand(reduction: str) -> None:
     found = partial_derivatives.sigmoid_of_ten(0.0, 1.0, -2.0, 3.0, 0.5, reduction)
     x = np.array([0.0, 1.0, -2.0, 3.0, 0.5, -0.0, -1.0, 2.0, -3.0, -0.5])
     slope = np.exp(-x) / (1 + np.exp(-x)) ** 2
-    assert_allclose(array(found["under_sum"]), slope, rtol=1e-5)
-    assert_allclose(array(found["under_mean"]), slope / 10, rtol=1e-5)
-    assert_allclose(array(found["gradient"]), slope / (10 if reduction == "mean" else 1), rtol=1e-5)
+    mean = reduction == "mean"
+    assert_allclose(array(found["gradient"]), slope / (10 if mean else 1), rtol=1e-5)
+    assert_allclose(array(found["of_the_other"]), slope / (1 if mean else 10), rtol=1e-5)
+
+
+def test_the_chosen_reduction_is_what_the_figure_draws_and_the_other_one_is_pale() -> None:
+    drawn = {}
+    for reduction, other in (("mean", "sum"), ("sum", "mean")):
+        result = run("partial-derivatives", {"reduction": reduction})
+        (picture,) = step(result, "sigmoid_of_ten").pictures
+        assert picture.title == f"The gradient under the {reduction}"
+        assert picture.labels == (reduction, f"{other}, not chosen")
+        figure = draw(picture, [result.array("sigmoid_of_ten", name) for name in picture.arrays])
+        strong, pale = figure.data
+        assert (strong.name, strong.opacity) == (reduction, 1)
+        assert pale.opacity < 0.5
+        drawn[reduction] = np.array(strong.y)
+    assert_allclose(drawn["sum"], 10 * drawn["mean"], rtol=1e-5)
+
+
+def test_the_sliders_have_the_names_of_the_code() -> None:
+    sliders = [c for c in lesson_of("partial-derivatives").controls if isinstance(c, Number) and c.name != "seed"]
+    assert [c.label for c in sliders] == [c.name for c in sliders] == ["x1", "x2", "x3", "x4", "x5"]
+    result = run("partial-derivatives", {})
+    for name, count in (("product", 5), ("sigmoid_of_ten", 10)):
+        ticks = step(result, name).pictures[0].ticks
+        assert ticks[:5] == ("x1", "x2", "x3", "x4", "x5")
+        values = result.array(name, "x").ravel()
+        assert len(ticks) == count == len(values)
+        stood = {c.name: c.default for c in sliders}
+        assert_allclose(values, [stood[t.removeprefix("−")] * (-1 if "−" in t else 1) for t in ticks])
+    assert "x[0]" not in lesson_of("partial-derivatives").prediction.question
 
 
 def test_the_small_network_by_finite_differences() -> None:
@@ -193,11 +273,19 @@ def test_each_cause_gives_none_and_its_repair_the_gradient(cause: str) -> None:
     assert words in said
     assert "Triggered internally" not in said
     assert bool(words) == bool(said)
-    assert_array_equal(result.array(name, "repaired"), repaired(lambda output: result.array(name, output)))
+    assert_array_equal(result.array(name, "repaired_gradient"), repaired(lambda output: result.array(name, output)))
 
 
 def test_the_frozen_weights_neighbour_has_its_gradient() -> None:
-    assert_array_equal(run("missing-gradients", {"cause": "frozen"}).array("frozen", "of_bias"), [1.0])
+    assert_array_equal(run("missing-gradients", {"cause": "frozen"}).array("frozen", "gradient_of_bias"), [1.0])
+
+
+def test_causes_of_none_that_are_no_cut_are_told_of_before_anything_runs() -> None:
+    """A value on the way and a frozen parameter have no gradient, though the graph is whole."""
+    before = lesson_of("missing-gradients").before
+    assert "was not asked to keep it" in before
+    assert "computed on the way" in before
+    assert "wants no gradient" in before
 
 
 def test_saturated_is_zero_where_float32_rounds_to_one_and_small_before() -> None:
@@ -211,10 +299,30 @@ def test_saturated_is_zero_where_float32_rounds_to_one_and_small_before() -> Non
             assert gradient == pytest.approx(math.exp(-far) / (1 + math.exp(-far)) ** 2, rel=0.02)
 
 
+def test_the_sigmoids_sentences_follow_the_number_that_came() -> None:
+    for far in range(1, 41):
+        result = run("missing-gradients", {"cause": "saturated", "far": far})
+        shown, slope = step(result, "saturated"), result.array("saturated", "slope")
+        assert slope[0] > 0, "on the left it is never rounded to zero"
+        right, left = (_size(float(value)) for value in (slope[-1], slope[0]))
+        assert slope[-1] == result.array("saturated", "gradient")
+        assert f"At {far} it is {right}; " in shown.sentence
+        assert f": {right} at the right end, {left} at the left one." in shown.pictures[0].caption
+        assert right in shown.claims[0].sentence
+        assert ("exactly" in shown.sentence + shown.pictures[0].caption) == (far >= 17)
+        assert "exactly" not in shown.claims[1].sentence
+
+
+def _size(slope: float) -> str:
+    """As a reader would say: the most that a sigmoid's slope can be is a quarter."""
+    kinds = {0.0: "exactly zero in float32", 0.001: "nearly zero", 0.05: "small", 0.25: "not small yet"}
+    return next(words for most, words in kinds.items() if slope <= most)
+
+
 def test_dead_is_zero_and_not_none() -> None:
     result = run("missing-gradients", {"cause": "dead", "far": 2.0})
     assert result.array("dead", "gradient") == 0
-    assert result.array("dead", "repaired") == np.float32(0.01)
+    assert result.array("dead", "repaired_gradient") == np.float32(0.01)
     along, slope = result.array("dead", "along"), result.array("dead", "slope")
     assert_array_equal(slope, along > 0)
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
 
 from gradviz_core.lesson_cards import LessonResult
+from gradviz_core.lessons import gradient_of_itself
 from gradviz_core.lessons.contents import lesson_of
 from gradviz_core.lessons.running import run
 
@@ -72,6 +75,49 @@ def test_a_dead_unit_does_not_move_at_all() -> None:
         assert result.array("a_dead_unit", "loss") == 1
 
 
+def _said(unit: int, seed: int, epsilon: float) -> str:
+    step = run("pushing-a-neuron", {"unit": unit, "seed": seed, "epsilon": epsilon}).steps[0]
+    assert all(claim.holds for claim in step.claims)
+    return " ".join(claim.sentence for claim in step.claims)
+
+
+@pytest.mark.parametrize(
+    ("unit", "seed", "epsilon", "words"),
+    [
+        (1, 0, 0.01, "Unit 1 stays at 0, added or subtracted."),
+        (1, 0, 0.04, "Unit 1 is woken by their push, from 0 to 0.0052 by subtracting."),
+        (24, 0, 0.04, "Unit 24 is woken by their push, from 0 to 0.016 by adding."),
+    ],
+)
+def test_a_dead_unit_that_others_wake_is_told_of(unit: int, seed: int, epsilon: float, words: str) -> None:
+    network = Network(seed)
+    way = np.sign(network.slope(unit))
+    added, before, subtracted = (network.hidden(network.x + s * way)[unit] for s in (epsilon, 0, -epsilon))
+    assert before == 0
+    assert (added > 0, subtracted > 0) == ("by adding" in words, "by subtracting" in words)
+    said = _said(unit, seed, epsilon)
+    assert words in said
+    assert f"Unit {unit} is dead: its own gradient is there and exactly zero." in said
+
+
+def test_the_second_step_says_that_only_its_own_gradient_leaves_a_dead_unit_where_it_is() -> None:
+    for seed in range(10):
+        result = run("pushing-a-neuron", {"seed": seed, "epsilon": 0.05})
+        step, network = result.steps[1], Network(seed)
+        dead = int(result.array("a_dead_unit", "dead"))
+        moved = network.x - 0.05 * np.sign(network.slope(dead))
+        before, pushed = network.sums(network.x)[1][dead], network.sums(moved)[1][dead]
+        assert result.array("a_dead_unit", "pushed_by_others") == pytest.approx(pushed, abs=1e-5)
+        assert abs(pushed - before) > 1e-4, "the push of the others moves its sum"
+        assert step.sentence.startswith("Asked for alone, a dead unit does not move at all")
+        assert ("stays dead" if pushed <= 0 else "wakes up") in step.claims[-1].sentence
+
+
+def test_the_wrong_sign_of_a_popular_answer_is_named() -> None:
+    assert "popular answer adds" in lesson_of("pushing-a-neuron").before
+    assert "Adding, as a popular answer has it, moves away from what is wanted" in _said(10, 3, 0.01)
+
+
 @pytest.mark.parametrize("direction", ["add", "subtract"])
 def test_predicted_and_actual_as_epsilon_grows(direction: str) -> None:
     result = run("pushing-a-neuron", {"direction": direction, "epsilon": 0.02})
@@ -110,8 +156,32 @@ def test_three_ways_to_one_jacobian_and_their_times() -> None:
     expected = np.diag(2 * np.linspace(-2, 2, 16))
     for way in ("rows", "jacrev", "vmap"):
         assert_allclose(result.array("three_ways_to_a_jacobian", way), expected, atol=1e-6)
-    assert result.array("three_ways_to_a_jacobian", "milliseconds").shape == (3,)
-    assert (result.array("three_ways_to_a_jacobian", "milliseconds") > 0).all()
+    milliseconds = result.array("three_ways_to_a_jacobian", "milliseconds")
+    assert milliseconds.shape == (3,)
+    assert (milliseconds > 0).all()
+
+
+def test_times_are_medians_and_nothing_is_claimed_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A clock by which one call of seven takes an hour: the median does not know of it."""
+    lengths = iter([3600.0, 1, 2, 3, 4, 5, 6] * 3)
+    now = [0.0]
+
+    def clock() -> float:
+        started[0] = not started[0]
+        if not started[0]:
+            now[0] += next(lengths)
+        return now[0]
+
+    started = [False]
+    monkeypatch.setattr(gradient_of_itself, "time", SimpleNamespace(perf_counter=clock))
+    found = gradient_of_itself.three_ways_to_a_jacobian(5, 2.0)
+    assert isinstance(found["milliseconds"], torch.Tensor)
+    assert found["milliseconds"].tolist() == [4000, 4000, 4000]
+    monkeypatch.undo()
+    step = run("gradient-of-itself", {}).steps[-1]
+    assert not [claim for claim in step.claims if " ms" in claim.sentence or "took" in claim.sentence]
+    assert "at each run" not in step.pictures[-1].caption, "an answer that was kept has the times it was kept with"
+    assert "when this answer was computed" in step.pictures[-1].caption
 
 
 # ------------------------------------------------------------------------------------------------ the predicted answers

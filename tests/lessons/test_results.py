@@ -36,16 +36,6 @@ def drawn(key: str, trials: int) -> list[dict[str, float | str]]:
 
 
 @every_lesson
-def test_every_claim_holds_wherever_the_controls_stand(key: str) -> None:
-    for choices in drawn(key, 8):
-        for step in run(key, choices).steps:
-            assert step.claims, step.name
-            for claim in step.claims:
-                assert claim.holds, (choices, step.name, claim.sentence)
-                assert claim.sentence.endswith(".")
-
-
-@every_lesson
 def test_a_result_goes_over_the_wire(key: str) -> None:
     result = run(key, {})
     adapter = TypeAdapter(tuple[StepResult, ...])
@@ -99,7 +89,7 @@ def test_pictures_name_arrays_of_their_step_in_the_shape_of_their_kind(key: str)
 def test_every_lesson_has_a_picture_and_a_graph(key: str) -> None:
     steps = run(key, {}).steps
     assert any(step.pictures for step in steps)
-    assert any(step.graph for step in steps)
+    assert any(recorded.graph for step in steps for recorded in step.graphs)
 
 
 def numbers(result: LessonResult) -> dict[str, bytes]:
@@ -169,7 +159,11 @@ MOVED: dict[str, Moved] = {
             for i in (1, 2, 3, 5)
         },
         "x4": (3.7, ("product/x", "sigmoid_of_ten/gradient"), ("product/y", "product/gradient")),  # its weight is 0
-        "reduction": ("sum", ("sigmoid_of_ten/gradient",), ("sigmoid_of_ten/under_sum", "small_network/gradient")),
+        "reduction": (
+            "sum",
+            ("sigmoid_of_ten/gradient", "sigmoid_of_ten/of_the_other"),
+            ("sigmoid_of_ten/y", "small_network/gradient"),
+        ),
         "seed": (5, ("small_network/gradient",), ("product/gradient",)),
     },
     "missing-gradients": {
@@ -178,7 +172,7 @@ MOVED: dict[str, Moved] = {
         "far": (5.0, ("saturated/gradient", "saturated/slope"), ()),
         "seed": (
             5,
-            ("detached/lengths", "inside_no_grad/repaired", "written_into_a_leaf/x"),
+            ("detached/lengths", "inside_no_grad/repaired_gradient", "written_into_a_leaf/x"),
             ("written_into_a_leaf/gradient",),
         ),
     },
