@@ -1,4 +1,4 @@
-"""Tensors and numbers among the arguments of a function."""
+"""Tensors and numbers among the arguments of a function, and the inputs that a model may be examined with."""
 
 from __future__ import annotations
 
@@ -9,6 +9,10 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+
+from gradviz_core.errors import QuestionError
+
+_COMPRESSED = frozenset({torch.sparse_csr, torch.sparse_csc, torch.sparse_bsr, torch.sparse_bsc})
 
 
 def tensors_in(value: Any) -> Iterator[Tensor]:
@@ -35,9 +39,48 @@ def numbers_in(value: Any) -> Iterator[object]:
         yield from numbers_in(list(value.values()))
 
 
+def checked(x: object) -> tuple[Tensor, ...]:
+    """The inputs, as the model is called with them.
+
+    Raises:
+        QuestionError: ``x`` is no tensor and no tuple of tensors.
+    """
+    if isinstance(x, Tensor):
+        return (x,)
+    if not isinstance(x, tuple):
+        raise QuestionError(
+            f"x is of the kind {type(x).__name__}, and the doctor takes a tensor, or a tuple of tensors in the order "
+            "of the model's arguments. Give anything else in a function of the tensors: lambda a: model(mask=a)."
+        )
+    if not x:
+        raise QuestionError(
+            "x is an empty tuple, and the doctor needs at least one tensor. Give one that goes unused: "
+            "diagnose(lambda _: model(), torch.zeros(1))."
+        )
+    for number, part in enumerate(x, 1):
+        if not isinstance(part, Tensor):
+            raise QuestionError(
+                f"Input {number} is of the kind {type(part).__name__}, and every input must be a tensor. Fix the "
+                "others in a function: lambda a: model(a, 3)."
+            )
+    return x
+
+
+def values_of(tensor: Tensor) -> Tensor:
+    """Its numbers, detached, as a plain real tensor: complex ones as pairs, of a sparse tensor those it stores."""
+    values = tensor.detach()
+    if values.layout == torch.sparse_coo:
+        values = values.coalesce().values()
+    elif values.is_nested or values.layout in _COMPRESSED:
+        values = values.values()
+    elif values.layout != torch.strided:
+        values = values.to_dense()
+    return torch.view_as_real(values.resolve_conj()) if values.is_complex() else values.resolve_neg()
+
+
 def print_of(tensor: Tensor) -> object:
     """Two sums that differ where the values do."""
-    wide = tensor.double()
+    wide = values_of(tensor).double()
     return float(wide.sum()), float(wide.abs().sum())
 
 
@@ -50,8 +93,8 @@ def map_numbers(value: Any, change: Callable[[Any], Any]) -> Any:
 
 def largest(tensor: Tensor) -> float:
     """The largest absolute value; NaN where there is one, 0 where there is nothing."""
-    if not tensor.numel():
+    values = values_of(tensor)
+    if not values.numel():
         return 0.0
-    values = tensor.detach()
-    low, high = torch.aminmax(torch.view_as_real(values) if values.is_complex() else values)
+    low, high = torch.aminmax(values)
     return max(-low.item(), high.item())

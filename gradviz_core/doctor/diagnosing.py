@@ -7,7 +7,10 @@ from collections.abc import Collection, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 
+from torch import Tensor
+
 from gradviz_core.doctor import depth, words
+from gradviz_core.doctor.arguments import values_of
 from gradviz_core.doctor.cuts import cuts
 from gradviz_core.doctor.examination import Loss, Pass, Slopes, run, way_back
 from gradviz_core.doctor.flow import Event, Place, any_edge, is_open
@@ -205,17 +208,18 @@ def _trend(done: Pass, back: Slopes, found: Sequence[Found]) -> list[Found]:
     at_values = depth.ratio([back.sizes[event] for event in layers])
     weights = [name for name in _in_order(done) if done.leaves[name].dim() > 1 and name not in _inputs(done)]
     slopes = [(name, slope) for name in weights if (slope := back.gradients[name]) is not None]
-    at_weights = depth.ratio([float(slope.pow(2).mean().sqrt()) for _, slope in slopes])
+    at_weights = depth.ratio([_root_mean_square(slope) for _, slope in slopes])
     cause = depth.trend(at_values, at_weights)
     if cause is None:
         return []
-    first = [name for name, _ in slopes[: len(slopes) // 4]]
+    first = [name for name, _ in slopes[: max(1, len(slopes) // 4)]]
     more = (
         f"At the first weights they are {at_weights:.0e} times as large as at the last."
         if cause == "vanishing"
         else f"At what the first layers return they are {at_values:.0e} times as large as at the last."
     )
-    return [_finding(cause, "partial", done.record.first_use.get(done.numbers[first[0]]), (), first, more=more)]
+    where = done.record.first_use.get(done.numbers[first[0]]) if first else layers[0]
+    return [_finding(cause, "partial", where, (), first, more=more)]
 
 
 # -------------------------------------------------------------------------------------------------------- the figures
@@ -224,6 +228,11 @@ def _trend(done: Pass, back: Slopes, found: Sequence[Found]) -> list[Found]:
 def _above(done: Pass, numbers: Collection[int]) -> list[str]:
     """Leaves from which a gradient would come to these values."""
     return done.record.flow.leaves(done.record.flow.before(numbers, is_open))
+
+
+def _root_mean_square(slope: Tensor) -> float:
+    """Of all its numbers, those that a sparse tensor leaves out among them."""
+    return float((values_of(slope).pow(2).sum() / slope.numel()).sqrt())
 
 
 def _owner(name: str) -> str:

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import math
-import traceback
 import warnings
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, field
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from gradviz_core.doctor.arguments import largest
+from gradviz_core.doctor.arguments import checked, largest
 from gradviz_core.doctor.flow import Event
+from gradviz_core.doctor.plain import RAISED, Failure, explained, failure, leaf
 from gradviz_core.doctor.recorder import Nudge, Record, Recorder
 from gradviz_core.doctor.saved import SavedValues
-from gradviz_core.doctor.stack import is_authors
 from gradviz_core.doctor.subject import Model, examined, same_random_numbers
 from gradviz_core.errors import GradVizError, QuestionError
 from gradviz_core.findings import Gradient
@@ -25,7 +25,6 @@ from gradviz_core.nested import tensors
 from gradviz_core.trace import Inputs, Trace, differentiate_all, recording
 
 Loss = Callable[[Any], Tensor]
-_RAISED = (RuntimeError, ValueError, TypeError, LookupError, ArithmeticError, AttributeError, AssertionError)
 
 
 @dataclass(slots=True)
@@ -40,6 +39,8 @@ class Pass:
     """Which of them are parameters."""
     numbers: dict[str, int]
     """The value that each was at the start."""
+    plainly: Callable[[], Failure | None]
+    """What the model raises when nobody watches."""
     loss: Tensor | None = None
     """None where the model could not go on."""
     loss_number: int = -1
@@ -62,33 +63,54 @@ class Slopes:
 
 
 def run(model: Model, x: Inputs, loss: Loss | None, nudge: Nudge | None = None) -> Pass:
-    """Run the model and the loss once.
+    """Run the model and the loss once. With ``nudge``, an error ends the pass and says nothing of the model.
 
     Raises:
-        QuestionError: the model cannot be copied or fails, or the loss is no single number.
+        QuestionError: ``x`` is no tensor; the model cannot be copied, fails, or cannot be followed; the loss is no
+            single number.
     """
-    given = x if isinstance(x, tuple) else (x,)
+    given = checked(x)
+    plainly = partial(failure, model, given, loss or weighted_sum)
+    try:
+        try:
+            return _watched(model, given, loss, nudge, plainly, keep=True)
+        except RuntimeError as error:
+            if "saved tensor hooks" not in str(error):
+                raise
+        return _watched(model, given, loss, nudge, plainly, keep=False)  # within torch.func they are forbidden
+    except GradVizError:
+        raise
+    except RAISED as error:
+        raise explained(error, plainly()) from error
+
+
+def _watched(
+    model: Model,
+    given: tuple[Tensor, ...],
+    loss: Loss | None,
+    nudge: Nudge | None,
+    plainly: Callable[[], Failure | None],
+    keep: bool,
+) -> Pass:
     with recording(), same_random_numbers(given[0].device), examined(model) as subject:
-        inputs = [_leaf(tensor) for tensor in given]
+        inputs = [leaf(tensor) for tensor in given]
         recorder = Recorder(subject.paths, nudge)
         leaves = {_input_name(i, len(inputs)): tensor for i, tensor in enumerate(inputs)} | subject.parameters
         numbers = {name: recorder.know(tensor, name) for name, tensor in leaves.items()}
         for name, buffer in subject.others.items():
             recorder.know(buffer, name)
-        done = Pass(recorder.record, SavedValues(recorder.now), leaves, frozenset(subject.parameters), numbers)
+        saved = SavedValues(recorder.now)
+        done = Pass(recorder.record, saved, leaves, frozenset(subject.parameters), numbers, plainly)
         try:
-            with warnings.catch_warnings(action="ignore"), done.saved, recorder:
+            with warnings.catch_warnings(action="ignore"), saved if keep else nullcontext(), recorder:
                 output = subject.call(*inputs)
                 score = (loss or weighted_sum)(output)
-        except GradVizError:
-            raise
-        except _RAISED as error:
-            if recorder.record.refused:
+        except RAISED:
+            if recorder.record.refused or nudge is not None:
                 return done
-            raise _failed(error) from error
-        done.loss = _checked(score)
-        known = recorder.number(score)
-        done.loss_number = -1 if known is None else known
+            raise
+        done.loss = _one_number(score)
+        done.loss_number = recorder.number(score)
         returned = [tensor for tensor in tensors(output).values() if tensor.is_floating_point()]
         done.scale = max(map(largest, returned), default=0.0)
     return done
@@ -103,6 +125,7 @@ def weighted_sum(output: object) -> Tensor:
         QuestionError: the model returns no tensor.
     """
     found = [tensor for tensor in tensors(output).values() if tensor.numel()]
+    found = [torch.view_as_real(tensor.resolve_conj()) if tensor.is_complex() else tensor for tensor in found]
     floating = [tensor for tensor in found if tensor.is_floating_point()] or [tensor.float() for tensor in found]
     if not floating:
         raise QuestionError("The model returns no tensor, so there is nothing to differentiate. Pass it a loss.")
@@ -117,7 +140,7 @@ def way_back(done: Pass) -> Slopes:
     """∂loss/∂leaf for every leaf, and where on the way back gradients turn bad.
 
     Raises:
-        QuestionError: PyTorch has no derivative for an operation, or the model uses reentrant checkpointing.
+        QuestionError: PyTorch has no derivative for an operation; the model uses reentrant checkpointing, or fails.
     """
     found = Slopes(dict.fromkeys(done.leaves), states=dict.fromkeys(done.leaves, "none"))
     assert done.loss is not None
@@ -129,6 +152,10 @@ def way_back(done: Pass) -> Slopes:
     handles = [node.register_hook(_look(found, event, event in layers)) for node, event in _nodes(done)]
     try:
         _, gradients = differentiate_all(Trace(parameters=wanted), done.loss)
+    except GradVizError:
+        raise
+    except RAISED as error:
+        raise explained(error, done.plainly()) from error
     finally:
         for handle in handles:
             handle.remove()
@@ -168,27 +195,16 @@ def _state(slope: Tensor | None) -> Gradient:
     return "finite" if size else "zero"
 
 
-def _leaf(tensor: Tensor) -> Tensor:
-    leaf = tensor.detach().clone()
-    return leaf.requires_grad_() if leaf.is_floating_point() or leaf.is_complex() else leaf
-
-
 def _input_name(number: int, count: int) -> str:
     return "the input" if count == 1 else f"input {number + 1}"
 
 
-def _checked(score: object) -> Tensor:
+def _one_number(score: object) -> Tensor:
+    if isinstance(score, Tensor) and score.is_complex():
+        raise QuestionError("The loss is complex; a gradient needs a real number. Take .real or .abs() of it.")
     if isinstance(score, Tensor) and score.numel() == 1:
         return score
     what = (
         f"a tensor of {score.numel()} numbers" if isinstance(score, Tensor) else f"of the kind {type(score).__name__}"
     )
     raise QuestionError(f"The loss is {what}; a gradient needs a tensor that holds one number. Sum it up.")
-
-
-def _failed(error: Exception) -> QuestionError:
-    """The model's own error, with the author's line."""
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if is_authors(frame.filename)]
-    where = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}  {frames[-1].line}" if frames else ""
-    why = str(error).partition("\n")[0][:200] or type(error).__name__
-    return QuestionError(f"The model fails{where[:200]}: {why}. Make it run on this input first.")

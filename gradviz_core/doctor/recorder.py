@@ -18,7 +18,7 @@ from torch.overrides import TorchFunctionMode
 from gradviz_core.doctor import operations as names
 from gradviz_core.doctor import units
 from gradviz_core.doctor.arguments import largest, numbers_in, print_of, tensors_in
-from gradviz_core.doctor.flow import Edge, Event, Flow, Now, Value
+from gradviz_core.doctor.flow import Edge, Event, Flow, Now, Place, Value
 from gradviz_core.doctor.saved import memory
 from gradviz_core.doctor.stack import forward_passes, here, line_with
 from gradviz_core.findings import Cause
@@ -66,6 +66,8 @@ class Recorder(TorchFunctionMode):
         self._derived: set[int] = set()
         self._region = 0
         self._recording = True
+        self._within: set[int] = set()
+        self._within_at = -1
 
     # ------------------------------------------------------------------------------------------------ known values
 
@@ -73,9 +75,9 @@ class Recorder(TorchFunctionMode):
         """A parameter, buffer or input, before the pass."""
         return self._put(tensor, None, leaf=name if tensor.requires_grad else "")
 
-    def number(self, tensor: Tensor) -> int | None:
+    def number(self, tensor: Tensor) -> int:
         """The value that a tensor holds now."""
-        return self._number.get(id(tensor))
+        return self._number_of(tensor, Event(len(self.record.events), "", Place(), self._region))
 
     def _put(self, tensor: Tensor, event: Event | None, leaf: str = "") -> int:
         floating = tensor.is_floating_point() or tensor.is_complex()
@@ -102,6 +104,9 @@ class Recorder(TorchFunctionMode):
         kwargs = kwargs or {}
         name = names.name_of(func)
         if name in names.ABOUT_A_TENSOR:
+            return func(*args, **kwargs)
+        if torch._C._functorch.maybe_current_level() is not None:
+            self._note_within(tensors_in((args, kwargs)))
             return func(*args, **kwargs)
         stand = here(self._paths, self._functions)
         if name == "_set_grad_enabled":
@@ -226,13 +231,26 @@ class Recorder(TorchFunctionMode):
                 by = Event(event.number, "Parameter", place, event.region)
             flow.join(Edge(source, number, "rewrapped" if cut else None, by))
             self._derived |= {number} if source in self._derived else set()
-        for source in self._recorded_sources(tensor.grad_fn):
+        for source in {*self._recorded_sources(tensor.grad_fn), *(() if near else self._within)}:
             flow.join(Edge(source, number))
             self._derived |= {number} if source in self._derived else set()
         if not near and tensor.is_floating_point():
             event.numbers = (*event.numbers, print_of(tensor.detach()))
             event.outputs.append(number)
         return number
+
+    def _note_within(self, given: Iterable[Tensor]) -> None:
+        """Remember which values without a gradient go into ``vmap`` or a transform of ``torch.func``. Of the others
+        PyTorch's own record tells; what happens within is not followed, because its tensors only stand for others."""
+        if self._within_at != len(self.record.events):
+            self._within_at = len(self.record.events)
+            self._within.clear()
+        for tensor in given:
+            while torch._C._functorch.is_functorch_wrapped_tensor(tensor):
+                tensor = torch._C._functorch.get_unwrapped(tensor)
+            number = self._number.get(id(tensor))
+            if number is not None and not self.record.flow.values[number].live:
+                self._within.add(number)
 
     def _recorded_sources(self, start: Any) -> Iterable[int]:
         """Values that a tensor comes from by PyTorch's own record, for functions that no one sees at work."""

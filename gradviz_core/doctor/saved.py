@@ -102,5 +102,7 @@ def _unpack(saved: _Saved) -> Tensor:
 
 
 def memory(tensor: Tensor) -> int:
-    """Where its storage begins."""
-    return tensor.untyped_storage().data_ptr() if tensor.layout == torch.strided else id(tensor)
+    """Where its storage begins; of a tensor without one, something of its own."""
+    if tensor.layout != torch.strided or torch._C._functorch.is_functorch_wrapped_tensor(tensor):
+        return id(tensor)
+    return tensor.untyped_storage().data_ptr()

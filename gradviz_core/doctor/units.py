@@ -45,4 +45,5 @@ def measure(name: str, result: Tensor) -> Share:
         rows = (result == 0).unsqueeze(-1).transpose(0, axis).flatten(1)
         return Share(len(rows), float(rows.all(1).float().mean()), rows.shape[1])
     slope = result * (1 - result) if name in SIGMOIDS else 1 - result * result
-    return Share(result.numel(), float((slope < FLAT).float().mean()), result.numel())
+    flat = (slope.abs() if slope.is_complex() else slope) < FLAT
+    return Share(result.numel(), float(flat.float().mean()), result.numel())
