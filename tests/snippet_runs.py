@@ -136,6 +136,11 @@ def feature_maps(at: Setting, model: str, image: str, info: gv.SiteInfo) -> Iter
     for kind, array in zip(MAPS, (value, slope, fields.product(value, slope)), strict=True):
         maps = fields.planes(array, info.layout).maps
         yield f"{kind} of {info.site}", snippets.feature_maps(at, gv.ClassScore(1), info, kind), maps
+        for strongest_first, cells in ((True, 0), (False, maps.size // 3)):
+            order = np.argsort(-fields.strength(maps), kind="stable") if strongest_first else np.arange(len(maps))
+            drawn, block = fields.coarser(maps, cells or maps.size)
+            code = snippets.sheet(at, gv.ClassScore(1), info, kind, strongest_first=strongest_first, block=block)
+            yield f"{kind} of {info.site} in blocks of {block}", code, drawn[order]
         last = len(maps) - 1
         code = snippets.feature_maps(at, gv.ClassScore(1), info, kind, last)
         yield f"{kind} of the last channel of {info.site}", code, maps[last]
@@ -189,8 +194,8 @@ def flow(at: Setting, model: str, image: str) -> Iterator[View]:
     rows = [answer.arrays[name][kept] for name in ("activation_norm", "gradient_norm", "dead_share")]
     yield "the strip", snippets.strip(at, gv.ClassScore()), rows[1]
     yield "the flow at sites", snippets.sites(at, gv.ClassScore()), np.column_stack(rows)
-    gradients = answer.arrays["parameter_gradient_norm"]
-    yield "the flow at parameters", snippets.parameters(at, answer), gradients
+    columns = [answer.arrays[name] for name in ("parameter_gradient_norm", "parameter_norm")]
+    yield "the flow at parameters", snippets.parameters(at, answer), np.column_stack(columns)
     likeliest = ask(gv.SurveyQuestion(model=model, image=image)).prediction[0].index
     for target in (gv.ClassDifference(None, int(likeliest == 0)), gv.CrossEntropy(1)):
         norms = ask(gv.FlowQuestion(model=model, image=image, target=target)).arrays["gradient_norm"]

@@ -1,24 +1,35 @@
-"""The code that a page offers is run, and gives the numbers that the page has drawn."""
+"""Every picture of a page has its code there, which gives the numbers that the page has drawn."""
 
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator
+import io
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from gradviz_core import fields, spectra
 from gradviz_core.types import Question
-from pages.parts import jacobian_choice, jacobian_pictures
+from pages.parts import jacobian_choice, jacobian_pictures, maps
 from pages.parts.kept import kept
 from tests import snippet_runs
 from tests.opening import MAPS, NEURONS, SALIENCY, answer_here, chart, opened, values
 
-FLOW = "pages/understand/gradient_flow.py"
+FLOW, JACOBIAN, PERTURBATION = (f"pages/understand/{name}.py" for name in ("gradient_flow", "jacobian", "perturbation"))
 MODEL, IMAGE = "preset/shapes-resnet", "sample/heart"
+CLOSE = 1e-6
+ITERATED = 1e-4
+"""An iteration stops where its values have settled to a share of 1e-4; vectors settle later, so ten times as much for
+them."""
+
+Code = dict[str, np.ndarray]
+"""What each program of the panel leaves, by the name of its tab."""
+Drawn = Callable[[dict[str, Any]], np.ndarray]
+Told = Callable[[Code], np.ndarray]
 
 
 @pytest.fixture(autouse=True)
@@ -28,92 +39,193 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Question]]:
     kept.clear()
 
 
-def shown(app: AppTest) -> dict[str, np.ndarray]:
-    """What each program of the panel leaves, by the name of its tab."""
+# ------------------------------------------------------------------------------------------- the numbers of a picture
+
+
+def _sent(numbers: Any) -> np.ndarray:
+    if isinstance(numbers, dict):
+        return np.frombuffer(base64.b64decode(numbers["bdata"]), dtype=numbers["dtype"])
+    return np.array([np.nan if number is None else number for number in numbers], np.float64)
+
+
+def _line(figure: dict[str, Any], number: int = 0, axis: str = "y") -> np.ndarray:
+    return _sent(figure["data"][number][axis])
+
+
+def _pixels(figure: dict[str, Any]) -> np.ndarray:
+    (trace,) = (trace for trace in figure["data"] if trace["type"] == "image")
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(trace["source"].partition(",")[2]))))
+
+
+def _lines(*numbers: int) -> Drawn:
+    return lambda figure: np.column_stack([_line(figure, number) for number in numbers])
+
+
+def _flow(figure: dict[str, Any], first: int, share: int) -> np.ndarray:
+    """Of one of the networks: norms of activation and gradient, and the share of dead units."""
+    return np.column_stack([_line(figure, first + 1), _line(figure, first), _line(figure, share) / 100])
+
+
+def _promise(figure: dict[str, Any]) -> np.ndarray:
+    promised, came, *rest = figure["data"]
+    np.testing.assert_array_equal(_sent(promised["x"]), _sent(came["x"]))
+    rows = [_sent(promised["x"]), _sent(promised["y"]), _sent(came["y"])]
+    points = [np.column_stack([_sent(line["x"]), _sent(line["y"])]) for line in rest]
+    return np.concatenate([np.column_stack(rows).ravel(), np.concatenate(points).ravel()])
+
+
+def _promised(found: Code) -> np.ndarray:
+    steps = found["Step by step"]
+    points = steps if len(steps) > 3 else steps[-1:]  # one step alone is a point of the curve
+    return np.concatenate([found["Promised, and what came"].ravel(), points.ravel()])
+
+
+def _tab(name: str) -> Told:
+    return lambda found: found[name]
+
+
+def _tiles(name: str, **options: Any) -> Told:
+    return lambda found: fields.tile(found[name], **options).field.values
+
+
+def _activation(found: Code) -> np.ndarray:
+    """One map, or, of a vector, all its numbers."""
+    array = found["Activation"]
+    return array if array.ndim == 2 else fields.tile(array).field.values
+
+
+def _gradient(found: Code) -> np.ndarray:
+    array = found["Gradient"]
+    return array if array.ndim == 2 else fields.tile(array, columns=3).field.values
+
+
+PICTURES: dict[tuple[str, str], tuple[Drawn, Told, float]] = {
+    (SALIENCY, "image"): (_pixels, _tab("Image"), 0.0),
+    (SALIENCY, "gradient"): (values, _gradient, CLOSE),
+    (SALIENCY, "classes"): (lambda figure: _line(figure, axis="x"), _tab("Classes"), CLOSE),
+    (NEURONS, "activation"): (values, _activation, CLOSE),
+    (NEURONS, "gradient"): (values, _gradient, CLOSE),
+    (NEURONS, "gallery"): (values, _tiles("Strongest", columns=3, label=0.045), CLOSE),
+    (MAPS, "strip"): (_line, _tab("Sites"), CLOSE),
+    (MAPS, "channels"): (values, _tiles("Channels"), CLOSE),
+    (MAPS, "channel"): (values, _tab("One channel"), CLOSE),
+    (MAPS, "image"): (_pixels, _tab("Image"), 0.0),
+    (FLOW, "flow"): (lambda figure: _flow(figure, 0, 2), _tab("Sites"), CLOSE),
+    (FLOW, "parameters"): (_lines(0, 1), _tab("Parameters"), CLOSE),
+    (JACOBIAN, "matrix"): (values, _tab("Matrix"), CLOSE),
+    (JACOBIAN, "output"): (values, _tab("One output"), CLOSE),
+    (JACOBIAN, "sensitivities"): (_line, _tab("Sensitivities"), CLOSE),
+    (JACOBIAN, "spectrum"): (_line, _tab("Singular values"), ITERATED),
+    (JACOBIAN, "direction"): (values, _tab("Direction"), 10 * ITERATED),
+    (PERTURBATION, "before"): (_pixels, _tab("Before"), 0.0),
+    (PERTURBATION, "after"): (_pixels, _tab("After"), 0.0),
+    (PERTURBATION, "difference"): (values, _tab("Difference"), CLOSE),
+    (PERTURBATION, "promise"): (_promise, _promised, 1e-5),
+    (PERTURBATION, "classes"): (
+        lambda figure: np.column_stack([_line(figure, number, "x") for number in (0, 1)]), _tab("Classes"), 1e-5,
+    ),
+}  # fmt: skip
+"""For each picture of a page: how its numbers are read off the chart, which of the programs gives them, and how far
+these may lie apart, as a share of their length."""
+COMPARED: dict[tuple[str, str], tuple[Drawn, Told, float]] = {
+    (FLOW, "flow"): (
+        lambda figure: np.vstack([_flow(figure, 0, 4), _flow(figure, 2, 5)]),
+        lambda found: np.vstack([found["Sites"], found["Sites compared with"]]), CLOSE,
+    ),
+    (FLOW, "parameters"): (
+        lambda figure: np.vstack([_lines(0, 1)(figure), _lines(2, 3)(figure)]),
+        lambda found: np.vstack([found["Parameters"], found["Parameters compared with"]]), CLOSE,
+    ),
+}  # fmt: skip
+"""The same where a second network or picture is drawn with the first."""
+
+
+def _charts(app: AppTest) -> list[str]:
+    return [element.proto.id.rpartition("-chart_")[2] for element in app.get("plotly_chart")]
+
+
+def _run(app: AppTest) -> Code:
     assert not app.exception
+    assert not app.error
     names = [tab.label for tab in app.tabs]
     assert len(names) == len(app.code)
     return {name: snippet_runs.run(block.value, snippet_runs.ROOT) for name, block in zip(names, app.code, strict=True)}
 
 
-def close(found: np.ndarray, drawn: np.ndarray) -> bool:
-    return snippet_runs.error(found, drawn) < 1e-6
+def check(
+    page: str, /, pictures: dict[tuple[str, str], tuple[Drawn, Told, float]] = PICTURES, **choices: str
+) -> set[str]:
+    """Open the page, run its code, and compare every chart that is on it; the keys of these."""
+    app = opened(page, **({"model": MODEL, "image": IMAGE} | choices))
+    found, keys = _run(app), _charts(app)
+    for key in keys:
+        drawn, told, apart = pictures[page, key]  # a picture without code is no key
+        assert snippet_runs.error(told(found), drawn(chart(app, key))) <= apart, key
+    return set(keys)
+
+
+# ----------------------------------------------------------------------------------------------------------- the pages
 
 
 @pytest.mark.parametrize("method", ["gradient", "gradient_x_input"])
-@pytest.mark.parametrize("view", ["signed", "l2", "max"])
+@pytest.mark.parametrize("view", ["signed", "l2", "max", "channels"])
 def test_saliency(view: str, method: str) -> None:
-    app = opened(SALIENCY, model=MODEL, image=IMAGE, view=view, method=method, target="2", scale="probability")
-    found = shown(app)
-    assert close(found["Gradient"], values(chart(app, "gradient")))
-    assert close(found["Classes"], np.array(_sent(chart(app, "classes")["data"][0]["x"])))
-    assert found["Image"].shape == (96, 96, 3)
-
-
-def test_the_channels_of_saliency() -> None:
-    app = opened(SALIENCY, model=MODEL, image=IMAGE, view="channels")
-    tiles = fields.tile(shown(app)["Gradient"], columns=3)
-    assert close(tiles.field.values, values(chart(app, "gradient")))
+    drawn = check(SALIENCY, view=view, method=method, target="2", scale="probability")
+    assert drawn == {"image", "gradient", "classes"}
 
 
 @pytest.mark.parametrize("site", ["layer1.0.relu:1", "layer2.0.bn1", "fc"])
 def test_neurons(site: str) -> None:
-    app = opened(NEURONS, model=MODEL, image=IMAGE, site=site)
-    found = shown(app)
-    assert close(found["Gradient"], values(chart(app, "gradient")))
-    activation = values(chart(app, "activation"))
-    drawn = fields.tile(found["Activation"]).field.values if site == "fc" else found["Activation"]
-    assert close(drawn, activation)
-    assert close(fields.tile(found["Strongest"], columns=3, label=0.045).field.values, values(chart(app, "gallery")))
+    assert check(NEURONS, site=site) == {"activation", "gradient", "gallery"}
 
 
 @pytest.mark.parametrize("kind", ["activation", "gradient", "product"])
 def test_feature_maps(kind: str) -> None:
-    app = opened(MAPS, model=MODEL, image=IMAGE, maps=kind, sort="index", site="layer1.1.relu")
-    found = shown(app)
-    assert close(fields.tile(found["Channels"]).field.values, values(chart(app, "channels")))
-    assert close(found["One channel"], values(chart(app, "channel")))
-    assert close(found["Sites"], np.array(_sent(chart(app, "strip")["data"][0]["y"])))
+    drawn = check(MAPS, maps=kind, sort="index", site="layer1.1.relu")
+    assert drawn == {"strip", "channels", "channel", "image"}
+
+
+@pytest.mark.parametrize(
+    ("model", "site"), [(MODEL, "layer1.1.relu"), ("preset/shapes-vit", "layers.1"), (MODEL, "fc")]
+)
+def test_feature_maps_in_order_of_strength_and_in_blocks(
+    model: str, site: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(maps, "MOST_CELLS", 1_500)
+    assert check(MAPS, model=model, site=site, maps="gradient") >= {"strip", "channels", "image"}
 
 
 def test_gradient_flow() -> None:
-    app = opened(FLOW, model=MODEL, image=IMAGE)
-    found, sites = shown(app), chart(app, "flow")["data"]
-    drawn = [np.array(_sent(sites[i]["y"])) for i in (1, 0, 2)]
-    drawn[2] = drawn[2] / 100
-    assert close(found["Sites"], np.column_stack(drawn))
-    assert close(found["Parameters"], np.array(_sent(chart(app, "parameters")["data"][0]["y"])))
+    assert check(FLOW) == {"flow", "parameters"}
 
 
-def _sent(numbers: Any) -> Any:
-    if isinstance(numbers, dict):
-        return np.frombuffer(base64.b64decode(numbers["bdata"]), dtype=numbers["dtype"])
-    return [np.nan if number is None else number for number in numbers]
+@pytest.mark.parametrize("second", [{"image2": "sample/star"}, {"model2": "preset/digits-mlp"}])
+def test_gradient_flow_compared(second: dict[str, str]) -> None:
+    assert check(FLOW, COMPARED, **second) == {"flow", "parameters"}
 
 
-def test_perturbation() -> None:
-    app = opened("pages/understand/perturbation.py", model=MODEL, image=IMAGE, norm="l2", steps="2")
-    assert close(shown(app)["Difference"], values(chart(app, "difference")))
+@pytest.mark.parametrize("steps", ["1", "3"])
+@pytest.mark.parametrize("norm", ["l2", "max"])
+def test_perturbation(norm: str, steps: str) -> None:
+    drawn = check(PERTURBATION, norm=norm, steps=steps)
+    assert drawn == {"before", "after", "difference", "promise", "classes"}
 
 
 @pytest.mark.parametrize("most", [300_000, 100])
 def test_jacobian(most: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(spectra, "MOST_CELLS", most)
-    app = opened("pages/understand/jacobian.py", model=MODEL, image=IMAGE, of="fc", wrt="layer3.0.relu:1", rows="2-4")
-    found = shown(app)
-    assert close(found["One output"], values(chart(app, "output")))
-    assert close(found["Matrix"], values(chart(app, "matrix")))
-    assert close(found["Sensitivities"], np.array(_sent(chart(app, "sensitivities")["data"][0]["y"])))
-    assert close(found["Singular values"], np.array(_sent(chart(app, "spectrum")["data"][0]["y"])))
+    drawn = check(JACOBIAN, of="fc", wrt="layer3.0.relu:1", rows="2-4")
+    assert drawn == {"matrix", "output", "sensitivities", "spectrum"}
 
 
 def test_jacobian_by_products(monkeypatch: pytest.MonkeyPatch) -> None:
     for part in (jacobian_choice, jacobian_pictures):
         monkeypatch.setattr(part, "MOST_ENTRIES", 1_000)
-    app = opened("pages/understand/jacobian.py", model="preset/digits-mlp", image=IMAGE, of=".output", wrt=".input")
-    found = shown(app)
-    assert close(found["One output"], values(chart(app, "output")))
-    spectrum = np.array(_sent(chart(app, "spectrum")["data"][0]["y"]))
-    np.testing.assert_allclose(found["Singular values"], spectrum, rtol=1e-4)
-    drawn = values(chart(app, "direction"))
-    assert np.abs(found["Direction"] - drawn).max() < 1e-3 * np.abs(drawn).max(), "vectors settle later than values"
+    drawn = check(JACOBIAN, model="preset/digits-mlp", of=".output", wrt=".input")
+    assert drawn == {"spectrum", "direction", "output"}
+
+
+def test_a_picture_without_code_is_found() -> None:
+    without = {key: value for key, value in PICTURES.items() if key != (MAPS, "image")}
+    with pytest.raises(KeyError, match="image"):
+        check(MAPS, without, site="fc")

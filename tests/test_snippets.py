@@ -267,6 +267,9 @@ def test_a_picture_that_was_changed(
         assert snippet_runs.error(snippet_runs.run(snippets.classes_after(at, answer), folder), shares) < 1e-5
     curve = np.column_stack([answer.arrays[f"curve_{name}"] for name in ("size", "predicted", "actual")])
     assert snippet_runs.error(snippet_runs.run(snippets.promise(at, answer), folder), curve) < CLOSE
+    path = np.column_stack([answer.arrays["path_size"], answer.arrays["path_actual"]])
+    path = np.vstack([path, [answer.size, answer.score_after - answer.score]])
+    assert snippet_runs.error(snippet_runs.run(snippets.path(at, answer), folder), path) < CLOSE
 
 
 @pytest.mark.parametrize(

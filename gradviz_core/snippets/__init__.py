@@ -13,8 +13,8 @@ from gradviz_core.snippets.jacobian import (
     singular_values,
     singular_values_by_products,
 )
-from gradviz_core.snippets.maps import feature_maps
-from gradviz_core.snippets.perturbation import after, classes_after, promise
+from gradviz_core.snippets.maps import feature_maps, sheet
+from gradviz_core.snippets.perturbation import after, classes_after, path, promise
 from gradviz_core.snippets.saliency import saliency
 from gradviz_core.snippets.seen import classes, seen
 from gradviz_core.snippets.setting import Setting
@@ -30,10 +30,12 @@ __all__ = [
     "jacobian",
     "one_output",
     "parameters",
+    "path",
     "promise",
     "saliency",
     "seen",
     "sensitivities",
+    "sheet",
     "singular_values",
     "singular_values_by_products",
     "sites",

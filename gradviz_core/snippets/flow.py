@@ -81,10 +81,11 @@ def sites(setting: Setting, target: Score) -> str:
 
 
 def parameters(setting: Setting, answer: FlowAnswer) -> str:
-    """``shown`` is the norm of the gradient at each parameter of the answer; NaN where none arrives."""
+    """``shown`` has a row for each parameter of the answer: the norm of its gradient, NaN where none arrives, and its
+    own norm."""
     target = answer.target
     assert isinstance(target, Score), "the flow page has no other targets"
-    about = f"The L2 norm of the gradient of {score_words(target, setting.card.labels)} at every parameter."
+    about = f"The L2 norms of the gradient of {score_words(target, setting.card.labels)} and of every parameter."
     names = _wrapped([quoted(parameter.name) for parameter in answer.parameters])
     listed = Block(
         (
@@ -99,7 +100,9 @@ def parameters(setting: Setting, answer: FlowAnswer) -> str:
         (
             comment("Back to every parameter; None where no gradient arrives."),
             "gradients = torch.autograd.grad(score, wanted, allow_unused=True)",
-            'shown = np.array([float("nan") if g is None else g.double().norm().item() for g in gradients])',
+            'gradient_norms = [float("nan") if g is None else g.double().norm().item() for g in gradients]',
+            "norms = [parameter.detach().double().norm().item() for parameter in wanted]",
+            "shown = np.column_stack([gradient_norms, norms])",
         ),
         (_NUMPY, _TORCH),
     )

@@ -14,6 +14,39 @@ from gradviz_core.types import SiteInfo, Target
 
 def feature_maps(setting: Setting, target: Target, info: SiteInfo, kind: MapKind, channel: int | None = None) -> str:
     """``shown`` is activation, gradient or their product at every channel of a site, (C, H, W), or at one, (H, W)."""
+    last = Block((f"shown = maps{'' if channel is None else f'[{channel}]'}.numpy()",))
+    return _of_site(setting, target, info, kind, channel, (last,))
+
+
+def sheet(
+    setting: Setting, target: Target, info: SiteInfo, kind: MapKind, *, strongest_first: bool, block: int = 1
+) -> str:
+    """``shown`` is the same at every channel, in the order of the tiles, (C, H, W): by number, or the largest L2 norm
+    first. Where a cell is drawn for a square ``block`` of places, it holds their mean."""
+    lines = []
+    if strongest_first:
+        strength = "maps.nan_to_num().double().square().sum(dim=(1, 2))"
+        lines += [
+            comment("The strongest first."),
+            f"maps = maps[{strength}.argsort(descending=True, stable=True)]",
+        ]
+    if block > 1:
+        lines += _in_blocks(info, block)
+    return _of_site(setting, target, info, kind, None, (Block((*lines, "shown = maps.numpy()"), ("import torch",)),))
+
+
+def _in_blocks(info: SiteInfo, side: int) -> list[str]:
+    said = comment(f"Too many places to be drawn: the mean of each block of {side} by {side}.")
+    pool = f"torch.nn.functional.avg_pool2d(%s[None], {side}, ceil_mode=True)[0]"
+    if not _has_class_token(info):
+        return [said, f"maps = {pool % 'maps'}"]
+    rest = f"patches = {pool % 'maps[:, 2:]'}"
+    return [said, rest, "maps = torch.cat([maps[:, :2, : patches.shape[2]], patches], dim=1)"]
+
+
+def _of_site(
+    setting: Setting, target: Target, info: SiteInfo, kind: MapKind, channel: int | None, last: tuple[Block, ...]
+) -> str:
     place, what = in_words(info.site, info.calls), channel_word(info)
     named = score_words(target, setting.card.labels)
     of = f"each {what}" if channel is None else f"{what} {channel}"
@@ -30,11 +63,7 @@ def feature_maps(setting: Setting, target: Target, info: SiteInfo, kind: MapKind
         times = ("found = value.detach() * gradient",) if kind == "product" else ("found = gradient",)
         back = (comment("Back to this value."), "(gradient,) = torch.autograd.grad(score, value)", *times)
         blocks += [score(target, setting), Block(back, ("import torch",))]
-    return program(about, *blocks, *as_pictures(info), _chosen(channel))
-
-
-def _chosen(channel: int | None) -> Block:
-    return Block((f"shown = maps{'' if channel is None else f'[{channel}]'}.numpy()",))
+    return program(about, *blocks, *as_pictures(info), *last)
 
 
 def as_pictures(info: SiteInfo) -> list[Block]:
@@ -54,8 +83,8 @@ def _tokens(count: int, info: SiteInfo) -> Block:
     features, side = info.shape[2], math.isqrt(count)
     if side > 1 and side * side == count:
         return Block((f"maps = found[0].T.reshape({features}, {side}, {side})  # the tokens as a grid of patches",))
-    side = math.isqrt(count - 1)
-    if side > 1 and side * side == count - 1:
+    if _has_class_token(info):
+        side = math.isqrt(count - 1)
         lines = (
             comment("The patches as a grid, and above it, after a gap, the class token as one cell."),
             f'maps = torch.full(({features}, {side + 2}, {side}), float("nan"))',
@@ -64,3 +93,12 @@ def _tokens(count: int, info: SiteInfo) -> Block:
         )
         return Block(lines, ("import torch",))
     return Block((f"maps = found[0].T.reshape({features}, 1, {count})  # the tokens in a row",))
+
+
+def _has_class_token(info: SiteInfo) -> bool:
+    """Whether the tokens are drawn as a grid of patches under a class token."""
+    if info.layout != "tokens" or len(info.shape) != 3:
+        return False
+    count = info.shape[1]
+    side = math.isqrt(count - 1)
+    return side > 1 and side * side == count - 1

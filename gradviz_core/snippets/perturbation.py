@@ -64,6 +64,24 @@ def promise(setting: Setting, answer: PerturbationAnswer) -> str:
     return program(_about(setting, answer), *_beginning(setting, answer), Block(lines, (_NUMPY,)))
 
 
+def path(setting: Setting, answer: PerturbationAnswer) -> str:
+    """``shown`` has a row for the picture as it was, for each step's, and for the last one in whole levels: the size of
+    its change, and the change of the score."""
+    size = "change.abs().max()" if answer.question.norm == "max" else "change.norm()"
+    lines = (
+        *_whole(answer),
+        comment("How far each picture lies from the first, and how much its score differs."),
+        "first, _ = look(start)",
+        "rows = []",
+        "for picture in [*path, start + torch.from_numpy(whole)[None].float()]:",
+        "    change = (picture - start).double()",
+        f"    rows.append([{size}.item(), look(picture)[0] - first])",
+        "shown = np.array(rows)",
+    )
+    start = _beginning(setting, answer)
+    return program(_about(setting, answer), *start, _steps(answer, keep=True), Block(lines, (_NUMPY,)))
+
+
 def _about(setting: Setting, answer: PerturbationAnswer) -> str:
     question = answer.question
     return (
@@ -106,16 +124,19 @@ def _look(passes: tuple[Block, Block]) -> Block:
     return Block((*start, "def look(levels):", *(f"    {line}" for line in inner)), ("import torch", *imports))
 
 
-def _steps(answer: PerturbationAnswer) -> Block:
+def _steps(answer: PerturbationAnswer, *, keep: bool = False) -> Block:
+    """``levels``, where the steps lead to; to ``keep`` all on the way there is ``path``."""
     made = len(answer.arrays["path_size"]) - 1
     lines = (
         comment("Each step goes on from where the last one ended, and is cut at 0 and 255."),
         f"epsilon, steps = {answer.question.epsilon}, {answer.question.steps}",
         "levels = start",
+        *(["path = [start]"] if keep else []),
         f"for _ in range({'steps' if made == answer.question.steps else made}):",
         "    _, slope = look(levels)",
         *_scaled(answer, "    "),
         f"    levels = (levels {_way(answer)} (epsilon / steps) * ({_uphill(answer)})).clamp(0, 255)",
+        *(["    path.append(levels)"] if keep else []),
     )
     return Block(lines, ("import torch",))
 

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from gradviz_core import snippets
+from gradviz_core import fields, snippets
 from gradviz_core.types import FlowQuestion, GradientQuestion
 from pages.parts import address, code, facts, maps, panel, shell, sites, units
 from pages.parts.asking import ask, one_sentence
@@ -70,11 +70,15 @@ with one_sentence():
         )  # fmt: skip
     drawn = {"channels": sheet.figure, "strip": strip.figure} | ({"channel": one.figure} if one.figure else {})
     panel.downloads(choice.tools, drawn, answer, "feature-maps")
+    block = fields.coarser(view.maps, maps.MOST_CELLS)[1]
     code.panel(
         choice,
         {
-            "Channels": lambda at: snippets.feature_maps(at, choice.target, info, kind),
+            "Channels": lambda at: snippets.sheet(
+                at, choice.target, info, kind, strongest_first=order == "strength", block=block
+            ),
             "One channel": lambda at: snippets.feature_maps(at, choice.target, info, kind, channel),
             "Sites": lambda at: snippets.strip(at, choice.target),
+            "Image": snippets.seen,
         },
     )

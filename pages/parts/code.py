@@ -9,7 +9,9 @@ import streamlit as st
 from gradviz_core.compute import client
 from gradviz_core.models import catalogue
 from gradviz_core.snippets import Setting
+from gradviz_core.types import SurveyAnswer, SurveyQuestion
 from pages.parts import uploaded
+from pages.parts.asking import ask
 from pages.parts.shell import Choice
 
 
@@ -19,17 +21,26 @@ def panel(choice: Choice, programs: Mapping[str, Callable[[Setting], str]]) -> N
         st.caption(
             "Plain PyTorch; GradViz only loads the presets. It ends with `shown`, the very numbers of the picture."
         )
-        setting = _setting(choice)
+        there = setting(choice.model, choice.image, choice.survey)
         names = list(programs)
         for tab, name in zip(st.tabs(names), names, strict=True):
             with tab, st.container(height=460, width=680, border=False):
-                st.code(programs[name](setting), language="python", wrap_lines=False)
+                st.code(programs[name](there), language="python", wrap_lines=False)
 
 
-def _setting(choice: Choice) -> Setting:
-    file = "" if uploaded.is_key(choice.image) else _sample_file(choice.image)
-    survey = choice.survey
-    return Setting(survey.card, survey.sites, file, survey.file, _architecture(choice.model))
+def setting(model: str, image: str, survey: SurveyAnswer) -> Setting:
+    """What code must know of a model and an image."""
+    file = "" if uploaded.is_key(image) else _sample_file(image)
+    return Setting(survey.card, survey.sites, file, survey.file, _architecture(model))
+
+
+def elsewhere(model: str, image: str) -> Setting:
+    """The same of another model and image than the page's.
+
+    Raises:
+        GradVizError: as ``ask`` does.
+    """
+    return setting(model, image, ask(SurveyQuestion(model=model, image=image), "Looking at what it is compared with …"))
 
 
 def _architecture(key: str) -> str:

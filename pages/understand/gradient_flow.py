@@ -58,10 +58,13 @@ with one_sentence():
     panel.downloads(
         choice.tools, {"flow": at_sites.figure, "parameters": at_parameters.figure}, answer, "gradient-flow"
     )
-    code.panel(
-        choice,
-        {
-            "Sites": lambda at: snippets.sites(at, choice.target),
-            "Parameters": lambda at: snippets.parameters(at, answer),
-        },
-    )
+    programs = {
+        "Sites": lambda at: snippets.sites(at, choice.target),
+        "Parameters": lambda at: snippets.parameters(at, answer),
+    }
+    if other is not None:
+        second: FlowAnswer = other
+        there = code.elsewhere(second.question.model, second.question.image)
+        programs["Sites compared with"] = lambda _: snippets.sites(there, choice.target)
+        programs["Parameters compared with"] = lambda _: snippets.parameters(there, second)
+    code.panel(choice, programs)

@@ -68,6 +68,7 @@ with one_sentence():
             "After": lambda at: snippets.after(at, answer),
             "Difference": lambda at: snippets.after(at, answer, difference=True),
             "Promised, and what came": lambda at: snippets.promise(at, answer),
+            "Step by step": lambda at: snippets.path(at, answer),
             "Before": snippets.seen,
         }
         | ({"Classes": lambda at: snippets.classes_after(at, answer)} if answer.prediction else {}),
