@@ -66,6 +66,15 @@ def test_neurons_draws_a_unit_and_the_strongest_channels() -> None:
     assert {s["line"].get("dash") for s in chart(app, "gradient")["layout"]["shapes"]} == {None, "solid", "dash"}
 
 
+@pytest.mark.parametrize(
+    ("page", "scored"),
+    [(SALIENCY, True), (MAPS, True), (NEURONS, False), ("pages/understand/jacobian.py", False)],
+)
+def test_a_score_can_be_chosen_where_it_is_what_is_differentiated(page: str, scored: bool) -> None:
+    labels = [box.label for box in opened(page).selectbox]
+    assert ("Target" in labels, "Score" in labels) == (scored, scored)
+
+
 def test_feature_maps_draws_all_channels_on_the_scale_of_the_one_enlarged() -> None:
     app = opened(MAPS, maps="product")
     assert not app.error

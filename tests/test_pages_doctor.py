@@ -53,7 +53,7 @@ def found(monkeypatch: pytest.MonkeyPatch, *findings: Finding, proof: Proof | No
 
 
 def headings(app: AppTest) -> list[str]:
-    return [heading.value for heading in app.subheader]
+    return [heading.value for heading in app.header]
 
 
 def codes(app: AppTest) -> list[str]:

@@ -90,7 +90,7 @@ def _check_restored(page: str, app: AppTest) -> None:
     assert {k: c.value for k, c in _controls(fresh).items()} == {k: c.value for k, c in _controls(app).items()}, written
     assert errors(fresh) == errors(app), written
     assert _pictures(fresh) == _pictures(app), written
-    assert [h.value for h in fresh.subheader] == [h.value for h in app.subheader], written
+    assert [h.value for h in fresh.header] == [h.value for h in app.header], written
     assert {name: text for name, text in fresh.query_params.items() if name in address.NAMES} == written
 
 

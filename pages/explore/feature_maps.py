@@ -7,7 +7,7 @@ from gradviz_core.types import FlowQuestion, GradientQuestion
 from pages.parts import address, code, facts, maps, panel, shell, sites, units
 from pages.parts.asking import ask, one_sentence
 
-choice = shell.begin(
+choice = shell.begin_with_score(
     "Feature maps", "All channels of one site: what they answer, and how the score depends on each of their numbers."
 )
 

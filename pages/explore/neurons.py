@@ -59,7 +59,7 @@ with one_sentence():
         )  # fmt: skip
     st.caption(sites.how_to_click(info))
 
-    st.subheader(f"Strongest {captions.channel_word(info)}s{place.words}", anchor=False)
+    st.header(f"Strongest {captions.channel_word(info)}s{place.words}", anchor=False)
     gallery = units.gallery(strongest, info, place, channel, answer.receptive_field)
     panel.picture(
         gallery.figure, "gallery", alt=gallery.caption.alt, caption=gallery.caption,

@@ -7,7 +7,7 @@ from gradviz_core.types import INPUT, GradientQuestion, SiteSum
 from pages.parts import address, code, facts, panel, pixel, saliency, scores, shell, tour, uploaded
 from pages.parts.asking import ask, one_sentence
 
-choice = shell.begin("Input saliency", "How the score of one class changes with each pixel of the image.")
+choice = shell.begin_with_score("Input saliency", "How the score of one class changes with each pixel of the image.")
 if isinstance(choice.target, SiteSum):
     scores.point_to_neurons(choice.survey)
     shell.end()
@@ -59,7 +59,7 @@ with one_sentence():
 
     panel.downloads(choice.tools, {"gradient": shown.figure, "image": seen}, answer, "saliency")
 
-    st.subheader("Classes", anchor=False)
+    st.header("Classes", anchor=False)
     bars = figures.class_bars(answer.prediction, chosen=saliency.explained(answer.target))
     all_of_them = saliency.likeliest(len(answer.prediction))
     panel.picture(bars, "classes", alt=all_of_them, act=saliency.choose_class(answer.prediction))

@@ -11,7 +11,7 @@ st.markdown(
     "runs nothing that it says, only the operations of the network that it knows by name."
 )
 
-st.subheader("Any architecture: an exported program", anchor=False)
+st.header("Any architecture: an exported program", anchor=False)
 st.code(export_words.EXPORT, language="python", wrap_lines=True)
 st.markdown(
     "`torch.export` follows one forward pass and writes it down as a graph of operations, with the names of your "
@@ -26,7 +26,7 @@ st.markdown(
 )
 st.code(export_words.SIZES, language="python", wrap_lines=True)
 
-st.subheader("Weights of a known architecture", anchor=False)
+st.header("Weights of a known architecture", anchor=False)
 st.code(export_words.STATE_DICT, language="python", wrap_lines=True)
 st.markdown("or")
 st.code(export_words.SAFETENSORS, language="python", wrap_lines=True)
@@ -36,7 +36,7 @@ st.markdown(
     "`state_dict` or `model`, or with `module.` before each name, is unwrapped."
 )
 
-st.subheader("What each kind of file can do", anchor=False)
+st.header("What each kind of file can do", anchor=False)
 st.markdown(
     """
 | file | architecture | layers' names | source lines | input size |
@@ -52,7 +52,7 @@ st.markdown(
     "instructions that rebuild plain tensors are let through. Nothing is ever unpickled, evaluated or imported."
 )
 
-st.subheader("Names of the classes", anchor=False)
+st.header("Names of the classes", anchor=False)
 st.markdown("Optional: a text file with one name a line in the order of the classes, or a JSON list of them.")
 st.code(export_words.LABELS, language=None)
 st.caption(

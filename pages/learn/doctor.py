@@ -6,7 +6,7 @@ from gradviz_core.types import DiagnosisQuestion
 from pages.parts import address, doctor, facts, shell
 from pages.parts.asking import ask, one_sentence
 
-choice = shell.begin(
+choice = shell.begin_with_score(
     "Doctor",
     "Does a gradient reach the image and every parameter? If one is missing, zero or not finite: why, at which line, "
     "and how to mend it.",
@@ -26,7 +26,7 @@ with one_sentence():
     doctor.gradients(answer.diagnosis.leaves)
 
 with one_sentence():
-    st.subheader("Check the gradient", anchor=False)
+    st.header("Check the gradient", anchor=False)
     st.markdown(doctor.ABOUT_THE_CHECK)
     if address.read("check") == "1":
         doctor.show_proof(doctor.check(choice))

@@ -11,7 +11,7 @@ from gradviz_core.captions import number_text, share_text
 from gradviz_core.findings import Cause, Diagnosis, Finding, LayerReport, LeafReport, Level, Proof
 from gradviz_core.types import DiagnosisAnswer, ProofQuestion
 from pages.parts.asking import ask
-from pages.parts.shell import Choice
+from pages.parts.shell import ScoredChoice
 from pages.parts.words import plain
 
 MOST_FINDINGS, MOST_ROWS, MOST_NAMES, FEW_NAMES, LONGEST_NAME = 50, 300, 200, 7, 120
@@ -80,7 +80,7 @@ def show(number: int, finding: Finding) -> None:
     """One finding: what, where, what it does to which parameters, and the repair."""
     if number > MOST_FINDINGS:
         return
-    st.subheader(f"{number}. {_LEVELS[finding.level]}: {_CAUSES[finding.cause]}", anchor=False)
+    st.header(f"{number}. {_LEVELS[finding.level]}: {_CAUSES[finding.cause]}", anchor=False)
     left, right = st.columns([3, 2], gap="medium")
     with left:
         st.markdown(f":gray[at] **{plain(finding.where[:LONGEST_NAME])}**")
@@ -149,7 +149,7 @@ def _cut(rows: Sequence[object]) -> None:
 # ----------------------------------------------------------------------------------------------------------- the proof
 
 
-def check(choice: Choice) -> Proof:
+def check(choice: ScoredChoice) -> Proof:
     """The derivative along three directions, one asked for after the other: a large model takes a minute for each."""
     progress = st.progress(0.0, DOING)
     found = []

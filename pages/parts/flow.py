@@ -15,7 +15,7 @@ from gradviz_core.models import catalogue
 from gradviz_core.sites import in_words
 from gradviz_core.types import INPUT, FloatArray, FlowAnswer, FlowQuestion, ParameterInfo, SiteInfo
 from pages.parts import address, models, uploaded
-from pages.parts.shell import Choice
+from pages.parts.shell import ScoredChoice
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class Picture:
     caption: Caption
 
 
-def compared(choice: Choice) -> FlowQuestion | None:
+def compared(choice: ScoredChoice) -> FlowQuestion | None:
     """What is chosen to be compared with; None where it is the same model and image.
 
     Raises:
@@ -58,7 +58,7 @@ def _images() -> dict[str, str]:
     return {key: words for key, words in own.items() if uploaded.is_key(key)} | samples
 
 
-def question(model: str, image: str, choice: Choice) -> FlowQuestion:
+def question(model: str, image: str, choice: ScoredChoice) -> FlowQuestion:
     """The flow of the chosen score, parameters and all."""
     return FlowQuestion(model=model, image=image, target=choice.target, parameters=True)
 

@@ -17,7 +17,7 @@ def show(lesson: Lesson, doing: str) -> None:
     guess = _guess(prediction)
     if st.session_state.get(key) != guess:  # at the start, and on the way back or forth in the browser
         st.session_state[key] = guess
-    st.subheader("Predict, then run", anchor=False)
+    st.header("Predict, then run", anchor=False)
     with st.form(f"form_{key}"):
         st.radio(prediction.question, range(len(prediction.answers)), index=None, key=key,
                  format_func=lambda i: plain(prediction.answers[i]))  # fmt: skip

@@ -14,7 +14,7 @@ from pages.parts import address, panel, saliency, sites, units
 from pages.parts.asking import ask
 from pages.parts.clicks import Click
 from pages.parts.pixel import Pixel
-from pages.parts.shell import Choice
+from pages.parts.shell import ScoredChoice
 from pages.parts.units import Picture
 
 _FOLLOW = {"score": "The score in the sidebar", "unit": "One unit"}
@@ -26,7 +26,7 @@ _SIZES = {"max": "largest change of any number, in levels", "l2": "length of the
 HEIGHT = 400
 
 
-def question(choice: Choice) -> PerturbationQuestion:
+def question(choice: ScoredChoice) -> PerturbationQuestion:
     """What is asked, as the controls say it."""
     target: Target = choice.target
     with panel.controls():
@@ -50,7 +50,7 @@ def question(choice: Choice) -> PerturbationQuestion:
     )  # fmt: skip
 
 
-def _unit(choice: Choice) -> Unit:
+def _unit(choice: ScoredChoice) -> Unit:
     """The unit that is chosen here or on the Neurons page; the strongest channel by default."""
     info: SiteInfo = sites.choose(choice.survey.sites)
     with panel.controls("unit"):

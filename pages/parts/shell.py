@@ -32,11 +32,10 @@ _STYLE = f"""<style>
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What the sidebar says: the model, the image, the score, and the survey of that model on that image."""
+    """What the sidebar says: the model, the image, and the survey of that model on that image."""
 
     model: str
     image: str
-    target: scores.Score
     survey: SurveyAnswer
     tools: DeltaGenerator
     """Room beside the page's title."""
@@ -45,6 +44,13 @@ class Choice:
     def labels(self) -> tuple[str, ...]:
         """Names of the classes."""
         return self.survey.card.labels
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredChoice(Choice):
+    """The same, and the score that is differentiated."""
+
+    target: scores.Score
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,9 +118,22 @@ def heading(title: str, sentence: str) -> DeltaGenerator:
 def begin(title: str, sentence: str) -> Choice:
     """The page's heading, and what was chosen; where that cannot be answered, one sentence, and the page ends there."""
     tools = heading(title, sentence)
-    sidebar = cast(_Sidebar, st.session_state["sidebar"])
+    with _or_end():
+        return _choice(cast(_Sidebar, st.session_state["sidebar"]), tools)
+
+
+def begin_with_score(title: str, sentence: str) -> ScoredChoice:
+    """The same for a page that differentiates a score, which is chosen in the sidebar too."""
+    chosen = begin(title, sentence)
+    with _or_end(), cast(_Sidebar, st.session_state["sidebar"]).target:
+        target = scores.choose(chosen.survey)
+    return ScoredChoice(chosen.model, chosen.image, chosen.survey, chosen.tools, target)
+
+
+@contextmanager
+def _or_end() -> Iterator[None]:
     try:
-        return _choice(sidebar, tools)
+        yield
     except GradVizError as error:
         asking.say(error)
         end()
@@ -135,8 +154,7 @@ def _choice(sidebar: _Sidebar, tools: DeltaGenerator) -> Choice:
         st.rerun()  # the thumbnails, which are drawn already, do not show it yet
     with sidebar.card:
         models.card(survey.card)
-    with sidebar.target:
-        return Choice(sidebar.model, sidebar.image, scores.choose(survey), survey, tools)
+    return Choice(sidebar.model, sidebar.image, survey, tools)
 
 
 # ----------------------------------------------------------------------------------------------------------------- foot

@@ -72,7 +72,7 @@ STOPS = (
 
 def show() -> None:
     """The six links, one under the other."""
-    st.subheader("A tour in six views", anchor=False)
+    st.header("A tour in six views", anchor=False)
     lines = (
         f"<li><a style='color: inherit' href='{escape(stop.address)}'>{escape(stop.title)}</a>: "
         f"{escape(stop.sentence)}</li>"

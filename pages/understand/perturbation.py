@@ -6,7 +6,7 @@ from gradviz_core import captions, snippets
 from pages.parts import code, facts, panel, perturbation, pixel, shell
 from pages.parts.asking import ask, one_sentence
 
-choice = shell.begin(
+choice = shell.begin_with_score(
     "Perturbation",
     "What becomes of a score, or of one unit, when the picture is changed a little along its gradient: what the "
     "gradient promises, and what really comes. For understanding a model and for testing it.",
@@ -44,7 +44,7 @@ with one_sentence():
 
     left, right = st.columns([3, 2])
     with left:
-        st.subheader("Promised, and what came", anchor=False)
+        st.header("Promised, and what came", anchor=False)
         panel.picture(
             curve.figure, "promise", alt=curve.caption.alt, caption=curve.caption,
             act=perturbation.choose_size(question),
@@ -52,7 +52,7 @@ with one_sentence():
     with right:
         if answer.prediction:
             bars = perturbation.classes(answer)
-            st.subheader("Classes before and after", anchor=False)
+            st.header("Classes before and after", anchor=False)
             panel.picture(
                 bars.figure, "classes", alt=bars.caption.alt, caption=bars.caption,
                 act=perturbation.choose_class(answer),
