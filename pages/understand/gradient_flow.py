@@ -8,7 +8,7 @@ from pages.parts import code, facts, flow, flow_clicks, panel, shell, sites
 from pages.parts.asking import ask, one_sentence
 from pages.parts.words import plain
 
-choice = shell.begin(
+choice = shell.begin_with_score(
     "Gradient flow",
     "How large activations and gradients are at every site and every parameter, in order of execution, and where units "
     "are dead. Gradients that shrink or grow by orders of magnitude along the way make a network hard to train.",
@@ -49,7 +49,7 @@ with one_sentence():
         st.caption("Click a place to open its feature maps; the way back in the browser leads here again.")
 
     at_parameters = flow.over_parameters(answer, other, choice.labels)
-    st.subheader("Parameters", anchor=False)
+    st.header("Parameters", anchor=False)
     panel.picture(
         at_parameters.figure, "parameters", alt=at_parameters.caption.alt, caption=at_parameters.caption,
         act=flow_clicks.open_holder(answer, other),
