@@ -160,7 +160,11 @@ def _three_ways_agree(found: Found) -> Iterator[Claim]:
 
 def _freed_on_the_way(found: Found) -> Iterator[Claim]:
     yield equal("Asked twice, the gradient is the same", found["first"], found["second"])
-    yield refused("The third time they are freed", found["error"], "after they have already been freed")
+    yield refused(
+        "The third time PyTorch refuses, for what was saved is gone",
+        found["error"],
+        "after they have already been freed",
+    )
 
 
 def _weight_times_weight(found: Found) -> Iterator[Claim]:
@@ -207,7 +211,7 @@ STEPS = (
         ),
     ),
     Step(
-        "Three right ways to ask for more than one output, and how they hang together.",
+        "Three right ways to ask for more than one output, and how they relate.",
         three_right_ways,
         _three_ways_agree,
         pictures=(

@@ -166,8 +166,8 @@ STEPS = (
                 "bars",
                 ("milliseconds",),
                 "Time of each way",
-                "Median of seven calls on {size} elements, as timed when this answer was computed; computed again it "
-                "comes out a little different.",
+                "Medians of seven calls on {size} elements, as timed when this answer was computed; computed again, "
+                "they differ.",
                 "ms",
                 labels=("time",),
                 across="way",

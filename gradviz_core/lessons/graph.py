@@ -49,7 +49,8 @@ def legend(graph: Graph) -> str:
     """What stands below the drawing."""
     said = "As PyTorch recorded it. Arrows show the way forward; the gradient runs against them."
     cut = any(node.kind == "no_gradient" for node in graph.nodes)
-    return f"{said} A dashed box is a value without a gradient: no way leads back through it." if cut else said
+    dashed = "A dashed box is a value without a gradient, such as a number or a detached tensor: there the way ends."
+    return f"{said} {dashed}" if cut else said
 
 
 def in_words(graph: Graph) -> str:

@@ -69,8 +69,8 @@ def _ten_times(found: Found) -> Iterator[Claim]:
     )
     times = found["of_the_other"] / found["gradient"] if mean else found["gradient"] / found["of_the_other"]
     yield Claim(
-        f"Under the sum it is ten times as large as under the mean: the ratio is {times.min():.6g} to "
-        f"{times.max():.6g}.",
+        f"Under the sum it is ten times as large as under the mean: no ratio is further from 10 than "
+        f"{(times - 10).abs().max():.1g}.",
         bool(((times - 10).abs() < 1e-4).all()),
     )
 
@@ -126,7 +126,7 @@ STEPS = (
                 ("gradient", "of_the_other"),
                 "The gradient under the {reduction}",
                 "∂/∂x[i] of Σ s(x) is s(x[i])·(1 − s(x[i])); of the mean of ten, a tenth of it. That under the {other} "
-                "is pale.",
+                "is drawn faint.",
                 "output per unit of input",
                 labels=("{reduction}", "{other}, not chosen"),
                 across="input",

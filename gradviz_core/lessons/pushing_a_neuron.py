@@ -193,8 +193,9 @@ STEPS = (
             Picture(
                 "heatmap",
                 ("step_as_picture",),
-                "What is added to the input",
-                "ε · sign(∂loss/∂x), the 784 inputs as 28×28: every input moves by the same size.",
+                "The step, as it is added",
+                "ε · sign(∂loss/∂x), the 784 inputs as 28×28: every input moves by the same size. Subtracted, it is "
+                "the same picture with red and blue exchanged.",
                 "unit of input",
                 across="column",
                 down="row",
@@ -202,8 +203,8 @@ STEPS = (
         ),
     ),
     Step(
-        "Asked for alone, a dead unit does not move at all: its gradient is zero, so there is no way to go. Only what "
-        "is pushed for the sake of others can move its sum.",
+        "Asked for alone, a dead unit does not move at all: its gradient is zero, so there is no way to go. A push for "
+        "the sake of the others can still move its sum before the ReLU.",
         a_dead_unit,
         _does_not_move,
         graph_of="loss",
