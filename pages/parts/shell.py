@@ -22,10 +22,10 @@ _STYLE = f"""<style>
 {unseen.STYLE}
 {skeleton.STYLE}
 [data-testid^="stBaseButton-primary"] {{ color: light-dark(#ffffff, #0b1110); }}
-.stCode .token.keyword, .stCode .token.function {{ color: light-dark(#1260a8, #6db3f2); }}
-.stCode .token.string {{ color: light-dark(#0a6b2b, #5fd08a); }}
-.stCode .token.number, .stCode .token.boolean {{ color: light-dark(#0c665b, #4fd0bf); }}
-.stCode .token.comment {{ color: light-dark(#5d6270, #a0a5b5); }}
+.stCode .token:is(.keyword, .function, .class-name) {{ color: color-mix(in srgb, #1f7fd6 65%, currentColor); }}
+.stCode .token.string {{ color: color-mix(in srgb, #0f9a48 60%, currentColor); }}
+.stCode .token:is(.number, .boolean) {{ color: color-mix(in srgb, #0f9a8c 60%, currentColor); }}
+.stCode .token.comment {{ color: color-mix(in srgb, currentColor 70%, transparent); }}
 [class*="st-key-progress"] {{ position: fixed; top: 0.55rem; right: 4.5rem; width: auto; z-index: 999990; }}
 </style>"""
 

@@ -1,4 +1,4 @@
-"""Axe (WCAG 2.2, levels A and AA) finds nothing of ours to mend, on any page or theme."""
+"""Axe (WCAG 2.2, levels A and AA, and the order of headings) finds nothing of ours to mend, on any page or theme."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ AXE = (files("axe_playwright_python") / "axe.min.js").read_text()
 CHOICES = "model=preset/shapes-cnn&image=sample/star"
 OPTIONS = {
     "runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]},
+    "rules": {"heading-order": {"enabled": True}},
     "resultTypes": ["violations"],
 }
 STREAMLIT = {
@@ -69,3 +70,27 @@ def _found_at(page: Page, address: str) -> list[str]:
     expect(page.locator("[data-stale=true]")).to_have_count(0, timeout=30_000)
     page.wait_for_timeout(500)  # what appears fades in
     return _found(page)
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize(
+    ("address", "opens"),
+    [
+        ("?", "PyTorch"),
+        ("?", "Upload an image"),
+        ("?", "Bring your own model"),
+        ("lessons?lesson=missing-gradients&guess=0", ""),
+        ("doctor?check=1", ""),
+        ("neurons?site=nowhere", ""),
+    ],
+)
+def test_axe_finds_nothing_in_what_opens(
+    visited: Server, browser: Browser, address: str, opens: str, dark: bool
+) -> None:
+    with tab(browser, dark=dark) as page:
+        assert _found_at(page, visited.address(f"{address}&{CHOICES}")) == []
+        if opens:
+            page.get_by_role("button", name=opens).first.click()
+            page.wait_for_timeout(1000)
+            seeing.wait(page)
+            assert _found(page) == []
