@@ -144,16 +144,18 @@ def differentiate(
     return _slopes(score, {site: trace.value(site) for site in wrt}, keep_graph)
 
 
-def differentiate_all(trace: Trace, score: Tensor) -> tuple[dict[Site, Tensor | None], dict[str, Tensor | None]]:
+def differentiate_all(
+    trace: Trace, score: Tensor, *, keep_graph: bool = False
+) -> tuple[dict[Site, Tensor | None], dict[str, Tensor | None]]:
     """∂score/∂site for every site that was kept, and ∂score/∂parameter for every parameter of the trace, in one
-    backward pass, which ends the graph; None where no gradient reaches.
+    backward pass, which ends the graph unless it is kept; None where no gradient reaches.
 
     A parameter's gradient has its shape and counts every use of it: it is what ``score.backward()`` adds to ``.grad``.
 
     Raises:
         QuestionError: as ``differentiate`` does.
     """
-    found = _slopes(score, {**trace.values, **trace.parameters}, keep_graph=False)
+    found = _slopes(score, {**trace.values, **trace.parameters}, keep_graph)
     return {site: found[site] for site in trace.values}, {name: found[name] for name in trace.parameters}
 
 

@@ -12,10 +12,10 @@ from torch import Tensor
 from gradviz_core.doctor import depth, words
 from gradviz_core.doctor.arguments import values_of
 from gradviz_core.doctor.cuts import cuts
-from gradviz_core.doctor.examination import Loss, Pass, Slopes, run, way_back
+from gradviz_core.doctor.examination import Pass, Slopes, run, way_back
 from gradviz_core.doctor.flow import Event, Place, any_edge, is_open
 from gradviz_core.doctor.reruns import link_numbers, matters
-from gradviz_core.doctor.subject import Model
+from gradviz_core.doctor.subject import Loss, Model
 from gradviz_core.doctor.units import RECTIFIERS
 from gradviz_core.findings import Cause, Diagnosis, Finding, LayerReport, LeafReport, Level
 from gradviz_core.sites import in_words
@@ -32,8 +32,10 @@ def diagnose(model: Model, x: Inputs, loss: Loss | None = None) -> Diagnosis:
 
     ``model`` is any module, or a plain function. ``x`` is used as it is, and is given a gradient to require; several
     inputs go into a tuple. ``loss`` takes what the model returns and gives a tensor with one number; without it, all
-    that the model returns is summed up, with weights from 1/2 to 3/2. The model runs in the mode it is in, on a copy:
-    weights, buffers, flags, gradients and random numbers are afterwards as they were.
+    that the model returns is summed up, with weights from 1/2 to 3/2. The model runs in the mode it is in, on a copy.
+    What cannot be copied runs itself: a plain function, a loss, a module that one of them or a hook leads back to. The
+    weights, buffers, flags, ``.grad``, modes and random numbers that they reach are put back; what they write elsewhere
+    (a list in a closure, an attribute of a plain object, a file) is not.
 
     Raises:
         QuestionError: the model cannot be copied, or fails on ``x``; the loss is no single number; PyTorch has no
@@ -169,7 +171,7 @@ def _frozen(done: Pass) -> list[Found]:
     names = [
         name
         for name in _in_order(done)
-        if not done.leaves[name].requires_grad and name in done.parameters and done.numbers[name] in goes_in
+        if not done.trains[name] and name in done.parameters and done.numbers[name] in goes_in
     ]
     if not names:
         return []
@@ -179,7 +181,7 @@ def _frozen(done: Pass) -> list[Found]:
 
 def _unused(done: Pass, back: Slopes, found: Sequence[Found]) -> list[Found]:
     explained = {name for _, finding in found for name in finding.lost}
-    alive = {n for n, leaf in done.leaves.items() if not (leaf.requires_grad and back.gradients[n] is None)} | explained
+    alive = {n for n in done.leaves if not (done.trains[n] and back.gradients[n] is None)} | explained
     groups: dict[str, list[str]] = {}
     for name in [name for name in done.leaves if name not in alive]:
         groups.setdefault(_idle_part(name, alive), []).append(name)
@@ -265,7 +267,7 @@ def _leaves(done: Pass, back: Slopes) -> tuple[LeafReport, ...]:
         LeafReport(
             name=name,
             shape=tuple(done.leaves[name].shape),
-            trains=done.leaves[name].requires_grad,
+            trains=done.trains[name],
             gradient=back.states[name],
             norm=math.nan if (slope := back.gradients[name]) is None else float(slope.norm()),
         )

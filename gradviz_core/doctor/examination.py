@@ -14,17 +14,15 @@ import torch
 from torch import Tensor
 
 from gradviz_core.doctor.arguments import checked, largest
-from gradviz_core.doctor.flow import Event
+from gradviz_core.doctor.flow import Event, Now
 from gradviz_core.doctor.plain import RAISED, Failure, explained, failure, leaf
 from gradviz_core.doctor.recorder import Nudge, Record, Recorder
 from gradviz_core.doctor.saved import SavedValues
-from gradviz_core.doctor.subject import Model, examined, same_random_numbers
+from gradviz_core.doctor.subject import Loss, Model, examined, same_random_numbers
 from gradviz_core.errors import GradVizError, QuestionError
 from gradviz_core.findings import Gradient
 from gradviz_core.nested import tensors
 from gradviz_core.trace import Inputs, Trace, differentiate_all, recording
-
-Loss = Callable[[Any], Tensor]
 
 
 @dataclass(slots=True)
@@ -44,6 +42,8 @@ class Pass:
     loss: Tensor | None = None
     """None where the model could not go on."""
     loss_number: int = -1
+    trains: dict[str, bool] = field(default_factory=dict)
+    """Which leaves required a gradient when it ended."""
     scale: float = 0.0
     """The largest number that the model returned."""
 
@@ -70,14 +70,15 @@ def run(model: Model, x: Inputs, loss: Loss | None, nudge: Nudge | None = None) 
             single number.
     """
     given = checked(x)
-    plainly = partial(failure, model, given, loss or weighted_sum)
+    own_loss = loss or weighted_sum
+    plainly = partial(failure, model, given, own_loss)
     try:
         try:
-            return _watched(model, given, loss, nudge, plainly, keep=True)
+            return _watched(model, given, own_loss, nudge, plainly, keep=True)
         except RuntimeError as error:
             if "saved tensor hooks" not in str(error):
                 raise
-        return _watched(model, given, loss, nudge, plainly, keep=False)  # within torch.func they are forbidden
+        return _watched(model, given, own_loss, nudge, plainly, keep=False)  # within torch.func they are forbidden
     except GradVizError:
         raise
     except RAISED as error:
@@ -87,29 +88,29 @@ def run(model: Model, x: Inputs, loss: Loss | None, nudge: Nudge | None = None) 
 def _watched(
     model: Model,
     given: tuple[Tensor, ...],
-    loss: Loss | None,
+    loss: Loss,
     nudge: Nudge | None,
     plainly: Callable[[], Failure | None],
     keep: bool,
 ) -> Pass:
-    with recording(), same_random_numbers(given[0].device), examined(model) as subject:
+    saved = SavedValues(Now())
+    with recording(), same_random_numbers(), examined(model, loss, saved.keep) as subject:
         inputs = [leaf(tensor) for tensor in given]
-        recorder = Recorder(subject.paths, nudge)
+        recorder = Recorder(subject.paths, nudge, saved.now)
         leaves = {_input_name(i, len(inputs)): tensor for i, tensor in enumerate(inputs)} | subject.parameters
         numbers = {name: recorder.know(tensor, name) for name, tensor in leaves.items()}
         for name, buffer in subject.others.items():
             recorder.know(buffer, name)
-        saved = SavedValues(recorder.now)
         done = Pass(recorder.record, saved, leaves, frozenset(subject.parameters), numbers, plainly)
         try:
             with warnings.catch_warnings(action="ignore"), saved if keep else nullcontext(), recorder:
                 output = subject.call(*inputs)
-                score = (loss or weighted_sum)(output)
+                score = subject.loss(output)
         except RAISED:
             if recorder.record.refused or nudge is not None:
                 return done
             raise
-        done.loss = _one_number(score)
+        done.loss, done.trains = _one_number(score), {name: tensor.requires_grad for name, tensor in leaves.items()}
         done.loss_number = recorder.number(score)
         returned = [tensor for tensor in tensors(output).values() if tensor.is_floating_point()]
         done.scale = max(map(largest, returned), default=0.0)
@@ -151,7 +152,7 @@ def way_back(done: Pass) -> Slopes:
     layers = {event for event in done.record.events if not weights.isdisjoint(event.inputs)}
     handles = [node.register_hook(_look(found, event, event in layers)) for node, event in _nodes(done)]
     try:
-        _, gradients = differentiate_all(Trace(parameters=wanted), done.loss)
+        _, gradients = differentiate_all(Trace(parameters=wanted), done.loss, keep_graph=True)
     except GradVizError:
         raise
     except RAISED as error:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import traceback
 import warnings
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from gradviz_core.doctor.stack import is_authors
-from gradviz_core.doctor.subject import Model, examined, same_random_numbers
+from gradviz_core.doctor.subject import Loss, Model, examined, same_random_numbers
 from gradviz_core.errors import QuestionError
 from gradviz_core.trace import recording
 
@@ -32,14 +30,14 @@ class Failure:
     """Whether it came that far only; else it is the backward pass that fails."""
 
 
-def failure(model: Model, given: tuple[Tensor, ...], loss: Callable[[Any], Tensor]) -> Failure | None:
+def failure(model: Model, given: tuple[Tensor, ...], loss: Loss) -> Failure | None:
     """Run the model, the loss and the backward pass once, unwatched; None where all goes well."""
     forward = True
-    with recording(), same_random_numbers(given[0].device), examined(model) as subject:
+    with recording(), same_random_numbers(), examined(model, loss, lambda _: None) as subject:
         try:
             with warnings.catch_warnings(action="ignore"):
                 inputs = [leaf(tensor) for tensor in given]
-                score = loss(subject.call(*inputs))
+                score = subject.loss(subject.call(*inputs))
                 forward = False
                 wanted = [tensor for tensor in (*inputs, *subject.parameters.values()) if tensor.requires_grad]
                 if score.requires_grad and wanted:

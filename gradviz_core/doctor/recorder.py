@@ -54,10 +54,10 @@ class Record:
 class Recorder(TorchFunctionMode):
     """Records while it is on. ``paths`` names modules by their ``id``."""
 
-    def __init__(self, paths: Mapping[int, str], nudge: Nudge | None = None) -> None:
+    def __init__(self, paths: Mapping[int, str], nudge: Nudge | None, now: Now) -> None:
         super().__init__()
         self.record = Record()
-        self.now = Now()
+        self.now = now
         self._paths, self._nudge, self._functions = paths, nudge, forward_passes()
         self._number: dict[int, int] = {}
         self._version: dict[int, int] = {}

@@ -7,7 +7,7 @@ overwritten, so that the backward pass goes on, and the writer is known.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,6 +30,8 @@ class _Saved:
     copy: Tensor | None = None
     writer: Event | None = None
     needed: bool = False
+    noticed: bool = False
+    gone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,7 @@ class SavedValues(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def __init__(self, now: Now) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self._now = now
+        self.now = now
         self._by_memory: defaultdict[int, list[_Saved]] = defaultdict(list)
         self._hooks = torch.autograd.graph.saved_tensors_hooks(self._pack, _unpack)
 
@@ -59,10 +61,18 @@ class SavedValues(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def __exit__(self, *error: Any) -> None:
         super().__exit__(*error)  # type: ignore[no-untyped-call]
         self._hooks.__exit__(*error)
+        for saved in self._all():
+            if saved.copy is not None:
+                saved.noticed = saved.tensor._version != saved.version
+                saved.gone = saved.noticed or not torch.equal(saved.copy, saved.tensor)
+
+    def _all(self) -> Iterator[_Saved]:
+        for kept in self._by_memory.values():
+            yield from kept
 
     def _pack(self, tensor: Tensor) -> _Saved:
         with torch._C.DisableTorchFunction():
-            saved = _Saved(tensor.detach(), tensor._version, self._now.event)
+            saved = _Saved(tensor.detach(), tensor._version, self.now.event)
         self._by_memory[memory(tensor)].append(saved)
         return saved
 
@@ -75,25 +85,23 @@ class SavedValues(TorchDispatchMode):  # type: ignore[no-untyped-call]
             for place, argument in enumerate(func._schema.arguments):
                 value = args[place] if place < len(args) else kwargs.get(argument.name)
                 if argument.alias_info is not None and argument.alias_info.is_write and isinstance(value, Tensor):
-                    self._keep(value)
+                    self.keep(value)
         return func(*args, **kwargs)
 
-    def _keep(self, written: Tensor) -> None:
+    def keep(self, written: Tensor) -> None:
+        """Copy what shares memory with a tensor that is about to be written to."""
         for saved in self._by_memory.get(memory(written), ()):
             if saved.copy is None:
                 saved.copy = saved.tensor.clone()
-                saved.writer = self._now.event
+                saved.writer = self.now.event
 
     def overwritten(self) -> list[Overwritten]:
         """What the backward pass, which has run, needed and would not have found."""
-        found = []
-        for saved in (saved for kept in self._by_memory.values() for saved in kept):
-            if not saved.needed or saved.copy is None or saved.writer is None:
-                continue
-            noticed = saved.tensor._version != saved.version
-            if noticed or not torch.equal(saved.copy, saved.tensor):
-                found.append(Overwritten(saved.by, saved.writer, noticed))
-        return found
+        return [
+            Overwritten(saved.by, saved.writer, saved.noticed)
+            for saved in self._all()
+            if saved.needed and saved.gone and saved.writer is not None
+        ]
 
 
 def _unpack(saved: _Saved) -> Tensor:

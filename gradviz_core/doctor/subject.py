@@ -1,24 +1,24 @@
-"""What is examined: a twin of a module, or a plain function and the tensors it reaches; what it changes is put back."""
+"""What is examined: a copy of a module, or the things themselves where no copy would do; those are put back."""
 
 from __future__ import annotations
 
 import copy
-import functools
-import inspect
 import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from types import FunctionType, MethodType
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from gradviz_core.doctor.putting_back import put_back
+from gradviz_core.doctor.reach import Reached, reached
 from gradviz_core.twin import twin
 
 Model = Callable[..., Any]
+Loss = Callable[[Any], Tensor]
 
 
 @dataclass(slots=True)
@@ -26,6 +26,7 @@ class Subject:
     """Something to call, and the names of what it is made of."""
 
     call: Model
+    loss: Loss
     parameters: dict[str, Tensor] = field(default_factory=dict)
     """Those that require a gradient, and those that are frozen."""
     others: dict[str, Tensor] = field(default_factory=dict)
@@ -34,95 +35,81 @@ class Subject:
     """Path of each module, by its ``id``."""
 
 
+class _Both(nn.Module):
+    """A model and a loss, copied together because they may share parts."""
+
+    def __init__(self, model: nn.Module, loss: nn.Module) -> None:
+        super().__init__()
+        self.model, self.loss = model, loss
+
+
 @contextmanager
-def examined(model: Model) -> Iterator[Subject]:
+def examined(model: Model, loss: Loss, about_to_write: Callable[[Tensor], None]) -> Iterator[Subject]:
     """Something that may be run once, and whose parameters require gradients where the model's do.
 
-    A module is copied, weights and all. A plain function cannot be: it runs itself, and what it wrote to parameters and
-    buffers of the modules that it reaches is put back.
+    A module is copied, weights and all, and so is a loss that is a module. A plain function cannot be copied, and a
+    module not where a function (the loss, a hook, a ``forward`` set on it) leads back to the module itself: these run
+    themselves, and what they reach is put back. ``about_to_write`` is told of each tensor that is.
 
     Raises:
         QuestionError: the module cannot be copied; the message says which part stands in the way.
     """
-    if isinstance(model, nn.Module):
-        yield _of_module(model)
-        return
-    subject = Subject(model)
-    for name, value in _reached(model, set()):
-        _add(subject, name, value)
-    state = [(tensor, tensor.detach().clone()) for tensor in (*subject.parameters.values(), *subject.others.values())]
-    try:
+    modules = {name: value for name, value in (("", model), ("loss", loss)) if isinstance(value, nn.Module)}
+    own = reached(dict(modules), follow_functions=False)
+    functions = {name: value for name, value in (("model", model), ("loss", loss)) if not isinstance(value, nn.Module)}
+    outside = reached({**functions, **{f"function {i}": function for i, function in enumerate(own.functions)}})
+    if not own.identities().isdisjoint(outside.identities()):
+        modules, outside = {}, reached({"": model, "loss": loss})
+    copies = _copies(modules)
+    subject = Subject(copies.get("", model), copies.get("loss", loss))
+    _add(subject, reached(dict(copies), follow_functions=False))
+    _add(subject, outside)
+    with put_back(outside, about_to_write):
         yield subject
-    finally:
-        with torch.no_grad():
-            for tensor, values in state:
-                if not torch.equal(tensor, values):
-                    tensor.copy_(values)
 
 
-def _of_module(model: nn.Module) -> Subject:
-    copied = copy.deepcopy(twin(model))  # a twin shares the memory of the weights, which this model may write to
-    for original, own in zip(model.parameters(), copied.parameters(), strict=True):
+def _copies(modules: dict[str, nn.Module]) -> dict[str, nn.Module]:
+    if len(modules) > 1:
+        both = _copied(_Both(*modules.values()))
+        return dict(zip(modules, both.children(), strict=True))
+    return {name: _copied(module) for name, module in modules.items()}
+
+
+def _copied(module: nn.Module) -> nn.Module:
+    copied = copy.deepcopy(twin(module))  # a twin shares the memory of the weights, which this model may write to
+    for original, own in zip(module.parameters(), copied.parameters(), strict=True):
         own.requires_grad_(original.requires_grad)
-    subject = Subject(copied)
-    _add(subject, "", copied)
-    return subject
+    return copied
 
 
-def _add(subject: Subject, name: str, value: object) -> None:
-    """Take in a module with all its tensors, or a tensor."""
-    if isinstance(value, Tensor):
-        (subject.parameters if value.is_leaf and value.requires_grad else subject.others)[name] = value
-        return
-    assert isinstance(value, nn.Module)
-    start = f"{name}." if name else ""
-    subject.parameters.update({start + path: parameter for path, parameter in value.named_parameters()})
-    subject.others.update({start + path: buffer for path, buffer in value.named_buffers()})
-    for path, part in value.named_modules():
-        subject.paths.setdefault(id(part), (start + path).removesuffix("."))
-        for attribute, held in vars(part).items():
-            if isinstance(held, Tensor):
-                _add(subject, f"{start}{path}.{attribute}".lstrip("."), held)
+def _add(subject: Subject, found: Reached) -> None:
+    """Take in modules with all their tensors, and tensors; each under its first name."""
+    known = {id(tensor) for tensor in (*subject.parameters.values(), *subject.others.values())}
 
+    def add(to: dict[str, Tensor], name: str, tensor: Tensor) -> None:
+        if id(tensor) not in known:
+            known.add(id(tensor))
+            to[name] = tensor
 
-def _reached(value: object, seen: set[int]) -> Iterator[tuple[str, object]]:
-    """Modules and tensors that a function reaches through its closure, its globals, or what it is bound to."""
-    if id(value) in seen:
-        return
-    seen.add(id(value))
-    match value:
-        case functools.partial():
-            yield from _reached(value.func, seen)
-            yield from _among({f"argument {i}": v for i, v in enumerate(value.args)} | value.keywords, seen)
-        case MethodType():
-            yield from _among({"self": value.__self__}, seen)
-            yield from _reached(value.__func__, seen)
-        case FunctionType():
-            found = inspect.getclosurevars(value)
-            yield from _among({**found.globals, **found.nonlocals}, seen)
-
-
-def _among(named: dict[str, Any], seen: set[int]) -> Iterator[tuple[str, object]]:
-    for name, value in named.items():
-        if isinstance(value, nn.Module | Tensor):
-            if id(value) not in seen:
-                seen.add(id(value))
-                yield name, value
-        elif isinstance(value, list | tuple):
-            yield from _among({f"{name}[{i}]": part for i, part in enumerate(value)}, seen)
-        elif isinstance(value, dict):
-            yield from _among({f"{name}[{key!r}]": part for key, part in value.items()}, seen)
-        else:
-            yield from _reached(value, seen)
+    for name, module in found.modules.items():
+        start = f"{name}." if name else ""
+        for path, parameter in module.named_parameters():
+            add(subject.parameters, start + path, parameter)
+        for path, buffer in module.named_buffers():
+            add(subject.others, start + path, buffer)
+        for path, part in module.named_modules():
+            subject.paths.setdefault(id(part), (start + path).removesuffix("."))
+    for name, tensor in found.tensors.items():
+        add(subject.parameters if tensor.is_leaf and tensor.requires_grad else subject.others, name, tensor)
 
 
 @contextmanager
-def same_random_numbers(device: torch.device) -> Iterator[None]:
-    """Random numbers of Python, numpy and torch go on afterwards as if nothing had drawn any."""
+def same_random_numbers() -> Iterator[None]:
+    """Random numbers of Python, numpy and torch, on every CUDA device, go on afterwards as if nothing had drawn any."""
     python, numpy = random.getstate(), np.random.get_state()
-    devices = [device] if device.type == "cuda" else []
+    devices = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()  # type: ignore[no-untyped-call]
     try:
-        with torch.random.fork_rng(devices=devices):
+        with torch.random.fork_rng(devices=[torch.device("cuda", index) for index in devices]):
             yield
     finally:
         random.setstate(python)
