@@ -19,7 +19,7 @@ GRAPH_HEIGHT = 380
 
 def show(number: int, step: StepResult, answer: LessonAnswer) -> None:
     """The whole step. The graph stands where there is more room."""
-    st.subheader(f"{number}. {plain(step.sentence)}", anchor=False)
+    st.header(f"{number}. {plain(step.sentence)}", anchor=False)
     code, shown = st.columns([3, 2], gap="medium")
     with code:
         st.code(f"{step.imports}\n\n\n{step.source}\n\n{step.call}", language="python", wrap_lines=True)
