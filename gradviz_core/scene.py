@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gradviz_core.jacobian import Spectrum
 from gradviz_core.models.load import Model
+from gradviz_core.singular import Spectrum
 from gradviz_core.trace import Trace
 from gradviz_core.types import Pixels, Receipt, Site, SpectrumQuestion
 from gradviz_core.version import __version__

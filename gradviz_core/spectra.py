@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 import plotly.graph_objects as go
 
 from gradviz_core import fields, figures
@@ -35,14 +36,21 @@ def effective_rank(values: FloatArray) -> float:
     return float(np.exp(-(shares * np.log(shares)).sum())) if shares.size else 0.0
 
 
-def effective_rank_between(largest: FloatArray, frobenius: float, count: int) -> tuple[float, float]:
+def effective_rank_between(
+    largest: FloatArray, frobenius: float, count: int, error: float = 0.0
+) -> tuple[float, float]:
     """Least and greatest effective rank of ``count`` singular values of which the ``largest`` are known, and whose
-    squares add up to ``frobenius``².
+    squares add up to ``frobenius``², within three standard errors ``error`` of it.
 
     What is left of the sum is least spread as copies of the smallest known value, and most as equal shares of all the
     others.
     """
-    known = np.asarray(largest, np.float64)
+    lengths = (max(0.0, frobenius - 3 * error), frobenius + 3 * error)
+    ranks = [rank for length in lengths for rank in _ranks_between(np.asarray(largest, np.float64), length, count)]
+    return min(ranks), max(ranks)
+
+
+def _ranks_between(known: npt.NDArray[np.float64], frobenius: float, count: int) -> tuple[float, float]:
     rest, others = max(0.0, frobenius**2 - float(np.square(known).sum())), count - len(known)
     if not rest or not others or not known[-1]:
         rank = effective_rank(known)

@@ -332,19 +332,19 @@ class JacobianAnswer:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpectrumAnswer:
     """Answer to a ``SpectrumQuestion``: ``arrays`` holds ``singular_values`` (K,), the largest first, none above the
-    true one, and their vectors ``left`` (K, rows) and ``right`` (K, columns)."""
+    true one up to rounding, and their vectors ``left`` (K, rows) and ``right`` (K, columns)."""
 
     question: SpectrumQuestion
     shape: tuple[int, int]
     """Rows asked for, and columns."""
     settled: int
-    """How many values, from the largest on, the last step changed by less than a ten-thousandth."""
+    """How many values, from the largest on, the last step changed by less than 1e-4 of each; no bound on the error."""
     complete: bool
     """Whether the iteration went through all directions there are, so that its values are the true ones."""
     frobenius: float
-    """‖J‖_F, estimated from random directions."""
+    """‖J‖_F: Σ σ² of all that was found, and an estimate of the rest."""
     frobenius_error: float
-    """Standard error of that estimate."""
+    """Standard error of that estimate; 0 where ``complete``."""
     notes: tuple[str, ...]
     receipt: Receipt
     arrays: Arrays

@@ -31,7 +31,7 @@ ARROW: tuple[frozenset[str], ...] = tuple(
         "lesson_pictures charts flow_figures spectra",
         "exported weights_files models images cost uploads",
         "targets trace twin doubles watch receptive_field failures",
-        "methods proof flow perturbation jacobian lessons doctor",
+        "methods proof flow perturbation jacobian singular lessons doctor",
         "scene",
         "answers",
         "answering",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from typing import Any
 
 import pytest
@@ -13,7 +12,7 @@ from torch.func import jacfwd, jacrev
 from gradviz_core import jacobian
 from gradviz_core.device import plain_attention
 from gradviz_core.errors import QuestionError, UnknownSite, Unreachable
-from gradviz_core.jacobian import NoForwardProducts, Products, Spectrum, block
+from gradviz_core.jacobian import NoForwardProducts, Products, block
 from gradviz_core.trace import forward
 from gradviz_core.types import INPUT, OUTPUT, Site
 from tests.reference import relative_error
@@ -154,110 +153,6 @@ def test_columns_are_what_a_small_step_changes(name: str) -> None:
         assert torch.allclose(column, change.flatten() / (2 * step), atol=1e-8)
 
 
-# --------------------------------------------------------------------------------------------------------- the spectrum
-
-
-def decaying(rows: int, columns: int, rank: int) -> nn.Linear:
-    """A linear map with singular values 1, 1/2, 1/4, ..."""
-    torch.manual_seed(3)
-    left, right = (torch.linalg.qr(torch.randn(n, rank, dtype=torch.float64))[0] for n in (rows, columns))
-    module = nn.Linear(columns, rows, bias=False).double()
-    with torch.no_grad():
-        module.weight.copy_(left @ torch.diag(0.5 ** torch.arange(rank, dtype=torch.float64)) @ right.T)
-    return module
-
-
-def run(found: Products, count: int, steps: int, rows: jacobian.Part | None = None) -> Spectrum:
-    spectrum = Spectrum(found, count, rows)
-    for _ in range(steps):
-        if spectrum.settled < spectrum.count:
-            spectrum.advance()
-    return spectrum
-
-
-@pytest.mark.parametrize("shape", [(60, 90), (90, 60)])
-def test_the_largest_singular_values_by_products(shape: tuple[int, int]) -> None:
-    module = decaying(*shape, rank=30)
-    found = run(products(module, torch.randn(1, shape[1], dtype=torch.float64)), 6, 8)
-    assert found.settled == 6
-    assert found.steps < 8
-    assert torch.allclose(found.values, 0.5 ** torch.arange(6, dtype=torch.float64), rtol=1e-6)
-    assert torch.allclose(module.weight @ found.right, found.left * found.values, atol=1e-4)
-    assert torch.allclose(found.left.T @ found.left, torch.eye(6, dtype=torch.float64), atol=1e-10)
-
-
-def test_of_the_two_ends_of_a_direction_the_one_with_a_positive_largest_entry_is_taken_at_every_step() -> None:
-    module, turned = decaying(60, 90, rank=30), decaying(60, 90, rank=30)
-    with torch.no_grad():
-        turned.weight.neg_()
-    x = torch.zeros(1, 90, dtype=torch.float64)
-    one, other = Spectrum(products(module, x), 6), Spectrum(products(turned, x), 6)
-    before = None
-    for _ in range(6):
-        for spectrum, weight in ((one, module.weight), (other, turned.weight)):
-            spectrum.advance()
-            places = spectrum.right.abs().argmax(dim=0)
-            assert (spectrum.right[places, torch.arange(6)] > 0).all()
-            assert (((weight @ spectrum.right) * spectrum.left).sum(dim=0) > 0).all(), "turned together"
-        assert torch.allclose(one.right, other.right, atol=1e-10)
-        assert before is None or (before * one.right[:, 0]).sum() > 0.9, "it does not turn round on the way"
-        before = one.right[:, 0]
-
-
-@pytest.mark.parametrize("name", ["in-place", "reused", "pools", "attention"])
-def test_a_few_rows_are_spanned_exactly(name: str) -> None:
-    found = products(build(name), image())
-    true = torch.linalg.svdvals(entries(found))
-    spectrum = run(found, 8, 1)
-    assert spectrum.complete
-    assert spectrum.count == 4
-    assert torch.allclose(spectrum.values, true, rtol=1e-8, atol=1e-10)
-    some = run(found, 8, 1, (1, 3))
-    assert torch.allclose(some.values, torch.linalg.svdvals(entries(found, (1, 3))), rtol=1e-8, atol=1e-10)
-
-
-def test_maps_with_respect_to_the_image() -> None:
-    found = products(build("pools"), image(), Site("conv"), INPUT)  # 64 rows with close singular values
-    true = torch.linalg.svdvals(entries(found))
-    steps, values = [], Spectrum(found, 4)
-    while not values.complete:
-        values.advance()
-        steps.append(values.values)
-        assert (values.values <= true[:4] * (1 + 1e-9)).all()  # never above the true ones
-    assert all((now >= before - 1e-9).all() for before, now in itertools.pairwise(steps))
-    assert torch.allclose(steps[-1], true[:4], rtol=1e-8)
-
-
-def test_the_sum_of_squares_is_met_by_random_directions() -> None:
-    module = decaying(40, 50, rank=20)
-    squares = run(products(module, torch.zeros(1, 50, dtype=torch.float64)), 32, 1).squares
-    true = module.weight.detach().square().sum()
-    assert abs(squares.mean() - true) < 4 * squares.std() / 32**0.5
-
-
-def test_a_rank_below_the_count_leaves_zeros() -> None:
-    found = run(products(decaying(12, 15, rank=2), torch.zeros(1, 15, dtype=torch.float64)), 5, 6)
-    assert found.settled == 5
-    assert torch.allclose(found.values, torch.tensor([1, 0.5, 0, 0, 0], dtype=torch.float64), atol=1e-12)
-
-
-def test_nothing_moves_a_dead_layer() -> None:
-    layer = nn.Linear(4, 6)
-    with torch.no_grad():
-        layer.bias.fill_(-100)
-    module = nn.Sequential(layer, nn.ReLU())
-    found = run(products(module, torch.zeros(1, 4)), 3, 4)
-    assert not found.values.any()
-    assert found.settled == 3
-
-
-def test_the_same_iteration_gives_the_same_numbers() -> None:
-    trace = forward(build("attention"), image())
-    first, second = (run(Products(trace, Site("patches"), INPUT), 4, 3) for _ in range(2))
-    assert torch.equal(first.values, second.values)
-    assert torch.equal(first.right, second.right)
-
-
 # ------------------------------------------------------------------------------------------------------------ attention
 
 
@@ -284,6 +179,54 @@ def test_what_cannot_be_differentiated_twice_is_done_row_by_row(function: type[t
         assert tall.mode == "reverse"
         assert tall.matrix is not None
         assert torch.equal(tall.matrix, torch.diag(2 * x[0]).repeat(3, 1))
+
+
+class Leaky(torch.autograd.Function):
+    """Three times the input, with a backward pass that leaves the graph without a word."""
+
+    @staticmethod
+    def forward(_ctx: object, x: Tensor) -> Tensor:
+        return 3 * x
+
+    @staticmethod
+    def backward(_ctx: object, slope: Tensor) -> Tensor:
+        return 3 * slope.detach()
+
+
+class PartlyLeaky(nn.Module):
+    def __init__(self, share: float) -> None:
+        super().__init__()
+        self.first, self.last, self.share = nn.Conv2d(3, 8, 7, 4, 3), nn.Linear(128, 10), share
+
+    def forward(self, x: Tensor) -> Tensor:
+        value = self.first(x)
+        value = value + self.share * Leaky.apply(value)
+        return self.last(nn.functional.adaptive_avg_pool2d(value, 4).flatten(1))  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize(("size", "share"), [(64, 1.0), (224, 1.0), (32, 0.05), (64, 0.1), (224, 0.03)])
+def test_a_small_part_that_is_lost_is_noticed(size: int, share: float) -> None:
+    for seed in range(4):
+        torch.manual_seed(seed)
+        found = products(PartlyLeaky(share), torch.randn(1, 3, size, size))
+        with pytest.raises(NoForwardProducts, match="cannot be trusted"):
+            found.push(torch.randn(found.columns))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
+def test_rounding_is_not_taken_for_a_part_that_is_lost(dtype: torch.dtype) -> None:
+    for seed in range(4):
+        torch.manual_seed(seed)
+        module = nn.Sequential(nn.Linear(64, 64), nn.Tanh(), nn.Linear(64, 64), nn.Tanh(), nn.Linear(64, 10)).to(dtype)
+        assert products(module, torch.randn(1, 64, dtype=dtype)).push(torch.randn(64)).isfinite().all()
+
+
+def test_many_rows_and_few_columns_are_done_by_columns_whatever_their_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jacobian, "MOST_ENTRIES", 1_000)
+    module = nn.Linear(4, 6_000)
+    found = block(products(module, torch.randn(1, 4)))
+    assert (found.mode, found.matrix) == ("forward", None)
+    assert torch.allclose(found.row_norms, module.weight.detach().double().norm(dim=1))
 
 
 def test_a_large_part_keeps_its_norms_alone(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -337,8 +280,3 @@ class Index(nn.Module):
 def test_whole_numbers_have_no_derivative() -> None:
     with pytest.raises(QuestionError, match="holds int64 values, which have no derivative"):
         products(Index(), torch.randn(1, 4))
-
-
-def test_what_is_not_finite_has_no_singular_values() -> None:
-    with pytest.raises(QuestionError, match="not finite"):
-        Spectrum(products(Square(), torch.full((1, 4), torch.inf)), 2).advance()

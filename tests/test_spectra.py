@@ -40,6 +40,12 @@ def test_nothing_left_over_leaves_one_rank() -> None:
     assert spectra.effective_rank_between(np.zeros(3), 0.0, 10) == (0.0, 0.0)
 
 
+def test_the_error_of_the_length_widens_both_bounds() -> None:
+    exact = spectra.effective_rank_between(np.array([1.0, 0.01]), 1.1, 2_000)
+    low, high = spectra.effective_rank_between(np.array([1.0, 0.01]), 1.1, 2_000, 0.02)
+    assert low < exact[0] <= exact[1] < high
+
+
 def test_outputs_are_called_by_class_or_place() -> None:
     scores = SiteInfo(Site(""), "Net", (1, 2), "float32", "vector")
     assert spectra.names(scores, ("cat", "dog"), 0, 2) == ["cat (0)", "dog (1)"]

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from torch import Tensor
-
 from gradviz_core.errors import QuestionError
-from gradviz_core.jacobian import MOST_VALUES, Products, Spectrum, block
+from gradviz_core.jacobian import Products, block
 from gradviz_core.scene import Clock, Scene, as_numpy, not_finite
+from gradviz_core.singular import MOST_VALUES, Spectrum
 from gradviz_core.trace import Trace, forward
 from gradviz_core.types import INPUT, MOST_STEPS, JacobianAnswer, JacobianQuestion, SpectrumAnswer, SpectrumQuestion
 
@@ -39,7 +38,7 @@ def spectrum(scene: Scene, question: SpectrumQuestion, notes: tuple[str, ...], c
     from, which gives the same numbers.
 
     Raises:
-        QuestionError: too many values or steps, or as ``jacobian.Spectrum`` does.
+        QuestionError: too many values or steps, or as ``singular.Spectrum`` does.
     """
     if not 1 <= question.count <= MOST_VALUES or not 1 <= question.steps <= MOST_STEPS:
         raise QuestionError(
@@ -49,7 +48,7 @@ def spectrum(scene: Scene, question: SpectrumQuestion, notes: tuple[str, ...], c
     found = _iteration(scene, question)
     while found.steps < question.steps and found.settled < found.count:
         found.advance()
-    frobenius, error = _length(found)
+    frobenius, error = found.length()
     return SpectrumAnswer(
         question=question,
         shape=(len(found.left), len(found.right)),
@@ -83,13 +82,3 @@ def _iteration(scene: Scene, question: SpectrumQuestion) -> Spectrum:
         scene.iterations.clear()
         scene.iterations[key] = known
     return known
-
-
-def _length(found: Spectrum) -> tuple[float, float]:
-    """‖J‖_F and its standard error: exact where every singular value is known, else from |J ω|² of random ω."""
-    if found.complete and found.count == found.smaller:
-        return float(found.values.double().norm()), 0.0
-    squares: Tensor = found.squares
-    length = float(squares.mean().sqrt())
-    spread = float(squares.std() / len(squares) ** 0.5) if len(squares) > 1 else float(squares.mean())
-    return length, spread / (2 * length) if length else 0.0

@@ -78,7 +78,7 @@ def one_row(view: View, number: int) -> FloatArray:
 
 
 def largest(view: View) -> SpectrumAnswer:
-    """The largest singular values, step by step until they have settled."""
+    """The largest singular values, step by step until a step hardly changes them."""
     progress = st.progress(0.0, "Looking for the directions that move the outputs most …")
     for steps in range(1, MOST_STEPS + 1):
         question = SpectrumQuestion(
@@ -87,7 +87,8 @@ def largest(view: View) -> SpectrumAnswer:
         )  # fmt: skip
         answer = ask(question, "Looking for the directions that move the outputs most …")
         found = len(answer.arrays["singular_values"])
-        progress.progress(steps / MOST_STEPS, f"Step {steps}: {answer.settled} of {found} singular values have settled")
+        said = f"Step {steps}: {answer.settled} of {found} singular values changed by under 0.01 %"
+        progress.progress(steps / MOST_STEPS, said)
         if answer.settled == found:
             break
     progress.empty()

@@ -26,7 +26,8 @@ def facts(view: View, found: JacobianAnswer | SpectrumAnswer) -> tuple[tuple[str
         length = number(float(np.linalg.norm(found.arrays["row_norms"])), 4)
     else:
         known = found.arrays["singular_values"]
-        low, high = map(_rank, spectra.effective_rank_between(known, found.frobenius, min(view.shape)))
+        between = spectra.effective_rank_between(known, found.frobenius, min(view.shape), found.frobenius_error)
+        low, high = map(_rank, between)
         rank = low if low == high else f"{low} to {high}"
         length = number(found.frobenius) + (f" ± {number(found.frobenius_error, 1)}" if found.frobenius_error else "")
     return ("size", size), ("effective rank", rank), ("largest singular value", number(float(known[0]), 4)), (
@@ -34,7 +35,7 @@ def facts(view: View, found: JacobianAnswer | SpectrumAnswer) -> tuple[tuple[str
 
 
 def _rank(rank: float) -> str:
-    return captions.number_text(rank) if rank < 1000 else f"{rank:,.0f}"
+    return captions.number_text(rank) if rank < 999.5 else f"{rank:,.0f}"
 
 
 def advice(view: View) -> tuple[str, ...]:
@@ -94,8 +95,8 @@ def _spectrum(view: View, known: FloatArray, found: SpectrumAnswer | None) -> Pi
     how = "from all entries"
     if found is not None:
         how = (
-            f"by products with random directions (Halko, Martinsson and Tropp 2011): {found.settled} of {len(known)} "
-            "have settled to 0.01 %, and none is above the true one"
+            f"by products with random directions (Halko, Martinsson and Tropp 2011): the last step changed "
+            f"{found.settled} of {len(known)} by under 0.01 %; none is above the true one, up to rounding"
         )
     words = Caption(
         f"Singular values: how much the Jacobian lengthens each of the directions that it keeps apart.{some}",
