@@ -136,14 +136,13 @@ def feature_maps(at: Setting, model: str, image: str, info: gv.SiteInfo) -> Iter
     for kind, array in zip(MAPS, (value, slope, fields.product(value, slope)), strict=True):
         maps = fields.planes(array, info.layout).maps
         yield f"{kind} of {info.site}", snippets.feature_maps(at, gv.ClassScore(1), info, kind), maps
-        for strongest_first, cells in ((True, 0), (False, maps.size // 3)):
-            order = np.argsort(-fields.strength(maps), kind="stable") if strongest_first else np.arange(len(maps))
-            drawn, block = fields.coarser(maps, cells or maps.size)
-            code = snippets.sheet(at, gv.ClassScore(1), info, kind, strongest_first=strongest_first, block=block)
-            yield f"{kind} of {info.site} in blocks of {block}", code, drawn[order]
         last = len(maps) - 1
         code = snippets.feature_maps(at, gv.ClassScore(1), info, kind, last)
         yield f"{kind} of the last channel of {info.site}", code, maps[last]
+    order = np.argsort(-fields.strength(maps), kind="stable")
+    tiles, block = fields.coarser(maps, maps.size // 3)
+    code = snippets.sheet(at, gv.ClassScore(1), info, "product", strongest_first=True, block=block)
+    yield f"tiles of {info.site}, the strongest first, in blocks of {block}", code, tiles[order]
 
 
 def without_classes(at: Setting, model: str, image: str, info: gv.SiteInfo) -> Iterator[View]:
