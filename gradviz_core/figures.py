@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import base64
 import io
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,8 +17,10 @@ import numpy.typing as npt
 import plotly.graph_objects as go
 from PIL import Image
 
+from gradviz_core import log_scale
 from gradviz_core.captions import number_text, share_text
 from gradviz_core.fields import Tiles
+from gradviz_core.log_scale import LogScale
 from gradviz_core.types import ClassProbability, Field, FloatArray, Pixels
 
 DIVERGING = "RdBu_r"
@@ -180,26 +181,21 @@ def class_bars(prediction: Sequence[ClassProbability], *, chosen: int | None = N
 def strip(
     names: Sequence[str], norms: FloatArray, *, unit: str, chosen: int | None = None, height: int = 190
 ) -> go.Figure:
-    """One number for each site, in order of execution, on a logarithmic scale; a gap where no gradient arrives.
-
-    A zero cannot stand on a logarithmic scale: it is drawn as an open mark at the bottom, and its hover says zero.
-    """
+    """One number for each site, in order of execution, on a logarithmic scale (``log_scale``); a gap where no gradient
+    arrives."""
     values = np.asarray(norms, dtype=np.float64)
-    positive = values[np.isfinite(values) & (values > 0)]
-    floor = float(positive.min()) / 3 if positive.size else 1.0
-    ticks = log_ticks(floor, float(positive.max()) if positive.size else 1.0)
-    drawn = np.where(values == 0, floor, np.where(np.isfinite(values), values, np.nan))
-    said = ["no gradient arrives here" if not np.isfinite(v) else number_text(v, 4) for v in values]
+    scale = LogScale.of(values)
+    said = [log_scale.norm_text(v) for v in values]
     figure = go.Figure(
         go.Scatter(
             x=list(range(len(values))),
-            y=drawn,
+            y=scale.heights(values),
             mode="lines+markers",
             line={"color": QUIET, "width": 1},
             marker={
                 "size": [13 if i == chosen else 8 for i in range(len(values))],
                 "color": [ACCENT if i == chosen else QUIET for i in range(len(values))],
-                "symbol": ["circle-open" if v == 0 else "circle" for v in values],
+                "symbol": log_scale.symbols(values),
             },
             customdata=list(zip(map(_plain, names), said, strict=True)),
             hovertemplate="%{customdata[0]}<br><b>%{customdata[1]}</b><extra></extra>",
@@ -214,23 +210,10 @@ def strip(
         showticklabels=False, showgrid=False, zeroline=False, fixedrange=True, range=[-0.7, len(values) - 0.3],
     )  # fmt: skip
     figure.update_yaxes(
-        type="log", tickvals=ticks, ticktext=[number_text(t, 1) for t in ticks], fixedrange=True, tickfont={"size": 11},
-        title={"text": _plain(unit), "font": {"size": 12}},
+        type="log", tickvals=scale.ticks, ticktext=[number_text(t, 1) for t in scale.ticks], fixedrange=True,
+        tickfont={"size": 11}, title={"text": _plain(unit), "font": {"size": 12}},
     )  # fmt: skip
     return figure
-
-
-def log_ticks(low: float, high: float) -> list[float]:
-    """Round numbers for a logarithmic axis: powers of ten, at most seven of them; also their doubles and halves where
-    there would be fewer than three."""
-    first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
-    step = max(1, math.ceil((last - first) / 6))
-    powers = [10.0**e for e in range(first, last + 1, step)]
-    inside = [p for p in powers if low <= p <= high]
-    if len(inside) >= 3:
-        return inside
-    fine = [f * 10.0**e for e in range(first - 1, last + 1) for f in (1, 2, 5)]
-    return [p for p in fine if low <= p <= high] or [low, high]
 
 
 # --------------------------------------------------------------------------------------------------------------- pieces

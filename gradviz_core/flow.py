@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -27,8 +28,9 @@ def measure(trace: Trace, score: Tensor, *, keep_graph: bool) -> Flow:
     """Norms, and shares of dead units, at every site that the trace kept, in order of execution, by one backward pass;
     norms of the trace's parameters too, where it has them.
 
-    Every norm is ‖·‖₂ over everything a site or parameter holds, summed in float64; it is NaN where no gradient of the
-    score arrives. ``keep_graph`` lets a trace without parameters be asked again.
+    Every norm is ‖·‖₂ over everything a site or parameter holds, summed in float64 (of the absolute values, where it is
+    complex); infinite where that holds NaN or infinity; NaN where no gradient of the score arrives, and where a site
+    holds whole numbers. ``keep_graph`` lets a trace without parameters be asked again.
 
     Raises:
         QuestionError: as ``trace.differentiate`` does.
@@ -88,5 +90,9 @@ def _norms(values: Mapping[Site, Tensor | None] | Mapping[str, Tensor | None]) -
 
 
 def _norm(tensor: Tensor) -> float:
+    if not (tensor.is_floating_point() or tensor.is_complex()):
+        return math.nan
+    numbers = tensor.detach().coalesce().values() if tensor.is_sparse else tensor.detach()
     dtype = torch.float32 if tensor.device.type == "mps" else torch.float64
-    return float(torch.linalg.vector_norm(tensor.detach(), dtype=dtype))
+    length = float(torch.linalg.vector_norm(numbers.abs(), dtype=dtype))
+    return length if math.isfinite(length) else math.inf

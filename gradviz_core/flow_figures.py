@@ -10,7 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 import plotly.graph_objects as go
 
-from gradviz_core.figures import ACCENT, QUIET, log_ticks
+from gradviz_core import log_scale
+from gradviz_core.figures import ACCENT, QUIET
+from gradviz_core.log_scale import LogScale
 from gradviz_core.types import FloatArray
 
 SECOND = "#c2571a"
@@ -26,7 +28,7 @@ class Line:
 
     name: str
     values: FloatArray
-    """Shape (N,); NaN is a gap, zero an open mark at the bottom."""
+    """Shape (N,), drawn as ``log_scale`` says: NaN is a gap."""
     hovers: Sequence[str]
     """What is said of each place, a line for each fact."""
     main: bool = True
@@ -59,31 +61,28 @@ def along(
     """
     figure = go.Figure()
     known = np.concatenate([line.values for line in lines]) if lines else np.zeros(0)
-    positive = known[np.isfinite(known) & (known > 0)]
-    floor = float(positive.min()) / 3 if positive.size else 0.1
-    top = float(positive.max()) if positive.size else 1.0
+    scale = LogScale.of(known)
     for line in lines:
-        figure.add_trace(_scatter(line, floor))
+        figure.add_trace(_scatter(line, scale))
     for number, line in enumerate(shares):
         figure.add_trace(_bars(line, number, len(shares)))
-    _axes(figure, floor, top, bars=bool(shares), unit=unit, places=places, share_unit=share_unit, height=height)
+    _axes(figure, scale, bars=bool(shares), unit=unit, places=places, share_unit=share_unit, height=height)
     if chosen is not None and lines:
         count = len(lines[0].values)
         figure.add_vline(x=_positions(count)[chosen], line={"color": ACCENT, "width": 1, "dash": "dot"}, layer="below")
     return figure
 
 
-def _scatter(line: Line, floor: float) -> go.Scatter:
+def _scatter(line: Line, scale: LogScale) -> go.Scatter:
     values = np.asarray(line.values, dtype=np.float64)
-    symbols = ("diamond-open", "diamond") if line.second else ("circle-open", "circle")
     return go.Scatter(
         x=_positions(len(values)),
-        y=np.where(values == 0, floor, np.where(np.isfinite(values), values, np.nan)),
+        y=scale.heights(values),
         name=html.escape(line.name),
         mode="lines+markers",
         line={"color": line.colour, "width": 2 if line.main else 1, "dash": "dot" if line.second else "solid"},
         marker={"size": 7 if line.main else 5, "color": line.colour,
-                "symbol": [symbols[0] if v == 0 else symbols[1] for v in values]},
+                "symbol": log_scale.symbols(values, "diamond" if line.second else "circle")},
         customdata=[_lines(text) for text in line.hovers],
         hovertemplate="%{customdata}<extra></extra>",
     )  # fmt: skip
@@ -106,9 +105,9 @@ def _bars(line: Line, number: int, count: int) -> go.Bar:
 
 
 def _axes(
-    figure: go.Figure, floor: float, top: float, *, bars: bool, unit: str, places: str, share_unit: str, height: int
+    figure: go.Figure, scale: LogScale, *, bars: bool, unit: str, places: str, share_unit: str, height: int
 ) -> None:
-    ticks = log_ticks(floor, top)
+    ticks = scale.ticks
     small, quiet = {"size": 11}, {"size": 12}
     figure.update_layout(
         height=height, margin={"l": 8, "r": 8, "t": 8, "b": 8}, dragmode=False, hovermode="closest",
@@ -124,7 +123,7 @@ def _axes(
         yaxis={
             "type": "log", "tickvals": ticks, "ticktext": [_tick(t) for t in ticks], "fixedrange": True,
             "tickfont": small, "title": {"text": unit, "font": quiet}, "domain": [_BARS + 0.06 if bars else 0, 1],
-            "range": [float(np.log10(floor)) - 0.08, float(np.log10(top)) + 0.12],
+            "range": [float(np.log10(scale.floor)) - 0.08, float(np.log10(scale.top)) + 0.12],
         }
     )  # fmt: skip
     if bars:

@@ -159,7 +159,8 @@ class Block:
     """Part of a Jacobian."""
 
     row_norms: Tensor
-    """Shape (rows,), double: √Σ_j J[i, j]² over the columns of this part."""
+    """Shape (rows,), double: √Σ_j J[i, j]² over the columns of this part; infinite where the row holds NaN or infinity
+    there."""
     matrix: Tensor | None
     """Shape (rows, columns); None where it has more than ``MOST_ENTRIES`` entries."""
     mode: Mode
@@ -208,7 +209,7 @@ def _by_columns(products: Products, rows: range, columns: range, small: bool) ->
         squares += column.double().square()
         if matrix is not None:
             matrix[:, place] = column
-    return Block(squares.sqrt(), matrix, "forward")
+    return Block(_infinite(squares.sqrt()), matrix, "forward")
 
 
 def _by_rows(products: Products, rows: range, columns: range, small: bool) -> Block:
@@ -219,7 +220,12 @@ def _by_rows(products: Products, rows: range, columns: range, small: bool) -> Bl
         norms[place] = row.double().norm()
         if matrix is not None:
             matrix[place] = row
-    return Block(norms, matrix, "reverse")
+    return Block(_infinite(norms), matrix, "reverse")
+
+
+def _infinite(norms: Tensor) -> Tensor:
+    """Infinity for NaN."""
+    return norms.nan_to_num(nan=torch.inf, posinf=torch.inf)
 
 
 def span(part: Part | None, count: int, what: str) -> range:

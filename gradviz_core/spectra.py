@@ -12,6 +12,7 @@ import plotly.graph_objects as go
 from gradviz_core import fields, figures
 from gradviz_core.captions import class_text, number_text, unit_place
 from gradviz_core.figures import BAR
+from gradviz_core.log_scale import log_ticks
 from gradviz_core.types import Field, FloatArray, SiteInfo
 
 MOST_CELLS = 300_000
@@ -129,7 +130,7 @@ def _in_blocks(texts: Sequence[str], size: int) -> list[str]:
 def spectrum(values: FloatArray, *, unit: str, settled: int) -> go.Figure:
     """Singular values on a logarithmic scale, the largest first; those that have not settled are named so."""
     said = [f"σ{i + 1}" + ("" if i < settled else ", still growing") for i in range(len(values))]
-    figure = figures.strip(said, np.where(values > 0, values, 0.0), unit=unit, height=240)
+    figure = figures.strip(said, values, unit=unit, height=240)
     return _framed(figure, values, "singular values, the largest first")
 
 
@@ -142,9 +143,9 @@ def sensitivities(norms: FloatArray, rows: Sequence[str], *, unit: str, chosen: 
 def _framed(figure: go.Figure, values: FloatArray, title: str) -> go.Figure:
     """An axis with room above and below the values, so that a number stands beside those that are close together."""
     positive = values[np.isfinite(values) & (values > 0)]
-    if positive.size and not np.any(values == 0):
+    if positive.size and not np.any(values == 0) and not np.any(np.isinf(values)):
         low, high = float(positive.min()) / 1.5, float(positive.max()) * 1.5
-        ticks = figures.log_ticks(low, high)
+        ticks = log_ticks(low, high)
         figure.update_yaxes(
             range=[math.log10(low), math.log10(high)], tickvals=ticks, ticktext=[number_text(t, 1) for t in ticks]
         )

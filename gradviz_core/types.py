@@ -251,9 +251,10 @@ class SurveyAnswer:
 class FlowAnswer:
     """Answer to a ``FlowQuestion``.
 
-    ``arrays`` holds ``activation_norm`` and ``gradient_norm``, one L2 norm for each of ``sites``, the gradient's NaN
-    where none reaches the site; and ``dead_share``, see ``flow.dead_share``. Where parameters were asked for, also
-    ``parameter_norm`` and ``parameter_gradient_norm``, one for each of ``parameters``.
+    ``arrays`` holds ``activation_norm`` and ``gradient_norm``, one L2 norm for each of ``sites``: infinite where a
+    value or gradient holds NaN or infinity, NaN where no gradient arrives or a site holds whole numbers; and
+    ``dead_share``, see ``flow.dead_share``. Where parameters were asked for, also ``parameter_norm`` and
+    ``parameter_gradient_norm``, one for each of ``parameters``.
     """
 
     question: FlowQuestion

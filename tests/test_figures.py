@@ -95,24 +95,13 @@ def test_two_classes_of_one_name_stay_two_bars() -> None:
     assert [said[0] for said in figure.data[1].customdata] == [134, 517]
 
 
-@pytest.mark.parametrize(
-    ("low", "high", "ticks"),
-    [
-        (0.4, 2.5, [0.5, 1.0, 2.0]),
-        (1e-5, 3.0, [1e-5, 1e-4, 1e-3, 1e-2, 0.1, 1.0]),
-        (1e-30, 1.0, [1e-30, 1e-25, 1e-20, 1e-15, 1e-10, 1e-5, 1.0]),
-        (3.0, 3.1, [3.0, 3.1]),
-    ],
-)
-def test_a_logarithmic_axis_has_round_numbers(low: float, high: float, ticks: list[float]) -> None:
-    assert figures.log_ticks(low, high) == pytest.approx(ticks)
-
-
-def test_the_strip_keeps_zeros_and_gaps_apart() -> None:
-    figure = figures.strip(["a", "b", "c"], np.array([0.0, np.nan, 2.0]), unit="logit", chosen=2)
+def test_the_strip_keeps_zeros_gaps_and_what_is_not_finite_apart() -> None:
+    figure = figures.strip(["a", "b", "c", "d"], np.array([0.0, np.nan, 2.0, np.inf]), unit="logit", chosen=2)
     trace = figure.data[0]
-    assert [trace.y[0] > 0, bool(np.isnan(trace.y[1])), trace.y[2]] == [True, True, 2.0]
-    assert [said for _, said in trace.customdata] == ["0", "no gradient arrives here", "2"]
+    assert 0 < trace.y[0] < 2.0 == trace.y[2] < trace.y[3] < np.inf
+    assert np.isnan(trace.y[1])
+    assert list(trace.marker.symbol) == ["circle-open", "circle", "circle", "x"]
+    assert [said for _, said in trace.customdata] == ["zero", "none arrives", "2", "holds NaN or infinity"]
 
 
 def _decoded(address: str) -> np.ndarray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from gradviz_core import flow, targets, trace
 from gradviz_core.answering import Answerer
 from gradviz_core.models.load import load
 from gradviz_core.nested import tensors
+from gradviz_core.snippets import flow as flow_code
 from tests import zoo
 from tests.reference import reference, relative_error
 from tests.test_trace import fingerprint
@@ -126,6 +128,70 @@ def test_parameters_stand_in_the_order_in_which_they_are_used() -> None:
         "first.weight", "first.bias", "last.weight", "last.bias", "scale", "unused.weight", "unused.bias",
     ]  # fmt: skip
     assert np.isnan(found.arrays["parameter_gradient_norm"]).tolist() == [False] * 5 + [True] * 2
+
+
+# ---------------------------------------------------------------------------------------------- what has no plain norm
+
+
+class Mixed(nn.Module):
+    """Values that are whole numbers, complex, or not finite, and gradients that are."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.whole, self.turned, self.table = nn.Linear(4, 4), nn.Identity(), nn.Identity(), nn.Identity()
+        self.root, self.cut, self.last = nn.Identity(), nn.Identity(), nn.Linear(4, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = self.first(x)
+        self.whole(h.argmax(1))
+        turned = self.turned(h.to(torch.complex64) * 2j)
+        root = torch.sqrt(self.root(x * 0))  # its slope at zero is infinite
+        cut = self.cut(h.detach())
+        out: Tensor = self.last(turned.abs() + root + 0 * cut.detach())
+        return out
+
+
+def test_whole_numbers_complex_ones_and_what_is_not_finite() -> None:
+    watched = trace.forward(Mixed(), torch.randn(1, 4), parameters=True)
+    with trace.recording():
+        _, score = targets.select(gv.ClassScore(0), watched)
+    found = flow.measure(watched, score, keep_graph=False).arrays
+    activation, gradient = (
+        dict(zip(map(str, watched.values), found[name].tolist(), strict=True))
+        for name in ("activation_norm", "gradient_norm")
+    )
+    assert math.isnan(activation["whole"])
+    first = watched.values[gv.Site("first")].detach().double()
+    assert activation["turned"] == pytest.approx(2 * first.norm().item(), rel=1e-6)
+    assert gradient["turned"] > 0
+    assert (activation["root"], gradient["root"]) == (0.0, math.inf)
+    assert gradient[".input"] == math.inf
+    assert math.isnan(gradient["cut"])
+
+
+@pytest.mark.parametrize(
+    "tensor",
+    [torch.tensor([3.0, -4.0]), torch.tensor([3j, 4]), torch.tensor([1, 2]), torch.tensor([True]),
+     torch.tensor([math.nan, 1.0]), torch.tensor([math.inf]), torch.tensor([3e38, 3e38]), torch.zeros(3),
+     torch.eye(3).to_sparse()],
+)  # fmt: skip
+def test_the_norm_is_that_of_the_code_beside_the_picture(tensor: Tensor) -> None:
+    names: dict[str, Any] = {"np": np}
+    exec(flow_code._NORM, names)
+    dense = tensor.to_dense() if tensor.is_sparse else tensor
+    np.testing.assert_allclose(flow._norm(tensor), names["norm"](dense), rtol=1e-12)
+
+
+def test_a_sparse_gradient_of_an_embedding() -> None:
+    module = nn.Sequential(nn.Embedding(10, 8, sparse=True), nn.Flatten(), nn.Linear(24, 3))
+    watched = trace.forward(module, torch.tensor([[1, 2, 1]]), parameters=True)
+    with trace.recording():
+        _, score = targets.select(gv.ClassScore(0), watched)
+    found = flow.measure(watched, score, keep_graph=False)
+    weight = module.get_parameter("2.weight").detach()[0].view(3, 8).double()
+    true = torch.stack([weight[0] + weight[2], weight[1]]).norm().item()
+    assert found.arrays["parameter_gradient_norm"][0] == pytest.approx(true, rel=1e-6)
+    assert math.isnan(found.arrays["activation_norm"][0])
 
 
 # ----------------------------------------------------------------------------------------------------------- dead units

@@ -18,6 +18,17 @@ def test_a_zero_is_an_open_mark_at_the_bottom_and_nan_is_a_gap() -> None:
     assert low < np.log10(trace.y[1]) < 2.0 < high
 
 
+def test_what_is_not_finite_is_a_cross_above_all_numbers() -> None:
+    lines = [
+        Line("g", np.array([1.0, np.inf]), ["a", "b"]),
+        Line("h", np.array([9.0, np.inf]), ["c", "d"], second=True),
+    ]
+    figure = along(lines, unit="u", places="p")
+    assert [list(trace.marker.symbol) for trace in figure.data] == [["circle", "x"], ["diamond", "x"]]
+    assert figure.data[0].y[1] == figure.data[1].y[1] > 9.0
+    assert np.log10(figure.data[0].y[1]) < figure.layout.yaxis.range[1]
+
+
 def test_networks_of_different_length_fill_the_width_on_one_scale() -> None:
     lines = [Line("a", np.array([1.0, 2.0, 3.0]), ["x"] * 3), Line("b", np.array([50.0, 0.5]), ["y"] * 2, second=True)]
     figure = along(lines, unit="u", places="p", chosen=1)

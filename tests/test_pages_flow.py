@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,9 @@ import pytest
 import streamlit as st
 
 from gradviz_core.compute import inline
+from gradviz_core.sites import in_words as sites_in_words
 from gradviz_core.types import INPUT, ClassDifference, FlowAnswer, FlowQuestion, Question, Site
-from pages.parts import address, flow_clicks
+from pages.parts import address, flow, flow_clicks
 from pages.parts.clicks import Click
 from pages.parts.kept import kept
 from tests.opening import MAPS, answer_here, chart, errors, opened
@@ -91,6 +93,35 @@ def test_the_chosen_site_is_marked_told_and_linked() -> None:
     assert "Feature maps of layer1.0.relu, second call" in [
         link.proto.label.replace("\\", "") for link in app.get("page_link")
     ]
+
+
+def test_zeros_and_what_is_not_finite_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = answered()
+    shown = [i for i, info in enumerate(answer.sites) if info.same_as is None and info.site != INPUT]
+    norms, weights = answer.arrays["gradient_norm"].copy(), answer.arrays["parameter_gradient_norm"].copy()
+    norms[shown[2]], norms[shown[5]], weights[1], weights[3] = 0, np.inf, 0, np.nan
+    changed = replace(answer, arrays={**answer.arrays, "gradient_norm": norms, "parameter_gradient_norm": weights})
+    ends = dict(flow.range_of(changed))
+    name = sites_in_words(answer.sites[shown[2]].site, answer.sites[shown[2]].calls)
+    assert ends["smallest gradient"] == f"0 at {name}"
+    assert ends["largest gradient"].startswith("NaN or infinity at ")
+    assert ("norm of the gradient", "zero") in flow.facts_of(changed, answer.sites[shown[2]])
+    picture = flow.over_sites(changed, None, (), (), "")
+    assert {"open marks at the bottom are zero", "crosses at the top hold NaN or infinity"} <= {*picture.caption.facts}
+    assert "gradient holds NaN or infinity" in picture.figure.data[0].customdata[5]
+    parameters = flow.over_parameters(changed, None, ())
+    count = len(weights)
+    assert f"the gradient is zero at 1 of {count} parameters" in parameters.caption.facts
+    assert f"no gradient arrives at 1 of {count} parameters" in parameters.caption.facts
+    assert "crosses at the top hold NaN or infinity" not in parameters.caption.facts
+
+
+def test_the_other_model_has_names_of_its_own() -> None:
+    app = opened(PAGE, model="preset/shapes-cnn", image="sample/digit-8", target="8", model2="preset/digits-mlp")
+    assert not app.error
+    (caption,) = [text.value for text in app.markdown if "what it is compared with" in text.value]
+    assert "hexagon" in caption
+    assert "where it is the logit of class 8" in caption
 
 
 @pytest.fixture

@@ -20,16 +20,14 @@ def entries(scene: Scene, question: JacobianQuestion, notes: tuple[str, ...], cl
     """
     products = _products(scene, question)
     found = block(products, question.rows, question.columns)
-    arrays = {"row_norms": as_numpy(found.row_norms)}
-    if found.matrix is not None:
-        arrays["matrix"] = as_numpy(found.matrix)
+    matrix = {} if found.matrix is None else {"matrix": as_numpy(found.matrix)}
     return JacobianAnswer(
         question=question,
         shape=(products.rows, products.columns),
         mode=found.mode,
-        notes=(*notes, *not_finite(arrays)),
+        notes=(*notes, *not_finite(matrix)),
         receipt=clock.receipt(),
-        arrays=arrays,
+        arrays={"row_norms": as_numpy(found.row_norms), **matrix},
     )
 
 

@@ -45,6 +45,13 @@ _DEAD = """def dead_share(value, axis):
     return 1 - units.any(dim=1).double().mean().item()"""
 
 
+_NORM = """def norm(tensor):
+    if tensor is None or not (tensor.is_floating_point() or tensor.is_complex()):
+        return float("nan")  # no gradient arrives, or these are whole numbers
+    length = tensor.detach().abs().double().norm().item()
+    return length if np.isfinite(length) else float("inf")  # it holds NaN or infinity"""
+
+
 def strip(setting: Setting, target: Score) -> str:
     """``shown`` is the norm of the gradient at each site, in order of execution; NaN where none arrives. Containers
     that only hand on a value are left out."""
@@ -72,7 +79,7 @@ def sites(setting: Setting, target: Score) -> str:
             _DEAD,
             "",
             "",
-            "activation_norms = np.array([value.detach().double().norm().item() for value in kept])",
+            "activation_norms = np.array([norm(value) for value in kept])",
             "dead_shares = np.array([dead_share(value, axis) for value, axis in zip(kept, axes)])",
             "shown = np.column_stack([activation_norms, gradient_norms, dead_shares])",
         )
@@ -100,9 +107,13 @@ def parameters(setting: Setting, answer: FlowAnswer) -> str:
         (
             comment("Back to every parameter; None where no gradient arrives."),
             "gradients = torch.autograd.grad(score, wanted, allow_unused=True)",
-            'gradient_norms = [float("nan") if g is None else g.double().norm().item() for g in gradients]',
-            "norms = [parameter.detach().double().norm().item() for parameter in wanted]",
-            "shown = np.column_stack([gradient_norms, norms])",
+            "",
+            "",
+            _NORM,
+            "",
+            "",
+            "norms = [[norm(gradient), norm(parameter)] for gradient, parameter in zip(gradients, wanted)]",
+            "shown = np.array(norms)",
         ),
         (_NUMPY, _TORCH),
     )
@@ -125,9 +136,12 @@ def _passes(setting: Setting, target: Score) -> tuple[Block, ...]:
             "gradients = torch.autograd.grad(score, reached, allow_unused=True)",
             "of = {id(value): gradient for value, gradient in zip(reached, gradients)}",
             "gradients = [of.get(id(value)) for value in kept]",
-            "gradient_norms = np.array(",
-            '    [float("nan") if g is None else g.double().norm().item() for g in gradients]',
-            ")",
+            "",
+            "",
+            _NORM,
+            "",
+            "",
+            "gradient_norms = np.array([norm(gradient) for gradient in gradients])",
         ),
         (_NUMPY, _TORCH),
     )

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import plotly.graph_objects as go
 
-from gradviz_core import captions, flow_figures
+from gradviz_core import captions, flow_figures, log_scale
 from gradviz_core.captions import Caption
 from gradviz_core.flow_figures import Line
+from gradviz_core.log_scale import norm_text
 from gradviz_core.models import catalogue
 from gradviz_core.sites import in_words
 from gradviz_core.types import INPUT, FloatArray, FlowAnswer, FlowQuestion, ParameterInfo, SiteInfo
 from pages.parts import address, models, uploaded
 from pages.parts.shell import ScoredChoice
+
+_WHOLE = "whole numbers"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +71,11 @@ def kept(flow: FlowAnswer) -> list[int]:
     return [i for i, info in enumerate(flow.sites) if info.same_as is None and info.site != INPUT]
 
 
-def over_sites(flow: FlowAnswer, other: FlowAnswer | None, labels: Sequence[str], chosen: str) -> Picture:
-    """Norms of activation and gradient at every site, and the shares of dead units under them."""
+def over_sites(
+    flow: FlowAnswer, other: FlowAnswer | None, labels: Sequence[str], theirs: Sequence[str], chosen: str
+) -> Picture:
+    """Norms of activation and gradient at every site, and the shares of dead units under them. ``theirs`` are the
+    labels of what is compared with."""
     lines, shares = _at_sites(flow, _name(flow, other), second=False)
     if other is not None:
         more, others = _at_sites(other, _name(other, flow), second=True)
@@ -83,7 +89,8 @@ def over_sites(flow: FlowAnswer, other: FlowAnswer | None, labels: Sequence[str]
         share_unit="dead, %",
         chosen=names.index(chosen) if chosen in names else None,
     )
-    return Picture(figure, _sites_caption(flow, other, labels))
+    words = _sites_caption(flow, other, labels, theirs)
+    return Picture(figure, replace(words, facts=(*words.facts, *_odd_marks(lines))))
 
 
 def over_parameters(flow: FlowAnswer, other: FlowAnswer | None, labels: Sequence[str]) -> Picture:
@@ -99,7 +106,12 @@ def over_parameters(flow: FlowAnswer, other: FlowAnswer | None, labels: Sequence
         f"How strongly {captions.score_words(flow.target, labels)} depends on each parameter: the L2 norm of its "
         "gradient, and, pale, of the parameter itself.",
         rf"\left\lVert \frac{{\partial {symbol}}}{{\partial \theta}} \right\rVert_2,\quad \lVert \theta \rVert_2",
-        (f"{captions.score_unit(flow.target)} per unit of the parameter", "logarithmic scale", *_gaps(flow)),
+        (
+            f"{captions.score_unit(flow.target)} per unit of the parameter",
+            "logarithmic scale",
+            *_gaps(flow),
+            *_odd_marks(lines),
+        ),
     )
     return Picture(figure, caption)
 
@@ -109,24 +121,28 @@ def facts_of(flow: FlowAnswer, info: SiteInfo) -> tuple[tuple[str, str], ...]:
     at = [other.site for other in flow.sites].index(info.site)
     value, slope, dead = (float(flow.arrays[n][at]) for n in ("activation_norm", "gradient_norm", "dead_share"))
     return (
-        ("norm of the activation", captions.number_text(value, 4)),
-        ("norm of the gradient", _norm_text(slope)),
+        ("norm of the activation", norm_text(value, _WHOLE)),
+        ("norm of the gradient", norm_text(slope)),
         ("dead units", "" if np.isnan(dead) else captions.share_text(dead)),
     )
 
 
 def range_of(flow: FlowAnswer) -> tuple[tuple[str, str], ...]:
-    """Where the gradient is largest and where it is smallest."""
+    """Where the gradient is largest and where it is smallest, which may be zero or not finite."""
     norms = flow.arrays["gradient_norm"][kept(flow)]
     infos = [flow.sites[i] for i in kept(flow)]
-    there = np.flatnonzero(np.isfinite(norms) & (norms > 0))
+    there = np.flatnonzero(~np.isnan(norms))
     if not there.size:
         return ()
     ends = {"largest": there[norms[there].argmax()], "smallest": there[norms[there].argmin()]}
-    said = {name: (captions.number_text(float(norms[at])), infos[at]) for name, at in ends.items()}
+    said = {name: (_short(float(norms[at])), infos[at]) for name, at in ends.items()}
     return tuple(
         (f"{name} gradient", f"{number} at {in_words(info.site, info.calls)}") for name, (number, info) in said.items()
     )
+
+
+def _short(norm: float) -> str:
+    return captions.number_text(norm) if np.isfinite(norm) else "NaN or infinity"
 
 
 def most_dead(flow: FlowAnswer) -> tuple[str, str]:
@@ -149,8 +165,8 @@ def _at_sites(flow: FlowAnswer, name: str, *, second: bool) -> tuple[list[Line],
         "\n".join(
             [
                 captions.site_text(info) + (f"\n{name.strip(', ')}" if name else ""),
-                f"gradient {_norm_text(g)}",
-                f"activation {captions.number_text(float(a), 4)}",
+                f"gradient {norm_text(float(g))}",
+                f"activation {norm_text(float(a), _WHOLE)}",
                 *([] if np.isnan(d) else [f"dead units {captions.share_text(float(d))}"]),
             ]
         )
@@ -179,12 +195,8 @@ def _at_parameters(flow: FlowAnswer, name: str, *, second: bool) -> list[Line]:
 
 def _parameter_hover(one: ParameterInfo, name: str, size: float, gradient: float) -> str:
     shape = "×".join(map(str, one.shape)) or "one number"
-    lines = [f"{one.name} · {shape}", *([name.strip(", ")] if name else []), f"gradient {_norm_text(gradient)}"]
-    return "\n".join([*lines, f"parameter {captions.number_text(size, 4)}"])
-
-
-def _norm_text(norm: float) -> str:
-    return "none arrives" if np.isnan(norm) else captions.number_text(norm, 4)
+    lines = [f"{one.name} · {shape}", *([name.strip(", ")] if name else []), f"gradient {norm_text(gradient)}"]
+    return "\n".join([*lines, f"parameter {norm_text(size)}"])
 
 
 def _name(flow: FlowAnswer, other: FlowAnswer | None) -> str:
@@ -200,14 +212,14 @@ def _name(flow: FlowAnswer, other: FlowAnswer | None) -> str:
 # ------------------------------------------------------------------------------------------------------------- captions
 
 
-def _sites_caption(flow: FlowAnswer, other: FlowAnswer | None, labels: Sequence[str]) -> Caption:
+def _sites_caption(flow: FlowAnswer, other: FlowAnswer | None, labels: Sequence[str], theirs: Sequence[str]) -> Caption:
     score = captions.score_words(flow.target, labels)
     symbol = captions.score_symbol(flow.target, labels)
     against = ""
     if other is not None:
         against = " Dotted, with diamonds: what it is compared with, on the same scale"
-        theirs = captions.score_words(other.target, labels)
-        against += f", where it is {theirs}." if theirs != score else "."
+        differs = (their_score := captions.score_words(other.target, theirs)) != score
+        against += f", where it is {their_score}." if differs else "."
     return Caption(
         f"The L2 norm of the gradient of {score} at each site, and, pale, that of the activation. Bars: the share of "
         f"units that are zero at every place of this image.{against}",
@@ -224,5 +236,15 @@ def _sites_caption(flow: FlowAnswer, other: FlowAnswer | None, labels: Sequence[
 
 def _gaps(flow: FlowAnswer) -> tuple[str, ...]:
     norms: FloatArray = flow.arrays.get("parameter_gradient_norm", np.zeros(0))
-    missing = int(np.isnan(norms).sum())
-    return (f"no gradient arrives at {missing} of {len(norms)} parameters",) if missing else ()
+    found = {
+        "no gradient arrives at": np.isnan(norms),
+        "the gradient is zero at": norms == 0,
+        "NaN or infinity in the gradient of": np.isinf(norms),
+    }
+    return tuple(
+        f"{words} {int(there.sum())} of {len(norms)} parameters" for words, there in found.items() if any(there)
+    )
+
+
+def _odd_marks(lines: Sequence[Line]) -> tuple[str, ...]:
+    return log_scale.odd_marks(*(line.values for line in lines))

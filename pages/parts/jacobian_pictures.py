@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gradviz_core import captions, figures, spectra
+from gradviz_core import captions, figures, log_scale, spectra
 from gradviz_core.captions import Caption
 from gradviz_core.sites import in_words
 from gradviz_core.types import INPUT, MOST_ENTRIES, FloatArray, JacobianAnswer, SpectrumAnswer
@@ -102,7 +102,7 @@ def _spectrum(view: View, known: FloatArray, found: SpectrumAnswer | None) -> Pi
         f"Singular values: how much the Jacobian lengthens each of the directions that it keeps apart.{some}",
         r"J = U \Sigma V^\top",
         (view.unit, "logarithmic scale", how,
-         "effective rank: exp of the entropy of σ² / Σσ² (after Roy and Vetterli 2007)"),
+         "effective rank: exp of the entropy of σ² / Σσ² (after Roy and Vetterli 2007)", *log_scale.odd_marks(shown)),
     )  # fmt: skip
     settled = len(known) if found is None else found.settled
     return Picture(spectra.spectrum(shown, unit=view.unit, settled=settled), words)
@@ -112,7 +112,7 @@ def _sensitivities(view: View, norms: FloatArray, chosen: int) -> Picture:
     words = Caption(
         "Sensitivity: how far a small change of length one can move each output, which is the L2 norm of its row.",
         r"\lVert J_{i} \rVert_2 = \sqrt{\textstyle\sum_j J_{ij}^2}",
-        (view.unit, "logarithmic scale"),
+        (view.unit, "logarithmic scale", *log_scale.odd_marks(norms)),
     )
     figure = spectra.sensitivities(norms, view.names(*view.rows), unit=view.unit, chosen=chosen - view.rows[0])
     return Picture(figure, words)

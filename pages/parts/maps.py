@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
 
 import numpy as np
 import plotly.graph_objects as go
 
-from gradviz_core import captions, fields, figures
+from gradviz_core import captions, fields, figures, log_scale
 from gradviz_core.captions import Caption, MapKind
 from gradviz_core.fields import Planes, Tiles
 from gradviz_core.sites import in_words
@@ -94,7 +94,8 @@ def strip(flow: FlowAnswer, labels: Sequence[str], chosen: str) -> Strip:
         unit=caption.facts[0],
         chosen=next((i for i, info in enumerate(infos) if str(info.site) == chosen), None),
     )
-    return Strip(figure, caption, infos)
+    marks = log_scale.odd_marks(flow.arrays["gradient_norm"][kept])
+    return Strip(figure, replace(caption, facts=(*caption.facts, *marks)), infos)
 
 
 def view(answer: GradientAnswer, info: SiteInfo, kind: MapKind) -> View:

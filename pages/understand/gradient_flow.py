@@ -22,6 +22,7 @@ with one_sentence():
     other: FlowAnswer | None = None
     if against is not None:
         with one_sentence():
+            there = code.elsewhere(against.model, against.image)
             other = ask(against, "Following the gradient back in what it is compared with …")
 
     score = facts.score(answer, choice.labels)
@@ -41,7 +42,8 @@ with one_sentence():
     facts.line(*flow.facts_of(answer, info))
 
     with room:
-        at_sites = flow.over_sites(answer, other, choice.labels, str(info.site))
+        theirs = there.card.labels if other is not None else ()
+        at_sites = flow.over_sites(answer, other, choice.labels, theirs, str(info.site))
         panel.picture(
             at_sites.figure, "flow", alt=at_sites.caption.alt, caption=at_sites.caption,
             act=flow_clicks.open_site(answer, other),
@@ -64,7 +66,6 @@ with one_sentence():
     }
     if other is not None:
         second: FlowAnswer = other
-        there = code.elsewhere(second.question.model, second.question.image)
         programs["Sites compared with"] = lambda _: snippets.sites(there, choice.target)
         programs["Parameters compared with"] = lambda _: snippets.parameters(there, second)
     code.panel(choice, programs)

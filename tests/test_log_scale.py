@@ -1,0 +1,44 @@
+"""What has no place on a logarithmic scale is drawn at its ends and named."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from gradviz_core import log_scale
+from gradviz_core.log_scale import LogScale, norm_text, odd_marks
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "ticks"),
+    [
+        (0.4, 2.5, [0.5, 1.0, 2.0]),
+        (1e-5, 3.0, [1e-5, 1e-4, 1e-3, 1e-2, 0.1, 1.0]),
+        (1e-30, 1.0, [1e-30, 1e-25, 1e-20, 1e-15, 1e-10, 1e-5, 1.0]),
+        (3.0, 3.1, [3.0, 3.1]),
+    ],
+)
+def test_a_logarithmic_axis_has_round_numbers(low: float, high: float, ticks: list[float]) -> None:
+    assert log_scale.log_ticks(low, high) == pytest.approx(ticks)
+
+
+def test_marks_are_named_where_they_occur_alone() -> None:
+    assert odd_marks() == odd_marks(np.array([1.0, np.nan])) == ()
+    assert odd_marks(np.array([1.0]), np.array([0.0])) == ("open marks at the bottom are zero",)
+    assert odd_marks(np.array([np.inf, 0.0])) == (
+        "open marks at the bottom are zero", "crosses at the top hold NaN or infinity",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("norms", [[np.nan], [0.0], [np.inf], [0.0, np.inf], []])
+def test_a_scale_without_a_number_has_room_for_both_ends(norms: list[float]) -> None:
+    scale = LogScale.of(np.array(norms))
+    assert 0 < scale.floor < scale.largest <= scale.top
+    assert all(scale.floor <= tick <= scale.largest for tick in scale.ticks)
+
+
+def test_a_norm_in_words() -> None:
+    assert [norm_text(norm) for norm in (0.0, 0.12344, np.nan, np.inf)] == [
+        "zero", "0.1234", "none arrives", "holds NaN or infinity",
+    ]  # fmt: skip
+    assert norm_text(np.nan, "whole numbers") == "whole numbers"
