@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from gradviz_core.doctor.arguments import values_of
 from gradviz_core.doctor.cuts import cuts
 from gradviz_core.doctor.examination import Pass, Slopes, run, way_back
 from gradviz_core.doctor.flow import Event, Place, any_edge, is_open
-from gradviz_core.doctor.reruns import link_numbers, matters
+from gradviz_core.doctor.reruns import Effects, link_numbers
 from gradviz_core.doctor.subject import Loss, Model
 from gradviz_core.doctor.units import RECTIFIERS
 from gradviz_core.findings import Cause, Diagnosis, Finding, LayerReport, LeafReport, Level
@@ -49,7 +49,7 @@ def diagnose(model: Model, x: Inputs, loss: Loss | None = None) -> Diagnosis:
     back = way_back(done)
     found = [
         *_refused(done),
-        *_cuts(done, partial(matters, done, rerun)),
+        *_cuts(done, Effects(done, rerun).matter),
         *_overwritten(done),
         *_units(done, back),
         *_not_finite(done, back),
@@ -106,7 +106,7 @@ def _refused(done: Pass) -> list[Found]:
     return [_finding("in_place_leaf", "broken", event, [name] if name else []) for event, name in done.record.refused]
 
 
-def _cuts(done: Pass, check: partial[bool]) -> list[Found]:
+def _cuts(done: Pass, check: Callable[[Collection[int]], bool]) -> list[Found]:
     found = cuts(done.record.flow, done.loss_number, check)
     return [
         _finding(cut.cause, "broken" if cut.lost else "partial", cut.events[0], cut.lost, cut.weakened) for cut in found

@@ -44,8 +44,6 @@ class Pass:
     loss_number: int = -1
     trains: dict[str, bool] = field(default_factory=dict)
     """Which leaves required a gradient when it ended."""
-    scale: float = 0.0
-    """The largest number that the model returned."""
 
 
 @dataclass(slots=True)
@@ -112,8 +110,6 @@ def _watched(
             raise
         done.loss, done.trains = _one_number(score), {name: tensor.requires_grad for name, tensor in leaves.items()}
         done.loss_number = recorder.number(score)
-        returned = [tensor for tensor in tensors(output).values() if tensor.is_floating_point()]
-        done.scale = max(map(largest, returned), default=0.0)
     return done
 
 

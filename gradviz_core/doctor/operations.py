@@ -6,10 +6,16 @@ from collections.abc import Callable
 from typing import Any
 
 DETACH = frozenset({"detach", "detach_", "data", "data=", "detach_copy"})
+UNHITCHING = frozenset({"detach_", "data="})
+"""Those of them that change the very tensor they are given first, without a new version of it."""
 CASTS = frozenset(
     "to type int long short byte char bool type_as _to_copy uint8 int8 int16 int32 int64 view_dtype".split()
 )
 """Functions that change the type of numbers, and nothing else."""
+
+PASSED_ON = frozenset({"view_as"})
+"""What PyTorch itself calls, unrecorded, on what a ``torch.autograd.Function`` gives back as it got it; it gets its way
+back a moment later."""
 
 ZERO_DERIVATIVE = frozenset(
     "round round_ floor floor_ ceil ceil_ trunc trunc_ fix fix_ sign sign_ sgn sgn_ heaviside floor_divide "

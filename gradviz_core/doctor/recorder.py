@@ -133,7 +133,7 @@ class Recorder(TorchFunctionMode):
         ):
             result = result.detach()
         if self._nudge is not None:
-            result = self._nudge(event, result)
+            result = self._nudged(self._nudge, event, given, result)
         step = _Step(event, enabled or refused, stand.in_function, live)
         self._written(step, given, name)
         self._made(step, result)
@@ -165,22 +165,37 @@ class Recorder(TorchFunctionMode):
             tensor = tensor._base
         return ""
 
+    def _nudged(self, nudge: Nudge, event: Event, given: list[Tensor], result: Any) -> Any:
+        """What to go on with. What the call wrote to is written to again: what it returns may never be looked at."""
+        written = [tensor for tensor in given if self._is_written(tensor, given, event.name)]
+        for tensor in written:
+            new = nudge(event, tensor)
+            if new is not tensor and event.name in names.UNHITCHING:
+                tensor.data = new  # what shares its memory stays as it is
+            elif new is not tensor:
+                tensor.detach().copy_(new)
+        return result if any(result is tensor for tensor in written) else nudge(event, result)
+
+    def _is_written(self, tensor: Tensor, given: list[Tensor], name: str) -> bool:
+        """Whether the call that has just returned changed a tensor that it was given."""
+        unhitched = name in names.UNHITCHING and tensor is given[0]
+        return unhitched or version(tensor) != self._version[id(tensor)]
+
     def _written(self, step: _Step, given: list[Tensor], name: str) -> None:
         """New values for what was written to in place, and for whatever shares its memory."""
         for tensor in given:
-            if version(tensor) == self._version[id(tensor)] and not (
-                name in ("detach_", "data=") and tensor is given[0]
-            ):
+            if not self._is_written(tensor, given, name):
                 continue
+            before = self._number[id(tensor)]
             new = self._put(tensor, step.event)
-            self._join(step, new)
+            self._join(step, new, before)
             for other in self._of_memory.get(memory(tensor), ()):
                 if other is not tensor and version(other) != self._version[id(other)]:
-                    before = self._number[id(other)]
+                    old = self._number[id(other)]
                     after = self._put(other, step.event)
-                    self.record.flow.join(Edge(before, after))
+                    self.record.flow.join(Edge(old, after))
                     self.record.flow.join(Edge(new, after))
-                    self._derived |= {after} if {before, new} & self._derived else set()
+                    self._derived |= {after} if {old, new} & self._derived else set()
             self._map_nodes(tensor, step.event)
 
     def _made(self, step: _Step, result: Any) -> None:
@@ -189,16 +204,19 @@ class Recorder(TorchFunctionMode):
             if id(tensor) in self._number and version(tensor) == self._version[id(tensor)]:
                 continue
             number = self._put(tensor, step.event)
+            if tensor.is_leaf and step.event.name not in names.PASSED_ON:  # a view under no_grad says that it is live
+                self.record.flow.values[number].live = False
             if step.event.name not in names.SHAPE_ONLY:
                 self._join(step, number)
             self._map_nodes(tensor, step.event)
 
-    def _join(self, step: _Step, target: int) -> None:
+    def _join(self, step: _Step, target: int, before: int | None = None) -> None:
+        """``before`` is the value of what was written to in place: its gradient passes, recorded or not."""
         value = self.record.flow.values[target]
         for source, live in zip(step.event.inputs, step.live, strict=True):
             if source == target:
                 continue
-            cause = step.cause(self.record.flow.values[source], live, value)
+            cause = step.cause(self.record.flow.values[source], live, value, before not in (None, source))
             self.record.flow.join(Edge(source, target, cause, step.event))
             if source in self._derived:
                 self._derived.add(target)
@@ -298,8 +316,11 @@ class _Step:
     """Whether it lies in the forward pass of a ``torch.autograd.Function``, which has a backward pass of its own."""
     live: list[bool]
 
-    def cause(self, source: Value, live: bool, target: Value) -> Cause | None:
-        """Why no gradient comes back from ``target`` to ``source``; None if it does."""
+    def cause(self, source: Value, live: bool, target: Value, put_in: bool) -> Cause | None:
+        """Why no gradient comes back from ``target`` to ``source``; None if it does.
+
+        ``put_in`` says that the target was there before, and something of the source was put into it.
+        """
         name = self.event.name
         if self.in_function or not source.floating:
             return None
@@ -307,7 +328,7 @@ class _Step:
             return "detach" if live else None
         if not target.floating:
             return "integer" if name in names.CASTS else "non_differentiable"
-        if live and not target.live and not self.enabled:
+        if live and (put_in or not target.live) and not self.enabled:
             return "no_grad"
         if name in names.ZERO_DERIVATIVE:
             return "zero_derivative"

@@ -6,21 +6,29 @@ on which the gradient was lost.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection
+from functools import cached_property
 from typing import Any
 
+import torch
 from torch import Tensor
 
-from gradviz_core.doctor.arguments import map_numbers
+from gradviz_core.doctor.arguments import map_numbers, tensors_in
 from gradviz_core.doctor.examination import Pass
 from gradviz_core.doctor.flow import Edge, Event, Place
+from gradviz_core.doctor.operations import DETACH
 from gradviz_core.doctor.recorder import Nudge
+from gradviz_core.nested import map_tensors
 
 Rerun = Callable[[Nudge | None], Pass]
 _MOST_RERUNS = 8
 _STEP = 1e-2
-_NO_CHANGE = 1e-5
-"""Relative to the largest output: less is rounding."""
+_NO_CHANGE = 1e-6
+"""Relative to the loss: less is rounding."""
+_ABOVE_NOISE = 10.0
+_ROUNDED_RUNS, _NOISY_RUNS = 2, 5
+"""More where the model draws numbers that cannot be held still: the largest of a few is not small by chance."""
 
 
 def link_numbers(done: Pass, rerun: Rerun) -> None:
@@ -64,26 +72,65 @@ def _link(done: Pass, places: Collection[Place], event: Event) -> None:
                 done.record.flow.join(Edge(taken.number, output))
 
 
-def matters(done: Pass, rerun: Rerun, events: Collection[int]) -> bool:
-    """Whether the loss changes, beyond rounding, when what these calls return does by a hundredth or so.
+class Effects:
+    """Whether the loss depends on what some calls return, beyond rounding and beyond noise of its own."""
 
-    It does not where the way of a value is without effect: the largest score, detached, that a softmax subtracts.
-    """
+    def __init__(self, done: Pass, rerun: Rerun) -> None:
+        self._done, self._rerun = done, rerun
+
+    def matter(self, events: Collection[int]) -> bool:
+        """Whether the loss changes when what these calls return does by a hundredth or so.
+
+        It does not where the way of a value is without effect: the largest score, detached, that a softmax subtracts.
+        """
+        return any(self._moves(events, turn) for turn in range(2))
+
+    def _moves(self, events: Collection[int], turn: int) -> bool:
+        def nudge(event: Event, result: Any) -> Any:
+            if event.number not in events:
+                return result
+            return map_numbers(_map_floating(result, lambda one: _uneven(one, _STEP, turn)), _a_thousandth_more)
+
+        before = self._loss(self._done)
+        change = abs(self._loss(self._rerun(nudge)) - before)
+        return not change <= _NO_CHANGE * abs(before) and not change <= _ABOVE_NOISE * self._noise
+
+    @cached_property
+    def _noise(self) -> float:
+        """How far the loss moves when nothing does, or every result by its own rounding."""
+        before = self._loss(self._done)
+        alone = abs(self._loss(self._rerun(None)) - before)
+        count = _ROUNDED_RUNS if alone == 0 else _NOISY_RUNS
+        rounded = [abs(self._loss(self._rerun(_rounded(turn))) - before) for turn in range(count)]
+        return max((change for change in (alone, *rounded) if math.isfinite(change)), default=0.0)
+
+    @staticmethod
+    def _loss(one: Pass) -> float:
+        return math.nan if one.loss is None else one.loss.item()
+
+
+def _rounded(turn: int) -> Nudge:
+    """Every newly made value wrong by one unit in its last place or so; views are left alone, what they share too."""
+
+    def change(tensor: Tensor) -> Tensor:
+        return tensor if tensor._is_view() else _uneven(tensor, torch.finfo(tensor.dtype).eps, turn)
 
     def nudge(event: Event, result: Any) -> Any:
-        if event.number in events and isinstance(result, Tensor) and result.is_floating_point():
-            return _uneven(result)
-        return map_numbers(result, _a_thousandth_more) if event.number in events else result
+        return result if event.name in DETACH else _map_floating(result, change)
 
-    other = rerun(nudge)
-    if done.loss is None or other.loss is None:
-        return True
-    before, after = done.loss.item(), other.loss.item()
-    return not abs(after - before) <= _NO_CHANGE * max(done.scale, abs(before))
+    return nudge
 
 
-def _uneven(tensor: Tensor) -> Tensor:
-    """Each number changed by up to a hundredth, neighbours differently."""
+def _map_floating(result: Any, change: Callable[[Tensor], Tensor]) -> Any:
+    """What a call returned, with each tensor in it changed that does not hold whole numbers."""
+    if not any(tensor.is_floating_point() or tensor.is_complex() for tensor in tensors_in(result)):
+        return result
+    return map_tensors(result, lambda _, one: change(one) if one.is_floating_point() or one.is_complex() else one)
+
+
+def _uneven(tensor: Tensor, size: float, turn: int = 0) -> Tensor:
+    """Each number changed by up to its ``size``-th part, neighbours differently."""
     flat = tensor.detach().flatten()
-    steps = flat.new_tensor([1.0, -0.6, 0.3, -0.9, 0.7]).repeat(flat.numel() // 5 + 1)[: flat.numel()]
-    return (flat + _STEP * steps * flat).reshape(tensor.shape)
+    pattern = flat.new_tensor([1.0, -0.6, 0.3, -0.9, 0.7]).roll(turn)
+    steps = pattern.repeat(flat.numel() // 5 + 1)[: flat.numel()]
+    return (flat + size * steps * flat).reshape(tensor.shape)
