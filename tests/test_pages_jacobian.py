@@ -4,14 +4,26 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
+import streamlit as st
 
 from gradviz_core.compute import inline
-from gradviz_core.types import JacobianAnswer, JacobianQuestion, Question, SpectrumQuestion
+from gradviz_core.types import (
+    OUTPUT,
+    JacobianAnswer,
+    JacobianQuestion,
+    Question,
+    Site,
+    SpectrumQuestion,
+    SurveyAnswer,
+    SurveyQuestion,
+)
 from pages.parts import jacobian_answers, jacobian_choice, jacobian_pictures
 from pages.parts.kept import kept
+from pages.parts.shell import Choice
 from tests.opening import answer_here, chart, errors, opened, values
 
 PAGE = "pages/understand/jacobian.py"
@@ -45,7 +57,7 @@ def test_the_first_visit_shows_the_identity_and_a_way_on(asked: list[Question]) 
 
 
 def test_an_address_is_drawn_entry_by_entry() -> None:
-    app = opened(PAGE, model=MODEL, image=IMAGE, of=".output", wrt=".input", rows="2-5", row="4")
+    app = opened(PAGE, model=MODEL, image=IMAGE, of=".output", wrt=".input", rows="2-5", output="4")
     assert not app.error
     true = _matrix()
     np.testing.assert_array_equal(values(chart(app, "matrix")), true[2:6])
@@ -55,6 +67,28 @@ def test_an_address_is_drawn_entry_by_entry() -> None:
         f"{value:.4g}" for value in np.linalg.svd(true[2:6].astype(float))[1]
     ]
     assert chart(app, "matrix")["layout"]["yaxis"]["ticktext"] == ["class 2", "class 3", "class 4", "class 5"]
+
+
+def test_a_hidden_layer_as_wide_as_the_classes_is_not_taken_for_them() -> None:
+    survey = inline.ask(SurveyQuestion(model="preset/shapes-cnn", image=IMAGE))
+    assert isinstance(survey, SurveyAnswer)
+    scores = next(info for info in survey.sites if info.site == OUTPUT)
+    head = next(info for info in survey.sites if info.site in (scores.same_as, scores.site))
+    hidden = replace(head, site=Site("hidden"), same_as=None)
+    choice = Choice("preset/shapes-cnn", IMAGE, survey, st.container())
+    names = {
+        info.site: (view.unit, view.names(3, 4)[0])
+        for info in (scores, head, hidden)
+        for view in [jacobian_choice.View(choice, info, survey.sites[0], (0, 10), st.container())]
+    }
+    label = f"{survey.card.labels[3]} (3)"
+    assert names.pop(Site("hidden")) == ("unit of activation per normalised-pixel unit", "feature 3")
+    assert set(names.values()) == {("logit per normalised-pixel unit", label)}
+
+
+@pytest.mark.parametrize(("rank", "text"), [(5.98, "5.98"), (999.4, "999"), (999.99, "1,000"), (12345.6, "12,346")])
+def test_an_effective_rank_is_never_written_with_a_power_of_ten(rank: float, text: str) -> None:
+    assert jacobian_pictures._rank(rank) == text
 
 
 def test_parts_are_put_together(asked: list[Question], monkeypatch: pytest.MonkeyPatch) -> None:

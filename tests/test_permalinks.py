@@ -41,7 +41,7 @@ ANSWERS = {
 ROUNDS = (
     ("target", "scale", "view", "method", "maps", "sort", "follow", "norm", "way", "of", "rows", "model2", "image2"),
     ("site", "epsilon", "steps", "minus", "pixel"),
-    ("channel", "row", "col", "token", "opacity"),
+    ("channel", "row", "col", "token", "output", "opacity"),
 )
 """Choices that let others fall come before those."""
 
@@ -112,6 +112,23 @@ def test_an_address_restores_all_that_was_chosen(page: str, seed: int) -> None:
     assert not app.error
     assert _pictures(app) or page == DOCTOR
     _check_restored(page, app)
+
+
+def test_a_choice_of_one_page_means_nothing_else_on_another() -> None:
+    """A place on the Neurons page is no output of a Jacobian, nor the other way round."""
+    app = opened(NEURONS, model="preset/shapes-cnn", image="sample/star", site="features.6", row="11", col="3")
+    for page in PAGES:
+        app.switch_page(page).run()
+        assert not app.error, page
+    assert app.query_params["row"] == "11"
+    large = opened(
+        JACOBIAN, model="preset/shapes-cnn", of="features.14", wrt="features.14", rows="490-510", output="500"
+    )
+    assert not large.error
+    for page in PAGES:
+        large.switch_page(page).run()
+        assert not large.error, page
+    assert large.query_params["output"] == "500"
 
 
 @pytest.mark.parametrize("key", [lesson.key for lesson in LESSONS])

@@ -21,21 +21,23 @@ from pages.parts import unseen
 
 NAMES = (
     "model", "image", "target", "scale", "minus", "method", "view", "opacity", "site", "channel", "row", "col", "token",
-    "maps", "sort", "follow", "norm", "epsilon", "steps", "way", "of", "wrt", "rows", "model2", "image2", "lesson",
-    "set", "guess", "check", "pixel",
+    "maps", "sort", "follow", "norm", "epsilon", "steps", "way", "of", "wrt", "rows", "output", "model2", "image2",
+    "lesson", "set", "guess", "check", "pixel",
 )  # fmt: skip
 _FALL_WITH = {
-    "model": ("target", "minus", "site", "channel", "row", "col", "token", "of", "wrt", "rows", "check", "pixel"),
+    "model": (
+        "target", "minus", "site", "channel", "row", "col", "token", "of", "wrt", "rows", "output", "check", "pixel",
+    ),
     "image": ("check",),
     "target": ("check",),
     "scale": ("minus", "check"),
     "minus": ("check",),
-    "of": ("rows", "row"),
+    "of": ("rows", "output"),
     "site": ("channel", "row", "col", "token"),
     "norm": ("epsilon",),
     "lesson": ("set", "guess"),
     "pixel": ("row", "col", "token"),
-}
+}  # fmt: skip
 """Choices that mean nothing any more when another one changes."""
 LONGEST = 200
 

@@ -55,18 +55,21 @@ class View:
         return math.prod(self.shape) <= MOST_ENTRIES and min(self.shape) <= MOST_PASSES
 
     @property
+    def of_scores(self) -> bool:
+        """Whether the outputs are the class scores: the very value, for a hidden layer may have as many numbers."""
+        scores = sites.class_row(self.choice.survey.sites)
+        return scores is not None and (self.of.same_as or self.of.site) == (scores.same_as or scores.site)
+
+    @property
     def unit(self) -> str:
         """Unit of an entry."""
-        scores = sites.class_row(self.choice.survey.sites)
-        top = "logit" if scores is not None and self.of.shape == scores.shape else "unit of activation"
+        top = "logit" if self.of_scores else "unit of activation"
         below = "normalised-pixel unit" if self.wrt.site == INPUT else "unit of activation"
         return "no unit" if self.of.site == self.wrt.site else f"{top} per {below}"
 
     def names(self, first: int, end: int) -> list[str]:
         """What the outputs are called."""
-        scores = sites.class_row(self.choice.survey.sites)
-        labels = self.choice.labels if scores is not None and self.of.shape == scores.shape else ()
-        return spectra.names(self.of, labels, first, end)
+        return spectra.names(self.of, self.choice.labels if self.of_scores else (), first, end)
 
     @property
     def text(self) -> str:
@@ -137,7 +140,7 @@ def chosen_row(view: View, found: JacobianAnswer | SpectrumAnswer) -> int:
     strengths = found.arrays["row_norms"] if isinstance(found, JacobianAnswer) else np.abs(found.arrays["left"][0])
     strongest = int(np.nan_to_num(strengths).argmax())
     with view.room:
-        return address.counter("Output", "row", math.prod(view.of.shape), view.rows[0] + strongest)
+        return address.counter("Output", "output", math.prod(view.of.shape), view.rows[0] + strongest)
 
 
 def choose_row(view: View, found: JacobianAnswer | SpectrumAnswer, key: str) -> Callable[[Click], None] | None:
@@ -149,6 +152,6 @@ def choose_row(view: View, found: JacobianAnswer | SpectrumAnswer, key: str) -> 
     def act(click: Click) -> None:
         number = click.row * height if key == "matrix" else click.position
         if 0 <= number < view.shape[0]:
-            address.write({"row": view.rows[0] + number})
+            address.write({"output": view.rows[0] + number})
 
     return act

@@ -23,7 +23,7 @@ def test_from_the_identity_to_one_row_of_the_scores_by_the_image(visited: Server
     assert len(seeing.finite(seeing.heatmap(page, "matrix"))) == 10 * 784
 
     seeing.click(page, "matrix", 7, 300)
-    page.wait_for_function("location.search.includes('row=7')")
+    page.wait_for_function("location.search.includes('output=7')")
     seeing.wait(page)
     expect(page.get_by_text("Output 7, class 7")).to_be_visible()
     row = seeing.finite(seeing.heatmap(page, "output"))
