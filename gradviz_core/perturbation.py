@@ -260,11 +260,14 @@ def _of_length_one(gradient: Levels) -> Levels:
 
 
 def in_whole_levels(start: Levels, end: Levels, norm: Norm, epsilon: float) -> npt.NDArray[np.uint8]:
-    """The 8-bit picture nearest to ``end`` whose change from ``start``, itself in whole levels, is no larger than
-    ``epsilon``. Planes of shape (C, H, W).
+    """An 8-bit picture near ``end`` whose change from ``start``, itself in whole levels, is no larger than ``epsilon``.
+    Planes of shape (C, H, W).
 
     Each change is rounded to the nearest whole number. Where that makes an ``l2`` change too long, as many of the
-    numbers that were rounded up as it takes, those with the smallest fraction first, are rounded down instead.
+    numbers that were rounded up as it takes, those with the smallest fraction first, are rounded down instead. That is
+    the nearest picture wherever nothing is rounded down; else a nearer one may exist, for a number costs the less to
+    round down the smaller its fraction, and shortens the change the more the larger it is. No number is off by 1 or
+    more.
     """
     change = _doubles(end - start)[0]
     whole = np.rint(change)

@@ -176,7 +176,7 @@ def test_one_sign_step_in_whole_levels_is_the_marked_point_of_the_curve() -> Non
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_whole_levels_are_the_nearest_that_keep_the_bound(seed: int) -> None:
+def test_whole_levels_are_near_and_keep_the_bound(seed: int) -> None:
     start = _levels(seed)
     way = torch.randn(start.shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
     for epsilon in (5.0, 30.0, 400.0):
