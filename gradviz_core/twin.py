@@ -11,13 +11,14 @@ from torch import Tensor, nn
 from gradviz_core.errors import QuestionError
 
 
-def twin(module: nn.Module, *, trainable: bool = False) -> nn.Module:
+def twin(module: nn.Module, *, trainable: bool = False, backward_hooks: bool = False) -> nn.Module:
     """A copy of the module tree that shares the memory of every parameter.
 
     Parameters are frozen (``trainable`` makes them leaves of the graph instead, whatever they are on the module), and
     keep their class and their Python attributes; buffers are copied, because a module in
     training mode writes to them. Forward hooks come along, for they may be part of the function (weight norm is);
-    backward hooks do not, for they could only falsify its derivative.
+    backward hooks do not, for they could only falsify its derivative; ``backward_hooks`` brings those of modules along,
+    for whoever asks what the author's own backward pass gives.
 
     Raises:
         QuestionError: a part cannot be copied; the message says which.
@@ -37,8 +38,9 @@ def twin(module: nn.Module, *, trainable: bool = False) -> nn.Module:
     copied = _copied(module, memo)
     originals = {id(part) for part in module.modules()}
     for path, part in copied.named_modules():
-        part._backward_hooks.clear()
-        part._backward_pre_hooks.clear()
+        if not backward_hooks:
+            part._backward_hooks.clear()
+            part._backward_pre_hooks.clear()
         if id(part) in originals:
             raise QuestionError(
                 f"{path or 'The model'} gives itself when it is copied, so it cannot be watched safely."

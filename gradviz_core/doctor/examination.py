@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -39,6 +39,8 @@ class Pass:
     """The value that each was at the start."""
     plainly: Callable[[], Failure | None]
     """What the model raises when nobody watches."""
+    still: Callable[[], AbstractContextManager[None]]
+    """Within it, whatever else is run may write to what the model is made of: it is put back."""
     loss: Tensor | None = None
     """None where the model could not go on."""
     loss_number: int = -1
@@ -99,7 +101,7 @@ def _watched(
         numbers = {name: recorder.know(tensor, name) for name, tensor in leaves.items()}
         for name, buffer in subject.others.items():
             recorder.know(buffer, name)
-        done = Pass(recorder.record, saved, leaves, frozenset(subject.parameters), numbers, plainly)
+        done = Pass(recorder.record, saved, leaves, frozenset(subject.parameters), numbers, plainly, subject.still)
         try:
             with warnings.catch_warnings(action="ignore"), saved if keep else nullcontext(), recorder:
                 output = subject.call(*inputs)
@@ -148,7 +150,8 @@ def way_back(done: Pass) -> Slopes:
     layers = {event for event in done.record.events if not weights.isdisjoint(event.inputs)}
     handles = [node.register_hook(_look(found, event, event in layers)) for node, event in _nodes(done)]
     try:
-        _, gradients = differentiate_all(Trace(parameters=wanted), done.loss, keep_graph=True)
+        with done.still(), same_random_numbers():  # hooks of the author's run now
+            _, gradients = differentiate_all(Trace(parameters=wanted), done.loss, keep_graph=True)
     except GradVizError:
         raise
     except RAISED as error:

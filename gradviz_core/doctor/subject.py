@@ -5,8 +5,9 @@ from __future__ import annotations
 import copy
 import random
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,8 @@ class Subject:
     """Buffers."""
     paths: dict[int, str] = field(default_factory=dict)
     """Path of each module, by its ``id``."""
+    still: Callable[[], AbstractContextManager[None]] = nullcontext
+    """Puts back what is written to after the run: by hooks, on the way back."""
 
 
 class _Both(nn.Module):
@@ -57,13 +60,15 @@ def examined(model: Model, loss: Loss, about_to_write: Callable[[Tensor], None])
     modules = {name: value for name, value in (("", model), ("loss", loss)) if isinstance(value, nn.Module)}
     own = reached(dict(modules), follow_functions=False)
     functions = {name: value for name, value in (("model", model), ("loss", loss)) if not isinstance(value, nn.Module)}
-    outside = reached({**functions, **{f"function {i}": function for i, function in enumerate(own.functions)}})
+    hooks = [hook for module in modules.values() for parameter in module.parameters() for hook in _hooks(parameter)]
+    outside = reached({**functions, **{f"function {i}": held for i, held in enumerate([*own.functions, *hooks])}})
     if not own.identities().isdisjoint(outside.identities()):
         modules, outside = {}, reached({"": model, "loss": loss})
     copies = _copies(modules)
     subject = Subject(copies.get("", model), copies.get("loss", loss))
     _add(subject, reached(dict(copies), follow_functions=False))
     _add(subject, outside)
+    subject.still = partial(put_back, outside, lambda _: None)
     with put_back(outside, about_to_write):
         yield subject
 
@@ -76,10 +81,17 @@ def _copies(modules: dict[str, nn.Module]) -> dict[str, nn.Module]:
 
 
 def _copied(module: nn.Module) -> nn.Module:
-    copied = copy.deepcopy(twin(module))  # a twin shares the memory of the weights, which this model may write to
+    shared = twin(module, backward_hooks=True)
+    copied = copy.deepcopy(shared)  # a twin shares the memory of the weights, which this model may write to
     for original, own in zip(module.parameters(), copied.parameters(), strict=True):
         own.requires_grad_(original.requires_grad)
+        for hook in _hooks(original):
+            own.register_hook(hook)  # type: ignore[no-untyped-call]
     return copied
+
+
+def _hooks(parameter: Tensor) -> list[Callable[[Tensor], Tensor | None]]:
+    return list((parameter._backward_hooks or {}).values()) if parameter.requires_grad else []
 
 
 def _add(subject: Subject, found: Reached) -> None:
