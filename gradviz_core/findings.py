@@ -9,6 +9,11 @@ from typing import Literal
 Cause = Literal[
     "detach",
     "no_grad",
+    "no_create_graph",
+    "no_way_back",
+    "hook",
+    "zero_factor",
+    "cancels",
     "integer",
     "non_differentiable",
     "zero_derivative",
@@ -80,7 +85,7 @@ class LayerReport:
     file: str
     line: int
     units: int
-    """Channels or features for a ReLU; single numbers for a sigmoid or tanh."""
+    """Channels or features for a rectifier; single numbers for a sigmoid or tanh."""
     share: float
     """0 to 1: units that are zero for the whole batch at every place (ReLU), or numbers whose derivative is under
     1/1000 (sigmoid, tanh)."""
@@ -100,10 +105,18 @@ class Diagnosis:
     operations: int
     """How many operations ran."""
 
+    @property
+    def without(self) -> tuple[str, ...]:
+        """Parameters and inputs that require a gradient and get none, one of zero, or one that is not finite."""
+        return tuple(leaf.name for leaf in self.leaves if leaf.trains and leaf.gradient != "finite")
+
     def __str__(self) -> str:
         """The findings as text, for a notebook."""
+        seen = f"{self.operations} operations, {len(self.leaves)} inputs and parameters"
+        if not self.findings and self.without:
+            return f"No reason was found, but {len(self.without)} get no gradient of use ({self.without[0]}): {seen}."
         if not self.findings:
-            return f"Nothing is wrong: {self.operations} operations, {len(self.leaves)} inputs and parameters."
+            return f"Nothing is wrong: {seen}."
         return "\n\n".join(_as_text(number, finding) for number, finding in enumerate(self.findings, 1))
 
 

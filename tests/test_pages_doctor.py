@@ -93,6 +93,24 @@ def test_each_finding_has_its_line_its_parameters_and_its_repair(monkeypatch: py
     assert [box.value for box in app.info] == ["A note\\."]
 
 
+def test_nothing_is_called_sound_whose_gradients_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    ask = client.ask
+
+    def without(question: Question) -> Answer:
+        answer: Answer = ask(question)
+        if not isinstance(answer, DiagnosisAnswer):
+            return answer
+        leaves = tuple(replace(leaf, gradient="zero") for leaf in answer.diagnosis.leaves[:2])
+        return replace(answer, diagnosis=replace(answer.diagnosis, leaves=leaves))
+
+    monkeypatch.setattr(client, "ask", without)
+    app = opened(PAGE, model=MODEL, image=IMAGE)
+    assert not app.success
+    assert [box.value.partition(".")[0] for box in app.warning] == [
+        "No reason was found, and yet 2 of 2 get no gradient of use"
+    ]
+
+
 def test_notes_alone_are_no_warning(monkeypatch: pytest.MonkeyPatch) -> None:
     found(monkeypatch, UNUSED)
     app = opened(PAGE, model=MODEL, image=IMAGE)

@@ -42,7 +42,9 @@ def diagnosis(scene: Scene, question: DiagnosisQuestion, notes: tuple[str, ...],
     def score(output: object) -> Tensor:
         return targets.select(target, _returned(output, at))[1]
 
-    found = diagnose(twin(scene.model.module, trainable=True), _x(scene), score)
+    x = _x(scene)
+    x.requires_grad_(x.is_floating_point())  # the picture's gradient is what a visitor asks for
+    found = diagnose(twin(scene.model.module, trainable=True), x, score)
     return DiagnosisAnswer(
         question=question, target=target, diagnosis=found, notes=notes, receipt=clock.receipt(), arrays={}
     )

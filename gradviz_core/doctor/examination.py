@@ -1,28 +1,25 @@
-"""One run of the model under examination: forward with everything recorded, and back with every gradient looked at."""
+"""One run of the model under examination, forward, with everything recorded."""
 
 from __future__ import annotations
 
-import math
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
 
 import torch
 from torch import Tensor
 
-from gradviz_core.doctor.arguments import checked, largest
-from gradviz_core.doctor.flow import Event, Now
+from gradviz_core.doctor.arguments import checked
+from gradviz_core.doctor.flow import Now
 from gradviz_core.doctor.plain import RAISED, Failure, explained, failure, leaf
 from gradviz_core.doctor.recorder import Nudge, Record, Recorder
 from gradviz_core.doctor.saved import SavedValues
 from gradviz_core.doctor.subject import Loss, Model, examined, same_random_numbers
 from gradviz_core.errors import GradVizError, QuestionError
-from gradviz_core.findings import Gradient
 from gradviz_core.nested import tensors
-from gradviz_core.trace import Inputs, Trace, differentiate_all, recording
+from gradviz_core.trace import Inputs, recording
 
 
 @dataclass(slots=True)
@@ -35,6 +32,8 @@ class Pass:
     """Inputs and parameters by name, frozen ones among them."""
     parameters: frozenset[str]
     """Which of them are parameters."""
+    asked: frozenset[str]
+    """Parameters that require a gradient, and inputs that did when they were given; all, where there are none."""
     numbers: dict[str, int]
     """The value that each was at the start."""
     plainly: Callable[[], Failure | None]
@@ -46,20 +45,6 @@ class Pass:
     loss_number: int = -1
     trains: dict[str, bool] = field(default_factory=dict)
     """Which leaves required a gradient when it ended."""
-
-
-@dataclass(slots=True)
-class Slopes:
-    """What the backward pass gave."""
-
-    gradients: dict[str, Tensor | None]
-    not_finite: list[Event] = field(default_factory=list)
-    """Where gradients come in finite and go out as NaN or infinity."""
-    zero: list[Event] = field(default_factory=list)
-    """Where gradients come in and nothing but zeros go out."""
-    states: dict[str, Gradient] = field(default_factory=dict)
-    sizes: dict[Event, float] = field(default_factory=dict)
-    """2-norm of the gradient at what each call returned, where a weight went in: ‖∂loss/∂layer(x)‖."""
 
 
 def run(model: Model, x: Inputs, loss: Loss | None, nudge: Nudge | None = None) -> Pass:
@@ -97,11 +82,15 @@ def _watched(
     with recording(), same_random_numbers(), examined(model, loss, saved.keep) as subject:
         inputs = [leaf(tensor) for tensor in given]
         recorder = Recorder(subject.paths, nudge, saved.now)
-        leaves = {_input_name(i, len(inputs)): tensor for i, tensor in enumerate(inputs)} | subject.parameters
+        named = {_input_name(i, len(inputs)): i for i in range(len(inputs))}
+        leaves = {name: inputs[i] for name, i in named.items()} | subject.parameters
+        asked = {name for name, tensor in subject.parameters.items() if tensor.requires_grad}
+        asked |= {name for name, i in named.items() if given[i].requires_grad}
         numbers = {name: recorder.know(tensor, name) for name, tensor in leaves.items()}
         for name, buffer in subject.others.items():
             recorder.know(buffer, name)
-        done = Pass(recorder.record, saved, leaves, frozenset(subject.parameters), numbers, plainly, subject.still)
+        parameters, meant = frozenset(subject.parameters), frozenset(asked or leaves)
+        done = Pass(recorder.record, saved, leaves, parameters, meant, numbers, plainly, subject.still)
         try:
             with warnings.catch_warnings(action="ignore"), saved if keep else nullcontext(), recorder:
                 output = subject.call(*inputs)
@@ -128,71 +117,12 @@ def weighted_sum(output: object) -> Tensor:
     floating = [tensor for tensor in found if tensor.is_floating_point()] or [tensor.float() for tensor in found]
     if not floating:
         raise QuestionError("The model returns no tensor, so there is nothing to differentiate. Pass it a loss.")
+    wide = [tensor.to(torch.promote_types(tensor.dtype, torch.float32)) for tensor in floating]
     terms = [
         (tensor.flatten() * torch.linspace(0.5, 1.5, tensor.numel(), dtype=tensor.dtype, device=tensor.device)).sum()
-        for tensor in floating
+        for tensor in wide
     ]
     return torch.stack([term.to(terms[0].dtype) for term in terms]).sum()
-
-
-def way_back(done: Pass) -> Slopes:
-    """∂loss/∂leaf for every leaf, and where on the way back gradients turn bad.
-
-    Raises:
-        QuestionError: PyTorch has no derivative for an operation; the model uses reentrant checkpointing, or fails.
-    """
-    found = Slopes(dict.fromkeys(done.leaves), states=dict.fromkeys(done.leaves, "none"))
-    assert done.loss is not None
-    wanted = {name: leaf for name, leaf in done.leaves.items() if leaf.requires_grad and leaf.is_floating_point()}
-    if not done.loss.requires_grad or not wanted:
-        return found
-    weights = {done.numbers[name] for name in done.parameters if done.leaves[name].dim() > 1}
-    layers = {event for event in done.record.events if not weights.isdisjoint(event.inputs)}
-    handles = [node.register_hook(_look(found, event, event in layers)) for node, event in _nodes(done)]
-    try:
-        with done.still(), same_random_numbers():  # hooks of the author's run now
-            _, gradients = differentiate_all(Trace(parameters=wanted), done.loss, keep_graph=True)
-    except GradVizError:
-        raise
-    except RAISED as error:
-        raise explained(error, done.plainly()) from error
-    finally:
-        for handle in handles:
-            handle.remove()
-    found.gradients.update(gradients)
-    found.states.update({name: _state(slope) for name, slope in gradients.items()})
-    return found
-
-
-def _nodes(done: Pass) -> Iterator[tuple[Any, Event]]:
-    """The nodes of PyTorch's graph that the functions seen have made; leaves are not among them."""
-    for node, event in done.record.made_by.items():
-        if not hasattr(node, "variable"):
-            yield node, event
-
-
-def _look(found: Slopes, event: Event, is_layer: bool) -> Callable[[Any, Any], None]:
-    def hook(into: tuple[Tensor | None, ...], out_of: tuple[Tensor | None, ...]) -> None:
-        """PyTorch names them by the function: ``out_of`` comes in from the loss, ``into`` goes on to what is before."""
-        comes = [largest(slope) for slope in out_of if slope is not None]
-        goes = [largest(slope) for slope in into if slope is not None]
-        if is_layer and comes and event not in found.sizes:  # the last of its nodes is the first on the way back
-            found.sizes[event] = sum(float(slope.norm()) for slope in out_of if slope is not None)
-        if all(map(math.isfinite, comes)) and not all(map(math.isfinite, goes)):
-            found.not_finite.append(event)
-        if goes and any(comes) and not any(goes):
-            found.zero.append(event)
-
-    return hook
-
-
-def _state(slope: Tensor | None) -> Gradient:
-    if slope is None:
-        return "none"
-    size = largest(slope)
-    if not math.isfinite(size):
-        return "not_finite"
-    return "finite" if size else "zero"
 
 
 def _input_name(number: int, count: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -54,9 +55,27 @@ class Value:
     floating: bool
     live: bool
     """Whether PyTorch has it require a gradient."""
-    finite: bool = True
     leaf: str = ""
     """Name of the parameter or input that it is, if it requires a gradient."""
+    size: float = 0.0
+    """The largest absolute value; NaN where there is one, 0 for whole numbers."""
+    meant: bool = False
+    """Whether an infinity in it was put there, or comes from one that was: a mask before a softmax."""
+
+    @property
+    def finite(self) -> bool:
+        """Whether every number is."""
+        return not self.floating or math.isfinite(self.size)
+
+    @property
+    def sound(self) -> bool:
+        """Whether every number is finite, or infinite on purpose."""
+        return self.finite or (self.meant and math.isinf(self.size))
+
+    @property
+    def zero(self) -> bool:
+        """Whether every number is zero."""
+        return self.floating and self.size == 0
 
 
 @dataclass(frozen=True, slots=True)

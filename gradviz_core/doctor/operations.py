@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import torch
+
 DETACH = frozenset({"detach", "detach_", "data", "data=", "detach_copy"})
 UNHITCHING = frozenset({"detach_", "data="})
 """Those of them that change the very tensor they are given first, without a new version of it."""
@@ -44,8 +46,23 @@ ABOUT_A_TENSOR = frozenset(
 """Functions that tell something about a tensor and compute nothing."""
 
 
+DERIVATIVE = "autograd_grad"
+"""The name of ``torch.autograd.grad`` here; ``grad`` is the attribute of a tensor."""
+
+HOOK = "register_hook"
+"""The name of what puts a hook on a tensor."""
+
+FLATTENING = ZERO_DERIVATIVE | frozenset(
+    "relu relu_ relu6 threshold threshold_ clamp clamp_ clamp_min clamp_min_ clamp_max clamp_max_ clip clip_ maximum "
+    "minimum max min hardtanh hardtanh_ hardsigmoid hardswish sigmoid sigmoid_ tanh tanh_ softmax log_softmax".split()
+)
+"""Functions that may have a derivative of zero although no number in them is zero."""
+
+
 def name_of(function: Callable[..., Any]) -> str:
     """``relu``; for an attribute its name, followed by ``=`` where it is set."""
+    if function is torch.autograd.grad:
+        return DERIVATIVE
     name: str = getattr(function, "__name__", "")
     if name in ("__get__", "__set__"):
         attribute: str = getattr(getattr(function, "__self__", None), "__name__", "")

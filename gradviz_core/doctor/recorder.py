@@ -81,9 +81,10 @@ class Recorder(TorchFunctionMode):
 
     def _put(self, tensor: Tensor, event: Event | None, leaf: str = "") -> int:
         floating = tensor.is_floating_point() or tensor.is_complex()
-        meant = event is not None and any(number in (float("inf"), float("-inf")) for number in event.numbers)
-        sound = meant or not floating or math.isfinite(largest(tensor))
-        number = self.record.flow.add(Value(event, floating, tensor.requires_grad, sound, leaf))
+        size = largest(tensor) if floating else 0.0
+        number = self.record.flow.add(
+            Value(event, floating, tensor.requires_grad, leaf, size, meant=not leaf and self._infinity_is_meant(event))
+        )
         if id(tensor) not in self._number:
             self._kept.append(tensor)
             self._of_memory.setdefault(memory(tensor), []).append(tensor)
@@ -94,6 +95,12 @@ class Recorder(TorchFunctionMode):
         if event is not None:
             event.outputs.append(number)
         return number
+
+    def _infinity_is_meant(self, event: Event | None) -> bool:
+        """Whether it was there before, was given as a number, or comes from one that is meant."""
+        if event is None or any(number in (math.inf, -math.inf) for number in event.numbers):
+            return True
+        return any(self.record.flow.values[number].meant for number in event.inputs)
 
     # ------------------------------------------------------------------------------------------------ each function
 
@@ -139,7 +146,7 @@ class Recorder(TorchFunctionMode):
         self._made(step, result)
         self._take_out(event, result, given)
         if name in units.ACTIVATIONS and isinstance(result, Tensor):
-            self._measure(event, result)
+            self._measure(event, args, kwargs, result)
         return result
 
     def _called(self, func: Callable[..., Any], args: Any, kwargs: Any, event: Event) -> tuple[Any, bool]:
@@ -190,11 +197,12 @@ class Recorder(TorchFunctionMode):
             new = self._put(tensor, step.event)
             self._join(step, new, before)
             for other in self._of_memory.get(memory(tensor), ()):
-                if other is not tensor and version(other) != self._version[id(other)]:
+                behind = version(other) == self._version[id(other)]
+                if other is not tensor and (not behind or (other.requires_grad and _same(other, tensor))):
                     old = self._number[id(other)]
                     after = self._put(other, step.event)
                     self.record.flow.join(Edge(old, after))
-                    self.record.flow.join(Edge(new, after))
+                    self.record.flow.join(Edge(new, after, "detach" if behind else None, step.event))
                     self._derived |= {after} if {old, new} & self._derived else set()
             self._map_nodes(tensor, step.event)
 
@@ -286,10 +294,12 @@ class Recorder(TorchFunctionMode):
             else:
                 queue += [before for before, _ in node.next_functions]
 
-    def _measure(self, event: Event, result: Tensor) -> None:
+    def _measure(self, event: Event, args: Sequence[Any], kwargs: Mapping[str, Any], result: Tensor) -> None:
         """Dead and saturated units, where what went in is finite."""
-        if all(self.record.flow.values[number].finite for number in event.inputs) and result.numel():
-            self.record.activations.append((event, units.measure(event.name, result.detach())))
+        if result.numel() and all(self.record.flow.values[number].finite for number in event.inputs):
+            layer = units.layer_before(self.record.flow, event)
+            if share := units.measure(event.name, args, kwargs, result.detach(), layer):
+                self.record.activations.append((event, share))
 
     def _take_out(self, event: Event, result: Any, given: list[Tensor]) -> None:
         """Numbers that leave for Python."""
@@ -328,6 +338,8 @@ class _Step:
             return "detach" if live else None
         if not target.floating:
             return "integer" if name in names.CASTS else "non_differentiable"
+        if name == names.DERIVATIVE and live and not target.live:
+            return "no_create_graph"
         if live and (put_in or not target.live) and not self.enabled:
             return "no_grad"
         if name in names.ZERO_DERIVATIVE:
@@ -335,6 +347,11 @@ class _Step:
         if live and not target.live:
             return "rewrapped" if name in names.WRAPPING else "non_differentiable"
         return None
+
+
+def _same(one: Tensor, other: Tensor) -> bool:
+    """Whether two tensors are the same numbers in memory; ``.data`` counts its writes for itself."""
+    return one.data_ptr() == other.data_ptr() and one.numel() == other.numel()
 
 
 def version(tensor: Tensor) -> int:

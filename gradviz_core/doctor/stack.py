@@ -21,6 +21,9 @@ from gradviz_core.exported import source_lines
 
 _TORCH = str(Path(torch.__file__).parent) + os.sep  # or torchvision's models would be torch's
 _DOCTOR = str(Path(__file__).parent)
+_EXAMINATION = str(Path(__file__).with_name("examination.py"))
+_OWN = str(Path(__file__).parents[1]) + os.sep
+_PRESETS = str(Path(_OWN, "models")) + os.sep
 _EXPORTED = str(Path(source_lines.__file__).parent)
 _PLUMBING = frozenset({contextlib.__file__, functools.__file__, "<string>"})
 _LAYERS = tuple(
@@ -57,6 +60,8 @@ def here(paths: Mapping[int, str], functions: Container[CodeType]) -> Standpoint
     in_function = in_exported = False
     frame: FrameType | None = sys._getframe(1)
     while frame is not None and frame.f_code.co_filename.startswith(_DOCTOR):
+        if frame.f_code.co_filename == _EXAMINATION:  # it is the usual loss that calls, and no one's model
+            break
         frame = frame.f_back
     while frame is not None and not frame.f_code.co_filename.startswith(_DOCTOR):
         file = frame.f_code.co_filename
@@ -82,8 +87,9 @@ def forward_passes(function: type = torch.autograd.Function) -> frozenset[CodeTy
 
 @lru_cache(maxsize=1000)
 def is_authors(file: str) -> bool:
-    """Whether a file is neither torch's nor the doctor's, nor plumbing of Python."""
-    return not file.startswith((_TORCH, _DOCTOR, _EXPORTED, "<frozen")) and file not in _PLUMBING
+    """Whether a file is neither torch's nor GradViz's own, its presets left aside, nor plumbing of Python."""
+    own = file.startswith(_OWN) and not file.startswith(_PRESETS)
+    return not own and not file.startswith((_TORCH, "<frozen")) and file not in _PLUMBING
 
 
 def _text(file: str, line: int, module_globals: dict[str, object]) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from textwrap import dedent
 
-from gradviz_core.findings import Cause, Level
+from gradviz_core.doctor.operations import ZERO_DERIVATIVE
+from gradviz_core.findings import Cause
 
 _MOST_NAMES = 6
 
@@ -16,6 +17,16 @@ _WHY: dict[Cause, str] = {
     "PyTorch knows of no way back through it.",
     "integer": "The value becomes whole numbers here, which have no gradient; making them floats again does not bring "
     "it back.",
+    "no_create_graph": "This gradient is computed without create_graph=True, so PyTorch does not know what it was "
+    "computed from.",
+    "no_way_back": "The way to the loss ends here: no gradient is handed on to what came in. A "
+    "torch.autograd.Function may return None or mark its result as not differentiable, something may compute unseen, "
+    "or the derivative does not depend on it.",
+    "hook": "Between two operations the gradient becomes another here: by a hook, or by something that was not seen at "
+    "work (TorchScript, C++).",
+    "zero_factor": "A factor on the way is zero everywhere in this pass, so nothing flows back past it: a parameter "
+    "that starts at zero, a dropped path, a difference that is squared, the weight of a term of the loss.",
+    "cancels": "Several ways come together here and cancel out, so the loss does not move with it.",
     "non_differentiable": "This operation (a comparison, an index, or one without a derivative) gives a result that "
     "jumps instead of moving, so no gradient passes.",
     "zero_derivative": "The derivative of this operation is zero here, so what flows back is exactly zero.",
@@ -26,9 +37,10 @@ _WHY: dict[Cause, str] = {
     "in_place_needed": "A value that the backward pass needs is overwritten in place here, so loss.backward() raises.",
     "frozen": "requires_grad is False, so no gradient is computed. That is right where they are meant to stay as they "
     "are.",
-    "unused": "Nothing of it reaches the loss, so its gradient stays None.",
-    "dead": "Units of this ReLU are zero for everything in the batch: their derivative is zero, and what comes before "
-    "them stops learning.",
+    "unused": "Nothing leads from it to the loss, so its gradient stays None. Where it was used, what was computed "
+    "from it goes nowhere, or leaves torch unseen (a file, another process).",
+    "dead": "Units of this rectifier are zero for everything in the batch: their derivative is zero, and what comes "
+    "before them stops learning.",
     "saturated": "Inputs of this function are so large that it is flat there: its derivative is under a thousandth.",
     "not_finite": "Here a value or a gradient becomes NaN or infinite, and spreads.",
     "vanishing": "Gradients shrink from the end of the model to its beginning, so that the first layers hardly learn.",
@@ -44,9 +56,32 @@ _REPAIRS: dict[Cause, str] = {
         log.append(h.detach().mean())
         """,
     "no_grad": """
-        # Take it out of torch.no_grad(), or record within:
-        with torch.enable_grad():
-            h = layer(h)
+        # Take it out of torch.no_grad(), or record within, which this does in inference mode as well:
+        with torch.inference_mode(False), torch.enable_grad():
+            h = layer(h.clone())  # a copy: what was made in inference mode cannot be recorded
+        """,
+    "no_create_graph": """
+        (slope,) = torch.autograd.grad(energy, x, create_graph=True)
+        """,
+    "no_way_back": """
+        class Twice(torch.autograd.Function):
+            @staticmethod
+            def forward(ctx, x, count):
+                return 2 * x
+
+            @staticmethod
+            def backward(ctx, slope):
+                return 2 * slope, None  # None only for what is no tensor
+        """,
+    "hook": """
+        # What a hook returns takes the place of the gradient; look for register_hook and register_full_backward_hook.
+        handle = h.register_hook(lambda slope: slope.clamp(-1, 1))
+        handle.remove()
+        """,
+    "zero_factor": """
+        # Nothing to do where it is meant, as the last layer of a residual branch that starts at zero is. Otherwise:
+        nn.init.normal_(layer.weight, std=0.02)
+        loss = main + 0.1 * extra  # not 0 * extra
         """,
     "integer": """
         # Stay with floats. Where rounding is meant, let the gradient pass straight through:
@@ -57,11 +92,13 @@ _REPAIRS: dict[Cause, str] = {
         weights = torch.softmax(scores / temperature, dim=-1)  # for argmax and topk
         gate = torch.sigmoid(h / temperature)  # for h > 0
         """,
+    "cancels": """
+        layer = nn.Linear(8, 4, bias=False)  # a bias that both sides of a difference share has no effect
+        """,
     "zero_derivative": """
-        # Round forward, and let the gradient pass straight through:
-        h = h + (torch.round(h) - h).detach()
-        # For sign and clamp, something that bends instead:
-        h = torch.tanh(h / temperature)
+        # Something that bends where this one is flat:
+        h = torch.tanh(h / width)  # for a clamp
+        weights = torch.softmax(scores / temperature, dim=-1)  # for a softmax that is sure
         """,
     "rewrapped": """
         # Stay in torch from one end to the other:
@@ -85,7 +122,8 @@ _REPAIRS: dict[Cause, str] = {
             parameter.requires_grad_(True)
         """,
     "unused": """
-        # Call it in forward and use what it returns, or take it out of __init__.
+        h = forgotten(h)  # call it in forward, and use what it returns
+        del model.forgotten  # or take it away
         """,
     "dead": """
         h = F.leaky_relu(h, 0.01)  # or F.gelu(h)
@@ -115,6 +153,16 @@ _REPAIRS: dict[Cause, str] = {
         """,
 }
 
+_ROUNDING = """
+    # Round forward, and let the gradient pass straight through:
+    h = h + (torch.round(h) - h).detach()
+    # For a sign, something that bends instead:
+    h = torch.tanh(h / temperature)
+    """
+
+
+CAUSES = tuple(_REPAIRS)
+
 
 def listed(names: Sequence[str]) -> str:
     """``a, b and c``; of many the first few, and how many more."""
@@ -123,7 +171,7 @@ def listed(names: Sequence[str]) -> str:
     return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
 
-def sentence(cause: Cause, level: Level, lost: Sequence[str], weakened: Sequence[str], more: str) -> str:
+def sentence(cause: Cause, lost: Sequence[str], weakened: Sequence[str], more: str) -> str:
     """What happens, and to what."""
     parts = [_WHY[cause], more]
     if lost and cause in ("frozen", "unused", "in_place_leaf", "in_place_needed", "not_finite"):
@@ -140,6 +188,7 @@ def sentence(cause: Cause, level: Level, lost: Sequence[str], weakened: Sequence
     return " ".join(filter(None, parts))
 
 
-def repair(cause: Cause) -> str:
+def repair(cause: Cause, operation: str) -> str:
     """Code that mends it."""
-    return dedent(_REPAIRS[cause]).strip()
+    rounds = cause == "zero_derivative" and operation in ZERO_DERIVATIVE
+    return dedent(_ROUNDING if rounds else _REPAIRS[cause]).strip()

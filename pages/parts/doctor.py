@@ -20,6 +20,11 @@ _LEVELS: dict[Level, str] = {"broken": "Broken", "partial": "Weakened", "note": 
 _CAUSES: dict[Cause, str] = {
     "detach": "a value is detached",
     "no_grad": "recording is switched off",
+    "no_create_graph": "a derivative that cannot be differentiated",
+    "no_way_back": "a way that ends",
+    "hook": "a hook changes the gradient",
+    "zero_factor": "a factor that is zero",
+    "cancels": "ways that cancel out",
     "integer": "a value becomes whole numbers",
     "non_differentiable": "an operation without a derivative",
     "zero_derivative": "a derivative that is zero",
@@ -58,6 +63,13 @@ def facts(answer: DiagnosisAnswer, labels: tuple[str, ...]) -> tuple[tuple[str, 
 def verdict(found: Diagnosis) -> None:
     """In one sentence, whether anything is wrong."""
     count = len(found.findings)
+    if not count and found.without:
+        st.warning(
+            f"No reason was found, and yet {len(found.without)} of {len(found.leaves):,} get no gradient of use. The "
+            "table below says which.",
+            icon=":material/warning:",
+        )
+        return
     if not count:
         st.success(
             "Nothing is wrong: every parameter and the input get a finite gradient.", icon=":material/check_circle:"
@@ -119,7 +131,7 @@ def units(layers: Sequence[LayerReport]) -> None:
             alt="Share of dead or saturated units of each activation function, in order of execution",
         )
         st.caption(
-            "A unit of a ReLU counts where it is zero at every place of this image, a number in a sigmoid or tanh "
+            "A unit of a rectifier counts where it is zero at every place of this image, a number in a sigmoid or tanh "
             "where its derivative is under a thousandth. With one place for each unit, one image says little."
         )
         _cut(layers)

@@ -11,6 +11,8 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from tests.doctor.broken import Images, Rows, rows
+from tests.doctor.finer import FINER_BROKEN
+from tests.doctor.finer_values import FINER_SOUND, FINER_VALUES
 
 # ------------------------------------------------------------------------------------------------------------- broken
 
@@ -215,6 +217,8 @@ MORE_BROKEN: tuple[type[nn.Module], ...] = (
     *(ThroughPython, NumberAsFactor, ThroughNumpyArithmetic, CopiedTensor, ParameterLater, InferenceMode, TwoStretches),
     *(InAHelper, ViewOfALeaf, ClampedLeaf, WrittenBehind, NeededByNorm, FloorDivision, ClampedAway, HardGate, Bins),
     *(Sampled, NormOfZeros, Overflow, DeepSigmoids, DeepLarge),
+    *FINER_BROKEN,
+    *FINER_VALUES,
 )
 
 # -------------------------------------------------------------------------------------------------------------- sound
@@ -360,4 +364,5 @@ class LongMemory(nn.Module):
 MORE_SOUND: tuple[type[nn.Module], ...] = (
     *(StableSoftmax, OwnFunctions, Checkpointed, Training, SpectralNorm, Encoded, Several, Routed, DeepResidual),
     LongMemory,
+    *FINER_SOUND,
 )
