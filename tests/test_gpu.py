@@ -37,6 +37,14 @@ def test_the_same_question_gets_the_same_bits() -> None:
     assert first.arrays["gradient/.input"].tobytes() == second.arrays["gradient/.input"].tobytes()
 
 
+def test_the_doctor_leaves_the_random_numbers_of_the_gpu_alone() -> None:
+    layer, x = torch.nn.Linear(6, 8).cuda(), torch.randn(4, 6)
+    before = torch.cuda.get_rng_state()
+    found = gv.diagnose(lambda rows: torch.nn.functional.dropout(layer(rows.cuda()), 0.5), x)
+    assert found.findings == ()
+    assert torch.equal(torch.cuda.get_rng_state(), before)
+
+
 def test_too_little_memory_moves_the_question_to_the_cpu() -> None:
     answerer = Answerer("cuda")
     torch.cuda.set_per_process_memory_fraction(1e-5)

@@ -15,8 +15,8 @@ from gradviz_core.doctor.subject import Loss, Model, examined, same_random_numbe
 from gradviz_core.errors import QuestionError
 from gradviz_core.trace import recording
 
-RAISED = (RuntimeError, ValueError, TypeError, LookupError, ArithmeticError, AttributeError, AssertionError)
-"""What a model raises that cannot go on."""
+RAISED = (Exception,)
+"""What a model raises that cannot go on: it may be of a class of its own."""
 
 _LONGEST = 200
 

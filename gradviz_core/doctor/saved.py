@@ -105,7 +105,7 @@ class SavedValues(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 
 def _unpack(saved: _Saved) -> Tensor:
-    saved.needed = True
+    saved.needed |= saved.copy is not None  # what was used before it was overwritten did no harm
     return saved.tensor if saved.copy is None else saved.copy
 
 

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from gradviz_core.doctor.putting_back import put_back
 from gradviz_core.doctor.reach import Reached, reached
+from gradviz_core.errors import QuestionError
 from gradviz_core.twin import twin
 
 Model = Callable[..., Any]
@@ -55,7 +56,8 @@ def examined(model: Model, loss: Loss, about_to_write: Callable[[Tensor], None])
     themselves, and what they reach is put back. ``about_to_write`` is told of each tensor that is.
 
     Raises:
-        QuestionError: the module cannot be copied; the message says which part stands in the way.
+        QuestionError: the module cannot be copied; the message says which part stands in the way. Or parameters are
+            lazy, and have no shape yet.
     """
     modules = {name: value for name, value in (("", model), ("loss", loss)) if isinstance(value, nn.Module)}
     own = reached(dict(modules), follow_functions=False)
@@ -64,6 +66,8 @@ def examined(model: Model, loss: Loss, about_to_write: Callable[[Tensor], None])
     outside = reached({**functions, **{f"function {i}": held for i, held in enumerate([*own.functions, *hooks])}})
     if not own.identities().isdisjoint(outside.identities()):
         modules, outside = {}, reached({"": model, "loss": loss})
+    if any(nn.parameter.is_lazy(tensor) for tensor in outside.all_tensors()):
+        raise QuestionError("A module in it has lazy parameters without a shape. Run it once, then ask again.")
     copies = _copies(modules)
     subject = Subject(copies.get("", model), copies.get("loss", loss))
     _add(subject, reached(dict(copies), follow_functions=False))

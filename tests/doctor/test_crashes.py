@@ -205,6 +205,38 @@ def test_what_fails_only_under_the_doctor_is_no_fault_of_the_model(kind: type[nn
         gv.diagnose(kind(), broken.rows())
 
 
+def test_an_error_of_a_class_of_its_own_is_the_models_too() -> None:
+    class OutOfOrder(Exception):
+        """No usual error."""
+
+    def model(x: Tensor) -> Tensor:
+        raise OutOfOrder("closed on Mondays")
+
+    with pytest.raises(QuestionError, match=r"The model fails at test_crashes.py:\d+  .*closed on Mondays"):
+        gv.diagnose(model, broken.rows())
+
+
+def test_a_lazy_module_in_a_function_is_said() -> None:
+    layer = nn.LazyLinear(3)
+    with pytest.raises(QuestionError, match=r"lazy parameters.*Run it once"):
+        gv.diagnose(lambda x: layer(x), broken.rows())
+
+
+def test_a_step_of_training_within_a_function_is_no_mistake() -> None:
+    layer = nn.Linear(6, 3)
+    before = layer.weight.detach().clone()
+
+    def model(x: Tensor) -> Any:
+        slopes = torch.autograd.grad(layer(x).pow(2).sum(), list(layer.parameters()))
+        with torch.no_grad():
+            for parameter, slope in zip(layer.parameters(), slopes, strict=True):
+                parameter.sub_(0.1 * slope)
+        return layer(x)
+
+    assert "in_place_needed" not in {finding.cause for finding in gv.diagnose(model, broken.rows()).findings}
+    assert torch.equal(layer.weight, before)
+
+
 def test_what_fails_by_itself_is_the_models_own_fault_with_its_line() -> None:
     def model(x: Tensor) -> Tensor:
         return x @ x

@@ -6,7 +6,8 @@ import functools
 import gc
 import random
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -275,6 +276,22 @@ def test_generators_that_are_reached_go_on_as_if_nothing_had_drawn() -> None:
     before = states()
     assert gv.diagnose(model, broken.rows()).findings == ()
     assert states() == before
+
+
+def test_the_random_numbers_of_every_gpu_are_kept_wherever_the_input_lies(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept: list[list[torch.device]] = []
+
+    @contextmanager
+    def fork(devices: list[torch.device]) -> Iterator[None]:
+        kept.append(devices)
+        yield
+
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.random, "fork_rng", fork)
+    gv.diagnose(Normed(), broken.rows())
+    assert kept
+    assert all(devices == [torch.device("cuda", 0), torch.device("cuda", 1)] for devices in kept)
 
 
 def test_a_graph_of_the_caller_can_still_go_backward() -> None:
