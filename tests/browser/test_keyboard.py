@@ -81,3 +81,36 @@ def test_a_link_of_the_tour_opens_its_view_in_the_same_tab(visited: Server, page
     seeing.check_drawn(page, "gradient")
     assert [seeing.choice(page, name) for name in ("channel", "row", "col")] == ["21", "16", "8"]
     assert len(page.context.pages) == 1
+
+
+PAGES = ("", "neurons", "feature-maps", "gradient-flow", "jacobian", "perturbation", "lessons", "doctor", "export")
+MARK_WHAT_CAN_BE_USED = """() => {
+  const usable = "a[href], button, input, select, textarea, summary, [role=slider], [role=radio], [role=combobox]";
+  const shown = (e) => e.checkVisibility({opacityProperty: true, visibilityProperty: true}) && e.tabIndex >= 0
+    && !e.disabled && e.getBoundingClientRect().width > 1;
+  return Array.from(document.querySelectorAll(usable)).filter(shown).map((e, i) => (e.dataset.usable = i, [
+    String(i), `${e.tagName} ${e.ariaLabel ?? ""} ${e.textContent.slice(0, 40)}`]));
+}"""
+WHERE_THE_FOCUS_IS = """() => {
+  const at = document.activeElement, group = at?.closest("[role=radiogroup]");
+  return group ? Array.from(group.querySelectorAll("[data-usable]"), (e) => e.dataset.usable)
+    : at?.dataset.usable ? [at.dataset.usable] : [];
+}"""
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_tab_reaches_whatever_can_be_used(visited: Server, page: Page, path: str) -> None:
+    """No control is passed over and none holds the focus; within a group the arrows go on."""
+    page.goto(visited.address(f"{path}?model=preset/shapes-cnn&image=sample/star"))
+    expect(page.get_by_role("heading", level=1)).to_be_visible(timeout=60_000)
+    seeing.wait(page)
+    expect(page.locator("[data-stale=true]")).to_have_count(0, timeout=60_000)
+    left = dict(page.evaluate(MARK_WHAT_CAN_BE_USED))
+    assert len(left) > 10
+    for _ in range(2 * MOST_TABS):
+        page.keyboard.press("Tab")
+        for reached in page.evaluate(WHERE_THE_FOCUS_IS):
+            left.pop(reached, None)
+        if not left:
+            return
+    raise AssertionError(left)

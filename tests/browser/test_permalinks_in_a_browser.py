@@ -1,0 +1,80 @@
+"""A copied address shows the same pictures in a browser that was never here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser.conftest import Server, tab
+
+pytestmark = pytest.mark.browser
+
+SHAPES = "model=preset/shapes-cnn&image=sample/heart"
+VIEWS = (
+    f"?{SHAPES}&target=3&scale=probability&view=l2&method=gradient_x_input&pixel=30,41",
+    f"?{SHAPES}&target=3&scale=difference&minus=5&view=channels",
+    f"?{SHAPES}&scale=loss&opacity=40",
+    f"neurons?{SHAPES}&site=features.6&channel=5&row=3&col=4",
+    "neurons?model=preset/shapes-vit&image=sample/star&token=7&channel=3",
+    f"feature-maps?{SHAPES}&site=features.11&maps=product&sort=index&channel=2&row=1&col=1",
+    f"gradient-flow?{SHAPES}&model2=preset/shapes-resnet&image2=sample/star&site=features.6",
+    "jacobian?model=preset/digits-mlp&image=sample/digit-3&of=.output&wrt=.input&rows=2-5",
+    f"jacobian?{SHAPES}&of=features.1&wrt=.input&rows=0-40",
+    f"perturbation?{SHAPES}&norm=l2&epsilon=300&steps=3&way=towards&target=2",
+    f"perturbation?{SHAPES}&follow=unit&site=features.6&channel=5&row=3&col=4",
+    "lessons?lesson=partial-derivatives&set=reduction=sum&guess=1",
+    f"doctor?{SHAPES}&target=3&check=1",
+)
+
+
+READ = """() => {
+  const all = (where) => Array.from(document.querySelectorAll(where));
+  const numbers = (_, v) => ArrayBuffer.isView(v) ? Array.from(v) : v;
+  const drawn = all(".js-plotly-plot").filter((chart) => chart._fullData);
+  return {
+    still: document.querySelector("[data-testid=stApp][data-test-script-state=notRunning]") !== null
+      && all("[data-stale=true], [data-testid=stSpinner]").length === 0
+      && all("[data-testid=stPlotlyChart]").length === drawn.length,
+    charts: drawn.map((chart) => JSON.stringify(chart._fullData.map(({x, y, z}) => ({x, y, z})), numbers)),
+    texts: all("[data-testid=stMain] :is([data-testid=stMarkdown], h1, h2)").map((e) => e.textContent),
+    inputs: all("input:not([type=file])").map((e) => `${e.value} ${e.checked}`),
+    pressed: all("[role=radio]").map((e) => e.ariaChecked),
+    address: location.href,
+  };
+}"""
+"""Every number that is drawn, every heading, fact and caption, how every control stands, and the address."""
+
+
+def _seen(page: Page, address: str) -> dict[str, Any]:
+    """The page once it has been the same for a while."""
+    page.goto(address)
+    reads: list[dict[str, Any]] = []
+    for _ in range(240):
+        page.wait_for_timeout(500)
+        reads.append(page.evaluate(READ))
+        last = reads[-4:]
+        if len(last) == 4 and all(one == last[0] and one["still"] and len(one["texts"]) > 2 for one in last):
+            expect(page.get_by_test_id("stAlertContentError")).to_have_count(0)
+            return last[0]
+    raise AssertionError(reads[-1])
+
+
+@pytest.mark.parametrize("view", VIEWS, ids=range(len(VIEWS)))
+def test_a_copied_address_restores_the_view(visited: Server, browser: Browser, view: str) -> None:
+    with tab(browser) as page:
+        first = _seen(page, visited.address(view))
+    with tab(browser) as page:
+        again = _seen(page, first["address"])
+    assert first["charts"] or view.startswith("doctor")
+    for what, found in first.items():
+        assert again[what] == found, what
+
+
+def test_a_link_to_an_upload_that_is_gone_says_so(visited: Server, page: Page) -> None:
+    for path in ("", "neurons", "feature-maps", "gradient-flow", "jacobian", "perturbation", "doctor"):
+        for name in ("model", "image"):
+            page.goto(visited.address(f"{path}?{name}=upload/{'0' * 64}"))
+            expect(page.get_by_text("Upload it again")).to_be_visible(timeout=60_000)
+            expect(page.locator(".js-plotly-plot")).to_have_count(0)
