@@ -43,6 +43,8 @@ def _why_zero(done: Pass, back: Slopes, origin: Origin) -> Reason:
         return _zero_factor(done, back, event)
     if origin.comes < _UNDERFLOW * origin.smallest:
         return "vanishing", "broken", event, "From here on they are too small for their type, and become zero."
+    if event.name in names.SUMMING:
+        return "cancels", "note", event, ""
     return "zero_derivative", "broken", event, ""
 
 

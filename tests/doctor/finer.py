@@ -213,6 +213,28 @@ class SharedBias(Rows):
         return (self.third(h[:2]) - self.third(h[2:])).pow(2)  # <- cancels
 
 
+class SharedByOneCall(Rows):
+    """The same, in one call for both."""
+
+    level = "note"
+
+    def forward(self, x: Tensor) -> object:
+        h = torch.tanh(self.second(torch.tanh(self.first(x))))
+        scores = self.third(h)  # <- cancels
+        return (scores[:2] - scores[2:]).sum()
+
+
+class FilledOver(Rows):
+    """A mask that leaves nothing."""
+
+    level = "broken"
+
+    def forward(self, x: Tensor) -> object:
+        h = torch.tanh(self.first(x))
+        h = h.masked_fill(torch.ones(4, 8, dtype=torch.bool), 2.0)  # <- zero_derivative
+        return self.third(self.second(h))
+
+
 class SureSoftmax(Rows):
     level = "broken"
 
@@ -321,5 +343,16 @@ class CopiedBehind(Rows):
 FINER_BROKEN: tuple[type[nn.Module], ...] = (
     *(Deeper, HardlyAnything, HardlyAnythingBesideZero, Overflowing, OneLayerOften),
     *(ResidualGate, ZeroHead, LowRank, BothZero, ZeroBeforeTanh, DroppedPath, WeightOfZero, PerfectFit, SharedBias),
-    *(SureSoftmax, HookToZero, HookToNaN, NoneBack, Marked, SlopeOnce, SlopeTwice, CopiedBehind),
+    *(
+        SharedByOneCall,
+        FilledOver,
+        SureSoftmax,
+        HookToZero,
+        HookToNaN,
+        NoneBack,
+        Marked,
+        SlopeOnce,
+        SlopeTwice,
+        CopiedBehind,
+    ),
 )
