@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -16,8 +17,11 @@ from gradviz_core.doctor.reruns import Effects, link_numbers
 from gradviz_core.doctor.subject import Loss, Model
 from gradviz_core.doctor.way_back import Slopes, norm, way_back
 from gradviz_core.doctor.words import listed
-from gradviz_core.findings import Diagnosis, Level
+from gradviz_core.findings import Cause, Diagnosis, Finding, Level
 from gradviz_core.trace import Inputs
+
+_ALWAYS_BROKEN: frozenset[Cause] = frozenset({"not_finite", "in_place_needed"})
+"""Whoever loses a gradient by it."""
 
 
 def diagnose(model: Model, x: Inputs, loss: Loss | None = None) -> Diagnosis:
@@ -37,7 +41,7 @@ def diagnose(model: Model, x: Inputs, loss: Loss | None = None) -> Diagnosis:
     rerun = partial(run, model, x, loss)
     done = rerun()
     if done.loss is None:
-        return Diagnosis(tuple(one for _, one in _refused(done)), (), (), math.nan, len(done.record.events))
+        return Diagnosis(_ordered(done, _refused(done)), (), (), math.nan, len(done.record.events))
     link_numbers(done, rerun)
     back = way_back(done)
     found = [
@@ -51,7 +55,7 @@ def diagnose(model: Model, x: Inputs, loss: Loss | None = None) -> Diagnosis:
     for more in (_unused, reasons.missing, reasons.zeros, _vanishing):
         found += more(done, back, found)
     return Diagnosis(
-        findings=tuple(one for _, one in sorted(found, key=lambda pair: pair[0])),
+        findings=_ordered(done, found),
         leaves=of_leaves(done, back),
         layers=of_layers(done),
         loss=float(done.loss.detach()),
@@ -59,19 +63,20 @@ def diagnose(model: Model, x: Inputs, loss: Loss | None = None) -> Diagnosis:
     )
 
 
-def _level(done: Pass, lost: Collection[str], weakened: Collection[str]) -> Level:
-    """Nothing need be wrong where all that is lost are inputs of which no one asked for a gradient."""
-    if done.asked.intersection(lost):
-        return "broken"
-    return "partial" if weakened else "note"
+def _ordered(done: Pass, found: Sequence[Found]) -> tuple[Finding, ...]:
+    """In order of execution; nothing need be wrong where all that is lost are inputs that no one asked about."""
+    return tuple(_unless_unasked(done, one) for _, one in sorted(found, key=lambda pair: pair[0]))
+
+
+def _unless_unasked(done: Pass, one: Finding) -> Finding:
+    if one.level != "broken" or not one.lost or done.asked.intersection(one.lost) or one.cause in _ALWAYS_BROKEN:
+        return one
+    said = f"{one.sentence} Nobody asked for a gradient of {listed(one.lost)}, so it may be meant."
+    return replace(one, level="partial" if one.weakened else "note", sentence=said)
 
 
 def _refused(done: Pass) -> list[Found]:
-    found = []
-    for event, name in done.record.refused:
-        level: Level = "note" if name and name not in done.asked else "broken"
-        found.append(finding("in_place_leaf", level, event, [name] if name else []))
-    return found
+    return [finding("in_place_leaf", "broken", event, [name] if name else []) for event, name in done.record.refused]
 
 
 def _cuts(done: Pass, back: Slopes, check: Callable[[Collection[int]], bool]) -> list[Found]:
@@ -79,11 +84,8 @@ def _cuts(done: Pass, back: Slopes, check: Callable[[Collection[int]], bool]) ->
     found = []
     for cut in cuts(done.record.flow, done.loss_number, check):
         lost = [name for name in cut.lost if back.states[name] != "finite"]
-        if cut.lost and not lost:
-            continue
-        level = _level(done, lost, cut.weakened)
-        more = f"Nobody asked for a gradient of {listed(lost)}, so it may be meant." if level == "note" else ""
-        found.append(finding(cut.cause, level, cut.events[0], lost, cut.weakened, more=more))
+        if lost or not cut.lost:
+            found.append(finding(cut.cause, "broken" if lost else "partial", cut.events[0], lost, cut.weakened))
     return found
 
 

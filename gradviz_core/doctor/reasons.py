@@ -146,9 +146,7 @@ def missing(done: Pass, back: Slopes, found: Collection[Found]) -> list[Found]:
         if done.trains[name] and done.numbers[name] in goes_in:
             events = [origin.event for origin in back.graph.origins(done.leaves[name], MISSING)]
             for event in events or [_end(done, back, done.numbers[name])]:
-                level: Level = "broken" if name in done.asked else "note"
-                if event is not None and event.name == names.DERIVATIVE:
-                    level = "note"
+                level: Level = "note" if event is not None and event.name == names.DERIVATIVE else "broken"
                 groups["no_way_back", level, event, ""].append(name)
     return _one_for_each_place(groups)
 
