@@ -58,11 +58,15 @@ FLATTENING = ZERO_DERIVATIVE | frozenset(
 )
 """Functions that may have a derivative of zero although no number in them is zero."""
 
-SUMMING = frozenset(
-    "linear bilinear matmul __matmul__ __rmatmul__ mm bmm addmm baddbmm einsum conv1d conv2d conv3d conv_transpose1d "
-    "conv_transpose2d conv_transpose3d batch_norm layer_norm group_norm instance_norm embedding expand expand_as add "
-    "add_ sub sub_ rsub mul mul_ div div_ true_divide __add__ __radd__ __sub__ __rsub__ __mul__ __rmul__ "
-    "__truediv__".split()
+WITH_BIAS = frozenset(
+    "linear bilinear conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d batch_norm layer_norm "
+    "group_norm instance_norm".split()
+)
+"""Functions that multiply by some of what they are given, and add or subtract the rest: biases, running means."""
+
+SUMMING = WITH_BIAS | frozenset(
+    "matmul __matmul__ __rmatmul__ mm bmm addmm baddbmm einsum embedding expand expand_as add add_ sub sub_ rsub mul "
+    "mul_ div div_ true_divide __add__ __radd__ __sub__ __rsub__ __mul__ __rmul__ __truediv__".split()
 )
 """Functions that use a number more than once, so that what comes back is a sum, which may cancel out."""
 

@@ -39,7 +39,7 @@ def _why_zero(done: Pass, back: Slopes, origin: Origin) -> Reason:
         return _between_operations(done, origin)
     if event.name in names.FLATTENING:
         return "zero_derivative", "broken", event, ""
-    if any(done.record.flow.values[number].zero for number in (*event.inputs, *event.outputs)):
+    if _zero_inputs(done, event) or any(done.record.flow.values[number].zero for number in event.outputs):
         return _zero_factor(done, back, event)
     if origin.comes < _UNDERFLOW * origin.smallest:
         return "vanishing", "broken", event, "From here on they are too small for their type, and become zero."
@@ -62,8 +62,17 @@ def zero_after(done: Pass, back: Slopes, event: Event) -> list[str]:
 def _zeros_before(done: Pass, event: Event) -> set[int]:
     """What goes into a call and is zero, and the zeros that it comes from."""
     values = done.record.flow.values
+    return done.record.flow.before(_zero_inputs(done, event), lambda edge: values[edge.source].zero)
+
+
+def _zero_inputs(done: Pass, event: Event) -> list[int]:
+    """Of what a call was given, what is zero and may have been multiplied by."""
+    values = done.record.flow.values
     zero = [number for number in event.inputs if values[number].zero]
-    return done.record.flow.before(zero, lambda edge: values[edge.source].zero)
+    if event.name not in names.WITH_BIAS:
+        return zero
+    factors = {number for name, number in done.numbers.items() if "bias" not in name.rpartition(".")[2]}
+    return [number for number in zero if values[number].event is not None or number in factors]
 
 
 def _zero_factor(done: Pass, back: Slopes, event: Event) -> Reason:

@@ -214,9 +214,13 @@ class SharedBias(Rows):
 
 
 class SharedByOneCall(Rows):
-    """The same, in one call for both."""
+    """The same, in one call for both; that the bias starts at zero has no part in it."""
 
     level = "note"
+
+    def __init__(self) -> None:
+        super().__init__()
+        nn.init.zeros_(self.third.bias)
 
     def forward(self, x: Tensor) -> object:
         h = torch.tanh(self.second(torch.tanh(self.first(x))))
