@@ -262,7 +262,9 @@ def saliency(
     if method == "gradient_x_input":
         slope = rf"x_{{{subscript}}}\,{slope}"
     facts = (f"the input, {shape_text(shape)}, normalised", field.unit, scale_text(field))
-    return Caption(f"{sentence} {_colours(field, method)}", _REDUCTION_FORMULA[reduction].format(g=slope), facts)
+    return Caption(
+        f"{sentence} {_colours(field, method, target)}", _REDUCTION_FORMULA[reduction].format(g=slope), facts
+    )
 
 
 def _reduced(reduction: Reduction, shape: Sequence[int], channel: str) -> str:
@@ -281,14 +283,15 @@ def _channel_symbol(channel: str) -> str:
     return rf"\text{{{channel}}}" if _PLAIN_LABEL.fullmatch(channel) else "c"
 
 
-def _colours(field: Field, method: MethodName) -> str:
+def _colours(field: Field, method: MethodName, target: Target) -> str:
+    score = "loss" if isinstance(target, CrossEntropy) else "score"
     if method == "gradient_x_input" and field.signed:
-        return "Red: value times slope is positive there, which speaks for the score; blue: it is negative."
+        return f"Red: value times slope is positive there, which adds to the {score}; blue: it is negative."
     if method == "gradient_x_input":
         return "Bright: value times slope is large there; dark: small."
     if field.signed:
-        return "Red: raising the value there raises the score; blue: it lowers the score."
-    return "Bright: a small change there changes the score much; dark: little."
+        return f"Red: raising the value there raises the {score}; blue: it lowers the {score}."
+    return f"Bright: a small change there changes the {score} much; dark: little."
 
 
 def activation(info: SiteInfo, channel: int, field: Field) -> Caption:

@@ -74,8 +74,8 @@ def symbols(norms: FloatArray, plain: str = "circle") -> list[str]:
 
 
 def log_ticks(low: float, high: float) -> list[float]:
-    """Round numbers for a logarithmic axis: powers of ten, at most seven of them; also their doubles and halves where
-    there would be fewer than three."""
+    """Round numbers for a logarithmic axis: powers of ten, at most seven of them; their doubles and halves too where
+    there would be fewer than three; and where even these are fewer than two, steps that are even."""
     first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
     step = max(1, math.ceil((last - first) / 6))
     powers = [10.0**e for e in range(first, last + 1, step)]
@@ -83,4 +83,12 @@ def log_ticks(low: float, high: float) -> list[float]:
     if len(inside) >= 3:
         return inside
     fine = [f * 10.0**e for e in range(first - 1, last + 1) for f in (1, 2, 5)]
-    return [p for p in fine if low <= p <= high] or [low, high]
+    inside = [p for p in fine if low <= p <= high]
+    if len(inside) >= 2:
+        return inside
+    for part in (20, 10, 5, 2, 1):
+        pace = part * 10.0 ** (first - 1)
+        even: list[float] = [pace * n for n in range(math.ceil(low / pace - 1e-9), math.floor(high / pace + 1e-9) + 1)]
+        if len(even) >= 2:
+            return even
+    return [low, high]

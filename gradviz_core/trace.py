@@ -223,7 +223,7 @@ def _backward(
         if "modified by an inplace operation" in str(error):
             raise QuestionError(
                 "PyTorch itself cannot differentiate this model: a value that the backward pass needs is overwritten "
-                "in place. Make that operation out of place; torch.autograd.set_detect_anomaly(True) finds it."
+                "in place. The doctor, as a page or as gv.diagnose, names the line; make that operation out of place."
             ) from error
         if found := _NO_DERIVATIVE.search(str(error)):
             raise QuestionError(

@@ -16,6 +16,9 @@ from gradviz_core.log_scale import LogScale, norm_text, odd_marks
         (1e-5, 3.0, [1e-5, 1e-4, 1e-3, 1e-2, 0.1, 1.0]),
         (1e-30, 1.0, [1e-30, 1e-25, 1e-20, 1e-15, 1e-10, 1e-5, 1.0]),
         (3.0, 3.1, [3.0, 3.1]),
+        (4.1, 8.2, [6.0, 8.0]),
+        (1.2, 1.9, [1.2, 1.4, 1.6, 1.8]),
+        (3.01, 3.02, [3.01, 3.02]),
     ],
 )
 def test_a_logarithmic_axis_has_round_numbers(low: float, high: float, ticks: list[float]) -> None:

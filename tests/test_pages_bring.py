@@ -32,7 +32,7 @@ from tests.fake_uploads import (
     press,
     stand_in,
 )
-from tests.opening import NEURONS, SALIENCY, chart, errors, opened, values
+from tests.opening import MAPS, SALIENCY, chart, errors, opened, values
 
 
 @pytest.fixture(autouse=True)
@@ -219,7 +219,7 @@ def test_a_labels_file_of_another_kind_is_refused_unread(fake: Fake) -> None:
 
 def test_changing_labels_keeps_image_target_and_site_and_gives_a_new_key(fake: Fake) -> None:
     old = fake.keep_recipe(Recipe("b" * 64, "torchvision/resnet18", "mine", (), IMAGENET))
-    app = opened(NEURONS, model=old, image="sample/star", target="4", site="features.6", row="2")
+    app = opened(MAPS, model=old, image="sample/star", target="4", site="features.6", row="2")
     app.button(key="bring_change").click().run()
     assert field_of(app, "Title").value == "mine"
     app.text_area[0].set_value("\n".join(LABELS)).run()

@@ -15,7 +15,10 @@ def opened(card: ModelCard, sample: str, upload: ImageFile | None) -> Block:
     that was uploaded."""
     colours = '.convert("L")' if len(card.preprocessing.mean) == 1 else '.convert("RGB")'
     if sample:
-        return Block((f"image = Image.open({quoted(sample)}){colours}  # in GradViz's folder",), (_PILLOW,))
+        return Block(
+            (comment("A sample: run this in GradViz's folder."), f"image = Image.open({quoted(sample)}){colours}"),
+            (_PILLOW,),
+        )
     file = upload or ImageFile("PNG")
     if file.array is not None:
         return _of_array(file.array, colours)

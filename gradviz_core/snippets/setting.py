@@ -94,7 +94,10 @@ def model(setting: Setting, *, by_layer: bool = False) -> Block:
     kind, _, rest = setting.card.key.partition("/")
     match kind:
         case "preset":
-            said = comment("The model, in evaluation mode. This line, and no other, needs GradViz.")
+            said = comment(
+                "The model, in evaluation mode. This line, and no other, needs GradViz: run the program in its folder, "
+                "with PYTHONPATH=. before python."
+            )
             return Block(
                 (said, f"model = load({quoted(setting.card.key)}).module"),
                 ("from gradviz_core.models.load import load",),

@@ -73,9 +73,11 @@ def ask(question: Question, doing: str) -> Answer:
         GradVizError: as ``client.ask`` does, but for a service that is only starting, which is waited for.
     """
     skeleton.show(doing)
+    started = time.monotonic()
     with st.container(key=f"progress_{question.kind}_{zlib.crc32(question_to_json(question).encode())}"):
         answer = _patiently(question, doing)
     st.session_state["last_receipt"] = answer.receipt
+    st.session_state["asked_ms"] += 1000 * (time.monotonic() - started)
     return answer
 
 
@@ -93,8 +95,9 @@ def _patiently(question: Question, doing: str) -> Answer:
 
 
 def begin() -> None:
-    """Nothing is said yet; called once in each run."""
+    """Nothing is said or asked yet; called once in each run."""
     st.session_state["errors_said"] = 0
+    st.session_state["asked_ms"] = 0.0
 
 
 @contextmanager

@@ -43,7 +43,10 @@ def pick(chosen: str, model: str) -> None:
     thumbnails.pick([*uploads, *samples], chosen, lambda key: address.write({"image": key}))
     with st.popover("Upload an image", icon=":material/upload:", width="stretch"):
         _choose_file()
-        st.caption("It is kept under a name made of its contents. Whoever has the address of this page can see it.")
+        st.caption(
+            "An image that is used is kept under a name made of its contents. "
+            "Whoever has the address of the page can see it."
+        )
 
 
 def remember(key: str, pixels: Pixels) -> bool:

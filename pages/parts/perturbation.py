@@ -32,13 +32,13 @@ def question(choice: ScoredChoice) -> PerturbationQuestion:
     with panel.controls():
         follow = address.option("Follow", "follow", _FOLLOW)
         way = address.option("Way", "way", _WAYS)
-        norm = cast(Norm, address.option("Step", "norm", _NORMS))
+        norm = cast(Norm, address.option("Kind of step", "norm", _NORMS))
     if follow == "unit":
         target = _unit(choice)
     with panel.controls("sizes"):
         epsilon = address.slider(
             "Epsilon", "epsilon", _EPSILONS[norm], _FIRST_EPSILON[norm],
-            f"How large the change may be: {_SIZES[norm]} of 255", unit="levels", width=300,
+            f"How large the change may be: {_SIZES[norm]} of 255", unit="of 255", width=300,
         )  # fmt: skip
         steps = address.slider(
             "Steps", "steps", range(1, 21), 1, "Each is epsilon over their number long and follows the gradient anew",

@@ -50,7 +50,7 @@ def draw(start: Recipe, report: ModelReport | None, name: str, *, again: bool) -
     wrong = ""
     facts = st.empty()
     if report is not None and report.format == "exported" and not again:
-        st.info("The file does not say which numbers the model was trained on. Mean and standard deviation below are "
+        st.info("The file does not say which numbers the model was trained on. Mean and standard deviation are "
                 "ImageNet's: a guess. Where they are not yours, change them, or the scores mean little.")  # fmt: skip
     with st.expander("Change the preprocessing", icon=":material/tune:"):
         try:

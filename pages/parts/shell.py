@@ -26,6 +26,7 @@ _STYLE = f"""<style>
 .stCode .token.string {{ color: color-mix(in srgb, #0f9a48 60%, currentColor); }}
 .stCode .token:is(.number, .boolean) {{ color: color-mix(in srgb, #0f9a8c 60%, currentColor); }}
 .stCode .token.comment {{ color: color-mix(in srgb, currentColor 70%, transparent); }}
+[data-testid=stSidebarNavLink]:focus-visible {{ outline: 2px solid currentColor; outline-offset: -2px; }}
 [class*="st-key-progress"] {{ position: fixed; top: 0.55rem; right: 4.5rem; width: auto; z-index: 999990; }}
 </style>"""
 
@@ -67,7 +68,7 @@ class _Sidebar:
 
 @contextmanager
 def around(*, pickers: bool) -> Iterator[None]:
-    """Draw the shell, then the page inside it, then the foot, which says what the page's last answer took. Pages that
+    """Draw the shell, then the page inside it, then the foot, which says how long its answers took. Pages that
     need neither model nor image have no ``pickers``.
     """
     st.html(_STYLE)
@@ -161,7 +162,7 @@ def _choice(sidebar: _Sidebar, tools: DeltaGenerator) -> Choice:
 
 
 def _say_status(sidebar: _Sidebar) -> None:
-    """What runs where, and what the last answer took."""
+    """What runs where, and how long the page's answers were waited for."""
     try:
         now = client.status()
     except GradVizError:
@@ -175,7 +176,7 @@ def _foot(now: Status | None) -> str:
         return "The part that computes is starting."
     receipt = st.session_state.get("last_receipt")
     device = receipt.device if receipt else now.device
-    last = [time_text(receipt.milliseconds)] if receipt else []
+    last = [time_text(st.session_state["asked_ms"])] if receipt else []
     words = [device.upper() or "starting", f"{now.workers} worker{'s' if now.workers != 1 else ''}", *last]
     text = st.session_state["foot"] = plain(" · ".join(words))
     return text
