@@ -217,7 +217,7 @@ def _sites_caption(flow: FlowAnswer, other: FlowAnswer | None, labels: Sequence[
     symbol = captions.score_symbol(flow.target, labels)
     against = ""
     if other is not None:
-        against = " Dotted, with diamonds: what it is compared with, on the same scale"
+        against = " Dotted, with diamonds: what it is compared with, on the same scale; each network fills the width"
         differs = (their_score := captions.score_words(other.target, theirs)) != score
         against += f", where it is {their_score}." if differs else "."
     return Caption(
