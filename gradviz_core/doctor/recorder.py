@@ -117,7 +117,7 @@ class Recorder(TorchFunctionMode):
             return func(*args, **kwargs)
         stand = here(self._paths, self._functions)
         if name == "_set_grad_enabled":
-            self._region += not stand.in_exported
+            self._region += 1
             return func(*args, **kwargs)
         self._region += self._recording != torch.is_grad_enabled()
         self._recording = torch.is_grad_enabled()

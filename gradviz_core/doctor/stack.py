@@ -17,14 +17,14 @@ import torch
 from torch import nn
 
 from gradviz_core.doctor.flow import Place
-from gradviz_core.exported import source_lines
+from gradviz_core.exported.running import running
 
 _TORCH = str(Path(torch.__file__).parent) + os.sep  # or torchvision's models would be torch's
 _DOCTOR = str(Path(__file__).parent)
 _EXAMINATION = str(Path(__file__).with_name("examination.py"))
 _OWN = str(Path(__file__).parents[1]) + os.sep
 _PRESETS = str(Path(_OWN, "models")) + os.sep
-_EXPORTED = str(Path(source_lines.__file__).parent)
+_EXPORTED = str(Path(_OWN, "exported")) + os.sep
 _PLUMBING = frozenset({contextlib.__file__, functools.__file__, "<string>"})
 _LAYERS = tuple(
     str(Path(_TORCH, *parts))
@@ -47,8 +47,6 @@ class Standpoint:
 
     place: Place
     in_function: bool
-    in_exported: bool
-    """Whether an exported model calls it, operation by operation."""
 
 
 def here(paths: Mapping[int, str], functions: Container[CodeType]) -> Standpoint:
@@ -56,7 +54,7 @@ def here(paths: Mapping[int, str], functions: Container[CodeType]) -> Standpoint
 
     ``paths`` names modules by their ``id``; ``functions`` are the forward passes of ``torch.autograd.Function``.
     """
-    author, module, innermost = Place(), None, ""
+    author, module, within, innermost = Place(), None, "", ""
     in_function = in_exported = False
     frame: FrameType | None = sys._getframe(1)
     while frame is not None and frame.f_code.co_filename.startswith(_DOCTOR):
@@ -67,16 +65,21 @@ def here(paths: Mapping[int, str], functions: Container[CodeType]) -> Standpoint
         file = frame.f_code.co_filename
         innermost = innermost or file
         if frame.f_code is _CALL:
-            module = paths.get(id(frame.f_locals["self"])) if module is None else module
+            module = _path(paths.get(id(frame.f_locals["self"])), within) if module is None else module
         in_function = in_function or frame.f_code in functions
         if not (author.line or in_exported) and file.startswith(_EXPORTED):
             in_exported = True
-            author = _from_file(source_lines.running.get())
+            author, within = _from_file(running.get().source), running.get().module
         elif not author.line and is_authors(file):
             author = Place(file, frame.f_lineno, _text(file, frame.f_lineno, frame.f_globals))
         frame = frame.f_back
     by_torch = innermost.startswith(_TORCH) and not innermost.startswith(_LAYERS)
-    return Standpoint(Place(author.file, author.line, author.text, module, by_torch), in_function, in_exported)
+    return Standpoint(Place(author.file, author.line, author.text, module, by_torch), in_function)
+
+
+def _path(outer: str | None, within: str) -> str | None:
+    """The path of a module ``within`` an exported model whose own path is ``outer``."""
+    return None if outer is None else f"{outer}.{within}".strip(".")
 
 
 def forward_passes(function: type = torch.autograd.Function) -> frozenset[CodeType]:

@@ -35,6 +35,8 @@ class Node:
     outputs: tuple[Slots, ...]
     recorded: bool
     """False within ``torch.no_grad()``."""
+    stretch: int
+    """Between which two switches of recording it lies."""
     stack: tuple[Entry, ...] | None
     """Calls of modules that it belongs to, outermost first; None where the file does not say."""
     source: str
@@ -82,6 +84,7 @@ class GraphReader:
         self.rested: list[str] = []
         """Operations that the file has in training mode, once for each."""
         self._seen = 0
+        self._stretch = 0
 
     def define(self, name: object, scope: Scope | None = None) -> int:
         """A new place for the value of that name.
@@ -128,6 +131,7 @@ class GraphReader:
             by_name=bool(operation.types),
             outputs=outputs,
             recorded=recorded,
+            stretch=self._stretch,
             stack=read_stack(stack) if isinstance(stack, str) else None,
             source=_cached_line(trace) if isinstance(trace, str) else "",
         )
@@ -176,7 +180,9 @@ class GraphReader:
         if len(given) != len(named) or len(set(named)) < len(named):
             raise BadModel("A part under torch.no_grad() is given other inputs than it takes.")
         inner.slots.update(zip(named, given, strict=True))
+        self._stretch += 1
         self.read(take(graph, "nodes", list), inner, recorded and items[0][1] is True, within + 1)
+        self._stretch += 1
         results = [inner.find(_name(*only(item, "an output"))).slot for item in take(graph, "outputs", list)]
         names = [name for item in take(record, "outputs", list) for name in _names(*only(item, "an output"))]
         if len(names) != len(results) or set(names) & scope.slots.keys():

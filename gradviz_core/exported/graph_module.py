@@ -117,6 +117,7 @@ class GraphModule:
         plan = Plan(
             nodes=nodes,
             calls=calls.after,
+            within=calls.within,
             done=values_done(nodes, calls.after, results | self._bound.keys()),
             places=self._reader.places,
             input=self._input,

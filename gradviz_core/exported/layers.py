@@ -73,6 +73,8 @@ class Calls:
     """The calls that end with each node, innermost first."""
     kinds: dict[str, str] = field(default_factory=dict)
     sources: dict[str, list[str]] = field(default_factory=dict)
+    within: list[str] = field(default_factory=list)
+    """Path of the innermost module that each node belongs to."""
 
 
 class CallFinder:
@@ -100,6 +102,7 @@ class CallFinder:
             for one in reversed(open_calls[kept:]):
                 self._close(found, one, at)
             open_calls = open_calls[:kept] + list(stack[kept:])
+            found.within.append(open_calls[-1].entry.path if open_calls else "")
         for one in reversed(open_calls):
             self._close(found, one, len(self._nodes))
         return found

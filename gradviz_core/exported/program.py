@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 import torch
@@ -16,7 +17,7 @@ from gradviz_core.exported.arguments import filled
 from gradviz_core.exported.graph import Node, Slots
 from gradviz_core.exported.layers import AuthorsModule, Call, Calls, plant
 from gradviz_core.exported.outputs import Tree
-from gradviz_core.exported.source_lines import running
+from gradviz_core.exported.running import Running, running
 
 _LARGEST = 2**63
 _RAISED = (RuntimeError, ValueError, TypeError, IndexError, KeyError, ArithmeticError, AttributeError, MemoryError)
@@ -30,6 +31,8 @@ class Plan:
     nodes: Sequence[Node]
     calls: Mapping[int, Sequence[Call]]
     """Calls of modules that end with each node."""
+    within: Sequence[str]
+    """Path of the innermost module that each node belongs to."""
     done: Mapping[int, Sequence[int]]
     """Values that nothing needs after each node."""
     places: int
@@ -85,13 +88,15 @@ class Program(AuthorsModule):
             owner, _, leaf = name.rpartition(".")
             values[slot] = weight = _weight(layers[owner], leaf)
             versions.append((weight, weight._version))
-        for at, node in enumerate(plan.nodes):
-            with nullcontext() if node.recorded else torch.no_grad():
-                _keep(values, node, _computed(node, values, x.device))
-                for call in plan.calls.get(at, ()):
-                    _pass_through(layers[call.path], call, values)
-            for slot in plan.done.get(at, ()):
-                values[slot] = None
+        for (_, recorded), stretch in groupby(enumerate(plan.nodes), lambda pair: (pair[1].stretch, pair[1].recorded)):
+            with nullcontext() if recorded else torch.no_grad():
+                for at, node in stretch:
+                    running.set(Running(node.source, plan.within[at]))
+                    _keep(values, node, _computed(node, values, x.device))
+                    for call in plan.calls.get(at, ()):
+                        _pass_through(layers[call.path], call, values)
+                    for slot in plan.done.get(at, ()):
+                        values[slot] = None
         if any(isinstance(weight, nn.Parameter) and weight._version != version for weight, version in versions):
             raise QuestionError("This model writes to its own parameters when it runs, so no two answers would agree.")
         return plan.tree.filled([values[out.slot] if isinstance(out, Place) else out for out in plan.outputs])
@@ -120,7 +125,6 @@ def _computed(node: Node, values: list[Any], device: torch.device) -> Any:
         QuestionError: it fails.
     """
     arguments = {name: filled(value, values, device) for name, value in node.arguments.items()}
-    running.set(node.source)
     try:
         return node.operation(**arguments) if node.by_name else node.operation(*arguments.values())
     except GradVizError:

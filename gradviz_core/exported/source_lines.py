@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import re
-from contextvars import ContextVar
 
 LONGEST_LINE = 120
 _LONGEST_TRACE = 20_000
 _FRAME = re.compile(r'File "(?P<file>[^"\n]+)", line (?P<line>\d{1,7}), in [^\n]*\n(?P<text>[^\n]*)')
-running: ContextVar[str] = ContextVar("running", default="")
-"""The author's line of the operation that is being run."""
 _TORCH = re.compile(r"[\\/](site|dist)-packages[\\/]torch[\\/]|[\\/]torch[\\/](nn|fx|_\w+)[\\/]|^torch[\\/]")
 
 
