@@ -16,8 +16,10 @@ with one_sentence():
     view = jacobian_choice.choose(choice)
     if jacobian_choice.is_first_visit():
         st.info(
-            "Differentiated with respect to themselves, the outputs depend each on itself alone: the Jacobian is the "
-            "identity, and not a matrix of ones."
+            "Here the outputs are differentiated with respect to themselves. Raise output j by one: it is itself one "
+            "higher, a one on the diagonal, and no other output has moved, zeros elsewhere. So the Jacobian is the "
+            "identity, and not a matrix of ones. Next come the same outputs by the image: each row then says how one "
+            "output changes with every number of the picture."
         )
         st.button("Show the outputs by the image", on_click=jacobian_choice.show_scores, args=(view,), type="primary")
     found = jacobian_answers.entries(view) if view.small else jacobian_answers.largest(view)
