@@ -15,8 +15,9 @@ from gradviz_core.figures import BAR
 from gradviz_core.log_scale import log_ticks
 from gradviz_core.types import Field, FloatArray, SiteInfo
 
-MOST_CELLS = 300_000
-"""Most cells of a matrix that is drawn; beyond it, neighbours are averaged, and the caption says so."""
+MOST_ROWS, MOST_COLUMNS = 500, 800
+"""Most rows and columns of a matrix that are drawn, which is what a screen can show; beyond it each cell stands for a
+block of entries, and the caption says so."""
 SMALL = 40
 """A matrix with at most so many rows is drawn with the names of its rows beside it."""
 
@@ -63,47 +64,65 @@ def _ranks_between(known: npt.NDArray[np.float64], frobenius: float, count: int)
     return least, max(least, most)
 
 
-def names(info: SiteInfo, labels: Sequence[str], first: int, end: int) -> list[str]:
-    """What the numbers ``first`` to ``end`` - 1 of a site are called: classes by their labels, others by place."""
+def names(info: SiteInfo, labels: Sequence[str], numbers: Sequence[int]) -> list[str]:
+    """What these numbers of a site, laid flat, are called: classes by their labels, others by place."""
     shape = info.shape[1:] if len(info.shape) > 1 else info.shape
     if labels and info.shape == (1, len(labels)):
-        return [class_text(i, labels) for i in range(first, end)]
-    places = zip(*np.unravel_index(np.arange(first, end), shape), strict=True) if shape else [()] * (end - first)
+        return [class_text(i, labels) for i in numbers]
+    flat = np.asarray(numbers, np.intp)
+    places = zip(*np.unravel_index(flat, shape), strict=True) if shape else [()] * len(flat)
     return [unit_place(tuple(int(i) for i in place), info.layout).strip("()") for place in places]
+
+
+def block_names(info: SiteInfo, labels: Sequence[str], first: int, end: int, size: int) -> list[str]:
+    """What each ``size`` of the numbers from ``first`` to ``end`` - 1 are called: by the first and the last of them."""
+    starts = range(first, end, size)
+    tops = names(info, labels, starts)
+    if size == 1:
+        return tops
+    lasts = names(info, labels, [min(start + size, end) - 1 for start in starts])
+    return [top if top == last else f"{top} to {last}" for top, last in zip(tops, lasts, strict=True)]
 
 
 # ------------------------------------------------------------------------------------------------------------- pictures
 
 
 def block(shape: tuple[int, int]) -> tuple[int, int]:
-    """How many rows and columns of a (rows, columns) matrix each cell that is drawn is the mean of, so that there are
-    at most ``MOST_CELLS``."""
-    sizes, cells = [1, 1], list(shape)
-    while math.prod(cells) > MOST_CELLS:
-        longer = int(cells[1] >= cells[0])
-        sizes[longer] += 1
-        cells[longer] = math.ceil(shape[longer] / sizes[longer])
-    return sizes[0], sizes[1]
+    """How many rows and columns of a (rows, columns) matrix each cell that is drawn stands for, so that there are at
+    most ``MOST_ROWS`` and ``MOST_COLUMNS`` of them."""
+    return max(1, math.ceil(shape[0] / MOST_ROWS)), max(1, math.ceil(shape[1] / MOST_COLUMNS))
 
 
 def drawn(matrix: FloatArray, *, unit: str) -> Field:
-    """The matrix as a field; each cell is the mean of a ``block``, at the edge of what there is of it."""
-    small = np.asarray(matrix, np.float64)
-    for axis, size in enumerate(block((matrix.shape[0], matrix.shape[1]))):
-        if size > 1:
-            starts = np.arange(0, small.shape[axis], size)
-            widths = np.diff([*starts, small.shape[axis]])
-            small = np.add.reduceat(small, starts, axis=axis) / (widths[:, None] if axis == 0 else widths)
-    return fields.field(small, signed=True, unit=unit)
+    """The matrix as a field; each cell is the entry of its ``block`` that is largest in magnitude, with its sign, and
+    of two that are as large the positive one. A block that holds NaN is a gap."""
+    height, width = block((matrix.shape[0], matrix.shape[1]))
+    ends = [
+        best.reduceat(
+            best.reduceat(matrix, np.arange(0, matrix.shape[1], width), axis=1),
+            np.arange(0, matrix.shape[0], height),
+            axis=0,
+        )
+        for best in (np.maximum, np.minimum)
+    ]
+    return fields.field(np.where(ends[0] >= -ends[1], *ends), signed=True, unit=unit)
 
 
-def heatmap(
-    field: Field, block: tuple[int, int], rows: Sequence[str], columns: Sequence[str], *, chosen: int | None = None
-) -> go.Figure:
-    """The matrix, row 0 on top; the hover names output and place. ``chosen`` outlines a row."""
+def row_drawn(matrix: FloatArray, row: int, column: int) -> int | None:
+    """The row of the matrix whose entry is ``drawn`` in a cell; None where there is no such cell."""
+    height, width = block((matrix.shape[0], matrix.shape[1]))
+    sizes: FloatArray = np.abs(matrix[max(0, row) * height :, max(0, column) * width :][:height, :width])
+    if min(row, column) < 0 or not sizes.size:
+        return None
+    return row * height + int(sizes.argmax()) // int(sizes.shape[1])
+
+
+def heatmap(field: Field, rows: Sequence[str], columns: Sequence[str], *, chosen: int | None = None) -> go.Figure:
+    """The matrix as ``drawn``, row 0 on top; the hover names the cell's ``rows`` and ``columns``. ``chosen`` outlines a
+    row that is drawn."""
     height, width = field.values.shape
     figure = figures.heatmap(field, height=min(560, max(220, 26 * height)) + BAR)
-    named = [_in_blocks(rows, block[0]), _in_blocks(columns, block[1])]
+    named = [[text.replace("<", "&lt;").replace("%{", "% {") for text in texts] for texts in (rows, columns)]
     figure.data[0].hovertemplate = "of %{y}<br>by %{x}<br><b>%{z:.4~g}</b><extra></extra>"
     axis = {"visible": True, "showgrid": False, "zeroline": False, "ticks": "", "constrain": None}
     figure.update_xaxes(axis, showticklabels=False, tickvals=list(range(width)), ticktext=named[1])
@@ -113,18 +132,10 @@ def heatmap(
     )  # fmt: skip
     longest = max(map(len, named[0])) if height <= SMALL else 0
     figure.update_layout(margin={"l": 8 + min(150, 7 * longest)}, meta=None)
-    if chosen is not None and height > 1:
-        row = chosen // block[0]
-        figure.add_shape(type="rect", x0=-0.5, x1=width - 0.5, y0=row - 0.5, y1=row + 0.5,
+    if chosen is not None and height > 1 and 0 <= chosen < height:
+        figure.add_shape(type="rect", x0=-0.5, x1=width - 0.5, y0=chosen - 0.5, y1=chosen + 0.5,
                          line={"color": figures.ACCENT, "width": 2})  # fmt: skip
     return figure
-
-
-def _in_blocks(texts: Sequence[str], size: int) -> list[str]:
-    plain = [text.replace("<", "&lt;").replace("%{", "% {") for text in texts]
-    if size == 1:
-        return plain
-    return [f"{plain[i]} to {plain[min(i + size, len(plain)) - 1]}" for i in range(0, len(plain), size)]
 
 
 def spectrum(values: FloatArray, *, unit: str, settled: int) -> go.Figure:

@@ -211,9 +211,10 @@ def test_perturbation(norm: str, steps: str) -> None:
     assert drawn == {"before", "after", "difference", "promise", "classes"}
 
 
-@pytest.mark.parametrize("most", [300_000, 100])
-def test_jacobian(most: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(spectra, "MOST_CELLS", most)
+@pytest.mark.parametrize("most", [(500, 10_000), (500, 800), (2, 50)])
+def test_jacobian(most: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spectra, "MOST_ROWS", most[0])
+    monkeypatch.setattr(spectra, "MOST_COLUMNS", most[1])
     drawn = check(JACOBIAN, of="fc", wrt="layer3.0.relu:1", rows="2-4")
     assert drawn == {"matrix", "output", "sensitivities", "spectrum"}
 

@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 import streamlit as st
 
+from gradviz_core import spectra
 from gradviz_core.compute import inline
 from gradviz_core.types import (
+    INPUT,
     OUTPUT,
     JacobianAnswer,
     JacobianQuestion,
@@ -21,7 +23,8 @@ from gradviz_core.types import (
     SurveyAnswer,
     SurveyQuestion,
 )
-from pages.parts import jacobian_answers, jacobian_choice, jacobian_pictures
+from pages.parts import address, jacobian_answers, jacobian_choice, jacobian_pictures
+from pages.parts.clicks import Click
 from pages.parts.kept import kept
 from pages.parts.shell import Choice
 from tests.opening import answer_here, chart, errors, opened, values
@@ -48,7 +51,9 @@ def test_the_first_visit_shows_the_identity_and_a_way_on(asked: list[Question]) 
     app = opened(PAGE, model=MODEL, image=IMAGE)
     assert not app.error
     np.testing.assert_array_equal(values(chart(app, "matrix")), np.eye(10))
-    assert any("identity" in info.value for info in app.info)
+    (said,) = [info.value for info in app.info if "identity" in info.value]
+    assert "a one on the diagonal" in said
+    assert "Next come the same outputs by the image" in said
     (button,) = [b for b in app.button if b.label == "Show the outputs by the image"]
     button.click().run()
     assert (app.query_params["of"], app.query_params["wrt"]) == (".output", ".input")
@@ -91,6 +96,41 @@ def test_an_effective_rank_is_never_written_with_a_power_of_ten(rank: float, tex
     assert jacobian_pictures._rank(rank) == text
 
 
+def test_a_wide_matrix_is_drawn_in_blocks_and_a_click_chooses_the_row_that_is_seen(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(spectra, "MOST_ROWS", 3)
+    monkeypatch.setattr(spectra, "MOST_COLUMNS", 100)
+    app = opened(PAGE, model=MODEL, image=IMAGE, of=".output", wrt=".input", rows="1-9", output="6")
+    true, figure = _matrix()[1:], chart(app, "matrix")
+    shown = values(figure)
+    assert shown.shape == (3, 98)
+    block = true[3:6, 320:328]
+    assert shown[1, 40] == block.flat[np.abs(block).argmax()]
+    assert figure["layout"]["yaxis"]["ticktext"] == [f"class {i} to class {i + 2}" for i in (1, 4, 7)]
+    assert figure["layout"]["xaxis"]["ticktext"][40] == "channel 0, row 11, column 12 to channel 0, row 11, column 19"
+    assert (figure["layout"]["shapes"][0]["y0"], figure["layout"]["shapes"][0]["y1"]) == (0.5, 1.5)
+    assert any("each cell is the largest of 3×8 entries, with its sign" in text.value for text in app.caption)
+
+    view, found = _view(rows=(1, 10)), inline.ask(JacobianQuestion(model=MODEL, image=IMAGE, rows=(1, 10)))
+    assert isinstance(found, JacobianAnswer)
+    act = jacobian_choice.choose_row(view, found, "matrix")
+    written: list[dict[str, object]] = []
+    monkeypatch.setattr(address, "write", written.append)
+    assert act is not None
+    for click in (Click(1, 40, -1), Click(-1, 40, -1), Click(3, 0, -1)):
+        act(click)
+    assert written == [{"output": 4 + int(np.abs(block).argmax()) // 8}]
+
+
+def _view(rows: tuple[int, int]) -> jacobian_choice.View:
+    survey = inline.ask(SurveyQuestion(model=MODEL, image=IMAGE))
+    assert isinstance(survey, SurveyAnswer)
+    infos = {info.site: info for info in survey.sites}
+    choice = Choice(MODEL, IMAGE, survey, st.container())
+    return jacobian_choice.View(choice, infos[OUTPUT], infos[INPUT], rows, st.container())
+
+
 def test_parts_are_put_together(asked: list[Question], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(jacobian_answers, "PART", 3)
     app = opened(PAGE, model=MODEL, image=IMAGE, of=".output", wrt=".input")
@@ -115,11 +155,35 @@ def test_what_is_too_large_is_done_by_products(asked: list[Question], monkeypatc
     assert chart(app, "output")["data"]
 
 
-@pytest.mark.parametrize("rows", ["7-3", "0-10", "x", "3-", "-1", "99999999999"])
-def test_rows_that_are_not_there_are_said_and_no_others_are_shown(rows: str) -> None:
+@pytest.mark.parametrize(
+    ("least", "greatest", "text"),
+    [(1420.2, 27_328, "at least 1,420"), (5.8, 6.3, "5.8 to 6.3"), (3, 6, "3 to 6"), (3, 6.1, "at least 3"),
+     (2, 2, "2"), (0, 0, "0")],
+)  # fmt: skip
+def test_a_bound_that_says_little_is_left_out(least: float, greatest: float, text: str) -> None:
+    assert jacobian_pictures._rank_between(least, greatest) == text
+
+
+@pytest.mark.parametrize(
+    ("rows", "reason"),
+    [
+        ("7-3", "7 comes after 3. Write the smaller number first: 3-7"),
+        ("70-30", "70 comes after 30"),
+        ("0-10", "they are numbered from 0 to 9"),
+        ("99999999999", "they are numbered from 0 to 9"),
+        ("2-4, 7", "several ranges, and one is shown at a time"),
+        ("2 4 6", "several ranges"),
+        ("x", "neither a number nor a first and a last one"),
+        ("3-", "neither"),
+        ("-1", "neither"),
+        ("1-2-3", "neither"),
+    ],
+)
+def test_rows_that_are_not_there_are_said_and_no_others_are_shown(rows: str, reason: str) -> None:
     app = opened(PAGE, model=MODEL, image=IMAGE, rows=rows)
-    (said,) = errors(app)
-    assert "they are numbered from 0 to 9" in said
+    said = errors(app)[0].replace("\\", "")
+    assert reason in said
+    assert said.count("numbered from 0 to 9") == (reason == "they are numbered from 0 to 9")
     assert not app.get("plotly_chart")
     next(button for button in app.button if button.label == "Go on without it").click().run()
     assert not app.error

@@ -301,14 +301,18 @@ def test_a_jacobian(of: gv.Site, wrt: gv.Site, rows: tuple[int, int], folder: Pa
         assert snippet_runs.error(found, field[0].values) < CLOSE
 
 
-@pytest.mark.parametrize("most", [7, 50, 1_999, 20_000])
-def test_a_jacobian_that_is_drawn_in_blocks(most: int, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(spectra, "MOST_CELLS", most)
+@pytest.mark.parametrize("most", [(1, 1), (2, 25), (3, 700), (500, 800)])
+def test_a_jacobian_that_is_drawn_in_blocks(
+    most: tuple[int, int], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spectra, "MOST_ROWS", most[0])
+    monkeypatch.setattr(spectra, "MOST_COLUMNS", most[1])
     model, image, of, wrt, rows = "preset/shapes-resnet", "sample/star", gv.OUTPUT, gv.Site("layer3.0.relu"), (0, 7)
     at = snippet_runs.setting(model, image)
     matrix = snippet_runs.ask(JacobianQuestion(model=model, image=image, of=of, wrt=wrt, rows=rows)).arrays["matrix"]
     drawn = spectra.drawn(matrix, unit="").values
-    assert drawn.size <= most
+    assert drawn.shape <= most
+    assert spectra.block(matrix.shape) != (1, 1)
     found = snippet_runs.run(snippets.jacobian(at, of, wrt, rows, spectra.block(matrix.shape)), folder)
     assert snippet_runs.error(found, drawn) < CLOSE
 

@@ -48,20 +48,62 @@ def test_the_error_of_the_length_widens_both_bounds() -> None:
 
 def test_outputs_are_called_by_class_or_place() -> None:
     scores = SiteInfo(Site(""), "Net", (1, 2), "float32", "vector")
-    assert spectra.names(scores, ("cat", "dog"), 0, 2) == ["cat (0)", "dog (1)"]
-    assert spectra.names(scores, (), 1, 2) == ["feature 1"]
-    assert spectra.names(MAPS, (), 13, 14) == ["channel 1, row 0, column 1"]
+    assert spectra.names(scores, ("cat", "dog"), [0, 1]) == ["cat (0)", "dog (1)"]
+    assert spectra.names(scores, (), [1]) == ["feature 1"]
+    assert spectra.names(MAPS, (), [13]) == ["channel 1, row 0, column 1"]
 
 
-def test_a_large_matrix_is_averaged_along_its_longer_side(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(spectra, "MOST_CELLS", 6)
-    field, block = spectra.drawn(np.arange(10.0).reshape(2, 5), unit=""), spectra.block((2, 5))
-    assert block == (1, 2)
-    np.testing.assert_array_equal(field.values, [[0.5, 2.5, 4], [5.5, 7.5, 9]])
-    figure = spectra.heatmap(field, block, ["a", "b<i>"], [str(i) for i in range(5)], chosen=1)
-    assert list(figure.layout.xaxis.ticktext) == ["0 to 1", "2 to 3", "4 to 4"]
+def test_a_block_is_called_by_its_first_and_last_number() -> None:
+    vector = SiteInfo(Site("fc"), "Linear", (1, 5), "float32", "vector")
+    assert spectra.block_names(vector, (), 0, 5, 2) == ["feature 0 to feature 1", "feature 2 to feature 3", "feature 4"]
+    assert spectra.block_names(vector, (), 1, 4, 1) == ["feature 1", "feature 2", "feature 3"]
+    assert spectra.block_names(vector, (), 1, 4, 3) == ["feature 1 to feature 3"]
+
+
+def test_a_cell_is_the_largest_of_its_block_with_its_sign(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spectra, "MOST_ROWS", 2)
+    monkeypatch.setattr(spectra, "MOST_COLUMNS", 3)
+    matrix = np.array([[1.0, -1, 0, 0, 5], [1, -3, 0, -2, 5], [0, np.nan, 4, -4, -6]])
+    assert spectra.block((3, 5)) == (2, 2)
+    np.testing.assert_array_equal(spectra.drawn(matrix, unit="").values, [[-3, -2, 5], [np.nan, 4, -6]])
+    assert [spectra.row_drawn(matrix, 0, column) for column in range(3)] == [1, 1, 0]
+    assert spectra.row_drawn(matrix, 1, 2) == 2
+    assert [spectra.row_drawn(matrix, *cell) for cell in ((2, 0), (0, 3), (-1, 0), (-2, -1))] == [None] * 4
+
+
+def test_entries_that_cancel_out_are_seen() -> None:
+    entries = np.random.default_rng(0).normal(size=(3, 27_648)).astype(np.float32)
+    entries -= entries.mean(axis=1, keepdims=True)
+    field, (height, width) = spectra.drawn(entries, unit=""), spectra.block(entries.shape)
+    assert (height, width) == (1, 35)
+    assert field.values.shape == (3, 790)
+    for row, values in enumerate(field.values):
+        for column, value in enumerate(values):
+            block = entries[row, column * width : (column + 1) * width]
+            assert value == block[np.abs(block).argmax()]
+    assert field.limit <= np.abs(field.values).max()
+
+
+@pytest.mark.parametrize("size", [10, 400, 500, 1_000, 2_000])
+def test_the_identity_keeps_its_ones(size: int) -> None:
+    identity = np.eye(size, dtype=np.float32)
+    field = spectra.drawn(identity, unit="")
+    height, width = field.values.shape
+    assert (height <= spectra.MOST_ROWS, width <= spectra.MOST_COLUMNS) == (True, True)
+    assert set(np.unique(field.values)) == {0, 1}
+    rows, columns = spectra.block(identity.shape)
+    np.testing.assert_array_equal(field.values[np.arange(size) // rows, np.arange(size) // columns], 1)
+    assert field.limit == 1
+
+
+def test_a_matrix_names_its_cells_and_outlines_a_row() -> None:
+    field = spectra.drawn(np.arange(6.0).reshape(2, 3), unit="")
+    figure = spectra.heatmap(field, ["a", "b<i>"], ["0 to 1", "2 to 3", "4"], chosen=1)
+    assert list(figure.layout.xaxis.ticktext) == ["0 to 1", "2 to 3", "4"]
     assert list(figure.layout.yaxis.ticktext) == ["a", "b&lt;i>"]
     assert (figure.layout.shapes[0].y0, figure.layout.shapes[0].y1) == (0.5, 1.5)
+    for outside in (-1, 2, None):
+        assert not spectra.heatmap(field, ["a", "b"], ["0", "1", "2"], chosen=outside).layout.shapes
 
 
 def test_a_row_is_drawn_over_places_where_there_are_any() -> None:

@@ -15,15 +15,20 @@ _SUMMED = Block(("shown = maps.sum(dim=0).numpy()",))
 
 def jacobian(setting: Setting, of: Site, wrt: Site, rows: tuple[int, int], block: tuple[int, int] = (1, 1)) -> str:
     """``shown`` is ∂of_i / ∂wrt_j for the rows i from the first to before the second, and all columns j, both values
-    laid flat: (rows, columns). Where a cell is drawn for a ``block`` of so many rows and columns, it holds their mean,
-    and at the edge that of what there is of it."""
+    laid flat: (rows, columns). Where a cell is drawn for a ``block`` of so many rows and columns, it holds the entry
+    that is largest in magnitude, with its sign."""
     about = f"The Jacobian of {in_words(of)}, rows {rows[0]} to {rows[1] - 1}, by {in_words(wrt)}."
     if block == (1, 1):
         return _from_rows(setting, about, of, wrt, rows, ("shown = torch.stack(rows).numpy()",))
     lines = (
-        comment(f"Too many entries to be drawn: the mean of each block of {block[0]} rows and {block[1]} columns."),
-        "matrix = torch.stack(rows).double()",
-        f"shown = torch.nn.functional.avg_pool2d(matrix[None], {block}, ceil_mode=True)[0].numpy()",
+        comment(
+            f"Too many entries to be drawn: of each block of {block[0]}×{block[1]} the one that is largest in "
+            "magnitude, with its sign."
+        ),
+        "matrix = torch.stack(rows)[None]",
+        f"highest = torch.nn.functional.max_pool2d(matrix, {block}, ceil_mode=True)[0]",
+        f"lowest = -torch.nn.functional.max_pool2d(-matrix, {block}, ceil_mode=True)[0]",
+        "shown = torch.where(highest >= -lowest, highest, lowest).numpy()",
     )
     return _from_rows(setting, about, of, wrt, rows, lines)
 

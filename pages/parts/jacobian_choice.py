@@ -69,7 +69,11 @@ class View:
 
     def names(self, first: int, end: int) -> list[str]:
         """What the outputs are called."""
-        return spectra.names(self.of, self.choice.labels if self.of_scores else (), first, end)
+        return self.drawn_names(first, end, 1)
+
+    def drawn_names(self, first: int, end: int, size: int) -> list[str]:
+        """What the outputs are called, ``size`` at a time."""
+        return spectra.block_names(self.of, self.choice.labels if self.of_scores else (), first, end, size)
 
     @property
     def text(self) -> str:
@@ -112,17 +116,26 @@ def _site(label: str, name: str, infos: dict[str, SiteInfo], default: str) -> Si
     return infos[chosen]
 
 
+_RANGE = r"(\d+)\s*(?:[-–]\s*(\d+))?"
+
+
 def _rows(text: str, count: int) -> tuple[int, int]:
-    match = re.fullmatch(r"\s*(\d{1,9})\s*(?:[-–]\s*(\d{1,9}))?\s*", text, re.ASCII)
-    first = int(match[1]) if match else 0
-    end = int(match[2] or match[1]) + 1 if match else count
-    if not text.strip() or (match and first < end <= count):
-        return (first, end) if text.strip() else (0, count)
-    raise address.NoSuchChoice(
-        f"Rows cannot be {text[:60]!r}: they are numbered from 0 to {count - 1}. Write the first and the last, as in "
-        f"0-{min(9, count - 1)}, or nothing for all of them.",
-        "rows",
-    )
+    if not text.strip():
+        return 0, count
+    match = re.fullmatch(rf"\s*{_RANGE}\s*", text, re.ASCII)
+    first, last = (int(match[1]), int(match[2] or match[1])) if match else (0, -1)
+    if first <= last < count:
+        return first, last + 1
+    as_in = f"as in 0-{min(9, count - 1)}"
+    if match and last < first:
+        why = f"{first} comes after {last}. Write the smaller number first: {last}-{first}."
+    elif match:
+        why = f"they are numbered from 0 to {count - 1}. Write numbers among these, {as_in}."
+    elif re.fullmatch(rf"\s*{_RANGE}(?:\s*[,;\s]\s*{_RANGE})+\s*[,;]?\s*", text, re.ASCII):
+        why = f"these are several ranges, and one is shown at a time. Write a first and a last row, {as_in}."
+    else:
+        why = f"that is neither a number nor a first and a last one. Write numbers from 0 to {count - 1}, {as_in}."
+    raise address.NoSuchChoice(f"Rows cannot be {text[:60]!r}: {why} Nothing stands for all of them.", "rows")
 
 
 def is_first_visit() -> bool:
@@ -147,11 +160,12 @@ def choose_row(view: View, found: JacobianAnswer | SpectrumAnswer, key: str) -> 
     """A click on a row of the matrix, or on a point of the sensitivities, chooses the output."""
     if key not in ("matrix", "sensitivities"):
         return None
-    height, _ = spectra.block(view.shape)
 
     def act(click: Click) -> None:
-        number = click.row * height if key == "matrix" else click.position
-        if 0 <= number < view.shape[0]:
+        number: int | None = click.position
+        if key == "matrix" and isinstance(found, JacobianAnswer):
+            number = spectra.row_drawn(found.arrays["matrix"], click.row, click.column)
+        if number is not None and 0 <= number < view.shape[0]:
             address.write({"output": view.rows[0] + number})
 
     return act

@@ -27,8 +27,7 @@ def facts(view: View, found: JacobianAnswer | SpectrumAnswer) -> tuple[tuple[str
     else:
         known = found.arrays["singular_values"]
         between = spectra.effective_rank_between(known, found.frobenius, min(view.shape), found.frobenius_error)
-        low, high = map(_rank, between)
-        rank = low if low == high else f"{low} to {high}"
+        rank = _rank_between(*between)
         length = number(found.frobenius) + (f" ± {number(found.frobenius_error, 1)}" if found.frobenius_error else "")
     return ("size", size), ("effective rank", rank), ("largest singular value", number(float(known[0]), 4)), (
         "Frobenius norm", length)  # fmt: skip
@@ -36,6 +35,14 @@ def facts(view: View, found: JacobianAnswer | SpectrumAnswer) -> tuple[tuple[str
 
 def _rank(rank: float) -> str:
     return captions.number_text(rank) if rank < 999.5 else f"{rank:,.0f}"
+
+
+def _rank_between(least: float, greatest: float) -> str:
+    """Both bounds, or the lower one alone where the other is more than twice as large and says little."""
+    low, high = _rank(least), _rank(greatest)
+    if greatest > 2 * least:
+        return f"at least {low}"
+    return low if low == high else f"{low} to {high}"
 
 
 def advice(view: View) -> tuple[str, ...]:
@@ -69,15 +76,19 @@ def pictures(view: View, found: JacobianAnswer | SpectrumAnswer, chosen: int) ->
 
 def _matrix(view: View, answer: JacobianAnswer, chosen: int) -> Picture:
     field, block = spectra.drawn(answer.arrays["matrix"], unit=view.unit), spectra.block(view.shape)
-    figure = spectra.heatmap(
-        field, block, view.names(*view.rows), spectra.names(view.wrt, (), 0, view.columns), chosen=chosen - view.rows[0]
-    )
+    rows = view.drawn_names(*view.rows, block[0])
+    columns = spectra.block_names(view.wrt, (), 0, view.columns, block[1])
+    figure = spectra.heatmap(field, rows, columns, chosen=(chosen - view.rows[0]) // block[0])
     mode = {"reverse": "reverse mode: one backward pass a row", "forward": "forward mode: two backward passes a column"}
-    coarse = (f"each cell is the mean of {block[0]}×{block[1]} entries",) if max(block) > 1 else ()
+    formula, coarse = rf"J_{{ij}} = {_slope(view, 'i', 'j')}", tuple[str, ...]()
+    if max(block) > 1:
+        formula += r",\quad \text{drawn:}\ J_{i^* j^*},\ (i^*, j^*) = "
+        formula += r"\operatorname*{arg\,max}_{(i, j)\ \text{in the cell}} \left|J_{ij}\right|"
+        coarse = (f"each cell is the largest of {block[0]}×{block[1]} entries, with its sign",)
     height, width = view.shape
     words = Caption(
         f"The Jacobian of {view.text}: row i says how output i changes with each of the {width:,} numbers.",
-        rf"J_{{ij}} = {_slope(view, 'i', 'j')}",
+        formula,
         (f"{height:,} × {width:,}", view.unit, captions.scale_text(field), mode[answer.mode], *coarse),
     )
     return Picture(figure, words)
