@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
+import torch
 from streamlit.testing.v1 import AppTest
 
-from gradviz_core import verdicts
+from gradviz_core import store, uploads, verdicts
+from gradviz_core.cards import Recipe
 from gradviz_core.compute import client, inline
 from gradviz_core.findings import DirectionProof, Finding, Proof, Step
 from gradviz_core.types import Answer, DiagnosisAnswer, DiagnosisQuestion, ProofAnswer, ProofQuestion, Question
 from pages.parts.kept import kept
+from tests.doctor.test_exported import Blocks, Detached, Rounded
+from tests.exported.files import exported_bytes
 from tests.opening import answer_here, opened
+from tests.test_uploads import forget
 
 PAGE = "pages/learn/doctor.py"
 MODEL, IMAGE = "preset/digits-mlp", "sample/star"
@@ -161,3 +167,35 @@ def test_kinks_are_told_from_a_wrong_gradient(
     app = opened(PAGE, model=MODEL, image=IMAGE, check="1")
     assert [box.value.partition("\\:")[0] for box in app.error] == ([] if kinks else ["They disagree at the input"])
     assert any("kinks" in box.value for box in app.info) == kinks
+
+
+# ----------------------------------------------------------------------------------------------------- exported models
+
+
+@pytest.fixture
+def exported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The key of an uploaded program: two blocks of one class whose branches are detached, and a gate between them."""
+    monkeypatch.setenv("GRADVIZ_STORE", str(tmp_path))
+    forget()
+    torch.manual_seed(0)
+    data = exported_bytes(Blocks(Detached(), Rounded(), Detached()), torch.zeros(1, 3, 16, 16))
+    steps = uploads.inspect(data).preprocessing
+    assert steps is not None
+    recipe = Recipe(store.here().put(data), "", "My model", tuple("abcde"), steps)
+    monkeypatch.setattr(client, "recipe", lambda _: recipe)
+    yield f"upload/{store.here().keep_recipe(recipe)}"
+    monkeypatch.undo()
+    forget()
+
+
+def test_an_exported_model_is_told_of_by_its_own_modules(exported: str) -> None:
+    app = opened(PAGE, model=exported, image=IMAGE)
+    assert not app.error
+    ats = [text.value.removeprefix(":gray[at] ") for text in app.markdown if text.value.startswith(":gray[at] ")]
+    assert ats == ["**one**", "**gate**", "**two**"]
+    assert headings(app)[:-1] == [
+        "1. Broken: a value is detached",
+        "2. Broken: a derivative that is zero",
+        "3. Broken: a value is detached",
+    ]
+    assert list(app.dataframe[0].value["layer"]) == ["one", "gate", "two", "the model itself"]
