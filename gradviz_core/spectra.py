@@ -145,8 +145,27 @@ def spectrum(values: FloatArray, *, unit: str, settled: int) -> go.Figure:
     return _framed(figure, values, "singular values, the largest first")
 
 
+def points(count: int) -> int:
+    """How many of ``count`` rows each point of the sensitivities stands for, so that there are at most
+    ``MOST_COLUMNS``."""
+    return max(1, math.ceil(count / MOST_COLUMNS))
+
+
+def norms_drawn(norms: FloatArray) -> FloatArray:
+    """The largest norm among the rows that each point stands for."""
+    largest: FloatArray = np.maximum.reduceat(norms, np.arange(0, len(norms), points(len(norms))))
+    return largest
+
+
+def row_pointed(norms: FloatArray, point: int) -> int | None:
+    """The row whose norm is a point; None where there is no such point."""
+    size = points(len(norms))
+    found = norms[max(0, point) * size :][:size]
+    return None if point < 0 or not found.size else point * size + int(found.argmax())
+
+
 def sensitivities(norms: FloatArray, rows: Sequence[str], *, unit: str, chosen: int | None) -> go.Figure:
-    """The L2 norm of each row on a logarithmic scale."""
+    """The norms as ``norms_drawn``, with the names of their ``rows``, on a logarithmic scale."""
     figure = figures.strip(rows, norms, unit=unit, chosen=chosen, height=240)
     return _framed(figure, norms, "outputs")
 

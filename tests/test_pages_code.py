@@ -211,7 +211,7 @@ def test_perturbation(norm: str, steps: str) -> None:
     assert drawn == {"before", "after", "difference", "promise", "classes"}
 
 
-@pytest.mark.parametrize("most", [(500, 10_000), (500, 800), (2, 50)])
+@pytest.mark.parametrize("most", [(500, 10_000), (500, 800), (2, 50), (2, 2)])
 def test_jacobian(most: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(spectra, "MOST_ROWS", most[0])
     monkeypatch.setattr(spectra, "MOST_COLUMNS", most[1])

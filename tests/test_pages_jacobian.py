@@ -122,6 +122,13 @@ def test_a_wide_matrix_is_drawn_in_blocks_and_a_click_chooses_the_row_that_is_se
         act(click)
     assert written == [{"output": 4 + int(np.abs(block).argmax()) // 8}]
 
+    monkeypatch.setattr(spectra, "MOST_COLUMNS", 3)
+    act = jacobian_choice.choose_row(view, found, "sensitivities")
+    assert act is not None
+    for click in (Click(0, 0, 2), Click(0, 0, -1), Click(0, 0, 3)):
+        act(click)
+    assert written[1:] == [{"output": 7 + int(found.arrays["row_norms"][6:].argmax())}]
+
 
 def _view(rows: tuple[int, int]) -> jacobian_choice.View:
     survey = inline.ask(SurveyQuestion(model=MODEL, image=IMAGE))

@@ -317,6 +317,14 @@ def test_a_jacobian_that_is_drawn_in_blocks(
     assert snippet_runs.error(found, drawn) < CLOSE
 
 
+def test_sensitivities_that_are_drawn_some_at_a_time(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spectra, "MOST_COLUMNS", 3)
+    model, image, rows = "preset/shapes-resnet", "sample/star", (1, 8)
+    norms = snippet_runs.ask(JacobianQuestion(model=model, image=image, rows=rows)).arrays["row_norms"]
+    code = snippets.sensitivities(snippet_runs.setting(model, image), gv.OUTPUT, gv.INPUT, rows, spectra.points(7))
+    assert snippet_runs.error(snippet_runs.run(code, folder), spectra.norms_drawn(norms)) < CLOSE
+
+
 @pytest.mark.parametrize(
     ("model", "of", "wrt", "rows"),
     [

@@ -106,6 +106,16 @@ def test_a_matrix_names_its_cells_and_outlines_a_row() -> None:
         assert not spectra.heatmap(field, ["a", "b"], ["0", "1", "2"], chosen=outside).layout.shapes
 
 
+def test_a_point_is_the_largest_norm_of_its_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    norms = np.array([1.0, 3, 0, 2, 5])
+    np.testing.assert_array_equal(spectra.norms_drawn(norms), norms)
+    assert [spectra.row_pointed(norms, point) for point in (-1, 0, 4, 5)] == [None, 0, 4, None]
+    monkeypatch.setattr(spectra, "MOST_COLUMNS", 3)
+    assert spectra.points(5) == 2
+    np.testing.assert_array_equal(spectra.norms_drawn(norms), [3, 2, 5])
+    assert [spectra.row_pointed(norms, point) for point in (-1, 0, 1, 2, 3)] == [None, 1, 3, 4, None]
+
+
 def test_a_row_is_drawn_over_places_where_there_are_any() -> None:
     found = spectra.row(np.arange(24.0), MAPS, unit="logit")
     assert found is not None

@@ -33,13 +33,21 @@ def jacobian(setting: Setting, of: Site, wrt: Site, rows: tuple[int, int], block
     return _from_rows(setting, about, of, wrt, rows, lines)
 
 
-def sensitivities(setting: Setting, of: Site, wrt: Site, rows: tuple[int, int]) -> str:
-    """``shown`` is the L2 norm of each of those rows."""
+def sensitivities(setting: Setting, of: Site, wrt: Site, rows: tuple[int, int], size: int = 1) -> str:
+    """``shown`` is the L2 norm of each of those rows; of ``size`` rows at a time the largest."""
     about = (
         f"The L2 norm of each row of the Jacobian of {in_words(of)}, rows {rows[0]} to {rows[1] - 1}, by "
         f"{in_words(wrt)}."
     )
-    return _from_rows(setting, about, of, wrt, rows, ("shown = torch.stack(rows).double().norm(dim=1).numpy()",))
+    norms = "torch.stack(rows).double().norm(dim=1)"
+    if size == 1:
+        return _from_rows(setting, about, of, wrt, rows, (f"shown = {norms}.numpy()",))
+    lines = (
+        comment(f"Too many rows to be drawn: of every {size} the largest norm."),
+        f"norms = {norms}[None]",
+        f"shown = torch.nn.functional.max_pool1d(norms, {size}, ceil_mode=True)[0].numpy()",
+    )
+    return _from_rows(setting, about, of, wrt, rows, lines)
 
 
 def singular_values(setting: Setting, of: Site, wrt: Site, rows: tuple[int, int], count: int) -> str:

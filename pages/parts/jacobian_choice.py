@@ -158,14 +158,15 @@ def chosen_row(view: View, found: JacobianAnswer | SpectrumAnswer) -> int:
 
 def choose_row(view: View, found: JacobianAnswer | SpectrumAnswer, key: str) -> Callable[[Click], None] | None:
     """A click on a row of the matrix, or on a point of the sensitivities, chooses the output."""
-    if key not in ("matrix", "sensitivities"):
+    if key not in ("matrix", "sensitivities") or not isinstance(found, JacobianAnswer):
         return None
 
     def act(click: Click) -> None:
-        number: int | None = click.position
-        if key == "matrix" and isinstance(found, JacobianAnswer):
+        if key == "matrix":
             number = spectra.row_drawn(found.arrays["matrix"], click.row, click.column)
-        if number is not None and 0 <= number < view.shape[0]:
+        else:
+            number = spectra.row_pointed(found.arrays["row_norms"], click.position)
+        if number is not None:
             address.write({"output": view.rows[0] + number})
 
     return act

@@ -120,12 +120,15 @@ def _spectrum(view: View, known: FloatArray, found: SpectrumAnswer | None) -> Pi
 
 
 def _sensitivities(view: View, norms: FloatArray, chosen: int) -> Picture:
+    size, drawn = spectra.points(len(norms)), spectra.norms_drawn(norms)
+    coarse = (f"each point is the largest of {size} rows",) if size > 1 else ()
     words = Caption(
         "Sensitivity: how far a small change of length one can move each output, which is the L2 norm of its row.",
         r"\lVert J_{i} \rVert_2 = \sqrt{\textstyle\sum_j J_{ij}^2}",
-        (view.unit, "logarithmic scale", *log_scale.odd_marks(norms)),
+        (view.unit, "logarithmic scale", *coarse, *log_scale.odd_marks(drawn)),
     )
-    figure = spectra.sensitivities(norms, view.names(*view.rows), unit=view.unit, chosen=chosen - view.rows[0])
+    rows = view.drawn_names(*view.rows, size)
+    figure = spectra.sensitivities(drawn, rows, unit=view.unit, chosen=(chosen - view.rows[0]) // size)
     return Picture(figure, words)
 
 

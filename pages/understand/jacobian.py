@@ -52,7 +52,8 @@ with one_sentence():
         programs["Singular values"] = lambda at: snippets.singular_values(
             at, of, wrt, view.rows, jacobian_pictures.MOST_POINTS
         )
-        programs["Sensitivities"] = lambda at: snippets.sensitivities(at, of, wrt, view.rows)
+        points = spectra.points(view.shape[0])
+        programs["Sensitivities"] = lambda at: snippets.sensitivities(at, of, wrt, view.rows, points)
     else:
         count = len(found.arrays["singular_values"])
         programs["Singular values"] = lambda at: snippets.singular_values_by_products(at, of, wrt, view.rows, count)
