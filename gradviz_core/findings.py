@@ -21,6 +21,8 @@ Cause = Literal[
     "in_place_leaf",
     "in_place_needed",
     "frozen",
+    "no_leaf",
+    "unregistered",
     "unused",
     "dead",
     "saturated",
@@ -110,14 +112,24 @@ class Diagnosis:
         """Parameters and inputs that require a gradient and get none, one of zero, or one that is not finite."""
         return tuple(leaf.name for leaf in self.leaves if leaf.trains and leaf.gradient != "finite")
 
+    @property
+    def leaves_in_words(self) -> str:
+        """How many inputs and parameters there are; one alone is an input."""
+        return "1 input" if len(self.leaves) == 1 else f"{len(self.leaves)} inputs and parameters"
+
     def __str__(self) -> str:
         """The findings as text, for a notebook."""
-        seen = f"{self.operations} operations, {len(self.leaves)} inputs and parameters"
+        seen = f"{counted(self.operations, 'operation')}, {self.leaves_in_words}"
         if not self.findings and self.without:
             return f"No reason was found, but {len(self.without)} get no gradient of use ({self.without[0]}): {seen}."
         if not self.findings:
             return f"Nothing is wrong: {seen}."
         return "\n\n".join(_as_text(number, finding) for number, finding in enumerate(self.findings, 1))
+
+
+def counted(count: int, what: str) -> str:
+    """``1 operation``, ``2 operations``."""
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
 def _as_text(number: int, finding: Finding) -> str:

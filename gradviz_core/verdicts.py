@@ -82,7 +82,7 @@ def _agreed(judged: Sequence[DirectionProof], directions: Sequence[DirectionProo
 def _apart(worst: DirectionProof, _score: float) -> str:
     return (
         f"They disagree at {_where(worst)}: {_both(worst)}, {worst.best.error:.1e} apart. A detach, an operation with "
-        "a derivative of its own, or random numbers lie on the way; the doctor says which."
+        "a derivative of its own, or random numbers lie on the way."
     )
 
 

@@ -166,6 +166,7 @@ def test_kinks_are_told_from_a_wrong_gradient(
     found(monkeypatch, proof=proof(*errors))
     app = opened(PAGE, model=MODEL, image=IMAGE, check="1")
     assert [box.value.partition("\\:")[0] for box in app.error] == ([] if kinks else ["They disagree at the input"])
+    assert not any("the doctor says" in box.value for box in app.error), "one is on its page"
     assert any("kinks" in box.value for box in app.info) == kinks
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 from gradviz_core.doctor.flow import Edge, Event, Flow, any_edge, is_open
@@ -21,14 +21,16 @@ class Cut:
     events: tuple[Event, ...]
     lost: tuple[str, ...]
     weakened: tuple[str, ...]
+    out: tuple[Event, ...]
+    """The calls that take its result out of torch, where it comes to the loss on no other way."""
 
 
-def cuts(flow: Flow, loss: int, matters: Callable[[Collection[int]], bool]) -> list[Cut]:
+def cuts(flow: Flow, loss: int, taken: Mapping[int, Event], matters: Callable[[Collection[int]], bool]) -> list[Cut]:
     """The cuts between the leaves and the loss.
 
     A cut counts where its result goes into the loss. Of the parameters and inputs from which a gradient would come to
     it, those without any open way to the loss are lost; where there are none, the cut counts only if it is soft and,
-    as ``matters`` says, the loss depends on that way.
+    as ``matters`` says, the loss depends on that way. ``taken`` has the calls that take numbers out of torch.
     """
     goes_in, open_way = flow.before([loss], any_edge), flow.before([loss], is_open)
     smooth_way = flow.before([loss], lambda edge: edge.cause is None or edge.cause in SOFT)
@@ -44,9 +46,22 @@ def cuts(flow: Flow, loss: int, matters: Callable[[Collection[int]], bool]) -> l
         smooth = edges[0].cause in SOFT and any(edge.target in smooth_way for edge in edges)
         assert edges[0].cause is not None
         events = tuple(dict.fromkeys(edge.event for edge in edges if edge.event is not None))
-        found.append((Cut(edges[0].cause, events, tuple(lost), tuple(weakened)), smooth))
+        out = _taken_out(flow, loss, {edge.target for edge in edges}, taken)
+        found.append((Cut(edges[0].cause, events, tuple(lost), tuple(weakened), out), smooth))
     explained = {name for cut, smooth in found if smooth for name in cut.lost}
     return [cut for cut, smooth in found if _counts(cut, smooth, explained, matters)]
+
+
+def _taken_out(flow: Flow, loss: int, cut: set[int], taken: Mapping[int, Event]) -> tuple[Event, ...]:
+    in_torch = flow.before([loss], lambda edge: edge.source not in taken)
+    if not cut.isdisjoint(in_torch):
+        return ()
+    goes_in = flow.before([loss], any_edge)
+    return tuple(
+        event
+        for number, event in taken.items()
+        if number in goes_in and not cut.isdisjoint(flow.before([number], any_edge))
+    )
 
 
 def _group(edge: Edge) -> object:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from gradviz_core.doctor import depth, reasons
+from gradviz_core.doctor import depth, notes, reasons, words
 from gradviz_core.doctor.cuts import cuts
 from gradviz_core.doctor.examination import Pass, run
 from gradviz_core.doctor.flow import Place, any_edge, is_open
@@ -16,7 +16,7 @@ from gradviz_core.doctor.report import Found, above, explained, finding, in_orde
 from gradviz_core.doctor.reruns import Effects, link_numbers
 from gradviz_core.doctor.subject import Loss, Model
 from gradviz_core.doctor.way_back import Slopes, norm, way_back
-from gradviz_core.doctor.words import listed
+from gradviz_core.doctor.words import RAISES, UNNOTICED, listed
 from gradviz_core.findings import Cause, Diagnosis, Finding, Level
 from gradviz_core.trace import Inputs
 
@@ -51,6 +51,8 @@ def diagnose(model: Model, x: Inputs, loss: Loss | None = None) -> Diagnosis:
         *_units(done, back),
         *_exploding_or_not_finite(done, back),
         *_frozen(done),
+        *notes.of_what_is_given(done),
+        *notes.unregistered(done, back),
     ]
     for more in (_unused, reasons.missing, reasons.zeros, _vanishing):
         found += more(done, back, found)
@@ -82,17 +84,22 @@ def _refused(done: Pass) -> list[Found]:
 def _cuts(done: Pass, back: Slopes, check: Callable[[Collection[int]], bool]) -> list[Found]:
     """A name whose gradient came all the same is not lost: then there is a way that was not seen."""
     found = []
-    for cut in cuts(done.record.flow, done.loss_number, check):
+    taken = {one.number: one.event for one in done.record.taken}
+    for cut in cuts(done.record.flow, done.loss_number, taken, check):
         lost = [name for name in cut.lost if back.states[name] != "finite"]
         if lost or not cut.lost:
-            found.append(finding(cut.cause, "broken" if lost else "partial", cut.events[0], lost, cut.weakened))
+            level: Level = "broken" if lost else "partial"
+            trip = cut.out[0] if cut.cause == "detach" and cut.out else None
+            more = words.round_trip(trip) if trip else cut.events[0].switch if cut.cause == "no_grad" else ""
+            mended = words.repair("rewrapped", "") if trip else ""
+            found.append(finding(cut.cause, level, cut.events[0], lost, cut.weakened, more=more, repair=mended))
     return found
 
 
 def _overwritten(done: Pass) -> list[Found]:
     found: dict[Place, Found] = {}
     for one in done.saved.overwritten():
-        more = "" if one.noticed else "Through .data PyTorch does not notice: no error, and a wrong gradient."
+        more = RAISES if one.noticed else UNNOTICED
         by = one.saved_by
         if by is not None and by.place.line:
             more = f"It was kept by {by.name} at {Path(by.place.file).name}:{by.place.line}. {more}".strip()

@@ -3,23 +3,38 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from gradviz_core.doctor import words
 from gradviz_core.doctor.arguments import checked
 from gradviz_core.doctor.flow import Now
 from gradviz_core.doctor.plain import RAISED, Failure, explained, failure, leaf
-from gradviz_core.doctor.recorder import Nudge, Record, Recorder
+from gradviz_core.doctor.recorder import Nudge, Record, Recorder, Taken
 from gradviz_core.doctor.saved import SavedValues
 from gradviz_core.doctor.subject import Loss, Model, examined, same_random_numbers
 from gradviz_core.errors import GradVizError, QuestionError
 from gradviz_core.nested import tensors
 from gradviz_core.trace import Inputs, recording
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A tensor that was there before."""
+
+    number: int
+    floating: bool
+    trains: bool
+    kept: bool
+    """Whether its gradient lands in its ``.grad``."""
+    of_model: bool
+    """Whether it is the model that reaches it, and not the loss alone."""
 
 
 @dataclass(slots=True)
@@ -30,6 +45,10 @@ class Pass:
     saved: SavedValues
     leaves: dict[str, Tensor]
     """Inputs and parameters by name, frozen ones among them."""
+    loose: tuple[str, ...]
+    """Parameters that the model holds and does not list."""
+    given: dict[str, Given]
+    """Tensors that a plain function, or a loss, reaches beside modules."""
     parameters: frozenset[str]
     """Which of them are parameters."""
     asked: frozenset[str]
@@ -88,9 +107,15 @@ def _watched(
         asked |= {name for name, i in named.items() if given[i].requires_grad}
         numbers = {name: recorder.know(tensor, name) for name, tensor in leaves.items()}
         for name, buffer in subject.others.items():
-            recorder.know(buffer, name)
+            recorder.know(buffer, name if buffer.is_leaf else "")
+        held = {
+            name: _given(tensor, recorder.number(tensor), name in subject.constants)
+            for name, tensor in subject.given.items()
+        }
         parameters, meant = frozenset(subject.parameters), frozenset(asked or leaves)
-        done = Pass(recorder.record, saved, leaves, parameters, meant, numbers, plainly, subject.still)
+        done = Pass(
+            recorder.record, saved, leaves, subject.loose, held, parameters, meant, numbers, plainly, subject.still
+        )
         try:
             with warnings.catch_warnings(action="ignore"), saved if keep else nullcontext(), recorder:
                 output = subject.call(*inputs)
@@ -99,7 +124,10 @@ def _watched(
             if recorder.record.refused or nudge is not None:
                 return done
             raise
-        done.loss, done.trains = _one_number(score), {name: tensor.requires_grad for name, tensor in leaves.items()}
+        done.loss, done.trains = (
+            _one_number(score, recorder.record.taken),
+            {name: tensor.requires_grad for name, tensor in leaves.items()},
+        )
         done.loss_number = recorder.number(score)
     return done
 
@@ -129,11 +157,18 @@ def _input_name(number: int, count: int) -> str:
     return "the input" if count == 1 else f"input {number + 1}"
 
 
-def _one_number(score: object) -> Tensor:
+def _given(tensor: Tensor, number: int, of_model: bool) -> Given:
+    floating = tensor.is_floating_point() or tensor.is_complex()
+    return Given(number, floating, tensor.requires_grad, tensor.is_leaf or tensor.retains_grad, of_model)
+
+
+def _one_number(score: object, taken: Sequence[Taken]) -> Tensor:
     if isinstance(score, Tensor) and score.is_complex():
         raise QuestionError("The loss is complex; a gradient needs a real number. Take .real or .abs() of it.")
     if isinstance(score, Tensor) and score.numel() == 1:
         return score
+    if isinstance(score, int | float | np.number) and taken:
+        raise QuestionError(words.loss_left(type(score).__name__, taken[-1].event))
     what = (
         f"a tensor of {score.numel()} numbers" if isinstance(score, Tensor) else f"of the kind {type(score).__name__}"
     )

@@ -37,6 +37,8 @@ class Event:
     outputs: list[int] = field(default_factory=list)
     numbers: tuple[object, ...] = ()
     """What it was given that is no tensor of this pass: Python's numbers, prints of arrays."""
+    switch: str = ""
+    """The decorator, in words, that switched recording off; empty where none did."""
 
 
 @dataclass(slots=True)

@@ -45,6 +45,8 @@ ABOUT_A_TENSOR = frozenset(
 )
 """Functions that tell something about a tensor and compute nothing."""
 
+OVER_LABELS = frozenset({"cross_entropy", "nll_loss"})
+"""Functions whose mean leaves out the labels that are to be ignored."""
 
 DERIVATIVE = "autograd_grad"
 """The name of ``torch.autograd.grad`` here; ``grad`` is the attribute of a tensor."""

@@ -131,8 +131,14 @@ def _of_values(done: Pass, starts: Collection[int], lost: Iterable[str]) -> list
     held = [name for name, number in done.numbers.items() if not values[number].finite and number in first]
     events = {event.place: event for number in sorted(first, reverse=True) if (event := values[number].event)}
     found = [finding("not_finite", "broken", None, lost, where=name) for name in held]
-    found += [finding("not_finite", "broken", event, lost) for event in events.values()]
+    found += [finding("not_finite", "broken", event, lost, more=_of_labels(event)) for event in events.values()]
     return found or ([finding("not_finite", "broken", None, lost)] if first else [])
+
+
+def _of_labels(event: Event) -> str:
+    if event.name not in names.OVER_LABELS:
+        return ""
+    return "It is 0/0 where ignore_index leaves no label to take the mean over: skip such a batch."
 
 
 def _first(done: Pass, starts: Collection[int], well: Callable[[Value], bool]) -> set[int]:

@@ -21,6 +21,7 @@ from gradviz_core.doctor.arguments import largest, numbers_in, print_of, tensors
 from gradviz_core.doctor.flow import Edge, Event, Flow, Now, Place, Value
 from gradviz_core.doctor.saved import memory
 from gradviz_core.doctor.stack import forward_passes, here, line_with
+from gradviz_core.doctor.switches import switch
 from gradviz_core.findings import Cause
 
 Nudge = Callable[[Event, Any], Any]
@@ -123,6 +124,7 @@ class Recorder(TorchFunctionMode):
         self._recording = torch.is_grad_enabled()
         event = Event(len(self.record.events), name, stand.place, self._region)
         self.record.events.append(event)
+        event.switch = "" if self._recording else switch()
         given = list({id(tensor): tensor for tensor in tensors_in((args, kwargs))}.values())
         event.numbers = tuple(numbers_in((args, kwargs)))
         event.inputs = [self._number_of(tensor, event) for tensor in given]
@@ -198,11 +200,13 @@ class Recorder(TorchFunctionMode):
             self._join(step, new, before)
             for other in self._of_memory.get(memory(tensor), ()):
                 behind = version(other) == self._version[id(other)]
-                if other is not tensor and (not behind or (other.requires_grad and _same(other, tensor))):
+                reached = _same(other, tensor) if other.requires_grad else _overlap(other, tensor)
+                if other is not tensor and (not behind or reached):
+                    unseen = behind or (tensor.requires_grad and _viewed(other) is not _viewed(tensor))
                     old = self._number[id(other)]
                     after = self._put(other, step.event)
                     self.record.flow.join(Edge(old, after))
-                    self.record.flow.join(Edge(new, after, "detach" if behind else None, step.event))
+                    self.record.flow.join(Edge(new, after, "detach" if unseen else None, step.event))
                     self._derived |= {after} if {old, new} & self._derived else set()
             self._map_nodes(tensor, step.event)
 
@@ -251,6 +255,8 @@ class Recorder(TorchFunctionMode):
             source = self._number[id(near[-1])]
             made = flow.values[source].event
             cut = tensor.is_leaf and near[-1].requires_grad and not flow.values[source].leaf
+            out = [one.number for one in self.record.taken if source in one.event.inputs]
+            source = out[-1] if out and not cut else source
             by = event
             if cut and made is not None:
                 place = line_with("Parameter(", made.place, event.place)
@@ -352,6 +358,21 @@ class _Step:
 def _same(one: Tensor, other: Tensor) -> bool:
     """Whether two tensors are the same numbers in memory; ``.data`` counts its writes for itself."""
     return one.data_ptr() == other.data_ptr() and one.numel() == other.numel()
+
+
+def _overlap(one: Tensor, other: Tensor) -> bool:
+    """Whether two tensors of one storage have bytes in common, as far as their first and last tell."""
+    return one.data_ptr() <= _end(other) and other.data_ptr() <= _end(one)
+
+
+def _end(tensor: Tensor) -> int:
+    steps = sum(stride * (size - 1) for stride, size in zip(tensor.stride(), tensor.shape, strict=True))
+    return tensor.data_ptr() + steps * tensor.element_size()
+
+
+def _viewed(tensor: Tensor) -> Tensor:
+    """What it is a view of, so that PyTorch sees in the one what is written to the other; else itself."""
+    return tensor if tensor._base is None else tensor._base
 
 
 def version(tensor: Tensor) -> int:

@@ -9,6 +9,7 @@ from pathlib import Path
 from gradviz_core.doctor import words
 from gradviz_core.doctor.examination import Pass
 from gradviz_core.doctor.flow import Event, Place, is_open
+from gradviz_core.doctor.rewriting import rewritten
 from gradviz_core.doctor.units import Share
 from gradviz_core.doctor.way_back import Slopes, norm
 from gradviz_core.findings import Cause, Finding, LayerReport, LeafReport, Level
@@ -28,9 +29,12 @@ def finding(
     weakened: Iterable[str] = (),
     where: str = "",
     more: str = "",
+    repair: str = "",
 ) -> Found:
-    """What happens at ``event`` (``where``, if there is none), in words, and its repair."""
+    """What happens at ``event`` (``where``, if there is none), in words, and its repair: the one given, the author's
+    line mended, or the general pattern."""
     place = event.place if event is not None else Place()
+    operation = event.name if event is not None else ""
     lost, weakened = tuple(dict.fromkeys(lost)), tuple(dict.fromkeys(weakened))
     found = Finding(
         cause=cause,
@@ -41,8 +45,8 @@ def finding(
         text=place.text,
         lost=lost,
         weakened=weakened,
-        sentence=words.sentence(cause, lost, weakened, more),
-        repair=words.repair(cause, event.name if event is not None else ""),
+        sentence=words.sentence(cause, operation, lost, weakened, more),
+        repair=repair or rewritten(cause, operation, place.text, bool(lost)) or words.repair(cause, operation),
     )
     return (event.number if event is not None else _LAST), found
 

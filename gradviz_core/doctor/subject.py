@@ -33,6 +33,12 @@ class Subject:
     """Those that require a gradient, and those that are frozen."""
     others: dict[str, Tensor] = field(default_factory=dict)
     """Buffers."""
+    loose: tuple[str, ...] = ()
+    """Parameters that a module holds and does not list."""
+    given: dict[str, Tensor] = field(default_factory=dict)
+    """Tensors that a plain function, or a loss, reaches beside modules."""
+    constants: frozenset[str] = frozenset()
+    """Those that a plain function reaches which is the model."""
     paths: dict[int, str] = field(default_factory=dict)
     """Path of each module, by its ``id``."""
     still: Callable[[], AbstractContextManager[None]] = nullcontext
@@ -59,7 +65,7 @@ def examined(model: Model, loss: Loss, about_to_write: Callable[[Tensor], None])
         QuestionError: the module cannot be copied; the message says which part stands in the way. Or parameters are
             lazy, and have no shape yet.
     """
-    modules = {name: value for name, value in (("", model), ("loss", loss)) if isinstance(value, nn.Module)}
+    modules = _modules(model, loss)
     own = reached(dict(modules), follow_functions=False)
     functions = {name: value for name, value in (("model", model), ("loss", loss)) if not isinstance(value, nn.Module)}
     hooks = [hook for module in modules.values() for parameter in module.parameters() for hook in _hooks(parameter)]
@@ -71,10 +77,28 @@ def examined(model: Model, loss: Loss, about_to_write: Callable[[Tensor], None])
     copies = _copies(modules)
     subject = Subject(copies.get("", model), copies.get("loss", loss))
     _add(subject, reached(dict(copies), follow_functions=False))
+    subject.loose = _loose(subject, [copies.get(name, part) for name, part in _modules(model, loss).items()])
     _add(subject, outside)
+    subject.given = _beside_modules(outside)
+    subject.constants = frozenset() if isinstance(model, nn.Module) else frozenset(reached({"": model}).tensors)
     subject.still = partial(put_back, outside, lambda _: None)
     with put_back(outside, about_to_write):
         yield subject
+
+
+def _modules(model: Model, loss: Loss) -> dict[str, nn.Module]:
+    return {name: value for name, value in (("", model), ("loss", loss)) if isinstance(value, nn.Module)}
+
+
+def _loose(subject: Subject, modules: list[nn.Module]) -> tuple[str, ...]:
+    """Parameters so far that no module lists."""
+    listed = {id(tensor) for module in modules for tensor in module.parameters()}
+    return tuple(name for name, tensor in subject.parameters.items() if modules and id(tensor) not in listed)
+
+
+def _beside_modules(found: Reached) -> dict[str, Tensor]:
+    starts = tuple(f"{name}." for name in found.modules)
+    return {name: tensor for name, tensor in found.tensors.items() if not name.startswith(starts)}
 
 
 def _copies(modules: dict[str, nn.Module]) -> dict[str, nn.Module]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from textwrap import dedent
 
-from gradviz_core.doctor.operations import ZERO_DERIVATIVE
+from gradviz_core.doctor.flow import Event
+from gradviz_core.doctor.operations import DETACH, ZERO_DERIVATIVE
 from gradviz_core.findings import Cause
 
 _MOST_NAMES = 6
@@ -30,13 +32,17 @@ _WHY: dict[Cause, str] = {
     "non_differentiable": "This operation (a comparison, an index, or one without a derivative) gives a result that "
     "jumps instead of moving, so no gradient passes.",
     "zero_derivative": "The derivative of this operation is zero here, so what flows back is exactly zero.",
-    "rewrapped": "The numbers are taken out of PyTorch here (item, tolist, float, a new tensor or parameter made of "
-    "them) and come back as data without a past.",
+    "rewrapped": "The numbers are taken out of PyTorch here (item, tolist, numpy, float, a new tensor or parameter "
+    "made of them) and come back as data without a past.",
     "in_place_leaf": "A leaf that requires a gradient is written to in place. PyTorch refuses; where it does not "
     "require one, the caller's own data is overwritten.",
-    "in_place_needed": "A value that the backward pass needs is overwritten in place here, so loss.backward() raises.",
+    "in_place_needed": "A value that the backward pass needs is overwritten in place here.",
     "frozen": "requires_grad is False, so no gradient is computed. That is right where they are meant to stay as they "
     "are.",
+    "no_leaf": "It requires a gradient but is no leaf: it was computed from something else before. Gradients flow "
+    "through it, and its own .grad stays None; a second backward pass raises, because what lies before it is freed.",
+    "unregistered": "It gets a gradient, but it is not registered: it is held in a plain list, dictionary, attribute "
+    "or object, so parameters() does not list it, and no optimizer that is given these changes it.",
     "unused": "Nothing leads from it to the loss, so its gradient stays None. Where it was used, what was computed "
     "from it goes nowhere, or leaves torch unseen (a file, another process).",
     "dead": "Units of this rectifier are zero for everything in the batch: their derivative is zero, and what comes "
@@ -105,6 +111,7 @@ _REPAIRS: dict[Cause, str] = {
         scale = h.mean()  # not h.mean().item()
         h = scale.expand(4, 8)  # not torch.full((4, 8), scale)
         rows = torch.stack(rows)  # not torch.tensor(rows)
+        h = torch.tanh(h)  # not np.tanh(h.detach().numpy())
         """,
     "in_place_leaf": """
         x = x * 2  # not x[:] = x * 2, nor x.mul_(2)
@@ -120,6 +127,15 @@ _REPAIRS: dict[Cause, str] = {
     "frozen": """
         for parameter in model.parameters():
             parameter.requires_grad_(True)
+        """,
+    "no_leaf": """
+        p = (torch.randn(5) * 2).requires_grad_()  # a leaf: what comes before it learns nothing
+        # or keep the gradient of what is none:
+        p.retain_grad()
+        """,
+    "unregistered": """
+        self.layers = nn.ModuleList(layers)  # not a plain list; nn.ModuleDict for a dictionary
+        self.scale = nn.Parameter(scale)  # not a plain tensor
         """,
     "unused": """
         h = forgotten(h)  # call it in forward, and use what it returns
@@ -161,6 +177,16 @@ _ROUNDING = """
     """
 
 
+RAISES = "loss.backward() raises."
+UNNOTICED = "It is done through .data, so PyTorch does not notice: no error, and a wrong gradient."
+
+_WRITTEN = (
+    "This writes through .detach() or .data: the numbers arrive, and PyTorch does not know where they come from, so "
+    "nothing flows back through them."
+)
+
+
+_OF_THEM: tuple[Cause, ...] = ("frozen", "unused", "no_leaf", "unregistered")
 CAUSES = tuple(_REPAIRS)
 
 
@@ -171,10 +197,11 @@ def listed(names: Sequence[str]) -> str:
     return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
 
-def sentence(cause: Cause, lost: Sequence[str], weakened: Sequence[str], more: str) -> str:
+def sentence(cause: Cause, operation: str, lost: Sequence[str], weakened: Sequence[str], more: str) -> str:
     """What happens, and to what."""
-    parts = [_WHY[cause], more]
-    if lost and cause in ("frozen", "unused", "in_place_leaf", "in_place_needed", "not_finite"):
+    written = cause == "detach" and operation not in DETACH
+    parts = [_WRITTEN if written else _WHY[cause], more]
+    if lost and cause in (*_OF_THEM, "in_place_leaf", "in_place_needed", "not_finite"):
         parts.append(f"It concerns {listed(lost)}.")
     elif lost:
         parts.append(f"No gradient, or one of zero, reaches {listed(lost)}.")
@@ -186,6 +213,25 @@ def sentence(cause: Cause, lost: Sequence[str], weakened: Sequence[str], more: s
     elif weakened:
         parts.append(f"It weakens what reaches {listed(weakened)}.")
     return " ".join(filter(None, parts))
+
+
+def loss_left(kind: str, out: Event) -> str:
+    """That the loss is no tensor, because the call ``out`` took its number out."""
+    call = {"__float__": "float(...)", "__array__": ".numpy()"}.get(out.name, f".{out.name}()")
+    at = f" at {Path(out.place.file).name}:{out.place.line}" if out.place.line else ""
+    return (
+        f"The loss is a Python number of the kind {kind}, which has no gradient: {call}{at} took it out of PyTorch's "
+        f"graph. A loss must be a tensor. Drop {call}, and call it only for a log."
+    )
+
+
+def round_trip(out: Event) -> str:
+    """That a value is detached only to leave torch, by the call ``out``."""
+    at = f" at {Path(out.place.file).name}:{out.place.line}" if out.place.line else ""
+    return (
+        f"Its numbers then leave PyTorch ({out.name.strip('_')}{at}) and come back without a past, so taking the "
+        "detach away is not enough: compute this part in torch."
+    )
 
 
 def repair(cause: Cause, operation: str) -> str:

@@ -32,6 +32,8 @@ _CAUSES: dict[Cause, str] = {
     "in_place_leaf": "a leaf is written to in place",
     "in_place_needed": "a value that the way back needs is overwritten",
     "frozen": "parameters are frozen",
+    "no_leaf": "a tensor whose .grad stays empty",
+    "unregistered": "parameters that no optimizer sees",
     "unused": "parameters that the score does not depend on",
     "dead": "dead units",
     "saturated": "saturated units",
@@ -55,8 +57,8 @@ def facts(answer: DiagnosisAnswer, labels: tuple[str, ...]) -> tuple[tuple[str, 
     found = answer.diagnosis
     return (
         (captions.score_words(answer.target, labels).removeprefix("the "), number_text(found.loss, 4)),
-        ("operations", f"{found.operations:,}"),
-        ("inputs and parameters", f"{len(found.leaves):,}"),
+        ("operation" if found.operations == 1 else "operations", f"{found.operations:,}"),
+        ("input" if len(found.leaves) == 1 else "inputs and parameters", f"{len(found.leaves):,}"),
     )
 
 

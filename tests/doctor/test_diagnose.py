@@ -67,7 +67,7 @@ def test_every_repair_is_code_and_no_folder_is_named(kind: type[nn.Module]) -> N
     for finding in found.findings:
         assert finding.sentence
         assert indent(finding.repair, "       ", lambda _: True) in str(found)
-        compile(finding.repair, "repair", "exec")
+        compile(f"def f(self):\n{indent(finding.repair, '    ')}", "repair", "exec")
 
 
 def test_a_cut_inside_a_module_names_the_module() -> None:
