@@ -1,4 +1,5 @@
-"""The Jacobian page in a browser: from the identity to the scores by the image, a row clicked, a copied address."""
+"""The Jacobian page in a browser: from the identity to the scores by the image, a row clicked, a copied address; and a
+matrix that is too wide for the screen."""
 
 from __future__ import annotations
 
@@ -32,3 +33,22 @@ def test_from_the_identity_to_one_row_of_the_scores_by_the_image(visited: Server
     with tab(browser) as other:
         other.goto(page.url)
         assert seeing.finite(seeing.heatmap(other, "output")) == row
+
+
+def test_a_wide_matrix_is_drawn_as_a_screen_can_show_it(visited: Server, page: Page) -> None:
+    page.goto(visited.address("jacobian?model=preset/shapes-cnn&image=sample/star&of=features.0&rows=24970-24980"))
+    cells = seeing.heatmap(page, "matrix")
+    assert (len(cells), len(cells[0])) == (11, 790)
+    assert all(any(row) for row in cells)
+    expect(page.get_by_text("each cell is the largest of 1×35 entries, with its sign")).to_be_visible()
+
+    x, y = seeing.point(page, "matrix", 9, 219)
+    page.mouse.move(x - 3, y - 3)
+    page.mouse.move(x, y)
+    said = page.locator(".st-key-chart_matrix .hoverlayer")
+    expect(said).to_contain_text("of channel 10, row 40, column 19")
+    expect(said).to_contain_text("channel 0, row 79, column 81 to channel 0, row 80, column 19")
+
+    seeing.click(page, "matrix", 9, 219)
+    page.wait_for_function("location.search.includes('output=24979')")
+    expect(page.get_by_text("Output 24979, channel 10, row 40, column 19")).to_be_visible()
