@@ -208,12 +208,19 @@ class StepResult:
     source: str
     """Text of the very function that ran; it needs no more than ``imports`` above it."""
     imports: str
+    """Those that the function uses, and no others."""
     call: str
-    """The line that ran it."""
+    """The expression that ran it; on several lines where one would be long."""
     outputs: tuple[Output, ...]
     claims: tuple[Claim, ...]
     graphs: tuple[Recorded, ...]
     pictures: tuple[Picture, ...]
+
+    @property
+    def program(self) -> str:
+        """A file that runs the function by itself and prints what it returns, each value by its name."""
+        printing = 'for name, value in results.items():\n    print(name, "=", value)'
+        return f"{self.imports}\n\n\n{self.source.rstrip()}\n\n\nresults = {self.call}\n{printing}\n"
 
 
 @dataclass(frozen=True, slots=True)

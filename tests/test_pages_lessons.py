@@ -8,7 +8,7 @@ from streamlit.testing.v1 import AppTest
 
 from gradviz_core.lesson_cards import Choice, Lesson, LessonResult, Number
 from gradviz_core.lesson_pictures import alt, draw
-from gradviz_core.lessons.contents import LESSONS, settle
+from gradviz_core.lessons.contents import FIRST_WORDS, LESSONS, settle
 from gradviz_core.lessons.graph import title
 from gradviz_core.lessons.running import run
 from gradviz_core.types import LessonQuestion, Question
@@ -51,8 +51,7 @@ def test_code_claims_numbers_graph_and_figures_are_those_of_the_run(lesson: Less
     codes, words = [c.value for c in app.code], [m.value for m in app.markdown]
     for step in result.steps:
         (shown,) = [code for code in codes if step.source.strip() in code]
-        assert shown.startswith(step.imports)
-        assert shown.endswith(step.call)
+        assert shown.strip() == step.program.strip()
         for claim in step.claims:
             assert any("**Checked:**" in word and plain(claim.sentence) in word for word in words), claim
         for output in step.outputs:
@@ -153,6 +152,13 @@ def test_the_answer_is_shown_once_one_is_chosen_and_not_before(lesson: Lesson, a
     assert any("**Right" in m.value for m in app.markdown)
     assert not app.error
     assert not app.exception
+
+
+def test_what_the_lessons_speak_of_is_said_before_the_first_alone() -> None:
+    first = [m.value for m in opened(PAGE).markdown]
+    assert FIRST_WORDS in first
+    assert first.index(FIRST_WORDS) < first.index(plain(LESSONS[0].before))
+    assert FIRST_WORDS not in [m.value for m in opened(PAGE, lesson=LESSONS[1].key).markdown]
 
 
 @pytest.mark.parametrize(

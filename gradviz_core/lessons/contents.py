@@ -17,6 +17,15 @@ def _slider(number: int, default: float) -> Number:
     return Number(f"x{number}", f"x{number}", -4.0, 4.0, 0.1, default)
 
 
+FIRST_WORDS = (
+    "**First, some words.** Give a tensor `requires_grad=True`, and PyTorch *tracks operations* on it: it records what "
+    "each result was computed from, as a graph that leads from the result back. A *leaf* is a tensor that no recorded "
+    "operation has made, such as a parameter or an input. `loss.backward()` follows the graph back and adds, for each "
+    "leaf that requires a gradient, ∂loss/∂leaf to the leaf's `.grad`, which is None until then. "
+    "`torch.autograd.grad(loss, x)` returns the same gradient, and leaves `.grad` alone."
+)
+"""What all lessons speak of, as Markdown; to be read before the first."""
+
 LESSONS: tuple[Lesson, ...] = (
     Lesson(
         key="first-layer",
@@ -50,6 +59,59 @@ LESSONS: tuple[Lesson, ...] = (
         ),
     ),
     Lesson(
+        key="missing-gradients",
+        title="My .grad is None",
+        before="Until backward() has run, every .grad is None. After it, .grad is None wherever the loss has no "
+        "recorded way back to a tensor, where PyTorch was not asked to keep it (of a tensor that wants no gradient, or "
+        "of one that was computed on the way), and where zero_grad() has taken it away. The way can be cut in many "
+        "places. Zero is something else: then there is a way, and it is flat.",
+        controls=(
+            Choice(
+                "cut",
+                "The network detaches",
+                (Option("input", "its input"), Option("hidden", "its hidden layer"), Option("nowhere", "nothing")),
+                "input",
+            ),
+            Choice(
+                "cause",
+                "Another cause",
+                (
+                    Option("no_grad", "torch.no_grad()"),
+                    Option("integer", "A cast to whole numbers"),
+                    Option("argmax", "argmax"),
+                    Option("item", ".item()"),
+                    Option("new_tensor", "A new tensor made from data"),
+                    Option("frozen", "A frozen parameter"),
+                    Option("before_backward", "backward() has not run"),
+                    Option("zero_grad", "zero_grad() came before"),
+                    Option("unused", "A layer that is not used"),
+                    Option("non_leaf", "No leaf, and no retain_grad"),
+                    Option("moved", ".to(device) or .double() of a leaf"),
+                    Option("saturated", "A saturated sigmoid (zero, or nearly)"),
+                    Option("dead", "A dead ReLU (zero)"),
+                ),
+                "no_grad",
+            ),
+            Number("far", "Sigmoid and ReLU: how far from zero", 1.0, 40.0, 1.0, 20.0),
+            _seed(),
+        ),
+        prediction=Prediction(
+            "The network detaches its hidden layer, and no longer its input. After loss.backward(), which gradients "
+            "are None?",
+            (
+                "That of x alone.",
+                "Those of x and of the first layer.",
+                "None of them: detach only copies.",
+            ),
+            1,
+            "What lies behind the cut, as seen from the loss, cannot be reached: now that is x and the first layer, "
+            "whose result is the hidden layer. With the input detached it is x alone: the first layer's weight is used "
+            "after that cut. Many answers say that the weight's is None there too; the lesson shows it is not.",
+            moved=(("cut", "hidden"),),
+            step="detached",
+        ),
+    ),
+    Lesson(
         key="partial-derivatives",
         title="Partial derivatives with respect to the input",
         before="One number comes out, many go in: the gradient says of each how much the result changes with it, the "
@@ -76,54 +138,6 @@ LESSONS: tuple[Lesson, ...] = (
             "nearly 1, so it is nearly flat. The product is linear: its derivative is the weight, wherever x is.",
             moved=(("x1", 4.0),),
             step="sigmoid_of_ten",
-        ),
-    ),
-    Lesson(
-        key="missing-gradients",
-        title="My .grad is None",
-        before="After backward(), .grad is None wherever the loss has no recorded way back to a tensor, or where "
-        "PyTorch was not asked to keep it: of a tensor that wants no gradient, or of one that was computed on the way. "
-        "The way can be cut in many places. Zero is something else: then there is a way, and it is flat.",
-        controls=(
-            Choice(
-                "cut",
-                "The network detaches",
-                (Option("input", "its input"), Option("hidden", "its hidden layer"), Option("nowhere", "nothing")),
-                "input",
-            ),
-            Choice(
-                "cause",
-                "Another cause",
-                (
-                    Option("no_grad", "torch.no_grad()"),
-                    Option("integer", "A cast to whole numbers"),
-                    Option("argmax", "argmax"),
-                    Option("item", ".item()"),
-                    Option("new_tensor", "A new tensor made from data"),
-                    Option("frozen", "A frozen parameter"),
-                    Option("non_leaf", "No leaf, and no retain_grad"),
-                    Option("saturated", "A saturated sigmoid (zero, or nearly)"),
-                    Option("dead", "A dead ReLU (zero)"),
-                ),
-                "no_grad",
-            ),
-            Number("far", "Sigmoid and ReLU: how far from zero", 1.0, 40.0, 1.0, 20.0),
-            _seed(),
-        ),
-        prediction=Prediction(
-            "The network detaches its hidden layer, and no longer its input. After loss.backward(), which gradients "
-            "are None?",
-            (
-                "That of x alone.",
-                "Those of x and of the first layer.",
-                "None of them: detach only copies.",
-            ),
-            1,
-            "What lies behind the cut, as seen from the loss, cannot be reached: now that is x and the first layer, "
-            "whose result is the hidden layer. With the input detached it is x alone: the first layer's weight is used "
-            "after that cut. Many answers say that the weight's is None there too; the lesson shows it is not.",
-            moved=(("cut", "hidden"),),
-            step="detached",
         ),
     ),
     Lesson(
@@ -187,8 +201,9 @@ LESSONS: tuple[Lesson, ...] = (
     Lesson(
         key="gradient-of-itself",
         title="A gradient with respect to itself",
-        before="How does x change with x? Every element with itself, and with no other: that is the identity. "
-        "Yet PyTorch gives ones. Both are right, and the difference is that of a gradient and a Jacobian.",
+        before="How does x change with x? Every element with itself, and with no other: that is the identity. Yet what "
+        "one finds in x.grad are ones. Both are right: x.grad holds the gradient of one number, here the sum that one "
+        "has to take before backward() runs at all, and the identity is the Jacobian of all elements.",
         controls=(
             Number("size", "Elements of x", 2, 64, 1, 5, whole=True),
             Number("spread", "From −s to s, where s is", 0.5, 3.0, 0.5, 2.0),
@@ -202,8 +217,8 @@ LESSONS: tuple[Lesson, ...] = (
                 "Five ones, as of x * 1.",
             ),
             0,
-            "backward() starts from one number, the sum, so x.grad has the shape of x. Its elements are the column "
-            "sums of the Jacobian, which has 3x² on its diagonal and zeros elsewhere.",
+            "The sum is one number, so its gradient has the shape of x. Its elements are the column sums of the "
+            "Jacobian of x ** 3, which has 3x² on its diagonal and zeros elsewhere.",
             moved=(("power", 3.0),),
             step="power_of_x",
         ),

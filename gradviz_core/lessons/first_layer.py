@@ -13,7 +13,11 @@ from gradviz_core.lessons.steps import Found, Step, equal, refused
 # -------------------------------------------------------------------------------------------------------------- shown
 
 
-def five_outputs_at_once(activation: str, scale: float, seed: int) -> dict[str, object]:
+def five_outputs_at_once(
+    activation: str,
+    scale: float,
+    seed: int,
+) -> dict[str, object]:
     torch.manual_seed(seed)  # the same numbers at each run
 
     layer = nn.Linear(10, 5)  # 10 numbers go in, 5 come out
@@ -22,7 +26,8 @@ def five_outputs_at_once(activation: str, scale: float, seed: int) -> dict[str, 
     if activation == "relu":
         y = y.relu()
 
-    # Which of the five outputs is to be differentiated? PyTorch does not guess.
+    # Which of the five outputs is to be differentiated?
+    # PyTorch does not guess.
     error = None
     try:
         torch.autograd.grad(y, x)
@@ -31,7 +36,12 @@ def five_outputs_at_once(activation: str, scale: float, seed: int) -> dict[str, 
     return {"layer": layer, "x": x, "y": y, "error": error}
 
 
-def one_neuron(neuron: int, activation: str, scale: float, seed: int) -> dict[str, object]:
+def one_neuron(
+    neuron: int,
+    activation: str,
+    scale: float,
+    seed: int,
+) -> dict[str, object]:
     torch.manual_seed(seed)
     layer = nn.Linear(10, 5)
     x = (scale * torch.randn(1, 10)).requires_grad_()
@@ -39,13 +49,24 @@ def one_neuron(neuron: int, activation: str, scale: float, seed: int) -> dict[st
     if activation == "relu":
         y = y.relu()
 
-    # One neuron of one example is one number, so there is nothing to guess.
+    # One neuron of one example is one number: nothing is left to guess.
     score = y[0, neuron]
     score.backward()
-    return {"layer": layer, "x": x, "score": score, "gradient": x.grad, "weight_row": layer.weight[neuron : neuron + 1]}
+    return {
+        "layer": layer,
+        "x": x,
+        "score": score,
+        "gradient": x.grad,
+        "weight_row": layer.weight[neuron : neuron + 1],
+    }
 
 
-def three_right_ways(neuron: int, activation: str, scale: float, seed: int) -> dict[str, object]:
+def three_right_ways(
+    neuron: int,
+    activation: str,
+    scale: float,
+    seed: int,
+) -> dict[str, object]:
     torch.manual_seed(seed)
     layer = nn.Linear(10, 5)
     x = (scale * torch.randn(1, 10)).requires_grad_()
@@ -53,23 +74,34 @@ def three_right_ways(neuron: int, activation: str, scale: float, seed: int) -> d
     if activation == "relu":
         y = y.relu()
 
-    # 1. Add the outputs up: the gradient of the sum. (What retain_graph is for comes next.)
+    # 1. Add the outputs up: the gradient of the sum.
+    # (What retain_graph is for comes next.)
     (of_sum,) = torch.autograd.grad(y.sum(), x, retain_graph=True)
 
-    # 2. Weigh the outputs: with a one-hot vector, the gradient of one of them.
+    # 2. Weigh the outputs: a one-hot vector gives the gradient of one.
     one_hot = torch.zeros(1, 5)
     one_hot[0, neuron] = 1
-    (of_neuron,) = torch.autograd.grad(y, x, grad_outputs=one_hot, retain_graph=True)
+    (of_neuron,) = torch.autograd.grad(
+        y,
+        x,
+        grad_outputs=one_hot,
+        retain_graph=True,
+    )
 
-    # 3. Keep them apart: the Jacobian has a row for each output, a column for each input.
-    rows = [torch.autograd.grad(output, x, retain_graph=True)[0][0] for output in y[0]]
+    # 3. Keep them apart: the Jacobian has a row for each output,
+    # a column for each input.
+    rows = []
+    for output in y[0]:
+        (row,) = torch.autograd.grad(output, x, retain_graph=True)
+        rows.append(row[0])
     jacobian = torch.stack(rows)
 
-    # PyTorch has a function for it. It keeps the shapes of output and input: (1, 5) and (1, 10).
+    # PyTorch has a function for it. It keeps the shapes of output and
+    # input, (1, 5) and (1, 10): what it gives is (1, 5, 1, 10).
     def forward(x: torch.Tensor) -> torch.Tensor:
         return layer(x).relu() if activation == "relu" else layer(x)
 
-    by_function = torch.autograd.functional.jacobian(forward, x)  # shape (1, 5, 1, 10)
+    by_function = torch.autograd.functional.jacobian(forward, x)
     return {
         "layer": layer,
         "x": x,
@@ -80,7 +112,11 @@ def three_right_ways(neuron: int, activation: str, scale: float, seed: int) -> d
     }
 
 
-def asking_twice(activation: str, scale: float, seed: int) -> dict[str, object]:
+def asking_twice(
+    activation: str,
+    scale: float,
+    seed: int,
+) -> dict[str, object]:
     torch.manual_seed(seed)
     layer = nn.Linear(10, 5)
     x = (scale * torch.randn(1, 10)).requires_grad_()
@@ -89,19 +125,31 @@ def asking_twice(activation: str, scale: float, seed: int) -> dict[str, object]:
         y = y.relu()
     total = y.sum()
 
-    # retain_graph=True keeps what the backward pass needs, so it can run again.
+    # retain_graph=True keeps what the backward pass needs to run again.
     (first,) = torch.autograd.grad(total, x, retain_graph=True)
-    # Without it, what was saved for it is freed on the way. The graph itself stays.
+    # Without it, what was saved for it is freed on the way.
+    # The graph itself stays.
     (second,) = torch.autograd.grad(total, x)
     error = None
     try:
         torch.autograd.grad(total, x)
     except RuntimeError as caught:
         error = caught
-    return {"layer": layer, "x": x, "total": total, "first": first, "second": second, "error": error}
+    return {
+        "layer": layer,
+        "x": x,
+        "total": total,
+        "first": first,
+        "second": second,
+        "error": error,
+    }
 
 
-def second_derivative(activation: str, scale: float, seed: int) -> dict[str, object]:
+def second_derivative(
+    activation: str,
+    scale: float,
+    seed: int,
+) -> dict[str, object]:
     torch.manual_seed(seed)
     layer = nn.Linear(10, 5)
     x = (scale * torch.randn(1, 10)).requires_grad_()
@@ -110,7 +158,7 @@ def second_derivative(activation: str, scale: float, seed: int) -> dict[str, obj
         y = y.relu()
     energy = (y**2).sum() / 2
 
-    # A gradient is a plain tensor: how it was computed is not recorded ...
+    # A gradient is a plain tensor: how it was computed is not recorded,
     (plain,) = torch.autograd.grad(energy, x, retain_graph=True)
     error = None
     try:
@@ -118,11 +166,23 @@ def second_derivative(activation: str, scale: float, seed: int) -> dict[str, obj
     except RuntimeError as caught:
         error = caught
 
-    # ... unless create_graph=True says so. Then the gradient can be differentiated again, entry by entry.
+    # unless create_graph=True says so. Then the gradient can be
+    # differentiated again, entry by entry.
     (gradient,) = torch.autograd.grad(energy, x, create_graph=True)
-    rows = [torch.autograd.grad(entry, x, retain_graph=True)[0][0] for entry in gradient[0]]
+    rows = []
+    for entry in gradient[0]:
+        (row,) = torch.autograd.grad(entry, x, retain_graph=True)
+        rows.append(row[0])
     hessian = torch.stack(rows)
-    return {"layer": layer, "x": x, "y": y, "plain": plain, "error": error, "gradient": gradient, "hessian": hessian}
+    return {
+        "layer": layer,
+        "x": x,
+        "y": y,
+        "plain": plain,
+        "error": error,
+        "gradient": gradient,
+        "hessian": hessian,
+    }
 
 
 # ------------------------------------------------------------------------------------------------------------ claimed

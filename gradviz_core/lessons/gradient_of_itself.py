@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import torch
 
 from gradviz_core.lesson_cards import Claim, Picture
-from gradviz_core.lessons.steps import Found, Step, equal
+from gradviz_core.lessons.steps import Found, Step, equal, refused
 
 # -------------------------------------------------------------------------------------------------------------- shown
 
@@ -16,18 +16,39 @@ from gradviz_core.lessons.steps import Found, Step, equal
 def ones(size: int, spread: float) -> dict[str, object]:
     x = torch.linspace(-spread, spread, size, requires_grad=True)
 
-    y = (x * 1).sum()  # x itself, added up
-    y.backward()
+    # x itself. Times 1, so that there is an operation to record.
+    y = x * 1
+    error = None
+    try:
+        y.backward()  # which element of y is meant?
+    except RuntimeError as caught:
+        error = caught
+
+    # One number to start from: the sum, which is our choice.
+    total = y.sum()
+    total.backward()
 
     # The whole story, before anything is added up.
-    jacobian = torch.autograd.functional.jacobian(lambda x: x * 1, x.detach())
-    return {"x": x, "y": y, "gradient": x.grad, "column_sums": jacobian.sum(dim=0)}
+    def itself(x: torch.Tensor) -> torch.Tensor:
+        return x * 1
+
+    jacobian = torch.autograd.functional.jacobian(itself, x.detach())
+    return {
+        "x": x,
+        "y": y,
+        "error": error,
+        "total": total,
+        "gradient": x.grad,
+        "column_sums": jacobian.sum(dim=0),
+    }
 
 
 def identity(size: int, spread: float) -> dict[str, object]:
     x = torch.linspace(-spread, spread, size)
 
-    # How does each element of x change with each element of x? With itself by 1, with the others not at all.
+    # How does each element of x change with each element of x?
+    # With itself by 1, with the others not at all. (Times 1 leaves x as
+    # it is, and is an operation that can be recorded.)
     jacobian = torch.autograd.functional.jacobian(lambda x: x * 1, x)
     return {"x": x, "jacobian": jacobian}
 
@@ -47,14 +68,19 @@ def three_ways_to_a_jacobian(size: int, spread: float) -> dict[str, object]:
 
     def by_rows() -> torch.Tensor:
         # One backward pass for each output.
-        return torch.stack([torch.autograd.grad(value, x, retain_graph=True)[0] for value in y])
+        rows = []
+        for value in y:
+            (row,) = torch.autograd.grad(value, x, retain_graph=True)
+            rows.append(row)
+        return torch.stack(rows)
 
     def by_jacrev() -> torch.Tensor:
         # A function of a function: the loop is inside, as one batch.
         return torch.func.jacrev(lambda x: x * x)(x.detach())
 
     def by_vmap() -> torch.Tensor:
-        # The same by hand: vmap runs one backward pass for all rows of the identity at once.
+        # The same by hand: vmap runs one backward pass for all rows of
+        # the identity at once.
         def pull_back(row: torch.Tensor) -> torch.Tensor:
             return torch.autograd.grad(y, x, row, retain_graph=True)[0]
 
@@ -62,14 +88,17 @@ def three_ways_to_a_jacobian(size: int, spread: float) -> dict[str, object]:
 
     results: dict[str, object] = {}
     medians = []
-    for name, way in [("rows", by_rows), ("jacrev", by_jacrev), ("vmap", by_vmap)]:
-        results[name] = way()  # the first call sets things up and is not timed
+    ways = [("rows", by_rows), ("jacrev", by_jacrev), ("vmap", by_vmap)]
+    for name, way in ways:
+        results[name] = way()  # sets things up, and is not timed
         times = []
         for _ in range(7):
             start = time.perf_counter()
             way()
             times.append(1000 * (time.perf_counter() - start))
-        medians.append(sorted(times)[3])  # whatever else the computer does makes a call slower, seldom four of seven
+        # Whatever else the computer does makes a call slower, seldom
+        # four of seven.
+        medians.append(sorted(times)[3])
     return {"x": x, **results, "milliseconds": torch.tensor(medians)}
 
 
@@ -77,7 +106,10 @@ def three_ways_to_a_jacobian(size: int, spread: float) -> dict[str, object]:
 
 
 def _ones_are_column_sums(found: Found) -> Iterator[Claim]:
-    yield equal("The gradient is 1 everywhere", found["gradient"], torch.ones(found["size"]))
+    yield refused(
+        "Of x alone PyTorch refuses", found["error"], "grad can be implicitly created only for scalar outputs"
+    )
+    yield equal("The gradient of the sum is 1 everywhere", found["gradient"], torch.ones(found["size"]))
     yield equal("Ones are the column sums of the Jacobian", found["gradient"], found["column_sums"])
 
 
@@ -99,10 +131,11 @@ def _all_equal(found: Found) -> Iterator[Claim]:
 
 STEPS = (
     Step(
-        "The gradient of x with respect to x is not the identity: backward starts from one number, so it adds up.",
+        "Asked for the gradient of x with respect to x, PyTorch refuses: x has {size} elements, and backward() starts "
+        "from one number. So we add them up ourselves, by .sum(), and the gradient of the sum is ones.",
         ones,
         _ones_are_column_sums,
-        graph_of="y",
+        graph_of="total",
         pictures=(
             Picture(
                 "bars",

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from gradviz_core.lesson_cards import Graph, GraphNode, NodeKind, Recorded
 
+FONT = 14
+"""Points; a drawing that is scaled down is still read."""
+MARGINS = 5
 INK = "#1b1f23"
 EDGE = "#7d8891"
 _LOOKS: dict[NodeKind, str] = {
@@ -31,13 +34,33 @@ def dot(graph: Graph) -> str:
     lines = [
         "digraph {",
         '  graph [rankdir=TB bgcolor="transparent" nodesep=0.25 ranksep=0.3]',
-        f'  node [fontname="sans-serif" fontsize=11 fontcolor="{INK}" margin="0.12,0.06"]',
+        f'  node [fontname="sans-serif" fontsize={FONT} fontcolor="{INK}" margin="0.12,0.06"]',
         f'  edge [color="{EDGE}" arrowsize=0.7]',
         *(f"  n{i} [label={_quoted(_label(node))} {_LOOKS[node.kind]}]" for i, node in enumerate(graph.nodes)),
         *(f"  n{start} -> n{end}" for start, end in graph.edges),
         "}",
     ]
     return "\n".join(lines)
+
+
+def levels(graph: Graph) -> int:
+    """How many nodes stand below each other at most: those of the longest way to the result, the first node."""
+    return max(_depths(graph))
+
+
+def breadth(graph: Graph) -> int:
+    """Characters of the level that has most of them, with as many for each box as its margins take."""
+    widths = [max(map(len, _label(node).split("\n"))) + MARGINS for node in graph.nodes]
+    depths = _depths(graph)
+    return max(sum(w for w, depth in zip(widths, depths, strict=True) if depth == level) for level in depths)
+
+
+def _depths(graph: Graph) -> list[int]:
+    depth = [1] * len(graph.nodes)
+    for _ in graph.nodes:  # no way is longer than there are nodes
+        for start, end in graph.edges:
+            depth[start] = min(max(depth[start], depth[end] + 1), len(depth))
+    return depth
 
 
 def title(recorded: Recorded) -> str:
@@ -49,7 +72,7 @@ def legend(graph: Graph) -> str:
     """What stands below the drawing."""
     said = "As PyTorch recorded it. Arrows show the way forward; the gradient runs against them."
     cut = any(node.kind == "no_gradient" for node in graph.nodes)
-    dashed = "A dashed box is a value without a gradient, such as a number or a detached tensor: there the way ends."
+    dashed = "A dashed box is a value that gets no gradient, such as a number or a detached tensor: there the way ends."
     return f"{said} {dashed}" if cut else said
 
 
@@ -98,8 +121,9 @@ def _listed(names: list[str]) -> str:
 
 
 def _label(node: GraphNode) -> str:
-    second = f"as {node.role}" if node.role else node.shape
-    return f"{node.label}\n{second}" if second else node.label
+    if node.kind == "no_gradient":
+        return f"{node.role}:\nno gradient here" if node.role else "no gradient here"
+    return f"{node.label}\n{node.shape}" if node.shape else node.label
 
 
 def _quoted(text: str) -> str:

@@ -21,7 +21,7 @@ def encoder_and_decoder(factor: float, seed: int) -> dict[str, object]:
     image = torch.rand(1, 3, 8, 8)
 
     features = encoder(image)  # shape (1, 16, 8, 8)
-    features.retain_grad()  # no leaf, so its gradient is kept only on demand
+    features.retain_grad()  # no leaf: its gradient is kept on demand
     code = features.mean(dim=(2, 3)) * factor  # shape (1, 16)
     code.retain_grad()
     total = decoder(code).sum()
@@ -80,9 +80,14 @@ def too_late(factor: float, seed: int) -> dict[str, object]:
 
     seen: list[torch.Tensor] = []
     code = encoder(image).mean(dim=(2, 3)) * factor
-    code.register_hook(seen.append)  # called with the gradient as it comes by
+    code.register_hook(seen.append)  # called with the gradient
     decoder(code).sum().backward()
-    return {"late": late, "retained": retained, "asked_for": asked_for, "hooked": seen[0]}
+    return {
+        "late": late,
+        "retained": retained,
+        "asked_for": asked_for,
+        "hooked": seen[0],
+    }
 
 
 # ------------------------------------------------------------------------------------------------------------ claimed

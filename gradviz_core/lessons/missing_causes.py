@@ -1,18 +1,18 @@
-"""Seven more reasons for a gradient that is None, each with its repair. One is chosen at a time.
+"""More reasons for a gradient that is None, each with its repair. One is chosen at a time.
 
-The two that give zero, which is not None, are in ``zero_gradients.py``.
+Those where nothing was cut are in ``uncut_causes.py``; the two that give zero, which is not None, are in
+``zero_gradients.py``.
 """
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterable, Iterator
 
 import torch
 from torch import nn
 
 from gradviz_core.lesson_cards import Claim
-from gradviz_core.lessons import zero_gradients
+from gradviz_core.lessons import uncut_causes, zero_gradients
 from gradviz_core.lessons.steps import Found, Step, equal, missing, refused, there
 
 # -------------------------------------------------------------------------------------------------------------- shown
@@ -31,7 +31,8 @@ def inside_no_grad(seed: int) -> dict[str, object]:
         error = caught
     gradient = weight.grad
 
-    # Repaired: the loss is computed outside the block, which is for evaluation.
+    # Repaired: the loss is computed outside the block, which is for
+    # evaluation.
     repaired_loss = (weight**2).sum()
     repaired_loss.backward()
     return {
@@ -48,8 +49,8 @@ def integer_cast(seed: int) -> dict[str, object]:
     torch.manual_seed(seed)
     weight = torch.randn(4, requires_grad=True)
 
-    rounded = (10 * weight).long()  # whole numbers jump; a jump has no slope
-    loss = rounded.float().sum()  # and casting back does not mend the graph
+    rounded = (10 * weight).long()  # a jump between numbers has no slope
+    loss = rounded.float().sum()  # casting back mends no graph
     error = None
     try:
         loss.backward()
@@ -75,7 +76,7 @@ def position_of_the_largest(seed: int) -> dict[str, object]:
     torch.manual_seed(seed)
     scores = torch.randn(4, requires_grad=True)
 
-    winner = scores.argmax()  # a position, not a value: it has no slope either
+    winner = scores.argmax()  # a position has no slope either
     error = None
     try:
         winner.backward()
@@ -101,7 +102,7 @@ def python_number(seed: int) -> dict[str, object]:
     weight = torch.randn(4, requires_grad=True)
 
     loss = (weight**2).sum()
-    number = loss.item()  # a Python number: good for printing, and for nothing else
+    number = loss.item()  # a Python number: good for printing alone
     error = None
     try:
         number.backward()
@@ -125,10 +126,12 @@ def new_tensor(seed: int) -> dict[str, object]:
     torch.manual_seed(seed)
     weight = torch.randn(4, requires_grad=True)
 
-    # A new tensor holds the numbers alone. requires_grad=True silences the error and mends nothing:
+    # A new tensor holds the numbers alone. requires_grad=True silences
+    # the error and mends nothing:
     # the gradient arrives at the new tensor, and no further.
-    parts = [weight.sum(), (weight**2).sum()]  # such as the parts of a loss
-    new = torch.tensor([part.item() for part in parts], requires_grad=True)
+    parts = [weight.sum(), (weight**2).sum()]  # as of a loss
+    numbers = [part.item() for part in parts]
+    new = torch.tensor(numbers, requires_grad=True)
     loss = new.sum()
     loss.backward()
     gradient = weight.grad
@@ -152,7 +155,7 @@ def frozen(seed: int) -> dict[str, object]:
     layer = nn.Linear(4, 1)
     x = torch.randn(1, 4)
 
-    layer.weight.requires_grad_(False)  # as one freezes a backbone, and forgets
+    layer.weight.requires_grad_(False)  # as one freezes a backbone
     loss = layer(x).sum()
     loss.backward()
     gradient, gradient_of_bias = layer.weight.grad, layer.bias.grad
@@ -170,33 +173,6 @@ def frozen(seed: int) -> dict[str, object]:
         "gradient_of_bias": gradient_of_bias,
         "repaired_loss": repaired_loss,
         "repaired_gradient": layer.weight.grad,
-    }
-
-
-def non_leaf(seed: int) -> dict[str, object]:
-    torch.manual_seed(seed)
-    leaf = torch.randn(4, requires_grad=True)
-    x = 10 * leaf  # a result, so no leaf: also where both stand in one line, and the leaf has no name
-    loss = x.sum()
-    loss.backward()
-    with warnings.catch_warnings(record=True) as said:
-        warnings.simplefilter("always")
-        gradient = x.grad
-    warning = said[0].message
-    gradient_of_leaf = leaf.grad.clone()
-
-    # Repaired: ask for it before the backward pass.
-    again = 10 * leaf
-    again.retain_grad()
-    again.sum().backward()
-    return {
-        "leaf": leaf,
-        "x": x,
-        "loss": loss,
-        "warning": warning,
-        "gradient": gradient,
-        "gradient_of_leaf": gradient_of_leaf,
-        "repaired_gradient": again.grad,
     }
 
 
@@ -241,13 +217,6 @@ def _frozen(found: Found) -> Iterator[Claim]:
     yield missing("The frozen weight's gradient", found["gradient"])
     yield there("The bias's gradient", found["gradient_of_bias"])
     yield equal("Thawed, the weight's equals the input", found["repaired_gradient"], found["x"])
-
-
-def _non_leaf(found: Found) -> Iterator[Claim]:
-    yield missing("The gradient of x, which is no leaf,", found["gradient"])
-    yield equal("The leaf's is 10 everywhere", found["gradient_of_leaf"], torch.full((4,), 10.0))
-    yield Claim("PyTorch warns of it.", "not a leaf Tensor" in str(found["warning"]))
-    yield equal("Retained, it is 1 everywhere", found["repaired_gradient"], torch.ones(4))
 
 
 def _cause(
@@ -296,13 +265,6 @@ STEPS = (
         "loss",
         "repaired_loss",
     ),
-    _cause(
-        "non_leaf",
-        "The gradient of a value on the way is dropped, unless it was asked for. The graph is whole: it leads past x "
-        "to the leaf.",
-        non_leaf,
-        _non_leaf,
-        "loss",
-    ),
+    *uncut_causes.STEPS,
     *zero_gradients.STEPS,
 )

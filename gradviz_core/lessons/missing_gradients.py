@@ -26,7 +26,7 @@ def detached(cut: str, seed: int) -> dict[str, object]:
 
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             if cut == "input":
-                x = x.detach()  # the same numbers, and no memory of where they came from
+                x = x.detach()  # its numbers alone
             hidden = torch.tanh(self.first(x))
             if cut == "hidden":
                 hidden = hidden.detach()
@@ -38,9 +38,13 @@ def detached(cut: str, seed: int) -> dict[str, object]:
     loss = network(x).square().mean()
     loss.backward()
 
-    # How long is each gradient? Not a number (nan) where there is none.
-    tensors = [x, network.first.weight, network.first.bias, network.second.weight, network.second.bias]
-    lengths = torch.tensor([float("nan") if t.grad is None else t.grad.norm().item() for t in tensors])
+    # How long is each gradient? nan, no number, where there is none.
+    first, second = network.first, network.second
+    tensors = [x, first.weight, first.bias, second.weight, second.bias]
+    lengths = torch.full([5], torch.nan)
+    for i, tensor in enumerate(tensors):
+        if tensor.grad is not None:
+            lengths[i] = tensor.grad.norm()
     return {
         "network": network,
         "x": x,
@@ -56,7 +60,8 @@ def written_into_a_leaf(seed: int) -> dict[str, object]:
     torch.manual_seed(seed)
     x = torch.randn(5, requires_grad=True)
 
-    # x is a leaf that wants its gradient: its old values may not be overwritten.
+    # x is a leaf that wants its gradient: its old values may not be
+    # overwritten.
     error = None
     try:
         x[:] = x * 2
@@ -72,11 +77,11 @@ def written_into_a_leaf(seed: int) -> dict[str, object]:
 
 def written_into_the_callers_data(seed: int) -> dict[str, object]:
     def careless(x: torch.Tensor) -> torch.Tensor:
-        x[:] = x * 2  # writes into the tensor that the caller handed over
+        x[:] = x * 2  # writes into the caller's tensor
         return x.sum()
 
     def careful(x: torch.Tensor) -> torch.Tensor:
-        x = x * 2  # makes a new tensor; the name x is the function's own
+        x = x * 2  # a new tensor, with a name of its own
         return x.sum()
 
     torch.manual_seed(seed)
@@ -88,7 +93,11 @@ def written_into_the_callers_data(seed: int) -> dict[str, object]:
     # Repaired: the same sum, and the data are as they were.
     data = before.clone()
     careful(data)
-    return {"before": before, "after_careless": after_careless, "after_careful": data}
+    return {
+        "before": before,
+        "after_careless": after_careless,
+        "after_careful": data,
+    }
 
 
 # ------------------------------------------------------------------------------------------------------------ claimed

@@ -13,26 +13,59 @@ from gradviz_core.lessons.steps import Found, Step, equal
 # -------------------------------------------------------------------------------------------------------------- shown
 
 
-def product(x1: float, x2: float, x3: float, x4: float, x5: float) -> dict[str, object]:
-    x = torch.tensor([[x1, x2, x3, x4, x5]], requires_grad=True)  # shape (1, 5)
-    weight = torch.tensor([[0.5], [-1.0], [2.0], [0.0], [-3.0]], requires_grad=True)  # shape (5, 1)
+def product(
+    x1: float,
+    x2: float,
+    x3: float,
+    x4: float,
+    x5: float,
+) -> dict[str, object]:
+    # A row of shape (1, 5) and a column of shape (5, 1).
+    x = torch.tensor([[x1, x2, x3, x4, x5]], requires_grad=True)
+    weight = torch.tensor(
+        [[0.5], [-1.0], [2.0], [0.0], [-3.0]],
+        requires_grad=True,
+    )
 
     y = (x @ weight).sum()
     y.backward()
-    return {"x": x, "weight": weight, "y": y, "gradient": x.grad, "gradient_of_weight": weight.grad}
+    return {
+        "x": x,
+        "weight": weight,
+        "y": y,
+        "gradient": x.grad,
+        "gradient_of_weight": weight.grad,
+    }
 
 
-def sigmoid_of_ten(x1: float, x2: float, x3: float, x4: float, x5: float, reduction: str) -> dict[str, object]:
+def sigmoid_of_ten(
+    x1: float,
+    x2: float,
+    x3: float,
+    x4: float,
+    x5: float,
+    reduction: str,
+) -> dict[str, object]:
     # The five values of the sliders, and the same with the other sign.
-    x = torch.tensor([x1, x2, x3, x4, x5, -x1, -x2, -x3, -x4, -x5], requires_grad=True)
+    x = torch.tensor(
+        [x1, x2, x3, x4, x5, -x1, -x2, -x3, -x4, -x5],
+        requires_grad=True,
+    )
     y = torch.sigmoid(x)
 
     reduced = y.mean() if reduction == "mean" else y.sum()
     (gradient,) = torch.autograd.grad(reduced, x, retain_graph=True)
 
     # And under the other reduction, to compare.
-    (of_the_other,) = torch.autograd.grad(y.sum() if reduction == "mean" else y.mean(), x)
-    return {"x": x, "y": y, "reduced": reduced, "gradient": gradient, "of_the_other": of_the_other}
+    other = y.sum() if reduction == "mean" else y.mean()
+    (of_the_other,) = torch.autograd.grad(other, x)
+    return {
+        "x": x,
+        "y": y,
+        "reduced": reduced,
+        "gradient": gradient,
+        "of_the_other": of_the_other,
+    }
 
 
 def small_network(seed: int) -> dict[str, object]:
@@ -48,9 +81,16 @@ def small_network(seed: int) -> dict[str, object]:
     total = network(image).sum()
     (gradient,) = torch.autograd.grad(total, image)
 
-    # The gradient has the shape of the image. Added over the colours it is a picture.
+    # The gradient has the shape of the image.
+    # Added over the colours it is a picture.
     picture = gradient[0].sum(dim=0)
-    return {"network": network, "image": image, "total": total, "gradient": gradient, "picture": picture}
+    return {
+        "network": network,
+        "image": image,
+        "total": total,
+        "gradient": gradient,
+        "picture": picture,
+    }
 
 
 # ------------------------------------------------------------------------------------------------------------ claimed

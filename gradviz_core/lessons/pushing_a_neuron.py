@@ -14,20 +14,32 @@ from gradviz_core.lessons.steps import Found, Step, zero
 # -------------------------------------------------------------------------------------------------------------- shown
 
 
-def adding_and_subtracting(unit: int, epsilon: float, seed: int) -> dict[str, object]:
+def adding_and_subtracting(
+    unit: int,
+    epsilon: float,
+    seed: int,
+) -> dict[str, object]:
     torch.manual_seed(seed)
-    network = nn.Sequential(nn.Linear(784, 128), nn.ReLU(), nn.Linear(128, 64), nn.ReLU(), nn.Linear(64, 10))
-    hidden_part = network[:4]  # up to the 64 hidden units, after their ReLU
+    network = nn.Sequential(
+        nn.Linear(784, 128),
+        nn.ReLU(),
+        nn.Linear(128, 64),
+        nn.ReLU(),
+        nn.Linear(64, 10),
+    )
+    hidden_part = network[:4]  # up to the 64 units, after their ReLU
     x = (0.2 + 0.6 * torch.rand(1, 784)).requires_grad_()
 
-    # The activation that is wanted: 1 at the chosen unit, 0 at the others.
+    # What is wanted: 1 at the chosen unit, 0 at the others.
     wanted = functional.one_hot(torch.tensor([unit]), 64).float()
     hidden = hidden_part(x)
     loss = functional.mse_loss(hidden, wanted)
     (gradient,) = torch.autograd.grad(loss, x, retain_graph=True)
-    (gradient_of_unit,) = torch.autograd.grad(hidden[0, unit], x)  # zero where the unit is dead
+    # That of the unit alone is zero where the unit is dead.
+    (gradient_of_unit,) = torch.autograd.grad(hidden[0, unit], x)
 
-    # The gradient points to where the loss GROWS, which is away from what is wanted: subtract, to get there.
+    # The gradient points to where the loss GROWS, which is away from
+    # what is wanted: subtract, to get there.
     step = epsilon * gradient.sign()
     with torch.no_grad():
         hidden_added = hidden_part(x + step)
@@ -35,14 +47,16 @@ def adding_and_subtracting(unit: int, epsilon: float, seed: int) -> dict[str, ob
         loss_added = functional.mse_loss(hidden_added, wanted)
         loss_subtracted = functional.mse_loss(hidden_subtracted, wanted)
 
-    units = torch.stack([hidden_added[0, unit], hidden.detach()[0, unit], hidden_subtracted[0, unit]])
+    before = hidden.detach()
+    units = torch.cat([hidden_added, before, hidden_subtracted])[:, unit]
+    losses = torch.stack([loss_added, loss.detach(), loss_subtracted])
     return {
         "network": network,
         "x": x,
         "loss": loss,
         "loss_added": loss_added,
         "loss_subtracted": loss_subtracted,
-        "losses": torch.stack([loss_added, loss.detach(), loss_subtracted]),
+        "losses": losses,
         "units": units,
         "gradient_of_unit": gradient_of_unit,
         "step_as_picture": step.view(28, 28),
@@ -51,7 +65,13 @@ def adding_and_subtracting(unit: int, epsilon: float, seed: int) -> dict[str, ob
 
 def a_dead_unit(epsilon: float, seed: int) -> dict[str, object]:
     torch.manual_seed(seed)
-    network = nn.Sequential(nn.Linear(784, 128), nn.ReLU(), nn.Linear(128, 64), nn.ReLU(), nn.Linear(64, 10))
+    network = nn.Sequential(
+        nn.Linear(784, 128),
+        nn.ReLU(),
+        nn.Linear(128, 64),
+        nn.ReLU(),
+        nn.Linear(64, 10),
+    )
     x = (0.2 + 0.6 * torch.rand(1, 784)).requires_grad_()
 
     # The unit whose sum before the ReLU is furthest below zero.
@@ -59,16 +79,19 @@ def a_dead_unit(epsilon: float, seed: int) -> dict[str, object]:
     dead = before_relu.argmin().item()
     hidden = before_relu.relu()
     activation = hidden[0, dead]
-    loss = (activation - 1) ** 2  # it is wanted at 1, whatever the others do
+    loss = (activation - 1) ** 2  # wanted at 1, whatever others do
     (gradient,) = torch.autograd.grad(loss, x, retain_graph=True)
 
     moved = x - epsilon * gradient.sign()  # the sign of 0 is 0
     after = network[:4](moved)[0, dead]
 
-    # The others can be pushed: wanted at 0, as in the step above, they move the input, and so the dead unit's sum.
+    # The others can be pushed: wanted at 0, as in the step above, they
+    # move the input, and so the dead unit's sum.
     wanted = functional.one_hot(torch.tensor([dead]), 64).float()
-    (gradient_of_all,) = torch.autograd.grad(functional.mse_loss(hidden, wanted), x)
-    pushed_by_others = network[:3](x - epsilon * gradient_of_all.sign())[0, dead]
+    loss_of_all = functional.mse_loss(hidden, wanted)
+    (gradient_of_all,) = torch.autograd.grad(loss_of_all, x)
+    pushed = x - epsilon * gradient_of_all.sign()
+    pushed_by_others = network[:3](pushed)[0, dead]
     return {
         "network": network,
         "x": x,
@@ -83,23 +106,48 @@ def a_dead_unit(epsilon: float, seed: int) -> dict[str, object]:
     }
 
 
-def predicted_and_actual(unit: int, epsilon: float, direction: str, seed: int) -> dict[str, object]:
+def predicted_and_actual(
+    unit: int,
+    epsilon: float,
+    direction: str,
+    seed: int,
+) -> dict[str, object]:
     torch.manual_seed(seed)
-    network = nn.Sequential(nn.Linear(784, 128), nn.ReLU(), nn.Linear(128, 64), nn.ReLU(), nn.Linear(64, 10))
-    hidden_part = network[:4].double()  # with 16 digits, very small steps can be told from rounding
+    network = nn.Sequential(
+        nn.Linear(784, 128),
+        nn.ReLU(),
+        nn.Linear(128, 64),
+        nn.ReLU(),
+        nn.Linear(64, 10),
+    )
+    # With 16 digits, very small steps can be told from rounding.
+    hidden_part = network[:4].double()
     x = (0.2 + 0.6 * torch.rand(1, 784)).double().requires_grad_()
     wanted = functional.one_hot(torch.tensor([unit]), 64).double()
     loss = functional.mse_loss(hidden_part(x), wanted)
     (gradient,) = torch.autograd.grad(loss, x)
     way = gradient.sign() if direction == "add" else -gradient.sign()
 
-    # To first order a step changes the loss by gradient times step. ReLUs that switch and squares do the rest.
+    # To first order a step changes the loss by gradient times step.
+    # ReLUs that switch and squares do the rest.
     slope = (gradient * way).sum()
-    epsilons = torch.cat([torch.tensor([0, 1e-7]), torch.linspace(epsilon / 4, 10 * epsilon, 40)]).double()
+    tiny = torch.tensor([0, 1e-7])
+    larger = torch.linspace(epsilon / 4, 10 * epsilon, 40)
+    epsilons = torch.cat([tiny, larger]).double()
     with torch.no_grad():
         predicted = loss + epsilons * slope
-        actual = torch.stack([functional.mse_loss(hidden_part(x + size * way), wanted) for size in epsilons])
-    return {"loss": loss, "slope": slope, "epsilons": epsilons, "predicted": predicted, "actual": actual}
+        losses = []
+        for size in epsilons:
+            hidden = hidden_part(x + size * way)
+            losses.append(functional.mse_loss(hidden, wanted))
+        actual = torch.stack(losses)
+    return {
+        "loss": loss,
+        "slope": slope,
+        "epsilons": epsilons,
+        "predicted": predicted,
+        "actual": actual,
+    }
 
 
 # ------------------------------------------------------------------------------------------------------------ claimed

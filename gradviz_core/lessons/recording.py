@@ -15,8 +15,11 @@ MOST_NODES = 40
 ARGUMENTS: dict[str, tuple[str, ...]] = {
     "Addmm": ("bias", "input", "weight"),
     "Convolution": ("input", "weight", "bias"),
+    "Mul": ("first factor", "second factor"),
+    "Sub": ("value it is taken from", "value taken away"),
+    "MseLoss": ("prediction", "value to compare with"),
 }
-"""What the arguments of a layer's operation are called, in the order in which autograd keeps them."""
+"""What the arguments of an operation are called, in the order in which autograd keeps them."""
 _ORDINALS = ("first", "second", "third", "fourth", "fifth")
 
 Node = Any

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 import textwrap
 import threading
@@ -26,15 +27,20 @@ from gradviz_core.lessons.contents import settle
 from gradviz_core.lessons.recording import names_of, record, shape_text
 from gradviz_core.lessons.steps import Step
 
-IMPORTS = "import time\nimport warnings\n\nimport torch\nfrom torch import nn\nfrom torch.nn import functional"
-"""What stands above every function that is shown."""
+IMPORTS = (
+    {"time": "import time", "warnings": "import warnings"},
+    {"torch": "import torch", "nn": "from torch import nn", "functional": "from torch.nn import functional"},
+)
+"""What the functions that are shown may use, by the name that they use it by: Python's own, and PyTorch's."""
+LONGEST_LINE = 76
+"""Characters of a line of code that a column of the page has room for."""
 MOST_PRINTED = 40
 """A tensor with more elements is told by its shape and type."""
 
 STEPS: dict[str, tuple[Step, ...]] = {
     "first-layer": first_layer.STEPS,
-    "partial-derivatives": partial_derivatives.STEPS,
     "missing-gradients": missing_gradients.STEPS,
+    "partial-derivatives": partial_derivatives.STEPS,
     "intermediate-values": intermediate_values.STEPS,
     "pushing-a-neuron": pushing_a_neuron.STEPS,
     "gradient-of-itself": gradient_of_itself.STEPS,
@@ -72,17 +78,33 @@ def _run_step(step: Step, settled: Mapping[str, float | str], arrays: dict[str, 
     with torch.no_grad():
         claims = tuple(step.check(found))
         words = {**settled, **step.words(found)}
+    source = textwrap.dedent(inspect.getsource(step.code))
     return StepResult(
         name=step.name,
         sentence=step.sentence.format_map(words),
-        source=textwrap.dedent(inspect.getsource(step.code)),
-        imports=IMPORTS,
-        call=f"{step.name}({', '.join(f'{name}={value!r}' for name, value in taken.items())})",
+        source=source,
+        imports=_imports(source),
+        call=_call(step.name, [f"{name}={value!r}" for name, value in taken.items()]),
         outputs=tuple(_output(name, value) for name, value in results.items()),
         claims=claims,
         graphs=tuple(_recorded(step, results)),
         pictures=tuple(_in_words(picture, words) for picture in step.pictures),
     )
+
+
+def _imports(source: str) -> str:
+    """The imports that the source uses, in their order, Python's own apart from the others."""
+    used = {node.id for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Name)}
+    groups = ("\n".join(line for name, line in group.items() if name in used) for group in IMPORTS)
+    return "\n\n".join(filter(None, groups))
+
+
+def _call(name: str, arguments: list[str]) -> str:
+    """The call on one line if it fits there after ``results =``, else each argument on its own."""
+    line = f"{name}({', '.join(arguments)})"
+    if len(f"results = {line}") <= LONGEST_LINE:
+        return line
+    return "\n".join([f"{name}(", *(f"    {argument}," for argument in arguments), ")"])
 
 
 def _recorded(step: Step, results: Mapping[str, object]) -> Iterator[Recorded]:

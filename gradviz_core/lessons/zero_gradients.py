@@ -15,8 +15,9 @@ from gradviz_core.lessons.steps import Found, Step, equal, there, zero
 
 
 def saturated(far: float) -> dict[str, object]:
-    # Far from zero a sigmoid s is nearly flat: its slope is s * (1 - s). On the right float32 rounds s to 1,
-    # from about x = 17 on, and the slope to exactly 0. On the left it gets ever smaller.
+    # Far from zero a sigmoid s is nearly flat: its slope is s * (1 - s).
+    # On the right float32 rounds s to 1, from about x = 17 on, and the
+    # slope to exactly 0. On the left it gets ever smaller.
     x = torch.tensor(far, requires_grad=True)
     y = torch.sigmoid(x)
     y.backward()
@@ -28,11 +29,19 @@ def saturated(far: float) -> dict[str, object]:
     # The slope along the way.
     along = torch.linspace(-far, far, 81, requires_grad=True)
     (slope,) = torch.autograd.grad(torch.sigmoid(along).sum(), along)
-    return {"x": x, "y": y, "gradient": x.grad, "repaired_gradient": near.grad, "along": along, "slope": slope}
+    return {
+        "x": x,
+        "y": y,
+        "gradient": x.grad,
+        "repaired_gradient": near.grad,
+        "along": along,
+        "slope": slope,
+    }
 
 
 def dead(far: float) -> dict[str, object]:
-    # Left of zero a ReLU is flat: its slope is exactly 0 there, and 1 on the right.
+    # Left of zero a ReLU is flat: its slope is exactly 0 there, and 1 on
+    # the right.
     x = torch.tensor(-far, requires_grad=True)
     y = torch.relu(x)
     y.backward()
@@ -44,7 +53,14 @@ def dead(far: float) -> dict[str, object]:
     # The slope along the way.
     along = torch.linspace(-far, far, 81, requires_grad=True)
     (slope,) = torch.autograd.grad(torch.relu(along).sum(), along)
-    return {"x": x, "y": y, "gradient": x.grad, "repaired_gradient": again.grad, "along": along, "slope": slope}
+    return {
+        "x": x,
+        "y": y,
+        "gradient": x.grad,
+        "repaired_gradient": again.grad,
+        "along": along,
+        "slope": slope,
+    }
 
 
 # ------------------------------------------------------------------------------------------------------------ claimed

@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from gradviz_core.lessons.contents import FIRST_WORDS, LESSONS
 from pages.parts import lesson_controls, lesson_prediction, lesson_steps, shell
 from pages.parts.asking import ask, one_sentence
 from pages.parts.words import plain
@@ -10,9 +11,12 @@ shell.heading("Lessons", "Short lessons about gradients. The code on the screen 
 
 with one_sentence():
     lesson = lesson_controls.choose()
+    if lesson is LESSONS[0]:
+        st.markdown(FIRST_WORDS)
     st.markdown(plain(lesson.before))
     doing = f"Running the lesson “{lesson.title}”; its first run takes a few seconds …"
     answer = ask(lesson_controls.question(lesson), doing)
+    lesson_steps.style()
     for number, step in enumerate(answer.steps, start=1):
         lesson_steps.show(number, step, answer)
     lesson_prediction.show(lesson, doing)

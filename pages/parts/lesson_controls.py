@@ -12,11 +12,13 @@ from pages.parts import address, panel
 MOST_BESIDE = 4
 """A choice of more options than this is a list that opens."""
 _WIDTH = 160
-_IN_SIGHT = """<style>@media (min-width: 900px) and (min-height: 600px) {
-  [data-testid=stLayoutWrapper]:has(> .st-key-lesson_controls) { position: sticky; top: 3.5rem; z-index: 90;
-    padding: 0.6rem 0; background: Canvas; border-bottom: 1px solid color-mix(in srgb, currentColor 20%, transparent); }
-}</style>"""
-"""The controls stay in sight while the page moves, where there is room."""
+_IN_SIGHT = """<style>@media (min-width: 900px) and (min-height: 600px) {{
+  [data-testid=stLayoutWrapper]:has(> .st-key-lesson_controls) {{ position: sticky; top: 3.5rem; z-index: 90;
+    padding: 0.6rem 0; background: light-dark({light}, {dark});
+    border-bottom: 1px solid color-mix(in srgb, currentColor 20%, transparent); }}
+}}</style>"""
+"""The controls stay in sight while the page moves, where there is room; on the page's own colour, for it moves under
+them. Streamlit has a variable for that colour inside components alone."""
 
 
 def choose() -> Lesson:
@@ -31,7 +33,8 @@ def question(lesson: Lesson) -> LessonQuestion:
         if name not in known:
             rule = f"It has {', '.join(known)}: choose among them"
             raise address.NoSuchChoice(f"This lesson has no control {name[:60]!r}. {rule}.", "set")
-    st.html(_IN_SIGHT)
+    light, dark = (st.get_option(f"theme.{theme}.backgroundColor") for theme in ("light", "dark"))
+    st.html(_IN_SIGHT.format(light=light, dark=dark))
     with panel.controls("lesson_controls"):
         choices = tuple((name, _stands_at(control)) for name, control in known.items())
     return LessonQuestion(lesson=lesson.key, choices=choices)

@@ -8,26 +8,38 @@ import streamlit as st
 
 from gradviz_core import lesson_pictures
 from gradviz_core.lesson_cards import Claim, LessonResult, Output, Recorded, StepResult
-from gradviz_core.lessons.graph import dot, in_words, legend, title
+from gradviz_core.lessons.graph import FONT, breadth, dot, in_words, legend, levels, title
 from gradviz_core.types import LessonAnswer
 from pages.parts import panel
 from pages.parts.words import plain
 
-GRAPH_HEIGHT = 380
-"""Pixels; graphs of any size are drawn to fit."""
+LEVEL = 60
+"""Pixels that a graph gets for each level; it is drawn to fit."""
+BROAD = 50
+"""Characters beside each other that are too many for the narrow column."""
+WIDE = 64
+"""Characters that the wide column shows of a line."""
+_TEXT = f"<style>[data-testid=stGraphVizChart] svg text {{ font-size: {FONT}px !important; }}</style>"
+"""Streamlit makes the text of every graph 9 px; its boxes were measured for this size."""
+
+
+def style() -> None:
+    """What the page says once of all its graphs."""
+    st.html(_TEXT)
 
 
 def show(number: int, step: StepResult, answer: LessonAnswer) -> None:
-    """The whole step. The graph stands where there is more room."""
+    """The whole step. A graph stands where there is more room for it."""
     st.header(f"{number}. {plain(step.sentence)}", anchor=False)
     code, shown = st.columns([3, 2], gap="medium")
     with code:
-        st.code(f"{step.imports}\n\n\n{step.source}\n\n{step.call}", language="python", wrap_lines=True)
+        st.code(step.program, language="python", wrap_lines=False)
         outputs(step.outputs)
     with shown:
         claims(step.claims)
         pictures(step, answer, step.name)
-    with code if len(step.pictures) > 1 else shown:
+    broad = any(recorded.graph and breadth(recorded.graph) > BROAD for recorded in step.graphs)
+    with code if broad or len(step.pictures) > 1 else shown:
         for recorded in step.graphs:
             graph(recorded)
 
@@ -44,7 +56,7 @@ def outputs(found: Sequence[Output]) -> None:
     values = [output for output in found if output.kind not in ("error", "warning")]
     if values:
         st.caption("What came back")
-        st.code("\n".join(map(_printed, values)), language=None, wrap_lines=True)
+        st.code("\n".join(map(_printed, values)), language=None, wrap_lines=False)
     for output in found:
         if output.kind in ("error", "warning"):
             st.caption(f"What PyTorch said ({output.kind})")
@@ -52,7 +64,8 @@ def outputs(found: Sequence[Output]) -> None:
 
 
 def _printed(output: Output) -> str:
-    return f"{output.name} = {output.text}" if "\n" not in output.text else f"{output.name} =\n{output.text}"
+    line = f"{output.name} = {output.text}"
+    return line if "\n" not in line and len(line) <= WIDE else f"{output.name} =\n{output.text}"
 
 
 def pictures(step: StepResult, answer: LessonAnswer, key: str) -> None:
@@ -74,7 +87,9 @@ def graph(recorded: Recorded) -> None:
         st.markdown(plain(f"No graph was recorded: from {recorded.name} there is no way back."))
         return
     words = in_words(recorded.graph)
-    st.graphviz_chart(dot(recorded.graph), width="stretch", height=GRAPH_HEIGHT, alt=f"{above}. {words}")
+    st.graphviz_chart(
+        dot(recorded.graph), width="stretch", height=LEVEL * levels(recorded.graph), alt=f"{above}. {words}"
+    )
     st.caption(plain(legend(recorded.graph)))
     with st.expander("The graph in words"):
         st.markdown(plain(words))

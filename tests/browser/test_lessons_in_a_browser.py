@@ -80,3 +80,33 @@ def test_the_page_opens_first_on_a_fresh_server_and_the_question_is_answered_by_
     page.keyboard.press("Enter")
     expect(page.get_by_text("Right.", exact=True)).to_be_visible(timeout=30_000)
     assert seeing.choice(page, "guess") == "2"
+
+
+@pytest.mark.parametrize(("dark", "width"), [(False, 1400), (True, 1400), (False, 390)])
+def test_code_keeps_its_lines_and_what_moves_under_the_controls_is_covered(
+    visited: Server, browser: Browser, dark: bool, width: int
+) -> None:
+    with tab(browser, dark=dark, width=width) as page:
+        page.goto(visited.address("lessons?lesson=first-layer"))
+        expect(page.get_by_text("Predict, then run")).to_be_visible(timeout=60_000)
+        seeing.wait(page)
+        for drawn in ("[data-testid=stCode] code.language-python", "[data-testid=stGraphVizChart] svg text"):
+            expect(page.locator(drawn).last).to_be_visible(timeout=20_000)
+        wraps = page.evaluate(
+            """() => [...document.querySelectorAll("[data-testid=stCode] code")]
+                 .filter((code) => !code.textContent.startsWith("RuntimeError: "))
+                 .map((code) => getComputedStyle(code).whiteSpace)"""
+        )
+        assert len(wraps) >= 10, "five steps, their code and what came back"
+        assert set(wraps) == {"pre"}
+        sizes = page.locator("[data-testid=stGraphVizChart] svg text").evaluate_all(
+            "(all) => all.map((text) => parseFloat(getComputedStyle(text).fontSize) * text.getScreenCTM().a)"
+        )
+        assert sizes
+        assert min(sizes) >= 11, "pixels on the screen"
+        if width > 900:
+            band, under = page.evaluate(
+                """() => ["[data-testid=stLayoutWrapper]:has(> .st-key-lesson_controls)", "[data-testid=stApp]"]
+                     .map((what) => getComputedStyle(document.querySelector(what)).backgroundColor)"""
+            )
+            assert band == under

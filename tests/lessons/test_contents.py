@@ -84,7 +84,7 @@ def test_whole_numbers_are_given_to_the_code_as_such() -> None:
 
 
 def test_unknown_lessons_and_controls_are_refused_with_what_there_is() -> None:
-    with pytest.raises(QuestionError, match=r"There is no lesson 'second-layer'\. Choose one of first-layer, partial"):
+    with pytest.raises(QuestionError, match=r"There is no lesson 'second-layer'\. Choose one of first-layer, missing"):
         run("second-layer", {})
     with pytest.raises(
         QuestionError, match=r"first-layer has no control 'speed'\. It has activation, neuron, scale, seed"

@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from gradviz_core.lesson_cards import Choice, Graph, GraphNode, Lesson, NodeKind
 from gradviz_core.lessons.contents import LESSONS
-from gradviz_core.lessons.graph import dot, in_words, title
+from gradviz_core.lessons.graph import MARGINS, breadth, dot, in_words, levels, title
 from gradviz_core.lessons.recording import MOST_NODES, names_of, record
 from gradviz_core.lessons.running import run
 
@@ -141,7 +141,7 @@ def test_the_argument_without_a_gradient_is_named(missing: int, role: str) -> No
         graph = recorded(layer(x, weight, bias), bias=bias, x=x, weight=weight)
         (absent,) = [node for node in graph.nodes if node.kind == "no_gradient"]
         assert absent.role == role
-        assert f"no gradient\\nas {role}" in dot(graph)
+        assert f"{role}:\\nno gradient here" in dot(graph)
         assert f"a value without a gradient as its {role}" in in_words(graph)
 
 
@@ -152,7 +152,7 @@ def test_a_graph_in_words() -> None:
         "6 nodes (1 result, 3 operations, 1 leaf, 1 value without a gradient) and 6 edges. "
         "y (3) comes from Mul number 1 (3). "
         "Mul number 1 (3) comes from Mul number 2 (3) and Exp (3). "
-        "Mul number 2 (3) comes from Exp (3) and a value without a gradient as its second argument. "
+        "Mul number 2 (3) comes from Exp (3) and a value without a gradient as its second factor. "
         "Exp (3) comes from the leaf x (3)."
     )
 
@@ -165,6 +165,12 @@ CUTS: dict[str, tuple[str, set[str] | None, set[str]]] = {
     "item": ("number", None, {"weight"}),
     "new_tensor": ("loss", {"new"}, {"weight"}),
     "frozen": ("loss", {"layer.bias"}, {"layer.bias", "layer.weight"}),
+    "unused": (
+        "loss",
+        {"used.bias", "used.weight"},
+        {"used.bias", "used.weight", "unused.bias", "unused.weight"},
+    ),
+    "moved": ("loss", {"leaf"}, {"again"}),
 }
 
 
@@ -197,6 +203,19 @@ def test_the_leaf_behind_a_value_on_the_way_has_its_name() -> None:
 
 def _leaves(graph: Graph) -> set[str]:
     return {node.label for node in graph.nodes if node.kind == "leaf"}
+
+
+def test_levels_are_those_of_the_longest_way() -> None:
+    x, weight = torch.ones(1, 5, requires_grad=True), torch.ones(5, 1, requires_grad=True)
+    assert levels(recorded((x @ weight).sum(), x=x, weight=weight)) == 4
+    assert levels(recorded((x.exp().exp() + x).sum(), x=x)) == 6, "the short way to x does not count"
+
+
+def test_breadth_is_that_of_the_broadest_level() -> None:
+    x, weight = torch.ones(1, 5, requires_grad=True), torch.ones(5, 1, requires_grad=True)
+    narrow = recorded((x @ weight).sum(), x=x, weight=weight)
+    assert breadth(narrow) == len("1×5") + len("weight") + 2 * MARGINS
+    assert breadth(recorded((x @ weight).sum(), x=x, the_weight=weight)) == breadth(narrow) + len("the_")
 
 
 def test_names_cannot_leave_their_quotes() -> None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import inspect
+import re
+import runpy
 import textwrap
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +15,7 @@ import torch
 
 from gradviz_core.lesson_cards import LessonResult
 from gradviz_core.lessons.contents import settle
-from gradviz_core.lessons.running import IMPORTS, STEPS, run
+from gradviz_core.lessons.running import IMPORTS, LONGEST_LINE, STEPS, run
 from gradviz_core.lessons.steps import Step
 
 ALL = [(lesson, step) for lesson, steps in STEPS.items() for step in steps]
@@ -57,11 +60,37 @@ def test_the_code_knows_of_torch_and_python_alone(lesson: str, step: Step) -> No
     source = textwrap.dedent(inspect.getsource(step.code))
     assert "gradviz" not in source.lower()
     assert "#" in source
-    assert max(map(len, source.splitlines())) <= 120
-    known = {line.split()[-1] for line in IMPORTS.splitlines() if line}
+    known = {name for group in IMPORTS for name in group}
     free = set(inspect.getclosurevars(step.code).globals)
     assert free <= known
     assert set(inspect.signature(step.code).parameters) <= set(settle(lesson, {}))
+
+
+@every_step
+def test_the_program_shown_is_a_file_that_prints_what_came_back(
+    lesson: str, step: Step, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shown = next(s for s in ran(lesson, step).steps if s.name == step.name)
+    file = tmp_path / f"{step.name}.py"
+    file.write_text(shown.program, encoding="utf-8")
+    with torch.random.fork_rng(devices=[]):
+        left = runpy.run_path(str(file), run_name="__main__")
+    printed = capsys.readouterr().out
+    assert list(left["results"]) == [output.name for output in shown.outputs]
+    for output in shown.outputs:
+        assert f"{output.name} = " in printed
+        if output.kind in ("array", "none", "module") and not output.text.startswith("tensor of shape"):
+            assert f"{output.name} = {output.text}\n" in printed or output.name == "milliseconds"
+
+
+@every_step
+def test_a_program_imports_what_it_uses_and_is_no_wider_than_its_column(lesson: str, step: Step) -> None:
+    shown = next(s for s in ran(lesson, step).steps if s.name == step.name)
+    imported = [line.split()[-1] for line in shown.imports.splitlines() if line]
+    assert "torch" in imported
+    assert all(re.search(rf"\b{name}\b", shown.source) for name in imported)
+    assert set(inspect.getclosurevars(step.code).globals) <= set(imported)
+    assert max(map(len, shown.program.splitlines())) <= LONGEST_LINE
 
 
 def test_every_lesson_has_steps_with_names_of_their_own() -> None:
