@@ -141,17 +141,44 @@ def test_the_answer_is_shown_once_one_is_chosen_and_not_before(lesson: Lesson, a
     assert not said()
     assert any("Choose an answer first" in i.value for i in app.info)
     wrong = (prediction.right + 1) % len(prediction.answers)
+    right, not_right = (f"“{plain(prediction.answers[i])}”" for i in (prediction.right, wrong))
     app.radio(key=key).set_value(wrong)
     app.button(key=f"check_{key}").click().run()
-    assert said()
-    assert any("Not so" in m.value and plain(prediction.answers[prediction.right]) in m.value for m in app.markdown)
+    assert any(m.value.startswith(f"You said: {not_right} **Not so.**") for m in app.markdown)
+    assert not said(), "there is a second try"
+    assert not any(right in m.value for m in app.markdown)
     assert stood_at(asked[-1]) == settle(lesson.key, dict(prediction.moved))
-    assert app.query_params["guess"] == str(wrong) or app.query_params["guess"] == [str(wrong)]
+    assert app.get("plotly_chart") or lesson.key == "pushing-a-neuron", "what came is shown"
+    assert guess_in(app) == str(wrong)
     app.radio(key=key).set_value(prediction.right)
     app.button(key=f"check_{key}").click().run()
-    assert any("**Right" in m.value for m in app.markdown)
+    assert any(m.value.startswith(f"You said: {right} **Right.**") for m in app.markdown)
+    assert said()
+    assert f"show_{key}" not in [button.key for button in app.button]
     assert not app.error
     assert not app.exception
+
+
+@every_lesson
+def test_the_answer_is_shown_to_whoever_asks_for_it_and_stays_in_the_address(lesson: Lesson) -> None:
+    prediction, key = lesson.prediction, f"prediction_{lesson.key}"
+    wrong = (prediction.right + 1) % len(prediction.answers)
+    app = opened(PAGE, lesson=lesson.key, guess=str(wrong))
+    app.button(key=f"show_{key}").click().run()
+    assert guess_in(app) == "shown"
+    kept.clear()
+    for page in (app, opened(PAGE, lesson=lesson.key, guess="shown")):
+        (answer,) = [m.value for m in page.markdown if m.value.startswith("The answer: ")]
+        assert plain(prediction.answers[prediction.right]) in answer
+        assert plain(prediction.why) in answer
+        assert not [m for m in page.markdown if "You said" in m.value]
+        assert page.radio(key=key).value == prediction.right
+        assert not page.error
+
+
+def guess_in(app: AppTest) -> str:
+    found = app.query_params["guess"]
+    return found if isinstance(found, str) else found[0]
 
 
 def test_what_the_lessons_speak_of_is_said_before_the_first_alone() -> None:
