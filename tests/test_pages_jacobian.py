@@ -190,6 +190,7 @@ def test_rows_that_are_not_there_are_said_and_no_others_are_shown(rows: str, rea
     app = opened(PAGE, model=MODEL, image=IMAGE, rows=rows)
     said = errors(app)[0].replace("\\", "")
     assert reason in said
+    assert "Leave the field empty for all rows" in said
     assert said.count("numbered from 0 to 9") == (reason == "they are numbered from 0 to 9")
     assert not app.get("plotly_chart")
     next(button for button in app.button if button.label == "Go on without it").click().run()

@@ -135,7 +135,7 @@ def _rows(text: str, count: int) -> tuple[int, int]:
         why = f"these are several ranges, and one is shown at a time. Write a first and a last row, {as_in}."
     else:
         why = f"that is neither a number nor a first and a last one. Write numbers from 0 to {count - 1}, {as_in}."
-    raise address.NoSuchChoice(f"Rows cannot be {text[:60]!r}: {why} Nothing stands for all of them.", "rows")
+    raise address.NoSuchChoice(f"Rows cannot be {text[:60]!r}: {why} Leave the field empty for all rows.", "rows")
 
 
 def is_first_visit() -> bool:

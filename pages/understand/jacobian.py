@@ -16,8 +16,8 @@ with one_sentence():
     view = jacobian_choice.choose(choice)
     if jacobian_choice.is_first_visit():
         st.info(
-            "Here the outputs are differentiated with respect to themselves. Raise output j by one: it is itself one "
-            "higher, a one on the diagonal, and no other output has moved, zeros elsewhere. So the Jacobian is the "
+            "Here the outputs are differentiated with respect to themselves: raise output j by one, and it alone is "
+            "one higher (a one on the diagonal), while no other output moves (zeros elsewhere). So the Jacobian is the "
             "identity, and not a matrix of ones. Next come the same outputs by the image: each row then says how one "
             "output changes with every number of the picture."
         )
