@@ -199,9 +199,10 @@ class Recorder(TorchFunctionMode):
             new = self._put(tensor, step.event)
             self._join(step, new, before)
             for other in self._of_memory.get(memory(tensor), ()):
+                if other is tensor:
+                    continue
                 behind = version(other) == self._version[id(other)]
-                reached = _same(other, tensor) if other.requires_grad else _overlap(other, tensor)
-                if other is not tensor and (not behind or reached):
+                if not behind or (_same(other, tensor) if other.requires_grad else _overlap(other, tensor)):
                     unseen = behind or (tensor.requires_grad and _viewed(other) is not _viewed(tensor))
                     old = self._number[id(other)]
                     after = self._put(other, step.event)

@@ -205,10 +205,11 @@ def sentence(cause: Cause, operation: str, lost: Sequence[str], weakened: Sequen
         parts.append(f"It concerns {listed(lost)}.")
     elif lost:
         parts.append(f"No gradient, or one of zero, reaches {listed(lost)}.")
+    get = "gets" if len(weakened) == 1 else "get"
     if weakened and not lost and cause in ("detach", "no_grad", "rewrapped"):
         parts.append(
-            f"Another way is open, so {listed(weakened)} still get a gradient, which leaves this path out. Where that "
-            "is meant (a fixed target, a straight-through estimate), all is well."
+            f"Another way is open, so {listed(weakened)} still {get} a gradient, which leaves this path out. Where "
+            "that is meant (a fixed target, a straight-through estimate), all is well."
         )
     elif weakened:
         parts.append(f"It weakens what reaches {listed(weakened)}.")

@@ -178,6 +178,15 @@ class Around(nn.Module):
         return self.third(self.function(torch.relu(self.first(x))))
 
 
+def test_a_sparse_tensor_may_be_written_to() -> None:
+    def model(x: Tensor) -> Tensor:
+        picked = torch.eye(4).to_sparse()
+        picked.mul_(2)
+        return torch.sparse.mm(picked, x)
+
+    assert gv.diagnose(model, torch.randn(4, 5)).findings == ()
+
+
 @pytest.mark.parametrize(("function", "said"), WRITTEN.items(), ids=lambda one: getattr(one, "__name__", ""))
 def test_what_is_written_through_data_is_broken_at_the_line_that_writes(
     function: Callable[[Tensor], Any], said: tuple[str, str]
