@@ -10,6 +10,14 @@ from gradviz_core.doctor.way_back import Slopes
 from gradviz_core.doctor.words import listed
 from gradviz_core.findings import Cause
 
+_REPAIRS: dict[Cause, str] = {
+    "no_leaf": "{name}.retain_grad()  # keeps its gradient, although it is no leaf\n"
+    "# or make it a leaf, which learns itself, and not what it was computed from:\n"
+    "{name} = {name}.detach().requires_grad_()",
+    "frozen": "{name}.requires_grad_()",
+}
+"""For a tensor that has a name in the author's code; \"argument 0\" of a partial function has none."""
+
 
 def of_what_is_given(done: Pass) -> list[Found]:
     """Tensors that go into the loss through a closure, a default or a global: those that are no leaves; and, where
@@ -20,10 +28,11 @@ def of_what_is_given(done: Pass) -> list[Found]:
     if done.parameters or any(one.trains for one in used.values()):
         return found
     constant = {name: one for name, one in used.items() if one.floating and one.of_model}
-    return [_of(done, "frozen", name, one, f"{name}.requires_grad_()") for name, one in constant.items()]
+    return [_of(done, "frozen", name, one) for name, one in constant.items()]
 
 
-def _of(done: Pass, cause: Cause, name: str, one: Given, repair: str = "") -> Found:
+def _of(done: Pass, cause: Cause, name: str, one: Given) -> Found:
+    repair = "" if " " in name else _REPAIRS[cause].format(name=name)
     return finding(cause, "note", done.record.first_use.get(one.number), [name], where=name, repair=repair)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,11 @@ def test_a_tensor_that_is_no_leaf_is_noted() -> None:
     (note,) = gv.diagnose(lambda x: (x * p).sum(), torch.randn(4, 5)).findings
     assert (note.cause, note.level, note.where, note.lost) == ("no_leaf", "note", "p", ("p",))
     assert "is no leaf" in note.sentence
-    assert "p.retain_grad()" in note.repair
+    scope = {"p": p}
+    exec(note.repair, scope)
+    assert scope["p"].is_leaf
+    assert scope["p"].requires_grad
+    p = torch.randn(5, requires_grad=True) * 2
     p.retain_grad()
     assert gv.diagnose(lambda x: (x * p).sum(), torch.randn(4, 5)).findings == ()
 
@@ -46,6 +51,12 @@ def test_a_function_in_which_nothing_learns_says_so() -> None:
     assert note.repair == "w.requires_grad_()"
     w.requires_grad_()
     assert gv.diagnose(lambda x: (x * w).sum(), torch.randn(4, 5)).findings == ()
+
+
+def test_an_argument_without_a_name_gets_the_general_repair() -> None:
+    (note,) = gv.diagnose(functools.partial(torch.add, torch.ones(5)), torch.randn(4, 5)).findings
+    assert note.where == "argument 0"
+    compile(note.repair, "repair", "exec")
 
 
 def test_a_default_is_reached_too() -> None:
