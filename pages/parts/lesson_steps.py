@@ -19,13 +19,16 @@ BROAD = 50
 """Characters beside each other that are too many for the narrow column."""
 WIDE = 64
 """Characters that the wide column shows of a line."""
-_TEXT = f"<style>[data-testid=stGraphVizChart] svg text {{ font-size: {FONT}px !important; }}</style>"
+_TEXT = f"[data-testid=stGraphVizChart] svg text {{ font-size: {FONT}px !important; }}"
 """Streamlit makes the text of every graph 9 px; its boxes were measured for this size."""
+_CODE = """[data-testid=stCode] { overflow-x: auto; }
+[data-testid=stCode]:has(code[style*="pre;"]) > pre { overflow: visible; width: max-content; min-width: 100%; }"""
+"""Long lines are scrolled by the part that the keyboard can reach; Streamlit has one inside it scroll."""
 
 
 def style() -> None:
-    """What the page says once of all its graphs."""
-    st.html(_TEXT)
+    """What the page says once of all its graphs and all its code."""
+    st.html(f"<style>{_TEXT}\n{_CODE}</style>")
 
 
 def show(number: int, step: StepResult, answer: LessonAnswer) -> None:

@@ -99,6 +99,8 @@ def test_code_keeps_its_lines_and_what_moves_under_the_controls_is_covered(
         )
         assert len(wraps) >= 10, "five steps, their code and what came back"
         assert set(wraps) == {"pre"}
+        error = page.get_by_test_id("stCode").filter(has_text="RuntimeError: Trying to backward")
+        assert error.evaluate("(block) => block.scrollWidth <= block.clientWidth"), "what PyTorch said is wrapped"
         sizes = page.locator("[data-testid=stGraphVizChart] svg text").evaluate_all(
             "(all) => all.map((text) => parseFloat(getComputedStyle(text).fontSize) * text.getScreenCTM().a)"
         )
