@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from gradviz_core.lessons.contents import LESSONS
 from tests.browser import seeing
@@ -44,3 +44,32 @@ def test_the_way_back_through_the_answers_of_a_lesson(visited: Server, page: Pag
     right = next(lesson for lesson in LESSONS if lesson.key == "first-layer").prediction.right
     said = page.get_by_text("Right." if right == 0 else "Not so.")
     assert said.is_visible()
+
+
+def test_choices_in_quick_succession_are_steps_of_their_own(visited: Server, page: Page) -> None:
+    """The second is clicked as soon as the first is in the address, before its picture is drawn."""
+    page.goto(visited.address("?image=sample/star"))
+    seeing.check_drawn(page, "gradient")
+    steps = page.evaluate("history.length")
+    for view, label in (("l2", "Magnitude (L2)"), ("max", "Magnitude (max)")):
+        page.get_by_role("radio", name=label).click()
+        page.wait_for_function(f"location.search.includes('view={view}')", polling=10)
+    seeing.wait(page)
+    assert page.evaluate("history.length") == steps + 2
+    page.go_back()
+    page.wait_for_function("location.search.includes('view=l2')")
+    seeing.wait(page)
+
+
+def test_a_double_click_on_the_way_to_another_page_is_one_step(visited: Server, page: Page) -> None:
+    page.goto(visited.address("feature-maps?image=sample/star&site=features.14"))
+    seeing.check_drawn(page, "channels")
+    seeing.click(page, "channel", 2, 7)
+    address, steps = page.url, page.evaluate("history.length")
+    page.get_by_role("button", name="This unit on the Neurons page").dblclick()
+    expect(page.get_by_role("heading", name="Neurons")).to_be_visible(timeout=30_000)
+    seeing.check_drawn(page, "activation")
+    assert page.evaluate("history.length") == steps + 1
+    page.go_back()
+    page.wait_for_function("address => location.href === address", arg=address)
+    seeing.check_drawn(page, "channels")
