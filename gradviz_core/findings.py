@@ -13,6 +13,7 @@ Cause = Literal[
     "no_way_back",
     "hook",
     "zero_factor",
+    "flat_loss",
     "cancels",
     "integer",
     "non_differentiable",

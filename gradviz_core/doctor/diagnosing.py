@@ -44,11 +44,13 @@ def diagnose(model: Model, x: Inputs, loss: Loss | None = None) -> Diagnosis:
         return Diagnosis(_ordered(done, _refused(done)), (), (), math.nan, len(done.record.events))
     link_numbers(done, rerun)
     back = way_back(done)
+    flat = reasons.flat(done, back)
     found = [
         *_refused(done),
         *_cuts(done, back, Effects(done, rerun).matter),
         *_overwritten(done),
-        *_units(done, back),
+        *flat,
+        *_units(done, back, explained(flat)),
         *_exploding_or_not_finite(done, back),
         *_frozen(done),
         *notes.of_what_is_given(done),
@@ -108,15 +110,18 @@ def _overwritten(done: Pass) -> list[Found]:
     return list(found.values())
 
 
-def _units(done: Pass, back: Slopes) -> list[Found]:
+def _units(done: Pass, back: Slopes, known: Collection[str]) -> list[Found]:
+    """``known`` are those whose gradient is zero by a reason nearer to the loss; only what is all dead adds another."""
     open_way = done.record.flow.before([done.loss_number], is_open)
     found = []
-    for event, share in done.record.activations:
+    for event, share in done.activations:
         if not share.too_much or open_way.isdisjoint(event.outputs):
             continue
         before = above(done, event.outputs)
         lost = [name for name in before if back.states[name] == "zero"]
         lost += reasons.zero_after(done, back, event) if share.cause == "dead" else []
+        all_dead = share.cause == "dead" and share.share == 1
+        lost = lost if all_dead else [name for name in lost if name not in known]
         weakened = [name for name in before if back.states[name] == "finite"]
         if not lost and (share.by_chance or not weakened):
             continue

@@ -14,11 +14,13 @@ from torch import Tensor
 
 from gradviz_core.doctor import words
 from gradviz_core.doctor.arguments import checked
-from gradviz_core.doctor.flow import Now
+from gradviz_core.doctor.at_the_loss import of_loss
+from gradviz_core.doctor.flow import Event, Now
 from gradviz_core.doctor.plain import RAISED, Failure, explained, failure, leaf
 from gradviz_core.doctor.recorder import Nudge, Record, Recorder, Taken
 from gradviz_core.doctor.saved import SavedValues
 from gradviz_core.doctor.subject import Loss, Model, examined, same_random_numbers
+from gradviz_core.doctor.units import Share
 from gradviz_core.errors import GradVizError, QuestionError
 from gradviz_core.nested import tensors
 from gradviz_core.trace import Inputs, recording
@@ -62,8 +64,15 @@ class Pass:
     loss: Tensor | None = None
     """None where the model could not go on."""
     loss_number: int = -1
+    of_loss: frozenset[Event] = frozenset()
+    """The calls that belong to the loss; where none is given and the model returns a single number, its last ones."""
     trains: dict[str, bool] = field(default_factory=dict)
     """Which leaves required a gradient when it ended."""
+
+    @property
+    def activations(self) -> list[tuple[Event, Share]]:
+        """The activation functions that ran. What a rectifier of the loss leaves out is no unit."""
+        return [one for one in self.record.activations if one[1].cause != "dead" or one[0] not in self.of_loss]
 
 
 def run(model: Model, x: Inputs, loss: Loss | None, nudge: Nudge | None = None) -> Pass:
@@ -119,6 +128,7 @@ def _watched(
         try:
             with warnings.catch_warnings(action="ignore"), saved if keep else nullcontext(), recorder:
                 output = subject.call(*inputs)
+                start = 0 if _is_a_loss(output, loss) else len(recorder.record.events)
                 score = subject.loss(output)
         except RAISED:
             if recorder.record.refused or nudge is not None:
@@ -129,6 +139,7 @@ def _watched(
             {name: tensor.requires_grad for name, tensor in leaves.items()},
         )
         done.loss_number = recorder.number(score)
+        done.of_loss = of_loss(recorder.record, start, {numbers[name] for name in parameters})
     return done
 
 
@@ -151,6 +162,10 @@ def weighted_sum(output: object) -> Tensor:
         for tensor in wide
     ]
     return torch.stack([term.to(terms[0].dtype) for term in terms]).sum()
+
+
+def _is_a_loss(output: object, loss: Loss) -> bool:
+    return loss is weighted_sum and isinstance(output, Tensor) and output.dim() == 0
 
 
 def _input_name(number: int, count: int) -> str:

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable
 
 from gradviz_core.doctor import operations as names
+from gradviz_core.doctor.at_the_loss import is_flat
 from gradviz_core.doctor.examination import Pass
 from gradviz_core.doctor.flow import Event, Value, any_edge, is_open
 from gradviz_core.doctor.report import Found, explained, finding
@@ -33,10 +34,28 @@ def zeros(done: Pass, back: Slopes, found: Collection[Found]) -> list[Found]:
     return _one_for_each_place(groups)
 
 
+def flat(done: Pass, back: Slopes) -> list[Found]:
+    """Gradients that are zero for no other reason than that the loss is flat."""
+    groups: defaultdict[Reason, list[str]] = defaultdict(list)
+    for name in _left(done, back, "zero", ()):
+        origins = back.graph.origins(done.leaves[name], ZERO)
+        if origins and all(_is_flat(done, origin) for origin in origins):
+            for origin in origins:
+                groups[_why_zero(done, back, origin)].append(name)
+    return _one_for_each_place(groups)
+
+
+def _is_flat(done: Pass, origin: Origin) -> bool:
+    event = origin.event
+    return origin.kind == "operation" and event in done.of_loss and is_flat(event, done.record.flow)
+
+
 def _why_zero(done: Pass, back: Slopes, origin: Origin) -> Reason:
     event = origin.event
     if origin.kind != "operation" or event is None:
         return _between_operations(done, origin)
+    if _is_flat(done, origin):
+        return "flat_loss", "note", event, ""
     if event.name in names.FLATTENING:
         return "zero_derivative", "broken", event, ""
     if _zero_inputs(done, event) or any(done.record.flow.values[number].zero for number in event.outputs):

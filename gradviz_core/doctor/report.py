@@ -93,7 +93,7 @@ def of_leaves(done: Pass, back: Slopes) -> tuple[LeafReport, ...]:
 
 def of_layers(done: Pass) -> tuple[LayerReport, ...]:
     """The activation functions that ran."""
-    return tuple(_layer(event.place, event.name, share) for event, share in done.record.activations)
+    return tuple(_layer(event.place, event.name, share) for event, share in done.activations)
 
 
 def _layer(place: Place, name: str, share: Share) -> LayerReport:

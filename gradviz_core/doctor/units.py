@@ -26,6 +26,7 @@ _AXES = (
     | dict.fromkeys(("linear", "layer_norm", "matmul", "__matmul__", "__rmatmul__", "mm", "addmm", "bmm"), -1)
 )
 """Along which axis the channels or features of what a layer returns lie."""
+LAYERS = frozenset(_AXES)
 _MOVING = frozenset(
     "transpose transpose_ permute t T mT mH reshape view flatten unflatten squeeze unsqueeze movedim swapaxes einsum "
     "mean sum amax amin max min cat stack __getitem__".split()

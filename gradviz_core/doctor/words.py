@@ -29,6 +29,9 @@ _WHY: dict[Cause, str] = {
     "zero_factor": "A factor on the way is zero everywhere in this pass, so nothing flows back past it: a parameter "
     "that starts at zero, a dropped path, a difference that is squared, the weight of a term of the loss.",
     "cancels": "Several ways come together here and cancel out, so the loss does not move with it.",
+    "flat_loss": "The loss is flat at this input: its own derivative is zero here, as it is where every margin is met, "
+    "a prediction equals its target, or no label counts. Nothing flows back from it, whatever the model is, and the "
+    "model need not have a fault.",
     "non_differentiable": "This operation (a comparison, an index, or one without a derivative) gives a result that "
     "jumps instead of moving, so no gradient passes.",
     "zero_derivative": "The derivative of this operation is zero here, so what flows back is exactly zero.",
@@ -100,6 +103,11 @@ _REPAIRS: dict[Cause, str] = {
         """,
     "cancels": """
         layer = nn.Linear(8, 4, bias=False)  # a bias that both sides of a difference share has no effect
+        """,
+    "flat_loss": """
+        # Nothing to mend in the model. Ask about another input or another target, or with a wider margin:
+        print(gv.diagnose(model, x, lambda out: F.cross_entropy(out, other)))
+        loss = F.relu(2.0 - sign * score).mean()  # not 1.0
         """,
     "zero_derivative": """
         # Something that bends where this one is flat:

@@ -24,6 +24,7 @@ _CAUSES: dict[Cause, str] = {
     "no_way_back": "a way that ends",
     "hook": "a hook changes the gradient",
     "zero_factor": "a factor that is zero",
+    "flat_loss": "a loss that is flat",
     "cancels": "ways that cancel out",
     "integer": "a value becomes whole numbers",
     "non_differentiable": "an operation without a derivative",

@@ -107,7 +107,7 @@ def test_what_a_dead_layer_feeds_belongs_to_it() -> None:
 def test_labels_that_are_all_ignored() -> None:
     labels = torch.full((4,), -100)
     (summed,) = gv.diagnose(sound.Plain(), rows(), lambda out: F.cross_entropy(out, labels, reduction="sum")).findings
-    assert (summed.cause, summed.level) == ("zero_factor", "note")
+    assert (summed.cause, summed.level) == ("flat_loss", "note")
     (mean,) = gv.diagnose(sound.Plain(), rows(), lambda out: F.cross_entropy(out, labels)).findings
     assert (mean.cause, mean.level) == ("not_finite", "broken")
     assert "third.weight" in mean.lost
