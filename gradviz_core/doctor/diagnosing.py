@@ -9,11 +9,12 @@ from functools import partial
 from pathlib import Path
 
 from gradviz_core.doctor import depth, notes, reasons, words
-from gradviz_core.doctor.cuts import cuts
+from gradviz_core.doctor.cuts import Cut, cuts
 from gradviz_core.doctor.examination import Pass, run
-from gradviz_core.doctor.flow import Place, any_edge, is_open
+from gradviz_core.doctor.flow import Event, Place, any_edge, is_open
 from gradviz_core.doctor.report import Found, above, explained, finding, in_order, of_layers, of_leaves, owner
 from gradviz_core.doctor.reruns import Effects, link_numbers
+from gradviz_core.doctor.saved import Overwritten
 from gradviz_core.doctor.subject import Loss, Model
 from gradviz_core.doctor.way_back import Slopes, norm, way_back
 from gradviz_core.doctor.words import RAISES, UNNOTICED, listed
@@ -47,8 +48,7 @@ def diagnose(model: Model, x: Inputs, loss: Loss | None = None) -> Diagnosis:
     flat = reasons.flat(done, back)
     found = [
         *_refused(done),
-        *_cuts(done, back, Effects(done, rerun).matter),
-        *_overwritten(done),
+        *_cuts_and_overwritten(done, back, Effects(done, rerun).matter),
         *flat,
         *_units(done, back, explained(flat)),
         *_exploding_or_not_finite(done, back),
@@ -83,7 +83,21 @@ def _refused(done: Pass) -> list[Found]:
     return [finding("in_place_leaf", "broken", event, [name] if name else []) for event, name in done.record.refused]
 
 
-def _cuts(done: Pass, back: Slopes, check: Callable[[Collection[int]], bool]) -> list[Found]:
+def _cuts_and_overwritten(done: Pass, back: Slopes, check: Callable[[Collection[int]], bool]) -> list[Found]:
+    """A write through ``.data`` may be both, and is one finding."""
+    cut, spoilt = _cuts(done, back, check), done.saved.overwritten()
+    alone = [told for way, told in cut if not any(_cuts_too(done, one.writer, way) for one in spoilt)]
+    return [*alone, *_overwritten(done, spoilt, cut)]
+
+
+def _cuts_too(done: Pass, writer: Event, way: Cut) -> bool:
+    """Whether a write, or the ``.detach()`` on its line that it writes through, is what detaches a value."""
+    through = done.record.flow.values[writer.inputs[0]].event if writer.inputs else None
+    on_its_line = through is not None and through.place == writer.place and through in way.events
+    return way.cause == "detach" and (writer in way.events or on_its_line)
+
+
+def _cuts(done: Pass, back: Slopes, check: Callable[[Collection[int]], bool]) -> list[tuple[Cut, Found]]:
     """A name whose gradient came all the same is not lost: then there is a way that was not seen."""
     found = []
     taken = {one.number: one.event for one in done.record.taken}
@@ -94,19 +108,23 @@ def _cuts(done: Pass, back: Slopes, check: Callable[[Collection[int]], bool]) ->
             trip = cut.out[0] if cut.cause == "detach" and cut.out else None
             more = words.round_trip(trip) if trip else cut.events[0].switch if cut.cause == "no_grad" else ""
             mended = words.repair("rewrapped", "") if trip else ""
-            found.append(finding(cut.cause, level, cut.events[0], lost, cut.weakened, more=more, repair=mended))
+            said = finding(cut.cause, level, cut.events[0], lost, cut.weakened, more=more, repair=mended)
+            found.append((cut, said))
     return found
 
 
-def _overwritten(done: Pass) -> list[Found]:
+def _overwritten(done: Pass, spoilt: Sequence[Overwritten], cut: Sequence[tuple[Cut, Found]]) -> list[Found]:
     found: dict[Place, Found] = {}
-    for one in done.saved.overwritten():
-        more = RAISES if one.noticed else UNNOTICED
+    for one in spoilt:
+        also = [told for way, (_, told) in cut if _cuts_too(done, one.writer, way)]
+        more = " ".join([RAISES if one.noticed else UNNOTICED, *([words.WRITTEN] if also else [])])
         by = one.saved_by
         if by is not None and by.place.line:
             more = f"It was kept by {by.name} at {Path(by.place.file).name}:{by.place.line}. {more}".strip()
-        lost = above(done, by.outputs if by else ())
-        found.setdefault(one.writer.place, finding("in_place_needed", "broken", one.writer, lost, more=more))
+        lost = [*above(done, by.outputs if by else ()), *(name for told in also for name in told.lost)]
+        weakened = [name for told in also for name in told.weakened if name not in lost]
+        said = finding("in_place_needed", "broken", one.writer, lost, weakened, more=more)
+        found.setdefault(one.writer.place, said)
     return list(found.values())
 
 

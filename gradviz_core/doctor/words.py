@@ -188,7 +188,7 @@ _ROUNDING = """
 RAISES = "loss.backward() raises."
 UNNOTICED = "It is done through .data, so PyTorch does not notice: no error, and a wrong gradient."
 
-_WRITTEN = (
+WRITTEN = (
     "This writes through .detach() or .data: the numbers arrive, and PyTorch does not know where they come from, so "
     "nothing flows back through them."
 )
@@ -208,7 +208,7 @@ def listed(names: Sequence[str]) -> str:
 def sentence(cause: Cause, operation: str, lost: Sequence[str], weakened: Sequence[str], more: str) -> str:
     """What happens, and to what."""
     written = cause == "detach" and operation not in DETACH
-    parts = [_WRITTEN if written else _WHY[cause], more]
+    parts = [WRITTEN if written else _WHY[cause], more]
     if lost and cause in (*_OF_THEM, "in_place_leaf", "in_place_needed", "not_finite"):
         parts.append(f"It concerns {listed(lost)}.")
     elif lost:

@@ -238,9 +238,66 @@ class Raised(Rows):
 
 @pytest.mark.parametrize(("kind", "raises"), [(Capped, False), (Raised, True)])
 def test_it_either_raises_or_is_not_noticed(kind: type[nn.Module], raises: bool) -> None:
-    finding = next(one for one in gv.diagnose(kind(), rows()).findings if one.cause == "in_place_needed")
+    (finding,) = gv.diagnose(kind(), rows()).findings
+    assert finding.cause == "in_place_needed"
     assert ("loss.backward() raises" in finding.sentence) == raises
     assert ("does not notice" in finding.sentence) != raises
+
+
+class CappedDetached(Rows):
+    def forward(self, x: Tensor) -> object:
+        g = torch.sigmoid(self.first(x))
+        g.detach().clamp_(max=0.5)
+        return self.third(self.second(g))
+
+
+class Replaced(Rows):
+    """What another layer gives stands where the sigmoid's gradient needs its own values."""
+
+    def forward(self, x: Tensor) -> object:
+        g = torch.sigmoid(self.first(x))
+        g.data.copy_(self.second(g))
+        return self.third(g)
+
+
+@pytest.mark.parametrize(
+    ("kind", "lost", "repair"),
+    [
+        (Capped, "first.weight first.bias", "g = g.clamp(max=0.5)"),
+        (CappedDetached, "first.weight first.bias", "g = g.clamp(max=0.5)"),
+        (Replaced, "first.weight first.bias second.weight second.bias", "g = g.clone().copy_(self.second(g))"),
+    ],
+)
+def test_a_write_through_data_is_one_finding(kind: type[nn.Module], lost: str, repair: str) -> None:
+    (finding,) = gv.diagnose(kind(), rows()).findings
+    assert (finding.cause, finding.level, finding.repair) == ("in_place_needed", "broken", repair)
+    assert set(finding.lost) == {"the input", *lost.split()}
+    assert not finding.weakened
+    assert "nothing flows back through them" in finding.sentence
+
+
+class CutBeside(Rows):
+    """One line, two mistakes: a value is overwritten, by one that is detached."""
+
+    def forward(self, x: Tensor) -> object:
+        g, h = torch.sigmoid(self.first(x)), self.second(x.new_ones(4, 8))
+        g.mul_(h.detach())
+        return self.third(g + h)
+
+
+class WrittenUnrecorded(CutBeside):
+    def forward(self, x: Tensor) -> object:
+        g, h = torch.sigmoid(self.first(x)), self.second(x.new_ones(4, 8))
+        with torch.no_grad():
+            g.mul_(h)
+        return self.third(g + h)
+
+
+@pytest.mark.parametrize(("kind", "cause"), [(CutBeside, "detach"), (WrittenUnrecorded, "no_grad")])
+def test_what_else_is_cut_on_the_line_is_a_finding_of_its_own(kind: type[nn.Module], cause: str) -> None:
+    found = gv.diagnose(kind(), rows()).findings
+    assert {finding.cause for finding in found} == {cause, "in_place_needed"}
+    assert len({finding.line for finding in found}) == 1
 
 
 def test_labels_that_are_all_ignored_are_one_finding() -> None:
