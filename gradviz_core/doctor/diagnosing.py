@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from gradviz_core.doctor import depth, notes, reasons, words
+from gradviz_core.doctor import depth, notes, reasons, recurrence, words
 from gradviz_core.doctor.cuts import Cut, cuts
 from gradviz_core.doctor.examination import Pass, run
 from gradviz_core.doctor.flow import Event, Place, any_edge, is_open
@@ -223,7 +223,7 @@ def _vanishing(done: Pass, back: Slopes, found: Sequence[Found]) -> list[Found]:
     sizes = {name: size / math.sqrt(done.leaves[name].numel()) for name, size in sizes.items() if size}
     share = depth.ratio(list(sizes.values()))
     if not depth.vanishes(share):
-        return []
+        return recurrence.vanishing(done, back, _weights(done))
     first = list(sizes)[: len(sizes) // 4]
     more = f"At the first weights they are {share:.0e} times as large as at the last."
     return [finding("vanishing", "partial", done.record.first_use.get(done.numbers[first[0]]), (), first, more=more)]

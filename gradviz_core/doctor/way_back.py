@@ -106,6 +106,15 @@ class Graph:
                     found[self._origin("operation", node, step.comes, step.smallest)] = None
         return list(found)
 
+    def added(self, leaf: Tensor) -> dict[Event, float]:
+        """The largest entry of what each call that uses ``leaf`` adds to its gradient."""
+        found: dict[Event, float] = {}
+        for node, slot in self.handed_to.get(self.leaves.get(id(leaf), (None, 0)), ()):
+            event, step = self.made_by.get(node), self.steps.get(node)
+            if event is not None and step is not None:
+                found[event] = max(found.get(event, 0.0), step.goes[slot] or 0.0)
+        return found
+
     def reached(self) -> set[Event]:
         """The calls through whose derivatives the gradient of the loss goes."""
         return {self.made_by[node] for node in self.steps if node in self.made_by}

@@ -185,6 +185,13 @@ _ROUNDING = """
     """
 
 
+RECURRENT = dedent("""
+    # Keep lengths from one call to the next, or let the state pass beside them:
+    nn.init.orthogonal_(cell.weight_hh)
+    h = h + torch.tanh(layer(h))  # or nn.GRUCell, or nn.LSTMCell with a forget gate that starts open
+    """).strip()
+"""The repair of what vanishes along the calls of one weight."""
+
 RAISES = "loss.backward() raises."
 UNNOTICED = "It is done through .data, so PyTorch does not notice: no error, and a wrong gradient."
 
@@ -222,6 +229,15 @@ def sentence(cause: Cause, operation: str, lost: Sequence[str], weakened: Sequen
     elif weakened:
         parts.append(f"It weakens what reaches {listed(weakened)}.")
     return " ".join(filter(None, parts))
+
+
+def of_calls(count: int, share: float) -> str:
+    """That it is one weight along whose ``count`` calls a gradient vanishes."""
+    return (
+        f"Here one weight is called {count} times in a row: what the first of these calls add to its gradient is "
+        f"{share:.0e} times as large as what the last add, so what comes in early is hardly learned from. In a loop "
+        "that is to come to rest, that is as it should be."
+    )
 
 
 def loss_left(kind: str, out: Event) -> str:
