@@ -8,6 +8,7 @@ from pages.parts import icon, shell
 st.set_page_config(page_title="GradViz", page_icon=icon.ADDRESS, layout="wide")
 st.logo(icon.LOGO, size="large")
 client.start()
+st.set_option("client.showSidebarNavigation", True)  # hidden until here: the list would be one of file names
 
 lessons = st.Page("pages/learn/lessons.py", title="Lessons", url_path="lessons")
 page = st.navigation(

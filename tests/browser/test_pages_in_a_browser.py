@@ -29,9 +29,21 @@ PAGES = {
 # ------------------------------------------------------------------------------------------------------ a fresh server
 
 
+LINKS_SEEN = """
+  window.linksSeen = new Set();
+  const look = () => {
+    for (const link of document.querySelectorAll("[data-testid=stSidebarNavLink]")) linksSeen.add(link.textContent);
+    requestAnimationFrame(look);
+  };
+  look();
+"""
+
+
 @pytest.mark.parametrize("path", PAGES)
 def test_each_page_opens_by_its_own_address_on_a_fresh_server(server: Server, page: Page, path: str) -> None:
+    """And nobody sees a list of file names on the way there."""
     title, chart = PAGES[path]
+    page.add_init_script(LINKS_SEEN)
     page.goto(server.address(f"{path}?model=preset/shapes-cnn&image=sample/heart"))
     expect(page.get_by_role("heading", name=title)).to_be_visible(timeout=30_000)
     seeing.check_drawn(page, chart)
@@ -40,6 +52,8 @@ def test_each_page_opens_by_its_own_address_on_a_fresh_server(server: Server, pa
     page.wait_for_function("location.search.includes('star')")
     seeing.check_drawn(page, chart)
     assert (seeing.choice(page, "model"), seeing.choice(page, "image")) == ("preset/shapes-cnn", "sample/star")
+    seen = set(page.evaluate("Array.from(linksSeen)"))
+    assert seen == set(page.get_by_test_id("stSidebarNavLink").all_text_contents())
 
 
 def test_the_app_stays_small_after_every_page(server: Server, page: Page) -> None:
