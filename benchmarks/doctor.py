@@ -9,6 +9,7 @@ import torchvision
 from torch import nn
 
 import gradviz_core as gv
+from benchmarks import doctor_thresholds
 from benchmarks.timing import Run, interleaved, row
 from tests.doctor.broken import BROKEN
 from tests.doctor.broken_values import BROKEN_VALUES
@@ -22,6 +23,7 @@ MOST_ROUNDS = 10
 def rows(rounds: int) -> Iterator[str]:
     yield from _right((*BROKEN, *BROKEN_VALUES), SOUND, "models written before the doctor")
     yield from _right(MORE_BROKEN, MORE_SOUND, "models written beside it")
+    yield from doctor_thresholds.rows()
     torch.manual_seed(0)
     module, x = torchvision.models.resnet18(weights=None).eval(), torch.randn(1, 3, 224, 224)
 
