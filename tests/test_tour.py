@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl
 import numpy as np
 import pytest
 from PIL import Image
+from streamlit.testing.v1 import AppTest
 
 from gradviz_core.compute import inline
 from gradviz_core.models import catalogue, scenes
@@ -61,6 +62,25 @@ def test_each_link_opens_without_a_complaint(stop: tour.Stop) -> None:
     assert not app.error
     assert not app.warning
     assert app.get("plotly_chart")
+
+
+@pytest.mark.parametrize("number", range(6))
+def test_each_view_says_what_it_shows_and_leads_on(number: int) -> None:
+    stop = tour.STOPS[number]
+    (strip,) = _strips(opened(PAGES[stop.page], **dict(stop.choices)))
+    assert f"Tour, {number + 1} of 6: {stop.sentence}" in unescape(strip)
+    around = [each.address for each in tour.STOPS[max(number - 1, 0) : number + 2] if each is not stop]
+    assert [unescape(link) for link in re.findall("href='([^']*)'", strip)] == around
+
+
+def test_another_choice_leaves_the_tour_and_a_look_at_the_same_does_not() -> None:
+    stop = tour.STOPS[0]
+    assert not _strips(opened(SALIENCY, **(dict(stop.choices) | {"target": "4"})))
+    assert _strips(opened(SALIENCY, **dict(stop.choices), view="l2"))
+
+
+def _strips(app: AppTest) -> list[str]:
+    return [html.proto.body for html in app.get("html") if "aria-label='Tour'" in html.proto.body]
 
 
 def _asked_last(title: str, asked: list[Question], kind: type) -> Question:

@@ -4,12 +4,13 @@ import streamlit as st
 
 from gradviz_core import fields, snippets
 from gradviz_core.types import FlowQuestion, GradientQuestion
-from pages.parts import address, code, facts, maps, panel, shell, sites, units
+from pages.parts import address, code, facts, maps, panel, shell, sites, tour, units
 from pages.parts.asking import ask, one_sentence
 
 choice = shell.begin_with_score(
     "Feature maps", "All channels of one site: what they answer, and how the score depends on each of their numbers."
 )
+tour.here("feature-maps")
 
 with one_sentence():
     flow = ask(

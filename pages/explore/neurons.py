@@ -4,12 +4,13 @@ import streamlit as st
 
 from gradviz_core import captions, fields, snippets
 from gradviz_core.types import INPUT, GradientQuestion, UnitsQuestion
-from pages.parts import address, code, facts, panel, shell, sites, units
+from pages.parts import address, code, facts, panel, shell, sites, tour, units
 from pages.parts.asking import ask, one_sentence
 
 choice = shell.begin(
     "Neurons", "One number inside the model: what it answers to this image, and how it changes with each pixel."
 )
+tour.here("neurons")
 
 with one_sentence():
     site_column, *_ = st.columns([3, 2])

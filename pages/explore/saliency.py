@@ -11,6 +11,7 @@ choice = shell.begin_with_score("Input saliency", "How the score of one class ch
 if isinstance(choice.target, SiteSum):
     scores.point_to_neurons(choice.survey)
     shell.end()
+tour.here("saliency")
 
 with one_sentence():
     with panel.controls():

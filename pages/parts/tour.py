@@ -1,4 +1,8 @@
-"""A tour in six views: each is an address, and one sentence on what to see there."""
+"""A tour in six views: each is an address, and one sentence on what to see there.
+
+The start page lists them; each view says what it shows, and leads on to the next, for as long as it is the view of the
+tour: a person who chooses something else is on their own way.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,8 @@ from html import escape
 from urllib.parse import urlencode
 
 import streamlit as st
+
+from pages.parts import address
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +79,26 @@ STOPS = (
 def show() -> None:
     """The six links, one under the other."""
     st.header("A tour in six views", anchor=False)
-    lines = (
-        f"<li><a style='color: inherit' href='{escape(stop.address)}'>{escape(stop.title)}</a>: "
-        f"{escape(stop.sentence)}</li>"
-        for stop in STOPS
-    )
+    lines = (f"<li>{_link(stop)}: {escape(stop.sentence)}</li>" for stop in STOPS)
     st.html(f"<ol>{''.join(lines)}</ol>")
+
+
+def here(page: str) -> None:
+    """Where ``page`` shows a view of the tour: what to see in it, and the links to the views before and after."""
+    room = st.container()
+    for number, stop in enumerate(STOPS):
+        if stop.page == page and all(address.read(name) == value for name, value in stop.choices):
+            room.html(
+                f"<nav aria-label='Tour'><p>Tour, {number + 1} of {len(STOPS)}: {escape(stop.sentence)}</p>"
+                f"<p>{' &nbsp; '.join(_neighbours(number))}</p></nav>"
+            )
+
+
+def _neighbours(number: int) -> list[str]:
+    before = [f"Before: {_link(STOPS[number - 1])}"] if number else []
+    after = [f"Next: {_link(STOPS[number + 1])}"] if number + 1 < len(STOPS) else []
+    return before + after
+
+
+def _link(stop: Stop) -> str:
+    return f"<a style='color: inherit' href='{escape(stop.address)}'>{escape(stop.title)}</a>"

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from gradviz_core import captions, snippets
-from pages.parts import code, facts, panel, perturbation, pixel, shell
+from pages.parts import code, facts, panel, perturbation, pixel, shell, tour
 from pages.parts.asking import ask, one_sentence
 
 choice = shell.begin_with_score(
@@ -11,6 +11,7 @@ choice = shell.begin_with_score(
     "What becomes of a score, or of one unit, when the picture is changed a little along its gradient: what the "
     "gradient promises, and what really comes. For understanding a model and for testing it.",
 )
+tour.here("perturbation")
 
 with one_sentence():
     question = perturbation.question(choice)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from pages.parts import tour
 from tests.browser import seeing
 from tests.browser.conftest import Server
 
@@ -72,14 +73,16 @@ def test_every_choice_is_made_without_a_mouse(visited: Server, page: Page) -> No
     assert seeing.choice(page, "model") == "preset/shapes-resnet"
 
 
-def test_a_link_of_the_tour_opens_its_view_in_the_same_tab(visited: Server, page: Page) -> None:
+def test_the_tour_is_walked_by_its_links_in_one_tab(visited: Server, page: Page) -> None:
     page.goto(visited.address())
-    seeing.check_drawn(page, "gradient")
-    _reach(page, page.get_by_role("link", name="What one unit can see"))
-    page.keyboard.press("Enter")
-    expect(page.get_by_role("heading", name="Neurons")).to_be_visible(timeout=30_000)
-    seeing.check_drawn(page, "gradient")
-    assert [seeing.choice(page, name) for name in ("channel", "row", "col")] == ["21", "16", "8"]
+    for number, stop in enumerate(tour.STOPS):
+        _reach(page, page.get_by_role("link", name=stop.title, exact=True).first)
+        page.keyboard.press("Enter")
+        said = page.get_by_role("navigation", name="Tour").get_by_text(f"Tour, {number + 1} of 6: {stop.sentence}")
+        expect(said).to_be_visible(timeout=30_000)
+        page.wait_for_selector(".heatmaplayer image", timeout=60_000)
+        seeing.wait(page)
+        assert {name: seeing.choice(page, name) for name, _ in stop.choices} == dict(stop.choices)
     assert len(page.context.pages) == 1
 
 
