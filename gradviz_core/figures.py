@@ -210,7 +210,7 @@ def strip(
         showticklabels=False, showgrid=False, zeroline=False, fixedrange=True, range=[-0.7, len(values) - 0.3],
     )  # fmt: skip
     figure.update_yaxes(
-        type="log", tickvals=scale.ticks, ticktext=[number_text(t, 2) for t in scale.ticks], fixedrange=True,
+        type="log", tickvals=scale.ticks, ticktext=[log_scale.tick_text(t) for t in scale.ticks], fixedrange=True,
         tickfont={"size": 11}, title={"text": _plain(unit), "font": {"size": 12}},
     )  # fmt: skip
     return figure

@@ -121,7 +121,7 @@ def _axes(
     )  # fmt: skip
     figure.update_layout(
         yaxis={
-            "type": "log", "tickvals": ticks, "ticktext": [_tick(t) for t in ticks], "fixedrange": True,
+            "type": "log", "tickvals": ticks, "ticktext": [log_scale.tick_text(t) for t in ticks], "fixedrange": True,
             "tickfont": small, "title": {"text": unit, "font": quiet}, "domain": [_BARS + 0.06 if bars else 0, 1],
             "range": [float(np.log10(scale.floor)) - 0.08, float(np.log10(scale.top)) + 0.12],
         }
@@ -133,15 +133,6 @@ def _axes(
                 "title": {"text": share_unit, "font": quiet}, "zeroline": False,
             }
         )  # fmt: skip
-
-
-def _tick(value: float) -> str:
-    """``0.01``, ``100``; a power of ten from a thousand and below a thousandth."""
-    power = round(float(np.floor(np.log10(value) + 1e-9)))
-    if -3 <= power <= 3:
-        return f"{value:g}"
-    front = round(value / 10.0**power)
-    return ("" if front == 1 else f"{front}·") + f"10<sup>{power}</sup>".replace("-", "−")
 
 
 def _positions(count: int) -> list[float]:

@@ -92,3 +92,12 @@ def log_ticks(low: float, high: float) -> list[float]:
         if len(even) >= 2:
             return even
     return [low, high]
+
+
+def tick_text(tick: float) -> str:
+    """``0.01``, ``100``, ``1.2``; from ten thousand on and below a thousandth with a power of ten, as Plotly's HTML."""
+    power = math.floor(math.log10(tick) + 1e-9)
+    if -3 <= power <= 3:
+        return f"{tick:g}"
+    front = f"{tick / 10.0**power:g}"
+    return ("" if front == "1" else f"{front}·") + f"10<sup>{power}</sup>".replace("-", "−")

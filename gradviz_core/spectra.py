@@ -10,9 +10,9 @@ import numpy.typing as npt
 import plotly.graph_objects as go
 
 from gradviz_core import fields, figures
-from gradviz_core.captions import class_text, number_text, unit_place
+from gradviz_core.captions import class_text, unit_place
 from gradviz_core.figures import BAR
-from gradviz_core.log_scale import log_ticks
+from gradviz_core.log_scale import log_ticks, tick_text
 from gradviz_core.types import Field, FloatArray, SiteInfo
 
 MOST_ROWS, MOST_COLUMNS = 500, 800
@@ -177,7 +177,7 @@ def _framed(figure: go.Figure, values: FloatArray, title: str) -> go.Figure:
         low, high = float(positive.min()) / 1.5, float(positive.max()) * 1.5
         ticks = log_ticks(low, high)
         figure.update_yaxes(
-            range=[math.log10(low), math.log10(high)], tickvals=ticks, ticktext=[number_text(t, 1) for t in ticks]
+            range=[math.log10(low), math.log10(high)], tickvals=ticks, ticktext=[tick_text(t) for t in ticks]
         )
     return figure.update_xaxes(title_text=title)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gradviz_core.flow_figures import Line, _tick, along
+from gradviz_core.flow_figures import Line, along
 
 
 def test_a_zero_is_an_open_mark_at_the_bottom_and_nan_is_a_gap() -> None:
@@ -47,9 +47,3 @@ def test_names_are_text_and_no_markup() -> None:
 def test_nothing_to_draw_is_no_error() -> None:
     assert along([], unit="u", places="p").data == ()
     assert along([Line("a", np.array([0.0, np.nan]), ["x", "y"])], unit="u", places="p").data[0].y[0] > 0
-
-
-def test_ticks_can_be_read() -> None:
-    assert [_tick(v) for v in (100.0, 0.01, 1e-7, 1e5, 5e5, 0.5)] == [
-        "100", "0.01", "10<sup>−7</sup>", "10<sup>5</sup>", "5·10<sup>5</sup>", "0.5",
-    ]  # fmt: skip

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gradviz_core import log_scale
 from gradviz_core.log_scale import LogScale, norm_text, odd_marks
@@ -23,6 +25,18 @@ from gradviz_core.log_scale import LogScale, norm_text, odd_marks
 )
 def test_a_logarithmic_axis_has_round_numbers(low: float, high: float, ticks: list[float]) -> None:
     assert log_scale.log_ticks(low, high) == pytest.approx(ticks)
+
+
+def test_ticks_can_be_read() -> None:
+    assert [log_scale.tick_text(v) for v in (100.0, 0.01, 1e-7, 1e5, 5e5, 0.5, 12 * 10.0**-1, 1.4e-5)] == [
+        "100", "0.01", "10<sup>−7</sup>", "10<sup>5</sup>", "5·10<sup>5</sup>", "0.5", "1.2", "1.4·10<sup>−5</sup>",
+    ]  # fmt: skip
+
+
+@given(st.floats(1e-30, 1e30), st.floats(1e-3, 6))
+def test_no_two_ticks_say_the_same(low: float, decades: float) -> None:
+    said = [log_scale.tick_text(tick) for tick in log_scale.log_ticks(low, low * 10**decades)]
+    assert len(said) == len(set(said)) >= 2
 
 
 def test_marks_are_named_where_they_occur_alone() -> None:
