@@ -8,6 +8,12 @@ from typing import Any
 from playwright.sync_api import Page, expect
 
 STILL = "[data-testid=stApp][data-test-script-state=notRunning]"
+COUNT_RUNS = """() => {
+  const app = document.querySelector("[data-testid=stApp]"), state = "data-test-script-state";
+  window.runs = 0;
+  const seen = () => { window.runs += app.getAttribute(state) === "running"; };
+  new MutationObserver(seen).observe(app, { attributeFilter: [state] });
+}"""
 
 
 def wait(page: Page) -> None:
@@ -73,13 +79,15 @@ def hover(page: Page, key: str, row: float, column: float) -> str:
 
 
 def click(page: Page, key: str, row: float, column: float) -> None:
-    """Click a cell of a chart."""
+    """Click a cell of a chart, and wait for the run that it begins."""
     page.wait_for_selector(f".st-key-chart_{key} .js-plotly-plot[data-clicks=on]", timeout=20_000)
     x, y = point(page, key, row, column)
     page.mouse.move(x - 3, y - 3)
     page.mouse.move(x, y)
     page.wait_for_timeout(120)
+    page.evaluate(COUNT_RUNS)
     page.mouse.click(x, y)
+    page.wait_for_function("window.runs > 0")
     wait(page)
 
 
