@@ -317,7 +317,7 @@ def _likeliest(logits: Tensor) -> list[int]:
 
 
 def _classes(logits: Tensor, labels: Sequence[str], chosen: Sequence[int]) -> tuple[ClassProbability, ...]:
-    shares = logits.softmax(0)
+    shares = logits.cpu().double().softmax(0)  # in single precision a sure class would have all of it
     return tuple(
         ClassProbability(i, labels[i] if i < len(labels) else f"class {i}", logits[i].item(), shares[i].item())
         for i in chosen

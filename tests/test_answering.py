@@ -276,3 +276,14 @@ def test_importing_the_package_is_cheap_and_the_answer_verb_survives() -> None:
         "assert set(gv.__all__) <= set(dir(gv)) | set(gv._LAZY)\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).resolve().parents[1])
+
+
+def test_no_class_has_all_of_the_probability_where_others_have_some() -> None:
+    sure = gv.SurveyQuestion(model="preset/digits-cnn", image="sample/digit-3")
+    step = gv.PerturbationQuestion(model="preset/digits-cnn", image="sample/digit-3", epsilon=1)
+    survey, changed = gv.answer(sure), gv.answer(step)
+    for prediction in (survey.prediction, changed.prediction, changed.prediction_after):
+        assert 0.9999 < prediction[0].probability < 1
+        assert sum(p.probability for p in prediction) <= 1
+        logits = torch.tensor([p.logit for p in prediction])
+        assert logits.softmax(0)[0] == 1, "single precision gives it all"

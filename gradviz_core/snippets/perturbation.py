@@ -36,7 +36,8 @@ def classes_after(setting: Setting, answer: PerturbationAnswer) -> str:
         "shares = []",
         "for picture in (start, start + torch.from_numpy(whole)[None].float()):",
         "    output = model((picture / 255 - mean) / std)",
-        f"    shares.append(100 * {class_row(setting)}[0].detach().softmax(dim=0)[classes].numpy())",
+        f"    logits = {class_row(setting)}[0].detach()",
+        "    shares.append(100 * logits.double().softmax(dim=0)[classes].numpy())",
         "shown = np.stack(shares, axis=1)",
     )
     last = Block((*_whole(answer), *both), (_NUMPY,))

@@ -19,7 +19,7 @@ def classes(setting: Setting, count: int) -> str:
         comment("Softmax turns the scores into probabilities."),
         f"logits = {class_row(setting)}[0].detach()",
         f"index = logits.sort(descending=True, stable=True).indices[:{count}]  # the classes",
-        "shown = 100 * logits.softmax(dim=0)[index].numpy()",
+        "shown = 100 * logits.double().softmax(dim=0)[index].numpy()",
     )
     about = f"The {count} likeliest classes, in percent."
     return program(about, picture(setting), numbers(setting), model(setting), forward(setting, None), Block(lines))
