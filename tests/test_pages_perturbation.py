@@ -9,6 +9,7 @@ import pytest
 
 from gradviz_core.compute import inline
 from gradviz_core.types import ClassScore, PerturbationAnswer, PerturbationQuestion, Question, Site, Unit
+from pages.parts import perturbation
 from pages.parts.kept import kept
 from tests.opening import answer_here, chart, errors, opened, values
 
@@ -112,6 +113,15 @@ def test_a_crafted_address_gets_one_sentence_and_no_other_picture(name: str, val
     next(button for button in app.button if button.label == "Go on without it").click().run()
     assert not app.error
     assert len(app.get("plotly_chart")) == 5
+
+
+@pytest.mark.parametrize(
+    ("count", "words"),
+    [(2, "Both classes, before and after."), (5, "The five likeliest classes, before and after."),
+     (6, "The 6 classes that are among the five likeliest before or after.")],
+)  # fmt: skip
+def test_the_bars_say_which_classes_they_show(count: int, words: str) -> None:
+    assert perturbation.likeliest(count) == words
 
 
 def test_a_model_without_classes_and_a_grey_one_are_followed_too() -> None:

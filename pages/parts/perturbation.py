@@ -124,11 +124,18 @@ def promise(answer: PerturbationAnswer, labels: tuple[str, ...]) -> Picture:
 def classes(answer: PerturbationAnswer) -> Picture:
     """Probabilities before and after."""
     words = Caption(
-        f"{saliency.likeliest(len(answer.prediction))}, before and after. Click one to follow its score.",
+        f"{likeliest(len(answer.prediction))} Click one to follow its score.",
         "",
         ("softmax of the logits, before and after",),
     )
     return Picture(charts.before_and_after(answer.prediction, answer.prediction_after), words)
+
+
+def likeliest(count: int) -> str:
+    """Which classes are shown: more than five where the five likeliest are others after than before."""
+    if count > 5:
+        return f"The {count} classes that are among the five likeliest before or after."
+    return f"{saliency.likeliest(count)}, before and after."
 
 
 def choose_class(answer: PerturbationAnswer) -> Callable[[Click], None]:
