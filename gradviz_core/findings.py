@@ -85,6 +85,10 @@ class LayerReport:
 
     where: str
     function: str
+    call: int
+    """Which call of this function there, from 0."""
+    calls: int
+    """How often it is called there."""
     file: str
     line: int
     units: int

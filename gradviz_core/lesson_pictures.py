@@ -20,7 +20,6 @@ PALE = 0.35
 """Opacity of bars that are there to compare with."""
 WIDTH = 380
 """Pixels that a picture is likely to have across."""
-TILES_WIDTH = 560
 MOST_READ_OUT = 12
 """Values of a set of bars that its alternative text still names."""
 
@@ -35,7 +34,7 @@ def draw(picture: Picture, arrays: Sequence[FloatArray]) -> go.Figure:
         case "tiles":
             maps = arrays[0][0]
             sheet = fields.tile(maps, range(len(maps)), signed=True, unit=picture.unit)
-            return figures.tiles(sheet, width=TILES_WIDTH)
+            return figures.tiles(sheet, width=WIDTH)
         case "bars":
             return _bars(picture, arrays)
         case "lines":

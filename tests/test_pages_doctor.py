@@ -81,6 +81,14 @@ def test_nothing_is_wrong_with_a_preset(asked: list[Question]) -> None:
     assert set(leaves["gradient"]) == {"finite"}
 
 
+@pytest.mark.usefixtures("asked")
+def test_calls_of_a_shared_layer_are_told_apart() -> None:
+    app = opened(PAGE, model="preset/shapes-resnet", image=IMAGE)
+    layers = list(app.dataframe[0].value["layer"])
+    assert "layer1.0.relu, second call" in layers
+    assert len(layers) == len(set(layers))
+
+
 def test_each_finding_has_its_line_its_parameters_and_its_repair(monkeypatch: pytest.MonkeyPatch) -> None:
     found(monkeypatch, CUT, UNUSED)
     app = opened(PAGE, model=MODEL, image=IMAGE)

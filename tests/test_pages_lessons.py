@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from gradviz_core.figures import BAR
 from gradviz_core.lesson_cards import Choice, Lesson, LessonResult, Number
-from gradviz_core.lesson_pictures import alt, draw
+from gradviz_core.lesson_pictures import WIDTH, alt, draw
 from gradviz_core.lessons.contents import FIRST_WORDS, LESSONS, settle
 from gradviz_core.lessons.graph import title
 from gradviz_core.lessons.running import run
@@ -216,13 +217,16 @@ def test_pictures_draw_the_numbers_of_their_arrays_and_say_what_they_are(lesson:
     for step in result.steps:
         for picture in step.pictures:
             arrays = [result.arrays[LessonResult.name_of(step.name, name)] for name in picture.arrays]
-            traces = draw(picture, arrays).data
+            figure = draw(picture, arrays)
+            traces = figure.data
             match picture.kind:
                 case "heatmap":
                     np.testing.assert_allclose(traces[0].z, arrays[0], rtol=1e-6)
                 case "tiles":
                     drawn = traces[0].z[np.isfinite(traces[0].z)]
                     np.testing.assert_array_equal(np.sort(drawn), np.sort(arrays[0].ravel()))
+                    rows, columns = traces[0].z.shape
+                    assert figure.layout.height <= WIDTH * rows / columns + BAR + 1, "it would sink to the bottom"
                 case "bars":
                     assert [trace.name for trace in traces] == list(picture.labels)
                     for trace, array in zip(traces, arrays, strict=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Collection, Iterable
 from pathlib import Path
 
@@ -10,7 +11,6 @@ from gradviz_core.doctor import words
 from gradviz_core.doctor.examination import Pass
 from gradviz_core.doctor.flow import Event, Place, is_open
 from gradviz_core.doctor.rewriting import rewritten
-from gradviz_core.doctor.units import Share
 from gradviz_core.doctor.way_back import Slopes, norm
 from gradviz_core.findings import Cause, Finding, LayerReport, LeafReport, Level
 from gradviz_core.sites import in_words
@@ -93,11 +93,20 @@ def of_leaves(done: Pass, back: Slopes) -> tuple[LeafReport, ...]:
 
 def of_layers(done: Pass) -> tuple[LayerReport, ...]:
     """The activation functions that ran."""
-    return tuple(_layer(event.place, event.name, share) for event, share in done.activations)
-
-
-def _layer(place: Place, name: str, share: Share) -> LayerReport:
-    return LayerReport(_module(place), name, Path(place.file).name, place.line, share.units, share.share, share.places)
+    total = Counter((_module(event.place), event.name) for event, _ in done.activations)
+    before: Counter[tuple[str, str]] = Counter()
+    found = []
+    for event, share in done.activations:
+        which = where, function = _module(event.place), event.name
+        found.append(
+            LayerReport(
+                where=where, function=function, call=before[which], calls=total[which],
+                file=Path(event.place.file).name, line=event.place.line,
+                units=share.units, share=share.share, places=share.places,
+            )
+        )  # fmt: skip
+        before[which] += 1
+    return tuple(found)
 
 
 def _module(place: Place) -> str:

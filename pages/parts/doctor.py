@@ -9,6 +9,7 @@ import streamlit as st
 from gradviz_core import captions, verdicts
 from gradviz_core.captions import number_text, share_text
 from gradviz_core.findings import Cause, Diagnosis, Finding, LayerReport, LeafReport, Level, Proof
+from gradviz_core.sites import ordinal
 from gradviz_core.types import DiagnosisAnswer, ProofQuestion
 from pages.parts.asking import ask
 from pages.parts.shell import ScoredChoice
@@ -124,7 +125,7 @@ def units(layers: Sequence[LayerReport]) -> None:
     with st.expander("Units that let no gradient through, by layer", expanded=True):
         st.dataframe(
             {
-                "layer": [layer.where[:LONGEST_NAME] for layer in layers[:MOST_ROWS]],
+                "layer": [_which(layer) for layer in layers[:MOST_ROWS]],
                 "function": [layer.function for layer in layers[:MOST_ROWS]],
                 "dead or saturated": [share_text(layer.share) for layer in layers[:MOST_ROWS]],
                 "units": [layer.units for layer in layers[:MOST_ROWS]],
@@ -140,6 +141,11 @@ def units(layers: Sequence[LayerReport]) -> None:
         _cut(layers)
 
 
+def _which(layer: LayerReport) -> str:
+    name = layer.where[:LONGEST_NAME]
+    return f"{name}, {ordinal(layer.call)} call" if layer.calls > 1 else name
+
+
 def gradients(leaves: Sequence[LeafReport]) -> None:
     """What came back to the input and to each parameter."""
     with st.expander("Gradient of the input and of every parameter"):
@@ -148,10 +154,10 @@ def gradients(leaves: Sequence[LeafReport]) -> None:
                 "name": [leaf.name[:LONGEST_NAME] for leaf in leaves[:MOST_ROWS]],
                 "shape": ["×".join(map(str, leaf.shape)) for leaf in leaves[:MOST_ROWS]],
                 "gradient": [_GRADIENTS[leaf.gradient] for leaf in leaves[:MOST_ROWS]],
-                "2-norm": [number_text(leaf.norm, 4) for leaf in leaves[:MOST_ROWS]],
+                "L2 norm": [number_text(leaf.norm, 4) for leaf in leaves[:MOST_ROWS]],
             },
             hide_index=True,
-            alt="Whether a gradient came to the input and to each parameter, and its 2-norm",
+            alt="Whether a gradient came to the input and to each parameter, and its L2 norm",
         )
         _cut(leaves)
 
