@@ -157,7 +157,7 @@ def test_what_is_too_large_is_done_by_products(asked: list[Question], monkeypatc
     drawn = chart(app, "spectrum")["data"][0]["y"]
     numbers = np.frombuffer(base64.b64decode(drawn["bdata"]), drawn["dtype"])
     np.testing.assert_allclose(numbers, true[:8], rtol=1e-4)
-    assert any("Choose at most 1 rows" in info.value for info in app.info)
+    assert any("Choose one row to see" in info.value for info in app.info)
     assert chart(app, "direction")["data"]
     assert chart(app, "output")["data"]
 

@@ -87,7 +87,7 @@ def largest(view: View) -> SpectrumAnswer:
         )  # fmt: skip
         answer = ask(question, "Looking for the directions that move the outputs most …")
         found = len(answer.arrays["singular_values"])
-        said = f"Step {steps}: {answer.settled} of {found} singular values changed by under 0.01 %"
+        said = f"Step {steps}: {answer.settled} of {found} singular values changed by under 0.01\u00a0%"
         progress.progress(steps / MOST_STEPS, said)
         if answer.settled == found:
             break

@@ -50,7 +50,8 @@ def advice(view: View) -> tuple[str, ...]:
     if view.small:
         return ()
     most = MOST_ENTRIES // view.columns
-    how = f"Choose at most {most} rows to see" if most else "Choose a smaller site to differentiate by, to see"
+    rows = "one row" if most == 1 else f"at most {most:,} rows"
+    how = f"Choose {rows} to see" if most else "Choose a smaller site to differentiate by, to see"
     return (f"{view.shape[0]:,} × {view.columns:,} entries are too many to compute one by one. {how} each of them.",)
 
 
@@ -107,7 +108,7 @@ def _spectrum(view: View, known: FloatArray, found: SpectrumAnswer | None) -> Pi
     if found is not None:
         how = (
             f"by products with random directions (Halko, Martinsson and Tropp 2011): the last step changed "
-            f"{found.settled} of {len(known)} by under 0.01 %; none is above the true one, up to rounding"
+            f"{found.settled} of {len(known)} by under 0.01\u00a0%; none is above the true one, up to rounding"
         )
     words = Caption(
         f"Singular values: how much the Jacobian lengthens each of the directions that it keeps apart.{some}",
