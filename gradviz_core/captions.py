@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal, assert_never
 
 from gradviz_core.cards import Preprocessing
+from gradviz_core.indices import everywhere, subscript, unit_place
 from gradviz_core.sites import in_words
 from gradviz_core.types import (
     INPUT,
@@ -16,7 +17,6 @@ from gradviz_core.types import (
     ClassScore,
     CrossEntropy,
     Field,
-    Layout,
     MethodName,
     ModelCard,
     ScoreScale,
@@ -178,14 +178,6 @@ def score_unit(target: Target) -> str:
             return "activation"
 
 
-def unit_place(index: tuple[int, ...], layout: Layout = "maps") -> str:
-    """``(channel 17, row 9, column 14)``, ``(token 3, feature 20)`` or ``(feature 7)``."""
-    three = ("row", "column", "channel") if layout == "maps_last" else ("channel", "row", "column")
-    names = {3: three, 2: ("token", "feature"), 1: ("feature",)}.get(len(index)) if layout != "other" else None
-    words = [f"{name} {i}" for name, i in zip(names, index, strict=True)] if names else [str(i) for i in index]
-    return f"({', '.join(words)})"
-
-
 def _class_symbol(index: int | None, labels: Sequence[str]) -> str:
     if index is None:
         return r"\text{predicted}"
@@ -294,17 +286,12 @@ def _colours(field: Field, method: MethodName, target: Target) -> str:
     return f"Bright: a small change there changes the {score} much; dark: little."
 
 
-def activation(info: SiteInfo, channel: int, field: Field) -> Caption:
-    """Under the picture of one channel's values."""
-    what, site = channel_word(info), in_words(info.site, info.calls)
-    if info.layout == "tokens":
-        return Caption(
-            f"Activation of {what} {channel} of {site} at each token.",
-            f"a_{{t,{channel}}}",
-            (site_text(info), "activation", scale_text(field)),
-        )
-    sentence = f"Activation of {what} {channel} of {site} at each place of the image."
-    return Caption(sentence, f"a_{{{channel},i,j}}", (site_text(info), "activation", scale_text(field)))
+def activation(info: SiteInfo, channel: int | None, field: Field) -> Caption:
+    """Under the picture of one channel's values, or of each channel's where ``channel`` is None."""
+    which = f"each {channel_word(info)}" if channel is None else f"{channel_word(info)} {channel}"
+    sentence = f"Activation of {which} of {in_words(info.site, info.calls)}{everywhere(info.layout)}."
+    formula = f"a_{{{subscript(info.layout, channel)}}}"
+    return Caption(sentence, formula, (site_text(info), "activation", scale_text(field)))
 
 
 def unit_gradient(
@@ -322,15 +309,18 @@ def unit_gradient(
     return Caption(sentence, rf"\sum_c {slope}", facts)
 
 
-def gallery(info: SiteInfo, place: str, field: Field, *, cut: tuple[int, int, int, int] | None = None) -> Caption:
-    """Under the gallery of the most active channels at a place. ``cut`` is the part of the input that is shown."""
+def gallery(
+    info: SiteInfo, place: Sequence[int], at: str, field: Field, *, cut: tuple[int, int, int, int] | None = None
+) -> Caption:
+    """Under the gallery of the most active channels at a place, ``at`` in words. ``cut`` is the part of the input that
+    is shown."""
     sentence = (
-        f"The {channel_word(info)}s of {in_words(info.site, info.calls)} with the largest activation{place}, strongest "
+        f"The {channel_word(info)}s of {in_words(info.site, info.calls)} with the largest activation{at}, strongest "
         "first, and how each changes with each pixel, summed over the input's channels with its sign. "
         "All share one scale."
     )
     part = (f"rows {cut[0]} to {cut[1]}, columns {cut[2]} to {cut[3]}: all these units can see",) if cut else ()
-    slope = r"\frac{\partial a_{k}}{\partial x_{c,i,j}}"
+    slope = rf"\frac{{\partial a_{{{subscript(info.layout, place=place)}}}}}{{\partial x_{{c,i,j}}}}"
     return Caption(sentence, rf"\sum_c {slope}", (site_text(info), field.unit, scale_text(field), *part))
 
 
@@ -342,14 +332,12 @@ def feature_maps(
 ) -> Caption:
     """Under the sheet of all channels of a site. ``block`` is the side of the squares that were averaged to fit."""
     place, score = in_words(info.site, info.calls), score_words(target, labels)
-    slope = rf"\frac{{\partial {score_symbol(target, labels)}}}{{\partial a_{{k,i,j}}}}"
+    value = f"a_{{{subscript(info.layout)}}}"
+    slope = rf"\frac{{\partial {score_symbol(target, labels)}}}{{\partial {value}}}"
     sentence, formula = {
-        "activation": (f"Activation of each {channel_word(info)} of {place} at each place.", "a_{k,i,j}"),
+        "activation": (activation(info, None, field).sentence, value),
         "gradient": (f"How {score} changes with each number of {place}.", slope),
-        "product": (
-            f"Each number of {place} times how {score} changes with it.",
-            rf"a_{{k,i,j}}\,{slope}",
-        ),
+        "product": (f"Each number of {place} times how {score} changes with it.", rf"{value}\,{slope}"),
     }[kind]
     coarse = (f"each cell is the mean of {block}×{block} places",) if block > 1 else ()
     facts = (site_text(info), field.unit, f"{scale_text(field)}, the same for all tiles", *coarse)

@@ -10,8 +10,9 @@ import numpy.typing as npt
 import plotly.graph_objects as go
 
 from gradviz_core import fields, figures
-from gradviz_core.captions import class_text, unit_place
+from gradviz_core.captions import class_text
 from gradviz_core.figures import BAR
+from gradviz_core.indices import unit_place
 from gradviz_core.log_scale import log_ticks, tick_text
 from gradviz_core.types import Field, FloatArray, SiteInfo
 

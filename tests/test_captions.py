@@ -15,6 +15,7 @@ from gradviz_core.types import (
     ClassDifference,
     ClassScore,
     CrossEntropy,
+    Layout,
     Site,
     SiteInfo,
     SiteSum,
@@ -85,6 +86,32 @@ def test_a_sheet_that_was_averaged_says_so() -> None:
     coarse = captions.feature_maps("product", ClassScore(1), LABELS, RELU, FIELD, block=4)
     assert "each cell is the mean of 4×4 places" in coarse.facts
     assert not any("mean" in fact for fact in exact.facts)
+
+
+@pytest.mark.parametrize(
+    ("layout", "shape", "each", "one", "here", "where"),
+    [
+        ("maps", (1, 8, 4, 5), "a_{k,i,j}", "a_{3,i,j}", "a_{k,1,2}", " at each place"),
+        ("maps_last", (1, 4, 5, 8), "a_{i,j,k}", "a_{i,j,3}", "a_{1,2,k}", " at each place"),
+        ("tokens", (1, 9, 8), "a_{t,k}", "a_{t,3}", "a_{1,k}", " at each token"),
+        ("vector", (1, 8), "a_{k}", "a_{3}", "a_{k}", ""),
+        ("other", (1, 2, 4), "a_{k}", "a_{3}", "a_{k}", ""),
+    ],
+)
+def test_numbers_of_a_site_are_written_with_the_axes_it_has(
+    layout: Layout, shape: tuple[int, ...], each: str, one: str, here: str, where: str
+) -> None:
+    info = SiteInfo(Site("fc"), "Linear", shape, "float32", layout)
+    place = {"maps": (1, 2), "maps_last": (1, 2), "tokens": (1,)}.get(layout, ())
+    for kind in ("gradient", "product"):
+        assert f"\\partial {each}}}" in captions.feature_maps(kind, ClassScore(1), LABELS, info, FIELD).formula
+    all_of_them = captions.feature_maps("activation", ClassScore(1), LABELS, info, FIELD)
+    assert (all_of_them.formula, all_of_them.sentence) == (
+        each, f"Activation of each {captions.channel_word(info)} of fc{where}."
+    )  # fmt: skip
+    assert captions.activation(info, 3, FIELD).formula == one
+    assert captions.activation(info, 3, FIELD).sentence.endswith(f" 3 of fc{where}.")
+    assert f"\\partial {here}}}" in captions.gallery(info, place, "", FIELD).formula
 
 
 def test_numbers_are_short_and_their_minus_is_a_minus() -> None:

@@ -25,7 +25,7 @@ ARROW: tuple[frozenset[str], ...] = tuple(
         "diagnoses",
         "types",
         "errors",
-        "settings sites layouts nested device archive sandbox",
+        "settings sites indices layouts nested device archive sandbox",
         "codec fields captions log_scale snippets store verdicts",
         "figures",
         "lesson_pictures charts flow_figures spectra",
@@ -42,7 +42,8 @@ ARROW: tuple[frozenset[str], ...] = tuple(
 """The rooms of gradviz_core, lowest first. A room imports from lower levels and from its own."""
 
 DRAWING = frozenset(
-    {"fields", "figures", "charts", "flow_figures", "log_scale", "spectra", "captions", "snippets", "lesson_pictures"}
+    {"fields", "figures", "charts", "flow_figures", "log_scale", "spectra", "captions", "indices", "snippets"}
+    | {"lesson_pictures"}
 )
 """What turns answers into pictures and words. What computes does not know of it."""
 

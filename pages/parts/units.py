@@ -40,7 +40,7 @@ def activation(planes: Planes, channel: int, place: Place, info: SiteInfo) -> Pi
     """The channel's map with a cross on the unit; a vector is drawn whole, as one row of its features."""
     if planes.maps.shape[1:] == (1, 1):
         sheet = fields.tile(planes.maps, unit="activation", signed=bool(planes.maps.min() < 0))
-        caption = replace(captions.activation(info, channel, sheet.field), sentence="Activation of each feature.")
+        caption = captions.activation(info, None, sheet.field)
         return Picture(figures.tiles(sheet, chosen=channel, width=430), caption, sheet)
     field = fields.activation(planes.maps[channel], unit="activation")
     figure = figures.heatmap(field, cross=planes.cell(place.index), places=planes.place_names())
@@ -92,7 +92,9 @@ def gallery(answer: UnitsAnswer, info: SiteInfo, place: Place, chosen: int, seen
     sheet = fields.tile(maps, numbers, columns=3, label=0.045, unit=unit)
     titles = [f"{n}: {v}" for n, v in zip(numbers, values, strict=True)]
     figure = figures.tiles(sheet, chosen=chosen, titles=titles, width=600, origin=(top, left))
-    return Picture(figure, captions.gallery(info, place.words, sheet.field, cut=None if whole else seen), sheet)
+    return Picture(
+        figure, captions.gallery(info, place.index, place.words, sheet.field, cut=None if whole else seen), sheet
+    )
 
 
 def box_text(box: Box | None) -> str:
