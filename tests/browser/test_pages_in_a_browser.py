@@ -54,6 +54,25 @@ def test_each_page_opens_by_its_own_address_on_a_fresh_server(server: Server, pa
     assert (seeing.choice(page, "model"), seeing.choice(page, "image")) == ("preset/shapes-cnn", "sample/star")
     seen = set(page.evaluate("Array.from(linksSeen)"))
     assert seen == set(page.get_by_test_id("stSidebarNavLink").all_text_contents())
+    expect(page).to_have_title(f"{title} · GradViz")
+    check_marked(page, title)
+
+
+def check_marked(page: Page, title: str) -> None:
+    """The sidebar marks the page that is open, and no other."""
+    expect(page.locator("[data-testid=stSidebarNavLink][aria-current=page]")).to_have_text([title])
+
+
+@pytest.mark.parametrize("address", ["", "saliency"])
+def test_either_address_of_the_first_page_is_marked_and_kept(visited: Server, page: Page, address: str) -> None:
+    page.goto(visited.address(address))
+    for title in ("Input saliency", "Neurons", "Input saliency"):
+        page.get_by_test_id("stSidebarNav").get_by_role("link", name=title).click()
+        expect(page.get_by_role("heading", name=title)).to_be_visible(timeout=30_000)
+        seeing.wait(page)
+        check_marked(page, title)
+        expect(page).to_have_title(f"{title} · GradViz")
+    assert page.evaluate("location.pathname") == f"/{address}"
 
 
 def test_the_app_stays_small_after_every_page(server: Server, page: Page) -> None:
