@@ -295,15 +295,25 @@ def activation(info: SiteInfo, channel: int | None, field: Field) -> Caption:
 
 
 def unit_gradient(
-    target: Unit, info: SiteInfo, field: Field, *, input_shape: Sequence[int], boxes: bool = True
+    target: Unit,
+    info: SiteInfo,
+    field: Field,
+    *,
+    input_shape: Sequence[int],
+    solid: tuple[int, int, int, int] | None = None,
+    dashed: tuple[int, int, int, int] | None = None,
 ) -> Caption:
-    """Under the input gradient of one unit; ``boxes`` says that its receptive fields are drawn."""
+    """Under the input gradient of one unit; ``solid`` and ``dashed`` are the boxes that are drawn, of its receptive
+    field and of most of the gradient."""
     sentence = (
         f"How the unit {unit_place(target.index, info.layout)} of {in_words(info.site, info.calls)} changes "
         f"with each pixel{_reduced('signed_sum', input_shape, '')}."
     )
-    if boxes:
-        sentence += " Solid box: all the unit can see. Dashed box: where at least 95 % of the gradient's size lies."
+    if solid:
+        sentence += " Solid box: all the unit can see."
+    most = "where at least 95 % of the gradient's size lies"
+    if dashed:
+        sentence += f" The box {most} is the same." if dashed == solid else f" Dashed box: {most}."
     slope = rf"\frac{{\partial {score_symbol(target, ())}}}{{\partial x_{{c,i,j}}}}"
     facts = (f"the input, {shape_text(input_shape)}, normalised", field.unit, scale_text(field))
     return Caption(sentence, rf"\sum_c {slope}", facts)

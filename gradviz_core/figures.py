@@ -31,6 +31,8 @@ LONGEST_TICK = 7
 """Characters of a number under a colour bar that find room beside four others."""
 BAR = 66
 """Pixels under a picture for its colour bar."""
+OUTLINE = 4
+"""Pixels across the line of a box."""
 
 Box = tuple[int, int, int, int]
 """First row, last row, first column, last column."""
@@ -53,7 +55,8 @@ def heatmap(
     """The field as a heatmap with its colour bar.
 
     ``pixels`` (H, W, 3) of the same size adds each pixel's colour to the hover and, below ``opacity`` 1, lies in grey
-    under the map. ``cross`` marks one (row, column); ``solid`` and ``dashed`` are boxes to draw.
+    under the map. ``cross`` marks one (row, column); ``solid`` and ``dashed`` are boxes to draw, the solid one on top,
+    and alone where they are the same.
     ``places`` (H, W) names the cells in the hover where they are no rows and columns. A field that is zero,
     or the same everywhere, says so in words.
     """
@@ -63,7 +66,7 @@ def heatmap(
     figure.add_trace(_heat(field, opacity=opacity, pixels=pixels, places=places))
     _frame(figure, field.values.shape, height)
     _say_if_constant(figure, field)
-    for box, dash in ((solid, "solid"), (dashed, "dash")):
+    for box, dash in ((None if dashed == solid else dashed, "dash"), (solid, "solid")):
         if box is not None:
             _outline(figure, box, dash=dash)
     if cross is not None:
@@ -316,10 +319,18 @@ def _say_if_constant(figure: go.Figure, field: Field) -> None:
 
 
 def _outline(figure: go.Figure, box: Box, *, dash: str) -> None:
-    """A box round whole cells: a dark line on a white one, so that it shows on every colour."""
+    """A box round whole cells, beside them wherever the picture does not end: a dark line on a white one, so that it
+    shows on every colour."""
     top, bottom, left, right = box
-    for line in ({"color": "white", "width": 4}, {"color": "#111111", "width": 2, "dash": dash}):
-        figure.add_shape(type="rect", x0=left - 0.5, x1=right + 0.5, y0=top - 0.5, y1=bottom + 0.5, line=line)
+    last_row, last_column = figure.layout.yaxis.range[0], figure.layout.xaxis.range[1]
+    cell = min((figure.layout.height - BAR) / (last_row + 0.5), figure.layout.meta["width"] / (last_column + 0.5))
+    beside = 0.5 + OUTLINE / 2 / cell
+    corners = {
+        "x0": max(left - beside, -0.5), "x1": min(right + beside, last_column),
+        "y0": max(top - beside, -0.5), "y1": min(bottom + beside, last_row),
+    }  # fmt: skip
+    for line in ({"color": "white", "width": OUTLINE}, {"color": "#111111", "width": OUTLINE / 2, "dash": dash}):
+        figure.add_shape(corners, type="rect", line=line)
 
 
 def _cross(figure: go.Figure, place: tuple[int, int]) -> None:

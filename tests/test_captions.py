@@ -9,6 +9,7 @@ import pytest
 
 from gradviz_core import captions, fields
 from gradviz_core.cards import Preprocessing
+from gradviz_core.figures import Box
 from gradviz_core.types import (
     INPUT,
     ChannelMean,
@@ -112,6 +113,24 @@ def test_numbers_of_a_site_are_written_with_the_axes_it_has(
     assert captions.activation(info, 3, FIELD).formula == one
     assert captions.activation(info, 3, FIELD).sentence.endswith(f" 3 of fc{where}.")
     assert f"\\partial {here}}}" in captions.gallery(info, place, "", FIELD).formula
+
+
+@pytest.mark.parametrize(
+    ("solid", "dashed", "said", "unsaid"),
+    [
+        ((0, 6, 0, 6), (1, 5, 1, 5), ("Solid box: all", "Dashed box: where at least 95 %"), "the same"),
+        ((0, 6, 0, 6), (0, 6, 0, 6), ("Solid box: all", "95 % of the gradient's size lies is the same."), "Dashed"),
+        ((0, 6, 0, 6), None, ("Solid box: all",), "95 %"),
+        (None, (1, 5, 1, 5), ("Dashed box: where",), "Solid"),
+    ],
+)
+def test_the_boxes_that_are_drawn_are_told(
+    solid: Box | None, dashed: Box | None, said: tuple[str], unsaid: str
+) -> None:
+    unit = Unit(RELU.site, (1, 2, 3))
+    sentence = captions.unit_gradient(unit, RELU, FIELD, input_shape=(1, 3, 9, 9), solid=solid, dashed=dashed).sentence
+    assert all(words in sentence for words in said)
+    assert unsaid not in sentence
 
 
 def test_numbers_are_short_and_their_minus_is_a_minus() -> None:

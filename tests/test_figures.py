@@ -67,11 +67,22 @@ def test_the_image_is_shown_without_loss() -> None:
     np.testing.assert_array_equal(_decoded(figures.image(PIXELS).data[0].source), PIXELS)
 
 
-def test_boxes_are_drawn_round_whole_cells() -> None:
-    figure = figures.heatmap(fields.signed_sum(gradient()), solid=(0, 5, 0, 7), dashed=(1, 2, 3, 4))
-    lines = [(s.x0, s.x1, s.y0, s.y1, s.line.dash) for s in figure.layout.shapes]
-    assert (-0.5, 7.5, -0.5, 5.5, "solid") in lines
-    assert (2.5, 4.5, 0.5, 2.5, "dash") in lines
+def test_boxes_are_drawn_beside_their_cells_as_far_as_the_picture_goes() -> None:
+    figure = figures.heatmap(
+        fields.signed_sum(gradient()), solid=(0, 5, 0, 7), dashed=(1, 2, 3, 4), height=60 * 6 + figures.BAR
+    )
+    *dashed, _, solid = ((s.x0, s.x1, s.y0, s.y1, s.line.dash) for s in figure.layout.shapes)
+    assert solid == (-0.5, 7.5, -0.5, 5.5, "solid")
+    line = figures.OUTLINE / 60
+    for x0, x1, y0, y1, _ in dashed:
+        assert (x0 + line / 2, y0 + line / 2) == pytest.approx((2.5, 0.5))
+        assert (x1 - line / 2, y1 - line / 2) == pytest.approx((4.5, 2.5))
+    assert dashed[-1][-1] == "dash"
+
+
+def test_of_two_boxes_that_are_the_same_the_solid_one_is_drawn() -> None:
+    figure = figures.heatmap(fields.signed_sum(gradient()), solid=(1, 2, 3, 4), dashed=(1, 2, 3, 4))
+    assert [s.line.dash for s in figure.layout.shapes] == [None, "solid"]
 
 
 def test_tiles_are_one_trace_with_a_number_above_each() -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 import streamlit as st
+from streamlit.testing.v1 import AppTest
 
 from gradviz_core import captions, fields
 from gradviz_core.compute import inline
@@ -58,6 +59,12 @@ def gradient(**choices: object) -> GradientAnswer:
 # -------------------------------------------------------------------------------------------------------------- a pixel
 
 
+def _boxed(app: AppTest, key: str) -> list[tuple[float, float]]:
+    """Row and column in the middle of each box in a picture."""
+    shapes = [s for s in chart(app, key)["layout"]["shapes"] if s["type"] == "rect"]
+    return [((s["y0"] + s["y1"]) / 2, (s["x0"] + s["x1"]) / 2) for s in shapes]
+
+
 def test_a_pixel_is_told_in_exact_numbers_and_marked(asked: list[Question]) -> None:
     app = opened(**CNN)
     before = len(asked)
@@ -71,8 +78,7 @@ def test_a_pixel_is_told_in_exact_numbers_and_marked(asked: list[Question]) -> N
         assert f"**{captions.number_text(float(value), 4)}**" in said.replace("\\", "")
     assert "rgb({}, {}, {})".format(*answer.pixels[30, 41]) in said.replace("\\", "")
     for key in ("image", "gradient"):
-        boxes = [s for s in chart(app, key)["layout"]["shapes"] if s["type"] == "rect"]
-        assert (boxes[-1]["x0"], boxes[-1]["y0"]) == (40.5, 29.5)
+        assert _boxed(app, key)[-1] == pytest.approx((30, 41))
 
 
 def test_every_channel_is_marked_where_each_is_shown() -> None:
@@ -145,7 +151,7 @@ def test_the_perturbation_page_tells_the_pixel_before_and_after() -> None:
     for picture in (answer.pixels, answer.after):
         assert "rgb({}, {}, {})".format(*picture[40, 50]) in said
     for key in ("before", "after", "difference"):
-        assert [s["x0"] for s in chart(app, key)["layout"]["shapes"] if s["type"] == "rect"] == [49.5, 49.5]
+        assert [column for _, column in _boxed(app, key)] == pytest.approx([50, 50])
 
 
 # ------------------------------------------------------------------------------------------------------ a cell, a unit
@@ -192,8 +198,7 @@ def test_the_feature_maps_page_marks_the_unit_and_tells_its_numbers(asked: list[
     (said,) = [m.value.replace("\\", "") for m in app.markdown if "channel 3 at row 2, column 5" in m.value]
     for number in (value, slope, value * slope):
         assert f"**{captions.number_text(float(number), 4)}**" in said
-    box = [s for s in chart(app, "channel")["layout"]["shapes"] if s["type"] == "rect"][-1]
-    assert (box["x0"], box["y0"]) == (4.5, 1.5)
+    assert _boxed(app, "channel")[-1] == pytest.approx((2, 5))
     app.number_input(key="shown_col").set_value(6).run()
     assert len(asked) == before, "another place is in the answer already"
     assert app.query_params["col"] == "6"
@@ -217,7 +222,7 @@ def test_this_unit_is_the_one_that_the_neurons_page_shows(
 def test_sheets_of_means_and_single_numbers_are_drawn_too() -> None:
     app = opened(MAPS, model="torchvision/resnet18@random-0", image="sample/star", site="conv1", row="111", col="0")
     assert not app.error
-    assert len([s for s in chart(app, "channel")["layout"]["shapes"] if s["type"] == "rect"]) == 2
+    assert len(_boxed(app, "channel")) == 2
     assert len(chart(app, "channels")["layout"]["shapes"]) == 2, "the chosen tile alone is outlined"
     app = opened(MAPS, model="preset/digits-mlp", image="sample/digit-3")
     assert not app.error

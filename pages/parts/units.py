@@ -55,11 +55,10 @@ def slope(answer: GradientAnswer, info: SiteInfo, effective: Box | None, opacity
     assert isinstance(answer.target, Unit)
     gradient = answer.gradients[INPUT]
     field = fields.signed_sum(gradient, unit=captions.gradient_unit(answer.target, INPUT))
-    figure = figures.heatmap(
-        field, pixels=answer.pixels, opacity=opacity, solid=answer.receptive_field, dashed=effective
-    )
+    seen = answer.receptive_field
+    figure = figures.heatmap(field, pixels=answer.pixels, opacity=opacity, solid=seen, dashed=effective)
     caption = captions.unit_gradient(
-        answer.target, info, field, input_shape=gradient.shape, boxes=effective is not None
+        answer.target, info, field, input_shape=gradient.shape, solid=seen, dashed=effective
     )
     return Picture(figure, caption)
 
