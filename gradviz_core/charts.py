@@ -12,6 +12,7 @@ from gradviz_core.figures import ACCENT, QUIET
 from gradviz_core.types import ClassProbability, FloatArray, PerturbationAnswer
 
 LONGEST_NAME = 22
+BROWN = "#b5651d"
 LEGEND = {"orientation": "h", "x": 0, "y": 1, "xanchor": "left", "yanchor": "bottom", "font": {"size": 12}}
 
 
@@ -58,24 +59,29 @@ def _bars(name: str, shown: Sequence[ClassProbability], offset: float, colour: s
 
 
 def promise(answer: PerturbationAnswer, *, unit: str, size_words: str) -> go.Figure:
-    """What the gradient promises of the target's change and what really comes, as one step grows; the picture that is
-    shown is marked, and so is each of several steps on the way to it."""
+    """What the gradient promises for the target's change and what really comes, as one step grows. The picture that is
+    shown has a mark for what was promised for it and one for what came, and so has each of several steps on the way."""
     arrays, sizes = answer.arrays, answer.arrays["curve_size"]
     figure = go.Figure()
-    _line(figure, "promised by the gradient", sizes, arrays["curve_predicted"], {"color": QUIET, "dash": "dash"})
+    _line(figure, "promised for one step", sizes, arrays["curve_predicted"], {"color": QUIET, "dash": "dash"})
     _line(figure, "came of one step", sizes, arrays["curve_actual"], {"color": ACCENT})
     if len(arrays["path_size"]) > 2:
-        _line(figure, "step by step", arrays["path_size"], arrays["path_actual"], {"color": "#b5651d", "dash": "dot"})
-    figure.add_trace(
-        go.Scatter(
-            name="this picture", x=[answer.size], y=[answer.score_after - answer.score], mode="markers",
-            marker={"size": 13, "symbol": "diamond", "color": "#b5651d", "line": {"color": "white", "width": 1}},
-            hovertemplate=f"this picture<br>size %{{x:.4~g}}<br><b>%{{y:.4~g}} {unit}</b><extra></extra>",
-        )
-    )  # fmt: skip
+        _line(figure, "step by step", arrays["path_size"], arrays["path_actual"], {"color": BROWN, "dash": "dot"})
+    open_mark = {"size": 14, "symbol": "diamond-open", "color": BROWN, "line": {"width": 2}}
+    full_mark = {"size": 12, "symbol": "diamond", "color": BROWN, "line": {"color": "white", "width": 1}}
+    for name, change, mark in (
+        ("promised for this picture", answer.predicted_change, open_mark),
+        ("came of this picture", answer.score_after - answer.score, full_mark),
+    ):
+        figure.add_trace(
+            go.Scatter(
+                name=name, x=[answer.size], y=[change], mode="markers", marker=mark,
+                hovertemplate=f"{name}<br>size %{{x:.4~g}}<br><b>%{{y:.4~g}} {unit}</b><extra></extra>",
+            )
+        )  # fmt: skip
     figure.add_vline(x=answer.question.epsilon, line={"color": QUIET, "width": 1, "dash": "dot"})
     figure.update_layout(
-        height=330, margin={"l": 8, "r": 8, "t": 52, "b": 8}, dragmode=False, hovermode="closest", legend=LEGEND,
+        height=350, margin={"l": 8, "r": 8, "t": 72, "b": 8}, dragmode=False, hovermode="closest", legend=LEGEND,
         plot_bgcolor="rgba(0,0,0,0)",
     )  # fmt: skip
     axis = {"fixedrange": True, "tickfont": {"size": 11}, "zeroline": True}

@@ -76,7 +76,7 @@ def _promise(figure: dict[str, Any]) -> np.ndarray:
 
 def _promised(found: Code) -> np.ndarray:
     steps = found["Step by step"]
-    points = steps if len(steps) > 3 else steps[-1:]  # one step alone is a point of the curve
+    points = steps if len(steps) > 4 else steps[-2:]  # one step alone is a point of the curve
     return np.concatenate([found["Promised, and what came"].ravel(), points.ravel()])
 
 

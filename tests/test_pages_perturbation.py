@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
+from gradviz_core import captions
 from gradviz_core.compute import inline
 from gradviz_core.types import ClassScore, PerturbationAnswer, PerturbationQuestion, Question, Site, Unit
 from pages.parts import perturbation
@@ -43,8 +44,17 @@ def test_an_address_asks_one_question_and_its_answer_is_drawn(asked: list[Questi
     answer = _answer(question)
     change = answer.after.astype(np.float32) - answer.pixels
     np.testing.assert_array_equal(values(chart(app, "difference")), change.sum(axis=2))
-    names = [trace["name"] for trace in chart(app, "promise")["data"]]
-    assert names == ["promised by the gradient", "came of one step", "step by step", "this picture"]
+    traces = {trace["name"]: trace for trace in chart(app, "promise")["data"]}
+    assert list(traces) == [
+        "promised for one step", "came of one step", "step by step", "promised for this picture",
+        "came of this picture",
+    ]  # fmt: skip
+    (promised,) = traces["promised for this picture"]["y"]
+    (came,) = traces["came of this picture"]["y"]
+    assert (promised, came) == (answer.predicted_change, answer.score_after - answer.score)
+    (facts,) = [m.value.replace("\\", "") for m in app.markdown if "promised for this picture]" in m.value]
+    assert f"promised for this picture] **{captions.number_text(promised)}**" in facts
+    assert f"came] **{captions.number_text(came)}**" in facts
     bars = chart(app, "classes")["data"]
     assert [bar["name"] for bar in bars[:2]] == ["before", "after"]
     assert bars[0]["x"] == pytest.approx([100 * p.probability for p in answer.prediction])

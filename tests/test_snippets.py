@@ -268,7 +268,8 @@ def test_a_picture_that_was_changed(
     curve = np.column_stack([answer.arrays[f"curve_{name}"] for name in ("size", "predicted", "actual")])
     assert snippet_runs.error(snippet_runs.run(snippets.promise(at, answer), folder), curve) < CLOSE
     path = np.column_stack([answer.arrays["path_size"], answer.arrays["path_actual"]])
-    path = np.vstack([path, [answer.size, answer.score_after - answer.score]])
+    last = [[answer.size, change] for change in (answer.predicted_change, answer.score_after - answer.score)]
+    path = np.vstack([path, last])
     assert snippet_runs.error(snippet_runs.run(snippets.path(at, answer), folder), path) < CLOSE
 
 

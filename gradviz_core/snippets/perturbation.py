@@ -66,17 +66,19 @@ def promise(setting: Setting, answer: PerturbationAnswer) -> str:
 
 
 def path(setting: Setting, answer: PerturbationAnswer) -> str:
-    """``shown`` has a row for the picture as it was, for each step's, and for the last one in whole levels: the size of
-    its change, and the change of the score."""
+    """``shown`` has a row for the picture as it was, and for each step's: the size of its change, and the change of the
+    score. Two more are for the last one in whole levels: the change that is promised for it, and the one that comes."""
     size = "change.abs().max()" if answer.question.norm == "max" else "change.norm()"
     lines = (
         *_whole(answer),
         comment("How far each picture lies from the first, and how much its score differs."),
-        "first, _ = look(start)",
+        "first, slope = look(start)",
         "rows = []",
         "for picture in [*path, start + torch.from_numpy(whole)[None].float()]:",
         "    change = (picture - start).double()",
         f"    rows.append([{size}.item(), look(picture)[0] - first])",
+        comment("What the gradient at the first picture promises for the last."),
+        "rows.insert(-1, [rows[-1][0], (slope.double() * change).sum().item()])",
         "shown = np.array(rows)",
     )
     start = _beginning(setting, answer)

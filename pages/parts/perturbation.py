@@ -110,11 +110,14 @@ def promise(answer: PerturbationAnswer, labels: tuple[str, ...]) -> Picture:
     """The first-order prediction against what really happens as epsilon grows."""
     unit, score = captions.score_unit(answer.target), captions.score_words(answer.target, labels)
     symbol = captions.score_symbol(answer.target, labels)
-    several = " Brown: where each of the steps came to." if len(answer.arrays["path_size"]) > 2 else ""
+    steps = len(answer.arrays["path_size"]) - 1
+    several = (
+        f" Dotted: where each of the {steps} steps came to, each along a gradient of its own." if steps > 1 else ""
+    )
     words = Caption(
-        f"How much {score} changes as one step grows. Dashed: what the gradient promises; line: what comes. The "
-        f"diamond is the picture above, rounded to whole levels; the upright line is epsilon.{several} Click a point "
-        "to make its size epsilon.",
+        f"How much {score} changes. Dashed: what the gradient at the first picture promises for one step of each size; "
+        "line: what comes of it. Diamonds: the picture above, in whole levels; open: what the same gradient promises "
+        f"for it, filled: what came.{several} The upright line is epsilon. Click a point to make its size epsilon.",
         rf"\Delta {symbol} \approx \textstyle\sum \frac{{\partial {symbol}}}{{\partial r}}\,(r' - r)",
         (f"{unit}, against levels of 0 to 255", "the curve's pictures are cut at 0 and 255, and not rounded"),
     )
@@ -163,7 +166,7 @@ def facts(answer: PerturbationAnswer, labels: tuple[str, ...]) -> tuple[tuple[st
     return (
         (captions.score_words(answer.target, labels).removeprefix("the "),
          f"{digits(answer.score, 4)} → {digits(answer.score_after, 4)}"),
-        ("promised", digits(answer.predicted_change, 3)),
+        ("promised for this picture", digits(answer.predicted_change, 3)),
         ("came", digits(answer.score_after - answer.score, 3)),
     )  # fmt: skip
 
