@@ -5,8 +5,7 @@ import streamlit as st
 from gradviz_core.compute import client
 from pages.parts import icon, shell
 
-SALIENCY = ("start", "saliency")
-"""Input saliency has two addresses, ``/`` and ``/saliency``: two pages, of which the sidebar lists one."""
+SALIENCY = ("start", "saliency")  # two addresses of one page, "/" and "/saliency"; the sidebar lists one of them
 lessons = st.Page("pages/learn/lessons.py", title="Lessons", url_path="lessons")
 
 

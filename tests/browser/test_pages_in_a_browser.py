@@ -52,6 +52,7 @@ def test_each_page_opens_by_its_own_address_on_a_fresh_server(server: Server, pa
     page.wait_for_function("location.search.includes('star')")
     seeing.check_drawn(page, chart)
     assert (seeing.choice(page, "model"), seeing.choice(page, "image")) == ("preset/shapes-cnn", "sample/star")
+    assert page.get_by_test_id("stMain").inner_text().startswith(title), "nothing stands above the title"
     seen = set(page.evaluate("Array.from(linksSeen)"))
     assert seen == set(page.get_by_test_id("stSidebarNavLink").all_text_contents())
     expect(page).to_have_title(f"{title} · GradViz")
