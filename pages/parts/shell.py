@@ -15,7 +15,7 @@ from gradviz_core.compute import client
 from gradviz_core.compute.protocol import Status
 from gradviz_core.errors import GradVizError
 from gradviz_core.types import SurveyAnswer, SurveyQuestion
-from pages.parts import about, address, asking, bring, history, images, models, scores, skeleton, unseen
+from pages.parts import about, address, asking, bring, history, images, models, narrow, scores, skeleton, unseen
 from pages.parts.words import plain
 
 _STYLE = f"""<style>
@@ -77,6 +77,7 @@ def around(*, pickers: bool) -> Iterator[None]:
     asking.begin()
     unseen.make()
     history.gather()
+    narrow.keep_clear()
     address.fields()
     with st.sidebar:
         sidebar = st.session_state["sidebar"] = _sidebar(pickers)

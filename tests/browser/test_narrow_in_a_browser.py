@@ -1,0 +1,58 @@
+"""A screen as wide as a phone's: nothing covers the page, and nothing has to be scrolled sideways."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser import seeing
+from tests.browser.conftest import Server, tab
+
+pytestmark = pytest.mark.browser
+
+WIDTH = 390
+LEFT_OPEN = "for (const name of ['', '/']) localStorage.setItem(`stSidebarCollapsed-${name}`, 'false');"
+"""What Streamlit writes down when a person leaves the sidebar open."""
+
+
+@pytest.fixture
+def narrow(browser: Browser) -> Iterator[Page]:
+    with tab(browser, width=WIDTH) as page:
+        yield page
+
+
+def check_clear(page: Page) -> None:
+    """The sidebar does not cover the page."""
+    expect(page.get_by_test_id("stSidebar")).to_have_attribute("data-collapsed", "true")
+    expect(page.get_by_test_id("stExpandSidebarButton")).to_be_visible()
+
+
+def test_the_sidebar_closes_once_a_page_is_chosen_and_stays_closed(visited: Server, narrow: Page) -> None:
+    narrow.goto(visited.address("export"))
+    narrow.wait_for_function("window.gradvizNarrow")
+    check_clear(narrow)
+    narrow.get_by_test_id("stExpandSidebarButton").click()
+    narrow.get_by_role("link", name="Lessons").press("Enter")
+    expect(narrow.get_by_role("heading", name="Lessons")).to_be_visible(timeout=30_000)
+    check_clear(narrow)
+    assert narrow.evaluate("document.activeElement.id") == "stMain", "the keyboard goes on where the person looks"
+    narrow.get_by_test_id("stExpandSidebarButton").click()
+    expect(narrow.get_by_test_id("stSidebar")).to_have_attribute("data-collapsed", "false")
+    assert not narrow.evaluate("Object.keys(localStorage).filter((name) => name.startsWith('stSidebarCollapsed'))")
+
+
+def test_a_sidebar_that_was_left_open_is_closed_at_the_start(visited: Server, narrow: Page) -> None:
+    narrow.add_init_script(LEFT_OPEN)
+    narrow.goto(visited.address("export"))
+    check_clear(narrow)
+
+
+def test_on_a_wide_screen_the_sidebar_stays(visited: Server, page: Page) -> None:
+    page.goto(visited.address("export"))
+    page.wait_for_function("window.gradvizNarrow")
+    page.get_by_test_id("stSidebarNavLink").filter(has_text="Lessons").click()
+    expect(page.get_by_role("heading", name="Lessons")).to_be_visible(timeout=30_000)
+    seeing.wait(page)
+    expect(page.get_by_test_id("stSidebar")).to_have_attribute("data-collapsed", "false")
