@@ -9,7 +9,7 @@ import pytest
 
 from gradviz_core import captions
 from gradviz_core.compute import inline
-from gradviz_core.types import ClassScore, PerturbationAnswer, PerturbationQuestion, Question, Site, Unit
+from gradviz_core.types import ClassScore, Norm, PerturbationAnswer, PerturbationQuestion, Question, Site, Unit
 from pages.parts import perturbation
 from pages.parts.kept import kept
 from tests.opening import answer_here, chart, errors, opened, values
@@ -123,6 +123,34 @@ def test_a_crafted_address_gets_one_sentence_and_no_other_picture(name: str, val
     next(button for button in app.button if button.label == "Go on without it").click().run()
     assert not app.error
     assert len(app.get("plotly_chart")) == 5
+
+
+@pytest.mark.parametrize(
+    ("norm", "steps", "parts"),
+    [
+        ("max", 1, [
+            r"r' = \operatorname{clip}_0^{255}",
+            r"\left(r - \varepsilon\, \operatorname{sign} \partial z / \partial r\right)",
+        ]),
+        ("max", 10, [
+            r"g &= \partial z / \partial r_k,\quad r_0 = r \\",
+            r"r_{k+1} &= \operatorname{clip}_0^{255}",
+            r"\left(r_k - \tfrac{\varepsilon}{10}\, \operatorname{sign} g\right) \\",
+            r"r' &= r + \operatorname{round}\left(r_{10} - r\right)",
+        ]),
+        ("l2", 1, [
+            r"g &= \partial z / \partial r \\",
+            r"r_1 &= \operatorname{clip}_0^{255}\left(r - \varepsilon\, g / \lVert g \rVert_2\right) \\",
+            r"\operatorname{round}_{\lVert\cdot\rVert_2 \le \varepsilon}\left(r_1 - r\right)",
+        ]),
+        ("l2", 5, [r"\left(r_k - \tfrac{\varepsilon}{5}\, g / \lVert g \rVert_2\right)", r"\left(r_{5} - r\right)"]),
+    ],
+)  # fmt: skip
+def test_the_formula_is_that_of_every_step(norm: Norm, steps: int, parts: list[str]) -> None:
+    question = PerturbationQuestion(model="m", image="i", norm=norm, epsilon=20, steps=steps, away=True)
+    formula = perturbation.step_formula(question, "z")
+    assert all(part in formula for part in parts), formula
+    assert (r"_{k+1}" in formula) == (steps > 1)
 
 
 @pytest.mark.parametrize(

@@ -75,19 +75,35 @@ def before(answer: PerturbationAnswer, pixel: Pixel | None) -> Picture:
 def after(answer: PerturbationAnswer, labels: tuple[str, ...], pixel: Pixel | None) -> Picture:
     """The picture that the steps lead to."""
     question = answer.question
-    sign = "-" if question.away else "+"
-    slope = rf"\partial {captions.score_symbol(answer.target, labels)} / \partial r"
-    way = rf"\operatorname{{sign}} {slope}" if question.norm == "max" else rf"{slope} \,/\, \lVert {slope} \rVert_2"
-    step = rf"\tfrac{{\varepsilon}}{{{question.steps}}}" if question.steps > 1 else r"\varepsilon"
     many = f", {question.steps} times, each where the last one ended" if question.steps > 1 else ""
+    bound = ", some towards the first picture where the change would be longer than ε" if question.norm == "l2" else ""
     cut = f"{answer.cut:,} numbers cut at 0 or 255" if answer.cut else "nothing cut at 0 or 255"
     words = Caption(
-        f"After: changed {'against' if question.away else 'along'} the gradient{many}, rounded to whole levels. "
+        f"After: changed {'against' if question.away else 'along'} the gradient{many}, rounded to whole levels{bound}. "
         "Exactly this picture was given to the network.",
-        rf"r' = \operatorname{{clip}}_{{0}}^{{255}}\left(r {sign} {step}\, {way}\right)",
+        step_formula(question, captions.score_symbol(answer.target, labels)),
         (f"ε = {question.epsilon} levels", f"{_SIZES[question.norm]}: {captions.number_text(answer.size, 4)}", cut),
     )
     return Picture(figures.image(answer.after, height=HEIGHT, cross=pixel), words)
+
+
+def step_formula(question: PerturbationQuestion, symbol: str) -> str:
+    """How the picture after is computed, in LaTeX: each step's gradient, the step, and the rounding of the last, of
+    which one sign step has no need."""
+    sign = "-" if question.away else "+"
+    clip = r"\operatorname{clip}_0^{255}"
+    if question.steps == 1 and question.norm == "max":
+        return rf"r' = {clip}\left(r {sign} \varepsilon\, \operatorname{{sign}} \partial {symbol} / \partial r\right)"
+    here, there, last = ("r", "r_1", "r_1") if question.steps == 1 else ("r_k", "r_{k+1}", f"r_{{{question.steps}}}")
+    begin = "" if question.steps == 1 else r",\quad r_0 = r"
+    size = r"\varepsilon" if question.steps == 1 else rf"\tfrac{{\varepsilon}}{{{question.steps}}}"
+    way = r"\operatorname{sign} g" if question.norm == "max" else r"g / \lVert g \rVert_2"
+    bound = "" if question.norm == "max" else r"_{\lVert\cdot\rVert_2 \le \varepsilon}"
+    return (
+        rf"\begin{{aligned}} g &= \partial {symbol} / \partial {here}{begin} \\ "
+        rf"{there} &= {clip}\left({here} {sign} {size}\, {way}\right) \\ "
+        rf"r' &= r + \operatorname{{round}}{bound}\left({last} - r\right) \end{{aligned}}"
+    )
 
 
 def difference(answer: PerturbationAnswer, channels: int, pixel: Pixel | None) -> Picture:
