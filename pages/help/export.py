@@ -39,11 +39,12 @@ st.markdown(
 st.header("What each kind of file can do", anchor=False)
 st.markdown(
     """
-| file | architecture | layers' names | source lines | input size |
-|---|---|---|---|---|
-| `.pt2` | any, in the file | yours | yours | fixed, or a range that you state |
-| `.safetensors` | a known one | the architecture's | none | what the architecture takes |
-| `.pt`, `.pth` with a state dict | a known one | the architecture's | none | what the architecture takes |
+| file | `.pt2` | `.safetensors`, or `.pt` and `.pth` with a state dict |
+|---|---|---|
+| architecture | any, in the file | a known one |
+| layers' names | yours | the architecture's |
+| source lines | yours | none |
+| input size | fixed, or a range that you state | what the architecture takes |
 """
 )
 st.markdown(

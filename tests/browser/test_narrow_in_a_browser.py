@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser import seeing
-from tests.browser.conftest import Server, tab
+from tests.browser.conftest import ROOT, Server, tab
 
 pytestmark = pytest.mark.browser
 
 WIDTH = 390
+PAGES = [*re.findall(r'url_path="([^"]+)"', (ROOT / "app.py").read_text(encoding="utf-8")), "saliency"]
 LEFT_OPEN = "for (const name of ['', '/']) localStorage.setItem(`stSidebarCollapsed-${name}`, 'false');"
 """What Streamlit writes down when a person leaves the sidebar open."""
 
@@ -56,3 +58,12 @@ def test_on_a_wide_screen_the_sidebar_stays(visited: Server, page: Page) -> None
     expect(page.get_by_role("heading", name="Lessons")).to_be_visible(timeout=30_000)
     seeing.wait(page)
     expect(page.get_by_test_id("stSidebar")).to_have_attribute("data-collapsed", "false")
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_no_page_is_wider_than_the_screen(visited: Server, narrow: Page, path: str) -> None:
+    narrow.goto(visited.address(path))
+    expect(narrow.get_by_role("heading", level=1)).to_be_visible(timeout=30_000)
+    seeing.wait(narrow)
+    main = narrow.get_by_test_id("stMain")
+    assert main.evaluate("(main) => main.scrollWidth") == main.evaluate("(main) => main.clientWidth") == WIDTH
