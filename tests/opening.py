@@ -63,5 +63,10 @@ def values(figure: dict[str, Any]) -> np.ndarray:
     return np.frombuffer(base64.b64decode(z["bdata"]), z["dtype"]).reshape(shape)
 
 
+def texts(app: AppTest) -> list[str]:
+    """What stands on the page, as a person reads it: without escapes, and every space alike."""
+    return [m.value.replace("\\", "").replace("\N{NO-BREAK SPACE}", " ") for m in app.markdown]
+
+
 def errors(app: AppTest) -> list[str]:
     return [e.value for e in app.error]

@@ -15,8 +15,9 @@ from gradviz_core.errors import Busy, GradVizError, ServiceStarting, Unreachable
 from gradviz_core.types import Answer, ClassScore, GradientAnswer, GradientQuestion, Question
 from pages.parts import words
 from pages.parts.clicks import _read
+from pages.parts.facts import _fact
 from pages.parts.kept import Kept, kept
-from tests.opening import MAPS, NEURONS, SALIENCY, answer_here, chart, errors, opened, values
+from tests.opening import MAPS, NEURONS, SALIENCY, answer_here, chart, errors, opened, texts, values
 
 
 @pytest.fixture(autouse=True)
@@ -55,7 +56,17 @@ def test_the_largest_value_is_named_where_it_is() -> None:
     channel, row, column = np.unravel_index(np.abs(gradient).argmax(), gradient.shape)
     name = ("red", "green", "blue")[channel]
     app = opened(image="sample/star", view="channels")
-    assert any(f"{name}, row {row}, column {column}" in m.value for m in app.markdown)
+    assert any(f"{name}, row {row}, column {column}" in text for text in texts(app))
+
+
+def test_a_line_of_facts_ends_between_two_facts() -> None:
+    app = opened(image="sample/star")
+    (line,) = [m.value for m in app.markdown if "L2" in m.value and "predicted" in m.value]
+    facts = line.split("&emsp;")
+    assert len(facts) > 3
+    assert all(len(fact.split(" ")) == 1 for fact in facts), facts
+    long = _fact("the share of it that lies within", "rows 10 to 20, columns 3 to 9")
+    assert len(long.split(" ")) > 10, "longer than a phone is wide: it has to wrap somewhere"
 
 
 def test_neurons_draws_a_unit_and_the_strongest_channels() -> None:

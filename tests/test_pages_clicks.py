@@ -28,7 +28,7 @@ from gradviz_core.types import (
 from pages.parts import address, perturbation, pixel, saliency, sites
 from pages.parts.clicks import Click
 from pages.parts.kept import kept
-from tests.opening import MAPS, NEURONS, SALIENCY, answer_here, chart, errors, opened
+from tests.opening import MAPS, NEURONS, SALIENCY, answer_here, chart, errors, opened, texts
 
 PERTURBATION = "pages/understand/perturbation.py"
 CNN = {"model": "preset/shapes-cnn", "image": "sample/star"}
@@ -73,10 +73,10 @@ def test_a_pixel_is_told_in_exact_numbers_and_marked(asked: list[Question]) -> N
     assert app.query_params["pixel"] == "30, 41"
     answer = gradient()
     values = answer.gradients[INPUT][0, :, 30, 41]
-    (said,) = [m.value for m in app.markdown if "row 30, column 41" in m.value]
+    (said,) = [text for text in texts(app) if "row 30, column 41" in text]
     for value in (*values, values.sum(), np.sqrt((values**2).sum())):
-        assert f"**{captions.number_text(float(value), 4)}**" in said.replace("\\", "")
-    assert "rgb({}, {}, {})".format(*answer.pixels[30, 41]) in said.replace("\\", "")
+        assert f"**{captions.number_text(float(value), 4)}**" in said
+    assert "rgb({}, {}, {})".format(*answer.pixels[30, 41]) in said
     for key in ("image", "gradient"):
         assert _boxed(app, key)[-1] == pytest.approx((30, 41))
 
@@ -147,7 +147,7 @@ def test_the_perturbation_page_tells_the_pixel_before_and_after() -> None:
     app = opened(PERTURBATION, **CNN, pixel="40,50")
     answer = inline.ask(PerturbationQuestion(model=CNN["model"], image=CNN["image"], epsilon=4, away=True))
     assert isinstance(answer, PerturbationAnswer)
-    (said,) = [m.value.replace("\\", "") for m in app.markdown if "row 40, column 50" in m.value]
+    (said,) = [text for text in texts(app) if "row 40, column 50" in text]
     for picture in (answer.pixels, answer.after):
         assert "rgb({}, {}, {})".format(*picture[40, 50]) in said
     for key in ("before", "after", "difference"):
@@ -195,7 +195,7 @@ def test_the_feature_maps_page_marks_the_unit_and_tells_its_numbers(asked: list[
     site = Site("features.14")
     answer = gradient(wrt=(site,))
     value, slope = answer.activations[site][0, 3, 2, 5], answer.gradients[site][0, 3, 2, 5]
-    (said,) = [m.value.replace("\\", "") for m in app.markdown if "channel 3 at row 2, column 5" in m.value]
+    (said,) = [text for text in texts(app) if "channel 3 at row 2, column 5" in text]
     for number in (value, slope, value * slope):
         assert f"**{captions.number_text(float(number), 4)}**" in said
     assert _boxed(app, "channel")[-1] == pytest.approx((2, 5))

@@ -12,7 +12,7 @@ from gradviz_core.compute import inline
 from gradviz_core.types import ClassScore, Norm, PerturbationAnswer, PerturbationQuestion, Question, Site, Unit
 from pages.parts import perturbation
 from pages.parts.kept import kept
-from tests.opening import answer_here, chart, errors, opened, values
+from tests.opening import answer_here, chart, errors, opened, texts, values
 
 PAGE = "pages/understand/perturbation.py"
 
@@ -52,7 +52,7 @@ def test_an_address_asks_one_question_and_its_answer_is_drawn(asked: list[Questi
     (promised,) = traces["promised for this picture"]["y"]
     (came,) = traces["came of this picture"]["y"]
     assert (promised, came) == (answer.predicted_change, answer.score_after - answer.score)
-    (facts,) = [m.value.replace("\\", "") for m in app.markdown if "promised for this picture]" in m.value]
+    (facts,) = [text for text in texts(app) if "promised for this picture]" in text]
     assert f"promised for this picture] **{captions.number_text(promised)}**" in facts
     assert f"came] **{captions.number_text(came)}**" in facts
     bars = chart(app, "classes")["data"]

@@ -10,10 +10,19 @@ from gradviz_core.captions import class_text, number_text, score_words, share_te
 from gradviz_core.types import ClassProbability, FlowAnswer, GradientAnswer
 from pages.parts.words import plain
 
+WHOLE = 40
+"""Characters that fit on one line of a phone."""
+
 
 def line(*facts: tuple[str, str]) -> None:
-    """Names and values, side by side: ``predicted **star 98.2 %**``."""
-    st.markdown("&emsp;".join(f":gray[{plain(name)}] **{plain(value)}**" for name, value in facts if value))
+    """Names and values, side by side: ``predicted **star 98.2 %**``. A line ends between two of them, and within one
+    only where it is longer than a phone is wide."""
+    st.markdown("&emsp;".join(_fact(name, value) for name, value in facts if value))
+
+
+def _fact(name: str, value: str) -> str:
+    fact = f":gray[{plain(name)}] **{plain(value)}**"
+    return fact.replace(" ", "\N{NO-BREAK SPACE}") if len(name) + len(value) < WHOLE else fact
 
 
 def predicted(prediction: Sequence[ClassProbability], labels: Sequence[str]) -> tuple[str, str]:
