@@ -31,7 +31,7 @@ def in_words(site: Site, calls: int = 1) -> str:
 
 
 def no_such_site(site: Site, known: Collection[Site]) -> UnknownSite:
-    """The error for a site that never ran, naming the nearest one that did."""
+    """The error for a site that is not there, or never ran, naming the nearest one that did."""
     same_path = [other for other in known if other.path == site.path]
     near = same_path or [
         other
@@ -39,5 +39,6 @@ def no_such_site(site: Site, known: Collection[Site]) -> UnknownSite:
         for other in known
         if other.path == path
     ]
-    hint = f" The nearest site that did is {in_words(near[-1])}." if near else ""
-    return UnknownSite(f"{in_words(site)} never ran in this forward pass.{hint} Choose one that did.")
+    hint = f" The nearest that did is {in_words(near[-1])}." if near else ""
+    rule = "nothing of that name ran in this forward pass."
+    return UnknownSite(f"There is no site {in_words(site)!r}: {rule}{hint} Choose one that did.")

@@ -86,6 +86,21 @@ def test_a_score_can_be_chosen_where_it_is_what_is_differentiated(page: str, sco
     assert ("Target" in labels, "Score" in labels) == (scored, scored)
 
 
+@pytest.mark.parametrize(
+    ("model", "image", "site", "each"),
+    [
+        ("shapes-cnn", "star", "features.6", "channel"),
+        ("digits-mlp", "digit-3", "relu1", "feature"),
+        ("shapes-vit", "star", "blocks.0", "feature"),
+    ],
+)
+def test_the_hover_calls_tiles_what_the_page_calls_them(model: str, image: str, site: str, each: str) -> None:
+    choices = {"model": f"preset/{model}", "image": f"sample/{image}", "site": site}
+    for page, key in ((MAPS, "channels"), (NEURONS, "gallery")):
+        (tiles, *_) = chart(opened(page, **choices), key)["data"]
+        assert tiles["hovertemplate"].startswith(f"{each} %"), page
+
+
 def test_feature_maps_draws_all_channels_on_the_scale_of_the_one_enlarged() -> None:
     app = opened(MAPS, maps="product")
     assert not app.error
@@ -157,7 +172,14 @@ def mend(app: AppTest, name: str) -> None:
 CRAFTED = pytest.mark.parametrize(
     ("page", "name", "value", "sentence"),
     [
-        (SALIENCY, "model", "preset/nope", "There is no preset 'nope'"),
+        (
+            SALIENCY,
+            "model",
+            "preset/nope",
+            "There is no preset 'nope'. Choose one of shapes-cnn (Shapes, plain convolutions)",
+        ),
+        (SALIENCY, "model", "preset/shapes", "Did you mean shapes-vit (Shapes, vision transformer)"),
+        (SALIENCY, "model", "torchvision/resnet18", "does not say with which weights. Add one of IMAGENET1K_V1"),
         (SALIENCY, "model", "../../etc/passwd", "There is no model '../../etc/passwd'"),
         (SALIENCY, "image", "sample/nope", "There is no sample image 'nope'"),
         (SALIENCY, "image", "upload/" + "0" * 64, "Upload it again"),
@@ -166,9 +188,10 @@ CRAFTED = pytest.mark.parametrize(
         (SALIENCY, "scale", "softmax", "Score cannot be 'softmax'"),
         (SALIENCY, "view", "<script>alert(1)</script>", "View cannot be '<script>alert(1)</script>'"),
         (SALIENCY, "method", "magic", "Method cannot be 'magic'"),
-        (SALIENCY, "opacity", "1e9", "Opacity cannot be 1e9 %"),
-        (NEURONS, "site", "layer9.relu", "layer9.relu never ran"),
+        (SALIENCY, "opacity", "1e9", "Opacity cannot be '1e9': it is a whole number from 0 to 100 %."),
+        (NEURONS, "site", "layer9.relu", "There is no site 'layer9.relu'"),
         (NEURONS, "row", "99", "Row 99 does not exist: there are 12, from 0 to 11"),
+        (NEURONS, "row", "two", "Row 'two' does not exist"),
         (NEURONS, "channel", "-1", "Channel -1 does not exist"),
         (MAPS, "channel", "9" * 50, "Channel 999"),
         (MAPS, "maps", "x", "Show cannot be 'x'"),

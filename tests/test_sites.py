@@ -103,11 +103,12 @@ RAN = (INPUT, Site("conv1"), Site("layer1.0.relu"), Site("layer1.0.relu", 1), Si
 def test_the_nearest_site_is_named(missing: Site, nearest: str) -> None:
     error = no_such_site(missing, RAN)
     assert isinstance(error, UnknownSite)
-    assert f"The nearest site that did is {nearest}." in str(error)
+    assert f"The nearest that did is {nearest}." in str(error)
 
 
 def test_where_none_is_near_none_is_named() -> None:
-    assert str(no_such_site(Site("zzz"), RAN)) == "zzz never ran in this forward pass. Choose one that did."
+    said = str(no_such_site(Site("zzz"), RAN))
+    assert said == "There is no site 'zzz': nothing of that name ran in this forward pass. Choose one that did."
     assert "nearest" not in str(no_such_site(Site("conv1"), ()))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
@@ -75,7 +76,8 @@ def preset(name: str) -> ModelCard:
     for card in presets():
         if _name(card) == name:
             return card
-    raise UnknownModel(f"There is no preset {name[:80]!r}. {_nearest(name, [_name(card) for card in presets()])}")
+    known = {_name(card): f"{_name(card)} ({card.title})" for card in presets()}
+    raise UnknownModel(f"There is no preset {name[:80]!r}. {_nearest(name, known)}")
 
 
 def split_torchvision(rest: str) -> tuple[str, str]:
@@ -86,22 +88,27 @@ def split_torchvision(rest: str) -> tuple[str, str]:
     """
     name, _, tag = rest.partition("@")
     if name not in TORCHVISION:
+        near = _nearest(name, {known: known for known in TORCHVISION})
+        raise UnknownModel(f"torchvision has no classification model {name[:80]!r}. {near}")
+    known = ", ".join(TORCHVISION[name])
+    if not tag:
         raise UnknownModel(
-            f"torchvision has no classification model {name[:80]!r}. {_nearest(name, sorted(TORCHVISION))}"
+            f"torchvision/{name} does not say with which weights. Add one of {known}, or random-0 for random weights "
+            f"with seed 0: torchvision/{name}@{TORCHVISION[name][0]}."
         )
     seed = tag.removeprefix("random-")
     seeded = tag.startswith("random-") and re.fullmatch(r"0|[1-9]\d{0,9}", seed, re.ASCII) and int(seed) <= MOST_SEED
     if tag not in TORCHVISION[name] and not seeded:
-        known = ", ".join(TORCHVISION[name])
         raise UnknownModel(
             f"{name} has no weights {tag[:80]!r}. Choose one of {known}, or random-0 for random weights with seed 0."
         )
     return name, tag
 
 
-def _nearest(word: str, known: list[str]) -> str:
-    near = get_close_matches(word, known, n=3)
-    return f"Did you mean {' or '.join(near)}?" if near else f"Choose one of {', '.join(known[:12])}."
+def _nearest(word: str, known: Mapping[str, str]) -> str:
+    """What the names nearest to ``word`` are called, or the first of all; ``known`` says what each is called."""
+    near = [known[name] for name in get_close_matches(word, known, n=3)]
+    return f"Did you mean {' or '.join(near)}?" if near else f"Choose one of {', '.join([*known.values()][:12])}."
 
 
 # -------------------------------------------------------------------------------------------------------------- images
@@ -122,7 +129,9 @@ def sample_image(name: str) -> ImageCard:
     """
     names = {card.key.removeprefix("sample/"): card for card in sample_images()}
     if name not in names:
-        raise UnknownImage(f"There is no sample image {name[:80]!r}. {_nearest(name, list(names))}")
+        raise UnknownImage(
+            f"There is no sample image {name[:80]!r}. {_nearest(name, {known: known for known in names})}"
+        )
     return names[name]
 
 

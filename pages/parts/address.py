@@ -224,8 +224,9 @@ def counter(label: str, name: str, count: int, default: int) -> int:
     )
     if inside:
         return number
+    named = text[:60] if text.lstrip("-").isdigit() else repr(text[:60])
     rule = f"there are {count}, from 0 to {count - 1}"
-    raise NoSuchChoice(f"{label} {text[:60]} does not exist: {rule}. Choose one of them.", name)
+    raise NoSuchChoice(f"{label} {named} does not exist: {rule}. Choose one of them.", name)
 
 
 def text(label: str, name: str, empty: str, meaning: str) -> str:
@@ -263,8 +264,8 @@ def slider(label: str, name: str, choices: range, default: int, meaning: str, *,
     )  # fmt: skip
     if inside:
         return number
-    rule = f"it is a whole number from {choices[0]} to {choices[-1]}"
-    raise NoSuchChoice(f"{label} cannot be {text[:60]} {unit}: {rule}. Move the slider.", name)
+    rule = f"it is a whole number from {choices[0]} to {choices[-1]} {unit}".rstrip()
+    raise NoSuchChoice(f"{label} cannot be {text[:60]!r}: {rule}. Move the slider.", name)
 
 
 def decimal(label: str, name: str, low: float, high: float, step: float, default: float, *, width: int) -> float:
