@@ -91,6 +91,7 @@ def tiles(
     titles: Sequence[str] = (),
     width: int = 640,
     origin: tuple[int, int] = (0, 0),
+    each: str = "channel",
 ) -> go.Figure:
     """Many small maps as one heatmap on one scale, each with its channel's number above it.
 
@@ -98,13 +99,12 @@ def tiles(
     chosen; ``titles`` replace the numbers. The hover says channel, row, column
     and value. Numbers are left out where tiles are too small to carry them. ``width`` is how wide, in pixels, it is
     likely to be shown: the height follows from it. ``origin`` is the row and column of each tile's first cell, where
-    tiles were cut out of larger maps.
+    tiles were cut out of larger maps. ``each`` is what a tile is of.
     """
     figure = go.Figure(_heat(sheet.field, customdata=_tile_places(sheet, origin)))
-    figure.data[
-        0
-    ].hovertemplate = (
-        "channel %{customdata[0]}<br>row %{customdata[1]}, column %{customdata[2]}<br><b>%{z:.4~g}</b><extra></extra>"
+    figure.data[0].hovertemplate = (
+        f"{each} %{{customdata[0]}}<br>"
+        "row %{customdata[1]}, column %{customdata[2]}<br><b>%{z:.4~g}</b><extra></extra>"
     )
     rows, columns = sheet.field.values.shape
     _frame(figure, (rows, columns), round(width * min(rows / columns, 1.5)) + BAR, width)

@@ -77,6 +77,11 @@ def test_neurons_draws_a_unit_and_the_strongest_channels() -> None:
     assert {s["line"].get("dash") for s in chart(app, "gradient")["layout"]["shapes"]} == {None, "solid", "dash"}
 
 
+@pytest.mark.parametrize("page", [NEURONS, MAPS])
+def test_a_unit_is_chosen_by_channel_row_and_column(page: str) -> None:
+    assert [box.label for box in opened(page).number_input] == ["Channel", "Row", "Column"]
+
+
 @pytest.mark.parametrize(
     ("page", "scored"),
     [(SALIENCY, True), (MAPS, True), (NEURONS, False), ("pages/understand/jacobian.py", False)],
@@ -91,7 +96,7 @@ def test_a_score_can_be_chosen_where_it_is_what_is_differentiated(page: str, sco
     [
         ("shapes-cnn", "star", "features.6", "channel"),
         ("digits-mlp", "digit-3", "relu1", "feature"),
-        ("shapes-vit", "star", "blocks.0", "feature"),
+        ("shapes-vit", "star", "layers.0.norm1", "feature"),
     ],
 )
 def test_the_hover_calls_tiles_what_the_page_calls_them(model: str, image: str, site: str, each: str) -> None:

@@ -122,7 +122,8 @@ def sheet(
     caption = captions.feature_maps(view.kind, answer.target, labels, info, tiles.field, block=block)
     single = block == 1
     cell = view.planes.cell(place.index) if single and place.index else None
-    return Sheet(figures.tiles(tiles, chosen=chosen, cell=cell), caption, tiles, view.planes if single else None)
+    figure = figures.tiles(tiles, chosen=chosen, cell=cell, each=captions.channel_word(info))
+    return Sheet(figure, caption, tiles, view.planes if single else None)
 
 
 def one(view: View, channel: int, info: SiteInfo, place: Place) -> One:

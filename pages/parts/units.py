@@ -41,7 +41,8 @@ def activation(planes: Planes, channel: int, place: Place, info: SiteInfo) -> Pi
     if planes.maps.shape[1:] == (1, 1):
         sheet = fields.tile(planes.maps, unit="activation", signed=bool(planes.maps.min() < 0))
         caption = captions.activation(info, None, sheet.field)
-        return Picture(figures.tiles(sheet, chosen=channel, width=430), caption, sheet)
+        figure = figures.tiles(sheet, chosen=channel, width=430, each=captions.channel_word(info))
+        return Picture(figure, caption, sheet)
     field = fields.activation(planes.maps[channel], unit="activation")
     figure = figures.heatmap(field, cross=planes.cell(place.index), places=planes.place_names())
     caption = captions.activation(info, channel, field)
@@ -90,7 +91,9 @@ def gallery(answer: UnitsAnswer, info: SiteInfo, place: Place, chosen: int, seen
     unit = f"activation per {captions.gradient_unit(Unit(info.site, ()), INPUT).partition(' per ')[2]}"
     sheet = fields.tile(maps, numbers, columns=3, label=0.045, unit=unit)
     titles = [f"{n}: {v}" for n, v in zip(numbers, values, strict=True)]
-    figure = figures.tiles(sheet, chosen=chosen, titles=titles, width=600, origin=(top, left))
+    figure = figures.tiles(
+        sheet, chosen=chosen, titles=titles, width=600, origin=(top, left), each=captions.channel_word(info)
+    )
     return Picture(
         figure, captions.gallery(info, place.index, place.words, sheet.field, cut=None if whole else seen), sheet
     )
