@@ -17,12 +17,14 @@ with one_sentence():
     with site_column:
         info = sites.choose(choice.survey.sites)
     with panel.controls():
+        number = st.container(width="content")
         place = sites.choose_place(info, choice.survey.pixels)
         strongest = ask(
             UnitsQuestion(model=choice.model, image=choice.image, site=info.site, place=place.index),
             "Looking for the strongest channels here …",
         )
-        channel = sites.choose_channel(info, int(strongest.arrays["channels"][0]))
+        with number:
+            channel = sites.choose_channel(info, int(strongest.arrays["channels"][0]))
         opacity = address.percent(
             "Opacity", "opacity", 60, "How strongly the gradient covers the image, in grey under it"
         )
