@@ -117,14 +117,19 @@ def test_a_click_chooses_the_pixel_on_one_picture_and_on_one_of_several(written:
 
 def test_the_unit_over_the_pixel_is_asked_at_every_site(asked: list[Question]) -> None:
     app = opened(NEURONS, **CNN, pixel="90,5", site="features.14", channel="2")
-    row, column = (int(n.value or 0) for n in app.number_input[:2])
+    row, column = _place(app)
     rows, columns = next(info.shape for info in _sites() if str(info.site) == "features.14")[2:]
     assert (row, column) == (int(90.5 / 96 * rows), int(5.5 / 96 * columns))
     assert asked[-1].target == Unit(Site("features.14"), (2, row, column))  # type: ignore[union-attr]
     app.selectbox(key="shown_site").select("features.2").run()
     rows, columns = next(info.shape for info in _sites() if str(info.site) == "features.2")[2:]
-    assert [n.value for n in app.number_input[:2]] == [int(90.5 / 96 * rows), int(5.5 / 96 * columns)]
+    assert _place(app) == [int(90.5 / 96 * rows), int(5.5 / 96 * columns)]
     assert "row" not in app.query_params
+
+
+def _place(app: AppTest) -> list[int]:
+    """Row and column of the unit."""
+    return [int(app.number_input(key=key).value or 0) for key in ("shown_row", "shown_col")]
 
 
 def test_a_place_that_was_chosen_counts_until_another_pixel_is() -> None:

@@ -107,9 +107,9 @@ def test_a_unit_that_is_off_is_said_to_leave_nothing_to_follow(asked: list[Quest
 @pytest.mark.parametrize(
     ("name", "value", "sentence"),
     [
-        ("epsilon", "0", "Epsilon cannot be '0': it is a whole number from 1 to 64 of 255."),
-        ("epsilon", "9" * 40, "Epsilon cannot be '999"),
-        ("steps", "21", "Steps cannot be '21'"),
+        ("epsilon", "0", "Epsilon cannot be 0: it is a whole number from 1 to 64 of 255."),
+        ("epsilon", "9" * 40, "Epsilon cannot be 999"),
+        ("steps", "21", "Steps cannot be 21"),
         ("norm", "l1", "Kind of step cannot be 'l1'"),
         ("way", "up", "Way cannot be 'up'"),
         ("follow", "<b>", "Follow cannot be '<b>'"),

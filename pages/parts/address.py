@@ -224,9 +224,8 @@ def counter(label: str, name: str, count: int, default: int) -> int:
     )
     if inside:
         return number
-    named = text[:60] if text.lstrip("-").isdigit() else repr(text[:60])
     rule = f"there are {count}, from 0 to {count - 1}"
-    raise NoSuchChoice(f"{label} {named} does not exist: {rule}. Choose one of them.", name)
+    raise NoSuchChoice(f"{label} {_quoted(text)} does not exist: {rule}. Choose one of them.", name)
 
 
 def text(label: str, name: str, empty: str, meaning: str) -> str:
@@ -265,7 +264,12 @@ def slider(label: str, name: str, choices: range, default: int, meaning: str, *,
     if inside:
         return number
     rule = f"it is a whole number from {choices[0]} to {choices[-1]} {unit}".rstrip()
-    raise NoSuchChoice(f"{label} cannot be {text[:60]!r}: {rule}. Move the slider.", name)
+    raise NoSuchChoice(f"{label} cannot be {_quoted(text)}: {rule}. Move the slider.", name)
+
+
+def _quoted(text: str) -> str:
+    """A number as it is, anything else in quotes."""
+    return text[:60] if text.removeprefix("-").isdigit() else repr(text[:60])
 
 
 def decimal(label: str, name: str, low: float, high: float, step: float, default: float, *, width: int) -> float:
