@@ -12,6 +12,7 @@ from torch import Tensor
 from gradviz_core import targets
 from gradviz_core.device import exact_arithmetic
 from gradviz_core.errors import QuestionError, Unreachable
+from gradviz_core.kernel_guards import guarded
 from gradviz_core.passes import recording
 from gradviz_core.sites import in_words
 from gradviz_core.types import Site, Target
@@ -89,7 +90,7 @@ def differentiate_along(value: Tensor, wrt: Tensor) -> Callable[[Tensor], Tensor
     Raises:
         QuestionError, RuntimeError: at the first call or now, where an operation can be differentiated only once.
     """
-    with recording():
+    with recording(), guarded(value):
         weights = torch.zeros_like(value, requires_grad=True)
         (slope,) = torch.autograd.grad(value, [wrt], weights, create_graph=True)
 
@@ -105,7 +106,8 @@ def _backward(
     score: Tensor, values: list[Tensor], keep_graph: bool, weights: Tensor | None = None
 ) -> Sequence[Tensor | None]:
     try:
-        return torch.autograd.grad(score, values, weights, retain_graph=keep_graph, allow_unused=True)
+        with guarded(score):
+            return torch.autograd.grad(score, values, weights, retain_graph=keep_graph, allow_unused=True)
     except RuntimeError as error:
         if "checkpoint" in str(error).lower():
             raise QuestionError(

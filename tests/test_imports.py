@@ -25,7 +25,7 @@ ARROW: tuple[frozenset[str], ...] = tuple(
         "diagnoses",
         "types",
         "errors",
-        "settings sites indices layouts nested device archive sandbox",
+        "settings sites indices layouts nested device archive sandbox kernel_guards",
         "codec fields captions log_scale snippets store verdicts",
         "figures",
         "lesson_pictures charts flow_figures spectra",

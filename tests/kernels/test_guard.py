@@ -1,0 +1,159 @@
+"""The guard itself: whether it is still needed, that it changes nothing else, and that it leaves nothing behind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+from gradviz_core import kernel_guards, trace
+from gradviz_core.kernel_guards import guarded, unguarded
+from gradviz_core.types import INPUT, ClassScore
+from tests.kernels.layouts import far, laid_out, numbers
+from tests.kernels.norms import IMAGE, C, Norm, Statistics, of_instances, slope, tokens, worst
+
+REST = numbers(C, seed=1), numbers(C, seed=2).abs() + 0.5
+
+
+def at_rest(x: Tensor) -> Tensor:
+    return F.batch_norm(x, *REST)
+
+
+class Reaching(nn.Module):
+    """A model with a graph of its own outside: hooks left there would stay for good."""
+
+    def __init__(self, outside: Tensor) -> None:
+        super().__init__()
+        self.reach: Callable[[], Tensor] = lambda: outside
+
+    def forward(self, x: Tensor) -> Tensor:
+        found: Tensor = (self.reach().flatten(2).transpose(1, 2) * x).sum((1, 2))[None]
+        return found
+
+
+def wrong(norm: Norm, shape: tuple[int, ...], order: tuple[int, ...]) -> float:
+    """Relative error of PyTorch's own gradient, where the incoming one lies in memory in another order."""
+    x, incoming = numbers(*shape).requires_grad_(), numbers(*shape, seed=6)
+    y = norm(x)
+    plain, other = (torch.autograd.grad(y, x, g, retain_graph=True)[0] for g in (incoming, laid_out(incoming, order)))
+    return far(other, plain)
+
+
+STILL_WRONG: dict[str, tuple[Norm, tuple[int, ...], tuple[int, ...]]] = {
+    "batch norm of one image": (at_rest, (1, C, 3, 4), (2, 0, 3, 1)),
+    "batch norm of a batch that is one row high": (at_rest, (2, C, 1, 4), (2, 0, 3, 1)),
+    "batch norm of one volume": (at_rest, (1, C, 2, 3, 4), (2, 0, 3, 4, 1)),
+    "instance norm of one image": (F.instance_norm, (1, C, 3, 4), (0, 2, 3, 1)),
+    "instance norm of two images": (F.instance_norm, (2, C, 3, 4), (2, 3, 0, 1)),
+}
+
+
+@pytest.mark.parametrize("name", STILL_WRONG)
+def test_the_guard_is_still_needed(name: str) -> None:
+    error = wrong(*STILL_WRONG[name])
+    assert error > 0.5, (
+        f"PyTorch {torch.__version__} gets the gradient of {name} right by itself (relative error {error:.0e}). Once "
+        "none of these tests passes on any version that GradViz supports, kernel_guards.py can go, and the lines that "
+        "snippets/ puts into programs; say so in docs/exactness.md."
+    )
+
+
+def test_without_the_guard_an_answer_is_wrong() -> None:
+    """Else the tests above would not show what the guard does."""
+    module = tokens()
+    right = trace.gradients(module, IMAGE, target=ClassScore(2)).gradients[INPUT]
+    with unguarded():
+        assert far(trace.gradients(module, IMAGE, target=ClassScore(2)).gradients[INPUT], right) > 0.5
+    assert torch.equal(trace.gradients(module, IMAGE, target=ClassScore(2)).gradients[INPUT], right)
+
+
+def test_nothing_is_left_on_a_graph_outside_the_model() -> None:
+    x = IMAGE[:, :1, :3, :4].expand(1, C, 3, 4).clone().requires_grad_()
+    outside = at_rest(x)
+    before = wrong_gradient(outside, x)
+    scale = torch.ones(1, 12, C, dtype=torch.float64)
+    trace.gradients(Reaching(outside), scale, target=ClassScore(0))
+    assert torch.equal(wrong_gradient(outside, x), before)
+    assert far(before, slope(at_rest, x, laid_out(numbers(1, C, 3, 4), (2, 0, 3, 1)))) > 0.5
+
+
+def wrong_gradient(y: Tensor, x: Tensor) -> Tensor:
+    return torch.autograd.grad(y, x, laid_out(numbers(*y.shape), (2, 0, 3, 1)), retain_graph=True)[0]
+
+
+def test_nothing_is_left_on_the_model() -> None:
+    module = tokens()
+    before = {name: dict(vars(part)) for name, part in module.named_modules()}
+    trace.gradients(module, IMAGE, target=ClassScore(2))
+    assert {name: dict(vars(part)) for name, part in module.named_modules()} == before
+
+
+def test_a_gradient_that_lies_well_is_handed_on_as_it_is() -> None:
+    """Where both lie plainly, or both with the channels last, not even the last bit may change."""
+    norm = Statistics(torch.float32, True).fill(nn.BatchNorm2d(C))
+    for order in ((0, 1, 2, 3), (0, 2, 3, 1)):
+        x, incoming = (laid_out(numbers(1, C, 3, 4, seed=seed).float(), order) for seed in (5, 6))
+        x.requires_grad_()
+        y = norm(x)
+        seen: list[int] = []
+        assert y.grad_fn is not None
+        with guarded(y):
+            y.grad_fn.register_prehook(lambda gradients, seen=seen: seen.append(gradients[0].data_ptr()))
+            torch.autograd.grad(y, x, incoming)
+        assert seen == [incoming.data_ptr()], order
+
+
+def test_without_the_private_name_it_is_right_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    s = Statistics(torch.float64, True)
+    x, incoming = numbers(1, C, 3, 4), numbers(1, C, 3, 4, seed=6)
+    monkeypatch.setattr(kernel_guards, "_input", lambda _: None)
+    assert worst(s.fill(nn.BatchNorm2d(C)), x, incoming, s.slope(incoming)) < 1e-14
+    assert worst(F.instance_norm, x, incoming, of_instances(x, incoming, torch.ones(C))) < 1e-13
+
+
+def test_a_node_with_other_private_names_costs_nothing_but_a_copy() -> None:
+    class Renamed:
+        pass
+
+    class HalfRenamed:
+        class _raw_saved_input:  # noqa: N801 (torch's own name)
+            unpack_hook = None
+
+    assert kernel_guards._input(Renamed()) is None
+    assert kernel_guards._input(HalfRenamed()) is None
+
+
+class Checkpointed(nn.Module):
+    """Counts how often its norm runs; a checkpoint runs it once more, for the backward pass."""
+
+    def __init__(self, norm: nn.Module, runs: list[int]) -> None:
+        super().__init__()
+        self.norm = norm
+        self.ran: Callable[[], None] = lambda: runs.append(1)
+
+    def part(self, x: Tensor) -> Tensor:
+        self.ran()
+        twice: Tensor = self.norm(self.norm(x))
+        return twice
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = checkpoint(self.part, x, use_reentrant=False)
+        assert isinstance(y, Tensor)
+        return (y.flatten(2).transpose(1, 2) * numbers(12, C, seed=6)).sum((1, 2))[None]
+
+
+def test_a_checkpoint_runs_no_more_often_than_without_the_guard() -> None:
+    runs: list[int] = []
+    s = Statistics(torch.float64, True)
+    module, x = Checkpointed(s.fill(nn.BatchNorm2d(C)), runs).eval(), numbers(1, C, 3, 4)
+    found = trace.gradients(module, x, target=ClassScore(0)).gradients[INPUT]
+    guarded_runs = len(runs)
+    with unguarded():
+        trace.gradients(module, x, target=ClassScore(0))
+    assert len(runs) == 2 * guarded_runs
+    incoming = numbers(12, C, seed=6).T.reshape(1, C, 3, 4)
+    assert far(found, s.slope(s.slope(incoming))) < 1e-14
