@@ -100,6 +100,37 @@ class ArrayFile:
     """The numbers that became 0 and 255; None where they are whole numbers of 8 bits already."""
 
 
+Choice = Literal["all", "file", "largest", "person"]
+"""Who says which numbers of a picture are black and white: all bits are used; or its file, or its largest number, or a
+person says so."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scaling:
+    """Which numbers of a picture of 9 to 16 bits became 0 and 255."""
+
+    bits: int
+    """Of one number in the file."""
+    low: float
+    high: float
+    chosen: Choice
+    levels: int
+    """Different numbers that are left of grey, or of the colours together."""
+    outside: int = 0
+    """Numbers that lie outside the range, and were cut to it."""
+
+    @property
+    def used(self) -> int | None:
+        """How many bits the range takes: 12 for 0 to 4095; None for a range that is not 0 to 2^k - 1."""
+        bits = int(self.high).bit_length()
+        return bits if (self.low, self.high) == Scaling.range_of(bits) else None
+
+    @staticmethod
+    def range_of(bits: int) -> tuple[float, float]:
+        """0 and 2^bits - 1."""
+        return 0.0, 2.0**bits - 1
+
+
 @dataclass(frozen=True, slots=True)
 class ImageFile:
     """How an uploaded picture lies in its file, as far as a program that opens it must know."""
@@ -111,6 +142,10 @@ class ImageFile:
     white_is_zero: bool = False
     """Whether grey of more than 8 bits counts from white."""
     array: ArrayFile | None = None
+    scaling: Scaling | None = None
+    """Of a picture of more than 8 bits."""
+    mode: str = ""
+    """Pillow's name for how such a picture stores its colours, such as ``I;16`` or ``RGB``."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
+from typing import IO
 
 from gradviz_core.cards import Recipe
 from gradviz_core.codec import recipe_from_json, recipe_to_json
@@ -80,6 +81,14 @@ class Store:
         """The bytes of an uploaded image. Raises ``UnknownImage`` where it is not here, or no longer."""
         try:
             return self.file(digest).read_bytes()
+        except (OSError, ValueError) as error:
+            raise UnknownImage(self._gone("image")) from error
+
+    def opened_image(self, key: str) -> IO[bytes]:
+        """The file of an uploaded image, to be read in parts. Raises ``UnknownImage`` where it is not here, or no
+        longer, or ``key`` is no upload's."""
+        try:
+            return self.file(digest(key) or "").open("rb")
         except (OSError, ValueError) as error:
             raise UnknownImage(self._gone("image")) from error
 

@@ -77,6 +77,22 @@ def png(*chunks: tuple[bytes, bytes]) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*c) for c in (*chunks, (b"IEND", b"")))
 
 
+def wide_png(
+    numbers: npt.NDArray[np.integer[Any]],
+    *before: tuple[bytes, bytes],
+    turned: int = 1,
+    after: tuple[bytes, bytes] | None = None,
+) -> bytes:
+    """A PNG of 16 bits: grey (H, W), or (H, W, 2 to 4) with alpha, colours, or both. Chunks before and after its
+    pixels, and which way the camera was held."""
+    channels = 1 if numbers.ndim == 2 else numbers.shape[2]
+    kind = {1: 0, 2: 4, 3: 2, 4: 6}[channels]
+    header = struct.pack(">IIBBBBB", numbers.shape[1], numbers.shape[0], 16, kind, 0, 0, 0)
+    exif = b"II*\0\x08\0\0\0\1\0" + struct.pack("<HHIHH", ORIENTATION, 3, 1, turned, 0) + bytes(4)
+    rows = zlib.compress(b"".join(b"\0" + row.astype(">u2").tobytes() for row in numbers))
+    return png((b"IHDR", header), *before, (b"eXIf", exif), (b"IDAT", rows), *([after] if after else []))
+
+
 def refusal(act: Callable[[], object], kind: type[GradVizError] = BadImage) -> str:
     """The sentence that ``act`` is refused with: short, whole, and without a folder."""
     with pytest.raises(kind) as caught:

@@ -40,6 +40,8 @@ ON_WHITE = "Transparent places lie on white."
 PALETTE = "Colours were looked up in the file's palette."
 TO_8 = "Scaled from 16 bits to 8."
 UPPER_8 = "Scaled from 16 bits to 8: of each colour the upper 8 were kept."
+ALL_16 = {0: (b"sBIT", bytes([16])), 2: (b"sBIT", bytes([16] * 3))}
+"""What says that grey or colours use all 16 bits, however dark they are."""
 
 
 def notes(data: bytes) -> tuple[str, ...]:
@@ -271,9 +273,9 @@ def test_16_bit_grey_png_is_scaled_and_not_clipped() -> None:
 def test_16_bit_grey_with_a_transparent_value() -> None:
     header = struct.pack(">IIBBBBB", 2, 1, 16, 0, 0, 0, 0)
     row = b"\0" + struct.pack(">HH", 1000, 30000)
-    data = png((b"IHDR", header), (b"tRNS", struct.pack(">H", 1000)), (b"IDAT", zlib.compress(row)))
+    data = png((b"IHDR", header), ALL_16[0], (b"tRNS", struct.pack(">H", 1000)), (b"IDAT", zlib.compress(row)))
     np.testing.assert_array_equal(decoded(data)[0, :, 0], [255, 117])
-    assert notes(data) == (TO_8, COPIED, ON_WHITE)
+    assert notes(data) == (TO_8, "Only 2 of the 256 levels are left.", COPIED, ON_WHITE)
 
 
 @pytest.mark.parametrize(("kind", "channels"), [(2, 3), (4, 2), (6, 4)])
@@ -291,7 +293,7 @@ def test_16_bit_pngs_of_several_channels_keep_the_upper_8(kind: int, channels: i
 def test_the_transparent_colour_of_a_16_bit_png_is_shown_and_said() -> None:
     header = struct.pack(">IIBBBBB", 1, 1, 16, 2, 0, 0, 0)
     row = b"\0" + struct.pack(">HHH", 256, 512, 768)
-    data = png((b"IHDR", header), (b"tRNS", row[1:]), (b"IDAT", zlib.compress(row)))
+    data = png((b"IHDR", header), ALL_16[2], (b"tRNS", row[1:]), (b"IDAT", zlib.compress(row)))
     np.testing.assert_array_equal(decoded(data), [[[1, 2, 3]]])
     assert "One colour of 16 bits is marked as transparent; it is shown as it is." in notes(data)
 

@@ -162,12 +162,28 @@ def _clear_grey() -> bytes:
 
 
 GREY = np.linspace(0, 65535, 1200).astype(np.uint16).reshape(30, 40)
+DARK = np.stack([GREY, GREY[::-1], GREY[:, ::-1]], axis=2) >> 4
+CLEAR = np.concatenate([DARK, GREY[..., None]], axis=2)
 FILES: dict[str, Callable[[], bytes]] = {
     "grey of 16 bits.png": lambda: image_files.encoded(Image.fromarray(GREY)),
     "one of its greys is clear.png": _clear_grey,
     "grey of 16 bits.tif": lambda: image_files.tiff(GREY, photometric="minisblack"),
     "counts from white.tif": lambda: image_files.tiff(GREY, photometric="miniswhite"),
     "colours of 16 bits.tif": lambda: image_files.tiff(np.stack([GREY, GREY[::-1], GREY[:, ::-1]], axis=2)),
+    "grey of 12 bits.png": lambda: image_files.wide_png(GREY >> 4),
+    "grey of 10 bits from white.tif": lambda: image_files.tiff(GREY >> 6, photometric="miniswhite"),
+    "grey of 9 bits and alpha.png": lambda: image_files.wide_png(CLEAR[..., 2:] >> np.array([3, 0], np.uint16)),
+    "colours of 12 bits.png": lambda: image_files.wide_png(DARK, turned=6),
+    "colours of 12 bits and alpha of 16.png": lambda: image_files.wide_png(CLEAR),
+    "colours and alpha of 12 bits.png": lambda: image_files.wide_png(CLEAR >> np.array([0, 0, 0, 4], np.uint16)),
+    "colours of 14 bits.tif": lambda: image_files.tiff(DARK << 2),
+    "colours of 12 bits and alpha.tif": lambda: image_files.tiff(CLEAR, extrasamples=["unassalpha"]),
+    "colours of 12 bits and something.tif": lambda: image_files.tiff(CLEAR, extrasamples=["unspecified"]),
+    "inks of 12 bits.tif": lambda: image_files.tiff(
+        CLEAR >> np.array([0, 0, 0, 4], np.uint16), photometric="separated"
+    ),
+    "colours that are stated.tif": lambda: images.inspect(image_files.tiff(DARK), (100, 900))[1],
+    "grey that is stated.png": lambda: images.inspect(image_files.wide_png(GREY), (100, 40_000))[1],
     "colours.jpg": lambda: image_files.encoded(Image.fromarray(image_files.noise(30, 40)), "JPEG"),
     "inks.jpg": lambda: image_files.encoded(Image.fromarray(image_files.noise(30, 40)).convert("CMYK"), "JPEG"),
     "a palette.gif": lambda: image_files.encoded(Image.fromarray(image_files.noise(30, 40)).quantize(9), "GIF"),

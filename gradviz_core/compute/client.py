@@ -102,7 +102,7 @@ def upload_image(data: bytes, value_range: tuple[float, float] | None = None) ->
     """Keep an image from now on, and say what was found in it; ``data`` is what the file holds. The report's ``key`` is
     what questions name it by.
 
-    ``value_range`` is for ``.npy`` arrays alone: the values of black and of full colour.
+    ``value_range`` is for ``.npy`` arrays and for pictures of more than 8 bits: the values of black and of full colour.
 
     Raises:
         BadImage: too large, or no image that can be read.
@@ -110,6 +110,18 @@ def upload_image(data: bytes, value_range: tuple[float, float] | None = None) ->
         ComputeError: as for ``ask``.
     """
     return _client().upload_image(data, value_range)
+
+
+def rescale_image(key: str, value_range: tuple[float, float] | None) -> ImageReport:
+    """Keep an uploaded picture of more than 8 bits once more, scaled from these values of black and of full colour, or
+    from what its file or its largest number says. The report has another key; the picture at the old one stays.
+
+    Raises:
+        UnknownImage: it is here no longer.
+        BadImage: it has 8 bits or fewer, or the range is none.
+        StoreFull, ComputeError: as for ``upload_image``.
+    """
+    return _client().rescale_image(key, value_range)
 
 
 def upload_model(data: bytes) -> ModelReport:
@@ -194,6 +206,11 @@ class Client:
             raise BadImage(protocol.too_large(len(data), self._settings.upload_mb, "image"))
         announcement = Announcement(len(data), value_range)
         return image_report_from_json(self._request("upload-image", announcement.to_json(), memoryview(data)))
+
+    def rescale_image(self, key: str, value_range: tuple[float, float] | None) -> ImageReport:
+        """As the function of this name."""
+        wish = protocol.Rescaling(key, value_range)
+        return image_report_from_json(self._request("rescale-image", wish.to_json()))
 
     def upload_model(self, data: bytes) -> ModelReport:
         """As the function of this name."""

@@ -15,11 +15,11 @@ from gradviz_core.store import here
 if TYPE_CHECKING:
     from gradviz_core.store import Arrival
 
-WORDS = ("upload-image", "upload-model", "read-labels")
+WORDS = ("upload-image", "rescale-image", "upload-model", "read-labels")
 
 
 def request(arrival: Arrival, value_range: tuple[float, float] | None = None) -> bytes:
-    """The body of ``upload-image`` and ``upload-model`` on the way to a worker."""
+    """The body of ``upload-image``, ``rescale-image`` and ``upload-model`` on the way to a worker."""
     return json.dumps({"name": arrival.name, "value_range": value_range}).encode()
 
 
@@ -35,25 +35,26 @@ def reply(word: str, body: bytes) -> bytes:
         return labels_to_json(read_labels(body)).encode()
     asked = json.loads(body)
     data = here().arriving(asked["name"]).read_bytes()
-    if word == "upload-image":
-        return _image(data, asked["value_range"])
+    if word in ("upload-image", "rescale-image"):
+        return _image(data, asked["value_range"], again=word == "rescale-image")
     from gradviz_core.uploads import inspect
 
     return model_report_to_json(inspect(data)).encode()
 
 
-def _image(data: bytes, value_range: list[float] | None) -> bytes:
+def _image(data: bytes, value_range: list[float] | None, *, again: bool) -> bytes:
     """Report and bytes to keep; no bytes where they are those that came."""
-    from gradviz_core.images import inspect
+    from gradviz_core.images import inspect, rescale
 
-    report, kept = inspect(data, None if value_range is None else (value_range[0], value_range[1]))
+    read = rescale if again else inspect
+    report, kept = read(data, None if value_range is None else (value_range[0], value_range[1]))
     header = image_report_to_json(report).encode()
     return b"".join((struct.pack("<I", len(header)), header, b"" if kept == data else kept))
 
 
 def split(reply: bytes) -> tuple[bytes, memoryview]:
-    """The reply to ``upload-image``: the report as JSON, and the bytes to keep, or none where they are those that came.
-    Raises ``ComputeError`` for anything else."""
+    """The reply to ``upload-image`` and ``rescale-image``: the report as JSON, and the bytes to keep, or none
+    where they are those that came. Raises ``ComputeError`` for anything else."""
     try:
         (length,) = struct.unpack_from("<I", reply)
     except struct.error as error:

@@ -5,6 +5,7 @@ A message is two frames of bytes: a word, and a body. Requests of a client are
     ask            question as JSON        -> answer as bytes
     status         -                       -> status as JSON
     upload-image   Announcement as JSON    -> image report as JSON
+    rescale-image  Rescaling as JSON       -> image report as JSON
     upload-model   Announcement as JSON    -> model report as JSON
     read-labels    bytes of a small file   -> labels as JSON
     keep-recipe    recipe as JSON          -> key of the model
@@ -13,7 +14,7 @@ A message is two frames of bytes: a word, and a body. Requests of a client are
 Replies are ``ok`` with a body as above, or ``error`` (body: an error as JSON). An upload is announced; the service says
 ``go``, or at once why not, and only then does the file follow, in frames of ``PART`` bytes at most.
 
-To its workers the service says ``ask``, the first three words of uploads (``worker.py`` has their bodies), and
+To its workers the service says ``ask``, the first four words of uploads (``worker.py`` has their bodies), and
 ``fetch`` (body: key of a model whose weights are to be on the disk). A worker also says ``ready`` (body: ``Ready``),
 once, and ``last``: an ``error`` after which it ends. Frames are bytes and only bytes: no objects travel.
 
@@ -121,7 +122,7 @@ class Announcement:
     size: Annotated[int, Field(ge=0)]
     """In bytes."""
     value_range: tuple[float, float] | None = None
-    """For an array of numbers: the values of black and of full colour."""
+    """For an array of numbers, and for a picture of more than 8 bits: the values of black and of full colour."""
 
     def to_json(self) -> bytes:
         """The announcement as JSON."""
@@ -138,7 +139,31 @@ class Announcement:
             ) from error
 
 
+@dataclass(frozen=True, slots=True)
+class Rescaling:
+    """How a picture of more than 8 bits that was uploaded is to be scaled."""
+
+    key: str
+    value_range: tuple[float, float] | None
+    """The values of black and of full colour; None for what its file or its largest number says."""
+
+    def to_json(self) -> bytes:
+        """The wish as JSON."""
+        return json.dumps(asdict(self)).encode()
+
+    @staticmethod
+    def from_json(text: bytes) -> Rescaling:
+        """The wish that ``to_json`` wrote. Raises ``ComputeError`` for anything else."""
+        try:
+            return _RESCALINGS.validate_json(text, strict=True, extra="forbid")
+        except ValidationError as error:
+            raise ComputeError(
+                "An image was to be scaled in a way this version does not know. Restart both."
+            ) from error
+
+
 _ANNOUNCEMENTS = TypeAdapter(Announcement)
+_RESCALINGS = TypeAdapter(Rescaling)
 
 # ------------------------------------------------------------------------------------------------------------ messages
 

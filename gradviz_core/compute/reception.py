@@ -7,6 +7,7 @@ upload is not taken on trust either: the digest is the service's own.
 from __future__ import annotations
 
 import logging
+import os
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -65,16 +66,34 @@ class Reception:
             raise BadImage(protocol.too_large(announced.size, self._settings.upload_mb, "image"))
         with self.store.receive(announced.size) as arrival:
             _take(connection, arrival)
-            reply = work(self._job("upload-image", inspecting.request(arrival, announced.value_range), announced.size))
-            if reply is None or reply[0] != "ok":
-                return reply
-            header, kept = inspecting.split(reply[1])
-            if len(kept) > 2 * self._settings.upload_bytes:  # no sound worker makes a picture so much larger
-                raise ComputeError(UNEXPECTED)
-            found = image_report_from_json(header)
-            digest = self.store.put(kept) if kept else arrival.keep()
-            report = replace(found, key=f"upload/{digest}")
-            return "ok", image_report_to_json(report).encode()
+            return self._looked_at("upload-image", arrival, announced.value_range, announced.size, work)
+
+    def rescaled(self, body: bytes, work: Work) -> Message | None:
+        """The reply to ``rescale-image``: what is here already is looked at once more, scaled in another way."""
+        wish = protocol.Rescaling.from_json(body)
+        with self.store.opened_image(wish.key) as file:
+            size = os.fstat(file.fileno()).st_size
+            if size > 2 * self._settings.upload_bytes:  # a model, say
+                raise BadImage(protocol.too_large(size, self._settings.upload_mb, "image"))
+            with self.store.receive(size) as arrival:
+                while part := file.read(protocol.PART):
+                    arrival.write(part)
+                return self._looked_at("rescale-image", arrival, wish.value_range, size, work)
+
+    def _looked_at(
+        self, word: str, arrival: Arrival, value_range: tuple[float, float] | None, size: int, work: Work
+    ) -> Message | None:
+        """What a worker found in an image, which is kept, or the picture that was made of it."""
+        reply = work(self._job(word, inspecting.request(arrival, value_range), size))
+        if reply is None or reply[0] != "ok":
+            return reply
+        header, kept = inspecting.split(reply[1])
+        if len(kept) > 2 * self._settings.upload_bytes:  # no sound worker makes a picture so much larger
+            raise ComputeError(UNEXPECTED)
+        found = image_report_from_json(header)
+        digest = self.store.put(kept) if kept else arrival.keep()
+        report = replace(found, key=f"upload/{digest}")
+        return "ok", image_report_to_json(report).encode()
 
     def model(self, connection: Connection, body: bytes, work: Work) -> Message | None:
         """The reply to ``upload-model``."""

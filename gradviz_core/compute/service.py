@@ -131,6 +131,8 @@ class Service:
                     return self._ask(connection, question_from_json(body), body)
                 case "upload-image":
                     return uploads.image(connection, body, work)
+                case "rescale-image":
+                    return uploads.rescaled(body, work)
                 case "upload-model":
                     return uploads.model(connection, body, work)
                 case "read-labels":

@@ -101,7 +101,7 @@ def reply(answerer: Answers, word: str, body: bytes) -> Message:
         match word:
             case "ask":
                 return "ok", _checked(answer_to_bytes(answerer.answer(question_from_json(body))))
-            case "upload-image" | "upload-model" | "read-labels":
+            case "upload-image" | "rescale-image" | "upload-model" | "read-labels":
                 return "ok", inspecting.reply(word, body)
             case "fetch":
                 pretrained.fetch(body.decode())

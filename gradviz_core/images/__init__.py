@@ -7,7 +7,7 @@ from gradviz_core.images.decoding import BACKGROUND, decode
 from gradviz_core.images.formats import FORMATS
 from gradviz_core.images.formats.contents import MOST_PIXELS
 from gradviz_core.images.preprocessing import MOST_STRETCHED, as_seen, from_levels, levels, normalise
-from gradviz_core.images.uploads import describe, inspect, load
+from gradviz_core.images.uploads import describe, inspect, load, rescale
 
 __all__ = [
     "BACKGROUND",
@@ -22,4 +22,5 @@ __all__ = [
     "levels",
     "load",
     "normalise",
+    "rescale",
 ]

@@ -16,6 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from gradviz_core.cards import ArrayFile
 from gradviz_core.errors import BadImage
+from gradviz_core.images.depth import Range, checked
 from gradviz_core.images.formats import png
 from gradviz_core.images.formats.contents import check_pixels
 
@@ -28,8 +29,6 @@ _BROKEN_HEADER = (ValueError, TypeError, SyntaxError, LookupError, RecursionErro
 
 Array = npt.NDArray[Any]
 Axes = Literal["HW", "HWC", "CHW"]
-Range = tuple[float | int, float | int]
-"""The number that becomes 0, and the one that becomes 255."""
 _FILES = TypeAdapter(ArrayFile)
 
 
@@ -135,22 +134,12 @@ def _in_8_bits(
                 "State the range, such as 0 to 1."
             )
         value_range = (0, 1)
-    low, high = _checked(value_range)
+    low, high = checked(value_range)
     pixels, outside = _scaled(array, low, high)
     words = [f"Its numbers from {low:g} to {high:g} were scaled to 0 to 255 and rounded."]
     if outside:
         words.append(f"{outside:,} of its {array.size:,} numbers lie outside that range and were cut to it.")
     return pixels, (low, high), tuple(words)
-
-
-def _checked(value_range: Range) -> tuple[float, float]:
-    low, high = map(float, value_range)
-    if not (low < high and math.isfinite(high - low)):
-        raise BadImage(
-            f"{low:g} to {high:g} is no range: both must be finite, and the first smaller than the second. "
-            "State which number is black and which is white."
-        )
-    return low, high
 
 
 def _scaled(array: Array, low: float, high: float) -> tuple[npt.NDArray[np.uint8], int]:

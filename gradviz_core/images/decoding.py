@@ -2,38 +2,23 @@
 
 from __future__ import annotations
 
-import io
 import struct
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from PIL import (
-    BmpImagePlugin,
-    GifImagePlugin,
-    Image,
-    JpegImagePlugin,
-    PngImagePlugin,
-    TiffImagePlugin,
-    WebPImagePlugin,
-)
+from PIL import Image
 
+from gradviz_core.cards import Scaling
 from gradviz_core.errors import BadImage
 from gradviz_core.images import formats
 from gradviz_core.images.colours import BACKGROUND, in_rgb
-from gradviz_core.images.formats.contents import Contents, unsupported
+from gradviz_core.images.depth import stated
+from gradviz_core.images.formats.contents import Contents
+from gradviz_core.images.opened import opened
 
-__all__ = ["BACKGROUND", "Picture", "decode", "read"]
-
-_READERS: dict[str, Callable[[io.BytesIO], Image.Image]] = {
-    "PNG": PngImagePlugin.PngImageFile,
-    "JPEG": JpegImagePlugin.JpegImageFile,
-    "WEBP": WebPImagePlugin.WebPImageFile,
-    "BMP": BmpImagePlugin.BmpImageFile,
-    "TIFF": TiffImagePlugin.TiffImageFile,
-    "GIF": GifImagePlugin.GifImageFile,
-}
+__all__ = ["BACKGROUND", "Picture", "bits", "decode", "read"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +31,10 @@ class Picture:
     """As Pillow names it."""
     notes: tuple[str, ...]
     """What was done to it, each a sentence."""
+    scaling: Scaling | None = None
+    """Of a picture of 9 to 16 bits."""
+    mode: str = ""
+    """Pillow's name for how the file stores its colours."""
 
 
 def decode(data: bytes) -> Image.Image:
@@ -65,25 +54,25 @@ def read(data: bytes) -> Picture:
     """
     with _as_bad_image():
         contents = formats.read(data)
-        with _opened(contents) as stored:
+        with opened(contents) as stored:
             stored.load()
             if stored.size != (contents.width, contents.height):
                 raise ValueError("the headers disagree on the size")
-            image, done = in_rgb(stored, contents)
+            found = in_rgb(stored, contents, stated(data) if contents.bits > 8 else None)
             mode = stored.mode
-        turned, words = _upright(image, contents.orientation)
-        notes = (*_frames(contents), *words, *done, *_profile(contents, mode), *contents.notes)
-        return Picture(turned, contents.format, notes)
+        turned, words = _upright(found.image, contents.orientation)
+        notes = (*_frames(contents), *words, *found.notes, *_profile(contents, mode), *contents.notes)
+        return Picture(turned, contents.format, notes, found.scaling, mode)
 
 
-def _opened(contents: Contents) -> Image.Image:
-    """The file opened by the one reader of its kind; ``Image.open`` would warn of sizes, and try further readers."""
-    try:
-        return _READERS[contents.format](io.BytesIO(contents.picture))
-    except SyntaxError as error:
-        if contents.format != "TIFF":
-            raise
-        raise unsupported("The TIFF is broken, or stores its pixels in a way that is not read.") from error
+def bits(data: bytes) -> int:
+    """Bits of one number of the picture, from the headers alone.
+
+    Raises:
+        BadImage: as ``decode`` does.
+    """
+    with _as_bad_image():
+        return formats.read(data).bits
 
 
 _BROKEN = (

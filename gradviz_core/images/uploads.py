@@ -8,8 +8,8 @@ from PIL import Image
 
 from gradviz_core import store
 from gradviz_core.cards import ImageFile, ImageReport
-from gradviz_core.errors import UnknownImage
-from gradviz_core.images import arrays, decoding, formats
+from gradviz_core.errors import BadImage, UnknownImage
+from gradviz_core.images import arrays, decoding, depth, formats
 from gradviz_core.images.decoding import decode
 from gradviz_core.models.catalogue import image_file, sample_image
 
@@ -30,7 +30,8 @@ def load(key: str) -> Image.Image:
 
 
 def describe(key: str) -> ImageFile | None:
-    """How an uploaded image that can be read lies in its file, from its headers alone; None for a sample.
+    """How an uploaded image that can be read lies in its file; None for a sample. Pixels are decoded only where it
+    depends on them how the image is scaled, which is where it has more than 8 bits.
 
     Raises:
         UnknownImage: the upload is here no longer.
@@ -38,16 +39,22 @@ def describe(key: str) -> ImageFile | None:
     digest = store.digest(key)
     if digest is None:
         return None
-    contents = formats.read(store.here().image(digest))
+    data = store.here().image(digest)
+    contents = formats.read(data)
     array = arrays.told(contents.told)
-    return ImageFile("NPY" if array else contents.format, contents.bits, contents.white_is_zero, array)
+    kind = "NPY" if array else contents.format
+    if contents.bits <= 8:
+        return ImageFile(kind, contents.bits, contents.white_is_zero, array)
+    picture = decoding.read(data)
+    return ImageFile(kind, contents.bits, contents.white_is_zero, array, picture.scaling, picture.mode)
 
 
-def inspect(data: bytes, value_range: arrays.Range | None = None) -> tuple[ImageReport, bytes]:
-    """What was found in an uploaded file, and the bytes to keep: the same, or a PNG made of a NumPy array.
+def inspect(data: bytes, value_range: depth.Range | None = None) -> tuple[ImageReport, bytes]:
+    """What was found in an uploaded file, and the bytes to keep: the same; or a PNG made of a NumPy array; or, where a
+    picture of more than 8 bits is scaled from a range that a person states, the same with this range behind them.
 
-    The report's key names the bytes to keep. ``value_range`` is for arrays alone: the numbers that stand for 0 and for
-    255.
+    The report's key names the bytes to keep. ``value_range`` is for arrays and for pictures of more than 8 bits: the
+    numbers that stand for 0 and for 255.
 
     Raises:
         BadImage: the bytes are no image that can be read, or break a limit.
@@ -55,12 +62,30 @@ def inspect(data: bytes, value_range: arrays.Range | None = None) -> tuple[Image
     kind, done = "", tuple[str, ...]()
     if data.startswith(arrays.SIGNATURE):
         kind, (data, done) = "NPY", arrays.as_png(data, value_range)
+    elif value_range is not None and decoding.bits(data) > 8:
+        data = depth.restated(data, value_range)
+    return _reported(data, kind, done), data
+
+
+def rescale(data: bytes, value_range: depth.Range | None) -> tuple[ImageReport, bytes]:
+    """The same picture of more than 8 bits scaled from another range, or from what its file or its largest number
+    says; as ``inspect``.
+
+    Raises:
+        BadImage: it has 8 bits or fewer, or as ``inspect`` does.
+    """
+    if (bits := decoding.bits(data)) <= 8:
+        raise BadImage(f"The image has {bits} bits, so there is no range to choose. Only images of 9 to 16 bits have.")
+    data = depth.restated(data, value_range)
+    return _reported(data), data
+
+
+def _reported(data: bytes, kind: str = "", done: tuple[str, ...] = ()) -> ImageReport:
     picture = decoding.read(data)
-    report = ImageReport(
+    return ImageReport(
         key=f"upload/{hashlib.sha256(data).hexdigest()}",
         width=picture.image.width,
         height=picture.image.height,
         format=kind or picture.format,
         notes=(*done, *picture.notes),
     )
-    return report, data

@@ -4,7 +4,7 @@ import streamlit as st
 
 from gradviz_core import captions, fields, figures, snippets
 from gradviz_core.types import INPUT, GradientQuestion, SiteSum
-from pages.parts import address, code, facts, panel, pixel, saliency, scores, shell, tour, uploaded
+from pages.parts import address, code, depth, facts, panel, pixel, saliency, scores, shell, tour, uploaded
 from pages.parts.asking import ask, one_sentence
 
 choice = shell.begin_with_score("Input saliency", "How the score of one class changes with each pixel of the image.")
@@ -49,9 +49,10 @@ with one_sentence():
         with left:
             seen = figures.image(answer.pixels, height=shown.height, cross=spot)
             panel.picture(
-                seen, "image", alt="The image as the network sees it",
-                caption=saliency.seen(choice.survey.card, uploaded.image_line(choice.image)), act=pixel.click,
+                seen, "image", alt="The image as the network sees it", act=pixel.click,
+                caption=saliency.seen(choice.survey.card, uploaded.image_line(choice.image, choice.survey.file)),
             )  # fmt: skip
+            depth.choose(choice.image, choice.survey.file)
         with right:
             panel.picture(
                 shown.figure, "gradient", alt=shown.caption.alt, caption=shown.caption,

@@ -7,9 +7,10 @@ from contextlib import suppress
 
 import streamlit as st
 
-from gradviz_core.cards import ImageReport, ModelReport
+from gradviz_core.cards import ImageFile, ImageReport, ModelReport
 from gradviz_core.compute import client
 from gradviz_core.errors import GradVizError
+from gradviz_core.images import depth_words
 
 _KEY = re.compile(r"upload/[0-9a-f]{64}")
 
@@ -63,9 +64,11 @@ def image_reports() -> dict[str, ImageReport]:
     return found
 
 
-def image_line(key: str) -> str:
-    """Where a picture comes from, where this session knows: ``From 4032×3024 JPEG. Turned upright.``"""
+def image_line(key: str, file: ImageFile | None) -> str:
+    """Where a picture comes from, where this session knows: ``From 4032×3024 JPEG. Turned upright.`` Else how it was
+    scaled, where its file has more than 8 bits."""
     report = image_reports().get(key)
     if report is None:
-        return ""
+        scaling = file.scaling if file else None
+        return " ".join(depth_words.notes(scaling, grey=file.mode.startswith("I;16"))) if file and scaling else ""
     return " ".join([f"From {report.width}×{report.height} {report.format}.", *report.notes])

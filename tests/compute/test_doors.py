@@ -25,7 +25,15 @@ from gradviz_core.compute import protocol
 from gradviz_core.compute.client import Client
 from gradviz_core.compute.launch import LocalService
 from gradviz_core.compute.service import LONGEST_BODY
-from gradviz_core.errors import BadImage, BadModel, ComputeError, QuestionError, ServiceStarting, UnknownModel
+from gradviz_core.errors import (
+    BadImage,
+    BadModel,
+    ComputeError,
+    QuestionError,
+    ServiceStarting,
+    UnknownImage,
+    UnknownModel,
+)
 from gradviz_core.settings import Settings
 from tests.compute.conftest import FAKES, ask, processes_of, until
 
@@ -67,6 +75,9 @@ def test_the_key_is_neither_on_the_command_line_nor_in_the_environment(service: 
         ("upload-image", b'{"size": 2000000}', BadImage),
         ("upload-image", b'{"size": 10, "value_range": [1]}', ComputeError),
         ("upload-image", b'{"size": -1}', ComputeError),
+        ("rescale-image", b'{"key": "upload/../../etc/passwd", "value_range": null}', UnknownImage),
+        ("rescale-image", b'{"key": "sample/star", "value_range": [0, 1]}', UnknownImage),
+        ("rescale-image", b'{"key": 7}', ComputeError),
         ("upload-model", b'{"size": 1e400}', ComputeError),
         ("upload-model", b'{"size": 400000001}', BadModel),
         ("read-labels", b"x" * 1_000_001, BadModel),

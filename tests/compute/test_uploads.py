@@ -24,9 +24,10 @@ from gradviz_core.compute.client import Client
 from gradviz_core.compute.launch import LocalService
 from gradviz_core.compute.protocol import Announcement
 from gradviz_core.compute.reception import Reception
-from gradviz_core.errors import BadImage, ComputeError, StoreFull, UnknownModel
+from gradviz_core.errors import BadImage, ComputeError, StoreFull, UnknownImage, UnknownModel
 from gradviz_core.settings import Settings
 from tests.compute.conftest import FAKES, ask, kept, until, worker_of
+from tests.image_files import wide_png
 
 STEPS = Preprocessing((8, 8), None, (0.0,), (1.0,))
 
@@ -65,6 +66,27 @@ def test_of_an_array_the_picture_made_of_it_is_kept(client: Client, chosen: Sett
     report = client.upload_image(file.getvalue(), (-1.0, 1.0))
     stored = (chosen.store / "files" / report.key.removeprefix("upload/")).read_bytes()
     assert stored.startswith(b"\x89PNG")
+
+
+def test_a_picture_of_12_bits_is_kept_once_more_where_it_is_scaled_in_another_way(
+    client: Client, chosen: Settings
+) -> None:
+    data = wide_png(np.arange(64).reshape(8, 8) * 65)
+    by_itself = client.upload_image(data)
+    stated = client.rescale_image(by_itself.key, (0.0, 1023.0))
+    assert "Scaled from 10 of its 16 bits" in stated.notes[0]
+    stored = (chosen.store / "files" / stated.key.removeprefix("upload/")).read_bytes()
+    assert stored.startswith(data)
+    assert stated.key == f"upload/{hashlib.sha256(stored).hexdigest()}"
+    assert client.rescale_image(stated.key, None) == by_itself
+    before = files(chosen)
+    with pytest.raises(BadImage, match="is no range"):
+        client.rescale_image(stated.key, (1.0, 0.0))
+    with pytest.raises(BadImage, match="has 8 bits"):
+        client.rescale_image(client.upload_image(picture()).key, None)
+    with pytest.raises(UnknownImage, match="no longer here"):
+        client.rescale_image(f"upload/{'0' * 64}", None)
+    assert len(files(chosen)) <= len(before) + 1, "nothing but the picture of 8 bits"
 
 
 def test_what_is_no_image_or_no_model_leaves_nothing(client: Client, chosen: Settings) -> None:

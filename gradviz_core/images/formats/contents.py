@@ -30,6 +30,8 @@ class Contents:
     """The ICC profile, or as much of it as tells whether it is sRGB; empty where there is none."""
     bits: int = 8
     """Bits of one sample."""
+    stated_bits: int = 0
+    """How many of them the picture uses, as the file states beside its pixels; 0 where it does not."""
     white_is_zero: bool = False
     """Whether the decoder leaves it to us to invert the samples."""
     told: bytes = b""

@@ -10,7 +10,11 @@ from gradviz_core.images.formats.directory import orientation
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _NEEDED = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"})
-_TOLD = frozenset({b"acTL", b"fcTL", b"iCCP", b"sRGB", b"eXIf"})
+_TOLD = frozenset({b"acTL", b"fcTL", b"iCCP", b"sRGB", b"eXIf", b"sBIT"})
+_BEFORE_PIXELS = frozenset({b"fcTL", b"sBIT"})
+"""What counts only where it stands before the pixels."""
+_SAMPLES = {0: 1, 2: 3, 4: 2, 6: 4}
+"""Numbers of a pixel, by the kind of colour: grey, colours, grey with alpha, colours with alpha."""
 _PROFILE_BYTES = 1 << 16
 OURS = b"GradViz"
 """Keyword of the text that we write ourselves."""
@@ -37,7 +41,7 @@ def read(data: bytes) -> Contents:
             needed.append(chunk)
         elif kind == b"tEXt" and length <= _LONGEST_TEXT and chunk[8:-4].tobytes().startswith(OURS + b"\0"):
             told[kind] = bytes(chunk[9 + len(OURS) : -4])
-        elif kind in _TOLD and not (kind == b"fcTL" and b"IDAT" in told):
+        elif kind in _TOLD and not (kind in _BEFORE_PIXELS and b"IDAT" in told):
             told.setdefault(kind, bytes(chunk[8:-4]))
         if kind == b"IDAT":
             told.setdefault(kind, b"")
@@ -50,6 +54,7 @@ def read(data: bytes) -> Contents:
         orientation=orientation(told.get(b"eXIf", b"")),
         profile=b"" if b"sRGB" in told else _profile(told.get(b"iCCP", b"")),
         bits=bits,
+        stated_bits=_significant(told.get(b"sBIT", b""), colour) if bits == 16 else 0,
         told=told.get(b"tEXt", b""),
         notes=notes,
     )
@@ -61,6 +66,14 @@ def _frames(told: dict[bytes, bytes]) -> int:
         return 1
     (frames,) = struct.unpack_from(">I", told[b"acTL"])
     return int(frames) + (b"fcTL" not in told)
+
+
+def _significant(chunk: bytes, colour: int) -> int:
+    """The most significant bits of grey or of a colour, alpha left aside; 0 where the chunk cannot be right."""
+    samples = _SAMPLES.get(colour)
+    if len(chunk) != samples or not all(1 <= bits <= 16 for bits in chunk):
+        return 0
+    return max(chunk[:1] if samples < 3 else chunk[:3])
 
 
 def _profile(chunk: bytes) -> bytes:

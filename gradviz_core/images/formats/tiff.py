@@ -23,6 +23,8 @@ MOST_TAG_BYTES = 1_000_000
 
 _SUBFILE, _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC = 254, 256, 257, 258, 259, 262
 _SAMPLES, _ROWS, _PLANES, _TILE_WIDTH, _TILE_HEIGHT, _SAMPLE_FORMAT, _PROFILE = 277, 278, 284, 322, 323, 339, 34675
+_LARGEST = (341, 281)
+"""SMaxSampleValue and MaxSampleValue."""
 _DNG = 50706
 _NEEDED = frozenset(
     {_WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC, _SAMPLES, _ROWS, _PLANES, _TILE_WIDTH, _TILE_HEIGHT}
@@ -64,7 +66,20 @@ def read(data: bytes) -> Contents:
         profile=page.value(_PROFILE),
         bits=bits,
         white_is_zero=inverted,
+        stated_bits=_stated_bits(page, bits) if bits > 8 else 0,
     )
+
+
+def _stated_bits(page: Directory, bits: int) -> int:
+    """How many bits the largest number takes that the file says its samples reach; 0 where it says none that can be."""
+    for tag in _LARGEST:
+        try:
+            stated = max(page.numbers(tag), default=0).bit_length()
+        except (ValueError, struct.error):
+            continue
+        if 0 < stated <= bits:
+            return stated
+    return 0
 
 
 def _check_samples(page: Directory) -> None:
