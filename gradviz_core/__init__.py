@@ -12,13 +12,13 @@ Importing this package is cheap: torch is imported only by the parts that need i
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, overload
 
 from gradviz_core import errors
 from gradviz_core.errors import GradVizError
-from gradviz_core.findings import Diagnosis, Finding
+from gradviz_core.findings import Diagnosis, Finding, Proof
 from gradviz_core.types import (
     INPUT,
     OUTPUT,
@@ -60,10 +60,13 @@ from gradviz_core.types import (
 from gradviz_core.version import __version__
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
 
     from gradviz_core import captions, fields, figures, images, receptive_field, trace
     from gradviz_core.models import catalogue
+
+PREDICTED = ClassScore()
+"""The logit of the predicted class."""
 
 _LAZY = {
     "captions": "gradviz_core.captions",
@@ -115,6 +118,33 @@ def answer(question: Question) -> Answer:
     return answer_here(question)
 
 
+def prove(
+    module: nn.Module,
+    x: Tensor,
+    target: Target = PREDICTED,
+    sites: Collection[Site] = (INPUT,),
+    directions: int = 3,
+    seed: int = 0,
+    every_step: bool = True,
+) -> Proof:
+    """Check the gradient of ``target`` at ``sites`` against finite differences in float64, along random directions.
+
+    ``print(gv.prove(module, x).verdict)`` says in a sentence whether they agree, and to how many digits; ``outcome`` is
+    one word for it, and ``directions`` holds every number. The differences look at the forward pass alone, so they also
+    find a detach, a derivative that an author wrote wrongly, and a wrong kernel of PyTorch. Where the values lie on a
+    kink (a ReLU at 0, equal numbers in max pooling) or rounding hides it, it says that it is not settled.
+
+    ``every_step=False`` tries as few steps as it takes; the verdict is the same. The module stays as it is.
+
+    Raises:
+        QuestionError: a site holds no real numbers, or the module does not run in float64.
+        BadTarget, UnknownSite, Unreachable: as ``trace.gradients`` does.
+    """
+    from gradviz_core.proof import prove as prove_here
+
+    return prove_here(module, x, target, sites, directions, seed, every_step)
+
+
 def diagnose(
     model: Callable[..., Any],
     x: Tensor | tuple[Tensor, ...],
@@ -161,6 +191,7 @@ __all__ = [
     "ModelCard",
     "PerturbationAnswer",
     "PerturbationQuestion",
+    "Proof",
     "ProofAnswer",
     "ProofQuestion",
     "Question",
@@ -184,6 +215,7 @@ __all__ = [
     "fields",
     "figures",
     "images",
+    "prove",
     "receptive_field",
     "trace",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import assert_never
 
@@ -14,12 +14,14 @@ from torch import Tensor, nn
 from gradviz_core import cost, flow, images, layouts, perturbation, receptive_field, sites, targets
 from gradviz_core import device as devices
 from gradviz_core.answers import diagnosis, jacobians, lessons
+from gradviz_core.doubles import size_in_float64
 from gradviz_core.errors import BadTarget, QuestionError
 from gradviz_core.failures import ADVICE_ON_INPUT, UPLOADS, in_words, input_in_words
 from gradviz_core.methods import METHODS, GradFn
 from gradviz_core.models.load import RecentModels
 from gradviz_core.scene import Clock, Scene, as_numpy, not_finite
 from gradviz_core.settings import settings
+from gradviz_core.stopping import Stoppable
 from gradviz_core.trace import Trace, check_unchanged, describe, differentiate, forward, reached, recording
 from gradviz_core.types import (
     INPUT,
@@ -51,6 +53,8 @@ from gradviz_core.types import (
 TOP = 5
 """How many classes a prediction names."""
 MOST_UNITS = 64
+LARGEST_COPY = 1_000_000_000
+"""Bytes of the largest copy in float64 that is made for a check beside a picture."""
 
 
 class Answerer:
@@ -88,6 +92,23 @@ class Answerer:
         note = f"The {self.device.type.upper()} device ran out of memory, so this was computed on the CPU."
         return self._answer_on(torch.device("cpu"), question, (note,))
 
+    def check(self, question: ProofQuestion, told_to_stop: Callable[[], bool]) -> Answer:
+        """The same for a check that gives way to whatever else is asked: ``told_to_stop`` is called again and again.
+
+        Raises:
+            Stopped: it said yes.
+            QuestionError: the copy in float64 would take too much memory.
+            GradVizError: as ``answer`` does.
+        """
+        with Stoppable(told_to_stop):
+            module = self._models.get(question.model, self.device).module
+            if (size := size_in_float64(module)) > LARGEST_COPY:
+                raise QuestionError(
+                    f"A copy of this model in float64 takes {size / 1e9:.1f} GB; the limit beside a picture is "
+                    f"{LARGEST_COPY / 1e9:g} GB. The doctor's page checks it."
+                )
+            return self.answer(question)
+
     def _answer_on(self, device: torch.device, question: Question, notes: tuple[str, ...]) -> Answer:
         clock = Clock(device, time.perf_counter())
         failed = in_words(question.model, "This question about the model fails", "Choose another target or layer.")
@@ -112,7 +133,7 @@ class Answerer:
                 case DiagnosisQuestion():
                     return diagnosis.diagnosis(self._about(device, question), question, notes, clock)
                 case ProofQuestion():
-                    return diagnosis.proof(self._about(device, question), question, notes, clock)
+                    return diagnosis.proof(self._aside(device, question), question, notes, clock)
                 case _:
                     assert_never(question)
 
@@ -234,6 +255,14 @@ class Answerer:
     def _about(self, device: torch.device, question: DiagnosisQuestion | ProofQuestion) -> Scene:
         at = targets.site_of(question.target)
         return self._scene(device, question, frozenset({INPUT, *([at] if at else ())}))
+
+    def _aside(self, device: torch.device, question: ProofQuestion) -> Scene:
+        """The pass for a check, which comes after a picture: what is remembered stays, for the next click wants it."""
+        last = self._last
+        try:
+            return self._about(device, question)
+        finally:
+            self._last = last
 
     def _scene(
         self,

@@ -10,7 +10,7 @@ import numpy as np
 
 from gradviz_core.findings import Diagnosis, Proof
 from gradviz_core.receipts import Receipt
-from gradviz_core.subjects import ClassScore, Target
+from gradviz_core.subjects import INPUT, ClassScore, Site, Target
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,14 +25,17 @@ class DiagnosisQuestion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProofQuestion:
-    """Is the gradient of ``target`` at the input what finite differences in float64 give, along so many random
+    """Is the gradient of ``target`` at ``wrt`` what finite differences in float64 give, along so many random
     ``directions``, drawn from ``seed``?"""
 
     model: str
     image: str
     target: Target = field(default_factory=ClassScore)
+    wrt: Site = INPUT
     directions: int = 3
     seed: int = 0
+    every_step: bool = True
+    """False for as few steps as it takes to settle it."""
     kind: Literal["proof"] = field(default="proof", repr=False)
 
 

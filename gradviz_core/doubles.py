@@ -25,6 +25,11 @@ def in_float64(module: nn.Module) -> nn.Module:
     return copied.double()
 
 
+def size_in_float64(module: nn.Module) -> int:
+    """Bytes that the parameters and buffers of ``in_float64(module)`` take."""
+    return 8 * sum(one.numel() for one in (*module.parameters(), *module.buffers()) if one.is_floating_point())
+
+
 def wide(tensor: Tensor) -> Tensor:
     """Real numbers as float64; anything else as it is."""
     if tensor.device.type == "mps":

@@ -91,3 +91,7 @@ class WorkerDied(ComputeError):
 
 class ServiceStarting(ComputeError):
     """The compute service is not there yet, or is being started again."""
+
+
+class Stopped(BaseException):
+    """Work that gives way was told to stop. It is no failure, and nothing on its way may take it for one."""

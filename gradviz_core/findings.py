@@ -156,6 +156,8 @@ class Step:
     """How far it is from the derivative, relative to the larger of the two."""
     noise: float
     """About how much of the difference rounding in float64 alone can make, in the target's unit."""
+    bend: float = 0.0
+    """(f(v + h d) + f(v - h d) - 2 f(v)) / h, in the target's unit: by how much the slopes to both sides differ."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +172,11 @@ class DirectionProof:
     """From the largest to the smallest."""
     rounded: str = ""
     """The narrowest type that values are rounded to on the way, such as float32; empty where all stays float64."""
+    precision: str = "float64"
+    """The type of the module's own gradient at this site."""
+    own: float = 0.0
+    """How far that gradient is from the one in float64: the L2 norm of what is between them, relative to the larger of
+    the two."""
 
     def noise(self, step: Step) -> float:
         """Noise of a step relative to the larger of derivative and difference, as its error is; infinite where both
@@ -183,9 +190,10 @@ class DirectionProof:
         return min(self.steps, key=lambda step: step.error + self.noise(step))
 
 
-Outcome = Literal["agrees", "apart", "kinks", "too small"]
-"""What a check says. ``kinks``: the two come closer as the step shrinks, and do not meet; ``too small``: rounding hides
-whether they meet."""
+Outcome = Literal["agrees", "apart", "at a kink", "kinks", "rounding", "too small"]
+"""What a check says. ``at a kink``: the value lies on one, so that the slopes to both sides differ; ``kinks``: the two
+come closer as the step shrinks, and do not meet; ``rounding``: the gradient in float64 agrees, and the module's own is
+another; ``too small``: rounding hides whether they meet."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from itertools import count
 
 import pytest
@@ -10,9 +11,9 @@ import torch
 from torch import Tensor, nn
 
 import gradviz_core as gv
-from gradviz_core import images
+from gradviz_core import answering, images
 from gradviz_core.answering import Answerer
-from gradviz_core.errors import BadTarget, QuestionError
+from gradviz_core.errors import BadTarget, QuestionError, Stopped
 from gradviz_core.models import load as loading
 from gradviz_core.models.load import Model, load
 from gradviz_core.trace import forward
@@ -113,3 +114,54 @@ def test_the_proof_is_of_the_very_gradient() -> None:
     assert answer.proof.score == pytest.approx(float(logits.detach().max()), rel=1e-5)
     with pytest.raises(QuestionError, match="directions"):
         gv.answer(gv.ProofQuestion(model="preset/digits-mlp", image=IMAGE, directions=0))
+
+
+def test_a_check_is_of_any_site_and_any_target() -> None:
+    unit, site = gv.Unit(gv.Site("features.6"), (3, 5, 5)), gv.Site("features.3")
+    answer = gv.answer(gv.ProofQuestion(model=MODEL, image=IMAGE, target=unit, wrt=site, every_step=False))
+    assert {one.site for one in answer.proof.directions} == {"features.3"}
+    assert answer.proof.agrees, answer.proof.verdict
+    asked = gv.GradientQuestion(model=MODEL, image=IMAGE, target=unit)
+    assert answer.proof.score == pytest.approx(gv.answer(asked).score, rel=1e-5)
+
+
+def test_a_check_leaves_what_is_remembered() -> None:
+    answerer = Answerer()
+    answerer.answer(gv.GradientQuestion(model=MODEL, image=IMAGE, wrt=(gv.INPUT, gv.Site("features.6"))))
+    last = answerer._last
+    assert last is not None
+    for image, told in ((IMAGE, False), ("sample/heart", False), ("sample/heart", True)):
+        question = gv.ProofQuestion(model=MODEL, image=image, every_step=False)
+        with pytest.raises(Stopped) if told else nullcontext():
+            answerer.check(question, lambda: told)  # noqa: B023
+        assert answerer._last is last
+
+
+def test_a_check_stops_within_one_operation_wherever_it_is() -> None:
+    answerer, question = Answerer(), gv.ProofQuestion(model=MODEL, image=IMAGE, directions=1, every_step=False)
+    calls = 0
+
+    def told() -> bool:
+        nonlocal calls
+        calls += 1
+        return calls == limit
+
+    limit = -1
+    answer = answerer.check(question, told)
+    assert isinstance(answer, gv.ProofAnswer)
+    assert answer.proof == gv.answer(question).proof, "what is computed stays the same"
+    operations = calls
+    assert operations > 200
+    for limit in (1, operations // 7, operations // 3, operations // 2, operations - 1):
+        calls = 0
+        with pytest.raises(Stopped):
+            answerer.check(question, told)
+        assert calls == limit, "no operation is begun after it was told"
+
+
+def test_a_check_that_needs_too_much_memory_is_not_begun(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(answering, "LARGEST_COPY", 1_000_000)
+    question = gv.ProofQuestion(model=MODEL, image=IMAGE)
+    with pytest.raises(QuestionError, match=r"takes 0\.0 GB; the limit beside a picture is 0\.001 GB"):
+        Answerer().check(question, lambda: False)
+    assert gv.answer(question).proof.agrees, "the doctor's page checks it"

@@ -30,7 +30,7 @@ ARROW: tuple[frozenset[str], ...] = tuple(
         "figures",
         "lesson_pictures charts flow_figures spectra",
         "exported weights_files models images cost uploads",
-        "targets trace passes backward twin doubles watch receptive_field failures",
+        "targets trace passes backward twin doubles stopping watch receptive_field failures",
         "methods proof flow perturbation jacobian singular lessons doctor",
         "scene",
         "answers",

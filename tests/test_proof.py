@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -95,7 +97,11 @@ def test_a_score_near_zero_has_the_noise_of_what_it_is_read_from() -> None:
     sure = nn.Linear(8, 3)
     with torch.no_grad():
         sure.bias.copy_(torch.tensor([18.0, 0, 0]))
-    assert prove(sure, torch.randn(1, 8), ClassScore(0, "log_probability")).outcome in ("agrees", "too small")
+    x, target = torch.randn(1, 8), ClassScore(0, "log_probability")
+    assert prove(sure.double(), x.double(), target).outcome in ("agrees", "too small")
+    single = prove(sure.float(), x, target)
+    assert single.outcome == "rounding", "the gradient is 1 minus almost 1, of which float32 has nothing left"
+    assert re.search(r"the gradient in float32 is \d+% away from the one in float64", single.verdict)
 
 
 class Rounded(nn.Module):

@@ -51,13 +51,15 @@ def diagnosis(scene: Scene, question: DiagnosisQuestion, notes: tuple[str, ...],
 
 
 def proof(scene: Scene, question: ProofQuestion, notes: tuple[str, ...], clock: Clock) -> ProofAnswer:
-    """The derivatives at the input, by automatic differentiation and by finite differences.
+    """The derivatives at the question's site, by automatic differentiation and by finite differences.
 
     Raises:
         QuestionError, BadTarget: as ``prove`` does.
     """
     target = _resolved(scene, question.target)
-    found = prove(scene.model.module, _x(scene), target, directions=question.directions, seed=question.seed)
+    found = prove(
+        scene.model.module, _x(scene), target, (question.wrt,), question.directions, question.seed, question.every_step
+    )
     return ProofAnswer(question=question, target=target, proof=found, notes=notes, receipt=clock.receipt(), arrays={})
 
 

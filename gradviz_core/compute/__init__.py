@@ -13,6 +13,7 @@ All speak the two-part messages of ``protocol.py``. Nothing here computes.
 
 from gradviz_core.compute.client import (
     ask,
+    check,
     keep_recipe,
     read_labels,
     recipe,
@@ -27,6 +28,7 @@ from gradviz_core.compute.protocol import Status
 __all__ = [
     "Status",
     "ask",
+    "check",
     "keep_recipe",
     "read_labels",
     "recipe",

@@ -67,6 +67,14 @@ GRACE_S = 15.0
 once for its weights."""
 
 
+LOOK_S = 0.1
+"""How often somebody who waits for a check looks up, to see whether it is still wanted."""
+
+
+class _Left(Exception):
+    """The answer is not wanted any more."""
+
+
 @overload
 def ask(question: GradientQuestion) -> GradientAnswer: ...
 @overload
@@ -96,6 +104,18 @@ def ask(question: Question) -> Answer:
         GradVizError: whatever else the answering code has to say.
     """
     return _client().ask(question)
+
+
+def check(question: ProofQuestion, left: threading.Event) -> ProofAnswer | None:
+    """The answer to a question that gives way to all others, however long that takes; None once ``left`` is set, which
+    ends it wherever it is.
+
+    Raises:
+        QuestionError: the question cannot be answered as it stands.
+        Busy: there was always something else to do. DeadlineExceeded: it takes too long.
+        GradVizError: as for ``ask``.
+    """
+    return _client().check(question, left)
 
 
 def upload_image(data: bytes, value_range: tuple[float, float] | None = None) -> ImageReport:
@@ -200,6 +220,17 @@ class Client:
         """As the function of this name."""
         return answer_from_bytes(self._request("ask", question_to_json(question).encode()))
 
+    def check(self, question: ProofQuestion, left: threading.Event) -> ProofAnswer | None:
+        """As the function of this name."""
+        try:
+            body = self._request("check", question_to_json(question).encode(), left=left)
+        except _Left:
+            return None
+        answer = answer_from_bytes(body)
+        if not isinstance(answer, ProofAnswer):
+            raise ComputeError(f"The compute service answered a check with an answer of kind {answer.kind}.")
+        return answer
+
     def upload_image(self, data: bytes, value_range: tuple[float, float] | None = None) -> ImageReport:
         """As the function of this name."""
         if len(data) > self._settings.upload_bytes:
@@ -258,12 +289,15 @@ class Client:
         except ComputeError as error:
             log.warning("%s", error)
 
-    def _request(self, word: str, body: bytes = b"", file: memoryview | None = None) -> bytes:
-        """The body of the reply; ``file`` is what ``body`` announces. Raises what the reply says."""
+    def _request(
+        self, word: str, body: bytes = b"", file: memoryview | None = None, left: threading.Event | None = None
+    ) -> bytes:
+        """The body of the reply; ``file`` is what ``body`` announces. Raises what the reply says, and ``_Left`` once
+        ``left`` is set."""
         connection = self._connection()
         try:
             protocol.write_message(connection, word, body)
-            kind, reply = self._reply(connection)
+            kind, reply = self._reply(connection, left)
             if kind == "go" and file is not None:
                 protocol.send_file(connection, file)
                 kind, reply = self._reply(connection)
@@ -282,9 +316,13 @@ class Client:
             raise error_from_json(reply)
         return reply
 
-    def _reply(self, connection: Connection) -> Message:
-        if not connection.poll(self._patience_s):
-            raise ComputeError(f"The compute service has been silent for {self._patience_s:g} s. Restart it.")
+    def _reply(self, connection: Connection, left: threading.Event | None = None) -> Message:
+        end = time.monotonic() + self._patience_s
+        while not connection.poll(self._patience_s if left is None else LOOK_S):
+            if left is not None and left.is_set():
+                raise _Left
+            if time.monotonic() >= end:
+                raise ComputeError(f"The compute service has been silent for {self._patience_s:g} s. Restart it.")
         return protocol.read_message(connection)
 
     def _connection(self) -> Connection:

@@ -3,6 +3,7 @@
 A message is two frames of bytes: a word, and a body. Requests of a client are
 
     ask            question as JSON        -> answer as bytes
+    check          question as JSON        -> answer as bytes, once nothing else is to be done
     status         -                       -> status as JSON
     upload-image   Announcement as JSON    -> image report as JSON
     rescale-image  Rescaling as JSON       -> image report as JSON
@@ -14,8 +15,9 @@ A message is two frames of bytes: a word, and a body. Requests of a client are
 Replies are ``ok`` with a body as above, or ``error`` (body: an error as JSON). An upload is announced; the service says
 ``go``, or at once why not, and only then does the file follow, in frames of ``PART`` bytes at most.
 
-To its workers the service says ``ask``, the first four words of uploads (``worker.py`` has their bodies), and
-``fetch`` (body: key of a model whose weights are to be on the disk). A worker also says ``ready`` (body: ``Ready``),
+To its workers the service says ``ask``, ``check``, the first four words of uploads (``worker.py`` has their bodies),
+and ``fetch`` (body: key of a model whose weights are to be on the disk). While a worker is at a check it may also say
+``stop``; the reply is then ``stopped``, or what came just before. A worker also says ``ready`` (body: ``Ready``),
 once, and ``last``: an ``error`` after which it ends. Frames are bytes and only bytes: no objects travel.
 
 Both ends of a socket prove that they know the key before the first message.

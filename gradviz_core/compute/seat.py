@@ -7,6 +7,7 @@ had read the question: then nothing of it ran, and the new worker takes it.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import queue
 import threading
@@ -47,6 +48,8 @@ class Job:
     submitted: float = field(default_factory=time.monotonic)
     done: threading.Event = field(default_factory=threading.Event)
     reply: Message = ("error", b"")
+    stopped: bool = False
+    """Whether it is to stop, or not to begin; its reply is ``stopped`` then, if it is not over already."""
 
     def finish(self, reply: Message) -> None:
         """Hand over the reply."""
@@ -56,6 +59,9 @@ class Job:
     def fail(self, error: GradVizError) -> None:
         """Hand over an error."""
         self.finish(("error", error_to_json(error).encode()))
+
+
+STOPPED: Message = ("stopped", b"")
 
 
 class Unread(WorkerDied):
@@ -75,6 +81,8 @@ class Occupant:
             target=worker.main, args=(jobs, lifeline, mouth, plan), name=name, daemon=True
         )
         self._overran = False
+        self._writing = threading.Lock()
+        self._sent: Job | None = None
         with jobs, lifeline, mouth, _PROCESSES:
             self._process.start()
         relay.listen_to(ear, self.pid)
@@ -107,13 +115,18 @@ class Occupant:
         clock.daemon = True
         clock.start()
         try:
-            write_message(self._connection, job.word, job.body)
+            with self._writing:
+                if job.stopped:
+                    return STOPPED
+                self._sent = job
+                write_message(self._connection, job.word, job.body)
             word, body = read_message(self._connection, worker.LONGEST_REPLY)
         except (EOFError, OSError) as error:
             ending = self.end()
             if self._overran:
                 raise DeadlineExceeded(_overran(job.word, deadline_s)) from None
-            died = Unread if isinstance(error, _UNREAD) else WorkerDied
+            unread = isinstance(error, _UNREAD) and not job.stopped  # else it is the word to stop that was not read
+            died = Unread if unread else WorkerDied
             raise died(_died(job.word, ending)) from None
         finally:
             clock.cancel()
@@ -121,6 +134,13 @@ class Occupant:
             self.end()
             word = "error"
         return word, body
+
+    def stop(self, job: Job) -> None:
+        """Tell the process to stop a check, if it has it. Its reply comes soon: ``stopped``, or what it has found."""
+        with self._writing:
+            if self._sent is job:
+                with contextlib.suppress(OSError):  # it is gone, and whoever waits for its reply is told
+                    write_message(self._connection, "stop")
 
     def _overrun(self) -> None:
         self._overran = True
@@ -197,6 +217,17 @@ class Seat:
         """Put a job into the seat; only when it is free."""
         self._inbox.put(job)
 
+    def stop(self, job: Job) -> None:
+        """Tell the worker to stop a check that it was given, or is about to be given."""
+        job.stopped = True
+        if occupant := self.occupant:
+            occupant.stop(job)
+
+    def end_work(self) -> None:
+        """End the worker process; whoever waits for it is told, and a new one takes its place."""
+        if occupant := self.occupant:
+            occupant.kill()
+
     def close(self) -> None:
         """End the worker process, whatever it is doing, and the thread."""
         self._closing.set()
@@ -216,7 +247,8 @@ class Seat:
         """Answer one job. The seat is free again before the reply goes out, so that the same person's next question
         finds it so. Whatever goes wrong, the job gets a reply and the seat a new worker."""
         self.served += 1
-        self.subject = job.subject or self.subject
+        if job.word != "check":  # which leaves what the worker remembers as it is
+            self.subject = job.subject or self.subject
         try:
             reply = self._reply(job)
         except GradVizError as error:

@@ -2,6 +2,9 @@
 
 Trusted workers answer questions about what comes with GradViz and with torchvision. Whatever touches an upload is done
 by confined workers, which have a queue of their own: neither side waits for the other.
+
+A check, which comes after a picture, gives way to everything: it begins where both pools have nothing else to do, it is
+stopped before anything else begins in either, and it begins anew when they are quiet again.
 """
 
 from __future__ import annotations
@@ -23,7 +26,7 @@ from gradviz_core.compute.reception import Reception
 from gradviz_core.compute.seat import Job
 from gradviz_core.compute.supervisor import Supervisor
 from gradviz_core.compute.worker import Plan
-from gradviz_core.errors import Busy, ComputeError, GradVizError
+from gradviz_core.errors import Busy, ComputeError, DeadlineExceeded, GradVizError
 from gradviz_core.settings import Settings
 from gradviz_core.types import Question
 
@@ -59,6 +62,8 @@ class Service:
         self._reception = Reception(settings)
         self._trusted = Supervisor(trusted, workers=settings.workers, queue=queue, deadline_s=deadline_s)
         self._confined = Supervisor(confined, workers=settings.upload_workers, queue=queue, deadline_s=deadline_s)
+        self._beginning = threading.Lock()
+        """Held while a check begins, so that there is one in all."""
         self._fetched: set[str] = set()
         """Keys of models whose pretrained weights are on the disk."""
         self._expected = _probe()
@@ -129,6 +134,8 @@ class Service:
                     return "ok", self._status().to_json()
                 case "ask":
                     return self._ask(connection, question_from_json(body), body)
+                case "check":
+                    return self._check(connection, question_from_json(body), body)
                 case "upload-image":
                     return uploads.image(connection, body, work)
                 case "rescale-image":
@@ -149,7 +156,7 @@ class Service:
     def _ask(self, connection: Connection, question: Question, body: bytes) -> Message | None:
         """Which pool answers, and what must be there before it can."""
         job = Job("ask", body, (question.model, question.image))
-        if not (question.model.startswith("upload/") or question.image.startswith("upload/")):
+        if not _about_an_upload(question):
             return self._wait(connection, self._trusted, job)
         self._reception.touch(question.model, question.image)
         model = question.model
@@ -160,7 +167,45 @@ class Service:
             self._fetched.add(model)
         return self._wait(connection, self._confined, job)
 
+    def _check(self, connection: Connection, question: Question, body: bytes) -> Message | None:
+        """Once all is quiet, and as often as it takes; None where nobody waits for it any more."""
+        pool, other = self._trusted, self._confined
+        if _about_an_upload(question):
+            self._reception.touch(question.model, question.image)
+            pool, other = other, pool
+        end = time.monotonic() + self._settings.queue_wait_s
+        while time.monotonic() < end:
+            job = Job("check", body, (question.model, question.image))
+            with self._beginning:
+                begun = _quiet(other) and pool.check(job)
+            if begun:
+                reply = self._watch(connection, pool, job)
+                if reply is None or reply[0] != "stopped":
+                    return reply
+            elif connection.poll(GLANCE_S):  # nothing is due from a client that waits: it hung up
+                return None
+        raise Busy("Other questions came first all the time, so the gradient was not checked.")
+
+    def _watch(self, connection: Connection, pool: Supervisor, job: Job) -> Message | None:
+        """The reply to a check that has begun, ``stopped`` among them; None where nobody waits for it any more."""
+        limit = (
+            self._settings.deadline_s / 2
+        )  # a worker that runs into its deadline is ended with all that it remembers
+        while not job.done.wait(GLANCE_S):
+            if connection.poll():
+                pool.hush(job)
+                return None
+            if time.monotonic() - job.submitted > limit:
+                pool.hush(job)
+                raise DeadlineExceeded(
+                    f"Checking the gradient takes longer than {limit:g} s here, so it was left. "
+                    "In a notebook gv.prove takes the time it needs."
+                )
+        return job.reply
+
     def _wait(self, connection: Connection, pool: Supervisor, job: Job) -> Message | None:
+        for one in (self._trusted, self._confined):
+            one.hush()
         pool.submit(job)
         limit = self._settings.queue_wait_s
         while not job.done.wait(GLANCE_S):
@@ -182,6 +227,15 @@ class Service:
             confined=confined.confined if confined.ready else self._expected.complete,
             confinement=confined.confinement if confined.ready else self._expected.in_words(),
         )
+
+
+def _about_an_upload(question: Question) -> bool:
+    return question.model.startswith("upload/") or question.image.startswith("upload/")
+
+
+def _quiet(pool: Supervisor) -> bool:
+    now = pool.status()
+    return not (now.busy or now.queued)
 
 
 def _probe() -> sandbox.Confinement:

@@ -1,4 +1,8 @@
-"""The pool: a bounded queue, some seats, and the choice of who serves what."""
+"""The pool: a bounded queue, some seats, and the choice of who serves what.
+
+A *check* is a job of low priority. It begins only where nothing else is to be done; and before anything else is begun,
+it is stopped.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +21,9 @@ from gradviz_core.compute.seat import Job, Occupant, Seat
 from gradviz_core.compute.worker import Plan
 from gradviz_core.errors import Busy, ServiceStarting
 
+STOP_S = 2.0
+"""Seconds after which a check that was told to stop, and has not, is ended with its process."""
+
 
 class Supervisor:
     """Answers jobs on ``workers`` processes, at most ``deadline_s`` seconds each, with ``queue`` more waiting."""
@@ -28,6 +35,10 @@ class Supervisor:
         self._lock = threading.RLock()
         self._seats: list[Seat] = []
         self._closed = False
+        self._checking: tuple[Seat, Job] | None = None
+        """The check under way, and the seat that has it."""
+        self._stopping: Seat | None = None
+        """The seat whose check was told to stop; no job is given out until it is free."""
 
     def start(self) -> None:
         """Start the workers, where that was not done yet; they become ready one by one."""
@@ -46,6 +57,7 @@ class Supervisor:
             Busy: the queue is full.
         """
         self.start()
+        self.hush()
         with self._lock:
             self._waiting.append(job)
             self._assign()
@@ -54,6 +66,30 @@ class Supervisor:
                 raise Busy(
                     f"{self._limit} questions are waiting already, which is the limit here. Ask again in a moment."
                 )
+
+    def check(self, job: Job) -> bool:
+        """Begin a check; False, and nothing is begun, where there is anything else to do."""
+        with self._lock:
+            free = [seat for seat in self._seats if seat.free_since is not None]
+            if not self._seats or len(free) < len(self._seats) or self._waiting:
+                return False
+            seat = _best(free, job)
+            seat.free_since = None
+            self._checking = (seat, job)
+            seat.give(job)
+            return True
+
+    def hush(self, job: Job | None = None) -> None:
+        """Stop the check that is under way, if there is one; only ``job``, where one is named."""
+        with self._lock:
+            if self._checking is None or self._stopping is not None or job not in (None, self._checking[1]):
+                return
+            seat, checked = self._checking
+            self._stopping = seat
+            seat.stop(checked)
+        timer = threading.Timer(STOP_S, self._when_deaf, (seat, checked))
+        timer.daemon = True
+        timer.start()
 
     def withdraw(self, job: Job) -> bool:
         """Take a job back that still waits; False where a worker has it already."""
@@ -96,8 +132,12 @@ class Supervisor:
             thread.join()
 
     def _assign(self) -> None:
-        """Give waiting jobs to free seats, first come first served. The lock is held."""
-        while self._waiting and (free := [seat for seat in self._seats if seat.free_since is not None]):
+        """Give waiting jobs to free seats, first come first served, once no check is in the way. The lock is held."""
+        while (
+            self._waiting
+            and self._stopping is None
+            and (free := [seat for seat in self._seats if seat.free_since is not None])
+        ):
             job = self._waiting.popleft()
             seat = _best(free, job)
             seat.free_since = None
@@ -106,6 +146,17 @@ class Supervisor:
     def _when_free(self, seat: Seat) -> None:
         with self._lock:
             seat.free_since = time.monotonic()
+            if self._checking is not None and self._checking[0] is seat:
+                self._checking = self._stopping = None
+            self._assign()
+
+    def _when_deaf(self, seat: Seat, job: Job) -> None:
+        """A check that is in the middle of one long operation does not hear: its process is ended, and nobody waits."""
+        with self._lock:
+            if self._stopping is not seat or self._checking is None or self._checking[1] is not job:
+                return
+            self._checking = self._stopping = None
+            seat.end_work()
             self._assign()
 
     def _when_down(self, why: ServiceStarting) -> None:

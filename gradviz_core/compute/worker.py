@@ -16,6 +16,7 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Any, Protocol
@@ -23,8 +24,8 @@ from typing import Any, Protocol
 from gradviz_core.codec import answer_to_bytes, error_to_json, question_from_json
 from gradviz_core.compute import confining, inspecting, pretrained, relay
 from gradviz_core.compute.protocol import Message, Ready, read_message, widen, write_message
-from gradviz_core.errors import ComputeError, GradVizError, QuestionError
-from gradviz_core.types import Answer, Question
+from gradviz_core.errors import ComputeError, GradVizError, QuestionError, Stopped
+from gradviz_core.types import Answer, ProofQuestion, Question
 
 log = logging.getLogger("gradviz.worker")
 
@@ -43,6 +44,9 @@ class Answers(Protocol):
 
     def answer(self, question: Question) -> Answer:
         """The answer; raises a ``GradVizError`` that says why there is none."""
+
+    def check(self, question: ProofQuestion, told_to_stop: Callable[[], bool]) -> Answer:
+        """The same, or ``Stopped`` soon after ``told_to_stop()`` has said yes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,16 +93,21 @@ def main(jobs: Connection, lifeline: Connection, mouth: Connection, plan: Plan) 
         )
         word = ""
         while word != "last":
-            word, body = reply(answerer, *read_message(jobs))
+            request, body = read_message(jobs)
+            if request == "stop":
+                continue  # it was meant for a check that is over, this way or that
+            word, body = reply(answerer, request, body, told_to_stop=jobs.poll)
             write_message(jobs, word, body)
     except (EOFError, OSError):
         return  # the service closed the pipe
 
 
-def reply(answerer: Answers, word: str, body: bytes) -> Message:
+def reply(answerer: Answers, word: str, body: bytes, told_to_stop: Callable[[], bool] = lambda: False) -> Message:
     """What a worker says to a request. Every failure becomes an error message; none gets out."""
     try:
         match word:
+            case "check":
+                return "ok", _checked(answer_to_bytes(_check(answerer, body, told_to_stop)))
             case "ask":
                 return "ok", _checked(answer_to_bytes(answerer.answer(question_from_json(body))))
             case "upload-image" | "rescale-image" | "upload-model" | "read-labels":
@@ -108,15 +117,24 @@ def reply(answerer: Answers, word: str, body: bytes) -> Message:
                 return "ok", b""
             case _:
                 raise ComputeError(f"The compute service was asked to {word!r}, which it cannot do.")
+    except Stopped:
+        return "stopped", b""
     except GradVizError as error:
         return "error", error_to_json(error).encode()
     except Exception as error:
-        request = body[:2000] if word == "ask" else f"{len(body)} bytes"
+        request = body[:2000] if word in ("ask", "check") else f"{len(body)} bytes"
         if _out_of_memory(error):
             log.error("out of memory (%s); request: %s %s", type(error).__name__, word, request)
             return "error", error_to_json(ComputeError(_too_much(word))).encode()
         log.exception("unexpected error; request: %s %s", word, request)
         return "last" if _gpu_is_lost(error) else "error", error_to_json(ComputeError(UNEXPECTED)).encode()
+
+
+def _check(answerer: Answers, body: bytes, told_to_stop: Callable[[], bool]) -> Answer:
+    question = question_from_json(body)
+    if not isinstance(question, ProofQuestion):
+        raise QuestionError(f"Only a proof is a check that gives way, and this is a question of kind {question.kind}.")
+    return answerer.check(question, told_to_stop)
 
 
 def _checked(answer: bytes) -> bytes:

@@ -16,9 +16,20 @@ from pathlib import Path
 import numpy as np
 
 from gradviz_core import store
-from gradviz_core.errors import BadTarget
+from gradviz_core.errors import BadTarget, Stopped
+from gradviz_core.findings import Proof
 from gradviz_core.settings import settings
-from gradviz_core.types import Answer, ModelCard, Preprocessing, Question, Receipt, SurveyAnswer, SurveyQuestion
+from gradviz_core.types import (
+    Answer,
+    ModelCard,
+    Preprocessing,
+    ProofAnswer,
+    ProofQuestion,
+    Question,
+    Receipt,
+    SurveyAnswer,
+    SurveyQuestion,
+)
 
 CARD = ModelCard("fake", "Fake", "For tests.", 0, (), Preprocessing((1, 1), None, (0.0,), (1.0,)))
 
@@ -32,12 +43,27 @@ class Scripted:
         """Any device will do."""
         self.served = 0
 
+    def check(self, question: ProofQuestion, told_to_stop: Callable[[], bool]) -> Answer:
+        """Write into the file that the image key names, until it is told to stop; the model key may say otherwise."""
+        _write(question.image, f"check begins {os.getpid()}")
+        while question.model != "done at once":
+            if question.model != "deaf" and told_to_stop():
+                _write(question.image, "check stops")
+                raise Stopped
+            time.sleep(0.005)
+        return ProofAnswer(
+            question=question, target=question.target, proof=Proof((), 0.0, str(os.getpid()), "agrees"), notes=(),
+            receipt=Receipt("cpu", (), 0.0), arrays={},
+        )  # fmt: skip
+
     def answer(self, question: Question) -> Answer:
         """Obey, then answer with this process's number and how often it was asked."""
         self.served += 1
         assert isinstance(question, SurveyQuestion)
         array, told = np.zeros(0, np.float32), tuple[str, ...]()
         match _deed(question.model):
+            case "write":
+                _write(question.image, "click begins")
             case "sleep":
                 time.sleep(float(question.image))
             case "tell and sleep":
@@ -77,6 +103,11 @@ class Scripted:
             receipt=Receipt("cpu", (), 0.0),
             arrays={"pixels": array},
         )
+
+
+def _write(path: str, line: str) -> None:
+    with Path(path).open("a") as board:
+        board.write(f"{line}\n")
 
 
 def _deed(model: str) -> str:
