@@ -139,14 +139,14 @@ def test_a_check_leaves_what_is_remembered() -> None:
 
 def test_a_check_stops_within_one_operation_wherever_it_is() -> None:
     answerer, question = Answerer(), gv.ProofQuestion(model=MODEL, image=IMAGE, directions=1, every_step=False)
-    calls = 0
+    answerer.check(question, lambda: False)  # the model is loaded
+    calls, limit = 0, -1
 
     def told() -> bool:
         nonlocal calls
         calls += 1
         return calls == limit
 
-    limit = -1
     answer = answerer.check(question, told)
     assert isinstance(answer, gv.ProofAnswer)
     assert answer.proof == gv.answer(question).proof, "what is computed stays the same"
