@@ -17,6 +17,7 @@ from gradviz_core.answers import diagnosis, jacobians, lessons
 from gradviz_core.doubles import size_in_float64
 from gradviz_core.errors import BadTarget, QuestionError
 from gradviz_core.failures import ADVICE_ON_INPUT, UPLOADS, in_words, input_in_words
+from gradviz_core.kernel_guards import noting
 from gradviz_core.methods import METHODS, GradFn
 from gradviz_core.models.load import RecentModels
 from gradviz_core.scene import Clock, Scene, as_numpy, not_finite
@@ -110,9 +111,9 @@ class Answerer:
             return self.answer(question)
 
     def _answer_on(self, device: torch.device, question: Question, notes: tuple[str, ...]) -> Answer:
-        clock = Clock(device, time.perf_counter())
         failed = in_words(question.model, "This question about the model fails", "Choose another target or layer.")
-        with recording(), failed:
+        with recording(), noting() as guarded, failed:
+            clock = Clock(device, time.perf_counter(), guarded)
             match question:
                 case GradientQuestion():
                     return self._gradient(device, question, notes, clock)

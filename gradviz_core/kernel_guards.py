@@ -20,7 +20,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+BATCH_NORM = "batch norm"
 _off: ContextVar[bool] = ContextVar("_off", default=False)
+_noted: ContextVar[set[str] | None] = ContextVar("_noted", default=None)
 _PACKED = {4: torch.channels_last, 5: torch.channels_last_3d}
 """The other order, beside the plain one, that batch norm has a short cut for, by the number of axes."""
 Hook = Callable[[Sequence[Tensor | None]], tuple[Tensor | None, ...] | None]
@@ -39,6 +41,18 @@ def guarded(result: Tensor) -> Iterator[None]:
             if "BatchNorm" in node.name() and (hook := _hook(node)):
                 hooks.callback(node.register_prehook(hook).remove)
         yield
+
+
+@contextmanager
+def noting() -> Iterator[set[str]]:
+    """While it is on, the set holds the names of the operations whose own backward pass would have been wrong, in
+    passes that this thread began: nothing, or ``batch norm``."""
+    needed: set[str] = set()
+    before = _noted.set(needed)
+    try:
+        yield needed
+    finally:
+        _noted.reset(before)
 
 
 @contextmanager
@@ -74,12 +88,15 @@ def _hook(node: Any) -> Hook | None:
     given = _input(node)
     if given is not None and not _packed(given):
         return None
+    needed = _noted.get()
     strides, plain = (None, False) if given is None else (given.stride(), given.is_contiguous())
 
     def lay_out(gradients: Sequence[Tensor | None]) -> tuple[Tensor | None, ...] | None:
         first, *others = gradients
         if first is None or not _packed(first) or first.stride() == strides or (plain and first.is_contiguous()):
             return None
+        if needed is not None and (strides is not None or not first.is_contiguous()):
+            needed.add(BATCH_NORM)
         return (spread(first), *others)
 
     return lay_out

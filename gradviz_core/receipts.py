@@ -23,3 +23,6 @@ class Receipt:
     versions: tuple[tuple[str, str], ...]
     milliseconds: float
     """Time spent answering, queueing and transport excluded."""
+    guarded: tuple[str, ...] = ()
+    """Operations whose gradient PyTorch by itself would have got wrong here, such as ``batch norm``; see
+    docs/exactness.md."""

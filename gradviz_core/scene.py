@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -43,6 +43,8 @@ class Clock:
 
     device: torch.device
     start: float
+    guarded: Set[str] = frozenset()
+    """What kernel_guards.py notes of the passes that the answer takes."""
 
     def receipt(self) -> Receipt:
         """Where, with what and how long it was computed."""
@@ -50,6 +52,7 @@ class Clock:
             device=torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else self.device.type.upper(),
             versions=(("gradviz", __version__), ("torch", torch.__version__), ("python", platform.python_version())),
             milliseconds=1e3 * (time.perf_counter() - self.start),
+            guarded=tuple(sorted(self.guarded)),
         )
 
 

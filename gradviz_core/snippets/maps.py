@@ -55,7 +55,8 @@ def _of_site(
         "gradient": f"How {named} changes with each number of {of} of {place}.",
         "product": f"Each number of {of} of {place} times how {named} changes with it.",
     }[kind]
-    blocks = [picture(setting), numbers(setting), model(setting, by_layer=True), forward(setting, info.site)]
+    loaded = model(setting, by_layer=True, gradient=kind != "activation")
+    blocks = [picture(setting), numbers(setting), loaded, forward(setting, info.site)]
     if kind == "activation":
         blocks.append(Block(("found = value.detach()",)))
     else:

@@ -22,4 +22,6 @@ def classes(setting: Setting, count: int) -> str:
         "shown = 100 * logits.double().softmax(dim=0)[index].numpy()",
     )
     about = f"The {count} likeliest classes, in percent."
-    return program(about, picture(setting), numbers(setting), model(setting), forward(setting, None), Block(lines))
+    return program(
+        about, picture(setting), numbers(setting), model(setting, gradient=False), forward(setting, None), Block(lines)
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gradviz_core.cards import ModelCard, Preprocessing
+from gradviz_core.snippets.guarding import guard
 from gradviz_core.snippets.opening import opened
 from gradviz_core.snippets.program import Block, comment, quoted
 from gradviz_core.types import ImageFile, SiteInfo
@@ -27,6 +28,8 @@ class Setting:
     """How an uploaded picture lies in its file."""
     architecture: str = ""
     """What the weights of an uploaded file are for; empty for an exported model, and for one that is no upload."""
+    guarded: bool = False
+    """Whether PyTorch's own gradient of the model is wrong, so that a program must see to it."""
 
     @property
     def exported(self) -> bool:
@@ -89,8 +92,17 @@ def _numbers(values: tuple[float, ...]) -> str:
 # --------------------------------------------------------------------------------------------------------------- model
 
 
-def model(setting: Setting, *, by_layer: bool = False) -> Block:
-    """``model``, in evaluation mode. ``by_layer`` keeps the author's layers of an exported model, to put hooks on."""
+def model(setting: Setting, *, by_layer: bool = False, gradient: bool = True) -> Block:
+    """``model``, in evaluation mode. ``by_layer`` keeps the author's layers of an exported model, to put hooks on;
+    without ``gradient`` it is only run."""
+    loaded = _loaded(setting, by_layer)
+    if not (setting.guarded and gradient):
+        return loaded
+    more = guard()
+    return Block((*loaded.lines, "", *more.lines), (*loaded.imports, *more.imports))
+
+
+def _loaded(setting: Setting, by_layer: bool) -> Block:
     kind, _, rest = setting.card.key.partition("/")
     match kind:
         case "preset":

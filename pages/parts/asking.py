@@ -77,6 +77,8 @@ def ask(question: Question, doing: str) -> Answer:
     with st.container(key=f"progress_{question.kind}_{zlib.crc32(question_to_json(question).encode())}"):
         answer = _patiently(question, doing)
     st.session_state["last_receipt"] = answer.receipt
+    if answer.receipt.guarded and not isinstance(question, LessonQuestion):
+        st.session_state.setdefault("guarded", set()).add(question.model)
     st.session_state["asked_ms"] += 1000 * (time.monotonic() - started)
     return answer
 

@@ -31,7 +31,8 @@ def panel(choice: Choice, programs: Mapping[str, Callable[[Setting], str]]) -> N
 def setting(model: str, image: str, survey: SurveyAnswer) -> Setting:
     """What code must know of a model and an image."""
     file = "" if uploaded.is_key(image) else _sample_file(image)
-    return Setting(survey.card, survey.sites, file, survey.file, _architecture(model))
+    guarded = model in st.session_state.get("guarded", ())
+    return Setting(survey.card, survey.sites, file, survey.file, _architecture(model), guarded)
 
 
 def elsewhere(model: str, image: str) -> Setting:
