@@ -17,6 +17,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, overload
 
 from gradviz_core import errors
+from gradviz_core.calls import Call
 from gradviz_core.errors import GradVizError
 from gradviz_core.findings import Diagnosis, Finding, Proof
 from gradviz_core.types import (
@@ -169,6 +170,7 @@ __all__ = [
     "INPUT",
     "OUTPUT",
     "Answer",
+    "Call",
     "ChannelMean",
     "ClassDifference",
     "ClassScore",

@@ -37,6 +37,17 @@ def differentiate(
     return _slopes(score, {site: trace.value(site) for site in wrt}, keep_graph)
 
 
+def differentiate_each(
+    trace: Trace, scores: Tensor, weights: Tensor, wrt: Sequence[Site], *, keep_graph: bool
+) -> dict[Site, Tensor | None]:
+    """Σ_i weights_i · ∂scores_i/∂site for each site, in one backward pass; None where no gradient reaches the site.
+
+    Raises:
+        UnknownSite, QuestionError: as ``differentiate`` does.
+    """
+    return _slopes(scores, {site: trace.value(site) for site in wrt}, keep_graph, weights)
+
+
 def differentiate_all(
     trace: Trace, score: Tensor, *, keep_graph: bool = False
 ) -> tuple[dict[Site, Tensor | None], dict[str, Tensor | None]]:
@@ -55,12 +66,14 @@ def differentiate_all(
 Key = TypeVar("Key")
 
 
-def _slopes(score: Tensor, values: Mapping[Key, Tensor], keep_graph: bool) -> dict[Key, Tensor | None]:
+def _slopes(
+    score: Tensor, values: Mapping[Key, Tensor], keep_graph: bool, weights: Tensor | None = None
+) -> dict[Key, Tensor | None]:
     reachable = {key: value for key, value in values.items() if value.requires_grad}
     found: dict[Key, Tensor | None] = dict.fromkeys(values)
     if score.requires_grad and reachable:
         with exact_arithmetic():
-            slopes = _backward(score, list(reachable.values()), keep_graph)
+            slopes = _backward(score, list(reachable.values()), keep_graph, weights)
         found.update(zip(reachable, slopes, strict=True))
     return found
 
@@ -119,11 +132,31 @@ def _backward(
                 "PyTorch itself cannot differentiate this model: a value that the backward pass needs is overwritten "
                 "in place. The doctor, as a page or as gv.diagnose, names the line; make that operation out of place."
             ) from error
+        if "backward through the graph a second time" in str(error):
+            raise QuestionError(
+                "This model takes a gradient inside its forward pass without create_graph=True, and the score depends "
+                "on values that are freed by it. Say create_graph=True there."
+            ) from error
         if found := _NO_DERIVATIVE.search(str(error)):
             raise QuestionError(
                 f"PyTorch has no derivative for {found[1]}, which this model uses. Write that part of it another way."
             ) from error
         raise
+
+
+def parted(
+    trace: Trace, found: Mapping[Site, Tensor | None], target: Target
+) -> tuple[dict[Site, Tensor], tuple[Site, ...]]:
+    """The gradients that there are, detached, and the sites that no path leads from.
+
+    Raises:
+        Unreachable: sites were asked for, and there is a gradient at none of them.
+    """
+    there = {site: gradient.detach() for site, gradient in found.items() if gradient is not None}
+    absent = tuple(site for site, gradient in found.items() if gradient is None)
+    if absent and not there:
+        raise _unreachable(absent[0], target, trace.value(absent[0]))
+    return there, absent
 
 
 def reached(site: Site, gradient: Tensor | None, target: Target) -> Tensor:
@@ -133,9 +166,17 @@ def reached(site: Site, gradient: Tensor | None, target: Target) -> Tensor:
         Unreachable: there is none.
     """
     if gradient is None:
-        raise Unreachable(
-            f"No gradient of {targets.in_words(target)} reaches {in_words(site)}: no differentiable path leads from "
-            "there to the target. Choose a site that comes before it, or look for a detach or an integer operation in "
-            "between."
-        )
+        raise _unreachable(site, target, None)
     return gradient.detach()
+
+
+def _unreachable(site: Site, target: Target, value: Tensor | None) -> Unreachable:
+    if value is not None and not value.is_floating_point():
+        kind = str(value.dtype).removeprefix("torch.")
+        why, advice = f"it holds {kind} numbers, and only real numbers have a gradient", "Pass or choose real numbers"
+    else:
+        why, advice = "no differentiable path leads from there to the target", "Choose a site that comes before it"
+    return Unreachable(
+        f"No gradient of {targets.in_words(target)} reaches {in_words(site)}: {why}. {advice}, or look for a detach or "
+        "an integer operation in between."
+    )

@@ -5,8 +5,11 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from dataclasses import fields, is_dataclass, replace
+from typing import TypeVar
 
 from torch import Tensor
+
+T = TypeVar("T")
 
 
 def map_tensors(value: object, function: Callable[[str, Tensor], Tensor], item: str = "") -> object:
@@ -15,12 +18,17 @@ def map_tensors(value: object, function: Callable[[str, Tensor], Tensor], item: 
     ``item`` is where the tensor lies: empty for a plain tensor, ``0`` in a tuple or list, the key in a mapping, the
     name of a field, joined by dots when nested. Anything else is returned as it is.
     """
+    return map_all(value, Tensor, function, item)
+
+
+def map_all(value: object, kind: type[T], function: Callable[[str, T], object], item: str = "") -> object:
+    """The same for everything of some ``kind``."""
 
     def inner(name: object, part: object) -> object:
-        return map_tensors(part, function, f"{item}.{name}" if item else str(name))
+        return map_all(part, kind, function, f"{item}.{name}" if item else str(name))
 
     match value:
-        case Tensor():
+        case _ if isinstance(value, kind):
             return function(item, value)
         case tuple():
             return _like(value, [inner(i, part) for i, part in enumerate(value)])

@@ -10,21 +10,27 @@ How it stays exact, in three rules:
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
 
+from gradviz_core.authors_autograd import AuthorsAutograd, Differentiates
+from gradviz_core.calls import Call
 from gradviz_core.device import exact_arithmetic
+from gradviz_core.draws import State, devices_of, drawing_from
 from gradviz_core.errors import GradVizError
+from gradviz_core.inputs import Inputs as Inputs
+from gradviz_core.inputs import by_site, call_of, map_inputs, run
 from gradviz_core.nested import tensors
 from gradviz_core.twin import twin
-from gradviz_core.types import INPUT, Site
+from gradviz_core.types import Site
 from gradviz_core.watch import Stop, Trace, Watch
 
-Inputs = Tensor | tuple[Tensor, ...]
-"""What the module is called with: one tensor, or several."""
+_FAILED = (TypeError, ValueError, RuntimeError, AttributeError, LookupError)
+"""What a model raises whose parameters are frozen against its will."""
 
 
 @contextmanager
@@ -34,6 +40,18 @@ def recording() -> Iterator[None]:
         yield
 
 
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What ``forward`` was asked."""
+
+    module: nn.Module
+    call: Call
+    keep: Collection[Site] | None
+    until: Collection[Site] | None
+    parameters: bool
+    put: Mapping[Site, Tensor]
+
+
 def forward(
     module: nn.Module,
     x: Inputs,
@@ -41,69 +59,123 @@ def forward(
     keep: Collection[Site] | None = None,
     until: Collection[Site] | None = None,
     parameters: bool = False,
+    seed: int | None = None,
+    put: Mapping[Site, Tensor] | None = None,
 ) -> Trace:
     """Run ``module(x)`` once and keep the values at the sites ``keep`` (None keeps all of them).
 
     With ``until`` the pass ends as soon as all those sites have their values: nothing after them is computed. With
-    ``parameters`` the graph reaches to the parameters too, and takes about twice the memory.
+    ``parameters`` the graph reaches to the parameters too, and takes about twice the memory. The values in ``put`` take
+    the place of those that the pass gives at these sites; whatever comes after a site is computed from them.
+
+    A model that draws random numbers draws them from ``seed``, and the caller's go on afterwards as if nothing had
+    drawn any. None is seed 0 in evaluation mode; a module of which any part is in training mode then draws the
+    caller's own, as in a training loop.
 
     Raises:
-        QuestionError: the module cannot be copied for watching.
+        QuestionError: the module cannot be copied for watching, or the seed is out of range.
         GradVizError: the module computes something else while it is watched.
     """
-    trains = any(part.training for part in module.modules())
-    trace = Trace(random_state=torch.get_rng_state() if trains else None)
-    watch = Watch(trace, keep, None if until is None else frozenset(until))
-    with recording():
-        inputs = [watch.enter(Site(INPUT.path, i), tensor) for i, tensor in enumerate(_as_tuple(x))]
-        watched = twin(module, trainable=parameters)
-        trace.parameters = dict(watched.named_parameters()) if parameters else {}
-        if keep is None or not trace.values.keys() >= set(keep):
-            watch.attach(watched)
-        try:
-            trace.output = watched(*inputs)
-        except Stop:
-            trace.stopped = True
-    if watch.end():
-        if keep is not None or trace.stopped:
-            return forward(module, x, parameters=parameters)
-        check_unchanged(module, x, trace)
+    put = put or {}
+    plan = _Plan(module, call_of(module, x), None if keep is None else {*keep, *put}, until, parameters, put)
+    devices = devices_of([*module.parameters(), *by_site(plan.call).values()])
+    if seed is None and any(part.training for part in module.modules()):
+        begun = State.now(devices)
+        return _checked(plan, begun, begun)
+    with drawing_from(seed or 0, devices) as begun:
+        return _checked(plan, seed or 0, begun)
+
+
+def _checked(plan: _Plan, begin: int | State, begun: State) -> Trace:
+    """The pass; made again with all that it can keep where shared memory was written to, and then compared."""
+    trace, may_differ = _run(plan, begin, begun)
+    trace.random = State.now(begun.cuda).differs(begun)
+    if may_differ and (plan.keep is not None or trace.stopped):
+        begun.put_back()
+        return _checked(replace(plan, keep=None, until=None), begin, begun)
+    if may_differ and not plan.put:
+        check_unchanged(plan.module, plan.call, trace)
     return trace
 
 
-def _as_tuple(x: Inputs) -> tuple[Tensor, ...]:
-    return x if isinstance(x, tuple) else (x,)
+def _run(plan: _Plan, begin: int | State, begun: State) -> tuple[Trace, bool]:
+    """One pass, and whether it may have computed something else than it does unwatched.
+
+    A pass that takes gradients itself, or fails, is made again on a twin whose parameters train where the module's do:
+    it may need them.
+    """
+    try:
+        return _watched(plan, begin, trainable=plan.parameters)
+    except Differentiates:
+        begun.put_back()
+        return _watched(plan, begin, trainable=None)
+    except _FAILED as error:
+        if isinstance(error, torch.OutOfMemoryError) or not any(one.requires_grad for one in plan.module.parameters()):
+            raise
+        begun.put_back()
+        with suppress(*_FAILED):
+            return _watched(plan, begin, trainable=None)
+        raise
+
+
+def _watched(plan: _Plan, begin: int | State, *, trainable: bool | None) -> tuple[Trace, bool]:
+    trace = Trace(begin=begin)
+    watch = Watch(trace, plan.keep, None if plan.until is None else frozenset(plan.until), plan.put)
+    autograd = AuthorsAutograd(frozen=trainable is False)
+    with recording():
+        entered = map_inputs(plan.call, watch.enter)
+        watched = twin(plan.module, trainable=trainable)
+        trace.parameters = dict(watched.named_parameters()) if plan.parameters else {}
+        if plan.keep is None or not trace.values.keys() >= set(plan.keep):
+            watch.attach(watched)
+        try:
+            with autograd:
+                trace.output = run(watched, entered)
+        except Stop:
+            trace.stopped = True
+    trace.differentiates, trace.tensor_hooks = autograd.differentiates, autograd.hooks
+    return trace, watch.end()
 
 
 def check_unchanged(module: nn.Module, x: Inputs, trace: Trace) -> None:
-    """Check that ``module(x)`` gives, unwatched, what it gave in ``trace``.
+    """Check that ``module(x)`` gives, unwatched, what it gave in ``trace``, from the same random numbers.
 
     Raises:
         GradVizError: it does not, so the gradients would be another function's. That takes a module that relies on an
-            output sharing memory with an input, or one that is random in evaluation mode.
+            output sharing memory with an input, or one whose results change in another way than by random numbers.
     """
+    call = call_of(module, x)
     watched = tensors(trace.output)
-    first = _unwatched(module, x, trace)
-    if all(_close(tensor, first[item]) for item, tensor in watched.items()):
+    first = _unwatched(module, call, trace)
+    if all(is_close(tensor, first[item]) for item, tensor in watched.items()):
         return
-    second = _unwatched(module, x, trace)
-    if not all(_close(tensor, second[item]) for item, tensor in first.items()):
-        raise GradVizError("This model gives another result each time it runs. Fix its random numbers, then ask again.")
+    second = _unwatched(module, call, trace)
+    if not all(is_close(tensor, second[item]) for item, tensor in first.items()):
+        raise GradVizError(
+            "This model gives another result each time it runs, from the same random numbers too. Take out what "
+            "changes, such as a counter that all copies share, then ask again."
+        )
     raise GradVizError(
         "This model computes something else while it is watched: it relies on an output that shares memory with an "
-        "input and is changed in place later. Replace that in-place operation, then ask again."
+        "input and is changed in place later, or looks at whether its parameters train. Replace that in-place "
+        "operation, or freeze the model with requires_grad_(False), then ask again."
     )
 
 
-def _unwatched(module: nn.Module, x: Inputs, trace: Trace) -> dict[str, Tensor]:
-    """What a twin without hooks returns, from the random numbers that the watched pass began with."""
-    with recording(), torch.random.fork_rng(devices=[], enabled=trace.random_state is not None):
-        if trace.random_state is not None:
-            torch.set_rng_state(trace.random_state)
-        return tensors(twin(module)(*(tensor.detach().clone() for tensor in _as_tuple(x))))
+def _unwatched(module: nn.Module, call: Call, trace: Trace) -> dict[str, Tensor]:
+    """What a twin without our hooks returns, from the random numbers that the watched pass began with. Its parameters
+    train where the module's do, for a forward pass may look at that."""
+    devices = devices_of([*module.parameters(), *by_site(call).values()])
+
+    def own(_: Site, tensor: Tensor) -> Tensor:
+        copied = tensor.detach().clone()
+        return copied.requires_grad_(trace.differentiates and copied.is_floating_point()).clone()
+
+    with recording(), drawing_from(trace.begin, devices), AuthorsAutograd(frozen=False):
+        return tensors(run(twin(module, trainable=None), map_inputs(call, own)))
 
 
-def _close(found: Tensor, true: Tensor) -> bool:
+def is_close(found: Tensor, true: Tensor) -> bool:
     """Equal to rounding, relative to the largest value."""
     if found.shape != true.shape or found.dtype != true.dtype:
         return False

@@ -22,10 +22,10 @@ def ordinal(call: int) -> str:
 
 def in_words(site: Site, calls: int = 1) -> str:
     """The site as a person reads it: ``layer2.0.relu, second call``. ``calls`` is how often the module ran."""
-    if site.path.startswith(".input"):
-        return "the input" if site.call == 0 else f"the {ordinal(site.call)} input"
-    path = site.path or "the output"
     item = f"[{site.item}]" if site.item else ""
+    if site.path.startswith(".input"):
+        return f"the input{item}" if site.call == 0 else f"the {ordinal(site.call)} input{item}"
+    path = site.path or "the output"
     call = f", {ordinal(site.call)} call" if calls > 1 or site.call else ""
     return f"{path}{item}{call}"
 

@@ -3,18 +3,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor, nn
 
-from gradviz_core import layouts, targets
+from gradviz_core import batch, layouts, remarks, targets
 from gradviz_core.backward import differentiate as differentiate
 from gradviz_core.backward import differentiate_all as differentiate_all
 from gradviz_core.backward import differentiate_along as differentiate_along
+from gradviz_core.backward import differentiate_each, parted
 from gradviz_core.backward import differentiate_weighted as differentiate_weighted
 from gradviz_core.backward import reached as reached
+from gradviz_core.calls import Call
 from gradviz_core.errors import QuestionError
+from gradviz_core.inputs import by_site, call_of, explained
 from gradviz_core.passes import Inputs as Inputs
 from gradviz_core.passes import check_unchanged as check_unchanged
 from gradviz_core.passes import forward as forward
@@ -27,59 +31,120 @@ from gradviz_core.watch import Trace as Trace
 class Gradients:
     """What ``gradients`` found: torch tensors, detached, on the module's device."""
 
-    target: Target
-    """The target, with the predicted class filled in."""
-    score: float
+    target: Target | tuple[Target, ...]
+    """The target, with the predicted class filled in; one for each image of a batch."""
+    score: float | tuple[float, ...]
+    """Its value; one for each image of a batch."""
     activations: Mapping[Site, Tensor]
     """Value of each site at that very call, before any later in-place operation."""
     gradients: Mapping[Site, Tensor]
-    """∂score/∂site, with the site's shape; signed."""
+    """∂score/∂site, with the site's shape; signed. Row i is that of image i's score."""
+    unreached: tuple[Site, ...] = ()
+    """Sites without a gradient: no differentiable path leads from them to the score."""
+    notes: tuple[str, ...] = ()
+    """What is to be known of the pass: that the model draws random numbers, or has hooks that did not run."""
 
 
-def gradients(module: nn.Module, x: Inputs, *, target: Target, wrt: Iterable[Site] = (INPUT,)) -> Gradients:
+def gradients(
+    module: nn.Module,
+    x: Inputs,
+    *,
+    target: Target | Sequence[Target],
+    wrt: Iterable[Site] | None = None,
+    seed: int | None = None,
+) -> Gradients:
     """Exact ∂target/∂site of any module at any sites, in one forward and one backward pass.
 
-    ``x`` is used as it is, with a first dimension of 1 for targets that name a class or a unit. The module runs in the
-    mode it is in; nothing about it is changed. Sites come from ``survey(module, x)``.
+    ``x`` is what the module takes: a tensor, a tuple of the arguments, a dictionary, a list, a ``Call`` with keywords,
+    or NumPy arrays in their place (``inputs.call_of``). The module runs in the mode it is in; nothing about it is
+    changed. Sites come from ``survey(module, x)``; without ``wrt`` they are all inputs of real numbers. Random numbers
+    begin at ``seed``, as in ``passes.forward``.
+
+    Where ``x`` and what the module returns count N > 1 images first, there is one target for each image, or one that
+    stands for all. Then the gradient of the sum of the scores is computed, whose rows are each image's own gradient,
+    and one backward pass more, and the first image by itself, check that no image changes what another gets.
 
     Raises:
         BadTarget: the target does not exist in this model.
         UnknownSite: a site never ran in this forward pass.
-        Unreachable: no gradient of the target reaches a site.
-        QuestionError: the module cannot be copied for watching, or uses reentrant checkpointing.
+        Unreachable: no gradient of the target reaches any of the sites.
+        QuestionError: there is no tensor in ``x``, or the module cannot be called with it, cannot be copied for
+            watching, or uses reentrant checkpointing; the images of a batch change one another's scores.
         GradVizError: as ``survey`` does.
 
     Source: reverse-mode differentiation as in Griewank & Walther, Evaluating Derivatives, 2008, chapter 3; at the input
     this is the saliency of Simonyan et al. 2014 (arXiv:1312.6034), before any absolute value.
     """
+    call = call_of(module, x)
+    sites = _sites(call, wrt)
+    many = batch.count(call)
+    wanted = batch.one_for_each(target, many) if isinstance(target, Sequence) else (target,)
+    read = [at for one in wanted if (at := targets.site_of(one))]
+    needed = {*sites, *read}
+    until = needed if many == 1 and targets.may_stop(wanted[0]) else None
+    with explained(module, call):
+        trace = forward(module, call, keep=needed, until=until, seed=seed)
+    if batch.is_batch(trace, many):
+        return _of_batch(module, call, trace, batch.one_for_each(target, many), sites)
+    (only,) = batch.one_for_each(target, 1)
+    with recording():
+        resolved, score = targets.select(only, trace)
+    found, unreached = parted(trace, differentiate(trace, score, sites, keep_graph=False), resolved)
+    return _answer(module, trace, sites, resolved, score.item(), found, unreached)
+
+
+def _sites(call: Call, wrt: Iterable[Site] | None) -> tuple[Site, ...]:
+    """The sites that are asked for; without any said, the inputs that can have a gradient, else the first."""
+    if wrt is None:
+        given = by_site(call)
+        return tuple(site for site, tensor in given.items() if tensor.is_floating_point()) or tuple(given)[:1]
     sites = tuple(wrt)
     for site in sites:
         if not isinstance(site, Site):
             raise QuestionError(f"{site!r} is no site. Write Site({str(site)!r}), or take the sites of the survey.")
-    at = targets.site_of(target)
-    needed = {*sites, *([at] if at else ())}
-    trace = forward(module, x, keep=needed, until=needed if targets.may_stop(target) else None)
+    return sites
+
+
+def _of_batch(
+    module: nn.Module, call: Call, trace: Trace, wanted: tuple[Target, ...], sites: tuple[Site, ...]
+) -> Gradients:
     with recording():
-        resolved, score = targets.select(target, trace)
-    found = differentiate(trace, score, sites, keep_graph=False)
-    return Gradients(
-        target=resolved,
-        score=score.item(),
-        activations={site: trace.value(site).detach() for site in sites},
-        gradients={site: reached(site, gradient, resolved) for site, gradient in found.items()},
-    )
+        resolved, scores = batch.select(wanted, trace)
+    everywhere = dict.fromkeys([*sites, *(site for site in trace.values if site.path == INPUT.path)])
+    found = differentiate_each(trace, scores, torch.ones_like(scores), list(everywhere), keep_graph=True)
+    batch.check_apart(trace, scores, found)
+    batch.check_first_alone(module, call, trace, len(scores))
+    there, unreached = parted(trace, {site: found[site] for site in sites}, resolved[0])
+    return _answer(module, trace, sites, resolved, tuple(scores.tolist()), there, unreached)
 
 
-def survey(module: nn.Module, x: Inputs) -> tuple[SiteInfo, ...]:
+def _answer(
+    module: nn.Module,
+    trace: Trace,
+    sites: tuple[Site, ...],
+    target: Target | tuple[Target, ...],
+    score: float | tuple[float, ...],
+    found: dict[Site, Tensor],
+    unreached: tuple[Site, ...],
+) -> Gradients:
+    values = {site: trace.value(site).detach() for site in sites}
+    return Gradients(target, score, values, found, unreached, remarks.about(module, trace))
+
+
+def survey(module: nn.Module, x: Inputs, *, seed: int | None = None) -> tuple[SiteInfo, ...]:
     """Every value that ``module(x)`` really produces, in order of execution, the input first.
 
+    ``x`` and ``seed`` are those of ``gradients``.
+
     Raises:
-        QuestionError: the module cannot be copied for watching.
+        QuestionError: there is no tensor in ``x``, or the module cannot be called with it or copied for watching.
         GradVizError: the module computes something else while it is watched, so that its gradients would be another
             function's.
     """
-    trace = forward(module, x)
-    check_unchanged(module, x, trace)
+    call = call_of(module, x)
+    with explained(module, call):
+        trace = forward(module, call, seed=seed)
+        check_unchanged(module, call, trace)
     return describe(trace)
 
 

@@ -11,14 +11,14 @@ from torch import Tensor, nn
 from gradviz_core.errors import QuestionError
 
 
-def twin(module: nn.Module, *, trainable: bool = False, backward_hooks: bool = False) -> nn.Module:
+def twin(module: nn.Module, *, trainable: bool | None = False, backward_hooks: bool = False) -> nn.Module:
     """A copy of the module tree that shares the memory of every parameter.
 
-    Parameters are frozen (``trainable`` makes them leaves of the graph instead, whatever they are on the module), and
-    keep their class and their Python attributes; buffers are copied, because a module in
-    training mode writes to them. Forward hooks come along, for they may be part of the function (weight norm is);
-    backward hooks do not, for they could only falsify its derivative; ``backward_hooks`` brings those of modules along,
-    for whoever asks what the author's own backward pass gives.
+    Parameters are frozen (``trainable`` makes them leaves of the graph instead, whatever they are on the module, and
+    None leaves them as they are there), and keep their class and their Python attributes; buffers are copied, because a
+    module in training mode writes to them. Forward hooks come along, for they may be part of the function (weight norm
+    is); backward hooks do not, for they could only falsify its derivative; ``backward_hooks`` brings those of modules
+    along, for whoever asks what the author's own backward pass gives.
 
     Raises:
         QuestionError: a part cannot be copied; the message says which.
@@ -48,12 +48,14 @@ def twin(module: nn.Module, *, trainable: bool = False, backward_hooks: bool = F
     return copied
 
 
-def _sharing(parameter: nn.Parameter, trainable: bool) -> Tensor:
+def _sharing(parameter: nn.Parameter, trainable: bool | None) -> Tensor:
     """A parameter over the same storage."""
     if nn.parameter.is_lazy(parameter):
         raise QuestionError("The module has lazy parameters without a shape. Run it once on an input, then ask again.")
     values = parameter.clone() if parameter.is_inference() else parameter.detach()
-    leaf = trainable and (values.is_floating_point() or values.is_complex())
+    leaf = (parameter.requires_grad if trainable is None else trainable) and (
+        values.is_floating_point() or values.is_complex()
+    )
     shared: Tensor = torch.Tensor._make_subclass(type(parameter), values, leaf)
     shared.__dict__.update(vars(parameter))
     return shared

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
 
+from gradviz_core.draws import State
 from gradviz_core.errors import QuestionError
 from gradviz_core.exported.layers import AuthorsModule
 from gradviz_core.nested import map_tensors, tensors
@@ -37,8 +38,14 @@ class Trace:
     output: object = None
     """What the module returned; None where the pass was stopped early."""
     stopped: bool = False
-    random_state: Tensor | None = None
-    """State of the random numbers before the pass, where any part is in training mode."""
+    begin: int | State = 0
+    """Where the random numbers of the pass began: at a seed, or at a state."""
+    random: bool = False
+    """Whether it drew any."""
+    differentiates: bool = False
+    """Whether it takes gradients itself, so that its parameters train as they do on the module."""
+    tensor_hooks: int = 0
+    """How many hooks the pass put on tensors; none of them runs."""
 
     def value(self, site: Site) -> Tensor:
         """The raw value at ``site``.
@@ -76,17 +83,22 @@ class _PassedOn:
 class Watch:
     """Keeps raw outputs in a trace and passes clones on, for one forward pass."""
 
-    def __init__(self, trace: Trace, keep: Collection[Site] | None, until: frozenset[Site] | None) -> None:
-        self._trace, self._keep, self._until = trace, keep, until
+    def __init__(
+        self,
+        trace: Trace,
+        keep: Collection[Site] | None,
+        until: frozenset[Site] | None,
+        put: Mapping[Site, Tensor] | None = None,
+    ) -> None:
+        """``put`` holds values that take the place of those that the pass itself gives at these sites."""
+        self._trace, self._keep, self._until, self._put = trace, keep, until, put or {}
         self._passed_on: dict[int, _PassedOn] = {}
         self._versions: dict[Site, int] = {}
         self._open = True
 
     def enter(self, site: Site, tensor: Tensor) -> Tensor:
         """Make an input a leaf of the graph, and hand the module a clone it may overwrite."""
-        leaf = tensor.detach().clone()
-        if leaf.is_floating_point():
-            leaf.requires_grad_()
+        leaf = _leaf(self._put.get(site, tensor))
         self._trace.values[site] = leaf
         self._trace.seen[site] = ("input", tuple(leaf.shape))
         return leaf.clone()
@@ -121,7 +133,9 @@ class Watch:
         if self._keep is not None and site not in self._keep and (self._until is None or site not in self._until):
             return raw
         known = self._passed_on.get(id(raw))
-        if known is not None and known.version == _version(raw):
+        if site in self._put:
+            raw = _leaf(self._put[site])
+        elif known is not None and known.version == _version(raw):
             trace.aliases[site] = known.site
             trace.values[site] = trace.values[known.site]
             return raw
@@ -147,6 +161,12 @@ class Watch:
             trace.overwritten.add(site)
         shared = any(one.shares and _version(one.clone) != one.version for one in self._passed_on.values())
         return shared or bool(lost)
+
+
+def _leaf(tensor: Tensor) -> Tensor:
+    """A copy at which a graph begins, where it holds real numbers."""
+    leaf = tensor.detach().clone()
+    return leaf.requires_grad_() if leaf.is_floating_point() else leaf
 
 
 def _joined_to_graph(raw: Tensor) -> Tensor:

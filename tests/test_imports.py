@@ -21,7 +21,7 @@ Rule = Callable[[Path], list[str]]
 ARROW: tuple[frozenset[str], ...] = tuple(
     frozenset(level.split())
     for level in (
-        "version cards findings lesson_cards receipts subjects",
+        "version cards calls findings lesson_cards receipts subjects",
         "diagnoses",
         "types",
         "errors",
@@ -30,7 +30,8 @@ ARROW: tuple[frozenset[str], ...] = tuple(
         "figures",
         "lesson_pictures charts flow_figures spectra",
         "exported weights_files models images cost uploads",
-        "targets trace passes backward twin doubles stopping watch receptive_field failures",
+        "draws authors_autograd inputs",
+        "targets trace batch remarks passes backward twin doubles stopping watch receptive_field failures",
         "methods proof flow perturbation jacobian singular lessons doctor",
         "scene",
         "answers",
@@ -52,6 +53,7 @@ TORCH_FREE = (
         {
             "__init__",
             "cards",
+            "calls",
             "diagnoses",
             "findings",
             "lesson_cards",

@@ -187,11 +187,6 @@ def test_of_equal_scores_the_first_is_the_predicted_one() -> None:
     assert trace.gradients(module, zoo.image(), target=ClassScore()).target == ClassScore(0)
 
 
-def test_one_image_at_a_time(linear: tuple[nn.Module, Tensor]) -> None:
-    with pytest.raises(BadTarget, match="2 rows of class scores"):
-        trace.gradients(linear[0], linear[1].repeat(2, 1), target=ClassScore(0))
-
-
 def test_no_class_scores_in_the_output() -> None:
     with pytest.raises(BadTarget, match=r"returns the output \(1, 3, 8, 8\)"):
         trace.gradients(nn.Identity(), zoo.image(), target=ClassScore(0))

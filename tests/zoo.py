@@ -211,6 +211,115 @@ class Pools(nn.Module):
         return self.head(self.dropout(self.flat(self.adaptive(self.avgpool(x)))))  # type: ignore[no-any-return]
 
 
+class Recurrent(nn.Module):
+    """Rows as a sequence; the last state of the memory cell leads nowhere, and attention's weights neither."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 6, 3)
+        self.rows = nn.LSTM(36, 5, batch_first=True)
+        self.attention = nn.MultiheadAttention(5, 1, batch_first=True)
+        self.head = nn.Linear(5, 4)
+        self.auxiliary = nn.Linear(5, 7)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        states, _ = self.rows(self.conv(x).transpose(1, 2).flatten(2))
+        mixed, _ = self.attention(states, states, states)
+        return self.head(mixed[:, -1]), {"auxiliary": self.auxiliary(states)}
+
+
+class FromDictionary(nn.Module):
+    """Takes its image, and how strongly it counts, in one dictionary."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = nn.Linear(192, 4)
+
+    def forward(self, batch: dict[str, Any]) -> Tensor:
+        return self.body(batch["image"].flatten(1)) * batch["more"]["weight"]  # type: ignore[no-any-return]
+
+
+class ByKeyword(nn.Module):
+    """Takes nothing by position."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = nn.Linear(192, 4)
+
+    def forward(self, *, pixel_values: Tensor, scale: float = 1.0) -> Tensor:
+        return self.body(pixel_values.flatten(1)) * scale  # type: ignore[no-any-return]
+
+
+class OfAList(nn.Module):
+    """Takes any number of images in a list, as detectors do."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = nn.Linear(192, 4)
+
+    def forward(self, images: list[Tensor]) -> Tensor:
+        return torch.stack([self.body(image.flatten()) for image in images]).mean(0, keepdim=True)
+
+
+class Vae(nn.Module):
+    """Draws its code at random, in evaluation mode too."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.mean, self.spread = nn.Linear(192, 5), nn.Linear(192, 5)
+        self.decoder = nn.Linear(5, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        mean, spread = self.mean(x.flatten(1)), self.spread(x.flatten(1))
+        code = mean + torch.exp(0.5 * spread) * torch.randn_like(mean)
+        return self.decoder(torch.tanh(code))  # type: ignore[no-any-return]
+
+
+class Adapts(nn.Module):
+    """Meta-learning: one step down the slope of a loss of its own, and the answer with the weights after it."""
+
+    rate = 0.3
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body, self.head = nn.Linear(192, 5), nn.Linear(5, 4, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        features = torch.tanh(self.body(x.flatten(1)))
+        loss = self.head(features).square().mean()
+        weights = [weight for weight in self.head.parameters() if weight.requires_grad]
+        (slope,) = torch.autograd.grad(loss, weights, create_graph=True)
+        return F.linear(features, self.head.weight - self.rate * slope)
+
+    def by_hand(self, x: Tensor) -> Tensor:
+        """The same with the inner gradient written out: ∂ mean(z²)/∂W = 2 zᵀ f / K for z = f Wᵀ."""
+        features = torch.tanh(self.body(x.flatten(1)))
+        weight = self.head.weight
+        scores = features @ weight.T
+        slope = 2 * scores.T @ features / scores.numel()
+        return features @ (weight - self.rate * slope).T
+
+
+class Energy(nn.Module):
+    """One step down the slope of an energy of the picture, then a linear layer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.energy, self.head = nn.Linear(192, 7), nn.Linear(192, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        with torch.enable_grad():
+            flat = x.flatten(1)
+            energy = F.softplus(self.energy(flat)).sum()
+            (slope,) = torch.autograd.grad(energy, flat, create_graph=True)
+        return self.head(flat - slope)  # type: ignore[no-any-return]
+
+    def by_hand(self, x: Tensor) -> Tensor:
+        """The same with the inner gradient written out: Wᵀ σ(W x + b)."""
+        flat = x.flatten(1)
+        return self.head(flat - torch.sigmoid(self.energy(flat)) @ self.energy.weight)  # type: ignore[no-any-return]
+
+
 IMAGE_MODELS: dict[str, type[nn.Module]] = {
     "in-place": InPlace,
     "writes-input": WritesInput,
@@ -227,10 +336,22 @@ IMAGE_MODELS: dict[str, type[nn.Module]] = {
 """Each takes (1, 3, 8, 8) and scores four classes."""
 
 
+OTHER_MODELS: dict[str, type[nn.Module]] = {
+    "recurrent": Recurrent,
+    "from-dictionary": FromDictionary,
+    "by-keyword": ByKeyword,
+    "of-a-list": OfAList,
+    "vae": Vae,
+    "adapts": Adapts,
+    "energy": Energy,
+}
+"""Those that leave values unused, take something else, draw random numbers, or differentiate in their forward pass."""
+
+
 def build(name: str) -> nn.Module:
     """A seeded model of the zoo, in evaluation mode and double precision; its batch norms hold odd statistics."""
     torch.manual_seed(sum(map(ord, name)))
-    module = IMAGE_MODELS[name]().double().eval()
+    module = (IMAGE_MODELS | OTHER_MODELS)[name]().double().eval()
     for part in module.modules():
         if isinstance(part, nn.BatchNorm2d) and part.running_mean is not None and part.running_var is not None:
             part.running_mean.normal_(std=0.2)

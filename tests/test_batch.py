@@ -1,0 +1,146 @@
+"""Several images at once: each gets what it gets alone, or the question is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+import torchvision
+from torch import Tensor, nn
+
+from gradviz_core import trace
+from gradviz_core.errors import BadTarget, QuestionError
+from gradviz_core.models.load import load
+from gradviz_core.types import INPUT, OUTPUT, ChannelMean, ClassDifference, ClassScore, Site, SiteSum, Target, Unit
+from tests import zoo
+from tests.reference import relative_error
+
+
+def _resnet() -> nn.Module:
+    torch.manual_seed(0)
+    module: nn.Module = torchvision.models.resnet18(num_classes=10)
+    return module.eval()
+
+
+def _images(many: int, size: int) -> Tensor:
+    return torch.randn(many, 3, size, size, generator=torch.Generator().manual_seed(3))
+
+
+@pytest.mark.parametrize(
+    ("build", "site", "size"),
+    [
+        (_resnet, Site("layer2.0.relu", 1), 64),
+        (lambda: load("preset/shapes-cnn").module, Site("stem.0"), 96),
+        (lambda: load("preset/shapes-vit").module, Site("norm"), 96),
+    ],
+)
+def test_each_image_gets_what_it_gets_alone(build: Callable[[], nn.Module], site: Site, size: int) -> None:
+    module, x = build(), _images(3, size)
+    first = next(info.site for info in trace.survey(module, x[:1]) if info.kind in ("Conv2d", "LayerNorm"))
+    targets: list[Target] = [ClassScore(2), ClassDifference(None, 1), ClassScore(None, "probability")]
+    found = trace.gradients(module, x, target=targets, wrt=[INPUT, first])
+    assert isinstance(found.score, tuple)
+    assert isinstance(found.target, tuple)
+    for i, target in enumerate(targets):
+        one = trace.gradients(module, x[i : i + 1], target=target, wrt=[INPUT, first])
+        assert found.score[i] == pytest.approx(one.score, rel=1e-5)
+        assert found.target[i] == one.target
+        for at in (INPUT, first):
+            assert relative_error(found.gradients[at][i : i + 1], one.gradients[at]) < 1e-6, (i, at)
+
+
+@pytest.mark.parametrize(
+    "target",
+    [ClassScore(), Unit(OUTPUT, (2,)), Unit(Site("act"), (1, 2, 3)), ChannelMean(Site("act"), 4), SiteSum(Site("act"))],
+)
+def test_one_target_stands_for_all(target: Target) -> None:
+    """In float64, and with the kinds of target that are read from inside."""
+    torch.manual_seed(0)
+    module = zoo.WritesInput().double().eval()
+    x = _images(30, 8).double()
+    found = trace.gradients(module, x, target=target)
+    assert isinstance(found.score, tuple)
+    for i in (0, 1, 29):
+        one = trace.gradients(module, x[i : i + 1], target=target)
+        assert found.score[i] == pytest.approx(one.score, rel=1e-12)
+        assert relative_error(found.gradients[INPUT][i : i + 1], one.gradients[INPUT]) < 1e-12
+
+
+def test_one_image_keeps_a_plain_number() -> None:
+    module, x = zoo.build("pools"), zoo.image()
+    alone = trace.gradients(module, x, target=ClassScore(1))
+    listed = trace.gradients(module, x, target=[ClassScore(1)])
+    assert isinstance(alone.score, float)
+    assert listed.score == alone.score
+    assert listed.target == ClassScore(1)
+
+
+def test_windows_that_lie_in_the_axis_of_images_keep_their_gradient() -> None:
+    class Windows(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner, self.head = nn.Linear(12, 5), nn.Linear(5, 4)
+
+        def forward(self, x: Tensor) -> Tensor:
+            parts = x.flatten(1).view(-1, 12)
+            return self.head(torch.tanh(self.inner(parts)).view(len(x), -1, 5).mean(1))  # type: ignore[no-any-return]
+
+    module, x = Windows().double(), _images(2, 4).double()
+    found = trace.gradients(module, x, target=[ClassScore(0), ClassScore(3)], wrt=[Site("inner")])
+    alone = [trace.gradients(module, x[i : i + 1], target=ClassScore(3 * i), wrt=[Site("inner")]) for i in (0, 1)]
+    expected = torch.cat([one.gradients[Site("inner")] for one in alone])
+    assert expected.shape == (8, 5)
+    assert torch.allclose(found.gradients[Site("inner")], expected, rtol=1e-12)
+    with pytest.raises(BadTarget, match=r"The value of inner, \(8, 5\), has no axis that counts the 2 images"):
+        trace.gradients(module, x, target=SiteSum(Site("inner")))
+
+
+class Mixes(nn.Module):
+    """Something of each image goes into the others."""
+
+    def __init__(self, mix: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.conv, self.mix, self.head = nn.Conv2d(3, 4, 3), mix, nn.Linear(4, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(torch.tanh(self.mix(self.conv(x)).mean((2, 3))))  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize(
+    "mix",
+    [
+        lambda v: v - v.mean(0, keepdim=True),
+        lambda v: v - 1e-3 * v.flip(0),
+        lambda v: v.roll(1, 0),
+        lambda v: torch.cat([v[:-1], v[-1:] + 0.01 * v[:1]]),
+    ],
+)
+@pytest.mark.parametrize("many", [2, 3, 26, 49])
+def test_images_that_change_one_anothers_scores_are_refused(mix: Callable[[Tensor], Tensor], many: int) -> None:
+    with pytest.raises(QuestionError, match=r"The images of this batch change one another's scores.*one by one"):
+        trace.gradients(Mixes(mix).eval(), _images(many, 5), target=ClassScore(1))
+
+
+def test_batch_norm_in_training_mode_is_refused_and_in_evaluation_mode_not() -> None:
+    module, x = zoo.build("in-place").float(), _images(4, 8)
+    assert len(trace.gradients(module, x, target=ClassScore(1)).gradients[INPUT]) == 4
+    with pytest.raises(QuestionError, match="batch norm in training mode"):
+        trace.gradients(module.train(), x, target=ClassScore(1))
+
+
+def test_values_that_mix_without_a_gradient_are_refused_too() -> None:
+    with pytest.raises(QuestionError, match="The first image gives another output alone than among the others"):
+        trace.gradients(Mixes(lambda v: v - v.mean(0).detach()).eval(), _images(3, 5), target=ClassScore(1))
+
+
+def test_random_numbers_are_others_in_a_batch() -> None:
+    with pytest.raises(QuestionError, match="draws random numbers, and each image of a batch gets other ones"):
+        trace.gradients(zoo.build("vae").float(), _images(3, 8), target=ClassScore(1))
+
+
+def test_as_many_targets_as_images() -> None:
+    with pytest.raises(QuestionError, match="2 targets for 3 images: give one target for each image, or one for all"):
+        trace.gradients(zoo.build("pools").float(), _images(3, 8), target=[ClassScore(1), ClassScore(2)])
+    with pytest.raises(QuestionError, match="2 targets for 1 image"):
+        trace.gradients(zoo.build("pools").float(), _images(1, 8), target=[ClassScore(1), ClassScore(2)])

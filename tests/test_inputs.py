@@ -1,0 +1,167 @@
+"""What people hand in: each is answered, or one sentence says what to pass."""
+
+from __future__ import annotations
+
+from collections import UserDict
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+import gradviz_core as gv
+from gradviz_core import trace
+from gradviz_core.errors import QuestionError, UnknownSite, Unreachable
+from gradviz_core.types import INPUT, ClassScore, Site
+from tests import zoo
+
+IMAGE = Site(".input", 0, "image")
+BODY = nn.Sequential(nn.Conv2d(3, 2, 3), nn.Flatten(), nn.Linear(72, 4)).eval()
+
+
+def _slope(module: nn.Module, **given: Any) -> Tensor:
+    """Of score 1 at the first thing given, by plain autograd."""
+    first = next(iter(given))
+    leaf = given[first].clone().requires_grad_()
+    slope: Tensor = torch.autograd.grad(module(**given | {first: leaf})[0, 1], leaf)[0]
+    return slope
+
+
+# ------------------------------------------------------------------------------------------------------------ answered
+
+
+def test_a_dictionary_is_one_argument_whose_tensors_have_sites() -> None:
+    module, x, weight = zoo.build("from-dictionary"), zoo.image(), torch.tensor([[2.0]]).double()
+    batch = {"image": x, "more": {"weight": weight, "name": "one"}}
+    inner = Site(".input", 0, "more.weight")
+    assert [info.site for info in trace.survey(module, batch)][:2] == [IMAGE, inner]
+    found = trace.gradients(module, batch, target=ClassScore(1))
+    assert list(found.gradients) == [IMAGE, inner]
+    weights = module.get_parameter("body.weight")[1].detach()
+    assert torch.allclose(found.gradients[IMAGE].flatten(), 2 * weights)
+    assert found.gradients[inner].item() == pytest.approx(module.get_submodule("body")(x.flatten(1))[0, 1].item())
+    assert batch["image"] is x, "what was handed in stays as it is"
+    with pytest.raises(UnknownSite, match=r"nearest that did is the input\[more.weight\]"):
+        trace.gradients(module, batch, target=ClassScore(1), wrt=[INPUT])
+
+
+@pytest.mark.parametrize("kind", [dict, UserDict])
+def test_keywords_by_a_call_or_by_a_mapping_of_the_names_that_forward_takes(kind: Any) -> None:
+    module, x = zoo.build("by-keyword"), zoo.image()
+    true = _slope(module, pixel_values=x, scale=3.0)
+    for given in (gv.Call(pixel_values=x, scale=3.0), kind(pixel_values=x, scale=3.0)):
+        found = trace.gradients(module, given, target=ClassScore(1))
+        assert torch.allclose(found.gradients[Site(".input", 0, "pixel_values")], true)
+
+
+def test_keywords_come_after_the_other_arguments() -> None:
+    module = zoo.TwoInputs()
+    a, b = torch.randn(1, 6), torch.randn(1, 3)
+    by_order = trace.gradients(module, (a, b), target=ClassScore(1))
+    mixed = trace.gradients(module, gv.Call(a, b=b), target=ClassScore(1))
+    assert list(by_order.gradients) == [INPUT, Site(".input", 1)]
+    assert list(mixed.gradients) == [INPUT, Site(".input", 1, "b")]
+    for one, other in zip(by_order.gradients.values(), mixed.gradients.values(), strict=True):
+        assert torch.equal(one, other)
+    assert str(Site(".input", 1, "b")) == ".input:1[b]"
+    assert Site.parse(".input:1[b]") == Site(".input", 1, "b")
+
+
+def test_a_list_is_one_argument() -> None:
+    module, x = zoo.build("of-a-list"), zoo.image()
+    found = trace.gradients(module, [x[0], 3 * x[0]], target=ClassScore(1))
+    weights = module.get_parameter("body.weight")[1].detach()
+    for site in (Site(".input", 0, "0"), Site(".input", 0, "1")):
+        assert torch.allclose(found.gradients[site].flatten(), weights / 2)
+
+
+@pytest.mark.parametrize("kind", ["float64", "float32", "float16"])
+def test_a_numpy_array_of_real_numbers_takes_the_precision_of_the_module(kind: str) -> None:
+    array = zoo.image().numpy().astype(kind)
+    x = torch.from_numpy(array).float()
+    found = trace.gradients(BODY, array[:, :, ::-1], target=ClassScore(1))
+    assert torch.equal(found.gradients[INPUT], trace.gradients(BODY, x.flip(2), target=ClassScore(1)).gradients[INPUT])
+    assert found.gradients[INPUT].dtype == torch.float32
+    found = trace.gradients(zoo.build("from-dictionary"), {"image": array, "more": {"weight": np.ones(1)}},
+                            target=ClassScore(1))  # fmt: skip
+    assert found.gradients[IMAGE].dtype == torch.float64
+
+
+def test_whole_numbers_that_a_layer_looks_up_are_taken_as_they_are() -> None:
+    module = nn.Sequential(nn.Embedding(10, 4), nn.Flatten(), nn.Linear(12, 3))
+    ids = np.array([[1, 5, 5]])
+    assert trace.gradients(module, ids, target=ClassScore(0), wrt=[Site("0")]).gradients[Site("0")].shape == (1, 3, 4)
+    with pytest.raises(Unreachable, match="reaches the input: it holds int64 numbers, and only real numbers"):
+        trace.gradients(module, ids, target=ClassScore(0))
+    with pytest.raises(QuestionError, match="index out of range"):
+        trace.survey(module, np.array([[1, 5, 50]]))
+
+
+def test_a_model_that_makes_real_numbers_of_whole_ones_itself_is_answered() -> None:
+    class OfBytes(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return BODY(x.float() / 255)  # type: ignore[no-any-return]
+
+    x = torch.randint(0, 255, (1, 3, 8, 8), dtype=torch.uint8)
+    assert [info.differentiable for info in trace.survey(OfBytes(), x)] == [False, True]
+
+
+# ---------------------------------------------------------------------------------------------------------- a sentence
+
+
+@pytest.mark.parametrize(
+    ("module", "given", "sentence"),
+    [
+        (BODY, (zoo.image() * 9).byte(), "holds uint8 numbers and the model computes with float32: pass real numbers, "
+                                         r"x.to\(torch.float32\) / 255"),
+        (BODY, (zoo.image() * 9).byte().numpy(), "holds uint8 numbers"),
+        (BODY, (zoo.image() * 9).long(), "holds int64 numbers"),
+        (BODY, zoo.image().half(), r"is float16 and the weights of the model are float32.* pass x.to\(torch.float32\)"),
+        (BODY, zoo.image(), r"is float64 and the weights of the model are float32"),
+        (BODY, [zoo.image().float()], "a list with 0 .1, 3, 8, 8.. It was handed on as one argument: pass the tensor"),
+        (BODY, {"image": zoo.image().float()}, r"a dict with image .1, 3, 8, 8.* and gv.Call\(name=x\)"),
+        (BODY, "cat.png", "There is no tensor in a str. Pass what the module itself takes"),
+        (BODY, [[0.5, 1.0]], "There is no tensor in a list"),
+        (BODY, None, "There is no tensor in a NoneType"),
+        (BODY, np.array(["a"]), "cannot become a tensor"),
+        (BODY, torch.zeros(1, 4, 8, 8), r"cannot run on a tensor \(1, 4, 8, 8\).*to have 3 channels, but got 4"),
+        (zoo.ByKeyword(), zoo.image().float(), r"ByKeyword cannot be called with a tensor \(1, 3, 8, 8\): too many "
+                                               r"positional arguments.* pass gv.Call\(pixel_values=pixel_values\)"),
+        (zoo.TwoInputs(), torch.zeros(1, 6), r"missing a required argument: 'b'.* pass gv.Call\(a, b\)"),
+        (zoo.FromDictionary(), {"picture": zoo.image()}, "cannot run on a dict with picture .*: 'image'"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_taken_is_told_in_one_sentence(module: nn.Module, given: Any, sentence: str) -> None:
+    for ask in (trace.survey, lambda *both: trace.gradients(*both, target=ClassScore(1))):
+        with pytest.raises(QuestionError, match=sentence):
+            ask(module, given)
+
+
+def test_the_error_of_the_model_itself_is_kept_behind_the_sentence() -> None:
+    with pytest.raises(QuestionError) as caught:
+        trace.survey(BODY, torch.zeros(1, 4, 8, 8))
+    assert isinstance(caught.value.__cause__, RuntimeError)
+
+
+# ------------------------------------------------------------------------------------------- values that nothing uses
+
+
+def test_the_recipe_of_the_readme_gives_what_there_is_and_names_the_rest() -> None:
+    """Of a recurrent layer the last state, of attention the weights, of the model an auxiliary head go unused."""
+    module, x = zoo.build("recurrent"), zoo.image()
+    sites = [info.site for info in trace.survey(module, x) if info.differentiable]
+    found = trace.gradients(module, x, target=ClassScore(3), wrt=sites)
+    unused = {Site("rows", 0, "1.0"), Site("rows", 0, "1.1"), Site("attention", 0, "1"), Site("auxiliary")}
+    assert set(found.unreached) == {*unused, Site("", 0, "1.auxiliary")}
+    assert set(found.gradients) == set(sites) - set(found.unreached)
+    assert set(found.activations) == set(sites)
+    alone = trace.gradients(module, x, target=ClassScore(3))
+    assert torch.equal(found.gradients[INPUT], alone.gradients[INPUT])
+    leaf = x.clone().requires_grad_()
+    assert torch.allclose(alone.gradients[INPUT], torch.autograd.grad(module(leaf)[0][0, 3], leaf)[0])
+    for site in unused:
+        with pytest.raises(Unreachable, match="no differentiable path leads from there to the target"):
+            trace.gradients(module, x, target=ClassScore(3), wrt=[site])
+    with pytest.raises(Unreachable, match=r"reaches rows\[1.0\]"):
+        trace.gradients(module, x, target=ClassScore(3), wrt=sorted(unused, reverse=True)[::-1][2:])
