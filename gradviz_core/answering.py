@@ -13,19 +13,20 @@ from torch import Tensor, nn
 
 from gradviz_core import cost, flow, images, layouts, perturbation, receptive_field, sites, targets
 from gradviz_core import device as devices
-from gradviz_core.answers import diagnosis, jacobians, lessons
+from gradviz_core.answers import diagnosis, gradients, jacobians, lessons
 from gradviz_core.doubles import size_in_float64
 from gradviz_core.errors import BadTarget, QuestionError
 from gradviz_core.failures import ADVICE_ON_INPUT, UPLOADS, in_words, input_in_words
 from gradviz_core.kernel_guards import noting
-from gradviz_core.methods import METHODS, GradFn
+from gradviz_core.methods import METHODS
 from gradviz_core.models.load import RecentModels
 from gradviz_core.scene import Clock, Scene, as_numpy, not_finite
 from gradviz_core.settings import settings
 from gradviz_core.stopping import Stoppable
-from gradviz_core.trace import Trace, check_unchanged, describe, differentiate, forward, reached, recording
+from gradviz_core.trace import Trace, check_unchanged, describe, differentiate, forward, parted, reached, recording
 from gradviz_core.types import (
     INPUT,
+    AboutAModel,
     Answer,
     ClassProbability,
     DiagnosisQuestion,
@@ -153,21 +154,18 @@ class Answerer:
         target, score = targets.select(question.target, scene.trace)
         field_seen = _receptive_field(target, scene.trace)  # read from the graph, so before the graph may go
         found = differentiate(scene.trace, score, question.wrt, keep_graph=self._remember)
-        method = METHODS[question.method]
-        arrays: dict[str, np.ndarray] = {"pixels": scene.pixels.copy()}
-        for site, slope in found.items():
-            value, gradient = scene.trace.value(site).detach(), reached(site, slope, target)
-            arrays[f"activation/{site}"] = as_numpy(value)
-            arrays[f"gradient/{site}"] = as_numpy(method(_oracle(gradient), value))
+        there, unreached = parted(scene.trace, found, target)
+        arrays = gradients.arrays(scene, question, target, there)
         return GradientAnswer(
             question=question,
             target=target,
             score=score.item(),
             prediction=() if at else _prediction(scene),
             receptive_field=field_seen,
-            notes=(*notes, *not_finite(arrays)),
+            notes=(*notes, *scene.remarks(), *gradients.of_unreached(unreached), *not_finite(arrays)),
             receipt=clock.receipt(),
             arrays=arrays,
+            unreached=unreached,
         )
 
     def _units(
@@ -187,7 +185,10 @@ class Answerer:
             "gradients": as_numpy(torch.cat(slopes)),
         }
         return UnitsAnswer(
-            question=question, notes=(*notes, *not_finite(arrays)), receipt=clock.receipt(), arrays=arrays
+            question=question,
+            notes=(*notes, *scene.remarks(), *not_finite(arrays)),
+            receipt=clock.receipt(),
+            arrays=arrays,
         )
 
     def _survey(
@@ -202,10 +203,11 @@ class Answerer:
             card=scene.model.card,
             sites=describe(scene.trace),
             prediction=_prediction(scene),
-            notes=notes,
+            notes=(*notes, *scene.remarks()),
             receipt=clock.receipt(),
             arrays={"pixels": scene.pixels.copy()},
             file=images.describe(question.image),
+            random=scene.trace.random,
         )
 
     def _flow(self, device: torch.device, question: FlowQuestion, notes: tuple[str, ...], clock: Clock) -> FlowAnswer:
@@ -218,7 +220,7 @@ class Answerer:
             score=score.item(),
             sites=describe(scene.trace),
             parameters=found.parameters,
-            notes=notes,
+            notes=(*notes, *scene.remarks()),
             receipt=clock.receipt(),
             arrays=found.arrays,
         )
@@ -231,7 +233,7 @@ class Answerer:
         target, score = targets.select(question.target, scene.trace)
         steps = scene.model.card.preprocessing
         found = perturbation.follow(question, scene.model.module, target, scene.pixels, steps, scene.trace)
-        after = forward(scene.model.module, found.x, keep=scene.kept)
+        after = forward(scene.model.module, found.x, keep=scene.kept, seed=scene.seed)
         prediction, prediction_after = _predictions(scene, after)
         return PerturbationAnswer(
             question=question,
@@ -243,7 +245,7 @@ class Answerer:
             cut=found.cut,
             prediction=prediction,
             prediction_after=prediction_after,
-            notes=(*notes, *found.notes),
+            notes=(*notes, *scene.remarks(), *found.notes),
             receipt=clock.receipt(),
             arrays=found.arrays,
         )
@@ -268,7 +270,7 @@ class Answerer:
     def _scene(
         self,
         device: torch.device,
-        question: Question,
+        question: AboutAModel,
         needed: frozenset[Site] | None,
         *,
         may_stop: bool = False,
@@ -280,7 +282,7 @@ class Answerer:
         A pass that is remembered keeps all sites, unless only the input is asked for: a further question is likely. One
         whose graph reaches to the ``parameters`` takes too much memory to be remembered.
         """
-        place = (question.model, question.image, str(device))
+        place = (question.model, question.image, str(device), question.seed)
         if not parameters and self._last is not None and self._last.serves(place, needed):
             return self._last
         self._last = None
@@ -291,7 +293,7 @@ class Answerer:
         with in_words(question.model, f"This model cannot run on {input_in_words(x)}", ADVICE_ON_INPUT):
             self._check_cost(question.model, model.module, x)
             until = needed if may_stop and not self._remember else None
-            trace = forward(model.module, x, keep=kept, until=until, parameters=parameters)
+            trace = forward(model.module, x, keep=kept, until=until, parameters=parameters, seed=question.seed)
         if question.model.startswith(UPLOADS) and question.model not in self._checked and not trace.stopped:
             check_unchanged(model.module, x, trace)
             self._checked.add(question.model)
@@ -312,11 +314,6 @@ class Answerer:
 def _pixels(image: str, steps: Preprocessing) -> Pixels:
     """What the network sees of an image; a key stands for the same bytes for ever."""
     return images.as_seen(images.load(image), steps)
-
-
-def _oracle(gradient: Tensor) -> GradFn:
-    """The gradient that one pass found, as methods ask for it."""
-    return lambda _value: gradient
 
 
 def _prediction(scene: Scene) -> tuple[ClassProbability, ...]:

@@ -20,6 +20,7 @@ class DiagnosisQuestion:
     model: str
     image: str
     target: Target = field(default_factory=ClassScore)
+    seed: int = 0
     kind: Literal["diagnosis"] = field(default="diagnosis", repr=False)
 
 

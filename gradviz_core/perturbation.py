@@ -64,12 +64,13 @@ class Network:
     mean: Tensor
     """Shape (C, 1, 1), as is ``std``."""
     std: Tensor
+    seed: int = 0
 
     @classmethod
-    def of(cls, module: nn.Module, target: Target, steps: Preprocessing, like: Tensor) -> Network:
+    def of(cls, module: nn.Module, target: Target, steps: Preprocessing, like: Tensor, seed: int = 0) -> Network:
         """The network behind a preprocessing, for levels of the type and on the device of ``like``."""
         mean, std = (like.new_tensor(numbers)[:, None, None] for numbers in (steps.mean, steps.std))
-        return cls(module, target, mean, std)
+        return cls(module, target, mean, std, seed)
 
     def value(self, levels: Levels) -> float:
         """The target at these levels."""
@@ -104,7 +105,8 @@ class Network:
         at = targets.site_of(self.target)
         needed = frozenset({INPUT, *([at] if at else ())})
         x = (levels / levels.new_tensor(MOST_LEVEL) - self.mean) / self.std
-        return forward(self.module, x, keep=needed, until=needed if targets.may_stop(self.target) else None)
+        until = needed if targets.may_stop(self.target) else None
+        return forward(self.module, x, keep=needed, until=until, seed=self.seed)
 
     def _select(self, trace: Trace) -> Tensor:
         return targets.select(self.target, trace)[1]
@@ -144,7 +146,7 @@ def follow(
     start = torch.from_numpy(images.levels(pixels, preprocessing)[None].astype(np.float32)).to(device)
     _check(question, start.numel())
     norm, epsilon, away = question.norm, question.epsilon, question.away
-    network = Network.of(module, target, preprocessing, start)
+    network = Network.of(module, target, preprocessing, start, question.seed)
     first = network.slope_of(trace)
     walked = walk(network, start, first, norm, epsilon, question.steps, away)
     planes = in_whole_levels(start, walked.levels, norm, epsilon)

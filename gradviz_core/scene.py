@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from gradviz_core import remarks
 from gradviz_core.models.load import Model
 from gradviz_core.singular import Spectrum
 from gradviz_core.trace import Trace
@@ -25,14 +26,23 @@ class Scene:
     model: Model
     pixels: Pixels
     trace: Trace
-    place: tuple[str, str, str]
-    """Model key, image key and device."""
+    place: tuple[str, str, str, int]
+    """Model key, image key, device, and the seed that random numbers were drawn from."""
     kept: frozenset[Site] | None
     """Sites whose values are kept; None keeps all."""
     iterations: dict[SpectrumQuestion, Spectrum] = field(default_factory=dict)
     """The last iteration about this pass, so that its next step costs one step."""
 
-    def serves(self, place: tuple[str, str, str], needed: frozenset[Site] | None) -> bool:
+    @property
+    def seed(self) -> int:
+        """Where the random numbers of this pass, and of every further one, begin."""
+        return self.place[3]
+
+    def remarks(self) -> tuple[str, ...]:
+        """What is said of this pass beside every answer."""
+        return remarks.about(self.model.module, self.trace)
+
+    def serves(self, place: tuple[str, str, str, int], needed: frozenset[Site] | None) -> bool:
         """Whether a question about ``needed`` (None: all sites) can be answered from this pass."""
         return self.place == place and (self.kept is None or (needed is not None and needed <= self.kept))
 

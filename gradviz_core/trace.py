@@ -13,8 +13,9 @@ from gradviz_core import batch, layouts, remarks, targets
 from gradviz_core.backward import differentiate as differentiate
 from gradviz_core.backward import differentiate_all as differentiate_all
 from gradviz_core.backward import differentiate_along as differentiate_along
-from gradviz_core.backward import differentiate_each, parted
+from gradviz_core.backward import differentiate_each
 from gradviz_core.backward import differentiate_weighted as differentiate_weighted
+from gradviz_core.backward import parted as parted
 from gradviz_core.backward import reached as reached
 from gradviz_core.calls import Call
 from gradviz_core.errors import QuestionError

@@ -23,6 +23,13 @@ from gradviz_core.diagnoses import DiagnosisAnswer as DiagnosisAnswer
 from gradviz_core.diagnoses import DiagnosisQuestion as DiagnosisQuestion
 from gradviz_core.diagnoses import ProofAnswer as ProofAnswer
 from gradviz_core.diagnoses import ProofQuestion as ProofQuestion
+from gradviz_core.jacobian_question import MOST_ENTRIES as MOST_ENTRIES
+from gradviz_core.jacobian_question import MOST_PASSES as MOST_PASSES
+from gradviz_core.jacobian_question import MOST_STEPS as MOST_STEPS
+from gradviz_core.jacobian_question import JacobianAnswer as JacobianAnswer
+from gradviz_core.jacobian_question import JacobianQuestion as JacobianQuestion
+from gradviz_core.jacobian_question import SpectrumAnswer as SpectrumAnswer
+from gradviz_core.jacobian_question import SpectrumQuestion as SpectrumQuestion
 from gradviz_core.lesson_cards import LessonQuestion as LessonQuestion
 from gradviz_core.lesson_cards import StepResult as StepResult
 from gradviz_core.receipts import ClassProbability as ClassProbability
@@ -53,13 +60,18 @@ MethodName = Literal["gradient", "gradient_x_input"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GradientQuestion:
-    """How does ``target`` change with each number at the sites ``wrt``?"""
+    """How does ``target`` change with each number at the sites ``wrt``, and what does ``method`` make of that?
+
+    Like every question about a model it has a ``seed``, where the random numbers begin that the model draws; to one
+    that draws none it means nothing.
+    """
 
     model: str
     image: str
     target: Target = field(default_factory=ClassScore)
     wrt: tuple[Site, ...] = (INPUT,)
     method: MethodName = "gradient"
+    seed: int = 0
     kind: Literal["gradient"] = field(default="gradient", repr=False)
 
 
@@ -75,6 +87,7 @@ class UnitsQuestion:
     site: Site
     place: tuple[int, ...]
     count: int = 6
+    seed: int = 0
     kind: Literal["units"] = field(default="units", repr=False)
 
 
@@ -84,6 +97,7 @@ class SurveyQuestion:
 
     model: str
     image: str
+    seed: int = 0
     kind: Literal["survey"] = field(default="survey", repr=False)
 
 
@@ -96,6 +110,7 @@ class FlowQuestion:
     image: str
     target: Target = field(default_factory=ClassScore)
     parameters: bool = False
+    seed: int = 0
     kind: Literal["flow"] = field(default="flow", repr=False)
 
 
@@ -119,49 +134,11 @@ class PerturbationQuestion:
     epsilon: int = 2
     steps: int = 1
     away: bool = False
+    seed: int = 0
     kind: Literal["perturbation"] = field(default="perturbation", repr=False)
 
 
-MOST_ENTRIES = 4_000_000
-"""Largest part of a Jacobian that is answered entry by entry."""
-MOST_PASSES = 4_096
-"""Most backward passes that one such part may take."""
-MOST_STEPS = 16
-"""Most steps of an iteration for singular values."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JacobianQuestion:
-    """What is ∂of_i / ∂wrt_j, for the ``rows`` i and the ``columns`` j?
-
-    Rows and columns are the numbers of the two values, laid flat; a part is the first and the one after the last, None
-    takes all.
-    """
-
-    model: str
-    image: str
-    of: Site = OUTPUT
-    wrt: Site = INPUT
-    rows: tuple[int, int] | None = None
-    columns: tuple[int, int] | None = None
-    kind: Literal["jacobian"] = field(default="jacobian", repr=False)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SpectrumQuestion:
-    """Which are the ``count`` largest singular values of that Jacobian, after so many ``steps`` of an iteration?"""
-
-    model: str
-    image: str
-    of: Site = OUTPUT
-    wrt: Site = INPUT
-    rows: tuple[int, int] | None = None
-    count: int = 8
-    steps: int = 4
-    kind: Literal["spectrum"] = field(default="spectrum", repr=False)
-
-
-Question = (
+AboutAModel = (
     GradientQuestion
     | UnitsQuestion
     | SurveyQuestion
@@ -169,10 +146,11 @@ Question = (
     | PerturbationQuestion
     | JacobianQuestion
     | SpectrumQuestion
-    | LessonQuestion
     | DiagnosisQuestion
     | ProofQuestion
 )
+"""Questions that name a model, an image and a seed."""
+Question = AboutAModel | LessonQuestion
 
 # ------------------------------------------------------------------------------------------------------------- answers
 
@@ -182,7 +160,8 @@ Arrays = Mapping[str, np.ndarray]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GradientAnswer:
     """Answer to a ``GradientQuestion``: ``arrays`` holds ``activation/<site>`` and ``gradient/<site>`` for each site
-    asked for, with the shape the site has in the model, and ``pixels``, the (H, W, 3) picture the network sees."""
+    asked for, with the shape the site has in the model; where the method is not the gradient itself
+    ``attribution/<site>`` too; and ``pixels``, the (H, W, 3) picture the network sees."""
 
     question: GradientQuestion
     target: Target
@@ -195,6 +174,8 @@ class GradientAnswer:
     notes: tuple[str, ...]
     receipt: Receipt
     arrays: Arrays
+    unreached: tuple[Site, ...] = ()
+    """Sites that were asked for and have no gradient: no differentiable path leads from them to the score."""
     kind: Literal["gradient"] = field(default="gradient", repr=False)
 
     @property
@@ -204,8 +185,13 @@ class GradientAnswer:
 
     @property
     def gradients(self) -> dict[Site, np.ndarray]:
-        """∂score/∂site for each site, or what the question's method makes of it; signed."""
+        """∂score/∂site for each site that a path leads from; signed."""
         return _by_site(self.arrays, "gradient/")
+
+    @property
+    def attributions(self) -> dict[Site, np.ndarray]:
+        """What the question's method makes of the gradients; the gradients themselves where it is ``gradient``."""
+        return _by_site(self.arrays, "attribution/") or self.gradients
 
     @property
     def pixels(self) -> Pixels:
@@ -239,6 +225,8 @@ class SurveyAnswer:
     arrays: Arrays
     file: ImageFile | None = None
     """How the picture lies in its file; None for a sample."""
+    random: bool = False
+    """Whether the model draws random numbers, so that another seed gives another answer."""
     kind: Literal["survey"] = field(default="survey", repr=False)
 
     @property
@@ -312,44 +300,6 @@ class PerturbationAnswer:
     def after(self) -> Pixels:
         """The picture after, shape (H, W, 3)."""
         return self.arrays["after"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JacobianAnswer:
-    """Answer to a ``JacobianQuestion``: ``arrays`` holds ``row_norms`` (rows,), the L2 norm of each row over the
-    columns asked for, and ``matrix`` (rows, columns), unless that has too many entries."""
-
-    question: JacobianQuestion
-    shape: tuple[int, int]
-    """Rows and columns of the whole Jacobian."""
-    mode: Literal["reverse", "forward"]
-    """One backward pass a row, or one double backward pass a column."""
-    notes: tuple[str, ...]
-    receipt: Receipt
-    arrays: Arrays
-    kind: Literal["jacobian"] = field(default="jacobian", repr=False)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SpectrumAnswer:
-    """Answer to a ``SpectrumQuestion``: ``arrays`` holds ``singular_values`` (K,), the largest first, none above the
-    true one up to rounding, and their vectors ``left`` (K, rows) and ``right`` (K, columns)."""
-
-    question: SpectrumQuestion
-    shape: tuple[int, int]
-    """Rows asked for, and columns."""
-    settled: int
-    """How many values, from the largest on, the last step changed by less than 1e-4 of each; no bound on the error."""
-    complete: bool
-    """Whether the iteration went through all directions there are, so that its values are the true ones."""
-    frobenius: float
-    """‖J‖_F: Σ σ² of all that was found, and an estimate of the rest."""
-    frobenius_error: float
-    """Standard error of that estimate; 0 where ``complete``."""
-    notes: tuple[str, ...]
-    receipt: Receipt
-    arrays: Arrays
-    kind: Literal["spectrum"] = field(default="spectrum", repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -116,7 +116,7 @@ def saliency(at: Setting, model: str, image: str) -> Iterator[View]:
         answer = ask(gv.GradientQuestion(model=model, image=image, method=method))
         for reduction in REDUCTIONS:
             code = snippets.saliency(at, gv.ClassScore(), method, reduction)
-            yield f"{method}, {reduction}", code, reduce[reduction](answer.gradients[gv.INPUT])
+            yield f"{method}, {reduction}", code, reduce[reduction](answer.attributions[gv.INPUT])
     targets: tuple[gv.Target, ...] = (
         gv.ClassScore(1),
         gv.ClassScore(1, "log_probability"),

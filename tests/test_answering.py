@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -181,7 +182,9 @@ def test_gradient_x_input_is_their_product() -> None:
     plain = gv.answer(gv.GradientQuestion(model=MODEL, image=IMAGE))
     product = gv.answer(gv.GradientQuestion(model=MODEL, image=IMAGE, method="gradient_x_input"))
     expected = plain.gradients[gv.INPUT] * plain.activations[gv.INPUT]
-    assert np.array_equal(product.gradients[gv.INPUT], expected)
+    assert np.array_equal(product.attributions[gv.INPUT], expected)
+    assert np.array_equal(product.gradients[gv.INPUT], plain.gradients[gv.INPUT])
+    assert np.array_equal(plain.attributions[gv.INPUT], plain.gradients[gv.INPUT])
 
 
 def test_gradient_times_input_of_a_linear_model_sums_to_the_logit_less_the_bias() -> None:
@@ -193,7 +196,7 @@ def test_gradient_times_input_of_a_linear_model_sums_to_the_logit_less_the_bias(
     answer = gv.answer(question)
     assert isinstance(answer.target, gv.ClassScore)
     bias = load("preset/shapes-cnn").module.get_parameter("classifier.bias")[answer.target.index].item()
-    assert answer.gradients[site].sum() == pytest.approx(answer.score - bias, rel=1e-5)
+    assert answer.attributions[site].sum() == pytest.approx(answer.score - bias, rel=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -215,14 +218,30 @@ def test_questions_that_cannot_be_answered(change: dict[str, object], kind: type
         gv.answer(gv.GradientQuestion(**options))  # type: ignore[arg-type]
 
 
-def test_a_site_after_the_target_is_out_of_reach() -> None:
+def test_a_site_after_the_target_is_out_of_reach_and_named_beside_the_others() -> None:
     infos = _sites(MODEL)
-    early = next(info for info in infos if info.kind == "ReLU")
+    early, last = next(info.site for info in infos if info.kind == "ReLU"), infos[-1].site
     question = gv.GradientQuestion(
-        model=MODEL, image=IMAGE, target=gv.Unit(early.site, (0, 0, 0)), wrt=(gv.INPUT, infos[-1].site)
+        model=MODEL, image=IMAGE, target=gv.Unit(early, (0, 0, 0)), wrt=(gv.INPUT, last), method="gradient_x_input"
     )
+    for answer in (gv.answer(question), Answerer("cpu").answer(question)):
+        assert isinstance(answer, gv.GradientAnswer)
+        assert answer.unreached == (last,)
+        assert list(answer.gradients) == list(answer.attributions) == [gv.INPUT]
+        assert list(answer.activations) == [gv.INPUT, last]
+        assert answer.notes == (f"No differentiable path leads to the score from {last.path or 'the output'}: there is "
+                                "no gradient there.",)  # fmt: skip
     with pytest.raises(Unreachable, match="no differentiable path leads from there to the target"):
-        gv.answer(question)
+        gv.answer(replace(question, wrt=(last,)))
+
+
+def test_every_site_of_a_vision_transformer_can_be_asked_for_at_once() -> None:
+    """The weights of its attention lead nowhere."""
+    model = "preset/shapes-vit"
+    infos = _sites(model)
+    answer = gv.answer(gv.GradientQuestion(model=model, image=IMAGE, wrt=tuple(info.site for info in infos)))
+    assert {site.item for site in answer.unreached} == {"1"}
+    assert len(answer.gradients) == len(infos) - len(answer.unreached)
 
 
 @pytest.mark.parametrize("place", [(), (1,), (99, 0), (0, 0, 0)])

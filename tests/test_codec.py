@@ -130,6 +130,7 @@ def test_the_text_of_a_question_is_stable() -> None:
     question = GradientQuestion(model="preset/shapes-cnn", image="sample/é", wrt=(INPUT, Site("a.1", 2)))
     assert question_to_json(question) == (
         '{"image":"sample/\\u00e9","kind":"gradient","method":"gradient","model":"preset/shapes-cnn",'
+        '"seed":0,'
         '"target":{"index":null,"kind":"class","scale":"logit"},'
         '"wrt":[{"call":0,"item":"","path":".input"},{"call":2,"item":"","path":"a.1"}]}'
     )

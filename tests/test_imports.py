@@ -22,7 +22,7 @@ ARROW: tuple[frozenset[str], ...] = tuple(
     frozenset(level.split())
     for level in (
         "version cards calls findings lesson_cards receipts subjects",
-        "diagnoses",
+        "diagnoses jacobian_question",
         "types",
         "errors",
         "settings sites indices layouts nested device archive sandbox kernel_guards",
@@ -54,7 +54,7 @@ TORCH_FREE = (
             "__init__",
             "cards",
             "calls",
-            "diagnoses",
+            "diagnoses jacobian_question",
             "findings",
             "lesson_cards",
             "receipts",

@@ -6,6 +6,7 @@ from torch import Tensor
 
 from gradviz_core import targets
 from gradviz_core.doctor import diagnose
+from gradviz_core.draws import devices_of, drawing_from
 from gradviz_core.errors import QuestionError
 from gradviz_core.nested import tensors
 from gradviz_core.proof import prove
@@ -44,9 +45,11 @@ def diagnosis(scene: Scene, question: DiagnosisQuestion, notes: tuple[str, ...],
 
     x = _x(scene)
     x.requires_grad_(x.is_floating_point())  # the picture's gradient is what a visitor asks for
-    found = diagnose(twin(scene.model.module, trainable=True), x, score)
+    with drawing_from(scene.seed, devices_of([x])):
+        found = diagnose(twin(scene.model.module, trainable=True), x, score)
+    said = (*notes, *scene.remarks())
     return DiagnosisAnswer(
-        question=question, target=target, diagnosis=found, notes=notes, receipt=clock.receipt(), arrays={}
+        question=question, target=target, diagnosis=found, notes=said, receipt=clock.receipt(), arrays={}
     )
 
 
@@ -60,7 +63,8 @@ def proof(scene: Scene, question: ProofQuestion, notes: tuple[str, ...], clock: 
     found = prove(
         scene.model.module, _x(scene), target, (question.wrt,), question.directions, question.seed, question.every_step
     )
-    return ProofAnswer(question=question, target=target, proof=found, notes=notes, receipt=clock.receipt(), arrays={})
+    said = (*notes, *scene.remarks())
+    return ProofAnswer(question=question, target=target, proof=found, notes=said, receipt=clock.receipt(), arrays={})
 
 
 def _x(scene: Scene) -> Tensor:

@@ -25,7 +25,7 @@ def entries(scene: Scene, question: JacobianQuestion, notes: tuple[str, ...], cl
         question=question,
         shape=(products.rows, products.columns),
         mode=found.mode,
-        notes=(*notes, *not_finite(matrix)),
+        notes=(*notes, *scene.remarks(), *not_finite(matrix)),
         receipt=clock.receipt(),
         arrays={"row_norms": as_numpy(found.row_norms), **matrix},
     )
@@ -54,7 +54,7 @@ def spectrum(scene: Scene, question: SpectrumQuestion, notes: tuple[str, ...], c
         complete=found.complete,
         frobenius=frobenius,
         frobenius_error=error,
-        notes=notes,
+        notes=(*notes, *scene.remarks()),
         receipt=clock.receipt(),
         arrays={
             "singular_values": as_numpy(found.values),
@@ -66,7 +66,8 @@ def spectrum(scene: Scene, question: SpectrumQuestion, notes: tuple[str, ...], c
 
 def _products(scene: Scene, question: JacobianQuestion | SpectrumQuestion) -> Products:
     def again() -> Trace:
-        return forward(scene.model.module, scene.trace.values[INPUT].detach(), keep={question.of, question.wrt})
+        x = scene.trace.values[INPUT].detach()
+        return forward(scene.model.module, x, keep={question.of, question.wrt}, seed=scene.seed)
 
     return Products(scene.trace, question.of, question.wrt, again)
 

@@ -31,6 +31,9 @@ class Setting:
     guarded: bool = False
     """Whether PyTorch's own gradient of the model is wrong, so that a program must see to it."""
 
+    draw: int | None = None
+    """Where the random numbers begin that the model draws in evaluation mode; None where it draws none."""
+
     @property
     def exported(self) -> bool:
         """Whether the model is an uploaded ``.pt2`` file."""
@@ -96,10 +99,20 @@ def model(setting: Setting, *, by_layer: bool = False, gradient: bool = True) ->
     """``model``, in evaluation mode. ``by_layer`` keeps the author's layers of an exported model, to put hooks on;
     without ``gradient`` it is only run."""
     loaded = _loaded(setting, by_layer)
+    if setting.draw is not None:
+        loaded = _with_draw(loaded, setting.draw)
     if not (setting.guarded and gradient):
         return loaded
     more = guard()
     return Block((*loaded.lines, "", *more.lines), (*loaded.imports, *more.imports))
+
+
+def _with_draw(loaded: Block, draw: int) -> Block:
+    lines = (
+        comment("It draws random numbers in evaluation mode too: every pass begins with the same ones."),
+        f"model.register_forward_pre_hook(lambda *_: torch.manual_seed({draw}) and None)",
+    )
+    return Block((*loaded.lines, *lines), (*loaded.imports, _TORCH))
 
 
 def _loaded(setting: Setting, by_layer: bool) -> Block:

@@ -14,7 +14,8 @@ tour.here("feature-maps")
 
 with one_sentence():
     flow = ask(
-        FlowQuestion(model=choice.model, image=choice.image, target=choice.target), "Following the gradient back …"
+        FlowQuestion(model=choice.model, image=choice.image, target=choice.target, seed=choice.draw),
+        "Following the gradient back …",
     )
     strip = maps.strip(flow, choice.labels, address.read("site", sites.default(choice.survey.sites)))
     panel.picture(
@@ -33,7 +34,9 @@ with one_sentence():
     sites.note_if_flat(info)
 
     answer = ask(
-        GradientQuestion(model=choice.model, image=choice.image, target=choice.target, wrt=(info.site,)),
+        GradientQuestion(
+            model=choice.model, image=choice.image, target=choice.target, wrt=(info.site,), seed=choice.draw
+        ),
         "Computing the gradient at this site …",
     )
     view = maps.view(answer, info, kind)

@@ -20,7 +20,7 @@ with one_sentence():
         number = st.container(width="content")
         place = sites.choose_place(info, choice.survey.pixels)
         strongest = ask(
-            UnitsQuestion(model=choice.model, image=choice.image, site=info.site, place=place.index),
+            UnitsQuestion(model=choice.model, image=choice.image, site=info.site, place=place.index, seed=choice.draw),
             "Looking for the strongest channels here …",
         )
         with number:
@@ -32,7 +32,7 @@ with one_sentence():
 
     unit = units.unit(info, channel, place)
     answer = ask(
-        GradientQuestion(model=choice.model, image=choice.image, target=unit, wrt=(INPUT, info.site)),
+        GradientQuestion(model=choice.model, image=choice.image, target=unit, wrt=(INPUT, info.site), seed=choice.draw),
         "Computing the gradient of this unit …",
     )
     planes = fields.planes(answer.activations[info.site], info.layout)

@@ -25,9 +25,11 @@ with one_sentence():
             )
         )
 
-    question = GradientQuestion(model=choice.model, image=choice.image, target=choice.target, method=method)
+    question = GradientQuestion(
+        model=choice.model, image=choice.image, target=choice.target, method=method, seed=choice.draw
+    )
     answer = ask(question, "Computing the gradient …")
-    gradient = answer.gradients[INPUT]
+    gradient = answer.attributions[INPUT]
     room = st.container()
     spot = pixel.choose(answer.pixels)
     if spot is not None:

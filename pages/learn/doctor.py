@@ -14,7 +14,7 @@ choice = shell.begin_with_score(
 
 with one_sentence():
     answer = ask(
-        DiagnosisQuestion(model=choice.model, image=choice.image, target=choice.target),
+        DiagnosisQuestion(model=choice.model, image=choice.image, target=choice.target, seed=choice.draw),
         "Following the gradient through every operation …",
     )
     facts.line(*doctor.facts(answer, choice.labels))

@@ -23,10 +23,12 @@ NAMES = (
     "model", "image", "target", "scale", "minus", "method", "view", "opacity", "site", "channel", "row", "col", "token",
     "maps", "sort", "follow", "norm", "epsilon", "steps", "way", "of", "wrt", "rows", "output", "model2", "image2",
     "lesson", "set", "guess", "check", "pixel",
+    "draw",
 )  # fmt: skip
 _FALL_WITH = {
     "model": (
         "target", "minus", "site", "channel", "row", "col", "token", "of", "wrt", "rows", "output", "check", "pixel",
+        "draw",
     ),
     "image": ("check",),
     "target": ("check",),

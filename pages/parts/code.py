@@ -32,7 +32,8 @@ def setting(model: str, image: str, survey: SurveyAnswer) -> Setting:
     """What code must know of a model and an image."""
     file = "" if uploaded.is_key(image) else _sample_file(image)
     guarded = model in st.session_state.get("guarded", ())
-    return Setting(survey.card, survey.sites, file, survey.file, _architecture(model), guarded)
+    draw = survey.question.seed if survey.random else None
+    return Setting(survey.card, survey.sites, file, survey.file, _architecture(model), guarded, draw)
 
 
 def elsewhere(model: str, image: str) -> Setting:

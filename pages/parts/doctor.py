@@ -175,7 +175,9 @@ def check(choice: ScoredChoice) -> Proof:
     progress = st.progress(0.0, DOING)
     found = []
     for seed in range(DIRECTIONS):
-        question = ProofQuestion(model=choice.model, image=choice.image, target=choice.target, directions=1, seed=seed)
+        question = ProofQuestion(
+            model=choice.model, image=choice.image, target=choice.target, directions=1, seed=choice.draw + seed
+        )
         found.append(ask(question, DOING).proof)
         progress.progress((seed + 1) / DIRECTIONS, f"{seed + 1} of {DIRECTIONS} directions")
     progress.empty()

@@ -63,7 +63,7 @@ def _images() -> dict[str, str]:
 
 def question(model: str, image: str, choice: ScoredChoice) -> FlowQuestion:
     """The flow of the chosen score, parameters and all."""
-    return FlowQuestion(model=model, image=image, target=choice.target, parameters=True)
+    return FlowQuestion(model=model, image=image, target=choice.target, parameters=True, seed=choice.draw)
 
 
 def kept(flow: FlowAnswer) -> list[int]:

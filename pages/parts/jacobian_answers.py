@@ -44,6 +44,7 @@ def entries(view: View) -> JacobianAnswer:
                     wrt=view.wrt.site,
                     rows=part if along_rows else view.rows,
                     columns=None if along_rows else part,
+                    seed=view.choice.draw,
                 ),
                 "Computing the Jacobian …",
             )
@@ -71,8 +72,9 @@ def _joined(view: View, parts: Sequence[JacobianAnswer], along_rows: bool) -> Ja
 def one_row(view: View, number: int) -> FloatArray:
     """One row of a Jacobian that is too large to be computed whole."""
     question = JacobianQuestion(
-        model=view.choice.model, image=view.choice.image, of=view.of.site, wrt=view.wrt.site, rows=(number, number + 1)
-    )
+        model=view.choice.model, image=view.choice.image, of=view.of.site, wrt=view.wrt.site,
+        rows=(number, number + 1), seed=view.choice.draw,
+    )  # fmt: skip
     row: FloatArray = ask(question, "Computing one row …").arrays["matrix"][0]
     return row
 
@@ -83,7 +85,7 @@ def largest(view: View) -> SpectrumAnswer:
     for steps in range(1, MOST_STEPS + 1):
         question = SpectrumQuestion(
             model=view.choice.model, image=view.choice.image, of=view.of.site, wrt=view.wrt.site, rows=view.rows,
-            steps=steps,
+            steps=steps, seed=view.choice.draw,
         )  # fmt: skip
         answer = ask(question, "Looking for the directions that move the outputs most …")
         found = len(answer.arrays["singular_values"])

@@ -46,7 +46,7 @@ def question(choice: ScoredChoice) -> PerturbationQuestion:
         )  # fmt: skip
     return PerturbationQuestion(
         model=choice.model, image=choice.image, target=target, norm=norm, epsilon=epsilon, steps=steps,
-        away=way == "away",
+        away=way == "away", seed=choice.draw,
     )  # fmt: skip
 
 
@@ -56,7 +56,9 @@ def _unit(choice: ScoredChoice) -> Unit:
     with panel.controls("unit"):
         place = sites.choose_place(info, choice.survey.pixels)
         strongest = ask(
-            UnitsQuestion(model=choice.model, image=choice.image, site=info.site, place=place.index, count=1),
+            UnitsQuestion(
+                model=choice.model, image=choice.image, site=info.site, place=place.index, count=1, seed=choice.draw
+            ),
             "Looking for the strongest channel here …",
         )
         channel = sites.choose_channel(info, int(strongest.arrays["channels"][0]))

@@ -74,8 +74,8 @@ def draw(
     opacity: float,
     pixel: Pixel | None,
 ) -> Shown:
-    """The answer's input gradient in one view, with a mark on a pixel."""
-    gradient = answer.gradients[INPUT]
+    """What the method makes of the answer's input gradient, in one view, with a mark on a pixel."""
+    gradient = answer.attributions[INPUT]
     unit = captions.gradient_unit(answer.target, INPUT, method)
     names = captions.channel_names(card.preprocessing)
     sheet = None

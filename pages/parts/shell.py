@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NoReturn, cast
 
 import streamlit as st
@@ -15,7 +15,7 @@ from gradviz_core.compute import client
 from gradviz_core.compute.protocol import Status
 from gradviz_core.errors import GradVizError
 from gradviz_core.types import SurveyAnswer, SurveyQuestion
-from pages.parts import about, address, asking, bring, history, images, models, narrow, scores, skeleton, unseen
+from pages.parts import about, address, asking, bring, draws, history, images, models, narrow, scores, skeleton, unseen
 from pages.parts.words import plain
 
 _STYLE = f"""<style>
@@ -40,6 +40,9 @@ class Choice:
     survey: SurveyAnswer
     tools: DeltaGenerator
     """Room beside the page's title."""
+
+    draw: int = field(default=0, kw_only=True)
+    """Where the random numbers of the model begin; every question about it says so."""
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -129,7 +132,7 @@ def begin_with_score(title: str, sentence: str) -> ScoredChoice:
     chosen = begin(title, sentence)
     with _or_end(), cast(_Sidebar, st.session_state["sidebar"]).target:
         target = scores.choose(chosen.survey)
-    return ScoredChoice(chosen.model, chosen.image, chosen.survey, chosen.tools, target)
+    return ScoredChoice(chosen.model, chosen.image, chosen.survey, chosen.tools, target, draw=chosen.draw)
 
 
 @contextmanager
@@ -150,13 +153,16 @@ def end() -> NoReturn:
 
 
 def _choice(sidebar: _Sidebar, tools: DeltaGenerator) -> Choice:
-    question = SurveyQuestion(model=sidebar.model, image=sidebar.image)
+    draw = draws.chosen()
+    question = SurveyQuestion(model=sidebar.model, image=sidebar.image, seed=draw)
     survey = asking.ask(question, "Looking at the model and the image …")
     if images.remember(sidebar.image, survey.pixels):
         st.rerun()  # the thumbnails, which are drawn already, do not show it yet
     with sidebar.card:
         models.card(survey.card)
-    return Choice(sidebar.model, sidebar.image, survey, tools)
+    with sidebar.target:
+        draws.control(survey)
+    return Choice(sidebar.model, sidebar.image, survey, tools, draw=draw)
 
 
 # ----------------------------------------------------------------------------------------------------------------- foot
