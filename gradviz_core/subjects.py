@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass, field
 from typing import Literal
 
+from gradviz_core.outputs import Head, Reduce, Region, WholeMap
+
 # --------------------------------------------------------------------------------------------------------------- sites
 
 _SITE_TEXT = re.compile(r"(?P<path>.*?)(?::(?P<call>\d{1,6}))?(?:\[(?P<item>[^\[\]]+)\])?", re.DOTALL)
@@ -90,11 +92,16 @@ ScoreScale = Literal["logit", "log_probability", "probability"]
 
 @dataclass(frozen=True, slots=True)
 class ClassScore:
-    """Score of one class: its logit, log-probability or probability. ``index=None`` is the predicted class, which the
-    answer then names."""
+    """Score of one class or label: its logit, log-probability or probability; ``logit`` is the number itself where the
+    output is of another kind. ``index=None`` is the predicted class, which the answer then names.
+
+    ``against`` takes the score against the class: the number with its sign turned, 1 - p, or log(1 - p).
+    """
 
     index: int | None = None
     scale: ScoreScale = "logit"
+    head: Head = Head()
+    against: bool = False
     kind: Literal["class"] = field(default="class", repr=False)
 
 
@@ -104,6 +111,7 @@ class ClassDifference:
 
     index: int | None
     other: int
+    head: Head = Head()
     kind: Literal["difference"] = field(default="difference", repr=False)
 
 
@@ -112,7 +120,58 @@ class CrossEntropy:
     """Cross-entropy loss, in nats, for the given label: minus its log-probability."""
 
     label: int
+    head: Head = Head()
     kind: Literal["loss"] = field(default="loss", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class RegionScore:
+    """Mean or sum of the score of one class over a region of a map of scores, (1, K, H, W), as segmentation networks
+    return it. ``index=None`` is the class that is predicted at most positions of the region."""
+
+    index: int | None = None
+    region: Region = WholeMap()
+    reduce: Reduce = "mean"
+    scale: ScoreScale = "logit"
+    head: Head = Head()
+    kind: Literal["region"] = field(default="region", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class BoxScore:
+    """Score of one class at one box of a detector, or over all of its boxes; the output is (1, skip + K, N) or
+    (1, N, skip + K), the longer of the two axes counting the boxes unless ``boxes_last`` says.
+
+    ``box=None`` takes all boxes. ``index=None`` is the class with the largest score there.
+    """
+
+    index: int | None = None
+    box: int | None = None
+    skip: int = 4
+    """Numbers of each box that stand before its classes: 4 for its place and size, 5 with an objectness."""
+    boxes_last: bool | None = None
+    reduce: Reduce = "mean"
+    scale: ScoreScale = "logit"
+    head: Head = Head()
+    kind: Literal["box"] = field(default="box", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """One number of a value, ``value[index]`` with all axes, the batch axis too, and its weight."""
+
+    index: tuple[int, ...]
+    weight: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Combination:
+    """Σ weight · value[index] over the terms: any number of what a model returns, or of a site inside, or any linear
+    combination of such numbers."""
+
+    terms: tuple[Term, ...]
+    site: Site = OUTPUT
+    kind: Literal["combination"] = field(default="combination", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,5 +201,15 @@ class SiteSum:
     kind: Literal["sum"] = field(default="sum", repr=False)
 
 
-Target = ClassScore | ClassDifference | CrossEntropy | Unit | ChannelMean | SiteSum
+Target = (
+    ClassScore
+    | ClassDifference
+    | CrossEntropy
+    | RegionScore
+    | BoxScore
+    | Combination
+    | Unit
+    | ChannelMean
+    | SiteSum
+)
 """The scalar to differentiate."""
