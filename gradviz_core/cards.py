@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from gradviz_core.outputs import OutputKind
+
 
 @dataclass(frozen=True, slots=True)
 class Preprocessing:
@@ -47,6 +49,8 @@ class ModelCard:
     """SHA-256 of the weights file, in hexadecimal; empty for seeded random weights."""
     licence: str = ""
     provenance: str = ""
+    reading: OutputKind | None = None
+    """What the numbers that it returns mean, where that is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,3 +201,5 @@ class Recipe:
     labels: tuple[str, ...]
     """One for each class; empty calls them by number."""
     preprocessing: Preprocessing
+    reading: OutputKind | None = None
+    """What the numbers that the model returns mean; None reads it off the graph, or guesses."""

@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from gradviz_core.outputs import Head, HeadInfo
+from gradviz_core.outputs import USUAL_HEAD, Head, HeadInfo
 from gradviz_core.receipts import Receipt
 
 
@@ -21,9 +21,10 @@ class OutputQuestion:
 
     model: str
     image: str
-    head: Head = Head()
+    head: Head = USUAL_HEAD
     skip: int = 4
     boxes_last: bool | None = None
+    seed: int = 0
     kind: Literal["output"] = field(default="output", repr=False)
 
 

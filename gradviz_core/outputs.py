@@ -10,9 +10,9 @@ OutputKind = Literal["softmax_logits", "sigmoid_logits", "probabilities", "log_p
 for each label, p = σ(z); probabilities p already; log-probabilities log p; or plain numbers, such as the result of a
 regression or an embedding."""
 
-KnownFrom = Literal["graph", "recipe", "person", "guess"]
-"""How the kind of an output is known: from the last operation of the forward pass, from the recipe of an upload, from
-whoever asks, or guessed from its shape."""
+KnownFrom = Literal["person", "recipe", "card", "graph", "guess"]
+"""How the kind of an output is known: from whoever asks, from the recipe of an upload, from the card of a model that
+comes with GradViz or torchvision, from the last operation of the forward pass, or guessed from its shape."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,15 +22,18 @@ class Head:
     item: str | None = None
     """Where it lies in what the model returns, as in ``Site.item``: empty for a plain tensor. None is the only output
     that fits, or, of several, the one named ``logits``, else the first."""
-    row: int = 0
-    """Which row of an output of shape (rows, classes)."""
+    row: int | None = None
+    """Which row of an output of shape (rows, classes). None is the only one: of several, one must be named."""
     reading: OutputKind | None = None
-    """None is what the graph, the recipe or else the shape says; the answer's target has it filled in."""
+    """None is what the recipe, the card, the graph or else the shape says; the answer's target has it filled in."""
 
+
+USUAL_HEAD = Head()
 
 HeadForm = Literal["row", "map", "boxes", "other"]
-"""``row`` is (1, K), (K,) or (); ``map`` is (1, K, H, W), one score of each class at each position; ``boxes`` is
-(1, 4 + K, N) or (1, N, 4 + K), the numbers of N boxes; ``other`` is anything else."""
+"""``row`` is (1, K), (K,) or (), or (R, K), R rows of which one is chosen; ``map`` is (1, K, H, W), one score of each
+class at each position; ``boxes`` is (1, 4 + K, N) or (1, N, 4 + K), the numbers of N boxes, as far as a shape can tell;
+``other`` is anything else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +46,7 @@ class HeadInfo:
     reading: OutputKind
     known_from: KnownFrom
     classes: int
-    """How many classes, labels or numbers a score can be chosen from."""
+    """How many classes, labels or numbers a score can be chosen from; 0 for ``other``."""
 
 
 # ------------------------------------------------------------------------------------------- where on a map of scores
@@ -81,5 +84,6 @@ class WholeMap:
     kind: Literal["whole"] = field(default="whole", repr=False)
 
 
-Region = Position | Rectangle | PredictedMask | WholeMap
+WHOLE_MAP = WholeMap()
+Region = WholeMap | Position | Rectangle | PredictedMask
 Reduce = Literal["mean", "sum"]

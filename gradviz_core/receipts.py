@@ -12,7 +12,9 @@ class ClassProbability:
     index: int
     label: str
     logit: float
-    probability: float
+    """The number that the model returned, a logit or not."""
+    probability: float | None
+    """None where the numbers are no scores of classes, as in a regression."""
 
 
 @dataclass(frozen=True, slots=True)

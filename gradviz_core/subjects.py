@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Literal
 
-from gradviz_core.outputs import Head, Reduce, Region, WholeMap
+from gradviz_core.outputs import USUAL_HEAD, WHOLE_MAP, Head, Reduce, Region
 
 # --------------------------------------------------------------------------------------------------------------- sites
 
@@ -96,31 +96,39 @@ class ClassScore:
     output is of another kind. ``index=None`` is the predicted class, which the answer then names.
 
     ``against`` takes the score against the class: the number with its sign turned, 1 - p, or log(1 - p).
+
+    Plain numbers have no probability. Where an output of one number is only guessed to be a plain number, to ask for
+    its probability is to say that it is a logit of a sigmoid.
     """
 
     index: int | None = None
     scale: ScoreScale = "logit"
-    head: Head = Head()
+    head: Head = USUAL_HEAD
     against: bool = False
     kind: Literal["class"] = field(default="class", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class ClassDifference:
-    """Logit of ``index`` minus logit of ``other``; ``index=None`` is the predicted class."""
+    """Number of ``index`` minus number of ``other``, which are logits in most models; ``index=None`` is the predicted
+    class."""
 
     index: int | None
     other: int
-    head: Head = Head()
+    head: Head = USUAL_HEAD
     kind: Literal["difference"] = field(default="difference", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class CrossEntropy:
-    """Cross-entropy loss, in nats, for the given label: minus its log-probability."""
+    """Cross-entropy loss, in nats, for the given label: minus its log-probability.
+
+    Of many labels with a sigmoid each it is the loss of that one label being true, -log σ(z). An output of one logit or
+    probability is that of the positive class, label 1; label 0 is the negative one, -log(1 - p).
+    """
 
     label: int
-    head: Head = Head()
+    head: Head = USUAL_HEAD
     kind: Literal["loss"] = field(default="loss", repr=False)
 
 
@@ -130,10 +138,10 @@ class RegionScore:
     return it. ``index=None`` is the class that is predicted at most positions of the region."""
 
     index: int | None = None
-    region: Region = WholeMap()
+    region: Region = WHOLE_MAP
     reduce: Reduce = "mean"
     scale: ScoreScale = "logit"
-    head: Head = Head()
+    head: Head = USUAL_HEAD
     kind: Literal["region"] = field(default="region", repr=False)
 
 
@@ -152,7 +160,7 @@ class BoxScore:
     boxes_last: bool | None = None
     reduce: Reduce = "mean"
     scale: ScoreScale = "logit"
-    head: Head = Head()
+    head: Head = USUAL_HEAD
     kind: Literal["box"] = field(default="box", repr=False)
 
 
@@ -162,6 +170,10 @@ class Term:
 
     index: tuple[int, ...]
     weight: float = 1.0
+
+    def __post_init__(self) -> None:
+        """1 and 1.0 are one weight, and so are 0.0 and -0.0."""
+        object.__setattr__(self, "weight", float(self.weight) or 0.0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,21 +32,35 @@ from gradviz_core.jacobian_question import SpectrumAnswer as SpectrumAnswer
 from gradviz_core.jacobian_question import SpectrumQuestion as SpectrumQuestion
 from gradviz_core.lesson_cards import LessonQuestion as LessonQuestion
 from gradviz_core.lesson_cards import StepResult as StepResult
+from gradviz_core.output_question import OutputAnswer as OutputAnswer
+from gradviz_core.output_question import OutputQuestion as OutputQuestion
+from gradviz_core.outputs import Head as Head
+from gradviz_core.outputs import HeadInfo as HeadInfo
+from gradviz_core.outputs import OutputKind as OutputKind
+from gradviz_core.outputs import Position as Position
+from gradviz_core.outputs import PredictedMask as PredictedMask
+from gradviz_core.outputs import Rectangle as Rectangle
+from gradviz_core.outputs import Region as Region
+from gradviz_core.outputs import WholeMap as WholeMap
 from gradviz_core.receipts import ClassProbability as ClassProbability
 from gradviz_core.receipts import Receipt as Receipt
 from gradviz_core.subjects import INPUT as INPUT
 from gradviz_core.subjects import OUTPUT as OUTPUT
+from gradviz_core.subjects import BoxScore as BoxScore
 from gradviz_core.subjects import ChannelMean as ChannelMean
 from gradviz_core.subjects import ClassDifference as ClassDifference
 from gradviz_core.subjects import ClassScore as ClassScore
+from gradviz_core.subjects import Combination as Combination
 from gradviz_core.subjects import CrossEntropy as CrossEntropy
 from gradviz_core.subjects import Layout as Layout
 from gradviz_core.subjects import ParameterInfo as ParameterInfo
+from gradviz_core.subjects import RegionScore as RegionScore
 from gradviz_core.subjects import ScoreScale as ScoreScale
 from gradviz_core.subjects import Site as Site
 from gradviz_core.subjects import SiteInfo as SiteInfo
 from gradviz_core.subjects import SiteSum as SiteSum
 from gradviz_core.subjects import Target as Target
+from gradviz_core.subjects import Term as Term
 from gradviz_core.subjects import Unit as Unit
 
 FloatArray = npt.NDArray[np.floating]
@@ -93,10 +107,12 @@ class UnitsQuestion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SurveyQuestion:
-    """Which values does the forward pass of this model on this image produce, in order of execution?"""
+    """Which values does the forward pass of this model on this image produce, in order of execution, and what does it
+    predict at ``head``?"""
 
     model: str
     image: str
+    head: Head = field(default_factory=Head)
     seed: int = 0
     kind: Literal["survey"] = field(default="survey", repr=False)
 
@@ -148,6 +164,7 @@ AboutAModel = (
     | SpectrumQuestion
     | DiagnosisQuestion
     | ProofQuestion
+    | OutputQuestion
 )
 """Questions that name a model, an image and a seed."""
 Question = AboutAModel | LessonQuestion
@@ -165,10 +182,10 @@ class GradientAnswer:
 
     question: GradientQuestion
     target: Target
-    """The question's target, with the predicted class filled in."""
+    """The question's target, with the predicted class filled in, where it was read and as what."""
     score: float
     prediction: tuple[ClassProbability, ...]
-    """The five likeliest classes; empty where the forward pass stopped at the target's site."""
+    """The five likeliest classes, or the five largest numbers; empty where the target is read from a site."""
     receptive_field: tuple[int, int, int, int] | None
     """For a ``Unit``: first row, last row, first column, last column of the input it can depend on at all."""
     notes: tuple[str, ...]
@@ -213,12 +230,13 @@ class UnitsAnswer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SurveyAnswer:
-    """Answer to a ``SurveyQuestion``: the model's card, its sites in order of execution, its prediction; ``arrays``
-    holds ``pixels``."""
+    """Answer to a ``SurveyQuestion``: the model's card, its sites in order of execution, every tensor of real numbers
+    that it returned, its prediction; ``arrays`` holds ``pixels``."""
 
     question: SurveyQuestion
     card: ModelCard
     sites: tuple[SiteInfo, ...]
+    heads: tuple[HeadInfo, ...]
     prediction: tuple[ClassProbability, ...]
     notes: tuple[str, ...]
     receipt: Receipt
@@ -325,6 +343,7 @@ Answer = (
     | LessonAnswer
     | DiagnosisAnswer
     | ProofAnswer
+    | OutputAnswer
 )
 
 
