@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import lru_cache
 from typing import assert_never
 
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from gradviz_core import cost, flow, images, layouts, perturbation, receptive_field, sites, targets
 from gradviz_core import device as devices
-from gradviz_core.answers import diagnosis, gradients, jacobians, lessons
+from gradviz_core.answers import diagnosis, gradients, jacobians, lessons, outputs, predictions
 from gradviz_core.doubles import size_in_float64
 from gradviz_core.errors import BadTarget, QuestionError
 from gradviz_core.failures import ADVICE_ON_INPUT, UPLOADS, in_words, input_in_words
@@ -28,7 +28,6 @@ from gradviz_core.types import (
     INPUT,
     AboutAModel,
     Answer,
-    ClassProbability,
     DiagnosisQuestion,
     FlowAnswer,
     FlowQuestion,
@@ -36,6 +35,7 @@ from gradviz_core.types import (
     GradientQuestion,
     JacobianQuestion,
     LessonQuestion,
+    OutputQuestion,
     PerturbationAnswer,
     PerturbationQuestion,
     Pixels,
@@ -52,8 +52,6 @@ from gradviz_core.types import (
     UnitsQuestion,
 )
 
-TOP = 5
-"""How many classes a prediction names."""
 MOST_UNITS = 64
 LARGEST_COPY = 1_000_000_000
 """Bytes of the largest copy in float64 that is made for a check beside a picture."""
@@ -136,6 +134,8 @@ class Answerer:
                     return diagnosis.diagnosis(self._about(device, question), question, notes, clock)
                 case ProofQuestion():
                     return diagnosis.proof(self._aside(device, question), question, notes, clock)
+                case OutputQuestion():
+                    return outputs.output(self._scene(device, question, frozenset({INPUT})), question, notes, clock)
                 case _:
                     assert_never(question)
 
@@ -151,7 +151,7 @@ class Answerer:
         at = targets.site_of(question.target)
         needed = frozenset({*question.wrt, *([at] if at else ())})
         scene = self._scene(device, question, needed, may_stop=targets.may_stop(question.target))
-        target, score = targets.select(question.target, scene.trace)
+        target, score = scene.select(question.target)
         field_seen = _receptive_field(target, scene.trace)  # read from the graph, so before the graph may go
         found = differentiate(scene.trace, score, question.wrt, keep_graph=self._remember)
         there, unreached = parted(scene.trace, found, target)
@@ -160,7 +160,7 @@ class Answerer:
             question=question,
             target=target,
             score=score.item(),
-            prediction=() if at else _prediction(scene),
+            prediction=predictions.of_target(scene, target),
             receptive_field=field_seen,
             notes=(*notes, *scene.remarks(), *gradients.of_unreached(unreached), *not_finite(arrays)),
             receipt=clock.receipt(),
@@ -202,7 +202,8 @@ class Answerer:
             question=question,
             card=scene.model.card,
             sites=describe(scene.trace),
-            prediction=_prediction(scene),
+            heads=predictions.returned(scene),
+            prediction=predictions.of_survey(scene, question.head),
             notes=(*notes, *scene.remarks()),
             receipt=clock.receipt(),
             arrays={"pixels": scene.pixels.copy()},
@@ -212,7 +213,7 @@ class Answerer:
 
     def _flow(self, device: torch.device, question: FlowQuestion, notes: tuple[str, ...], clock: Clock) -> FlowAnswer:
         scene = self._scene(device, question, None, parameters=question.parameters)
-        target, score = targets.select(question.target, scene.trace)
+        target, score = scene.select(question.target)
         found = flow.measure(scene.trace, score, keep_graph=self._remember and not question.parameters)
         return FlowAnswer(
             question=question,
@@ -230,11 +231,11 @@ class Answerer:
     ) -> PerturbationAnswer:
         at = targets.site_of(question.target)
         scene = self._scene(device, question, frozenset({INPUT, *([at] if at else ())}))
-        target, score = targets.select(question.target, scene.trace)
+        target, score = scene.select(question.target)
         steps = scene.model.card.preprocessing
         found = perturbation.follow(question, scene.model.module, target, scene.pixels, steps, scene.trace)
         after = forward(scene.model.module, found.x, keep=scene.kept, seed=scene.seed)
-        prediction, prediction_after = _predictions(scene, after)
+        prediction, prediction_after = predictions.of_both(scene, after, target)
         return PerturbationAnswer(
             question=question,
             target=target,
@@ -314,41 +315,6 @@ class Answerer:
 def _pixels(image: str, steps: Preprocessing) -> Pixels:
     """What the network sees of an image; a key stands for the same bytes for ever."""
     return images.as_seen(images.load(image), steps)
-
-
-def _prediction(scene: Scene) -> tuple[ClassProbability, ...]:
-    """The likeliest classes; none where the model returns no class scores."""
-    logits = _logits(scene.trace)
-    return () if logits is None else _classes(logits, scene.model.card.labels, _likeliest(logits))
-
-
-def _predictions(scene: Scene, after: Trace) -> tuple[tuple[ClassProbability, ...], tuple[ClassProbability, ...]]:
-    """The likeliest classes of two passes, as they are in the one and in the other; none where there are none."""
-    before, then, labels = _logits(scene.trace), _logits(after), scene.model.card.labels
-    if before is None or then is None:
-        return (), ()
-    either = {*_likeliest(before), *_likeliest(then)}
-    first, second = ([i for i in targets.ranked(logits) if i in either] for logits in (before, then))
-    return _classes(before, labels, first), _classes(then, labels, second)
-
-
-def _logits(trace: Trace) -> Tensor | None:
-    try:
-        return targets.class_logits(trace.output)[0].detach().float()
-    except BadTarget:
-        return None
-
-
-def _likeliest(logits: Tensor) -> list[int]:
-    return targets.ranked(logits)[:TOP]
-
-
-def _classes(logits: Tensor, labels: Sequence[str], chosen: Sequence[int]) -> tuple[ClassProbability, ...]:
-    shares = logits.cpu().double().softmax(0)  # in single precision a sure class would have all of it
-    return tuple(
-        ClassProbability(i, labels[i] if i < len(labels) else f"class {i}", logits[i].item(), shares[i].item())
-        for i in chosen
-    )
 
 
 def _units_at(question: UnitsQuestion, value: Tensor, axis: int) -> dict[int, tuple[int, ...]]:

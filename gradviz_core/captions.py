@@ -2,41 +2,34 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, assert_never
 
 from gradviz_core.cards import Preprocessing
 from gradviz_core.indices import everywhere, subscript, unit_place
+from gradviz_core.score_words import PLAIN_LABEL
+from gradviz_core.score_words import class_text as class_text
+from gradviz_core.score_words import score_symbol as score_symbol
+from gradviz_core.score_words import score_unit as score_unit
+from gradviz_core.score_words import score_words as score_words
 from gradviz_core.sites import in_words
 from gradviz_core.types import (
     INPUT,
-    ChannelMean,
-    ClassDifference,
-    ClassScore,
+    ClassProbability,
     CrossEntropy,
     Field,
     MethodName,
     ModelCard,
-    ScoreScale,
     Site,
     SiteInfo,
-    SiteSum,
     Target,
     Unit,
 )
 
 Reduction = Literal["signed_sum", "magnitude_l2", "magnitude_max", "channel"]
 
-_SCALE_WORDS: dict[ScoreScale, str] = {
-    "logit": "logit",
-    "log_probability": "log-probability",
-    "probability": "probability",
-}
-_SCALE_SYMBOLS: dict[ScoreScale, str] = {"logit": "z", "log_probability": r"\log p", "probability": "p"}
 _COLOURS = {"rgb": ("red", "green", "blue"), "bgr": ("blue", "green", "red")}
-_PLAIN_LABEL = re.compile(r"[A-Za-z][A-Za-z0-9 '\-]{0,24}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +75,6 @@ def channel_names(steps: Preprocessing) -> tuple[str, ...]:
     return _COLOURS[steps.channels] if count == 3 else tuple(f"channel {i}" for i in range(count))
 
 
-def class_text(index: int, labels: Sequence[str]) -> str:
-    """``star (5)``; ``class 5`` where the class has no name of its own."""
-    label = labels[index] if 0 <= index < len(labels) else ""
-    return f"{label} ({index})" if label and label != str(index) else f"class {index}"
-
-
 def model_line(card: ModelCard) -> str:
     """``194 k parameters · 99.2 % right · input 96×96``."""
     size = f"{card.preprocessing.size[0]}×{card.preprocessing.size[1]}"
@@ -112,6 +99,11 @@ def share_text(share: float) -> str:
     return f"{100 * share:.1f}\u00a0%"
 
 
+def predicted_text(predicted: ClassProbability) -> str:
+    """``98.2 %``; the number itself, ``37.2``, where there is no probability."""
+    return number_text(predicted.logit) if predicted.probability is None else share_text(predicted.probability)
+
+
 def number_text(value: float, digits: int = 3) -> str:
     """The number with ``digits`` significant digits and a true minus sign; zero has none."""
     return f"{value or 0.0:.{digits}g}".replace("-", "−")
@@ -120,69 +112,6 @@ def number_text(value: float, digits: int = 3) -> str:
 def time_text(milliseconds: float) -> str:
     """``41 ms``; seconds from one second on."""
     return f"{milliseconds:.0f} ms" if milliseconds < 1000 else f"{milliseconds / 1000:.1f} s"
-
-
-# --------------------------------------------------------------------------------------------------------------- scores
-
-
-def score_words(target: Target, labels: Sequence[str]) -> str:
-    """The scalar as a person says it: ``the logit of star (5)``."""
-    match target:
-        case ClassScore(index=index, scale=scale):
-            of = "the predicted class" if index is None else class_text(index, labels)
-            return f"the {_SCALE_WORDS[scale]} of {of}"
-        case ClassDifference(index=index, other=other):
-            first = "the predicted class" if index is None else class_text(index, labels)
-            return f"the logit of {first} minus the logit of {class_text(other, labels)}"
-        case CrossEntropy(label=label):
-            return f"the cross-entropy loss for {class_text(label, labels)}"
-        case Unit(site=site, index=index):
-            return f"the unit {unit_place(index)} of {in_words(site)}"
-        case ChannelMean(site=site, channel=channel):
-            return f"the mean of channel {channel} of {in_words(site)}"
-        case SiteSum(site=site):
-            return f"the sum of {in_words(site)}"
-        case _:
-            assert_never(target)
-
-
-def score_symbol(target: Target, labels: Sequence[str]) -> str:
-    r"""The scalar in LaTeX: ``z_{\text{star}}``."""
-    match target:
-        case ClassScore(index=index, scale=scale):
-            return f"{_SCALE_SYMBOLS[scale]}_{{{_class_symbol(index, labels)}}}"
-        case ClassDifference(index=index, other=other):
-            return f"(z_{{{_class_symbol(index, labels)}}} - z_{{{_class_symbol(other, labels)}}})"
-        case CrossEntropy(label=label):
-            return f"(-\\log p_{{{_class_symbol(label, labels)}}})"
-        case Unit(index=index):
-            return f"a_{{{','.join(map(str, index))}}}"
-        case ChannelMean(channel=channel):
-            return f"\\bar a_{{{channel}}}"
-        case SiteSum():
-            return r"\textstyle\sum a"
-        case _:
-            assert_never(target)
-
-
-def score_unit(target: Target) -> str:
-    """The scalar's unit: ``logit``, ``nat``, ``probability`` or ``activation``."""
-    match target:
-        case ClassScore(scale="logit") | ClassDifference():
-            return "logit"
-        case ClassScore(scale="log_probability") | CrossEntropy():
-            return "nat"
-        case ClassScore(scale="probability"):
-            return "probability"
-        case _:
-            return "activation"
-
-
-def _class_symbol(index: int | None, labels: Sequence[str]) -> str:
-    if index is None:
-        return r"\text{predicted}"
-    label = labels[index] if 0 <= index < len(labels) else ""
-    return rf"\text{{{label}}}" if _PLAIN_LABEL.fullmatch(label) else str(index)
 
 
 # --------------------------------------------------------------------------------------------------------------- units
@@ -272,7 +201,7 @@ def _reduced(reduction: Reduction, shape: Sequence[int], channel: str) -> str:
 
 
 def _channel_symbol(channel: str) -> str:
-    return rf"\text{{{channel}}}" if _PLAIN_LABEL.fullmatch(channel) else "c"
+    return rf"\text{{{channel}}}" if PLAIN_LABEL.fullmatch(channel) else "c"
 
 
 def _colours(field: Field, method: MethodName, target: Target) -> str:

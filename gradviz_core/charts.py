@@ -7,8 +7,8 @@ from html import escape
 
 import plotly.graph_objects as go
 
-from gradviz_core.captions import share_text
-from gradviz_core.figures import ACCENT, QUIET
+from gradviz_core.captions import predicted_text
+from gradviz_core.figures import ACCENT, QUIET, bar_length
 from gradviz_core.types import ClassProbability, FloatArray, PerturbationAnswer
 
 LONGEST_NAME = 22
@@ -22,19 +22,22 @@ def before_and_after(before: Sequence[ClassProbability], after: Sequence[ClassPr
     then = [later[p.index] for p in before]
     rows = list(range(len(before)))  # and not the labels, for two classes may share one
     said = [
-        [escape(p.label, quote=False), p.index, 100 * p.probability, p.logit, 100 * t.probability, t.logit]
+        [escape(p.label, quote=False), p.index, *(escape(_said(one), quote=False) for one in (p, t))]
         for p, t in zip(before, then, strict=True)
     ]
+    lengths = [bar_length(p) for p in (*before, *after)]
+    whole = 0.0 if any(p.probability is None for p in before) else 100.0
+    ends = min(0.0, *lengths), max(whole, *lengths)
     figure = go.Figure(
         [
             _bars("before", before, -0.35, QUIET),
             _bars("after", then, 0.0, ACCENT),
             go.Bar(  # as wide as the chart and not seen: a class of no probability can be pointed at and clicked too
-                x=[100] * len(rows), y=rows, offset=-0.5, width=1, orientation="h", marker_color="rgba(0,0,0,0)",
+                x=[ends[1] - ends[0]] * len(rows), base=ends[0], y=rows,
+                offset=-0.5, width=1, orientation="h", marker_color="rgba(0,0,0,0)",
                 customdata=said, showlegend=False,
                 hovertemplate="%{customdata[0]} (class %{customdata[1]})"
-                "<br>before: %{customdata[2]:.4~g} %, logit %{customdata[3]:.4~g}"
-                "<br>after: %{customdata[4]:.4~g} %, logit %{customdata[5]:.4~g}<extra></extra>",
+                "<br>before: %{customdata[2]}<br>after: %{customdata[3]}<extra></extra>",
             ),
         ]
     )  # fmt: skip
@@ -42,7 +45,7 @@ def before_and_after(before: Sequence[ClassProbability], after: Sequence[ClassPr
         height=40 + 44 * len(rows), margin={"l": 8, "r": 56, "t": 28, "b": 4}, barmode="overlay", dragmode=False,
         plot_bgcolor="rgba(0,0,0,0)", legend=LEGEND,
     )  # fmt: skip
-    figure.update_xaxes(visible=False, range=[0, 100], fixedrange=True)
+    figure.update_xaxes(visible=False, range=list(ends), fixedrange=True)
     figure.update_yaxes(
         tickvals=rows, ticktext=[escape(_short(p.label or f"class {p.index}"), quote=False) for p in before],
         autorange="reversed", fixedrange=True, showgrid=False, zeroline=False, ticklabelstandoff=6,
@@ -52,10 +55,15 @@ def before_and_after(before: Sequence[ClassProbability], after: Sequence[ClassPr
 
 def _bars(name: str, shown: Sequence[ClassProbability], offset: float, colour: str) -> go.Bar:
     return go.Bar(
-        name=name, x=[100 * p.probability for p in shown], y=list(range(len(shown))), offset=offset, width=0.35,
+        name=name, x=[bar_length(p) for p in shown], y=list(range(len(shown))), offset=offset, width=0.35,
         orientation="h", marker_color=colour, textposition="outside", cliponaxis=False, hoverinfo="skip",
-        text=[escape(share_text(p.probability), quote=False) for p in shown],
+        text=[escape(predicted_text(p), quote=False) for p in shown],
     )  # fmt: skip
+
+
+def _said(predicted: ClassProbability) -> str:
+    number = f"output {predicted.logit:.4g}"
+    return number if predicted.probability is None else f"{100 * predicted.probability:.4g} %, {number}"
 
 
 def promise(answer: PerturbationAnswer, *, unit: str, size_words: str) -> go.Figure:

@@ -29,14 +29,16 @@ from safetensors import SafetensorError
 from gradviz_core import errors
 from gradviz_core.cards import ImageReport, ModelReport, Preprocessing, Recipe
 from gradviz_core.errors import BadModel, ComputeError, GradVizError, QuestionError
-from gradviz_core.types import Answer, Arrays, Question
+from gradviz_core.types import Answer, Arrays, Question, Term
 
 LONGEST_TEXT = 300
 """No string inside a question is longer, in characters."""
 MOST_ITEMS = 2_000
 """No list inside a question is longer."""
 LARGEST_NUMBER = 2**31 - 1
-"""Every number inside a question counts something from 0 up to this."""
+"""Every whole number inside a question counts something from 0 up to this."""
+LARGEST_WEIGHT = 1e9
+"""No weight of a combination is larger, of either sign."""
 LONGEST_QUESTION = 4_000_000
 """No question as JSON is longer, in characters, which are bytes: it is plain ASCII."""
 LONGEST_MESSAGE = 2_000
@@ -101,6 +103,9 @@ def _check_limits(value: object, where: str) -> None:
         case int() if not 0 <= value <= LARGEST_NUMBER:
             number = str(value) if abs(value) < 10**20 else "a huge number"
             raise QuestionError(f"{where} is {number}; it must be a whole number from 0 to {LARGEST_NUMBER}.")
+        case Term(weight=weight) if not abs(weight) <= LARGEST_WEIGHT:
+            limit = f"{LARGEST_WEIGHT:g}"
+            raise QuestionError(f"{where}.weight is {weight:g}; it must be a number from -{limit} to {limit}.")
         case tuple() if len(value) > MOST_ITEMS:
             raise QuestionError(f"{where} has {len(value):,} entries; the limit is {MOST_ITEMS:,}. Ask in parts.")
         case tuple():

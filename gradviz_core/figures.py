@@ -18,7 +18,7 @@ import plotly.graph_objects as go
 from PIL import Image
 
 from gradviz_core import log_scale
-from gradviz_core.captions import number_text, share_text
+from gradviz_core.captions import number_text, predicted_text
 from gradviz_core.fields import Tiles
 from gradviz_core.log_scale import LogScale
 from gradviz_core.types import ClassProbability, Field, FloatArray, Pixels
@@ -139,13 +139,24 @@ def tiles(
 # --------------------------------------------------------------------------------------------------------------- charts
 
 
+def bar_length(predicted: ClassProbability) -> float:
+    """The probability in percent, or the number itself where there is none."""
+    return predicted.logit if predicted.probability is None else 100 * predicted.probability
+
+
 def class_bars(prediction: Sequence[ClassProbability], *, chosen: int | None = None) -> go.Figure:
-    """The likeliest classes as bars, the likeliest on top; the chosen one in the accent colour."""
-    shares = [100 * p.probability for p in prediction]
+    """The likeliest classes as bars, the likeliest on top; the chosen one in the accent colour. Plain numbers have bars
+    as long as they are."""
+    shares = [bar_length(p) for p in prediction]
+    whole = [0.0] if any(p.probability is None for p in prediction) else [100.0]
+    ends = min(0.0, *shares), max(*whole, *shares)
     rows = list(range(len(prediction)))  # and not the labels, for two classes may share one
     names = [_plain(_short(p.label or f"class {p.index}")) for p in prediction]
     names = [f"<b>{n}</b>" if p.index == chosen else n for n, p in zip(names, prediction, strict=True)]
-    said = [[p.index, p.logit, _plain(p.label), 100 * p.probability] for p in prediction]
+    said = [
+        [p.index, p.logit, _plain(p.label), "" if p.probability is None else f"<br>probability {share:.4g} %"]
+        for p, share in zip(prediction, shares, strict=True)
+    ]
     figure = go.Figure(
         [
             go.Bar(
@@ -153,19 +164,20 @@ def class_bars(prediction: Sequence[ClassProbability], *, chosen: int | None = N
                 y=rows,
                 orientation="h",
                 marker_color=[ACCENT if p.index == chosen else QUIET for p in prediction],
-                text=[_plain(share_text(p.probability)) for p in prediction],
+                text=[_plain(predicted_text(p)) for p in prediction],
                 textposition="outside",
                 cliponaxis=False,
                 hoverinfo="skip",
             ),
             go.Bar(  # as wide as the chart and not seen: a class of no probability can be pointed at and clicked too
-                x=[max(100.0, *shares)] * len(shares),
+                x=[ends[1] - ends[0]] * len(shares),
+                base=ends[0],
                 y=rows,
                 orientation="h",
                 marker_color="rgba(0,0,0,0)",
                 customdata=said,
-                hovertemplate="%{customdata[2]} (class %{customdata[0]})<br>probability %{customdata[3]:.4~g} %"
-                "<br>logit %{customdata[1]:.4~g}<extra></extra>",
+                hovertemplate="%{customdata[2]} (class %{customdata[0]})%{customdata[3]}"
+                "<br>output %{customdata[1]:.4~g}<extra></extra>",
             ),
         ]
     )
@@ -173,7 +185,7 @@ def class_bars(prediction: Sequence[ClassProbability], *, chosen: int | None = N
         height=10 + 27 * len(prediction), margin={"l": 8, "r": 56, "t": 4, "b": 4}, bargap=0.45, barmode="overlay",
         showlegend=False, dragmode=False, plot_bgcolor="rgba(0,0,0,0)",
     )  # fmt: skip
-    figure.update_xaxes(visible=False, range=[0, max(100.0, *shares)], fixedrange=True)
+    figure.update_xaxes(visible=False, range=list(ends), fixedrange=True)
     figure.update_yaxes(
         tickvals=rows, ticktext=names, autorange="reversed", fixedrange=True, showgrid=False, zeroline=False,
         ticklabelstandoff=6,

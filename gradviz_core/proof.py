@@ -12,7 +12,7 @@ from gradviz_core import targets, verdicts
 from gradviz_core.doubles import Narrowing, in_float64, wide
 from gradviz_core.errors import QuestionError
 from gradviz_core.findings import DirectionProof, Proof, Step
-from gradviz_core.nested import map_tensors, tensors
+from gradviz_core.nested import map_tensors
 from gradviz_core.sites import in_words
 from gradviz_core.trace import Trace, differentiate, forward, reached, recording
 from gradviz_core.twin import twin
@@ -221,6 +221,5 @@ def _score(trace: Trace, target: Target) -> tuple[float, float]:
 
 
 def _largest(trace: Trace, target: Target, score: Tensor) -> float:
-    at = targets.site_of(target)
-    read_from = [trace.value(at)] if at else [one for one in tensors(trace.output).values() if one.is_floating_point()]
-    return max(abs(float(score.detach())), *(float(one.detach().abs().max()) for one in read_from if one.numel()))
+    read_from = targets.read_from(target, trace).detach()
+    return max(abs(float(score.detach())), float(read_from.abs().max()))

@@ -11,11 +11,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gradviz_core import remarks
+from gradviz_core import remarks, targets
 from gradviz_core.models.load import Model
 from gradviz_core.singular import Spectrum
 from gradviz_core.trace import Trace
-from gradviz_core.types import Pixels, Receipt, Site, SpectrumQuestion
+from gradviz_core.types import Pixels, Receipt, Site, SpectrumQuestion, Target
 from gradviz_core.version import __version__
 
 
@@ -41,6 +41,14 @@ class Scene:
     def remarks(self) -> tuple[str, ...]:
         """What is said of this pass beside every answer."""
         return remarks.about(self.model.module, self.trace)
+
+    def select(self, target: Target) -> tuple[Target, Tensor]:
+        """The target's value in this pass, as ``targets.select`` gives it, read as the model's card says.
+
+        Raises:
+            BadTarget, UnknownSite: as ``targets.select`` does.
+        """
+        return targets.select(targets.read_as(target, self.model.card.reading), self.trace)
 
     def serves(self, place: tuple[str, str, str, int], needed: frozenset[Site] | None) -> bool:
         """Whether a question about ``needed`` (None: all sites) can be answered from this pass."""

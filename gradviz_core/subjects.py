@@ -214,14 +214,6 @@ class SiteSum:
 
 
 Target = (
-    ClassScore
-    | ClassDifference
-    | CrossEntropy
-    | RegionScore
-    | BoxScore
-    | Combination
-    | Unit
-    | ChannelMean
-    | SiteSum
+    ClassScore | ClassDifference | CrossEntropy | RegionScore | BoxScore | Combination | Unit | ChannelMean | SiteSum
 )
 """The scalar to differentiate."""

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, assert_never
 
-import torch.nn.functional as F
-from jaxtyping import Float
+import torch
 from torch import Tensor
 
-from gradviz_core import layouts, sites
+from gradviz_core import box_scores, class_scores, heads, layouts, region_scores, sites
+from gradviz_core.class_scores import ranked as ranked
 from gradviz_core.errors import BadTarget
-from gradviz_core.nested import tensors
 from gradviz_core.types import (
     INPUT,
+    BoxScore,
     ChannelMean,
     ClassDifference,
     ClassScore,
+    Combination,
     CrossEntropy,
-    ScoreScale,
+    OutputKind,
+    RegionScore,
     Site,
     SiteSum,
     Target,
@@ -27,17 +30,16 @@ from gradviz_core.types import (
 if TYPE_CHECKING:
     from gradviz_core.trace import Trace
 
-
-MOST_OUTPUTS, MOST_OF_A_NAME = 6, 80
-"""Tensors of an output that an error names, and letters of each name."""
+OfHead = ClassScore | ClassDifference | CrossEntropy | RegionScore | BoxScore
+"""Targets that are read from one head of what the model returns."""
 
 
 def site_of(target: Target) -> Site | None:
-    """The site a target is read from; None for targets that are read from the class scores."""
+    """The site a target is read from; None for targets that are read from a head of what the model returns."""
     match target:
-        case Unit(site=site) | ChannelMean(site=site) | SiteSum(site=site):
+        case Unit(site=site) | ChannelMean(site=site) | SiteSum(site=site) | Combination(site=site):
             return site
-        case ClassScore() | ClassDifference() | CrossEntropy():
+        case ClassScore() | ClassDifference() | CrossEntropy() | RegionScore() | BoxScore():
             return None
         case _:
             assert_never(target)
@@ -48,14 +50,23 @@ def may_stop(target: Target) -> bool:
 
     It may not where the scores are needed, nor where later layers help to tell which axis counts channels.
     """
-    return isinstance(target, Unit | SiteSum) and not target.site.path.startswith(INPUT.path)
+    return isinstance(target, Unit | SiteSum | Combination) and not target.site.path.startswith(INPUT.path)
+
+
+def read_as(target: Target, reading: OutputKind | None) -> Target:
+    """The target, with what is known of the model's numbers filled in, where nobody has said what they are."""
+    if reading is None or not isinstance(target, OfHead) or target.head.reading is not None:
+        return target
+    return replace(target, head=replace(target.head, reading=reading))
 
 
 def select(target: Target, trace: Trace) -> tuple[Target, Tensor]:
-    """The target with the predicted class filled in, and its value as a scalar tensor of the trace's graph.
+    """The target with the predicted class filled in, and where it was read and as what; and its value as a scalar
+    tensor of the trace's graph.
 
     Raises:
-        BadTarget: the class, channel or unit does not exist, or the model returns no class scores.
+        BadTarget: the class, channel or unit does not exist, the model returns no such scores, or the score would be
+            the same for all inputs.
         UnknownSite: the target's site never ran.
     """
     resolved, score = _select(target, trace)
@@ -66,17 +77,18 @@ def select(target: Target, trace: Trace) -> tuple[Target, Tensor]:
 
 def _select(target: Target, trace: Trace) -> tuple[Target, Tensor]:
     match target:
-        case ClassScore(index=index, scale=scale):
-            row = class_logits(trace.output)[0]
-            chosen = _class(index, row)
-            return ClassScore(chosen, scale), _scaled(row, scale)[chosen]
-        case ClassDifference(index=index, other=other):
-            row = class_logits(trace.output)[0]
-            chosen, against = _class(index, row), _class(other, row)
-            return ClassDifference(chosen, against), row[chosen] - row[against]
-        case CrossEntropy(label=label):
-            row = class_logits(trace.output)[0]
-            return target, -F.log_softmax(row, dim=0)[_class(label, row)]
+        case ClassScore():
+            return class_scores.score(target, trace)
+        case ClassDifference():
+            return class_scores.difference(target, trace)
+        case CrossEntropy():
+            return class_scores.cross_entropy(target, trace)
+        case RegionScore():
+            return region_scores.score(target, trace)
+        case BoxScore():
+            return box_scores.score(target, trace)
+        case Combination(site=site):
+            return target, _combined(target, trace.value(site))
         case Unit(site=site, index=index):
             return target, _unit(trace.value(site), site, index)
         case ChannelMean(site=site, channel=channel):
@@ -87,79 +99,51 @@ def _select(target: Target, trace: Trace) -> tuple[Target, Tensor]:
             assert_never(target)
 
 
-def _scaled(row: Tensor, scale: ScoreScale) -> Tensor:
-    match scale:
-        case "logit":
-            return row
-        case "log_probability":
-            return F.log_softmax(row, dim=0)
-        case "probability":
-            return F.softmax(row, dim=0)
-        case _:
-            assert_never(scale)
-
-
-def class_logits(output: object) -> Float[Tensor, "1 classes"]:
-    """The (1, K) class scores in what a model returned.
-
-    They are the output itself, or the only (N, K) tensor in a tuple or dictionary.
+def read_from(target: Target, trace: Trace) -> Tensor:
+    """The numbers that a target's value is computed from.
 
     Raises:
-        BadTarget: there is none, there are several, or they belong to more than one image.
+        BadTarget, UnknownSite: as ``select`` does.
     """
-    found = tensors(output)
-    rows = {item: tensor for item, tensor in found.items() if tensor.dim() == 2 and tensor.is_floating_point()}
-    if len(rows) != 1:
+    match target:
+        case ClassScore(head=head) | ClassDifference(head=head) | CrossEntropy(head=head):
+            return heads.row(trace, head).values
+        case RegionScore(head=head):
+            return heads.score_map(trace, head).values
+        case BoxScore(head=head):
+            return heads.boxes(trace, head, target.skip, target.boxes_last)[0].values
+        case Combination(site=site) | Unit(site=site) | ChannelMean(site=site) | SiteSum(site=site):
+            return trace.value(site)
+        case _:
+            assert_never(target)
+
+
+def _combined(target: Combination, value: Tensor) -> Tensor:
+    """Σ weight · value[index]."""
+    weights: dict[tuple[int, ...], float] = {}
+    for term in target.terms:
+        weights[term.index] = weights.get(term.index, 0.0) + term.weight
+    wrong = [index for index in weights if not _exists(index, tuple(value.shape))]
+    if wrong:
+        limit = ", ".join(f"0 to {n - 1}" for n in value.shape)
         raise BadTarget(
-            f"This model returns {_output_in_words(output)}: no single (1, classes) tensor to take a class score from. "
-            f"{_instead(found)}"
+            f"There is no number {wrong[0]} at {sites.in_words(target.site)}, whose shape is {tuple(value.shape)}. "
+            f"Choose an index within ({limit}), the batch axis among them."
         )
-    (logits,) = rows.values()
-    if logits.shape[0] != 1:
+    if not any(weights.values()):
         raise BadTarget(
-            f"The output holds {logits.shape[0]} rows of class scores; a class target explains one image at a time. "
-            "Pass one image: x[i:i+1]."
+            "All weights of the combination are zero, so it is 0 whatever the image is. Name at least one number, with "
+            "a weight that is not zero."
         )
-    return logits
+    if not value.is_floating_point():
+        return value
+    at = [torch.tensor(axis, device=value.device) for axis in zip(*weights, strict=True)]
+    picked = value[tuple(at)] if at else value.reshape(1)
+    return (picked * torch.tensor(list(weights.values()), dtype=value.dtype, device=value.device)).sum()
 
 
-def _output_in_words(output: object) -> str:
-    """``a dictionary with 'out' (1, 21, 64, 64) and 'aux' (1, 21, 64, 64)``."""
-    found = tensors(output)
-    if not found:
-        return "no tensor"
-    if isinstance(output, Tensor):
-        return f"the output {tuple(output.shape)}"
-    named = [f"{item[:MOST_OF_A_NAME]!r} {tuple(tensor.shape)}" for item, tensor in found.items()]
-    if len(named) > MOST_OUTPUTS:
-        named[MOST_OUTPUTS:] = [f"{len(named) - MOST_OUTPUTS} more"]
-    kind = {"dict": "dictionary", "OrderedDict": "dictionary"}.get(type(output).__name__, type(output).__name__)
-    return f"a {kind} with {' and '.join(filter(None, [', '.join(named[:-1]), named[-1]]))}"
-
-
-def _instead(found: dict[str, Tensor]) -> str:
-    """What to ask for where there is no class score: one unit of the first map, where there is one."""
-    for item, tensor in found.items():
-        if tensor.dim() == 4 and tensor.is_floating_point():
-            site = Site("", 0, item[:MOST_OF_A_NAME])
-            return f"Choose one unit of it on the Neurons page: site {site}, then channel (the class), row and column."
-    return "Choose a unit, a channel or the sum of a site as the target."
-
-
-def ranked(row: Float[Tensor, " classes"]) -> list[int]:
-    """Classes from the highest score to the lowest; of equal ones the first comes first."""
-    order: list[int] = row.detach().sort(descending=True, stable=True).indices.tolist()
-    return order
-
-
-def _class(index: int | None, row: Tensor) -> int:
-    if index is None:
-        return ranked(row)[0]
-    if not 0 <= index < row.numel():
-        raise BadTarget(
-            f"Class {index} does not exist: the model has classes 0 to {row.numel() - 1}. Choose one of them."
-        )
-    return index
+def _exists(index: tuple[int, ...], shape: tuple[int, ...]) -> bool:
+    return len(index) == len(shape) and all(0 <= i < n for i, n in zip(index, shape, strict=True))
 
 
 def _unit(value: Tensor, site: Site, index: tuple[int, ...]) -> Tensor:
@@ -201,12 +185,17 @@ def _channel(trace: Trace, site: Site, channel: int) -> Tensor:
 def in_words(target: Target) -> str:
     """The target as it is named in an error or a note."""
     match target:
-        case ClassScore(index=index, scale=scale):
-            name = "the predicted class" if index is None else f"class {index}"
-            return f"the {scale.replace('_', '-')} of {name}"
+        case ClassScore(index=index, scale=scale, against=against):
+            return f"the {scale.replace('_', '-')} {'against' if against else 'of'} {_class_in_words(index)}"
         case ClassDifference(index=index, other=other):
-            first = "the predicted class" if index is None else f"class {index}"
-            return f"the logit of {first} minus that of class {other}"
+            return f"the logit of {_class_in_words(index)} minus that of class {other}"
+        case RegionScore(index=index, scale=scale, reduce=reduce):
+            return f"the {reduce} of the {scale.replace('_', '-')} of {_class_in_words(index)} over a region"
+        case BoxScore(index=index, scale=scale, box=box):
+            where = "over all boxes" if box is None else f"at box {box}"
+            return f"the {scale.replace('_', '-')} of {_class_in_words(index)} {where}"
+        case Combination(site=site, terms=terms):
+            return f"the combination of {len(terms)} numbers of {sites.in_words(site)}"
         case CrossEntropy(label=label):
             return f"the cross-entropy for label {label}"
         case Unit(site=site, index=index):
@@ -217,3 +206,7 @@ def in_words(target: Target) -> str:
             return f"the sum of {sites.in_words(site)}"
         case _:
             assert_never(target)
+
+
+def _class_in_words(index: int | None) -> str:
+    return "the predicted class" if index is None else f"class {index}"

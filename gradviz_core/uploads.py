@@ -112,6 +112,7 @@ def load(digest: str) -> tuple[nn.Module, ModelCard]:
         preprocessing=recipe.preprocessing,
         digest=recipe.file,
         provenance=f"uploaded file {recipe.file[:12]}",
+        reading=recipe.reading,
     )
     return opened.module, card
 

@@ -317,6 +317,7 @@ def write(plan: Plan, model: nn.Module, measured: tuple[Accuracy, ...]) -> Model
         licence="Apache-2.0",
         provenance=f"Data: {data}. Seed {SEED}, {plan.epochs} epochs. Made by: "
         f"python scripts/train_presets.py {plan.name}",
+        reading="softmax_logits",
     )
     (MODELS / f"{plan.name}.json").write_text(json.dumps(dataclasses.asdict(card), indent=2) + "\n")
     return card

@@ -57,7 +57,7 @@ def setting(model: str, image: str, architecture: str = "") -> Setting:
     survey = ask(gv.SurveyQuestion(model=model, image=image))
     name = image.removeprefix("sample/")
     file = "" if image.startswith("upload/") else str(_relative(catalogue.image_file(catalogue.sample_image(name))))
-    return Setting(survey.card, survey.sites, file, survey.file, architecture)
+    return Setting(survey.card, survey.sites, file, survey.file, architecture, heads=survey.heads)
 
 
 def _relative(file: Path) -> Path:
@@ -101,7 +101,7 @@ def interesting(at: Setting, model: str, image: str) -> list[gv.SiteInfo]:
 def seen(at: Setting, model: str, image: str) -> Iterator[View]:
     survey = ask(gv.SurveyQuestion(model=model, image=image))
     yield "the image", snippets.seen(at), survey.pixels
-    shares = np.array([100 * p.probability for p in survey.prediction])
+    shares = np.array([100 * (p.probability or 0.0) for p in survey.prediction])
     yield "the classes", snippets.classes(at, len(shares)), shares
 
 

@@ -26,10 +26,7 @@ from gradviz_core.errors import ComputeError, GradVizError, QuestionError, Unkno
 from gradviz_core.types import (
     INPUT,
     Answer,
-    ChannelMean,
-    ClassDifference,
     ClassScore,
-    CrossEntropy,
     DiagnosisQuestion,
     FlowQuestion,
     GradientAnswer,
@@ -38,34 +35,23 @@ from gradviz_core.types import (
     LessonQuestion,
     MethodName,
     Norm,
+    OutputQuestion,
     PerturbationQuestion,
     ProofQuestion,
     Question,
     Receipt,
-    ScoreScale,
     Site,
-    SiteSum,
     SpectrumQuestion,
     SurveyQuestion,
     Target,
+    Term,
     Unit,
     UnitsQuestion,
 )
+from tests.any_target import COUNT, COUNTS, HEADS, SITES, TARGETS, TEXT
 
 RELAXED = settings(deadline=None, max_examples=60)
 
-TEXT = st.text(max_size=40)
-COUNT = st.integers(0, codec.LARGEST_NUMBER)
-COUNTS = st.lists(COUNT, max_size=4).map(tuple)
-SITES = st.builds(Site, TEXT, COUNT, TEXT)
-TARGETS: st.SearchStrategy[Target] = st.one_of(
-    st.builds(ClassScore, st.none() | COUNT, st.sampled_from(get_args(ScoreScale))),
-    st.builds(ClassDifference, st.none() | COUNT, COUNT),
-    st.builds(CrossEntropy, COUNT),
-    st.builds(Unit, SITES, COUNTS),
-    st.builds(ChannelMean, SITES, COUNT),
-    st.builds(SiteSum, SITES),
-)
 METHODS = st.sampled_from(get_args(MethodName))
 WRT = st.lists(SITES, max_size=5).map(tuple)
 PARTS = st.none() | st.tuples(COUNT, COUNT)
@@ -73,7 +59,8 @@ CHOICES = st.lists(st.tuples(TEXT, TEXT | st.floats(allow_nan=False)), max_size=
 QUESTIONS: st.SearchStrategy[Question] = st.one_of(
     st.builds(GradientQuestion, model=TEXT, image=TEXT, target=TARGETS, wrt=WRT, method=METHODS),
     st.builds(UnitsQuestion, model=TEXT, image=TEXT, site=SITES, place=COUNTS, count=COUNT),
-    st.builds(SurveyQuestion, model=TEXT, image=TEXT),
+    st.builds(SurveyQuestion, model=TEXT, image=TEXT, head=HEADS),
+    st.builds(OutputQuestion, model=TEXT, image=TEXT, head=HEADS, skip=COUNT, boxes_last=st.none() | st.booleans()),
     st.builds(DiagnosisQuestion, model=TEXT, image=TEXT, target=TARGETS),
     st.builds(ProofQuestion, model=TEXT, image=TEXT, target=TARGETS, directions=COUNT),
     st.builds(FlowQuestion, model=TEXT, image=TEXT, target=TARGETS, parameters=st.booleans()),
@@ -131,7 +118,7 @@ def test_the_text_of_a_question_is_stable() -> None:
     assert question_to_json(question) == (
         '{"image":"sample/\\u00e9","kind":"gradient","method":"gradient","model":"preset/shapes-cnn",'
         '"seed":0,'
-        '"target":{"index":null,"kind":"class","scale":"logit"},'
+        '"target":{"against":false,"head":{"item":null,"reading":null,"row":null},"index":null,"kind":"class","scale":"logit"},'
         '"wrt":[{"call":0,"item":"","path":".input"},{"call":2,"item":"","path":"a.1"}]}'
     )
 
@@ -149,16 +136,17 @@ def test_every_kind_of_question_and_target_is_tried_here() -> None:
         "LessonQuestion",
         "DiagnosisQuestion",
         "ProofQuestion",
+        "OutputQuestion",
     }
-    assert len(get_args(Target)) == 6
+    assert len(get_args(Target)) == 9
 
 
 def test_every_kind_of_target_is_told_apart() -> None:
-    site = Site("a")
-    values: dict[str, Any] = {"index": 1, "other": 2, "label": 3, "site": site, "channel": 4, "scale": "logit"}
+    terms = (Term((0, 1), 2.0),)
+    values: dict[str, Any] = {"index": 1, "other": 2, "label": 3, "site": Site("a"), "channel": 4, "terms": terms}
     for kind in get_args(Target):
-        made = {f.name: values[f.name] for f in fields(kind) if f.name != "kind"}
-        if kind.__name__ == "Unit":
+        made = {f.name: values[f.name] for f in fields(kind) if f.name in values}
+        if kind is Unit:
             made["index"] = (1, 2, 3)
         question = GradientQuestion(model="m", image="i", target=kind(**made))
         back = question_from_json(question_to_json(question))
@@ -203,6 +191,16 @@ def _gradient(**changes: object) -> str:
         (_gradient(target={"kind": "clazz"}), "target.kind: Input should be one of 'class', 'difference'"),
         (_gradient(target={"kind": "unit", "site": {"path": "a"}}), "Unit.index: Field required"),
         (_gradient(target=[]), "target"),
+        (_gradient(target={"kind": "class", "head": {"reading": "logits"}}), "head.reading: Input should be 'softmax_"),
+        (
+            _gradient(target={"kind": "region", "region": {"kind": "circle"}}),
+            "'whole', 'position', 'rectangle', 'mask'",
+        ),
+        (_gradient(target={"kind": "region", "region": {"kind": "position", "row": 1}}), "column: Field required"),
+        (_gradient(target={"kind": "combination", "terms": [{"index": [0], "weight": 1e10}]}), "weight is 1e+10"),
+        (_gradient(target={"kind": "combination", "terms": [{"index": [0], "weight": math.nan}]}), "weight is nan"),
+        (_gradient(target={"kind": "combination", "terms": [{"index": [-1]}]}), "terms[0].index[0] is -1"),
+        (_gradient(target={"kind": "box", "box": -1}), "question.target.box is -1"),
         ('{"kind":"survey","model":"\\ud800","image":"i"}', "Invalid JSON"),
         (" " * 4_000_001, "the limit is 4,000,000"),
     ],

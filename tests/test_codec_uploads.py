@@ -84,7 +84,7 @@ def test_the_text_of_a_recipe_is_stable() -> None:
     assert recipe_to_json(PLAIN) == (
         '{"architecture":"torchvision/resnet18","file":"' + "0" * 64 + '","labels":["cat","dog"],"preprocessing":'
         '{"channels":"rgb","interpolation":"bilinear","mean":[0.5],"resize":null,"size":[8,8],"std":[0.25]},'
-        '"title":"Mine"}'
+        '"reading":null,"title":"Mine"}'
     )
 
 

@@ -21,17 +21,20 @@ Rule = Callable[[Path], list[str]]
 ARROW: tuple[frozenset[str], ...] = tuple(
     frozenset(level.split())
     for level in (
-        "version cards calls findings lesson_cards receipts subjects",
-        "diagnoses jacobian_question",
+        "version outputs",
+        "cards calls findings lesson_cards receipts subjects",
+        "diagnoses jacobian_question output_question",
         "types",
         "errors",
-        "settings sites indices layouts nested device archive sandbox kernel_guards",
+        "settings sites indices layouts head_forms nested device archive sandbox kernel_guards",
+        "score_words",
         "codec fields captions log_scale snippets store verdicts",
         "figures",
         "lesson_pictures charts flow_figures spectra",
         "exported weights_files models images cost uploads",
-        "draws authors_autograd inputs",
-        "targets trace batch remarks passes backward twin doubles stopping watch receptive_field failures",
+        "draws authors_autograd inputs last_operation by_kind",
+        "heads class_scores region_scores box_scores targets trace batch remarks passes backward twin doubles stopping "
+        "watch receptive_field failures",
         "methods proof flow perturbation jacobian singular lessons doctor",
         "scene",
         "answers",
@@ -44,7 +47,7 @@ ARROW: tuple[frozenset[str], ...] = tuple(
 
 DRAWING = frozenset(
     {"fields", "figures", "charts", "flow_figures", "log_scale", "spectra", "captions", "indices", "snippets"}
-    | {"lesson_pictures"}
+    | {"lesson_pictures", "score_words"}
 )
 """What turns answers into pictures and words. What computes does not know of it."""
 
@@ -68,6 +71,10 @@ TORCH_FREE = (
             "settings",
             "sites",
             "layouts",
+            "outputs",
+            "head_forms",
+            "output_question",
+            "jacobian_question",
             "codec",
         }
     )

@@ -57,7 +57,7 @@ def test_an_address_asks_one_question_and_its_answer_is_drawn(asked: list[Questi
     assert f"came] **{captions.number_text(came)}**" in facts
     bars = chart(app, "classes")["data"]
     assert [bar["name"] for bar in bars[:2]] == ["before", "after"]
-    assert bars[0]["x"] == pytest.approx([100 * p.probability for p in answer.prediction])
+    assert bars[0]["x"] == pytest.approx([100 * (p.probability or 0.0) for p in answer.prediction])
     assert any("Exactly this picture was given to the network" in m.value for m in app.markdown)
 
 

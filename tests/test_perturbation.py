@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -116,6 +117,8 @@ def test_towards_raises_any_target_and_away_lowers_it(norm: Norm, target: gv.Tar
         assert (answer.score_after < answer.score) == away
         assert (answer.predicted_change < 0) == away
         assert answer.score_after - answer.score == pytest.approx(answer.predicted_change, rel=0.5)
+        if isinstance(target, gv.ClassScore | gv.ClassDifference | gv.CrossEntropy):
+            target = replace(target, head=gv.Head("", reading="softmax_logits"))
         assert answer.target == target
 
 
@@ -349,6 +352,6 @@ def test_the_same_question_gets_the_same_arrays_whatever_was_asked_before() -> N
 
 def test_the_predicted_class_stays_the_same_class_on_the_way() -> None:
     answer = _asked(target=gv.ClassScore(), epsilon=12, steps=6, away=True)
-    assert answer.target == gv.ClassScore(answer.prediction[0].index)
+    assert answer.target == gv.ClassScore(answer.prediction[0].index, head=gv.Head("", reading="softmax_logits"))
     assert answer.prediction_after[0].index != answer.prediction[0].index, "so much away turns it over"
     assert answer.score_after < answer.score

@@ -278,8 +278,8 @@ def test_a_picture_that_was_changed(
     change = (answer.after.astype(np.float32) - answer.pixels)[..., :channels].sum(axis=2)
     np.testing.assert_array_equal(snippet_runs.run(snippets.after(at, answer, difference=True), folder), change)
     if answer.prediction:
-        later = {one.index: one.probability for one in answer.prediction_after}
-        shares = np.array([[100 * one.probability, 100 * later[one.index]] for one in answer.prediction])
+        later = {one.index: one.probability or 0.0 for one in answer.prediction_after}
+        shares = np.array([[100 * (one.probability or 0.0), 100 * later[one.index]] for one in answer.prediction])
         assert snippet_runs.error(snippet_runs.run(snippets.classes_after(at, answer), folder), shares) < 1e-5
     curve = np.column_stack([answer.arrays[f"curve_{name}"] for name in ("size", "predicted", "actual")])
     assert snippet_runs.error(snippet_runs.run(snippets.promise(at, answer), folder), curve) < CLOSE

@@ -19,6 +19,7 @@ from gradviz_core.types import (
     ClassScore,
     GradientAnswer,
     GradientQuestion,
+    Head,
     PerturbationAnswer,
     PerturbationQuestion,
     Question,
@@ -35,6 +36,8 @@ PAGES = {
     "perturbation": "pages/understand/perturbation.py",
 }
 STAR, ARROW = scenes.LABELS.index("star"), scenes.LABELS.index("arrow")
+READ = Head("", reading="softmax_logits")
+"""Where presets have their scores, and what these are."""
 OUTLINE = 3
 """Pixels to either side that are taken for the outline."""
 
@@ -119,7 +122,7 @@ def _tag() -> tuple[slice, slice]:
 
 def test_the_star_is_found_by_its_outline(asked: list[Question]) -> None:
     answer = _gradient("Where the star is", asked)
-    assert answer.target == ClassScore(STAR)
+    assert answer.target == ClassScore(STAR, head=READ)
     assert answer.prediction[0].index == STAR
     assert _on_the_outline("star", _largest(answer))
 
@@ -157,7 +160,7 @@ def test_the_shortcut_is_the_tag_and_the_other_network_looks_at_the_arrow(asked:
     shortcut = _gradient("The shortcut", asked)
     sound = _gradient("The same picture without the shortcut", asked)
     assert (shortcut.prediction[0].index, sound.prediction[0].index) == (STAR, ARROW)
-    assert (shortcut.target, sound.target) == (ClassScore(STAR), ClassScore(ARROW))
+    assert (shortcut.target, sound.target) == (ClassScore(STAR, head=READ), ClassScore(ARROW, head=READ))
     rows, columns = _tag()
     row, column = _largest(shortcut)
     assert row in range(96)[rows]

@@ -79,4 +79,4 @@ def _returned(output: object, at: Site | None) -> Trace:
 
 
 def _resolved(scene: Scene, target: Target) -> Target:
-    return targets.select(target, scene.trace)[0]
+    return scene.select(target)[0]

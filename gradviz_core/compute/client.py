@@ -43,6 +43,8 @@ from gradviz_core.types import (
     JacobianQuestion,
     LessonAnswer,
     LessonQuestion,
+    OutputAnswer,
+    OutputQuestion,
     PerturbationAnswer,
     PerturbationQuestion,
     ProofAnswer,
@@ -95,6 +97,8 @@ def ask(question: LessonQuestion) -> LessonAnswer: ...
 def ask(question: DiagnosisQuestion) -> DiagnosisAnswer: ...
 @overload
 def ask(question: ProofQuestion) -> ProofAnswer: ...
+@overload
+def ask(question: OutputQuestion) -> OutputAnswer: ...
 def ask(question: Question) -> Answer:
     """The answer to ``question``, from the compute service. Its arrays are read-only.
 

@@ -166,6 +166,7 @@ def _card(rest: str, name: str, module: nn.Module, described: Any, summary: str,
         provenance=str(described.url)
         if pretrained
         else "Seeded random weights: its gradients are exact, its classes mean nothing.",
+        reading="softmax_logits",
     )
 
 

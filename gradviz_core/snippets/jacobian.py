@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from gradviz_core.sites import in_words
 from gradviz_core.snippets.maps import as_pictures
+from gradviz_core.snippets.of_heads import output_item
 from gradviz_core.snippets.program import Block, comment, program, quoted
-from gradviz_core.snippets.scores import output_item
 from gradviz_core.snippets.setting import Setting, model, numbers, picture
 from gradviz_core.types import INPUT, Site, SiteInfo
 

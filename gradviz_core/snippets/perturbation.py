@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from gradviz_core.captions import score_words
+from gradviz_core.outputs import USUAL_HEAD
+from gradviz_core.snippets.of_heads import info_of_head, kind_of_head, row, shares
 from gradviz_core.snippets.program import Block, comment, program
-from gradviz_core.snippets.scores import class_row, forward, inside, score
+from gradviz_core.snippets.scores import forward, inside, score
 from gradviz_core.snippets.setting import Setting, model, picture
-from gradviz_core.types import PerturbationAnswer
+from gradviz_core.types import ClassDifference, ClassScore, CrossEntropy, PerturbationAnswer
 
 _NUMPY = "import numpy as np"
 _SIZES = {"max": "no number by more than", "l2": "the whole change no longer than"}
@@ -29,15 +31,21 @@ def after(setting: Setting, answer: PerturbationAnswer, *, difference: bool = Fa
 
 
 def classes_after(setting: Setting, answer: PerturbationAnswer) -> str:
-    """``shown`` has a row for each of the classes of the chart: its probability before and after, in percent."""
+    """``shown`` has a row for each of the classes of the chart: its probability before and after, in percent; of plain
+    numbers the numbers themselves."""
+    target = answer.target
+    head = target.head if isinstance(target, ClassScore | ClassDifference | CrossEntropy) else USUAL_HEAD
+    kind = kind_of_head(info_of_head(setting, head, "row"), head, as_shares=False)
+    name, taken = row(setting, head, kind)
+    times = "" if kind == "numbers" else "100 * "
     both = (
-        comment("Softmax turns the scores of either picture into probabilities."),
+        comment("What the model says of either picture."),
         f"classes = {[one.index for one in answer.prediction]}",
         "shares = []",
         "for picture in (start, start + torch.from_numpy(whole)[None].float()):",
         "    output = model((picture / 255 - mean) / std)",
-        f"    logits = {class_row(setting)}[0].detach()",
-        "    shares.append(100 * logits.double().softmax(dim=0)[classes].numpy())",
+        *(f"    {line}" for line in taken),
+        f"    shares.append({times}{shares(f'{name}.detach()', kind)}[classes].numpy())",
         "shown = np.stack(shares, axis=1)",
     )
     last = Block((*_whole(answer), *both), (_NUMPY,))

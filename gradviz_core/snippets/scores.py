@@ -5,20 +5,24 @@ from __future__ import annotations
 from typing import assert_never
 
 from gradviz_core import layouts
-from gradviz_core.captions import class_text
 from gradviz_core.sites import in_words, ordinal
+from gradviz_core.snippets.of_heads import of_boxes, of_map, of_row, output_item
 from gradviz_core.snippets.program import Block, comment, quoted
 from gradviz_core.snippets.setting import Setting
 from gradviz_core.types import (
     INPUT,
+    BoxScore,
     ChannelMean,
     ClassDifference,
     ClassScore,
+    Combination,
     CrossEntropy,
+    RegionScore,
     Site,
     SiteInfo,
     SiteSum,
     Target,
+    Term,
     Unit,
 )
 
@@ -28,12 +32,16 @@ _TRAP = (
 )
 
 
+_MOST_TERMS = 4
+"""Terms that are added up on one line."""
+
+
 def inside(target: Target) -> Site | None:
     """The site a target is read from, unless that is what the model returns."""
     match target:
-        case Unit(site=site) | ChannelMean(site=site) | SiteSum(site=site):
+        case Unit(site=site) | ChannelMean(site=site) | SiteSum(site=site) | Combination(site=site):
             return site if site.path else None
-        case ClassScore() | ClassDifference() | CrossEntropy():
+        case ClassScore() | ClassDifference() | CrossEntropy() | RegionScore() | BoxScore():
             return None
         case _:
             assert_never(target)
@@ -84,14 +92,14 @@ def _has_copies(setting: Setting, site: Site) -> bool:
 def score(target: Target, setting: Setting) -> Block:
     """``score``, the number that is differentiated, from ``output`` or ``value``."""
     match target:
-        case ClassScore(index=index, scale=scale):
-            words = {"logit": "logit", "log_probability": "log-probability", "probability": "probability"}[scale]
-            row = {"logit": "logits", "log_probability": "logits.log_softmax(0)", "probability": "logits.softmax(0)"}
-            return _of_classes(setting, index, f"score = {row[scale]}[index]  # its {words}")
-        case ClassDifference(index=index, other=other):
-            return _of_classes(setting, index, f"score = logits[index] - logits[{other}]")
-        case CrossEntropy(label=label):
-            return _of_classes(setting, label, "score = -logits.log_softmax(0)[index]  # cross-entropy, in nats")
+        case ClassScore() | ClassDifference() | CrossEntropy():
+            return of_row(target, setting)
+        case RegionScore():
+            return of_map(target, setting)
+        case BoxScore():
+            return of_boxes(target, setting)
+        case Combination(site=site, terms=terms):
+            return Block(_combined(_value(site), terms))
         case Unit(site=site, index=index):
             return Block((f"score = {_value(site)}[0, {', '.join(map(str, index))}]",))
         case ChannelMean(site=site, channel=channel):
@@ -102,10 +110,14 @@ def score(target: Target, setting: Setting) -> Block:
             assert_never(target)
 
 
-def class_row(setting: Setting) -> str:
-    """What takes the (1, classes) tensor out of ``output``."""
-    rows = [info for info in setting.sites if not info.site.path and len(info.shape) == 2]
-    return f"output{output_item(rows[0].site.item)}" if len(rows) == 1 else "output"
+def _combined(value: str, terms: tuple[Term, ...]) -> tuple[str, ...]:
+    def one(term: Term) -> str:
+        times = "" if term.weight == 1 else f"{term.weight!r} * "
+        return f"{times}{value}[{', '.join(map(str, term.index))}]" if term.index else f"{times}{value}"
+
+    if len(terms) <= _MOST_TERMS:
+        return (f"score = {' + '.join(map(one, terms))}",)
+    return ("score = 0", *(f"score = score + {one(term)}" for term in terms))
 
 
 def info_of(setting: Setting, site: Site) -> SiteInfo:
@@ -117,22 +129,7 @@ def _value(site: Site) -> str:
     return "value" if site.path else f"output{output_item(site.item)}"
 
 
-def _of_classes(setting: Setting, index: int | None, line: str) -> Block:
-    labels = setting.card.labels
-    chosen = "index = int(logits.argmax())  # the predicted class"
-    if index is not None:
-        chosen = f"index = {index}"
-        if index < len(labels):
-            chosen += f"  {comment(class_text(index, labels)[:60])}"
-    return Block((f"logits = {class_row(setting)}[0]", chosen, line))
-
-
 def _channel(setting: Setting, site: Site, channel: int) -> str:
     info = info_of(setting, site)
     before = layouts.channel_axis(info.layout, len(info.shape)) - 1
     return ", :" * before + f", {channel}"
-
-
-def output_item(item: str) -> str:
-    """``[0]`` for an element of a tuple, ``["out"]`` for one of a dictionary, one after the other when nested."""
-    return "".join(f"[{part}]" if part.isdigit() else f"[{quoted(part)}]" for part in item.split(".") if part)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from gradviz_core.outputs import USUAL_HEAD, Head
+from gradviz_core.snippets.of_heads import info_of_head, kind_of_head, shares
+from gradviz_core.snippets.of_heads import row as row_of
 from gradviz_core.snippets.program import Block, comment, program
-from gradviz_core.snippets.scores import class_row, forward
+from gradviz_core.snippets.scores import forward
 from gradviz_core.snippets.setting import Setting, model, numbers, picture
 
 
@@ -13,15 +16,22 @@ def seen(setting: Setting) -> str:
     return program("The image as the network sees it, before it is normalised.", picture(setting), last)
 
 
-def classes(setting: Setting, count: int) -> str:
-    """``shown`` holds the probabilities of the likeliest classes, in percent."""
+def classes(setting: Setting, count: int, head: Head = USUAL_HEAD) -> str:
+    """``shown`` holds the probabilities of the likeliest classes, in percent; of plain numbers the largest ones."""
+    kind = kind_of_head(info_of_head(setting, head, "row"), head, as_shares=False)
+    name, row = row_of(setting, head, kind)
+    why = {
+        "softmax_logits": "Softmax turns the scores into probabilities.",
+        "sigmoid_logits": "The sigmoid turns each score into a probability.",
+    }.get(kind, "The numbers that the model returns.")
+    times = "" if kind == "numbers" else "100 * "
     lines = (
-        comment("Softmax turns the scores into probabilities."),
-        f"logits = {class_row(setting)}[0].detach()",
-        f"index = logits.sort(descending=True, stable=True).indices[:{count}]  # the classes",
-        "shown = 100 * logits.double().softmax(dim=0)[index].numpy()",
+        comment(why),
+        *row,
+        f"index = {name}.detach().sort(descending=True, stable=True).indices[:{count}]",
+        f"shown = {times}{shares(f'{name}.detach()', kind)}[index].numpy()",
     )
-    about = f"The {count} likeliest classes, in percent."
+    about = f"The {count} largest numbers." if kind == "numbers" else f"The {count} likeliest classes, in percent."
     return program(
         about, picture(setting), numbers(setting), model(setting, gradient=False), forward(setting, None), Block(lines)
     )

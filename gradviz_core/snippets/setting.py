@@ -8,7 +8,7 @@ from gradviz_core.cards import ModelCard, Preprocessing
 from gradviz_core.snippets.guarding import guard
 from gradviz_core.snippets.opening import opened
 from gradviz_core.snippets.program import Block, comment, quoted
-from gradviz_core.types import ImageFile, SiteInfo
+from gradviz_core.types import HeadInfo, ImageFile, SiteInfo
 
 _AUXILIARY = ("googlenet", "inception_v3")
 _TORCH = "import torch"
@@ -30,9 +30,10 @@ class Setting:
     """What the weights of an uploaded file are for; empty for an exported model, and for one that is no upload."""
     guarded: bool = False
     """Whether PyTorch's own gradient of the model is wrong, so that a program must see to it."""
-
     draw: int | None = None
     """Where the random numbers begin that the model draws in evaluation mode; None where it draws none."""
+    heads: tuple[HeadInfo, ...] = ()
+    """What the survey says of the tensors that the model returns."""
 
     @property
     def exported(self) -> bool:

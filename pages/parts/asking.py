@@ -25,6 +25,8 @@ from gradviz_core.types import (
     JacobianQuestion,
     LessonAnswer,
     LessonQuestion,
+    OutputAnswer,
+    OutputQuestion,
     PerturbationAnswer,
     PerturbationQuestion,
     ProofAnswer,
@@ -65,6 +67,8 @@ def ask(question: LessonQuestion, doing: str) -> LessonAnswer: ...
 def ask(question: DiagnosisQuestion, doing: str) -> DiagnosisAnswer: ...
 @overload
 def ask(question: ProofQuestion, doing: str) -> ProofAnswer: ...
+@overload
+def ask(question: OutputQuestion, doing: str) -> OutputAnswer: ...
 def ask(question: Question, doing: str) -> Answer:
     """The answer. ``doing`` says what is going on: on a page that shows nothing yet, at once; else in a corner, once it
     takes more than half a second.

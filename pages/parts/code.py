@@ -33,7 +33,9 @@ def setting(model: str, image: str, survey: SurveyAnswer) -> Setting:
     file = "" if uploaded.is_key(image) else _sample_file(image)
     guarded = model in st.session_state.get("guarded", ())
     draw = survey.question.seed if survey.random else None
-    return Setting(survey.card, survey.sites, file, survey.file, _architecture(model), guarded, draw)
+    return Setting(
+        survey.card, survey.sites, file, survey.file, _architecture(model), guarded, draw, heads=survey.heads
+    )
 
 
 def elsewhere(model: str, image: str) -> Setting:

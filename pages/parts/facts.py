@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from gradviz_core.captions import class_text, number_text, score_words, share_text
+from gradviz_core.captions import class_text, number_text, predicted_text, score_words
 from gradviz_core.types import ClassProbability, FlowAnswer, GradientAnswer
 from pages.parts.words import plain
 
@@ -30,7 +30,7 @@ def predicted(prediction: Sequence[ClassProbability], labels: Sequence[str]) -> 
     if not prediction:
         return "predicted", ""
     first = prediction[0]
-    return "predicted", f"{class_text(first.index, labels)}, {share_text(first.probability)}"
+    return "predicted", f"{class_text(first.index, labels)}, {predicted_text(first)}"
 
 
 def score(answer: GradientAnswer | FlowAnswer, labels: Sequence[str]) -> tuple[str, str]:

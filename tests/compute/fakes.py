@@ -98,6 +98,7 @@ class Scripted:
             question=question,
             card=CARD,
             sites=(),
+            heads=(),
             prediction=(),
             notes=(str(os.getpid()), str(self.served), *told),
             receipt=Receipt("cpu", (), 0.0),

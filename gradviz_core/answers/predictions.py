@@ -1,0 +1,101 @@
+"""The likeliest classes, or the largest numbers, of what a model returned."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import Tensor
+
+from gradviz_core import by_kind, heads, targets
+from gradviz_core.errors import BadTarget
+from gradviz_core.outputs import USUAL_HEAD, Head, HeadInfo, KnownFrom, OutputKind
+from gradviz_core.scene import Scene
+from gradviz_core.trace import Trace
+from gradviz_core.types import ClassDifference, ClassProbability, ClassScore, CrossEntropy, ModelCard, Target
+
+TOP = 5
+"""How many classes a prediction names."""
+
+
+def of_survey(scene: Scene, head: Head) -> tuple[ClassProbability, ...]:
+    """What the model predicts at ``head``; nothing where it returns no row of scores and no head was named.
+
+    Raises:
+        BadTarget: the head that was named does not exist.
+    """
+    if head.item is not None or head.row is not None:
+        heads.row(scene.trace, head)
+    return _likeliest(scene.trace, _with_card(head, scene.model.card), scene.model.card.labels)
+
+
+def of_target(scene: Scene, target: Target) -> tuple[ClassProbability, ...]:
+    """What the model predicts at the head that a target was read from; nothing where it was read from a site."""
+    if targets.site_of(target) is not None:
+        return ()
+    return _likeliest(scene.trace, _head(target, scene.model.card), scene.model.card.labels)
+
+
+def of_both(
+    scene: Scene, after: Trace, target: Target
+) -> tuple[tuple[ClassProbability, ...], tuple[ClassProbability, ...]]:
+    """The likeliest classes of two passes, as they are in the one and in the other; nothing where there are none."""
+    head, labels = _head(target, scene.model.card), scene.model.card.labels
+    before, then = _numbers(scene.trace, head), _numbers(after, head)
+    if before is None or then is None:
+        return (), ()
+    either = {*targets.ranked(before[0])[:TOP], *targets.ranked(then[0])[:TOP]}
+    first, second = ([i for i in targets.ranked(numbers) if i in either] for numbers, _ in (before, then))
+    return _rows(*before, labels, first), _rows(*then, labels, second)
+
+
+def returned(scene: Scene) -> tuple[HeadInfo, ...]:
+    """Every tensor of real numbers that the model returned."""
+    card = scene.model.card
+    return heads.describe(scene.trace, card.reading, known_from(card))
+
+
+def known_from(card: ModelCard) -> KnownFrom:
+    """How what a card says of the model's numbers is known."""
+    return "recipe" if card.key.startswith("upload/") else "card"
+
+
+def _head(target: Target, card: ModelCard) -> Head:
+    if isinstance(target, ClassScore | ClassDifference | CrossEntropy):
+        return target.head
+    return _with_card(USUAL_HEAD, card)
+
+
+def _with_card(head: Head, card: ModelCard) -> Head:
+    read = targets.read_as(ClassScore(head=head), card.reading)
+    assert isinstance(read, ClassScore)
+    return read.head
+
+
+def _likeliest(trace: Trace, head: Head, labels: Sequence[str]) -> tuple[ClassProbability, ...]:
+    found = _numbers(trace, head)
+    return () if found is None else _rows(*found, labels, targets.ranked(found[0])[:TOP])
+
+
+def _numbers(trace: Trace, head: Head) -> tuple[Tensor, OutputKind] | None:
+    try:
+        row = heads.row(trace, head)
+    except BadTarget:
+        return None
+    return row.values.detach().float(), row.kind
+
+
+def _rows(
+    numbers: Tensor, kind: OutputKind, labels: Sequence[str], chosen: Sequence[int]
+) -> tuple[ClassProbability, ...]:
+    shares = by_kind.probabilities(
+        numbers.cpu().double(), kind
+    )  # in single precision a sure class would have all of it
+    return tuple(
+        ClassProbability(
+            index=i,
+            label=labels[i] if i < len(labels) else f"class {i}",
+            logit=numbers[i].item(),
+            probability=None if shares is None else shares[i].item(),
+        )
+        for i in chosen
+    )

@@ -1,0 +1,218 @@
+"""The tensors of real numbers that a model returns: from which a score is read, and what its numbers mean."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from torch import Tensor
+
+from gradviz_core.errors import BadTarget
+from gradviz_core.head_forms import PLACES, form_of, meant
+from gradviz_core.last_operation import is_constant, kind_of
+from gradviz_core.nested import tensors
+from gradviz_core.outputs import Head, HeadForm, HeadInfo, KnownFrom, OutputKind
+from gradviz_core.types import INPUT, Site
+
+if TYPE_CHECKING:
+    from gradviz_core.trace import Trace
+
+MOST_OUTPUTS, MOST_OF_A_NAME = 6, 80
+"""Tensors of an output that an error names, and letters of each name."""
+_WANTED: dict[HeadForm, str] = {
+    "row": "no (1, classes) tensor to take a class score from",
+    "map": "no (1, classes, height, width) tensor to take the score of a region from",
+    "boxes": "no (1, numbers, boxes) or (1, boxes, numbers) tensor to take the score of a box from",
+}
+CONSTANT = (
+    "This output comes from a softmax over an axis of length one, so every number in it is the same whatever the image "
+    "is, and every gradient is zero. Let the softmax go over the classes, or give one number to a sigmoid."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """What a score is read from."""
+
+    item: str
+    values: Tensor
+    """One number of each class on the first axis, then places: (K,), (K, H, W) or (K, N)."""
+    kind: OutputKind
+    known_from: KnownFrom
+
+
+def row(trace: Trace, head: Head, *, as_shares: bool = False) -> Numbers:
+    """The one row of class scores that ``head`` names, (K,). ``as_shares``: a score needs probabilities.
+
+    Raises:
+        BadTarget: the model returns no such row, or several rows and none is named.
+    """
+    item, tensor = _chosen(trace, head, "row")
+    values = _only_row(tensor, head, images(trace))
+    kind, known = _kind(head, tensor, values, 0, "row", as_shares)
+    return Numbers(item, values, kind, known)
+
+
+def score_map(trace: Trace, head: Head, *, as_shares: bool = False) -> Numbers:
+    """The map of scores that ``head`` names, (K, H, W).
+
+    Raises:
+        BadTarget: the model returns no such map.
+    """
+    item, tensor = _chosen(trace, head, "map")
+    kind, known = _kind(head, tensor, tensor[0], 0, "map", as_shares)
+    return Numbers(item, tensor[0], kind, known)
+
+
+def boxes(
+    trace: Trace, head: Head, skip: int, boxes_last: bool | None, *, as_shares: bool = False
+) -> tuple[Numbers, Tensor, bool]:
+    """Of the boxes that ``head`` names the numbers of classes, (K, N), those before them, (skip, N), and whether the
+    last axis of what the model returns counts the boxes.
+
+    Raises:
+        BadTarget: the model returns no such tensor, its axes are equally long, or no number is left for a class.
+    """
+    item, tensor = _chosen(trace, head, "boxes")
+    last = _boxes_last(tensor, boxes_last)
+    table = tensor[0] if last else tensor[0].T
+    if len(table) <= skip:
+        raise BadTarget(
+            f"Each box has {len(table)} numbers, and {skip} of them are said to stand before its classes, so none is "
+            "left for a class. Choose a smaller skip, or another output."
+        )
+    kind, known = _kind(head, tensor, table[skip:], 0, "boxes", as_shares)
+    return Numbers(item, table[skip:], kind, known), table[:skip], last
+
+
+def describe(trace: Trace, given: OutputKind | None = None, known_from: KnownFrom = "person") -> tuple[HeadInfo, ...]:
+    """Every tensor of real numbers that the model returned. ``given`` is what is known of all of them."""
+    return tuple(_info(item, tensor, given, known_from) for item, tensor in _real(trace.output).items())
+
+
+def images(trace: Trace) -> int:
+    """How many images went in."""
+    given = trace.values.get(INPUT)
+    return 1 if given is None or given.dim() < 2 else given.shape[0]
+
+
+def in_words(output: object) -> str:
+    """``a dictionary with 'out' (1, 21, 64, 64) and 'aux' (1, 21, 64, 64)``."""
+    found = tensors(output)
+    if not found:
+        return "no tensor"
+    if isinstance(output, Tensor):
+        return f"the output {tuple(output.shape)}"
+    named = [f"{item[:MOST_OF_A_NAME]!r} {tuple(tensor.shape)}" for item, tensor in found.items()]
+    if len(named) > MOST_OUTPUTS:
+        named[MOST_OUTPUTS:] = [f"{len(named) - MOST_OUTPUTS} more"]
+    kind = {"dict": "dictionary", "OrderedDict": "dictionary"}.get(type(output).__name__, type(output).__name__)
+    return f"a {kind} with {' and '.join(filter(None, [', '.join(named[:-1]), named[-1]]))}"
+
+
+# -------------------------------------------------------------------------------------------------------- which tensor
+
+
+def _real(output: object) -> dict[str, Tensor]:
+    return {item: tensor for item, tensor in tensors(output).items() if tensor.is_floating_point() and tensor.numel()}
+
+
+def _chosen(trace: Trace, head: Head, form: HeadForm) -> tuple[str, Tensor]:
+    """The tensor that ``head`` names, or the one that is meant where it names none."""
+    found = _real(trace.output)
+    shapes = {item: tuple(tensor.shape) for item, tensor in found.items()}
+    if head.item is not None and head.item not in found:
+        known = ", ".join(repr(item[:MOST_OF_A_NAME]) for item in list(found)[:MOST_OUTPUTS]) or "none"
+        raise BadTarget(
+            f"This model returns no real numbers under {head.item[:MOST_OF_A_NAME]!r}; there are {known}. Choose one "
+            "of them as Head.item."
+        )
+    item = meant(shapes if head.item is None else {head.item: shapes[head.item]}, form)
+    if item is None:
+        raise BadTarget(f"This model returns {in_words(trace.output)}: {_WANTED[form]}. {_instead(trace)}")
+    if is_constant(found[item]):
+        raise BadTarget(CONSTANT)
+    return item, found[item]
+
+
+def _only_row(tensor: Tensor, head: Head, images: int) -> Tensor:
+    """The row that is meant, (K,)."""
+    if tensor.dim() == 1 and len(tensor) == images > 1:
+        tensor = tensor[:, None]
+    rows = tensor.reshape(1, -1) if tensor.dim() < 2 else tensor
+    if head.row is None and len(rows) > 1:
+        advice = "Pass one image: x[i:i+1]." if len(rows) == images else "Say which: Head(row=0) is the first."
+        raise BadTarget(
+            f"The output holds {len(rows)} rows of class scores; a class target explains one at a time. {advice}"
+        )
+    if not 0 <= (head.row or 0) < len(rows):
+        raise BadTarget(
+            f"Row {head.row} does not exist: the output has rows 0 to {len(rows) - 1}. Choose one of them as Head.row."
+        )
+    return rows[head.row or 0]
+
+
+def _boxes_last(tensor: Tensor, said: bool | None) -> bool:
+    if said is None and tensor.shape[1] == tensor.shape[2]:
+        raise BadTarget(
+            f"The output {tuple(tensor.shape)} has two equally long axes, so its shape does not tell which of them "
+            "counts the boxes. Say it with boxes_last: True where it is the last."
+        )
+    return tensor.shape[2] > tensor.shape[1] if said is None else said
+
+
+def _instead(trace: Trace) -> str:
+    """What to ask for where there is no such tensor: one unit of the first map, where there is one."""
+    for item, tensor in tensors(trace.output).items():
+        if tensor.dim() == 4 and tensor.is_floating_point():
+            site = Site("", 0, item[:MOST_OF_A_NAME])
+            return f"Choose one unit of it on the Neurons page: site {site}, then channel (the class), row and column."
+    return "Choose a unit, a channel or the sum of a site as the target."
+
+
+# -------------------------------------------------------------------------------------------------------- what it means
+
+
+def _kind(
+    head: Head, output: Tensor, scores: Tensor, axis: int, form: HeadForm, as_shares: bool
+) -> tuple[OutputKind, KnownFrom]:
+    """What the numbers are, and how that is known: from whoever asks, from the last operation, or guessed."""
+    if head.reading is not None:
+        return head.reading, "person"
+    if (found := kind_of(output, scores, axis, beside_places=form == "boxes")) is not None:
+        return found, "graph"
+    guessed = _guess(form, scores.shape[axis])
+    return ("sigmoid_logits" if as_shares and guessed == "numbers" else guessed), "guess"
+
+
+def _guess(form: HeadForm, classes: int) -> OutputKind:
+    """The reading that promises least: one number may be anything, several are most often logits of a softmax, and
+    detectors have a sigmoid for each class."""
+    if form == "boxes":
+        return "sigmoid_logits"
+    return "numbers" if classes <= 1 or form == "other" else "softmax_logits"
+
+
+def _info(item: str, tensor: Tensor, given: OutputKind | None, known_from: KnownFrom) -> HeadInfo:
+    shape = tuple(tensor.shape)
+    form = form_of(shape)
+    scores, axis = _scores(tensor, form)
+    classes = 0 if form == "other" else scores.shape[axis]
+    if given is not None:
+        return HeadInfo(item, shape, form, given, known_from, classes)
+    kind, known = _kind(Head(), tensor, scores, axis, form, as_shares=False)
+    return HeadInfo(item, shape, form, kind, known, classes)
+
+
+def _scores(tensor: Tensor, form: HeadForm) -> tuple[Tensor, int]:
+    """The numbers of classes in a tensor, and the axis that counts these."""
+    match form:
+        case "row":
+            return (tensor if tensor.dim() else tensor[None]), -1
+        case "map":
+            return tensor, 1
+        case "boxes":
+            axis = 1 if _boxes_last(tensor, None) else 2
+            return tensor.narrow(axis, PLACES, tensor.shape[axis] - PLACES), axis
+        case _:
+            return (tensor if tensor.dim() else tensor[None]), -1

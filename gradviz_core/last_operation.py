@@ -1,0 +1,123 @@
+"""What the numbers of an output mean, as far as the last operation of the forward pass tells.
+
+The names of autograd's nodes are public, and so are the values. Where a name is not known here, or is gone one day,
+only the meaning is not found, and it is guessed from the shape instead.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+
+from torch import Tensor
+from torch.autograd.graph import Node
+
+from gradviz_core.types import OutputKind
+
+_PASSES_ON = frozenset(
+    """Clone Alias View UnsafeView ReshapeAlias AsStrided Squeeze Unsqueeze Permute Transpose T Expand ToCopy
+    Contiguous Flip Clamp""".split()
+)
+"""Operations whose numbers are those that came in, in another order, shape or precision, or kept within limits."""
+_TAKES_SOME = frozenset("Slice Select Index IndexSelect Narrow Unbind Split SplitWithSizes UnsafeSplit".split())
+"""Operations whose numbers are some of those that came in."""
+_JOINS = frozenset({"Cat", "Stack"})
+_POWERS = {"Softmax": 0, "Sigmoid": 0, "LogSoftmax": 1, "LogSigmoid": 1}
+"""How often the logarithm of a probability was taken in what each of these gives."""
+_CLOSE = 1e-3
+"""How far the probabilities of all classes may be from 1 together: half precision is off by so much."""
+
+
+@dataclass(frozen=True, slots=True)
+class _End:
+    """The last operation that made new numbers."""
+
+    node: Node
+    name: str
+    logarithms: int
+    some: bool = False
+    """Whether only some of its numbers are in the output."""
+
+
+def kind_of(output: Tensor, scores: Tensor, axis: int, *, beside_places: bool = False) -> OutputKind | None:
+    """Probabilities or their logarithms, where ``output`` comes from a softmax over the classes or from a sigmoid.
+
+    ``scores`` are the numbers of ``output`` that belong to classes, which ``axis`` counts. With ``beside_places`` they
+    may have been joined to the places of boxes, and the last of what was joined counts. None where nothing tells: a
+    softmax in the middle of a model does not, nor does one over another axis.
+    """
+    end = _end(output.grad_fn, beside_places)
+    if end is None or end.logarithms not in (0, 1):
+        return None
+    numbers = scores.detach().double()
+    shares = numbers.exp() if end.logarithms else numbers
+    if not bool(((shares >= 0) & (shares <= 1 + _CLOSE)).all()):
+        return None
+    if "Softmax" in end.name and not _over_classes(end, shares, axis):
+        return None
+    return "log_probabilities" if end.logarithms else "probabilities"
+
+
+def is_constant(output: Tensor) -> bool:
+    """Whether every number is the same for all inputs, because it comes from a softmax over an axis of length one."""
+    end = _end(output.grad_fn, beside_places=False)
+    if end is None or "Softmax" not in end.name:
+        return False
+    found = _length_and_rest(end)
+    if found is not None:
+        return found[0] == 1
+    return not end.some and bool((output.detach() == (0.0 if end.logarithms else 1.0)).all())
+
+
+def _end(node: Node | None, beside_places: bool) -> _End | None:
+    """The last operation that made new numbers, where it is one that tells."""
+    logarithms, some = 0, False
+    while node is not None:
+        name = re.sub(r"Backward\d*$", "", node.name())
+        if name in _POWERS:
+            return _End(node, name, logarithms + _POWERS[name], some)
+        if name in _JOINS:
+            return _of_joined(node, logarithms, beside_places)
+        if name == "Log":
+            logarithms += 1
+        elif name == "Exp":
+            logarithms -= 1
+        elif name in _TAKES_SOME:
+            some = True
+        elif name not in _PASSES_ON:
+            return None
+        node = node.next_functions[0][0] if node.next_functions else None
+    return None
+
+
+def _of_joined(node: Node, logarithms: int, beside_places: bool) -> _End | None:
+    """The end that all parts have in common; of the last part, where others hold places."""
+    parts = [part for part, _ in node.next_functions]
+    ends = [_end(part, beside_places) for part in (parts[-1:] if beside_places else parts)]
+    first = ends[0] if ends else None
+    if first is None or any(
+        end is None or (end.name, end.logarithms) != (first.name, first.logarithms) for end in ends
+    ):
+        return None
+    return replace(first, logarithms=first.logarithms + logarithms, some=True)
+
+
+def _over_classes(end: _End, shares: Tensor, axis: int) -> bool:
+    """Whether the softmax went over the classes: all shares add up to 1, or, where some were left out, each of the
+    places that the softmax had has its shares in the output."""
+    if bool(((shares.sum(axis) - 1).abs() <= _CLOSE).all()):
+        return True
+    found = _length_and_rest(end) if end.some else None
+    classes = shares.shape[axis]
+    return found is not None and found[0] > classes and found[1] == shares.numel() // classes
+
+
+def _length_and_rest(end: _End) -> tuple[int, int] | None:
+    """Length of the axis that a softmax went over, and the product of the others. This reads names that PyTorch does
+    not promise; None without them, or where the numbers were written over."""
+    try:
+        result, axis = end.node._saved_result, end.node._saved_dim  # type: ignore[attr-defined]
+        length = int(result.shape[axis if axis < result.dim() else axis - 2**64])
+    except (AttributeError, RuntimeError, IndexError, TypeError):
+        return None
+    return length, result.numel() // max(length, 1)
