@@ -12,7 +12,18 @@ from torch import Tensor, nn
 from gradviz_core import trace
 from gradviz_core.errors import BadTarget, QuestionError
 from gradviz_core.models.load import load
-from gradviz_core.types import INPUT, OUTPUT, ChannelMean, ClassDifference, ClassScore, Site, SiteSum, Target, Unit
+from gradviz_core.types import (
+    INPUT,
+    OUTPUT,
+    ChannelMean,
+    ClassDifference,
+    ClassScore,
+    Head,
+    Site,
+    SiteSum,
+    Target,
+    Unit,
+)
 from tests import zoo
 from tests.reference import relative_error
 
@@ -73,7 +84,8 @@ def test_one_image_keeps_a_plain_number() -> None:
     listed = trace.gradients(module, x, target=[ClassScore(1)])
     assert isinstance(alone.score, float)
     assert listed.score == alone.score
-    assert listed.target == ClassScore(1)
+    assert listed.target == alone.target
+    assert alone.target == ClassScore(1, head=Head("", reading="softmax_logits"))
 
 
 def test_windows_that_lie_in_the_axis_of_images_keep_their_gradient() -> None:
