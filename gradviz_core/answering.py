@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from gradviz_core import cost, flow, images, layouts, perturbation, receptive_field, sites, targets
+from gradviz_core import cost, flow, images, perturbation, receptive_field, sites, targets
 from gradviz_core import device as devices
 from gradviz_core.answers import diagnosis, gradients, jacobians, lessons, outputs, predictions
 from gradviz_core.doubles import size_in_float64
@@ -173,8 +173,7 @@ class Answerer:
     ) -> UnitsAnswer:
         scene = self._scene(device, question, frozenset({question.site, INPUT}))
         value = scene.trace.value(question.site)
-        layout = layouts.guess(scene.trace.seen)[question.site]
-        indices = _units_at(question, value, layouts.channel_axis(layout, value.dim()))
+        indices = _units_at(question, value, targets.channel_axis(scene.trace, question.site, question.axis))
         slopes = [
             reached(INPUT, differentiate(scene.trace, value[0][index], (INPUT,))[INPUT], Unit(question.site, index))
             for index in indices.values()

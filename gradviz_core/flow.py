@@ -11,9 +11,8 @@ import torch
 from jaxtyping import Shaped
 from torch import Tensor
 
-from gradviz_core import layouts
 from gradviz_core.trace import Trace, differentiate, differentiate_all
-from gradviz_core.types import INPUT, Layout, ParameterInfo, Site
+from gradviz_core.types import INPUT, ParameterInfo, Site
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +38,11 @@ def measure(trace: Trace, score: Tensor, *, keep_graph: bool) -> Flow:
         slopes, weight_slopes = differentiate_all(trace, score)
     else:
         slopes, weight_slopes = differentiate(trace, score, list(trace.values), keep_graph=keep_graph), {}
-    guessed = layouts.guess(trace.seen)
+    readings = trace.readings
     arrays = {
         "activation_norm": _norms(trace.values),
         "gradient_norm": _norms(slopes),
-        "dead_share": np.array([_dead(site, value, guessed[site]) for site, value in trace.values.items()]),
+        "dead_share": np.array([_dead(site, value, readings[site].axis) for site, value in trace.values.items()]),
     }
     names = in_order_of_use(trace)
     if names:
@@ -52,16 +51,16 @@ def measure(trace: Trace, score: Tensor, *, keep_graph: bool) -> Flow:
     return Flow(arrays, tuple(ParameterInfo(name, tuple(trace.parameters[name].shape)) for name in names))
 
 
-def dead_share(value: Shaped[Tensor, "1 ..."], layout: Layout) -> float:
+def dead_share(value: Shaped[Tensor, "1 ..."], axis: int) -> float:
     """Share, 0 to 1, of the units of a value that are exactly zero at every place, for this one image.
 
-    A unit is a channel of maps, or a feature of tokens or of a vector. Only a value that nowhere is negative can be
-    called dead, as a ReLU's: NaN for any other, and for one that is not finite or holds nothing. A unit that is dead
-    here may live on another image; its own gradient may well be large, but none of it passes on through the ReLU.
+    A unit is a channel of maps, or a feature of tokens or of a vector; ``axis`` counts them. Only a value that nowhere
+    is negative can be called dead, as a ReLU's: NaN for any other, and for one that is not finite or holds nothing. A
+    unit that is dead here may live on another image; its own gradient may well be large, but none of it passes on
+    through the ReLU.
     """
     if not value.is_floating_point() or value.dim() < 2 or not value.numel() or not bool((value >= 0).all()):
         return float("nan")
-    axis = layouts.channel_axis(layout, value.dim())
     units = (value != 0).movedim(axis, 0).flatten(1)
     return 1.0 - float(units.any(1).double().mean())
 
@@ -81,8 +80,8 @@ def in_order_of_use(trace: Trace) -> list[str]:
     return sorted(trace.parameters, key=when)
 
 
-def _dead(site: Site, value: Tensor, layout: Layout) -> float:
-    return float("nan") if site.path == INPUT.path else dead_share(value.detach(), layout)
+def _dead(site: Site, value: Tensor, axis: int) -> float:
+    return float("nan") if site.path == INPUT.path else dead_share(value.detach(), axis)
 
 
 def _norms(values: Mapping[Site, Tensor | None] | Mapping[str, Tensor | None]) -> np.ndarray:

@@ -1,46 +1,74 @@
-"""Which axis of a value is its channel axis. Shapes alone do not say, so the kind of module is asked first."""
+"""Where the channels of a value lie, as its axes are drawn and named."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
-from gradviz_core.types import Layout, Site
+from gradviz_core.types import Layout, Site, SiteInfo
 
-_LAST_AXIS = frozenset({"Linear", "LayerNorm", "RMSNorm", "Embedding", "NonDynamicallyQuantizableLinear"})
-_FIRST = frozenset({"input", "MultiheadAttention"})
-_FIRST_AXIS = ("Conv", "BatchNorm", "GroupNorm", "InstanceNorm", "MaxPool", "AvgPool", "AdaptiveAvgPool", "LayerNorm2d")
+_NAMED: dict[tuple[int, int], Layout] = {
+    (2, 1): "vector",
+    (3, 1): "sequence",
+    (3, 2): "tokens",
+    (4, 1): "maps",
+    (4, 3): "maps_last",
+    (5, 1): "volumes",
+    (5, 4): "volumes_last",
+}
 
 
-def guess(values: Mapping[Site, tuple[str, tuple[int, ...]]]) -> dict[Site, Layout]:
-    """Layout of each value, from (kind of module, shape) in order of execution.
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How a value is read."""
 
-    A convolution, pooling or batch norm puts channels first, a linear layer or layer norm last. Anything else keeps the
-    layout of the latest earlier value of the same shape, or takes that of the first later one: what permutes the axes
-    is followed by a layer that says what they are. The weights of attention, (1, heads, T, T), are one map per head.
+    axis: int
+    """The axis that counts channels, the batch axis counted."""
+    known: bool
+    """Whether the operations of the forward pass tell; else it is a guess."""
+
+
+def read(
+    seen: Mapping[Site, tuple[str, tuple[int, ...]]], channel_axes: Mapping[Site, int | None]
+) -> dict[Site, Reading]:
+    """How each value is read, from (kind of module, shape) and the channel axis that the operations tell, in order of
+    execution.
+
+    A value with one axis beside the batch axis has its channels there. Where nothing tells, the axis of the latest
+    earlier value of that shape is a guess; else the last of three axes, and the first after the batch axis of others.
     """
-    said: dict[tuple[int, ...], Layout] = {}
-    for kind, shape in values.values():
-        if (layout := _said_by(kind, shape)) is not None:
-            said.setdefault(shape, layout)
-    found: dict[Site, Layout] = {}
-    for site, (kind, shape) in values.items():
-        found[site] = said[shape] = _said_by(kind, shape) or said.get(shape, "maps")
+    found: dict[Site, Reading] = {}
+    latest: dict[tuple[int, ...], int] = {}
+    for site, (_, shape) in seen.items():
+        told = channel_axes.get(site)
+        if len(shape) <= 2:
+            found[site] = Reading(max(0, len(shape) - 1), known=True)
+        elif told is not None:
+            found[site] = Reading(told, known=True)
+            latest[shape] = told
+        else:
+            found[site] = Reading(latest.get(shape, 2 if len(shape) == 3 else 1), known=False)
     return found
 
 
-def _said_by(kind: str, shape: tuple[int, ...]) -> Layout | None:
-    """The layout that the number of axes or the kind of module tells; None where neither does."""
-    if len(shape) == 2:
-        return "vector"
-    if len(shape) == 3:
-        return "other" if kind.startswith(_FIRST_AXIS) else "tokens"
-    if len(shape) != 4:
-        return "other"
-    if kind in _LAST_AXIS:
-        return "maps_last"
-    return "maps" if kind in _FIRST or kind.startswith(_FIRST_AXIS) else None
+def layout_of(dimensions: int, axis: int) -> Layout:
+    """The layout of a value with so many axes, of which ``axis`` counts channels."""
+    return _NAMED.get((dimensions, axis), "other")
 
 
-def channel_axis(layout: Layout, dimensions: int) -> int:
-    """The axis that counts channels (features) in a value with a batch axis; ``other`` counts them first."""
-    return dimensions - 1 if layout in ("maps_last", "tokens") else min(1, dimensions - 1)
+def channel_axis(info: SiteInfo) -> int:
+    """The axis that counts channels at a site, the batch axis counted."""
+    if info.axis is not None:
+        return info.axis
+    named = {(dimensions, layout): axis for (dimensions, axis), layout in _NAMED.items()}
+    return named.get((len(info.shape), info.layout), min(1, max(0, len(info.shape) - 1)))
+
+
+def turned(info: SiteInfo, axis: int) -> SiteInfo:
+    """The site with its channels on another axis, as a person chose."""
+    return replace(info, layout=layout_of(len(info.shape), axis), axis=axis, layout_known=True)
+
+
+def choices(info: SiteInfo) -> tuple[int, ...]:
+    """The axes that may count channels."""
+    return tuple(range(1, len(info.shape)))

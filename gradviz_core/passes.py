@@ -11,7 +11,7 @@ How it stays exact, in three rules:
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 
 import torch
@@ -22,6 +22,7 @@ from gradviz_core.calls import Call
 from gradviz_core.device import exact_arithmetic
 from gradviz_core.draws import State, devices_of, drawing_from
 from gradviz_core.errors import GradVizError
+from gradviz_core.following import Follower
 from gradviz_core.inputs import Inputs as Inputs
 from gradviz_core.inputs import by_site, call_of, map_inputs, run
 from gradviz_core.nested import tensors
@@ -64,7 +65,8 @@ def forward(
 ) -> Trace:
     """Run ``module(x)`` once and keep the values at the sites ``keep`` (None keeps all of them).
 
-    With ``until`` the pass ends as soon as all those sites have their values: nothing after them is computed. With
+    With ``until`` the pass ends as soon as all those sites have their values: nothing after them is computed, and which
+    axes count channels stays unknown, because later operations help to tell. With
     ``parameters`` the graph reaches to the parameters too, and takes about twice the memory. The values in ``put`` take
     the place of those that the pass gives at these sites; whatever comes after a site is computed from them.
 
@@ -120,20 +122,23 @@ def _run(plan: _Plan, begin: int | State, begun: State) -> tuple[Trace, bool]:
 
 def _watched(plan: _Plan, begin: int | State, *, trainable: bool | None) -> tuple[Trace, bool]:
     trace = Trace(begin=begin)
-    watch = Watch(trace, plan.keep, None if plan.until is None else frozenset(plan.until), plan.put)
     autograd = AuthorsAutograd(frozen=trainable is False)
     with recording():
-        entered = map_inputs(plan.call, watch.enter)
         watched = twin(plan.module, trainable=trainable)
+        follower = Follower(watched.parameters()) if plan.until is None else None
+        until = None if plan.until is None else frozenset(plan.until)
+        watch = Watch(trace, plan.keep, until, plan.put, follower)
+        entered = map_inputs(plan.call, watch.enter)
         trace.parameters = dict(watched.named_parameters()) if plan.parameters else {}
         if plan.keep is None or not trace.values.keys() >= set(plan.keep):
             watch.attach(watched)
         try:
-            with autograd:
+            with follower or nullcontext(), autograd:
                 trace.output = run(watched, entered)
         except Stop:
             trace.stopped = True
     trace.differentiates, trace.tensor_hooks = autograd.differentiates, autograd.hooks
+    trace.channel_axes = follower.channel_axes() if follower is not None else {}
     return trace, watch.end()
 
 

@@ -51,9 +51,10 @@ INPUT = Site(".input")
 OUTPUT = Site("")
 """What the model returns."""
 
-Layout = Literal["maps", "maps_last", "tokens", "vector", "other"]
-"""Where the channel axis of a site lies: ``maps`` (1, C, H, W), ``maps_last`` (1, H, W, C), ``tokens`` (1, T, F),
-``vector`` (1, K), ``other`` for anything else, channels first."""
+Layout = Literal["maps", "maps_last", "sequence", "tokens", "volumes", "volumes_last", "vector", "other"]
+"""Where the channel axis of a site lies: ``maps`` (1, C, H, W), ``maps_last`` (1, H, W, C), ``sequence`` (1, C, L),
+``tokens`` (1, T, F), ``volumes`` (1, C, D, H, W), ``volumes_last`` (1, D, H, W, C), ``vector`` (1, K), ``other`` for
+anything else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,7 @@ class SiteInfo:
     shape: tuple[int, ...]
     dtype: str
     layout: Layout
+    """Where its channels lie, as the operations of the forward pass tell; else as the shape suggests."""
     calls: int = 1
     """How often the module ran in this forward pass."""
     differentiable: bool = True
@@ -75,6 +77,10 @@ class SiteInfo:
     evaluation mode, such as dropout."""
     source: str = ""
     """The author's line that computed it, as ``model.py:41  return self.fc(x)``, where an uploaded file tells."""
+    axis: int | None = None
+    """The axis that counts channels, the batch axis counted; None is the one that the layout names."""
+    layout_known: bool = True
+    """Whether the operations of the forward pass tell which axis counts channels; else it is a guess."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,10 +204,12 @@ class Unit:
 
 @dataclass(frozen=True, slots=True)
 class ChannelMean:
-    """Mean of one channel of a site over all its places."""
+    """Mean of one channel of a site over all its places. ``axis`` is the axis of the site that counts channels, the
+    batch axis counted; None is the one that the forward pass tells."""
 
     site: Site
     channel: int
+    axis: int | None = None
     kind: Literal["channel"] = field(default="channel", repr=False)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, assert_never
 import torch
 from torch import Tensor
 
-from gradviz_core import box_scores, class_scores, heads, layouts, region_scores, sites
+from gradviz_core import box_scores, class_scores, heads, region_scores, sites
 from gradviz_core.class_scores import ranked as ranked
 from gradviz_core.errors import BadTarget
 from gradviz_core.types import (
@@ -91,8 +91,8 @@ def _select(target: Target, trace: Trace) -> tuple[Target, Tensor]:
             return target, _combined(target, trace.value(site))
         case Unit(site=site, index=index):
             return target, _unit(trace.value(site), site, index)
-        case ChannelMean(site=site, channel=channel):
-            return target, _channel(trace, site, channel).mean()
+        case ChannelMean(site=site, channel=channel, axis=axis):
+            return target, _channel(trace, site, channel, axis).mean()
         case SiteSum(site=site):
             return target, trace.value(site).sum()
         case _:
@@ -172,9 +172,26 @@ def of_one_image(value: Tensor, site: Site) -> Tensor:
     return value
 
 
-def _channel(trace: Trace, site: Site, channel: int) -> Tensor:
+def channel_axis(trace: Trace, site: Site, chosen: int | None) -> int:
+    """The axis of a site's value that counts channels: the one that was chosen, else the one that the pass tells.
+
+    Raises:
+        BadTarget: the site has no such axis.
+    """
+    axes = trace.value(site).dim()
+    if chosen is None:
+        return trace.readings[site].axis
+    if not 1 <= chosen < axes:
+        raise BadTarget(
+            f"{sites.in_words(site)} cannot have its channels on axis {chosen}: its axes are 0 to {axes - 1}, and axis "
+            f"0 counts images. Choose one from 1 to {axes - 1}."
+        )
+    return chosen
+
+
+def _channel(trace: Trace, site: Site, channel: int, chosen: int | None) -> Tensor:
     value = of_one_image(trace.value(site), site)
-    axis = layouts.channel_axis(layouts.guess(trace.seen)[site], value.dim())
+    axis = channel_axis(trace, site, chosen)
     if not 0 <= channel < value.shape[axis]:
         raise BadTarget(
             f"Channel {channel} does not exist at {sites.in_words(site)}: it has channels 0 to {value.shape[axis] - 1}."

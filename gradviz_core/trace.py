@@ -151,18 +151,20 @@ def survey(module: nn.Module, x: Inputs, *, seed: int | None = None) -> tuple[Si
 
 def describe(trace: Trace) -> tuple[SiteInfo, ...]:
     """What is known of each site that a trace kept."""
-    guessed = layouts.guess(trace.seen)
+    readings = trace.readings
     return tuple(
         SiteInfo(
             site=site,
             kind=trace.seen[site][0],
             shape=tuple(value.shape),
             dtype=str(value.dtype).removeprefix("torch."),
-            layout=guessed[site],
+            layout=layouts.layout_of(value.dim(), readings[site].axis),
             calls=max(1, trace.calls[site.path]),
             differentiable=value.requires_grad and value.is_floating_point(),
             same_as=trace.aliases.get(site),
             source=trace.sources.get((site.path, site.call), ""),
+            axis=readings[site].axis,
+            layout_known=readings[site].known,
         )
         for site, value in trace.values.items()
     )

@@ -93,7 +93,9 @@ class GradientQuestion:
 class UnitsQuestion:
     """Which ``count`` channels are most active at one place of a site, and how does each change with the input?
 
-    ``place`` is (row, column) for maps, (token,) for tokens and () for a vector.
+    ``place`` is (row, column) for maps, (token,) for tokens, (position,) for a sequence, (slice, row, column) for
+    volumes and () for a vector. ``axis`` counts the site's channels, the batch axis being 0; None is the one that the
+    forward pass tells.
     """
 
     model: str
@@ -101,6 +103,7 @@ class UnitsQuestion:
     site: Site
     place: tuple[int, ...]
     count: int = 6
+    axis: int | None = None
     seed: int = 0
     kind: Literal["units"] = field(default="units", repr=False)
 

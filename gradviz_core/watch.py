@@ -12,6 +12,8 @@ from torch import Tensor, nn
 from gradviz_core.draws import State
 from gradviz_core.errors import QuestionError
 from gradviz_core.exported.layers import AuthorsModule
+from gradviz_core.following import Follower
+from gradviz_core.layouts import Reading, read
 from gradviz_core.nested import map_tensors, tensors
 from gradviz_core.sites import in_words, no_such_site
 from gradviz_core.types import Site
@@ -33,6 +35,9 @@ class Trace:
     """How often each module ran."""
     sources: dict[tuple[str, int], str] = field(default_factory=dict)
     """The author's line for a module's path and call, where an uploaded file tells."""
+    channel_axes: Mapping[Site, int | None] = field(default_factory=dict)
+    """The axis of each value that counts channels, as the operations of the pass tell; None where they do not. Empty
+    where the pass was to end early."""
     parameters: dict[str, Tensor] = field(default_factory=dict)
     """The twin's parameters, where their gradients are wanted."""
     output: object = None
@@ -46,6 +51,11 @@ class Trace:
     """Whether it takes gradients itself, so that its parameters train as they do on the module."""
     tensor_hooks: int = 0
     """How many hooks the pass put on tensors; none of them runs."""
+
+    @property
+    def readings(self) -> dict[Site, Reading]:
+        """Which axis of each value counts channels, and whether that is known."""
+        return read(self.seen, self.channel_axes)
 
     def value(self, site: Site) -> Tensor:
         """The raw value at ``site``.
@@ -89,9 +99,12 @@ class Watch:
         keep: Collection[Site] | None,
         until: frozenset[Site] | None,
         put: Mapping[Site, Tensor] | None = None,
+        follower: Follower | None = None,
     ) -> None:
-        """``put`` holds values that take the place of those that the pass itself gives at these sites."""
+        """``put`` holds values that take the place of those that the pass itself gives at these sites; ``follower``
+        follows the axes."""
         self._trace, self._keep, self._until, self._put = trace, keep, until, put or {}
+        self._follower = follower
         self._passed_on: dict[int, _PassedOn] = {}
         self._versions: dict[Site, int] = {}
         self._open = True
@@ -101,7 +114,10 @@ class Watch:
         leaf = _leaf(self._put.get(site, tensor))
         self._trace.values[site] = leaf
         self._trace.seen[site] = ("input", tuple(leaf.shape))
-        return leaf.clone()
+        handed = leaf.clone()
+        if self._follower is not None:
+            self._follower.at(site, handed)
+        return handed
 
     def attach(self, module: nn.Module) -> None:
         """Put a hook on every part of ``module``, a twin that is run once and thrown away."""
@@ -130,11 +146,15 @@ class Watch:
     def _keep_raw(self, site: Site, kind: str, raw: Tensor, inputs: object) -> Tensor:
         trace = self._trace
         trace.seen[site] = (kind, tuple(raw.shape))
+        if self._follower is not None:
+            self._follower.at(site, raw)
         if self._keep is not None and site not in self._keep and (self._until is None or site not in self._until):
             return raw
         known = self._passed_on.get(id(raw))
         if site in self._put:
             raw = _leaf(self._put[site])
+            if self._follower is not None:
+                self._follower.take(raw, site)
         elif known is not None and known.version == _version(raw):
             trace.aliases[site] = known.site
             trace.values[site] = trace.values[known.site]

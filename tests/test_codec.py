@@ -143,7 +143,15 @@ def test_every_kind_of_question_and_target_is_tried_here() -> None:
 
 def test_every_kind_of_target_is_told_apart() -> None:
     terms = (Term((0, 1), 2.0),)
-    values: dict[str, Any] = {"index": 1, "other": 2, "label": 3, "site": Site("a"), "channel": 4, "terms": terms}
+    values: dict[str, Any] = {
+        "index": 1,
+        "other": 2,
+        "label": 3,
+        "site": Site("a"),
+        "channel": 4,
+        "axis": 2,
+        "terms": terms,
+    }
     for kind in get_args(Target):
         made = {f.name: values[f.name] for f in fields(kind) if f.name in values}
         if kind is Unit:

@@ -201,17 +201,17 @@ def test_a_channel_is_dead_where_it_is_zero_at_every_place() -> None:
     maps = torch.zeros(1, 4, 2, 2)
     maps[0, 1, 1, 0] = 0.5
     maps[0, 2] = 1.0
-    assert flow.dead_share(maps, "maps") == 0.5
-    assert flow.dead_share(maps.permute(0, 2, 3, 1), "maps_last") == 0.5
-    assert flow.dead_share(maps.flatten(2).transpose(1, 2), "tokens") == 0.5
-    assert flow.dead_share(torch.tensor([[0.0, 1.0, 0.0, 2.0, 3.0]]), "vector") == pytest.approx(0.4)
+    assert flow.dead_share(maps, 1) == 0.5
+    assert flow.dead_share(maps.permute(0, 2, 3, 1), 3) == 0.5
+    assert flow.dead_share(maps.flatten(2).transpose(1, 2), 2) == 0.5
+    assert flow.dead_share(torch.tensor([[0.0, 1.0, 0.0, 2.0, 3.0]]), 1) == pytest.approx(0.4)
 
 
 @pytest.mark.parametrize(
     "value", [torch.tensor([[0.0, -1.0]]), torch.tensor([[0.0, math.nan]]), torch.zeros(1, 0), torch.tensor([[0, 1]])]
 )
 def test_only_what_nowhere_is_negative_can_be_dead(value: Tensor) -> None:
-    assert math.isnan(flow.dead_share(value, "vector"))
+    assert math.isnan(flow.dead_share(value, 1))
 
 
 def test_dead_units_of_a_network_made_to_have_them() -> None:

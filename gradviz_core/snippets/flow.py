@@ -65,7 +65,7 @@ def sites(setting: Setting, target: Score) -> str:
     """``shown`` has a row for each site, as ``strip`` has: norm of the activation, norm of the gradient, share of dead
     units."""
     infos = [info for info in setting.sites if info.same_as is None and info.site != INPUT]
-    axes = [layouts.channel_axis(info.layout, len(info.shape)) for info in infos]
+    axes = [layouts.channel_axis(info) for info in infos]
     about = (
         f"Norms of activations, norms of the gradient of {score_words(target, setting.card.labels)}, "
         "and shares of dead units, at every site in order of execution."

@@ -102,8 +102,8 @@ def score(target: Target, setting: Setting) -> Block:
             return Block(_combined(_value(site), terms))
         case Unit(site=site, index=index):
             return Block((f"score = {_value(site)}[0, {', '.join(map(str, index))}]",))
-        case ChannelMean(site=site, channel=channel):
-            return Block((f"score = {_value(site)}[0{_channel(setting, site, channel)}].mean()",))
+        case ChannelMean(site=site, channel=channel, axis=axis):
+            return Block((f"score = {_value(site)}[0{_channel(setting, site, channel, axis)}].mean()",))
         case SiteSum(site=site):
             return Block((f"score = {_value(site)}.sum()",))
         case _:
@@ -129,7 +129,7 @@ def _value(site: Site) -> str:
     return "value" if site.path else f"output{output_item(site.item)}"
 
 
-def _channel(setting: Setting, site: Site, channel: int) -> str:
+def _channel(setting: Setting, site: Site, channel: int, axis: int | None) -> str:
     info = info_of(setting, site)
-    before = layouts.channel_axis(info.layout, len(info.shape)) - 1
+    before = (axis or layouts.channel_axis(info)) - 1
     return ", :" * before + f", {channel}"

@@ -18,7 +18,7 @@ def strongest(setting: Setting, question: UnitsQuestion, cut: tuple[int, int, in
     """
     info = info_of(setting, question.site)
     what = channel_word(info)
-    axis = layouts.channel_axis(info.layout, len(info.shape)) - 1
+    axis = (question.axis or layouts.channel_axis(info)) - 1
     count = min(question.count, info.shape[axis + 1])
     about = (
         f"The {count} {what}s of {in_words(info.site, info.calls)} with the largest activation at one place, "
