@@ -180,7 +180,9 @@ class DirectionProof:
 
     def noise(self, step: Step) -> float:
         """Noise of a step relative to the larger of derivative and difference, as its error is; infinite where both
-        are zero."""
+        are zero, or where the difference is not finite."""
+        if not math.isfinite(step.difference):
+            return math.inf
         larger = max(abs(self.derivative), abs(step.difference))
         return step.noise / larger if larger else math.inf
 

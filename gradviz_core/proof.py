@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
@@ -58,8 +59,8 @@ def prove(
     for the uses after its call only.
 
     Raises:
-        QuestionError: a site is no floating-point value, the directions are none or more than 20, or the model does
-            not run in float64 although it runs as it is.
+        QuestionError: a site is no floating-point value, its gradient is not finite, the directions are none or more
+            than 20, or the model does not run in float64 although it runs as it is.
         BadTarget, UnknownSite, Unreachable: as ``trace.gradients`` does.
 
     Source: J. Nocedal, S. Wright, Numerical Optimization, 2006, section 8.1; ``torch.autograd.gradcheck`` does the same
@@ -84,6 +85,10 @@ def prove(
         for _ in range(directions):
             direction = _direction(value, generator)
             derivative = float((slope * direction).sum())
+            if not math.isfinite(derivative):
+                raise QuestionError(
+                    f"The gradient at {in_words(site)} is not finite, so there is nothing to compare with differences."
+                )
             bare = DirectionProof(str(site), derivative, (), seen.narrowest, _name(precision), distance)
             found.append(_compared(here, site, direction, bare, every_step))
     return verdicts.proof(found, here.score)
@@ -188,6 +193,8 @@ def _step(here: _Here, site: Site, direction: Tensor, derivative: float, h: floa
     difference, bend = (up - down) / (2 * h), (up + down - 2 * here.score) / h
     larger = max(abs(derivative), abs(difference))
     error = abs(derivative - difference) / larger if larger else 0.0
+    if not math.isfinite(difference):
+        return Step(h, difference, math.inf, math.inf)
     return Step(h, difference, error, 4 * EPS * max(one, other) / h, bend)
 
 

@@ -71,12 +71,12 @@ def in_short(found: Proof) -> str:
     outcome, worst = _worst(found.directions, found.score)
     match outcome:
         case "agrees" if all(_unmoved(one) for one in found.directions):
-            return "Agrees with finite differences: both are zero"
+            return "The gradient agrees with finite differences: both are zero"
         case "agrees":
             count = digits(found)
-            return f"Agrees with finite differences to {count} digit{'' if count == 1 else 's'}"
+            return f"The gradient agrees with finite differences to {count} digit{'' if count == 1 else 's'}"
         case "apart":
-            return f"Disagrees with finite differences: {_both(worst)}"
+            return f"The gradient disagrees with finite differences: {_both(worst)}"
         case "at a kink":
             return "Not settled: the values lie exactly on a kink (a ReLU at 0, equal numbers in max pooling)"
         case "kinks":

@@ -138,6 +138,9 @@ def test_differences_find_a_wrong_derivative_of_pytorch_itself(monkeypatch: pyte
 # ------------------------------------------------------------------------------------------------------- on one line
 
 
+AGREES_TO = "The gradient agrees with finite differences to"
+
+
 def direction(derivative: float, *steps: Step, rounded: str = "", own: float = 0.0) -> DirectionProof:
     return DirectionProof(".input", derivative, steps, rounded, "float32", own)
 
@@ -145,14 +148,14 @@ def direction(derivative: float, *steps: Step, rounded: str = "", own: float = 0
 @pytest.mark.parametrize(
     ("one", "count", "line"),
     [
-        (direction(1.0, Step(1e-6, 1 + 3e-7, 3e-7, 1e-8)), 6, "Agrees with finite differences to 6 digits"),
-        (direction(1.0, Step(1e-6, 1 + 3e-7, 3e-7, 1e-8), own=2e-4), 3, "Agrees with finite differences to 3 digits"),
-        (direction(1.0, Step(1e-6, 1.002, 2e-3, 9e-3)), 1, "Agrees with finite differences to 1 digit"),
-        (direction(1.0, Step(1e-6, 1.0, 0.0, 0.0)), 10, "Agrees with finite differences to 10 digits"),
-        (direction(0.0, Step(1e-3, 0.0, 0.0, 0.0)), 10, "Agrees with finite differences: both are zero"),
+        (direction(1.0, Step(1e-6, 1 + 3e-7, 3e-7, 1e-8)), 6, f"{AGREES_TO} 6 digits"),
+        (direction(1.0, Step(1e-6, 1 + 3e-7, 3e-7, 1e-8), own=2e-4), 3, f"{AGREES_TO} 3 digits"),
+        (direction(1.0, Step(1e-6, 1.002, 2e-3, 9e-3)), 1, f"{AGREES_TO} 1 digit"),
+        (direction(1.0, Step(1e-6, 1.0, 0.0, 0.0)), 10, f"{AGREES_TO} 10 digits"),
+        (direction(0.0, Step(1e-3, 0.0, 0.0, 0.0)), 10, "The gradient agrees with finite differences: both are zero"),
         (
             direction(2.0, Step(1e-3, 1.0, 0.5, 0.0), Step(1e-6, 1.0, 0.5, 0.0)), 0,
-            "Disagrees with finite differences: 2 by automatic differentiation, 1 by differences",
+            "The gradient disagrees with finite differences: 2 by automatic differentiation, 1 by differences",
         ),
         (direction(2.0, Step(1e-3, 1.0, 0.5, 0.0, 1.0)), 0, "Not settled: the values lie exactly on a kink"),
         (

@@ -4,7 +4,7 @@ import streamlit as st
 
 from gradviz_core import fields, snippets
 from gradviz_core.types import FlowQuestion, GradientQuestion
-from pages.parts import address, code, facts, maps, panel, shell, sites, tour, units
+from pages.parts import address, check, code, facts, maps, panel, shell, sites, tour, units
 from pages.parts.asking import ask, one_sentence
 
 choice = shell.begin_with_score(
@@ -39,6 +39,7 @@ with one_sentence():
         ),
         "Computing the gradient at this site …",
     )
+    checked = check.question(choice.model, choice.image, answer.target, info.site)
     view = maps.view(answer, info, kind)
     with number:
         channel = sites.choose_channel(info, view.strongest)
@@ -53,7 +54,7 @@ with one_sentence():
     with left:
         panel.picture(
             sheet.figure, "channels", alt=sheet.caption.alt, caption=sheet.caption,
-            act=sites.choose_tile(sheet.tiles, sheet.planes),
+            act=sites.choose_tile(sheet.tiles, sheet.planes), checked=checked if kind != "activation" else None,
         )  # fmt: skip
         st.caption(sites.how_to_click(info))
     with right:
@@ -73,7 +74,7 @@ with one_sentence():
             act=sites.choose_under(view.planes, *answer.pixels.shape[:2]),
         )  # fmt: skip
     drawn = {"channels": sheet.figure, "strip": strip.figure} | ({"channel": one.figure} if one.figure else {})
-    panel.downloads(choice.tools, drawn, answer, "feature-maps")
+    panel.downloads(choice.tools, drawn, answer, "feature-maps", checked)
     block = fields.coarser(view.maps, maps.MOST_CELLS)[1]
     code.panel(
         choice,

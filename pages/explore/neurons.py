@@ -4,7 +4,7 @@ import streamlit as st
 
 from gradviz_core import captions, fields, snippets
 from gradviz_core.types import INPUT, GradientQuestion, UnitsQuestion
-from pages.parts import address, code, facts, panel, shell, sites, tour, units
+from pages.parts import address, check, code, facts, panel, shell, sites, tour, units
 from pages.parts.asking import ask, one_sentence
 
 choice = shell.begin(
@@ -37,6 +37,7 @@ with one_sentence():
     )
     planes = fields.planes(answer.activations[info.site], info.layout)
     gradient = answer.gradients[INPUT]
+    checked = check.question(choice.model, choice.image, unit)
     effective = fields.effective_box(gradient)
     activation = units.activation(planes, channel, place, info)
     slope = units.slope(answer, info, effective, opacity / 100)
@@ -58,7 +59,7 @@ with one_sentence():
     with right:
         panel.picture(
             slope.figure, "gradient", alt=slope.caption.alt, caption=slope.caption,
-            act=sites.choose_under(planes, *gradient.shape[2:]),
+            act=sites.choose_under(planes, *gradient.shape[2:]), checked=checked,
         )  # fmt: skip
     st.caption(sites.how_to_click(info))
 
@@ -73,6 +74,7 @@ with one_sentence():
         {"activation": activation.figure, "gradient": slope.figure, "gallery": gallery.figure},
         answer,
         "neurons",
+        checked,
     )
     single = planes.maps.shape[1:] != (1, 1)
     code.panel(

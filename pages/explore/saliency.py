@@ -4,7 +4,7 @@ import streamlit as st
 
 from gradviz_core import captions, fields, figures, snippets
 from gradviz_core.types import INPUT, GradientQuestion, SiteSum
-from pages.parts import address, code, depth, facts, panel, pixel, saliency, scores, shell, tour, uploaded
+from pages.parts import address, check, code, depth, facts, panel, pixel, saliency, scores, shell, tour, uploaded
 from pages.parts.asking import ask, one_sentence
 
 choice = shell.begin_with_score("Input saliency", "How the score of one class changes with each pixel of the image.")
@@ -30,6 +30,7 @@ with one_sentence():
     )
     answer = ask(question, "Computing the gradient …")
     gradient = answer.attributions[INPUT]
+    checked = check.question(choice.model, choice.image, answer.target)
     room = st.container()
     spot = pixel.choose(answer.pixels)
     if spot is not None:
@@ -58,10 +59,10 @@ with one_sentence():
         with right:
             panel.picture(
                 shown.figure, "gradient", alt=shown.caption.alt, caption=shown.caption,
-                act=pixel.click_tile(shown.tiles),
+                act=pixel.click_tile(shown.tiles), checked=checked,
             )  # fmt: skip
 
-    panel.downloads(choice.tools, {"gradient": shown.figure, "image": seen}, answer, "saliency")
+    panel.downloads(choice.tools, {"gradient": shown.figure, "image": seen}, answer, "saliency", checked)
 
     st.header("Classes", anchor=False)
     bars = figures.class_bars(answer.prediction, chosen=saliency.explained(answer.target))

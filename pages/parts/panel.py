@@ -19,9 +19,11 @@ from gradviz_core.types import (
     GradientAnswer,
     JacobianAnswer,
     PerturbationAnswer,
+    ProofQuestion,
     SpectrumAnswer,
     UnitsAnswer,
 )
+from pages.parts import check
 from pages.parts.clicks import Click, on_click
 from pages.parts.words import plain
 
@@ -38,13 +40,22 @@ def controls(key: str = "controls") -> DeltaGenerator:
 
 
 def picture(
-    figure: go.Figure, key: str, *, alt: str, caption: Caption | None = None, act: Callable[[Click], None] | None = None
+    figure: go.Figure,
+    key: str,
+    *,
+    alt: str,
+    caption: Caption | None = None,
+    act: Callable[[Click], None] | None = None,
+    checked: ProofQuestion | None = None,
 ) -> None:
-    """The chart, and under it its caption. ``act`` is called with each click on it."""
+    """The chart, and under it its caption. ``act`` is called with each click on it; ``checked`` is what finite
+    differences are asked of the gradient that it shows."""
     st.plotly_chart(figure, key=f"chart_{key}", config=_config(key), alt=alt)
     _fit_phone(key, figure)
     if act is not None:
         on_click(f"chart_{key}", act)
+    if checked is not None:
+        check.line(checked)
     if caption is not None:
         words(caption)
 
@@ -79,26 +90,28 @@ def downloads(
     figures: dict[str, go.Figure],
     answer: Downloadable,
     name: str,
+    checked: ProofQuestion | None = None,
 ) -> None:
     """One place for all that can be kept: each figure as PNG or as a page of its own, and the raw arrays.
 
-    ``figures`` are those on the page, by their key. Files are made when they are asked for.
+    ``figures`` are those on the page, by their key. Files are made when they are asked for, and say by then what the
+    check of the gradient has found.
     """
     with place.popover("Download", icon=":material/download:"):
         for key, figure in figures.items():
             _keep_png(key)
             file = f"gradviz-{name}-{key}.html"
             st.download_button(
-                f"{key.capitalize()} (HTML)", _page_of(figure, key, answer), file_name=file, mime="text/html",
+                f"{key.capitalize()} (HTML)", _page_of(figure, key, answer, checked), file_name=file, mime="text/html",
                 on_click="ignore", key=f"html_{key}", width="stretch",
             )  # fmt: skip
         st.download_button(
-            "Raw arrays (npz)", _arrays_of(answer), file_name=f"gradviz-{name}.npz", mime="application/octet-stream",
-            on_click="ignore", key="npz", width="stretch",
+            "Raw arrays (npz)", _arrays_of(answer, checked), file_name=f"gradviz-{name}.npz",
+            mime="application/octet-stream", on_click="ignore", key="npz", width="stretch",
         )  # fmt: skip
 
 
-def _title(key: str, answer: Downloadable) -> str:
+def _title(key: str, answer: Downloadable, checked: ProofQuestion | None) -> str:
     """What a figure shows, for when it stands alone."""
     if isinstance(answer, UnitsAnswer):
         what = "the strongest channels"
@@ -106,25 +119,29 @@ def _title(key: str, answer: Downloadable) -> str:
         what = f"{in_words(answer.question.of)} by {in_words(answer.question.wrt)}"
     else:
         what = score_words(answer.target, ())
-    return f"GradViz: {key}, {what}<br>{answer.question.model}, {answer.question.image}"
+    lines = [f"GradViz: {key}, {what}", f"{answer.question.model}, {answer.question.image}"]
+    return "<br>".join([*lines, check.words(checked)] if checked else lines)
 
 
-def _page_of(figure: go.Figure, key: str, answer: Downloadable) -> Callable[[], bytes]:
+def _page_of(figure: go.Figure, key: str, answer: Downloadable, checked: ProofQuestion | None) -> Callable[[], bytes]:
     def make() -> bytes:
-        titled = go.Figure(figure)
-        room = (figure.layout.margin.t or 0) + 60
-        titled.update_layout(title={"text": _title(key, answer), "font": {"size": 15}}, margin={"t": room})
+        titled, title = go.Figure(figure), _title(key, answer, checked)
+        more = 20 + 20 * len(title.split("<br>"))
+        room = (figure.layout.margin.t or 0) + more
+        titled.update_layout(title={"text": title, "font": {"size": 15}}, margin={"t": room})
         if figure.layout.height:
-            titled.update_layout(height=figure.layout.height + 60)
+            titled.update_layout(height=figure.layout.height + more)
         return str(titled.to_html(include_plotlyjs=True)).encode()
 
     return make
 
 
-def _arrays_of(answer: Downloadable) -> Callable[[], bytes]:
+def _arrays_of(answer: Downloadable, checked: ProofQuestion | None) -> Callable[[], bytes]:
     def make() -> bytes:
         buffer = io.BytesIO()
         said = {"question": question_to_json(answer.question), "answer": answer_to_json(answer)}
+        if checked is not None:
+            said["check"] = check.receipt(checked)
         texts = {name: np.array(text) for name, text in said.items()}
         np.savez_compressed(buffer, allow_pickle=False, **texts, **dict(answer.arrays))
         return buffer.getvalue()

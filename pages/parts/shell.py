@@ -15,12 +15,27 @@ from gradviz_core.compute import client
 from gradviz_core.compute.protocol import Status
 from gradviz_core.errors import GradVizError
 from gradviz_core.types import SurveyAnswer, SurveyQuestion
-from pages.parts import about, address, asking, bring, draws, history, images, models, narrow, scores, skeleton, unseen
+from pages.parts import (
+    about,
+    address,
+    asking,
+    bring,
+    check,
+    draws,
+    history,
+    images,
+    models,
+    narrow,
+    scores,
+    skeleton,
+    unseen,
+)
 from pages.parts.words import plain
 
 _STYLE = f"""<style>
 {unseen.STYLE}
 {skeleton.STYLE}
+{check.STYLE}
 [data-testid^="stBaseButton-primary"] {{ color: light-dark(#ffffff, #0b1110); }}
 .stCode .token:is(.keyword, .function, .class-name) {{ color: color-mix(in srgb, #1f7fd6 65%, currentColor); }}
 .stCode .token.string {{ color: color-mix(in srgb, #0f9a48 60%, currentColor); }}
@@ -78,6 +93,7 @@ def around(*, pickers: bool) -> Iterator[None]:
     body = st.container()
     skeleton.make()
     asking.begin()
+    check.begin()
     unseen.make()
     history.gather()
     narrow.keep_clear()
@@ -93,6 +109,7 @@ def around(*, pickers: bool) -> Iterator[None]:
             yield
         address.settle()
         skeleton.settle()
+        check.settle()
     finally:
         _say_status(sidebar)
 
@@ -148,6 +165,7 @@ def end() -> NoReturn:
     """End the page here: all that there is to say is said."""
     address.settle()
     skeleton.settle()
+    check.settle()
     _say_status(cast(_Sidebar, st.session_state["sidebar"]))
     st.stop()
 

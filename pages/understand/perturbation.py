@@ -3,7 +3,7 @@
 import streamlit as st
 
 from gradviz_core import captions, snippets
-from pages.parts import code, facts, panel, perturbation, pixel, shell, tour
+from pages.parts import check, code, facts, panel, perturbation, pixel, shell, tour
 from pages.parts.asking import ask, one_sentence
 
 choice = shell.begin_with_score(
@@ -16,6 +16,7 @@ tour.here("perturbation")
 with one_sentence():
     question = perturbation.question(choice)
     answer = ask(question, "Following the gradient …")
+    checked = check.question(choice.model, choice.image, answer.target)
     names = captions.channel_names(choice.survey.card.preprocessing)
     room = st.container()
     spot = pixel.choose(answer.pixels)
@@ -41,7 +42,10 @@ with one_sentence():
 
         for column, (key, picture) in zip(st.columns(3), shown.items(), strict=True):
             with column:
-                panel.picture(picture.figure, key, alt=picture.caption.alt, caption=picture.caption, act=pixel.click)
+                panel.picture(
+                    picture.figure, key, alt=picture.caption.alt, caption=picture.caption, act=pixel.click,
+                    checked=checked if key == "difference" else None,
+                )  # fmt: skip
 
     left, right = st.columns([3, 2])
     with left:
@@ -61,7 +65,7 @@ with one_sentence():
 
     panel.downloads(
         choice.tools, {key: picture.figure for key, picture in (shown | {"promise": curve}).items()}, answer,
-        "perturbation",
+        "perturbation", checked,
     )  # fmt: skip
     code.panel(
         choice,

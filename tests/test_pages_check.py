@@ -1,0 +1,239 @@
+"""The line beside a gradient picture: asked for after everything else, drawn once it is known, kept with the picture."""
+
+from __future__ import annotations
+
+import io
+import json
+import threading
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from gradviz_core import verdicts
+from gradviz_core.codec import question_to_json
+from gradviz_core.compute import client, inline
+from gradviz_core.errors import Busy, GradVizError, QuestionError
+from gradviz_core.findings import DirectionProof, Proof, Step
+from gradviz_core.types import INPUT, ClassScore, GradientAnswer, GradientQuestion, ProofAnswer, ProofQuestion, Question
+from gradviz_core.types import Receipt as Receipt
+from pages.parts import check, panel
+from pages.parts.check import Checks, checks
+from pages.parts.kept import kept
+from tests.compute.conftest import until
+from tests.opening import MAPS, NEURONS, SALIENCY, answer_here, errors, opened
+
+PERTURBATION = "pages/understand/perturbation.py"
+Answering = Callable[[ProofQuestion, threading.Event], ProofAnswer | None]
+
+
+@pytest.fixture(autouse=True)
+def asked(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Question]]:
+    """Questions are answered in this process; the list says which were."""
+    kept.clear()
+    checks.clear()
+    yield answer_here(monkeypatch)
+    kept.clear()
+    checks.clear()
+
+
+def found(proof: Proof) -> Answering:
+    """A client that has this proof."""
+
+    def answer(question: ProofQuestion, _left: threading.Event) -> ProofAnswer:
+        receipt = Receipt("CPU", (), 1.0)
+        return ProofAnswer(question=question, target=question.target, proof=proof, notes=(), receipt=receipt, arrays={})
+
+    return answer
+
+
+def failing(error: GradVizError) -> Answering:
+    """A client that has no proof."""
+
+    def answer(_question: ProofQuestion, _left: threading.Event) -> ProofAnswer:
+        raise error
+
+    return answer
+
+
+def proof(difference: float, derivative: float = 1.0) -> Proof:
+    error = abs(difference - derivative) / max(difference, derivative)
+    return verdicts.proof([DirectionProof(".input", derivative, (Step(1e-6, difference, error, 1e-9),))], 2.0)
+
+
+def lines(app: AppTest) -> list[str]:
+    """What the lines say, without their icons."""
+    said = [c.value.replace("\\", "") for c in app.caption]
+    return [
+        text.partition(": ")[2] for text in said if text.startswith((":material/check", ":material/remove", ":mat"))
+    ]
+
+
+def drawn(app: AppTest) -> list[ProofQuestion]:
+    questions: list[ProofQuestion] = list(app.session_state["checks_drawn"].values())
+    return questions
+
+
+def settled(app: AppTest) -> AppTest:
+    """The page once the verdicts are there."""
+    assert until(lambda: all(checks().found(question_to_json(one)) for one in drawn(app)))
+    return app.run()
+
+
+# ---------------------------------------------------------------------------------------------------------- on the page
+
+
+@pytest.mark.parametrize(
+    ("page", "choices", "count"),
+    [(SALIENCY, {}, 1), (SALIENCY, {"method": "gradient_x_input"}, 1), (NEURONS, {}, 1), (MAPS, {"maps": "gradient"}, 1),
+     (MAPS, {"maps": "product"}, 1), (MAPS, {"maps": "activation"}, 0), (PERTURBATION, {}, 1)],
+)  # fmt: skip
+def test_a_line_stands_beside_each_picture_of_a_gradient(page: str, choices: dict[str, str], count: int) -> None:
+    app = opened(page, image="sample/star", **choices)
+    assert lines(app) == [check.PENDING] * count
+
+
+def test_the_question_is_that_of_the_picture(asked: list[Question]) -> None:
+    (one,) = drawn(opened(MAPS, maps="gradient", image="sample/star", target="3"))
+    (picture,) = [question for question in asked if isinstance(question, GradientQuestion)]
+    assert (one.model, one.image, one.target, (one.wrt,)) == (
+        picture.model, picture.image, picture.target, picture.wrt,
+    )  # fmt: skip
+    (other,) = drawn(opened(image="sample/star"))
+    assert isinstance(other.target, ClassScore)
+    assert (other.wrt, other.target.index) == (INPUT, 3), "the predicted class by its number: one check for both"
+
+
+def test_a_true_verdict_comes_after_all_answers(asked: list[Question], monkeypatch: pytest.MonkeyPatch) -> None:
+    def answer(question: ProofQuestion, _left: threading.Event) -> ProofAnswer:
+        asked.append(question)
+        return inline.ask(question)  # type: ignore[return-value]
+
+    monkeypatch.setattr(client, "check", answer)
+    app = opened(image="sample/star")
+    assert lines(settled(app)) == ["The gradient agrees with finite differences to 6 digits"]
+    assert [question.kind for question in asked][-1] == "proof"
+    assert [question.kind for question in asked].count("proof") == 1
+
+
+def test_a_line_is_looked_at_again_until_it_is_known_and_not_after(monkeypatch: pytest.MonkeyPatch) -> None:
+    app = opened()
+    assert [e for e in app.get("bidi_component") if "later_" in e.proto.id]
+    monkeypatch.setattr(client, "check", found(proof(1.0)))
+    app = settled(app.run())
+    assert lines(app) == ["The gradient agrees with finite differences to 9 digits"]
+    assert not [e for e in app.get("bidi_component") if "later_" in e.proto.id]
+
+
+def test_what_disagrees_is_said_loudly(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client, "check", found(proof(3.0)))
+    app = settled(opened())
+    (loud,) = errors(app)
+    assert loud.replace("\\", "").startswith(
+        "The gradient disagrees with finite differences: 1 by automatic differentiation, 3 by differences."
+    )
+    assert lines(app) == []
+
+
+def test_what_cannot_be_checked_is_said_and_asked_anew_only_where_that_may_help(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(client, "check", failing(QuestionError("It does not run in float64.")))
+    app = settled(opened())
+    assert lines(app) == ["Not checked. It does not run in float64."]
+    monkeypatch.setattr(client, "check", found(proof(1.0)))
+    assert lines(app.run()) == ["Not checked. It does not run in float64."]
+
+    monkeypatch.setattr(client, "check", failing(Busy("Other questions came first.")))
+    app = settled(opened(target="2"))
+    assert lines(app) == ["Not checked. Other questions came first."]
+    monkeypatch.setattr(client, "check", found(proof(1.0)))
+    assert lines(settled(app.run())) == ["The gradient agrees with finite differences to 9 digits"]
+
+
+# ------------------------------------------------------------------------------------------------- who waits for what
+
+
+class Waiting:
+    """A client that never answers, and knows which checks were asked and which were left."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.left: list[str] = []
+
+    def __call__(self, question: ProofQuestion, left: threading.Event) -> None:
+        self.asked.append(question.image)
+        left.wait(10)
+        self.left.append(question.image)
+
+
+@pytest.fixture
+def waiting(monkeypatch: pytest.MonkeyPatch) -> Iterator[Waiting]:
+    made = Waiting()
+    monkeypatch.setattr(client, "check", made)
+    yield made
+    checks().show("a", {})
+    checks().show("b", {})
+
+
+def named(*images: str) -> dict[str, ProofQuestion]:
+    made = [ProofQuestion(model="m", image=image) for image in images]
+    return {question_to_json(one): one for one in made}
+
+
+def test_a_check_that_nobody_sees_any_more_is_left(waiting: Waiting) -> None:
+    known: Checks = checks()
+    known.show("a", named("one", "two"))
+    assert until(lambda: sorted(waiting.asked) == ["one", "two"])
+    known.show("a", named("two", "three"))
+    assert until(lambda: waiting.left == ["one"])
+    assert until(lambda: sorted(waiting.asked) == ["one", "three", "two"]), "what goes on is not asked twice"
+
+
+def test_two_who_see_one_picture_wait_for_one_check(waiting: Waiting) -> None:
+    known: Checks = checks()
+    known.show("a", named("one"))
+    known.show("b", named("one"))
+    assert until(lambda: waiting.asked == ["one"])
+    known.show("a", {})
+    assert not until(lambda: waiting.left, 0.2)
+    known.show("b", {})
+    assert until(lambda: waiting.left == ["one"])
+    assert waiting.asked == ["one"]
+
+
+def test_the_next_page_leaves_the_checks_of_the_last(waiting: Waiting) -> None:
+    app = opened(image="sample/star")
+    assert until(lambda: waiting.asked == ["sample/star"])
+    app.query_params["image"] = "sample/heart"
+    app.run()
+    assert until(lambda: waiting.left == ["sample/star"])
+    assert until(lambda: waiting.asked[1:] == ["sample/heart"])
+
+
+# -------------------------------------------------------------------------------------------------- in what is kept
+
+
+def test_what_is_kept_says_what_the_check_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    app = opened(image="sample/star")
+    (question,) = drawn(app)
+    answer = inline.ask(GradientQuestion(model=question.model, image=question.image, target=question.target))
+    assert isinstance(answer, GradientAnswer)
+
+    def receipt() -> dict[str, object]:
+        with np.load(io.BytesIO(panel._arrays_of(answer, question)()), allow_pickle=False) as arrays:
+            kept: dict[str, object] = json.loads(str(arrays["check"]))
+        assert kept["question"] == json.loads(question_to_json(question))
+        return kept
+
+    assert receipt()["proof"] is None
+    assert receipt()["line"] == "The gradient is not checked by finite differences yet"
+    monkeypatch.setattr(client, "check", found(proof(1 + 3e-7)))
+    settled(app.run())
+    kept = receipt()["proof"]
+    assert isinstance(kept, dict)
+    assert (kept["outcome"], kept["digits"], len(kept["directions"])) == ("agrees", 6, 1)
+    assert [step["h"] for step in kept["directions"][0]["steps"]] == [1e-6]
+    title = panel._title("gradient", answer, question)
+    assert title.endswith("<br>The gradient agrees with finite differences to 6 digits")
