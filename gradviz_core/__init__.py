@@ -77,6 +77,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from gradviz_core import captions, fields, figures, images, receptive_field, trace
+    from gradviz_core.inputs import Inputs
     from gradviz_core.models import catalogue
 
 PREDICTED = ClassScore()
@@ -136,14 +137,15 @@ def answer(question: Question) -> Answer:
 
 def prove(
     module: nn.Module,
-    x: Tensor,
+    x: Inputs,
     target: Target = PREDICTED,
-    sites: Collection[Site] = (INPUT,),
+    sites: Collection[Site] | None = None,
     directions: int = 3,
     seed: int = 0,
     every_step: bool = True,
 ) -> Proof:
-    """Check the gradient of ``target`` at ``sites`` against finite differences in float64, along random directions.
+    """Check the gradient of ``target`` at ``sites`` (None: all inputs of real numbers) against finite differences in
+    float64, along random directions.
 
     ``print(gv.prove(module, x).verdict)`` says in a sentence whether they agree, and to how many digits; ``outcome`` is
     one word for it, and ``directions`` holds every number. The differences look at the forward pass alone, so they also

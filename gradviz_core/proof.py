@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
 
 from gradviz_core import targets, verdicts
+from gradviz_core.calls import Call
 from gradviz_core.doubles import Narrowing, in_float64, wide
 from gradviz_core.errors import QuestionError
 from gradviz_core.findings import DirectionProof, Proof, Step
-from gradviz_core.nested import map_tensors
+from gradviz_core.inputs import Inputs, by_site, call_of, explained, map_inputs
 from gradviz_core.sites import in_words
 from gradviz_core.trace import Trace, differentiate, forward, reached, recording
-from gradviz_core.twin import twin
 from gradviz_core.types import INPUT, ClassScore, Site, Target
 
 STEPS = (1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9)
@@ -30,14 +30,14 @@ EPS = 2.0**-52
 
 def prove(
     module: nn.Module,
-    x: Tensor,
+    x: Inputs,
     target: Target = PREDICTED,
-    sites: Collection[Site] = (INPUT,),
+    sites: Collection[Site] | None = None,
     directions: int = 3,
     seed: int = 0,
     every_step: bool = True,
 ) -> Proof:
-    """Check ∂target/∂site along random directions.
+    """Check ∂target/∂site along random directions, at each of ``sites``; None stands for all inputs of real numbers.
 
     For a value v with root mean square r, and d drawn from a normal distribution with r for its standard deviation,
     ⟨∂f/∂v, d⟩ is compared with (f(v + h d) - f(v - h d)) / 2h for h from 1e-3 to 1e-9. The error of such a difference
@@ -48,15 +48,16 @@ def prove(
     where values are rounded to float32 or less on the way, whatever the type of the weights.
 
     All of this is done on a copy in float64. The gradient of the module as it is, which is the one that people see, is
-    then compared with that of the copy, as a whole.
+    then compared with that of the copy, as a whole; not that of a model that draws random numbers, which are others in
+    another precision.
 
     Without ``every_step`` it begins with the shortest step that noise leaves six digits, and the others are tried only
     where that one does not settle it: the verdict is the same, and comes after a third of the passes.
 
-    ``x`` is used as it is, with a first dimension of 1 for targets that name a class or a unit. Each pass begins with
-    the same random numbers, those of the caller, which stay as they are. The change is made to what the module
-    returned, after its call; a module that uses a value before it returns it, and changes nothing in place, is compared
-    for the uses after its call only.
+    ``x`` is what the module takes, as for ``trace.gradients``, and one image for targets that name a class or a unit.
+    Random numbers begin at ``seed`` in each pass, and so do those that directions are drawn by; the caller's stay as
+    they are. The change is made to what the module returned, after its call; a module that uses a value before it
+    returns it, and changes nothing in place, is compared for the uses after its call only.
 
     Raises:
         QuestionError: a site is no floating-point value, its gradient is not finite, the directions are none or more
@@ -68,20 +69,24 @@ def prove(
     """
     if not 1 <= directions <= MOST_DIRECTIONS:
         raise QuestionError(f"{directions} directions; from 1 to {MOST_DIRECTIONS} can be checked.")
-    target, own = _as_it_is(module, x, target, tuple(sites))
-    copied, x64 = in_float64(module), wide(x)
+    call = call_of(module, x)
+    chosen = _sites(call) if sites is None else tuple(sites)
+    with explained(module, call):
+        target, own = _as_it_is(module, call, target, chosen, seed)
+    copied, call64 = in_float64(module), map_inputs(call, lambda _, tensor: wide(tensor))
     with Narrowing() as seen:
-        watched = _first_pass(copied, x64, {*sites, *_read(target)})
+        watched = _first_pass(copied, call64, {*chosen, *_sites_of(target)}, seed)
     with recording():
         score = targets.select(target, watched)[1]
-    here = _Here(copied, x64, target, float(score.detach()), _largest(watched, target, score), seen.narrowest)
-    values = {site: _real(watched, site) for site in sites}
-    slopes = differentiate(watched, score, tuple(sites), keep_graph=False)
+    largest = _largest(watched, target, score)
+    here = _Here(copied, call64, target, seed, float(score.detach()), largest, seen.narrowest)
+    values = {site: _real(watched, site) for site in chosen}
+    slopes = differentiate(watched, score, chosen, keep_graph=False)
     generator = torch.Generator().manual_seed(seed)
     found = []
     for site, value in values.items():
         slope = reached(site, slopes[site], target)
-        precision, distance = own[site].dtype, _distance(own[site], slope)
+        precision, distance = own[site].dtype, 0.0 if watched.random else _distance(own[site], slope)
         for _ in range(directions):
             direction = _direction(value, generator)
             derivative = float((slope * direction).sum())
@@ -90,8 +95,12 @@ def prove(
                     f"The gradient at {in_words(site)} is not finite, so there is nothing to compare with differences."
                 )
             bare = DirectionProof(str(site), derivative, (), seen.narrowest, _name(precision), distance)
-            found.append(_compared(here, site, direction, bare, every_step))
+            found.append(_compared(here, site, value, direction, bare, every_step))
     return verdicts.proof(found, here.score)
+
+
+def _sites(call: Call) -> tuple[Site, ...]:
+    return tuple(site for site, tensor in by_site(call).items() if tensor.is_floating_point()) or (INPUT,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +108,9 @@ class _Here:
     """What is moved: a model in float64, its input, and the number that is looked at, without any change."""
 
     module: nn.Module
-    x: Tensor
+    call: Call
     target: Target
+    seed: int
     score: float
     largest: float
     """The largest of the numbers that it is read from."""
@@ -108,11 +118,19 @@ class _Here:
     """The narrowest type that values are rounded to on the way."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """A score, and the largest of the numbers that it is read from."""
+
+    score: float
+    largest: float
+
+
 def _as_it_is(
-    module: nn.Module, x: Tensor, target: Target, sites: tuple[Site, ...]
+    module: nn.Module, call: Call, target: Target, sites: tuple[Site, ...], seed: int
 ) -> tuple[Target, dict[Site, Tensor]]:
     """The target with the predicted class filled in, and its gradients in the module's own precision."""
-    watched = _pass(module, x, {*sites, *_read(target)})
+    watched = forward(module, call, keep={*sites, *_sites_of(target)}, seed=seed)
     for site in sites:
         _real(watched, site)
     with recording():
@@ -121,10 +139,10 @@ def _as_it_is(
     return target, {site: reached(site, slope, target) for site, slope in slopes.items()}
 
 
-def _first_pass(copied: nn.Module, x64: Tensor, keep: set[Site]) -> Trace:
+def _first_pass(copied: nn.Module, call: Call, keep: set[Site], seed: int) -> Trace:
     """The copy's pass, where the module as it is has run."""
     try:
-        return _pass(copied, x64, keep)
+        return forward(copied, call, keep=keep, seed=seed)
     except RuntimeError as error:
         if "memory" in str(error):
             raise
@@ -132,13 +150,6 @@ def _first_pass(copied: nn.Module, x64: Tensor, keep: set[Site]) -> Trace:
             "This model runs as it is, and not in float64, which the check by differences needs. Cast inside it to the "
             "type of what comes in, x.to(h.dtype), and not to one that is written down."
         ) from error
-
-
-def _pass(module: nn.Module, x: Tensor, keep: set[Site]) -> Trace:
-    """A pass from the random numbers as they are, which stay so."""
-    devices = {tensor.device.index for tensor in (x, *module.parameters()) if tensor.device.type == "cuda"}
-    with torch.random.fork_rng(devices=sorted(devices)):
-        return forward(module, x, keep=keep)
 
 
 def _real(trace: Trace, site: Site) -> Tensor:
@@ -169,11 +180,14 @@ def _name(dtype: torch.dtype) -> str:
     return str(dtype).removeprefix("torch.")
 
 
-def _compared(here: _Here, site: Site, direction: Tensor, bare: DirectionProof, every_step: bool) -> DirectionProof:
+def _compared(
+    here: _Here, site: Site, value: Tensor, direction: Tensor, bare: DirectionProof, every_step: bool
+) -> DirectionProof:
     """The direction with its steps, from the largest to the smallest."""
     found = bare
     for h in STEPS if every_step else _likeliest_first(here, bare.derivative):
-        step = _step(here, site, direction, bare.derivative, h)
+        up, down = (_moved(here, {site: value + sign * h * direction}) for sign in (1, -1))
+        step = _step(here, bare.derivative, h, up, down)
         found = replace(found, steps=tuple(sorted((*found.steps, step), key=lambda one: -one.h)))
         if not every_step and verdicts.settles(found):
             break
@@ -188,43 +202,26 @@ def _likeliest_first(here: _Here, derivative: float) -> Sequence[float]:
     return *STEPS[first:], *reversed(STEPS[:first])
 
 
-def _step(here: _Here, site: Site, direction: Tensor, derivative: float, h: float) -> Step:
-    (up, one), (down, other) = (_moved(here, site, sign * h * direction) for sign in (1, -1))
-    difference, bend = (up - down) / (2 * h), (up + down - 2 * here.score) / h
-    larger = max(abs(derivative), abs(difference))
-    error = abs(derivative - difference) / larger if larger else 0.0
+def _step(here: _Here, derivative: float, h: float, up: _Read, down: _Read) -> Step:
+    difference, bend = (up.score - down.score) / (2 * h), (up.score + down.score - 2 * here.score) / h
     if not math.isfinite(difference):
         return Step(h, difference, math.inf, math.inf)
-    return Step(h, difference, error, 4 * EPS * max(one, other) / h, bend)
+    larger = max(abs(derivative), abs(difference))
+    error = abs(derivative - difference) / larger if larger else 0.0
+    return Step(h, difference, error, 4 * EPS * max(up.largest, down.largest) / h, bend)
 
 
-def _moved(here: _Here, site: Site, change: Tensor) -> tuple[float, float]:
-    """The target where the value at ``site`` is changed, and the largest number that it is read from."""
-    if site == INPUT:
-        return _score(_pass(here.module, here.x + change, _read(here.target)), here.target)
-    moved = twin(here.module)
-    calls = 0
-
-    def hook(_part: nn.Module, _inputs: object, output: object) -> object:
-        nonlocal calls
-        calls += 1
-        if calls - 1 != site.call:
-            return output
-        return map_tensors(output, lambda item, tensor: tensor + change if item == site.item else tensor)
-
-    moved.get_submodule(site.path).register_forward_hook(hook)
-    return _score(_pass(moved, here.x, _read(here.target)), here.target)
+def _moved(here: _Here, put: Mapping[Site, Tensor]) -> _Read:
+    """What is read where these values stand in the place of the model's own."""
+    trace = forward(here.module, here.call, keep=_sites_of(here.target), seed=here.seed, put=put)
+    with recording():
+        score = targets.select(here.target, trace)[1].detach()
+    return _Read(float(score), _largest(trace, here.target, score))
 
 
-def _read(target: Target) -> set[Site]:
+def _sites_of(target: Target) -> set[Site]:
     at = targets.site_of(target)
     return {at} if at else {INPUT}
-
-
-def _score(trace: Trace, target: Target) -> tuple[float, float]:
-    with recording():
-        score = targets.select(target, trace)[1].detach()
-    return float(score), _largest(trace, target, score)
 
 
 def _largest(trace: Trace, target: Target, score: Tensor) -> float:

@@ -9,8 +9,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+import gradviz_core as gv
 from gradviz_core import proof as proofs
 from gradviz_core import verdicts
+from gradviz_core.errors import QuestionError
 from gradviz_core.findings import DirectionProof, Step
 from gradviz_core.proof import STEPS, prove
 from gradviz_core.types import INPUT, ClassScore, Site, Target, Unit
@@ -133,6 +135,50 @@ def test_differences_find_a_wrong_derivative_of_pytorch_itself(monkeypatch: pyte
 
     monkeypatch.setattr(proofs, "differentiate", unguarded)
     assert prove(module, x, ClassScore(2)).outcome == "apart"
+
+
+class Draws(nn.Module):
+    """Adds random numbers, other ones in each precision."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.last = nn.Linear(8, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        found: Tensor = self.last(torch.tanh(x * torch.randn_like(x)))
+        return found
+
+
+def test_a_model_that_draws_is_compared_within_one_draw() -> None:
+    found = [prove(Draws().eval(), drawn(1, 8), ClassScore(1), seed=seed) for seed in (0, 1)]
+    assert [one.outcome for one in found] == ["agrees", "agrees"]
+    assert found[0].score != found[1].score
+    assert {one.own for proof in found for one in proof.directions} == {0.0}
+
+
+class Two(nn.Module):
+    """Takes two tensors by their names."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.last = nn.Linear(8, 4)
+
+    def forward(self, image: Tensor, scale: Tensor) -> dict[str, Tensor]:
+        return {"logits": self.last(torch.tanh(image) * scale)}
+
+
+def test_what_a_module_takes_can_be_handed_in() -> None:
+    found = gv.prove(Two().eval(), {"image": drawn(1, 8).numpy(), "scale": drawn(1, 8)}, directions=1)
+    assert found.agrees, found.verdict
+    assert [one.site for one in found.directions] == [".input[image]", ".input[scale]"]
+    inside = gv.prove(Two().eval(), (drawn(1, 8), drawn(1, 8)), gv.ClassScore(2), [Site(".input", 1), Site("last")])
+    assert [one.site for one in inside.directions] == [".input:1"] * 3 + ["last"] * 3
+    assert inside.agrees
+
+
+def test_a_gradient_that_is_not_finite_is_not_compared() -> None:
+    with pytest.raises(QuestionError, match="the input is not finite"):
+        prove(Through(torch.sqrt), torch.zeros(1, 8), ClassScore(1))
 
 
 # ------------------------------------------------------------------------------------------------------- on one line

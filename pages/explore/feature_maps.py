@@ -39,7 +39,7 @@ with one_sentence():
         ),
         "Computing the gradient at this site …",
     )
-    checked = check.question(choice.model, choice.image, answer.target, info.site)
+    checked = check.question(choice.model, choice.image, answer.target, choice.draw, info.site)
     view = maps.view(answer, info, kind)
     with number:
         channel = sites.choose_channel(info, view.strongest)

@@ -37,7 +37,7 @@ with one_sentence():
     )
     planes = fields.planes(answer.activations[info.site], info.layout)
     gradient = answer.gradients[INPUT]
-    checked = check.question(choice.model, choice.image, unit)
+    checked = check.question(choice.model, choice.image, unit, choice.draw)
     effective = fields.effective_box(gradient)
     activation = units.activation(planes, channel, place, info)
     slope = units.slope(answer, info, effective, opacity / 100)

@@ -30,7 +30,7 @@ with one_sentence():
     )
     answer = ask(question, "Computing the gradient …")
     gradient = answer.attributions[INPUT]
-    checked = check.question(choice.model, choice.image, answer.target)
+    checked = check.question(choice.model, choice.image, answer.target, choice.draw)
     room = st.container()
     spot = pixel.choose(answer.pixels)
     if spot is not None:

@@ -48,9 +48,10 @@ export default function ({ data, parentElement, setTriggerValue }) {
 _later = st.components.v2.component("gradviz_later", html="<span class='gradviz-later'></span>", js=_JS)
 
 
-def question(model: str, image: str, target: Target, wrt: Site = INPUT) -> ProofQuestion:
-    """What is asked of the gradient of ``target`` at ``wrt``: three directions, and as few steps as settle it."""
-    return ProofQuestion(model=model, image=image, target=target, wrt=wrt, every_step=False)
+def question(model: str, image: str, target: Target, draw: int, wrt: Site = INPUT) -> ProofQuestion:
+    """What is asked of the gradient of ``target`` at ``wrt``: three directions, and as few steps as settle it.
+    ``draw`` is the seed of the picture."""
+    return ProofQuestion(model=model, image=image, target=target, seed=draw, wrt=wrt, every_step=False)
 
 
 # ------------------------------------------------------------------------------------------------------ what is known

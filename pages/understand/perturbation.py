@@ -16,7 +16,7 @@ tour.here("perturbation")
 with one_sentence():
     question = perturbation.question(choice)
     answer = ask(question, "Following the gradient …")
-    checked = check.question(choice.model, choice.image, answer.target)
+    checked = check.question(choice.model, choice.image, answer.target, choice.draw)
     names = captions.channel_names(choice.survey.card.preprocessing)
     room = st.container()
     spot = pixel.choose(answer.pixels)
