@@ -104,8 +104,10 @@ def test_the_question_is_that_of_the_picture(asked: list[Question]) -> None:
     (one,) = drawn(opened(MAPS, maps="gradient", image="sample/star", target="3"))
     picture = asked[-1]
     assert isinstance(picture, GradientQuestion)
+    shown = inline.ask(picture)
+    assert isinstance(shown, GradientAnswer)
     assert (one.model, one.image, one.target, (one.wrt,)) == (
-        picture.model, picture.image, picture.target, picture.wrt,
+        picture.model, picture.image, shown.target, picture.wrt,
     )  # fmt: skip
     (other,) = drawn(opened(image="sample/star"))
     assert isinstance(other.target, ClassScore)
