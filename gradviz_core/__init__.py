@@ -165,14 +165,14 @@ def prove(
 
 def diagnose(
     model: Callable[..., Any],
-    x: Tensor | tuple[Tensor, ...],
+    x: Inputs,
     loss: Callable[[Any], Tensor] | None = None,
 ) -> Diagnosis:
     """Why a gradient of ``loss(model(x))`` is missing, zero or not finite: in order of execution, with the author's
     line and the repair. ``print`` it in a notebook.
 
-    ``model`` is any module, or a plain function; several inputs go into a tuple. Without ``loss``, all that the model
-    returns is summed up, with weights from 1/2 to 3/2. The model stays as it is.
+    ``model`` is any module, or a plain function; ``x`` is what it takes, as in ``trace.gradients``. Without ``loss``,
+    all that the model returns is summed up, with weights from 1/2 to 3/2. The model stays as it is.
 
     Raises:
         QuestionError: the model cannot be copied, or fails on ``x``; the loss is no single number; PyTorch has no

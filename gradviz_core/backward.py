@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TypeVar
 
 import torch
@@ -34,7 +35,8 @@ def differentiate(
         QuestionError: the module uses reentrant checkpointing, overwrites what the backward pass needs, or has an
             operation without a derivative.
     """
-    return _slopes(score, {site: trace.value(site) for site in wrt}, keep_graph)
+    with _freed_in_words():
+        return _slopes(score, {site: trace.value(site) for site in wrt}, keep_graph)
 
 
 def differentiate_each(
@@ -45,7 +47,21 @@ def differentiate_each(
     Raises:
         UnknownSite, QuestionError: as ``differentiate`` does.
     """
-    return _slopes(scores, {site: trace.value(site) for site in wrt}, keep_graph, weights)
+    with _freed_in_words():
+        return _slopes(scores, {site: trace.value(site) for site in wrt}, keep_graph, weights)
+
+
+@contextmanager
+def _freed_in_words() -> Iterator[None]:
+    try:
+        yield
+    except RuntimeError as error:
+        if "backward through the graph a second time" not in str(error):
+            raise
+        raise QuestionError(
+            "This model takes a gradient inside its forward pass without create_graph=True, and the score depends on "
+            "values that are freed by it. Say create_graph=True there."
+        ) from error
 
 
 def differentiate_all(
@@ -131,11 +147,6 @@ def _backward(
             raise QuestionError(
                 "PyTorch itself cannot differentiate this model: a value that the backward pass needs is overwritten "
                 "in place. The doctor, as a page or as gv.diagnose, names the line; make that operation out of place."
-            ) from error
-        if "backward through the graph a second time" in str(error):
-            raise QuestionError(
-                "This model takes a gradient inside its forward pass without create_graph=True, and the score depends "
-                "on values that are freed by it. Say create_graph=True there."
             ) from error
         if found := _NO_DERIVATIVE.search(str(error)):
             raise QuestionError(

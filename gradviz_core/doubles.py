@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -15,7 +16,7 @@ from gradviz_core.twin import twin
 def in_float64(module: nn.Module) -> nn.Module:
     """A twin whose parameters, buffers and other tensors are float64 where they were real numbers; on the CPU where the
     module's device has no float64."""
-    copied = twin(module)
+    copied = twin(module, trainable=None)
     if any(parameter.device.type == "mps" for parameter in copied.parameters()):
         copied = copied.cpu()
     for part in copied.modules():
@@ -55,6 +56,30 @@ class Narrowing(TorchDispatchMode):  # type: ignore[no-untyped-call]
             if given and _eps(tensor) > max(given, self._coarsest):
                 self._coarsest, self.narrowest = _eps(tensor), str(tensor.dtype).removeprefix("torch.")
         return result
+
+
+class SameDraws(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Within it, random numbers of float64 are drawn as ``dtype`` and made wide: a copy in float64 then sees the very
+    numbers that the model itself draws, which from the same seed would be others."""
+
+    def __init__(self, dtype: torch.dtype) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._dtype = dtype
+
+    def __torch_dispatch__(
+        self, func: Any, types: object, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        kwargs = dict(kwargs or {})
+        if torch.Tag.nondeterministic_seeded not in func.tags or "dropout" in str(func) or "attention" in str(func):
+            return func(*args, **kwargs)
+        wide_ones = [arg for arg in args if isinstance(arg, Tensor) and arg.dtype == torch.float64]
+        if not wide_ones and kwargs.get("dtype") != torch.float64:
+            return func(*args, **kwargs)
+        if "dtype" in kwargs and kwargs["dtype"] == torch.float64:
+            kwargs["dtype"] = self._dtype
+        narrow = [arg.to(self._dtype) if any(arg is one for one in wide_ones) else arg for arg in args]
+        drawn = wide(func(*narrow, **kwargs))
+        return args[0].copy_(drawn) if func._schema.is_mutable else drawn
 
 
 def _real(value: object) -> list[Tensor]:

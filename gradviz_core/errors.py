@@ -10,6 +10,7 @@ It may be shown as it is; it never holds a path of the server or a traceback.
     │   ├── UnknownSite         the site never ran in this forward pass
     │   ├── BadTarget           the target does not exist in this model
     │   ├── Unreachable         no gradient of the target reaches the site
+    │   ├── ModelFails          the module itself fails on what it is given
     │   └── TooCostly           it would take more operations or memory than an upload may
     ├── BadImage                the bytes are no image that can be read, or break a limit
     ├── BadModel                the bytes are no model that can be read, or break a limit
@@ -51,6 +52,10 @@ class BadTarget(QuestionError):
 
 class Unreachable(QuestionError):
     """No gradient of the target reaches the site."""
+
+
+class ModelFails(QuestionError, RuntimeError):
+    """The module itself fails on what it is given; a ``RuntimeError`` too, as most that PyTorch raises then."""
 
 
 class TooCostly(QuestionError):

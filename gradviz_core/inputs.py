@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from gradviz_core.calls import Call
-from gradviz_core.errors import GradVizError, QuestionError
+from gradviz_core.errors import GradVizError, ModelFails, QuestionError
 from gradviz_core.nested import map_all, tensors
 from gradviz_core.types import INPUT, Site
 
@@ -28,7 +28,11 @@ _ABOUT_TYPES = re.compile("type|not implemented for|device")
 _LONGEST = 200
 
 
-def call_of(module: nn.Module, given: Inputs) -> Call:
+Model = Callable[..., object]
+"""A module, or a plain function."""
+
+
+def call_of(module: Model, given: Inputs) -> Call:
     """The call that is meant by what was handed in.
 
     A tensor or an array is the one argument; a tuple holds the arguments in order; a list or a mapping is one argument
@@ -52,8 +56,9 @@ def call_of(module: nn.Module, given: Inputs) -> Call:
     found = _mapped(call, np.ndarray, lambda _, array: _tensor(array, like))
     if not isinstance(given, Call) and call.args + tuple(call.kwargs) and not by_site(found):
         raise QuestionError(
-            f"There is no tensor in {_in_words(given)}. Pass what the module itself takes: a tensor of real numbers, "
-            "such as an image (1, channels, height, width), a NumPy array, or a tuple, list or dictionary of these."
+            f"x is of the kind {type(given).__name__}, and there is no tensor in it. Pass what the module itself "
+            "takes: a tensor of real numbers, such as an image (1, channels, height, width), a NumPy array, or a "
+            "tuple, list or dictionary of these."
         )
     return found
 
@@ -71,7 +76,7 @@ def map_inputs(call: Call, function: Callable[[Site, Tensor], Tensor]) -> Call:
     return _mapped(call, Tensor, function)
 
 
-def run(module: nn.Module, call: Call) -> object:
+def run(module: Model, call: Call) -> object:
     """What the module returns."""
     return module(*call.args, **call.kwargs)
 
@@ -84,22 +89,30 @@ def _mapped(call: Call, kind: type[Any], function: Callable[[Site, Any], object]
     return Call(*args, **{name: at(len(args), value, name) for name, value in call.kwargs.items()})
 
 
-def _names(module: nn.Module) -> set[str]:
+def real_inputs(call: Call) -> tuple[Site, ...]:
+    """The inputs that can have a gradient, those of real numbers; the first of all where there is none."""
+    given = by_site(call)
+    return tuple(site for site, tensor in given.items() if tensor.is_floating_point()) or tuple(given)[:1]
+
+
+def _names(module: Model) -> set[str]:
     """Names of the arguments of ``forward`` that can be given by keyword."""
     kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
     return {one.name for one in _arguments(module) if one.kind in kinds}
 
 
-def _arguments(module: nn.Module) -> list[inspect.Parameter]:
+def _arguments(module: Model) -> list[inspect.Parameter]:
     try:
-        return list(inspect.signature(module.forward).parameters.values())
+        called = module.forward if isinstance(module, nn.Module) else module
+        return list(inspect.signature(called).parameters.values())
     except (TypeError, ValueError):  # a forward that is written in C tells nothing
         return []
 
 
-def _state(module: nn.Module) -> Iterator[Tensor]:
-    yield from module.parameters()
-    yield from module.buffers()
+def _state(module: Model) -> Iterator[Tensor]:
+    if isinstance(module, nn.Module):
+        yield from module.parameters()
+        yield from module.buffers()
 
 
 def _tensor(array: npt.NDArray[Any], like: Tensor) -> Tensor:
@@ -120,16 +133,14 @@ def explained(module: nn.Module, call: Call) -> Iterator[None]:
     """What the module raises within, because it cannot be called so, becomes one sentence that says what to pass.
 
     Raises:
-        QuestionError: in place of what the module raised.
+        ModelFails: in place of what the module raised.
     """
     try:
         yield
     except (GradVizError, torch.OutOfMemoryError):
         raise
     except _OF_THE_CALL as error:
-        raise QuestionError(
-            _signature(module, call) or _kinds(module, call, error) or _as_it_said(call, error)
-        ) from error
+        raise ModelFails(_signature(module, call) or _kinds(module, call, error) or _as_it_said(call, error)) from error
 
 
 def _signature(module: nn.Module, call: Call) -> str:

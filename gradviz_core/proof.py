@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 
 import torch
@@ -11,10 +12,10 @@ from torch import Tensor, nn
 
 from gradviz_core import targets, verdicts
 from gradviz_core.calls import Call
-from gradviz_core.doubles import Narrowing, in_float64, wide
+from gradviz_core.doubles import Narrowing, SameDraws, in_float64, wide
 from gradviz_core.errors import QuestionError
 from gradviz_core.findings import DirectionProof, Proof, Step
-from gradviz_core.inputs import Inputs, by_site, call_of, explained, map_inputs
+from gradviz_core.inputs import Inputs, by_site, call_of, explained, map_inputs, real_inputs
 from gradviz_core.sites import in_words
 from gradviz_core.trace import Trace, differentiate, forward, reached, recording
 from gradviz_core.types import INPUT, ClassScore, Site, Target
@@ -48,8 +49,8 @@ def prove(
     where values are rounded to float32 or less on the way, whatever the type of the weights.
 
     All of this is done on a copy in float64. The gradient of the module as it is, which is the one that people see, is
-    then compared with that of the copy, as a whole; not that of a model that draws random numbers, which are others in
-    another precision.
+    then compared with that of the copy, as a whole. Where the module draws random numbers the copy sees the same ones,
+    drawn in the module's precision.
 
     Without ``every_step`` it begins with the shortest step that noise leaves six digits, and the others are tried only
     where that one does not settle it: the verdict is the same, and comes after a third of the passes.
@@ -70,9 +71,17 @@ def prove(
     if not 1 <= directions <= MOST_DIRECTIONS:
         raise QuestionError(f"{directions} directions; from 1 to {MOST_DIRECTIONS} can be checked.")
     call = call_of(module, x)
-    chosen = _sites(call) if sites is None else tuple(sites)
+    chosen = real_inputs(call) if sites is None else tuple(sites)
     with explained(module, call):
-        target, own = _as_it_is(module, call, target, chosen, seed)
+        own = _as_it_is(module, call, target, chosen, seed)
+    with nullcontext() if own.draws is None else SameDraws(own.draws):
+        return _held_against_differences(module, call, own, directions, seed, every_step)
+
+
+def _held_against_differences(
+    module: nn.Module, call: Call, own: _Own, directions: int, seed: int, every_step: bool
+) -> Proof:
+    target, chosen = own.target, tuple(own.slopes)
     copied, call64 = in_float64(module), map_inputs(call, lambda _, tensor: wide(tensor))
     with Narrowing() as seen:
         watched = _first_pass(copied, call64, {*chosen, *_sites_of(target)}, seed)
@@ -86,7 +95,7 @@ def prove(
     found = []
     for site, value in values.items():
         slope = reached(site, slopes[site], target)
-        precision, distance = own[site].dtype, 0.0 if watched.random else _distance(own[site], slope)
+        precision, distance = own.slopes[site].dtype, _distance(own.slopes[site], slope)
         for _ in range(directions):
             direction = _direction(value, generator)
             derivative = float((slope * direction).sum())
@@ -99,8 +108,15 @@ def prove(
     return verdicts.proof(found, here.score)
 
 
-def _sites(call: Call) -> tuple[Site, ...]:
-    return tuple(site for site, tensor in by_site(call).items() if tensor.is_floating_point()) or (INPUT,)
+@dataclass(frozen=True, slots=True)
+class _Own:
+    """What the module gives in its own precision."""
+
+    target: Target
+    """With the predicted class filled in."""
+    slopes: Mapping[Site, Tensor]
+    draws: torch.dtype | None
+    """The type of the random numbers that it draws; None where it draws none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,17 +142,16 @@ class _Read:
     largest: float
 
 
-def _as_it_is(
-    module: nn.Module, call: Call, target: Target, sites: tuple[Site, ...], seed: int
-) -> tuple[Target, dict[Site, Tensor]]:
-    """The target with the predicted class filled in, and its gradients in the module's own precision."""
+def _as_it_is(module: nn.Module, call: Call, target: Target, sites: tuple[Site, ...], seed: int) -> _Own:
     watched = forward(module, call, keep={*sites, *_sites_of(target)}, seed=seed)
     for site in sites:
         _real(watched, site)
     with recording():
         target, score = targets.select(target, watched)
     slopes = differentiate(watched, score, sites, keep_graph=False)
-    return target, {site: reached(site, slope, target) for site, slope in slopes.items()}
+    given = [tensor.dtype for tensor in by_site(call).values() if tensor.is_floating_point()]
+    draws = (*given, torch.get_default_dtype())[0] if watched.random else None
+    return _Own(target, {site: reached(site, slope, target) for site, slope in slopes.items()}, draws)
 
 
 def _first_pass(copied: nn.Module, call: Call, keep: set[Site], seed: int) -> Trace:

@@ -19,7 +19,7 @@ from gradviz_core.backward import parted as parted
 from gradviz_core.backward import reached as reached
 from gradviz_core.calls import Call
 from gradviz_core.errors import QuestionError
-from gradviz_core.inputs import by_site, call_of, explained
+from gradviz_core.inputs import call_of, explained, real_inputs
 from gradviz_core.passes import Inputs as Inputs
 from gradviz_core.passes import check_unchanged as check_unchanged
 from gradviz_core.passes import forward as forward
@@ -97,8 +97,7 @@ def gradients(
 def _sites(call: Call, wrt: Iterable[Site] | None) -> tuple[Site, ...]:
     """The sites that are asked for; without any said, the inputs that can have a gradient, else the first."""
     if wrt is None:
-        given = by_site(call)
-        return tuple(site for site, tensor in given.items() if tensor.is_floating_point()) or tuple(given)[:1]
+        return real_inputs(call)
     sites = tuple(wrt)
     for site in sites:
         if not isinstance(site, Site):

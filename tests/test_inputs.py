@@ -13,6 +13,8 @@ from torch import Tensor, nn
 import gradviz_core as gv
 from gradviz_core import trace
 from gradviz_core.errors import QuestionError, UnknownSite, Unreachable
+from gradviz_core.nested import map_tensors
+from gradviz_core.proof import prove
 from gradviz_core.types import INPUT, ClassScore, Site
 from tests import zoo
 
@@ -107,6 +109,65 @@ def test_a_model_that_makes_real_numbers_of_whole_ones_itself_is_answered() -> N
     assert [info.differentiable for info in trace.survey(OfBytes(), x)] == [False, True]
 
 
+# ----------------------------------------------------------------------------------------- the proof and the doctor
+
+
+@pytest.mark.parametrize(
+    ("name", "given"),
+    [
+        ("from-dictionary", {"image": zoo.image(), "more": {"weight": torch.ones(1).double()}}),
+        ("by-keyword", gv.Call(pixel_values=zoo.image(), scale=2.0)),
+        ("of-a-list", [zoo.image().numpy()[0], zoo.image()[0]]),
+        ("recurrent", zoo.image().numpy()),
+        ("vae", zoo.image()),
+        ("adapts", zoo.image()),
+        ("energy", zoo.image()),
+    ],
+)
+def test_the_proof_takes_what_the_module_takes(name: str, given: Any) -> None:
+    """Differentiated in float64, and the whole gradient of the module in its own float32."""
+    module = zoo.build(name)
+    first = trace.survey(module, given)[0].site
+    narrow = module.float()
+    with_floats = _floats(given)
+    found = prove(narrow, with_floats, ClassScore(2), directions=2)
+    assert found.outcome == "agrees", found.verdict
+    assert found.directions[0].site == str(first)
+    assert found.score == pytest.approx(trace.gradients(narrow, with_floats, target=ClassScore(2)).score, rel=1e-5)
+
+
+def _floats(given: Any) -> Any:
+    if isinstance(given, gv.Call):
+        return gv.Call(**_floats(dict(given.kwargs)))
+    return map_tensors(given, lambda _, tensor: tensor.float())
+
+
+def test_the_proof_of_an_inner_site_of_a_random_model_and_its_sentence_for_what_it_cannot_take() -> None:
+    module = zoo.build("vae").float()
+    sites = [Site("mean"), Site("spread"), Site("decoder")]
+    found = prove(module, zoo.image().float(), ClassScore(2), sites, directions=1, seed=3)
+    assert found.outcome == "agrees", found.verdict
+    with pytest.raises(QuestionError, match="is float64 and the weights of the model are float32"):
+        prove(module, zoo.image(), ClassScore(2))
+
+
+def test_the_doctor_takes_what_the_model_takes() -> None:
+    module = zoo.build("from-dictionary")
+
+    class Cuts(nn.Module):
+        def forward(self, batch: dict[str, Any]) -> Tensor:
+            return module({"image": batch["image"].detach(), "more": batch["more"]})  # type: ignore[no-any-return]
+
+    batch = {"image": zoo.image().numpy(), "more": {"weight": torch.ones(1).double().requires_grad_()}}
+    assert gv.diagnose(module, batch).findings == ()
+    (cut,) = gv.diagnose(Cuts(), batch | {"image": zoo.image().requires_grad_()}).findings
+    assert cut.cause == "detach"
+    assert "the input[image]" in str(cut)
+    assert gv.diagnose(lambda x, *, scale: (x * scale).sum(), gv.Call(zoo.image(), scale=2.0)).findings == ()
+    with pytest.raises(QuestionError, match="x is of the kind str"):
+        gv.diagnose(module, "cat.png")
+
+
 # ---------------------------------------------------------------------------------------------------------- a sentence
 
 
@@ -121,9 +182,9 @@ def test_a_model_that_makes_real_numbers_of_whole_ones_itself_is_answered() -> N
         (BODY, zoo.image(), r"is float64 and the weights of the model are float32"),
         (BODY, [zoo.image().float()], "a list with 0 .1, 3, 8, 8.. It was handed on as one argument: pass the tensor"),
         (BODY, {"image": zoo.image().float()}, r"a dict with image .1, 3, 8, 8.* and gv.Call\(name=x\)"),
-        (BODY, "cat.png", "There is no tensor in a str. Pass what the module itself takes"),
-        (BODY, [[0.5, 1.0]], "There is no tensor in a list"),
-        (BODY, None, "There is no tensor in a NoneType"),
+        (BODY, "cat.png", "x is of the kind str, and there is no tensor in it. Pass what the module itself takes"),
+        (BODY, [[0.5, 1.0]], "x is of the kind list, and there is no tensor in it"),
+        (BODY, None, "x is of the kind NoneType"),
         (BODY, np.array(["a"]), "cannot become a tensor"),
         (BODY, torch.zeros(1, 4, 8, 8), r"cannot run on a tensor \(1, 4, 8, 8\).*to have 3 channels, but got 4"),
         (zoo.ByKeyword(), zoo.image().float(), r"ByKeyword cannot be called with a tensor \(1, 3, 8, 8\): too many "

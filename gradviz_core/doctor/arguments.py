@@ -10,7 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from gradviz_core.calls import Call
 from gradviz_core.errors import QuestionError
+from gradviz_core.inputs import Inputs, by_site, call_of
 
 _COMPRESSED = frozenset({torch.sparse_csr, torch.sparse_csc, torch.sparse_bsr, torch.sparse_bsc})
 
@@ -39,31 +41,19 @@ def numbers_in(value: Any) -> Iterator[object]:
         yield from numbers_in(list(value.values()))
 
 
-def checked(x: object) -> tuple[Tensor, ...]:
-    """The inputs, as the model is called with them.
+def checked(model: Callable[..., object], x: Inputs) -> Call:
+    """The call of the model that is meant by ``x`` (``inputs.call_of``).
 
     Raises:
-        QuestionError: ``x`` is no tensor and no tuple of tensors.
+        QuestionError: there is no tensor in it.
     """
-    if isinstance(x, Tensor):
-        return (x,)
-    if not isinstance(x, tuple):
+    call = call_of(model, x)
+    if not by_site(call):
         raise QuestionError(
-            f"x is of the kind {type(x).__name__}, and the doctor takes a tensor, or a tuple of tensors in the order "
-            "of the model's arguments. Give anything else in a function of the tensors: lambda a: model(mask=a)."
-        )
-    if not x:
-        raise QuestionError(
-            "x is an empty tuple, and the doctor needs at least one tensor. Give one that goes unused: "
+            "x is empty, and the doctor needs at least one tensor. Give one that goes unused: "
             "diagnose(lambda _: model(), torch.zeros(1))."
         )
-    for number, part in enumerate(x, 1):
-        if not isinstance(part, Tensor):
-            raise QuestionError(
-                f"Input {number} is of the kind {type(part).__name__}, and every input must be a tensor. Fix the "
-                "others in a function: lambda a: model(a, 3)."
-            )
-    return x
+    return call
 
 
 def values_of(tensor: Tensor) -> Tensor:

@@ -28,12 +28,12 @@ _ALWAYS_BROKEN: frozenset[Cause] = frozenset({"not_finite", "in_place_needed"})
 def diagnose(model: Model, x: Inputs, loss: Loss | None = None) -> Diagnosis:
     """Why a gradient of ``loss(model(x))`` is missing, zero or not finite; in order of execution, with the line.
 
-    ``model`` is any module, or a plain function. ``x`` is used as it is, and is given a gradient to require; several
-    inputs go into a tuple. ``loss`` takes what the model returns and gives a tensor with one number; without it, all
-    that the model returns is summed up, with weights from 1/2 to 3/2. The model runs in the mode it is in, on a copy.
-    What cannot be copied runs itself: a plain function, a loss, a module that one of them or a hook leads back to. The
-    weights, buffers, flags, ``.grad``, modes and random numbers that they reach are put back; what they write elsewhere
-    (a list in a closure, an attribute of a plain object, a file) is not.
+    ``model`` is any module, or a plain function. ``x`` is what it takes, as in ``trace.gradients``, and is given a
+    gradient to require; several inputs go into a tuple. ``loss`` takes what the model returns and gives a tensor with
+    one number; without it, all that the model returns is summed up, with weights from 1/2 to 3/2. The model runs in the
+    mode it is in, on a copy. What cannot be copied runs itself: a plain function, a loss, a module that one of them or
+    a hook leads back to. The weights, buffers, flags, ``.grad``, modes and random numbers that they reach are put back;
+    what they write elsewhere (a list in a closure, an attribute of a plain object, a file) is not.
 
     Raises:
         QuestionError: the model cannot be copied, or fails on ``x``; the loss is no single number; PyTorch has no

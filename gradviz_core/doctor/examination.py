@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from gradviz_core.calls import Call
 from gradviz_core.doctor import words
 from gradviz_core.doctor.arguments import checked
 from gradviz_core.doctor.at_the_loss import of_loss
@@ -22,8 +23,12 @@ from gradviz_core.doctor.saved import SavedValues
 from gradviz_core.doctor.subject import Loss, Model, examined, same_random_numbers
 from gradviz_core.doctor.units import Share
 from gradviz_core.errors import GradVizError, QuestionError
+from gradviz_core.inputs import by_site, map_inputs
+from gradviz_core.inputs import run as call_it
 from gradviz_core.nested import tensors
+from gradviz_core.sites import in_words
 from gradviz_core.trace import Inputs, recording
+from gradviz_core.types import Site
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +84,10 @@ def run(model: Model, x: Inputs, loss: Loss | None, nudge: Nudge | None = None) 
     """Run the model and the loss once. With ``nudge``, an error ends the pass and says nothing of the model.
 
     Raises:
-        QuestionError: ``x`` is no tensor; the model cannot be copied, fails, or cannot be followed; the loss is no
-            single number.
+        QuestionError: there is no tensor in ``x``; the model cannot be copied, fails, or cannot be followed; the loss
+            is no single number.
     """
-    given = checked(x)
+    given = checked(model, x)
     own_loss = loss or weighted_sum
     plainly = partial(failure, model, given, own_loss)
     try:
@@ -100,7 +105,7 @@ def run(model: Model, x: Inputs, loss: Loss | None, nudge: Nudge | None = None) 
 
 def _watched(
     model: Model,
-    given: tuple[Tensor, ...],
+    given: Call,
     loss: Loss,
     nudge: Nudge | None,
     plainly: Callable[[], Failure | None],
@@ -108,12 +113,13 @@ def _watched(
 ) -> Pass:
     saved = SavedValues(Now())
     with recording(), same_random_numbers(), examined(model, loss, saved.keep) as subject:
-        inputs = [leaf(tensor) for tensor in given]
+        call = map_inputs(given, lambda _, tensor: leaf(tensor))
+        inputs, as_given = by_site(call), by_site(given)
         recorder = Recorder(subject.paths, nudge, saved.now)
-        named = {_input_name(i, len(inputs)): i for i in range(len(inputs))}
-        leaves = {name: inputs[i] for name, i in named.items()} | subject.parameters
+        named = {_input_name(site, len(inputs)): site for site in inputs}
+        leaves = {name: inputs[site] for name, site in named.items()} | subject.parameters
         asked = {name for name, tensor in subject.parameters.items() if tensor.requires_grad}
-        asked |= {name for name, i in named.items() if given[i].requires_grad}
+        asked |= {name for name, site in named.items() if as_given[site].requires_grad}
         numbers = {name: recorder.know(tensor, name) for name, tensor in leaves.items()}
         for name, buffer in subject.others.items():
             recorder.know(buffer, name if buffer.is_leaf else "")
@@ -127,7 +133,7 @@ def _watched(
         )
         try:
             with warnings.catch_warnings(action="ignore"), saved if keep else nullcontext(), recorder:
-                output = subject.call(*inputs)
+                output = call_it(subject.call, call)
                 start = 0 if _is_a_loss(output, loss) else len(recorder.record.events)
                 score = subject.loss(output)
         except RAISED:
@@ -168,8 +174,8 @@ def _is_a_loss(output: object, loss: Loss) -> bool:
     return loss is weighted_sum and isinstance(output, Tensor) and output.dim() == 0
 
 
-def _input_name(number: int, count: int) -> str:
-    return "the input" if count == 1 else f"input {number + 1}"
+def _input_name(site: Site, count: int) -> str:
+    return in_words(site) if count == 1 or site.item else f"input {site.call + 1}"
 
 
 def _given(tensor: Tensor, number: int, of_model: bool) -> Given:

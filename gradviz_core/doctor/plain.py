@@ -10,9 +10,11 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from gradviz_core.calls import Call
 from gradviz_core.doctor.stack import is_authors
 from gradviz_core.doctor.subject import Loss, Model, examined, same_random_numbers
 from gradviz_core.errors import QuestionError
+from gradviz_core.inputs import by_site, map_inputs, run
 from gradviz_core.trace import recording
 
 RAISED = (Exception,)
@@ -30,14 +32,15 @@ class Failure:
     """Whether it came that far only; else it is the backward pass that fails."""
 
 
-def failure(model: Model, given: tuple[Tensor, ...], loss: Loss) -> Failure | None:
+def failure(model: Model, given: Call, loss: Loss) -> Failure | None:
     """Run the model, the loss and the backward pass once, unwatched; None where all goes well."""
     forward = True
     with recording(), same_random_numbers(), examined(model, loss, lambda _: None) as subject:
         try:
             with warnings.catch_warnings(action="ignore"):
-                inputs = [leaf(tensor) for tensor in given]
-                score = subject.loss(subject.call(*inputs))
+                call = map_inputs(given, lambda _, tensor: leaf(tensor))
+                inputs = by_site(call).values()
+                score = subject.loss(run(subject.call, call))
                 forward = False
                 wanted = [tensor for tensor in (*inputs, *subject.parameters.values()) if tensor.requires_grad]
                 if score.requires_grad and wanted:
