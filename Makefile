@@ -1,7 +1,7 @@
 # `make help` lists the targets. All that is installed goes into .venv, once: a stamp file says for which requirements.
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test check format bench fuzz presets lock clean
+.PHONY: help run test check format bench fuzz kernels presets lock clean
 
 # Overridable on the command line: make run PORT=8600
 PORT ?= 8501
@@ -10,8 +10,10 @@ PORT ?= 8501
 TORCH_INDEX ?=
 # More arguments for pytest: make test ARGS="-k saliency"
 ARGS ?=
-# How long each format is spoilt at random: make fuzz SECONDS=600
+# How long each format is spoilt at random, and each precision and batch is searched: make fuzz SECONDS=600
 SECONDS ?= 60
+# Where a search at random begins: make kernels SEED=7
+SEED ?= 0
 # The first of these that is 3.11 or newer and really starts; an installed name may be a stub that only fails.
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
 	$$p -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo $$p && break; done)
@@ -44,6 +46,9 @@ bench: .venv/dev.stamp ## measure, side by side with plain PyTorch
 
 fuzz: .venv/dev.stamp ## spoil files of every format at random, SECONDS=60 each
 	$(BIN)/python -m tests.hostile.fuzz --seconds $(SECONDS) $(ARGS)
+
+kernels: .venv/dev.stamp ## search PyTorch for gradients that depend on how numbers lie in memory, SECONDS=60 each
+	$(BIN)/python -m tests.kernels.search --seconds $(SECONDS) --seed $(SEED) $(ARGS)
 
 presets: .venv/dev.stamp ## train the preset models again
 	$(BIN)/python scripts/train_presets.py $(ARGS)

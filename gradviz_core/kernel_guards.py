@@ -1,13 +1,19 @@
-"""Faults of PyTorch's own backward passes, and what keeps them out of every answer.
+"""Faults of PyTorch's own operations, and what keeps them out of every answer. Seen on the CPU in torch 2.15, the first
+in 2.13 too; ``docs/exactness.md`` has an example of each, and ``make kernels`` searches for more.
 
-*Batch norm on the CPU*, seen in torch 2.13 and 2.15. Its backward pass takes a short cut where its input and the
-gradient that comes in both fill their memory without a gap, either plainly or with the channels last, and both go by
-the same of the two names. An axis of length one may have any stride, so a tensor can lie with its channels last and
-still go by the name of a plain one: after ``flatten(2).transpose(1, 2)`` of one image, say. The short cut then reads
-one of the two in the order of the other, and the gradient is wrong by more than its own size (a relative error of 1.3
-to 1.5), in float32 and float64, in evaluation mode and in training. Instance norm is batch norm of one image inside.
+*Batch norm, on the way back.* It takes a short cut where its input and the gradient that comes in both fill their
+memory without a gap, either plainly or with the channels last, and both go by the same of the two names. An axis of
+length one may have any stride, so a tensor can lie with its channels last and still go by the name of a plain one:
+after ``flatten(2).transpose(1, 2)`` of one image, say. The short cut then reads one of the two in the order of the
+other. With the channels last it also reads weight, running mean and variance as if they had no gaps. The gradient is
+wrong by more than its own size, in float32 and float64, in evaluation mode and in training. Instance norm is batch norm
+of one image inside. Such a gradient is copied so that there is no short cut.
 
-``docs/exactness.md`` has an example, and ``make kernels`` searches for more of the kind.
+*Resizing with antialias to a width of one*, forwards: the columns are resized as if the channels came last.
+
+*A convolution in groups whose weight lies with the channels last, and has an odd stride along an axis of length one*,
+forwards, where its input lies so too. What these two compute is no longer what their derivative is of, so a question
+behind them is refused.
 """
 
 from __future__ import annotations
@@ -20,12 +26,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from gradviz_core.errors import QuestionError
+
 BATCH_NORM = "batch norm"
 _off: ContextVar[bool] = ContextVar("_off", default=False)
 _noted: ContextVar[set[str] | None] = ContextVar("_noted", default=None)
 _PACKED = {4: torch.channels_last, 5: torch.channels_last_3d}
 """The other order, beside the plain one, that batch norm has a short cut for, by the number of axes."""
 Hook = Callable[[Sequence[Tensor | None]], tuple[Tensor | None, ...] | None]
+"""Of the gradients that come to a node: others in their place, or None to leave them."""
 
 
 @contextmanager
@@ -35,11 +44,16 @@ def guarded(result: Tensor) -> Iterator[None]:
     It changes nothing but how a gradient lies in memory, and only where the order could be mistaken: then it is copied
     so that every second number in memory is its own, for which batch norm has no short cut. Nothing is left on the
     graph afterwards.
+
+    Raises:
+        QuestionError: now or in the pass, where PyTorch computes something else than it differentiates.
     """
     with ExitStack() as hooks:
         for node in () if _off.get() else _nodes(result):
-            if "BatchNorm" in node.name() and (hook := _hook(node)):
-                hooks.callback(node.register_prehook(hook).remove)
+            name = node.name()
+            for part, guard in _GUARDS.items():
+                if part in name and (hook := guard(node)):
+                    hooks.callback(node.register_prehook(hook).remove)
         yield
 
 
@@ -83,35 +97,73 @@ def _nodes(result: Tensor) -> Iterator[Any]:
                 waiting.append(before)
 
 
-def _hook(node: Any) -> Hook | None:
+def _of_batch_norm(node: Any) -> Hook | None:
     """What is to be done to the gradient that comes to a batch norm; None where its input has no short cut."""
-    given = _input(node)
+    given = _saved(node, "input")
     if given is not None and not _packed(given):
         return None
     needed = _noted.get()
-    strides, plain = (None, False) if given is None else (given.stride(), given.is_contiguous())
+    per_channel = (_saved(node, name) for name in ("weight", "running_mean", "running_var"))
+    gaps = any(tensor is not None and not tensor.is_contiguous() for tensor in per_channel)
+    strides, plain = (None, False) if given is None or gaps else (given.stride(), given.is_contiguous())
 
     def lay_out(gradients: Sequence[Tensor | None]) -> tuple[Tensor | None, ...] | None:
         first, *others = gradients
         if first is None or not _packed(first) or first.stride() == strides or (plain and first.is_contiguous()):
             return None
-        if needed is not None and (strides is not None or not first.is_contiguous()):
+        if needed is not None and (given is not None or not first.is_contiguous()):
             needed.add(BATCH_NORM)
         return (spread(first), *others)
 
     return lay_out
 
 
-def _input(node: Any) -> Tensor | None:
-    """What a batch norm was given, or None where that cannot be had for nothing: where this version of PyTorch has
-    other names for it, where it was overwritten, or where a hook (of a checkpoint, say) would have to compute it."""
-    if getattr(getattr(node, "_raw_saved_input", None), "unpack_hook", _input) is not None:
+def _of_resizing(_: Any) -> Hook:
+    """Refuses, in the pass, where the gradient shows that the width became one."""
+
+    def refuse(gradients: Sequence[Tensor | None]) -> None:
+        first = gradients[0]
+        if first is not None and first.shape[-1] == 1 and first.shape[-2] > 1:
+            raise QuestionError(
+                "This model resizes with antialias to a width of one, which PyTorch computes wrongly, so its gradient "
+                "would be that of another function. Resize to another width, or resize the rows first."
+            )
+
+    return refuse
+
+
+def _of_convolution(node: Any) -> None:
+    """Refuses where the weight lies so that PyTorch may compute something else."""
+    weight = _saved(node, "weight")
+    if weight is None or node._saved_groups == 1 or weight.is_contiguous() or not _packed(weight):
+        return
+    usual = torch.empty(weight.shape, device="meta", memory_format=_PACKED[weight.dim()])
+    if weight.stride() != usual.stride():
+        raise QuestionError(
+            "A convolution of this model has a weight that lies in memory with its channels last and an odd stride, "
+            "which PyTorch computes wrongly; lay it out plainly: weight.data = weight.data.contiguous()."
+        )
+
+
+_GUARDS: dict[str, Callable[[Any], Hook | None]] = {
+    "BatchNorm": _of_batch_norm,
+    "2DAaBackward": _of_resizing,
+    "ConvolutionBackward": _of_convolution,
+}
+"""What is looked at, by a part of the name of its node in PyTorch's graph."""
+
+
+def _saved(node: Any, name: str) -> Tensor | None:
+    """What an operation keeps for its backward pass, or None where that cannot be had for nothing: where this version
+    of PyTorch has other names for it, where it was overwritten, or where a hook (of a checkpoint, say) would have to
+    compute it."""
+    if getattr(getattr(node, f"_raw_saved_{name}", None), "unpack_hook", _saved) is not None:
         return None
     try:
-        given = node._saved_input
+        kept = getattr(node, f"_saved_{name}")
     except (RuntimeError, AttributeError):
         return None
-    return given if isinstance(given, Tensor) else None
+    return kept if isinstance(kept, Tensor) else None
 
 
 def _packed(tensor: Tensor) -> bool:

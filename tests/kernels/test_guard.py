@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from gradviz_core import kernel_guards, trace
+from gradviz_core.errors import QuestionError
 from gradviz_core.kernel_guards import guarded, unguarded
 from gradviz_core.types import INPUT, ClassScore
 from tests.kernels.layouts import far, laid_out, numbers
@@ -62,6 +63,68 @@ def test_the_guard_is_still_needed(name: str) -> None:
     )
 
 
+def resized(x: Tensor) -> Tensor:
+    return F.interpolate(x, (3, 1), mode="bilinear", antialias=True)
+
+
+def resized_in_steps(x: Tensor) -> Tensor:
+    """Rows first, then columns: the same, and right."""
+    rows = F.interpolate(x, (3, 6), mode="bilinear", antialias=True)
+    return F.interpolate(rows, (3, 1), mode="bilinear", antialias=True)
+
+
+def in_groups(weight: Tensor) -> tuple[Tensor, Tensor]:
+    """A convolution in two groups, of an image with the channels last, by the weight as it lies and by a plain copy."""
+    x = numbers(1, 6, 5, 5).float().contiguous(memory_format=torch.channels_last).requires_grad_()
+    return F.conv2d(x, weight, groups=2), F.conv2d(x, weight.contiguous(), groups=2)
+
+
+ODD_WEIGHT = laid_out(numbers(6, 3, 2, 1).float(), (3, 0, 2, 1))
+GONE = "PyTorch {0} computes this rightly: the refusal in kernel_guards.py, its test and docs/exactness.md can go."
+
+
+def test_the_refusals_are_still_needed() -> None:
+    x = numbers(1, 2, 4, 6)
+    assert far(resized(x), resized_in_steps(x)) > 0.5, GONE.format(torch.__version__)
+    odd, plain = in_groups(ODD_WEIGHT)
+    assert far(odd, plain) > 0.5, GONE.format(torch.__version__)
+
+
+def test_what_pytorch_computes_wrongly_is_refused_in_words() -> None:
+    x = numbers(1, 2, 4, 6).requires_grad_()
+    with pytest.raises(QuestionError, match="resizes with antialias to a width of one"), guarded(y := resized(x)):
+        torch.autograd.grad(y.sum(), x)
+    with pytest.raises(QuestionError, match="lay it out plainly"), guarded(in_groups(ODD_WEIGHT)[0]):
+        pass
+
+
+def test_what_is_right_is_not_refused() -> None:
+    x = numbers(1, 2, 4, 6).requires_grad_()
+    for size in ((3, 2), (1, 3), (1, 1)):
+        with guarded(y := F.interpolate(x, size, mode="bicubic", antialias=True)):
+            torch.autograd.grad(y.sum(), x)
+    last = numbers(6, 3, 2, 1).float().contiguous(memory_format=torch.channels_last)
+    for y in (*in_groups(last), in_groups(ODD_WEIGHT)[1]):
+        with guarded(y):
+            pass
+
+
+def test_batch_norm_whose_statistics_have_gaps() -> None:
+    """A shared table of statistics, one row of which is used, say."""
+    table = torch.stack((*REST, numbers(C, seed=3)), 1)
+    mean, var, weight = table.unbind(1)
+    plain = [one.contiguous() for one in (mean, var, weight)]
+    for shape in ((2, C), (2, C, 1), (2, C, 3, 4)):
+        x, incoming = numbers(*shape), numbers(*shape, seed=6)
+        order = (0, *range(2, len(shape)), 1)
+        true = incoming * (plain[2] / (plain[1] + 1e-5).sqrt()).view(1, C, *[1] * (len(shape) - 2))
+        found = slope(lambda x: F.batch_norm(x, mean, var, weight), laid_out(x, order), laid_out(incoming, order))
+        assert far(found, true) < 1e-14
+        with unguarded():
+            own = slope(lambda x: F.batch_norm(x, mean, var, weight), laid_out(x, order), laid_out(incoming, order))
+        assert far(own, true) > 1e-3, f"PyTorch {torch.__version__} reads statistics with gaps rightly by itself"
+
+
 def test_without_the_guard_an_answer_is_wrong() -> None:
     """Else the tests above would not show what the guard does."""
     module = tokens()
@@ -110,7 +173,7 @@ def test_a_gradient_that_lies_well_is_handed_on_as_it_is() -> None:
 def test_without_the_private_name_it_is_right_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     s = Statistics(torch.float64, True)
     x, incoming = numbers(1, C, 3, 4), numbers(1, C, 3, 4, seed=6)
-    monkeypatch.setattr(kernel_guards, "_input", lambda _: None)
+    monkeypatch.setattr(kernel_guards, "_saved", lambda *_: None)
     assert worst(s.fill(nn.BatchNorm2d(C)), x, incoming, s.slope(incoming)) < 1e-14
     assert worst(F.instance_norm, x, incoming, of_instances(x, incoming, torch.ones(C))) < 1e-13
 
@@ -123,8 +186,8 @@ def test_a_node_with_other_private_names_costs_nothing_but_a_copy() -> None:
         class _raw_saved_input:  # noqa: N801 (torch's own name)
             unpack_hook = None
 
-    assert kernel_guards._input(Renamed()) is None
-    assert kernel_guards._input(HalfRenamed()) is None
+    assert kernel_guards._saved(Renamed(), "input") is None
+    assert kernel_guards._saved(HalfRenamed(), "input") is None
 
 
 class Checkpointed(nn.Module):
