@@ -128,6 +128,8 @@ CHECKED: dict[str, Callable[..., Any]] = {
     "native_group_norm.default": _group_norm,
     "grid_sampler.default": _grid_sampler,
     "grid_sampler_2d.default": _grid_sampler,
+    "empty_like.default": torch.ops.aten.zeros_like.default,  # never memory as it lies there
+    "new_empty.default": torch.ops.aten.new_zeros.default,
     "pad.default": _pad,
     "_pad_enum.default": _pad_enum,
     "_pad_circular.default": _pad_circular,

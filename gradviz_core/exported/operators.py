@@ -67,8 +67,10 @@ _ATEN = frozenset(
     diff
 
     zeros ones full eye arange linspace logspace scalar_tensor zeros_like ones_like full_like new_zeros
-    new_ones new_full fill fill_ zero_ copy_ copy clone contiguous detach detach_ alias lift_fresh
+    new_ones new_full empty_like new_empty fill fill_ zero_ copy_ copy clone contiguous detach detach_ alias lift_fresh
     lift_fresh_copy to _to_copy type_as
+
+    rand randn rand_like randn_like normal normal_ uniform_ exponential_ bernoulli bernoulli_
 
     view_copy permute_copy transpose_copy expand_copy slice_copy select_copy unsqueeze_copy t_copy alias_copy
     detach_copy unbind_copy split_copy split_with_sizes_copy
@@ -77,8 +79,8 @@ _ATEN = frozenset(
     _assert_async _assert_scalar _assert_tensor_metadata sym_constrain_range sym_constrain_range_for_size
     """.split()
 )
-"""Operations of torch itself that compute with tensors alone: none draws random numbers, touches a file or memory that
-is not a tensor's, or depends on an argument that only code could give."""
+"""Operations of torch itself that compute with tensors alone: none touches a file or memory that is not a tensor's, or
+depends on an argument that only code could give. Random numbers come from torch's own generator, which a pass seeds."""
 
 _PYTHON: dict[str, Callable[..., Any]] = {
     **{
@@ -113,6 +115,7 @@ EVALUATION: dict[str, dict[str, bool | float]] = {
 
 _RECURRENT = frozenset("lstm gru rnn_tanh rnn_relu lstm_cell gru_cell rnn_tanh_cell rnn_relu_cell".split())
 _TRAINING = frozenset({"_native_batch_norm_legit_functional", "_native_batch_norm_legit", "native_batch_norm"})
+_GENERATOR = "Optional[Generator]"
 _CHECKS = ("_assert_async.", "_assert_scalar.", "_assert_tensor_metadata.", "sym_constrain_range")
 _SCALARS = frozenset("Tensor int bool float number str ScalarType Layout Device MemoryFormat".split())
 _TYPES = frozenset(
@@ -156,6 +159,7 @@ def find(target: str) -> Operation:
         raise _refused(target)
     function = getattr(found, overload)
     arguments = function._schema.arguments
+    arguments = [argument for argument in arguments if str(argument.real_type) != _GENERATOR]
     types = {argument.name: str(argument.real_type) for argument in arguments}
     written = [argument.name for argument in arguments if argument.alias_info and argument.alias_info.is_write]
     name = f"{packet}.{overload}"

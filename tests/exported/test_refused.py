@@ -43,7 +43,7 @@ GRAPH: dict[str, tuple[Callable[[Document], None], str]] = {
     "custom operator": (set_target("torch.ops.mine.evil.default"), r"'mine.evil.default', which is not torch's own"),
     "python function": (set_target("os.system"), r"'os.system', which is not torch's own"),
     "dunder": (set_target("torch.ops.aten.__class__.mro"), r"'aten.__class__.mro', which is not among"),
-    "not listed": (set_target("torch.ops.aten.rand.default"), r"'aten.rand.default', which is not among"),
+    "not listed": (set_target("torch.ops.aten.randperm.default"), r"'aten.randperm.default', which is not among"),
     "from_file": (set_target("torch.ops.aten.from_file.default"), r"'aten.from_file.default', which is not among"),
     "as_strided": (set_target("torch.ops.aten.as_strided.default"), r"'aten.as_strided.default', which is not among"),
     "out overload": (set_target("torch.ops.aten.conv2d.out"), r"'aten.conv2d.out', which is not among"),
