@@ -15,6 +15,7 @@ from gradviz_core.settings import cpu_count
 SUBJECTS = {
     "exactness": "What a plain hook gets wrong",
     "service": "From question to answer, through the compute service",
+    "check": "Checks by finite differences, which give way to clicks",
     "passes": "In one process, without the service",
     "app": "The app in a browser",
     "exported": "torchvision's models as .pt2 files",

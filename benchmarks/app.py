@@ -8,7 +8,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -40,6 +40,11 @@ FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--dis
 
 def rows(rounds: int) -> list[Row | str]:
     """One cold start; clicks to new pictures; then every page in turn, for what the app process keeps in memory."""
+    return in_a_browser(lambda browser: _measured(browser, rounds))
+
+
+def in_a_browser(measure: Callable[[Browser], Iterator[Row | str]]) -> list[Row | str]:
+    """What ``measure`` finds in a real browser; a line that says so where there is none."""
     chromium = subprocess.run(
         [sys.executable, "scripts/find_chromium.py"], cwd=ROOT, capture_output=True, text=True, check=False
     ).stdout.strip()
@@ -48,18 +53,18 @@ def rows(rounds: int) -> list[Row | str]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=list(FLAGS))
         try:
-            return list(_measured(browser, rounds))
+            return list(measure(browser))
         finally:
             browser.close()
 
 
 def _measured(browser: Browser, rounds: int) -> Iterator[Row | str]:
     page = browser.new_page()
-    with _server() as (server, address, start):
+    with server({}) as (process, address, start):
         page.goto(address)
         page.wait_for_selector("h1", timeout=PATIENCE_MS)
         yield Row("server started -> first page can be read", 1e3 * (time.perf_counter() - start))
-        _wait_for_heatmap(page)
+        wait_for_heatmap(page)
         yield Row("server started -> first heatmap", 1e3 * (time.perf_counter() - start))
         for model in CLICKED:
             yield Row(
@@ -69,35 +74,40 @@ def _measured(browser: Browser, rounds: int) -> Iterator[Row | str]:
         links = page.locator('[data-testid="stSidebarNavLink"]')
         for number in range(links.count()):
             links.nth(number).click()
-            _wait_until_still(page)
-        resident = psutil.Process(server).memory_info().rss / 1e6
+            wait_until_still(page)
+        resident = psutil.Process(process).memory_info().rss / 1e6
         yield f"  app process after {links.count()} pages: {resident:.0f} MB resident"
 
 
 def _click(page: Page, address: str, rounds: int) -> float:
     """Milliseconds from a click on the bar of another class to another heatmap on the screen: the median."""
     page.goto(address)
-    _wait_for_heatmap(page)
-    _wait_until_still(page)
+    wait_for_heatmap(page)
+    wait_until_still(page)
     times = []
     for number in range(rounds):
-        _wait_until_still(page)
+        wait_until_still(page)
         page.wait_for_timeout(300)
-        place = page.evaluate(_BAR, 1 + number % 4)
-        page.evaluate(f"() => {{ window.drawnBefore = String({_DRAWN}); }}")
-        start = time.perf_counter()
-        page.mouse.click(place["x"], place["y"])
-        page.wait_for_function(f"() => {{ const now = {_DRAWN}; return now && String(now) !== window.drawnBefore; }}")
-        times.append(1e3 * (time.perf_counter() - start))
+        times.append(1e3 * click_on_bar(page, 1 + number % 4))
     return statistics.median(times)
 
 
-def _wait_until_still(page: Page) -> None:
+def click_on_bar(page: Page, number: int) -> float:
+    """Seconds from a click on the bar at place ``number`` to another heatmap on the screen."""
+    place = page.evaluate(_BAR, number)
+    page.evaluate(f"() => {{ window.drawnBefore = String({_DRAWN}); }}")
+    start = time.perf_counter()
+    page.mouse.click(place["x"], place["y"])
+    page.wait_for_function(f"() => {{ const now = {_DRAWN}; return now && String(now) !== window.drawnBefore; }}")
+    return time.perf_counter() - start
+
+
+def wait_until_still(page: Page) -> None:
     page.wait_for_timeout(200)
     page.wait_for_selector('[data-testid="stApp"][data-test-script-state="notRunning"]', timeout=PATIENCE_MS)
 
 
-def _wait_for_heatmap(page: Page) -> None:
+def wait_for_heatmap(page: Page) -> None:
     drawn = (
         "() => [...document.querySelectorAll('.js-plotly-plot')]"
         ".some(plot => plot._fullData?.some(trace => trace.type === 'heatmap'))"
@@ -106,8 +116,8 @@ def _wait_for_heatmap(page: Page) -> None:
 
 
 @contextmanager
-def _server() -> Iterator[tuple[int, str, float]]:
-    """The app on a free port: its process, its address, and when it was started."""
+def server(environment: Mapping[str, str]) -> Iterator[tuple[int, str, float]]:
+    """The app on a free port: its process, its address, and when it was started. ``environment`` is set for it too."""
     with socket.socket() as free, TemporaryDirectory() as store:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -118,7 +128,7 @@ def _server() -> Iterator[tuple[int, str, float]]:
         process = subprocess.Popen(
             [*command, *options],
             cwd=ROOT,
-            env={**os.environ, "GRADVIZ_STORE": store},
+            env={**os.environ, "GRADVIZ_STORE": store, **environment},
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )

@@ -23,7 +23,7 @@ def rows(rounds: int) -> list[Row]:
 
 
 def _compared(rounds: int, workers: int | None, goal: float | None = None) -> list[Row]:
-    with _service(workers) as client, Bare(client.status().threads) as bare:
+    with service(workers) as client, Bare(client.status().threads) as bare:
         now = client.status()
         first = f"first question, {now.workers} worker(s) of {now.threads} core(s)"
         again = f"another class of the same image, {now.workers} worker(s)"
@@ -61,7 +61,7 @@ def _about(photo: str, label: int) -> GradientQuestion:
 
 
 @contextmanager
-def _service(workers: int | None) -> Iterator[Client]:
+def service(workers: int | None) -> Iterator[Client]:
     """A compute service of its own, on the CPU."""
     with TemporaryDirectory() as store:
         chosen = {"device": "cpu", "store": store, **({} if workers is None else {"workers": workers})}

@@ -214,6 +214,19 @@ def test_two_who_see_one_picture_wait_for_one_check(waiting: Waiting) -> None:
     assert waiting.asked == ["one"]
 
 
+def test_a_click_stops_the_check_first_of_all(
+    waiting: Waiting, asked: list[Question], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = opened(image="sample/star")
+    assert until(lambda: waiting.asked)
+    before = len(asked)
+    hushed_after: list[int] = []
+    monkeypatch.setattr(client, "hush", lambda: hushed_after.append(len(asked) - before))
+    app.switch_page(NEURONS).run()
+    assert hushed_after == [0], "before any question"
+    assert len(asked) > before
+
+
 def test_the_next_page_leaves_the_checks_of_the_last(waiting: Waiting) -> None:
     app = opened(image="sample/star")
     assert until(lambda: waiting.asked == ["sample/star"])

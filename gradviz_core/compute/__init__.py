@@ -14,6 +14,7 @@ All speak the two-part messages of ``protocol.py``. Nothing here computes.
 from gradviz_core.compute.client import (
     ask,
     check,
+    hush,
     keep_recipe,
     read_labels,
     recipe,
@@ -29,6 +30,7 @@ __all__ = [
     "Status",
     "ask",
     "check",
+    "hush",
     "keep_recipe",
     "read_labels",
     "recipe",

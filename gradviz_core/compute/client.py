@@ -122,6 +122,15 @@ def check(question: ProofQuestion, left: threading.Event) -> ProofAnswer | None:
     return _client().check(question, left)
 
 
+def hush() -> None:
+    """Stop the check that is under way, whoever asked for it, and let none begin for half a second: somebody clicked.
+
+    Raises:
+        ComputeError: the service cannot be reached.
+    """
+    _client().hush()
+
+
 def upload_image(data: bytes, value_range: tuple[float, float] | None = None) -> ImageReport:
     """Keep an image from now on, and say what was found in it; ``data`` is what the file holds. The report's ``key`` is
     what questions name it by.
@@ -234,6 +243,10 @@ class Client:
         if not isinstance(answer, ProofAnswer):
             raise ComputeError(f"The compute service answered a check with an answer of kind {answer.kind}.")
         return answer
+
+    def hush(self) -> None:
+        """As the function of this name."""
+        self._request("hush")
 
     def upload_image(self, data: bytes, value_range: tuple[float, float] | None = None) -> ImageReport:
         """As the function of this name."""

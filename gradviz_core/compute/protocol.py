@@ -4,6 +4,7 @@ A message is two frames of bytes: a word, and a body. Requests of a client are
 
     ask            question as JSON        -> answer as bytes
     check          question as JSON        -> answer as bytes, once nothing else is to be done
+    hush           -                       -> nothing; the check under way stops, and none begins for a moment
     status         -                       -> status as JSON
     upload-image   Announcement as JSON    -> image report as JSON
     rescale-image  Rescaling as JSON       -> image report as JSON

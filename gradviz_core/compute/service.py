@@ -36,6 +36,8 @@ MOST_STRANGERS = 64
 """Connections that may be proving at one time that they know the key."""
 GLANCE_S = 0.25
 """How often a waiting connection is looked at, to see whether its client is still there."""
+REST_S = 0.5
+"""No check begins so soon after a click or a question: a page asks several, one after the other, and is drawn."""
 LONGEST_BODY = max(LONGEST_QUESTION, LONGEST_RECIPE, protocol.LABELS_BYTES)
 """Bytes of the longest body of a request; files travel in parts."""
 CALM_S = 5.0
@@ -64,6 +66,8 @@ class Service:
         self._confined = Supervisor(confined, workers=settings.upload_workers, queue=queue, deadline_s=deadline_s)
         self._beginning = threading.Lock()
         """Held while a check begins, so that there is one in all."""
+        self._silent_until = 0.0
+        """No check begins before this moment."""
         self._fetched: set[str] = set()
         """Keys of models whose pretrained weights are on the disk."""
         self._expected = _probe()
@@ -134,6 +138,9 @@ class Service:
                     return "ok", self._status().to_json()
                 case "ask":
                     return self._ask(connection, question_from_json(body), body)
+                case "hush":
+                    self._hush()
+                    return "ok", b""
                 case "check":
                     return self._check(connection, question_from_json(body), body)
                 case "upload-image":
@@ -177,7 +184,7 @@ class Service:
         while time.monotonic() < end:
             job = Job("check", body, (question.model, question.image))
             with self._beginning:
-                begun = _quiet(other) and pool.check(job)
+                begun = time.monotonic() > self._silent_until and _quiet(other) and pool.check(job)
             if begun:
                 reply = self._watch(connection, pool, job)
                 if reply is None or reply[0] != "stopped":
@@ -203,9 +210,13 @@ class Service:
                 )
         return job.reply
 
+    def _hush(self) -> None:
+        self._silent_until = time.monotonic() + REST_S
+        for pool in (self._trusted, self._confined):
+            pool.hush()
+
     def _wait(self, connection: Connection, pool: Supervisor, job: Job) -> Message | None:
-        for one in (self._trusted, self._confined):
-            one.hush()
+        self._hush()
         pool.submit(job)
         limit = self._settings.queue_wait_s
         while not job.done.wait(GLANCE_S):

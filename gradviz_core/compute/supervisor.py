@@ -21,8 +21,6 @@ from gradviz_core.compute.seat import Job, Occupant, Seat
 from gradviz_core.compute.worker import Plan
 from gradviz_core.errors import Busy, ServiceStarting
 
-PAUSE_S = 0.2
-"""Seconds without anything to do before a check begins: a page asks several questions, one after the other."""
 STOP_S = 2.0
 """Seconds after which a check that was told to stop, and has not, is ended with its process."""
 
@@ -70,12 +68,10 @@ class Supervisor:
                 )
 
     def check(self, job: Job) -> bool:
-        """Begin a check; False, and nothing is begun, where there is anything else to do, or was a moment ago."""
+        """Begin a check; False, and nothing is begun, where there is anything else to do."""
         with self._lock:
             free = [seat for seat in self._seats if seat.free_since is not None]
             if not free or len(free) < len(self._seats) or self._waiting:
-                return False
-            if time.monotonic() - max(seat.free_since or 0.0 for seat in free) < PAUSE_S:
                 return False
             seat = _best(free, job)
             seat.free_since = None

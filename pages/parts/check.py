@@ -12,6 +12,7 @@ import time
 import zlib
 from collections import OrderedDict
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict
 from typing import cast
 from uuid import uuid4
@@ -72,6 +73,11 @@ class Checks:
         with self._lock:
             return self._found.get(text)
 
+    @property
+    def any_asked(self) -> bool:
+        """Whether a check is waited for."""
+        return bool(self._asked)
+
     def show(self, session: str, questions: Mapping[str, ProofQuestion]) -> None:
         """Ask for the verdicts that this session's page shows now, and leave those that nobody sees any more."""
         with self._lock:
@@ -117,8 +123,11 @@ def checks() -> Checks:
 
 
 def begin() -> None:
-    """No line is drawn yet; called once in each run."""
+    """Somebody clicked: a check that is under way stops, and no line is drawn yet. Called once in each run."""
     st.session_state["checks_drawn"] = {}
+    if checks().any_asked:
+        with suppress(ComputeError):  # which stops no page
+            client.hush()
 
 
 def settle() -> None:

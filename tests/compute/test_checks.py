@@ -14,9 +14,8 @@ from pathlib import Path
 import pytest
 
 from gradviz_core.codec import question_to_json
-from gradviz_core.compute import protocol, supervisor, worker
+from gradviz_core.compute import protocol, service, supervisor, worker
 from gradviz_core.compute.client import Client
-from gradviz_core.compute.launch import LocalService
 from gradviz_core.errors import Busy, DeadlineExceeded, QuestionError, WorkerDied
 from gradviz_core.settings import Settings
 from gradviz_core.types import ProofAnswer, ProofQuestion, SurveyQuestion
@@ -150,6 +149,16 @@ def test_a_check_that_does_not_hear_is_ended_with_its_process(board: Board, alon
         check.result(5)
 
 
+def test_a_click_stops_a_check_although_it_asks_nothing(board: Board) -> None:
+    board.check()
+    assert board.begun()
+    start = time.monotonic()
+    board.client.hush()
+    assert until(lambda: board.lines() == ["check begins", "check stops"])
+    assert board.begun(2)
+    assert time.monotonic() - start > service.REST_S
+
+
 def test_a_check_whose_worker_dies_fails_and_the_pool_goes_on(board: Board) -> None:
     check = board.check()
     assert board.begun()
@@ -187,8 +196,8 @@ def test_where_there_is_always_something_to_do_a_check_is_told_so(
         client.close()
 
 
-def test_a_client_that_hangs_up_ends_its_check(board: Board, service: LocalService) -> None:
-    connection = protocol.connect(*service.door())
+def test_a_client_that_hangs_up_ends_its_check(board: Board, client: Client) -> None:
+    connection = protocol.connect(*client._door())
     question = ProofQuestion(model="endless", image=str(board.path))
     protocol.write_message(connection, "check", question_to_json(question).encode())
     assert board.begun()
