@@ -7,8 +7,10 @@ from html import escape
 
 import plotly.graph_objects as go
 
-from gradviz_core.captions import predicted_text
-from gradviz_core.figures import ACCENT, QUIET, bar_length
+from gradviz_core import bars
+from gradviz_core.bars import Bar
+from gradviz_core.figures import ACCENT, QUIET
+from gradviz_core.outputs import OutputKind
 from gradviz_core.types import ClassProbability, FloatArray, PerturbationAnswer
 
 LONGEST_NAME = 22
@@ -16,28 +18,24 @@ BROWN = "#b5651d"
 LEGEND = {"orientation": "h", "x": 0, "y": 1, "xanchor": "left", "yanchor": "bottom", "font": {"size": 12}}
 
 
-def before_and_after(before: Sequence[ClassProbability], after: Sequence[ClassProbability]) -> go.Figure:
-    """Two bars for each class: its probability before and after, in the order of before."""
+def before_and_after(
+    before: Sequence[ClassProbability], after: Sequence[ClassProbability], reading: OutputKind = "softmax_logits"
+) -> go.Figure:
+    """Two bars for each class, its probability before and after, in the order of before; of plain numbers the number
+    itself (``bars.of``)."""
     later = {p.index: p for p in after}
-    then = [later[p.index] for p in before]
-    rows = list(range(len(before)))  # and not the labels, for two classes may share one
-    said = [
-        [escape(p.label, quote=False), p.index, *(escape(_said(one), quote=False) for one in (p, t))]
-        for p, t in zip(before, then, strict=True)
-    ]
-    lengths = [bar_length(p) for p in (*before, *after)]
-    whole = 0.0 if any(p.probability is None for p in before) else 100.0
-    ends = min(0.0, *lengths), max(whole, *lengths)
+    first, then = bars.of(before, reading), bars.of([later[p.index] for p in before], reading)
+    rows = list(range(len(first)))  # and not the labels, for two classes may share one
+    low, high = bars.ends([*first, *then], reading)
+    said = [f"<b>before</b><br>{_said(f)}<br><b>after</b><br>{_said(t)}" for f, t in zip(first, then, strict=True)]
     figure = go.Figure(
         [
-            _bars("before", before, -0.35, QUIET),
+            _bars("before", first, -0.35, QUIET),
             _bars("after", then, 0.0, ACCENT),
             go.Bar(  # as wide as the chart and not seen: a class of no probability can be pointed at and clicked too
-                x=[ends[1] - ends[0]] * len(rows), base=ends[0], y=rows,
-                offset=-0.5, width=1, orientation="h", marker_color="rgba(0,0,0,0)",
-                customdata=said, showlegend=False,
-                hovertemplate="%{customdata[0]} (class %{customdata[1]})"
-                "<br>before: %{customdata[2]}<br>after: %{customdata[3]}<extra></extra>",
+                x=[high - low] * len(rows), base=low, y=rows, offset=-0.5, width=1, orientation="h",
+                marker_color="rgba(0,0,0,0)", customdata=said, showlegend=False,
+                hovertemplate="%{customdata}<extra></extra>",
             ),
         ]
     )  # fmt: skip
@@ -45,25 +43,24 @@ def before_and_after(before: Sequence[ClassProbability], after: Sequence[ClassPr
         height=40 + 44 * len(rows), margin={"l": 8, "r": 56, "t": 28, "b": 4}, barmode="overlay", dragmode=False,
         plot_bgcolor="rgba(0,0,0,0)", legend=LEGEND,
     )  # fmt: skip
-    figure.update_xaxes(visible=False, range=list(ends), fixedrange=True)
+    figure.update_xaxes(visible=False, range=[low, high], fixedrange=True)
     figure.update_yaxes(
-        tickvals=rows, ticktext=[escape(_short(p.label or f"class {p.index}"), quote=False) for p in before],
+        tickvals=rows, ticktext=[escape(_short(bar.name), quote=False) for bar in first],
         autorange="reversed", fixedrange=True, showgrid=False, zeroline=False, ticklabelstandoff=6,
     )  # fmt: skip
     return figure
 
 
-def _bars(name: str, shown: Sequence[ClassProbability], offset: float, colour: str) -> go.Bar:
+def _bars(name: str, shown: Sequence[Bar], offset: float, colour: str) -> go.Bar:
     return go.Bar(
-        name=name, x=[bar_length(p) for p in shown], y=list(range(len(shown))), offset=offset, width=0.35,
+        name=name, x=[bar.length for bar in shown], y=list(range(len(shown))), offset=offset, width=0.35,
         orientation="h", marker_color=colour, textposition="outside", cliponaxis=False, hoverinfo="skip",
-        text=[escape(predicted_text(p), quote=False) for p in shown],
+        text=[escape(bar.text, quote=False) for bar in shown],
     )  # fmt: skip
 
 
-def _said(predicted: ClassProbability) -> str:
-    number = f"output {predicted.logit:.4g}"
-    return number if predicted.probability is None else f"{100 * predicted.probability:.4g} %, {number}"
+def _said(bar: Bar) -> str:
+    return "<br>".join(escape(line, quote=False) for line in bar.said)
 
 
 def promise(answer: PerturbationAnswer, *, unit: str, size_words: str) -> go.Figure:

@@ -17,10 +17,11 @@ import numpy.typing as npt
 import plotly.graph_objects as go
 from PIL import Image
 
-from gradviz_core import log_scale
-from gradviz_core.captions import number_text, predicted_text
+from gradviz_core import bars, log_scale
+from gradviz_core.captions import number_text
 from gradviz_core.fields import Tiles
 from gradviz_core.log_scale import LogScale
+from gradviz_core.outputs import OutputKind
 from gradviz_core.types import ClassProbability, Field, FloatArray, Pixels
 
 DIVERGING = "RdBu_r"
@@ -64,22 +65,22 @@ def heatmap(
     if pixels is not None and opacity < 1:
         figure.add_trace(_image_trace(_grey(pixels), hover=False))
     figure.add_trace(_heat(field, opacity=opacity, pixels=pixels, places=places))
-    _frame(figure, field.values.shape, height)
+    frame(figure, field.values.shape, height)
     _say_if_constant(figure, field)
     for box, dash in ((None if dashed == solid else dashed, "dash"), (solid, "solid")):
         if box is not None:
-            _outline(figure, box, dash=dash)
+            outline(figure, box, dash=dash)
     if cross is not None:
-        _cross(figure, cross)
+        mark(figure, cross)
     return figure
 
 
 def image(pixels: Pixels, *, cross: tuple[int, int] | None = None, height: int = 500) -> go.Figure:
     """The picture the network sees, pixel by pixel; the hover says row, column and colour."""
     figure = go.Figure(_image_trace(pixels, hover=True))
-    _frame(figure, pixels.shape[:2], height)
+    frame(figure, pixels.shape[:2], height)
     if cross is not None:
-        _cross(figure, cross)
+        mark(figure, cross)
     return figure
 
 
@@ -107,7 +108,7 @@ def tiles(
         "row %{customdata[1]}, column %{customdata[2]}<br><b>%{z:.4~g}</b><extra></extra>"
     )
     rows, columns = sheet.field.values.shape
-    _frame(figure, (rows, columns), round(width * min(rows / columns, 1.5)) + BAR, width)
+    frame(figure, (rows, columns), round(width * min(rows / columns, 1.5)) + BAR, width)
     _say_if_constant(figure, sheet.field)
     names = tuple(titles) or tuple(str(n) for n in sheet.numbers)
     size = _label_size(names, sheet, width)
@@ -117,7 +118,7 @@ def tiles(
             go.Scatter(
                 x=[c + (sheet.width - 1) / 2 for _, c in corners],
                 y=[r - 0.5 - sheet.gap[0] / 2 for r, _ in corners],
-                text=[_plain(n) for n in names],
+                text=[plain(n) for n in names],
                 mode="text",
                 textfont={"size": size},
                 hoverinfo="skip",
@@ -126,69 +127,67 @@ def tiles(
         )
     if chosen in sheet.numbers:
         row, column = sheet.corner(sheet.numbers.index(chosen))
-        _outline(figure, (row, row + sheet.height - 1, column, column + sheet.width - 1), dash="solid")
+        outline(figure, (row, row + sheet.height - 1, column, column + sheet.width - 1), dash="solid")
     if cell is not None:
         for position, number in enumerate(sheet.numbers):
             row, column = (a + b for a, b in zip(sheet.corner(position), cell, strict=True))
             if chosen in (None, number):
                 room = sheet.height // 40  # a box round one cell of many would be a dot
-                _outline(figure, (row - room, row + room, column - room, column + room), dash="solid")
+                outline(figure, (row - room, row + room, column - room, column + room), dash="solid")
     return figure
 
 
 # --------------------------------------------------------------------------------------------------------------- charts
 
 
-def bar_length(predicted: ClassProbability) -> float:
-    """The probability in percent, or the number itself where there is none."""
-    return predicted.logit if predicted.probability is None else 100 * predicted.probability
+def class_bars(
+    prediction: Sequence[ClassProbability],
+    *,
+    chosen: int | None = None,
+    reading: OutputKind = "softmax_logits",
+    against: bool = False,
+) -> go.Figure:
+    """The likeliest classes as bars, the likeliest on top; the chosen one in the accent colour.
 
-
-def class_bars(prediction: Sequence[ClassProbability], *, chosen: int | None = None) -> go.Figure:
-    """The likeliest classes as bars, the likeliest on top; the chosen one in the accent colour. Plain numbers have bars
-    as long as they are."""
-    shares = [bar_length(p) for p in prediction]
-    whole = [0.0] if any(p.probability is None for p in prediction) else [100.0]
-    ends = min(0.0, *shares), max(*whole, *shares)
-    rows = list(range(len(prediction)))  # and not the labels, for two classes may share one
-    names = [_plain(_short(p.label or f"class {p.index}")) for p in prediction]
-    names = [f"<b>{n}</b>" if p.index == chosen else n for n, p in zip(names, prediction, strict=True)]
-    said = [
-        [p.index, p.logit, _plain(p.label), "" if p.probability is None else f"<br>probability {share:.4g} %"]
-        for p, share in zip(prediction, shares, strict=True)
-    ]
+    What the bars are follows the kind of output (``bars.of``): shares of one whole, labels with a probability each, a
+    single label and its complement, or plain numbers with their sign. ``against`` chooses the complement.
+    """
+    drawn = bars.of(prediction, reading)
+    low, high = bars.ends(drawn, reading)
+    rows = list(range(len(drawn)))  # and not the labels, for two classes may share one
+    is_chosen = [bar.index == chosen and bar.against == (against and bars.paired(drawn)) for bar in drawn]
+    names = [plain(short(bar.name)) for bar in drawn]
     figure = go.Figure(
         [
             go.Bar(
-                x=shares,
+                x=[bar.length for bar in drawn],
                 y=rows,
                 orientation="h",
-                marker_color=[ACCENT if p.index == chosen else QUIET for p in prediction],
-                text=[_plain(predicted_text(p)) for p in prediction],
+                marker_color=[ACCENT if one else QUIET for one in is_chosen],
+                text=[plain(bar.text) for bar in drawn],
                 textposition="outside",
                 cliponaxis=False,
                 hoverinfo="skip",
             ),
             go.Bar(  # as wide as the chart and not seen: a class of no probability can be pointed at and clicked too
-                x=[ends[1] - ends[0]] * len(shares),
-                base=ends[0],
+                x=[high - low] * len(drawn),
+                base=low,
                 y=rows,
                 orientation="h",
                 marker_color="rgba(0,0,0,0)",
-                customdata=said,
-                hovertemplate="%{customdata[2]} (class %{customdata[0]})%{customdata[3]}"
-                "<br>output %{customdata[1]:.4~g}<extra></extra>",
+                customdata=[[bar.index, "<br>".join(map(plain, bar.said))] for bar in drawn],
+                hovertemplate="%{customdata[1]}<extra></extra>",
             ),
         ]
     )
     figure.update_layout(
-        height=10 + 27 * len(prediction), margin={"l": 8, "r": 56, "t": 4, "b": 4}, bargap=0.45, barmode="overlay",
+        height=10 + 27 * len(drawn), margin={"l": 8, "r": 56, "t": 4, "b": 4}, bargap=0.45, barmode="overlay",
         showlegend=False, dragmode=False, plot_bgcolor="rgba(0,0,0,0)",
     )  # fmt: skip
-    figure.update_xaxes(visible=False, range=list(ends), fixedrange=True)
+    figure.update_xaxes(visible=False, range=[low, high], fixedrange=True)
     figure.update_yaxes(
-        tickvals=rows, ticktext=names, autorange="reversed", fixedrange=True, showgrid=False, zeroline=False,
-        ticklabelstandoff=6,
+        tickvals=rows, ticktext=[f"<b>{n}</b>" if one else n for n, one in zip(names, is_chosen, strict=True)],
+        autorange="reversed", fixedrange=True, showgrid=False, zeroline=False, ticklabelstandoff=6,
     )  # fmt: skip
     return figure
 
@@ -212,7 +211,7 @@ def strip(
                 "color": [ACCENT if i == chosen else QUIET for i in range(len(values))],
                 "symbol": log_scale.symbols(values),
             },
-            customdata=list(zip(map(_plain, names), said, strict=True)),
+            customdata=list(zip(map(plain, names), said, strict=True)),
             hovertemplate="%{customdata[0]}<br><b>%{customdata[1]}</b><extra></extra>",
         )
     )
@@ -226,7 +225,7 @@ def strip(
     )  # fmt: skip
     figure.update_yaxes(
         type="log", tickvals=scale.ticks, ticktext=[log_scale.tick_text(t) for t in scale.ticks], fixedrange=True,
-        tickfont={"size": 11}, title={"text": _plain(unit), "font": {"size": 12}},
+        tickfont={"size": 11}, title={"text": plain(unit), "font": {"size": 12}},
     )  # fmt: skip
     return figure
 
@@ -277,7 +276,7 @@ def _colour_bar(field: Field) -> dict[str, Any]:
         "y": 0, "yanchor": "top", "ypad": 8,
         "outlinewidth": 0, "tickvals": ticks, "ticktext": words, "tickfont": {"size": 12}, "ticklen": 3,
         "ticks": "outside",
-        "title": {"text": _plain(field.unit), "side": "bottom", "font": {"size": 12}},
+        "title": {"text": plain(field.unit), "side": "bottom", "font": {"size": 12}},
     }  # fmt: skip
 
 
@@ -301,7 +300,7 @@ def _grey(pixels: Pixels) -> Pixels:
     return np.repeat(luma[..., None], 3, axis=2).round().astype(np.uint8)
 
 
-def _frame(figure: go.Figure, shape: tuple[int, ...], height: int, width: int | None = None) -> None:
+def frame(figure: go.Figure, shape: tuple[int, ...], height: int, width: int | None = None) -> None:
     """Row 0 on top, square pixels, no ticks, the picture right above its colour bar. ``meta`` says the width at which
     the picture fills the height."""
     rows, columns = shape
@@ -330,7 +329,7 @@ def _say_if_constant(figure: go.Figure, field: Field) -> None:
     )  # fmt: skip
 
 
-def _outline(figure: go.Figure, box: Box, *, dash: str) -> None:
+def outline(figure: go.Figure, box: Box, *, dash: str) -> None:
     """A box round whole cells, beside them wherever the picture does not end: a dark line on a white one, so that it
     shows on every colour."""
     top, bottom, left, right = box
@@ -345,13 +344,13 @@ def _outline(figure: go.Figure, box: Box, *, dash: str) -> None:
         figure.add_shape(corners, type="rect", line=line)
 
 
-def _cross(figure: go.Figure, place: tuple[int, int]) -> None:
+def mark(figure: go.Figure, place: tuple[int, int]) -> None:
     """Hair lines through one cell, and a box round it."""
     row, column = place
     for x0, x1, y0, y1, xref, yref in ((column, column, 0, 1, "x", "y domain"), (0, 1, row, row, "x domain", "y")):
         for line in ({"color": "white", "width": 1}, {"color": "#111111", "width": 1, "dash": "dot"}):
             figure.add_shape(type="line", x0=x0, x1=x1, y0=y0, y1=y1, xref=xref, yref=yref, line=line, opacity=0.7)
-    _outline(figure, (row, row, column, column), dash="solid")
+    outline(figure, (row, row, column, column), dash="solid")
 
 
 def _label_size(names: Sequence[str], sheet: Tiles, width: int) -> int:
@@ -372,10 +371,11 @@ def _tile_places(sheet: Tiles, origin: tuple[int, int]) -> np.ndarray:
     return places
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Text that Plotly shows as it is: its own small markup made harmless."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-def _short(text: str, length: int = 28) -> str:
+def short(text: str, length: int = 28) -> str:
+    """The text, cut where it is longer."""
     return text if len(text) <= length else f"{text[: length - 1]}…"

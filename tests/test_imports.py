@@ -28,9 +28,9 @@ ARROW: tuple[frozenset[str], ...] = tuple(
         "errors",
         "settings sites indices layouts head_forms nested device archive sandbox kernel_guards axes axis_rules",
         "score_words",
-        "codec fields captions log_scale snippets store verdicts",
+        "codec fields captions bars log_scale snippets store verdicts",
         "figures",
-        "lesson_pictures charts flow_figures spectra",
+        "lesson_pictures charts output_figures flow_figures spectra",
         "exported weights_files models images cost uploads",
         "draws authors_autograd inputs last_operation by_kind",
         "heads class_scores region_scores box_scores targets trace batch remarks passes backward twin doubles stopping "
@@ -47,7 +47,7 @@ ARROW: tuple[frozenset[str], ...] = tuple(
 
 DRAWING = frozenset(
     {"fields", "figures", "charts", "flow_figures", "log_scale", "spectra", "captions", "indices", "snippets"}
-    | {"lesson_pictures", "score_words"}
+    | {"lesson_pictures", "score_words", "bars", "output_figures"}
 )
 """What turns answers into pictures and words. What computes does not know of it."""
 

@@ -9,7 +9,7 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from gradviz_core import captions, fields
+from gradviz_core import bars, captions, fields
 from gradviz_core.compute import inline
 from gradviz_core.types import (
     INPUT,
@@ -25,7 +25,7 @@ from gradviz_core.types import (
     SurveyQuestion,
     Unit,
 )
-from pages.parts import address, perturbation, pixel, saliency, sites
+from pages.parts import address, perturbation, pixel, sites
 from pages.parts.clicks import Click
 from pages.parts.kept import kept
 from tests.opening import MAPS, NEURONS, SALIENCY, answer_here, chart, errors, opened, texts
@@ -242,7 +242,7 @@ def test_sheets_of_means_and_single_numbers_are_drawn_too() -> None:
                          (4, "All four classes"), (5, "The five likeliest classes"), (8, "The five likeliest classes")]
 )  # fmt: skip
 def test_the_bars_say_how_many_classes_they_show(count: int, words: str) -> None:
-    assert saliency.likeliest(count) == words
+    assert bars.sentence(count) == words
 
 
 @pytest.mark.parametrize(

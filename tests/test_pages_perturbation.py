@@ -159,7 +159,7 @@ def test_the_formula_is_that_of_every_step(norm: Norm, steps: int, parts: list[s
      (6, "The 6 classes that are among the five likeliest before or after.")],
 )  # fmt: skip
 def test_the_bars_say_which_classes_they_show(count: int, words: str) -> None:
-    assert perturbation.likeliest(count) == words
+    assert perturbation.which(count) == words
 
 
 def test_a_model_without_classes_and_a_grey_one_are_followed_too() -> None:

@@ -158,26 +158,20 @@ def test_an_image_of_another_kind_is_refused_unread(fake: Fake) -> None:
     assert "upload_image" not in fake.words()
 
 
-# --------------------------------------------------------------------------------------------------- no class scores
+# --------------------------------------------------------------------------------------------------- no real numbers
 
 
-def without_classes(question: Question) -> Answer:
-    """The first preset, as if it returned the maps of its last layer but no class scores."""
+def without_numbers(question: Question) -> Answer:
+    """The first preset, as if it returned whole numbers alone."""
     found = inline.ask(question)
-    if not isinstance(found, SurveyAnswer):
-        return found
-    maps = next(info for info in reversed(found.sites) if info.layout == "maps")
-    sites = tuple(replace(info, shape=maps.shape) if not info.site.path else info for info in found.sites)
-    return replace(found, sites=sites, prediction=())
+    return replace(found, heads=(), prediction=()) if isinstance(found, SurveyAnswer) else found
 
 
-def test_a_model_without_class_scores_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client, "ask", without_classes)
-    app = opened(target="3")
-    assert "no class can be the target" in errors(app)[0]
-    next(button for button in app.button if button.label == "Go on without it").click().run()
-    assert [plain("returns no class scores but the output") in i.value for i in app.info] == [True]
-    assert not [s for s in app.selectbox if s.label in ("Target", "Score")]
+def test_a_model_that_returns_no_real_numbers_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(client, "ask", without_numbers)
+    app = opened()
+    assert plain("returns no real numbers, so there is no score to differentiate. Open Neurons") in errors(app)[0]
+    assert not [s for s in app.selectbox if s.label in ("Target", "Score", "Output kind")]
 
 
 # ----------------------------------------------------------------------------------------------------- about and export

@@ -5,12 +5,9 @@ from __future__ import annotations
 from gradviz_core import layouts
 from gradviz_core.captions import score_words
 from gradviz_core.snippets.program import Block, comment, program, quoted
-from gradviz_core.snippets.scores import score
+from gradviz_core.snippets.scores import inside, score
 from gradviz_core.snippets.setting import Setting, model, numbers, picture
-from gradviz_core.types import INPUT, ClassDifference, ClassScore, CrossEntropy, FlowAnswer, SiteSum
-
-Score = ClassScore | ClassDifference | CrossEntropy | SiteSum
-"""Targets that are read from what the model returns; a sum is the output's."""
+from gradviz_core.types import INPUT, FlowAnswer, Target
 
 _NUMPY, _TORCH = "import numpy as np", "import torch"
 _WATCH = """kept = []  # each value, in order of execution
@@ -52,7 +49,7 @@ _NORM = """def norm(tensor):
     return length if np.isfinite(length) else float("inf")  # it holds NaN or infinity"""
 
 
-def strip(setting: Setting, target: Score) -> str:
+def strip(setting: Setting, target: Target) -> str:
     """``shown`` is the norm of the gradient at each site, in order of execution; NaN where none arrives. Containers
     that only hand on a value are left out."""
     about = (
@@ -61,7 +58,7 @@ def strip(setting: Setting, target: Score) -> str:
     return program(about, *_passes(setting, target), Block(("shown = gradient_norms",)))
 
 
-def sites(setting: Setting, target: Score) -> str:
+def sites(setting: Setting, target: Target) -> str:
     """``shown`` has a row for each site, as ``strip`` has: norm of the activation, norm of the gradient, share of dead
     units."""
     infos = [info for info in setting.sites if info.same_as is None and info.site != INPUT]
@@ -91,7 +88,6 @@ def parameters(setting: Setting, answer: FlowAnswer) -> str:
     """``shown`` has a row for each parameter of the answer: the norm of its gradient, NaN where none arrives, and its
     own norm."""
     target = answer.target
-    assert isinstance(target, Score), "the flow page has no other targets"
     about = f"The L2 norms of the gradient of {score_words(target, setting.card.labels)} and of every parameter."
     names = _wrapped([quoted(parameter.name) for parameter in answer.parameters])
     listed = Block(
@@ -121,8 +117,9 @@ def parameters(setting: Setting, answer: FlowAnswer) -> str:
     return program(about, *start, listed, run, score(target, setting), back)
 
 
-def _passes(setting: Setting, target: Score) -> tuple[Block, ...]:
-    """``kept``, every value, and ``gradient_norms``."""
+def _passes(setting: Setting, target: Target) -> tuple[Block, ...]:
+    """``kept``, every value, and ``gradient_norms``. The target is read from what the model returns."""
+    assert inside(target) is None, "the flow page has no other targets"
     why = (
         "Forward, and on the way keep every value. Clones are passed on: what is done in place further on is done to "
         "the clones, and not to what was kept."

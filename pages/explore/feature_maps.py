@@ -47,7 +47,7 @@ with one_sentence():
     one = maps.one(view, channel, info, place)
     unit = units.unit(info, channel, place)
 
-    facts.line(facts.predicted(choice.survey.prediction, choice.labels), facts.score(answer, choice.labels))
+    facts.line(facts.predicted(answer.prediction, choice.labels, choice.reading), facts.score(answer, choice.labels))
     facts.notes(answer.notes)
 
     left, right = st.columns([2, 1])

@@ -1,16 +1,13 @@
-"""Input saliency: how the score of a class changes with each pixel."""
+"""Input saliency: how a score changes with each pixel."""
 
 import streamlit as st
 
-from gradviz_core import captions, fields, figures, snippets
-from gradviz_core.types import INPUT, GradientQuestion, SiteSum
-from pages.parts import address, check, code, depth, facts, panel, pixel, saliency, scores, shell, tour, uploaded
+from gradviz_core import bars, captions, fields, figures, snippets
+from gradviz_core.types import INPUT, GradientQuestion
+from pages.parts import address, check, code, depth, facts, panel, pixel, predictions, saliency, shell, tour, uploaded
 from pages.parts.asking import ask, one_sentence
 
-choice = shell.begin_with_score("Input saliency", "How the score of one class changes with each pixel of the image.")
-if isinstance(choice.target, SiteSum):
-    scores.point_to_neurons(choice.survey)
-    shell.end()
+choice = shell.begin_with_score("Input saliency", "How one score of the model changes with each pixel of the image.")
 tour.here("saliency")
 
 with one_sentence():
@@ -37,47 +34,60 @@ with one_sentence():
         names = captions.channel_names(choice.survey.card.preprocessing)
         what = saliency.METHODS[method].lower()
         facts.line(*pixel.place(spot, answer.pixels), *pixel.slopes(gradient, spot, what, names))
-    shown = saliency.draw(answer, view, method, choice.survey.card, opacity / 100, spot)
+    mapped, found = predictions.of_map(choice), choice.output.boxes
+    height = saliency.LOW if mapped and view != "channel" else saliency.HIGH
+    shown = saliency.draw(answer, view, method, choice.survey.card, opacity / 100, spot, height)
 
     with room:
         facts.line(
-            facts.predicted(answer.prediction, choice.labels),
+            facts.predicted(answer.prediction, choice.labels, choice.reading),
             facts.score(answer, choice.labels),
             (f"L2 norm of {saliency.METHODS[method].lower()}", captions.number_text(fields.length(gradient))),
             ("largest at", shown.peak),
         )
         facts.notes(answer.notes)
 
-        left, right = st.columns(shown.widths)
-        with left:
-            seen = figures.image(answer.pixels, height=shown.height, cross=spot)
+        seen = predictions.image(answer, found, choice.labels, spot, shown.height)
+        columns = st.columns((1, 1, 1) if mapped and view != "channel" else shown.widths)
+        with columns[0]:
             panel.picture(
-                seen, "image", alt="The image as the network sees it", act=pixel.click,
+                seen.figure, "image", alt="The image as the network sees it",
+                act=seen.act,
                 caption=saliency.seen(choice.survey.card, uploaded.image_line(choice.image, choice.survey.file)),
             )  # fmt: skip
             depth.choose(choice.image, choice.survey.file)
-        with right:
+            if found:
+                st.caption(seen.caption.sentence)
+        drawn = {"gradient": shown.figure, "image": seen.figure}
+        if mapped:
+            picture = predictions.draw(mapped, answer.target, choice.labels, height)
+            drawn["predicted"] = picture.figure
+            with columns[-2]:
+                panel.picture(
+                    picture.figure, "predicted", alt=picture.caption.alt, caption=picture.caption, act=picture.act,
+                    enclose=picture.enclose,
+                )  # fmt: skip
+                st.caption(predictions.how_to_choose(answer.target))
+        with columns[-1]:
             panel.picture(
                 shown.figure, "gradient", alt=shown.caption.alt, caption=shown.caption,
                 act=pixel.click_tile(shown.tiles), checked=checked,
             )  # fmt: skip
 
-    panel.downloads(choice.tools, {"gradient": shown.figure, "image": seen}, answer, "saliency", checked)
-
-    st.header("Classes", anchor=False)
-    bars = figures.class_bars(answer.prediction, chosen=saliency.explained(answer.target))
-    all_of_them = saliency.likeliest(len(answer.prediction))
-    panel.picture(bars, "classes", alt=all_of_them, act=saliency.choose_class(answer.prediction))
-    st.caption(f"{all_of_them}. Click one to see the gradient of its score.")
-
+    panel.downloads(choice.tools, drawn, answer, "saliency", checked)
     target, classes = choice.target, len(answer.prediction)
-    code.panel(
-        choice,
-        {
-            "Gradient": lambda at: snippets.saliency(at, target, method, view),
-            "Image": snippets.seen,
-            "Classes": lambda at: snippets.classes(at, classes),
-        },
-    )
+    programs = {"Gradient": lambda at: snippets.saliency(at, target, method, view), "Image": snippets.seen}
+    if saliency.has_bars(answer.prediction, choice.reading):
+        each = bars.of(answer.prediction, choice.reading)
+        st.header(bars.title(choice.reading), anchor=False)
+        figure = figures.class_bars(
+            answer.prediction, chosen=saliency.explained(answer.target), reading=choice.reading,
+            against=saliency.is_against(answer.target),
+        )  # fmt: skip
+        which = bars.sentence(classes, choice.reading)
+        panel.picture(figure, "classes", alt=which, act=saliency.choose_class(each))
+        st.caption(f"{which}. Click one to see the gradient of its score.")
+        programs["Classes"] = lambda at: snippets.classes(at, classes)
+    code.panel(choice, programs)
 
 tour.show()

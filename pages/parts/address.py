@@ -18,29 +18,9 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from gradviz_core.errors import GradVizError
 from pages.parts import unseen
+from pages.parts.choices import CARRIED, FALL_WITH
+from pages.parts.choices import NAMES as NAMES
 
-NAMES = (
-    "model", "image", "target", "scale", "minus", "method", "view", "opacity", "site", "channel", "row", "col", "token",
-    "maps", "sort", "follow", "norm", "epsilon", "steps", "way", "of", "wrt", "rows", "output", "model2", "image2",
-    "lesson", "set", "guess", "check", "pixel",
-    "draw",
-)  # fmt: skip
-_FALL_WITH = {
-    "model": (
-        "target", "minus", "site", "channel", "row", "col", "token", "of", "wrt", "rows", "output", "check", "pixel",
-        "draw",
-    ),
-    "image": ("check",),
-    "target": ("check",),
-    "scale": ("minus", "check"),
-    "minus": ("check",),
-    "of": ("rows", "output"),
-    "site": ("channel", "row", "col", "token"),
-    "norm": ("epsilon",),
-    "lesson": ("set", "guess"),
-    "pixel": ("row", "col", "token"),
-}  # fmt: skip
-"""Choices that mean nothing any more when another one changes."""
 LONGEST = 200
 
 
@@ -68,6 +48,8 @@ class _Memory:
     """What each shows in this run."""
     options: dict[str, frozenset[str]] = field(default_factory=dict)
     """What there was to choose from, where it is a list."""
+    carried: set[str] = field(default_factory=set)
+    """Chosen for what was there before another choice changed: where it does not fit now, it is left out."""
 
 
 def _memory() -> _Memory:
@@ -158,8 +140,10 @@ def _choose(memory: _Memory, name: str, value: object) -> None:
     name, _, entry = name.partition(".")
     if entry:
         text = ",".join(f"{key}={said}" for key, said in (entries(name) | {entry: text}).items() if said)
+    memory.carried.discard(name)
     if memory.chosen.get(name, "") != text:
-        memory.chosen.update({name: text} | dict.fromkeys(_FALL_WITH.get(name, ()), ""))
+        memory.carried.update(CARRIED.get(name, ()))
+        memory.chosen.update({name: text} | dict.fromkeys(FALL_WITH.get(name, ()), ""))
 
 
 # ------------------------------------------------------------------------------------------------------------- controls
@@ -181,6 +165,11 @@ def listed(label: str, name: str, words: Mapping[str, str]) -> str:
     return _known(label, name, chosen, words)
 
 
+def only(label: str, name: str, words: Mapping[str, str]) -> str:
+    """As ``option`` where there is one option alone, so that no control is needed."""
+    return _known(label, name, read(name, next(iter(words))), words)
+
+
 def option(label: str, name: str, words: Mapping[str, str]) -> str:
     """A few options side by side, the first by default, and which is chosen.
 
@@ -197,13 +186,18 @@ def option(label: str, name: str, words: Mapping[str, str]) -> str:
 
 
 def _known(label: str, name: str, chosen: str, words: Mapping[str, str]) -> str:
+    memory = _memory()
     if chosen in words:
         return chosen
+    if name in memory.carried:
+        memory.chosen[name] = ""
+        memory.carried.discard(name)
+        st.rerun()
     listed = ", ".join(words.values())
     raise NoSuchChoice(f"{label} cannot be {chosen[:60]!r}: it is one of {listed}. Choose one.", name)
 
 
-def counter(label: str, name: str, count: int, default: int) -> int:
+def counter(label: str, name: str, count: int, default: int, *, width: int | Literal["stretch"] = 128) -> int:
     """A whole number from 0 to ``count`` - 1, and which is chosen.
 
     Raises:
@@ -222,7 +216,7 @@ def counter(label: str, name: str, count: int, default: int) -> int:
         step=1,
         key=key,
         placeholder=f"0 to {count - 1}",
-        width=128,
+        width=width,
     )
     if inside:
         return number

@@ -182,8 +182,6 @@ def _found(draft: Draft, report: ModelReport) -> None:
         facts.append(f"input {'×'.join('any' if n is None else str(n) for n in report.input_shape)}")
     if report.classes is not None:
         facts.append(f"{report.classes} scores")
-    elif report.format == "exported":
-        facts.append("no class scores")
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
         st.markdown(f"**{plain(draft.name)}**", width="content")
         if not draft.changing:

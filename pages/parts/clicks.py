@@ -1,4 +1,5 @@
-"""Clicks on pictures. Plotly reports a click on a heatmap to the browser alone; this small component passes it on.
+"""Clicks on pictures, and rectangles that are drawn over them. Plotly reports both to the browser alone; this small
+component passes them on.
 
 The chart is found by its key. It is mounted anew whenever its figure changes, so it is looked for again at every change
 of the page. Who has no mouse finds a list or a number field beside each picture that does the same.
@@ -6,7 +7,7 @@ of the page. Who has no mouse finds a list or a number field beside each picture
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,7 @@ from pages.parts import unseen
 _JS = """
 export default function ({ data, parentElement, setTriggerValue }) {
   const find = () => document.querySelector(`.st-key-${data.chart} .js-plotly-plot`);
+  const by = (a, b) => a - b;
   let chart = null;
   const tell = (event) => {
     const point = event.points.find((p) => p.data.type === "heatmap" || p.data.type === "image") ?? event.points[0];
@@ -29,19 +31,29 @@ export default function ({ data, parentElement, setTriggerValue }) {
       curve: Number.isInteger(point.curveNumber) ? point.curveNumber : -1,
     });
   };
+  const enclose = (event) => {
+    if (!event?.range?.x || !event.range.y) return;
+    const [[left, right], [top, bottom]] = [event.range.x, event.range.y].map((ends) => ends.map(Number).sort(by));
+    setTriggerValue("enclosed", { left, right, top, bottom });
+  };
+  const leave = () => {
+    chart?.removeListener?.("plotly_click", tell);
+    chart?.removeListener?.("plotly_selected", enclose);
+  };
   const attach = () => {
     const found = find();
     if (!found || found === chart || typeof found.on !== "function") return;
-    chart?.removeListener?.("plotly_click", tell);
+    leave();
     chart = found;
     chart.on("plotly_click", tell);
+    chart.on("plotly_selected", enclose);
     chart.dataset.clicks = "on";
   };
   const observer = new MutationObserver(attach);
   parentElement.forget?.();
   parentElement.forget = () => {
     observer.disconnect();
-    chart?.removeListener?.("plotly_click", tell);
+    leave();
   };
   attach();
   observer.observe(document.body, { childList: true, subtree: true });
@@ -63,26 +75,64 @@ class Click:
     """Number of the line or bars that it belongs to, the first is 0; -1 where that is not known."""
 
 
-def on_click(chart: str, act: Callable[[Click], None]) -> None:
-    """Call ``act`` with each click on the chart whose key is ``chart``, before the page is drawn again."""
+@dataclass(frozen=True, slots=True)
+class Enclosed:
+    """The cells that a drawn rectangle touches: rows and columns, each from the first to the last, both included. They
+    may lie beside the picture."""
+
+    rows: tuple[int, int]
+    columns: tuple[int, int]
+
+
+def on_click(chart: str, act: Callable[[Click], None], enclose: Callable[[Enclosed], None] | None = None) -> None:
+    """Call ``act`` with each click on the chart whose key is ``chart``, before the page is drawn again; and ``enclose``
+    with each rectangle that is drawn over it, where its figure lets one be drawn (``dragmode="select"``)."""
     key = f"{chart}_clicks"
 
-    def heard() -> None:
+    def clicked() -> None:
         click = _read(st.session_state[key])
         if click is not None:
             act(click)
 
+    def enclosed() -> None:
+        cells = _read_enclosed(st.session_state[key])
+        if cells is not None and enclose is not None:
+            enclose(cells)
+
     with unseen.place():
-        _component(key=key, data={"chart": chart}, on_clicked_change=heard)
+        _component(key=key, data={"chart": chart}, on_clicked_change=clicked, on_enclosed_change=enclosed)
 
 
 def _read(state: Any) -> Click | None:
     """The click in what the browser sent; None for anything else, for the browser may send what it likes."""
-    sent = state.get("clicked") if hasattr(state, "get") else None
-    if not isinstance(sent, dict):
+    sent = _sent(state, "clicked")
+    if sent is None:
         return None
-    numbers = [sent.get(name) for name in ("y", "x", "position")] + [sent.get("curve", -1)]
-    if not all(isinstance(n, int | float) and abs(n) < 10**6 for n in numbers):
+    numbers = _numbers(sent, ("y", "x", "position"))
+    curve = _numbers({"curve": sent.get("curve", -1)}, ("curve",))
+    if numbers is None or curve is None:
         return None
-    row, column, position, curve = (round(n) for n in numbers if n is not None)
-    return Click(row, column, position, curve)
+    row, column, position = map(round, numbers)
+    return Click(row, column, position, round(curve[0]))
+
+
+def _read_enclosed(state: Any) -> Enclosed | None:
+    """The same of a rectangle. Cell i lies from i - ½ to i + ½."""
+    numbers = _numbers(_sent(state, "enclosed") or {}, ("top", "bottom", "left", "right"))
+    if numbers is None:
+        return None
+    top, bottom, left, right = map(round, numbers)
+    return Enclosed((min(top, bottom), max(top, bottom)), (min(left, right), max(left, right)))
+
+
+def _sent(state: Any, name: str) -> dict[str, Any] | None:
+    sent = state.get(name) if hasattr(state, "get") else None
+    return sent if isinstance(sent, dict) else None
+
+
+def _numbers(sent: dict[str, Any], names: Sequence[str]) -> list[float] | None:
+    """The numbers of these names; None where one is missing, or is no number of reasonable size."""
+    numbers = [sent.get(name) for name in names]
+    if all(isinstance(n, int | float) and abs(n) < 10**6 for n in numbers):
+        return [float(n) for n in numbers if n is not None]
+    return None

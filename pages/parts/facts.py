@@ -6,7 +6,9 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from gradviz_core.captions import class_text, number_text, predicted_text, score_words
+from gradviz_core import bars
+from gradviz_core.captions import number_text, score_words
+from gradviz_core.outputs import OutputKind
 from gradviz_core.types import ClassProbability, FlowAnswer, GradientAnswer
 from pages.parts.words import plain
 
@@ -25,12 +27,11 @@ def _fact(name: str, value: str) -> str:
     return fact.replace(" ", "\N{NO-BREAK SPACE}") if len(name) + len(value) < WHOLE else fact
 
 
-def predicted(prediction: Sequence[ClassProbability], labels: Sequence[str]) -> tuple[str, str]:
-    """The likeliest class and its share."""
-    if not prediction:
-        return "predicted", ""
-    first = prediction[0]
-    return "predicted", f"{class_text(first.index, labels)}, {predicted_text(first)}"
+def predicted(
+    prediction: Sequence[ClassProbability], labels: Sequence[str], reading: OutputKind = "softmax_logits"
+) -> tuple[str, str]:
+    """The likeliest class and its share, or what the output says where it is of another kind."""
+    return bars.predicted(prediction, labels, reading)
 
 
 def score(answer: GradientAnswer | FlowAnswer, labels: Sequence[str]) -> tuple[str, str]:

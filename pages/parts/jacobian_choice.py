@@ -13,17 +13,19 @@ from streamlit.delta_generator import DeltaGenerator
 
 from gradviz_core import captions, spectra
 from gradviz_core.errors import UnknownSite
+from gradviz_core.outputs import Head, HeadInfo
 from gradviz_core.sites import in_words, no_such_site
 from gradviz_core.types import (
     INPUT,
     MOST_ENTRIES,
     MOST_PASSES,
+    ClassScore,
     JacobianAnswer,
     Site,
     SiteInfo,
     SpectrumAnswer,
 )
-from pages.parts import address, sites
+from pages.parts import address, output_kind, sites
 from pages.parts.clicks import Click
 from pages.parts.shell import Choice
 
@@ -55,15 +57,21 @@ class View:
         return math.prod(self.shape) <= MOST_ENTRIES and min(self.shape) <= MOST_PASSES
 
     @property
-    def of_scores(self) -> bool:
-        """Whether the outputs are the class scores: the very value, for a hidden layer may have as many numbers."""
-        scores = sites.class_row(self.choice.survey.sites)
-        return scores is not None and (self.of.same_as or self.of.site) == (scores.same_as or scores.site)
+    def head(self) -> HeadInfo | None:
+        """The output of the model that the outputs are, one for each class or number of it: the very value, for a
+        hidden layer may have as many numbers."""
+        for head in self.choice.survey.heads:
+            scores = sites.of_head(self.choice.survey.sites, head)
+            if head.form == "row" and scores and (self.of.same_as or self.of.site) == (scores.same_as or scores.site):
+                return head
+        return None
 
     @property
     def unit(self) -> str:
         """Unit of an entry."""
-        top = "logit" if self.of_scores else "unit of activation"
+        head = self.head
+        read = ClassScore(head=Head(reading=head.reading)) if head else None
+        top = captions.score_unit(read) if read else "unit of activation"
         below = "normalised-pixel unit" if self.wrt.site == INPUT else "unit of activation"
         return "no unit" if self.of.site == self.wrt.site else f"{top} per {below}"
 
@@ -73,7 +81,7 @@ class View:
 
     def drawn_names(self, first: int, end: int, size: int) -> list[str]:
         """What the outputs are called, ``size`` at a time."""
-        return spectra.block_names(self.of, self.choice.labels if self.of_scores else (), first, end, size)
+        return spectra.block_names(self.of, self.choice.labels if self.head else (), first, end, size)
 
     @property
     def text(self) -> str:
@@ -90,7 +98,8 @@ def choose(choice: Choice) -> View:
         UnknownSite: the model has no values of real numbers.
     """
     infos = {str(info.site): info for info in choice.survey.sites if info.differentiable}
-    scores = sites.class_row(choice.survey.sites) or next(iter(sites.returned(choice.survey.sites)), None)
+    heads = choice.survey.heads
+    scores = sites.of_head(choice.survey.sites, output_kind.default(heads)) if heads else None
     if not infos:
         raise UnknownSite("This model shows no values that can be differentiated. Choose another model.")
     last = str(scores.site) if scores is not None else list(infos)[-1]

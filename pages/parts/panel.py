@@ -24,7 +24,7 @@ from gradviz_core.types import (
     UnitsAnswer,
 )
 from pages.parts import check
-from pages.parts.clicks import Click, on_click
+from pages.parts.clicks import Click, Enclosed, on_click
 from pages.parts.words import plain
 
 Downloadable = GradientAnswer | UnitsAnswer | FlowAnswer | PerturbationAnswer | JacobianAnswer | SpectrumAnswer
@@ -46,14 +46,15 @@ def picture(
     alt: str,
     caption: Caption | None = None,
     act: Callable[[Click], None] | None = None,
+    enclose: Callable[[Enclosed], None] | None = None,
     checked: ProofQuestion | None = None,
 ) -> None:
-    """The chart, and under it its caption. ``act`` is called with each click on it; ``checked`` is what finite
-    differences are asked of the gradient that it shows."""
+    """The chart, and under it its caption. ``act`` is called with each click on it, ``enclose`` with each rectangle
+    that is drawn over it; ``checked`` is what finite differences are asked of the gradient that it shows."""
     st.plotly_chart(figure, key=f"chart_{key}", config=_config(key), alt=alt)
     _fit_phone(key, figure)
     if act is not None:
-        on_click(f"chart_{key}", act)
+        on_click(f"chart_{key}", act, enclose)
     if checked is not None:
         check.line(checked)
     if caption is not None:

@@ -7,10 +7,11 @@ from typing import cast
 
 import numpy as np
 
-from gradviz_core import captions, charts, fields, figures
+from gradviz_core import bars, captions, charts, fields, figures
 from gradviz_core.captions import Caption
+from gradviz_core.outputs import OutputKind
 from gradviz_core.types import Norm, PerturbationAnswer, PerturbationQuestion, SiteInfo, Target, Unit, UnitsQuestion
-from pages.parts import address, panel, saliency, sites, units
+from pages.parts import address, output_kind, panel, saliency, sites, units
 from pages.parts.asking import ask
 from pages.parts.clicks import Click
 from pages.parts.pixel import Pixel
@@ -142,31 +143,37 @@ def promise(answer: PerturbationAnswer, labels: tuple[str, ...]) -> Picture:
     return Picture(charts.promise(answer, unit=unit, size_words=_SIZES[answer.question.norm]), words)
 
 
-def classes(answer: PerturbationAnswer) -> Picture:
-    """Probabilities before and after."""
+def reading(choice: ScoredChoice, target: Target) -> OutputKind:
+    """What the numbers of the prediction mean: those of the output that the target is read from, or, of a unit, of the
+    one that the model shows by itself."""
+    if target == choice.target or not isinstance(target, Unit):
+        return choice.reading
+    return output_kind.default(choice.survey.heads).reading
+
+
+def classes(answer: PerturbationAnswer, reading: OutputKind) -> Picture:
+    """Probabilities before and after, or plain numbers."""
+    kind = {"softmax_logits": "softmax of the logits", "sigmoid_logits": "sigmoid of the logits"}.get(reading)
+    noun = bars.noun(reading)
     words = Caption(
-        f"{likeliest(len(answer.prediction))} Click one to follow its score.",
+        f"{which(len(answer.prediction), reading)} Click one to follow {'it' if noun == 'number' else 'its score'}.",
         "",
-        ("softmax of the logits, before and after",),
+        (f"{kind}, before and after" if kind else "before and after",),
     )
-    return Picture(charts.before_and_after(answer.prediction, answer.prediction_after), words)
+    return Picture(charts.before_and_after(answer.prediction, answer.prediction_after, reading), words)
 
 
-def likeliest(count: int) -> str:
+def which(count: int, reading: OutputKind = "softmax_logits") -> str:
     """Which classes are shown: more than five where the five likeliest are others after than before."""
     if count > 5:
-        return f"The {count} classes that are among the five likeliest before or after."
-    return f"{saliency.likeliest(count)}, before and after."
+        first = "largest" if reading == "numbers" else "likeliest"
+        return f"The {count} {bars.several(bars.noun(reading))} that are among the five {first} before or after."
+    return f"{bars.sentence(count, reading)}, before and after."
 
 
-def choose_class(answer: PerturbationAnswer) -> Callable[[Click], None]:
+def choose_class(answer: PerturbationAnswer, reading: OutputKind) -> Callable[[Click], None]:
     """A click on a bar makes its class the target."""
-
-    def act(click: Click) -> None:
-        if 0 <= click.position < len(answer.prediction):
-            address.write({"target": answer.prediction[click.position].index, "follow": "score"})
-
-    return act
+    return saliency.choose_class(bars.of(answer.prediction, reading), {"follow": "score"})
 
 
 def choose_size(question: PerturbationQuestion) -> Callable[[Click], None]:

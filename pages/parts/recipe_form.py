@@ -1,5 +1,5 @@
-"""What is said of a model file before it is used: as which architecture, under which title, with which labels and
-which preprocessing."""
+"""What is said of a model file before it is used: as which architecture, under which title, with which labels, of
+which kind its output is, and with which preprocessing."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from gradviz_core.codec import question_to_json
 from gradviz_core.compute import client
 from gradviz_core.errors import BadImage, BadModel, GradVizError, UnknownImage
 from gradviz_core.types import SurveyQuestion
-from pages.parts import address, images, preprocessing, uploaded, uploading
+from pages.parts import address, images, output_kind, preprocessing, uploaded, uploading
 from pages.parts.kept import kept
 from pages.parts.words import plain
 
@@ -46,6 +46,7 @@ def draw(start: Recipe, report: ModelReport | None, name: str, *, again: bool) -
     steps = start.preprocessing if fit is None or fit.architecture == start.architecture else fit.preprocessing
     title = st.text_input("Title", start.title, key=f"{name}_title", max_chars=80)
     labels = _labels(start, name)
+    reading = output_kind.field(start.reading, f"{name}_reading")
     form = f"{name}_{made.architecture}"
     wrong = ""
     facts = st.empty()
@@ -67,7 +68,7 @@ def draw(start: Recipe, report: ModelReport | None, name: str, *, again: bool) -
     try:
         with st.spinner("Running the model once on the image …"):
             made = replace(made, title=title.strip() or start.title, preprocessing=steps,
-                           labels=_read(labels, name, classes))  # fmt: skip
+                           labels=_read(labels, name, classes), reading=reading)  # fmt: skip
             _use(made, again=again)
     except GradVizError as error:
         st.error(plain(str(error)), icon=":material/error:")

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import cast
 
 import plotly.graph_objects as go
 
 from gradviz_core import captions, fields, figures
+from gradviz_core.bars import Bar, paired
 from gradviz_core.captions import Caption, Reduction
 from gradviz_core.fields import Tiles
+from gradviz_core.outputs import OutputKind
 from gradviz_core.types import (
     INPUT,
     ClassDifference,
@@ -39,6 +41,8 @@ _ADDRESS_VIEWS: dict[str, Reduction] = {
     "max": "magnitude_max",
     "channels": "channel",
 }
+HIGH, LOW = 500, 360
+"""Height of a picture beside one other, and beside two."""
 METHODS = {"gradient": "Gradient", "gradient_x_input": "Gradient × input"}
 
 
@@ -73,6 +77,7 @@ def draw(
     card: ModelCard,
     opacity: float,
     pixel: Pixel | None,
+    height: int,
 ) -> Shown:
     """What the method makes of the answer's input gradient, in one view, with a mark on a pixel."""
     gradient = answer.attributions[INPUT]
@@ -90,7 +95,7 @@ def draw(
             "magnitude_max": fields.magnitude_max,
         }[reduction]
         field = reduce(gradient, unit=unit)
-        figure = figures.heatmap(field, pixels=answer.pixels, opacity=opacity, cross=pixel)
+        figure = figures.heatmap(field, pixels=answer.pixels, opacity=opacity, cross=pixel, height=height)
     several = reduction == "channel" and len(names) > 1
     caption = captions.saliency(
         answer.target, card.labels, method=method, reduction=reduction, field=field, shape=gradient.shape,
@@ -117,10 +122,9 @@ def _peak(field: Field, sheet: Tiles | None, names: Sequence[str]) -> str:
     return f"{names[position]}, row {cell[0]}, column {cell[1]}"
 
 
-def likeliest(count: int) -> str:
-    """Which classes the bars show: at most the five likeliest, all of a model that has fewer."""
-    fewer = {1: "The only class", 2: "Both classes", 3: "All three classes", 4: "All four classes"}
-    return fewer.get(count, "The five likeliest classes")
+def has_bars(prediction: Sequence[ClassProbability], reading: OutputKind) -> bool:
+    """Whether bars say more than the line of facts: a single plain number is no bar."""
+    return len(prediction) > 1 or (len(prediction) == 1 and reading not in ("numbers", "softmax_logits"))
 
 
 def explained(target: Target) -> int | None:
@@ -132,11 +136,18 @@ def explained(target: Target) -> int | None:
             return None
 
 
-def choose_class(prediction: Sequence[ClassProbability]) -> Callable[[Click], None]:
-    """A click on a bar makes its class the target."""
+def is_against(target: Target) -> bool:
+    """Whether it is what speaks against the class."""
+    return isinstance(target, ClassScore) and target.against
+
+
+def choose_class(drawn: Sequence[Bar], also: Mapping[str, str] | None = None) -> Callable[[Click], None]:
+    """A click on a bar makes its class the target, or what speaks against the only label; ``also`` is chosen too."""
 
     def act(click: Click) -> None:
-        if 0 <= click.position < len(prediction):
-            address.write({"target": prediction[click.position].index})
+        if 0 <= click.position < len(drawn):
+            bar = drawn[click.position]
+            found = {"direction": "decrease" if bar.against else ""} if paired(drawn) else {"target": str(bar.index)}
+            address.write(found | dict(also or {}))
 
     return act

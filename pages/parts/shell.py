@@ -14,7 +14,8 @@ from gradviz_core.captions import time_text
 from gradviz_core.compute import client
 from gradviz_core.compute.protocol import Status
 from gradviz_core.errors import GradVizError
-from gradviz_core.types import SurveyAnswer, SurveyQuestion
+from gradviz_core.outputs import OutputKind
+from gradviz_core.types import SurveyAnswer, SurveyQuestion, Target
 from pages.parts import (
     about,
     address,
@@ -26,10 +27,12 @@ from pages.parts import (
     images,
     models,
     narrow,
+    output_kind,
     scores,
     skeleton,
     unseen,
 )
+from pages.parts.output_kind import Output
 from pages.parts.words import plain
 
 _STYLE = f"""<style>
@@ -69,7 +72,14 @@ class Choice:
 class ScoredChoice(Choice):
     """The same, and the score that is differentiated."""
 
-    target: scores.Score
+    target: Target
+    output: Output
+    """Where it is read from; of a target inside the model, what the model returns."""
+
+    @property
+    def reading(self) -> OutputKind:
+        """What the numbers of that output mean."""
+        return self.output.info.reading
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,8 +158,10 @@ def begin_with_score(title: str, sentence: str) -> ScoredChoice:
     """The same for a page that differentiates a score, which is chosen in the sidebar too."""
     chosen = begin(title, sentence)
     with _or_end(), cast(_Sidebar, st.session_state["sidebar"]).target:
-        target = scores.choose(chosen.survey)
-    return ScoredChoice(chosen.model, chosen.image, chosen.survey, chosen.tools, target, draw=chosen.draw)
+        output = output_kind.choose(chosen.survey)
+        target, output = scores.choose(chosen.survey, output)
+        output_kind.control(output)
+    return ScoredChoice(chosen.model, chosen.image, chosen.survey, chosen.tools, target, output, draw=chosen.draw)
 
 
 @contextmanager

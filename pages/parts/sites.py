@@ -12,6 +12,7 @@ from gradviz_core import fields
 from gradviz_core.captions import channel_word, site_text
 from gradviz_core.errors import UnknownSite
 from gradviz_core.fields import Planes
+from gradviz_core.outputs import HeadInfo
 from gradviz_core.sites import in_words, no_such_site
 from gradviz_core.types import INPUT, Pixels, Site, SiteInfo
 from pages.parts import address, pixel
@@ -34,17 +35,19 @@ def choose(infos: Sequence[SiteInfo]) -> SiteInfo:
                    lambda name: site_text(known[name]))  # fmt: skip
     if chosen not in known:
         raise address.NoSuchChoice(str(no_such_site(Site.parse(chosen), [info.site for info in infos])), "site")
+    if not known[chosen].shape:
+        raise address.NoSuchChoice(
+            f"{in_words(known[chosen].site)} is a single number, which has no channels. Choose another site; Input "
+            "saliency shows how the number changes with each pixel.",
+            "site",
+        )
     if known[chosen].source:
         st.caption(plain(f"Computed by {known[chosen].source}"))
     return known[chosen]
 
 
 def default(infos: Sequence[SiteInfo]) -> str:
-    """A site worth looking at first: what the model returns, where it returns no class scores; else an activation
-    function two thirds of the way through, or what comes near."""
-    outputs = returned(infos)
-    if outputs and class_row(infos) is None:
-        return str(outputs[0].same_as or outputs[0].site)
+    """A site worth looking at first: an activation function two thirds of the way through, or what comes near."""
     inner = [info for info in infos if info.site != INPUT and info.same_as is None and info.differentiable]
     maps = [info for info in inner if info.layout in ("maps", "maps_last", "tokens")] or inner
     if not maps:
@@ -53,15 +56,9 @@ def default(infos: Sequence[SiteInfo]) -> str:
     return str(rectified[(2 * len(rectified)) // 3 if len(rectified) > 1 else 0].site)
 
 
-def returned(infos: Sequence[SiteInfo]) -> list[SiteInfo]:
-    """The tensors of real numbers that the model returns."""
-    return [info for info in infos if not info.site.path and info.dtype.startswith(("float", "bfloat"))]
-
-
-def class_row(infos: Sequence[SiteInfo]) -> SiteInfo | None:
-    """The class scores among what the model returns: the only tensor of shape (1, classes)."""
-    rows = [info for info in returned(infos) if len(info.shape) == 2]
-    return rows[0] if len(rows) == 1 else None
+def of_head(infos: Sequence[SiteInfo], head: HeadInfo) -> SiteInfo | None:
+    """The site of one of the tensors that the model returns."""
+    return next((info for info in infos if not info.site.path and info.site.item == head.item), None)
 
 
 @dataclass(frozen=True, slots=True)

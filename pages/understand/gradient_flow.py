@@ -4,7 +4,7 @@ import streamlit as st
 
 from gradviz_core import snippets
 from gradviz_core.types import FlowAnswer
-from pages.parts import code, facts, flow, flow_clicks, panel, shell, sites
+from pages.parts import code, facts, flow, flow_clicks, panel, scores, shell, sites
 from pages.parts.asking import ask, one_sentence
 from pages.parts.words import plain
 
@@ -27,7 +27,10 @@ with one_sentence():
 
     score = facts.score(answer, choice.labels)
     facts.line(
-        facts.predicted(choice.survey.prediction, choice.labels), score, *flow.range_of(answer), flow.most_dead(answer)
+        facts.predicted(scores.predicted(choice.survey, choice.output), choice.labels, choice.reading),
+        score,
+        *flow.range_of(answer),
+        flow.most_dead(answer),
     )
     facts.notes(answer.notes)
 

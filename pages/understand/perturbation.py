@@ -2,8 +2,8 @@
 
 import streamlit as st
 
-from gradviz_core import captions, snippets
-from pages.parts import check, code, facts, panel, perturbation, pixel, shell, tour
+from gradviz_core import bars, captions, snippets
+from pages.parts import check, code, facts, panel, perturbation, pixel, saliency, shell, tour
 from pages.parts.asking import ask, one_sentence
 
 choice = shell.begin_with_score(
@@ -32,10 +32,11 @@ with one_sentence():
     }
     curve = perturbation.promise(answer, choice.labels)
 
-    then = facts.predicted(answer.prediction_after, choice.labels)[1]
+    reading = perturbation.reading(choice, answer.target)
+    then = facts.predicted(answer.prediction_after, choice.labels, reading)[1]
     with room:
         facts.line(
-            facts.predicted(answer.prediction, choice.labels), ("after", then),
+            facts.predicted(answer.prediction, choice.labels, reading), ("after", then),
             *perturbation.facts(answer, choice.labels),
         )  # fmt: skip
         facts.notes(answer.notes)
@@ -55,12 +56,12 @@ with one_sentence():
             act=perturbation.choose_size(question),
         )  # fmt: skip
     with right:
-        if answer.prediction:
-            bars = perturbation.classes(answer)
-            st.header("Classes before and after", anchor=False)
+        if saliency.has_bars(answer.prediction, reading):
+            each = perturbation.classes(answer, reading)
+            st.header(f"{bars.title(reading)} before and after", anchor=False)
             panel.picture(
-                bars.figure, "classes", alt=bars.caption.alt, caption=bars.caption,
-                act=perturbation.choose_class(answer),
+                each.figure, "classes", alt=each.caption.alt, caption=each.caption,
+                act=perturbation.choose_class(answer, reading),
             )  # fmt: skip
 
     panel.downloads(

@@ -1,0 +1,129 @@
+"""What a model predicts at each place, as a picture of its own: a map of classes, or its strongest boxes over the
+image."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import plotly.graph_objects as go
+
+from gradviz_core import bars, captions, fields, figures, output_figures
+from gradviz_core.captions import Caption
+from gradviz_core.types import (
+    BoxScore,
+    GradientAnswer,
+    OutputAnswer,
+    OutputQuestion,
+    Position,
+    Rectangle,
+    RegionScore,
+    Target,
+)
+from pages.parts import boxes, pixel, regions
+from pages.parts.asking import ask
+from pages.parts.clicks import Click, Enclosed
+from pages.parts.pixel import Pixel
+from pages.parts.shell import ScoredChoice
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A figure with its words, and what a click on it, and a rectangle drawn over it, do."""
+
+    figure: go.Figure
+    caption: Caption
+    act: Callable[[Click], None]
+    enclose: Callable[[Enclosed], None] | None = None
+
+
+def of_map(choice: ScoredChoice) -> OutputAnswer | None:
+    """What is predicted at each position, where the output is a map.
+
+    Raises:
+        GradVizError: as ``ask`` does.
+    """
+    if choice.output.info.form != "map":
+        return None
+    question = OutputQuestion(model=choice.model, image=choice.image, head=choice.output.head, seed=choice.draw)
+    return ask(question, "Drawing the predicted map …")
+
+
+def image(
+    answer: GradientAnswer, found: OutputAnswer | None, labels: tuple[str, ...], spot: Pixel | None, height: int
+) -> Picture:
+    """The image, with the strongest boxes over it where there are some and their numbers look like places."""
+    target = answer.target
+    box = target.box if isinstance(target, BoxScore) else None
+    there = None if found is None else boxes.over(found, box, *answer.pixels.shape[:2])
+    if found is None or there is None:
+        figure = figures.image(answer.pixels, height=height, cross=spot)
+        words = (
+            ""
+            if found is None
+            else "The numbers before the classes do not look like places in the image, so no box is drawn."
+        )
+        return Picture(figure, Caption(words, "", ()), pixel.click)
+    figure = boxes.picture(answer.pixels, found, there, labels, box, spot, height)
+    words = (
+        "The strongest boxes, their first four numbers read as column and row of the middle, width and height. Click a "
+        "box to choose it."
+    )
+    return Picture(figure, Caption(words, "", ()), boxes.click(there))
+
+
+def draw(found: OutputAnswer, target: Target, labels: tuple[str, ...], height: int) -> Picture:
+    """The map: the predicted class at each position, or, for plain numbers, the number. The region is marked."""
+    rows, columns = found.arrays["scores"].shape
+    region = target.region if isinstance(target, RegionScore) else None
+    cell = (region.row, region.column) if isinstance(region, Position) else None
+    box = (*region.rows, *region.columns) if isinstance(region, Rectangle) else None
+    enclose = partial(regions.draw, rows, columns)
+    if found.head.reading == "numbers" and found.head.classes == 1:
+        field = fields.activation(found.arrays["scores"], unit="number")
+        figure = figures.heatmap(field, cross=cell, solid=box, height=height)
+        caption = Caption(
+            "The number at each position of the map.", "z_{i,j}", (_size(found), captions.scale_text(field))
+        )
+    else:
+        classes = found.arrays["classes"]
+        figure = output_figures.predicted_map(
+            classes, found.arrays["scores"], _names(found, labels), cell=cell, box=box,
+            absent=0 if found.head.classes == 1 else None, height=height,
+        )  # fmt: skip
+        caption = Caption(_sentence(found), _formula(found), (_size(found),))
+    figure.update_layout(dragmode="select" if box else False)
+    return Picture(figure, caption, regions.click, enclose)
+
+
+def how_to_choose(target: Target) -> str:
+    """What a click on the map does."""
+    click = "Click a place of the map to ask for the score there"
+    if isinstance(target, RegionScore) and isinstance(target.region, Rectangle):
+        return f"{click}, or drag to draw another rectangle."
+    return f"{click}. To draw a rectangle, choose one as the region in the sidebar."
+
+
+def _names(found: OutputAnswer, labels: tuple[str, ...]) -> dict[int, str]:
+    """The classes by their numbers; of a single label it and its absence."""
+    noun = bars.noun(found.head.reading)
+    if found.head.classes == 1:
+        one = bars.named(0, labels, noun)
+        return {0: f"not {one}", 1: one}
+    return {int(index): bars.named(int(index), labels, noun) for index in np.unique(found.arrays["classes"])}
+
+
+def _sentence(found: OutputAnswer) -> str:
+    if found.head.classes == 1:
+        return "Where the label's probability is over a half."
+    return f"The {bars.noun(found.head.reading)} with the largest score at each position."
+
+
+def _formula(found: OutputAnswer) -> str:
+    return r"p_{i,j} > \tfrac12" if found.head.classes == 1 else r"\arg\max_k z_{k,i,j}"
+
+
+def _size(found: OutputAnswer) -> str:
+    return f"{found.head.item or 'output'}, {captions.shape_text(found.head.shape)}"

@@ -1,0 +1,82 @@
+"""The bars of a prediction: what each kind of output makes of the same numbers."""
+
+from __future__ import annotations
+
+import pytest
+
+from gradviz_core import bars, figures
+from gradviz_core.outputs import OutputKind
+from gradviz_core.types import ClassProbability
+
+
+def one(index: int, number: float, probability: float | None, label: str = "") -> ClassProbability:
+    return ClassProbability(index, label or f"class {index}", number, probability)
+
+
+PAIR = [one(1, 2.0, 0.75, "cat"), one(0, 1.0, 0.25)]
+NUMBERS = [one(2, 37.25, None, "age"), one(0, -4.0, None)]
+
+
+def test_classes_are_shares_of_one_whole() -> None:
+    first, second = bars.of(PAIR)
+    assert (first.name, first.length, first.text.replace("\N{NO-BREAK SPACE}", " ")) == ("cat", 75, "75.0 %")
+    assert (second.name, second.length, second.against) == ("class 0", 25, False)
+    assert first.said == ("cat (class 1)", "probability 75 %", "logit 2")
+    assert bars.ends([first, second], "softmax_logits") == (0, 100)
+
+
+def test_a_single_label_has_a_complement_and_a_single_class_has_none() -> None:
+    label, absent = bars.of([one(0, 1.0, 0.8, "cat")], "sigmoid_logits")
+    assert (label.length, absent.length) == pytest.approx((80, 20))
+    assert (label.name, absent.name, absent.against) == ("cat", "not cat", True)
+    assert bars.paired([label, absent])
+    assert len(bars.of([one(0, 1.0, 1.0)])) == 1
+    assert len(bars.of([one(0, 0.4, 0.4)], "probabilities")) == 2
+
+
+def test_numbers_are_as_long_as_they_are_and_have_room_for_their_text() -> None:
+    drawn = bars.of(NUMBERS, "numbers")
+    assert [(bar.name, bar.length, bar.text) for bar in drawn] == [("age", 37.25, "37.25"), ("number 0", -4.0, "−4")]
+    low, high = bars.ends(drawn, "numbers")
+    assert low < -4 - 0.1 * 41.25
+    assert high > 37.25 + 0.1 * 41.25
+    assert bars.ends(bars.of([one(0, 0.0, None)], "numbers"), "numbers") == (0, 1)
+
+
+def test_a_probability_is_no_logit() -> None:
+    assert bars.of(PAIR, "probabilities")[0].said == ("cat (class 1)", "probability 75 %")
+    assert bars.of(PAIR, "log_probabilities")[0].said[-1] == "log-probability 2"
+
+
+@pytest.mark.parametrize(
+    ("prediction", "reading", "said"),
+    [
+        (PAIR, "softmax_logits", ("predicted", "cat (1), 75.0 %")),
+        (PAIR, "probabilities", ("predicted", "cat (1), 75.0 %")),
+        (PAIR, "sigmoid_logits", ("predicted", "cat (1) 75.0 %")),
+        ([one(1, 0.4, 0.6), one(0, 0.4, 0.55)], "sigmoid_logits", ("predicted", "label 1 60.0 %, label 0 55.0 %")),
+        ([one(1, -2, 0.1), one(0, -9, 0.0)], "sigmoid_logits", ("predicted", "no label; likeliest label 1, 10.0 %")),
+        ([one(0, -2, 0.1)], "sigmoid_logits", ("predicted", "not label 0, 90.0 %")),
+        ([one(0, 2, 0.9)], "probabilities", ("predicted", "class 0, 90.0 %")),
+        ([one(0, 37.2, None)], "numbers", ("prediction", "37.2")),
+        (NUMBERS * 2, "numbers", ("largest numbers", "37.25, −4, 37.25, …")),
+        ([], "softmax_logits", ("predicted", "")),
+    ],
+)
+def test_what_is_predicted_in_words(
+    prediction: list[ClassProbability], reading: OutputKind, said: tuple[str, str]
+) -> None:
+    labels = ("", "cat") if "cat" in said[1] else ()
+    name, value = bars.predicted(prediction, labels, reading)
+    assert (name, value.replace("\N{NO-BREAK SPACE}", " ")) == said
+
+
+def test_the_chosen_bar_is_in_the_accent_colour_and_of_a_pair_the_side_that_is_meant() -> None:
+    def colours(against: bool, prediction: list[ClassProbability]) -> list[str]:
+        figure = figures.class_bars(prediction, chosen=0, reading="sigmoid_logits", against=against)
+        return list(figure.data[0].marker.color)
+
+    single = [one(0, 1.0, 0.8)]
+    assert colours(False, single) == [figures.ACCENT, figures.QUIET]
+    assert colours(True, single) == [figures.QUIET, figures.ACCENT]
+    assert colours(True, PAIR) == [figures.QUIET, figures.ACCENT], "of several labels each has one bar"
