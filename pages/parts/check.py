@@ -34,7 +34,8 @@ SOON_MS, LATER_MS = 300, 1_500
 LONG_S = 10.0
 PENDING = "Comparing with finite differences …"
 STYLE = """
-[class*="st-key-check_"] { min-height: 1.4rem; gap: 0; }
+[class*="st-key-check_"] { min-height: 1.4rem; }
+[class*="st-key-check_"], [class*="st-key-check_"] [data-testid=stVerticalBlock] { gap: 0; }
 [class*="st-key-check_"] p { line-height: 1.4rem; }
 [class*="st-key-check_"] [data-testid=stElementContainer]:has(.gradviz-later) { display: none; }
 """

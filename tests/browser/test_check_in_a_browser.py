@@ -1,0 +1,38 @@
+"""The line beside a picture, as it comes: after the picture, without moving anything, and then it is quiet."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import Server
+from tests.browser.seeing import COUNT_RUNS, check_drawn
+
+pytestmark = pytest.mark.browser
+LINE = "[class*=st-key-check_]"
+
+
+def test_the_line_comes_after_the_picture_moves_nothing_and_is_quiet_then(visited: Server, page: Page) -> None:
+    page.goto(visited.address("?model=preset/shapes-cnn&image=sample/star"))
+    line = page.locator(LINE)
+    expect(line).to_contain_text("Comparing with finite differences", timeout=60_000)
+    before = line.bounding_box()
+    expect(line).to_contain_text("The gradient agrees with finite differences to 6 digits", timeout=30_000)
+    check_drawn(page, "gradient")
+    after = line.bounding_box()
+    assert before is not None
+    assert after is not None
+    assert after["height"] == pytest.approx(before["height"], abs=1)
+    page.evaluate(COUNT_RUNS)
+    page.wait_for_timeout(1_500)
+    assert page.evaluate("window.runs") == 0, "nothing is looked for any more"
+
+
+def test_a_click_gets_a_line_of_its_own(visited: Server, page: Page) -> None:
+    page.goto(visited.address("neurons?model=preset/shapes-cnn&image=sample/star"))
+    expect(page.locator(LINE)).to_contain_text("The gradient agrees", timeout=60_000)
+    name = page.locator(LINE).get_attribute("class")
+    page.get_by_label("Channel").first.fill("7")
+    page.get_by_label("Channel").first.press("Enter")
+    page.wait_for_function(f"(name) => document.querySelector('{LINE}')?.className !== name", arg=name)
+    expect(page.locator(LINE)).to_contain_text("The gradient agrees", timeout=60_000)
