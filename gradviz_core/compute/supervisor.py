@@ -22,8 +22,8 @@ from gradviz_core.compute.worker import Plan
 from gradviz_core.errors import Busy, ServiceStarting
 
 STOP_S = 4.0
-"""Seconds after which a check that was told to stop, and has not, is ended with its process. On a machine with ten times
-more to do than it has cores, one that hears well took two."""
+"""Seconds after which a check that was told to stop, and has not, is ended with its process. On a machine with ten
+times more to do than it has cores, one that hears well took two."""
 
 
 class Supervisor:
