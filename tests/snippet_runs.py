@@ -57,7 +57,15 @@ def setting(model: str, image: str, architecture: str = "") -> Setting:
     survey = ask(gv.SurveyQuestion(model=model, image=image))
     name = image.removeprefix("sample/")
     file = "" if image.startswith("upload/") else str(_relative(catalogue.image_file(catalogue.sample_image(name))))
-    return Setting(survey.card, survey.sites, file, survey.file, architecture, heads=survey.heads)
+    return Setting(
+        survey.card,
+        survey.sites,
+        file,
+        survey.file,
+        architecture,
+        heads=survey.heads,
+        draw=0 if survey.random else None,
+    )
 
 
 def _relative(file: Path) -> Path:

@@ -47,7 +47,7 @@ def questions(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Question]]:
 
 def _shown(app: AppTest) -> int | None:
     found = [one.value for one in app.sidebar.number_input if one.label == LABEL]
-    return int(found[0]) if found else None
+    return int(found[0]) if found and found[0] is not None else None
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -222,7 +222,9 @@ def test_uploaded_weights(architecture: str, kind: str, folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "module", [home_made.FunctionalRelu, home_made.Reused, home_made.WithoutGradient], ids=lambda m: m.__name__
+    "module",
+    [home_made.FunctionalRelu, home_made.Reused, home_made.WithoutGradient, home_made.Drawn],
+    ids=lambda m: m.__name__,
 )
 def test_an_uploaded_program(module: type[nn.Module], folder: Path) -> None:
     torch.manual_seed(2)

@@ -38,13 +38,15 @@ def setting(model: str, image: str, survey: SurveyAnswer) -> Setting:
     )
 
 
-def elsewhere(model: str, image: str) -> Setting:
+def elsewhere(model: str, image: str, draw: int) -> Setting:
     """The same of another model and image than the page's.
 
     Raises:
         GradVizError: as ``ask`` does.
     """
-    return setting(model, image, ask(SurveyQuestion(model=model, image=image), "Looking at what it is compared with …"))
+    return setting(
+        model, image, ask(SurveyQuestion(model=model, image=image, seed=draw), "Looking at what it is compared with …")
+    )
 
 
 def _architecture(key: str) -> str:

@@ -22,7 +22,7 @@ with one_sentence():
     other: FlowAnswer | None = None
     if against is not None:
         with one_sentence():
-            there = code.elsewhere(against.model, against.image)
+            there = code.elsewhere(against.model, against.image, choice.draw)
             other = ask(against, "Following the gradient back in what it is compared with …")
 
     score = facts.score(answer, choice.labels)

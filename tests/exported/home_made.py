@@ -65,6 +65,19 @@ class AnySize(nn.Module):
         return scores
 
 
+class Drawn(nn.Module):
+    """Looks at its features through noise."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.head = nn.Conv2d(3, 4, 3), nn.Linear(4, 5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.conv(x)
+        scores: Tensor = self.head((x + torch.randn_like(x)).relu().mean((2, 3)))
+        return scores
+
+
 class WithoutGradient(nn.Module):
     """A part of it is computed under ``torch.no_grad()``."""
 
