@@ -162,11 +162,14 @@ def _boxes_last(tensor: Tensor, said: bool | None) -> bool:
 
 
 def _instead(trace: Trace) -> str:
-    """What to ask for where there is no such tensor: one unit of the first map, where there is one."""
+    """What to ask for where there is no such tensor: a region or a unit of the first map, where there is one."""
     for item, tensor in tensors(trace.output).items():
         if tensor.dim() == 4 and tensor.is_floating_point():
             site = Site("", 0, item[:MOST_OF_A_NAME])
-            return f"Choose one unit of it on the Neurons page: site {site}, then channel (the class), row and column."
+            return (
+                "Choose the score of a region of it (RegionScore), or one unit of it on the Neurons page: site "
+                f"{site}, then channel (the class), row and column."
+            )
     return "Choose a unit, a channel or the sum of a site as the target."
 
 

@@ -15,12 +15,11 @@ from torch.autograd.graph import Node
 from gradviz_core.types import OutputKind
 
 _PASSES_ON = frozenset(
-    """Clone Alias View UnsafeView ReshapeAlias AsStrided Squeeze Unsqueeze Permute Transpose T Expand ToCopy
-    Contiguous Flip Clamp""".split()
+    "Clone Alias View UnsafeView ReshapeAlias Squeeze Unsqueeze Permute Transpose T Expand ToCopy Flip".split()
 )
-"""Operations whose numbers are those that came in, in another order, shape or precision, or kept within limits."""
-_TAKES_SOME = frozenset("Slice Select Index IndexSelect Narrow Unbind Split SplitWithSizes UnsafeSplit".split())
-"""Operations whose numbers are some of those that came in."""
+"""Operations whose numbers are those that came in, in another order, shape or precision."""
+_TAKES_SOME = frozenset("Slice Select Index IndexSelect Unbind Split SplitWithSizes AsStrided Clamp ClampMin".split())
+"""Operations whose numbers are some of those that came in, or those that came in kept within limits."""
 _JOINS = frozenset({"Cat", "Stack"})
 _POWERS = {"Softmax": 0, "Sigmoid": 0, "LogSoftmax": 1, "LogSigmoid": 1}
 """How often the logarithm of a probability was taken in what each of these gives."""
@@ -67,6 +66,12 @@ def is_constant(output: Tensor) -> bool:
     if found is not None:
         return found[0] == 1
     return not end.some and bool((output.detach() == (0.0 if end.logarithms else 1.0)).all())
+
+
+def sum_is_constant(output: Tensor) -> bool:
+    """Whether all numbers together are the same for all inputs, because they are the whole result of a softmax."""
+    end = _end(output.grad_fn, beside_places=False)
+    return end is not None and end.name == "Softmax" and not end.logarithms and not end.some
 
 
 def _end(node: Node | None, beside_places: bool) -> _End | None:

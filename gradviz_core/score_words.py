@@ -42,8 +42,8 @@ def score_words(target: Target, labels: Sequence[str]) -> str:
         case ClassDifference(index=index, other=other, head=head):
             name = number_name("logit", head)
             return f"the {name} of {_class(index, labels, head)} minus the {name} of {_class(other, labels, head)}"
-        case CrossEntropy(label=label):
-            return f"the cross-entropy loss for {class_text(label, labels)}"
+        case CrossEntropy(label=label, head=head):
+            return f"the cross-entropy loss for {_label_text(label, labels, head)}"
         case RegionScore(index=index, scale=scale, head=head, region=region, reduce=reduce):
             of = f"the {number_name(scale, head)} of {_class(index, labels, head)}"
             return _over(of, reduce, _region_words(region), isinstance(region, Position))
@@ -132,6 +132,13 @@ def _class(index: int | None, labels: Sequence[str], head: Head) -> str:
 
 def _number_text(index: int, labels: Sequence[str]) -> str:
     return class_text(index, labels) if index < len(labels) else f"number {index}"
+
+
+def _label_text(label: int, labels: Sequence[str], head: Head) -> str:
+    """The class, or, where there is one name alone, the positive or the negative of it."""
+    if len(labels) != 1 or head.reading in (None, "softmax_logits"):
+        return class_text(label, labels)
+    return f"{'' if label else 'not '}{class_text(0, labels)}"
 
 
 def _class_words(name: str, of: str, against: bool) -> str:

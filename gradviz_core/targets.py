@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, assert_never
 
@@ -11,6 +12,7 @@ from torch import Tensor
 from gradviz_core import box_scores, class_scores, heads, region_scores, sites
 from gradviz_core.class_scores import ranked as ranked
 from gradviz_core.errors import BadTarget
+from gradviz_core.last_operation import sum_is_constant
 from gradviz_core.types import (
     INPUT,
     BoxScore,
@@ -94,7 +96,7 @@ def _select(target: Target, trace: Trace) -> tuple[Target, Tensor]:
         case ChannelMean(site=site, channel=channel, axis=axis):
             return target, _channel(trace, site, channel, axis).mean()
         case SiteSum(site=site):
-            return target, trace.value(site).sum()
+            return target, _sum(trace.value(site), site)
         case _:
             assert_never(target)
 
@@ -130,6 +132,8 @@ def _combined(target: Combination, value: Tensor) -> Tensor:
             f"There is no number {wrong[0]} at {sites.in_words(target.site)}, whose shape is {tuple(value.shape)}. "
             f"Choose an index within ({limit}), the batch axis among them."
         )
+    if not all(map(math.isfinite, weights.values())):
+        raise BadTarget("A weight of the combination is infinite or no number. Give each number a finite weight.")
     if not any(weights.values()):
         raise BadTarget(
             "All weights of the combination are zero, so it is 0 whatever the image is. Name at least one number, with "
@@ -140,6 +144,15 @@ def _combined(target: Combination, value: Tensor) -> Tensor:
     at = [torch.tensor(axis, device=value.device) for axis in zip(*weights, strict=True)]
     picked = value[tuple(at)] if at else value.reshape(1)
     return (picked * torch.tensor(list(weights.values()), dtype=value.dtype, device=value.device)).sum()
+
+
+def _sum(value: Tensor, site: Site) -> Tensor:
+    if not site.path and sum_is_constant(value):
+        raise BadTarget(
+            "This output is the result of a softmax, so its sum is the same whatever the image is. Choose one class, "
+            "one unit or a region of it."
+        )
+    return value.sum()
 
 
 def _exists(index: tuple[int, ...], shape: tuple[int, ...]) -> bool:
