@@ -38,17 +38,17 @@ def score_words(target: Target, labels: Sequence[str]) -> str:
     """The scalar as a person says it: ``the logit of star (5)``."""
     match target:
         case ClassScore(index=index, scale=scale, head=head, against=against):
-            return _class_words(number_name(scale, head), _class(index, labels, head), against)
+            return _class_words(index, scale, labels, head, against)
         case ClassDifference(index=index, other=other, head=head):
-            name = number_name("logit", head)
-            return f"the {name} of {_class(index, labels, head)} minus the {name} of {_class(other, labels, head)}"
+            first, second = (_class_words(one, "logit", labels, head) for one in (index, other))
+            return f"{first} minus {second}"
         case CrossEntropy(label=label, head=head):
             return f"the cross-entropy loss for {_label_text(label, labels, head)}"
         case RegionScore(index=index, scale=scale, head=head, region=region, reduce=reduce):
-            of = f"the {number_name(scale, head)} of {_class(index, labels, head)}"
+            of = _class_words(index, scale, labels, head)
             return _over(of, reduce, _region_words(region), isinstance(region, Position))
         case BoxScore(index=index, scale=scale, head=head, box=box, reduce=reduce):
-            of = f"the {number_name(scale, head)} of {_class(index, labels, head)}"
+            of = _class_words(index, scale, labels, head)
             return _over(of, reduce, "over all boxes" if box is None else f"at box {box}", box is not None)
         case Combination():
             return _combination_words(target)
@@ -124,16 +124,6 @@ def number_name(scale: ScoreScale, head: Head) -> str:
 # --------------------------------------------------------------------------------------------------------------- words
 
 
-def _class(index: int | None, labels: Sequence[str], head: Head) -> str:
-    if head.reading == "numbers":
-        return "the largest output" if index is None else _number_text(index, labels)
-    return "the predicted class" if index is None else class_text(index, labels)
-
-
-def _number_text(index: int, labels: Sequence[str]) -> str:
-    return class_text(index, labels) if index < len(labels) else f"number {index}"
-
-
 def _label_text(label: int, labels: Sequence[str], head: Head) -> str:
     """The class, or, where there is one name alone, the positive or the negative of it."""
     if len(labels) != 1 or head.reading in (None, "softmax_logits"):
@@ -141,12 +131,20 @@ def _label_text(label: int, labels: Sequence[str], head: Head) -> str:
     return f"{'' if label else 'not '}{class_text(0, labels)}"
 
 
-def _class_words(name: str, of: str, against: bool) -> str:
+def _class_words(index: int | None, scale: ScoreScale, labels: Sequence[str], head: Head, against: bool = False) -> str:
+    """``the logit of star (5)``; of plain numbers ``the number age (0) of the output``."""
+    name = number_name(scale, head)
+    if name == "output":
+        text = "largest number" if index is None else f"number {_number_text(index, labels)}"
+        return f"{'minus ' if against else ''}the {text} of the output"
+    of = "the predicted class" if index is None else class_text(index, labels)
     if not against:
         return f"the {name} of {of}"
-    if name in ("logit", "output"):
-        return f"minus the {name} of {of}"
-    return f"the {name} that it is not {of}"
+    return f"minus the {name} of {of}" if scale == "logit" else f"the {name} that it is not {of}"
+
+
+def _number_text(index: int, labels: Sequence[str]) -> str:
+    return class_text(index, labels) if index < len(labels) else str(index)
 
 
 def _over(of: str, reduce: Reduce, where: str, single: bool) -> str:

@@ -20,7 +20,6 @@ from gradviz_core.outputs import OutputKind
 from tests.dense_nets import Detector, Segmentation
 
 IMAGE, KEY = "sample/star", f"upload/{'0' * 63}1"
-STEPS = gv.catalogue.preset("digits-cnn").preprocessing
 Serve = Callable[..., Answerer]
 
 

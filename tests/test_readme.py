@@ -22,7 +22,7 @@ def test_the_code_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     names: dict[str, Any] = {}
     for block in BLOCKS:
         exec(block, names)
-    assert len(BLOCKS) == 2
+    assert len(BLOCKS) == 3
     assert names["answer"].gradients[names["gv"].INPUT].shape == (1, 3, 96, 96)
     assert names["t"].gradients.keys() == {info.site for info in names["sites"]}
     assert [type(figure) for figure in shown] == [go.Figure]

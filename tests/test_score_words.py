@@ -5,13 +5,11 @@ from __future__ import annotations
 import pytest
 
 from gradviz_core import captions, targets
-from gradviz_core.figures import class_bars
 from gradviz_core.outputs import Head, OutputKind, Position, PredictedMask, Rectangle
 from gradviz_core.types import (
     OUTPUT,
     BoxScore,
     ClassDifference,
-    ClassProbability,
     ClassScore,
     Combination,
     CrossEntropy,
@@ -40,10 +38,11 @@ def score(reading: OutputKind, scale: ScoreScale = "logit", index: int | None = 
          r"\log (1 - p_{\text{star}})", "nat"),
         (score("probabilities"), "the probability of star (1)", r"p_{\text{star}}", "probability"),
         (score("log_probabilities"), "the log-probability of star (1)", r"\log p_{\text{star}}", "nat"),
-        (score("numbers"), "the output of star (1)", r"y_{\text{star}}", "output unit"),
-        (score("numbers", index=4), "the output of number 4", "y_{4}", "output unit"),
-        (score("numbers", index=None), "the output of the largest output", "y_", "output unit"),
-        (ClassDifference(1, 0, Head(reading="numbers")), "the output of star (1) minus the output of circle (0)",
+        (score("numbers"), "the number star (1) of the output", r"y_{\text{star}}", "output unit"),
+        (score("numbers", index=4), "the number 4 of the output", "y_{4}", "output unit"),
+        (score("numbers", index=None), "the largest number of the output", "y_", "output unit"),
+        (ClassDifference(1, 0, Head(reading="numbers")),
+         "the number star (1) of the output minus the number circle (0) of the output",
          r"(y_{\text{star}} - y_{\text{circle}})", "output unit"),
         (CrossEntropy(1, Head(reading="sigmoid_logits")), "the cross-entropy loss for star (1)", r"-\log p", "nat"),
         (RegionScore(1, Position(2, 3)), "the logit of star (1) at row 2, column 3", r"z_{\text{star},2,3}", "logit"),
@@ -52,7 +51,8 @@ def score(reading: OutputKind, scale: ScoreScale = "logit", index: int | None = 
         (RegionScore(None, PredictedMask(), "sum", "probability"),
          "the sum of the probability of the predicted class where it is predicted", r"\sum p_", "probability"),
         (RegionScore(0, Rectangle((1, 2), (3, 4)), head=Head(reading="numbers")),
-         "the mean of the output of circle (0) over rows 1 to 2, columns 3 to 4", r"\overline{y_", "output unit"),
+         "the mean of the number circle (0) of the output over rows 1 to 2, columns 3 to 4",
+         r"\overline{y_", "output unit"),
         (BoxScore(1, 17, scale="probability"), "the probability of star (1) at box 17", r"p_{\text{star},17}",
          "probability"),
         (BoxScore(1, reduce="sum"), "the sum of the logit of star (1) over all boxes", r"\sum z_", "logit"),
@@ -73,15 +73,3 @@ def test_every_score_has_words_a_symbol_and_a_unit(target: Target, words: str, s
 def test_one_label_alone_names_both_answers() -> None:
     words = [captions.score_words(CrossEntropy(i, Head(reading="sigmoid_logits")), ("cat",)) for i in (0, 1)]
     assert words == ["the cross-entropy loss for not cat (0)", "the cross-entropy loss for cat (0)"]
-
-
-def test_bars_are_probabilities_or_the_numbers_themselves() -> None:
-    numbers = [ClassProbability(0, "age", 37.25, None), ClassProbability(1, "height", -2.5, None)]
-    figure = class_bars(numbers, chosen=0)
-    assert list(figure.data[0].x) == [37.25, -2.5]
-    assert list(figure.data[0].text) == ["37.2", "−2.5"]
-    assert list(figure.layout.xaxis.range) == [-2.5, 37.25]
-    labels = [ClassProbability(0, "cat", 2.0, 0.88), ClassProbability(1, "indoors", 1.0, 0.73)]
-    bars = class_bars(labels)
-    assert list(bars.data[0].x) == pytest.approx([88, 73])
-    assert list(bars.layout.xaxis.range) == [0, 100]
