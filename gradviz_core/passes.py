@@ -112,7 +112,8 @@ def _run(plan: _Plan, begin: int | State, begun: State) -> tuple[Trace, bool]:
         begun.put_back()
         return _watched(plan, begin, trainable=None)
     except _FAILED as error:
-        if isinstance(error, torch.OutOfMemoryError) or not any(one.requires_grad for one in plan.module.parameters()):
+        trains = any(parameter.requires_grad for parameter in plan.module.parameters())
+        if isinstance(error, torch.OutOfMemoryError | GradVizError) or not trains:
             raise
         begun.put_back()
         with suppress(*_FAILED):

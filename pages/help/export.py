@@ -25,6 +25,11 @@ st.markdown(
     "vary:"
 )
 st.code(export_words.SIZES, language="python", wrap_lines=True)
+st.markdown(
+    "Forward hooks are part of what the model computes, and of the file; hooks that run backwards, on modules or on "
+    "tensors, are not, so the gradients are those of the forward pass. A model that draws random numbers draws the "
+    "same ones for the same draw, which can be chosen in the sidebar."
+)
 
 st.header("Weights of a known architecture", anchor=False)
 st.code(export_words.STATE_DICT, language="python", wrap_lines=True)
