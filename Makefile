@@ -1,7 +1,7 @@
 # `make help` lists the targets. All that is installed goes into .venv, once: a stamp file says for which requirements.
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test check format bench fuzz kernels presets lock clean
+.PHONY: help run test check format bench fuzz kernels architectures presets lock clean
 
 # Overridable on the command line: make run PORT=8600
 PORT ?= 8501
@@ -23,7 +23,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 SOURCES := app.py pages gradviz_core scripts tests $(sort $(dir $(wildcard benchmarks/*.py)))
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
 
 run: .venv/run.stamp ## start the app on http://localhost:8501 (PORT= for another port)
 	$(BIN)/python -m streamlit run app.py --server.port=$(PORT)
@@ -49,6 +49,9 @@ fuzz: .venv/dev.stamp ## spoil files of every format at random, SECONDS=60 each
 
 kernels: .venv/dev.stamp ## search PyTorch for gradients that depend on how numbers lie in memory, SECONDS=60 each
 	$(BIN)/python -m tests.kernels.search --seconds $(SECONDS) --seed $(SEED) $(ARGS)
+
+architectures: .venv/dev.stamp ## hold the gradients of 70 architectures against finite differences
+	$(BIN)/python -m tests.architectures $(ARGS)
 
 presets: .venv/dev.stamp ## train the preset models again
 	$(BIN)/python scripts/train_presets.py $(ARGS)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -12,11 +11,12 @@ from torch import Tensor, nn
 
 from gradviz_core import trace
 from gradviz_core.errors import Unreachable
-from gradviz_core.nested import map_tensors, tensors
+from gradviz_core.nested import tensors
 from gradviz_core.twin import twin
 from gradviz_core.types import INPUT, ClassScore, CrossEntropy, Site
 from tests import zoo
 from tests.reference import OutOfPlace, reference, relative_error
+from tests.second_oracle import USED_BEFORE_RETURNED, moved
 
 BOUNDS = {torch.float32: 1e-5, torch.float64: 1e-10}
 
@@ -94,38 +94,6 @@ def _score(output: Any, label: int) -> Tensor:
     return logits[0, label]
 
 
-def _moved(module: nn.Module, x: Tensor, site: Site, by: Tensor, score: Callable[[Any], Tensor]) -> float:
-    """The score when ``by`` is added to the value at ``site``, in memory, so that every later use of it sees that."""
-    calls = [0]
-
-    def add(_module: nn.Module, _inputs: Any, output: Any) -> None:
-        here = calls[0] == site.call
-        calls[0] += 1
-        map_tensors(output, lambda item, t: t.add_(by) if here and item == site.item else t)
-
-    with torch.no_grad():
-        if site == INPUT:
-            return score(module(x + by)).item()
-        handle = module.get_submodule(site.path).register_forward_hook(add)
-        try:
-            return score(module(x.clone())).item()
-        finally:
-            handle.remove()
-
-
-@pytest.fixture
-def _same_path_without_gradients() -> Iterator[None]:
-    """Attention takes another road through the code when no gradient is recorded; keep it on this one."""
-    torch.backends.mha.set_fastpath_enabled(False)
-    yield
-    torch.backends.mha.set_fastpath_enabled(True)
-
-
-USED_BEFORE_RETURNED = {("tuple", Site("body", 0, "1.0")), ("dict", Site("body", 0, "1.0"))}
-"""Values that their module uses itself before it returns them: moving them afterwards is too late."""
-
-
-@pytest.mark.usefixtures("_same_path_without_gradients")
 @pytest.mark.parametrize("name", sorted(set(zoo.IMAGE_MODELS) - {"detached"}))
 def test_finite_differences_at_every_site_of_the_zoo(name: str) -> None:
     """(f(v + h d) - f(v - h d)) / 2h equals <gradient, d>, in random directions d, in float64."""
@@ -141,8 +109,8 @@ def test_finite_differences_at_every_site_of_the_zoo(name: str) -> None:
         gradient = found[info.site]
         direction = torch.randn(info.shape, dtype=torch.float64, generator=generator)
         h = 1e-6
-        up = _moved(module, x, info.site, h * direction, lambda out: _score(out, 2))
-        down = _moved(module, x, info.site, -h * direction, lambda out: _score(out, 2))
+        up = moved(module, x, info.site, h * direction, lambda out: _score(out, 2))
+        down = moved(module, x, info.site, -h * direction, lambda out: _score(out, 2))
         assert gradient is not None
         assert (gradient * direction).sum().item() == pytest.approx((up - down) / (2 * h), rel=2e-6, abs=2e-8), info
         checked += 1

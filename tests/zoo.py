@@ -9,6 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from tests.zoo_norms import ChannelsLast, NormThenScale, PatchNorm
+
 Pair = namedtuple("Pair", ["scores", "features"])
 
 
@@ -332,8 +334,15 @@ IMAGE_MODELS: dict[str, type[nn.Module]] = {
     "attention": Attention,
     "encoder": Encoder,
     "pools": Pools,
+    "patch-norm": PatchNorm,
+    "channels-last": ChannelsLast,
+    "norm-then-scale": NormThenScale,
 }
 """Each takes (1, 3, 8, 8) and scores four classes."""
+
+
+MIXING = frozenset({"train-mode-norm"})
+"""Those in which the images of a batch are no strangers to each other."""
 
 
 OTHER_MODELS: dict[str, type[nn.Module]] = {
