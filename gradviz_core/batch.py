@@ -23,9 +23,11 @@ APART = "Give the images one by one."
 
 
 def count(call: Call) -> int:
-    """How many images are handed in: the first axis of the first input; 1 where it has none."""
+    """How many images are handed in: the first axis of the first input; 1 where it has no other, and where the input is
+    a list, as detectors take one image after the other."""
     first = next(iter(by_site(call).values()), None)
-    return first.shape[0] if first is not None and first.dim() else 1
+    listed = bool(call.args) and isinstance(call.args[0], list)
+    return first.shape[0] if first is not None and first.dim() > 1 and not listed else 1
 
 
 def is_batch(trace: Trace, many: int) -> bool:

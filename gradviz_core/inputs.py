@@ -26,6 +26,8 @@ _OF_THE_CALL = (TypeError, ValueError, RuntimeError, AttributeError, LookupError
 _ABOUT_TYPES = re.compile("type|not implemented for|device")
 """In what torch says where numbers of two kinds, or of two devices, meet."""
 _LONGEST = 200
+IMAGE_AXES = 4
+"""Images, channels, height and width."""
 
 
 Model = Callable[..., object]
@@ -197,7 +199,9 @@ def _as_it_said(call: Call, error: Exception) -> str:
             "It was handed on as one argument: pass the tensor itself where the module takes one, a tuple where it "
             "takes several arguments, and gv.Call(name=x) where it takes them by name"
         )
-    return f"The model cannot run on {_call_in_words(call)}. {advice}. It said: {said}."
+    one_image = [tensor for tensor in call.args if isinstance(tensor, Tensor) and tensor.dim() == IMAGE_AXES - 1]
+    hint = " An image has a first dimension of 1, and its channels come next: x[None]." if one_image else ""
+    return f"The model cannot run on {_call_in_words(call)}. {advice}.{hint} It said: {said}."
 
 
 def _call_in_words(call: Call) -> str:
@@ -209,6 +213,7 @@ def _in_words(value: object) -> str:
     """``a tensor (1, 3, 8, 8)``, ``a dict with image (1, 3, 8, 8)``."""
     if isinstance(value, Tensor):
         return f"a tensor {tuple(value.shape)}"
-    kind = "an array" if isinstance(value, np.ndarray) else f"a {type(value).__name__}"
+    name = type(value).__name__
+    kind = f"{'an' if name[0] in 'aeiou' else 'a'} {name}"
     inside = [f"{item} {tuple(tensor.shape)}" for item, tensor in list(tensors(value).items())[:4]]
     return f"{kind} with {', '.join(inside)}" if inside else kind

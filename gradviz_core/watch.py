@@ -145,6 +145,8 @@ class Watch:
 
     def _keep_raw(self, site: Site, kind: str, raw: Tensor, inputs: object) -> Tensor:
         trace = self._trace
+        if _in_a_transform(raw):
+            return raw
         trace.seen[site] = (kind, tuple(raw.shape))
         if self._follower is not None:
             self._follower.at(site, raw)
@@ -196,6 +198,18 @@ def _joined_to_graph(raw: Tensor) -> Tensor:
     if raw.is_floating_point() and not raw.requires_grad and torch.is_grad_enabled():
         return raw.detach().requires_grad_()
     return raw
+
+
+def _in_a_transform(tensor: Tensor) -> bool:
+    """Whether it stands for many, or for a value and its derivative, within ``vmap`` or a transform of ``torch.func``:
+    then it is not a value of the forward pass, and has no memory of its own."""
+    if tensor.layout != torch.strided:
+        return False
+    try:
+        tensor.untyped_storage()
+    except NotImplementedError:
+        return True
+    return False
 
 
 def _version(tensor: Tensor) -> int:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from gradviz_core import trace
-from gradviz_core.errors import GradVizError, QuestionError
+from gradviz_core.errors import GradVizError, QuestionError, UnknownSite
 from gradviz_core.types import INPUT, ClassScore, Site
 from tests import zoo
 from tests.reference import relative_error
@@ -127,6 +127,38 @@ def test_a_model_that_differentiates_in_its_forward_pass(kind: type[zoo.Adapts] 
     if without is not None:  # the inner step really counts
         plain = _slope(lambda x: module.get_submodule("head")(torch.tanh(module.get_submodule("body")(x.flatten(1)))))
         assert relative_error(found.gradients[INPUT], plain) > 1e-3
+
+
+def test_parts_that_run_within_a_transform_of_torch_func_are_left_out_and_the_rest_is_right() -> None:
+    class Functional(nn.Module):
+        """The inner step of ``zoo.Adapts`` with ``torch.func.grad``, and one layer under ``vmap``."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.body, self.head, self.last = nn.Linear(192, 5), nn.Linear(5, 4), nn.Linear(4, 4)
+
+        def forward(self, x: Tensor) -> Tensor:
+            features = torch.tanh(self.body(x.flatten(1)))
+            weights: dict[str, Tensor] = dict(self.head.named_parameters())
+
+            def loss(now: dict[str, Tensor]) -> Tensor:
+                scores: Tensor = torch.func.functional_call(self.head, now, (features,))
+                return scores.square().mean()
+
+            slopes = torch.func.grad(loss)(weights)
+            after = {name: weight - 0.3 * slopes[name] for name, weight in weights.items()}
+            scores = torch.func.functional_call(self.head, after, (features,))
+            return torch.func.vmap(self.last)(scores)  # type: ignore[no-any-return]
+
+    torch.manual_seed(3)
+    module = Functional().double().eval()
+    sites = [info.site for info in trace.survey(module, zoo.image())]
+    assert {Site("body"), Site("head", 1), Site("")} <= set(sites)
+    assert Site("last") not in sites
+    found = trace.gradients(module, zoo.image(), target=ClassScore(1), wrt=sites)
+    assert relative_error(found.gradients[INPUT], _slope(module)) < 1e-12
+    with pytest.raises(UnknownSite):
+        trace.gradients(module, zoo.image(), target=ClassScore(1), wrt=[Site("last")])
 
 
 def test_only_what_trains_on_the_module_adapts() -> None:

@@ -187,6 +187,7 @@ def test_the_doctor_takes_what_the_model_takes() -> None:
         (BODY, None, "x is of the kind NoneType"),
         (BODY, np.array(["a"]), "cannot become a tensor"),
         (BODY, torch.zeros(1, 4, 8, 8), r"cannot run on a tensor \(1, 4, 8, 8\).*to have 3 channels, but got 4"),
+        (BODY, torch.zeros(3, 9, 8), r"An image has a first dimension of 1, and its channels come next: x\[None\]"),
         (zoo.ByKeyword(), zoo.image().float(), r"ByKeyword cannot be called with a tensor \(1, 3, 8, 8\): too many "
                                                r"positional arguments.* pass gv.Call\(pixel_values=pixel_values\)"),
         (zoo.TwoInputs(), torch.zeros(1, 6), r"missing a required argument: 'b'.* pass gv.Call\(a, b\)"),
