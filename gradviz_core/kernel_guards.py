@@ -18,19 +18,22 @@ behind them is refused.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from contextvars import ContextVar
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd.function import BackwardCFunction
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from gradviz_core.errors import QuestionError
 
 BATCH_NORM = "batch norm"
 _off: ContextVar[bool] = ContextVar("_off", default=False)
 _noted: ContextVar[set[str] | None] = ContextVar("_noted", default=None)
+_BACKWARD = {torch.ops.aten.native_batch_norm_backward, torch.ops.aten.batch_norm_backward}
 _PACKED = {4: torch.channels_last, 5: torch.channels_last_3d}
 """The other order, beside the plain one, that batch norm has a short cut for, by the number of axes."""
 Hook = Callable[[Sequence[Tensor | None]], tuple[Tensor | None, ...] | None]
@@ -48,12 +51,16 @@ def guarded(result: Tensor) -> Iterator[None]:
     Raises:
         QuestionError: now or in the pass, where PyTorch computes something else than it differentiates.
     """
-    with ExitStack() as hooks:
+    with ExitStack() as guards:
+        authors = False
         for node in () if _off.get() else _nodes(result):
             name = node.name()
+            authors = authors or isinstance(node, BackwardCFunction)
             for part, guard in _GUARDS.items():
                 if part in name and (hook := guard(node)):
-                    hooks.callback(node.register_prehook(hook).remove)
+                    guards.callback(node.register_prehook(hook).remove)
+        if authors:
+            guards.enter_context(_WithinFunctions())
         yield
 
 
@@ -77,6 +84,26 @@ def unguarded() -> Iterator[None]:
         yield
     finally:
         _off.reset(before)
+
+
+class _WithinFunctions(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """While it is on, batch norm's backward pass is right also where a ``torch.autograd.Function`` of the author's runs
+    it: such a pass has a graph of its own, or none. It costs some microseconds for each operation."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._needed = _noted.get()
+
+    def __torch_dispatch__(
+        self, func: Any, types: object, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> object:
+        if func.overloadpacket in _BACKWARD:
+            first, given, *statistics = args
+            if _mistakable(first, *_lies(given, statistics[:3])):
+                if self._needed is not None:
+                    self._needed.add(BATCH_NORM)
+                args = (spread(first), given, *statistics)
+        return func(*args, **(kwargs or {}))
 
 
 def spread(tensor: Tensor) -> Tensor:
@@ -104,12 +131,11 @@ def _of_batch_norm(node: Any) -> Hook | None:
         return None
     needed = _noted.get()
     per_channel = (_saved(node, name) for name in ("weight", "running_mean", "running_var"))
-    gaps = any(tensor is not None and not tensor.is_contiguous() for tensor in per_channel)
-    strides, plain = (None, False) if given is None or gaps else (given.stride(), given.is_contiguous())
+    strides, plain = (None, False) if given is None else _lies(given, per_channel)
 
     def lay_out(gradients: Sequence[Tensor | None]) -> tuple[Tensor | None, ...] | None:
         first, *others = gradients
-        if first is None or not _packed(first) or first.stride() == strides or (plain and first.is_contiguous()):
+        if first is None or not _mistakable(first, strides, plain):
             return None
         if needed is not None and (given is not None or not first.is_contiguous()):
             needed.add(BATCH_NORM)
@@ -164,6 +190,19 @@ def _saved(node: Any, name: str) -> Tensor | None:
     except (RuntimeError, AttributeError):
         return None
     return kept if isinstance(kept, Tensor) else None
+
+
+def _lies(given: Tensor, per_channel: Iterable[Tensor | None]) -> tuple[tuple[int, ...] | None, bool]:
+    """The strides of a batch norm's input, and whether it lies plainly; as if unknown where its statistics or weight
+    have gaps, for then there is to be no short cut."""
+    if any(tensor is not None and not tensor.is_contiguous() for tensor in per_channel):
+        return None, False
+    return given.stride(), given.is_contiguous()
+
+
+def _mistakable(gradient: Tensor, strides: tuple[int, ...] | None, plain: bool) -> bool:
+    """Whether the short cut might be taken, and the gradient lies otherwise than the input."""
+    return _packed(gradient) and gradient.stride() != strides and not (plain and gradient.is_contiguous())
 
 
 def _packed(tensor: Tensor) -> bool:
