@@ -149,7 +149,7 @@ def _of_resizing(_: Any) -> Hook:
 
     def refuse(gradients: Sequence[Tensor | None]) -> None:
         first = gradients[0]
-        if first is not None and first.shape[-1] == 1 and first.shape[-2] > 1:
+        if first is not None and first.device.type == "cpu" and first.shape[-1] == 1 and first.shape[-2] > 1:
             raise QuestionError(
                 "This model resizes with antialias to a width of one, which PyTorch computes wrongly, so its gradient "
                 "would be that of another function. Resize to another width, or resize the rows first."
@@ -161,10 +161,10 @@ def _of_resizing(_: Any) -> Hook:
 def _of_convolution(node: Any) -> None:
     """Refuses where the weight lies so that PyTorch may compute something else."""
     weight = _saved(node, "weight")
-    if weight is None or node._saved_groups == 1 or weight.is_contiguous() or not _packed(weight):
+    if weight is None or weight.device.type != "cpu" or weight.is_contiguous() or not _packed(weight):
         return
     usual = torch.empty(weight.shape, device="meta", memory_format=_PACKED[weight.dim()])
-    if weight.stride() != usual.stride():
+    if weight.stride() != usual.stride() and node._saved_groups > 1:
         raise QuestionError(
             "A convolution of this model has a weight that lies in memory with its channels last and an odd stride, "
             "which PyTorch computes wrongly; lay it out plainly: weight.data = weight.data.contiguous()."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -124,6 +125,14 @@ def test_batch_norm_whose_statistics_have_gaps() -> None:
         with unguarded():
             own = slope(lambda x: F.batch_norm(x, mean, var, weight), laid_out(x, order), laid_out(incoming, order))
         assert not far(own, true) < 1e-3, f"PyTorch {torch.__version__} reads statistics with gaps rightly by itself"
+
+
+def test_the_example_in_the_documentation_is_wrong_by_what_it_says(capsys: pytest.CaptureFixture[str]) -> None:
+    text = (Path(__file__).parents[2] / "docs/exactness.md").read_text(encoding="utf-8")
+    code = text.partition("```python\n")[2].partition("```")[0]
+    with torch.random.fork_rng(devices=[]):
+        exec(compile(code, "exactness.md", "exec"), {})
+    assert "tensor(1.49" in capsys.readouterr().out
 
 
 def test_without_the_guard_an_answer_is_wrong() -> None:
