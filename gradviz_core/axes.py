@@ -243,15 +243,14 @@ class Statements:
     def channel_axis(self, axes: Axes) -> int | None:
         """The axis that counts channels; None where nothing tells.
 
-        It is the one of which it was said first; else the only one that is made of pieces of channels alone; else the
-        only one with such a piece.
+        It is the one of which it was said first; else the only one that is made of pieces of channels alone. Where
+        channels were joined with places, or lie on several axes, as in the heads of attention, nothing tells.
         """
         said = {i: statement for i, axis in enumerate(axes) if (statement := self.said_of(axis)) is not None}
         if said:
             first = min(said.values())
             return _only([i for i, statement in said.items() if statement == first])
-        whole = [i for i, axis in enumerate(axes) if self.counts_channels(axis)]
-        return _only(whole or [i for i, axis in enumerate(axes) if any(_said_or_inherited(p.role) for p in axis)])
+        return _only([i for i, axis in enumerate(axes) if self.counts_channels(axis)])
 
 
 def _only(axes: Sequence[int]) -> int | None:

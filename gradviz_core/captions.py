@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, assert_never
 
+from gradviz_core import layouts
 from gradviz_core.cards import Preprocessing
 from gradviz_core.indices import everywhere, subscript, unit_place
 from gradviz_core.score_words import PLAIN_LABEL
@@ -63,8 +64,9 @@ def site_text(info: SiteInfo) -> str:
 
 
 def channel_word(info: SiteInfo) -> str:
-    """What the site's channels are called: ``channel`` for maps, else ``feature``."""
-    return "channel" if info.layout in ("maps", "maps_last") else "feature"
+    """What the site's channels are called: ``feature`` for tokens, and for what is drawn number by number; else
+    ``channel``."""
+    return "channel" if info.layout != "tokens" and layouts.places(info) else "feature"
 
 
 def channel_names(steps: Preprocessing) -> tuple[str, ...]:

@@ -12,14 +12,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
-from gradviz_core.types import Field, FloatArray, Layout
+from gradviz_core.planes import Planes as Planes
+from gradviz_core.planes import middle_place as middle_place
+from gradviz_core.planes import planes as planes
+from gradviz_core.types import Field, FloatArray
 
 LABEL = 0.032
 """Height of the room above a tile for its number, as a share of the sheet's width."""
 MOST_LABELLED = 30
 """With more tiles side by side than this there is no room for their numbers."""
+STRETCHED = 24
+"""A picture more than so many times as wide as high is drawn as a strip: its cells are higher than wide."""
 QUANTILE = 0.99
 """The colour scale ends at this quantile of the sizes, unless told otherwise."""
 
@@ -121,111 +125,7 @@ def _channels(array: FloatArray) -> FloatArray:
     return np.asarray(array, dtype=np.float32)
 
 
-# --------------------------------------------------------------------------------------------------------------- planes
-
-
-@dataclass(frozen=True, slots=True)
-class Planes:
-    """A value of a site as one small picture for each channel (feature)."""
-
-    maps: FloatArray
-    """Shape (C, H, W), float32; NaN where a cell stands for nothing."""
-    layout: Layout
-    tokens: npt.NDArray[np.int64] | None = None
-    """For tokens: which token each cell of (H, W) is; -1 for none."""
-    shape: tuple[int, ...] = ()
-    """For what is laid flat: the shape it has in the model, without the batch axis."""
-
-    def index(self, number: int, row: int, column: int) -> tuple[int, ...]:
-        """Where the cell lies within ``value[0]``, as ``Unit`` wants it: (channel, row, column) for maps, (row, column,
-        channel) for maps_last, (token, feature) for tokens, (feature,) for a vector.
-
-        Raises IndexError for a cell outside the picture or one that stands for nothing.
-        """
-        count, height, width = self.maps.shape
-        if not (0 <= number < count and 0 <= row < height and 0 <= column < width):
-            raise IndexError(f"Channel {number}, row {row}, column {column} lies outside {count}×{height}×{width}.")
-        if self.layout == "maps":
-            return (number, row, column)
-        if self.layout == "maps_last":
-            return (row, column, number)
-        if self.tokens is None:
-            return tuple(int(i) for i in np.unravel_index(number, self.shape)) if self.shape else ()
-        token = int(self.tokens[row, column])
-        if token < 0:
-            raise IndexError(f"Row {row}, column {column} is a gap between the class token and the patches.")
-        return (token, number)
-
-    def cell(self, place: tuple[int, ...]) -> tuple[int, int]:
-        """Row and column where a place is drawn: (row, column) for maps, (token,) for tokens, () for a vector."""
-        if self.tokens is not None and place:
-            row, column = np.argwhere(self.tokens == place[0])[0]
-            return int(row), int(column)
-        return (place[0], place[1]) if len(place) == 2 else (0, 0)
-
-    @property
-    def has_class_token(self) -> bool:
-        """Whether the first token stands alone above a grid of patches."""
-        return self.tokens is not None and self.maps.shape[1] == self.maps.shape[2] + 2
-
-    def place_names(self) -> npt.NDArray[np.str_] | None:
-        """What each cell of (H, W) is called where it is a token: its number, and its place among the patches."""
-        if self.tokens is None:
-            return None
-        first = 2 if self.has_class_token else 0
-        grid = self.maps.shape[1] > 1
-
-        def name(row: int, column: int, token: int) -> str:
-            if self.has_class_token and token == 0:
-                return "class token (token 0)"
-            return f"token {token}" + (f": patch row {row - first}, column {column}" if grid else "")
-
-        return np.array([[name(r, c, int(t)) for c, t in enumerate(line)] for r, line in enumerate(self.tokens)])
-
-    def under(self, row: float, column: float) -> tuple[int, int]:
-        """The cell that lies over a place of the image, given as shares (0 to 1) of its height and width."""
-        height, width = self.maps.shape[1:]
-        first = 2 if self.has_class_token else 0  # below the class token and the gap
-        down = first + int(row * (height - first))
-        return min(max(down, first), height - 1), min(max(int(column * width), 0), width - 1)
-
-
-def planes(array: FloatArray, layout: Layout) -> Planes:
-    """The channels of a site's value as pictures.
-
-    ``maps`` (1, C, H, W) and ``maps_last`` (1, H, W, C) give C pictures of H×W. ``tokens`` (1, T, F) give F pictures: a
-    square number of patches as a grid, with the class token, where there is one more, as a single cell above it; any
-    other number of tokens as one row. ``vector`` (1, K), and anything else laid flat, gives K pictures of one cell.
-    """
-    value = np.asarray(array, dtype=np.float32)
-    if value.ndim == 4 and layout in ("maps", "maps_last"):
-        return Planes(value[0] if layout == "maps" else np.moveaxis(value[0], -1, 0), layout)
-    if value.ndim == 3 and layout == "tokens":
-        cells = _token_cells(value.shape[1])
-        drawn = np.where(cells >= 0, value[0].T[:, np.maximum(cells, 0)], np.float32(np.nan))
-        return Planes(drawn, "tokens", cells)
-    return Planes(value.reshape(-1, 1, 1), "vector", shape=value.shape[1:])
-
-
-def middle_token(count: int) -> int:
-    """The token in the middle of the grid of patches, or of the row."""
-    cells = _token_cells(count)
-    height, width = cells.shape
-    first = 2 if height == width + 2 else 0
-    return int(cells[first + (height - first) // 2, width // 2])
-
-
-def _token_cells(count: int) -> npt.NDArray[np.int64]:
-    side = math.isqrt(count)
-    if side > 1 and side * side == count:
-        return np.arange(count).reshape(side, side)
-    side = math.isqrt(count - 1) if count else 0
-    if side > 1 and side * side == count - 1:
-        cells = np.full((side + 2, side), -1, dtype=np.int64)
-        cells[0, 0] = 0
-        cells[2:] = np.arange(1, count).reshape(side, side)
-        return cells
-    return np.arange(count).reshape(1, count)
+# ------------------------------------------------------------------------------------------------------- many pictures
 
 
 def strength(maps: FloatArray) -> FloatArray:
@@ -302,6 +202,7 @@ def tile(
     unit: str = "",
 ) -> Tiles:
     """(C, H, W) pictures as one field on one scale, each with room above it for its number; NaN gutters between.
+    Strips have the room of one row.
 
     ``numbers`` names the channel of each tile (0, 1, 2, ... by default); ``columns`` makes the whole about square by
     default; ``label`` is the height of the room for a number, as a share of the sheet's width. Raises ValueError where
@@ -311,10 +212,11 @@ def tile(
     if maps.ndim != 3 or not maps.size or len(shown) != len(maps):
         raise ValueError(f"{len(shown)} numbers and pictures of shape {maps.shape} make no tiles.")
     count, height, width = maps.shape
-    across = columns or max(1, min(count, round(1.15 * math.sqrt(count * height / width))))
+    seen = max(height, width / STRETCHED)  # a strip is drawn higher than it is
+    across = columns or max(1, min(count, round(1.15 * math.sqrt(count * seen / width))))
     beside = max(1, round(width * 0.08))
     room = across * (width + beside) * label if across <= MOST_LABELLED else beside
-    gap = (max(1, math.ceil(room)), beside)
+    gap = (1 if width > STRETCHED * height else max(1, math.ceil(room)), beside)
     down = math.ceil(count / across)
     sheet = np.full((down * (height + gap[0]), across * (width + gap[1]) - gap[1]), np.nan, dtype=np.float32)
     tiles = Tiles(Field(sheet, signed, unit, 0.0), shown, across, height, width, gap)

@@ -19,7 +19,7 @@ from PIL import Image
 
 from gradviz_core import bars, log_scale
 from gradviz_core.captions import number_text
-from gradviz_core.fields import Tiles
+from gradviz_core.fields import STRETCHED, Tiles
 from gradviz_core.log_scale import LogScale
 from gradviz_core.outputs import OutputKind
 from gradviz_core.types import ClassProbability, Field, FloatArray, Pixels
@@ -32,6 +32,10 @@ LONGEST_TICK = 7
 """Characters of a number under a colour bar that find room beside four others."""
 BAR = 66
 """Pixels under a picture for its colour bar."""
+STRIP, STRIP_OF_MANY = 60, 14
+"""Pixels from top to bottom of a strip that stands alone, and of one among many."""
+NARROW = 430
+"""Pixels across a strip on a narrow screen."""
 OUTLINE = 4
 """Pixels across the line of a box."""
 
@@ -58,14 +62,16 @@ def heatmap(
     ``pixels`` (H, W, 3) of the same size adds each pixel's colour to the hover and, below ``opacity`` 1, lies in grey
     under the map. ``cross`` marks one (row, column); ``solid`` and ``dashed`` are boxes to draw, the solid one on top,
     and alone where they are the same.
-    ``places`` (H, W) names the cells in the hover where they are no rows and columns. A field that is zero,
-    or the same everywhere, says so in words.
+    ``places`` (H, W) names the cells in the hover where they are no rows and columns; then a picture that is very wide
+    is drawn as a strip. A field that is zero, or the same everywhere, says so in words.
     """
     figure = go.Figure()
     if pixels is not None and opacity < 1:
         figure.add_trace(_image_trace(_grey(pixels), hover=False))
     figure.add_trace(_heat(field, opacity=opacity, pixels=pixels, places=places))
-    frame(figure, field.values.shape, height)
+    strip = places is not None and field.values.shape[1] > STRETCHED * field.values.shape[0]
+    height = min(height, BAR + STRIP * field.values.shape[0]) if strip else height
+    frame(figure, field.values.shape, height, stretched=strip)
     _say_if_constant(figure, field)
     for box, dash in ((None if dashed == solid else dashed, "dash"), (solid, "solid")):
         if box is not None:
@@ -108,10 +114,12 @@ def tiles(
         "row %{customdata[1]}, column %{customdata[2]}<br><b>%{z:.4~g}</b><extra></extra>"
     )
     rows, columns = sheet.field.values.shape
-    frame(figure, (rows, columns), round(width * min(rows / columns, 1.5)) + BAR, width)
+    strips = sheet.width > STRETCHED * sheet.height
+    height = min(rows * (STRIP_OF_MANY if strips else width / columns), 1.5 * width)
+    frame(figure, (rows, columns), round(height) + BAR, width, stretched=strips)
     _say_if_constant(figure, sheet.field)
     names = tuple(titles) or tuple(str(n) for n in sheet.numbers)
-    size = _label_size(names, sheet, width)
+    size = _label_size(names, sheet, width, height / rows)
     if size >= 7:
         corners = [sheet.corner(i) for i in range(len(names))]
         figure.add_trace(
@@ -300,17 +308,22 @@ def _grey(pixels: Pixels) -> Pixels:
     return np.repeat(luma[..., None], 3, axis=2).round().astype(np.uint8)
 
 
-def frame(figure: go.Figure, shape: tuple[int, ...], height: int, width: int | None = None) -> None:
+def frame(
+    figure: go.Figure, shape: tuple[int, ...], height: int, width: int | None = None, *, stretched: bool = False
+) -> None:
     """Row 0 on top, square pixels, no ticks, the picture right above its colour bar. ``meta`` says the width at which
-    the picture fills the height."""
+    the picture fills the height. One that is ``stretched`` fills width and height, whatever shape its cells get."""
     rows, columns = shape
+    fills = {} if stretched else {"width": width or round((height - BAR) * columns / rows)}
     figure.update_layout(
         height=height, margin={"l": 2, "r": 2, "t": 2, "b": BAR, "autoexpand": False}, dragmode=False,
-        plot_bgcolor="rgba(0,0,0,0)", showlegend=False, meta={"width": width or round((height - BAR) * columns / rows)},
+        plot_bgcolor="rgba(0,0,0,0)", showlegend=False, meta=fills,
     )  # fmt: skip
     axis = {"visible": False, "constrain": "domain"}
     figure.update_xaxes(axis, range=[-0.5, columns - 0.5])
-    figure.update_yaxes(axis, range=[rows - 0.5, -0.5], scaleanchor="x", constraintoward="bottom")
+    figure.update_yaxes(
+        axis, range=[rows - 0.5, -0.5], scaleanchor=None if stretched else "x", constraintoward="bottom"
+    )
 
 
 def _say_if_constant(figure: go.Figure, field: Field) -> None:
@@ -334,11 +347,14 @@ def outline(figure: go.Figure, box: Box, *, dash: str) -> None:
     shows on every colour."""
     top, bottom, left, right = box
     last_row, last_column = figure.layout.yaxis.range[0], figure.layout.xaxis.range[1]
-    cell = min((figure.layout.height - BAR) / (last_row + 0.5), figure.layout.meta["width"] / (last_column + 0.5))
-    beside = 0.5 + OUTLINE / 2 / cell
+    down = (figure.layout.height - BAR) / (last_row + 0.5)
+    across = figure.layout.meta.get("width", NARROW) / (last_column + 0.5)
+    if figure.layout.yaxis.scaleanchor:
+        down = across = min(down, across)
+    beside, above = (0.5 + OUTLINE / 2 / cell for cell in (across, down))
     corners = {
         "x0": max(left - beside, -0.5), "x1": min(right + beside, last_column),
-        "y0": max(top - beside, -0.5), "y1": min(bottom + beside, last_row),
+        "y0": max(top - above, -0.5), "y1": min(bottom + above, last_row),
     }  # fmt: skip
     for line in ({"color": "white", "width": OUTLINE}, {"color": "#111111", "width": OUTLINE / 2, "dash": dash}):
         figure.add_shape(corners, type="rect", line=line)
@@ -353,11 +369,11 @@ def mark(figure: go.Figure, place: tuple[int, int]) -> None:
     outline(figure, (row, row, column, column), dash="solid")
 
 
-def _label_size(names: Sequence[str], sheet: Tiles, width: int) -> int:
-    """The largest size, up to 11 pixels, at which every name fits above its tile."""
+def _label_size(names: Sequence[str], sheet: Tiles, width: int, row: float) -> int:
+    """The largest size, up to 11 pixels, at which every name fits above its tile. A ``row`` is so many pixels high."""
     cell = width / sheet.field.values.shape[1]
     across = cell * (sheet.width + sheet.gap[1]) / (0.6 * max(map(len, names)))
-    return int(min(11.0, across, cell * sheet.gap[0]))
+    return int(min(11.0, across, row * sheet.gap[0]))
 
 
 def _tile_places(sheet: Tiles, origin: tuple[int, int]) -> np.ndarray:

@@ -6,30 +6,38 @@ from collections.abc import Sequence
 
 from gradviz_core.types import Layout
 
+_LAST = ("maps_last", "tokens", "volumes_last")
+_PLACES = {"maps": 2, "maps_last": 2, "tokens": 1, "sequence": 1, "volumes": 3, "volumes_last": 3, "vector": 0}
+"""How many axes of places a value has, by its layout."""
+_LETTERS = {"token": "t", "position": "i", "slice": "d", "row": "i", "column": "j"}
 
-def unit_place(index: tuple[int, ...], layout: Layout = "maps") -> str:
-    """``(channel 17, row 9, column 14)``, ``(token 3, feature 20)`` or ``(feature 7)``."""
-    three = ("row", "column", "channel") if layout == "maps_last" else ("channel", "row", "column")
-    names = {3: three, 2: ("token", "feature"), 1: ("feature",)}.get(len(index)) if layout != "other" else None
-    words = [f"{name} {i}" for name, i in zip(names, index, strict=True)] if names else [str(i) for i in index]
-    return f"({', '.join(words)})"
+
+def place_axes(layout: Layout, count: int) -> tuple[str, ...]:
+    """What the ``count`` axes of places of a channel are called."""
+    one = "token" if layout == "tokens" else "position"
+    return {1: (one,), 2: ("row", "column"), 3: ("slice", "row", "column")}.get(count, ())
+
+
+def unit_place(index: tuple[int, ...], layout: Layout = "vector") -> str:
+    """``(channel 17, row 9, column 14)``, ``(token 3, feature 20)``, ``(channel 3, position 7)`` or ``(feature 7)``.
+    Numbers that the layout has no names for stand alone."""
+    if len(index) != 1 + _PLACES.get(layout, -1):
+        return f"({', '.join(map(str, index))})"
+    places = place_axes(layout, len(index) - 1)
+    channel = "feature" if layout in ("tokens", "vector") else "channel"
+    names = (*places, channel) if layout in _LAST else (channel, *places)
+    return f"({', '.join(f'{name} {i}' for name, i in zip(names, index, strict=True))})"
 
 
 def subscript(layout: Layout, channel: int | None = None, place: Sequence[int] = ()) -> str:
     """The indices of a number in LaTeX, in the order of the site's axes: ``k,i,j``, ``t,k``, or ``k`` where a channel
     is a single number. ``channel`` and ``place`` stand for ``k`` and the others where they are given."""
     k, at = "k" if channel is None else str(channel), [str(i) for i in place]
-    match layout:
-        case "maps":
-            return ",".join([k, *(at or "ij")])
-        case "maps_last":
-            return ",".join([*(at or "ij"), k])
-        case "tokens":
-            return ",".join([*(at or "t"), k])
-        case _:
-            return k
+    letters = at or [_LETTERS[axis] for axis in place_axes(layout, _PLACES.get(layout, 0))]
+    return ",".join([*letters, k] if layout in _LAST else [k, *letters])
 
 
 def everywhere(layout: Layout) -> str:
     """Where a channel has its numbers: `` at each place``, `` at each token``; empty where it is a single number."""
-    return {"maps": " at each place", "maps_last": " at each place", "tokens": " at each token"}.get(layout, "")
+    one = {"tokens": " at each token", "sequence": " at each position", "vector": "", "other": ""}
+    return one.get(layout, " at each place")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -16,6 +17,7 @@ _NAMED: dict[tuple[int, int], Layout] = {
     (5, 1): "volumes",
     (5, 4): "volumes_last",
 }
+_AXIS = {(dimensions, layout): axis for (dimensions, axis), layout in _NAMED.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +62,44 @@ def channel_axis(info: SiteInfo) -> int:
     """The axis that counts channels at a site, the batch axis counted."""
     if info.axis is not None:
         return info.axis
-    named = {(dimensions, layout): axis for (dimensions, axis), layout in _NAMED.items()}
-    return named.get((len(info.shape), info.layout), min(1, max(0, len(info.shape) - 1)))
+    return _AXIS.get((len(info.shape), info.layout), min(1, max(0, len(info.shape) - 1)))
+
+
+def drawn_axis(layout: Layout, dimensions: int, axis: int | None) -> int:
+    """The axis whose entries are drawn as a picture each, the batch axis counted; 0 for a value whose numbers are drawn
+    one by one: a vector, and what has no batch axis or more than three axes of places."""
+    at = axis if axis is not None else _AXIS.get((dimensions, layout), 0)
+    return at if 3 <= dimensions <= 5 and layout != "vector" else 0
+
+
+def places(info: SiteInfo) -> tuple[int, ...]:
+    """How many places each channel that is drawn has along each axis; () where it is a single number."""
+    axis = drawn_axis(info.layout, len(info.shape), info.axis)
+    return (*info.shape[1:axis], *info.shape[axis + 1 :]) if axis else ()
+
+
+def channel_count(info: SiteInfo) -> int:
+    """How many channels (features) a site has, as it is drawn."""
+    axis = drawn_axis(info.layout, len(info.shape), info.axis)
+    return info.shape[axis] if axis else math.prod(info.shape[1:])
+
+
+def index_of(info: SiteInfo, channel: int, place: tuple[int, ...]) -> tuple[int, ...]:
+    """Where a channel at a place lies within the site's value, without the batch axis, as ``Unit`` wants it."""
+    axis = drawn_axis(info.layout, len(info.shape), info.axis)
+    if axis:
+        return (*place[: axis - 1], channel, *place[axis - 1 :])
+    index = []
+    for size in reversed(info.shape[1:]):
+        channel, rest = divmod(channel, size)
+        index.append(rest)
+    return tuple(reversed(index))
+
+
+def slices_on_a_sheet(slices: int, rows: int, columns: int) -> tuple[int, int]:
+    """How many slices of a volume are drawn one below the other, and how many side by side: about as wide as high."""
+    across = min(slices, max(1, math.ceil(math.sqrt(slices * rows / columns))))
+    return math.ceil(slices / across), across
 
 
 def turned(info: SiteInfo, axis: int) -> SiteInfo:

@@ -54,8 +54,8 @@ def score_words(target: Target, labels: Sequence[str]) -> str:
             return _combination_words(target)
         case Unit(site=site, index=index):
             return f"the unit {unit_place(index)} of {in_words(site)}"
-        case ChannelMean(site=site, channel=channel):
-            return f"the mean of channel {channel} of {in_words(site)}"
+        case ChannelMean(site=site, channel=channel, axis=axis):
+            return f"the mean of channel {channel} of {in_words(site)}{'' if axis is None else f', along axis {axis}'}"
         case SiteSum(site=site):
             return f"the sum of {in_words(site)}"
         case _:

@@ -186,7 +186,7 @@ def _framed(figure: go.Figure, values: FloatArray, title: str) -> go.Figure:
 def row(values: FloatArray, info: SiteInfo, *, unit: str) -> tuple[Field, np.ndarray | None] | None:
     """A row of the Jacobian over the places of the site it is taken by, summed over channels with its sign, and the
     names of its cells where they are tokens; None for a site without places."""
-    planes = fields.planes(values.reshape(info.shape), info.layout)
+    planes = fields.planes(values.reshape(info.shape), info.layout, info.axis)
     if planes.maps.shape[1:] == (1, 1):
         return None
     return fields.field(planes.maps.sum(axis=0), signed=True, unit=unit), planes.place_names()

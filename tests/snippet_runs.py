@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 import gradviz_core as gv
-from gradviz_core import fields, snippets
+from gradviz_core import fields, layouts, snippets
 from gradviz_core.answering import Answerer
 from gradviz_core.captions import MapKind, Reduction
 from gradviz_core.models import catalogue
@@ -142,7 +142,7 @@ def feature_maps(at: Setting, model: str, image: str, info: gv.SiteInfo) -> Iter
     answer = ask(gv.GradientQuestion(model=model, image=image, target=gv.ClassScore(1), wrt=(info.site,)))
     value, slope = answer.activations[info.site], answer.gradients[info.site]
     for kind, array in zip(MAPS, (value, slope, fields.product(value, slope)), strict=True):
-        maps = fields.planes(array, info.layout).maps
+        maps = fields.planes(array, info.layout, info.axis).maps
         yield f"{kind} of {info.site}", snippets.feature_maps(at, gv.ClassScore(1), info, kind), maps
         last = len(maps) - 1
         code = snippets.feature_maps(at, gv.ClassScore(1), info, kind, last)
@@ -157,7 +157,7 @@ def without_classes(at: Setting, model: str, image: str, info: gv.SiteInfo) -> I
     """Of the sum of what the model returns, as where it returns no class scores."""
     target = gv.SiteSum(next(info.site for info in at.sites if not info.site.path))
     slope = ask(gv.GradientQuestion(model=model, image=image, target=target, wrt=(info.site,))).gradients[info.site]
-    maps = fields.planes(slope, info.layout).maps
+    maps = fields.planes(slope, info.layout, info.axis).maps
     yield f"of the sum, at {info.site}", snippets.feature_maps(at, target, info, "gradient"), maps
     norms = ask(gv.FlowQuestion(model=model, image=image, target=target))
     kept = [i for i, info in enumerate(norms.sites) if info.same_as is None and info.site != gv.INPUT]
@@ -165,8 +165,8 @@ def without_classes(at: Setting, model: str, image: str, info: gv.SiteInfo) -> I
 
 
 def neurons(at: Setting, model: str, image: str, info: gv.SiteInfo) -> Iterator[View]:
-    place = tuple(n // 2 for n in _places(info))
-    if info.layout == "other":
+    place = tuple(n // 2 for n in layouts.places(info))
+    if not place and info.layout != "vector":
         unit = gv.Unit(info.site, tuple(n // 2 for n in info.shape[1:]))
     else:
         question = gv.UnitsQuestion(model=model, image=image, site=info.site, place=place, count=3)
@@ -176,23 +176,11 @@ def neurons(at: Setting, model: str, image: str, info: gv.SiteInfo) -> Iterator[
         cut = (3, 7, 2, 11)
         yield f"strongest of {info.site}, cut", snippets.strongest(at, question, cut), maps[:, 3:8, 2:12]
         channel = int(units.arrays["channels"][0])
-        index = (channel, *place) if info.layout in ("maps", "vector") else (*place, channel)
-        unit = gv.Unit(info.site, index)
+        unit = gv.Unit(info.site, layouts.index_of(info, channel, place))
     for target in (unit, gv.SiteSum(info.site), gv.ChannelMean(info.site, 0)):
         answer = ask(gv.GradientQuestion(model=model, image=image, target=target))
         code = snippets.saliency(at, target, "gradient", "signed_sum")
         yield str(target), code, fields.signed_sum(answer.gradients[gv.INPUT]).values
-
-
-def _places(info: gv.SiteInfo) -> tuple[int, ...]:
-    match info.layout:
-        case "maps":
-            return info.shape[2:]
-        case "maps_last":
-            return info.shape[1:3]
-        case "tokens":
-            return info.shape[1:2]
-    return ()
 
 
 def flow(at: Setting, model: str, image: str) -> Iterator[View]:

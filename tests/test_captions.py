@@ -39,8 +39,8 @@ FIELD = fields.field(np.linspace(-1, 1, 400).reshape(20, 20), signed=True, unit=
         (ClassScore(3), "the logit of a_b{c} (3)", "z_{3}", "logit"),
         (ClassDifference(0, 1), "the logit of circle (0) minus the logit of star (1)", "circle", "logit"),
         (CrossEntropy(1), "the cross-entropy loss for star (1)", r"-\log p", "nat"),
-        (Unit(Site("a"), (1, 2, 3)), "the unit (channel 1, row 2, column 3) of a", "a_{1,2,3}", "activation"),
-        (Unit(Site("a"), (2, 3)), "the unit (token 2, feature 3) of a", "a_{2,3}", "activation"),
+        (Unit(Site("a"), (1, 2, 3)), "the unit (1, 2, 3) of a", "a_{1,2,3}", "activation"),
+        (Unit(Site("a"), (2, 3)), "the unit (2, 3) of a", "a_{2,3}", "activation"),
         (ChannelMean(Site("a"), 4), "the mean of channel 4 of a", r"\bar a_{4}", "activation"),
         (SiteSum(Site("a")), "the sum of a", r"\sum", "activation"),
     ],
@@ -95,6 +95,9 @@ def test_a_sheet_that_was_averaged_says_so() -> None:
         ("maps", (1, 8, 4, 5), "a_{k,i,j}", "a_{3,i,j}", "a_{k,1,2}", " at each place"),
         ("maps_last", (1, 4, 5, 8), "a_{i,j,k}", "a_{i,j,3}", "a_{1,2,k}", " at each place"),
         ("tokens", (1, 9, 8), "a_{t,k}", "a_{t,3}", "a_{1,k}", " at each token"),
+        ("sequence", (1, 8, 9), "a_{k,i}", "a_{3,i}", "a_{k,1}", " at each position"),
+        ("volumes", (1, 8, 2, 4, 5), "a_{k,d,i,j}", "a_{3,d,i,j}", "a_{k,0,1,2}", " at each place"),
+        ("volumes_last", (1, 2, 4, 5, 8), "a_{d,i,j,k}", "a_{d,i,j,3}", "a_{0,1,2,k}", " at each place"),
         ("vector", (1, 8), "a_{k}", "a_{3}", "a_{k}", ""),
         ("other", (1, 2, 4), "a_{k}", "a_{3}", "a_{k}", ""),
     ],
@@ -103,7 +106,8 @@ def test_numbers_of_a_site_are_written_with_the_axes_it_has(
     layout: Layout, shape: tuple[int, ...], each: str, one: str, here: str, where: str
 ) -> None:
     info = SiteInfo(Site("fc"), "Linear", shape, "float32", layout)
-    place = {"maps": (1, 2), "maps_last": (1, 2), "tokens": (1,)}.get(layout, ())
+    places: dict[str, tuple[int, ...]] = {"maps": (1, 2), "tokens": (1,), "sequence": (1,), "volumes": (0, 1, 2)}
+    place = places.get(layout.removesuffix("_last"), ())
     for kind in ("gradient", "product"):
         assert f"\\partial {each}}}" in captions.feature_maps(kind, ClassScore(1), LABELS, info, FIELD).formula
     all_of_them = captions.feature_maps("activation", ClassScore(1), LABELS, info, FIELD)

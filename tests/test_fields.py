@@ -95,6 +95,10 @@ def test_product_is_elementwise_and_needs_equal_shapes() -> None:
         ("tokens", (1, 17, 6), (6, 6, 4)),
         ("tokens", (1, 16, 6), (6, 4, 4)),
         ("tokens", (1, 7, 6), (6, 1, 7)),
+        ("sequence", (1, 6, 7), (6, 1, 7)),
+        ("volumes", (1, 2, 3, 4, 5), (2, 9, 11)),
+        ("volumes_last", (1, 3, 4, 5, 2), (2, 9, 11)),
+        ("volumes", (1, 2, 1, 4, 5), (2, 4, 5)),
         ("vector", (1, 9), (9, 1, 1)),
         ("other", (1, 2, 3, 4, 5), (120, 1, 1)),
     ],
@@ -109,7 +113,9 @@ def test_every_cell_of_a_plane_is_the_unit_that_its_index_names(
     for number, row, column in np.argwhere(np.isfinite(planes.maps)):
         index = planes.index(int(number), int(row), int(column))
         assert planes.maps[number, row, column] == value[0][index]
-        place = {"maps": index[1:], "maps_last": index[:2], "tokens": index[:1]}.get(layout, ())
+        first, last = ("maps", "sequence", "volumes"), ("maps_last", "tokens", "volumes_last")
+        place = index[1:] if layout in first else index[:-1] if layout in last else ()
+        assert planes.place(int(row), int(column)) == place
         assert planes.cell(place) == (row, column)
         seen += 1
     assert seen == value.size
@@ -182,7 +188,7 @@ def test_a_class_token_survives_a_coarser_sheet() -> None:
 
 @pytest.mark.parametrize(("count", "middle"), [(197, 106), (16, 10), (7, 3), (1, 0)])
 def test_the_middle_token_lies_in_the_middle(count: int, middle: int) -> None:
-    assert fields.middle_token(count) == middle
+    assert fields.middle_place("tokens", (count,)) == (middle,)
 
 
 def test_length_and_peak() -> None:

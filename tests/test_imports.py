@@ -28,7 +28,7 @@ ARROW: tuple[frozenset[str], ...] = tuple(
         "errors",
         "settings sites indices layouts head_forms nested device archive sandbox kernel_guards axes axis_rules",
         "score_words",
-        "codec fields captions bars log_scale snippets store verdicts",
+        "codec planes fields captions bars log_scale snippets store verdicts",
         "figures",
         "lesson_pictures charts output_figures flow_figures spectra",
         "exported weights_files models images cost uploads",
@@ -47,7 +47,7 @@ ARROW: tuple[frozenset[str], ...] = tuple(
 
 DRAWING = frozenset(
     {"fields", "figures", "charts", "flow_figures", "log_scale", "spectra", "captions", "indices", "snippets"}
-    | {"lesson_pictures", "score_words", "bars", "output_figures"}
+    | {"lesson_pictures", "score_words", "bars", "output_figures", "planes"}
 )
 """What turns answers into pictures and words. What computes does not know of it."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from gradviz_core import layouts
 from gradviz_core.captions import MapKind, channel_word, score_words, shape_text
 from gradviz_core.sites import in_words
 from gradviz_core.snippets.program import Block, comment, program
@@ -69,15 +70,34 @@ def _of_site(
 
 def as_pictures(info: SiteInfo) -> list[Block]:
     """``maps``, one picture for each channel, from ``found``, which has the shape of the site."""
-    count = info.shape[1] if len(info.shape) == 3 else 0
-    match info.layout:
-        case "maps" if len(info.shape) == 4:
-            return [Block(("maps = found[0]",))]
-        case "maps_last" if len(info.shape) == 4:
-            return [Block(("maps = found[0].movedim(-1, 0)  # channels first",))]
-        case "tokens" if count:
-            return [_tokens(count, info)]
-    return [Block((f"maps = found.reshape(-1, 1, 1)  # the numbers of {shape_text(info.shape)}, one by one",))]
+    axis = layouts.drawn_axis(info.layout, len(info.shape), info.axis)
+    if not axis:
+        return [Block((f"maps = found.reshape(-1, 1, 1)  # the numbers of {shape_text(info.shape)}, one by one",))]
+    if info.layout == "tokens":
+        return [_tokens(info.shape[1], info)]
+    first = "found[0]" if axis == 1 else f"found[0].movedim({-1 if axis == len(info.shape) - 1 else axis - 1}, 0)"
+    said = "" if axis == 1 else "  # channels first"
+    match layouts.places(info):
+        case [_]:
+            return [Block(("maps = found[0][:, None]  # one row for each channel",))]
+        case [_, _]:
+            return [Block((f"maps = {first}{said}",))]
+        case slices, rows, columns:
+            return [_volumes(first, info.shape[axis], slices, rows, columns)]
+    raise AssertionError("no more than three axes of places are drawn")
+
+
+def _volumes(first: str, channels: int, slices: int, rows: int, columns: int) -> Block:
+    down, across = layouts.slices_on_a_sheet(slices, rows, columns)
+    lines = (
+        comment("The slices of each channel side by side, with a gap between them."),
+        f"volumes = {first}",
+        f'maps = torch.full(({channels}, {down * (rows + 1) - 1}, {across * (columns + 1) - 1}), float("nan"))',
+        f"for number in range({slices}):",
+        f"    top, left = number // {across} * {rows + 1}, number % {across} * {columns + 1}",
+        f"    maps[:, top : top + {rows}, left : left + {columns}] = volumes[:, number]",
+    )
+    return Block(lines, ("import torch",))
 
 
 def _tokens(count: int, info: SiteInfo) -> Block:

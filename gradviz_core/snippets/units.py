@@ -17,8 +17,10 @@ def strongest(setting: Setting, question: UnitsQuestion, cut: tuple[int, int, in
     ``cut`` is the part of the input that is shown: first row, last row, first column, last column; None for all.
     """
     info = info_of(setting, question.site)
+    if question.axis is not None:
+        info = layouts.turned(info, question.axis)
     what = channel_word(info)
-    axis = (question.axis or layouts.channel_axis(info)) - 1
+    axis = layouts.channel_axis(info) - 1
     count = min(question.count, info.shape[axis + 1])
     about = (
         f"The {count} {what}s of {in_words(info.site, info.calls)} with the largest activation at one place, "

@@ -20,7 +20,14 @@ with one_sentence():
         number = st.container(width="content")
         place = sites.choose_place(info, choice.survey.pixels)
         strongest = ask(
-            UnitsQuestion(model=choice.model, image=choice.image, site=info.site, place=place.index, seed=choice.draw),
+            UnitsQuestion(
+                model=choice.model,
+                image=choice.image,
+                site=info.site,
+                place=place.index,
+                axis=info.axis,
+                seed=choice.draw,
+            ),
             "Looking for the strongest channels here …",
         )
         with number:
@@ -35,7 +42,7 @@ with one_sentence():
         GradientQuestion(model=choice.model, image=choice.image, target=unit, wrt=(INPUT, info.site), seed=choice.draw),
         "Computing the gradient of this unit …",
     )
-    planes = fields.planes(answer.activations[info.site], info.layout)
+    planes = fields.planes(answer.activations[info.site], info.layout, info.axis)
     gradient = answer.gradients[INPUT]
     checked = check.question(choice.model, choice.image, unit, choice.draw)
     effective = fields.effective_box(gradient)

@@ -9,13 +9,14 @@ NAMES = (
     "model", "image", "target", "scale", "minus", "method", "view", "opacity", "site", "channel", "row", "col", "token",
     "maps", "sort", "follow", "norm", "epsilon", "steps", "way", "of", "wrt", "rows", "output", "model2", "image2",
     "lesson", "set", "guess", "check", "pixel", "draw", "head", "reads", "outrow", "direction", "element", "region",
-    "reduce", "mrow", "mcol", "top", "bottom", "left", "right", "box", "skip", "boxaxis",
+    "reduce", "mrow", "mcol", "top", "bottom", "left", "right", "box", "skip", "boxaxis", "axis", "position", "slice",
 )  # fmt: skip
 
 _PLACES = ("region", "mrow", "mcol", "top", "bottom", "left", "right")
 _WITHIN_HEAD = ("target", "minus", "reads", "outrow", "direction", "element", *_PLACES, "reduce", "box", "skip",
                 "boxaxis", "check")  # fmt: skip
-_WITHIN_MODEL = ("site", "channel", "row", "col", "token", "of", "wrt", "rows", "output", "pixel", "draw")
+_WITHIN_SITE = ("channel", "row", "col", "token", "position", "slice")
+_WITHIN_MODEL = ("site", "axis", *_WITHIN_SITE, "of", "wrt", "rows", "output", "pixel", "draw")
 _SCORE = ("scale", "minus", "outrow", "direction", "element", *_PLACES, "reduce", "box")
 FALL_WITH = dict.fromkeys(_SCORE, ("check",)) | {
     "model": ("head", *_WITHIN_HEAD, *_WITHIN_MODEL),
@@ -27,7 +28,8 @@ FALL_WITH = dict.fromkeys(_SCORE, ("check",)) | {
     "skip": ("target", "minus", "box", "check"),
     "boxaxis": ("target", "minus", "box", "check"),
     "of": ("rows", "output"),
-    "site": ("channel", "row", "col", "token"),
+    "site": ("axis", *_WITHIN_SITE),
+    "axis": _WITHIN_SITE,
     "norm": ("epsilon",),
     "lesson": ("set", "guess"),
     "pixel": ("row", "col", "token"),

@@ -103,7 +103,7 @@ def view(answer: GradientAnswer, info: SiteInfo, kind: MapKind) -> View:
     value, slope = answer.activations[info.site], answer.gradients[info.site]
     array = {"activation": value, "gradient": slope}.get(kind)
     array = fields.product(value, slope) if array is None else array
-    planes = fields.planes(array, info.layout)
+    planes = fields.planes(array, info.layout, info.axis)
     maps = planes.maps
     unit = captions.map_unit(kind, answer.target, info.site)
     signed = kind != "activation" or bool(np.nanmin(maps, initial=0.0) < 0)

@@ -58,7 +58,13 @@ def _unit(choice: ScoredChoice) -> Unit:
         place = sites.choose_place(info, choice.survey.pixels)
         strongest = ask(
             UnitsQuestion(
-                model=choice.model, image=choice.image, site=info.site, place=place.index, count=1, seed=choice.draw
+                model=choice.model,
+                image=choice.image,
+                site=info.site,
+                place=place.index,
+                axis=info.axis,
+                count=1,
+                seed=choice.draw,
             ),
             "Looking for the strongest channel here …",
         )

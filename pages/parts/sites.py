@@ -8,16 +8,22 @@ from dataclasses import dataclass
 import numpy as np
 import streamlit as st
 
-from gradviz_core import fields
+from gradviz_core import fields, layouts
 from gradviz_core.captions import channel_word, site_text
 from gradviz_core.errors import UnknownSite
 from gradviz_core.fields import Planes
+from gradviz_core.indices import place_axes
 from gradviz_core.outputs import HeadInfo
 from gradviz_core.sites import in_words, no_such_site
 from gradviz_core.types import INPUT, Pixels, Site, SiteInfo
 from pages.parts import address, pixel
 from pages.parts.clicks import Click
 from pages.parts.words import plain
+
+_NAMED = {"row": "row", "column": "col", "token": "token", "position": "position", "slice": "slice"}
+"""The choice in the address that says each number of a place."""
+_OVER_THE_PICTURE = ("maps", "maps_last", "tokens")
+"""Layouts whose places lie as the pixels of the picture do."""
 
 
 def choose(infos: Sequence[SiteInfo]) -> SiteInfo:
@@ -43,13 +49,33 @@ def choose(infos: Sequence[SiteInfo]) -> SiteInfo:
         )
     if known[chosen].source:
         st.caption(plain(f"Computed by {known[chosen].source}"))
-    return known[chosen]
+    return _read_as_chosen(known[chosen])
+
+
+def _read_as_chosen(info: SiteInfo) -> SiteInfo:
+    """The site with its channels on the axis that the person chooses; what the forward pass does not tell is said to be
+    a guess, which they may turn round."""
+    if len(info.shape) < 2 or (info.layout_known and not address.read("axis")):
+        return info
+    guess = layouts.channel_axis(info)
+    readings = [layouts.turned(info, axis) for axis in sorted(layouts.choices(info), key=lambda axis: axis != guess)]
+    words = {str(layouts.channel_axis(one)): _reading_words(one) for one in readings}
+    if not info.layout_known:
+        st.caption("Guessed: nothing in this model tells which axis of this value counts channels.")
+    return layouts.turned(info, int(address.option("Channels", "axis", words)))
+
+
+def _reading_words(info: SiteInfo) -> str:
+    """``axis 1: 9 channels of 25``; the batch axis is axis 0."""
+    places = "×".join(map(str, layouts.places(info)))
+    of = f" of {places}" if places else ""
+    return f"axis {info.axis}: {layouts.channel_count(info)} {channel_word(info)}s{of}"
 
 
 def default(infos: Sequence[SiteInfo]) -> str:
     """A site worth looking at first: an activation function two thirds of the way through, or what comes near."""
     inner = [info for info in infos if info.site != INPUT and info.same_as is None and info.differentiable]
-    maps = [info for info in inner if info.layout in ("maps", "maps_last", "tokens")] or inner
+    maps = [info for info in inner if layouts.places(info)] or inner
     if not maps:
         raise UnknownSite("This model shows no values inside: its forward pass ran no modules. Choose another model.")
     rectified = [info for info in maps if info.kind in ("ReLU", "GELU", "SiLU", "Hardswish", "ReLU6")] or maps
@@ -66,50 +92,48 @@ class Place:
     """A place of a site, the same for all its channels."""
 
     index: tuple[int, ...]
-    """(row, column), (token,) or ()."""
-    words: str
+    """(row, column), (token,), (position,), (slice, row, column) or ()."""
+    axes: tuple[str, ...] = ()
+    """What its numbers are called."""
+
+    @property
+    def words(self) -> str:
+        """`` at row 3, column 4``; empty where there is one place alone."""
+        named = ", ".join(f"{axis} {i}" for axis, i in zip(self.axes, self.index, strict=True))
+        return f" at {named}" if named else ""
+
+    @property
+    def choices(self) -> dict[str, int]:
+        """The choices that say it in the address."""
+        return _place_choices(self.axes, self.index)
 
 
 def choose_place(info: SiteInfo, pixels: Pixels) -> Place:
-    """Row and column, or the token, that are chosen; by default what lies over the chosen pixel of the picture, and the
-    middle where none is. A vector has no places."""
-    over = _over(info, pixels)
-    match info.layout:
-        case "maps" | "maps_last":
-            rows, columns = info.shape[2:] if info.layout == "maps" else info.shape[1:3]
-            first = over or (rows // 2, columns // 2)
-            row = address.counter("Row", "row", rows, first[0])
-            column = address.counter("Column", "col", columns, first[1])
-            return Place((row, column), f" at row {row}, column {column}")
-        case "tokens":
-            (middle,) = over or (fields.middle_token(info.shape[1]),)
-            token = address.counter("Token", "token", info.shape[1], middle)
-            return Place((token,), f" at token {token}")
-        case _:
-            return Place((), "")
+    """Row and column, the token or the position that are chosen; by default what lies over the chosen pixel of the
+    picture, and the middle where none does. A vector has no places."""
+    places = layouts.places(info)
+    axes = place_axes(info.layout, len(places))
+    first = _over(info, pixels) or fields.middle_place(info.layout, places)
+    chosen = [
+        address.counter(axis.capitalize(), _NAMED[axis], count, start)
+        for axis, count, start in zip(axes, places, first, strict=True)
+    ]
+    return Place(tuple(chosen), axes)
 
 
 def _over(info: SiteInfo, pixels: Pixels) -> tuple[int, ...]:
-    """The place that lies over the chosen pixel: (row, column) or (token,); empty where none is chosen."""
+    """The place that lies over the chosen pixel: (row, column) or (token,); empty where none is chosen, and where the
+    places are not laid out as the picture is."""
     chosen = pixel.chosen(pixels)
-    if chosen is None:
+    if chosen is None or info.layout not in _OVER_THE_PICTURE:
         return ()
-    planes = fields.planes(np.broadcast_to(np.float32(0), info.shape), info.layout)
+    planes = fields.planes(np.broadcast_to(np.float32(0), info.shape), info.layout, info.axis)
     return place_of(planes, *_under(planes, *chosen, *pixels.shape[:2]))
-
-
-def channel_count(info: SiteInfo) -> int:
-    """How many channels (features) a site has."""
-    if info.layout == "maps":
-        return info.shape[1]
-    if info.layout in ("maps_last", "tokens"):
-        return info.shape[-1]
-    return int(np.prod(info.shape[1:]))
 
 
 def choose_channel(info: SiteInfo, default: int) -> int:
     """The channel (feature) that is chosen."""
-    return address.counter(channel_word(info).capitalize(), "channel", channel_count(info), default)
+    return address.counter(channel_word(info).capitalize(), "channel", layouts.channel_count(info), default)
 
 
 # --------------------------------------------------------------------------------------------------------------- clicks
@@ -121,8 +145,13 @@ def choose_cell(planes: Planes) -> Callable[[Click], None]:
 
 
 def choose_under(planes: Planes, height: int, width: int) -> Callable[[Click], None]:
-    """A click on the image, or on a picture of its size, chooses the place that lies over it."""
-    return lambda click: _write_cell(planes, *_under(planes, click.row, click.column, height, width))
+    """A click on the image, or on a picture of its size, chooses the place that lies over it, if any does."""
+
+    def act(click: Click) -> None:
+        if planes.layout in _OVER_THE_PICTURE:
+            _write_cell(planes, *_under(planes, click.row, click.column, height, width))
+
+    return act
 
 
 def choose_tile(sheet: fields.Tiles, planes: Planes | None = None) -> Callable[[Click], None]:
@@ -154,38 +183,31 @@ def _under(planes: Planes, row: int, column: int, height: int, width: int) -> tu
 
 
 def place_of(planes: Planes, row: int, column: int) -> tuple[int, ...]:
-    """The place that a cell stands for: (row, column), (token,) or (); empty also beside the picture, and in the gap
-    under the class token."""
+    """The place that a cell stands for: (row, column), (token,), (position,), (slice, row, column) or (); empty also
+    beside the picture, and in a gap."""
     try:
-        index = planes.index(0, row, column)
+        return planes.place(row, column)
     except IndexError:
         return ()
-    match planes.layout:
-        case "maps":
-            return index[1:]
-        case "maps_last" | "tokens":
-            return index[:-1]
-        case _:
-            return ()
 
 
 def unit_choices(channel: int, place: Place) -> dict[str, object]:
     """The choices that say a unit of the chosen site in the address."""
-    return {"channel": channel, **place_choices(place.index)}
+    return {"channel": channel, **place.choices}
 
 
-def place_choices(place: tuple[int, ...]) -> dict[str, int]:
-    """The same of a place."""
-    return dict(zip(("token",) if len(place) == 1 else ("row", "col"), place, strict=False))
+def _place_choices(axes: Sequence[str], index: Sequence[int]) -> dict[str, int]:
+    return {_NAMED[axis]: i for axis, i in zip(axes, index, strict=False)}
 
 
 def _write_cell(planes: Planes, row: int, column: int) -> None:
-    address.write(place_choices(place_of(planes, row, column)))
+    axes = place_axes(planes.layout, len(planes.places))
+    address.write(_place_choices(axes, place_of(planes, row, column)))
 
 
 def how_to_click(info: SiteInfo) -> str:
     """What a click on the pictures of a site does."""
-    if info.layout in ("maps", "maps_last", "tokens"):
+    if layouts.places(info):
         return "Click a place in any picture to choose the unit there."
     return "Click a feature to choose it."
 
@@ -201,6 +223,6 @@ def named(info: SiteInfo) -> str:
 
 
 def note_if_flat(info: SiteInfo) -> None:
-    """Say how a value that is no set of maps is drawn."""
-    if info.layout == "other":
+    """Say how a value is drawn that has no channels to draw one by one."""
+    if info.layout == "other" and not layouts.places(info):
         st.caption("This value is neither maps nor tokens: its numbers are drawn one by one, in the order they lie in.")

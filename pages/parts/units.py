@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import plotly.graph_objects as go
 
-from gradviz_core import captions, fields, figures
+from gradviz_core import captions, fields, figures, layouts
 from gradviz_core.captions import Caption
 from gradviz_core.fields import Planes, Tiles
 from gradviz_core.figures import Box
@@ -27,13 +27,7 @@ class Picture:
 
 def unit(info: SiteInfo, channel: int, place: Place) -> Unit:
     """The unit of a channel at a place."""
-    match info.layout:
-        case "maps":
-            return Unit(info.site, (channel, *place.index))
-        case "maps_last" | "tokens":
-            return Unit(info.site, (*place.index, channel))
-        case _:
-            return Unit(info.site, tuple(int(i) for i in np.unravel_index(channel, info.shape[1:])))
+    return Unit(info.site, layouts.index_of(info, channel, place.index))
 
 
 def activation(planes: Planes, channel: int, place: Place, info: SiteInfo) -> Picture:
