@@ -136,6 +136,32 @@ def test_a_perturbation_follows_any_score(serve: Serve) -> None:
         assert (before.probability is None) == (target.scale == "logit")
 
 
+@pytest.mark.parametrize(
+    ("module", "target"),
+    [
+        (lambda: Row(lambda z: z[:, :1]), gv.ClassScore(0, "probability", against=True)),
+        (lambda: Row(lambda z: z.softmax(1)), gv.CrossEntropy(1)),
+        (lambda: Segmentation(4), gv.RegionScore(None, gv.Rectangle((10, 40), (20, 50)), scale="log_probability")),
+        (lambda: Segmentation(1), gv.RegionScore(0, gv.Position(30, 31), scale="probability")),
+        (lambda: Detector(3, last=False, squashed=True), gv.BoxScore(None, 40, scale="probability")),
+        (lambda: Row(lambda z: (z,)), gv.Combination((gv.Term((0, 1)), gv.Term((0, 0), -2.0)), gv.Site("", 0, "0"))),
+    ],
+)
+def test_doctor_proof_and_flow_take_every_target(
+    serve: Serve, module: Callable[[], nn.Module], target: gv.Target
+) -> None:
+    answerer = serve(module())
+    proof = answerer.answer(gv.ProofQuestion(model=KEY, image=IMAGE, target=target, directions=1))
+    assert isinstance(proof, gv.ProofAnswer)
+    assert proof.proof.agrees
+    flow = answerer.answer(gv.FlowQuestion(model=KEY, image=IMAGE, target=target))
+    assert isinstance(flow, gv.FlowAnswer)
+    assert flow.score == pytest.approx(proof.proof.score, rel=1e-4)
+    diagnosis = answerer.answer(gv.DiagnosisQuestion(model=KEY, image=IMAGE, target=target))
+    assert isinstance(diagnosis, gv.DiagnosisAnswer)
+    assert diagnosis.target == flow.target == proof.target
+
+
 # -------------------------------------------------------------------------------------------------- outputs as a whole
 
 

@@ -11,8 +11,19 @@ from torch import Tensor, nn
 
 from gradviz_core import heads, targets, trace
 from gradviz_core.errors import BadTarget, UnknownSite
-from gradviz_core.outputs import Head, HeadInfo
-from gradviz_core.types import INPUT, OUTPUT, ClassDifference, ClassScore, Combination, CrossEntropy, Site, Target, Term
+from gradviz_core.outputs import Head, HeadInfo, Position
+from gradviz_core.types import (
+    INPUT,
+    OUTPUT,
+    ClassDifference,
+    ClassScore,
+    Combination,
+    CrossEntropy,
+    RegionScore,
+    Site,
+    Target,
+    Term,
+)
 
 X = torch.linspace(-1, 1, 12).reshape(1, 3, 2, 2).double()
 
@@ -102,6 +113,23 @@ def test_a_number_for_each_of_several_images_is_no_row_of_classes() -> None:
     seen = trace.forward(Several(lambda a, b: b[:, 0]), X.repeat(4, 1, 1, 1))
     with pytest.raises(BadTarget, match=r"4 rows of class scores; .* Pass one image"):
         targets.select(ClassScore(0), seen)
+
+
+def test_a_batch_has_a_score_for_each_image_whatever_the_output_is() -> None:
+    many = torch.cat([X, -X, 0.5 * X])
+    endings: list[tuple[Callable[[Tensor, Tensor], object], Target]] = [
+        (lambda a, b: b[:, 0], ClassScore(0, "probability")),
+        (lambda a, b: b.softmax(1), ClassScore(2, "log_probability")),
+        (lambda a, b: b[..., None, None].expand(-1, 4, 3, 2), RegionScore(1, Position(2, 1))),
+        (lambda a, b: {"aux": a, "logits": b}, CrossEntropy(3)),
+    ]
+    for ending, target in endings:
+        module = Several(ending)
+        found = trace.gradients(module, many, target=target)
+        alone = [trace.gradients(module, many[i : i + 1], target=target) for i in range(3)]
+        assert isinstance(found.score, tuple)
+        assert found.score == pytest.approx([one.score for one in alone], rel=1e-12)
+        torch.testing.assert_close(found.gradients[INPUT], torch.cat([one.gradients[INPUT] for one in alone]))
 
 
 def test_every_tensor_of_real_numbers_is_described() -> None:
