@@ -17,7 +17,6 @@ from gradviz_core.score_words import score_words as score_words
 from gradviz_core.sites import in_words
 from gradviz_core.types import (
     INPUT,
-    ClassProbability,
     CrossEntropy,
     Field,
     MethodName,
@@ -99,11 +98,6 @@ def share_text(share: float) -> str:
     if 0.9995 <= share < 1:
         return "> 99.9\u00a0%"
     return f"{100 * share:.1f}\u00a0%"
-
-
-def predicted_text(predicted: ClassProbability) -> str:
-    """``98.2 %``; the number itself, ``37.2``, where there is no probability."""
-    return number_text(predicted.logit) if predicted.probability is None else share_text(predicted.probability)
 
 
 def number_text(value: float, digits: int = 3) -> str:

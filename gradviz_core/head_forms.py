@@ -25,13 +25,15 @@ def form_of(shape: Shape) -> HeadForm:
 
 def meant(shapes: Mapping[str, Shape], form: HeadForm) -> str | None:
     """Of several outputs the one that a score of this form is read from where none is named: the one named ``logits``,
-    else the first. A row of one image goes before what has another shape: a loss beside the classes is not meant.
+    else the first. What has just the shape goes first: a loss beside the classes is not meant, nor are places alone.
 
     None where none has this form.
     """
     fitting = [item for item, shape in shapes.items() if fits(shape, form)]
     if form == "row":
         fitting = [item for item in fitting if len(shapes[item]) == 2 and shapes[item][0] == 1] or fitting
+    if form == "boxes":
+        fitting = [item for item in fitting if form_of(shapes[item]) == "boxes"] or fitting
     named = [item for item in fitting if item.rpartition(".")[2] == "logits"]
     return next(iter(named or fitting), None)
 

@@ -130,7 +130,7 @@ def _chosen(trace: Trace, head: Head, form: HeadForm) -> tuple[str, Tensor]:
     item = meant(shapes if head.item is None else {head.item: shapes[head.item]}, form)
     if item is None:
         raise BadTarget(f"This model returns {in_words(trace.output)}: {_WANTED[form]}. {_instead(trace)}")
-    if is_constant(found[item]):
+    if is_constant(found[item], beside_places=form == "boxes"):
         raise BadTarget(CONSTANT)
     return item, found[item]
 

@@ -112,15 +112,6 @@ def score_unit(target: Target) -> str:
             return "activation"
 
 
-def number_name(scale: ScoreScale, head: Head) -> str:
-    """What the number is called: ``logit``, ``log-probability``, ``probability``; ``output`` of a regression."""
-    if scale != "logit":
-        return {"log_probability": "log-probability", "probability": "probability"}[scale]
-    return {"probabilities": "probability", "log_probabilities": "log-probability", "numbers": "output"}.get(
-        head.reading or "", "logit"
-    )
-
-
 # --------------------------------------------------------------------------------------------------------------- words
 
 
@@ -131,9 +122,18 @@ def _label_text(label: int, labels: Sequence[str], head: Head) -> str:
     return f"{'' if label else 'not '}{class_text(0, labels)}"
 
 
+def _number_name(scale: ScoreScale, head: Head) -> str:
+    """What the number is called: ``logit``, ``log-probability``, ``probability``; ``output`` of a regression."""
+    if scale != "logit":
+        return {"log_probability": "log-probability", "probability": "probability"}[scale]
+    return {"probabilities": "probability", "log_probabilities": "log-probability", "numbers": "output"}.get(
+        head.reading or "", "logit"
+    )
+
+
 def _class_words(index: int | None, scale: ScoreScale, labels: Sequence[str], head: Head, against: bool = False) -> str:
     """``the logit of star (5)``; of plain numbers ``the number age (0) of the output``."""
-    name = number_name(scale, head)
+    name = _number_name(scale, head)
     if name == "output":
         text = "largest number" if index is None else f"number {_number_text(index, labels)}"
         return f"{'minus ' if against else ''}the {text} of the output"

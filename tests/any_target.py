@@ -40,7 +40,6 @@ SCALES = st.sampled_from(get_args(ScoreScale))
 REDUCTIONS = st.sampled_from(get_args(Reduce))
 WEIGHTS = st.floats(-codec.LARGEST_WEIGHT, codec.LARGEST_WEIGHT) | st.integers(-3, 3)
 TERMS = st.lists(st.builds(Term, COUNTS, WEIGHTS), max_size=4).map(tuple)
-SKIPS = {"skip": COUNT, "boxes_last": st.none() | st.booleans()}
 TARGETS: st.SearchStrategy[Target] = st.one_of(
     st.builds(ClassScore, CLASSES, SCALES, HEADS, st.booleans()),
     st.builds(ClassDifference, CLASSES, COUNT, HEADS),

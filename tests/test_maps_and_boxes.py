@@ -161,6 +161,26 @@ def test_what_is_not_there_is_refused(kind: str, target: Target, sentence: str) 
         trace.gradients(net(kind, False), IMAGE, target=target)
 
 
+def test_of_several_tables_the_one_with_classes_holds_the_boxes() -> None:
+    class Apart(nn.Module):
+        def forward(self, x: Tensor) -> dict[str, Tensor]:
+            flat = x.flatten()
+            return {"places": flat[:40].reshape(1, 10, 4), "both": flat[:60].reshape(1, 10, 6)}
+
+    found = trace.gradients(Apart(), IMAGE, target=BoxScore(1, 2))
+    assert found.gradients[INPUT].flatten().nonzero().item() == 2 * 6 + 5
+
+
+def test_boxes_whose_only_class_is_a_softmax_of_one_are_refused() -> None:
+    class Sure(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            table = x.flatten()[:60].reshape(1, 5, 12)
+            return torch.cat([table[:, :4], table[:, 4:].softmax(1)], 1)
+
+    with pytest.raises(BadTarget, match="same whatever the image is"):
+        trace.gradients(Sure(), IMAGE, target=BoxScore(0, 1))
+
+
 def test_a_square_table_does_not_tell_its_boxes() -> None:
     class Square(nn.Module):
         def forward(self, x: Tensor) -> Tensor:
