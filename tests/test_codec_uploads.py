@@ -156,6 +156,10 @@ GOOD = json.loads(recipe_to_json(PLAIN))
         ("x" * 8_000_001, "The recipe is 8,000,001 characters long; the limit is 8,000,000"),
         (json.dumps(GOOD | {"more": 1}), r"The recipe cannot be read: more: Unexpected keyword argument"),
         (json.dumps({k: v for k, v in GOOD.items() if k != "file"}), "The recipe cannot be read: file: Field required"),
+        (
+            json.dumps(GOOD | {"reading": "logits"}),
+            "The recipe cannot be read: reading: Input should be 'softmax_logits'",
+        ),
         (json.dumps(GOOD | {"title": 1}), "The recipe cannot be read: title: Input should be a valid string"),
         (json.dumps(GOOD | {"labels": "cat"}), "The recipe cannot be read: labels"),
         (

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import get_args
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -105,6 +106,18 @@ def test_every_score_of_a_row(kind: OutputKind, ending: Callable[[Tensor], Tenso
     shown = snippet_runs.run(snippets.classes(at, len(survey.prediction)), folder)
     expected = [p.logit if p.probability is None else 100 * p.probability for p in survey.prediction]
     assert shown.tolist() == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["sigmoid_logits", "numbers"])
+def test_what_becomes_of_the_numbers_on_a_changed_picture(kind: OutputKind, folder: Path) -> None:
+    at = uploaded(Heads(lambda z: z[:, :3]), folder, kind)
+    answer = snippet_runs.ask(gv.PerturbationQuestion(model=at.card.key, image=IMAGE, target=gv.ClassScore(1)))
+    assert isinstance(answer, gv.PerturbationAnswer)
+    later = {p.index: p for p in answer.prediction_after}
+    both = [(p, later[p.index]) for p in answer.prediction]
+    expected = [[p.logit if p.probability is None else 100 * p.probability for p in pair] for pair in both]
+    shown = snippet_runs.run(snippets.classes_after(at, answer), folder)
+    assert shown == pytest.approx(np.array(expected), rel=1e-5)
 
 
 def test_heads_in_what_a_model_returns(folder: Path) -> None:
