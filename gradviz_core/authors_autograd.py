@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 from torch.utils.hooks import RemovableHandle
+
+from gradviz_core.kernel_guards import guarded
+from gradviz_core.nested import tensors
 
 _HOOKS = frozenset({Tensor.register_hook, Tensor.register_post_accumulate_grad_hook})
 _GRADIENTS = frozenset({torch.autograd.grad, torch.autograd.backward, Tensor.backward})
@@ -49,4 +53,8 @@ class AuthorsAutograd(TorchFunctionMode):
             self.differentiates = True
             if self._frozen:
                 raise Differentiates
+            with ExitStack() as guards:  # else it would compute one function, and be differentiated as another
+                for result in tensors([args[:1], kwargs or {}]).values():
+                    guards.enter_context(guarded(result))
+                return func(*args, **(kwargs or {}))
         return func(*args, **(kwargs or {}))

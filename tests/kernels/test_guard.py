@@ -266,3 +266,22 @@ def test_a_pass_within_a_function_of_the_authors_is_right_too() -> None:
     assert needed == {"batch norm"}
     with unguarded():
         assert far(trace.gradients(Backwards(), x, target=ClassScore(0)).gradients[INPUT], true) > 0.5
+
+
+class Energy(nn.Module):
+    """Gives the slope of an energy behind a batch norm: 2 w s² (x - mean), with s = 1 / √(variance + ε)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        energy = (at_rest(x).flatten(2).transpose(1, 2).square() * numbers(12, C, seed=6)).sum()
+        return torch.autograd.grad(energy, x, create_graph=True)[0].flatten(1)
+
+
+def test_a_gradient_that_a_forward_pass_takes_is_right_too() -> None:
+    x, w = numbers(1, C, 3, 4), numbers(12, C, seed=6).T.reshape(1, C, 3, 4)
+    slope_of_slope = 2 * w / (REST[1] + 1e-5).view(1, C, 1, 1)
+    found = trace.gradients(Energy(), x, target=ClassScore(17))
+    assert found.score == pytest.approx(float((slope_of_slope * (x - REST[0].view(1, C, 1, 1))).flatten()[17]))
+    only = torch.zeros(C * 12, dtype=torch.float64).index_fill(0, torch.tensor([17]), 1).view_as(x)
+    assert far(found.gradients[INPUT], slope_of_slope * only) < 1e-12
+    with torch.enable_grad():
+        assert Energy()(x.requires_grad_())[0, 17].item() != pytest.approx(found.score, rel=1e-3)
