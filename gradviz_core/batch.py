@@ -99,7 +99,7 @@ def check_first_alone(module: nn.Module, call: Call, trace: Trace, many: int) ->
         )
     first = map_inputs(call, lambda _, tensor: tensor[:1] if _counts(tensor, many) else tensor)
     with explained(module, first):
-        alone = forward(module, first, keep=())
+        alone = forward(module, first, keep=(), axes=False)
     for item, tensor in tensors(alone.output).items():
         among = tensors(trace.output).get(item)
         if among is not None and _counts(among, many) and not is_close(among[:1], tensor):

@@ -51,6 +51,7 @@ class _Plan:
     until: Collection[Site] | None
     parameters: bool
     put: Mapping[Site, Tensor]
+    axes: bool
 
 
 def forward(
@@ -62,6 +63,7 @@ def forward(
     parameters: bool = False,
     seed: int | None = None,
     put: Mapping[Site, Tensor] | None = None,
+    axes: bool = True,
 ) -> Trace:
     """Run ``module(x)`` once and keep the values at the sites ``keep`` (None keeps all of them).
 
@@ -69,6 +71,8 @@ def forward(
     axes count channels stays unknown, because later operations help to tell. With
     ``parameters`` the graph reaches to the parameters too, and takes about twice the memory. The values in ``put`` take
     the place of those that the pass gives at these sites; whatever comes after a site is computed from them.
+
+    Which axis counts channels is followed unless ``axes`` is False, or the pass may end early; that takes time.
 
     A model that draws random numbers draws them from ``seed``, and the caller's go on afterwards as if nothing had
     drawn any. None is seed 0 in evaluation mode; a module of which any part is in training mode then draws the
@@ -79,7 +83,7 @@ def forward(
         GradVizError: the module computes something else while it is watched.
     """
     put = put or {}
-    plan = _Plan(module, call_of(module, x), None if keep is None else {*keep, *put}, until, parameters, put)
+    plan = _Plan(module, call_of(module, x), None if keep is None else {*keep, *put}, until, parameters, put, axes)
     devices = devices_of([*module.parameters(), *by_site(plan.call).values()])
     if seed is None and any(part.training for part in module.modules()):
         begun = State.now(devices)
@@ -126,7 +130,7 @@ def _watched(plan: _Plan, begin: int | State, *, trainable: bool | None) -> tupl
     autograd = AuthorsAutograd(frozen=trainable is False)
     with recording():
         watched = twin(plan.module, trainable=trainable)
-        follower = Follower(watched.parameters()) if plan.until is None else None
+        follower = Follower(watched.parameters()) if plan.axes and plan.until is None else None
         until = None if plan.until is None else frozenset(plan.until)
         watch = Watch(trace, plan.keep, until, plan.put, follower)
         entered = map_inputs(plan.call, watch.enter)

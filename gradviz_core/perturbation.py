@@ -106,7 +106,8 @@ class Network:
         needed = frozenset({INPUT, *([at] if at else ())})
         x = (levels / levels.new_tensor(MOST_LEVEL) - self.mean) / self.std
         until = needed if targets.may_stop(self.target) else None
-        return forward(self.module, x, keep=needed, until=until, seed=self.seed)
+        axes = targets.needs_axes(self.target)
+        return forward(self.module, x, keep=needed, until=until, seed=self.seed, axes=axes)
 
     def _select(self, trace: Trace) -> Tensor:
         return targets.select(self.target, trace)[1]

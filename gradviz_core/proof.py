@@ -84,7 +84,7 @@ def _held_against_differences(
     target, chosen = own.target, tuple(own.slopes)
     copied, call64 = in_float64(module), map_inputs(call, lambda _, tensor: wide(tensor))
     with Narrowing() as seen:
-        watched = _first_pass(copied, call64, {*chosen, *_sites_of(target)}, seed)
+        watched = _first_pass(copied, call64, {*chosen, *_sites_of(target)}, seed, targets.needs_axes(target))
     with recording():
         score = targets.select(target, watched)[1]
     largest = _largest(watched, target, score)
@@ -143,7 +143,7 @@ class _Read:
 
 
 def _as_it_is(module: nn.Module, call: Call, target: Target, sites: tuple[Site, ...], seed: int) -> _Own:
-    watched = forward(module, call, keep={*sites, *_sites_of(target)}, seed=seed)
+    watched = forward(module, call, keep={*sites, *_sites_of(target)}, seed=seed, axes=targets.needs_axes(target))
     for site in sites:
         _real(watched, site)
     with recording():
@@ -154,10 +154,10 @@ def _as_it_is(module: nn.Module, call: Call, target: Target, sites: tuple[Site, 
     return _Own(target, {site: reached(site, slope, target) for site, slope in slopes.items()}, draws)
 
 
-def _first_pass(copied: nn.Module, call: Call, keep: set[Site], seed: int) -> Trace:
+def _first_pass(copied: nn.Module, call: Call, keep: set[Site], seed: int, axes: bool) -> Trace:
     """The copy's pass, where the module as it is has run."""
     try:
-        return forward(copied, call, keep=keep, seed=seed)
+        return forward(copied, call, keep=keep, seed=seed, axes=axes)
     except RuntimeError as error:
         if "memory" in str(error):
             raise
@@ -228,7 +228,8 @@ def _step(here: _Here, derivative: float, h: float, up: _Read, down: _Read) -> S
 
 def _moved(here: _Here, put: Mapping[Site, Tensor]) -> _Read:
     """What is read where these values stand in the place of the model's own."""
-    trace = forward(here.module, here.call, keep=_sites_of(here.target), seed=here.seed, put=put)
+    keep, axes = _sites_of(here.target), targets.needs_axes(here.target)
+    trace = forward(here.module, here.call, keep=keep, seed=here.seed, put=put, axes=axes)
     with recording():
         score = targets.select(here.target, trace)[1].detach()
     return _Read(float(score), _largest(trace, here.target, score))

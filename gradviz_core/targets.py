@@ -55,6 +55,11 @@ def may_stop(target: Target) -> bool:
     return isinstance(target, Unit | SiteSum | Combination) and not target.site.path.startswith(INPUT.path)
 
 
+def needs_axes(target: Target) -> bool:
+    """Whether it can only be read where it is known which axis counts channels."""
+    return isinstance(target, ChannelMean)
+
+
 def read_as(target: Target, reading: OutputKind | None) -> Target:
     """The target, with what is known of the model's numbers filled in, where nobody has said what they are."""
     if reading is None or not isinstance(target, OfHead) or target.head.reading is not None:

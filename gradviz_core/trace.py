@@ -84,7 +84,8 @@ def gradients(
     needed = {*sites, *read}
     until = needed if many == 1 and targets.may_stop(wanted[0]) else None
     with explained(module, call):
-        trace = forward(module, call, keep=needed, until=until, seed=seed)
+        axes = any(map(targets.needs_axes, wanted))
+        trace = forward(module, call, keep=needed, until=until, seed=seed, axes=axes)
     if batch.is_batch(trace, many):
         return _of_batch(module, call, trace, batch.one_for_each(target, many), sites)
     (only,) = batch.one_for_each(target, 1)

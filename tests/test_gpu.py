@@ -55,3 +55,31 @@ def test_too_little_memory_moves_the_question_to_the_cpu() -> None:
     assert isinstance(answer, gv.GradientAnswer)
     assert answer.receipt.device == "CPU"
     assert any("ran out of memory" in note for note in answer.notes)
+
+
+class Draws(torch.nn.Module):
+    """Looks at its picture through noise that is drawn where the picture lies."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.head = torch.nn.Linear(192, 4)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        scores: torch.Tensor = self.head((x * torch.rand_like(x)).flatten(1))
+        return scores
+
+
+def test_a_seed_is_that_of_the_gpu_too_and_its_random_numbers_go_on_as_if_nothing_had_drawn_any() -> None:
+    module, x = Draws().cuda().eval(), torch.randn(1, 3, 8, 8, device="cuda")
+    before = torch.cuda.get_rng_state()
+    first, again, other = (gv.trace.gradients(module, x, target=gv.ClassScore(1), seed=seed) for seed in (4, 4, 5))
+    assert torch.equal(torch.cuda.get_rng_state(), before)
+    assert torch.equal(first.gradients[gv.INPUT], again.gradients[gv.INPUT])
+    assert not torch.equal(first.gradients[gv.INPUT], other.gradients[gv.INPUT])
+    assert "this is draw 4" in first.notes[0]
+    leaf = x.clone().requires_grad_()
+    torch.manual_seed(4)
+    (true,) = torch.autograd.grad(module(leaf)[0, 1], leaf)
+    assert relative_error(first.gradients[gv.INPUT], true) < 1e-6
+    array = x.cpu().numpy()
+    assert torch.equal(gv.trace.gradients(module, array, target=gv.ClassScore(1), seed=4).gradients[gv.INPUT], true)
