@@ -97,7 +97,7 @@ class _WithinFunctions(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def __torch_dispatch__(
         self, func: Any, types: object, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
     ) -> object:
-        if func.overloadpacket in _BACKWARD:
+        if getattr(func, "overloadpacket", None) in _BACKWARD:
             first, given, *statistics = args
             if _mistakable(first, *_lies(given, statistics[:3])):
                 if self._needed is not None:
@@ -164,7 +164,7 @@ def _of_convolution(node: Any) -> None:
     if weight is None or weight.device.type != "cpu" or weight.is_contiguous() or not _packed(weight):
         return
     usual = torch.empty(weight.shape, device="meta", memory_format=_PACKED[weight.dim()])
-    if weight.stride() != usual.stride() and node._saved_groups > 1:
+    if weight.stride() != usual.stride() and getattr(node, "_saved_groups", 2) > 1:
         raise QuestionError(
             "A convolution of this model has a weight that lies in memory with its channels last and an odd stride, "
             "which PyTorch computes wrongly; lay it out plainly: weight.data = weight.data.contiguous()."
@@ -183,7 +183,7 @@ def _saved(node: Any, name: str) -> Tensor | None:
     """What an operation keeps for its backward pass, or None where that cannot be had for nothing: where this version
     of PyTorch has other names for it, where it was overwritten, or where a hook (of a checkpoint, say) would have to
     compute it."""
-    if getattr(getattr(node, f"_raw_saved_{name}", None), "unpack_hook", _saved) is not None:
+    if getattr(getattr(node, f"_raw_saved_{name}", None), "unpack_hook", None) is not None:
         return None
     try:
         kept = getattr(node, f"_saved_{name}")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import pytest
 import torch
 
 import gradviz_core as gv
 from gradviz_core.answering import Answerer
+from tests.kernels import search
 from tests.reference import relative_error
 
 pytestmark = [
@@ -43,6 +46,13 @@ def test_the_doctor_leaves_the_random_numbers_of_the_gpu_alone() -> None:
     found = gv.diagnose(lambda rows: torch.nn.functional.dropout(layer(rows.cuda()), 0.5), x)
     assert found.findings == ()
     assert torch.equal(torch.cuda.get_rng_state(), before)
+
+
+def test_operations_do_not_depend_there_on_how_numbers_lie_in_memory() -> None:
+    tally = search.Tally()
+    for dtype, batch in product(search.PRECISIONS, search.BATCHES):
+        search.search(list(search.OPERATIONS), 0, torch.device("cuda"), lambda number: number < 2, tally, dtype, batch)
+    assert not tally.faults, search.table(tally.faults)
 
 
 def test_too_little_memory_moves_the_question_to_the_cpu() -> None:
