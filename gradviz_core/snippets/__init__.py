@@ -15,6 +15,7 @@ from gradviz_core.snippets.jacobian import (
 )
 from gradviz_core.snippets.maps import feature_maps, sheet
 from gradviz_core.snippets.perturbation import after, classes_after, path, promise
+from gradviz_core.snippets.predicted import predicted_map
 from gradviz_core.snippets.saliency import saliency
 from gradviz_core.snippets.seen import classes, seen
 from gradviz_core.snippets.setting import Setting
@@ -31,6 +32,7 @@ __all__ = [
     "one_output",
     "parameters",
     "path",
+    "predicted_map",
     "promise",
     "saliency",
     "seen",

@@ -156,7 +156,7 @@ def _formula(name: str, kind: OutputKind, scale: ScoreScale, against: bool) -> s
             assert_never(kind)
 
 
-def _share(kind: OutputKind) -> str:
+def share_of_map(kind: OutputKind) -> str:
     """The probability of a single label at each position."""
     match kind:
         case "sigmoid_logits":
@@ -185,6 +185,6 @@ def _region(target: RegionScore, info: HeadInfo, kind: OutputKind) -> str:
         case PredictedMask():
             if info.classes > 1:
                 return "[maps.argmax(0) == index]"
-            return f"[{_share(kind)} > 0.5]"
+            return f"[{share_of_map(kind)} > 0.5]"
         case _:
             assert_never(target.region)

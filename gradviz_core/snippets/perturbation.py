@@ -7,6 +7,7 @@ from gradviz_core.outputs import USUAL_HEAD
 from gradviz_core.snippets.of_heads import info_of_head, kind_of_head, row, shares
 from gradviz_core.snippets.program import Block, comment, program
 from gradviz_core.snippets.scores import forward, inside, score
+from gradviz_core.snippets.seen import both_sides
 from gradviz_core.snippets.setting import Setting, model, picture
 from gradviz_core.types import ClassDifference, ClassScore, CrossEntropy, PerturbationAnswer
 
@@ -47,6 +48,7 @@ def classes_after(setting: Setting, answer: PerturbationAnswer) -> str:
         *(f"    {line}" for line in taken),
         f"    shares.append({times}{shares(f'{name}.detach()', kind)}[classes].numpy())",
         "shown = np.stack(shares, axis=1)",
+        *both_sides(len(answer.prediction), kind),
     )
     last = Block((*_whole(answer), *both), (_NUMPY,))
     return program(_about(setting, answer), *_beginning(setting, answer), _steps(answer), last)

@@ -77,6 +77,8 @@ with one_sentence():
     panel.downloads(choice.tools, drawn, answer, "saliency", checked)
     target, classes = choice.target, len(answer.prediction)
     programs = {"Gradient": lambda at: snippets.saliency(at, target, method, view), "Image": snippets.seen}
+    if mapped:
+        programs["Predicted"] = lambda at: snippets.predicted_map(at, choice.output.head)
     if saliency.has_bars(answer.prediction, choice.reading):
         each = bars.of(answer.prediction, choice.reading)
         st.header(bars.title(choice.reading), anchor=False)
@@ -87,7 +89,7 @@ with one_sentence():
         which = bars.sentence(classes, choice.reading)
         panel.picture(figure, "classes", alt=which, act=saliency.choose_class(each))
         st.caption(f"{which}. Click one to see the gradient of its score.")
-        programs["Classes"] = lambda at: snippets.classes(at, classes)
+        programs["Classes"] = lambda at: snippets.classes(at, classes, choice.output.head)
     code.panel(choice, programs)
 
 tour.show()
