@@ -72,7 +72,7 @@ def choose(found: OutputAnswer, labels: Sequence[str]) -> int | None:
     names = {int(box): name for box, name in zip(found.arrays["boxes"], named(found, labels), strict=True)}
     first = next(iter(names), None)
     words = {_STRONGEST: "The strongest"} if names else {}
-    words |= {str(box): name for box, name in names.items()} | {_ALL: f"All {count:,} boxes"}
+    words |= {_ALL: f"All {count:,} boxes"} | {str(box): name for box, name in names.items()}
     chosen = address.read("box", next(iter(words)))
     known = chosen in words or (chosen.isascii() and chosen.isdigit() and len(chosen) < 10 and int(chosen) < count)
     if known and chosen not in words:
