@@ -68,12 +68,6 @@ def several(noun: str) -> str:
     return {"class": "classes"}.get(noun, f"{noun}s")
 
 
-def named(index: int, labels: Sequence[str], noun: str = "class") -> str:
-    """``star (5)``; ``label 5`` where it has no name."""
-    text = class_text(index, labels)
-    return f"{noun} {index}" if text == f"class {index}" else text
-
-
 def title(reading: OutputKind) -> str:
     """What the bars are bars of."""
     return several(noun(reading)).capitalize()
@@ -104,12 +98,12 @@ def predicted(
         more = ["…"] if len(prediction) > MOST_NAMED else []
         return "prediction" if len(prediction) == 1 else "largest numbers", ", ".join([*numbers, *more])
     first = prediction[0]
-    name = named(first.index, labels, noun(reading))
+    name = class_text(first.index, labels, noun(reading))
     if reading == "sigmoid_logits" and len(prediction) > 1:
         likely = [p for p in prediction if _chance(p) > HALF]
         if not likely:
             return "predicted", f"no label; likeliest {name}, {share_text(_chance(first))}"
-        said = [f"{named(p.index, labels, 'label')} {share_text(_chance(p))}" for p in likely[:MOST_NAMED]]
+        said = [f"{class_text(p.index, labels, 'label')} {share_text(_chance(p))}" for p in likely[:MOST_NAMED]]
         more = ["…"] if len(likely) > MOST_NAMED else []
         return "predicted", ", ".join([*said, *more])
     if len(prediction) == 1 and reading != "softmax_logits" and _chance(first) <= HALF:

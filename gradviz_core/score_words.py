@@ -28,19 +28,20 @@ _MOST_TERMS = 3
 """Terms of a combination that are written out."""
 
 
-def class_text(index: int, labels: Sequence[str]) -> str:
+def class_text(index: int, labels: Sequence[str], noun: str = "class") -> str:
     """``star (5)``; ``class 5`` where the class has no name of its own."""
     label = labels[index] if 0 <= index < len(labels) else ""
-    return f"{label} ({index})" if label and label != str(index) else f"class {index}"
+    return f"{label} ({index})" if label and label != str(index) else f"{noun} {index}"
 
 
 def score_words(target: Target, labels: Sequence[str]) -> str:
     """The scalar as a person says it: ``the logit of star (5)``."""
     match target:
         case ClassScore(index=index, scale=scale, head=head, against=against):
-            return _class_words(index, scale, labels, head, against)
+            return _class_words(index, scale, labels, head, against, _noun(head))
         case ClassDifference(index=index, other=other, head=head):
-            first, second = (_class_words(one, "logit", labels, head) for one in (index, other))
+            noun = _noun(head)
+            first, second = (_class_words(one, "logit", labels, head, noun=noun) for one in (index, other))
             return f"{first} minus {second}"
         case CrossEntropy(label=label, head=head):
             return f"the cross-entropy loss for {_label_text(label, labels, head)}"
@@ -118,7 +119,7 @@ def score_unit(target: Target) -> str:
 def _label_text(label: int, labels: Sequence[str], head: Head) -> str:
     """The class, or, where there is one name alone, the positive or the negative of it."""
     if len(labels) != 1 or head.reading in (None, "softmax_logits"):
-        return class_text(label, labels)
+        return class_text(label, labels, _noun(head))
     return f"{'' if label else 'not '}{class_text(0, labels)}"
 
 
@@ -131,13 +132,20 @@ def _number_name(scale: ScoreScale, head: Head) -> str:
     )
 
 
-def _class_words(index: int | None, scale: ScoreScale, labels: Sequence[str], head: Head, against: bool = False) -> str:
+def _noun(head: Head) -> str:
+    """What a number of a row belongs to: a class of a softmax, or a label with a sigmoid of its own."""
+    return "label" if head.reading == "sigmoid_logits" else "class"
+
+
+def _class_words(
+    index: int | None, scale: ScoreScale, labels: Sequence[str], head: Head, against: bool = False, noun: str = "class"
+) -> str:
     """``the logit of star (5)``; of plain numbers ``the number age (0) of the output``."""
     name = _number_name(scale, head)
     if name == "output":
         text = "largest number" if index is None else f"number {_number_text(index, labels)}"
         return f"{'minus ' if against else ''}the {text} of the output"
-    of = "the predicted class" if index is None else class_text(index, labels)
+    of = f"the predicted {noun}" if index is None else class_text(index, labels, noun)
     if not against:
         return f"the {name} of {of}"
     return f"minus the {name} of {of}" if scale == "logit" else f"the {name} that it is not {of}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given, settings
@@ -23,6 +23,7 @@ from gradviz_core.codec import (
     recipe_to_json,
 )
 from gradviz_core.errors import BadModel, ComputeError
+from gradviz_core.outputs import OutputKind
 
 RELAXED = settings(deadline=None, max_examples=60)
 
@@ -86,6 +87,20 @@ def test_the_text_of_a_recipe_is_stable() -> None:
         '{"channels":"rgb","interpolation":"bilinear","mean":[0.5],"resize":null,"size":[8,8],"std":[0.25]},'
         '"reading":null,"title":"Mine"}'
     )
+
+
+@pytest.mark.parametrize("reading", get_args(OutputKind))
+def test_what_the_numbers_mean_is_part_of_a_recipe(reading: OutputKind) -> None:
+    recipe = replace(PLAIN, reading=reading)
+    assert recipe_from_json(recipe_to_json(recipe)) == recipe
+    assert f'"reading":"{reading}"' in recipe_to_json(recipe)
+
+
+def test_a_recipe_kept_before_there_were_kinds_is_read_and_a_kind_that_is_none_is_refused() -> None:
+    text = recipe_to_json(PLAIN)
+    assert recipe_from_json(text.replace('"reading":null,', "")) == PLAIN
+    with pytest.raises(BadModel, match="reading"):
+        recipe_from_json(text.replace('"reading":null', '"reading":"logits"'))
 
 
 @RELAXED

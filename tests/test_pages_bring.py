@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -231,6 +231,32 @@ def test_changing_labels_keeps_image_target_and_site_and_gives_a_new_key(fake: F
     assert app.selectbox(key="shown_target").value == "4"
     assert "name 4 (4)" in app.selectbox(key="shown_target").options
     assert not app.error
+
+
+def test_the_kind_of_output_is_said_when_a_model_is_brought_and_can_be_changed(fake: Fake) -> None:
+    app = dialog()
+    kind = kinds_in_the_dialog(app)
+    assert kind.value == ""
+    assert kind.options[0] == "Read off the model"
+    kind.set_value("sigmoid").run()
+    press(app, "Use this model")
+    assert kept_recipe(fake).reading == "sigmoid_logits"
+    app.selectbox(key="shown_reads").select("numbers").run()
+    app.button(key="bring_change").click().run()
+    assert kinds_in_the_dialog(app).value == "sigmoid"
+    press(app, "Use this model")
+    assert kept_recipe(fake).reading == "sigmoid_logits"
+    assert app.query_params["reads"] == "numbers", "nothing was said of it anew"
+    app.button(key="bring_change").click().run()
+    kinds_in_the_dialog(app).set_value("").run()
+    press(app, "Use this model")
+    assert kept_recipe(fake).reading is None
+    assert "reads" not in app.query_params
+
+
+def kinds_in_the_dialog(app: AppTest) -> Any:
+    (found,) = [box for box in app.selectbox if str(box.key).endswith("_reading")]
+    return found
 
 
 def test_a_model_that_is_gone_says_so_and_another_can_be_chosen(fake: Fake) -> None:

@@ -42,7 +42,7 @@ def facts(app: AppTest) -> str:
 KINDS: list[tuple[str, dict[str, str], Callable[..., Tensor], str, str]] = [
     ("classes", {}, lambda z: z[0, 3], GUESS, "predicted"),
     ("one logit", {}, lambda z: z[0, 0], GUESS, "prediction"),
-    ("one logit", {"reads": "sigmoid", "scale": "probability"}, lambda z: z[0, 0].sigmoid(), "Set here.", "class 0"),
+    ("one logit", {"reads": "sigmoid", "scale": "probability"}, lambda z: z[0, 0].sigmoid(), "Set here.", "label 0"),
     (
         "one logit", {"reads": "sigmoid", "scale": "log_probability", "direction": "decrease"},
         lambda z: F.logsigmoid(-z[0, 0]), "Set here.", "",

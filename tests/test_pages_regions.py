@@ -117,7 +117,7 @@ def test_the_predicted_map_is_drawn_with_the_names_of_its_classes(served: Served
 def test_a_single_label_and_its_absence_are_two_colours_and_a_depth_is_a_heatmap(served: Served) -> None:
     key = served("mask")
     seen = chart(opened(SALIENCY, model=key, image=IMAGE, reads="sigmoid"), "predicted")
-    assert colours(seen) == {"not label 0": REST, "label 0": COLOURS[1]}
+    assert colours(seen) == {"not class 0": REST, "class 0": COLOURS[1]}
     depth = chart(opened(SALIENCY, model=key, image=IMAGE), "predicted")
     np.testing.assert_array_equal(values(depth), output(key).arrays["scores"])
 

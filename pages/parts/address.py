@@ -129,8 +129,9 @@ def leave(page: str, choices: Mapping[str, object]) -> None:
 
 
 def exchange_model(key: str) -> None:
-    """Take the same model with other words or another preprocessing: what was chosen within it stays."""
+    """Take the same model with other words or another preprocessing: what was chosen within it stays, where it fits."""
     memory = _memory()
+    memory.carried.update(CARRIED["model"])
     memory.chosen["model"] = key
     memory.clicked.add("model")
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import streamlit as st
 
+from gradviz_core import bars
 from gradviz_core.captions import shape_text
 from gradviz_core.errors import BadTarget
 from gradviz_core.outputs import Head, HeadForm, HeadInfo, KnownFrom, OutputKind
@@ -55,6 +56,11 @@ class Output:
     head: Head
     boxes: OutputAnswer | None = None
     """Its strongest boxes, where it holds boxes."""
+
+    @property
+    def noun(self) -> str:
+        """What one of its numbers belongs to: a class, a label, or the number itself."""
+        return bars.noun(self.info.reading) if self.info.form == "row" or self.info.reading == "numbers" else "class"
 
 
 def choose(survey: SurveyAnswer) -> Output:

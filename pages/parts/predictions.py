@@ -10,7 +10,7 @@ from functools import partial
 import numpy as np
 import plotly.graph_objects as go
 
-from gradviz_core import bars, captions, fields, figures, output_figures
+from gradviz_core import captions, fields, figures, output_figures
 from gradviz_core.captions import Caption
 from gradviz_core.types import (
     BoxScore,
@@ -107,18 +107,22 @@ def how_to_choose(target: Target) -> str:
 
 
 def _names(found: OutputAnswer, labels: tuple[str, ...]) -> dict[int, str]:
-    """The classes by their numbers; of a single label it and its absence."""
-    noun = bars.noun(found.head.reading)
+    """The classes by their numbers; of a single class it and its absence."""
     if found.head.classes == 1:
-        one = bars.named(0, labels, noun)
+        one = captions.class_text(0, labels)
         return {0: f"not {one}", 1: one}
-    return {int(index): bars.named(int(index), labels, noun) for index in np.unique(found.arrays["classes"])}
+    noun = _noun(found)
+    return {int(index): captions.class_text(int(index), labels, noun) for index in np.unique(found.arrays["classes"])}
+
+
+def _noun(found: OutputAnswer) -> str:
+    return "number" if found.head.reading == "numbers" else "class"
 
 
 def _sentence(found: OutputAnswer) -> str:
     if found.head.classes == 1:
-        return "Where the label's probability is over a half."
-    return f"The {bars.noun(found.head.reading)} with the largest score at each position."
+        return "Where the probability of the class is over a half."
+    return f"The {_noun(found)} with the largest score at each position."
 
 
 def _formula(found: OutputAnswer) -> str:

@@ -70,6 +70,8 @@ def draw(start: Recipe, report: ModelReport | None, name: str, *, again: bool) -
             made = replace(made, title=title.strip() or start.title, preprocessing=steps,
                            labels=_read(labels, name, classes), reading=reading)  # fmt: skip
             _use(made, again=again)
+            if reading != start.reading:
+                address.write({"reads": ""})  # what was said just now counts
     except GradVizError as error:
         st.error(plain(str(error)), icon=":material/error:")
         return False

@@ -9,6 +9,7 @@ from typing import cast
 import streamlit as st
 
 from gradviz_core import bars
+from gradviz_core.captions import class_text
 from gradviz_core.outputs import USUAL_HEAD, OutputKind
 from gradviz_core.types import (
     BoxScore,
@@ -98,7 +99,7 @@ def _more(output: Output) -> dict[str, str]:
     """Scores of more than one class."""
     if output.info.classes == 1:
         return {}
-    noun = bars.noun(output.info.reading)
+    noun = output.noun
     first = "Number" if output.info.reading == "numbers" else scales(output)[_first(output)]
     loss = {"loss": "Loss"} if output.info.reading != "numbers" else {}
     return {"difference": f"{first} minus another {noun}"} | loss
@@ -150,16 +151,14 @@ def _index(survey: SurveyAnswer, output: Output, default: str) -> int | None:
         return _one_class(survey, output, "Target", "target", default)
     text = address.read("target", "0")
     if text not in ("0", _DEFAULT["target"]):
-        raise address.NoSuchChoice(
-            f"There is no {bars.noun(output.info.reading)} {text[:60]!r}: this output has one, number 0.", "target"
-        )
+        raise address.NoSuchChoice(f"There is no {output.noun} {text[:60]!r}: this output has one, number 0.", "target")
     return None
 
 
 def _one_class(survey: SurveyAnswer, output: Output, label: str, name: str, default: str) -> int | None:
     """The class that is chosen from a list of all; None for the default."""
-    chosen, count, noun = address.read(name, _DEFAULT[name]), output.info.classes, bars.noun(output.info.reading)
-    words = {_DEFAULT[name]: default} | {str(i): bars.named(i, survey.card.labels, noun) for i in range(count)}
+    chosen, count, noun = address.read(name, _DEFAULT[name]), output.info.classes, output.noun
+    words = {_DEFAULT[name]: default} | {str(i): class_text(i, survey.card.labels, noun) for i in range(count)}
     address.select(label, name, list(words), chosen, words.__getitem__)
     if chosen not in words:
         rule = f"{survey.card.title[:80]} has {bars.several(noun)} 0 to {count - 1}"
@@ -173,9 +172,10 @@ def _other(survey: SurveyAnswer, output: Output, chosen: int | None) -> int:
     """The class whose score is taken off; by default the likeliest but for the chosen one."""
     ranks = [likely.index for likely in predicted(survey, output)]
     first = ranks[0] if chosen is None else chosen
-    noun = bars.noun(output.info.reading)
-    other = _one_class(survey, output, "Minus", "minus", f"the likeliest other {noun}")
+    noun = output.noun
+    default = "the largest other number" if noun == "number" else f"the likeliest other {noun}"
+    other = _one_class(survey, output, "Minus", "minus", default)
     if other == first:
-        name = bars.named(first, survey.card.labels, noun)
+        name = class_text(first, survey.card.labels, noun)
         raise address.NoSuchChoice(f"{name} minus itself is always 0. Choose another {noun} to take off.", "minus")
     return other if other is not None else next(index for index in ranks if index != first)
