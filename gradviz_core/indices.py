@@ -21,7 +21,7 @@ def place_axes(layout: Layout, count: int) -> tuple[str, ...]:
 def unit_place(index: tuple[int, ...], layout: Layout = "vector") -> str:
     """``(channel 17, row 9, column 14)``, ``(token 3, feature 20)``, ``(channel 3, position 7)`` or ``(feature 7)``.
     Numbers that the layout has no names for stand alone."""
-    if len(index) != 1 + _PLACES.get(layout, -1):
+    if layout not in _PLACES or len(index) != 1 + _PLACES[layout]:
         return f"({', '.join(map(str, index))})"
     places = place_axes(layout, len(index) - 1)
     channel = "feature" if layout in ("tokens", "vector") else "channel"

@@ -70,8 +70,9 @@ def names(info: SiteInfo, labels: Sequence[str], numbers: Sequence[int]) -> list
     shape = info.shape[1:] if len(info.shape) > 1 else info.shape
     if labels and info.shape == (1, len(labels)):
         return [class_text(i, labels) for i in numbers]
-    flat = np.asarray(numbers, np.intp)
-    places = zip(*np.unravel_index(flat, shape), strict=True) if shape else [()] * len(flat)
+    if not shape:
+        return ["the number"] * len(numbers)
+    places = zip(*np.unravel_index(np.asarray(numbers, np.intp), shape), strict=True)
     return [unit_place(tuple(int(i) for i in place), info.layout).strip("()") for place in places]
 
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 import gradviz_core as gv
-from gradviz_core import fields, snippets, store, uploads
+from gradviz_core import bars, fields, snippets, store, uploads
 from gradviz_core.cards import Preprocessing, Recipe
 from gradviz_core.outputs import OutputKind
 from gradviz_core.settings import settings
@@ -104,7 +104,7 @@ def test_every_score_of_a_row(kind: OutputKind, ending: Callable[[Tensor], Tenso
     survey = snippet_runs.ask(gv.SurveyQuestion(model=at.card.key, image=IMAGE))
     assert isinstance(survey, gv.SurveyAnswer)
     shown = snippet_runs.run(snippets.classes(at, len(survey.prediction)), folder)
-    expected = [p.logit if p.probability is None else 100 * p.probability for p in survey.prediction]
+    expected = [bar.length for bar in bars.of(survey.prediction, kind)]
     assert shown.tolist() == pytest.approx(expected, rel=1e-5)
 
 

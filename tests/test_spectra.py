@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -94,6 +96,12 @@ def test_the_identity_keeps_its_ones(size: int) -> None:
     rows, columns = spectra.block(identity.shape)
     np.testing.assert_array_equal(field.values[np.arange(size) // rows, np.arange(size) // columns], 1)
     assert field.limit == 1
+
+
+def test_a_single_number_without_axes_has_a_name() -> None:
+    info = SiteInfo(Site(""), "Model", (), "float32", "other")
+    assert spectra.names(info, (), [0]) == ["the number"]
+    assert spectra.names(replace(info, shape=(1,)), (), [0]) == ["0"]
 
 
 def test_a_matrix_names_its_cells_and_outlines_a_row() -> None:
