@@ -28,6 +28,8 @@ IMAGE = "sample/cat"
 IMAGES = ("cat", "astronaut", "coffee", "rocket", "circle", "square", "triangle", "star", "ring", "cross", "heart",
           "crescent", "hexagon", "arrow", "tagged-star", "tagged-arrow", "tagged-heart")  # fmt: skip
 """One after the other, so that each click asks something new, and so does its line."""
+PAUSE_MS = 700
+"""Between two clicks: the page is drawn, and a check has begun."""
 _LINE = """() => {
   const line = document.querySelector("[class*='st-key-check_']");
   return line && /agrees|settled|checked/.test(line.textContent);
@@ -113,9 +115,10 @@ def _clicks(page: Page, client: Client, address: str, model: str, rounds: int) -
         start = time.perf_counter()
         page.wait_for_function(_LINE, timeout=app.PATIENCE_MS)
         found[line].append(time.perf_counter() - start)
-        app.wait_until_still(page)
+        page.wait_for_timeout(PAUSE_MS)
         found[alone].append(app.click_on_bar(page, 1))
-        while not client.status().busy:
+        page.wait_for_timeout(PAUSE_MS)
+        while not client.status().busy and not page.evaluate(_LINE):
             time.sleep(0.005)
         found[beside].append(app.click_on_bar(page, 2))
     del found[alone][0], found[beside][0]  # the first of a page loads what the others find there
