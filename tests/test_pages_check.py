@@ -93,6 +93,7 @@ def settled(app: AppTest) -> AppTest:
 @pytest.mark.parametrize(
     ("page", "choices", "count"),
     [(SALIENCY, {}, 1), (SALIENCY, {"method": "gradient_x_input"}, 1), (NEURONS, {}, 1), (PERTURBATION, {}, 1),
+     ("pages/understand/jacobian.py", {"of": "features.14", "wrt": ".input"}, 1),
      (MAPS, {"maps": "gradient"}, 1), (MAPS, {"maps": "product"}, 1), (MAPS, {"maps": "activation"}, 0)],
 )  # fmt: skip
 def test_a_line_stands_beside_each_picture_of_a_gradient(page: str, choices: dict[str, str], count: int) -> None:

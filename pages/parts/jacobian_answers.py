@@ -17,6 +17,7 @@ from gradviz_core.types import (
     JacobianQuestion,
     SpectrumAnswer,
     SpectrumQuestion,
+    Unit,
 )
 from pages.parts.asking import ask
 from pages.parts.jacobian_choice import View
@@ -67,6 +68,11 @@ def _joined(view: View, parts: Sequence[JacobianAnswer], along_rows: bool) -> Ja
     whole = np.concatenate(norms) if along_rows else np.sqrt(np.square(norms).sum(axis=0))
     question = replace(parts[0].question, rows=view.rows, columns=None)
     return replace(parts[0], question=question, arrays={"row_norms": whole, "matrix": matrix})
+
+
+def output(view: View, number: int) -> Unit:
+    """The number inside the model that a row is the gradient of."""
+    return Unit(view.of.site, tuple(int(i) for i in np.unravel_index(number, view.of.shape[1:])))
 
 
 def one_row(view: View, number: int) -> FloatArray:

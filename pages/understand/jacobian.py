@@ -3,7 +3,7 @@
 import streamlit as st
 
 from gradviz_core import snippets, spectra
-from pages.parts import code, facts, jacobian_answers, jacobian_choice, jacobian_pictures, panel, shell
+from pages.parts import check, code, facts, jacobian_answers, jacobian_choice, jacobian_pictures, panel, shell
 from pages.parts.asking import one_sentence
 
 choice = shell.begin(
@@ -28,20 +28,25 @@ with one_sentence():
     facts.notes((*found.notes, *jacobian_pictures.advice(view)))
 
     shown = jacobian_pictures.pictures(view, found, number)
+    output = jacobian_answers.output(view, number)
+    checked = check.question(choice.model, choice.image, output, choice.draw, view.wrt.site)
     wide, *others = shown
     panel.picture(
         shown[wide].figure, wide, alt=shown[wide].caption.alt, caption=shown[wide].caption,
-        act=jacobian_choice.choose_row(view, found, wide),
+        act=jacobian_choice.choose_row(view, found, wide), checked=checked if wide == "output" else None,
     )  # fmt: skip
     for column, key in zip(st.columns(len(others)) if others else (), others, strict=True):
         with column:
             panel.picture(
                 shown[key].figure, key, alt=shown[key].caption.alt, caption=shown[key].caption,
-                act=jacobian_choice.choose_row(view, found, key),
+                act=jacobian_choice.choose_row(view, found, key), checked=checked if key == "output" else None,
             )  # fmt: skip
     if "matrix" in shown and "output" in shown:
         st.caption("Click a row of the matrix, or a point of the sensitivities, to see that output alone.")
-    panel.downloads(choice.tools, {key: picture.figure for key, picture in shown.items()}, found, "jacobian")
+    panel.downloads(
+        choice.tools, {key: picture.figure for key, picture in shown.items()}, found, "jacobian",
+        checked if "output" in shown else None,
+    )  # fmt: skip
     of, wrt = view.of.site, view.wrt.site
     programs = {}
     if "output" in shown:
