@@ -161,7 +161,9 @@ def _of_resizing(_: Any) -> Hook:
 def _of_convolution(node: Any) -> None:
     """Refuses where the weight lies so that PyTorch may compute something else."""
     weight = _saved(node, "weight")
-    if weight is None or weight.device.type != "cpu" or weight.is_contiguous() or not _packed(weight):
+    if weight is None or weight.device.type != "cpu" or weight.dtype == torch.float64:
+        return
+    if weight.is_contiguous() or not _packed(weight):
         return
     usual = torch.empty(weight.shape, device="meta", memory_format=_PACKED[weight.dim()])
     if weight.stride() != usual.stride() and getattr(node, "_saved_groups", 2) > 1:
