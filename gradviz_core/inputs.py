@@ -210,10 +210,11 @@ def _call_in_words(call: Call) -> str:
 
 
 def _in_words(value: object) -> str:
-    """``a tensor (1, 3, 8, 8)``, ``a dict with image (1, 3, 8, 8)``."""
+    """``a tensor (1, 3, 8, 8)``, ``a dict with image (1, 3, 8, 8)``, ``a list with (1, 3, 8, 8)``."""
     if isinstance(value, Tensor):
         return f"a tensor {tuple(value.shape)}"
     name = type(value).__name__
     kind = f"{'an' if name[0] in 'aeiou' else 'a'} {name}"
-    inside = [f"{item} {tuple(tensor.shape)}" for item, tensor in list(tensors(value).items())[:4]]
+    found = list(tensors(value).items())[:4]
+    inside = [f"{'' if item.isdecimal() else item} {tuple(tensor.shape)}".lstrip() for item, tensor in found]
     return f"{kind} with {', '.join(inside)}" if inside else kind

@@ -180,7 +180,7 @@ def test_the_doctor_takes_what_the_model_takes() -> None:
         (BODY, (zoo.image() * 9).long(), "holds int64 numbers"),
         (BODY, zoo.image().half(), r"is float16 and the weights of the model are float32.* pass x.to\(torch.float32\)"),
         (BODY, zoo.image(), r"is float64 and the weights of the model are float32"),
-        (BODY, [zoo.image().float()], "a list with 0 .1, 3, 8, 8.. It was handed on as one argument: pass the tensor"),
+        (BODY, [zoo.image().float()], "a list with .1, 3, 8, 8.. It was handed on as one argument: pass the tensor"),
         (BODY, {"image": zoo.image().float()}, r"a dict with image .1, 3, 8, 8.* and gv.Call\(name=x\)"),
         (BODY, "cat.png", "x is of the kind str, and there is no tensor in it. Pass what the module itself takes"),
         (BODY, [[0.5, 1.0]], "x is of the kind list, and there is no tensor in it"),
