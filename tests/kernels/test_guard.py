@@ -106,7 +106,8 @@ def test_what_is_right_is_not_refused() -> None:
         with guarded(y := F.interpolate(x, size, mode="bicubic", antialias=True)):
             torch.autograd.grad(y.sum(), x)
     last = numbers(6, 3, 2, 1).float().contiguous(memory_format=torch.channels_last)
-    for y in (*in_groups(last), in_groups(ODD_WEIGHT)[1]):
+    wide = F.conv2d(numbers(1, 6, 5, 5).requires_grad_(), ODD_WEIGHT.double(), groups=2)
+    for y in (*in_groups(last), in_groups(ODD_WEIGHT)[1], wide):
         with guarded(y):
             pass
 
