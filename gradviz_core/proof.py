@@ -18,7 +18,7 @@ from gradviz_core.findings import DirectionProof, Proof, Step
 from gradviz_core.inputs import Inputs, by_site, call_of, explained, map_inputs, real_inputs
 from gradviz_core.sites import in_words
 from gradviz_core.trace import Trace, differentiate, forward, reached, recording
-from gradviz_core.types import INPUT, ClassScore, Site, Target
+from gradviz_core.types import INPUT, BoxScore, ClassScore, RegionScore, Site, Target
 
 STEPS = (1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9)
 MOST_DIRECTIONS = 20
@@ -241,5 +241,15 @@ def _sites_of(target: Target) -> set[Site]:
 
 
 def _largest(trace: Trace, target: Target, score: Tensor) -> float:
-    read_from = targets.read_from(target, trace).detach()
-    return max(abs(float(score.detach())), float(read_from.abs().max()))
+    """The largest number that the score is read from, by which it is rounded. A probability p of logits z is rounded by
+    what it is itself: where z is off by ε max|z|, p is by p times as much, however small it is."""
+    largest, size = float(targets.read_from(target, trace).detach().abs().max()), abs(float(score.detach()))
+    match target:
+        case (
+            ClassScore(scale="probability", head=head)
+            | RegionScore(scale="probability", head=head)
+            | BoxScore(scale="probability", head=head)
+        ) if head.reading in ("softmax_logits", "sigmoid_logits"):
+            return size * max(1.0, largest)
+        case _:
+            return max(size, largest)

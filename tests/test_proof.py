@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from gradviz_core import trace
+from gradviz_core import trace, verdicts
 from gradviz_core.errors import QuestionError, UnknownSite
 from gradviz_core.proof import prove
 from gradviz_core.types import INPUT, ClassScore, Site, SiteSum
@@ -102,6 +102,17 @@ def test_a_score_near_zero_has_the_noise_of_what_it_is_read_from() -> None:
     single = prove(sure.float(), x, target)
     assert single.outcome == "rounding", "the gradient is 1 minus almost 1, of which float32 has nothing left"
     assert re.search(r"the gradient in float32 is \d+% away from the one in float64", single.verdict)
+
+
+def test_a_small_probability_is_rounded_by_what_it_is_itself() -> None:
+    torch.manual_seed(0)
+    module = nn.Linear(8, 3).double()
+    with torch.no_grad():
+        module.bias.copy_(torch.tensor([20.0, 0.0, 0.0]))
+    proof = prove(module, torch.randn(1, 8).double(), ClassScore(1, "probability"))
+    assert proof.agrees
+    assert proof.score < 1e-8
+    assert verdicts.digits(proof) >= 6
 
 
 class Rounded(nn.Module):

@@ -138,7 +138,7 @@ def test_differences_find_a_wrong_derivative_of_pytorch_itself(monkeypatch: pyte
 
 
 class Draws(nn.Module):
-    """Adds random numbers, other ones in each precision."""
+    """Multiplies by random numbers of the input's own type."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -153,7 +153,7 @@ def test_a_model_that_draws_is_compared_within_one_draw() -> None:
     found = [prove(Draws().eval(), drawn(1, 8), ClassScore(1), seed=seed) for seed in (0, 1)]
     assert [one.outcome for one in found] == ["agrees", "agrees"]
     assert found[0].score != found[1].score
-    assert {one.own for proof in found for one in proof.directions} == {0.0}
+    assert max(one.own for proof in found for one in proof.directions) < 1e-6, "the copy sees the same numbers"
 
 
 class Two(nn.Module):
