@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,8 +13,9 @@ import torch.nn.functional as F
 import torchvision
 from torch import Tensor, nn
 
+import gradviz_core as gv
 from gradviz_core import receptive_field, trace
-from gradviz_core.types import INPUT, Site
+from gradviz_core.types import INPUT, Site, Unit
 from tests import zoo
 
 Edges = tuple[int, int, int, int]
@@ -216,3 +219,68 @@ def test_a_shuffle_net_unit_sees_less_than_the_image() -> None:
     edges = _field(module, x, site, (1, 5, 5))
     assert edges != (0, 95, 0, 95)
     assert _is_observed(module, x, site, (1, 5, 5), edges)
+
+
+# -------------------------------------------------------------------------------------------- names that PyTorch keeps
+
+
+class EveryRule(nn.Module):
+    """Every operation that something is read of."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.back = nn.Conv2d(3, 4, 3, padding=1), nn.ConvTranspose2d(4, 4, 2, stride=2)
+        self.norm, self.last = nn.BatchNorm2d(4), nn.LayerNorm(4)
+        self.most, self.mean, self.few = nn.MaxPool2d(2), nn.AvgPool2d(2), nn.AdaptiveAvgPool2d(4)
+        self.end = nn.Identity()
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.few(self.mean(self.back(self.most(self.norm(self.conv(x))))))
+        x = torch.cat(torch.split(x, 2, dim=1), dim=2).unsqueeze(1).select(1, 0)  # (1, 2, 8, 4)
+        x = torch.constant_pad_nd(x, (0, 1))[..., :4].transpose(1, 3).permute(0, 2, 1, 3)  # (1, 8, 4, 2)
+        return self.end(self.last(x.reshape(1, 16, 4)).softmax(2))  # type: ignore[no-any-return]
+
+
+NAMES = sorted(set(re.findall(r'"(_saved_\w+|_input_metadata)"', Path(receptive_field.__file__).read_text())))
+
+
+def test_every_name_that_pytorch_keeps_for_itself_is_read_in_one_place() -> None:
+    source = Path(receptive_field.__file__).read_text()
+    assert len(NAMES) == 19
+    assert not re.search(r"\.(_saved_\w+|_input_metadata)", source)
+    assert source.count("getattr(") == 2, "the name of a leaf, which is public, and the private names"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_private_name_that_vanishes_costs_the_box_alone(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    module, x = EveryRule().eval(), torch.rand(1, 3, 16, 16)
+    kept = trace.forward(module, x)
+    value, leaf = kept.value(Site("end")), kept.value(INPUT)
+    assert receptive_field.box_of(value, (0, 3, 1), leaf) is not None
+
+    def without(node: object, asked: str, *default: object) -> object:
+        if asked == name:
+            raise AttributeError(f"{node!r} has no attribute {name!r}")
+        return getattr(node, asked, *default)
+
+    monkeypatch.setattr(receptive_field, "getattr", without, raising=False)
+    assert receptive_field.box_of(value, (0, 3, 1), leaf) is None
+
+
+def test_an_answer_without_its_box_is_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    unit = Unit(Site("features.0"), (1, 2, 3))
+    question = gv.GradientQuestion(model="preset/shapes-cnn", image="sample/star", target=unit)
+    true = gv.answer(question)
+
+    def without(node: object, asked: str, *default: object) -> object:
+        if asked.startswith("_saved_"):
+            raise AttributeError(asked)
+        return getattr(node, asked, *default)
+
+    monkeypatch.setattr(receptive_field, "getattr", without, raising=False)
+    found = gv.answer(question)
+    assert isinstance(true, gv.GradientAnswer)
+    assert isinstance(found, gv.GradientAnswer)
+    assert (true.receptive_field is None, found.receptive_field) == (False, None)
+    assert found.score == true.score
+    assert all((found.arrays[key] == true.arrays[key]).all() for key in true.arrays)
