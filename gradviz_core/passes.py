@@ -111,26 +111,40 @@ def _run(plan: _Plan, begin: int | State, begun: State) -> tuple[Trace, bool]:
     it may need them.
     """
     try:
-        return _watched(plan, begin, trainable=plan.parameters)
+        return _followed(plan, begin, begun, trainable=plan.parameters)
     except Differentiates:
         begun.put_back()
-        return _watched(plan, begin, trainable=None)
+        return _followed(plan, begin, begun, trainable=None)
     except _FAILED as error:
         trains = any(parameter.requires_grad for parameter in plan.module.parameters())
         if isinstance(error, torch.OutOfMemoryError | GradVizError) or not trains:
             raise
         begun.put_back()
         with suppress(*_FAILED):
-            return _watched(plan, begin, trainable=None)
+            return _followed(plan, begin, begun, trainable=None)
         raise
 
 
-def _watched(plan: _Plan, begin: int | State, *, trainable: bool | None) -> tuple[Trace, bool]:
+def _followed(plan: _Plan, begin: int | State, begun: State, *, trainable: bool | None) -> tuple[Trace, bool]:
+    """One pass, with the axes that count channels. One that takes gradients itself is made twice: while a mode sees
+    every operation, PyTorch takes other formulas for those gradients, whose last bits differ."""
+    trace, may_differ = _watched(plan, begin, trainable=trainable, follow=plan.axes and plan.until is None)
+    if not (trace.differentiates and trace.channel_axes):
+        return trace, may_differ
+    axes = trace.channel_axes
+    del trace
+    begun.put_back()
+    trace, may_differ = _watched(plan, begin, trainable=trainable, follow=False)
+    trace.channel_axes = axes
+    return trace, may_differ
+
+
+def _watched(plan: _Plan, begin: int | State, *, trainable: bool | None, follow: bool) -> tuple[Trace, bool]:
     trace = Trace(begin=begin)
     autograd = AuthorsAutograd(frozen=trainable is False)
     with recording():
         watched = twin(plan.module, trainable=trainable)
-        follower = Follower(watched.parameters()) if plan.axes and plan.until is None else None
+        follower = Follower(watched.parameters()) if follow else None
         until = None if plan.until is None else frozenset(plan.until)
         watch = Watch(trace, plan.keep, until, plan.put, follower)
         entered = map_inputs(plan.call, watch.enter)

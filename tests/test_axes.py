@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import nullcontext
+from random import Random
+
 import pytest
 import torch
 import torchvision
@@ -14,11 +18,14 @@ from gradviz_core.backward import differentiate_all
 from gradviz_core.errors import BadTarget
 from gradviz_core.following import Follower
 from gradviz_core.models.architectures import build
+from gradviz_core.nested import tensors
 from gradviz_core.passes import forward, recording
-from gradviz_core.types import OUTPUT, Site, SiteInfo
+from gradviz_core.types import INPUT, OUTPUT, Site, SiteInfo
 from tests import axis_models, zoo
 from tests.axis_stacks import Stack, stacks
 from tests.exported.files import exported_bytes
+from tests.kernels.draw import Draw
+from tests.kernels.search import OPERATIONS
 
 
 def surveyed(module: nn.Module, *shape: int) -> dict[str, SiteInfo]:
@@ -241,6 +248,56 @@ def test_following_changes_no_bit_of_any_value_or_gradient(name: str, monkeypatc
     found.append(_everything(module, x))
     followed, plain = found
     assert followed.keys() == plain.keys()
+    assert all(torch.equal(followed[key], plain[key]) for key in plain)
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_following_an_operation_changes_no_bit_of_it(name: str) -> None:
+    plain, followed = (_of_operation(name, follow) for follow in (False, True))
+    assert len(plain) == len(followed)
+    assert all(torch.equal(a.nan_to_num(), b.nan_to_num()) for a, b in zip(plain, followed, strict=True))
+
+
+def _of_operation(name: str, follow: bool) -> list[Tensor]:
+    """What an operation gives, and its gradient along random numbers, for values drawn from a seed."""
+    draw = Draw(2, torch.float32, torch.device("cpu"), Random(1), torch.Generator().manual_seed(1))
+    function, drawn = OPERATIONS[name](draw)
+    values = [value.detach().requires_grad_() for value in drawn]
+    follower = Follower([])
+    for number, value in enumerate(values):
+        follower.at(Site(INPUT.path, number), value)
+    torch.manual_seed(0)
+    with follower if follow else nullcontext():
+        returned = function(*values)
+    given = [one for one in tensors(returned).values() if one.is_floating_point() and one.requires_grad]
+    weights = [torch.randn(one.shape, generator=torch.Generator().manual_seed(2)) for one in given]
+    slopes: Sequence[Tensor | None] = torch.autograd.grad(given, values, weights, allow_unused=True) if given else ()
+    return [one.detach() for one in (*given, *slopes) if one is not None]
+
+
+class Energy(nn.Module):
+    """One step down an energy, whose gradient is taken within the forward pass."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.inner, self.norm = nn.Conv2d(3, 5, 3), nn.Conv2d(5, 7, 3), nn.BatchNorm2d(5)
+        self.after, self.head = nn.Softplus(), nn.Linear(5, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = self.conv(x)
+        energy = (1 + torch.nn.functional.softplus(self.inner(self.norm(h)))).prod(1).sum()
+        (slope,) = torch.autograd.grad(energy, h, create_graph=True)
+        return self.head(self.after(h - slope).mean((2, 3)))  # type: ignore[no-any-return]
+
+
+def test_gradients_that_a_model_takes_itself_keep_their_bits_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(0)
+    module, x = Energy().eval(), torch.randn(1, 3, 9, 9)
+    followed = _everything(module, x)
+    assert surveyed(module, 1, 3, 9, 9)["after"].layout_known
+    monkeypatch.setattr(Follower, "__enter__", lambda self: self)
+    monkeypatch.setattr(Follower, "__exit__", lambda *_: None)
+    plain = _everything(module, x)
     assert all(torch.equal(followed[key], plain[key]) for key in plain)
 
 
