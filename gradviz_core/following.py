@@ -44,7 +44,7 @@ class Follower(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def take(self, tensor: Tensor, site: Site) -> None:
         """``tensor`` takes the place of the value of a site."""
-        shape = tuple(tensor.shape)
+        shape = _shape_of(tensor)
         self._remember(tensor, Given(shape, self._sites[site], from_input=True))
 
     def channel_axes(self) -> dict[Site, int | None]:
@@ -72,7 +72,7 @@ class Follower(TorchDispatchMode):  # type: ignore[no-untyped-call]
         name, pointwise = _known_by(func)
         call = Call(name, told, given, self._statements)
         for number, tensor in enumerate(returned):
-            shape = tuple(tensor.shape)
+            shape = _shape_of(tensor)
             try:
                 axes = rule_for(name, pointwise=pointwise, first=number == 0)(call, shape)
             except _NO_RULE_FITS:
@@ -91,7 +91,7 @@ class Follower(TorchDispatchMode):  # type: ignore[no-untyped-call]
         known = self._known.get(id(tensor))
         if known is not None and known[0]() is tensor:
             return known[1]
-        shape = tuple(tensor.shape)
+        shape = _shape_of(tensor)
         return Given(shape, unknown(shape), from_input=False, weight=id(tensor) in self._weights)
 
     def _remember(self, tensor: Tensor, given: Given) -> None:
@@ -106,6 +106,11 @@ def _known_by(func: Any) -> tuple[str, bool]:
 
 def _comes_later(given: Given) -> bool:
     return not given.from_input
+
+
+def _shape_of(tensor: Tensor) -> tuple[int, ...]:
+    """The shape; () for a nested tensor, which has none."""
+    return () if tensor.is_nested else tuple(tensor.shape)
 
 
 def _items(returned: object) -> Sequence[object]:

@@ -173,6 +173,21 @@ def test_what_nothing_tells_is_a_guess_and_says_so() -> None:
     assert (found["flat"].layout, found["flat"].layout_known) == ("vector", True)
 
 
+@pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors is in prototype stage")
+def test_nested_tensors_have_no_axes_and_do_no_harm() -> None:
+    class Ragged(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.head = nn.Linear(12, 4)
+
+        def forward(self, x: Tensor) -> Tensor:
+            rows = torch.nested.as_nested_tensor([x[0, 0, :3], x[0, 1]])
+            return self.head(torch.nested.to_padded_tensor(rows, 0.0).sum(1))  # type: ignore[no-any-return]
+
+    found = surveyed(Ragged(), 1, 3, 12, 12)
+    assert found["head"].shape == (2, 4)
+
+
 def test_heads_and_the_features_of_each_are_channels_both_so_one_of_them_is_a_guess() -> None:
     found = surveyed(axis_models.Heads(), 1, 3, 12, 12)["queries"]
     assert (found.shape, found.layout, found.layout_known) == ((1, 2, 9, 4), "maps", False)
