@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -10,14 +11,15 @@ import numpy.typing as npt
 import plotly.graph_objects as go
 
 from gradviz_core.captions import number_text
-from gradviz_core.figures import ACCENT, Box, frame, image, mark, outline, plain, short
+from gradviz_core.figures import ACCENT, BAR, Box, frame, image, mark, outline, plain, short
 from gradviz_core.types import FloatArray, Pixels
 
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442")
 """Okabe and Ito's colours, which can be told apart with every common kind of colour blindness (2008)."""
 REST = "#9aa0a6"
 """Of what has no colour of its own: classes that are rarer than these."""
-LONGEST_NAME = 18
+LONGEST_NAME, NAME_WIDTH, LINE = 14, 82, 18
+"""Characters of a name in the legend, and pixels that it is wide and high."""
 Whole = npt.NDArray[np.int64]
 
 
@@ -67,11 +69,12 @@ def predicted_map(
                        marker={"symbol": "square", "size": 11, "color": colour})
         )  # fmt: skip
     frame(figure, classes.shape, height)
+    more = max(0, math.ceil(len(legend) / 2) * LINE + 14 - BAR)  # two names fit beside each other
     figure.update_layout(
-        showlegend=True,
+        showlegend=True, height=height + more, margin={"b": BAR + more},
         newselection={"line": {"color": "#111111", "width": 2, "dash": "solid"}},
-        legend={"orientation": "h", "x": 0.5, "xanchor": "center", "y": -0.01, "yanchor": "top", "font": {"size": 12},
-                "itemclick": False, "itemdoubleclick": False, "itemsizing": "trace", "tracegroupgap": 0},
+        legend={"orientation": "h", "x": 0.5, "xanchor": "center", "y": -0.01, "yanchor": "top", "font": {"size": 11},
+                "itemclick": False, "itemdoubleclick": False, "entrywidth": NAME_WIDTH, "entrywidthmode": "pixels"},
     )  # fmt: skip
     if box is not None:
         outline(figure, box, dash="solid")
