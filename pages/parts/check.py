@@ -37,7 +37,7 @@ STYLE = """
 [class*="st-key-check_"] { min-height: 1.4rem; }
 [class*="st-key-check_"], [class*="st-key-check_"] [data-testid=stVerticalBlock] { gap: 0; }
 [class*="st-key-check_"] p { line-height: 1.4rem; }
-[class*="st-key-check_"] [data-testid=stElementContainer]:has(.gradviz-later) { display: none; }
+[class*="st-key-later_"] { display: none; }
 """
 
 _JS = """
@@ -47,7 +47,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   return () => clearTimeout(parentElement.due);
 }
 """
-_later = st.components.v2.component("gradviz_later", html="<span class='gradviz-later'></span>", js=_JS)
+_later = st.components.v2.component("gradviz_later", html="<span></span>", js=_JS)
 
 
 def question(model: str, image: str, target: Target, draw: int, wrt: Site = INPUT) -> ProofQuestion:
