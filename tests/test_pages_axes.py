@@ -99,6 +99,7 @@ def test_a_guess_is_called_one_and_can_be_turned_round(asked: list[Question], pa
     assert "Token" in controls(app)
     app = opened(page, site="quiet", axis="1")
     assert controls(app)["Position"] == 288
+    assert any(caption.startswith("As chosen: nothing in this model tells") for caption in captions(app))
     if page == NEURONS:
         question = last(asked, UnitsQuestion)
         assert (question.axis, question.place) == (1, (288,))

@@ -61,7 +61,8 @@ def _read_as_chosen(info: SiteInfo) -> SiteInfo:
     readings = [layouts.turned(info, axis) for axis in sorted(layouts.choices(info), key=lambda axis: axis != guess)]
     words = {str(layouts.channel_axis(one)): _reading_words(one) for one in readings}
     if not info.layout_known:
-        st.caption("Guessed: nothing in this model tells which axis of this value counts channels.")
+        how = "As chosen" if address.read("axis") else "Guessed"
+        st.caption(f"{how}: nothing in this model tells which axis of this value counts channels.")
     return layouts.turned(info, int(address.option("Channels", "axis", words)))
 
 
