@@ -50,7 +50,7 @@ fuzz: .venv/dev.stamp ## spoil files of every format at random, SECONDS=60 each
 kernels: .venv/dev.stamp ## search PyTorch for gradients that depend on how numbers lie in memory, SECONDS=60 each
 	$(BIN)/python -m tests.kernels.search --seconds $(SECONDS) --seed $(SEED) $(ARGS)
 
-architectures: .venv/dev.stamp ## hold the gradients of 70 architectures against finite differences
+architectures: .venv/dev.stamp ## hold the gradients of 74 architectures against finite differences
 	$(BIN)/python -m tests.architectures $(ARGS)
 
 presets: .venv/dev.stamp ## train the preset models again

@@ -23,9 +23,10 @@ Score = Callable[[Any], Tensor]
 """What the module returns -> the number that is differentiated."""
 CLOSE = 1e-5
 """Largest relative error."""
-STEPS = (1e-6, 1e-5, 1e-4, 1e-3, 1e-7, 1e-8)
+STEPS = (1e-6, 1e-5, 1e-4, 1e-3, 1e-7, 1e-8, 1e-9, 1e-10)
 """In units of the root mean square of the value; the others only where the first disagrees. Rounding wants larger ones,
 where a score hardly depends on a value; kinks want smaller ones."""
+ONE_SIDED_STEP = 1e-8
 USED_BEFORE_RETURNED = {("tuple", Site("body", 0, "1.0")), ("dict", Site("body", 0, "1.0"))}
 """Values in the zoo that their module uses itself before it returns them: moving them afterwards is too late."""
 
@@ -37,8 +38,9 @@ class Verdict:
     error: float
     """√(Σ (difference quotient - ⟨gradient, direction⟩)² / Σ difference quotient²) over the directions."""
     kinks: bool
-    """Whether a kink, as of ReLU at zero, lies so near that the first step runs over it: a smaller step agrees, or the
-    two one-sided quotients differ and ⟨gradient, direction⟩ lies between them."""
+    """Whether a kink, as of ReLU at zero, lies so near that the first step runs over it. The gradient agrees all the
+    same: with a smaller step; or along directions that change each number in proportion to itself, so that zeros and
+    signs stay as they are; or it lies between two one-sided quotients that differ."""
 
     @property
     def agrees(self) -> bool:
@@ -55,23 +57,52 @@ def differences(
     """Central differences of ``score(module(x))`` at ``site``, whose value and claimed gradient these are."""
     generator = torch.Generator().manual_seed(1)
     scale = value.square().mean().sqrt().item() or 1.0
-    ways = [scale * torch.randn(value.shape, dtype=value.dtype, generator=generator) for _ in range(directions)]
-    claimed = torch.tensor([(gradient * way).sum().item() for way in ways], dtype=torch.float64)
-    best = float("inf")
-    for step in STEPS:
-        up, down = (
-            torch.tensor([moved(module, x, site, sign * step * way, score) for way in ways], dtype=torch.float64)
-            for sign in (1, -1)
-        )
-        error = _relative(claimed, (up - down) / (2 * step))
-        if error < CLOSE:
-            return Verdict(error, kinks=step < STEPS[0])
-        best = min(best, error)
-    here = moved(module, x, site, torch.zeros_like(value), score)
-    sides = torch.stack([(up - here) / step, (here - down) / step])
-    between = torch.clamp(claimed, sides.amin(0), sides.amax(0))
-    on_a_kink = _relative(sides[0], sides[1]) > 10 * CLOSE and _relative(claimed, between) < CLOSE
-    return Verdict(_relative(claimed, between), kinks=True) if on_a_kink else Verdict(best, kinks=False)
+    noise = [torch.randn(value.shape, dtype=value.dtype, generator=generator) for _ in range(directions)]
+    everywhere = _Ways(module, x, site, gradient, score, [scale * way for way in noise])
+    error, step = everywhere.best()
+    if error < CLOSE:
+        return Verdict(error, kinks=step < STEPS[0])
+    in_proportion = _Ways(module, x, site, gradient, score, [value * way for way in noise])
+    other, _ = in_proportion.best()
+    if other < CLOSE:
+        return Verdict(other, kinks=True)
+    sides = everywhere.sides(ONE_SIDED_STEP)
+    between = torch.clamp(everywhere.claimed, sides.amin(0), sides.amax(0))
+    on_a_kink = _relative(sides[0], sides[1]) > 10 * CLOSE and _relative(everywhere.claimed, between) < CLOSE
+    return Verdict(_relative(everywhere.claimed, between), kinks=True) if on_a_kink else Verdict(error, kinks=False)
+
+
+class _Ways:
+    """Difference quotients along some directions."""
+
+    def __init__(
+        self, module: nn.Module, x: Tensor, site: Site, gradient: Tensor, score: Score, ways: list[Tensor]
+    ) -> None:
+        self._score_at: Callable[[Tensor], float] = lambda by: moved(module, x, site, by, score)
+        self._ways = ways
+        self.claimed = self._numbers((gradient * way).sum().item() for way in ways)
+
+    def best(self) -> tuple[float, float]:
+        """The error of the claim against central differences at the first step that is close, else at the first of
+        all; and the step."""
+        errors: list[tuple[float, float]] = []
+        for step in STEPS:
+            errors.append((_relative(self.claimed, (self._at(step) - self._at(-step)) / (2 * step)), step))
+            if errors[-1][0] < CLOSE:
+                return errors[-1]
+        return errors[0]
+
+    def sides(self, step: float) -> Tensor:
+        """The two one-sided quotients."""
+        here = self._at(0.0)
+        return torch.stack([(self._at(step) - here) / step, (here - self._at(-step)) / step])
+
+    def _at(self, step: float) -> Tensor:
+        return self._numbers(self._score_at(step * way) for way in self._ways)
+
+    @staticmethod
+    def _numbers(numbers: Iterable[float]) -> Tensor:
+        return torch.tensor([*numbers], dtype=torch.float64)
 
 
 def moved(module: nn.Module, x: Tensor, site: Site, by: Tensor, score: Score) -> float:
