@@ -96,7 +96,7 @@ def test_what_the_numbers_mean_is_part_of_a_recipe(reading: OutputKind) -> None:
     assert f'"reading":"{reading}"' in recipe_to_json(recipe)
 
 
-def test_a_recipe_kept_before_there_were_kinds_is_read_and_a_kind_that_is_none_is_refused() -> None:
+def test_a_recipe_kept_before_there_were_kinds_is_read_and_an_unknown_kind_is_refused() -> None:
     text = recipe_to_json(PLAIN)
     assert recipe_from_json(text.replace('"reading":null,', "")) == PLAIN
     with pytest.raises(BadModel, match="reading"):

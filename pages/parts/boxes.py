@@ -22,7 +22,7 @@ _AXES = {
     "auto": "The longer axis",
     "last": "The last axis",
     "first": "The axis before it",
-    "none": "Neither: these are no boxes",
+    "none": "Neither: these are not boxes",
 }
 _STRONGEST, _ALL = "strongest", "all"
 MOST_DRAWN = 12
@@ -42,7 +42,7 @@ class Drawn:
 
 
 def question(survey: SurveyAnswer, output: Output) -> OutputQuestion | None:
-    """The strongest boxes, of an output laid out as the sidebar says; None where it holds no boxes."""
+    """The strongest boxes, of an output laid out as the sidebar says; None where it does not hold boxes."""
     first, last = output.info.shape[1:]
     with st.expander("Layout of the boxes"):
         axis = address.listed("Boxes are counted by", "boxaxis", _AXES)

@@ -68,7 +68,7 @@ def choose(survey: SurveyAnswer) -> Output:
 
     Raises:
         BadTarget: the model returns nothing that can be differentiated.
-        NoSuchChoice: the address names one that is not there, or a kind that is none.
+        NoSuchChoice: the address names one that is not there, or a kind that does not exist.
     """
     heads = survey.heads
     if not heads:
