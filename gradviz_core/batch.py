@@ -15,7 +15,7 @@ from gradviz_core.errors import BadTarget, QuestionError
 from gradviz_core.inputs import by_site, explained, map_inputs
 from gradviz_core.nested import map_tensors, tensors
 from gradviz_core.passes import forward, is_close
-from gradviz_core.sites import in_words
+from gradviz_core.sites import in_words, ordinal
 from gradviz_core.types import Site, Target
 from gradviz_core.watch import Trace
 
@@ -87,8 +87,8 @@ def check_apart(trace: Trace, scores: Tensor, found: dict[Site, Tensor | None]) 
         place *= base
 
 
-def check_first_alone(module: nn.Module, call: Call, trace: Trace, many: int) -> None:
-    """Check that the first image gives by itself what it gave among the others: values may mix without a gradient.
+def check_alone(module: nn.Module, call: Call, trace: Trace, many: int) -> None:
+    """Check that each image gives by itself what it gave among the others: values may mix without a gradient.
 
     Raises:
         QuestionError: it does not, or the model draws random numbers, which are others for each image of a batch.
@@ -97,13 +97,30 @@ def check_first_alone(module: nn.Module, call: Call, trace: Trace, many: int) ->
         raise QuestionError(
             f"This model draws random numbers, and each image of a batch gets other ones than it gets alone. {APART}"
         )
-    first = map_inputs(call, lambda _, tensor: tensor[:1] if _counts(tensor, many) else tensor)
-    with explained(module, first):
-        alone = forward(module, first, keep=(), axes=False)
-    for item, tensor in tensors(alone.output).items():
-        among = tensors(trace.output).get(item)
-        if among is not None and _counts(among, many) and not is_close(among[:1], tensor):
-            raise QuestionError(f"The first image gives another output alone than among the others. {APART}")
+    for index in range(many):
+        one = _call_of_one(call, index, many)
+        with explained(module, one):
+            alone = forward(module, one, keep=(), axes=False)
+        for item, tensor in tensors(alone.output).items():
+            among = tensors(trace.output).get(item)
+            if among is not None and _counts(among, many) and not _is_same(_row(among, index, many), tensor):
+                raise QuestionError(
+                    f"The {ordinal(index)} image gives another output alone than among the others. {APART}"
+                )
+
+
+def _call_of_one(call: Call, index: int, many: int) -> Call:
+    return map_inputs(call, lambda _, tensor: _row(tensor, index, many))
+
+
+def _row(tensor: Tensor, index: int, many: int) -> Tensor:
+    """What one image has of it."""
+    return tensor[index : index + 1] if _counts(tensor, many) else tensor
+
+
+def _is_same(among: Tensor, alone: Tensor) -> bool:
+    """Also where the axis of images is gone once it counts one, as it is after a ``squeeze``."""
+    return is_close(among.reshape(alone.shape) if among.numel() == alone.numel() else among, alone)
 
 
 def _counts(tensor: Tensor, many: int) -> bool:
@@ -112,10 +129,6 @@ def _counts(tensor: Tensor, many: int) -> bool:
 
 def _of_image(trace: Trace, target: Target, index: int, many: int) -> Trace:
     """The trace as one image's, with what the target is read from."""
-
-    def row(tensor: Tensor) -> Tensor:
-        return tensor[index : index + 1] if _counts(tensor, many) else tensor
-
     at = targets.site_of(target)
     if at is not None and not _counts(trace.value(at), many):
         raise BadTarget(
@@ -124,15 +137,15 @@ def _of_image(trace: Trace, target: Target, index: int, many: int) -> Trace:
         )
     return replace(
         trace,
-        values={} if at is None else {at: row(trace.value(at))},
-        output=map_tensors(trace.output, lambda _, tensor: row(tensor)),
+        values={} if at is None else {at: _row(trace.value(at), index, many)},
+        output=map_tensors(trace.output, lambda _, tensor: _row(tensor, index, many)),
     )
 
 
 def _same_rows(weighted: Tensor, slope: Tensor, weights: Tensor) -> bool:
     info = torch.finfo(slope.dtype)
     by_row = weights.to(slope.dtype).view(-1, *[1] * (slope.dim() - 1))
-    expected, found = ((rows.cpu().double().flatten(1)) for rows in (slope * by_row, weighted))
+    expected, found = (rows.cpu().double().reshape(len(rows), -1) for rows in (slope * by_row, weighted))
     scale = expected.nan_to_num().abs().amax(1, keepdim=True)
     smallest = info.tiny * float(weights.max()) * 1e3
     difference = (found - expected).abs()

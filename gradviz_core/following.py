@@ -56,7 +56,7 @@ class Follower(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self, func: Any, types: object, args: Sequence[object] = (), kwargs: Mapping[str, object] | None = None
     ) -> object:
         returned = func(*args, **(kwargs or {}))
-        tensors = [one for one in _items(returned) if isinstance(one, Tensor)]
+        tensors = [one for one in _items(returned) if isinstance(one, Tensor) and has_shape(one)]
         if tensors:
             self._statements.now += 1
             self._note(func, [*args, *(kwargs or {}).values()], tensors)
@@ -82,7 +82,7 @@ class Follower(TorchDispatchMode):  # type: ignore[no-untyped-call]
             self._remember(tensor, Given(shape, axes, from_input, weight))
 
     def _told(self, arg: object) -> object:
-        if isinstance(arg, Tensor):
+        if isinstance(arg, Tensor) and has_shape(arg):
             return self._given(arg)
         return [self._told(one) for one in arg] if isinstance(arg, list | tuple) else arg
 
@@ -96,6 +96,11 @@ class Follower(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def _remember(self, tensor: Tensor, given: Given) -> None:
         self._known[id(tensor)] = weakref.ref(tensor), given
+
+
+def has_shape(tensor: Tensor) -> bool:
+    """Whether it has one; a nested tensor has none, unless it is jagged."""
+    return not tensor.is_nested or tensor.layout != torch.strided
 
 
 @cache

@@ -10,6 +10,8 @@ How it stays exact, in three rules:
 
 from __future__ import annotations
 
+import sys
+import threading
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
@@ -38,6 +40,20 @@ _FAILED = (TypeError, ValueError, RuntimeError, AttributeError, LookupError)
 def recording() -> Iterator[None]:
     """Operations are recorded for differentiation, whatever mode the caller is in, and computed in full float32."""
     with exact_arithmetic(), torch.inference_mode(False), torch.enable_grad():
+        yield
+
+
+_one_stance = threading.RLock()
+
+
+@contextmanager
+def _uncompiled() -> Iterator[None]:
+    """What ``torch.compile`` was given runs as it was written. Compiled code keeps or lacks the hooks that were there
+    when it was made, so that a pass would depend on those before it."""
+    if "torch._dynamo" not in sys.modules:  # nothing was compiled, and importing the compiler takes seconds
+        yield
+        return
+    with _one_stance, torch.compiler.set_stance("force_eager"):
         yield
 
 
@@ -108,21 +124,37 @@ def _run(plan: _Plan, begin: int | State, begun: State) -> tuple[Trace, bool]:
     """One pass, and whether it may have computed something else than it does unwatched.
 
     A pass that takes gradients itself, or fails, is made again on a twin whose parameters train where the module's do:
-    it may need them.
+    it may need them. Where those that it differentiates by are frozen, all of the twin's train.
     """
     try:
         return _followed(plan, begin, begun, trainable=plan.parameters)
     except Differentiates:
-        begun.put_back()
-        return _followed(plan, begin, begun, trainable=None)
+        return _trained(plan, begin, begun)
     except _FAILED as error:
-        trains = any(parameter.requires_grad for parameter in plan.module.parameters())
-        if isinstance(error, torch.OutOfMemoryError | GradVizError) or not trains:
+        if isinstance(error, torch.OutOfMemoryError | GradVizError):
             raise
-        begun.put_back()
         with suppress(*_FAILED):
-            return _followed(plan, begin, begun, trainable=None)
+            return _trained(plan, begin, begun)
         raise
+
+
+def _trained(plan: _Plan, begin: int | State, begun: State) -> tuple[Trace, bool]:
+    begun.put_back()
+    thawed = _needs_all_to_train(plan, begin)
+    trace, may_differ = _followed(plan, begin, begun, trainable=True if thawed else None)
+    trace.thawed = thawed
+    return trace, may_differ
+
+
+def _needs_all_to_train(plan: _Plan, begin: int | State) -> bool:
+    """Whether the module cannot run with its parameters as they are, some of them frozen."""
+    if all(parameter.requires_grad for parameter in plan.module.parameters()):
+        return False
+    try:
+        _unwatched(plan.module, plan.call, Trace(begin=begin, differentiates=True))
+    except _FAILED as error:
+        return not isinstance(error, torch.OutOfMemoryError | GradVizError)
+    return False
 
 
 def _followed(plan: _Plan, begin: int | State, begun: State, *, trainable: bool | None) -> tuple[Trace, bool]:
@@ -152,7 +184,7 @@ def _watched(plan: _Plan, begin: int | State, *, trainable: bool | None, follow:
         if plan.keep is None or not trace.values.keys() >= set(plan.keep):
             watch.attach(watched)
         try:
-            with follower or nullcontext(), autograd:
+            with follower or nullcontext(), autograd, _uncompiled():
                 trace.output = run(watched, entered)
         except Stop:
             trace.stopped = True
@@ -188,15 +220,17 @@ def check_unchanged(module: nn.Module, x: Inputs, trace: Trace) -> None:
 
 def _unwatched(module: nn.Module, call: Call, trace: Trace) -> dict[str, Tensor]:
     """What a twin without our hooks returns, from the random numbers that the watched pass began with. Its parameters
-    train where the module's do, for a forward pass may look at that."""
+    train where the module's do, for a forward pass may look at that, unless the pass needs them all."""
     devices = devices_of([*module.parameters(), *by_site(call).values()])
 
     def own(_: Site, tensor: Tensor) -> Tensor:
         copied = tensor.detach().clone()
         return copied.requires_grad_(trace.differentiates and copied.is_floating_point()).clone()
 
-    with recording(), drawing_from(trace.begin, devices), AuthorsAutograd(frozen=False):
-        return tensors(run(twin(module, trainable=None), map_inputs(call, own)))
+    with recording(), drawing_from(trace.begin, devices):
+        bare, given = twin(module, trainable=True if trace.thawed else None), map_inputs(call, own)
+        with AuthorsAutograd(frozen=False), _uncompiled():
+            return tensors(run(bare, given))
 
 
 def is_close(found: Tensor, true: Tensor) -> bool:

@@ -63,7 +63,7 @@ def gradients(
 
     Where ``x`` and what the module returns count N > 1 images first, there is one target for each image, or one that
     stands for all. Then the gradient of the sum of the scores is computed, whose rows are each image's own gradient,
-    and one backward pass more, and the first image by itself, check that no image changes what another gets.
+    and one backward pass more, and each image by itself, check that no image changes what another gets.
 
     Raises:
         BadTarget: the target does not exist in this model.
@@ -114,7 +114,7 @@ def _of_batch(
     everywhere = dict.fromkeys([*sites, *(site for site in trace.values if site.path == INPUT.path)])
     found = differentiate_each(trace, scores, torch.ones_like(scores), list(everywhere), keep_graph=True)
     batch.check_apart(trace, scores, found)
-    batch.check_first_alone(module, call, trace, len(scores))
+    batch.check_alone(module, call, trace, len(scores))
     there, unreached = parted(trace, {site: found[site] for site in sites}, resolved[0])
     return _answer(module, trace, sites, resolved, tuple(scores.tolist()), there, unreached)
 

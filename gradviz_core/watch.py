@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from gradviz_core.draws import State
 from gradviz_core.errors import QuestionError
 from gradviz_core.exported.layers import AuthorsModule
-from gradviz_core.following import Follower
+from gradviz_core.following import Follower, has_shape
 from gradviz_core.layouts import Reading, read
 from gradviz_core.nested import map_tensors, tensors
 from gradviz_core.sites import in_words, no_such_site
@@ -49,6 +49,8 @@ class Trace:
     """Whether it drew any."""
     differentiates: bool = False
     """Whether it takes gradients itself, so that its parameters train as they do on the module."""
+    thawed: bool = False
+    """Whether all its parameters had to train, although some are frozen on the module."""
     tensor_hooks: int = 0
     """How many hooks the pass put on tensors; none of them runs."""
 
@@ -145,7 +147,7 @@ class Watch:
 
     def _keep_raw(self, site: Site, kind: str, raw: Tensor, inputs: object) -> Tensor:
         trace = self._trace
-        if _in_a_transform(raw):
+        if not has_shape(raw) or _in_a_transform(raw):
             return raw
         trace.seen[site] = (kind, tuple(raw.shape))
         if self._follower is not None:

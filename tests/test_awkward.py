@@ -297,3 +297,41 @@ def test_an_operation_without_a_derivative_is_named() -> None:
 
     with pytest.raises(QuestionError, match="no derivative for igamma: input"):
         trace.gradients(Gamma(), torch.rand(1, 3, 4, 4), target=ClassScore(0))
+
+
+class Ragged(nn.Module):
+    """A part whose value is a nested tensor, of two rows of unequal length."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rows = nn.Linear(8, 5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        nested = self.rows(torch.nested.as_nested_tensor([x[0, 0, :4], x[0, 1]]))
+        return torch.nested.to_padded_tensor(nested, 0.0).sum((0, 1))[None]  # type: ignore[no-any-return]
+
+
+@pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors")
+def test_a_nested_tensor_without_a_shape_is_left_out_and_the_rest_is_right() -> None:
+    module = Ragged().double().eval()
+    assert [info.site for info in trace.survey(module, zoo.image())] == [INPUT, Site("")]
+    found = trace.gradients(module, zoo.image(), target=ClassScore(1)).gradients[INPUT]
+    expected = torch.zeros_like(zoo.image())
+    expected[0, 0, :4] = expected[0, 1] = module.rows.weight[1]
+    assert torch.allclose(found, expected, rtol=1e-12)
+
+
+def test_a_compiled_module_gives_all_sites_whatever_was_asked_before() -> None:
+    """Compiled code keeps the hooks that it was made with, or the lack of them."""
+    torch.manual_seed(0)
+    plain = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(144, 5)).double().eval()
+    module: nn.Module = torch.compile(plain, backend="eager")  # type: ignore[assignment]
+    module(zoo.image())
+    first = trace.gradients(module, zoo.image(), target=ClassScore(1)).gradients[INPUT]
+    sites = [info.site for info in trace.survey(module, zoo.image())]
+    assert Site("_orig_mod.1") in sites
+    found = trace.gradients(module, zoo.image(), target=ClassScore(1), wrt=sites)
+    assert torch.equal(found.gradients[INPUT], first)
+    true = trace.gradients(plain, zoo.image(), target=ClassScore(1), wrt=[INPUT, Site("1")])
+    assert torch.equal(first, true.gradients[INPUT])
+    assert torch.equal(found.gradients[Site("_orig_mod.1")], true.gradients[Site("1")])

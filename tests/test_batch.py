@@ -144,6 +144,36 @@ def test_batch_norm_in_training_mode_is_refused_and_in_evaluation_mode_not() -> 
 def test_values_that_mix_without_a_gradient_are_refused_too() -> None:
     with pytest.raises(QuestionError, match="The first image gives another output alone than among the others"):
         trace.gradients(Mixes(lambda v: v - v.mean(0).detach()).eval(), _images(3, 5), target=ClassScore(1))
+    with pytest.raises(QuestionError, match="The second image gives another output alone than among the others"):
+        trace.gradients(Mixes(lambda v: v - v[:1].detach()).eval(), _images(3, 5), target=ClassScore(1))
+
+
+def test_the_place_of_an_image_among_the_others_must_not_count() -> None:
+    def by_place(v: Tensor) -> Tensor:
+        return v * torch.arange(1.0, len(v) + 1).view(-1, 1, 1, 1)
+
+    with pytest.raises(QuestionError, match="The second image gives another output alone than among the others"):
+        trace.gradients(Mixes(by_place).eval(), _images(3, 5), target=ClassScore(1))
+
+
+@pytest.mark.parametrize("squeeze", [lambda y: y[:, 0], lambda y: y.squeeze(1), lambda y: y.squeeze()])
+def test_one_number_for_each_image_without_an_axis_for_it(squeeze: Callable[[Tensor], Tensor]) -> None:
+    """(N,) numbers of N images; one image alone may lose its axis, too."""
+
+    class Squeezed(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.last = nn.Linear(75, 1)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return squeeze(self.last(torch.tanh(x).flatten(1)))
+
+    module, x = Squeezed().eval(), _images(3, 5)
+    found = trace.gradients(module, x, target=ClassScore(), wrt=[INPUT, Site("last"), Site("")])
+    expected = module.last.weight.view(1, 3, 5, 5) * (1 - torch.tanh(x) ** 2)
+    assert relative_error(found.gradients[INPUT], expected) < 1e-6
+    assert torch.equal(found.gradients[Site("last")], torch.ones(3, 1))
+    assert torch.equal(found.gradients[Site("")], torch.ones(3))
 
 
 def test_random_numbers_are_others_in_a_batch() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import random
 from collections.abc import Callable
 from typing import Any
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 
 from gradviz_core import trace
 from gradviz_core.errors import GradVizError, QuestionError, UnknownSite
+from gradviz_core.proof import prove
 from gradviz_core.types import INPUT, ClassScore, Site
 from tests import zoo
 from tests.reference import relative_error
@@ -178,6 +180,46 @@ def test_only_what_trains_on_the_module_adapts() -> None:
     fewer = trace.gradients(module, zoo.image(), target=ClassScore(1))
     assert fewer.score == pytest.approx(float(module(zoo.image())[0, 1].detach()), rel=1e-12)
     assert fewer.score != pytest.approx(all_of_them.score, rel=1e-3)
+
+
+def test_a_frozen_model_that_differentiates_by_its_own_parameters_is_answered_as_if_they_trained() -> None:
+    torch.manual_seed(2)
+    module = zoo.Adapts().double().eval()
+    expected, score = _slope(module.by_hand), float(module.by_hand(zoo.image())[0, 1].detach())
+    module.requires_grad_(False)
+    with pytest.raises(RuntimeError, match="cannot be empty"):
+        module(zoo.image())
+    sites = [info.site for info in trace.survey(module, zoo.image()) if info.differentiable]
+    for wrt in (None, sites):
+        found = trace.gradients(module, zoo.image(), target=ClassScore(1), wrt=wrt)
+        assert found.score == pytest.approx(score, rel=1e-12)
+        assert relative_error(found.gradients[INPUT], expected) < 1e-12
+    assert prove(module, zoo.image(), ClassScore(1)).outcome == "agrees"
+    assert not any(parameter.requires_grad for parameter in module.parameters())
+
+
+def test_a_frozen_model_that_trains_a_copy_of_a_part_is_the_same_whatever_sites_are_asked_for() -> None:
+    class Trains(nn.Module):
+        """A step of an optimizer within: z = f Wᵀ, W - r ∂mean(z²)/∂W."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.head = nn.Linear(192, 4, bias=False)
+
+        def forward(self, x: Tensor) -> Tensor:
+            flat, head = x.flatten(1), copy.deepcopy(self.head)
+            head(flat.detach()).square().mean().backward()
+            torch.optim.SGD(head.parameters(), 0.1).step()
+            return head(flat)  # type: ignore[no-any-return]
+
+    torch.manual_seed(2)
+    module = Trains().double().eval().requires_grad_(False)
+    flat, weight = zoo.image().flatten(1), module.head.weight
+    after = weight - 0.1 * 2 * (flat @ weight.T).T @ flat / 4
+    sites = [info.site for info in trace.survey(module, zoo.image()) if info.differentiable]
+    for wrt in (None, sites):
+        found = trace.gradients(module, zoo.image(), target=ClassScore(1), wrt=wrt)
+        assert relative_error(found.gradients[INPUT].flatten(), after[1]) < 1e-12
 
 
 def test_a_pass_that_does_less_where_nothing_trains_is_noticed_by_the_survey() -> None:
