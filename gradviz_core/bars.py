@@ -107,7 +107,7 @@ def predicted(
         more = ["…"] if len(likely) > MOST_NAMED else []
         return "predicted", ", ".join([*said, *more])
     if len(prediction) == 1 and reading != "softmax_logits" and _chance(first) <= HALF:
-        return "predicted", f"not {name}, {share_text(1 - _chance(first))}"
+        return "predicted", f"{first.against or f'not {name}'}, {share_text(1 - _chance(first))}"
     return "predicted", f"{name}, {share_text(_chance(first))}"
 
 
@@ -129,7 +129,7 @@ def _share(p: ClassProbability, reading: OutputKind) -> Bar:
 
 
 def _complement(p: ClassProbability, reading: OutputKind) -> Bar:
-    name, against = f"not {_name(p, noun(reading))}", 1 - _chance(p)
+    name, against = p.against or f"not {_name(p, noun(reading))}", 1 - _chance(p)
     return Bar(p.index, True, name, 100 * against, share_text(against), (name, f"1 - p: {100 * against:.4g} %"))
 
 

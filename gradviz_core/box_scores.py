@@ -20,7 +20,8 @@ def score(target: BoxScore, trace: Trace) -> tuple[BoxScore, Tensor]:
     """The score of one class at one box, or its mean or sum over all boxes.
 
     Raises:
-        BadTarget: the model returns no boxes, the class or the box does not exist, or the numbers have no such score.
+        BadTarget: the model returns no boxes, the class or the box does not exist, the numbers have no such score, or
+            it would be the same for all inputs.
     """
     shares = target.scale != "logit"
     numbers, _, last = heads.boxes(trace, target.head, target.skip, target.boxes_last, as_shares=shares)
@@ -39,5 +40,6 @@ def score(target: BoxScore, trace: Trace) -> tuple[BoxScore, Tensor]:
     if target.box is not None:
         value = values[target.box]
     else:
+        numbers.check_whole(target.scale)
         value = values.mean() if target.reduce == "mean" else values.sum()
     return replace(target, index=index, boxes_last=last, head=read_at(target.head, numbers)), value

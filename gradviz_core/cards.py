@@ -51,6 +51,13 @@ class ModelCard:
     provenance: str = ""
     reading: OutputKind | None = None
     """What the numbers that it returns mean, where that is known."""
+    against: str = ""
+    """What the one number of a model speaks against, where that has a name: its other label."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All labels; of two for one number the negative comes first."""
+        return (self.against, *self.labels) if self.against else self.labels
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +188,8 @@ class ModelReport:
     input_shape: tuple[int | None, ...]
     """Shape of the input of an ``exported`` model, None where any size goes; empty for weights alone."""
     classes: int | None
-    """Length of the output of an ``exported`` model, where it is one vector of scores."""
+    """Length of the output of an ``exported`` model, where it is one vector of scores; 1 where it is a single number,
+    or a map of single numbers."""
     preprocessing: Preprocessing | None
     """A proposal for an ``exported`` model: its own size, and the usual mean and std; None for weights alone."""
     notes: tuple[str, ...]
@@ -199,7 +207,8 @@ class Recipe:
     """As in ``Fit``; empty for an exported model."""
     title: str
     labels: tuple[str, ...]
-    """One for each class; empty calls them by number."""
+    """One for each class; empty calls them by number. A model of one number may have two, the negative first, as the
+    labels 0 and 1 of its training were."""
     preprocessing: Preprocessing
     reading: OutputKind | None = None
     """What the numbers that the model returns mean; None reads it off the graph, or guesses."""

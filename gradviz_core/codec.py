@@ -196,13 +196,17 @@ def _unpack(data: bytes) -> Arrays:
 
 
 def recipe_to_json(recipe: Recipe) -> str:
-    """The recipe as canonical JSON: sorted keys, no spaces, plain ASCII, and 0.0 where someone wrote 0.
+    """The recipe as canonical JSON: sorted keys, no spaces, plain ASCII, and 0.0 where someone wrote 0. A ``reading``
+    that is not set is left out, so that a recipe from before there were any keeps its name.
 
     Raises:
         BadModel: it breaks a limit.
     """
     _check_recipe(recipe)
-    return json.dumps(json.loads(_RECIPES.dump_json(recipe)), sort_keys=True, separators=(",", ":"))
+    said: dict[str, Any] = json.loads(_RECIPES.dump_json(recipe))
+    if recipe.reading is None:
+        del said["reading"]
+    return json.dumps(said, sort_keys=True, separators=(",", ":"))
 
 
 def recipe_from_json(text: str | bytes) -> Recipe:

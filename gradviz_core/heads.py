@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -9,10 +10,10 @@ from torch import Tensor
 
 from gradviz_core.errors import BadTarget
 from gradviz_core.head_forms import PLACES, form_of, meant
-from gradviz_core.last_operation import is_constant, kind_of
+from gradviz_core.last_operation import are_shares, is_constant, kind_of, sum_over_places_is_constant
 from gradviz_core.nested import tensors
 from gradviz_core.outputs import Head, HeadForm, HeadInfo, KnownFrom, OutputKind
-from gradviz_core.types import INPUT, Site
+from gradviz_core.types import INPUT, ScoreScale, Site
 
 if TYPE_CHECKING:
     from gradviz_core.trace import Trace
@@ -24,9 +25,15 @@ _WANTED: dict[HeadForm, str] = {
     "map": "no (1, classes, height, width) tensor to take the score of a region from",
     "boxes": "no (1, numbers, boxes) or (1, boxes, numbers) tensor to take the score of a box from",
 }
+ROUNDED = 5e-3
+"""How far a probability may lie outside 0 to 1: in half precision it is rounded."""
 CONSTANT = (
     "This output comes from a softmax over an axis of length one, so every number in it is the same whatever the image "
     "is, and every gradient is zero. Let the softmax go over the classes, or give one number to a sigmoid."
+)
+SHARED = (
+    "This output comes from a softmax over its places, so the numbers of a class together are the same whatever the "
+    "image is, and their gradient is zero. Choose one place, or some of them."
 )
 
 
@@ -39,6 +46,17 @@ class Numbers:
     """One number of each class on the first axis, then places: (K,), (K, H, W) or (K, N)."""
     kind: OutputKind
     known_from: KnownFrom
+    shared: bool = False
+    """Whether the numbers of each class together are the same for all inputs: a softmax over the places made them."""
+
+    def check_whole(self, scale: ScoreScale) -> None:
+        """Refuse the score of a class over all places where it would be the same for all inputs.
+
+        Raises:
+            BadTarget: it would.
+        """
+        if self.shared and (scale == "logit" or (scale == "probability" and self.kind == "probabilities")):
+            raise BadTarget(SHARED)
 
 
 def row(trace: Trace, head: Head, *, as_shares: bool = False) -> Numbers:
@@ -61,7 +79,7 @@ def score_map(trace: Trace, head: Head, *, as_shares: bool = False) -> Numbers:
     """
     item, tensor = _chosen(trace, head, "map")
     kind, known = _kind(head, tensor, tensor[0], 0, "map", as_shares)
-    return Numbers(item, tensor[0], kind, known)
+    return Numbers(item, tensor[0], kind, known, sum_over_places_is_constant(tensor, tensor[0]))
 
 
 def boxes(
@@ -82,7 +100,8 @@ def boxes(
             "left for a class. Choose a smaller skip, or another output."
         )
     kind, known = _kind(head, tensor, table[skip:], 0, "boxes", as_shares)
-    return Numbers(item, table[skip:], kind, known), table[:skip], last
+    shared = sum_over_places_is_constant(tensor, table[skip:])
+    return Numbers(item, table[skip:], kind, known, shared), table[:skip], last
 
 
 def describe(trace: Trace, given: OutputKind | None = None, known_from: KnownFrom = "person") -> tuple[HeadInfo, ...]:
@@ -162,14 +181,22 @@ def _boxes_last(tensor: Tensor, said: bool | None) -> bool:
 
 
 def _instead(trace: Trace) -> str:
-    """What to ask for where there is no such tensor: a region or a unit of the first map, where there is one."""
-    for item, tensor in tensors(trace.output).items():
-        if tensor.dim() == 4 and tensor.is_floating_point():
-            site = Site("", 0, item[:MOST_OF_A_NAME])
-            return (
-                "Choose the score of a region of it (RegionScore), or one unit of it on the Neurons page: site "
-                f"{site}, then channel (the class), row and column."
-            )
+    """What to ask for where there is no such tensor: what can be read from the first output that is there."""
+    found = {form_of(tuple(tensor.shape)): item for item, tensor in reversed(list(_real(trace.output).items()))}
+    if "map" in found:
+        return (
+            "Choose the score of a region of it (gv.RegionScore), or one unit of it on the Neurons page: site "
+            f"{Site('', 0, found['map'][:MOST_OF_A_NAME])}, then channel (the class), row and column."
+        )
+    if "row" in found:
+        return "Choose the score of one of its classes (gv.ClassScore), or any one of its numbers (gv.Combination)."
+    if "boxes" in found:
+        return (
+            "If it holds boxes, choose the score of one of them (gv.BoxScore); else any one of its numbers "
+            "(gv.Combination)."
+        )
+    if found:
+        return "Choose any one of its numbers (gv.Combination), or the sum of all (gv.SiteSum)."
     return "Choose a unit, a channel or the sum of a site as the target."
 
 
@@ -179,21 +206,44 @@ def _instead(trace: Trace) -> str:
 def _kind(
     head: Head, output: Tensor, scores: Tensor, axis: int, form: HeadForm, as_shares: bool
 ) -> tuple[OutputKind, KnownFrom]:
-    """What the numbers are, and how that is known: from whoever asks, from the last operation, or guessed."""
+    """What the numbers are, and how that is known: from whoever asks, from the last operation, or guessed.
+
+    Raises:
+        BadTarget: they are said to be probabilities, or logarithms of these, and cannot be.
+    """
     if head.reading is not None:
+        _check_shares(head.reading, scores)
         return head.reading, "person"
     if (found := kind_of(output, scores, axis, beside_places=form == "boxes")) is not None:
         return found, "graph"
-    guessed = _guess(form, scores.shape[axis])
+    guessed = _guess(form, scores, axis)
     return ("sigmoid_logits" if as_shares and guessed == "numbers" else guessed), "guess"
 
 
-def _guess(form: HeadForm, classes: int) -> OutputKind:
-    """The reading that promises least: one number may be anything, several are most often logits of a softmax, and
-    detectors have a sigmoid for each class."""
+def _check_shares(reading: OutputKind, scores: Tensor) -> None:
+    low, high = scores.detach().amin().item(), scores.detach().amax().item()
+    match reading:
+        case "probabilities":
+            fits, rule = low >= -ROUNDED and high <= 1 + ROUNDED, "a probability lies between 0 and 1"
+        case "log_probabilities":
+            fits, rule = high <= ROUNDED, "the logarithm of a probability is never above 0"
+        case _:
+            return
+    if not fits and math.isfinite(high - low):
+        raise BadTarget(
+            f"This output is read as {reading.replace('_', '-')}, but its numbers go from {low:.4g} to {high:.4g}, and "
+            f"{rule}. Choose another output kind."
+        )
+
+
+def _guess(form: HeadForm, scores: Tensor, axis: int) -> OutputKind:
+    """The most likely reading: one number may be anything, several are most often logits of a softmax, unless none is
+    negative and all together are 1, and detectors have a sigmoid for each class."""
     if form == "boxes":
         return "sigmoid_logits"
-    return "numbers" if classes <= 1 or form == "other" else "softmax_logits"
+    if form == "other" or scores.shape[axis] <= 1:
+        return "numbers"
+    return "probabilities" if are_shares(scores, axis) else "softmax_logits"
 
 
 def _info(item: str, tensor: Tensor, given: OutputKind | None, known_from: KnownFrom) -> HeadInfo:

@@ -26,6 +26,9 @@ _POWERS = {"Softmax": 0, "Sigmoid": 0, "LogSoftmax": 1, "LogSigmoid": 1}
 _CLOSE = 5e-3
 """How far the probabilities of all classes may be from 1 together: those of bfloat16 are off by up to 2e-3."""
 
+_ALIKE = 1e-4
+"""The same where nothing but the numbers themselves speaks for probabilities."""
+
 
 @dataclass(frozen=True, slots=True)
 class _End:
@@ -73,6 +76,22 @@ def sum_is_constant(output: Tensor) -> bool:
     """Whether all numbers together are the same for all inputs, because they are the whole result of a softmax."""
     end = _end(output.grad_fn, beside_places=False)
     return end is not None and end.name == "Softmax" and not end.logarithms and not end.some
+
+
+def are_shares(scores: Tensor, axis: int) -> bool:
+    """Whether these numbers look like probabilities of classes that exclude each other, whatever made them: none is
+    negative, and at each place all together are 1."""
+    numbers = scores.detach().double()
+    return bool((numbers >= 0).all()) and bool(((numbers.sum(axis) - 1).abs() <= _ALIKE).all())
+
+
+def sum_over_places_is_constant(output: Tensor, scores: Tensor) -> bool:
+    """Whether the numbers of each class, which the first axis of ``scores`` counts, together are the same for all
+    inputs, because they come from a softmax over the places."""
+    end = _end(output.grad_fn, beside_places=False)
+    if end is None or end.name != "Softmax" or end.logarithms:
+        return False
+    return bool(((scores.detach().double().flatten(1).sum(1) - 1).abs() <= _CLOSE).all())
 
 
 def _end(node: Node | None, beside_places: bool) -> _End | None:

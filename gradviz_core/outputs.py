@@ -12,7 +12,8 @@ regression or an embedding."""
 
 KnownFrom = Literal["person", "recipe", "card", "graph", "guess"]
 """How the kind of an output is known: from whoever asks, from the recipe of an upload, from the card of a model that
-comes with GradViz or torchvision, from the last operation of the forward pass, or guessed from its shape."""
+comes with GradViz or torchvision, from the last operation of the forward pass, or guessed from its shape
+and its numbers."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,8 @@ class ClassProbability:
     """The number that the model returned, a logit or not."""
     probability: float | None
     """None where the numbers are no scores of classes, as in a regression."""
+    against: str = ""
+    """The name of the other label, where a single number has two."""
 
 
 @dataclass(frozen=True, slots=True)

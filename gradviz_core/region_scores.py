@@ -28,13 +28,15 @@ def score(target: RegionScore, trace: Trace) -> tuple[RegionScore, Tensor]:
     A predicted mask is taken as it is: the derivative does not count how it would move.
 
     Raises:
-        BadTarget: the model returns no map of scores, the class or the region does not exist there, or the numbers have
-            no such score.
+        BadTarget: the model returns no map of scores, the class or the region does not exist there, the numbers have no
+            such score, or it would be the same for all inputs.
     """
     shares = target.scale != "logit" or isinstance(target.region, PredictedMask)
     numbers = heads.score_map(trace, target.head, as_shares=shares)
     index = _class(target, numbers)
     inside = _region(target.region, index, numbers)
+    if bool(inside.all()):
+        numbers.check_whole(target.scale)
     values = by_kind.score(numbers.values, numbers.kind, target.scale, index)[inside]
     value = values.mean() if target.reduce == "mean" else values.sum()
     return replace(target, index=index, head=read_at(target.head, numbers)), value

@@ -5,13 +5,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 from torch import nn
 
 from gradviz_core import archive, store, weights_files
-from gradviz_core.cards import ModelCard, ModelReport, Preprocessing, Recipe
+from gradviz_core.cards import ModelCard, ModelReport, Preprocessing
 from gradviz_core.codec import LARGEST_SIDE, LONGEST_TEXT, MOST_LABELS
 from gradviz_core.errors import BadModel
 from gradviz_core.settings import settings
@@ -100,7 +101,8 @@ def load(digest: str) -> tuple[nn.Module, ModelCard]:
     """
     recipe = store.here().recipe(digest)
     opened = _open(recipe.file, recipe.architecture)
-    _check_labels(recipe, opened.classes)
+    _check_labels(recipe.labels, opened.classes)
+    against = recipe.labels[0] if opened.classes == 1 and len(recipe.labels) == 2 else ""
     _check_input(recipe.preprocessing, opened.input_shape)
     what = f"{recipe.architecture} with uploaded weights" if recipe.architecture else "An uploaded program"
     card = ModelCard(
@@ -108,11 +110,12 @@ def load(digest: str) -> tuple[nn.Module, ModelCard]:
         title=recipe.title,
         summary=f"{what}.",
         parameters=opened.parameters,
-        labels=recipe.labels,
+        labels=recipe.labels[1:] if against else recipe.labels,
         preprocessing=recipe.preprocessing,
         digest=recipe.file,
         provenance=f"uploaded file {recipe.file[:12]}",
         reading=recipe.reading,
+        against=against,
     )
     return opened.module, card
 
@@ -274,12 +277,23 @@ def _label(number: int, label: str) -> str:
     return label
 
 
-def _check_labels(recipe: Recipe, classes: int | None) -> None:
-    if recipe.labels and classes is not None and len(recipe.labels) != classes:
+def _check_labels(labels: Sequence[str], classes: int | None) -> None:
+    """Refuse labels that are not one for each class; a single number may have two.
+
+    Raises:
+        BadModel: there are too many or too few.
+    """
+    if not labels or classes is None or len(labels) == classes or (classes, len(labels)) == (1, 2):
+        return
+    if classes == 1:
         raise BadModel(
-            f"There are {len(recipe.labels):,} labels, but the model has {classes:,} classes. Give one label for each "
-            "class, in the order of the model's output, or none."
+            f"There are {len(labels):,} labels, but the model gives one number. Give one label, or two: the negative "
+            "first, then the positive; or none."
         )
+    raise BadModel(
+        f"There are {len(labels):,} labels, but the model has {classes:,} classes. Give one label for each class, in "
+        "the order of the model's output, or none."
+    )
 
 
 def _check_input(steps: Preprocessing, shape: tuple[int | None, ...]) -> None:

@@ -89,6 +89,7 @@ MODELS: dict[str, Callable[[], nn.Module]] = {
     "tuple": lambda: Row(8, lambda z: (z[:, :3], z[:, 3:].sigmoid())),
     "map": lambda: Dense(4),
     "mask": lambda: Dense(1),
+    "mask of shares": lambda: Dense(1, torch.sigmoid),
     "map in a dictionary": lambda: Dense(8, lambda z: {"out": z[:, :4], "aux": z[:, 4:]}),
     "boxes": lambda: Dense(7, as_boxes),
     "boxes first": lambda: Dense(7, _transposed),
@@ -108,7 +109,9 @@ KEYS = count()
 class Served(Protocol):
     """Puts a model behind a key."""
 
-    def __call__(self, name: str, reading: OutputKind | None = None, labels: tuple[str, ...] = ()) -> str: ...
+    def __call__(
+        self, name: str, reading: OutputKind | None = None, labels: tuple[str, ...] = (), against: str = ""
+    ) -> str: ...
 
 
 def served_here(monkeypatch: pytest.MonkeyPatch) -> Served:
@@ -117,9 +120,9 @@ def served_here(monkeypatch: pytest.MonkeyPatch) -> Served:
     known: dict[str, Model] = {}
     plain = loading.load
 
-    def serve(name: str, reading: OutputKind | None = None, labels: tuple[str, ...] = ()) -> str:
+    def serve(name: str, reading: OutputKind | None = None, labels: tuple[str, ...] = (), against: str = "") -> str:
         key = f"upload/{next(KEYS):063x}e"
-        known[key] = Model(made(name), ModelCard(key, name, "", 0, labels, STEPS, reading=reading))
+        known[key] = Model(made(name), ModelCard(key, name, "", 0, labels, STEPS, reading=reading, against=against))
         return key
 
     monkeypatch.setattr(loading, "load", lambda key: known[key] if key in known else plain(key))

@@ -159,7 +159,7 @@ class Two(nn.Module):
         (lambda a, b: a, r"the output \(1, 3, 96, 96\): .* site .output, then channel \(the class\), row and column"),
         (lambda a, b: None, r"no tensor: .* Choose a unit, a channel or the sum of a site"),
         (lambda a, b: [a] * 50, "a list with .* and 44 more: "),
-        (lambda a, b: a[0], r"the output \(3, 96, 96\): .* Choose a unit, a channel or the sum of a site"),
+        (lambda a, b: a[0], r"the output \(3, 96, 96\): .* Choose any one of its numbers \(gv.Combination\)"),
     ],
 )
 def test_an_output_without_class_scores_is_described(

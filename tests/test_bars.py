@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from gradviz_core import bars, figures
@@ -32,6 +34,16 @@ def test_a_single_label_has_a_complement_and_a_single_class_has_none() -> None:
     assert bars.paired([label, absent])
     assert len(bars.of([one(0, 1.0, 1.0)])) == 1
     assert len(bars.of([one(0, 0.4, 0.4)], "probabilities")) == 2
+
+
+def test_both_names_of_a_single_number_stand_at_its_bars_and_in_words() -> None:
+    unlikely = replace(one(0, -1.0, 0.2, "malignant"), against="benign")
+    label, absent = bars.of([unlikely], "sigmoid_logits")
+    assert (label.name, absent.name, absent.said[0]) == ("malignant", "benign", "benign")
+    said = bars.predicted([unlikely], ("malignant",), "sigmoid_logits")[1]
+    assert said.replace("\N{NO-BREAK SPACE}", " ") == "benign, 80.0 %"
+    likely = replace(unlikely, probability=0.9)
+    assert bars.predicted([likely], ("malignant",), "sigmoid_logits")[1].startswith("malignant (0), 90.0")
 
 
 def test_numbers_are_as_long_as_they_are_and_have_room_for_their_text() -> None:

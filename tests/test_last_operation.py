@@ -62,7 +62,12 @@ UNKNOWN: list[tuple[str, Ending, OutputKind]] = [
     ("logits", lambda z: z, "softmax_logits"),
     ("one number", lambda z: z[:, :1], "numbers"),
     ("one number without an axis", lambda z: z[0, 0], "numbers"),
-    ("cut off", lambda z: z.softmax(1).detach(), "softmax_logits"),
+    ("cut off", lambda z: z.softmax(1).detach(), "probabilities"),
+    ("a softmax by hand", lambda z: z.exp() / z.exp().sum(1, keepdim=True), "probabilities"),
+    ("the mean of two", lambda z: (z.softmax(1) + (-z).softmax(1)) / 2, "probabilities"),
+    ("p and 1 - p", lambda z: torch.cat([1 - z[:, :1].sigmoid(), z[:, :1].sigmoid()], 1), "probabilities"),
+    ("together 2", lambda z: z.softmax(1) * 2, "softmax_logits"),
+    ("together 1, some negative", lambda z: z - z.mean(1, keepdim=True) + 0.25, "softmax_logits"),
 ]
 
 
@@ -130,7 +135,11 @@ def test_a_map_of_another_axis_does_not_count() -> None:
         assert (info.form, info.known_from) == ("map", known)
 
 
-@pytest.mark.parametrize("ending", [lambda z: z.softmax(1), lambda z: z.softmax(1)[:, 1:], torch.sigmoid])
+def all_shares(z: Tensor) -> Tensor:
+    return z.softmax(1)
+
+
+@pytest.mark.parametrize("ending", [all_shares, lambda z: z.softmax(1)[:, 1:], torch.sigmoid])
 def test_names_that_are_gone_cost_the_reading_and_never_the_answer(
     ending: Ending, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -159,5 +168,6 @@ def test_names_that_are_gone_cost_the_reading_and_never_the_answer(
     with pytest.raises(BadTarget, match="same whatever"):
         trace.gradients(Ends(lambda z: z.softmax(0)), X, target=ClassScore())
     monkeypatch.setattr(last_operation, "_POWERS", {})
-    assert read(module) == ("softmax_logits", "guess")
+    looks = "probabilities" if ending is all_shares else "softmax_logits"
+    assert read(module) == (looks, "guess")
     assert trace.gradients(module, X, target=ClassScore(0)).score == module(X)[0, 0].item()

@@ -141,7 +141,8 @@ def test_what_the_numbers_of_maps_and_boxes_are_is_told() -> None:
         ("four classes", RegionScore(0, Rectangle((5, 3), (0, 1))), "Rows 5 to 3 hold nothing: the first is after"),
         ("four classes", RegionScore(0, head=Head("out")), "no real numbers under 'out'; there are ''"),
         ("four classes", BoxScore(), r"no \(1, numbers, boxes\)"),
-        ("four classes", ClassScore(), r"RegionScore.* Neurons page"),
+        ("four classes", ClassScore(), r"gv\.RegionScore.* Neurons page"),
+        ("boxes last", ClassScore(), r"one of them \(gv\.BoxScore\).*gv\.Combination"),
         (
             "lowered",
             RegionScore(2, PredictedMask()),
@@ -179,6 +180,38 @@ def test_boxes_whose_only_class_is_a_softmax_of_one_are_refused() -> None:
 
     with pytest.raises(BadTarget, match="same whatever the image is"):
         trace.gradients(Sure(), IMAGE, target=BoxScore(0, 1))
+
+
+@pytest.mark.parametrize(
+    ("target", "shown"),
+    [
+        (RegionScore(1), False),
+        (RegionScore(1, Rectangle((0, 7), (0, 9)), "sum"), False),
+        (RegionScore(1, Rectangle((0, 7), (0, 8))), True),
+        (RegionScore(1, Position(2, 3)), True),
+        (RegionScore(1, scale="probability", head=Head(reading="probabilities")), False),
+        (RegionScore(1, scale="log_probability", head=Head(reading="probabilities")), True),
+    ],
+)
+def test_a_softmax_over_the_places_has_no_score_over_all_of_them(target: Target, shown: bool) -> None:
+    """All numbers of a class together are 1 whatever the image is; a part of them is not."""
+    net = Segmentation(4, nn.Sequential(nn.Flatten(2), nn.Softmax(2), nn.Unflatten(2, (8, 10)))).eval()
+    if shown:
+        assert trace.gradients(net, IMAGE, target=target).gradients[INPUT].abs().max() > 1e-6
+    else:
+        with pytest.raises(BadTarget, match="softmax over its places"):
+            trace.gradients(net, IMAGE, target=target)
+
+
+def test_a_softmax_over_the_boxes_has_no_score_over_all_of_them() -> None:
+    class Shares(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return x.flatten()[:72].reshape(1, 6, 12).softmax(2)
+
+    for target in (BoxScore(0), BoxScore(0, reduce="sum")):
+        with pytest.raises(BadTarget, match="softmax over its places"):
+            trace.gradients(Shares(), IMAGE, target=target)
+    assert trace.gradients(Shares(), IMAGE, target=BoxScore(0, 3)).gradients[INPUT].abs().max() > 0
 
 
 def test_a_square_table_does_not_tell_its_boxes() -> None:

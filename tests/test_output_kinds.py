@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import get_args
 
 import numpy as np
@@ -116,6 +117,30 @@ def test_cross_entropy_by_hand(kind: OutputKind, count: int) -> None:
             p, p_slope = 1 - p, -p_slope
         assert loss == pytest.approx(-np.log(p), rel=1e-12)
         np.testing.assert_allclose(slope, -p_slope / p, rtol=1e-11, atol=1e-15)
+
+
+@pytest.mark.parametrize(
+    ("kind", "numbers", "fits"),
+    [
+        ("probabilities", [0.0, 1.0], True),
+        ("probabilities", [0.5, 1.001], True),
+        ("probabilities", [0.5, 1.2], False),
+        ("probabilities", [-0.2, 0.5], False),
+        ("log_probabilities", [-3.0, 0.0], True),
+        ("log_probabilities", [-3.0, 0.2], False),
+    ],
+)
+@pytest.mark.parametrize("target", [ClassScore, lambda index, head: CrossEntropy(index, head=head)])
+def test_what_cannot_be_a_probability_is_not_read_as_one(
+    kind: OutputKind, numbers: list[float], fits: bool, target: Callable[..., Target]
+) -> None:
+    asked = target(index=0, head=Head(reading=kind))
+    if fits:
+        ask(np.array(numbers), asked)
+        return
+    rule = "lies between 0 and 1" if kind == "probabilities" else "is never above 0"
+    with pytest.raises(BadTarget, match=f"its numbers go from .* {rule}. Choose another output kind"):
+        ask(np.array(numbers), asked)
 
 
 def test_one_number_has_two_labels() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import cast
 
 import pytest
 import torch.nn.functional as F
@@ -18,7 +19,7 @@ from tests.own_outputs import IMAGE, Served, check_gradient, served_here
 
 FLOW, JACOBIAN, PERTURBATION = (f"pages/understand/{name}.py" for name in ("gradient_flow", "jacobian", "perturbation"))
 NEURONS, DOCTOR = "pages/explore/neurons.py", "pages/learn/doctor.py"
-GUESS, LAST = "Guessed from its shape: change it if it is wrong.", "Read off the last layer."
+GUESS, LAST = "Guessed from its shape and its numbers: change it if it is wrong.", "Read off the last layer."
 
 
 @pytest.fixture(autouse=True)
@@ -101,6 +102,22 @@ def test_labels_have_a_probability_each_and_need_not_add_up(served: Served) -> N
     assert sum(float(text.removesuffix(" %")) for text in said) > 150
     assert headers(app)[0] == "Labels"
     assert "predicted **label 3 62.0 %, label 2 54" in facts(app).replace(":gray[predicted]", "predicted")
+
+
+def test_a_single_label_with_two_names_has_both_at_its_bars(served: Served) -> None:
+    app = opened(SALIENCY, model=served("sigmoid", labels=("malignant",), against="benign"), image=IMAGE)
+    assert bars(app)[0] == ["malignant", "benign"]
+
+
+@pytest.mark.parametrize("scale", ["probability", "loss", "difference"])
+def test_logits_that_are_said_to_be_probabilities_are_refused_with_the_way_out(scale: str, served: Served) -> None:
+    for choices, reading in (({"reads": "probabilities"}, None), ({}, "probabilities")):
+        key = served("classes", reading=cast(OutputKind, reading))
+        app = opened(SALIENCY, model=key, image=IMAGE, scale=scale, **choices)
+        (said,) = errors(app)
+        assert "read as probabilities, but its numbers go from" in said
+        assert "Choose another output kind" in said
+        assert any(box.label == "Output kind" for box in app.selectbox)
 
 
 def test_a_single_label_and_its_complement_are_two_bars_and_a_click_turns_round(served: Served) -> None:

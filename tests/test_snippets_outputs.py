@@ -71,7 +71,7 @@ def test_the_bars_before_and_after_are_what_the_program_gives(
         ("map", Head()),
         ("mask", Head()),
         ("mask", Head(reading="sigmoid_logits")),
-        ("mask", Head(reading="probabilities")),
+        ("mask of shares", Head()),
         ("map in a dictionary", Head("aux")),
     ],
 )

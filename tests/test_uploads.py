@@ -24,6 +24,7 @@ from gradviz_core.errors import BadModel, UnknownModel
 from gradviz_core.models import architectures, catalogue
 from gradviz_core.models.load import RecentModels, load
 from gradviz_core.settings import settings
+from tests.exported.files import exported_bytes
 
 CPU = torch.device("cpu")
 
@@ -267,6 +268,22 @@ def test_recipes_that_do_not_go_with_the_file() -> None:
         with pytest.raises(BadModel) as caught:
             load(key_of(recipe))
         assert sentence in str(caught.value)
+
+
+def test_one_number_may_have_two_names_the_negative_first() -> None:
+    """0 is benign and 1 is malignant: the number speaks for the second, whether it is a row of one or a map of one."""
+    steps = Preprocessing((8, 8), None, (0.5,) * 3, (0.5,) * 3)
+    for last in (nn.Sequential(nn.Flatten(), nn.Linear(64, 1)), nn.Sigmoid(), nn.Flatten(0, 3)):
+        module = nn.Sequential(nn.Conv2d(3, 1, 1), nn.AdaptiveAvgPool2d(1) if isinstance(last, nn.Flatten) else last)
+        module.append(last if isinstance(last, nn.Flatten) else nn.Identity())
+        data = exported_bytes(module.eval(), torch.zeros(1, 3, 8, 8))
+        two = replace(recipe_for(data, "", ("benign", "malignant")), preprocessing=steps)
+        card = load(key_of(two)).card
+        assert (card.labels, card.against, card.names) == (("malignant",), "benign", ("benign", "malignant"))
+        card = load(key_of(replace(two, labels=("malignant",)))).card
+        assert (card.labels, card.against) == (("malignant",), "")
+        with pytest.raises(BadModel, match=r"There are 3 labels, but the model gives one number. .* negative first"):
+            load(key_of(replace(two, labels=("a", "b", "c"))))
 
 
 def test_what_is_no_longer_there() -> None:

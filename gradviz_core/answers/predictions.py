@@ -21,31 +21,32 @@ def of_survey(scene: Scene, head: Head) -> tuple[ClassProbability, ...]:
     """What the model predicts at ``head``; nothing where it returns no row of scores and no head was named.
 
     Raises:
-        BadTarget: the head that was named does not exist.
+        BadTarget: the head that was named does not exist, or cannot be what it is said to be.
     """
-    if head.item is not None or head.row is not None:
+    if head != USUAL_HEAD:
         heads.row(scene.trace, head)
-    return _likeliest(scene.trace, _with_card(head, scene.model.card), scene.model.card.labels)
+    return _likeliest(scene.trace, _with_card(head, scene.model.card), scene.model.card)
 
 
 def of_target(scene: Scene, target: Target) -> tuple[ClassProbability, ...]:
     """What the model predicts at the head that a target was read from; nothing where it was read from a site."""
     if targets.site_of(target) is not None:
         return ()
-    return _likeliest(scene.trace, _head(target, scene.model.card), scene.model.card.labels)
+    return _likeliest(scene.trace, _head(target, scene.model.card), scene.model.card)
 
 
 def of_both(
     scene: Scene, after: Trace, target: Target
 ) -> tuple[tuple[ClassProbability, ...], tuple[ClassProbability, ...]]:
     """The likeliest classes of two passes, as they are in the one and in the other; nothing where there are none."""
-    head, labels = _head(target, scene.model.card), scene.model.card.labels
+    card = scene.model.card
+    head = _head(target, card)
     before, then = _numbers(scene.trace, head), _numbers(after, head)
     if before is None or then is None:
         return (), ()
     either = {*targets.ranked(before[0])[:TOP], *targets.ranked(then[0])[:TOP]}
     first, second = ([i for i in targets.ranked(numbers) if i in either] for numbers, _ in (before, then))
-    return _rows(*before, labels, first), _rows(*then, labels, second)
+    return _rows(*before, card, first), _rows(*then, card, second)
 
 
 def returned(scene: Scene) -> tuple[HeadInfo, ...]:
@@ -71,9 +72,9 @@ def _with_card(head: Head, card: ModelCard) -> Head:
     return read.head
 
 
-def _likeliest(trace: Trace, head: Head, labels: Sequence[str]) -> tuple[ClassProbability, ...]:
+def _likeliest(trace: Trace, head: Head, card: ModelCard) -> tuple[ClassProbability, ...]:
     found = _numbers(trace, head)
-    return () if found is None else _rows(*found, labels, targets.ranked(found[0])[:TOP])
+    return () if found is None else _rows(*found, card, targets.ranked(found[0])[:TOP])
 
 
 def _numbers(trace: Trace, head: Head) -> tuple[Tensor, OutputKind] | None:
@@ -84,18 +85,17 @@ def _numbers(trace: Trace, head: Head) -> tuple[Tensor, OutputKind] | None:
     return row.values.detach().float(), row.kind
 
 
-def _rows(
-    numbers: Tensor, kind: OutputKind, labels: Sequence[str], chosen: Sequence[int]
-) -> tuple[ClassProbability, ...]:
+def _rows(numbers: Tensor, kind: OutputKind, card: ModelCard, chosen: Sequence[int]) -> tuple[ClassProbability, ...]:
     shares = by_kind.probabilities(
         numbers.cpu().double(), kind
     )  # in single precision a sure class would have all of it
     return tuple(
         ClassProbability(
             index=i,
-            label=labels[i] if i < len(labels) else f"class {i}",
+            label=card.labels[i] if i < len(card.labels) else f"class {i}",
             logit=numbers[i].item(),
             probability=None if shares is None else shares[i].item(),
+            against=card.against if len(numbers) == 1 else "",
         )
         for i in chosen
     )

@@ -44,9 +44,13 @@ class GraphModule:
         return self._reader.rested
 
     def classes(self) -> int | None:
-        """Length of the output, where it is one vector of scores."""
-        rows = [meta.sizes for meta in self._metas_out if len(meta.sizes) == 2 and meta.dtype.is_floating_point]
-        return rows[0][1] if len(rows) == 1 else None
+        """Length of the output, where it is one vector of scores; 1 where it is a single number, or a map of such."""
+        outputs = [meta.sizes for meta in self._metas_out if meta.dtype.is_floating_point]
+        rows = [sizes for sizes in outputs if len(sizes) == 2]
+        if len(rows) == 1:
+            return rows[0][1]
+        alone = len(outputs) == 1 and len(outputs[0]) in (0, 1, 4) and all(n == 1 for n in outputs[0][:2])
+        return 1 if alone else None
 
     def _read_input(self, kind: str, spec: object) -> None:
         match kind:

@@ -60,7 +60,7 @@ with one_sentence():
                 st.caption(seen.caption.sentence)
         drawn = {"gradient": shown.figure, "image": seen.figure}
         if mapped:
-            picture = predictions.draw(mapped, answer.target, choice.labels, height)
+            picture = predictions.draw(mapped, answer.target, choice.survey.card, height)
             drawn["predicted"] = picture.figure
             with columns[-2]:
                 panel.picture(

@@ -73,7 +73,8 @@ def card(card: ModelCard) -> None:
         for accuracy in card.accuracy:
             share = share_text(accuracy.value)
             st.markdown(f"{plain(share)} right on {accuracy.samples:,} images: {plain(accuracy.data)}")
-        classes = ", ".join(card.labels[:20]) + (f" and {len(card.labels) - 20} more" if len(card.labels) > 20 else "")
+        more = f" and {len(card.names) - 20} more" if len(card.names) > 20 else ""
+        classes = ", ".join(card.names[:20]) + more
         rows = {
             "Classes": classes,
             "Origin": card.provenance,

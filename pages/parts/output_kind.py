@@ -41,7 +41,7 @@ _KNOWN: dict[KnownFrom, str] = {
     "recipe": "Said when the model was brought.",
     "card": "Known from the model's card.",
     "person": "Set here.",
-    "guess": "Guessed from its shape: change it if it is wrong.",
+    "guess": "Guessed from its shape and its numbers: change it if it is wrong.",
 }
 _FORMS: tuple[HeadForm, ...] = ("row", "map", "boxes", "other")
 _FORM_WORDS = {"map": "a map of classes", "boxes": "boxes"}

@@ -15,6 +15,7 @@ from gradviz_core.captions import Caption
 from gradviz_core.types import (
     BoxScore,
     GradientAnswer,
+    ModelCard,
     OutputAnswer,
     OutputQuestion,
     Position,
@@ -74,7 +75,7 @@ def image(
     return Picture(figure, Caption(words, "", ()), boxes.click(there))
 
 
-def draw(found: OutputAnswer, target: Target, labels: tuple[str, ...], height: int) -> Picture:
+def draw(found: OutputAnswer, target: Target, card: ModelCard, height: int) -> Picture:
     """The map: the predicted class at each position, or, for plain numbers, the number. The region is marked."""
     rows, columns = found.arrays["scores"].shape
     region = target.region if isinstance(target, RegionScore) else None
@@ -90,7 +91,7 @@ def draw(found: OutputAnswer, target: Target, labels: tuple[str, ...], height: i
     else:
         classes = found.arrays["classes"]
         figure = output_figures.predicted_map(
-            classes, found.arrays["scores"], _names(found, labels), cell=cell, box=box,
+            classes, found.arrays["scores"], _names(found, card), cell=cell, box=box,
             absent=0 if found.head.classes == 1 else None, height=height,
         )  # fmt: skip
         caption = Caption(_sentence(found), _formula(found), (_size(found),))
@@ -106,13 +107,15 @@ def how_to_choose(target: Target) -> str:
     return f"{click}. To draw a rectangle, choose one as the region in the sidebar."
 
 
-def _names(found: OutputAnswer, labels: tuple[str, ...]) -> dict[int, str]:
+def _names(found: OutputAnswer, card: ModelCard) -> dict[int, str]:
     """The classes by their numbers; of a single class it and its absence."""
     if found.head.classes == 1:
-        one = captions.class_text(0, labels)
-        return {0: f"not {one}", 1: one}
+        one = captions.class_text(0, card.labels)
+        return {0: card.against or f"not {one}", 1: one}
     noun = _noun(found)
-    return {int(index): captions.class_text(int(index), labels, noun) for index in np.unique(found.arrays["classes"])}
+    return {
+        int(index): captions.class_text(int(index), card.labels, noun) for index in np.unique(found.arrays["classes"])
+    }
 
 
 def _noun(found: OutputAnswer) -> str:

@@ -165,6 +165,7 @@ def _labels(start: Recipe, name: str) -> str:
             "\n".join(labels),
             key=f"{name}_labels_{number}",
             height=140,
+            help="A model that gives one number may have two names: first the negative one, then the positive one.",
         )
 
 
@@ -178,11 +179,11 @@ def _read(text: str, name: str, classes: int | None) -> tuple[str, ...]:
     """The labels that a text holds.
 
     Raises:
-        BadModel: they cannot be read, or are not one for each of the ``classes``.
+        BadModel: they cannot be read, or are not one for each of the ``classes``. One number may have two.
     """
     _, known = st.session_state[f"{name}_labels_read"]
     labels = known if text == "\n".join(known) else client.read_labels(text.encode()) if text.strip() else ()
-    if labels and classes is not None and len(labels) != classes:
+    if labels and classes is not None and len(labels) != classes and (classes, len(labels)) != (1, 2):
         raise BadModel(
             f"There are {len(labels)} names for {classes} classes. Give one for each, in their order, or none."
         )

@@ -71,10 +71,12 @@ def predicted(survey: SurveyAnswer, output: Output) -> tuple[ClassProbability, .
     Raises:
         GradVizError: as ``ask`` does.
     """
-    if output.head == USUAL_HEAD:
+    if output.info.form != "row":
+        return ()
+    if output.head == USUAL_HEAD and survey.prediction:
         return survey.prediction
-    question = replace(survey.question, head=output.head)
-    return ask(question, "Running the model …").prediction if output.info.form == "row" else ()
+    head = replace(output.head, reading=output.info.reading)  # an error says why there is none
+    return ask(replace(survey.question, head=head), "Running the model …").prediction
 
 
 def _first(output: Output) -> ScoreScale:

@@ -159,8 +159,10 @@ def begin_with_score(title: str, sentence: str) -> ScoredChoice:
     chosen = begin(title, sentence)
     with _or_end(), cast(_Sidebar, st.session_state["sidebar"]).target:
         output = output_kind.choose(chosen.survey)
-        target, output = scores.choose(chosen.survey, output)
-        output_kind.control(output)
+        try:
+            target, output = scores.choose(chosen.survey, output)
+        finally:  # where a score cannot be had, another kind may be the way out
+            output_kind.control(output)
     return ScoredChoice(chosen.model, chosen.image, chosen.survey, chosen.tools, target, output, draw=chosen.draw)
 
 

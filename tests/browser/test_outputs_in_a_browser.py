@@ -71,7 +71,7 @@ def said(page: Page, text: str) -> None:
 def test_a_binary_classifier_of_one_logit(visited: Server, page: Page, tmp_path: Path) -> None:
     module, x = made("one logit"), handed_in(page, visited, "one logit", tmp_path, classes="cat")
     check_slope(page, module, x, lambda z: z[0, 0])
-    said(page, "Guessed from its shape: change it if it is wrong.")
+    said(page, "Guessed from its shape and its numbers: change it if it is wrong.")
     choose(page, "Output kind", "Sigmoid logits")
     choose(page, "Score", "Probability")
     check_slope(page, module, x, lambda z: z[0, 0].sigmoid())
