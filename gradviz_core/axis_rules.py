@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 
-from gradviz_core.axes import STRONG, WEAK, Axes, Axis, Part, Role, Statements, reshaped, unknown
+from gradviz_core.axes import STRONG, WEAK, Axes, Axis, Part, Role, Statements, find, reshaped, unknown
 
 Shape = tuple[int, ...]
 
@@ -162,17 +162,24 @@ def _expand(call: Call, shape: Shape) -> Axes:
 
 
 def _concatenate(call: Call, shape: Shape) -> Axes:
-    """Along the axis that grows, the pieces count the same."""
+    """Along the axis that grows, the pieces count the same: channels where each of them was cut from channels."""
     given = [one.axes for one in call.given if len(one.shape) == len(shape)]
     dim = call.dimension(1, len(shape))
     found = [
         _shared(call, given, at - len(shape), shape) if at != dim else (Part(1, Role()),) for at in range(len(shape))
     ]
-    along = [call.statements.resized(axes[dim], shape[dim]) for axes in given]
+    cut = all(call.statements.counts_channels(axes[dim]) for axes in given)
+    along = [_grown(call, axes[dim], shape[dim], cut=cut) for axes in given]
     for other in along[1:]:
         call.statements.tie(along[0], other)
     found[dim] = along[0]
     return tuple(found)
+
+
+def _grown(call: Call, axis: Axis, size: int, *, cut: bool) -> Axis:
+    if cut or len(axis) > 1 or find(axis[0].role).whole is None:
+        return call.statements.resized(axis, size)
+    return (Part(size, Role(call.statements.said_of(axis))),)
 
 
 def _stack(call: Call, shape: Shape) -> Axes:

@@ -208,8 +208,12 @@ def _mistakable(gradient: Tensor, strides: tuple[int, ...] | None, plain: bool) 
 
 
 def _packed(tensor: Tensor) -> bool:
-    """Whether a tensor fills its memory without a gap, in one of the two orders that batch norm has a short cut for."""
+    """Whether a tensor fills its memory without a gap, in one of the two orders that batch norm has a short cut for,
+    or whether that cannot be known, within ``vmap``."""
     if tensor.layout != torch.strided:
         return False
     other = _PACKED.get(tensor.dim())
-    return tensor.is_contiguous() or (other is not None and tensor.is_contiguous(memory_format=other))
+    try:
+        return tensor.is_contiguous() or (other is not None and tensor.is_contiguous(memory_format=other))
+    except RuntimeError:
+        return True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 
@@ -74,6 +75,22 @@ class Detector(nn.Module):
         second = [self.second(one).view(1, 3, 7, *one.shape[2:]).permute(0, 1, 3, 4, 2) for one in maps]
         boxes = self.boxes(torch.cat([one.reshape(1, -1, 7) for one in second], 1))
         return self.joined(self.raw(first)), boxes
+
+
+class SingleShot(nn.Module):
+    """Boxes of several scales, of which the last is a single place."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.heads = nn.ModuleList(nn.Conv2d(3, 3 * 5, 1) for _ in range(3))
+        self.boxes = nn.Identity()
+
+    def forward(self, x: Tensor) -> Tensor:
+        found = []
+        for head, size in zip(self.heads, (4, 2, 1), strict=True):
+            y = head(F.adaptive_avg_pool2d(x, size))
+            found.append(y.view(1, 3, 5, size, size).permute(0, 3, 4, 1, 2).reshape(1, -1, 5))
+        return self.boxes(torch.cat(found, 1))  # type: ignore[no-any-return]
 
 
 class Recurrent(nn.Module):

@@ -58,6 +58,7 @@ MODELS: list[tuple[nn.Module, dict[str, str]]] = [
         axis_models.Detector(),
         {"fine": "maps", "second:1": "maps", "raw": "sequence", "joined": "sequence", "boxes": "tokens"},
     ),
+    (axis_models.SingleShot(), {"heads.2": "maps", "boxes": "tokens"}),
     (
         axis_models.Heads(),
         {"patches": "maps", "qkv": "tokens", "weights": "maps", "mixed": "tokens", "out": "tokens"},

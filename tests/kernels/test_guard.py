@@ -286,3 +286,31 @@ def test_a_gradient_that_a_forward_pass_takes_is_right_too() -> None:
     assert far(found.gradients[INPUT], slope_of_slope * only) < 1e-12
     with torch.enable_grad():
         assert Energy()(x.requires_grad_())[0, 17].item() != pytest.approx(found.score, rel=1e-3)
+
+
+@pytest.mark.parametrize("several_at_once", [True, False])
+def test_a_jacobian_within_the_forward_pass_is_right_too(several_at_once: bool) -> None:
+    """``vmap`` runs the backward pass for several outputs at once, and hides how its gradients lie in memory."""
+
+    class Slopes(nn.Module):
+        def __init__(self, norm: Norm) -> None:
+            super().__init__()
+            self.norm, self.weights = norm, numbers(12, C, seed=5)
+
+        def forward(self, x: Tensor) -> Tensor:
+            def features(z: Tensor) -> Tensor:
+                return (self.norm(z).flatten(2).transpose(1, 2).square() * self.weights).sum((0, 1))[:3]
+
+            jacobian: Callable[..., Tensor] = torch.autograd.functional.jacobian
+            found = jacobian(features, x, create_graph=True, vectorize=several_at_once)
+            return found.square().sum()[None]
+
+    def by_hand(x: Tensor) -> Tensor:
+        mean, variance = (one.view(1, -1, 1, 1) for one in REST)
+        return (x - mean) / (variance + 1e-5).sqrt()
+
+    x = numbers(1, C, 3, 4)
+    found = trace.gradients(Slopes(at_rest), x, target=ClassScore())
+    leaf = x.clone().requires_grad_()
+    (expected,) = torch.autograd.grad(Slopes(by_hand)(leaf)[0], leaf)
+    assert far(found.gradients[INPUT], expected) < 1e-10
