@@ -10,7 +10,13 @@ from torch import Tensor
 
 from gradviz_core.errors import BadTarget
 from gradviz_core.head_forms import PLACES, form_of, meant
-from gradviz_core.last_operation import are_shares, is_constant, kind_of, sum_over_places_is_constant
+from gradviz_core.last_operation import (
+    are_shares,
+    is_constant,
+    kind_of,
+    shares_over_an_axis,
+    sum_over_places_is_constant,
+)
 from gradviz_core.nested import tensors
 from gradviz_core.outputs import Head, HeadForm, HeadInfo, KnownFrom, OutputKind
 from gradviz_core.types import INPUT, ScoreScale, Site
@@ -27,6 +33,8 @@ _WANTED: dict[HeadForm, str] = {
 }
 ROUNDED = 5e-3
 """How far a probability may lie outside 0 to 1: in half precision it is rounded."""
+OF_LENGTH_ONE = 1e-4
+"""How far the length of an embedding may be from one."""
 CONSTANT = (
     "This output comes from a softmax over an axis of length one, so every number in it is the same whatever the image "
     "is, and every gradient is zero. Let the softmax go over the classes, or give one number to a sigmoid."
@@ -230,25 +238,32 @@ def _check_shares(reading: OutputKind, scores: Tensor) -> None:
         case _:
             return
     if not fits and math.isfinite(high - low):
+        numbers = f"numbers go from {low:.4g} to {high:.4g}" if low < high else f"number is {low:.4g}"
         raise BadTarget(
-            f"This output is read as {reading.replace('_', '-')}, but its numbers go from {low:.4g} to {high:.4g}, and "
-            f"{rule}. Choose another output kind."
+            f"This output is read as {reading.replace('_', '-')}, but its {numbers}, and {rule}. Choose another output "
+            "kind."
         )
 
 
 def _guess(form: HeadForm, scores: Tensor, axis: int) -> OutputKind:
-    """The most likely reading: one number may be anything, several are most often logits of a softmax, unless none is
-    negative and all together are 1, and detectors have a sigmoid for each class."""
+    """The most likely reading: one number may be anything, and detectors have a sigmoid for each class. Several are
+    probabilities where none is negative and they add up to 1, an embedding where their vector has length one, and else
+    logits of a softmax."""
     if form == "boxes":
         return "sigmoid_logits"
     if form == "other" or scores.shape[axis] <= 1:
         return "numbers"
-    return "probabilities" if are_shares(scores, axis) else "softmax_logits"
+    if are_shares(scores, axis):
+        return "probabilities"
+    length = scores.detach().double().norm().item() if form == "row" else math.nan
+    return "numbers" if abs(length - 1) <= OF_LENGTH_ONE else "softmax_logits"
 
 
 def _info(item: str, tensor: Tensor, given: OutputKind | None, known_from: KnownFrom) -> HeadInfo:
     shape = tuple(tensor.shape)
     form = form_of(shape)
+    if form == "boxes" and shares_over_an_axis(tensor):
+        form = "other"  # the places of boxes are not among what a softmax gave
     scores, axis = _scores(tensor, form)
     classes = 0 if form == "other" else scores.shape[axis]
     if given is not None:

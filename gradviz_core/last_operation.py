@@ -85,6 +85,11 @@ def are_shares(scores: Tensor, axis: int) -> bool:
     return bool((numbers >= 0).all()) and bool(((numbers.sum(axis) - 1).abs() <= _ALIKE).all())
 
 
+def shares_over_an_axis(table: Tensor) -> bool:
+    """Whether the rows or the columns of a table (1, A, B) look like the whole result of a softmax or log-softmax."""
+    return any(are_shares(numbers, axis) for numbers in (table, table.detach().exp()) for axis in (1, 2))
+
+
 def sum_over_places_is_constant(output: Tensor, scores: Tensor) -> bool:
     """Whether the numbers of each class, which the first axis of ``scores`` counts, together are the same for all
     inputs, because they come from a softmax over the places."""

@@ -154,8 +154,8 @@ def _combined(target: Combination, value: Tensor) -> Tensor:
 def _sum(value: Tensor, site: Site) -> Tensor:
     if not site.path and sum_is_constant(value):
         raise BadTarget(
-            "This output is the result of a softmax, so its sum is the same whatever the image is. Choose one class, "
-            "one unit or a region of it."
+            "This output is the result of a softmax, so its sum is the same whatever the image is. Choose one number "
+            "of it, or a part."
         )
     return value.sum()
 

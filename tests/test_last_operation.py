@@ -66,6 +66,7 @@ UNKNOWN: list[tuple[str, Ending, OutputKind]] = [
     ("a softmax by hand", lambda z: z.exp() / z.exp().sum(1, keepdim=True), "probabilities"),
     ("the mean of two", lambda z: (z.softmax(1) + (-z).softmax(1)) / 2, "probabilities"),
     ("p and 1 - p", lambda z: torch.cat([1 - z[:, :1].sigmoid(), z[:, :1].sigmoid()], 1), "probabilities"),
+    ("an embedding of length one", lambda z: F.normalize(z), "numbers"),
     ("together 2", lambda z: z.softmax(1) * 2, "softmax_logits"),
     ("together 1, some negative", lambda z: z - z.mean(1, keepdim=True) + 0.25, "softmax_logits"),
 ]
@@ -126,6 +127,22 @@ def test_probabilities_are_not_put_through_a_softmax_again() -> None:
 def test_what_is_the_same_for_all_inputs_is_refused(target: Target, ending: Ending) -> None:
     with pytest.raises(BadTarget, match="the same whatever the image is"):
         trace.gradients(Ends(ending), X, target=target)
+
+
+@pytest.mark.parametrize(
+    ("ending", "form"),
+    [
+        (lambda z: z, "boxes"),
+        (lambda z: torch.cat([z[:, :, :4], z[:, :, 4:].softmax(2)], 2), "boxes"),
+        (torch.sigmoid, "boxes"),
+        (lambda z: z.softmax(2), "other"),
+        (lambda z: z.log_softmax(2), "other"),
+        (lambda z: z.softmax(2).transpose(1, 2), "other"),
+    ],
+)
+def test_probabilities_of_tokens_are_not_boxes(ending: Ending, form: str) -> None:
+    (info,) = heads.describe(trace.forward(Ends(lambda z: ending(z.reshape(1, 9, 6)), 54), X))
+    assert info.form == form
 
 
 def test_a_map_of_another_axis_does_not_count() -> None:

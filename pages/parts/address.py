@@ -195,7 +195,8 @@ def _known(label: str, name: str, chosen: str, words: Mapping[str, str]) -> str:
         memory.carried.discard(name)
         st.rerun()
     listed = ", ".join(words.values())
-    raise NoSuchChoice(f"{label} cannot be {chosen[:60]!r}: it is one of {listed}. Choose one.", name)
+    rule = f"it is one of {listed}. Choose one." if len(words) > 1 else f"here there is only “{listed}”. Leave it out."
+    raise NoSuchChoice(f"{label} cannot be {chosen[:60]!r}: {rule}", name)
 
 
 def counter(label: str, name: str, count: int, default: int, *, width: int | Literal["stretch"] = 128) -> int:

@@ -44,6 +44,8 @@ class Drawn:
 def question(survey: SurveyAnswer, output: Output) -> OutputQuestion | None:
     """The strongest boxes, of an output laid out as the sidebar says; None where it does not hold boxes."""
     first, last = output.info.shape[1:]
+    if not address.read("boxaxis"):
+        st.caption("Read as boxes, a guess from its shape. If it holds something else, say so in their layout.")
     with st.expander("Layout of the boxes"):
         axis = address.listed("Boxes are counted by", "boxaxis", _AXES)
         if axis == "none":
