@@ -43,7 +43,7 @@ class Call:
         """The tensor that is argument ``at``."""
         found = self.args[at]
         if not isinstance(found, Given):
-            raise TypeError(f"Argument {at} of {self.name} is no tensor.")
+            raise TypeError(f"Argument {at} of {self.name} is not a tensor.")
         return found
 
     def numbers(self, at: int) -> list[int]:

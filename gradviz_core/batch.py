@@ -95,7 +95,8 @@ def check_alone(module: nn.Module, call: Call, trace: Trace, many: int) -> None:
     """
     if trace.random:
         raise QuestionError(
-            f"This model draws random numbers, and each image of a batch gets other ones than it gets alone. {APART}"
+            "This model draws random numbers, and each image of a batch gets different ones than it gets alone. "
+            + APART
         )
     for index in range(many):
         one = _call_of_one(call, index, many)
@@ -105,7 +106,7 @@ def check_alone(module: nn.Module, call: Call, trace: Trace, many: int) -> None:
             among = tensors(trace.output).get(item)
             if among is not None and _counts(among, many) and not _is_same(_row(among, index, many), tensor):
                 raise QuestionError(
-                    f"The {ordinal(index)} image gives another output alone than among the others. {APART}"
+                    f"The {ordinal(index)} image gives a different output alone than among the others. {APART}"
                 )
 
 

@@ -58,7 +58,7 @@ def call_of(module: Model, given: Inputs) -> Call:
     found = _mapped(call, np.ndarray, lambda _, array: _tensor(array, like))
     if not isinstance(given, Call) and call.args + tuple(call.kwargs) and not by_site(found):
         raise QuestionError(
-            f"x is of the kind {type(given).__name__}, and there is no tensor in it. Pass what the module itself "
+            f"x is of type {type(given).__name__} and holds no tensor. Pass what the module itself "
             "takes: a tensor of real numbers, such as an image (1, channels, height, width), a NumPy array, or a "
             "tuple, list or dictionary of these."
         )

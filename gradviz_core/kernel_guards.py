@@ -168,7 +168,7 @@ def _of_convolution(node: Any) -> None:
     usual = torch.empty(weight.shape, device="meta", memory_format=_PACKED[weight.dim()])
     if weight.stride() != usual.stride() and getattr(node, "_saved_groups", 2) > 1:
         raise QuestionError(
-            "A convolution of this model has a weight that lies in memory with its channels last and an odd stride, "
+            "A convolution of this model has a weight that is stored with its channels last and an odd stride, "
             "which PyTorch computes wrongly; lay it out plainly: weight.data = weight.data.contiguous()."
         )
 

@@ -208,7 +208,7 @@ def check_unchanged(module: nn.Module, x: Inputs, trace: Trace) -> None:
     second = _unwatched(module, call, trace)
     if not all(is_close(tensor, second[item]) for item, tensor in first.items()):
         raise GradVizError(
-            "This model gives another result each time it runs, from the same random numbers too. Take out what "
+            "This model gives a different result each time it runs, even from the same random numbers. Take out what "
             "changes, such as a counter that all copies share, then ask again."
         )
     raise GradVizError(

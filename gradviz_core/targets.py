@@ -138,7 +138,7 @@ def _combined(target: Combination, value: Tensor) -> Tensor:
             f"Choose an index within ({limit}), the batch axis among them."
         )
     if not all(map(math.isfinite, weights.values())):
-        raise BadTarget("A weight of the combination is infinite or no number. Give each number a finite weight.")
+        raise BadTarget("A weight of the combination is infinite or not a number. Give each number a finite weight.")
     if not any(weights.values()):
         raise BadTarget(
             "All weights of the combination are zero, so it is 0 whatever the image is. Name at least one number, with "

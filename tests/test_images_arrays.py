@@ -117,7 +117,7 @@ def test_numbers_without_a_range_are_refused(array: npt.NDArray[np.generic]) -> 
     [(1, 0), (1, 1), (float("nan"), 1), (0, float("inf")), (-float("inf"), 0), (-1.7e308, 1.7e308)],
 )
 def test_a_range_that_is_none_is_refused(wrong: tuple[float, float]) -> None:
-    assert "is no range" in refusal(lambda: kept(np.zeros((2, 2)), wrong))
+    assert "is not a range" in refusal(lambda: kept(np.zeros((2, 2)), wrong))
 
 
 @pytest.mark.parametrize("shape", [(), (4,), (0, 4), (2, 5, 6), (5, 6, 2), (2, 3, 4, 4), (4, 5, 5), (4, 0, 3)])

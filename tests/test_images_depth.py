@@ -229,7 +229,7 @@ def test_a_range_that_a_person_states_makes_another_picture(many: bool) -> None:
 
 def test_a_range_that_is_none_is_refused() -> None:
     for wrong in ((1, 0), (1, 1), (float("nan"), 1), (0, float("inf")), (-1.7e308, 1.7e308)):
-        assert "is no range" in refusal(lambda wrong=wrong: images.inspect(wide_png(wide(1023)), wrong))  # type: ignore[misc]
+        assert "is not a range" in refusal(lambda wrong=wrong: images.inspect(wide_png(wide(1023)), wrong))  # type: ignore[misc]
 
 
 def test_a_picture_of_8_bits_has_no_range() -> None:

@@ -164,7 +164,7 @@ def test_the_doctor_takes_what_the_model_takes() -> None:
     assert cut.cause == "detach"
     assert "the input[image]" in str(cut)
     assert gv.diagnose(lambda x, *, scale: (x * scale).sum(), gv.Call(zoo.image(), scale=2.0)).findings == ()
-    with pytest.raises(QuestionError, match="x is of the kind str"):
+    with pytest.raises(QuestionError, match="x is of type str"):
         gv.diagnose(module, "cat.png")
 
 
@@ -182,9 +182,9 @@ def test_the_doctor_takes_what_the_model_takes() -> None:
         (BODY, zoo.image(), r"is float64 and the weights of the model are float32"),
         (BODY, [zoo.image().float()], "a list with .1, 3, 8, 8.. It was handed on as one argument: pass the tensor"),
         (BODY, {"image": zoo.image().float()}, r"a dict with image .1, 3, 8, 8.* and gv.Call\(name=x\)"),
-        (BODY, "cat.png", "x is of the kind str, and there is no tensor in it. Pass what the module itself takes"),
-        (BODY, [[0.5, 1.0]], "x is of the kind list, and there is no tensor in it"),
-        (BODY, None, "x is of the kind NoneType"),
+        (BODY, "cat.png", "x is of type str and holds no tensor. Pass what the module itself takes"),
+        (BODY, [[0.5, 1.0]], "x is of type list and holds no tensor"),
+        (BODY, None, "x is of type NoneType"),
         (BODY, np.array(["a"]), "cannot become a tensor"),
         (BODY, torch.zeros(1, 4, 8, 8), r"cannot run on a tensor \(1, 4, 8, 8\).*to have 3 channels, but got 4"),
         (BODY, torch.zeros(3, 9, 8), r"An image has a first dimension of 1, and its channels come next: x\[None\]"),

@@ -191,7 +191,7 @@ class Service:
                     return reply
             elif connection.poll(GLANCE_S):  # nothing is due from a client that waits: it hung up
                 return None
-        raise Busy("Other questions came first all the time, so the gradient was not checked.")
+        raise Busy("Other questions kept coming first, so the gradient was not checked.")
 
     def _watch(self, connection: Connection, pool: Supervisor, job: Job) -> Message | None:
         """The reply to a check that has begun, ``stopped`` among them; None where nobody waits for it any more."""
@@ -205,7 +205,7 @@ class Service:
             if time.monotonic() - job.submitted > limit:
                 pool.hush(job)
                 raise DeadlineExceeded(
-                    f"Checking the gradient takes longer than {limit:g} s here, so it was left. "
+                    f"Checking the gradient takes longer than {limit:g} s here, so the check was given up. "
                     "In a notebook gv.prove takes the time it needs."
                 )
         return job.reply

@@ -67,7 +67,7 @@ def checked(value_range: Range) -> tuple[float, float]:
     low, high = map(float, value_range)
     if not (low < high and math.isfinite(high - low)):
         raise BadImage(
-            f"{low:g} to {high:g} is no range: both must be finite, and the first smaller than the second. "
+            f"{low:g} to {high:g} is not a range: both must be finite, and the first smaller than the second. "
             "State which number is black and which is white."
         )
     return low, high

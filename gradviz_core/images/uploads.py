@@ -75,7 +75,7 @@ def rescale(data: bytes, value_range: depth.Range | None) -> tuple[ImageReport, 
         BadImage: it has 8 bits or fewer, or as ``inspect`` does.
     """
     if (bits := decoding.bits(data)) <= 8:
-        raise BadImage(f"The image has {bits} bits, so there is no range to choose. Only images of 9 to 16 bits have.")
+        raise BadImage(f"The image has {bits} bits, and only one of 9 to 16 bits has a range to choose.")
     data = depth.restated(data, value_range)
     return _reported(data), data
 

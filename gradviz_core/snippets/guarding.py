@@ -28,10 +28,10 @@ for module in model.modules():
 def guard() -> Block:
     """Hooks on ``model`` that lay out anew each gradient that comes to a batch norm."""
     why = (
-        "In this model the gradient of PyTorch itself is wrong (so in 2.13 and 2.15, on the CPU): behind batch norm, "
-        "and instance norm, which is made of it, numbers are read in the wrong order where the gradient of a single "
-        "image lies in memory in another order than the image. Of a copy with a gap after each number they are read "
-        "in the right one."
+        "PyTorch's own gradient is wrong for this model (seen in 2.13 and 2.15, on the CPU). Behind batch norm, and "
+        "instance norm, which is built on it, numbers are read in the wrong order where the gradient of a single image "
+        "lies in memory in a different order than the image. From a copy with a gap after each number they are read in "
+        "the right order."
     )
     imports = ("import torch", "from torch.utils._pytree import tree_leaves")
     return Block((comment(why), *_LINES.splitlines()), imports)

@@ -101,7 +101,7 @@ def draw(found: OutputAnswer, target: Target, card: ModelCard, height: int) -> P
 
 def how_to_choose(target: Target) -> str:
     """What a click on the map does."""
-    click = "Click a place of the map to ask for the score there"
+    click = "Click a place on the map to ask for the score there"
     if isinstance(target, RegionScore) and isinstance(target.region, Rectangle):
         return f"{click}, or drag to draw another rectangle."
     return f"{click}. To draw a rectangle, choose one as the region in the sidebar."
