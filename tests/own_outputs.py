@@ -18,6 +18,7 @@ from gradviz_core.models import load as loading
 from gradviz_core.models.load import Model
 from gradviz_core.outputs import OutputKind
 from gradviz_core.types import SurveyAnswer, SurveyQuestion
+from pages.parts.words import plain
 from tests.opening import chart, errors, values
 
 SIDE, IMAGE = 48, "sample/star"
@@ -151,3 +152,12 @@ def check_gradient(app: AppTest, name: str, key: str, score: Callable[..., Tenso
     expected = slope(made(name), input_of(key), score)
     assert np.abs(expected).max() > 0
     np.testing.assert_allclose(values(chart(app, "gradient")), expected, rtol=1e-3, atol=1e-5 * np.abs(expected).max())
+
+
+def check_left_out(app: AppTest, name: str, sentence: str) -> None:
+    """The page says what is wrong with the choice ``name``, draws no gradient, and goes on without it at one press."""
+    assert plain(sentence) in errors(app)[0]
+    assert not [c for c in app.get("plotly_chart") if c.proto.id.endswith("-chart_gradient")]
+    next(button for button in app.button if button.label == "Go on without it").click().run()
+    assert not app.error
+    assert name not in app.query_params

@@ -9,13 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pytest
 import torch
 
 import gradviz_core as gv
-from gradviz_core import fields, layouts, snippets
+from gradviz_core import fields, layouts, snippets, store, uploads
 from gradviz_core.answering import Answerer
 from gradviz_core.captions import MapKind, Reduction
 from gradviz_core.models import catalogue
+from gradviz_core.settings import settings
 from gradviz_core.snippets import Setting
 from gradviz_core.types import MethodName
 
@@ -31,6 +33,21 @@ else:  # the same, and the last pass is kept
 
 View = tuple[str, str, np.ndarray]
 """What is shown, its code, and the array that is drawn."""
+
+
+def own_store(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """For a fixture: uploads have a store of their own in ``folder``, and programs run in a place inside it."""
+    monkeypatch.setenv("GRADVIZ_STORE", str(folder / "uploads"))
+    _forget()
+    yield workplace(folder)
+    monkeypatch.undo()
+    _forget()
+
+
+def _forget() -> None:
+    settings.cache_clear()
+    store.here.cache_clear()
+    uploads._open.cache_clear()
 
 
 def run(code: str, folder: Path) -> np.ndarray:

@@ -13,9 +13,8 @@ from torch import Tensor
 from gradviz_core.outputs import OutputKind
 from pages.parts import address
 from pages.parts.kept import kept
-from pages.parts.words import plain
 from tests.opening import MAPS, SALIENCY, answer_here, chart, errors, opened, texts
-from tests.own_outputs import IMAGE, Served, check_gradient, served_here
+from tests.own_outputs import IMAGE, Served, check_gradient, check_left_out, served_here
 
 FLOW, JACOBIAN, PERTURBATION = (f"pages/understand/{name}.py" for name in ("gradient_flow", "jacobian", "perturbation"))
 NEURONS, DOCTOR = "pages/explore/neurons.py", "pages/learn/doctor.py"
@@ -216,12 +215,7 @@ def test_every_page_takes_outputs_of_every_kind(name: str, served: Served) -> No
 def test_what_is_not_there_is_said_and_one_press_goes_on_without_it(
     model: str, choices: dict[str, str], name: str, sentence: str, served: Served
 ) -> None:
-    app = opened(SALIENCY, model=served(model), image=IMAGE, **choices)
-    assert plain(sentence) in errors(app)[0]
-    assert not [c for c in app.get("plotly_chart") if c.proto.id.endswith("-chart_gradient")]
-    next(button for button in app.button if button.label == "Go on without it").click().run()
-    assert not app.error
-    assert name not in app.query_params
+    check_left_out(opened(SALIENCY, model=served(model), image=IMAGE, **choices), name, sentence)
 
 
 def test_a_score_that_the_next_model_does_not_have_is_left_out_and_others_stay(served: Served) -> None:

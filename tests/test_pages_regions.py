@@ -16,9 +16,8 @@ from gradviz_core.types import Head, OutputAnswer, OutputQuestion, Question
 from pages.parts import address, boxes, regions
 from pages.parts.clicks import Click, Enclosed, _read_enclosed
 from pages.parts.kept import kept
-from pages.parts.words import plain
 from tests.opening import MAPS, SALIENCY, answer_here, chart, errors, opened, texts, values
-from tests.own_outputs import IMAGE, MAP, SIDE, Served, check_gradient, served_here
+from tests.own_outputs import IMAGE, MAP, SIDE, Served, check_gradient, check_left_out, served_here
 
 FLOW, PERTURBATION = (f"pages/understand/{name}.py" for name in ("gradient_flow", "perturbation"))
 DOCTOR = "pages/learn/doctor.py"
@@ -249,12 +248,7 @@ def test_every_page_follows_the_same_score(name: str, choices: dict[str, str], s
 def test_a_part_that_is_not_there_is_said_and_one_press_goes_on_without_it(
     model: str, choices: dict[str, str], name: str, sentence: str, served: Served
 ) -> None:
-    app = opened(SALIENCY, model=served(model), image=IMAGE, **choices)
-    assert plain(sentence) in errors(app)[0]
-    assert not [c for c in app.get("plotly_chart") if c.proto.id.endswith("-chart_gradient")]
-    next(button for button in app.button if button.label == "Go on without it").click().run()
-    assert not app.error
-    assert name not in app.query_params
+    check_left_out(opened(SALIENCY, model=served(model), image=IMAGE, **choices), name, sentence)
 
 
 def test_a_fresh_session_at_the_same_address_shows_the_same(served: Served) -> None:

@@ -20,10 +20,9 @@ from PIL import Image
 from torch import nn
 
 import gradviz_core as gv
-from gradviz_core import images, snippets, spectra, store, uploads
+from gradviz_core import images, snippets, spectra, store
 from gradviz_core.cards import Preprocessing, Recipe
 from gradviz_core.models import architectures, catalogue, torchvision_models
-from gradviz_core.settings import settings
 from gradviz_core.types import (
     JacobianAnswer,
     JacobianQuestion,
@@ -43,17 +42,7 @@ SQUARE = Preprocessing((24, 24), 30, (0.4, 0.5, 0.6), (0.2, 0.3, 0.25), "bicubic
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    monkeypatch.setenv("GRADVIZ_STORE", str(tmp_path / "uploads"))
-    _forget()
-    yield snippet_runs.workplace(tmp_path)
-    monkeypatch.undo()
-    _forget()
-
-
-def _forget() -> None:
-    settings.cache_clear()
-    store.here.cache_clear()
-    uploads._open.cache_clear()
+    yield from snippet_runs.own_store(tmp_path, monkeypatch)
 
 
 def check(views: Iterator[snippet_runs.View], folder: Path) -> int:

@@ -12,10 +12,9 @@ import torch
 from torch import Tensor, nn
 
 import gradviz_core as gv
-from gradviz_core import bars, fields, snippets, store, uploads
+from gradviz_core import bars, fields, snippets, store
 from gradviz_core.cards import Preprocessing, Recipe
 from gradviz_core.outputs import OutputKind
-from gradviz_core.settings import settings
 from gradviz_core.snippets import Setting
 from gradviz_core.types import ScoreScale
 from tests import snippet_runs
@@ -28,17 +27,7 @@ IMAGE = "sample/cat"
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    monkeypatch.setenv("GRADVIZ_STORE", str(tmp_path / "uploads"))
-    _forget()
-    yield snippet_runs.workplace(tmp_path)
-    monkeypatch.undo()
-    _forget()
-
-
-def _forget() -> None:
-    settings.cache_clear()
-    store.here.cache_clear()
-    uploads._open.cache_clear()
+    yield from snippet_runs.own_store(tmp_path, monkeypatch)
 
 
 class Heads(nn.Module):

@@ -12,9 +12,8 @@ import torch
 from torch import nn
 
 import gradviz_core as gv
-from gradviz_core import snippets, store, uploads
+from gradviz_core import snippets, store
 from gradviz_core.cards import Preprocessing, Recipe
-from gradviz_core.settings import settings
 from gradviz_core.types import JacobianQuestion, PerturbationQuestion
 from pages.parts.kept import kept
 from tests import snippet_runs
@@ -30,17 +29,8 @@ HOOK = "node.register_prehook(with_gaps)"
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    monkeypatch.setenv("GRADVIZ_STORE", str(tmp_path / "uploads"))
-    _forget()
-    yield snippet_runs.workplace(tmp_path)
-    monkeypatch.undo()
-    _forget()
-
-
-def _forget() -> None:
-    settings.cache_clear()
-    store.here.cache_clear()
-    uploads._open.cache_clear()
+    kept.clear()
+    yield from snippet_runs.own_store(tmp_path, monkeypatch)
     kept.clear()
 
 
