@@ -14,7 +14,7 @@ from gradviz_core.captions import class_text
 from gradviz_core.figures import BAR
 from gradviz_core.indices import unit_place
 from gradviz_core.log_scale import log_ticks, tick_text
-from gradviz_core.types import Field, FloatArray, SiteInfo
+from gradviz_core.types import Field, FloatArray, Layout, SiteInfo
 
 MOST_ROWS, MOST_COLUMNS = 500, 800
 """Most rows and columns of a matrix that are drawn, which is what a screen can show; beyond it each cell stands for a
@@ -67,13 +67,15 @@ def _ranks_between(known: npt.NDArray[np.float64], frobenius: float, count: int)
 
 def names(info: SiteInfo, labels: Sequence[str], numbers: Sequence[int]) -> list[str]:
     """What these numbers of a site, laid flat, are called: classes by their labels, others by place."""
-    shape = info.shape[1:] if len(info.shape) > 1 else info.shape
+    several = len(info.shape) > 1 and info.shape[0] != 1  # rows of an output: the first axis counts, too
+    shape = info.shape if several else info.shape[1:] or info.shape
+    layout: Layout = "other" if several else info.layout
     if labels and info.shape == (1, len(labels)):
         return [class_text(i, labels) for i in numbers]
     if not shape:
         return ["the number"] * len(numbers)
     places = zip(*np.unravel_index(np.asarray(numbers, np.intp), shape), strict=True)
-    return [unit_place(tuple(int(i) for i in place), info.layout).strip("()") for place in places]
+    return [unit_place(tuple(int(i) for i in place), layout).strip("()") for place in places]
 
 
 def block_names(info: SiteInfo, labels: Sequence[str], first: int, end: int, size: int) -> list[str]:

@@ -94,6 +94,8 @@ MODELS: dict[str, Callable[[], nn.Module]] = {
     "map in a dictionary": lambda: Dense(8, lambda z: {"out": z[:, :4], "aux": z[:, 4:]}),
     "boxes": lambda: Dense(7, as_boxes),
     "boxes first": lambda: Dense(7, _transposed),
+    "rows": lambda: Row(12, lambda z: z.reshape(3, 4)),
+    "tokens": lambda: Row(54, lambda z: z.reshape(1, 9, 6).softmax(-1)),
     "five axes": lambda: Dense(6, lambda z: z.reshape(1, 2, 3, MAP, MAP)),
 }
 

@@ -64,6 +64,9 @@ KINDS: list[tuple[str, dict[str, str], Callable[..., Tensor], str, str]] = [
     ("two heads", {}, lambda y: y["logits"][0, 3], GUESS, "predicted"),
     ("two heads", {"head": "aux", "target": "1"}, lambda y: y["aux"][0, 1], GUESS, "predicted"),
     ("tuple", {"head": "1", "target": "4"}, lambda y: y[1][0, 4], LAST, "probability of"),
+    ("rows", {"outrow": "2"}, lambda y: y[2].max(), GUESS, "predicted"),
+    ("tokens", {}, lambda p: p[0, 0, 0], "", "output"),
+    ("tokens", {"element": "4,2"}, lambda p: p[0, 4, 2], "", "output"),
     ("five axes", {}, lambda y: y.sum(), "", "sum of"),
     ("five axes", {"element": "1, 2,3,4"}, lambda y: y[0, 1, 2, 3, 4], "", "output"),
 ]  # fmt: skip
@@ -183,7 +186,9 @@ def test_a_kind_is_chosen_from_the_list_and_the_one_that_is_known_is_not_in_the_
 # ------------------------------------------------------------------------------------------------------ the other pages
 
 
-@pytest.mark.parametrize("name", ["one logit", "labels", "flat", "scalar", "two heads", "map", "boxes", "five axes"])
+@pytest.mark.parametrize(
+    "name", ["one logit", "labels", "flat", "scalar", "two heads", "map", "boxes", "rows", "tokens", "five axes"]
+)
 def test_every_page_takes_outputs_of_every_kind(name: str, served: Served) -> None:
     app = opened(SALIENCY, model=served(name), image=IMAGE)
     for page in (MAPS, NEURONS, FLOW, PERTURBATION, DOCTOR, JACOBIAN, SALIENCY):

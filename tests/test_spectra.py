@@ -104,6 +104,12 @@ def test_a_single_number_without_axes_has_a_name() -> None:
     assert spectra.names(replace(info, shape=(1,)), (), [0]) == ["0"]
 
 
+def test_of_several_rows_each_number_has_its_row_in_its_name() -> None:
+    rows = replace(MAPS, shape=(3, 4), layout="vector")
+    assert spectra.names(rows, (), [0, 5, 11]) == ["0, 0", "1, 1", "2, 3"]
+    assert spectra.names(replace(MAPS, shape=(2, 2, 3, 4)), (), [47]) == ["1, 1, 2, 3"]
+
+
 def test_a_matrix_names_its_cells_and_outlines_a_row() -> None:
     field = spectra.drawn(np.arange(6.0).reshape(2, 3), unit="")
     figure = spectra.heatmap(field, ["a", "b<i>"], ["0 to 1", "2 to 3", "4"], chosen=1)

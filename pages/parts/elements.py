@@ -9,17 +9,20 @@ from pages.parts import address
 
 
 def choose(info: HeadInfo) -> Combination | SiteSum:
-    """One number of the output by its index, written as ``3,5``; the sum of all by default.
+    """One number of the output by its index, written as ``3,5``. By default it is the sum of all, or, where they are
+    probabilities, which may add up to the same for all inputs, the first.
 
     Raises:
         NoSuchChoice: the address names a number that is not there.
     """
     site = Site("", 0, info.item)
     batch, shape = ((0,), info.shape[1:]) if len(info.shape) > 1 and info.shape[0] == 1 else ((), info.shape)
+    first = ",".join("0" for _ in shape) if info.reading == "probabilities" else ""
     text = address.text(
-        "One number of the output", "element", "sum of all numbers",
+        "One number of the output", "element", first or "sum of all numbers",
         f"Where it lies in {shape_text(info.shape)}, counted from 0: such as {','.join(str(n // 2) for n in shape)}",
     )  # fmt: skip
+    text = text or first
     if not text:
         return SiteSum(site)
     parts = [part.strip() for part in text.split(",")]
