@@ -189,7 +189,7 @@ def test_where_there_is_always_something_to_do_a_check_is_told_so(
         assert until(lambda: client.status().ready == 1)
         busy = board.threads.submit(ask, client, "sleep", "1.2")
         assert until(lambda: client.status().busy == 1, 0.8)
-        with pytest.raises(Busy, match="Other questions came first"):
+        with pytest.raises(Busy, match="Other questions kept coming first"):
             board.check(client=client).result(5)
         busy.result(5)
     finally:
