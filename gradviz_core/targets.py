@@ -28,6 +28,7 @@ from gradviz_core.types import (
     Target,
     Unit,
 )
+from gradviz_core.well_formed import check as check
 
 if TYPE_CHECKING:
     from gradviz_core.trace import Trace
@@ -76,6 +77,7 @@ def select(target: Target, trace: Trace) -> tuple[Target, Tensor]:
             the same for all inputs.
         UnknownSite: the target's site never ran.
     """
+    check(target)
     resolved, score = _select(target, trace)
     if not score.is_floating_point():
         raise BadTarget(f"{in_words(target)} is {score.dtype}; only a real number has the gradient that is shown here.")

@@ -12,10 +12,10 @@ from torch import Tensor, nn
 
 import gradviz_core as gv
 from gradviz_core import trace
-from gradviz_core.errors import QuestionError, UnknownSite, Unreachable
+from gradviz_core.errors import BadTarget, QuestionError, UnknownSite, Unreachable
 from gradviz_core.nested import map_tensors
 from gradviz_core.proof import prove
-from gradviz_core.types import INPUT, ClassScore, Site
+from gradviz_core.types import INPUT, ChannelMean, ClassScore, Head, RegionScore, Site, Unit
 from tests import zoo
 
 IMAGE = Site(".input", 0, "image")
@@ -227,3 +227,22 @@ def test_the_recipe_of_the_readme_gives_what_there_is_and_names_the_rest() -> No
             trace.gradients(module, x, target=ClassScore(3), wrt=[site])
     with pytest.raises(Unreachable, match=r"reaches rows\[1.0\]"):
         trace.gradients(module, x, target=ClassScore(3), wrt=sorted(unused, reverse=True)[::-1][2:])
+
+
+@pytest.mark.parametrize(
+    ("target", "sentence"),
+    [
+        (ClassScore(1, "percent"), "There is no scale 'percent'. Choose one of logit, log_probability, probability"),  # type: ignore[arg-type]
+        (ClassScore(1, head=Head(reading="softmax")), "There is no reading 'softmax'. Choose one of softmax_logits"),  # type: ignore[arg-type]
+        (RegionScore(1, reduce="max"), "There is no reduce 'max'. Choose one of"),  # type: ignore[arg-type]
+        (ClassScore("1"), "index is '1' in ClassScore; it must be a whole number"),  # type: ignore[arg-type]
+        (ClassScore(True), "index is True in ClassScore"),
+        (ChannelMean(INPUT, 1.5), "channel is 1.5 in ChannelMean"),  # type: ignore[arg-type]
+        (Unit(INPUT, 1), "1 is no place of a unit"),  # type: ignore[arg-type]
+    ],
+    ids=str,
+)
+def test_a_target_with_an_unknown_word_is_never_read_as_another_one(target: Any, sentence: str) -> None:
+    module, x = nn.Sequential(nn.Flatten(), nn.Linear(12, 4)).eval(), torch.zeros(1, 3, 2, 2)
+    with pytest.raises(BadTarget, match=sentence):
+        trace.gradients(module, x, target=target)
