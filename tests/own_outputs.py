@@ -53,6 +53,19 @@ class Dense(nn.Module):
         return self.end(30 * self.head(self.relu(self.conv2(self.relu(self.conv1(x))))))
 
 
+class Coder(nn.Module):
+    """Six numbers of a picture, and a map that is made of them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.relu, self.fc = nn.Conv2d(3, 8, 3, 4, 1), nn.ReLU(), nn.Linear(8, 6)
+        self.up = nn.Sequential(nn.ReLU(), nn.ConvTranspose2d(6, 8, 4), nn.ReLU(), nn.Conv2d(8, 3, 1))
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        code = self.fc(self.relu(self.conv(x)).mean((2, 3)))
+        return self.up(code[:, :, None, None]), code
+
+
 def as_boxes(z: Tensor) -> Tensor:
     """As detectors of the YOLO kind give them: (1, 4 + 3, 144), the middle, width and height of each box in pixels,
     then the probability of each class."""
@@ -89,6 +102,7 @@ MODELS: dict[str, Callable[[], nn.Module]] = {
     "two heads": lambda: Row(8, _two),
     "tuple": lambda: Row(8, lambda z: (z[:, :3], z[:, 3:].sigmoid())),
     "map": lambda: Dense(4),
+    "coder": Coder,
     "mask": lambda: Dense(1),
     "mask of shares": lambda: Dense(1, torch.sigmoid),
     "map in a dictionary": lambda: Dense(8, lambda z: {"out": z[:, :4], "aux": z[:, 4:]}),

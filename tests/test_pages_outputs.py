@@ -197,22 +197,81 @@ def test_every_page_takes_outputs_of_every_kind(name: str, served: Served) -> No
         assert not app.error, (page, errors(app))
 
 
+def test_the_feature_maps_begin_at_a_site_that_the_gradient_reaches(served: Served) -> None:
+    app = opened(MAPS, model=served("coder"), image=IMAGE)
+    assert not errors(app)
+    assert app.selectbox(key="shown_site").value == "relu", "two thirds of the way would be up.0, behind the numbers"
+
+
+def test_a_site_that_no_gradient_reaches_shows_its_activation_and_says_why(served: Served) -> None:
+    choices = {"model": served("coder"), "image": IMAGE, "site": "up.2"}
+    app = opened(MAPS, **choices)
+    assert not errors(app)
+    assert chart(app, "channels")
+    assert any("No differentiable path leads to the score from up.2" in one.value.replace("\\", "") for one in app.info)
+    assert "Unreachable" not in " ".join(texts(app))
+    (said,) = errors(opened(MAPS, **choices, maps="gradient"))
+    assert "up.2" in said.replace("\\", "")
+
+
+@pytest.mark.parametrize("choices", [{}, {"reads": "numbers"}])
+def test_a_map_is_not_given_the_prediction_of_another_output(choices: dict[str, str], served: Served) -> None:
+    app = opened(SALIENCY, model=served("coder"), image=IMAGE, head="0", **choices)
+    assert not errors(app)
+    assert not [c for c in app.get("plotly_chart") if c.proto.id.endswith("-chart_classes")]
+    assert not any("predict" in name or "largest" in name for name in facts(app).split(":gray[")[1:2])
+
+
+def test_a_single_number_that_is_the_score_too_is_said_once(served: Served) -> None:
+    key = served("age")
+    for page in (SALIENCY, MAPS, FLOW):
+        app = opened(page, model=key, image=IMAGE)
+        (line,) = [text for text in texts(app) if "prediction]" in text]
+        assert line.count("40.1") == 1, page
+    assert "minus the number 0" in facts(opened(SALIENCY, model=key, image=IMAGE, direction="decrease"))
+
+
+def test_the_target_is_named_as_the_new_model_names_it(served: Served) -> None:
+    app = opened(SALIENCY)
+    assert not app.selectbox(key="shown_target").proto.set_value, "what the browser shows already is left alone"
+    choose_model(app, served("map"))
+    shown = app.selectbox(key="shown_target").proto
+    assert (shown.set_value, shown.raw_value) == (True, "predicted most often")
+    app.run()
+    assert not app.selectbox(key="shown_target").proto.set_value
+
+
 # ---------------------------------------------------------------------------------------------------------- the address
 
 
 @pytest.mark.parametrize(
     ("model", "choices", "name", "sentence"),
     [
-        ("classes", {"reads": "logits"}, "reads", "The output kind cannot be 'logits': it is one of softmax, sigmoid"),
+        (
+            "classes",
+            {"reads": "logits"},
+            "reads",
+            "Output kind cannot be 'logits': it is one of “Softmax logits”, “Sigmoid logits”",
+        ),
         ("classes", {"direction": "decrease"}, "direction", "Direction cannot be 'decrease'"),
         ("labels", {"reads": "sigmoid", "direction": "up"}, "direction", "Direction cannot be 'up'"),
         ("labels", {"reads": "sigmoid", "target": "4"}, "target", "Label 4 does not exist"),
         ("age", {"target": "1"}, "target", "There is no number '1': this output has one"),
-        ("age", {"scale": "probability"}, "scale", "Score cannot be 'probability'"),
+        (
+            "age",
+            {"scale": "probability"},
+            "scale",
+            "Score cannot be 'probability': here there is only “The number itself”.",
+        ),
         ("softmax", {"scale": "logit"}, "scale", "Score cannot be 'logit'"),
         ("classes", {"outrow": "1"}, "outrow", "This output has one row"),
         ("two heads", {"head": "loss"}, "head", "This model returns no output 'loss': it returns aux, logits."),
-        ("classes", {"head": "<b>x</b>"}, "head", "This model returns no output '<b>x</b>'"),
+        (
+            "classes",
+            {"head": "<b>x</b>"},
+            "head",
+            "This model returns no output '<b>x</b>': it returns one alone. Leave",
+        ),
         ("five axes", {"element": "1,2,3"}, "element", "The output has no number '1,2,3'"),
         ("five axes", {"element": "2,0,0,0"}, "element", "the index is within (0 to 1, 0 to 2, 0 to 11, 0 to 11)"),
     ],

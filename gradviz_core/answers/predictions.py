@@ -11,7 +11,16 @@ from gradviz_core.errors import BadTarget
 from gradviz_core.outputs import USUAL_HEAD, Head, HeadInfo, KnownFrom, OutputKind
 from gradviz_core.scene import Scene
 from gradviz_core.trace import Trace
-from gradviz_core.types import ClassDifference, ClassProbability, ClassScore, CrossEntropy, ModelCard, Target
+from gradviz_core.types import (
+    BoxScore,
+    ClassDifference,
+    ClassProbability,
+    ClassScore,
+    CrossEntropy,
+    ModelCard,
+    RegionScore,
+    Target,
+)
 
 TOP = 5
 """How many classes a prediction names."""
@@ -29,8 +38,9 @@ def of_survey(scene: Scene, head: Head) -> tuple[ClassProbability, ...]:
 
 
 def of_target(scene: Scene, target: Target) -> tuple[ClassProbability, ...]:
-    """What the model predicts at the head that a target was read from; nothing where it was read from a site."""
-    if targets.site_of(target) is not None:
+    """What the model predicts at the head that a target was read from; nothing where it was read from a site, a map or
+    boxes: what another output of the model predicts is not meant."""
+    if targets.site_of(target) is not None or isinstance(target, RegionScore | BoxScore):
         return ()
     return _likeliest(scene.trace, _head(target, scene.model.card), scene.model.card)
 
@@ -38,7 +48,10 @@ def of_target(scene: Scene, target: Target) -> tuple[ClassProbability, ...]:
 def of_both(
     scene: Scene, after: Trace, target: Target
 ) -> tuple[tuple[ClassProbability, ...], tuple[ClassProbability, ...]]:
-    """The likeliest classes of two passes, as they are in the one and in the other; nothing where there are none."""
+    """The likeliest classes of two passes, as they are in the one and in the other; nothing where there are none, and
+    where the target is read from a map or from boxes."""
+    if isinstance(target, RegionScore | BoxScore):
+        return (), ()
     card = scene.model.card
     head = _head(target, card)
     before, then = _numbers(scene.trace, head), _numbers(after, head)

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from gradviz_core import fields, snippets
-from gradviz_core.types import FlowQuestion, GradientQuestion
+from gradviz_core.types import INPUT, FlowQuestion, GradientQuestion, SiteInfo
 from pages.parts import address, check, code, facts, maps, panel, shell, sites, tour, units
 from pages.parts.asking import ask, one_sentence
 
@@ -12,12 +12,14 @@ choice = shell.begin_with_score(
 )
 tour.here("feature-maps")
 
+reached: tuple[SiteInfo, ...] = ()
 with one_sentence():
     flow = ask(
         FlowQuestion(model=choice.model, image=choice.image, target=choice.target, seed=choice.draw),
         "Following the gradient back …",
     )
-    strip = maps.strip(flow, choice.labels, address.read("site", sites.default(choice.survey.sites)))
+    reached = sites.reached(flow)
+    strip = maps.strip(flow, choice.labels, address.read("site", sites.default(reached or choice.survey.sites)))
     panel.picture(
         strip.figure, "strip", alt=strip.caption.alt, caption=strip.caption, act=sites.choose_point(strip.infos)
     )
@@ -25,7 +27,7 @@ with one_sentence():
 with one_sentence():
     site_column, *_ = st.columns([3, 2])
     with site_column:
-        info = sites.choose(choice.survey.sites)
+        info = sites.choose(choice.survey.sites, reached)
     with panel.controls():
         kind = maps.kind()
         order = maps.order()
@@ -33,9 +35,14 @@ with one_sentence():
         place = sites.choose_place(info, choice.survey.pixels)
     sites.note_if_flat(info)
 
+    unreached = info.site not in [one.site for one in reached]
     answer = ask(
         GradientQuestion(
-            model=choice.model, image=choice.image, target=choice.target, wrt=(info.site,), seed=choice.draw
+            model=choice.model,
+            image=choice.image,
+            target=choice.target,
+            seed=choice.draw,
+            wrt=(INPUT, info.site) if unreached and kind == "activation" else (info.site,),
         ),
         "Computing the gradient at this site …",
     )
@@ -47,7 +54,7 @@ with one_sentence():
     one = maps.one(view, channel, info, place)
     unit = units.unit(info, channel, place)
 
-    facts.line(facts.predicted(answer.prediction, choice.labels, choice.reading), facts.score(answer, choice.labels))
+    facts.line(*facts.predicted_and_score(answer, answer.prediction, choice.labels, choice.reading))
     facts.notes(answer.notes)
 
     left, right = st.columns([2, 1])
@@ -67,7 +74,7 @@ with one_sentence():
         facts.line(("unit", sites.unit_words(info, channel, place)), *maps.facts_of(answer, unit))
         st.button(
             "This unit on the Neurons page", icon=":material/arrow_forward:", type="tertiary", on_click=address.leave,
-            args=("pages/explore/neurons.py", sites.unit_choices(channel, place)),
+            args=("pages/explore/neurons.py", {"site": info.site, **sites.unit_choices(channel, place)}),
         )  # fmt: skip
         panel.picture(
             maps.image(answer), "image", alt="The image as the network sees it",

@@ -35,20 +35,20 @@ with one_sentence():
         what = saliency.METHODS[method].lower()
         facts.line(*pixel.place(spot, answer.pixels), *pixel.slopes(gradient, spot, what, names))
     mapped, found = predictions.of_map(choice), choice.output.boxes
-    height = saliency.LOW if mapped and view != "channel" else saliency.HIGH
+    height = saliency.LOW if mapped else saliency.HIGH
     shown = saliency.draw(answer, view, method, choice.survey.card, opacity / 100, spot, height)
 
     with room:
         facts.line(
-            facts.predicted(answer.prediction, choice.labels, choice.reading),
-            facts.score(answer, choice.labels),
+            *facts.predicted_and_score(answer, answer.prediction, choice.labels, choice.reading),
             (f"L2 norm of {saliency.METHODS[method].lower()}", captions.number_text(fields.length(gradient))),
             ("largest at", shown.peak),
         )
         facts.notes(answer.notes)
 
-        seen = predictions.image(answer, found, choice.labels, spot, shown.height)
-        columns = st.columns((1, 1, 1) if mapped and view != "channel" else shown.widths)
+        channels_below = mapped is not None and view == "channel"
+        seen = predictions.image(answer, found, choice.labels, spot, height if channels_below else shown.height)
+        columns = st.columns((1, 1) if channels_below else (1, 1, 1) if mapped else shown.widths)
         with columns[0]:
             panel.picture(
                 seen.figure, "image", alt="The image as the network sees it",
@@ -62,13 +62,13 @@ with one_sentence():
         if mapped:
             picture = predictions.draw(mapped, answer.target, choice.survey.card, height)
             drawn["predicted"] = picture.figure
-            with columns[-2]:
+            with columns[1]:
                 panel.picture(
                     picture.figure, "predicted", alt=picture.caption.alt, caption=picture.caption, act=picture.act,
                     enclose=picture.enclose,
                 )  # fmt: skip
                 st.caption(predictions.how_to_choose(answer.target))
-        with columns[-1]:
+        with st.container() if channels_below else columns[-1]:
             panel.picture(
                 shown.figure, "gradient", alt=shown.caption.alt, caption=shown.caption,
                 act=pixel.click_tile(shown.tiles), checked=checked,

@@ -34,12 +34,22 @@ def predicted(
     return bars.predicted(prediction, labels, reading)
 
 
+def predicted_and_score(
+    answer: GradientAnswer | FlowAnswer, prediction: Sequence[ClassProbability], labels: Sequence[str],
+    reading: OutputKind,
+) -> tuple[tuple[str, str], ...]:  # fmt: skip
+    """Both, or the prediction alone where it is a single plain number, which is the score too."""
+    said, asked = predicted(prediction, labels, reading), score(answer, labels)
+    alone = reading == "numbers" and len(prediction) == 1 and said[1] == asked[1]
+    return (said,) if alone else (said, asked)
+
+
 def score(answer: GradientAnswer | FlowAnswer, labels: Sequence[str]) -> tuple[str, str]:
     """The scalar that is differentiated, and its value."""
     return score_words(answer.target, labels).removeprefix("the "), number_text(answer.score, 4)
 
 
 def notes(texts: Sequence[str]) -> None:
-    """Warnings that came with an answer."""
-    for text in texts:
+    """Warnings that came with the answers of a page; what several of them say is said once."""
+    for text in dict.fromkeys(texts):
         st.info(plain(text))

@@ -13,7 +13,7 @@ from gradviz_core import captions, fields, figures, log_scale
 from gradviz_core.captions import Caption, MapKind
 from gradviz_core.fields import Planes, Tiles
 from gradviz_core.sites import in_words
-from gradviz_core.types import INPUT, Field, FloatArray, FlowAnswer, GradientAnswer, SiteInfo, Unit
+from gradviz_core.types import INPUT, Field, FloatArray, FlowAnswer, GradientAnswer, Site, SiteInfo, Unit
 from pages.parts import address
 from pages.parts.sites import Place
 
@@ -100,9 +100,7 @@ def strip(flow: FlowAnswer, labels: Sequence[str], chosen: str) -> Strip:
 
 def view(answer: GradientAnswer, info: SiteInfo, kind: MapKind) -> View:
     """Activation, gradient or their product at the site."""
-    value, slope = answer.activations[info.site], answer.gradients[info.site]
-    array = {"activation": value, "gradient": slope}.get(kind)
-    array = fields.product(value, slope) if array is None else array
+    array = _quantities(answer, info.site)[kind]
     planes = fields.planes(array, info.layout, info.axis)
     maps = planes.maps
     unit = captions.map_unit(kind, answer.target, info.site)
@@ -140,9 +138,15 @@ def one(view: View, channel: int, info: SiteInfo, place: Place) -> One:
 
 def facts_of(answer: GradientAnswer, unit: Unit) -> tuple[tuple[str, str], ...]:
     """The exact numbers of one unit."""
-    value, slope = (arrays[unit.site][0] for arrays in (answer.activations, answer.gradients))
-    said = {"activation": value, "gradient": slope, "product": fields.product(value, slope)}
-    return tuple((name, captions.number_text(float(array[unit.index]), 4)) for name, array in said.items())
+    said = _quantities(answer, unit.site)
+    return tuple((name, captions.number_text(float(array[0][unit.index]), 4)) for name, array in said.items())
+
+
+def _quantities(answer: GradientAnswer, site: Site) -> dict[MapKind, FloatArray]:
+    """What can be drawn of a site: its activation alone, where no gradient of the score arrives."""
+    value, slope = answer.activations[site], answer.gradients.get(site)
+    alone: dict[MapKind, FloatArray] = {"activation": value}
+    return alone if slope is None else alone | {"gradient": slope, "product": fields.product(value, slope)}
 
 
 def image(answer: GradientAnswer) -> go.Figure:

@@ -15,7 +15,7 @@ from gradviz_core.fields import Planes
 from gradviz_core.indices import place_axes
 from gradviz_core.outputs import HeadInfo
 from gradviz_core.sites import in_words, no_such_site
-from gradviz_core.types import INPUT, Pixels, Site, SiteInfo
+from gradviz_core.types import INPUT, FlowAnswer, Pixels, Site, SiteInfo
 from pages.parts import address, pixel
 from pages.parts.clicks import Click
 from pages.parts.words import plain
@@ -26,9 +26,9 @@ _OVER_THE_PICTURE = ("maps", "maps_last", "tokens")
 """Layouts whose places lie as the pixels of the picture do."""
 
 
-def choose(infos: Sequence[SiteInfo]) -> SiteInfo:
+def choose(infos: Sequence[SiteInfo], reached: Sequence[SiteInfo] = ()) -> SiteInfo:
     """The site that is chosen from the survey, with the author's line under it where an upload tells. Containers that
-    only pass on a child's value are left out of the list.
+    only pass on a child's value are left out of the list. The default is one of ``reached``, where some are named.
 
     Raises:
         NoSuchChoice: the address names a site that never ran.
@@ -36,7 +36,7 @@ def choose(infos: Sequence[SiteInfo]) -> SiteInfo:
     """
     known = {str(info.site): info for info in infos if info.site != INPUT}
     listed = [name for name, info in known.items() if info.same_as is None]
-    chosen = address.read("site", default(infos))
+    chosen = address.read("site", default(reached or infos))
     address.select("Site", "site", listed if chosen in listed else [*listed, *({chosen} & set(known))], chosen,
                    lambda name: site_text(known[name]))  # fmt: skip
     if chosen not in known:
@@ -81,6 +81,14 @@ def default(infos: Sequence[SiteInfo]) -> str:
         raise UnknownSite("This model shows no values inside: its forward pass ran no modules. Choose another model.")
     rectified = [info for info in maps if info.kind in ("ReLU", "GELU", "SiLU", "Hardswish", "ReLU6")] or maps
     return str(rectified[(2 * len(rectified)) // 3 if len(rectified) > 1 else 0].site)
+
+
+def reached(flow: FlowAnswer) -> tuple[SiteInfo, ...]:
+    """The sites inside the model at which a gradient of the score arrives."""
+    norms = flow.arrays["gradient_norm"]
+    return tuple(
+        info for info, norm in zip(flow.sites, norms, strict=True) if info.site != INPUT and not np.isnan(norm)
+    )
 
 
 def of_head(infos: Sequence[SiteInfo], head: HeadInfo) -> SiteInfo | None:

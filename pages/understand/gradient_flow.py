@@ -25,10 +25,10 @@ with one_sentence():
             there = code.elsewhere(against.model, against.image, choice.draw)
             other = ask(against, "Following the gradient back in what it is compared with …")
 
-    score = facts.score(answer, choice.labels)
     facts.line(
-        facts.predicted(scores.predicted(choice.survey, choice.output), choice.labels, choice.reading),
-        score,
+        *facts.predicted_and_score(
+            answer, scores.predicted(choice.survey, choice.output), choice.labels, choice.reading
+        ),
         *flow.range_of(answer),
         flow.most_dead(answer),
     )
@@ -37,7 +37,7 @@ with one_sentence():
     room = st.container()
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         with st.container(width=420):
-            info = sites.choose(choice.survey.sites)
+            info = sites.choose(choice.survey.sites, sites.reached(answer))
         st.page_link(
             "pages/explore/feature_maps.py", label=plain(f"Feature maps of {sites.named(info)}"),
             icon=":material/arrow_forward:",
