@@ -117,6 +117,6 @@ def test_what_is_known_can_be_turned_round_by_the_address_alone(asked: list[Ques
 def test_an_axis_that_is_not_there_is_an_error(asked: list[Question]) -> None:
     (said,) = errors(opened(NEURONS, site="quiet", axis="7"))
     assert (
-        "Channels cannot be '7': it is one of axis 2: 576 features of 48, axis 1: 48 channels of 576."
+        "Channels cannot be '7': it is one of “axis 2: 576 features of 48”, “axis 1: 48 channels of 576”."
         in said.replace("\\", "")
     )

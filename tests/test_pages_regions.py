@@ -3,6 +3,7 @@ rectangles, and in the address."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 from torch import Tensor
 
+from gradviz_core.captions import number_text
 from gradviz_core.compute import inline
 from gradviz_core.output_figures import COLOURS, REST
 from gradviz_core.types import Head, OutputAnswer, OutputQuestion, Question
@@ -121,6 +123,15 @@ def test_a_single_label_and_its_absence_are_two_colours_and_a_depth_is_a_heatmap
     np.testing.assert_array_equal(values(depth), output(key).arrays["scores"])
 
 
+def test_the_map_stands_beside_the_image_and_each_channel_of_the_gradient_below(served: Served) -> None:
+    app = opened(SALIENCY, model=served("map"), image=IMAGE, view="channels")
+    assert not errors(app)
+    image, predicted = (chart(app, key)["layout"]["height"] for key in ("image", "predicted"))
+    assert abs(image - predicted) < 60
+    beside = [[c.proto.id.rpartition("-chart_")[2] for c in column.get("plotly_chart")] for column in app.columns]
+    assert [names for names in beside if names] == [["image"], ["predicted"]]
+
+
 def test_the_region_is_marked_on_the_map_and_a_rectangle_can_be_drawn(served: Served) -> None:
     key = served("map")
     figure = chart(opened(SALIENCY, model=key, image=IMAGE, region="rectangle"), "predicted")
@@ -168,7 +179,11 @@ def test_the_strongest_boxes_lie_over_the_image_and_in_the_list(served: Served) 
     (listed,) = [box for box in app.selectbox if box.label == "Box"]
     assert listed.options[0] == "The strongest"
     assert listed.options[1] == f"All {MAP * MAP} boxes"
-    assert listed.options[2].startswith(f"box {first} · ")
+    assert re.fullmatch(rf"box {first} · (cat|dog|hen) \(\d\) [\d.]+", listed.options[2]), (
+        "short enough for the sidebar"
+    )
+    middle = number_text(float(place[0]), 3)
+    assert any(caption.value.startswith(f"Box {first} begins with the numbers {middle}, ") for caption in app.caption)
     last = chart(app, "image")["layout"]["shapes"][-1]
     column, row, wide, high = place
     expected = [column - wide / 2 - 0.5, column + wide / 2 - 0.5, row - high / 2 - 0.5, row + high / 2 - 0.5]
@@ -231,17 +246,22 @@ def test_every_page_follows_the_same_score(name: str, choices: dict[str, str], s
     ("model", "choices", "name", "sentence"),
     [
         ("map", {"region": "circle"}, "region", "Region cannot be 'circle'"),
-        ("map", {"region": "pixel", "mrow": "12"}, "mrow", "Row 12 does not exist: there are 12, from 0 to 11"),
-        ("map", {"region": "pixel", "mcol": "-1"}, "mcol", "Column -1 does not exist"),
+        ("map", {"region": "pixel", "mrow": "12"}, "mrow", "Row cannot be 12: it is a whole number from 0 to 11"),
+        ("map", {"region": "pixel", "mcol": "-1"}, "mcol", "Column cannot be -1"),
         ("map", {"region": "rectangle", "top": "9", "bottom": "3"}, "top", "the first cannot lie after the last"),
-        ("map", {"region": "rectangle", "right": "1e3"}, "right", "Last column '1e3' does not exist"),
+        ("map", {"region": "rectangle", "right": "1e3"}, "right", "Last column cannot be '1e3'"),
         ("map", {"reduce": "max"}, "reduce", "Taken together cannot be 'max'"),
         ("map", {"scale": "loss"}, "scale", "Score cannot be 'loss'"),
         ("mask", {"region": "mask"}, "region", "Region cannot be 'mask'"),
         ("boxes", {"box": "144"}, "box", "Box '144' does not exist: there are 144, from 0 to 143"),
         ("boxes", {"box": "-1"}, "box", "Box '-1' does not exist"),
-        ("boxes", {"skip": "7"}, "skip", "Numbers before the classes 7 does not exist"),
-        ("boxes", {"boxaxis": "middle"}, "boxaxis", "Boxes are counted by cannot be 'middle'"),
+        ("boxes", {"skip": "7"}, "skip", "Numbers before the classes cannot be 7: it is a whole number from 0 to 6."),
+        (
+            "boxes",
+            {"boxaxis": "middle"},
+            "boxaxis",
+            "Axis that counts the boxes cannot be 'middle': it is one of “The longer axis”",
+        ),
         ("boxes", {"target": "3"}, "target", "Class 3 does not exist"),
     ],
 )

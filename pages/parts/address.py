@@ -48,6 +48,8 @@ class _Memory:
     """What each shows in this run."""
     options: dict[str, frozenset[str]] = field(default_factory=dict)
     """What there was to choose from, where it is a list."""
+    words: dict[str, str | None] = field(default_factory=dict)
+    """What the chosen option was called there."""
     carried: set[str] = field(default_factory=set)
     """Chosen for what was there before another choice changed: where it does not fit now, it is left out."""
 
@@ -151,9 +153,11 @@ def _choose(memory: _Memory, name: str, value: object) -> None:
 
 
 def select(label: str, name: str, options: Sequence[str], chosen: str, words: Callable[[str], str]) -> None:
-    """A list to choose from; nothing is chosen where ``chosen`` is not in it. An option's words never change: the
-    browser knows an option by them."""
-    key, told = _shown(name, chosen if chosen in options else None)
+    """A list to choose from; nothing is chosen where ``chosen`` is not in it. The browser knows an option by its words,
+    so where those of the chosen one change, it has to be told again."""
+    said = words(chosen) if chosen in options else None
+    key, told = _shown(name, chosen if chosen in options else None, again=_memory().words.get(name, said) != said)
+    _memory().words[name] = said
     _memory().options[name] = frozenset(options)  # the browser may still send words of an option that is gone
     index = None if chosen not in options else 0 if told else list(options).index(chosen)
     st.selectbox(label, options, index=index, key=key, format_func=words, placeholder="Choose one")
@@ -194,8 +198,12 @@ def _known(label: str, name: str, chosen: str, words: Mapping[str, str]) -> str:
         memory.chosen[name] = ""
         memory.carried.discard(name)
         st.rerun()
-    listed = ", ".join(words.values())
-    rule = f"it is one of {listed}. Choose one." if len(words) > 1 else f"here there is only “{listed}”. Leave it out."
+    listed = ", ".join(f"“{word}”" for word in words.values())
+    rule = (
+        f"it is one of {listed}. Choose one of them."
+        if len(words) > 1
+        else f"here there is only {listed}. Leave it out."
+    )
     raise NoSuchChoice(f"{label} cannot be {chosen[:60]!r}: {rule}", name)
 
 
@@ -222,8 +230,8 @@ def counter(label: str, name: str, count: int, default: int, *, width: int | Lit
     )
     if inside:
         return number
-    rule = f"there are {count}, from 0 to {count - 1}"
-    raise NoSuchChoice(f"{label} {_quoted(text)} does not exist: {rule}. Choose one of them.", name)
+    rule = f"it is a whole number from 0 to {count - 1}" if count > 1 else "here it is always 0"
+    raise NoSuchChoice(f"{label} cannot be {_quoted(text)}: {rule}. Choose another.", name)
 
 
 def text(label: str, name: str, empty: str, meaning: str) -> str:
@@ -291,15 +299,15 @@ def decimal(label: str, name: str, low: float, high: float, step: float, default
     raise NoSuchChoice(f"{label} cannot be {text[:60]!r}: {rule}. Move the slider.", name)
 
 
-def _shown(name: str, value: object) -> tuple[str, bool]:
+def _shown(name: str, value: object, *, again: bool = False) -> tuple[str, bool]:
     """The key of the visible control for ``name``, which shows ``value`` in this run, and whether it had to be told.
 
     One that is new starts with its default, and one that shows it already is left alone: told again, it would forget a
-    click that is on its way.
+    click that is on its way. ``again`` says that it has to be told all the same.
     """
     key = f"shown_{name}"
     _memory().drawn[name] = value
-    told = key in st.session_state and st.session_state[key] != value
+    told = key in st.session_state and (again or st.session_state[key] != value)
     if told:
         st.session_state[key] = value
     return key, told

@@ -47,7 +47,7 @@ def question(survey: SurveyAnswer, output: Output) -> OutputQuestion | None:
     if not address.read("boxaxis"):
         st.caption("Read as boxes, a guess from its shape. If it holds something else, say so in their layout.")
     with st.expander("Layout of the boxes"):
-        axis = address.listed("Boxes are counted by", "boxaxis", _AXES)
+        axis = address.listed("Axis that counts the boxes", "boxaxis", _AXES)
         if axis == "none":
             return None
         by_last = {"auto": None, "last": True, "first": False}[axis]
@@ -85,7 +85,16 @@ def choose(found: OutputAnswer, labels: Sequence[str]) -> int | None:
             f"Box {chosen[:60]!r} does not exist: there are {count:,}, from 0 to {count - 1}. Choose one of them.",
             "box",
         )
-    return first if chosen == _STRONGEST else None if chosen == _ALL else int(chosen)
+    box = first if chosen == _STRONGEST else None if chosen == _ALL else int(chosen)
+    _say_place(found, box)
+    return box
+
+
+def _say_place(found: OutputAnswer, box: int | None) -> None:
+    """Where the chosen box lies, if it is one of the strongest."""
+    for number, place in zip(found.arrays["boxes"], found.arrays["places"], strict=True):
+        if int(number) == box and len(place):
+            st.caption(f"Box {box} begins with the numbers {output_figures.place_text(place)}.")
 
 
 def box_count(found: OutputAnswer) -> int:
@@ -96,13 +105,10 @@ def box_count(found: OutputAnswer) -> int:
 
 
 def named(found: OutputAnswer, labels: Sequence[str]) -> list[str]:
-    """``box 37 · dog (2) 0.91 · at 41.2, 30, 12.5, 9`` for each of the strongest."""
+    """``box 37 · dog (2) 0.91`` for each of the strongest."""
     return [
         f"box {int(box)} · {class_text(int(index), labels)} {number_text(float(score), 3)}"
-        + (f" · {output_figures.place_text(place)}" if len(place) else "")
-        for box, index, score, place in zip(
-            *(found.arrays[name] for name in ("boxes", "classes", "scores", "places")), strict=True
-        )
+        for box, index, score in zip(*(found.arrays[name] for name in ("boxes", "classes", "scores")), strict=True)
     ]
 
 

@@ -118,8 +118,10 @@ def _reading(info: HeadInfo) -> OutputKind:
         return info.reading
     if text in READINGS:
         return READINGS[text]
-    listed = ", ".join(READINGS)
-    raise address.NoSuchChoice(f"The output kind cannot be {text[:60]!r}: it is one of {listed}.", "reads")
+    listed = ", ".join(f"“{word}”" for word in WORDS.values())
+    raise address.NoSuchChoice(
+        f"Output kind cannot be {text[:60]!r}: it is one of {listed}. Choose one of them.", "reads"
+    )
 
 
 def _one(heads: Sequence[HeadInfo]) -> HeadInfo:
@@ -128,9 +130,10 @@ def _one(heads: Sequence[HeadInfo]) -> HeadInfo:
     chosen = address.read("head", default(heads).item)
     if chosen not in known:
         listed = ", ".join(item or "the output" for item in known)
-        raise address.NoSuchChoice(
-            f"This model returns no output {chosen[:60]!r}: it returns {listed[:300]}. Choose one of them.", "head"
+        rule = (
+            f"it returns {listed[:300]}. Choose one of them" if len(known) > 1 else "it returns one alone. Leave it out"
         )
+        raise address.NoSuchChoice(f"This model returns no output {chosen[:60]!r}: {rule}.", "head")
     if len(heads) > 1:
         address.select("Output", "head", list(known), chosen, lambda item: _words(known[item]))
     return known[chosen]
