@@ -16,7 +16,7 @@ from gradviz_core.inputs import by_site, explained, map_inputs
 from gradviz_core.nested import map_tensors, tensors
 from gradviz_core.passes import forward, is_close
 from gradviz_core.sites import in_words, ordinal
-from gradviz_core.types import Site, Target
+from gradviz_core.types import Combination, Site, Target
 from gradviz_core.watch import Trace
 
 APART = "Give the images one by one."
@@ -33,6 +33,13 @@ def count(call: Call) -> int:
 def is_batch(trace: Trace, many: int) -> bool:
     """Whether what the model returned has an axis of so many images first."""
     return many > 1 and any(_counts(tensor, many) for tensor in tensors(trace.output).values())
+
+
+def names_a_row(target: object) -> bool:
+    """Whether one target says itself which row of all that was handed in is meant, so that it is not one for each."""
+    if isinstance(target, Combination):
+        return any(term.index[:1] > (0,) for term in target.terms)
+    return isinstance(target, targets.OfHead) and target.head.row is not None
 
 
 def one_for_each(target: Target | Sequence[Target], many: int) -> tuple[Target, ...]:
@@ -82,7 +89,9 @@ def check_apart(trace: Trace, scores: Tensor, found: dict[Site, Tensor | None]) 
             if weighted is None or not _same_rows(weighted, slope, weights):
                 raise QuestionError(
                     "The images of this batch change one another's scores, as they do through batch norm in training "
-                    f"mode, so the gradient at {in_words(site)} belongs to no single image. {APART}"
+                    f"mode, so the gradient at {in_words(site)} belongs to no single image. {APART} Where the first "
+                    "axis counts something else, such as the steps of a sequence, name the row that is meant, by "
+                    "Head(row=1) or gv.Combination."
                 )
         place *= base
 

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, SupportsIndex
 
 import numpy as np
 import torch
@@ -81,8 +81,10 @@ def drawing_from(begin: int | State, devices: Iterable[int]) -> Iterator[State]:
 
 
 def _seed(seed: int, devices: Iterable[int]) -> None:
-    if not 0 <= seed <= LARGEST_SEED:
+    given: object = seed
+    if not isinstance(given, SupportsIndex) or not 0 <= seed <= LARGEST_SEED:
         raise QuestionError(f"The seed is {seed}; it is a whole number from 0 to {LARGEST_SEED}. Choose one of them.")
+    seed = int(seed)
     random.seed(seed)
     np.random.seed(seed)
     torch.default_generator.manual_seed(seed)

@@ -23,7 +23,7 @@ from gradviz_core.authors_autograd import AuthorsAutograd, Differentiates
 from gradviz_core.calls import Call
 from gradviz_core.device import exact_arithmetic
 from gradviz_core.draws import State, devices_of, drawing_from
-from gradviz_core.errors import GradVizError
+from gradviz_core.errors import GradVizError, QuestionError
 from gradviz_core.following import Follower
 from gradviz_core.inputs import Inputs as Inputs
 from gradviz_core.inputs import by_site, call_of, map_inputs, run
@@ -50,7 +50,7 @@ _one_stance = threading.RLock()
 def _uncompiled() -> Iterator[None]:
     """What ``torch.compile`` was given runs as it was written. Compiled code keeps or lacks the hooks that were there
     when it was made, so that a pass would depend on those before it."""
-    if "torch._dynamo" not in sys.modules:  # nothing was compiled, and importing the compiler takes seconds
+    if "torch._dynamo.eval_frame" not in sys.modules:  # nothing was compiled, and importing the compiler takes seconds
         yield
         return
     with _one_stance, torch.compiler.set_stance("force_eager"):
@@ -98,6 +98,9 @@ def forward(
         QuestionError: the module cannot be copied for watching, or the seed is out of range.
         GradVizError: the module computes something else while it is watched.
     """
+    given: object = module
+    if not isinstance(given, nn.Module):
+        raise QuestionError(f"{given!r} is not a torch.nn.Module. Give a module; a function can be the forward of one.")
     put = put or {}
     plan = _Plan(module, call_of(module, x), None if keep is None else {*keep, *put}, until, parameters, put, axes)
     devices = devices_of([*module.parameters(), *by_site(plan.call).values()])

@@ -15,9 +15,9 @@ from gradviz_core.calls import Call
 from gradviz_core.doubles import Narrowing, SameDraws, in_float64, wide
 from gradviz_core.errors import QuestionError
 from gradviz_core.findings import DirectionProof, Proof, Step
-from gradviz_core.inputs import Inputs, by_site, call_of, explained, map_inputs, real_inputs
+from gradviz_core.inputs import Inputs, by_site, call_of, explained, map_inputs
 from gradviz_core.sites import in_words
-from gradviz_core.trace import Trace, differentiate, forward, reached, recording
+from gradviz_core.trace import Trace, chosen_sites, differentiate, forward, reached, recording
 from gradviz_core.types import INPUT, BoxScore, ClassScore, RegionScore, Site, Target
 
 STEPS = (1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9)
@@ -33,7 +33,7 @@ def prove(
     module: nn.Module,
     x: Inputs,
     target: Target = PREDICTED,
-    sites: Collection[Site] | None = None,
+    sites: Collection[Site] | Site | None = None,
     directions: int = 3,
     seed: int = 0,
     every_step: bool = True,
@@ -70,8 +70,11 @@ def prove(
     """
     if not 1 <= directions <= MOST_DIRECTIONS:
         raise QuestionError(f"{directions} directions; from 1 to {MOST_DIRECTIONS} can be checked.")
+    if isinstance(target, Sequence):
+        raise QuestionError("One target of one image is checked at a time. Pass x[i:i+1] and the target of image i.")
+    targets.check(target)
     call = call_of(module, x)
-    chosen = real_inputs(call) if sites is None else tuple(sites)
+    chosen = chosen_sites(call, sites)
     with explained(module, call):
         own = _as_it_is(module, call, target, chosen, seed)
     with nullcontext() if own.draws is None else SameDraws(own.draws):

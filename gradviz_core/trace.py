@@ -51,7 +51,7 @@ def gradients(
     x: Inputs,
     *,
     target: Target | Sequence[Target],
-    wrt: Iterable[Site] | None = None,
+    wrt: Iterable[Site] | Site | None = None,
     seed: int | None = None,
 ) -> Gradients:
     """Exact ∂target/∂site of any module at any sites, in one forward and one backward pass.
@@ -63,7 +63,8 @@ def gradients(
 
     Where ``x`` and what the module returns count N > 1 images first, there is one target for each image, or one that
     stands for all. Then the gradient of the sum of the scores is computed, whose rows are each image's own gradient,
-    and one backward pass more, and each image by itself, check that no image changes what another gets.
+    and one backward pass more, and each image by itself, check that no image changes what another gets. A single target
+    that names a row, as ``Head(row=1)`` does, is one question about all of ``x`` instead, with one score.
 
     Raises:
         BadTarget: the target does not exist in this model.
@@ -76,9 +77,11 @@ def gradients(
     Source: reverse-mode differentiation as in Griewank & Walther, Evaluating Derivatives, 2008, chapter 3; at the input
     this is the saliency of Simonyan et al. 2014 (arXiv:1312.6034), before any absolute value.
     """
+    for one in target if isinstance(target, list | tuple) else (target,):
+        targets.check(one)
     call = call_of(module, x)
-    sites = _sites(call, wrt)
-    many = batch.count(call)
+    sites = chosen_sites(call, wrt)
+    many = 1 if batch.names_a_row(target) else batch.count(call)
     wanted = batch.one_for_each(target, many) if isinstance(target, Sequence) else (target,)
     read = [at for one in wanted if (at := targets.site_of(one))]
     needed = {*sites, *read}
@@ -95,14 +98,18 @@ def gradients(
     return _answer(module, trace, sites, resolved, score.item(), found, unreached)
 
 
-def _sites(call: Call, wrt: Iterable[Site] | None) -> tuple[Site, ...]:
-    """The sites that are asked for; without any said, the inputs that can have a gradient, else the first."""
+def chosen_sites(call: Call, wrt: Iterable[Site] | Site | None) -> tuple[Site, ...]:
+    """The sites that are asked for; without any said, the inputs that can have a gradient, else the first.
+
+    Raises:
+        QuestionError: one of them is not a ``Site``.
+    """
     if wrt is None:
         return real_inputs(call)
-    sites = tuple(wrt)
+    sites = (wrt,) if isinstance(wrt, Site) else tuple(wrt)
     for site in sites:
         if not isinstance(site, Site):
-            raise QuestionError(f"{site!r} is no site. Write Site({str(site)!r}), or take the sites of the survey.")
+            raise QuestionError(f"{site!r} is not a site. Write Site({str(site)!r}), or take the sites of the survey.")
     return sites
 
 

@@ -18,10 +18,12 @@ from gradviz_core.types import (
     ChannelMean,
     ClassDifference,
     ClassScore,
+    Combination,
     Head,
     Site,
     SiteSum,
     Target,
+    Term,
     Unit,
 )
 from tests import zoo
@@ -186,3 +188,25 @@ def test_as_many_targets_as_images() -> None:
         trace.gradients(zoo.build("pools").float(), _images(3, 8), target=[ClassScore(1), ClassScore(2)])
     with pytest.raises(QuestionError, match="2 targets for 1 image"):
         trace.gradients(zoo.build("pools").float(), _images(1, 8), target=[ClassScore(1), ClassScore(2)])
+
+
+def test_one_target_that_names_a_row_is_one_question_about_all_that_is_handed_in() -> None:
+    """Of a sequence whose steps come first, no step is an image of its own; and of a batch a row can be meant."""
+    torch.manual_seed(0)
+    module, x = nn.LSTM(6, 5).double().eval(), torch.randn(4, 1, 6, dtype=torch.float64)
+    target = Combination((Term((2, 0, 3)), Term((3, 0, 1), -0.5)), Site("", 0, "0"))
+    found = trace.gradients(module, x, target=target)
+    leaf = x.clone().requires_grad_()
+    value = module(leaf)[0]
+    score = value[2, 0, 3] - value[3, 0, 1] / 2
+    assert found.score == pytest.approx(float(score.detach()), rel=1e-12)
+    assert relative_error(found.gradients[INPUT], torch.autograd.grad(score, leaf)[0]) < 1e-12
+    with pytest.raises(QuestionError, match=r"the steps of a sequence, name the row that is meant, by Head\(row=1\)"):
+        trace.gradients(module, x, target=SiteSum(Site("", 0, "0")))
+
+    pools, images = zoo.build("pools").float(), _images(3, 8)
+    second = trace.gradients(pools, images, target=ClassScore(1, head=Head(row=1)))
+    alone = trace.gradients(pools, images[1:2], target=ClassScore(1))
+    assert second.score == pytest.approx(alone.score, rel=1e-5)
+    assert relative_error(second.gradients[INPUT][1:2], alone.gradients[INPUT]) < 1e-5
+    assert not second.gradients[INPUT][[0, 2]].any()

@@ -15,7 +15,7 @@ from gradviz_core import trace
 from gradviz_core.errors import BadTarget, QuestionError, UnknownSite, Unreachable
 from gradviz_core.nested import map_tensors
 from gradviz_core.proof import prove
-from gradviz_core.types import INPUT, ChannelMean, ClassScore, Head, RegionScore, Site, Unit
+from gradviz_core.types import INPUT, ChannelMean, ClassScore, Head, RegionScore, Site, SiteSum, Unit
 from tests import zoo
 
 IMAGE = Site(".input", 0, "image")
@@ -232,13 +232,18 @@ def test_the_recipe_of_the_readme_gives_what_there_is_and_names_the_rest() -> No
 @pytest.mark.parametrize(
     ("target", "sentence"),
     [
+        (3, r"3 is not a target\. Write gv\.ClassScore\(3\)"),
+        ("cat", "'cat' is not a target"),
+        ([ClassScore(0), None], "None is not a target"),
         (ClassScore(1, "percent"), "There is no scale 'percent'. Choose one of logit, log_probability, probability"),  # type: ignore[arg-type]
         (ClassScore(1, head=Head(reading="softmax")), "There is no reading 'softmax'. Choose one of softmax_logits"),  # type: ignore[arg-type]
         (RegionScore(1, reduce="max"), "There is no reduce 'max'. Choose one of"),  # type: ignore[arg-type]
         (ClassScore("1"), "index is '1' in ClassScore; it must be a whole number"),  # type: ignore[arg-type]
         (ClassScore(True), "index is True in ClassScore"),
         (ChannelMean(INPUT, 1.5), "channel is 1.5 in ChannelMean"),  # type: ignore[arg-type]
-        (Unit(INPUT, 1), "1 is no place of a unit"),  # type: ignore[arg-type]
+        (Unit(INPUT, 1), "1 is not a place of a unit"),  # type: ignore[arg-type]
+        (ClassScore(1, head=Head(1)), r"item of a head is 1; it must be a text. Write gv.Head\('1'\)"),  # type: ignore[arg-type]
+        (SiteSum("conv"), r"'conv' is not a site\. Write Site\('conv'\)"),  # type: ignore[arg-type]
     ],
     ids=str,
 )
@@ -246,3 +251,25 @@ def test_a_target_with_an_unknown_word_is_never_read_as_another_one(target: Any,
     module, x = nn.Sequential(nn.Flatten(), nn.Linear(12, 4)).eval(), torch.zeros(1, 3, 2, 2)
     with pytest.raises(BadTarget, match=sentence):
         trace.gradients(module, x, target=target)
+
+
+def test_what_is_no_module_and_no_seed_is_told() -> None:
+    given: Any = torch.relu
+    with pytest.raises(QuestionError, match=r"is not a torch\.nn\.Module"):
+        trace.survey(given, torch.zeros(1, 3))
+    for seed in ("a", 1.5):
+        with pytest.raises(QuestionError, match=f"The seed is {seed}; it is a whole number"):
+            trace.survey(nn.Linear(3, 2).eval(), torch.zeros(1, 3), seed=seed)  # type: ignore[arg-type]
+    assert trace.survey(nn.Linear(3, 2).eval(), torch.zeros(1, 3), seed=np.int64(3))  # type: ignore[arg-type]
+
+
+def test_a_proof_takes_one_site_and_tells_what_it_cannot_take() -> None:
+    module, x = nn.Sequential(nn.Flatten(), nn.Linear(12, 4)).eval(), torch.rand(1, 3, 2, 2)
+    given: Any = [ClassScore(0)]
+    names: Any = ["0"]
+    assert prove(module, x, ClassScore(0), INPUT).agrees
+    assert trace.gradients(module, x, target=ClassScore(0), wrt=INPUT).gradients.keys() == {INPUT}
+    with pytest.raises(QuestionError, match=r"One target of one image .* x\[i:i\+1\]"):
+        prove(module, x, given)
+    with pytest.raises(QuestionError, match=r"'0' is not a site\. Write Site\('0'\)"):
+        prove(module, x, ClassScore(0), names)

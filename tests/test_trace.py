@@ -185,7 +185,7 @@ def test_sites_that_cannot_be_asked_for(linear: tuple[nn.Module, Tensor]) -> Non
 
 
 def test_a_text_is_no_site(linear: tuple[nn.Module, Tensor]) -> None:
-    with pytest.raises(QuestionError, match=r"'1' is no site. Write Site\('1'\)"):
+    with pytest.raises(QuestionError, match=r"'1' is not a site. Write Site\('1'\)"):
         trace.gradients(linear[0], linear[1], target=ClassScore(0), wrt=["1"])  # type: ignore[list-item]
 
 
