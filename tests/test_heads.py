@@ -190,7 +190,7 @@ def test_a_single_number_is_a_combination_too() -> None:
     [
         (Combination(()), BadTarget, "All weights of the combination are zero"),
         (Combination((Term((0, 1)), Term((0, 1), -1.0))), BadTarget, "All weights of the combination are zero"),
-        (Combination((Term((0, 1), float("nan")),)), BadTarget, "no number"),
+        (Combination((Term((0, 1), float("nan")),)), BadTarget, "not a number"),
         (Combination((Term((0, 3)),)), BadTarget, r"no number \(0, 3\) at the output, whose shape is \(1, 3\)"),
         (Combination((Term((3,)),)), BadTarget, r"no number \(3,\)"),
         (Combination((Term((0, -1)),)), BadTarget, "no number"),
