@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from gradviz_core.captions import class_text, number_text, share_text
-from gradviz_core.outputs import OutputKind
+from gradviz_core.outputs import HeadInfo, OutputKind
 from gradviz_core.types import ClassProbability
+
+ShownAs = OutputKind | Literal["label_probabilities"]
+"""What numbers mean where they are shown: probabilities that add up to 1 are those of classes, others of labels."""
 
 ROOM = 0.2
 """How far the axis of plain numbers goes beyond the longest bar, so that there is room for its text."""
@@ -15,6 +19,11 @@ HALF = 0.5
 """A label counts as predicted where its probability is larger."""
 MOST_NAMED = 3
 """Labels or numbers that a line names."""
+
+
+def shown(info: HeadInfo) -> ShownAs:
+    """What the numbers of an output are shown as."""
+    return "label_probabilities" if info.reading == "probabilities" and info.independent else info.reading
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +42,7 @@ class Bar:
     """Lines of its hover."""
 
 
-def of(prediction: Sequence[ClassProbability], reading: OutputKind = "softmax_logits") -> tuple[Bar, ...]:
+def of(prediction: Sequence[ClassProbability], reading: ShownAs = "softmax_logits") -> tuple[Bar, ...]:
     """The bars of a prediction, in its order. A single label has two, its probability p and the complement 1 - p;
     plain numbers are as long as they are large, with their sign."""
     if reading == "numbers":
@@ -48,7 +57,7 @@ def paired(bars: Sequence[Bar]) -> bool:
     return any(bar.against for bar in bars)
 
 
-def ends(bars: Sequence[Bar], reading: OutputKind) -> tuple[float, float]:
+def ends(bars: Sequence[Bar], reading: ShownAs) -> tuple[float, float]:
     """Where the axis of the bars begins and ends: 0 to 100 %, or all numbers and zero."""
     lengths = [bar.length for bar in bars]
     low, high = min(0.0, *lengths), max(0.0, *lengths)
@@ -58,9 +67,9 @@ def ends(bars: Sequence[Bar], reading: OutputKind) -> tuple[float, float]:
     return (low - room if low < 0 else 0.0, high + room) if room else (0.0, 1.0)
 
 
-def noun(reading: OutputKind) -> str:
+def noun(reading: ShownAs) -> str:
     """What one number of the output belongs to: a class, a label, or the number itself."""
-    return {"numbers": "number", "sigmoid_logits": "label"}.get(reading, "class")
+    return {"numbers": "number", "sigmoid_logits": "label", "label_probabilities": "label"}.get(reading, "class")
 
 
 def several(noun: str) -> str:
@@ -68,12 +77,12 @@ def several(noun: str) -> str:
     return {"class": "classes"}.get(noun, f"{noun}s")
 
 
-def title(reading: OutputKind) -> str:
+def title(reading: ShownAs) -> str:
     """What the bars are bars of."""
     return several(noun(reading)).capitalize()
 
 
-def sentence(count: int, reading: OutputKind = "softmax_logits") -> str:
+def sentence(count: int, reading: ShownAs = "softmax_logits") -> str:
     """Which of them are shown, at most five."""
     if reading == "numbers":
         return "The number" if count == 1 else "The largest numbers" if count == 5 else "The numbers"
@@ -82,11 +91,11 @@ def sentence(count: int, reading: OutputKind = "softmax_logits") -> str:
     all_of = several(noun(reading))
     few = {1: f"The only {noun(reading)}", 2: f"Both {all_of}", 3: f"All three {all_of}", 4: f"All four {all_of}"}
     which = few.get(count, f"The five likeliest {all_of}")
-    return f"{which}, each with a probability of its own" if reading == "sigmoid_logits" else which
+    return f"{which}, each with a probability of its own" if noun(reading) == "label" else which
 
 
 def predicted(
-    prediction: Sequence[ClassProbability], labels: Sequence[str], reading: OutputKind = "softmax_logits"
+    prediction: Sequence[ClassProbability], labels: Sequence[str], reading: ShownAs = "softmax_logits"
 ) -> tuple[str, str]:
     """What is predicted, as a name and a value: ``predicted``, ``star (5), 98.2 %``; for a single label it or its
     complement; of several labels those over a half; of plain numbers the numbers. The value is empty where nothing is
@@ -99,7 +108,7 @@ def predicted(
         return "prediction" if len(prediction) == 1 else "largest numbers", ", ".join([*numbers, *more])
     first = prediction[0]
     name = class_text(first.index, labels, noun(reading))
-    if reading == "sigmoid_logits" and len(prediction) > 1:
+    if noun(reading) == "label" and len(prediction) > 1:
         likely = [p for p in prediction if _chance(p) > HALF]
         if not likely:
             return "predicted", f"no label; likeliest {name}, {share_text(_chance(first))}"
@@ -119,8 +128,8 @@ def _chance(p: ClassProbability) -> float:
     return p.probability or 0.0
 
 
-def _share(p: ClassProbability, reading: OutputKind) -> Bar:
-    own = {"log_probabilities": f"log-probability {p.logit:.4g}", "probabilities": ""}.get(
+def _share(p: ClassProbability, reading: ShownAs) -> Bar:
+    own = {"log_probabilities": f"log-probability {p.logit:.4g}", "probabilities": "", "label_probabilities": ""}.get(
         reading, f"logit {p.logit:.4g}"
     )
     name = _name(p, noun(reading))
@@ -128,7 +137,7 @@ def _share(p: ClassProbability, reading: OutputKind) -> Bar:
     return Bar(p.index, False, name, 100 * _chance(p), share_text(_chance(p)), tuple(filter(None, said)))
 
 
-def _complement(p: ClassProbability, reading: OutputKind) -> Bar:
+def _complement(p: ClassProbability, reading: ShownAs) -> Bar:
     name, against = p.against or f"not {_name(p, noun(reading))}", 1 - _chance(p)
     return Bar(p.index, True, name, 100 * against, share_text(against), (name, f"1 - p: {100 * against:.4g} %"))
 

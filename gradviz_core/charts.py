@@ -8,9 +8,8 @@ from html import escape
 import plotly.graph_objects as go
 
 from gradviz_core import bars
-from gradviz_core.bars import Bar
+from gradviz_core.bars import Bar, ShownAs
 from gradviz_core.figures import ACCENT, QUIET
-from gradviz_core.outputs import OutputKind
 from gradviz_core.types import ClassProbability, FloatArray, PerturbationAnswer
 
 LONGEST_NAME = 22
@@ -19,7 +18,7 @@ LEGEND = {"orientation": "h", "x": 0, "y": 1, "xanchor": "left", "yanchor": "bot
 
 
 def before_and_after(
-    before: Sequence[ClassProbability], after: Sequence[ClassProbability], reading: OutputKind = "softmax_logits"
+    before: Sequence[ClassProbability], after: Sequence[ClassProbability], reading: ShownAs = "softmax_logits"
 ) -> go.Figure:
     """Two bars for each class, its probability before and after, in the order of before; of plain numbers the number
     itself (``bars.of``)."""

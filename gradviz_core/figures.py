@@ -18,10 +18,10 @@ import plotly.graph_objects as go
 from PIL import Image
 
 from gradviz_core import bars, log_scale
+from gradviz_core.bars import ShownAs
 from gradviz_core.captions import number_text
 from gradviz_core.fields import STRETCHED, Tiles
 from gradviz_core.log_scale import LogScale
-from gradviz_core.outputs import OutputKind
 from gradviz_core.types import ClassProbability, Field, FloatArray, Pixels
 
 DIVERGING = "RdBu_r"
@@ -152,7 +152,7 @@ def class_bars(
     prediction: Sequence[ClassProbability],
     *,
     chosen: int | None = None,
-    reading: OutputKind = "softmax_logits",
+    reading: ShownAs = "softmax_logits",
     against: bool = False,
 ) -> go.Figure:
     """The likeliest classes as bars, the likeliest on top; the chosen one in the accent colour.

@@ -11,6 +11,7 @@ from torch import Tensor
 from gradviz_core.errors import BadTarget
 from gradviz_core.head_forms import PLACES, form_of, meant
 from gradviz_core.last_operation import (
+    are_independent,
     are_shares,
     is_constant,
     kind_of,
@@ -266,10 +267,11 @@ def _info(item: str, tensor: Tensor, given: OutputKind | None, known_from: Known
         form = "other"  # the places of boxes are not among what a softmax gave
     scores, axis = _scores(tensor, form)
     classes = 0 if form == "other" else scores.shape[axis]
+    independent = form == "row" and are_independent(scores, axis)
     if given is not None:
-        return HeadInfo(item, shape, form, given, known_from, classes)
+        return HeadInfo(item, shape, form, given, known_from, classes, independent)
     kind, known = _kind(Head(), tensor, scores, axis, form, as_shares=False)
-    return HeadInfo(item, shape, form, kind, known, classes)
+    return HeadInfo(item, shape, form, kind, known, classes, independent)
 
 
 def _scores(tensor: Tensor, form: HeadForm) -> tuple[Tensor, int]:

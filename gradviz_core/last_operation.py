@@ -85,6 +85,14 @@ def are_shares(scores: Tensor, axis: int) -> bool:
     return bool((numbers >= 0).all()) and bool(((numbers.sum(axis) - 1).abs() <= _ALIKE).all())
 
 
+def are_independent(scores: Tensor, axis: int) -> bool:
+    """Whether these numbers could be probabilities of labels that are each there or not: each is from 0 to 1, and all
+    together are not 1."""
+    numbers = scores.detach().double()
+    within = (numbers >= 0) & (numbers <= 1 + _CLOSE)
+    return bool(within.all()) and bool(((numbers.sum(axis) - 1).abs() > _CLOSE).any())
+
+
 def shares_over_an_axis(table: Tensor) -> bool:
     """Whether the rows or the columns of a table (1, A, B) look like the whole result of a softmax or log-softmax."""
     return any(are_shares(numbers, axis) for numbers in (table, table.detach().exp()) for axis in (1, 2))

@@ -48,6 +48,9 @@ class HeadInfo:
     known_from: KnownFrom
     classes: int
     """How many classes, labels or numbers a score can be chosen from; 0 for ``other``."""
+    independent: bool = False
+    """Of a row whether its numbers lie from 0 to 1 and do not add up to 1: if they are probabilities, each belongs to
+    a label of its own."""
 
 
 # ------------------------------------------------------------------------------------------- where on a map of scores

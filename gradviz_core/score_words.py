@@ -29,8 +29,10 @@ _MOST_TERMS = 3
 
 
 def class_text(index: int, labels: Sequence[str], noun: str = "class") -> str:
-    """``star (5)``; ``class 5`` where the class has no name of its own."""
+    """``star (5)``; ``class 5`` where the class has no name of its own, and ``label 5`` of a label that has none."""
     label = labels[index] if 0 <= index < len(labels) else ""
+    if label == f"label {index}":
+        return label
     return f"{label} ({index})" if label and label != str(index) else f"{noun} {index}"
 
 

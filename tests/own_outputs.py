@@ -95,6 +95,7 @@ MODELS: dict[str, Callable[[], nn.Module]] = {
     "softmax": lambda: Row(5, nn.Softmax(1)),
     "log-softmax": lambda: Row(5, nn.LogSoftmax(1)),
     "sigmoid": lambda: Row(1, nn.Sigmoid()),
+    "labels as shares": lambda: Row(6, nn.Sigmoid()),
     "age": lambda: Row(1, _age),
     "embedding": lambda: Row(6),
     "flat": lambda: Row(1, lambda z: z.flatten()),

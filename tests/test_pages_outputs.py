@@ -56,6 +56,7 @@ KINDS: list[tuple[str, dict[str, str], Callable[..., Tensor], str, str]] = [
     ("log-softmax", {"target": "2"}, lambda p: p[0, 2], LAST, "log-probability of"),
     ("log-softmax", {"target": "2", "scale": "probability"}, lambda p: p[0, 2].exp(), LAST, "probability of"),
     ("sigmoid", {}, lambda p: p[0, 0], LAST, "probability of"),
+    ("labels as shares", {"target": "1", "direction": "decrease"}, lambda p: 1 - p[0, 1], LAST, "it is not label 1"),
     ("age", {}, lambda y: y[0, 0], GUESS, "prediction"),
     ("age", {"direction": "decrease"}, lambda y: -y[0, 0], GUESS, "prediction"),
     ("embedding", {"reads": "numbers", "target": "2"}, lambda y: y[0, 2], "Set here.", "largest numbers"),
@@ -104,6 +105,31 @@ def test_labels_have_a_probability_each_and_need_not_add_up(served: Served) -> N
     assert sum(float(text.removesuffix(" %")) for text in said) > 150
     assert headers(app)[0] == "Labels"
     assert "predicted **label 3 62.0 %, label 2 54" in facts(app).replace(":gray[predicted]", "predicted")
+
+
+def test_probabilities_that_do_not_add_up_to_one_are_those_of_labels(served: Served) -> None:
+    app = opened(SALIENCY, model=served("labels as shares"), image=IMAGE)
+    names, said = bars(app)
+    assert all(name.startswith("label ") for name in names)
+    assert abs(sum(float(text.removesuffix(" %")) for text in said) - 100) > 1
+    assert headers(app)[0] == "Labels"
+    assert any("five likeliest labels, each with a probability of its own" in one.value for one in app.caption)
+    target, score = (app.selectbox(key=f"shown_{name}") for name in ("target", "scale"))
+    assert (target.options[0], target.options[1]) == ("the likeliest label", "label 0")
+    assert "Probability minus another label" in score.options
+    assert "class" not in facts(app)
+
+
+def test_probabilities_that_add_up_to_one_are_those_of_classes(served: Served) -> None:
+    app = opened(SALIENCY, model=served("softmax"), image=IMAGE)
+    assert headers(app)[0] == "Classes"
+    assert app.selectbox(key="shown_target").options[0] == "the predicted class"
+
+
+def test_the_chart_of_one_probability_is_headed_as_its_caption_says(served: Served) -> None:
+    app = opened(SALIENCY, model=served("sigmoid"), image=IMAGE)
+    assert headers(app)[0] == "Labels"
+    assert any("The label, and its complement" in one.value for one in app.caption)
 
 
 def test_a_single_label_with_two_names_has_both_at_its_bars(served: Served) -> None:

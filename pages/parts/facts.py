@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import streamlit as st
 
 from gradviz_core import bars
+from gradviz_core.bars import ShownAs
 from gradviz_core.captions import number_text, score_words
-from gradviz_core.outputs import OutputKind
 from gradviz_core.types import ClassProbability, FlowAnswer, GradientAnswer
 from pages.parts.words import plain
 
@@ -28,7 +28,7 @@ def _fact(name: str, value: str) -> str:
 
 
 def predicted(
-    prediction: Sequence[ClassProbability], labels: Sequence[str], reading: OutputKind = "softmax_logits"
+    prediction: Sequence[ClassProbability], labels: Sequence[str], reading: ShownAs = "softmax_logits"
 ) -> tuple[str, str]:
     """The likeliest class and its share, or what the output says where it is of another kind."""
     return bars.predicted(prediction, labels, reading)
@@ -36,7 +36,7 @@ def predicted(
 
 def predicted_and_score(
     answer: GradientAnswer | FlowAnswer, prediction: Sequence[ClassProbability], labels: Sequence[str],
-    reading: OutputKind,
+    reading: ShownAs,
 ) -> tuple[tuple[str, str], ...]:  # fmt: skip
     """Both, or the prediction alone where it is a single plain number, which is the score too."""
     said, asked = predicted(prediction, labels, reading), score(answer, labels)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import streamlit as st
 
 from gradviz_core import bars
+from gradviz_core.bars import ShownAs
 from gradviz_core.captions import shape_text
 from gradviz_core.errors import BadTarget
 from gradviz_core.outputs import Head, HeadForm, HeadInfo, KnownFrom, OutputKind
@@ -60,7 +61,12 @@ class Output:
     @property
     def noun(self) -> str:
         """What one of its numbers belongs to: a class, a label, or the number itself."""
-        return bars.noun(self.info.reading) if self.info.form == "row" or self.info.reading == "numbers" else "class"
+        return bars.noun(self.shown) if self.info.form == "row" or self.info.reading == "numbers" else "class"
+
+    @property
+    def shown(self) -> ShownAs:
+        """What its numbers are shown as."""
+        return bars.shown(self.info)
 
 
 def choose(survey: SurveyAnswer) -> Output:
@@ -92,6 +98,14 @@ def default(heads: Sequence[HeadInfo]) -> HeadInfo:
         return _FORMS.index(head.form), not whole, head.item.rpartition(".")[2] != "logits"
 
     return min(heads, key=rank)
+
+
+def named(survey: SurveyAnswer, output: Output) -> SurveyAnswer:
+    """The survey, whose labels are called so where they have no names: elsewhere they would be called classes."""
+    if survey.card.labels or output.shown != "label_probabilities":
+        return survey
+    labels = tuple(f"label {i}" for i in range(output.info.classes))
+    return replace(survey, card=replace(survey.card, labels=labels))
 
 
 def control(output: Output) -> None:

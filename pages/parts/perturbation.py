@@ -8,8 +8,8 @@ from typing import cast
 import numpy as np
 
 from gradviz_core import bars, captions, charts, fields, figures
+from gradviz_core.bars import ShownAs
 from gradviz_core.captions import Caption
-from gradviz_core.outputs import OutputKind
 from gradviz_core.types import Norm, PerturbationAnswer, PerturbationQuestion, SiteInfo, Target, Unit, UnitsQuestion
 from pages.parts import address, output_kind, panel, saliency, sites, units
 from pages.parts.asking import ask
@@ -149,15 +149,15 @@ def promise(answer: PerturbationAnswer, labels: tuple[str, ...]) -> Picture:
     return Picture(charts.promise(answer, unit=unit, size_words=_SIZES[answer.question.norm]), words)
 
 
-def reading(choice: ScoredChoice, target: Target) -> OutputKind:
+def reading(choice: ScoredChoice, target: Target) -> ShownAs:
     """What the numbers of the prediction mean: those of the output that the target is read from, or, of a unit, of the
     one that the model shows by itself."""
     if target == choice.target or not isinstance(target, Unit):
         return choice.reading
-    return output_kind.default(choice.survey.heads).reading
+    return bars.shown(output_kind.default(choice.survey.heads))
 
 
-def classes(answer: PerturbationAnswer, reading: OutputKind) -> Picture:
+def classes(answer: PerturbationAnswer, reading: ShownAs) -> Picture:
     """Probabilities before and after, or plain numbers."""
     kind = {"softmax_logits": "softmax of the logits", "sigmoid_logits": "sigmoid of the logits"}.get(reading)
     noun = bars.noun(reading)
@@ -169,7 +169,7 @@ def classes(answer: PerturbationAnswer, reading: OutputKind) -> Picture:
     return Picture(charts.before_and_after(answer.prediction, answer.prediction_after, reading), words)
 
 
-def which(count: int, reading: OutputKind = "softmax_logits") -> str:
+def which(count: int, reading: ShownAs = "softmax_logits") -> str:
     """Which classes are shown: more than five where the five likeliest are others after than before."""
     if count > 5:
         first = "largest" if reading == "numbers" else "likeliest"
@@ -177,7 +177,7 @@ def which(count: int, reading: OutputKind = "softmax_logits") -> str:
     return f"{bars.sentence(count, reading)}, before and after."
 
 
-def choose_class(answer: PerturbationAnswer, reading: OutputKind) -> Callable[[Click], None]:
+def choose_class(answer: PerturbationAnswer, reading: ShownAs) -> Callable[[Click], None]:
     """A click on a bar makes its class the target."""
     return saliency.choose_class(bars.of(answer.prediction, reading), {"follow": "score"})
 

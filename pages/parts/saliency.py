@@ -9,10 +9,9 @@ from typing import cast
 import plotly.graph_objects as go
 
 from gradviz_core import captions, fields, figures
-from gradviz_core.bars import Bar, paired
+from gradviz_core.bars import Bar, ShownAs, paired
 from gradviz_core.captions import Caption, Reduction
 from gradviz_core.fields import Tiles
-from gradviz_core.outputs import OutputKind
 from gradviz_core.types import (
     INPUT,
     ClassDifference,
@@ -122,7 +121,7 @@ def _peak(field: Field, sheet: Tiles | None, names: Sequence[str]) -> str:
     return f"{names[position]}, row {cell[0]}, column {cell[1]}"
 
 
-def has_bars(prediction: Sequence[ClassProbability], reading: OutputKind) -> bool:
+def has_bars(prediction: Sequence[ClassProbability], reading: ShownAs) -> bool:
     """Whether bars say more than the line of facts: a single plain number is no bar."""
     return len(prediction) > 1 or (len(prediction) == 1 and reading not in ("numbers", "softmax_logits"))
 

@@ -36,7 +36,7 @@ _SCALES: dict[OutputKind, dict[str, str]] = {
     "numbers": {"logit": "The number itself"},
 }
 """Scores of one class, the first by default. What is the same for all inputs is not among them."""
-_PREDICTED: dict[OutputKind, str] = {"sigmoid_logits": "the likeliest label", "numbers": "the largest number"}
+_PREDICTED = {"class": "the predicted class", "label": "the likeliest label", "number": "the largest number"}
 _NUMBERS, _LABELS = {"increase": "Increase", "decrease": "Decrease"}, {"increase": "For", "decrease": "Against"}
 
 
@@ -84,7 +84,7 @@ def _first(output: Output) -> ScoreScale:
 
 
 def _class(survey: SurveyAnswer, output: Output) -> ClassScore | ClassDifference | CrossEntropy:
-    chosen = _index(survey, output, _PREDICTED.get(output.info.reading, "the predicted class"))
+    chosen = _index(survey, output, _PREDICTED[output.noun])
     scale = _scale(output, _more(output))
     if scale in ("loss", "difference"):
         address.only("Direction", "direction", {"increase": _NUMBERS["increase"]})
@@ -141,7 +141,7 @@ def _against(output: Output) -> bool:
     """Whether what lowers the score is looked for. Several classes of a softmax have no such choice: the difference of
     two of them says more."""
     words = _NUMBERS if output.info.reading == "numbers" else _LABELS
-    if output.info.classes > 1 and output.info.reading not in ("numbers", "sigmoid_logits"):
+    if output.info.classes > 1 and output.noun == "class":
         words = {"increase": words["increase"]}
         return address.only("Direction", "direction", words) == "decrease"
     return address.option("Direction", "direction", words) == "decrease"

@@ -10,11 +10,11 @@ from typing import NoReturn, cast
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from gradviz_core.bars import ShownAs
 from gradviz_core.captions import time_text
 from gradviz_core.compute import client
 from gradviz_core.compute.protocol import Status
 from gradviz_core.errors import GradVizError
-from gradviz_core.outputs import OutputKind
 from gradviz_core.types import SurveyAnswer, SurveyQuestion, Target
 from pages.parts import (
     about,
@@ -77,9 +77,9 @@ class ScoredChoice(Choice):
     """Where it is read from; of a target inside the model, what the model returns."""
 
     @property
-    def reading(self) -> OutputKind:
+    def reading(self) -> ShownAs:
         """What the numbers of that output mean."""
-        return self.output.info.reading
+        return self.output.shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,11 +159,12 @@ def begin_with_score(title: str, sentence: str) -> ScoredChoice:
     chosen = begin(title, sentence)
     with _or_end(), cast(_Sidebar, st.session_state["sidebar"]).target:
         output = output_kind.choose(chosen.survey)
+        survey = output_kind.named(chosen.survey, output)
         try:
-            target, output = scores.choose(chosen.survey, output)
+            target, output = scores.choose(survey, output)
         finally:  # where a score cannot be had, another kind may be the way out
             output_kind.control(output)
-    return ScoredChoice(chosen.model, chosen.image, chosen.survey, chosen.tools, target, output, draw=chosen.draw)
+    return ScoredChoice(chosen.model, chosen.image, survey, chosen.tools, target, output, draw=chosen.draw)
 
 
 @contextmanager
