@@ -254,6 +254,9 @@ def test_a_single_number_that_is_the_score_too_is_said_once(served: Served) -> N
         app = opened(page, model=key, image=IMAGE)
         (line,) = [text for text in texts(app) if "prediction]" in text]
         assert line.count("40.1") == 1, page
+    (line,) = [text for text in texts(opened(PERTURBATION, model=key, image=IMAGE)) if "promised for this" in text]
+    assert line.startswith(":gray[number 0 of the output] **40.1"), "before and after, without the prediction before it"
+    assert line.count("40.1") == 1
     assert "minus the number 0" in facts(opened(SALIENCY, model=key, image=IMAGE, direction="decrease"))
 
 

@@ -9,7 +9,7 @@ import streamlit as st
 from gradviz_core import bars
 from gradviz_core.bars import ShownAs
 from gradviz_core.captions import number_text, score_words
-from gradviz_core.types import ClassProbability, FlowAnswer, GradientAnswer
+from gradviz_core.types import ClassProbability, FlowAnswer, GradientAnswer, PerturbationAnswer
 from pages.parts.words import plain
 
 WHOLE = 40
@@ -40,8 +40,12 @@ def predicted_and_score(
 ) -> tuple[tuple[str, str], ...]:  # fmt: skip
     """Both, or the prediction alone where it is a single plain number, which is the score too."""
     said, asked = predicted(prediction, labels, reading), score(answer, labels)
-    alone = reading == "numbers" and len(prediction) == 1 and said[1] == asked[1]
-    return (said,) if alone else (said, asked)
+    return (said,) if is_score(answer, said, reading) else (said, asked)
+
+
+def is_score(answer: GradientAnswer | FlowAnswer | PerturbationAnswer, said: tuple[str, str], reading: ShownAs) -> bool:
+    """Whether what is ``predicted`` is a single plain number, and the score is that number."""
+    return reading == "numbers" and said == ("prediction", number_text(answer.score, 4))
 
 
 def score(answer: GradientAnswer | FlowAnswer, labels: Sequence[str]) -> tuple[str, str]:

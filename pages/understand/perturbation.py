@@ -33,10 +33,10 @@ with one_sentence():
     curve = perturbation.promise(answer, choice.labels)
 
     reading = perturbation.reading(choice, answer.target)
-    then = facts.predicted(answer.prediction_after, choice.labels, reading)[1]
+    said, then = (facts.predicted(p, choice.labels, reading) for p in (answer.prediction, answer.prediction_after))
     with room:
         facts.line(
-            facts.predicted(answer.prediction, choice.labels, reading), ("after", then),
+            *(() if facts.is_score(answer, said, reading) else (said, ("after", then[1]))),
             *perturbation.facts(answer, choice.labels),
         )  # fmt: skip
         facts.notes(answer.notes)
