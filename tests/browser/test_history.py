@@ -30,6 +30,7 @@ def test_one_step_back_undoes_a_choice_that_lets_others_fall(visited: Server, pa
 def test_the_way_back_through_the_answers_of_a_lesson(visited: Server, page: Page) -> None:
     """What is marked and what is said of it are of the same answer."""
     page.goto(visited.address("lessons?lesson=first-layer"))
+    seeing.wait(page)
     press = page.get_by_role("button", name="Run and check")
     answers = page.get_by_test_id("stForm").get_by_role("radio")
     for number in (0, 2):
