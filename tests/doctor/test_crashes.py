@@ -142,7 +142,7 @@ def test_sparse_gradients() -> None:
     [
         ((), r"empty.*at least one tensor"),
         ([broken.rows()], r"must be Tensor, not list"),
-        (None, r"of the kind NoneType"),
+        (None, r"of type NoneType"),
     ],
 )
 def test_what_is_no_input_is_said_with_the_next_step(x: Any, words: str) -> None:
