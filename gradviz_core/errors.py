@@ -99,4 +99,4 @@ class ServiceStarting(ComputeError):
 
 
 class Stopped(BaseException):
-    """Work that gives way was told to stop. It is no failure, and nothing on its way may take it for one."""
+    """Work that gives way was stopped on purpose. Nothing on its way may treat that as a failure."""
