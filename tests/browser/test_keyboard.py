@@ -118,6 +118,7 @@ def test_tab_reaches_whatever_can_be_used(visited: Server, page: Page, path: str
     expect(page.get_by_role("heading", level=1)).to_be_visible(timeout=60_000)
     seeing.wait(page)
     expect(page.locator("[data-stale=true]")).to_have_count(0, timeout=60_000)
+    expect(page.locator(".st-key-unseen")).to_have_css("display", "none", timeout=60_000)  # styles arrive by themselves
     left = _marked(page)
     assert len(left) > 10
     for _ in range(2 * MOST_TABS):
