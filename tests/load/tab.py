@@ -1,0 +1,339 @@
+"""A tab of a browser, without the browser: it speaks Streamlit's own protocol through a WebSocket, opens pages by their
+address, presses buttons, uploads files, and knows what the page shows. Fifty of them fit into one process.
+
+A tab can come from an address of its own (127.0.0.2, 127.0.0.3, ...), as another person's computer would.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import http.client
+import json
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.ClientState_pb2 import ClientState
+from streamlit.proto.Common_pb2 import FileURLs, FileURLsResponse
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from streamlit.proto.WidgetStates_pb2 import WidgetState, WidgetStates
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
+
+from tests.load.screen import Screen
+
+PATIENCE_S = 130.0
+"""Longer than a question may wait for a worker and run (60 seconds each): who waits longer than this is forgotten."""
+LATER = "gradviz_later"
+"""The component that has a line of the page drawn anew after a while."""
+
+
+class Hang(Exception):
+    """The page did not come to its end."""
+
+
+class Gone(Exception):
+    """The server closed the connection."""
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """Where the app is, and from which address of this machine it is reached."""
+
+    port: int
+    source: str = "127.0.0.1"
+
+    @property
+    def host(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+
+class Tab:
+    """One session. Make one with ``await Tab.opened(door)``; ``await tab.close()`` is closing the tab."""
+
+    def __init__(self, door: Door, socket: ClientConnection, cookie: str, *, checks: bool) -> None:
+        self.door, self.screen, self.session = door, Screen(), ""
+        self.pages: dict[str, str] = {}
+        """The script of each page, by the page's address."""
+        self.cookie = cookie
+        self._socket, self._checks = socket, checks
+        self._page = ""
+        self._run: tuple[str, frozenset[str]] = ("", frozenset())
+        self._states: dict[str, WidgetState] = {}
+        self._finished: asyncio.Future[None] | None = None
+        self._links: dict[str, asyncio.Future[list[FileURLs]]] = {}
+        self._due: set[asyncio.Task[None]] = set()
+        self._listening = asyncio.create_task(self._listen())
+        self.received = 0
+        """Bytes of the messages that came, before compression."""
+
+    @classmethod
+    async def opened(
+        cls, door: Door, page: str = "", choices: Mapping[str, str] | None = None, *,
+        checks: bool = True, patience_s: float = PATIENCE_S,
+    ) -> Tab:  # fmt: skip
+        """A new tab at the address ``/page?choices``, once it is drawn.
+
+        ``checks`` is whether it asks for the line beside each picture, as the page in a browser does.
+
+        Raises:
+            Hang: the page does not come to its end.
+            Gone: the server does not let the session in.
+        """
+        tab = await cls.connected(door, checks=checks)
+        try:
+            await tab.open(page, choices, patience_s=patience_s)
+        except BaseException:
+            await tab.close()
+            raise
+        return tab
+
+    @classmethod
+    async def connected(cls, door: Door, *, checks: bool = True) -> Tab:
+        """A new tab whose page is not asked for yet."""
+        cookie = await asyncio.to_thread(xsrf_cookie, door)
+        socket = await connect(
+            f"ws://{door.host}/_stcore/stream",
+            origin=f"http://{door.host}",  # type: ignore[arg-type]  # an origin is a text
+            subprotocols=["streamlit", cookie],  # type: ignore[list-item]  # so are these
+            additional_headers={"Cookie": f"_streamlit_xsrf={cookie}"},
+            local_addr=(door.source, 0), max_size=None, proxy=None, ping_interval=None, open_timeout=30,
+        )  # fmt: skip
+        return cls(door, socket, cookie, checks=checks)
+
+    async def close(self) -> None:
+        """Close the tab."""
+        for task in [*self._due, self._listening]:
+            task.cancel()
+        await self._socket.close()
+
+    # ----------------------------------------------------------------------------------------------- what a person does
+
+    async def open(
+        self, page: str = "", choices: Mapping[str, str] | None = None, *, patience_s: float = PATIENCE_S
+    ) -> Screen:
+        """Show ``/page?choices``: in a new tab as its first page, later as one goes back or forth in the history.
+
+        Raises:
+            Hang: the page does not come to its end.
+            Gone: the connection ends.
+        """
+        state = ClientState(query_string=urlencode(choices or {}), page_name=page)
+        if self.pages:
+            state.page_name, state.page_script_hash = "", self.pages[page]
+            state.is_history_navigation = True
+        return await self._rerun(state, patience_s)
+
+    async def press(self, label: str, *, patience_s: float = PATIENCE_S) -> Screen:
+        """Press the button with this label. Raises LookupError where there is none; else as ``open``."""
+        trigger = WidgetState(id=self.screen.button(label).id, trigger_value=True)
+        return await self._rerun(ClientState(), patience_s, trigger)
+
+    async def choose(self, key: str, option: str, *, patience_s: float = PATIENCE_S) -> Screen:
+        """Choose an option of a list by its words. Raises as ``press``."""
+        widget = self.screen.widget("selectbox", key)
+        self._states[widget.id] = WidgetState(id=widget.id, string_value=option)
+        return await self._rerun(ClientState(), patience_s)
+
+    async def upload(self, key: str, name: str, data: bytes, *, patience_s: float = PATIENCE_S) -> Screen:
+        """Give the uploader whose key is ``key`` a file. Raises as ``press``.
+
+        Raises:
+            Refused: the endpoint does not take it.
+        """
+        widget = self.screen.widget("file_uploader", key)
+        (link,) = await self.links(name)
+        status, said = await asyncio.to_thread(put, self.door, link.upload_url, self.cookie, name, data)
+        if status >= 300:
+            raise Refused(status, said)
+        return await self.use_upload(widget.id, link, name, len(data), patience_s=patience_s)
+
+    async def use_upload(
+        self, widget: str, link: FileURLs, name: str, size: int, *, patience_s: float = PATIENCE_S
+    ) -> Screen:
+        """Tell the page that the file that was sent to ``link`` is there."""
+        state = WidgetState(id=widget)
+        state.file_uploader_state_value.uploaded_file_info.add(
+            name=name, size=size, file_id=link.file_id, file_urls=link
+        )
+        self._states[widget] = state
+        return await self._rerun(ClientState(), patience_s)
+
+    async def links(self, *names: str) -> list[FileURLs]:
+        """Addresses to which files of these names may be uploaded."""
+        request, back = uuid.uuid4().hex, BackMsg()
+        back.file_urls_request.request_id = request
+        back.file_urls_request.session_id = self.session
+        back.file_urls_request.file_names.extend(names)
+        answer = self._links[request] = asyncio.get_running_loop().create_future()
+        await self._send(back)
+        return await asyncio.wait_for(answer, 30)
+
+    async def write(self, kind: str, key: str, text: str, *, patience_s: float = PATIENCE_S) -> Screen:
+        """Write into a field of text. Raises as ``press``."""
+        widget = self.screen.widget(kind, key)
+        self._states[widget.id] = WidgetState(id=widget.id, string_value=text)
+        return await self._rerun(ClientState(), patience_s)
+
+    # ----------------------------------------------------------------------------------------------------- the protocol
+
+    async def _rerun(self, state: ClientState, patience_s: float, trigger: WidgetState | None = None) -> Screen:
+        finished = self._finished = asyncio.get_running_loop().create_future()
+        await self._ask_for_run(state, trigger)
+        try:
+            await asyncio.wait_for(finished, patience_s)
+        except TimeoutError:
+            raise Hang(f"{self.screen.title!r} was not drawn to its end within {patience_s:g} s") from None
+        return self.screen
+
+    async def _ask_for_run(self, state: ClientState, trigger: WidgetState | None = None) -> None:
+        shown = {getattr(element, element.WhichOneof("type") or "").id for element in self._with_identity()}
+        active = [widget for widget in self._states.values() if widget.id in shown]
+        state.widget_states.CopyFrom(WidgetStates(widgets=[*active, *([trigger] if trigger else [])]))
+        state.context_info.timezone, state.context_info.locale = "Europe/Berlin", "en-GB"
+        state.context_info.url = f"http://{self.door.host}/"
+        if not state.page_script_hash and not state.page_name:
+            state.page_script_hash = self._page
+        await self._send(BackMsg(rerun_script=state))
+
+    def _with_identity(self) -> list[Any]:
+        elements = (drawn.element for drawn in self.screen.drawn())
+        return [
+            element for element in elements if hasattr(getattr(element, element.WhichOneof("type") or "", None), "id")
+        ]
+
+    async def _send(self, back: BackMsg) -> None:
+        try:
+            await self._socket.send(back.SerializeToString())
+        except ConnectionClosed as error:
+            raise Gone(str(error)) from None
+
+    async def _listen(self) -> None:
+        try:
+            async for data in self._socket:
+                assert isinstance(data, bytes)
+                self.received += len(data)
+                self._take(ForwardMsg.FromString(data))
+        except ConnectionClosed:
+            pass
+        finally:
+            self._say(Gone(f"the server ended the session of {self.screen.title!r}"))
+
+    def _say(self, error: Exception | None) -> None:
+        waiting = [self._finished, *(self._links.values() if error else ())]
+        for future in waiting:
+            if future is not None and not future.done():
+                if error is None:
+                    future.set_result(None)
+                else:
+                    future.set_exception(error)
+                    future.exception()  # nobody may be waiting
+
+    def _take(self, message: ForwardMsg) -> None:
+        match message.WhichOneof("type"):
+            case "new_session":
+                self.session = message.new_session.initialize.session_id
+                self._page = message.new_session.page_script_hash
+                self._run = (message.metadata.run.script_run_id, frozenset(message.metadata.run.fragment_ids))
+            case "navigation":
+                self.pages = {page.url_pathname: page.page_script_hash for page in message.navigation.app_pages}
+                self.pages[""] = next(page.page_script_hash for page in message.navigation.app_pages if page.is_default)
+                self._page = message.navigation.page_script_hash
+            case "delta":
+                self.screen.draw(message, self._run[0])
+                self._look_for_later(message)
+            case "script_finished":
+                self._finish(message.script_finished)
+            case "file_urls_response":
+                self._found_links(message.file_urls_response)
+
+    def _finish(self, how: ForwardMsg.ScriptFinishedStatus.ValueType) -> None:
+        if how in {ForwardMsg.FINISHED_SUCCESSFULLY, ForwardMsg.FINISHED_FRAGMENT_RUN_SUCCESSFULLY}:
+            self.screen.finish(*self._run)
+        if how in {ForwardMsg.FINISHED_SUCCESSFULLY, ForwardMsg.FINISHED_WITH_COMPILE_ERROR}:
+            self._say(None)
+
+    def _found_links(self, response: FileURLsResponse) -> None:
+        future = self._links.pop(response.response_id, None)
+        if future is not None and not future.done():
+            future.set_result(list(response.file_urls))
+
+    def _look_for_later(self, message: ForwardMsg) -> None:
+        element = message.delta.new_element
+        component = element.bidi_component
+        if self._checks and element.WhichOneof("type") == "bidi_component" and component.component_name == LATER:
+            task = asyncio.create_task(
+                self._draw_anew(component.id, json.loads(component.json), message.delta.fragment_id)
+            )
+            self._due.add(task)
+            task.add_done_callback(self._due.discard)
+
+    async def _draw_anew(self, component: str, data: dict[str, Any], fragment: str) -> None:
+        await asyncio.sleep(data["ms"] / 1000)
+        if any(component == each.id for each in self.screen.of("bidi_component")):
+            event = json.dumps([{"event": "due", "value": data["turn"]}])
+            identity = f"$$STREAMLIT_INTERNAL_KEY_{component}__events"
+            trigger = WidgetState(id=identity, json_trigger_value=event)
+            try:
+                await self._ask_for_run(ClientState(fragment_id=fragment), trigger)
+            except Gone:
+                return
+
+
+class Refused(Exception):
+    """The upload endpoint did not take a file."""
+
+    def __init__(self, status: int, said: str) -> None:
+        super().__init__(f"{status}: {said}")
+        self.status, self.said = status, said
+
+
+def request(
+    door: Door, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None,
+    *, timeout_s: float = 60.0,
+) -> tuple[int, bytes, Mapping[str, str]]:  # fmt: skip
+    """One plain HTTP request from the door's address: status, body, headers."""
+    connection = http.client.HTTPConnection("127.0.0.1", door.port, timeout_s, source_address=(door.source, 0))
+    try:
+        connection.request(method, path, body, dict(headers or {}))
+        reply = connection.getresponse()
+        return reply.status, reply.read(), dict(reply.getheaders())
+    finally:
+        connection.close()
+
+
+def xsrf_cookie(door: Door) -> str:
+    """The cookie that Streamlit gives a browser before it opens the WebSocket."""
+    _, _, headers = request(door, "GET", "/_stcore/health")
+    for name, value in headers.items():
+        if name.lower() == "set-cookie" and value.startswith("_streamlit_xsrf="):
+            return value.partition("=")[2].partition(";")[0]
+    raise Gone("the app gave no cookie")
+
+
+def put(door: Door, link: str, cookie: str, name: str, data: bytes) -> tuple[int, str]:
+    """Upload a file to an address that the app gave, in the form in which a browser sends it."""
+    boundary = uuid.uuid4().hex
+    headers = upload_headers(cookie, boundary)
+    status, said, _ = request(door, "PUT", link, multipart(boundary, name, data), headers, timeout_s=120)
+    return status, said.decode(errors="replace")
+
+
+def upload_headers(cookie: str, boundary: str) -> dict[str, str]:
+    """What a browser says of an upload."""
+    return {
+        "Cookie": f"_streamlit_xsrf={cookie}",
+        "X-Xsrftoken": cookie,
+        "Content-Type": f"multipart/form-data; boundary={boundary}",
+    }
+
+
+def multipart(boundary: str, name: str, data: bytes) -> bytes:
+    """A form with one file in it."""
+    head = f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"; filename="{name}"\r\n'
+    return b"".join(
+        [head.encode(), b"Content-Type: application/octet-stream\r\n\r\n", data, f"\r\n--{boundary}--\r\n".encode()]
+    )
