@@ -38,6 +38,7 @@ COPY assets assets
 COPY gradviz_core gradviz_core
 COPY pages pages
 COPY app.py app.py
+COPY navigation.py navigation.py
 # Only /data and /tmp are written to.
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \

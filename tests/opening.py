@@ -40,7 +40,7 @@ def answer_here(monkeypatch: pytest.MonkeyPatch) -> list[Question]:
 
 
 def opened(page: str = SALIENCY, **choices: str) -> AppTest:
-    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=60)
+    app = AppTest.from_file(str(ROOT / "navigation.py"), default_timeout=60)
     for name, value in choices.items():
         app.query_params[name] = value
     app.run()

@@ -168,7 +168,7 @@ def clean_environment(tmp_path: Path) -> Iterator[Path]:
 
 FIRST_PAGE = """
 from streamlit.testing.v1 import AppTest
-page = AppTest.from_file("app.py", default_timeout=120).run()
+page = AppTest.from_file("navigation.py", default_timeout=120).run()
 print([element.value for element in (*page.exception, *page.error)])
 """
 

@@ -40,6 +40,7 @@ ARROW: tuple[frozenset[str], ...] = tuple(
         "answers",
         "answering",
         "compute",
+        "serving",
         "__init__ __main__",
     )
 )
@@ -79,6 +80,7 @@ TORCH_FREE = (
             "output_question",
             "jacobian_question",
             "codec",
+            "serving",
         }
     )
     | DRAWING
@@ -94,7 +96,7 @@ def sources(root: Path) -> list[Path]:
     """Every source file of the project, relative to ``root``."""
     folders = ("gradviz_core", "pages", "scripts", "tests", "benchmarks")
     files = [path for folder in folders for path in sorted((root / folder).rglob("*.py"))]
-    return [path.relative_to(root) for path in (*root.glob("app.py"), *files)]
+    return [path.relative_to(root) for path in (*root.glob("app.py"), *root.glob("navigation.py"), *files)]
 
 
 def module_name(path: Path) -> str:
@@ -208,7 +210,7 @@ def arrow(root: Path) -> list[str]:
 
 def no_streamlit_in_the_library(root: Path) -> list[str]:
     return [
-        f"{path}: the library imports {module}. Only app.py and pages/ know of Streamlit."
+        f"{path}: the library imports {module}. Only app.py, navigation.py and pages/ know of Streamlit."
         for path in sources(root)
         for module in imports(root, path, into_functions=True)
         if path.parts[0] == "gradviz_core" and module.split(".")[0] == "streamlit"
@@ -216,8 +218,8 @@ def no_streamlit_in_the_library(root: Path) -> list[str]:
 
 
 def no_torch_in_the_interface(root: Path) -> list[str]:
-    """Neither app.py nor pages/ reaches torch, not even late, within a function."""
-    files = [path for path in sources(root) if path.parts[0] in {"app.py", "pages"}]
+    """Neither app.py nor navigation.py nor pages/ reaches torch, not even late, within a function."""
+    files = [path for path in sources(root) if path.parts[0] in {"app.py", "navigation.py", "pages"}]
     ways = [way_to_torch(root, path, into_functions=True) for path in files]
     return [f"{' -> '.join(way)}: the process of the interface must stay free of torch." for way in ways if way]
 
@@ -229,7 +231,7 @@ def torch_free_rooms(root: Path) -> list[str]:
     return [f"{' -> '.join(way)}: this room must be importable without torch." for way in ways if way]
 
 
-FIRST_VISIT = 'runpy.run_path(str(Path(__file__).parents[1] / "app.py"))'
+FIRST_VISIT = 'runpy.run_path(str(Path(__file__).parents[1] / "navigation.py"))'
 """All that a file directly in pages/ may do: see docs/decisions.md on the first visit of a fresh server."""
 
 

@@ -14,7 +14,7 @@ from tests.browser.conftest import ROOT, Server, tab
 pytestmark = pytest.mark.browser
 
 WIDTH = 390
-PAGES = [*re.findall(r'url_path="([^"]+)"', (ROOT / "app.py").read_text(encoding="utf-8")), "saliency"]
+PAGES = [*re.findall(r'url_path="([^"]+)"', (ROOT / "navigation.py").read_text(encoding="utf-8")), "saliency"]
 LEFT_OPEN = "for (const name of ['', '/']) localStorage.setItem(`stSidebarCollapsed-${name}`, 'false');"
 """What Streamlit writes down when a person leaves the sidebar open."""
 

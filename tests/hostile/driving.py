@@ -19,7 +19,7 @@ PICTURE = "sample/digit-3"
 
 def opened(page: str = SALIENCY, **choices: str) -> AppTest:
     """The app at this address."""
-    app = AppTest.from_file(str(ROOT / "app.py"), default_timeout=PATIENCE_S)
+    app = AppTest.from_file(str(ROOT / "navigation.py"), default_timeout=PATIENCE_S)
     for name, value in choices.items():
         app.query_params[name] = value
     app.run()
