@@ -3,10 +3,12 @@
     <store>/files/<sha256>      images and model files
     <store>/recipes/<sha256>    recipes, as canonical JSON
     <store>/arriving/<random>   what is still on its way in
+    <store>/holders/...         who brought what (``holders.py``)
 
 The compute service writes here, nobody else. Confined workers read single files by name: what they use of a ``Store``
 neither lists a folder nor writes. What is kept goes when nobody has used it for a number of days; where the folder is
-full, what nobody has used for a day makes room, the longest unused first, so that nobody can fill it for good.
+full, what nobody has used for a day makes room, the longest unused first, and then whoever holds the most gives way to
+those who hold less, so that nobody can fill it for the others.
 """
 
 from __future__ import annotations
@@ -18,7 +20,8 @@ import os
 import secrets
 import threading
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
@@ -27,7 +30,9 @@ from typing import IO
 from gradviz_core.cards import Recipe
 from gradviz_core.codec import recipe_from_json, recipe_to_json
 from gradviz_core.errors import StoreFull, UnknownImage, UnknownModel
+from gradviz_core.holders import NOBODY, Holders, Kept, giving_way
 from gradviz_core.settings import settings
+from gradviz_core.store_folder import prepare
 
 KINDS = ("files", "recipes", "arriving")
 BLOCK = 4096
@@ -35,7 +40,7 @@ BLOCK = 4096
 ARRIVAL_S = 3600.0
 """Seconds after which a file that is still arriving is taken for left behind."""
 SPARED_S = 86400.0
-"""Seconds after its last use for which an upload never makes room for another."""
+"""Seconds after its last use for which an upload makes no room for another, but where its holder holds the most."""
 RECOUNT_S = 60.0
 """Seconds for which a count of the folder is believed before a file is refused for want of room."""
 _HEX = frozenset("0123456789abcdef")
@@ -63,9 +68,10 @@ class Store:
         self._lock = threading.Lock()
         self._held = 0
         """Bytes that lie in the folder, as last counted, and since then kept."""
-        self._promised = 0
-        """Bytes of files that are arriving."""
+        self._promised: Counter[str] = Counter()
+        """Bytes of files that are arriving, by the mark of who brings them."""
         self._counted: float | None = None
+        self._holders = Holders(folder / "holders")
 
     # -------------------------------------------------------------------------------------- reading, by name and alone
 
@@ -109,28 +115,34 @@ class Store:
 
     # ------------------------------------------------------------------------------------------- writing: the service's
 
-    def put(self, data: bytes | memoryview) -> str:
-        """Keep these bytes, and return their digest; twice is once.
+    def put(self, data: bytes | memoryview, holder: str = "") -> str:
+        """Keep these bytes, and return their digest; twice is once. ``holder`` names whoever brought them.
 
         Raises:
             StoreFull: there is no room for them, or the folder cannot be written.
         """
-        with self.receive(len(data)) as arrival:
+        with self.receive(len(data), holder) as arrival:
             arrival.write(data)
             return arrival.keep()
 
-    def receive(self, size: int) -> Arrival:
-        """Make room for a file of ``size`` bytes that comes in parts. Raises ``StoreFull`` where there is none."""
-        self._promise(_on_disk(size))
+    def receive(self, size: int, holder: str = "") -> Arrival:
+        """Make room for a file of ``size`` bytes that comes in parts.
+
+        ``holder`` names whoever brings it, such as the address of a client; empty where that is not known.
+
+        Raises:
+            StoreFull: there is no room for it.
+        """
+        mark = self._promise(_on_disk(size), holder)
         try:
             with _writing():
-                return Arrival(self, self.arriving(secrets.token_hex(16)), size)
+                return Arrival(self, self.arriving(secrets.token_hex(16)), size, mark)
         except BaseException:
-            self._settle(_on_disk(size))
+            self._settle(_on_disk(size), mark)
             raise
 
-    def keep_recipe(self, recipe: Recipe) -> str:
-        """Keep a recipe whose file is here, and return its digest.
+    def keep_recipe(self, recipe: Recipe, holder: str = "") -> str:
+        """Keep a recipe whose file is here, and return its digest. ``holder`` is as in ``receive``.
 
         Raises:
             UnknownModel: the file is not here, or no longer.
@@ -140,7 +152,7 @@ class Store:
         text = recipe_to_json(recipe).encode()
         if not (_is_hex(recipe.file, 64) and self.file(recipe.file).is_file()):
             raise UnknownModel(self._gone("model"))
-        with self.receive(len(text)) as arrival:
+        with self.receive(len(text), holder) as arrival:
             arrival.write(text)
             return arrival.keep("recipes")
 
@@ -162,79 +174,98 @@ class Store:
             raise UnknownModel(self._gone("model")) from error
 
     def sweep(self) -> None:
-        """Make the folders where they are missing, remove what nobody used for too long and what was left behind half
-        written, and count the rest. Raises ``StoreFull`` where the folder cannot be written."""
+        """Make the folders where they are missing, close them to other users, remove what nobody used for too long and
+        what was left behind half written, and count the rest. Raises ``StoreFull`` where the folder cannot be written,
+        or cannot be this user's alone."""
         with self._lock, _writing():
             self._sweep()
 
     def _sweep(self) -> None:
-        held, now = 0, time.time()
-        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        for kind in KINDS:
-            folder = self.folder / kind
-            folder.mkdir(exist_ok=True, mode=0o700)
-            most_s = ARRIVAL_S if kind == "arriving" else self._days * 86400
-            with os.scandir(folder) as entries:
-                for entry in entries:
-                    with contextlib.suppress(FileNotFoundError):
-                        found = entry.stat(follow_symlinks=False)
-                        if now - found.st_mtime > most_s:
-                            Path(entry.path).unlink()
-                        elif kind != "arriving":
-                            held += _on_disk(found.st_size)
-        self._held, self._counted = held, time.monotonic()
+        self._counted = None
+        prepare(self.folder, (*KINDS, "holders"))
+        now = time.time()
+        for path, found in self._entries(KINDS):
+            most_s = ARRIVAL_S if path.parent.name == "arriving" else self._days * 86400
+            if now - found.st_mtime > most_s:
+                path.unlink(missing_ok=True)
+        kept = [*self._entries(("files", "recipes"))]
+        self._holders.forget_all_but(path.name for path, _ in kept)
+        self._held, self._counted = sum(_on_disk(found.st_size) for _, found in kept), time.monotonic()
 
-    def _promise(self, size: int) -> None:
-        with self._lock, _writing():
-            if self._counted is None or (not self._fits(size) and time.monotonic() - self._counted > RECOUNT_S):
-                self._sweep()
-            if not self._fits(size):
-                self._make_room(size)
-            if not self._fits(size):
-                raise StoreFull(
-                    f"There is no room for {size / 1e6:.1f} MB more: uploads may take {self._most / 1e6:g} MB in all "
-                    "here, and all of them were used within the last day. Try later, or ask whoever runs GradViz to "
-                    "raise GRADVIZ_STORE_MB."
-                )
-            self._promised += size
-
-    def _make_room(self, size: int) -> None:
-        """Remove what nobody has used for a day, the longest unused first, until ``size`` bytes fit. Nothing is removed
-        where they never could."""
-        unused: list[tuple[float, int, Path]] = []
-        for kind in ("files", "recipes"):
+    def _entries(self, kinds: Sequence[str]) -> Iterator[tuple[Path, os.stat_result]]:
+        """Every file in the folders of these kinds."""
+        for kind in kinds:
             with os.scandir(self.folder / kind) as entries:
                 for entry in entries:
                     with contextlib.suppress(FileNotFoundError):
-                        found = entry.stat(follow_symlinks=False)
-                        if time.time() - found.st_mtime > SPARED_S:
-                            unused.append((found.st_mtime, _on_disk(found.st_size), Path(entry.path)))
-        if not self._fits(size - sum(held for _, held, _ in unused)):
-            return
-        for _, held, path in sorted(unused):
-            if self._fits(size):
+                        if not entry.is_dir(follow_symlinks=False):
+                            yield Path(entry.path), entry.stat(follow_symlinks=False)
+
+    def _promise(self, size: int, holder: str) -> str:
+        """Promise room to a holder, whose mark is returned. Raises ``StoreFull`` where there is none."""
+        with self._lock, _writing():
+            if self._counted is None or (not self._fits(size) and time.monotonic() - self._counted > RECOUNT_S):
+                self._sweep()
+            mark = self._holders.mark(holder)
+            if not self._fits(size):
+                self._make_room(size, mark)
+            if not self._fits(size):
+                raise StoreFull(
+                    f"There is no room for {size / 1e6:.1f} MB more: uploads may take {self._most / 1e6:g} MB in all "
+                    "here, all of them were used within the last day, and nobody else holds more than you would. Try "
+                    "later, or ask whoever runs GradViz to raise GRADVIZ_STORE_MB."
+                )
+            self._promised[mark] += size
+            return mark
+
+    def _make_room(self, size: int, mark: str) -> None:
+        """Remove what nobody has used for a day, the longest unused first, until ``size`` bytes fit; where that is not
+        enough, whoever holds the most gives way to the one with this mark. Nothing is removed where they never fit."""
+        marks, now = self._holders.all(), time.time()
+        kept = [
+            Kept(path, found.st_mtime, _on_disk(found.st_size), marks.get(path.name, frozenset({NOBODY})))
+            for path, found in self._entries(("files", "recipes"))
+        ]
+        needed = self._held + self._promised.total() + size - self._most
+        kept.sort(key=lambda one: one.used)
+        count = 0
+        while needed > 0 and count < len(kept) and now - kept[count].used > SPARED_S:
+            needed -= kept[count].size
+            count += 1
+        leaving, rest = kept[:count], kept[count:]
+        if needed > 0:
+            holds = sum(one.size for one in rest if mark in one.holders) + self._promised[mark] + size
+            giving = giving_way(rest, needed, holds)
+            if not giving:
                 return
-            path.unlink(missing_ok=True)
-            self._held -= held
+            leaving += giving
+        for one in leaving:
+            one.path.unlink(missing_ok=True)
+            self._held -= one.size
 
     def _fits(self, size: int) -> bool:
-        return self._held + self._promised + size <= self._most
+        return self._held + self._promised.total() + size <= self._most
 
-    def _settle(self, size: int) -> None:
+    def _settle(self, size: int, mark: str) -> None:
         with self._lock:
-            self._promised -= size
+            self._promised[mark] -= size
+            if not self._promised[mark]:
+                del self._promised[mark]
 
-    def _move(self, arrived: Path, kind: str, digest: str, size: int) -> None:
+    def _move(self, arrived: Path, kind: str, digest: str, size: int, mark: str) -> None:
         """One rename, so that nobody ever reads half a file; over an equal one, where it is here already."""
         place = self._place(kind, digest, 64)
         with self._lock, _writing():
             new = not place.exists()
+            self._holders.note(digest, mark, first=new)
             os.utime(arrived)
             arrived.replace(place)
             self._held += _on_disk(size) if new else 0
 
     def _touch(self, kind: str, digest: str) -> None:
         with self._lock:
+            if self._counted is None:
+                self._sweep()  # nothing is read out of a folder that others can write to
             os.utime(self._place(kind, digest, 64))
 
     def _place(self, kind: str, name: str, length: int) -> Path:
@@ -252,8 +283,8 @@ class Store:
 class Arrival:
     """A file on its way in. Used in a ``with``: what is not kept by its end is gone."""
 
-    def __init__(self, store: Store, path: Path, size: int) -> None:
-        self._store, self._path, self._size = store, path, size
+    def __init__(self, store: Store, path: Path, size: int, mark: str) -> None:
+        self._store, self._path, self._size, self._mark = store, path, size, mark
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
         self._out = io.FileIO(os.open(path, flags, 0o600), "wb")
         self._sha, self._left = hashlib.sha256(), size
@@ -290,7 +321,7 @@ class Arrival:
         with _writing():
             os.fsync(self._out.fileno())  # or its name might outlive its bytes where the power fails
         self._out.close()
-        self._store._move(self._path, kind, digest, self._size - self._left)
+        self._store._move(self._path, kind, digest, self._size - self._left, self._mark)
         return digest
 
     def __enter__(self) -> Arrival:
@@ -302,7 +333,7 @@ class Arrival:
         self._out.close()
         with contextlib.suppress(OSError):
             self._path.unlink()
-        self._store._settle(_on_disk(self._size))
+        self._store._settle(_on_disk(self._size), self._mark)
 
 
 @contextlib.contextmanager

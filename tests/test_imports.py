@@ -26,7 +26,8 @@ ARROW: tuple[frozenset[str], ...] = tuple(
         "diagnoses jacobian_question output_question",
         "types",
         "errors",
-        "settings sites indices layouts head_forms nested device archive sandbox kernel_guards axes axis_rules",
+        "settings sites indices layouts head_forms nested device archive sandbox kernel_guards axes axis_rules holders "
+        "store_folder",
         "score_words well_formed",
         "codec planes fields captions bars log_scale snippets store verdicts",
         "figures",
@@ -67,6 +68,8 @@ TORCH_FREE = (
             "archive",
             "sandbox",
             "store",
+            "store_folder",
+            "holders",
             "version",
             "errors",
             "settings",
