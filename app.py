@@ -1,5 +1,14 @@
 """GradViz as it is served: ``streamlit run app.py``. The pages stand in ``navigation.py``."""
 
 import streamlit as st
+from starlette.middleware import Middleware
 
-app = st.App("navigation.py")
+from gradviz_core.serving.clients import ClientAddress
+from gradviz_core.settings import settings
+
+app = st.App(
+    "navigation.py",
+    middleware=[
+        Middleware(ClientAddress, header=settings().client_header),  # first: those behind it read what it writes
+    ],
+)

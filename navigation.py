@@ -3,7 +3,7 @@
 import streamlit as st
 
 from gradviz_core.compute import client
-from pages.parts import icon, shell
+from pages.parts import asker, icon, shell
 
 SALIENCY = ("start", "saliency")  # two addresses of one page, "/" and "/saliency"; the sidebar lists one of them
 lessons = st.Page("pages/learn/lessons.py", title="Lessons", url_path="lessons")
@@ -40,6 +40,7 @@ def navigation(listed: str) -> st.Page:
     )
 
 
+client.ask_for(asker.here)
 client.start()
 st.set_option("client.showSidebarNavigation", True)  # hidden until here: the list would be one of file names
 listed = st.session_state.setdefault("listed", "start")

@@ -86,6 +86,9 @@ class Settings(BaseSettings):
     worker_memory_mb: int | None = Field(default=None, ge=512)
     """Most memory for data one worker may take, in megabytes; Linux only. None sets no limit."""
 
+    client_header: str | None = Field(default=None, pattern=r"^[A-Za-z0-9-]{1,64}$")
+    """Name of the header in which the proxy in front writes the client's address; none believes no header."""
+
     @model_validator(mode="after")
     def _address_needs_key(self) -> Settings:
         if self.compute_address is not None and self.compute_key is None:

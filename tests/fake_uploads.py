@@ -96,7 +96,7 @@ def stand_in(monkeypatch: pytest.MonkeyPatch) -> Fake:
     made = Fake()
     for name in ("upload_model", "upload_image", "read_labels", "keep_recipe", "recipe", "ask"):
         monkeypatch.setattr(client, name, getattr(made, name))
-    monkeypatch.setattr(client, "check", lambda question, left: None)
+    monkeypatch.setattr(client, "check", lambda question, left, asker: None)
     monkeypatch.setattr(client, "hush", lambda: None)
     monkeypatch.setattr(client, "start", lambda: None)
     monkeypatch.setattr(client, "status", lambda: STATUS)

@@ -32,7 +32,7 @@ def answer_here(monkeypatch: pytest.MonkeyPatch) -> list[Question]:
         return inline.ask(question)
 
     monkeypatch.setattr(client, "ask", ask)
-    monkeypatch.setattr(client, "check", lambda question, left: None)
+    monkeypatch.setattr(client, "check", lambda question, left, asker: None)
     monkeypatch.setattr(client, "hush", lambda: None)
     monkeypatch.setattr(client, "start", lambda: None)
     monkeypatch.setattr(client, "status", lambda: STATUS)

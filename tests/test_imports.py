@@ -29,7 +29,8 @@ ARROW: tuple[frozenset[str], ...] = tuple(
         "settings sites indices layouts head_forms nested device archive sandbox kernel_guards axes axis_rules holders "
         "store_folder",
         "score_words well_formed",
-        "codec planes fields captions bars log_scale snippets store verdicts",
+        "askers",
+        "serving codec planes fields captions bars log_scale snippets store verdicts",
         "figures",
         "lesson_pictures charts output_figures flow_figures spectra",
         "exported weights_files models images cost uploads",
@@ -57,6 +58,7 @@ TORCH_FREE = (
     frozenset(
         {
             "__init__",
+            "askers",
             "cards",
             "calls",
             "diagnoses jacobian_question",
@@ -67,6 +69,7 @@ TORCH_FREE = (
             "types",
             "archive",
             "sandbox",
+            "serving",
             "store",
             "store_folder",
             "holders",

@@ -12,6 +12,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from gradviz_core import verdicts
+from gradviz_core.askers import Asker
 from gradviz_core.codec import question_to_json
 from gradviz_core.compute import client, inline
 from gradviz_core.errors import Busy, GradVizError, QuestionError
@@ -33,7 +34,7 @@ from tests.compute.conftest import until
 from tests.opening import MAPS, NEURONS, SALIENCY, answer_here, errors, opened
 
 PERTURBATION = "pages/understand/perturbation.py"
-Answering = Callable[[ProofQuestion, threading.Event], ProofAnswer | None]
+Answering = Callable[[ProofQuestion, threading.Event, Asker], ProofAnswer | None]
 
 
 @pytest.fixture(autouse=True)
@@ -49,7 +50,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Question]]:
 def found(proof: Proof) -> Answering:
     """A client that has this proof."""
 
-    def answer(question: ProofQuestion, _left: threading.Event) -> ProofAnswer:
+    def answer(question: ProofQuestion, _left: threading.Event, _asker: Asker) -> ProofAnswer:
         receipt = Receipt("CPU", (), 1.0)
         return ProofAnswer(question=question, target=question.target, proof=proof, notes=(), receipt=receipt, arrays={})
 
@@ -59,7 +60,7 @@ def found(proof: Proof) -> Answering:
 def failing(error: GradVizError) -> Answering:
     """A client that has no proof."""
 
-    def answer(_question: ProofQuestion, _left: threading.Event) -> ProofAnswer:
+    def answer(_question: ProofQuestion, _left: threading.Event, _asker: Asker) -> ProofAnswer:
         raise error
 
     return answer
@@ -116,7 +117,7 @@ def test_the_question_is_that_of_the_picture(asked: list[Question]) -> None:
 
 
 def test_a_true_verdict_comes_after_all_answers(asked: list[Question], monkeypatch: pytest.MonkeyPatch) -> None:
-    def answer(question: ProofQuestion, _left: threading.Event) -> ProofAnswer:
+    def answer(question: ProofQuestion, _left: threading.Event, _asker: Asker) -> ProofAnswer:
         asked.append(question)
         answer = inline.ask(question)
         assert isinstance(answer, ProofAnswer)
@@ -174,7 +175,7 @@ class Waiting:
         self.asked: list[str] = []
         self.left: list[str] = []
 
-    def __call__(self, question: ProofQuestion, left: threading.Event) -> None:
+    def __call__(self, question: ProofQuestion, left: threading.Event, _asker: Asker) -> None:
         self.asked.append(question.image)
         left.wait(10)
         self.left.append(question.image)

@@ -13,6 +13,7 @@ All speak the two-part messages of ``protocol.py``. Nothing here computes.
 
 from gradviz_core.compute.client import (
     ask,
+    ask_for,
     check,
     hush,
     keep_recipe,
@@ -29,6 +30,7 @@ from gradviz_core.compute.protocol import Status
 __all__ = [
     "Status",
     "ask",
+    "ask_for",
     "check",
     "hush",
     "keep_recipe",

@@ -13,6 +13,9 @@ A message is two frames of bytes: a word, and a body. Requests of a client are
     keep-recipe    recipe as JSON          -> key of the model
     recipe         key of the model        -> recipe as JSON
 
+Before a request a client may say ``for`` (body: ``Asker`` as JSON), which has no reply: the request that follows is
+that asker's. A request without it is anybody's.
+
 Replies are ``ok`` with a body as above, or ``error`` (body: an error as JSON). An upload is announced; the service says
 ``go``, or at once why not, and only then does the file follow, in frames of ``PART`` bytes at most.
 
@@ -40,6 +43,7 @@ from typing import Annotated
 
 from pydantic import Field, TypeAdapter, ValidationError
 
+from gradviz_core.askers import ANYONE, Asker
 from gradviz_core.errors import ComputeError
 
 Message = tuple[str, bytes]
@@ -175,6 +179,13 @@ def write_message(connection: Connection, word: str, body: bytes = b"") -> None:
     """Send one message. Raises ``OSError`` where the other end is gone."""
     connection.send_bytes(word.encode())
     connection.send_bytes(body)
+
+
+def write_request(connection: Connection, asker: Asker, word: str, body: bytes = b"") -> None:
+    """Send a client's request, and for whom it is. Raises ``OSError`` where the other end is gone."""
+    if asker != ANYONE:
+        write_message(connection, "for", asker.to_json())
+    write_message(connection, word, body)
 
 
 def read_message(connection: Connection, longest: int | None = None) -> Message:

@@ -19,6 +19,7 @@ from functools import partial
 from multiprocessing.connection import Connection
 
 from gradviz_core import sandbox
+from gradviz_core.askers import ANYONE, Asker
 from gradviz_core.codec import LONGEST_QUESTION, LONGEST_RECIPE, error_to_json, question_from_json
 from gradviz_core.compute import pretrained, protocol
 from gradviz_core.compute.protocol import Message, Status
@@ -120,16 +121,24 @@ class Service:
             self._converse(connection)
 
     def _converse(self, connection: Connection) -> None:
+        asker = ANYONE
         try:
             while connection.poll(None):
-                reply = self._reply(connection, *protocol.read_message(connection, LONGEST_BODY))
+                word, body = protocol.read_message(connection, LONGEST_BODY)
+                if word == "for":
+                    asker = Asker.from_json(body)
+                    continue
+                reply = self._reply(connection, asker, word, body)
                 if reply is None:
                     return
                 protocol.write_message(connection, *reply)
+                asker = ANYONE
+        except ComputeError as error:  # of another version
+            log.error("%s", error)
         except (EOFError, OSError):
             return  # the client is gone, or too slow
 
-    def _reply(self, connection: Connection, word: str, body: bytes) -> Message | None:
+    def _reply(self, connection: Connection, asker: Asker, word: str, body: bytes) -> Message | None:
         """The reply to one request; None where nobody waits for it any more."""
         uploads, work = self._reception, partial(self._wait, connection, self._confined)
         try:

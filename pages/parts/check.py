@@ -20,11 +20,13 @@ from uuid import uuid4
 import streamlit as st
 
 from gradviz_core import verdicts
+from gradviz_core.askers import ANYONE, Asker
 from gradviz_core.codec import question_to_json
 from gradviz_core.compute import client
 from gradviz_core.errors import ComputeError, GradVizError
 from gradviz_core.findings import Proof
 from gradviz_core.types import INPUT, ProofQuestion, Site, Target
+from pages.parts import asker as whose
 from pages.parts.words import plain
 
 MOST_KEPT = 2_000
@@ -79,7 +81,7 @@ class Checks:
         """Whether a check is waited for."""
         return bool(self._asked)
 
-    def show(self, session: str, questions: Mapping[str, ProofQuestion]) -> None:
+    def show(self, session: str, questions: Mapping[str, ProofQuestion], asker: Asker = ANYONE) -> None:
         """Ask for the verdicts that this session's page shows now, and leave those that nobody sees any more."""
         with self._lock:
             self._seen.pop(session, None)
@@ -95,13 +97,13 @@ class Checks:
             new = [text for text in questions if text not in self._found and text not in self._asked]
             for text in new:
                 left = self._asked[text] = threading.Event()
-                thread = threading.Thread(target=self._ask, args=(text, questions[text], left), daemon=True)
+                thread = threading.Thread(target=self._ask, args=(text, questions[text], left, asker), daemon=True)
                 thread.start()
 
-    def _ask(self, text: str, question: ProofQuestion, left: threading.Event) -> None:
+    def _ask(self, text: str, question: ProofQuestion, left: threading.Event, asker: Asker) -> None:
         found: Proof | GradVizError | None = None
         try:
-            if answer := client.check(question, left):
+            if answer := client.check(question, left, asker):
                 found = answer.proof
         except GradVizError as error:
             found = error
@@ -134,7 +136,7 @@ def begin() -> None:
 def settle() -> None:
     """The page is drawn: ask for the verdicts on its pictures."""
     session = cast(str, st.session_state.setdefault("checks_session", uuid4().hex))
-    checks().show(session, st.session_state["checks_drawn"])
+    checks().show(session, st.session_state["checks_drawn"], whose.here())
 
 
 def line(question: ProofQuestion) -> None:

@@ -197,7 +197,7 @@ def test_where_there_is_always_something_to_do_a_check_is_told_so(
 
 
 def test_a_client_that_hangs_up_ends_its_check(board: Board, client: Client) -> None:
-    connection = protocol.connect(*client._door())
+    connection = protocol.connect(*client._line.door())
     question = ProofQuestion(model="endless", image=str(board.path))
     protocol.write_message(connection, "check", question_to_json(question).encode())
     assert board.begun()

@@ -1,0 +1,159 @@
+"""The way to one compute service: connections that are kept open, and one request with its reply at a time on each."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import multiprocessing
+import threading
+import time
+from multiprocessing.connection import Connection
+
+from gradviz_core.askers import ANYONE, Asker
+from gradviz_core.codec import error_from_json
+from gradviz_core.compute import protocol
+from gradviz_core.compute.launch import LocalService
+from gradviz_core.compute.protocol import Message
+from gradviz_core.errors import ComputeError, ServiceStarting
+from gradviz_core.settings import Settings
+
+log = logging.getLogger("gradviz.client")
+
+MOST_IDLE = 8
+"""Connections kept open for the next questions."""
+RESTART_S = 2.0
+"""Seconds within which a service of this client's own that does not answer is tried again."""
+GRACE_S = 15.0
+"""Seconds beyond the service's own limits after which a silent service is given up. A question may wait and work twice:
+once for its weights."""
+LOOK_S = 0.1
+"""How often somebody who waits for a check looks up, to see whether it is still wanted."""
+
+
+class Left(Exception):
+    """The answer is not wanted any more."""
+
+
+class Line:
+    """A way to one compute service: the one at the address in the settings, else one of its own."""
+
+    def __init__(self, settings: Settings, answerer: str | None = None) -> None:
+        """Nothing is started yet. ``answerer`` is as in ``worker.Plan``, for a service of its own."""
+        self._settings = settings
+        self._local = None if settings.compute_address else LocalService(settings, answerer)
+        self._lock = threading.Lock()
+        self._idle: list[Connection] = []
+        self._patience_s = 2 * (settings.queue_wait_s + settings.deadline_s) + GRACE_S
+
+    def start(self) -> None:
+        """Start the service, if it does not run, without waiting for it. A failure is logged."""
+        threading.Thread(target=self._warm_up, daemon=True, name="compute-start").start()
+
+    def close(self) -> None:
+        """Close the connections, and end the service if it is this line's own."""
+        self._drop_idle()
+        if self._local is not None:
+            self._local.close()
+
+    @property
+    def service_pid(self) -> int | None:
+        """Process number of this line's own service; None where it does not run."""
+        return self._local.pid if self._local is not None else None
+
+    def request(
+        self,
+        word: str,
+        body: bytes = b"",
+        asker: Asker = ANYONE,
+        file: memoryview | None = None,
+        left: threading.Event | None = None,
+    ) -> bytes:
+        """The body of the reply; ``file`` is what ``body`` announces. Raises what the reply says, and ``Left`` once
+        ``left`` is set."""
+        connection = self._connection()
+        try:
+            protocol.write_request(connection, asker, word, body)
+            kind, reply = self._reply(connection, left)
+            if kind == "go" and file is not None:
+                protocol.send_file(connection, file)
+                kind, reply = self._reply(connection)
+        except BaseException as error:
+            connection.close()  # a reply may still come: nobody else must read it
+            if isinstance(error, EOFError | OSError):
+                self._drop_idle()  # they lead to the same service
+                self.start()
+                raise ServiceStarting(
+                    "The compute service stopped in the middle of the question and is being started again. "
+                    "Ask again in a moment."
+                ) from error
+            raise
+        self._keep(connection)
+        if kind != "ok":
+            raise error_from_json(reply)
+        return reply
+
+    def door(self) -> tuple[str, bytes]:
+        """Address and key of the service, which is started first where it is this line's own."""
+        if self._local is not None:
+            return self._local.door()
+        assert self._settings.compute_address is not None
+        assert self._settings.compute_key is not None
+        return self._settings.compute_address, self._settings.compute_key.get_secret_value().encode()
+
+    def _warm_up(self) -> None:
+        try:
+            self._keep(self._connection())
+        except ComputeError as error:
+            log.warning("%s", error)
+
+    def _reply(self, connection: Connection, left: threading.Event | None = None) -> Message:
+        end = time.monotonic() + self._patience_s
+        while not connection.poll(self._patience_s if left is None else LOOK_S):
+            if left is not None and left.is_set():
+                raise Left
+            if time.monotonic() >= end:
+                raise ComputeError(f"The compute service has been silent for {self._patience_s:g} s. Restart it.")
+        return protocol.read_message(connection)
+
+    def _connection(self) -> Connection:
+        """A connection that is open, as far as one can know, and that nobody else uses."""
+        while (connection := self._take_idle()) is not None:
+            with contextlib.suppress(OSError):
+                if not connection.poll():
+                    return connection
+            connection.close()  # the service hung up
+        end = time.monotonic() + RESTART_S
+        while True:
+            address, key = self.door()
+            try:
+                return protocol.connect(address, key)
+            except multiprocessing.AuthenticationError as error:
+                raise ComputeError(
+                    f"The compute service at {address} has another key. "
+                    "Set GRADVIZ_COMPUTE_KEY to the same value for both."
+                ) from error
+            except (OSError, EOFError) as error:
+                if self._local is None or time.monotonic() > end:
+                    message = f"No compute service answers {self._where(address)}. Try again in a moment."
+                    raise ServiceStarting(message) from error
+                time.sleep(0.02)  # one that was killed stops answering a moment before it counts as dead
+
+    def _where(self, address: str) -> str:
+        return "yet" if self._local is not None else f"at {address}"
+
+    def _drop_idle(self) -> None:
+        with self._lock:
+            idle, self._idle = self._idle, []
+        for connection in idle:
+            connection.close()
+
+    def _take_idle(self) -> Connection | None:
+        with self._lock:
+            return self._idle.pop() if self._idle else None
+
+    def _keep(self, connection: Connection) -> None:
+        with self._lock:
+            if len(self._idle) < MOST_IDLE:
+                self._idle.append(connection)
+                return
+        connection.close()

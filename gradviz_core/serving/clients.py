@@ -1,0 +1,45 @@
+"""The address that a request counts for, put where everything behind this looks for it: ``scope["client"]``."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from gradviz_core.askers import UNKNOWN, client_address
+
+Scope = MutableMapping[str, Any]
+App = Callable[[Scope, Callable[[], Awaitable[Any]], Callable[[Any], Awaitable[None]]], Awaitable[None]]
+
+FORWARDED = "x-forwarded-for"
+"""uvicorn believes this header where the connection comes from this very machine, and writes what it names into
+``scope["client"]``. A program that passes connections on without writing the header would let anybody choose an
+address."""
+HERE = "127.0.0.1"
+
+
+class ClientAddress:
+    """ASGI middleware, the first of all: ``scope["client"]`` holds what ``client_address`` gives."""
+
+    def __init__(self, app: App, header: str | None) -> None:
+        """``header`` is the one that the proxy in front writes; None where no header is to be believed."""
+        self._app, self._header = app, (header or "").lower()
+
+    async def __call__(
+        self, scope: Scope, receive: Callable[[], Awaitable[Any]], send: Callable[[Any], Awaitable[None]]
+    ) -> None:
+        """Pass the request on, with the address that it counts for."""
+        if scope["type"] in ("http", "websocket"):
+            scope = {**scope, "client": (self._address(scope), 0)}
+        await self._app(scope, receive, send)
+
+    def _address(self, scope: Scope) -> str:
+        peer = (scope.get("client") or (UNKNOWN, 0))[0]
+        if peer and any(peer in value for value in _values(scope, FORWARDED)):
+            peer = HERE  # uvicorn took it from the header, as it does for this machine only
+        return client_address(peer, _values(scope, self._header))
+
+
+def _values(scope: Scope, name: str) -> list[str]:
+    """The values of a header, one for each line that it has."""
+    wanted = name.encode("latin-1")
+    return [value.decode("latin-1") for key, value in scope["headers"] if wanted and key.lower() == wanted]
