@@ -86,7 +86,6 @@ TORCH_FREE = (
             "output_question",
             "jacobian_question",
             "codec",
-            "serving",
         }
     )
     | DRAWING
