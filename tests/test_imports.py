@@ -30,7 +30,7 @@ ARROW: tuple[frozenset[str], ...] = tuple(
         "store_folder",
         "score_words well_formed",
         "askers",
-        "serving codec planes fields captions bars log_scale snippets store verdicts",
+        "serving codec npz planes fields captions bars log_scale snippets store verdicts",
         "figures",
         "lesson_pictures charts output_figures flow_figures spectra",
         "exported weights_files models images cost uploads",
@@ -86,6 +86,7 @@ TORCH_FREE = (
             "output_question",
             "jacobian_question",
             "codec",
+            "npz",
         }
     )
     | DRAWING

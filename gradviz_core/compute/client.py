@@ -23,7 +23,8 @@ from gradviz_core.codec import (
     recipe_to_json,
 )
 from gradviz_core.compute import protocol
-from gradviz_core.compute.line import Left, Line
+from gradviz_core.compute.downloads import Wanted
+from gradviz_core.compute.line import Incoming, Left, Line
 from gradviz_core.compute.protocol import Announcement, Status
 from gradviz_core.errors import BadImage, BadModel, ComputeError
 from gradviz_core.settings import Settings, settings
@@ -110,6 +111,18 @@ def check(question: ProofQuestion, left: threading.Event, asker: Asker = ANYONE)
         GradVizError: as for ``ask``.
     """
     return _client().check(question, left, asker)
+
+
+def arrays(question: str, check: str | None, asker: Asker, left: threading.Event) -> Incoming | None:
+    """One file, ``.npz``, with the whole arrays of the answer to ``question``, the question and the answer as JSON, and
+    ``check``; a worker makes it. None once ``left`` is set. Whoever gets it closes it.
+
+    Raises:
+        QuestionError: the question cannot be answered, or the file would be too large.
+        Busy: this asker has a file on its way, or files of others take the room there is.
+        GradVizError: as for ``ask``.
+    """
+    return _client().arrays(Wanted(question, check), asker, left)
 
 
 def hush() -> None:
@@ -231,6 +244,13 @@ class Client:
         if not isinstance(answer, ProofAnswer):
             raise ComputeError(f"The compute service answered a check with an answer of kind {answer.kind}.")
         return answer
+
+    def arrays(self, wanted: Wanted, asker: Asker, left: threading.Event) -> Incoming | None:
+        """As the function of this name."""
+        try:
+            return self._line.request_file("arrays", wanted.to_json(), asker, left)
+        except Left:
+            return None
 
     def hush(self) -> None:
         """As the function of this name."""

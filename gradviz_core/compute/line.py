@@ -7,6 +7,7 @@ import logging
 import multiprocessing
 import threading
 import time
+from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection
 
 from gradviz_core.askers import ANYONE, Asker
@@ -32,6 +33,30 @@ LOOK_S = 0.1
 
 class Left(Exception):
     """The answer is not wanted any more."""
+
+
+class Incoming:
+    """A file on its way from the service, which sends it only as fast as it is read."""
+
+    def __init__(self, connection: Connection, size: int, keep: Callable[[Connection], None]) -> None:
+        """``keep`` takes the connection once the file is over."""
+        self._connection: Connection | None = connection
+        self._keep = keep
+        self.size = size
+        """In bytes."""
+
+    def parts(self) -> Iterator[bytes]:
+        """Its bytes. Raises ``EOFError`` or ``OSError`` where the service is gone or has given it up."""
+        assert self._connection is not None
+        yield from protocol.receive_file(self._connection, self.size)
+        protocol.read_message(self._connection)
+        self._keep(self._connection)
+        self._connection = None
+
+    def close(self) -> None:
+        """Let go of it; the service is told where it was not read to its end."""
+        if self._connection is not None:
+            self._connection.close()
 
 
 class Line:
@@ -71,26 +96,45 @@ class Line:
         """The body of the reply; ``file`` is what ``body`` announces. Raises what the reply says, and ``Left`` once
         ``left`` is set."""
         connection = self._connection()
-        try:
+        with self._closed_unless_over(connection):
             protocol.write_request(connection, asker, word, body)
             kind, reply = self._reply(connection, left)
             if kind == "go" and file is not None:
                 protocol.send_file(connection, file)
                 kind, reply = self._reply(connection)
-        except BaseException as error:
-            connection.close()  # a reply may still come: nobody else must read it
-            if isinstance(error, EOFError | OSError):
-                self._drop_idle()  # they lead to the same service
-                self.start()
-                raise ServiceStarting(
-                    "The compute service stopped in the middle of the question and is being started again. "
-                    "Ask again in a moment."
-                ) from error
-            raise
         self._keep(connection)
         if kind != "ok":
             raise error_from_json(reply)
         return reply
+
+    def request_file(self, word: str, body: bytes, asker: Asker, left: threading.Event) -> Incoming:
+        """The file that the service sends in reply. Raises what the reply says, and ``Left`` once ``left`` is set."""
+        connection = self._connection()
+        with self._closed_unless_over(connection):
+            protocol.write_request(connection, asker, word, body)
+            kind, reply = self._reply(connection, left)
+            if kind == "file":
+                return Incoming(connection, int(reply), self._keep)
+        self._keep(connection)
+        raise error_from_json(reply)
+
+    @contextlib.contextmanager
+    def _closed_unless_over(self, connection: Connection) -> Iterator[None]:
+        """Whatever goes wrong inside, the connection is closed, for a reply may still come that nobody else must read;
+        and a service that is gone is started again."""
+        try:
+            yield
+        except (EOFError, OSError) as error:
+            connection.close()
+            self._drop_idle()  # they lead to the same service
+            self.start()
+            raise ServiceStarting(
+                "The compute service stopped in the middle of the question and is being started again. "
+                "Ask again in a moment."
+            ) from error
+        except BaseException:
+            connection.close()
+            raise
 
     def door(self) -> tuple[str, bytes]:
         """Address and key of the service, which is started first where it is this line's own."""

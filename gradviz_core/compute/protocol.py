@@ -4,6 +4,7 @@ A message is two frames of bytes: a word, and a body. Requests of a client are
 
     ask            question as JSON        -> answer as bytes
     check          question as JSON        -> answer as bytes, once nothing else is to be done
+    arrays         ``Wanted`` as JSON      -> nothing, after a file of whole arrays
     hush           -                       -> nothing; the check under way stops, and none begins for a moment
     status         -                       -> status as JSON
     upload-image   Announcement as JSON    -> image report as JSON
@@ -17,12 +18,14 @@ Before a request a client may say ``for`` (body: ``Asker`` as JSON), which has n
 that asker's. A request without it is anybody's.
 
 Replies are ``ok`` with a body as above, or ``error`` (body: an error as JSON). An upload is announced; the service says
-``go``, or at once why not, and only then does the file follow, in frames of ``PART`` bytes at most.
+``go``, or at once why not, and only then does the file follow, in frames of ``PART`` bytes at most. In the other
+direction ``file`` (body: its size in decimal) and such frames come before the reply.
 
-To its workers the service says ``ask``, ``check``, the first four words of uploads (``worker.py`` has their bodies),
-and ``fetch`` (body: key of a model whose weights are to be on the disk). While a worker is at a check it may also say
-``stop``; the reply is then ``stopped``, or what came just before. A worker also says ``ready`` (body: ``Ready``),
-once, and ``last``: an ``error`` after which it ends. Frames are bytes and only bytes: no objects travel.
+To its workers the service says ``ask``, ``check``, ``arrays`` (``downloads.py`` says how the file comes), the first
+four words of uploads (``worker.py`` has their bodies), and ``fetch`` (body: key of a model whose weights are to be on
+the disk). While a worker is at a check it may also say ``stop``; the reply is then ``stopped``, or what came just
+before. A worker also says ``ready`` (body: ``Ready``), once, and ``last``: an ``error`` after which it ends. Frames are
+bytes and only bytes: no objects travel.
 
 Both ends of a socket prove that they know the key before the first message.
 """

@@ -19,7 +19,8 @@ from multiprocessing.process import BaseProcess
 
 from gradviz_core.codec import error_to_json
 from gradviz_core.compute import inspecting, relay, worker
-from gradviz_core.compute.protocol import Message, Ready, read_message, widen, write_message
+from gradviz_core.compute.outgoing import Leaving
+from gradviz_core.compute.protocol import Message, Ready, read_message, receive_file, widen, write_message
 from gradviz_core.errors import ComputeError, DeadlineExceeded, GradVizError, ServiceStarting, WorkerDied
 
 log = logging.getLogger("gradviz.service")
@@ -45,6 +46,8 @@ class Job:
     """Model and image; a worker that just served the same ones is likely to be quicker. None for an upload."""
     deadline_s: float | None = None
     """Seconds it may take; None is what the pool allows."""
+    out: Leaving | None = None
+    """Where the file goes that it asks for."""
     submitted: float = field(default_factory=time.monotonic)
     done: threading.Event = field(default_factory=threading.Event)
     reply: Message = ("error", b"")
@@ -121,6 +124,8 @@ class Occupant:
                 self._sent = job
                 write_message(self._connection, job.word, job.body)
             word, body = read_message(self._connection, worker.LONGEST_REPLY)
+            if word == "file":
+                word, body = self._take_file(job.out, int(body))
         except (EOFError, OSError) as error:
             ending = self.end()
             if self._overran:
@@ -134,6 +139,22 @@ class Occupant:
             self.end()
             word = "error"
         return word, body
+
+    def _take_file(self, out: Leaving | None, size: int) -> Message:
+        """Write down the file that the process hands over; its reply, or why there is no room for the file. Raises
+        ``ValueError`` where nobody asked for one."""
+        if out is None:
+            raise ValueError("a worker handed over a file that nobody had asked for")
+        try:
+            out.make_room(size)
+        except GradVizError as error:
+            write_message(self._connection, "stop")
+            read_message(self._connection, worker.LONGEST_REPLY)
+            return "error", error_to_json(error).encode()
+        write_message(self._connection, "go")
+        trouble = out.take(size, receive_file(self._connection, size))
+        reply = read_message(self._connection, worker.LONGEST_REPLY)
+        return reply if trouble is None else ("error", error_to_json(trouble).encode())
 
     def stop(self, job: Job) -> None:
         """Tell the process to stop a check, if it has it. Its reply comes soon: ``stopped``, or what it has found."""

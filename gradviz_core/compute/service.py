@@ -21,12 +21,13 @@ from multiprocessing.connection import Connection
 from gradviz_core import sandbox
 from gradviz_core.askers import ANYONE, Asker
 from gradviz_core.codec import LONGEST_QUESTION, LONGEST_RECIPE, error_to_json, question_from_json
-from gradviz_core.compute import pretrained, protocol
+from gradviz_core.compute import downloads, pretrained, protocol
+from gradviz_core.compute.outgoing import Outgoing
 from gradviz_core.compute.protocol import Message, Status
 from gradviz_core.compute.reception import Reception
 from gradviz_core.compute.seat import Job
 from gradviz_core.compute.supervisor import Supervisor
-from gradviz_core.compute.worker import Plan
+from gradviz_core.compute.worker import UNEXPECTED, Plan
 from gradviz_core.errors import Busy, ComputeError, DeadlineExceeded, GradVizError
 from gradviz_core.settings import Settings
 from gradviz_core.types import Question
@@ -39,7 +40,7 @@ GLANCE_S = 0.25
 """How often a waiting connection is looked at, to see whether its client is still there."""
 REST_S = 0.5
 """No check begins so soon after a click or a question: a page asks several, one after the other, and is drawn."""
-LONGEST_BODY = max(LONGEST_QUESTION, LONGEST_RECIPE, protocol.LABELS_BYTES)
+LONGEST_BODY = max(LONGEST_QUESTION, LONGEST_RECIPE, protocol.LABELS_BYTES, downloads.LONGEST_WANTED)
 """Bytes of the longest body of a request; files travel in parts."""
 CALM_S = 5.0
 """Confined workers that nobody has asked for start once the others have been idle for so long: the first visitor's page
@@ -63,6 +64,8 @@ class Service:
         self._listener, self._key, self._settings = listener, key, settings
         self._strangers = threading.BoundedSemaphore(MOST_STRANGERS)
         self._reception = Reception(settings)
+        self._outgoing = {of_uploads: Outgoing(settings.store) for of_uploads in (False, True)}
+        """Files on their way out; those made of uploads take no room from the others."""
         self._trusted = Supervisor(trusted, workers=settings.workers, queue=queue, deadline_s=deadline_s)
         self._confined = Supervisor(confined, workers=settings.upload_workers, queue=queue, deadline_s=deadline_s)
         self._beginning = threading.Lock()
@@ -146,7 +149,10 @@ class Service:
                 case "status":
                     return "ok", self._status().to_json()
                 case "ask":
-                    return self._ask(connection, question_from_json(body), body)
+                    question = question_from_json(body)
+                    return self._ask(connection, question, Job("ask", body, (question.model, question.image)))
+                case "arrays":
+                    return self._arrays(connection, asker, body)
                 case "hush":
                     self._hush()
                     return "ok", b""
@@ -169,9 +175,22 @@ class Service:
         except GradVizError as error:
             return "error", error_to_json(error).encode()
 
-    def _ask(self, connection: Connection, question: Question, body: bytes) -> Message | None:
+    def _arrays(self, connection: Connection, asker: Asker, body: bytes) -> Message | None:
+        """The file that a worker made, which the client is sent before the reply."""
+        question = question_from_json(downloads.Wanted.from_json(body).question)
+        with self._outgoing[_about_an_upload(question)].place(asker) as leaving:
+            reply = self._ask(connection, question, Job("arrays", body, (question.model, question.image), out=leaving))
+            if reply is None or reply[0] != "ok":
+                return reply
+            if leaving.size is None:
+                raise ComputeError(UNEXPECTED)
+            protocol.write_message(connection, "file", str(leaving.size).encode())
+            for part in leaving.parts():
+                connection.send_bytes(part)
+            return reply
+
+    def _ask(self, connection: Connection, question: Question, job: Job) -> Message | None:
         """Which pool answers, and what must be there before it can."""
-        job = Job("ask", body, (question.model, question.image))
         if not _about_an_upload(question):
             return self._wait(connection, self._trusted, job)
         self._reception.touch(question.model, question.image)

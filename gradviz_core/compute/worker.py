@@ -18,11 +18,12 @@ import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing.connection import Connection
 from typing import Any, Protocol
 
 from gradviz_core.codec import answer_to_bytes, error_to_json, question_from_json
-from gradviz_core.compute import confining, inspecting, pretrained, relay
+from gradviz_core.compute import confining, downloads, inspecting, pretrained, relay
 from gradviz_core.compute.protocol import Message, Ready, read_message, widen, write_message
 from gradviz_core.errors import ComputeError, GradVizError, QuestionError, Stopped
 from gradviz_core.types import Answer, ProofQuestion, Question
@@ -96,13 +97,19 @@ def main(jobs: Connection, lifeline: Connection, mouth: Connection, plan: Plan) 
             request, body = read_message(jobs)
             if request == "stop":
                 continue  # it was meant for a check that is over, this way or that
-            word, body = reply(answerer, request, body, told_to_stop=jobs.poll)
+            word, body = reply(answerer, request, body, jobs.poll, partial(downloads.hand_over, jobs))
             write_message(jobs, word, body)
     except (EOFError, OSError):
         return  # the service closed the pipe
 
 
-def reply(answerer: Answers, word: str, body: bytes, told_to_stop: Callable[[], bool] = lambda: False) -> Message:
+def reply(
+    answerer: Answers,
+    word: str,
+    body: bytes,
+    told_to_stop: Callable[[], bool] = lambda: False,
+    hand_over: downloads.HandOver = lambda size, write: False,
+) -> Message:
     """What a worker says to a request. Every failure becomes an error message; none gets out."""
     try:
         match word:
@@ -110,6 +117,8 @@ def reply(answerer: Answers, word: str, body: bytes, told_to_stop: Callable[[], 
                 return "ok", _checked(answer_to_bytes(_check(answerer, body, told_to_stop)))
             case "ask":
                 return "ok", _checked(answer_to_bytes(answerer.answer(question_from_json(body))))
+            case "arrays":
+                return downloads.reply(answerer.answer, downloads.Wanted.from_json(body), hand_over)
             case "upload-image" | "rescale-image" | "upload-model" | "read-labels":
                 return "ok", inspecting.reply(word, body)
             case "fetch":
@@ -122,7 +131,7 @@ def reply(answerer: Answers, word: str, body: bytes, told_to_stop: Callable[[], 
     except GradVizError as error:
         return "error", error_to_json(error).encode()
     except Exception as error:
-        request = body[:2000] if word in ("ask", "check") else f"{len(body)} bytes"
+        request = body[:2000] if word in ("ask", "check", "arrays") else f"{len(body)} bytes"
         if _out_of_memory(error):
             log.error("out of memory (%s); request: %s %s", type(error).__name__, word, request)
             return "error", error_to_json(ComputeError(_too_much(word))).encode()

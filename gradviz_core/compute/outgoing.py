@@ -1,0 +1,150 @@
+"""Files on their way to whoever asked for them. They lie on the disk, so that the worker that made one is free as soon
+as it is written, however slowly its reader takes it; and nobody begins to read a file that is not there whole.
+
+Each lies in a file without a name, which the operating system takes away when it is closed, whatever ends.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+from gradviz_core.askers import Asker
+from gradviz_core.compute.protocol import PART, SILENCE_S, SLOWEST
+from gradviz_core.errors import Busy, GradVizError, StoreFull
+
+ROOM = 1_000_000_000
+"""Bytes that files which wait to be read may take together."""
+SHARE = 0.5
+"""Of that room, what one address may take."""
+
+
+class Outgoing:
+    """The room for such files."""
+
+    def __init__(self, folder: Path, room: int = ROOM) -> None:
+        """Nothing is written before a file comes. ``folder`` need not be there yet."""
+        self._folder, self._room = folder, room
+        self._lock = threading.Lock()
+        self._readers: dict[Asker, int] = {}
+        """Bytes that lie there for each."""
+
+    @contextlib.contextmanager
+    def place(self, asker: Asker) -> Iterator[Leaving]:
+        """Where one file can go, until the end of the ``with``.
+
+        Raises:
+            Busy: this asker has a file on its way already.
+        """
+        with self._lock:
+            if asker in self._readers:
+                raise Busy("Another file is on its way to this page. Wait until it is there, or stop it.")
+            self._readers[asker] = 0
+        leaving = Leaving(self, asker)
+        try:
+            yield leaving
+        finally:
+            leaving.close()
+            with self._lock:
+                del self._readers[asker]
+
+    def open(self, asker: Asker, size: int) -> IO[bytes]:
+        """An empty file for ``size`` bytes.
+
+        Raises:
+            Busy: other files take the room there is.
+            StoreFull: the folder cannot be written.
+        """
+        with self._lock:
+            at_address = sum(held for other, held in self._readers.items() if other.address == asker.address)
+            here, in_all = at_address + size, sum(self._readers.values()) + size
+            if (here > SHARE * self._room and at_address) or in_all > self._room:
+                raise Busy(
+                    f"The file has {size / 1e6:.0f} MB, and files that others are still taking leave no room for it "
+                    "now. Try again in a minute."
+                )
+            self._readers[asker] = size
+        with _writing():
+            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            return tempfile.TemporaryFile(dir=self._folder, prefix="leaving-")
+
+
+class Leaving:
+    """One file: written whole by one thread, then read by another, which may let go of it at any time."""
+
+    def __init__(self, outgoing: Outgoing, asker: Asker) -> None:
+        """Nothing is there yet."""
+        self._outgoing, self._asker = outgoing, asker
+        self._lock = threading.Lock()
+        self._file: IO[bytes] | None = None
+        self._closed = False
+        self.size: int | None = None
+        """Bytes that it has; None as long as it is not whole."""
+
+    def make_room(self, size: int) -> None:
+        """Make room for ``size`` bytes.
+
+        Raises:
+            Busy: other files take the room there is, or nobody waits for this one any more.
+            StoreFull: the folder cannot be written.
+        """
+        with self._lock:
+            if self._closed or self._file is not None:
+                raise Busy("Nobody waits for this file any more.")
+            self._file = self._outgoing.open(self._asker, size)
+
+    def take(self, size: int, parts: Iterator[bytes]) -> GradVizError | None:
+        """Write the file, and say what went wrong. What cannot be written is let go, so that whoever sends it is not
+        stuck."""
+        trouble: GradVizError | None = None
+        for part in parts:
+            if trouble is None:
+                trouble = self._write(part)
+        self.size = size if trouble is None else None
+        return trouble
+
+    def _write(self, part: bytes) -> GradVizError | None:
+        with self._lock:
+            try:
+                if self._file is not None:
+                    with _writing():
+                        self._file.write(part)
+                        self._file.flush()
+            except GradVizError as error:
+                return error
+        return None
+
+    def parts(self) -> Iterator[bytes]:
+        """The file from its beginning, once it is whole. Raises ``TimeoutError`` where it is taken too slowly."""
+        assert self._file is not None
+        assert self.size is not None
+        end = time.monotonic() + SILENCE_S + self.size / SLOWEST
+        self._file.seek(0)
+        while part := self._file.read(PART):
+            if time.monotonic() > end:
+                raise TimeoutError(f"a file of {self.size} bytes was taken too slowly")
+            yield part
+
+    def close(self) -> None:
+        """Let go of the file, whoever writes or reads it."""
+        with self._lock:
+            self._closed = True
+            if self._file is not None:
+                self._file.close()
+                self._file = None
+
+
+@contextlib.contextmanager
+def _writing() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StoreFull(
+            "The file could not be made ready: the disk of this server is full or cannot be written. Try later, or ask "
+            "whoever runs GradViz to make room."
+        ) from error
