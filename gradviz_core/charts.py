@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from html import escape
 
 import plotly.graph_objects as go
 
 from gradviz_core import bars
 from gradviz_core.bars import Bar, ShownAs
 from gradviz_core.figures import ACCENT, QUIET
+from gradviz_core.shown_text import figure_lines, figure_text
 from gradviz_core.types import ClassProbability, FloatArray, PerturbationAnswer
 
 LONGEST_NAME = 22
@@ -26,7 +26,10 @@ def before_and_after(
     first, then = bars.of(before, reading), bars.of([later[p.index] for p in before], reading)
     rows = list(range(len(first)))  # and not the labels, for two classes may share one
     low, high = bars.ends([*first, *then], reading)
-    said = [f"<b>before</b><br>{_said(f)}<br><b>after</b><br>{_said(t)}" for f, t in zip(first, then, strict=True)]
+    said = [
+        f"<b>before</b><br>{figure_lines(f.said)}<br><b>after</b><br>{figure_lines(t.said)}"
+        for f, t in zip(first, then, strict=True)
+    ]
     figure = go.Figure(
         [
             _bars("before", first, -0.35, QUIET),
@@ -44,7 +47,7 @@ def before_and_after(
     )  # fmt: skip
     figure.update_xaxes(visible=False, range=[low, high], fixedrange=True)
     figure.update_yaxes(
-        tickvals=rows, ticktext=[escape(_short(bar.name), quote=False) for bar in first],
+        tickvals=rows, ticktext=[figure_text(bar.name, LONGEST_NAME) for bar in first],
         autorange="reversed", fixedrange=True, showgrid=False, zeroline=False, ticklabelstandoff=6,
     )  # fmt: skip
     return figure
@@ -54,17 +57,14 @@ def _bars(name: str, shown: Sequence[Bar], offset: float, colour: str) -> go.Bar
     return go.Bar(
         name=name, x=[bar.length for bar in shown], y=list(range(len(shown))), offset=offset, width=0.35,
         orientation="h", marker_color=colour, textposition="outside", cliponaxis=False, hoverinfo="skip",
-        text=[escape(bar.text, quote=False) for bar in shown],
+        text=[figure_text(bar.text) for bar in shown],
     )  # fmt: skip
-
-
-def _said(bar: Bar) -> str:
-    return "<br>".join(escape(line, quote=False) for line in bar.said)
 
 
 def promise(answer: PerturbationAnswer, *, unit: str, size_words: str) -> go.Figure:
     """What the gradient promises for the target's change and what really comes, as one step grows. The picture that is
     shown has a mark for what was promised for it and one for what came, and so has each of several steps on the way."""
+    shown_unit = figure_text(unit)
     arrays, sizes = answer.arrays, answer.arrays["curve_size"]
     figure = go.Figure()
     _line(figure, "promised for one step", sizes, arrays["curve_predicted"], {"color": QUIET, "dash": "dash"})
@@ -80,7 +80,7 @@ def promise(answer: PerturbationAnswer, *, unit: str, size_words: str) -> go.Fig
         figure.add_trace(
             go.Scatter(
                 name=name, x=[answer.size], y=[change], mode="markers", marker=mark,
-                hovertemplate=f"{name}<br>size %{{x:.4~g}}<br><b>%{{y:.4~g}} {unit}</b><extra></extra>",
+                hovertemplate=f"{name}<br>size %{{x:.4~g}}<br><b>%{{y:.4~g}} {shown_unit}</b><extra></extra>",
             )
         )  # fmt: skip
     figure.add_vline(x=answer.question.epsilon, line={"color": QUIET, "width": 1, "dash": "dot"})
@@ -89,8 +89,8 @@ def promise(answer: PerturbationAnswer, *, unit: str, size_words: str) -> go.Fig
         plot_bgcolor="rgba(0,0,0,0)",
     )  # fmt: skip
     axis = {"fixedrange": True, "tickfont": {"size": 11}, "zeroline": True}
-    figure.update_xaxes(axis, title={"text": size_words, "font": {"size": 12}, "standoff": 4})
-    figure.update_yaxes(axis, title={"text": f"change of the target, {unit}", "font": {"size": 12}})
+    figure.update_xaxes(axis, title={"text": figure_text(size_words), "font": {"size": 12}, "standoff": 4})
+    figure.update_yaxes(axis, title={"text": f"change of the target, {shown_unit}", "font": {"size": 12}})
     return figure
 
 
@@ -101,7 +101,3 @@ def _line(figure: go.Figure, name: str, x: FloatArray, y: FloatArray, line: Mapp
             hovertemplate=f"{name}<br>size %{{x:.4~g}}<br><b>%{{y:.4~g}}</b><extra></extra>",
         )
     )  # fmt: skip
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= LONGEST_NAME else f"{text[: LONGEST_NAME - 1]}…"

@@ -29,6 +29,7 @@ from safetensors import SafetensorError
 from gradviz_core import errors
 from gradviz_core.cards import ImageReport, ModelReport, Preprocessing, Recipe
 from gradviz_core.errors import BadModel, ComputeError, GradVizError, QuestionError
+from gradviz_core.shown_text import is_one_line
 from gradviz_core.types import Answer, Arrays, Question, Term
 
 LONGEST_TEXT = 300
@@ -229,10 +230,10 @@ def _check_recipe(recipe: Recipe) -> None:
     if len(recipe.labels) > MOST_LABELS:
         raise BadModel(f"There are {len(recipe.labels):,} labels; the limit is {MOST_LABELS:,}.")
     for text in (recipe.title, recipe.architecture, *recipe.labels):
-        if len(text) > LONGEST_TEXT or not text.isprintable():
+        if len(text) > LONGEST_TEXT or not is_one_line(text):
             raise BadModel(
                 f"The text {_short(text)} cannot be used: a title or label is one line of at most {LONGEST_TEXT} "
-                "characters that can be shown. Shorten it."
+                "characters without control characters. Shorten it."
             )
     _check_preprocessing(recipe.preprocessing)
 

@@ -22,6 +22,7 @@ from gradviz_core.bars import ShownAs
 from gradviz_core.captions import number_text
 from gradviz_core.fields import STRETCHED, Tiles
 from gradviz_core.log_scale import LogScale
+from gradviz_core.shown_text import bold, figure_lines, figure_text
 from gradviz_core.types import ClassProbability, Field, FloatArray, Pixels
 
 DIVERGING = "RdBu_r"
@@ -38,6 +39,8 @@ NARROW = 430
 """Pixels across a strip on a narrow screen."""
 OUTLINE = 4
 """Pixels across the line of a box."""
+LONGEST_NAME = 28
+"""Characters of a name beside a bar or over a picture."""
 
 Box = tuple[int, int, int, int]
 """First row, last row, first column, last column."""
@@ -110,7 +113,7 @@ def tiles(
     """
     figure = go.Figure(_heat(sheet.field, customdata=_tile_places(sheet, origin)))
     figure.data[0].hovertemplate = (
-        f"{each} %{{customdata[0]}}<br>"
+        f"{figure_text(each)} %{{customdata[0]}}<br>"
         "row %{customdata[1]}, column %{customdata[2]}<br><b>%{z:.4~g}</b><extra></extra>"
     )
     rows, columns = sheet.field.values.shape
@@ -126,7 +129,7 @@ def tiles(
             go.Scatter(
                 x=[c + (sheet.width - 1) / 2 for _, c in corners],
                 y=[r - 0.5 - sheet.gap[0] / 2 for r, _ in corners],
-                text=[plain(n) for n in names],
+                text=[figure_text(n) for n in names],
                 mode="text",
                 textfont={"size": size},
                 hoverinfo="skip",
@@ -164,7 +167,7 @@ def class_bars(
     low, high = bars.ends(drawn, reading)
     rows = list(range(len(drawn)))  # and not the labels, for two classes may share one
     is_chosen = [bar.index == chosen and bar.against == (against and bars.paired(drawn)) for bar in drawn]
-    names = [plain(short(bar.name)) for bar in drawn]
+    names = [figure_text(bar.name, LONGEST_NAME) for bar in drawn]
     figure = go.Figure(
         [
             go.Bar(
@@ -172,7 +175,7 @@ def class_bars(
                 y=rows,
                 orientation="h",
                 marker_color=[ACCENT if one else QUIET for one in is_chosen],
-                text=[plain(bar.text) for bar in drawn],
+                text=[figure_text(bar.text) for bar in drawn],
                 textposition="outside",
                 cliponaxis=False,
                 hoverinfo="skip",
@@ -183,7 +186,7 @@ def class_bars(
                 y=rows,
                 orientation="h",
                 marker_color="rgba(0,0,0,0)",
-                customdata=[[bar.index, "<br>".join(map(plain, bar.said))] for bar in drawn],
+                customdata=[[bar.index, figure_lines(bar.said)] for bar in drawn],
                 hovertemplate="%{customdata[1]}<extra></extra>",
             ),
         ]
@@ -194,7 +197,7 @@ def class_bars(
     )  # fmt: skip
     figure.update_xaxes(visible=False, range=[low, high], fixedrange=True)
     figure.update_yaxes(
-        tickvals=rows, ticktext=[f"<b>{n}</b>" if one else n for n, one in zip(names, is_chosen, strict=True)],
+        tickvals=rows, ticktext=[bold(n) if one else n for n, one in zip(names, is_chosen, strict=True)],
         autorange="reversed", fixedrange=True, showgrid=False, zeroline=False, ticklabelstandoff=6,
     )  # fmt: skip
     return figure
@@ -219,7 +222,7 @@ def strip(
                 "color": [ACCENT if i == chosen else QUIET for i in range(len(values))],
                 "symbol": log_scale.symbols(values),
             },
-            customdata=list(zip(map(plain, names), said, strict=True)),
+            customdata=list(zip(map(figure_text, names), said, strict=True)),
             hovertemplate="%{customdata[0]}<br><b>%{customdata[1]}</b><extra></extra>",
         )
     )
@@ -233,7 +236,7 @@ def strip(
     )  # fmt: skip
     figure.update_yaxes(
         type="log", tickvals=scale.ticks, ticktext=[log_scale.tick_text(t) for t in scale.ticks], fixedrange=True,
-        tickfont={"size": 11}, title={"text": plain(unit), "font": {"size": 12}},
+        tickfont={"size": 11}, title={"text": figure_text(unit), "font": {"size": 12}},
     )  # fmt: skip
     return figure
 
@@ -252,7 +255,7 @@ def _heat(
     limit = field.limit or 1.0
     hover = "row %{y}, column %{x}<br><b>%{z:.4~g}</b>"
     if places is not None:
-        customdata, hover = places, "%{customdata}<br><b>%{z:.4~g}</b>"
+        customdata, hover = _shown_places(places), "%{customdata}<br><b>%{z:.4~g}</b>"
     elif pixels is not None and pixels.shape[:2] == field.values.shape:
         customdata = pixels
         hover += "<br>pixel rgb(%{customdata[0]}, %{customdata[1]}, %{customdata[2]})"
@@ -270,6 +273,13 @@ def _heat(
     )
 
 
+def _shown_places(places: npt.NDArray[np.str_]) -> np.ndarray:
+    """What each cell is called, as Plotly takes it."""
+    names, at = np.unique(places, return_inverse=True)
+    shown: np.ndarray = np.array([figure_text(name) for name in names.tolist()])[at].reshape(places.shape)
+    return shown
+
+
 def _colour_bar(field: Field) -> dict[str, Any]:
     limit = field.limit or 1.0
     ticks = [-limit, -limit / 2, 0.0, limit / 2, limit] if field.signed else [0.0, limit / 2, limit]
@@ -284,7 +294,7 @@ def _colour_bar(field: Field) -> dict[str, Any]:
         "y": 0, "yanchor": "top", "ypad": 8,
         "outlinewidth": 0, "tickvals": ticks, "ticktext": words, "tickfont": {"size": 12}, "ticklen": 3,
         "ticks": "outside",
-        "title": {"text": plain(field.unit), "side": "bottom", "font": {"size": 12}},
+        "title": {"text": figure_text(field.unit), "side": "bottom", "font": {"size": 12}},
     }  # fmt: skip
 
 
@@ -385,13 +395,3 @@ def _tile_places(sheet: Tiles, origin: tuple[int, int]) -> np.ndarray:
         block = places[row : row + sheet.height, column : column + sheet.width]
         block[..., 0], block[..., 1:] = number, inner
     return places
-
-
-def plain(text: str) -> str:
-    """Text that Plotly shows as it is: its own small markup made harmless."""
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-
-
-def short(text: str, length: int = 28) -> str:
-    """The text, cut where it is longer."""
-    return text if len(text) <= length else f"{text[: length - 1]}…"

@@ -3,7 +3,6 @@ those in ``figures.py``."""
 
 from __future__ import annotations
 
-import html
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,6 +12,7 @@ import plotly.graph_objects as go
 from gradviz_core import log_scale
 from gradviz_core.figures import ACCENT, QUIET
 from gradviz_core.log_scale import LogScale
+from gradviz_core.shown_text import figure_lines, figure_text
 from gradviz_core.types import FloatArray
 
 SECOND = "#c2571a"
@@ -29,7 +29,7 @@ class Line:
     name: str
     values: FloatArray
     """Shape (N,), drawn as ``log_scale`` says: NaN is a gap."""
-    hovers: Sequence[str]
+    hovers: Sequence[Sequence[str]]
     """What is said of each place, a line for each fact."""
     main: bool = True
     """Drawn in colour and strong; else pale."""
@@ -78,12 +78,12 @@ def _scatter(line: Line, scale: LogScale) -> go.Scatter:
     return go.Scatter(
         x=_positions(len(values)),
         y=scale.heights(values),
-        name=html.escape(line.name),
+        name=figure_text(line.name),
         mode="lines+markers",
         line={"color": line.colour, "width": 2 if line.main else 1, "dash": "dot" if line.second else "solid"},
         marker={"size": 7 if line.main else 5, "color": line.colour,
                 "symbol": log_scale.symbols(values, "diamond" if line.second else "circle")},
-        customdata=[_lines(text) for text in line.hovers],
+        customdata=[figure_lines(texts) for texts in line.hovers],
         hovertemplate="%{customdata}<extra></extra>",
     )  # fmt: skip
 
@@ -95,9 +95,9 @@ def _bars(line: Line, number: int, count: int) -> go.Bar:
         x=positions + (number - (count - 1) / 2) * width,
         y=100 * np.asarray(line.values, dtype=np.float64),
         width=width,
-        name=html.escape(line.name),
+        name=figure_text(line.name),
         marker={"color": line.colour, "line": {"width": 0}},
-        customdata=[_lines(text) for text in line.hovers],
+        customdata=[figure_lines(texts) for texts in line.hovers],
         hovertemplate="%{customdata}<extra></extra>",
         yaxis="y2",
         showlegend=False,
@@ -108,6 +108,7 @@ def _axes(
     figure: go.Figure, scale: LogScale, *, bars: bool, unit: str, places: str, share_unit: str, height: int
 ) -> None:
     ticks = scale.ticks
+    across, up, share = map(figure_text, (places, unit, share_unit))
     small, quiet = {"size": 11}, {"size": 12}
     figure.update_layout(
         height=height, margin={"l": 8, "r": 8, "t": 8, "b": 8}, dragmode=False, hovermode="closest",
@@ -116,13 +117,13 @@ def _axes(
                 "itemdoubleclick": False},
     )  # fmt: skip
     figure.update_xaxes(
-        title={"text": places, "font": quiet, "standoff": 4}, showticklabels=False, showgrid=False, zeroline=False,
+        title={"text": across, "font": quiet, "standoff": 4}, showticklabels=False, showgrid=False, zeroline=False,
         fixedrange=True, range=[-0.02, 1.02], anchor="y2" if bars else "y",
     )  # fmt: skip
     figure.update_layout(
         yaxis={
             "type": "log", "tickvals": ticks, "ticktext": [log_scale.tick_text(t) for t in ticks], "fixedrange": True,
-            "tickfont": small, "title": {"text": unit, "font": quiet}, "domain": [_BARS + 0.06 if bars else 0, 1],
+            "tickfont": small, "title": {"text": up, "font": quiet}, "domain": [_BARS + 0.06 if bars else 0, 1],
             "range": [float(np.log10(scale.floor)) - 0.08, float(np.log10(scale.top)) + 0.12],
         }
     )  # fmt: skip
@@ -130,15 +131,10 @@ def _axes(
         figure.update_layout(
             yaxis2={
                 "domain": [0, _BARS], "range": [0, 100], "tickvals": [0, 100], "fixedrange": True, "tickfont": small,
-                "title": {"text": share_unit, "font": quiet}, "zeroline": False,
+                "title": {"text": share, "font": quiet}, "zeroline": False,
             }
         )  # fmt: skip
 
 
 def _positions(count: int) -> list[float]:
     return [i / max(1, count - 1) for i in range(count)]
-
-
-def _lines(text: str) -> str:
-    """The text as a hover shows it: markup that a name may hold is no markup."""
-    return html.escape(text, quote=False).replace("\n", "<br>")

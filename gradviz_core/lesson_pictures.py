@@ -12,6 +12,7 @@ from gradviz_core.captions import Caption, number_text, scale_text
 from gradviz_core.charts import LEGEND
 from gradviz_core.figures import ACCENT, BAR, QUIET
 from gradviz_core.lesson_cards import Picture
+from gradviz_core.shown_text import figure_text
 from gradviz_core.types import Field, FloatArray
 
 COLOURS = (QUIET, ACCENT, "#b5651d")
@@ -76,12 +77,15 @@ def _places(picture: Picture, shape: tuple[int, ...]) -> np.ndarray:
 def _bars(picture: Picture, arrays: Sequence[FloatArray]) -> go.Figure:
     """Sets of bars beside each other; a gap says None."""
     figure = go.Figure()
-    names = list(picture.ticks) or [str(i) for i in range(arrays[0].size)]
-    for label, array, of, colour in zip(picture.labels, arrays, picture.arrays, _colours(picture), strict=True):
+    names = list(map(figure_text, picture.ticks or [str(i) for i in range(arrays[0].size)]))
+    across = figure_text(picture.across)
+    for label, array, of, colour in zip(
+        map(figure_text, picture.labels), arrays, picture.arrays, _colours(picture), strict=True
+    ):
         figure.add_trace(
             go.Bar(
                 name=label, x=names, y=array.ravel(), marker_color=colour, opacity=PALE if of in picture.pale else 1,
-                hovertemplate=f"{label}, {picture.across} %{{x}}<br><b>%{{y:.4~g}}</b><extra></extra>",
+                hovertemplate=f"{label}, {across} %{{x}}<br><b>%{{y:.4~g}}</b><extra></extra>",
             )
         )  # fmt: skip
     for name, value in zip(names, arrays[0].ravel(), strict=True):
@@ -96,7 +100,8 @@ def _bars(picture: Picture, arrays: Sequence[FloatArray]) -> go.Figure:
 def _lines(picture: Picture, arrays: Sequence[FloatArray]) -> go.Figure:
     figure = go.Figure()
     across, *others = arrays
-    for label, array, colour, dash in zip(picture.labels, others, reversed(COLOURS), DASHES, strict=False):
+    labels = map(figure_text, picture.labels)
+    for label, array, colour, dash in zip(labels, others, reversed(COLOURS), DASHES, strict=False):
         figure.add_trace(
             go.Scatter(
                 name=label, x=across.ravel(), y=array.ravel(), mode="lines+markers", marker={"size": 5},
@@ -119,5 +124,7 @@ def _frame(figure: go.Figure, picture: Picture, *, legend: bool) -> None:
         legend=LEGEND, showlegend=legend, plot_bgcolor="rgba(0,0,0,0)",
     )  # fmt: skip
     axis = {"fixedrange": True, "tickfont": {"size": 11}, "zeroline": True}
-    figure.update_xaxes(axis, title={"text": picture.across, "font": {"size": 12}, "standoff": 4}, showgrid=False)
-    figure.update_yaxes(axis, title={"text": picture.unit, "font": {"size": 12}})
+    figure.update_xaxes(
+        axis, title={"text": figure_text(picture.across), "font": {"size": 12}, "standoff": 4}, showgrid=False
+    )
+    figure.update_yaxes(axis, title={"text": figure_text(picture.unit), "font": {"size": 12}})

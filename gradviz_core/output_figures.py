@@ -11,7 +11,9 @@ import numpy.typing as npt
 import plotly.graph_objects as go
 
 from gradviz_core.captions import number_text
-from gradviz_core.figures import ACCENT, BAR, Box, frame, image, mark, outline, plain, short
+from gradviz_core.figures import ACCENT, BAR, Box, frame, image, mark, outline
+from gradviz_core.figures import LONGEST_NAME as LONGEST_SAID
+from gradviz_core.shown_text import figure_text
 from gradviz_core.types import FloatArray, Pixels
 
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442")
@@ -53,7 +55,7 @@ def predicted_map(
     rest = bool((codes == len(shown)).any())
     colours = [REST if number == absent else colour for number, colour in zip(shown, COLOURS, strict=False)]
     colours += [REST] if rest else []
-    found = {int(number): plain(short(names[int(number)])) for number in np.unique(classes)}
+    found = {int(number): figure_text(names[int(number)], LONGEST_SAID) for number in np.unique(classes)}
     figure = go.Figure(
         go.Heatmap(
             z=codes, zmin=-0.5, zmax=len(colours) - 0.5, colorscale=_steps(colours), showscale=False, zsmooth=False,
@@ -62,7 +64,7 @@ def predicted_map(
             hovertemplate="row %{y}, column %{x}<br><b>%{text}</b><br>score %{customdata:.4~g}<extra></extra>",
         )
     )  # fmt: skip
-    legend = [plain(short(names[number], LONGEST_NAME)) for number in shown] + (["other classes"] if rest else [])
+    legend = [figure_text(names[number], LONGEST_NAME) for number in shown] + (["other classes"] if rest else [])
     for name, colour in zip(legend, colours, strict=True):
         figure.add_trace(
             go.Scatter(x=[None], y=[None], mode="markers", name=name, hoverinfo="skip",
@@ -151,7 +153,7 @@ def boxes_over(
             figure.add_shape(corners, type="rect", line={"color": colour, "width": width})
         if number == chosen:
             figure.add_annotation(
-                x=max(left, -0.5), y=max(top, -0.5), text=plain(short(names[number])), showarrow=False,
+                x=max(left, -0.5), y=max(top, -0.5), text=figure_text(names[number], LONGEST_SAID), showarrow=False,
                 xanchor="left", yanchor="bottom" if top > pixels.shape[0] / 8 else "top", bgcolor=ACCENT,
                 font={"color": "white", "size": 12}, borderpad=2,
             )  # fmt: skip

@@ -14,6 +14,7 @@ from gradviz_core.captions import class_text
 from gradviz_core.figures import BAR
 from gradviz_core.indices import unit_place
 from gradviz_core.log_scale import log_ticks, tick_text
+from gradviz_core.shown_text import figure_text, visible
 from gradviz_core.types import Field, FloatArray, Layout, SiteInfo
 
 MOST_ROWS, MOST_COLUMNS = 500, 800
@@ -126,7 +127,7 @@ def heatmap(field: Field, rows: Sequence[str], columns: Sequence[str], *, chosen
     row that is drawn."""
     height, width = field.values.shape
     figure = figures.heatmap(field, height=min(560, max(220, 26 * height)) + BAR)
-    named = [[text.replace("<", "&lt;").replace("%{", "% {") for text in texts] for texts in (rows, columns)]
+    named = [[figure_text(text) for text in texts] for texts in (rows, columns)]
     figure.data[0].hovertemplate = "of %{y}<br>by %{x}<br><b>%{z:.4~g}</b><extra></extra>"
     axis = {"visible": True, "showgrid": False, "zeroline": False, "ticks": "", "constrain": None}
     figure.update_xaxes(axis, showticklabels=False, tickvals=list(range(width)), ticktext=named[1])
@@ -134,7 +135,7 @@ def heatmap(field: Field, rows: Sequence[str], columns: Sequence[str], *, chosen
         axis, showticklabels=height <= SMALL, tickvals=list(range(height)), ticktext=named[0], scaleanchor=None,
         constraintoward=None, automargin=False, tickfont={"size": 11},
     )  # fmt: skip
-    longest = max(map(len, named[0])) if height <= SMALL else 0
+    longest = max(len(visible(text)) for text in rows) if height <= SMALL else 0
     figure.update_layout(margin={"l": 8 + min(150, 7 * longest)}, meta=None)
     if chosen is not None and height > 1 and 0 <= chosen < height:
         figure.add_shape(type="rect", x0=-0.5, x1=width - 0.5, y0=chosen - 0.5, y1=chosen + 0.5,
@@ -183,7 +184,7 @@ def _framed(figure: go.Figure, values: FloatArray, title: str) -> go.Figure:
         figure.update_yaxes(
             range=[math.log10(low), math.log10(high)], tickvals=ticks, ticktext=[tick_text(t) for t in ticks]
         )
-    return figure.update_xaxes(title_text=title)
+    return figure.update_xaxes(title_text=figure_text(title))
 
 
 def row(values: FloatArray, info: SiteInfo, *, unit: str) -> tuple[Field, np.ndarray | None] | None:

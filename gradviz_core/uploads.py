@@ -16,6 +16,7 @@ from gradviz_core.cards import ModelCard, ModelReport, Preprocessing
 from gradviz_core.codec import LARGEST_SIDE, LONGEST_TEXT, MOST_LABELS
 from gradviz_core.errors import BadModel
 from gradviz_core.settings import settings
+from gradviz_core.shown_text import is_one_line
 from gradviz_core.weights_files import fitting, safetensors_files
 from gradviz_core.weights_files.sentences import SAVE_A_STATE_DICT
 
@@ -269,10 +270,10 @@ def _number(text: str) -> int:
 
 
 def _label(number: int, label: str) -> str:
-    if not label or len(label) > LONGEST_TEXT or not label.isprintable():
+    if not label or len(label) > LONGEST_TEXT or not is_one_line(label):
         raise BadModel(
             f"Label {number} is {label[:40]!r}, {len(label):,} characters; a label is one line of 1 to {LONGEST_TEXT} "
-            "characters that can be shown."
+            "characters without control characters."
         )
     return label
 

@@ -9,7 +9,7 @@ from gradviz_core.flow_figures import Line, along
 
 def test_a_zero_is_an_open_mark_at_the_bottom_and_nan_is_a_gap() -> None:
     values = np.array([1.0, 0.0, np.nan, 100.0])
-    figure = along([Line("g", values, ["a", "b", "c", "d"])], unit="u", places="p")
+    figure = along([Line("g", values, [["a"], ["b"], ["c"], ["d"]])], unit="u", places="p")
     (trace,) = figure.data
     assert trace.y[1] < 1.0
     assert np.isnan(trace.y[2])
@@ -20,8 +20,8 @@ def test_a_zero_is_an_open_mark_at_the_bottom_and_nan_is_a_gap() -> None:
 
 def test_what_is_not_finite_is_a_cross_above_all_numbers() -> None:
     lines = [
-        Line("g", np.array([1.0, np.inf]), ["a", "b"]),
-        Line("h", np.array([9.0, np.inf]), ["c", "d"], second=True),
+        Line("g", np.array([1.0, np.inf]), [["a"], ["b"]]),
+        Line("h", np.array([9.0, np.inf]), [["c"], ["d"]], second=True),
     ]
     figure = along(lines, unit="u", places="p")
     assert [list(trace.marker.symbol) for trace in figure.data] == [["circle", "x"], ["diamond", "x"]]
@@ -30,7 +30,10 @@ def test_what_is_not_finite_is_a_cross_above_all_numbers() -> None:
 
 
 def test_networks_of_different_length_fill_the_width_on_one_scale() -> None:
-    lines = [Line("a", np.array([1.0, 2.0, 3.0]), ["x"] * 3), Line("b", np.array([50.0, 0.5]), ["y"] * 2, second=True)]
+    lines = [
+        Line("a", np.array([1.0, 2.0, 3.0]), [["x"]] * 3),
+        Line("b", np.array([50.0, 0.5]), [["y"]] * 2, second=True),
+    ]
     figure = along(lines, unit="u", places="p", chosen=1)
     assert [list(trace.x) for trace in figure.data] == [[0, 0.5, 1], [0, 1]]
     low, high = figure.layout.yaxis.range
@@ -39,11 +42,11 @@ def test_networks_of_different_length_fill_the_width_on_one_scale() -> None:
 
 
 def test_names_are_text_and_no_markup() -> None:
-    figure = along([Line("<b>a</b>", np.array([1.0]), ["<i>x</i>\nsecond line"])], unit="u", places="p")
+    figure = along([Line("<b>a</b>", np.array([1.0]), [["<i>x</i>", "second line"]])], unit="u", places="p")
     assert figure.data[0].name == "&lt;b&gt;a&lt;/b&gt;"
     assert figure.data[0].customdata[0] == "&lt;i&gt;x&lt;/i&gt;<br>second line"
 
 
 def test_nothing_to_draw_is_no_error() -> None:
     assert along([], unit="u", places="p").data == ()
-    assert along([Line("a", np.array([0.0, np.nan]), ["x", "y"])], unit="u", places="p").data[0].y[0] > 0
+    assert along([Line("a", np.array([0.0, np.nan]), [["x"], ["y"]])], unit="u", places="p").data[0].y[0] > 0

@@ -27,7 +27,7 @@ ARROW: tuple[frozenset[str], ...] = tuple(
         "types",
         "errors",
         "settings sites indices layouts head_forms nested device archive sandbox kernel_guards axes axis_rules holders "
-        "store_folder",
+        "store_folder shown_text",
         "score_words well_formed",
         "askers",
         "serving codec npz planes fields captions bars log_scale snippets store verdicts",
@@ -76,6 +76,7 @@ TORCH_FREE = (
             "version",
             "errors",
             "settings",
+            "shown_text",
             "sites",
             "layouts",
             "axes",

@@ -314,4 +314,6 @@ def test_what_a_browser_sends_is_a_click_or_nothing(sent: object) -> None:
 
 
 def test_text_from_outside_stays_text() -> None:
-    assert words.plain("a*b_[c](d) :red[x] $z$\n# <b>") == (r"a\*b\_\[c\]\(d\) \:red\[x\] \$z\$ \# \<b\>")
+    assert words.plain("a*b_[c](d) :red[x] $z$ # <b>") == (r"a\*b\_\[c\]\(d\) \:red\[x\] \$z\$ \# \<b\>")
+    assert words.plain("a\n# b") == r"a⟨U\+000A⟩\# b"
+    assert words.plain("    code") == "&nbsp;" * 4 + "code"

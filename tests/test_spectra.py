@@ -114,7 +114,7 @@ def test_a_matrix_names_its_cells_and_outlines_a_row() -> None:
     field = spectra.drawn(np.arange(6.0).reshape(2, 3), unit="")
     figure = spectra.heatmap(field, ["a", "b<i>"], ["0 to 1", "2 to 3", "4"], chosen=1)
     assert list(figure.layout.xaxis.ticktext) == ["0 to 1", "2 to 3", "4"]
-    assert list(figure.layout.yaxis.ticktext) == ["a", "b&lt;i>"]
+    assert list(figure.layout.yaxis.ticktext) == ["a", "b&lt;i&gt;"]
     assert (figure.layout.shapes[0].y0, figure.layout.shapes[0].y1) == (0.5, 1.5)
     for outside in (-1, 2, None):
         assert not spectra.heatmap(field, ["a", "b"], ["0", "1", "2"], chosen=outside).layout.shapes

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from dataclasses import dataclass
+
+from gradviz_core.shown_text import visible, written_out
 
 WIDTH = 80
 """Longest line of a comment."""
 _STANDARD = ("re",)
+_ENCODING = re.compile("coding(?=[:=])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,15 +36,16 @@ def program(about: str, *blocks: Block) -> str:
 
 
 def comment(text: str, *, indent: str = "") -> str:
-    """The text as comment lines; what is no printable character, as a name from an upload may hold, is left out."""
-    plain = "".join(letter for letter in text if letter.isprintable())
-    lines = textwrap.wrap(plain, WIDTH - 2 - len(indent), break_on_hyphens=False)
+    """The text as comment lines. What cannot be seen in a name from an upload is written as its number, and no name
+    says in which encoding Python reads the file, as ``coding:`` in its first two lines would."""
+    shown = _ENCODING.sub("coding ", visible(text))
+    lines = textwrap.wrap(shown, WIDTH - 2 - len(indent), break_on_hyphens=False)
     return "\n".join(f"{indent}# {line}" for line in lines)
 
 
 def quoted(text: str) -> str:
-    """The text as a literal of Python, in double quotes where it can be."""
-    literal = repr(text)
+    """The text as a literal of Python, in double quotes where it can be; what cannot be seen is escaped."""
+    literal = written_out(repr(text), lambda letter: ascii(letter)[1:-1])
     return f'"{text}"' if literal == f"'{text}'" and '"' not in text else literal
 
 

@@ -17,6 +17,7 @@ import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from gradviz_core.errors import GradVizError
+from gradviz_core.shown_text import visible
 from pages.parts import unseen
 from pages.parts.choices import CARRIED, FALL_WITH
 from pages.parts.choices import NAMES as NAMES
@@ -155,12 +156,13 @@ def _choose(memory: _Memory, name: str, value: object) -> None:
 def select(label: str, name: str, options: Sequence[str], chosen: str, words: Callable[[str], str]) -> None:
     """A list to choose from; nothing is chosen where ``chosen`` is not in it. The browser knows an option by its words,
     so where those of the chosen one change, it has to be told again."""
-    said = words(chosen) if chosen in options else None
+    said = visible(words(chosen)) if chosen in options else None
     key, told = _shown(name, chosen if chosen in options else None, again=_memory().words.get(name, said) != said)
     _memory().words[name] = said
     _memory().options[name] = frozenset(options)  # the browser may still send words of an option that is gone
     index = None if chosen not in options else 0 if told else list(options).index(chosen)
-    st.selectbox(label, options, index=index, key=key, format_func=words, placeholder="Choose one")
+    st.selectbox(label, options, index=index, key=key, format_func=lambda option: visible(words(option)),
+                 placeholder="Choose one")  # fmt: skip
 
 
 def listed(label: str, name: str, words: Mapping[str, str]) -> str:

@@ -9,6 +9,7 @@ import streamlit as st
 from gradviz_core import captions, verdicts
 from gradviz_core.captions import number_text, share_text
 from gradviz_core.findings import Cause, Diagnosis, Finding, LayerReport, LeafReport, Level, Proof
+from gradviz_core.shown_text import cell_text, visible
 from gradviz_core.sites import ordinal
 from gradviz_core.types import DiagnosisAnswer, ProofQuestion
 from pages.parts.asking import ask
@@ -101,18 +102,23 @@ def show(number: int, finding: Finding) -> None:
     with left:
         st.markdown(f":gray[at] **{plain(finding.where[:LONGEST_NAME])}**")
         if finding.line:
-            st.code(f"{finding.at[:LONGEST_NAME]}\n{finding.text}", language=None, wrap_lines=True)
+            st.code(_code(f"{finding.at[:LONGEST_NAME]}\n{finding.text}"), language=None, wrap_lines=True)
         st.markdown(plain(finding.sentence))
         _names("No useful gradient", finding.lost)
         _names("One path of several is missing", finding.weakened)
     with right:
         st.caption("Repair")
-        st.code(finding.repair, language="python", wrap_lines=True)
+        st.code(_code(finding.repair), language="python", wrap_lines=True)
+
+
+def _code(text: str) -> str:
+    """Lines of code, whatever stands in them made visible."""
+    return "\n".join(map(visible, text.split("\n")))
 
 
 def _names(title: str, names: Sequence[str]) -> None:
     if names:
-        shown = [name[:LONGEST_NAME] for name in names[:MOST_NAMES]]
+        shown = [visible(name[:LONGEST_NAME]) for name in names[:MOST_NAMES]]
         more = [f"and {len(names) - MOST_NAMES} more"] if len(names) > MOST_NAMES else []
         st.caption(f"{title} ({len(names)})")
         st.code("\n".join([*shown, *more]), language=None, height=220 if len(names) > FEW_NAMES else "content")
@@ -125,8 +131,8 @@ def units(layers: Sequence[LayerReport]) -> None:
     with st.expander("Units that let no gradient through, by layer", expanded=True):
         st.dataframe(
             {
-                "layer": [_which(layer) for layer in layers[:MOST_ROWS]],
-                "function": [layer.function for layer in layers[:MOST_ROWS]],
+                "layer": [cell_text(_which(layer)) for layer in layers[:MOST_ROWS]],
+                "function": [cell_text(layer.function) for layer in layers[:MOST_ROWS]],
                 "dead or saturated": [share_text(layer.share) for layer in layers[:MOST_ROWS]],
                 "units": [layer.units for layer in layers[:MOST_ROWS]],
                 "places looked at": [layer.places for layer in layers[:MOST_ROWS]],
@@ -151,7 +157,7 @@ def gradients(leaves: Sequence[LeafReport]) -> None:
     with st.expander("Gradient of the input and of every parameter"):
         st.dataframe(
             {
-                "name": [leaf.name[:LONGEST_NAME] for leaf in leaves[:MOST_ROWS]],
+                "name": [cell_text(leaf.name[:LONGEST_NAME]) for leaf in leaves[:MOST_ROWS]],
                 "shape": ["×".join(map(str, leaf.shape)) for leaf in leaves[:MOST_ROWS]],
                 "gradient": [_GRADIENTS[leaf.gradient] for leaf in leaves[:MOST_ROWS]],
                 "L2 norm": [number_text(leaf.norm, 4) for leaf in leaves[:MOST_ROWS]],

@@ -162,14 +162,13 @@ def _at_sites(flow: FlowAnswer, name: str, *, second: bool) -> tuple[list[Line],
     infos = [flow.sites[i] for i in rows]
     activation, gradient, dead = (flow.arrays[n][rows] for n in ("activation_norm", "gradient_norm", "dead_share"))
     hovers = [
-        "\n".join(
-            [
-                captions.site_text(info) + (f"\n{name.strip(', ')}" if name else ""),
-                f"gradient {norm_text(float(g))}",
-                f"activation {norm_text(float(a), _WHOLE)}",
-                *([] if np.isnan(d) else [f"dead units {captions.share_text(float(d))}"]),
-            ]
-        )
+        [
+            captions.site_text(info),
+            *([name.strip(", ")] if name else []),
+            f"gradient {norm_text(float(g))}",
+            f"activation {norm_text(float(a), _WHOLE)}",
+            *([] if np.isnan(d) else [f"dead units {captions.share_text(float(d))}"]),
+        ]
         for info, a, g, d in zip(infos, activation, gradient, dead, strict=True)
     ]
     lines = [
@@ -193,10 +192,10 @@ def _at_parameters(flow: FlowAnswer, name: str, *, second: bool) -> list[Line]:
     ]
 
 
-def _parameter_hover(one: ParameterInfo, name: str, size: float, gradient: float) -> str:
+def _parameter_hover(one: ParameterInfo, name: str, size: float, gradient: float) -> list[str]:
     shape = "×".join(map(str, one.shape)) or "one number"
     lines = [f"{one.name} · {shape}", *([name.strip(", ")] if name else []), f"gradient {norm_text(gradient)}"]
-    return "\n".join([*lines, f"parameter {norm_text(size)}"])
+    return [*lines, f"parameter {norm_text(size)}"]
 
 
 def _name(flow: FlowAnswer, other: FlowAnswer | None) -> str:

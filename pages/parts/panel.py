@@ -13,6 +13,7 @@ from streamlit.delta_generator import DeltaGenerator
 from gradviz_core.captions import Caption, score_words
 from gradviz_core.codec import answer_to_json, question_to_json
 from gradviz_core.figures import BAR
+from gradviz_core.shown_text import figure_lines, visible
 from gradviz_core.sites import in_words
 from gradviz_core.types import (
     FlowAnswer,
@@ -51,7 +52,7 @@ def picture(
 ) -> None:
     """The chart, and under it its caption. ``act`` is called with each click on it, ``enclose`` with each rectangle
     that is drawn over it; ``checked`` is what finite differences are asked of the gradient that it shows."""
-    st.plotly_chart(figure, key=f"chart_{key}", config=_config(key), alt=alt)
+    st.plotly_chart(figure, key=f"chart_{key}", config=_config(key), alt=visible(alt))
     _fit_phone(key, figure)
     if act is not None:
         on_click(f"chart_{key}", act, enclose)
@@ -112,8 +113,8 @@ def downloads(
         )  # fmt: skip
 
 
-def _title(key: str, answer: Downloadable, checked: ProofQuestion | None) -> str:
-    """What a figure shows, for when it stands alone."""
+def _title(key: str, answer: Downloadable, checked: ProofQuestion | None) -> list[str]:
+    """What a figure shows, for when it stands alone, in lines."""
     if isinstance(answer, UnitsAnswer):
         what = "the strongest channels"
     elif isinstance(answer, JacobianAnswer | SpectrumAnswer):
@@ -121,15 +122,15 @@ def _title(key: str, answer: Downloadable, checked: ProofQuestion | None) -> str
     else:
         what = score_words(answer.target, ())
     lines = [f"GradViz: {key}, {what}", f"{answer.question.model}, {answer.question.image}"]
-    return "<br>".join([*lines, check.words(checked)] if checked else lines)
+    return [*lines, check.words(checked)] if checked else lines
 
 
 def _page_of(figure: go.Figure, key: str, answer: Downloadable, checked: ProofQuestion | None) -> Callable[[], bytes]:
     def make() -> bytes:
         titled, title = go.Figure(figure), _title(key, answer, checked)
-        more = 20 + 20 * len(title.split("<br>"))
+        more = 20 + 20 * len(title)
         room = (figure.layout.margin.t or 0) + more
-        titled.update_layout(title={"text": title, "font": {"size": 15}}, margin={"t": room})
+        titled.update_layout(title={"text": figure_lines(title), "font": {"size": 15}}, margin={"t": room})
         if figure.layout.height:
             titled.update_layout(height=figure.layout.height + more)
         return str(titled.to_html(include_plotlyjs=True)).encode()
