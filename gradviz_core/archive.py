@@ -1,9 +1,10 @@
 """The zip archives that ``torch.save`` and ``torch.export.save`` write, read strictly and without a copy.
 
-Only what torch writes is taken: members are stored as they are, none is compressed or encrypted, none overlaps another,
-and what the directory at the end says of a member is what stands before and behind the member itself. So no two
-readers can disagree on what is in a file, and nothing grows when it is read. The layout is that of PKWARE's APPNOTE,
-sections 4.3 and 4.4.
+Only what torch writes is taken: members are stored as they are, none is compressed or encrypted, each begins where the
+one before it ends, the first at the first byte, and the directory follows the last. What the directory says of a member
+is what stands before and behind the member itself. So no two readers can disagree on what is in a file, be it that one
+follows the directory and the other one headers, and nothing grows when it is read. The layout is that of PKWARE's
+APPNOTE, sections 4.3 and 4.4.
 """
 
 from __future__ import annotations
@@ -32,6 +33,9 @@ _HAS_DESCRIPTOR, _UTF8 = 0x0008, 0x0800
 _HARMLESS_FLAGS = _HAS_DESCRIPTOR | _UTF8 | 0x0006  # the last two say how hard a compressor tried
 _ENCRYPTED = 0x2041
 _IN_ZIP64 = 0xFFFFFFFF
+_EXTRA = struct.Struct("<2H")
+_UNICODE_PATH = 0x7075
+"""Another name for a member, in place of the one in its headers, for those readers that know it."""
 _AGAIN = "Save it again with torch.save or torch.export.save, and upload that file as it is."
 
 
@@ -73,11 +77,16 @@ def members(data: bytes | memoryview) -> dict[str, memoryview]:
         _check_kind(entry)
         if entry.start < last_end:
             raise _bad(f"its member {_shown(entry.name)} overlaps another one")
-        start, last_end = _place(whole, entry, limit)
+        start, end = _place(whole, entry, limit)
+        if entry.start > last_end:
+            raise _hidden(entry.start - last_end, f"before its member {_shown(entry.name)}")
+        last_end = end
         content = whole[start : start + entry.size]
         if zlib.crc32(content) != entry.crc:
             raise _bad(f"its member {_shown(entry.name)} is damaged: its checksum is wrong")
         found[entry.name] = content
+    if last_end < limit:
+        raise _hidden(limit - last_end, "between its last member and its directory")
     return found
 
 
@@ -116,6 +125,7 @@ def _place(whole: memoryview, entry: _Entry, limit: int) -> tuple[int, int]:
         if signature != b"PK\x07\x08":
             raise _disagrees(entry)
     name = bytes(whole[name_start : name_start + name_length])
+    _check_extra(whole[name_start + name_length : start])
     if said != known or (flags, method, name) != (entry.flags, entry.method, entry.raw_name):
         raise _disagrees(entry)
     return start, end
@@ -169,6 +179,7 @@ def _lines(whole: memoryview, count: int, at: int, end: int) -> Iterator[_Entry]
         if signature != b"PK\x01\x02" or disk != 0 or at > end:
             raise _bad("its directory is broken")
         raw = bytes(whole[name_start : name_start + name_length])
+        _check_extra(whole[name_start + name_length : at - comment_length])
         yield _Entry(raw, _checked_name(raw), flags, method, crc, packed, size, start)
     if at != end:
         raise _bad("its directory is longer than its end says")
@@ -187,6 +198,16 @@ def _checked_name(raw: bytes) -> str:
     return name
 
 
+def _check_extra(extra: memoryview) -> None:
+    """Refuse another name among the extra fields of a member."""
+    at = 0
+    while at + _EXTRA.size <= len(extra):
+        kind, length = _EXTRA.unpack_from(extra, at)
+        if kind == _UNICODE_PATH:
+            raise _bad("one of its members has a second name")
+        at += _EXTRA.size + length
+
+
 def _unpack(form: struct.Struct, whole: memoryview, at: int, end: int) -> tuple[Any, ...]:
     if at + form.size > end:
         raise _bad("it is cut off in the middle of a header")
@@ -199,6 +220,10 @@ def _shown(name: str) -> str:
 
 def _bad(what: str) -> BadModel:
     return BadModel(f"The zip archive cannot be read: {what}. {_AGAIN}")
+
+
+def _hidden(size: int, where: str) -> BadModel:
+    return _bad(f"there are {size:,} bytes {where} of which its directory does not tell")
 
 
 def _disagrees(entry: _Entry) -> BadModel:

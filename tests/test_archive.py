@@ -92,6 +92,44 @@ def inside() -> bytes:
     return bytes(data)
 
 
+def with_more(before: str, more: bytes) -> bytes:
+    """More bytes before a member, or before the directory; what the directory says of places is right again."""
+    data = bytearray(zipped())
+    directory = data.index(CENTRAL)
+    place = data.index(before.encode()) - 30 if before else directory
+    data[place:place] = more
+    at = directory + len(more)
+    while data[at : at + 4] == CENTRAL:
+        (start,) = struct.unpack_from("<I", data, at + 42)
+        struct.pack_into("<I", data, at + 42, start + len(more) * (start >= place))
+        at += 46 + data[at + 28]
+    struct.pack_into("<I", data, at + 16, directory + len(more))
+    return bytes(data)
+
+
+def hidden() -> bytes:
+    """A whole member, as it stands before the directory."""
+    other = zipped((("a/data.pkl", b"another pickle"),))
+    return other[: other.index(CENTRAL)]
+
+
+def second_name(place: int) -> bytes:
+    """A field beside the name, of one header or of the directory's line, that gives another name."""
+    extra = struct.pack("<2HBI", 0x7075, 5 + 1, 1, 0) + b"x"
+    member = zipfile.ZipInfo("a")
+    member.extra = extra
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as zipper:
+        zipper.writestr(member, b"")
+    data = out.getvalue()
+    headers = data.index(CENTRAL), data.rindex(CENTRAL)
+    kinds = [at for at in range(len(data)) if data[at : at + len(extra)] == extra]
+    assert len(kinds) == 2
+    assert headers[0] > kinds[0]
+    other = kinds[1 - place]
+    return data[:other] + b"XX" + data[other + 2 :]
+
+
 def changed(find: bytes, offset: int, new: bytes, last: bool = False) -> bytes:
     data = bytearray(zipped())
     at = (data.rindex(find) if last else data.index(find)) + offset
@@ -115,6 +153,12 @@ REFUSED: dict[str, tuple[Callable[[], bytes], str]] = {
     ),
     "overlapping": (overlapping, "overlaps another one"),
     "inside another": (inside, "overlaps another one"),
+    "a member before the first": (lambda: with_more("a/data.pkl", hidden()), "54 bytes before its member 'a/data.pkl'"),
+    "a member between two": (lambda: with_more("a/data/0", hidden()), "54 bytes before its member 'a/data/0' of which"),
+    "a byte between two": (lambda: with_more("a/version", b"x"), "there are 1 bytes before its member 'a/version'"),
+    "a member after the last": (lambda: with_more("", hidden()), "54 bytes between its last member and its directory"),
+    "a second name before": (lambda: second_name(0), "has a second name"),
+    "a second name in the directory": (lambda: second_name(1), "has a second name"),
     "6,000 members": (lambda: zipped([(f"m{i}", b"") for i in range(6_000)]), "it has 6,000 members; the limit is 5,0"),
     "out of its folder": (lambda: zipped((("../x", b""),)), "'../x', which is no plain name"),
     "absolute": (lambda: zipped((("/etc/x", b""),)), "'/etc/x', which is no plain name"),
@@ -133,7 +177,10 @@ REFUSED: dict[str, tuple[Callable[[], bytes], str]] = {
     "longer than the file": (lambda: changed(CENTRAL, 20, struct.pack("<II", 10**6, 10**6)), "beyond the file"),
     "beyond 4 GB": (lambda: changed(CENTRAL, 20, b"\xff" * 8), "beyond 4 GB"),
     "no header": (lambda: changed(LOCAL, 0, b"XX"), "has no header"),
-    "a header beyond the file": (lambda: changed(CENTRAL, 42, struct.pack("<I", 10**6)), "middle of a header"),
+    "a header beyond the file": (
+        lambda: changed(CENTRAL, 42, struct.pack("<I", 10**6), last=True),
+        "middle of a header",
+    ),
     "another count": (lambda: changed(END, 8, struct.pack("<HH", 2, 2)), "longer than its end says"),
     "one of several disks": (lambda: changed(END, 4, b"\x01"), "one part of several"),
     "directory elsewhere": (lambda: changed(END, 16, b"\x00"), "its directory is not where its end says"),

@@ -21,7 +21,7 @@ Rule = Callable[[Path], list[str]]
 ARROW: tuple[frozenset[str], ...] = tuple(
     frozenset(level.split())
     for level in (
-        "version outputs",
+        "version outputs log_lines",
         "cards calls findings lesson_cards receipts subjects",
         "diagnoses jacobian_question output_question",
         "types",
@@ -72,6 +72,7 @@ TORCH_FREE = (
             "serving",
             "store",
             "store_folder",
+            "log_lines",
             "holders",
             "version",
             "errors",

@@ -24,6 +24,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from gradviz_core import log_lines
 from gradviz_core.compute import protocol
 from gradviz_core.compute.service import Service
 from gradviz_core.compute.worker import ANSWERER
@@ -41,7 +42,7 @@ def main() -> None:
     parser.add_argument("--listen", metavar="ADDRESS", help="stand alone, at tcp://host:port or unix:/path")
     parser.add_argument("--answerer", default=ANSWERER, metavar="MODULE:NAME", help=argparse.SUPPRESS)
     options = parser.parse_args()
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    log_lines.set_up()
     signal.signal(signal.SIGTERM, _leave)
     try:
         chosen = settings()

@@ -231,7 +231,7 @@ def listen(address: str) -> tuple[socket.socket, str]:
     if kind == socket.AF_INET and sys.platform != "win32":
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind(place)
-    listener.listen(64)
+    listener.listen(socket.SOMAXCONN)
     if kind == socket.AF_INET:
         host, port = listener.getsockname()
         address = f"tcp://{host}:{port}"

@@ -1,6 +1,6 @@
 """What a confined worker says on its standard error goes into the service's log: line by line, in plain characters, and
-only so much of it. The worker itself can write to no file; and an upload that has taken it over can neither flood the
-log nor write there in another's name.
+only so much of it in a minute. The worker itself can write to no file; and an upload that has taken it over can neither
+flood the log, nor silence it for longer, nor write there in another's name.
 """
 
 from __future__ import annotations
@@ -9,12 +9,21 @@ import logging
 import os
 import sys
 import threading
+import time
 from multiprocessing.connection import Connection
+
+from gradviz_core.log_lines import Allowance, plain
 
 log = logging.getLogger("gradviz.worker")
 
-MOST = 100_000
-"""Bytes that are passed on of one worker's words; the rest is read and dropped."""
+MOST_A_MINUTE = 20_000
+"""Bytes that are passed on of one worker's words in a minute; the rest is read and dropped."""
+LONGEST_LINE = 2_000
+"""Bytes after which a line is logged although it goes on."""
+PART, DROPPED_PART = 4096, 65_536
+"""Bytes that are read at one time, of what is logged and of what is dropped."""
+PAUSE_S = 0.02
+"""Between two parts that are dropped: a worker that says too much waits, and the service has other things to do."""
 
 
 def speak_through(mouth: Connection) -> None:
@@ -33,21 +42,31 @@ def listen_to(ear: Connection, pid: int) -> None:
 
 
 def _listen(ear: Connection, pid: int) -> None:
-    said, line = 0, b""
+    allowance, line = Allowance(MOST_A_MINUTE), b""
     with ear:
-        while part := os.read(ear.fileno(), 4096):
-            if said >= MOST:
+        while part := os.read(ear.fileno(), DROPPED_PART if allowance.dropped else PART):
+            if dropped := allowance.settled():
+                log.warning(
+                    "confined worker %d said %s bytes more in a minute, which were dropped", pid, f"{dropped:,}"
+                )
+            silent = allowance.dropped > 0
+            if not allowance.take(len(part)):
+                if not silent:
+                    log.warning("confined worker %d says too much; the rest of this minute is dropped", pid)
+                line = b""
+                time.sleep(PAUSE_S)
                 continue
-            said += len(part)
             *lines, line = (line + part).split(b"\n")
             for whole in lines:
                 _log(pid, whole)
-            if said >= MOST:
-                _log(pid, b"says too much; the log drops the rest")
+            if len(line) > LONGEST_LINE:
+                _log(pid, line)
+                line = b""
     if line:
         _log(pid, line)
+    if allowance.dropped:
+        log.warning("confined worker %d said %s bytes more before it ended", pid, f"{allowance.dropped:,}")
 
 
 def _log(pid: int, line: bytes) -> None:
-    plain = "".join(c if c.isprintable() else "?" for c in line.decode("ascii", "replace"))
-    log.warning("confined worker %d: %s", pid, plain)
+    log.warning("confined worker %d: %s", pid, plain(line.decode("ascii", "replace")))

@@ -26,6 +26,7 @@ from gradviz_core.compute.outgoing import Outgoing
 from gradviz_core.compute.protocol import Message, Status
 from gradviz_core.compute.reception import Reception
 from gradviz_core.compute.seat import Job
+from gradviz_core.compute.strangers import Strangers
 from gradviz_core.compute.supervisor import Supervisor
 from gradviz_core.compute.worker import UNEXPECTED, Plan
 from gradviz_core.errors import Busy, ComputeError, DeadlineExceeded, GradVizError
@@ -34,8 +35,6 @@ from gradviz_core.types import Question
 
 log = logging.getLogger("gradviz.service")
 
-MOST_STRANGERS = 64
-"""Connections that may be proving at one time that they know the key."""
 GLANCE_S = 0.25
 """How often a waiting connection is looked at, to see whether its client is still there."""
 REST_S = 0.5
@@ -62,7 +61,7 @@ class Service:
         confined = Plan(answerer, device="cpu", threads=threads, memory_mb=settings.upload_memory_mb, confined=True)
         queue, deadline_s = settings.queue, settings.deadline_s
         self._listener, self._key, self._settings = listener, key, settings
-        self._strangers = threading.BoundedSemaphore(MOST_STRANGERS)
+        self._strangers = Strangers()
         self._reception = Reception(settings)
         self._outgoing = {of_uploads: Outgoing(settings.store) for of_uploads in (False, True)}
         """Files on their way out; those made of uploads take no room from the others."""
@@ -84,15 +83,13 @@ class Service:
         while True:
             try:
                 raw, _ = self._listener.accept()
+                place = self._strangers.let_in(raw)
             except OSError:
                 if self._listener.fileno() < 0:
                     return
                 time.sleep(0.05)  # the client hung up at once, or no file handle is left
                 continue
-            if self._strangers.acquire(blocking=False):
-                threading.Thread(target=self._meet, args=(raw,), daemon=True, name="connection").start()
-            else:
-                raw.close()
+            threading.Thread(target=self._meet, args=(raw, place), daemon=True, name="connection").start()
 
     def close(self) -> None:
         """Stop listening and end the workers."""
@@ -112,14 +109,14 @@ class Service:
                 self._confined.start()
                 return
 
-    def _meet(self, raw: socket.socket) -> None:
+    def _meet(self, raw: socket.socket, place: int) -> None:
         try:
             connection = protocol.welcome(raw, self._key)
         except (multiprocessing.AuthenticationError, OSError, EOFError) as error:
             log.warning("a connection was refused: %s", repr(error))
             return
         finally:
-            self._strangers.release()
+            self._strangers.go(place)
         with connection:
             self._converse(connection)
 

@@ -22,6 +22,7 @@ from functools import partial
 from multiprocessing.connection import Connection
 from typing import Any, Protocol
 
+from gradviz_core import log_lines
 from gradviz_core.codec import answer_to_bytes, error_to_json, question_from_json
 from gradviz_core.compute import confining, downloads, inspecting, pretrained, relay
 from gradviz_core.compute.protocol import Message, Ready, read_message, widen, write_message
@@ -71,7 +72,7 @@ def main(jobs: Connection, lifeline: Connection, mouth: Connection, plan: Plan) 
         relay.speak_through(mouth)
     mouth.close()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in a terminal is the app's business
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    log_lines.set_up()
     faulthandler.enable()
     widen(jobs)
     _limit(plan.memory_mb)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
+import re
 import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from gradviz_core import sandbox
+from gradviz_core import log_lines, sandbox
 from gradviz_core.codec import question_to_json
 from gradviz_core.compute import relay
 from gradviz_core.compute.client import Client
@@ -113,13 +115,34 @@ def test_what_a_confined_worker_says_gets_into_the_log_in_plain_characters(caplo
     try:
         question = SurveyQuestion(model="shout", image="x")
         assert worker.work(Job("ask", question_to_json(question).encode()), 20)[0] == "ok"
-        assert until(lambda: "the log drops the rest" in caplog.text)
-        assert "confined worker" in caplog.text
-        assert "?[2Jforged" in caplog.text
+        assert f"confined worker {worker.pid}: \\x1b[2Jforged" in caplog.text
         assert "\x1b" not in caplog.text
-        assert len(caplog.text) < 2 * relay.MOST
+        assert until(lambda: "says too much; the rest of this minute is dropped" in caplog.text)
     finally:
         worker.end()
+    assert until(lambda: "bytes more before it ended" in caplog.text)
+    assert len(caplog.text) < 3 * relay.MOST_A_MINUTE
+
+
+def test_a_worker_that_has_said_too_much_is_heard_again(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An upload that takes a worker over could silence the log of it for the rest of its life: of a minute, now."""
+    ear, mouth = multiprocessing.Pipe(duplex=False)
+    relay.listen_to(ear, 7)
+    for _ in range(20):
+        os.write(mouth.fileno(), b"much ado " * 455 + b"\n")
+    assert until(lambda: "confined worker 7 says too much" in caplog.text)
+    os.write(mouth.fileno(), b"lost\n")
+    time.sleep(0.1)
+    monkeypatch.setattr(log_lines, "MINUTE_S", 0.0)  # it is over
+    os.write(mouth.fileno(), b"Fatal Python error\n")
+    assert until(lambda: "confined worker 7: Fatal Python error" in caplog.text)
+    mouth.close()
+    assert "lost" not in caplog.text
+    (said,) = re.findall(r"confined worker 7 said ([\d,]+) bytes more in a minute", caplog.text)
+    passed_on = sum(line.count("much ado ") * 9 for line in caplog.text.splitlines())
+    assert 20 * 4096 - passed_on - 50 < int(said.replace(",", "")) < 20 * 4096 - passed_on + 4096 + 50
 
 
 def test_what_is_no_longer_here_is_told_without_a_worker(client: Client, chosen: Settings) -> None:

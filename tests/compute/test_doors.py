@@ -155,6 +155,39 @@ def test_a_greeting_that_drips_in_is_cut_off(
     assert 0.9 < time.monotonic() - start < 2.5
 
 
+def test_connections_that_say_nothing_keep_nobody_out(service: LocalService, chosen: Settings) -> None:
+    """Two hundred of them, and one more each time that one is hung up on."""
+    address, key = service.door()
+    place, left = address.removeprefix("unix:"), threading.Event()
+    silent = [_connected(place) for _ in range(200)]
+
+    def come_back() -> None:
+        while not left.wait(0.002):
+            silent.append(_connected(place))
+            silent.pop(0).close()
+
+    attacker = threading.Thread(target=come_back)
+    attacker.start()
+    try:
+        for _ in range(5):
+            own = Client(chosen.model_copy(update={"compute_address": address, "compute_key": SecretStr(key.decode())}))
+            start = time.monotonic()
+            ask(own, "echo")
+            assert time.monotonic() - start < 1
+            own.close()
+    finally:
+        left.set()
+        attacker.join()
+        for each in silent:
+            each.close()
+
+
+def _connected(place: str) -> socket.socket:
+    raw = socket.socket(socket.AF_UNIX)
+    raw.connect(place)
+    return raw
+
+
 def test_the_limit_on_greetings_ends_with_the_greeting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(protocol, "GREETING_S", 0.3)
     listener, address = protocol.listen(f"unix:{tmp_path / 'door'}")

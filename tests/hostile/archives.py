@@ -118,6 +118,13 @@ def _outside() -> bytes:
     return _changed(b"/data/0", size=2_000_000_000)
 
 
+def _hidden_first() -> bytes:
+    """A member with another pickle, which readers that go by headers find, and the directory does not list."""
+    first = archive([replace(_members()[0], data=parts().pickled[:-1] + b"0.")])
+    first = first[: first.index(b"PK\x01\x02")]
+    return archive(_members(), before=first)
+
+
 def _zip64() -> bytes:
     extra = struct.pack("<HHQQ", 1, 16, 1 << 62, 1 << 62)
     return _changed(b"/data/0", size=0xFFFFFFFF, extra=extra)
@@ -148,5 +155,6 @@ CASES = (
     Case("cut-in-half", "weights.pt", lambda: sound()[: len(sound()) // 2], "cut off"),
     Case("many-ends", "weights.pt", _endless_comment, "cut off"),
     Case("empty-archive", "weights.pt", lambda: archive([]), "no model that can be read"),
+    Case("member-before-the-first-that-is-listed", "weights.pt", _hidden_first, "bytes before its member .* of which its directory does not tell"),
     Case("no-pickle-inside", "weights.pt", lambda: archive(_members()[1:]), "no data"),
 )  # fmt: skip
