@@ -7,6 +7,9 @@ from typing import Literal
 
 from gradviz_core.outputs import OutputKind
 
+UploadKind = Literal["image", "model", "labels"]
+"""What an uploaded file is to be."""
+
 
 @dataclass(frozen=True, slots=True)
 class Preprocessing:

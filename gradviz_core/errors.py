@@ -14,6 +14,7 @@ It may be shown as it is; it never holds a path of the server or a traceback.
     │   └── TooCostly           it would take more operations or memory than an upload may
     ├── BadImage                the bytes are no image that can be read, or break a limit
     ├── BadModel                the bytes are no model that can be read, or break a limit
+    ├── UploadRefused           a file was not taken, whatever it holds
     ├── WeightsMissing          pretrained weights are not here and cannot be fetched
     └── ComputeError            the place where it runs failed, not the question
         ├── Busy                the queue is full
@@ -68,6 +69,10 @@ class BadImage(GradVizError, ValueError):
 
 class BadModel(GradVizError, ValueError):
     """The bytes are no model that can be read, or break a limit."""
+
+
+class UploadRefused(GradVizError):
+    """A file was not taken, whatever it holds: nobody waits for it, it is too large, too slow or one too many."""
 
 
 class WeightsMissing(GradVizError):
