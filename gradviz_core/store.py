@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import importlib
 import io
 import os
 import secrets
@@ -34,6 +35,7 @@ from gradviz_core.holders import NOBODY, Holders, Kept, giving_way
 from gradviz_core.settings import settings
 from gradviz_core.store_folder import prepare
 
+fcntl = importlib.import_module("fcntl") if os.name == "posix" else None
 KINDS = ("files", "recipes", "arriving")
 BLOCK = 4096
 """Every file is counted in blocks of this many bytes, as disks do it, so that many small ones are not free."""
@@ -185,8 +187,9 @@ class Store:
         prepare(self.folder, (*KINDS, "holders"))
         now = time.time()
         for path, found in self._entries(KINDS):
-            most_s = ARRIVAL_S if path.parent.name == "arriving" else self._days * 86400
-            if now - found.st_mtime > most_s:
+            arriving = path.parent.name == "arriving"
+            most_s = ARRIVAL_S if arriving else self._days * 86400
+            if now - found.st_mtime > most_s or (arriving and _left_behind(path)):
                 path.unlink(missing_ok=True)
         kept = [*self._entries(("files", "recipes"))]
         self._holders.forget_all_but(path.name for path, _ in kept)
@@ -286,7 +289,10 @@ class Arrival:
     def __init__(self, store: Store, path: Path, size: int, mark: str) -> None:
         self._store, self._path, self._size, self._mark = store, path, size, mark
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-        self._out = io.FileIO(os.open(path, flags, 0o600), "wb")
+        begun = path.with_suffix(".new")  # under its name it is locked from the first moment on
+        self._out = io.FileIO(os.open(begun, flags, 0o600), "wb")
+        _is_mine(self._out)
+        begun.rename(path)
         self._sha, self._left = hashlib.sha256(), size
 
     @property
@@ -346,6 +352,26 @@ def _writing() -> Iterator[None]:
             "The file could not be kept: the folder for uploads is full or cannot be written. Use a sample, or ask "
             "whoever runs GradViz to make room."
         ) from error
+
+
+def _left_behind(path: Path) -> bool:
+    """Whether the service that was writing this file has ended."""
+    if not path.suffix:
+        with contextlib.suppress(OSError), path.open("rb") as file:
+            return _is_mine(file)
+    return False
+
+
+def _is_mine(file: IO[bytes]) -> bool:
+    """Lock a file until it is closed or this process ends; False where another one holds it, or no file can be
+    locked."""
+    if fcntl is None:
+        return False
+    try:
+        fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 def _on_disk(size: int) -> int:

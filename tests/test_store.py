@@ -235,12 +235,17 @@ def test_nothing_makes_room_for_what_would_not_fit_all_the_same(place: Store) ->
 
 def test_what_was_left_half_written_is_swept(place: Store) -> None:
     place.sweep()
-    left, coming = (place.arriving(letter * 32) for letter in "ab")
-    for path in (left, coming):
+    old, of_another = (place.arriving(letter * 32) for letter in "ab")
+    begun = place.arriving("c" * 32).with_suffix(".new")
+    for path in (old, of_another, begun):
         path.write_bytes(bytes(10 * BLOCK))
-    age(left, 1)
+    age(old, 1)
+    with place.receive(10 * BLOCK) as coming:  # by a service that has not ended
+        place.sweep()
+        assert set(names(place.folder, "arriving")) == {coming.name, begun.name}
+    age(begun, 1)
     place.sweep()
-    assert names(place.folder, "arriving") == [coming.name]
+    assert names(place.folder, "arriving") == []
 
 
 def test_a_store_counts_what_it_finds(place: Store) -> None:

@@ -8,25 +8,26 @@ from __future__ import annotations
 import atexit
 import threading
 from collections.abc import Callable
+from contextlib import closing
 from functools import lru_cache
 from typing import overload
 
 from gradviz_core.askers import ANYONE, Asker
-from gradviz_core.cards import ImageReport, ModelReport, Recipe
+from gradviz_core.cards import ImageReport, ModelReport, Recipe, UploadKind
 from gradviz_core.codec import (
     answer_from_bytes,
     image_report_from_json,
     labels_from_json,
-    model_report_from_json,
     question_to_json,
     recipe_from_json,
     recipe_to_json,
 )
 from gradviz_core.compute import protocol
+from gradviz_core.compute.delivery import Delivery
 from gradviz_core.compute.downloads import Wanted
 from gradviz_core.compute.line import Incoming, Left, Line
-from gradviz_core.compute.protocol import Announcement, Status
-from gradviz_core.errors import BadImage, BadModel, ComputeError
+from gradviz_core.compute.protocol import Status
+from gradviz_core.errors import BadModel, ComputeError
 from gradviz_core.settings import Settings, settings
 from gradviz_core.types import (
     Answer,
@@ -132,6 +133,18 @@ def hush() -> None:
         ComputeError: the service cannot be reached.
     """
     _client().hush()
+
+
+def deliver(kind: UploadKind, size: int, asker: Asker) -> Delivery:
+    """Announce a file of ``size`` bytes, which is then written in parts. It lies with the service until it is kept or
+    the delivery is closed.
+
+    Raises:
+        BadImage, BadModel: it is too large.
+        StoreFull: there is no room for it.
+        ComputeError: as for ``ask``.
+    """
+    return _client().deliver(kind, size, asker)
 
 
 def upload_image(data: bytes, value_range: tuple[float, float] | None = None) -> ImageReport:
@@ -256,15 +269,17 @@ class Client:
         """As the function of this name."""
         self._line.request("hush")
 
+    def deliver(self, kind: UploadKind, size: int, asker: Asker = ANYONE) -> Delivery:
+        """As the function of this name."""
+        return Delivery(self._line, kind, size, asker)
+
     def upload_image(
         self, data: bytes, value_range: tuple[float, float] | None = None, asker: Asker = ANYONE
     ) -> ImageReport:
         """As the function of this name."""
-        if len(data) > self._settings.upload_bytes:
-            raise BadImage(protocol.too_large(len(data), self._settings.upload_mb, "image"))
-        announcement = Announcement(len(data), value_range)
-        body = self._line.request("upload-image", announcement.to_json(), asker, memoryview(data))
-        return image_report_from_json(body)
+        with closing(self.deliver("image", len(data), asker)) as delivery:
+            delivery.write(data)
+            return delivery.image(value_range)
 
     def rescale_image(self, key: str, value_range: tuple[float, float] | None, asker: Asker = ANYONE) -> ImageReport:
         """As the function of this name."""
@@ -273,11 +288,9 @@ class Client:
 
     def upload_model(self, data: bytes, asker: Asker = ANYONE) -> ModelReport:
         """As the function of this name."""
-        if len(data) > self._settings.model_bytes:
-            raise BadModel(protocol.too_large(len(data), self._settings.model_mb, "model"))
-        announcement = Announcement(len(data))
-        body = self._line.request("upload-model", announcement.to_json(), asker, memoryview(data))
-        return model_report_from_json(body)
+        with closing(self.deliver("model", len(data), asker)) as delivery:
+            delivery.write(data)
+            return delivery.model()
 
     def read_labels(self, data: bytes, asker: Asker = ANYONE) -> tuple[str, ...]:
         """As the function of this name."""

@@ -90,18 +90,13 @@ class Line:
         word: str,
         body: bytes = b"",
         asker: Asker = ANYONE,
-        file: memoryview | None = None,
         left: threading.Event | None = None,
     ) -> bytes:
-        """The body of the reply; ``file`` is what ``body`` announces. Raises what the reply says, and ``Left`` once
-        ``left`` is set."""
-        connection = self._connection()
+        """The body of the reply. Raises what the reply says, and ``Left`` once ``left`` is set."""
+        connection = self.connection()
         with self._closed_unless_over(connection):
             protocol.write_request(connection, asker, word, body)
-            kind, reply = self._reply(connection, left)
-            if kind == "go" and file is not None:
-                protocol.send_file(connection, file)
-                kind, reply = self._reply(connection)
+            kind, reply = self.reply(connection, left)
         self._keep(connection)
         if kind != "ok":
             raise error_from_json(reply)
@@ -109,10 +104,10 @@ class Line:
 
     def request_file(self, word: str, body: bytes, asker: Asker, left: threading.Event) -> Incoming:
         """The file that the service sends in reply. Raises what the reply says, and ``Left`` once ``left`` is set."""
-        connection = self._connection()
+        connection = self.connection()
         with self._closed_unless_over(connection):
             protocol.write_request(connection, asker, word, body)
-            kind, reply = self._reply(connection, left)
+            kind, reply = self.reply(connection, left)
             if kind == "file":
                 return Incoming(connection, int(reply), self._keep)
         self._keep(connection)
@@ -123,15 +118,8 @@ class Line:
         """Whatever goes wrong inside, the connection is closed, for a reply may still come that nobody else must read;
         and a service that is gone is started again."""
         try:
-            yield
-        except (EOFError, OSError) as error:
-            connection.close()
-            self._drop_idle()  # they lead to the same service
-            self.start()
-            raise ServiceStarting(
-                "The compute service stopped in the middle of the question and is being started again. "
-                "Ask again in a moment."
-            ) from error
+            with self.explained():
+                yield
         except BaseException:
             connection.close()
             raise
@@ -146,11 +134,25 @@ class Line:
 
     def _warm_up(self) -> None:
         try:
-            self._keep(self._connection())
+            self._keep(self.connection())
         except ComputeError as error:
             log.warning("%s", error)
 
-    def _reply(self, connection: Connection, left: threading.Event | None = None) -> Message:
+    @contextlib.contextmanager
+    def explained(self) -> Iterator[None]:
+        """Where the service hangs up within this, it is started again, and ``ServiceStarting`` says so."""
+        try:
+            yield
+        except (EOFError, OSError) as error:
+            self._drop_idle()  # they lead to the same service
+            self.start()
+            raise ServiceStarting(
+                "The compute service stopped in the middle of the question and is being started again. "
+                "Ask again in a moment."
+            ) from error
+
+    def reply(self, connection: Connection, left: threading.Event | None = None) -> Message:
+        """The next message on this connection. Raises ``Left`` once ``left`` is set."""
         end = time.monotonic() + self._patience_s
         while not connection.poll(self._patience_s if left is None else LOOK_S):
             if left is not None and left.is_set():
@@ -159,7 +161,7 @@ class Line:
                 raise ComputeError(f"The compute service has been silent for {self._patience_s:g} s. Restart it.")
         return protocol.read_message(connection)
 
-    def _connection(self) -> Connection:
+    def connection(self) -> Connection:
         """A connection that is open, as far as one can know, and that nobody else uses."""
         while (connection := self._take_idle()) is not None:
             with contextlib.suppress(OSError):

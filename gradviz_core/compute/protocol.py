@@ -7,9 +7,8 @@ A message is two frames of bytes: a word, and a body. Requests of a client are
     arrays         ``Wanted`` as JSON      -> nothing, after a file of whole arrays
     hush           -                       -> nothing; the check under way stops, and none begins for a moment
     status         -                       -> status as JSON
-    upload-image   Announcement as JSON    -> image report as JSON
+    arrive         Announcement as JSON    -> ``go``; then the file follows (see below)
     rescale-image  Rescaling as JSON       -> image report as JSON
-    upload-model   Announcement as JSON    -> model report as JSON
     read-labels    bytes of a small file   -> labels as JSON
     keep-recipe    recipe as JSON          -> key of the model
     recipe         key of the model        -> recipe as JSON
@@ -17,15 +16,19 @@ A message is two frames of bytes: a word, and a body. Requests of a client are
 Before a request a client may say ``for`` (body: ``Asker`` as JSON), which has no reply: the request that follows is
 that asker's. A request without it is anybody's.
 
-Replies are ``ok`` with a body as above, or ``error`` (body: an error as JSON). An upload is announced; the service says
-``go``, or at once why not, and only then does the file follow, in frames of ``PART`` bytes at most. In the other
-direction ``file`` (body: its size in decimal) and such frames come before the reply.
+Replies are ``ok`` with a body as above, or ``error`` (body: an error as JSON).
 
-To its workers the service says ``ask``, ``check``, ``arrays`` (``downloads.py`` says how the file comes), the first
-four words of uploads (``worker.py`` has their bodies), and ``fetch`` (body: key of a model whose weights are to be on
-the disk). While a worker is at a check it may also say ``stop``; the reply is then ``stopped``, or what came just
-before. A worker also says ``ready`` (body: ``Ready``), once, and ``last``: an ``error`` after which it ends. Frames are
-bytes and only bytes: no objects travel.
+An upload is announced with ``arrive``; the service says ``go``, or at once why not, and only then does the file follow,
+in frames of ``PART`` bytes at most. It lies with the service until the connection closes. On that connection the client
+then says ``look``, as often as it likes until the reply is ``ok``: the body is, as JSON, the values of black and of
+full colour, or null; the reply is an image report, a model report or labels, as the announcement says. An image or a
+model is kept then. In the other direction ``file`` (body: its size in decimal) and such frames come before the reply.
+
+To its workers the service says ``ask``, ``check``, ``arrays`` (``downloads.py`` says how the file comes),
+``upload-image``, ``rescale-image``, ``upload-model``, ``read-labels`` (``worker.py`` has their bodies), and ``fetch``
+(body: key of a model whose weights are to be on the disk). While a worker is at a check it may also say ``stop``; the
+reply is then ``stopped``, or what came just before. A worker also says ``ready`` (body: ``Ready``), once, and ``last``:
+an ``error`` after which it ends. Frames are bytes and only bytes: no objects travel.
 
 Both ends of a socket prove that they know the key before the first message.
 """
@@ -47,6 +50,7 @@ from typing import Annotated
 from pydantic import Field, TypeAdapter, ValidationError
 
 from gradviz_core.askers import ANYONE, Asker
+from gradviz_core.cards import UploadKind
 from gradviz_core.errors import ComputeError
 
 Message = tuple[str, bytes]
@@ -60,8 +64,8 @@ PART = 1_000_000
 """Bytes of a file that travel as one frame."""
 SILENCE_S = 30.0
 """Seconds without a byte after which a message that has begun is given up, in either direction."""
-SLOWEST = 500_000
-"""Bytes a second below which a file is given up, however steadily it drips in."""
+SLOWEST = 50_000
+"""Bytes a second below which a file is given up, however steadily it drips in: as slow as the app lets a browser be."""
 GREETING_S = 5.0
 """Seconds a new connection has to come about, and then again for both sides to prove that they know the key."""
 
@@ -129,10 +133,9 @@ class Ready:
 class Announcement:
     """What a client says of a file before it sends it."""
 
+    kind: UploadKind
     size: Annotated[int, Field(ge=0)]
     """In bytes."""
-    value_range: tuple[float, float] | None = None
-    """For an array of numbers, and for a picture of more than 8 bits: the values of black and of full colour."""
 
     def to_json(self) -> bytes:
         """The announcement as JSON."""
@@ -174,6 +177,16 @@ class Rescaling:
 
 _ANNOUNCEMENTS = TypeAdapter(Announcement)
 _RESCALINGS = TypeAdapter(Rescaling)
+_RANGES: TypeAdapter[tuple[float, float] | None] = TypeAdapter(tuple[float, float] | None)
+
+
+def value_range_from_json(text: bytes) -> tuple[float, float] | None:
+    """The body of ``look``. Raises ``ComputeError`` for anything else."""
+    try:
+        return _RANGES.validate_json(text, strict=True)
+    except ValidationError as error:
+        raise ComputeError("A file was to be read in a way this version does not know. Restart both.") from error
+
 
 # ------------------------------------------------------------------------------------------------------------ messages
 
@@ -269,7 +282,7 @@ def welcome(raw: socket.socket, key: bytes) -> Connection:
 def _greet(raw: socket.socket, key: bytes, *proofs: Callable[[Connection, bytes], None]) -> Connection:
     """A connection on ``raw`` once all proofs are given; one clock runs around them, however slowly bytes drip in."""
     connection = Connection(raw.detach())
-    clock = threading.Timer(GREETING_S, _hang_up, (connection,))
+    clock = threading.Timer(GREETING_S, hang_up, (connection,))
     clock.daemon = True
     try:
         clock.start()
@@ -285,7 +298,7 @@ def _greet(raw: socket.socket, key: bytes, *proofs: Callable[[Connection, bytes]
     return connection
 
 
-def _hang_up(connection: Connection) -> None:
+def hang_up(connection: Connection) -> None:
     """Let every read and write fail at once, those under way included."""
     raw = socket.socket(fileno=connection.fileno())
     with contextlib.suppress(OSError):  # the other end was quicker

@@ -10,11 +10,13 @@ import logging
 import os
 import threading
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 
 from gradviz_core import store
+from gradviz_core.cards import UploadKind
 from gradviz_core.codec import (
+    error_to_json,
     image_report_from_json,
     image_report_to_json,
     model_report_from_json,
@@ -38,8 +40,23 @@ INSPECTION_S = 8.0
 """Seconds a worker may look at a small file; a large one gets more."""
 PACE = 20_000_000
 """Bytes of a file for which it gets one second more."""
+LONGEST_LOOK = 1000
+"""Bytes of the longest body of ``look``."""
 SWEEP_S = 3600.0
 """Seconds between two searches for uploads that nobody uses any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Come:
+    """A file that has come, and is not kept yet."""
+
+    arrival: Arrival
+    kind: UploadKind
+    size: int
+    holder: str
+    """As in ``Store.receive``."""
+    trouble: GradVizError | None = None
+    """Why it could not be written down."""
 
 
 class Reception:
@@ -59,55 +76,83 @@ class Reception:
 
     # ------------------------------------------------------------------------------------------------------- the words
 
-    def image(self, connection: Connection, body: bytes, work: Work) -> Message | None:
-        """The reply to ``upload-image``."""
+    def arrive(self, connection: Connection, body: bytes, holder: str, work: Work) -> None:
+        """``arrive``: the file comes, and lies here until it is kept or the connection closes. Whatever is to be said
+        is written. ``holder`` is as in ``Store.receive``."""
         announced = Announcement.from_json(body)
-        if announced.size > self._settings.upload_bytes:
-            raise BadImage(protocol.too_large(announced.size, self._settings.upload_mb, "image"))
-        with self.store.receive(announced.size) as arrival:
-            _take(connection, arrival)
-            return self._looked_at("upload-image", arrival, announced.value_range, announced.size, work)
+        self._check_size(announced)
+        with self.store.receive(announced.size, holder) as arrival:
+            come = _Come(arrival, announced.kind, announced.size, holder, _take(connection, arrival))
+            while connection.poll(None):
+                reply = self._look(come, *protocol.read_message(connection, LONGEST_LOOK), work)
+                if reply is None:
+                    return
+                protocol.write_message(connection, *reply)
+                if reply[0] == "ok":
+                    return
 
-    def rescaled(self, body: bytes, work: Work) -> Message | None:
+    def _look(self, come: _Come, word: str, body: bytes, work: Work) -> Message | None:
+        """The reply to ``look``."""
+        try:
+            if come.trouble is not None:
+                raise come.trouble
+            if word != "look":
+                raise ComputeError(f"The compute service cannot {word!r} with a file that has come.")
+            value_range = protocol.value_range_from_json(body)
+            match come.kind:
+                case "image":
+                    return self._image("upload-image", come, value_range, work)
+                case "model":
+                    return self._model(come, work)
+                case "labels":
+                    return self.labels(self.store.arriving(come.arrival.name).read_bytes(), work)
+        except GradVizError as error:
+            return "error", error_to_json(error).encode()
+
+    def _check_size(self, announced: Announcement) -> None:
+        """Raise ``BadImage`` or ``BadModel`` for a file that is too large."""
+        size, chosen = announced.size, self._settings
+        match announced.kind:
+            case "image" if size > chosen.upload_bytes:
+                raise BadImage(protocol.too_large(size, chosen.upload_mb, "image"))
+            case "model" if size > chosen.model_bytes:
+                raise BadModel(protocol.too_large(size, chosen.model_mb, "model"))
+            case "labels" if size > protocol.LABELS_BYTES:
+                raise BadModel(protocol.too_large(size, protocol.LABELS_BYTES / 1e6, "file of labels"))
+
+    def rescaled(self, body: bytes, holder: str, work: Work) -> Message | None:
         """The reply to ``rescale-image``: what is here already is looked at once more, scaled in another way."""
         wish = protocol.Rescaling.from_json(body)
         with self.store.opened_image(wish.key) as file:
             size = os.fstat(file.fileno()).st_size
             if size > 2 * self._settings.upload_bytes:  # a model, say
                 raise BadImage(protocol.too_large(size, self._settings.upload_mb, "image"))
-            with self.store.receive(size) as arrival:
+            with self.store.receive(size, holder) as arrival:
                 while part := file.read(protocol.PART):
                     arrival.write(part)
-                return self._looked_at("rescale-image", arrival, wish.value_range, size, work)
+                return self._image("rescale-image", _Come(arrival, "image", size, holder), wish.value_range, work)
 
-    def _looked_at(
-        self, word: str, arrival: Arrival, value_range: tuple[float, float] | None, size: int, work: Work
-    ) -> Message | None:
+    def _image(self, word: str, come: _Come, value_range: tuple[float, float] | None, work: Work) -> Message | None:
         """What a worker found in an image, which is kept, or the picture that was made of it."""
-        reply = work(self._job(word, inspecting.request(arrival, value_range), size))
+        reply = work(self._job(word, inspecting.request(come.arrival, value_range), come.size))
         if reply is None or reply[0] != "ok":
             return reply
         header, kept = inspecting.split(reply[1])
         if len(kept) > 2 * self._settings.upload_bytes:  # no sound worker makes a picture so much larger
             raise ComputeError(UNEXPECTED)
         found = image_report_from_json(header)
-        digest = self.store.put(kept) if kept else arrival.keep()
+        digest = self.store.put(kept, come.holder) if kept else come.arrival.keep()
         report = replace(found, key=f"upload/{digest}")
         return "ok", image_report_to_json(report).encode()
 
-    def model(self, connection: Connection, body: bytes, work: Work) -> Message | None:
-        """The reply to ``upload-model``."""
-        announced = Announcement.from_json(body)
-        if announced.size > self._settings.model_bytes:
-            raise BadModel(protocol.too_large(announced.size, self._settings.model_mb, "model"))
-        with self.store.receive(announced.size) as arrival:
-            _take(connection, arrival)
-            reply = work(self._job("upload-model", inspecting.request(arrival), announced.size))
-            if reply is None or reply[0] != "ok":
-                return reply
-            found = model_report_from_json(reply[1])
-            report = replace(found, file=arrival.keep())
-            return "ok", model_report_to_json(report).encode()
+    def _model(self, come: _Come, work: Work) -> Message | None:
+        """What a worker found in a model, which is kept."""
+        reply = work(self._job("upload-model", inspecting.request(come.arrival), come.size))
+        if reply is None or reply[0] != "ok":
+            return reply
+        found = model_report_from_json(reply[1])
+        report = replace(found, file=come.arrival.keep())
+        return "ok", model_report_to_json(report).encode()
 
     def labels(self, body: bytes, work: Work) -> Message | None:
         """The reply to ``read-labels``."""
@@ -115,9 +160,9 @@ class Reception:
             raise BadModel(protocol.too_large(len(body), protocol.LABELS_BYTES / 1e6, "file of labels"))
         return work(self._job("read-labels", body, len(body)))
 
-    def keep_recipe(self, body: bytes) -> Message:
+    def keep_recipe(self, body: bytes, holder: str) -> Message:
         """The reply to ``keep-recipe``."""
-        return "ok", f"upload/{self.store.keep_recipe(recipe_from_json(body))}".encode()
+        return "ok", f"upload/{self.store.keep_recipe(recipe_from_json(body), holder)}".encode()
 
     def recipe(self, body: bytes) -> Message:
         """The reply to ``recipe``."""
@@ -158,9 +203,9 @@ class Reception:
             log.exception("the folder for uploads cannot be read or written")
 
 
-def _take(connection: Connection, arrival: Arrival) -> None:
+def _take(connection: Connection, arrival: Arrival) -> GradVizError | None:
     """Let the client send the file, and write it down. Where the disk fills up, the rest is let go, so that the client
-    hears of it."""
+    hears of it once it asks; that is what is returned."""
     protocol.write_message(connection, "go")
     trouble: GradVizError | None = None
     for part in protocol.receive_file(connection, arrival.left):
@@ -169,5 +214,4 @@ def _take(connection: Connection, arrival: Arrival) -> None:
                 arrival.write(part)
             except StoreFull as error:
                 trouble = error
-    if trouble is not None:
-        raise trouble
+    return trouble

@@ -155,16 +155,15 @@ class Service:
                     return "ok", b""
                 case "check":
                     return self._check(connection, question_from_json(body), body)
-                case "upload-image":
-                    return uploads.image(connection, body, work)
+                case "arrive":
+                    uploads.arrive(connection, body, asker.address, work)
+                    return None
                 case "rescale-image":
-                    return uploads.rescaled(body, work)
-                case "upload-model":
-                    return uploads.model(connection, body, work)
+                    return uploads.rescaled(body, asker.address, work)
                 case "read-labels":
                     return uploads.labels(body, work)
                 case "keep-recipe":
-                    return uploads.keep_recipe(body)
+                    return uploads.keep_recipe(body, asker.address)
                 case "recipe":
                     return uploads.recipe(body)
                 case _:

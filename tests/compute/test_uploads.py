@@ -19,12 +19,21 @@ import pytest
 from PIL import Image
 
 from gradviz_core.cards import Preprocessing, Recipe
+from gradviz_core.codec import error_from_json
 from gradviz_core.compute import protocol
 from gradviz_core.compute.client import Client
 from gradviz_core.compute.launch import LocalService
 from gradviz_core.compute.protocol import Announcement
 from gradviz_core.compute.reception import Reception
-from gradviz_core.errors import BadImage, ComputeError, StoreFull, UnknownImage, UnknownModel
+from gradviz_core.compute.seat import Job
+from gradviz_core.errors import (
+    BadImage,
+    BadModel,
+    ComputeError,
+    StoreFull,
+    UnknownImage,
+    UnknownModel,
+)
 from gradviz_core.settings import Settings
 from tests.compute.conftest import FAKES, ask, kept, until, worker_of
 from tests.image_files import wide_png
@@ -161,7 +170,7 @@ def test_a_full_disk_is_told_of_and_nothing_is_lost(client: Client, chosen: Sett
 def _begin(service: LocalService, size: int, sent: int) -> Connection:
     """A connection on which a part of a file has been sent."""
     connection = protocol.connect(*service.door())
-    protocol.write_message(connection, "upload-image", Announcement(size).to_json())
+    protocol.write_message(connection, "arrive", Announcement("image", size).to_json())
     assert protocol.read_message(connection)[0] == "go"
     connection.send_bytes(bytes(sent))
     return connection
@@ -181,7 +190,7 @@ def test_a_client_that_stops_half_way_keeps_nobody_waiting(
 
 def test_half_a_frame_keeps_nobody_waiting(client: Client, service: LocalService) -> None:
     with protocol.connect(*service.door()) as connection:
-        protocol.write_message(connection, "upload-image", Announcement(900_000).to_json())
+        protocol.write_message(connection, "arrive", Announcement("image", 900_000).to_json())
         assert protocol.read_message(connection)[0] == "go"
         connection._send(struct.pack("!i", 900_000) + bytes(1000))  # type: ignore[attr-defined]
         ask(client, "echo")
@@ -248,10 +257,40 @@ def counter(chosen: Settings, tmp_path: Path) -> Iterator[Reception]:
 def received(counter: Reception, tmp_path: Path, says: protocol.Message | None) -> protocol.Message | None:
     """What the counter replies about a file of four bytes of which a worker says this."""
     with _both_ends(tmp_path) as (client, service), ThreadPoolExecutor(1) as threads:
-        reply = threads.submit(counter.image, service, Announcement(4).to_json(), lambda job: says)
+        over = threads.submit(counter.arrive, service, Announcement("image", 4).to_json(), "", lambda job: says)
         assert protocol.read_message(client)[0] == "go"
         protocol.send_file(client, memoryview(b"four"))
-        return reply.result()
+        protocol.write_message(client, "look", b"null")
+        if says is None:
+            over.result()
+            return None
+        reply = protocol.read_message(client)
+        client.close()
+        assert isinstance(over.exception(8), EOFError) == (reply[0] == "error")
+        return reply
+
+
+def test_labels_are_read_and_not_kept(counter: Reception, tmp_path: Path) -> None:
+    jobs: list[Job] = []
+
+    def work(job: Job) -> protocol.Message:
+        jobs.append(job)
+        return "ok", b'["cat"]'
+
+    with _both_ends(tmp_path) as (client, service), ThreadPoolExecutor(1) as threads:
+        over = threads.submit(counter.arrive, service, Announcement("labels", 3).to_json(), "", work)
+        assert protocol.read_message(client)[0] == "go"
+        protocol.send_file(client, memoryview(b"cat"))
+        protocol.write_message(client, "look", b"null")
+        assert protocol.read_message(client) == ("ok", b'["cat"]')
+        over.result(8)
+    assert [(job.word, job.body) for job in jobs] == [("read-labels", b"cat")]
+    assert not list((counter.store.folder / "files").iterdir())
+
+
+def test_labels_of_more_than_a_megabyte_are_refused_before_they_are_sent(client: Client) -> None:
+    with pytest.raises(BadModel, match=r"limit is 1 MB"):
+        client.deliver("labels", 1_000_001)
 
 
 LIE = b'{"key": "upload/other", "width": 1, "height": 1, "format": "PNG", "notes": []}'
@@ -270,8 +309,9 @@ def test_the_service_names_what_it_keeps_whatever_a_worker_says(
 
 @pytest.mark.parametrize("reply", [b"", b"x", b"\xff\xff\xff\xff", _packed(b"{}", b""), _packed(LIE, bytes(2001))])
 def test_a_worker_that_talks_nonsense_gets_nothing_kept(counter: Reception, tmp_path: Path, reply: bytes) -> None:
-    with pytest.raises(ComputeError):
-        received(counter, tmp_path, ("ok", reply))
+    said = received(counter, tmp_path, ("ok", reply))
+    assert said is not None
+    assert isinstance(error_from_json(said[1]), ComputeError)
     assert not list((counter.store.folder / "files").iterdir())
     assert not list((counter.store.folder / "arriving").iterdir())
 
