@@ -6,17 +6,21 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PREFIX = "GRADVIZ_"
 SECRETS = frozenset({"GRADVIZ_COMPUTE_KEY", "GRADVIZ_COMPUTE_ADDRESS"})
 """Variables that no worker needs, and that one without the other makes no sense of."""
+
+HOST_NAME = re.compile(r"(?=.{1,253}$)[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*", re.ASCII)
+"""A name in lower case, as browsers send it; one of another alphabet in its ``xn--`` form."""
 
 
 def cpu_count() -> int:
@@ -58,6 +62,11 @@ class Settings(BaseSettings):
     start its own."""
     compute_key: SecretStr | None = Field(default=None, min_length=16)
     """Secret shared by the app and a compute service that was started apart from it."""
+    client_header: str | None = Field(default=None, pattern=r"^[A-Za-z0-9-]{1,64}$")
+    """Name of the header in which the proxy in front writes the client's address; none believes no header."""
+    hosts: str | None = None
+    """Names under which the app is served besides localhost and IP addresses, separated by commas; ``*.example.org``
+    stands for every name below ``example.org``. ``host_names`` has them one by one."""
     store: Path = Field(default_factory=lambda: cache_folder() / "uploads")
     """Folder that holds uploads."""
     upload_mb: float = Field(default=20.0, gt=0, le=1000)
@@ -86,8 +95,18 @@ class Settings(BaseSettings):
     worker_memory_mb: int | None = Field(default=None, ge=512)
     """Most memory for data one worker may take, in megabytes; Linux only. None sets no limit."""
 
-    client_header: str | None = Field(default=None, pattern=r"^[A-Za-z0-9-]{1,64}$")
-    """Name of the header in which the proxy in front writes the client's address; none believes no header."""
+    @field_validator("hosts")
+    @classmethod
+    def _hosts_are_names(cls, text: str | None) -> str | None:
+        for name in _listed(text):
+            last = name.removeprefix("*.").rpartition(".")[2]
+            if not HOST_NAME.fullmatch(name.removeprefix("*.")) or last.isdecimal():
+                raise ValueError(
+                    f"{name!r} is not the name of a host. Write names alone, separated by commas, as in "
+                    f"{PREFIX}HOSTS=gradviz.example.org,*.lab.example.org: no scheme, port or path. "
+                    "IP addresses and localhost are served anyway, and * alone would serve every name there is"
+                )
+        return text
 
     @model_validator(mode="after")
     def _address_needs_key(self) -> Settings:
@@ -104,6 +123,11 @@ class Settings(BaseSettings):
         return self.threads or max(1, cpu_count() // self.workers)
 
     @property
+    def host_names(self) -> frozenset[str]:
+        """The names in ``hosts``, in lower case and without a dot at their end."""
+        return frozenset(_listed(self.hosts))
+
+    @property
     def upload_bytes(self) -> int:
         """Largest uploaded image, in bytes."""
         return int(self.upload_mb * 1_000_000)
@@ -117,6 +141,11 @@ class Settings(BaseSettings):
         """The environment variables that give these settings, without the address and the key of a compute service."""
         values = self.model_dump(mode="json", exclude={"compute_address", "compute_key"}, exclude_none=True)
         return {f"{PREFIX}{name.upper()}": str(value) for name, value in values.items()}
+
+
+def _listed(hosts: str | None) -> list[str]:
+    """The names in ``hosts``, as they are compared."""
+    return [name.strip().lower().removesuffix(".") for name in (hosts or "").split(",") if name.strip()]
 
 
 @lru_cache(maxsize=1)

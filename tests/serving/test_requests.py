@@ -1,0 +1,182 @@
+"""What the doors let through to Streamlit, and with which sentence they turn the rest away."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+from starlette.types import Message, Receive, Scope, Send
+
+from gradviz_core.serving.doors import Doors
+from gradviz_core.serving.refusals import shown
+from gradviz_core.settings import Settings
+
+NAMES = Settings(hosts="GradViz.example., *.lab.example").host_names
+HERE = "localhost:8501"
+
+
+class Inside:
+    """What stands behind the doors: remembers what came through."""
+
+    def __init__(self) -> None:
+        self.scopes: list[Scope] = []
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.scopes.append(scope)
+
+
+def knock(*headers: tuple[str, str], method: str = "GET", kind: str = "http") -> tuple[Scope | None, list[Message]]:
+    """The scope that came through, and what was sent to the client."""
+    inside, sent = Inside(), []
+    scope: dict[str, Any] = {
+        "type": kind,
+        "headers": [(name.lower().encode(), value.encode("latin-1")) for name, value in headers],
+    }
+    if kind == "http":
+        scope["method"] = method
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    async def receive() -> Message:
+        raise AssertionError("a request is judged by its headers alone")
+
+    asyncio.run(Doors(inside, NAMES)(scope, receive, send))
+    return (inside.scopes[0] if inside.scopes else None), sent
+
+
+def told(*headers: tuple[str, str], method: str = "GET", kind: str = "http") -> tuple[int, str]:
+    """Status and sentence of a refusal."""
+    through, (start, body) = knock(*headers, method=method, kind=kind)
+    assert through is None
+    assert start["type"] == ("websocket.http.response.start" if kind == "websocket" else "http.response.start")
+    assert dict(start["headers"])[b"content-type"] == b"text/plain; charset=utf-8"
+    assert dict(start["headers"])[b"x-content-type-options"] == b"nosniff"
+    assert int(dict(start["headers"])[b"content-length"]) == len(body["body"])
+    text = body["body"].decode()
+    assert text.endswith("\n")
+    assert text.count("\n") == 1
+    return start["status"], text
+
+
+@pytest.mark.parametrize(
+    "host",
+    [HERE, "127.0.0.1:8501", "[::1]:8501", "192.168.1.7", "[2001:db8::7]", "LOCALHOST", "gradviz.localhost.",
+     "gradviz.example", "GRADVIZ.example:8443", "gradviz.example.", "a.lab.example", "a.b.lab.example"],
+)  # fmt: skip
+@pytest.mark.parametrize("kind", ["http", "websocket"])
+def test_what_is_served_comes_through_unchanged(host: str, kind: str) -> None:
+    through, sent = knock(("Host", host), ("Cookie", "a=b"), kind=kind)
+    assert sent == []
+    assert through is not None
+    assert through["headers"] == [(b"host", host.encode()), (b"cookie", b"a=b")]
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["evil.example", "127.0.0.1.evil.example", "localhost.evil.example", "lab.example", "xlab.example", "2130706433"],
+)
+@pytest.mark.parametrize(("kind", "method"), [("http", "GET"), ("http", "POST"), ("websocket", "")])
+def test_a_name_that_is_not_served_is_refused_whatever_is_asked_for(host: str, kind: str, method: str) -> None:
+    """Rebinding: the page and the request agree about the name, which leads here."""
+    status, text = told(("Host", f"{host}:8501"), ("Origin", f"http://{host}:8501"), method=method, kind=kind)
+    assert status == 421
+    assert f'does not answer to the name "{host}"' in text
+    assert f"set GRADVIZ_HOSTS={host} where GradViz is started" in text
+
+
+def test_a_header_that_anybody_can_send_changes_nothing() -> None:
+    assert told(("Host", "evil.example"), ("X-Forwarded-Host", HERE), ("Forwarded", f"host={HERE}"))[0] == 421
+    foreign = ("Host", HERE), ("Origin", "http://evil.example"), ("X-Forwarded-Host", "evil.example")
+    assert told(*foreign, kind="websocket")[0] == 403
+
+
+@pytest.mark.parametrize("hosts", [[], [HERE, "evil.example"], [HERE, HERE], [""], ["localhost/x"], ["a b"], ["é"]])
+def test_a_request_names_one_host(hosts: list[str]) -> None:
+    status, text = told(*(("Host", host) for host in hosts))
+    assert status == 400
+    assert "Host header" in text
+
+
+FOREIGN = [
+    "http://evil.example",
+    "null",
+    "",
+    "http://localhost",
+    "http://127.0.0.1:8501",
+    "http://localhost:8501.evil.example",
+    "http://localhost:8501@evil.example",
+    "file://localhost:8501",
+]
+
+
+@pytest.mark.parametrize("origin", FOREIGN)
+@pytest.mark.parametrize(
+    ("kind", "method"), [("websocket", ""), ("http", "POST"), ("http", "PUT"), ("http", "DELETE"), ("http", "OPTIONS")]
+)
+def test_another_site_changes_nothing_here(origin: str, kind: str, method: str) -> None:
+    status, text = told(("Host", HERE), ("Origin", origin), kind=kind, method=method)
+    assert status == 403
+    assert f'comes from the site "{origin}" and asks for "{HERE}"' in text
+    assert "GRADVIZ_HOSTS" in text
+
+
+def test_a_site_at_another_address_is_another_site() -> None:
+    assert told(("Host", "10.0.0.1:8501"), ("Origin", "http://10.0.0.2:8501"), kind="websocket")[0] == 403
+    two = ("Host", HERE), ("Origin", f"http://{HERE}"), ("Origin", "http://evil.example")
+    assert told(*two, kind="websocket")[0] == 403
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_links_from_other_sites_work(method: str) -> None:
+    assert knock(("Host", HERE), ("Origin", "http://evil.example"), method=method)[0] is not None
+
+
+@pytest.mark.parametrize(("kind", "method"), [("websocket", ""), ("http", "PUT"), ("http", "GET")])
+def test_a_program_without_an_origin_comes_through(kind: str, method: str) -> None:
+    assert knock(("Host", HERE), kind=kind, method=method)[0] is not None
+
+
+@pytest.mark.parametrize(
+    ("host", "origin", "passed_on"),
+    [
+        (HERE, f"http://{HERE}", HERE),
+        ("LOCALHOST:8501", f"http://{HERE}", HERE),
+        ("[0:0::1]:8501", "http://[::1]:8501", "[::1]:8501"),
+        ("gradviz.example:443", "https://gradviz.example", "gradviz.example"),
+        ("gradviz.example.", "https://gradviz.example", "gradviz.example"),
+    ],
+)
+def test_streamlit_finds_host_and_origin_letter_by_letter_alike(host: str, origin: str, passed_on: str) -> None:
+    """Where they differ it looks this machine's address up outside."""
+    through, _ = knock(("Host", host), ("Origin", origin), kind="websocket")
+    assert through is not None
+    assert dict(through["headers"]) == {b"host": passed_on.encode(), b"origin": origin.encode()}
+
+
+def test_a_head_request_is_refused_without_a_body() -> None:
+    through, (start, body) = knock(("Host", "evil.example"), method="HEAD")
+    assert through is None
+    assert start["status"] == 421
+    assert body["body"] == b""
+
+
+@given(st.text(st.characters(max_codepoint=255), max_size=300))
+def test_a_strangers_words_are_shown_on_one_line_of_ascii(text: str) -> None:
+    said = shown(text)
+    assert said.isascii()
+    assert said.isprintable()
+    assert len(said) <= 100 * 4 + len('"..."')
+    assert said[0] == said[-1] == '"'
+
+
+@pytest.mark.parametrize(
+    "hosts", ["http://a.example", "a.example:8501", "*", "*.", "a..b", "a b", "1.2.3.4", "é.example"]
+)
+def test_what_is_not_a_name_is_refused_at_the_start(hosts: str) -> None:
+    with pytest.raises(ValidationError, match="is not the name of a host"):
+        Settings(hosts=hosts)
