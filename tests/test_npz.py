@@ -11,11 +11,11 @@ import pytest
 from gradviz_core import npz
 
 TEXTS = {"question": '{"label":"Düne \u2192"}', "check": ""}
-ARRAYS = {
+ARRAYS: dict[str, np.ndarray] = {
     "gradient/.input": np.linspace(-1, 1, 24, dtype=np.float32).reshape(1, 2, 3, 4)[..., ::-1],
     "pixels": np.arange(12, dtype=np.uint8).reshape(2, 2, 3),
     "channels": np.zeros(0, np.int64),
-    "score": np.float64(1 / 3),
+    "score": np.array(1 / 3),
 }
 
 

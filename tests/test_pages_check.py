@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import io
 import json
 import threading
 from collections.abc import Callable, Iterator
 
-import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -17,6 +15,7 @@ from gradviz_core.codec import question_to_json
 from gradviz_core.compute import client, inline
 from gradviz_core.errors import Busy, GradVizError, QuestionError
 from gradviz_core.findings import DirectionProof, Proof, Step
+from gradviz_core.serving.offers import Arrays, Page, offers
 from gradviz_core.types import (
     INPUT,
     ClassScore,
@@ -27,7 +26,7 @@ from gradviz_core.types import (
     Question,
     Receipt,
 )
-from pages.parts import check, panel
+from pages.parts import check
 from pages.parts.check import Checks, checks
 from pages.parts.kept import kept
 from tests.compute.conftest import until
@@ -243,22 +242,19 @@ def test_the_next_page_leaves_the_checks_of_the_last(waiting: Waiting) -> None:
 def test_what_is_kept_says_what_the_check_found(monkeypatch: pytest.MonkeyPatch) -> None:
     app = opened(image="sample/star")
     (question,) = drawn(app)
-    answer = inline.ask(GradientQuestion(model=question.model, image=question.image, target=question.target))
-    assert isinstance(answer, GradientAnswer)
-
-    def receipt() -> dict[str, object]:
-        with np.load(io.BytesIO(panel._arrays_of(answer, question)()), allow_pickle=False) as arrays:
-            kept: dict[str, object] = json.loads(str(arrays["check"]))
-        assert kept["question"] == json.loads(question_to_json(question))
-        return kept
-
-    assert receipt()["proof"] is None
-    assert receipt()["line"] == "The gradient is not checked by finite differences yet"
+    offered = {offer.file: offer.what for _, offer in offers()._offers.values()}
+    arrays, page = offered["gradviz-saliency.npz"], offered["gradviz-saliency-gradient.html"]
+    assert isinstance(arrays, Arrays)
+    assert isinstance(page, Page)
+    assert arrays.check is not None
+    said = json.loads(arrays.check())
+    assert said["question"] == json.loads(question_to_json(question))
+    assert (said["line"], said["proof"]) == ("The gradient is not checked by finite differences yet", None)
     monkeypatch.setattr(client, "check", found(proof(1 + 3e-7)))
     settled(app.run())
-    kept = receipt()["proof"]
-    assert isinstance(kept, dict)
+    kept = json.loads(arrays.check())["proof"]
     assert (kept["outcome"], kept["digits"], len(kept["directions"])) == ("agrees", 6, 1)
     assert [step["h"] for step in kept["directions"][0]["steps"]] == [1e-6]
-    title = panel._title("gradient", answer, question)
-    assert title.endswith("<br>The gradient agrees with finite differences to 6 digits")
+    assert page.title()[1:] == [
+        f"{question.model}, sample/star", "The gradient agrees with finite differences to 6 digits"
+    ]  # fmt: skip

@@ -4,7 +4,7 @@ import streamlit as st
 
 from gradviz_core import fields, snippets
 from gradviz_core.types import INPUT, FlowQuestion, GradientQuestion, SiteInfo
-from pages.parts import address, check, code, facts, maps, panel, shell, sites, tour, units
+from pages.parts import address, check, code, facts, keeping, maps, panel, shell, sites, tour, units
 from pages.parts.asking import ask, one_sentence
 
 choice = shell.begin_with_score(
@@ -81,7 +81,7 @@ with one_sentence():
             act=sites.choose_under(view.planes, *answer.pixels.shape[:2]),
         )  # fmt: skip
     drawn = {"channels": sheet.figure, "strip": strip.figure} | ({"channel": one.figure} if one.figure else {})
-    panel.downloads(choice.tools, drawn, answer, "feature-maps", checked)
+    keeping.menu(choice.tools, drawn, answer, "feature-maps", checked)
     block = fields.coarser(view.maps, maps.MOST_CELLS)[1]
     code.panel(
         choice,

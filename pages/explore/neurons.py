@@ -4,7 +4,7 @@ import streamlit as st
 
 from gradviz_core import captions, fields, snippets
 from gradviz_core.types import INPUT, GradientQuestion, UnitsQuestion
-from pages.parts import address, check, code, facts, panel, shell, sites, tour, units
+from pages.parts import address, check, code, facts, keeping, panel, shell, sites, tour, units
 from pages.parts.asking import ask, one_sentence
 
 choice = shell.begin(
@@ -76,7 +76,7 @@ with one_sentence():
         gallery.figure, "gallery", alt=gallery.caption.alt, caption=gallery.caption,
         act=sites.choose_tile(gallery.tiles) if gallery.tiles else None,
     )  # fmt: skip
-    panel.downloads(
+    keeping.menu(
         choice.tools,
         {"activation": activation.figure, "gradient": slope.figure, "gallery": gallery.figure},
         answer,

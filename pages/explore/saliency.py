@@ -4,7 +4,21 @@ import streamlit as st
 
 from gradviz_core import bars, captions, fields, figures, snippets
 from gradviz_core.types import INPUT, GradientQuestion
-from pages.parts import address, check, code, depth, facts, panel, pixel, predictions, saliency, shell, tour, uploaded
+from pages.parts import (
+    address,
+    check,
+    code,
+    depth,
+    facts,
+    keeping,
+    panel,
+    pixel,
+    predictions,
+    saliency,
+    shell,
+    tour,
+    uploaded,
+)
 from pages.parts.asking import ask, one_sentence
 
 choice = shell.begin_with_score("Input saliency", "How one score of the model changes with each pixel of the image.")
@@ -74,7 +88,7 @@ with one_sentence():
                 act=pixel.click_tile(shown.tiles), checked=checked,
             )  # fmt: skip
 
-    panel.downloads(choice.tools, drawn, answer, "saliency", checked)
+    keeping.menu(choice.tools, drawn, answer, "saliency", checked)
     target, classes = choice.target, len(answer.prediction)
     programs = {"Gradient": lambda at: snippets.saliency(at, target, method, view), "Image": snippets.seen}
     if mapped:

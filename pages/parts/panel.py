@@ -1,35 +1,20 @@
-"""A picture on a page: the chart, its words, its formula; and what can be downloaded of it."""
+"""A picture on a page: the chart, its words, its formula."""
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable
 
-import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from gradviz_core.captions import Caption, score_words
-from gradviz_core.codec import answer_to_json, question_to_json
+from gradviz_core.captions import Caption
 from gradviz_core.figures import BAR
-from gradviz_core.shown_text import figure_lines, visible
-from gradviz_core.sites import in_words
-from gradviz_core.types import (
-    FlowAnswer,
-    GradientAnswer,
-    JacobianAnswer,
-    PerturbationAnswer,
-    ProofQuestion,
-    SpectrumAnswer,
-    UnitsAnswer,
-)
+from gradviz_core.shown_text import visible
+from gradviz_core.types import ProofQuestion
 from pages.parts import check
 from pages.parts.clicks import Click, Enclosed, on_click
 from pages.parts.words import plain
-
-Downloadable = GradientAnswer | UnitsAnswer | FlowAnswer | PerturbationAnswer | JacobianAnswer | SpectrumAnswer
-"""Answers whose pictures and arrays can be kept."""
 
 _QUIET = {"displayModeBar": False, "scrollZoom": False, "doubleClick": False}
 
@@ -85,88 +70,3 @@ def _config(key: str) -> dict[str, object]:
     image = {"format": "png", "filename": f"gradviz-{key}", "scale": 2}
     return {**_QUIET, "displayModeBar": "hover", "displaylogo": False, "modeBarButtons": [["toImage"]],
             "toImageButtonOptions": image}  # fmt: skip
-
-
-def downloads(
-    place: DeltaGenerator,
-    figures: dict[str, go.Figure],
-    answer: Downloadable,
-    name: str,
-    checked: ProofQuestion | None = None,
-) -> None:
-    """One place for all that can be kept: each figure as PNG or as a page of its own, and the raw arrays.
-
-    ``figures`` are those on the page, by their key. Files are made when they are asked for, and say by then what the
-    check of the gradient has found.
-    """
-    with place.popover("Download", icon=":material/download:"):
-        for key, figure in figures.items():
-            _keep_png(key)
-            file = f"gradviz-{name}-{key}.html"
-            st.download_button(
-                f"{key.capitalize()} (HTML)", _page_of(figure, key, answer, checked), file_name=file, mime="text/html",
-                on_click="ignore", key=f"html_{key}", width="stretch",
-            )  # fmt: skip
-        st.download_button(
-            "Raw arrays (npz)", _arrays_of(answer, checked), file_name=f"gradviz-{name}.npz",
-            mime="application/octet-stream", on_click="ignore", key="npz", width="stretch",
-        )  # fmt: skip
-
-
-def _title(key: str, answer: Downloadable, checked: ProofQuestion | None) -> list[str]:
-    """What a figure shows, for when it stands alone, in lines."""
-    if isinstance(answer, UnitsAnswer):
-        what = "the strongest channels"
-    elif isinstance(answer, JacobianAnswer | SpectrumAnswer):
-        what = f"{in_words(answer.question.of)} by {in_words(answer.question.wrt)}"
-    else:
-        what = score_words(answer.target, ())
-    lines = [f"GradViz: {key}, {what}", f"{answer.question.model}, {answer.question.image}"]
-    return [*lines, check.words(checked)] if checked else lines
-
-
-def _page_of(figure: go.Figure, key: str, answer: Downloadable, checked: ProofQuestion | None) -> Callable[[], bytes]:
-    def make() -> bytes:
-        titled, title = go.Figure(figure), _title(key, answer, checked)
-        more = 20 + 20 * len(title)
-        room = (figure.layout.margin.t or 0) + more
-        titled.update_layout(title={"text": figure_lines(title), "font": {"size": 15}}, margin={"t": room})
-        if figure.layout.height:
-            titled.update_layout(height=figure.layout.height + more)
-        return str(titled.to_html(include_plotlyjs=True)).encode()
-
-    return make
-
-
-def _arrays_of(answer: Downloadable, checked: ProofQuestion | None) -> Callable[[], bytes]:
-    def make() -> bytes:
-        buffer = io.BytesIO()
-        said = {"question": question_to_json(answer.question), "answer": answer_to_json(answer)}
-        if checked is not None:
-            said["check"] = check.receipt(checked)
-        texts = {name: np.array(text) for name, text in said.items()}
-        np.savez_compressed(buffer, allow_pickle=False, **texts, **dict(answer.arrays))
-        return buffer.getvalue()
-
-    return make
-
-
-_JS = """
-export default function ({ data, parentElement }) {
-  const button = parentElement.querySelector("button");
-  button.textContent = data.label;
-  button.onclick = () => document.querySelector(`.st-key-${data.chart} .modebar-btn`)?.click();
-}
-"""
-_CSS = """
-button { width: 100%; min-height: 2.5rem; font: inherit; font-size: 0.875rem; cursor: pointer;
-  color: var(--st-text-color); background: transparent; border: 1px solid var(--st-border-color);
-  border-radius: var(--st-button-radius); }
-button:hover, button:focus-visible { border-color: var(--st-primary-color); color: var(--st-primary-color); }
-"""
-_png = st.components.v2.component("gradviz_png", html="<button type='button'></button>", js=_JS, css=_CSS)
-
-
-def _keep_png(key: str) -> None:
-    """A button that presses the chart's own: the picture is made in the browser, as it looks there."""
-    _png(key=f"png_{key}", data={"chart": f"chart_{key}", "label": f"{key.capitalize()} (PNG)"})

@@ -4,7 +4,7 @@ import streamlit as st
 
 from gradviz_core import snippets
 from gradviz_core.types import FlowAnswer
-from pages.parts import code, facts, flow, flow_clicks, panel, scores, shell, sites
+from pages.parts import code, facts, flow, flow_clicks, keeping, panel, scores, shell, sites
 from pages.parts.asking import ask, one_sentence
 from pages.parts.words import plain
 
@@ -60,9 +60,7 @@ with one_sentence():
         act=flow_clicks.open_holder(answer, other),
     )  # fmt: skip
     st.caption("Click a parameter to open the feature maps of the layer that holds it.")
-    panel.downloads(
-        choice.tools, {"flow": at_sites.figure, "parameters": at_parameters.figure}, answer, "gradient-flow"
-    )
+    keeping.menu(choice.tools, {"flow": at_sites.figure, "parameters": at_parameters.figure}, answer, "gradient-flow")
     programs = {
         "Sites": lambda at: snippets.sites(at, choice.target),
         "Parameters": lambda at: snippets.parameters(at, answer),

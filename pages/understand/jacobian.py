@@ -3,7 +3,7 @@
 import streamlit as st
 
 from gradviz_core import snippets, spectra
-from pages.parts import check, code, facts, jacobian_answers, jacobian_choice, jacobian_pictures, panel, shell
+from pages.parts import check, code, facts, jacobian_answers, jacobian_choice, jacobian_pictures, keeping, panel, shell
 from pages.parts.asking import one_sentence
 
 choice = shell.begin(
@@ -43,7 +43,7 @@ with one_sentence():
             )  # fmt: skip
     if "matrix" in shown and "output" in shown:
         st.caption("Click a row of the matrix, or a point of the sensitivities, to see that output alone.")
-    panel.downloads(
+    keeping.menu(
         choice.tools, {key: picture.figure for key, picture in shown.items()}, found, "jacobian",
         checked if "output" in shown else None,
     )  # fmt: skip

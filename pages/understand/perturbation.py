@@ -3,7 +3,7 @@
 import streamlit as st
 
 from gradviz_core import bars, captions, snippets
-from pages.parts import check, code, facts, panel, perturbation, pixel, saliency, shell, tour
+from pages.parts import check, code, facts, keeping, panel, perturbation, pixel, saliency, shell, tour
 from pages.parts.asking import ask, one_sentence
 
 choice = shell.begin_with_score(
@@ -64,7 +64,7 @@ with one_sentence():
                 act=perturbation.choose_class(answer, reading),
             )  # fmt: skip
 
-    panel.downloads(
+    keeping.menu(
         choice.tools, {key: picture.figure for key, picture in (shown | {"promise": curve}).items()}, answer,
         "perturbation", checked,
     )  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -182,7 +183,7 @@ def test_a_copied_address_and_the_way_back_restore_the_view(visited: Server, pag
     assert seeing.finite(seeing.heatmap(page, "gradient")) == signed
 
 
-def test_the_figure_and_the_arrays_can_be_kept(visited: Server, page: Page) -> None:
+def test_the_figure_and_the_arrays_can_be_kept(visited: Server, page: Page, browser: Browser, tmp_path: Path) -> None:
     page.goto(visited.address("?image=sample/star&target=2"))
     seeing.check_drawn(page, "gradient")
     kept: dict[str, bytes] = {}
@@ -194,12 +195,33 @@ def test_the_figure_and_the_arrays_can_be_kept(visited: Server, page: Page) -> N
             button.click()
         kept[name] = download.value.path().read_bytes()
     assert Image.open(io.BytesIO(kept["Gradient (PNG)"])).size[0] > 600
-    assert b"plotly" in kept["Gradient (HTML)"]
     arrays = np.load(io.BytesIO(kept["Raw arrays (npz)"]), allow_pickle=False)
     assert zipfile.is_zipfile(io.BytesIO(kept["Raw arrays (npz)"]))
     assert json.loads(str(arrays["question"]))["target"]["index"] == 2
     shown = np.array(seeing.heatmap(page, "gradient"))
     np.testing.assert_allclose(arrays["gradient/.input"][0].sum(axis=0), shown, rtol=1e-4, atol=1e-7)
+    alone = tmp_path / "gradient.html"
+    alone.write_bytes(kept["Gradient (HTML)"])
+    with tab(browser) as other:
+        other.goto(alone.as_uri())
+        other.wait_for_function("document.querySelector('.js-plotly-plot')?._fullData?.length > 0")
+        z = other.evaluate(
+            "[...document.querySelector('#figure')._fullData.find((t) => t.type == 'heatmap').z].map((r) => [...r])"
+        )
+        np.testing.assert_array_equal(np.array(z, float), shown)
+        expect(other.locator("p")).to_contain_text("preset/shapes-cnn, sample/star")
+
+
+def test_a_file_that_cannot_be_had_is_said_under_its_button(visited: Server, browser: Browser) -> None:
+    with closing(browser.new_page()) as page:  # the console says that a status is no 200
+        page.goto(visited.address("?image=sample/star"))
+        seeing.check_drawn(page, "gradient")
+        page.route("**/download/*", lambda route: route.continue_(url=visited.address("download/nothing")))
+        page.get_by_test_id("stPopoverButton").filter(has_text="Download").click()
+        for count, name in enumerate(("Raw arrays (npz)", "Gradient (HTML)"), start=1):
+            page.get_by_role("button", name=name, exact=True).click()
+            said = page.get_by_role("status").filter(has_text="Open the page again and download there.")
+            expect(said).to_have_count(count)
 
 
 def test_an_uploaded_image_is_shown_and_one_that_is_none_is_refused(

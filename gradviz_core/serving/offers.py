@@ -1,0 +1,102 @@
+"""What can be downloaded at this moment: what some page offers to its own session. A link to it cannot be guessed,
+names nothing, and is worth nothing once its page is closed."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+
+from gradviz_core.askers import Asker
+
+PATH = "download"
+"""The part of the address before the token."""
+MOST_BYTES = 8_000_000
+"""Most that all offers hold together; those that were drawn longest ago make room."""
+WEIGHT = 1_000
+"""Bytes that an offer is counted with, beside its question."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrays:
+    """The arrays of the answer to a question, whole, in one file."""
+
+    question: str
+    """As JSON."""
+    check: Callable[[], str] | None
+    """Gives what finite differences say of the gradient by then, as JSON."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A picture as a page of its own. The browser, which has the picture, adds it at the end."""
+
+    title: Callable[[], list[str]]
+    """Gives the lines above it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """One file."""
+
+    asker: Asker
+    """The session that it is offered to."""
+    file: str
+    """The name that it gets, in plain letters."""
+    what: Arrays | Page
+
+    @property
+    def size(self) -> int:
+        """Bytes that it counts with."""
+        return WEIGHT + (len(self.what.question) if isinstance(self.what, Arrays) else 0)
+
+
+class Offers:
+    """All offers of this process. Any number of threads may use them at once."""
+
+    def __init__(self, most_bytes: int = MOST_BYTES) -> None:
+        """Nothing is offered yet, and every session counts as there until ``knows`` is set."""
+        self._most = most_bytes
+        self._lock = threading.Lock()
+        self._offers: OrderedDict[str, tuple[str, Offer]] = OrderedDict()
+        self._tokens: dict[tuple[str, str], str] = {}
+        self.knows: Callable[[str], bool] = lambda session: True
+        """Whether a session is still there, by the name that its page is known by."""
+
+    def offer(self, session: str, offer: Offer) -> str:
+        """The token behind which this file is from now on. A file of the same name that the same session was offered
+        before is there no longer, and its token is the new one's."""
+        with self._lock:
+            token = self._tokens.setdefault((session, offer.file), secrets.token_urlsafe(32))
+            self._offers[token] = (session, offer)
+            self._offers.move_to_end(token)
+            for other, (whose, _) in list(self._offers.items()):
+                if not self.knows(whose):
+                    self._forget(other)
+            while len(self._offers) > 1 and self.size > self._most:
+                self._forget(next(iter(self._offers)))
+        return token
+
+    def find(self, token: str) -> Offer | None:
+        """The offer behind a token; None where there is none, or none any more."""
+        with self._lock:
+            session, offer = self._offers.get(token, ("", None))
+            return offer if offer is not None and self.knows(session) else None
+
+    @property
+    def size(self) -> int:
+        """Bytes that all offers count with."""
+        return sum(offer.size for _, offer in self._offers.values())
+
+    def _forget(self, token: str) -> None:
+        session, offer = self._offers.pop(token)
+        del self._tokens[session, offer.file]
+
+
+@lru_cache(maxsize=1)
+def offers() -> Offers:
+    """The offers of this process."""
+    return Offers()
