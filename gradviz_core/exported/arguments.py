@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum
-from math import prod
 from typing import Any, TypeAlias
 
 import torch
@@ -46,12 +45,28 @@ _MEMORY_FORMATS = {
 }
 _FLOATS = {"Infinity": float("inf"), "-Infinity": float("-inf"), "NaN": float("nan")}
 _STRIDED = 7
-_ENUMS = {
-    "as_scalar_type": "ScalarType",
-    "as_memory_format": "MemoryFormat",
-    "as_layout": "Layout",
-    "as_device": "Device",
+_NUMBERS = ("as_int", "as_float", "as_bool", "as_sym_int", "as_sym_float", "as_sym_bool")
+_SIZES = ("as_ints", "as_sym_ints")
+_TAKEN: dict[str, tuple[str, ...]] = {
+    "Tensor": ("as_tensor", "as_optional_tensor", *_NUMBERS),
+    "number": _NUMBERS,
+    "int": ("as_int", "as_sym_int"),
+    "float": ("as_int", "as_float", "as_sym_int", "as_sym_float"),
+    "bool": ("as_bool", "as_sym_bool"),
+    "str": ("as_string",),
+    "ScalarType": ("as_scalar_type",),
+    "MemoryFormat": ("as_memory_format",),
+    "Layout": ("as_layout",),
+    "Device": ("as_device",),
+    "List[int]": ("as_int", "as_sym_int", *_SIZES),
+    "List[float]": ("as_float", "as_floats", "as_sym_floats", *_SIZES),
+    "List[bool]": ("as_bools", "as_sym_bools"),
+    "List[number]": ("as_floats", "as_sym_floats", *_SIZES),
+    "List[Tensor]": ("as_tensors",),
+    "List[Optional[Tensor]]": ("as_tensors", "as_optional_tensors"),
 }
+"""The kinds that torch writes for each type in the schema of an operation. One size stands for as many as are wanted,
+and a number for a tensor of one element."""
 _SCALE_NAMES = frozenset("scales scales_d scales_h scales_w scale_factors".split())
 _SMALLEST_SCALE = 1e-3
 _LONGEST_LIST = 10_000
@@ -70,7 +85,7 @@ def read_argument(record: object, name: str, wanted: str, find: Find) -> Value:
         if plain == wanted:
             raise BadModel(f"The argument {shown(name)} is missing.")
         return None
-    if (kind in _ENUMS or plain in _ENUMS.values()) and _ENUMS.get(kind) != plain:
+    if kind in (*_SINGLE, *_LISTS) and kind not in _TAKEN[plain] and not (plain.startswith("List[") and value == []):
         raise BadModel(f"The argument {shown(name)} is of another type than the operation takes.")
     found = _value(kind, value, find)
     if name in _SIZE_NAMES:
@@ -177,9 +192,11 @@ _LISTS = {
 
 
 def _check_size(value: Value, name: str) -> None:
-    numbers = [size for size in _numbers(value) if size > 0]
-    if prod(numbers) > MOST_ELEMENTS:
-        raise BadModel(f"The argument {name} asks for {prod(numbers):.3g} numbers; the limit is {MOST_ELEMENTS:,}.")
+    asked = 1.0
+    for size in _numbers(value):
+        asked *= max(1.0, size)
+    if asked > MOST_ELEMENTS:
+        raise BadModel(f"The argument {name} asks for {asked:.3g} numbers; the limit is {MOST_ELEMENTS:,}.")
 
 
 def _numbers(value: Value) -> list[float]:

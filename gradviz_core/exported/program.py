@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from gradviz_core.errors import GradVizError, QuestionError
+from gradviz_core.exported import parts
 from gradviz_core.exported.arguments import filled
 from gradviz_core.exported.graph import Node, Slots
 from gradviz_core.exported.layers import AuthorsModule, Call, Calls, plant
@@ -125,7 +126,10 @@ def _computed(node: Node, values: list[Any], device: torch.device) -> Any:
         QuestionError: it fails.
     """
     arguments = {name: filled(value, values, device) for name, value in node.arguments.items()}
+    if not node.by_name and not all(isinstance(value, int | float) for value in arguments.values()):
+        raise QuestionError(f"The operation {node.target} of this model computes with something else than numbers.")
     try:
+        parts.check(node.target, arguments)
         return node.operation(**arguments) if node.by_name else node.operation(*arguments.values())
     except GradVizError:
         raise
@@ -157,7 +161,7 @@ def _put(values: list[Any], slots: Slots, value: Any, node: Node) -> None:
         for slot, item in zip(slots, value, strict=True):
             _put(values, slot, item, node)
     elif slots is not None:
-        if isinstance(value, list | tuple) or (type(value) is int and abs(value) >= _LARGEST):
+        if not isinstance(value, Tensor | int | float) or (type(value) is int and abs(value) >= _LARGEST):
             raise _other_result(node)
         if isinstance(value, Tensor) and min(value.shape, default=0) < 0:
             raise QuestionError(f"The operation {node.target} of this model gives a tensor of a negative size.")

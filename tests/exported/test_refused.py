@@ -13,6 +13,8 @@ from torch import Tensor, nn
 from gradviz_core import exported
 from gradviz_core.errors import BadModel, QuestionError
 from gradviz_core.exported import plain_json
+from gradviz_core.exported.operators import _PYTHON
+from gradviz_core.exported.parts import check
 from gradviz_core.settings import settings
 from tests.exported.files import Document, bent, exported_bytes, member, nodes, packed, unpacked
 from tests.exported.home_made import Reused, WithoutGradient, built, image
@@ -35,6 +37,10 @@ def set_target(target: str) -> Callable[[Document], None]:
 def meta(document: Document, name: str = "x") -> Document:
     found: Document = document["graph_module"]["graph"]["tensor_values"][name]
     return found
+
+
+def with_groups(value: Document) -> Callable[[Document], None]:
+    return lambda document: nodes(document)[0]["inputs"].append({"name": "groups", "arg": value, "kind": 1})
 
 
 GRAPH: dict[str, tuple[Callable[[Document], None], str]] = {
@@ -61,6 +67,18 @@ GRAPH: dict[str, tuple[Callable[[Document], None], str]] = {
     "enum for another": (
         lambda d: argument(d, 0, "stride", {"as_scalar_type": 7}),
         r"argument 'stride' is of another type",
+    ),
+    "text for a number": (
+        with_groups({"as_string": "1"}),
+        r"argument 'groups' is of another type than the operation takes",
+    ),
+    "fraction for a size": (lambda d: argument(d, 0, "stride", {"as_floats": [1.0, 1.0]}), r"'stride' is of another"),
+    "numbers for one": (with_groups({"as_ints": [1]}), r"'groups' is of another type"),
+    "truth value for a size": (with_groups({"as_bool": True}), r"'groups' is of another type"),
+    "sizes for a tensor": (lambda d: argument(d, 0, "input", {"as_ints": [1]}), r"'input' is of another type"),
+    "10,000 huge sizes": (
+        lambda d: argument(d, 0, "padding", {"as_ints": [2**62] * 10_000}),
+        r"asks for inf numbers",
     ),
     "object argument": (
         lambda d: argument(d, 0, "input", {"as_custom_obj": {"name": "x", "class_fqn": "os.system"}}),
@@ -195,6 +213,86 @@ def test_a_model_that_writes_to_its_own_weights_is_refused(good: bytes) -> None:
 
     with pytest.raises(QuestionError, match="writes to its own parameters"):
         exported.read(bent(good, overwrite)).module(image())
+
+
+def computing(document: Document, target: str, *values: Any) -> None:
+    """Compute with numbers at the graph's end; nothing uses what comes out."""
+    inputs = [{"name": name, "arg": value, "kind": 1} for name, value in zip("ab", values, strict=False)]
+    nodes(document).append(
+        {
+            "target": f"_operator.{target}",
+            "inputs": inputs,
+            "outputs": [{"as_sym_int": {"as_name": "out"}}],
+            "metadata": {},
+        }
+    )
+
+
+@pytest.mark.parametrize("target", sorted(name.removeprefix("_operator.") for name in _PYTHON if "_operator" in name))
+@pytest.mark.parametrize(
+    "value", [{"as_string": "%2000000000d"}, {"as_ints": [0]}, {"as_none": True}, {"as_tensor": {"name": "x"}}], ids=str
+)
+def test_what_computes_with_sizes_takes_numbers_only(good: bytes, target: str, value: Any) -> None:
+    """A text became two gigabytes of another one: ``'%2000000000d' % 5``; and ``[0] * 10**9`` is as long."""
+    for order in ((value, {"as_int": 10**9}), ({"as_int": 10**9}, value)):
+        with pytest.raises(BadModel, match=r"argument '[ab]' is (of another type|missing)"):
+            exported.read(bent(good, lambda d, order=order: computing(d, target, *order)))  # type: ignore[misc]
+
+
+def test_what_computes_with_sizes_takes_no_tensor_by_the_name_of_a_size(good: bytes) -> None:
+    by_name = {"as_sym_int": {"as_name": "x"}}
+    module = exported.read(bent(good, lambda d: computing(d, "mul", by_name, {"as_int": 3}))).module
+    with pytest.raises(QuestionError, match=r"_operator.mul of this model computes with something else than numbers"):
+        module(image())
+
+
+def test_a_product_of_sizes_stays_a_number_of_64_bits(good: bytes) -> None:
+    large = {"as_int": 2**62}
+    module = exported.read(bent(good, lambda d: computing(d, "mul", large, large))).module
+    with pytest.raises(QuestionError, match=r"_operator.mul of this model gives another result"):
+        module(image())
+
+
+def test_an_axis_that_costs_nothing_is_not_cut_into_a_million_parts(good: bytes) -> None:
+    """Run dry, before anything was estimated, a million parts took a minute and 2.3 GB."""
+
+    def cut(document: Document) -> None:
+        def node(target: str, first: str, name: str, value: Any, output: Any) -> None:
+            inputs = [{"name": "self", "arg": {"as_tensor": {"name": first}}, "kind": 1}]
+            inputs.append({"name": name, "arg": value, "kind": 1})
+            target = f"torch.ops.aten.{target}"
+            nodes(document).append({"target": target, "inputs": inputs, "outputs": [output], "metadata": {}})
+
+        node("expand.default", "x", "size", {"as_ints": [10**6, 3, 8, 8]}, {"as_tensor": {"name": "wide"}})
+        node("unbind.int", "wide", "dim", {"as_int": 0}, {"as_tensors": [{"name": "part"}]})
+
+    module = exported.read(bent(good, cut)).module
+    with pytest.raises(QuestionError, match=r"aten.unbind.int .* cuts a tensor into 1,000,000 parts; the limit is 10"):
+        module(image())
+
+
+@pytest.mark.parametrize(
+    ("target", "given", "parts"),
+    [
+        ("aten.unbind.int", {"dim": 0}, 20_000),
+        ("aten.unbind.int", {"dim": 1}, 0),
+        ("aten.split.Tensor", {"split_size": 1, "dim": -2}, 20_000),
+        ("aten.split.Tensor", {"split_size": 2}, 0),
+        ("aten.chunk.default", {"chunks": 19_000}, 19_000),
+        ("aten.chunk.default", {"chunks": 4}, 0),
+        ("aten.tensor_split.sections", {"sections": 10_001}, 10_001),
+        ("aten.vsplit.int", {"sections": 20_000}, 20_000),
+        ("aten.split_with_sizes.default", {"split_sizes": [1] * 20_000}, 0),  # a list of the file, which is short
+        ("aten.unbind.int", {"dim": 7}, 0),
+    ],
+)
+def test_parts_are_counted(target: str, given: dict[str, Any], parts: int) -> None:
+    arguments = {"self": torch.zeros(1, 1).expand(20_000, 2), **given}
+    if not parts:
+        check(target, arguments)
+        return
+    with pytest.raises(ValueError, match=f"into {parts:,} parts"):
+        check(target, arguments)
 
 
 def test_what_is_no_pt2_is_refused(good: bytes) -> None:

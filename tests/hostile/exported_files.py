@@ -260,6 +260,32 @@ def _traced(line: str) -> bytes:
     return graph(edit)
 
 
+def _text_in_arithmetic() -> bytes:
+    """``'%2000000000d' % 5``, computed before ReLU and used by nobody: a text of 2 GB."""
+
+    def edit(found: Json) -> None:
+        text, number = _argument({"as_string": "%2000000000d"}, "a"), _argument(_int(5), "b")
+        node = _new("size", "_operator.mod", text, number) | {"outputs": [{"as_sym_int": {"as_name": "size"}}]}
+        found["nodes"].insert(0, node)
+
+    return graph(edit)
+
+
+def _so_many_parts() -> bytes:
+    """ReLU's result expanded, which takes no memory, and cut into parts."""
+    wide = _new(
+        "wide",
+        "torch.ops.aten.expand.default",
+        _argument({"as_tensor": {"name": "relu"}}),
+        _argument(_ints(10**6, 4, 30, 30), "size"),
+    )
+    cut = _new(
+        "cut", "torch.ops.aten.unbind.int", _argument({"as_tensor": {"name": "wide"}}), _argument(_int(0), "dim")
+    )
+    cut["outputs"] = [{"as_tensors": [{"name": "part"}]}]
+    return _behind_relu([wide, cut], "part")
+
+
 class _Two(Net):
     def forward(self, x: Tensor, y: Tensor) -> Tensor:  # type: ignore[override]
         return super().forward(x + y)
@@ -326,6 +352,9 @@ CASES = (
     Case("pt2-float-16-of-everything", "m.pt2", lambda: instead_of_relu("torch.ops.aten.to.dtype", _argument({"as_scalar_type": 99}, "dtype")), "type|to.dtype|99"),
     Case("pt2-norms-for-30-weights-of-which-there-are-4", "m.pt2", lambda: instead_of_relu("torch.ops.aten._weight_norm.default", _argument({"as_tensor": {"name": "p_conv_bias"}}, "g"), _argument(_int(3), "dim"), first="v"), "_weight_norm|norms"),
     Case("pt2-number-divided-by-zero", "m.pt2", lambda: instead_of_input("torch.ops.aten.remainder.int", _argument(_int(1), "a"), _argument(_int(0), "b")), "remainder.int"),
+    Case("pt2-text-in-arithmetic", "m.pt2", _text_in_arithmetic, r"_operator\.mod cannot be read.*'a' is of another type"),
+    Case("pt2-70000-parts", "m.pt2", _so_many_parts, "into 70,000 parts; the limit is 10,000"),
+    Case("pt2-text-for-a-tensor", "m.pt2", lambda: instead_of_input("torch.ops.aten.mul.Tensor", _argument({"as_string": "x" * 400}), _argument(_int(2**40), "other")), "'self' is of another type"),
     Case("pt2-infinite-sizes", "m.pt2", lambda: _symbolic(0, None), "3×any×any", "kept"),
     Case("pt2-sizes-to-2^62", "m.pt2", lambda: _symbolic(2**61, 2**62), "3×any×any", "kept"),
     Case("pt2-input-of-10^6-pixels-a-side", "m.pt2", lambda: graph(lambda g: g["tensor_values"]["x"].update(sizes=[{"as_int": n} for n in (1, 3, 10**6, 10**6)])), "1000000"),
