@@ -277,7 +277,7 @@ def _so_many_parts() -> bytes:
         "wide",
         "torch.ops.aten.expand.default",
         _argument({"as_tensor": {"name": "relu"}}),
-        _argument(_ints(10**6, 4, 30, 30), "size"),
+        _argument(_ints(70_000, 4, 30, 30), "size"),
     )
     cut = _new(
         "cut", "torch.ops.aten.unbind.int", _argument({"as_tensor": {"name": "wide"}}), _argument(_int(0), "dim")
