@@ -66,6 +66,14 @@ class Screen:
         for _, drawn in sorted(self._drawn.items(), key=lambda item: item[0]):
             yield drawn
 
+    def fragment(self, identity: str) -> str:
+        """The part of the page that is drawn anew by itself when this widget changes; empty for the whole page."""
+        for drawn in self._drawn.values():
+            kind = drawn.element.WhichOneof("type")
+            if kind is not None and getattr(getattr(drawn.element, kind), "id", "") == identity:
+                return drawn.fragment
+        return ""
+
     # ----------------------------------------------------------------------------------------------- what is read there
 
     @property

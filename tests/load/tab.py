@@ -18,6 +18,7 @@ from urllib.parse import urlencode
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ClientState_pb2 import ClientState
 from streamlit.proto.Common_pb2 import FileURLs, FileURLsResponse
+from streamlit.proto.Element_pb2 import Element
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.proto.WidgetStates_pb2 import WidgetState, WidgetStates
 from websockets.asyncio.client import ClientConnection, connect
@@ -64,6 +65,10 @@ class Tab:
         self._run: tuple[str, frozenset[str]] = ("", frozenset())
         self._states: dict[str, WidgetState] = {}
         self._finished: asyncio.Future[None] | None = None
+        self._fragment = ""
+        """The part of the page that was asked for alone; empty for the whole."""
+        self.address: dict[str, str] = {}
+        """The choices in the address bar."""
         self._links: dict[str, asyncio.Future[list[FileURLs]]] = {}
         self._due: set[asyncio.Task[None]] = set()
         self._listening = asyncio.create_task(self._listen())
@@ -125,18 +130,34 @@ class Tab:
         if self.pages:
             state.page_name, state.page_script_hash = "", self.pages[page]
             state.is_history_navigation = True
+        self.address = dict(choices or {})
+        return await self._rerun(state, patience_s)
+
+    async def go(self, page: str, *, patience_s: float = PATIENCE_S) -> Screen:
+        """Open another page from the sidebar: the choices stay. Raises as ``open``."""
+        state = ClientState(query_string=urlencode(self.address), page_script_hash=self.pages[page])
         return await self._rerun(state, patience_s)
 
     async def press(self, label: str, *, patience_s: float = PATIENCE_S) -> Screen:
         """Press the button with this label. Raises LookupError where there is none; else as ``open``."""
-        trigger = WidgetState(id=self.screen.button(label).id, trigger_value=True)
-        return await self._rerun(ClientState(), patience_s, trigger)
+        widget = self.screen.button(label).id
+        trigger = WidgetState(id=widget, trigger_value=True)
+        return await self._rerun(ClientState(fragment_id=self.screen.fragment(widget)), patience_s, trigger)
 
     async def choose(self, key: str, option: str, *, patience_s: float = PATIENCE_S) -> Screen:
         """Choose an option of a list by its words. Raises as ``press``."""
         widget = self.screen.widget("selectbox", key)
-        self._states[widget.id] = WidgetState(id=widget.id, string_value=option)
-        return await self._rerun(ClientState(), patience_s)
+        return await self._set(WidgetState(id=widget.id, string_value=option), patience_s)
+
+    async def event(self, key: str, name: str, value: object, *, patience_s: float = PATIENCE_S) -> Screen:
+        """What happens in a component in the browser, a click on a picture for instance. Raises as ``press``."""
+        component = self.screen.widget("bidi_component", key)
+        return await self._rerun(ClientState(), patience_s, _event(component.id, name, value))
+
+    async def click(self, chart: str, row: int, column: int, *, patience_s: float = PATIENCE_S) -> Screen:
+        """Click on a picture; in a chart with bars, ``row`` is the place of the bar. Raises as ``press``."""
+        place = {"x": column, "y": row, "position": row, "curve": 0}
+        return await self.event(f"chart_{chart}_clicks", "clicked", place, patience_s=patience_s)
 
     async def upload(self, key: str, name: str, data: bytes, *, patience_s: float = PATIENCE_S) -> Screen:
         """Give the uploader whose key is ``key`` a file. Raises as ``press``.
@@ -159,8 +180,7 @@ class Tab:
         state.file_uploader_state_value.uploaded_file_info.add(
             name=name, size=size, file_id=link.file_id, file_urls=link
         )
-        self._states[widget] = state
-        return await self._rerun(ClientState(), patience_s)
+        return await self._set(state, patience_s)
 
     async def links(self, *names: str) -> list[FileURLs]:
         """Addresses to which files of these names may be uploaded."""
@@ -175,13 +195,17 @@ class Tab:
     async def write(self, kind: str, key: str, text: str, *, patience_s: float = PATIENCE_S) -> Screen:
         """Write into a field of text. Raises as ``press``."""
         widget = self.screen.widget(kind, key)
-        self._states[widget.id] = WidgetState(id=widget.id, string_value=text)
-        return await self._rerun(ClientState(), patience_s)
+        return await self._set(WidgetState(id=widget.id, string_value=text), patience_s)
 
     # ----------------------------------------------------------------------------------------------------- the protocol
 
+    async def _set(self, state: WidgetState, patience_s: float) -> Screen:
+        self._states[state.id] = state
+        return await self._rerun(ClientState(fragment_id=self.screen.fragment(state.id)), patience_s)
+
     async def _rerun(self, state: ClientState, patience_s: float, trigger: WidgetState | None = None) -> Screen:
         finished = self._finished = asyncio.get_running_loop().create_future()
+        self._fragment = state.fragment_id
         await self._ask_for_run(state, trigger)
         try:
             await asyncio.wait_for(finished, patience_s)
@@ -244,6 +268,7 @@ class Tab:
                 self._page = message.navigation.page_script_hash
             case "delta":
                 self.screen.draw(message, self._run[0])
+                self._hear_address(message.delta.new_element)
                 self._look_for_later(message)
             case "script_finished":
                 self._finish(message.script_finished)
@@ -253,13 +278,21 @@ class Tab:
     def _finish(self, how: ForwardMsg.ScriptFinishedStatus.ValueType) -> None:
         if how in {ForwardMsg.FINISHED_SUCCESSFULLY, ForwardMsg.FINISHED_FRAGMENT_RUN_SUCCESSFULLY}:
             self.screen.finish(*self._run)
-        if how in {ForwardMsg.FINISHED_SUCCESSFULLY, ForwardMsg.FINISHED_WITH_COMPILE_ERROR}:
+        part = how == ForwardMsg.FINISHED_FRAGMENT_RUN_SUCCESSFULLY and self._fragment in self._run[1]
+        if part or how in {ForwardMsg.FINISHED_SUCCESSFULLY, ForwardMsg.FINISHED_WITH_COMPILE_ERROR}:
             self._say(None)
 
     def _found_links(self, response: FileURLsResponse) -> None:
         future = self._links.pop(response.response_id, None)
         if future is not None and not future.done():
             future.set_result(list(response.file_urls))
+
+    def _hear_address(self, element: Element) -> None:
+        field = element.text_input
+        if element.WhichOneof("type") == "text_input" and field.query_param_key and field.set_value:
+            self.address.pop(field.query_param_key, None)
+            if field.value:
+                self.address[field.query_param_key] = field.value
 
     def _look_for_later(self, message: ForwardMsg) -> None:
         element = message.delta.new_element
@@ -274,13 +307,15 @@ class Tab:
     async def _draw_anew(self, component: str, data: dict[str, Any], fragment: str) -> None:
         await asyncio.sleep(data["ms"] / 1000)
         if any(component == each.id for each in self.screen.of("bidi_component")):
-            event = json.dumps([{"event": "due", "value": data["turn"]}])
-            identity = f"$$STREAMLIT_INTERNAL_KEY_{component}__events"
-            trigger = WidgetState(id=identity, json_trigger_value=event)
             try:
-                await self._ask_for_run(ClientState(fragment_id=fragment), trigger)
+                await self._ask_for_run(ClientState(fragment_id=fragment), _event(component, "due", data["turn"]))
             except Gone:
                 return
+
+
+def _event(component: str, name: str, value: object) -> WidgetState:
+    text = json.dumps([{"event": name, "value": value}])
+    return WidgetState(id=f"$$STREAMLIT_INTERNAL_KEY_{component}__events", json_trigger_value=text)
 
 
 class Refused(Exception):
