@@ -227,7 +227,9 @@ def test_a_link_is_worth_nothing_once_its_page_is_closed_and_its_offer_goes() ->
     token = offers.offer("s", offer("x.npz"))
     there.remove("s")
     assert offers.find(token) is None
-    offers.offer("t", offer("x.npz"))
+    other = offers.offer("t", offer("x.npz"))
+    offers.forget("s")
+    assert offers.find(other) is not None
     assert offers.size == WEIGHT
 
 

@@ -27,7 +27,7 @@ ARROW: tuple[frozenset[str], ...] = tuple(
         "types",
         "errors",
         "settings sites indices layouts head_forms nested device archive sandbox kernel_guards axes axis_rules holders "
-        "store_folder shown_text",
+        "store_folder shown_text recent",
         "score_words well_formed",
         "askers",
         "serving codec npz planes fields captions bars log_scale snippets store verdicts",
@@ -89,6 +89,7 @@ TORCH_FREE = (
             "jacobian_question",
             "codec",
             "npz",
+            "recent",
         }
     )
     | DRAWING

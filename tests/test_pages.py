@@ -296,15 +296,19 @@ def test_the_same_question_is_asked_once(asked: list[Question]) -> None:
     assert len({question_to_json(q) for q in asked}) == before
 
 
-def test_kept_answers_are_bounded_and_the_latest_is_always_there() -> None:
+def test_kept_answers_are_bounded_by_all_that_they_hold() -> None:
     answer = inline.ask(GradientQuestion(model="preset/digits-cnn", image="sample/digit-3"))
-    one = sum(a.nbytes for a in answer.arrays.values())
-    store = Kept(most_bytes=2 * one)
+    alone = Kept()
+    assert alone.get("a", lambda: answer) is alone.get("a", lambda: pytest.fail("it was kept")) is answer
+    assert alone.size > sum(a.nbytes for a in answer.arrays.values()) + len(question_to_json(answer.question))
+    store = Kept(most_bytes=2 * alone.size)
     for text in "abcd":
         store.get(text, lambda: answer)
-    assert store.size == 2 * one
+    assert store.size == 2 * alone.size
     assert store.get("d", lambda: pytest.fail("d was kept")) is answer
-    assert Kept(most_bytes=1).get("x", lambda: answer) is answer
+    small = Kept(most_bytes=alone.size - 1)
+    assert small.get("x", lambda: answer) is answer
+    assert small.size == 0
 
 
 @pytest.mark.parametrize("sent", [None, {}, {"clicked": None}, {"clicked": {"x": "1", "y": 2}}, {"clicked": [1]}, 5,

@@ -73,9 +73,6 @@ class Offers:
             token = self._tokens.setdefault((session, offer.file), secrets.token_urlsafe(32))
             self._offers[token] = (session, offer)
             self._offers.move_to_end(token)
-            for other, (whose, _) in list(self._offers.items()):
-                if not self.knows(whose):
-                    self._forget(other)
             while len(self._offers) > 1 and self.size > self._most:
                 self._forget(next(iter(self._offers)))
         return token
@@ -85,6 +82,12 @@ class Offers:
         with self._lock:
             session, offer = self._offers.get(token, ("", None))
             return offer if offer is not None and self.knows(session) else None
+
+    def forget(self, session: str) -> None:
+        """Let go of all that was offered to a session."""
+        with self._lock:
+            for token in [token for token, (whose, _) in self._offers.items() if whose == session]:
+                self._forget(token)
 
     @property
     def size(self) -> int:

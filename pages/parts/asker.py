@@ -16,3 +16,9 @@ def here() -> Asker:
         return ANYONE
     address = st.context.ip_address  # None for this machine, and no text at all where there is no connection
     return session_at(address if isinstance(address, str) else HERE, context.session_id)
+
+
+def session() -> str:
+    """The name of the session whose page is being drawn on this thread, as Streamlit has it; empty where none is."""
+    context = get_script_run_ctx()
+    return context.session_id if context is not None else ""

@@ -10,12 +10,10 @@ import json
 import threading
 import time
 import zlib
-from collections import OrderedDict
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict
-from typing import cast
-from uuid import uuid4
+from functools import partial
 
 import streamlit as st
 
@@ -25,12 +23,14 @@ from gradviz_core.codec import question_to_json
 from gradviz_core.compute import client
 from gradviz_core.errors import ComputeError, GradVizError
 from gradviz_core.findings import Proof
+from gradviz_core.recent import Recent
+from gradviz_core.serving.farewells import farewells
 from gradviz_core.types import INPUT, ProofQuestion, Site, Target
 from pages.parts import asker as whose
 from pages.parts.words import plain
 
-MOST_KEPT = 2_000
-"""Verdicts that are kept, and sessions that are known."""
+MOST_BYTES = 4_000_000
+"""Most that the verdicts which are kept hold together."""
 SOON_MS, LATER_MS = 300, 1_500
 """Between two looks at a line that has no verdict yet: at first, and after ``LONG_S`` seconds."""
 LONG_S = 10.0
@@ -67,14 +67,13 @@ class Checks:
     def __init__(self) -> None:
         """Nothing is known yet."""
         self._lock = threading.Lock()
-        self._found: OrderedDict[str, Proof | GradVizError] = OrderedDict()
+        self._found: Recent[Proof | GradVizError] = Recent(MOST_BYTES)
         self._asked: dict[str, threading.Event] = {}
-        self._seen: OrderedDict[str, frozenset[str]] = OrderedDict()
+        self._seen: dict[str, frozenset[str]] = {}
 
     def found(self, text: str) -> Proof | GradVizError | None:
         """The verdict on the question with this text, or why there is none; None where it is not known yet."""
-        with self._lock:
-            return self._found.get(text)
+        return self._found.get(text)
 
     @property
     def any_asked(self) -> bool:
@@ -84,21 +83,27 @@ class Checks:
     def show(self, session: str, questions: Mapping[str, ProofQuestion], asker: Asker = ANYONE) -> None:
         """Ask for the verdicts that this session's page shows now, and leave those that nobody sees any more."""
         with self._lock:
-            self._seen.pop(session, None)
             self._seen[session] = frozenset(questions)
-            if len(self._seen) > MOST_KEPT:
-                self._seen.popitem(last=False)
-            seen = frozenset[str]().union(*self._seen.values())
-            for text in [text for text in self._asked if text not in seen]:
-                self._asked.pop(text).set()
+            self._leave_unseen()
             for text in questions:
                 if isinstance(self._found.get(text), ComputeError):
-                    del self._found[text]  # it may go better this time
-            new = [text for text in questions if text not in self._found and text not in self._asked]
+                    self._found.drop(text)  # it may go better this time
+            new = [text for text in questions if self._found.get(text) is None and text not in self._asked]
             for text in new:
                 left = self._asked[text] = threading.Event()
                 thread = threading.Thread(target=self._ask, args=(text, questions[text], left, asker), daemon=True)
                 thread.start()
+
+    def leave(self, session: str) -> None:
+        """Nobody sees the page of this session any more."""
+        with self._lock:
+            self._seen.pop(session, None)
+            self._leave_unseen()
+
+    def _leave_unseen(self) -> None:
+        seen = frozenset[str]().union(*self._seen.values())
+        for text in [text for text in self._asked if text not in seen]:
+            self._asked.pop(text).set()
 
     def _ask(self, text: str, question: ProofQuestion, left: threading.Event, asker: Asker) -> None:
         found: Proof | GradVizError | None = None
@@ -111,9 +116,7 @@ class Checks:
             if self._asked.get(text) is left:
                 del self._asked[text]
             if found is not None:
-                self._found[text] = found
-                if len(self._found) > MOST_KEPT:
-                    self._found.popitem(last=False)
+                self._found.keep(text, found)
 
 
 @st.cache_resource(show_spinner=False)
@@ -135,8 +138,9 @@ def begin() -> None:
 
 def settle() -> None:
     """The page is drawn: ask for the verdicts on its pictures."""
-    session = cast(str, st.session_state.setdefault("checks_session", uuid4().hex))
+    session = whose.session()
     checks().show(session, st.session_state["checks_drawn"], whose.here())
+    farewells().when_gone(session, "checks", partial(checks().leave, session))
 
 
 def line(question: ProofQuestion) -> None:

@@ -12,6 +12,7 @@ from streamlit.typing import UploadedFile
 from gradviz_core.compute import client
 from gradviz_core.errors import BadImage, GradVizError
 from gradviz_core.models import catalogue
+from gradviz_core.recent import Recent
 from gradviz_core.settings import settings
 from gradviz_core.types import ImageCard, Pixels
 from pages.parts import address, thumbnails, uploaded, uploading
@@ -21,6 +22,8 @@ from pages.parts.words import plain
 KINDS = ("png", "jpg", "jpeg", "jpe", "jfif", "webp", "bmp", "tif", "tiff", "gif", "npy")
 WHAT = "a PNG, JPEG, WebP, BMP, TIFF, GIF or .npy file"
 Range = tuple[float, float]
+SAMPLES_BYTES = 5_000_000
+"""Most that the thumbnails of the samples hold together."""
 _OWN = "own"
 _RANGES = {"0 1": "0 to 1", "0 255": "0 to 255", "-1 1": "−1 to 1", _OWN: "Other"}
 
@@ -62,11 +65,19 @@ def _pictures() -> dict[str, str]:
     return pictures
 
 
-@st.cache_data(show_spinner=False, max_entries=200)
 def _sample(key: str) -> str:
-    file = catalogue.image_file(catalogue.sample_image(key.removeprefix("sample/")))
-    with Image.open(file) as picture:
-        return small(np.asarray(picture.convert("RGB")))
+    picture = _small_samples().get(key)
+    if picture is None:
+        file = catalogue.image_file(catalogue.sample_image(key.removeprefix("sample/")))
+        with Image.open(file) as opened:
+            picture = small(np.asarray(opened.convert("RGB")))
+        _small_samples().keep(key, picture)
+    return picture
+
+
+@st.cache_resource(show_spinner=False)
+def _small_samples() -> Recent[str]:
+    return Recent(SAMPLES_BYTES)
 
 
 # -------------------------------------------------------------------------------------------------------------- upload

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -10,6 +11,7 @@ import streamlit as st
 
 from gradviz_core import spectra
 from gradviz_core.codec import question_to_json
+from gradviz_core.recent import Recent
 from gradviz_core.types import (
     MOST_STEPS,
     FloatArray,
@@ -22,6 +24,8 @@ from gradviz_core.types import (
 from pages.parts.asking import ask
 from pages.parts.jacobian_choice import View
 
+VALUES_BYTES = 1_000_000
+"""Most that the singular values that were found lately hold together."""
 PART = 64
 """Passes that are asked for at a time, so that progress is seen and no question runs long."""
 
@@ -104,10 +108,22 @@ def largest(view: View) -> SpectrumAnswer:
 
 
 def values(answer: JacobianAnswer) -> FloatArray:
-    """All singular values of the matrix."""
-    return _values(question_to_json(answer.question), answer.arrays["matrix"])
+    """All singular values of the matrix. They are computed one matrix at a time, for that takes several times the
+    memory that the matrix has."""
+    text = question_to_json(answer.question)
+    with _one_at_a_time():
+        found = _found().get(text)
+        if found is None:
+            found = spectra.singular_values(answer.arrays["matrix"])
+            _found().keep(text, found)
+    return found
 
 
-@st.cache_data(show_spinner=False, max_entries=16)
-def _values(question: str, _matrix: FloatArray) -> FloatArray:
-    return spectra.singular_values(_matrix)
+@st.cache_resource(show_spinner=False)
+def _found() -> Recent[FloatArray]:
+    return Recent(VALUES_BYTES)
+
+
+@st.cache_resource(show_spinner=False)
+def _one_at_a_time() -> threading.Lock:
+    return threading.Lock()

@@ -13,11 +13,11 @@ from functools import partial
 
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
-from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from gradviz_core.captions import score_words
 from gradviz_core.codec import question_to_json
 from gradviz_core.serving import offers
+from gradviz_core.serving.farewells import farewells
 from gradviz_core.serving.offers import Arrays, Offer, Page
 from gradviz_core.sites import in_words
 from gradviz_core.types import (
@@ -135,9 +135,9 @@ def _what(answer: Downloadable) -> str:
 
 
 def _link(file: str, what: Arrays | Page) -> dict[str, str]:
-    context = get_script_run_ctx()
-    session = context.session_id if context is not None else ""
+    session = asker.session()
     token = offers.offers().offer(session, Offer(asker.here(), file, what))
+    farewells().when_gone(session, "offers", partial(offers.offers().forget, session))
     return {"address": "/".join(["", *_base(), offers.PATH, token]), "file": file}
 
 
