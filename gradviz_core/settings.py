@@ -71,11 +71,11 @@ class Settings(BaseSettings):
     """Folder that holds uploads."""
     upload_mb: float = Field(default=20.0, gt=0, le=1000)
     """Largest uploaded image, in megabytes of 1,000,000 bytes."""
-    model_mb: float = Field(default=400.0, gt=0, le=4000)
+    model_mb: float = Field(default=600.0, gt=0, le=4000)
     """Largest uploaded model file, in megabytes."""
-    session_mb: float = Field(default=1000.0, gt=0)
+    session_mb: float = Field(default=2000.0, gt=0)
     """Most that one browser session may upload in all, in megabytes."""
-    store_mb: float = Field(default=4000.0, gt=0)
+    store_mb: float = Field(default=8000.0, gt=0)
     """Most that the folder for uploads may hold, in megabytes."""
     store_days: float = Field(default=30.0, gt=0)
     """Days an upload is kept after it was last used."""

@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from gradviz_core.cards import Fit, ImageReport, ModelReport, Preprocessing, Recipe
+from gradviz_core.askers import Asker
+from gradviz_core.cards import Fit, ImageReport, ModelReport, Preprocessing, Recipe, UploadKind
 from gradviz_core.compute import client, inline
 from gradviz_core.errors import GradVizError, UnknownImage, UnknownModel
 from gradviz_core.types import Answer, LessonQuestion, Question, SurveyAnswer
+from tests import handing_in
 from tests.opening import STATUS, opened
 
 IMAGENET = Preprocessing((96, 96), 110, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
@@ -41,6 +43,9 @@ class Fake:
         error, self.error = self.error, None
         if error is not None:
             raise error
+
+    def deliver(self, kind: UploadKind, size: int, asker: Asker) -> FakeDelivery:
+        return FakeDelivery(self)
 
     def upload_model(self, data: bytes) -> ModelReport:
         self._hear("upload_model", data)
@@ -91,10 +96,38 @@ class Fake:
         return [word for word, _ in self.sent if word != "ask"]
 
 
+@dataclass
+class FakeDelivery:
+    """A file that the fake looks at."""
+
+    fake: Any
+    """Has ``upload_image`` and the like."""
+    data: bytes = b""
+
+    def write(self, part: bytes) -> None:
+        self.data += part
+
+    def image(self, value_range: tuple[float, float] | None = None) -> ImageReport:
+        report: ImageReport = self.fake.upload_image(self.data, value_range)
+        return report
+
+    def model(self) -> ModelReport:
+        report: ModelReport = self.fake.upload_model(self.data)
+        return report
+
+    def labels(self) -> tuple[str, ...]:
+        labels: tuple[str, ...] = self.fake.read_labels(self.data)
+        return labels
+
+    def close(self) -> None:
+        self.data = b""
+
+
 def stand_in(monkeypatch: pytest.MonkeyPatch) -> Fake:
     """A fake in the client's place."""
     made = Fake()
-    for name in ("upload_model", "upload_image", "read_labels", "keep_recipe", "recipe", "ask"):
+    handing_in.forget()
+    for name in ("deliver", "read_labels", "keep_recipe", "recipe", "ask"):
         monkeypatch.setattr(client, name, getattr(made, name))
     monkeypatch.setattr(client, "check", lambda question, left, asker: None)
     monkeypatch.setattr(client, "hush", lambda: None)
@@ -107,7 +140,7 @@ def dialog(name: str = "my model.pt", data: bytes = b"weights", **choices: str) 
     """The dialog, after this file was chosen."""
     app = opened(**choices)
     app.button(key="bring").click().run()
-    app.file_uploader(key="model_file_0").upload(name, data, "application/octet-stream").run()
+    handing_in.choose(app.file_uploader(key="model_file_0"), name, data)
     assert not app.exception
     return app
 

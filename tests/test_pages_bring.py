@@ -32,6 +32,7 @@ from tests.fake_uploads import (
     press,
     stand_in,
 )
+from tests.handing_in import choose
 from tests.opening import MAPS, SALIENCY, chart, errors, opened, values
 
 
@@ -188,7 +189,7 @@ def test_weights_that_fit_nothing_are_said(fake: Fake) -> None:
 def test_labels_come_from_a_file_or_are_pasted(fake: Fake) -> None:
     app = dialog()
     file = next(f for f in app.file_uploader if "labels_file" in str(f.key))
-    file.upload("labels.txt", "\n".join(LABELS).encode(), "text/plain").run()
+    choose(file, "labels.txt", "\n".join(LABELS).encode())
     assert app.text_area[0].value == "\n".join(LABELS)
     press(app, "Use this model")
     assert kept_recipe(fake).labels == LABELS
@@ -209,7 +210,7 @@ def test_labels_must_be_one_for_each_class(fake: Fake) -> None:
 def test_a_labels_file_of_another_kind_is_refused_unread(fake: Fake) -> None:
     app = dialog()
     file = next(f for f in app.file_uploader if "labels_file" in str(f.key))
-    file.upload("labels.pkl", b"x", "application/octet-stream").run()
+    choose(file, "labels.pkl", b"x")
     assert "labels.pkl" in errors(app)[0].replace("\\", "")
     assert "read_labels" not in fake.words()
 

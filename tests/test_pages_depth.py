@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,9 +15,12 @@ from gradviz_core import images, store
 from gradviz_core.cards import ImageReport
 from gradviz_core.compute import client
 from gradviz_core.errors import UnknownImage
+from gradviz_core.serving import arrivals
 from gradviz_core.settings import settings
 from pages.parts.kept import kept
 from pages.parts.words import plain
+from tests import handing_in
+from tests.fake_uploads import FakeDelivery
 from tests.image_files import encoded, wide_png
 from tests.opening import answer_here, errors, opened, texts
 
@@ -36,11 +40,13 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         return keep(images.rescale(store.here().image(key.removeprefix("upload/")), value_range))
 
     monkeypatch.setenv("GRADVIZ_STORE", str(tmp_path))
-    for cached in (settings, store.here):
+    for cached in (settings, store.here, arrivals.here):
         cached.cache_clear()
     kept.clear()
     answer_here(monkeypatch)
-    monkeypatch.setattr(client, "upload_image", lambda data, value_range: keep(images.inspect(data, value_range)))
+    reader = SimpleNamespace(upload_image=lambda data, value_range: keep(images.inspect(data, value_range)))
+    monkeypatch.setattr(client, "upload_image", reader.upload_image)
+    monkeypatch.setattr(client, "deliver", lambda kind, size, asker: FakeDelivery(reader))
     monkeypatch.setattr(client, "rescale_image", rescale)
     yield
     monkeypatch.undo()
@@ -67,7 +73,7 @@ def said(app: AppTest, sentence: str) -> bool:
 def test_how_a_picture_was_scaled_is_said_and_changed() -> None:
     app = opened()
     assert bits(app) == []
-    app.file_uploader(key="upload_0").upload("x-ray.png", wide_png(RAMP), "image/png").run()
+    handing_in.choose(app.file_uploader(key="upload_0"), "x-ray.png", wide_png(RAMP))
     assert not app.exception
     first = str(app.query_params["image"])
     by_itself = "Scaled from 12 of its 16 bits (0 to 4095) to 8, as its largest number suggests."

@@ -5,17 +5,17 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from dataclasses import replace
-from types import SimpleNamespace
-from typing import Any, cast
 
 import pytest
 from PIL import Image
 
 from gradviz_core.compute import client, inline
-from gradviz_core.errors import BadImage, BadModel, Busy, GradVizError, StoreFull
+from gradviz_core.errors import BadImage, Busy, GradVizError, StoreFull, UploadRefused
+from gradviz_core.serving import arrivals
+from gradviz_core.serving.arrivals import Incoming
 from gradviz_core.settings import settings
 from gradviz_core.types import Answer, Question, SurveyAnswer
-from pages.parts import bring, uploading
+from pages.parts import bring
 from pages.parts.kept import kept
 from pages.parts.words import plain
 from tests.fake_uploads import (
@@ -26,6 +26,7 @@ from tests.fake_uploads import (
     press,
     stand_in,
 )
+from tests.handing_in import SESSION, choose
 from tests.opening import STATUS, chart, errors, opened
 
 
@@ -54,14 +55,13 @@ def test_an_image_that_is_gone_says_so_and_another_can_be_chosen() -> None:
         ("no*tes.txt", 4, "'no*tes.txt' is no file of a kind that is read here."),
         ("net", 4, "'net' is no file of a kind"),
         ("net.pt2", 0, "'net.pt2' is empty"),
-        ("net.pt2", 500_000_000, "'net.pt2' has 500.0 MB; the limit is 400 MB."),
+        ("net.pt2", 700_000_000, "'net.pt2' has 700.0 MB; the limit is 600 MB."),
         ("<script>.exe", 4, "'<script>.exe' is no file"),
     ],
 )
 def test_a_file_is_checked_before_it_is_read(name: str, size: int, sentence: str) -> None:
-    file = cast(Any, SimpleNamespace(name=name, size=size))
-    with pytest.raises(BadModel) as caught:
-        uploading.check(file, bring.KINDS, bring.WHAT, settings().model_mb, BadModel)
+    with pytest.raises(UploadRefused) as caught:
+        bring.control().check(name, size)
     assert sentence in str(caught.value)
 
 
@@ -71,16 +71,17 @@ def test_a_wrong_file_is_refused_unread_and_the_next_action_forgets_it(fake: Fak
     assert "upload_model" not in fake.words()
     app.run()
     assert not app.error
-    app.file_uploader(key="model_file_1").upload("net.pt", b"weights").run()
+    choose(app.file_uploader(key="model_file_1"), "net.pt", b"weights")
     assert field_of(app, "Title").value == "net"
 
 
 def test_a_session_may_upload_so_much_and_no_more(fake: Fake) -> None:
     app = opened()
-    app.session_state["uploaded_bytes"] = int(settings().session_mb * 1e6) - 3
+    before = Incoming(SESSION, "before", "127.0.0.1", int(settings().session_mb * 1e6) - 3)
+    arrivals.here().keep(before)
     app.button(key="bring").click().run()
-    app.file_uploader(key="model_file_0").upload("net.pt", b"weights").run()
-    assert plain("this session has uploaded 1000.0 MB of the 1000 MB it may") in errors(app)[0]
+    choose(app.file_uploader(key="model_file_0"), "net.pt", b"weights")
+    assert plain("this session has uploaded 2000.0 MB of the 2000 MB it may") in errors(app)[0]
     assert "upload_model" not in fake.words()
 
 
@@ -89,9 +90,9 @@ def test_a_service_that_takes_nothing_is_said_beside_the_uploader(fake: Fake, er
     app = opened()
     app.button(key="bring").click().run()
     fake.error = error
-    app.file_uploader(key="model_file_0").upload("net.pt", b"weights").run()
+    choose(app.file_uploader(key="model_file_0"), "net.pt", b"weights")
     assert errors(app) == [plain(str(error))]
-    assert not app.session_state["uploaded_bytes"] if "uploaded_bytes" in app.session_state else True
+    assert arrivals.here().uploaded(SESSION) == 0
     assert chart(app, "gradient"), "the page behind stays"
 
 
@@ -117,7 +118,7 @@ def picture() -> bytes:
 
 def test_an_image_is_shown_with_where_it_comes_from(fake: Fake) -> None:
     app = opened()
-    app.file_uploader(key="upload_0").upload("me.jpeg", picture(), "image/jpeg").run()
+    choose(app.file_uploader(key="upload_0"), "me.jpeg", picture())
     assert not app.error
     assert str(app.query_params["image"]).startswith("upload/")
     assert any(plain("From 4032×3024 JPEG. It was turned upright.") in m.value for m in app.markdown)
@@ -127,7 +128,7 @@ def test_an_image_is_shown_with_where_it_comes_from(fake: Fake) -> None:
 
 def test_an_array_is_read_with_the_range_that_is_stated(fake: Fake) -> None:
     app = opened()
-    app.file_uploader(key="upload_0").upload("x.npy", b"array").run()
+    choose(app.file_uploader(key="upload_0"), "x.npy", b"array")
     assert "upload_image" not in fake.words(), "not before the range is known"
     app.button_group(key="upload_range").set_value("own").run()
     app.number_input(key="upload_low").set_value(5.0).run()
@@ -144,7 +145,7 @@ def test_an_array_is_read_with_the_range_that_is_stated(fake: Fake) -> None:
 def test_an_image_that_is_none_is_said_beside_the_upload(fake: Fake) -> None:
     app = opened()
     fake.error = BadImage("The file is no image of a kind that is read here.")
-    app.file_uploader(key="upload_0").upload("holiday.png", b"no picture", "image/png").run()
+    choose(app.file_uploader(key="upload_0"), "holiday.png", b"no picture")
     assert errors(app) == [plain("The file is no image of a kind that is read here.")]
     assert "image" not in app.query_params
     app.run()
@@ -153,7 +154,7 @@ def test_an_image_that_is_none_is_said_beside_the_upload(fake: Fake) -> None:
 
 def test_an_image_of_another_kind_is_refused_unread(fake: Fake) -> None:
     app = opened()
-    app.file_uploader(key="upload_0").upload("photo.heic", b"x").run()
+    choose(app.file_uploader(key="upload_0"), "photo.heic", b"x")
     assert "photo.heic" in errors(app)[0].replace("\\", "")
     assert "upload_image" not in fake.words()
 
@@ -180,7 +181,7 @@ def test_a_model_that_returns_no_real_numbers_says_what_to_do(monkeypatch: pytes
 def test_about_says_what_holds_uploads(monkeypatch: pytest.MonkeyPatch) -> None:
     app = opened()
     assert any(plain(STATUS.confinement) in c.value for c in app.caption)
-    assert any("up to 400 MB" in c.value for c in app.caption)
+    assert any("up to 600 MB" in c.value for c in app.caption)
     words = "Uploads run in processes that are not fully confined. Landlock is missing."
     lacking = replace(STATUS, confined=False, confinement=words)
     monkeypatch.setattr(client, "status", lambda: lacking)

@@ -21,13 +21,17 @@ from gradviz_core.errors import ComputeError
 
 
 class Delivery:
-    """One file. ``close`` may be called from any thread at any time; the rest from one thread at a time."""
+    """One file. What was found in it may be asked for again.
+
+    ``close`` may be called from any thread at any time; the rest from one thread at a time."""
 
     def __init__(self, line: Line, kind: UploadKind, size: int, asker: Asker) -> None:
         """Announce the file. Raises ``BadImage`` or ``BadModel`` where it is too large, ``StoreFull`` where there is no
         room for it, and ``ComputeError`` as ``ask`` does."""
         self._line = line
         self._using, self._state, self._closed = threading.Lock(), threading.Lock(), False
+        self._found: bytes | None = None
+        """What was found, once the service has kept the file and let go of it here."""
         self._connection = line.connection()
         with self._talking():
             protocol.write_request(self._connection, asker, "arrive", Announcement(kind, size).to_json())
@@ -63,12 +67,14 @@ class Delivery:
                 self._connection.close()
 
     def _look(self, value_range: tuple[float, float] | None = None) -> bytes:
-        with self._talking():
-            protocol.write_message(self._connection, "look", json.dumps(value_range).encode())
-            word, body = self._line.reply(self._connection)
-        if word != "ok":
-            raise error_from_json(body)
-        return body
+        if self._found is None:
+            with self._talking():
+                protocol.write_message(self._connection, "look", json.dumps(value_range).encode())
+                word, body = self._line.reply(self._connection)
+            if word != "ok":
+                raise error_from_json(body)
+            self._found = body
+        return self._found
 
     @contextlib.contextmanager
     def _talking(self) -> Iterator[None]:

@@ -75,6 +75,8 @@ class Incoming:
     """What its page names it by."""
     since: float = 0.0
     """When all of it had come; 0 before that."""
+    kept: bool = False
+    """Whether the service has kept it."""
     gone: bool = False
     """Whether it was let go of."""
 
@@ -95,7 +97,6 @@ class Arrivals:
         """Files of each session that Streamlit holds a note of."""
         self._seen: dict[str, float] = {}
         """When each session was last there."""
-        self._watched = False
 
     # ---------------------------------------------------------------------------------------------------- on its way in
 
@@ -120,7 +121,7 @@ class Arrivals:
             return incoming
 
     def _check_session(self, session: str, size: int) -> None:
-        files = [file for file in self._files.values() if file.session == session]
+        files = self._where(lambda file: file.session == session and not file.kept)
         if len(files) >= SESSION_FILES:
             raise UploadRefused(f"{len(files)} files of this page are on their way. Wait until one of them is there.")
         most, used = self._limits.session_mb, self._kept.get(session, 0) + _bytes(files)
@@ -162,7 +163,14 @@ class Arrivals:
     def keep(self, incoming: Incoming) -> None:
         """The service has kept the file: it counts for its session."""
         with self._lock:
-            self._kept[incoming.session] = self._kept.get(incoming.session, 0) + incoming.size
+            if not incoming.kept:
+                self._kept[incoming.session] = self._kept.get(incoming.session, 0) + incoming.size
+                incoming.kept = True
+
+    def uploaded(self, session: str) -> int:
+        """Bytes that a session has had kept."""
+        with self._lock:
+            return self._kept.get(session, 0)
 
     def let_go(self, incoming: Incoming) -> None:
         """The file is gone, if the service has not kept it, and its room is free."""
@@ -185,10 +193,6 @@ class Arrivals:
 
     def watch(self, known: Callable[[str], bool]) -> None:
         """From now on let go of what belongs to sessions that ``known`` denies, and of what waits too long."""
-        with self._lock:
-            if self._watched:
-                return
-            self._watched = True
         threading.Thread(target=self._keep_looking, args=(known,), daemon=True, name="arrivals").start()
 
     def look(self, known: Callable[[str], bool]) -> None:

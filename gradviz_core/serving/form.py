@@ -6,8 +6,13 @@ file is there, and one that turns out otherwise is refused.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from python_multipart.exceptions import FormParserError
-from python_multipart.multipart import MultipartCallbacks, MultipartParser, parse_options_header
+from python_multipart.multipart import MultipartParser, parse_options_header
+
+if TYPE_CHECKING:
+    from python_multipart.multipart import MultipartCallbacks
 
 HEAD_BYTES = 8192
 """Bytes that may stand before the file: a line, and two headers with the file's name."""

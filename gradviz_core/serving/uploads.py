@@ -79,7 +79,6 @@ class Uploads:
         pages. ``files`` are those of this process, if none are named."""
         self._app, self._known, self._token_is_right, self._deliver = app, known, token_is_right, deliver
         self._files = files or arrivals.here()
-        self._files.watch(known)
         self._threads = anyio.CapacityLimiter(arrivals.FILES)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -15,13 +15,19 @@ from streamlit.typing import UploadedFile
 
 from gradviz_core.cards import ModelReport, Recipe
 from gradviz_core.compute import client
-from gradviz_core.errors import BadModel, GradVizError
+from gradviz_core.errors import GradVizError
+from gradviz_core.serving.controls import LONGEST_NAME, Control, size_text
 from gradviz_core.settings import settings
 from pages.parts import export_words, recipe_form, uploaded, uploading
 from pages.parts.words import plain
 
 KINDS = ("pt2", "safetensors", "pt", "pth")
 WHAT = "a .pt2, .safetensors, .pt or .pth file"
+
+
+def control() -> Control:
+    """What the uploader of the dialog takes."""
+    return Control("model", KINDS, WHAT, settings().model_mb)
 
 
 @dataclass(slots=True)
@@ -130,12 +136,12 @@ def _choose_file(draft: Draft, place: DeltaGenerator) -> None:
         return
     sentence = ""
     try:
-        uploading.check(file, KINDS, WHAT, settings().model_mb, BadModel)
-        with room, st.spinner(f"Reading {uploading.size_text(file.size)}: what it holds, and what it would cost …"):
-            report = client.upload_model(file.getvalue())
-        uploading.count(file)
+        come = uploading.come(file, control())
+        with room, st.spinner(f"Reading {size_text(come.size)}: what it holds, and what it would cost …"):
+            report = uploading.delivery(come).model()
+        uploading.keep(come)
         uploaded.reports()[report.file] = report
-        draft.name, draft.report = file.name[: uploading.LONGEST_NAME], report
+        draft.name, draft.report = file.name[:LONGEST_NAME], report
         draft.recipe = recipe_form.proposal(report, uploading.stem(file))
     except GradVizError as error:
         sentence = str(error)
@@ -149,16 +155,11 @@ def _choose_file(draft: Draft, place: DeltaGenerator) -> None:
 
 
 def _uploader() -> UploadedFile | None:
-    limit = settings().model_mb
     st.markdown(
         "An exported program (.pt2) brings its own architecture. A file of weights (.safetensors, .pt, .pth) fits an "
         "architecture that GradViz knows. Files are read as data; nothing in them is run as code."
     )
-    file = st.file_uploader(
-        "Model file: .pt2, .safetensors, .pt or .pth",
-        key=uploading.key("model_file"),
-        max_upload_size=max(1, round(limit)),
-    )
+    file = uploading.uploader("model_file", "Model file: .pt2, .safetensors, .pt or .pth", control())
     with st.expander("How to make such a file", icon=":material/help:"):
         export_words.four_lines()
     st.caption(

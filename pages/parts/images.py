@@ -9,10 +9,10 @@ import streamlit as st
 from PIL import Image
 from streamlit.typing import UploadedFile
 
-from gradviz_core.compute import client
 from gradviz_core.errors import BadImage, GradVizError
 from gradviz_core.models import catalogue
 from gradviz_core.recent import Recent
+from gradviz_core.serving.controls import Control
 from gradviz_core.settings import settings
 from gradviz_core.types import ImageCard, Pixels
 from pages.parts import address, thumbnails, uploaded, uploading
@@ -95,9 +95,9 @@ def _choose_file() -> None:
         if asked and not st.button("Use this array", key="upload_array", type="primary"):
             return
     try:
-        uploading.check(file, KINDS, WHAT, settings().upload_mb, BadImage)
+        come = uploading.come(file, _control())
         with st.spinner("Reading the image …"):
-            report = client.upload_image(file.getvalue(), _checked(value_range))
+            report = uploading.delivery(come).image(_checked(value_range))
     except GradVizError as error:
         if not asked:  # an array may be read with another range
             uploading.let_go("upload", file)
@@ -105,20 +105,19 @@ def _choose_file() -> None:
                 _uploader()
         st.error(plain(str(error)), icon=":material/error:")
         return
-    uploading.count(file)
+    uploading.keep(come)
     uploading.let_go("upload", file)
     uploaded.image_reports()[report.key] = report
     address.write({"image": report.key})
     st.rerun()
 
 
+def _control() -> Control:
+    return Control("image", KINDS, WHAT, settings().upload_mb)
+
+
 def _uploader() -> UploadedFile | None:
-    limit = settings().upload_mb
-    return st.file_uploader(
-        "PNG, JPEG, WebP, BMP, TIFF, GIF or .npy",
-        key=uploading.key("upload"),
-        max_upload_size=max(1, round(limit)),
-    )
+    return uploading.uploader("upload", "PNG, JPEG, WebP, BMP, TIFF, GIF or .npy", _control())
 
 
 def _range() -> Range:

@@ -13,13 +13,13 @@ from gradviz_core.cards import Fit, ModelReport, Recipe
 from gradviz_core.codec import question_to_json
 from gradviz_core.compute import client
 from gradviz_core.errors import BadImage, BadModel, GradVizError, UnknownImage
+from gradviz_core.serving.controls import Control
 from gradviz_core.types import SurveyQuestion
 from pages.parts import address, images, output_kind, preprocessing, uploaded, uploading
 from pages.parts.kept import kept
 from pages.parts.words import plain
 
-LABEL_KINDS = ("txt", "json")
-LABELS_MB = 1.0
+LABELS = Control("labels", ("txt", "json"), "a .txt or .json file", 1.0)
 
 
 def proposal(report: ModelReport, title: str) -> Recipe:
@@ -150,8 +150,7 @@ def _labels(start: Recipe, name: str) -> str:
         if file is not None:
             sentence = ""
             try:
-                uploading.check(file, LABEL_KINDS, "a .txt or .json file", LABELS_MB, BadModel)
-                labels = client.read_labels(file.getvalue())
+                labels = uploading.delivery(uploading.come(file, LABELS)).labels()
                 number, _ = st.session_state[read] = (number + 1, labels)
             except GradVizError as error:
                 sentence = str(error)
@@ -170,9 +169,7 @@ def _labels(start: Recipe, name: str) -> str:
 
 
 def _labels_file(name: str) -> UploadedFile | None:
-    return st.file_uploader(
-        "A text file, one a line, or a JSON list", key=uploading.key(f"{name}_labels_file"), max_upload_size=1
-    )
+    return uploading.uploader(f"{name}_labels_file", "A text file, one a line, or a JSON list", LABELS)
 
 
 def _read(text: str, name: str, classes: int | None) -> tuple[str, ...]:

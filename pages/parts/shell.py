@@ -31,6 +31,7 @@ from pages.parts import (
     scores,
     skeleton,
     unseen,
+    uploading,
 )
 from pages.parts.output_kind import Output
 from pages.parts.words import plain
@@ -104,6 +105,7 @@ def around(*, pickers: bool) -> Iterator[None]:
     skeleton.make()
     asking.begin()
     check.begin()
+    uploading.begin()
     unseen.make()
     history.gather()
     narrow.keep_clear()
@@ -120,6 +122,7 @@ def around(*, pickers: bool) -> Iterator[None]:
         address.settle()
         skeleton.settle()
         check.settle()
+        uploading.settle()
     finally:
         _say_status(sidebar)
 
@@ -181,6 +184,7 @@ def end() -> NoReturn:
     address.settle()
     skeleton.settle()
     check.settle()
+    uploading.settle()
     _say_status(cast(_Sidebar, st.session_state["sidebar"]))
     st.stop()
 

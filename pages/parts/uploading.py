@@ -1,12 +1,12 @@
-"""A file that was chosen in the browser, on its way to the service: looked at before it is sent, let go of after.
+"""A file that was chosen in the browser: its control waits for it, and what has come of it is asked for here.
 
-The upload endpoint knows neither the types that a control names nor what a session has sent already, so both are
-checked here, before a byte is read.
+What Streamlit holds is a note in the file's place, written by ``gradviz_core.serving.uploads``; the file itself lies
+with the compute service.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from contextlib import suppress
 from pathlib import PurePath
 
 import streamlit as st
@@ -14,15 +14,33 @@ from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileMan
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.typing import UploadedFile
 
-from gradviz_core.errors import BadImage, BadModel
-from gradviz_core.settings import settings
+from gradviz_core.errors import UploadRefused
+from gradviz_core.serving import arrivals
+from gradviz_core.serving.arrivals import Delivery, Incoming
+from gradviz_core.serving.controls import LONGEST_NAME, Control, ending
+from gradviz_core.serving.notes import Note
 
-LONGEST_NAME = 60
+
+def begin() -> None:
+    """Call at the top of each page: none of its controls is drawn yet."""
+    st.session_state["uploaders_drawn"] = set()
+
+
+def settle() -> None:
+    """Call at the end of each page: controls that were not drawn wait for nothing."""
+    arrivals.here().controls.keep_only(_session(), st.session_state["uploaders_drawn"])
+
+
+def uploader(name: str, label: str, control: Control) -> UploadedFile | None:
+    """The control ``name``, which waits for a file from now on."""
+    arrivals.here().controls.draw(_session(), name, control)
+    st.session_state.setdefault("uploaders_drawn", set()).add(name)
+    return st.file_uploader(label, key=_key(name), max_upload_size=max(1, round(control.most_mb)))
 
 
 def kind(file: UploadedFile) -> str:
     """The file's extension, in small letters, without the dot."""
-    return PurePath(file.name).suffix.lower().removeprefix(".")
+    return ending(file.name)
 
 
 def stem(file: UploadedFile) -> str:
@@ -30,44 +48,49 @@ def stem(file: UploadedFile) -> str:
     return PurePath(file.name).stem[:LONGEST_NAME]
 
 
-def size_text(size: int) -> str:
-    """``46.8 MB``, ``312 kB``."""
-    return f"{size / 1e6:.1f} MB" if size >= 100_000 else f"{max(1, round(size / 1e3))} kB"
+def come(file: UploadedFile, control: Control) -> Incoming:
+    """The file, which lies with the compute service. Raises ``UploadRefused`` where it does not, or is not one that
+    this control takes."""
+    note = Note.from_bytes(file.getvalue())
+    if note.refused:
+        raise UploadRefused(note.refused)
+    found = arrivals.here().find(_session(), note.token)
+    control.check(file.name, found.size)
+    return found
 
 
-def check(
-    file: UploadedFile, kinds: Collection[str], what: str, limit_mb: float, error: type[BadImage] | type[BadModel]
-) -> None:
-    """Raise ``error`` where the file has another extension than ``kinds``, which ``what`` names, or is empty, or is
-    larger than it or this session may be."""
-    name = repr(file.name[:LONGEST_NAME])
-    if kind(file) not in kinds:
-        raise error(f"{name} is no file of a kind that is read here. Choose {what}.")
-    if not file.size:
-        raise error(f"{name} is empty. Choose another file.")
-    if file.size > limit_mb * 1_000_000:
-        raise error(f"{name} has {size_text(file.size)}; the limit is {limit_mb:g} MB. Choose a smaller file.")
-    most, sent = settings().session_mb, st.session_state.get("uploaded_bytes", 0)
-    if sent + file.size > most * 1_000_000:
-        raise error(
-            f"{name} has {size_text(file.size)}, and this session has uploaded {size_text(sent)} of the {most:g} MB it "
-            "may. Choose a smaller file, or go on with what is here."
-        )
+def delivery(file: Incoming) -> Delivery:
+    """What the compute service is asked through about a file that has come."""
+    assert file.delivery is not None
+    return file.delivery
 
 
-def count(file: UploadedFile) -> None:
-    """Add a file that was sent to what this session has uploaded."""
-    st.session_state["uploaded_bytes"] = st.session_state.get("uploaded_bytes", 0) + file.size
-
-
-def key(name: str) -> str:
-    """The key of the uploader ``name``, which is a new one after ``let_go``."""
-    return f"{name}_{st.session_state.setdefault(f'{name}_number', 0)}"
+def keep(file: Incoming) -> None:
+    """The service has kept the file: it counts for this session."""
+    arrivals.here().keep(file)
 
 
 def let_go(name: str, file: UploadedFile) -> None:
-    """Empty the uploader ``name``, and free the bytes: they are in the store now, or were refused."""
-    st.session_state[f"{name}_number"] = st.session_state.get(f"{name}_number", 0) + 1
+    """Empty the uploader ``name``, and let go of the file: it is kept now, or was refused."""
+    st.session_state[_number(name)] = st.session_state.get(_number(name), 0) + 1
     context = get_script_run_ctx()
     if context is not None and isinstance(context.uploaded_file_mgr, MemoryUploadedFileManager):
         context.uploaded_file_mgr.remove_file(context.session_id, file.file_id)
+    files = arrivals.here()
+    with suppress(UploadRefused):  # it was refused, or is gone already
+        files.let_go(files.find(_session(), Note.from_bytes(file.getvalue()).token))
+    files.removed(_session(), file.file_id)
+
+
+def _key(name: str) -> str:
+    """The key of the uploader ``name``, which is a new one after ``let_go``."""
+    return f"{name}_{st.session_state.setdefault(_number(name), 0)}"
+
+
+def _number(name: str) -> str:
+    return f"{name}_number"
+
+
+def _session() -> str:
+    context = get_script_run_ctx()
+    return context.session_id if context is not None else ""

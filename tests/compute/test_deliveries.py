@@ -53,6 +53,7 @@ def test_an_image_that_is_sound_is_kept_and_its_connection_closes(client: Client
     delivery = delivered(client, picture(31))
     report = delivery.image()
     assert report.key.removeprefix("upload/") in files(chosen)
+    assert delivery.image() == report, "a page that was stopped just then asks again"
     delivery.close()
 
 

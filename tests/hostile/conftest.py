@@ -16,6 +16,7 @@ from gradviz_core.errors import BadModel
 from gradviz_core.settings import Settings
 from gradviz_core.types import SurveyQuestion
 from pages.parts.kept import kept
+from tests import handing_in
 from tests.hostile import exported_files, weights
 from tests.hostile.watching import Bystander
 
@@ -73,5 +74,6 @@ def app_of(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     """The pages, run in this process, ask that service."""
     monkeypatch.setattr(client, "_client", lambda: world.client)
     monkeypatch.setattr(client, "start", lambda: None)
+    handing_in.forget()
     yield world
     kept.clear()

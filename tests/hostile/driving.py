@@ -9,6 +9,7 @@ from pathlib import Path
 
 from streamlit.testing.v1 import AppTest
 
+from tests import handing_in
 from tests.hostile.case import CANARY, Case
 
 ROOT = Path(__file__).parents[2]
@@ -39,12 +40,12 @@ def upload_model(app: AppTest, case: Case, data: bytes) -> None:
 
 def choose_model(app: AppTest, name: str, data: bytes) -> None:
     """Choose a file in the dialog."""
-    _uploader(app, "model_file").upload(name, data).run()
+    handing_in.choose(_uploader(app, "model_file"), name, data)
 
 
 def upload_labels(app: AppTest, name: str, data: bytes) -> None:
     """Choose a file of labels in the form."""
-    _uploader(app, r"draft_\d+_labels_file").upload(name, data).run()
+    handing_in.choose(_uploader(app, r"draft_\d+_labels_file"), name, data)
 
 
 def fill(app: AppTest, field: str, text: str) -> None:
@@ -61,7 +62,7 @@ def use(app: AppTest) -> None:
 
 def upload_picture(app: AppTest, case: Case, data: bytes) -> None:
     """Upload a picture; an array runs from 0 to 1."""
-    _uploader(app, "upload").upload(case.file, data).run()
+    handing_in.choose(_uploader(app, "upload"), case.file, data)
     if any(button.key == "upload_array" for button in app.button):
         app.button(key="upload_array").click().run()
 
