@@ -6,6 +6,7 @@ file is there, and one that turns out otherwise is refused.
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 from python_multipart.exceptions import FormParserError
@@ -13,6 +14,8 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 
 if TYPE_CHECKING:
     from python_multipart.multipart import MultipartCallbacks
+
+logging.getLogger("python_multipart").setLevel(logging.ERROR)  # it warns of each form that it cannot read
 
 HEAD_BYTES = 8192
 """Bytes that may stand before the file: a line, and two headers with the file's name."""

@@ -13,7 +13,6 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from typing import Any
 
 import anyio
 from anyio.to_thread import run_sync
@@ -29,15 +28,16 @@ from gradviz_core.serving.controls import Control, meant
 from gradviz_core.serving.form import HEAD_BYTES, Form, Malformed
 from gradviz_core.serving.notes import Note, form
 from gradviz_core.serving.pace import Gone, Pace, TooSlow
+from gradviz_core.serving.refusals import refuse
 
 _PLACE = re.compile(r".*/_stcore/upload_file/([^/]*)/([^/]*)", re.DOTALL)
 PART = 256_000
 """Bytes of a file that are sent to the service at a time."""
 LONGEST_ID = 64
 """Characters of the names that Streamlit gives to sessions and files."""
-TOLERANCE = 1.1
-"""A file so many times larger than it may be is still refused with a sentence: the browser's own megabytes are larger
-than ours."""
+TOLERANCE = 1.5
+"""A file up to so many times larger than it may be is refused with a sentence, as any other: browsers count megabytes
+in their own ways, and let some of them pass."""
 
 Deliver = Callable[[UploadKind, int, Asker], Delivery]
 """Announces a file of this kind and size to the compute service, which may refuse it."""
@@ -93,9 +93,9 @@ class Uploads:
             try:
                 await self._take(scope, receive, send, place[1], place[2])
             except _Closed as closed:
-                await _close(send, closed)
+                await refuse(scope, send, closed.status, closed.sentence)
             except Malformed as error:
-                await _close(send, _Closed(400, str(error)))
+                await refuse(scope, send, 400, str(error))
             except Gone:
                 return
 
@@ -208,14 +208,3 @@ async def _parts(found: list[bytes], body: Form, pace: Pace) -> AsyncIterator[by
             waiting.clear()
     if waiting:
         yield bytes(waiting)
-
-
-async def _close(send: Send, why: _Closed) -> None:
-    text = why.sentence.encode()
-    headers: list[Any] = [
-        (b"content-type", b"text/plain; charset=utf-8"),
-        (b"content-length", str(len(text)).encode()),
-        (b"connection", b"close"),
-    ]
-    await send({"type": "http.response.start", "status": why.status, "headers": headers})
-    await send({"type": "http.response.body", "body": text})

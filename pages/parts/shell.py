@@ -40,6 +40,7 @@ _STYLE = f"""<style>
 {unseen.STYLE}
 {skeleton.STYLE}
 {check.STYLE}
+{uploading.STYLE}
 [data-testid^="stBaseButton-primary"] {{ color: light-dark(#ffffff, #0b1110); }}
 .stCode .token:is(.keyword, .function, .class-name) {{ color: color-mix(in srgb, #1f7fd6 65%, currentColor); }}
 .stCode .token.string {{ color: color-mix(in srgb, #0f9a48 60%, currentColor); }}

@@ -20,6 +20,8 @@ from gradviz_core.serving.arrivals import Delivery, Incoming
 from gradviz_core.serving.controls import LONGEST_NAME, Control, ending
 from gradviz_core.serving.notes import Note
 
+STYLE = "[data-testid=stFileUploaderDropzoneInstructions] { display: none; }"
+
 
 def begin() -> None:
     """Call at the top of each page: none of its controls is drawn yet."""
@@ -32,9 +34,11 @@ def settle() -> None:
 
 
 def uploader(name: str, label: str, control: Control) -> UploadedFile | None:
-    """The control ``name``, which waits for a file from now on."""
+    """The control ``name``, which waits for a file from now on. Streamlit would call 600 MB "1GB", so its own words for
+    the limit are hidden, and the label says it."""
     arrivals.here().controls.draw(_session(), name, control)
     st.session_state.setdefault("uploaders_drawn", set()).add(name)
+    label = f"{label}, up to {control.most_mb:g} MB"
     return st.file_uploader(label, key=_key(name), max_upload_size=max(1, round(control.most_mb)))
 
 

@@ -1,0 +1,108 @@
+"""Uploading in a real browser: progress, cancelling, one file after the other, and what is said of a file that is not
+taken."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser import seeing
+from tests.browser.conftest import Server, running
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("uploading")
+
+
+@pytest.fixture(scope="module")
+def app(folder: Path) -> Iterator[Server]:
+    with running(folder) as shared:
+        yield shared
+
+
+def arriving(folder: Path) -> list[Path]:
+    """Files that are on their way in."""
+    return list((folder / "uploads" / "arriving").glob("*"))
+
+
+def until(true: Callable[[], object], seconds: float = 10.0) -> bool:
+    end = time.monotonic() + seconds
+    while not true() and time.monotonic() < end:
+        time.sleep(0.05)
+    return bool(true())
+
+
+def popover(page: Page) -> None:
+    page.get_by_test_id("stPopoverButton").filter(has_text="Upload").click()
+
+
+def choose(page: Page, file: Path) -> None:
+    page.get_by_test_id("stPopoverBody").locator("input[type=file]").set_input_files(file)
+
+
+def says(page: Page, sentence: str) -> None:
+    expect(page.get_by_test_id("stPopoverBody").get_by_test_id("stAlert")).to_contain_text(sentence, timeout=20_000)
+    seeing.wait(page)
+
+
+def noise(path: Path, width: int) -> Path:
+    pixels = np.random.default_rng(width).integers(0, 255, (width, width, 3), np.uint8)
+    Image.fromarray(pixels).save(path)
+    return path
+
+
+def test_what_is_not_taken_is_said_and_the_next_file_is_taken(app: Server, page: Page, tmp_path: Path) -> None:
+    page.goto(app.address())
+    seeing.check_drawn(page, "gradient")
+    popover(page)
+    expect(page.get_by_text("GIF or .npy, up to 20 MB")).to_be_visible()
+    notes = tmp_path / "notes.txt"
+    notes.write_bytes(bytes(19_000_000))  # refused while it is on its way
+    choose(page, notes)
+    says(page, "'notes.txt' is no file of a kind that is read here. Choose a PNG, JPEG")
+    (tmp_path / "empty.png").write_bytes(b"")
+    choose(page, tmp_path / "empty.png")
+    says(page, "'empty.png' is empty. Choose another file.")
+    (tmp_path / "large.png").write_bytes(bytes(30_000_000))
+    choose(page, tmp_path / "large.png")
+    expect(page.get_by_text("File must be 20.0MB or smaller.")).to_be_visible()
+    for width in (40, 41):
+        choose(page, noise(tmp_path / f"{width}.png", width))
+        page.wait_for_function("new URL(location.href).searchParams.get('image')?.startsWith('upload/')")
+        expect(page.get_by_text(f"From {width}×{width} PNG")).to_be_visible(timeout=20_000)
+        seeing.wait(page)
+    assert page.title()
+
+
+def test_a_file_that_is_cancelled_while_it_is_sent_is_gone(
+    app: Server, browser: Browser, folder: Path, tmp_path: Path
+) -> None:
+    page = browser.new_page()  # Streamlit writes into its console that it was cancelled
+    page.goto(app.address())
+    seeing.check_drawn(page, "gradient")
+    page.get_by_test_id("stSidebar").get_by_role("button", name="Bring your own model").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_text("Model file: .pt2, .safetensors, .pt or .pth, up to 600 MB")).to_be_visible()
+    slow = page.context.new_cdp_session(page)
+    slow.send("Network.enable")
+    line = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": 2_000_000}
+    slow.send("Network.emulateNetworkConditions", line)
+    (tmp_path / "net.safetensors").write_bytes(bytes(60_000_000))
+    dialog.locator("input[type=file]").first.set_input_files(tmp_path / "net.safetensors")
+    assert until(lambda: len(arriving(folder)) == 1)
+    dialog.get_by_role("button", name="Cancel upload of net.safetensors").click()
+    assert until(lambda: not arriving(folder), 3)
+    slow.send("Network.emulateNetworkConditions", line | {"uploadThroughput": -1})
+    (tmp_path / "other.safetensors").write_bytes(b"no model" + bytes(1000))
+    dialog.locator("input[type=file]").first.set_input_files(tmp_path / "other.safetensors")
+    expect(dialog.get_by_test_id("stAlert")).to_contain_text("The file is no model", timeout=20_000)
+    page.close()
