@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, assert_never
+from typing import assert_never
 
 from gradviz_core import layouts
 from gradviz_core.cards import Preprocessing
 from gradviz_core.indices import everywhere, subscript, unit_place
+from gradviz_core.looks import MapKind as MapKind
+from gradviz_core.looks import Reduction as Reduction
 from gradviz_core.score_words import PLAIN_LABEL
 from gradviz_core.score_words import class_text as class_text
 from gradviz_core.score_words import score_symbol as score_symbol
@@ -17,6 +19,7 @@ from gradviz_core.score_words import score_words as score_words
 from gradviz_core.sites import in_words
 from gradviz_core.types import (
     INPUT,
+    Blocks,
     CrossEntropy,
     Field,
     MethodName,
@@ -26,8 +29,6 @@ from gradviz_core.types import (
     Target,
     Unit,
 )
-
-Reduction = Literal["signed_sum", "magnitude_l2", "magnitude_max", "channel"]
 
 _COLOURS = {"rgb": ("red", "green", "blue"), "bgr": ("blue", "green", "red")}
 
@@ -135,6 +136,31 @@ _REDUCTION_FORMULA: dict[Reduction, str] = {
     "magnitude_max": r"\max_c \left|{g}\right|",
     "channel": r"{g}",
 }
+
+
+def blocks_text(blocks: Blocks | None, what: str = "pixels") -> tuple[str, ...]:
+    """What each cell of a picture stands for, where that is more than one place."""
+    if blocks is None:
+        return ()
+    if blocks.picked is None:
+        return (f"each cell is the mean of {blocks.size} {what}",)
+    return (f"each cell is the value of largest magnitude among {blocks.size} {what}, with its sign",)
+
+
+def first_of(drawn: int, count: int) -> tuple[str, ...]:
+    """How many of the channels are drawn, where that is not all of them."""
+    return (f"the first {drawn:,} of {count:,}",) if drawn < count else ()
+
+
+def near(corner: Sequence[int], field: Field) -> Caption:
+    """Under the exact numbers round the pixel that is chosen."""
+    rows, columns = field.values.shape
+    return Caption(
+        f"Every pixel round the one that is chosen: rows {corner[0]} to {corner[0] + rows - 1}, columns {corner[1]} to "
+        f"{corner[1] + columns - 1}. Click one to choose it.",
+        "",
+        (field.unit, f"{scale_text(field)}, the same as in the picture of all pixels"),
+    )
 
 
 def seen(steps: Preprocessing) -> Caption:
@@ -257,9 +283,6 @@ def gallery(
     part = (f"rows {cut[0]} to {cut[1]}, columns {cut[2]} to {cut[3]}: all these units can see",) if cut else ()
     slope = rf"\frac{{\partial a_{{{subscript(info.layout, place=place)}}}}}{{\partial x_{{c,i,j}}}}"
     return Caption(sentence, rf"\sum_c {slope}", (site_text(info), field.unit, scale_text(field), *part))
-
-
-MapKind = Literal["activation", "gradient", "product"]
 
 
 def feature_maps(

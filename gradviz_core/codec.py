@@ -29,6 +29,7 @@ from safetensors import SafetensorError
 from gradviz_core import errors
 from gradviz_core.cards import ImageReport, ModelReport, Preprocessing, Recipe
 from gradviz_core.errors import BadModel, ComputeError, GradVizError, QuestionError
+from gradviz_core.looks import Look
 from gradviz_core.shown_text import is_one_line
 from gradviz_core.types import Answer, Arrays, Question, Term
 
@@ -64,6 +65,7 @@ _ANSWERS: TypeAdapter[Answer] = TypeAdapter(
     Annotated[Answer, Discriminator("kind")],
     config=ConfigDict(extra="forbid", arbitrary_types_allowed=True, ser_json_inf_nan="constants"),
 )
+_SHOWN = TypeAdapter(tuple[Annotated[Question, Discriminator("kind")], Look], config=ConfigDict(extra="forbid"))
 _RECIPES = TypeAdapter(Recipe)
 _IMAGE_REPORTS = TypeAdapter(ImageReport)
 _MODEL_REPORTS = TypeAdapter(ModelReport)
@@ -95,6 +97,28 @@ def question_from_json(text: str | bytes) -> Question:
         raise QuestionError(_sentence("question", error)) from None
     _check_limits(question, "question")
     return question
+
+
+def shown_to_json(question: Question, look: Look) -> str:
+    """The question and how its answer will be drawn, as canonical JSON."""
+    return json.dumps(_SHOWN.dump_python((question, look), mode="json"), sort_keys=True, separators=(",", ":"))
+
+
+def shown_from_json(text: str | bytes) -> tuple[Question, Look]:
+    """What ``shown_to_json`` wrote.
+
+    Raises:
+        QuestionError: as ``question_from_json`` does.
+    """
+    if len(text) > LONGEST_QUESTION:
+        raise QuestionError(f"The question is {len(text):,} characters long; the limit is {LONGEST_QUESTION:,}.")
+    try:
+        question, look = _SHOWN.validate_json(text, strict=True)
+    except ValidationError as error:
+        raise QuestionError(_sentence("question", error)) from None
+    _check_limits(question, "question")
+    _check_limits(look, "look")
+    return question, look
 
 
 def _check_limits(value: object, where: str) -> None:
@@ -155,6 +179,12 @@ def answer_to_bytes(answer: Answer) -> bytes:
     """
     header = answer_to_json(answer).encode()
     return b"".join((struct.pack("<I", len(header)), header, _pack(answer.arrays)))
+
+
+def header_length(data: bytes) -> int:
+    """Bytes of all that an answer says beside its arrays."""
+    (length,) = struct.unpack_from("<I", data)
+    return int(length)
 
 
 def answer_to_json(answer: Answer) -> str:

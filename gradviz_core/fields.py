@@ -10,9 +10,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import assert_never
 
 import numpy as np
 
+from gradviz_core.blocks import Blocks, of_largest, side, taken
+from gradviz_core.looks import Reduction
 from gradviz_core.planes import Planes as Planes
 from gradviz_core.planes import middle_place as middle_place
 from gradviz_core.planes import planes as planes
@@ -26,6 +29,19 @@ STRETCHED = 24
 """A picture more than so many times as wide as high is drawn as a strip: its cells are higher than wide."""
 QUANTILE = 0.99
 """The colour scale ends at this quantile of the sizes, unless told otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """Where a colour scale ends, and which share of the values lies beyond."""
+
+    limit: float
+    clipped: float
+
+    @classmethod
+    def of(cls, drawn: Field) -> Scale:
+        """That of a field."""
+        return cls(drawn.limit, drawn.clipped)
 
 
 # ------------------------------------------------------------------------------------------------------------ one field
@@ -53,6 +69,22 @@ def share_scale(fields: Sequence[Field], *, quantile: float = QUANTILE) -> tuple
         raise ValueError("Pictures on one scale have one unit, and are all signed or all unsigned.")
     limit, clipped = _limit([f.values for f in fields], quantile)
     return tuple(replace(f, limit=limit, clipped=share) for f, share in zip(fields, clipped, strict=True))
+
+
+def in_blocks(drawn: Field, blocks: Blocks | None, scale: Scale) -> Field:
+    """The same cells, told what they stand for, on the scale of all places; unchanged where there are no blocks."""
+    return drawn if blocks is None else replace(drawn, blocks=blocks, limit=scale.limit, clipped=scale.clipped)
+
+
+def for_screen(drawn: Field) -> Field:
+    """The same field, with one place for each block where it has more cells than a screen shows: the place whose value
+    is largest in magnitude."""
+    rows, columns = drawn.values.shape
+    if (block := side(rows, columns)) == 1:
+        return drawn
+    blocks = of_largest(drawn.values, block, block)
+    assert blocks.picked is not None
+    return replace(drawn, values=taken(drawn.values, blocks.picked), blocks=blocks)
 
 
 def on_scale(drawn: Field, limit: float) -> Field:
@@ -86,6 +118,21 @@ def magnitude_l2(gradient: FloatArray, *, unit: str = "") -> Field:
 def magnitude_max(gradient: FloatArray, *, unit: str = "") -> Field:
     """max_c |g[c]|: the largest size over the channels (Simonyan et al. 2014). Never negative, shape (H, W)."""
     return field(np.abs(_channels(gradient)).max(axis=0), signed=False, unit=unit)
+
+
+def reduced(gradient: FloatArray, reduction: Reduction, *, unit: str = "") -> Field:
+    """One field of what ``reduction`` makes of the channels; ``channel`` is the first one."""
+    match reduction:
+        case "signed_sum":
+            return signed_sum(gradient, unit=unit)
+        case "magnitude_l2":
+            return magnitude_l2(gradient, unit=unit)
+        case "magnitude_max":
+            return magnitude_max(gradient, unit=unit)
+        case "channel":
+            return channel(gradient, 0, unit=unit)
+        case _:
+            assert_never(reduction)
 
 
 def channel(gradient: FloatArray, index: int, *, unit: str = "") -> Field:
@@ -169,6 +216,8 @@ class Tiles:
     width: int
     gap: tuple[int, int]
     """Empty rows above each tile, empty columns after it."""
+    blocks: Blocks | None = None
+    """What each cell of a tile stands for, where it has fewer cells than places."""
 
     def corner(self, position: int) -> tuple[int, int]:
         """Row and column of the first cell of the ``position``-th tile."""
@@ -190,6 +239,14 @@ class Tiles:
             return None
         top, left = self.corner(position)
         return (row - top, column - left) if row >= top else None
+
+    def place(self, row: int, column: int) -> tuple[int, int] | None:
+        """Row and column, in the whole picture of that channel, of the place whose number the cell there shows; None
+        where there is none."""
+        found = self.cell(row, column)
+        if found is None or self.blocks is None:
+            return found
+        return self.blocks.place(*found, channel=self.at(row, column) or 0)
 
 
 def tile(

@@ -7,23 +7,22 @@ square, a gap (NaN) shows the page. No figure sets a page colour, so light and d
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import plotly.graph_objects as go
-from PIL import Image
 
-from gradviz_core import bars, log_scale
+from gradviz_core import bars, block_figures, log_scale
 from gradviz_core.bars import ShownAs
 from gradviz_core.captions import number_text
 from gradviz_core.fields import STRETCHED, Tiles
+from gradviz_core.image_traces import grey, image_trace
+from gradviz_core.image_traces import png_address as png_address
 from gradviz_core.log_scale import LogScale
 from gradviz_core.shown_text import bold, figure_lines, figure_text
-from gradviz_core.types import ClassProbability, Field, FloatArray, Pixels
+from gradviz_core.types import Blocks, ClassProbability, Field, FloatArray, Pixels
 
 DIVERGING = "RdBu_r"
 SEQUENTIAL = "Viridis"
@@ -66,15 +65,18 @@ def heatmap(
     under the map. ``cross`` marks one (row, column); ``solid`` and ``dashed`` are boxes to draw, the solid one on top,
     and alone where they are the same.
     ``places`` (H, W) names the cells in the hover where they are no rows and columns; then a picture that is very wide
-    is drawn as a strip. A field that is zero, or the same everywhere, says so in words.
+    is drawn as a strip. Where cells stand for blocks, the hover names the block and the place whose number is drawn.
+    A field that is zero, or the same everywhere, says so in words.
     """
-    figure = go.Figure()
+    figure, (rows, columns) = go.Figure(), block_figures.size(field)
     if pixels is not None and opacity < 1:
-        figure.add_trace(_image_trace(_grey(pixels), hover=False))
+        figure.add_trace(image_trace(grey(pixels), field.blocks, hover=False))
     figure.add_trace(_heat(field, opacity=opacity, pixels=pixels, places=places))
-    strip = places is not None and field.values.shape[1] > STRETCHED * field.values.shape[0]
-    height = min(height, BAR + STRIP * field.values.shape[0]) if strip else height
-    frame(figure, field.values.shape, height, stretched=strip)
+    strip = places is not None and columns > STRETCHED * rows
+    height = min(height, BAR + STRIP * rows) if strip else height
+    frame(figure, (rows, columns), height, stretched=strip)
+    if field.blocks is not None:
+        block_figures.name_blocks(figure, field.blocks)
     _say_if_constant(figure, field)
     for box, dash in ((None if dashed == solid else dashed, "dash"), (solid, "solid")):
         if box is not None:
@@ -84,10 +86,15 @@ def heatmap(
     return figure
 
 
-def image(pixels: Pixels, *, cross: tuple[int, int] | None = None, height: int = 500) -> go.Figure:
-    """The picture the network sees, pixel by pixel; the hover says row, column and colour."""
-    figure = go.Figure(_image_trace(pixels, hover=True))
-    frame(figure, pixels.shape[:2], height)
+def image(
+    pixels: Pixels, *, blocks: Blocks | None = None, cross: tuple[int, int] | None = None, height: int = 500
+) -> go.Figure:
+    """The picture the network sees, pixel by pixel; the hover says row, column and colour. ``blocks`` says which pixels
+    each of ``pixels`` is the mean of, where they are means."""
+    figure = go.Figure(image_trace(pixels, blocks, hover=True))
+    frame(figure, (blocks.rows, blocks.columns) if blocks else pixels.shape[:2], height)
+    if blocks is not None:
+        block_figures.name_blocks(figure, blocks)
     if cross is not None:
         mark(figure, cross)
     return figure
@@ -111,11 +118,8 @@ def tiles(
     likely to be shown: the height follows from it. ``origin`` is the row and column of each tile's first cell, where
     tiles were cut out of larger maps. ``each`` is what a tile is of.
     """
-    figure = go.Figure(_heat(sheet.field, customdata=_tile_places(sheet, origin)))
-    figure.data[0].hovertemplate = (
-        f"{figure_text(each)} %{{customdata[0]}}<br>"
-        "row %{customdata[1]}, column %{customdata[2]}<br><b>%{z:.4~g}</b><extra></extra>"
-    )
+    figure = go.Figure(_heat(sheet.field, customdata=block_figures.tile_places(sheet, origin)))
+    figure.data[0].hovertemplate = block_figures.tile_hover(sheet, each)
     rows, columns = sheet.field.values.shape
     strips = sheet.width > STRETCHED * sheet.height
     height = min(rows * (STRIP_OF_MANY if strips else width / columns), 1.5 * width)
@@ -140,6 +144,7 @@ def tiles(
         row, column = sheet.corner(sheet.numbers.index(chosen))
         outline(figure, (row, row + sheet.height - 1, column, column + sheet.width - 1), dash="solid")
     if cell is not None:
+        cell = sheet.blocks.cell(*cell) if sheet.blocks else cell
         for position, number in enumerate(sheet.numbers):
             row, column = (a + b for a, b in zip(sheet.corner(position), cell, strict=True))
             if chosen in (None, number):
@@ -256,10 +261,12 @@ def _heat(
     hover = "row %{y}, column %{x}<br><b>%{z:.4~g}</b>"
     if places is not None:
         customdata, hover = _shown_places(places), "%{customdata}<br><b>%{z:.4~g}</b>"
+    elif field.blocks is not None:
+        customdata, hover = block_figures.picked_places(field.blocks), block_figures.hover(field.blocks)
     elif pixels is not None and pixels.shape[:2] == field.values.shape:
         customdata = pixels
         hover += "<br>pixel rgb(%{customdata[0]}, %{customdata[1]}, %{customdata[2]})"
-    return go.Heatmap(
+    trace = go.Heatmap(
         z=field.values.astype(np.float32, copy=False),
         zmin=-limit if field.signed else 0.0,
         zmax=limit,
@@ -271,6 +278,9 @@ def _heat(
         hovertemplate=f"{hover}<extra></extra>",
         colorbar=_colour_bar(field),
     )
+    if field.blocks is not None:
+        block_figures.spread(trace, field.blocks)
+    return trace
 
 
 def _shown_places(places: npt.NDArray[np.str_]) -> np.ndarray:
@@ -296,26 +306,6 @@ def _colour_bar(field: Field) -> dict[str, Any]:
         "ticks": "outside",
         "title": {"text": figure_text(field.unit), "side": "bottom", "font": {"size": 12}},
     }  # fmt: skip
-
-
-def _image_trace(pixels: Pixels, *, hover: bool) -> go.Image:
-    return go.Image(
-        source=png_address(pixels),
-        hoverinfo=None if hover else "skip",
-        hovertemplate="row %{y}, column %{x}<br>rgb(%{z[0]}, %{z[1]}, %{z[2]})<extra></extra>" if hover else None,
-    )
-
-
-def png_address(pixels: Pixels) -> str:
-    """The picture as a PNG in a ``data:`` address, lossless."""
-    buffer = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(pixels, dtype=np.uint8)).save(buffer, "PNG")
-    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
-
-
-def _grey(pixels: Pixels) -> Pixels:
-    luma = pixels.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32)
-    return np.repeat(luma[..., None], 3, axis=2).round().astype(np.uint8)
 
 
 def frame(
@@ -384,14 +374,3 @@ def _label_size(names: Sequence[str], sheet: Tiles, width: int, row: float) -> i
     cell = width / sheet.field.values.shape[1]
     across = cell * (sheet.width + sheet.gap[1]) / (0.6 * max(map(len, names)))
     return int(min(11.0, across, row * sheet.gap[0]))
-
-
-def _tile_places(sheet: Tiles, origin: tuple[int, int]) -> np.ndarray:
-    """Channel, row and column within its tile, for each cell of the sheet. Shape (H, W, 3)."""
-    places = np.zeros((*sheet.field.values.shape, 3), dtype=np.int16)
-    inner = np.moveaxis(np.indices((sheet.height, sheet.width)), 0, -1) + origin
-    for position, number in enumerate(sheet.numbers):
-        row, column = sheet.corner(position)
-        block = places[row : row + sheet.height, column : column + sheet.width]
-        block[..., 0], block[..., 1:] = number, inner
-    return places

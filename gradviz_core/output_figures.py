@@ -10,11 +10,12 @@ import numpy as np
 import numpy.typing as npt
 import plotly.graph_objects as go
 
+from gradviz_core import block_figures
 from gradviz_core.captions import number_text
 from gradviz_core.figures import ACCENT, BAR, Box, frame, image, mark, outline
 from gradviz_core.figures import LONGEST_NAME as LONGEST_SAID
 from gradviz_core.shown_text import figure_text
-from gradviz_core.types import FloatArray, Pixels
+from gradviz_core.types import Blocks, FloatArray, Pixels
 
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442")
 """Okabe and Ito's colours, which can be told apart with every common kind of colour blindness (2008)."""
@@ -22,6 +23,8 @@ REST = "#9aa0a6"
 """Of what has no colour of its own: classes that are rarer than these."""
 LONGEST_NAME, NAME_WIDTH, LINE = 14, 82, 18
 """Characters of a name in the legend, and pixels that it is wide and high."""
+MOST_TOLD = 12
+"""Numbers of a box that are told in words."""
 Whole = npt.NDArray[np.int64]
 
 
@@ -40,13 +43,14 @@ def predicted_map(
     cell: tuple[int, int] | None = None,
     box: Box | None = None,
     absent: int | None = None,
+    blocks: Blocks | None = None,
     height: int = 500,
 ) -> go.Figure:
     """The predicted class at each position, (H, W), in one colour for each class, with a legend; the hover says the
     class by name and its score (H, W).
 
     ``cell`` marks one (row, column) and ``box`` outlines rows and columns. ``absent`` is the class that stands for
-    nothing, in grey.
+    nothing, in grey. ``blocks`` says which positions each cell stands for, where it is more than one.
     """
     shown = coloured(classes)
     codes = np.full(classes.shape, len(shown), dtype=np.uint8)
@@ -55,13 +59,19 @@ def predicted_map(
     rest = bool((codes == len(shown)).any())
     colours = [REST if number == absent else colour for number, colour in zip(shown, COLOURS, strict=False)]
     colours += [REST] if rest else []
+    hover, told = "row %{y}, column %{x}<br><b>%{text}</b><br>score %{customdata:.4~g}", np.asarray(scores, np.float32)
+    if blocks is not None:
+        told = np.concatenate([told[..., None], block_figures.picked_places(blocks)], axis=-1)
+        hover = (
+            f"rows %{{y}}, columns %{{x}}: the largest score of {blocks.size}<br>at row %{{customdata[1]}}, "
+            "column %{customdata[2]}: <b>%{text}</b><br>score %{customdata[0]:.4~g}"
+        )
     found = {int(number): figure_text(names[int(number)], LONGEST_SAID) for number in np.unique(classes)}
     figure = go.Figure(
         go.Heatmap(
             z=codes, zmin=-0.5, zmax=len(colours) - 0.5, colorscale=_steps(colours), showscale=False, zsmooth=False,
             text=np.vectorize(found.__getitem__, otypes=[object])(classes),
-            customdata=np.asarray(scores, dtype=np.float32),
-            hovertemplate="row %{y}, column %{x}<br><b>%{text}</b><br>score %{customdata:.4~g}<extra></extra>",
+            customdata=told, hovertemplate=f"{hover}<extra></extra>",
         )
     )  # fmt: skip
     legend = [figure_text(names[number], LONGEST_NAME) for number in shown] + (["other classes"] if rest else [])
@@ -70,7 +80,10 @@ def predicted_map(
             go.Scatter(x=[None], y=[None], mode="markers", name=name, hoverinfo="skip",
                        marker={"symbol": "square", "size": 11, "color": colour})
         )  # fmt: skip
-    frame(figure, classes.shape, height)
+    frame(figure, (blocks.rows, blocks.columns) if blocks else classes.shape, height)
+    if blocks is not None:
+        block_figures.spread(figure.data[0], blocks)
+        block_figures.name_blocks(figure, blocks)
     more = max(0, math.ceil(len(legend) / 2) * LINE + 14 - BAR)  # two names fit beside each other
     figure.update_layout(
         showlegend=True, height=height + more, margin={"b": BAR + more},
@@ -137,13 +150,14 @@ def _like_corners(
 
 def boxes_over(
     pixels: Pixels, boxes: Placed, names: Sequence[str], *, chosen: int | None = None,
-    cell: tuple[int, int] | None = None, height: int = 500,
+    cell: tuple[int, int] | None = None, blocks: Blocks | None = None, height: int = 500,
 ) -> go.Figure:  # fmt: skip
     """The picture with boxes over it, strongest first, each with its name; the ``chosen`` one is drawn last and thick.
 
-    ``cell`` marks one pixel.
+    ``cell`` marks one pixel; ``blocks`` is as for ``figures.image``.
     """
-    figure = image(pixels, cross=cell, height=height)
+    figure = image(pixels, blocks=blocks, cross=cell, height=height)
+    rows = blocks.rows if blocks else pixels.shape[0]
     order = [i for i in reversed(range(len(boxes.edges))) if i != chosen] + ([] if chosen is None else [chosen])
     for number in order:
         top, bottom, left, right = (float(v) for v in boxes.edges[number])
@@ -154,12 +168,13 @@ def boxes_over(
         if number == chosen:
             figure.add_annotation(
                 x=max(left, -0.5), y=max(top, -0.5), text=figure_text(names[number], LONGEST_SAID), showarrow=False,
-                xanchor="left", yanchor="bottom" if top > pixels.shape[0] / 8 else "top", bgcolor=ACCENT,
+                xanchor="left", yanchor="bottom" if top > rows / 8 else "top", bgcolor=ACCENT,
                 font={"color": "white", "size": 12}, borderpad=2,
             )  # fmt: skip
     return figure
 
 
 def place_text(places: FloatArray) -> str:
-    """The numbers that stand before the classes of one box: ``41.2, 30, 12.5, 9``."""
-    return ", ".join(number_text(float(value), 3) for value in places)
+    """The numbers that stand before the classes of one box: ``41.2, 30, 12.5, 9``; the first of many."""
+    said = ", ".join(number_text(float(value), 3) for value in places[:MOST_TOLD])
+    return said if len(places) <= MOST_TOLD else f"{said} …"

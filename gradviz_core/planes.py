@@ -10,10 +10,15 @@ import numpy as np
 import numpy.typing as npt
 
 from gradviz_core import layouts
+from gradviz_core.errors import QuestionError
 from gradviz_core.indices import place_axes
 from gradviz_core.types import FloatArray, Layout
 
 Cells = npt.NDArray[np.int64]
+MOST_PIXELS = 2**26
+"""Most places of a channel that has rows and columns, and is drawn: 8192×8192."""
+MOST_PLACES = 2**20
+"""Most places of one that has not, because which cell is which place is held in memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +136,39 @@ def planes(array: FloatArray, layout: Layout, axis: int | None = None) -> Planes
     flat = moved.reshape(len(moved), -1)
     drawn = np.where(cells >= 0, flat[:, np.maximum(cells, 0)], np.float32(np.nan))
     return Planes(drawn, layout, at, value.shape[1:], cells)
+
+
+def geometry(shape: Sequence[int], layout: Layout, axis: int | None = None) -> Planes:
+    """How the channels of a value of this shape are drawn, without its numbers: they are zero, and take no memory.
+
+    Raises:
+        QuestionError: a channel has too many places to be drawn.
+    """
+    at = layouts.drawn_axis(layout, len(shape), axis)
+    if not at:
+        return Planes(_nothing(math.prod(shape[1:]), 1, 1), "vector", shape=tuple(shape[1:]))
+    places = (*shape[1:at], *shape[at + 1 :])
+    check_places(places)
+    if len(shape) == 4:
+        return Planes(_nothing(shape[at], *places), layout, at, tuple(shape[1:]))
+    cells = _cells(layout, places)
+    return Planes(_nothing(shape[at], *cells.shape), layout, at, tuple(shape[1:]), cells)
+
+
+def check_places(places: Sequence[int]) -> None:
+    """Refuse a channel with too many places to be drawn.
+
+    Raises:
+        QuestionError: it has.
+    """
+    most = MOST_PIXELS if len(places) == 2 else MOST_PLACES
+    if (count := math.prod(places)) > most:
+        raise QuestionError(f"A channel of this value has {count:,} places; at most {most:,} can be drawn. Choose "
+                            "another site.")  # fmt: skip
+
+
+def _nothing(channels: int, height: int, width: int) -> FloatArray:
+    return np.broadcast_to(np.float32(0), (channels, height, width))
 
 
 def middle_place(layout: Layout, places: Sequence[int]) -> tuple[int, ...]:

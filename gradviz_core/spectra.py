@@ -10,6 +10,9 @@ import numpy.typing as npt
 import plotly.graph_objects as go
 
 from gradviz_core import fields, figures
+from gradviz_core.blocks import MOST_COLUMNS as MOST_COLUMNS
+from gradviz_core.blocks import MOST_ROWS as MOST_ROWS
+from gradviz_core.blocks import matrix_block
 from gradviz_core.captions import class_text
 from gradviz_core.figures import BAR
 from gradviz_core.indices import unit_place
@@ -17,9 +20,6 @@ from gradviz_core.log_scale import log_ticks, tick_text
 from gradviz_core.shown_text import figure_text, visible
 from gradviz_core.types import Field, FloatArray, Layout, SiteInfo
 
-MOST_ROWS, MOST_COLUMNS = 500, 800
-"""Most rows and columns of a matrix that are drawn, which is what a screen can show; beyond it each cell stands for a
-block of entries, and the caption says so."""
 SMALL = 40
 """A matrix with at most so many rows is drawn with the names of its rows beside it."""
 
@@ -93,9 +93,8 @@ def block_names(info: SiteInfo, labels: Sequence[str], first: int, end: int, siz
 
 
 def block(shape: tuple[int, int]) -> tuple[int, int]:
-    """How many rows and columns of a (rows, columns) matrix each cell that is drawn stands for, so that there are at
-    most ``MOST_ROWS`` and ``MOST_COLUMNS`` of them."""
-    return max(1, math.ceil(shape[0] / MOST_ROWS)), max(1, math.ceil(shape[1] / MOST_COLUMNS))
+    """How many rows and columns of a (rows, columns) matrix each cell that is drawn stands for."""
+    return matrix_block(shape, MOST_ROWS, MOST_COLUMNS)
 
 
 def drawn(matrix: FloatArray, *, unit: str) -> Field:
@@ -193,4 +192,5 @@ def row(values: FloatArray, info: SiteInfo, *, unit: str) -> tuple[Field, np.nda
     planes = fields.planes(values.reshape(info.shape), info.layout, info.axis)
     if planes.maps.shape[1:] == (1, 1):
         return None
-    return fields.field(planes.maps.sum(axis=0), signed=True, unit=unit), planes.place_names()
+    field = fields.for_screen(fields.field(planes.maps.sum(axis=0), signed=True, unit=unit))
+    return field, planes.place_names() if field.blocks is None else None

@@ -14,6 +14,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from gradviz_core.blocks import Blocks as Blocks
 from gradviz_core.cards import Accuracy as Accuracy
 from gradviz_core.cards import ImageCard as ImageCard
 from gradviz_core.cards import ImageFile as ImageFile
@@ -370,3 +371,5 @@ class Field:
     """The colour scale runs from -limit (or 0) to +limit."""
     clipped: float = 0.0
     """Share of the values whose size is beyond the limit."""
+    blocks: Blocks | None = None
+    """What each cell stands for, where there are fewer cells than places; limit and share are those of all places."""

@@ -13,6 +13,8 @@ from gradviz_core.askers import Asker
 from gradviz_core.cards import Fit, ImageReport, ModelReport, Preprocessing, Recipe, UploadKind
 from gradviz_core.compute import client, inline
 from gradviz_core.errors import GradVizError, UnknownImage, UnknownModel
+from gradviz_core.looks import Look
+from gradviz_core.screen import fit
 from gradviz_core.types import Answer, LessonQuestion, Question, SurveyAnswer
 from tests import handing_in
 from tests.opening import STATUS, opened
@@ -92,6 +94,9 @@ class Fake:
             return replace(found, card=card)
         return found
 
+    def show(self, question: Question, look: Look) -> Answer:
+        return fit(self.ask(question), look)
+
     def words(self) -> list[str]:
         return [word for word, _ in self.sent if word != "ask"]
 
@@ -127,7 +132,7 @@ def stand_in(monkeypatch: pytest.MonkeyPatch) -> Fake:
     """A fake in the client's place."""
     made = Fake()
     handing_in.forget()
-    for name in ("deliver", "read_labels", "keep_recipe", "recipe", "ask"):
+    for name in ("deliver", "read_labels", "keep_recipe", "recipe", "ask", "show"):
         monkeypatch.setattr(client, name, getattr(made, name))
     monkeypatch.setattr(client, "check", lambda question, left, asker: None)
     monkeypatch.setattr(client, "hush", lambda: None)

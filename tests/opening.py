@@ -13,6 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 from gradviz_core.compute import client, inline
 from gradviz_core.compute.protocol import Status
+from gradviz_core.screen import fit
 from gradviz_core.types import Answer, Question
 
 ROOT = Path(__file__).parents[1]
@@ -32,6 +33,7 @@ def answer_here(monkeypatch: pytest.MonkeyPatch) -> list[Question]:
         return inline.ask(question)
 
     monkeypatch.setattr(client, "ask", ask)
+    monkeypatch.setattr(client, "show", lambda question, look: fit(client.ask(question), look))
     monkeypatch.setattr(client, "check", lambda question, left, asker: None)
     monkeypatch.setattr(client, "hush", lambda: None)
     monkeypatch.setattr(client, "start", lambda: None)

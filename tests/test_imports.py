@@ -22,17 +22,18 @@ ARROW: tuple[frozenset[str], ...] = tuple(
     frozenset(level.split())
     for level in (
         "version outputs log_lines",
-        "cards calls findings lesson_cards receipts subjects",
+        "blocks cards calls findings lesson_cards receipts subjects",
         "diagnoses jacobian_question output_question",
         "types",
-        "errors",
+        "looks errors",
         "settings sites indices layouts head_forms nested device archive sandbox kernel_guards axes axis_rules holders "
         "store_folder shown_text recent",
         "score_words well_formed",
         "askers",
         "serving codec npz planes fields captions bars log_scale snippets store verdicts",
-        "figures",
-        "lesson_pictures charts output_figures flow_figures spectra",
+        "block_figures",
+        "image_traces figures screen",
+        "lesson_pictures near_figures charts output_figures flow_figures spectra",
         "exported weights_files models images cost uploads",
         "draws authors_autograd inputs last_operation by_kind",
         "heads class_scores region_scores box_scores targets trace batch remarks passes backward twin doubles stopping "
@@ -51,14 +52,20 @@ ARROW: tuple[frozenset[str], ...] = tuple(
 DRAWING = frozenset(
     {"fields", "figures", "charts", "flow_figures", "log_scale", "spectra", "captions", "indices", "snippets"}
     | {"lesson_pictures", "score_words", "bars", "output_figures", "planes"}
+    | {"block_figures", "image_traces", "near_figures", "screen"}
 )
 """What turns answers into pictures and words. What computes does not know of it."""
+
+FITTING = ("compute", "screen")
+"""The one exception: an answer is made to fit a screen before it leaves the worker."""
 
 TORCH_FREE = (
     frozenset(
         {
             "__init__",
             "askers",
+            "blocks",
+            "looks",
             "cards",
             "calls",
             "diagnoses jacobian_question",
@@ -212,7 +219,7 @@ def arrow(root: Path) -> list[str]:
                 continue
             if level.get(there, len(ARROW)) > level[here]:
                 complaints.append(f"{path}: {here} imports {there}, which stands above it.")
-            if there in DRAWING and here not in DRAWING | {"__init__", "__main__"}:
+            if there in DRAWING and here not in DRAWING | {"__init__", "__main__"} and (here, there) != FITTING:
                 complaints.append(f"{path}: {here} computes, and imports {there}, which draws.")
     return complaints
 

@@ -11,6 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 from gradviz_core import bars, captions, fields
 from gradviz_core.compute import inline
+from gradviz_core.screen import OverInput
 from gradviz_core.types import (
     INPUT,
     GradientAnswer,
@@ -105,13 +106,14 @@ def test_a_click_chooses_the_pixel_on_one_picture_and_on_one_of_several(written:
     assert written == {"pixel": "5,7"}
     sheet = fields.tile(np.ones((3, 20, 30), np.float32), columns=3)
     row, column = sheet.corner(2)
-    pixel.click_tile(sheet)(Click(row + 8, column + 9, -1))
+    whole = OverInput(np.ones((1, 3, 20, 30), np.float32))
+    pixel.click_over(whole, sheet)(Click(row + 8, column + 9, -1))
     assert written == {"pixel": "8,9"}
-    pixel.click_tile(sheet)(Click(row - 1, column + 9, -1))
-    pixel.click_tile(sheet)(Click(row, column - 1, -1))
+    pixel.click_over(whole, sheet)(Click(row - 1, column + 9, -1))
+    pixel.click_over(whole, sheet)(Click(row, column - 1, -1))
     pixel.click(Click(-1, -1, -1))
     assert written == {"pixel": "8,9"}, "neither a number above a picture nor a gap is a pixel"
-    pixel.click_tile(None)(Click(1, 2, -1))
+    pixel.click_over(whole)(Click(1, 2, -1))
     assert written == {"pixel": "1,2"}
 
 

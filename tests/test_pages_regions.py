@@ -15,7 +15,7 @@ from gradviz_core.captions import number_text
 from gradviz_core.compute import inline
 from gradviz_core.output_figures import COLOURS, REST
 from gradviz_core.types import Head, OutputAnswer, OutputQuestion, Question
-from pages.parts import address, boxes, regions
+from pages.parts import address, boxes, pixel, regions
 from pages.parts.clicks import Click, Enclosed, _read_enclosed
 from pages.parts.kept import kept
 from tests.opening import MAPS, SALIENCY, answer_here, chart, errors, opened, texts, values
@@ -197,7 +197,7 @@ def test_a_click_chooses_the_smallest_box_there_and_beside_them_a_pixel(
     drawn = boxes.over(found, None, SIDE, SIDE)
     assert drawn is not None
     column, row = (round(float(v) - 0.5) for v in found.arrays["places"][0][:2])
-    boxes.click(drawn)(Click(row, column, -1))
+    boxes.click(drawn, pixel.click)(Click(row, column, -1))
     assert set(written) == {"box"}
     hit = drawn.numbers.index(int(str(written["box"])))
     top, bottom, left, right = drawn.places.edges[hit]
@@ -206,7 +206,7 @@ def test_a_click_chooses_the_smallest_box_there_and_beside_them_a_pixel(
     written.clear()
     corners = [(0, 0), (0, SIDE - 1), (SIDE - 1, 0), (SIDE - 1, SIDE - 1)]
     free = next(corner for corner in corners if drawn.places.at(*corner) is None)
-    boxes.click(drawn)(Click(*free, -1))
+    boxes.click(drawn, pixel.click)(Click(*free, -1))
     assert written == {"pixel": f"{free[0]},{free[1]}"}
 
 

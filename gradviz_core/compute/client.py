@@ -21,6 +21,7 @@ from gradviz_core.codec import (
     question_to_json,
     recipe_from_json,
     recipe_to_json,
+    shown_to_json,
 )
 from gradviz_core.compute import protocol
 from gradviz_core.compute.delivery import Delivery
@@ -28,6 +29,7 @@ from gradviz_core.compute.downloads import Wanted
 from gradviz_core.compute.line import Incoming, Left, Line
 from gradviz_core.compute.protocol import Status
 from gradviz_core.errors import BadModel, ComputeError
+from gradviz_core.looks import Look
 from gradviz_core.settings import Settings, settings
 from gradviz_core.types import (
     Answer,
@@ -92,7 +94,8 @@ def ask(question: ProofQuestion) -> ProofAnswer: ...
 @overload
 def ask(question: OutputQuestion) -> OutputAnswer: ...
 def ask(question: Question) -> Answer:
-    """The answer to ``question``, from the compute service. Its arrays are read-only.
+    """The answer to ``question``, from the compute service. Its arrays are read-only. Where it holds more numbers than
+    a screen can show it was made to fit one (``screen.is_coarse``); ``arrays`` has all of them.
 
     Raises:
         QuestionError: the question cannot be answered as it stands.
@@ -100,6 +103,15 @@ def ask(question: Question) -> Answer:
         GradVizError: whatever else the answering code has to say.
     """
     return _client().ask(question, _whose())
+
+
+def show(question: Question, look: Look) -> Answer:
+    """The same, made to fit a screen for one way to draw it.
+
+    Raises:
+        GradVizError: as ``ask``.
+    """
+    return _client().show(question, look, _whose())
 
 
 def check(question: ProofQuestion, left: threading.Event, asker: Asker = ANYONE) -> ProofAnswer | None:
@@ -246,6 +258,10 @@ class Client:
     def ask(self, question: Question, asker: Asker = ANYONE) -> Answer:
         """As the function of this name."""
         return answer_from_bytes(self._line.request("ask", question_to_json(question).encode(), asker))
+
+    def show(self, question: Question, look: Look, asker: Asker = ANYONE) -> Answer:
+        """As the function of this name."""
+        return answer_from_bytes(self._line.request("show", shown_to_json(question, look).encode(), asker))
 
     def check(self, question: ProofQuestion, left: threading.Event, asker: Asker = ANYONE) -> ProofAnswer | None:
         """As the function of this name."""

@@ -2,7 +2,8 @@
 
 A message is two frames of bytes: a word, and a body. Requests of a client are
 
-    ask            question as JSON        -> answer as bytes
+    ask            question as JSON        -> answer as bytes, made to fit a screen
+    show           question, look as JSON  -> the same, for one way to draw it
     check          question as JSON        -> answer as bytes, once nothing else is to be done
     arrays         ``Wanted`` as JSON      -> nothing, after a file of whole arrays
     hush           -                       -> nothing; the check under way stops, and none begins for a moment
@@ -24,7 +25,7 @@ then says ``look``, as often as it likes until the reply is ``ok``: the body is,
 full colour, or null; the reply is an image report, a model report or labels, as the announcement says. An image or a
 model is kept then. In the other direction ``file`` (body: its size in decimal) and such frames come before the reply.
 
-To its workers the service says ``ask``, ``check``, ``arrays`` (``downloads.py`` says how the file comes),
+To its workers the service says ``ask``, ``show``, ``check``, ``arrays`` (``downloads.py`` says how the file comes),
 ``upload-image``, ``rescale-image``, ``upload-model``, ``read-labels`` (``worker.py`` has their bodies), and ``fetch``
 (body: key of a model whose weights are to be on the disk). While a worker is at a check it may also say ``stop``; the
 reply is then ``stopped``, or what came just before. A worker also says ``ready`` (body: ``Ready``), once, and ``last``:

@@ -20,7 +20,7 @@ from multiprocessing.connection import Connection
 
 from gradviz_core import sandbox
 from gradviz_core.askers import ANYONE, Asker
-from gradviz_core.codec import LONGEST_QUESTION, LONGEST_RECIPE, error_to_json, question_from_json
+from gradviz_core.codec import LONGEST_QUESTION, LONGEST_RECIPE, error_to_json, question_from_json, shown_from_json
 from gradviz_core.compute import downloads, pretrained, protocol
 from gradviz_core.compute.outgoing import Outgoing
 from gradviz_core.compute.protocol import Message, Status
@@ -148,6 +148,9 @@ class Service:
                 case "ask":
                     question = question_from_json(body)
                     return self._ask(connection, question, Job("ask", body, (question.model, question.image)))
+                case "show":
+                    question, _ = shown_from_json(body)
+                    return self._ask(connection, question, Job("show", body, (question.model, question.image)))
                 case "arrays":
                     return self._arrays(connection, asker, body)
                 case "hush":

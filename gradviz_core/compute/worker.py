@@ -22,11 +22,12 @@ from functools import partial
 from multiprocessing.connection import Connection
 from typing import Any, Protocol
 
-from gradviz_core import log_lines
-from gradviz_core.codec import answer_to_bytes, error_to_json, question_from_json
+from gradviz_core import log_lines, screen
+from gradviz_core.codec import answer_to_bytes, error_to_json, header_length, question_from_json, shown_from_json
 from gradviz_core.compute import confining, downloads, inspecting, pretrained, relay
 from gradviz_core.compute.protocol import Message, Ready, read_message, widen, write_message
 from gradviz_core.errors import ComputeError, GradVizError, QuestionError, Stopped
+from gradviz_core.looks import USUAL, Look
 from gradviz_core.types import Answer, ProofQuestion, Question
 
 log = logging.getLogger("gradviz.worker")
@@ -34,8 +35,8 @@ log = logging.getLogger("gradviz.worker")
 
 ANSWERER = "gradviz_core.answering:Answerer"
 """What answers questions, as ``module:name``."""
-LONGEST_ANSWER = 500_000_000
-"""Bytes of the largest answer that is sent: all sites of a ResNet-50 take half as much."""
+LONGEST_ANSWER = screen.MOST_BYTES + screen.MOST_TEXT + 1_000_000
+"""Bytes of the largest answer that is sent to a page, the names of its arrays included. Whole arrays leave as files."""
 LONGEST_REPLY = LONGEST_ANSWER + 100
 """Bytes of the longest body that is read from a worker, which an upload may have taken over."""
 UNEXPECTED = "Something went wrong inside GradViz; the question may be sound. The server's log has the details."
@@ -115,9 +116,12 @@ def reply(
     try:
         match word:
             case "check":
-                return "ok", _checked(answer_to_bytes(_check(answerer, body, told_to_stop)))
+                return "ok", _fitted(_check(answerer, body, told_to_stop), USUAL)
             case "ask":
-                return "ok", _checked(answer_to_bytes(answerer.answer(question_from_json(body))))
+                return "ok", _fitted(answerer.answer(question_from_json(body)), USUAL)
+            case "show":
+                question, look = shown_from_json(body)
+                return "ok", _fitted(answerer.answer(question), look)
             case "arrays":
                 return downloads.reply(answerer.answer, downloads.Wanted.from_json(body), hand_over)
             case "upload-image" | "rescale-image" | "upload-model" | "read-labels":
@@ -132,7 +136,7 @@ def reply(
     except GradVizError as error:
         return "error", error_to_json(error).encode()
     except Exception as error:
-        request = body[:2000] if word in ("ask", "check", "arrays") else f"{len(body)} bytes"
+        request = body[:2000] if word in ("ask", "show", "check", "arrays") else f"{len(body)} bytes"
         if _out_of_memory(error):
             log.error("out of memory (%s); request: %s %s", type(error).__name__, word, request)
             return "error", error_to_json(ComputeError(_too_much(word))).encode()
@@ -147,12 +151,15 @@ def _check(answerer: Answers, body: bytes, told_to_stop: Callable[[], bool]) -> 
     return answerer.check(question, told_to_stop)
 
 
-def _checked(answer: bytes) -> bytes:
-    if len(answer) > LONGEST_ANSWER:
+def _fitted(answer: Answer, look: Look) -> bytes:
+    """What travels of it, which is bounded whatever it was asked about."""
+    data = answer_to_bytes(screen.fit(answer, look))
+    screen.check_text(header_length(data))
+    if len(data) > LONGEST_ANSWER:
         raise QuestionError(
-            f"The answer has {len(answer) / 1e6:.0f} MB; the limit is {LONGEST_ANSWER / 1e6:g} MB. Ask for fewer sites."
+            f"The answer has {len(data) / 1e6:.0f} MB; the limit is {LONGEST_ANSWER / 1e6:g} MB. Ask for fewer sites."
         )
-    return answer
+    return data
 
 
 def _too_much(word: str) -> str:

@@ -2,9 +2,11 @@
 
 import streamlit as st
 
-from gradviz_core import fields, snippets
+from gradviz_core import snippets
+from gradviz_core.looks import Look
+from gradviz_core.screen.seen import seen
 from gradviz_core.types import INPUT, FlowQuestion, GradientQuestion, SiteInfo
-from pages.parts import address, check, code, facts, keeping, maps, panel, shell, sites, tour, units
+from pages.parts import address, check, code, facts, keeping, maps, panel, shell, sites, tour
 from pages.parts.asking import ask, one_sentence
 
 choice = shell.begin_with_score(
@@ -32,10 +34,14 @@ with one_sentence():
         kind = maps.kind()
         order = maps.order()
         number = st.container(width="content")
-        place = sites.choose_place(info, choice.survey.pixels)
+        place = sites.choose_place(info, seen(choice.survey.arrays).size)
     sites.note_if_flat(info)
 
     unreached = info.site not in [one.site for one in reached]
+    look = Look(
+        maps=kind, layout=info.layout, axis=info.axis, channel=sites.channel_in_address(info), place=place.index,
+        strongest_first=order == "strength",
+    )  # fmt: skip
     answer = ask(
         GradientQuestion(
             model=choice.model,
@@ -45,14 +51,14 @@ with one_sentence():
             wrt=(INPUT, info.site) if unreached and kind == "activation" else (info.site,),
         ),
         "Computing the gradient at this site …",
+        look,
     )
     checked = check.question(choice.model, choice.image, answer.target, choice.draw, info.site)
-    view = maps.view(answer, info, kind)
+    view = maps.view(answer, info, look)
     with number:
         channel = sites.choose_channel(info, view.strongest)
-    sheet = maps.sheet(view, order, answer, info, choice.labels, channel, place)
+    sheet = maps.sheet(view, answer, info, choice.labels, channel, place)
     one = maps.one(view, channel, info, place)
-    unit = units.unit(info, channel, place)
 
     facts.line(*facts.predicted_and_score(answer, answer.prediction, choice.labels, choice.reading))
     facts.notes(answer.notes)
@@ -69,25 +75,28 @@ with one_sentence():
             panel.words(one.caption)
         else:
             panel.picture(
-                one.figure, "channel", alt=one.caption.alt, caption=one.caption, act=sites.choose_cell(view.planes)
+                one.figure,
+                "channel",
+                alt=one.caption.alt,
+                caption=one.caption,
+                act=sites.choose_cell(view.planes, view.one.blocks),
             )
-        facts.line(("unit", sites.unit_words(info, channel, place)), *maps.facts_of(answer, unit))
+        facts.line(("unit", sites.unit_words(info, channel, place)), *maps.facts_of(view))
         st.button(
             "This unit on the Neurons page", icon=":material/arrow_forward:", type="tertiary", on_click=address.leave,
             args=("pages/explore/neurons.py", {"site": info.site, **sites.unit_choices(channel, place)}),
         )  # fmt: skip
         panel.picture(
             maps.image(answer), "image", alt="The image as the network sees it",
-            act=sites.choose_under(view.planes, *answer.pixels.shape[:2]),
+            act=sites.choose_under(view.planes, *seen(answer.arrays).size),
         )  # fmt: skip
     drawn = {"channels": sheet.figure, "strip": strip.figure} | ({"channel": one.figure} if one.figure else {})
     keeping.menu(choice.tools, drawn, answer, "feature-maps", checked)
-    block = fields.coarser(view.maps, maps.MOST_CELLS)[1]
     code.panel(
         choice,
         {
             "Channels": lambda at: snippets.sheet(
-                at, choice.target, info, kind, strongest_first=order == "strength", block=block
+                at, choice.target, info, kind, strongest_first=order == "strength", block=view.block
             ),
             "One channel": lambda at: snippets.feature_maps(at, choice.target, info, kind, channel),
             "Sites": lambda at: snippets.strip(at, choice.target),

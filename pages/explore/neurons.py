@@ -2,8 +2,13 @@
 
 import streamlit as st
 
-from gradviz_core import captions, fields, snippets
-from gradviz_core.types import INPUT, GradientQuestion, UnitsQuestion
+from gradviz_core import captions, snippets
+from gradviz_core.looks import Look
+from gradviz_core.screen import is_coarse
+from gradviz_core.screen.over_input import over_input
+from gradviz_core.screen.seen import seen
+from gradviz_core.screen.site_maps import site_maps
+from gradviz_core.types import INPUT, GradientQuestion
 from pages.parts import address, check, code, facts, keeping, panel, shell, sites, tour, units
 from pages.parts.asking import ask, one_sentence
 
@@ -18,18 +23,10 @@ with one_sentence():
         info = sites.choose(choice.survey.sites)
     with panel.controls():
         number = st.container(width="content")
-        place = sites.choose_place(info, choice.survey.pixels)
-        strongest = ask(
-            UnitsQuestion(
-                model=choice.model,
-                image=choice.image,
-                site=info.site,
-                place=place.index,
-                axis=info.axis,
-                seed=choice.draw,
-            ),
-            "Looking for the strongest channels here …",
-        )
+        size = seen(choice.survey.arrays).size
+        place = sites.choose_place(info, size)
+        asked = units.question(choice, info, place)
+        strongest = ask(asked, "Looking for the strongest channels here …")
         with number:
             channel = sites.choose_channel(info, int(strongest.arrays["channels"][0]))
         opacity = address.percent(
@@ -38,39 +35,43 @@ with one_sentence():
     sites.note_if_flat(info)
 
     unit = units.unit(info, channel, place)
+    look = Look(layout=info.layout, axis=info.axis, channel=channel, place=place.index, strongest_first=False)
     answer = ask(
         GradientQuestion(model=choice.model, image=choice.image, target=unit, wrt=(INPUT, info.site), seed=choice.draw),
         "Computing the gradient of this unit …",
+        look,
     )
-    planes = fields.planes(answer.activations[info.site], info.layout, info.axis)
-    gradient = answer.gradients[INPUT]
+    maps = site_maps(answer.arrays, info.site, look, info.shape)
+    planes, gradient = maps.planes, over_input(answer.arrays, f"gradient/{INPUT}")
     checked = check.question(choice.model, choice.image, unit, choice.draw)
-    effective = fields.effective_box(gradient)
-    activation = units.activation(planes, channel, place, info)
+    effective = gradient.effective_box
+    activation = units.activation(maps, channel, place, info)
     slope = units.slope(answer, info, effective, opacity / 100)
 
     facts.line(
         ("activation", captions.number_text(answer.score, 4)),
-        ("L2 norm of the gradient", captions.number_text(fields.length(gradient))),
+        ("L2 norm of the gradient", captions.number_text(gradient.length)),
         ("receptive field", units.box_text(answer.receptive_field)),
         ("95 % of the gradient within", units.box_text(effective)),
     )
-    facts.notes((*strongest.notes, *answer.notes, *units.silence(answer)))
+    facts.notes((*strongest.notes, *answer.notes, *units.silence(answer, gradient)))
 
     left, right = st.columns(2)
     with left:
         panel.picture(
             activation.figure, "activation", alt=activation.caption.alt, caption=activation.caption,
-            act=sites.choose_tile(activation.tiles) if activation.tiles else sites.choose_cell(planes),
+            act=sites.choose_tile(activation.tiles) if activation.tiles else sites.choose_cell(planes, maps.one.blocks),
         )  # fmt: skip
     with right:
         panel.picture(
             slope.figure, "gradient", alt=slope.caption.alt, caption=slope.caption,
-            act=sites.choose_under(planes, *gradient.shape[2:]), checked=checked,
+            act=sites.choose_under(planes, *gradient.size), checked=checked,
         )  # fmt: skip
     st.caption(sites.how_to_click(info))
 
     st.header(f"Strongest {captions.channel_word(info)}s{place.words}", anchor=False)
+    if is_coarse(strongest.arrays):  # now that it is known which part of the input they see
+        strongest = ask(asked, "Looking at the strongest channels …", Look(part=answer.receptive_field))
     gallery = units.gallery(strongest, info, place, channel, answer.receptive_field)
     panel.picture(
         gallery.figure, "gallery", alt=gallery.caption.alt, caption=gallery.caption,

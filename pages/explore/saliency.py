@@ -2,8 +2,10 @@
 
 import streamlit as st
 
-from gradviz_core import bars, captions, fields, figures, snippets
-from gradviz_core.types import INPUT, GradientQuestion
+from gradviz_core import bars, captions, figures, snippets
+from gradviz_core.looks import Look
+from gradviz_core.screen.seen import seen as seen_in
+from gradviz_core.types import GradientQuestion
 from pages.parts import (
     address,
     check,
@@ -39,15 +41,18 @@ with one_sentence():
     question = GradientQuestion(
         model=choice.model, image=choice.image, target=choice.target, method=method, seed=choice.draw
     )
-    answer = ask(question, "Computing the gradient …")
-    gradient = answer.attributions[INPUT]
+    size = seen_in(choice.survey.arrays).size
+    look = Look(reduction=view, pixel=pixel.wanted(size))
+    answer = ask(question, "Computing the gradient …", look)
+    gradient, image = saliency.drawn_array(answer), seen_in(answer.arrays)
     checked = check.question(choice.model, choice.image, answer.target, choice.draw)
     room = st.container()
-    spot = pixel.choose(answer.pixels)
+    spot = pixel.choose(size)
     if spot is not None:
         names = captions.channel_names(choice.survey.card.preprocessing)
         what = saliency.METHODS[method].lower()
-        facts.line(*pixel.place(spot, answer.pixels), *pixel.slopes(gradient, spot, what, names))
+        facts.line(*pixel.place(spot, image), *pixel.slopes(gradient.at(spot), what, names))
+        saliency.round_the_pixel(gradient, view, answer, method, spot)
     mapped, found = predictions.of_map(choice), choice.output.boxes
     height = saliency.LOW if mapped else saliency.HIGH
     shown = saliency.draw(answer, view, method, choice.survey.card, opacity / 100, spot, height)
@@ -55,19 +60,23 @@ with one_sentence():
     with room:
         facts.line(
             *facts.predicted_and_score(answer, answer.prediction, choice.labels, choice.reading),
-            (f"L2 norm of {saliency.METHODS[method].lower()}", captions.number_text(fields.length(gradient))),
+            (f"L2 norm of {saliency.METHODS[method].lower()}", captions.number_text(gradient.length)),
             ("largest at", shown.peak),
         )
         facts.notes(answer.notes)
 
         channels_below = mapped is not None and view == "channel"
-        seen = predictions.image(answer, found, choice.labels, spot, height if channels_below else shown.height)
+        seen = predictions.image(
+            answer.target, image, found, choice.labels, spot, height if channels_below else shown.height
+        )
         columns = st.columns((1, 1) if channels_below else (1, 1, 1) if mapped else shown.widths)
         with columns[0]:
             panel.picture(
                 seen.figure, "image", alt="The image as the network sees it",
                 act=seen.act,
-                caption=saliency.seen(choice.survey.card, uploaded.image_line(choice.image, choice.survey.file)),
+                caption=saliency.seen(
+                    choice.survey.card, uploaded.image_line(choice.image, choice.survey.file), image.blocks
+                ),
             )  # fmt: skip
             depth.choose(choice.image, choice.survey.file)
             if found:
@@ -85,7 +94,7 @@ with one_sentence():
         with st.container() if channels_below else columns[-1]:
             panel.picture(
                 shown.figure, "gradient", alt=shown.caption.alt, caption=shown.caption,
-                act=pixel.click_tile(shown.tiles), checked=checked,
+                act=pixel.click_over(gradient, shown.tiles), checked=checked,
             )  # fmt: skip
 
     keeping.menu(choice.tools, drawn, answer, "saliency", checked)

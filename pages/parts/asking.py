@@ -10,9 +10,10 @@ from typing import overload
 
 import streamlit as st
 
-from gradviz_core.codec import question_to_json
+from gradviz_core.codec import question_to_json, shown_to_json
 from gradviz_core.compute import client
 from gradviz_core.errors import ComputeError, GradVizError, ServiceStarting
+from gradviz_core.looks import Look
 from gradviz_core.types import (
     Answer,
     DiagnosisAnswer,
@@ -48,15 +49,15 @@ PATIENCE_S = 60.0
 
 
 @overload
-def ask(question: GradientQuestion, doing: str) -> GradientAnswer: ...
+def ask(question: GradientQuestion, doing: str, look: Look | None = None) -> GradientAnswer: ...
 @overload
-def ask(question: UnitsQuestion, doing: str) -> UnitsAnswer: ...
+def ask(question: UnitsQuestion, doing: str, look: Look | None = None) -> UnitsAnswer: ...
 @overload
 def ask(question: SurveyQuestion, doing: str) -> SurveyAnswer: ...
 @overload
 def ask(question: FlowQuestion, doing: str) -> FlowAnswer: ...
 @overload
-def ask(question: PerturbationQuestion, doing: str) -> PerturbationAnswer: ...
+def ask(question: PerturbationQuestion, doing: str, look: Look | None = None) -> PerturbationAnswer: ...
 @overload
 def ask(question: JacobianQuestion, doing: str) -> JacobianAnswer: ...
 @overload
@@ -69,17 +70,18 @@ def ask(question: DiagnosisQuestion, doing: str) -> DiagnosisAnswer: ...
 def ask(question: ProofQuestion, doing: str) -> ProofAnswer: ...
 @overload
 def ask(question: OutputQuestion, doing: str) -> OutputAnswer: ...
-def ask(question: Question, doing: str) -> Answer:
+def ask(question: Question, doing: str, look: Look | None = None) -> Answer:
     """The answer. ``doing`` says what is going on: on a page that shows nothing yet, at once; else in a corner, once it
-    takes more than half a second.
+    takes more than half a second. ``look`` says how it will be drawn, for answers that are too large for a screen.
 
     Raises:
         GradVizError: as ``client.ask`` does, but for a service that is only starting, which is waited for.
     """
     skeleton.show(doing)
     started = time.monotonic()
-    with st.container(key=f"progress_{question.kind}_{zlib.crc32(question_to_json(question).encode())}"):
-        answer = _patiently(question, doing)
+    text = question_to_json(question) if look is None else shown_to_json(question, look)
+    with st.container(key=f"progress_{question.kind}_{zlib.crc32(text.encode())}"):
+        answer = _patiently(question, doing, look)
     st.session_state["last_receipt"] = answer.receipt
     if answer.receipt.guarded and not isinstance(question, LessonQuestion):
         st.session_state.setdefault("guarded", set()).add(question.model)
@@ -87,12 +89,15 @@ def ask(question: Question, doing: str) -> Answer:
     return answer
 
 
-def _patiently(question: Question, doing: str) -> Answer:
+def _patiently(question: Question, doing: str, look: Look | None) -> Answer:
     deadline = time.monotonic() + PATIENCE_S
     while True:
         try:
             with st.spinner(doing):
-                return kept().get(question_to_json(question), lambda: client.ask(question))
+                if look is None:
+                    return kept().get(question_to_json(question), lambda: client.ask(question))
+                shown = shown_to_json(question, look)
+                return kept().get(question_to_json(question), lambda: client.show(question, look), shown)
         except ServiceStarting:
             if time.monotonic() > deadline:
                 raise

@@ -11,8 +11,9 @@ import streamlit as st
 from gradviz_core import output_figures
 from gradviz_core.captions import class_text, number_text
 from gradviz_core.output_figures import Placed
-from gradviz_core.types import OutputAnswer, OutputQuestion, Pixels, SurveyAnswer
-from pages.parts import address, pixel
+from gradviz_core.screen import Seen
+from gradviz_core.types import OutputAnswer, OutputQuestion, SurveyAnswer
+from pages.parts import address
 from pages.parts.asking import ask
 from pages.parts.clicks import Click
 from pages.parts.output_kind import Output
@@ -122,23 +123,26 @@ def over(found: OutputAnswer, box: int | None, height: int, width: int) -> Drawn
 
 
 def picture(
-    pixels: Pixels, found: OutputAnswer, drawn: Drawn, labels: Sequence[str], box: int | None, spot: Pixel | None,
+    seen: Seen, found: OutputAnswer, drawn: Drawn, labels: Sequence[str], box: int | None, spot: Pixel | None,
     height: int,
 ) -> go.Figure:  # fmt: skip
     """The image with the strongest boxes over it, the chosen one in the accent colour."""
     classes, scores = found.arrays["classes"], found.arrays["scores"]
     names = [f"{class_text(int(classes[i]), labels)}, {number_text(float(scores[i]), 3)}" for i in drawn.rows]
     chosen = drawn.numbers.index(box) if box in drawn.numbers else None
-    return output_figures.boxes_over(pixels, drawn.places, names, chosen=chosen, cell=spot, height=height)
+    return output_figures.boxes_over(
+        seen.pixels, drawn.places, names, chosen=chosen, cell=spot, blocks=seen.blocks, height=height
+    )
 
 
-def click(drawn: Drawn) -> Callable[[Click], None]:
-    """A click on a box chooses it, the smallest where several lie over each other; beside all of them, the pixel."""
+def click(drawn: Drawn, beside: Callable[[Click], None]) -> Callable[[Click], None]:
+    """A click on a box chooses it, the smallest where several lie over each other; one ``beside`` all of them does what
+    it does on the picture."""
 
     def act(clicked: Click) -> None:
         hit = drawn.places.at(clicked.row, clicked.column)
         if hit is None:
-            pixel.click(clicked)
+            beside(clicked)
         else:
             address.write({"box": drawn.numbers[hit]})
 

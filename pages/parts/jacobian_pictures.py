@@ -157,5 +157,6 @@ def _over_places(view: View, entries: FloatArray, sentence: str, formula: str, u
         return None
     field, places = found
     pixels = view.choice.survey.pixels if view.wrt.site == INPUT else None
-    words = Caption(sentence, formula, (captions.site_text(view.wrt), unit, captions.scale_text(field)))
+    coarse = captions.blocks_text(field.blocks, "places")
+    words = Caption(sentence, formula, (captions.site_text(view.wrt), unit, captions.scale_text(field), *coarse))
     return Picture(figures.heatmap(field, pixels=pixels, places=places, height=400), words)

@@ -1,4 +1,5 @@
-"""Answers that were given lately, shared by all sessions. The key is the question's canonical text and nothing else."""
+"""Answers that were given lately, shared by all sessions. The key is the question's canonical text and nothing else;
+where an answer was made to fit a screen, how it is drawn besides."""
 
 from __future__ import annotations
 
@@ -7,6 +8,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from gradviz_core.recent import Recent
+from gradviz_core.screen import is_coarse
 from gradviz_core.types import Answer
 
 MOST_BYTES = 40_000_000
@@ -20,12 +22,16 @@ class Kept:
         """Nothing is kept yet."""
         self._answers: Recent[Answer] = Recent(most_bytes)
 
-    def get(self, text: str, make: Callable[[], Answer]) -> Answer:
-        """The answer to the question with this text: the kept one, else what ``make`` gives."""
-        answer = self._answers.get(text)
+    def get(self, text: str, make: Callable[[], Answer], shown: str = "") -> Answer:
+        """The answer to the question with this text: the kept one, else what ``make`` gives.
+
+        ``shown`` is the text of the question together with how the answer is drawn. One that was made to fit a screen
+        is kept under it; one that is whole serves all ways to draw it.
+        """
+        answer = self._answers.get(text) or (self._answers.get(shown) if shown else None)
         if answer is None:
             answer = make()
-            self._answers.keep(text, answer)
+            self._answers.keep(shown if shown and is_coarse(answer.arrays) else text, answer)
         return answer
 
     @property

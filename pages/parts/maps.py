@@ -6,19 +6,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import cast
 
-import numpy as np
 import plotly.graph_objects as go
 
 from gradviz_core import captions, fields, figures, log_scale
 from gradviz_core.captions import Caption, MapKind
 from gradviz_core.fields import Planes, Tiles
+from gradviz_core.looks import Look
+from gradviz_core.screen import SiteMaps
+from gradviz_core.screen.seen import seen
+from gradviz_core.screen.site_maps import site_maps
 from gradviz_core.sites import in_words
-from gradviz_core.types import INPUT, Field, FloatArray, FlowAnswer, GradientAnswer, Site, SiteInfo, Unit
+from gradviz_core.types import INPUT, Blocks, FlowAnswer, GradientAnswer, SiteInfo
 from pages.parts import address
 from pages.parts.sites import Place
 
-MOST_CELLS = 300_000
-"""Most numbers in one sheet; beyond it, blocks of places are averaged, and the caption says so."""
 _KINDS = {"activation": "Activation", "gradient": "Gradient", "product": "Product"}
 _ORDERS = {"strength": "By strength", "index": "By number"}
 
@@ -30,27 +31,6 @@ class Strip:
     figure: go.Figure
     caption: Caption
     infos: tuple[SiteInfo, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class View:
-    """One quantity at all channels of a site."""
-
-    kind: MapKind
-    planes: Planes
-    scale: Field
-    """All of it in one field, for the scale that all pictures share."""
-    strength: FloatArray
-
-    @property
-    def maps(self) -> FloatArray:
-        """Shape (C, H, W)."""
-        return self.planes.maps
-
-    @property
-    def strongest(self) -> int:
-        """The channel of largest norm."""
-        return int(self.strength.argmax())
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,57 +78,49 @@ def strip(flow: FlowAnswer, labels: Sequence[str], chosen: str) -> Strip:
     return Strip(figure, replace(caption, facts=(*caption.facts, *marks)), infos)
 
 
-def view(answer: GradientAnswer, info: SiteInfo, kind: MapKind) -> View:
+def view(answer: GradientAnswer, info: SiteInfo, look: Look) -> SiteMaps:
     """Activation, gradient or their product at the site."""
-    array = _quantities(answer, info.site)[kind]
-    planes = fields.planes(array, info.layout, info.axis)
-    maps = planes.maps
-    unit = captions.map_unit(kind, answer.target, info.site)
-    signed = kind != "activation" or bool(np.nanmin(maps, initial=0.0) < 0)
-    scale = fields.field(maps.reshape(1, -1), signed=signed, unit=unit)
-    return View(kind, planes, scale, fields.strength(maps))
+    return site_maps(answer.arrays, info.site, look, info.shape)
 
 
 def sheet(
-    view: View, order: str, answer: GradientAnswer, info: SiteInfo, labels: Sequence[str], chosen: int, place: Place
+    view: SiteMaps, answer: GradientAnswer, info: SiteInfo, labels: Sequence[str], chosen: int, place: Place
 ) -> Sheet:
     """All channels as tiles on one scale, strongest first or by number."""
-    numbers = np.argsort(-view.strength, kind="stable") if order == "strength" else np.arange(len(view.maps))
-    small, block = fields.coarser(view.maps, MOST_CELLS)
-    tiles = fields.tile(small[numbers], [int(n) for n in numbers], signed=view.scale.signed, unit=view.scale.unit)
+    unit = captions.map_unit(view.kind, answer.target, info.site)
+    tiles = fields.tile(view.sheet, view.numbers, signed=view.signed, unit=unit)
     tiles = fields.tiles_on_scale(tiles, view.scale.limit)
-    caption = captions.feature_maps(view.kind, answer.target, labels, info, tiles.field, block=block)
-    single = block == 1
+    single = view.block == 1
+    if not single and view.planes.cells is None:
+        rows, columns = view.planes.maps.shape[1:]
+        tiles = replace(tiles, blocks=Blocks(view.block, view.block, rows, columns))
+    caption = captions.feature_maps(view.kind, answer.target, labels, info, tiles.field, block=view.block)
+    caption = replace(caption, facts=(*caption.facts, *captions.first_of(len(view.numbers), len(view.planes.maps))))
     cell = view.planes.cell(place.index) if single and place.index else None
     figure = figures.tiles(tiles, chosen=chosen, cell=cell, each=captions.channel_word(info))
     return Sheet(figure, caption, tiles, view.planes if single else None)
 
 
-def one(view: View, channel: int, info: SiteInfo, place: Place) -> One:
-    """One channel, every number of it, on the scale of the sheet, with a cross on the chosen place."""
-    field = fields.field(view.maps[channel], signed=view.scale.signed, unit=view.scale.unit)
-    field = fields.on_scale(field, view.scale.limit)
-    facts = (captions.site_text(info), f"{captions.scale_text(field)}, the same as for the tiles")
+def one(view: SiteMaps, channel: int, info: SiteInfo, place: Place) -> One:
+    """One channel, every number of it that a screen can show, on the scale of the sheet, with a cross on the chosen
+    place."""
+    field = replace(view.one, signed=view.signed, unit="", limit=view.scale.limit, clipped=view.beyond)
+    facts = (captions.site_text(info), f"{captions.scale_text(field)}, the same as for the tiles",
+             *captions.blocks_text(field.blocks, "places"))  # fmt: skip
     name = f"{captions.channel_word(info).capitalize()} {channel}"
     if field.values.size == 1:
         return One(None, Caption(f"{name} is {captions.number_text(float(field.values[0, 0]), 4)}.", "", facts))
-    figure = figures.heatmap(field, height=380, cross=view.planes.cell(place.index), places=view.planes.place_names())
+    places = view.planes.place_names() if field.blocks is None else None
+    figure = figures.heatmap(field, height=380, cross=view.planes.cell(place.index), places=places)
     return One(figure, Caption(f"{name}, enlarged.", "", facts))
 
 
-def facts_of(answer: GradientAnswer, unit: Unit) -> tuple[tuple[str, str], ...]:
-    """The exact numbers of one unit."""
-    said = _quantities(answer, unit.site)
-    return tuple((name, captions.number_text(float(array[0][unit.index]), 4)) for name, array in said.items())
-
-
-def _quantities(answer: GradientAnswer, site: Site) -> dict[MapKind, FloatArray]:
-    """What can be drawn of a site: its activation alone, where no gradient of the score arrives."""
-    value, slope = answer.activations[site], answer.gradients.get(site)
-    alone: dict[MapKind, FloatArray] = {"activation": value}
-    return alone if slope is None else alone | {"gradient": slope, "product": fields.product(value, slope)}
+def facts_of(view: SiteMaps) -> tuple[tuple[str, str], ...]:
+    """The exact numbers of the chosen unit."""
+    return tuple((name, captions.number_text(value, 4)) for name, value in view.exact.items())
 
 
 def image(answer: GradientAnswer) -> go.Figure:
     """The image, for comparison."""
-    return figures.image(answer.pixels, height=380)
+    image = seen(answer.arrays)
+    return figures.image(image.pixels, blocks=image.blocks, height=380)

@@ -7,9 +7,12 @@ from typing import cast
 
 import numpy as np
 
-from gradviz_core import bars, captions, charts, fields, figures
+from gradviz_core import bars, captions, charts, figures, screen
 from gradviz_core.bars import ShownAs
 from gradviz_core.captions import Caption
+from gradviz_core.screen import OverInput
+from gradviz_core.screen.over_input import over_input
+from gradviz_core.screen.seen import seen
 from gradviz_core.types import Norm, PerturbationAnswer, PerturbationQuestion, SiteInfo, Target, Unit, UnitsQuestion
 from pages.parts import address, output_kind, panel, saliency, sites, units
 from pages.parts.asking import ask
@@ -55,7 +58,7 @@ def _unit(choice: ScoredChoice) -> Unit:
     """The unit that is chosen here or on the Neurons page; the strongest channel by default."""
     info: SiteInfo = sites.choose(choice.survey.sites)
     with panel.controls("unit"):
-        place = sites.choose_place(info, choice.survey.pixels)
+        place = sites.choose_place(info, seen(choice.survey.arrays).size)
         strongest = ask(
             UnitsQuestion(
                 model=choice.model,
@@ -77,12 +80,15 @@ def _unit(choice: ScoredChoice) -> Unit:
 
 def before(answer: PerturbationAnswer, pixel: Pixel | None) -> Picture:
     """The picture as it was, with a mark on a pixel, as on the other two."""
-    words = Caption("Before: the picture as the network sees it.", "r", (_size_text(answer), "whole levels, 0 to 255"))
-    return Picture(figures.image(answer.pixels, height=HEIGHT, cross=pixel), words)
+    image = seen(answer.arrays)
+    facts = ("{}×{}".format(*image.size), "whole levels, 0 to 255", *captions.blocks_text(image.blocks))
+    words = Caption("Before: the picture as the network sees it.", "r", facts)
+    return Picture(figures.image(image.pixels, blocks=image.blocks, height=HEIGHT, cross=pixel), words)
 
 
 def after(answer: PerturbationAnswer, labels: tuple[str, ...], pixel: Pixel | None) -> Picture:
     """The picture that the steps lead to."""
+    image = seen(answer.arrays, "after")
     question = answer.question
     many = f", {question.steps} times, each where the last one ended" if question.steps > 1 else ""
     bound = ", some towards the first picture where the change would be longer than ε" if question.norm == "l2" else ""
@@ -91,9 +97,10 @@ def after(answer: PerturbationAnswer, labels: tuple[str, ...], pixel: Pixel | No
         f"After: changed {'against' if question.away else 'along'} the gradient{many}, rounded to whole levels{bound}. "
         "Exactly this picture was given to the network.",
         step_formula(question, captions.score_symbol(answer.target, labels)),
-        (f"ε = {question.epsilon} levels", f"{_SIZES[question.norm]}: {captions.number_text(answer.size, 4)}", cut),
-    )
-    return Picture(figures.image(answer.after, height=HEIGHT, cross=pixel), words)
+        (f"ε = {question.epsilon} levels", f"{_SIZES[question.norm]}: {captions.number_text(answer.size, 4)}", cut,
+         *captions.blocks_text(image.blocks)),
+    )  # fmt: skip
+    return Picture(figures.image(image.pixels, blocks=image.blocks, height=HEIGHT, cross=pixel), words)
 
 
 def step_formula(question: PerturbationQuestion, symbol: str) -> str:
@@ -115,10 +122,18 @@ def step_formula(question: PerturbationQuestion, symbol: str) -> str:
     )
 
 
-def difference(answer: PerturbationAnswer, channels: int, pixel: Pixel | None) -> Picture:
+def change(answer: PerturbationAnswer, channels: int) -> OverInput:
+    """After minus before, channel by channel."""
+    if screen.is_coarse(answer.arrays):
+        return over_input(answer.arrays, "difference")
+    difference = answer.after.astype(np.float32) - answer.pixels
+    return OverInput(difference.transpose(2, 0, 1)[None, :channels])
+
+
+def difference(answer: PerturbationAnswer, changed: OverInput, pixel: Pixel | None) -> Picture:
     """After minus before, on a scale of its own."""
-    change = answer.after.astype(np.float32) - answer.pixels
-    shown = fields.signed_sum(change.transpose(2, 0, 1)[:channels], unit="levels")
+    channels = changed.shape[1]
+    shown = changed.field("signed_sum", unit="levels")
     summed = f", summed over the {channels} channels with its sign" if channels > 1 else ""
     full = 255 * channels
     magnified = (f"the ends of the scale are {captions.number_text(shown.limit)} of {full} possible levels: magnified "
@@ -126,9 +141,9 @@ def difference(answer: PerturbationAnswer, channels: int, pixel: Pixel | None) -
     words = Caption(
         f"The difference, magnified: after minus before{summed}. Red: brighter; blue: darker.",
         r"\sum_c \left(r'_c - r_c\right)" if channels > 1 else "r' - r",
-        (captions.scale_text(shown), *magnified),
+        (captions.scale_text(shown), *magnified, *captions.blocks_text(shown.blocks)),
     )
-    return Picture(figures.heatmap(shown, pixels=answer.pixels, height=HEIGHT, cross=pixel), words)
+    return Picture(figures.heatmap(shown, pixels=seen(answer.arrays).pixels, height=HEIGHT, cross=pixel), words)
 
 
 def promise(answer: PerturbationAnswer, labels: tuple[str, ...]) -> Picture:
@@ -200,8 +215,3 @@ def facts(answer: PerturbationAnswer, labels: tuple[str, ...]) -> tuple[tuple[st
         ("promised for this picture", digits(answer.predicted_change, 3)),
         ("came", digits(answer.score_after - answer.score, 3)),
     )  # fmt: skip
-
-
-def _size_text(answer: PerturbationAnswer) -> str:
-    height, width = answer.pixels.shape[:2]
-    return f"{height}×{width}"

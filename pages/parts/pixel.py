@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 import streamlit as st
 
 from gradviz_core import captions, fields
 from gradviz_core.fields import Tiles
-from gradviz_core.types import FloatArray, Pixels
+from gradviz_core.screen import OverInput, Seen
+from gradviz_core.types import Blocks, FloatArray
 from pages.parts import address, panel
 from pages.parts.clicks import Click
 
@@ -17,8 +19,8 @@ Pixel = tuple[int, int]
 """Row and column."""
 
 
-def chosen(pixels: Pixels) -> Pixel | None:
-    """The pixel that is chosen, of a picture (H, W, 3); None where none is.
+def chosen(size: tuple[int, int]) -> Pixel | None:
+    """The pixel that is chosen, of a picture of so many rows and columns; None where none is.
 
     Raises:
         NoSuchChoice: the address names one outside the picture, or none at all.
@@ -27,7 +29,7 @@ def chosen(pixels: Pixels) -> Pixel | None:
     if not text:
         return None
     numbers = [part.strip() for part in text.split(",")]
-    rows, columns = pixels.shape[:2]
+    rows, columns = size
     if len(numbers) == 2 and all(n.isascii() and n.isdigit() and len(n) < 10 for n in numbers):
         row, column = map(int, numbers)
         if row < rows and column < columns:
@@ -36,7 +38,14 @@ def chosen(pixels: Pixels) -> Pixel | None:
     raise address.NoSuchChoice(f"Pixel cannot be {text[:60]!r}: {rule}. Click one, or write another.", "pixel")
 
 
-def choose(pixels: Pixels) -> Pixel | None:
+def wanted(size: tuple[int, int]) -> Pixel | None:
+    """The same, before there is a field to write it in: None also where the address names none that is there."""
+    with suppress(address.NoSuchChoice):
+        return chosen(size)
+    return None
+
+
+def choose(size: tuple[int, int]) -> Pixel | None:
     """The same, with a field to write it in, and the way to the unit that lies over it.
 
     Raises:
@@ -45,7 +54,7 @@ def choose(pixels: Pixels) -> Pixel | None:
     with panel.controls("pixel_controls"):
         with st.container(width=150):
             address.text("Pixel", "pixel", "row, column", "Click one in any picture above, or write it, such as 3,5")
-        pixel = chosen(pixels)
+        pixel = chosen(size)
         if pixel is None:
             st.caption("Click a pixel of a picture to read its exact numbers.")
         else:
@@ -61,13 +70,30 @@ def click(click: Click) -> None:
     _write(click.row, click.column)
 
 
-def click_tile(sheet: Tiles | None) -> Callable[[Click], None]:
-    """A click on one of several pictures of the same pixels chooses the pixel; on one alone where there is no sheet."""
+def click_over(drawn: OverInput, sheet: Tiles | None = None) -> Callable[[Click], None]:
+    """A click on a picture of an array over the input chooses the pixel whose number is drawn there; so does one on one
+    of several pictures side by side, where there is a ``sheet`` of them."""
+    if sheet is None:
+        return click_in(drawn.blocks)
 
     def act(clicked: Click) -> None:
-        cell = sheet.cell(clicked.row, clicked.column) if sheet else (clicked.row, clicked.column)
-        if cell is not None:
-            _write(*cell)
+        place = sheet.place(clicked.row, clicked.column)
+        if place is not None:
+            _write(*place)
+
+    return act
+
+
+def click_in(blocks: Blocks | None) -> Callable[[Click], None]:
+    """A click on a picture whose cells stand for ``blocks`` of pixels chooses the pixel whose number a cell shows, or
+    the middle one where it is a mean."""
+    if blocks is None:
+        return click
+
+    def act(clicked: Click) -> None:
+        if clicked.row >= 0 and clicked.column >= 0:
+            with suppress(IndexError):  # beside the picture
+                _write(*blocks.place(*blocks.cell(clicked.row, clicked.column)))
 
     return act
 
@@ -80,23 +106,23 @@ def _write(row: int, column: int) -> None:
 # ---------------------------------------------------------------------------------------------------------------- words
 
 
-def place(pixel: Pixel, pixels: Pixels, name: str = "colour") -> tuple[tuple[str, str], ...]:
+def place(pixel: Pixel, seen: Seen, name: str = "colour") -> tuple[tuple[str, str], ...]:
     """Where it is, and its colour."""
     row, column = pixel
-    return ("pixel", f"row {row}, column {column}"), (name, colour(pixels, pixel))
+    return ("pixel", f"row {row}, column {column}"), (name, colour(seen, pixel))
 
 
-def colour(pixels: Pixels, pixel: Pixel) -> str:
+def colour(seen: Seen, pixel: Pixel) -> str:
     """``rgb(12, 34, 56)``."""
-    return f"rgb({', '.join(map(str, pixels[pixel]))})"
+    return f"rgb({', '.join(map(str, seen.colour(pixel)))})"
 
 
-def slopes(gradient: FloatArray, pixel: Pixel, what: str, names: Sequence[str]) -> tuple[tuple[str, str], ...]:
-    """The gradient (1, C, H, W) at the pixel, channel by channel, and what these make of it together."""
-    row, column = pixel
-    each = [(name, float(value)) for name, value in zip(names, gradient[0, :, row, column], strict=True)]
+def slopes(gradient: FloatArray, what: str, names: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    """The gradient (C,) at the pixel, channel by channel, and what these make of it together."""
+    each = [(name, float(value)) for name, value in zip(names, gradient, strict=True)]
     if len(each) > 1:
-        each += [("sum", float(fields.signed_sum(gradient).values[pixel])),
-                 ("L2 norm", float(fields.magnitude_l2(gradient).values[pixel]))]  # fmt: skip
+        here = gradient[:, None, None]
+        each += [("sum", float(fields.signed_sum(here).values[0, 0])),
+                 ("L2 norm", float(fields.magnitude_l2(here).values[0, 0]))]  # fmt: skip
     said = [(name, captions.number_text(value, 4)) for name, value in each]
     return (f"{what}, {said[0][0]}", said[0][1]), *said[1:]

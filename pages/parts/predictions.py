@@ -4,7 +4,7 @@ image."""
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -12,9 +12,10 @@ import plotly.graph_objects as go
 
 from gradviz_core import captions, fields, figures, output_figures
 from gradviz_core.captions import Caption
+from gradviz_core.screen import Seen
+from gradviz_core.screen.arrays import blocks_of, scale_of
 from gradviz_core.types import (
     BoxScore,
-    GradientAnswer,
     ModelCard,
     OutputAnswer,
     OutputQuestion,
@@ -53,37 +54,38 @@ def of_map(choice: ScoredChoice) -> OutputAnswer | None:
 
 
 def image(
-    answer: GradientAnswer, found: OutputAnswer | None, labels: tuple[str, ...], spot: Pixel | None, height: int
+    target: Target, seen: Seen, found: OutputAnswer | None, labels: tuple[str, ...], spot: Pixel | None, height: int
 ) -> Picture:
     """The image, with the strongest boxes over it where there are some and their numbers look like places."""
-    target = answer.target
     box = target.box if isinstance(target, BoxScore) else None
-    there = None if found is None else boxes.over(found, box, *answer.pixels.shape[:2])
+    there = None if found is None else boxes.over(found, box, *seen.size)
     if found is None or there is None:
-        figure = figures.image(answer.pixels, height=height, cross=spot)
+        figure = figures.image(seen.pixels, blocks=seen.blocks, height=height, cross=spot)
         words = (
             ""
             if found is None
             else "The numbers before the classes do not look like places in the image, so no box is drawn."
         )
-        return Picture(figure, Caption(words, "", ()), pixel.click)
-    figure = boxes.picture(answer.pixels, found, there, labels, box, spot, height)
+        return Picture(figure, Caption(words, "", ()), pixel.click_in(seen.blocks))
+    figure = boxes.picture(seen, found, there, labels, box, spot, height)
     words = (
         "The strongest boxes, their first four numbers read as column and row of the middle, width and height. Click a "
         "box to choose it."
     )
-    return Picture(figure, Caption(words, "", ()), boxes.click(there))
+    return Picture(figure, Caption(words, "", ()), boxes.click(there, pixel.click_in(seen.blocks)))
 
 
 def draw(found: OutputAnswer, target: Target, card: ModelCard, height: int) -> Picture:
     """The map: the predicted class at each position, or, for plain numbers, the number. The region is marked."""
-    rows, columns = found.arrays["scores"].shape
+    blocks = blocks_of(found.arrays, "scores")
+    rows, columns = (blocks.rows, blocks.columns) if blocks else found.arrays["scores"].shape
     region = target.region if isinstance(target, RegionScore) else None
     cell = (region.row, region.column) if isinstance(region, Position) else None
     box = (*region.rows, *region.columns) if isinstance(region, Rectangle) else None
     enclose = partial(regions.draw, rows, columns)
     if found.head.reading == "numbers" and found.head.classes == 1:
         field = fields.activation(found.arrays["scores"], unit="number")
+        field = field if blocks is None else fields.in_blocks(field, blocks, scale_of(found.arrays, "scores"))
         figure = figures.heatmap(field, cross=cell, solid=box, height=height)
         caption = Caption(
             "The number at each position of the map.", "z_{i,j}", (_size(found), captions.scale_text(field))
@@ -92,11 +94,12 @@ def draw(found: OutputAnswer, target: Target, card: ModelCard, height: int) -> P
         classes = found.arrays["classes"]
         figure = output_figures.predicted_map(
             classes, found.arrays["scores"], _names(found, card), cell=cell, box=box,
-            absent=0 if found.head.classes == 1 else None, height=height,
+            absent=0 if found.head.classes == 1 else None, blocks=blocks, height=height,
         )  # fmt: skip
         caption = Caption(_sentence(found), _formula(found), (_size(found),))
     figure.update_layout(dragmode="select" if box else False)
-    return Picture(figure, caption, regions.click, enclose)
+    caption = replace(caption, facts=(*caption.facts, *captions.blocks_text(blocks, "positions")))
+    return Picture(figure, caption, regions.click_in(blocks), enclose)
 
 
 def how_to_choose(target: Target) -> str:

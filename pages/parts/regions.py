@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import suppress
 from typing import cast
 
 import streamlit as st
 
+from gradviz_core.blocks import Blocks
 from gradviz_core.outputs import Position, PredictedMask, Rectangle, Reduce, Region, WholeMap
 from pages.parts import address
 from pages.parts.clicks import Click, Enclosed
@@ -76,6 +79,20 @@ def click(clicked: Click) -> None:
     """A click on the map chooses the position."""
     if clicked.row >= 0 and clicked.column >= 0:
         address.write({"region": "pixel", "mrow": clicked.row, "mcol": clicked.column})
+
+
+def click_in(blocks: Blocks | None) -> Callable[[Click], None]:
+    """A click on a map whose cells stand for ``blocks`` of positions chooses the position whose score a cell shows."""
+    if blocks is None:
+        return click
+
+    def act(clicked: Click) -> None:
+        if clicked.row >= 0 and clicked.column >= 0:
+            with suppress(IndexError):  # beside the map
+                row, column = blocks.place(*blocks.cell(clicked.row, clicked.column))
+                address.write({"region": "pixel", "mrow": row, "mcol": column})
+
+    return act
 
 
 def draw(height: int, width: int, cells: Enclosed) -> None:

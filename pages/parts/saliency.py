@@ -8,23 +8,27 @@ from typing import cast
 
 import plotly.graph_objects as go
 
-from gradviz_core import captions, fields, figures
+from gradviz_core import captions, figures, near_figures
 from gradviz_core.bars import Bar, ShownAs, paired
 from gradviz_core.captions import Caption, Reduction
 from gradviz_core.fields import Tiles
+from gradviz_core.screen import OverInput
+from gradviz_core.screen.over_input import over_input
+from gradviz_core.screen.seen import seen as seen_in
 from gradviz_core.types import (
     INPUT,
+    Blocks,
     ClassDifference,
     ClassProbability,
     ClassScore,
     CrossEntropy,
-    Field,
     GradientAnswer,
     MethodName,
     ModelCard,
     Target,
 )
-from pages.parts import address
+from pages.parts import address, panel
+from pages.parts import pixel as pixel_parts
 from pages.parts.clicks import Click
 from pages.parts.pixel import Pixel
 
@@ -79,46 +83,62 @@ def draw(
     height: int,
 ) -> Shown:
     """What the method makes of the answer's input gradient, in one view, with a mark on a pixel."""
-    gradient = answer.attributions[INPUT]
+    gradient, image = drawn_array(answer), seen_in(answer.arrays)
     unit = captions.gradient_unit(answer.target, INPUT, method)
     names = captions.channel_names(card.preprocessing)
     sheet = None
     if reduction == "channel":
-        sheet = fields.tile(gradient[0], columns=len(names), unit=unit)
+        sheet = gradient.tiles(len(names), unit=unit)
         field = sheet.field
         figure = figures.tiles(sheet, titles=names, width=700 if len(names) > 1 else 430, cell=pixel)
     else:
-        reduce = {
-            "signed_sum": fields.signed_sum,
-            "magnitude_l2": fields.magnitude_l2,
-            "magnitude_max": fields.magnitude_max,
-        }[reduction]
-        field = reduce(gradient, unit=unit)
-        figure = figures.heatmap(field, pixels=answer.pixels, opacity=opacity, cross=pixel, height=height)
+        field = gradient.field(reduction, unit=unit)
+        figure = figures.heatmap(field, pixels=image.pixels, opacity=opacity, cross=pixel, height=height)
     several = reduction == "channel" and len(names) > 1
     caption = captions.saliency(
         answer.target, card.labels, method=method, reduction=reduction, field=field, shape=gradient.shape,
         channel="" if several else names[0],
     )  # fmt: skip
+    caption = replace(caption, facts=(*caption.facts, *captions.blocks_text(gradient.blocks)))
     widths = (1, len(names)) if several else (1, 1)
-    return Shown(figure, _peak(field, sheet, names), caption, widths, figure.layout.height, sheet)
+    return Shown(figure, _peak(gradient, reduction, names), caption, widths, figure.layout.height, sheet)
 
 
-def seen(card: ModelCard, origin: str) -> Caption:
-    """Under the image. ``origin`` says where it comes from, and is empty where that is not known."""
+def drawn_array(answer: GradientAnswer) -> OverInput:
+    """What the method makes of the gradient at the input, as it came."""
+    made = f"attribution/{INPUT}"
+    return over_input(answer.arrays, made if made in answer.arrays else f"gradient/{INPUT}")
+
+
+def round_the_pixel(
+    gradient: OverInput, reduction: Reduction, answer: GradientAnswer, method: MethodName, pixel: Pixel
+) -> None:
+    """The exact numbers round the pixel, where the picture shows one for each block."""
+    found = gradient.round_the_pixel(reduction, unit=captions.gradient_unit(answer.target, INPUT, method))
+    if found is None:
+        return
+    field, corner = found
+    panel.picture(
+        near_figures.near(field, corner, pixel), "near", act=pixel_parts.click, caption=captions.near(corner, field),
+        alt=captions.near(corner, field).alt,
+    )  # fmt: skip
+
+
+def seen(card: ModelCard, origin: str, blocks: Blocks | None = None) -> Caption:
+    """Under the image. ``origin`` says where it comes from, and is empty where that is not known; ``blocks`` says which
+    pixels each that is shown is the mean of, where it is more than one."""
     caption = captions.seen(card.preprocessing)
-    return replace(caption, sentence=f"{caption.sentence} {origin}".rstrip())
+    facts = (*caption.facts, *captions.blocks_text(blocks))
+    return replace(caption, sentence=f"{caption.sentence} {origin}".rstrip(), facts=facts)
 
 
-def _peak(field: Field, sheet: Tiles | None, names: Sequence[str]) -> str:
+def _peak(gradient: OverInput, reduction: Reduction, names: Sequence[str]) -> str:
     """``row 41, column 57``, in which channel where each is shown alone; empty where every value is zero."""
-    found = fields.peak(field)
+    found = gradient.peak(reduction)
     if found is None:
         return ""
-    position, cell = (sheet.at(*found), sheet.cell(*found)) if sheet else (None, None)
-    if position is None or cell is None:
-        return f"row {found[0]}, column {found[1]}"
-    return f"{names[position]}, row {cell[0]}, column {cell[1]}"
+    at = f"row {found[1]}, column {found[2]}"
+    return f"{names[found[0]]}, {at}" if reduction == "channel" else at
 
 
 def has_bars(prediction: Sequence[ClassProbability], reading: ShownAs) -> bool:

@@ -14,8 +14,9 @@ from gradviz_core.errors import UnknownSite
 from gradviz_core.fields import Planes
 from gradviz_core.indices import place_axes
 from gradviz_core.outputs import HeadInfo
+from gradviz_core.planes import geometry
 from gradviz_core.sites import in_words, no_such_site
-from gradviz_core.types import INPUT, FlowAnswer, Pixels, Site, SiteInfo
+from gradviz_core.types import INPUT, Blocks, FlowAnswer, Site, SiteInfo
 from pages.parts import address, pixel
 from pages.parts.clicks import Click
 from pages.parts.words import plain
@@ -117,12 +118,12 @@ class Place:
         return _place_choices(self.axes, self.index)
 
 
-def choose_place(info: SiteInfo, pixels: Pixels) -> Place:
+def choose_place(info: SiteInfo, size: tuple[int, int]) -> Place:
     """Row and column, the token or the position that are chosen; by default what lies over the chosen pixel of the
-    picture, and the middle where none does. A vector has no places."""
+    picture, of that ``size``, and the middle where none does. A vector has no places."""
     places = layouts.places(info)
     axes = place_axes(info.layout, len(places))
-    first = _over(info, pixels) or fields.middle_place(info.layout, places)
+    first = _over(info, size) or fields.middle_place(info.layout, places)
     chosen = [
         address.counter(axis.capitalize(), _NAMED[axis], count, start)
         for axis, count, start in zip(axes, places, first, strict=True)
@@ -130,14 +131,22 @@ def choose_place(info: SiteInfo, pixels: Pixels) -> Place:
     return Place(tuple(chosen), axes)
 
 
-def _over(info: SiteInfo, pixels: Pixels) -> tuple[int, ...]:
+def _over(info: SiteInfo, size: tuple[int, int]) -> tuple[int, ...]:
     """The place that lies over the chosen pixel: (row, column) or (token,); empty where none is chosen, and where the
     places are not laid out as the picture is."""
-    chosen = pixel.chosen(pixels)
+    chosen = pixel.chosen(size)
     if chosen is None or info.layout not in _OVER_THE_PICTURE:
         return ()
-    planes = fields.planes(np.broadcast_to(np.float32(0), info.shape), info.layout, info.axis)
-    return place_of(planes, *_under(planes, *chosen, *pixels.shape[:2]))
+    planes = geometry(info.shape, info.layout, info.axis)
+    return place_of(planes, *_under(planes, *chosen, *size))
+
+
+def channel_in_address(info: SiteInfo) -> int | None:
+    """The channel that the address names, before there is a field to choose it in; None where it names none that is
+    there."""
+    text = address.read("channel")
+    known = text.isascii() and text.isdigit() and len(text) < 10 and int(text) < layouts.channel_count(info)
+    return int(text) if known else None
 
 
 def choose_channel(info: SiteInfo, default: int) -> int:
@@ -148,9 +157,22 @@ def choose_channel(info: SiteInfo, default: int) -> int:
 # --------------------------------------------------------------------------------------------------------------- clicks
 
 
-def choose_cell(planes: Planes) -> Callable[[Click], None]:
-    """A click on a channel's map chooses the place."""
-    return lambda click: _write_cell(planes, click.row, click.column)
+def choose_cell(planes: Planes, blocks: Blocks | None = None) -> Callable[[Click], None]:
+    """A click on a channel's map chooses the place; where its cells stand for ``blocks``, the one whose number a cell
+    shows."""
+
+    def act(click: Click) -> None:
+        row, column = click.row, click.column
+        if blocks is not None:
+            if row < 0 or column < 0:
+                return
+            try:
+                row, column = blocks.place(*blocks.cell(row, column))
+            except IndexError:  # beside the map
+                return
+        _write_cell(planes, row, column)
+
+    return act
 
 
 def choose_under(planes: Planes, height: int, width: int) -> Callable[[Click], None]:

@@ -3,6 +3,9 @@
 import streamlit as st
 
 from gradviz_core import bars, captions, snippets
+from gradviz_core.looks import Look
+from gradviz_core.screen.over_input import over_input
+from gradviz_core.screen.seen import seen
 from pages.parts import check, code, facts, keeping, panel, perturbation, pixel, saliency, shell, tour
 from pages.parts.asking import ask, one_sentence
 
@@ -15,20 +18,23 @@ tour.here("perturbation")
 
 with one_sentence():
     question = perturbation.question(choice)
-    answer = ask(question, "Following the gradient …")
+    size = seen(choice.survey.arrays).size
+    answer = ask(question, "Following the gradient …", Look(pixel=pixel.wanted(size)))
+    was, became = seen(answer.arrays), seen(answer.arrays, "after")
     checked = check.question(choice.model, choice.image, answer.target, choice.draw)
     names = captions.channel_names(choice.survey.card.preprocessing)
     room = st.container()
-    spot = pixel.choose(answer.pixels)
+    spot = pixel.choose(size)
     if spot is not None:
         facts.line(
-            *pixel.place(spot, answer.pixels, "before"), ("after", pixel.colour(answer.after, spot)),
-            *pixel.slopes(answer.arrays["gradient"], spot, "gradient per level", names),
+            *pixel.place(spot, was, "before"), ("after", pixel.colour(became, spot)),
+            *pixel.slopes(over_input(answer.arrays, "gradient").at(spot), "gradient per level", names),
         )  # fmt: skip
+    changed = perturbation.change(answer, len(names))
     shown = {
         "before": perturbation.before(answer, spot),
         "after": perturbation.after(answer, choice.labels, spot),
-        "difference": perturbation.difference(answer, len(names), spot),
+        "difference": perturbation.difference(answer, changed, spot),
     }
     curve = perturbation.promise(answer, choice.labels)
 
@@ -44,7 +50,8 @@ with one_sentence():
         for column, (key, picture) in zip(st.columns(3), shown.items(), strict=True):
             with column:
                 panel.picture(
-                    picture.figure, key, alt=picture.caption.alt, caption=picture.caption, act=pixel.click,
+                    picture.figure, key, alt=picture.caption.alt, caption=picture.caption,
+                    act=pixel.click_over(changed) if key == "difference" else pixel.click_in(was.blocks),
                     checked=checked if key == "difference" else None,
                 )  # fmt: skip
 

@@ -1,0 +1,130 @@
+"""Arrays that have more places than a screen has room for: which places are drawn for the rest.
+
+The places are cut into blocks, square but for those at the right and lower edge, which hold what there is. One place
+stands for its block: the one whose number is largest in magnitude. So each number that is drawn is a number of the
+array, with its sign and at a place that can be named; nothing is averaged. Only pictures of pixels are averaged, for
+there a mean is what a screen shows.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+MOST_SIDE = 640
+"""Most cells that a picture has along a side. A page draws it some 500 pixels high, twice as many on a dense screen.
+Classification models of torchvision take at most 600 pixels, common detectors 640: nothing of theirs is changed."""
+MOST_ROWS, MOST_COLUMNS = 500, 800
+"""Most rows and columns of a matrix that are drawn, which is what a screen can show; beyond it each cell stands for a
+block of entries, and the caption says so."""
+
+Cells = npt.NDArray[np.int64]
+Numbers = npt.NDArray[np.floating]
+
+
+@dataclass(frozen=True, slots=True)
+class Blocks:
+    """What the cells of a picture stand for, where it has fewer cells than the array has places."""
+
+    height: int
+    """Rows of places in a block; those at the lower edge may have fewer."""
+    width: int
+    rows: int
+    """Rows of places that the whole array has."""
+    columns: int
+    picked: Cells | None = None
+    """For each cell the place whose number is drawn, counted along the rows of the array; None where a cell is a mean.
+    Shape (h, w), or (C, h, w) where each channel has places of its own."""
+
+    def place(self, row: int, column: int, channel: int = 0) -> tuple[int, int]:
+        """Row and column of the place whose number a cell shows; where it is a mean, of the block's middle.
+
+        Raises IndexError for a cell that is not there.
+        """
+        down, across = math.ceil(self.rows / self.height), math.ceil(self.columns / self.width)
+        if not (0 <= row < down and 0 <= column < across):
+            raise IndexError(f"Row {row}, column {column} lies outside {down}×{across}.")
+        if self.picked is None:
+            top, bottom, left, right = self.within(row, column)
+            return (top + bottom) // 2, (left + right) // 2
+        found = self.picked[row, column] if self.picked.ndim == 2 else self.picked[channel, row, column]
+        return divmod(int(found), self.columns)
+
+    def cell(self, row: int, column: int) -> tuple[int, int]:
+        """Row and column of the cell that stands for a place."""
+        return row // self.height, column // self.width
+
+    def within(self, row: int, column: int) -> tuple[int, int, int, int]:
+        """First row, last row, first column, last column of the places that a cell stands for."""
+        top, left = row * self.height, column * self.width
+        return top, min(top + self.height, self.rows) - 1, left, min(left + self.width, self.columns) - 1
+
+    @property
+    def size(self) -> str:
+        """``4×4``."""
+        return f"{self.height}×{self.width}"
+
+
+def side(rows: int, columns: int, most: int = MOST_SIDE) -> int:
+    """The side of the smallest square blocks with which a picture has at most ``most`` cells along each side."""
+    return max(1, math.ceil(max(rows, columns) / most))
+
+
+def matrix_block(
+    shape: tuple[int, int], most_rows: int = MOST_ROWS, most_columns: int = MOST_COLUMNS
+) -> tuple[int, int]:
+    """How many rows and columns of a (rows, columns) matrix each cell that is drawn stands for, so that there are at
+    most so many of them."""
+    return max(1, math.ceil(shape[0] / most_rows)), max(1, math.ceil(shape[1] / most_columns))
+
+
+def of_largest(values: Numbers, height: int, width: int, absent: npt.NDArray[np.bool_] | None = None) -> Blocks:
+    """Blocks of so many rows and columns of (H, W) numbers, each with the place whose number is largest in magnitude.
+
+    Of two that are as large the positive one counts, and of equal ones the first along the rows. NaN counts as larger
+    than anything, and then infinity, so that neither is lost. Places that are ``absent`` (H, W) count only where a
+    block has no others.
+    """
+    rows, columns = values.shape
+    down, across = math.ceil(rows / height), math.ceil(columns / width)
+    picked, each = np.empty((down, across), np.int64), np.arange(across)
+    for row in range(down):  # one line of blocks at a time: a copy of all would be as large again
+        line = slice(row * height, (row + 1) * height)
+        high, low = (
+            _side_by_side(values[line] if absent is None else np.where(absent[line], end, values[line]), across, width)
+            for end in (-np.inf, np.inf)
+        )
+        most, least = high.argmax(axis=1), low.argmin(axis=1)  # the first NaN, where there is one
+        within = np.where(high[each, most] >= -low[each, least], most, least)
+        picked[row] = (row * height + within // width) * columns + each * width + within % width
+    return Blocks(height, width, rows, columns, picked)
+
+
+def _side_by_side(line: Numbers, across: int, width: int) -> Numbers:
+    """One line of blocks, (rows, W), as (blocks, rows · width). At the edge the last number comes again; of equals the
+    first is taken, so never a place that is not there."""
+    padded = np.pad(line, ((0, 0), (0, across * width - line.shape[1])), mode="edge")
+    return padded.reshape(len(line), across, width).transpose(1, 0, 2).reshape(across, -1)
+
+
+def taken(array: np.ndarray, picked: Cells) -> np.ndarray:
+    """The numbers of (..., H, W) at the places picked, of shape (..., h, w). With one set of places for each channel
+    (C, h, w), channel by channel."""
+    flat = array.reshape(*array.shape[:-2], -1)
+    if picked.ndim == 2:
+        return np.ascontiguousarray(flat[..., picked.ravel()].reshape(*array.shape[:-2], *picked.shape))
+    each = picked.reshape(*([1] * (flat.ndim - 2)), len(picked), -1)
+    return np.take_along_axis(flat, each, axis=-1).reshape(*flat.shape[:-2], *picked.shape)
+
+
+def means(pixels: npt.NDArray[np.uint8], block: int) -> npt.NDArray[np.uint8]:
+    """A picture (H, W, 3) with squares of so many pixels averaged, rounded to whole levels; at the edge what there is
+    of them."""
+    height, width = pixels.shape[:2]
+    rows, columns = np.arange(0, height, block), np.arange(0, width, block)
+    sums = np.add.reduceat(np.add.reduceat(pixels, rows, axis=0, dtype=np.uint32), columns, axis=1)
+    counts = np.diff([*rows, height])[:, None, None] * np.diff([*columns, width])[None, :, None]
+    return np.asarray(np.rint(sums / counts), np.uint8)

@@ -1,0 +1,119 @@
+"""Arrays made coarse: each cell that is drawn is the entry of its block that is largest in magnitude, by hand."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+import numpy as np
+import pytest
+
+from gradviz_core import blocks, fields
+from gradviz_core.blocks import of_largest
+from gradviz_core.looks import Look, Reduction
+from gradviz_core.screen import over_input
+from gradviz_core.types import FloatArray
+
+
+def drawn_by_hand(view: FloatArray, block: int) -> list[list[float]]:
+    """The entry of largest magnitude in each block, the positive of two; NaN where a block has one."""
+    return [
+        [
+            max((float(v) for v in view[top : top + block, left : left + block].ravel()), key=lambda v: (abs(v), v))
+            if not np.isnan(view[top : top + block, left : left + block]).any()
+            else float("nan")
+            for left in range(0, view.shape[1], block)
+        ]
+        for top in range(0, view.shape[0], block)
+    ]
+
+
+def some(rng: np.random.Generator, shape: tuple[int, ...]) -> FloatArray:
+    """Few different numbers, so that many are equal or opposite."""
+    return rng.integers(-4, 5, size=shape).astype(np.float32)
+
+
+@pytest.mark.parametrize("reduction", get_args(Reduction))
+@pytest.mark.parametrize("seed", range(6))
+def test_each_cell_is_the_largest_number_of_the_view_in_its_block(
+    reduction: Reduction, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(seed)
+    shape = (1, int(rng.choice([1, 3])), *(int(n) for n in rng.integers(9, 40, 2)))
+    whole = some(rng, shape) if seed % 2 else rng.standard_normal(shape).astype(np.float32)
+    monkeypatch.setattr(over_input, "side", lambda rows, columns: blocks.side(rows, columns, 8))
+    block = blocks.side(shape[2], shape[3], 8)
+    assert block > 1
+    found = over_input.over_input(over_input.fit(whole, "g", Look(reduction=reduction)), "g")
+    views = list(whole[0]) if reduction == "channel" else [fields.reduced(whole, reduction).values]
+    shown = list(found.numbers[0]) if reduction == "channel" else [found.field(reduction, unit="").values]
+    assert found.blocks is not None
+    assert found.size == shape[2:]
+    for channel, (view, cells) in enumerate(zip(views, shown, strict=True)):
+        np.testing.assert_array_equal(cells, drawn_by_hand(view, block))
+        for row in range(cells.shape[0]):
+            for column in range(cells.shape[1]):
+                at = found.blocks.place(row, column, channel)
+                assert view[at] == cells[row, column]
+                top, bottom, left, right = found.blocks.within(row, column)
+                assert top <= at[0] <= bottom < top + block
+                assert left <= at[1] <= right < left + block
+    if reduction != "channel":  # the channels beside each other come from one pixel, whatever is made of them
+        picked = found.blocks.picked
+        assert picked is not None
+        np.testing.assert_array_equal(found.numbers[0], whole[0].reshape(shape[1], -1)[:, picked])
+
+
+@pytest.mark.parametrize("reduction", get_args(Reduction))
+def test_scale_length_peak_and_box_are_those_of_the_whole_array(
+    reduction: Reduction, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = np.random.default_rng(1).standard_normal((1, 3, 50, 70)).astype(np.float32) ** 3
+    expected = over_input.OverInput(whole)
+    monkeypatch.setattr(over_input, "side", lambda rows, columns: blocks.side(rows, columns, 10))
+    found = over_input.over_input(over_input.fit(whole, "g", Look(reduction=reduction, pixel=(49, 3))), "g")
+    if reduction == "channel":
+        scales = [one.tiles(3, unit="").field for one in (found, expected)]
+    else:
+        scales = [one.field(reduction, unit="") for one in (found, expected)]
+    assert scales[0].limit == scales[1].limit
+    assert scales[0].clipped == pytest.approx(scales[1].clipped)
+    assert (found.length, found.is_zero, found.effective_box) == (
+        expected.length, expected.is_zero, expected.effective_box,
+    )  # fmt: skip
+    assert found.peak(reduction) == expected.peak(reduction)
+    np.testing.assert_array_equal(found.at((49, 3)), whole[0, :, 49, 3])
+    np.testing.assert_array_equal(found.at((40, 20)), whole[0, :, 40, 20])
+
+
+def test_nan_and_infinity_in_a_block_are_not_lost() -> None:
+    values = np.ones((4, 6), np.float32)
+    values[0, 1], values[1, 0] = np.inf, np.nan
+    values[1, 3], values[2, 4], values[3, 5] = -np.inf, -9.0, 9.0
+    found = of_largest(values, 2, 2)
+    assert found.picked is not None
+    assert found.picked.tolist() == [[6, 9, 4], [12, 14, 23]]
+    np.testing.assert_array_equal(blocks.taken(values, found.picked), [[np.nan, -np.inf, 1], [1, 1, 9]])
+
+
+def test_what_is_absent_stands_for_nothing_unless_there_is_nothing_else() -> None:
+    values = np.array([[np.nan, 0, np.nan, np.nan], [np.nan, -2, np.nan, np.nan]], np.float32)
+    found = of_largest(values, 2, 2, np.isnan(values))
+    assert found.picked is not None
+    np.testing.assert_array_equal(blocks.taken(values, found.picked), [[-2, np.nan]])
+    zero = of_largest(np.array([[np.nan, 0]], np.float32), 2, 2, np.array([[True, False]]))
+    assert zero.place(0, 0) == (0, 1)
+
+
+def test_pictures_of_pixels_are_means_of_what_there_is() -> None:
+    pixels = np.arange(3 * 5 * 3).reshape(3, 5, 3).astype(np.uint8)
+    small = blocks.means(pixels, 2)
+    assert small.shape == (2, 3, 3)
+    for row in range(2):
+        for column in range(3):
+            part = pixels[2 * row : 2 * row + 2, 2 * column : 2 * column + 2].reshape(-1, 3)
+            np.testing.assert_array_equal(small[row, column], np.rint(part.mean(axis=0)))
+
+
+def test_what_fits_a_screen_has_blocks_of_one() -> None:
+    assert [blocks.side(*size) for size in ((640, 640), (64, 600), (1, 640))] == [1, 1, 1]
+    assert [blocks.side(*size) for size in ((641, 5), (4096, 4096), (1, 10**6))] == [2, 7, 1563]
