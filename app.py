@@ -1,5 +1,9 @@
 """GradViz as it is served: ``streamlit run app.py``. The pages stand in ``navigation.py``."""
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 import streamlit as st
 from starlette.datastructures import Headers
 from starlette.middleware import Middleware
@@ -15,7 +19,12 @@ from gradviz_core.serving import arrivals
 from gradviz_core.serving.clients import ClientAddress
 from gradviz_core.serving.doors import Doors
 from gradviz_core.serving.downloads import Downloads
+from gradviz_core.serving.farewells import farewells
+from gradviz_core.serving.leaving import let_go
+from gradviz_core.serving.limits import Limits
 from gradviz_core.serving.offers import PATH, offers
+from gradviz_core.serving.places import Places
+from gradviz_core.serving.sessions import Sessions
 from gradviz_core.serving.uploads import Uploads
 from gradviz_core.settings import settings
 
@@ -23,6 +32,20 @@ from gradviz_core.settings import settings
 def known(session: str) -> bool:
     """Whether a tab is connected under this name."""
     return runtime.exists() and runtime.get_instance().is_active_session(session)
+
+
+def held() -> list[str]:
+    """Every session that there is, with and without a tab. Streamlit has no public way to this list."""
+    return [info.session.id for info in runtime.get_instance()._session_mgr.list_sessions()]
+
+
+@asynccontextmanager
+async def lifespan(_: st.App) -> AsyncIterator[None]:
+    """What runs beside the server: sessions whose tabs have left are let go."""
+    close = runtime.get_instance().close_session
+    leaving = asyncio.create_task(let_go(held, known, close, farewells().look, settings().sessions))
+    yield
+    leaving.cancel()
 
 
 def token_is_right(headers: Headers) -> bool:
@@ -34,13 +57,17 @@ def token_is_right(headers: Headers) -> bool:
 offers().knows = known
 arrivals.here().watch(known)
 base = str(st.get_option("server.baseUrlPath")).strip("/")
+root = f"/{base}" if base else ""
 
 app = st.App(
     "navigation.py",
     middleware=[
-        Middleware(ClientAddress, header=settings().client_header),  # first: those behind it read what it writes
+        Middleware(Limits),
+        Middleware(ClientAddress, header=settings().client_header),  # those behind it read what it writes
         Middleware(Doors, names=settings().host_names),
+        Middleware(Sessions, places=Places(settings().sessions), is_there=lambda name: name in held(), base=root),
         Middleware(Uploads, known=known, token_is_right=token_is_right, deliver=client.deliver),
     ],
-    routes=[Route(f"{'/' if base else ''}{base}/{PATH}/{{token}}", Downloads(offers(), client.arrays))],
+    routes=[Route(f"{root}/{PATH}/{{token}}", Downloads(offers(), client.arrays))],
+    lifespan=lifespan,
 )

@@ -67,6 +67,8 @@ class Settings(BaseSettings):
     hosts: str | None = None
     """Names under which the app is served besides localhost and IP addresses, separated by commas; ``*.example.org``
     stands for every name below ``example.org``. ``host_names`` has them one by one."""
+    sessions: int = Field(default=50, ge=1, le=10_000)
+    """Browser sessions that may be open at one time; one address may have half of them."""
     store: Path = Field(default_factory=lambda: cache_folder() / "uploads")
     """Folder that holds uploads."""
     upload_mb: float = Field(default=20.0, gt=0, le=1000)

@@ -83,6 +83,7 @@ def ask(
         return Reply(101, dict(reply.getheaders()), "", kept if keep else None)
     text = reply.read().decode()
     connection.close()
+    kept.close()
     return Reply(reply.status, dict(reply.getheaders()), text)
 
 
@@ -141,6 +142,6 @@ def _wait_for(app: App) -> None:
 
 @pytest.fixture(scope="session")
 def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
-    """The app, served under ``gradviz.example`` too."""
-    with running(tmp_path_factory.mktemp("serving"), GRADVIZ_HOSTS="gradviz.example") as found:
+    """The app, served under ``gradviz.example`` too, with room for eight sessions."""
+    with running(tmp_path_factory.mktemp("serving"), GRADVIZ_HOSTS="gradviz.example", GRADVIZ_SESSIONS="8") as found:
         yield found

@@ -12,7 +12,10 @@ from pydantic import ValidationError
 from starlette.types import Message, Receive, Scope, Send
 
 from gradviz_core.serving.doors import Doors
+from gradviz_core.serving.full import page
+from gradviz_core.serving.places import Places
 from gradviz_core.serving.refusals import shown
+from gradviz_core.serving.sessions import Sessions
 from gradviz_core.settings import Settings
 
 NAMES = Settings(hosts="GradViz.example., *.lab.example").host_names
@@ -180,3 +183,43 @@ def test_a_strangers_words_are_shown_on_one_line_of_ascii(text: str) -> None:
 def test_what_is_not_a_name_is_refused_at_the_start(hosts: str) -> None:
     with pytest.raises(ValidationError, match="is not the name of a host"):
         Settings(hosts=hosts)
+
+
+def test_a_client_that_does_not_read_is_not_heard() -> None:
+    """What it asks for would pile up in memory."""
+
+    async def trial() -> list[str]:
+        order: list[str] = []
+        read = asyncio.Event()
+
+        async def send(_: Message) -> None:
+            order.append("sending")
+            await read.wait()
+            order.append("sent")
+
+        async def receive() -> Message:
+            order.append("heard")
+            return {"type": "websocket.receive", "bytes": b""}
+
+        async def app(_: Scope, hear: Receive, say: Send) -> None:
+            await hear()
+            picture = asyncio.create_task(say({"type": "websocket.send", "bytes": b"picture"}))
+            await asyncio.sleep(0)
+            next_click = asyncio.create_task(hear())
+            await asyncio.sleep(0.01)
+            order.append("reads at last")
+            read.set()
+            await asyncio.gather(picture, next_click)
+
+        scope: Scope = {"type": "websocket", "client": ("10.0.0.1", 0), "subprotocols": [], "headers": []}
+        await Sessions(app, Places(2), lambda _: False)(scope, receive, send)
+        return order
+
+    assert asyncio.run(trial()) == ["heard", "sending", "reads at last", "sent", "heard"]
+
+
+def test_the_page_of_a_full_app_holds_its_sentence_as_text() -> None:
+    shown_to_them = page('<b>full</b> & "closed"', "/gradviz/_stcore/host-config").decode()
+    assert "&lt;b&gt;full&lt;/b&gt; &amp; &quot;closed&quot;" in shown_to_them
+    assert "<b>" not in shown_to_them
+    assert 'fetch("/gradviz/_stcore/host-config"' in shown_to_them

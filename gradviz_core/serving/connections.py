@@ -1,0 +1,116 @@
+"""What one connection may ask of the server before anything has looked at what it says.
+
+uvicorn reads 256 kB at a time, and goes through all that is in them before anybody else has a turn: in frames of
+seven bytes they take half a second. It waits for ever for the rest of a request's headers, and of a body that nobody
+reads. Its two protocols are held here to smaller pieces and to a time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import Any
+
+import h11
+from uvicorn._types import ASGISendEvent
+from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.frames import Frame
+
+PATIENCE_S = 10.0
+"""Seconds for the headers of a request, from the opening of the connection or the request's first byte; and for the
+rest of a body once its request has been answered."""
+PIECE = 16_384
+"""Bytes of a request that are read at a time. In chunks of one byte each they take 20 ms."""
+SMALL_PIECE = 4_096
+"""Bytes that are read at a time from a WebSocket, where clicks come in. In frames without contents they take 10 ms."""
+FRAMES, FRAMES_PER_S = 200, 20.0
+"""Frames that are no message of their own (pings, pongs, parts of a message) that one connection may send at once, and
+each second after that. Browsers send hardly any."""
+POLICY = 1008
+"""The code with which a WebSocket ends that breaks a rule (RFC 6455, 7.4.1)."""
+
+
+class Http(H11Protocol):
+    """HTTP that waits ``PATIENCE_S`` seconds for what only the server itself waits for."""
+
+    _deadline: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in H11Protocol
+        """A connection was opened."""
+        super().connection_made(transport)
+        _read_in_pieces(transport, PIECE)
+        self._limit_waiting()
+
+    def data_received(self, data: bytes) -> None:
+        """Some bytes have come."""
+        super().data_received(data)
+        self._limit_waiting()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The connection has ended."""
+        self._stop_waiting()
+        super().connection_lost(exc)
+
+    def _limit_waiting(self) -> None:
+        answered = self.cycle is not None and self.cycle.response_complete  # type: ignore[redundant-expr]  # it begins so
+        state = self.conn.their_state
+        if state is not h11.IDLE and not (answered and state is h11.SEND_BODY):
+            self._stop_waiting()
+        elif self._deadline is None:
+            self._deadline = asyncio.get_running_loop().call_later(PATIENCE_S, self.transport.close)
+
+    def _stop_waiting(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+
+class WebSocket(WebSocketsSansIOProtocol):
+    """A WebSocket that ends where a client sends more frames besides its messages than any browser does."""
+
+    _spent, _since = 0.0, 0.0
+
+    def connection_made(self, transport: Any) -> None:
+        """A connection was handed on by ``Http``."""
+        super().connection_made(transport)
+        _read_in_pieces(transport, SMALL_PIECE)
+        self._since = self.loop.time()
+
+    async def send(self, message: ASGISendEvent) -> None:
+        """Send what the app says. A refused handshake is a finished one; uvicorn logs it as an error otherwise."""
+        await super().send(message)
+        if message["type"] == "websocket.http.response.body" and not message.get("more_body"):
+            self.handshake_complete = True
+
+    def handle_ping(self) -> None:
+        """A ping has come, which is answered."""
+        if self._may_go_on():
+            super().handle_ping()
+
+    def handle_pong(self, event: Frame) -> None:
+        """A pong has come."""
+        if self._may_go_on():
+            super().handle_pong(event)
+
+    def handle_cont(self, event: Frame) -> None:
+        """A further part of a message has come."""
+        if self._may_go_on():
+            super().handle_cont(event)
+
+    def _may_go_on(self) -> bool:
+        if self.close_sent:
+            return False
+        now = self.loop.time()
+        self._spent = max(0.0, self._spent - (now - self._since) * FRAMES_PER_S) + 1
+        self._since = now
+        if self._spent > FRAMES:
+            self.conn.fail(POLICY, "too many frames")
+            self.handle_parser_exception()
+        return not self.close_sent
+
+
+def _read_in_pieces(transport: object, size: int) -> None:
+    """Let asyncio read ``size`` bytes at a time; transports that have no such number read as they do."""
+    with contextlib.suppress(AttributeError):
+        transport.max_size = size  # type: ignore[attr-defined]

@@ -1,0 +1,71 @@
+"""Letting go of what sessions hold once their tabs have left.
+
+Streamlit keeps the session of a broken connection for a tab that comes back, and forgets it when another one breaks:
+where nobody comes or goes it stays for ever.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import time
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
+from typing import NoReturn
+
+from gradviz_core.serving.places import RETURN_S
+
+log = logging.getLogger("gradviz.serving")
+
+LOOK_S = 0.5
+"""How often it is looked whether a session is due."""
+
+
+@dataclass
+class Left:
+    """Which sessions are without a tab, and since when."""
+
+    most: int
+    """Sessions that may be held in all. The ones that were left first go at once where there are more."""
+    keep_s: float = RETURN_S
+    clock: Callable[[], float] = time.monotonic
+    since: dict[str, float] = field(default_factory=dict)
+
+    def due(self, left: Sequence[str], held: int) -> list[str]:
+        """Those to let go now, of the sessions that are ``left`` just now out of ``held`` in all."""
+        now = self.clock()
+        self.since = {session: self.since.get(session, now) for session in left}
+        first = sorted(self.since, key=self.since.__getitem__)
+        over = max(0, held - self.most)
+        return first[:over] + [session for session in first[over:] if now - self.since[session] >= self.keep_s]
+
+
+async def let_go(
+    held: Callable[[], list[str]],
+    has_tab: Callable[[str], bool],
+    close: Callable[[str], None],
+    say_farewell: Callable[[Collection[str]], object],
+    most: int,
+) -> NoReturn:
+    """Close sessions whose tab did not come back, for ever; then do what is to be done for those that have ended.
+
+    ``held`` names all sessions, ``has_tab`` says whether one has a tab, ``close`` ends one; ``say_farewell`` gets those
+    that are left.
+    """
+    left = Left(most)
+    while True:
+        await asyncio.sleep(LOOK_S)
+        try:
+            _look(left, held(), has_tab, close)
+            say_farewell(held())
+        except Exception:
+            log.exception("Sessions whose tabs have left could not be let go; it is tried again.")
+
+
+def _look(left: Left, sessions: list[str], has_tab: Callable[[str], bool], close: Callable[[str], None]) -> None:
+    due = left.due([session for session in sessions if not has_tab(session)], len(sessions))
+    for session in due:
+        close(session)
+    if due:
+        gc.collect()  # the parts of a session refer to each other, and would stay until the next collection

@@ -1,0 +1,80 @@
+"""How many sessions may be open, in all and from one address."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter, deque
+from collections.abc import Callable
+
+RETURN_S = 7.0
+"""Seconds that a session waits for its tab when the connection breaks: longer than a hiccup of the network, shorter
+than the ten seconds within which whatever somebody held must be let go once they have left. A tab that comes later
+starts anew at its address, which says what it showed."""
+SPARE = 4
+"""Connections beyond the limit for tabs that come back while their old connection has not been found broken yet."""
+
+
+class Places:
+    """Counts connections. One that ended keeps its place for ``keep_s`` seconds, as its session is kept; whoever comes
+    from the same address meanwhile takes it over.
+
+    ``most`` places there are, and one address may have half of them, so that nobody takes all.
+    """
+
+    def __init__(self, most: int, keep_s: float = RETURN_S, clock: Callable[[], float] = time.monotonic) -> None:
+        self.most, self.most_here = most, max(1, most // 2)
+        self._keep_s, self._clock = keep_s, clock
+        self._open: Counter[str] = Counter()
+        self._left: deque[tuple[float, str]] = deque()
+
+    def why_full(self, address: str, *, returning: bool = False) -> str | None:
+        """Why no connection from ``address`` can be taken on, in a sentence; None if one can.
+
+        ``returning`` is a tab whose session is still there.
+        """
+        self._forget()
+        here = self._open[address] + sum(there == address for _, there in self._left)
+        spare = SPARE if returning else 0
+        if here > self._open[address]:
+            return None
+        if self._open.total() + len(self._left) >= self.most + spare:
+            all_of_them = f"All {self.most} sessions" if self.most > 1 else "The one session"
+            return f"{all_of_them} that this GradViz may have {'are' if self.most > 1 else 'is'} taken. {_NEXT} {_MORE}"
+        if here >= self.most_here + spare:
+            return f"{here} of the {self.most} sessions of this GradViz are open from your address. {_NEXT} {_PROXY}"
+        return None
+
+    def take(self, address: str, *, returning: bool = False) -> str | None:
+        """Take a place for a connection from ``address``; else as ``why_full``."""
+        if why := self.why_full(address, returning=returning):
+            return why
+        for number, (_, there) in enumerate(self._left):
+            if there == address:
+                del self._left[number]
+                break
+        self._open[address] += 1
+        return None
+
+    def leave(self, address: str) -> None:
+        """A connection from ``address`` has ended."""
+        self._open[address] -= 1
+        if not self._open[address]:
+            del self._open[address]
+        self._left.append((self._clock() + self._keep_s, address))
+
+    def has(self, address: str) -> bool:
+        """Whether a connection from ``address`` is open, or ended a moment ago."""
+        self._forget()
+        return address in self._open or any(there == address for _, there in self._left)
+
+    def _forget(self) -> None:
+        while self._left and self._left[0][0] <= self._clock():
+            self._left.popleft()
+
+
+_NEXT = "Close a tab that you do not need, or wait: it is tried again by itself until a place is free."
+_MORE = "Whoever runs it can allow more with GRADVIZ_SESSIONS."
+_PROXY = (
+    "One address may have half of them. Where a proxy stands in front, whoever runs it tells people apart with "
+    "GRADVIZ_CLIENT_HEADER."
+)
