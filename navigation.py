@@ -3,7 +3,7 @@
 import streamlit as st
 
 from gradviz_core.compute import client
-from pages.parts import asker, icon, shell
+from pages.parts import asker, icon, shell, turns
 
 SALIENCY = ("start", "saliency")  # two addresses of one page, "/" and "/saliency"; the sidebar lists one of them
 lessons = st.Page("pages/learn/lessons.py", title="Lessons", url_path="lessons")
@@ -41,6 +41,7 @@ def navigation(listed: str) -> st.Page:
 
 
 client.ask_for(asker.here)
+client.before_large(turns.before_reading)
 client.start()
 st.set_option("client.showSidebarNavigation", True)  # hidden until here: the list would be one of file names
 listed = st.session_state.setdefault("listed", "start")
@@ -51,5 +52,5 @@ if page.visibility == "hidden":
     page = navigation(listed)  # the page that is open is the one that the sidebar marks
 st.set_page_config(page_title=f"{page.title} · GradViz", page_icon=icon.ADDRESS, layout="wide")
 st.logo(icon.LOGO, size="large")
-with shell.around(pickers=page != lessons):
+with turns.one_page(), shell.around(pickers=page != lessons):
     page.run()

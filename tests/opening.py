@@ -36,6 +36,7 @@ def answer_here(monkeypatch: pytest.MonkeyPatch) -> list[Question]:
     monkeypatch.setattr(client, "show", lambda question, look: fit(client.ask(question), look))
     monkeypatch.setattr(client, "check", lambda question, left, asker: None)
     monkeypatch.setattr(client, "hush", lambda: None)
+    monkeypatch.setattr(client, "before_large", lambda act: None)
     monkeypatch.setattr(client, "start", lambda: None)
     monkeypatch.setattr(client, "status", lambda: STATUS)
     return questions

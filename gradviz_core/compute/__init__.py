@@ -14,6 +14,7 @@ All speak the two-part messages of ``protocol.py``. Nothing here computes.
 from gradviz_core.compute.client import (
     ask,
     ask_for,
+    before_large,
     check,
     hush,
     keep_recipe,
@@ -32,6 +33,7 @@ __all__ = [
     "Status",
     "ask",
     "ask_for",
+    "before_large",
     "check",
     "hush",
     "keep_recipe",

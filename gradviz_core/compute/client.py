@@ -67,6 +67,12 @@ def ask_for(whose: Callable[[], Asker]) -> None:
     _asked_for[:] = [whose]
 
 
+def before_large(act: Callable[[int], None]) -> None:
+    """From now on call ``act`` before an answer of so many bytes is read that is large, on the thread that asks. What
+    it raises, asking raises, and the answer is let go of."""
+    _client().before_large(act)
+
+
 def _whose() -> Asker:
     return _asked_for[0]() if _asked_for else ANYONE
 
@@ -325,6 +331,10 @@ class Client:
     def status(self) -> Status:
         """As the function of this name."""
         return Status.from_json(self._line.request("status"))
+
+    def before_large(self, act: Callable[[int], None]) -> None:
+        """As the function of this name."""
+        self._line.before_large = act
 
     def start(self) -> None:
         """As the function of this name."""

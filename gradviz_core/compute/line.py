@@ -69,6 +69,9 @@ class Line:
         self._lock = threading.Lock()
         self._idle: list[Connection] = []
         self._patience_s = 2 * (settings.queue_wait_s + settings.deadline_s) + GRACE_S
+        self.before_large: Callable[[int], None] = lambda size: None
+        """Called before a reply of so many bytes is read that is large, on the thread that asks; it may take some
+        seconds, and may raise, and then the reply is let go of."""
 
     def start(self) -> None:
         """Start the service, if it does not run, without waiting for it. A failure is logged."""
@@ -159,6 +162,10 @@ class Line:
                 raise Left
             if time.monotonic() >= end:
                 raise ComputeError(f"The compute service has been silent for {self._patience_s:g} s. Restart it.")
+        word, body = protocol.read_message(connection)
+        if word != "large":
+            return word, body
+        self.before_large(int(body))
         return protocol.read_message(connection)
 
     def connection(self) -> Connection:

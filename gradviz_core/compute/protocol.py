@@ -17,7 +17,8 @@ A message is two frames of bytes: a word, and a body. Requests of a client are
 Before a request a client may say ``for`` (body: ``Asker`` as JSON), which has no reply: the request that follows is
 that asker's. A request without it is anybody's.
 
-Replies are ``ok`` with a body as above, or ``error`` (body: an error as JSON).
+Replies are ``ok`` with a body as above, or ``error`` (body: an error as JSON). Before one of ``LARGE`` bytes or more
+comes ``large`` (body: its size in decimal), so that the client can make room first.
 
 An upload is announced with ``arrive``; the service says ``go``, or at once why not, and only then does the file follow,
 in frames of ``PART`` bytes at most. It lies with the service until the connection closes. On that connection the client
@@ -61,6 +62,8 @@ LABELS_BYTES = 1_000_000
 """Largest file of labels."""
 ROOM = 4_000_000
 """Bytes that may be under way in a socket."""
+LARGE = 2_000_000
+"""Bytes from which on a reply is large. An answer about an ImageNet model at 224 pixels has 1.4 MB."""
 PART = 1_000_000
 """Bytes of a file that travel as one frame."""
 SILENCE_S = 30.0

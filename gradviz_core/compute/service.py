@@ -131,6 +131,8 @@ class Service:
                 reply = self._reply(connection, asker, word, body)
                 if reply is None:
                     return
+                if len(reply[1]) >= protocol.LARGE:
+                    protocol.write_message(connection, "large", str(len(reply[1])).encode())
                 protocol.write_message(connection, *reply)
                 asker = ANYONE
         except ComputeError as error:  # of another version

@@ -12,6 +12,7 @@ import streamlit as st
 
 from gradviz_core.codec import question_to_json, shown_to_json
 from gradviz_core.compute import client
+from gradviz_core.compute.protocol import LARGE
 from gradviz_core.errors import ComputeError, GradVizError, ServiceStarting
 from gradviz_core.looks import Look
 from gradviz_core.types import (
@@ -40,7 +41,7 @@ from gradviz_core.types import (
     UnitsAnswer,
     UnitsQuestion,
 )
-from pages.parts import address, skeleton
+from pages.parts import address, skeleton, turns
 from pages.parts.kept import kept
 from pages.parts.words import plain
 
@@ -82,6 +83,7 @@ def ask(question: Question, doing: str, look: Look | None = None) -> Answer:
     text = question_to_json(question) if look is None else shown_to_json(question, look)
     with st.container(key=f"progress_{question.kind}_{zlib.crc32(text.encode())}"):
         answer = _patiently(question, doing, look)
+        turns.before_drawing(sum(array.nbytes for array in answer.arrays.values()))
     st.session_state["last_receipt"] = answer.receipt
     if answer.receipt.guarded and not isinstance(question, LessonQuestion):
         st.session_state.setdefault("guarded", set()).add(question.model)
@@ -98,6 +100,8 @@ def _patiently(question: Question, doing: str, look: Look | None) -> Answer:
                     return kept().get(question_to_json(question), lambda: client.ask(question))
                 shown = shown_to_json(question, look)
                 return kept().get(question_to_json(question), lambda: client.show(question, look), shown)
+        except turns.NotYet:
+            turns.before_drawing(LARGE)  # and then once more
         except ServiceStarting:
             if time.monotonic() > deadline:
                 raise

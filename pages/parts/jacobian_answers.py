@@ -21,6 +21,7 @@ from gradviz_core.types import (
     SpectrumQuestion,
     Unit,
 )
+from pages.parts import turns
 from pages.parts.asking import ask
 from pages.parts.jacobian_choice import View
 
@@ -33,6 +34,7 @@ PART = 64
 def entries(view: View) -> JacobianAnswer:
     """All entries, asked for in parts."""
     height, width = view.shape
+    turns.before_drawing(view.bytes)  # it comes in parts that are small
     along_rows = height <= width
     start, end = view.rows if along_rows else (0, width)
     firsts = range(start, end, PART)

@@ -57,6 +57,11 @@ class View:
         return math.prod(self.shape) <= MOST_ENTRIES and min(self.shape) <= MOST_PASSES
 
     @property
+    def bytes(self) -> int:
+        """Bytes of all its entries, in single precision."""
+        return 4 * math.prod(self.shape)
+
+    @property
     def head(self) -> HeadInfo | None:
         """The output of the model that the outputs are, one for each class or number of it: the very value, for a
         hidden layer may have as many numbers."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 
 import plotly.graph_objects as go
@@ -37,7 +38,8 @@ def picture(
 ) -> None:
     """The chart, and under it its caption. ``act`` is called with each click on it, ``enclose`` with each rectangle
     that is drawn over it; ``checked`` is what finite differences are asked of the gradient that it shows."""
-    st.plotly_chart(figure, key=f"chart_{key}", config=_config(key), alt=visible(alt))
+    with _one_at_a_time():  # a figure takes several times its size while it becomes text
+        st.plotly_chart(figure, key=f"chart_{key}", config=_config(key), alt=visible(alt))
     _fit_phone(key, figure)
     if act is not None:
         on_click(f"chart_{key}", act, enclose)
@@ -45,6 +47,11 @@ def picture(
         check.line(checked)
     if caption is not None:
         words(caption)
+
+
+@st.cache_resource(show_spinner=False)
+def _one_at_a_time() -> threading.Lock:
+    return threading.Lock()
 
 
 def _fit_phone(key: str, figure: go.Figure) -> None:

@@ -72,7 +72,7 @@ def pick(thumbnails: Sequence[Thumbnail], chosen: str, act: Callable[[str], None
 
     _component(
         key="thumbnails",
-        data={"thumbnails": [asdict(t) for t in thumbnails], "chosen": chosen},
+        data={"thumbnails": tuple(asdict(t) for t in thumbnails), "chosen": chosen},  # a list would load pandas
         on_chosen_change=heard,
     )
 

@@ -80,7 +80,7 @@ def test_the_service_holds_no_more_than_a_part(client: Client) -> None:
     service = psutil.Process(client.status().pid)
     fetched(client, "array", "0").close()
     before, most = service.memory_info().rss, 0
-    file = fetched(client, "array", "200000000")
+    file = fetched(client, "array", "60000000")
     for part in file.parts():
         assert len(part) <= PART
         most = max(most, service.memory_info().rss)

@@ -1,0 +1,174 @@
+"""Large answers are drawn a few at a time: in order, with room for others, and never for ever."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from gradviz_core.compute import client
+from gradviz_core.compute.protocol import LARGE
+from gradviz_core.types import Question
+from pages.parts import turns as page_turns
+from pages.parts.kept import kept
+from pages.parts.turns import NotYet, Turns, turns
+from tests.compute.conftest import until
+from tests.opening import answer_here, errors, opened
+
+
+class Person(threading.Thread):
+    """Wants a turn; has it until told to go."""
+
+    def __init__(
+        self, turns: Turns, address: str, wait_s: float = 5.0, glance: Callable[[], None] = lambda: None
+    ) -> None:
+        super().__init__(daemon=True)
+        self._turns, self._address, self._wait_s = turns, address, wait_s
+        self._glance = glance
+        self.has: bool | None = None
+        self.may_go = threading.Event()
+        self.start()
+
+    def run(self) -> None:
+        try:
+            self.has = self._turns.take(self._address, self._wait_s, self._glance)
+        except ConnectionError:
+            self.has = False
+        self.may_go.wait(60)
+        self._turns.give_back()
+
+
+@pytest.fixture
+def people() -> Iterator[list[Person]]:
+    made: list[Person] = []
+    yield made
+    for person in made:
+        person.may_go.set()
+        person.join(5)
+
+
+def waiting(person: Person) -> bool:
+    time.sleep(0.05)
+    return person.has is None
+
+
+def test_a_few_at_a_time_in_the_order_in_which_they_came(people: list[Person]) -> None:
+    line = Turns(at_once=2, here=2)
+    for address in "ab":
+        people.append(Person(line, address))
+        assert until(lambda: people[-1].has, 2)
+    for address in "cd":
+        people.append(Person(line, address))
+        assert waiting(people[-1])
+    people[0].may_go.set()
+    assert until(lambda: people[2].has, 2)
+    assert waiting(people[3])
+    people[1].may_go.set()
+    assert until(lambda: people[3].has, 2)
+
+
+def test_one_address_leaves_a_turn_for_others(people: list[Person]) -> None:
+    line = Turns(at_once=3, here=2)
+    for _ in range(4):
+        people.append(Person(line, "same"))
+    assert until(lambda: [person.has for person in people].count(True) == 2, 2)
+    people.append(Person(line, "other"))
+    assert until(lambda: people[-1].has, 2)
+
+
+def test_who_has_a_turn_has_it_already() -> None:
+    line = Turns(at_once=1)
+    assert line.take("a", 0)
+    assert line.take("a", 0)
+    line.give_back()
+    line.give_back()
+
+
+def test_who_waits_too_long_hears_of_it_and_holds_nobody_up(people: list[Person]) -> None:
+    line = Turns(at_once=1)
+    people += [Person(line, "a")]
+    assert until(lambda: people[0].has, 2)
+    people += [Person(line, "b", wait_s=0.1), Person(line, "c")]
+    assert until(lambda: people[1].has is False, 2)
+    people[0].may_go.set()
+    assert until(lambda: people[2].has, 2)
+
+
+def test_who_leaves_while_waiting_holds_nobody_up(people: list[Person]) -> None:
+    def leave() -> None:
+        raise ConnectionError
+
+    line = Turns(at_once=1)
+    people += [Person(line, "a")]
+    assert until(lambda: people[0].has, 2)
+    people += [Person(line, "b", glance=leave), Person(line, "c")]
+    assert until(lambda: people[1].has is False, 2)
+    people[0].may_go.set()
+    assert until(lambda: people[2].has, 2)
+
+
+def test_a_turn_ends_with_its_thread() -> None:
+    line = Turns(at_once=1)
+    thread = threading.Thread(target=line.take, args=("a", 1))
+    thread.start()
+    thread.join()
+    assert line.take("b", 1)
+    line.give_back()
+
+
+# ------------------------------------------------------------------------------------------------------------ on a page
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Question]]:
+    kept.clear()
+    turns.clear()
+    yield answer_here(monkeypatch)
+    kept.clear()
+    turns.clear()
+
+
+@pytest.fixture
+def others(asked: list[Question]) -> Iterator[list[Person]]:
+    """Somebody else has all turns there are."""
+    people = [Person(turns(), str(number), wait_s=0) for number in range(page_turns.AT_ONCE)]
+    assert until(lambda: all(person.has for person in people))
+    yield people
+    for person in people:
+        person.may_go.set()
+        person.join(5)
+
+
+def test_an_answer_whose_turn_does_not_come_is_asked_for_once_more(
+    asked: list[Question], others: list[Person], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer, let_go = client.ask, list[Question]()
+
+    def ask(question: Question) -> object:
+        if question.kind == "gradient" and not let_go:
+            let_go.append(question)
+            others[0].may_go.set()
+            raise NotYet
+        return answer(question)
+
+    monkeypatch.setattr(client, "ask", ask)
+    app = opened(image="sample/star")
+    assert not errors(app)
+    assert len(let_go) == 1
+    assert let_go[0] in asked
+    assert turns().take("x", 0), "the page gave its turn back"
+    turns().give_back()
+
+
+def test_a_page_whose_turn_never_comes_says_so(others: list[Person], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(page_turns, "LONGEST_S", 0.1)
+    monkeypatch.setattr("pages.parts.turns.LARGE", 1)
+    app = opened(image="sample/star")
+    assert any("so yours was not drawn" in error for error in errors(app))
+
+
+def test_small_answers_take_no_turn(others: list[Person]) -> None:
+    assert not errors(opened(image="sample/star"))
+    assert LARGE > 1_400_000, "an ImageNet model at 224 pixels"
