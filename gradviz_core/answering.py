@@ -15,14 +15,14 @@ from gradviz_core import cost, flow, images, perturbation, receptive_field, site
 from gradviz_core import device as devices
 from gradviz_core.answers import diagnosis, gradients, jacobians, lessons, outputs, predictions
 from gradviz_core.doubles import size_in_float64
-from gradviz_core.errors import BadTarget, QuestionError
+from gradviz_core.errors import BadTarget, QuestionError, Stopped
 from gradviz_core.failures import ADVICE_ON_INPUT, UPLOADS, in_words, input_in_words
 from gradviz_core.kernel_guards import noting
 from gradviz_core.methods import METHODS
 from gradviz_core.models.load import RecentModels
 from gradviz_core.scene import Clock, Scene, as_numpy, not_finite
 from gradviz_core.settings import settings
-from gradviz_core.stopping import Stoppable
+from gradviz_core.stopping import Stoppable, listening
 from gradviz_core.trace import Trace, check_unchanged, describe, differentiate, forward, parted, reached, recording
 from gradviz_core.types import (
     INPUT,
@@ -72,16 +72,29 @@ class Answerer:
         self._checked: set[str] = set()
         self._affordable: set[tuple[str, tuple[int, ...]]] = set()
 
-    def answer(self, question: Question) -> Answer:
+    def answer(self, question: Question, told_to_stop: Callable[[], bool] | None = None) -> Answer:
         """The answer, computed on this answerer's device, or on the CPU with a note when that runs out of memory.
 
+        ``told_to_stop`` is called where a pass begins, and more often where an exported program runs.
+
         Raises:
+            Stopped: it said yes.
             QuestionError: the question cannot be answered as it stands; the message says why and what to do. Whatever
                 an uploaded model raises is one too; what a trusted model raises is raised as it is.
             TooCostly: the model was uploaded, and one pass of it takes more than is allowed.
             BadImage: the image cannot be read.
             WeightsMissing: the model's weights are not here and cannot be fetched.
         """
+        if told_to_stop is None:
+            return self._answer(question)
+        try:
+            with listening(told_to_stop):
+                return self._answer(question)
+        except Stopped:
+            self._last = None  # it may have been in the middle of a pass
+            raise
+
+    def _answer(self, question: Question) -> Answer:
         try:
             return self._answer_on(self.device, question, ())
         except torch.OutOfMemoryError:

@@ -16,6 +16,7 @@ from gradviz_core.errors import QuestionError, Unreachable
 from gradviz_core.kernel_guards import guarded
 from gradviz_core.passes import recording
 from gradviz_core.sites import in_words
+from gradviz_core.stopping import give_way
 from gradviz_core.types import Site, Target
 from gradviz_core.watch import Trace
 
@@ -134,6 +135,7 @@ def differentiate_along(value: Tensor, wrt: Tensor) -> Callable[[Tensor], Tensor
 def _backward(
     score: Tensor, values: list[Tensor], keep_graph: bool, weights: Tensor | None = None
 ) -> Sequence[Tensor | None]:
+    give_way()
     try:
         with guarded(score):
             return torch.autograd.grad(score, values, weights, retain_graph=keep_graph, allow_unused=True)

@@ -28,6 +28,7 @@ from gradviz_core.following import Follower
 from gradviz_core.inputs import Inputs as Inputs
 from gradviz_core.inputs import by_site, call_of, map_inputs, run
 from gradviz_core.nested import tensors
+from gradviz_core.stopping import give_way
 from gradviz_core.twin import twin
 from gradviz_core.types import Site
 from gradviz_core.watch import Stop, Trace, Watch
@@ -175,6 +176,7 @@ def _followed(plan: _Plan, begin: int | State, begun: State, *, trainable: bool 
 
 
 def _watched(plan: _Plan, begin: int | State, *, trainable: bool | None, follow: bool) -> tuple[Trace, bool]:
+    give_way()
     trace = Trace(begin=begin)
     autograd = AuthorsAutograd(frozen=trainable is False)
     with recording():
@@ -224,6 +226,7 @@ def check_unchanged(module: nn.Module, x: Inputs, trace: Trace) -> None:
 def _unwatched(module: nn.Module, call: Call, trace: Trace) -> dict[str, Tensor]:
     """What a twin without our hooks returns, from the random numbers that the watched pass began with. Its parameters
     train where the module's do, for a forward pass may look at that, unless the pass needs them all."""
+    give_way()
     devices = devices_of([*module.parameters(), *by_site(call).values()])
 
     def own(_: Site, tensor: Tensor) -> Tensor:

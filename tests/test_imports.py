@@ -27,16 +27,16 @@ ARROW: tuple[frozenset[str], ...] = tuple(
         "types",
         "looks errors",
         "settings sites indices layouts head_forms nested device archive sandbox kernel_guards axes axis_rules holders "
-        "store_folder shown_text recent",
+        "store_folder shown_text recent stopping",
         "score_words well_formed",
         "askers",
-        "serving codec npz planes fields captions bars log_scale snippets store verdicts",
+        "codec npz planes fields captions bars log_scale snippets store verdicts",
         "block_figures",
         "image_traces figures screen",
         "lesson_pictures near_figures charts output_figures flow_figures spectra",
         "exported weights_files models images cost uploads",
         "draws authors_autograd inputs last_operation by_kind",
-        "heads class_scores region_scores box_scores targets trace batch remarks passes backward twin doubles stopping "
+        "heads class_scores region_scores box_scores targets trace batch remarks passes backward twin doubles "
         "watch following receptive_field failures",
         "methods proof flow perturbation jacobian singular lessons doctor",
         "scene",

@@ -15,6 +15,8 @@ from gradviz_core.store import here
 if TYPE_CHECKING:
     from gradviz_core.store import Arrival
 
+PICTURES = ("upload-image", "rescale-image", "read-labels")
+"""Those that need no model."""
 WORDS = ("upload-image", "rescale-image", "upload-model", "read-labels")
 
 

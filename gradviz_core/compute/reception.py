@@ -134,7 +134,7 @@ class Reception:
 
     def _image(self, word: str, come: _Come, value_range: tuple[float, float] | None, work: Work) -> Message | None:
         """What a worker found in an image, which is kept, or the picture that was made of it."""
-        reply = work(self._job(word, inspecting.request(come.arrival, value_range), come.size))
+        reply = work(self._job(word, inspecting.request(come.arrival, value_range), come.size, come.arrival.digest))
         if reply is None or reply[0] != "ok":
             return reply
         header, kept = inspecting.split(reply[1])
@@ -147,7 +147,7 @@ class Reception:
 
     def _model(self, come: _Come, work: Work) -> Message | None:
         """What a worker found in a model, which is kept."""
-        reply = work(self._job("upload-model", inspecting.request(come.arrival), come.size))
+        reply = work(self._job("upload-model", inspecting.request(come.arrival), come.size, come.arrival.digest))
         if reply is None or reply[0] != "ok":
             return reply
         found = model_report_from_json(reply[1])
@@ -176,21 +176,26 @@ class Reception:
 
     # ------------------------------------------------------------------------------------------------------- questions
 
-    def touch(self, model: str, image: str) -> None:
-        """Note that a question uses these; other keys than those of uploads are left alone.
+    def touch(self, model: str, image: str) -> str:
+        """Note that a question uses these, and return the digest of the model's file; other keys than those of uploads
+        are left alone, and have none.
 
         Raises:
             UnknownModel, UnknownImage: what it names is no longer here.
         """
+        file = ""
         if digest := store.digest(model):
             self.store.touch_model(digest)
+            file = self.store.recipe(digest).file
         if digest := store.digest(image):
             self.store.touch_image(digest)
+        return file
 
     # ------------------------------------------------------------------------------------------------------------------
 
-    def _job(self, word: str, body: bytes, size: int) -> Job:
-        return Job(word, body, deadline_s=min(self._settings.deadline_s, INSPECTION_S + size / PACE))
+    def _job(self, word: str, body: bytes, size: int, file: str = "") -> Job:
+        deadline_s = min(self._settings.deadline_s, INSPECTION_S + size / PACE)
+        return Job(word, body, deadline_s=deadline_s, file=file, size=size)
 
     def _keep_sweeping(self) -> None:
         while not self._closing.wait(SWEEP_S):

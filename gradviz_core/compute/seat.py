@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
 
+from gradviz_core.askers import ANYONE, Asker
 from gradviz_core.codec import error_to_json
 from gradviz_core.compute import inspecting, relay, worker
 from gradviz_core.compute.outgoing import Leaving
@@ -48,11 +49,24 @@ class Job:
     """Seconds it may take; None is what the pool allows."""
     out: Leaving | None = None
     """Where the file goes that it asks for."""
+    asker: Asker = ANYONE
+    file: str = ""
+    """Digest of the uploaded file that it is about; empty where there is none."""
+    size: int = 0
+    """Bytes of the file that is to be read."""
     submitted: float = field(default_factory=time.monotonic)
     done: threading.Event = field(default_factory=threading.Event)
     reply: Message = ("error", b"")
     stopped: bool = False
     """Whether it is to stop, or not to begin; its reply is ``stopped`` then, if it is not over already."""
+    anew: bool = False
+    """Whether it was stopped once because others waited, and begins anew."""
+    dropped: bool = False
+    """Whether nobody waits for its reply any more."""
+    leaving: bool = False
+    """Whether its file is on its way out of the worker, which then hears nothing until the file is whole."""
+    overran: bool = False
+    """Whether it ran into its deadline."""
 
     def finish(self, reply: Message) -> None:
         """Hand over the reply."""
@@ -61,7 +75,11 @@ class Job:
 
     def fail(self, error: GradVizError) -> None:
         """Hand over an error."""
-        self.finish(("error", error_to_json(error).encode()))
+        self.finish(_message(error))
+
+
+def _message(outcome: Message | GradVizError) -> Message:
+    return ("error", error_to_json(outcome).encode()) if isinstance(outcome, GradVizError) else outcome
 
 
 STOPPED: Message = ("stopped", b"")
@@ -125,10 +143,11 @@ class Occupant:
                 write_message(self._connection, job.word, job.body)
             word, body = read_message(self._connection, worker.LONGEST_REPLY)
             if word == "file":
-                word, body = self._take_file(job.out, int(body))
+                word, body = self._take_file(job, int(body))
         except (EOFError, OSError) as error:
             ending = self.end()
             if self._overran:
+                job.overran = True
                 raise DeadlineExceeded(_overran(job.word, deadline_s)) from None
             unread = isinstance(error, _UNREAD) and not job.stopped  # else it is the word to stop that was not read
             died = Unread if unread else WorkerDied
@@ -140,11 +159,16 @@ class Occupant:
             word = "error"
         return word, body
 
-    def _take_file(self, out: Leaving | None, size: int) -> Message:
+    def _take_file(self, job: Job, size: int) -> Message:
         """Write down the file that the process hands over; its reply, or why there is no room for the file. Raises
         ``ValueError`` where nobody asked for one."""
+        out = job.out
         if out is None:
             raise ValueError("a worker handed over a file that nobody had asked for")
+        with self._writing:
+            if job.stopped:  # the process takes the word to stop, which it gets in place of "go", for a refusal
+                return read_message(self._connection, worker.LONGEST_REPLY)
+            self._sent, job.leaving = None, True
         try:
             out.make_room(size)
         except GradVizError as error:
@@ -157,7 +181,7 @@ class Occupant:
         return reply if trouble is None else ("error", error_to_json(trouble).encode())
 
     def stop(self, job: Job) -> None:
-        """Tell the process to stop a check, if it has it. Its reply comes soon: ``stopped``, or what it has found."""
+        """Tell the process to stop a job, if it has it. Its reply comes soon: ``stopped``, or what it has found."""
         with self._writing:
             if self._sent is job:
                 with contextlib.suppress(OSError):  # it is gone, and whoever waits for its reply is told
@@ -215,13 +239,15 @@ class Seat:
         self,
         hire: Callable[[], Occupant],
         deadline_s: float,
+        when_over: Callable[[Seat, Job, Message | GradVizError], bool],
         when_free: Callable[[Seat], None],
         when_down: Callable[[ServiceStarting], None],
     ) -> None:
-        """``when_free(seat)`` is called, on the seat's thread, each time the seat can take a job; ``when_down(why)``
-        each time no worker could be started."""
+        """On the seat's thread are called: ``when_over(seat, job, outcome)`` once the worker has left a job, and where
+        it returns False the job gets no reply yet; ``when_free(seat)`` each time the seat can take a job;
+        ``when_down(why)`` each time no worker could be started."""
         self._hire, self._deadline_s = hire, deadline_s
-        self._when_free, self._when_down = when_free, when_down
+        self._when_over, self._when_free, self._when_down = when_over, when_free, when_down
         self._inbox: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._closing = threading.Event()
         self.occupant: Occupant | None = None
@@ -239,7 +265,7 @@ class Seat:
         self._inbox.put(job)
 
     def stop(self, job: Job) -> None:
-        """Tell the worker to stop a check that it was given, or is about to be given."""
+        """Tell the worker to stop a job that it was given, or is about to be given."""
         job.stopped = True
         if occupant := self.occupant:
             occupant.stop(job)
@@ -270,22 +296,28 @@ class Seat:
         self.served += 1
         if job.word != "check":  # which leaves what the worker remembers as it is
             self.subject = job.subject or self.subject
+        outcome, unharmed = self._outcome(job)
+        final = self._when_over(self, job, outcome)
+        lives = unharmed and self.occupant is not None and self.occupant.alive
+        if lives:
+            self._when_free(self)
+        if final:
+            job.finish(_message(outcome))
+        if not lives:
+            self.subject = None
+            self._settle()
+
+    def _outcome(self, job: Job) -> tuple[Message | GradVizError, bool]:
+        """The reply or the error, and whether the worker can be kept."""
         try:
-            reply = self._reply(job)
+            return self._reply(job), True
         except GradVizError as error:
-            log.warning("%s: %s", type(error).__name__, error)
-            job.fail(error)
+            if not job.stopped:
+                log.warning("%s: %s", type(error).__name__, error)
+            return error, False
         except Exception:
             log.exception("unexpected error while a worker was asked")
-            job.fail(ComputeError(worker.UNEXPECTED))
-        else:
-            if self.occupant is not None and self.occupant.alive:
-                self._when_free(self)
-                job.finish(reply)
-                return
-            job.finish(reply)
-        self.subject = None
-        self._settle()
+            return ComputeError(worker.UNEXPECTED), False
 
     def _reply(self, job: Job) -> Message:
         """The worker's reply; a new worker's where that one died while it waited."""

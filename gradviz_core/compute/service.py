@@ -1,10 +1,11 @@
-"""The compute service: takes connections, one thread each, and passes what they ask to one of two pools.
+"""The compute service: takes connections, one thread each, and passes what they ask to one of three pools.
 
 Trusted workers answer questions about what comes with GradViz and with torchvision. Whatever touches an upload is done
-by confined workers, which have a queue of their own: neither side waits for the other.
+by confined workers, one of which reads small pictures and lists of labels and nothing else. Each kind has a queue of
+its own: none waits for another. Whose turn it is in a queue is said in ``supervisor.py``.
 
-A check, which comes after a picture, gives way to everything: it begins where both pools have nothing else to do, it is
-stopped before anything else begins in either, and it begins anew when they are quiet again.
+A check, which comes after a picture, gives way to everything: it begins where all pools have nothing else to do, it is
+stopped before anything else begins in any, and it begins anew when they are quiet again.
 """
 
 from __future__ import annotations
@@ -21,13 +22,14 @@ from multiprocessing.connection import Connection
 from gradviz_core import sandbox
 from gradviz_core.askers import ANYONE, Asker
 from gradviz_core.codec import LONGEST_QUESTION, LONGEST_RECIPE, error_to_json, question_from_json, shown_from_json
-from gradviz_core.compute import downloads, pretrained, protocol
+from gradviz_core.compute import downloads, inspecting, pretrained, protocol
 from gradviz_core.compute.outgoing import Outgoing
+from gradviz_core.compute.overruns import Overruns
 from gradviz_core.compute.protocol import Message, Status
 from gradviz_core.compute.reception import Reception
 from gradviz_core.compute.seat import Job
 from gradviz_core.compute.strangers import Strangers
-from gradviz_core.compute.supervisor import Supervisor
+from gradviz_core.compute.supervisor import SLICE_S, Supervisor
 from gradviz_core.compute.worker import UNEXPECTED, Plan
 from gradviz_core.errors import Busy, ComputeError, DeadlineExceeded, GradVizError
 from gradviz_core.settings import Settings
@@ -41,6 +43,10 @@ REST_S = 0.5
 """No check begins so soon after a click or a question: a page asks several, one after the other, and is drawn."""
 LONGEST_BODY = max(LONGEST_QUESTION, LONGEST_RECIPE, protocol.LABELS_BYTES, downloads.LONGEST_WANTED)
 """Bytes of the longest body of a request; files travel in parts."""
+READING_MB = 2000
+"""Most memory for data that the worker for pictures and labels may take, in megabytes."""
+READING_BYTES = 5_000_000
+"""Bytes of the largest file that it reads; those that are larger are read by the workers for models."""
 CALM_S = 5.0
 """Confined workers that nobody has asked for start once the others have been idle for so long: the first visitor's page
 comes first."""
@@ -67,12 +73,16 @@ class Service:
         """Files on their way out; those made of uploads take no room from the others."""
         self._trusted = Supervisor(trusted, workers=settings.workers, queue=queue, deadline_s=deadline_s)
         self._confined = Supervisor(confined, workers=settings.upload_workers, queue=queue, deadline_s=deadline_s)
+        reading = replace(confined, memory_mb=min(settings.upload_memory_mb, READING_MB))
+        self._reading = Supervisor(reading, workers=1, queue=queue, deadline_s=deadline_s)
+        self._pools = (self._trusted, self._confined, self._reading)
         self._beginning = threading.Lock()
         """Held while a check begins, so that there is one in all."""
         self._silent_until = 0.0
         """No check begins before this moment."""
         self._fetched: set[str] = set()
         """Keys of models whose pretrained weights are on the disk."""
+        self._overruns = Overruns()
         self._expected = _probe()
         self._trusted.start()
         self._closing = threading.Event()
@@ -96,7 +106,7 @@ class Service:
         self._listener.close()
         self._closing.set()
         self._reception.close()
-        for pool in (self._trusted, self._confined):
+        for pool in self._pools:
             pool.close()
 
     def _start_confined_when_calm(self) -> None:
@@ -107,6 +117,7 @@ class Service:
                 since = time.monotonic()
             elif time.monotonic() - since > CALM_S:
                 self._confined.start()
+                self._reading.start()
                 return
 
     def _meet(self, raw: socket.socket, place: int) -> None:
@@ -142,24 +153,24 @@ class Service:
 
     def _reply(self, connection: Connection, asker: Asker, word: str, body: bytes) -> Message | None:
         """The reply to one request; None where nobody waits for it any more."""
-        uploads, work = self._reception, partial(self._wait, connection, self._confined)
+        uploads, work = self._reception, partial(self._work_on_upload, connection, asker)
         try:
             match word:
                 case "status":
                     return "ok", self._status().to_json()
                 case "ask":
                     question = question_from_json(body)
-                    return self._ask(connection, question, Job("ask", body, (question.model, question.image)))
+                    return self._ask(connection, question, Job("ask", body, _subject(question), asker=asker))
                 case "show":
                     question, _ = shown_from_json(body)
-                    return self._ask(connection, question, Job("show", body, (question.model, question.image)))
+                    return self._ask(connection, question, Job("show", body, _subject(question), asker=asker))
                 case "arrays":
                     return self._arrays(connection, asker, body)
                 case "hush":
                     self._hush()
                     return "ok", b""
                 case "check":
-                    return self._check(connection, question_from_json(body), body)
+                    return self._check(connection, asker, question_from_json(body), body)
                 case "arrive":
                     uploads.arrive(connection, body, asker.address, work)
                     return None
@@ -180,7 +191,8 @@ class Service:
         """The file that a worker made, which the client is sent before the reply."""
         question = question_from_json(downloads.Wanted.from_json(body).question)
         with self._outgoing[_about_an_upload(question)].place(asker) as leaving:
-            reply = self._ask(connection, question, Job("arrays", body, (question.model, question.image), out=leaving))
+            job = Job("arrays", body, _subject(question), out=leaving, asker=asker)
+            reply = self._ask(connection, question, job)
             if reply is None or reply[0] != "ok":
                 return reply
             if leaving.size is None:
@@ -194,16 +206,26 @@ class Service:
         """Which pool answers, and what must be there before it can."""
         if not _about_an_upload(question):
             return self._wait(connection, self._trusted, job)
-        self._reception.touch(question.model, question.image)
+        job.file = self._reception.touch(question.model, question.image)
         model = question.model
         if pretrained.needs_weights(model) and model not in self._fetched:  # a confined worker cannot download them
-            reply = self._wait(connection, self._trusted, Job("fetch", model.encode()))
+            reply = self._wait(connection, self._trusted, Job("fetch", model.encode(), asker=job.asker))
             if reply is None or reply[0] != "ok":
                 return reply
             self._fetched.add(model)
-        return self._wait(connection, self._confined, job)
+        return self._work_on_upload(connection, job.asker, job)
 
-    def _check(self, connection: Connection, question: Question, body: bytes) -> Message | None:
+    def _work_on_upload(self, connection: Connection, asker: Asker, job: Job) -> Message | None:
+        """Have a confined worker do a job, unless the file it is about has overrun its deadline again and again."""
+        self._overruns.refuse(job.file, time.monotonic())
+        job.asker = asker
+        apart = job.word in inspecting.PICTURES and job.size <= READING_BYTES
+        reply = self._wait(connection, self._reading if apart else self._confined, job)
+        if job.overran:
+            self._overruns.note(job.file, time.monotonic())
+        return reply
+
+    def _check(self, connection: Connection, asker: Asker, question: Question, body: bytes) -> Message | None:
         """Once all is quiet, and as often as it takes; None where nobody waits for it any more."""
         pool, other = self._trusted, self._confined
         if _about_an_upload(question):
@@ -241,7 +263,7 @@ class Service:
 
     def _hush(self) -> None:
         self._silent_until = time.monotonic() + REST_S
-        for pool in (self._trusted, self._confined):
+        for pool in self._pools:
             pool.hush()
 
     def _wait(self, connection: Connection, pool: Supervisor, job: Job) -> Message | None:
@@ -250,10 +272,11 @@ class Service:
         limit = self._settings.queue_wait_s
         while not job.done.wait(GLANCE_S):
             if connection.poll():  # nothing is due from a client that waits: it hung up
-                pool.withdraw(job)
+                pool.drop(job)
                 return None
             if time.monotonic() - job.submitted > limit and pool.withdraw(job):
-                raise Busy(f"No worker was free within {limit:g} s, the limit here. Ask again in a moment.")
+                raise Busy(_no_worker(job, limit))
+            pool.tend()
         return job.reply
 
     def _status(self) -> Status:
@@ -271,6 +294,19 @@ class Service:
 
 def _about_an_upload(question: Question) -> bool:
     return question.model.startswith("upload/") or question.image.startswith("upload/")
+
+
+def _subject(question: Question) -> tuple[str, str]:
+    return question.model, question.image
+
+
+def _no_worker(job: Job, limit: float) -> str:
+    if job.anew:
+        return (
+            f"The question takes more than {SLICE_S:g} s and others were waiting, so it was stopped to begin anew, and "
+            f"no worker was free for it again within {limit:g} s. Ask again later, or ask for less."
+        )
+    return f"No worker was free within {limit:g} s, the limit here. Ask again in a moment."
 
 
 def _quiet(pool: Supervisor) -> bool:

@@ -1,5 +1,9 @@
 """The pool: a bounded queue, some seats, and the choice of who serves what.
 
+A worker that is free takes the job of whoever has used the least of late (``turns.py``). A job that has run for
+``SLICE_S`` is stopped where somebody who has used less waits, and begins anew when its turn comes again. That happens
+to a job once: begun anew it runs to its end, beside at least one worker that is kept for others.
+
 A *check* is a job of low priority. It begins only where nothing else is to be done; and before anything else is begun,
 it is stopped.
 """
@@ -11,19 +15,41 @@ import os
 import sys
 import threading
 import time
-from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from multiprocessing.context import BaseContext
 from pathlib import Path
 
-from gradviz_core.compute.protocol import Status
-from gradviz_core.compute.seat import Job, Occupant, Seat
+from gradviz_core.askers import Asker
+from gradviz_core.compute.protocol import Message, Status
+from gradviz_core.compute.seat import STOPPED, Job, Occupant, Seat
+from gradviz_core.compute.turns import Turns
 from gradviz_core.compute.worker import Plan
-from gradviz_core.errors import Busy, ServiceStarting
+from gradviz_core.errors import Busy, DeadlineExceeded, GradVizError, ServiceStarting, WorkerDied
 
 STOP_S = 4.0
 """Seconds after which a check that was told to stop, and has not, is ended with its process. On a machine with ten
 times more to do than it has cores, one that hears well took two."""
+SLICE_S = 5.0
+"""Seconds that a job may run before it is stopped because somebody else waits."""
+GRACE_S = 2.0
+"""Seconds after which such a job is ended with its process, where it did not hear: somebody waits."""
+LINGER_S = 0.5
+"""Seconds that a worker waits for the next job of whom it has just served, before it takes one of somebody who has used
+``SLICE_S`` more: a page asks several questions, one after the other."""
+
+TEND_S = 0.1
+"""Seconds between two looks at the queue that only the passing of time asks for."""
+
+
+@dataclass(eq=False, slots=True)
+class Run:
+    """A job in the hands of a worker."""
+
+    job: Job
+    since: float
+    stopping: bool = False
 
 
 class Supervisor:
@@ -32,9 +58,13 @@ class Supervisor:
     def __init__(self, plan: Plan, *, workers: int, queue: int, deadline_s: float) -> None:
         """Nothing is started yet, and jobs may be submitted at once."""
         self._plan, self._limit, self._workers, self._deadline_s = plan, queue, workers, deadline_s
-        self._waiting: deque[Job] = deque()
+        self._turns = Turns(queue)
         self._lock = threading.RLock()
         self._seats: list[Seat] = []
+        self._runs: dict[Seat, Run] = {}
+        self._served: dict[Seat, tuple[Asker, float]] = {}
+        """Whom a seat served last, and when that was over."""
+        self._tended = 0.0
         self._closed = False
         self._checking: tuple[Seat, Job] | None = None
         """The check under way, and the seat that has it."""
@@ -47,32 +77,48 @@ class Supervisor:
             if not self._seats and not self._closed:
                 hire = partial(Occupant, worker_context(self._plan), self._plan, "gradviz-worker")
                 self._seats = [
-                    Seat(hire, self._deadline_s, self._when_free, self._when_down) for _ in range(self._workers)
+                    Seat(hire, self._deadline_s, self._when_over, self._when_free, self._when_down)
+                    for _ in range(self._workers)
                 ]
 
     def submit(self, job: Job) -> None:
         """Give the job to a worker, now or when one is free; ``job.done`` is set once it has its reply. The first job
-        starts the workers.
+        starts the workers. Where the queue is full, the latest job of whoever has the most in it is refused.
 
         Raises:
-            Busy: the queue is full.
+            Busy: that is this job.
         """
         self.start()
         self.hush()
         with self._lock:
-            self._waiting.append(job)
+            self._turns.put(job)
             self._assign()
-            if len(self._waiting) > self._limit:
-                self._waiting.remove(job)
-                raise Busy(
-                    f"{self._limit} questions are waiting already, which is the limit here. Ask again in a moment."
-                )
+            refused = self._turns.shorten(job)
+        why = Busy(f"{self._limit} questions are waiting already, which is the limit here. Ask again in a moment.")
+        if refused is job:
+            raise why
+        if refused is not None:
+            refused.fail(why)
+
+    def tend(self) -> None:
+        """Give out jobs and stop some, as far as the time that has passed allows it. Whoever waits for a job calls this
+        a few times a second."""
+        now = time.monotonic()
+        with self._lock:
+            if now - self._tended < TEND_S:
+                return
+            self._tended = now
+            self._assign()
+            coming = sum(seat.free_since is None for seat in self._seats) - len(self._runs) + self._stops()
+            for job in self._turns.in_order(now)[coming:]:
+                if victim := self._heavier(job, now):
+                    self._stop(*victim)
 
     def check(self, job: Job) -> bool:
         """Begin a check; False, and nothing is begun, where there is anything else to do."""
         with self._lock:
             free = [seat for seat in self._seats if seat.free_since is not None]
-            if not free or len(free) < len(self._seats) or self._waiting:
+            if not free or len(free) < len(self._seats) or self._turns:
                 return False
             seat = _best(free, job)
             seat.free_since = None
@@ -88,17 +134,22 @@ class Supervisor:
             seat, checked = self._checking
             self._stopping = seat
             seat.stop(checked)
-        timer = threading.Timer(STOP_S, self._when_deaf, (seat, checked))
-        timer.daemon = True
-        timer.start()
+        _later(STOP_S, partial(self._when_deaf, seat, checked))
 
     def withdraw(self, job: Job) -> bool:
         """Take a job back that still waits; False where a worker has it already."""
         with self._lock:
-            if job not in self._waiting:
-                return False
-            self._waiting.remove(job)
-            return True
+            return self._turns.remove(job)
+
+    def drop(self, job: Job) -> None:
+        """Nobody waits for the reply to this job any more: it leaves the queue, or is stopped."""
+        with self._lock:
+            job.dropped = True
+            if self._turns.remove(job):
+                return
+            for seat, run in self._runs.items():
+                if run.job is job and not run.stopping:
+                    self._stop(seat, run)
 
     def status(self) -> Status:
         """What the pool is doing."""
@@ -111,7 +162,7 @@ class Supervisor:
                 workers=self._workers,
                 ready=len(ready),
                 busy=max(0, len(ready) - free),
-                queued=len(self._waiting),
+                queued=len(self._turns),
                 threads=self._plan.threads,
                 answered=sum(seat.served for seat in self._seats),
                 pid=os.getpid(),
@@ -122,8 +173,7 @@ class Supervisor:
     def close(self) -> None:
         """End every worker, whatever it is doing; jobs that wait fail."""
         with self._lock:
-            jobs, self._limit, self._closed = list(self._waiting), 0, True
-            self._waiting.clear()
+            jobs, self._closed = self._turns.clear(), True
         for job in jobs:
             job.fail(ServiceStarting("The compute service is closing. Ask again in a moment."))
         closers = [threading.Thread(target=seat.close) for seat in self._seats]
@@ -133,16 +183,84 @@ class Supervisor:
             thread.join()
 
     def _assign(self) -> None:
-        """Give waiting jobs to free seats, first come first served, once no check is in the way. The lock is held."""
-        while (
-            self._waiting
-            and self._stopping is None
-            and (free := [seat for seat in self._seats if seat.free_since is not None])
-        ):
-            job = self._waiting.popleft()
-            seat = _best(free, job)
+        """Give waiting jobs to free seats, once no check is in the way. The lock is held."""
+        while self._stopping is None and (match := self._match(now := time.monotonic())):
+            seat, job = match
             seat.free_since = None
+            self._turns.began(job, now)
+            self._runs[seat] = Run(job, now)
             seat.give(job)
+
+    def _match(self, now: float) -> tuple[Seat, Job] | None:
+        """The next job that a free seat may take, and that seat."""
+        free = [seat for seat in self._seats if seat.free_since is not None]
+        for job in self._turns.in_order(now) if free else ():
+            if not (job.anew and self._others_need_the_rest()):
+                fitting = [seat for seat in free if not self._lingers(seat, job, now)]
+                if fitting:
+                    return _best(fitting, job), job
+        return None
+
+    def _others_need_the_rest(self) -> bool:
+        """Whether jobs that began anew have as many workers as they may."""
+        return sum(run.job.anew for run in self._runs.values()) >= max(1, self._workers - 1)
+
+    def _lingers(self, seat: Seat, job: Job, now: float) -> bool:
+        """Whether the seat waits for the next job of whom it has just served, who has used far less."""
+        if seat not in self._served:
+            return False
+        asker, since = self._served[seat]
+        return now - since < LINGER_S and self._turns.lighter(asker, job.asker, SLICE_S, now)
+
+    def _heavier(self, waiting: Job, now: float) -> tuple[Seat, Run] | None:
+        """What is to stop so that ``waiting`` gets its turn: of the jobs that have run long enough, and whose askers
+        have used more than who waits, that of whoever has used the most; rather one that was never stopped. One that
+        began anew stops only for somebody who has used less by all that a job may take."""
+        only_anew = waiting.anew and bool(self._others_need_the_rest() or self._stops())
+        found = [
+            ((not run.job.anew, self._turns.used(run.job.asker, now)), seat, run)
+            for seat, run in self._runs.items()
+            if not (run.stopping or run.job.leaving)
+            and now - run.since >= SLICE_S
+            and (run.job.anew or not only_anew)
+            and self._turns.lighter(waiting.asker, run.job.asker, self._deadline_s if run.job.anew else 0.0, now)
+        ]
+        if not found:
+            return None
+        _, seat, run = max(found, key=lambda one: one[0])
+        return seat, run
+
+    def _stops(self) -> int:
+        return sum(run.stopping for run in self._runs.values())
+
+    def _stop(self, seat: Seat, run: Run) -> None:
+        """Have a job stopped; the lock is held."""
+        run.stopping = True
+        seat.stop(run.job)
+        _later(GRACE_S, partial(self._when_run_is_deaf, seat, run))
+
+    def _when_run_is_deaf(self, seat: Seat, run: Run) -> None:
+        """It did not stop, being in the middle of one long operation: its process is ended."""
+        with self._lock:
+            if self._runs.get(seat) is run and not run.job.leaving:
+                seat.end_work()
+
+    def _when_over(self, seat: Seat, job: Job, outcome: Message | GradVizError) -> bool:
+        """A worker has left a job. False where the job was stopped for others, and waits again."""
+        with self._lock:
+            run = self._runs.pop(seat, None)
+            if run is None:
+                return True  # a check
+            now = time.monotonic()
+            self._turns.ended(job, now, fine=self._deadline_s if isinstance(outcome, DeadlineExceeded) else 0.0)
+            self._served[seat] = (job.asker, now)
+            stopped = run.stopping and (outcome == STOPPED or isinstance(outcome, WorkerDied))
+            if not stopped or job.dropped or self._closed:
+                return True
+            job.stopped, job.anew = False, True
+            self._turns.put(job)
+            self._assign()
+            return False
 
     def _when_free(self, seat: Seat) -> None:
         with self._lock:
@@ -165,10 +283,15 @@ class Supervisor:
         with self._lock:
             if any(seat.occupant is not None for seat in self._seats):
                 return
-            jobs = list(self._waiting)
-            self._waiting.clear()
+            jobs = self._turns.clear()
         for job in jobs:
             job.fail(why)
+
+
+def _later(seconds: float, call: Callable[[], None]) -> None:
+    timer = threading.Timer(seconds, call)
+    timer.daemon = True
+    timer.start()
 
 
 def _best(free: list[Seat], job: Job) -> Seat:

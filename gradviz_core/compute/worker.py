@@ -45,8 +45,9 @@ UNEXPECTED = "Something went wrong inside GradViz; the question may be sound. Th
 class Answers(Protocol):
     """What a worker needs: something that answers questions, one at a time, and may remember what helps the next."""
 
-    def answer(self, question: Question) -> Answer:
-        """The answer; raises a ``GradVizError`` that says why there is none."""
+    def answer(self, question: Question, told_to_stop: Callable[[], bool]) -> Answer:
+        """The answer; raises a ``GradVizError`` that says why there is none, and ``Stopped`` where it gives way to
+        others after ``told_to_stop()`` has said yes."""
 
     def check(self, question: ProofQuestion, told_to_stop: Callable[[], bool]) -> Answer:
         """The same, or ``Stopped`` soon after ``told_to_stop()`` has said yes."""
@@ -98,7 +99,7 @@ def main(jobs: Connection, lifeline: Connection, mouth: Connection, plan: Plan) 
         while word != "last":
             request, body = read_message(jobs)
             if request == "stop":
-                continue  # it was meant for a check that is over, this way or that
+                continue  # it was meant for a job that is over, this way or that
             word, body = reply(answerer, request, body, jobs.poll, partial(downloads.hand_over, jobs))
             write_message(jobs, word, body)
     except (EOFError, OSError):
@@ -118,12 +119,13 @@ def reply(
             case "check":
                 return "ok", _fitted(_check(answerer, body, told_to_stop), USUAL)
             case "ask":
-                return "ok", _fitted(answerer.answer(question_from_json(body)), USUAL)
+                return "ok", _fitted(answerer.answer(question_from_json(body), told_to_stop), USUAL)
             case "show":
                 question, look = shown_from_json(body)
-                return "ok", _fitted(answerer.answer(question), look)
+                return "ok", _fitted(answerer.answer(question, told_to_stop), look)
             case "arrays":
-                return downloads.reply(answerer.answer, downloads.Wanted.from_json(body), hand_over)
+                whole = partial(answerer.answer, told_to_stop=told_to_stop)
+                return downloads.reply(whole, downloads.Wanted.from_json(body), hand_over)
             case "upload-image" | "rescale-image" | "upload-model" | "read-labels":
                 return "ok", inspecting.reply(word, body)
             case "fetch":

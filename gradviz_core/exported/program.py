@@ -19,6 +19,7 @@ from gradviz_core.exported.graph import Node, Slots
 from gradviz_core.exported.layers import AuthorsModule, Call, Calls, plant
 from gradviz_core.exported.outputs import Tree
 from gradviz_core.exported.running import Running, running
+from gradviz_core.stopping import give_way
 
 _LARGEST = 2**63
 _RAISED = (RuntimeError, ValueError, TypeError, IndexError, KeyError, ArithmeticError, AttributeError, MemoryError)
@@ -92,6 +93,7 @@ class Program(AuthorsModule):
         for (_, recorded), stretch in groupby(enumerate(plan.nodes), lambda pair: (pair[1].stretch, pair[1].recorded)):
             with nullcontext() if recorded else torch.no_grad():
                 for at, node in stretch:
+                    give_way()
                     running.set(Running(node.source, plan.within[at]))
                     _keep(values, node, _computed(node, values, x.device))
                     for call in plan.calls.get(at, ()):

@@ -62,8 +62,10 @@ def kept(settings: Settings, data: bytes = b"what was uploaded") -> str:
 
 
 def uploaded(client: Client, settings: Settings, title: str) -> str:
-    """Key of an uploaded model; a confined worker does what its title says."""
-    return client.keep_recipe(Recipe(kept(settings), "", title, (), Preprocessing((1, 1), None, (0.0,), (1.0,))))
+    """Key of an uploaded model of a file of its own; a confined worker does what its title says."""
+    return client.keep_recipe(
+        Recipe(kept(settings, title.encode()), "", title, (), Preprocessing((1, 1), None, (0.0,), (1.0,)))
+    )
 
 
 @pytest.fixture(scope="session")

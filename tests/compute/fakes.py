@@ -56,8 +56,8 @@ class Scripted:
             receipt=Receipt("cpu", (), 0.0), arrays={},
         )  # fmt: skip
 
-    def answer(self, question: Question) -> Answer:
-        """Obey, then answer with this process's number and how often it was asked."""
+    def answer(self, question: Question, told_to_stop: Callable[[], bool]) -> Answer:
+        """Obey, then answer with this process's number and how often it was asked. Only what works hears."""
         self.served += 1
         assert isinstance(question, SurveyQuestion)
         array, told = np.zeros(0, np.float32), tuple[str, ...]()
@@ -66,6 +66,12 @@ class Scripted:
                 _write(question.image, "click begins")
             case "sleep":
                 time.sleep(float(question.image))
+            case "work":
+                _work(float(question.image), told_to_stop)
+            case "write and work":
+                path, seconds = question.image.split()
+                _write(path, "begins")
+                _work(float(seconds), told_to_stop)
             case "tell and sleep":
                 Path(question.image).write_text(str(os.getpid()))
                 time.sleep(1.5)
@@ -104,6 +110,14 @@ class Scripted:
             receipt=Receipt("cpu", (), 0.0),
             arrays={"pixels": array},
         )
+
+
+def _work(seconds: float, told_to_stop: Callable[[], bool]) -> None:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if told_to_stop():
+            raise Stopped
+        time.sleep(0.005)
 
 
 def _write(path: str, line: str) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from gradviz_core import log_lines, sandbox
+from gradviz_core.cards import Preprocessing, Recipe
 from gradviz_core.codec import question_to_json
 from gradviz_core.compute import relay
 from gradviz_core.compute.client import Client
@@ -79,6 +80,22 @@ def test_endless_uploads_hold_up_no_other_question(client: Client, chosen: Setti
         assert answered > 20
         assert worker_of(behind.result()) > 0
     assert len(pids(client, sleep)) == 2
+
+
+def test_a_file_that_overruns_twice_is_refused_whatever_recipe_names_it(client: Client, chosen: Settings) -> None:
+    title = "sleep"
+    file = kept(chosen, b"a file of its own that overruns")
+    steps = Preprocessing((1, 1), None, (0.0,), (1.0,))
+    first, other = (client.keep_recipe(Recipe(file, "", title, labels, steps)) for labels in ((), ("one",)))
+    for _ in range(2):
+        with pytest.raises(DeadlineExceeded, match="longer than"):
+            ask(client, first, str(2 * DEADLINE_S))
+    for key in (first, other):
+        start = time.monotonic()
+        with pytest.raises(DeadlineExceeded, match="was stopped 2 times within 10 minutes"):
+            ask(client, key, "0")
+        assert time.monotonic() - start < 0.5
+    assert worker_of(ask(client, uploaded(client, chosen, "echo"), "0")) > 0
 
 
 def test_a_flood_of_uploads_fills_its_own_queue_only(client: Client, chosen: Settings) -> None:

@@ -64,8 +64,9 @@ def test_whoever_reads_a_file_that_is_let_go_of_is_told(client: Client, chosen: 
         for _ in range(2):
             threads.submit(ask, client, sleep, "1.5")  # all confined workers
         assert until(lambda: client.status().busy == 2)
-        delivery = delivered(client, picture(33))
-        told = threads.submit(delivery.image)
+        delivery = client.deliver("model", 4)
+        delivery.write(b"none")
+        told = threads.submit(delivery.model)
         assert until(lambda: client.status().queued == 1)
         delivery.close()
         assert isinstance(told.exception(1), ComputeError)

@@ -63,7 +63,7 @@ def seat_with(*workers: Occupant | Exception) -> Iterator[Callable[..., Message]
         assert job.done.wait(3), "the job is never done"
         return job.reply
 
-    seat = Seat(hire, 0.2, free.append, lambda _: None)
+    seat = Seat(hire, 0.2, lambda *_: True, free.append, lambda _: None)
     try:
         yield ask
     finally:
