@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import settings as limits
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
 from gradviz_core.serving.leaving import Left
 from gradviz_core.serving.places import RETURN_S, SPARE, Places
@@ -67,8 +67,8 @@ class Comings(RuleBasedStateMachine):
             assert self.places.has(address) == (address in self.open + self.waiting())
 
 
-TestComings = Comings.TestCase
-TestComings.settings = limits(max_examples=60, stateful_step_count=30, deadline=None)
+def test_places_are_counted_whoever_comes_and_goes() -> None:
+    run_state_machine_as_test(Comings, settings=limits(max_examples=60, stateful_step_count=30, deadline=None))
 
 
 def test_the_sentence_says_which_limit_holds_and_what_to_do() -> None:

@@ -203,9 +203,9 @@ def test_a_client_that_does_not_read_is_not_heard() -> None:
 
         async def app(_: Scope, hear: Receive, say: Send) -> None:
             await hear()
-            picture = asyncio.create_task(say({"type": "websocket.send", "bytes": b"picture"}))
+            picture = asyncio.ensure_future(say({"type": "websocket.send", "bytes": b"picture"}))
             await asyncio.sleep(0)
-            next_click = asyncio.create_task(hear())
+            next_click = asyncio.ensure_future(hear())
             await asyncio.sleep(0.01)
             order.append("reads at last")
             read.set()
