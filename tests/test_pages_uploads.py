@@ -96,6 +96,25 @@ def test_a_service_that_takes_nothing_is_said_beside_the_uploader(fake: Fake, er
     assert chart(app, "gradient"), "the page behind stays"
 
 
+def kinds() -> list[str]:
+    """For which kinds of files controls wait."""
+    return [control.kind for control in arrivals.here().controls.of(SESSION)]
+
+
+def test_a_control_waits_as_long_as_it_is_on_the_page() -> None:
+    app = opened()
+    assert kinds() == ["image"]
+    app.button(key="bring").click().run()
+    assert kinds() == ["model", "image"], "the dialog lies in front"
+    choose(app.file_uploader(key="model_file_0"), "net.pt", b"weights")
+    assert kinds()[0] == "labels"
+    bring_closed(app)
+    app.run()
+    assert kinds() == ["image"]
+    app.switch_page("pages/learn/lessons.py").run()
+    assert kinds() == []
+
+
 def test_closing_the_dialog_loses_nothing() -> None:
     app = dialog()
     bring_closed(app)
@@ -124,6 +143,7 @@ def test_an_image_is_shown_with_where_it_comes_from(fake: Fake) -> None:
     assert any(plain("From 4032×3024 JPEG. It was turned upright.") in m.value for m in app.markdown)
     assert fake.sent[-1][0] == "ask"
     assert app.file_uploader(key="upload_1").key == "upload_1", "the bytes are let go"
+    assert arrivals.here().uploaded(SESSION) == len(picture())
 
 
 def test_an_array_is_read_with_the_range_that_is_stated(fake: Fake) -> None:

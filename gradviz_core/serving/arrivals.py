@@ -108,8 +108,8 @@ class Arrivals:
             by_address = [file for file in self._files.values() if file.address == address]
             if len(by_address) >= ADDRESS_FILES or _bytes(by_address) + size > ADDRESS_LARGEST * largest:
                 raise UploadRefused(
-                    f"{len(by_address)} files of {size_text(_bytes(by_address))} in all are on their way from your "
-                    "address. Wait until they are there, and choose the file again."
+                    f"Files of {size_text(_bytes(by_address))} in all are on their way from your address, and together "
+                    "with this one they would be too many or too large. Wait until one of them is there."
                 )
             everybody = self._files.values()
             if len(everybody) >= FILES or _bytes(everybody) + size > LARGEST * largest:
