@@ -39,6 +39,7 @@ TOLERANCE = 1.5
 """A file up to so many times larger than it may be is refused with a sentence, as any other: browsers count megabytes
 in their own ways, and let some of them pass."""
 
+_SLOW = "The file came too slowly, or stopped coming. Choose it again."
 Deliver = Callable[[UploadKind, int, Asker], Delivery]
 """Announces a file of this kind and size to the compute service, which may refuse it."""
 
@@ -101,16 +102,16 @@ class Uploads:
 
     async def _take(self, scope: Scope, receive: Receive, send: Send, session: str, file_id: str) -> None:
         request = self._checked(scope, session, file_id)
-        body = Form(request.content_type, request.length)
+        body, pace = Form(request.content_type, request.length), Pace(receive)
         token = ""
         try:
             incoming = self._files.begin(session, file_id, request.address, request.length)
         except UploadRefused as error:
-            await self._say(scope, send, request, "file", Note(refused=str(error)))
+            await self._say(scope, send, request, "file", Note(refused=str(error)), pace)
             return
         try:
-            note = await self._received(request, incoming, body, Pace(receive))
-            if await self._say(scope, send, request, body.name or "file", note):
+            note = await self._received(request, incoming, body, pace)
+            if await self._say(scope, send, request, body.name or "file", note, pace):
                 token = note.token
         finally:
             if not token:
@@ -142,7 +143,7 @@ class Uploads:
         except TooSlow:
             if incoming.gone:
                 raise _Closed(408, "The session has ended.") from None
-            raise _Closed(408, "The file came too slowly, or stopped coming. Choose it again.") from None
+            raise _Closed(408, _SLOW) from None
         except GradVizError as error:
             if incoming.gone:
                 raise _Closed(400, "The session has ended. Load the page again.") from None
@@ -169,11 +170,17 @@ class Uploads:
         if not self._files.came(incoming):
             raise UploadRefused("The session has ended.")
 
-    async def _say(self, scope: Scope, send: Send, request: _Request, name: str, note: Note) -> bool:
-        """Hand Streamlit a note in the file's place; whether it has taken it. Raises ``_Closed`` where it holds too
-        many."""
+    async def _say(self, scope: Scope, send: Send, request: _Request, name: str, note: Note, pace: Pace) -> bool:
+        """Hand Streamlit a note in the file's place; whether it has taken it. What is still to come of a file that was
+        refused is read and thrown away first: a browser hears nothing before it has sent all. Raises ``_Closed`` where
+        Streamlit holds too many notes, and where the rest does not come."""
         if not self._files.note(request.session, request.file_id):
             raise _Closed(429, "Too many files were sent that no page has taken up. Load the page again.")
+        try:
+            while pace.more:
+                await pace.part()
+        except TooSlow:
+            raise _Closed(408, _SLOW) from None
         content_type, body = form(note, name)
         told = {b"content-length": str(len(body)).encode(), b"content-type": content_type}
         kept = [(key, value) for key, value in scope["headers"] if key.lower() not in (*told, b"transfer-encoding")]

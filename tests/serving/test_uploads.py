@@ -208,6 +208,7 @@ def test_a_service_that_dies_in_the_middle_is_said_in_the_note(desk: Desk) -> No
         async with hanging(desk, f"{ME}/1", 600_000) as upload:
             desk.deliveries[0].broken = True
             upload.messages.put_nowait({"type": "http.request", "body": bytes(300_000), "more_body": True})
+            upload.messages.put_nowait({"type": "http.request", "body": b"", "more_body": False})
             await asyncio.wait_for(upload.task, 5)
 
     asyncio.run(broken_off())

@@ -41,6 +41,37 @@ def test_a_drip_is_given_up_and_its_room_is_free(desk: Desk, monkeypatch: pytest
     assert desk.send("a.png", bytes(900_000)).token
 
 
+def test_what_is_refused_holds_no_file_while_the_rest_of_it_comes(desk: Desk) -> None:
+    """A browser hears why only once it has sent all."""
+
+    async def rest() -> None:
+        async with hanging(desk, f"{ME}/1", 900_000, name="notes.txt") as upload:
+            for _ in range(3):
+                await asyncio.sleep(0.05)
+                assert not upload.task.done()
+                upload.messages.put_nowait({"type": "http.request", "body": bytes(300_000), "more_body": True})
+            upload.messages.put_nowait({"type": "http.request", "body": b"", "more_body": False})
+            await asyncio.wait_for(upload.task, 1)
+            assert upload.status == 204
+
+    asyncio.run(rest())
+    assert desk.deliveries == []
+
+
+def test_the_rest_of_what_is_refused_is_waited_for_no_longer_than_a_file(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pace, "PATIENCE_S", 0.2)
+
+    async def rest() -> None:
+        async with hanging(desk, f"{ME}/1", 900_000, name="notes.txt") as upload:
+            await asyncio.wait_for(upload.task, 2)
+            assert upload.status == 408
+
+    asyncio.run(rest())
+    assert desk.streamlit.held == {}
+
+
 def test_a_sender_of_the_slowest_rate_is_not_given_up(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pace, "PATIENCE_S", 0.3)
     monkeypatch.setattr(pace, "SLOWEST", 20_000)
@@ -88,7 +119,7 @@ def test_two_uploads_that_hang_keep_nobody_else_waiting(desk: Desk) -> None:
     desk.files.controls.draw(ME, "model", MODEL)
 
     async def both() -> Note:
-        first, second = (hanging(desk, f"{ME}/{number}", 3_900_000, name="a.pt2") for number in (1, 2))
+        first, second = (hanging(desk, f"{ME}/{number}", 3_400_000, name="a.pt2") for number in (1, 2))
         async with first, second:
             content_type, body = form("a.png", b"small")
             headers = {"Content-Type": content_type, "Content-Length": str(len(body))}
