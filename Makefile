@@ -1,7 +1,7 @@
 # `make help` lists the targets. All that is installed goes into .venv, once: a stamp file says for which requirements.
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test check format bench fuzz kernels architectures presets lock clean
+.PHONY: help run test check format bench fuzz kernels architectures large-model presets lock clean
 
 # Overridable on the command line: make run PORT=8600
 PORT ?= 8501
@@ -52,6 +52,9 @@ kernels: .venv/dev.stamp ## search PyTorch for gradients that depend on how numb
 
 architectures: .venv/dev.stamp ## hold the gradients of 74 architectures against finite differences
 	$(BIN)/python -m tests.architectures $(ARGS)
+
+large-model: .venv/dev.stamp ## bring two models as large as VGG-16 to the app at once, and say what that takes
+	$(BIN)/python -m tests.load.large_model
 
 presets: .venv/dev.stamp ## train the preset models again
 	$(BIN)/python scripts/train_presets.py $(ARGS)

@@ -20,6 +20,9 @@ import streamlit.config
 import yaml
 from packaging.version import Version
 
+from gradviz_core.serving import arrivals
+from gradviz_core.settings import Settings
+
 ROOT = Path(__file__).parents[1]
 LOCK = (ROOT / "requirements.lock").read_text()
 PINNED = re.compile(r"^([a-z0-9-]+)==([^ ;]+)", re.MULTILINE)
@@ -96,6 +99,22 @@ def test_compose_hardens_the_container() -> None:
     assert found["pids_limit"] > 0
     assert all(port.startswith("127.0.0.1:") for port in found["ports"])
     assert [volume.split(":")[1] for volume in found["volumes"]] == [last("VOLUME")]
+
+
+def test_two_people_with_the_largest_models_have_room_in_the_container() -> None:
+    found, chosen = service(), Settings(store=Path("/data/uploads"))
+    assert found["mem_limit"].endswith("g")
+    memory_mb = 1000 * int(found["mem_limit"].removesuffix("g"))
+    assert memory_mb >= chosen.upload_workers * chosen.upload_memory_mb + 4000
+    assert chosen.upload_workers >= 2
+    assert chosen.upload_memory_mb >= 4 * chosen.model_mb + 1500, "read twice, built, and what torch takes by itself"
+    assert arrivals.LARGEST >= 2 * arrivals.ADDRESS_LARGEST >= 2, "at one address or at two"
+    assert chosen.session_mb >= 2 * chosen.model_mb
+    assert chosen.store_mb >= arrivals.LARGEST * chosen.model_mb
+
+
+def test_streamlit_holds_no_files() -> None:
+    assert tomllib.loads((ROOT / ".streamlit/config.toml").read_text())["server"]["maxUploadSize"] == 1
 
 
 def test_streamlit_knows_every_setting() -> None:

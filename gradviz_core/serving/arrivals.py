@@ -29,6 +29,8 @@ ADDRESS_LARGEST = 2
 """As many of the largest files there may be may be on their way from one address, or wait for their page."""
 LARGEST = 6
 """And in all."""
+FRAME = 10_000
+"""Bytes around a file that its request may have."""
 GONE_S = 4.0
 """Seconds after which a session without a connection has ended; a browser that reconnects takes one or two."""
 HELD_S = 600.0
@@ -102,7 +104,7 @@ class Arrivals:
 
     def begin(self, session: str, file_id: str, address: str, size: int) -> Incoming:
         """Make room for a file. Raises ``UploadRefused`` where there is none."""
-        largest = max(self._limits.model_bytes, self._limits.upload_bytes)
+        largest = max(self._limits.model_bytes, self._limits.upload_bytes) + FRAME
         with self._lock:
             self._check_session(session, size)
             by_address = [file for file in self._files.values() if file.address == address]
