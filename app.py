@@ -41,11 +41,12 @@ def held() -> list[str]:
 
 @asynccontextmanager
 async def lifespan(_: st.App) -> AsyncIterator[None]:
-    """What runs beside the server: sessions whose tabs have left are let go."""
+    """What runs beside the server: sessions whose tabs have left are let go. The compute service ends with it."""
     close = runtime.get_instance().close_session
     leaving = asyncio.create_task(let_go(held, known, close, farewells().look, settings().sessions))
     yield
     leaving.cancel()
+    await asyncio.to_thread(client.stop)
 
 
 def token_is_right(headers: Headers) -> bool:

@@ -245,6 +245,12 @@ def start() -> None:
     _client().start()
 
 
+def stop() -> None:
+    """End the service if this process has started one. Whoever asks later is told that it is closed."""
+    if _client.cache_info().currsize:
+        _client().close()
+
+
 @lru_cache(maxsize=1)
 def _client() -> Client:
     client = Client(settings())

@@ -27,8 +27,36 @@ SMALL_PIECE = 4_096
 FRAMES, FRAMES_PER_S = 200, 20.0
 """Frames that are no message of their own (pings, pongs, parts of a message) that one connection may send at once, and
 each second after that. Browsers send hardly any."""
+SILENCE_S = 30.0
+"""Seconds in which a client must take something of what waits for it. Until then it is kept in memory."""
 POLICY = 1008
 """The code with which a WebSocket ends that breaks a rule (RFC 6455, 7.4.1)."""
+
+
+class Patience:
+    """Ends a connection whose client takes nothing of what waits for it for ``SILENCE_S`` seconds."""
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self._next: asyncio.TimerHandle | None = None
+
+    def begin(self) -> None:
+        """More waits for the client than is kept at a time."""
+        self.end()
+        left = self._transport.get_write_buffer_size()
+        self._next = asyncio.get_running_loop().call_later(SILENCE_S, self._look, left)
+
+    def end(self) -> None:
+        """The client has taken most of it, or the connection is over."""
+        if self._next is not None:
+            self._next.cancel()
+            self._next = None
+
+    def _look(self, before: int) -> None:
+        if self._transport.get_write_buffer_size() >= before:
+            self._transport.abort()
+        else:
+            self.begin()
 
 
 class Http(H11Protocol):
@@ -39,6 +67,7 @@ class Http(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in H11Protocol
         """A connection was opened."""
         super().connection_made(transport)
+        self._patience = Patience(transport)
         _read_in_pieces(transport, PIECE)
         self._limit_waiting()
 
@@ -50,7 +79,18 @@ class Http(H11Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection has ended."""
         self._stop_waiting()
+        self._patience.end()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """The client takes less than it is sent."""
+        self._patience.begin()
+        super().pause_writing()
+
+    def resume_writing(self) -> None:
+        """The client has taken most of it."""
+        self._patience.end()
+        super().resume_writing()
 
     def _limit_waiting(self) -> None:
         answered = self.cycle is not None and self.cycle.response_complete  # type: ignore[redundant-expr]  # it begins so
@@ -74,8 +114,24 @@ class WebSocket(WebSocketsSansIOProtocol):
     def connection_made(self, transport: Any) -> None:
         """A connection was handed on by ``Http``."""
         super().connection_made(transport)
+        self._patience = Patience(transport)
         _read_in_pieces(transport, SMALL_PIECE)
         self._since = self.loop.time()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The connection has ended."""
+        self._patience.end()
+        super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """The client takes less than it is sent."""
+        self._patience.begin()
+        super().pause_writing()
+
+    def resume_writing(self) -> None:
+        """The client has taken most of it."""
+        self._patience.end()
+        super().resume_writing()
 
     async def send(self, message: ASGISendEvent) -> None:
         """Send what the app says. A refused handshake is a finished one; uvicorn logs it as an error otherwise."""

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from gradviz_core.log_lines import MOST_A_MINUTE
 from gradviz_core.serving.connections import FRAMES, PATIENCE_S
 from gradviz_core.serving.limits import MESSAGE
 from tests.serving.conftest import App, handshake
@@ -18,7 +19,7 @@ from tests.serving.test_handshakes import PATIENCE_S as HEALTH_S
 from tests.serving.test_handshakes import Watch
 
 pytestmark = pytest.mark.usefixtures("hanging")  # its time passes while the others run
-BINARY, PING, PONG, PART = 2, 9, 10, 0
+BINARY, CLOSE, PING, PONG, PART = 2, 8, 9, 10, 0
 
 
 def memory_mb(app: App) -> float:
@@ -187,3 +188,16 @@ def test_endless_headers_are_refused(app: App) -> None:
         connection.sendall(slow_headers(app))
         flood(connection, b"x" * 65536, 3)
         assert ended(connection, 1)
+
+
+def test_messages_that_cannot_be_read_do_not_fill_the_log(app: App) -> None:
+    """Each of them costs a stranger eight bytes, and was a traceback of more than a kilobyte."""
+    before = app.log.stat().st_size
+    for _ in range(150):
+        with connected(app) as connection:
+            connection.sendall(frame(BINARY, b"\xff\xff"))
+            assert connection.recv(100)[0] == 0x80 | CLOSE
+    said = app.log.read_text()[before:]
+    assert "Traceback" in said
+    assert "This place in the source logs too much" in said
+    assert len(said) < 1.5 * MOST_A_MINUTE
