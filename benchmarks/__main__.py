@@ -20,6 +20,7 @@ SUBJECTS = {
     "app": "The app in a browser",
     "exported": "torchvision's models as .pt2 files",
     "doctor": "What the doctor finds",
+    "costs": "What each operator of an uploaded model takes, against what its cost promises",
 }
 
 

@@ -2,15 +2,16 @@
 
 The pass is run dry, on tensors that have a shape and a type but no memory. Two numbers are counted over its operators.
 
-*Operations.* An addition and a multiplication are one each, so a multiply-add counts as two; the formulas of products,
-convolutions and attention are those of ``torch.utils.flop_counter``, and for ``addbmm``, ``cdist`` and ``bilinear``,
-which it does not know, those below. Any other operator counts as one for each element
-of the largest tensor that it reads or makes; pooling, as one for each number in each window; a view, as none.
+*Operations*, of a matrix product: each operator counts as many as a product makes in the same time, its way back
+included; ``operation_costs.py`` says how many that are. In a product an addition and a multiplication are one each, so
+a multiply-add counts as two. Every operator counts for itself as well, so that a hundred thousand tiny ones are not
+free.
 
 *Memory of activations.* The most bytes alive at one time among what operators make, each piece of memory once however
 many views it has. As in a watched pass each part's output is kept twice, raw and as passed on; what differentiation
-keeps is alive too. To that comes the largest piece once more, for its gradient. Not counted: parameters, what one
-operator takes for itself while it runs, and the gradients of all sites at once, which some questions ask for.
+keeps is alive too. To that comes the largest piece once more, for its gradient, and what a view is a part of is such a
+piece. Not counted: parameters, what one operator takes for itself while it runs, and the gradients of all sites at
+once, which some questions ask for.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import copy
 import math
 import weakref
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
@@ -37,8 +38,8 @@ from torch._subclasses.fake_tensor import (
 )
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
-from torch.utils.flop_counter import flop_registry
 
+from gradviz_core import operation_costs
 from gradviz_core.errors import QuestionError, TooCostly
 from gradviz_core.nested import map_tensors
 from gradviz_core.settings import settings
@@ -59,6 +60,9 @@ class Cost:
     """What one forward pass takes, counted as the file says."""
 
     operations: int
+    """Of a matrix product, in the same time."""
+    arithmetic: int
+    """Those that products, convolutions and attention really make."""
     activation_bytes: int
     parameters: int
 
@@ -124,7 +128,7 @@ def _dry_run(module: nn.Module, shape: tuple[int, ...], meter: _Meter) -> Cost:
         clones.clear()
         if FakeTensorMode.cache_info().size > MOST_REMEMBERED:
             FakeTensorMode.cache_clear()
-    return Cost(meter.operations, meter.activation_bytes, sum(p.numel() for p in module.parameters()))
+    return Cost(meter.operations, meter.arithmetic, meter.activation_bytes, sum(p.numel() for p in module.parameters()))
 
 
 def _without_memory(module: nn.Module, fake: FakeTensorMode) -> nn.Module:
@@ -154,44 +158,6 @@ def _keep_twice(module: nn.Module) -> dict[tuple[int, int], tuple[Tensor, Tensor
     return kept
 
 
-# --------------------------------------------------------------------------------------- what torch has no formula for
-
-
-def _broadcast(*shapes: Sequence[int]) -> Sequence[int]:
-    common: Sequence[int] = torch.broadcast_shapes(*shapes)  # type: ignore[no-untyped-call]
-    return common
-
-
-def _batched_sum(_self: Tensor, left: Tensor, right: Tensor, *_: object) -> int:
-    """``addbmm``: a product for each pair of matrices."""
-    return 2 * left.numel() * right.shape[-1]
-
-
-def _distances(left: Tensor, right: Tensor, *_: object) -> int:
-    """``cdist``: a difference, a power and an addition for each number of each pair."""
-    pairs = math.prod(_broadcast(left.shape[:-2], right.shape[:-2])) * left.shape[-2] * right.shape[-2]
-    return 3 * pairs * left.shape[-1]
-
-
-def _three_products(
-    first: Tensor, second: Tensor, third: Tensor, once: list[int], twice: list[int], thrice: list[int], *_: object
-) -> int:
-    """``bilinear``: two products and an addition for each number of the three tensors' common shape."""
-    shapes = []
-    for tensor, axes in ((first, once), (second, twice), (third, thrice)):
-        shape = list(tensor.shape)
-        for axis in sorted(axes):
-            shape.insert(axis, 1)
-        shapes.append(shape)
-    return 3 * math.prod(_broadcast(*shapes))
-
-
-_PRODUCTS: dict[object, Callable[..., int]] = {
-    torch.ops.aten.addbmm: _batched_sum,
-    torch.ops.aten._cdist_forward: _distances,
-    torch.ops.aten._trilinear: _three_products,
-}
-
 # ----------------------------------------------------------------------------------------------------------- the meter
 
 
@@ -204,7 +170,7 @@ class _Meter(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def __init__(self, most_operations: float, most_bytes: float) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self.operations = 0
+        self.operations = self.arithmetic = 0
         self._most_operations, self._most_bytes = most_operations, most_bytes
         self._alive = self._peak = self._largest = 0
         self._known: weakref.WeakSet[torch.UntypedStorage] = weakref.WeakSet()
@@ -231,13 +197,15 @@ class _Meter(TorchDispatchMode):  # type: ignore[no-untyped-call]
         new = {storage for storage in new if storage not in self._known}
         for storage in new:
             self._count_memory(storage)
-        formula: Callable[..., int] | None = flop_registry.get(func.overloadpacket)
-        if func.overloadpacket in _PRODUCTS:
-            self.operations += _PRODUCTS[func.overloadpacket](*args)
-        elif formula is not None:
-            self.operations += formula(*args, **named, out_val=output)
+        self.operations += operation_costs.PER_OPERATOR
+        if product := operation_costs.product(func, args, named, output, given + made):
+            self.arithmetic += product[0]
+            self.operations += product[1]
         elif new or func._schema.is_mutable:
-            self.operations += _elements(func, args, given, made)
+            self.operations += operation_costs.operations(func, args, given, made)
+        elif (whole := operation_costs.narrowed(func, given, made)) is not None:
+            self.operations += operation_costs.PER_NARROWED * whole.numel()
+            self._largest = max(self._largest, whole.numel() * whole.itemsize)
         if self.operations > self._most_operations or self.activation_bytes > self._most_bytes:
             raise _FarTooMuch
         return output
@@ -286,11 +254,3 @@ def _untold(func: OpOverload[..., Any], reason: str) -> str:
 
 def _tensors(value: object) -> list[Tensor]:
     return [leaf for leaf in tree_leaves(value) if isinstance(leaf, Tensor)]
-
-
-def _elements(func: OpOverload[..., Any], args: tuple[Any, ...], given: list[Tensor], made: list[Tensor]) -> int:
-    """Elements of the largest tensor that is read or made; of all the windows together where an operator pools."""
-    named = {argument.name: value for argument, value in zip(func._schema.arguments, args, strict=False)}
-    window = math.prod(named["kernel_size"]) if "pool" in func._schema.name and "kernel_size" in named else 1
-    read, written = (max((tensor.numel() for tensor in some), default=0) for some in (given, made))
-    return max(read, written * window)

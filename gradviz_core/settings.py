@@ -87,7 +87,7 @@ class Settings(BaseSettings):
     """Most memory for data one confined worker may take, in megabytes; Linux only. PyTorch's CUDA build reserves 800
     of them by being loaded."""
     upload_gflop: float = Field(default=500.0, gt=0)
-    """Most floating-point operations one forward pass of an uploaded model may take, in billions."""
+    """Most that one forward pass of an uploaded model may take, in billions of operations of a matrix product."""
     upload_activations_mb: float = Field(default=1500.0, gt=0)
     """Most memory that the activations of an uploaded model may take in one forward pass, in megabytes."""
     max_parameters: int = Field(default=250_000_000, ge=1)

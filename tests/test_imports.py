@@ -34,7 +34,7 @@ ARROW: tuple[frozenset[str], ...] = tuple(
         "block_figures",
         "image_traces figures screen",
         "lesson_pictures near_figures charts output_figures flow_figures spectra",
-        "exported weights_files models images cost uploads",
+        "exported weights_files models images cost operation_costs uploads",
         "draws authors_autograd inputs last_operation by_kind",
         "heads class_scores region_scores box_scores targets trace batch remarks passes backward twin doubles "
         "watch following receptive_field failures",

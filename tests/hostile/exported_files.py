@@ -286,6 +286,21 @@ def _so_many_parts() -> bytes:
     return _behind_relu([wide, cut], "part")
 
 
+def _sorting(times: int) -> bytes:
+    """ReLU's result repeated to four million numbers, which are sorted again and again: 500 bytes for each time."""
+    four_million = 4 * 990 * 1020
+    nodes = [
+        _new("wide", "torch.ops.aten.repeat.default", _argument({"as_tensor": {"name": "relu"}}), _argument(_ints(1, 1, 33, 34), "repeats")),
+        _new("sorted_0", "torch.ops.aten.view.default", _argument({"as_tensor": {"name": "wide"}}), _argument(_ints(four_million), "size")),
+    ]  # fmt: skip
+    for i in range(times):
+        node = _new(f"sorted_{i + 1}", "torch.ops.aten.sort.default", _argument({"as_tensor": {"name": f"sorted_{i}"}}))
+        nodes.append(node | {"outputs": [*node["outputs"], {"as_tensor": {"name": f"places_{i}"}}]})
+    last = _argument({"as_tensor": {"name": f"sorted_{times}"}})
+    nodes.append(_new("back", "torch.ops.aten.view.default", last, _argument(_ints(1, 4, 990, 1020), "size")))
+    return _behind_relu(nodes, "back")
+
+
 class _Two(Net):
     def forward(self, x: Tensor, y: Tensor) -> Tensor:  # type: ignore[override]
         return super().forward(x + y)
@@ -355,6 +370,7 @@ CASES = (
     Case("pt2-text-in-arithmetic", "m.pt2", _text_in_arithmetic, r"_operator\.mod cannot be read.*'a' is of another type"),
     Case("pt2-70000-parts", "m.pt2", _so_many_parts, "into 70,000 parts; the limit is 10,000"),
     Case("pt2-text-for-a-tensor", "m.pt2", lambda: instead_of_input("torch.ops.aten.mul.Tensor", _argument({"as_string": "x" * 400}), _argument(_int(2**40), "other")), "'self' is of another type"),
+    Case("pt2-four-million-sorted-300-times", "m.pt2", lambda: _sorting(300), r"takes [\d,]+ billion operations( or more)?; the limit"),
     Case("pt2-infinite-sizes", "m.pt2", lambda: _symbolic(0, None), "3×any×any", "kept"),
     Case("pt2-sizes-to-2^62", "m.pt2", lambda: _symbolic(2**61, 2**62), "3×any×any", "kept"),
     Case("pt2-input-of-10^6-pixels-a-side", "m.pt2", lambda: graph(lambda g: g["tensor_values"]["x"].update(sizes=[{"as_int": n} for n in (1, 3, 10**6, 10**6)])), "1000000"),

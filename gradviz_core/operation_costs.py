@@ -1,0 +1,193 @@
+"""What one operator takes, in operations of a matrix product: as many as a product makes in the same time.
+
+A product makes some ninety operations in a nanosecond, where an exponential makes one number, and sorting a million of
+them takes eighty nanoseconds for each. So each operator has a number of operations for each element of the largest
+tensor that it reads or makes, measured with its way back: a third of both, since a product takes as long again for each
+of its two factors. ``make bench ARGS=costs`` measures all of them anew beside what stands here. What the formulas of
+``torch.utils.flop_counter`` count as arithmetic is counted so, and the numbers that are moved for it come to that.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch._ops import OpOverload
+from torch.utils.flop_counter import flop_registry
+
+PER_OPERATOR = 4_000_000
+"""Operations for any operator at all, be it a view: some 40 microseconds, watched and back again."""
+USUAL = 100
+"""Operations for each element where the table names no other number."""
+PER_COMPARISON = 400
+"""Operations for each element and each doubling of how many are sorted."""
+PER_WINDOW = 200
+"""Operations for each number in each window of a pooling."""
+PER_NARROWED = 60
+"""Operations for each element of a tensor of which a view shows a part: on the way back all of them are written."""
+PER_MATRIX = 60_000
+"""Operations for each matrix that is multiplied in a loop."""
+SLOW_TYPES = {torch.float16: 40, torch.bfloat16: 40, torch.float32: 1}
+"""How many times as long products of these types take as those of float32, on processors that have no fast ones; the
+others are some three times as slow."""
+OTHER_TYPES = 3
+IN_SPACE = 6
+"""How many times as long as in the plane a convolution takes in three dimensions."""
+
+_PER_ELEMENT: dict[str, int] = {
+    name: operations
+    for operations, names in {
+        30: """
+        absolute add alias_copy ceil clone copy deg2rad diag diag_embed diagonal_scatter dot empty_like expand_copy
+        eye fill flip full full_like hardtanh leaky_relu lift_fresh_copy mean mul neg new_full new_ones new_zeros ones
+        ones_like rad2deg relu repeat round rsub select_scatter sgn sigmoid sign silu slice_copy softshrink
+        split_with_sizes_copy sub sum t_copy trace tril_indices triu_indices unbind_copy unsqueeze_copy vdot view_copy
+        zero zeros zeros_like
+        """,
+        360: """
+        _adaptive_avg_pool2d _adaptive_avg_pool3d _upsample_nearest_exact2d _safe_softmax acos arange asin atan atan2
+        atanh cat clamp clamp_max clamp_min cos cummax cummin cumprod embedding erfc erfinv fmod hardswish index_copy
+        index_fill index_select isfinite linalg_cross linalg_vector_norm logsumexp mish nan_to_num native_batch_norm
+        norm normal normal_functional rand rand_like randn randn_like remainder special_xlogy stack tan tanh uniform
+        upsample_bilinear2d upsample_linear1d upsample_nearest2d where xlogy
+        """,
+        1_100: """
+        adaptive_max_pool2d adaptive_max_pool3d bernoulli cosh fmax fmin index_add kthvalue logspace masked_fill
+        masked_scatter maximum median minimum nanmedian pow scatter scatter_add sinc sinh std_mean take var_mean
+        upsample_bicubic2d upsample_trilinear3d
+        """,
+        3_600: """
+        _unsafe_index _unsafe_index_put _index_put_impl acosh asinh exponential gather index index_put logcumsumexp
+        scatter_reduce
+        """,
+        9_000: "grid_sampler grid_sampler_2d grid_sampler_3d",
+    }.items()
+    for name in names.split()
+}
+_SORTING = frozenset("sort argsort msort topk mode unique_consecutive".split())
+_SEARCHING = {"bucketize": 1, "searchsorted": 0}
+"""Place of the sorted numbers among the arguments."""
+
+
+def operations(func: OpOverload[..., Any], args: Sequence[Any], given: list[Tensor], made: list[Tensor]) -> int:
+    """Of an operator that writes numbers and is no product; ``given`` are the tensors that it reads, ``made`` those
+    that it makes."""
+    name = _packet(func)
+    read, written = _numbers(given), _numbers(made)
+    named = {argument.name: value for argument, value in zip(func._schema.arguments, args, strict=False)}
+    if name in _SORTING:
+        return PER_COMPARISON * given[0].numel() * _doublings(_sorted_length(given[0], named))
+    if name in _SEARCHING and isinstance(args[_SEARCHING[name]], Tensor):
+        return PER_COMPARISON * made[0].numel() * _doublings(args[_SEARCHING[name]].shape[-1])
+    if "pool" in name and "kernel_size" in named and made:
+        window = math.prod(_of_each_axis(named["kernel_size"], made[0].dim() - 2))
+        return max(USUAL * read, PER_WINDOW * made[0].numel() * window)
+    if func._schema.is_mutable and given:
+        read = max(read, given[0].untyped_storage().nbytes() // 4)  # the way back copies all of it
+    return _PER_ELEMENT.get(name, USUAL) * max(read, written)
+
+
+def product(
+    func: OpOverload[..., Any], args: Sequence[Any], named: Mapping[str, Any], output: object, moved: list[Tensor]
+) -> tuple[int, int] | None:
+    """The arithmetic of a product, and all that it takes; None for other operators. ``moved`` is read or made."""
+    own, known = _PRODUCTS.get(func.overloadpacket), flop_registry.get(func.overloadpacket)
+    if own is not None:
+        arithmetic = own(*args)
+    elif known is not None:
+        arithmetic = int(known(*args, **named, out_val=output))
+    else:
+        return None
+    kinds = [tensor.dtype for tensor in moved if tensor.dtype.is_floating_point or tensor.dim() > 1]
+    slow = max((SLOW_TYPES.get(kind, OTHER_TYPES) for kind in kinds), default=1)
+    if _packet(func) == "convolution" and args[0].dim() == 5:
+        slow *= IN_SPACE
+    steps = slow * arithmetic * _STEP.get(func.overloadpacket, 1)
+    return arithmetic, steps + USUAL * _numbers(moved) + _loops(func, args)
+
+
+def narrowed(func: OpOverload[..., Any], given: list[Tensor], made: list[Tensor]) -> Tensor | None:
+    """The tensor of which a view shows a part only: its gradient is made whole from that part; and a view whose windows
+    overlap, all of which are added up. None for other views."""
+    if _packet(func) == "unfold" and made:
+        return made[0]
+    if given and made and sum(tensor.numel() for tensor in made) < given[0].numel():
+        return given[0]
+    return None
+
+
+def _packet(func: OpOverload[..., Any]) -> str:
+    """The operator's name; one that writes in place has that of the one that does not."""
+    name: str = func.overloadpacket.__name__
+    return name if name.startswith("__") else name.removesuffix("_")
+
+
+def _doublings(length: int) -> int:
+    return max(1, math.ceil(math.log2(length))) if length > 1 else 1
+
+
+def _sorted_length(tensor: Tensor, named: Mapping[str, Any]) -> int:
+    axis = named.get("dim", -1)
+    if not tensor.dim() or not isinstance(axis, int) or not -tensor.dim() <= axis < tensor.dim():
+        return tensor.numel()
+    return tensor.shape[axis]
+
+
+def _of_each_axis(kernel: int | Sequence[int], axes: int) -> Sequence[int]:
+    """The sides of a window; one number stands for all of them."""
+    sides = [kernel] if isinstance(kernel, int) else kernel
+    return [*sides] * axes if len(sides) == 1 else sides
+
+
+def _numbers(tensors: list[Tensor]) -> int:
+    """Elements of the largest, one of eight bytes counting as two of four."""
+    return max((tensor.numel() * max(4, tensor.itemsize) // 4 for tensor in tensors), default=0)
+
+
+# --------------------------------------------------------------------------------------- what torch has no formula for
+
+
+def _broadcast(*shapes: Sequence[int]) -> Sequence[int]:
+    common: Sequence[int] = torch.broadcast_shapes(*shapes)  # type: ignore[no-untyped-call]
+    return common
+
+
+def _batched_sum(_self: Tensor, left: Tensor, right: Tensor, *_: object) -> int:
+    """``addbmm``: a product for each pair of matrices."""
+    return 2 * left.numel() * right.shape[-1]
+
+
+def _distances(left: Tensor, right: Tensor, *_: object) -> int:
+    """``cdist``: a difference, a power and an addition for each number of each pair."""
+    pairs = math.prod(_broadcast(left.shape[:-2], right.shape[:-2])) * left.shape[-2] * right.shape[-2]
+    return 3 * pairs * left.shape[-1]
+
+
+def _three_products(
+    first: Tensor, second: Tensor, third: Tensor, once: list[int], twice: list[int], thrice: list[int], *_: object
+) -> int:
+    """``bilinear``: two products and an addition for each number of the three tensors' common shape."""
+    shapes = []
+    for tensor, axes in ((first, once), (second, twice), (third, thrice)):
+        shape = list(tensor.shape)
+        for axis in sorted(axes):
+            shape.insert(axis, 1)
+        shapes.append(shape)
+    return 3 * math.prod(_broadcast(*shapes))
+
+
+_PRODUCTS: dict[object, Callable[..., int]] = {
+    torch.ops.aten.addbmm: _batched_sum,
+    torch.ops.aten._cdist_forward: _distances,
+    torch.ops.aten._trilinear: _three_products,
+}
+_STEP: dict[object, int] = {torch.ops.aten._cdist_forward: 200, torch.ops.aten._trilinear: 50}
+"""Operations of a product for each one of these, which are made one after the other."""
+
+
+def _loops(func: OpOverload[..., Any], args: Sequence[Any]) -> int:
+    """``addbmm`` multiplies its matrices one by one."""
+    return PER_MATRIX * args[1].shape[0] if func.overloadpacket is torch.ops.aten.addbmm else 0
