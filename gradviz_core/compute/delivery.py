@@ -17,7 +17,7 @@ from gradviz_core.codec import error_from_json, image_report_from_json, labels_f
 from gradviz_core.compute import protocol
 from gradviz_core.compute.line import Line
 from gradviz_core.compute.protocol import Announcement
-from gradviz_core.errors import ComputeError
+from gradviz_core.errors import ComputeError, ServiceStarting
 
 
 class Delivery:
@@ -88,6 +88,10 @@ class Delivery:
             with self._line.explained():
                 yield
             whole = True
+        except ServiceStarting as error:
+            raise ServiceStarting(
+                "The compute service stopped while it had the file, and is being started again. Choose the file again."
+            ) from error
         finally:
             with self._state:
                 self._closed |= not whole

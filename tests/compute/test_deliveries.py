@@ -99,7 +99,7 @@ def test_what_a_service_that_was_killed_left_half_way_goes_with_the_next(chosen:
         assert left
         assert client.service_pid is not None
         os.kill(client.service_pid, signal.SIGKILL)
-        with pytest.raises(ServiceStarting):
+        with pytest.raises(ServiceStarting, match=r"Choose the file again\."):
             delivery.image()
         assert until(lambda: client.status().pid)
         assert until(lambda: list((tmp_path / "arriving").iterdir()) == [])

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from types import SimpleNamespace
 
 import pytest
 
@@ -18,6 +19,14 @@ from tests.serving.upload_desk import ME, MODEL, OTHER, Desk, hanging
 @pytest.fixture
 def desk() -> Desk:
     return Desk()
+
+
+class Clock:
+    """What the app goes by, as the test has it."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 1000.0
+        monkeypatch.setattr(arrivals, "time", SimpleNamespace(monotonic=lambda: self.now))
 
 
 # ------------------------------------------------------------------------------------------------- slow, and gone
@@ -70,34 +79,6 @@ def test_the_rest_of_what_is_refused_is_waited_for_no_longer_than_a_file(
 
     asyncio.run(rest())
     assert desk.streamlit.held == {}
-
-
-def test_a_sender_of_the_slowest_rate_is_not_given_up(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pace, "PATIENCE_S", 0.3)
-    monkeypatch.setattr(pace, "SLOWEST", 20_000)
-
-    async def steady() -> None:
-        async with hanging(desk, f"{ME}/1", 60_000, come=0) as upload:
-            for _ in range(20):
-                await asyncio.sleep(0.05)
-                upload.messages.put_nowait({"type": "http.request", "body": bytes(3_000), "more_body": True})
-            assert not upload.task.done()
-
-    asyncio.run(steady())
-
-
-def test_an_upload_ends_after_a_while_at_whatever_rate(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pace, "LONGEST_S", 0.3)
-
-    async def steady() -> None:
-        async with hanging(desk, f"{ME}/1", 900_000) as upload:
-            for _ in range(40):
-                upload.messages.put_nowait({"type": "http.request", "body": bytes(100), "more_body": True})
-                await asyncio.sleep(0.02)
-            assert upload.status == 408
-
-    asyncio.run(steady())
-    assert desk.deliveries[0].gone()
 
 
 def test_whoever_hangs_up_in_the_middle_leaves_nothing(desk: Desk) -> None:
@@ -184,7 +165,7 @@ def test_a_file_sent_to_the_same_place_takes_the_place_of_the_first(desk: Desk) 
 
 
 def test_with_its_session_a_file_is_gone(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(arrivals, "GONE_S", 0.2)
+    clock = Clock(monkeypatch)
     desk.send("a.png", b"four")
     theirs = desk.send("b.png", b"five!", f"{OTHER}/1")
     gone: set[str] = set()
@@ -196,13 +177,14 @@ def test_with_its_session_a_file_is_gone(desk: Desk, monkeypatch: pytest.MonkeyP
     gone.add(ME)
     look()
     assert not desk.deliveries[0].gone(), "a browser may be connecting again"
+    clock.now += 3 * arrivals.GONE_S
     gone.clear()
     look()
     gone.add(ME)
-    time.sleep(0.15)
+    clock.now += arrivals.GONE_S - 0.1
     look()
     assert not desk.deliveries[0].gone()
-    time.sleep(0.25)
+    clock.now += 0.2
     look()
     assert desk.deliveries[0].gone()
     assert desk.files.controls.of(ME) == ()
@@ -226,9 +208,11 @@ def test_with_its_session_a_file_on_its_way_is_gone(desk: Desk, monkeypatch: pyt
 
 
 def test_what_no_page_takes_up_is_gone_after_a_while(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock(monkeypatch)
     desk.send("a.png", b"four")
+    clock.now += arrivals.HELD_S - 1
     desk.files.look(lambda _: True)
     assert not desk.deliveries[0].gone()
-    monkeypatch.setattr(arrivals, "HELD_S", -1.0)
+    clock.now += 2
     desk.files.look(lambda _: True)
     assert desk.deliveries[0].gone()
