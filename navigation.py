@@ -41,6 +41,7 @@ def navigation(listed: str) -> st.Page:
 
 
 client.ask_for(asker.here)
+client.while_waiting(asker.leave_if_told)
 client.before_large(turns.before_reading)
 client.start()
 st.set_option("client.showSidebarNavigation", True)  # hidden until here: the list would be one of file names

@@ -26,6 +26,7 @@ from gradviz_core.compute.client import (
     status,
     upload_image,
     upload_model,
+    while_waiting,
 )
 from gradviz_core.compute.protocol import Status
 
@@ -45,4 +46,5 @@ __all__ = [
     "status",
     "upload_image",
     "upload_model",
+    "while_waiting",
 ]

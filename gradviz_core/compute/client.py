@@ -73,6 +73,12 @@ def before_large(act: Callable[[int], None]) -> None:
     _client().before_large(act)
 
 
+def while_waiting(act: Callable[[], None]) -> None:
+    """From now on call ``act`` a few times a second on each thread that waits for a reply. What it raises, asking
+    raises, and the service stops the work."""
+    _client().while_waiting(act)
+
+
 def _whose() -> Asker:
     return _asked_for[0]() if _asked_for else ANYONE
 
@@ -341,6 +347,10 @@ class Client:
     def before_large(self, act: Callable[[int], None]) -> None:
         """As the function of this name."""
         self._line.before_large = act
+
+    def while_waiting(self, act: Callable[[], None]) -> None:
+        """As the function of this name."""
+        self._line.while_waiting = act
 
     def start(self) -> None:
         """As the function of this name."""

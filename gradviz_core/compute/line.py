@@ -28,7 +28,7 @@ GRACE_S = 15.0
 """Seconds beyond the service's own limits after which a silent service is given up. A question may wait and work twice:
 once for its weights."""
 LOOK_S = 0.1
-"""How often somebody who waits for a check looks up, to see whether it is still wanted."""
+"""How often somebody who waits for a reply looks up, to see whether it is still wanted."""
 
 
 class Left(Exception):
@@ -72,6 +72,9 @@ class Line:
         self.before_large: Callable[[int], None] = lambda size: None
         """Called before a reply of so many bytes is read that is large, on the thread that asks; it may take some
         seconds, and may raise, and then the reply is let go of."""
+        self.while_waiting: Callable[[], None] = lambda: None
+        """Called a few times a second on a thread that waits for a reply. What it raises ends the wait, and the service
+        stops the work."""
 
     def start(self) -> None:
         """Start the service, if it does not run, without waiting for it. A failure is logged."""
@@ -157,9 +160,10 @@ class Line:
     def reply(self, connection: Connection, left: threading.Event | None = None) -> Message:
         """The next message on this connection. Raises ``Left`` once ``left`` is set."""
         end = time.monotonic() + self._patience_s
-        while not connection.poll(self._patience_s if left is None else LOOK_S):
+        while not connection.poll(LOOK_S):
             if left is not None and left.is_set():
                 raise Left
+            self.while_waiting()
             if time.monotonic() >= end:
                 raise ComputeError(f"The compute service has been silent for {self._patience_s:g} s. Restart it.")
         word, body = protocol.read_message(connection)

@@ -33,7 +33,7 @@ STOP_S = 4.0
 times more to do than it has cores, one that hears well took two."""
 SLICE_S = 5.0
 """Seconds that a job may run before it is stopped because somebody else waits."""
-GRACE_S = 2.0
+GRACE_S = 1.0
 """Seconds after which such a job is ended with its process, where it did not hear: somebody waits."""
 LINGER_S = 0.5
 """Seconds that a worker waits for the next job of whom it has just served, before it takes one of somebody who has used

@@ -22,3 +22,10 @@ def session() -> str:
     """The name of the session whose page is being drawn on this thread, as Streamlit has it; empty where none is."""
     context = get_script_run_ctx()
     return context.session_id if context is not None else ""
+
+
+def leave_if_told() -> None:
+    """End the run of the page on this thread, where there is one, if the session has ended or somebody clicked: what it
+    waits for is not wanted any more. Streamlit looks for that wherever the session's state is read."""
+    if get_script_run_ctx(suppress_warning=True) is not None:
+        st.session_state.get("page_drawn")

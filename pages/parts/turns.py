@@ -101,7 +101,7 @@ def one_page() -> Iterator[None]:
 
 def before_reading(size: int) -> None:
     """Called before a large answer is read. Raises ``NotYet`` where the turn for it does not come soon."""
-    if get_script_run_ctx() is not None and not turns().take(asker.here().address, ON_THE_LINE_S, _stop_if_told):
+    if get_script_run_ctx() is not None and not turns().take(asker.here().address, ON_THE_LINE_S, asker.leave_if_told):
         raise NotYet
 
 
@@ -114,10 +114,5 @@ def before_drawing(size: int) -> None:
     if size < LARGE:
         return
     with st.spinner(WAITING):
-        if not turns().take(asker.here().address, LONGEST_S, _stop_if_told):
+        if not turns().take(asker.here().address, LONGEST_S, asker.leave_if_told):
             raise Busy("Others have been looking at large pictures for minutes, so yours was not drawn. Try later.")
-
-
-def _stop_if_told() -> None:
-    """Streamlit stops a run whose page was left at the next thing that it does."""
-    st.session_state.get("page_drawn")

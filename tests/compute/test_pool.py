@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pydantic import SecretStr
 
 from gradviz_core.codec import error_from_json, question_to_json
 from gradviz_core.compute import protocol, worker
@@ -217,3 +218,22 @@ def test_workers_that_cannot_start_are_told_of(chosen: Settings, tmp_path: Path)
             ask(client, "echo")
     finally:
         client.close()
+
+
+def test_a_wait_ends_with_what_is_raised_in_it_and_its_worker_is_free(client: Client, service: LocalService) -> None:
+    class Gone(Exception):
+        """The page was left."""
+
+    def look() -> None:
+        if until(lambda: client.status().busy == 1, 1):
+            raise Gone
+
+    address, key = service.door()
+    settings = Settings(compute_address=address, compute_key=SecretStr(key.decode()))
+    leaving = Client(settings)
+    leaving.while_waiting(look)
+    with pytest.raises(Gone):
+        ask(leaving, "work", "1000")
+    assert until(lambda: client.status().busy == 0, 1)
+    assert len(_both_workers(client)) == 2
+    leaving.close()
