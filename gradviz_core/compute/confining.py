@@ -28,11 +28,11 @@ NEEDED = frozenset(
 """Other variables that it keeps, the last line for macOS and Windows."""
 
 
-def confine(*, keep_open: Sequence[int], memory_mb: int | None) -> sandbox.Confinement:
+def confine(*, keep_open: Sequence[int], memory_mb: int | None, models: bool = True) -> sandbox.Confinement:
     """Confine this process, and say what holds; where a wall is missing, the log says so too. Settings are as they were
-    before."""
+    before. ``models`` says whether it will be asked about models."""
     chosen = settings()
-    if "torch" in sys.modules:
+    if models and "torch" in sys.modules:
         importlib.import_module("torchvision")  # it makes a folder as it is imported, which fails later
     forget_the_environment()
     sys.dont_write_bytecode = True

@@ -195,7 +195,7 @@ class Reception:
 
     def _job(self, word: str, body: bytes, size: int, file: str = "") -> Job:
         deadline_s = min(self._settings.deadline_s, INSPECTION_S + size / PACE)
-        return Job(word, body, deadline_s=deadline_s, file=file, size=size)
+        return Job(word, body, deadline_s=deadline_s, file=file)
 
     def _keep_sweeping(self) -> None:
         while not self._closing.wait(SWEEP_S):

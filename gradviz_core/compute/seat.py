@@ -52,8 +52,6 @@ class Job:
     asker: Asker = ANYONE
     file: str = ""
     """Digest of the uploaded file that it is about; empty where there is none."""
-    size: int = 0
-    """Bytes of the file that is to be read."""
     submitted: float = field(default_factory=time.monotonic)
     done: threading.Event = field(default_factory=threading.Event)
     reply: Message = ("error", b"")

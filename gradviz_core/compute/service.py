@@ -1,7 +1,7 @@
 """The compute service: takes connections, one thread each, and passes what they ask to one of three pools.
 
 Trusted workers answer questions about what comes with GradViz and with torchvision. Whatever touches an upload is done
-by confined workers, one of which reads small pictures and lists of labels and nothing else. Each kind has a queue of
+by confined workers, one of which reads pictures and lists of labels and nothing else. Each kind has a queue of
 its own: none waits for another. Whose turn it is in a queue is said in ``supervisor.py``.
 
 A check, which comes after a picture, gives way to everything: it begins where all pools have nothing else to do, it is
@@ -23,6 +23,7 @@ from gradviz_core import sandbox
 from gradviz_core.askers import ANYONE, Asker
 from gradviz_core.codec import LONGEST_QUESTION, LONGEST_RECIPE, error_to_json, question_from_json, shown_from_json
 from gradviz_core.compute import downloads, inspecting, pretrained, protocol
+from gradviz_core.compute.checking import GLANCE_S, Checking
 from gradviz_core.compute.outgoing import Outgoing
 from gradviz_core.compute.overruns import Overruns
 from gradviz_core.compute.protocol import Message, Status
@@ -31,22 +32,16 @@ from gradviz_core.compute.seat import Job
 from gradviz_core.compute.strangers import Strangers
 from gradviz_core.compute.supervisor import SLICE_S, Supervisor
 from gradviz_core.compute.worker import UNEXPECTED, Plan
-from gradviz_core.errors import Busy, ComputeError, DeadlineExceeded, GradVizError
+from gradviz_core.errors import Busy, ComputeError, GradVizError
 from gradviz_core.settings import Settings
 from gradviz_core.types import Question
 
 log = logging.getLogger("gradviz.service")
 
-GLANCE_S = 0.25
-"""How often a waiting connection is looked at, to see whether its client is still there."""
-REST_S = 0.5
-"""No check begins so soon after a click or a question: a page asks several, one after the other, and is drawn."""
 LONGEST_BODY = max(LONGEST_QUESTION, LONGEST_RECIPE, protocol.LABELS_BYTES, downloads.LONGEST_WANTED)
 """Bytes of the longest body of a request; files travel in parts."""
 READING_MB = 2000
 """Most memory for data that the worker for pictures and labels may take, in megabytes."""
-READING_BYTES = 5_000_000
-"""Bytes of the largest file that it reads; those that are larger are read by the workers for models."""
 CALM_S = 5.0
 """Confined workers that nobody has asked for start once the others have been idle for so long: the first visitor's page
 comes first."""
@@ -73,13 +68,11 @@ class Service:
         """Files on their way out; those made of uploads take no room from the others."""
         self._trusted = Supervisor(trusted, workers=settings.workers, queue=queue, deadline_s=deadline_s)
         self._confined = Supervisor(confined, workers=settings.upload_workers, queue=queue, deadline_s=deadline_s)
-        reading = replace(confined, memory_mb=min(settings.upload_memory_mb, READING_MB))
+        reading = replace(confined, memory_mb=min(settings.upload_memory_mb, READING_MB), models=False)
         self._reading = Supervisor(reading, workers=1, queue=queue, deadline_s=deadline_s)
         self._pools = (self._trusted, self._confined, self._reading)
-        self._beginning = threading.Lock()
-        """Held while a check begins, so that there is one in all."""
-        self._silent_until = 0.0
-        """No check begins before this moment."""
+        limit_s = deadline_s / 2  # well before the deadline, at which a worker is ended with all that it remembers
+        self._checking = Checking(self._pools, patience_s=settings.queue_wait_s, limit_s=limit_s)
         self._fetched: set[str] = set()
         """Keys of models whose pretrained weights are on the disk."""
         self._overruns = Overruns()
@@ -116,8 +109,8 @@ class Service:
             if now.ready < now.workers or now.busy or now.queued:
                 since = time.monotonic()
             elif time.monotonic() - since > CALM_S:
-                self._confined.start()
                 self._reading.start()
+                self._confined.start()
                 return
 
     def _meet(self, raw: socket.socket, place: int) -> None:
@@ -167,7 +160,7 @@ class Service:
                 case "arrays":
                     return self._arrays(connection, asker, body)
                 case "hush":
-                    self._hush()
+                    self._checking.hush()
                     return "ok", b""
                 case "check":
                     return self._check(connection, asker, question_from_json(body), body)
@@ -219,55 +212,21 @@ class Service:
         """Have a confined worker do a job, unless the file it is about has overrun its deadline again and again."""
         self._overruns.refuse(job.file, time.monotonic())
         job.asker = asker
-        apart = job.word in inspecting.PICTURES and job.size <= READING_BYTES
+        apart = job.word in inspecting.PICTURES
         reply = self._wait(connection, self._reading if apart else self._confined, job)
         if job.overran:
             self._overruns.note(job.file, time.monotonic())
         return reply
 
     def _check(self, connection: Connection, asker: Asker, question: Question, body: bytes) -> Message | None:
-        """Once all is quiet, and as often as it takes; None where nobody waits for it any more."""
-        pool, other = self._trusted, self._confined
+        pool = self._trusted
         if _about_an_upload(question):
             self._reception.touch(question.model, question.image)
-            pool, other = other, pool
-        end = time.monotonic() + self._settings.queue_wait_s
-        while time.monotonic() < end:
-            job = Job("check", body, (question.model, question.image))
-            with self._beginning:
-                begun = time.monotonic() > self._silent_until and _quiet(other) and pool.check(job)
-            if begun:
-                reply = self._watch(connection, pool, job)
-                if reply is None or reply[0] != "stopped":
-                    return reply
-            elif connection.poll(GLANCE_S):  # nothing is due from a client that waits: it hung up
-                return None
-        raise Busy("Other questions kept coming first, so the gradient was not checked.")
-
-    def _watch(self, connection: Connection, pool: Supervisor, job: Job) -> Message | None:
-        """The reply to a check that has begun, ``stopped`` among them; None where nobody waits for it any more."""
-        limit = (
-            self._settings.deadline_s / 2
-        )  # a worker that runs into its deadline is ended with all that it remembers
-        while not job.done.wait(GLANCE_S):
-            if connection.poll():
-                pool.hush(job)
-                return None
-            if time.monotonic() - job.submitted > limit:
-                pool.hush(job)
-                raise DeadlineExceeded(
-                    f"Checking the gradient takes longer than {limit:g} s here, so the check was given up. "
-                    "In a notebook gv.prove takes the time it needs."
-                )
-        return job.reply
-
-    def _hush(self) -> None:
-        self._silent_until = time.monotonic() + REST_S
-        for pool in self._pools:
-            pool.hush()
+            pool = self._confined
+        return self._checking.check(connection, pool, Job("check", body, _subject(question), asker=asker))
 
     def _wait(self, connection: Connection, pool: Supervisor, job: Job) -> Message | None:
-        self._hush()
+        self._checking.hush()
         pool.submit(job)
         limit = self._settings.queue_wait_s
         while not job.done.wait(GLANCE_S):
@@ -280,12 +239,12 @@ class Service:
         return job.reply
 
     def _status(self) -> Status:
-        trusted, confined = self._trusted.status(), self._confined.status()
+        trusted, confined, reading = (pool.status() for pool in self._pools)
         return replace(
             trusted,
-            busy=trusted.busy + confined.busy,
-            queued=trusted.queued + confined.queued,
-            answered=trusted.answered + confined.answered,
+            busy=trusted.busy + confined.busy + reading.busy,
+            queued=trusted.queued + confined.queued + reading.queued,
+            answered=trusted.answered + confined.answered + reading.answered,
             upload_workers=confined.workers,
             confined=confined.confined if confined.ready else self._expected.complete,
             confinement=confined.confinement if confined.ready else self._expected.in_words(),
@@ -307,11 +266,6 @@ def _no_worker(job: Job, limit: float) -> str:
             f"no worker was free for it again within {limit:g} s. Ask again later, or ask for less."
         )
     return f"No worker was free within {limit:g} s, the limit here. Ask again in a moment."
-
-
-def _quiet(pool: Supervisor) -> bool:
-    now = pool.status()
-    return not (now.busy or now.queued)
 
 
 def _probe() -> sandbox.Confinement:

@@ -66,6 +66,8 @@ class Plan:
     """Most memory for data, in megabytes; Linux only."""
     confined: bool = False
     """Whether they are to be confined, because they work on uploads."""
+    models: bool = True
+    """Whether they are asked about models; those that are not are ready sooner."""
 
 
 def main(jobs: Connection, lifeline: Connection, mouth: Connection, plan: Plan) -> None:
@@ -81,10 +83,11 @@ def main(jobs: Connection, lifeline: Connection, mouth: Connection, plan: Plan) 
     _end_with(lifeline)
     held = None
     if plan.confined:  # before there is a second thread, which would keep its freedom
-        held = confining.confine(keep_open=(jobs.fileno(), lifeline.fileno()), memory_mb=plan.memory_mb)
+        kept = (jobs.fileno(), lifeline.fileno())
+        held = confining.confine(keep_open=kept, memory_mb=plan.memory_mb, models=plan.models)
     _watch(lifeline)
     answerer: Answers = _find(plan.answerer)(plan.device)
-    if plan.confined and plan.answerer == ANSWERER:
+    if plan.confined and plan.models and plan.answerer == ANSWERER:
         _find("gradviz_core.uploads:get_ready")()
     if torch := sys.modules.get("torch"):
         torch.set_num_threads(plan.threads)

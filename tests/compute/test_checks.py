@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from gradviz_core.askers import ANYONE, Asker
 from gradviz_core.codec import question_to_json
-from gradviz_core.compute import protocol, service, supervisor, worker
+from gradviz_core.compute import checking, protocol, supervisor, worker
 from gradviz_core.compute.client import Client
 from gradviz_core.errors import Busy, DeadlineExceeded, QuestionError, WorkerDied
 from gradviz_core.settings import Settings
@@ -32,10 +33,12 @@ class Board:
     threads: ThreadPoolExecutor
     left: threading.Event = field(default_factory=threading.Event)
 
-    def check(self, model: str = "endless", client: Client | None = None) -> Future[ProofAnswer | None]:
+    def check(
+        self, model: str = "endless", client: Client | None = None, asker: Asker = ANYONE
+    ) -> Future[ProofAnswer | None]:
         """Ask for a check in a thread."""
         question = ProofQuestion(model=model, image=str(self.path))
-        return self.threads.submit((client or self.client).check, question, self.left)
+        return self.threads.submit((client or self.client).check, question, self.left, asker)
 
     def lines(self) -> list[str]:
         """What was written so far, without the numbers of processes."""
@@ -53,7 +56,7 @@ class Board:
 
 @pytest.fixture
 def board(client: Client, tmp_path: Path) -> Iterator[Board]:
-    with ThreadPoolExecutor(4) as threads:
+    with ThreadPoolExecutor(8) as threads:
         found = Board(client, tmp_path / "board", threads)
         yield found
         found.left.set()
@@ -121,6 +124,16 @@ def test_there_is_one_check_at_a_time(board: Board) -> None:
     assert not second.done()
 
 
+def test_of_the_checks_that_wait_the_one_of_who_had_the_least_comes_first(board: Board) -> None:
+    """Six tabs at one address ask for a check each, and so does somebody else."""
+    for number in range(6):
+        board.check("a while", asker=Asker("a", str(number)))
+    assert board.begun()
+    bystander = board.check("done at once", asker=Asker("b", "1"))
+    assert bystander.result(5) is not None
+    assert board.lines().count("check begins") <= 3, "the first of the tabs, and one that may have begun since"
+
+
 def test_a_check_that_nobody_waits_for_is_stopped(board: Board) -> None:
     check = board.check()
     assert board.begun()
@@ -156,7 +169,7 @@ def test_a_click_stops_a_check_although_it_asks_nothing(board: Board) -> None:
     board.client.hush()
     assert until(lambda: board.lines() == ["check begins", "check stops"])
     assert board.begun(2)
-    assert time.monotonic() - start > service.REST_S
+    assert time.monotonic() - start > checking.REST_S
 
 
 def test_a_check_whose_worker_dies_fails_and_the_pool_goes_on(board: Board) -> None:

@@ -1,0 +1,107 @@
+"""When a check begins: where all pools have had nothing to do for a moment, one at a time, that of whoever has used the
+least of late. It is stopped before anything else begins in any pool, and begins anew when they are quiet again.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Sequence
+from multiprocessing.connection import Connection
+
+from gradviz_core.compute.protocol import Message
+from gradviz_core.compute.seat import Job
+from gradviz_core.compute.supervisor import Supervisor
+from gradviz_core.compute.turns import Turns
+from gradviz_core.errors import Busy, DeadlineExceeded
+
+GLANCE_S = 0.25
+"""How often a waiting connection is looked at, to see whether its client is still there."""
+REST_S = 0.5
+"""No check begins so soon after a click or a question: a page asks several, one after the other, and is drawn."""
+
+
+class Checking:
+    """The checks of all pools."""
+
+    def __init__(self, pools: Sequence[Supervisor], *, patience_s: float, limit_s: float) -> None:
+        """A check waits for ``patience_s`` and takes ``limit_s`` at most, each time that it begins."""
+        self._pools, self._patience_s, self._limit_s = pools, patience_s, limit_s
+        self._beginning = threading.Lock()
+        """Held while a check begins, so that there is one in all."""
+        self._turns = Turns(0)
+        self._silent_until = 0.0
+        """No check begins before this moment."""
+
+    def hush(self) -> None:
+        """Stop the check that is under way, and let none begin for a moment."""
+        self._silent_until = time.monotonic() + REST_S
+        for pool in self._pools:
+            pool.hush()
+
+    def check(self, connection: Connection, pool: Supervisor, wanted: Job) -> Message | None:
+        """The reply, once all is quiet, and as often as it takes; None where nobody waits for it any more.
+
+        Raises:
+            Busy: there was always something else to do.
+            DeadlineExceeded: it takes too long.
+        """
+        end = time.monotonic() + self._patience_s
+        while time.monotonic() < end:
+            job = Job("check", wanted.body, wanted.subject, asker=wanted.asker)
+            with self._beginning:
+                self._turns.put(job)
+            try:
+                begun = self._begin(connection, pool, job, end)
+            finally:
+                with self._beginning:
+                    self._turns.remove(job)
+            if begun is None:
+                return None
+            if begun:
+                reply = self._watch(connection, pool, job)
+                if reply is None or reply[0] != "stopped":
+                    return reply
+        raise Busy("Other questions kept coming first, so the gradient was not checked.")
+
+    def _begin(self, connection: Connection, pool: Supervisor, job: Job, end: float) -> bool | None:
+        """Wait until the check has begun; False where it has not by ``end``, None where nobody waits for it any
+        more."""
+        while time.monotonic() < end:
+            with self._beginning:
+                if self._may_begin(pool, job) and pool.check(job):
+                    self._turns.began(job, time.monotonic())
+                    return True
+            if connection.poll(GLANCE_S):  # nothing is due from a client that waits: it hung up
+                return None
+        return False
+
+    def _may_begin(self, pool: Supervisor, job: Job) -> bool:
+        now = time.monotonic()
+        quiet = now > self._silent_until and all(_is_quiet(other) for other in self._pools if other is not pool)
+        return quiet and self._turns.in_order(now)[0] is job
+
+    def _watch(self, connection: Connection, pool: Supervisor, job: Job) -> Message | None:
+        """The reply to a check that has begun, ``stopped`` among them; None where nobody waits for it any more. One
+        that takes too long is left, for a worker that runs into its deadline is ended with all that it remembers."""
+        begun = time.monotonic()
+        try:
+            while not job.done.wait(GLANCE_S):
+                if connection.poll():
+                    pool.hush(job)
+                    return None
+                if time.monotonic() - begun > self._limit_s:
+                    pool.hush(job)
+                    raise DeadlineExceeded(
+                        f"Checking the gradient takes longer than {self._limit_s:g} s here, so the check was given up. "
+                        "In a notebook gv.prove takes the time it needs."
+                    )
+            return job.reply
+        finally:
+            with self._beginning:
+                self._turns.ended(job, time.monotonic())
+
+
+def _is_quiet(pool: Supervisor) -> bool:
+    now = pool.status()
+    return not (now.busy or now.queued)
