@@ -1,7 +1,7 @@
 # `make help` lists the targets. All that is installed goes into .venv, once: a stamp file says for which requirements.
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test check format bench fuzz kernels architectures large-model presets lock clean
+.PHONY: help run test check format bench fuzz kernels load architectures large-model presets lock clean
 
 # Overridable on the command line: make run PORT=8600
 PORT ?= 8501
@@ -49,6 +49,10 @@ fuzz: .venv/dev.stamp ## spoil files of every format at random, SECONDS=60 each
 
 kernels: .venv/dev.stamp ## search PyTorch for gradients that depend on how numbers lie in memory, SECONDS=60 each
 	$(BIN)/python -m tests.kernels.search --seconds $(SECONDS) --seed $(SEED) $(ARGS)
+
+load: SECONDS = 600
+load: .venv/dev.stamp ## 50 sessions at once, three of them hostile, workers killed: is anything wrong or lost? SECONDS=600
+	$(BIN)/python -m tests.load --seconds $(SECONDS) $(ARGS)
 
 architectures: .venv/dev.stamp ## hold the gradients of 74 architectures against finite differences
 	$(BIN)/python -m tests.architectures $(ARGS)

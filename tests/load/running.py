@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
+from http.client import HTTPException
 from pathlib import Path
 from socket import socket
 
@@ -24,6 +25,24 @@ ROOT = Path(__file__).parents[2]
 START_S = 90.0
 LOOK_S = 0.1
 """Between two looks at the health and, ten times rarer, at the memory."""
+
+
+LONGEST_S = 30.0
+_IDLE = """
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+class Ok(BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"ok")
+
+server = HTTPServer(("127.0.0.1", 0), Ok)
+print(server.server_port, flush=True)
+server.serve_forever()
+"""
+"""A web server that answers at once, for as long as its machine lets it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,11 +139,14 @@ def _wait_until_up(app: App, process: subprocess.Popen[bytes]) -> None:
 
 @dataclass
 class Watch:
-    """How an app fares, from another thread: how long it takes to say that it is well, and what it holds."""
+    """How an app fares, from another thread: how long it takes to say that it is well, and what it holds. Beside it
+    runs a web server that nobody else asks: how long that takes is what the machine is busy with otherwise."""
 
     app: App
     slowest_s: float = 0.0
     """The longest that the health was waited for."""
+    idle_s: float = 0.0
+    """The longest that the other server, which has nothing to do, was waited for."""
     memory: list[tuple[float, dict[str, float]]] = field(default_factory=list)
     """Seconds since the start, and the megabytes then."""
 
@@ -143,25 +165,46 @@ class Watch:
         for thread in self._threads:
             thread.join()
 
+    @property
+    def health_s(self) -> float:
+        """How long the health was waited for at most, without what the machine makes everybody wait."""
+        return max(0.0, self.slowest_s - self.idle_s)
+
     def most_mb(self, what: str) -> float:
         """The most that was resident: of the ``app``, the ``service``, or a ``worker``."""
         return max((held[what] for _, held in self.memory), default=0.0)
 
     def _ask(self) -> None:
-        while not self._over.wait(LOOK_S):
-            asked = time.monotonic()
-            try:
-                status, said, _ = request(self.app.door(), "GET", "/_stcore/health", timeout_s=30)
-                well = status == 200 and said == b"ok"
-            except OSError:
-                well = False
-            self.slowest_s = max(self.slowest_s, time.monotonic() - asked if well else 30.0)
+        with _idle_server() as idle:
+            while not self._over.wait(LOOK_S):
+                self.idle_s = max(self.idle_s, _waited(idle, "/", b"ok"))
+                self.slowest_s = max(self.slowest_s, _waited(self.app.door(), "/_stcore/health", b"ok"))
 
     def _weigh(self) -> None:
         while True:
             self.memory.append((time.monotonic() - self._start, self.app.megabytes()))
             if self._over.wait(5 * LOOK_S):
                 return
+
+
+def _waited(door: Door, path: str, right: bytes) -> float:
+    """Seconds until the right answer is there; 30 where none comes."""
+    asked = time.monotonic()
+    with suppress(OSError, HTTPException):
+        if request(door, "GET", path, timeout_s=LONGEST_S)[1] == right:
+            return time.monotonic() - asked
+    return LONGEST_S
+
+
+@contextmanager
+def _idle_server() -> Iterator[Door]:
+    command = [sys.executable, "-c", _IDLE]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        assert process.stdout is not None
+        try:
+            yield Door(int(process.stdout.readline()))
+        finally:
+            process.terminate()
 
 
 def resident_mb(process: psutil.Process) -> float:

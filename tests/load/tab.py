@@ -67,6 +67,7 @@ class Tab:
         self._finished: asyncio.Future[None] | None = None
         self._fragment = ""
         """The part of the page that was asked for alone; empty for the whole."""
+        self._part_cut_short = False
         self.address: dict[str, str] = {}
         """The choices in the address bar."""
         self._links: dict[str, asyncio.Future[list[FileURLs]]] = {}
@@ -262,6 +263,7 @@ class Tab:
                 self.session = message.new_session.initialize.session_id
                 self._page = message.new_session.page_script_hash
                 self._run = (message.metadata.run.script_run_id, frozenset(message.metadata.run.fragment_ids))
+                self._look_whether_part_is_over()
             case "navigation":
                 self.pages = {page.url_pathname: page.page_script_hash for page in message.navigation.app_pages}
                 self.pages[""] = next(page.page_script_hash for page in message.navigation.app_pages if page.is_default)
@@ -281,6 +283,15 @@ class Tab:
         part = how == ForwardMsg.FINISHED_FRAGMENT_RUN_SUCCESSFULLY and self._fragment in self._run[1]
         if part or how in {ForwardMsg.FINISHED_SUCCESSFULLY, ForwardMsg.FINISHED_WITH_COMPILE_ERROR}:
             self._say(None)
+
+        self._part_cut_short = bool(self._fragment) and how == ForwardMsg.FINISHED_EARLY_FOR_RERUN
+
+    def _look_whether_part_is_over(self) -> None:
+        """A part of the page is said to be cut short where the run of another part begins before its end was sent, and
+        is drawn all the same. Where the whole page or the same part follows, it has to be waited for."""
+        if self._part_cut_short and self._run[1] and self._fragment not in self._run[1]:
+            self._say(None)
+        self._part_cut_short = False
 
     def _found_links(self, response: FileURLsResponse) -> None:
         future = self._links.pop(response.response_id, None)
