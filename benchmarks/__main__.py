@@ -18,6 +18,7 @@ SUBJECTS = {
     "check": "Checks by finite differences, which give way to clicks",
     "passes": "In one process, without the service",
     "app": "The app in a browser",
+    "pages": "Pages that one core serves",
     "exported": "torchvision's models as .pt2 files",
     "doctor": "What the doctor finds",
     "costs": "What each operator of an uploaded model takes, against what its cost promises",
