@@ -118,6 +118,19 @@ def test_a_turn_ends_with_its_thread() -> None:
     line.give_back()
 
 
+def test_a_turn_lasts_until_the_page_was_taken_and_not_for_ever() -> None:
+    line, taken = Turns(at_once=1), list[bool]()
+    assert line.take("a", 1)
+    line.give_back(over=lambda: bool(taken), within_s=60)
+    assert not line.take("b", 0.2)
+    taken.append(True)
+    assert line.take("b", 1)
+    line.give_back(over=lambda: False, within_s=0.3)
+    assert not line.take("c", 0.1)
+    assert line.take("c", 1)
+    line.give_back()
+
+
 # ------------------------------------------------------------------------------------------------------------ on a page
 
 

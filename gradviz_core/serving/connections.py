@@ -28,13 +28,15 @@ FRAMES, FRAMES_PER_S = 200, 20.0
 """Frames that are no message of their own (pings, pongs, parts of a message) that one connection may send at once, and
 each second after that. Browsers send hardly any."""
 SILENCE_S = 30.0
-"""Seconds in which a client must take something of what waits for it. Until then it is kept in memory."""
+"""Seconds in which a client must take a part of what waits for it. Until then it is kept in memory."""
+LEAST = 0.25
+"""That part: who takes less would fill the memory with pages that it hardly reads."""
 POLICY = 1008
 """The code with which a WebSocket ends that breaks a rule (RFC 6455, 7.4.1)."""
 
 
 class Patience:
-    """Ends a connection whose client takes nothing of what waits for it for ``SILENCE_S`` seconds."""
+    """Ends a connection whose client takes less than ``LEAST`` of what waits for it in ``SILENCE_S`` seconds."""
 
     def __init__(self, transport: asyncio.Transport) -> None:
         self._transport = transport
@@ -53,7 +55,7 @@ class Patience:
             self._next = None
 
     def _look(self, before: int) -> None:
-        if self._transport.get_write_buffer_size() >= before:
+        if self._transport.get_write_buffer_size() > before * (1 - LEAST):
             self._transport.abort()
         else:
             self.begin()

@@ -7,13 +7,13 @@ where nobody comes or goes it stays for ever.
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import NoReturn
 
+from gradviz_core.serving import memory
 from gradviz_core.serving.places import RETURN_S
 
 log = logging.getLogger("gradviz.serving")
@@ -45,27 +45,25 @@ async def let_go(
     held: Callable[[], list[str]],
     has_tab: Callable[[str], bool],
     close: Callable[[str], None],
-    say_farewell: Callable[[Collection[str]], object],
+    say_farewell: Callable[[Collection[str]], bool],
     most: int,
 ) -> NoReturn:
     """Close sessions whose tab did not come back, for ever; then do what is to be done for those that have ended.
 
     ``held`` names all sessions, ``has_tab`` says whether one has a tab, ``close`` ends one; ``say_farewell`` gets those
-    that are left.
+    that are left, and says whether anything was let go of.
     """
     left = Left(most)
     while True:
         await asyncio.sleep(LOOK_S)
         try:
             _look(left, held(), has_tab, close)
-            say_farewell(held())
+            if say_farewell(held()):
+                memory.give_back()  # much of it refers to each other, and would stay until the next collection
         except Exception:
             log.exception("Sessions whose tabs have left could not be let go; it is tried again.")
 
 
 def _look(left: Left, sessions: list[str], has_tab: Callable[[str], bool], close: Callable[[str], None]) -> None:
-    due = left.due([session for session in sessions if not has_tab(session)], len(sessions))
-    for session in due:
+    for session in left.due([session for session in sessions if not has_tab(session)], len(sessions)):
         close(session)
-    if due:
-        gc.collect()  # the parts of a session refer to each other, and would stay until the next collection

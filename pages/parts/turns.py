@@ -1,7 +1,8 @@
 """Large answers are read and drawn a few at a time: each takes several times its size in this process until its page is
 drawn, and fifty at once would take more than there is.
 
-A page takes its turn when the first large answer comes, before that is read, and has it until its run ends. Waiting for
+A page takes its turn when the first large answer comes, before that is read, and has it until its run has ended and its
+tab has taken what was drawn, for that lies in this process until then. Waiting for
 a turn has no deadline of its own: whoever waits sees why, and leaves by clicking on something else. An answer waits on
 the connection for a moment; then it is let go of, and asked for once more when the turn has come.
 """
@@ -14,6 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import streamlit as st
+from streamlit import runtime
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from gradviz_core.compute.protocol import LARGE
@@ -28,6 +30,10 @@ ON_THE_LINE_S = 10.0
 """Seconds that an answer waits on the connection for its page's turn. The service gives up after 30."""
 LONGEST_S = 120.0
 """Seconds after which somebody who waits is told to try later."""
+TAKING_S = 60.0
+"""Seconds after which a turn is over although the tab has not taken its page."""
+HAND_OVER_S = 0.2
+"""Seconds within which Streamlit hands the last of a page over to what sends it."""
 LOOK_S = 0.1
 WAITING = "Others are looking at large pictures just now; yours is next in line …"
 
@@ -44,6 +50,8 @@ class Turns:
         self._at_once, self._here = at_once, here
         self._changed = threading.Condition()
         self._held: dict[threading.Thread, str] = {}
+        self._leaving: list[tuple[str, Callable[[], bool], float]] = []
+        """Turns that are over as soon as something is true, or at some time."""
         self._line: list[tuple[threading.Thread, str]] = []
 
     def take(self, address: str, wait_s: float, glance: Callable[[], None] = lambda: None) -> bool:
@@ -66,22 +74,28 @@ class Turns:
                 self._line.remove((me, address))
                 self._changed.notify_all()
 
-    def give_back(self) -> None:
-        """The turn of this thread is over, if it had one."""
+    def give_back(self, over: Callable[[], bool] = lambda: True, within_s: float = 0.0) -> None:
+        """The turn of this thread, if it had one, ends as soon as ``over()`` is true, and ``within_s`` seconds at the
+        latest."""
         with self._changed:
-            self._held.pop(threading.current_thread(), None)
+            address = self._held.pop(threading.current_thread(), None)
+            if address is not None:
+                self._leaving.append((address, over, time.monotonic() + within_s))
             self._changed.notify_all()
 
     def _is_next(self, me: threading.Thread, address: str) -> bool:
         for thread in [thread for thread in self._held if not thread.is_alive()]:
             del self._held[thread]  # whatever ended it
-        if len(self._held) >= self._at_once:
+        now = time.monotonic()
+        self._leaving = [each for each in self._leaving if each[2] > now and not each[1]()]
+        if len(self._held) + len(self._leaving) >= self._at_once:
             return False
         first = next((thread for thread, where in self._line if self._is_free(where)), None)
         return first is me
 
     def _is_free(self, address: str) -> bool:
-        return list(self._held.values()).count(address) < self._here
+        taken = [*self._held.values(), *(where for where, _, _ in self._leaving)]
+        return taken.count(address) < self._here
 
 
 @st.cache_resource(show_spinner=False)
@@ -92,11 +106,11 @@ def turns() -> Turns:
 
 @contextmanager
 def one_page() -> Iterator[None]:
-    """A run of a page: a turn that it took is over at its end, however it ends."""
+    """A run of a page: a turn that it took is over at its end, however it ends, once the tab has taken the page."""
     try:
         yield
     finally:
-        turns().give_back()
+        turns().give_back(_taken(asker.session()), TAKING_S)
 
 
 def before_reading(size: int) -> None:
@@ -116,3 +130,16 @@ def before_drawing(size: int) -> None:
     with st.spinner(WAITING):
         if not turns().take(asker.here().address, LONGEST_S, asker.leave_if_told):
             raise Busy("Others have been looking at large pictures for minutes, so yours was not drawn. Try later.")
+
+
+def _taken(session: str) -> Callable[[], bool]:
+    """Whether the tab of a session has taken all that its page sent it. Streamlit has no public way to know."""
+    since = time.monotonic()
+
+    def has() -> bool:
+        if not runtime.exists() or time.monotonic() < since + HAND_OVER_S:
+            return not runtime.exists()
+        tab = getattr(runtime.get_instance().get_client(session), "_send_queue", None)
+        return tab is None or bool(tab.empty())
+
+    return has
