@@ -39,9 +39,7 @@ class Line(asyncio.Transport):
         ([100, 70, 50, 35, 20, 10, 5, 3, 2, 1, 0], False),
     ],
 )
-def test_a_client_that_takes_nothing_is_cut_off(
-    left: list[int], ends: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_client_that_takes_nothing_is_cut_off(left: list[int], ends: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connections, "SILENCE_S", 0.005)
 
     async def trial() -> bool:
