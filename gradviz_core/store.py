@@ -289,10 +289,11 @@ class Arrival:
     def __init__(self, store: Store, path: Path, size: int, mark: str) -> None:
         self._store, self._path, self._size, self._mark = store, path, size, mark
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-        begun = path.with_suffix(".new")  # under its name it is locked from the first moment on
+        begun = path.with_suffix(".new") if fcntl else path  # Windows renames no open file
         self._out = io.FileIO(os.open(begun, flags, 0o600), "wb")
-        _is_mine(self._out)
-        begun.rename(path)
+        if begun != path:
+            _is_mine(self._out)
+            begun.rename(path)  # under this name it is locked from the first moment on
         self._sha, self._left = hashlib.sha256(), size
 
     @property
