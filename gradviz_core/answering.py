@@ -11,12 +11,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from gradviz_core import cost, flow, images, perturbation, receptive_field, sites, targets
+from gradviz_core import cost, flow, images, memory, perturbation, receptive_field, sites, targets
 from gradviz_core import device as devices
 from gradviz_core.answers import diagnosis, gradients, jacobians, lessons, outputs, predictions
 from gradviz_core.doubles import size_in_float64
 from gradviz_core.errors import BadTarget, QuestionError, Stopped
-from gradviz_core.failures import ADVICE_ON_INPUT, UPLOADS, in_words, input_in_words
+from gradviz_core.failures import ADVICE_ON_INPUT, UPLOADS, in_words, input_in_words, ran_out_of_memory
 from gradviz_core.kernel_guards import noting
 from gradviz_core.methods import METHODS
 from gradviz_core.models.load import RecentModels
@@ -66,7 +66,9 @@ class Answerer:
 
     def __init__(self, device: devices.DeviceName | None = None, *, remember: bool = True) -> None:
         self.device = devices.choose(device or "auto")
-        self._models = RecentModels(settings().models_per_worker)
+        self._most_remembered = int(settings().remember_mb * 1_000_000)
+        self._models = RecentModels(self._most_remembered // 2)
+        self._at_first = memory.in_use()
         self._remember = remember
         self._last: Scene | None = None
         self._checked: set[str] = set()
@@ -95,6 +97,33 @@ class Answerer:
             raise
 
     def _answer(self, question: Question) -> Answer:
+        """Once more with nothing remembered where memory runs out: what was asked before makes no difference."""
+        remembers = self._last is not None or len(self._models) > 0
+        try:
+            return self._answer_where_it_fits(question)
+        except Exception as error:
+            if not ran_out_of_memory(error):
+                raise
+            self._forget()
+            if not remembers:
+                raise
+        finally:
+            self._limit_what_is_remembered()
+        try:
+            return self._answer_where_it_fits(question)
+        finally:
+            self._limit_what_is_remembered()
+
+    def _forget(self) -> None:
+        self._last = None
+        self._models.forget()
+
+    def _limit_what_is_remembered(self) -> None:
+        """Let the last pass go where this process holds too much with it."""
+        if self._last is not None and memory.in_use() - self._at_first > self._most_remembered:
+            self._last = None
+
+    def _answer_where_it_fits(self, question: Question) -> Answer:
         try:
             return self._answer_on(self.device, question, ())
         except torch.OutOfMemoryError:

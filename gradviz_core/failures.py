@@ -33,10 +33,20 @@ def in_words(key: str, what: str, advice: str) -> Iterator[None]:
     except Exception as error:
         if not key.startswith(UPLOADS):
             raise
-        if isinstance(error, MemoryError) or "allocate memory" in str(error):
+        if ran_out_of_memory(error):
             raise TooCostly(f"{what}: it ran out of memory. Take a smaller input, or a smaller model.") from error
         log.info("an uploaded model failed, or what runs it did: %s", repr(error)[:MOST_OF_A_MESSAGE])
         raise QuestionError(f"{what}: {_own_words(error)}. {advice}") from error
+
+
+def ran_out_of_memory(error: BaseException) -> bool:
+    """Whether this process could get no more memory, an uploaded model's failure for that reason included. On the CPU
+    torch says so with a plain ``RuntimeError``."""
+    if isinstance(error, TooCostly) and error.__cause__ is not None:
+        return ran_out_of_memory(error.__cause__)
+    return isinstance(error, MemoryError) or (
+        isinstance(error, RuntimeError) and ("DefaultCPUAllocator" in str(error) or "bad_alloc" in str(error))
+    )
 
 
 def input_in_words(x: Tensor) -> str:

@@ -15,6 +15,8 @@ from typing import Literal
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from gradviz_core import memory
+
 PREFIX = "GRADVIZ_"
 SECRETS = frozenset({"GRADVIZ_COMPUTE_KEY", "GRADVIZ_COMPUTE_ADDRESS"})
 """Variables that no worker needs, and that one without the other makes no sense of."""
@@ -27,6 +29,12 @@ def cpu_count() -> int:
     """Number of processor cores this process may use; at least 1."""
     affinity = getattr(os, "sched_getaffinity", None)  # not everywhere
     return len(affinity(0)) if affinity else os.cpu_count() or 1
+
+
+def usual_memory_mb(there_is: int) -> int:
+    """What a worker may take of a machine with so many bytes: four fifths, and no more than 16 GB, which is enough for
+    every question about every model of torchvision that is loaded."""
+    return max(512, min(16_000, there_is * 4 // 5_000_000)) if there_is else 16_000
 
 
 def cache_folder() -> Path:
@@ -92,10 +100,12 @@ class Settings(BaseSettings):
     """Most memory that the activations of an uploaded model may take in one forward pass, in megabytes."""
     max_parameters: int = Field(default=250_000_000, ge=1)
     """Largest model that is loaded, in parameters."""
-    models_per_worker: int = Field(default=4, ge=1, le=100)
-    """Models each worker keeps in memory, the last used ones."""
-    worker_memory_mb: int | None = Field(default=None, ge=512)
-    """Most memory for data one worker may take, in megabytes; Linux only. None sets no limit."""
+    remember_mb: float = Field(default=2000.0, ge=0)
+    """Most memory that a worker may take between two questions for what it remembers, the last pass and the models used
+    last, in megabytes; the models take half of it at most, and the latest one is kept whatever it takes."""
+    worker_memory_mb: int = Field(default_factory=lambda: usual_memory_mb(memory.there_is()), ge=512)
+    """Most memory for data one worker may take, in megabytes; Linux only, and not where a GPU may be used, for CUDA
+    reserves more than it takes."""
 
     @field_validator("hosts")
     @classmethod

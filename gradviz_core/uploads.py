@@ -121,6 +121,11 @@ def load(digest: str) -> tuple[nn.Module, ModelCard]:
     return opened.module, card
 
 
+def forget() -> None:
+    """Let the file go that was opened last."""
+    _open.cache_clear()
+
+
 # --------------------------------------------------------------------------------------------------------- model files
 
 

@@ -21,7 +21,7 @@ Rule = Callable[[Path], list[str]]
 ARROW: tuple[frozenset[str], ...] = tuple(
     frozenset(level.split())
     for level in (
-        "version outputs log_lines",
+        "version outputs log_lines memory",
         "blocks cards calls findings lesson_cards receipts subjects",
         "diagnoses jacobian_question output_question",
         "types",
@@ -80,6 +80,7 @@ TORCH_FREE = (
             "store",
             "store_folder",
             "log_lines",
+            "memory",
             "holders",
             "version",
             "errors",

@@ -22,7 +22,7 @@ from gradviz_core.cards import Preprocessing, Recipe
 from gradviz_core.codec import MOST_LABELS
 from gradviz_core.errors import BadModel, UnknownModel
 from gradviz_core.models import architectures, catalogue
-from gradviz_core.models.load import RecentModels, load
+from gradviz_core.models.load import BESIDES, RecentModels, load
 from gradviz_core.settings import settings
 from tests.exported.files import exported_bytes
 
@@ -305,7 +305,7 @@ def test_the_file_is_read_once_when_only_labels_change(monkeypatch: pytest.Monke
     original = weights_files.read
     monkeypatch.setattr(weights_files, "read", counted)
     recipe = recipe_for(saved(network().state_dict()))
-    recent = RecentModels(4)
+    recent = RecentModels(1e9)
     first = recent.get(key_of(recipe), CPU)
     second = recent.get(key_of(replace(recipe, labels=("cat", "dog", "owl"))), CPU)
     assert second.module is first.module
@@ -313,13 +313,30 @@ def test_the_file_is_read_once_when_only_labels_change(monkeypatch: pytest.Monke
     assert len(read) == 1
 
 
-def test_uploaded_models_together_stay_within_their_share_of_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gradviz_core.models.load.KEPT_SHARE", 2.5e-4)
-    recent = RecentModels(4)
-    keys = [key_of(recipe_for(saved(network(classes).state_dict()))) for classes in (3, 4)]
-    first, _ = (recent.get(key, CPU) for key in keys)
-    assert recent.get(keys[1], CPU) is recent.get(keys[1], CPU)
-    assert recent.get(keys[0], CPU) is not first
+def test_models_are_remembered_by_bytes() -> None:
+    """Three of 30 MB where there is room for two: the one used longest ago is loaded anew, the others are not."""
+    keys = [key_of(recipe_for(saved(network(classes).state_dict()))) for classes in (3, 4, 5)]
+    size = BESIDES + sum(tensor.nbytes for tensor in network(5).state_dict().values())
+    recent = RecentModels(2 * size)
+    first, second = (recent.get(key, CPU) for key in keys[:2])
+    assert recent.get(keys[0], CPU) is first
+    third = recent.get(keys[2], CPU)
+    assert (recent.get(keys[0], CPU) is first, recent.get(keys[2], CPU) is third) == (True, True)
+    assert recent.get(keys[1], CPU) is not second
+
+
+def test_the_latest_model_is_remembered_whatever_it_takes() -> None:
+    key = key_of(recipe_for(saved(network().state_dict())))
+    recent = RecentModels(0)
+    assert recent.get(key, CPU) is recent.get(key, CPU)
+
+
+def test_one_file_with_other_labels_counts_once() -> None:
+    recipe = recipe_for(saved(network().state_dict()))
+    keys = [key_of(replace(recipe, title=title)) for title in "abc"]
+    recent = RecentModels(2 * BESIDES)
+    models = [recent.get(key, CPU) for key in keys]
+    assert [recent.get(key, CPU) for key in keys] == models
 
 
 def test_an_exported_model_for_gigantic_images_is_refused_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

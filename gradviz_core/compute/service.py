@@ -30,7 +30,7 @@ from gradviz_core.compute.protocol import Message, Status
 from gradviz_core.compute.reception import Reception
 from gradviz_core.compute.seat import Job
 from gradviz_core.compute.strangers import Strangers
-from gradviz_core.compute.supervisor import SLICE_S, Supervisor
+from gradviz_core.compute.supervisor import SLICE_S, Supervisor, may_use_gpu
 from gradviz_core.compute.worker import UNEXPECTED, Plan
 from gradviz_core.errors import Busy, ComputeError, GradVizError
 from gradviz_core.settings import Settings
@@ -53,12 +53,9 @@ class Service:
     def __init__(self, listener: socket.socket, key: bytes, settings: Settings, answerer: str) -> None:
         """Start the pool; ``serve`` then takes connections from ``listener``. ``answerer`` is as in ``Plan``."""
         threads = settings.threads_per_worker
-        trusted = Plan(
-            answerer=answerer,
-            device=None if settings.device == "auto" else settings.device,
-            threads=threads,
-            memory_mb=settings.worker_memory_mb,
-        )
+        device = None if settings.device == "auto" else settings.device
+        memory_mb = None if may_use_gpu(device) else settings.worker_memory_mb  # CUDA reserves more than it takes
+        trusted = Plan(answerer, device, threads, memory_mb)
         confined = Plan(answerer, device="cpu", threads=threads, memory_mb=settings.upload_memory_mb, confined=True)
         queue, deadline_s = settings.queue, settings.deadline_s
         self._listener, self._key, self._settings = listener, key, settings

@@ -13,11 +13,10 @@ from torch import nn
 from gradviz_core import store, uploads
 from gradviz_core.errors import UnknownModel
 from gradviz_core.models import architectures, catalogue, torchvision_models
-from gradviz_core.settings import settings
 from gradviz_core.types import ModelCard
 
-KEPT_SHARE = 0.25
-"""Share of a confined worker's memory that the uploaded models it keeps may take together."""
+BESIDES = 25_000_000
+"""Bytes that a model counts for beside its numbers: the graph of an exported program takes up to sixty million."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +55,11 @@ def _preset(name: str) -> tuple[nn.Module, ModelCard]:
 
 
 class RecentModels:
-    """The ``most`` models used last, shared by threads; a model is loaded once however many ask for it."""
+    """The models used last, shared by threads, as many as fit into ``most_bytes``, and the latest in any case; a model
+    is loaded once however many ask for it."""
 
-    def __init__(self, most: int) -> None:
-        self._most = most
+    def __init__(self, most_bytes: float) -> None:
+        self._most = most_bytes
         self._kept: OrderedDict[tuple[str, str], Model] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -72,27 +72,33 @@ class RecentModels:
         with self._lock:
             place = (key, str(device))
             if place not in self._kept:
-                while len(self._kept) >= self._most:
-                    self._kept.popitem(last=False)
                 model = load(key)
                 self._kept[place] = Model(model.module.to(device), model.card)
-                self._limit_uploads()
             self._kept.move_to_end(place)
+            self._make_room()
             return self._kept[place]
 
-    def _limit_uploads(self) -> None:
-        """Keep uploaded models only while together they take no more than a share of what a worker that runs them may
-        take; the latest is kept whatever it takes."""
-        uploaded = {
-            place: _bytes(model.module) for place, model in self._kept.items() if place[0].startswith("upload/")
-        }
-        total = sum(uploaded.values())
-        for place, size in list(uploaded.items())[:-1]:
-            if total > KEPT_SHARE * settings().upload_memory_mb * 1_000_000:
-                total -= size
-                del self._kept[place]
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def forget(self) -> None:
+        """Keep none."""
+        with self._lock:
+            self._kept.clear()
+        uploads.forget()
+
+    def _make_room(self) -> None:
+        """Let the models go that were used longest ago, until the rest fits. One file may be several models, with
+        other labels, and counts once."""
+        sizes = [(place, _bytes(model.module), id(model.module)) for place, model in self._kept.items()]
+        for place, _, _ in sizes[:-1]:
+            if sum({module: size for other, size, module in sizes if other in self._kept}.values()) <= self._most:
+                return
+            del self._kept[place]
+            if place[0].startswith("upload/"):
+                uploads.forget()
 
 
 def _bytes(module: nn.Module) -> int:
-    """Memory of all parameters and buffers."""
-    return sum(tensor.nbytes for tensor in (*module.parameters(), *module.buffers()))
+    """Memory of all parameters and buffers, and what a module takes besides."""
+    return BESIDES + sum(tensor.nbytes for tensor in (*module.parameters(), *module.buffers()))
