@@ -1,15 +1,18 @@
 """GradViz as it is served: ``streamlit run app.py``. The pages stand in ``navigation.py``."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import streamlit as st
+from google.protobuf.message import DecodeError
 from starlette.datastructures import Headers
 from starlette.middleware import Middleware
 from starlette.requests import cookie_parser
 from starlette.routing import Route
 from streamlit import runtime
+from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.web.server.server_util import is_xsrf_enabled
 from streamlit.web.server.starlette.starlette_app_utils import validate_xsrf_token
 from streamlit.web.server.starlette.starlette_server_config import XSRF_COOKIE_NAME
@@ -27,6 +30,12 @@ from gradviz_core.serving.places import Places
 from gradviz_core.serving.sessions import Sessions
 from gradviz_core.serving.uploads import Uploads
 from gradviz_core.settings import settings
+
+log = logging.getLogger("gradviz.app")
+USED = frozenset({"rerun_script", "stop_script", "file_urls_request", "app_heartbeat"})
+"""The kinds of messages that the pages make use of. Others have the caches of everybody cleared, or start programs."""
+MOST_FILES = 20
+"""Files that one message may ask to upload."""
 
 
 def known(session: str) -> bool:
@@ -49,6 +58,20 @@ async def lifespan(_: st.App) -> AsyncIterator[None]:
     await asyncio.to_thread(client.stop)
 
 
+def understood(data: bytes) -> bool:
+    """Whether a tab's message is one that the pages make use of. What is no message at all is left to Streamlit, which
+    ends the connection."""
+    try:
+        message = BackMsg.FromString(data)
+    except DecodeError:
+        return True
+    kind = message.WhichOneof("type")
+    if kind in USED and len(message.file_urls_request.file_names) <= MOST_FILES:
+        return True
+    log.warning("A message of a tab was dropped: no page of this app sends %s", kind)
+    return False
+
+
 def token_is_right(headers: Headers) -> bool:
     """As Streamlit looks at uploads: the token in the header must be the one in the cookie."""
     cookie = cookie_parser(headers.get("cookie", "")).get(XSRF_COOKIE_NAME)
@@ -67,7 +90,13 @@ app = st.App(
         Middleware(Limits),
         Middleware(ClientAddress, header=settings().client_header),  # those behind it read what it writes
         Middleware(Doors, names=settings().host_names),
-        Middleware(Sessions, places=Places(settings().sessions), is_there=lambda name: name in held(), base=root),
+        Middleware(
+            Sessions,
+            places=Places(settings().sessions),
+            is_there=lambda name: name in held(),
+            understood=understood,
+            base=root,
+        ),
         Middleware(Uploads, known=known, token_is_right=token_is_right, deliver=client.deliver),
     ],
     routes=[Route(f"{root}/{PATH}/{{token}}", Downloads(offers(), client.arrays))],

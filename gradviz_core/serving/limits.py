@@ -13,7 +13,7 @@ from gradviz_core.serving.sparing import spare_the_log
 
 log = logging.getLogger("gradviz.serving")
 
-MESSAGE = 1_000_000
+MESSAGE = 262_144
 """Bytes of the largest message that a tab may send; what the widgets of a page hold is a few thousand. Streamlit's own
 setting counts for what is sent to a tab as well, where a picture takes more."""
 GOODBYE_S = 5

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gradviz_core.serving.full import page
 from gradviz_core.serving.offers import PATH
 from gradviz_core.serving.places import Places
 from gradviz_core.serving.refusals import answer, refuse
+from gradviz_core.serving.tabs import listened_to
 
 UNAVAILABLE = 503
 ASKED_FIRST = "/_stcore/host-config"
@@ -25,12 +25,20 @@ class Sessions:
     """Middleware that lets no more sessions in than there are places.
 
     Whoever finds none gets a page that says so and looks again by itself; a tab that lost its session is told by
-    Streamlit's own page. A refusal costs as much as a request for a small file. ``is_there`` says whether a session of
-    this name can be returned to; ``base`` is the path below which the app is served, such as ``/gradviz``.
+    Streamlit's own page. A refusal costs as much as a request for a small file.
     """
 
-    def __init__(self, app: ASGIApp, places: Places, is_there: Callable[[str], bool], base: str = "") -> None:
-        self.app, self.places, self.is_there = app, places, is_there
+    def __init__(
+        self,
+        app: ASGIApp,
+        places: Places,
+        is_there: Callable[[str], bool],
+        understood: Callable[[bytes], bool],
+        base: str = "",
+    ) -> None:
+        """``is_there`` says whether a session of this name can be returned to, ``understood`` whether a message is one
+        that the pages make use of. ``base`` is the path below which the app is served, such as ``/gradviz``."""
+        self.app, self.places, self.is_there, self.understood = app, places, is_there, understood
         self.base, self.asked_first = base, f"{base}{ASKED_FIRST}"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -48,7 +56,7 @@ class Sessions:
             await refuse(scope, send, UNAVAILABLE, why)
             return
         try:
-            await self.app(scope, *_heard_while_it_listens(receive, send))
+            await self.app(scope, *listened_to(receive, send, self.understood))
         finally:
             self.places.leave(address)
 
@@ -78,25 +86,3 @@ def _returning_to(scope: Scope) -> str | None:
     """The session that a tab had before: the third of the protocols that it names."""
     named = scope["subprotocols"]
     return named[2] if len(named) > 2 and named[2] else None
-
-
-def _heard_while_it_listens(receive: Receive, send: Send) -> tuple[Receive, Send]:
-    """The two ways of a connection, where nothing more is heard until what was said has gone out.
-
-    A client that asks on and on and reads nothing would have all its pages kept for it in memory.
-    """
-    gone_out = asyncio.Event()
-    gone_out.set()
-
-    async def say(message: Message) -> None:
-        gone_out.clear()
-        try:
-            await send(message)
-        finally:
-            gone_out.set()
-
-    async def hear() -> Message:
-        await gone_out.wait()
-        return await receive()
-
-    return hear, say

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from starlette.types import Message, Receive, Scope, Send
 
+from gradviz_core.serving import tabs
 from gradviz_core.serving.doors import Doors
 from gradviz_core.serving.full import page
 from gradviz_core.serving.places import Places
@@ -212,7 +214,7 @@ def test_a_client_that_does_not_read_is_not_heard() -> None:
             await asyncio.gather(picture, next_click)
 
         scope: Scope = {"type": "websocket", "client": ("10.0.0.1", 0), "subprotocols": [], "headers": []}
-        await Sessions(app, Places(2), lambda _: False)(scope, receive, send)
+        await Sessions(app, Places(2), lambda _: False, lambda _: True)(scope, receive, send)
         return order
 
     assert asyncio.run(trial()) == ["heard", "sending", "reads at last", "sent", "heard"]
@@ -223,3 +225,33 @@ def test_the_page_of_a_full_app_holds_its_sentence_as_text() -> None:
     assert "&lt;b&gt;full&lt;/b&gt; &amp; &quot;closed&quot;" in shown_to_them
     assert "<b>" not in shown_to_them
     assert 'fetch("/gradviz/_stcore/host-config"' in shown_to_them
+
+
+def test_a_tab_is_heard_at_the_pace_of_a_person(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And what no page sends is dropped at the same pace: it would be a flood as well."""
+    clock, slept = [0.0], [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+
+    async def sleep(seconds: float) -> None:
+        clock[0] += seconds
+        slept[0] += seconds
+
+    monkeypatch.setattr(asyncio, "sleep", sleep)
+    sent = [b"click", b"clear the cache"] * 200
+
+    async def receive() -> Message:
+        return {"type": "websocket.receive", "bytes": sent.pop(0)} if sent else {"type": "websocket.disconnect"}
+
+    async def send(_: Message) -> None: ...
+
+    async def trial() -> list[Message]:
+        hear, _ = tabs.listened_to(receive, send, lambda data: data == b"click")
+        heard = [await hear() for _ in range(100)]
+        assert slept[0] == pytest.approx((199 - tabs.MESSAGES) / tabs.MESSAGES_PER_S)
+        clock[0] += 60  # a minute later nothing has to wait
+        before = slept[0]
+        heard += [await hear() for _ in range(50)]
+        assert slept[0] == before
+        return heard
+
+    assert asyncio.run(trial()) == [{"type": "websocket.receive", "bytes": b"click"}] * 150

@@ -129,3 +129,24 @@ def test_a_tab_that_comes_back_in_time_goes_on_and_later_starts_anew(app: App, l
     name, since = left
     time.sleep(max(0.0, since + RETURN_S + 2 - time.monotonic()))
     assert asyncio.run(session(app, name)) != name
+
+
+def test_messages_that_no_page_sends_are_dropped(app: App) -> None:
+    """One clears what is kept for everybody, one starts a program, one asks for as many addresses as it likes."""
+    dropped = [BackMsg(clear_cache=True), BackMsg(load_git_info=True), BackMsg(set_run_on_save=True), BackMsg()]
+    many = BackMsg()
+    many.file_urls_request.file_names.extend(["x"] * 10_000)
+
+    async def trial() -> list[str | None]:
+        async with connect(
+            f"ws://{app.host}/_stcore/stream", origin=Origin(f"http://{app.host}"),
+            subprotocols=[Subprotocol("streamlit")], local_addr=("127.0.0.6", 0), proxy=None,
+        ) as tab:  # fmt: skip
+            for message in [*dropped, many, BackMsg(app_heartbeat=True)]:
+                await tab.send(message.SerializeToString())
+            one = BackMsg()
+            one.file_urls_request.file_names.append("model.pt2")
+            await tab.send(one.SerializeToString())
+            return [ForwardMsg.FromString(bytes(await tab.recv(decode=False))).WhichOneof("type") for _ in range(2)]
+
+    assert asyncio.run(trial()) == ["heartbeat_ack", "file_urls_response"]
