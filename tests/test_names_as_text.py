@@ -7,6 +7,7 @@ import io
 import re
 import tokenize
 from collections.abc import Iterator
+from html.parser import HTMLParser
 
 import pytest
 from hypothesis import example, given, settings
@@ -15,9 +16,11 @@ from hypothesis import strategies as st
 import gradviz_core as gv
 from gradviz_core import captions, fields, snippets, store
 from gradviz_core.cards import Preprocessing, Recipe
+from gradviz_core.serving import downloads
 from gradviz_core.shown_text import visible
 from gradviz_core.snippets import Setting
 from gradviz_core.snippets.program import comment, quoted
+from pages.parts import keeping
 from pages.parts.words import plain
 from tests import snippet_runs
 from tests.hostile.names import NAMES, fit_for_layers, innocent, model_file, picture
@@ -150,3 +153,32 @@ def test_a_literal_is_the_name_and_a_comment_is_a_comment(text: str) -> None:
     assert not ast.parse(said).body
     assert all(line.startswith("# ") for line in said.split("\n") if line)
     assert tokenize.detect_encoding(io.BytesIO(said.encode()).readline)[0] == "utf-8"
+
+
+# ------------------------------------------------------------------------------------------------------ pages one keeps
+
+
+class Elements(HTMLParser):
+    """The elements of a page, each with the names of its attributes, and its text."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, list[str]]] = []
+        self.text = ""
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, [name for name, _ in attrs]))
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_name_adds_an_element_to_a_page_that_is_kept(name: str) -> None:
+    def page(name: str) -> Elements:
+        lines = keeping.title("gradient", "preset/x", "sample/y", name, None)
+        return Elements(downloads.beginning([*lines, name]).decode())
+
+    assert page(name).found == page("name").found
+    assert page(name).text.count(visible(name)) == 3

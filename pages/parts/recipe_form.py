@@ -14,12 +14,14 @@ from gradviz_core.codec import question_to_json
 from gradviz_core.compute import client
 from gradviz_core.errors import BadImage, BadModel, GradVizError, UnknownImage
 from gradviz_core.serving.controls import Control
+from gradviz_core.shown_text import visible
 from gradviz_core.types import SurveyQuestion
 from pages.parts import address, images, output_kind, preprocessing, uploaded, uploading
 from pages.parts.kept import kept
 from pages.parts.words import plain
 
 LABELS = Control("labels", ("txt", "json"), "a .txt or .json file", 1.0)
+LONGEST_TITLE = 80
 
 
 def proposal(report: ModelReport, title: str) -> Recipe:
@@ -28,6 +30,7 @@ def proposal(report: ModelReport, title: str) -> Recipe:
     Raises:
         BadModel: the weights fit no architecture that is known, so there is nothing to propose.
     """
+    title = visible(title)[:LONGEST_TITLE]
     if report.format == "exported":
         assert report.preprocessing is not None
         return Recipe(report.file, "", title, (), report.preprocessing)
@@ -44,7 +47,7 @@ def draw(start: Recipe, report: ModelReport | None, name: str, *, again: bool) -
     fit = _architecture(start, report, name)
     made = start if fit is None else replace(start, architecture=fit.architecture)
     steps = start.preprocessing if fit is None or fit.architecture == start.architecture else fit.preprocessing
-    title = st.text_input("Title", start.title, key=f"{name}_title", max_chars=80)
+    title = st.text_input("Title", start.title, key=f"{name}_title", max_chars=LONGEST_TITLE)
     labels = _labels(start, name)
     reading = output_kind.field(start.reading, f"{name}_reading")
     form = f"{name}_{made.architecture}"

@@ -1,0 +1,222 @@
+"""Forty hostile names in Chromium: on every page and in every download there are the elements and attributes that are
+there with innocent names of the same lengths, and no others; nothing runs, and nobody else is asked for anything."""
+
+from __future__ import annotations
+
+import csv
+import io
+import time
+import zipfile
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlencode
+
+import pytest
+from playwright.sync_api import Browser, Dialog, FilePayload, Page, expect
+
+from gradviz_core.cards import Preprocessing, Recipe
+from gradviz_core.store import Store
+from tests.browser import seeing
+from tests.browser.conftest import Server, running
+from tests.browser.test_own_models_in_a_browser import go
+from tests.hostile.names import ELSEWHERE, NAMES, fit_for_layers, innocent, model_file, picture
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
+
+SIDE = 48
+TITLES = ("Neurons", "Feature maps", "Gradient flow", "Jacobian", "Perturbation", "Doctor", "Export a model", "Lessons")
+STEPS = Preprocessing((SIDE, SIDE), None, (0.5,) * 3, (0.5,) * 3)
+ELEMENTS = """() => {
+  const found = [], walk = (root) => {
+    for (const element of root.querySelectorAll("*")) {
+      const attributes = [...element.attributes].map(({ name, value }) =>
+        /href|src|action|^on|target/i.test(name) ? `${name}=${value.split(/[?#,]/)[0]}` : name);
+      found.push(`${element.localName} ${attributes.sort().join(" ")}`);
+      if (element.shadowRoot) walk(element.shadowRoot);
+      if (element.contentDocument) walk(element.contentDocument);
+    }
+  };
+  walk(document);
+  return found;
+}"""
+"""Every element with the names of its attributes, and the values of those that lead somewhere or run something."""
+FILE_NAME = f"\u202e<img src=x onerror=alert(1)> www.{ELSEWHERE} :smile: [x](y).pt2"
+SOON_S = 5.0
+"""What a page still takes away or adds after it is still, it does within so many seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A server with two models of the same numbers, which bear other names."""
+
+    server: Server
+    image: str
+    models: dict[str, str]
+    names: dict[str, tuple[str, ...]]
+
+    def address(self, kind: str, path: str = "", **choices: str) -> str:
+        """The address of a page on one of the models."""
+        asked = {"model": self.models[kind], "image": self.image} | choices
+        return self.server.address(f"{path}?{urlencode(asked)}")
+
+
+@pytest.fixture(scope="module")
+def named(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Named]:
+    """Both are in the store before the server starts, as if they had been uploaded."""
+    folder = tmp_path_factory.mktemp("named")
+    store = Store(folder / "uploads", 10**9, 9)
+    store.sweep()
+    names = {"hostile": NAMES, "innocent": innocent(NAMES)}
+    models = {}
+    for kind, those in names.items():
+        recipe = Recipe(store.put(model_file(those, SIDE)), "", those[0], those, STEPS)
+        models[kind] = f"upload/{store.keep_recipe(recipe)}"
+    image = f"upload/{store.put(picture(SIDE))}"
+    with running(folder) as server:
+        yield Named(server, image, models, names)
+
+
+@contextmanager
+def watched(browser: Browser) -> Iterator[Page]:
+    """A tab whose dialogs, errors and requests to others fail the test."""
+    context = browser.new_context(viewport={"width": 1400, "height": 1000}, accept_downloads=True)
+    context.add_init_script("delete window.showSaveFilePicker")  # a table is downloaded as any file is
+    page, seen = context.new_page(), list[str]()
+
+    def heard(dialog: Dialog) -> None:
+        seen.append(dialog.message)
+        dialog.dismiss()
+
+    page.on("dialog", heard)
+    page.on("pageerror", lambda error: seen.append(str(error)))
+    context.on("request", lambda request: seen.append(request.url) if ELSEWHERE in request.url else None)
+    yield page
+    context.close()
+    assert seen == []
+
+
+def same(hostile: Page, innocent: Page, where: str) -> None:
+    """The same elements are on both, at the latest in a moment."""
+    until = time.monotonic() + SOON_S
+    while True:
+        found, expected = (Counter(page.evaluate(ELEMENTS)) for page in (hostile, innocent))
+        if found == expected or time.monotonic() > until:
+            break
+        time.sleep(0.3)
+    assert found == expected, (where, found - expected, expected - found)
+
+
+def still(page: Page) -> None:
+    """Until nothing is computed or checked any more."""
+    expect(page.get_by_text("Comparing with finite differences")).to_have_count(0, timeout=30_000)
+    seeing.wait(page)
+
+
+def close(page: Page) -> None:
+    """Close what is open."""
+    page.keyboard.press("Escape")
+    expect(page.locator("[data-testid=stPopoverBody], [role=listbox]")).to_have_count(0)
+
+
+def tour(page: Page, named: Named, kind: str) -> Iterator[str]:
+    """Each page and what opens on it, one after the other; yields what it is."""
+    sidebar = page.get_by_test_id("stSidebar")
+    page.goto(named.address(kind))
+    seeing.check_drawn(page, "gradient")
+    still(page)
+    yield "Input saliency"
+    for name in ("About this model", "Download", "PyTorch"):
+        page.get_by_test_id("stPopoverButton").filter(has_text=name).click()
+        seeing.wait(page)
+        yield name
+        close(page)
+    for name in ("Model", "Target", "Output"):
+        sidebar.get_by_role("combobox", name=name).first.press("ArrowDown")
+        expect(page.get_by_role("listbox")).to_be_visible()
+        yield f"the list {name}"
+        close(page)
+    for title in TITLES:
+        go(page, title)
+        still(page)
+        yield title
+    page.goto(named.address(kind, head=fit_for_layers(named.names[kind])[1]))
+    page.wait_for_selector(".st-key-chart_predicted .legend", timeout=30_000)
+    still(page)
+    yield "a map of classes"
+    for name, choice in (("site", 15), ("target", 16), ("of", 17), ("scale", 29)):
+        page.goto(named.address(kind, "jacobian" if name == "of" else "neurons", **{name: named.names[kind][choice]}))
+        expect(page.get_by_test_id("stAlert").first).to_be_visible(timeout=30_000)
+        still(page)
+        yield f"no such {name}"
+
+
+def test_no_name_adds_an_element_to_a_page(named: Named, browser: Browser) -> None:
+    with watched(browser) as page, watched(browser) as other:
+        for where, _ in zip(tour(page, named, "hostile"), tour(other, named, "innocent"), strict=True):
+            same(page, other, where)
+
+
+def kept(page: Page, name: str) -> bytes:
+    """What the button ``name`` downloads."""
+    button = page.get_by_role("button", name=name, exact=True)
+    if not button.count():
+        page.get_by_test_id("stPopoverButton").filter(has_text="Download").click()
+    with page.expect_download(timeout=30_000) as download:
+        button.click()
+    return download.value.path().read_bytes()
+
+
+def test_no_name_adds_an_element_to_a_page_that_is_kept(named: Named, browser: Browser, tmp_path: Path) -> None:
+    kinds = ("hostile", "innocent")
+    heads = {kind: fit_for_layers(named.names[kind])[1] for kind in kinds}
+    with watched(browser) as page, watched(browser) as other:
+        for path, name in (("", "Predicted (HTML)"), ("jacobian", "Matrix (HTML)"), ("gradient-flow", "Flow (HTML)")):
+            for kind, tab in zip(kinds, (page, other), strict=True):
+                tab.goto(named.address(kind, path, head=heads[kind]))
+                tab.wait_for_selector(".js-plotly-plot", timeout=30_000)
+                still(tab)
+                file = tmp_path / f"{kind}.html"
+                file.write_bytes(kept(tab, name))
+                tab.goto(file.as_uri())
+                tab.wait_for_selector(".js-plotly-plot .xy", timeout=30_000)
+            same(page, other, name)
+
+
+def test_no_name_leads_anywhere_in_a_file(named: Named, browser: Browser) -> None:
+    with watched(browser) as page:
+        site = next(name for name in fit_for_layers(NAMES) if "passwd" in name)
+        page.goto(named.address("hostile", "feature-maps", site=f"{site}.0"))
+        page.wait_for_selector(".js-plotly-plot", timeout=30_000)
+        still(page)
+        with zipfile.ZipFile(io.BytesIO(kept(page, "Raw arrays (npz)"))) as archive:
+            names = archive.namelist()
+        assert any("passwd" in name for name in names), names
+        for name in names:
+            assert not {"", ".", ".."} & set(name.split("/")), name
+        page.goto(named.address("hostile", "doctor"))
+        page.get_by_text("Gradient of the input and of every parameter").click()
+        table = page.get_by_test_id("stDataFrame").last
+        table.hover()
+        with page.expect_download(timeout=30_000) as download:
+            table.get_by_role("button", name="Download as CSV").click()
+        rows = list(csv.reader(io.StringIO(download.value.path().read_text(encoding="utf-8-sig"))))
+        assert len(rows) > 70
+        first = {row[0][:12] for row in rows}
+        assert "'=HYPERLINK(" in first
+        assert not [cell for row in rows for cell in row if cell.startswith(("=", "+", "-", "@", "\t", "\r"))]
+
+
+def test_the_name_of_a_file_adds_no_element_to_the_form(named: Named, browser: Browser) -> None:
+    with watched(browser) as page, watched(browser) as other:
+        for kind, tab, file in (("hostile", page, FILE_NAME), ("innocent", other, "n" * len(FILE_NAME) + ".pt2")):
+            tab.goto(named.server.address("export"))
+            tab.get_by_role("button", name="Bring your own model").last.click()
+            payload: FilePayload = {"name": file, "mimeType": "", "buffer": model_file(named.names[kind], SIDE)}
+            tab.get_by_role("dialog").locator("input[type=file]").first.set_input_files(payload)
+            expect(tab.get_by_role("button", name="Use this model")).to_be_visible(timeout=60_000)
+            seeing.wait(tab)
+        expect(page.get_by_role("dialog")).to_contain_text("⟨U+202E⟩<img src=x")
+        same(page, other, "the form")
