@@ -14,6 +14,8 @@ from typing import NewType
 FigureText = NewType("FigureText", str)
 """Text as Plotly takes it. What stands in it as ``<br>`` or ``<b>`` is GradViz's own; everything else is shown."""
 
+LONGEST_LINE = 120
+"""Characters of a line in a figure: a hover does not break lines, and a screen is not wider."""
 MOST_MARKS = 4
 """Accents in a row on one letter that are drawn: Hebrew with vowels and cantillation has four."""
 
@@ -34,6 +36,8 @@ _WHOLE = rf"{_EMOJI}(?:\u200d{_EMOJI})*|[0-9#*]\ufe0f\u20e3"
 """An emoji, joined from several or not: there the joiner and the selector belong to what is seen."""
 _SPECIAL = re.compile(rf"{_WHOLE}|(?P<hidden>[{_CONTROLS}{_DIRECTION}{_NO_WIDTH}{_BLANK}{_NO_CHARACTER}])")
 
+_RIGHT_TO_LEFT = r"\u0590-\u08ff\ufb1d-\ufdcf\ufdf0-\ufdff\ufe70-\ufefc\U00010800-\U00010fff\U0001e800-\U0001efff"
+_LEFTWARDS = re.compile(rf"[{_RIGHT_TO_LEFT}]+(?:[\W\d_]*[{_RIGHT_TO_LEFT}]+)*")
 _TURNS = re.compile(f"[{_TURNING}]")
 
 _PLOTLY = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "$": "&#36;", "%{": "&#37;{"}
@@ -62,10 +66,10 @@ def written_out(text: str, how: Callable[[str], str]) -> str:
     return "".join(letters)
 
 
-def figure_text(text: str, longest: int | None = None) -> FigureText:
+def figure_text(text: str, longest: int = LONGEST_LINE) -> FigureText:
     """The text as Plotly shows it unchanged, cut where it is longer than ``longest`` characters."""
-    shown = visible(text)
-    return FigureText(_MEANT_BY_PLOTLY.sub(lambda found: _PLOTLY[found[0]], short(shown, longest)))
+    shown = keeping_direction(short(visible(text), longest))
+    return FigureText(_MEANT_BY_PLOTLY.sub(lambda found: _PLOTLY[found[0]], shown))
 
 
 def figure_lines(texts: Iterable[str]) -> FigureText:
@@ -78,9 +82,16 @@ def bold(text: FigureText) -> FigureText:
     return FigureText(f"<b>{text}</b>")
 
 
-def short(text: str, longest: int | None) -> str:
+def short(text: str, longest: int) -> str:
     """The text, cut where it is longer."""
-    return text if longest is None or len(text) <= longest else f"{text[: longest - 1]}…"
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"
+
+
+def keeping_direction(text: str) -> str:
+    """The text, in which words written from right to left leave what stands beside them in its place: without that,
+    ``(5), 98.2 %`` behind a name in Arabic would be shown before it, and in another order. For text that is
+    ``visible``."""
+    return text if text.isascii() else _LEFTWARDS.sub("\u2068\\g<0>\u2069", text)
 
 
 def is_one_line(text: str) -> bool:

@@ -9,6 +9,7 @@ import tokenize
 from collections.abc import Iterator
 from html.parser import HTMLParser
 
+import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -43,7 +44,9 @@ FOUND_LATER = (
     r"(^|\s)(<->|->|<-|--|>=|<=|~=)(\s|$)",
 )
 """What Streamlit looks for in text once the escapes are gone: links, emoji, icons, its logo, arrows."""
-JOINER, SPECIAL = "\u2060", r"\`*_{}[]()#+-.!|<>$~:&^=" + "\"'"
+OURS = re.compile("[\u2060\u2068\u2069]")
+"""What GradViz itself writes that has no width: ``visible`` leaves none of it in a name."""
+SPECIAL = r"\`*_{}[]()#+-.!|<>$~:&^=" + "\"'"
 
 
 def read(markdown: str) -> str:
@@ -63,7 +66,7 @@ def read(markdown: str) -> str:
 @example(text="a -> b <- c <-> d -- e ~= f >= g <= h")
 def test_nothing_in_a_name_is_markdown_before_or_after_its_escapes_are_gone(text: str) -> None:
     said = read(plain(text))
-    assert said.replace(JOINER, "") == visible(text)
+    assert OURS.sub("", said) == visible(text)
     for pattern in FOUND_LATER:
         assert not re.search(pattern, said, re.IGNORECASE), (pattern, said)
 
@@ -71,7 +74,7 @@ def test_nothing_in_a_name_is_markdown_before_or_after_its_escapes_are_gone(text
 @settings(max_examples=50, deadline=None)
 @given(text=st.text(max_size=30))
 def test_nor_in_any_text(text: str) -> None:
-    assert read(plain(text)).replace(JOINER, "") == visible(text)
+    assert OURS.sub("", read(plain(text))) == visible(text)
 
 
 # ----------------------------------------------------------------------------------------------------------- formulas
@@ -79,9 +82,7 @@ def test_nor_in_any_text(text: str) -> None:
 
 @pytest.mark.parametrize("label", NAMES)
 def test_no_name_that_is_not_plain_stands_in_a_formula(label: str) -> None:
-    field = fields.activation(
-        gv.answer(gv.GradientQuestion(model="preset/digits-cnn", image="sample/digit-3")).pixels[..., 0] / 255
-    )
+    field = fields.activation(np.ones((8, 8), np.float32))
     for target in (gv.ClassScore(0), gv.CrossEntropy(0), gv.ClassDifference(0, 1)):
         named, bare = (
             captions.saliency(

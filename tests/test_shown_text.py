@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 import pytest
 
-from gradviz_core.shown_text import bold, cell_text, figure_lines, figure_text, is_one_line, visible
+from gradviz_core.shown_text import (
+    LONGEST_LINE,
+    bold,
+    cell_text,
+    figure_lines,
+    figure_text,
+    is_one_line,
+    keeping_direction,
+    visible,
+)
 
 READABLE = (
     "layer2.0.relu",
@@ -29,7 +39,7 @@ READABLE = (
 @pytest.mark.parametrize("name", READABLE)
 def test_names_as_people_write_them_stay_as_they_are(name: str) -> None:
     assert visible(name) == name
-    assert figure_text(name) == name
+    assert re.sub("[\u2068\u2069]", "", figure_text(name)) == name
 
 
 @pytest.mark.parametrize(
@@ -84,8 +94,22 @@ def test_no_markup_of_plotly_is_left(text: str, shown: str) -> None:
 def test_text_is_cut_before_it_is_escaped_and_after_it_is_written_out() -> None:
     assert figure_text("<<<<<", 3) == "&lt;&lt;…"
     assert figure_text("a\u202eb", 4) == "a⟨U…"
+    assert len(figure_text("x" * 500)) == LONGEST_LINE
     assert figure_lines(["<b>", "c"]) == "&lt;b&gt;<br>c"
     assert bold(figure_text("<")) == "<b>&lt;</b>"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("شجرة (5), 98.2 %", "\u2068شجرة\u2069 (5), 98.2 %"),
+        ("שלום עולם of conv1", "\u2068שלום עולם\u2069 of conv1"),
+        ("نوع 5 أحمر (3)", "\u2068نوع 5 أحمر\u2069 (3)"),
+        ("größer (3)", "größer (3)"),
+    ],
+)
+def test_words_from_right_to_left_leave_the_numbers_behind_them_in_place(text: str, shown: str) -> None:
+    assert figure_text(text) == keeping_direction(text) == shown
 
 
 @pytest.mark.parametrize(

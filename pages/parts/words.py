@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from gradviz_core.shown_text import visible
+from gradviz_core.shown_text import keeping_direction, visible
 
 _MARKUP = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>$~:&^=\"'])")
 _EDGES = re.compile(r"^ +| +$")
@@ -23,5 +23,5 @@ def plain(text: str) -> str:
     Streamlit looks for addresses, emoji and arrows once more after the escapes are gone; a joiner without width keeps
     their signs apart.
     """
-    apart = _FOUND_LATER.sub(_JOINER, visible(text))
+    apart = keeping_direction(_FOUND_LATER.sub(_JOINER, visible(text)))
     return _EDGES.sub(lambda spaces: "&nbsp;" * len(spaces[0]), _MARKUP.sub(r"\\\1", apart))
