@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import gradviz_core as gv
-from gradviz_core import charts, fields, figures, flow_figures, lesson_pictures, output_figures, spectra
+from gradviz_core import charts, fields, figures, flow_figures, lesson_pictures, near_figures, output_figures, spectra
 from gradviz_core.flow_figures import Line
 from gradviz_core.lesson_cards import Picture, PictureKind
 from gradviz_core.output_figures import Placed
@@ -91,6 +91,7 @@ def _lesson(kind: PictureKind) -> Callable[[Names], go.Figure]:
 
 MADE: dict[str, tuple[str, Callable[[Names], go.Figure]]] = {
     "heatmap": ("figures.heatmap", _heatmap),
+    "near": ("near_figures.near", lambda names: near_figures.near(_field(names), (0, 0), (1, 1))),
     "image": ("figures.image", lambda names: figures.image(np.zeros((2, 2, 3), np.uint8))),
     "tiles": ("figures.tiles", _tiles),
     "class bars": ("figures.class_bars", lambda names: figures.class_bars(_classes(names), chosen=1)),

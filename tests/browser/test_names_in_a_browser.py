@@ -42,7 +42,7 @@ ELEMENTS = """() => {
   walk(document.body);
   return found;
 }"""
-"""Every element of the body, the names of its attributes, and the values of those that lead somewhere or run something."""
+"""Every element of the body, its attributes, and the values of those that lead somewhere or run something."""
 FILE_NAME = f"\u202e<img src=x onerror=alert(1)> www.{ELSEWHERE} :smile: [x](y).pt2"
 SOON_S = 10.0
 """What a page still takes away or adds after it is still, it does within so many seconds."""
