@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
+from gradviz_core.shown_text import visible
+
 if TYPE_CHECKING:
     from python_multipart.multipart import MultipartCallbacks
 
@@ -91,10 +93,9 @@ class Form:
     def _named(self) -> str:
         _, options = parse_options_header(self._disposition)
         name = options.get(b"filename", b"").decode("utf-8", "replace")
-        plain = "".join(letter if letter.isprintable() else " " for letter in name)[-LONGEST_NAME:].strip()
-        if not plain:
+        if not "".join(filter(str.isprintable, name)).strip():
             raise Malformed("The form holds no file.")
-        return plain
+        return visible(name)[-LONGEST_NAME:].strip()
 
     def _on_part(self) -> None:
         self._parts += 1

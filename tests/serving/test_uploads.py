@@ -168,6 +168,7 @@ def test_names_of_all_kinds_are_taken_as_text(desk: Desk, name: str) -> None:
     ((held, _),) = desk.streamlit.held.values()
     assert held.endswith(".png")
     assert held.isprintable()
+    assert ("⟨U+202E⟩" in held) == ("\u202e" in name)
     assert len(held) <= 255
 
 
