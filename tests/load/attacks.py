@@ -62,6 +62,7 @@ async def hanging_uploads(
     sockets: list[socket.socket] = []
     try:
         if control:
+            await tab.press("Bring your own model")
             links = [link.upload_url for link in await tab.links(*(f"{number}.pt2" for number in range(count)))]
         else:
             links = [f"/_stcore/upload_file/{tab.session}/{number}" for number in range(count)]
