@@ -33,8 +33,11 @@ STOP_S = 4.0
 times more to do than it has cores, one that hears well took two."""
 SLICE_S = 5.0
 """Seconds that a job may run before it is stopped because somebody else waits."""
-GRACE_S = 1.0
-"""Seconds after which such a job is ended with its process, where it did not hear: somebody waits."""
+GRACE_S = 2.0
+"""Seconds after which such a job is ended with its process, where it did not hear: somebody waits, but a new process
+for uploads takes two seconds of a processor until it is ready."""
+LEFT_S = 1.0
+"""The same for a job that nobody waits for any more."""
 LINGER_S = 0.5
 """Seconds that a worker waits for the next job of whom it has just served, before it takes one of somebody who has used
 ``SLICE_S`` more: a page asks several questions, one after the other."""
@@ -112,7 +115,7 @@ class Supervisor:
             coming = sum(seat.free_since is None for seat in self._seats) - len(self._runs) + self._stops()
             for job in self._turns.in_order(now)[coming:]:
                 if victim := self._heavier(job, now):
-                    self._stop(*victim)
+                    self._stop(*victim, GRACE_S)
 
     def check(self, job: Job) -> bool:
         """Begin a check; False, and nothing is begun, where there is anything else to do."""
@@ -149,7 +152,7 @@ class Supervisor:
                 return
             for seat, run in self._runs.items():
                 if run.job is job and not run.stopping:
-                    self._stop(seat, run)
+                    self._stop(seat, run, LEFT_S)
 
     def status(self) -> Status:
         """What the pool is doing."""
@@ -233,11 +236,11 @@ class Supervisor:
     def _stops(self) -> int:
         return sum(run.stopping for run in self._runs.values())
 
-    def _stop(self, seat: Seat, run: Run) -> None:
-        """Have a job stopped; the lock is held."""
+    def _stop(self, seat: Seat, run: Run, grace_s: float) -> None:
+        """Have a job stopped, and its process ended where it has not heard by then; the lock is held."""
         run.stopping = True
         seat.stop(run.job)
-        _later(GRACE_S, partial(self._when_run_is_deaf, seat, run))
+        _later(grace_s, partial(self._when_run_is_deaf, seat, run))
 
     def _when_run_is_deaf(self, seat: Seat, run: Run) -> None:
         """It did not stop, being in the middle of one long operation: its process is ended."""

@@ -72,6 +72,7 @@ def hall(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[int], Hall]]:
     """A pool with so many workers, which are ready."""
     monkeypatch.setattr(supervisor, "SLICE_S", SLICE_S)
     monkeypatch.setattr(supervisor, "GRACE_S", GRACE_S)
+    monkeypatch.setattr(supervisor, "LEFT_S", GRACE_S)
     with ThreadPoolExecutor(60) as threads:
         halls: list[Hall] = []
 

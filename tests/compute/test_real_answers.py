@@ -5,23 +5,29 @@ from __future__ import annotations
 import hashlib
 import os
 import signal
+import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import psutil  # type: ignore[import-untyped]
 import pytest
 
-from gradviz_core.cards import Recipe
+from gradviz_core.askers import Asker
+from gradviz_core.cards import Preprocessing, Recipe
 from gradviz_core.compute import inline
 from gradviz_core.compute.client import Client
-from gradviz_core.errors import BadModel, UnknownModel
+from gradviz_core.errors import BadModel, ComputeError, UnknownModel
 from gradviz_core.models import catalogue
 from gradviz_core.models.catalogue import ASSETS
 from gradviz_core.settings import Settings
+from gradviz_core.subjects import ClassScore
 from gradviz_core.types import FlowQuestion, GradientQuestion, PerturbationQuestion, Question, SurveyQuestion
 from tests.compute.conftest import processes_of, until
+from tests.load import heavy
+from tests.load.bystander import picture
 
 MODEL, IMAGE = "preset/digits-mlp", "sample/circle"
 
@@ -108,3 +114,58 @@ def test_after_a_kill_a_worker_with_torch_is_there_in_no_time(real: Client) -> N
     start = time.monotonic()
     real.ask(SurveyQuestion(model=MODEL, image=IMAGE))
     assert time.monotonic() - start < 3
+
+
+class Bystander:
+    """Somebody at another address than the attacker, who never asks the same twice."""
+
+    def __init__(self, client: Client) -> None:
+        self.client, self.asker, self.turn = client, Asker("192.0.2.1", "bystander"), 0
+
+    def times(self) -> tuple[float, float]:
+        """Seconds that a gradient of a preset takes; and those that a picture and a small model take together, from
+        their upload to the gradient."""
+        self.turn += 1
+        target = ClassScore(self.turn)
+        start = time.monotonic()
+        self.client.ask(GradientQuestion(model="preset/shapes-cnn", image="sample/star", target=target), self.asker)
+        preset = time.monotonic()
+        image = self.client.upload_image(picture(self.turn), None, self.asker).key
+        model = brought(self.client, heavy.small(self.turn), 32, self.asker)
+        self.client.ask(SurveyQuestion(model=model, image=image), self.asker)
+        self.client.ask(GradientQuestion(model=model, image=image), self.asker)
+        return preset - start, time.monotonic() - preset
+
+
+def brought(client: Client, data: bytes, side: int, asker: Asker) -> str:
+    """Key of a model that was uploaded."""
+    steps = Preprocessing((side, side), None, (0.0,) * 3, (1.0,) * 3)
+    return client.keep_recipe(Recipe(client.upload_model(data, asker).file, "", "Brought", (), steps), asker)
+
+
+def test_a_bystander_hardly_waits_while_six_tabs_compute_without_end(real: Client) -> None:
+    """A model that counts as cheap enough, and takes half a minute of a processor for each gradient."""
+    bystander = Bystander(real)
+    bystander.times()  # all workers are there, and have what they need
+    preset, upload = bystander.times()
+    attacker = [Asker("203.0.113.9", f"tab {number}") for number in range(6)]
+    model = brought(real, heavy.slow(), 48, attacker[0])
+    closed = threading.Event()
+
+    def look() -> None:
+        if closed.is_set() and threading.current_thread().name.startswith("tab"):
+            raise ComputeError("The tab is closed.")
+
+    real.while_waiting(look)
+    with ThreadPoolExecutor(6, "tab") as threads:
+        tabs = [
+            threads.submit(real.ask, GradientQuestion(model=model, image=IMAGE, target=ClassScore(number)), tab)
+            for number, tab in enumerate(attacker)
+        ]
+        assert until(lambda: real.status().queued == 4)
+        waits = [bystander.times() for _ in range(2)]
+        closed.set()
+        assert all("closed" in str(tab.exception(2)) for tab in tabs)
+    assert until(lambda: real.status().busy == 0, 10), "what they asked for is let go"
+    assert max(wait for wait, _ in waits) < preset + 2
+    assert max(wait for _, wait in waits) < upload + 10
