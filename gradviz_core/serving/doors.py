@@ -48,7 +48,7 @@ class Doors:
             return
         hosts, origins = _values(scope, b"host"), _values(scope, b"origin")
         asks = scope["type"] == "http" and scope["method"] in READING
-        if refusal := judge(hosts, [] if asks else origins, self.names):
+        if refusal := judge(hosts, [] if asks else origins, self.names) or _of_unknown_length(scope):
             await refuse(scope, send, refusal.status, refusal.sentence)
             return
         if scope["type"] == "websocket" and origins:
@@ -87,6 +87,14 @@ def _foreign(origins: list[str], host: str, asked_for: Place) -> Refusal | None:
         "let it pass on the host and the port that the browser asked for. Other names under which GradViz is reached "
         "go into GRADVIZ_HOSTS.",
     )
+
+
+def _of_unknown_length(scope: Scope) -> Refusal | None:
+    """A body in chunks, which a browser never sends: chunks of one byte take a hundred times as long as what is in
+    them."""
+    if not _values(scope, b"transfer-encoding"):
+        return None
+    return Refusal(411, "A request must say how long it is in a Content-Length header; one in chunks is not read.")
 
 
 def _values(scope: Scope, name: bytes) -> list[str]:

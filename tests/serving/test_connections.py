@@ -7,6 +7,7 @@ import socket
 import struct
 import time
 import zlib
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ import pytest
 from gradviz_core.log_lines import MOST_A_MINUTE
 from gradviz_core.serving.connections import FRAMES, PATIENCE_S
 from gradviz_core.serving.limits import MESSAGE
-from tests.serving.conftest import App, handshake
+from tests.serving.conftest import App, ask, handshake
 from tests.serving.test_handshakes import PATIENCE_S as HEALTH_S
 from tests.serving.test_handshakes import Watch
 
@@ -136,12 +137,27 @@ def test_a_small_message_that_becomes_a_large_one_is_refused(app: App) -> None:
     assert memory_mb(app) < before + 20
 
 
-def test_bytes_of_a_body_that_nobody_reads_keep_nobody_waiting(app: App) -> None:
-    head = f"PUT /nothing HTTP/1.1\r\nHost: {app.host}\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
-    with socket.create_connection(("127.0.0.1", app.port)) as connection, Watch(app) as watch:
-        connection.sendall(head)
-        flood(connection, b"1\r\nx\r\n" * 40_000, 3)
+@pytest.mark.parametrize(
+    ("length", "body"),
+    [("Transfer-Encoding: chunked", b"1\r\nx\r\n" * 40_000), ("Content-Length: 1000000000", b"x" * 250_000)],
+    ids=["chunks of one byte", "a gigabyte"],
+)
+def test_a_body_that_nobody_reads_keeps_nobody_waiting(app: App, length: str, body: bytes) -> None:
+    """Tiny chunks take most of the server's time; where one is refused its connection ends."""
+    head = f"PUT /nothing HTTP/1.1\r\nHost: {app.host}\r\n{length}\r\n\r\n".encode()
+    with ExitStack() as stack, Watch(app) as watch:
+        for _ in range(10):
+            connection = stack.enter_context(socket.create_connection(("127.0.0.1", app.port)))
+            connection.sendall(head)
+            flood(connection, body, 0.3)
     assert watch.longest < HEALTH_S
+
+
+def test_a_request_in_chunks_is_refused(app: App) -> None:
+    said = ask(app, "/_stcore/health", ("Host", app.host), ("Transfer-Encoding", "chunked"), method="POST")
+    assert said.status == 411
+    assert "Content-Length" in said.text
+    assert said.headers["connection"] == "close"
 
 
 def slow_headers(app: App) -> bytes:
