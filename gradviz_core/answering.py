@@ -11,11 +11,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from gradviz_core import cost, flow, images, memory, perturbation, receptive_field, sites, targets
+from gradviz_core import cost, flow, images, memory, perturbation, receptive_field, targets
 from gradviz_core import device as devices
-from gradviz_core.answers import diagnosis, gradients, jacobians, lessons, outputs, predictions
+from gradviz_core.answers import diagnosis, gradients, jacobians, lessons, outputs, predictions, sizes, units
 from gradviz_core.doubles import size_in_float64
-from gradviz_core.errors import BadTarget, QuestionError, Stopped
+from gradviz_core.errors import QuestionError, Stopped
 from gradviz_core.failures import ADVICE_ON_INPUT, UPLOADS, in_words, input_in_words, ran_out_of_memory
 from gradviz_core.kernel_guards import noting
 from gradviz_core.methods import METHODS
@@ -52,7 +52,8 @@ from gradviz_core.types import (
     UnitsQuestion,
 )
 
-MOST_UNITS = 64
+MOST_AFFORDABLE = 64
+"""Uploaded models whose cost is remembered, with the sizes of their values."""
 LARGEST_COPY = 1_000_000_000
 """Bytes of the largest copy in float64 that is made for a check beside a picture."""
 
@@ -72,7 +73,7 @@ class Answerer:
         self._remember = remember
         self._last: Scene | None = None
         self._checked: set[str] = set()
-        self._affordable: set[tuple[str, tuple[int, ...]]] = set()
+        self._affordable: dict[tuple[str, tuple[int, ...]], dict[Site, int]] = {}
 
     def answer(self, question: Question, told_to_stop: Callable[[], bool] | None = None) -> Answer:
         """The answer, computed on this answerer's device, or on the CPU with a note when that runs out of memory.
@@ -215,7 +216,7 @@ class Answerer:
     ) -> UnitsAnswer:
         scene = self._scene(device, question, frozenset({question.site, INPUT}))
         value = scene.trace.value(question.site)
-        indices = _units_at(question, value, targets.channel_axis(scene.trace, question.site, question.axis))
+        indices = units.strongest(question, value, targets.channel_axis(scene.trace, question.site, question.axis))
         slopes = [
             reached(INPUT, differentiate(scene.trace, value[0][index], (INPUT,))[INPUT], Unit(question.site, index))
             for index in indices.values()
@@ -326,6 +327,7 @@ class Answerer:
         """
         place = (question.model, question.image, str(device), question.seed)
         if not parameters and self._last is not None and self._last.serves(place, needed):
+            self._check_size(question, self._last.trace.values[INPUT])
             return self._last
         self._last = None
         model = self._models.get(question.model, device)
@@ -334,6 +336,7 @@ class Answerer:
         kept = None if self._remember and needed != frozenset({INPUT}) else needed
         with in_words(question.model, f"This model cannot run on {input_in_words(x)}", ADVICE_ON_INPUT):
             self._check_cost(question.model, model.module, x)
+            self._check_size(question, x)
             until = needed if may_stop and not self._remember else None
             trace = forward(model.module, x, keep=kept, until=until, parameters=parameters, seed=question.seed)
         if question.model.startswith(UPLOADS) and question.model not in self._checked and not trace.stopped:
@@ -348,34 +351,21 @@ class Answerer:
         """Refuse an uploaded model that takes too much for such an input, before it runs on one for the first time."""
         place = (key, tuple(x.shape))
         if key.startswith(UPLOADS) and place not in self._affordable:
-            cost.check(module, tuple(x.shape))
-            self._affordable.add(place)
+            self._affordable[place] = cost.check(module, tuple(x.shape))
+            if len(self._affordable) > MOST_AFFORDABLE:
+                del self._affordable[next(iter(self._affordable))]
+
+    def _check_size(self, question: AboutAModel, x: Tensor) -> None:
+        """Refuse a question about an uploaded model whose answer would be too large, before it is computed."""
+        if question.model.startswith(UPLOADS):
+            shape = tuple(x.shape)
+            sizes.check(question, shape, self._affordable.get((question.model, shape), {}))
 
 
 @lru_cache(maxsize=16)
 def _pixels(image: str, steps: Preprocessing) -> Pixels:
     """What the network sees of an image; a key stands for the same bytes for ever."""
     return images.as_seen(images.load(image), steps)
-
-
-def _units_at(question: UnitsQuestion, value: Tensor, axis: int) -> dict[int, tuple[int, ...]]:
-    """Channel -> index of its unit at the question's place, for the most active channels there, strongest first."""
-    targets.of_one_image(value, question.site)
-    shape = tuple(value.shape[1:])
-    places = (*shape[: axis - 1], *shape[axis:])
-    if len(question.place) != len(places) or any(not 0 <= i < n for i, n in zip(question.place, places, strict=False)):
-        limit = ", ".join(f"0 to {n - 1}" for n in places) or "none: it has no places"
-        raise BadTarget(
-            f"Place {question.place} does not exist at {sites.in_words(question.site)}: its places are ({limit}). "
-            "Choose one of them."
-        )
-    if not 1 <= question.count <= MOST_UNITS:
-        raise QuestionError(f"{question.count} channels were asked for; choose 1 to {MOST_UNITS}.")
-    before, after = question.place[: axis - 1], question.place[axis - 1 :]
-    everywhere: tuple[int | slice, ...] = (*before, slice(None), *after)
-    here = value[0][everywhere]
-    strongest = here.detach().topk(min(question.count, len(here))).indices.tolist()
-    return {channel: (*before, channel, *after) for channel in strongest}
 
 
 def _receptive_field(target: Target, trace: Trace) -> tuple[int, int, int, int] | None:

@@ -7,6 +7,7 @@ block at the edge that holds fewer places ends where the picture does.
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 import plotly.graph_objects as go
 
 from gradviz_core.blocks import Blocks
@@ -44,7 +45,12 @@ def name_blocks(figure: go.Figure, blocks: Blocks) -> None:
 def picked_places(blocks: Blocks) -> np.ndarray:
     """Row and column of the place whose number each cell shows, (h, w, 2)."""
     assert blocks.picked is not None
-    return np.stack(np.divmod(blocks.picked, blocks.columns), axis=-1).astype(np.int32)
+    return _short(np.stack(np.divmod(blocks.picked, blocks.columns), axis=-1))
+
+
+def _short(whole: npt.NDArray[np.integer]) -> np.ndarray:
+    """The numbers in half the bytes, where they are small enough: they travel with the picture."""
+    return whole.astype(np.int16 if whole.size and whole.max() < 2**15 else np.int32)
 
 
 def hover(blocks: Blocks) -> str:
@@ -57,7 +63,7 @@ def hover(blocks: Blocks) -> str:
 
 def mean_hover(blocks: Blocks) -> str:
     """The same of a cell that is a mean of colours."""
-    return f"rows %{{y}}, columns %{{x}}: the mean of {blocks.size}<br>rgb(%{{z[0]}}, %{{z[1]}}, %{{z[2]}})"
+    return f"round row %{{y}}, column %{{x}}: the mean of {blocks.size}<br>rgb(%{{z[0]}}, %{{z[1]}}, %{{z[2]}})"
 
 
 def tile_hover(sheet: Tiles, each: str) -> str:
@@ -86,4 +92,4 @@ def tile_places(sheet: Tiles, origin: tuple[int, int]) -> np.ndarray:
             found = blocks.picked if blocks.picked.ndim == 2 else blocks.picked[position]
             inner = np.stack(np.divmod(found, blocks.columns), axis=-1)
         block[..., 0], block[..., 1:] = number, inner + origin
-    return places
+    return _short(places)

@@ -17,6 +17,8 @@ import numpy.typing as npt
 MOST_SIDE = 640
 """Most cells that a picture has along a side. A page draws it some 500 pixels high, twice as many on a dense screen.
 Classification models of torchvision take at most 600 pixels, common detectors 640: nothing of theirs is changed."""
+MOST_WHOLE = 500_000_000
+"""Bytes of the whole arrays that an answer about an uploaded model may have, before it is made to fit a screen."""
 MOST_ROWS, MOST_COLUMNS = 500, 800
 """Most rows and columns of a matrix that are drawn, which is what a screen can show; beyond it each cell stands for a
 block of entries, and the caption says so."""
@@ -68,9 +70,10 @@ class Blocks:
         return f"{self.height}×{self.width}"
 
 
-def side(rows: int, columns: int, most: int = MOST_SIDE) -> int:
-    """The side of the smallest square blocks with which a picture has at most ``most`` cells along each side."""
-    return max(1, math.ceil(max(rows, columns) / most))
+def side(rows: int, columns: int, share: int = 1) -> int:
+    """The side of the smallest square blocks with which a picture has at most ``MOST_SIDE`` cells along each side, or
+    that number divided by ``share``."""
+    return max(1, math.ceil(max(rows, columns) / max(1, MOST_SIDE // share)))
 
 
 def matrix_block(

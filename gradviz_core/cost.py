@@ -19,7 +19,7 @@ from __future__ import annotations
 import copy
 import math
 import weakref
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -41,8 +41,9 @@ from torch.utils._pytree import tree_leaves
 
 from gradviz_core import operation_costs
 from gradviz_core.errors import QuestionError, TooCostly
-from gradviz_core.nested import map_tensors
+from gradviz_core.nested import map_tensors, tensors
 from gradviz_core.settings import settings
+from gradviz_core.types import Site
 
 ADVICE = "Export it for a smaller input, or choose a smaller model."
 FAR_TOO_MUCH = 10
@@ -76,11 +77,12 @@ def estimate(module: nn.Module, shape: tuple[int, ...]) -> Cost:
     Raises:
         QuestionError: an operator's cost depends on values, or torch cannot run it dry; the message names it.
     """
-    return _dry_run(module, shape, _Meter(math.inf, math.inf))
+    return _dry_run(module, shape, _Meter(math.inf, math.inf), {})
 
 
-def check(module: nn.Module, shape: tuple[int, ...]) -> None:
-    """Refuse a model whose forward pass takes more than the settings allow an upload. The dry run ends early where it
+def check(module: nn.Module, shape: tuple[int, ...]) -> dict[Site, int]:
+    """Refuse a model whose forward pass takes more than the settings allow an upload; else the bytes of each value that
+    its modules give. The dry run ends early where it
     comes to ``FAR_TOO_MUCH`` times a limit, so that even a model made to be endless is refused at once.
 
     Raises:
@@ -90,8 +92,9 @@ def check(module: nn.Module, shape: tuple[int, ...]) -> None:
     """
     most_operations, most_bytes = settings().upload_gflop * 1e9, settings().upload_activations_mb * 1e6
     meter, or_more = _Meter(FAR_TOO_MUCH * most_operations, FAR_TOO_MUCH * most_bytes), ""
+    sizes: dict[Site, int] = {}
     try:
-        _dry_run(module, shape, meter)
+        _dry_run(module, shape, meter, sizes)
     except _FarTooMuch:
         or_more = " or more"
     if meter.operations > most_operations:
@@ -104,6 +107,7 @@ def check(module: nn.Module, shape: tuple[int, ...]) -> None:
             f"The activations of this model take {_number(meter.activation_bytes / 1e6)} MB{or_more} in one pass; "
             f"the limit for uploads here is {_number(most_bytes / 1e6)} MB. {ADVICE}"
         )
+    return sizes
 
 
 def _number(value: float) -> str:
@@ -114,11 +118,11 @@ def _number(value: float) -> str:
 # --------------------------------------------------------------------------------------------------------- the dry run
 
 
-def _dry_run(module: nn.Module, shape: tuple[int, ...], meter: _Meter) -> Cost:
+def _dry_run(module: nn.Module, shape: tuple[int, ...], meter: _Meter, sizes: dict[Site, int]) -> Cost:
     fake = FakeTensorMode(allow_fallback_kernels=False)
     hollow = _without_memory(module, fake)
     device = next((tensor.device for tensor in chain(hollow.parameters(), hollow.buffers())), torch.device("cpu"))
-    clones = _keep_twice(hollow)
+    clones = _keep_twice(hollow, sizes)
     try:
         with torch.inference_mode(False), torch.enable_grad(), fake:
             x = torch.empty(shape, device=device).requires_grad_()
@@ -142,8 +146,10 @@ def _without_memory(module: nn.Module, fake: FakeTensorMode) -> nn.Module:
         return copy.deepcopy(module, memo)
 
 
-def _keep_twice(module: nn.Module) -> dict[tuple[int, int], tuple[Tensor, Tensor]]:
-    """Make each part pass on a clone of its output, as when it is watched; the dictionary keeps both alive."""
+def _keep_twice(module: nn.Module, sizes: dict[Site, int]) -> dict[tuple[int, int], tuple[Tensor, Tensor]]:
+    """Make each part pass on a clone of its output, as when it is watched; the dictionary keeps both alive. The bytes
+    of each output are written to ``sizes``."""
+    calls: Counter[str] = Counter()
     kept: dict[tuple[int, int], tuple[Tensor, Tensor]] = {}
 
     def keep(_item: str, raw: Tensor) -> Tensor:
@@ -153,8 +159,14 @@ def _keep_twice(module: nn.Module) -> dict[tuple[int, int], tuple[Tensor, Tensor
         kept[id(clone), clone._version] = (raw, clone)
         return clone
 
-    for part in module.modules():
-        part.register_forward_hook(lambda _part, _inputs, output: map_tensors(output, keep))
+    def passed_on(path: str, output: object) -> object:
+        call = calls[path]
+        calls[path] += 1
+        sizes.update({Site(path, call, item): tensor.nbytes for item, tensor in tensors(output).items()})
+        return map_tensors(output, keep)
+
+    for path, part in module.named_modules():
+        part.register_forward_hook(lambda _part, _inputs, output, path=path: passed_on(path, output))
     return kept
 
 

@@ -27,6 +27,8 @@ MOST_LABELLED = 30
 """With more tiles side by side than this there is no room for their numbers."""
 STRETCHED = 24
 """A picture more than so many times as wide as high is drawn as a strip: its cells are higher than wide."""
+PART = 1_000_000
+"""Numbers that are squared in double precision at one time."""
 QUANTILE = 0.99
 """The colour scale ends at this quantile of the sizes, unless told otherwise."""
 
@@ -94,8 +96,8 @@ def on_scale(drawn: Field, limit: float) -> Field:
 
 
 def _limit(arrays: Sequence[FloatArray], quantile: float) -> tuple[float, list[float]]:
-    sizes = [np.abs(a[np.isfinite(a)]) for a in arrays]
-    pooled = np.concatenate(sizes) if sizes else np.zeros(0, np.float32)
+    sizes = [np.abs(a).ravel() if np.isfinite(a).all() else np.abs(a[np.isfinite(a)]) for a in arrays]
+    pooled = sizes[0] if len(sizes) == 1 else np.concatenate([np.zeros(0, np.float32), *sizes])
     if not pooled.size:
         return 0.0, [0.0 for _ in sizes]
     limit = float(np.quantile(pooled, quantile, method="higher")) or float(pooled.max())
@@ -315,7 +317,9 @@ def _shortest_run(sums: FloatArray, share: float) -> tuple[int, int]:
 
 def length(gradient: FloatArray) -> float:
     """‖g‖₂ over everything the array holds."""
-    return float(np.sqrt(np.square(np.asarray(gradient, dtype=np.float64)).sum()))
+    flat = np.asarray(gradient).reshape(-1)
+    parts = range(0, flat.size, PART)  # doubles of a large array would be larger than all else that is held
+    return float(np.sqrt(sum(np.square(flat[i : i + PART], dtype=np.float64).sum() for i in parts)))
 
 
 def peak(drawn: Field) -> tuple[int, int] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import count
 
 import pytest
@@ -13,9 +14,11 @@ from torch import Tensor, nn
 import gradviz_core as gv
 from gradviz_core import cost
 from gradviz_core.answering import Answerer
+from gradviz_core.answers import sizes
 from gradviz_core.errors import BadTarget, QuestionError, TooCostly
 from gradviz_core.models import load as loading
 from gradviz_core.models.load import Model, load
+from gradviz_core.types import AboutAModel
 from tests.reference import relative_error
 
 IMAGE = "sample/star"
@@ -53,7 +56,12 @@ class Raises(nn.Module):
 
 def test_what_an_upload_costs_is_checked_once_for_each_input(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     checked: list[tuple[int, ...]] = []
-    monkeypatch.setattr(cost, "check", lambda _module, shape: checked.append(shape))
+
+    def check(_module: nn.Module, shape: tuple[int, ...]) -> dict[gv.Site, int]:
+        checked.append(shape)
+        return {}
+
+    monkeypatch.setattr(cost, "check", check)
     answerer, key = Answerer("cpu"), served(load("preset/shapes-cnn").module)
     for image in ("sample/star", "sample/cat", "sample/star"):
         answerer.answer(gv.GradientQuestion(model=key, image=image))
@@ -186,3 +194,55 @@ def test_one_class_at_one_pixel_of_a_segmentation_model(served: Served) -> None:
     assert slope.abs().max() > 0
     assert relative_error(torch.from_numpy(answer.gradients[gv.INPUT]), slope) < 1e-5
     assert gv.Site.parse(".output[out]") == target.site
+
+
+class RunsDryOnly(nn.Module):
+    """A pass of it on real numbers is an error: whatever is told of it is told from shapes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.head = nn.Conv2d(3, 40, 3, padding=1), nn.Linear(40, 5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        assert type(x) is not Tensor, "it ran"
+        found: Tensor = self.head(self.conv(x).mean((2, 3)))
+        return found
+
+
+INPUT_BYTES, CONV_BYTES = 4 * 3 * 96 * 96, 4 * 40 * 96 * 96
+
+
+@pytest.mark.parametrize(
+    ("question", "size"),
+    [
+        (gv.GradientQuestion(model="", image=IMAGE), 3 * 96 * 96 + 2 * INPUT_BYTES),
+        (gv.GradientQuestion(model="", image=IMAGE, method="gradient_x_input"), 3 * 96 * 96 + 3 * INPUT_BYTES),
+        (gv.GradientQuestion(model="", image=IMAGE, wrt=(gv.Site("conv"),)), 3 * 96 * 96 + 2 * CONV_BYTES),
+        (gv.UnitsQuestion(model="", image=IMAGE, site=gv.Site("conv"), place=(0, 0), count=9), 9 * INPUT_BYTES),
+        (gv.PerturbationQuestion(model="", image=IMAGE), 6 * 96 * 96 + INPUT_BYTES),
+        (gv.SpectrumQuestion(model="", image=IMAGE, of=gv.Site("conv")), 8 * (INPUT_BYTES + CONV_BYTES)),
+        (gv.SurveyQuestion(model="", image=IMAGE), 3 * 96 * 96),
+    ],
+    ids=lambda value: getattr(value, "kind", ""),
+)
+def test_an_answer_that_would_be_too_large_is_refused_before_anything_runs(
+    served: Served, monkeypatch: pytest.MonkeyPatch, question: AboutAModel, size: int
+) -> None:
+    asked = replace(question, model=served(RunsDryOnly()))
+    monkeypatch.setattr(sizes, "MOST_WHOLE", size - 1)
+    with pytest.raises(TooCostly, match=rf"would hold {size / 1e6:,.0f} MB of numbers; the limit .* is .* MB\. [CA]"):
+        Answerer("cpu").answer(asked)
+    monkeypatch.setattr(sizes, "MOST_WHOLE", size)
+    with pytest.raises(QuestionError, match="it ran"):
+        Answerer("cpu").answer(asked)
+
+
+def test_a_pass_that_is_remembered_is_not_asked_for_more_than_is_allowed(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answerer, key = Answerer("cpu"), served(load("preset/shapes-cnn").module)
+    question = gv.UnitsQuestion(model=key, image=IMAGE, site=gv.Site("features.2"), place=(0, 0), count=2)
+    monkeypatch.setattr(sizes, "MOST_WHOLE", 2 * INPUT_BYTES)
+    assert answerer.answer(question).arrays["gradients"].nbytes == 2 * INPUT_BYTES
+    with pytest.raises(TooCostly, match="Ask for fewer channels"):
+        answerer.answer(replace(question, count=3))

@@ -40,8 +40,8 @@ def test_each_cell_is_the_largest_number_of_the_view_in_its_block(
     rng = np.random.default_rng(seed)
     shape = (1, int(rng.choice([1, 3])), *(int(n) for n in rng.integers(9, 40, 2)))
     whole = some(rng, shape) if seed % 2 else rng.standard_normal(shape).astype(np.float32)
-    monkeypatch.setattr(over_input, "side", lambda rows, columns: blocks.side(rows, columns, 8))
-    block = blocks.side(shape[2], shape[3], 8)
+    monkeypatch.setattr(blocks, "MOST_SIDE", 8)
+    block = blocks.side(shape[2], shape[3])
     assert block > 1
     found = over_input.over_input(over_input.fit(whole, "g", Look(reduction=reduction)), "g")
     views = list(whole[0]) if reduction == "channel" else [fields.reduced(whole, reduction).values]
@@ -69,7 +69,7 @@ def test_scale_length_peak_and_box_are_those_of_the_whole_array(
 ) -> None:
     whole = np.random.default_rng(1).standard_normal((1, 3, 50, 70)).astype(np.float32) ** 3
     expected = over_input.OverInput(whole)
-    monkeypatch.setattr(over_input, "side", lambda rows, columns: blocks.side(rows, columns, 10))
+    monkeypatch.setattr(blocks, "MOST_SIDE", 10)
     found = over_input.over_input(over_input.fit(whole, "g", Look(reduction=reduction, pixel=(49, 3))), "g")
     if reduction == "channel":
         scales = [one.tiles(3, unit="").field for one in (found, expected)]

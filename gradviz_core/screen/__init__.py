@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from gradviz_core.blocks import side
+from gradviz_core.blocks import MOST_WHOLE, side
 from gradviz_core.errors import QuestionError
 from gradviz_core.looks import Look
 from gradviz_core.screen import outputs, over_input, seen, site_maps
@@ -47,8 +47,6 @@ from gradviz_core.types import (
 MOST_BYTES = 20_000_000
 """Of the arrays of an answer on its way to a page. The largest that must travel whole is a Jacobian of four million
 numbers (16 MB); four arrays over an input of 600×600 pixels have 14."""
-MOST_WHOLE = 500_000_000
-"""Of the arrays that an answer about an upload may have before it is made to fit; told before anything is computed."""
 MOST_TEXT = 4_000_000
 """Of what an answer says beside its arrays: names of layers, shapes, labels. Those of a model with a thousand layers
 have a third of a megabyte."""

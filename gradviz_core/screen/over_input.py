@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from gradviz_core import fields
-from gradviz_core.blocks import MOST_SIDE, Blocks, of_largest, side, taken
+from gradviz_core.blocks import Blocks, of_largest, side, taken
 from gradviz_core.fields import Scale, Tiles
 from gradviz_core.looks import Look, Part, Reduction
 from gradviz_core.screen.arrays import Made, Window, blocks_of, put_blocks, put_window, scale_of, window_of
@@ -108,7 +108,7 @@ def over_input(arrays: Arrays, name: str) -> OverInput:
 
 
 def fit(whole: FloatArray, name: str, look: Look) -> Made:
-    """The array with at most ``MOST_SIDE`` cells along a side, for the view that is looked at."""
+    """The array with at most ``blocks.MOST_SIDE`` cells along a side, for the view that is looked at."""
     block = side(*whole.shape[2:])
     if block == 1:
         return {name: whole}
@@ -148,7 +148,7 @@ def fit_gallery(whole: FloatArray, name: str, look: Look) -> Made:
     top, bottom, left, right = look.part or (0, whole.shape[2] - 1, 0, whole.shape[3] - 1)
     part = whole[:, :, top : bottom + 1, left : right + 1]
     rows, columns = part.shape[2:]
-    block = side(rows, columns, MOST_SIDE // max(1, round(len(part) ** 0.5)))
+    block = side(rows, columns, max(1, round(len(part) ** 0.5)))
     each = [fields.signed_sum(one) for one in part]
     found = [of_largest(one.values, block, block) for one in each]
     picked = np.stack([blocks.picked for blocks in found if blocks.picked is not None])

@@ -28,7 +28,9 @@ class Kept:
         ``shown`` is the text of the question together with how the answer is drawn. One that was made to fit a screen
         is kept under it; one that is whole serves all ways to draw it.
         """
-        answer = self._answers.get(text) or (self._answers.get(shown) if shown else None)
+        answer = self._answers.get(text)
+        if shown and (answer is None or is_coarse(answer.arrays)):
+            answer = self._answers.get(shown)
         if answer is None:
             answer = make()
             self._answers.keep(shown if shown and is_coarse(answer.arrays) else text, answer)
