@@ -28,21 +28,6 @@ LOOK_S = 0.1
 
 
 LONGEST_S = 30.0
-_IDLE = """
-from http.server import BaseHTTPRequestHandler, HTTPServer
-
-class Ok(BaseHTTPRequestHandler):
-    def do_GET(self):
-        self.send_response(200)
-        self.send_header("Content-Length", "2")
-        self.end_headers()
-        self.wfile.write(b"ok")
-
-server = HTTPServer(("127.0.0.1", 0), Ok)
-print(server.server_port, flush=True)
-server.serve_forever()
-"""
-"""A web server that answers at once, for as long as its machine lets it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,14 +124,13 @@ def _wait_until_up(app: App, process: subprocess.Popen[bytes]) -> None:
 
 @dataclass
 class Watch:
-    """How an app fares, from another thread: how long it takes to say that it is well, and what it holds. Beside it
-    runs a web server that nobody else asks: how long that takes is what the machine is busy with otherwise."""
+    """How an app fares, from other threads: how long it takes to say that it is well, and what it holds."""
 
     app: App
     slowest_s: float = 0.0
     """The longest that the health was waited for."""
-    idle_s: float = 0.0
-    """The longest that the other server, which has nothing to do, was waited for."""
+    crowding: float = 1.0
+    """How many times longer everything takes here because the machine has other work, before and after."""
     memory: list[tuple[float, dict[str, float]]] = field(default_factory=list)
     """Seconds since the start, and the megabytes then."""
 
@@ -156,6 +140,7 @@ class Watch:
         self._threads = [threading.Thread(target=self._ask), threading.Thread(target=self._weigh)]
 
     def __enter__(self) -> Watch:
+        self.crowding = max(self.crowding, crowding())
         for thread in self._threads:
             thread.start()
         return self
@@ -164,21 +149,25 @@ class Watch:
         self._over.set()
         for thread in self._threads:
             thread.join()
+        self.crowding = max(self.crowding, crowding())
 
     @property
     def health_s(self) -> float:
-        """How long the health was waited for at most, without what the machine makes everybody wait."""
-        return max(0.0, self.slowest_s - self.idle_s)
+        """How long the health would have been waited for, had the machine had nothing else to do."""
+        return self.slowest_s / self.crowding
 
     def most_mb(self, what: str) -> float:
         """The most that was resident: of the ``app``, the ``service``, or a ``worker``."""
         return max((held[what] for _, held in self.memory), default=0.0)
 
     def _ask(self) -> None:
-        with _idle_server() as idle:
-            while not self._over.wait(LOOK_S):
-                self.idle_s = max(self.idle_s, _waited(idle, "/", b"ok"))
-                self.slowest_s = max(self.slowest_s, _waited(self.app.door(), "/_stcore/health", b"ok"))
+        while not self._over.wait(LOOK_S):
+            asked = time.monotonic()
+            with suppress(OSError, HTTPException):
+                if request(self.app.door(), "GET", "/_stcore/health", timeout_s=LONGEST_S)[1] == b"ok":
+                    self.slowest_s = max(self.slowest_s, time.monotonic() - asked)
+                    continue
+            self.slowest_s = LONGEST_S
 
     def _weigh(self) -> None:
         while True:
@@ -187,24 +176,12 @@ class Watch:
                 return
 
 
-def _waited(door: Door, path: str, right: bytes) -> float:
-    """Seconds until the right answer is there; 30 where none comes."""
-    asked = time.monotonic()
-    with suppress(OSError, HTTPException):
-        if request(door, "GET", path, timeout_s=LONGEST_S)[1] == right:
-            return time.monotonic() - asked
-    return LONGEST_S
-
-
-@contextmanager
-def _idle_server() -> Iterator[Door]:
-    command = [sys.executable, "-c", _IDLE]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
-        assert process.stdout is not None
-        try:
-            yield Door(int(process.stdout.readline()))
-        finally:
-            process.terminate()
+def crowding(seconds: float = 0.4) -> float:
+    """How many times longer than its processor time a computation takes: 1 where the machine has nothing else to do."""
+    began, end = time.perf_counter(), time.thread_time() + seconds
+    while time.thread_time() < end:
+        sum(range(1000))
+    return (time.perf_counter() - began) / seconds
 
 
 def resident_mb(process: psutil.Process) -> float:
