@@ -22,6 +22,7 @@ from tests.load.attacks import foreign_handshakes, handshake, hanging_uploads, t
 from tests.load.bystander import bystander
 from tests.load.running import App, Watch, running
 
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 HEALTH_S = 1.0
 APP_MB = 500.0
 WAIT_PRESET_S, WAIT_UPLOAD_S = 2.0, 10.0

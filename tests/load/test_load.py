@@ -16,6 +16,7 @@ from tests.load.running import Watch
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_a_minute_of_many_people_with_three_hostile_ones(tmp_path: Path) -> None:
     """Nothing wrong, nothing lost, no hang, and the app says throughout that it is well."""
     report = load(tmp_path, Crowd(seconds=20, people=10, pause_s=(2, 5), kill_every_s=5))
