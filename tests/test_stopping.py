@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,10 +41,9 @@ class Told:
 
 
 @pytest.fixture(autouse=True)
-def at_each_place(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def at_each_place(monkeypatch: pytest.MonkeyPatch) -> None:
     """However quick a test is, each place asks."""
     monkeypatch.setattr("gradviz_core.stopping.SELDOM_S", 0.0)
-    yield
 
 
 @pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question.kind)

@@ -28,7 +28,7 @@ model is kept then. In the other direction ``file`` (body: its size in decimal) 
 
 To its workers the service says ``ask``, ``show``, ``check``, ``arrays`` (``downloads.py`` says how the file comes),
 ``upload-image``, ``rescale-image``, ``upload-model``, ``read-labels`` (``worker.py`` has their bodies), and ``fetch``
-(body: key of a model whose weights are to be on the disk). While a worker is at a check it may also say ``stop``; the
+(body: key of a model whose weights are to be on the disk). While a worker is at a job it may also say ``stop``; the
 reply is then ``stopped``, or what came just before. A worker also says ``ready`` (body: ``Ready``), once, and ``last``:
 an ``error`` after which it ends. Frames are bytes and only bytes: no objects travel.
 

@@ -24,13 +24,14 @@ from gradviz_core.askers import ANYONE, Asker
 from gradviz_core.codec import LONGEST_QUESTION, LONGEST_RECIPE, error_to_json, question_from_json, shown_from_json
 from gradviz_core.compute import downloads, inspecting, pretrained, protocol
 from gradviz_core.compute.checking import GLANCE_S, Checking
+from gradviz_core.compute.hiring import may_use_gpu
 from gradviz_core.compute.outgoing import Outgoing
 from gradviz_core.compute.overruns import Overruns
 from gradviz_core.compute.protocol import Message, Status
 from gradviz_core.compute.reception import Reception
 from gradviz_core.compute.seat import Job
 from gradviz_core.compute.strangers import Strangers
-from gradviz_core.compute.supervisor import SLICE_S, Supervisor, may_use_gpu
+from gradviz_core.compute.supervisor import SLICE_S, Supervisor
 from gradviz_core.compute.worker import UNEXPECTED, Plan
 from gradviz_core.errors import Busy, ComputeError, GradVizError
 from gradviz_core.settings import Settings

@@ -10,18 +10,15 @@ it is stopped.
 
 from __future__ import annotations
 
-import multiprocessing
 import os
-import sys
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from multiprocessing.context import BaseContext
-from pathlib import Path
 
 from gradviz_core.askers import Asker
+from gradviz_core.compute.hiring import worker_context
 from gradviz_core.compute.protocol import Message, Status
 from gradviz_core.compute.seat import STOPPED, Job, Occupant, Seat
 from gradviz_core.compute.turns import Turns
@@ -307,23 +304,3 @@ def _best(free: list[Seat], job: Job) -> Seat:
         return same, same_model, -(seat.free_since or 0.0)
 
     return max(free, key=rank)
-
-
-# ------------------------------------------------------------------------------------------------ how a worker starts
-
-
-def worker_context(plan: Plan) -> BaseContext:
-    """How worker processes are started: forked from a server that has imported everything, which takes milliseconds;
-    or from nothing, where there is no such server and where a GPU may be used, since CUDA does not survive a fork."""
-    if may_use_gpu(plan.device) or "forkserver" not in multiprocessing.get_all_start_methods():
-        return multiprocessing.get_context("spawn")
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([plan.answerer.partition(":")[0], "gradviz_core.compute.worker"])
-    return context
-
-
-def may_use_gpu(device: str | None) -> bool:
-    """Whether a worker told to use ``device`` (None: choose) may use a GPU; found out without touching one."""
-    if device is not None:
-        return device != "cpu"
-    return sys.platform == "darwin" or Path("/dev/nvidiactl").exists() or Path("/dev/kfd").exists()

@@ -18,8 +18,8 @@ from gradviz_core.cards import Preprocessing, Recipe
 from gradviz_core.codec import question_to_json
 from gradviz_core.compute import relay
 from gradviz_core.compute.client import Client
+from gradviz_core.compute.hiring import worker_context
 from gradviz_core.compute.seat import Job, Occupant
-from gradviz_core.compute.supervisor import worker_context
 from gradviz_core.compute.worker import Plan
 from gradviz_core.errors import Busy, DeadlineExceeded, UnknownImage, UnknownModel, WorkerDied
 from gradviz_core.settings import Settings

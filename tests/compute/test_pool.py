@@ -16,8 +16,8 @@ from pydantic import SecretStr
 from gradviz_core.codec import error_from_json, question_to_json
 from gradviz_core.compute import protocol, worker
 from gradviz_core.compute.client import Client
+from gradviz_core.compute.hiring import may_use_gpu, worker_context
 from gradviz_core.compute.launch import LocalService
-from gradviz_core.compute.supervisor import may_use_gpu, worker_context
 from gradviz_core.compute.worker import Plan
 from gradviz_core.errors import BadImage, BadTarget, Busy, ComputeError, DeadlineExceeded, QuestionError, WorkerDied
 from gradviz_core.settings import Settings
