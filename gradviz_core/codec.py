@@ -30,6 +30,7 @@ from gradviz_core import errors
 from gradviz_core.cards import ImageReport, ModelReport, Preprocessing, Recipe
 from gradviz_core.errors import BadModel, ComputeError, GradVizError, QuestionError
 from gradviz_core.looks import Look
+from gradviz_core.readers import reading
 from gradviz_core.shown_text import is_one_line
 from gradviz_core.types import Answer, Arrays, Question, Term
 
@@ -83,6 +84,7 @@ def question_to_json(question: Question) -> str:
     return json.dumps(_QUESTIONS.dump_python(question, mode="json"), sort_keys=True, separators=(",", ":"))
 
 
+@reading("question", QuestionError)
 def question_from_json(text: str | bytes) -> Question:
     """The question that ``text`` says. Fields that have a default may be left out.
 
@@ -240,6 +242,7 @@ def recipe_to_json(recipe: Recipe) -> str:
     return json.dumps(said, sort_keys=True, separators=(",", ":"))
 
 
+@reading("recipe", BadModel)
 def recipe_from_json(text: str | bytes) -> Recipe:
     """The recipe that ``text`` says.
 

@@ -15,6 +15,7 @@ from gradviz_core import archive, store, weights_files
 from gradviz_core.cards import ModelCard, ModelReport, Preprocessing
 from gradviz_core.codec import LARGEST_SIDE, LONGEST_TEXT, MOST_LABELS
 from gradviz_core.errors import BadModel
+from gradviz_core.readers import reading
 from gradviz_core.settings import settings
 from gradviz_core.shown_text import is_one_line
 from gradviz_core.weights_files import fitting, safetensors_files
@@ -29,6 +30,7 @@ _HDF5 = b"\x89HDF\r\n\x1a\n"
 _ZIP = b"PK\x03\x04"
 
 
+@reading("model file", BadModel)
 def inspect(data: bytes) -> ModelReport:
     """What a model file holds, found without running anything of it.
 
@@ -69,6 +71,7 @@ def get_ready() -> None:
     fitting.learn_families()
 
 
+@reading("file of labels", BadModel)
 def read_labels(data: bytes) -> tuple[str, ...]:
     """Labels from a text file, one a line, or from JSON: a list, ``{"0": "cat"}`` or ``{"cat": 0}``.
 

@@ -27,7 +27,7 @@ ARROW: tuple[frozenset[str], ...] = tuple(
         "types",
         "looks errors",
         "settings sites indices layouts head_forms nested device archive sandbox kernel_guards axes axis_rules holders "
-        "store_folder shown_text recent stopping",
+        "store_folder shown_text recent stopping readers",
         "score_words well_formed",
         "askers",
         "codec npz planes fields captions bars log_scale snippets store verdicts",
@@ -81,6 +81,7 @@ TORCH_FREE = (
             "store_folder",
             "log_lines",
             "memory",
+            "readers",
             "holders",
             "version",
             "errors",

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from gradviz_core.models.load import Model, RecentModels, load
 from gradviz_core.types import Question
+from pages.parts import draws
 from pages.parts.kept import kept
 from tests.opening import MAPS, NEURONS, SALIENCY, answer_here, chart, errors, opened, values
 
@@ -43,6 +44,28 @@ def questions(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Question]]:
     kept.clear()
     yield answer_here(monkeypatch)
     kept.clear()
+
+
+@pytest.mark.parametrize(
+    ("text", "draw"),
+    [
+        ("7", 7),
+        ("007", 7),
+        ("999", 999),
+        ("1000", 0),
+        ("0000000005000", 0),
+        ("0" * 9 + "9" * 5000, 0),
+        ("-1", 0),
+        ("²", 0),
+    ],
+    ids=lambda value: str(value)[:20],
+)
+def test_a_draw_of_any_number_of_digits_is_one_that_there_is(
+    text: str, draw: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nine noughts and five thousand more digits stopped the page, and nine and four more chose draw 5000."""
+    monkeypatch.setattr("pages.parts.address.read", lambda _name: text)
+    assert draws.chosen() == draw
 
 
 def _shown(app: AppTest) -> int | None:

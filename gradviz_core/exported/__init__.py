@@ -114,7 +114,7 @@ def _notes(document: dict[str, Any], model: GraphModule, weights: Weights) -> It
     broken = [name for name, tensor in weights.tensors.items() if _is_broken(tensor)]
     if broken:
         yield f"{len(broken)} weights hold NaN or infinity; the first is {shown(broken[0])}."
-    if _DECOMPOSED in (document.get("verifiers") or ()):
+    if document.get("verifiers") is not None and _DECOMPOSED in take(document, "verifiers", list):
         yield (
             "This file went through run_decompositions(), which removes detach() and no_grad(): gradients flow through "
             "them."

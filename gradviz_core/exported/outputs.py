@@ -68,6 +68,8 @@ def _read(record: object) -> Tree:
     name = record.get("type")
     if name is None:
         return Tree("leaf")
+    if not isinstance(name, str):
+        raise BadModel("The structure of the outputs is not as torch.export writes it: a type has no name.")
     if name in _MAPPINGS:
         return Tree("dict", children, _keys(record.get("context"), len(children)))
     return Tree("list" if name == "builtins.list" else "tuple", children)

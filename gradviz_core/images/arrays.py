@@ -22,6 +22,8 @@ from gradviz_core.images.formats.contents import check_pixels
 
 SIGNATURE = b"\x93NUMPY"
 _LONGEST_HEADER = 10_000
+_MOST_AXES = 16
+_MOST_NUMBERS = 10**17
 _LARGEST_SCALED = 1 << 20
 """Numbers scaled at once, in double precision."""
 _SHAPES = "height × width, height × width × 1, 3 or 4, or 1 or 3 × height × width"
@@ -74,9 +76,9 @@ def _read(data: bytes) -> Array:
         )
     count = math.prod(shape)
     if len(data) - start != count * kind.itemsize:
+        wanted = f"{count * kind.itemsize:,}" if count < _MOST_NUMBERS else "more than 10^18"
         raise BadImage(
-            f"The array should have {count * kind.itemsize:,} bytes and has {len(data) - start:,}. "
-            "Save it again with numpy.save."
+            f"The array should have {wanted} bytes and has {len(data) - start:,}. Save it again with numpy.save."
         )
     return np.frombuffer(data, kind, count, start).reshape(shape, order="F" if columns_first else "C")
 
@@ -90,6 +92,10 @@ def _header(data: bytes) -> tuple[tuple[int, ...], bool, np.dtype[Any], int]:
         shape, columns_first, kind = read(file, max_header_size=_LONGEST_HEADER)
     except (*_BROKEN_HEADER, tokenize.TokenError, Warning) as error:
         raise BadImage("The header of the array is broken. Save it again with numpy.save.") from error
+    if len(shape) > _MOST_AXES:
+        raise BadImage(f"The array has {len(shape):,} axes; a picture has {_SHAPES}. Reshape it and save it again.")
+    if any(type(length) is not int for length in shape):  # True is a length for Python
+        raise BadImage("The header of the array is broken: a length is no whole number. Save it with numpy.save.")
     if any(length < 0 for length in shape):
         raise BadImage(f"The array has the shape {_words(shape)}, which no array has. Save it again with numpy.save.")
     return shape, columns_first, kind, file.tell()
@@ -118,7 +124,7 @@ def _as_picture(array: Array) -> tuple[Array, Axes, str]:
 
 
 def _words(shape: tuple[int, ...]) -> str:
-    return " × ".join(map(str, shape))[:60] or "()"
+    return " × ".join(str(length) if abs(length) < _MOST_NUMBERS else "a huge number" for length in shape)[:60] or "()"
 
 
 def _in_8_bits(

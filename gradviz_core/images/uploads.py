@@ -12,8 +12,10 @@ from gradviz_core.errors import BadImage, UnknownImage
 from gradviz_core.images import arrays, decoding, depth, formats
 from gradviz_core.images.decoding import decode
 from gradviz_core.models.catalogue import image_file, sample_image
+from gradviz_core.readers import reading
 
 
+@reading("image", BadImage)
 def load(key: str) -> Image.Image:
     """The image with this key, upright, in RGB.
 
@@ -29,6 +31,7 @@ def load(key: str) -> Image.Image:
     raise UnknownImage(f"There is no image {key[:80]!r}. Choose a sample, or upload an image.")
 
 
+@reading("image", BadImage)
 def describe(key: str) -> ImageFile | None:
     """How an uploaded image that can be read lies in its file; None for a sample. Pixels are decoded only where it
     depends on them how the image is scaled, which is where it has more than 8 bits.
@@ -49,6 +52,7 @@ def describe(key: str) -> ImageFile | None:
     return ImageFile(kind, contents.bits, contents.white_is_zero, array, picture.scaling, picture.mode)
 
 
+@reading("image", BadImage)
 def inspect(data: bytes, value_range: depth.Range | None = None) -> tuple[ImageReport, bytes]:
     """What was found in an uploaded file, and the bytes to keep: the same; or a PNG made of a NumPy array; or, where a
     picture of more than 8 bits is scaled from a range that a person states, the same with this range behind them.
@@ -67,6 +71,7 @@ def inspect(data: bytes, value_range: depth.Range | None = None) -> tuple[ImageR
     return _reported(data, kind, done), data
 
 
+@reading("image", BadImage)
 def rescale(data: bytes, value_range: depth.Range | None) -> tuple[ImageReport, bytes]:
     """The same picture of more than 8 bits scaled from another range, or from what its file or its largest number
     says; as ``inspect``.

@@ -12,7 +12,7 @@ MOST = 1_000
 def chosen() -> int:
     """The draw in the address, by which random numbers begin; 0 where there is none."""
     text = address.read("draw")
-    return int(text) if text.isascii() and text.isdigit() and int(text[:9]) < MOST else 0
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 and int(text) < MOST else 0
 
 
 def control(survey: SurveyAnswer) -> None:

@@ -371,6 +371,7 @@ CASES = (
     Case("pt2-70000-parts", "m.pt2", _so_many_parts, "into 70,000 parts; the limit is 10,000"),
     Case("pt2-text-for-a-tensor", "m.pt2", lambda: instead_of_input("torch.ops.aten.mul.Tensor", _argument({"as_string": "x" * 400}), _argument(_int(2**40), "other")), "'self' is of another type"),
     Case("pt2-four-million-sorted-300-times", "m.pt2", lambda: _sorting(300), r"takes [\d,]+ billion operations( or more)?; the limit"),
+    Case("pt2-verifiers-are-a-number", "m.pt2", lambda: edited(MODEL, lambda p: p.update(verifiers=7)), "verifiers is missing or of the wrong type"),
     Case("pt2-infinite-sizes", "m.pt2", lambda: _symbolic(0, None), "3×any×any", "kept"),
     Case("pt2-sizes-to-2^62", "m.pt2", lambda: _symbolic(2**61, 2**62), "3×any×any", "kept"),
     Case("pt2-input-of-10^6-pixels-a-side", "m.pt2", lambda: graph(lambda g: g["tensor_values"]["x"].update(sizes=[{"as_int": n} for n in (1, 3, 10**6, 10**6)])), "1000000"),

@@ -24,6 +24,7 @@ from gradviz_core.answering import Answerer
 from gradviz_core.cards import Recipe
 from gradviz_core.errors import GradVizError
 from gradviz_core.models import catalogue
+from gradviz_core.readers import WENT_WRONG, place
 from gradviz_core.settings import cache_folder
 from gradviz_core.types import ClassScore, GradientQuestion, Preprocessing, SurveyAnswer, SurveyQuestion
 from tests.hostile import exported_files, pictures, random_operators, safetensors_files, weights
@@ -136,10 +137,10 @@ def _picture_format(kind: str, *more: spoil.Mutation) -> Format:
 _ALL = (
     Format("state-dict", lambda: [weights.sound()], (spoil.of_bytes, spoil.of_members, spoil.of_members, spoil.of_headers, spoil.of_pickle, spoil.of_pickle), _use),
     Format("safetensors", lambda: [safetensors_files.sound()], (spoil.of_start, spoil.of_safetensors), _use),
-    Format("pt2", lambda: [exported_files.sound()], (spoil.of_bytes, spoil.of_headers, *[spoil.of_members] * 6), _use),
+    Format("pt2", lambda: [exported_files.sound()], (spoil.of_bytes, spoil.of_headers, *[spoil.of_members] * 5, *[spoil.of_program] * 3), _use),
     _picture_format("PNG", spoil.of_chunks, spoil.of_chunks),
     *map(_picture_format, ("JPEG", "WEBP", "GIF", "BMP", "TIFF")),
-    Format("npy", _arrays, (spoil.of_bytes, spoil.of_start, spoil.of_start), _look),
+    Format("npy", _arrays, (spoil.of_bytes, spoil.of_start, *[spoil.of_array_header] * 4), _look),
     Format("labels", _labels, (spoil.of_bytes, spoil.of_json), uploads.read_labels),
     Format("recipe", lambda: [_recipe()], (spoil.of_json, spoil.of_json, spoil.of_bytes), _read_recipe),
     Format("question", lambda: [_question()], (spoil.of_json, spoil.of_json, spoil.of_bytes), codec.question_from_json),
@@ -153,6 +154,9 @@ def complaint(form: Format, data: bytes) -> str:
     try:
         form.read(data)
     except GradVizError as error:
+        if str(error).startswith(WENT_WRONG):
+            cause = error.__cause__ or error
+            return f"{type(cause).__name__}: {cause} at {place(cause)}"[:500]
         return f"an endless sentence of {len(str(error)):,} characters" if len(str(error)) > 10_000 else ""
     except Exception as error:  # noqa: BLE001 - that is what is looked for
         return f"{type(error).__name__}: {error}"[:500]

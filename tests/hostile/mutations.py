@@ -182,3 +182,46 @@ def of_pickle(random: Random, data: bytes) -> bytes:
                 parts[i] = parts[i][:1] + of_bytes(random, parts[i][1:])
     found[at] = replace(found[at], data=b"".join(parts))
     return archive(found)
+
+
+def of_program(random: Random, data: bytes) -> bytes:
+    """One of the first things that an exported program's graph says, or of those just inside, is of another kind."""
+    found = members(data)
+    at = next(i for i, m in enumerate(found) if m.name.endswith(b"models/model.json"))
+    value = json.loads(found[at].data)
+    inside = value
+    for _ in range(random.choice((0, 0, 1, 2, 3))):
+        further = [one for one in inside.values() if isinstance(one, dict) and one]
+        inside = random.choice(further) if further else inside
+    inside[random.choice(list(inside))] = copy.deepcopy(random.choice(VALUES))
+    found[at] = replace(found[at], data=json.dumps(value).encode())
+    return archive(found)
+
+
+SHAPES = ("1, " * 65, "1, " * 3000, "True, 5, 3", "6, 5, True", "9" * 4000 + ",", "-1, 5, 3", "6.0, 5, 3", "'6', 5, 3",
+          "2**9,", "None,", "(6, 5), 3", "0, " * 40, "1, " * 20 + "6, 5, 3", "10**9, 10**9, 10**9", "")  # fmt: skip
+KINDS = (
+    "'<f4'",
+    "'|O'",
+    "'|S5'",
+    "'<M8'",
+    "'<c8'",
+    "('<f4', (3,))",
+    "[('a', '<f4')]",
+    "'<f4,<f4'",
+    "3",
+    "None",
+    "'<V9'",
+)
+
+
+def of_array_header(random: Random, data: bytes) -> bytes:
+    """The header of an array with another shape or type; its length is right again."""
+    (length,) = struct.unpack_from("<H", data, 8)
+    shape, kind = f"({random.choice(SHAPES)})", "'<f4'"
+    if random.random() < 0.5:
+        shape, kind = "(6, 5, 3)", random.choice(KINDS)
+    header = (
+        f"{{'descr': {kind}, 'fortran_order': {random.choice(('False', 'True', '1', 'None'))}, 'shape': {shape}}}\n"
+    )
+    return data[:8] + struct.pack("<H", len(header)) + header.encode() + data[10 + length :]
