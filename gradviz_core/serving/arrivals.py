@@ -6,6 +6,7 @@ browser, the end of the session, or time.
 
 from __future__ import annotations
 
+import logging
 import secrets
 import threading
 import time
@@ -17,7 +18,10 @@ from typing import Protocol
 from gradviz_core.cards import ImageReport, ModelReport
 from gradviz_core.errors import UploadRefused
 from gradviz_core.serving.controls import Controls, size_text
+from gradviz_core.serving.places import RETURN_S
 from gradviz_core.settings import Settings, settings
+
+log = logging.getLogger("gradviz.serving")
 
 SESSION_FILES = 3
 """Files of one session that may be on their way, or wait for their page."""
@@ -32,7 +36,10 @@ LARGEST = 6
 FRAME = 10_000
 """Bytes around a file that its request may have."""
 GONE_S = 4.0
-"""Seconds after which a session without a connection has ended; a browser that reconnects takes one or two."""
+"""Seconds after which the files of a session without a connection are let go of; a browser that reconnects takes one or
+two."""
+ENDED_S = RETURN_S + 3
+"""And after which nothing more is known of it: it cannot come back."""
 HELD_S = 600.0
 """Seconds for which a file waits for its page."""
 MOST_NOTES = 20
@@ -138,9 +145,7 @@ class Arrivals:
         same control before it goes."""
         with self._lock:
             incoming.since = time.monotonic()
-            older = self._where(lambda file: file is not incoming and _same(file, incoming))
-        for file in older:
-            self.let_go(file)
+        self._let_go_where(lambda file: file is not incoming and _same(file, incoming))
         return not incoming.gone
 
     def note(self, session: str, file_id: str) -> bool:
@@ -187,9 +192,7 @@ class Arrivals:
         """Streamlit's note about this file is gone, and so is the file."""
         with self._lock:
             self._notes.get(session, set()).discard(file_id)
-            files = self._where(lambda file: (file.session, file.file_id) == (session, file_id))
-        for file in files:
-            self.let_go(file)
+        self._let_go_where(lambda file: (file.session, file.file_id) == (session, file_id))
 
     # ------------------------------------------------------------------------------------------------------- sessions
 
@@ -202,27 +205,34 @@ class Arrivals:
         now = time.monotonic()
         with self._lock:
             sessions = {file.session for file in self._files.values()} | self._kept.keys() | self._notes.keys()
+        away: dict[str, float] = {}
         for session in sessions | self.controls.sessions():
             if known(session):
                 self._seen[session] = now
-            elif now - self._seen.setdefault(session, now) > GONE_S:
-                self._forget(session)
-        with self._lock:
-            late = self._where(lambda file: bool(file.since) and now - file.since > HELD_S)
-        for file in late:
-            self.let_go(file)
+            else:
+                away[session] = now - self._seen.setdefault(session, now)
+        self._let_go_where(lambda file: away.get(file.session, 0.0) > GONE_S)
+        for session in (session for session, seconds in away.items() if seconds > ENDED_S):
+            self._forget(session)
+        self._let_go_where(lambda file: bool(file.since) and now - file.since > HELD_S)
 
     def _keep_looking(self, known: Callable[[str], bool]) -> None:
         while True:
             time.sleep(LOOK_S)
-            self.look(known)
+            try:
+                self.look(known)
+            except Exception:
+                log.exception("sessions that have ended could not be looked for")
 
     def _forget(self, session: str) -> None:
         self.controls.forget(session)
         with self._lock:
-            files = self._where(lambda file: file.session == session)
             for of_session in (self._kept, self._notes, self._seen):
                 of_session.pop(session, None)
+
+    def _let_go_where(self, wanted: Callable[[Incoming], bool]) -> None:
+        with self._lock:
+            files = self._where(wanted)
         for file in files:
             self.let_go(file)
 

@@ -187,6 +187,10 @@ def test_with_its_session_a_file_is_gone(desk: Desk, monkeypatch: pytest.MonkeyP
     clock.now += 0.2
     look()
     assert desk.deliveries[0].gone()
+    assert desk.files.controls.of(ME), "it may come back, and its page is not drawn anew then"
+    clock.now += arrivals.ENDED_S
+    look()
+    assert desk.deliveries[0].gone()
     assert desk.files.controls.of(ME) == ()
     assert desk.files.find(OTHER, theirs.token).size == 5
 
