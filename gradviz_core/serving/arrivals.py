@@ -40,8 +40,8 @@ GONE_S = 4.0
 two."""
 ENDED_S = RETURN_S + 3
 """And after which nothing more is known of it: it cannot come back."""
-HELD_S = 600.0
-"""Seconds for which a file waits for its page."""
+HELD_S = 180.0
+"""Seconds for which a file waits for its page, which may be busy for two minutes, or ask for the range of an array."""
 MOST_NOTES = 20
 """Files of one session that its page has not taken up, those that were refused included."""
 LOOK_S = 1.0
