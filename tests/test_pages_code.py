@@ -12,9 +12,10 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from gradviz_core import fields, spectra
+from gradviz_core import blocks, fields, spectra
+from gradviz_core.screen import site_maps
 from gradviz_core.types import Question
-from pages.parts import jacobian_choice, jacobian_pictures, maps
+from pages.parts import jacobian_choice, jacobian_pictures
 from pages.parts.kept import kept
 from tests import snippet_runs
 from tests.opening import MAPS, NEURONS, SALIENCY, answer_here, chart, opened, values
@@ -191,8 +192,25 @@ def test_feature_maps(kind: str) -> None:
 def test_feature_maps_in_order_of_strength_and_in_blocks(
     model: str, site: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(maps, "MOST_CELLS", 1_500)
+    monkeypatch.setattr(site_maps, "MOST_CELLS", 1_500)
     assert check(MAPS, model=model, site=site, maps="gradient") >= {"strip", "channels", "image"}
+
+
+@pytest.mark.parametrize(
+    ("page", "choices"),
+    [
+        (SALIENCY, {"view": "l2"}),
+        (SALIENCY, {"view": "channels", "method": "gradient_x_input"}),
+        (NEURONS, {"site": "layer1.0.relu:1"}),
+        (MAPS, {"maps": "product", "site": "layer1.1.relu"}),
+        (PERTURBATION, {}),
+    ],
+)
+def test_a_picture_that_is_too_large_for_a_screen(
+    page: str, choices: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(blocks, "MOST_SIDE", 20)
+    assert len(check(page, PICTURES, **choices)) >= 3
 
 
 def test_gradient_flow() -> None:

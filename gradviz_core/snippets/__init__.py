@@ -5,6 +5,7 @@ and the model, computes one array and names it ``shown``. It needs no GradViz bu
 """
 
 from gradviz_core.snippets.flow import parameters, sites, strip
+from gradviz_core.snippets.in_blocks import in_blocks, positions_in_blocks
 from gradviz_core.snippets.jacobian import (
     first_direction,
     jacobian,
@@ -28,10 +29,12 @@ __all__ = [
     "classes_after",
     "feature_maps",
     "first_direction",
+    "in_blocks",
     "jacobian",
     "one_output",
     "parameters",
     "path",
+    "positions_in_blocks",
     "predicted_map",
     "promise",
     "saliency",

@@ -98,8 +98,10 @@ with one_sentence():
             "Channels": lambda at: snippets.sheet(
                 at, choice.target, info, kind, strongest_first=order == "strength", block=view.block
             ),
-            "One channel": lambda at: snippets.feature_maps(at, choice.target, info, kind, channel),
+            "One channel": lambda at: snippets.in_blocks(
+                snippets.feature_maps(at, choice.target, info, kind, channel), view.one.blocks
+            ),
             "Sites": lambda at: snippets.strip(at, choice.target),
-            "Image": snippets.seen,
+            "Image": lambda at: snippets.in_blocks(snippets.seen(at), seen(answer.arrays).blocks),
         },
     )

@@ -5,6 +5,7 @@ import streamlit as st
 from gradviz_core import captions, snippets
 from gradviz_core.looks import Look
 from gradviz_core.screen import is_coarse
+from gradviz_core.screen.arrays import blocks_of
 from gradviz_core.screen.over_input import over_input
 from gradviz_core.screen.seen import seen
 from gradviz_core.screen.site_maps import site_maps
@@ -88,8 +89,15 @@ with one_sentence():
     code.panel(
         choice,
         {
-            "Gradient": lambda at: snippets.saliency(at, unit, "gradient", "signed_sum"),
-            "Activation": lambda at: snippets.feature_maps(at, unit, info, "activation", channel if single else None),
-            "Strongest": lambda at: snippets.strongest(at, strongest.question, answer.receptive_field),
+            "Gradient": lambda at: snippets.in_blocks(
+                snippets.saliency(at, unit, "gradient", "signed_sum"), gradient.blocks
+            ),
+            "Activation": lambda at: snippets.in_blocks(
+                snippets.feature_maps(at, unit, info, "activation", channel if single else None), maps.one.blocks
+            ),
+            "Strongest": lambda at: snippets.in_blocks(
+                snippets.strongest(at, strongest.question, answer.receptive_field),
+                blocks_of(strongest.arrays, "gradients"),
+            ),
         },
     )

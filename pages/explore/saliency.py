@@ -4,6 +4,7 @@ import streamlit as st
 
 from gradviz_core import bars, captions, figures, snippets
 from gradviz_core.looks import Look
+from gradviz_core.screen.arrays import blocks_of
 from gradviz_core.screen.seen import seen as seen_in
 from gradviz_core.types import GradientQuestion
 from pages.parts import (
@@ -99,9 +100,15 @@ with one_sentence():
 
     keeping.menu(choice.tools, drawn, answer, "saliency", checked)
     target, classes = choice.target, len(answer.prediction)
-    programs = {"Gradient": lambda at: snippets.saliency(at, target, method, view), "Image": snippets.seen}
+    programs = {
+        "Gradient": lambda at: snippets.in_blocks(snippets.saliency(at, target, method, view), gradient.blocks),
+        "Image": lambda at: snippets.in_blocks(snippets.seen(at), image.blocks),
+    }
     if mapped:
-        programs["Predicted"] = lambda at: snippets.predicted_map(at, choice.output.head)
+        positions = blocks_of(mapped.arrays, "scores")
+        programs["Predicted"] = lambda at: snippets.positions_in_blocks(
+            snippets.predicted_map(at, choice.output.head), positions
+        )
     if saliency.has_bars(answer.prediction, choice.reading):
         each = bars.of(answer.prediction, choice.reading)
         st.header(bars.title(choice.reading), anchor=False)

@@ -78,11 +78,11 @@ with one_sentence():
     code.panel(
         choice,
         {
-            "After": lambda at: snippets.after(at, answer),
-            "Difference": lambda at: snippets.after(at, answer, difference=True),
+            "After": lambda at: snippets.in_blocks(snippets.after(at, answer), was.blocks),
+            "Difference": lambda at: snippets.in_blocks(snippets.after(at, answer, difference=True), changed.blocks),
             "Promised, and what came": lambda at: snippets.promise(at, answer),
             "Step by step": lambda at: snippets.path(at, answer),
-            "Before": snippets.seen,
+            "Before": lambda at: snippets.in_blocks(snippets.seen(at), was.blocks),
         }
         | ({"Classes": lambda at: snippets.classes_after(at, answer)} if answer.prediction else {}),
     )
