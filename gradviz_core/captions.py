@@ -152,14 +152,14 @@ def first_of(drawn: int, count: int) -> tuple[str, ...]:
     return (f"the first {drawn:,} of {count:,}",) if drawn < count else ()
 
 
-def near(corner: Sequence[int], field: Field) -> Caption:
-    """Under the exact numbers round the pixel that is chosen."""
-    rows, columns = field.values.shape
+def near(corner: Sequence[int], field: Field, what: str = "pixel") -> Caption:
+    """Under the exact numbers round the pixel, or the place, that is chosen."""
+    rows, columns = (f"{first} to {first + n - 1}" for first, n in zip(corner, field.values.shape, strict=True))
+    unit = (field.unit,) if field.unit else ()
     return Caption(
-        f"Every pixel round the one that is chosen: rows {corner[0]} to {corner[0] + rows - 1}, columns {corner[1]} to "
-        f"{corner[1] + columns - 1}. Click one to choose it.",
+        f"Every {what} round the one that is chosen: rows {rows}, columns {columns}. Click one to choose it.",
         "",
-        (field.unit, f"{scale_text(field)}, the same as in the picture of all pixels"),
+        (*unit, f"{scale_text(field)}, the same as in the picture of all {what}s"),
     )
 
 

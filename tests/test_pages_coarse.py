@@ -12,6 +12,7 @@ from gradviz_core import blocks, fields, screen
 from gradviz_core.captions import number_text
 from gradviz_core.compute import inline
 from gradviz_core.looks import Look
+from gradviz_core.screen import arrays
 from gradviz_core.screen.over_input import over_input
 from gradviz_core.types import (
     INPUT,
@@ -138,7 +139,9 @@ def test_channels_are_made_coarse_one_by_one() -> None:
         assert any(np.array_equal(shown[r : r + 32, c : c + 32], hand) for r, c in found)
 
 
-def test_neurons_and_maps_and_perturbation_are_drawn_too(asked: list[Question]) -> None:
+def test_neurons_and_maps_and_perturbation_are_drawn_too(
+    asked: list[Question], monkeypatch: pytest.MonkeyPatch
+) -> None:
     site = "features.0"
     app = opened(NEURONS, site=site, **CNN)
     assert not app.error
@@ -155,6 +158,17 @@ def test_neurons_and_maps_and_perturbation_are_drawn_too(asked: list[Question]) 
     strongest = int(fields.strength(product).argmax())
     one = np.array(drawn_by_hand(product[strongest], blocks.side(*product.shape[1:])), np.float32)
     np.testing.assert_array_equal(values(chart(app, "channel")), one)
+    side = blocks.side(*product.shape[1:])
+    assert f"each cell is the value of largest magnitude among {side}×{side} places" in captions_of(app)
+    monkeypatch.setattr(arrays, "WINDOW", 20)
+    kept.clear()
+    app = opened(MAPS, site=site, maps="product", channel=str(strongest), row="44", col="2", **CNN)
+    near = chart(app, "near")
+    (trace,) = (t for t in near["data"] if t["type"] == "heatmap")
+    top = min(34, product.shape[1] - 20)
+    assert (trace["y0"], trace["x0"]) == (top, 0)
+    np.testing.assert_array_equal(values(near), product[strongest][top : top + 20, :20])
+    assert any(number_text(float(product[strongest][44, 2]), 4) in text for text in texts(app))
     app = opened(PERTURBATION, pixel="50,61", **CNN)
     assert not app.error
     changed = inline.ask(PerturbationQuestion(model=MODEL, image=IMAGE, target=ClassScore(), epsilon=4, away=True))

@@ -58,7 +58,7 @@ with one_sentence():
     with number:
         channel = sites.choose_channel(info, view.strongest)
     sheet = maps.sheet(view, answer, info, choice.labels, channel, place)
-    one = maps.one(view, channel, info, place)
+    one, around = maps.one(view, channel, info, place), maps.near(view, place)
 
     facts.line(*facts.predicted_and_score(answer, answer.prediction, choice.labels, choice.reading))
     facts.notes(answer.notes)
@@ -81,6 +81,11 @@ with one_sentence():
                 caption=one.caption,
                 act=sites.choose_cell(view.planes, view.one.blocks),
             )
+        if around is not None and around.figure is not None:
+            panel.picture(
+                around.figure, "near", alt=around.caption.alt, caption=around.caption,
+                act=sites.choose_cell(view.planes),
+            )  # fmt: skip
         facts.line(("unit", sites.unit_words(info, channel, place)), *maps.facts_of(view))
         st.button(
             "This unit on the Neurons page", icon=":material/arrow_forward:", type="tertiary", on_click=address.leave,

@@ -70,7 +70,7 @@ def pictures(view: View, found: JacobianAnswer | SpectrumAnswer, chosen: int) ->
         shown = {
             "spectrum": _spectrum(view, found.arrays["singular_values"], found),
             "direction": _direction(view, found),
-            "output": _row(view, one_row(view, chosen), chosen),
+            "output": _row(view, one_row(view, chosen), chosen) if view.columns <= MOST_ENTRIES else None,
         }
     return {key: picture for key, picture in shown.items() if picture is not None}
 

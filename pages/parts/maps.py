@@ -8,7 +8,7 @@ from typing import cast
 
 import plotly.graph_objects as go
 
-from gradviz_core import captions, fields, figures, log_scale
+from gradviz_core import captions, fields, figures, log_scale, near_figures
 from gradviz_core.captions import Caption, MapKind
 from gradviz_core.fields import Planes, Tiles
 from gradviz_core.looks import Look
@@ -113,6 +113,16 @@ def one(view: SiteMaps, channel: int, info: SiteInfo, place: Place) -> One:
     places = view.planes.place_names() if field.blocks is None else None
     figure = figures.heatmap(field, height=380, cross=view.planes.cell(place.index), places=places)
     return One(figure, Caption(f"{name}, enlarged.", "", facts))
+
+
+def near(view: SiteMaps, place: Place) -> One | None:
+    """The exact numbers of the channel round the chosen place, where the picture shows one for each block."""
+    if view.near is None or view.planes.cells is not None:
+        return None
+    field = fields.field(view.near.numbers, signed=view.signed)
+    field = fields.on_scale(field, view.scale.limit)
+    figure = near_figures.near(field, view.near.corner, view.planes.cell(place.index))
+    return One(figure, captions.near(view.near.corner, field, "place"))
 
 
 def facts_of(view: SiteMaps) -> tuple[tuple[str, str], ...]:
