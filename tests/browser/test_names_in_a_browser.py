@@ -193,7 +193,7 @@ def test_no_name_adds_an_element_to_a_page_that_is_kept(named: Named, browser: B
     kinds = ("hostile", "innocent")
     heads = {kind: fit_for_layers(named.names[kind])[1] for kind in kinds}
     with watched(browser) as page, watched(browser) as other:
-        for path, name in (("", "Predicted (HTML)"), ("jacobian", "Matrix (HTML)"), ("gradient-flow", "Flow (HTML)")):
+        for path, name in (("", "Predicted (HTML)"), ("jacobian", "Matrix (HTML)")):
             for kind, tab in zip(kinds, (page, other), strict=True):
                 tab.goto(named.address(kind, path, head=heads[kind]))
                 tab.wait_for_selector(".js-plotly-plot", timeout=30_000)

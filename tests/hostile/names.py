@@ -25,8 +25,8 @@ NAMES = (
     f"<img src='https://{ELSEWHERE}/6.png'>",
     "<svg onload=alert(7)><circle r=9 /></svg>",
     "<b>bold</b><i>i</i><br>new<sup>2</sup>",
-    "<span style='font-size:99px'>big</span>",
-    "</text></svg><h1>out</h1>",
+    "a -> b <-> c -- d >= e",
+    ":smile: :material/home: :streamlit:",
     "<style>*{display:none}</style>",
     f"<iframe src=https://{ELSEWHERE}/12>",
     "&lt;b&gt;&#60;i&#62;&nbsp;&quot;",
@@ -46,9 +46,9 @@ NAMES = (
     "`code` *em* **strong** ~~gone~~",
     "| a | b |",
     "$x^2$ $$\\href{javascript:alert(29)}{x}$$",
-    ":smile: :material/home: :streamlit:",
+    "</text></svg><h1>out</h1>",
     ":red[red] :blue-background[b] :gray-badge[g]",
-    "a -> b <-> c -- d >= e",
+    "<span style='font-size:99px'>big</span>",
     "%{customdata[0]} %{z} %{meta.width} %{x}",
     '"><b onclick=alert(34)>',
     "' onmouseover='alert(35)",
@@ -58,6 +58,7 @@ NAMES = (
     "\u3164\ufe0f\u200bno\u00adwidth\u200d e" + "\u0301" * 9,
     "\\href \\url \\htmlClass{x}{y} {{ x }} ${x}",
 )
+"""The first twenty stand in the list of a model's classes, which is Markdown."""
 
 
 def innocent(names: Iterable[str]) -> tuple[str, ...]:
