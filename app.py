@@ -36,6 +36,8 @@ USED = frozenset({"rerun_script", "stop_script", "file_urls_request", "app_heart
 """The kinds of messages that the pages make use of. Others have the caches of everybody cleared, or start programs."""
 MOST_FILES = 20
 """Files that one message may ask to upload."""
+PART_OF_A_PAGE = 0.05
+"""What drawing the line of a check, or another such part, counts for."""
 
 
 def known(session: str) -> bool:
@@ -58,18 +60,20 @@ async def lifespan(_: st.App) -> AsyncIterator[None]:
     await asyncio.to_thread(client.stop)
 
 
-def understood(data: bytes) -> bool:
-    """Whether a tab's message is one that the pages make use of. What is no message at all is left to Streamlit, which
-    ends the connection."""
+def pages_in(data: bytes) -> float | None:
+    """How many pages a tab's message has drawn; None for one that no page sends. What is no message at all is left to
+    Streamlit, which ends the connection."""
     try:
         message = BackMsg.FromString(data)
     except DecodeError:
-        return True
+        return 0.0
     kind = message.WhichOneof("type")
-    if kind in USED and len(message.file_urls_request.file_names) <= MOST_FILES:
-        return True
-    log.warning("A message of a tab was dropped: no page of this app sends %s", kind)
-    return False
+    if kind not in USED or len(message.file_urls_request.file_names) > MOST_FILES:
+        log.warning("A message of a tab was dropped: no page of this app sends %s", kind)
+        return None
+    if kind != "rerun_script":
+        return 0.0
+    return PART_OF_A_PAGE if message.rerun_script.fragment_id else 1.0
 
 
 def token_is_right(headers: Headers) -> bool:
@@ -94,7 +98,7 @@ app = st.App(
             Sessions,
             places=Places(settings().sessions),
             is_there=lambda name: name in held(),
-            understood=understood,
+            pages_in=pages_in,
             base=root,
         ),
         Middleware(Uploads, known=known, token_is_right=token_is_right, deliver=client.deliver),

@@ -67,6 +67,10 @@ class Places:
         self._forget()
         return address in self._open or any(there == address for _, there in self._left)
 
+    def others(self, address: str) -> bool:
+        """Whether connections from other addresses are open."""
+        return self._open.total() > self._open[address]
+
     def _forget(self) -> None:
         while self._left and self._left[0][0] <= self._clock():
             self._left.popleft()

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from gradviz_core.serving.crowd import Crowd
 from gradviz_core.serving.full import page
 from gradviz_core.serving.offers import PATH
 from gradviz_core.serving.places import Places
 from gradviz_core.serving.refusals import answer, refuse
-from gradviz_core.serving.tabs import listened_to
+from gradviz_core.serving.tabs import Tab
 
 UNAVAILABLE = 503
 ASKED_FIRST = "/_stcore/host-config"
@@ -33,12 +35,14 @@ class Sessions:
         app: ASGIApp,
         places: Places,
         is_there: Callable[[str], bool],
-        understood: Callable[[bytes], bool],
+        pages_in: Callable[[bytes], float | None],
         base: str = "",
     ) -> None:
-        """``is_there`` says whether a session of this name can be returned to, ``understood`` whether a message is one
-        that the pages make use of. ``base`` is the path below which the app is served, such as ``/gradviz``."""
-        self.app, self.places, self.is_there, self.understood = app, places, is_there, understood
+        """``is_there`` says whether a session of this name can be returned to, ``pages_in`` how many pages a message
+        has drawn, or None if no page sends such a message. ``base`` is the path below which the app is served, such as
+        ``/gradviz``."""
+        self.app, self.places, self.is_there, self.pages_in = app, places, is_there, pages_in
+        self.crowd = Crowd(places.others)
         self.base, self.asked_first = base, f"{base}{ASKED_FIRST}"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -55,9 +59,11 @@ class Sessions:
         if why := self.places.take(address, returning=session is not None and self.is_there(session)):
             await refuse(scope, send, UNAVAILABLE, why)
             return
+        tab = Tab(receive, send, self.pages_in, partial(self.crowd.wait_s, address))
         try:
-            await self.app(scope, *listened_to(receive, send, self.understood))
+            await self.app(scope, tab.hear, tab.say)
         finally:
+            tab.leave()
             self.places.leave(address)
 
     def _why_not(self, scope: Scope) -> str | None:

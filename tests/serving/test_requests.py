@@ -18,6 +18,7 @@ from gradviz_core.serving.full import page
 from gradviz_core.serving.places import Places
 from gradviz_core.serving.refusals import shown
 from gradviz_core.serving.sessions import Sessions
+from gradviz_core.serving.tabs import Tab
 from gradviz_core.settings import Settings
 
 NAMES = Settings(hosts="GradViz.example., *.lab.example").host_names
@@ -214,7 +215,7 @@ def test_a_client_that_does_not_read_is_not_heard() -> None:
             await asyncio.gather(picture, next_click)
 
         scope: Scope = {"type": "websocket", "client": ("10.0.0.1", 0), "subprotocols": [], "headers": []}
-        await Sessions(app, Places(2), lambda _: False, lambda _: True)(scope, receive, send)
+        await Sessions(app, Places(2), lambda _: False, lambda _: 1.0)(scope, receive, send)
         return order
 
     assert asyncio.run(trial()) == ["heard", "sending", "reads at last", "sent", "heard"]
@@ -245,7 +246,7 @@ def test_a_tab_is_heard_at_the_pace_of_a_person(monkeypatch: pytest.MonkeyPatch)
     async def send(_: Message) -> None: ...
 
     async def trial() -> list[Message]:
-        hear, _ = tabs.listened_to(receive, send, lambda data: data == b"click")
+        hear = Tab(receive, send, lambda data: 0.0 if data == b"click" else None, lambda pages: pages).hear
         heard = [await hear() for _ in range(100)]
         assert slept[0] == pytest.approx((199 - tabs.MESSAGES) / tabs.MESSAGES_PER_S)
         clock[0] += 60  # a minute later nothing has to wait
@@ -255,3 +256,29 @@ def test_a_tab_is_heard_at_the_pace_of_a_person(monkeypatch: pytest.MonkeyPatch)
         return heard
 
     assert asyncio.run(trial()) == [{"type": "websocket.receive", "bytes": b"click"}] * 150
+
+
+def test_a_tab_that_waits_for_its_page_keeps_the_order_and_its_end_is_noticed_at_once() -> None:
+    queue: asyncio.Queue[Message] = asyncio.Queue()
+    clicks: list[Message] = [{"type": "websocket.receive", "bytes": bytes([number])} for number in range(3)]
+    end: Message = {"type": "websocket.disconnect"}
+    waits = iter([0.0, 0.05, 60.0])
+
+    async def send(_: Message) -> None: ...
+
+    async def trial() -> tuple[list[Message], float]:
+        tab = Tab(queue.get, send, lambda _: 1.0, lambda _: next(waits))
+        for click in clicks:
+            queue.put_nowait(click)
+        heard = [await tab.hear(), await tab.hear()]
+        last = asyncio.ensure_future(tab.hear())
+        await asyncio.sleep(0.01)
+        start = time.monotonic()
+        queue.put_nowait(end)
+        heard.append(await last)
+        tab.leave()
+        return heard, time.monotonic() - start
+
+    heard, took = asyncio.run(trial())
+    assert heard == [*clicks[:2], end]
+    assert took < 5
