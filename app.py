@@ -5,6 +5,7 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import pandas  # type: ignore[import-untyped]  # noqa: F401 (here and not on the first page with a table: see below)
 import streamlit as st
 from google.protobuf.message import DecodeError
 from starlette.datastructures import Headers
@@ -30,6 +31,9 @@ from gradviz_core.serving.places import Places
 from gradviz_core.serving.sessions import Sessions
 from gradviz_core.serving.uploads import Uploads
 from gradviz_core.settings import settings
+
+# Plotly asks of each value whether it is a table of pandas', once there is a module of that name. While one thread is
+# still loading it, pages in all others would end with an error, so it is loaded before there are any.
 
 log = logging.getLogger("gradviz.app")
 USED = frozenset({"rerun_script", "stop_script", "file_urls_request", "app_heartbeat"})

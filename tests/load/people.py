@@ -9,16 +9,20 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
+from websockets.exceptions import InvalidHandshake
+
 from tests.load import bringing, heavy
 from tests.load.bystander import picture
 from tests.load.screen import Screen
-from tests.load.tab import Door, Gone, Hang, Tab
+from tests.load.tab import Door, Gone, Hang, Refused, Tab
 
 PRESETS = ("shapes-cnn", "shapes-resnet", "shapes-vit", "digits-cnn", "digits-mlp")
 WITH_SHAPES, WITH_DIGITS = ("star", "crescent", "heart"), ("digit-3", "digit-5")
 RANDOM = "torchvision/resnet18@random-0"
 PAGES = ("saliency", "neurons", "feature-maps", "gradient-flow", "jacobian", "perturbation", "doctor", "lessons")
 VIEWS = ("signed", "magnitude", "channel")
+ENDS = (Gone, LookupError, OSError, InvalidHandshake, TimeoutError)
+"""What ends a session that nobody closed."""
 AGAIN = 5
 """How often somebody presses "Ask again" before they give up."""
 
@@ -57,7 +61,11 @@ class Person:
     async def work(self, until: asyncio.Event) -> None:
         """Open a page, and ask on until something has happened."""
         await asyncio.sleep(self._dice.uniform(0, self._pause_s[1]))
-        tab = await Tab.connected(self._door)
+        try:
+            tab = await Tab.connected(self._door)
+        except ENDS as error:
+            self._diary.lost.append(f"a new session: {error!r}")
+            return
         try:
             await self._ask(tab, lambda: self._first(tab))
             if self._seed % 6 == 0:
@@ -67,8 +75,8 @@ class Person:
             while not until.is_set():
                 await asyncio.sleep(self._dice.uniform(*self._pause_s))
                 await self._ask(tab, self._idea(tab))
-        except Gone as error:
-            self._diary.lost.append(str(error))
+        except ENDS as error:
+            self._diary.lost.append(f"{self._page} {tab.address}: {error!r}")
         finally:
             await tab.close()
 
@@ -124,7 +132,8 @@ class Person:
         asked again, for a person decides when."""
         start = time.monotonic()
         try:
-            await self._done(tab, doing)
+            if not await self._done(tab, doing):
+                return
         except Hang as error:
             self._diary.hangs.append(f"{self._page} {tab.address}: {error}")
             return
@@ -146,17 +155,17 @@ class Person:
         choices = tuple(sorted(tab.address.items()))
         self._diary.seen.append(Seen(self._page, choices, shown.digest(), tuple(shown.errors), seconds))
 
-    async def _done(self, tab: Tab, doing: Callable[[], Awaitable[object]]) -> None:
-        """Do it; a file that is not taken because too many ask is brought again."""
-        for attempt in range(1 + AGAIN):
+    async def _done(self, tab: Tab, doing: Callable[[], Awaitable[object]]) -> bool:
+        """Do it; a file that is not taken because too many ask is brought again. False where that does not help."""
+        for _ in range(1 + AGAIN):
             try:
                 await doing()
-                return
-            except bringing.NotTaken as error:
+                return True
+            except (bringing.NotTaken, Refused) as error:
                 self._diary.again.append(str(error))
-                if attempt == AGAIN:
-                    self._diary.lost.append(str(error))
                 await asyncio.sleep(self._dice.uniform(1, 3))
+        self._diary.lost.append(f"{tab.address}: {self._diary.again[-1]}")
+        return False
 
 
 def _may_ask_again(screen: Screen) -> bool:

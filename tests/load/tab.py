@@ -184,14 +184,17 @@ class Tab:
         return await self._set(state, patience_s)
 
     async def links(self, *names: str) -> list[FileURLs]:
-        """Addresses to which files of these names may be uploaded."""
+        """Addresses to which files of these names may be uploaded. Raises Hang where none are named."""
         request, back = uuid.uuid4().hex, BackMsg()
         back.file_urls_request.request_id = request
         back.file_urls_request.session_id = self.session
         back.file_urls_request.file_names.extend(names)
         answer = self._links[request] = asyncio.get_running_loop().create_future()
         await self._send(back)
-        return await asyncio.wait_for(answer, 30)
+        try:
+            return await asyncio.wait_for(answer, PATIENCE_S)
+        except TimeoutError:
+            raise Hang(f"no place for {', '.join(names)} was named within {PATIENCE_S:g} s") from None
 
     async def write(self, kind: str, key: str, text: str, *, patience_s: float = PATIENCE_S) -> Screen:
         """Write into a field of text. Raises as ``press``."""
