@@ -71,7 +71,7 @@ def tile_hover(sheet: Tiles, each: str) -> str:
     at = "row %{customdata[1]}, column %{customdata[2]}"
     if sheet.blocks is not None and sheet.blocks.picked is None:
         at = f"the mean of {sheet.blocks.size} from {at} on"
-    elif sheet.blocks is not None:
+    elif sheet.blocks is not None and max(sheet.blocks.height, sheet.blocks.width) > 1:
         at = f"the largest of {sheet.blocks.size}: {at}"
     return f"{figure_text(each)} %{{customdata[0]}}<br>{at}<br><b>%{{z:.4~g}}</b><extra></extra>"
 

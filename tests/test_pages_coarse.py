@@ -146,7 +146,10 @@ def test_neurons_and_maps_and_perturbation_are_drawn_too(
     app = opened(NEURONS, site=site, **CNN)
     assert not app.error
     assert values(chart(app, "gradient")).shape == (32, 32)
-    gallery = values(chart(app, "gallery"))
+    figure = chart(app, "gallery")
+    gallery = values(figure)
+    assert figure["data"][0]["customdata"]["shape"] == f"{gallery.shape[0]}, {gallery.shape[1]}, 3"
+    assert "x0" not in figure["data"][0], "a sheet of tiles is drawn in its own cells"
     assert np.ptp(gallery[np.isfinite(gallery)]) > 0
     assert gallery.shape[1] < 60, "three pictures of the few pixels that these units see, and not of all 96"
     assert "units" in [question.kind for question in asked]

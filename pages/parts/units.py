@@ -103,7 +103,8 @@ def gallery(answer: UnitsAnswer, info: SiteInfo, place: Place, chosen: int, seen
     else:  # the part alone is here
         sheet = fields.tile(maps, numbers, columns=3, label=0.045, unit=unit)
         scale = scale_of(answer.arrays, "gradients")
-        sheet = replace(sheet, field=fields.in_blocks(sheet.field, blocks, scale), blocks=blocks)
+        field = replace(sheet.field, limit=scale.limit, clipped=scale.clipped)
+        sheet = replace(sheet, field=field, blocks=blocks)
     titles = [f"{n}: {v}" for n, v in zip(numbers, values, strict=True)]
     figure = figures.tiles(
         sheet, chosen=chosen, titles=titles, width=600, origin=(top, left), each=captions.channel_word(info)
