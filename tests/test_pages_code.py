@@ -110,6 +110,7 @@ PICTURES: dict[tuple[str, str], tuple[Drawn, Told, float]] = {
     (MAPS, "strip"): (_line, _tab("Sites"), CLOSE),
     (MAPS, "channels"): (values, _tiles("Channels"), CLOSE),
     (MAPS, "channel"): (values, _tab("One channel"), CLOSE),
+    (MAPS, "near"): (values, _tab("Near"), CLOSE),
     (MAPS, "image"): (_pixels, _tab("Image"), 0.0),
     (FLOW, "flow"): (lambda figure: _flow(figure, 0, 2), _tab("Sites"), CLOSE),
     (FLOW, "parameters"): (_lines(0, 1), _tab("Parameters"), CLOSE),

@@ -5,7 +5,7 @@ and the model, computes one array and names it ``shown``. It needs no GradViz bu
 """
 
 from gradviz_core.snippets.flow import parameters, sites, strip
-from gradviz_core.snippets.in_blocks import in_blocks, positions_in_blocks
+from gradviz_core.snippets.in_blocks import in_blocks, part, positions_in_blocks
 from gradviz_core.snippets.jacobian import (
     first_direction,
     jacobian,
@@ -33,6 +33,7 @@ __all__ = [
     "jacobian",
     "one_output",
     "parameters",
+    "part",
     "path",
     "positions_in_blocks",
     "predicted_map",

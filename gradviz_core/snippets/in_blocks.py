@@ -17,6 +17,12 @@ def in_blocks(code: str, blocks: Blocks | None) -> str:
     return code + "\n".join(["", *needed, *lines, ""])
 
 
+def part(code: str, corner: tuple[int, int], size: tuple[int, ...]) -> str:
+    """The program, and at its end the line that keeps so many rows and columns of ``shown``, from ``corner`` on."""
+    (top, left), (rows, columns) = corner, size
+    return f"{code}\nshown = shown[{top} : {top + rows}, {left} : {left + columns}]  # round the place that is chosen\n"
+
+
 def positions_in_blocks(code: str, blocks: Blocks | None) -> str:
     """The program of a predicted map, whose ``maps`` holds the scores (K, H, W), and at its end the lines that keep the
     position of each block whose largest score is largest in magnitude."""

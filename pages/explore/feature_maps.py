@@ -97,6 +97,12 @@ with one_sentence():
         )  # fmt: skip
     drawn = {"channels": sheet.figure, "strip": strip.figure} | ({"channel": one.figure} if one.figure else {})
     keeping.menu(choice.tools, drawn, answer, "feature-maps", checked)
+    near_program = {}
+    if around is not None and view.near is not None:
+        corner, size = view.near.corner, view.near.numbers.shape
+        near_program["Near"] = lambda at: snippets.part(
+            snippets.feature_maps(at, choice.target, info, kind, channel), corner, size
+        )
     code.panel(
         choice,
         {
@@ -108,5 +114,6 @@ with one_sentence():
             ),
             "Sites": lambda at: snippets.strip(at, choice.target),
             "Image": lambda at: snippets.in_blocks(snippets.seen(at), seen(answer.arrays).blocks),
-        },
+        }
+        | near_program,
     )
