@@ -66,8 +66,8 @@ class Blocks:
 
     @property
     def size(self) -> str:
-        """``4×4``."""
-        return f"{self.height}×{self.width}"
+        """``4×4``; ``1×4`` where the array has one row."""
+        return f"{min(self.height, self.rows)}×{min(self.width, self.columns)}"
 
 
 def side(rows: int, columns: int, share: int = 1) -> int:

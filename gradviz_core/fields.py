@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import assert_never
 
 import numpy as np
+import numpy.typing as npt
 
 from gradviz_core.blocks import Blocks, of_largest, side, taken
 from gradviz_core.looks import Reduction
@@ -78,13 +79,14 @@ def in_blocks(drawn: Field, blocks: Blocks | None, scale: Scale) -> Field:
     return drawn if blocks is None else replace(drawn, blocks=blocks, limit=scale.limit, clipped=scale.clipped)
 
 
-def for_screen(drawn: Field) -> Field:
+def for_screen(drawn: Field, absent: npt.NDArray[np.bool_] | None = None) -> Field:
     """The same field, with one place for each block where it has more cells than a screen shows: the place whose value
-    is largest in magnitude."""
+    is largest in magnitude. Cells that are ``absent`` (H, W) stand for nothing, and count where a block has no others.
+    """
     rows, columns = drawn.values.shape
     if (block := side(rows, columns)) == 1:
         return drawn
-    blocks = of_largest(drawn.values, block, block)
+    blocks = of_largest(drawn.values, block, block, absent)
     assert blocks.picked is not None
     return replace(drawn, values=taken(drawn.values, blocks.picked), blocks=blocks)
 

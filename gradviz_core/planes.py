@@ -37,6 +37,11 @@ class Planes:
     places themselves."""
 
     @property
+    def gaps(self) -> npt.NDArray[np.bool_] | None:
+        """Which cells of (H, W) stand for nothing; None where each stands for a place."""
+        return None if self.cells is None else self.cells < 0
+
+    @property
     def places(self) -> tuple[int, ...]:
         """How many places a channel has along each axis; () where it is a single number."""
         return (*self.shape[: self.axis - 1], *self.shape[self.axis :]) if self.axis else ()

@@ -192,5 +192,5 @@ def row(values: FloatArray, info: SiteInfo, *, unit: str) -> tuple[Field, np.nda
     planes = fields.planes(values.reshape(info.shape), info.layout, info.axis)
     if planes.maps.shape[1:] == (1, 1):
         return None
-    field = fields.for_screen(fields.field(planes.maps.sum(axis=0), signed=True, unit=unit))
+    field = fields.for_screen(fields.field(planes.maps.sum(axis=0), signed=True, unit=unit), planes.gaps)
     return field, planes.place_names() if field.blocks is None else None

@@ -117,3 +117,10 @@ def test_pictures_of_pixels_are_means_of_what_there_is() -> None:
 def test_what_fits_a_screen_has_blocks_of_one() -> None:
     assert [blocks.side(*size) for size in ((640, 640), (64, 600), (1, 640))] == [1, 1, 1]
     assert [blocks.side(*size) for size in ((641, 5), (4096, 4096), (1, 10**6))] == [2, 7, 1563]
+
+
+def test_a_block_is_no_larger_than_the_array() -> None:
+    row = fields.for_screen(fields.field(np.arange(blocks.MOST_SIDE * 3, dtype=np.float32)[None], signed=True))
+    assert row.blocks is not None
+    assert row.blocks.size == "1×3"
+    assert row.values[0, :2].tolist() == [2.0, 5.0]

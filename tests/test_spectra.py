@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from gradviz_core import spectra
+from gradviz_core import blocks, spectra
 from gradviz_core.types import INPUT, Site, SiteInfo
 
 MAPS = SiteInfo(Site("conv"), "Conv2d", (1, 2, 3, 4), "float32", "maps")
@@ -135,3 +135,11 @@ def test_a_row_is_drawn_over_places_where_there_are_any() -> None:
     assert found is not None
     np.testing.assert_array_equal(found[0].values, 12 + 2 * np.arange(12).reshape(3, 4))
     assert spectra.row(np.arange(5.0), SiteInfo(INPUT, "input", (1, 5), "float32", "vector"), unit="") is None
+
+
+def test_a_gap_between_slices_hides_no_number_in_its_block(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(blocks, "MOST_SIDE", 5)
+    info = SiteInfo(Site("a"), "Conv3d", (1, 1, 4, 3, 4), "float32", "volumes")
+    found = spectra.row(np.full(48, -2.0, np.float32), info, unit="")  # two slices beside two, 7 rows and 9 columns
+    assert found is not None
+    assert found[0].values.tolist() == [[-2.0] * 5] * 4

@@ -91,8 +91,7 @@ def _one(planes: Planes, channel: int, limit: float, look: Look) -> Made:
     if block == 1:
         found[_ONE] = whole
     else:
-        absent = None if planes.cells is None else planes.cells < 0
-        blocks = of_largest(whole, block, block, absent)
+        blocks = of_largest(whole, block, block, planes.gaps)
         assert blocks.picked is not None
         found[_ONE] = taken(whole, blocks.picked)
         put_blocks(found, _ONE, blocks)
