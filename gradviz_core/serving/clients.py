@@ -10,15 +10,32 @@ from gradviz_core.askers import UNKNOWN, client_address
 Scope = MutableMapping[str, Any]
 App = Callable[[Scope, Callable[[], Awaitable[Any]], Callable[[Any], Awaitable[None]]], Awaitable[None]]
 
-FORWARDED = "x-forwarded-for"
-"""uvicorn believes this header where the connection comes from this very machine, and writes what it names into
-``scope["client"]``. A program that passes connections on without writing the header would let anybody choose an
-address."""
 HERE = "127.0.0.1"
+PEER = "gradviz.peer"
+"""Where ``Peer`` notes the other end of a connection in a scope."""
+
+
+class Peer:
+    """ASGI middleware that notes who the other end of the connection is.
+
+    It stands around uvicorn's own, which believes ``X-Forwarded-For`` where the connection comes from this very
+    machine, and writes what that names into ``scope["client"]``: a program that passes connections on without writing
+    the header would let anybody choose an address.
+    """
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+
+    async def __call__(
+        self, scope: Scope, receive: Callable[[], Awaitable[Any]], send: Callable[[Any], Awaitable[None]]
+    ) -> None:
+        """Pass the request on, with the note."""
+        scope[PEER] = scope.get("client")
+        await self._app(scope, receive, send)
 
 
 class ClientAddress:
-    """ASGI middleware, the first of all: ``scope["client"]`` holds what ``client_address`` gives."""
+    """ASGI middleware, before all that looks at it: ``scope["client"]`` holds what ``client_address`` gives."""
 
     def __init__(self, app: App, header: str | None) -> None:
         """``header`` is the one that the proxy in front writes; None where no header is to be believed."""
@@ -33,10 +50,8 @@ class ClientAddress:
         await self._app(scope, receive, send)
 
     def _address(self, scope: Scope) -> str:
-        peer = (scope.get("client") or (UNKNOWN, 0))[0]
-        if peer and any(peer in value for value in _values(scope, FORWARDED)):
-            peer = HERE  # uvicorn took it from the header, as it does for this machine only
-        return client_address(peer, _values(scope, self._header))
+        peer = scope.get(PEER, scope.get("client")) or (UNKNOWN, 0)
+        return client_address(peer[0], _values(scope, self._header))
 
 
 def _values(scope: Scope, name: str) -> list[str]:

@@ -8,6 +8,7 @@ from contextlib import suppress
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn import Config
 
+from gradviz_core.serving.clients import Peer
 from gradviz_core.serving.connections import Http, WebSocket
 from gradviz_core.serving.sparing import spare_the_log
 
@@ -46,6 +47,7 @@ def _set(receive: Receive) -> None:
     found.http_protocol_class, found.ws_protocol_class = Http, WebSocket
     found.ws_max_size = MESSAGE
     found.timeout_graceful_shutdown = GOODBYE_S
+    found.loaded_app = Peer(found.loaded_app)
 
 
 def _raise_number_of_files() -> None:
