@@ -63,7 +63,7 @@ def hover(blocks: Blocks) -> str:
 
 def mean_hover(blocks: Blocks) -> str:
     """The same of a cell that is a mean of colours."""
-    return f"round row %{{y}}, column %{{x}}: the mean of {blocks.size}<br>rgb(%{{z[0]}}, %{{z[1]}}, %{{z[2]}})"
+    return f"rows %{{y}}, columns %{{x}}: the mean of {blocks.size}<br>rgb(%{{z[0]}}, %{{z[1]}}, %{{z[2]}})"
 
 
 def tile_hover(sheet: Tiles, each: str) -> str:

@@ -63,8 +63,8 @@ def predicted_map(
     if blocks is not None:
         told = np.concatenate([told[..., None], block_figures.picked_places(blocks)], axis=-1)
         hover = (
-            f"rows %{{y}}, columns %{{x}}: the largest score of {blocks.size}<br>at row %{{customdata[1]}}, "
-            "column %{customdata[2]}: <b>%{text}</b><br>score %{customdata[0]:.4~g}"
+            f"rows %{{y}}, columns %{{x}}: the score largest in magnitude of {blocks.size}<br>"
+            "at row %{customdata[1]}, column %{customdata[2]}: <b>%{text}</b><br>score %{customdata[0]:.4~g}"
         )
     found = {int(number): figure_text(names[int(number)], LONGEST_SAID) for number in np.unique(classes)}
     figure = go.Figure(

@@ -75,8 +75,9 @@ class Downloads:
             await _say(send, 410, GONE)
             return
         address = offer.asker.address
-        if self._under_way.total() >= MOST or self._under_way[address] >= MOST_HERE:
-            await _say(send, 503, OTHERS.format(self._under_way[address] or MOST))
+        limit = MOST_HERE if self._under_way[address] >= MOST_HERE else MOST
+        if limit == MOST_HERE or self._under_way.total() >= MOST:
+            await _say(send, 503, OTHERS.format(limit))
             return
         self._under_way[address] += 1
         left = threading.Event()
