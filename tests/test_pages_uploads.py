@@ -15,7 +15,7 @@ from gradviz_core.serving import arrivals
 from gradviz_core.serving.arrivals import Incoming
 from gradviz_core.settings import settings
 from gradviz_core.types import Answer, Question, SurveyAnswer
-from pages.parts import bring
+from pages.parts import bring, images
 from pages.parts.kept import kept
 from pages.parts.words import plain
 from tests.fake_uploads import (
@@ -144,6 +144,15 @@ def test_an_image_is_shown_with_where_it_comes_from(fake: Fake) -> None:
     assert fake.sent[-1][0] == "ask"
     assert app.file_uploader(key="upload_1").key == "upload_1", "the bytes are let go"
     assert arrivals.here().uploaded(SESSION) == len(picture())
+
+
+def test_of_many_uploads_the_latest_have_thumbnails(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(images, "MOST_UPLOADS", 2)
+    app = opened()
+    app.session_state["uploads"] = {f"upload/{letter * 64}": "data:," for letter in "ab"}
+    choose(app.file_uploader(key="upload_0"), "me.jpeg", picture())
+    assert not app.error
+    assert [*app.session_state["uploads"]] == [f"upload/{'b' * 64}", str(app.query_params["image"])]
 
 
 def test_an_array_is_read_with_the_range_that_is_stated(fake: Fake) -> None:

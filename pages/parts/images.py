@@ -24,6 +24,8 @@ WHAT = "a PNG, JPEG, WebP, BMP, TIFF, GIF or .npy file"
 Range = tuple[float, float]
 SAMPLES_BYTES = 5_000_000
 """Most that the thumbnails of the samples hold together."""
+MOST_UPLOADS = 20
+"""Uploads of a session whose thumbnails are shown, the latest: each is sent with every page, and takes up to 40 kB."""
 _OWN = "own"
 _RANGES = {"0 1": "0 to 1", "0 255": "0 to 255", "-1 1": "−1 to 1", _OWN: "Other"}
 
@@ -57,6 +59,8 @@ def remember(key: str, pixels: Pixels) -> bool:
     new = uploaded.is_key(key) and key not in _pictures()
     if new:
         _pictures()[key] = small(pixels)
+        if len(_pictures()) > MOST_UPLOADS:
+            del _pictures()[next(iter(_pictures()))]
     return new
 
 
