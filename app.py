@@ -19,7 +19,7 @@ from streamlit.web.server.starlette.starlette_app_utils import validate_xsrf_tok
 from streamlit.web.server.starlette.starlette_server_config import XSRF_COOKIE_NAME
 
 from gradviz_core.compute import client
-from gradviz_core.serving import arrivals, memory
+from gradviz_core.serving import arrivals, memory, threads
 from gradviz_core.serving.clients import ClientAddress
 from gradviz_core.serving.doors import Doors
 from gradviz_core.serving.downloads import Downloads
@@ -87,6 +87,7 @@ def token_is_right(headers: Headers) -> bool:
 
 
 memory.keep_little()
+threads.let_others_in()
 offers().knows = known
 arrivals.here().watch(known)
 base = str(st.get_option("server.baseUrlPath")).strip("/")

@@ -19,6 +19,7 @@ SUBJECTS = {
     "passes": "In one process, without the service",
     "app": "The app in a browser",
     "pages": "Pages that one core serves",
+    "switching": "A server beside threads that draw",
     "exported": "torchvision's models as .pt2 files",
     "doctor": "What the doctor finds",
     "costs": "What each operator of an uploaded model takes, against what its cost promises",
