@@ -95,7 +95,8 @@ def left(app: App) -> tuple[str, float]:
 def test_whoever_comes_to_a_full_app_is_told_and_let_in_when_there_is_room(app: App) -> None:
     before = memory_mb(app)
     with tabs(app, MINE, 4):
-        for reply in (knock(app, MINE), look(app, MINE, "/_stcore/host-config")):
+        forged = [(), *[(("X-Forwarded-For", named),) for named in (MINE, YOURS, "127.0.0.1")]]
+        for reply in (knock(app, MINE), *(look(app, MINE, "/_stcore/host-config", *one) for one in forged)):
             assert reply.status == 503
             assert reply.text.startswith("4 of the 8 sessions of this GradViz are open from your address.")
         assert look(app, YOURS).status == 200
