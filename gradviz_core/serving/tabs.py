@@ -13,8 +13,9 @@ MESSAGES, MESSAGES_PER_S = 100.0, 20.0
 """Messages that are heard from one tab at once, and each second after that. Quick clicks are ten, and a page that waits
 for its check asks three times a second."""
 
-MOST_WAITING = 20
-"""Messages of one tab that may wait for their time; where there are more, its end is noticed later."""
+MOST_WAITING, MOST_WAITING_BYTES = 20, 300_000
+"""Messages of one tab that may wait for their time, and bytes of them; where there are more, its end is noticed later.
+What a page sends has a few thousand bytes."""
 
 
 class Pace:
@@ -89,7 +90,7 @@ class Tab:
         later."""
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
-            if len(self._heard) >= MOST_WAITING:
+            if len(self._heard) >= MOST_WAITING or sum(map(_size, self._heard)) >= MOST_WAITING_BYTES:
                 await asyncio.sleep(left)
                 return None
             if self._next is None:
@@ -101,3 +102,7 @@ class Tab:
                 return message
             self._heard.append(message)
         return None
+
+
+def _size(message: Message) -> int:
+    return len(message.get("bytes") or message.get("text") or b"")

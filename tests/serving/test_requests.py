@@ -282,3 +282,22 @@ def test_a_tab_that_waits_for_its_page_keeps_the_order_and_its_end_is_noticed_at
     heard, took = asyncio.run(trial())
     assert heard == [*clicks[:2], end]
     assert took < 5
+
+
+def test_a_tab_that_waits_for_its_page_has_few_large_messages_kept_for_it() -> None:
+    async def send(_: Message) -> None: ...
+
+    async def trial() -> int:
+        queue: asyncio.Queue[Message] = asyncio.Queue()
+        sent: list[Message] = [{"type": "websocket.receive", "bytes": bytes(250_000) + b"%d" % n} for n in range(10)]
+        for message in sent:
+            queue.put_nowait(message)
+        waits = iter([0.05, *[0.0] * 9])
+        tab = Tab(queue.get, send, lambda _: 1.0, lambda _: next(waits))
+        heard = [await tab.hear()]
+        left = queue.qsize()
+        heard += [await tab.hear() for _ in range(9)]
+        assert heard == sent
+        return left
+
+    assert asyncio.run(trial()) == 7  # one is heard, two wait
