@@ -66,7 +66,8 @@ class Tab:
     async def hear(self) -> Message:
         """The next message that is to be acted upon, once its time has come."""
         while True:
-            await self._gone_out.wait()
+            while not self._gone_out.is_set():  # what goes out next may have begun by the time that this wakes up
+                await self._gone_out.wait()
             message = self._heard.popleft() if self._heard else await self._listen()
             if message["type"] != "websocket.receive":
                 return message

@@ -301,3 +301,30 @@ def test_a_tab_that_waits_for_its_page_has_few_large_messages_kept_for_it() -> N
         return left
 
     assert asyncio.run(trial()) == 7  # one is heard, two wait
+
+
+def test_a_tab_is_not_heard_between_two_messages_that_go_out_one_after_the_other() -> None:
+    gone: list[Message] = []
+
+    async def receive() -> Message:
+        return {"type": "websocket.receive", "bytes": b"click"}
+
+    async def send(message: Message) -> None:
+        await asyncio.sleep(0.01)
+        gone.append(message)
+
+    async def trial() -> int:
+        tab = Tab(receive, send, lambda _: 0.0, lambda _: 0.0)
+
+        async def page() -> None:
+            for _ in range(5):
+                await tab.say({"type": "websocket.send"})
+
+        sending = asyncio.ensure_future(page())
+        await asyncio.sleep(0)
+        await tab.hear()
+        heard_after = len(gone)
+        await sending
+        return heard_after
+
+    assert asyncio.run(trial()) == 5
