@@ -234,6 +234,21 @@ def test_changing_labels_keeps_image_target_and_site_and_gives_a_new_key(fake: F
     assert not app.error
 
 
+def test_the_labels_of_one_form_are_held_and_no_more(fake: Fake) -> None:
+    key = fake.keep_recipe(Recipe("b" * 64, "torchvision/resnet18", "mine", LABELS, IMAGENET))
+    app = opened(MAPS, model=key)
+
+    def held() -> list[int]:
+        return [number for number in range(9) if f"draft_{number}_labels_read" in app.session_state]
+
+    for number in (1, 2):
+        app.button(key="bring_change").click().run()
+        assert held() == [number]
+    press(app, "Use this model")
+    assert not app.error
+    assert held() == []
+
+
 def test_the_kind_of_output_is_said_when_a_model_is_brought_and_can_be_changed(fake: Fake) -> None:
     app = dialog()
     kind = kinds_in_the_dialog(app)

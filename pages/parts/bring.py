@@ -44,6 +44,11 @@ class Draft:
     recipe: Recipe | None = None
     """What the form starts from."""
 
+    @property
+    def form(self) -> str:
+        """The name of its form."""
+        return f"draft_{self.number}"
+
 
 def button(key: str = "bring") -> None:
     """Opens the dialog for a new model, where it was left."""
@@ -82,6 +87,9 @@ def _open_change(model: str) -> None:
 
 
 def _new_draft(changing: str) -> Draft:
+    before: Draft | None = st.session_state.get("draft")
+    if before is not None:
+        recipe_form.forget(before.form)
     number = st.session_state["draft_number"] = st.session_state.get("draft_number", 0) + 1
     draft = st.session_state["draft"] = Draft(number, changing=changing)
     return draft
@@ -106,7 +114,8 @@ def _steps() -> None:
         return
     if draft.report is not None:
         _found(draft, draft.report)
-    if recipe_form.draw(draft.recipe, draft.report, f"draft_{draft.number}", again=bool(draft.changing)):
+    if recipe_form.draw(draft.recipe, draft.report, draft.form, again=bool(draft.changing)):
+        recipe_form.forget(draft.form)
         draft.open = False
         st.session_state["draft"] = None
         st.rerun()

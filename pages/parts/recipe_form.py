@@ -144,7 +144,7 @@ def _fixed_size(report: ModelReport | None) -> tuple[int | None, int | None]:
 
 def _labels(start: Recipe, name: str) -> str:
     """The text that holds the names of the classes. A file fills it in."""
-    read = f"{name}_labels_read"
+    read = _labels_key(name)
     number, labels = st.session_state.setdefault(read, (0, start.labels))
     with st.expander("Names of the classes (optional)", icon=":material/label:"):
         place = st.empty()
@@ -171,6 +171,15 @@ def _labels(start: Recipe, name: str) -> str:
         )
 
 
+def forget(name: str) -> None:
+    """Let go of what was read for the form of this name, which may be megabytes of labels: it is not drawn again."""
+    st.session_state.pop(_labels_key(name), None)
+
+
+def _labels_key(name: str) -> str:
+    return f"{name}_labels_read"
+
+
 def _labels_file(name: str) -> UploadedFile | None:
     return uploading.uploader(f"{name}_labels_file", "A text file, one a line, or a JSON list", LABELS)
 
@@ -181,7 +190,7 @@ def _read(text: str, name: str, classes: int | None) -> tuple[str, ...]:
     Raises:
         BadModel: they cannot be read, or are not one for each of the ``classes``. One number may have two.
     """
-    _, known = st.session_state[f"{name}_labels_read"]
+    _, known = st.session_state[_labels_key(name)]
     labels = known if text == "\n".join(known) else client.read_labels(text.encode()) if text.strip() else ()
     if labels and classes is not None and len(labels) != classes and (classes, len(labels)) != (1, 2):
         raise BadModel(
