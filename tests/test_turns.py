@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 
 import pytest
+from starlette.types import Message
+from starlette.websockets import WebSocket, WebSocketState
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from streamlit.web.server.starlette.starlette_websocket import StarletteSessionClient
 
 from gradviz_core.compute import client
 from gradviz_core.compute.protocol import LARGE
@@ -129,6 +135,38 @@ def test_a_turn_lasts_until_the_page_was_taken_and_not_for_ever() -> None:
     assert not line.take("c", 0.1)
     assert line.take("c", 1)
     line.give_back()
+
+
+def test_a_page_counts_as_taken_once_streamlit_has_sent_the_last_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Streamlit keeps what is to be sent in a queue that has no public name, so here is its own client of a tab."""
+    monkeypatch.setattr(page_turns, "HAND_OVER_S", 0.0)
+
+    async def trial() -> list[bool]:
+        reads = asyncio.Event()
+
+        async def send(_: Message) -> None:
+            await reads.wait()
+
+        async def receive() -> Message:
+            raise AssertionError
+
+        scope = {"type": "websocket", "path": "/", "query_string": b"", "headers": [], "client": ("127.0.0.1", 1)}
+        websocket = WebSocket(scope, receive, send)
+        websocket.application_state = WebSocketState.CONNECTED
+        tab = StarletteSessionClient(websocket)
+        there = SimpleNamespace(get_client=lambda _: tab)
+        monkeypatch.setattr(page_turns, "runtime", SimpleNamespace(exists=lambda: True, get_instance=lambda: there))
+        taken, found = page_turns._taken("one"), list[bool]()
+        for _ in range(2):
+            tab.write_forward_msg(ForwardMsg(script_finished=ForwardMsg.FINISHED_SUCCESSFULLY))
+        for _ in range(2):
+            await asyncio.sleep(0.02)
+            found.append(taken())
+            reads.set()
+        await tab.aclose()
+        return found
+
+    assert asyncio.run(trial()) == [False, True]
 
 
 # ------------------------------------------------------------------------------------------------------------ on a page
