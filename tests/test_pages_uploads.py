@@ -52,11 +52,11 @@ def test_an_image_that_is_gone_says_so_and_another_can_be_chosen() -> None:
 @pytest.mark.parametrize(
     ("name", "size", "sentence"),
     [
-        ("no*tes.txt", 4, "'no*tes.txt' is no file of a kind that is read here."),
-        ("net", 4, "'net' is no file of a kind"),
+        ("no*tes.txt", 4, "'no*tes.txt' is of a kind that cannot be read here."),
+        ("net", 4, "'net' is of a kind"),
         ("net.pt2", 0, "'net.pt2' is empty"),
         ("net.pt2", 700_000_000, "'net.pt2' has 700.0 MB; the limit is 600 MB."),
-        ("<script>.exe", 4, "'<script>.exe' is no file"),
+        ("<script>.exe", 4, "'<script>.exe' is of a kind"),
     ],
 )
 def test_a_file_is_checked_before_it_is_read(name: str, size: int, sentence: str) -> None:

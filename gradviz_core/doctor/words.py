@@ -105,7 +105,7 @@ _REPAIRS: dict[Cause, str] = {
         layer = nn.Linear(8, 4, bias=False)  # a bias that both sides of a difference share has no effect
         """,
     "flat_loss": """
-        # Nothing to mend in the model. Ask about another input or another target, or with a wider margin:
+        # Nothing to repair in the model. Ask about another input or another target, or with a wider margin:
         print(gv.diagnose(model, x, lambda out: F.cross_entropy(out, other)))
         loss = F.relu(2.0 - sign * score).mean()  # not 1.0
         """,

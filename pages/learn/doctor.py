@@ -9,7 +9,7 @@ from pages.parts.asking import ask, one_sentence
 choice = shell.begin_with_score(
     "Doctor",
     "Does a gradient reach the image and every parameter? If one is missing, zero or not finite: why, at which line, "
-    "and how to mend it.",
+    "and how to repair it.",
 )
 
 with one_sentence():

@@ -34,7 +34,7 @@ def chosen(size: tuple[int, int]) -> Pixel | None:
         row, column = map(int, numbers)
         if row < rows and column < columns:
             return row, column
-    rule = f"it is a row from 0 to {rows - 1} and a column from 0 to {columns - 1}, as 3,5"
+    rule = f"it is a row from 0 to {rows - 1} and a column from 0 to {columns - 1}, such as 3,5"
     raise address.NoSuchChoice(f"Pixel cannot be {text[:60]!r}: {rule}. Click one, or write another.", "pixel")
 
 
