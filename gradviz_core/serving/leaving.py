@@ -20,6 +20,8 @@ log = logging.getLogger("gradviz.serving")
 
 LOOK_S = 0.5
 """How often it is looked whether a session is due."""
+GIVE_BACK_S = 2.0
+"""No sooner is memory given back once more: it keeps all threads waiting for some tenths of a second."""
 
 
 @dataclass
@@ -53,13 +55,16 @@ async def let_go(
     ``held`` names all sessions, ``has_tab`` says whether one has a tab, ``close`` ends one; ``say_farewell`` gets those
     that are left, and says whether anything was let go of.
     """
-    left = Left(most)
+    left, ended, given_back = Left(most), False, -GIVE_BACK_S
     while True:
         await asyncio.sleep(LOOK_S)
         try:
             _look(left, held(), has_tab, close)
-            if say_farewell(held()):
-                memory.give_back()  # much of it refers to each other, and would stay until the next collection
+            ended = say_farewell(held()) or ended
+            if ended and time.monotonic() - given_back >= GIVE_BACK_S:
+                # much of it refers to each other, and would stay until the next collection
+                await asyncio.to_thread(memory.give_back)
+                ended, given_back = False, time.monotonic()
         except Exception:
             log.exception("Sessions whose tabs have left could not be let go; it is tried again.")
 

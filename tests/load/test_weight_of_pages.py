@@ -65,7 +65,6 @@ def test_pages_and_downloads_of_a_large_picture_leave_the_app_small(tmp_path: Pa
         before = asyncio.run(looked_at(app, tmp_path / "arrays.npz"))
         time.sleep(10)
         held = app.megabytes()["app"]
-        assert "libarrow" not in Path(f"/proc/{app.process.pid}/maps").read_text(), "80 MB that no page here needs"
     assert watch.most_mb("app") < MOST_MB
     assert watch.most_mb("service") < MOST_MB
     assert held < before + LET_GO_MB
