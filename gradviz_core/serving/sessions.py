@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from functools import partial
 
@@ -16,8 +17,8 @@ from gradviz_core.serving.tabs import Tab
 
 UNAVAILABLE = 503
 ASKED_FIRST = "/_stcore/host-config"
-"""What a tab asks for before its WebSocket. Streamlit's page shows the words of a refusal, and asks again every few
-seconds."""
+"""What a tab asks for before its WebSocket. Streamlit's page shows the words of a refusal that come as JSON, and asks
+again every few seconds."""
 
 FILES = frozenset({"_stcore", "app", "component", "media", "static", PATH})
 """First parts of the paths at which there are files; everywhere else Streamlit shows a page."""
@@ -78,7 +79,7 @@ class Sessions:
 
     async def _turn_away(self, scope: Scope, send: Send, why: str) -> None:
         if scope["path"] == self.asked_first:
-            await refuse(scope, send, UNAVAILABLE, why)
+            await answer(scope, send, UNAVAILABLE, json.dumps(why).encode(), b"application/json")
         else:
             body, again = page(why, self.asked_first), (b"retry-after", b"10")
             await answer(scope, send, UNAVAILABLE, body, b"text/html; charset=utf-8", [again])

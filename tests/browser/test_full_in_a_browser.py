@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Route, expect
 
 from gradviz_core.serving.places import RETURN_S
-from tests.serving.conftest import handshake, running
+from tests.serving.conftest import Reply, handshake, running
 
 
 def test_the_page_of_a_full_app_opens_the_app_once_there_is_a_place(tmp_path: Path, browser: Browser) -> None:
@@ -19,5 +19,26 @@ def test_the_page_of_a_full_app_opens_the_app_once_there_is_a_place(tmp_path: Pa
         expect(page.get_by_role("heading", name="GradViz is full")).to_be_visible()
         expect(page.get_by_role("status")).to_contain_text("The one session that this GradViz may have is taken.")
         other.socket.close()
+        expect(page.get_by_role("heading", name="Lessons")).to_be_visible(timeout=1e3 * RETURN_S + 60_000)
+        page.close()
+
+
+def test_a_tab_that_was_let_in_too_late_is_told_why_it_waits(tmp_path: Path, browser: Browser) -> None:
+    with running(tmp_path, GRADVIZ_SESSIONS="1") as app:
+        page = browser.new_page()
+        late: list[Reply] = []
+
+        def taken_meanwhile(route: Route) -> None:
+            if not late:
+                origin = ("Origin", f"http://{app.host}")
+                late.append(handshake(app, ("Host", app.host), origin, source="127.0.0.2", keep=True))
+            route.continue_()
+
+        page.route("**/_stcore/host-config", taken_meanwhile)
+        page.goto(f"http://{app.host}/lessons")
+        told = "The one session that this GradViz may have is taken."
+        expect(page.get_by_role("dialog")).to_contain_text(told, timeout=60_000)
+        assert late[0].socket is not None
+        late[0].socket.close()
         expect(page.get_by_role("heading", name="Lessons")).to_be_visible(timeout=1e3 * RETURN_S + 60_000)
         page.close()
