@@ -6,7 +6,6 @@ that Streamlit would be handed.
 
 from __future__ import annotations
 
-import asyncio
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -20,6 +19,7 @@ from starlette.types import Message, Receive, Scope, Send
 from gradviz_core.compute import client
 from gradviz_core.serving import arrivals
 from gradviz_core.serving.uploads import Uploads
+from tests import own_loop
 
 SESSION = "test session id"
 """What AppTest calls its session."""
@@ -89,7 +89,7 @@ def hand_in(name: str, data: bytes) -> tuple[str, bytes]:
     content_type, body = form(name, data)
     path = f"/_stcore/upload_file/{SESSION}/{uuid.uuid4()}"
     headers = {"Content-Type": content_type, "Content-Length": str(len(body))}
-    status, text = asyncio.run(sent(uploads, request("PUT", path, headers), chunks(body)))
+    status, text = own_loop.run(sent(uploads, request("PUT", path, headers), chunks(body)))
     assert status == 204, text
     return streamlit.held[path]
 

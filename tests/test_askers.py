@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 import pytest
@@ -15,6 +14,7 @@ from gradviz_core.serving import limits
 from gradviz_core.serving.clients import ClientAddress
 from gradviz_core.serving.limits import Limits
 from gradviz_core.settings import Settings
+from tests import own_loop
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def behind(
         return None
 
     scope = {"type": "websocket", "client": client, "headers": list(headers)}
-    asyncio.run(ClientAddress(app, middleware_header)(scope, nothing, nothing))
+    own_loop.run(ClientAddress(app, middleware_header)(scope, nothing, nothing))
     assert scope["client"] == client, "the scope of others stays as it is"
     return seen[0]  # type: ignore[no-any-return]
 
@@ -101,7 +101,7 @@ def through_the_server(monkeypatch: pytest.MonkeyPatch, peer: str, forwarded: by
         scope = {"type": "http", "client": (peer, 9), "headers": headers, "scheme": "http"}
         await config.loaded_app(scope, Lifespan().receive, send)
 
-    asyncio.run(begin_and_ask())
+    own_loop.run(begin_and_ask())
     return str(seen[-1][0])
 
 
@@ -124,7 +124,7 @@ def test_other_events_pass_as_they_are() -> None:
     async def nothing(*_: Any) -> None:
         return None
 
-    asyncio.run(ClientAddress(app, None)({"type": "lifespan"}, nothing, nothing))
+    own_loop.run(ClientAddress(app, None)({"type": "lifespan"}, nothing, nothing))
     assert seen == [{"type": "lifespan"}]
 
 

@@ -18,6 +18,7 @@ from gradviz_core.errors import BadTarget, Busy, GradVizError
 from gradviz_core.serving import downloads
 from gradviz_core.serving.downloads import Downloads, File
 from gradviz_core.serving.offers import WEIGHT, Arrays, Offer, Offers, Page
+from tests import own_loop
 
 ME = Asker("1.1.1.1", "a")
 
@@ -91,7 +92,7 @@ def fetching(result: File | GradVizError | None, asked: list[Any] | None = None)
 def got(result: File | GradVizError | None, what: Arrays | Page, browser: Browser | None = None) -> Browser:
     offers = Offers()
     token = offers.offer("s", Offer(ME, "gradviz-x.npz", what))
-    return asyncio.run((browser or Browser()).get(Downloads(offers, fetching(result)), token))
+    return own_loop.run((browser or Browser()).get(Downloads(offers, fetching(result)), token))
 
 
 ARRAYS = Arrays("question", None)
@@ -112,7 +113,7 @@ def test_the_service_is_asked_the_question_with_what_the_check_says_by_now() -> 
     offers, said = Offers(), ["not yet"]
     token = offers.offer("s", Offer(ME, "x.npz", Arrays("question", lambda: said[0])))
     said[0] = "agrees"
-    asyncio.run(Browser().get(Downloads(offers, fetching(Stored([b"x"]), asked)), token))
+    own_loop.run(Browser().get(Downloads(offers, fetching(Stored([b"x"]), asked)), token))
     assert asked == [("question", "agrees", ME)]
 
 
@@ -144,7 +145,7 @@ def test_who_leaves_stops_what_was_begun() -> None:
     offers = Offers()
     token = offers.offer("s", Offer(ME, "x.npz", ARRAYS))
     started = time.monotonic()
-    browser = asyncio.run(Browser(stays=False).get(Downloads(offers, fetch), token))
+    browser = own_loop.run(Browser(stays=False).get(Downloads(offers, fetch), token))
     assert waited == [True]
     assert time.monotonic() - started < 2
     assert browser.status == 0
@@ -178,7 +179,7 @@ def test_so_many_at_a_time_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
         again = await Browser().get(endpoint, tokens[0])
         return [browser.status for browser in (*browsers, again)]
 
-    assert asyncio.run(all_at_once()) == [200, 200, 503, 200, 503, 200]
+    assert own_loop.run(all_at_once()) == [200, 200, 503, 200, 503, 200]
 
 
 def test_a_page_is_its_title_and_plotly_and_then_the_picture_of_the_browser() -> None:
@@ -216,7 +217,7 @@ def test_a_link_is_for_one_file_of_one_session_and_names_what_its_page_shows_now
 def test_what_no_page_offers_is_not_there(token: str) -> None:
     offers = Offers()
     offers.offer("s", offer("x.npz"))
-    browser = asyncio.run(Browser().get(Downloads(offers, fetching(None)), token))
+    browser = own_loop.run(Browser().get(Downloads(offers, fetching(None)), token))
     assert browser.status == 410
     assert b"Open the page again" in browser.body
 

@@ -20,6 +20,7 @@ from gradviz_core.types import Question
 from pages.parts import turns as page_turns
 from pages.parts.kept import kept
 from pages.parts.turns import NotYet, Turns, turns
+from tests import own_loop
 from tests.compute.conftest import until
 from tests.opening import answer_here, errors, opened
 
@@ -166,7 +167,7 @@ def test_a_page_counts_as_taken_once_streamlit_has_sent_the_last_of_it(monkeypat
         await tab.aclose()
         return found
 
-    assert asyncio.run(trial()) == [False, True]
+    assert own_loop.run(trial()) == [False, True]
 
 
 # ------------------------------------------------------------------------------------------------------------ on a page

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests import own_loop
 from tests.hostile import archives, exported_files, pictures
 from tests.load import bringing, heavy, serial
 from tests.load.attacks import FAILS, foreign_handshakes, hanging_uploads, tabs_with_model
@@ -45,10 +46,10 @@ def load(folder: Path, crowd: Crowd) -> Report:
     _prepare(crowd)
     with running(folder, SETTINGS) as app, Watch(app) as watch:
         start = time.monotonic()
-        diary, killed = asyncio.run(_everybody(app, crowd))
+        diary, killed = own_loop.run(_everybody(app, crowd))
         seconds = time.monotonic() - start
     with running(folder, SETTINGS) as app:
-        wrong = asyncio.run(serial.wrong(app, diary.seen))
+        wrong = own_loop.run(serial.wrong(app, diary.seen))
     return Report(diary, wrong, watch, seconds, killed)
 
 

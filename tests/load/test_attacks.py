@@ -17,6 +17,7 @@ import psutil  # type: ignore[import-untyped]
 import pytest
 
 from gradviz_core.settings import Settings
+from tests import own_loop
 from tests.load import heavy
 from tests.load.attacks import foreign_handshakes, handshake, hanging_uploads, tabs_with_model
 from tests.load.bystander import bystander
@@ -85,7 +86,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory, black_hole: int) -> Iterator
     hole = f"http://127.0.0.1:{black_hole}"
     outside = {"HTTP_PROXY": hole, "HTTPS_PROXY": hole, "http_proxy": hole, "https_proxy": hole, "NO_PROXY": ""}
     with running(folder, LIMITS | outside | {"TMPDIR": str(folder / "tmp")}) as app:
-        yield Scene(app, asyncio.run(_alone(app)))
+        yield Scene(app, own_loop.run(_alone(app)))
 
 
 async def _alone(app: App) -> Waited:
@@ -108,7 +109,7 @@ def _attacked(scene: Scene, attack: Callable[[App], Coroutine[Any, Any, Waited]]
     """Run an attack, which says how long a bystander waited meanwhile, and hold it to all that is promised."""
     before_mb = scene.app.megabytes()["app"]
     with Watch(scene.app) as watch:
-        waited = asyncio.run(attack(scene.app))
+        waited = own_loop.run(attack(scene.app))
         left = time.monotonic()
         while _left(scene.app, before_mb) and time.monotonic() < left + watch.crowding * GONE_S:
             time.sleep(0.2)

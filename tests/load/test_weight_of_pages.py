@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests import own_loop
 from tests.load import bringing, heavy
 from tests.load.running import App, Watch, running
 from tests.load.tab import Door, Tab
@@ -62,7 +63,7 @@ async def looked_at(app: App, file: Path) -> float:
 @pytest.mark.timeout(400)
 def test_pages_and_downloads_of_a_large_picture_leave_the_app_small(tmp_path: Path) -> None:
     with running(tmp_path) as app, Watch(app) as watch:
-        before = asyncio.run(looked_at(app, tmp_path / "arrays.npz"))
+        before = own_loop.run(looked_at(app, tmp_path / "arrays.npz"))
         time.sleep(10)
         held = app.megabytes()["app"]
     assert watch.most_mb("app") < MOST_MB

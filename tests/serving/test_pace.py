@@ -11,6 +11,7 @@ from starlette.types import Message
 
 from gradviz_core.serving import pace
 from gradviz_core.serving.pace import LONGEST_S, PATIENCE_S, SLOWEST, Gone, Pace, TooSlow
+from tests import own_loop
 
 
 def heard(monkeypatch: pytest.MonkeyPatch, steps: list[tuple[float, int]]) -> int:
@@ -33,7 +34,7 @@ def heard(monkeypatch: pytest.MonkeyPatch, steps: list[tuple[float, int]]) -> in
                 return taken
         return len(steps)
 
-    return asyncio.run(listen())
+    return own_loop.run(listen())
 
 
 def test_the_slowest_rate_is_taken_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -62,7 +63,7 @@ def test_nothing_comes_of_somebody_who_hung_up() -> None:
         return {"type": "http.disconnect"}
 
     with pytest.raises(Gone):
-        asyncio.run(Pace(receive).part())
+        own_loop.run(Pace(receive).part())
 
 
 def test_a_body_that_stops_is_given_up_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -73,4 +74,4 @@ def test_a_body_that_stops_is_given_up_in_time(monkeypatch: pytest.MonkeyPatch) 
         raise AssertionError
 
     with pytest.raises(TooSlow):
-        asyncio.run(asyncio.wait_for(Pace(receive).part(), 5))
+        own_loop.run(asyncio.wait_for(Pace(receive).part(), 5))

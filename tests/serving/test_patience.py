@@ -13,6 +13,7 @@ from gradviz_core import log_lines
 from gradviz_core.serving import connections
 from gradviz_core.serving.connections import Patience
 from gradviz_core.serving.sparing import Sparing
+from tests import own_loop
 
 
 class Line(asyncio.Transport):
@@ -50,7 +51,7 @@ def test_a_client_that_takes_nothing_is_cut_off(left: list[int], ends: bool, mon
         patience.end()
         return line.aborted
 
-    assert asyncio.run(trial()) is ends
+    assert own_loop.run(trial()) is ends
 
 
 def test_a_client_that_has_taken_all_may_wait(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -64,7 +65,7 @@ def test_a_client_that_has_taken_all_may_wait(monkeypatch: pytest.MonkeyPatch) -
         await asyncio.sleep(0.05)
         return line.aborted
 
-    assert asyncio.run(trial()) is False
+    assert own_loop.run(trial()) is False
 
 
 @pytest.fixture

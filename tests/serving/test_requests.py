@@ -20,6 +20,7 @@ from gradviz_core.serving.refusals import shown
 from gradviz_core.serving.sessions import Sessions
 from gradviz_core.serving.tabs import Tab
 from gradviz_core.settings import Settings
+from tests import own_loop
 
 NAMES = Settings(hosts="GradViz.example., *.lab.example").host_names
 HERE = "localhost:8501"
@@ -51,7 +52,7 @@ def knock(*headers: tuple[str, str], method: str = "GET", kind: str = "http") ->
     async def receive() -> Message:
         raise AssertionError("a request is judged by its headers alone")
 
-    asyncio.run(Doors(inside, NAMES)(scope, receive, send))
+    own_loop.run(Doors(inside, NAMES)(scope, receive, send))
     return (inside.scopes[0] if inside.scopes else None), sent
 
 
@@ -218,7 +219,7 @@ def test_a_client_that_does_not_read_is_not_heard() -> None:
         await Sessions(app, Places(2), lambda _: False, lambda _: 1.0)(scope, receive, send)
         return order
 
-    assert asyncio.run(trial()) == ["heard", "sending", "reads at last", "sent", "heard"]
+    assert own_loop.run(trial()) == ["heard", "sending", "reads at last", "sent", "heard"]
 
 
 def test_the_page_of_a_full_app_holds_its_sentence_as_text() -> None:
@@ -255,7 +256,7 @@ def test_a_tab_is_heard_at_the_pace_of_a_person(monkeypatch: pytest.MonkeyPatch)
         assert slept[0] == before
         return heard
 
-    assert asyncio.run(trial()) == [{"type": "websocket.receive", "bytes": b"click"}] * 150
+    assert own_loop.run(trial()) == [{"type": "websocket.receive", "bytes": b"click"}] * 150
 
 
 def test_a_tab_that_waits_for_its_page_keeps_the_order_and_its_end_is_noticed_at_once() -> None:
@@ -279,7 +280,7 @@ def test_a_tab_that_waits_for_its_page_keeps_the_order_and_its_end_is_noticed_at
         tab.leave()
         return heard, time.monotonic() - start
 
-    heard, took = asyncio.run(trial())
+    heard, took = own_loop.run(trial())
     assert heard == [*clicks[:2], end]
     assert took < 5
 
@@ -300,7 +301,7 @@ def test_a_tab_that_waits_for_its_page_has_few_large_messages_kept_for_it() -> N
         assert heard == sent
         return left
 
-    assert asyncio.run(trial()) == 7  # one is heard, two wait
+    assert own_loop.run(trial()) == 7  # one is heard, two wait
 
 
 def test_a_tab_is_not_heard_between_two_messages_that_go_out_one_after_the_other() -> None:
@@ -327,4 +328,4 @@ def test_a_tab_is_not_heard_between_two_messages_that_go_out_one_after_the_other
         await sending
         return heard_after
 
-    assert asyncio.run(trial()) == 5
+    assert own_loop.run(trial()) == 5

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import socket
 import time
@@ -16,6 +15,7 @@ from websockets.asyncio.client import connect
 from websockets.typing import Origin, Subprotocol
 
 from gradviz_core.serving.places import RETURN_S
+from tests import own_loop
 from tests.serving.conftest import App, Reply, ask, handshake
 from tests.serving.test_connections import memory_mb
 from tests.serving.test_handshakes import PATIENCE_S, Watch
@@ -87,8 +87,8 @@ async def session(app: App, *before: str) -> str:
 @pytest.fixture(scope="module")
 def left(app: App) -> tuple[str, float]:
     """A session whose tab came back once and was closed then, and when that was."""
-    first = asyncio.run(session(app))
-    assert asyncio.run(session(app, first)) == first
+    first = own_loop.run(session(app))
+    assert own_loop.run(session(app, first)) == first
     return first, time.monotonic()
 
 
@@ -130,7 +130,7 @@ def test_a_tab_that_comes_back_in_time_goes_on_and_later_starts_anew(app: App, l
     """Streamlit itself forgets a session only when another one ends."""
     name, since = left
     time.sleep(max(0.0, since + RETURN_S + 2 - time.monotonic()))
-    assert asyncio.run(session(app, name)) != name
+    assert own_loop.run(session(app, name)) != name
 
 
 def test_messages_that_no_page_sends_are_dropped(app: App) -> None:
@@ -151,4 +151,4 @@ def test_messages_that_no_page_sends_are_dropped(app: App) -> None:
             await tab.send(one.SerializeToString())
             return [ForwardMsg.FromString(bytes(await tab.recv(decode=False))).WhichOneof("type") for _ in range(2)]
 
-    assert asyncio.run(trial()) == ["heartbeat_ack", "file_urls_response"]
+    assert own_loop.run(trial()) == ["heartbeat_ack", "file_urls_response"]

@@ -13,6 +13,7 @@ from gradviz_core.errors import StoreFull, UploadRefused
 from gradviz_core.serving import arrivals, pace
 from gradviz_core.serving.notes import Note
 from gradviz_core.serving.uploads import PART
+from tests import own_loop
 from tests.handing_in import chunks, form, request, sent
 from tests.serving.upload_desk import ME, MODEL, OTHER, Desk, hanging
 
@@ -54,13 +55,13 @@ def test_behind_a_base_path_as_well(desk: Desk) -> None:
     scope = request(
         "PUT", f"/base/_stcore/upload_file/{ME}/1", {"Content-Type": content_type, "Content-Length": str(len(body))}
     )
-    assert asyncio.run(sent(desk.app, scope, chunks(body)))[0] == 204
+    assert own_loop.run(sent(desk.app, scope, chunks(body)))[0] == 204
     assert desk.deliveries[0].parts == [b"four"]
 
 
 def test_other_requests_pass(desk: Desk) -> None:
-    assert asyncio.run(sent(desk.app, request("OPTIONS", f"/_stcore/upload_file/{ME}/1", {}), []))[0] == 204
-    assert asyncio.run(sent(desk.app, request("GET", "/_stcore/health", {}), []))[0] == 204
+    assert own_loop.run(sent(desk.app, request("OPTIONS", f"/_stcore/upload_file/{ME}/1", {}), []))[0] == 204
+    assert own_loop.run(sent(desk.app, request("GET", "/_stcore/health", {}), []))[0] == 204
 
 
 def test_the_event_loop_goes_on_while_the_service_is_slow(desk: Desk) -> None:
@@ -74,7 +75,7 @@ def test_the_event_loop_goes_on_while_the_service_is_slow(desk: Desk) -> None:
                 longest, last = max(longest, time.monotonic() - last), time.monotonic()
             return longest
 
-    assert asyncio.run(both()) < 0.2
+    assert own_loop.run(both()) < 0.2
 
 
 # ---------------------------------------------------------------------------------------------------- refused unread
@@ -112,7 +113,7 @@ def test_what_may_not_be_sent_is_refused_before_it_is_read(
         "Content-Length": str(change.get("length", "1000")),
     }
     scope = request("PUT", f"/_stcore/upload_file/{path}", headers)
-    got, said = asyncio.run(sent(desk.app, scope, unread()))
+    got, said = own_loop.run(sent(desk.app, scope, unread()))
     assert (got, sentence in said) == (status, True), said
     assert desk.deliveries == []
     assert desk.streamlit.held == {}
@@ -143,7 +144,7 @@ TAIL = b"\r\n--b--\r\n"
 )
 def test_what_is_no_form_with_one_file_is_refused_and_leaves_nothing(desk: Desk, body: bytes, sentence: str) -> None:
     headers = {"Content-Type": "multipart/form-data; boundary=b", "Content-Length": str(len(body))}
-    status, said = asyncio.run(desk.put(chunks(body), headers))
+    status, said = own_loop.run(desk.put(chunks(body), headers))
     assert (status, sentence in said) == (400, True), said
     assert all(delivery.gone() for delivery in desk.deliveries)
     assert desk.streamlit.held == {}
@@ -155,7 +156,7 @@ def test_a_length_that_lies_is_refused(desk: Desk, off: int, monkeypatch: pytest
     monkeypatch.setattr(pace, "PATIENCE_S", 0.1)
     body = HEAD + bytes(1000) + TAIL
     headers = {"Content-Type": "multipart/form-data; boundary=b", "Content-Length": str(len(body) + off)}
-    status, _ = asyncio.run(desk.put(chunks(body), headers))
+    status, _ = own_loop.run(desk.put(chunks(body), headers))
     assert status == 400
     assert all(delivery.gone() for delivery in desk.deliveries)
 
@@ -212,7 +213,7 @@ def test_a_service_that_dies_in_the_middle_is_said_in_the_note(desk: Desk) -> No
             upload.messages.put_nowait({"type": "http.request", "body": b"", "more_body": False})
             await asyncio.wait_for(upload.task, 5)
 
-    asyncio.run(broken_off())
+    own_loop.run(broken_off())
     ((_, held),) = desk.streamlit.held.values()
     assert Note.from_bytes(held).refused == "The compute service stopped."
     assert desk.deliveries[0].gone()
@@ -223,7 +224,7 @@ def test_notes_that_no_page_takes_up_are_counted(desk: Desk) -> None:
         desk.send("a.txt", b"x", f"{ME}/{number}")
     content_type, body = form("a.txt", b"x")
     headers = {"Content-Type": content_type, "Content-Length": str(len(body))}
-    status, said = asyncio.run(desk.put(chunks(body), headers, f"{ME}/more"))
+    status, said = own_loop.run(desk.put(chunks(body), headers, f"{ME}/more"))
     assert (status, "no page has taken up" in said) == (429, True)
     assert len(desk.streamlit.held) == arrivals.MOST_NOTES
     assert desk.delete(f"{ME}/0") == 204

@@ -12,6 +12,7 @@ import pytest
 from gradviz_core.errors import UploadRefused
 from gradviz_core.serving import arrivals, pace
 from gradviz_core.serving.notes import Note
+from tests import own_loop
 from tests.handing_in import chunks, form
 from tests.serving.upload_desk import ME, MODEL, OTHER, Desk, hanging
 
@@ -45,7 +46,7 @@ def test_a_drip_is_given_up_and_its_room_is_free(desk: Desk, monkeypatch: pytest
             assert 0.2 < time.monotonic() - begun < 2
             assert upload.status == 408
 
-    asyncio.run(drip())
+    own_loop.run(drip())
     assert desk.deliveries[0].gone()
     assert desk.send("a.png", bytes(900_000)).token
 
@@ -63,7 +64,7 @@ def test_what_is_refused_holds_no_file_while_the_rest_of_it_comes(desk: Desk) ->
             await asyncio.wait_for(upload.task, 1)
             assert upload.status == 204
 
-    asyncio.run(rest())
+    own_loop.run(rest())
     assert desk.deliveries == []
 
 
@@ -77,7 +78,7 @@ def test_the_rest_of_what_is_refused_is_waited_for_no_longer_than_a_file(
             await asyncio.wait_for(upload.task, 2)
             assert upload.status == 408
 
-    asyncio.run(rest())
+    own_loop.run(rest())
     assert desk.streamlit.held == {}
 
 
@@ -88,7 +89,7 @@ def test_whoever_hangs_up_in_the_middle_leaves_nothing(desk: Desk) -> None:
             await asyncio.wait_for(upload.task, 1)
             assert upload.said == []
 
-    asyncio.run(vanish())
+    own_loop.run(vanish())
     assert desk.deliveries[0].gone()
     assert desk.streamlit.held == {}
 
@@ -108,7 +109,7 @@ def test_two_uploads_that_hang_keep_nobody_else_waiting(desk: Desk) -> None:
             assert status == 204
             return Note.from_bytes(desk.streamlit.held[f"/_stcore/upload_file/{OTHER}/1"][1])
 
-    assert asyncio.run(both()).token
+    assert own_loop.run(both()).token
 
 
 @pytest.mark.parametrize(
@@ -207,7 +208,7 @@ def test_with_its_session_a_file_on_its_way_is_gone(desk: Desk, monkeypatch: pyt
             await asyncio.wait_for(upload.task, 2)
             assert upload.status == 400
 
-    asyncio.run(closing())
+    own_loop.run(closing())
     assert desk.streamlit.held == {}
 
 

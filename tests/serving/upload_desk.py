@@ -18,6 +18,7 @@ from gradviz_core.serving.controls import Control
 from gradviz_core.serving.notes import Note
 from gradviz_core.serving.uploads import Uploads
 from gradviz_core.settings import Settings
+from tests import own_loop
 from tests.handing_in import Streamlit, chunks, form, request, sent
 
 IMAGE = Control("image", ("png", "npy"), "a PNG file", 1.0)
@@ -59,12 +60,12 @@ class Desk:
         """Send a file as a browser does: the note that Streamlit gets."""
         content_type, body = form(name, data)
         headers = {"Content-Type": content_type, "Content-Length": str(len(body))}
-        status, text = asyncio.run(self.put(chunks(body), headers, path))
+        status, text = own_loop.run(self.put(chunks(body), headers, path))
         assert status == 204, text
         return Note.from_bytes(self.streamlit.held[f"/_stcore/upload_file/{path}"][1])
 
     def delete(self, path: str) -> int:
-        return asyncio.run(sent(self.app, request("DELETE", f"/_stcore/upload_file/{path}", {}), []))[0]
+        return own_loop.run(sent(self.app, request("DELETE", f"/_stcore/upload_file/{path}", {}), []))[0]
 
 
 @dataclass
