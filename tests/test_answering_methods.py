@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -143,10 +142,10 @@ class Noisy(nn.Module):
 
 
 @pytest.fixture
-def noisy() -> Answerer:
+def noisy(monkeypatch: pytest.MonkeyPatch) -> Answerer:
     answerer = Answerer("cpu")
     model = Model(Noisy().eval(), load("preset/shapes-cnn").card)
-    answerer._models = SimpleNamespace(get=lambda _key, _device: model)  # type: ignore[assignment]
+    monkeypatch.setattr(answerer._models, "get", lambda _key, _device: model)
     return answerer
 
 

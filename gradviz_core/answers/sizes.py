@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
+from gradviz_core.answers.units import MOST_UNITS
 from gradviz_core.blocks import MOST_WHOLE
 from gradviz_core.errors import TooCostly
 from gradviz_core.types import (
@@ -37,8 +38,8 @@ def check(question: AboutAModel, shape: tuple[int, ...], sites: Mapping[Site, in
 
 
 def whole_bytes(question: AboutAModel, shape: tuple[int, ...], sites: Mapping[Site, int]) -> int:
-    """Bytes of the arrays of the answer. A site that is not known counts as nothing: asking for it is an error. So do
-    the few numbers that some answers have for each layer or row."""
+    """Bytes of the arrays of the answer. A site that is not known counts as nothing: asking for it is an error, as it
+    is for more units than there may be. So do the few numbers that some answers have for each layer or row."""
     known = {**sites, INPUT: 4 * math.prod(shape)}
     picture = 3 * math.prod(shape[2:])
     match question:
@@ -46,7 +47,7 @@ def whole_bytes(question: AboutAModel, shape: tuple[int, ...], sites: Mapping[Si
             each = 2 if method == "gradient" else 3
             return picture + each * sum(known.get(site, 0) for site in wrt)
         case UnitsQuestion(count=count):
-            return count * known[INPUT]
+            return min(count, MOST_UNITS) * known[INPUT]
         case SurveyQuestion():
             return picture
         case PerturbationQuestion():
