@@ -27,6 +27,12 @@ def heatmap(page: Page, key: str) -> list[list[float]]:
     """The numbers of the heatmap on screen whose key is ``chart_<key>``; NaN in gaps."""
     page.wait_for_selector(f".st-key-chart_{key} .heatmaplayer image", timeout=60_000)
     wait(page)
+    page.wait_for_function(  # a chart that was there is replaced by a new one for a moment
+        """(key) => document.querySelector(`.st-key-chart_${key} .js-plotly-plot`)?._fullData
+            ?.some((trace) => trace.type === "heatmap")""",
+        arg=key,
+        timeout=60_000,
+    )
     rows: list[list[float | None]] = page.evaluate(
         """(key) => {
           const chart = document.querySelector(`.st-key-chart_${key} .js-plotly-plot`);
