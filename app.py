@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pandas  # type: ignore[import-untyped]  # noqa: F401 (here and not on the first page with a table: see below)
+import plotly.graph_objects as go
 import streamlit as st
 from google.protobuf.message import DecodeError
 from starlette.datastructures import Headers
@@ -57,6 +58,8 @@ def held() -> list[str]:
 @asynccontextmanager
 async def lifespan(_: st.App) -> AsyncIterator[None]:
     """What runs beside the server: sessions whose tabs have left are let go. The compute service ends with it."""
+    go.Figure(go.Heatmap(z=[[0.0]])).to_json()  # loads what figures are made of
+    memory.settle()
     close = runtime.get_instance().close_session
     leaving = asyncio.create_task(let_go(held, known, close, farewells().look, settings().sessions))
     yield

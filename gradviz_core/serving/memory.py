@@ -29,6 +29,13 @@ def keep_little() -> bool:
     return all(library.mallopt(setting, value) for setting, value in wanted)
 
 
+def settle() -> None:
+    """Take what is here now for something that stays. After each page Streamlit has all other objects looked through,
+    while all threads wait: for the modules alone that was 0.07 s, a third of what a page took."""
+    gc.collect()
+    gc.freeze()
+
+
 def give_back() -> None:
     """Collect what is in circles, and give all that is free back to the system."""
     gc.collect()

@@ -106,8 +106,9 @@ class Person:
         if self._page == "saliency":
             view = {"view": self._dice.choice(VIEWS)}
             ideas.append(lambda: self._at(tab, "saliency", tab.address | view))
-        samples = self._samples(tab.address.get("model", ""))
-        ideas.append(lambda: tab.event("thumbnails", "chosen", f"sample/{self._dice.choice(samples)}"))
+        if self._page != "lessons":  # which has no pictures to choose from
+            samples = self._samples(tab.address.get("model", ""))
+            ideas.append(lambda: tab.event("thumbnails", "chosen", f"sample/{self._dice.choice(samples)}"))
         return self._dice.choice(ideas)
 
     async def _turn_to(self, tab: Tab, page: str) -> Screen:
