@@ -114,6 +114,14 @@ def test_feature_maps_draws_all_channels_on_the_scale_of_the_one_enlarged() -> N
     assert np.isfinite(values(sheet)).sum() == values(one).size * len(sheet["data"][1]["text"])
 
 
+def test_channels_are_drawn_where_the_gradient_could_not_be_followed_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    failing(monkeypatch, "flow", lambda: Busy("The worker has died."), times=1)
+    app = opened(MAPS, site="features.4", maps="activation")
+    assert not app.exception
+    assert errors(app) == [words.plain("The worker has died.")]
+    assert np.isfinite(values(chart(app, "channels"))).any()
+
+
 def test_a_vision_transformer_and_a_flat_network_are_drawn_too() -> None:
     for model in ("preset/shapes-vit", "preset/digits-mlp"):
         for page in (NEURONS, MAPS):

@@ -1,5 +1,6 @@
 """Feature maps: all channels of a site at once, and where along the network the gradient is strong."""
 
+import plotly.graph_objects as go
 import streamlit as st
 
 from gradviz_core import snippets
@@ -15,6 +16,7 @@ choice = shell.begin_with_score(
 tour.here("feature-maps")
 
 reached: tuple[SiteInfo, ...] = ()
+strips: dict[str, go.Figure] = {}
 with one_sentence():
     flow = ask(
         FlowQuestion(model=choice.model, image=choice.image, target=choice.target, seed=choice.draw),
@@ -22,6 +24,7 @@ with one_sentence():
     )
     reached = sites.reached(flow)
     strip = maps.strip(flow, choice.labels, address.read("site", sites.default(reached or choice.survey.sites)))
+    strips = {"strip": strip.figure}
     panel.picture(
         strip.figure, "strip", alt=strip.caption.alt, caption=strip.caption, act=sites.choose_point(strip.infos)
     )
@@ -95,7 +98,7 @@ with one_sentence():
             maps.image(answer), "image", alt="The image as the network sees it",
             act=sites.choose_under(view.planes, *seen(answer.arrays).size),
         )  # fmt: skip
-    drawn = {"channels": sheet.figure, "strip": strip.figure} | ({"channel": one.figure} if one.figure else {})
+    drawn = {"channels": sheet.figure} | strips | ({"channel": one.figure} if one.figure else {})
     keeping.menu(choice.tools, drawn, answer, "feature-maps", checked)
     near_program = {}
     if around is not None and view.near is not None:
