@@ -21,13 +21,16 @@ from streamlit.web.server.starlette.starlette_server_config import XSRF_COOKIE_N
 
 from gradviz_core.compute import client
 from gradviz_core.serving import arrivals, memory, threads
+from gradviz_core.serving.checks import PATH as CHECKS_AT
+from gradviz_core.serving.checks import Lines, checks
 from gradviz_core.serving.clients import ClientAddress
 from gradviz_core.serving.doors import Doors
 from gradviz_core.serving.downloads import Downloads
 from gradviz_core.serving.farewells import farewells
 from gradviz_core.serving.leaving import let_go
 from gradviz_core.serving.limits import Limits
-from gradviz_core.serving.offers import PATH, offers
+from gradviz_core.serving.offers import PATH as OFFERS_AT
+from gradviz_core.serving.offers import offers
 from gradviz_core.serving.places import Places
 from gradviz_core.serving.sessions import Sessions
 from gradviz_core.serving.uploads import Uploads
@@ -42,7 +45,7 @@ USED = frozenset({"rerun_script", "stop_script", "file_urls_request", "app_heart
 MOST_FILES = 20
 """Files that one message may ask to upload."""
 PART_OF_A_PAGE = 0.05
-"""What drawing the line of a check, or another such part, counts for."""
+"""What drawing a part of a page by itself counts for."""
 
 
 def known(session: str) -> bool:
@@ -111,6 +114,9 @@ app = st.App(
         ),
         Middleware(Uploads, known=known, token_is_right=token_is_right, deliver=client.deliver),
     ],
-    routes=[Route(f"{root}/{PATH}/{{token}}", Downloads(offers(), client.arrays))],
+    routes=[
+        Route(f"{root}/{OFFERS_AT}/{{token}}", Downloads(offers(), client.arrays)),
+        Route(f"{root}/{CHECKS_AT}/{{token}}", Lines(checks())),
+    ],
     lifespan=lifespan,
 )

@@ -1,10 +1,12 @@
-"""The line beside a gradient picture: asked for after all else, drawn once it is known, kept with the picture."""
+"""The line beside a gradient picture: asked for after all else, found by the browser once it is known, kept with the
+picture."""
 
 from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, MutableMapping
+from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -15,6 +17,7 @@ from gradviz_core.codec import question_to_json
 from gradviz_core.compute import client, inline
 from gradviz_core.errors import Busy, GradVizError, QuestionError
 from gradviz_core.findings import DirectionProof, Proof, Step
+from gradviz_core.serving.checks import MOST_LINES, PATH, Checks, Lines, checks, said
 from gradviz_core.serving.offers import Arrays, Page, offers
 from gradviz_core.types import (
     INPUT,
@@ -27,10 +30,10 @@ from gradviz_core.types import (
     Receipt,
 )
 from pages.parts import check
-from pages.parts.check import Checks, checks
 from pages.parts.kept import kept
+from tests import own_loop
 from tests.compute.conftest import until
-from tests.opening import MAPS, NEURONS, SALIENCY, answer_here, errors, opened
+from tests.opening import MAPS, NEURONS, SALIENCY, answer_here, opened
 
 PERTURBATION = "pages/understand/perturbation.py"
 Answering = Callable[[ProofQuestion, threading.Event, Asker], ProofAnswer | None]
@@ -40,10 +43,10 @@ Answering = Callable[[ProofQuestion, threading.Event, Asker], ProofAnswer | None
 def asked(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Question]]:
     """Questions are answered in this process; the list says which were."""
     kept.clear()
-    checks.clear()
+    checks.cache_clear()
     yield answer_here(monkeypatch)
     kept.clear()
-    checks.clear()
+    checks.cache_clear()
 
 
 def found(proof: Proof) -> Answering:
@@ -70,10 +73,32 @@ def proof(difference: float, derivative: float = 1.0) -> Proof:
     return verdicts.proof([DirectionProof(".input", derivative, (Step(1e-6, difference, error, 1e-9),))], 2.0)
 
 
+def data(app: AppTest) -> list[dict[str, Any]]:
+    """What each line on the page is drawn from."""
+    components = [element.proto for element in app.get("bidi_component")]
+    return [json.loads(each.json) for each in components if each.component_name == "gradviz_check"]
+
+
 def lines(app: AppTest) -> list[str]:
-    """What the lines say, without their icons."""
-    said = [c.value.replace("\\", "") for c in app.caption]
-    return [text.partition(": ")[2] for text in said if text.startswith(":material/")]
+    """What the lines say as they are drawn."""
+    return [line["said"]["words"] if line["said"] else line["pending"] for line in data(app)]
+
+
+def looked_for(address: str) -> tuple[int, Any]:
+    """What a browser gets that looks for a verdict: the status, and the line."""
+    said: list[MutableMapping[str, Any]] = []
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        said.append(message)
+
+    async def receive() -> MutableMapping[str, Any]:
+        raise AssertionError("nothing more is sent")
+
+    where, _, token = address.removeprefix("/").partition("/")
+    assert where == PATH
+    own_loop.run(Lines(checks())({"path_params": {"token": token}}, receive, send))
+    start, body = said
+    return start["status"], json.loads(body["body"] or "null")
 
 
 def drawn(app: AppTest) -> list[ProofQuestion]:
@@ -83,8 +108,35 @@ def drawn(app: AppTest) -> list[ProofQuestion]:
 
 def settled(app: AppTest) -> AppTest:
     """The page once the verdicts are there."""
-    assert until(lambda: all(checks().found(question_to_json(one)) for one in drawn(app)))
+    assert until(lambda: all(checks().found(one) for one in drawn(app)))
     return app.run()
+
+
+class Waiting:
+    """A client that never answers, and knows which checks were asked and which were left."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.left: list[str] = []
+
+    def __call__(self, question: ProofQuestion, left: threading.Event, _asker: Asker) -> None:
+        self.asked.append(question.image)
+        left.wait(10)
+        self.left.append(question.image)
+
+
+@pytest.fixture
+def waiting(monkeypatch: pytest.MonkeyPatch) -> Iterator[Waiting]:
+    made = Waiting()
+    monkeypatch.setattr(client, "check", made)
+    yield made
+    checks().show("a", {})
+    checks().show("b", {})
+
+
+def named(*images: str) -> dict[str, ProofQuestion]:
+    made = [ProofQuestion(model="m", image=image) for image in images]
+    return {question_to_json(one): one for one in made}
 
 
 # ---------------------------------------------------------------------------------------------------------- on the page
@@ -129,23 +181,61 @@ def test_a_true_verdict_comes_after_all_answers(asked: list[Question], monkeypat
     assert [question.kind for question in asked].count("proof") == 1
 
 
-def test_a_line_is_looked_at_again_until_it_is_known_and_not_after(monkeypatch: pytest.MonkeyPatch) -> None:
-    app = opened()
-    assert [e for e in app.get("bidi_component") if "later_" in e.proto.id]
-    monkeypatch.setattr(client, "check", found(proof(1.0)))
-    app = settled(app.run())
-    assert lines(app) == ["The gradient agrees with finite differences to 9 digits"]
-    assert not [e for e in app.get("bidi_component") if "later_" in e.proto.id]
+def test_the_browser_finds_a_verdict_once_it_is_known(waiting: Waiting, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = opened(image="sample/star")
+    (line,) = data(app)
+    assert line["said"] is None
+    assert looked_for(line["address"]) == (204, None)
+    monkeypatch.setattr(client, "check", found(proof(1 + 3e-7)))
+    checks().leave("test session id")
+    (again,) = data(settled(app.run()))
+    words = "The gradient agrees with finite differences to 6 digits"
+    status, said = looked_for(again["address"])
+    assert (status, said["icon"], said["words"], said["loud"]) == (200, "check", words, False)
+    assert said["more"] == "They agree in the one direction, to 3e-07 at worst, at the input."
+    assert again["said"] == said, "what is known is drawn at once"
+
+
+def test_a_line_that_is_on_no_page_any_more_has_no_verdict(waiting: Waiting) -> None:
+    app = opened(image="sample/star")
+    (line,) = data(app)
+    app.switch_page(NEURONS).run()
+    assert looked_for(line["address"]) == (410, None)
+    assert looked_for("/check/guessed") == (410, None)
+
+
+def test_each_session_has_an_address_of_its_own() -> None:
+    (question,) = named("one").values()
+    known = checks()
+    mine, other = known.line("a", question), known.line("b", question)
+    assert mine != other
+    assert known.line("a", question) == mine
+    assert known.behind(mine) == known.behind(other) == question_to_json(question)
+    known.leave("a")
+    assert known.behind(mine) is None
+    assert known.behind(other) is not None
+
+
+def test_pages_that_are_never_drawn_to_their_end_leave_few_lines_behind() -> None:
+    tokens = [checks().line("a", question) for question in named(*map(str, range(MOST_LINES + 10))).values()]
+    assert sum(checks().behind(token) is not None for token in tokens) == MOST_LINES
+    assert checks().behind(tokens[-1]) is not None
 
 
 def test_what_disagrees_is_said_loudly(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(client, "check", found(proof(3.0)))
     app = settled(opened())
-    (loud,) = errors(app)
-    assert loud.replace("\\", "").startswith(
+    (line,) = data(app)
+    assert line["said"]["loud"]
+    assert line["said"]["words"].startswith(
         "The gradient disagrees with finite differences: 1 by automatic differentiation, 3 by differences."
     )
-    assert lines(app) == []
+
+
+def test_signs_that_are_not_seen_are_shown_in_a_line() -> None:
+    assert said(QuestionError("The model \u202ex.pt2 does not run.")).words == (
+        "Not checked. The model ⟨U+202E⟩x.pt2 does not run."
+    )
 
 
 def test_what_cannot_be_checked_is_said_and_asked_anew_only_where_that_may_help(
@@ -165,33 +255,6 @@ def test_what_cannot_be_checked_is_said_and_asked_anew_only_where_that_may_help(
 
 
 # ------------------------------------------------------------------------------------------------- who waits for what
-
-
-class Waiting:
-    """A client that never answers, and knows which checks were asked and which were left."""
-
-    def __init__(self) -> None:
-        self.asked: list[str] = []
-        self.left: list[str] = []
-
-    def __call__(self, question: ProofQuestion, left: threading.Event, _asker: Asker) -> None:
-        self.asked.append(question.image)
-        left.wait(10)
-        self.left.append(question.image)
-
-
-@pytest.fixture
-def waiting(monkeypatch: pytest.MonkeyPatch) -> Iterator[Waiting]:
-    made = Waiting()
-    monkeypatch.setattr(client, "check", made)
-    yield made
-    checks().show("a", {})
-    checks().show("b", {})
-
-
-def named(*images: str) -> dict[str, ProofQuestion]:
-    made = [ProofQuestion(model="m", image=image) for image in images]
-    return {question_to_json(one): one for one in made}
 
 
 def test_a_check_that_nobody_sees_any_more_is_left(waiting: Waiting) -> None:

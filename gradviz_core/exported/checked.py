@@ -23,10 +23,13 @@ def _batch_norm(
     running_var: Tensor,
     momentum: float,
     eps: float,
-) -> tuple[Tensor, None, None]:
-    """Batch norm with fixed statistics; the raw operation does not compare sizes before it reads."""
-    fixed = torch.ops.aten.batch_norm.default
-    return fixed(input, weight, bias, running_mean, running_var, False, momentum, eps, False), None, None
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Batch norm with fixed statistics; the raw operation does not compare sizes before it reads. It keeps no
+    statistics of the input, so the second and third result are empty, as they are there."""
+    normed = torch.ops.aten.batch_norm.default(
+        input, weight, bias, running_mean, running_var, False, momentum, eps, False
+    )
+    return normed, input.new_empty(0), input.new_empty(0)
 
 
 def _div(self: Tensor, other: Tensor | float, rounding_mode: str | None = None) -> Tensor:

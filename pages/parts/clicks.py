@@ -90,12 +90,12 @@ def on_click(chart: str, act: Callable[[Click], None], enclose: Callable[[Enclos
     key = f"{chart}_clicks"
 
     def clicked() -> None:
-        click = _read(st.session_state[key])
+        click = _read(key)
         if click is not None:
             act(click)
 
     def enclosed() -> None:
-        cells = _read_enclosed(st.session_state[key])
+        cells = _read_enclosed(key)
         if cells is not None and enclose is not None:
             enclose(cells)
 
@@ -103,31 +103,35 @@ def on_click(chart: str, act: Callable[[Click], None], enclose: Callable[[Enclos
         _component(key=key, data={"chart": chart}, on_clicked_change=clicked, on_enclosed_change=enclosed)
 
 
-def _read(state: Any) -> Click | None:
+def sent(key: str, name: str) -> object:
+    """The value that a component of this key has just sent under ``name``; None where there is none any more. Streamlit
+    forgets what a component sent where its page was left and the next one was cut short before it drew the same."""
+    state = st.session_state.get(key)
+    return state.get(name) if hasattr(state, "get") else None
+
+
+def _read(key: str) -> Click | None:
     """The click in what the browser sent; None for anything else, for the browser may send what it likes."""
-    sent = _sent(state, "clicked")
-    if sent is None:
-        return None
-    numbers = _numbers(sent, ("y", "x", "position"))
-    curve = _numbers({"curve": sent.get("curve", -1)}, ("curve",))
+    said = _as_dict(sent(key, "clicked"))
+    numbers = _numbers(said, ("y", "x", "position"))
+    curve = _numbers({"curve": said.get("curve", -1)}, ("curve",))
     if numbers is None or curve is None:
         return None
     row, column, position = map(round, numbers)
     return Click(row, column, position, round(curve[0]))
 
 
-def _read_enclosed(state: Any) -> Enclosed | None:
+def _read_enclosed(key: str) -> Enclosed | None:
     """The same of a rectangle. Cell i lies from i - ½ to i + ½."""
-    numbers = _numbers(_sent(state, "enclosed") or {}, ("top", "bottom", "left", "right"))
+    numbers = _numbers(_as_dict(sent(key, "enclosed")), ("top", "bottom", "left", "right"))
     if numbers is None:
         return None
     top, bottom, left, right = map(round, numbers)
     return Enclosed((min(top, bottom), max(top, bottom)), (min(left, right), max(left, right)))
 
 
-def _sent(state: Any, name: str) -> dict[str, Any] | None:
-    sent = state.get(name) if hasattr(state, "get") else None
-    return sent if isinstance(sent, dict) else None
+def _as_dict(value: object) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
 
 
 def _numbers(sent: dict[str, Any], names: Sequence[str]) -> list[float] | None:

@@ -29,7 +29,7 @@ from gradviz_core.types import (
     SpectrumAnswer,
     UnitsAnswer,
 )
-from pages.parts import asker, check
+from pages.parts import asker, check, links
 
 Downloadable = GradientAnswer | UnitsAnswer | FlowAnswer | PerturbationAnswer | JacobianAnswer | SpectrumAnswer
 """Answers whose pictures and arrays can be kept."""
@@ -138,9 +138,4 @@ def _link(file: str, what: Arrays | Page) -> dict[str, str]:
     session = asker.session()
     token = offers.offers().offer(session, Offer(asker.here(), file, what))
     farewells().when_gone(session, "offers", partial(offers.offers().forget, session))
-    return {"address": "/".join(["", *_base(), offers.PATH, token]), "file": file}
-
-
-def _base() -> list[str]:
-    """Where the app is below the root of its address."""
-    return [part for part in str(st.get_option("server.baseUrlPath")).split("/") if part]
+    return {"address": links.to(offers.PATH, token), "file": file}

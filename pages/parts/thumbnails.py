@@ -12,6 +12,7 @@ import streamlit as st
 from PIL import Image
 
 from gradviz_core.types import Pixels
+from pages.parts.clicks import sent
 
 SIDE = 96
 """Longest side of a thumbnail, in pixels."""
@@ -66,8 +67,8 @@ def pick(thumbnails: Sequence[Thumbnail], chosen: str, act: Callable[[str], None
     """The images side by side; ``act`` gets the key of the one that is chosen, before the page is drawn again."""
 
     def heard() -> None:
-        key = st.session_state["thumbnails"].get("chosen")
-        if key in {t.key for t in thumbnails}:
+        key = sent("thumbnails", "chosen")
+        if isinstance(key, str) and key in {t.key for t in thumbnails}:
             act(key)
 
     _component(

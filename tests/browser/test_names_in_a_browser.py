@@ -32,6 +32,7 @@ STEPS = Preprocessing((SIDE, SIDE), None, (0.5,) * 3, (0.5,) * 3)
 ELEMENTS = """() => {
   const found = [], walk = (root) => {
     for (const element of root.querySelectorAll("*")) {
+      if (element.closest(":has(> [data-testid^=stNumberInputStep])")) continue;
       const attributes = [...element.attributes].map(({ name, value }) =>
         /href|src|action|^on|target/i.test(name) ? `${name}=${value.split(/[?#,]/)[0]}` : name);
       found.push(`${element.localName} ${attributes.sort().join(" ")}`);
@@ -42,7 +43,8 @@ ELEMENTS = """() => {
   walk(document.body);
   return found;
 }"""
-"""Every element of the body, its attributes, and the values of those that lead somewhere or run something."""
+"""Every element of the body, its attributes, and the values of those that lead somewhere or run something. Without the
+buttons of fields of numbers: whether Streamlit shows them depends on how wide the field was when it was measured."""
 FILE_NAME = f"\u202e<img src=x onerror=alert(1)> www.{ELSEWHERE} :smile: [x](y).pt2"
 SOON_S = 10.0
 """What a page still takes away or adds after it is still, it does within so many seconds."""

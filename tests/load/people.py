@@ -29,13 +29,15 @@ AGAIN = 5
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A page that somebody asked for, and what it showed: the digest of its figures and the sentences of its errors."""
+    """A page that somebody asked for, and what it showed: its charts, packed, and the sentences of its errors."""
 
     page: str
     choices: tuple[tuple[str, str], ...]
-    digest: str
+    charts: bytes
     errors: tuple[str, ...]
     seconds: float
+    came_from: str = ""
+    """The page that was there before."""
 
 
 @dataclass
@@ -131,7 +133,7 @@ class Person:
     async def _ask(self, tab: Tab, doing: Callable[[], Awaitable[object]]) -> None:
         """Do something, and ask again where the page says that this may help. Not counted among the times: what was
         asked again, for a person decides when."""
-        start = time.monotonic()
+        start, before = time.monotonic(), f"{self._page} {tab.address}"
         try:
             if not await self._done(tab, doing):
                 return
@@ -154,7 +156,7 @@ class Person:
             return
         shown = tab.screen
         choices = tuple(sorted(tab.address.items()))
-        self._diary.seen.append(Seen(self._page, choices, shown.digest(), tuple(shown.errors), seconds))
+        self._diary.seen.append(Seen(self._page, choices, shown.packed(), tuple(shown.errors), seconds, before))
 
     async def _done(self, tab: Tab, doing: Callable[[], Awaitable[object]]) -> bool:
         """Do it; a file that is not taken because too many ask is brought again. False where that does not help."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -99,10 +99,10 @@ class Screen:
         """The charts of the page, as JSON, by their key: ``gradient``, ``classes``."""
         return {_key(chart.id).removeprefix("chart_"): str(chart.spec) for chart in self.of("plotly_chart")}
 
-    def digest(self) -> str:
-        """One name for all that the charts of the page show, numbers and words: two pages have the same if and only if
-        each chart is the same to the last bit."""
-        return hashlib.sha256(json.dumps(self.figures, sort_keys=True).encode()).hexdigest()
+    def packed(self) -> bytes:
+        """All that the charts of the page show, numbers and words, in little space: two pages have the same if and only
+        if each chart is the same to the last bit."""
+        return zlib.compress(json.dumps(self.figures, sort_keys=True).encode(), 1)
 
     def widget(self, kind: str, key: str) -> Any:
         """The widget of this kind whose key is ``key``, or matches it as a regular expression.
@@ -127,6 +127,11 @@ class Screen:
             if plain(button.label) == label:
                 return button
         raise LookupError(f"there is no button {label!r} on the page {self.title!r}")
+
+
+def unpacked(charts: bytes) -> dict[str, str]:
+    """The charts that ``Screen.packed`` has packed."""
+    return dict(json.loads(zlib.decompress(charts)))
 
 
 def plain(text: str) -> str:

@@ -11,6 +11,7 @@ import http.client
 import json
 import uuid
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -28,8 +29,8 @@ from tests.load.screen import Screen
 
 PATIENCE_S = 130.0
 """Longer than a question may wait for a worker and run (60 seconds each): who waits longer than this is forgotten."""
-LATER = "gradviz_later"
-"""The component that has a line of the page drawn anew after a while."""
+LINE = "gradviz_check"
+"""The component that looks for the verdict on the picture beside it."""
 
 
 class Hang(Exception):
@@ -67,11 +68,12 @@ class Tab:
         self._finished: asyncio.Future[None] | None = None
         self._fragment = ""
         """The part of the page that was asked for alone; empty for the whole."""
-        self._part_cut_short = False
         self.address: dict[str, str] = {}
         """The choices in the address bar."""
         self._links: dict[str, asyncio.Future[list[FileURLs]]] = {}
-        self._due: set[asyncio.Task[None]] = set()
+        self._looking: set[asyncio.Task[None]] = set()
+        self.verdicts: dict[str, str] = {}
+        """What the lines beside pictures said, by the component that shows them."""
         self._listening = asyncio.create_task(self._listen())
         self.received = 0
         """Bytes of the messages that came, before compression."""
@@ -83,7 +85,7 @@ class Tab:
     ) -> Tab:  # fmt: skip
         """A new tab at the address ``/page?choices``, once it is drawn.
 
-        ``checks`` is whether it asks for the line beside each picture, as the page in a browser does.
+        ``checks`` is whether it looks for the line beside each picture, as the page in a browser does.
 
         Raises:
             Hang: the page does not come to its end.
@@ -112,7 +114,7 @@ class Tab:
 
     async def close(self) -> None:
         """Close the tab."""
-        for task in [*self._due, self._listening]:
+        for task in [*self._looking, self._listening]:
             task.cancel()
         await self._socket.close()
 
@@ -266,7 +268,6 @@ class Tab:
                 self.session = message.new_session.initialize.session_id
                 self._page = message.new_session.page_script_hash
                 self._run = (message.metadata.run.script_run_id, frozenset(message.metadata.run.fragment_ids))
-                self._look_whether_part_is_over()
             case "navigation":
                 self.pages = {page.url_pathname: page.page_script_hash for page in message.navigation.app_pages}
                 self.pages[""] = next(page.page_script_hash for page in message.navigation.app_pages if page.is_default)
@@ -274,7 +275,7 @@ class Tab:
             case "delta":
                 self.screen.draw(message, self._run[0])
                 self._hear_address(message.delta.new_element)
-                self._look_for_later(message)
+                self._look_for_verdict(message.delta.new_element)
             case "script_finished":
                 self._finish(message.script_finished)
             case "file_urls_response":
@@ -286,15 +287,6 @@ class Tab:
         part = how == ForwardMsg.FINISHED_FRAGMENT_RUN_SUCCESSFULLY and self._fragment in self._run[1]
         if part or how in {ForwardMsg.FINISHED_SUCCESSFULLY, ForwardMsg.FINISHED_WITH_COMPILE_ERROR}:
             self._say(None)
-
-        self._part_cut_short = bool(self._fragment) and how == ForwardMsg.FINISHED_EARLY_FOR_RERUN
-
-    def _look_whether_part_is_over(self) -> None:
-        """A part of the page is said to be cut short where the run of another part begins before its end was sent, and
-        is drawn all the same. Where the whole page or the same part follows, it has to be waited for."""
-        if self._part_cut_short and self._run[1] and self._fragment not in self._run[1]:
-            self._say(None)
-        self._part_cut_short = False
 
     def _found_links(self, response: FileURLsResponse) -> None:
         future = self._links.pop(response.response_id, None)
@@ -308,23 +300,27 @@ class Tab:
             if field.value:
                 self.address[field.query_param_key] = field.value
 
-    def _look_for_later(self, message: ForwardMsg) -> None:
-        element = message.delta.new_element
+    def _look_for_verdict(self, element: Element) -> None:
         component = element.bidi_component
-        if self._checks and element.WhichOneof("type") == "bidi_component" and component.component_name == LATER:
-            task = asyncio.create_task(
-                self._draw_anew(component.id, json.loads(component.json), message.delta.fragment_id)
-            )
-            self._due.add(task)
-            task.add_done_callback(self._due.discard)
+        if self._checks and element.WhichOneof("type") == "bidi_component" and component.component_name == LINE:
+            task = asyncio.create_task(self._verdict(component.id, json.loads(component.json)))
+            self._looking.add(task)
+            task.add_done_callback(self._looking.discard)
 
-    async def _draw_anew(self, component: str, data: dict[str, Any], fragment: str) -> None:
-        await asyncio.sleep(data["ms"] / 1000)
-        if any(component == each.id for each in self.screen.of("bidi_component")):
-            try:
-                await self._ask_for_run(ClientState(fragment_id=fragment), _event(component, "due", data["turn"]))
-            except Gone:
+    async def _verdict(self, component: str, data: dict[str, Any]) -> None:
+        """Look for it as the browser does, for as long as its line is on the page."""
+        pause, said = data["first"], data["said"]
+        while said is None:
+            await asyncio.sleep(pause / 1000)
+            if not any(component == each.id for each in self.screen.of("bidi_component")):
                 return
+            with suppress(OSError, http.client.HTTPException):
+                status, body, _ = await asyncio.to_thread(request, self.door, "GET", data["address"])
+                if status == 410:
+                    return
+                said = json.loads(body) if status == 200 else None
+            pause = min(pause * data["slower"], data["last"])
+        self.verdicts[component] = said["words"]
 
 
 def _event(component: str, name: str, value: object) -> WidgetState:

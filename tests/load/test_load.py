@@ -41,7 +41,7 @@ def _report(
     return Report(diary, wrong or [], cast(Watch, watch), 20.0, 2)
 
 
-SEEN = Seen("saliency", (), "digest", (), 1.0)
+SEEN = Seen("saliency", (), b"charts", (), 1.0)
 
 
 @pytest.mark.parametrize(
@@ -71,6 +71,6 @@ def test_a_load_in_which_all_holds_is_not_complained_of() -> None:
 
 
 def test_times_are_sorted_before_a_share_of_them_is_taken() -> None:
-    times = [Seen("saliency", (), "digest", (), seconds) for seconds in (9.0, *map(float, range(1, 100)), 0.5)]
+    times = [Seen("saliency", (), b"charts", (), seconds) for seconds in (9.0, *map(float, range(1, 100)), 0.5)]
     said = "\n".join(_report(Diary(times)).lines())
     assert "49.00 s (p50), 94.00 s (p95), 99.00 s (longest)" in said
