@@ -60,13 +60,18 @@ def held() -> list[str]:
 
 @asynccontextmanager
 async def lifespan(_: st.App) -> AsyncIterator[None]:
-    """What runs beside the server: sessions whose tabs have left are let go. The compute service ends with it."""
+    """What runs beside the server: sessions whose tabs have left are let go, and so is what pages leave behind. The
+    compute service ends with it."""
     go.Figure(go.Heatmap(z=[[0.0]])).to_json()  # loads what figures are made of
     memory.settle()
     close = runtime.get_instance().close_session
-    leaving = asyncio.create_task(let_go(held, known, close, farewells().look, settings().sessions))
+    beside = [
+        asyncio.create_task(let_go(held, known, close, farewells().look, settings().sessions)),
+        asyncio.create_task(memory.collect_now_and_then()),
+    ]
     yield
-    leaving.cancel()
+    for task in beside:
+        task.cancel()
     await asyncio.to_thread(client.stop)
 
 

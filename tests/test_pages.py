@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from gradviz_core.codec import question_to_json
@@ -14,7 +15,7 @@ from gradviz_core.compute import client, inline
 from gradviz_core.errors import Busy, GradVizError, ServiceStarting, Unreachable
 from gradviz_core.types import Answer, ClassScore, GradientAnswer, GradientQuestion, Question
 from pages.parts import words
-from pages.parts.clicks import _read
+from pages.parts.clicks import _read, sent
 from pages.parts.facts import _fact
 from pages.parts.kept import Kept, kept
 from tests.opening import MAPS, NEURONS, SALIENCY, answer_here, chart, errors, opened, texts, values
@@ -319,10 +320,15 @@ def test_kept_answers_are_bounded_by_all_that_they_hold() -> None:
     assert small.size == 0
 
 
-@pytest.mark.parametrize("sent", [None, {}, {"clicked": None}, {"clicked": {"x": "1", "y": 2}}, {"clicked": [1]}, 5,
-                                  {"clicked": {"x": 1e99, "y": 0, "position": 0}}])  # fmt: skip
-def test_what_a_browser_sends_is_a_click_or_nothing(sent: object) -> None:
-    assert _read(sent) is None
+@pytest.mark.parametrize("value", [None, {}, {"x": "1", "y": 2}, [1], 5, {"x": 1e99, "y": 0, "position": 0}])
+def test_what_a_browser_sends_is_a_click_or_nothing(value: object) -> None:
+    assert _read(value) is None
+
+
+@pytest.mark.parametrize("state", [{}, {"chart_clicks": None}, {"chart_clicks": {}}])
+def test_a_click_that_streamlit_has_forgotten_is_none(state: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(st, "session_state", state)
+    assert sent("chart_clicks", "clicked") is None
 
 
 def test_text_from_outside_stays_text() -> None:

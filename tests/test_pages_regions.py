@@ -166,7 +166,7 @@ def test_a_click_on_the_map_chooses_the_position_and_a_drag_the_rectangle(writte
     ],
 )
 def test_what_a_browser_sends_is_a_rectangle_or_nothing(sent: object, cells: Enclosed | None) -> None:
-    assert _read_enclosed({"enclosed": sent}) == cells
+    assert _read_enclosed(sent) == cells
 
 
 # ---------------------------------------------------------------------------------------------------------- the boxes

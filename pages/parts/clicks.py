@@ -7,7 +7,7 @@ of the page. Who has no mouse finds a list or a number field beside each picture
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -90,12 +90,12 @@ def on_click(chart: str, act: Callable[[Click], None], enclose: Callable[[Enclos
     key = f"{chart}_clicks"
 
     def clicked() -> None:
-        click = _read(key)
+        click = _read(sent(key, "clicked"))
         if click is not None:
             act(click)
 
     def enclosed() -> None:
-        cells = _read_enclosed(key)
+        cells = _read_enclosed(sent(key, "enclosed"))
         if cells is not None and enclose is not None:
             enclose(cells)
 
@@ -107,12 +107,12 @@ def sent(key: str, name: str) -> object:
     """The value that a component of this key has just sent under ``name``; None where there is none any more. Streamlit
     forgets what a component sent where its page was left and the next one was cut short before it drew the same."""
     state = st.session_state.get(key)
-    return state.get(name) if hasattr(state, "get") else None
+    return state.get(name) if isinstance(state, Mapping) else None
 
 
-def _read(key: str) -> Click | None:
+def _read(value: object) -> Click | None:
     """The click in what the browser sent; None for anything else, for the browser may send what it likes."""
-    said = _as_dict(sent(key, "clicked"))
+    said = _as_dict(value)
     numbers = _numbers(said, ("y", "x", "position"))
     curve = _numbers({"curve": said.get("curve", -1)}, ("curve",))
     if numbers is None or curve is None:
@@ -121,9 +121,9 @@ def _read(key: str) -> Click | None:
     return Click(row, column, position, round(curve[0]))
 
 
-def _read_enclosed(key: str) -> Enclosed | None:
+def _read_enclosed(value: object) -> Enclosed | None:
     """The same of a rectangle. Cell i lies from i - ½ to i + ½."""
-    numbers = _numbers(_as_dict(sent(key, "enclosed")), ("top", "bottom", "left", "right"))
+    numbers = _numbers(_as_dict(value), ("top", "bottom", "left", "right"))
     if numbers is None:
         return None
     top, bottom, left, right = map(round, numbers)

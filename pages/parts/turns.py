@@ -20,6 +20,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from gradviz_core.compute.protocol import LARGE
 from gradviz_core.errors import Busy
+from gradviz_core.serving import memory
 from pages.parts import asker
 
 AT_ONCE = 3
@@ -74,14 +75,15 @@ class Turns:
                 self._line.remove((me, address))
                 self._changed.notify_all()
 
-    def give_back(self, over: Callable[[], bool] = lambda: True, within_s: float = 0.0) -> None:
+    def give_back(self, over: Callable[[], bool] = lambda: True, within_s: float = 0.0) -> bool:
         """The turn of this thread, if it had one, ends as soon as ``over()`` is true, and ``within_s`` seconds at the
-        latest."""
+        latest. Whether it had one."""
         with self._changed:
             address = self._held.pop(threading.current_thread(), None)
             if address is not None:
                 self._leaving.append((address, over, time.monotonic() + within_s))
             self._changed.notify_all()
+        return address is not None
 
     def _is_next(self, me: threading.Thread, address: str) -> bool:
         for thread in [thread for thread in self._held if not thread.is_alive()]:
@@ -110,7 +112,7 @@ def one_page() -> Iterator[None]:
     try:
         yield
     finally:
-        turns().give_back(_taken(asker.session()), TAKING_S)
+        memory.drawn(large=turns().give_back(_taken(asker.session()), TAKING_S))
 
 
 def before_reading(size: int) -> None:
