@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Server
-from tests.browser.seeing import COUNT_RUNS, check_drawn
+from tests.browser.seeing import COUNT_RUNS, check_drawn, wait
 
 pytestmark = pytest.mark.browser
 LINE = "[class*=st-key-check_]"
@@ -16,6 +16,8 @@ def test_the_line_comes_after_the_picture_moves_nothing_and_is_quiet_then(visite
     page.goto(visited.address("?model=preset/shapes-cnn&image=sample/star"))
     line = page.locator(LINE)
     expect(line).to_contain_text("Comparing with finite differences", timeout=60_000)
+    wait(page)
+    page.evaluate(COUNT_RUNS)
     before = line.bounding_box()
     expect(line).to_contain_text("The gradient agrees with finite differences to 6 digits", timeout=30_000)
     check_drawn(page, "gradient")
@@ -23,9 +25,23 @@ def test_the_line_comes_after_the_picture_moves_nothing_and_is_quiet_then(visite
     assert before is not None
     assert after is not None
     assert after["height"] == pytest.approx(before["height"], abs=1)
-    page.evaluate(COUNT_RUNS)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
     page.wait_for_timeout(1_500)
-    assert page.evaluate("window.runs") == 0, "nothing is looked for any more"
+    assert asked == [], "nothing is looked for any more"
+    assert page.evaluate("window.runs") == 0, "no part of the page was drawn for it"
+
+
+def test_how_it_was_checked_is_shown_by_a_button(visited: Server, page: Page) -> None:
+    page.goto(visited.address("?model=preset/shapes-cnn&image=sample/star"))
+    button = page.locator(LINE).get_by_role("button", name="how?")
+    whole = page.locator(LINE).get_by_text("They agree in all 3 directions")
+    expect(button).to_have_attribute("aria-expanded", "false", timeout=60_000)
+    expect(whole).to_be_hidden()
+    button.focus()
+    page.keyboard.press("Enter")
+    expect(whole).to_be_visible()
+    expect(button).to_have_attribute("aria-expanded", "true")
 
 
 def test_a_click_gets_a_line_of_its_own(visited: Server, page: Page) -> None:
