@@ -263,10 +263,11 @@ class Seat:
         self._inbox.put(job)
 
     def stop(self, job: Job) -> None:
-        """Tell the worker to stop a job that it was given, or is about to be given."""
+        """Tell the worker to stop a job that it was given, or is about to be given. Nobody waits for the worker to hear
+        it: one that reads nothing, whatever runs in it, would hold up the whole pool."""
         job.stopped = True
         if occupant := self.occupant:
-            occupant.stop(job)
+            threading.Thread(target=occupant.stop, args=(job,), daemon=True).start()
 
     def end_work(self) -> None:
         """End the worker process; whoever waits for it is told, and a new one takes its place."""

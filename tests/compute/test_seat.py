@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -130,6 +131,25 @@ def test_a_job_may_have_a_deadline_of_its_own(word: str, sentence: str) -> None:
         assert type(error) is DeadlineExceeded
         assert str(error).startswith(f"{sentence}")
         assert "longer than 0.1 s" in str(error)
+
+
+def test_nobody_waits_for_a_worker_that_does_not_hear_the_word_to_stop() -> None:
+    """Its question fills the pipe, and nothing is read from it."""
+    worker, free = Occupant(multiprocessing.get_context("spawn"), Plan(FAKES, "cpu"), "worker of a test"), list[Seat]()
+    os.kill(worker.pid, signal.SIGSTOP)
+    seat = Seat(lambda: worker, 5.0, lambda *_: True, free.append, lambda _: None)
+    try:
+        assert until(lambda: free)
+        job = Job("ask", bytes(8_000_000))
+        seat.give(job)
+        assert until(worker._writing.locked)
+        told = threading.Thread(target=seat.stop, args=(job,), daemon=True)
+        told.start()
+        told.join(2)
+        assert not told.is_alive()
+        assert job.stopped
+    finally:
+        seat.close()
 
 
 @pytest.mark.parametrize(("word", "sentence"), [("ask", "worked on this question"), ("upload-image", "read this file")])
