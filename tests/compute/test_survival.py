@@ -76,7 +76,8 @@ def test_a_service_killed_while_nobody_asks_is_not_missed(own: Client) -> None:
 
 
 APP = """
-import sys, threading, time
+import signal, sys, threading, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # as in a terminal, wherever these tests were started
 from gradviz_core.compute.client import Client
 from gradviz_core.settings import Settings
 from gradviz_core.types import SurveyQuestion
