@@ -19,6 +19,7 @@ from gradviz_core.errors import Busy, GradVizError, QuestionError
 from gradviz_core.findings import DirectionProof, Proof, Step
 from gradviz_core.serving.checks import MOST_LINES, PATH, Checks, Lines, checks, said
 from gradviz_core.serving.offers import Arrays, Page, offers
+from gradviz_core.shown_text import keeping_direction
 from gradviz_core.types import (
     INPUT,
     ClassScore,
@@ -84,12 +85,12 @@ def lines(app: AppTest) -> list[str]:
     return [line["said"]["words"] if line["said"] else line["pending"] for line in data(app)]
 
 
-def looked_for(address: str) -> tuple[int, Any]:
-    """What a browser gets that looks for a verdict: the status, and the line."""
-    said: list[MutableMapping[str, Any]] = []
+def looked_for(address: str) -> Any:
+    """What a browser gets that looks for a verdict."""
+    sent: list[MutableMapping[str, Any]] = []
 
     async def send(message: MutableMapping[str, Any]) -> None:
-        said.append(message)
+        sent.append(message)
 
     async def receive() -> MutableMapping[str, Any]:
         raise AssertionError("nothing more is sent")
@@ -97,8 +98,9 @@ def looked_for(address: str) -> tuple[int, Any]:
     where, _, token = address.removeprefix("/").partition("/")
     assert where == PATH
     own_loop.run(Lines(checks())({"path_params": {"token": token}}, receive, send))
-    start, body = said
-    return start["status"], json.loads(body["body"] or "null")
+    start, body = sent
+    assert start["status"] == 200
+    return json.loads(body["body"])
 
 
 def drawn(app: AppTest) -> list[ProofQuestion]:
@@ -185,41 +187,40 @@ def test_the_browser_finds_a_verdict_once_it_is_known(waiting: Waiting, monkeypa
     app = opened(image="sample/star")
     (line,) = data(app)
     assert line["said"] is None
-    assert looked_for(line["address"]) == (204, None)
+    assert looked_for(line["address"]) == {"line": True, "said": None}
     monkeypatch.setattr(client, "check", found(proof(1 + 3e-7)))
     checks().leave("test session id")
     (again,) = data(settled(app.run()))
     words = "The gradient agrees with finite differences to 6 digits"
-    status, said = looked_for(again["address"])
-    assert (status, said["icon"], said["words"], said["loud"]) == (200, "check", words, False)
-    assert said["more"] == "They agree in the one direction, to 3e-07 at worst, at the input."
-    assert again["said"] == said, "what is known is drawn at once"
+    found_there = looked_for(again["address"])["said"]
+    assert (found_there["icon"], found_there["words"], found_there["loud"]) == ("check", words, False)
+    assert found_there["more"] == "They agree in the one direction, to 3e-07 at worst, at the input."
+    assert again["said"] == found_there, "what is known is drawn at once"
 
 
 def test_a_line_that_is_on_no_page_any_more_has_no_verdict(waiting: Waiting) -> None:
     app = opened(image="sample/star")
     (line,) = data(app)
     app.switch_page(NEURONS).run()
-    assert looked_for(line["address"]) == (410, None)
-    assert looked_for("/check/guessed") == (410, None)
+    assert looked_for(line["address"]) == {"line": False, "said": None}
+    assert looked_for("/check/guessed") == {"line": False, "said": None}
 
 
 def test_each_session_has_an_address_of_its_own() -> None:
     (question,) = named("one").values()
     known = checks()
-    mine, other = known.line("a", question), known.line("b", question)
+    mine, other = known.token_for("a", question), known.token_for("b", question)
     assert mine != other
-    assert known.line("a", question) == mine
-    assert known.behind(mine) == known.behind(other) == question_to_json(question)
+    assert known.token_for("a", question) == mine
+    assert known.behind(mine) == known.behind(other) == (True, None)
     known.leave("a")
-    assert known.behind(mine) is None
-    assert known.behind(other) is not None
+    assert known.behind(mine) == (False, None)
+    assert known.behind(other) == (True, None)
 
 
 def test_pages_that_are_never_drawn_to_their_end_leave_few_lines_behind() -> None:
-    tokens = [checks().line("a", question) for question in named(*map(str, range(MOST_LINES + 10))).values()]
-    assert sum(checks().behind(token) is not None for token in tokens) == MOST_LINES
-    assert checks().behind(tokens[-1]) is not None
+    tokens = [checks().token_for("a", question) for question in named(*map(str, range(MOST_LINES + 10))).values()]
+    assert [checks().behind(token)[0] for token in tokens] == [False] * 10 + [True] * MOST_LINES
 
 
 def test_what_disagrees_is_said_loudly(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -238,6 +239,26 @@ def test_signs_that_are_not_seen_are_shown_in_a_line() -> None:
     )
 
 
+def test_a_name_from_right_to_left_leaves_the_order_of_a_line_as_it_is() -> None:
+    text = "The model שכבה.pt2 does not run."
+    assert said(QuestionError(text)).words == keeping_direction(f"Not checked. {text}") != f"Not checked. {text}"
+
+
+def test_a_check_that_goes_wrong_inside_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    ((text, question),) = named("one").items()
+
+    went_wrong: list[object] = []
+
+    def wrong(_question: ProofQuestion, _left: threading.Event, _asker: Asker) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr(threading, "excepthook", went_wrong.append)  # else the log gets it
+    known = Checks(wrong)
+    for times in (1, 2):
+        known.show("a", {text: question})
+        assert until(lambda times=times: len(went_wrong) == times and not known.any_asked)  # type: ignore[misc]
+
+
 def test_what_cannot_be_checked_is_said_and_asked_anew_only_where_that_may_help(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -249,7 +270,7 @@ def test_what_cannot_be_checked_is_said_and_asked_anew_only_where_that_may_help(
 
     monkeypatch.setattr(client, "check", failing(Busy("Other questions came first.")))
     app = settled(opened(target="2"))
-    assert lines(app) == ["Not checked. Other questions came first."]
+    assert lines(app) == [check.PENDING], "it is asked anew, and the browser looks"
     monkeypatch.setattr(client, "check", found(proof(1.0)))
     assert lines(settled(app.run())) == ["The gradient agrees with finite differences to 9 digits"]
 

@@ -164,9 +164,11 @@ class Occupant:
         if out is None:
             raise ValueError("a worker handed over a file that nobody had asked for")
         with self._writing:
-            if job.stopped:  # the process takes the word to stop, which it gets in place of "go", for a refusal
-                return read_message(self._connection, worker.LONGEST_REPLY)
-            self._sent, job.leaving = None, True
+            stopped = job.stopped
+            if not stopped:
+                self._sent, job.leaving = None, True
+        if stopped:  # the process takes the word to stop, which it gets in place of "go", for a refusal
+            return read_message(self._connection, worker.LONGEST_REPLY)
         try:
             out.make_room(size)
         except GradVizError as error:
@@ -264,7 +266,7 @@ class Seat:
 
     def stop(self, job: Job) -> None:
         """Tell the worker to stop a job that it was given, or is about to be given. Nobody waits for the worker to hear
-        it: one that reads nothing, whatever runs in it, would hold up the whole pool."""
+        it: a worker that reads nothing, whatever it is running, would hold up the whole pool."""
         job.stopped = True
         if occupant := self.occupant:
             threading.Thread(target=occupant.stop, args=(job,), daemon=True).start()

@@ -21,7 +21,7 @@ from gradviz_core.compute import client
 from gradviz_core.errors import ComputeError, GradVizError
 from gradviz_core.findings import Proof
 from gradviz_core.recent import Recent
-from gradviz_core.shown_text import visible
+from gradviz_core.shown_text import keeping_direction, visible
 from gradviz_core.types import ProofAnswer, ProofQuestion
 
 PATH = "check"
@@ -29,7 +29,7 @@ PATH = "check"
 MOST_BYTES = 4_000_000
 """Most that the verdicts which are kept hold together."""
 MOST_LINES = 50
-"""Lines of one session whose page was never drawn to its end, the last ones."""
+"""Most lines that are kept for one session while its page is drawn; the oldest go first."""
 Verdict = Proof | GradVizError
 """What was found, or why nothing can be."""
 Ask = Callable[[ProofQuestion, threading.Event, Asker], ProofAnswer | None]
@@ -54,6 +54,8 @@ class Checks:
         self._asked: dict[str, threading.Event] = {}
         self._lines: dict[str, dict[str, str]] = {}
         """Of each session: the token behind which it finds the verdict on a question, by the question's text."""
+        self._texts: dict[str, str] = {}
+        """The text of the question behind each of these tokens."""
 
     def found(self, question: ProofQuestion) -> Verdict | None:
         """The verdict; None where it is not known yet."""
@@ -64,50 +66,53 @@ class Checks:
         """Whether a check is waited for."""
         return bool(self._asked)
 
-    def line(self, session: str, question: ProofQuestion) -> str:
-        """The token behind which this session's browser finds the verdict, for as long as its page has that line."""
+    def token_for(self, session: str, question: ProofQuestion) -> str:
+        """The token behind which this session's browser finds the verdict, for as long as its page has that line. A
+        verdict that could not be had for want of a worker is forgotten: it may go better this time."""
         text = question_to_json(question)
         with self._lock:
-            lines = self._lines.setdefault(session, {})
-            token = lines.pop(text, "") or secrets.token_urlsafe(24)
-            lines[text] = token
-            for oldest in list(lines)[:-MOST_LINES]:
-                del lines[oldest]
+            if isinstance(self._found.get(text), ComputeError):
+                self._found.drop(text)
+            lines = self._lines.get(session, {})
+            token = lines.get(text) or secrets.token_urlsafe(24)
+            newest = {one: its for one, its in lines.items() if one != text} | {text: token}
+            self._keep_lines(session, dict(list(newest.items())[-MOST_LINES:]))
         return token
 
-    def behind(self, token: str) -> str | None:
-        """The text of the question whose verdict is found behind a token; None where no page has such a line."""
-        with self._lock:
-            every = (line for lines in self._lines.values() for line in lines.items())
-            return next((text for text, its in every if its == token), None)
-
-    def known(self, text: str) -> Verdict | None:
-        """As ``found``, by the text of the question."""
-        return self._found.get(text)
+    def behind(self, token: str) -> tuple[bool, Verdict | None]:
+        """Whether a page has a line with this token, and the verdict that it waits for, once there is one."""
+        text = self._texts.get(token)
+        return text is not None, self._found.get(text) if text is not None else None
 
     def show(self, session: str, questions: Mapping[str, ProofQuestion], asker: Asker = ANYONE) -> None:
         """Ask for the verdicts that this session's page shows now, and leave those that nobody sees any more."""
+        new = {}
         with self._lock:
             lines = self._lines.get(session, {})
-            self._lines[session] = {text: lines.get(text) or secrets.token_urlsafe(24) for text in questions}
+            self._keep_lines(session, {text: lines.get(text) or secrets.token_urlsafe(24) for text in questions})
             self._leave_unseen()
             for text in questions:
-                if isinstance(self._found.get(text), ComputeError):
-                    self._found.drop(text)  # it may go better this time
-            new = [text for text in questions if self._found.get(text) is None and text not in self._asked]
-            for text in new:
-                left = self._asked[text] = threading.Event()
-                thread = threading.Thread(target=self._ask, args=(text, questions[text], left, asker), daemon=True)
-                thread.start()
+                if self._found.get(text) is None and text not in self._asked:
+                    new[text] = self._asked[text] = threading.Event()
+        for text, left in new.items():
+            threading.Thread(target=self._ask, args=(text, questions[text], left, asker), daemon=True).start()
 
     def leave(self, session: str) -> None:
         """Nobody sees the page of this session any more."""
         with self._lock:
-            self._lines.pop(session, None)
+            self._keep_lines(session, {})
             self._leave_unseen()
 
+    def _keep_lines(self, session: str, lines: dict[str, str]) -> None:
+        """These are the lines of the session from now on. The lock is held."""
+        for token in self._lines.pop(session, {}).values():
+            del self._texts[token]
+        if lines:
+            self._lines[session] = lines
+            self._texts |= {token: text for text, token in lines.items()}
+
     def _leave_unseen(self) -> None:
-        seen = {text for lines in self._lines.values() for text in lines}
+        seen = set(self._texts.values())
         for text in [text for text in self._asked if text not in seen]:
             self._asked.pop(text).set()
 
@@ -118,11 +123,12 @@ class Checks:
                 found = answer.proof
         except GradVizError as error:
             found = error
-        with self._lock:
-            if self._asked.get(text) is left:
-                del self._asked[text]
-            if found is not None:
-                self._found.keep(text, found)
+        finally:
+            with self._lock:
+                if self._asked.get(text) is left:
+                    del self._asked[text]
+                if found is not None:
+                    self._found.keep(text, found)
 
 
 @lru_cache(maxsize=1)
@@ -149,29 +155,33 @@ class Said:
 def said(found: Verdict) -> Said:
     """The line of a verdict."""
     if isinstance(found, GradVizError):
-        return Said("remove", visible(f"Not checked. {found}"), "")
-    short = visible(verdicts.in_short(found))
+        return Said("remove", _shown(f"Not checked. {found}"), "")
+    short = verdicts.in_short(found)
     if found.outcome == "apart":
-        return Said("error", visible(f"{short}. {found.verdict}"), "", loud=True)
-    return Said("check" if found.agrees else "remove", short, visible(found.verdict))
+        return Said("error", _shown(f"{short}. {found.verdict}"), "", loud=True)
+    return Said("check" if found.agrees else "remove", _shown(short), _shown(found.verdict))
+
+
+def _shown(text: str) -> str:
+    return keeping_direction(visible(text))
 
 
 class Lines:
-    """The ASGI endpoint at ``/check/{token}``: the line as JSON; 204 while it is not known yet, and 410 where no page
-    has it any more."""
+    """The ASGI endpoint at ``/check/{token}``. Its JSON tells whether a page has such a ``line``, and what is ``said``
+    there: null while there is no verdict yet."""
 
     def __init__(self, checks: Checks) -> None:
         self._checks = checks
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         """Answer one request."""
-        text = self._checks.behind(scope["path_params"]["token"])
-        found = self._checks.known(text) if text is not None else None
-        status = 410 if text is None else 204 if found is None else 200
-        body = json.dumps(asdict(said(found))).encode() if found is not None else b""
-        headers = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
-        if found is not None:
-            headers |= {"content-type": "application/json", "content-length": str(len(body))}
-        lines = [(name.encode(), value.encode()) for name, value in headers.items()]
-        await send({"type": "http.response.start", "status": status, "headers": lines})
+        there, found = self._checks.behind(scope["path_params"]["token"])
+        body = json.dumps({"line": there, "said": asdict(said(found)) if found is not None else None}).encode()
+        headers = {
+            b"content-type": b"application/json",
+            b"content-length": str(len(body)).encode(),
+            b"cache-control": b"no-store",
+            b"x-content-type-options": b"nosniff",
+        }
+        await send({"type": "http.response.start", "status": 200, "headers": list(headers.items())})
         await send({"type": "http.response.body", "body": body})

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import ctypes
 import gc
+import logging
 import threading
 import time
 from functools import lru_cache
@@ -22,12 +23,16 @@ LARGE = 131_072
 """Bytes from which on a request gets pages of its own, which go back to the system as soon as they are freed."""
 ARENAS = 2
 """Heaps that all threads share."""
+LOOK_S = 0.2
+"""Between two looks whether a page was drawn."""
 OFTEN_S = 1.0
 SHARE = 0.05
-"""Objects that refer to each other in circles, as the parts of a figure do, are looked for this often, but not for more
-than this part of the time: every thread waits meanwhile."""
+"""Objects that refer to each other in circles, as the parts of a figure do, are looked for this often, and for no more
+than this part of the time: every thread waits meanwhile. After a page with a large answer they are looked for at once;
+such pages take turns."""
 
-_drawn = threading.Event()
+log = logging.getLogger("gradviz.app")
+_drawn, _drawn_large = threading.Event(), threading.Event()
 
 
 def keep_little() -> bool:
@@ -46,26 +51,29 @@ def settle() -> None:
     gc.freeze()
 
 
-def drawn(large: bool) -> None:
-    """A page was drawn: there is something to collect soon; at once where it was ``large``."""
-    if large:
-        give_back()
-    else:
-        _drawn.set()
+def after_a_page(*, large: bool) -> None:
+    """A page was drawn: there is something to collect soon, or as soon as its thread has left it where it was
+    ``large``."""
+    (_drawn_large if large else _drawn).set()
 
 
 async def collect_now_and_then() -> NoReturn:
     """Collect after pages, for ever. Streamlit would do so after each of them, which is half of the time of a server on
     which many people click."""
+    rest_until = 0.0
     while True:
-        pause = OFTEN_S
-        if _drawn.is_set():
-            _drawn.clear()
-            pause = max(OFTEN_S, await asyncio.to_thread(_seconds_of_a_collection) / SHARE)
-        await asyncio.sleep(pause)
+        await asyncio.sleep(LOOK_S)
+        try:
+            if _drawn_large.is_set() or (_drawn.is_set() and time.monotonic() >= rest_until):
+                _drawn.clear()
+                _drawn_large.clear()
+                took = await asyncio.to_thread(_collect_and_time)
+                rest_until = time.monotonic() + max(OFTEN_S, took / SHARE)
+        except Exception:
+            log.exception("What pages left behind could not be collected; it is tried again after the next one.")
 
 
-def _seconds_of_a_collection() -> float:
+def _collect_and_time() -> float:
     began = time.thread_time()
     gc.collect()
     return time.thread_time() - began

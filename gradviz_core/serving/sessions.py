@@ -8,9 +8,9 @@ from functools import partial
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from gradviz_core.serving import checks, offers
 from gradviz_core.serving.crowd import Crowd
 from gradviz_core.serving.full import page
-from gradviz_core.serving.offers import PATH
 from gradviz_core.serving.places import Places
 from gradviz_core.serving.refusals import answer, refuse
 from gradviz_core.serving.tabs import Tab
@@ -20,7 +20,7 @@ ASKED_FIRST = "/_stcore/host-config"
 """What a tab asks for before its WebSocket. Streamlit's page shows the words of a refusal that come as JSON, and asks
 again every few seconds."""
 
-FILES = frozenset({"_stcore", "app", "component", "media", "static", PATH})
+FILES = frozenset({"_stcore", "app", "component", "media", "static", checks.PATH, offers.PATH})
 """First parts of the paths at which there are files; everywhere else Streamlit shows a page."""
 
 

@@ -10,8 +10,7 @@ from collections.abc import Callable
 from starlette.types import Message, Receive, Send
 
 MESSAGES, MESSAGES_PER_S = 100.0, 20.0
-"""Messages that are heard from one tab at once, and each second after that. Quick clicks are ten, and a page that waits
-for its check asks three times a second."""
+"""Messages that are heard from one tab at once, and each second after that. Quick clicks are ten."""
 
 MOST_WAITING, MOST_WAITING_BYTES = 20, 300_000
 """Messages of one tab that may wait for their time, and bytes of them; where there are more, its end is noticed later.

@@ -30,10 +30,12 @@ FIRST_MS, LAST_MS = 250, 4_000
 SLOWER = 1.15
 """How many times longer each wait is than the one before."""
 PENDING = "Comparing with finite differences …"
+UNREACHABLE = "Not checked: the server cannot be reached."
 STYLE = """
 [class*="st-key-check_"] { min-height: 1.4rem; }
-.gradviz-check { font-size: 0.875rem; line-height: 1.4rem; margin: 0;
-  color: color-mix(in srgb, currentColor 60%, transparent); }
+.gradviz-check { font-size: 0.875rem; line-height: 1.4rem; color: color-mix(in srgb, currentColor 60%, transparent); }
+.gradviz-check p { display: inline; margin: 0; }
+.gradviz-check p[hidden] { display: none; }
 .gradviz-check .icon { font-family: "Material Symbols Rounded"; font-size: 1.15em; line-height: 1;
   vertical-align: -0.2em; font-feature-settings: "liga"; user-select: none; margin-right: 0.25em; }
 .gradviz-check button { font: inherit; color: inherit; background: none; border: 0; padding: 0 0.25em; cursor: pointer;
@@ -42,38 +44,56 @@ STYLE = """
   color: var(--st-red-text-color); background: var(--st-red-background-color); }
 """
 
+_HTML = """<div class="gradviz-check">
+  <p role="status"><span class="icon" aria-hidden="true"></span><span class="words"></span></p>
+  <button type="button" aria-expanded="false" hidden>Details</button>
+  <p class="more" hidden></p>
+</div>"""
 _JS = """
 export default function ({ data, parentElement }) {
   parentElement.forget?.();
-  const line = parentElement.querySelector("p"), pending = data.pending;
-  let pause = data.first, timer = null, left = false;
-  const piece = (name, text) => Object.assign(document.createElement(name), { textContent: text });
-  const draw = ({ icon, words, more, loud }) => {
-    const sign = Object.assign(piece("span", icon), { className: "icon", ariaHidden: "true" });
-    line.classList.toggle("loud", loud);
-    line.role = loud ? "alert" : "status";
-    line.replaceChildren(sign, piece("span", words));
-    if (!more) return;
-    const button = piece("button", "how?"), whole = Object.assign(piece("span", ` ${more}`), { hidden: true });
-    button.type = "button";
-    button.ariaExpanded = "false";
-    button.title = more;
-    button.onclick = () => {
-      whole.hidden = !whole.hidden;
-      button.ariaExpanded = String(!whole.hidden);
-    };
-    line.append(" ", button, whole);
+  const box = parentElement.querySelector(".gradviz-check"), button = box.querySelector("button");
+  const [line, more] = box.querySelectorAll("p"), known = (parentElement.known ??= {});
+  let pause = data.first, failures = 0, timer = null, left = false;
+  const draw = (said) => {
+    const shown = JSON.stringify(said);
+    if (known.shown === shown) return;  // its details may be open, and it was read aloud
+    known.shown = shown;
+    box.classList.toggle("loud", said.loud);
+    line.setAttribute("role", said.loud ? "alert" : "status");
+    line.querySelector(".icon").textContent = said.icon;
+    line.querySelector(".words").textContent = said.words;
+    more.textContent = said.more;
+    more.hidden = true;
+    button.hidden = !said.more;
+    button.setAttribute("aria-expanded", "false");
   };
+  button.onclick = () => {
+    more.hidden = !more.hidden;
+    button.setAttribute("aria-expanded", String(!more.hidden));
+  };
+  const quiet = (icon, words) => draw({ icon, words, more: "", loud: false });
   const look = async () => {
-    const reply = await fetch(data.address, { cache: "no-store" }).catch(() => null);
+    const found = await fetch(data.address, { cache: "no-store", redirect: "error" })
+      .then((reply) => (reply.ok ? reply.json() : null))
+      .catch(() => null);
     if (left) return;
-    if (reply?.status === 200) return draw(await reply.json());
-    if (reply?.status === 410) return line.replaceChildren();
+    if (found?.said) {
+      Object.assign(known, { address: data.address, said: found.said });
+      return draw(found.said);
+    }
+    if (found?.line === false) return;  // the page is being drawn anew, or is out of date
+    failures = found ? 0 : failures + 1;
+    if (failures > 5) quiet("remove", data.unreachable);
     pause = Math.min(pause * data.slower, data.last);
     timer = setTimeout(look, pause);
   };
-  draw(data.said ?? { icon: "hourglass_empty", words: pending, more: "", loud: false });
-  if (!data.said) timer = setTimeout(look, pause);
+  const said = data.said ?? (known.address === data.address ? known.said : null);
+  if (said) draw(said);
+  else {
+    quiet("hourglass_empty", data.pending);
+    timer = setTimeout(look, pause);
+  }
   parentElement.forget = () => {
     left = true;
     clearTimeout(timer);
@@ -81,9 +101,7 @@ export default function ({ data, parentElement }) {
   return parentElement.forget;
 }
 """
-_line = st.components.v2.component(
-    "gradviz_check", html="<p class='gradviz-check' role='status'></p>", js=_JS, isolate_styles=False
-)
+_line = st.components.v2.component("gradviz_check", html=_HTML, js=_JS, isolate_styles=False)
 
 
 def question(model: str, image: str, target: Target, draw: int, wrt: Site = INPUT) -> ProofQuestion:
@@ -95,8 +113,6 @@ def question(model: str, image: str, target: Target, draw: int, wrt: Site = INPU
 def begin() -> None:
     """Somebody clicked: a check that is under way stops, and no line is drawn yet. Called once in each run."""
     st.session_state["checks_drawn"] = {}
-    session = whose.session()
-    farewells().when_gone(session, "checks", partial(checks().leave, session))
     if checks().any_asked:
         with suppress(ComputeError):  # which stops no page
             client.hush()
@@ -104,22 +120,31 @@ def begin() -> None:
 
 def settle() -> None:
     """The page is drawn: ask for the verdicts on its pictures."""
-    checks().show(whose.session(), st.session_state["checks_drawn"], whose.here())
+    session = whose.session()
+    checks().show(session, st.session_state["checks_drawn"], whose.here())
+    _leave_when_gone(session)
+
+
+def _leave_when_gone(session: str) -> None:
+    farewells().when_gone(session, "checks", partial(checks().leave, session))
 
 
 def line(question: ProofQuestion) -> None:
     """The verdict on one picture's gradient, now or a moment later."""
     text = question_to_json(question)
     st.session_state["checks_drawn"][text] = question
-    found = checks().found(question)
+    session = whose.session()
+    token, found = checks().token_for(session, question), checks().found(question)
+    _leave_when_gone(session)
     name = zlib.crc32(text.encode())
     with st.container(key=f"check_{name}"):
         _line(
             key=f"verdict_{name}",
             data={
                 "pending": PENDING,
+                "unreachable": UNREACHABLE,
                 "said": asdict(said(found)) if found is not None else None,
-                "address": links.to(PATH, checks().line(whose.session(), question)),
+                "address": links.to(PATH, token),
                 "first": FIRST_MS,
                 "last": LAST_MS,
                 "slower": SLOWER,

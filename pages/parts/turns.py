@@ -112,7 +112,7 @@ def one_page() -> Iterator[None]:
     try:
         yield
     finally:
-        memory.drawn(large=turns().give_back(_taken(asker.session()), TAKING_S))
+        memory.after_a_page(large=turns().give_back(_taken(asker.session()), TAKING_S))
 
 
 def before_reading(size: int) -> None:

@@ -16,7 +16,7 @@ LONGEST = 80
 
 
 def differences(found: Mapping[str, str], alone: Mapping[str, str]) -> list[str]:
-    """What the charts of a page show otherwise than those of the same page asked for alone, the first few of it."""
+    """How the charts of a page differ from those of the same page asked for alone; the first few differences."""
     missing = [f"{key} is missing" for key in alone if key not in found]
     more = [f"{key} should not be there" for key in found if key not in alone]
     shared = [key for key in found if key in alone and found[key] != alone[key]]

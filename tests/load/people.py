@@ -80,6 +80,7 @@ class Person:
         except ENDS as error:
             self._diary.lost.append(f"{self._page} {tab.address}: {error!r}")
         finally:
+            self._diary.lost += tab.trouble
             await tab.close()
 
     # ----------------------------------------------------------------------------------------------------- what to ask

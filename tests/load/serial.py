@@ -13,7 +13,7 @@ from tests.load.tab import Tab
 
 
 async def wrong(app: App, seen: Iterable[Seen]) -> list[str]:
-    """Which of these pages this app, asked for one after the other, shows otherwise, and where."""
+    """Which of these pages this app, asked for one after the other, shows differently, and where."""
     asked: dict[tuple[str, tuple[tuple[str, str], ...]], list[Seen]] = defaultdict(list)
     for each in seen:
         asked[each.page, each.choices].append(each)

@@ -11,7 +11,6 @@ import http.client
 import json
 import uuid
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -74,6 +73,8 @@ class Tab:
         self._looking: set[asyncio.Task[None]] = set()
         self.verdicts: dict[str, str] = {}
         """What the lines beside pictures said, by the component that shows them."""
+        self.trouble: list[str] = []
+        """Why a verdict could not be looked for."""
         self._listening = asyncio.create_task(self._listen())
         self.received = 0
         """Bytes of the messages that came, before compression."""
@@ -314,12 +315,15 @@ class Tab:
             await asyncio.sleep(pause / 1000)
             if not any(component == each.id for each in self.screen.of("bidi_component")):
                 return
-            with suppress(OSError, http.client.HTTPException):
+            try:
                 status, body, _ = await asyncio.to_thread(request, self.door, "GET", data["address"])
-                if status == 410:
-                    return
-                said = json.loads(body) if status == 200 else None
-            pause = min(pause * data["slower"], data["last"])
+                found = json.loads(body)
+            except (OSError, http.client.HTTPException, ValueError) as error:
+                self.trouble.append(f"no verdict at {data['address']}: {error!r}")
+                return
+            if status != 200 or not found["line"]:
+                return
+            said, pause = found["said"], min(pause * data["slower"], data["last"])
         self.verdicts[component] = said["words"]
 
 

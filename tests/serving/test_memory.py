@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import subprocess
 import sys
+import weakref
+from collections.abc import Callable
+
+import pytest
+
+from gradviz_core.serving import memory
+from tests import own_loop
 
 PROGRAM = """
 import sys, threading
@@ -43,3 +52,52 @@ def left(*deeds: str) -> int:
 def test_what_was_freed_goes_back_to_the_system() -> None:
     assert left("keep little") < 80_000_000 < left()
     assert left("keep little", "give back") < 5_000_000
+
+
+class Circle:
+    """Refers to itself."""
+
+    def __init__(self) -> None:
+        self.itself = self
+
+
+async def _collecting(drawing: Callable[[], None], seconds: float) -> None:
+    task = asyncio.create_task(memory.collect_now_and_then())
+    drawing()
+    await asyncio.sleep(seconds)
+    task.cancel()
+
+
+@pytest.mark.parametrize("large", [False, True])
+def test_what_a_page_leaves_behind_in_circles_is_collected(large: bool) -> None:
+    gc.disable()
+    try:
+        own_loop.run(_collecting(lambda: None, 3 * memory.LOOK_S))  # what other tests have left is collected
+        left = weakref.ref(Circle())
+        own_loop.run(_collecting(lambda: None, 3 * memory.LOOK_S))
+        assert left() is not None, "there was no page"
+        own_loop.run(_collecting(lambda: memory.after_a_page(large=large), 3 * memory.LOOK_S))
+        assert left() is None
+    finally:
+        gc.enable()
+
+
+def test_collecting_goes_on_after_it_could_not_be_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[int] = []
+
+    def fails() -> float:
+        tried.append(1)
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(memory, "_collect_and_time", fails)
+
+    async def twice() -> None:
+        task = asyncio.create_task(memory.collect_now_and_then())
+        for _ in range(2):
+            memory.after_a_page(large=True)
+            await asyncio.sleep(3 * memory.LOOK_S)
+        assert not task.done()
+        task.cancel()
+
+    own_loop.run(twice())
+    assert len(tried) == 2
