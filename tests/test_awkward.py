@@ -151,6 +151,29 @@ def test_a_value_that_is_overwritten_is_left_out_and_named() -> None:
         trace.gradients(module, x, target=ClassScore(1), wrt=[Site("shift")])
 
 
+class IgnoresReturns(nn.Module):
+    """The same, of a part inside containers: all of them returned that memory."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 3)
+        self.parts = nn.Sequential(nn.Sequential(_Shift()), nn.Identity())
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = self.conv(x)
+        self.parts(y)
+        y.mul_(3.0)
+        return y.mean((2, 3))
+
+
+def test_an_overwritten_value_is_left_out_under_every_name_that_it_has() -> None:
+    module, x = seeded(IgnoresReturns), zoo.image()
+    assert list(_infos(module, x)) == [INPUT, Site("conv"), OUTPUT]
+    for name in ("parts.0.0", "parts.0", "parts.1", "parts"):
+        with pytest.raises(QuestionError, match=f"The value of {name} is overwritten in place later"):
+            trace.gradients(module, x, target=ClassScore(1), wrt=[Site(name)])
+
+
 def test_a_small_difference_is_still_a_difference() -> None:
     """Relative to the output, not absolute: a model of tiny numbers is checked as well."""
 

@@ -57,6 +57,21 @@ def test_units_of_gradients() -> None:
     assert captions.gradient_unit(ClassScore(1), INPUT, "gradient_x_input") == "logit"
 
 
+def test_units_of_maps() -> None:
+    for target, unit in ((ClassScore(1), "logit"), (CrossEntropy(1), "nat"), (Unit(Site("a"), (1,)), "activation")):
+        assert captions.map_unit("activation", target, RELU.site) == "activation"
+        assert captions.map_unit("gradient", target, RELU.site) == f"{unit} per unit of activation"
+        assert captions.map_unit("product", target, RELU.site) == unit
+
+
+def test_the_share_beyond_a_scale_is_told_in_per_cent() -> None:
+    field = replace(FIELD, limit=0.125, clipped=0.01)
+    assert captions.scale_text(field) == "linear scale, ±0.125, 1\N{NO-BREAK SPACE}% of the values lie beyond it"
+    field = replace(FIELD, signed=False, limit=0.125, clipped=0.256)
+    assert captions.scale_text(field) == "linear scale, 0 to 0.125, 26\N{NO-BREAK SPACE}% of the values lie beyond it"
+    assert captions.scale_text(replace(field, clipped=0.0)) == "linear scale, 0 to 0.125"
+
+
 def test_a_saliency_caption_reads_aloud() -> None:
     caption = captions.saliency(
         ClassScore(1), LABELS, method="gradient", reduction="signed_sum", field=FIELD, shape=(1, 3, 96, 96)

@@ -75,6 +75,16 @@ def test_a_shared_scale_has_one_limit_and_refuses_to_mix() -> None:
         fields.share_scale([small, fields.magnitude_l2(GRADIENT)])
 
 
+def test_a_shared_limit_is_the_quantile_of_all_numbers_together() -> None:
+    """Of 10 000 small numbers and 100 large ones 1 % lie beyond the largest small one: neither picture's own limit."""
+    small = fields.field(np.linspace(0.1, 0.2, 10_000).reshape(100, 100), signed=True)
+    large = fields.field(np.arange(1.0, 101).reshape(10, 10), signed=True)
+    shared = fields.share_scale([small, large])
+    assert [f.limit for f in shared] == [pytest.approx(0.2)] * 2
+    assert (small.limit, large.limit) == (pytest.approx(0.199, abs=1e-4), 100.0)
+    assert [f.clipped for f in shared] == [0.0, 1.0]
+
+
 def test_activation_is_signed_only_where_something_is_negative() -> None:
     assert not fields.activation(np.array([[0.0, 1.0]])).signed
     assert fields.activation(np.array([[-0.1, 1.0]])).signed

@@ -101,6 +101,30 @@ def test_value_and_gradient_by_hand(kind: OutputKind, count: int, scale: ScoreSc
     assert np.abs(slope).max() > 0, "no score has a gradient of zero for all inputs"
 
 
+@pytest.mark.parametrize(
+    ("kind", "numbers", "against", "score", "slope"),
+    [
+        ("softmax_logits", (0.0, 200.0, 0.0), False, -200.0, (1.0, -1.0, 0.0)),
+        ("softmax_logits", (200.0, 0.0, -50.0), True, -200.0, (-1.0, 1.0, 0.0)),
+        ("sigmoid_logits", (-200.0, 0.0), False, -200.0, (1.0, 0.0)),
+        ("sigmoid_logits", (200.0, 0.0), True, -200.0, (-1.0, 0.0)),
+        ("log_probabilities", (-200.0, 0.0), False, -200.0, (1.0, 0.0)),
+        ("log_probabilities", (-(2.0**-50), 0.0), True, -50 * np.log(2), (-(2.0**50), 0.0)),
+        ("log_probabilities", (-200.0, 0.0), True, -np.exp(-200.0), (-np.exp(-200.0), 0.0)),
+    ],
+)
+def test_log_probabilities_far_from_a_half_keep_their_digits(
+    kind: OutputKind, numbers: tuple[float, ...], against: bool, score: float, slope: tuple[float, ...]
+) -> None:
+    """Where the probability itself is 0 or 1 to all digits, or its logarithm would be infinite in float32."""
+    target = ClassScore(0, "log_probability", Head(reading=kind), against)
+    for dtype, within in ((torch.float64, 1e-12), (torch.float32, 1e-6)):
+        found = trace.gradients(Returns(), torch.tensor([numbers], dtype=dtype), target=target)
+        if dtype == torch.float64 or abs(score) > 1e-30:
+            assert found.score == pytest.approx(score, rel=within, abs=0)
+            np.testing.assert_allclose(found.gradients[INPUT][0], slope, rtol=within, atol=1e-15)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("count", [1, 4])
 def test_cross_entropy_by_hand(kind: OutputKind, count: int) -> None:

@@ -75,6 +75,23 @@ def test_a_linear_model_keeps_its_promise(norm: Norm, away: bool, steps: int) ->
     assert promised[-1] == pytest.approx(walked.predicted[-1])
 
 
+@pytest.mark.parametrize("norm", NORMS)
+@pytest.mark.parametrize("steps", [1, 3])
+def test_what_is_promised_is_of_the_steps_as_they_were_cut(norm: Norm, steps: int) -> None:
+    """From 250 levels a step of 20 upwards is cut to 5; a linear model then keeps its promise all the same."""
+    levels = torch.full((1, 3, 8, 8), 250.0, dtype=torch.float64)
+    network = Network.of(_linear(), gv.ClassScore(2), PLAIN, levels)
+    first = network.slope(levels)
+    epsilon = 20.0 if norm == "max" else 400.0
+    walked = walk(network, levels, first, norm, epsilon, steps, away=False)
+    np.testing.assert_allclose(walked.predicted, walked.actual, rtol=1e-11, atol=1e-12)
+    assert walked.levels.max() == 255
+    upwards = int((first.gradient > 0).sum())
+    assert walked.cut == upwards if norm == "max" else 0 < walked.cut <= upwards
+    promised, came = curve(network, levels, first, norm, False, (epsilon,))
+    np.testing.assert_allclose(promised, came, rtol=1e-11, atol=1e-12)
+
+
 def test_a_step_by_hand() -> None:
     """The weight of a pixel, over 255 and over its channel's standard deviation, is the gradient per level."""
     module = _linear()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -170,6 +171,10 @@ OPERATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "roll": lambda x: x.roll(2, dims=2),
     "upsample": lambda x: F.interpolate(x, scale_factor=2, mode="bilinear"),
     "nearest": lambda x: F.interpolate(x, scale_factor=2),
+    "nearest, to an odd size": lambda x: F.interpolate(x, size=(11, 5)),
+    "upsample to the corners": lambda x: F.interpolate(x, size=(13, 12), mode="bilinear", align_corners=True),
+    "bicubic": lambda x: F.interpolate(x, scale_factor=2, mode="bicubic"),
+    "adaptive max pool": lambda x: F.adaptive_max_pool2d(x[:, :, :7, :7], 3),
     "pixel shuffle": lambda x: F.pixel_shuffle(x.repeat(1, 4, 1, 1), 2),
     "unfold": lambda x: F.unfold(x, 3).view(1, 3, 9, 36),
     "group norm": lambda x: F.group_norm(x, 1),
@@ -184,6 +189,10 @@ OPERATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "transposed with room": lambda x: F.conv_transpose2d(
         x, torch.ones(3, 2, 2, 2).double(), stride=3, output_padding=2
     ),
+    "transposed convolution with gaps": lambda x: F.conv_transpose2d(
+        x, torch.ones(3, 2, 2, 3).double(), stride=(1, 2), dilation=(3, 1)
+    ),
+    "side by side": lambda x: torch.cat([x[:, :, :3], x[:, :, 4:]], 2),
     "einsum over rows": lambda x: torch.einsum("nchw,hk->nckw", x, torch.ones(8, 8).double()),
     "index": lambda x: x[:, :, [5, 1, 1]],
     "cumulative": lambda x: x.cumsum(2),
@@ -194,21 +203,62 @@ OPERATIONS: dict[str, Callable[[Tensor], Tensor]] = {
 }
 
 
+def _dependence(operation: Callable[[Tensor], Tensor]) -> dict[tuple[int, int], Tensor]:
+    """For each axis of places and each line along it, which units turn into NaN when that line does."""
+    lines = {(axis, line): torch.tensor([line]) for axis in (2, 3) for line in range(8)}
+    return {at: operation(zoo.image().index_fill(at[0], line, torch.nan)).isnan()[0] for at, line in lines.items()}
+
+
+def _lines_and_box(
+    name: str, value: Tensor, leaf: Tensor, dependence: dict[tuple[int, int], Tensor], index: tuple[int, ...]
+) -> list[tuple[set[int], set[int]]]:
+    """For rows and for columns: the lines that the unit depends on, and those of its box."""
+    box = receptive_field.box_of(value, (0, *index), leaf)
+    assert box is not None
+    assert all(0 <= first <= last < n for (first, last), n in zip(box, leaf.shape, strict=True)), (name, index, box)
+    return [
+        ({line for line in range(8) if dependence[axis, line][index]}, set(range(box[axis][0], box[axis][1] + 1)))
+        for axis in (2, 3)
+    ]
+
+
 @pytest.mark.parametrize("name", sorted(OPERATIONS))
 def test_never_too_small(name: str) -> None:
-    """NaN in any one row or column outside the box changes nothing at the unit, for several units."""
-    operation = OPERATIONS[name]
+    """NaN in any one row or column outside the box changes nothing at the unit."""
     leaf = zoo.image().requires_grad_()
-    value = operation(leaf)
-    size = value.shape[1:]
-    for index in {(0, 0, 0), (size[0] - 1, size[1] // 2, size[2] - 1), (0, size[1] - 1, size[2] // 2)}:
-        box = receptive_field.box_of(value, (0, *index), leaf)
-        assert box is not None
-        assert all(0 <= first <= last < n for (first, last), n in zip(box, leaf.shape, strict=True)), (index, box)
-        for axis in (2, 3):
-            for line in set(range(8)) - set(range(box[axis][0], box[axis][1] + 1)):
-                poisoned = zoo.image().index_fill(axis, torch.tensor([line]), torch.nan)
-                assert not operation(poisoned)[0][index].isnan(), (index, axis, line, box)
+    value, dependence = OPERATIONS[name](leaf), _dependence(OPERATIONS[name])
+    for index in itertools.product(*map(_ends_and_middle, value.shape[1:])):
+        for seen, box in _lines_and_box(name, value, leaf, dependence, index):
+            assert seen <= box, (index, seen, box)
+
+
+def _ends_and_middle(size: int) -> list[int]:
+    return sorted({0, 1 % size, size // 2, size - 1})
+
+
+EXACT: dict[str, Callable[[Tensor], Tensor]] = {
+    "average pool": lambda x: F.avg_pool2d(x, 2),
+    "average pool of one size and another": lambda x: F.avg_pool2d(x, (3, 2), (2, 1), (1, 0)),
+    "max pool with gaps": lambda x: F.max_pool2d(x, 2, 1, dilation=3),
+    "adaptive pool, 7 to 3": lambda x: F.adaptive_avg_pool2d(x[:, :, :7, :7], 3),
+    "adaptive pool, 8 to 5 and 3": lambda x: F.adaptive_avg_pool2d(x, (5, 3)),
+    "transposed convolution": lambda x: F.conv_transpose2d(x, torch.ones(3, 2, 3, 3).double(), stride=2, padding=1),
+    "every third row": lambda x: x[:, :, 1::3],
+    "rows and columns changed": lambda x: x.transpose(2, 3),
+    "one row": lambda x: x.select(2, -2)[:, :, None],
+}
+"""Operations for which the box is the smallest one."""
+
+
+@pytest.mark.parametrize("name", sorted(EXACT))
+def test_as_small_as_can_be(name: str) -> None:
+    """The first and the last row and column of the box, and none outside it, turn the unit into NaN."""
+    leaf = zoo.image().requires_grad_()
+    value, dependence = EXACT[name](leaf), _dependence(EXACT[name])
+    for index in itertools.product([0], *map(range, value.shape[2:])):
+        for seen, box in _lines_and_box(name, value, leaf, dependence, index):
+            assert seen <= box, (index, seen, box)
+            assert (min(seen), max(seen)) == (min(box), max(box)), (index, seen, box)
 
 
 def test_a_shuffle_net_unit_sees_less_than_the_image() -> None:

@@ -105,6 +105,13 @@ def test_nothing_moves_a_dead_layer() -> None:
     assert found.settled == 3
 
 
+def test_a_value_behind_one_that_still_grows_has_not_settled() -> None:
+    spectrum = Spectrum(products(decaying(60, 90, rank=30), torch.zeros(1, 90, dtype=torch.float64)), 4)
+    for changes, settled in (((1e-5, 1e-2, 1e-5, 1e-5), 1), ((1e-2, 0, 0, 0), 0), ((1e-4, 1e-5, 1.1e-4, 0), 2)):
+        spectrum.changes = torch.tensor(changes, dtype=torch.float64)
+        assert spectrum.settled == settled
+
+
 def test_the_same_iteration_gives_the_same_numbers() -> None:
     trace = forward(build("attention"), image())
     first, second = (run(Products(trace, Site("patches"), INPUT), 4, 3) for _ in range(2))

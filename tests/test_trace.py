@@ -73,6 +73,20 @@ def _total(output: object) -> Tensor:
     return torch.stack([tensor.sum() for tensor in tensors(output).values()]).sum()
 
 
+@pytest.mark.parametrize("as_array", [False, True])
+def test_what_becomes_of_the_input_afterwards_changes_no_answer(as_array: bool) -> None:
+    module, x = zoo.build("in-place"), zoo.image()
+    before, given = x.clone(), x.numpy() if as_array else x
+    found = trace.gradients(module, given, target=ClassScore(1))
+    seen = trace.forward(module, given)
+    x.zero_()
+    assert torch.equal(found.activations[INPUT], before)
+    assert torch.equal(seen.value(INPUT), before)
+    slope = trace.differentiate(seen, seen.value(OUTPUT)[0, 1], [INPUT])[INPUT]
+    assert slope is not None
+    assert torch.equal(slope, found.gradients[INPUT])
+
+
 def test_training_mode_is_answered_as_it_is_and_moves_no_statistics() -> None:
     """In training mode batch norm uses the batch's own statistics, so the gradient differs from evaluation mode's."""
     module, x = zoo.build("in-place"), zoo.image()

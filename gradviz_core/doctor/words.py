@@ -48,8 +48,8 @@ _WHY: dict[Cause, str] = {
     "or object, so parameters() does not list it, and no optimizer that is given these changes it.",
     "unused": "Nothing leads from it to the loss, so its gradient stays None. Where it was used, what was computed "
     "from it goes nowhere, or leaves torch unseen (a file, another process).",
-    "dead": "Units of this rectifier are zero for everything in the batch: their derivative is zero, and what comes "
-    "before them stops learning.",
+    "dead": "Units of this rectifier are zero (of a ReLU6: or 6) for everything in the batch: their derivative is "
+    "zero, and what comes before them stops learning.",
     "saturated": "Inputs of this function are so large that it is flat there: its derivative is under a thousandth.",
     "not_finite": "Here a value or a gradient becomes NaN or infinite, and spreads.",
     "vanishing": "Gradients shrink from the end of the model to its beginning, so that the first layers hardly learn.",

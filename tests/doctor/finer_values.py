@@ -111,6 +111,13 @@ class DeadMaximum(DeadLast):
         return self.out(torch.maximum(self.layer(x), torch.zeros(())))  # <- dead
 
 
+class DeadAtSix(DeadLast):
+    """At its ceiling a ReLU6 is as flat as at zero."""
+
+    def forward(self, x: Tensor) -> object:
+        return self.out(F.relu6(-self.layer(x)))  # <- dead
+
+
 class FlatHardtanh(DeadLast):
     def forward(self, x: Tensor) -> object:
         return self.out(F.hardtanh(self.layer(x)))  # <- saturated
@@ -151,7 +158,17 @@ class LinearProbe(Rows):
 
 FINER_VALUES: tuple[type[nn.Module], ...] = (
     *(InfinityTimesZero, ZeroByZero, MaskedRow),
-    *(DeadChannels, DeadUnbatched, DeadLast, DeadClamp, DeadMaximum, FlatHardtanh, FlatHardsigmoid, SparseDetector),
+    *(
+        DeadChannels,
+        DeadUnbatched,
+        DeadLast,
+        DeadClamp,
+        DeadMaximum,
+        DeadAtSix,
+        FlatHardtanh,
+        FlatHardsigmoid,
+        SparseDetector,
+    ),
 )
 
 # --------------------------------------------------------------------------------------------------------------- sound

@@ -94,6 +94,18 @@ class WithoutGradient(nn.Module):
         return scores
 
 
+class Normed(nn.Module):
+    """A batch norm whose small number is not small, so that it counts."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.norm, self.head = nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4, eps=0.5, momentum=0.01), nn.Linear(4, 5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        scores: Tensor = self.head(self.norm(self.conv(x)).tanh().mean((2, 3)))
+        return scores
+
+
 class Attentive(nn.Module):
     """Tokens, attention both ways of writing it, and a table of places."""
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from gradviz_core import exported
 from gradviz_core.errors import QuestionError
+from gradviz_core.exported.checked import CHECKED
 from tests.exported.files import Document, bent, exported_bytes, nodes
 from tests.exported.home_made import image
 
@@ -82,6 +83,21 @@ def test_an_argument_that_torch_does_not_check_is_named(
     file = bent(exported_bytes(Computes(function), image()), with_argument(name, value))
     with pytest.raises(QuestionError, match=f"fails: {sentence}"):
         exported.read(file).module(image())
+
+
+@pytest.mark.parametrize(("shape", "dim"), [((5, 3), 0), ((5, 3), 1), ((2, 3, 4), 0), ((2, 3, 4), 2)])
+def test_norms_of_weights_are_as_many_as_there_are_weights(shape: tuple[int, ...], dim: int) -> None:
+    """With fewer torch's own reads beyond the last of them."""
+    check = CHECKED["_weight_norm.default"]
+    v = torch.arange(1.0, 1 + torch.Size(shape).numel()).reshape(shape)
+    sizes = [size if axis == dim else 1 for axis, size in enumerate(shape)]
+    g = torch.full(sizes, 2.0)
+    others = [axis for axis in range(len(shape)) if axis != dim]
+    assert torch.allclose(check(v, g, dim), 2 * v / v.norm(dim=others, keepdim=True))
+    too_few = g.narrow(dim, 0, shape[dim] - 1)
+    for wrong in (too_few, g.flatten(), g.double()):
+        with pytest.raises(ValueError, match="the norms have shape"):
+            check(v, wrong, dim)
 
 
 def test_a_tensor_of_a_negative_size_ends_in_a_sentence() -> None:

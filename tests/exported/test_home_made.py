@@ -18,6 +18,7 @@ from tests.exported.home_made import (
     Attentive,
     DictionaryOutput,
     FunctionalRelu,
+    Normed,
     Reused,
     WithoutGradient,
     built,
@@ -57,7 +58,7 @@ def test_strict_export_is_read_as_well(kind: type[nn.Module]) -> None:
     same_at_every_site(module, exported.read(exported_bytes(module, image(), strict=True)).module)
 
 
-@pytest.mark.parametrize("kind", [FunctionalRelu, Reused, AnySize, DictionaryOutput])
+@pytest.mark.parametrize("kind", [FunctionalRelu, Reused, AnySize, DictionaryOutput, Normed])
 def test_a_decomposed_graph_gives_the_same_scores(kind: type[nn.Module]) -> None:
     module, x = built(kind), image()
     program = torch.export.export(module, (x,)).run_decompositions()
