@@ -113,11 +113,12 @@ def hidden() -> bytes:
     return other[: other.index(CENTRAL)]
 
 
-def second_name(place: int) -> bytes:
-    """A field beside the name, of one header or of the directory's line, that gives another name."""
+def second_name(place: int, first: bytes = b"") -> bytes:
+    """A field beside the name, of one header or of the directory's line, that gives another name; ``first`` stands
+    before it."""
     extra = struct.pack("<2HBI", 0x7075, 5 + 1, 1, 0) + b"x"
     member = zipfile.ZipInfo("a")
-    member.extra = extra
+    member.extra = first + extra
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as zipper:
         zipper.writestr(member, b"")
@@ -159,6 +160,10 @@ REFUSED: dict[str, tuple[Callable[[], bytes], str]] = {
     "a member after the last": (lambda: with_more("", hidden()), "54 bytes between its last member and its directory"),
     "a second name before": (lambda: second_name(0), "has a second name"),
     "a second name in the directory": (lambda: second_name(1), "has a second name"),
+    "a second name behind another field": (
+        lambda: second_name(0, struct.pack("<2H5s", 0x9999, 5, b"other")),
+        "has a second name",
+    ),
     "6,000 members": (lambda: zipped([(f"m{i}", b"") for i in range(6_000)]), "it has 6,000 members; the limit is 5,0"),
     "out of its folder": (lambda: zipped((("../x", b""),)), "'../x', which is no plain name"),
     "absolute": (lambda: zipped((("/etc/x", b""),)), "'/etc/x', which is no plain name"),
@@ -200,6 +205,13 @@ def test_refused(name: str) -> None:
 def test_two_ends_must_agree(offset: int, new: int) -> None:
     data = bytearray(saved({"weight": torch.zeros(3)}))
     data[data.rindex(b"PK\x06\x06") + offset] = new
+    with pytest.raises(BadModel, match="two ends disagree"):
+        archive.members(bytes(data))
+
+
+def test_an_archive_of_two_disks_is_none() -> None:
+    data = bytearray(saved({"weight": torch.zeros(3)}))
+    data[data.rindex(b"PK\x06\x07") + 16] = 2
     with pytest.raises(BadModel, match="two ends disagree"):
         archive.members(bytes(data))
 

@@ -120,7 +120,29 @@ class _Storing(nn.Module):
         return self.last
 
 
-@pytest.mark.parametrize("build", [IdentityShortcut, IgnoresReturn, StoresOutput, WritesThroughIdentity])
+class StoresOwnNumbers(nn.Module):
+    """The same, of a part whose output nothing else computes: it shares no memory with what went in."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = _StoringTwice()
+        self.act = nn.Softplus()
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = self.inner(x)
+        self.inner.last.mul_(2.0)
+        return self.act(y).mean((2, 3))  # type: ignore[no-any-return]
+
+
+class _StoringTwice(_Storing):
+    def forward(self, x: Tensor) -> Tensor:
+        self.last = self.conv(x) * 1.5
+        return self.last
+
+
+@pytest.mark.parametrize(
+    "build", [IdentityShortcut, IgnoresReturn, StoresOutput, StoresOwnNumbers, WritesThroughIdentity]
+)
 @pytest.mark.parametrize("mode", ["eval", "train"])
 def test_shared_memory_is_right_or_refused_whatever_else_is_asked(build: type[nn.Module], mode: str) -> None:
     module = seeded(build).train(mode == "train")
@@ -183,8 +205,29 @@ def test_a_small_difference_is_still_a_difference() -> None:
             self.same(y).mul_(3.0)
             return y.mean((2, 3))
 
+    class Slight(WritesThroughIdentity):
+        def forward(self, x: Tensor) -> Tensor:
+            y: Tensor = self.conv(x) * 0.5
+            self.same(y).mul_(1.01)
+            return y.mean((2, 3))
+
+    for build in (Tiny, Slight):
+        with pytest.raises(GradVizError, match="computes something else while it is watched"):
+            trace.survey(seeded(build), zoo.image())
+
+
+def test_a_pass_that_stops_early_is_checked_too() -> None:
     with pytest.raises(GradVizError, match="computes something else while it is watched"):
-        trace.survey(seeded(Tiny), zoo.image())
+        trace.forward(seeded(StoresOwnNumbers), zoo.image(), until={Site("act")})
+
+
+def test_a_model_that_looks_whether_its_input_has_a_gradient_is_refused() -> None:
+    class Looks(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return (2 * x if x.requires_grad else x).mean((2, 3))
+
+    with pytest.raises(GradVizError, match="computes something else while it is watched"):
+        trace.survey(Looks().eval(), zoo.image())
 
 
 def test_dropout_that_is_on_in_one_part_is_answered_as_it_is() -> None:

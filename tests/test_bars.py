@@ -92,3 +92,40 @@ def test_the_chosen_bar_is_in_the_accent_colour_and_of_a_pair_the_side_that_is_m
     assert colours(False, single) == [figures.ACCENT, figures.QUIET]
     assert colours(True, single) == [figures.QUIET, figures.ACCENT]
     assert colours(True, PAIR) == [figures.QUIET, figures.ACCENT], "of several labels each has one bar"
+
+
+def test_a_probability_of_just_a_half_predicts_no_label() -> None:
+    said = bars.predicted([one(1, 0.0, 0.5), one(0, -1.0, 0.2)], (), "sigmoid_logits")[1]
+    assert said.replace("\N{NO-BREAK SPACE}", " ") == "no label; likeliest label 1, 50.0 %"
+    alone = bars.predicted([one(0, 0.0, 0.5)], (), "sigmoid_logits")[1]
+    assert alone.replace("\N{NO-BREAK SPACE}", " ") == "not label 0, 50.0 %"
+
+
+def test_the_complement_is_told_in_per_cent() -> None:
+    _, absent = bars.of([one(0, 1.0, 0.8, "cat")], "sigmoid_logits")
+    assert absent.said == ("not cat", "1 - p: 20 %")
+
+
+def test_the_axis_of_numbers_holds_zero_and_room_where_there_is_a_bar() -> None:
+    for numbers, wanted in (((-4.0, -2.0), (-4.8, 0.8)), ((1.0, 5.0), (0.0, 6.0))):
+        drawn = bars.of([one(i, number, None) for i, number in enumerate(numbers)], "numbers")
+        assert bars.ends(drawn, "numbers") == pytest.approx(wanted)
+
+
+@pytest.mark.parametrize(
+    ("count", "reading", "said"),
+    [
+        (1, "softmax_logits", "The only class"),
+        (2, "softmax_logits", "Both classes"),
+        (3, "softmax_logits", "All three classes"),
+        (4, "softmax_logits", "All four classes"),
+        (5, "softmax_logits", "The five likeliest classes"),
+        (5, "sigmoid_logits", "The five likeliest labels, each with a probability of its own"),
+        (1, "sigmoid_logits", "The label, and its complement"),
+        (1, "numbers", "The number"),
+        (4, "numbers", "The numbers"),
+        (5, "numbers", "The largest numbers"),
+    ],
+)
+def test_which_bars_are_shown_in_words(count: int, reading: OutputKind, said: str) -> None:
+    assert bars.sentence(count, reading) == said

@@ -10,6 +10,7 @@ import torchvision
 from torch import Tensor, nn
 
 from gradviz_core import trace
+from gradviz_core.calls import Call
 from gradviz_core.errors import BadTarget, QuestionError
 from gradviz_core.models.load import load
 from gradviz_core.types import (
@@ -134,6 +135,32 @@ class Mixes(nn.Module):
 def test_images_that_change_one_anothers_scores_are_refused(mix: Callable[[Tensor], Tensor], many: int) -> None:
     with pytest.raises(QuestionError, match=r"The images of this batch change one another's scores.*one by one"):
         trace.gradients(Mixes(mix).eval(), _images(many, 5), target=ClassScore(1))
+
+
+def test_late_images_of_a_batch_in_half_precision_are_told_apart_too() -> None:
+    """2^16 is infinite in float16, so images from the 17th on need weights that begin anew."""
+
+    class Late(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            y = x.flatten(1)[:, :4]
+            late = torch.zeros(len(y), 1, dtype=y.dtype)
+            late[17:] = 1
+            before = y.roll(1, 0)
+            return y + late * (before - before.detach())
+
+    with pytest.raises(QuestionError, match="The images of this batch change one another's scores"):
+        trace.gradients(Late(), _images(20, 5).half(), target=ClassScore(1))
+    found = trace.gradients(nn.Flatten(), _images(20, 5).half(), target=ClassScore(1)).gradients[INPUT]
+    assert torch.equal(found.flatten(1)[:, :3], torch.tensor([[0.0, 1.0, 0.0]]).half().expand(20, 3))
+
+
+def test_a_list_of_images_is_one_input_and_no_batch() -> None:
+    class Sums(nn.Module):
+        def forward(self, images: list[Tensor]) -> Tensor:
+            return torch.stack([image.mean((1, 2)) for image in images], 1)
+
+    found = trace.gradients(Sums(), Call([torch.ones(3, 4, 4)] * 2), target=SiteSum(Site("")))
+    assert found.score == 6.0, "and not one score for each of three colours"
 
 
 def test_batch_norm_in_training_mode_is_refused_and_in_evaluation_mode_not() -> None:

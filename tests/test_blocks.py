@@ -7,11 +7,11 @@ from typing import get_args
 import numpy as np
 import pytest
 
-from gradviz_core import blocks, fields
+from gradviz_core import blocks, fields, screen
 from gradviz_core.blocks import of_largest
 from gradviz_core.looks import Look, Reduction
-from gradviz_core.screen import over_input
-from gradviz_core.types import FloatArray
+from gradviz_core.screen import over_input, site_maps
+from gradviz_core.types import FloatArray, Site
 
 
 def drawn_by_hand(view: FloatArray, block: int) -> list[list[float]]:
@@ -124,3 +124,57 @@ def test_a_block_is_no_larger_than_the_array() -> None:
     assert row.blocks is not None
     assert row.blocks.size == "1×3"
     assert row.values[0, :2].tolist() == [2.0, 5.0]
+
+
+def test_pictures_side_by_side_have_larger_blocks_together_as_many_cells() -> None:
+    assert [blocks.side(640, 640, share) for share in (1, 2, 3, 10**4)] == [1, 2, 4, 640]
+    assert blocks.matrix_block((500, 800)) == (1, 1)
+    assert blocks.matrix_block((501, 1601)) == (2, 3)
+
+
+def test_a_cell_that_is_a_mean_stands_in_the_middle_of_its_block() -> None:
+    found = blocks.Blocks(4, 3, 10, 8)
+    assert [found.place(*cell) for cell in ((0, 0), (1, 2), (2, 2))] == [(1, 1), (5, 6), (8, 6)]
+    assert [found.cell(*place) for place in ((3, 2), (4, 3), (9, 7))] == [(0, 0), (1, 1), (2, 2)]
+    with pytest.raises(IndexError, match="Row 3, column 0 lies outside 3×3"):
+        found.place(3, 0)
+
+
+def test_small_pictures_of_several_units_share_one_scale() -> None:
+    rng = np.random.default_rng(3)
+    whole = (
+        rng.standard_normal((3, 2, 30, 20)).astype(np.float32) * np.array([1, 10, 100], np.float32)[:, None, None, None]
+    )
+    look = Look(part=(5, 24, 2, 11))
+    made = over_input.fit_gallery(whole, "gradients", look)
+    sums = whole[:, :, 5:25, 2:12].sum(axis=1)
+    limit = np.quantile(np.abs(sums), fields.QUANTILE, method="higher")
+    np.testing.assert_allclose(made["scale/gradients"], [limit, np.mean(np.abs(sums) > limit)], rtol=1e-6)
+    assert made["corner/gradients"].tolist() == [5, 2]
+    np.testing.assert_array_equal(made["gradients"][:, 0], sums)
+
+
+def test_a_whole_array_is_zero_only_where_every_number_is() -> None:
+    numbers = np.zeros((1, 2, 3, 4), np.float32)
+    assert over_input.OverInput(numbers).is_zero
+    numbers[0, 1, 2, 3] = 1
+    assert not over_input.OverInput(numbers).is_zero
+
+
+def test_a_site_has_the_scale_of_all_its_channels_and_a_channel_its_own() -> None:
+    value = np.zeros((1, 3, 10, 10), np.float32)
+    value[0, 0] = np.linspace(0, 1, 100).reshape(10, 10)
+    value[0, 1] = 10 + np.linspace(0, 1, 100).reshape(10, 10)
+    found = site_maps.site_maps({"activation/a": value}, Site("a"), Look(maps="activation", channel=1), value.shape)
+    limit = float(np.quantile(value, fields.QUANTILE, method="higher"))
+    assert found.scale == fields.Scale(limit, pytest.approx(np.mean(value > limit)))
+    assert found.beyond == pytest.approx(np.mean(value[0, 1] > limit))
+    assert found.one.limit == np.quantile(value[0, 1], fields.QUANTILE, method="higher") > limit
+    assert (found.strongest, found.channel, found.signed, found.block) == (1, 1, False, 1)
+    ordered = site_maps.made(value, None, Look(maps="activation", strongest_first=True))
+    assert ordered["maps/numbers"].tolist() == [1, 0, 2]
+    np.testing.assert_array_equal(ordered["maps/sheet"], value[0][[1, 0, 2]])
+
+
+def test_as_many_units_are_asked_for_as_an_answer_may_hold() -> None:
+    assert [screen.units_within(side, side) for side in (96, 2000, 4096, 20_000)] == [6, 6, 2, 1]

@@ -17,6 +17,7 @@ from gradviz_core.types import (
     ClassScore,
     CrossEntropy,
     Layout,
+    MethodName,
     Site,
     SiteInfo,
     SiteSum,
@@ -157,6 +158,42 @@ def test_numbers_are_short_and_their_minus_is_a_minus() -> None:
     assert captions.number_text(-0.0) == "0"
     assert captions.count_text(11_689_512) == "11.7 M"
     assert (captions.time_text(41.4), captions.time_text(1540)) == ("41 ms", "1.5 s")
+
+
+def test_shares_counts_and_times_where_their_form_changes() -> None:
+    shares = [captions.share_text(share) for share in (0, 4e-4, 5e-4, 0.004, 0.982, 0.9994, 0.9995, 1)]
+    assert [share.replace("\N{NO-BREAK SPACE}", " ") for share in shares] == [
+        "0.0 %", "< 0.1 %", "0.1 %", "0.4 %", "98.2 %", "99.9 %", "> 99.9 %", "100.0 %",
+    ]  # fmt: skip
+    counts = [captions.count_text(count) for count in (999, 1000, 194_000, 10**6, 2_500_000_000)]
+    assert counts == ["999", "1 k", "194 k", "1 M", "2.5 G"]
+    assert [captions.time_text(time) for time in (999, 1000, 9_940)] == ["999 ms", "1.0 s", "9.9 s"]
+
+
+def test_the_rows_and_columns_round_a_pixel_are_counted_from_the_first_to_the_last() -> None:
+    near = captions.near((5, 7), replace(FIELD, values=FIELD.values[:4]))
+    assert "the one that is chosen: rows 5 to 8, columns 7 to 26." in near.sentence
+    assert near.facts[0] == "logit per normalised-pixel unit"
+    assert captions.first_of(3, 3) == ()
+    assert captions.first_of(3, 4000) == ("the first 3 of 4,000",)
+
+
+@pytest.mark.parametrize(
+    ("target", "times", "signed", "said"),
+    [
+        (ClassScore(1), False, True, "Red: raising the value there raises the score; blue: it lowers the score."),
+        (CrossEntropy(1), False, True, "Red: raising the value there raises the loss; blue: it lowers the loss."),
+        (CrossEntropy(1), False, False, "Bright: a small change there changes the loss much; dark: little."),
+        (ClassScore(1), True, True,
+         "Red: value times slope is positive there, which adds to the score; blue: it is negative."),
+        (ClassScore(1), True, False, "Bright: value times slope is large there; dark: small."),
+    ],
+)  # fmt: skip
+def test_what_the_colours_mean(target: Target, times: bool, signed: bool, said: str) -> None:
+    field = replace(FIELD, signed=signed)
+    method: MethodName = "gradient_x_input" if times else "gradient"
+    caption = captions.saliency(target, LABELS, method=method, reduction="signed_sum", field=field, shape=(1, 3, 9, 9))
+    assert caption.sentence.endswith(said)
 
 
 def test_what_the_network_sees_is_told_in_the_order_of_its_channels() -> None:

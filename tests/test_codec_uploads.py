@@ -126,6 +126,7 @@ def test_what_is_no_report_is_refused(text: str) -> None:
 BROKEN: list[tuple[dict[str, Any], str]] = [
     ({"mean": (float("nan"),)}, "The mean nan cannot be: it is a number from -1000 to 1000"),
     ({"mean": (1e30,)}, "The mean 1e+30 cannot be"),
+    ({"mean": (-1e30,)}, "The mean -1e+30 cannot be"),
     ({"std": (0.0,)}, "The standard deviation 0 cannot be: it is a number from 0.0001 to 1000"),
     ({"std": (-1.0,)}, "The standard deviation -1 cannot be"),
     ({"std": (float("inf"),)}, "The standard deviation inf cannot be"),

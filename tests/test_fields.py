@@ -205,6 +205,7 @@ def test_length_and_peak() -> None:
     assert fields.length(np.array([[3.0, 4.0]])) == 5.0
     assert fields.peak(fields.field(np.array([[0.0, 1.0], [-2.0, np.nan]]), signed=True)) == (1, 0)
     assert fields.peak(fields.field(np.zeros((2, 2)), signed=True)) is None
+    assert fields.peak(fields.field(np.array([[np.inf, 1.0], [-np.inf, -3.0]]), signed=True)) == (1, 1)
 
 
 def test_a_place_of_the_image_finds_the_cell_over_it() -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gradviz_core import fields, figures
+from gradviz_core import blocks, fields, figures
 from gradviz_core.types import ClassProbability, FloatArray
 
 PIXELS = np.random.default_rng(1).integers(0, 256, (6, 8, 3), dtype=np.uint8)
@@ -40,6 +40,28 @@ def test_a_clipped_scale_says_so_at_its_ends() -> None:
     values[0, 0] = 100.0
     ticks = figures.heatmap(fields.field(values, signed=True, quantile=0.9)).data[0].colorbar.ticktext
     assert (ticks[0], ticks[-1]) == ("≤ −1", "≥ 1")
+
+
+def test_the_ticks_of_a_colour_bar_stand_at_the_ends_the_halves_and_zero() -> None:
+    signed = figures.heatmap(fields.field(np.array([[-2.0, 1.0]]), signed=True)).data[0].colorbar
+    assert (signed.tickvals, signed.ticktext) == ((-2, -1, 0, 1, 2), ("−2", "−1", "0", "1", "2"))
+    plain = figures.heatmap(fields.field(np.array([[2.0, 1.0]]), signed=False)).data[0].colorbar
+    assert (plain.tickvals, plain.ticktext) == ((0, 1, 2), ("0", "1", "2"))
+
+
+def test_cells_that_stand_for_blocks_lie_over_their_places(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of 5 x 7 places in blocks of 2 x 2, the last ones with fewer."""
+    monkeypatch.setattr(blocks, "MOST_SIDE", 4)
+    values = np.arange(35, dtype=np.float32).reshape(5, 7)
+    figure = figures.heatmap(fields.for_screen(fields.field(values, signed=True)))
+    trace = figure.data[0]
+    assert (trace.x0, trace.dx, trace.y0, trace.dy) == (0.5, 2, 0.5, 2)
+    np.testing.assert_array_equal(trace.z[:, 3], [13, 27, 34])
+    np.testing.assert_array_equal(trace.customdata[:, 3], [[1, 6], [3, 6], [4, 6]])
+    assert figure.layout.xaxis.ticktext == ("0–1", "2–3", "4–5", "6–6")
+    assert figure.layout.yaxis.ticktext == ("0–1", "2–3", "4–4")
+    assert figure.layout.xaxis.tickvals == (0.5, 2.5, 4.5, 6.5)
+    assert (figure.layout.xaxis.range, figure.layout.yaxis.range) == ((-0.5, 6.5), (4.5, -0.5))
 
 
 def test_row_zero_is_on_top_and_pixels_are_square() -> None:

@@ -113,13 +113,13 @@ def test_parameters_stand_in_the_order_in_which_they_are_used() -> None:
     class Backwards(nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.last, self.first = nn.Linear(3, 2), nn.Linear(4, 3)
+            self.last, self.first = nn.Linear(4, 2), nn.Linear(4, 4)
             self.scale = nn.Parameter(torch.ones(2))
             self.unused = nn.Linear(1, 1)
 
         def forward(self, x: Tensor) -> Tensor:
             out: Tensor = self.last(self.first(x)) * self.scale
-            return out
+            return out + self.first(x)[:, :2]
 
     watched = trace.forward(Backwards(), torch.randn(1, 4), parameters=True)
     with trace.recording():

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from gradviz_core import trace
 from gradviz_core.errors import GradVizError, QuestionError, UnknownSite
+from gradviz_core.passes import is_close
 from gradviz_core.proof import prove
 from gradviz_core.types import INPUT, ClassScore, Site
 from tests import zoo
@@ -87,6 +88,29 @@ def test_training_mode_draws_the_callers_numbers_unless_a_seed_is_given() -> Non
     assert "caller's own" in one.notes[0]
     fixed = trace.gradients(module, zoo.image(), target=ClassScore(1), seed=8)
     assert torch.equal(fixed.gradients[INPUT], one.gradients[INPUT])
+
+
+def test_a_model_with_one_part_in_training_mode_draws_the_callers_numbers_too() -> None:
+    module = nn.Sequential(nn.Flatten(), nn.Dropout(0.5), nn.Linear(192, 4)).double().eval()
+    module[1].train()
+    torch.manual_seed(8)
+    one, two = (trace.gradients(module, zoo.image(), target=ClassScore(1)).gradients[INPUT] for _ in range(2))
+    torch.manual_seed(8)
+    assert torch.equal(one, _slope(module))
+    assert torch.equal(two, _slope(module))
+
+
+def test_close_is_equal_to_rounding_in_shape_type_and_gaps() -> None:
+    numbers = torch.tensor([1e-9, 2e-9, -1e-9])
+    assert is_close(numbers, numbers * (1 + 1e-5))
+    assert not is_close(numbers, numbers * 1.01)
+    assert not is_close(numbers, numbers[:, None])
+    assert not is_close(numbers, numbers.double())
+    gap = torch.tensor([1.0, torch.nan])
+    assert is_close(gap, gap.clone())
+    assert not is_close(gap, torch.ones(2))
+    assert is_close(torch.zeros(0), torch.zeros(0))
+    assert not is_close(torch.tensor([1000]), torch.tensor([1001])), "whole numbers are not rounded"
 
 
 def test_a_generator_of_the_model_is_copied_with_it() -> None:

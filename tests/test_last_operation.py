@@ -67,6 +67,7 @@ UNKNOWN: list[tuple[str, Ending, OutputKind]] = [
     ("the mean of two", lambda z: (z.softmax(1) + (-z).softmax(1)) / 2, "probabilities"),
     ("p and 1 - p", lambda z: torch.cat([1 - z[:, :1].sigmoid(), z[:, :1].sigmoid()], 1), "probabilities"),
     ("an embedding of length one", lambda z: F.normalize(z), "numbers"),
+    ("almost of length one", lambda z: F.normalize(z) * 1.01, "softmax_logits"),
     ("together 2", lambda z: z.softmax(1) * 2, "softmax_logits"),
     ("together 1, some negative", lambda z: z - z.mean(1, keepdim=True) + 0.25, "softmax_logits"),
 ]

@@ -59,3 +59,12 @@ def test_a_norm_in_words() -> None:
         "zero", "0.1234", "none arrives", "holds NaN or infinity",
     ]  # fmt: skip
     assert norm_text(np.nan, "whole numbers") == "whole numbers"
+
+
+def test_zeros_and_infinity_have_places_below_and_above_the_numbers() -> None:
+    norms = np.array([0.0, 3.0, 300.0, np.inf, np.nan])
+    scale = LogScale.of(norms)
+    assert (scale.floor, scale.largest, scale.top) == (1.0, 300.0, 900.0)
+    np.testing.assert_array_equal(scale.heights(norms), [1.0, 3.0, 300.0, 900.0, np.nan])
+    assert log_scale.symbols(norms, "square") == ["square-open", "square", "square", "x", "square"]
+    assert LogScale.of(norms[:3]).top == 300.0

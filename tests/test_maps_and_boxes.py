@@ -112,6 +112,41 @@ def test_the_masks_above_are_parts_of_the_map() -> None:
     assert 5 < int((net("one label", False)(IMAGE) > 0).sum()) < 60
 
 
+class AsItIs(nn.Module):
+    """Returns what it is given."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x
+
+
+def test_a_probability_of_just_a_half_predicts_no_label() -> None:
+    x = torch.zeros(1, 1, 2, 3)
+    x[0, 0, 0, :2] = torch.tensor([0.5, -0.5])
+    found = trace.gradients(AsItIs(), x, target=RegionScore(0, PredictedMask(), "sum", head=ONE))
+    assert found.gradients[INPUT][0, 0].tolist() == [[1, 0, 0], [0, 0, 0]]
+
+
+def test_the_predicted_class_of_a_region_is_that_of_its_own_positions() -> None:
+    x = torch.zeros(1, 3, 4, 4)
+    x[0, 1] = 1
+    x[0, 2, 0, :2] = 2
+    target = trace.gradients(AsItIs(), x, target=RegionScore(None, Rectangle((0, 0), (0, 2)), head=MANY)).target
+    assert isinstance(target, RegionScore)
+    assert target.index == 2
+    whole = trace.gradients(AsItIs(), x, target=RegionScore(None, head=MANY)).target
+    assert isinstance(whole, RegionScore)
+    assert whole.index == 1
+
+
+def test_the_predicted_class_of_all_boxes_is_that_of_the_strongest_box() -> None:
+    """And not the one whose numbers add up to the most."""
+    x = torch.zeros(1, 6, 9)
+    x[0, 4], x[0, 5, 7] = 0.5, 0.75
+    target = trace.gradients(AsItIs(), x, target=BoxScore(None, boxes_last=True)).target
+    assert isinstance(target, BoxScore)
+    assert target.index == 1
+
+
 def test_what_the_numbers_of_maps_and_boxes_are_is_told() -> None:
     read = {
         kind: trace.gradients(net(kind, True), IMAGE, target=target).target.head.reading  # type: ignore[union-attr]
@@ -191,6 +226,7 @@ def test_boxes_whose_only_class_is_a_softmax_of_one_are_refused() -> None:
         (RegionScore(1, Position(2, 3)), True),
         (RegionScore(1, scale="probability", head=Head(reading="probabilities")), False),
         (RegionScore(1, scale="log_probability", head=Head(reading="probabilities")), True),
+        (RegionScore(1, scale="probability", head=Head(reading="softmax_logits")), True),
     ],
 )
 def test_a_softmax_over_the_places_has_no_score_over_all_of_them(target: Target, shown: bool) -> None:

@@ -148,10 +148,13 @@ def test_cross_entropy_by_hand(kind: OutputKind, count: int) -> None:
     [
         ("probabilities", [0.0, 1.0], True),
         ("probabilities", [0.5, 1.001], True),
+        ("probabilities", [0.5, 1.02], False),
+        ("probabilities", [-0.02, 0.5], False),
         ("probabilities", [0.5, 1.2], False),
         ("probabilities", [-0.2, 0.5], False),
         ("log_probabilities", [-3.0, 0.0], True),
         ("log_probabilities", [-3.0, 0.2], False),
+        ("log_probabilities", [-3.0, 0.02], False),
     ],
 )
 @pytest.mark.parametrize("target", [ClassScore, lambda index, head: CrossEntropy(index, head=head)])

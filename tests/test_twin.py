@@ -45,6 +45,18 @@ def test_parameters_keep_their_class_and_attributes() -> None:
     assert module.weight.requires_grad
 
 
+def test_parameters_train_where_that_is_asked_for_complex_ones_and_whole_numbers_too() -> None:
+    module = nn.Module()
+    module.real, module.complex = nn.Parameter(torch.ones(2)), nn.Parameter(torch.ones(2, dtype=torch.complex64))
+    module.whole = nn.Parameter(torch.ones(2, dtype=torch.int64), requires_grad=False)
+    module.real.requires_grad_(False)
+    trains = {
+        asked: [parameter.requires_grad for parameter in twin(module, trainable=asked).parameters()]
+        for asked in (True, False, None)
+    }
+    assert trains == {True: [True, True, False], False: [False] * 3, None: [False, True, False]}
+
+
 @pytest.mark.parametrize("wrap", [weight_norm, spectral_norm, nn.utils.parametrizations.orthogonal])
 def test_parametrised_weights(wrap: Callable[[nn.Module], nn.Module]) -> None:
     torch.manual_seed(0)
@@ -80,7 +92,7 @@ def test_what_a_pass_left_on_the_model_is_no_obstacle() -> None:
         def forward(self, x: Tensor) -> Tensor:
             self.features["maps"] = [self.conv(x)]
             newest: Tensor = self.features["maps"][0]
-            self.newest = newest
+            self.newest, self.both = newest, (newest, [newest * 2])
             return newest.mean((2, 3))
 
     module = seeded(Remembers)

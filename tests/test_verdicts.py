@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -230,3 +231,55 @@ def test_the_worst_direction_counts() -> None:
     assert verdicts.proof([good, bad], 1.0).outcome == "apart"
     assert verdicts.proof([good, kink], 1.0).outcome == "at a kink"
     assert verdicts.proof([good, bad, kink], 1.0).outcome == "at a kink", "the same value lies on the same kink"
+
+
+def off(error: float, noise: float = 1e-9, bend: float = 0.0, h: float = 1e-6) -> Step:
+    """A step whose difference is so far from a derivative of 1."""
+    return Step(h, 1 - error, error, noise, bend)
+
+
+@pytest.mark.parametrize(
+    ("one", "outcome"),
+    [
+        (direction(1.0, off(9e-6)), "agrees"),
+        (direction(1.0, off(2e-5)), "apart"),
+        (direction(1.0, off(0.5, noise=9e-3)), "apart"),
+        (direction(1.0, off(0.5, noise=1.1e-2)), "too small"),
+        (direction(1.0, off(0.0), own=0.09), "agrees"),
+        (direction(1.0, off(0.0), own=0.11), "rounding"),
+        (direction(1.0, off(1.0), off(0.09)), "kinks"),
+        (direction(1.0, off(1.0), off(0.09), off(0.095)), "kinks"),
+        (direction(1.0, off(0.9), off(0.095)), "apart"),
+        (direction(1.0, off(1.9), off(0.15)), "apart"),
+        (direction(1.0, off(0.5, bend=0.03)), "at a kink"),
+        (direction(1.0, off(0.5, bend=-0.03)), "at a kink"),
+        (direction(1.0, off(0.5, bend=0.02)), "apart"),
+        (direction(1.0, off(0.5, bend=0.03, noise=9e-3)), "apart"),
+        (direction(1.0, off(0.5, noise=1e-14), rounded="float16"), "too small"),
+        (direction(1.0, off(0.5, noise=1e-15), rounded="float16"), "apart"),
+        (direction(1.0, off(0.5, noise=1e-15), rounded="bfloat16"), "too small"),
+        (direction(1.0, off(1e-4, noise=1e-12), rounded="float32"), "agrees"),
+        (direction(1.0, off(1e-2, noise=1e-12), rounded="float32"), "apart"),
+    ],
+)
+def test_each_limit_lies_where_it_is_said_to(one: DirectionProof, outcome: str) -> None:
+    assert verdicts.proof([one], 1.0).outcome == outcome
+
+
+def test_one_direction_that_disagrees_counts_more_than_a_kink_elsewhere() -> None:
+    kink, apart = direction(1.0, off(0.5, bend=1.0)), replace(direction(1.0, off(0.2)), site="stem")
+    assert verdicts.proof([kink, apart], 1.0).outcome == "apart"
+    assert verdicts.proof([kink, replace(apart, site=kink.site)], 1.0).outcome == "at a kink"
+
+
+def test_a_kink_is_believed_after_three_steps_and_has_a_slope_to_either_side() -> None:
+    step = off(0.25, bend=1.0)
+    assert [verdicts.settles(direction(1.0, *[step] * count)) for count in (1, 2, 3)] == [False, False, True]
+    assert "The slope is 0.25 to one side and 1.25 to the other" in verdicts.proof([direction(1.0, step)], 1.0).verdict
+
+
+@pytest.mark.parametrize(("largest", "told"), [(5e-3, True), (5e-4, False)])
+def test_steps_that_are_off_are_told_where_the_shortest_agree(largest: float, told: bool) -> None:
+    found = verdicts.proof([direction(1.0, off(largest, h=1e-3), off(1e-8))], 1.0)
+    assert found.agrees
+    assert ("The largest steps are off" in found.verdict) == told
