@@ -238,6 +238,8 @@ def test_a_large_part_keeps_its_norms_alone(monkeypatch: pytest.MonkeyPatch) -> 
     large = block(found)
     assert large.matrix is None
     assert torch.equal(large.row_norms, small.row_norms)
+    monkeypatch.setattr(jacobian, "MOST_ENTRIES", 4 * 192)
+    assert block(found).matrix is not None, "just as many as may be kept"
 
 
 def test_no_more_is_held_than_the_part_that_was_asked_for() -> None:
@@ -262,6 +264,7 @@ def test_too_many_passes_are_asked_in_parts(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(jacobian, "MOST_PASSES", 3)
     with pytest.raises(QuestionError, match="4 rows and 192 columns take 4 backward passes; the limit is 3"):
         block(products(build("reused"), image()))
+    assert block(products(build("reused"), image()), (1, 4)).mode == "reverse", "just as many as may be taken"
 
 
 def test_where_no_path_leads() -> None:

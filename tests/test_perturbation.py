@@ -90,6 +90,25 @@ def test_what_is_promised_is_of_the_steps_as_they_were_cut(norm: Norm, steps: in
     assert walked.cut == upwards if norm == "max" else 0 < walked.cut <= upwards
     promised, came = curve(network, levels, first, norm, False, (epsilon,))
     np.testing.assert_allclose(promised, came, rtol=1e-11, atol=1e-12)
+    assert steps > 1 or promised[0] == pytest.approx(walked.predicted[-1], rel=1e-11)
+
+
+def test_a_number_that_any_step_cuts_is_counted_once() -> None:
+    """A score that is highest at 253 levels, from 250 in two steps of 10: up to 255, and back to 245."""
+
+    class Peak(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            mean, std = (torch.tensor(numbers, dtype=x.dtype)[:, None, None] for numbers in (PLAIN.mean, PLAIN.std))
+            return -(255 * (x * std + mean) - 253).square().flatten(1).sum(1, keepdim=True)
+
+    levels = torch.full((1, 3, 8, 8), 250.0, dtype=torch.float64)
+    network = Network.of(Peak(), gv.ClassScore(0), PLAIN, levels)
+    walked = walk(network, levels, network.slope(levels), "max", 20.0, 2, away=False)
+    torch.testing.assert_close(walked.levels, torch.full_like(levels, 245.0))
+    np.testing.assert_allclose(walked.sizes, [0, 5, 5])
+    np.testing.assert_allclose(walked.predicted, [0, 192 * 30, 192 * (30 + 40)], rtol=1e-5)
+    np.testing.assert_allclose(walked.actual, [0, 192 * 5, -192 * 55], rtol=1e-5)
+    assert walked.cut == 192
 
 
 def test_a_step_by_hand() -> None:
@@ -188,7 +207,9 @@ def test_the_picture_shown_is_the_one_that_was_evaluated(norm: Norm, target: gv.
 
 def test_one_sign_step_in_whole_levels_is_the_marked_point_of_the_curve() -> None:
     answer = _asked(epsilon=4)
+    assert answer.arrays["curve_size"].tolist() == pytest.approx([0, 4 / 3, 8 / 3, 4, 16 / 3, 20 / 3, 8])
     assert answer.arrays["curve_size"][3] == 4
+    assert answer.notes == ()
     assert answer.arrays["curve_actual"][3] == pytest.approx(answer.score_after - answer.score, rel=1e-5)
     assert answer.arrays["curve_predicted"][3] == pytest.approx(answer.predicted_change, rel=1e-9)
     assert answer.arrays["path_actual"][-1] == answer.arrays["curve_actual"][3]
@@ -299,6 +320,7 @@ def test_a_tiny_gradient_still_has_a_direction() -> None:
 @pytest.mark.parametrize(
     ("epsilon", "steps", "norm", "sentence"),
     [(0, 1, "max", "1 to 255 levels"), (256, 1, "max", "Epsilon is 256"), (10**6, 1, "l2", "Epsilon is 1000000"),
+     (42_401, 1, "l2", "1 to 42400 levels"),
      (1, 0, "max", "0 steps"), (1, 21, "l2", "choose 1 to 20")],
 )  # fmt: skip
 def test_numbers_out_of_range_are_refused(epsilon: int, steps: int, norm: Norm, sentence: str) -> None:

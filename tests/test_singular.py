@@ -169,6 +169,22 @@ def test_length_and_effective_rank_hold_the_true_ones(name: str, steps: int) -> 
             assert high - low < 0.5 * rank
 
 
+def test_the_error_of_the_length_is_about_as_large_as_it_is_said_to_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Over many draws the deviation from the true length has the standard error for its root mean square."""
+    module = nn.Linear(64, 64, bias=False)
+    with torch.no_grad():
+        module.weight.copy_(torch.eye(64))
+    found, deviations = products(module, torch.zeros(1, 64)), []
+    for seed in range(40):
+        monkeypatch.setattr(singular, "SEED", seed)
+        spectrum = Spectrum(found, 2)
+        spectrum.advance()
+        length, error = spectrum.length()
+        deviations.append((length - 8) / error)
+    assert 0.75 < float(torch.tensor(deviations).square().mean().sqrt()) < 1.33
+    assert abs(float(torch.tensor(deviations).mean())) < 0.4
+
+
 def test_all_directions_leave_nothing_to_estimate() -> None:
     found = products(build("pools"), image())
     spectrum = run(found, 8, 1)

@@ -143,3 +143,8 @@ def test_a_gap_between_slices_hides_no_number_in_its_block(monkeypatch: pytest.M
     found = spectra.row(np.full(48, -2.0, np.float32), info, unit="")  # two slices beside two, 7 rows and 9 columns
     assert found is not None
     assert found[0].values.tolist() == [[-2.0] * 5] * 4
+
+
+def test_values_that_still_grow_are_named_so() -> None:
+    figure = spectra.spectrum(np.array([3.0, 2.0, 1.0]), unit="logit", settled=2)
+    assert [name for name, _ in figure.data[0].customdata] == ["σ1", "σ2", "σ3, still growing"]

@@ -282,7 +282,7 @@ class ReversedWithGaps(Reversed):
         mean, var = torch.stack(REST, 1).unbind(1)
         with torch.enable_grad():
             (x,) = (one.detach().requires_grad_() for one in ctx.saved_tensors)
-            (gradient,) = torch.autograd.grad(F.batch_norm(x, mean, var), x, gradients)
+            gradient: Tensor = torch.autograd.grad(F.batch_norm(x, mean, var), x, gradients)[0]
         return gradient
 
 
