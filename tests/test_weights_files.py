@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import pickle
 from collections import OrderedDict
 from collections.abc import Mapping
 
@@ -16,7 +17,8 @@ from gradviz_core import weights_files
 from gradviz_core.errors import BadModel
 from gradviz_core.models import architectures, catalogue
 from gradviz_core.settings import settings
-from gradviz_core.weights_files import fitting
+from gradviz_core.weights_files import fitting, pickles
+from gradviz_core.weights_files.tensors import StoredTensor, check, check_total
 
 
 def saved(value: object, protocol: int = 2) -> bytes:
@@ -77,6 +79,32 @@ def test_safetensors_gives_the_same_scores(architecture: str) -> None:
     expected = model(architecture)
     data = safetensors.torch.save(dict(expected.state_dict()), metadata={"format": "pt"})
     assert check_same(data, architecture, expected).format == "safetensors"
+
+
+@pytest.mark.parametrize("protocol", [2, 3, 4, 5])
+def test_numbers_and_texts_beside_the_tensors_are_read_as_they_are(protocol: int) -> None:
+    whole = [0, 1, 255, 256, 65_535, 65_536, 2**31 - 1, 2**31, 2**40, -1, -256, -(2**31), -(2**40), -(2**62), 2**63 - 1]
+    value = {"whole": whole, "real": [0.1, -2.5, 1e300, 5e-324], "text": "Größe", "more": (None, True, False, (), [{}])}
+    assert pickles.interpret(pickle.dumps(value, protocol)) == value
+
+
+def test_a_tensor_lies_where_its_strides_say_and_axes_of_one_have_any() -> None:
+    content = memoryview(torch.arange(12.0).numpy().tobytes())
+    stored = StoredTensor(content, torch.float32, (3, 1, 2), (2, 0, 1), offset=5)
+    check("w", stored)
+    assert stored.load().tolist() == [[[5, 6]], [[7, 8]], [[9, 10]]]
+    check("w", StoredTensor(content, torch.float32, (3, 4), (1, 3)))
+    with pytest.raises(BadModel, match="reaches beyond the 48 bytes"):
+        check("w", StoredTensor(content, torch.float32, (3, 1, 2), (2, 0, 1), offset=7))
+    with pytest.raises(BadModel, match="more than once"):
+        check("w", StoredTensor(content, torch.float32, (3, 2), (1, 2)))
+
+
+def test_tensors_may_share_memory_as_tied_weights_do_and_no_more() -> None:
+    stored = StoredTensor(memoryview(bytes(48)), torch.float32, (12,), (1,))
+    check_total([stored, stored], 48)
+    with pytest.raises(BadModel, match="they share memory"):
+        check_total([stored, stored, stored], 48)
 
 
 @pytest.mark.parametrize("protocol", [2, 3, 4, 5])
