@@ -81,6 +81,8 @@ def test_scale_length_peak_and_box_are_those_of_the_whole_array(
         expected.length, expected.is_zero, expected.effective_box,
     )  # fmt: skip
     assert found.peak(reduction) == expected.peak(reduction)
+    assert found.near is not None
+    assert (found.near.corner, found.near.numbers.shape) == ((2, 0), (1, 3, 48, 48)), "as much as there is room for"
     np.testing.assert_array_equal(found.at((49, 3)), whole[0, :, 49, 3])
     np.testing.assert_array_equal(found.at((40, 20)), whole[0, :, 40, 20])
 
@@ -159,6 +161,16 @@ def test_a_whole_array_is_zero_only_where_every_number_is() -> None:
     assert over_input.OverInput(numbers).is_zero
     numbers[0, 1, 2, 3] = 1
     assert not over_input.OverInput(numbers).is_zero
+
+
+def test_the_largest_number_is_found_in_its_channel_row_and_column() -> None:
+    numbers = np.zeros((1, 3, 6, 4), np.float32)
+    numbers[0, 2, 4, 1], numbers[0, 1, 5, 3] = -5, 4
+    found = over_input.OverInput(numbers)
+    assert [found.peak(reduction) for reduction in get_args(Reduction)] == [
+        (2 if reduction == "channel" else 0, 4, 1) for reduction in get_args(Reduction)
+    ]
+    assert over_input.OverInput(0 * numbers).peak("channel") is None
 
 
 def test_a_site_has_the_scale_of_all_its_channels_and_a_channel_its_own() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -114,6 +115,19 @@ def test_tiles_are_one_trace_with_a_number_above_each() -> None:
     assert list(figure.data[1].text) == [str(n) for n in range(20, 30)]
     row, column = sheet.corner(3)
     assert tuple(figure.data[0].customdata[row + 2, column + 1]) == (23, 2, 1)
+
+
+def test_the_cell_that_is_outlined_is_the_one_that_stands_for_the_place() -> None:
+    sheet = fields.tile(np.random.default_rng(0).normal(size=(3, 4, 4)))
+    coarse = replace(sheet, blocks=blocks.Blocks(2, 2, 8, 8))
+    assert (
+        figures.tiles(coarse, chosen=1, cell=(5, 7)).layout.shapes
+        == figures.tiles(sheet, cell=(2, 3), chosen=1).layout.shapes
+    )
+    row, column = sheet.corner(1)
+    outlined = figures.tiles(sheet, cell=(2, 3), chosen=1).layout.shapes[-1]
+    assert (outlined.x0 + outlined.x1) / 2 == pytest.approx(column + 3, abs=0.1)
+    assert (outlined.y0 + outlined.y1) / 2 == pytest.approx(row + 2, abs=0.1)
 
 
 def test_labels_of_classes_are_text_and_never_markup() -> None:

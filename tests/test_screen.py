@@ -11,7 +11,7 @@ from typing import Any, get_args
 import numpy as np
 import pytest
 
-from gradviz_core import screen
+from gradviz_core import blocks, screen
 from gradviz_core.codec import (
     answer_from_bytes,
     answer_to_bytes,
@@ -138,6 +138,20 @@ def test_what_fits_a_screen_goes_as_it_is(kind: str) -> None:
     assert screen.fit(answer, Look(reduction="magnitude_max", pixel=(3, 4))) is answer
     assert sent(answer) == worker.reply(Gives(answer), "ask", question_to_json(answer.question).encode())
     assert sent(answer) == ("ok", answer_to_bytes(answer))
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_the_difference_of_two_pictures_has_all_channels_of_the_network(
+    channels: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(blocks, "MOST_SIDE", 40)
+    rng = np.random.default_rng(0)
+    pixels, after = (rng.integers(0, 256, (90, 80, 3), np.uint8) for _ in range(2))
+    arrays = {**LARGE["perturbation"], "pixels": pixels, "after": after, "gradient": _grey(1, channels, 90, 80)}
+    answer = replace(small("perturbation"), arrays=arrays)
+    found = over_input(screen.fit(answer, Look(reduction="channel", pixel=(70, 9))).arrays, "difference")
+    assert found.shape == (1, channels, 90, 80)
+    np.testing.assert_array_equal(found.at((70, 9)), (after.astype(np.float32) - pixels)[70, 9, :channels])
 
 
 @pytest.mark.parametrize("kind", sorted(LARGE))
