@@ -112,6 +112,11 @@ def test_a_value_behind_one_that_still_grows_has_not_settled() -> None:
         assert spectrum.settled == settled
 
 
+def test_a_change_is_a_share_of_the_value_itself_unless_rounding_hides_it() -> None:
+    changes = singular._changes(torch.tensor([1.0, 0.05, 1e-5, 1e-7]), torch.tensor([1.0, 0.06, 2e-5, 2e-7]))
+    assert torch.allclose(changes, torch.tensor([0, 1 / 6, 1 / 2, 0]))
+
+
 def test_the_same_iteration_gives_the_same_numbers() -> None:
     trace = forward(build("attention"), image())
     first, second = (run(Products(trace, Site("patches"), INPUT), 4, 3) for _ in range(2))
