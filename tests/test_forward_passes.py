@@ -100,6 +100,15 @@ def test_a_model_with_one_part_in_training_mode_draws_the_callers_numbers_too() 
     assert torch.equal(two, _slope(module))
 
 
+def test_a_model_that_looks_whether_its_input_has_a_gradient_is_refused() -> None:
+    class Looks(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return (2 * x if x.requires_grad else x).mean((2, 3))
+
+    with pytest.raises(GradVizError, match="computes something else while it is watched"):
+        trace.survey(Looks().eval(), zoo.image())
+
+
 def test_close_is_equal_to_rounding_in_shape_type_and_gaps() -> None:
     numbers = torch.tensor([1e-9, 2e-9, -1e-9])
     assert is_close(numbers, numbers * (1 + 1e-5))
