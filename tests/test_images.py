@@ -21,6 +21,7 @@ from PIL import Image, ImageCms, ImageOps
 
 from gradviz_core import images, store
 from gradviz_core.errors import UnknownImage
+from gradviz_core.images import preprocessing
 from gradviz_core.settings import settings
 from tests.image_files import (
     LOSSLESS,
@@ -374,3 +375,10 @@ def test_an_upload_is_found_by_its_key(store_folder: Path) -> None:
 )
 def test_keys_that_lead_nowhere(key: str, store_folder: Path) -> None:
     refusal(lambda: images.load(key), UnknownImage)
+
+
+def test_sizes_are_rounded_as_torchvision_rounds_them() -> None:
+    """The longer side down; the smaller border first where an image is smaller than what is cut out of it."""
+    assert preprocessing._shorter_side((2, 5), 3) == (3, 7)
+    assert preprocessing._shorter_side((5, 2), 3) == (7, 3)
+    assert [preprocessing._offset(*case) for case in ((3, 4), (3, 6), (9, 4), (7, 4))] == [0, -1, 2, 2]

@@ -193,6 +193,7 @@ OPERATIONS: dict[str, Callable[[Tensor], Tensor]] = {
         x, torch.ones(3, 2, 2, 3).double(), stride=(1, 2), dilation=(3, 1)
     ),
     "side by side": lambda x: torch.cat([x[:, :, :3], x[:, :, 4:]], 2),
+    "a matrix times rows": lambda x: torch.ones(8, 8).double() @ x[0, 0].unsqueeze(0).unsqueeze(0),
     "einsum over rows": lambda x: torch.einsum("nchw,hk->nckw", x, torch.ones(8, 8).double()),
     "index": lambda x: x[:, :, [5, 1, 1]],
     "cumulative": lambda x: x.cumsum(2),

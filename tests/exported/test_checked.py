@@ -100,6 +100,12 @@ def test_norms_of_weights_are_as_many_as_there_are_weights(shape: tuple[int, ...
             check(v, wrong, dim)
 
 
+def test_attention_has_as_many_values_as_keys() -> None:
+    query, key, value = (torch.ones(1, 1, count, 4) for count in (3, 5, 4))
+    with pytest.raises(ValueError, match=r"keys have shape \(1, 1, 5, 4\) and values \(1, 1, 4, 4\)"):
+        CHECKED["scaled_dot_product_attention.default"](query, key, value)
+
+
 def test_a_tensor_of_a_negative_size_ends_in_a_sentence() -> None:
     def change(document: Document) -> None:
         with_argument("output_size", {"as_ints": [0, -1]})(document)
