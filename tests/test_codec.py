@@ -21,8 +21,11 @@ from gradviz_core.codec import (
     error_to_json,
     question_from_json,
     question_to_json,
+    shown_from_json,
+    shown_to_json,
 )
 from gradviz_core.errors import ComputeError, GradVizError, QuestionError, UnknownSite
+from gradviz_core.looks import Look
 from gradviz_core.types import (
     INPUT,
     Answer,
@@ -228,6 +231,13 @@ def test_hostile_text_is_refused_in_one_sentence(text: str, says: str) -> None:
 def test_no_text_gets_further_than_a_question_error(text: str) -> None:
     with pytest.raises(QuestionError):
         question_from_json(text)
+
+
+def test_what_is_looked_at_has_limits_too() -> None:
+    question = SurveyQuestion(model="m", image="i")
+    assert shown_from_json(shown_to_json(question, Look(place=(1, 2)))) == (question, Look(place=(1, 2)))
+    with pytest.raises(QuestionError, match=r"look\.place\[0\] is -1"):
+        shown_from_json(shown_to_json(question, Look(place=(-1,))))
 
 
 JSON = st.recursive(
