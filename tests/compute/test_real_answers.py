@@ -29,6 +29,7 @@ from gradviz_core.types import FlowQuestion, GradientQuestion, PerturbationQuest
 from tests.compute.conftest import processes_of, until
 from tests.load import heavy
 from tests.load.bystander import picture
+from tests.load.running import crowding
 
 MODEL, IMAGE = "preset/digits-mlp", "sample/circle"
 
@@ -112,9 +113,9 @@ def test_after_a_kill_a_worker_with_torch_is_there_in_no_time(real: Client) -> N
     for worker in workers:
         os.kill(worker.pid, signal.SIGKILL)
     assert until(lambda: not any(psutil.pid_exists(worker.pid) for worker in workers))
-    start = time.monotonic()
+    start, crowded = time.monotonic(), crowding()
     real.ask(SurveyQuestion(model=MODEL, image=IMAGE))
-    assert time.monotonic() - start < 3
+    assert time.monotonic() - start < 3 * max(crowded, crowding())
 
 
 class Bystander:
@@ -146,7 +147,7 @@ def brought(client: Client, data: bytes, side: int, asker: Asker) -> str:
 
 def test_a_bystander_hardly_waits_while_six_tabs_compute_without_end(real: Client) -> None:
     """A model that counts as cheap enough, and takes many seconds of a processor for each gradient."""
-    bystander = Bystander(real)
+    bystander, crowded = Bystander(real), crowding()
     bystander.times()  # all workers are there, and have what they need
     preset, upload = bystander.times()
     attacker = [Asker("203.0.113.9", f"tab {number}") for number in range(6)]
@@ -169,5 +170,6 @@ def test_a_bystander_hardly_waits_while_six_tabs_compute_without_end(real: Clien
         closed.set()
         assert all("closed" in str(tab.exception(2)) for tab in tabs)
     assert until(lambda: real.status().busy == 0, 10), "what they asked for is let go"
-    assert max(wait for wait, _ in waits) < preset + 2
-    assert max(wait for _, wait in waits) < upload + 10
+    crowded = max(crowded, crowding())
+    assert max(wait for wait, _ in waits) < preset + 2 * crowded
+    assert max(wait for _, wait in waits) < upload + 10 * crowded
