@@ -3,7 +3,7 @@
 import streamlit as st
 
 from gradviz_core.compute import client
-from pages.parts import asker, icon, shell, turns
+from pages.shell import asker, frame, icon, turns
 
 SALIENCY = ("start", "saliency")  # two addresses of one page, "/" and "/saliency"; the sidebar lists one of them
 lessons = st.Page("pages/learn/lessons.py", title="Lessons", url_path="lessons")
@@ -53,5 +53,5 @@ if page.visibility == "hidden":
     page = navigation(listed)  # the page that is open is the one that the sidebar marks
 st.set_page_config(page_title=f"{page.title} · GradViz", page_icon=icon.ADDRESS, layout="wide")
 st.logo(icon.LOGO, size="large")
-with turns.one_page(), shell.around(pickers=page != lessons):
+with turns.one_page(), frame.around(pickers=page != lessons):
     page.run()

@@ -15,8 +15,8 @@ import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from benchmarks import operators
-from gradviz_core import cost
-from gradviz_core.operation_costs import PER_OPERATOR
+from gradviz_core.uploads import cost
+from gradviz_core.uploads.operation_costs import PER_OPERATOR
 
 SIZES = (60_000, 1_000_000)
 MOST = 4.0

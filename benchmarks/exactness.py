@@ -9,7 +9,7 @@ import torch
 import torchvision
 from torch import Tensor, nn
 
-from gradviz_core import trace
+from gradviz_core.tracing import trace
 from gradviz_core.types import ClassScore, Site
 
 MODELS = ("resnet18", "vgg16", "densenet121")

@@ -11,8 +11,8 @@ import torch
 import torchvision
 from torch import Tensor, nn
 
-from gradviz_core import exported
 from gradviz_core.errors import GradVizError
+from gradviz_core.uploads import exported
 
 LARGEST = 250_000_000
 """Parameters; as many as the app reads."""

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from benchmarks.operator_inputs import SHAPES, numbers, picture, small_matrices, square
-from gradviz_core.exported import operators
+from gradviz_core.uploads.exported import operators
 
 aten = torch.ops.aten
 VIEWS = frozenset(

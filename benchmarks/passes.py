@@ -6,10 +6,10 @@ import torch
 
 from benchmarks.bare import MODEL, SIZE
 from benchmarks.timing import Row, Run, interleaved, row
-from gradviz_core import trace
 from gradviz_core.answering import Answerer
-from gradviz_core.models.load import load
-from gradviz_core.twin import twin
+from gradviz_core.answers.load import load
+from gradviz_core.tracing import trace
+from gradviz_core.tracing.twin import twin
 from gradviz_core.types import ClassScore, GradientQuestion, Site, UnitsQuestion
 
 KEY, PHOTO = f"torchvision/{MODEL}@random-0", "sample/cat"

@@ -17,9 +17,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, overload
 
 from gradviz_core import errors
-from gradviz_core.calls import Call
 from gradviz_core.errors import GradVizError
-from gradviz_core.findings import Diagnosis, Finding, Proof
 from gradviz_core.types import (
     INPUT,
     OUTPUT,
@@ -71,26 +69,31 @@ from gradviz_core.types import (
     UnitsQuestion,
     WholeMap,
 )
+from gradviz_core.types.calls import Call
+from gradviz_core.types.findings import Diagnosis, Finding, Proof
 from gradviz_core.version import __version__
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from gradviz_core import captions, fields, figures, images, receptive_field, trace
-    from gradviz_core.inputs import Inputs
+    from gradviz_core import images
+    from gradviz_core.drawing import captions, fields, figures
+    from gradviz_core.methods import receptive_field
     from gradviz_core.models import catalogue
+    from gradviz_core.tracing import trace
+    from gradviz_core.tracing.inputs import Inputs
 
 PREDICTED = ClassScore()
 """The logit of the predicted class."""
 
 _LAZY = {
-    "captions": "gradviz_core.captions",
+    "captions": "gradviz_core.drawing.captions",
     "catalogue": "gradviz_core.models.catalogue",
-    "fields": "gradviz_core.fields",
-    "figures": "gradviz_core.figures",
+    "fields": "gradviz_core.drawing.fields",
+    "figures": "gradviz_core.drawing.figures",
     "images": "gradviz_core.images",
-    "receptive_field": "gradviz_core.receptive_field",
-    "trace": "gradviz_core.trace",
+    "receptive_field": "gradviz_core.methods.receptive_field",
+    "trace": "gradviz_core.tracing.trace",
 }
 
 
@@ -158,7 +161,7 @@ def prove(
         QuestionError: a site holds no real numbers, or the module does not run in float64.
         BadTarget, UnknownSite, Unreachable: as ``trace.gradients`` does.
     """
-    from gradviz_core.proof import prove as prove_here
+    from gradviz_core.doctor.proof import prove as prove_here
 
     return prove_here(module, x, target, sites, directions, seed, every_step)
 
@@ -178,7 +181,7 @@ def diagnose(
         QuestionError: the model cannot be copied, or fails on ``x``; the loss is no single number; PyTorch has no
             derivative for an operation.
     """
-    from gradviz_core.doctor import diagnose as diagnose_here
+    from gradviz_core.doctor.diagnosing import diagnose as diagnose_here
 
     return diagnose_here(model, x, loss)
 

@@ -11,19 +11,22 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from gradviz_core import cost, flow, images, memory, perturbation, receptive_field, targets
-from gradviz_core import device as devices
+from gradviz_core import images, memory
 from gradviz_core.answers import diagnosis, gradients, jacobians, lessons, outputs, predictions, sizes, units
-from gradviz_core.doubles import size_in_float64
+from gradviz_core.answers.failures import ADVICE_ON_INPUT, UPLOADS, in_words, input_in_words, ran_out_of_memory
+from gradviz_core.answers.load import RecentModels
+from gradviz_core.answers.scene import Clock, Scene, as_numpy, not_finite
+from gradviz_core.doctor.doubles import size_in_float64
 from gradviz_core.errors import QuestionError, Stopped
-from gradviz_core.failures import ADVICE_ON_INPUT, UPLOADS, in_words, input_in_words, ran_out_of_memory
-from gradviz_core.kernel_guards import noting
-from gradviz_core.methods import METHODS
-from gradviz_core.models.load import RecentModels
-from gradviz_core.scene import Clock, Scene, as_numpy, not_finite
+from gradviz_core.methods import flow, perturbation, receptive_field
+from gradviz_core.methods.attributions import METHODS
 from gradviz_core.settings import settings
-from gradviz_core.stopping import Stoppable, listening
-from gradviz_core.trace import Trace, check_unchanged, describe, differentiate, forward, parted, reached, recording
+from gradviz_core.tracing import device as devices
+from gradviz_core.tracing.kernel_guards import noting
+from gradviz_core.tracing.scores import targets
+from gradviz_core.tracing.stopping import Stoppable, listening
+from gradviz_core.tracing.trace import check_unchanged, describe, differentiate, forward, parted, reached, recording
+from gradviz_core.tracing.watch import Trace
 from gradviz_core.types import (
     INPUT,
     AboutAModel,
@@ -51,6 +54,7 @@ from gradviz_core.types import (
     UnitsAnswer,
     UnitsQuestion,
 )
+from gradviz_core.uploads import cost
 
 MOST_AFFORDABLE = 64
 """Uploaded models whose cost is remembered, with the sizes of their values."""

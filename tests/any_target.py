@@ -6,8 +6,7 @@ from typing import get_args
 
 from hypothesis import strategies as st
 
-from gradviz_core import codec
-from gradviz_core.outputs import Head, OutputKind, Position, PredictedMask, Rectangle, Reduce, Region, WholeMap
+from gradviz_core.text import codec
 from gradviz_core.types import (
     BoxScore,
     ChannelMean,
@@ -23,6 +22,7 @@ from gradviz_core.types import (
     Term,
     Unit,
 )
+from gradviz_core.types.outputs import Head, OutputKind, Position, PredictedMask, Rectangle, Reduce, Region, WholeMap
 
 TEXT = st.text(max_size=40)
 COUNT = st.integers(0, codec.LARGEST_NUMBER)

@@ -20,7 +20,7 @@ import timm
 import torch
 from torch import Tensor, nn
 
-from gradviz_core import trace
+from gradviz_core.tracing import trace
 from gradviz_core.types import INPUT, OUTPUT, ClassScore, Site
 from tests import second_oracle
 from tests.reference import relative_error

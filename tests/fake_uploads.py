@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from gradviz_core.askers import Asker
-from gradviz_core.cards import Fit, ImageReport, ModelReport, Preprocessing, Recipe, UploadKind
 from gradviz_core.compute import client, inline
+from gradviz_core.compute.askers import Asker
+from gradviz_core.drawing.screen import fit
 from gradviz_core.errors import GradVizError, UnknownImage, UnknownModel
-from gradviz_core.looks import Look
-from gradviz_core.screen import fit
 from gradviz_core.types import Answer, LessonQuestion, Question, SurveyAnswer
+from gradviz_core.types.cards import Fit, ImageReport, ModelReport, Preprocessing, Recipe, UploadKind
+from gradviz_core.types.looks import Look
 from tests import handing_in
 from tests.opening import STATUS, opened
 

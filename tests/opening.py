@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 from gradviz_core.compute import client, inline
 from gradviz_core.compute.protocol import Status
-from gradviz_core.screen import fit
+from gradviz_core.drawing.screen import fit
 from gradviz_core.types import Answer, Question
 
 ROOT = Path(__file__).parents[1]

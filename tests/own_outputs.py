@@ -12,13 +12,13 @@ import torch
 from streamlit.testing.v1 import AppTest
 from torch import Tensor, nn
 
-from gradviz_core.cards import ModelCard, Preprocessing, Recipe
+from gradviz_core.answers import load as loading
+from gradviz_core.answers.load import Model
 from gradviz_core.compute import client, inline
-from gradviz_core.models import load as loading
-from gradviz_core.models.load import Model
-from gradviz_core.outputs import OutputKind
 from gradviz_core.types import SurveyAnswer, SurveyQuestion
-from pages.parts.words import plain
+from gradviz_core.types.cards import ModelCard, Preprocessing, Recipe
+from gradviz_core.types.outputs import OutputKind
+from pages.shell.words import plain
 from tests.opening import chart, errors, values
 
 SIDE, IMAGE = 48, "sample/star"

@@ -1,6 +1,6 @@
 """An independent reference: the same model with every in-place operation replaced, plain hooks, and ``backward``.
 
-It shares no code and no idea with ``gradviz_core.trace``: nothing is cloned and no module tree is copied. Where nothing
+It shares no code and no idea with ``gradviz_core.tracing``: nothing is cloned, no module tree is copied. Where nothing
 is written in place, a plain forward hook holds the true value and ``retain_grad`` the true gradient.
 """
 

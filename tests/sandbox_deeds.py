@@ -23,9 +23,9 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from gradviz_core import sandbox
-from gradviz_core.sandbox import landlock, limits, seccomp
-from gradviz_core.sandbox.kernel import call, prctl
+from gradviz_core.compute import sandbox
+from gradviz_core.compute.sandbox import landlock, limits, seccomp
+from gradviz_core.compute.sandbox.kernel import call, prctl
 
 MEMORY_MB = 1000
 Deed = Callable[[Path], object]

@@ -31,8 +31,8 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.nn import functional as F
 
 import gradviz_core as gv
-from gradviz_core import sandbox
 from gradviz_core.answering import Answerer
+from gradviz_core.compute import sandbox
 from gradviz_core.types import GradientAnswer
 
 ROOT = Path(__file__).parents[1]

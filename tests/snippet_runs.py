@@ -13,13 +13,14 @@ import pytest
 import torch
 
 import gradviz_core as gv
-from gradviz_core import fields, layouts, snippets, store, uploads
 from gradviz_core.answering import Answerer
-from gradviz_core.captions import MapKind, Reduction
+from gradviz_core.drawing import fields, snippets
+from gradviz_core.drawing.captions import MapKind, Reduction
+from gradviz_core.drawing.snippets import Setting
 from gradviz_core.models import catalogue
 from gradviz_core.settings import settings
-from gradviz_core.snippets import Setting
-from gradviz_core.types import MethodName
+from gradviz_core.types import MethodName, layouts
+from gradviz_core.uploads import model_files, store
 
 ROOT = Path(__file__).parents[1]
 REDUCTIONS: tuple[Reduction, ...] = ("signed_sum", "magnitude_l2", "magnitude_max", "channel")
@@ -47,7 +48,7 @@ def own_store(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 def _forget() -> None:
     settings.cache_clear()
     store.here.cache_clear()
-    uploads._open.cache_clear()
+    model_files._open.cache_clear()
 
 
 def run(code: str, folder: Path) -> np.ndarray:

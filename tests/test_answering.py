@@ -14,8 +14,8 @@ import torch
 
 import gradviz_core as gv
 from gradviz_core.answering import Answerer
+from gradviz_core.answers.load import load
 from gradviz_core.errors import BadTarget, QuestionError, UnknownSite, Unreachable
-from gradviz_core.models.load import load
 from tests.reference import reference, relative_error
 from tests.test_trace import fingerprint
 

@@ -13,10 +13,10 @@ from torch import Tensor, nn
 import gradviz_core as gv
 from gradviz_core import answering, images
 from gradviz_core.answering import Answerer
+from gradviz_core.answers import load as loading
+from gradviz_core.answers.load import Model, load
 from gradviz_core.errors import BadTarget, QuestionError, Stopped
-from gradviz_core.models import load as loading
-from gradviz_core.models.load import Model, load
-from gradviz_core.trace import forward
+from gradviz_core.tracing.trace import forward
 
 MODEL, IMAGE = "preset/shapes-cnn", "sample/star"
 KEYS = count()

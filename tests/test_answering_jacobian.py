@@ -10,8 +10,8 @@ from torch.func import jacrev
 import gradviz_core as gv
 from gradviz_core import images
 from gradviz_core.answering import Answerer
+from gradviz_core.answers.load import load
 from gradviz_core.errors import QuestionError
-from gradviz_core.models.load import load
 
 MODEL, IMAGE = "preset/shapes-resnet", "sample/star"
 ATTENTION = "torchvision/vit_b_16@random-0"

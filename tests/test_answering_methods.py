@@ -11,13 +11,13 @@ import torch
 from torch import Tensor, nn
 
 import gradviz_core as gv
-from gradviz_core import methods
 from gradviz_core.answering import Answerer
 from gradviz_core.answers import gradients
-from gradviz_core.codec import question_from_json, question_to_json
+from gradviz_core.answers.load import Model, load
 from gradviz_core.errors import QuestionError
-from gradviz_core.methods import GradFn
-from gradviz_core.models.load import Model, load
+from gradviz_core.methods import attributions
+from gradviz_core.methods.attributions import GradFn
+from gradviz_core.text.codec import question_from_json, question_to_json
 from tests.reference import relative_error
 
 MODEL, IMAGE = "preset/shapes-resnet", "sample/star"
@@ -39,7 +39,7 @@ def smooth_grad(grad: GradFn, value: Tensor) -> Tensor:
 @pytest.fixture
 def ask(monkeypatch: pytest.MonkeyPatch) -> Callable[..., gv.GradientAnswer]:
     def answer(method: Callable[[GradFn, Tensor], Tensor], **question: object) -> gv.GradientAnswer:
-        monkeypatch.setitem(methods.METHODS, "another", method)  # type: ignore[misc]
+        monkeypatch.setitem(attributions.METHODS, "another", method)  # type: ignore[misc]
         asked = gv.GradientQuestion(**{"model": MODEL, "image": IMAGE, "method": "another", **question})  # type: ignore[arg-type]
         return gv.answer(asked)
 

@@ -12,11 +12,11 @@ from torch import Tensor, nn
 import gradviz_core as gv
 from gradviz_core import images
 from gradviz_core.answering import Answerer
-from gradviz_core.codec import answer_from_bytes, answer_to_bytes
+from gradviz_core.answers import load as loading
+from gradviz_core.answers.load import Model, load
 from gradviz_core.errors import BadTarget
-from gradviz_core.models import load as loading
-from gradviz_core.models.load import Model, load
-from gradviz_core.outputs import OutputKind
+from gradviz_core.text.codec import answer_from_bytes, answer_to_bytes
+from gradviz_core.types.outputs import OutputKind
 from tests.dense_nets import Detector, Segmentation
 
 IMAGE, KEY = "sample/star", f"upload/{'0' * 63}1"

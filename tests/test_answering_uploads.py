@@ -12,13 +12,13 @@ import torchvision
 from torch import Tensor, nn
 
 import gradviz_core as gv
-from gradviz_core import cost
 from gradviz_core.answering import Answerer
+from gradviz_core.answers import load as loading
 from gradviz_core.answers import sizes
+from gradviz_core.answers.load import Model, load
 from gradviz_core.errors import BadTarget, QuestionError, TooCostly
-from gradviz_core.models import load as loading
-from gradviz_core.models.load import Model, load
 from gradviz_core.types import AboutAModel
+from gradviz_core.uploads import cost
 from tests.reference import relative_error
 
 IMAGE = "sample/star"

@@ -14,8 +14,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gradviz_core import archive
 from gradviz_core.errors import BadModel
+from gradviz_core.uploads import archive
 
 FILES = (("a/data.pkl", b"pickle"), ("a/data/0", bytes(range(64))), ("a/version", b"3\n"))
 

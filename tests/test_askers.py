@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 from uvicorn import Config
 
-from gradviz_core.askers import ANYONE, Asker, client_address, session_at
+from gradviz_core.compute.askers import ANYONE, Asker, client_address, session_at
 from gradviz_core.errors import ComputeError
 from gradviz_core.serving import limits
 from gradviz_core.serving.clients import ClientAddress

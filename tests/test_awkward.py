@@ -12,9 +12,9 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from gradviz_core import trace
 from gradviz_core.errors import BadTarget, GradVizError, QuestionError, UnknownSite
-from gradviz_core.nested import tensors
+from gradviz_core.tracing import trace
+from gradviz_core.tracing.nested import tensors
 from gradviz_core.types import INPUT, OUTPUT, ChannelMean, ClassScore, Site, SiteInfo, SiteSum, Unit
 from tests import zoo
 from tests.reference import relative_error

@@ -13,14 +13,15 @@ from hypothesis import given, settings
 from torch import Tensor, nn
 
 import gradviz_core as gv
-from gradviz_core import exported, layouts, trace
-from gradviz_core.backward import differentiate_all
 from gradviz_core.errors import BadTarget
-from gradviz_core.following import Follower
 from gradviz_core.models.architectures import build
-from gradviz_core.nested import tensors
-from gradviz_core.passes import forward, recording
-from gradviz_core.types import INPUT, OUTPUT, Site, SiteInfo
+from gradviz_core.tracing import trace
+from gradviz_core.tracing.backward import differentiate_all
+from gradviz_core.tracing.following import Follower
+from gradviz_core.tracing.nested import tensors
+from gradviz_core.tracing.passes import forward, recording
+from gradviz_core.types import INPUT, OUTPUT, Site, SiteInfo, layouts
+from gradviz_core.uploads import exported
 from tests import axis_models, zoo
 from tests.axis_stacks import Stack, stacks
 from tests.exported.files import exported_bytes
@@ -204,7 +205,7 @@ def test_an_operation_that_no_rule_fits_costs_the_axes_alone(monkeypatch: pytest
     def breaks(*_: object, **__: object) -> object:
         raise IndexError
 
-    monkeypatch.setattr("gradviz_core.following.rule_for", breaks)
+    monkeypatch.setattr("gradviz_core.tracing.following.rule_for", breaks)
     found = surveyed(axis_models.Sequences(), 1, 3, 12, 12)
     assert not found["body.0"].layout_known
     assert found["head"].layout == "vector"

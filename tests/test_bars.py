@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from gradviz_core import bars, figures
-from gradviz_core.outputs import OutputKind
+from gradviz_core.drawing import bars, figures
 from gradviz_core.types import ClassProbability
+from gradviz_core.types.outputs import OutputKind
 
 
 def one(index: int, number: float, probability: float | None, label: str = "") -> ClassProbability:

@@ -9,10 +9,9 @@ import torch
 import torchvision
 from torch import Tensor, nn
 
-from gradviz_core import trace
-from gradviz_core.calls import Call
+from gradviz_core.answers.load import load
 from gradviz_core.errors import BadTarget, QuestionError
-from gradviz_core.models.load import load
+from gradviz_core.tracing import trace
 from gradviz_core.types import (
     INPUT,
     OUTPUT,
@@ -27,6 +26,7 @@ from gradviz_core.types import (
     Term,
     Unit,
 )
+from gradviz_core.types.calls import Call
 from tests import zoo
 from tests.reference import relative_error
 

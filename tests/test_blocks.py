@@ -7,11 +7,11 @@ from typing import get_args
 import numpy as np
 import pytest
 
-from gradviz_core import blocks, fields, screen
-from gradviz_core.blocks import of_largest
-from gradviz_core.looks import Look, Reduction
-from gradviz_core.screen import over_input, site_maps
-from gradviz_core.types import FloatArray, Site
+from gradviz_core.drawing import fields, screen
+from gradviz_core.drawing.screen import over_input, site_maps
+from gradviz_core.types import FloatArray, Site, blocks
+from gradviz_core.types.blocks import of_largest
+from gradviz_core.types.looks import Look, Reduction
 
 
 def drawn_by_hand(view: FloatArray, block: int) -> list[list[float]]:

@@ -7,9 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from gradviz_core import captions, fields
-from gradviz_core.cards import Preprocessing
-from gradviz_core.figures import Box
+from gradviz_core.drawing import captions, fields
+from gradviz_core.drawing.figures import Box
 from gradviz_core.types import (
     INPUT,
     ChannelMean,
@@ -24,6 +23,7 @@ from gradviz_core.types import (
     Target,
     Unit,
 )
+from gradviz_core.types.cards import Preprocessing
 
 LABELS = ("circle", "star", "4", "a_b{c}")
 RELU = SiteInfo(Site("layer2.0.relu", 1), "ReLU", (1, 128, 28, 28), "float32", "maps", calls=2)

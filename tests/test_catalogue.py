@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from gradviz_core import images
+from gradviz_core.answers import load
 from gradviz_core.errors import GradVizError, UnknownImage, UnknownModel
-from gradviz_core.models import architectures, catalogue, load
+from gradviz_core.models import architectures, catalogue
 from gradviz_core.models.catalogue import ASSETS, TORCHVISION
 from gradviz_core.types import ImageCard, ModelCard
 

@@ -13,8 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from gradviz_core import codec, errors
-from gradviz_core.codec import (
+from gradviz_core import errors
+from gradviz_core.errors import ComputeError, GradVizError, QuestionError, UnknownSite
+from gradviz_core.text import codec
+from gradviz_core.text.codec import (
     answer_from_bytes,
     answer_to_bytes,
     error_from_json,
@@ -24,8 +26,6 @@ from gradviz_core.codec import (
     shown_from_json,
     shown_to_json,
 )
-from gradviz_core.errors import ComputeError, GradVizError, QuestionError, UnknownSite
-from gradviz_core.looks import Look
 from gradviz_core.types import (
     INPUT,
     Answer,
@@ -51,6 +51,7 @@ from gradviz_core.types import (
     Unit,
     UnitsQuestion,
 )
+from gradviz_core.types.looks import Look
 from tests.any_target import COUNT, COUNTS, HEADS, SITES, TARGETS, TEXT
 
 RELAXED = settings(deadline=None, max_examples=60)

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gradviz_core import codec
-from gradviz_core.cards import Fit, ImageReport, ModelReport, Preprocessing, Recipe
-from gradviz_core.codec import (
+from gradviz_core.errors import BadModel, ComputeError
+from gradviz_core.text import codec
+from gradviz_core.text.codec import (
     image_report_from_json,
     image_report_to_json,
     labels_from_json,
@@ -22,8 +22,8 @@ from gradviz_core.codec import (
     recipe_from_json,
     recipe_to_json,
 )
-from gradviz_core.errors import BadModel, ComputeError
-from gradviz_core.outputs import OutputKind
+from gradviz_core.types.cards import Fit, ImageReport, ModelReport, Preprocessing, Recipe
+from gradviz_core.types.outputs import OutputKind
 
 RELAXED = settings(deadline=None, max_examples=60)
 

@@ -13,11 +13,13 @@ from torch.profiler import ProfilerActivity, profile
 
 from benchmarks import operators
 from benchmarks.costs import promised
-from gradviz_core import cost, targets, trace
 from gradviz_core.errors import QuestionError, TooCostly
-from gradviz_core.operation_costs import PER_OPERATOR
 from gradviz_core.settings import settings
+from gradviz_core.tracing import trace
+from gradviz_core.tracing.scores import targets
 from gradviz_core.types import INPUT, ClassScore
+from gradviz_core.uploads import cost
+from gradviz_core.uploads.operation_costs import PER_OPERATOR
 from tests.test_trace import fingerprint
 
 aten = torch.ops.aten

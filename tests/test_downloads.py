@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from plotly.offline import get_plotlyjs
 
-from gradviz_core.askers import Asker
+from gradviz_core.compute.askers import Asker
 from gradviz_core.errors import BadTarget, Busy, GradVizError
 from gradviz_core.serving import downloads
 from gradviz_core.serving.downloads import Downloads, File

@@ -9,10 +9,10 @@ import torch
 import torchvision
 from torch import Tensor, nn
 
-from gradviz_core import trace
 from gradviz_core.errors import Unreachable
-from gradviz_core.nested import tensors
-from gradviz_core.twin import twin
+from gradviz_core.tracing import trace
+from gradviz_core.tracing.nested import tensors
+from gradviz_core.tracing.twin import twin
 from gradviz_core.types import INPUT, ClassScore, CrossEntropy, Site
 from tests import zoo
 from tests.reference import OutOfPlace, reference, relative_error
@@ -145,7 +145,7 @@ def test_a_detached_branch_adds_nothing_and_says_so() -> None:
 
 @pytest.mark.parametrize("name", ["shapes-cnn", "shapes-resnet", "shapes-vit", "digits-cnn", "digits-mlp"])
 def test_finite_differences_at_the_input_of_the_presets(name: str) -> None:
-    from gradviz_core.models.load import load
+    from gradviz_core.answers.load import load
 
     model = load(f"preset/{name}")
     module = twin(model.module).double()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gradviz_core import fields
+from gradviz_core.drawing import fields
 from gradviz_core.types import FloatArray, Layout
 
 GRADIENT = np.array([[[[3.0, 0.0], [-1.0, 2.0]], [[-4.0, 0.0], [-1.0, -2.0]]]], dtype=np.float32)

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gradviz_core import blocks, fields, figures
-from gradviz_core.types import ClassProbability, FloatArray
+from gradviz_core.drawing import fields, figures
+from gradviz_core.types import ClassProbability, FloatArray, blocks
 
 PIXELS = np.random.default_rng(1).integers(0, 256, (6, 8, 3), dtype=np.uint8)
 

@@ -13,11 +13,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 import gradviz_core as gv
-from gradviz_core import flow, targets, trace
 from gradviz_core.answering import Answerer
-from gradviz_core.models.load import load
-from gradviz_core.nested import tensors
-from gradviz_core.snippets import flow as flow_code
+from gradviz_core.answers.load import load
+from gradviz_core.drawing.snippets import flow as flow_code
+from gradviz_core.methods import flow
+from gradviz_core.tracing import trace
+from gradviz_core.tracing.nested import tensors
+from gradviz_core.tracing.scores import targets
 from tests import zoo
 from tests.reference import reference
 from tests.test_trace import fingerprint

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gradviz_core.flow_figures import Line, along
+from gradviz_core.drawing.flow_figures import Line, along
 
 
 def test_a_zero_is_an_open_mark_at_the_bottom_and_nan_is_a_gap() -> None:

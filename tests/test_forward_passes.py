@@ -12,10 +12,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from gradviz_core import trace
+from gradviz_core.doctor.proof import prove
 from gradviz_core.errors import GradVizError, QuestionError, UnknownSite
-from gradviz_core.passes import is_close
-from gradviz_core.proof import prove
+from gradviz_core.tracing import trace
+from gradviz_core.tracing.passes import is_close
 from gradviz_core.types import INPUT, ClassScore, Site
 from tests import zoo
 from tests.reference import relative_error

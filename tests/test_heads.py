@@ -9,9 +9,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from gradviz_core import heads, targets, trace
 from gradviz_core.errors import BadTarget, UnknownSite
-from gradviz_core.outputs import Head, HeadInfo, Position
+from gradviz_core.tracing import trace
+from gradviz_core.tracing.scores import heads, targets
 from gradviz_core.types import (
     INPUT,
     OUTPUT,
@@ -24,6 +24,7 @@ from gradviz_core.types import (
     Target,
     Term,
 )
+from gradviz_core.types.outputs import Head, HeadInfo, Position
 
 X = torch.linspace(-1, 1, 12).reshape(1, 3, 2, 2).double()
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from gradviz_core import holders
 from gradviz_core.errors import StoreFull
-from gradviz_core.holders import Kept, giving_way
-from gradviz_core.store import BLOCK, Store
+from gradviz_core.uploads import holders
+from gradviz_core.uploads.holders import Kept, giving_way
+from gradviz_core.uploads.store import BLOCK, Store
 from tests.test_store import MONTH, age, names, recipe
 
 ATTACKER, OTHER, THIRD = "10.0.0.66", "10.0.0.7", "10.0.0.8"

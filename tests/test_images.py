@@ -19,10 +19,11 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays_of
 from PIL import Image, ImageCms, ImageOps
 
-from gradviz_core import images, store
+from gradviz_core import images
 from gradviz_core.errors import UnknownImage
 from gradviz_core.images import preprocessing
 from gradviz_core.settings import settings
+from gradviz_core.uploads import store
 from tests.image_files import (
     LOSSLESS,
     ORIENTATION,

@@ -16,8 +16,8 @@ from hypothesis.extra import numpy as arrays_of
 from PIL import Image
 
 from gradviz_core import images
-from gradviz_core.cards import ArrayFile
 from gradviz_core.images import arrays, formats
+from gradviz_core.types.cards import ArrayFile
 from tests.image_files import decoded, encoded, noise, npy, refusal
 
 UNIT = (0.0, 1.0)

@@ -12,8 +12,8 @@ import tifffile
 from PIL import Image
 
 from gradviz_core import images
-from gradviz_core.cards import Scaling
 from gradviz_core.images import decoding, depth
+from gradviz_core.types.cards import Scaling
 from tests.image_files import decoded, encoded, noise, refusal, tiff, tiff_of_tags, wide_png
 
 LARGEST, STATED, CHOSEN = "as its largest number suggests", "as its file says", "as was chosen here"

@@ -15,7 +15,7 @@ from PIL import Image
 from torchvision.transforms import functional
 
 from gradviz_core import images
-from gradviz_core.cards import Preprocessing
+from gradviz_core.types.cards import Preprocessing
 from tests.image_files import encoded, noise
 
 CLASSIC = Preprocessing((224, 224), 256, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225))

@@ -1,4 +1,4 @@
-"""The rules of the house that can be read off the source: which room may import which, and what no file may do.
+"""The rules of the house that can be read off the source: which wing may import which, and what no file may do.
 
 Each rule is a function from a folder of sources to a list of complaints. It is run on this project, where it must find
 nothing, and on a small bad example, where it must find something.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -18,91 +18,39 @@ import pytest
 ROOT = Path(__file__).parents[1]
 Rule = Callable[[Path], list[str]]
 
-ARROW: tuple[frozenset[str], ...] = tuple(
-    frozenset(level.split())
-    for level in (
-        "version outputs log_lines memory",
-        "blocks cards calls findings lesson_cards receipts subjects",
-        "diagnoses jacobian_question output_question",
-        "types",
-        "looks errors",
-        "settings sites indices layouts head_forms nested device archive sandbox kernel_guards axes axis_rules holders "
-        "store_folder shown_text recent stopping readers",
-        "score_words well_formed",
-        "askers",
-        "codec npz planes fields captions bars log_scale snippets store verdicts",
-        "block_figures",
-        "image_traces figures screen",
-        "lesson_pictures near_figures charts output_figures flow_figures spectra",
-        "exported weights_files models images cost operation_costs uploads",
-        "draws authors_autograd inputs last_operation by_kind",
-        "heads class_scores region_scores box_scores targets trace batch remarks passes backward twin doubles "
-        "watch following receptive_field failures",
-        "methods proof flow perturbation jacobian singular lessons doctor",
-        "scene",
-        "answers",
-        "answering",
-        "compute",
-        "serving",
-        "__init__ __main__",
-    )
-)
-"""The rooms of gradviz_core, lowest first. A room imports from lower levels and from its own."""
-
-DRAWING = frozenset(
-    {"fields", "figures", "charts", "flow_figures", "log_scale", "spectra", "captions", "indices", "snippets"}
-    | {"lesson_pictures", "score_words", "bars", "output_figures", "planes"}
-    | {"block_figures", "image_traces", "near_figures", "screen"}
-)
-"""What turns answers into pictures and words. What computes does not know of it."""
-
-FITTING = ("compute", "screen")
-"""The one exception: an answer is made to fit a screen before it leaves the worker."""
+WINGS: dict[str, str] = {
+    "version": "",
+    "errors": "",
+    "memory": "",
+    "settings": "memory",
+    "types": "errors",
+    "text": "errors types",
+    "drawing": "errors types text",
+    "tracing": "errors types",
+    "models": "errors types settings",
+    "uploads": "errors types settings text tracing models",
+    "images": "errors types text models uploads",
+    "lessons": "errors types",
+    "methods": "errors types tracing images",
+    "doctor": "errors types tracing uploads.exported",
+    "answers": "version errors types tracing models uploads images lessons methods doctor",
+    "answering": "errors memory settings types tracing uploads images methods doctor answers",
+    "compute": "errors settings types text models uploads images answering drawing.screen",
+    "serving": "errors settings types text doctor.verdicts compute",
+    "__init__": "version errors types tracing models images methods doctor drawing answering",
+}
+"""The files and wings of gradviz_core, and what each may import: only what stands before it, so there is no circle.
+What computes names nothing of ``drawing``, with one exception: an answer is made to fit a screen before it travels."""
+MOST_AT_THE_ROOT = 8
+"""Files directly in gradviz_core."""
 
 TORCH_FREE = (
-    frozenset(
-        {
-            "__init__",
-            "askers",
-            "blocks",
-            "looks",
-            "cards",
-            "calls",
-            "diagnoses jacobian_question",
-            "findings",
-            "lesson_cards",
-            "receipts",
-            "subjects",
-            "types",
-            "archive",
-            "sandbox",
-            "serving",
-            "store",
-            "store_folder",
-            "log_lines",
-            "memory",
-            "readers",
-            "holders",
-            "version",
-            "errors",
-            "settings",
-            "shown_text",
-            "sites",
-            "layouts",
-            "axes",
-            "axis_rules",
-            "outputs",
-            "well_formed",
-            "head_forms",
-            "output_question",
-            "jacobian_question",
-            "codec",
-            "npz",
-            "recent",
-        }
-    )
-    | DRAWING
+    *("__init__", "version", "errors", "memory", "settings", "types", "text", "drawing", "serving"),
+    *("tracing.axes", "tracing.axis_rules"),
+    *("uploads.archive", "uploads.holders", "uploads.store", "uploads.store_folder"),
+    *("compute.askers", "compute.client", "compute.npz", "compute.sandbox", "doctor.verdicts"),
 )
+"""Wings, and modules of other wings, that are importable without torch."""
 HEAVY = frozenset({"torch", "torchvision"})
 VAGUE_NAMES = frozenset({"utils", "base", "helpers"})
 MAX_LINES = 400
@@ -123,9 +71,15 @@ def module_name(path: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-def room(module: str) -> str:
-    """``gradviz_core.models.scenes`` lies in the room ``models``; the package itself is ``__init__``."""
+def wing(module: str) -> str:
+    """``gradviz_core.models.catalogue`` lies in the wing ``models``; the package itself is ``__init__``."""
     return module.split(".")[1] if "." in module else "__init__"
+
+
+def is_within(module: str, places: Iterable[str]) -> bool:
+    """Whether a module is one of ``places``, or lies in one: ``images.formats.png`` does in ``images``."""
+    inner = module.removeprefix("gradviz_core.") if "." in module else "__init__"
+    return any(f"{inner}.".startswith(f"{place}.") for place in places)
 
 
 @cache
@@ -152,6 +106,7 @@ def walk(node: ast.AST, into_functions: bool) -> Iterator[ast.AST]:
 
 def imports(root: Path, path: Path, *, into_functions: bool) -> set[str]:
     """Full names of the modules that a file imports, and the modules named as attributes of ``gradviz_core``."""
+    face = late_modules(root)
     found: set[str] = set()
     aliases: set[str] = set()
     package = path.parent.parts
@@ -164,9 +119,19 @@ def imports(root: Path, path: Path, *, into_functions: bool) -> set[str]:
             start = ".".join((*above, *([node.module] if node.module else [])))
             found.add(start)
             found |= {name for alias in node.names if exists(root, name := f"{start}.{alias.name}")}
+            found |= {face[alias.name] for alias in node.names if start == "gradviz_core" and alias.name in face}
         elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in aliases:
             found |= {name for name in [f"gradviz_core.{node.attr}"] if exists(root, name)}
+            found |= {face[node.attr]} if node.attr in face else set()
     return found
+
+
+def late_modules(root: Path) -> dict[str, str]:
+    """The modules that the face imports when they are first used, by the names that it gives them."""
+    face = root / "gradviz_core" / "__init__.py"
+    named = (node for node in parse(face).body if isinstance(node, ast.Assign)) if face.exists() else ()
+    found = [node.value for node in named if ast.unparse(node.targets[0]) == "_LAZY"]
+    return ast.literal_eval(found[0]) if found else {}
 
 
 def exists(root: Path, module: str) -> bool:
@@ -204,26 +169,32 @@ def way_to_torch(root: Path, start: Path, *, into_functions: bool) -> list[str]:
 # ----------------------------------------------------------------------------------------------------------- the rules
 
 
-def arrow(root: Path) -> list[str]:
-    """Imports inside gradviz_core run one way only."""
+def one_way(root: Path) -> list[str]:
+    """A wing imports what it may, and WINGS lets none turn in a circle."""
     complaints = []
-    level = {name: number for number, names in enumerate(ARROW) for name in names}
-    for path in sources(root):
-        here = room(module_name(path))
-        if path.parts[0] != "gradviz_core":
-            continue
-        if here not in level:
-            complaints.append(f"{path}: the room {here} has no place in ARROW. Give it one.")
+    for path in (path for path in sources(root) if path.parts[0] == "gradviz_core"):
+        here = wing(module_name(path))
+        if here not in WINGS:
+            complaints.append(f"{path}: WINGS has no {here}. Put it into a wing, or give it a line of its own.")
             continue
         for module in imports(root, path, into_functions=True):
-            there = room(module)
-            if not module.startswith("gradviz_core.") or there == here:
+            if not module.startswith("gradviz_core.") or wing(module) == here:
                 continue
-            if level.get(there, len(ARROW)) > level[here]:
-                complaints.append(f"{path}: {here} imports {there}, which stands above it.")
-            if there in DRAWING and here not in DRAWING | {"__init__", "__main__"} and (here, there) != FITTING:
-                complaints.append(f"{path}: {here} computes, and imports {there}, which draws.")
+            if not is_within(module, WINGS[here].split()) and not is_package_above(module, WINGS[here].split()):
+                complaints.append(f"{path}: {here} may not import {module}. WINGS says what it may.")
     return complaints
+
+
+def is_package_above(module: str, places: Iterable[str]) -> bool:
+    """Whether a module is a package that one of ``places`` lies in."""
+    return any(place.startswith(f"{module.removeprefix('gradviz_core.')}.") for place in places)
+
+
+def few_files_at_the_root(root: Path) -> list[str]:
+    files = [path for path in sources(root) if path.parts[:-1] == ("gradviz_core",)]
+    return [f"{len(files)} files directly in gradviz_core, more than {MOST_AT_THE_ROOT}."] * (
+        len(files) > MOST_AT_THE_ROOT
+    )
 
 
 def no_streamlit_in_the_library(root: Path) -> list[str]:
@@ -242,11 +213,11 @@ def no_torch_in_the_interface(root: Path) -> list[str]:
     return [f"{' -> '.join(way)}: the process of the interface must stay free of torch." for way in ways if way]
 
 
-def torch_free_rooms(root: Path) -> list[str]:
+def torch_free(root: Path) -> list[str]:
     files = [path for path in sources(root) if path.parts[0] == "gradviz_core"]
-    free = [path for path in files if room(module_name(path)) in TORCH_FREE]
+    free = [path for path in files if is_within(module_name(path), TORCH_FREE)]
     ways = [way_to_torch(root, path, into_functions=False) for path in free]
-    return [f"{' -> '.join(way)}: this room must be importable without torch." for way in ways if way]
+    return [f"{' -> '.join(way)}: this must be importable without torch." for way in ways if way]
 
 
 FIRST_VISIT = 'runpy.run_path(str(Path(__file__).parents[1] / "navigation.py"))'
@@ -286,33 +257,55 @@ def no_passed_through_kwargs(root: Path) -> list[str]:
 
 
 BAD_EXAMPLES: list[tuple[Rule, dict[str, str]]] = [
-    (arrow, {"gradviz_core/errors.py": "from gradviz_core.trace import run", "gradviz_core/trace.py": ""}),
+    (one_way, {"gradviz_core/errors.py": "from gradviz_core.tracing import run", "gradviz_core/tracing/a.py": ""}),
     (
-        arrow,
-        {"gradviz_core/targets.py": "def f():\n    from .answering import answer", "gradviz_core/answering.py": ""},
+        one_way,
+        {"gradviz_core/tracing/a.py": "def f():\n    from ..answering import answer", "gradviz_core/answering.py": ""},
     ),
-    (arrow, {"gradviz_core/methods/lime.py": "from ..figures import heatmap", "gradviz_core/figures.py": ""}),
-    (arrow, {"gradviz_core/shed.py": ""}),
-    (no_streamlit_in_the_library, {"gradviz_core/fields.py": "def f():\n    import streamlit.runtime"}),
+    (
+        one_way,
+        {"gradviz_core/methods/lime.py": "from ..drawing.figures import map", "gradviz_core/drawing/figures.py": ""},
+    ),
+    (
+        one_way,
+        {"gradviz_core/compute/a.py": "from gradviz_core.drawing import fields", "gradviz_core/drawing/fields.py": ""},
+    ),
+    (
+        one_way,
+        {
+            "gradviz_core/__init__.py": '_LAZY = {"fields": "gradviz_core.drawing.fields"}',
+            "gradviz_core/tracing/a.py": "from gradviz_core import fields",
+        },
+    ),
+    (one_way, {"gradviz_core/shed.py": ""}),
+    (few_files_at_the_root, {f"gradviz_core/{name}.py": "" for name in "abcdefghi"}),
+    (no_streamlit_in_the_library, {"gradviz_core/drawing/fields.py": "def f():\n    import streamlit.runtime"}),
     (no_torch_in_the_interface, {"app.py": "import torch.nn"}),
     (no_torch_in_the_interface, {"pages/explore/a.py": "def f():\n    from torchvision import models"}),
-    (no_torch_in_the_interface, {"app.py": "import pages.parts.b", "pages/parts/b.py": "import torch"}),
+    (no_torch_in_the_interface, {"app.py": "import pages.shell.b", "pages/shell/b.py": "import torch"}),
     (
         no_torch_in_the_interface,
         {
             "app.py": "from gradviz_core.compute import client",
-            "gradviz_core/compute/__init__.py": "from gradviz_core import trace",
+            "gradviz_core/compute/__init__.py": "from gradviz_core.tracing import trace",
             "gradviz_core/compute/client.py": "",
-            "gradviz_core/trace.py": "if 1:\n    import torch",
+            "gradviz_core/tracing/trace.py": "if 1:\n    import torch",
         },
     ),
     (
         no_torch_in_the_interface,
-        {"app.py": "import gradviz_core as gv\ngv.trace.survey", "gradviz_core/trace.py": "import torch"},
+        {
+            "app.py": "import gradviz_core as gv\ngv.trace.survey",
+            "gradviz_core/__init__.py": '_LAZY = {"trace": "gradviz_core.tracing.trace"}',
+            "gradviz_core/tracing/trace.py": "import torch",
+        },
     ),
     (
-        torch_free_rooms,
-        {"gradviz_core/figures.py": "from gradviz_core import trace", "gradviz_core/trace.py": "import torch"},
+        torch_free,
+        {
+            "gradviz_core/drawing/figures.py": "from ..tracing import trace",
+            "gradviz_core/tracing/trace.py": "import torch",
+        },
     ),
     (no_page_in_the_top_folder, {"pages/saliency.py": ""}),
     (no_vague_names, {"gradviz_core/models/utils.py": ""}),
@@ -323,14 +316,18 @@ BAD_EXAMPLES: list[tuple[Rule, dict[str, str]]] = [
 GOOD_EXAMPLE = {
     "app.py": "import gradviz_core as gv\ngv.INPUT\nfrom gradviz_core.compute import client",
     "gradviz_core/__init__.py": "def __getattr__(name):\n    import torch",
-    "gradviz_core/types.py": "def f(**options):\n    return options",
-    "gradviz_core/errors.py": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from gradviz_core import trace",
-    "gradviz_core/trace.py": "import torch\nfrom gradviz_core.types import f",
+    "gradviz_core/types/__init__.py": "def f(**options):\n    return options",
+    "gradviz_core/errors.py": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from .tracing import trace",
+    "gradviz_core/tracing/__init__.py": "",
+    "gradviz_core/tracing/trace.py": "import torch\nfrom gradviz_core.types import f",
+    "gradviz_core/drawing/screen.py": "",
     "gradviz_core/compute/__init__.py": "",
-    "gradviz_core/compute/client.py": "def late():\n    from gradviz_core import trace",
+    "gradviz_core/compute/worker.py": "from gradviz_core.drawing import screen",
+    "gradviz_core/answering.py": "import torch\nfrom gradviz_core.tracing import trace",
+    "gradviz_core/compute/client.py": "def late():\n    from gradviz_core import answering",
     "pages/__init__.py": "",
-    "pages/explore/a.py": "from pages.parts import b",
-    "pages/parts/b.py": "from gradviz_core import types",
+    "pages/explore/a.py": "from pages.shell import b",
+    "pages/shell/b.py": "from gradviz_core import types",
 }
 
 RULES: list[Rule] = list(dict.fromkeys(rule for rule, _ in BAD_EXAMPLES))
@@ -366,3 +363,14 @@ def test_importing_the_library_imports_neither_torch_nor_streamlit() -> None:
     code = "import sys, gradviz_core as gv; gv.INPUT; print([m for m in ('torch', 'streamlit') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_each_wing_names_only_what_stands_before_it() -> None:
+    names = list(WINGS)
+    circles = [
+        f"{name}: {other}"
+        for place, name in enumerate(names)
+        for other in WINGS[name].split()
+        if other.split(".")[0] not in names[:place]
+    ]
+    assert circles == []

@@ -11,10 +11,10 @@ import torch
 from torch import Tensor, nn
 
 import gradviz_core as gv
-from gradviz_core import trace
+from gradviz_core.doctor.proof import prove
 from gradviz_core.errors import BadTarget, QuestionError, UnknownSite, Unreachable
-from gradviz_core.nested import map_tensors
-from gradviz_core.proof import prove
+from gradviz_core.tracing import trace
+from gradviz_core.tracing.nested import map_tensors
 from gradviz_core.types import INPUT, ChannelMean, ClassScore, Head, RegionScore, Site, SiteSum, Unit
 from tests import zoo
 

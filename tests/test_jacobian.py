@@ -9,11 +9,11 @@ import torch
 from torch import Tensor, nn
 from torch.func import jacfwd, jacrev
 
-from gradviz_core import jacobian
-from gradviz_core.device import plain_attention
 from gradviz_core.errors import QuestionError, UnknownSite, Unreachable
-from gradviz_core.jacobian import NoForwardProducts, Products, block
-from gradviz_core.trace import forward
+from gradviz_core.methods import jacobian
+from gradviz_core.methods.jacobian import NoForwardProducts, Products, block
+from gradviz_core.tracing.device import plain_attention
+from gradviz_core.tracing.trace import forward
 from gradviz_core.types import INPUT, OUTPUT, Site
 from tests.reference import relative_error
 from tests.zoo import IMAGE_MODELS, MIXING, build, image

@@ -10,11 +10,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.graph import Node
 
-from gradviz_core import exported, heads, last_operation, trace
 from gradviz_core.errors import BadTarget
-from gradviz_core.outputs import USUAL_HEAD, KnownFrom, OutputKind
+from gradviz_core.tracing import trace
+from gradviz_core.tracing.scores import heads, last_operation
 from gradviz_core.types import INPUT, ClassScore, CrossEntropy, SiteSum, Target
 from gradviz_core.types import OUTPUT as WHOLE
+from gradviz_core.types.outputs import USUAL_HEAD, KnownFrom, OutputKind
+from gradviz_core.uploads import exported
 from tests.exported.files import exported_bytes
 
 Ending = Callable[[Tensor], Tensor]

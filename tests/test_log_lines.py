@@ -7,8 +7,8 @@ import logging
 
 import pytest
 
-from gradviz_core import log_lines
-from gradviz_core.log_lines import LONGEST, MOST_A_MINUTE, Measured
+from gradviz_core.text import log_lines
+from gradviz_core.text.log_lines import LONGEST, MOST_A_MINUTE, Measured
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gradviz_core import log_scale
-from gradviz_core.log_scale import LogScale, norm_text, odd_marks
+from gradviz_core.drawing import log_scale
+from gradviz_core.drawing.log_scale import LogScale, norm_text, odd_marks
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,9 @@ import torch
 
 from gradviz_core import memory
 from gradviz_core.answering import Answerer
+from gradviz_core.answers.failures import ran_out_of_memory
 from gradviz_core.compute import worker
 from gradviz_core.errors import BadTarget, ComputeError, TooCostly
-from gradviz_core.failures import ran_out_of_memory
 from gradviz_core.settings import Settings, settings, usual_memory_mb
 from gradviz_core.types import Answer, ClassScore, GradientQuestion, Question
 
@@ -97,7 +97,7 @@ def test_a_worker_gets_four_fifths_of_the_machine_and_no_more_than_the_largest_q
 
 def test_a_worker_that_needs_more_memory_says_so_and_lives_on() -> None:
     """As the worker says it: with nothing remembered, the question alone does not fit."""
-    from gradviz_core.codec import error_from_json, question_to_json
+    from gradviz_core.text.codec import error_from_json, question_to_json
 
     answerer = Short("cpu")
     word, body = worker.reply(answerer, "ask", question_to_json(question("too large")).encode())

@@ -15,14 +15,15 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import gradviz_core as gv
-from gradviz_core import captions, fields, snippets, store
-from gradviz_core.cards import Preprocessing, Recipe
+from gradviz_core.drawing import captions, fields, snippets
+from gradviz_core.drawing.snippets import Setting
+from gradviz_core.drawing.snippets.program import comment, quoted
 from gradviz_core.serving import downloads
-from gradviz_core.shown_text import visible
-from gradviz_core.snippets import Setting
-from gradviz_core.snippets.program import comment, quoted
-from pages.parts import keeping
-from pages.parts.words import plain
+from gradviz_core.text.shown_text import visible
+from gradviz_core.types.cards import Preprocessing, Recipe
+from gradviz_core.uploads import store
+from pages.shell import keeping
+from pages.shell.words import plain
 from tests import snippet_runs
 from tests.hostile.names import NAMES, fit_for_layers, innocent, model_file, picture
 

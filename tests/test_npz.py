@@ -8,7 +8,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from gradviz_core import npz
+from gradviz_core.compute import npz
 
 TEXTS = {"question": '{"label":"Düne \u2192"}', "check": ""}
 ARRAYS: dict[str, np.ndarray] = {

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gradviz_core import output_figures
-from gradviz_core.output_figures import COLOURS, REST, Placed
+from gradviz_core.drawing import output_figures
+from gradviz_core.drawing.output_figures import COLOURS, REST, Placed
 
 
 def test_the_most_frequent_classes_have_a_colour_each_and_the_rest_share_one() -> None:

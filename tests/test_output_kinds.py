@@ -11,10 +11,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from gradviz_core import trace
 from gradviz_core.errors import BadTarget
-from gradviz_core.outputs import Head, OutputKind
+from gradviz_core.tracing import trace
 from gradviz_core.types import INPUT, ClassDifference, ClassScore, CrossEntropy, ScoreScale, Target
+from gradviz_core.types.outputs import Head, OutputKind
 
 Numbers = npt.NDArray[np.float64]
 LOGITS = (1.5, -0.7, 0.4, 2.2)

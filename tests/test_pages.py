@@ -10,14 +10,14 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from gradviz_core.codec import question_to_json
 from gradviz_core.compute import client, inline
 from gradviz_core.errors import Busy, GradVizError, ServiceStarting, Unreachable
+from gradviz_core.text.codec import question_to_json
 from gradviz_core.types import Answer, ClassScore, GradientAnswer, GradientQuestion, Question
-from pages.parts import words
-from pages.parts.clicks import _read, sent
-from pages.parts.facts import _fact
-from pages.parts.kept import Kept, kept
+from pages.shell import words
+from pages.shell.clicks import _read, sent
+from pages.shell.facts import _fact
+from pages.shell.kept import Kept, kept
 from tests.opening import MAPS, NEURONS, SALIENCY, answer_here, chart, errors, opened, texts, values
 
 

@@ -10,9 +10,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from gradviz_core.models import load
+from gradviz_core.answers import load
 from gradviz_core.types import GradientQuestion, Question, UnitsQuestion
-from pages.parts.kept import kept
+from pages.shell.kept import kept
 from tests.opening import MAPS, NEURONS, answer_here, chart, errors, opened, texts, values
 
 

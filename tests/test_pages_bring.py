@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from gradviz_core.cards import Recipe
-from gradviz_core.codec import question_to_json
 from gradviz_core.compute import client, inline
 from gradviz_core.errors import BadModel
+from gradviz_core.text.codec import question_to_json
 from gradviz_core.types import Answer, GradientQuestion, Question, SurveyQuestion
-from pages.parts import recipe_form
-from pages.parts.kept import kept
-from pages.parts.words import plain
+from gradviz_core.types.cards import Recipe
+from pages.shell.kept import kept
+from pages.shell.words import plain
+from pages.uploads import recipe_form
 from tests.fake_uploads import (
     EXPORTED,
     FITS,

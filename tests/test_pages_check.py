@@ -11,15 +11,14 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from gradviz_core import verdicts
-from gradviz_core.askers import Asker
-from gradviz_core.codec import question_to_json
 from gradviz_core.compute import client, inline
+from gradviz_core.compute.askers import Asker
+from gradviz_core.doctor import verdicts
 from gradviz_core.errors import Busy, GradVizError, QuestionError
-from gradviz_core.findings import DirectionProof, Proof, Step
 from gradviz_core.serving.checks import MOST_LINES, PATH, Checks, Lines, checks, said
 from gradviz_core.serving.offers import Arrays, Page, offers
-from gradviz_core.shown_text import keeping_direction
+from gradviz_core.text.codec import question_to_json
+from gradviz_core.text.shown_text import keeping_direction
 from gradviz_core.types import (
     INPUT,
     ClassScore,
@@ -30,8 +29,9 @@ from gradviz_core.types import (
     Question,
     Receipt,
 )
-from pages.parts import check
-from pages.parts.kept import kept
+from gradviz_core.types.findings import DirectionProof, Proof, Step
+from pages.shell import check
+from pages.shell.kept import kept
 from tests import own_loop
 from tests.compute.conftest import until
 from tests.opening import MAPS, NEURONS, SALIENCY, answer_here, opened

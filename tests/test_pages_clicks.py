@@ -9,9 +9,9 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from gradviz_core import bars, captions, fields
 from gradviz_core.compute import inline
-from gradviz_core.screen import OverInput
+from gradviz_core.drawing import bars, captions, fields
+from gradviz_core.drawing.screen import OverInput
 from gradviz_core.types import (
     INPUT,
     GradientAnswer,
@@ -26,9 +26,10 @@ from gradviz_core.types import (
     SurveyQuestion,
     Unit,
 )
-from pages.parts import address, perturbation, pixel, sites
-from pages.parts.clicks import Click
-from pages.parts.kept import kept
+from pages.shell import address, pixel, sites
+from pages.shell.clicks import Click
+from pages.shell.kept import kept
+from pages.understand import changes
 from tests.opening import MAPS, NEURONS, SALIENCY, answer_here, chart, errors, opened, texts
 
 PERTURBATION = "pages/understand/perturbation.py"
@@ -254,5 +255,5 @@ def test_a_click_on_the_curve_chooses_the_nearest_epsilon(
     norm: str, clicked: int, epsilon: int, written: dict[str, object]
 ) -> None:
     question = PerturbationQuestion(**CNN, norm=norm)  # type: ignore[arg-type]
-    perturbation.choose_size(question)(Click(0, clicked, 3))
+    changes.choose_size(question)(Click(0, clicked, 3))
     assert written == {"epsilon": epsilon}

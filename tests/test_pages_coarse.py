@@ -8,12 +8,11 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from gradviz_core import blocks, fields, screen
-from gradviz_core.captions import number_text
 from gradviz_core.compute import inline
-from gradviz_core.looks import Look
-from gradviz_core.screen import arrays
-from gradviz_core.screen.over_input import over_input
+from gradviz_core.drawing import fields, screen
+from gradviz_core.drawing.captions import number_text
+from gradviz_core.drawing.screen import arrays
+from gradviz_core.drawing.screen.over_input import over_input
 from gradviz_core.types import (
     INPUT,
     ClassScore,
@@ -24,10 +23,12 @@ from gradviz_core.types import (
     PerturbationQuestion,
     Question,
     Site,
+    blocks,
 )
-from pages.parts import address, pixel
-from pages.parts.clicks import Click
-from pages.parts.kept import kept
+from gradviz_core.types.looks import Look
+from pages.shell import address, pixel
+from pages.shell.clicks import Click
+from pages.shell.kept import kept
 from tests.opening import MAPS, NEURONS, answer_here, chart, opened, texts, values
 from tests.test_blocks import drawn_by_hand
 

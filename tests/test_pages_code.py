@@ -12,11 +12,11 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from gradviz_core import blocks, fields, spectra
-from gradviz_core.screen import site_maps
-from gradviz_core.types import Question
-from pages.parts import jacobian_choice, jacobian_pictures
-from pages.parts.kept import kept
+from gradviz_core.drawing import fields, spectra
+from gradviz_core.drawing.screen import site_maps
+from gradviz_core.types import Question, blocks
+from pages.shell.kept import kept
+from pages.understand import jacobian_choice, jacobian_pictures
 from tests import snippet_runs
 from tests.opening import MAPS, NEURONS, SALIENCY, answer_here, chart, opened, values
 

@@ -11,14 +11,15 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from gradviz_core import images, store
-from gradviz_core.cards import ImageReport
+from gradviz_core import images
 from gradviz_core.compute import client
 from gradviz_core.errors import UnknownImage
 from gradviz_core.serving import arrivals
 from gradviz_core.settings import settings
-from pages.parts.kept import kept
-from pages.parts.words import plain
+from gradviz_core.types.cards import ImageReport
+from gradviz_core.uploads import store
+from pages.shell.kept import kept
+from pages.shell.words import plain
 from tests import handing_in
 from tests.fake_uploads import FakeDelivery
 from tests.image_files import encoded, wide_png

@@ -10,12 +10,13 @@ import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 
-from gradviz_core import store, uploads, verdicts
-from gradviz_core.cards import Recipe
 from gradviz_core.compute import client, inline
-from gradviz_core.findings import DirectionProof, Finding, Proof, Step
+from gradviz_core.doctor import verdicts
 from gradviz_core.types import Answer, DiagnosisAnswer, DiagnosisQuestion, ProofAnswer, ProofQuestion, Question
-from pages.parts.kept import kept
+from gradviz_core.types.cards import Recipe
+from gradviz_core.types.findings import DirectionProof, Finding, Proof, Step
+from gradviz_core.uploads import model_files, store
+from pages.shell.kept import kept
 from tests.doctor.test_exported import Blocks, Detached, Rounded
 from tests.exported.files import exported_bytes
 from tests.opening import answer_here, opened
@@ -188,7 +189,7 @@ def exported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     forget()
     torch.manual_seed(0)
     data = exported_bytes(Blocks(Detached(), Rounded(), Detached()), torch.zeros(1, 3, 16, 16))
-    steps = uploads.inspect(data).preprocessing
+    steps = model_files.inspect(data).preprocessing
     assert steps is not None
     recipe = Recipe(store.here().put(data), "", "My model", tuple("abcde"), steps)
     monkeypatch.setattr(client, "recipe", lambda _: recipe)

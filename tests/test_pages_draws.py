@@ -10,10 +10,10 @@ import torch
 from streamlit.testing.v1 import AppTest
 from torch import Tensor, nn
 
-from gradviz_core.models.load import Model, RecentModels, load
+from gradviz_core.answers.load import Model, RecentModels, load
 from gradviz_core.types import Question
-from pages.parts import draws
-from pages.parts.kept import kept
+from pages.shell import draws
+from pages.shell.kept import kept
 from tests.opening import MAPS, NEURONS, SALIENCY, answer_here, chart, errors, opened, values
 
 PAGES = (
@@ -64,7 +64,7 @@ def test_a_draw_of_any_number_of_digits_is_one_that_there_is(
     text: str, draw: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nine noughts and five thousand more digits stopped the page, and nine and four more chose draw 5000."""
-    monkeypatch.setattr("pages.parts.address.read", lambda _name: text)
+    monkeypatch.setattr("pages.shell.address.read", lambda _name: text)
     assert draws.chosen() == draw
 
 

@@ -12,11 +12,12 @@ import pytest
 import streamlit as st
 
 from gradviz_core.compute import inline
-from gradviz_core.sites import in_words as sites_in_words
 from gradviz_core.types import INPUT, ClassDifference, FlowAnswer, FlowQuestion, Question, Site
-from pages.parts import address, flow, flow_clicks
-from pages.parts.clicks import Click
-from pages.parts.kept import kept
+from gradviz_core.types.sites import in_words as sites_in_words
+from pages.shell import address
+from pages.shell.clicks import Click
+from pages.shell.kept import kept
+from pages.understand import flow, flow_clicks
 from tests.opening import MAPS, answer_here, chart, errors, opened
 
 PAGE = "pages/understand/gradient_flow.py"

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import streamlit as st
 
-from gradviz_core import spectra
 from gradviz_core.compute import inline
+from gradviz_core.drawing import spectra
 from gradviz_core.types import (
     INPUT,
     OUTPUT,
@@ -23,10 +23,11 @@ from gradviz_core.types import (
     SurveyAnswer,
     SurveyQuestion,
 )
-from pages.parts import address, jacobian_answers, jacobian_choice, jacobian_pictures
-from pages.parts.clicks import Click
-from pages.parts.kept import kept
-from pages.parts.shell import Choice
+from pages.shell import address
+from pages.shell.clicks import Click
+from pages.shell.frame import Choice
+from pages.shell.kept import kept
+from pages.understand import jacobian_answers, jacobian_choice, jacobian_pictures
 from tests.opening import answer_here, chart, errors, opened, values
 
 PAGE = "pages/understand/jacobian.py"

@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from gradviz_core.figures import BAR
-from gradviz_core.lesson_cards import Choice, Lesson, LessonResult, Number
-from gradviz_core.lesson_pictures import WIDTH, alt, draw
+from gradviz_core.drawing.figures import BAR
+from gradviz_core.drawing.lesson_pictures import WIDTH, alt, draw
 from gradviz_core.lessons.contents import FIRST_WORDS, LESSONS, settle
 from gradviz_core.lessons.graph import title
 from gradviz_core.lessons.running import run
 from gradviz_core.types import LessonQuestion, Question
-from pages.parts.kept import kept
-from pages.parts.words import plain
+from gradviz_core.types.lesson_cards import Choice, Lesson, LessonResult, Number
+from pages.shell.kept import kept
+from pages.shell.words import plain
 from tests.opening import answer_here, chart, errors, opened, values
 
 PAGE = "pages/learn/lessons.py"

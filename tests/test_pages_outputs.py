@@ -10,9 +10,9 @@ import torch.nn.functional as F
 from streamlit.testing.v1 import AppTest
 from torch import Tensor
 
-from gradviz_core.outputs import OutputKind
-from pages.parts import address
-from pages.parts.kept import kept
+from gradviz_core.types.outputs import OutputKind
+from pages.shell import address
+from pages.shell.kept import kept
 from tests.opening import MAPS, SALIENCY, answer_here, chart, errors, opened, texts
 from tests.own_outputs import IMAGE, Served, check_gradient, check_left_out, served_here
 

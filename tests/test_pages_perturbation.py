@@ -7,11 +7,11 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from gradviz_core import captions
 from gradviz_core.compute import inline
+from gradviz_core.drawing import captions
 from gradviz_core.types import ClassScore, Norm, PerturbationAnswer, PerturbationQuestion, Question, Site, Unit
-from pages.parts import perturbation
-from pages.parts.kept import kept
+from pages.shell.kept import kept
+from pages.understand import changes
 from tests.opening import answer_here, chart, errors, opened, texts, values
 
 PAGE = "pages/understand/perturbation.py"
@@ -148,7 +148,7 @@ def test_a_crafted_address_gets_one_sentence_and_no_other_picture(name: str, val
 )  # fmt: skip
 def test_the_formula_is_that_of_every_step(norm: Norm, steps: int, parts: list[str]) -> None:
     question = PerturbationQuestion(model="m", image="i", norm=norm, epsilon=20, steps=steps, away=True)
-    formula = perturbation.step_formula(question, "z")
+    formula = changes.step_formula(question, "z")
     assert all(part in formula for part in parts), formula
     assert (r"_{k+1}" in formula) == (steps > 1)
 
@@ -159,7 +159,7 @@ def test_the_formula_is_that_of_every_step(norm: Norm, steps: int, parts: list[s
      (6, "The 6 classes that are among the five likeliest before or after.")],
 )  # fmt: skip
 def test_the_bars_say_which_classes_they_show(count: int, words: str) -> None:
-    assert perturbation.which(count) == words
+    assert changes.which(count) == words
 
 
 def test_a_model_without_classes_and_a_grey_one_are_followed_too() -> None:

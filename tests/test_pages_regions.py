@@ -11,13 +11,14 @@ import numpy as np
 import pytest
 from torch import Tensor
 
-from gradviz_core.captions import number_text
 from gradviz_core.compute import inline
-from gradviz_core.output_figures import COLOURS, REST
+from gradviz_core.drawing.captions import number_text
+from gradviz_core.drawing.output_figures import COLOURS, REST
 from gradviz_core.types import Head, OutputAnswer, OutputQuestion, Question
-from pages.parts import address, boxes, pixel, regions
-from pages.parts.clicks import Click, Enclosed, _read_enclosed
-from pages.parts.kept import kept
+from pages.scores import boxes, regions
+from pages.shell import address, pixel
+from pages.shell.clicks import Click, Enclosed, _read_enclosed
+from pages.shell.kept import kept
 from tests.opening import MAPS, SALIENCY, answer_here, chart, errors, opened, texts, values
 from tests.own_outputs import IMAGE, MAP, SIDE, Served, check_gradient, check_left_out, served_here
 

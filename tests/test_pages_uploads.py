@@ -15,9 +15,9 @@ from gradviz_core.serving import arrivals
 from gradviz_core.serving.arrivals import Incoming
 from gradviz_core.settings import settings
 from gradviz_core.types import Answer, Question, SurveyAnswer
-from pages.parts import bring, images
-from pages.parts.kept import kept
-from pages.parts.words import plain
+from pages.shell.kept import kept
+from pages.shell.words import plain
+from pages.uploads import bring, images
 from tests.fake_uploads import (
     Fake,
     bring_closed,

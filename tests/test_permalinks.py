@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from gradviz_core.lesson_cards import Choice
 from gradviz_core.lessons.contents import LESSONS, lesson_of
 from gradviz_core.types import Question
-from pages.parts import address
-from pages.parts.kept import kept
+from gradviz_core.types.lesson_cards import Choice
+from pages.shell import address
+from pages.shell.kept import kept
 from tests.opening import MAPS, NEURONS, SALIENCY, answer_here, errors, opened
 
 JACOBIAN, PERTURBATION, FLOW = (f"pages/understand/{name}.py" for name in ("jacobian", "perturbation", "gradient_flow"))

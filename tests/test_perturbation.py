@@ -12,13 +12,14 @@ import torch
 from torch import Tensor, nn
 
 import gradviz_core as gv
-from gradviz_core import images, perturbation
+from gradviz_core import images
 from gradviz_core.answering import Answerer
+from gradviz_core.answers.load import load
 from gradviz_core.errors import BadTarget, QuestionError, UnknownSite, Unreachable
+from gradviz_core.methods import perturbation
+from gradviz_core.methods.perturbation import Network, curve, direction, in_whole_levels, walk
 from gradviz_core.models import architectures
-from gradviz_core.models.load import load
-from gradviz_core.perturbation import Network, curve, direction, in_whole_levels, walk
-from gradviz_core.trace import forward
+from gradviz_core.tracing.trace import forward
 from gradviz_core.types import Norm, Preprocessing
 from tests import zoo
 

@@ -16,8 +16,8 @@ from sklearn.datasets import load_digits
 from torch import Tensor, nn
 
 from gradviz_core import images
+from gradviz_core.answers.load import Model, load
 from gradviz_core.models import architectures, catalogue, digits, scenes
-from gradviz_core.models.load import Model, load
 from gradviz_core.types import ImageCard, Preprocessing
 from scripts import train_presets
 

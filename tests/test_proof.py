@@ -8,9 +8,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from gradviz_core import trace, verdicts
+from gradviz_core.doctor import verdicts
+from gradviz_core.doctor.proof import prove
 from gradviz_core.errors import QuestionError, UnknownSite
-from gradviz_core.proof import prove
+from gradviz_core.tracing import trace
 from gradviz_core.types import INPUT, ClassScore, Site, SiteSum
 from tests.doctor import broken, sound
 
@@ -37,7 +38,7 @@ def test_the_two_numbers_are_those_of_the_formula() -> None:
 
 
 def test_sites_of_a_preset_agree_and_kinks_are_named() -> None:
-    from gradviz_core.models.load import load
+    from gradviz_core.answers.load import load
 
     model = load("preset/shapes-cnn")
     x = torch.rand(1, 3, *model.card.preprocessing.size, generator=torch.Generator().manual_seed(0))

@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 
-from gradviz_core import archive, codec, images, uploads
+from gradviz_core import images
 from gradviz_core.errors import BadImage, BadModel, GradVizError, QuestionError
-from gradviz_core.exported.outputs import read_tree
-from gradviz_core.readers import WENT_WRONG, reading
+from gradviz_core.text import codec
+from gradviz_core.text.readers import WENT_WRONG, reading
+from gradviz_core.uploads import archive, model_files
+from gradviz_core.uploads.exported.outputs import read_tree
 from tests.hostile import exported_files, pictures, weights
 from tests.hostile.formats import FORMATS, complaint
 
@@ -42,28 +44,38 @@ READERS: dict[str, tuple[Callable[[], object], str, type[GradVizError], str]] = 
         "image",
     ),
     "a state dict": (
-        lambda: uploads.inspect(weights.sound()),
-        "gradviz_core.weights_files.read",
+        lambda: model_files.inspect(weights.sound()),
+        "gradviz_core.uploads.weights_files.read",
         BadModel,
         "model file",
     ),
-    "an archive": (lambda: uploads.inspect(weights.sound()), "gradviz_core.archive._lines", BadModel, "model file"),
+    "an archive": (
+        lambda: model_files.inspect(weights.sound()),
+        "gradviz_core.uploads.archive._lines",
+        BadModel,
+        "model file",
+    ),
     "an exported program": (
-        lambda: uploads.inspect(exported_files.sound()),
-        "gradviz_core.exported.GraphModule",
+        lambda: model_files.inspect(exported_files.sound()),
+        "gradviz_core.uploads.exported.GraphModule",
         BadModel,
         "model file",
     ),
-    "labels": (lambda: uploads.read_labels(b"cat"), "gradviz_core.uploads._label", BadModel, "file of labels"),
+    "labels": (
+        lambda: model_files.read_labels(b"cat"),
+        "gradviz_core.uploads.model_files._label",
+        BadModel,
+        "file of labels",
+    ),
     "a question": (
         lambda: codec.question_from_json(FORMATS["question"].sound()[0]),
-        "gradviz_core.codec._check_limits",
+        "gradviz_core.text.codec._check_limits",
         QuestionError,
         "question",
     ),
     "a recipe": (
         lambda: codec.recipe_from_json(RECIPE),
-        "gradviz_core.codec._check_recipe",
+        "gradviz_core.text.codec._check_recipe",
         BadModel,
         "recipe",
     ),
@@ -93,7 +105,7 @@ def test_running_out_of_memory_is_told_as_that(monkeypatch: pytest.MonkeyPatch) 
 
         monkeypatch.setattr(archive, "names", short)
         with pytest.raises(BadModel, match="Reading the model file needs more memory than there is"):
-            uploads.inspect(weights.sound())
+            model_files.inspect(weights.sound())
 
 
 def test_our_own_sentences_stay_as_they_are() -> None:
@@ -102,8 +114,8 @@ def test_our_own_sentences_stay_as_they_are() -> None:
 
 
 def test_the_fuzzer_takes_such_a_sentence_for_a_finding(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gradviz_core.uploads._label", fails)
-    assert re.fullmatch(rf"Unthought: {SECRET} at uploads\.py:\d+", complaint(FORMATS["labels"], b"cat"))
+    monkeypatch.setattr("gradviz_core.uploads.model_files._label", fails)
+    assert re.fullmatch(rf"Unthought: {SECRET} at model_files\.py:\d+", complaint(FORMATS["labels"], b"cat"))
 
 
 def test_what_was_not_thought_of_once_has_a_sentence_of_its_own() -> None:
@@ -112,4 +124,4 @@ def test_what_was_not_thought_of_once_has_a_sentence_of_its_own() -> None:
         read_tree(spec, 2)
     wrong = exported_files.edited(exported_files.MODEL, lambda program: program.update(verifiers={"ATEN": 1}))
     with pytest.raises(BadModel, match="verifiers is missing or of the wrong type"):
-        uploads.inspect(wrong)
+        model_files.inspect(wrong)

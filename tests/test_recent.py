@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from gradviz_core.errors import BadTarget
-from gradviz_core.recent import Recent, weight
+from gradviz_core.serving.recent import Recent, weight
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,8 @@ import torchvision
 from torch import Tensor, nn
 
 import gradviz_core as gv
-from gradviz_core import receptive_field, trace
+from gradviz_core.methods import receptive_field
+from gradviz_core.tracing import trace
 from gradviz_core.types import INPUT, Site, Unit
 from tests import zoo
 

@@ -15,8 +15,8 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from gradviz_core import sandbox
-from gradviz_core.sandbox import Confinement, landlock
+from gradviz_core.compute import sandbox
+from gradviz_core.compute.sandbox import Confinement, landlock
 from tests.sandbox_deeds import DEEDS, MEMORY
 
 ROOT = Path(__file__).parents[1]
@@ -111,7 +111,7 @@ def test_work_is_done_as_in_a_free_process_to_the_last_bit() -> None:
 
 THREAD_BEFORE = """
 import socket, threading
-from gradviz_core import sandbox
+from gradviz_core.compute import sandbox
 go, found = threading.Event(), []
 def late():
     go.wait()
@@ -139,7 +139,7 @@ def test_a_thread_that_ran_before_is_counted_and_half_held() -> None:
 
 DESCRIPTORS = """
 import os
-from gradviz_core import sandbox
+from gradviz_core.compute import sandbox
 kept, written = os.pipe()
 other, pipe = os.pipe()
 sandbox.confine(read_trees=[], read_files_in=[], keep_open=[kept, written], memory_mb=1000)
@@ -159,7 +159,7 @@ def test_what_was_open_is_let_go_except_what_is_named() -> None:
 
 ORPHAN = """
 import os, signal, time
-from gradviz_core import sandbox
+from gradviz_core.compute import sandbox
 ready, told = os.pipe()
 if os.fork():
     os.read(ready, 1)
@@ -179,7 +179,7 @@ def test_it_ends_with_whoever_started_it() -> None:
 
 WAITING = """
 import sys
-from gradviz_core import sandbox
+from gradviz_core.compute import sandbox
 sandbox.confine(read_trees=[], read_files_in=[], keep_open=[], memory_mb=1000)
 print("confined", flush=True)
 sys.stdin.read()
@@ -210,7 +210,7 @@ def test_the_kernel_says_the_same_of_it() -> None:
 
 LOG = """
 import ctypes, logging
-from gradviz_core import sandbox
+from gradviz_core.compute import sandbox
 sandbox.confine(read_trees=[], read_files_in=[], keep_open=[], memory_mb=1000)
 logging.error("a line that gets lost")
 assert ctypes.CDLL(None).lseek(2, 0, 0) == 0

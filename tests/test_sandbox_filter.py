@@ -6,8 +6,8 @@ import errno
 
 import pytest
 
-from gradviz_core.sandbox.calls import ARCHITECTURES, Architecture
-from gradviz_core.sandbox.seccomp import program
+from gradviz_core.compute.sandbox.calls import ARCHITECTURES, Architecture
+from gradviz_core.compute.sandbox.seccomp import program
 
 PID = 4711
 ALLOW, KILL = 0x7FFF0000, 0x80000000

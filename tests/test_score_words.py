@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from gradviz_core import captions, targets
-from gradviz_core.outputs import Head, OutputKind, Position, PredictedMask, Rectangle
+from gradviz_core.drawing import captions
+from gradviz_core.tracing.scores import targets
 from gradviz_core.types import (
     OUTPUT,
     BoxScore,
@@ -19,6 +19,7 @@ from gradviz_core.types import (
     Target,
     Term,
 )
+from gradviz_core.types.outputs import Head, OutputKind, Position, PredictedMask, Rectangle
 
 LABELS = ("circle", "star")
 

@@ -11,8 +11,14 @@ from typing import Any, get_args
 import numpy as np
 import pytest
 
-from gradviz_core import blocks, screen
-from gradviz_core.codec import (
+from gradviz_core.compute import inline, worker
+from gradviz_core.drawing import screen
+from gradviz_core.drawing.screen import is_coarse
+from gradviz_core.drawing.screen.over_input import over_input
+from gradviz_core.drawing.screen.seen import seen
+from gradviz_core.drawing.screen.site_maps import site_maps
+from gradviz_core.errors import QuestionError
+from gradviz_core.text.codec import (
     answer_from_bytes,
     answer_to_bytes,
     error_from_json,
@@ -20,13 +26,6 @@ from gradviz_core.codec import (
     shown_from_json,
     shown_to_json,
 )
-from gradviz_core.compute import inline, worker
-from gradviz_core.errors import QuestionError
-from gradviz_core.looks import Look
-from gradviz_core.screen import is_coarse
-from gradviz_core.screen.over_input import over_input
-from gradviz_core.screen.seen import seen
-from gradviz_core.screen.site_maps import site_maps
 from gradviz_core.types import (
     INPUT,
     Answer,
@@ -46,7 +45,9 @@ from gradviz_core.types import (
     SpectrumQuestion,
     SurveyQuestion,
     UnitsQuestion,
+    blocks,
 )
+from gradviz_core.types.looks import Look
 
 MODEL, IMAGE = "preset/digits-mlp", "sample/digit-3"
 SITE = Site("relu1")

@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from gradviz_core import trace
-from gradviz_core.kernel_guards import unguarded
+from gradviz_core.tracing import trace
+from gradviz_core.tracing.kernel_guards import unguarded
 from gradviz_core.types import INPUT, ClassScore
 from tests import architectures, second_oracle, zoo
 from tests.reference import reference, relative_error

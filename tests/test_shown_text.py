@@ -7,7 +7,7 @@ import unicodedata
 
 import pytest
 
-from gradviz_core.shown_text import (
+from gradviz_core.text.shown_text import (
     LONGEST_LINE,
     bold,
     cell_text,

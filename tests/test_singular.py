@@ -8,11 +8,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from gradviz_core import singular, spectra
+from gradviz_core.drawing import spectra
 from gradviz_core.errors import QuestionError
-from gradviz_core.jacobian import Part, Products
-from gradviz_core.singular import Spectrum
-from gradviz_core.trace import forward
+from gradviz_core.methods import singular
+from gradviz_core.methods.jacobian import Part, Products
+from gradviz_core.methods.singular import Spectrum
+from gradviz_core.tracing.trace import forward
 from gradviz_core.types import INPUT, Site
 from tests.test_jacobian import Square, entries, products
 from tests.zoo import build, image

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gradviz_core.errors import UnknownSite
-from gradviz_core.sites import in_words, no_such_site, ordinal
 from gradviz_core.types import INPUT, OUTPUT, Site
+from gradviz_core.types.sites import in_words, no_such_site, ordinal
 
 NAMES = st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,12}|[0-9]{1,4}", fullmatch=True)
 PATHS = st.lists(NAMES, max_size=6).map(".".join)

@@ -20,8 +20,8 @@ from PIL import Image
 from torch import nn
 
 import gradviz_core as gv
-from gradviz_core import images, snippets, spectra, store
-from gradviz_core.cards import Preprocessing, Recipe
+from gradviz_core import images
+from gradviz_core.drawing import snippets, spectra
 from gradviz_core.models import architectures, catalogue, torchvision_models
 from gradviz_core.types import (
     JacobianAnswer,
@@ -32,6 +32,8 @@ from gradviz_core.types import (
     SpectrumAnswer,
     SpectrumQuestion,
 )
+from gradviz_core.types.cards import Preprocessing, Recipe
+from gradviz_core.uploads import store
 from tests import image_files, snippet_runs
 from tests.exported import home_made
 from tests.exported.files import exported_bytes

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 
 import gradviz_core as gv
-from gradviz_core import fields, layouts, snippets
-from gradviz_core.snippets.maps import as_pictures
-from gradviz_core.types import Site, SiteInfo
+from gradviz_core.drawing import fields, snippets
+from gradviz_core.drawing.snippets.maps import as_pictures
+from gradviz_core.types import Site, SiteInfo, layouts
 from tests import snippet_runs
 from tests.exported.files import exported_bytes
 from tests.test_snippets import SQUARE, check, keep, own_picture

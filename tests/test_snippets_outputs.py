@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from gradviz_core import bars, snippets
-from gradviz_core.outputs import Head
+from gradviz_core.drawing import bars, snippets
 from gradviz_core.types import (
     ClassScore,
     GradientQuestion,
@@ -18,6 +17,7 @@ from gradviz_core.types import (
     PerturbationQuestion,
     SurveyQuestion,
 )
+from gradviz_core.types.outputs import Head
 from tests.exported.files import exported_bytes
 from tests.own_outputs import IMAGE, SIDE, Served, made, served_here
 from tests.snippet_runs import ask, error, run, setting, workplace

@@ -12,11 +12,12 @@ import torch
 from torch import Tensor, nn
 
 import gradviz_core as gv
-from gradviz_core import bars, fields, snippets, store
-from gradviz_core.cards import Preprocessing, Recipe
-from gradviz_core.outputs import OutputKind
-from gradviz_core.snippets import Setting
+from gradviz_core.drawing import bars, fields, snippets
+from gradviz_core.drawing.snippets import Setting
 from gradviz_core.types import ScoreScale
+from gradviz_core.types.cards import Preprocessing, Recipe
+from gradviz_core.types.outputs import OutputKind
+from gradviz_core.uploads import store
 from tests import snippet_runs
 from tests.dense_nets import Detector, Segmentation
 from tests.exported.files import exported_bytes

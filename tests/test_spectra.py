@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from gradviz_core import blocks, spectra
-from gradviz_core.types import INPUT, Site, SiteInfo
+from gradviz_core.drawing import spectra
+from gradviz_core.types import INPUT, Site, SiteInfo, blocks
 
 MAPS = SiteInfo(Site("conv"), "Conv2d", (1, 2, 3, 4), "float32", "maps")
 

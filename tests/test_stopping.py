@@ -14,8 +14,8 @@ import torch
 import gradviz_core as gv
 from gradviz_core.answering import Answerer
 from gradviz_core.errors import Stopped
-from gradviz_core.exported import read
-from gradviz_core.stopping import SELDOM_S, give_way, listening
+from gradviz_core.tracing.stopping import SELDOM_S, give_way, listening
+from gradviz_core.uploads.exported import read
 from tests.load import heavy
 
 MODEL, IMAGE = "preset/shapes-cnn", "sample/star"
@@ -43,7 +43,7 @@ class Told:
 @pytest.fixture(autouse=True)
 def at_each_place(monkeypatch: pytest.MonkeyPatch) -> None:
     """However quick a test is, each place asks."""
-    monkeypatch.setattr("gradviz_core.stopping.SELDOM_S", 0.0)
+    monkeypatch.setattr("gradviz_core.tracing.stopping.SELDOM_S", 0.0)
 
 
 @pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question.kind)
@@ -107,7 +107,7 @@ def _tell(heard: list[str]) -> Callable[[], None]:
 
 
 def test_who_may_say_stop_is_asked_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gradviz_core.stopping.SELDOM_S", SELDOM_S)
+    monkeypatch.setattr("gradviz_core.tracing.stopping.SELDOM_S", SELDOM_S)
     told = Told(10**9)
     start = time.monotonic()
     with listening(told):

@@ -15,10 +15,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gradviz_core import store
-from gradviz_core.cards import Preprocessing, Recipe
 from gradviz_core.errors import BadModel, StoreFull, UnknownImage, UnknownModel
-from gradviz_core.store import BLOCK, Store
+from gradviz_core.types.cards import Preprocessing, Recipe
+from gradviz_core.uploads import store
+from gradviz_core.uploads.store import BLOCK, Store
 
 STEPS = Preprocessing((224, 224), 256, (0.5,), (0.25,))
 MONTH = 30

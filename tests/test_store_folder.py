@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gradviz_core.errors import StoreFull
-from gradviz_core.store import BLOCK, Store
+from gradviz_core.uploads.store import BLOCK, Store
 from tests.test_store import MONTH, names, recipe, sha
 
 

@@ -25,8 +25,8 @@ from gradviz_core.types import (
     Question,
     Unit,
 )
-from pages.parts import tour
-from pages.parts.kept import kept
+from pages.shell import tour
+from pages.shell.kept import kept
 from tests.opening import MAPS, NEURONS, SALIENCY, answer_here, opened
 
 PAGES = {

@@ -11,9 +11,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from gradviz_core import trace
 from gradviz_core.errors import BadTarget, GradVizError, QuestionError, UnknownSite, Unreachable
-from gradviz_core.nested import tensors
+from gradviz_core.tracing import trace
+from gradviz_core.tracing.nested import tensors
 from gradviz_core.types import (
     INPUT,
     OUTPUT,

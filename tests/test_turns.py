@@ -17,9 +17,9 @@ from streamlit.web.server.starlette.starlette_websocket import StarletteSessionC
 from gradviz_core.compute import client
 from gradviz_core.compute.protocol import LARGE
 from gradviz_core.types import Question
-from pages.parts import turns as page_turns
-from pages.parts.kept import kept
-from pages.parts.turns import NotYet, Turns, turns
+from pages.shell import turns as page_turns
+from pages.shell.kept import kept
+from pages.shell.turns import NotYet, Turns, turns
 from tests import own_loop
 from tests.compute.conftest import until
 from tests.opening import answer_here, errors, opened
@@ -216,7 +216,7 @@ def test_an_answer_whose_turn_does_not_come_is_asked_for_once_more(
 
 def test_a_page_whose_turn_never_comes_says_so(others: list[Person], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(page_turns, "LONGEST_S", 0.1)
-    monkeypatch.setattr("pages.parts.turns.LARGE", 1)
+    monkeypatch.setattr("pages.shell.turns.LARGE", 1)
     app = opened(image="sample/star")
     assert any("so yours was not drawn" in error for error in errors(app))
 

@@ -12,10 +12,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm, weight_norm
 
-from gradviz_core import trace
-from gradviz_core.device import exact_arithmetic
 from gradviz_core.errors import QuestionError
-from gradviz_core.twin import twin
+from gradviz_core.tracing import trace
+from gradviz_core.tracing.device import exact_arithmetic
+from gradviz_core.tracing.twin import twin
 from gradviz_core.types import INPUT, ClassScore
 from tests import zoo
 from tests.reference import relative_error

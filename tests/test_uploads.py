@@ -17,13 +17,13 @@ import torch
 from PIL import Image
 from torch import nn
 
-from gradviz_core import store, uploads, weights_files
-from gradviz_core.cards import Preprocessing, Recipe
-from gradviz_core.codec import MOST_LABELS
+from gradviz_core.answers.load import BESIDES, RecentModels, load
 from gradviz_core.errors import BadModel, UnknownModel
 from gradviz_core.models import architectures, catalogue
-from gradviz_core.models.load import BESIDES, RecentModels, load
 from gradviz_core.settings import settings
+from gradviz_core.text.codec import MOST_LABELS
+from gradviz_core.types.cards import Preprocessing, Recipe
+from gradviz_core.uploads import model_files, store, weights_files
 from tests.exported.files import exported_bytes
 
 CPU = torch.device("cpu")
@@ -41,7 +41,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 def forget() -> None:
     settings.cache_clear()
     store.here.cache_clear()
-    uploads._open.cache_clear()
+    model_files._open.cache_clear()
 
 
 def saved(value: object, zipped: bool = True) -> bytes:
@@ -77,7 +77,7 @@ def key_of(recipe: Recipe) -> str:
 def test_report_of_weights(form: str) -> None:
     state = network().state_dict()
     data = saved({"state_dict": state}) if form == "state_dict" else safetensors.torch.save(dict(state))
-    report = uploads.inspect(data)
+    report = model_files.inspect(data)
     assert report.file == hashlib.sha256(data).hexdigest()
     assert report.format == form
     assert (report.fits[0].architecture, report.fits[0].classes) == ("preset/shapes-cnn", 3)
@@ -90,13 +90,13 @@ def test_what_is_odd_in_the_values_is_in_the_report() -> None:
     state = network().state_dict()
     state["classifier.bias"][0] = float("nan")
     state["features.1.running_var"][0] = -1
-    text = " ".join(uploads.inspect(saved(state)).notes)
+    text = " ".join(model_files.inspect(saved(state)).notes)
     assert "NaN" in text
     assert "Negative variances" in text
 
 
 def test_report_of_an_exported_program() -> None:
-    report = uploads.inspect(exported())
+    report = model_files.inspect(exported())
     assert report.format == "exported"
     assert report.fits == ()
     assert report.input_shape == (1, 3, 8, 8)
@@ -108,12 +108,12 @@ def test_weights_that_almost_fit_are_refused_with_the_differences() -> None:
     state = network().state_dict()
     del state["classifier.bias"]
     with pytest.raises(BadModel, match=r"do not fit preset/shapes-cnn, one difference: 'classifier.bias' is missing\."):
-        uploads.inspect(saved(state))
+        model_files.inspect(saved(state))
 
 
 def test_weights_of_another_architecture_are_refused_with_the_way_out() -> None:
     with pytest.raises(BadModel, match=r"such as 'mine\.weight'\. Another .* torch\.export\.save"):
-        uploads.inspect(saved({"mine.weight": torch.zeros(3)}))
+        model_files.inspect(saved({"mine.weight": torch.zeros(3)}))
 
 
 def picture() -> bytes:
@@ -158,7 +158,7 @@ OTHERS: dict[str, tuple[Callable[[], bytes], str]] = {
 def test_other_files_are_told_apart(name: str) -> None:
     make, sentence = OTHERS[name]
     with pytest.raises(BadModel) as caught:
-        uploads.inspect(make())
+        model_files.inspect(make())
     assert sentence in str(caught.value)
 
 
@@ -166,7 +166,7 @@ def test_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GRADVIZ_MODEL_MB", "0.5")
     forget()
     with pytest.raises(BadModel, match=r"The file has 1\.0 MB; the limit is 0\.5 MB"):
-        uploads.inspect(bytes(1_000_000))
+        model_files.inspect(bytes(1_000_000))
 
 
 # -------------------------------------------------------------------------------------------------------------- labels
@@ -186,7 +186,7 @@ def test_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_labels(data: bytes) -> None:
-    assert uploads.read_labels(data) == ("cat", "dog", "owl")
+    assert model_files.read_labels(data) == ("cat", "dog", "owl")
 
 
 @pytest.mark.parametrize(
@@ -215,7 +215,7 @@ def test_labels(data: bytes) -> None:
 )
 def test_labels_refused(data: bytes, sentence: str) -> None:
     with pytest.raises(BadModel) as caught:
-        uploads.read_labels(data)
+        model_files.read_labels(data)
     assert sentence in str(caught.value)
     assert len(str(caught.value)) < 300
 
@@ -340,6 +340,6 @@ def test_one_file_with_other_labels_counts_once() -> None:
 
 
 def test_an_exported_model_for_gigantic_images_is_refused_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(uploads, "LARGEST_SIDE", 7)
+    monkeypatch.setattr(model_files, "LARGEST_SIDE", 7)
     with pytest.raises(BadModel, match="takes images of 8 x 8 pixels; the limit is 7 on each side"):
-        uploads.inspect(exported())
+        model_files.inspect(exported())

@@ -11,12 +11,12 @@ import torch
 from torch import Tensor, nn
 
 import gradviz_core as gv
-from gradviz_core import proof as proofs
-from gradviz_core import verdicts
+from gradviz_core.doctor import proof as proofs
+from gradviz_core.doctor import verdicts
+from gradviz_core.doctor.proof import STEPS, prove
 from gradviz_core.errors import QuestionError
-from gradviz_core.findings import DirectionProof, Step
-from gradviz_core.proof import STEPS, prove
 from gradviz_core.types import INPUT, ClassScore, Site, Target, Unit
+from gradviz_core.types.findings import DirectionProof, Step
 from tests.doctor import broken, sound
 
 # ------------------------------------------------------------------------------------------- faults, kinks and rounding

@@ -13,12 +13,12 @@ import torch
 import torchvision
 from torch import Tensor, nn
 
-from gradviz_core import weights_files
 from gradviz_core.errors import BadModel
 from gradviz_core.models import architectures, catalogue
 from gradviz_core.settings import settings
-from gradviz_core.weights_files import fitting, pickles
-from gradviz_core.weights_files.tensors import StoredTensor, check, check_total
+from gradviz_core.uploads import weights_files
+from gradviz_core.uploads.weights_files import fitting, pickles
+from gradviz_core.uploads.weights_files.tensors import StoredTensor, check, check_total
 
 
 def saved(value: object, protocol: int = 2) -> bytes:

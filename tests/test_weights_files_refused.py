@@ -22,10 +22,10 @@ from hypothesis import settings as trying
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from gradviz_core import weights_files
 from gradviz_core.errors import BadModel
-from gradviz_core.weights_files import pickles, safetensors_files
-from gradviz_core.weights_files.sentences import SAVE_A_STATE_DICT
+from gradviz_core.uploads import weights_files
+from gradviz_core.uploads.weights_files import pickles, safetensors_files
+from gradviz_core.uploads.weights_files.sentences import SAVE_A_STATE_DICT
 
 
 def saved(value: object, zipped: bool = True) -> bytes:

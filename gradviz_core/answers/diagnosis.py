@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from gradviz_core import targets
-from gradviz_core.doctor import diagnose
-from gradviz_core.draws import devices_of, drawing_from
+from gradviz_core.answers.scene import Clock, Scene
+from gradviz_core.doctor.diagnosing import diagnose
+from gradviz_core.doctor.proof import prove
 from gradviz_core.errors import QuestionError
-from gradviz_core.nested import tensors
-from gradviz_core.proof import prove
-from gradviz_core.scene import Clock, Scene
-from gradviz_core.trace import Trace
-from gradviz_core.twin import twin
+from gradviz_core.tracing.draws import devices_of, drawing_from
+from gradviz_core.tracing.nested import tensors
+from gradviz_core.tracing.scores import targets
+from gradviz_core.tracing.trace import Trace
+from gradviz_core.tracing.twin import twin
 from gradviz_core.types import (
     INPUT,
     OUTPUT,

@@ -8,13 +8,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gradviz_core import targets
+from gradviz_core.answers.scene import Scene, as_numpy
 from gradviz_core.errors import QuestionError
-from gradviz_core.methods import METHODS, GradFn
-from gradviz_core.scene import Scene, as_numpy
-from gradviz_core.sites import in_words
-from gradviz_core.trace import differentiate, forward, reached
+from gradviz_core.methods.attributions import METHODS, GradFn
+from gradviz_core.tracing.scores import targets
+from gradviz_core.tracing.trace import differentiate, forward, reached
 from gradviz_core.types import INPUT, GradientQuestion, Site, Target
+from gradviz_core.types.sites import in_words
 
 
 def arrays(

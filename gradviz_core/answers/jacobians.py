@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from gradviz_core.answers.scene import Clock, Scene, as_numpy, not_finite
 from gradviz_core.errors import QuestionError
-from gradviz_core.jacobian import Products, block
-from gradviz_core.scene import Clock, Scene, as_numpy, not_finite
-from gradviz_core.singular import MOST_VALUES, Spectrum
-from gradviz_core.trace import Trace, forward
+from gradviz_core.methods.jacobian import Products, block
+from gradviz_core.methods.singular import MOST_VALUES, Spectrum
+from gradviz_core.tracing.trace import Trace, forward
 from gradviz_core.types import INPUT, MOST_STEPS, JacobianAnswer, JacobianQuestion, SpectrumAnswer, SpectrumQuestion
 
 

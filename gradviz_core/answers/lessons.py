@@ -6,7 +6,7 @@ import time
 
 import torch
 
-from gradviz_core.scene import Clock
+from gradviz_core.answers.scene import Clock
 from gradviz_core.types import LessonAnswer, LessonQuestion
 
 

@@ -7,12 +7,12 @@ from dataclasses import replace
 import numpy as np
 from torch import Tensor
 
-from gradviz_core import heads, region_scores
 from gradviz_core.answers import predictions
-from gradviz_core.heads import Numbers
-from gradviz_core.outputs import HeadForm, HeadInfo, KnownFrom
-from gradviz_core.scene import Clock, Scene, as_numpy, not_finite
+from gradviz_core.answers.scene import Clock, Scene, as_numpy, not_finite
+from gradviz_core.tracing.scores import heads, region_scores
+from gradviz_core.tracing.scores.heads import Numbers
 from gradviz_core.types import OutputAnswer, OutputQuestion
+from gradviz_core.types.outputs import HeadForm, HeadInfo, KnownFrom
 
 MOST_BOXES = 100
 """How many of the strongest boxes are told."""

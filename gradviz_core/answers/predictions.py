@@ -6,11 +6,10 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from gradviz_core import by_kind, heads, targets
+from gradviz_core.answers.scene import Scene
 from gradviz_core.errors import BadTarget
-from gradviz_core.outputs import USUAL_HEAD, Head, HeadInfo, KnownFrom, OutputKind
-from gradviz_core.scene import Scene
-from gradviz_core.trace import Trace
+from gradviz_core.tracing.scores import by_kind, heads, targets
+from gradviz_core.tracing.trace import Trace
 from gradviz_core.types import (
     BoxScore,
     ClassDifference,
@@ -21,6 +20,7 @@ from gradviz_core.types import (
     RegionScore,
     Target,
 )
+from gradviz_core.types.outputs import USUAL_HEAD, Head, HeadInfo, KnownFrom, OutputKind
 
 TOP = 5
 """How many classes a prediction names."""

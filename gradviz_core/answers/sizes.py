@@ -6,7 +6,6 @@ import math
 from collections.abc import Mapping
 
 from gradviz_core.answers.units import MOST_UNITS
-from gradviz_core.blocks import MOST_WHOLE
 from gradviz_core.errors import TooCostly
 from gradviz_core.types import (
     INPUT,
@@ -21,6 +20,7 @@ from gradviz_core.types import (
     SurveyQuestion,
     UnitsQuestion,
 )
+from gradviz_core.types.blocks import MOST_WHOLE
 
 
 def check(question: AboutAModel, shape: tuple[int, ...], sites: Mapping[Site, int]) -> None:

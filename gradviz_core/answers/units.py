@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from gradviz_core import sites, targets
 from gradviz_core.errors import BadTarget, QuestionError
-from gradviz_core.types import UnitsQuestion
+from gradviz_core.tracing.scores import targets
+from gradviz_core.types import UnitsQuestion, sites
 
 MOST_UNITS = 64
 

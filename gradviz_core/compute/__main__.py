@@ -24,11 +24,11 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from gradviz_core import log_lines
 from gradviz_core.compute import protocol
 from gradviz_core.compute.service import Service
 from gradviz_core.compute.worker import ANSWERER
 from gradviz_core.settings import SECRETS, Settings, settings
+from gradviz_core.text import log_lines
 
 LONGEST_SOCKET_PATH = 100
 """Paths of sockets must be short: 104 bytes on macOS, 108 on Linux."""

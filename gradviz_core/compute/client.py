@@ -12,9 +12,15 @@ from contextlib import closing
 from functools import lru_cache
 from typing import overload
 
-from gradviz_core.askers import ANYONE, Asker
-from gradviz_core.cards import ImageReport, ModelReport, Recipe, UploadKind
-from gradviz_core.codec import (
+from gradviz_core.compute import protocol
+from gradviz_core.compute.askers import ANYONE, Asker
+from gradviz_core.compute.delivery import Delivery
+from gradviz_core.compute.downloads import Wanted
+from gradviz_core.compute.line import Incoming, Left, Line
+from gradviz_core.compute.protocol import Status
+from gradviz_core.errors import BadModel, ComputeError
+from gradviz_core.settings import Settings, settings
+from gradviz_core.text.codec import (
     answer_from_bytes,
     image_report_from_json,
     labels_from_json,
@@ -23,14 +29,6 @@ from gradviz_core.codec import (
     recipe_to_json,
     shown_to_json,
 )
-from gradviz_core.compute import protocol
-from gradviz_core.compute.delivery import Delivery
-from gradviz_core.compute.downloads import Wanted
-from gradviz_core.compute.line import Incoming, Left, Line
-from gradviz_core.compute.protocol import Status
-from gradviz_core.errors import BadModel, ComputeError
-from gradviz_core.looks import Look
-from gradviz_core.settings import Settings, settings
 from gradviz_core.types import (
     Answer,
     DiagnosisAnswer,
@@ -57,6 +55,8 @@ from gradviz_core.types import (
     UnitsAnswer,
     UnitsQuestion,
 )
+from gradviz_core.types.cards import ImageReport, ModelReport, Recipe, UploadKind
+from gradviz_core.types.looks import Look
 
 _asked_for: list[Callable[[], Asker]] = []
 

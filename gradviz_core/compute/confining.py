@@ -10,9 +10,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from gradviz_core import sandbox
+from gradviz_core.compute import sandbox
 from gradviz_core.settings import SECRETS, settings
-from gradviz_core.store import KINDS
+from gradviz_core.uploads.store import KINDS
 
 log = logging.getLogger("gradviz.worker")
 

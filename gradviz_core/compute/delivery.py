@@ -11,13 +11,13 @@ import json
 import threading
 from collections.abc import Iterator
 
-from gradviz_core.askers import Asker
-from gradviz_core.cards import ImageReport, ModelReport, UploadKind
-from gradviz_core.codec import error_from_json, image_report_from_json, labels_from_json, model_report_from_json
 from gradviz_core.compute import protocol
+from gradviz_core.compute.askers import Asker
 from gradviz_core.compute.line import Line
 from gradviz_core.compute.protocol import Announcement
 from gradviz_core.errors import ComputeError, ServiceStarting
+from gradviz_core.text.codec import error_from_json, image_report_from_json, labels_from_json, model_report_from_json
+from gradviz_core.types.cards import ImageReport, ModelReport, UploadKind
 
 
 class Delivery:

@@ -15,10 +15,10 @@ from typing import Annotated
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from gradviz_core import npz
-from gradviz_core.codec import LONGEST_QUESTION, answer_to_json, question_from_json, question_to_json
+from gradviz_core.compute import npz
 from gradviz_core.compute.protocol import Message, read_message, send_file, write_message
 from gradviz_core.errors import ComputeError, QuestionError
+from gradviz_core.text.codec import LONGEST_QUESTION, answer_to_json, question_from_json, question_to_json
 from gradviz_core.types import Answer, Question
 
 LARGEST = 500_000_000

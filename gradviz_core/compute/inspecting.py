@@ -8,12 +8,12 @@ import json
 import struct
 from typing import TYPE_CHECKING
 
-from gradviz_core.codec import OTHER_VERSION, image_report_to_json, labels_to_json, model_report_to_json
 from gradviz_core.errors import ComputeError
-from gradviz_core.store import here
+from gradviz_core.text.codec import OTHER_VERSION, image_report_to_json, labels_to_json, model_report_to_json
+from gradviz_core.uploads.store import here
 
 if TYPE_CHECKING:
-    from gradviz_core.store import Arrival
+    from gradviz_core.uploads.store import Arrival
 
 PICTURES = ("upload-image", "rescale-image", "read-labels")
 """Those that need no model."""
@@ -32,14 +32,14 @@ def reply(word: str, body: bytes) -> bytes:
         BadImage, BadModel: as the readers do.
     """
     if word == "read-labels":
-        from gradviz_core.uploads import read_labels
+        from gradviz_core.uploads.model_files import read_labels
 
         return labels_to_json(read_labels(body)).encode()
     asked = json.loads(body)
     data = here().arriving(asked["name"]).read_bytes()
     if word in ("upload-image", "rescale-image"):
         return _image(data, asked["value_range"], again=word == "rescale-image")
-    from gradviz_core.uploads import inspect
+    from gradviz_core.uploads.model_files import inspect
 
     return model_report_to_json(inspect(data)).encode()
 

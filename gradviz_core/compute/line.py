@@ -10,13 +10,13 @@ import time
 from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection
 
-from gradviz_core.askers import ANYONE, Asker
-from gradviz_core.codec import error_from_json
 from gradviz_core.compute import protocol
+from gradviz_core.compute.askers import ANYONE, Asker
 from gradviz_core.compute.launch import LocalService
 from gradviz_core.compute.protocol import Message
 from gradviz_core.errors import ComputeError, ServiceStarting
 from gradviz_core.settings import Settings
+from gradviz_core.text.codec import error_from_json
 
 log = logging.getLogger("gradviz.client")
 

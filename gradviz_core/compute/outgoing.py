@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-from gradviz_core.askers import Asker
+from gradviz_core.compute.askers import Asker
 from gradviz_core.compute.protocol import PART, SILENCE_S, SLOWEST
 from gradviz_core.errors import Busy, GradVizError, StoreFull
 

@@ -51,9 +51,9 @@ from typing import Annotated
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from gradviz_core.askers import ANYONE, Asker
-from gradviz_core.cards import UploadKind
+from gradviz_core.compute.askers import ANYONE, Asker
 from gradviz_core.errors import ComputeError
+from gradviz_core.types.cards import UploadKind
 
 Message = tuple[str, bytes]
 

@@ -13,9 +13,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 
-from gradviz_core import store
-from gradviz_core.cards import UploadKind
-from gradviz_core.codec import (
+from gradviz_core.compute import inspecting, protocol
+from gradviz_core.compute.protocol import Announcement, Message
+from gradviz_core.compute.seat import Job
+from gradviz_core.compute.worker import UNEXPECTED
+from gradviz_core.errors import BadImage, BadModel, ComputeError, GradVizError, StoreFull, UnknownModel
+from gradviz_core.settings import Settings
+from gradviz_core.text.codec import (
     error_to_json,
     image_report_from_json,
     image_report_to_json,
@@ -24,13 +28,9 @@ from gradviz_core.codec import (
     recipe_from_json,
     recipe_to_json,
 )
-from gradviz_core.compute import inspecting, protocol
-from gradviz_core.compute.protocol import Announcement, Message
-from gradviz_core.compute.seat import Job
-from gradviz_core.compute.worker import UNEXPECTED
-from gradviz_core.errors import BadImage, BadModel, ComputeError, GradVizError, StoreFull, UnknownModel
-from gradviz_core.settings import Settings
-from gradviz_core.store import Arrival, Store
+from gradviz_core.types.cards import UploadKind
+from gradviz_core.uploads import store
+from gradviz_core.uploads.store import Arrival, Store
 
 log = logging.getLogger("gradviz.service")
 

@@ -12,7 +12,7 @@ import threading
 import time
 from multiprocessing.connection import Connection
 
-from gradviz_core.log_lines import Allowance, plain
+from gradviz_core.text.log_lines import Allowance, plain
 
 log = logging.getLogger("gradviz.worker")
 

@@ -19,10 +19,8 @@ from dataclasses import replace
 from functools import partial
 from multiprocessing.connection import Connection
 
-from gradviz_core import sandbox
-from gradviz_core.askers import ANYONE, Asker
-from gradviz_core.codec import LONGEST_QUESTION, LONGEST_RECIPE, error_to_json, question_from_json, shown_from_json
-from gradviz_core.compute import downloads, inspecting, pretrained, protocol
+from gradviz_core.compute import downloads, inspecting, pretrained, protocol, sandbox
+from gradviz_core.compute.askers import ANYONE, Asker
 from gradviz_core.compute.checking import GLANCE_S, Checking
 from gradviz_core.compute.hiring import may_use_gpu
 from gradviz_core.compute.outgoing import Outgoing
@@ -35,6 +33,7 @@ from gradviz_core.compute.supervisor import SLICE_S, Supervisor
 from gradviz_core.compute.worker import UNEXPECTED, Plan
 from gradviz_core.errors import Busy, ComputeError, GradVizError
 from gradviz_core.settings import Settings
+from gradviz_core.text.codec import LONGEST_QUESTION, LONGEST_RECIPE, error_to_json, question_from_json, shown_from_json
 from gradviz_core.types import Question
 
 log = logging.getLogger("gradviz.service")

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from gradviz_core.askers import Asker
+from gradviz_core.compute.askers import Asker
 from gradviz_core.compute.hiring import worker_context
 from gradviz_core.compute.protocol import Message, Status
 from gradviz_core.compute.seat import STOPPED, Job, Occupant, Seat

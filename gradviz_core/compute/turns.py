@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from gradviz_core.askers import Asker
+from gradviz_core.compute.askers import Asker
 from gradviz_core.compute.ledger import Ledger
 from gradviz_core.compute.seat import Job
 

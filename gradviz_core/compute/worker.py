@@ -22,13 +22,14 @@ from functools import partial
 from multiprocessing.connection import Connection
 from typing import Any, Protocol
 
-from gradviz_core import log_lines, screen
-from gradviz_core.codec import answer_to_bytes, error_to_json, header_length, question_from_json, shown_from_json
 from gradviz_core.compute import confining, downloads, inspecting, pretrained, relay
 from gradviz_core.compute.protocol import Message, Ready, read_message, widen, write_message
+from gradviz_core.drawing import screen
 from gradviz_core.errors import ComputeError, GradVizError, QuestionError, Stopped
-from gradviz_core.looks import USUAL, Look
+from gradviz_core.text import log_lines
+from gradviz_core.text.codec import answer_to_bytes, error_to_json, header_length, question_from_json, shown_from_json
 from gradviz_core.types import Answer, ProofQuestion, Question
+from gradviz_core.types.looks import USUAL, Look
 
 log = logging.getLogger("gradviz.worker")
 
@@ -88,7 +89,7 @@ def main(jobs: Connection, lifeline: Connection, mouth: Connection, plan: Plan) 
     _watch(lifeline)
     answerer: Answers = _find(plan.answerer)(plan.device)
     if plan.confined and plan.models and plan.answerer == ANSWERER:
-        _find("gradviz_core.uploads:get_ready")()
+        _find("gradviz_core.uploads.model_files:get_ready")()
     if torch := sys.modules.get("torch"):
         torch.set_num_threads(plan.threads)
     gc.collect()

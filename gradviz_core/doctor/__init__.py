@@ -6,5 +6,3 @@ overwrites what the backward pass needs, ``way_back.py`` sees every node of the 
 gradient is zero, gone or not finite, ``at_the_loss.py`` what is the loss's and no longer the model's,
 ``depth.py`` and ``recurrence.py`` how gradients grow and shrink, and ``diagnosing.py`` puts it together.
 """
-
-from gradviz_core.doctor.diagnosing import diagnose as diagnose

@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gradviz_core.calls import Call
 from gradviz_core.errors import QuestionError
-from gradviz_core.inputs import Inputs, by_site, call_of
+from gradviz_core.tracing.inputs import Inputs, by_site, call_of
+from gradviz_core.types.calls import Call
 
 _COMPRESSED = frozenset({torch.sparse_csr, torch.sparse_csc, torch.sparse_bsr, torch.sparse_bsc})
 

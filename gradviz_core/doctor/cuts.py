@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 from gradviz_core.doctor.flow import Edge, Event, Flow, any_edge, is_open
-from gradviz_core.findings import Cause
+from gradviz_core.types.findings import Cause
 
 SOFT: frozenset[Cause | None] = frozenset({"detach", "no_grad", "rewrapped"})
 """Cuts of a way that has a derivative. Behind the others the true derivative is zero or undefined, so that cutting one

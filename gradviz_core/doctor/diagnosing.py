@@ -18,8 +18,8 @@ from gradviz_core.doctor.saved import Overwritten
 from gradviz_core.doctor.subject import Loss, Model
 from gradviz_core.doctor.way_back import Slopes, norm, way_back
 from gradviz_core.doctor.words import RAISES, UNNOTICED, listed
-from gradviz_core.findings import Cause, Diagnosis, Finding, Level
-from gradviz_core.trace import Inputs
+from gradviz_core.tracing.trace import Inputs
+from gradviz_core.types.findings import Cause, Diagnosis, Finding, Level
 
 _ALWAYS_BROKEN: frozenset[Cause] = frozenset({"not_finite", "in_place_needed"})
 """Whoever loses a gradient by it."""

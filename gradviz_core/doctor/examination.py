@@ -12,7 +12,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gradviz_core.calls import Call
 from gradviz_core.doctor import words
 from gradviz_core.doctor.arguments import checked
 from gradviz_core.doctor.at_the_loss import of_loss
@@ -23,12 +22,13 @@ from gradviz_core.doctor.saved import SavedValues
 from gradviz_core.doctor.subject import Loss, Model, examined, same_random_numbers
 from gradviz_core.doctor.units import Share
 from gradviz_core.errors import GradVizError, QuestionError
-from gradviz_core.inputs import by_site, map_inputs
-from gradviz_core.inputs import run as call_it
-from gradviz_core.nested import tensors
-from gradviz_core.sites import in_words
-from gradviz_core.trace import Inputs, recording
+from gradviz_core.tracing.inputs import by_site, map_inputs
+from gradviz_core.tracing.inputs import run as call_it
+from gradviz_core.tracing.nested import tensors
+from gradviz_core.tracing.trace import Inputs, recording
 from gradviz_core.types import Site
+from gradviz_core.types.calls import Call
+from gradviz_core.types.sites import in_words
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from gradviz_core.findings import Cause
+from gradviz_core.types.findings import Cause
 
 
 @dataclass(frozen=True, slots=True)

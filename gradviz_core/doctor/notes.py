@@ -8,7 +8,7 @@ from gradviz_core.doctor.flow import any_edge
 from gradviz_core.doctor.report import Found, finding, owner
 from gradviz_core.doctor.way_back import Slopes
 from gradviz_core.doctor.words import listed
-from gradviz_core.findings import Cause
+from gradviz_core.types.findings import Cause
 
 _REPAIRS: dict[Cause, str] = {
     "no_leaf": "{name}.retain_grad()  # keeps its gradient, although it is no leaf\n"

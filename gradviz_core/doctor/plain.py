@@ -10,12 +10,12 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from gradviz_core.calls import Call
 from gradviz_core.doctor.stack import is_authors
 from gradviz_core.doctor.subject import Loss, Model, examined, same_random_numbers
 from gradviz_core.errors import QuestionError
-from gradviz_core.inputs import by_site, map_inputs, run
-from gradviz_core.trace import recording
+from gradviz_core.tracing.inputs import by_site, map_inputs, run
+from gradviz_core.tracing.trace import recording
+from gradviz_core.types.calls import Call
 
 RAISED = (Exception,)
 """What a model raises that cannot go on: it may be of a class of its own."""

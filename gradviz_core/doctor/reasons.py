@@ -12,7 +12,7 @@ from gradviz_core.doctor.flow import Event, Value, any_edge, is_open
 from gradviz_core.doctor.report import Found, explained, finding
 from gradviz_core.doctor.way_back import MISSING, NOT_FINITE, ZERO, Origin, Slopes
 from gradviz_core.doctor.words import listed
-from gradviz_core.findings import Cause, Gradient, Level
+from gradviz_core.types.findings import Cause, Gradient, Level
 
 Reason = tuple[Cause, Level, Event | None, str]
 """Cause, level, the call to blame, and what is to be said beyond the cause."""

@@ -22,7 +22,7 @@ from gradviz_core.doctor.flow import Edge, Event, Flow, Now, Place, Value
 from gradviz_core.doctor.saved import memory
 from gradviz_core.doctor.stack import forward_passes, here, line_with
 from gradviz_core.doctor.switches import switch
-from gradviz_core.findings import Cause
+from gradviz_core.types.findings import Cause
 
 Nudge = Callable[[Event, Any], Any]
 """Given an event and its result, gives the result to go on with."""

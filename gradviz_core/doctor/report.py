@@ -12,9 +12,9 @@ from gradviz_core.doctor.examination import Pass
 from gradviz_core.doctor.flow import Event, Place, is_open
 from gradviz_core.doctor.rewriting import rewritten
 from gradviz_core.doctor.way_back import Slopes, norm
-from gradviz_core.findings import Cause, Finding, LayerReport, LeafReport, Level
-from gradviz_core.sites import in_words
 from gradviz_core.types import Site
+from gradviz_core.types.findings import Cause, Finding, LayerReport, LeafReport, Level
+from gradviz_core.types.sites import in_words
 
 _LAST = 10**9
 Found = tuple[int, Finding]

@@ -19,7 +19,7 @@ from gradviz_core.doctor.examination import Pass
 from gradviz_core.doctor.flow import Edge, Event, Place
 from gradviz_core.doctor.operations import DETACH
 from gradviz_core.doctor.recorder import Nudge
-from gradviz_core.nested import map_tensors
+from gradviz_core.tracing.nested import map_tensors
 
 Rerun = Callable[[Nudge | None], Pass]
 _MOST_RERUNS = 8

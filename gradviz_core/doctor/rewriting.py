@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 
 from gradviz_core.doctor.operations import DETACH, ZERO_DERIVATIVE
-from gradviz_core.findings import Cause
+from gradviz_core.types.findings import Cause
 
 Cut = tuple[int, int, str]
 """What to put in place of which bytes of a line."""

@@ -17,14 +17,14 @@ import torch
 from torch import nn
 
 from gradviz_core.doctor.flow import Place
-from gradviz_core.exported.running import running
+from gradviz_core.uploads.exported.running import running
 
 _TORCH = str(Path(torch.__file__).parent) + os.sep  # or torchvision's models would be torch's
 _DOCTOR = str(Path(__file__).parent)
 _EXAMINATION = str(Path(__file__).with_name("examination.py"))
 _OWN = str(Path(__file__).parents[1]) + os.sep
 _PRESETS = str(Path(_OWN, "models")) + os.sep
-_EXPORTED = str(Path(_OWN, "exported")) + os.sep
+_EXPORTED = str(Path(_OWN, "uploads", "exported")) + os.sep
 _PLUMBING = frozenset({contextlib.__file__, functools.__file__, "<string>"})
 _LAYERS = tuple(
     str(Path(_TORCH, *parts))

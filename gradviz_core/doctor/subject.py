@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from gradviz_core.doctor.putting_back import put_back
 from gradviz_core.doctor.reach import Reached, reached
 from gradviz_core.errors import QuestionError
-from gradviz_core.twin import twin
+from gradviz_core.tracing.twin import twin
 
 Model = Callable[..., Any]
 Loss = Callable[[Any], Tensor]

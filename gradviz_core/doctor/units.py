@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from gradviz_core.doctor.flow import Event, Flow
-from gradviz_core.findings import Cause
+from gradviz_core.types.findings import Cause
 
 _RECTIFIERS = frozenset({"relu", "relu_", "relu6", "threshold", "threshold_"})
 _LOWER_BOUNDS = frozenset({"clamp", "clamp_", "clamp_min", "clamp_min_", "clip", "clip_"})

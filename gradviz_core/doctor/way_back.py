@@ -18,8 +18,8 @@ from gradviz_core.doctor.flow import Event
 from gradviz_core.doctor.plain import RAISED, explained
 from gradviz_core.doctor.subject import same_random_numbers
 from gradviz_core.errors import GradVizError
-from gradviz_core.findings import Gradient
-from gradviz_core.trace import Trace, differentiate_all
+from gradviz_core.tracing.trace import Trace, differentiate_all
+from gradviz_core.types.findings import Gradient
 
 Size = float | None
 """The largest absolute value of a gradient; None where there is none."""

@@ -8,7 +8,7 @@ from textwrap import dedent
 
 from gradviz_core.doctor.flow import Event
 from gradviz_core.doctor.operations import DETACH, ZERO_DERIVATIVE
-from gradviz_core.findings import Cause
+from gradviz_core.types.findings import Cause
 
 _MOST_NAMES = 6
 

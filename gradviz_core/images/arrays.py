@@ -14,11 +14,11 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from pydantic import TypeAdapter, ValidationError
 
-from gradviz_core.cards import ArrayFile
 from gradviz_core.errors import BadImage
 from gradviz_core.images.depth import Range, checked
 from gradviz_core.images.formats import png
 from gradviz_core.images.formats.contents import check_pixels
+from gradviz_core.types.cards import ArrayFile
 
 SIGNATURE = b"\x93NUMPY"
 _LONGEST_HEADER = 10_000

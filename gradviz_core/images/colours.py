@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-from gradviz_core.cards import Scaling
 from gradviz_core.images import depth, depth_words
 from gradviz_core.images.formats.contents import Contents, unsupported
+from gradviz_core.types.cards import Scaling
 
 BACKGROUND = (255, 255, 255)
 """What shows through where an image is transparent."""

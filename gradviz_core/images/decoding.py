@@ -10,13 +10,13 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-from gradviz_core.cards import Scaling
 from gradviz_core.errors import BadImage
 from gradviz_core.images import formats
 from gradviz_core.images.colours import BACKGROUND, in_rgb
 from gradviz_core.images.depth import stated
 from gradviz_core.images.formats.contents import Contents
 from gradviz_core.images.opened import opened
+from gradviz_core.types.cards import Scaling
 
 __all__ = ["BACKGROUND", "Picture", "bits", "decode", "read"]
 

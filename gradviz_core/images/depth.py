@@ -16,10 +16,10 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from gradviz_core.cards import Choice, Scaling
 from gradviz_core.errors import BadImage
 from gradviz_core.images.formats.contents import Contents
 from gradviz_core.images.opened import lower_bytes
+from gradviz_core.types.cards import Choice, Scaling
 
 _BAND = 1 << 22
 """Numbers that are put together at once."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gradviz_core.cards import Scaling
+from gradviz_core.types.cards import Scaling
 
 FEW_LEVELS = 32
 """Fewer levels than this, and it is said how many are left."""

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float32, UInt8
 from PIL import Image
 
-from gradviz_core.cards import Preprocessing
+from gradviz_core.types.cards import Preprocessing
 
 MOST_STRETCHED = 100
 """A strip longer than this many times its width is cut to its middle before it is enlarged, or a picture of a few

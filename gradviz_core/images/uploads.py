@@ -6,13 +6,13 @@ import hashlib
 
 from PIL import Image
 
-from gradviz_core import store
-from gradviz_core.cards import ImageFile, ImageReport
 from gradviz_core.errors import BadImage, UnknownImage
 from gradviz_core.images import arrays, decoding, depth, formats
 from gradviz_core.images.decoding import decode
 from gradviz_core.models.catalogue import image_file, sample_image
-from gradviz_core.readers import reading
+from gradviz_core.text.readers import reading
+from gradviz_core.types.cards import ImageFile, ImageReport
+from gradviz_core.uploads import store
 
 
 @reading("image", BadImage)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 
 from gradviz_core.errors import QuestionError
-from gradviz_core.lesson_cards import Choice, Control, Lesson, Number, Option, Prediction
+from gradviz_core.types.lesson_cards import Choice, Control, Lesson, Number, Option, Prediction
 
 
 def _seed(default: int = 0) -> Number:

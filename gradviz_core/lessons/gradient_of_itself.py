@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import torch
 
-from gradviz_core.lesson_cards import Claim, Picture
 from gradviz_core.lessons.steps import Found, Step, equal, refused
+from gradviz_core.types.lesson_cards import Claim, Picture
 
 # -------------------------------------------------------------------------------------------------------------- shown
 

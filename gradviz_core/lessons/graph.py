@@ -6,7 +6,7 @@ both show.
 
 from __future__ import annotations
 
-from gradviz_core.lesson_cards import Graph, GraphNode, NodeKind, Recorded
+from gradviz_core.types.lesson_cards import Graph, GraphNode, NodeKind, Recorded
 
 FONT = 14
 """Points; a drawing that is scaled down is still read."""

@@ -8,8 +8,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from gradviz_core.lesson_cards import Claim, Picture
 from gradviz_core.lessons.steps import Found, Step, equal, missing
+from gradviz_core.types.lesson_cards import Claim, Picture
 
 # -------------------------------------------------------------------------------------------------------------- shown
 

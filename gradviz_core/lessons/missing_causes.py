@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterable, Iterator
 import torch
 from torch import nn
 
-from gradviz_core.lesson_cards import Claim
 from gradviz_core.lessons import uncut_causes, zero_gradients
 from gradviz_core.lessons.steps import Found, Step, equal, missing, refused, there
+from gradviz_core.types.lesson_cards import Claim
 
 # -------------------------------------------------------------------------------------------------------------- shown
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from gradviz_core.lesson_cards import Graph, GraphNode
+from gradviz_core.types.lesson_cards import Graph, GraphNode
 
 MOST_NODES = 40
 """Larger graphs are cut, and say so."""

@@ -14,7 +14,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from gradviz_core.lesson_cards import LessonResult, Output, Picture, Recorded, StepResult
 from gradviz_core.lessons import (
     first_layer,
     gradient_of_itself,
@@ -26,6 +25,7 @@ from gradviz_core.lessons import (
 from gradviz_core.lessons.contents import settle
 from gradviz_core.lessons.recording import names_of, record, shape_text
 from gradviz_core.lessons.steps import Step
+from gradviz_core.types.lesson_cards import LessonResult, Output, Picture, Recorded, StepResult
 
 IMPORTS = (
     {"time": "import time", "warnings": "import warnings"},

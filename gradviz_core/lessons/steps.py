@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gradviz_core.lesson_cards import Claim, Picture
+from gradviz_core.types.lesson_cards import Claim, Picture
 
 Found = Mapping[str, Any]
 """The results of a step, tensors detached, and the controls of its lesson, by name."""

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 import torch
 from torch import nn
 
-from gradviz_core.lesson_cards import Claim
 from gradviz_core.lessons.steps import Found, Step, equal, missing, refused, there, zero
+from gradviz_core.types.lesson_cards import Claim
 
 # -------------------------------------------------------------------------------------------------------------- shown
 

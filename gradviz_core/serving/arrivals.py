@@ -15,11 +15,11 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Protocol
 
-from gradviz_core.cards import ImageReport, ModelReport
 from gradviz_core.errors import UploadRefused
 from gradviz_core.serving.controls import Controls, size_text
 from gradviz_core.serving.places import RETURN_S
 from gradviz_core.settings import Settings, settings
+from gradviz_core.types.cards import ImageReport, ModelReport
 
 log = logging.getLogger("gradviz.serving")
 

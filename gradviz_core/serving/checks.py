@@ -14,15 +14,15 @@ from dataclasses import asdict, dataclass
 from functools import lru_cache
 from typing import Any
 
-from gradviz_core import verdicts
-from gradviz_core.askers import ANYONE, Asker
-from gradviz_core.codec import question_to_json
 from gradviz_core.compute import client
+from gradviz_core.compute.askers import ANYONE, Asker
+from gradviz_core.doctor import verdicts
 from gradviz_core.errors import ComputeError, GradVizError
-from gradviz_core.findings import Proof
-from gradviz_core.recent import Recent
-from gradviz_core.shown_text import keeping_direction, visible
+from gradviz_core.serving.recent import Recent
+from gradviz_core.text.codec import question_to_json
+from gradviz_core.text.shown_text import keeping_direction, visible
 from gradviz_core.types import ProofAnswer, ProofQuestion
+from gradviz_core.types.findings import Proof
 
 PATH = "check"
 """The part of the address before the token."""

@@ -7,8 +7,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 
-from gradviz_core.cards import UploadKind
 from gradviz_core.errors import UploadRefused
+from gradviz_core.types.cards import UploadKind
 
 LONGEST_NAME = 60
 """Characters of a file's name that a sentence shows."""

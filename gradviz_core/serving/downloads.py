@@ -17,10 +17,10 @@ from typing import Any, Protocol
 
 from anyio import CapacityLimiter, fail_after, to_thread
 
-from gradviz_core.askers import Asker
+from gradviz_core.compute.askers import Asker
 from gradviz_core.errors import Busy, GradVizError
 from gradviz_core.serving.offers import Arrays, Offer, Offers, Page
-from gradviz_core.shown_text import visible
+from gradviz_core.text.shown_text import visible
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]

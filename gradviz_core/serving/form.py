@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
-from gradviz_core.shown_text import visible
+from gradviz_core.text.shown_text import visible
 
 if TYPE_CHECKING:
     from python_multipart.multipart import MultipartCallbacks

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
-from gradviz_core.askers import Asker
+from gradviz_core.compute.askers import Asker
 
 PATH = "download"
 """The part of the address before the token."""

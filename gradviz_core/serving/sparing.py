@@ -9,7 +9,7 @@ import logging
 import traceback
 from collections.abc import Iterable
 
-from gradviz_core.log_lines import MOST_A_MINUTE, Allowance
+from gradviz_core.text.log_lines import MOST_A_MINUTE, Allowance
 
 LOUD = ("streamlit", "uvicorn", "websockets", "gradviz", "asyncio")
 """Loggers of which one line for each request can be provoked, and those below them."""

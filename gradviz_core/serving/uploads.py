@@ -19,8 +19,7 @@ from anyio.to_thread import run_sync
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gradviz_core.askers import Asker, session_at
-from gradviz_core.cards import UploadKind
+from gradviz_core.compute.askers import Asker, session_at
 from gradviz_core.errors import GradVizError, UploadRefused
 from gradviz_core.serving import arrivals
 from gradviz_core.serving.arrivals import Arrivals, Delivery, Incoming
@@ -29,6 +28,7 @@ from gradviz_core.serving.form import HEAD_BYTES, Form, Malformed
 from gradviz_core.serving.notes import Note, form
 from gradviz_core.serving.pace import Gone, Pace, TooSlow
 from gradviz_core.serving.refusals import refuse
+from gradviz_core.types.cards import UploadKind
 
 _PLACE = re.compile(r".*/_stcore/upload_file/([^/]*)/([^/]*)", re.DOTALL)
 PART = 256_000

@@ -3,14 +3,15 @@
 import plotly.graph_objects as go
 import streamlit as st
 
-from gradviz_core import snippets
-from gradviz_core.looks import Look
-from gradviz_core.screen.seen import seen
+from gradviz_core.drawing import snippets
+from gradviz_core.drawing.screen.seen import seen
 from gradviz_core.types import INPUT, FlowQuestion, GradientQuestion, SiteInfo
-from pages.parts import address, check, code, facts, keeping, maps, panel, shell, sites, tour
-from pages.parts.asking import ask, one_sentence
+from gradviz_core.types.looks import Look
+from pages.explore import maps
+from pages.shell import address, check, code, facts, frame, keeping, panel, sites, tour
+from pages.shell.asking import ask, one_sentence
 
-choice = shell.begin_with_score(
+choice = frame.begin_with_score(
     "Feature maps", "All channels of one site: what they answer, and how the score depends on each of their numbers."
 )
 tour.here("feature-maps")

@@ -2,18 +2,18 @@
 
 import streamlit as st
 
-from gradviz_core import captions, snippets
-from gradviz_core.looks import Look
-from gradviz_core.screen import is_coarse
-from gradviz_core.screen.arrays import blocks_of
-from gradviz_core.screen.over_input import over_input
-from gradviz_core.screen.seen import seen
-from gradviz_core.screen.site_maps import site_maps
+from gradviz_core.drawing import captions, snippets
+from gradviz_core.drawing.screen import is_coarse
+from gradviz_core.drawing.screen.arrays import blocks_of
+from gradviz_core.drawing.screen.over_input import over_input
+from gradviz_core.drawing.screen.seen import seen
+from gradviz_core.drawing.screen.site_maps import site_maps
 from gradviz_core.types import INPUT, GradientQuestion
-from pages.parts import address, check, code, facts, keeping, panel, shell, sites, tour, units
-from pages.parts.asking import ask, one_sentence
+from gradviz_core.types.looks import Look
+from pages.shell import address, check, code, facts, frame, keeping, panel, sites, tour, units
+from pages.shell.asking import ask, one_sentence
 
-choice = shell.begin(
+choice = frame.begin(
     "Neurons", "One number inside the model: what it answers to this image, and how it changes with each pixel."
 )
 tour.here("neurons")

@@ -2,29 +2,17 @@
 
 import streamlit as st
 
-from gradviz_core import bars, captions, figures, snippets
-from gradviz_core.looks import Look
-from gradviz_core.screen.arrays import blocks_of
-from gradviz_core.screen.seen import seen as seen_in
+from gradviz_core.drawing import bars, captions, figures, snippets
+from gradviz_core.drawing.screen.arrays import blocks_of
+from gradviz_core.drawing.screen.seen import seen as seen_in
 from gradviz_core.types import GradientQuestion
-from pages.parts import (
-    address,
-    check,
-    code,
-    depth,
-    facts,
-    keeping,
-    panel,
-    pixel,
-    predictions,
-    saliency,
-    shell,
-    tour,
-    uploaded,
-)
-from pages.parts.asking import ask, one_sentence
+from gradviz_core.types.looks import Look
+from pages.explore import depth, predictions
+from pages.shell import address, check, code, facts, frame, keeping, panel, pixel, saliency, tour
+from pages.shell.asking import ask, one_sentence
+from pages.uploads import uploaded
 
-choice = shell.begin_with_score("Input saliency", "How one score of the model changes with each pixel of the image.")
+choice = frame.begin_with_score("Input saliency", "How one score of the model changes with each pixel of the image.")
 tour.here("saliency")
 
 with one_sentence():

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from gradviz_core.settings import settings
-from pages.parts import bring, export_words, models
+from pages.uploads import bring, export_words, models
 
 st.title("Export a model", anchor=False)
 st.markdown(

@@ -3,11 +3,12 @@
 import streamlit as st
 
 from gradviz_core.lessons.contents import FIRST_WORDS, LESSONS
-from pages.parts import lesson_controls, lesson_prediction, lesson_steps, shell
-from pages.parts.asking import ask, one_sentence
-from pages.parts.words import plain
+from pages.learn import lesson_controls, lesson_prediction, lesson_steps
+from pages.shell import frame
+from pages.shell.asking import ask, one_sentence
+from pages.shell.words import plain
 
-shell.heading("Lessons", "Short lessons about gradients. The code on the screen is the code that runs: move a control.")
+frame.heading("Lessons", "Short lessons about gradients. The code on the screen is the code that runs: move a control.")
 
 with one_sentence():
     lesson = lesson_controls.choose()

@@ -2,13 +2,15 @@
 
 import streamlit as st
 
-from gradviz_core import snippets
+from gradviz_core.drawing import snippets
 from gradviz_core.types import FlowAnswer
-from pages.parts import code, facts, flow, flow_clicks, keeping, panel, scores, shell, sites
-from pages.parts.asking import ask, one_sentence
-from pages.parts.words import plain
+from pages.scores import choosing
+from pages.shell import code, facts, frame, keeping, panel, sites
+from pages.shell.asking import ask, one_sentence
+from pages.shell.words import plain
+from pages.understand import flow, flow_clicks
 
-choice = shell.begin_with_score(
+choice = frame.begin_with_score(
     "Gradient flow",
     "How large activations and gradients are at every site and every parameter, in order of execution, and where units "
     "are dead. Gradients that shrink or grow by orders of magnitude along the way make a network hard to train.",
@@ -27,7 +29,7 @@ with one_sentence():
 
     facts.line(
         *facts.predicted_and_score(
-            answer, scores.predicted(choice.survey, choice.output), choice.labels, choice.reading
+            answer, choosing.predicted(choice.survey, choice.output), choice.labels, choice.reading
         ),
         *flow.range_of(answer),
         flow.most_dead(answer),

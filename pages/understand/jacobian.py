@@ -2,11 +2,12 @@
 
 import streamlit as st
 
-from gradviz_core import snippets, spectra
-from pages.parts import check, code, facts, jacobian_answers, jacobian_choice, jacobian_pictures, keeping, panel, shell
-from pages.parts.asking import one_sentence
+from gradviz_core.drawing import snippets, spectra
+from pages.shell import check, code, facts, frame, keeping, panel
+from pages.shell.asking import one_sentence
+from pages.understand import jacobian_answers, jacobian_choice, jacobian_pictures
 
-choice = shell.begin(
+choice = frame.begin(
     "Jacobian",
     "All derivatives of one value with respect to another: a row for each output, a column for each number that it is "
     "differentiated by.",

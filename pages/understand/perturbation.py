@@ -2,14 +2,15 @@
 
 import streamlit as st
 
-from gradviz_core import bars, captions, snippets
-from gradviz_core.looks import Look
-from gradviz_core.screen.over_input import over_input
-from gradviz_core.screen.seen import seen
-from pages.parts import check, code, facts, keeping, panel, perturbation, pixel, saliency, shell, tour
-from pages.parts.asking import ask, one_sentence
+from gradviz_core.drawing import bars, captions, snippets
+from gradviz_core.drawing.screen.over_input import over_input
+from gradviz_core.drawing.screen.seen import seen
+from gradviz_core.types.looks import Look
+from pages.shell import check, code, facts, frame, keeping, panel, pixel, saliency, tour
+from pages.shell.asking import ask, one_sentence
+from pages.understand import changes
 
-choice = shell.begin_with_score(
+choice = frame.begin_with_score(
     "Perturbation",
     "What becomes of a score, or of one unit, when the picture is changed a little along its gradient: what the "
     "gradient promises, and what really comes. For understanding a model and for testing it.",
@@ -17,7 +18,7 @@ choice = shell.begin_with_score(
 tour.here("perturbation")
 
 with one_sentence():
-    question = perturbation.question(choice)
+    question = changes.question(choice)
     size = seen(choice.survey.arrays).size
     answer = ask(question, "Following the gradient …", Look(pixel=pixel.wanted(size)))
     was, became = seen(answer.arrays), seen(answer.arrays, "after")
@@ -30,20 +31,20 @@ with one_sentence():
             *pixel.place(spot, was, "before"), ("after", pixel.colour(became, spot)),
             *pixel.slopes(over_input(answer.arrays, "gradient").at(spot), "gradient per level", names),
         )  # fmt: skip
-    changed = perturbation.change(answer, len(names))
+    changed = changes.change(answer, len(names))
     shown = {
-        "before": perturbation.before(answer, spot),
-        "after": perturbation.after(answer, choice.labels, spot),
-        "difference": perturbation.difference(answer, changed, spot),
+        "before": changes.before(answer, spot),
+        "after": changes.after(answer, choice.labels, spot),
+        "difference": changes.difference(answer, changed, spot),
     }
-    curve = perturbation.promise(answer, choice.labels)
+    curve = changes.promise(answer, choice.labels)
 
-    reading = perturbation.reading(choice, answer.target)
+    reading = changes.reading(choice, answer.target)
     said, then = (facts.predicted(p, choice.labels, reading) for p in (answer.prediction, answer.prediction_after))
     with room:
         facts.line(
             *(() if facts.is_score(answer, said, reading) else (said, ("after", then[1]))),
-            *perturbation.facts(answer, choice.labels),
+            *changes.facts(answer, choice.labels),
         )  # fmt: skip
         facts.notes(answer.notes)
 
@@ -60,15 +61,15 @@ with one_sentence():
         st.header("Promised, and what came", anchor=False)
         panel.picture(
             curve.figure, "promise", alt=curve.caption.alt, caption=curve.caption,
-            act=perturbation.choose_size(question),
+            act=changes.choose_size(question),
         )  # fmt: skip
     with right:
         if saliency.has_bars(answer.prediction, reading):
-            each = perturbation.classes(answer, reading)
+            each = changes.classes(answer, reading)
             st.header(f"{bars.title(reading)} before and after", anchor=False)
             panel.picture(
                 each.figure, "classes", alt=each.caption.alt, caption=each.caption,
-                act=perturbation.choose_class(answer, reading),
+                act=changes.choose_class(answer, reading),
             )  # fmt: skip
 
     keeping.menu(

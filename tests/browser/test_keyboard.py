@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from pages.parts import tour
+from pages.shell import tour
 from tests.browser import seeing
 from tests.browser.conftest import Server
 

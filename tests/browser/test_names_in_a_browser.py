@@ -17,8 +17,8 @@ from urllib.parse import urlencode, urlsplit
 import pytest
 from playwright.sync_api import Browser, Dialog, FilePayload, Page, expect
 
-from gradviz_core.cards import Preprocessing, Recipe
-from gradviz_core.store import Store
+from gradviz_core.types.cards import Preprocessing, Recipe
+from gradviz_core.uploads.store import Store
 from tests.browser import seeing
 from tests.browser.conftest import Server, running
 from tests.browser.test_own_models_in_a_browser import go

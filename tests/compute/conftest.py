@@ -11,12 +11,12 @@ import psutil  # type: ignore[import-untyped]
 import pytest
 from pydantic import SecretStr
 
-from gradviz_core.cards import Preprocessing, Recipe
 from gradviz_core.compute.client import Client
 from gradviz_core.compute.launch import LocalService
 from gradviz_core.settings import Settings
-from gradviz_core.store import Store
 from gradviz_core.types import SurveyAnswer, SurveyQuestion
+from gradviz_core.types.cards import Preprocessing, Recipe
+from gradviz_core.uploads.store import Store
 
 FAKES = "tests.compute.fakes:Scripted"
 DEADLINE_S = 2.0

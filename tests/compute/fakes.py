@@ -15,9 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gradviz_core import store
 from gradviz_core.errors import BadTarget, Stopped
-from gradviz_core.findings import Proof
 from gradviz_core.settings import settings
 from gradviz_core.types import (
     Answer,
@@ -30,6 +28,8 @@ from gradviz_core.types import (
     SurveyAnswer,
     SurveyQuestion,
 )
+from gradviz_core.types.findings import Proof
+from gradviz_core.uploads import store
 
 CARD = ModelCard("fake", "Fake", "For tests.", 0, (), Preprocessing((1, 1), None, (0.0,), (1.0,)))
 

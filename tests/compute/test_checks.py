@@ -13,12 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from gradviz_core.askers import ANYONE, Asker
-from gradviz_core.codec import question_to_json
 from gradviz_core.compute import checking, protocol, supervisor, worker
+from gradviz_core.compute.askers import ANYONE, Asker
 from gradviz_core.compute.client import Client
 from gradviz_core.errors import Busy, DeadlineExceeded, QuestionError, WorkerDied
 from gradviz_core.settings import Settings
+from gradviz_core.text.codec import question_to_json
 from gradviz_core.types import ProofAnswer, ProofQuestion, SurveyQuestion
 from tests.compute.conftest import FAKES, ask, until, uploaded, worker_of
 from tests.compute.fakes import Scripted

@@ -13,17 +13,17 @@ from pathlib import Path
 
 import pytest
 
-from gradviz_core import log_lines, sandbox
-from gradviz_core.cards import Preprocessing, Recipe
-from gradviz_core.codec import question_to_json
-from gradviz_core.compute import relay
+from gradviz_core.compute import relay, sandbox
 from gradviz_core.compute.client import Client
 from gradviz_core.compute.hiring import worker_context
 from gradviz_core.compute.seat import Job, Occupant
 from gradviz_core.compute.worker import Plan
 from gradviz_core.errors import Busy, DeadlineExceeded, UnknownImage, UnknownModel, WorkerDied
 from gradviz_core.settings import Settings
+from gradviz_core.text import log_lines
+from gradviz_core.text.codec import question_to_json
 from gradviz_core.types import SurveyQuestion
+from gradviz_core.types.cards import Preprocessing, Recipe
 from tests.compute.conftest import DEADLINE_S, FAKES, ask, kept, until, uploaded, worker_of
 
 

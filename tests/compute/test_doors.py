@@ -20,7 +20,6 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from gradviz_core.codec import error_from_json
 from gradviz_core.compute import protocol
 from gradviz_core.compute.client import Client
 from gradviz_core.compute.launch import LocalService
@@ -35,6 +34,7 @@ from gradviz_core.errors import (
     UnknownModel,
 )
 from gradviz_core.settings import Settings
+from gradviz_core.text.codec import error_from_json
 from tests.compute.conftest import FAKES, ask, processes_of, until
 
 ROOT = Path(__file__).parents[2]
@@ -238,7 +238,7 @@ def test_a_service_that_is_started_wrongly_says_what_to_do(arguments: list[str])
 
 
 def _sources() -> list[Path]:
-    return [ROOT / "gradviz_core" / "codec.py", *sorted((ROOT / "gradviz_core" / "compute").glob("*.py"))]
+    return [ROOT / "gradviz_core" / "text" / "codec.py", *sorted((ROOT / "gradviz_core" / "compute").glob("*.py"))]
 
 
 def test_objects_never_travel() -> None:

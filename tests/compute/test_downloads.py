@@ -13,8 +13,7 @@ import numpy as np
 import psutil  # type: ignore[import-untyped]
 import pytest
 
-from gradviz_core.askers import Asker
-from gradviz_core.codec import question_to_json
+from gradviz_core.compute.askers import Asker
 from gradviz_core.compute.client import Client
 from gradviz_core.compute.downloads import Wanted
 from gradviz_core.compute.line import Incoming
@@ -22,6 +21,7 @@ from gradviz_core.compute.outgoing import Leaving, Outgoing
 from gradviz_core.compute.protocol import PART
 from gradviz_core.errors import BadTarget, Busy, ComputeError, DeadlineExceeded, GradVizError, StoreFull, WorkerDied
 from gradviz_core.settings import Settings
+from gradviz_core.text.codec import question_to_json
 from gradviz_core.types import SurveyQuestion
 from tests.compute.conftest import ask, until, uploaded, worker_of
 

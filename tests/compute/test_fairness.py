@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from gradviz_core.askers import Asker
-from gradviz_core.codec import answer_from_bytes, error_from_json, question_to_json
 from gradviz_core.compute import supervisor
+from gradviz_core.compute.askers import Asker
 from gradviz_core.compute.seat import Job
 from gradviz_core.compute.supervisor import Supervisor
 from gradviz_core.compute.worker import Plan
 from gradviz_core.errors import Busy
+from gradviz_core.text.codec import answer_from_bytes, error_from_json, question_to_json
 from gradviz_core.types import SurveyAnswer, SurveyQuestion
 from tests.compute.conftest import FAKES, until
 

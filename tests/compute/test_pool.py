@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 from pydantic import SecretStr
 
-from gradviz_core.codec import error_from_json, question_to_json
 from gradviz_core.compute import protocol, worker
 from gradviz_core.compute.client import Client
 from gradviz_core.compute.hiring import may_use_gpu, worker_context
@@ -21,6 +20,7 @@ from gradviz_core.compute.launch import LocalService
 from gradviz_core.compute.worker import Plan
 from gradviz_core.errors import BadImage, BadTarget, Busy, ComputeError, DeadlineExceeded, QuestionError, WorkerDied
 from gradviz_core.settings import Settings
+from gradviz_core.text.codec import error_from_json, question_to_json
 from gradviz_core.types import SurveyAnswer, SurveyQuestion
 from tests.compute.conftest import DEADLINE_S, FAKES, ask, until, worker_of
 from tests.compute.fakes import Scripted

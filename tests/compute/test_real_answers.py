@@ -16,16 +16,16 @@ import numpy as np
 import psutil  # type: ignore[import-untyped]
 import pytest
 
-from gradviz_core.askers import Asker
-from gradviz_core.cards import Preprocessing, Recipe
 from gradviz_core.compute import inline
+from gradviz_core.compute.askers import Asker
 from gradviz_core.compute.client import Client
 from gradviz_core.errors import BadModel, ComputeError, UnknownModel
 from gradviz_core.models import catalogue
 from gradviz_core.models.catalogue import ASSETS
 from gradviz_core.settings import Settings
-from gradviz_core.subjects import ClassScore
 from gradviz_core.types import FlowQuestion, GradientQuestion, PerturbationQuestion, Question, SurveyQuestion
+from gradviz_core.types.cards import Preprocessing, Recipe
+from gradviz_core.types.subjects import ClassScore
 from tests.compute.conftest import processes_of, until
 from tests.load import heavy
 from tests.load.bystander import picture

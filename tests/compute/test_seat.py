@@ -11,11 +11,11 @@ from contextlib import contextmanager
 
 import pytest
 
-from gradviz_core.codec import error_from_json
 from gradviz_core.compute.protocol import Message
 from gradviz_core.compute.seat import Job, Occupant, Seat, Unread
 from gradviz_core.compute.worker import Plan
 from gradviz_core.errors import ComputeError, DeadlineExceeded, GradVizError, ServiceStarting, WorkerDied
+from gradviz_core.text.codec import error_from_json
 from tests.compute.conftest import FAKES, until
 
 DONE: Message = ("ok", b"done")

@@ -9,8 +9,8 @@ from collections import defaultdict
 
 import pytest
 
-from gradviz_core.askers import ANYONE, Asker
 from gradviz_core.compute import ledger
+from gradviz_core.compute.askers import ANYONE, Asker
 from gradviz_core.compute.ledger import HALF_S, LEAST_S, Ledger
 from gradviz_core.compute.seat import Job
 from gradviz_core.compute.turns import Turns

@@ -18,8 +18,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gradviz_core.cards import Preprocessing, Recipe
-from gradviz_core.codec import error_from_json
 from gradviz_core.compute import protocol
 from gradviz_core.compute.client import Client
 from gradviz_core.compute.launch import LocalService
@@ -35,6 +33,8 @@ from gradviz_core.errors import (
     UnknownModel,
 )
 from gradviz_core.settings import Settings
+from gradviz_core.text.codec import error_from_json
+from gradviz_core.types.cards import Preprocessing, Recipe
 from tests.compute.conftest import FAKES, ask, kept, until, worker_of
 from tests.image_files import wide_png
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from torch import nn
 
-from gradviz_core.findings import Diagnosis
+from gradviz_core.types.findings import Diagnosis
 
 Named = tuple[str, str]
 """A cause, and where: ``broken.py:57``; for what is frozen or unused the parameter's or module's name, because the

@@ -14,8 +14,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 import gradviz_core as gv
-from gradviz_core import exported
 from gradviz_core.errors import QuestionError
+from gradviz_core.uploads import exported
 from tests.doctor import broken, broken_values, more, sound
 from tests.exported.files import exported_bytes
 

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 import gradviz_core as gv
-from gradviz_core import exported
-from gradviz_core.findings import Diagnosis
+from gradviz_core.types.findings import Diagnosis
+from gradviz_core.uploads import exported
 from tests.doctor import broken
 from tests.exported.files import exported_bytes
 from tests.exported.home_made import Reused

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 import gradviz_core as gv
 from gradviz_core.doctor import depth, words
-from gradviz_core.findings import Diagnosis
+from gradviz_core.types.findings import Diagnosis
 from tests.doctor import broken, finer, sound
 from tests.doctor.broken import BROKEN, Rows, rows
 from tests.doctor.broken_values import BROKEN_VALUES

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 import gradviz_core as gv
-from gradviz_core.findings import Finding
+from gradviz_core.types.findings import Finding
 from tests.doctor import finer
 from tests.doctor.broken import rows
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 import gradviz_core as gv
-from gradviz_core.twin import twin
+from gradviz_core.tracing.twin import twin
 from tests.doctor import broken, sound
 
 

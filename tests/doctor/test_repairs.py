@@ -16,7 +16,7 @@ from torch import Tensor, nn
 import gradviz_core as gv
 from gradviz_core.doctor import words
 from gradviz_core.doctor.rewriting import rewritten
-from gradviz_core.findings import Cause, Finding
+from gradviz_core.types.findings import Cause, Finding
 from tests.doctor import broken, broken_values, finer, more
 from tests.doctor.finer_values import FINER_VALUES
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from gradviz_core import exported
 from gradviz_core.errors import GradVizError
+from gradviz_core.uploads import exported
 from tests.exported.files import exported_bytes, member, packed, unpacked
 from tests.exported.home_made import AnySize, Attentive, DictionaryOutput, WithoutGradient, built, image
 

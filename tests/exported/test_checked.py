@@ -9,9 +9,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gradviz_core import exported
 from gradviz_core.errors import QuestionError
-from gradviz_core.exported.checked import CHECKED
+from gradviz_core.uploads import exported
+from gradviz_core.uploads.exported.checked import CHECKED
 from tests.exported.files import Document, bent, exported_bytes, nodes
 from tests.exported.home_made import image
 

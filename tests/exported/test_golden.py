@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from gradviz_core import exported, trace
+from gradviz_core.tracing import trace
 from gradviz_core.types import INPUT, ClassScore
+from gradviz_core.uploads import exported
 from tests.exported.files import exported_bytes, member, unpacked
 from tests.exported.home_made import Reused, built, image
 

@@ -6,11 +6,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from gradviz_core import exported, targets, trace
 from gradviz_core.errors import QuestionError
-from gradviz_core.nested import tensors
-from gradviz_core.twin import twin
+from gradviz_core.tracing import trace
+from gradviz_core.tracing.nested import tensors
+from gradviz_core.tracing.scores import targets
+from gradviz_core.tracing.twin import twin
 from gradviz_core.types import INPUT, ClassScore, Site
+from gradviz_core.uploads import exported
 from tests.exported.files import exported_bytes, saved
 from tests.exported.home_made import (
     ALL,

@@ -6,9 +6,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from gradviz_core import exported, trace
 from gradviz_core.errors import BadModel
+from gradviz_core.tracing import trace
 from gradviz_core.types import ClassScore, Site
+from gradviz_core.uploads import exported
 from tests.exported.files import bent, exported_bytes, nodes
 from tests.exported.home_made import Reused, built, image
 from tests.exported.test_home_made import same_at_every_site

@@ -6,8 +6,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from gradviz_core import exported, trace
+from gradviz_core.tracing import trace
 from gradviz_core.types import INPUT, ClassScore
+from gradviz_core.uploads import exported
 from tests.exported.files import exported_bytes, saved
 from tests.exported.home_made import FunctionalRelu, WithoutGradient, built, image
 

@@ -7,10 +7,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gradviz_core import exported, trace
-from gradviz_core.cost import check
 from gradviz_core.errors import BadModel
+from gradviz_core.tracing import trace
 from gradviz_core.types import INPUT, ClassScore
+from gradviz_core.uploads import exported
+from gradviz_core.uploads.cost import check
 from tests.exported.files import exported_bytes
 from tests.exported.home_made import built, image
 

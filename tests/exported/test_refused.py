@@ -10,12 +10,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from gradviz_core import exported
 from gradviz_core.errors import BadModel, QuestionError
-from gradviz_core.exported import plain_json
-from gradviz_core.exported.operators import _PYTHON
-from gradviz_core.exported.parts import check
 from gradviz_core.settings import settings
+from gradviz_core.uploads import exported
+from gradviz_core.uploads.exported import plain_json
+from gradviz_core.uploads.exported.operators import _PYTHON
+from gradviz_core.uploads.exported.parts import check
 from tests.exported.files import Document, bent, exported_bytes, member, nodes, packed, unpacked
 from tests.exported.home_made import Reused, WithoutGradient, built, image
 
@@ -154,7 +154,7 @@ def test_weights_that_are_not_as_they_should_be_are_refused(change: Document, me
 
 def test_more_parameters_than_the_limit_are_refused(good: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     few = settings().model_copy(update={"max_parameters": 80})
-    monkeypatch.setattr("gradviz_core.exported.tensors.settings", lambda: few)
+    monkeypatch.setattr("gradviz_core.uploads.exported.tensors.settings", lambda: few)
     with pytest.raises(BadModel, match="more than 80 parameters"):
         exported.read(good)
 

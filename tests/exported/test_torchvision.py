@@ -7,8 +7,9 @@ import torch
 import torchvision
 from torch import Tensor, nn
 
-from gradviz_core import exported, trace
+from gradviz_core.tracing import trace
 from gradviz_core.types import ClassScore, Site, Unit
+from gradviz_core.uploads import exported
 from tests.exported.files import exported_bytes
 
 SPREAD = (

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from gradviz_core.cards import Recipe
 from gradviz_core.compute import client
 from gradviz_core.compute.client import Client
 from gradviz_core.errors import BadModel
 from gradviz_core.settings import Settings
 from gradviz_core.types import SurveyQuestion
-from pages.parts.kept import kept
+from gradviz_core.types.cards import Recipe
+from pages.shell.kept import kept
 from tests import handing_in
 from tests.hostile import exported_files, weights
 from tests.hostile.watching import Bystander

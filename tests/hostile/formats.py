@@ -19,14 +19,16 @@ from typing import Any
 
 import numpy as np
 
-from gradviz_core import codec, images, store, uploads
+from gradviz_core import images
 from gradviz_core.answering import Answerer
-from gradviz_core.cards import Recipe
 from gradviz_core.errors import GradVizError
 from gradviz_core.models import catalogue
-from gradviz_core.readers import WENT_WRONG, place
 from gradviz_core.settings import cache_folder
+from gradviz_core.text import codec
+from gradviz_core.text.readers import WENT_WRONG, place
 from gradviz_core.types import ClassScore, GradientQuestion, Preprocessing, SurveyAnswer, SurveyQuestion
+from gradviz_core.types.cards import Recipe
+from gradviz_core.uploads import model_files, store
 from tests.hostile import exported_files, pictures, random_operators, safetensors_files, weights
 from tests.hostile import mutations as spoil
 
@@ -63,7 +65,7 @@ def _answerer() -> Answerer:
 
 def _use(data: bytes) -> None:
     """All that a worker does for an uploaded model: look into it, make it a model, run it forth and back."""
-    report = uploads.inspect(data)
+    report = model_files.inspect(data)
     kept = store.here()
     assert cache_folder() not in kept.folder.parents, "the fuzzer has a store of its own"
     architecture = report.fits[0].architecture if report.fits else ""
@@ -141,7 +143,7 @@ _ALL = (
     _picture_format("PNG", spoil.of_chunks, spoil.of_chunks),
     *map(_picture_format, ("JPEG", "WEBP", "GIF", "BMP", "TIFF")),
     Format("npy", _arrays, (spoil.of_bytes, spoil.of_start, *[spoil.of_array_header] * 4), _look),
-    Format("labels", _labels, (spoil.of_bytes, spoil.of_json), uploads.read_labels),
+    Format("labels", _labels, (spoil.of_bytes, spoil.of_json), model_files.read_labels),
     Format("recipe", lambda: [_recipe()], (spoil.of_json, spoil.of_json, spoil.of_bytes), _read_recipe),
     Format("question", lambda: [_question()], (spoil.of_json, spoil.of_json, spoil.of_bytes), codec.question_from_json),
     Format("operators", lambda: [b""], (lambda random, _: random.randbytes(8),), random_operators.run),

@@ -21,7 +21,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._pytree import tree_leaves, tree_map
 
 from gradviz_core.errors import BadModel
-from gradviz_core.exported import operators
+from gradviz_core.uploads.exported import operators
 
 MOST_ELEMENTS = 10_000_000
 """The cost of an uploaded graph is limited as well."""

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from gradviz_core.cards import Preprocessing, Recipe
 from gradviz_core.errors import GradVizError
 from gradviz_core.types import (
     ClassScore,
@@ -22,6 +21,7 @@ from gradviz_core.types import (
     Unit,
     UnitsQuestion,
 )
+from gradviz_core.types.cards import Preprocessing, Recipe
 from tests.hostile import driving, exported_files, parameters, weights
 from tests.hostile.case import CODE, Case
 from tests.hostile.conftest import World

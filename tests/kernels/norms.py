@@ -8,7 +8,7 @@ from itertools import product
 import torch
 from torch import Tensor, nn
 
-from gradviz_core.kernel_guards import guarded
+from gradviz_core.tracing.kernel_guards import guarded
 from tests.kernels.layouts import far, laid_out, layouts, numbers
 
 C = 6

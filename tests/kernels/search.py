@@ -30,10 +30,10 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from gradviz_core.device import exact_arithmetic
 from gradviz_core.errors import QuestionError
-from gradviz_core.kernel_guards import guarded, unguarded
-from gradviz_core.nested import tensors
+from gradviz_core.tracing.device import exact_arithmetic
+from gradviz_core.tracing.kernel_guards import guarded, unguarded
+from gradviz_core.tracing.nested import tensors
 from tests.kernels import layouts
 from tests.kernels.draw import Draw, Function, Operation
 from tests.kernels.elements import ELEMENTS, SELECTING

@@ -12,9 +12,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from gradviz_core import kernel_guards, trace
 from gradviz_core.errors import QuestionError
-from gradviz_core.kernel_guards import guarded, noting, unguarded
+from gradviz_core.tracing import kernel_guards, trace
+from gradviz_core.tracing.kernel_guards import guarded, noting, unguarded
 from gradviz_core.types import INPUT, ClassScore, Site, SiteSum
 from tests.kernels.layouts import far, laid_out, numbers
 from tests.kernels.norms import IMAGE, C, Norm, Statistics, of_instances, slope, tokens, worst

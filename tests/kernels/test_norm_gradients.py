@@ -10,10 +10,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 import gradviz_core as gv
-from gradviz_core import exported, trace
-from gradviz_core.jacobian import Products, block
-from gradviz_core.proof import prove
+from gradviz_core.doctor.proof import prove
+from gradviz_core.methods.jacobian import Products, block
+from gradviz_core.tracing import trace
 from gradviz_core.types import INPUT, ClassScore, Site
+from gradviz_core.uploads import exported
 from tests.exported.files import exported_bytes, saved
 from tests.kernels.layouts import far, laid_out, layouts, numbers
 from tests.kernels.norms import DIRECTION, IMAGE, C, Norm, Statistics, difference, of_instances, slope, tokens, worst

@@ -12,10 +12,11 @@ import torch
 from torch import nn
 
 import gradviz_core as gv
-from gradviz_core import snippets, store
-from gradviz_core.cards import Preprocessing, Recipe
+from gradviz_core.drawing import snippets
 from gradviz_core.types import JacobianQuestion, PerturbationQuestion
-from pages.parts.kept import kept
+from gradviz_core.types.cards import Preprocessing, Recipe
+from gradviz_core.uploads import store
+from pages.shell.kept import kept
 from tests import snippet_runs
 from tests.exported.files import exported_bytes
 from tests.kernels.layouts import far

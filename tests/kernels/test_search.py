@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from gradviz_core.kernel_guards import unguarded
+from gradviz_core.tracing.kernel_guards import unguarded
 from tests.kernels import search
 from tests.kernels.draw import Case, Draw
 from tests.kernels.search import BATCHES, OPERATIONS, PRECISIONS, Tally, table

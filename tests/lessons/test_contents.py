@@ -11,16 +11,16 @@ import pytest
 from pydantic import TypeAdapter
 
 from gradviz_core.errors import QuestionError
-from gradviz_core.lesson_cards import Choice, Lesson, Number
 from gradviz_core.lessons.contents import LESSONS, lesson_of, settle
 from gradviz_core.lessons.running import STEPS, run
+from gradviz_core.types.lesson_cards import Choice, Lesson, Number
 
 ROOT = Path(__file__).parents[2]
 
 
 def test_contents_and_drawing_need_no_torch() -> None:
     code = (
-        "import sys, gradviz_core.lessons.contents, gradviz_core.lessons.graph, gradviz_core.lesson_cards;"
+        "import sys, gradviz_core.lessons.contents, gradviz_core.lessons.graph, gradviz_core.types.lesson_cards;"
         "print([m for m in ('torch', 'streamlit') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)

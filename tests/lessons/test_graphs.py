@@ -8,11 +8,11 @@ import pytest
 import torch
 from torch.nn import functional
 
-from gradviz_core.lesson_cards import Choice, Graph, GraphNode, Lesson, NodeKind
 from gradviz_core.lessons.contents import LESSONS
 from gradviz_core.lessons.graph import MARGINS, breadth, dot, in_words, levels, title
 from gradviz_core.lessons.recording import MOST_NODES, names_of, record
 from gradviz_core.lessons.running import run
+from gradviz_core.types.lesson_cards import Choice, Graph, GraphNode, Lesson, NodeKind
 
 NODE = re.compile(r'  n(\d+) \[label="((?:[^"\\]|\\.)*)"((?: \w+=(?:\w+|"[^"]*"))*)\]')
 EDGE = re.compile(r"  n(\d+) -> n(\d+)")

@@ -11,11 +11,11 @@ import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from torch import nn
 
-from gradviz_core.lesson_cards import LessonResult, Number, StepResult
-from gradviz_core.lesson_pictures import draw
+from gradviz_core.drawing.lesson_pictures import draw
 from gradviz_core.lessons import first_layer, intermediate_values, missing_gradients, partial_derivatives
 from gradviz_core.lessons.contents import lesson_of
 from gradviz_core.lessons.running import run
+from gradviz_core.types.lesson_cards import LessonResult, Number, StepResult
 
 
 def step(result: LessonResult, name: str) -> StepResult:

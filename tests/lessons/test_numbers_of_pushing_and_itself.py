@@ -9,10 +9,10 @@ import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
 
-from gradviz_core.lesson_cards import LessonResult
 from gradviz_core.lessons import gradient_of_itself
 from gradviz_core.lessons.contents import lesson_of
 from gradviz_core.lessons.running import run
+from gradviz_core.types.lesson_cards import LessonResult
 
 
 class Network:

@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 import torch
 
-from gradviz_core.lesson_cards import LessonResult
 from gradviz_core.lessons.contents import settle
 from gradviz_core.lessons.running import IMPORTS, LONGEST_LINE, STEPS, run
 from gradviz_core.lessons.steps import Step
+from gradviz_core.types.lesson_cards import LessonResult
 
 ALL = [(lesson, step) for lesson, steps in STEPS.items() for step in steps]
 every_step = pytest.mark.parametrize(("lesson", "step"), ALL, ids=[f"{lesson}-{step.name}" for lesson, step in ALL])

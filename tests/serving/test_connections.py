@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from gradviz_core.log_lines import MOST_A_MINUTE
 from gradviz_core.serving.connections import FRAMES, PATIENCE_S
 from gradviz_core.serving.limits import MESSAGE
+from gradviz_core.text.log_lines import MOST_A_MINUTE
 from tests.serving.conftest import App, ask, handshake
 from tests.serving.test_handshakes import PATIENCE_S as HEALTH_S
 from tests.serving.test_handshakes import Watch

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from gradviz_core import log_lines
 from gradviz_core.serving import connections
 from gradviz_core.serving.connections import Patience
 from gradviz_core.serving.sparing import Sparing
+from gradviz_core.text import log_lines
 from tests import own_loop
 
 

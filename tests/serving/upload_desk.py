@@ -10,14 +10,14 @@ from dataclasses import dataclass, field
 
 from starlette.types import Message
 
-from gradviz_core.askers import Asker
-from gradviz_core.cards import ImageReport, ModelReport, UploadKind
+from gradviz_core.compute.askers import Asker
 from gradviz_core.errors import GradVizError, ServiceStarting
 from gradviz_core.serving.arrivals import Arrivals
 from gradviz_core.serving.controls import Control
 from gradviz_core.serving.notes import Note
 from gradviz_core.serving.uploads import Uploads
 from gradviz_core.settings import Settings
+from gradviz_core.types.cards import ImageReport, ModelReport, UploadKind
 from tests import own_loop
 from tests.handing_in import Streamlit, chunks, form, request, sent
 

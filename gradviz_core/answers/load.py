@@ -1,0 +1,104 @@
+"""A model's key -> the module and its card; recent models are kept."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass
+
+import safetensors.torch
+import torch
+from torch import nn
+
+from gradviz_core.errors import UnknownModel
+from gradviz_core.models import architectures, catalogue, torchvision_models
+from gradviz_core.types import ModelCard
+from gradviz_core.uploads import model_files, store
+
+BESIDES = 25_000_000
+"""Bytes that a model counts for beside its numbers: the graph of an exported program takes up to sixty million."""
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A module in evaluation mode, with frozen parameters, on its device; and what is known of it."""
+
+    module: nn.Module
+    card: ModelCard
+
+
+def load(key: str) -> Model:
+    """The model behind a key, on the CPU.
+
+    Raises:
+        UnknownModel: no model has this key.
+        WeightsMissing: its pretrained weights are not here and cannot be fetched.
+        BadModel: an uploaded file and the recipe for it do not go together.
+    """
+    kind, _, rest = key.partition("/")
+    if kind == "preset":
+        module, card = _preset(rest)
+    elif kind == "torchvision":
+        module, card = torchvision_models.load(rest)
+    elif store.digest(key):
+        module, card = model_files.load(rest)
+    else:
+        raise UnknownModel(f"There is no model {key[:80]!r}. Choose a preset or a torchvision model from the list.")
+    return Model(module.eval().requires_grad_(False), card)
+
+
+def _preset(name: str) -> tuple[nn.Module, ModelCard]:
+    card = catalogue.preset(name)
+    module = architectures.build(name)
+    module.load_state_dict(safetensors.torch.load_file(catalogue.ASSETS / "models" / f"{name}.safetensors"))
+    return module, card
+
+
+class RecentModels:
+    """The models used last, shared by threads, as many as fit into ``most_bytes``, and the latest in any case; a model
+    is loaded once however many ask for it."""
+
+    def __init__(self, most_bytes: float) -> None:
+        self._most = most_bytes
+        self._kept: OrderedDict[tuple[str, str], Model] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, key: str, device: torch.device) -> Model:
+        """The model on ``device``.
+
+        Raises:
+            UnknownModel, WeightsMissing, BadModel: as ``load`` does.
+        """
+        with self._lock:
+            place = (key, str(device))
+            if place not in self._kept:
+                model = load(key)
+                self._kept[place] = Model(model.module.to(device), model.card)
+            self._kept.move_to_end(place)
+            self._make_room()
+            return self._kept[place]
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def forget(self) -> None:
+        """Keep none."""
+        with self._lock:
+            self._kept.clear()
+        model_files.forget()
+
+    def _make_room(self) -> None:
+        """Let the models go that were used longest ago, until the rest fits. One file may be several models, with
+        other labels, and counts once."""
+        sizes = [(place, _bytes(model.module), id(model.module)) for place, model in self._kept.items()]
+        for place, _, _ in sizes[:-1]:
+            if sum({module: size for other, size, module in sizes if other in self._kept}.values()) <= self._most:
+                return
+            del self._kept[place]
+            if place[0].startswith("upload/"):
+                model_files.forget()
+
+
+def _bytes(module: nn.Module) -> int:
+    """Memory of all parameters and buffers, and what a module takes besides."""
+    return BESIDES + sum(tensor.nbytes for tensor in (*module.parameters(), *module.buffers()))

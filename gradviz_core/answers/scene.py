@@ -1,0 +1,91 @@
+"""What every kind of question is answered from: a model, an image, and the pass of one through the other."""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Sequence, Set
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gradviz_core.answers.load import Model
+from gradviz_core.methods.singular import Spectrum
+from gradviz_core.tracing import remarks
+from gradviz_core.tracing.scores import targets
+from gradviz_core.tracing.trace import Trace
+from gradviz_core.types import Pixels, Receipt, Site, SpectrumQuestion, Target
+from gradviz_core.version import __version__
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """A model, an image as it sees it, and the pass of one through the other."""
+
+    model: Model
+    pixels: Pixels
+    trace: Trace
+    place: tuple[str, str, str, int]
+    """Model key, image key, device, and the seed that random numbers were drawn from."""
+    kept: frozenset[Site] | None
+    """Sites whose values are kept; None keeps all."""
+    iterations: dict[SpectrumQuestion, Spectrum] = field(default_factory=dict)
+    """The last iteration about this pass, so that its next step costs one step."""
+
+    @property
+    def seed(self) -> int:
+        """Where the random numbers of this pass, and of every further one, begin."""
+        return self.place[3]
+
+    def remarks(self) -> tuple[str, ...]:
+        """What is said of this pass beside every answer."""
+        return remarks.about(self.model.module, self.trace)
+
+    def select(self, target: Target) -> tuple[Target, Tensor]:
+        """The target's value in this pass, as ``targets.select`` gives it, read as the model's card says.
+
+        Raises:
+            BadTarget, UnknownSite: as ``targets.select`` does.
+        """
+        return targets.select(targets.read_as(target, self.model.card.reading), self.trace)
+
+    def serves(self, place: tuple[str, str, str, int], needed: frozenset[Site] | None) -> bool:
+        """Whether a question about ``needed`` (None: all sites) can be answered from this pass."""
+        return self.place == place and (self.kept is None or (needed is not None and needed <= self.kept))
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """Times one answer."""
+
+    device: torch.device
+    start: float
+    guarded: Set[str] = frozenset()
+    """What kernel_guards.py notes of the passes that the answer takes."""
+
+    def receipt(self) -> Receipt:
+        """Where, with what and how long it was computed."""
+        return Receipt(
+            device=torch.cuda.get_device_name(self.device) if self.device.type == "cuda" else self.device.type.upper(),
+            versions=(("gradviz", __version__), ("torch", torch.__version__), ("python", platform.python_version())),
+            milliseconds=1e3 * (time.perf_counter() - self.start),
+            guarded=tuple(sorted(self.guarded)),
+        )
+
+
+def as_numpy(tensor: Tensor) -> np.ndarray:
+    """A copy, so that whoever writes to it changes nothing that the next question is answered from."""
+    if tensor.dtype == torch.bfloat16:
+        tensor = tensor.float()
+    return tensor.detach().cpu().numpy().copy()
+
+
+def not_finite(arrays: dict[str, np.ndarray]) -> Sequence[str]:
+    """A note for each array with values that are not finite."""
+    return [
+        f"{int((~np.isfinite(array)).sum())} of {array.size} values of {name} are not finite; they are drawn as gaps."
+        for name, array in arrays.items()
+        if array.dtype.kind == "f" and not np.isfinite(array).all()
+    ]

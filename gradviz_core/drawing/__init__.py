@@ -1,0 +1,1 @@
+"""From an answer to fields, figures and words. No torch."""

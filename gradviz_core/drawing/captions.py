@@ -1,0 +1,331 @@
+"""Question and answer -> words and formulas: what is differentiated, by what, reduced how, in which unit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import assert_never
+
+from gradviz_core.drawing.indices import everywhere, subscript, unit_place
+from gradviz_core.drawing.score_words import PLAIN_LABEL
+from gradviz_core.drawing.score_words import class_text as class_text
+from gradviz_core.drawing.score_words import score_symbol as score_symbol
+from gradviz_core.drawing.score_words import score_unit as score_unit
+from gradviz_core.drawing.score_words import score_words as score_words
+from gradviz_core.types import (
+    INPUT,
+    Blocks,
+    CrossEntropy,
+    Field,
+    MethodName,
+    ModelCard,
+    Site,
+    SiteInfo,
+    Target,
+    Unit,
+    layouts,
+)
+from gradviz_core.types.cards import Preprocessing
+from gradviz_core.types.looks import MapKind as MapKind
+from gradviz_core.types.looks import Reduction as Reduction
+from gradviz_core.types.sites import in_words
+
+_COLOURS = {"rgb": ("red", "green", "blue"), "bgr": ("blue", "green", "red")}
+
+
+@dataclass(frozen=True, slots=True)
+class Caption:
+    """What stands under a picture."""
+
+    sentence: str
+    """Plain words that can be read aloud."""
+    formula: str
+    """LaTeX."""
+    facts: tuple[str, ...]
+    """Site, shape, unit, reduction, scale."""
+
+    @property
+    def alt(self) -> str:
+        """One line for those who do not see the picture."""
+        return f"{self.sentence} {', '.join(self.facts)}."
+
+
+# ------------------------------------------------------------------------------------------------------ names of things
+
+
+def shape_text(shape: Sequence[int]) -> str:
+    """``64×24×24``: the batch axis, which is always 1, left out."""
+    return "×".join(str(n) for n in (shape[1:] if len(shape) > 1 and shape[0] == 1 else shape))
+
+
+def site_text(info: SiteInfo) -> str:
+    """``layer2.0.relu, second call · ReLU · 128×28×28``."""
+    return f"{in_words(info.site, info.calls)} · {info.kind} · {shape_text(info.shape)}"
+
+
+def channel_word(info: SiteInfo) -> str:
+    """What the site's channels are called: ``feature`` for tokens, and for what is drawn number by number; else
+    ``channel``."""
+    return "channel" if info.layout != "tokens" and layouts.places(info) else "feature"
+
+
+def channel_names(steps: Preprocessing) -> tuple[str, ...]:
+    """What the channels at the network's input are called, in its own order."""
+    count = len(steps.mean)
+    if count == 1:
+        return ("grey",)
+    return _COLOURS[steps.channels] if count == 3 else tuple(f"channel {i}" for i in range(count))
+
+
+def model_line(card: ModelCard) -> str:
+    """``194 k parameters · 99.2 % right · input 96×96``."""
+    size = f"{card.preprocessing.size[0]}×{card.preprocessing.size[1]}"
+    right = [f"{share_text(card.accuracy[0].value)} right"] if card.accuracy else []
+    return " · ".join([f"{count_text(card.parameters)} parameters", *right, f"input {size}"])
+
+
+def count_text(count: int) -> str:
+    """``194 k``, ``11.7 M``."""
+    for size, suffix in ((10**9, "G"), (10**6, "M"), (10**3, "k")):
+        if count >= size:
+            return f"{count / size:.3g} {suffix}"
+    return str(count)
+
+
+def share_text(share: float) -> str:
+    """``98.2 %``; never 100 % for less than all, nor 0 % for more than nothing. The space does not break."""
+    if 0 < share < 0.0005:
+        return "< 0.1\u00a0%"
+    if 0.9995 <= share < 1:
+        return "> 99.9\u00a0%"
+    return f"{100 * share:.1f}\u00a0%"
+
+
+def number_text(value: float, digits: int = 3) -> str:
+    """The number with ``digits`` significant digits and a true minus sign; zero has none."""
+    return f"{value or 0.0:.{digits}g}".replace("-", "−")
+
+
+def time_text(milliseconds: float) -> str:
+    """``41 ms``; seconds from one second on."""
+    return f"{milliseconds:.0f} ms" if milliseconds < 1000 else f"{milliseconds / 1000:.1f} s"
+
+
+# --------------------------------------------------------------------------------------------------------------- units
+
+
+def gradient_unit(target: Target, site: Site, method: MethodName = "gradient") -> str:
+    """Unit of the gradient at a site: ``logit per normalised-pixel unit``; the score's own for gradient × input."""
+    if method == "gradient_x_input":
+        return score_unit(target)
+    return f"{score_unit(target)} per {'normalised-pixel unit' if site == INPUT else 'unit of activation'}"
+
+
+def scale_text(field: Field) -> str:
+    """``linear scale to ±0.12, 1.0 % of the values are beyond it``."""
+    ends = f"{'±' if field.signed else '0 to '}{number_text(field.limit)}"
+    beyond = f", {100 * field.clipped:.2g}\u00a0% of the values lie beyond it" if field.clipped else ""
+    return f"linear scale, {ends}{beyond}"
+
+
+# ------------------------------------------------------------------------------------------------------------- captions
+
+_REDUCTION_FORMULA: dict[Reduction, str] = {
+    "signed_sum": r"\sum_c {g}",
+    "magnitude_l2": r"\sqrt{{\textstyle\sum_c \left({g}\right)^2}}",
+    "magnitude_max": r"\max_c \left|{g}\right|",
+    "channel": r"{g}",
+}
+
+
+def blocks_text(blocks: Blocks | None, what: str = "pixels") -> tuple[str, ...]:
+    """What each cell of a picture stands for, where that is more than one place."""
+    if blocks is None:
+        return ()
+    if blocks.picked is None:
+        return (f"each cell is the mean of {blocks.size} {what}",)
+    return (f"each cell is the value of largest magnitude among {blocks.size} {what}, with its sign",)
+
+
+def first_of(drawn: int, count: int) -> tuple[str, ...]:
+    """How many of the channels are drawn, where that is not all of them."""
+    return (f"the first {drawn:,} of {count:,}",) if drawn < count else ()
+
+
+def near(corner: Sequence[int], field: Field, what: str = "pixel") -> Caption:
+    """Under the exact numbers round the pixel, or the place, that is chosen."""
+    rows, columns = (f"{first} to {first + n - 1}" for first, n in zip(corner, field.values.shape, strict=True))
+    unit = (field.unit,) if field.unit else ()
+    return Caption(
+        f"Every {what} round the one that is chosen: rows {rows}, columns {columns}. Click one to choose it.",
+        "",
+        (*unit, f"{scale_text(field)}, the same as in the picture of all {what}s"),
+    )
+
+
+def seen(steps: Preprocessing) -> Caption:
+    """Under the image as the network sees it."""
+    size = f"{steps.size[0]}×{steps.size[1]}"
+    step = (
+        f"fitted to {size} whatever its proportions"
+        if steps.resize is None
+        else f"shorter side resized to {steps.resize}, centre cut to {size}"
+    )
+    mean, std = (", ".join(f"{v:.3g}" for v in values) for values in (steps.mean, steps.std))
+    names = channel_names(steps)
+    order = (f"channels in the order {', '.join(names)}",) if steps.channels == "bgr" and len(names) == 3 else ()
+    facts = (
+        f"{size} {'RGB' if len(names) == 3 else 'grey'}",
+        step,
+        *order,
+        f"mean {mean}",
+        f"standard deviation {std}: so many of the pixel's 0 to 1 are one normalised-pixel unit",
+    )
+    return Caption(
+        "The image as the network sees it, before it is normalised.", r"x = (\text{pixel}/255 - \mu)/\sigma", facts
+    )
+
+
+def saliency(
+    target: Target,
+    labels: Sequence[str],
+    *,
+    method: MethodName,
+    reduction: Reduction,
+    field: Field,
+    shape: Sequence[int],
+    channel: str = "",
+) -> Caption:
+    """Under a picture of the input gradient. ``shape`` is the input's, with its batch axis; ``channel`` names the one
+    shown where the reduction is ``channel``."""
+    times = ", multiplied by the input itself" if method == "gradient_x_input" else ""
+    sentence = f"How {score_words(target, labels)} changes with each pixel{times}{_reduced(reduction, shape, channel)}."
+    subscript = "c,i,j" if reduction != "channel" else f"{_channel_symbol(channel)},i,j"
+    slope = rf"\frac{{\partial {score_symbol(target, labels)}}}{{\partial x_{{{subscript}}}}}"
+    if method == "gradient_x_input":
+        slope = rf"x_{{{subscript}}}\,{slope}"
+    facts = (f"the input, {shape_text(shape)}, normalised", field.unit, scale_text(field))
+    return Caption(
+        f"{sentence} {_colours(field, method, target)}", _REDUCTION_FORMULA[reduction].format(g=slope), facts
+    )
+
+
+def _reduced(reduction: Reduction, shape: Sequence[int], channel: str) -> str:
+    count = shape[1] if len(shape) == 4 else shape[0]
+    if reduction == "channel":
+        return f", {channel or 'each channel'} alone"
+    over = f"over the {count} channels" if count > 1 else "over the one channel"
+    return {
+        "signed_sum": f", summed {over} with its sign",
+        "magnitude_l2": f", its size as the root of the squares summed {over}",
+        "magnitude_max": f", its largest size {over}",
+    }[reduction]
+
+
+def _channel_symbol(channel: str) -> str:
+    return rf"\text{{{channel}}}" if PLAIN_LABEL.fullmatch(channel) else "c"
+
+
+def _colours(field: Field, method: MethodName, target: Target) -> str:
+    score = "loss" if isinstance(target, CrossEntropy) else "score"
+    if method == "gradient_x_input" and field.signed:
+        return f"Red: value times slope is positive there, which adds to the {score}; blue: it is negative."
+    if method == "gradient_x_input":
+        return "Bright: value times slope is large there; dark: small."
+    if field.signed:
+        return f"Red: raising the value there raises the {score}; blue: it lowers the {score}."
+    return f"Bright: a small change there changes the {score} much; dark: little."
+
+
+def activation(info: SiteInfo, channel: int | None, field: Field) -> Caption:
+    """Under the picture of one channel's values, or of each channel's where ``channel`` is None."""
+    which = f"each {channel_word(info)}" if channel is None else f"{channel_word(info)} {channel}"
+    sentence = f"Activation of {which} of {in_words(info.site, info.calls)}{everywhere(info.layout)}."
+    formula = f"a_{{{subscript(info.layout, channel)}}}"
+    return Caption(sentence, formula, (site_text(info), "activation", scale_text(field)))
+
+
+def unit_gradient(
+    target: Unit,
+    info: SiteInfo,
+    field: Field,
+    *,
+    input_shape: Sequence[int],
+    solid: tuple[int, int, int, int] | None = None,
+    dashed: tuple[int, int, int, int] | None = None,
+) -> Caption:
+    """Under the input gradient of one unit; ``solid`` and ``dashed`` are the boxes that are drawn, of its receptive
+    field and of most of the gradient."""
+    sentence = (
+        f"How the unit {unit_place(target.index, info.layout)} of {in_words(info.site, info.calls)} changes "
+        f"with each pixel{_reduced('signed_sum', input_shape, '')}."
+    )
+    if solid:
+        sentence += " Solid box: all the unit can see."
+    most = "where at least 95 % of the gradient's size lies"
+    if dashed:
+        sentence += f" The box {most} is the same." if dashed == solid else f" Dashed box: {most}."
+    slope = rf"\frac{{\partial {score_symbol(target, ())}}}{{\partial x_{{c,i,j}}}}"
+    facts = (f"the input, {shape_text(input_shape)}, normalised", field.unit, scale_text(field))
+    return Caption(sentence, rf"\sum_c {slope}", facts)
+
+
+def gallery(
+    info: SiteInfo, place: Sequence[int], at: str, field: Field, *, cut: tuple[int, int, int, int] | None = None
+) -> Caption:
+    """Under the gallery of the most active channels at a place, ``at`` in words. ``cut`` is the part of the input that
+    is shown."""
+    sentence = (
+        f"The {channel_word(info)}s of {in_words(info.site, info.calls)} with the largest activation{at}, strongest "
+        "first, and how each changes with each pixel, summed over the input's channels with its sign. "
+        "All share one scale."
+    )
+    part = (f"rows {cut[0]} to {cut[1]}, columns {cut[2]} to {cut[3]}: all these units can see",) if cut else ()
+    slope = rf"\frac{{\partial a_{{{subscript(info.layout, place=place)}}}}}{{\partial x_{{c,i,j}}}}"
+    return Caption(sentence, rf"\sum_c {slope}", (site_text(info), field.unit, scale_text(field), *part))
+
+
+def feature_maps(
+    kind: MapKind, target: Target, labels: Sequence[str], info: SiteInfo, field: Field, *, block: int = 1
+) -> Caption:
+    """Under the sheet of all channels of a site. ``block`` is the side of the squares that were averaged to fit."""
+    place, score = in_words(info.site, info.calls), score_words(target, labels)
+    value = f"a_{{{subscript(info.layout)}}}"
+    slope = rf"\frac{{\partial {score_symbol(target, labels)}}}{{\partial {value}}}"
+    sentence, formula = {
+        "activation": (activation(info, None, field).sentence, value),
+        "gradient": (f"How {score} changes with each number of {place}.", slope),
+        "product": (f"Each number of {place} times how {score} changes with it.", rf"{value}\,{slope}"),
+    }[kind]
+    coarse = (f"each cell is the mean of {block}×{block} places",) if block > 1 else ()
+    facts = (site_text(info), field.unit, f"{scale_text(field)}, the same for all tiles", *coarse)
+    return Caption(sentence, formula, facts)
+
+
+def map_unit(kind: MapKind, target: Target, site: Site) -> str:
+    """Unit of a sheet of maps: activation, score per unit of activation, or the score's own for the product."""
+    match kind:
+        case "activation":
+            return "activation"
+        case "gradient":
+            return gradient_unit(target, site)
+        case "product":
+            return score_unit(target)
+        case _:
+            assert_never(kind)
+
+
+def strip(target: Target, labels: Sequence[str]) -> Caption:
+    """Under the strip of all sites."""
+    score = score_words(target, labels)
+    return Caption(
+        f"How strongly {score} depends on each site, in order of execution: the L2 norm of its gradient there. "
+        "Activations have units of their own, so compare layers with care.",
+        rf"\left\lVert \frac{{\partial {score_symbol(target, labels)}}}{{\partial a}} \right\rVert_2",
+        (
+            f"{score_unit(target)} per unit of activation",
+            "over everything a site holds",
+            "logarithmic scale",
+            "a gap where no gradient arrives",
+        ),
+    )

@@ -1,0 +1,180 @@
+"""Answers made to fit a screen: what a page may weigh.
+
+An answer to a question about a picture of 4096×4096 pixels has hundreds of megabytes, and a screen shows a million of
+its numbers at most. So a worker sends what will be drawn: each picture with ``blocks.MOST_SIDE`` cells along a side at
+most, and beside it, exact, what a page says about the whole array and the numbers round the place that is looked at.
+An answer that is small enough goes as it is, to the bit: those of all presets, of ImageNet's sizes, and of most layers.
+
+Every family of answers is named here, and whatever is left of any of them has at most ``MOST_BYTES`` of arrays and
+``MOST_TEXT`` of text; what has more is an error that says so. The whole arrays are in the answer itself, for the
+library and for downloads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from gradviz_core.drawing.screen import outputs, over_input, seen, site_maps
+from gradviz_core.drawing.screen.arrays import MARK, Made
+from gradviz_core.drawing.screen.arrays import is_coarse as is_coarse
+from gradviz_core.drawing.screen.over_input import OverInput as OverInput
+from gradviz_core.drawing.screen.seen import Seen as Seen
+from gradviz_core.drawing.screen.site_maps import SiteMaps as SiteMaps
+from gradviz_core.errors import QuestionError
+from gradviz_core.types import (
+    INPUT,
+    Answer,
+    Arrays,
+    DiagnosisAnswer,
+    FlowAnswer,
+    GradientAnswer,
+    JacobianAnswer,
+    LessonAnswer,
+    OutputAnswer,
+    PerturbationAnswer,
+    ProofAnswer,
+    SpectrumAnswer,
+    SurveyAnswer,
+    UnitsAnswer,
+)
+from gradviz_core.types.blocks import MOST_WHOLE, side
+from gradviz_core.types.looks import Look
+
+MOST_BYTES = 20_000_000
+"""Of the arrays of an answer on its way to a page. The largest that must travel whole is a Jacobian of four million
+numbers (16 MB); four arrays over an input of 600×600 pixels have 14."""
+MOST_TEXT = 4_000_000
+"""Of what an answer says beside its arrays: names of layers, shapes, labels. Those of a model with a thousand layers
+have a third of a megabyte."""
+
+
+def fit(answer: Answer, look: Look) -> Answer:
+    """The answer with no more numbers than a screen shows, for what is looked at; the answer itself where it is small.
+
+    Raises:
+        QuestionError: even so it has more than ``MOST_BYTES``; or a part of it cannot be drawn.
+    """
+    if not _is_large(answer):
+        return answer
+    fitted = replace(answer, arrays=_BY_KIND[type(answer)](answer, look))
+    if (size := weight(fitted.arrays)) > MOST_BYTES:
+        raise QuestionError(
+            f"What is to be drawn of this answer has {size / 1e6:.0f} MB; the limit is {MOST_BYTES / 1e6:g} MB. Ask "
+            "for fewer sites, or fewer rows."
+        )
+    return replace(fitted, arrays={**fitted.arrays, MARK: np.array(weight(answer.arrays))})
+
+
+def units_within(rows: int, columns: int) -> int:
+    """How many units' gradients by an input of that size, in three channels, are asked for together: six, or as many
+    as an answer about an upload may hold."""
+    return max(1, min(6, MOST_WHOLE // (3 * 4 * rows * columns)))
+
+
+def check_text(length: int) -> None:
+    """Refuse an answer that says too much beside its arrays: so many bytes.
+
+    Raises:
+        QuestionError: it does.
+    """
+    if length > MOST_TEXT:
+        raise QuestionError(
+            f"What is to be said of this model in words, such as the names of its layers and labels, has "
+            f"{length / 1e6:.1f} MB; the limit is {MOST_TEXT / 1e6:g} MB. Choose a model with fewer layers or "
+            "shorter names."
+        )
+
+
+def weight(arrays: Arrays) -> int:
+    """Bytes of all arrays together."""
+    return sum(array.nbytes for array in arrays.values())
+
+
+def _is_large(answer: Answer) -> bool:
+    pictures = [_picture_of(name, array) for name, array in answer.arrays.items()]
+    return weight(answer.arrays) > MOST_BYTES or any(side(*picture) > 1 for picture in pictures if picture)
+
+
+def _picture_of(name: str, array: np.ndarray) -> tuple[int, int] | None:
+    """Rows and columns of a picture over the input or over an output; None for anything else."""
+    match array.shape:
+        case (rows, columns, 3) if name in ("pixels", "after"):
+            return rows, columns
+        case (_, _, rows, columns) if name in ("gradient", "gradients") or name.endswith(f"/{INPUT}"):
+            return rows, columns
+        case (rows, columns) if name in ("classes", "scores"):
+            return rows, columns
+    return None
+
+
+# ---------------------------------------------------------------------------------------------------- family by family
+
+
+def _gradient(answer: GradientAnswer, look: Look) -> Made:
+    """The picture; the attribution, else the gradient, at the input; and what is drawn of one site inside."""
+    made = seen.fit(answer.pixels, "pixels", look)
+    if INPUT in answer.question.wrt and INPUT not in answer.unreached:
+        name = f"attribution/{INPUT}"
+        made |= over_input.fit(answer.attributions[INPUT], name if name in answer.arrays else f"gradient/{INPUT}", look)
+    inside = [site for site in answer.question.wrt if site != INPUT]
+    if len(inside) > 1:
+        raise QuestionError(
+            f"{len(inside)} sites of this size are too many to be drawn together. Ask for one of them at a time."
+        )
+    for site in inside:
+        made |= site_maps.made(answer.activations[site], answer.gradients.get(site), look)
+    return made
+
+
+def _units(answer: UnitsAnswer, look: Look) -> Made:
+    small = {name: answer.arrays[name] for name in ("channels", "values")}
+    return small | over_input.fit_gallery(answer.arrays["gradients"], "gradients", look)
+
+
+def _survey(answer: SurveyAnswer, look: Look) -> Made:
+    return seen.fit(answer.pixels, "pixels", look)
+
+
+def _perturbation(answer: PerturbationAnswer, look: Look) -> Made:
+    """Both pictures, their difference, the curves, and the gradient round the pixel that is looked at."""
+    pictures = {"pixels", "after", "gradient"}
+    made: Made = {name: array for name, array in answer.arrays.items() if name not in pictures}
+    gradient = answer.arrays["gradient"]
+    difference = answer.after.astype(np.float32) - answer.pixels
+    planes = difference.transpose(2, 0, 1)[None, : gradient.shape[1]]
+    made |= seen.fit(answer.pixels, "pixels", look) | seen.fit(answer.after, "after", look)
+    return made | over_input.fit(gradient, "gradient", look) | over_input.fit(planes, "difference", look)
+
+
+def _spectrum(answer: SpectrumAnswer, look: Look) -> Made:
+    """The singular values, and of their vectors the first, which alone are drawn."""
+    vectors = {name: np.ascontiguousarray(answer.arrays[name][:1]) for name in ("left", "right")}
+    return {"singular_values": answer.arrays["singular_values"], **vectors}
+
+
+def _output(answer: OutputAnswer, look: Look) -> Made:
+    return outputs.fit_boxes(answer.arrays) if "boxes" in answer.arrays else outputs.fit_map(answer.arrays)
+
+
+def _as_it_is(answer: Answer, look: Look) -> Made:
+    """A few numbers for each layer, parameter or row: what is too much of them is refused."""
+    return dict(answer.arrays)
+
+
+_BY_KIND: Mapping[type[Answer], Callable[[Any, Look], Made]] = {
+    GradientAnswer: _gradient,
+    UnitsAnswer: _units,
+    SurveyAnswer: _survey,
+    PerturbationAnswer: _perturbation,
+    SpectrumAnswer: _spectrum,
+    OutputAnswer: _output,
+    JacobianAnswer: _as_it_is,
+    FlowAnswer: _as_it_is,
+    LessonAnswer: _as_it_is,
+    DiagnosisAnswer: _as_it_is,
+    ProofAnswer: _as_it_is,
+}

@@ -1,0 +1,50 @@
+"""The code of every picture: plain, runnable PyTorch that ends with ``shown``, the very array that is drawn.
+
+Each function takes what its picture shows and returns a program as text; nothing is run here. A program loads the image
+and the model, computes one array and names it ``shown``. It needs no GradViz but to load a preset.
+"""
+
+from gradviz_core.drawing.snippets.flow import parameters, sites, strip
+from gradviz_core.drawing.snippets.in_blocks import in_blocks, part, positions_in_blocks
+from gradviz_core.drawing.snippets.jacobian import (
+    first_direction,
+    jacobian,
+    one_output,
+    sensitivities,
+    singular_values,
+    singular_values_by_products,
+)
+from gradviz_core.drawing.snippets.maps import feature_maps, sheet
+from gradviz_core.drawing.snippets.perturbation import after, classes_after, path, promise
+from gradviz_core.drawing.snippets.predicted import predicted_map
+from gradviz_core.drawing.snippets.saliency import saliency
+from gradviz_core.drawing.snippets.seen import classes, seen
+from gradviz_core.drawing.snippets.setting import Setting
+from gradviz_core.drawing.snippets.units import strongest
+
+__all__ = [
+    "Setting",
+    "after",
+    "classes",
+    "classes_after",
+    "feature_maps",
+    "first_direction",
+    "in_blocks",
+    "jacobian",
+    "one_output",
+    "parameters",
+    "part",
+    "path",
+    "positions_in_blocks",
+    "predicted_map",
+    "promise",
+    "saliency",
+    "seen",
+    "sensitivities",
+    "sheet",
+    "singular_values",
+    "singular_values_by_products",
+    "sites",
+    "strip",
+    "strongest",
+]

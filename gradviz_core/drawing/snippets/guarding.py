@@ -1,0 +1,37 @@
+"""The lines that make a program right where PyTorch's own gradient is wrong; see ``tracing/kernel_guards.py``."""
+
+from __future__ import annotations
+
+from gradviz_core.drawing.snippets.program import Block, comment
+
+_LINES = """def with_gaps(gradients):
+    first, *others = gradients
+    return torch.stack([first, first], dim=-1)[..., 0], *others
+
+
+def guard(module, inputs, output):  # looks at each new operation of PyTorch's graph
+    waiting = [tensor.grad_fn for tensor in tree_leaves(output) if isinstance(tensor, torch.Tensor)]
+    while waiting:
+        node = waiting.pop()
+        if node is not None and node not in looked_at:
+            looked_at.add(node)
+            waiting += [before for before, _ in node.next_functions]
+            if "BatchNorm" in node.name():
+                node.register_prehook(with_gaps)
+
+
+looked_at = set()
+for module in model.modules():
+    module.register_forward_hook(guard)"""
+
+
+def guard() -> Block:
+    """Hooks on ``model`` that lay out anew each gradient that comes to a batch norm."""
+    why = (
+        "PyTorch's own gradient is wrong for this model (seen in 2.13 and 2.15, on the CPU). Behind batch norm, and "
+        "instance norm, which is built on it, numbers are read in the wrong order where the gradient of a single image "
+        "lies in memory in a different order than the image. From a copy with a gap after each number they are read in "
+        "the right order."
+    )
+    imports = ("import torch", "from torch.utils._pytree import tree_leaves")
+    return Block((comment(why), *_LINES.splitlines()), imports)

@@ -1,0 +1,187 @@
+"""The code of a picture that was changed along a gradient, and of what was promised of it."""
+
+from __future__ import annotations
+
+from gradviz_core.drawing.captions import score_words
+from gradviz_core.drawing.snippets.of_heads import info_of_head, kind_of_head, row, shares
+from gradviz_core.drawing.snippets.program import Block, comment, program
+from gradviz_core.drawing.snippets.scores import forward, inside, score
+from gradviz_core.drawing.snippets.seen import both_sides
+from gradviz_core.drawing.snippets.setting import Setting, model, picture
+from gradviz_core.types import ClassDifference, ClassScore, CrossEntropy, PerturbationAnswer
+from gradviz_core.types.outputs import USUAL_HEAD
+
+_NUMPY = "import numpy as np"
+_SIZES = {"max": "no number by more than", "l2": "the whole change no longer than"}
+_SHORTER = """# Rounding can make the change too long: then numbers that were rounded up are rounded down instead.
+excess = np.square(whole).sum() - epsilon**2
+if excess > 0:
+    up = np.flatnonzero(np.abs(whole) > np.abs(change))
+    up = up[np.argsort(np.abs(change).flat[up] % 1, kind="stable")]
+    saved = np.cumsum(2 * np.abs(whole).flat[up] - 1)
+    back = up[: np.searchsorted(saved, excess) + 1]
+    whole.flat[back] -= np.sign(whole.flat[back])"""
+
+
+def after(setting: Setting, answer: PerturbationAnswer, *, difference: bool = False) -> str:
+    """``shown`` is the picture that the steps lead to, (H, W, 3), 0 to 255; with ``difference`` how many levels it is
+    brighter at each place, summed over the channels, (H, W)."""
+    shown = ("shown = whole.sum(axis=0)",) if difference else _shown(setting)
+    last = Block((*_whole(answer), *shown), (_NUMPY,))
+    return program(_about(setting, answer), *_beginning(setting, answer), _steps(answer), last)
+
+
+def classes_after(setting: Setting, answer: PerturbationAnswer) -> str:
+    """``shown`` has a row for each of the classes of the chart: its probability before and after, in percent; of plain
+    numbers the numbers themselves."""
+    target = answer.target
+    head = target.head if isinstance(target, ClassScore | ClassDifference | CrossEntropy) else USUAL_HEAD
+    kind = kind_of_head(info_of_head(setting, head, "row"), head, as_shares=False)
+    name, taken = row(setting, head, kind)
+    times = "" if kind == "numbers" else "100 * "
+    both = (
+        comment("What the model says of either picture."),
+        f"classes = {[one.index for one in answer.prediction]}",
+        "shares = []",
+        "for picture in (start, start + torch.from_numpy(whole)[None].float()):",
+        "    output = model((picture / 255 - mean) / std)",
+        *(f"    {line}" for line in taken),
+        f"    shares.append({times}{shares(f'{name}.detach()', kind)}[classes].numpy())",
+        "shown = np.stack(shares, axis=1)",
+        *both_sides(len(answer.prediction), kind),
+    )
+    last = Block((*_whole(answer), *both), (_NUMPY,))
+    return program(_about(setting, answer), *_beginning(setting, answer), _steps(answer), last)
+
+
+def promise(setting: Setting, answer: PerturbationAnswer) -> str:
+    """``shown`` has a row for each size of one step: the size, the change of the score that the gradient promises, and
+    the change that comes."""
+    sizes = [float(size) for size in answer.arrays["curve_size"]]
+    if len(sizes) == 1:
+        flat = Block(("shown = np.zeros((1, 3))  # the gradient is zero everywhere: nothing to follow",), (_NUMPY,))
+        return program(_about(setting, answer), flat)
+    lines = (
+        comment("One step of each size, along the gradient where the picture is."),
+        "first, slope = look(start)",
+        *_scaled(answer, ""),
+        "rows = []",
+        f"for size in {sizes}:",
+        f"    moved = (start {_way(answer)} size * ({_uphill(answer)})).clamp(0, 255)",
+        "    promised = (slope.double() * (moved - start).double()).sum().item()",
+        "    rows.append([size, promised, look(moved)[0] - first])",
+        "shown = np.array(rows)",
+    )
+    return program(_about(setting, answer), *_beginning(setting, answer), Block(lines, (_NUMPY,)))
+
+
+def path(setting: Setting, answer: PerturbationAnswer) -> str:
+    """``shown`` has a row for the picture as it was, and for each step's: the size of its change, and the change of the
+    score. Two more are for the last one in whole levels: the change that is promised for it, and the one that comes."""
+    size = "change.abs().max()" if answer.question.norm == "max" else "change.norm()"
+    lines = (
+        *_whole(answer),
+        comment("How far each picture lies from the first, and how much its score differs."),
+        "first, slope = look(start)",
+        "rows = []",
+        "for picture in [*path, start + torch.from_numpy(whole)[None].float()]:",
+        "    change = (picture - start).double()",
+        f"    rows.append([{size}.item(), look(picture)[0] - first])",
+        comment("What the gradient at the first picture promises for the last."),
+        "rows.insert(-1, [rows[-1][0], (slope.double() * change).sum().item()])",
+        "shown = np.array(rows)",
+    )
+    start = _beginning(setting, answer)
+    return program(_about(setting, answer), *start, _steps(answer, keep=True), Block(lines, (_NUMPY,)))
+
+
+def _about(setting: Setting, answer: PerturbationAnswer) -> str:
+    question = answer.question
+    return (
+        f"The picture changed {'against' if question.away else 'along'} the gradient of "
+        f"{score_words(answer.target, setting.card.labels)}, {_SIZES[question.norm]} {question.epsilon} levels of 255."
+    )
+
+
+def _beginning(setting: Setting, answer: PerturbationAnswer) -> tuple[Block, ...]:
+    site = inside(answer.target)
+    passes = (forward(setting, site), score(answer.target, setting))
+    return picture(setting), _levels(setting), model(setting, by_layer=site is not None), _look(passes)
+
+
+def _levels(setting: Setting) -> Block:
+    steps = setting.card.preprocessing
+    flip = steps.channels == "bgr" and len(steps.mean) == 3
+    mean, std = ([float(v) for v in values] for values in (steps.mean, steps.std))
+    lines = (
+        comment("The levels of the picture, 0 to 255, in the network's order of channels."),
+        f"start = transforms.functional.pil_to_tensor(image){'.flip(0)' if flip else ''}[None].float()",
+        f"mean, std = torch.tensor({mean})[:, None, None], torch.tensor({std})[:, None, None]",
+    )
+    return Block(lines, ("import torch",))
+
+
+def _look(passes: tuple[Block, Block]) -> Block:
+    """``look(levels)``, the score and its gradient per level. A hook is put on once, before it."""
+    before, _, after_it = "\n".join(block.text for block in passes).partition("output = model(x)")
+    hooked = "kept = []" in before
+    inner = [
+        "x = ((levels / 255 - mean) / std).requires_grad_()",
+        *(["kept.clear()"] if hooked else []),
+        *f"output = model(x){after_it}".splitlines(),
+        "(gradient,) = torch.autograd.grad(score, x)",
+        "return score.item(), gradient / (255 * std)",
+    ]
+    start = [*before.splitlines(), "", ""] if hooked else [comment("The score, and its gradient per level.")]
+    imports = tuple(line for block in passes for line in block.imports)
+    return Block((*start, "def look(levels):", *(f"    {line}" for line in inner)), ("import torch", *imports))
+
+
+def _steps(answer: PerturbationAnswer, *, keep: bool = False) -> Block:
+    """``levels``, where the steps lead to; to ``keep`` all on the way there is ``path``."""
+    made = len(answer.arrays["path_size"]) - 1
+    lines = (
+        comment("Each step goes on from where the last one ended, and is cut at 0 and 255."),
+        f"epsilon, steps = {answer.question.epsilon}, {answer.question.steps}",
+        "levels = start",
+        *(["path = [start]"] if keep else []),
+        f"for _ in range({'steps' if made == answer.question.steps else made}):",
+        "    _, slope = look(levels)",
+        *_scaled(answer, "    "),
+        f"    levels = (levels {_way(answer)} (epsilon / steps) * ({_uphill(answer)})).clamp(0, 255)",
+        *(["    path.append(levels)"] if keep else []),
+    )
+    return Block(lines, ("import torch",))
+
+
+def _whole(answer: PerturbationAnswer) -> tuple[str, ...]:
+    """``whole``, the change in whole levels, (C, H, W)."""
+    return (
+        comment("In whole levels, as a picture has them."),
+        "change = (levels - start)[0].double().numpy()",
+        "whole = np.rint(change)",
+        *([_SHORTER] if answer.question.norm == "l2" else []),
+    )
+
+
+def _way(answer: PerturbationAnswer) -> str:
+    return "-" if answer.question.away else "+"
+
+
+def _uphill(answer: PerturbationAnswer) -> str:
+    return "slope.sign()" if answer.question.norm == "max" else "way / torch.linalg.vector_norm(way)"
+
+
+def _scaled(answer: PerturbationAnswer, indent: str) -> tuple[str, ...]:
+    if answer.question.norm == "max":
+        return ()
+    return (f"{indent}way = slope / slope.abs().max()",)
+
+
+def _shown(setting: Setting) -> tuple[str, ...]:
+    steps = setting.card.preprocessing
+    planes = "planes = (start[0].double().numpy() + whole).astype(np.uint8)"
+    if len(steps.mean) == 1:
+        return planes, "shown = np.repeat(planes.transpose(1, 2, 0), 3, axis=2)"
+    flip = "[..., ::-1]" if steps.channels == "bgr" else ""
+    return planes, f"shown = planes.transpose(1, 2, 0){flip}"

@@ -1,0 +1,59 @@
+"""A snippet's parts, put together: what it says of itself, its imports, its blocks."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from dataclasses import dataclass
+
+from gradviz_core.text.shown_text import visible, written_out
+
+WIDTH = 80
+"""Longest line of a comment."""
+_STANDARD = ("re",)
+_ENCODING = re.compile("coding(?=[:=])")
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A few lines of code that belong together, and the imports they need."""
+
+    lines: tuple[str, ...]
+    imports: tuple[str, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """The lines as one text."""
+        return "\n".join(self.lines)
+
+
+def program(about: str, *blocks: Block) -> str:
+    """A whole program: a comment that says what it computes, the imports, the blocks with an empty line between."""
+    needed = {line for block in blocks for line in block.imports}
+    groups = [sorted((line for line in needed if _group(line) == group), key=_order) for group in range(3)]
+    imports = "\n\n".join("\n".join(group) for group in groups if group)
+    return "\n\n".join([comment(about), imports, *(block.text for block in blocks)]) + "\n"
+
+
+def comment(text: str, *, indent: str = "") -> str:
+    """The text as comment lines. What cannot be seen in a name from an upload is written as its number, and no name
+    says in which encoding Python reads the file, as ``coding:`` in its first two lines would."""
+    shown = _ENCODING.sub("coding ", visible(text))
+    lines = textwrap.wrap(shown, WIDTH - 2 - len(indent), break_on_hyphens=False)
+    return "\n".join(f"{indent}# {line}" for line in lines)
+
+
+def quoted(text: str) -> str:
+    """The text as a literal of Python, in double quotes where it can be; what cannot be seen is escaped."""
+    literal = written_out(repr(text), lambda letter: ascii(letter)[1:-1])
+    return f'"{text}"' if literal == f"'{text}'" and '"' not in text else literal
+
+
+def _group(line: str) -> int:
+    """Python's own modules, then others, then GradViz."""
+    root = line.split()[1].partition(".")[0]
+    return 0 if root in _STANDARD else 2 if root == "gradviz_core" else 1
+
+
+def _order(line: str) -> tuple[bool, str]:
+    return line.startswith("from"), line.lower()

@@ -1,0 +1,51 @@
+"""The code of the picture that the network sees, and of the bars of the likeliest classes."""
+
+from __future__ import annotations
+
+from gradviz_core.drawing.snippets.of_heads import info_of_head, kind_of_head, shares
+from gradviz_core.drawing.snippets.of_heads import row as row_of
+from gradviz_core.drawing.snippets.program import Block, comment, program
+from gradviz_core.drawing.snippets.scores import forward
+from gradviz_core.drawing.snippets.setting import Setting, model, numbers, picture
+from gradviz_core.types.outputs import USUAL_HEAD, Head, OutputKind
+
+
+def seen(setting: Setting) -> str:
+    """``shown`` is the picture, (H, W, 3), 0 to 255."""
+    last = Block(('shown = np.asarray(image.convert("RGB"))',), ("import numpy as np",))
+    return program("The image as the network sees it, before it is normalised.", picture(setting), last)
+
+
+def both_sides(count: int, kind: OutputKind) -> tuple[str, ...]:
+    """The line that puts the complement under the probability of a single label."""
+    if count > 1 or kind in ("softmax_logits", "numbers"):
+        return ()
+    return ("shown = np.concatenate([shown, 100 - shown])  # and that it is not",)
+
+
+def classes(setting: Setting, count: int, head: Head = USUAL_HEAD) -> str:
+    """``shown`` holds the probabilities of the likeliest classes, in percent, and of a single label 1 - p as well; of
+    plain numbers the largest ones."""
+    kind = kind_of_head(info_of_head(setting, head, "row"), head, as_shares=False)
+    name, row = row_of(setting, head, kind)
+    why = {
+        "softmax_logits": "Softmax turns the scores into probabilities.",
+        "sigmoid_logits": "The sigmoid turns each score into a probability.",
+    }.get(kind, "The numbers that the model returns.")
+    times = "" if kind == "numbers" else "100 * "
+    lines = (
+        comment(why),
+        *row,
+        f"index = {name}.detach().sort(descending=True, stable=True).indices[:{count}]",
+        f"shown = {times}{shares(f'{name}.detach()', kind)}[index].numpy()",
+        *both_sides(count, kind),
+    )
+    about = f"The {count} largest numbers." if kind == "numbers" else f"The {count} likeliest classes, in percent."
+    return program(
+        about,
+        picture(setting),
+        numbers(setting),
+        model(setting, gradient=False),
+        forward(setting, None),
+        Block(lines, ("import numpy as np",) if both_sides(count, kind) else ()),
+    )

@@ -1,0 +1,187 @@
+"""What a snippet begins with: the image as the network sees it, and the model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gradviz_core.drawing.snippets.guarding import guard
+from gradviz_core.drawing.snippets.opening import opened
+from gradviz_core.drawing.snippets.program import Block, comment, quoted
+from gradviz_core.types import HeadInfo, ImageFile, SiteInfo
+from gradviz_core.types.cards import ModelCard, Preprocessing
+
+_AUXILIARY = ("googlenet", "inception_v3")
+_TORCH = "import torch"
+_TRANSFORMS = "from torchvision import transforms"
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A model and an image, as far as code that loads them must know them."""
+
+    card: ModelCard
+    sites: tuple[SiteInfo, ...]
+    """What the survey of the model on the image found."""
+    image_file: str = ""
+    """Where the sample lies within the folder of GradViz; empty for an upload."""
+    upload: ImageFile | None = None
+    """How an uploaded picture lies in its file."""
+    architecture: str = ""
+    """What the weights of an uploaded file are for; empty for an exported model, and for one that is no upload."""
+    guarded: bool = False
+    """Whether PyTorch's own gradient of the model is wrong, so that a program must see to it."""
+    draw: int | None = None
+    """Where the random numbers begin that the model draws in evaluation mode; None where it draws none."""
+    heads: tuple[HeadInfo, ...] = ()
+    """What the survey says of the tensors that the model returns."""
+
+    @property
+    def exported(self) -> bool:
+        """Whether the model is an uploaded ``.pt2`` file."""
+        return self.card.key.startswith("upload/") and not self.architecture
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of the network's input."""
+        return (1, len(self.card.preprocessing.mean), *self.card.preprocessing.size)
+
+
+# --------------------------------------------------------------------------------------------------------------- image
+
+
+def picture(setting: Setting) -> Block:
+    """``image``, a Pillow image, resized and cropped as the network sees it."""
+    steps = setting.card.preprocessing
+    resize, extra = _resize(steps)
+    start = opened(setting.card, setting.image_file, setting.upload)
+    lines = [
+        *start.lines,
+        "fit = transforms.Compose([",
+        f"    {resize},",
+        *([f"    transforms.CenterCrop({steps.size}),"] if steps.resize is not None else []),
+        "])",
+        "image = fit(image)",
+    ]
+    return Block((comment("The image as the network sees it."), *lines), (*start.imports, _TRANSFORMS, *extra))
+
+
+def numbers(setting: Setting) -> Block:
+    """``x``, the network's input, which gradients reach."""
+    steps = setting.card.preprocessing
+    flip = ["    transforms.Lambda(lambda planes: planes.flip(0)),  # to blue, green, red"]
+    lines = (
+        comment("The numbers that it gets: (pixel / 255 - mean) / standard deviation."),
+        "prepare = transforms.Compose([",
+        "    transforms.ToTensor(),",
+        *(flip if steps.channels == "bgr" and len(steps.mean) == 3 else []),
+        f"    transforms.Normalize(mean={_numbers(steps.mean)}, std={_numbers(steps.std)}),",
+        "])",
+        f"x = prepare(image)[None].requires_grad_()  # {setting.shape}",
+    )
+    return Block(lines, (_TRANSFORMS,))
+
+
+def _resize(steps: Preprocessing) -> tuple[str, tuple[str, ...]]:
+    size = steps.size if steps.resize is None else steps.resize
+    if steps.interpolation == "bilinear":
+        return f"transforms.Resize({size})", ()
+    mode = f"InterpolationMode.{steps.interpolation.upper()}"
+    return f"transforms.Resize({size}, {mode})", ("from torchvision.transforms import InterpolationMode",)
+
+
+def _numbers(values: tuple[float, ...]) -> str:
+    return f"[{', '.join(f'{float(v)!r}' for v in values)}]"
+
+
+# --------------------------------------------------------------------------------------------------------------- model
+
+
+def model(setting: Setting, *, by_layer: bool = False, gradient: bool = True) -> Block:
+    """``model``, in evaluation mode. ``by_layer`` keeps the author's layers of an exported model, to put hooks on;
+    without ``gradient`` it is only run."""
+    loaded = _loaded(setting, by_layer)
+    if setting.draw is not None:
+        loaded = _with_draw(loaded, setting.draw)
+    if not (setting.guarded and gradient):
+        return loaded
+    more = guard()
+    return Block((*loaded.lines, "", *more.lines), (*loaded.imports, *more.imports))
+
+
+def _with_draw(loaded: Block, draw: int) -> Block:
+    lines = (
+        comment("It draws random numbers in evaluation mode too: every pass begins with the same ones."),
+        f"model.register_forward_pre_hook(lambda *_: torch.manual_seed({draw}) and None)",
+    )
+    return Block((*loaded.lines, *lines), (*loaded.imports, _TORCH))
+
+
+def _loaded(setting: Setting, by_layer: bool) -> Block:
+    kind, _, rest = setting.card.key.partition("/")
+    match kind:
+        case "preset":
+            said = comment(
+                "The model, in evaluation mode. This line, and no other, needs GradViz: run the program in its folder, "
+                "with PYTHONPATH=. before python."
+            )
+            return Block(
+                (said, f"model = load({quoted(setting.card.key)}).module"),
+                ("from gradviz_core.answers.load import load",),
+            )
+        case "torchvision":
+            return _torchvision(rest)
+    return _exported(by_layer) if setting.exported else _with_weights(setting)
+
+
+def _torchvision(rest: str) -> Block:
+    name, _, tag = rest.partition("@")
+    imports = ("import torchvision",)
+    if not tag.startswith("random-"):
+        line = f"model = torchvision.models.get_model({quoted(name)}, weights={quoted(tag)}).eval()"
+        return Block((comment("The model, in evaluation mode."), line), imports)
+    auxiliary = ", init_weights=True, aux_logits=False" if name in _AUXILIARY else ""
+    lines = (
+        comment("The model with random weights, in evaluation mode."),
+        f"torch.manual_seed({int(tag.removeprefix('random-'))})",
+        f"model = torchvision.models.get_model({quoted(name)}, weights=None{auxiliary}).eval()",
+    )
+    return Block(lines, (_TORCH, *imports))
+
+
+def _with_weights(setting: Setting) -> Block:
+    build, imports = _built(setting)
+    loose = setting.architecture.partition("/")[2] in _AUXILIARY
+    lines = (
+        comment("Your weights in their architecture. weights_only=True reads tensors, and runs no code in the file."),
+        build,
+        'file = "your-weights.pt"  # or .safetensors; a checkpoint may hold them deeper, as in state["model"]',
+        'if file.endswith(".safetensors"):',
+        "    state = load_file(file)",
+        "else:",
+        '    state = torch.load(file, map_location="cpu", weights_only=True)',
+        *(("model.load_state_dict(state, strict=False)  # not strict: the auxiliary heads only help in training",)
+          if loose else ("model.load_state_dict(state)",)),
+        "model.eval()",
+    )  # fmt: skip
+    return Block(lines, (_TORCH, "from safetensors.torch import load_file", *imports))
+
+
+def _built(setting: Setting) -> tuple[str, tuple[str, ...]]:
+    kind, _, name = setting.architecture.partition("/")
+    classes = next((info.shape[-1] for info in reversed(setting.sites) if not info.site.path), 0)
+    if kind == "preset":
+        line = f"model = build({quoted(name)}, classes={classes})  # this line alone needs GradViz"
+        return line, ("from gradviz_core.models.architectures import build",)
+    options = f"weights=None, num_classes={classes}"
+    if name in _AUXILIARY:
+        options += ", init_weights=False, aux_logits=False"
+    elif name.startswith("vit_"):
+        options += f", image_size={setting.card.preprocessing.size[0]}"
+    return f"model = torchvision.models.get_model({quoted(name)}, {options})", ("import torchvision",)
+
+
+def _exported(by_layer: bool) -> Block:
+    said = "Your exported model. torch.export.load may run code that is in the file: only load one that you trust."
+    load = 'torch.export.load("your-model.pt2")'
+    line = f"model = torch.export.unflatten({load})  # with its layers" if by_layer else f"model = {load}.module()"
+    return Block((comment(said), line), (_TORCH,))

@@ -1,0 +1,49 @@
+"""The code of the gallery of a place's strongest channels."""
+
+from __future__ import annotations
+
+from gradviz_core.drawing.captions import channel_word
+from gradviz_core.drawing.snippets.program import Block, comment, program
+from gradviz_core.drawing.snippets.scores import forward, info_of
+from gradviz_core.drawing.snippets.setting import Setting, model, numbers, picture
+from gradviz_core.types import UnitsQuestion, layouts
+from gradviz_core.types.sites import in_words
+
+
+def strongest(setting: Setting, question: UnitsQuestion, cut: tuple[int, int, int, int] | None) -> str:
+    """``shown`` is the input gradient of each of the most active channels at a place, (K, H, W), strongest first.
+
+    ``cut`` is the part of the input that is shown: first row, last row, first column, last column; None for all.
+    """
+    info = info_of(setting, question.site)
+    if question.axis is not None:
+        info = layouts.turned(info, question.axis)
+    what = channel_word(info)
+    axis = layouts.channel_axis(info) - 1
+    count = min(question.count, info.shape[axis + 1])
+    about = (
+        f"The {count} {what}s of {in_words(info.site, info.calls)} with the largest activation at one place, "
+        "strongest first, and how each changes with each pixel, summed over the input's channels with its sign."
+    )
+    before, after = question.place[:axis], question.place[axis:]
+    here = ", ".join(["0", *map(str, before), ":", *map(str, after)])
+    lines = [
+        comment(f"Back to the image, from each of the strongest {what}s in turn."),
+        f"here = value[{here}]",
+        "rows = []",
+        f"for channel in here.topk({count}).indices.tolist():",
+        "    (gradient,) = torch.autograd.grad(here[channel], x, retain_graph=True)",
+        "    rows.append(gradient[0].sum(dim=0))",
+        "shown = torch.stack(rows).numpy()",
+    ]
+    if cut is not None:
+        top, bottom, left, right = cut
+        lines.append(f"shown = shown[:, {top}:{bottom + 1}, {left}:{right + 1}]  # all that these units can see")
+    return program(
+        about,
+        picture(setting),
+        numbers(setting),
+        model(setting, by_layer=True),
+        forward(setting, question.site),
+        Block(tuple(lines), ("import torch",)),
+    )

@@ -1,0 +1,45 @@
+"""What is said beside an answer of the pass that it comes from."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from gradviz_core.tracing.draws import State
+from gradviz_core.tracing.watch import Trace
+
+
+def about(module: nn.Module, trace: Trace) -> tuple[str, ...]:
+    """A sentence about random numbers, where the pass drew some, and one about the author's hooks that did not run."""
+    return (*_of_draws(trace), *_of_hooks(module, trace))
+
+
+def _of_draws(trace: Trace) -> tuple[str, ...]:
+    if not trace.random:
+        return ()
+    if isinstance(trace.begin, State):
+        return ("This model drew random numbers, from the caller's own, for a part of it is in training mode.",)
+    return (
+        f"This model draws random numbers in evaluation mode too: this is draw {trace.begin}, the same whenever it is "
+        "asked for. Another draw gives another result.",
+    )
+
+
+def _of_hooks(module: nn.Module, trace: Trace) -> tuple[str, ...]:
+    """Hooks that run forwards are part of the function, and those that run backwards never run (docs/hooks.md)."""
+    parts = [path or "the model" for path, part in module.named_modules() if _backward_hooks(part)]
+    found = [f"backward hooks of {', '.join(parts[:3])}{' and others' if len(parts) > 3 else ''}"] if parts else []
+    parameters = [name for name, parameter in module.named_parameters() if parameter._backward_hooks]
+    if parameters:
+        found.append(f"hooks on the parameters {', '.join(parameters[:3])}")
+    if trace.tensor_hooks:
+        found.append("hooks that the forward pass puts on tensors")
+    if not found:
+        return ()
+    return (
+        f"This model has {' and '.join(found)}. They did not run: what is given is the derivative of what the forward "
+        "pass computes.",
+    )
+
+
+def _backward_hooks(part: nn.Module) -> bool:
+    return bool(part._backward_hooks or part._backward_pre_hooks)

@@ -1,0 +1,222 @@
+"""What a watched forward pass leaves: raw values, kept by hooks that pass clones on. Answers come from no others."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+
+from gradviz_core.errors import QuestionError
+from gradviz_core.tracing.authors import AuthorsModule
+from gradviz_core.tracing.draws import State
+from gradviz_core.tracing.following import Follower, has_shape
+from gradviz_core.tracing.nested import map_tensors, tensors
+from gradviz_core.types import Site
+from gradviz_core.types.layouts import Reading, read
+from gradviz_core.types.sites import in_words, no_such_site
+
+
+@dataclass(slots=True)
+class Trace:
+    """A forward pass whose values and graph are kept, so that each further gradient costs one backward pass."""
+
+    values: dict[Site, Tensor] = field(default_factory=dict)
+    """Raw value of each kept site, in order of execution."""
+    seen: dict[Site, tuple[str, tuple[int, ...]]] = field(default_factory=dict)
+    """Kind of module and shape of every value produced, kept or not, in order of execution."""
+    aliases: dict[Site, Site] = field(default_factory=dict)
+    """Sites whose value is, unchanged, the value of an earlier site: of a container, say, or of dropout at rest."""
+    overwritten: set[Site] = field(default_factory=set)
+    """Sites whose value was written to later, through another name for the same memory."""
+    calls: Counter[str] = field(default_factory=Counter)
+    """How often each module ran."""
+    sources: dict[tuple[str, int], str] = field(default_factory=dict)
+    """The author's line for a module's path and call, where an uploaded file tells."""
+    channel_axes: Mapping[Site, int | None] = field(default_factory=dict)
+    """The axis of each value that counts channels, as the operations of the pass tell; None where they do not. Empty
+    where the pass was to end early."""
+    parameters: dict[str, Tensor] = field(default_factory=dict)
+    """The twin's parameters, where their gradients are wanted."""
+    output: object = None
+    """What the module returned; None where the pass was stopped early."""
+    stopped: bool = False
+    begin: int | State = 0
+    """Where the random numbers of the pass began: at a seed, or at a state."""
+    random: bool = False
+    """Whether it drew any."""
+    differentiates: bool = False
+    """Whether it takes gradients itself, so that its parameters train as they do on the module."""
+    thawed: bool = False
+    """Whether all its parameters had to train, although some are frozen on the module."""
+    tensor_hooks: int = 0
+    """How many hooks the pass put on tensors; none of them runs."""
+
+    @property
+    def readings(self) -> dict[Site, Reading]:
+        """Which axis of each value counts channels, and whether that is known."""
+        return read(self.seen, self.channel_axes)
+
+    def value(self, site: Site) -> Tensor:
+        """The raw value at ``site``.
+
+        Raises:
+            UnknownSite: the site never ran in this forward pass; the message names the nearest one that did.
+            QuestionError: its value was overwritten.
+        """
+        if site in self.values:
+            return self.values[site]
+        if site in self.overwritten:
+            raise QuestionError(
+                f"The value of {in_words(site)} is overwritten in place later in the forward pass, through another "
+                "name for the same memory, so it cannot be shown as it was. Make that operation out of place, or "
+                "choose another site."
+            )
+        raise no_such_site(site, self.seen)
+
+
+class Stop(BaseException):
+    """Ends a forward pass early; no model may swallow it, so it is no ``Exception``."""
+
+
+@dataclass(frozen=True, slots=True)
+class _PassedOn:
+    """A clone that the next module received, and its version then: an in-place operation raises it."""
+
+    site: Site
+    clone: Tensor
+    version: int
+    shares: bool
+    """Whether the raw output was, in memory, one of the module's inputs."""
+
+
+class Watch:
+    """Keeps raw outputs in a trace and passes clones on, for one forward pass."""
+
+    def __init__(
+        self,
+        trace: Trace,
+        keep: Collection[Site] | None,
+        until: frozenset[Site] | None,
+        put: Mapping[Site, Tensor] | None = None,
+        follower: Follower | None = None,
+    ) -> None:
+        """``put`` holds values that take the place of those that the pass itself gives at these sites; ``follower``
+        follows the axes."""
+        self._trace, self._keep, self._until, self._put = trace, keep, until, put or {}
+        self._follower = follower
+        self._passed_on: dict[int, _PassedOn] = {}
+        self._versions: dict[Site, int] = {}
+        self._open = True
+
+    def enter(self, site: Site, tensor: Tensor) -> Tensor:
+        """Make an input a leaf of the graph, and hand the module a clone it may overwrite."""
+        leaf = _leaf(self._put.get(site, tensor))
+        self._trace.values[site] = leaf
+        self._trace.seen[site] = ("input", tuple(leaf.shape))
+        handed = leaf.clone()
+        if self._follower is not None:
+            self._follower.at(site, handed)
+        return handed
+
+    def attach(self, module: nn.Module) -> None:
+        """Put a hook on every part of ``module``, a twin that is run once and thrown away."""
+        for path, part in module.named_modules():
+            part.register_forward_hook(self._hook(path))
+
+    def _hook(self, path: str) -> Callable[[nn.Module, object, object], object]:
+        """The forward hook of the module at ``path``."""
+
+        def hook(part: nn.Module, inputs: object, output: object) -> object:
+            if not self._open:  # a checkpoint runs its part again during the backward pass
+                return output
+            call = self._trace.calls[path]
+            self._trace.calls[path] += 1
+            kind = type(part).__name__
+            if isinstance(part, AuthorsModule):
+                kind = part.kind
+                self._trace.sources[path, call] = part.source(call)
+            changed = map_tensors(output, lambda item, raw: self._keep_raw(Site(path, call, item), kind, raw, inputs))
+            if self._until is not None and self._until <= self._trace.values.keys():
+                raise Stop
+            return changed
+
+        return hook
+
+    def _keep_raw(self, site: Site, kind: str, raw: Tensor, inputs: object) -> Tensor:
+        trace = self._trace
+        if not has_shape(raw) or _in_a_transform(raw):
+            return raw
+        trace.seen[site] = (kind, tuple(raw.shape))
+        if self._follower is not None:
+            self._follower.at(site, raw)
+        if self._keep is not None and site not in self._keep and (self._until is None or site not in self._until):
+            return raw
+        known = self._passed_on.get(id(raw))
+        if site in self._put:
+            raw = _leaf(self._put[site])
+            if self._follower is not None:
+                self._follower.take(raw, site)
+        elif known is not None and known.version == _version(raw):
+            trace.aliases[site] = known.site
+            trace.values[site] = trace.values[known.site]
+            return raw
+        raw = _joined_to_graph(raw)
+        trace.values[site] = raw
+        self._versions[site] = _version(raw)
+        clone = raw.clone()
+        shares = _memory(raw) in map(_memory, tensors(inputs).values())
+        self._passed_on[id(clone)] = _PassedOn(site, clone, _version(clone), shares)
+        return clone
+
+    def end(self) -> bool:
+        """The pass is over: nothing more is kept. Returns whether shared memory was written, so that the module may
+        have computed something else than it does unwatched.
+
+        A kept value that was overwritten, through another name for its memory, is taken out.
+        """
+        self._open = False
+        trace = self._trace
+        lost = {site for site, version in self._versions.items() if _version(trace.values[site]) != version}
+        for site in [site for site in trace.values if site in lost or trace.aliases.get(site) in lost]:
+            del trace.values[site]
+            trace.overwritten.add(site)
+        shared = any(one.shares and _version(one.clone) != one.version for one in self._passed_on.values())
+        return shared or bool(lost)
+
+
+def _leaf(tensor: Tensor) -> Tensor:
+    """A copy at which a graph begins, where it holds real numbers."""
+    leaf = tensor.detach().clone()
+    return leaf.requires_grad_() if leaf.is_floating_point() else leaf
+
+
+def _joined_to_graph(raw: Tensor) -> Tensor:
+    """A value that no gradient path leads to (after a detach, say) still has a gradient of its own: start a graph."""
+    if raw.is_inference():
+        raw = raw.clone()
+    if raw.is_floating_point() and not raw.requires_grad and torch.is_grad_enabled():
+        return raw.detach().requires_grad_()
+    return raw
+
+
+def _in_a_transform(tensor: Tensor) -> bool:
+    """Whether it stands for many, or for a value and its derivative, within ``vmap`` or a transform of ``torch.func``:
+    then it is not a value of the forward pass, and has no memory of its own."""
+    if tensor.layout != torch.strided:
+        return False
+    try:
+        tensor.untyped_storage()
+    except NotImplementedError:
+        return True
+    return False
+
+
+def _version(tensor: Tensor) -> int:
+    return 0 if tensor.is_inference() else tensor._version
+
+
+def _memory(tensor: Tensor) -> int:
+    return tensor.untyped_storage().data_ptr() if tensor.layout == torch.strided else id(tensor)

@@ -1,0 +1,1 @@
+"""Bytes that strangers sent: the store, the files of models, and what running one may cost."""

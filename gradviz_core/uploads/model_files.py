@@ -1,0 +1,319 @@
+"""Uploaded model files: told apart, looked into, and made into models. Runs in a confined worker; no code in a file
+runs, whatever its format."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from torch import nn
+
+from gradviz_core.errors import BadModel
+from gradviz_core.settings import settings
+from gradviz_core.text.codec import LARGEST_SIDE, LONGEST_TEXT, MOST_LABELS
+from gradviz_core.text.readers import reading
+from gradviz_core.text.shown_text import is_one_line
+from gradviz_core.types.cards import ModelCard, ModelReport, Preprocessing
+from gradviz_core.uploads import archive, store, weights_files
+from gradviz_core.uploads.weights_files import fitting, safetensors_files
+from gradviz_core.uploads.weights_files.sentences import SAVE_A_STATE_DICT
+
+MOST_LABEL_BYTES = 1_000_000
+
+_EXPORT = 'Export the model instead: torch.export.save(torch.export.export(model, (x,)), "model.pt2").'
+_IMAGES = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"RIFF", b"BM", b"II*\0", b"MM\0*")
+_OLD_TORCH = b"\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."  # the number that torch.save began with before version 1.6
+_HDF5 = b"\x89HDF\r\n\x1a\n"
+_ZIP = b"PK\x03\x04"
+
+
+@reading("model file", BadModel)
+def inspect(data: bytes) -> ModelReport:
+    """What a model file holds, found without running anything of it.
+
+    Weights must fit one of the architectures; the best fits are in the report.
+
+    Raises:
+        BadModel: the bytes are of another kind, damaged, break a limit or fit no architecture; the message says which,
+            and what can be done instead.
+    """
+    _check_size(data)
+    if _is_exported(data):
+        return _inspect_exported(data)
+    _refuse_other_kinds(data)
+    found = weights_files.read(data)
+    fits = weights_files.fits(found.tensors)
+    if not fits or fits[0].matching * 4 < len(found.tensors):
+        raise fitting.no_fit(found.tensors)
+    if fits[0].differences:
+        raise fitting.mismatch(fitting.compare(fits[0].architecture, found.tensors), found.tensors)
+    return ModelReport(
+        file=hashlib.sha256(data).hexdigest(),
+        format=found.format,
+        parameters=found.parameters,
+        fits=fits,
+        input_shape=(),
+        classes=None,
+        preprocessing=None,
+        notes=(
+            *found.notes,
+            *fitting.notes(fits[0].architecture, found.tensors),
+            *weights_files.findings(found.tensors),
+        ),
+    )
+
+
+def get_ready() -> None:
+    """Do now what the first upload would wait for."""
+    fitting.learn_families()
+
+
+@reading("file of labels", BadModel)
+def read_labels(data: bytes) -> tuple[str, ...]:
+    """Labels from a text file, one a line, or from JSON: a list, ``{"0": "cat"}`` or ``{"cat": 0}``.
+
+    Raises:
+        BadModel: it is no such file, or a label is empty, too long or cannot be shown.
+    """
+    if len(data) > MOST_LABEL_BYTES:
+        raise BadModel(
+            f"The file of labels has {len(data) / 1e6:.1f} MB; the limit is {MOST_LABEL_BYTES / 1e6:.0f} MB. "
+            "Write one label a line, and nothing else."
+        )
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise BadModel("The file of labels is no UTF-8 text. Save it as UTF-8, one label a line.") from None
+    labels = _labels_in_json(text) if text.lstrip()[:1] in ("[", "{") else tuple(text.rstrip().splitlines())
+    if not labels or len(labels) > MOST_LABELS:
+        raise BadModel(
+            f"The file holds {len(labels):,} labels; there must be at least 1 and at most {MOST_LABELS:,}. "
+            "Write one label a line."
+        )
+    return tuple(_label(number, label.strip()) for number, label in enumerate(labels))
+
+
+def load(digest: str) -> tuple[nn.Module, ModelCard]:
+    """The model that the recipe with this digest makes of an uploaded file.
+
+    Raises:
+        UnknownModel: recipe or file are not here, or no longer.
+        BadModel: they do not go together.
+    """
+    recipe = store.here().recipe(digest)
+    opened = _open(recipe.file, recipe.architecture)
+    _check_labels(recipe.labels, opened.classes)
+    against = recipe.labels[0] if opened.classes == 1 and len(recipe.labels) == 2 else ""
+    _check_input(recipe.preprocessing, opened.input_shape)
+    what = f"{recipe.architecture} with uploaded weights" if recipe.architecture else "An uploaded program"
+    card = ModelCard(
+        key=f"upload/{digest}",
+        title=recipe.title,
+        summary=f"{what}.",
+        parameters=opened.parameters,
+        labels=recipe.labels[1:] if against else recipe.labels,
+        preprocessing=recipe.preprocessing,
+        digest=recipe.file,
+        provenance=f"uploaded file {recipe.file[:12]}",
+        reading=recipe.reading,
+        against=against,
+    )
+    return opened.module, card
+
+
+def forget() -> None:
+    """Let the file go that was opened last."""
+    _open.cache_clear()
+
+
+# --------------------------------------------------------------------------------------------------------- model files
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    module: nn.Module
+    parameters: int
+    classes: int | None
+    input_shape: tuple[int | None, ...]
+    """Empty where the module does not say."""
+
+
+@lru_cache(maxsize=1)
+def _open(file: str, architecture: str) -> _Opened:
+    """The module, kept while only labels and preprocessing of its recipe change."""
+    data = store.here().model(file)
+    _check_size(data)
+    if not architecture:
+        if not _is_exported(data):
+            raise BadModel("The file holds weights alone. Choose the architecture that they are for.")
+        from gradviz_core.uploads import exported
+
+        program = exported.read(data)
+        return _Opened(program.module, program.parameters, program.classes, program.input_shape)
+    if _is_exported(data):
+        raise BadModel("The file is an exported program, which holds its own architecture. Choose none for it.")
+    _refuse_other_kinds(data)
+    tensors = weights_files.read(data).tensors
+    module = weights_files.build(architecture, tensors)
+    parameters = sum(parameter.numel() for parameter in module.parameters())
+    return _Opened(module, parameters, fitting.compare(architecture, tensors).classes, ())
+
+
+def _inspect_exported(data: bytes) -> ModelReport:
+    from gradviz_core.uploads import exported
+
+    program = exported.read(data)
+    if any(size is not None and size > LARGEST_SIDE for size in program.input_shape[2:]):
+        raise BadModel(
+            f"The model takes images of {' x '.join(map(str, program.input_shape[2:]))} pixels; the limit is "
+            f"{LARGEST_SIDE:,} on each side. Export it for a smaller input."
+        )
+    return ModelReport(
+        file=hashlib.sha256(data).hexdigest(),
+        format="exported",
+        parameters=program.parameters,
+        fits=(),
+        input_shape=program.input_shape,
+        classes=program.classes,
+        preprocessing=program.preprocessing,
+        notes=program.notes,
+    )
+
+
+def _check_size(data: bytes) -> None:
+    limit = settings().model_mb
+    if len(data) > settings().model_bytes:
+        raise BadModel(f"The file has {len(data) / 1e6:.1f} MB; the limit is {limit:g} MB. Choose a smaller model.")
+
+
+def _is_exported(data: bytes) -> bool:
+    """Whether it is an archive as ``torch.export.save`` writes it."""
+    if data[:4] != _ZIP:
+        return False
+    inner = {name.partition("/")[2] for name in archive.names(data)}
+    return "archive_format" in inner or any(name.startswith("models/") and name.endswith(".json") for name in inner)
+
+
+def _refuse_other_kinds(data: bytes) -> None:
+    """A sentence for each kind of file that people are likely to try.
+
+    Raises:
+        BadModel: it is neither a zip archive nor a safetensors file.
+    """
+    if not data:
+        raise BadModel("The file is empty. Choose a model file: .pt2, .safetensors, .pt or .pth.")
+    if data[:4] == _ZIP:
+        if any(name in ("config.json", "model.weights.h5") for name in archive.names(data)):
+            raise BadModel(f"The file is a Keras model, which cannot be read. In PyTorch: {_EXPORT}")
+        return
+    if safetensors_files.looks_like(data):
+        return
+    if data[:8] == _HDF5:
+        raise BadModel(f"The file is HDF5, as Keras writes it, which cannot be read. In PyTorch: {_EXPORT}")
+    if data.startswith(_IMAGES):
+        raise BadModel("The file is an image, not a model. Upload it where images are chosen.")
+    if _OLD_TORCH in data[:64]:
+        raise BadModel(
+            "The file is a state dict in torch's old format, a bare pickle without a zip archive, which is not safe to "
+            f"read. Load it with torch.load, and save it again with a torch of today. {SAVE_A_STATE_DICT}"
+        )
+    if data[:1] == b"\x80" and b"\x01" <= data[1:2] <= b"\x05":
+        raise BadModel(
+            "The file is a bare pickle without a zip archive: to load one is to run the code in it, so it is never "
+            f"done. {SAVE_A_STATE_DICT}"
+        )
+    if data[0] == 0x08 and data[2:3] in (b"\x12", b"\x1a", b"\x22", b"\x3a", b"\x42"):
+        raise BadModel(f"The file looks like ONNX, which cannot be read yet. {_EXPORT}")
+    raise BadModel(
+        "The file is no model that can be read: it is neither a zip archive of torch's nor safetensors. Choose a .pt2, "
+        f".safetensors, .pt or .pth file. {_EXPORT}"
+    )
+
+
+# ------------------------------------------------------------------------------------------------- labels and the input
+
+
+def _labels_in_json(text: str) -> tuple[str, ...]:
+    try:
+        value = json.loads(text, object_pairs_hook=_unique)
+    except (ValueError, RecursionError):
+        raise BadModel(
+            "The file of labels begins like JSON but is none, or has a key twice. Write one label a line."
+        ) from None
+    if isinstance(value, dict) and isinstance(value.get("id2label"), dict):
+        value = value["id2label"]
+    if isinstance(value, dict):
+        value = {number: _last_word(name) for number, name in value.items()}
+        if all(isinstance(name, str) for name in value.values()):
+            pairs = [(_number(number), name) for number, name in value.items()]
+        else:
+            pairs = [(number if type(number) is int else -1, name) for name, number in value.items()]
+        if sorted(number for number, _ in pairs) != list(range(len(pairs))):
+            raise BadModel(
+                "The labels' numbers in the JSON object are not 0, 1, 2 and so on without a gap. Number them so, or "
+                "write a list."
+            )
+        value = [name for _, name in sorted(pairs)]
+    if not isinstance(value, list) or not all(isinstance(label, str) for label in value):
+        raise BadModel('The JSON is no list of labels as text, such as ["cat", "dog"]. Write one label a line.')
+    return tuple(value)
+
+
+def _last_word(name: object) -> object:
+    """``["n02124075", "Egyptian_cat"]``, as ImageNet's own index has it, is the label ``Egyptian_cat``."""
+    return name[-1] if isinstance(name, list) and len(name) == 2 else name
+
+
+def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    if len(dict(pairs)) < len(pairs):
+        raise ValueError("a key stands twice")
+    return dict(pairs)
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else -1
+
+
+def _label(number: int, label: str) -> str:
+    if not label or len(label) > LONGEST_TEXT or not is_one_line(label):
+        raise BadModel(
+            f"Label {number} is {label[:40]!r}, {len(label):,} characters; a label is one line of 1 to {LONGEST_TEXT} "
+            "characters without control characters."
+        )
+    return label
+
+
+def _check_labels(labels: Sequence[str], classes: int | None) -> None:
+    """Refuse labels that are not one for each class; a single number may have two.
+
+    Raises:
+        BadModel: there are too many or too few.
+    """
+    if not labels or classes is None or len(labels) == classes or (classes, len(labels)) == (1, 2):
+        return
+    if classes == 1:
+        raise BadModel(
+            f"There are {len(labels):,} labels, but the model gives one number. Give one label, or two: the negative "
+            "first, then the positive; or none."
+        )
+    raise BadModel(
+        f"There are {len(labels):,} labels, but the model has {classes:,} classes. Give one label for each class, in "
+        "the order of the model's output, or none."
+    )
+
+
+def _check_input(steps: Preprocessing, shape: tuple[int | None, ...]) -> None:
+    """Refuse a preprocessing that makes another input than an exported program takes."""
+    if len(shape) != 4:
+        return
+    wanted = (1, len(steps.mean), *steps.size)
+    if any(takes is not None and takes != gets for takes, gets in zip(shape, wanted, strict=True)):
+        takes = " x ".join("any" if n is None else str(n) for n in shape)
+        gets = " x ".join(map(str, wanted))
+        raise BadModel(
+            f"The model takes an input of {takes}, but the preprocessing makes {gets} (images, channels, height, "
+            "width). Change size, mean and std to fit the model."
+        )

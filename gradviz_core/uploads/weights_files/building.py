@@ -1,0 +1,89 @@
+"""A file's tensors in the architecture they fit, and what there is to say of their values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from torch import nn
+
+from gradviz_core.errors import BadModel
+from gradviz_core.uploads.weights_files import fitting
+from gradviz_core.uploads.weights_files.tensors import StoredTensor
+
+_MOST_NAMED = 10
+
+
+def build(architecture: str, tensors: Mapping[str, StoredTensor]) -> nn.Module:
+    """The architecture with these weights, in evaluation mode, with frozen parameters in float32.
+
+    Shapes are compared before anything is allocated.
+
+    Raises:
+        BadModel: the tensors do not fit; the message lists the first differences and names what fits best.
+    """
+    found = fitting.compare(architecture, tensors)
+    if found.differences:
+        raise fitting.mismatch(found, tensors)
+    module = fitting.empty(architecture, found.classes, found.image_size)
+    stored = fitting.prepared(architecture, tensors)
+    for name, own in module.state_dict().items():
+        if name.endswith("num_batches_tracked"):
+            continue
+        path, _, leaf = name.rpartition(".")
+        value = stored[name].load()
+        if own.is_floating_point():
+            frozen = nn.Parameter(value, requires_grad=False)
+            holder = module.get_submodule(path)
+            setattr(holder, leaf, frozen if leaf in dict(holder.named_parameters(recurse=False)) else value)
+        elif not torch.equal(value, own):
+            raise BadModel(
+                f"{name!r} holds other numbers than {architecture} computes for it. Save the weights of an unchanged "
+                "architecture."
+            )
+    return module.eval().requires_grad_(False)
+
+
+def findings(tensors: Mapping[str, StoredTensor]) -> tuple[str, ...]:
+    """A sentence for each kind of values that a person should know of: not finite, negative variances, changed dtypes.
+
+    One tensor is in memory at a time.
+    """
+    odd: list[str] = []
+    negative: list[str] = []
+    for name, stored in tensors.items():
+        if not stored.dtype.is_floating_point:
+            continue
+        values = stored.load().numpy()
+        bad = values.size - int(np.count_nonzero(np.isfinite(values)))
+        if bad:
+            odd.append(f"{name[:80]!r} ({'all' if bad == values.size else format(bad, ',')})")
+        if name.endswith("running_var") and bool((values < 0).any()):
+            negative.append(repr(name[:80]))
+    sentences = list(_dtype_notes(tensors))
+    if odd:
+        sentences.append(
+            f"NaN or infinite numbers are in {_list(odd)}: scores and gradients that use them are none either."
+        )
+    if negative:
+        sentences.append(f"Negative variances are in {_list(negative)}: batch norm takes their root, which is NaN.")
+    return tuple(sentences)
+
+
+def _dtype_notes(tensors: Mapping[str, StoredTensor]) -> list[str]:
+    counts: dict[torch.dtype, int] = {}
+    for stored in tensors.values():
+        if stored.dtype.is_floating_point and stored.dtype != torch.float32:
+            counts[stored.dtype] = counts.get(stored.dtype, 0) + 1
+    said = {torch.float64: "rounded to float32"}
+    return [
+        f"{count:,} {'tensor is' if count == 1 else 'tensors are'} {str(dtype).removeprefix('torch.')} in the file, "
+        f"and {said.get(dtype, 'converted to float32, which holds them exactly')}."
+        for dtype, count in counts.items()
+    ]
+
+
+def _list(names: list[str]) -> str:
+    more = f" and {len(names) - _MOST_NAMED:,} more tensors" if len(names) > _MOST_NAMED else ""
+    return ", ".join(names[:_MOST_NAMED]) + more

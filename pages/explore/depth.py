@@ -1,0 +1,57 @@
+"""Which of its bits a picture of more than 8 is scaled from: said under it, and changed here."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from gradviz_core.compute import client
+from gradviz_core.errors import GradVizError
+from gradviz_core.types.cards import ImageFile, Scaling
+from pages.shell import address
+from pages.shell.words import plain
+from pages.uploads import uploaded
+
+FEWEST = 8
+_BY_ITSELF = "by itself"
+
+
+def choose(key: str, file: ImageFile | None) -> None:
+    """How many bits the uploaded picture ``key`` uses; another number is another picture, with an address of its
+    own."""
+    if file is None or file.scaling is None:
+        return
+    scaling = file.scaling
+    now = _chosen(scaling)
+    numbers = [str(bits) for bits in range(scaling.bits, FEWEST - 1, -1)]
+    options = [_BY_ITSELF, *([] if now in (_BY_ITSELF, *numbers) else [now]), *numbers]
+    wanted = st.selectbox(
+        "Bits that the picture uses",
+        options,
+        options.index(now),
+        format_func=lambda option: _words(option, scaling),
+        key=f"bits_{key}",
+        help="The largest number that so many bits hold becomes white. Numbers beyond it are cut to white.",
+    )
+    if wanted == now:
+        return
+    try:
+        report = client.rescale_image(key, None if wanted == _BY_ITSELF else Scaling.range_of(int(wanted)))
+    except GradVizError as error:
+        st.error(plain(str(error)), icon=":material/error:")
+        return
+    uploaded.image_reports()[report.key] = report
+    address.write({"image": report.key})
+    st.rerun()
+
+
+def _chosen(scaling: Scaling) -> str:
+    if scaling.chosen != "person":
+        return _BY_ITSELF
+    return str(scaling.used) if scaling.used else f"{scaling.low:g} to {scaling.high:g}"
+
+
+def _words(option: str, scaling: Scaling) -> str:
+    if option == _BY_ITSELF:
+        found = f": {scaling.used}" if scaling.chosen != "person" else ""
+        return f"As its file or its largest number says{found}"
+    return f"{option}: 0 to {Scaling.range_of(int(option))[1]:,.0f}" if option.isdigit() else option

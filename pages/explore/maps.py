@@ -1,0 +1,136 @@
+"""The pictures of the feature maps page: the strip of all sites, the sheet of all channels, one channel enlarged."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import cast
+
+import plotly.graph_objects as go
+
+from gradviz_core.drawing import captions, fields, figures, log_scale, near_figures
+from gradviz_core.drawing.captions import Caption, MapKind
+from gradviz_core.drawing.fields import Planes, Tiles
+from gradviz_core.drawing.screen import SiteMaps
+from gradviz_core.drawing.screen.seen import seen
+from gradviz_core.drawing.screen.site_maps import site_maps
+from gradviz_core.types import INPUT, Blocks, FlowAnswer, GradientAnswer, SiteInfo
+from gradviz_core.types.looks import Look
+from gradviz_core.types.sites import in_words
+from pages.shell import address
+from pages.shell.sites import Place
+
+_KINDS = {"activation": "Activation", "gradient": "Gradient", "product": "Product"}
+_ORDERS = {"strength": "By strength", "index": "By number"}
+
+
+@dataclass(frozen=True, slots=True)
+class Strip:
+    """All sites, with how strongly the score depends on each."""
+
+    figure: go.Figure
+    caption: Caption
+    infos: tuple[SiteInfo, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """All channels as tiles."""
+
+    figure: go.Figure
+    caption: Caption
+    tiles: Tiles
+    planes: Planes | None
+    """Which place each cell of a tile is; None where cells are means of several."""
+
+
+@dataclass(frozen=True, slots=True)
+class One:
+    """One channel enlarged."""
+
+    figure: go.Figure | None
+    """None for a single number, which the caption says."""
+    caption: Caption
+
+
+def kind() -> MapKind:
+    """The quantity that is chosen."""
+    return cast(MapKind, address.option("Show", "maps", _KINDS))
+
+
+def order() -> str:
+    """``strength`` or ``index``."""
+    return address.option("Sort", "sort", _ORDERS)
+
+
+def strip(flow: FlowAnswer, labels: Sequence[str], chosen: str) -> Strip:
+    """The norm of the gradient at each site, containers that only pass a value on left out."""
+    kept = [i for i, info in enumerate(flow.sites) if info.same_as is None and info.site != INPUT]
+    infos = tuple(flow.sites[i] for i in kept)
+    caption = captions.strip(flow.target, labels)
+    figure = figures.strip(
+        [in_words(info.site, info.calls) for info in infos],
+        flow.arrays["gradient_norm"][kept],
+        unit=caption.facts[0],
+        chosen=next((i for i, info in enumerate(infos) if str(info.site) == chosen), None),
+    )
+    marks = log_scale.odd_marks(flow.arrays["gradient_norm"][kept])
+    return Strip(figure, replace(caption, facts=(*caption.facts, *marks)), infos)
+
+
+def view(answer: GradientAnswer, info: SiteInfo, look: Look) -> SiteMaps:
+    """Activation, gradient or their product at the site."""
+    return site_maps(answer.arrays, info.site, look, info.shape)
+
+
+def sheet(
+    view: SiteMaps, answer: GradientAnswer, info: SiteInfo, labels: Sequence[str], chosen: int, place: Place
+) -> Sheet:
+    """All channels as tiles on one scale, strongest first or by number."""
+    unit = captions.map_unit(view.kind, answer.target, info.site)
+    tiles = fields.tile(view.sheet, view.numbers, signed=view.signed, unit=unit)
+    tiles = fields.tiles_on_scale(tiles, view.scale.limit)
+    single = view.block == 1
+    if not single and view.planes.cells is None:
+        rows, columns = view.planes.maps.shape[1:]
+        tiles = replace(tiles, blocks=Blocks(view.block, view.block, rows, columns))
+    caption = captions.feature_maps(view.kind, answer.target, labels, info, tiles.field, block=view.block)
+    caption = replace(caption, facts=(*caption.facts, *captions.first_of(len(view.numbers), len(view.planes.maps))))
+    cell = view.planes.cell(place.index) if single and place.index else None
+    figure = figures.tiles(tiles, chosen=chosen, cell=cell, each=captions.channel_word(info))
+    return Sheet(figure, caption, tiles, view.planes if single else None)
+
+
+def one(view: SiteMaps, channel: int, info: SiteInfo, place: Place) -> One:
+    """One channel, every number of it that a screen can show, on the scale of the sheet, with a cross on the chosen
+    place."""
+    field = replace(view.one, signed=view.signed, unit="", limit=view.scale.limit, clipped=view.beyond)
+    facts = (captions.site_text(info), f"{captions.scale_text(field)}, the same as for the tiles",
+             *captions.blocks_text(field.blocks, "places"))  # fmt: skip
+    name = f"{captions.channel_word(info).capitalize()} {channel}"
+    if field.values.size == 1:
+        return One(None, Caption(f"{name} is {captions.number_text(float(field.values[0, 0]), 4)}.", "", facts))
+    places = view.planes.place_names() if field.blocks is None else None
+    figure = figures.heatmap(field, height=380, cross=view.planes.cell(place.index), places=places)
+    return One(figure, Caption(f"{name}, enlarged.", "", facts))
+
+
+def near(view: SiteMaps, place: Place) -> One | None:
+    """The exact numbers of the channel round the chosen place, where the picture shows one for each block."""
+    if view.near is None or view.planes.cells is not None:
+        return None
+    field = fields.field(view.near.numbers, signed=view.signed)
+    field = fields.on_scale(field, view.scale.limit)
+    figure = near_figures.near(field, view.near.corner, view.planes.cell(place.index))
+    return One(figure, captions.near(view.near.corner, field, "place"))
+
+
+def facts_of(view: SiteMaps) -> tuple[tuple[str, str], ...]:
+    """The exact numbers of the chosen unit."""
+    return tuple((name, captions.number_text(value, 4)) for name, value in view.exact.items())
+
+
+def image(answer: GradientAnswer) -> go.Figure:
+    """The image, for comparison."""
+    image = seen(answer.arrays)
+    return figures.image(image.pixels, blocks=image.blocks, height=380)

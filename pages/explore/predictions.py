@@ -1,0 +1,140 @@
+"""What a model predicts at each place, as a picture of its own: a map of classes, or its strongest boxes over the
+image."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+import plotly.graph_objects as go
+
+from gradviz_core.drawing import captions, fields, figures, output_figures
+from gradviz_core.drawing.captions import Caption
+from gradviz_core.drawing.screen import Seen
+from gradviz_core.drawing.screen.arrays import blocks_of, scale_of
+from gradviz_core.types import (
+    BoxScore,
+    ModelCard,
+    OutputAnswer,
+    OutputQuestion,
+    Position,
+    Rectangle,
+    RegionScore,
+    Target,
+)
+from pages.scores import boxes, regions
+from pages.shell import pixel
+from pages.shell.asking import ask
+from pages.shell.clicks import Click, Enclosed
+from pages.shell.frame import ScoredChoice
+from pages.shell.pixel import Pixel
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A figure with its words, and what a click on it, and a rectangle drawn over it, do."""
+
+    figure: go.Figure
+    caption: Caption
+    act: Callable[[Click], None]
+    enclose: Callable[[Enclosed], None] | None = None
+
+
+def of_map(choice: ScoredChoice) -> OutputAnswer | None:
+    """What is predicted at each position, where the output is a map.
+
+    Raises:
+        GradVizError: as ``ask`` does.
+    """
+    if choice.output.info.form != "map":
+        return None
+    question = OutputQuestion(model=choice.model, image=choice.image, head=choice.output.head, seed=choice.draw)
+    return ask(question, "Drawing the predicted map …")
+
+
+def image(
+    target: Target, seen: Seen, found: OutputAnswer | None, labels: tuple[str, ...], spot: Pixel | None, height: int
+) -> Picture:
+    """The image, with the strongest boxes over it where there are some and their numbers look like places."""
+    box = target.box if isinstance(target, BoxScore) else None
+    there = None if found is None else boxes.over(found, box, *seen.size)
+    if found is None or there is None:
+        figure = figures.image(seen.pixels, blocks=seen.blocks, height=height, cross=spot)
+        words = (
+            ""
+            if found is None
+            else "The numbers before the classes do not look like places in the image, so no box is drawn."
+        )
+        return Picture(figure, Caption(words, "", ()), pixel.click_in(seen.blocks))
+    figure = boxes.picture(seen, found, there, labels, box, spot, height)
+    words = (
+        "The strongest boxes, their first four numbers read as column and row of the middle, width and height. Click a "
+        "box to choose it."
+    )
+    return Picture(figure, Caption(words, "", ()), boxes.click(there, pixel.click_in(seen.blocks)))
+
+
+def draw(found: OutputAnswer, target: Target, card: ModelCard, height: int) -> Picture:
+    """The map: the predicted class at each position, or, for plain numbers, the number. The region is marked."""
+    blocks = blocks_of(found.arrays, "scores")
+    rows, columns = (blocks.rows, blocks.columns) if blocks else found.arrays["scores"].shape
+    region = target.region if isinstance(target, RegionScore) else None
+    cell = (region.row, region.column) if isinstance(region, Position) else None
+    box = (*region.rows, *region.columns) if isinstance(region, Rectangle) else None
+    enclose = partial(regions.draw, rows, columns)
+    if found.head.reading == "numbers" and found.head.classes == 1:
+        field = fields.activation(found.arrays["scores"], unit="number")
+        field = field if blocks is None else fields.in_blocks(field, blocks, scale_of(found.arrays, "scores"))
+        figure = figures.heatmap(field, cross=cell, solid=box, height=height)
+        caption = Caption(
+            "The number at each position of the map.", "z_{i,j}", (_size(found), captions.scale_text(field))
+        )
+    else:
+        classes = found.arrays["classes"]
+        figure = output_figures.predicted_map(
+            classes, found.arrays["scores"], _names(found, card), cell=cell, box=box,
+            absent=0 if found.head.classes == 1 else None, blocks=blocks, height=height,
+        )  # fmt: skip
+        caption = Caption(_sentence(found), _formula(found), (_size(found),))
+    figure.update_layout(dragmode="select" if box else False)
+    caption = replace(caption, facts=(*caption.facts, *captions.blocks_text(blocks, "positions")))
+    return Picture(figure, caption, regions.click_in(blocks), enclose)
+
+
+def how_to_choose(target: Target) -> str:
+    """What a click on the map does."""
+    click = "Click a place on the map to ask for the score there"
+    if isinstance(target, RegionScore) and isinstance(target.region, Rectangle):
+        return f"{click}, or drag to draw another rectangle."
+    return f"{click}. To draw a rectangle, choose one as the region in the sidebar."
+
+
+def _names(found: OutputAnswer, card: ModelCard) -> dict[int, str]:
+    """The classes by their numbers; of a single class it and its absence."""
+    if found.head.classes == 1:
+        one = captions.class_text(0, card.labels)
+        return {0: card.against or f"not {one}", 1: one}
+    noun = _noun(found)
+    return {
+        int(index): captions.class_text(int(index), card.labels, noun) for index in np.unique(found.arrays["classes"])
+    }
+
+
+def _noun(found: OutputAnswer) -> str:
+    return "number" if found.head.reading == "numbers" else "class"
+
+
+def _sentence(found: OutputAnswer) -> str:
+    if found.head.classes == 1:
+        return "Where the probability of the class is over a half."
+    return f"The {_noun(found)} with the largest score at each position."
+
+
+def _formula(found: OutputAnswer) -> str:
+    return r"p_{i,j} > \tfrac12" if found.head.classes == 1 else r"\arg\max_k z_{k,i,j}"
+
+
+def _size(found: OutputAnswer) -> str:
+    return f"{found.head.item or 'output'}, {captions.shape_text(found.head.shape)}"

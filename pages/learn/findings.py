@@ -1,0 +1,219 @@
+"""The words and tables of the doctor's page. What comes from a file is shown as text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from gradviz_core.doctor import verdicts
+from gradviz_core.drawing import captions
+from gradviz_core.drawing.captions import number_text, share_text
+from gradviz_core.text.shown_text import cell_text, visible
+from gradviz_core.types import DiagnosisAnswer, ProofQuestion
+from gradviz_core.types.findings import Cause, Diagnosis, Finding, LayerReport, LeafReport, Level, Proof
+from gradviz_core.types.sites import ordinal
+from pages.shell.asking import ask
+from pages.shell.frame import ScoredChoice
+from pages.shell.words import plain
+
+MOST_FINDINGS, MOST_ROWS, MOST_NAMES, FEW_NAMES, LONGEST_NAME = 50, 300, 200, 7, 120
+
+_LEVELS: dict[Level, str] = {"broken": "Broken", "partial": "Weakened", "note": "Note"}
+_CAUSES: dict[Cause, str] = {
+    "detach": "a value is detached",
+    "no_grad": "recording is switched off",
+    "no_create_graph": "a derivative that cannot be differentiated",
+    "no_way_back": "a way that ends",
+    "hook": "a hook changes the gradient",
+    "zero_factor": "a factor that is zero",
+    "flat_loss": "a loss that is flat",
+    "cancels": "ways that cancel out",
+    "integer": "a value becomes whole numbers",
+    "non_differentiable": "an operation without a derivative",
+    "zero_derivative": "a derivative that is zero",
+    "rewrapped": "numbers leave PyTorch and come back without a past",
+    "in_place_leaf": "a leaf is written to in place",
+    "in_place_needed": "a value that the way back needs is overwritten",
+    "frozen": "parameters are frozen",
+    "no_leaf": "a tensor whose .grad stays empty",
+    "unregistered": "parameters that no optimizer sees",
+    "unused": "parameters that the score does not depend on",
+    "dead": "dead units",
+    "saturated": "saturated units",
+    "not_finite": "NaN or infinity",
+    "vanishing": "gradients vanish",
+    "exploding": "gradients explode",
+}
+_GRADIENTS = {"none": "none", "zero": "zero", "finite": "finite", "not_finite": "not finite"}
+
+DIRECTIONS = 3
+DOING = "Comparing with finite differences in float64 …"
+ABOUT_THE_CHECK = (
+    "The derivative of the score along three random changes of the image, once by automatic differentiation and once "
+    "by finite differences, (f(x + h d) − f(x − h d)) / 2h, in float64. Where the two differ, the gradient is not that "
+    "of the function that runs."
+)
+
+
+def facts(answer: DiagnosisAnswer, labels: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    """The score, and how much was looked at."""
+    found = answer.diagnosis
+    return (
+        (captions.score_words(answer.target, labels).removeprefix("the "), number_text(found.loss, 4)),
+        ("operation" if found.operations == 1 else "operations", f"{found.operations:,}"),
+        ("input" if len(found.leaves) == 1 else "inputs and parameters", f"{len(found.leaves):,}"),
+    )
+
+
+def verdict(found: Diagnosis) -> None:
+    """In one sentence, whether anything is wrong."""
+    count = len(found.findings)
+    if not count and found.without:
+        st.warning(
+            f"No reason was found, and yet {len(found.without)} of {len(found.leaves):,} get no gradient of use. The "
+            "table below says which.",
+            icon=":material/warning:",
+        )
+        return
+    if not count:
+        st.success(
+            "Nothing is wrong: every parameter and the input get a finite gradient.", icon=":material/check_circle:"
+        )
+        return
+    notes = sum(finding.level == "note" for finding in found.findings)
+    several = "finding" if count == 1 else "findings"
+    order = "" if count == 1 else ", in order of execution"
+    meant = " Nothing is wrong if it is meant." if notes == count else ""
+    text = f"{count} {several}{order}.{meant}"
+    if notes == count:
+        st.info(text)
+    else:
+        st.warning(text, icon=":material/warning:")
+    if count > MOST_FINDINGS:
+        st.caption(f"The first {MOST_FINDINGS} are shown.")
+
+
+def show(number: int, finding: Finding) -> None:
+    """One finding: what, where, what it does to which parameters, and the repair."""
+    if number > MOST_FINDINGS:
+        return
+    st.header(f"{number}. {_LEVELS[finding.level]}: {_CAUSES[finding.cause]}", anchor=False)
+    left, right = st.columns([3, 2], gap="medium")
+    with left:
+        st.markdown(f":gray[at] **{plain(finding.where[:LONGEST_NAME])}**")
+        if finding.line:
+            st.code(_code(f"{finding.at[:LONGEST_NAME]}\n{finding.text}"), language=None, wrap_lines=True)
+        st.markdown(plain(finding.sentence))
+        _names("No useful gradient", finding.lost)
+        _names("One path of several is missing", finding.weakened)
+    with right:
+        st.caption("Repair")
+        st.code(_code(finding.repair), language="python", wrap_lines=True)
+
+
+def _code(text: str) -> str:
+    """Lines of code, whatever stands in them made visible."""
+    return "\n".join(map(visible, text.split("\n")))
+
+
+def _names(title: str, names: Sequence[str]) -> None:
+    if names:
+        shown = [visible(name[:LONGEST_NAME]) for name in names[:MOST_NAMES]]
+        more = [f"and {len(names) - MOST_NAMES} more"] if len(names) > MOST_NAMES else []
+        st.caption(f"{title} ({len(names)})")
+        st.code("\n".join([*shown, *more]), language=None, height=220 if len(names) > FEW_NAMES else "content")
+
+
+def units(layers: Sequence[LayerReport]) -> None:
+    """How many units of each activation function let no gradient through."""
+    if not layers:
+        return
+    with st.expander("Units that let no gradient through, by layer", expanded=True):
+        st.dataframe(
+            {
+                "layer": [cell_text(_which(layer)) for layer in layers[:MOST_ROWS]],
+                "function": [cell_text(layer.function) for layer in layers[:MOST_ROWS]],
+                "dead or saturated": [share_text(layer.share) for layer in layers[:MOST_ROWS]],
+                "units": [layer.units for layer in layers[:MOST_ROWS]],
+                "places looked at": [layer.places for layer in layers[:MOST_ROWS]],
+            },
+            hide_index=True,
+            alt="Share of dead or saturated units of each activation function, in order of execution",
+        )
+        st.caption(
+            "A unit of a rectifier counts where it is zero at every place of this image, a number in a sigmoid or tanh "
+            "where its derivative is under a thousandth. With one place for each unit, one image says little."
+        )
+        _cut(layers)
+
+
+def _which(layer: LayerReport) -> str:
+    name = layer.where[:LONGEST_NAME]
+    return f"{name}, {ordinal(layer.call)} call" if layer.calls > 1 else name
+
+
+def gradients(leaves: Sequence[LeafReport]) -> None:
+    """What came back to the input and to each parameter."""
+    with st.expander("Gradient of the input and of every parameter"):
+        st.dataframe(
+            {
+                "name": [cell_text(leaf.name[:LONGEST_NAME]) for leaf in leaves[:MOST_ROWS]],
+                "shape": ["×".join(map(str, leaf.shape)) for leaf in leaves[:MOST_ROWS]],
+                "gradient": [_GRADIENTS[leaf.gradient] for leaf in leaves[:MOST_ROWS]],
+                "L2 norm": [number_text(leaf.norm, 4) for leaf in leaves[:MOST_ROWS]],
+            },
+            hide_index=True,
+            alt="Whether a gradient came to the input and to each parameter, and its L2 norm",
+        )
+        _cut(leaves)
+
+
+def _cut(rows: Sequence[object]) -> None:
+    if len(rows) > MOST_ROWS:
+        st.caption(f"The first {MOST_ROWS} of {len(rows):,} are shown.")
+
+
+# ----------------------------------------------------------------------------------------------------------- the proof
+
+
+def check(choice: ScoredChoice) -> Proof:
+    """The derivative along three directions, one asked for after the other: a large model takes a minute for each."""
+    progress = st.progress(0.0, DOING)
+    found = []
+    for seed in range(DIRECTIONS):
+        question = ProofQuestion(
+            model=choice.model, image=choice.image, target=choice.target, directions=1, seed=choice.draw + seed
+        )
+        found.append(ask(question, DOING).proof)
+        progress.progress((seed + 1) / DIRECTIONS, f"{seed + 1} of {DIRECTIONS} directions")
+    progress.empty()
+    return verdicts.proof([one for proof in found for one in proof.directions], found[0].score)
+
+
+def show_proof(found: Proof) -> None:
+    """The verdict, and the numbers that it rests on."""
+    if found.outcome == "agrees":
+        st.success(plain(found.verdict), icon=":material/check_circle:")
+    elif found.outcome == "apart":
+        st.error(plain(found.verdict), icon=":material/error:")
+    else:
+        st.info(plain(found.verdict))
+    steps = [(number, one, step) for number, one in enumerate(found.directions, 1) for step in one.steps]
+    st.dataframe(
+        {
+            "direction": [number for number, _, _ in steps],
+            "automatic": [number_text(one.derivative, 9) for _, one, _ in steps],
+            "step h": [f"{step.h:.0e}" for _, _, step in steps],
+            "by differences": [number_text(step.difference, 9) for _, _, step in steps],
+            "relative error": [f"{step.error:.1e}" for _, _, step in steps],
+            "rounding alone": [f"{one.noise(step):.1e}" for _, one, step in steps],
+        },
+        hide_index=True,
+        alt="Derivatives by automatic differentiation and by finite differences, for each direction and step",
+    )
+    st.caption(
+        "Each direction is normally distributed and as large as the image itself; h is the step relative to that. A "
+        "large h crosses kinks, a very small one loses digits: one of them in between suits. The share of a difference "
+        "that rounding alone can make is relative to the larger of the two numbers, as the error is."
+    )

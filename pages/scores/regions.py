@@ -1,0 +1,102 @@
+"""Where on a map of scores a class is looked at: the whole map, where it is predicted, one position, or a rectangle."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from typing import cast
+
+import streamlit as st
+
+from gradviz_core.types.blocks import Blocks
+from gradviz_core.types.outputs import Position, PredictedMask, Rectangle, Reduce, Region, WholeMap
+from pages.shell import address
+from pages.shell.clicks import Click, Enclosed
+
+_REGIONS = {
+    "whole": "The whole map",
+    "mask": "Where it is predicted",
+    "pixel": "One position",
+    "rectangle": "A rectangle",
+}
+_REDUCE = {"mean": "Mean", "sum": "Sum"}
+
+
+def choose(height: int, width: int, *, masked: bool) -> Region:
+    """The region of a map of that size. ``masked`` says whether something is predicted at each place, so that the
+    places of one class can be taken.
+
+    Raises:
+        NoSuchChoice: the address names a region that is not on the map.
+    """
+    offered = {key: words for key, words in _REGIONS.items() if masked or key != "mask"}
+    match address.listed("Region", "region", offered):
+        case "mask":
+            return PredictedMask()
+        case "pixel":
+            left, right = st.columns(2)
+            with left:
+                row = address.counter("Row", "mrow", height, height // 2, width="stretch")
+            with right:
+                column = address.counter("Column", "mcol", width, width // 2, width="stretch")
+            return Position(row, column)
+        case "rectangle":
+            rows = _ends("First row", "top", "Last row", "bottom", height)
+            columns = _ends("First column", "left", "Last column", "right", width)
+            return Rectangle(rows, columns)
+        case _:
+            return WholeMap()
+
+
+def reduce(region: Region) -> Reduce:
+    """Whether scores are averaged or added up over the region; a single position needs neither."""
+    return taken(several=not isinstance(region, Position))
+
+
+def taken(*, several: bool) -> Reduce:
+    """Whether several scores are averaged or added up; one alone is its own mean and sum, and needs no control."""
+    control = address.option if several else address.only
+    return cast(Reduce, control("Taken together", "reduce", _REDUCE))
+
+
+def _ends(first: str, low: str, last: str, high: str, count: int) -> tuple[int, int]:
+    """First and last row or column; by default the middle half."""
+    before, behind = st.columns(2)
+    with before:
+        start = address.counter(first, low, count, count // 4, width="stretch")
+    with behind:
+        end = address.counter(last, high, count, max(count // 4, count - 1 - count // 4), width="stretch")
+    if start > end:
+        raise address.NoSuchChoice(
+            f"The {first.lower()} is {start} and the {last.lower()} {end}: the first cannot lie after the last. "
+            "Choose another.",
+            low,
+        )
+    return start, end
+
+
+def click(clicked: Click) -> None:
+    """A click on the map chooses the position."""
+    if clicked.row >= 0 and clicked.column >= 0:
+        address.write({"region": "pixel", "mrow": clicked.row, "mcol": clicked.column})
+
+
+def click_in(blocks: Blocks | None) -> Callable[[Click], None]:
+    """A click on a map whose cells stand for ``blocks`` of positions chooses the position whose score a cell shows."""
+    if blocks is None:
+        return click
+
+    def act(clicked: Click) -> None:
+        if clicked.row >= 0 and clicked.column >= 0:
+            with suppress(IndexError):  # beside the map
+                row, column = blocks.place(*blocks.cell(clicked.row, clicked.column))
+                address.write({"region": "pixel", "mrow": row, "mcol": column})
+
+    return act
+
+
+def draw(height: int, width: int, cells: Enclosed) -> None:
+    """A rectangle that is drawn over the map chooses the cells it touches."""
+    top, bottom = (min(max(row, 0), height - 1) for row in cells.rows)
+    left, right = (min(max(column, 0), width - 1) for column in cells.columns)
+    address.write({"region": "rectangle", "top": top, "bottom": bottom, "left": left, "right": right})

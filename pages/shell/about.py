@@ -1,0 +1,62 @@
+"""The panel that says what this GradViz is, what holds uploads, and where the limits lie."""
+
+from __future__ import annotations
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from gradviz_core.compute.protocol import Status
+from gradviz_core.settings import settings
+from gradviz_core.version import __version__
+from pages.shell.words import plain
+
+PROMISE = (
+    "An upload can never run code of its own, read or write a file, open a connection, or stop another person's work. "
+    "At worst it gets an error that says why, within {seconds:g} seconds of work."
+)
+
+
+def panel() -> DeltaGenerator:
+    """The panel, and room in it for what the service says of itself."""
+    with st.popover("About GradViz", type="tertiary", icon=":material/info:"):
+        st.markdown(f"**GradViz {plain(__version__)}**")
+        room = st.empty()
+        _limits()
+    return room
+
+
+def fill(room: DeltaGenerator, status: Status | None) -> None:
+    """Say what runs where, and what holds uploads."""
+    with room.container(gap="small"):
+        if status is None:
+            st.caption("The part that computes is starting.")
+            return
+        workers = f"{status.workers} worker{'s' if status.workers != 1 else ''}"
+        st.caption(plain(f"{workers} on {status.device.upper() or 'a device that is being found'}; "
+                         f"{status.upload_workers} confined ones for uploads, on the CPU."))  # fmt: skip
+        if not status.confined:
+            st.warning(plain(status.confinement), icon=":material/warning:")
+        elif status.confinement:
+            st.caption(plain(status.confinement))
+
+
+def _limits() -> None:
+    now = settings()
+    st.markdown("**Uploads**")
+    st.caption(PROMISE.format(seconds=now.deadline_s))
+    rows = {
+        "Images": f"up to {now.upload_mb:g} MB each",
+        "Model files": f"up to {now.model_mb:g} MB and {now.max_parameters / 1e6:g} million parameters",
+        "One pass": f"up to {now.upload_gflop:g} billion operations and {now.upload_activations_mb:g} MB of values",
+        "One session": f"up to {now.session_mb:g} MB in all",
+        "Kept": f"{now.store_days:g} days after it was last used",
+    }
+    for name, text in rows.items():
+        st.caption(f"**{name}**: {plain(text)}")
+    st.caption(
+        "There is no login: whoever reaches this page may use it, and whoever has an address sees what it shows."
+    )
+    st.caption(
+        "More is in GradViz's documentation: docs/threats.md says what is promised and what holds it, docs/export.md "
+        "how to bring a model, docs/settings.md what can be set."
+    )

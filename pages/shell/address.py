@@ -1,0 +1,315 @@
+"""The address bar holds every choice a person makes, so a copied address restores the view.
+
+Each choice is one text, bound to one query parameter by a field that is not shown: what is written there is exactly
+what ``Question`` uses (keys, site names, numbers), whatever the visible control calls it, and a crafted value arrives
+here as it is, to be answered with a sentence instead of being replaced by another choice. An empty text is the default.
+Visible controls are drawn from these texts and write to them; so do clicks on pictures.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, cast
+
+import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+from gradviz_core.errors import GradVizError
+from gradviz_core.text.shown_text import visible
+from pages.shell import unseen
+from pages.shell.choices import CARRIED, FALL_WITH
+from pages.shell.choices import NAMES as NAMES
+
+LONGEST = 200
+
+
+class NoSuchChoice(GradVizError):
+    """The address names a choice that is not there. What was asked for is never answered as something else."""
+
+    def __init__(self, sentence: str, name: str) -> None:
+        super().__init__(sentence)
+        self.name = name
+        """Which choice."""
+
+
+@dataclass(slots=True)
+class _Memory:
+    """What this session knows of its choices between one run and the next. It is what counts: messages of the browser
+    cross those of the server, so what they say of the fields and controls may be of yesterday."""
+
+    chosen: dict[str, str] = field(default_factory=dict)
+    clicked: set[str] = field(default_factory=set)
+    """Chosen by a click on a picture just now; newer than what the controls say."""
+    shown: dict[str, object] = field(default_factory=dict)
+    """What each visible control is known to show: what it was last heard to, or was told by a run that was not cut
+    short."""
+    drawn: dict[str, object] = field(default_factory=dict)
+    """What each shows in this run."""
+    options: dict[str, frozenset[str]] = field(default_factory=dict)
+    """What there was to choose from, where it is a list."""
+    words: dict[str, str | None] = field(default_factory=dict)
+    """What the chosen option was called there."""
+    carried: set[str] = field(default_factory=set)
+    """Chosen for what was there before another choice changed: where it does not fit now, it is left out."""
+
+
+def _memory() -> _Memory:
+    if "address" not in st.session_state:
+        st.session_state["address"] = _Memory()
+    return cast(_Memory, st.session_state["address"])
+
+
+def fields() -> None:
+    """The bound fields themselves; called once in each run, before anything is read.
+
+    At the start of a session, and on the way back or forth in the browser's history, they say what the address says;
+    else they are told what was chosen.
+    """
+    memory, context = _memory(), get_script_run_ctx()
+    from_address = not memory.chosen or (context is not None and context.is_history_navigation)
+    if not from_address:
+        _hear_controls(memory)
+        for name in NAMES:
+            if st.session_state.get(name) != memory.chosen[name]:
+                st.session_state[name] = memory.chosen[name]
+    with unseen.place():
+        texts = {name: str(st.text_input(name, key=name, bind="query-params") or "") for name in NAMES}
+    memory.chosen.update(texts)
+    memory.clicked.clear()
+    memory.drawn.clear()
+
+
+def _hear_controls(memory: _Memory) -> None:
+    """A control that does not show what it showed when it was last drawn was changed by the person.
+
+    Callbacks of the controls would say the same, but are lost when the next click cuts their run short.
+    """
+    for name, was in list(memory.shown.items()):
+        now = st.session_state.get(f"shown_{name}", was)
+        known = name not in memory.options or now in memory.options[name]
+        if now != was and known and name not in memory.clicked:
+            memory.shown[name] = now
+            _choose(memory, name, now)
+
+
+def settle() -> None:
+    """Say that the page was drawn to its end: what the controls show now is what the person sees."""
+    memory = _memory()
+    memory.shown = dict(memory.drawn)
+
+
+def read(name: str, default: str = "") -> str:
+    """The text chosen for ``name``, or the default. ``set.power`` is the entry ``power`` of ``set``."""
+    whole, _, entry = name.partition(".")
+    if entry:
+        return entries(whole).get(entry) or default
+    return (_memory().chosen.get(name) or default)[:LONGEST]
+
+
+def entries(name: str) -> dict[str, str]:
+    """The entries of a choice that holds several: ``power=3,size=5``."""
+    pairs = (pair.partition("=") for pair in read(name).split(",") if pair)
+    return {entry: text for entry, _, text in pairs}
+
+
+def write(choices: Mapping[str, object]) -> None:
+    """Make these choices. Only from a callback: before the fields are drawn."""
+    memory = _memory()
+    for name, value in choices.items():
+        _choose(memory, name, value)
+        memory.clicked.add(name)
+
+
+def leave(page: str, choices: Mapping[str, object]) -> None:
+    """Make these choices and open another page. Only from a callback.
+
+    Streamlit empties the address as it leaves, and the fields of the next page fill it again: one entry in the history.
+    """
+    write(choices)
+    st.switch_page(page, query_params={})
+
+
+def exchange_model(key: str) -> None:
+    """Take the same model with other words or another preprocessing: what was chosen within it stays, where it fits."""
+    memory = _memory()
+    memory.carried.update(CARRIED["model"])
+    memory.chosen["model"] = key
+    memory.clicked.add("model")
+
+
+def _choose(memory: _Memory, name: str, value: object) -> None:
+    text = "" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+    name, _, entry = name.partition(".")
+    if entry:
+        text = ",".join(f"{key}={said}" for key, said in (entries(name) | {entry: text}).items() if said)
+    memory.carried.discard(name)
+    if memory.chosen.get(name, "") != text:
+        memory.carried.update(CARRIED.get(name, ()))
+        memory.chosen.update({name: text} | dict.fromkeys(FALL_WITH.get(name, ()), ""))
+
+
+# ------------------------------------------------------------------------------------------------------------- controls
+
+
+def select(label: str, name: str, options: Sequence[str], chosen: str, words: Callable[[str], str]) -> None:
+    """A list to choose from; nothing is chosen where ``chosen`` is not in it. The browser knows an option by its words,
+    so where those of the chosen one change, it has to be told again."""
+    said = visible(words(chosen)) if chosen in options else None
+    key, told = _shown(name, chosen if chosen in options else None, again=_memory().words.get(name, said) != said)
+    _memory().words[name] = said
+    _memory().options[name] = frozenset(options)  # the browser may still send words of an option that is gone
+    index = None if chosen not in options else 0 if told else list(options).index(chosen)
+    st.selectbox(label, options, index=index, key=key, format_func=lambda option: visible(words(option)),
+                 placeholder="Choose one")  # fmt: skip
+
+
+def listed(label: str, name: str, words: Mapping[str, str]) -> str:
+    """As ``option``, as a list that opens."""
+    chosen = read(name, next(iter(words)))
+    select(label, name, list(words), chosen, words.__getitem__)
+    return _known(label, name, chosen, words)
+
+
+def only(label: str, name: str, words: Mapping[str, str]) -> str:
+    """As ``option`` where there is one option alone, so that no control is needed."""
+    return _known(label, name, read(name, next(iter(words))), words)
+
+
+def option(label: str, name: str, words: Mapping[str, str]) -> str:
+    """A few options side by side, the first by default, and which is chosen.
+
+    Raises:
+        NoSuchChoice: the address names another one.
+    """
+    chosen = read(name, next(iter(words)))
+    key, told = _shown(name, chosen if chosen in words else None)
+    default = None if told or chosen not in words else chosen
+    st.segmented_control(
+        label, list(words), default=default, key=key, format_func=words.__getitem__, required=True, wrap=True
+    )
+    return _known(label, name, chosen, words)
+
+
+def _known(label: str, name: str, chosen: str, words: Mapping[str, str]) -> str:
+    memory = _memory()
+    if chosen in words:
+        return chosen
+    if name in memory.carried:
+        memory.chosen[name] = ""
+        memory.carried.discard(name)
+        st.rerun()
+    listed = ", ".join(f"“{word}”" for word in words.values())
+    rule = (
+        f"it is one of {listed}. Choose one of them."
+        if len(words) > 1
+        else f"here there is only {listed}. Leave it out."
+    )
+    raise NoSuchChoice(f"{label} cannot be {chosen[:60]!r}: {rule}", name)
+
+
+def counter(label: str, name: str, count: int, default: int, *, width: int | Literal["stretch"] = 128) -> int:
+    """A whole number from 0 to ``count`` - 1, and which is chosen.
+
+    Raises:
+        NoSuchChoice: the address names another one.
+    """
+    text = read(name, str(default))
+    number = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else -1
+    inside = 0 <= number < count
+    key, told = _shown(name, number if inside else None)
+    value: int | Literal["min"] | None = None if not inside else "min" if told else number
+    st.number_input(
+        label,
+        min_value=0,
+        max_value=count - 1,
+        value=value,
+        step=1,
+        key=key,
+        placeholder=f"0 to {count - 1}",
+        width=width,
+    )
+    if inside:
+        return number
+    rule = f"it is a whole number from 0 to {count - 1}" if count > 1 else "here it is always 0"
+    raise NoSuchChoice(f"{label} cannot be {_quoted(text)}: {rule}. Choose another.", name)
+
+
+def text(label: str, name: str, empty: str, meaning: str) -> str:
+    """A text, and what is chosen; ``empty`` is shown in grey where nothing is."""
+    chosen = read(name)
+    key, told = _shown(name, chosen)
+    st.text_input(label, "" if told else chosen, key=key, placeholder=empty, help=meaning, max_chars=LONGEST)
+    return chosen
+
+
+def percent(label: str, name: str, default: int, meaning: str) -> int:
+    """A share from 0 to 100 % in steps of 5, and which is chosen.
+
+    Raises:
+        NoSuchChoice: the address names another one.
+    """
+    return slider(label, name, range(0, 101, 5), default, meaning, unit="%", width=150)
+
+
+def slider(label: str, name: str, choices: range, default: int, meaning: str, *, unit: str, width: int) -> int:
+    """A whole number between the first and the last of ``choices``, and which is chosen; the slider goes from one of
+    them to the next.
+
+    Raises:
+        NoSuchChoice: the address names another one.
+    """
+    text = read(name, str(default))
+    number = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else -1
+    inside = choices[0] <= number <= choices[-1]
+    key, told = _shown(name, number if inside else default)
+    value = None if told else number if inside else default
+    st.slider(
+        label, choices[0], choices[-1], value, step=choices.step, key=key, format=f"%d {unit.replace('%', '%%')}",
+        help=meaning, width=width,
+    )  # fmt: skip
+    if inside:
+        return number
+    rule = f"it is a whole number from {choices[0]} to {choices[-1]} {unit}".rstrip()
+    raise NoSuchChoice(f"{label} cannot be {_quoted(text)}: {rule}. Move the slider.", name)
+
+
+def _quoted(text: str) -> str:
+    """A number as it is, anything else in quotes."""
+    return text[:60] if text.removeprefix("-").isdigit() else repr(text[:60])
+
+
+def decimal(label: str, name: str, low: float, high: float, step: float, default: float, *, width: int) -> float:
+    """A number from ``low`` to ``high``, and which is chosen.
+
+    Raises:
+        NoSuchChoice: the address names another one.
+    """
+    text = read(name, f"{default:g}")
+    try:
+        number = float(text) if text.isascii() else math.nan
+    except ValueError:
+        number = math.nan
+    inside = low <= number <= high
+    value = number if inside else default
+    key, told = _shown(name, value)
+    st.slider(label, low, high, None if told else value, step=step, key=key, format="%g", width=width)
+    if inside:
+        return value
+    rule = f"it is a number from {low:g} to {high:g}"
+    raise NoSuchChoice(f"{label} cannot be {text[:60]!r}: {rule}. Move the slider.", name)
+
+
+def _shown(name: str, value: object, *, again: bool = False) -> tuple[str, bool]:
+    """The key of the visible control for ``name``, which shows ``value`` in this run, and whether it had to be told.
+
+    One that is new starts with its default, and one that shows it already is left alone: told again, it would forget a
+    click that is on its way. ``again`` says that it has to be told all the same.
+    """
+    key = f"shown_{name}"
+    _memory().drawn[name] = value
+    told = key in st.session_state and (again or st.session_state[key] != value)
+    if told:
+        st.session_state[key] = value
+    return key, told

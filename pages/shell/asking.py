@@ -1,0 +1,137 @@
+"""Asking the compute service from a page: answers kept, progress shown, errors said in one sentence."""
+
+from __future__ import annotations
+
+import time
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import overload
+
+import streamlit as st
+
+from gradviz_core.compute import client
+from gradviz_core.compute.protocol import LARGE
+from gradviz_core.errors import ComputeError, GradVizError, ServiceStarting
+from gradviz_core.text.codec import question_to_json, shown_to_json
+from gradviz_core.types import (
+    Answer,
+    DiagnosisAnswer,
+    DiagnosisQuestion,
+    FlowAnswer,
+    FlowQuestion,
+    GradientAnswer,
+    GradientQuestion,
+    JacobianAnswer,
+    JacobianQuestion,
+    LessonAnswer,
+    LessonQuestion,
+    OutputAnswer,
+    OutputQuestion,
+    PerturbationAnswer,
+    PerturbationQuestion,
+    ProofAnswer,
+    ProofQuestion,
+    Question,
+    SpectrumAnswer,
+    SpectrumQuestion,
+    SurveyAnswer,
+    SurveyQuestion,
+    UnitsAnswer,
+    UnitsQuestion,
+)
+from gradviz_core.types.looks import Look
+from pages.shell import address, skeleton, turns
+from pages.shell.kept import kept
+from pages.shell.words import plain
+
+PATIENCE_S = 60.0
+"""How long a service that is starting is waited for."""
+
+
+@overload
+def ask(question: GradientQuestion, doing: str, look: Look | None = None) -> GradientAnswer: ...
+@overload
+def ask(question: UnitsQuestion, doing: str, look: Look | None = None) -> UnitsAnswer: ...
+@overload
+def ask(question: SurveyQuestion, doing: str) -> SurveyAnswer: ...
+@overload
+def ask(question: FlowQuestion, doing: str) -> FlowAnswer: ...
+@overload
+def ask(question: PerturbationQuestion, doing: str, look: Look | None = None) -> PerturbationAnswer: ...
+@overload
+def ask(question: JacobianQuestion, doing: str) -> JacobianAnswer: ...
+@overload
+def ask(question: SpectrumQuestion, doing: str) -> SpectrumAnswer: ...
+@overload
+def ask(question: LessonQuestion, doing: str) -> LessonAnswer: ...
+@overload
+def ask(question: DiagnosisQuestion, doing: str) -> DiagnosisAnswer: ...
+@overload
+def ask(question: ProofQuestion, doing: str) -> ProofAnswer: ...
+@overload
+def ask(question: OutputQuestion, doing: str) -> OutputAnswer: ...
+def ask(question: Question, doing: str, look: Look | None = None) -> Answer:
+    """The answer. ``doing`` says what is going on: on a page that shows nothing yet, at once; else in a corner, once it
+    takes more than half a second. ``look`` says how it will be drawn, for answers that are too large for a screen.
+
+    Raises:
+        GradVizError: as ``client.ask`` does, but for a service that is only starting, which is waited for.
+    """
+    skeleton.show(doing)
+    started = time.monotonic()
+    text = question_to_json(question) if look is None else shown_to_json(question, look)
+    with st.container(key=f"progress_{question.kind}_{zlib.crc32(text.encode())}"):
+        answer = _patiently(question, doing, look)
+        turns.before_drawing(sum(array.nbytes for array in answer.arrays.values()))
+    st.session_state["last_receipt"] = answer.receipt
+    if answer.receipt.guarded and not isinstance(question, LessonQuestion):
+        st.session_state.setdefault("guarded", set()).add(question.model)
+    st.session_state["asked_ms"] += 1000 * (time.monotonic() - started)
+    return answer
+
+
+def _patiently(question: Question, doing: str, look: Look | None) -> Answer:
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            with st.spinner(doing):
+                if look is None:
+                    return kept().get(question_to_json(question), lambda: client.ask(question))
+                shown = shown_to_json(question, look)
+                return kept().get(question_to_json(question), lambda: client.show(question, look), shown)
+        except turns.NotYet:
+            turns.before_drawing(LARGE)  # and then once more
+        except ServiceStarting:
+            if time.monotonic() > deadline:
+                raise
+            with st.spinner("One moment: the part that computes is starting."):
+                time.sleep(0.7)
+
+
+def begin() -> None:
+    """Nothing is said or asked yet; called once in each run."""
+    st.session_state["errors_said"] = 0
+    st.session_state["asked_ms"] = 0.0
+
+
+@contextmanager
+def one_sentence() -> Iterator[None]:
+    """What goes wrong inside is said on the page in one sentence; the page goes on after it."""
+    try:
+        yield
+    except GradVizError as error:
+        say(error)
+
+
+def say(error: GradVizError) -> None:
+    """The error's own sentence, and a button: to ask again where it was the service that failed, and to leave a choice
+    out that is not there."""
+    st.error(plain(str(error)), icon=":material/error:")
+    st.session_state["errors_said"] += 1
+    number = st.session_state["errors_said"]
+    match error:
+        case ComputeError():
+            st.button("Ask again", key=f"ask_again_{number}")
+        case address.NoSuchChoice(name=name):
+            st.button("Go on without it", key=f"without_{number}", on_click=address.write, args=({name: ""},))

@@ -1,0 +1,142 @@
+"""Clicks on pictures, and rectangles that are drawn over them. Plotly reports both to the browser alone; this small
+component passes them on.
+
+The chart is found by its key. It is mounted anew whenever its figure changes, so it is looked for again at every change
+of the page. Who has no mouse finds a list or a number field beside each picture that does the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import streamlit as st
+
+from pages.shell import unseen
+
+_JS = """
+export default function ({ data, parentElement, setTriggerValue }) {
+  const find = () => document.querySelector(`.st-key-${data.chart} .js-plotly-plot`);
+  const by = (a, b) => a - b;
+  let chart = null;
+  const tell = (event) => {
+    const point = event.points.find((p) => p.data.type === "heatmap" || p.data.type === "image") ?? event.points[0];
+    if (!point) return;
+    const [x, y] = [Number(point.x), Number(point.y)];
+    setTriggerValue("clicked", {
+      x: Number.isFinite(x) ? x : -1,
+      y: Number.isFinite(y) ? y : -1,
+      position: Number.isInteger(point.pointNumber) ? point.pointNumber : -1,
+      curve: Number.isInteger(point.curveNumber) ? point.curveNumber : -1,
+    });
+  };
+  const enclose = (event) => {
+    if (!event?.range?.x || !event.range.y) return;
+    const [[left, right], [top, bottom]] = [event.range.x, event.range.y].map((ends) => ends.map(Number).sort(by));
+    setTriggerValue("enclosed", { left, right, top, bottom });
+  };
+  const leave = () => {
+    chart?.removeListener?.("plotly_click", tell);
+    chart?.removeListener?.("plotly_selected", enclose);
+  };
+  const attach = () => {
+    const found = find();
+    if (!found || found === chart || typeof found.on !== "function") return;
+    leave();
+    chart = found;
+    chart.on("plotly_click", tell);
+    chart.on("plotly_selected", enclose);
+    chart.dataset.clicks = "on";
+  };
+  const observer = new MutationObserver(attach);
+  parentElement.forget?.();
+  parentElement.forget = () => {
+    observer.disconnect();
+    leave();
+  };
+  attach();
+  observer.observe(document.body, { childList: true, subtree: true });
+  return parentElement.forget;
+}
+"""
+_component = st.components.v2.component("gradviz_clicks", html="<span></span>", js=_JS)
+
+
+@dataclass(frozen=True, slots=True)
+class Click:
+    """Where a picture was clicked."""
+
+    row: int
+    column: int
+    position: int
+    """Number of the bar or point, for charts that have such; else -1."""
+    curve: int = -1
+    """Number of the line or bars that it belongs to, the first is 0; -1 where that is not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Enclosed:
+    """The cells that a drawn rectangle touches: rows and columns, each from the first to the last, both included. They
+    may lie beside the picture."""
+
+    rows: tuple[int, int]
+    columns: tuple[int, int]
+
+
+def on_click(chart: str, act: Callable[[Click], None], enclose: Callable[[Enclosed], None] | None = None) -> None:
+    """Call ``act`` with each click on the chart whose key is ``chart``, before the page is drawn again; and ``enclose``
+    with each rectangle that is drawn over it, where its figure lets one be drawn (``dragmode="select"``)."""
+    key = f"{chart}_clicks"
+
+    def clicked() -> None:
+        click = _read(sent(key, "clicked"))
+        if click is not None:
+            act(click)
+
+    def enclosed() -> None:
+        cells = _read_enclosed(sent(key, "enclosed"))
+        if cells is not None and enclose is not None:
+            enclose(cells)
+
+    with unseen.place():
+        _component(key=key, data={"chart": chart}, on_clicked_change=clicked, on_enclosed_change=enclosed)
+
+
+def sent(key: str, name: str) -> object:
+    """The value that a component of this key has just sent under ``name``; None where there is none any more. Streamlit
+    forgets what a component sent where its page was left and the next one was cut short before it drew the same."""
+    state = st.session_state.get(key)
+    return state.get(name) if isinstance(state, Mapping) else None
+
+
+def _read(value: object) -> Click | None:
+    """The click in what the browser sent; None for anything else, for the browser may send what it likes."""
+    said = _as_dict(value)
+    numbers = _numbers(said, ("y", "x", "position"))
+    curve = _numbers({"curve": said.get("curve", -1)}, ("curve",))
+    if numbers is None or curve is None:
+        return None
+    row, column, position = map(round, numbers)
+    return Click(row, column, position, round(curve[0]))
+
+
+def _read_enclosed(value: object) -> Enclosed | None:
+    """The same of a rectangle. Cell i lies from i - ½ to i + ½."""
+    numbers = _numbers(_as_dict(value), ("top", "bottom", "left", "right"))
+    if numbers is None:
+        return None
+    top, bottom, left, right = map(round, numbers)
+    return Enclosed((min(top, bottom), max(top, bottom)), (min(left, right), max(left, right)))
+
+
+def _as_dict(value: object) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _numbers(sent: dict[str, Any], names: Sequence[str]) -> list[float] | None:
+    """The numbers of these names; None where one is missing, or is no number of reasonable size."""
+    numbers = [sent.get(name) for name in names]
+    if all(isinstance(n, int | float) and abs(n) < 10**6 for n in numbers):
+        return [float(n) for n in numbers if n is not None]
+    return None

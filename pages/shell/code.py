@@ -1,0 +1,62 @@
+"""The panel with the code of the pictures: plain PyTorch that computes the very array that is drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import streamlit as st
+
+from gradviz_core.compute import client
+from gradviz_core.drawing.snippets import Setting
+from gradviz_core.models import catalogue
+from gradviz_core.types import SurveyAnswer, SurveyQuestion
+from pages.shell.asking import ask
+from pages.shell.frame import Choice
+from pages.uploads import uploaded
+
+
+def panel(choice: Choice, programs: Mapping[str, Callable[[Setting], str]]) -> None:
+    """A button beside the page's title that opens the programs, one for each picture, by the name of its picture."""
+    with choice.tools.popover("PyTorch", icon=":material/code:", width="content"):
+        st.caption(
+            "Plain PyTorch; GradViz only loads the presets. It ends with `shown`, the very numbers of the picture."
+        )
+        there = setting(choice.model, choice.image, choice.survey)
+        names = list(programs)
+        for tab, name in zip(st.tabs(names), names, strict=True):
+            with tab, st.container(height=460, width=680, border=False):
+                st.code(programs[name](there), language="python", wrap_lines=False)
+
+
+def setting(model: str, image: str, survey: SurveyAnswer) -> Setting:
+    """What code must know of a model and an image."""
+    file = "" if uploaded.is_key(image) else _sample_file(image)
+    guarded = model in st.session_state.get("guarded", ())
+    draw = survey.question.seed if survey.random else None
+    return Setting(
+        survey.card, survey.sites, file, survey.file, _architecture(model), guarded, draw, heads=survey.heads
+    )
+
+
+def elsewhere(model: str, image: str, draw: int) -> Setting:
+    """The same of another model and image than the page's.
+
+    Raises:
+        GradVizError: as ``ask`` does.
+    """
+    return setting(
+        model, image, ask(SurveyQuestion(model=model, image=image, seed=draw), "Looking at what it is compared with …")
+    )
+
+
+def _architecture(key: str) -> str:
+    """What an uploaded model's weights are for; a key stands for the same for ever, so it is asked for once."""
+    known: dict[str, str] = st.session_state.setdefault("architectures", {})
+    if uploaded.is_key(key) and key not in known:
+        known[key] = client.recipe(key).architecture
+    return known.get(key, "")
+
+
+def _sample_file(key: str) -> str:
+    file = catalogue.image_file(catalogue.sample_image(key.removeprefix("sample/")))
+    return file.relative_to(catalogue.ASSETS.parent).as_posix()

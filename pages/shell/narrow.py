@@ -1,0 +1,45 @@
+"""On a narrow screen the sidebar covers the page: it is closed at the start, and once a page is chosen from it.
+
+Streamlit closes it only where the browser says that it is a phone's, and remembers that it was left open, for every
+later visit. What a narrow screen shows is not remembered here: without a note Streamlit closes the sidebar where the
+screen is narrow and opens it where it is wide.
+"""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from pages.shell import unseen
+
+WIDEST = 767
+"""Pixels; where a window is no wider, Streamlit lays the sidebar over the page."""
+
+_JS = """
+export default function ({ data }) {
+  if (window.gradvizNarrow) return;
+  const narrow = window.gradvizNarrow = matchMedia(`(max-width: ${data.widest}px)`);
+  const find = (name) => document.querySelector(`[data-testid=${name}]`);
+  const close = () => {
+    const within = find("stSidebar")?.contains(document.activeElement);
+    find("stSidebarCollapseButton")?.querySelector("button")?.click();
+    if (within) find("stMain")?.focus({ preventScroll: true });
+  };
+  const forget = () => {
+    const notes = Object.keys(localStorage).filter((name) => name.startsWith("stSidebarCollapsed-"));
+    for (const name of notes) localStorage.removeItem(name);
+  };
+  window.addEventListener("click", ({ target }) => {
+    if (!narrow.matches) return;
+    if (target.closest("[data-testid=stSidebarNavLink]")) setTimeout(close);
+    setTimeout(forget);
+  }, true);
+  if (narrow.matches && !performance.interactionCount) close();
+}
+"""
+_component = st.components.v2.component("gradviz_narrow", html="<span></span>", js=_JS)
+
+
+def keep_clear() -> None:
+    """Let the sidebar of a narrow screen close by itself, from now on."""
+    with unseen.place():
+        _component(key="narrow", data={"widest": WIDEST})

@@ -1,0 +1,172 @@
+"""The ways to look at an input gradient."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import cast
+
+import plotly.graph_objects as go
+
+from gradviz_core.drawing import captions, figures, near_figures
+from gradviz_core.drawing.bars import Bar, ShownAs, paired
+from gradviz_core.drawing.captions import Caption, Reduction
+from gradviz_core.drawing.fields import Tiles
+from gradviz_core.drawing.screen import OverInput
+from gradviz_core.drawing.screen.over_input import over_input
+from gradviz_core.drawing.screen.seen import seen as seen_in
+from gradviz_core.types import (
+    INPUT,
+    Blocks,
+    ClassDifference,
+    ClassProbability,
+    ClassScore,
+    CrossEntropy,
+    GradientAnswer,
+    MethodName,
+    ModelCard,
+    Target,
+)
+from pages.shell import address, panel
+from pages.shell import pixel as pixel_parts
+from pages.shell.clicks import Click
+from pages.shell.pixel import Pixel
+
+_VIEWS: dict[Reduction, str] = {
+    "signed_sum": "Signed",
+    "magnitude_l2": "Magnitude (L2)",
+    "magnitude_max": "Magnitude (max)",
+    "channel": "Channels",
+}
+_ADDRESS_VIEWS: dict[str, Reduction] = {
+    "signed": "signed_sum",
+    "l2": "magnitude_l2",
+    "max": "magnitude_max",
+    "channels": "channel",
+}
+HIGH, LOW = 500, 360
+"""Height of a picture beside one other, and beside two."""
+METHODS = {"gradient": "Gradient", "gradient_x_input": "Gradient × input"}
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A picture of the gradient, and how it stands beside the image."""
+
+    figure: go.Figure
+    peak: str
+    """Where the largest value is."""
+    caption: Caption
+    widths: tuple[int, int]
+    height: int
+    tiles: Tiles | None
+    """What the figure holds, where it shows each channel by itself."""
+
+
+def view() -> Reduction:
+    """The view that is chosen."""
+    return _ADDRESS_VIEWS[address.option("View", "view", {k: _VIEWS[v] for k, v in _ADDRESS_VIEWS.items()})]
+
+
+def method() -> MethodName:
+    """The method that is chosen."""
+    return cast(MethodName, address.option("Method", "method", METHODS))
+
+
+def draw(
+    answer: GradientAnswer,
+    reduction: Reduction,
+    method: MethodName,
+    card: ModelCard,
+    opacity: float,
+    pixel: Pixel | None,
+    height: int,
+) -> Shown:
+    """What the method makes of the answer's input gradient, in one view, with a mark on a pixel."""
+    gradient, image = drawn_array(answer), seen_in(answer.arrays)
+    unit = captions.gradient_unit(answer.target, INPUT, method)
+    names = captions.channel_names(card.preprocessing)
+    sheet = None
+    if reduction == "channel":
+        sheet = gradient.tiles(len(names), unit=unit)
+        field = sheet.field
+        figure = figures.tiles(sheet, titles=names, width=700 if len(names) > 1 else 430, cell=pixel)
+    else:
+        field = gradient.field(reduction, unit=unit)
+        figure = figures.heatmap(field, pixels=image.pixels, opacity=opacity, cross=pixel, height=height)
+    several = reduction == "channel" and len(names) > 1
+    caption = captions.saliency(
+        answer.target, card.labels, method=method, reduction=reduction, field=field, shape=gradient.shape,
+        channel="" if several else names[0],
+    )  # fmt: skip
+    caption = replace(caption, facts=(*caption.facts, *captions.blocks_text(gradient.blocks)))
+    widths = (1, len(names)) if several else (1, 1)
+    return Shown(figure, _peak(gradient, reduction, names), caption, widths, figure.layout.height, sheet)
+
+
+def drawn_array(answer: GradientAnswer) -> OverInput:
+    """What the method makes of the gradient at the input, as it came."""
+    made = f"attribution/{INPUT}"
+    return over_input(answer.arrays, made if made in answer.arrays else f"gradient/{INPUT}")
+
+
+def round_the_pixel(
+    gradient: OverInput, reduction: Reduction, answer: GradientAnswer, method: MethodName, pixel: Pixel
+) -> None:
+    """The exact numbers round the pixel, where the picture shows one for each block."""
+    found = gradient.round_the_pixel(reduction, unit=captions.gradient_unit(answer.target, INPUT, method))
+    if found is None:
+        return
+    field, corner = found
+    panel.picture(
+        near_figures.near(field, corner, pixel), "near", act=pixel_parts.click, caption=captions.near(corner, field),
+        alt=captions.near(corner, field).alt,
+    )  # fmt: skip
+
+
+def seen(card: ModelCard, origin: str, blocks: Blocks | None = None) -> Caption:
+    """Under the image. ``origin`` says where it comes from, and is empty where that is not known; ``blocks`` says which
+    pixels each that is shown is the mean of, where it is more than one."""
+    caption = captions.seen(card.preprocessing)
+    facts = (*caption.facts, *captions.blocks_text(blocks))
+    return replace(caption, sentence=f"{caption.sentence} {origin}".rstrip(), facts=facts)
+
+
+def _peak(gradient: OverInput, reduction: Reduction, names: Sequence[str]) -> str:
+    """``row 41, column 57``, in which channel where each is shown alone; empty where every value is zero."""
+    found = gradient.peak(reduction)
+    if found is None:
+        return ""
+    at = f"row {found[1]}, column {found[2]}"
+    return f"{names[found[0]]}, {at}" if reduction == "channel" else at
+
+
+def has_bars(prediction: Sequence[ClassProbability], reading: ShownAs) -> bool:
+    """Whether bars say more than the line of facts: a single plain number is no bar."""
+    return len(prediction) > 1 or (len(prediction) == 1 and reading not in ("numbers", "softmax_logits"))
+
+
+def explained(target: Target) -> int | None:
+    """The class whose score is explained."""
+    match target:
+        case ClassScore(index=index) | ClassDifference(index=index) | CrossEntropy(label=index):
+            return index
+        case _:
+            return None
+
+
+def is_against(target: Target) -> bool:
+    """Whether it is what speaks against the class."""
+    return isinstance(target, ClassScore) and target.against
+
+
+def choose_class(drawn: Sequence[Bar], also: Mapping[str, str] | None = None) -> Callable[[Click], None]:
+    """A click on a bar makes its class the target, or what speaks against the only label; ``also`` is chosen too."""
+
+    def act(click: Click) -> None:
+        if 0 <= click.position < len(drawn):
+            bar = drawn[click.position]
+            found = {"direction": "decrease" if bar.against else ""} if paired(drawn) else {"target": str(bar.index)}
+            address.write(found | dict(also or {}))
+
+    return act

@@ -1,0 +1,45 @@
+"""What stands below a page that shows nothing yet: what is being done, and the shape of what will come.
+
+A page that was drawn to its end needs none: its old pictures stay, dimmed, until the new ones are there.
+"""
+
+from __future__ import annotations
+
+from typing import cast
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from pages.shell.words import plain
+
+STYLE = ".shape { height: 16rem; border-radius: 0.25rem; background: currentColor; opacity: 0.06; }"
+
+
+def make() -> None:
+    """Make the room, here: below the page."""
+    st.session_state["skeleton_room"] = st.empty()
+
+
+def begin(page: str) -> None:
+    """Say which page is drawn."""
+    if st.session_state.get("page_begun") != page:
+        st.session_state["page_drawn"] = False
+    st.session_state["page_begun"] = page
+
+
+def show(doing: str) -> None:
+    """Say what is going on, where the page shows nothing yet."""
+    if not st.session_state.get("page_drawn"):
+        with _room().container():
+            st.caption(plain(doing))
+            st.html('<div class="shape" aria-hidden="true"></div>')
+
+
+def settle() -> None:
+    """Say that the page was drawn to its end."""
+    st.session_state["page_drawn"] = True
+    _room().empty()
+
+
+def _room() -> DeltaGenerator:
+    return cast(DeltaGenerator, st.session_state["skeleton_room"])

@@ -1,0 +1,119 @@
+"""The pictures of one unit: its channel's map, its input gradient, and the strongest channels beside it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import plotly.graph_objects as go
+
+from gradviz_core.drawing import captions, fields, figures, screen
+from gradviz_core.drawing.captions import Caption
+from gradviz_core.drawing.fields import Tiles
+from gradviz_core.drawing.figures import Box
+from gradviz_core.drawing.screen import OverInput, SiteMaps
+from gradviz_core.drawing.screen.arrays import blocks_of, scale_of
+from gradviz_core.drawing.screen.over_input import over_input
+from gradviz_core.drawing.screen.seen import seen as seen_in
+from gradviz_core.types import INPUT, GradientAnswer, SiteInfo, Unit, UnitsAnswer, UnitsQuestion, layouts
+from pages.shell.frame import Choice
+from pages.shell.sites import Place
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A figure and its words."""
+
+    figure: go.Figure
+    caption: Caption
+    tiles: Tiles | None = None
+    """What the figure holds, where it shows channels side by side."""
+
+
+def unit(info: SiteInfo, channel: int, place: Place) -> Unit:
+    """The unit of a channel at a place."""
+    return Unit(info.site, layouts.index_of(info, channel, place.index))
+
+
+def activation(maps: SiteMaps, channel: int, place: Place, info: SiteInfo) -> Picture:
+    """The channel's map with a cross on the unit; a vector is drawn whole, as one row of its features."""
+    planes = maps.planes
+    if planes.maps.shape[1:] == (1, 1):
+        sheet = fields.tile(maps.sheet, maps.numbers, unit="activation", signed=bool(np.nanmin(maps.sheet) < 0))
+        caption = captions.activation(info, None, sheet.field)
+        caption = replace(caption, facts=(*caption.facts, *captions.first_of(len(maps.numbers), len(planes.maps))))
+        figure = figures.tiles(sheet, chosen=channel, width=430, each=captions.channel_word(info))
+        return Picture(figure, caption, sheet)
+    field = replace(maps.one, unit="activation")
+    figure = figures.heatmap(
+        field, cross=planes.cell(place.index), places=planes.place_names() if field.blocks is None else None
+    )
+    caption = captions.activation(info, channel, field)
+    caption = replace(caption, facts=(*caption.facts, *captions.blocks_text(field.blocks, "places")))
+    if planes.has_class_token:
+        caption = replace(caption, sentence=f"{caption.sentence} The cell above the grid is the class token.")
+    return Picture(figure, caption)
+
+
+def slope(answer: GradientAnswer, info: SiteInfo, effective: Box | None, opacity: float) -> Picture:
+    """The unit's input gradient over the image, with its receptive fields."""
+    assert isinstance(answer.target, Unit)
+    gradient = over_input(answer.arrays, f"gradient/{INPUT}")
+    field = gradient.field("signed_sum", unit=captions.gradient_unit(answer.target, INPUT))
+    seen = answer.receptive_field
+    figure = figures.heatmap(field, pixels=seen_in(answer.arrays).pixels, opacity=opacity, solid=seen, dashed=effective)
+    caption = captions.unit_gradient(
+        answer.target, info, field, input_shape=gradient.shape, solid=seen, dashed=effective
+    )
+    return Picture(figure, replace(caption, facts=(*caption.facts, *captions.blocks_text(field.blocks))))
+
+
+def silence(answer: GradientAnswer, gradient: OverInput) -> tuple[str, ...]:
+    """Why there is nothing to see, where the gradient of the unit is zero everywhere."""
+    if not gradient.is_zero:
+        return ()
+    state = "is off here: it gives 0, and" if answer.score == 0 else "is flat here:"
+    return (f"This unit {state} no small change of the image changes it. Choose another place or channel.",)
+
+
+def question(choice: Choice, info: SiteInfo, place: Place) -> UnitsQuestion:
+    """What is asked about the strongest channels at a place: as many as the answer may hold."""
+    rows, columns = seen_in(choice.survey.arrays).size
+    return UnitsQuestion(
+        model=choice.model, image=choice.image, site=info.site, place=place.index, axis=info.axis, seed=choice.draw,
+        count=screen.units_within(rows, columns),
+    )  # fmt: skip
+
+
+def gallery(answer: UnitsAnswer, info: SiteInfo, place: Place, chosen: int, seen: Box | None) -> Picture:
+    """The strongest channels' input gradients on one scale, each under its number and activation.
+
+    Where the units see only a part of the image, that part is shown.
+    """
+    numbers = [int(c) for c in answer.arrays["channels"]]
+    values = [captions.number_text(float(v)) for v in answer.arrays["values"]]
+    gradients, blocks = answer.arrays["gradients"], blocks_of(answer.arrays, "gradients")
+    maps = np.stack([fields.signed_sum(g).values for g in gradients])
+    rows, columns = gradients.shape[2:]
+    top, bottom, left, right = seen or (0, rows - 1, 0, columns - 1)
+    whole = seen is None or (blocks is None and (rows, columns) == (bottom - top + 1, right - left + 1))
+    unit = f"activation per {captions.gradient_unit(Unit(info.site, ()), INPUT).partition(' per ')[2]}"
+    if blocks is None:
+        sheet = fields.tile(maps[:, top : bottom + 1, left : right + 1], numbers, columns=3, label=0.045, unit=unit)
+    else:  # the part alone is here
+        sheet = fields.tile(maps, numbers, columns=3, label=0.045, unit=unit)
+        scale = scale_of(answer.arrays, "gradients")
+        field = replace(sheet.field, limit=scale.limit, clipped=scale.clipped)
+        sheet = replace(sheet, field=field, blocks=blocks)
+    titles = [f"{n}: {v}" for n, v in zip(numbers, values, strict=True)]
+    figure = figures.tiles(
+        sheet, chosen=chosen, titles=titles, width=600, origin=(top, left), each=captions.channel_word(info)
+    )
+    caption = captions.gallery(info, place.index, place.words, sheet.field, cut=None if whole else seen)
+    several = blocks if blocks is not None and max(blocks.height, blocks.width) > 1 else None
+    return Picture(figure, replace(caption, facts=(*caption.facts, *captions.blocks_text(several))), sheet)
+
+
+def box_text(box: Box | None) -> str:
+    """``41×41 pixels``; empty for none."""
+    return f"{box[1] - box[0] + 1}×{box[3] - box[2] + 1} pixels" if box else ""

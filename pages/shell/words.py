@@ -1,0 +1,27 @@
+"""Text from outside, shown as text."""
+
+from __future__ import annotations
+
+import re
+
+from gradviz_core.text.shown_text import keeping_direction, visible
+
+_MARKUP = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>$~:&^=\"'])")
+_EDGES = re.compile(r"^ +| +$")
+_FOUND_LATER = re.compile(
+    r"(?<=https)(?=://)|(?<=http)(?=://)|(?<=www)(?=\.)|(?<=[\w.+-])(?=@[\w-]+\.)"  # becomes a link
+    r"|(?<=:)(?=[\w+-]+[:/])"  # an emoji, an icon or a logo
+    r"|(?<=[<>~-])(?=[=>-])|(?<=<)(?=->)",  # an arrow, a dash or another sign
+    re.IGNORECASE,
+)
+_JOINER = "\N{WORD JOINER}"
+
+
+def plain(text: str) -> str:
+    """The text with everything escaped that Markdown would read as markup, and with what cannot be seen made visible.
+
+    Streamlit looks for addresses, emoji and arrows once more after the escapes are gone; a joiner without width keeps
+    their signs apart.
+    """
+    apart = keeping_direction(_FOUND_LATER.sub(_JOINER, visible(text)))
+    return _EDGES.sub(lambda spaces: "&nbsp;" * len(spaces[0]), _MARKUP.sub(r"\\\1", apart))

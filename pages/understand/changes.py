@@ -1,0 +1,218 @@
+"""The choices, pictures and words of the perturbation page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import cast
+
+import numpy as np
+
+from gradviz_core.drawing import bars, captions, charts, figures, screen
+from gradviz_core.drawing.bars import ShownAs
+from gradviz_core.drawing.captions import Caption
+from gradviz_core.drawing.screen import OverInput
+from gradviz_core.drawing.screen.over_input import over_input
+from gradviz_core.drawing.screen.seen import seen
+from gradviz_core.types import Norm, PerturbationAnswer, PerturbationQuestion, SiteInfo, Target, Unit, UnitsQuestion
+from pages.scores import output_kind
+from pages.shell import address, panel, saliency, sites, units
+from pages.shell.asking import ask
+from pages.shell.clicks import Click
+from pages.shell.frame import ScoredChoice
+from pages.shell.pixel import Pixel
+from pages.shell.units import Picture
+
+_FOLLOW = {"score": "The score in the sidebar", "unit": "One unit"}
+_NORMS = {"max": "Sign", "l2": "Length (L2)"}
+_WAYS = {"away": "Away (lower it)", "towards": "Towards (raise it)"}
+_EPSILONS = {"max": range(1, 65), "l2": range(20, 4001, 20)}
+_FIRST_EPSILON = {"max": 4, "l2": 400}
+_SIZES = {"max": "largest change of any number, in levels", "l2": "length of the change (L2), in levels"}
+HEIGHT = 400
+
+
+def question(choice: ScoredChoice) -> PerturbationQuestion:
+    """What is asked, as the controls say it."""
+    target: Target = choice.target
+    with panel.controls():
+        follow = address.option("Follow", "follow", _FOLLOW)
+        way = address.option("Way", "way", _WAYS)
+        norm = cast(Norm, address.option("Kind of step", "norm", _NORMS))
+    if follow == "unit":
+        target = _unit(choice)
+    with panel.controls("sizes"):
+        epsilon = address.slider(
+            "Epsilon", "epsilon", _EPSILONS[norm], _FIRST_EPSILON[norm],
+            f"How large the change may be: {_SIZES[norm]} of 255", unit="of 255", width=300,
+        )  # fmt: skip
+        steps = address.slider(
+            "Steps", "steps", range(1, 21), 1, "Each is epsilon over their number long and follows the gradient anew",
+            unit="", width=200,
+        )  # fmt: skip
+    return PerturbationQuestion(
+        model=choice.model, image=choice.image, target=target, norm=norm, epsilon=epsilon, steps=steps,
+        away=way == "away", seed=choice.draw,
+    )  # fmt: skip
+
+
+def _unit(choice: ScoredChoice) -> Unit:
+    """The unit that is chosen here or on the Neurons page; the strongest channel by default."""
+    info: SiteInfo = sites.choose(choice.survey.sites)
+    with panel.controls("unit"):
+        place = sites.choose_place(info, seen(choice.survey.arrays).size)
+        strongest = ask(
+            UnitsQuestion(
+                model=choice.model,
+                image=choice.image,
+                site=info.site,
+                place=place.index,
+                axis=info.axis,
+                count=1,
+                seed=choice.draw,
+            ),
+            "Looking for the strongest channel here …",
+        )
+        channel = sites.choose_channel(info, int(strongest.arrays["channels"][0]))
+    return units.unit(info, channel, place)
+
+
+# ------------------------------------------------------------------------------------------------------------- pictures
+
+
+def before(answer: PerturbationAnswer, pixel: Pixel | None) -> Picture:
+    """The picture as it was, with a mark on a pixel, as on the other two."""
+    image = seen(answer.arrays)
+    facts = ("{}×{}".format(*image.size), "whole levels, 0 to 255", *captions.blocks_text(image.blocks))
+    words = Caption("Before: the picture as the network sees it.", "r", facts)
+    return Picture(figures.image(image.pixels, blocks=image.blocks, height=HEIGHT, cross=pixel), words)
+
+
+def after(answer: PerturbationAnswer, labels: tuple[str, ...], pixel: Pixel | None) -> Picture:
+    """The picture that the steps lead to."""
+    image = seen(answer.arrays, "after")
+    question = answer.question
+    many = f", {question.steps} times, each where the last one ended" if question.steps > 1 else ""
+    bound = ", some towards the first picture where the change would be longer than ε" if question.norm == "l2" else ""
+    cut = f"{answer.cut:,} numbers cut at 0 or 255" if answer.cut else "nothing cut at 0 or 255"
+    words = Caption(
+        f"After: changed {'against' if question.away else 'along'} the gradient{many}, rounded to whole levels{bound}. "
+        "Exactly this picture was given to the network.",
+        step_formula(question, captions.score_symbol(answer.target, labels)),
+        (f"ε = {question.epsilon} levels", f"{_SIZES[question.norm]}: {captions.number_text(answer.size, 4)}", cut,
+         *captions.blocks_text(image.blocks)),
+    )  # fmt: skip
+    return Picture(figures.image(image.pixels, blocks=image.blocks, height=HEIGHT, cross=pixel), words)
+
+
+def step_formula(question: PerturbationQuestion, symbol: str) -> str:
+    """How the picture after is computed, in LaTeX: each step's gradient, the step, and the rounding of the last, of
+    which one sign step has no need."""
+    sign = "-" if question.away else "+"
+    clip = r"\operatorname{clip}_0^{255}"
+    if question.steps == 1 and question.norm == "max":
+        return rf"r' = {clip}\left(r {sign} \varepsilon\, \operatorname{{sign}} \partial {symbol} / \partial r\right)"
+    here, there, last = ("r", "r_1", "r_1") if question.steps == 1 else ("r_k", "r_{k+1}", f"r_{{{question.steps}}}")
+    begin = "" if question.steps == 1 else r",\quad r_0 = r"
+    size = r"\varepsilon" if question.steps == 1 else rf"\tfrac{{\varepsilon}}{{{question.steps}}}"
+    way = r"\operatorname{sign} g" if question.norm == "max" else r"g / \lVert g \rVert_2"
+    bound = "" if question.norm == "max" else r"_{\lVert\cdot\rVert_2 \le \varepsilon}"
+    return (
+        rf"\begin{{aligned}} g &= \partial {symbol} / \partial {here}{begin} \\ "
+        rf"{there} &= {clip}\left({here} {sign} {size}\, {way}\right) \\ "
+        rf"r' &= r + \operatorname{{round}}{bound}\left({last} - r\right) \end{{aligned}}"
+    )
+
+
+def change(answer: PerturbationAnswer, channels: int) -> OverInput:
+    """After minus before, channel by channel."""
+    if screen.is_coarse(answer.arrays):
+        return over_input(answer.arrays, "difference")
+    difference = answer.after.astype(np.float32) - answer.pixels
+    return OverInput(difference.transpose(2, 0, 1)[None, :channels])
+
+
+def difference(answer: PerturbationAnswer, changed: OverInput, pixel: Pixel | None) -> Picture:
+    """After minus before, on a scale of its own."""
+    channels = changed.shape[1]
+    shown = changed.field("signed_sum", unit="levels")
+    summed = f", summed over the {channels} channels with its sign" if channels > 1 else ""
+    full = 255 * channels
+    magnified = (f"the ends of the scale are {captions.number_text(shown.limit)} of {full} possible levels: magnified "
+                 f"{captions.number_text(full / shown.limit, 3)} times",) if shown.limit else ()  # fmt: skip
+    words = Caption(
+        f"The difference, magnified: after minus before{summed}. Red: brighter; blue: darker.",
+        r"\sum_c \left(r'_c - r_c\right)" if channels > 1 else "r' - r",
+        (captions.scale_text(shown), *magnified, *captions.blocks_text(shown.blocks)),
+    )
+    return Picture(figures.heatmap(shown, pixels=seen(answer.arrays).pixels, height=HEIGHT, cross=pixel), words)
+
+
+def promise(answer: PerturbationAnswer, labels: tuple[str, ...]) -> Picture:
+    """The first-order prediction against what really happens as epsilon grows."""
+    unit, score = captions.score_unit(answer.target), captions.score_words(answer.target, labels)
+    symbol = captions.score_symbol(answer.target, labels)
+    steps = len(answer.arrays["path_size"]) - 1
+    several = (
+        f" Dotted: where each of the {steps} steps came to, each along a gradient of its own." if steps > 1 else ""
+    )
+    words = Caption(
+        f"How much {score} changes. Dashed: what the gradient at the first picture promises for one step of each size; "
+        "line: what comes of it. Diamonds: the picture above, in whole levels; open: what the same gradient promises "
+        f"for it, filled: what came.{several} The upright line is epsilon. Click a point to make its size epsilon.",
+        rf"\Delta {symbol} \approx \textstyle\sum \frac{{\partial {symbol}}}{{\partial r}}\,(r' - r)",
+        (f"{unit}, against levels of 0 to 255", "the curve's pictures are cut at 0 and 255, and not rounded"),
+    )
+    return Picture(charts.promise(answer, unit=unit, size_words=_SIZES[answer.question.norm]), words)
+
+
+def reading(choice: ScoredChoice, target: Target) -> ShownAs:
+    """What the numbers of the prediction mean: those of the output that the target is read from, or, of a unit, of the
+    one that the model shows by itself."""
+    if target == choice.target or not isinstance(target, Unit):
+        return choice.reading
+    return bars.shown(output_kind.default(choice.survey.heads))
+
+
+def classes(answer: PerturbationAnswer, reading: ShownAs) -> Picture:
+    """Probabilities before and after, or plain numbers."""
+    kind = {"softmax_logits": "softmax of the logits", "sigmoid_logits": "sigmoid of the logits"}.get(reading)
+    noun = bars.noun(reading)
+    words = Caption(
+        f"{which(len(answer.prediction), reading)} Click one to follow {'it' if noun == 'number' else 'its score'}.",
+        "",
+        (f"{kind}, before and after" if kind else "before and after",),
+    )
+    return Picture(charts.before_and_after(answer.prediction, answer.prediction_after, reading), words)
+
+
+def which(count: int, reading: ShownAs = "softmax_logits") -> str:
+    """Which classes are shown: more than five where the five likeliest are others after than before."""
+    if count > 5:
+        first = "largest" if reading == "numbers" else "likeliest"
+        return f"The {count} {bars.several(bars.noun(reading))} that are among the five {first} before or after."
+    return f"{bars.sentence(count, reading)}, before and after."
+
+
+def choose_class(answer: PerturbationAnswer, reading: ShownAs) -> Callable[[Click], None]:
+    """A click on a bar makes its class the target."""
+    return saliency.choose_class(bars.of(answer.prediction, reading), {"follow": "score"})
+
+
+def choose_size(question: PerturbationQuestion) -> Callable[[Click], None]:
+    """A click on a point of the curves makes its size epsilon, the nearest that the slider offers."""
+
+    def act(click: Click) -> None:
+        address.write({"epsilon": min(_EPSILONS[question.norm], key=lambda offered: abs(offered - click.column))})
+
+    return act
+
+
+def facts(answer: PerturbationAnswer, labels: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    """Target before and after, and the two changes."""
+    digits = captions.number_text
+    return (
+        (captions.score_words(answer.target, labels).removeprefix("the "),
+         f"{digits(answer.score, 4)} → {digits(answer.score_after, 4)}"),
+        ("promised for this picture", digits(answer.predicted_change, 3)),
+        ("came", digits(answer.score_after - answer.score, 3)),
+    )  # fmt: skip

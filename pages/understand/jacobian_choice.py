@@ -1,0 +1,187 @@
+"""Choosing which Jacobian of the model is looked at, and which of its rows alone."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from gradviz_core.drawing import captions, spectra
+from gradviz_core.errors import UnknownSite
+from gradviz_core.types import (
+    INPUT,
+    MOST_ENTRIES,
+    MOST_PASSES,
+    ClassScore,
+    JacobianAnswer,
+    Site,
+    SiteInfo,
+    SpectrumAnswer,
+)
+from gradviz_core.types.outputs import Head, HeadInfo
+from gradviz_core.types.sites import in_words, no_such_site
+from pages.scores import output_kind
+from pages.shell import address, sites
+from pages.shell.clicks import Click
+from pages.shell.frame import Choice
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """Which Jacobian is looked at."""
+
+    choice: Choice
+    of: SiteInfo
+    wrt: SiteInfo
+    rows: tuple[int, int]
+    room: DeltaGenerator
+    """Beside the other choices, for the output to look at alone."""
+
+    @property
+    def columns(self) -> int:
+        """Numbers that the outputs are differentiated by."""
+        return math.prod(self.wrt.shape)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows that were chosen, and columns."""
+        return self.rows[1] - self.rows[0], self.columns
+
+    @property
+    def small(self) -> bool:
+        """Whether every entry is computed."""
+        return math.prod(self.shape) <= MOST_ENTRIES and min(self.shape) <= MOST_PASSES
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of all its entries, in single precision."""
+        return 4 * math.prod(self.shape)
+
+    @property
+    def head(self) -> HeadInfo | None:
+        """The output of the model that the outputs are, one for each class or number of it: the very value, for a
+        hidden layer may have as many numbers."""
+        for head in self.choice.survey.heads:
+            scores = sites.of_head(self.choice.survey.sites, head)
+            if head.form == "row" and scores and (self.of.same_as or self.of.site) == (scores.same_as or scores.site):
+                return head
+        return None
+
+    @property
+    def unit(self) -> str:
+        """Unit of an entry."""
+        head = self.head
+        read = ClassScore(head=Head(reading=head.reading)) if head else None
+        top = captions.score_unit(read) if read else "unit of activation"
+        below = "normalised-pixel unit" if self.wrt.site == INPUT else "unit of activation"
+        return "no unit" if self.of.site == self.wrt.site else f"{top} per {below}"
+
+    def names(self, first: int, end: int) -> list[str]:
+        """What the outputs are called."""
+        return self.drawn_names(first, end, 1)
+
+    def drawn_names(self, first: int, end: int, size: int) -> list[str]:
+        """What the outputs are called, ``size`` at a time."""
+        return spectra.block_names(self.of, self.choice.labels if self.head else (), first, end, size)
+
+    @property
+    def text(self) -> str:
+        """``head by the input``."""
+        return f"{in_words(self.of.site, self.of.calls)} by {in_words(self.wrt.site, self.wrt.calls)}"
+
+
+def choose(choice: Choice) -> View:
+    """What is chosen: the identity, the scores by themselves, as long as nothing is; else the input is what to
+    differentiate by, and the scores what is differentiated, unless told otherwise.
+
+    Raises:
+        NoSuchChoice: the address names a site or rows that are not there.
+        UnknownSite: the model has no values of real numbers.
+    """
+    infos = {str(info.site): info for info in choice.survey.sites if info.differentiable}
+    heads = choice.survey.heads
+    scores = sites.of_head(choice.survey.sites, output_kind.default(heads)) if heads else None
+    if not infos:
+        raise UnknownSite("This model shows no values that can be differentiated. Choose another model.")
+    last = str(scores.site) if scores is not None else list(infos)[-1]
+    first_visit = not address.read("of") and not address.read("wrt")
+    left, right, third, fourth = st.columns([6, 6, 4, 3])
+    with left:
+        of = _site("Outputs (rows)", "of", infos, last)
+    with right:
+        wrt = _site("With respect to (columns)", "wrt", infos, last if first_visit else str(INPUT))
+    with third:
+        count = math.prod(of.shape)
+        text = address.text("Rows", "rows", f"all {count:,}", "All rows, or some: 0-63, or 5 alone")
+    return View(choice, of, wrt, _rows(text, count), fourth)
+
+
+def _site(label: str, name: str, infos: dict[str, SiteInfo], default: str) -> SiteInfo:
+    chosen = address.read(name, default)
+    listed = [key for key, info in infos.items() if info.same_as is None or key in (default, chosen)]
+    address.select(label, name, listed, chosen, lambda key: captions.site_text(infos[key]))
+    if chosen not in infos:
+        known = [info.site for info in infos.values()]
+        raise address.NoSuchChoice(str(no_such_site(Site.parse(chosen), known)), name)
+    return infos[chosen]
+
+
+_RANGE = r"(\d+)\s*(?:[-–]\s*(\d+))?"
+
+
+def _rows(text: str, count: int) -> tuple[int, int]:
+    if not text.strip():
+        return 0, count
+    match = re.fullmatch(rf"\s*{_RANGE}\s*", text, re.ASCII)
+    first, last = (int(match[1]), int(match[2] or match[1])) if match else (0, -1)
+    if first <= last < count:
+        return first, last + 1
+    as_in = f"as in 0-{min(9, count - 1)}"
+    if match and last < first:
+        why = f"{first} comes after {last}. Write the smaller number first: {last}-{first}."
+    elif match:
+        why = f"they are numbered from 0 to {count - 1}. Write numbers among these, {as_in}."
+    elif re.fullmatch(rf"\s*{_RANGE}(?:\s*[,;\s]\s*{_RANGE})+\s*[,;]?\s*", text, re.ASCII):
+        why = f"these are several ranges, and one is shown at a time. Write a first and a last row, {as_in}."
+    else:
+        why = f"that is neither a number nor a first and a last one. Write numbers from 0 to {count - 1}, {as_in}."
+    raise address.NoSuchChoice(f"Rows cannot be {text[:60]!r}: {why} Leave the field empty for all rows.", "rows")
+
+
+def is_first_visit() -> bool:
+    """Whether nothing is chosen, so that the identity is shown."""
+    return not address.read("of") and not address.read("wrt")
+
+
+def show_scores(view: View) -> None:
+    """Go from the identity to the scores by the image."""
+    address.write({"of": view.of.site, "wrt": INPUT})
+
+
+def chosen_row(view: View, found: JacobianAnswer | SpectrumAnswer) -> int:
+    """The output to look at alone, numbered among all: by default the most sensitive one, as far as is known."""
+    strengths = found.arrays["row_norms"] if isinstance(found, JacobianAnswer) else np.abs(found.arrays["left"][0])
+    strongest = int(np.nan_to_num(strengths).argmax())
+    with view.room:
+        return address.counter("Output", "output", math.prod(view.of.shape), view.rows[0] + strongest)
+
+
+def choose_row(view: View, found: JacobianAnswer | SpectrumAnswer, key: str) -> Callable[[Click], None] | None:
+    """A click on a row of the matrix, or on a point of the sensitivities, chooses the output."""
+    if key not in ("matrix", "sensitivities") or not isinstance(found, JacobianAnswer):
+        return None
+
+    def act(click: Click) -> None:
+        if key == "matrix":
+            number = spectra.row_drawn(found.arrays["matrix"], click.row, click.column)
+        else:
+            number = spectra.row_pointed(found.arrays["row_norms"], click.position)
+        if number is not None:
+            address.write({"output": view.rows[0] + number})
+
+    return act

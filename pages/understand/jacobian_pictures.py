@@ -1,0 +1,162 @@
+"""The pictures of the Jacobian page, its facts and its words."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gradviz_core.drawing import captions, figures, log_scale, spectra
+from gradviz_core.drawing.captions import Caption
+from gradviz_core.types import INPUT, MOST_ENTRIES, FloatArray, JacobianAnswer, SpectrumAnswer
+from gradviz_core.types.sites import in_words
+from pages.shell.units import Picture
+from pages.understand.jacobian_answers import one_row, values
+from pages.understand.jacobian_choice import View
+
+MOST_POINTS = 64
+"""Singular values that are drawn."""
+
+
+def facts(view: View, found: JacobianAnswer | SpectrumAnswer) -> tuple[tuple[str, str], ...]:
+    """Size, effective rank, largest singular value, Frobenius norm."""
+    number = captions.number_text
+    size = "{:,} × {:,}".format(*view.shape)
+    if isinstance(found, JacobianAnswer):
+        known = values(found)
+        rank = _rank(spectra.effective_rank(known))
+        length = number(float(np.linalg.norm(found.arrays["row_norms"])), 4)
+    else:
+        known = found.arrays["singular_values"]
+        between = spectra.effective_rank_between(known, found.frobenius, min(view.shape), found.frobenius_error)
+        rank = _rank_between(*between)
+        length = number(found.frobenius) + (f" ± {number(found.frobenius_error, 1)}" if found.frobenius_error else "")
+    return ("size", size), ("effective rank", rank), ("largest singular value", number(float(known[0]), 4)), (
+        "Frobenius norm", length)  # fmt: skip
+
+
+def _rank(rank: float) -> str:
+    return captions.number_text(rank) if rank < 999.5 else f"{rank:,.0f}"
+
+
+def _rank_between(least: float, greatest: float) -> str:
+    """Both bounds, or the lower one alone where the other is more than twice as large and says little."""
+    low, high = _rank(least), _rank(greatest)
+    if greatest > 2 * least:
+        return f"at least {low}"
+    return low if low == high else f"{low} to {high}"
+
+
+def advice(view: View) -> tuple[str, ...]:
+    """What to do to see entries, where there are too many."""
+    if view.small:
+        return ()
+    most = MOST_ENTRIES // view.columns
+    rows = "one row" if most == 1 else f"at most {most:,} rows"
+    how = f"Choose {rows} to see" if most else "Choose a smaller site to differentiate by, to see"
+    return (f"{view.shape[0]:,} × {view.columns:,} entries are too many to compute one by one. {how} each of them.",)
+
+
+def pictures(view: View, found: JacobianAnswer | SpectrumAnswer, chosen: int) -> dict[str, Picture]:
+    """The pictures of the page by their key, the widest first."""
+    if isinstance(found, JacobianAnswer):
+        inside = view.rows[0] <= chosen < view.rows[1]
+        entry = found.arrays["matrix"][chosen - view.rows[0]] if inside else one_row(view, chosen)
+        shown = {
+            "matrix": _matrix(view, found, chosen),
+            "output": _row(view, entry, chosen),
+            "spectrum": _spectrum(view, values(found), None),
+            "sensitivities": _sensitivities(view, found.arrays["row_norms"], chosen),
+        }
+    else:
+        shown = {
+            "spectrum": _spectrum(view, found.arrays["singular_values"], found),
+            "direction": _direction(view, found),
+            "output": _row(view, one_row(view, chosen), chosen) if view.columns <= MOST_ENTRIES else None,
+        }
+    return {key: picture for key, picture in shown.items() if picture is not None}
+
+
+def _matrix(view: View, answer: JacobianAnswer, chosen: int) -> Picture:
+    field, block = spectra.drawn(answer.arrays["matrix"], unit=view.unit), spectra.block(view.shape)
+    rows = view.drawn_names(*view.rows, block[0])
+    columns = spectra.block_names(view.wrt, (), 0, view.columns, block[1])
+    figure = spectra.heatmap(field, rows, columns, chosen=(chosen - view.rows[0]) // block[0])
+    mode = {"reverse": "reverse mode: one backward pass a row", "forward": "forward mode: two backward passes a column"}
+    formula, coarse = rf"J_{{ij}} = {_slope(view, 'i', 'j')}", tuple[str, ...]()
+    if max(block) > 1:
+        formula += r",\quad \text{drawn:}\ J_{i^* j^*},\ (i^*, j^*) = "
+        formula += r"\operatorname*{arg\,max}_{(i, j)\ \text{in the cell}} \left|J_{ij}\right|"
+        coarse = (f"each cell is the largest of {block[0]}×{block[1]} entries, with its sign",)
+    height, width = view.shape
+    words = Caption(
+        f"The Jacobian of {view.text}: row i says how output i changes with each of the {width:,} numbers.",
+        formula,
+        (f"{height:,} × {width:,}", view.unit, captions.scale_text(field), mode[answer.mode], *coarse),
+    )
+    return Picture(figure, words)
+
+
+def _slope(view: View, of: str, wrt: str) -> str:
+    """``∂a_i / ∂x_j`` in LaTeX; the input is x, a value by itself has one letter."""
+    below = "x" if view.wrt.site == INPUT else "a" if view.wrt.site == view.of.site else "b"
+    return rf"\frac{{\partial a_{{{of}}}}}{{\partial {below}_{{{wrt}}}}}"
+
+
+def _spectrum(view: View, known: FloatArray, found: SpectrumAnswer | None) -> Picture:
+    shown, count = known[:MOST_POINTS], min(view.shape)
+    some = f" The largest {len(shown)} of {count:,}." if len(shown) < count else ""
+    how = "from all entries"
+    if found is not None:
+        how = (
+            f"by products with random directions (Halko, Martinsson and Tropp 2011): the last step changed "
+            f"{found.settled} of {len(known)} by under 0.01\u00a0%; none is above the true one, up to rounding"
+        )
+    words = Caption(
+        f"Singular values: how much the Jacobian lengthens each of the directions that it keeps apart.{some}",
+        r"J = U \Sigma V^\top",
+        (view.unit, "logarithmic scale", how,
+         "effective rank: exp of the entropy of σ² / Σσ² (after Roy and Vetterli 2007)", *log_scale.odd_marks(shown)),
+    )  # fmt: skip
+    settled = len(known) if found is None else found.settled
+    return Picture(spectra.spectrum(shown, unit=view.unit, settled=settled), words)
+
+
+def _sensitivities(view: View, norms: FloatArray, chosen: int) -> Picture:
+    size, drawn = spectra.points(len(norms)), spectra.norms_drawn(norms)
+    coarse = (f"each point is the largest of {size} rows",) if size > 1 else ()
+    words = Caption(
+        "Sensitivity: how far a small change of length one can move each output, which is the L2 norm of its row.",
+        r"\lVert J_{i} \rVert_2 = \sqrt{\textstyle\sum_j J_{ij}^2}",
+        (view.unit, "logarithmic scale", *coarse, *log_scale.odd_marks(drawn)),
+    )
+    rows = view.drawn_names(*view.rows, size)
+    figure = spectra.sensitivities(drawn, rows, unit=view.unit, chosen=(chosen - view.rows[0]) // size)
+    return Picture(figure, words)
+
+
+def _row(view: View, entries: FloatArray, number: int) -> Picture | None:
+    sentence = (
+        f"Output {number}, {view.names(number, number + 1)[0]}: how it changes with each place of "
+        f"{in_words(view.wrt.site, view.wrt.calls)}, summed over the channels there with its sign."
+    )
+    slope = _slope(view, str(number), r"c,\cdot")
+    return _over_places(view, entries, sentence, rf"\sum_c {slope}", view.unit)
+
+
+def _direction(view: View, answer: SpectrumAnswer) -> Picture | None:
+    sentence = (
+        f"The direction in {in_words(view.wrt.site, view.wrt.calls)} that moves the outputs most, summed over the "
+        "channels with its sign. It has length one. Its opposite does the same; this is the one of the two whose "
+        "largest entry is positive. Where the first two singular values are close, it settles later than they do."
+    )
+    return _over_places(view, answer.arrays["right"][0], sentence, r"\sum_c v_1", "share of a length of one")
+
+
+def _over_places(view: View, entries: FloatArray, sentence: str, formula: str, unit: str) -> Picture | None:
+    found = spectra.row(entries, view.wrt, unit=unit)
+    if found is None:
+        return None
+    field, places = found
+    pixels = view.choice.survey.pixels if view.wrt.site == INPUT else None
+    coarse = captions.blocks_text(field.blocks, "places")
+    words = Caption(sentence, formula, (captions.site_text(view.wrt), unit, captions.scale_text(field), *coarse))
+    return Picture(figures.heatmap(field, pixels=pixels, places=places, height=400), words)

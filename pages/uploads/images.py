@@ -1,0 +1,149 @@
+"""Choosing an image: a sample by its thumbnail, or an upload."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import streamlit as st
+from PIL import Image
+from streamlit.typing import UploadedFile
+
+from gradviz_core.errors import BadImage, GradVizError
+from gradviz_core.models import catalogue
+from gradviz_core.serving.controls import Control
+from gradviz_core.serving.recent import Recent
+from gradviz_core.settings import settings
+from gradviz_core.types import ImageCard, Pixels
+from pages.shell import address
+from pages.shell.words import plain
+from pages.uploads import thumbnails, uploaded, uploading
+from pages.uploads.thumbnails import Thumbnail, small
+
+KINDS = ("png", "jpg", "jpeg", "jpe", "jfif", "webp", "bmp", "tif", "tiff", "gif", "npy")
+WHAT = "a PNG, JPEG, WebP, BMP, TIFF, GIF or .npy file"
+Range = tuple[float, float]
+SAMPLES_BYTES = 5_000_000
+"""Most that the thumbnails of the samples hold together."""
+MOST_UPLOADS = 20
+"""Uploads of a session whose thumbnails are shown, the latest: each is sent with every page, and takes up to 40 kB."""
+_OWN = "own"
+_RANGES = {"0 1": "0 to 1", "0 255": "0 to 255", "-1 1": "−1 to 1", _OWN: "Other"}
+
+
+def suited(model: str) -> str:
+    """Key of the image a model is first shown with: a sample of the kind it was trained on, else a photo."""
+    return _in_order(model)[0].key
+
+
+def _in_order(model: str) -> list[ImageCard]:
+    """The samples, those that suit the model first; those for other presets last."""
+    return sorted(catalogue.sample_images(), key=lambda card: (model not in card.suits, bool(card.suits)))
+
+
+def pick(chosen: str, model: str) -> None:
+    """Thumbnails of the samples and of this session's uploads, and a way to upload one more."""
+    st.markdown("Image")
+    uploads = [Thumbnail(key, "Your image", picture) for key, picture in _pictures().items()]
+    samples = [Thumbnail(card.key, card.title, _sample(card.key)) for card in _in_order(model)]
+    thumbnails.pick([*uploads, *samples], chosen, lambda key: address.write({"image": key}))
+    with st.popover("Upload an image", icon=":material/upload:", width="stretch"):
+        _choose_file()
+        st.caption(
+            "An image that is used is kept under a name made of its contents. "
+            "Whoever has the address of the page can see it."
+        )
+
+
+def remember(key: str, pixels: Pixels) -> bool:
+    """Give an upload its thumbnail: what the network sees of it. True where it had none."""
+    new = uploaded.is_key(key) and key not in _pictures()
+    if new:
+        _pictures()[key] = small(pixels)
+        if len(_pictures()) > MOST_UPLOADS:
+            del _pictures()[next(iter(_pictures()))]
+    return new
+
+
+def _pictures() -> dict[str, str]:
+    pictures: dict[str, str] = st.session_state.setdefault("uploads", {})
+    return pictures
+
+
+def _sample(key: str) -> str:
+    picture = _small_samples().get(key)
+    if picture is None:
+        file = catalogue.image_file(catalogue.sample_image(key.removeprefix("sample/")))
+        with Image.open(file) as opened:
+            picture = small(np.asarray(opened.convert("RGB")))
+        _small_samples().keep(key, picture)
+    return picture
+
+
+@st.cache_resource(show_spinner=False)
+def _small_samples() -> Recent[str]:
+    return Recent(SAMPLES_BYTES)
+
+
+# -------------------------------------------------------------------------------------------------------------- upload
+
+
+def _choose_file() -> None:
+    """The uploader; what is wrong with a file is said below it, until the next thing that is done."""
+    place = st.empty()
+    with place.container():
+        file = _uploader()
+        if file is None:
+            return
+        asked = uploading.kind(file) == "npy"
+        value_range = _range() if asked else None
+        if asked and not st.button("Use this array", key="upload_array", type="primary"):
+            return
+    try:
+        come = uploading.come(file, _control())
+        with st.spinner("Reading the image …"):
+            report = uploading.delivery(come).image(_checked(value_range))
+    except GradVizError as error:
+        if not asked:  # an array may be read with another range
+            uploading.let_go("upload", file)
+            with place.container():
+                _uploader()
+        st.error(plain(str(error)), icon=":material/error:")
+        return
+    uploading.keep(come)
+    uploading.let_go("upload", file)
+    uploaded.image_reports()[report.key] = report
+    address.write({"image": report.key})
+    st.rerun()
+
+
+def _control() -> Control:
+    return Control("image", KINDS, WHAT, settings().upload_mb)
+
+
+def _uploader() -> UploadedFile | None:
+    return uploading.uploader("upload", "PNG, JPEG, WebP, BMP, TIFF, GIF or .npy", _control())
+
+
+def _range() -> Range:
+    """The values that stand for black and for full colour in an array."""
+    st.markdown("An array does not say which of its values are black and which are full colour.")
+    chosen = st.segmented_control(
+        "Its values run from", list(_RANGES), default="0 1", format_func=_RANGES.__getitem__, required=True,
+        key="upload_range", wrap=True,
+    )  # fmt: skip
+    if chosen != _OWN:
+        low, high = map(float, chosen.split())
+        return low, high
+    with st.container(horizontal=True):
+        low = st.number_input("Black", value=0.0, key="upload_low", format="%g", width=128)
+        high = st.number_input("Full colour", value=1.0, key="upload_high", format="%g", width=128)
+    return low, high
+
+
+def _checked(value_range: Range | None) -> Range | None:
+    """Raises BadImage where the range is none."""
+    if value_range is not None and not (all(map(math.isfinite, value_range)) and value_range[0] < value_range[1]):
+        low, high = value_range
+        raise BadImage(f"The values cannot run from {low:g} to {high:g}: the first must be below the second.")
+    return value_range

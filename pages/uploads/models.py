@@ -1,0 +1,91 @@
+"""Choosing a model from the list, and what is known of it."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from gradviz_core.drawing.captions import model_line, share_text
+from gradviz_core.errors import QuestionError
+from gradviz_core.models import catalogue
+from gradviz_core.types import ModelCard
+from pages.shell import address
+from pages.shell.words import plain
+from pages.uploads import preprocessing, uploaded
+
+
+def first() -> str:
+    """Key of the model that is shown where none is named."""
+    return next(iter(card.key for card in catalogue.presets()), catalogue.torchvision_keys()[-1])
+
+
+def pick(model: str) -> None:
+    """The list: this session's uploads, the presets, torchvision's; and the model in the address."""
+    words = offered(model)
+    address.select("Model", "model", list(words), model, words.__getitem__)
+
+
+def offered(model: str) -> dict[str, str]:
+    """The keys of the list, and what each is called; ``model`` among them where there may be such a model."""
+    uploaded.look_up(model)
+    keys = [*uploaded.models(), *_titles(), *catalogue.torchvision_keys()]
+    if model not in keys and (_is_torchvision(model) or uploaded.is_key(model)):
+        keys.insert(0, model)
+    return {key: _words(key) for key in keys}
+
+
+def _titles() -> dict[str, str]:
+    return {card.key: card.title for card in catalogue.presets()}
+
+
+def _words(key: str) -> str:
+    if uploaded.is_key(key):
+        return uploaded.words(key)
+    return _titles().get(key) or _torchvision_words(key)
+
+
+def _is_torchvision(model: str) -> bool:
+    kind, _, rest = model.partition("/")
+    try:
+        catalogue.split_torchvision(rest)
+    except QuestionError:
+        return False
+    return kind == "torchvision"
+
+
+def _torchvision_words(key: str) -> str:
+    name, tag = catalogue.split_torchvision(key.partition("/")[2])
+    return f"{name}, untrained, seed {tag.removeprefix('random-')}" if tag.startswith("random-") else f"{name}, {tag}"
+
+
+def link_to_saliency() -> None:
+    """A way to the uploaded model that is chosen, from a page that shows no model."""
+    model = address.read("model")
+    if uploaded.is_key(model):
+        st.page_link(
+            "pages/explore/saliency.py", label=plain(f"See {uploaded.words(model)}"), icon=":material/arrow_forward:"
+        )
+
+
+def card(card: ModelCard) -> None:
+    """One line, and the rest behind a button."""
+    st.caption(plain(model_line(card)))
+    with st.popover("About this model", type="tertiary"):
+        st.markdown(f"**{plain(card.title)}**  \n{plain(card.summary)}")
+        for accuracy in card.accuracy:
+            share = share_text(accuracy.value)
+            st.markdown(f"{plain(share)} right on {accuracy.samples:,} images: {plain(accuracy.data)}")
+        more = f" and {len(card.names) - 20} more" if len(card.names) > 20 else ""
+        classes = ", ".join(card.names[:20]) + more
+        rows = {
+            "Classes": classes,
+            "Origin": card.provenance,
+            "Licence": card.licence,
+            "Preprocessing": " · ".join(preprocessing.facts(card.preprocessing)),
+            "SHA-256 of the file" if uploaded.is_key(card.key) else "SHA-256 of the weights": card.digest,
+        }
+        for name, text in rows.items():
+            if text:
+                st.caption(f"**{name}**  \n{plain(text)}")
+        report = uploaded.reports().get(card.digest)
+        for note in report.notes if report is not None else ():
+            st.caption(plain(note))

@@ -1,0 +1,201 @@
+"""What is said of a model file before it is used: as which architecture, under which title, with which labels, of
+which kind its output is, and with which preprocessing."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import replace
+
+import streamlit as st
+from streamlit.typing import UploadedFile
+
+from gradviz_core.compute import client
+from gradviz_core.errors import BadImage, BadModel, GradVizError, UnknownImage
+from gradviz_core.serving.controls import Control
+from gradviz_core.text.codec import question_to_json
+from gradviz_core.text.shown_text import visible
+from gradviz_core.types import SurveyQuestion
+from gradviz_core.types.cards import Fit, ModelReport, Recipe
+from pages.scores import output_kind
+from pages.shell import address
+from pages.shell.kept import kept
+from pages.shell.words import plain
+from pages.uploads import images, preprocessing, uploaded, uploading
+
+LABELS = Control("labels", ("txt", "json"), "a .txt or .json file", 1.0)
+LONGEST_TITLE = 80
+
+
+def proposal(report: ModelReport, title: str) -> Recipe:
+    """The recipe to start from: the best fit, or the exported model's own size.
+
+    Raises:
+        BadModel: the weights fit no architecture that is known, so there is nothing to propose.
+    """
+    title = visible(title)[:LONGEST_TITLE]
+    if report.format == "exported":
+        assert report.preprocessing is not None
+        return Recipe(report.file, "", title, (), report.preprocessing)
+    if not report.fits:
+        raise BadModel(
+            "These weights fit none of the architectures that GradViz knows. Export the whole model as a .pt2 file."
+        )
+    best = report.fits[0]
+    return Recipe(report.file, best.architecture, title, (), best.preprocessing)
+
+
+def draw(start: Recipe, report: ModelReport | None, name: str, *, again: bool) -> bool:
+    """The form; True once the model is kept, runs, and is the one in the address. ``again`` says that it was in use."""
+    fit = _architecture(start, report, name)
+    made = start if fit is None else replace(start, architecture=fit.architecture)
+    steps = start.preprocessing if fit is None or fit.architecture == start.architecture else fit.preprocessing
+    title = st.text_input("Title", start.title, key=f"{name}_title", max_chars=LONGEST_TITLE)
+    labels = _labels(start, name)
+    reading = output_kind.field(start.reading, f"{name}_reading")
+    form = f"{name}_{made.architecture}"
+    wrong = ""
+    facts = st.empty()
+    if report is not None and report.format == "exported" and not again:
+        st.info("The file does not say which numbers the model was trained on. Mean and standard deviation are "
+                "ImageNet's: a guess. Where they are not yours, change them, or the scores mean little.")  # fmt: skip
+    with st.expander("Change the preprocessing", icon=":material/tune:"):
+        try:
+            steps = preprocessing.form(steps, _fixed_size(report), form)
+        except GradVizError as error:
+            wrong = str(error)
+    if wrong:
+        st.error(plain(wrong), icon=":material/error:")
+    else:
+        facts.caption(plain("Preprocessing: " + " · ".join(preprocessing.facts(steps))))
+    classes = fit.classes if fit is not None else report.classes if report is not None else None
+    if not st.button("Use this model", type="primary", key=f"{name}_use", disabled=bool(wrong)):
+        return False
+    try:
+        with st.spinner("Running the model once on the image …"):
+            made = replace(made, title=title.strip() or start.title, preprocessing=steps,
+                           labels=_read(labels, name, classes), reading=reading)  # fmt: skip
+            _use(made, again=again)
+            if reading != start.reading:
+                address.write({"reads": ""})  # what was said just now counts
+    except GradVizError as error:
+        st.error(plain(str(error)), icon=":material/error:")
+        return False
+    return True
+
+
+def _use(recipe: Recipe, *, again: bool) -> None:
+    """Keep the recipe, run the model once, and put it into the address.
+
+    Raises:
+        GradVizError: it cannot be kept, or does not run.
+    """
+    key = client.keep_recipe(recipe)
+    question = SurveyQuestion(model=key, image=address.read("image") or images.suited(key))
+    with suppress(UnknownImage, BadImage):  # no fault of the model: the page will say so
+        kept().get(question_to_json(question), lambda: client.ask(question))
+    uploaded.remember_model(key, recipe.title)
+    if again:
+        address.exchange_model(key)
+    else:
+        address.write({"model": key})
+
+
+# -------------------------------------------------------------------------------------------------------- architecture
+
+
+def _architecture(start: Recipe, report: ModelReport | None, name: str) -> Fit | None:
+    """The fit that is chosen; None for an exported model, and where this session does not know the file."""
+    if report is None or not report.fits:
+        if start.architecture:
+            st.caption(plain(f"Weights of {_short(start.architecture)}."))
+        return None
+    fits = {fit.architecture: fit for fit in report.fits}
+    names = list(fits)
+    index = names.index(start.architecture) if start.architecture in names else 0
+    chosen = st.selectbox(
+        "Architecture", names, index=index, format_func=lambda key: fit_text(fits[key]), key=f"{name}_architecture"
+    )
+    fit = fits[chosen]
+    if fit.differences:
+        st.warning(
+            plain(f"{fit.differences} tensors differ, so the file will not load as {_short(chosen)}."),
+            icon=":material/warning:",
+        )
+    return fit
+
+
+def fit_text(fit: Fit) -> str:
+    """``resnet18, 7 classes, 122 of 122 tensors match``."""
+    differ = f", {fit.differences} differ" if fit.differences else ""
+    of = f"{fit.matching} of {fit.matching + fit.differences} tensors match"
+    return f"{_short(fit.architecture)}, {fit.classes} classes, {of}{differ}"
+
+
+def _short(architecture: str) -> str:
+    return architecture.rpartition("/")[2]
+
+
+def _fixed_size(report: ModelReport | None) -> tuple[int | None, int | None]:
+    """Height and width that an exported model takes and no other; None where any goes."""
+    shape = report.input_shape if report is not None else ()
+    return (shape[2], shape[3]) if len(shape) == 4 else (None, None)
+
+
+# -------------------------------------------------------------------------------------------------------------- labels
+
+
+def _labels(start: Recipe, name: str) -> str:
+    """The text that holds the names of the classes. A file fills it in."""
+    read = _labels_key(name)
+    number, labels = st.session_state.setdefault(read, (0, start.labels))
+    with st.expander("Names of the classes (optional)", icon=":material/label:"):
+        place = st.empty()
+        with place.container():
+            file = _labels_file(name)
+        if file is not None:
+            sentence = ""
+            try:
+                labels = uploading.delivery(uploading.come(file, LABELS)).labels()
+                number, _ = st.session_state[read] = (number + 1, labels)
+            except GradVizError as error:
+                sentence = str(error)
+            uploading.let_go(f"{name}_labels_file", file)
+            with place.container():
+                _labels_file(name)
+                if sentence:
+                    st.error(plain(sentence), icon=":material/error:")
+        return st.text_area(
+            "One a line, in the order of the classes; or a JSON list",
+            "\n".join(labels),
+            key=f"{name}_labels_{number}",
+            height=140,
+            help="A model that gives one number may have two names: first the negative one, then the positive one.",
+        )
+
+
+def forget(name: str) -> None:
+    """Let go of what was read for the form of this name, which may be megabytes of labels: it is not drawn again."""
+    st.session_state.pop(_labels_key(name), None)
+
+
+def _labels_key(name: str) -> str:
+    return f"{name}_labels_read"
+
+
+def _labels_file(name: str) -> UploadedFile | None:
+    return uploading.uploader(f"{name}_labels_file", "A text file, one a line, or a JSON list", LABELS)
+
+
+def _read(text: str, name: str, classes: int | None) -> tuple[str, ...]:
+    """The labels that a text holds.
+
+    Raises:
+        BadModel: they cannot be read, or are not one for each of the ``classes``. One number may have two.
+    """
+    _, known = st.session_state[_labels_key(name)]
+    labels = known if text == "\n".join(known) else client.read_labels(text.encode()) if text.strip() else ()
+    if labels and classes is not None and len(labels) != classes and (classes, len(labels)) != (1, 2):
+        raise BadModel(
+            f"There are {len(labels)} names for {classes} classes. Give one for each, in their order, or none."
+        )
+    return labels

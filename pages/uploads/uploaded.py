@@ -1,0 +1,74 @@
+"""What this session knows of uploads: the models in its list, and what was found in its files."""
+
+from __future__ import annotations
+
+import re
+from contextlib import suppress
+
+import streamlit as st
+
+from gradviz_core.compute import client
+from gradviz_core.errors import GradVizError
+from gradviz_core.images import depth_words
+from gradviz_core.types.cards import ImageFile, ImageReport, ModelReport
+
+_KEY = re.compile(r"upload/[0-9a-f]{64}")
+
+
+def is_key(key: str) -> bool:
+    """Whether this may be the key of an upload."""
+    return _KEY.fullmatch(key) is not None
+
+
+def models() -> list[str]:
+    """Keys of the models that were uploaded or met in this session, the latest first."""
+    return list(reversed(_titles()))
+
+
+def remember_model(key: str, title: str) -> None:
+    """Put an uploaded model into the list."""
+    _titles()[key] = title
+
+
+def look_up(key: str) -> None:
+    """Find the title of a model that came by its address; one that is not there has none."""
+    if is_key(key) and key not in _titles():
+        with suppress(GradVizError):
+            remember_model(key, client.recipe(key).title)
+
+
+def words(key: str) -> str:
+    """How an uploaded model is called in the list: two may have one title, so a piece of the key stands behind it."""
+    return f"{_titles().get(key, 'Uploaded model')} · {short(key)}"
+
+
+def short(key: str) -> str:
+    """The first six digits of an upload's digest."""
+    return key.removeprefix("upload/")[:6]
+
+
+def _titles() -> dict[str, str]:
+    titles: dict[str, str] = st.session_state.setdefault("models", {})
+    return titles
+
+
+def reports() -> dict[str, ModelReport]:
+    """What was found in this session's model files, by their digest."""
+    found: dict[str, ModelReport] = st.session_state.setdefault("model_reports", {})
+    return found
+
+
+def image_reports() -> dict[str, ImageReport]:
+    """What was found in this session's images, by their key."""
+    found: dict[str, ImageReport] = st.session_state.setdefault("image_reports", {})
+    return found
+
+
+def image_line(key: str, file: ImageFile | None) -> str:
+    """Where a picture comes from, where this session knows: ``From 4032×3024 JPEG. Turned upright.`` Else how it was
+    scaled, where its file has more than 8 bits."""
+    report = image_reports().get(key)
+    if report is None:
+        scaling = file.scaling if file else None
+        return " ".join(depth_words.notes(scaling, grey=file.mode.startswith("I;16"))) if file and scaling else ""
+    return " ".join([f"From {report.width}×{report.height} {report.format}.", *report.notes])
