@@ -374,3 +374,17 @@ def test_each_wing_names_only_what_stands_before_it() -> None:
         if other.split(".")[0] not in names[:place]
     ]
     assert circles == []
+
+
+def test_no_wing_may_import_what_it_does_not() -> None:
+    found: dict[str, set[str]] = {name: set() for name in WINGS}
+    for path in (path for path in sources(ROOT) if path.parts[0] == "gradviz_core"):
+        found[wing(module_name(path))] |= imports(ROOT, path, into_functions=True)
+    del found["__init__"]  # the face names modules in ``_LAZY`` too
+    unused = [
+        f"{name}: {place}"
+        for name, modules in found.items()
+        for place in WINGS[name].split()
+        if not any(is_within(module, [place]) for module in modules)
+    ]
+    assert unused == []
