@@ -138,6 +138,20 @@ def answer(question: Question) -> Answer:
     return answer_here(question)
 
 
+def load(key: str) -> nn.Module:
+    """The model behind a key, as ``preset/shapes-cnn`` or ``torchvision/resnet18@IMAGENET1K_V1``: in evaluation mode,
+    on the CPU, its parameters frozen. ``catalogue`` lists the keys.
+
+    Raises:
+        UnknownModel: no model has this key.
+        WeightsMissing: its pretrained weights are not here and cannot be fetched.
+        BadModel: an uploaded file and the recipe for it do not go together.
+    """
+    from gradviz_core.answers.load import load as load_here
+
+    return load_here(key).module
+
+
 def prove(
     module: nn.Module,
     x: Inputs,
@@ -250,6 +264,7 @@ __all__ = [
     "fields",
     "figures",
     "images",
+    "load",
     "prove",
     "receptive_field",
     "trace",

@@ -15,7 +15,7 @@ import torch
 import gradviz_core as gv
 from gradviz_core.answering import Answerer
 from gradviz_core.answers.load import load
-from gradviz_core.errors import BadTarget, QuestionError, UnknownSite, Unreachable
+from gradviz_core.errors import BadTarget, QuestionError, UnknownModel, UnknownSite, Unreachable
 from tests.reference import reference, relative_error
 from tests.test_trace import fingerprint
 
@@ -284,6 +284,17 @@ def test_the_saliency_of_a_shape_lies_on_the_shape() -> None:
             ratios.append(size[mask].mean() / size[~mask].mean())
     assert len(ratios) == 10
     assert np.median(ratios) > 2
+
+
+def test_the_model_behind_a_key_is_the_one_that_is_answered_from() -> None:
+    answer = gv.answer(gv.GradientQuestion(model="preset/shapes-cnn", image="sample/star"))
+    module = gv.load("preset/shapes-cnn")
+    x = torch.from_numpy(answer.activations[gv.INPUT])
+    assert module(x)[0, answer.prediction[0].index].item() == pytest.approx(answer.score, rel=1e-6)
+    assert not module.training
+    assert not any(parameter.requires_grad for parameter in module.parameters())
+    with pytest.raises(UnknownModel, match=r"no preset .none."):
+        gv.load("preset/none")
 
 
 def test_importing_the_package_is_cheap_and_the_answer_verb_survives() -> None:

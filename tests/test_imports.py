@@ -37,7 +37,7 @@ WINGS: dict[str, str] = {
     "answering": "errors memory settings types tracing uploads images methods doctor answers",
     "compute": "errors settings types text models uploads images answering drawing.screen",
     "serving": "errors settings types text doctor.verdicts compute",
-    "__init__": "version errors types tracing models images methods doctor drawing answering",
+    "__init__": "version errors types tracing models images methods doctor answers drawing answering",
 }
 """The files and wings of gradviz_core, and what each may import: only what stands before it, so there is no circle.
 What computes names nothing of ``drawing``, with one exception: an answer is made to fit a screen before it travels."""

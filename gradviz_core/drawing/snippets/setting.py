@@ -125,8 +125,8 @@ def _loaded(setting: Setting, by_layer: bool) -> Block:
                 "with PYTHONPATH=. before python."
             )
             return Block(
-                (said, f"model = load({quoted(setting.card.key)}).module"),
-                ("from gradviz_core.answers.load import load",),
+                (said, f"model = gv.load({quoted(setting.card.key)})"),
+                ("import gradviz_core as gv",),
             )
         case "torchvision":
             return _torchvision(rest)
