@@ -7,39 +7,43 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import assert_never
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from gradviz_core import images, memory
-from gradviz_core.answers import diagnosis, gradients, jacobians, lessons, outputs, predictions, sizes, units
+from gradviz_core.answers import (
+    diagnosis,
+    flows,
+    gradients,
+    jacobians,
+    lessons,
+    outputs,
+    perturbations,
+    sizes,
+    surveys,
+    units,
+)
 from gradviz_core.answers.failures import ADVICE_ON_INPUT, UPLOADS, in_words, input_in_words, ran_out_of_memory
 from gradviz_core.answers.load import RecentModels
-from gradviz_core.answers.scene import Clock, Scene, as_numpy, not_finite
+from gradviz_core.answers.scene import Clock, Scene
 from gradviz_core.doctor.doubles import size_in_float64
 from gradviz_core.errors import QuestionError, Stopped
-from gradviz_core.methods import flow, perturbation, receptive_field
-from gradviz_core.methods.attributions import METHODS
 from gradviz_core.settings import settings
 from gradviz_core.tracing import device as devices
 from gradviz_core.tracing.kernel_guards import noting
 from gradviz_core.tracing.scores import targets
 from gradviz_core.tracing.stopping import Stoppable, listening
-from gradviz_core.tracing.trace import check_unchanged, describe, differentiate, forward, parted, reached, recording
-from gradviz_core.tracing.watch import Trace
+from gradviz_core.tracing.trace import check_unchanged, forward, recording
 from gradviz_core.types import (
     INPUT,
     AboutAModel,
     Answer,
     DiagnosisQuestion,
-    FlowAnswer,
     FlowQuestion,
-    GradientAnswer,
     GradientQuestion,
     JacobianQuestion,
     LessonQuestion,
     OutputQuestion,
-    PerturbationAnswer,
     PerturbationQuestion,
     Pixels,
     Preprocessing,
@@ -47,11 +51,7 @@ from gradviz_core.types import (
     Question,
     Site,
     SpectrumQuestion,
-    SurveyAnswer,
     SurveyQuestion,
-    Target,
-    Unit,
-    UnitsAnswer,
     UnitsQuestion,
 )
 from gradviz_core.uploads import cost
@@ -162,15 +162,20 @@ class Answerer:
             clock = Clock(device, time.perf_counter(), guarded)
             match question:
                 case GradientQuestion():
-                    return self._gradient(device, question, notes, clock)
+                    needed, may_stop = gradients.needed(question), targets.may_stop(question.target)
+                    scene = self._scene(device, question, needed, may_stop=may_stop)
+                    return gradients.gradient(scene, question, notes, clock, keep_graph=self._remember)
                 case UnitsQuestion():
-                    return self._units(device, question, notes, clock)
+                    scene = self._scene(device, question, frozenset({question.site, INPUT}))
+                    return units.units(scene, question, notes, clock)
                 case SurveyQuestion():
-                    return self._survey(device, question, notes, clock)
+                    return surveys.survey(self._unchanged(device, question), question, notes, clock)
                 case FlowQuestion():
-                    return self._flow(device, question, notes, clock)
+                    scene = self._scene(device, question, None, parameters=question.parameters)
+                    keep_graph = self._remember and not question.parameters
+                    return flows.flow(scene, question, notes, clock, keep_graph=keep_graph)
                 case PerturbationQuestion():
-                    return self._perturbation(device, question, notes, clock)
+                    return perturbations.perturbation(self._about(device, question), question, notes, clock)
                 case JacobianQuestion():
                     return jacobians.entries(self._between(device, question), question, notes, clock)
                 case SpectrumQuestion():
@@ -186,125 +191,22 @@ class Answerer:
                 case _:
                     assert_never(question)
 
-    # ---------------------------------------------------------------------------------------------- one kind, one way
-
-    def _gradient(
-        self, device: torch.device, question: GradientQuestion, notes: tuple[str, ...], clock: Clock
-    ) -> GradientAnswer:
-        if question.method not in METHODS:
-            raise QuestionError(f"There is no method {question.method!r}. Choose one of {', '.join(METHODS)}.")
-        if not question.wrt:
-            raise QuestionError("The question names no site to differentiate with respect to. Name at least one.")
-        at = targets.site_of(question.target)
-        needed = frozenset({*question.wrt, *([at] if at else ())})
-        scene = self._scene(device, question, needed, may_stop=targets.may_stop(question.target))
-        target, score = scene.select(question.target)
-        field_seen = _receptive_field(target, scene.trace)  # read from the graph, so before the graph may go
-        found = differentiate(scene.trace, score, question.wrt, keep_graph=self._remember)
-        there, unreached = parted(scene.trace, found, target)
-        arrays = gradients.arrays(scene, question, target, there)
-        return GradientAnswer(
-            question=question,
-            target=target,
-            score=score.item(),
-            prediction=predictions.of_target(scene, target),
-            receptive_field=field_seen,
-            notes=(*notes, *scene.remarks(), *gradients.of_unreached(unreached), *not_finite(arrays)),
-            receipt=clock.receipt(),
-            arrays=arrays,
-            unreached=unreached,
-        )
-
-    def _units(
-        self, device: torch.device, question: UnitsQuestion, notes: tuple[str, ...], clock: Clock
-    ) -> UnitsAnswer:
-        scene = self._scene(device, question, frozenset({question.site, INPUT}))
-        value = scene.trace.value(question.site)
-        indices = units.strongest(question, value, targets.channel_axis(scene.trace, question.site, question.axis))
-        slopes = [
-            reached(INPUT, differentiate(scene.trace, value[0][index], (INPUT,))[INPUT], Unit(question.site, index))
-            for index in indices.values()
-        ]
-        arrays: dict[str, np.ndarray] = {
-            "channels": np.array(list(indices), np.int64),
-            "values": np.array([value[0][index].item() for index in indices.values()], np.float32),
-            "gradients": as_numpy(torch.cat(slopes)),
-        }
-        return UnitsAnswer(
-            question=question,
-            notes=(*notes, *scene.remarks(), *not_finite(arrays)),
-            receipt=clock.receipt(),
-            arrays=arrays,
-        )
-
-    def _survey(
-        self, device: torch.device, question: SurveyQuestion, notes: tuple[str, ...], clock: Clock
-    ) -> SurveyAnswer:
-        scene = self._scene(device, question, None)
-        if question.model not in self._checked:
-            check_unchanged(scene.model.module, scene.trace.values[INPUT], scene.trace)
-            self._checked.add(question.model)
-        return SurveyAnswer(
-            question=question,
-            card=scene.model.card,
-            sites=describe(scene.trace),
-            heads=predictions.returned(scene),
-            prediction=predictions.of_survey(scene, question.head),
-            notes=(*notes, *scene.remarks()),
-            receipt=clock.receipt(),
-            arrays={"pixels": scene.pixels.copy()},
-            file=images.describe(question.image),
-            random=scene.trace.random,
-        )
-
-    def _flow(self, device: torch.device, question: FlowQuestion, notes: tuple[str, ...], clock: Clock) -> FlowAnswer:
-        scene = self._scene(device, question, None, parameters=question.parameters)
-        target, score = scene.select(question.target)
-        found = flow.measure(scene.trace, score, keep_graph=self._remember and not question.parameters)
-        return FlowAnswer(
-            question=question,
-            target=target,
-            score=score.item(),
-            sites=describe(scene.trace),
-            parameters=found.parameters,
-            notes=(*notes, *scene.remarks()),
-            receipt=clock.receipt(),
-            arrays=found.arrays,
-        )
-
-    def _perturbation(
-        self, device: torch.device, question: PerturbationQuestion, notes: tuple[str, ...], clock: Clock
-    ) -> PerturbationAnswer:
-        at = targets.site_of(question.target)
-        scene = self._scene(device, question, frozenset({INPUT, *([at] if at else ())}))
-        target, score = scene.select(question.target)
-        steps = scene.model.card.preprocessing
-        found = perturbation.follow(question, scene.model.module, target, scene.pixels, steps, scene.trace)
-        after = forward(scene.model.module, found.x, keep=scene.kept, seed=scene.seed)
-        prediction, prediction_after = predictions.of_both(scene, after, target)
-        return PerturbationAnswer(
-            question=question,
-            target=target,
-            score=score.item(),
-            score_after=targets.select(target, after)[1].item(),
-            predicted_change=found.predicted_change,
-            size=found.size,
-            cut=found.cut,
-            prediction=prediction,
-            prediction_after=prediction_after,
-            notes=(*notes, *scene.remarks(), *found.notes),
-            receipt=clock.receipt(),
-            arrays=found.arrays,
-        )
-
     # ------------------------------------------------------------------------------------------------------- the pass
 
     def _between(self, device: torch.device, question: JacobianQuestion | SpectrumQuestion) -> Scene:
         return self._scene(device, question, frozenset({INPUT, question.of, question.wrt}))
 
-    def _about(self, device: torch.device, question: DiagnosisQuestion | ProofQuestion) -> Scene:
+    def _about(self, device: torch.device, question: PerturbationQuestion | DiagnosisQuestion | ProofQuestion) -> Scene:
         at = targets.site_of(question.target)
         return self._scene(device, question, frozenset({INPUT, *([at] if at else ())}))
+
+    def _unchanged(self, device: torch.device, question: SurveyQuestion) -> Scene:
+        """The pass with all sites, of a model that gives unwatched what it gives watched: checked once for each."""
+        scene = self._scene(device, question, None)
+        if question.model not in self._checked:
+            check_unchanged(scene.model.module, scene.trace.values[INPUT], scene.trace)
+            self._checked.add(question.model)
+        return scene
 
     def _aside(self, device: torch.device, question: ProofQuestion) -> Scene:
         """The pass for a check, which comes after a picture: what is remembered stays, for the next click wants it."""
@@ -370,13 +272,6 @@ class Answerer:
 def _pixels(image: str, steps: Preprocessing) -> Pixels:
     """What the network sees of an image; a key stands for the same bytes for ever."""
     return images.as_seen(images.load(image), steps)
-
-
-def _receptive_field(target: Target, trace: Trace) -> tuple[int, int, int, int] | None:
-    if not isinstance(target, Unit) or trace.values[INPUT].dim() != 4:
-        return None
-    box = receptive_field.box_of(trace.value(target.site), (0, *target.index), trace.values[INPUT])
-    return None if box is None else (*box[2], *box[3])
 
 
 @lru_cache(maxsize=1)

@@ -34,7 +34,7 @@ WINGS: dict[str, str] = {
     "methods": "errors types tracing images",
     "doctor": "errors types tracing uploads.exported",
     "answers": "version errors types tracing models uploads images lessons methods doctor",
-    "answering": "errors memory settings types tracing uploads images methods doctor answers",
+    "answering": "errors memory settings types tracing uploads images doctor answers",
     "compute": "errors settings types text models uploads images answering drawing.screen",
     "serving": "errors settings types text doctor.verdicts compute",
     "__init__": "version errors types tracing models images methods doctor answers drawing answering",

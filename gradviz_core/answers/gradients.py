@@ -1,4 +1,4 @@
-"""The arrays of a question about gradients: values, gradients, and what a method makes of them."""
+"""Gradients: values, gradients of a target at sites, and what a method makes of them."""
 
 from __future__ import annotations
 
@@ -8,13 +8,56 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gradviz_core.answers.scene import Scene, as_numpy
+from gradviz_core.answers import predictions
+from gradviz_core.answers.scene import Clock, Scene, as_numpy, not_finite
 from gradviz_core.errors import QuestionError
+from gradviz_core.methods import receptive_field
 from gradviz_core.methods.attributions import METHODS, GradFn
 from gradviz_core.tracing.scores import targets
-from gradviz_core.tracing.trace import differentiate, forward, reached
-from gradviz_core.types import INPUT, GradientQuestion, Site, Target
+from gradviz_core.tracing.trace import Trace, differentiate, forward, parted, reached
+from gradviz_core.types import INPUT, GradientAnswer, GradientQuestion, Site, Target, Unit
 from gradviz_core.types.sites import in_words
+
+
+def needed(question: GradientQuestion) -> frozenset[Site]:
+    """The sites that the pass must keep.
+
+    Raises:
+        QuestionError: there is no such method, or no site is named.
+    """
+    if question.method not in METHODS:
+        raise QuestionError(f"There is no method {question.method!r}. Choose one of {', '.join(METHODS)}.")
+    if not question.wrt:
+        raise QuestionError("The question names no site to differentiate with respect to. Name at least one.")
+    at = targets.site_of(question.target)
+    return frozenset({*question.wrt, *([at] if at else ())})
+
+
+def gradient(
+    scene: Scene, question: GradientQuestion, notes: tuple[str, ...], clock: Clock, *, keep_graph: bool
+) -> GradientAnswer:
+    """The target's gradient at each site, and what the method makes of it. ``keep_graph`` leaves the graph of the pass
+    for a further question.
+
+    Raises:
+        BadTarget, UnknownSite, Unreachable: as ``trace.gradients`` does.
+    """
+    target, score = scene.select(question.target)
+    field_seen = _receptive_field(target, scene.trace)  # read from the graph, so before the graph may go
+    found = differentiate(scene.trace, score, question.wrt, keep_graph=keep_graph)
+    there, unreached = parted(scene.trace, found, target)
+    made = arrays(scene, question, target, there)
+    return GradientAnswer(
+        question=question,
+        target=target,
+        score=score.item(),
+        prediction=predictions.of_target(scene, target),
+        receptive_field=field_seen,
+        notes=(*notes, *scene.remarks(), *of_unreached(unreached), *not_finite(made)),
+        receipt=clock.receipt(),
+        arrays=made,
+        unreached=unreached,
+    )
 
 
 def arrays(
@@ -69,3 +112,10 @@ def of_unreached(absent: tuple[Site, ...]) -> tuple[str, ...]:
         return ()
     named = ", ".join(in_words(site) for site in absent[:5]) + (" and others" if len(absent) > 5 else "")
     return (f"No differentiable path leads to the score from {named}: there is no gradient there.",)
+
+
+def _receptive_field(target: Target, trace: Trace) -> tuple[int, int, int, int] | None:
+    if not isinstance(target, Unit) or trace.values[INPUT].dim() != 4:
+        return None
+    box = receptive_field.box_of(trace.value(target.site), (0, *target.index), trace.values[INPUT])
+    return None if box is None else (*box[2], *box[3])

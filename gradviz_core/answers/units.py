@@ -1,14 +1,44 @@
-"""The most active channels at one place of a site."""
+"""The most active channels at one place of a site, and the input gradient of each."""
 
 from __future__ import annotations
 
+import numpy as np
+import torch
 from torch import Tensor
 
+from gradviz_core.answers.scene import Clock, Scene, as_numpy, not_finite
 from gradviz_core.errors import BadTarget, QuestionError
 from gradviz_core.tracing.scores import targets
-from gradviz_core.types import UnitsQuestion, sites
+from gradviz_core.tracing.trace import differentiate, reached
+from gradviz_core.types import INPUT, Unit, UnitsAnswer, UnitsQuestion, sites
 
 MOST_UNITS = 64
+
+
+def units(scene: Scene, question: UnitsQuestion, notes: tuple[str, ...], clock: Clock) -> UnitsAnswer:
+    """The most active channels at the question's place, and the input gradient of each.
+
+    Raises:
+        BadTarget, QuestionError: as ``strongest`` does.
+        Unreachable: no path leads from the input to one of them.
+    """
+    value = scene.trace.value(question.site)
+    indices = strongest(question, value, targets.channel_axis(scene.trace, question.site, question.axis))
+    slopes = [
+        reached(INPUT, differentiate(scene.trace, value[0][index], (INPUT,))[INPUT], Unit(question.site, index))
+        for index in indices.values()
+    ]
+    arrays: dict[str, np.ndarray] = {
+        "channels": np.array(list(indices), np.int64),
+        "values": np.array([value[0][index].item() for index in indices.values()], np.float32),
+        "gradients": as_numpy(torch.cat(slopes)),
+    }
+    return UnitsAnswer(
+        question=question,
+        notes=(*notes, *scene.remarks(), *not_finite(arrays)),
+        receipt=clock.receipt(),
+        arrays=arrays,
+    )
 
 
 def strongest(question: UnitsQuestion, value: Tensor, axis: int) -> dict[int, tuple[int, ...]]:

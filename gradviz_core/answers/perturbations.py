@@ -1,0 +1,38 @@
+"""A change of the picture along a gradient, and what becomes of the target and of the prediction."""
+
+from __future__ import annotations
+
+from gradviz_core.answers import predictions
+from gradviz_core.answers.scene import Clock, Scene
+from gradviz_core.methods.perturbation import follow
+from gradviz_core.tracing.scores import targets
+from gradviz_core.tracing.trace import forward
+from gradviz_core.types import PerturbationAnswer, PerturbationQuestion
+
+
+def perturbation(
+    scene: Scene, question: PerturbationQuestion, notes: tuple[str, ...], clock: Clock
+) -> PerturbationAnswer:
+    """The picture after the steps, what the gradient promised of them, and what came.
+
+    Raises:
+        QuestionError, BadTarget, Unreachable: as ``perturbation.follow`` does.
+    """
+    target, score = scene.select(question.target)
+    found = follow(question, scene.model.module, target, scene.pixels, scene.model.card.preprocessing, scene.trace)
+    after = forward(scene.model.module, found.x, keep=scene.kept, seed=scene.seed)
+    prediction, prediction_after = predictions.of_both(scene, after, target)
+    return PerturbationAnswer(
+        question=question,
+        target=target,
+        score=score.item(),
+        score_after=targets.select(target, after)[1].item(),
+        predicted_change=found.predicted_change,
+        size=found.size,
+        cut=found.cut,
+        prediction=prediction,
+        prediction_after=prediction_after,
+        notes=(*notes, *scene.remarks(), *found.notes),
+        receipt=clock.receipt(),
+        arrays=found.arrays,
+    )

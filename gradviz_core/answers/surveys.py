@@ -1,0 +1,29 @@
+"""Which values a forward pass produces, and what the model predicts."""
+
+from __future__ import annotations
+
+from gradviz_core import images
+from gradviz_core.answers import predictions
+from gradviz_core.answers.scene import Clock, Scene
+from gradviz_core.tracing.trace import describe
+from gradviz_core.types import SurveyAnswer, SurveyQuestion
+
+
+def survey(scene: Scene, question: SurveyQuestion, notes: tuple[str, ...], clock: Clock) -> SurveyAnswer:
+    """Every site of the scene's pass in order of execution, the tensors that the model returned, and what it predicts.
+
+    Raises:
+        BadTarget: the head that was named does not exist, or cannot be what it is said to be.
+    """
+    return SurveyAnswer(
+        question=question,
+        card=scene.model.card,
+        sites=describe(scene.trace),
+        heads=predictions.returned(scene),
+        prediction=predictions.of_survey(scene, question.head),
+        notes=(*notes, *scene.remarks()),
+        receipt=clock.receipt(),
+        arrays={"pixels": scene.pixels.copy()},
+        file=images.describe(question.image),
+        random=scene.trace.random,
+    )
