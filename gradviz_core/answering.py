@@ -54,7 +54,7 @@ from gradviz_core.types import (
     SurveyQuestion,
     UnitsQuestion,
 )
-from gradviz_core.uploads import cost
+from gradviz_core.uploads import cost, model_files
 
 MOST_AFFORDABLE = 64
 """Uploaded models whose cost is remembered, with the sizes of their values."""
@@ -78,6 +78,10 @@ class Answerer:
         self._last: Scene | None = None
         self._checked: set[str] = set()
         self._affordable: dict[tuple[str, tuple[int, ...]], dict[Site, int]] = {}
+
+    def warm_up(self) -> None:
+        """Do now what the first question about an upload would wait for."""
+        model_files.get_ready()
 
     def answer(self, question: Question, told_to_stop: Callable[[], bool] | None = None) -> Answer:
         """The answer, computed on this answerer's device, or on the CPU with a note when that runs out of memory.

@@ -106,6 +106,9 @@ class Gives:
         self.answer: Callable[..., Answer] = lambda question, told_to_stop=None: answer
         self.check: Callable[..., Answer] = lambda question, told_to_stop: answer
 
+    def warm_up(self) -> None:
+        """There is nothing to wait for."""
+
 
 def sent(answer: Answer, look: Look | None = None) -> tuple[str, bytes]:
     return worker.reply(Gives(answer), "show", shown_to_json(answer.question, look or Look()).encode())

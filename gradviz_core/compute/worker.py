@@ -53,6 +53,9 @@ class Answers(Protocol):
     def check(self, question: ProofQuestion, told_to_stop: Callable[[], bool]) -> Answer:
         """The same, or ``Stopped`` soon after ``told_to_stop()`` has said yes."""
 
+    def warm_up(self) -> None:
+        """Do now what the first question about an upload would wait for."""
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -88,8 +91,8 @@ def main(jobs: Connection, lifeline: Connection, mouth: Connection, plan: Plan) 
         held = confining.confine(keep_open=kept, memory_mb=plan.memory_mb, models=plan.models)
     _watch(lifeline)
     answerer: Answers = _find(plan.answerer)(plan.device)
-    if plan.confined and plan.models and plan.answerer == ANSWERER:
-        _find("gradviz_core.uploads.model_files:get_ready")()
+    if plan.confined and plan.models:
+        answerer.warm_up()
     if torch := sys.modules.get("torch"):
         torch.set_num_threads(plan.threads)
     gc.collect()

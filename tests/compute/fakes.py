@@ -43,6 +43,9 @@ class Scripted:
         """Any device will do."""
         self.served = 0
 
+    def warm_up(self) -> None:
+        """There is nothing to wait for."""
+
     def check(self, question: ProofQuestion, told_to_stop: Callable[[], bool]) -> Answer:
         """Write into the file that the image key names, until it is told to stop; the model key may say otherwise."""
         _write(question.image, f"check begins {os.getpid()}")
