@@ -19,8 +19,8 @@ from sklearn.datasets import load_digits
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from gradviz_core.models import digits, scenes  # noqa: E402
 from gradviz_core.types import ImageCard  # noqa: E402
+from scripts.presets import digits, scenes  # noqa: E402
 
 IMAGES = ROOT / "assets" / "images"
 STREAM = 4

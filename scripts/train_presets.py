@@ -33,9 +33,9 @@ from tqdm import tqdm  # type: ignore[import-untyped]
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from gradviz_core.models import digits, scenes  # noqa: E402
 from gradviz_core.models.architectures import build  # noqa: E402
 from gradviz_core.types import Accuracy, ModelCard, Preprocessing  # noqa: E402
+from scripts.presets import digits, scenes  # noqa: E402
 
 MODELS = ROOT / "assets" / "models"
 SEED = 1

@@ -9,7 +9,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
-from gradviz_core.models import digits, scenes
+from scripts.presets import digits, scenes
 
 STREAM = 90
 CLASSES = range(len(scenes.LABELS))

@@ -13,7 +13,7 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from gradviz_core.compute import inline
-from gradviz_core.models import catalogue, scenes
+from gradviz_core.models import catalogue
 from gradviz_core.types import (
     INPUT,
     ClassScore,
@@ -27,6 +27,7 @@ from gradviz_core.types import (
 )
 from pages.shell import tour
 from pages.shell.kept import kept
+from scripts.presets import scenes
 from tests.opening import MAPS, NEURONS, SALIENCY, answer_here, opened
 
 PAGES = {
