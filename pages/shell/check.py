@@ -34,7 +34,7 @@ UNREACHABLE = "Not checked: the server cannot be reached."
 STYLE = """
 [class*="st-key-check_"] { min-height: 1.4rem; }
 .gradviz-check { font-size: 0.875rem; line-height: 1.4rem; color: color-mix(in srgb, currentColor 60%, transparent); }
-.gradviz-check p { display: inline; margin: 0; }
+.gradviz-check p { display: inline; margin: 0; font-size: inherit; line-height: inherit; color: inherit; }
 .gradviz-check p[hidden] { display: none; }
 .gradviz-check .icon { font-family: "Material Symbols Rounded"; font-size: 1.15em; line-height: 1;
   vertical-align: -0.2em; font-feature-settings: "liga"; user-select: none; margin-right: 0.25em; }
