@@ -146,6 +146,11 @@ def test_a_statement_that_the_pixels_do_not_keep_is_none(bits: int) -> None:
     assert notes(wide_png(up, stated(bits)))[0] == "Scaled from 16 bits to 8."
 
 
+@pytest.mark.parametrize(("largest", "words"), [(4095, "12 of its 16 bits"), (4096, "13 of its 16 bits")])
+def test_a_statement_holds_up_to_the_largest_number_of_so_many_bits(largest: int, words: str) -> None:
+    assert words in notes(wide_png(wide(0, 100, largest), stated(12)))[0]
+
+
 def test_alpha_says_nothing_about_the_colours() -> None:
     both = np.concatenate([colours(wide(0, 512, 1023)), np.full((1, 40, 1), 65535, np.uint16)], axis=2)
     assert first(wide_png(both, stated(10, 10, 10, 16)), 3) == first(wide_png(both), 3) == [0, 128, 255]

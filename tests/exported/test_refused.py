@@ -185,15 +185,22 @@ def test_brackets_in_strings_are_not_nesting() -> None:
     assert plain_json.load(json.dumps({"a": "[" * 500 + '\\"' + "{" * 500}).encode(), "It")
 
 
-def test_sizes_that_would_fill_the_memory_are_refused_before_anything_runs(good: bytes) -> None:
+@pytest.mark.parametrize(
+    ("sizes", "asked"), [([10**6, 10**6], r"1e\+12"), ([2**14, 2**14 + 1], r"2.68e\+08"), ([2**28 + 1], r"2.68e\+08")]
+)
+def test_sizes_that_would_fill_the_memory_are_refused_before_anything_runs(
+    good: bytes, sizes: list[int], asked: str
+) -> None:
+    """The limit is a gigabyte of float32, 2**28 numbers."""
+
     def fill(document: Document) -> None:
-        size: dict[str, Any] = {"name": "size", "arg": {"as_ints": [10**6, 10**6]}, "kind": 1}
+        size: dict[str, Any] = {"name": "size", "arg": {"as_ints": sizes}, "kind": 1}
         output = [{"as_tensor": {"name": "big"}}]
         nodes(document).append(
             {"target": "torch.ops.aten.ones.default", "inputs": [size], "outputs": output, "metadata": {}}
         )
 
-    with pytest.raises(BadModel, match=r"aten.ones.default .* asks for 1e\+12 numbers"):
+    with pytest.raises(BadModel, match=rf"aten.ones.default .* asks for {asked} numbers"):
         exported.read(bent(good, fill))
 
 
