@@ -4,6 +4,7 @@ picture."""
 from __future__ import annotations
 
 import json
+import sys
 import threading
 from collections.abc import Callable, Iterator, MutableMapping
 from typing import Any
@@ -216,6 +217,29 @@ def test_each_session_has_an_address_of_its_own() -> None:
     known.leave("a")
     assert known.behind(mine) == (False, None)
     assert known.behind(other) == (True, None)
+
+
+def test_a_line_that_stays_on_the_page_is_never_gone_in_between(waiting: Waiting) -> None:
+    """Where the browser is told that its line is gone, it looks no more."""
+    questions, known = named("one", "two", "three"), checks()
+    token, over, there = known.token_for("a", questions[next(iter(questions))]), threading.Event(), set[bool]()
+
+    def look() -> None:
+        while not over.is_set():
+            there.add(known.behind(token)[0])
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    browser = threading.Thread(target=look)
+    try:
+        browser.start()
+        for _ in range(10_000):
+            known.show("a", questions)
+    finally:
+        over.set()
+        browser.join()
+        sys.setswitchinterval(interval)
+    assert there == {True}
 
 
 def test_pages_that_are_never_drawn_to_their_end_leave_few_lines_behind() -> None:

@@ -13,7 +13,7 @@ from gradviz_core.types import PerturbationAnswer, PerturbationQuestion
 def perturbation(
     scene: Scene, question: PerturbationQuestion, notes: tuple[str, ...], clock: Clock
 ) -> PerturbationAnswer:
-    """The picture after the steps, what the gradient promised of them, and what came.
+    """The picture after the steps, the change of the score that the gradient predicts, and the actual one.
 
     Raises:
         QuestionError, BadTarget, Unreachable: as ``perturbation.follow`` does.

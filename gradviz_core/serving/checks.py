@@ -104,12 +104,14 @@ class Checks:
             self._leave_unseen()
 
     def _keep_lines(self, session: str, lines: dict[str, str]) -> None:
-        """These are the lines of the session from now on. The lock is held."""
-        for token in self._lines.pop(session, {}).values():
-            del self._texts[token]
+        """These are the lines of the session from now on. The lock is held; but ``behind`` does not wait for it, so a
+        line that stays is never gone in between."""
+        before = self._lines.pop(session, {})
         if lines:
             self._lines[session] = lines
-            self._texts |= {token: text for text, token in lines.items()}
+        self._texts |= {token: text for text, token in lines.items()}
+        for gone in set(before.values()) - set(lines.values()):
+            del self._texts[gone]
 
     def _leave_unseen(self) -> None:
         seen = set(self._texts.values())
