@@ -25,8 +25,25 @@ GOAL = 1.1
 MODELS = {"preset/shapes-cnn": 2_000.0, "torchvision/resnet18@random-0": 6_000.0}
 """And the milliseconds after its picture at which a line is to be there."""
 IMAGE = "sample/cat"
-IMAGES = ("cat", "astronaut", "coffee", "rocket", "circle", "square", "triangle", "star", "ring", "cross", "heart",
-          "crescent", "hexagon", "arrow", "tagged-star", "tagged-arrow", "tagged-heart")  # fmt: skip
+IMAGES = (
+    "cat",
+    "astronaut",
+    "coffee",
+    "rocket",
+    "circle",
+    "square",
+    "triangle",
+    "star",
+    "ring",
+    "cross",
+    "heart",
+    "crescent",
+    "hexagon",
+    "arrow",
+    "tagged-star",
+    "tagged-arrow",
+    "tagged-heart",
+)
 """One after the other, so that each click asks something new, and so does its line."""
 PAUSE_MS = 700
 """Between two clicks: the page is drawn, and a check has begun."""

@@ -12,9 +12,15 @@ from torch.func import functional_call
 from gradviz_core.doctor import depth
 
 NETWORKS = (
-    "resnet18", "vgg11", "mobilenet_v2", "mobilenet_v3_large", "densenet121", "shufflenet_v2_x1_0", "squeezenet1_1",
+    "resnet18",
+    "vgg11",
+    "mobilenet_v2",
+    "mobilenet_v3_large",
+    "densenet121",
+    "shufflenet_v2_x1_0",
+    "squeezenet1_1",
     "efficientnet_b0",
-)  # fmt: skip
+)
 CELLS = (nn.RNNCell, nn.GRUCell, nn.LSTMCell)
 STEPS = (10, 50, 100)
 WIDTH = 32

@@ -1,6 +1,6 @@
 """Each operator that an uploaded graph may name, called in a usual way on about ``n`` numbers."""
 
-# ruff: noqa: B008, E501 - each row of a table binds what it is about as a default
+# ruff: noqa: B008 - each row of a table binds what it is about as a default
 # mypy: disable-error-code="misc"
 
 from __future__ import annotations
@@ -163,7 +163,8 @@ SPECIAL: dict[str, Make] = {
     },
     "masked_scatter": _over(_two_shuffled, lambda x, y, i: aten.masked_scatter.default(x, i % 2 > 0, y)),
     **{
-        n: _over(_shuffled, lambda x, i, f=_of(n, "Scalar"): f(x, i % 2 > 0, 1.0)) for n in ("masked_fill", "masked_fill_")
+        n: _over(_shuffled, lambda x, i, f=_of(n, "Scalar"): f(x, i % 2 > 0, 1.0))
+        for n in ("masked_fill", "masked_fill_")
     },
     "where": _over(_two_shuffled, lambda x, y, i: aten.where.self(i % 2 > 0, x, y)),
     "bucketize": _one(numbers, lambda x: aten.bucketize.Tensor(x, torch.linspace(0, 1, 1000))),
@@ -173,7 +174,10 @@ SPECIAL: dict[str, Make] = {
     ),
     "one_hot": _over(lambda n: [torch.randint(0, 64, (n // 64,))], _with("one_hot", 64)),
     "repeat_interleave": _one(numbers, _with("repeat_interleave", 4, overload="self_int")),
-    **{n: _none(lambda n, f=getattr(aten, n).default: f(math.isqrt(n), math.isqrt(n))) for n in ("tril_indices", "triu_indices")},
+    **{
+        n: _none(lambda n, f=getattr(aten, n).default: f(math.isqrt(n), math.isqrt(n)))
+        for n in ("tril_indices", "triu_indices")
+    },
     **{
         f"{kind}_pool{k}d{more}": _one(SHAPES[k], _with(f"{kind}_pool{k}d{more}", [3] * k, [1] * k))
         for k in SHAPES
@@ -252,7 +256,8 @@ SPECIAL: dict[str, Make] = {
     "einsum": _two(square, lambda x, y: aten.einsum.default("ij,jk->ik", [x, y])),
     "tensordot": _two(square, _with("tensordot", [1], [0])),
     "bilinear": _over(
-        lambda n: [square(256), numbers(n // 256 * 256).reshape(-1, 16, 16)], lambda x, w: aten.bilinear.default(x, x, w)
+        lambda n: [square(256), numbers(n // 256 * 256).reshape(-1, 16, 16)],
+        lambda x, w: aten.bilinear.default(x, x, w),
     ),
     "kron": _over(lambda n: [square(64), square(n // 64)], _of("kron")),
     "cross": _two(lambda n: numbers(n // 3 * 3).reshape(-1, 3), _with("cross", 1)),
@@ -263,9 +268,7 @@ SPECIAL: dict[str, Make] = {
     ),
     "batch_norm": _one(
         picture,
-        lambda x: aten.batch_norm.default(
-            x, None, None, torch.zeros(16), torch.ones(16), False, 0.1, 1e-5, False
-        ),
+        lambda x: aten.batch_norm.default(x, None, None, torch.zeros(16), torch.ones(16), False, 0.1, 1e-5, False),
     ),
     "_native_batch_norm_legit_no_training": _one(
         picture,
@@ -374,5 +377,5 @@ SPECIAL: dict[str, Make] = {
     "unbind_copy": _one(lambda n: numbers(n)[None], _with("unbind_copy", overload="int")),
     "split_copy": lambda n: Call(lambda x: aten.split_copy.Tensor(x, n), [numbers(n)]),
     "split_with_sizes_copy": lambda n: Call(lambda x: aten.split_with_sizes_copy.default(x, [n]), [numbers(n)]),
-}  # fmt: skip
+}
 """Those that no guess suits, or whose usual call is another one."""

@@ -88,9 +88,13 @@ class Fake:
         found: Answer = inline.ask(replace(question, model="preset/shapes-cnn", image=image))
         if isinstance(found, SurveyAnswer):
             card = replace(
-                found.card, key=question.model, title=recipe.title, labels=recipe.labels, digest=recipe.file,
+                found.card,
+                key=question.model,
+                title=recipe.title,
+                labels=recipe.labels,
+                digest=recipe.file,
                 preprocessing=recipe.preprocessing,
-            )  # fmt: skip
+            )
             return replace(found, card=card)
         return found
 

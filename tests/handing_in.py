@@ -55,10 +55,18 @@ def form(name: str, data: bytes, boundary: str = "----WebKitFormBoundary7MA4YWxk
 def request(method: str, path: str, headers: dict[str, str], address: str = "127.0.0.1") -> Scope:
     """A request as a server hands it on."""
     return {
-        "type": "http", "method": method, "path": path, "raw_path": path.encode(), "root_path": "", "query_string": b"",
+        "type": "http",
+        "method": method,
+        "path": path,
+        "raw_path": path.encode(),
+        "root_path": "",
+        "query_string": b"",
         "headers": [(key.lower().encode(), value.encode("latin-1")) for key, value in headers.items()],
-        "client": (address, 1), "scheme": "http", "http_version": "1.1", "server": ("127.0.0.1", 8501),
-    }  # fmt: skip
+        "client": (address, 1),
+        "scheme": "http",
+        "http_version": "1.1",
+        "server": ("127.0.0.1", 8501),
+    }
 
 
 async def sent(app: Any, scope: Scope, messages: Iterable[Message]) -> tuple[int, str]:

@@ -19,9 +19,17 @@ from gradviz_core.types import Answer, Question
 ROOT = Path(__file__).parents[1]
 SALIENCY, NEURONS, MAPS = (f"pages/explore/{name}.py" for name in ("saliency", "neurons", "feature_maps"))
 STATUS = Status(
-    device="cpu", workers=2, ready=2, busy=0, queued=0, threads=1, answered=3, pid=1, upload_workers=2,
+    device="cpu",
+    workers=2,
+    ready=2,
+    busy=0,
+    queued=0,
+    threads=1,
+    answered=3,
+    pid=1,
+    upload_workers=2,
     confinement="Uploads run in processes that can open no file.",
-)  # fmt: skip
+)
 
 
 def answer_here(monkeypatch: pytest.MonkeyPatch) -> list[Question]:

@@ -229,8 +229,9 @@ def test_a_site_after_the_target_is_out_of_reach_and_named_beside_the_others() -
         assert answer.unreached == (last,)
         assert list(answer.gradients) == list(answer.attributions) == [gv.INPUT]
         assert list(answer.activations) == [gv.INPUT, last]
-        assert answer.notes == (f"No differentiable path leads to the score from {last.path or 'the output'}: there is "
-                                "no gradient there.",)  # fmt: skip
+        assert answer.notes == (
+            f"No differentiable path leads to the score from {last.path or 'the output'}: there is no gradient there.",
+        )
     with pytest.raises(Unreachable, match="no differentiable path leads from there to the target"):
         gv.answer(replace(question, wrt=(last,)))
 

@@ -107,8 +107,9 @@ def test_the_proof_is_of_the_very_gradient() -> None:
     assert answer.proof.agrees
     assert len(answer.proof.directions) == 2
     model = load("preset/digits-mlp")
-    x = torch.from_numpy(images.normalise(images.as_seen(images.load(IMAGE), model.card.preprocessing),
-                                          model.card.preprocessing))  # fmt: skip
+    x = torch.from_numpy(
+        images.normalise(images.as_seen(images.load(IMAGE), model.card.preprocessing), model.card.preprocessing)
+    )
     logits = forward(model.module, x).output
     assert isinstance(logits, Tensor)
     assert answer.proof.score == pytest.approx(float(logits.detach().max()), rel=1e-5)

@@ -68,7 +68,7 @@ MODELS: list[tuple[nn.Module, dict[str, str]]] = [
         (axis_models.Recurrent(kind), {"rows[0]": "tokens", "dropout": "tokens", "head": "vector"})
         for kind in (nn.LSTM, nn.GRU, nn.RNN)
     ),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("module", "true"), MODELS, ids=lambda value: type(value).__name__)

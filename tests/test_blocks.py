@@ -78,8 +78,10 @@ def test_scale_length_peak_and_box_are_those_of_the_whole_array(
     assert scales[0].limit == scales[1].limit
     assert scales[0].clipped == pytest.approx(scales[1].clipped)
     assert (found.length, found.is_zero, found.effective_box) == (
-        expected.length, expected.is_zero, expected.effective_box,
-    )  # fmt: skip
+        expected.length,
+        expected.is_zero,
+        expected.effective_box,
+    )
     assert found.peak(reduction) == expected.peak(reduction)
     assert found.near is not None
     assert (found.near.corner, found.near.numbers.shape) == ((2, 0), (1, 3, 48, 48)), "as much as there is room for"

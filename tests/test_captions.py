@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from gradviz_core.drawing import captions, fields
-from gradviz_core.drawing.figures import Box
+from gradviz_core.drawing.outlines import Box
 from gradviz_core.types import (
     INPUT,
     ChannelMean,
@@ -128,8 +128,9 @@ def test_numbers_of_a_site_are_written_with_the_axes_it_has(
         assert f"\\partial {each}}}" in captions.feature_maps(kind, ClassScore(1), LABELS, info, FIELD).formula
     all_of_them = captions.feature_maps("activation", ClassScore(1), LABELS, info, FIELD)
     assert (all_of_them.formula, all_of_them.sentence) == (
-        each, f"Activation of each {captions.channel_word(info)} of fc{where}."
-    )  # fmt: skip
+        each,
+        f"Activation of each {captions.channel_word(info)} of fc{where}.",
+    )
     assert captions.activation(info, 3, FIELD).formula == one
     assert captions.activation(info, 3, FIELD).sentence.endswith(f" 3 of fc{where}.")
     assert f"\\partial {here}}}" in captions.gallery(info, place, "", FIELD).formula
@@ -163,8 +164,15 @@ def test_numbers_are_short_and_their_minus_is_a_minus() -> None:
 def test_shares_counts_and_times_where_their_form_changes() -> None:
     shares = [captions.share_text(share) for share in (0, 4e-4, 5e-4, 0.004, 0.982, 0.9994, 0.9995, 1)]
     assert [share.replace("\N{NO-BREAK SPACE}", " ") for share in shares] == [
-        "0.0 %", "< 0.1 %", "0.1 %", "0.4 %", "98.2 %", "99.9 %", "> 99.9 %", "100.0 %",
-    ]  # fmt: skip
+        "0.0 %",
+        "< 0.1 %",
+        "0.1 %",
+        "0.4 %",
+        "98.2 %",
+        "99.9 %",
+        "> 99.9 %",
+        "100.0 %",
+    ]
     counts = [captions.count_text(count) for count in (999, 1000, 194_000, 10**6, 2_500_000_000)]
     assert counts == ["999", "1 k", "194 k", "1 M", "2.5 G"]
     assert [captions.time_text(time) for time in (999, 1000, 9_940)] == ["999 ms", "1.0 s", "9.9 s"]
@@ -184,11 +192,15 @@ def test_the_rows_and_columns_round_a_pixel_are_counted_from_the_first_to_the_la
         (ClassScore(1), False, True, "Red: raising the value there raises the score; blue: it lowers the score."),
         (CrossEntropy(1), False, True, "Red: raising the value there raises the loss; blue: it lowers the loss."),
         (CrossEntropy(1), False, False, "Bright: a small change there changes the loss much; dark: little."),
-        (ClassScore(1), True, True,
-         "Red: value times slope is positive there, which adds to the score; blue: it is negative."),
+        (
+            ClassScore(1),
+            True,
+            True,
+            "Red: value times slope is positive there, which adds to the score; blue: it is negative.",
+        ),
         (ClassScore(1), True, False, "Bright: value times slope is large there; dark: small."),
     ],
-)  # fmt: skip
+)
 def test_what_the_colours_mean(target: Target, times: bool, signed: bool, said: str) -> None:
     field = replace(FIELD, signed=signed)
     method: MethodName = "gradient_x_input" if times else "gradient"

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gradviz_core.drawing import fields, figures
+from gradviz_core.drawing import fields, figures, outlines
 from gradviz_core.types import ClassProbability, FloatArray, blocks
 
 PIXELS = np.random.default_rng(1).integers(0, 256, (6, 8, 3), dtype=np.uint8)
@@ -92,11 +92,11 @@ def test_the_image_is_shown_without_loss() -> None:
 
 def test_boxes_are_drawn_beside_their_cells_as_far_as_the_picture_goes() -> None:
     figure = figures.heatmap(
-        fields.signed_sum(gradient()), solid=(0, 5, 0, 7), dashed=(1, 2, 3, 4), height=60 * 6 + figures.BAR
+        fields.signed_sum(gradient()), solid=(0, 5, 0, 7), dashed=(1, 2, 3, 4), height=60 * 6 + outlines.BAR
     )
     *dashed, _, solid = ((s.x0, s.x1, s.y0, s.y1, s.line.dash) for s in figure.layout.shapes)
     assert solid == (-0.5, 7.5, -0.5, 5.5, "solid")
-    line = figures.OUTLINE / 60
+    line = outlines.OUTLINE / 60
     for x0, x1, y0, y1, _ in dashed:
         assert (x0 + line / 2, y0 + line / 2) == pytest.approx((2.5, 0.5))
         assert (x1 - line / 2, y1 - line / 2) == pytest.approx((4.5, 2.5))

@@ -44,9 +44,15 @@ def by_backward(module: nn.Module, x: Tensor, index: int) -> dict[str, float]:
 
 
 @pytest.mark.parametrize(
-    "model", ["preset/shapes-cnn", "preset/shapes-resnet", "preset/shapes-vit", "preset/digits-mlp",
-              "torchvision/resnet18@random-0"],
-)  # fmt: skip
+    "model",
+    [
+        "preset/shapes-cnn",
+        "preset/shapes-resnet",
+        "preset/shapes-vit",
+        "preset/digits-mlp",
+        "torchvision/resnet18@random-0",
+    ],
+)
 def test_every_norm_is_that_of_plain_autograd(model: str) -> None:
     question = gv.FlowQuestion(model=model, image=IMAGE, target=gv.ClassScore(3), parameters=True)
     answer = gv.answer(question)
@@ -129,8 +135,14 @@ def test_parameters_stand_in_the_order_in_which_they_are_used() -> None:
     found = flow.measure(watched, score, keep_graph=False)
     names = [parameter.name for parameter in found.parameters]
     assert names == [
-        "first.weight", "first.bias", "last.weight", "last.bias", "scale", "unused.weight", "unused.bias",
-    ]  # fmt: skip
+        "first.weight",
+        "first.bias",
+        "last.weight",
+        "last.bias",
+        "scale",
+        "unused.weight",
+        "unused.bias",
+    ]
     assert np.isnan(found.arrays["parameter_gradient_norm"]).tolist() == [False] * 5 + [True] * 2
 
 
@@ -175,10 +187,18 @@ def test_whole_numbers_complex_ones_and_what_is_not_finite() -> None:
 
 @pytest.mark.parametrize(
     "tensor",
-    [torch.tensor([3.0, -4.0]), torch.tensor([3j, 4]), torch.tensor([1, 2]), torch.tensor([True]),
-     torch.tensor([math.nan, 1.0]), torch.tensor([math.inf]), torch.tensor([3e38, 3e38]), torch.zeros(3),
-     torch.eye(3).to_sparse()],
-)  # fmt: skip
+    [
+        torch.tensor([3.0, -4.0]),
+        torch.tensor([3j, 4]),
+        torch.tensor([1, 2]),
+        torch.tensor([True]),
+        torch.tensor([math.nan, 1.0]),
+        torch.tensor([math.inf]),
+        torch.tensor([3e38, 3e38]),
+        torch.zeros(3),
+        torch.eye(3).to_sparse(),
+    ],
+)
 def test_the_norm_is_that_of_the_code_beside_the_picture(tensor: Tensor) -> None:
     names: dict[str, Any] = {"np": np}
     exec(flow_code._NORM, names)

@@ -85,8 +85,9 @@ def test_a_numpy_array_of_real_numbers_takes_the_precision_of_the_module(kind: s
     found = trace.gradients(BODY, array[:, :, ::-1], target=ClassScore(1))
     assert torch.equal(found.gradients[INPUT], trace.gradients(BODY, x.flip(2), target=ClassScore(1)).gradients[INPUT])
     assert found.gradients[INPUT].dtype == torch.float32
-    found = trace.gradients(zoo.build("from-dictionary"), {"image": array, "more": {"weight": np.ones(1)}},
-                            target=ClassScore(1))  # fmt: skip
+    found = trace.gradients(
+        zoo.build("from-dictionary"), {"image": array, "more": {"weight": np.ones(1)}}, target=ClassScore(1)
+    )
     assert found.gradients[IMAGE].dtype == torch.float64
 
 
@@ -174,8 +175,12 @@ def test_the_doctor_takes_what_the_model_takes() -> None:
 @pytest.mark.parametrize(
     ("module", "given", "sentence"),
     [
-        (BODY, (zoo.image() * 9).byte(), "holds uint8 numbers and the model computes with float32: pass real numbers, "
-                                         r"x.to\(torch.float32\) / 255"),
+        (
+            BODY,
+            (zoo.image() * 9).byte(),
+            "holds uint8 numbers and the model computes with float32: pass real numbers, "
+            r"x.to\(torch.float32\) / 255",
+        ),
         (BODY, (zoo.image() * 9).byte().numpy(), "holds uint8 numbers"),
         (BODY, (zoo.image() * 9).long(), "holds int64 numbers"),
         (BODY, zoo.image().half(), r"is float16 and the weights of the model are float32.* pass x.to\(torch.float32\)"),
@@ -188,12 +193,16 @@ def test_the_doctor_takes_what_the_model_takes() -> None:
         (BODY, np.array(["a"]), "cannot become a tensor"),
         (BODY, torch.zeros(1, 4, 8, 8), r"cannot run on a tensor \(1, 4, 8, 8\).*to have 3 channels, but got 4"),
         (BODY, torch.zeros(3, 9, 8), r"An image has a first dimension of 1, and its channels come next: x\[None\]"),
-        (zoo.ByKeyword(), zoo.image().float(), r"ByKeyword cannot be called with a tensor \(1, 3, 8, 8\): too many "
-                                               r"positional arguments.* pass gv.Call\(pixel_values=pixel_values\)"),
+        (
+            zoo.ByKeyword(),
+            zoo.image().float(),
+            r"ByKeyword cannot be called with a tensor \(1, 3, 8, 8\): too many "
+            r"positional arguments.* pass gv.Call\(pixel_values=pixel_values\)",
+        ),
         (zoo.TwoInputs(), torch.zeros(1, 6), r"missing a required argument: 'b'.* pass gv.Call\(a, b\)"),
         (zoo.FromDictionary(), {"picture": zoo.image()}, "cannot run on a dict with picture .*: 'image'"),
     ],
-)  # fmt: skip
+)
 def test_what_cannot_be_taken_is_told_in_one_sentence(module: nn.Module, given: Any, sentence: str) -> None:
     for ask in (trace.survey, lambda *both: trace.gradients(*both, target=ClassScore(1))):
         with pytest.raises(QuestionError, match=sentence):

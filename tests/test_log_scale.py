@@ -29,8 +29,15 @@ def test_a_logarithmic_axis_has_round_numbers(low: float, high: float, ticks: li
 
 def test_ticks_can_be_read() -> None:
     assert [log_scale.tick_text(v) for v in (100.0, 0.01, 1e-7, 1e5, 5e5, 0.5, 12 * 10.0**-1, 1.4e-5)] == [
-        "100", "0.01", "10<sup>−7</sup>", "10<sup>5</sup>", "5·10<sup>5</sup>", "0.5", "1.2", "1.4·10<sup>−5</sup>",
-    ]  # fmt: skip
+        "100",
+        "0.01",
+        "10<sup>−7</sup>",
+        "10<sup>5</sup>",
+        "5·10<sup>5</sup>",
+        "0.5",
+        "1.2",
+        "1.4·10<sup>−5</sup>",
+    ]
 
 
 @given(st.floats(1e-30, 1e30), st.floats(1e-3, 6))
@@ -43,8 +50,9 @@ def test_marks_are_named_where_they_occur_alone() -> None:
     assert odd_marks() == odd_marks(np.array([1.0, np.nan])) == ()
     assert odd_marks(np.array([1.0]), np.array([0.0])) == ("open marks at the bottom are zero",)
     assert odd_marks(np.array([np.inf, 0.0])) == (
-        "open marks at the bottom are zero", "crosses at the top hold NaN or infinity",
-    )  # fmt: skip
+        "open marks at the bottom are zero",
+        "crosses at the top hold NaN or infinity",
+    )
 
 
 @pytest.mark.parametrize("norms", [[np.nan], [0.0], [np.inf], [0.0, np.inf], []])
@@ -56,8 +64,11 @@ def test_a_scale_without_a_number_has_room_for_both_ends(norms: list[float]) -> 
 
 def test_a_norm_in_words() -> None:
     assert [norm_text(norm) for norm in (0.0, 0.12344, np.nan, np.inf)] == [
-        "zero", "0.1234", "none arrives", "holds NaN or infinity",
-    ]  # fmt: skip
+        "zero",
+        "0.1234",
+        "none arrives",
+        "holds NaN or infinity",
+    ]
     assert norm_text(np.nan, "whole numbers") == "whole numbers"
 
 

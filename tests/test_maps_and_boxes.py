@@ -56,11 +56,17 @@ REGIONS: list[tuple[str, RegionScore, Score]] = [
     ("four classes", RegionScore(1, reduce="sum"), lambda m: m[0, 1].sum()),
     ("four classes", RegionScore(0, Rectangle((2, 5), (1, 1))), lambda m: m[0, 0, 2:6, 1].mean()),
     ("four classes", RegionScore(0, Rectangle((0, 7), (0, 9)), "sum"), lambda m: m[0, 0].sum()),
-    ("four classes", RegionScore(None, Rectangle((0, 3), (2, 8))),
-     lambda m: m[0, most(m, (slice(0, 4), slice(2, 9))), 0:4, 2:9].mean()),
+    (
+        "four classes",
+        RegionScore(None, Rectangle((0, 3), (2, 8))),
+        lambda m: m[0, most(m, (slice(0, 4), slice(2, 9))), 0:4, 2:9].mean(),
+    ),
     ("four classes", RegionScore(None, PredictedMask()), lambda m: m[0, most(m)][m[0].argmax(0) == most(m)].mean()),
-    ("four classes", RegionScore(0, PredictedMask(), "sum", "probability"),
-     lambda m: m.softmax(1)[0, 0][m[0].argmax(0) == 0].sum()),
+    (
+        "four classes",
+        RegionScore(0, PredictedMask(), "sum", "probability"),
+        lambda m: m.softmax(1)[0, 0][m[0].argmax(0) == 0].sum(),
+    ),
     ("four classes", RegionScore(2, scale="log_probability"), lambda m: m.log_softmax(1)[0, 2].mean()),
     ("four classes", RegionScore(2, Position(0, 9), scale="probability", head=ONE), lambda m: m.sigmoid()[0, 2, 0, 9]),
     ("one label", RegionScore(None, Rectangle((1, 4), (3, 6))), lambda m: m[0, 0, 1:5, 3:7].mean()),
@@ -69,14 +75,17 @@ REGIONS: list[tuple[str, RegionScore, Score]] = [
     ("softmax", RegionScore(1, Position(6, 2), scale="log_probability"), lambda m: m[0, 1, 6, 2].log()),
     ("softmax", RegionScore(1, scale="probability"), lambda m: m[0, 1].mean()),
     ("sigmoid", RegionScore(2, WholeMap(), "sum", "probability"), lambda m: m[0, 2].sum()),
-]  # fmt: skip
+]
 BOXES: list[tuple[str, BoxScore, Score]] = [
     ("boxes last", BoxScore(1, 5), lambda b: b[0, 5, 5]),
     ("boxes last", BoxScore(2), lambda b: b[0, 6].mean()),
     ("boxes last", BoxScore(0, reduce="sum", scale="probability"), lambda b: b[0, 4].sigmoid().sum()),
     ("boxes last", BoxScore(None, 11), lambda b: b[0, 4:, 11].max()),
-    ("boxes last", BoxScore(None, scale="log_probability", reduce="sum"),
-     lambda b: nn.functional.logsigmoid(b[0, 4 + int(b[0, 4:].amax(1).argmax())]).sum()),
+    (
+        "boxes last",
+        BoxScore(None, scale="log_probability", reduce="sum"),
+        lambda b: nn.functional.logsigmoid(b[0, 4 + int(b[0, 4:].amax(1).argmax())]).sum(),
+    ),
     ("boxes last", BoxScore(1, 3, scale="probability", head=MANY), lambda b: b[0, 4:, 3].softmax(0)[1]),
     ("boxes last", BoxScore(0, 2, skip=6), lambda b: b[0, 6, 2]),
     ("boxes last", BoxScore(0, 6, boxes_last=False, skip=20), lambda b: b[0, 6, 20]),
@@ -87,7 +96,7 @@ BOXES: list[tuple[str, BoxScore, Score]] = [
     ("squashed", BoxScore(2, 9, scale="log_probability"), lambda b: b[0, 6, 9].log()),
     ("squashed, first", BoxScore(2, 9, scale="probability"), lambda b: b[0, 9, 6]),
     ("one class of boxes", BoxScore(None, 7, skip=5, scale="probability"), lambda b: b[0, 5, 7].sigmoid()),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("as_file", [False, True], ids=["module", "pt2"])

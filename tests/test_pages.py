@@ -168,8 +168,12 @@ def mend(app: AppTest, name: str) -> None:
     match name:
         case "model" | "target" | "scale" | "minus" | "site":
             good = {
-                "model": "preset/shapes-cnn", "target": "3", "scale": "probability", "minus": "4", "site": "features.6"
-            }  # fmt: skip
+                "model": "preset/shapes-cnn",
+                "target": "3",
+                "scale": "probability",
+                "minus": "4",
+                "site": "features.6",
+            }
             app.selectbox(key=f"shown_{name}").select(good[name]).run()
         case "view" | "method" | "maps" | "sort":
             good = {"view": "max", "method": "gradient_x_input", "maps": "product", "sort": "index"}

@@ -147,10 +147,17 @@ def named(*images: str) -> dict[str, ProofQuestion]:
 
 @pytest.mark.parametrize(
     ("page", "choices", "count"),
-    [(SALIENCY, {}, 1), (SALIENCY, {"method": "gradient_x_input"}, 1), (NEURONS, {}, 1), (PERTURBATION, {}, 1),
-     ("pages/understand/jacobian.py", {"of": "features.14", "wrt": ".input"}, 1),
-     (MAPS, {"maps": "gradient"}, 1), (MAPS, {"maps": "product"}, 1), (MAPS, {"maps": "activation"}, 0)],
-)  # fmt: skip
+    [
+        (SALIENCY, {}, 1),
+        (SALIENCY, {"method": "gradient_x_input"}, 1),
+        (NEURONS, {}, 1),
+        (PERTURBATION, {}, 1),
+        ("pages/understand/jacobian.py", {"of": "features.14", "wrt": ".input"}, 1),
+        (MAPS, {"maps": "gradient"}, 1),
+        (MAPS, {"maps": "product"}, 1),
+        (MAPS, {"maps": "activation"}, 0),
+    ],
+)
 def test_a_line_stands_beside_each_picture_of_a_gradient(page: str, choices: dict[str, str], count: int) -> None:
     app = opened(page, image="sample/star", **choices)
     assert lines(app) == [check.PENDING] * count
@@ -163,8 +170,11 @@ def test_the_question_is_that_of_the_picture(asked: list[Question]) -> None:
     shown = inline.ask(picture)
     assert isinstance(shown, GradientAnswer)
     assert (one.model, one.image, one.target, (one.wrt,)) == (
-        picture.model, picture.image, shown.target, picture.wrt,
-    )  # fmt: skip
+        picture.model,
+        picture.image,
+        shown.target,
+        picture.wrt,
+    )
     (other,) = drawn(opened(image="sample/star"))
     assert isinstance(other.target, ClassScore)
     assert (other.wrt, other.target.index) == (INPUT, 3), "the predicted class by its number: one check for both"
@@ -364,5 +374,6 @@ def test_what_is_kept_says_what_the_check_found(monkeypatch: pytest.MonkeyPatch)
     assert (kept["outcome"], kept["digits"], len(kept["directions"])) == ("agrees", 6, 1)
     assert [step["h"] for step in kept["directions"][0]["steps"]] == [1e-6]
     assert page.title()[1:] == [
-        f"{question.model}, sample/star", "The gradient agrees with finite differences to 6 digits"
-    ]  # fmt: skip
+        f"{question.model}, sample/star",
+        "The gradient agrees with finite differences to 6 digits",
+    ]

@@ -223,8 +223,11 @@ def test_this_unit_is_the_one_that_the_neurons_page_shows(
     assert not app.exception
     assert asked[-1].target == Unit(Site("features.14"), (channel, 2, 5))  # type: ignore[union-attr]
     assert {name: app.query_params[name] for name in ("channel", "row", "col", "site")} == {
-        "channel": str(channel), "row": "2", "col": "5", "site": "features.14",
-    }  # fmt: skip
+        "channel": str(channel),
+        "row": "2",
+        "col": "5",
+        "site": "features.14",
+    }
 
 
 def test_sheets_of_means_and_single_numbers_are_drawn_too() -> None:
@@ -241,9 +244,16 @@ def test_sheets_of_means_and_single_numbers_are_drawn_too() -> None:
 
 
 @pytest.mark.parametrize(
-    ("count", "words"), [(1, "The only class"), (2, "Both classes"), (3, "All three classes"),
-                         (4, "All four classes"), (5, "The five likeliest classes"), (8, "The five likeliest classes")]
-)  # fmt: skip
+    ("count", "words"),
+    [
+        (1, "The only class"),
+        (2, "Both classes"),
+        (3, "All three classes"),
+        (4, "All four classes"),
+        (5, "The five likeliest classes"),
+        (8, "The five likeliest classes"),
+    ],
+)
 def test_the_bars_say_how_many_classes_they_show(count: int, words: str) -> None:
     assert bars.sentence(count) == words
 

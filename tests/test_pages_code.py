@@ -124,21 +124,25 @@ PICTURES: dict[tuple[str, str], tuple[Drawn, Told, float]] = {
     (PERTURBATION, "difference"): (values, _tab("Difference"), CLOSE),
     (PERTURBATION, "promise"): (_promise, _promised, 1e-5),
     (PERTURBATION, "classes"): (
-        lambda figure: np.column_stack([_line(figure, number, "x") for number in (0, 1)]), _tab("Classes"), 1e-5,
+        lambda figure: np.column_stack([_line(figure, number, "x") for number in (0, 1)]),
+        _tab("Classes"),
+        1e-5,
     ),
-}  # fmt: skip
+}
 """For each picture of a page: how its numbers are read off the chart, which of the programs gives them, and how far
 these may lie apart, as a share of their length."""
 COMPARED: dict[tuple[str, str], tuple[Drawn, Told, float]] = {
     (FLOW, "flow"): (
         lambda figure: np.vstack([_flow(figure, 0, 4), _flow(figure, 2, 5)]),
-        lambda found: np.vstack([found["Sites"], found["Sites compared with"]]), CLOSE,
+        lambda found: np.vstack([found["Sites"], found["Sites compared with"]]),
+        CLOSE,
     ),
     (FLOW, "parameters"): (
         lambda figure: np.vstack([_lines(0, 1)(figure), _lines(2, 3)(figure)]),
-        lambda found: np.vstack([found["Parameters"], found["Parameters compared with"]]), CLOSE,
+        lambda found: np.vstack([found["Parameters"], found["Parameters compared with"]]),
+        CLOSE,
     ),
-}  # fmt: skip
+}
 """The same where a second network or picture is drawn with the first."""
 
 

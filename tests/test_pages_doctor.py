@@ -27,10 +27,17 @@ MODEL, IMAGE = "preset/digits-mlp", "sample/star"
 SOUND = "Nothing is wrong: every parameter and the input get a finite gradient."
 HOSTILE = "<b>x</b> $y$ [z](http://a.b) :red[w]"
 CUT = Finding(
-    cause="detach", level="broken", where=f"layer1, {HOSTILE}", file="model.py", line=41, text="h = h.detach()",
-    lost=("the input", "conv.weight"), weakened=(), sentence=f"The value is detached. {HOSTILE}",
+    cause="detach",
+    level="broken",
+    where=f"layer1, {HOSTILE}",
+    file="model.py",
+    line=41,
+    text="h = h.detach()",
+    lost=("the input", "conv.weight"),
+    weakened=(),
+    sentence=f"The value is detached. {HOSTILE}",
     repair="h = layer(h)",
-)  # fmt: skip
+)
 UNUSED = replace(
     CUT, cause="unused", level="note", where="idle", file="", line=0, text="", lost=("idle.bias",), repair="# Call it."
 )
@@ -100,8 +107,12 @@ def test_each_finding_has_its_line_its_parameters_and_its_repair(monkeypatch: py
         "2. Note: parameters that the score does not depend on",
     ]
     assert codes(app) == [
-        "model.py:41\nh = h.detach()", "the input\nconv.weight", "h = layer(h)", "idle.bias", "# Call it.",
-    ]  # fmt: skip
+        "model.py:41\nh = h.detach()",
+        "the input\nconv.weight",
+        "h = layer(h)",
+        "idle.bias",
+        "# Call it.",
+    ]
     texts = [text.value for text in app.markdown]
     assert not any("<b>" in text or "](" in text or " :red[" in text for text in texts), "text of a file is no markup"
     assert any("The value is detached" in text for text in texts)

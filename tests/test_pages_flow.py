@@ -152,11 +152,15 @@ def test_a_click_opens_the_feature_maps_of_the_line_that_was_clicked(left: list[
         {"site": sites[0][3]},
         {"model": MODEL, "image": "sample/heart", "image2": IMAGE, **predicted, "site": sites[0][4]},
         {
-            "model": "preset/shapes-cnn", "image": "sample/heart", "model2": MODEL, "image2": IMAGE, **predicted,
+            "model": "preset/shapes-cnn",
+            "image": "sample/heart",
+            "model2": MODEL,
+            "image2": IMAGE,
+            **predicted,
             "site": sites[1][5],
         },
         {"site": sites[0][6]},
-    ]  # fmt: skip
+    ]
 
 
 def test_the_lines_lie_in_the_order_that_a_click_counts_on() -> None:

@@ -165,9 +165,15 @@ def test_what_is_too_large_is_done_by_products(asked: list[Question], monkeypatc
 
 @pytest.mark.parametrize(
     ("least", "greatest", "text"),
-    [(1420.2, 27_328, "at least 1,420"), (5.8, 6.3, "5.8 to 6.3"), (3, 6, "3 to 6"), (3, 6.1, "at least 3"),
-     (2, 2, "2"), (0, 0, "0")],
-)  # fmt: skip
+    [
+        (1420.2, 27_328, "at least 1,420"),
+        (5.8, 6.3, "5.8 to 6.3"),
+        (3, 6, "3 to 6"),
+        (3, 6.1, "at least 3"),
+        (2, 2, "2"),
+        (0, 0, "0"),
+    ],
+)
 def test_a_bound_that_says_little_is_left_out(least: float, greatest: float, text: str) -> None:
     assert jacobian_pictures._rank_between(least, greatest) == text
 

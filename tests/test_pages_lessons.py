@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from gradviz_core.drawing.figures import BAR
 from gradviz_core.drawing.lesson_pictures import WIDTH, alt, draw
+from gradviz_core.drawing.outlines import BAR
 from gradviz_core.lessons.contents import FIRST_WORDS, LESSONS, settle
 from gradviz_core.lessons.graph import title
 from gradviz_core.lessons.running import run

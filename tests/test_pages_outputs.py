@@ -44,12 +44,18 @@ KINDS: list[tuple[str, dict[str, str], Callable[..., Tensor], str, str]] = [
     ("one logit", {}, lambda z: z[0, 0], GUESS, "prediction"),
     ("one logit", {"reads": "sigmoid", "scale": "probability"}, lambda z: z[0, 0].sigmoid(), "Set here.", "label 0"),
     (
-        "one logit", {"reads": "sigmoid", "scale": "log_probability", "direction": "decrease"},
-        lambda z: F.logsigmoid(-z[0, 0]), "Set here.", "",
+        "one logit",
+        {"reads": "sigmoid", "scale": "log_probability", "direction": "decrease"},
+        lambda z: F.logsigmoid(-z[0, 0]),
+        "Set here.",
+        "",
     ),
     (
-        "labels", {"reads": "sigmoid", "target": "1", "scale": "probability"}, lambda z: z[0, 1].sigmoid(),
-        "Set here.", "probability of",
+        "labels",
+        {"reads": "sigmoid", "target": "1", "scale": "probability"},
+        lambda z: z[0, 1].sigmoid(),
+        "Set here.",
+        "probability of",
     ),
     ("softmax", {}, lambda p: p[0].max(), LAST, "probability of"),
     ("softmax", {"target": "1", "scale": "log_probability"}, lambda p: p[0, 1].log(), LAST, "log-probability of"),
@@ -70,7 +76,7 @@ KINDS: list[tuple[str, dict[str, str], Callable[..., Tensor], str, str]] = [
     ("tokens", {"element": "4,2"}, lambda p: p[0, 4, 2], "", "output"),
     ("five axes", {}, lambda y: y.sum(), "", "sum of"),
     ("five axes", {"element": "1, 2,3,4"}, lambda y: y[0, 1, 2, 3, 4], "", "output"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("name", "choices", "score", "known", "said"), KINDS)

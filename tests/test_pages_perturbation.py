@@ -33,9 +33,15 @@ def _answer(question: PerturbationQuestion) -> PerturbationAnswer:
 
 def test_an_address_asks_one_question_and_its_answer_is_drawn(asked: list[Question]) -> None:
     app = opened(
-        PAGE, model="preset/shapes-cnn", image="sample/star", target="3", norm="l2", epsilon="300", steps="2",
+        PAGE,
+        model="preset/shapes-cnn",
+        image="sample/star",
+        target="3",
+        norm="l2",
+        epsilon="300",
+        steps="2",
         way="towards",
-    )  # fmt: skip
+    )
     assert not app.error
     question = PerturbationQuestion(
         model="preset/shapes-cnn", image="sample/star", target=ClassScore(3), norm="l2", epsilon=300, steps=2
@@ -46,9 +52,12 @@ def test_an_address_asks_one_question_and_its_answer_is_drawn(asked: list[Questi
     np.testing.assert_array_equal(values(chart(app, "difference")), change.sum(axis=2))
     traces = {trace["name"]: trace for trace in chart(app, "promise")["data"]}
     assert list(traces) == [
-        "promised for one step", "came of one step", "step by step", "promised for this picture",
+        "promised for one step",
+        "came of one step",
+        "step by step",
+        "promised for this picture",
         "came of this picture",
-    ]  # fmt: skip
+    ]
     (promised,) = traces["promised for this picture"]["y"]
     (came,) = traces["came of this picture"]["y"]
     assert (promised, came) == (answer.predicted_change, answer.score_after - answer.score)
@@ -128,24 +137,36 @@ def test_a_crafted_address_gets_one_sentence_and_no_other_picture(name: str, val
 @pytest.mark.parametrize(
     ("norm", "steps", "parts"),
     [
-        ("max", 1, [
-            r"r' = \operatorname{clip}_0^{255}",
-            r"\left(r - \varepsilon\, \operatorname{sign} \partial z / \partial r\right)",
-        ]),
-        ("max", 10, [
-            r"g &= \partial z / \partial r_k,\quad r_0 = r \\",
-            r"r_{k+1} &= \operatorname{clip}_0^{255}",
-            r"\left(r_k - \tfrac{\varepsilon}{10}\, \operatorname{sign} g\right) \\",
-            r"r' &= r + \operatorname{round}\left(r_{10} - r\right)",
-        ]),
-        ("l2", 1, [
-            r"g &= \partial z / \partial r \\",
-            r"r_1 &= \operatorname{clip}_0^{255}\left(r - \varepsilon\, g / \lVert g \rVert_2\right) \\",
-            r"\operatorname{round}_{\lVert\cdot\rVert_2 \le \varepsilon}\left(r_1 - r\right)",
-        ]),
+        (
+            "max",
+            1,
+            [
+                r"r' = \operatorname{clip}_0^{255}",
+                r"\left(r - \varepsilon\, \operatorname{sign} \partial z / \partial r\right)",
+            ],
+        ),
+        (
+            "max",
+            10,
+            [
+                r"g &= \partial z / \partial r_k,\quad r_0 = r \\",
+                r"r_{k+1} &= \operatorname{clip}_0^{255}",
+                r"\left(r_k - \tfrac{\varepsilon}{10}\, \operatorname{sign} g\right) \\",
+                r"r' &= r + \operatorname{round}\left(r_{10} - r\right)",
+            ],
+        ),
+        (
+            "l2",
+            1,
+            [
+                r"g &= \partial z / \partial r \\",
+                r"r_1 &= \operatorname{clip}_0^{255}\left(r - \varepsilon\, g / \lVert g \rVert_2\right) \\",
+                r"\operatorname{round}_{\lVert\cdot\rVert_2 \le \varepsilon}\left(r_1 - r\right)",
+            ],
+        ),
         ("l2", 5, [r"\left(r_k - \tfrac{\varepsilon}{5}\, g / \lVert g \rVert_2\right)", r"\left(r_{5} - r\right)"]),
     ],
-)  # fmt: skip
+)
 def test_the_formula_is_that_of_every_step(norm: Norm, steps: int, parts: list[str]) -> None:
     question = PerturbationQuestion(model="m", image="i", norm=norm, epsilon=20, steps=steps, away=True)
     formula = changes.step_formula(question, "z")
@@ -155,9 +176,12 @@ def test_the_formula_is_that_of_every_step(norm: Norm, steps: int, parts: list[s
 
 @pytest.mark.parametrize(
     ("count", "words"),
-    [(2, "Both classes, before and after."), (5, "The five likeliest classes, before and after."),
-     (6, "The 6 classes that are among the five likeliest before or after.")],
-)  # fmt: skip
+    [
+        (2, "Both classes, before and after."),
+        (5, "The five likeliest classes, before and after."),
+        (6, "The 6 classes that are among the five likeliest before or after."),
+    ],
+)
 def test_the_bars_say_which_classes_they_show(count: int, words: str) -> None:
     assert changes.which(count) == words
 

@@ -58,12 +58,14 @@ SCORES: list[tuple[str, dict[str, str], Callable[..., Tensor]]] = [
     ("map", {"region": "pixel", "mrow": "3", "mcol": "7", "target": "0"}, lambda z: z[0, 0, 3, 7]),
     ("map", {"region": "pixel", "mrow": "3", "mcol": "7"}, lambda z: z[0, :, 3, 7].max()),
     (
-        "map", {"region": "rectangle", "top": "2", "bottom": "5", "left": "1", "right": "3", "target": "1"},
+        "map",
+        {"region": "rectangle", "top": "2", "bottom": "5", "left": "1", "right": "3", "target": "1"},
         lambda z: z[0, 1, 2:6, 1:4].mean(),
     ),
     ("map", {"region": "mask", "target": "2"}, lambda z: predicted(z, 2).mean()),
     (
-        "map", {"region": "pixel", "mrow": "0", "mcol": "0", "target": "3", "scale": "log_probability"},
+        "map",
+        {"region": "pixel", "mrow": "0", "mcol": "0", "target": "3", "scale": "log_probability"},
         lambda z: z.log_softmax(1)[0, 3, 0, 0],
     ),
     ("map in a dictionary", {"head": "aux", "target": "1"}, lambda z: z["aux"][0, 1].mean()),
@@ -76,10 +78,13 @@ SCORES: list[tuple[str, dict[str, str], Callable[..., Tensor]]] = [
     ("boxes", {"box": "all", "target": "0", "reduce": "sum"}, lambda y: y[0, 4].sum()),
     ("boxes", {"skip": "5", "target": "1", "box": "3"}, lambda y: y[0, 6, 3]),
     ("boxes first", {"box": "17", "target": "1", "scale": "log_probability"}, lambda y: y[0, 17, 5].log()),
-    ("boxes first", {"boxaxis": "last", "box": "2", "skip": "140", "target": "3", "reads": "numbers"},
-     lambda y: y[0, 143, 2]),
+    (
+        "boxes first",
+        {"boxaxis": "last", "box": "2", "skip": "140", "target": "3", "reads": "numbers"},
+        lambda y: y[0, 143, 2],
+    ),
     ("boxes", {"boxaxis": "none", "element": "5,17"}, lambda y: y[0, 5, 17]),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("name", "choices", "score"), SCORES)
@@ -282,8 +287,14 @@ def test_a_fresh_session_at_the_same_address_shows_the_same(served: Served) -> N
     app.button_group(key="shown_reduce").set_value("sum").run()
     assert not app.error
     said = {name: app.query_params[name] for name in ("target", "region", "scale", "top", "right", "reduce")}
-    assert said == {"target": "2", "region": "rectangle", "scale": "probability", "top": "1", "right": "10",
-                    "reduce": "sum"}  # fmt: skip
+    assert said == {
+        "target": "2",
+        "region": "rectangle",
+        "scale": "probability",
+        "top": "1",
+        "right": "10",
+        "reduce": "sum",
+    }
     fresh = opened(SALIENCY, model=key, image=IMAGE, **said)
     assert chart(fresh, "gradient") == chart(app, "gradient")
     assert chart(fresh, "predicted") == chart(app, "predicted")

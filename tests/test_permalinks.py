@@ -137,9 +137,11 @@ def test_an_address_restores_a_lesson(key: str) -> None:
     app = opened(LESSON, lesson=key)
     for control in lesson.controls:
         _choose(
-            app, f"set.{control.name}", random,
+            app,
+            f"set.{control.name}",
+            random,
             [option.value for option in control.options] if isinstance(control, Choice) else (),
-        )  # fmt: skip
+        )
         app.run()
     app.radio[0].set_value(random.randrange(len(lesson.prediction.answers)))
     next(button for button in app.button if button.label == "Run and check").click().run()

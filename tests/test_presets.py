@@ -243,8 +243,13 @@ def test_the_transformer_computes_the_same_with_and_without_the_weights_of_atten
 def test_the_digit_networks_have_the_sizes_that_their_pages_promise() -> None:
     mlp = dict(ran("digits-mlp"))
     assert [mlp[path].shape[1] for path in ("flatten", "fc1", "relu1", "fc2", "relu2", "fc3")] == [
-        784, 128, 128, 64, 64, 10,
-    ]  # fmt: skip
+        784,
+        128,
+        128,
+        64,
+        64,
+        10,
+    ]
     assert dict(ran("digits-cnn"))["features"].shape == (1, 64, 24, 24)
 
 

@@ -75,9 +75,17 @@ class Offset(nn.Module):
 
 @pytest.mark.parametrize(
     ("scale", "cut", "outcome"),
-    [(1e-3, False, "agrees"), (1e-7, False, "too small"), (1e-13, False, "too small"), (1e-3, True, "apart"),
-     (1e-6, True, "apart"), (1e-9, True, "too small"), (1e-11, True, "too small"), (0.0, True, "too small")],
-)  # fmt: skip
+    [
+        (1e-3, False, "agrees"),
+        (1e-7, False, "too small"),
+        (1e-13, False, "too small"),
+        (1e-3, True, "apart"),
+        (1e-6, True, "apart"),
+        (1e-9, True, "too small"),
+        (1e-11, True, "too small"),
+        (0.0, True, "too small"),
+    ],
+)
 def test_what_rounding_hides_neither_agrees_nor_disagrees(scale: float, cut: bool, outcome: str) -> None:
     torch.manual_seed(0)
     proof = prove(Offset(scale, cut), torch.randn(1, 8), ClassScore(0))

@@ -72,8 +72,11 @@ def _grey(*shape: int) -> np.ndarray:
 
 PIXELS = np.zeros((SIDE, SIDE, 3), np.uint8)
 LARGE: Mapping[str, Arrays] = {
-    "gradient": {"pixels": PIXELS, f"activation/{INPUT}": _grey(1, 3, SIDE, SIDE),
-                 f"gradient/{INPUT}": _grey(1, 3, SIDE, SIDE)},
+    "gradient": {
+        "pixels": PIXELS,
+        f"activation/{INPUT}": _grey(1, 3, SIDE, SIDE),
+        f"gradient/{INPUT}": _grey(1, 3, SIDE, SIDE),
+    },
     "units": {"channels": np.arange(3), "values": np.ones(3, np.float32), "gradients": _grey(3, 3, SIDE, SIDE)},
     "survey": {"pixels": PIXELS},
     "perturbation": {"pixels": PIXELS, "after": PIXELS, "gradient": _grey(1, 3, SIDE, SIDE)}
@@ -86,7 +89,7 @@ LARGE: Mapping[str, Arrays] = {
     "lesson": {"x": np.ones(3_000_000)},
     "diagnosis": {"x": np.ones(3_000_000)},
     "proof": {"x": np.ones(3_000_000)},
-}  # fmt: skip
+}
 REFUSED = {"flow", "jacobian", "lesson", "diagnosis", "proof"}
 
 
@@ -196,8 +199,10 @@ def test_what_is_drawn_of_a_site_does_not_depend_on_where_it_was_made() -> None:
     site = Site("conv")
     whole: Arrays = {"pixels": np.zeros((8, 8, 3), np.uint8), f"activation/{site}": value, f"gradient/{site}": slope}
     answer = replace(
-        small("gradient"), question=replace(small("gradient").question, wrt=(site,)), arrays=whole,
-    )  # fmt: skip
+        small("gradient"),
+        question=replace(small("gradient").question, wrt=(site,)),
+        arrays=whole,
+    )
     for look in (Look(maps="product", place=(3, 4)), Look(channel=5, place=(299, 0), strongest_first=False)):
         there = screen.fit(answer, look)
         assert is_coarse(there.arrays)
@@ -207,8 +212,10 @@ def test_what_is_drawn_of_a_site_does_not_depend_on_where_it_was_made() -> None:
         np.testing.assert_array_equal(found.one.values, here.one.values)
     index = (0, 5, 299, 0)
     assert found.exact == {
-        "activation": value[index], "gradient": slope[index], "product": value[index] * slope[index],
-    }  # fmt: skip
+        "activation": value[index],
+        "gradient": slope[index],
+        "product": value[index] * slope[index],
+    }
     assert isinstance(answer, GradientAnswer)
 
 
@@ -216,9 +223,11 @@ def test_one_large_channel_keeps_its_largest_numbers_and_knows_their_places() ->
     value = np.zeros((1, 2, 1300, 1290), np.float32)
     value[0, 1, 1299, 1289], value[0, 1, 4, 4], value[0, 1, 600, 3] = -7.0, 2.0, np.inf
     answer = replace(
-        small("gradient"), question=replace(small("gradient").question, wrt=(Site("conv"),)), unreached=(Site("conv"),),
+        small("gradient"),
+        question=replace(small("gradient").question, wrt=(Site("conv"),)),
+        unreached=(Site("conv"),),
         arrays={"pixels": PIXELS, "activation/conv": value},
-    )  # fmt: skip
+    )
     look = Look(channel=1, place=(4, 4))
     found = site_maps(screen.fit(answer, look).arrays, Site("conv"), look, value.shape)
     blocks = found.one.blocks

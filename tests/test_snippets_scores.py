@@ -125,17 +125,21 @@ def test_heads_in_what_a_model_returns(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("classes", "last", "targets"),
     [
-        (4, None, [
-            gv.RegionScore(2, gv.Position(3, 7)),
-            gv.RegionScore(None, gv.Rectangle((1, 5), (2, 9)), "sum", "log_probability"),
-            gv.RegionScore(None, gv.PredictedMask(), scale="probability"),
-            gv.RegionScore(),
-        ]),
+        (
+            4,
+            None,
+            [
+                gv.RegionScore(2, gv.Position(3, 7)),
+                gv.RegionScore(None, gv.Rectangle((1, 5), (2, 9)), "sum", "log_probability"),
+                gv.RegionScore(None, gv.PredictedMask(), scale="probability"),
+                gv.RegionScore(),
+            ],
+        ),
         (1, None, [gv.RegionScore(0, gv.PredictedMask()), gv.RegionScore(scale="probability")]),
         (3, nn.Sigmoid(), [gv.RegionScore(1, scale="log_probability", reduce="sum")]),
         (1, nn.Sigmoid(), [gv.RegionScore(0, gv.PredictedMask(), "sum", "probability")]),
     ],
-)  # fmt: skip
+)
 def test_every_region_of_a_map(classes: int, last: nn.Module | None, targets: list[gv.Target], folder: Path) -> None:
     at = uploaded(Segmentation(classes, last), folder)
     for target in targets:

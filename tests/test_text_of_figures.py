@@ -89,9 +89,16 @@ def _boxes(names: Names) -> go.Figure:
 def _lesson(kind: PictureKind) -> Callable[[Names], go.Figure]:
     def made(names: Names) -> go.Figure:
         picture = Picture(
-            kind, ("a", "b"), title=names[0], caption=names[1], unit=names[2], labels=tuple(names[3:5]),
-            across=names[5], down=names[6], ticks=tuple(names[7:11]),
-        )  # fmt: skip
+            kind,
+            ("a", "b"),
+            title=names[0],
+            caption=names[1],
+            unit=names[2],
+            labels=tuple(names[3:5]),
+            across=names[5],
+            down=names[6],
+            ticks=tuple(names[7:11]),
+        )
         arrays = [NUMBERS, NUMBERS] if kind in ("bars", "lines") else [NUMBERS.reshape(2, 2)]
         return lesson_pictures.draw(picture, arrays)
 

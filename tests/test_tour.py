@@ -167,6 +167,8 @@ def test_the_shortcut_is_the_tag_and_the_other_network_looks_at_the_arrow(asked:
     assert row in range(96)[rows]
     assert column in range(96)[columns]
     assert _on_the_outline("tagged-arrow", _largest(sound))
-    share = [np.abs(a.gradients[INPUT])[:, :, rows, columns].sum() / np.abs(a.gradients[INPUT]).sum()
-             for a in (shortcut, sound)]  # fmt: skip
+    share = [
+        np.abs(a.gradients[INPUT])[:, :, rows, columns].sum() / np.abs(a.gradients[INPUT]).sum()
+        for a in (shortcut, sound)
+    ]
     assert share[0] > 2 * share[1]

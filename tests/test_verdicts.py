@@ -201,25 +201,29 @@ def direction(derivative: float, *steps: Step, rounded: str = "", own: float = 0
         (direction(1.0, Step(1e-6, 1.0, 0.0, 0.0)), 10, f"{AGREES_TO} 10 digits"),
         (direction(0.0, Step(1e-3, 0.0, 0.0, 0.0)), 10, "The gradient agrees with finite differences: both are zero"),
         (
-            direction(2.0, Step(1e-3, 1.0, 0.5, 0.0), Step(1e-6, 1.0, 0.5, 0.0)), 0,
+            direction(2.0, Step(1e-3, 1.0, 0.5, 0.0), Step(1e-6, 1.0, 0.5, 0.0)),
+            0,
             "The gradient disagrees with finite differences: 2 by automatic differentiation, 1 by differences",
         ),
         (direction(2.0, Step(1e-3, 1.0, 0.5, 0.0, 1.0)), 0, "Not settled: the values lie exactly on a kink"),
         (
-            direction(1.0, Step(1e-3, 1.1, 0.1, 0.0), Step(1e-6, 1.001, 1e-3, 0.0)), 0,
+            direction(1.0, Step(1e-3, 1.1, 0.1, 0.0), Step(1e-6, 1.001, 1e-3, 0.0)),
+            0,
             "Not settled: kinks (ReLU, max pooling) lie within every step",
         ),
         (direction(1.0, Step(1e-3, 0.9, 0.1, 0.5)), 0, "Not settled: the derivative is too small beside the score"),
         (
-            direction(1.0, Step(1e-3, 1.0, 1e-3, 1e-9), rounded="float32"), 0,
+            direction(1.0, Step(1e-3, 1.0, 1e-3, 1e-9), rounded="float32"),
+            0,
             "Not settled: rounding to float32 inside the model hides",
         ),
         (
-            direction(1.0, Step(1e-6, 1.0, 0.0, 1e-8), own=0.25), 0,
+            direction(1.0, Step(1e-6, 1.0, 0.0, 1e-8), own=0.25),
+            0,
             "Not settled: the gradient in float32 is 25% away from the one in float64",
         ),
     ],
-)  # fmt: skip
+)
 def test_the_line_says_which_and_to_how_many_digits(one: DirectionProof, count: int, line: str) -> None:
     found = verdicts.proof([one], 0.0)
     assert (verdicts.digits(found), verdicts.in_short(found)[: len(line)]) == (count, line)

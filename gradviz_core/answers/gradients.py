@@ -96,10 +96,14 @@ def oracle(scene: Scene, target: Target, site: Site, gradient: Tensor) -> GradFn
         if torch.equal(value, here):
             return gradient.clone()
         trace = forward(
-            scene.model.module, scene.trace.values[INPUT].detach(), keep=needed,
-            until=needed if targets.may_stop(target) else None, seed=scene.seed, put={site: value},
+            scene.model.module,
+            scene.trace.values[INPUT].detach(),
+            keep=needed,
+            until=needed if targets.may_stop(target) else None,
+            seed=scene.seed,
+            put={site: value},
             axes=targets.needs_axes(target),
-        )  # fmt: skip
+        )
         found = differentiate(trace, targets.select(target, trace)[1], (site,), keep_graph=False)
         return reached(site, found[site], target)
 

@@ -100,11 +100,17 @@ def of_layers(done: Pass) -> tuple[LayerReport, ...]:
         which = where, function = _module(event.place), event.name
         found.append(
             LayerReport(
-                where=where, function=function, call=before[which], calls=total[which],
-                file=Path(event.place.file).name, line=event.place.line,
-                units=share.units, share=share.share, places=share.places,
+                where=where,
+                function=function,
+                call=before[which],
+                calls=total[which],
+                file=Path(event.place.file).name,
+                line=event.place.line,
+                units=share.units,
+                share=share.share,
+                places=share.places,
             )
-        )  # fmt: skip
+        )
         before[which] += 1
     return tuple(found)
 

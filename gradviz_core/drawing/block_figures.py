@@ -36,10 +36,15 @@ def name_blocks(figure: go.Figure, blocks: Blocks) -> None:
     ):
         firsts = range(0, count, size_)
         update(
-            visible=True, showgrid=False, zeroline=False, ticks="", showticklabels=False, tickmode="array",
+            visible=True,
+            showgrid=False,
+            zeroline=False,
+            ticks="",
+            showticklabels=False,
+            tickmode="array",
             tickvals=[first + (size_ - 1) / 2 for first in firsts],
             ticktext=[f"{first}–{min(first + size_, count) - 1}" for first in firsts],
-        )  # fmt: skip
+        )
 
 
 def picked_places(blocks: Blocks) -> np.ndarray:

@@ -35,30 +35,54 @@ def before_and_after(
             _bars("before", first, -0.35, QUIET),
             _bars("after", then, 0.0, ACCENT),
             go.Bar(  # as wide as the chart and not seen: a class of no probability can be pointed at and clicked too
-                x=[high - low] * len(rows), base=low, y=rows, offset=-0.5, width=1, orientation="h",
-                marker_color="rgba(0,0,0,0)", customdata=said, showlegend=False,
+                x=[high - low] * len(rows),
+                base=low,
+                y=rows,
+                offset=-0.5,
+                width=1,
+                orientation="h",
+                marker_color="rgba(0,0,0,0)",
+                customdata=said,
+                showlegend=False,
                 hovertemplate="%{customdata}<extra></extra>",
             ),
         ]
-    )  # fmt: skip
+    )
     figure.update_layout(
-        height=40 + 44 * len(rows), margin={"l": 8, "r": 56, "t": 28, "b": 4}, barmode="overlay", dragmode=False,
-        plot_bgcolor="rgba(0,0,0,0)", legend=LEGEND,
-    )  # fmt: skip
+        height=40 + 44 * len(rows),
+        margin={"l": 8, "r": 56, "t": 28, "b": 4},
+        barmode="overlay",
+        dragmode=False,
+        plot_bgcolor="rgba(0,0,0,0)",
+        legend=LEGEND,
+    )
     figure.update_xaxes(visible=False, range=[low, high], fixedrange=True)
     figure.update_yaxes(
-        tickvals=rows, ticktext=[figure_text(bar.name, LONGEST_NAME) for bar in first],
-        autorange="reversed", fixedrange=True, showgrid=False, zeroline=False, ticklabelstandoff=6,
-    )  # fmt: skip
+        tickvals=rows,
+        ticktext=[figure_text(bar.name, LONGEST_NAME) for bar in first],
+        autorange="reversed",
+        fixedrange=True,
+        showgrid=False,
+        zeroline=False,
+        ticklabelstandoff=6,
+    )
     return figure
 
 
 def _bars(name: str, shown: Sequence[Bar], offset: float, colour: str) -> go.Bar:
     return go.Bar(
-        name=name, x=[bar.length for bar in shown], y=list(range(len(shown))), offset=offset, width=0.35,
-        orientation="h", marker_color=colour, textposition="outside", cliponaxis=False, hoverinfo="skip",
+        name=name,
+        x=[bar.length for bar in shown],
+        y=list(range(len(shown))),
+        offset=offset,
+        width=0.35,
+        orientation="h",
+        marker_color=colour,
+        textposition="outside",
+        cliponaxis=False,
+        hoverinfo="skip",
         text=[figure_text(bar.text) for bar in shown],
-    )  # fmt: skip
+    )
 
 
 def promise(answer: PerturbationAnswer, *, unit: str, size_words: str) -> go.Figure:
@@ -79,15 +103,23 @@ def promise(answer: PerturbationAnswer, *, unit: str, size_words: str) -> go.Fig
     ):
         figure.add_trace(
             go.Scatter(
-                name=name, x=[answer.size], y=[change], mode="markers", marker=mark,
+                name=name,
+                x=[answer.size],
+                y=[change],
+                mode="markers",
+                marker=mark,
                 hovertemplate=f"{name}<br>size %{{x:.4~g}}<br><b>%{{y:.4~g}} {shown_unit}</b><extra></extra>",
             )
-        )  # fmt: skip
+        )
     figure.add_vline(x=answer.question.epsilon, line={"color": QUIET, "width": 1, "dash": "dot"})
     figure.update_layout(
-        height=350, margin={"l": 8, "r": 8, "t": 72, "b": 8}, dragmode=False, hovermode="closest", legend=LEGEND,
+        height=350,
+        margin={"l": 8, "r": 8, "t": 72, "b": 8},
+        dragmode=False,
+        hovermode="closest",
+        legend=LEGEND,
         plot_bgcolor="rgba(0,0,0,0)",
-    )  # fmt: skip
+    )
     axis = {"fixedrange": True, "tickfont": {"size": 11}, "zeroline": True}
     figure.update_xaxes(axis, title={"text": figure_text(size_words), "font": {"size": 12}, "standoff": 4})
     figure.update_yaxes(axis, title={"text": f"change of the target, {shown_unit}", "font": {"size": 12}})
@@ -97,7 +129,12 @@ def promise(answer: PerturbationAnswer, *, unit: str, size_words: str) -> go.Fig
 def _line(figure: go.Figure, name: str, x: FloatArray, y: FloatArray, line: Mapping[str, object]) -> None:
     figure.add_trace(
         go.Scatter(
-            name=name, x=x, y=y, mode="lines+markers", line={**line, "width": 2}, marker={"size": 6},
+            name=name,
+            x=x,
+            y=y,
+            mode="lines+markers",
+            line={**line, "width": 2},
+            marker={"size": 6},
             hovertemplate=f"{name}<br>size %{{x:.4~g}}<br><b>%{{y:.4~g}}</b><extra></extra>",
         )
-    )  # fmt: skip
+    )

@@ -21,6 +21,7 @@ from gradviz_core.drawing.fields import STRETCHED, Tiles
 from gradviz_core.drawing.image_traces import grey, image_trace
 from gradviz_core.drawing.image_traces import png_address as png_address
 from gradviz_core.drawing.log_scale import LogScale
+from gradviz_core.drawing.outlines import BAR, Box, mark, outline
 from gradviz_core.text.shown_text import bold, figure_lines, figure_text
 from gradviz_core.types import Blocks, ClassProbability, Field, FloatArray, Pixels
 
@@ -30,19 +31,10 @@ ACCENT = "#1a8f83"
 QUIET = "#8b96a0"
 LONGEST_TICK = 7
 """Characters of a number under a colour bar that find room beside four others."""
-BAR = 66
-"""Pixels under a picture for its colour bar."""
 STRIP, STRIP_OF_MANY = 60, 14
 """Pixels from top to bottom of a strip that stands alone, and of one among many."""
-NARROW = 430
-"""Pixels across a strip on a narrow screen."""
-OUTLINE = 4
-"""Pixels across the line of a box."""
 LONGEST_NAME = 28
 """Characters of a name beside a bar or over a picture."""
-
-Box = tuple[int, int, int, int]
-"""First row, last row, first column, last column."""
 
 
 # ------------------------------------------------------------------------------------------------------------- pictures
@@ -197,14 +189,24 @@ def class_bars(
         ]
     )
     figure.update_layout(
-        height=10 + 27 * len(drawn), margin={"l": 8, "r": 56, "t": 4, "b": 4}, bargap=0.45, barmode="overlay",
-        showlegend=False, dragmode=False, plot_bgcolor="rgba(0,0,0,0)",
-    )  # fmt: skip
+        height=10 + 27 * len(drawn),
+        margin={"l": 8, "r": 56, "t": 4, "b": 4},
+        bargap=0.45,
+        barmode="overlay",
+        showlegend=False,
+        dragmode=False,
+        plot_bgcolor="rgba(0,0,0,0)",
+    )
     figure.update_xaxes(visible=False, range=[low, high], fixedrange=True)
     figure.update_yaxes(
-        tickvals=rows, ticktext=[bold(n) if one else n for n, one in zip(names, is_chosen, strict=True)],
-        autorange="reversed", fixedrange=True, showgrid=False, zeroline=False, ticklabelstandoff=6,
-    )  # fmt: skip
+        tickvals=rows,
+        ticktext=[bold(n) if one else n for n, one in zip(names, is_chosen, strict=True)],
+        autorange="reversed",
+        fixedrange=True,
+        showgrid=False,
+        zeroline=False,
+        ticklabelstandoff=6,
+    )
     return figure
 
 
@@ -232,17 +234,29 @@ def strip(
         )
     )
     figure.update_layout(
-        height=height, margin={"l": 8, "r": 8, "t": 8, "b": 8}, showlegend=False, dragmode=False, hovermode="closest",
+        height=height,
+        margin={"l": 8, "r": 8, "t": 8, "b": 8},
+        showlegend=False,
+        dragmode=False,
+        hovermode="closest",
         plot_bgcolor="rgba(0,0,0,0)",
-    )  # fmt: skip
+    )
     figure.update_xaxes(
         title={"text": "sites in order of execution", "font": {"size": 12}, "standoff": 4},
-        showticklabels=False, showgrid=False, zeroline=False, fixedrange=True, range=[-0.7, len(values) - 0.3],
-    )  # fmt: skip
+        showticklabels=False,
+        showgrid=False,
+        zeroline=False,
+        fixedrange=True,
+        range=[-0.7, len(values) - 0.3],
+    )
     figure.update_yaxes(
-        type="log", tickvals=scale.ticks, ticktext=[log_scale.tick_text(t) for t in scale.ticks], fixedrange=True,
-        tickfont={"size": 11}, title={"text": figure_text(unit), "font": {"size": 12}},
-    )  # fmt: skip
+        type="log",
+        tickvals=scale.ticks,
+        ticktext=[log_scale.tick_text(t) for t in scale.ticks],
+        fixedrange=True,
+        tickfont={"size": 11},
+        title={"text": figure_text(unit), "font": {"size": 12}},
+    )
     return figure
 
 
@@ -300,12 +314,23 @@ def _colour_bar(field: Field) -> dict[str, Any]:
         words[-1] = f"≥ {words[-1]}"
         words[0] = f"≤ {words[0]}" if field.signed else words[0]
     return {
-        "orientation": "h", "thickness": 12, "lenmode": "pixels", "len": 230, "x": 0.5, "xanchor": "center",
-        "y": 0, "yanchor": "top", "ypad": 8,
-        "outlinewidth": 0, "tickvals": ticks, "ticktext": words, "tickfont": {"size": 12}, "ticklen": 3,
+        "orientation": "h",
+        "thickness": 12,
+        "lenmode": "pixels",
+        "len": 230,
+        "x": 0.5,
+        "xanchor": "center",
+        "y": 0,
+        "yanchor": "top",
+        "ypad": 8,
+        "outlinewidth": 0,
+        "tickvals": ticks,
+        "ticktext": words,
+        "tickfont": {"size": 12},
+        "ticklen": 3,
         "ticks": "outside",
         "title": {"text": figure_text(field.unit), "side": "bottom", "font": {"size": 12}},
-    }  # fmt: skip
+    }
 
 
 def frame(
@@ -316,9 +341,13 @@ def frame(
     rows, columns = shape
     fills = {} if stretched else {"width": width or round((height - BAR) * columns / rows)}
     figure.update_layout(
-        height=height, margin={"l": 2, "r": 2, "t": 2, "b": BAR, "autoexpand": False}, dragmode=False,
-        plot_bgcolor="rgba(0,0,0,0)", showlegend=False, meta=fills,
-    )  # fmt: skip
+        height=height,
+        margin={"l": 2, "r": 2, "t": 2, "b": BAR, "autoexpand": False},
+        dragmode=False,
+        plot_bgcolor="rgba(0,0,0,0)",
+        showlegend=False,
+        meta=fills,
+    )
     axis = {"visible": False, "constrain": "domain"}
     figure.update_xaxes(axis, range=[-0.5, columns - 0.5])
     figure.update_yaxes(
@@ -338,35 +367,14 @@ def _say_if_constant(figure: go.Figure, field: Field) -> None:
     figure.data[-1].showscale = False
     figure.data[-1].opacity = 0.25
     figure.add_annotation(
-        text=text, x=0.5, y=0.5, xref="x domain", yref="y domain", showarrow=False, font={"size": 15},
-    )  # fmt: skip
-
-
-def outline(figure: go.Figure, box: Box, *, dash: str) -> None:
-    """A box round whole cells, beside them wherever the picture does not end: a dark line on a white one, so that it
-    shows on every colour."""
-    top, bottom, left, right = box
-    last_row, last_column = figure.layout.yaxis.range[0], figure.layout.xaxis.range[1]
-    down = (figure.layout.height - BAR) / (last_row + 0.5)
-    across = figure.layout.meta.get("width", NARROW) / (last_column + 0.5)
-    if figure.layout.yaxis.scaleanchor:
-        down = across = min(down, across)
-    beside, above = (0.5 + OUTLINE / 2 / cell for cell in (across, down))
-    corners = {
-        "x0": max(left - beside, -0.5), "x1": min(right + beside, last_column),
-        "y0": max(top - above, -0.5), "y1": min(bottom + above, last_row),
-    }  # fmt: skip
-    for line in ({"color": "white", "width": OUTLINE}, {"color": "#111111", "width": OUTLINE / 2, "dash": dash}):
-        figure.add_shape(corners, type="rect", line=line)
-
-
-def mark(figure: go.Figure, place: tuple[int, int]) -> None:
-    """Hair lines through one cell, and a box round it."""
-    row, column = place
-    for x0, x1, y0, y1, xref, yref in ((column, column, 0, 1, "x", "y domain"), (0, 1, row, row, "x domain", "y")):
-        for line in ({"color": "white", "width": 1}, {"color": "#111111", "width": 1, "dash": "dot"}):
-            figure.add_shape(type="line", x0=x0, x1=x1, y0=y0, y1=y1, xref=xref, yref=yref, line=line, opacity=0.7)
-    outline(figure, (row, row, column, column), dash="solid")
+        text=text,
+        x=0.5,
+        y=0.5,
+        xref="x domain",
+        yref="y domain",
+        showarrow=False,
+        font={"size": 15},
+    )
 
 
 def _label_size(names: Sequence[str], sheet: Tiles, width: int, row: float) -> int:

@@ -81,11 +81,14 @@ def _scatter(line: Line, scale: LogScale) -> go.Scatter:
         name=figure_text(line.name),
         mode="lines+markers",
         line={"color": line.colour, "width": 2 if line.main else 1, "dash": "dot" if line.second else "solid"},
-        marker={"size": 7 if line.main else 5, "color": line.colour,
-                "symbol": log_scale.symbols(values, "diamond" if line.second else "circle")},
+        marker={
+            "size": 7 if line.main else 5,
+            "color": line.colour,
+            "symbol": log_scale.symbols(values, "diamond" if line.second else "circle"),
+        },
         customdata=[figure_lines(texts) for texts in line.hovers],
         hovertemplate="%{customdata}<extra></extra>",
-    )  # fmt: skip
+    )
 
 
 def _bars(line: Line, number: int, count: int) -> go.Bar:
@@ -111,29 +114,56 @@ def _axes(
     across, up, share = map(figure_text, (places, unit, share_unit))
     small, quiet = {"size": 11}, {"size": 12}
     figure.update_layout(
-        height=height, margin={"l": 8, "r": 8, "t": 8, "b": 8}, dragmode=False, hovermode="closest",
-        plot_bgcolor="rgba(0,0,0,0)", bargap=0, barmode="overlay",
-        legend={"orientation": "h", "x": 0, "y": 1.01, "yanchor": "bottom", "font": quiet, "itemclick": False,
-                "itemdoubleclick": False},
-    )  # fmt: skip
+        height=height,
+        margin={"l": 8, "r": 8, "t": 8, "b": 8},
+        dragmode=False,
+        hovermode="closest",
+        plot_bgcolor="rgba(0,0,0,0)",
+        bargap=0,
+        barmode="overlay",
+        legend={
+            "orientation": "h",
+            "x": 0,
+            "y": 1.01,
+            "yanchor": "bottom",
+            "font": quiet,
+            "itemclick": False,
+            "itemdoubleclick": False,
+        },
+    )
     figure.update_xaxes(
-        title={"text": across, "font": quiet, "standoff": 4}, showticklabels=False, showgrid=False, zeroline=False,
-        fixedrange=True, range=[-0.02, 1.02], anchor="y2" if bars else "y",
-    )  # fmt: skip
+        title={"text": across, "font": quiet, "standoff": 4},
+        showticklabels=False,
+        showgrid=False,
+        zeroline=False,
+        fixedrange=True,
+        range=[-0.02, 1.02],
+        anchor="y2" if bars else "y",
+    )
     figure.update_layout(
         yaxis={
-            "type": "log", "tickvals": ticks, "ticktext": [log_scale.tick_text(t) for t in ticks], "fixedrange": True,
-            "tickfont": small, "title": {"text": up, "font": quiet}, "domain": [_BARS + 0.06 if bars else 0, 1],
+            "type": "log",
+            "tickvals": ticks,
+            "ticktext": [log_scale.tick_text(t) for t in ticks],
+            "fixedrange": True,
+            "tickfont": small,
+            "title": {"text": up, "font": quiet},
+            "domain": [_BARS + 0.06 if bars else 0, 1],
             "range": [float(np.log10(scale.floor)) - 0.08, float(np.log10(scale.top)) + 0.12],
         }
-    )  # fmt: skip
+    )
     if bars:
         figure.update_layout(
             yaxis2={
-                "domain": [0, _BARS], "range": [0, 100], "tickvals": [0, 100], "fixedrange": True, "tickfont": small,
-                "title": {"text": share, "font": quiet}, "zeroline": False,
+                "domain": [0, _BARS],
+                "range": [0, 100],
+                "tickvals": [0, 100],
+                "fixedrange": True,
+                "tickfont": small,
+                "title": {"text": share, "font": quiet},
+                "zeroline": False,
             }
-        )  # fmt: skip
+        )
 
 
 def _positions(count: int) -> list[float]:

@@ -10,7 +10,8 @@ import plotly.graph_objects as go
 from gradviz_core.drawing import fields, figures
 from gradviz_core.drawing.captions import Caption, number_text, scale_text
 from gradviz_core.drawing.charts import LEGEND
-from gradviz_core.drawing.figures import ACCENT, BAR, QUIET
+from gradviz_core.drawing.figures import ACCENT, QUIET
+from gradviz_core.drawing.outlines import BAR
 from gradviz_core.text.shown_text import figure_text
 from gradviz_core.types import Field, FloatArray
 from gradviz_core.types.lesson_cards import Picture
@@ -84,10 +85,14 @@ def _bars(picture: Picture, arrays: Sequence[FloatArray]) -> go.Figure:
     ):
         figure.add_trace(
             go.Bar(
-                name=label, x=names, y=array.ravel(), marker_color=colour, opacity=PALE if of in picture.pale else 1,
+                name=label,
+                x=names,
+                y=array.ravel(),
+                marker_color=colour,
+                opacity=PALE if of in picture.pale else 1,
                 hovertemplate=f"{label}, {across} %{{x}}<br><b>%{{y:.4~g}}</b><extra></extra>",
             )
-        )  # fmt: skip
+        )
     for name, value in zip(names, arrays[0].ravel(), strict=True):
         if np.isnan(value):
             figure.add_annotation(x=name, y=0, text="None", showarrow=False, yshift=10, font={"size": 12})
@@ -104,11 +109,15 @@ def _lines(picture: Picture, arrays: Sequence[FloatArray]) -> go.Figure:
     for label, array, colour, dash in zip(labels, others, reversed(COLOURS), DASHES, strict=False):
         figure.add_trace(
             go.Scatter(
-                name=label, x=across.ravel(), y=array.ravel(), mode="lines+markers", marker={"size": 5},
+                name=label,
+                x=across.ravel(),
+                y=array.ravel(),
+                mode="lines+markers",
+                marker={"size": 5},
                 line={"color": colour, "dash": dash, "width": 2},
                 hovertemplate=f"{label} at %{{x:.4~g}}<br><b>%{{y:.4~g}}</b><extra></extra>",
             )
-        )  # fmt: skip
+        )
     _frame(figure, picture, legend=True)
     return figure
 
@@ -120,9 +129,14 @@ def _colours(picture: Picture) -> tuple[str, ...]:
 
 def _frame(figure: go.Figure, picture: Picture, *, legend: bool) -> None:
     figure.update_layout(
-        height=320, margin={"l": 8, "r": 8, "t": 36 if legend else 12, "b": 8}, dragmode=False, hovermode="closest",
-        legend=LEGEND, showlegend=legend, plot_bgcolor="rgba(0,0,0,0)",
-    )  # fmt: skip
+        height=320,
+        margin={"l": 8, "r": 8, "t": 36 if legend else 12, "b": 8},
+        dragmode=False,
+        hovermode="closest",
+        legend=LEGEND,
+        showlegend=legend,
+        plot_bgcolor="rgba(0,0,0,0)",
+    )
     axis = {"fixedrange": True, "tickfont": {"size": 11}, "zeroline": True}
     figure.update_xaxes(
         axis, title={"text": figure_text(picture.across), "font": {"size": 12}, "standoff": 4}, showgrid=False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import plotly.graph_objects as go
 
-from gradviz_core.drawing import figures
+from gradviz_core.drawing import figures, outlines
 from gradviz_core.types import Field
 
 
@@ -16,5 +16,5 @@ def near(field: Field, corner: tuple[int, int], place: tuple[int, int], *, heigh
     figure.data[0].update(x0=left, y0=top, dx=1, dy=1)
     figure.update_xaxes(range=[left - 0.5, left + columns - 0.5])
     figure.update_yaxes(range=[top + rows - 0.5, top - 0.5])
-    figures.mark(figure, place)
+    outlines.mark(figure, place)
     return figure

@@ -12,8 +12,9 @@ import plotly.graph_objects as go
 
 from gradviz_core.drawing import block_figures
 from gradviz_core.drawing.captions import number_text
-from gradviz_core.drawing.figures import ACCENT, BAR, Box, frame, image, mark, outline
+from gradviz_core.drawing.figures import ACCENT, frame, image
 from gradviz_core.drawing.figures import LONGEST_NAME as LONGEST_SAID
+from gradviz_core.drawing.outlines import BAR, Box, mark, outline
 from gradviz_core.text.shown_text import figure_text
 from gradviz_core.types import Blocks, FloatArray, Pixels
 
@@ -69,28 +70,52 @@ def predicted_map(
     found = {int(number): figure_text(names[int(number)], LONGEST_SAID) for number in np.unique(classes)}
     figure = go.Figure(
         go.Heatmap(
-            z=codes, zmin=-0.5, zmax=len(colours) - 0.5, colorscale=_steps(colours), showscale=False, zsmooth=False,
+            z=codes,
+            zmin=-0.5,
+            zmax=len(colours) - 0.5,
+            colorscale=_steps(colours),
+            showscale=False,
+            zsmooth=False,
             text=np.vectorize(found.__getitem__, otypes=[object])(classes),
-            customdata=told, hovertemplate=f"{hover}<extra></extra>",
+            customdata=told,
+            hovertemplate=f"{hover}<extra></extra>",
         )
-    )  # fmt: skip
+    )
     legend = [figure_text(names[number], LONGEST_NAME) for number in shown] + (["other classes"] if rest else [])
     for name, colour in zip(legend, colours, strict=True):
         figure.add_trace(
-            go.Scatter(x=[None], y=[None], mode="markers", name=name, hoverinfo="skip",
-                       marker={"symbol": "square", "size": 11, "color": colour})
-        )  # fmt: skip
+            go.Scatter(
+                x=[None],
+                y=[None],
+                mode="markers",
+                name=name,
+                hoverinfo="skip",
+                marker={"symbol": "square", "size": 11, "color": colour},
+            )
+        )
     frame(figure, (blocks.rows, blocks.columns) if blocks else classes.shape, height)
     if blocks is not None:
         block_figures.spread(figure.data[0], blocks)
         block_figures.name_blocks(figure, blocks)
     more = max(0, math.ceil(len(legend) / 2) * LINE + 14 - BAR)  # two names fit beside each other
     figure.update_layout(
-        showlegend=True, height=height + more, margin={"b": BAR + more},
+        showlegend=True,
+        height=height + more,
+        margin={"b": BAR + more},
         newselection={"line": {"color": "#111111", "width": 2, "dash": "solid"}},
-        legend={"orientation": "h", "x": 0.5, "xanchor": "center", "y": -0.01, "yanchor": "top", "font": {"size": 11},
-                "itemclick": False, "itemdoubleclick": False, "entrywidth": NAME_WIDTH, "entrywidthmode": "pixels"},
-    )  # fmt: skip
+        legend={
+            "orientation": "h",
+            "x": 0.5,
+            "xanchor": "center",
+            "y": -0.01,
+            "yanchor": "top",
+            "font": {"size": 11},
+            "itemclick": False,
+            "itemdoubleclick": False,
+            "entrywidth": NAME_WIDTH,
+            "entrywidthmode": "pixels",
+        },
+    )
     if box is not None:
         outline(figure, box, dash="solid")
     if cell is not None:
@@ -149,9 +174,15 @@ def _like_corners(
 
 
 def boxes_over(
-    pixels: Pixels, boxes: Placed, names: Sequence[str], *, chosen: int | None = None,
-    cell: tuple[int, int] | None = None, blocks: Blocks | None = None, height: int = 500,
-) -> go.Figure:  # fmt: skip
+    pixels: Pixels,
+    boxes: Placed,
+    names: Sequence[str],
+    *,
+    chosen: int | None = None,
+    cell: tuple[int, int] | None = None,
+    blocks: Blocks | None = None,
+    height: int = 500,
+) -> go.Figure:
     """The picture with boxes over it, strongest first, each with its name; the ``chosen`` one is drawn last and thick.
 
     ``cell`` marks one pixel; ``blocks`` is as for ``figures.image``.
@@ -167,10 +198,16 @@ def boxes_over(
             figure.add_shape(corners, type="rect", line={"color": colour, "width": width})
         if number == chosen:
             figure.add_annotation(
-                x=max(left, -0.5), y=max(top, -0.5), text=figure_text(names[number], LONGEST_SAID), showarrow=False,
-                xanchor="left", yanchor="bottom" if top > rows / 8 else "top", bgcolor=ACCENT,
-                font={"color": "white", "size": 12}, borderpad=2,
-            )  # fmt: skip
+                x=max(left, -0.5),
+                y=max(top, -0.5),
+                text=figure_text(names[number], LONGEST_SAID),
+                showarrow=False,
+                xanchor="left",
+                yanchor="bottom" if top > rows / 8 else "top",
+                bgcolor=ACCENT,
+                font={"color": "white", "size": 12},
+                borderpad=2,
+            )
     return figure
 
 

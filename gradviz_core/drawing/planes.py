@@ -167,8 +167,9 @@ def check_places(places: Sequence[int]) -> None:
     """
     most = MOST_PIXELS if len(places) == 2 else MOST_PLACES
     if (count := math.prod(places)) > most:
-        raise QuestionError(f"A channel of this value has {count:,} places; at most {most:,} can be drawn. Choose "
-                            "another site.")  # fmt: skip
+        raise QuestionError(
+            f"A channel of this value has {count:,} places; at most {most:,} can be drawn. Choose another site."
+        )
 
 
 def _nothing(channels: int, height: int, width: int) -> FloatArray:

@@ -11,9 +11,9 @@ import plotly.graph_objects as go
 
 from gradviz_core.drawing import fields, figures
 from gradviz_core.drawing.captions import class_text
-from gradviz_core.drawing.figures import BAR
 from gradviz_core.drawing.indices import unit_place
 from gradviz_core.drawing.log_scale import log_ticks, tick_text
+from gradviz_core.drawing.outlines import BAR
 from gradviz_core.text.shown_text import figure_text, visible
 from gradviz_core.types import Field, FloatArray, Layout, SiteInfo
 from gradviz_core.types.blocks import MOST_COLUMNS as MOST_COLUMNS
@@ -131,14 +131,26 @@ def heatmap(field: Field, rows: Sequence[str], columns: Sequence[str], *, chosen
     axis = {"visible": True, "showgrid": False, "zeroline": False, "ticks": "", "constrain": None}
     figure.update_xaxes(axis, showticklabels=False, tickvals=list(range(width)), ticktext=named[1])
     figure.update_yaxes(
-        axis, showticklabels=height <= SMALL, tickvals=list(range(height)), ticktext=named[0], scaleanchor=None,
-        constraintoward=None, automargin=False, tickfont={"size": 11},
-    )  # fmt: skip
+        axis,
+        showticklabels=height <= SMALL,
+        tickvals=list(range(height)),
+        ticktext=named[0],
+        scaleanchor=None,
+        constraintoward=None,
+        automargin=False,
+        tickfont={"size": 11},
+    )
     longest = max(len(visible(text)) for text in rows) if height <= SMALL else 0
     figure.update_layout(margin={"l": 8 + min(150, 7 * longest)}, meta=None)
     if chosen is not None and height > 1 and 0 <= chosen < height:
-        figure.add_shape(type="rect", x0=-0.5, x1=width - 0.5, y0=chosen - 0.5, y1=chosen + 0.5,
-                         line={"color": figures.ACCENT, "width": 2})  # fmt: skip
+        figure.add_shape(
+            type="rect",
+            x0=-0.5,
+            x1=width - 0.5,
+            y0=chosen - 0.5,
+            y1=chosen + 0.5,
+            line={"color": figures.ACCENT, "width": 2},
+        )
     return figure
 
 

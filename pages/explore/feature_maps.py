@@ -43,9 +43,13 @@ with one_sentence():
 
     unreached = info.site not in [one.site for one in reached]
     look = Look(
-        maps=kind, layout=info.layout, axis=info.axis, channel=sites.channel_in_address(info), place=place.index,
+        maps=kind,
+        layout=info.layout,
+        axis=info.axis,
+        channel=sites.channel_in_address(info),
+        place=place.index,
         strongest_first=order == "strength",
-    )  # fmt: skip
+    )
     answer = ask(
         GradientQuestion(
             model=choice.model,
@@ -70,9 +74,13 @@ with one_sentence():
     left, right = st.columns([2, 1])
     with left:
         panel.picture(
-            sheet.figure, "channels", alt=sheet.caption.alt, caption=sheet.caption,
-            act=sites.choose_tile(sheet.tiles, sheet.planes), checked=checked if kind != "activation" else None,
-        )  # fmt: skip
+            sheet.figure,
+            "channels",
+            alt=sheet.caption.alt,
+            caption=sheet.caption,
+            act=sites.choose_tile(sheet.tiles, sheet.planes),
+            checked=checked if kind != "activation" else None,
+        )
         st.caption(sites.how_to_click(info))
     with right:
         if one.figure is None:
@@ -87,18 +95,26 @@ with one_sentence():
             )
         if around is not None and around.figure is not None:
             panel.picture(
-                around.figure, "near", alt=around.caption.alt, caption=around.caption,
+                around.figure,
+                "near",
+                alt=around.caption.alt,
+                caption=around.caption,
                 act=sites.choose_cell(view.planes),
-            )  # fmt: skip
+            )
         facts.line(("unit", sites.unit_words(info, channel, place)), *maps.facts_of(view))
         st.button(
-            "This unit on the Neurons page", icon=":material/arrow_forward:", type="tertiary", on_click=address.leave,
+            "This unit on the Neurons page",
+            icon=":material/arrow_forward:",
+            type="tertiary",
+            on_click=address.leave,
             args=("pages/explore/neurons.py", {"site": info.site, **sites.unit_choices(channel, place)}),
-        )  # fmt: skip
+        )
         panel.picture(
-            maps.image(answer), "image", alt="The image as the network sees it",
+            maps.image(answer),
+            "image",
+            alt="The image as the network sees it",
             act=sites.choose_under(view.planes, *seen(answer.arrays).size),
-        )  # fmt: skip
+        )
     drawn = {"channels": sheet.figure} | strips | ({"channel": one.figure} if one.figure else {})
     keeping.menu(choice.tools, drawn, answer, "feature-maps", checked)
     near_program = {}

@@ -105,8 +105,11 @@ def one(view: SiteMaps, channel: int, info: SiteInfo, place: Place) -> One:
     """One channel, every number of it that a screen can show, on the scale of the sheet, with a cross on the chosen
     place."""
     field = replace(view.one, signed=view.signed, unit="", limit=view.scale.limit, clipped=view.beyond)
-    facts = (captions.site_text(info), f"{captions.scale_text(field)}, the same as for the tiles",
-             *captions.blocks_text(field.blocks, "places"))  # fmt: skip
+    facts = (
+        captions.site_text(info),
+        f"{captions.scale_text(field)}, the same as for the tiles",
+        *captions.blocks_text(field.blocks, "places"),
+    )
     name = f"{captions.channel_word(info).capitalize()} {channel}"
     if field.values.size == 1:
         return One(None, Caption(f"{name} is {captions.number_text(float(field.values[0, 0]), 4)}.", "", facts))

@@ -60,14 +60,21 @@ with one_sentence():
     left, right = st.columns(2)
     with left:
         panel.picture(
-            activation.figure, "activation", alt=activation.caption.alt, caption=activation.caption,
+            activation.figure,
+            "activation",
+            alt=activation.caption.alt,
+            caption=activation.caption,
             act=sites.choose_tile(activation.tiles) if activation.tiles else sites.choose_cell(planes, maps.one.blocks),
-        )  # fmt: skip
+        )
     with right:
         panel.picture(
-            slope.figure, "gradient", alt=slope.caption.alt, caption=slope.caption,
-            act=sites.choose_under(planes, *gradient.size), checked=checked,
-        )  # fmt: skip
+            slope.figure,
+            "gradient",
+            alt=slope.caption.alt,
+            caption=slope.caption,
+            act=sites.choose_under(planes, *gradient.size),
+            checked=checked,
+        )
     st.caption(sites.how_to_click(info))
 
     st.header(f"Strongest {captions.channel_word(info)}s{place.words}", anchor=False)
@@ -75,9 +82,12 @@ with one_sentence():
         strongest = ask(asked, "Looking at the strongest channels …", Look(part=answer.receptive_field))
     gallery = units.gallery(strongest, info, place, channel, answer.receptive_field)
     panel.picture(
-        gallery.figure, "gallery", alt=gallery.caption.alt, caption=gallery.caption,
+        gallery.figure,
+        "gallery",
+        alt=gallery.caption.alt,
+        caption=gallery.caption,
         act=sites.choose_tile(gallery.tiles) if gallery.tiles else None,
-    )  # fmt: skip
+    )
     keeping.menu(
         choice.tools,
         {"activation": activation.figure, "gradient": slope.figure, "gallery": gallery.figure},

@@ -94,9 +94,15 @@ def draw(found: OutputAnswer, target: Target, card: ModelCard, height: int) -> P
     else:
         classes = found.arrays["classes"]
         figure = output_figures.predicted_map(
-            classes, found.arrays["scores"], _names(found, card), cell=cell, box=box,
-            absent=0 if found.head.classes == 1 else None, blocks=blocks, height=height,
-        )  # fmt: skip
+            classes,
+            found.arrays["scores"],
+            _names(found, card),
+            cell=cell,
+            box=box,
+            absent=0 if found.head.classes == 1 else None,
+            blocks=blocks,
+            height=height,
+        )
         caption = Caption(_sentence(found), _formula(found), (_size(found),))
     figure.update_layout(dragmode="select" if box else False)
     caption = replace(caption, facts=(*caption.facts, *captions.blocks_text(blocks, "positions")))

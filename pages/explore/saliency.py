@@ -61,12 +61,14 @@ with one_sentence():
         columns = st.columns((1, 1) if channels_below else (1, 1, 1) if mapped else shown.widths)
         with columns[0]:
             panel.picture(
-                seen.figure, "image", alt="The image as the network sees it",
+                seen.figure,
+                "image",
+                alt="The image as the network sees it",
                 act=seen.act,
                 caption=saliency.seen(
                     choice.survey.card, uploaded.image_line(choice.image, choice.survey.file), image.blocks
                 ),
-            )  # fmt: skip
+            )
             depth.choose(choice.image, choice.survey.file)
             if found:
                 st.caption(seen.caption.sentence)
@@ -76,15 +78,23 @@ with one_sentence():
             drawn["predicted"] = picture.figure
             with columns[1]:
                 panel.picture(
-                    picture.figure, "predicted", alt=picture.caption.alt, caption=picture.caption, act=picture.act,
+                    picture.figure,
+                    "predicted",
+                    alt=picture.caption.alt,
+                    caption=picture.caption,
+                    act=picture.act,
                     enclose=picture.enclose,
-                )  # fmt: skip
+                )
                 st.caption(predictions.how_to_choose(answer.target))
         with st.container() if channels_below else columns[-1]:
             panel.picture(
-                shown.figure, "gradient", alt=shown.caption.alt, caption=shown.caption,
-                act=pixel.click_over(gradient, shown.tiles), checked=checked,
-            )  # fmt: skip
+                shown.figure,
+                "gradient",
+                alt=shown.caption.alt,
+                caption=shown.caption,
+                act=pixel.click_over(gradient, shown.tiles),
+                checked=checked,
+            )
 
     keeping.menu(choice.tools, drawn, answer, "saliency", checked)
     target, classes = choice.target, len(answer.prediction)
@@ -101,9 +111,11 @@ with one_sentence():
         each = bars.of(answer.prediction, choice.reading)
         st.header(bars.title(choice.reading), anchor=False)
         figure = figures.class_bars(
-            answer.prediction, chosen=saliency.explained(answer.target), reading=choice.reading,
+            answer.prediction,
+            chosen=saliency.explained(answer.target),
+            reading=choice.reading,
             against=saliency.is_against(answer.target),
-        )  # fmt: skip
+        )
         which = bars.sentence(classes, choice.reading)
         panel.picture(figure, "classes", alt=which, act=saliency.choose_class(each))
         st.caption(f"{which}. Click one to see the gradient of its score.")

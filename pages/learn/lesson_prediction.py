@@ -25,8 +25,13 @@ def show(lesson: Lesson, doing: str) -> None:
         st.session_state[key] = stands_at
     st.header("Predict, then run", anchor=False)
     with st.form(f"form_{key}"):
-        st.radio(prediction.question, range(len(prediction.answers)), index=None, key=key,
-                 format_func=lambda i: plain(prediction.answers[i]))  # fmt: skip
+        st.radio(
+            prediction.question,
+            range(len(prediction.answers)),
+            index=None,
+            key=key,
+            format_func=lambda i: plain(prediction.answers[i]),
+        )
         pressed = st.form_submit_button("Run and check", key=f"check_{key}", on_click=_take, args=(key,))
     if guess is not None:
         _verdict(prediction, guess, f"show_{key}")

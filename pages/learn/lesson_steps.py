@@ -77,9 +77,11 @@ def pictures(step: StepResult, answer: LessonAnswer, key: str) -> None:
         arrays = [answer.arrays[LessonResult.name_of(step.name, name)] for name in picture.arrays]
         st.markdown(f"**{plain(picture.title)}**")
         panel.picture(
-            lesson_pictures.draw(picture, arrays), f"{key}_{number}", alt=lesson_pictures.alt(picture, arrays),
+            lesson_pictures.draw(picture, arrays),
+            f"{key}_{number}",
+            alt=lesson_pictures.alt(picture, arrays),
             caption=lesson_pictures.caption(picture, arrays),
-        )  # fmt: skip
+        )
 
 
 def graph(recorded: Recorded) -> None:

@@ -123,9 +123,14 @@ def over(found: OutputAnswer, box: int | None, height: int, width: int) -> Drawn
 
 
 def picture(
-    seen: Seen, found: OutputAnswer, drawn: Drawn, labels: Sequence[str], box: int | None, spot: Pixel | None,
+    seen: Seen,
+    found: OutputAnswer,
+    drawn: Drawn,
+    labels: Sequence[str],
+    box: int | None,
+    spot: Pixel | None,
     height: int,
-) -> go.Figure:  # fmt: skip
+) -> go.Figure:
     """The image with the strongest boxes over it, the chosen one in the accent colour."""
     classes, scores = found.arrays["classes"], found.arrays["scores"]
     names = [f"{class_text(int(classes[i]), labels)}, {number_text(float(scores[i]), 3)}" for i in drawn.rows]

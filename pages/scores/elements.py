@@ -19,9 +19,11 @@ def choose(info: HeadInfo) -> Combination | SiteSum:
     batch, shape = ((0,), info.shape[1:]) if len(info.shape) > 1 and info.shape[0] == 1 else ((), info.shape)
     first = ",".join("0" for _ in shape) if info.reading == "probabilities" else ""
     text = address.text(
-        "One number of the output", "element", first or "sum of all numbers",
+        "One number of the output",
+        "element",
+        first or "sum of all numbers",
         f"Where it lies in {shape_text(info.shape)}, counted from 0: such as {','.join(str(n // 2) for n in shape)}",
-    )  # fmt: skip
+    )
     text = text or first
     if not text:
         return SiteSum(site)

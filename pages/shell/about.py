@@ -32,8 +32,12 @@ def fill(room: DeltaGenerator, status: Status | None) -> None:
             st.caption("The part that computes is starting.")
             return
         workers = f"{status.workers} worker{'s' if status.workers != 1 else ''}"
-        st.caption(plain(f"{workers} on {status.device.upper() or 'a device that is being found'}; "
-                         f"{status.upload_workers} confined ones for uploads, on the CPU."))  # fmt: skip
+        st.caption(
+            plain(
+                f"{workers} on {status.device.upper() or 'a device that is being found'}; "
+                f"{status.upload_workers} confined ones for uploads, on the CPU."
+            )
+        )
         if not status.confined:
             st.warning(plain(status.confinement), icon=":material/warning:")
         elif status.confinement:

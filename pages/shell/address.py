@@ -161,8 +161,14 @@ def select(label: str, name: str, options: Sequence[str], chosen: str, words: Ca
     _memory().words[name] = said
     _memory().options[name] = frozenset(options)  # the browser may still send words of an option that is gone
     index = None if chosen not in options else 0 if told else list(options).index(chosen)
-    st.selectbox(label, options, index=index, key=key, format_func=lambda option: visible(words(option)),
-                 placeholder="Choose one")  # fmt: skip
+    st.selectbox(
+        label,
+        options,
+        index=index,
+        key=key,
+        format_func=lambda option: visible(words(option)),
+        placeholder="Choose one",
+    )
 
 
 def listed(label: str, name: str, words: Mapping[str, str]) -> str:
@@ -266,9 +272,16 @@ def slider(label: str, name: str, choices: range, default: int, meaning: str, *,
     key, told = _shown(name, number if inside else default)
     value = None if told else number if inside else default
     st.slider(
-        label, choices[0], choices[-1], value, step=choices.step, key=key, format=f"%d {unit.replace('%', '%%')}",
-        help=meaning, width=width,
-    )  # fmt: skip
+        label,
+        choices[0],
+        choices[-1],
+        value,
+        step=choices.step,
+        key=key,
+        format=f"%d {unit.replace('%', '%%')}",
+        help=meaning,
+        width=width,
+    )
     if inside:
         return number
     rule = f"it is a whole number from {choices[0]} to {choices[-1]} {unit}".rstrip()

@@ -35,9 +35,11 @@ def predicted(
 
 
 def predicted_and_score(
-    answer: GradientAnswer | FlowAnswer, prediction: Sequence[ClassProbability], labels: Sequence[str],
+    answer: GradientAnswer | FlowAnswer,
+    prediction: Sequence[ClassProbability],
+    labels: Sequence[str],
     reading: ShownAs,
-) -> tuple[tuple[str, str], ...]:  # fmt: skip
+) -> tuple[tuple[str, str], ...]:
     """Both, or the prediction alone where it is a single plain number, which is the score too."""
     said, asked = predicted(prediction, labels, reading), score(answer, labels)
     return (said,) if is_score(answer, said, reading) else (said, asked)

@@ -10,7 +10,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from gradviz_core.drawing.captions import Caption
-from gradviz_core.drawing.figures import BAR
+from gradviz_core.drawing.outlines import BAR
 from gradviz_core.text.shown_text import visible
 from gradviz_core.types import ProofQuestion
 from pages.shell import check
@@ -75,5 +75,10 @@ def words(caption: Caption) -> None:
 def _config(key: str) -> dict[str, object]:
     """One button, which keeps the picture as a PNG; no zoom, for a drag on a phone is a scroll."""
     image = {"format": "png", "filename": f"gradviz-{key}", "scale": 2}
-    return {**_QUIET, "displayModeBar": "hover", "displaylogo": False, "modeBarButtons": [["toImage"]],
-            "toImageButtonOptions": image}  # fmt: skip
+    return {
+        **_QUIET,
+        "displayModeBar": "hover",
+        "displaylogo": False,
+        "modeBarButtons": [["toImage"]],
+        "toImageButtonOptions": image,
+    }

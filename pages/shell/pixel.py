@@ -59,9 +59,13 @@ def choose(size: tuple[int, int]) -> Pixel | None:
             st.caption("Click a pixel of a picture to read its exact numbers.")
         else:
             st.button(
-                "The unit over it, on the Neurons page", icon=":material/arrow_forward:", type="tertiary",
-                key="over", on_click=address.leave, args=(_NEURONS, dict.fromkeys(("row", "col", "token"), "")),
-            )  # fmt: skip
+                "The unit over it, on the Neurons page",
+                icon=":material/arrow_forward:",
+                type="tertiary",
+                key="over",
+                on_click=address.leave,
+                args=(_NEURONS, dict.fromkeys(("row", "col", "token"), "")),
+            )
     return pixel
 
 
@@ -122,7 +126,9 @@ def slopes(gradient: FloatArray, what: str, names: Sequence[str]) -> tuple[tuple
     each = [(name, float(value)) for name, value in zip(names, gradient, strict=True)]
     if len(each) > 1:
         here = gradient[:, None, None]
-        each += [("sum", float(fields.signed_sum(here).values[0, 0])),
-                 ("L2 norm", float(fields.magnitude_l2(here).values[0, 0]))]  # fmt: skip
+        each += [
+            ("sum", float(fields.signed_sum(here).values[0, 0])),
+            ("L2 norm", float(fields.magnitude_l2(here).values[0, 0])),
+        ]
     said = [(name, captions.number_text(value, 4)) for name, value in each]
     return (f"{what}, {said[0][0]}", said[0][1]), *said[1:]

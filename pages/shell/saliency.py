@@ -96,9 +96,14 @@ def draw(
         figure = figures.heatmap(field, pixels=image.pixels, opacity=opacity, cross=pixel, height=height)
     several = reduction == "channel" and len(names) > 1
     caption = captions.saliency(
-        answer.target, card.labels, method=method, reduction=reduction, field=field, shape=gradient.shape,
+        answer.target,
+        card.labels,
+        method=method,
+        reduction=reduction,
+        field=field,
+        shape=gradient.shape,
         channel="" if several else names[0],
-    )  # fmt: skip
+    )
     caption = replace(caption, facts=(*caption.facts, *captions.blocks_text(gradient.blocks)))
     widths = (1, len(names)) if several else (1, 1)
     return Shown(figure, _peak(gradient, reduction, names), caption, widths, figure.layout.height, sheet)
@@ -119,9 +124,12 @@ def round_the_pixel(
         return
     field, corner = found
     panel.picture(
-        near_figures.near(field, corner, pixel), "near", act=pixel_parts.click, caption=captions.near(corner, field),
+        near_figures.near(field, corner, pixel),
+        "near",
+        act=pixel_parts.click,
+        caption=captions.near(corner, field),
         alt=captions.near(corner, field).alt,
-    )  # fmt: skip
+    )
 
 
 def seen(card: ModelCard, origin: str, blocks: Blocks | None = None) -> Caption:

@@ -38,8 +38,13 @@ def choose(infos: Sequence[SiteInfo], reached: Sequence[SiteInfo] = ()) -> SiteI
     known = {str(info.site): info for info in infos if info.site != INPUT}
     listed = [name for name, info in known.items() if info.same_as is None]
     chosen = address.read("site", default(reached or infos))
-    address.select("Site", "site", listed if chosen in listed else [*listed, *({chosen} & set(known))], chosen,
-                   lambda name: site_text(known[name]))  # fmt: skip
+    address.select(
+        "Site",
+        "site",
+        listed if chosen in listed else [*listed, *({chosen} & set(known))],
+        chosen,
+        lambda name: site_text(known[name]),
+    )
     if chosen not in known:
         raise address.NoSuchChoice(str(no_such_site(Site.parse(chosen), [info.site for info in infos])), "site")
     if not known[chosen].shape:

@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 from gradviz_core.drawing import captions, fields, figures, screen
 from gradviz_core.drawing.captions import Caption
 from gradviz_core.drawing.fields import Tiles
-from gradviz_core.drawing.figures import Box
+from gradviz_core.drawing.outlines import Box
 from gradviz_core.drawing.screen import OverInput, SiteMaps
 from gradviz_core.drawing.screen.arrays import blocks_of, scale_of
 from gradviz_core.drawing.screen.over_input import over_input
@@ -80,9 +80,14 @@ def question(choice: Choice, info: SiteInfo, place: Place) -> UnitsQuestion:
     """What is asked about the strongest channels at a place: as many as the answer may hold."""
     rows, columns = seen_in(choice.survey.arrays).size
     return UnitsQuestion(
-        model=choice.model, image=choice.image, site=info.site, place=place.index, axis=info.axis, seed=choice.draw,
+        model=choice.model,
+        image=choice.image,
+        site=info.site,
+        place=place.index,
+        axis=info.axis,
+        seed=choice.draw,
         count=screen.units_within(rows, columns),
-    )  # fmt: skip
+    )
 
 
 def gallery(answer: UnitsAnswer, info: SiteInfo, place: Place, chosen: int, seen: Box | None) -> Picture:

@@ -42,17 +42,33 @@ def question(choice: ScoredChoice) -> PerturbationQuestion:
         target = _unit(choice)
     with panel.controls("sizes"):
         epsilon = address.slider(
-            "Epsilon", "epsilon", _EPSILONS[norm], _FIRST_EPSILON[norm],
-            f"How large the change may be: {_SIZES[norm]} of 255", unit="of 255", width=300,
-        )  # fmt: skip
+            "Epsilon",
+            "epsilon",
+            _EPSILONS[norm],
+            _FIRST_EPSILON[norm],
+            f"How large the change may be: {_SIZES[norm]} of 255",
+            unit="of 255",
+            width=300,
+        )
         steps = address.slider(
-            "Steps", "steps", range(1, 21), 1, "Each is epsilon over their number long and follows the gradient anew",
-            unit="", width=200,
-        )  # fmt: skip
+            "Steps",
+            "steps",
+            range(1, 21),
+            1,
+            "Each is epsilon over their number long and follows the gradient anew",
+            unit="",
+            width=200,
+        )
     return PerturbationQuestion(
-        model=choice.model, image=choice.image, target=target, norm=norm, epsilon=epsilon, steps=steps,
-        away=way == "away", seed=choice.draw,
-    )  # fmt: skip
+        model=choice.model,
+        image=choice.image,
+        target=target,
+        norm=norm,
+        epsilon=epsilon,
+        steps=steps,
+        away=way == "away",
+        seed=choice.draw,
+    )
 
 
 def _unit(choice: ScoredChoice) -> Unit:
@@ -98,9 +114,13 @@ def after(answer: PerturbationAnswer, labels: tuple[str, ...], pixel: Pixel | No
         f"After: changed {'against' if question.away else 'along'} the gradient{many}, rounded to whole levels{bound}. "
         "Exactly this picture was given to the network.",
         step_formula(question, captions.score_symbol(answer.target, labels)),
-        (f"ε = {question.epsilon} levels", f"{_SIZES[question.norm]}: {captions.number_text(answer.size, 4)}", cut,
-         *captions.blocks_text(image.blocks)),
-    )  # fmt: skip
+        (
+            f"ε = {question.epsilon} levels",
+            f"{_SIZES[question.norm]}: {captions.number_text(answer.size, 4)}",
+            cut,
+            *captions.blocks_text(image.blocks),
+        ),
+    )
     return Picture(figures.image(image.pixels, blocks=image.blocks, height=HEIGHT, cross=pixel), words)
 
 
@@ -137,8 +157,14 @@ def difference(answer: PerturbationAnswer, changed: OverInput, pixel: Pixel | No
     shown = changed.field("signed_sum", unit="levels")
     summed = f", summed over the {channels} channels with its sign" if channels > 1 else ""
     full = 255 * channels
-    magnified = (f"the ends of the scale are {captions.number_text(shown.limit)} of {full} possible levels: magnified "
-                 f"{captions.number_text(full / shown.limit, 3)} times",) if shown.limit else ()  # fmt: skip
+    magnified = (
+        (
+            f"the ends of the scale are {captions.number_text(shown.limit)} of {full} possible levels: magnified "
+            f"{captions.number_text(full / shown.limit, 3)} times",
+        )
+        if shown.limit
+        else ()
+    )
     words = Caption(
         f"The difference, magnified: after minus before{summed}. Red: brighter; blue: darker.",
         r"\sum_c \left(r'_c - r_c\right)" if channels > 1 else "r' - r",
@@ -211,8 +237,10 @@ def facts(answer: PerturbationAnswer, labels: tuple[str, ...]) -> tuple[tuple[st
     """Target before and after, and the two changes."""
     digits = captions.number_text
     return (
-        (captions.score_words(answer.target, labels).removeprefix("the "),
-         f"{digits(answer.score, 4)} → {digits(answer.score_after, 4)}"),
+        (
+            captions.score_words(answer.target, labels).removeprefix("the "),
+            f"{digits(answer.score, 4)} → {digits(answer.score_after, 4)}",
+        ),
         ("promised for this picture", digits(answer.predicted_change, 3)),
         ("came", digits(answer.score_after - answer.score, 3)),
-    )  # fmt: skip
+    )

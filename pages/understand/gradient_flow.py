@@ -41,26 +41,33 @@ with one_sentence():
         with st.container(width=420):
             info = sites.choose(choice.survey.sites, sites.reached(answer))
         st.page_link(
-            "pages/explore/feature_maps.py", label=plain(f"Feature maps of {sites.named(info)}"),
+            "pages/explore/feature_maps.py",
+            label=plain(f"Feature maps of {sites.named(info)}"),
             icon=":material/arrow_forward:",
-        )  # fmt: skip
+        )
     facts.line(*flow.facts_of(answer, info))
 
     with room:
         theirs = there.card.labels if other is not None else ()
         at_sites = flow.over_sites(answer, other, choice.labels, theirs, str(info.site))
         panel.picture(
-            at_sites.figure, "flow", alt=at_sites.caption.alt, caption=at_sites.caption,
+            at_sites.figure,
+            "flow",
+            alt=at_sites.caption.alt,
+            caption=at_sites.caption,
             act=flow_clicks.open_site(answer, other),
-        )  # fmt: skip
+        )
         st.caption("Click a place to open its feature maps; the way back in the browser leads here again.")
 
     at_parameters = flow.over_parameters(answer, other, choice.labels)
     st.header("Parameters", anchor=False)
     panel.picture(
-        at_parameters.figure, "parameters", alt=at_parameters.caption.alt, caption=at_parameters.caption,
+        at_parameters.figure,
+        "parameters",
+        alt=at_parameters.caption.alt,
+        caption=at_parameters.caption,
         act=flow_clicks.open_holder(answer, other),
-    )  # fmt: skip
+    )
     st.caption("Click a parameter to open the feature maps of the layer that holds it.")
     keeping.menu(choice.tools, {"flow": at_sites.figure, "parameters": at_parameters.figure}, answer, "gradient-flow")
     programs = {

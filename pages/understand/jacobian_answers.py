@@ -84,9 +84,13 @@ def output(view: View, number: int) -> Unit:
 def one_row(view: View, number: int) -> FloatArray:
     """One row of a Jacobian that is too large to be computed whole."""
     question = JacobianQuestion(
-        model=view.choice.model, image=view.choice.image, of=view.of.site, wrt=view.wrt.site,
-        rows=(number, number + 1), seed=view.choice.draw,
-    )  # fmt: skip
+        model=view.choice.model,
+        image=view.choice.image,
+        of=view.of.site,
+        wrt=view.wrt.site,
+        rows=(number, number + 1),
+        seed=view.choice.draw,
+    )
     row: FloatArray = ask(question, "Computing one row …").arrays["matrix"][0]
     return row
 
@@ -96,9 +100,14 @@ def largest(view: View) -> SpectrumAnswer:
     progress = st.progress(0.0, "Looking for the directions that move the outputs most …")
     for steps in range(1, MOST_STEPS + 1):
         question = SpectrumQuestion(
-            model=view.choice.model, image=view.choice.image, of=view.of.site, wrt=view.wrt.site, rows=view.rows,
-            steps=steps, seed=view.choice.draw,
-        )  # fmt: skip
+            model=view.choice.model,
+            image=view.choice.image,
+            of=view.of.site,
+            wrt=view.wrt.site,
+            rows=view.rows,
+            steps=steps,
+            seed=view.choice.draw,
+        )
         answer = ask(question, "Looking for the directions that move the outputs most …")
         found = len(answer.arrays["singular_values"])
         said = f"Step {steps}: {answer.settled} of {found} singular values changed by under 0.01\u00a0%"

@@ -29,8 +29,12 @@ def facts(view: View, found: JacobianAnswer | SpectrumAnswer) -> tuple[tuple[str
         between = spectra.effective_rank_between(known, found.frobenius, min(view.shape), found.frobenius_error)
         rank = _rank_between(*between)
         length = number(found.frobenius) + (f" ± {number(found.frobenius_error, 1)}" if found.frobenius_error else "")
-    return ("size", size), ("effective rank", rank), ("largest singular value", number(float(known[0]), 4)), (
-        "Frobenius norm", length)  # fmt: skip
+    return (
+        ("size", size),
+        ("effective rank", rank),
+        ("largest singular value", number(float(known[0]), 4)),
+        ("Frobenius norm", length),
+    )
 
 
 def _rank(rank: float) -> str:
@@ -113,9 +117,14 @@ def _spectrum(view: View, known: FloatArray, found: SpectrumAnswer | None) -> Pi
     words = Caption(
         f"Singular values: how much the Jacobian lengthens each of the directions that it keeps apart.{some}",
         r"J = U \Sigma V^\top",
-        (view.unit, "logarithmic scale", how,
-         "effective rank: exp of the entropy of σ² / Σσ² (after Roy and Vetterli 2007)", *log_scale.odd_marks(shown)),
-    )  # fmt: skip
+        (
+            view.unit,
+            "logarithmic scale",
+            how,
+            "effective rank: exp of the entropy of σ² / Σσ² (after Roy and Vetterli 2007)",
+            *log_scale.odd_marks(shown),
+        ),
+    )
     settled = len(known) if found is None else found.settled
     return Picture(spectra.spectrum(shown, unit=view.unit, settled=settled), words)
 

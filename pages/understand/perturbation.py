@@ -28,9 +28,10 @@ with one_sentence():
     spot = pixel.choose(size)
     if spot is not None:
         facts.line(
-            *pixel.place(spot, was, "before"), ("after", pixel.colour(became, spot)),
+            *pixel.place(spot, was, "before"),
+            ("after", pixel.colour(became, spot)),
             *pixel.slopes(over_input(answer.arrays, "gradient").at(spot), "gradient per level", names),
-        )  # fmt: skip
+        )
     changed = changes.change(answer, len(names))
     shown = {
         "before": changes.before(answer, spot),
@@ -45,37 +46,49 @@ with one_sentence():
         facts.line(
             *(() if facts.is_score(answer, said, reading) else (said, ("after", then[1]))),
             *changes.facts(answer, choice.labels),
-        )  # fmt: skip
+        )
         facts.notes(answer.notes)
 
         for column, (key, picture) in zip(st.columns(3), shown.items(), strict=True):
             with column:
                 panel.picture(
-                    picture.figure, key, alt=picture.caption.alt, caption=picture.caption,
+                    picture.figure,
+                    key,
+                    alt=picture.caption.alt,
+                    caption=picture.caption,
                     act=pixel.click_over(changed) if key == "difference" else pixel.click_in(was.blocks),
                     checked=checked if key == "difference" else None,
-                )  # fmt: skip
+                )
 
     left, right = st.columns([3, 2])
     with left:
         st.header("Promised, and what came", anchor=False)
         panel.picture(
-            curve.figure, "promise", alt=curve.caption.alt, caption=curve.caption,
+            curve.figure,
+            "promise",
+            alt=curve.caption.alt,
+            caption=curve.caption,
             act=changes.choose_size(question),
-        )  # fmt: skip
+        )
     with right:
         if saliency.has_bars(answer.prediction, reading):
             each = changes.classes(answer, reading)
             st.header(f"{bars.title(reading)} before and after", anchor=False)
             panel.picture(
-                each.figure, "classes", alt=each.caption.alt, caption=each.caption,
+                each.figure,
+                "classes",
+                alt=each.caption.alt,
+                caption=each.caption,
                 act=changes.choose_class(answer, reading),
-            )  # fmt: skip
+            )
 
     keeping.menu(
-        choice.tools, {key: picture.figure for key, picture in (shown | {"promise": curve}).items()}, answer,
-        "perturbation", checked,
-    )  # fmt: skip
+        choice.tools,
+        {key: picture.figure for key, picture in (shown | {"promise": curve}).items()},
+        answer,
+        "perturbation",
+        checked,
+    )
     code.panel(
         choice,
         {

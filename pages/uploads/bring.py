@@ -59,8 +59,14 @@ def button(key: str = "bring") -> None:
 def change_button(model: str) -> None:
     """Opens the dialog for an uploaded model that is in use."""
     if uploaded.is_key(model):
-        st.button("Change preprocessing or labels", type="tertiary", icon=":material/tune:", key="bring_change",
-                  on_click=_open_change, args=(model,))  # fmt: skip
+        st.button(
+            "Change preprocessing or labels",
+            type="tertiary",
+            icon=":material/tune:",
+            key="bring_change",
+            on_click=_open_change,
+            args=(model,),
+        )
 
 
 def dialog() -> None:

@@ -129,9 +129,14 @@ def _range() -> Range:
     """The values that stand for black and for full colour in an array."""
     st.markdown("An array does not say which of its values are black and which are full colour.")
     chosen = st.segmented_control(
-        "Its values run from", list(_RANGES), default="0 1", format_func=_RANGES.__getitem__, required=True,
-        key="upload_range", wrap=True,
-    )  # fmt: skip
+        "Its values run from",
+        list(_RANGES),
+        default="0 1",
+        format_func=_RANGES.__getitem__,
+        required=True,
+        key="upload_range",
+        wrap=True,
+    )
     if chosen != _OWN:
         low, high = map(float, chosen.split())
         return low, high

@@ -45,12 +45,18 @@ def form(start: Preprocessing, fixed: tuple[int | None, int | None], name: str) 
     """
     channels = len(start.mean)
     fit = st.segmented_control(
-        "Fit", list(_FITS), default=_SQUEEZE if start.resize is None else _CROP, format_func=_FITS.__getitem__,
-        required=True, key=f"{name}_fit", wrap=True,
-    )  # fmt: skip
+        "Fit",
+        list(_FITS),
+        default=_SQUEEZE if start.resize is None else _CROP,
+        format_func=_FITS.__getitem__,
+        required=True,
+        key=f"{name}_fit",
+        wrap=True,
+    )
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        resize = _side("Shorter side resized to", start.resize or max(start.size), None, f"{name}_resize",
-                       off=fit == _SQUEEZE)  # fmt: skip
+        resize = _side(
+            "Shorter side resized to", start.resize or max(start.size), None, f"{name}_resize", off=fit == _SQUEEZE
+        )
         height = _side("Input height", start.size[0], fixed[0], f"{name}_height")
         width = _side("Input width", start.size[1], fixed[1], f"{name}_width")
     if any(fixed):
@@ -59,13 +65,21 @@ def form(start: Preprocessing, fixed: tuple[int | None, int | None], name: str) 
     st.caption("The input is (pixel / 255 − mean) / standard deviation, with one number for each channel.")
     with st.container(horizontal=True):
         interpolation = st.selectbox(
-            "Interpolation", list(_FILTERS), index=list(_FILTERS).index(start.interpolation),
-            format_func=_FILTERS.__getitem__, key=f"{name}_interpolation",
-        )  # fmt: skip
+            "Interpolation",
+            list(_FILTERS),
+            index=list(_FILTERS).index(start.interpolation),
+            format_func=_FILTERS.__getitem__,
+            key=f"{name}_interpolation",
+        )
         order = st.segmented_control(
-            "Order of the colours", list(_ORDERS), default=start.channels, format_func=_ORDERS.__getitem__,
-            required=True, key=f"{name}_order", disabled=channels != 3,
-        )  # fmt: skip
+            "Order of the colours",
+            list(_ORDERS),
+            default=start.channels,
+            format_func=_ORDERS.__getitem__,
+            required=True,
+            key=f"{name}_order",
+            disabled=channels != 3,
+        )
     return _checked(
         Preprocessing(
             size=(height, width),

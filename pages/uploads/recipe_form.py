@@ -56,8 +56,10 @@ def draw(start: Recipe, report: ModelReport | None, name: str, *, again: bool) -
     wrong = ""
     facts = st.empty()
     if report is not None and report.format == "exported" and not again:
-        st.info("The file does not say which numbers the model was trained on. Mean and standard deviation are "
-                "ImageNet's: a guess. Where they are not yours, change them, or the scores mean little.")  # fmt: skip
+        st.info(
+            "The file does not say which numbers the model was trained on. Mean and standard deviation are "
+            "ImageNet's: a guess. Where they are not yours, change them, or the scores mean little."
+        )
     with st.expander("Change the preprocessing", icon=":material/tune:"):
         try:
             steps = preprocessing.form(steps, _fixed_size(report), form)
@@ -72,8 +74,13 @@ def draw(start: Recipe, report: ModelReport | None, name: str, *, again: bool) -
         return False
     try:
         with st.spinner("Running the model once on the image …"):
-            made = replace(made, title=title.strip() or start.title, preprocessing=steps,
-                           labels=_read(labels, name, classes), reading=reading)  # fmt: skip
+            made = replace(
+                made,
+                title=title.strip() or start.title,
+                preprocessing=steps,
+                labels=_read(labels, name, classes),
+                reading=reading,
+            )
             _use(made, again=again)
             if reading != start.reading:
                 address.write({"reads": ""})  # what was said just now counts

@@ -91,5 +91,8 @@ def test_a_link_to_a_comparison_shows_both(visited: Server, page: Page) -> None:
     page.goto(visited.address("gradient-flow?model=preset/shapes-cnn&image=sample/star&model2=preset/shapes-resnet"))
     drawn(page)
     assert page.evaluate(NAMES)[:4] == [
-        "gradient, shapes-cnn", "activation, shapes-cnn", "gradient, shapes-resnet", "activation, shapes-resnet",
-    ]  # fmt: skip
+        "gradient, shapes-cnn",
+        "activation, shapes-cnn",
+        "gradient, shapes-resnet",
+        "activation, shapes-resnet",
+    ]

@@ -14,8 +14,16 @@ from tests.hostile.case import CANARY, Case
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(400)]
 
-MODELS = ("os-system", "torchscript", "zip-bomb", "view-of-10^12-elements", "st-header-claims-96-MB",
-          "script-in-the-file-name", "pt2-eval", "pt2-2^40-times-the-memory")  # fmt: skip
+MODELS = (
+    "os-system",
+    "torchscript",
+    "zip-bomb",
+    "view-of-10^12-elements",
+    "st-header-claims-96-MB",
+    "script-in-the-file-name",
+    "pt2-eval",
+    "pt2-2^40-times-the-memory",
+)
 PICTURES = ("png-of-100-megapixels", "eps-called-png", "a-script-as-its-name")
 MODULES = (archives, pickles, tensors, safetensors_files, exported_files, pictures)
 ALL: dict[str, Case] = {case.name: case for module in MODULES for case in module.CASES}

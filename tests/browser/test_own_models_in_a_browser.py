@@ -260,8 +260,9 @@ def test_wrong_files_and_wrong_answers_are_said_and_lose_nothing(
         page.wait_for_function(
             """(seen) => { const a = document.querySelector("[role=dialog] [data-testid=stAlert]");
                            return a && !seen.includes(a.textContent); }""",
-            arg=list(said), timeout=30_000,
-        )  # fmt: skip
+            arg=list(said),
+            timeout=30_000,
+        )
         text = alert.text_content() or ""
         assert "Traceback" not in text
         assert str(tmp_path) not in text

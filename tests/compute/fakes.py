@@ -57,9 +57,13 @@ class Scripted:
                 raise Stopped
             time.sleep(0.005)
         return ProofAnswer(
-            question=question, target=question.target, proof=Proof((), 0.0, str(os.getpid()), "agrees"), notes=(),
-            receipt=Receipt("cpu", (), 0.0), arrays={},
-        )  # fmt: skip
+            question=question,
+            target=question.target,
+            proof=Proof((), 0.0, str(os.getpid()), "agrees"),
+            notes=(),
+            receipt=Receipt("cpu", (), 0.0),
+            arrays={},
+        )
 
     def answer(self, question: Question, told_to_stop: Callable[[], bool]) -> Answer:
         """Obey, then answer with this process's number and how often it was asked. Only what works hears."""

@@ -89,9 +89,10 @@ CASES: dict[str, tuple[Callable[[], nn.Module], list[str]]] = {
     "without a gradient": (lambda: Blocks(Unrecorded(), Unrecorded(), Detached()), ["one.conv", "gate.conv", "two"]),
     "dead": (lambda: Blocks(Rectified(), nn.Identity(), Rectified()), ["one.relu", "two.relu"]),
     "further in": (
-        lambda: Blocks(nn.Sequential(Detached(), Detached()), nn.Tanh(), Rounded()), ["one.0", "one.1", "two"],
+        lambda: Blocks(nn.Sequential(Detached(), Detached()), nn.Tanh(), Rounded()),
+        ["one.0", "one.1", "two"],
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -144,8 +144,9 @@ def test_a_linear_probe_is_no_mistake_unless_the_input_is_asked_for() -> None:
     assert [(one.cause, one.level) for one in found.findings] == [("no_grad", "note"), ("frozen", "note")]
     first, _ = gv.diagnose(module, rows().requires_grad_()).findings
     assert (first.cause, first.level, first.lost) == ("no_grad", "broken", ("the input",))
-    assert named(found) == {(cause, "first.weight, first.bias" if cause == "frozen" else at)
-                            for cause, at in expected(LinearProbe)}  # fmt: skip
+    assert named(found) == {
+        (cause, "first.weight, first.bias" if cause == "frozen" else at) for cause, at in expected(LinearProbe)
+    }
 
 
 def test_where_nothing_else_could_learn_the_input_is_asked_for() -> None:

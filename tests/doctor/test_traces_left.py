@@ -267,8 +267,12 @@ def test_generators_that_are_reached_go_on_as_if_nothing_had_drawn() -> None:
     python = random.Random(0)
 
     def states() -> list[str]:
-        return [str(generator.get_state().tolist()), str(numpy.bit_generator.state), str(legacy.get_state()),
-                str(python.getstate())]  # fmt: skip
+        return [
+            str(generator.get_state().tolist()),
+            str(numpy.bit_generator.state),
+            str(legacy.get_state()),
+            str(python.getstate()),
+        ]
 
     def model(x: Tensor) -> Any:
         noise = float(numpy.normal()) + float(legacy.rand()) + python.random()

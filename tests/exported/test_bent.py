@@ -15,10 +15,32 @@ from tests.exported.files import exported_bytes, member, packed, unpacked
 from tests.exported.home_made import AnySize, Attentive, DictionaryOutput, WithoutGradient, built, image
 
 ODD: tuple[Any, ...] = (
-    None, True, -1, 0, 1, 2, 3, 10**6, 2**62, 2**70, 0.5, "", "x", "Infinity", "as_int", [], {}, [[]], {"as_int": 7},
-    {"as_none": True}, {"as_expr": {"expr_str": "__import__('os').abort()"}}, {"as_tensor": {"name": "x"}},
-    "torch.ops.aten.relu.default", "torch.ops.aten.add_.Tensor", "torch.ops.aten.permute.default",
-)  # fmt: skip
+    None,
+    True,
+    -1,
+    0,
+    1,
+    2,
+    3,
+    10**6,
+    2**62,
+    2**70,
+    0.5,
+    "",
+    "x",
+    "Infinity",
+    "as_int",
+    [],
+    {},
+    [[]],
+    {"as_int": 7},
+    {"as_none": True},
+    {"as_expr": {"expr_str": "__import__('os').abort()"}},
+    {"as_tensor": {"name": "x"}},
+    "torch.ops.aten.relu.default",
+    "torch.ops.aten.add_.Tensor",
+    "torch.ops.aten.permute.default",
+)
 
 
 def places(value: Any) -> list[tuple[Any, Any]]:

@@ -116,7 +116,7 @@ GRAPH: dict[str, tuple[Callable[[Document], None], str]] = {
         r"name 'conv:1\[0\]' of a module",
     ),
     "enormous": (lambda d: nodes(d).extend(nodes(d)[:1] * 20_001), r"computes 'conv2d' twice|more than 20,000"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("case", GRAPH)

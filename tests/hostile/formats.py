@@ -3,8 +3,6 @@
 Whatever is read may raise a ``GradVizError`` and nothing else.
 """
 
-# ruff: noqa: E501 - a table has one row in each line
-
 from __future__ import annotations
 
 import hashlib
@@ -137,9 +135,19 @@ def _picture_format(kind: str, *more: spoil.Mutation) -> Format:
 
 
 _ALL = (
-    Format("state-dict", lambda: [weights.sound()], (spoil.of_bytes, spoil.of_members, spoil.of_members, spoil.of_headers, spoil.of_pickle, spoil.of_pickle), _use),
+    Format(
+        "state-dict",
+        lambda: [weights.sound()],
+        (spoil.of_bytes, spoil.of_members, spoil.of_members, spoil.of_headers, spoil.of_pickle, spoil.of_pickle),
+        _use,
+    ),
     Format("safetensors", lambda: [safetensors_files.sound()], (spoil.of_start, spoil.of_safetensors), _use),
-    Format("pt2", lambda: [exported_files.sound()], (spoil.of_bytes, spoil.of_headers, *[spoil.of_members] * 5, *[spoil.of_program] * 3), _use),
+    Format(
+        "pt2",
+        lambda: [exported_files.sound()],
+        (spoil.of_bytes, spoil.of_headers, *[spoil.of_members] * 5, *[spoil.of_program] * 3),
+        _use,
+    ),
     _picture_format("PNG", spoil.of_chunks, spoil.of_chunks),
     *map(_picture_format, ("JPEG", "WEBP", "GIF", "BMP", "TIFF")),
     Format("npy", _arrays, (spoil.of_bytes, spoil.of_start, *[spoil.of_array_header] * 4), _look),
@@ -147,7 +155,7 @@ _ALL = (
     Format("recipe", lambda: [_recipe()], (spoil.of_json, spoil.of_json, spoil.of_bytes), _read_recipe),
     Format("question", lambda: [_question()], (spoil.of_json, spoil.of_json, spoil.of_bytes), codec.question_from_json),
     Format("operators", lambda: [b""], (lambda random, _: random.randbytes(8),), random_operators.run),
-)  # fmt: skip
+)
 FORMATS = {form.name: form for form in _ALL}
 
 

@@ -41,8 +41,22 @@ LAST_WORDS = 100
 """Characters of what a process said before it ended that are shown."""
 MOST_FINDINGS = 20
 """Kinds of findings in one format after which it is left."""
-NAMES = ("state-dict", "safetensors", "pt2", "png", "jpeg", "webp", "gif", "bmp", "tiff", "npy", "labels", "recipe",
-         "question", "operators")  # fmt: skip
+NAMES = (
+    "state-dict",
+    "safetensors",
+    "pt2",
+    "png",
+    "jpeg",
+    "webp",
+    "gif",
+    "bmp",
+    "tiff",
+    "npy",
+    "labels",
+    "recipe",
+    "question",
+    "operators",
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,5 @@
 """What is not a file of a model or a picture: addresses, lists of labels, and the choices round an uploaded model."""
 
-# ruff: noqa: E501 - a table has one row in each line
-
 from __future__ import annotations
 
 import json
@@ -77,5 +75,9 @@ def _labels(data: bytes) -> Callable[[], bytes]:
 LABELS = tuple(Case(name, file, _labels(data), says) for name, file, data, says in _broken_lists())
 """Lists of labels for a model of ten classes."""
 HOSTILE_LABELS = Case(
-    "labels-of-scripts", "labels.txt", lambda: (f"{SCRIPT}\n[a](javascript:alert(1))\n**b**\n:red[c]\n$d$\n" + "\n".join("efghi")).encode(), "script", "kept"
-)  # fmt: skip
+    "labels-of-scripts",
+    "labels.txt",
+    lambda: (f"{SCRIPT}\n[a](javascript:alert(1))\n**b**\n:red[c]\n$d$\n" + "\n".join("efghi")).encode(),
+    "script",
+    "kept",
+)

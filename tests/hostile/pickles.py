@@ -1,7 +1,5 @@
 """Pickles: in a file of their own, inside an archive, as TorchScript; such as run code, and such as only cost."""
 
-# ruff: noqa: E501 - a table has one row in each line
-
 from __future__ import annotations
 
 import codecs
@@ -70,7 +68,9 @@ def _dotted_name() -> bytes:
 
 def _built_name() -> bytes:
     """The module's name is not in the file as one text: it is taken from the memory of the unpickler."""
-    return archive_of(b"\x80\x04" + text("os") + b"\x940" + text("system") + b"\x94" + b"0h\x00h\x01\x93(" + text(COMMAND) + b"tR.")  # fmt: skip
+    return archive_of(
+        b"\x80\x04" + text("os") + b"\x940" + text("system") + b"\x94" + b"0h\x00h\x01\x93(" + text(COMMAND) + b"tR."
+    )
 
 
 def _old_opcodes() -> bytes:
@@ -103,7 +103,9 @@ CASES = (
     Case("pickled-module", "model.pt", _module, "state_dict"),
     Case("os-system", "model.pt", lambda: _in_archive(Call(os.system, COMMAND)), "whole pickled object.*system"),
     Case("os-system-without-an-archive", "model.pth", lambda: pickle.dumps(Call(os.system, COMMAND)), "bare pickle"),
-    Case("os-system-protocol-0", "model.pt", lambda: pickle.dumps(Call(os.system, COMMAND), 0), "zip|legacy|old|no model"),
+    Case(
+        "os-system-protocol-0", "model.pt", lambda: pickle.dumps(Call(os.system, COMMAND), 0), "zip|legacy|old|no model"
+    ),
     Case("os-system-beside-weights", "model.pt", lambda: _beside_sound_weights(Call(os.system, COMMAND)), r"system"),
     Case("eval", "model.pt", lambda: _in_archive(Call(eval, CODE)), "whole pickled object.*eval"),
     Case("exec-protocol-5", "model.pt", lambda: _in_archive(Call(exec, CODE), 5), "exec"),
@@ -117,7 +119,9 @@ CASES = (
     Case("legacy", "model.pt", _legacy, "old format"),
     Case("torchscript", "model.pt", torchscript, "TorchScript"),
     Case("bytearray-bomb", "model.pt", lambda: _in_archive({"a": Call(bytearray, 8_700_000_000)}), "bytearray"),
-    Case("punycode-bomb", "model.pt", lambda: _in_archive({"a": Call(codecs.encode, "é" * 90_000, "punycode")}), "encode"),
+    Case(
+        "punycode-bomb", "model.pt", lambda: _in_archive({"a": Call(codecs.encode, "é" * 90_000, "punycode")}), "encode"
+    ),
     Case("range-bomb", "model.pt", lambda: _in_archive(Call(list, Call(range, 10**9))), "whole pickled object"),
     Case("billion-laughs", "model.pt", _laughs, "holds a list"),
     Case("200000-nested-lists", "model.pt", _deep, "holds a list"),
@@ -125,6 +129,11 @@ CASES = (
     Case("text-of-4-GB", "model.pt", lambda: archive_of(b"\x80\x02X\xff\xff\xff\xff."), "cut off"),
     Case("memo-4-billion", "model.pt", lambda: archive_of(b"\x80\x02}r\xff\xff\xff\xff."), "no tensors by name"),
     Case("pickle-cut-short", "model.pt", lambda: archive_of(parts().pickled[:-1]), "cut off"),
-    Case("two-pickles", "model.pt", lambda: archive_of(parts().pickled + pickle.dumps(Call(os.system, COMMAND))), "something follows its end"),
+    Case(
+        "two-pickles",
+        "model.pt",
+        lambda: archive_of(parts().pickled + pickle.dumps(Call(os.system, COMMAND))),
+        "something follows its end",
+    ),
     Case("pickle-of-a-number", "model.pt", lambda: _in_archive(5), "holds a number"),
-)  # fmt: skip
+)

@@ -1,7 +1,5 @@
 """Safetensors files: headers that lie about their own length, about offsets, types and shapes."""
 
-# ruff: noqa: E501 - a table has one row in each line
-
 from __future__ import annotations
 
 import json
@@ -56,11 +54,20 @@ def _many() -> bytes:
 A = "fc1.weight"
 CASES = (
     Case("st-header-of-96-MB", "w.safetensors", _claimed, "96,000,007 bytes"),
-    Case("st-header-claims-96-MB", "w.safetensors", lambda: written({A: entry(0, 16)}, bytes(16), length=96_000_000), "96,000,000 bytes"),
+    Case(
+        "st-header-claims-96-MB",
+        "w.safetensors",
+        lambda: written({A: entry(0, 16)}, bytes(16), length=96_000_000),
+        "96,000,000 bytes",
+    ),
     Case("st-header-claims-2^63", "w.safetensors", lambda: written({}, length=2**63), "9,223,372,036,854,775,808"),
     Case("st-header-cut-short", "w.safetensors", lambda: sound()[:40], "does not fit"),
-    Case("st-overlapping", "w.safetensors", lambda: written({A: entry(0, 16), "b": entry(8, 24)}, bytes(24)), "overlap"),
-    Case("st-gapped", "w.safetensors", lambda: written({A: entry(0, 16), "b": entry(32, 48)}, bytes(48)), "do not follow"),
+    Case(
+        "st-overlapping", "w.safetensors", lambda: written({A: entry(0, 16), "b": entry(8, 24)}, bytes(24)), "overlap"
+    ),
+    Case(
+        "st-gapped", "w.safetensors", lambda: written({A: entry(0, 16), "b": entry(32, 48)}, bytes(48)), "do not follow"
+    ),
     Case("st-bytes-left-over", "w.safetensors", lambda: written({A: entry(0, 16)}, bytes(48)), "belong to no tensor"),
     Case("st-duplicate-key", "w.safetensors", _twice, "twice"),
     Case("st-outside", "w.safetensors", lambda: written({A: entry(0, 4_000_000_000)}, bytes(16)), A),
@@ -75,9 +82,16 @@ CASES = (
     Case("st-header-is-a-list", "w.safetensors", lambda: written([1, 2]), "no model that can be read"),
     Case("st-header-is-no-json", "w.safetensors", lambda: written("{'a': __import__('os')}"), "header|JSON"),
     Case("st-header-nested-100000-deep", "w.safetensors", _deep, "header|JSON"),
-    Case("st-number-of-100000-digits", "w.safetensors", lambda: written('{"a":' + "9" * 100_000 + "}"), "header|JSON|a"),
+    Case(
+        "st-number-of-100000-digits", "w.safetensors", lambda: written('{"a":' + "9" * 100_000 + "}"), "header|JSON|a"
+    ),
     Case("st-14000-tensors", "w.safetensors", _many, "14,000 tensors"),
     Case("st-nothing-inside", "w.safetensors", lambda: written({}), "0 tensors"),
     Case("st-nan", "w.safetensors", _nan, "NaN or infinite.*fc3.bias", "kept", architecture=ARCHITECTURE),
-    Case("st-script-in-a-key", "w.safetensors", lambda: written({"<script>alert(1)</script>": entry(0, 16)}, bytes(16)), "script|no architecture|fits"),
-)  # fmt: skip
+    Case(
+        "st-script-in-a-key",
+        "w.safetensors",
+        lambda: written({"<script>alert(1)</script>": entry(0, 16)}, bytes(16)),
+        "script|no architecture|fits",
+    ),
+)

@@ -167,7 +167,7 @@ SITE = Site("conv")
         (lambda key: UnitsQuestion(model=key, image="sample/star", site=SITE, place=(0, 0), count=10**6), "000"),
         (lambda key: SurveyQuestion(model=key + "0", image="sample/star"), "(?i)no model|upload"),
     ],
-)  # fmt: skip
+)
 def test_question_about_an_uploaded_model(world: World, question: Callable[[str], Question], says: str) -> None:
     key = world.client.keep_recipe(_recipe(world))
     _refused(world, lambda: world.client.ask(question(key)), says)

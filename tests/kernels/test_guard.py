@@ -118,8 +118,10 @@ def test_batch_norm_whose_statistics_have_gaps(which: str) -> None:
     """A shared table of statistics, one row of which is used, say, for one of them or for all."""
     table = torch.stack((*REST, numbers(C, seed=3)), 1)
     plain = [one.contiguous() for one in table.unbind(1)]
-    mean, var, weight = (one if which in ("all", name) else one.contiguous() for name, one in
-                         zip(("mean", "var", "weight"), table.unbind(1), strict=True))  # fmt: skip
+    mean, var, weight = (
+        one if which in ("all", name) else one.contiguous()
+        for name, one in zip(("mean", "var", "weight"), table.unbind(1), strict=True)
+    )
     for shape in ((2, C), (2, C, 1), (2, C, 3, 4)):
         x, incoming = numbers(*shape), numbers(*shape, seed=6)
         order = (0, *range(2, len(shape)), 1)

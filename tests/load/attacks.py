@@ -13,7 +13,8 @@ from contextlib import asynccontextmanager, suppress
 from websockets.exceptions import InvalidHandshake
 
 from tests.load import bringing
-from tests.load.tab import Door, Gone, Hang, Refused, Tab, multipart, upload_headers
+from tests.load.requests import Door, Gone, Refused, multipart, upload_headers
+from tests.load.tab import Hang, Tab
 
 FAILS = (bringing.NotTaken, Hang, Gone, Refused, LookupError, OSError, InvalidHandshake, TimeoutError)
 """What an attack may meet when the app defends itself."""
@@ -93,9 +94,14 @@ def _begin_upload(door: Door, link: str, cookie: str, size: int, sent: int) -> s
 def handshake(door: Door, origin: str, host: str, *, timeout_s: float = 60.0) -> tuple[int, str]:
     """What the app answers to a WebSocket handshake that comes from a page of ``origin`` and asks for ``host``."""
     headers = {
-        "Host": host, "Origin": origin, "Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13",
-        "Sec-WebSocket-Key": base64.b64encode(os.urandom(16)).decode(), "Sec-WebSocket-Protocol": "streamlit",
-    }  # fmt: skip
+        "Host": host,
+        "Origin": origin,
+        "Upgrade": "websocket",
+        "Connection": "Upgrade",
+        "Sec-WebSocket-Version": "13",
+        "Sec-WebSocket-Key": base64.b64encode(os.urandom(16)).decode(),
+        "Sec-WebSocket-Protocol": "streamlit",
+    }
     with socket.create_connection(("127.0.0.1", door.port), timeout_s, (door.source, 0)) as connection:
         connection.sendall(_request_head("GET", "/_stcore/stream", headers))
         said = connection.recv(65536).decode(errors="replace")

@@ -14,7 +14,8 @@ import numpy as np
 from PIL import Image
 
 from tests.load import bringing
-from tests.load.tab import Door, Hang, Tab
+from tests.load.requests import Door
+from tests.load.tab import Hang, Tab
 
 SCALES = ("logit", "log_probability", "probability")
 PATIENCE_S = 40.0

@@ -17,8 +17,9 @@ from tests.load.attacks import FAILS, foreign_handshakes, hanging_uploads, tabs_
 from tests.load.bystander import bystander
 from tests.load.people import Diary, Person
 from tests.load.report import Report
+from tests.load.requests import Door
 from tests.load.running import App, Watch, running
-from tests.load.tab import Door, Tab
+from tests.load.tab import Tab
 
 SETTINGS = {"GRADVIZ_THREADS": "1", "GRADVIZ_SESSIONS": "60"}
 """Under load and alone: the last bits of a matrix product depend on how many threads make it. The hostile ones open a

@@ -13,8 +13,9 @@ from websockets.exceptions import InvalidHandshake
 
 from tests.load import bringing, heavy
 from tests.load.bystander import picture
+from tests.load.requests import Door, Gone, Refused
 from tests.load.screen import Screen
-from tests.load.tab import Door, Gone, Hang, Refused, Tab
+from tests.load.tab import Hang, Tab
 
 PRESETS = ("shapes-cnn", "shapes-resnet", "shapes-vit", "digits-cnn", "digits-mlp")
 WITH_SHAPES, WITH_DIGITS = ("star", "crescent", "heart"), ("digit-3", "digit-5")

@@ -19,7 +19,7 @@ from socket import socket
 
 import psutil  # type: ignore[import-untyped]
 
-from tests.load.tab import Door, request
+from tests.load.requests import Door, request
 
 ROOT = Path(__file__).parents[2]
 START_S = 90.0

@@ -11,7 +11,6 @@ import http.client
 import json
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
@@ -24,6 +23,7 @@ from streamlit.proto.WidgetStates_pb2 import WidgetState, WidgetStates
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
+from tests.load.requests import Door, Gone, Refused, put, request, xsrf_cookie
 from tests.load.screen import Screen
 
 PATIENCE_S = 130.0
@@ -34,22 +34,6 @@ LINE = "gradviz_check"
 
 class Hang(Exception):
     """The page did not come to its end."""
-
-
-class Gone(Exception):
-    """The server closed the connection."""
-
-
-@dataclass(frozen=True, slots=True)
-class Door:
-    """Where the app is, and from which address of this machine it is reached."""
-
-    port: int
-    source: str = "127.0.0.1"
-
-    @property
-    def host(self) -> str:
-        return f"127.0.0.1:{self.port}"
 
 
 class Tab:
@@ -81,9 +65,14 @@ class Tab:
 
     @classmethod
     async def opened(
-        cls, door: Door, page: str = "", choices: Mapping[str, str] | None = None, *,
-        checks: bool = True, patience_s: float = PATIENCE_S,
-    ) -> Tab:  # fmt: skip
+        cls,
+        door: Door,
+        page: str = "",
+        choices: Mapping[str, str] | None = None,
+        *,
+        checks: bool = True,
+        patience_s: float = PATIENCE_S,
+    ) -> Tab:
         """A new tab at the address ``/page?choices``, once it is drawn.
 
         ``checks`` is whether it looks for the line beside each picture, as the page in a browser does.
@@ -109,8 +98,12 @@ class Tab:
             origin=f"http://{door.host}",  # type: ignore[arg-type]  # an origin is a text
             subprotocols=["streamlit", cookie],  # type: ignore[list-item]  # so are these
             additional_headers={"Cookie": f"_streamlit_xsrf={cookie}"},
-            local_addr=(door.source, 0), max_size=None, proxy=None, ping_interval=None, open_timeout=30,
-        )  # fmt: skip
+            local_addr=(door.source, 0),
+            max_size=None,
+            proxy=None,
+            ping_interval=None,
+            open_timeout=30,
+        )
         return cls(door, socket, cookie, checks=checks)
 
     async def close(self) -> None:
@@ -330,59 +323,3 @@ class Tab:
 def _event(component: str, name: str, value: object) -> WidgetState:
     text = json.dumps([{"event": name, "value": value}])
     return WidgetState(id=f"$$STREAMLIT_INTERNAL_KEY_{component}__events", json_trigger_value=text)
-
-
-class Refused(Exception):
-    """The upload endpoint did not take a file."""
-
-    def __init__(self, status: int, said: str) -> None:
-        super().__init__(f"{status}: {said}")
-        self.status, self.said = status, said
-
-
-def request(
-    door: Door, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None,
-    *, timeout_s: float = 60.0,
-) -> tuple[int, bytes, Mapping[str, str]]:  # fmt: skip
-    """One plain HTTP request from the door's address: status, body, headers."""
-    connection = http.client.HTTPConnection("127.0.0.1", door.port, timeout_s, source_address=(door.source, 0))
-    try:
-        connection.request(method, path, body, dict(headers or {}))
-        reply = connection.getresponse()
-        return reply.status, reply.read(), dict(reply.getheaders())
-    finally:
-        connection.close()
-
-
-def xsrf_cookie(door: Door) -> str:
-    """The cookie that Streamlit gives a browser before it opens the WebSocket."""
-    _, _, headers = request(door, "GET", "/_stcore/health")
-    for name, value in headers.items():
-        if name.lower() == "set-cookie" and value.startswith("_streamlit_xsrf="):
-            return value.partition("=")[2].partition(";")[0]
-    raise Gone("the app gave no cookie")
-
-
-def put(door: Door, link: str, cookie: str, name: str, data: bytes) -> tuple[int, str]:
-    """Upload a file to an address that the app gave, in the form in which a browser sends it."""
-    boundary = uuid.uuid4().hex
-    headers = upload_headers(cookie, boundary)
-    status, said, _ = request(door, "PUT", link, multipart(boundary, name, data), headers, timeout_s=120)
-    return status, said.decode(errors="replace")
-
-
-def upload_headers(cookie: str, boundary: str) -> dict[str, str]:
-    """What a browser says of an upload."""
-    return {
-        "Cookie": f"_streamlit_xsrf={cookie}",
-        "X-Xsrftoken": cookie,
-        "Content-Type": f"multipart/form-data; boundary={boundary}",
-    }
-
-
-def multipart(boundary: str, name: str, data: bytes) -> bytes:
-    """A form with one file in it."""
-    head = f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"; filename="{name}"\r\n'
-    return b"".join(
-        [head.encode(), b"Content-Type: application/octet-stream\r\n\r\n", data, f"\r\n--{boundary}--\r\n".encode()]
-    )

@@ -13,8 +13,9 @@ import pytest
 
 from tests import own_loop
 from tests.load import bringing, heavy
+from tests.load.requests import Door
 from tests.load.running import App, Watch, running
-from tests.load.tab import Door, Tab
+from tests.load.tab import Tab
 
 SIDE = 1536
 PAGES = ("saliency", "neurons", "perturbation")

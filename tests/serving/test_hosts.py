@@ -145,9 +145,23 @@ def test_one_site_and_two(came_from: str, asked_for: str, alike: bool) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["null", "", "localhost:8501", "//localhost", "file://", "ftp://localhost", "http:/localhost", "http://",
-     "http://localhost/", "http://user@localhost", "http://user:word@localhost:8501", "http://localhost http://evil",
-     "http://localhost?x", "javascript://localhost", "http://evil\\@localhost"],
-)  # fmt: skip
+    [
+        "null",
+        "",
+        "localhost:8501",
+        "//localhost",
+        "file://",
+        "ftp://localhost",
+        "http:/localhost",
+        "http://",
+        "http://localhost/",
+        "http://user@localhost",
+        "http://user:word@localhost:8501",
+        "http://localhost http://evil",
+        "http://localhost?x",
+        "javascript://localhost",
+        "http://evil\\@localhost",
+    ],
+)
 def test_no_other_origin_is_read(text: str) -> None:
     assert origin(text) is None

@@ -72,9 +72,21 @@ def told(*headers: tuple[str, str], method: str = "GET", kind: str = "http") -> 
 
 @pytest.mark.parametrize(
     "host",
-    [HERE, "127.0.0.1:8501", "[::1]:8501", "192.168.1.7", "[2001:db8::7]", "LOCALHOST", "gradviz.localhost.",
-     "gradviz.example", "GRADVIZ.example:8443", "gradviz.example.", "a.lab.example", "a.b.lab.example"],
-)  # fmt: skip
+    [
+        HERE,
+        "127.0.0.1:8501",
+        "[::1]:8501",
+        "192.168.1.7",
+        "[2001:db8::7]",
+        "LOCALHOST",
+        "gradviz.localhost.",
+        "gradviz.example",
+        "GRADVIZ.example:8443",
+        "gradviz.example.",
+        "a.lab.example",
+        "a.b.lab.example",
+    ],
+)
 @pytest.mark.parametrize("kind", ["http", "websocket"])
 def test_what_is_served_comes_through_unchanged(host: str, kind: str) -> None:
     through, sent = knock(("Host", host), ("Cookie", "a=b"), kind=kind)

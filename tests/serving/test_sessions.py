@@ -70,9 +70,13 @@ async def session(app: App, *before: str) -> str:
     """Open a tab, have its page drawn and close it; ``before`` is the session that it had. The name of its session."""
     protocols = [Subprotocol(name) for name in ("streamlit", "x", *before)]
     async with connect(
-        f"ws://{app.host}/_stcore/stream", origin=Origin(f"http://{app.host}"), subprotocols=protocols,
-        local_addr=("127.0.0.5", 0), max_size=None, proxy=None,
-    ) as tab:  # fmt: skip
+        f"ws://{app.host}/_stcore/stream",
+        origin=Origin(f"http://{app.host}"),
+        subprotocols=protocols,
+        local_addr=("127.0.0.5", 0),
+        max_size=None,
+        proxy=None,
+    ) as tab:
         back = BackMsg()
         back.rerun_script.query_string = ""
         await tab.send(back.SerializeToString())
@@ -141,9 +145,12 @@ def test_messages_that_no_page_sends_are_dropped(app: App) -> None:
 
     async def trial() -> list[str | None]:
         async with connect(
-            f"ws://{app.host}/_stcore/stream", origin=Origin(f"http://{app.host}"),
-            subprotocols=[Subprotocol("streamlit")], local_addr=("127.0.0.6", 0), proxy=None,
-        ) as tab:  # fmt: skip
+            f"ws://{app.host}/_stcore/stream",
+            origin=Origin(f"http://{app.host}"),
+            subprotocols=[Subprotocol("streamlit")],
+            local_addr=("127.0.0.6", 0),
+            proxy=None,
+        ) as tab:
             for message in [*dropped, many, BackMsg(app_heartbeat=True)]:
                 await tab.send(message.SerializeToString())
             one = BackMsg()

@@ -15,8 +15,9 @@ import pytest
 from tests import own_loop
 from tests.load import bringing
 from tests.load.bystander import picture
+from tests.load.requests import Door, put, upload_headers
 from tests.load.running import App, Watch, running
-from tests.load.tab import Door, Tab, put, upload_headers
+from tests.load.tab import Tab
 
 ATTACKER, BYSTANDER = "127.0.0.2", "127.0.0.3"
 

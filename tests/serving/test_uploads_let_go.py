@@ -122,7 +122,7 @@ def test_two_uploads_that_hang_keep_nobody_else_waiting(desk: Desk) -> None:
         ([(f"{n}", 1) for n in range(24)], 1, ME, "from everybody together"),
         ([(f"{n}", 4_010_000) for n in range(6)], 1, ME, "from everybody together"),
     ],
-)  # fmt: skip
+)
 def test_so_many_files_may_be_on_their_way(
     desk: Desk, before: list[tuple[str, int]], size: int, path: str, sentence: str
 ) -> None:

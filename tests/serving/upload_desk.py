@@ -41,9 +41,12 @@ class Desk:
         self.files.controls.draw(ME, "upload", IMAGE)
         self.files.controls.draw(OTHER, "upload", IMAGE)
         self.app = Uploads(
-            self.streamlit, known=lambda session: session in self.sessions, token_is_right=lambda _: self.token,
-            deliver=self.deliver, files=self.files,
-        )  # fmt: skip
+            self.streamlit,
+            known=lambda session: session in self.sessions,
+            token_is_right=lambda _: self.token,
+            deliver=self.deliver,
+            files=self.files,
+        )
 
     def deliver(self, kind: UploadKind, size: int, asker: Asker) -> Delivery:
         if self.trouble is not None:

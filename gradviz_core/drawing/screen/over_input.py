@@ -76,9 +76,15 @@ class OverInput:
     def tiles(self, columns: int, *, unit: str) -> Tiles:
         """Each channel by itself, side by side."""
         sheet = fields.tile(self.numbers[0], columns=columns, unit=unit)
-        return sheet if self.scale is None else replace(
-            sheet, field=replace(sheet.field, limit=self.scale.limit, clipped=self.scale.clipped), blocks=self.blocks
-        )  # fmt: skip
+        return (
+            sheet
+            if self.scale is None
+            else replace(
+                sheet,
+                field=replace(sheet.field, limit=self.scale.limit, clipped=self.scale.clipped),
+                blocks=self.blocks,
+            )
+        )
 
     def at(self, pixel: tuple[int, int]) -> FloatArray:
         """The channels at a pixel of the input, exact, (C,). Raises IndexError where they are not here."""

@@ -140,7 +140,10 @@ def site_maps(arrays: Arrays, site: Site, look: Look, shape: tuple[int, ...]) ->
         channel=channel,
         one=Field(arrays[_ONE], bool(one_signed), "", own.limit, own.clipped, blocks),
         beyond=float(beyond),
-        exact={kind: float(arrays[f"exact/{kind}"]) for kind in ("activation", "gradient", "product")
-               if f"exact/{kind}" in exact},
+        exact={
+            kind: float(arrays[f"exact/{kind}"])
+            for kind in ("activation", "gradient", "product")
+            if f"exact/{kind}" in exact
+        },
         near=window_of(arrays, _ONE),
-    )  # fmt: skip
+    )

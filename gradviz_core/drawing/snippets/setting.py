@@ -159,10 +159,13 @@ def _with_weights(setting: Setting) -> Block:
         "    state = load_file(file)",
         "else:",
         '    state = torch.load(file, map_location="cpu", weights_only=True)',
-        *(("model.load_state_dict(state, strict=False)  # not strict: the auxiliary heads only help in training",)
-          if loose else ("model.load_state_dict(state)",)),
+        *(
+            ("model.load_state_dict(state, strict=False)  # not strict: the auxiliary heads only help in training",)
+            if loose
+            else ("model.load_state_dict(state)",)
+        ),
         "model.eval()",
-    )  # fmt: skip
+    )
     return Block(lines, (_TORCH, "from safetensors.torch import load_file", *imports))
 
 

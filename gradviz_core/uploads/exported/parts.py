@@ -11,8 +11,14 @@ from torch import Tensor
 MOST = 10_000
 """Tensors that one operation may give."""
 _OF_ONE_SIZE = frozenset({"split.Tensor", "split_copy.Tensor", "unsafe_split.Tensor"})
-_SO_MANY = {"chunk": "chunks", "unsafe_chunk": "chunks", "tensor_split": "sections", "hsplit": "sections",
-            "vsplit": "sections", "dsplit": "sections"}  # fmt: skip
+_SO_MANY = {
+    "chunk": "chunks",
+    "unsafe_chunk": "chunks",
+    "tensor_split": "sections",
+    "hsplit": "sections",
+    "vsplit": "sections",
+    "dsplit": "sections",
+}
 _UNBOUND = frozenset({"unbind", "unbind_copy"})
 
 
