@@ -23,7 +23,7 @@ from gradviz_core.answers import (
     surveys,
     units,
 )
-from gradviz_core.answers.failures import ADVICE_ON_INPUT, UPLOADS, in_words, input_in_words, ran_out_of_memory
+from gradviz_core.answers.failures import ADVICE_ON_INPUT, in_words, input_in_words, ran_out_of_memory
 from gradviz_core.answers.load import RecentModels
 from gradviz_core.answers.scene import Clock, Scene
 from gradviz_core.doctor.doubles import size_in_float64
@@ -53,6 +53,7 @@ from gradviz_core.types import (
     SpectrumQuestion,
     SurveyQuestion,
     UnitsQuestion,
+    keys,
 )
 from gradviz_core.uploads import cost, model_files
 
@@ -249,7 +250,7 @@ class Answerer:
             self._check_size(question, x)
             until = needed if may_stop and not self._remember else None
             trace = forward(model.module, x, keep=kept, until=until, parameters=parameters, seed=question.seed)
-        if question.model.startswith(UPLOADS) and question.model not in self._checked and not trace.stopped:
+        if keys.is_upload(question.model) and question.model not in self._checked and not trace.stopped:
             check_unchanged(model.module, x, trace)
             self._checked.add(question.model)
         scene = Scene(model, pixels, trace, place, kept)
@@ -260,14 +261,14 @@ class Answerer:
     def _check_cost(self, key: str, module: nn.Module, x: Tensor) -> None:
         """Refuse an uploaded model that takes too much for such an input, before it runs on one for the first time."""
         place = (key, tuple(x.shape))
-        if key.startswith(UPLOADS) and place not in self._affordable:
+        if keys.is_upload(key) and place not in self._affordable:
             self._affordable[place] = cost.check(module, tuple(x.shape))
             if len(self._affordable) > MOST_AFFORDABLE:
                 del self._affordable[next(iter(self._affordable))]
 
     def _check_size(self, question: AboutAModel, x: Tensor) -> None:
         """Refuse a question about an uploaded model whose answer would be too large, before it is computed."""
-        if question.model.startswith(UPLOADS):
+        if keys.is_upload(question.model):
             shape = tuple(x.shape)
             sizes.check(question, shape, self._affordable.get((question.model, shape), {}))
 

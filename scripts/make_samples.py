@@ -19,7 +19,7 @@ from sklearn.datasets import load_digits
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from gradviz_core.types import ImageCard  # noqa: E402
+from gradviz_core.types import ImageCard, keys  # noqa: E402
 from scripts.presets import digits, scenes  # noqa: E402
 
 IMAGES = ROOT / "assets" / "images"
@@ -91,7 +91,7 @@ def scene_sample(name: str, scene: scenes.Scene, title: str, suits: tuple[str, .
     Image.fromarray(scene.image).save(IMAGES / f"{name}.png", optimize=True)
     Image.fromarray(scene.mask.astype(np.uint8) * 255).save(IMAGES / mask, optimize=True)
     return ImageCard(
-        key=f"sample/{name}",
+        key=keys.sample(name),
         title=title,
         label=scenes.LABELS[scene.label],
         suits=suits,
@@ -124,7 +124,7 @@ def digit_samples() -> list[ImageCard]:
         Image.fromarray(grey).convert("RGB").save(IMAGES / f"digit-{name}.png", optimize=True)
         cards.append(
             ImageCard(
-                key=f"sample/digit-{name}",
+                key=keys.sample(f"digit-{name}"),
                 title=f"A handwritten {name}",
                 label=name,
                 suits=DIGIT_PRESETS,
@@ -139,7 +139,7 @@ def digit_samples() -> list[ImageCard]:
 def photo_samples() -> list[ImageCard]:
     pictures = (skimage.data.chelsea, skimage.data.astronaut, skimage.data.coffee, skimage.data.rocket)
     for card, picture in zip(PHOTOS, pictures, strict=True):
-        file = IMAGES / f"{card.key.removeprefix('sample/')}.jpg"
+        file = IMAGES / f"{keys.name(card.key)}.jpg"
         pixels = picture()  # type: ignore[no-untyped-call]
         Image.fromarray(pixels).save(file, quality=JPEG_QUALITY, optimize=True)
     return list(PHOTOS)

@@ -34,7 +34,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from gradviz_core.models.architectures import build  # noqa: E402
-from gradviz_core.types import Accuracy, ModelCard, Preprocessing  # noqa: E402
+from gradviz_core.types import Accuracy, ModelCard, Preprocessing, keys  # noqa: E402
 from scripts.presets import digits, scenes  # noqa: E402
 
 MODELS = ROOT / "assets" / "models"
@@ -306,7 +306,7 @@ def write(plan: Plan, model: nn.Module, measured: tuple[Accuracy, ...]) -> Model
         drawn += f", the tag on {scenes.TAG_SHARE:.0%} of the {scenes.LABELS[scenes.TAGGED]}s"
     data = drawn if plan.shapes else "scikit-learn's handwritten digits (UCI, CC BY 4.0), enlarged to 28x28"
     card = ModelCard(
-        key=f"preset/{plan.name}",
+        key=keys.preset(plan.name),
         title=plan.title,
         summary=plan.summary,
         parameters=sum(p.numel() for p in model.parameters()),

@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gradviz_core.errors import BadModel, StoreFull, UnknownImage, UnknownModel
+from gradviz_core.types import keys
 from gradviz_core.types.cards import Preprocessing, Recipe
 from gradviz_core.uploads import store
 from gradviz_core.uploads.store import BLOCK, Store
@@ -83,12 +84,12 @@ def test_no_other_name_becomes_a_path(place: Store, name: str) -> None:
             ask(name)
     with pytest.raises(UnknownModel):
         place.keep_recipe(recipe(name))
-    assert store.digest(f"upload/{name}") is None
+    assert keys.digest(f"upload/{name}") is None
 
 
 def test_a_key_is_a_digest_with_a_word_before_it() -> None:
-    assert store.digest(f"upload/{'a' * 64}") == "a" * 64
-    assert store.digest(f"sample/{'a' * 64}") is None
+    assert keys.digest(f"upload/{'a' * 64}") == "a" * 64
+    assert keys.digest(f"sample/{'a' * 64}") is None
 
 
 def test_what_is_not_here_is_told(place: Store) -> None:

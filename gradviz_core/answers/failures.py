@@ -11,11 +11,10 @@ import torch
 from torch import Tensor
 
 from gradviz_core.errors import GradVizError, QuestionError, TooCostly
+from gradviz_core.types import keys
 
 log = logging.getLogger("gradviz.worker")
 
-UPLOADS = "upload/"
-"""What the key of an uploaded model begins with."""
 MOST_OF_A_MESSAGE = 200
 ADVICE_ON_INPUT = "Give it the size and the channels that it was made for, in its preprocessing."
 _FILES = re.compile(r"\S*[/\\]\S*|\S+\.(?:py|pyx|cpp|cc|c|h|cu|cuh)\b\S*")
@@ -31,7 +30,7 @@ def in_words(key: str, what: str, advice: str) -> Iterator[None]:
     except (GradVizError, torch.OutOfMemoryError):
         raise
     except Exception as error:
-        if not key.startswith(UPLOADS):
+        if not keys.is_upload(key):
             raise
         if ran_out_of_memory(error):
             raise TooCostly(f"{what}: it ran out of memory. Take a smaller input, or a smaller model.") from error

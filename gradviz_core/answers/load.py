@@ -12,8 +12,8 @@ from torch import nn
 
 from gradviz_core.errors import UnknownModel
 from gradviz_core.models import architectures, catalogue, torchvision_models
-from gradviz_core.types import ModelCard
-from gradviz_core.uploads import model_files, store
+from gradviz_core.types import ModelCard, keys
+from gradviz_core.uploads import model_files
 
 BESIDES = 25_000_000
 """Bytes that a model counts for beside its numbers: the graph of an exported program takes up to sixty million."""
@@ -35,12 +35,12 @@ def load(key: str) -> Model:
         WeightsMissing: its pretrained weights are not here and cannot be fetched.
         BadModel: an uploaded file and the recipe for it do not go together.
     """
-    kind, _, rest = key.partition("/")
-    if kind == "preset":
+    kind, rest = keys.split(key)
+    if kind == keys.PRESET:
         module, card = _preset(rest)
-    elif kind == "torchvision":
+    elif kind == keys.TORCHVISION:
         module, card = torchvision_models.load(rest)
-    elif store.digest(key):
+    elif keys.digest(key):
         module, card = model_files.load(rest)
     else:
         raise UnknownModel(f"There is no model {key[:80]!r}. Choose a preset or a torchvision model from the list.")
@@ -95,7 +95,7 @@ class RecentModels:
             if sum({module: size for other, size, module in sizes if other in self._kept}.values()) <= self._most:
                 return
             del self._kept[place]
-            if place[0].startswith("upload/"):
+            if keys.is_upload(place[0]):
                 model_files.forget()
 
 

@@ -19,6 +19,7 @@ from gradviz_core.types import (
     ModelCard,
     RegionScore,
     Target,
+    keys,
 )
 from gradviz_core.types.outputs import USUAL_HEAD, Head, HeadInfo, KnownFrom, OutputKind
 
@@ -70,7 +71,7 @@ def returned(scene: Scene) -> tuple[HeadInfo, ...]:
 
 def known_from(card: ModelCard) -> KnownFrom:
     """How what a card says of the model's numbers is known."""
-    return "recipe" if card.key.startswith("upload/") else "card"
+    return "recipe" if keys.is_upload(card.key) else "card"
 
 
 def _head(target: Target, card: ModelCard) -> Head:

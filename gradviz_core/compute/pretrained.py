@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from gradviz_core.models import catalogue
+from gradviz_core.types import keys
 
 
 def needs_weights(model: str) -> bool:
     """Whether the model with this key has weights that may have to be downloaded."""
-    return model.startswith("torchvision/") and "@random-" not in model
+    kind, name = keys.split(model)
+    return kind == keys.TORCHVISION and keys.seed(keys.split_weights(name)[1]) is None
 
 
 def fetch(model: str) -> None:
@@ -17,7 +19,7 @@ def fetch(model: str) -> None:
         UnknownModel: there is no such model.
         WeightsMissing: the weights are not here and cannot be fetched.
     """
-    name, tag = catalogue.split_torchvision(model.removeprefix("torchvision/"))
+    name, tag = catalogue.split_torchvision(keys.name(model))
     import torchvision
 
     from gradviz_core.models import weights

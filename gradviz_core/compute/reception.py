@@ -28,8 +28,8 @@ from gradviz_core.text.codec import (
     recipe_from_json,
     recipe_to_json,
 )
+from gradviz_core.types import keys
 from gradviz_core.types.cards import UploadKind
-from gradviz_core.uploads import store
 from gradviz_core.uploads.store import Arrival, Store
 
 log = logging.getLogger("gradviz.service")
@@ -142,7 +142,7 @@ class Reception:
             raise ComputeError(UNEXPECTED)
         found = image_report_from_json(header)
         digest = self.store.put(kept, come.holder) if kept else come.arrival.keep()
-        report = replace(found, key=f"upload/{digest}")
+        report = replace(found, key=keys.upload(digest))
         return "ok", image_report_to_json(report).encode()
 
     def _model(self, come: _Come, work: Work) -> Message | None:
@@ -162,12 +162,12 @@ class Reception:
 
     def keep_recipe(self, body: bytes, holder: str) -> Message:
         """The reply to ``keep-recipe``."""
-        return "ok", f"upload/{self.store.keep_recipe(recipe_from_json(body), holder)}".encode()
+        return "ok", keys.upload(self.store.keep_recipe(recipe_from_json(body), holder)).encode()
 
     def recipe(self, body: bytes) -> Message:
         """The reply to ``recipe``."""
         key = body.decode("ascii", "replace")
-        digest = store.digest(key)
+        digest = keys.digest(key)
         if digest is None:
             raise UnknownModel(f"There is no uploaded model {key[:80]!r}. Upload it again.")
         recipe = self.store.recipe(digest)
@@ -184,10 +184,10 @@ class Reception:
             UnknownModel, UnknownImage: what it names is no longer here.
         """
         file = ""
-        if digest := store.digest(model):
+        if digest := keys.digest(model):
             self.store.touch_model(digest)
             file = self.store.recipe(digest).file
-        if digest := store.digest(image):
+        if digest := keys.digest(image):
             self.store.touch_image(digest)
         return file
 

@@ -34,7 +34,7 @@ from gradviz_core.compute.worker import UNEXPECTED, Plan
 from gradviz_core.errors import Busy, ComputeError, GradVizError
 from gradviz_core.settings import Settings
 from gradviz_core.text.codec import LONGEST_QUESTION, LONGEST_RECIPE, error_to_json, question_from_json, shown_from_json
-from gradviz_core.types import Question
+from gradviz_core.types import Question, keys
 
 log = logging.getLogger("gradviz.service")
 
@@ -249,7 +249,7 @@ class Service:
 
 
 def _about_an_upload(question: Question) -> bool:
-    return question.model.startswith("upload/") or question.image.startswith("upload/")
+    return keys.is_upload(question.model) or keys.is_upload(question.image)
 
 
 def _subject(question: Question) -> tuple[str, str]:

@@ -11,6 +11,7 @@ from gradviz_core.images import arrays, decoding, depth, formats
 from gradviz_core.images.decoding import decode
 from gradviz_core.models.catalogue import image_file, sample_image
 from gradviz_core.text.readers import reading
+from gradviz_core.types import keys
 from gradviz_core.types.cards import ImageFile, ImageReport
 from gradviz_core.uploads import store
 
@@ -23,10 +24,10 @@ def load(key: str) -> Image.Image:
         UnknownImage: no image has this key, or it is here no longer.
         BadImage: the image cannot be read.
     """
-    kind, _, name = key.partition("/")
-    if kind == "sample":
+    kind, name = keys.split(key)
+    if kind == keys.SAMPLE:
         return decode(image_file(sample_image(name)).read_bytes())
-    if digest := store.digest(key):
+    if digest := keys.digest(key):
         return decode(store.here().image(digest))
     raise UnknownImage(f"There is no image {key[:80]!r}. Choose a sample, or upload an image.")
 
@@ -39,7 +40,7 @@ def describe(key: str) -> ImageFile | None:
     Raises:
         UnknownImage: the upload is here no longer.
     """
-    digest = store.digest(key)
+    digest = keys.digest(key)
     if digest is None:
         return None
     data = store.here().image(digest)
@@ -88,7 +89,7 @@ def rescale(data: bytes, value_range: depth.Range | None) -> tuple[ImageReport, 
 def _reported(data: bytes, kind: str = "", done: tuple[str, ...] = ()) -> ImageReport:
     picture = decoding.read(data)
     return ImageReport(
-        key=f"upload/{hashlib.sha256(data).hexdigest()}",
+        key=keys.upload(hashlib.sha256(data).hexdigest()),
         width=picture.image.width,
         height=picture.image.height,
         format=kind or picture.format,

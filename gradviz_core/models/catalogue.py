@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from difflib import get_close_matches
 from functools import lru_cache
@@ -11,7 +10,7 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from gradviz_core.errors import UnknownImage, UnknownModel
-from gradviz_core.types import ImageCard, ModelCard
+from gradviz_core.types import ImageCard, ModelCard, keys
 
 ASSETS = Path(__file__).resolve().parents[2] / "assets"
 
@@ -41,8 +40,6 @@ TORCHVISION: dict[str, tuple[str, ...]] = {
 }
 """Each of torchvision's classification architectures, with the names of its pretrained weights."""
 
-MOST_SEED = 2**31 - 1
-
 
 @lru_cache(maxsize=1)
 def presets() -> tuple[ModelCard, ...]:
@@ -57,14 +54,14 @@ def _read_card(file: Path) -> ModelCard:
 
 
 def _name(card: ModelCard) -> str:
-    return card.key.removeprefix("preset/")
+    return keys.name(card.key)
 
 
 @lru_cache(maxsize=1)
 def torchvision_keys() -> tuple[str, ...]:
     """A key for each pretrained torchvision model, then one with seeded random weights for each architecture."""
-    pretrained = tuple(f"torchvision/{name}@{tag}" for name in sorted(TORCHVISION) for tag in TORCHVISION[name])
-    return pretrained + tuple(f"torchvision/{name}@random-0" for name in sorted(TORCHVISION))
+    pretrained = tuple(keys.torchvision(name, tag) for name in sorted(TORCHVISION) for tag in TORCHVISION[name])
+    return pretrained + tuple(keys.torchvision(name, keys.seeded(0)) for name in sorted(TORCHVISION))
 
 
 def preset(name: str) -> ModelCard:
@@ -86,19 +83,17 @@ def split_torchvision(rest: str) -> tuple[str, str]:
     Raises:
         UnknownModel: there is no such architecture, or no such weights for it.
     """
-    name, _, tag = rest.partition("@")
+    name, tag = keys.split_weights(rest)
     if name not in TORCHVISION:
         near = _nearest(name, {known: known for known in TORCHVISION})
         raise UnknownModel(f"torchvision has no classification model {name[:80]!r}. {near}")
     known = ", ".join(TORCHVISION[name])
     if not tag:
         raise UnknownModel(
-            f"torchvision/{name} does not say with which weights. Add one of {known}, or random-0 for random weights "
-            f"with seed 0: torchvision/{name}@{TORCHVISION[name][0]}."
+            f"{keys.torchvision(name)} does not say with which weights. Add one of {known}, or random-0 for "
+            f"random weights with seed 0: {keys.torchvision(name, TORCHVISION[name][0])}."
         )
-    seed = tag.removeprefix("random-")
-    seeded = tag.startswith("random-") and re.fullmatch(r"0|[1-9]\d{0,9}", seed, re.ASCII) and int(seed) <= MOST_SEED
-    if tag not in TORCHVISION[name] and not seeded:
+    if tag not in TORCHVISION[name] and keys.seed(tag) is None:
         raise UnknownModel(
             f"{name} has no weights {tag[:80]!r}. Choose one of {known}, or random-0 for random weights with seed 0."
         )
@@ -127,7 +122,7 @@ def sample_image(name: str) -> ImageCard:
     Raises:
         UnknownImage: there is no such sample; the message names the nearest, or all of them.
     """
-    names = {card.key.removeprefix("sample/"): card for card in sample_images()}
+    names = {keys.name(card.key): card for card in sample_images()}
     if name not in names:
         raise UnknownImage(
             f"There is no sample image {name[:80]!r}. {_nearest(name, {known: known for known in names})}"
@@ -137,6 +132,6 @@ def sample_image(name: str) -> ImageCard:
 
 def image_file(card: ImageCard) -> Path:
     """Where the picture of a sample lies."""
-    stem = card.key.removeprefix("sample/")
+    stem = keys.name(card.key)
     (found,) = [file for file in (ASSETS / "images").glob(f"{stem}.*") if file.suffix in (".png", ".jpg", ".webp")]
     return found

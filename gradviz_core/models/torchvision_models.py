@@ -20,7 +20,7 @@ from gradviz_core.errors import UnknownModel, WeightsMissing
 from gradviz_core.models.catalogue import split_torchvision
 from gradviz_core.models.weights import fetch
 from gradviz_core.settings import settings
-from gradviz_core.types import Accuracy, ModelCard, Preprocessing
+from gradviz_core.types import Accuracy, ModelCard, Preprocessing, keys
 
 
 def load(rest: str) -> tuple[nn.Module, ModelCard]:
@@ -36,8 +36,7 @@ def load(rest: str) -> tuple[nn.Module, ModelCard]:
     weights = torchvision.models.get_model_weights(name)
     described = weights[tag] if tag in weights.__members__ else weights.DEFAULT
     _check_size(name, described.meta["num_params"])
-    if tag.startswith("random-"):
-        seed = int(tag.removeprefix("random-"))
+    if (seed := keys.seed(tag)) is not None:
         module = _random(name, seed)
         return module.eval(), _card(rest, name, module, described, f"random weights, seed {seed}")
     file = fetch(described.url)
@@ -152,7 +151,7 @@ def _card(rest: str, name: str, module: nn.Module, described: Any, summary: str,
     top1 = metrics.get("acc@1")
     pretrained = file is not None
     return ModelCard(
-        key=f"torchvision/{rest}",
+        key=keys.torchvision(rest),
         title=name,
         summary=f"torchvision's {name}: {summary}.",
         parameters=sum(parameter.numel() for parameter in module.parameters()),

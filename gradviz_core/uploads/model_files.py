@@ -16,6 +16,7 @@ from gradviz_core.settings import settings
 from gradviz_core.text.codec import LARGEST_SIDE, LONGEST_TEXT, MOST_LABELS
 from gradviz_core.text.readers import reading
 from gradviz_core.text.shown_text import is_one_line
+from gradviz_core.types import keys
 from gradviz_core.types.cards import ModelCard, ModelReport, Preprocessing
 from gradviz_core.uploads import archive, store, weights_files
 from gradviz_core.uploads.weights_files import fitting, safetensors_files
@@ -110,7 +111,7 @@ def load(digest: str) -> tuple[nn.Module, ModelCard]:
     _check_input(recipe.preprocessing, opened.input_shape)
     what = f"{recipe.architecture} with uploaded weights" if recipe.architecture else "An uploaded program"
     card = ModelCard(
-        key=f"upload/{digest}",
+        key=keys.upload(digest),
         title=recipe.title,
         summary=f"{what}.",
         parameters=opened.parameters,

@@ -31,6 +31,7 @@ from typing import IO
 from gradviz_core.errors import StoreFull, UnknownImage, UnknownModel
 from gradviz_core.settings import settings
 from gradviz_core.text.codec import recipe_from_json, recipe_to_json
+from gradviz_core.types import keys
 from gradviz_core.types.cards import Recipe
 from gradviz_core.uploads.holders import NOBODY, Holders, Kept, giving_way
 from gradviz_core.uploads.store_folder import prepare
@@ -53,12 +54,6 @@ def here() -> Store:
     """The store of this process's settings."""
     chosen = settings()
     return Store(chosen.store, int(chosen.store_mb * 1_000_000), chosen.store_days)
-
-
-def digest(key: str) -> str | None:
-    """The digest in a key ``upload/<sha256>``; None for any other key."""
-    kind, _, name = key.partition("/")
-    return name if kind == "upload" and _is_hex(name, 64) else None
 
 
 class Store:
@@ -96,7 +91,7 @@ class Store:
         """The file of an uploaded image, to be read in parts. Raises ``UnknownImage`` where it is not here, or no
         longer, or ``key`` is no upload's."""
         try:
-            return self.file(digest(key) or "").open("rb")
+            return self.file(keys.digest(key) or "").open("rb")
         except (OSError, ValueError) as error:
             raise UnknownImage(self._gone("image")) from error
 

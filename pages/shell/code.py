@@ -9,7 +9,7 @@ import streamlit as st
 from gradviz_core.compute import client
 from gradviz_core.drawing.snippets import Setting
 from gradviz_core.models import catalogue
-from gradviz_core.types import SurveyAnswer, SurveyQuestion
+from gradviz_core.types import SurveyAnswer, SurveyQuestion, keys
 from pages.shell.asking import ask
 from pages.shell.frame import Choice
 from pages.uploads import uploaded
@@ -58,5 +58,5 @@ def _architecture(key: str) -> str:
 
 
 def _sample_file(key: str) -> str:
-    file = catalogue.image_file(catalogue.sample_image(key.removeprefix("sample/")))
+    file = catalogue.image_file(catalogue.sample_image(keys.name(key)))
     return file.relative_to(catalogue.ASSETS.parent).as_posix()

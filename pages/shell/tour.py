@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
+from gradviz_core.types import keys
 from pages.shell import address
 
 
@@ -33,7 +34,7 @@ class Stop:
 
 
 def _stop(title: str, sentence: str, page: str, model: str, image: str, *choices: tuple[str, str]) -> Stop:
-    first = (("model", f"preset/{model}"), ("image", f"sample/{image}"))
+    first = (("model", keys.preset(model)), ("image", keys.sample(image)))
     return Stop(title, sentence, page, (*first, *choices))
 
 

@@ -13,7 +13,7 @@ from gradviz_core.drawing.captions import Caption
 from gradviz_core.drawing.flow_figures import Line
 from gradviz_core.drawing.log_scale import norm_text
 from gradviz_core.models import catalogue
-from gradviz_core.types import INPUT, FloatArray, FlowAnswer, FlowQuestion, ParameterInfo, SiteInfo
+from gradviz_core.types import INPUT, FloatArray, FlowAnswer, FlowQuestion, ParameterInfo, SiteInfo, keys
 from gradviz_core.types.sites import in_words
 from pages.shell import address
 from pages.shell.frame import ScoredChoice
@@ -205,7 +205,7 @@ def _name(flow: FlowAnswer, other: FlowAnswer | None) -> str:
         return ""
     mine, yours = flow.question, other.question
     pairs = ((mine.model, yours.model), (mine.image, yours.image))
-    parts = [uploaded.short(key) if uploaded.is_key(key) else key.partition("/")[2] for key, its in pairs if key != its]
+    parts = [uploaded.short(key) if uploaded.is_key(key) else keys.name(key) for key, its in pairs if key != its]
     return f", {' on '.join(parts)}"
 
 

@@ -14,7 +14,7 @@ from gradviz_core.models import catalogue
 from gradviz_core.serving.controls import Control
 from gradviz_core.serving.recent import Recent
 from gradviz_core.settings import settings
-from gradviz_core.types import ImageCard, Pixels
+from gradviz_core.types import ImageCard, Pixels, keys
 from pages.shell import address
 from pages.shell.words import plain
 from pages.uploads import thumbnails, uploaded, uploading
@@ -73,7 +73,7 @@ def _pictures() -> dict[str, str]:
 def _sample(key: str) -> str:
     picture = _small_samples().get(key)
     if picture is None:
-        file = catalogue.image_file(catalogue.sample_image(key.removeprefix("sample/")))
+        file = catalogue.image_file(catalogue.sample_image(keys.name(key)))
         with Image.open(file) as opened:
             picture = small(np.asarray(opened.convert("RGB")))
         _small_samples().keep(key, picture)

@@ -7,7 +7,7 @@ import streamlit as st
 from gradviz_core.drawing.captions import model_line, share_text
 from gradviz_core.errors import QuestionError
 from gradviz_core.models import catalogue
-from gradviz_core.types import ModelCard
+from gradviz_core.types import ModelCard, keys
 from pages.shell import address
 from pages.shell.words import plain
 from pages.uploads import preprocessing, uploaded
@@ -27,10 +27,10 @@ def pick(model: str) -> None:
 def offered(model: str) -> dict[str, str]:
     """The keys of the list, and what each is called; ``model`` among them where there may be such a model."""
     uploaded.look_up(model)
-    keys = [*uploaded.models(), *_titles(), *catalogue.torchvision_keys()]
-    if model not in keys and (_is_torchvision(model) or uploaded.is_key(model)):
-        keys.insert(0, model)
-    return {key: _words(key) for key in keys}
+    known = [*uploaded.models(), *_titles(), *catalogue.torchvision_keys()]
+    if model not in known and (_is_torchvision(model) or uploaded.is_key(model)):
+        known.insert(0, model)
+    return {key: _words(key) for key in known}
 
 
 def _titles() -> dict[str, str]:
@@ -44,17 +44,18 @@ def _words(key: str) -> str:
 
 
 def _is_torchvision(model: str) -> bool:
-    kind, _, rest = model.partition("/")
+    kind, name = keys.split(model)
     try:
-        catalogue.split_torchvision(rest)
+        catalogue.split_torchvision(name)
     except QuestionError:
         return False
-    return kind == "torchvision"
+    return kind == keys.TORCHVISION
 
 
 def _torchvision_words(key: str) -> str:
-    name, tag = catalogue.split_torchvision(key.partition("/")[2])
-    return f"{name}, untrained, seed {tag.removeprefix('random-')}" if tag.startswith("random-") else f"{name}, {tag}"
+    name, tag = catalogue.split_torchvision(keys.name(key))
+    seed = keys.seed(tag)
+    return f"{name}, {tag}" if seed is None else f"{name}, untrained, seed {seed}"
 
 
 def link_to_saliency() -> None:

@@ -14,7 +14,7 @@ from gradviz_core.errors import BadImage, BadModel, GradVizError, UnknownImage
 from gradviz_core.serving.controls import Control
 from gradviz_core.text.codec import question_to_json
 from gradviz_core.text.shown_text import visible
-from gradviz_core.types import SurveyQuestion
+from gradviz_core.types import SurveyQuestion, keys
 from gradviz_core.types.cards import Fit, ModelReport, Recipe
 from pages.scores import output_kind
 from pages.shell import address
@@ -139,7 +139,7 @@ def fit_text(fit: Fit) -> str:
 
 
 def _short(architecture: str) -> str:
-    return architecture.rpartition("/")[2]
+    return keys.name(architecture)
 
 
 def _fixed_size(report: ModelReport | None) -> tuple[int | None, int | None]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from contextlib import suppress
 
 import streamlit as st
@@ -10,14 +9,13 @@ import streamlit as st
 from gradviz_core.compute import client
 from gradviz_core.errors import GradVizError
 from gradviz_core.images import depth_words
+from gradviz_core.types import keys
 from gradviz_core.types.cards import ImageFile, ImageReport, ModelReport
-
-_KEY = re.compile(r"upload/[0-9a-f]{64}")
 
 
 def is_key(key: str) -> bool:
     """Whether this may be the key of an upload."""
-    return _KEY.fullmatch(key) is not None
+    return keys.digest(key) is not None
 
 
 def models() -> list[str]:
@@ -44,7 +42,7 @@ def words(key: str) -> str:
 
 def short(key: str) -> str:
     """The first six digits of an upload's digest."""
-    return key.removeprefix("upload/")[:6]
+    return keys.name(key)[:6]
 
 
 def _titles() -> dict[str, str]:

@@ -27,6 +27,7 @@ from gradviz_core.types import (
     Receipt,
     SurveyAnswer,
     SurveyQuestion,
+    keys,
 )
 from gradviz_core.types.findings import Proof
 from gradviz_core.uploads import store
@@ -135,7 +136,7 @@ def _write(path: str, line: str) -> None:
 
 
 def _deed(model: str) -> str:
-    digest = store.digest(model)
+    digest = keys.digest(model)
     return model if digest is None else store.here().recipe(digest).title
 
 

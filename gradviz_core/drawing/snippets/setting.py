@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from gradviz_core.drawing.snippets.guarding import guard
 from gradviz_core.drawing.snippets.opening import opened
 from gradviz_core.drawing.snippets.program import Block, comment, quoted
-from gradviz_core.types import HeadInfo, ImageFile, SiteInfo
+from gradviz_core.types import HeadInfo, ImageFile, SiteInfo, keys
 from gradviz_core.types.cards import ModelCard, Preprocessing
 
 _AUXILIARY = ("googlenet", "inception_v3")
@@ -38,7 +38,7 @@ class Setting:
     @property
     def exported(self) -> bool:
         """Whether the model is an uploaded ``.pt2`` file."""
-        return self.card.key.startswith("upload/") and not self.architecture
+        return keys.is_upload(self.card.key) and not self.architecture
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -117,9 +117,9 @@ def _with_draw(loaded: Block, draw: int) -> Block:
 
 
 def _loaded(setting: Setting, by_layer: bool) -> Block:
-    kind, _, rest = setting.card.key.partition("/")
+    kind, rest = keys.split(setting.card.key)
     match kind:
-        case "preset":
+        case keys.PRESET:
             said = comment(
                 "The model, in evaluation mode. This line, and no other, needs GradViz: run the program in its folder, "
                 "with PYTHONPATH=. before python."
@@ -128,21 +128,21 @@ def _loaded(setting: Setting, by_layer: bool) -> Block:
                 (said, f"model = gv.load({quoted(setting.card.key)})"),
                 ("import gradviz_core as gv",),
             )
-        case "torchvision":
+        case keys.TORCHVISION:
             return _torchvision(rest)
     return _exported(by_layer) if setting.exported else _with_weights(setting)
 
 
 def _torchvision(rest: str) -> Block:
-    name, _, tag = rest.partition("@")
+    name, weights = keys.split_weights(rest)
     imports = ("import torchvision",)
-    if not tag.startswith("random-"):
-        line = f"model = torchvision.models.get_model({quoted(name)}, weights={quoted(tag)}).eval()"
+    if (seed := keys.seed(weights)) is None:
+        line = f"model = torchvision.models.get_model({quoted(name)}, weights={quoted(weights)}).eval()"
         return Block((comment("The model, in evaluation mode."), line), imports)
     auxiliary = ", init_weights=True, aux_logits=False" if name in _AUXILIARY else ""
     lines = (
         comment("The model with random weights, in evaluation mode."),
-        f"torch.manual_seed({int(tag.removeprefix('random-'))})",
+        f"torch.manual_seed({seed})",
         f"model = torchvision.models.get_model({quoted(name)}, weights=None{auxiliary}).eval()",
     )
     return Block(lines, (_TORCH, *imports))
@@ -150,7 +150,7 @@ def _torchvision(rest: str) -> Block:
 
 def _with_weights(setting: Setting) -> Block:
     build, imports = _built(setting)
-    loose = setting.architecture.partition("/")[2] in _AUXILIARY
+    loose = keys.name(setting.architecture) in _AUXILIARY
     lines = (
         comment("Your weights in their architecture. weights_only=True reads tensors, and runs no code in the file."),
         build,
@@ -170,9 +170,9 @@ def _with_weights(setting: Setting) -> Block:
 
 
 def _built(setting: Setting) -> tuple[str, tuple[str, ...]]:
-    kind, _, name = setting.architecture.partition("/")
+    kind, name = keys.split(setting.architecture)
     classes = next((info.shape[-1] for info in reversed(setting.sites) if not info.site.path), 0)
-    if kind == "preset":
+    if kind == keys.PRESET:
         line = f"model = build({quoted(name)}, classes={classes})  # this line alone needs GradViz"
         return line, ("from gradviz_core.models.architectures import build",)
     options = f"weights=None, num_classes={classes}"

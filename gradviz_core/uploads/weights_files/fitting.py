@@ -14,6 +14,7 @@ from torch import nn
 from gradviz_core.errors import BadModel
 from gradviz_core.models import architectures, catalogue, torchvision_models
 from gradviz_core.models.on_meta import OnMeta
+from gradviz_core.types import keys
 from gradviz_core.types.cards import Fit, Preprocessing
 from gradviz_core.uploads.weights_files.tensors import StoredTensor, shape_text
 
@@ -108,7 +109,7 @@ def prepared(architecture: str, tensors: Mapping[str, StoredTensor]) -> dict[str
     for name, tensor in tensors.items():
         if name.endswith("num_batches_tracked") or (_has_auxiliary(architecture) and name.startswith(_AUXILIARY)):
             continue
-        if architecture.startswith("torchvision/densenet"):  # names as they were before torch 0.4
+        if architecture.startswith(keys.torchvision("densenet")):  # names as they were before torch 0.4
             name = _OLD_DENSENET.sub(r"\1\2", name)
         kept[name] = tensor
     return kept
@@ -123,9 +124,9 @@ def notes(architecture: str, tensors: Mapping[str, StoredTensor]) -> tuple[str, 
 
 def empty(architecture: str, classes: int, image_size: int | None) -> nn.Module:
     """The architecture with its parameters on the meta device."""
-    kind, _, name = architecture.partition("/")
+    kind, name = keys.split(architecture)
     with OnMeta():
-        if kind == "preset":
+        if kind == keys.PRESET:
             return architectures.build(name, classes)
         return torchvision_models.untrained(name, classes, image_size)
 
@@ -137,11 +138,11 @@ def plan(architecture: str, image_size: int | None = None) -> Plan:
     Raises:
         BadModel: there is no such architecture.
     """
-    kind, _, name = architecture.partition("/")
-    known = {"preset": architectures.PRESET_NAMES, "torchvision": tuple(catalogue.TORCHVISION)}
+    kind, name = keys.split(architecture)
+    known = {keys.PRESET: architectures.PRESET_NAMES, keys.TORCHVISION: tuple(catalogue.TORCHVISION)}
     if name not in known.get(kind, ()):
         raise BadModel(f"There is no architecture {architecture[:80]!r}. Choose one of those that the file fits.")
-    classes = 1000 if kind == "torchvision" else len(catalogue.preset(name).labels)
+    classes = 1000 if kind == keys.TORCHVISION else len(catalogue.preset(name).labels)
     state: dict[str, torch.Tensor] = empty(architecture, MARKER, image_size).state_dict()
     needed = {name: value for name, value in state.items() if not name.endswith("num_batches_tracked")}
     return Plan(
@@ -152,7 +153,7 @@ def plan(architecture: str, image_size: int | None = None) -> Plan:
 
 
 def _has_auxiliary(architecture: str) -> bool:
-    return architecture.removeprefix("torchvision/") in torchvision_models.WITH_AUXILIARY_HEADS
+    return keys.name(architecture) in torchvision_models.WITH_AUXILIARY_HEADS
 
 
 def _classes_in(needs: Plan, has: Mapping[str, StoredTensor]) -> int:
@@ -165,7 +166,7 @@ def _classes_in(needs: Plan, has: Mapping[str, StoredTensor]) -> int:
 
 def _image_size(architecture: str, tensors: Mapping[str, StoredTensor]) -> int | None:
     """Height of the image that a vision transformer's table of positions is for: one place for each patch, and one."""
-    vit = re.fullmatch(r"torchvision/vit_\w_(\d+)", architecture)
+    vit = re.fullmatch(r"vit_\w_(\d+)", keys.name(architecture))
     positions = tensors.get("encoder.pos_embedding")
     if vit is None or positions is None or len(positions.shape) != 3:
         return None
@@ -191,7 +192,7 @@ def _ranked(tensors: Mapping[str, StoredTensor]) -> list[Comparison]:
 
 
 def _groups(tensors: Mapping[str, StoredTensor]) -> Iterator[Iterable[str]]:
-    yield [f"preset/{name}" for name in architectures.PRESET_NAMES if name != "shapes-shortcut"]
+    yield [keys.preset(name) for name in architectures.PRESET_NAMES if name != "shapes-shortcut"]
     yield from sorted(_families(), key=lambda members: -_likeness(members[0], tensors))[:2]
 
 
@@ -206,7 +207,7 @@ def _families() -> tuple[tuple[str, ...], ...]:
     """Torchvision's architectures, those together that one file of it defines."""
     families: dict[str, list[str]] = {}
     for name in catalogue.TORCHVISION:
-        families.setdefault(torchvision_models.family(name), []).append(f"torchvision/{name}")
+        families.setdefault(torchvision_models.family(name), []).append(keys.torchvision(name))
     return tuple(tuple(members) for members in families.values())
 
 
@@ -216,8 +217,8 @@ def _fit(found: Comparison) -> Fit:
 
 def proposed_preprocessing(found: Comparison) -> Preprocessing:
     """What the architecture's own weights were trained with, at the image size of the file where it has one."""
-    kind, _, name = found.architecture.partition("/")
-    if kind == "preset":
+    kind, name = keys.split(found.architecture)
+    if kind == keys.PRESET:
         return catalogue.preset(name).preprocessing
     proposed = torchvision_models.proposed_preprocessing(name)
     size = found.image_size

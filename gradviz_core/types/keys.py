@@ -1,0 +1,88 @@
+"""Keys: the names that models and images have in a question and in an address.
+
+- ``preset/NAME`` and ``sample/NAME``: a model and an image that come with GradViz;
+- ``torchvision/ARCHITECTURE@WEIGHTS``: ``torchvision/resnet18@IMAGENET1K_V1``, or with seeded random weights
+  ``torchvision/resnet18@random-0``;
+- ``upload/SHA-256``: an uploaded image by the digest of its bytes, an uploaded model by that of its recipe.
+
+An architecture that uploaded weights are loaded into is ``preset/NAME`` or ``torchvision/ARCHITECTURE``. The catalogue
+and the store say whether what a key names exists.
+"""
+
+from __future__ import annotations
+
+import re
+
+PRESET, SAMPLE, TORCHVISION, UPLOAD = "preset", "sample", "torchvision", "upload"
+MOST_SEED = 2**31 - 1
+"""The largest seed of random weights."""
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+_SEEDED = re.compile(r"random-(0|[1-9][0-9]{0,9})")
+
+# ------------------------------------------------------------------------------------------------------------- written
+
+
+def preset(name: str) -> str:
+    """``preset/shapes-cnn``."""
+    return f"{PRESET}/{name}"
+
+
+def sample(name: str) -> str:
+    """``sample/star``."""
+    return f"{SAMPLE}/{name}"
+
+
+def torchvision(architecture: str, weights: str = "") -> str:
+    """``torchvision/resnet18@IMAGENET1K_V1``; without weights the architecture alone, ``torchvision/resnet18``."""
+    return f"{TORCHVISION}/{architecture}{'@' if weights else ''}{weights}"
+
+
+def seeded(seed: int) -> str:
+    """``random-0``, in the place of the weights' name."""
+    return f"random-{seed}"
+
+
+def upload(digest: str) -> str:
+    """``upload/`` and the digest."""
+    return f"{UPLOAD}/{digest}"
+
+
+# ---------------------------------------------------------------------------------------------------------------- read
+
+
+def split(key: str) -> tuple[str, str]:
+    """What stands before the first slash, and what stands after it: ``("preset", "shapes-cnn")``."""
+    kind, _, name = key.partition("/")
+    return kind, name
+
+
+def kind(key: str) -> str:
+    """``preset``, ``sample``, ``torchvision`` or ``upload``; of any other text what stands before its first slash."""
+    return split(key)[0]
+
+
+def name(key: str) -> str:
+    """What stands after the first slash."""
+    return split(key)[1]
+
+
+def split_weights(name: str) -> tuple[str, str]:
+    """Architecture and weights of ``resnet18@IMAGENET1K_V1``; without an ``@`` the weights are empty."""
+    architecture, _, weights = name.partition("@")
+    return architecture, weights
+
+
+def seed(weights: str) -> int | None:
+    """The seed in ``random-<seed>``, 0 to ``MOST_SEED``; None for any other text."""
+    found = _SEEDED.fullmatch(weights)
+    return int(found[1]) if found and int(found[1]) <= MOST_SEED else None
+
+
+def is_upload(key: str) -> bool:
+    """Whether a key says that it names an upload, whatever stands after the slash."""
+    return kind(key) == UPLOAD
+
+
+def digest(key: str) -> str | None:
+    """The digest in the key of an upload; None for any other key, and where it is no SHA-256 in small letters."""
+    return name(key) if is_upload(key) and _DIGEST.fullmatch(name(key)) else None
