@@ -13,14 +13,16 @@ from torch import Tensor, nn
 from gradviz_core import images, memory
 from gradviz_core.answers import (
     diagnosis,
-    flows,
-    gradients,
-    jacobians,
-    lessons,
-    outputs,
-    perturbations,
+    flow,
+    gradient,
+    jacobian,
+    lesson,
+    output,
+    perturbation,
+    proof,
     sizes,
-    surveys,
+    spectrum,
+    survey,
     units,
 )
 from gradviz_core.answers.failures import ADVICE_ON_INPUT, in_words, input_in_words, ran_out_of_memory
@@ -167,32 +169,32 @@ class Answerer:
             clock = Clock(device, time.perf_counter(), guarded)
             match question:
                 case GradientQuestion():
-                    needed, may_stop = gradients.needed(question), targets.may_stop(question.target)
+                    needed, may_stop = gradient.needed(question), targets.may_stop(question.target)
                     scene = self._scene(device, question, needed, may_stop=may_stop)
-                    return gradients.gradient(scene, question, notes, clock, keep_graph=self._remember)
+                    return gradient.gradient(scene, question, notes, clock, keep_graph=self._remember)
                 case UnitsQuestion():
                     scene = self._scene(device, question, frozenset({question.site, INPUT}))
                     return units.units(scene, question, notes, clock)
                 case SurveyQuestion():
-                    return surveys.survey(self._unchanged(device, question), question, notes, clock)
+                    return survey.survey(self._unchanged(device, question), question, notes, clock)
                 case FlowQuestion():
                     scene = self._scene(device, question, None, parameters=question.parameters)
                     keep_graph = self._remember and not question.parameters
-                    return flows.flow(scene, question, notes, clock, keep_graph=keep_graph)
+                    return flow.flow(scene, question, notes, clock, keep_graph=keep_graph)
                 case PerturbationQuestion():
-                    return perturbations.perturbation(self._about(device, question), question, notes, clock)
+                    return perturbation.perturbation(self._about(device, question), question, notes, clock)
                 case JacobianQuestion():
-                    return jacobians.entries(self._between(device, question), question, notes, clock)
+                    return jacobian.entries(self._between(device, question), question, notes, clock)
                 case SpectrumQuestion():
-                    return jacobians.spectrum(self._between(device, question), question, notes, clock)
+                    return spectrum.spectrum(self._between(device, question), question, notes, clock)
                 case LessonQuestion():
-                    return lessons.lesson(question)
+                    return lesson.lesson(question)
                 case DiagnosisQuestion():
                     return diagnosis.diagnosis(self._about(device, question), question, notes, clock)
                 case ProofQuestion():
-                    return diagnosis.proof(self._aside(device, question), question, notes, clock)
+                    return proof.proof(self._aside(device, question), question, notes, clock)
                 case OutputQuestion():
-                    return outputs.output(self._scene(device, question, frozenset({INPUT})), question, notes, clock)
+                    return output.output(self._scene(device, question, frozenset({INPUT})), question, notes, clock)
                 case _:
                     assert_never(question)
 

@@ -22,7 +22,7 @@ from gradviz_core.types import (
     Term,
     Unit,
 )
-from gradviz_core.types.outputs import Head, OutputKind, Position, PredictedMask, Rectangle, Reduce, Region, WholeMap
+from gradviz_core.types.heads import Head, OutputKind, Position, PredictedMask, Rectangle, Reduce, Region, WholeMap
 
 TEXT = st.text(max_size=40)
 COUNT = st.integers(0, codec.LARGEST_NUMBER)

@@ -17,7 +17,7 @@ from gradviz_core.answers.load import Model
 from gradviz_core.compute import client, inline
 from gradviz_core.types import SurveyAnswer, SurveyQuestion
 from gradviz_core.types.cards import ModelCard, Preprocessing, Recipe
-from gradviz_core.types.outputs import OutputKind
+from gradviz_core.types.heads import OutputKind
 from pages.shell.words import plain
 from tests.opening import chart, errors, values
 

@@ -16,7 +16,7 @@ from gradviz_core.answers import load as loading
 from gradviz_core.answers.load import Model, load
 from gradviz_core.errors import BadTarget
 from gradviz_core.text.codec import answer_from_bytes, answer_to_bytes
-from gradviz_core.types.outputs import OutputKind
+from gradviz_core.types.heads import OutputKind
 from tests.dense_nets import Detector, Segmentation
 
 IMAGE, KEY = "sample/star", f"upload/{'0' * 63}1"

@@ -8,7 +8,7 @@ import pytest
 
 from gradviz_core.drawing import bars, figures
 from gradviz_core.types import ClassProbability
-from gradviz_core.types.outputs import OutputKind
+from gradviz_core.types.heads import OutputKind
 
 
 def one(index: int, number: float, probability: float | None, label: str = "") -> ClassProbability:

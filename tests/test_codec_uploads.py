@@ -23,7 +23,7 @@ from gradviz_core.text.codec import (
     recipe_to_json,
 )
 from gradviz_core.types.cards import Fit, ImageReport, ModelReport, Preprocessing, Recipe
-from gradviz_core.types.outputs import OutputKind
+from gradviz_core.types.heads import OutputKind
 
 RELAXED = settings(deadline=None, max_examples=60)
 

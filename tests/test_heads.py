@@ -24,7 +24,7 @@ from gradviz_core.types import (
     Target,
     Term,
 )
-from gradviz_core.types.outputs import Head, HeadInfo, Position
+from gradviz_core.types.heads import Head, HeadInfo, Position
 
 X = torch.linspace(-1, 1, 12).reshape(1, 3, 2, 2).double()
 

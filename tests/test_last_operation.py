@@ -15,7 +15,7 @@ from gradviz_core.tracing import trace
 from gradviz_core.tracing.scores import heads, last_operation
 from gradviz_core.types import INPUT, ClassScore, CrossEntropy, SiteSum, Target
 from gradviz_core.types import OUTPUT as WHOLE
-from gradviz_core.types.outputs import USUAL_HEAD, KnownFrom, OutputKind
+from gradviz_core.types.heads import USUAL_HEAD, KnownFrom, OutputKind
 from gradviz_core.uploads import exported
 from tests.exported.files import exported_bytes
 

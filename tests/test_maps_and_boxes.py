@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from gradviz_core.errors import BadTarget
 from gradviz_core.tracing import trace
 from gradviz_core.types import INPUT, BoxScore, ClassScore, RegionScore, Target
-from gradviz_core.types.outputs import Head, Position, PredictedMask, Rectangle, WholeMap
+from gradviz_core.types.heads import Head, Position, PredictedMask, Rectangle, WholeMap
 from gradviz_core.uploads import exported
 from tests.dense_nets import IMAGE, Detector, Segmentation, slope
 from tests.exported.files import exported_bytes

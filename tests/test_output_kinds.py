@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from gradviz_core.errors import BadTarget
 from gradviz_core.tracing import trace
 from gradviz_core.types import INPUT, ClassDifference, ClassScore, CrossEntropy, ScoreScale, Target
-from gradviz_core.types.outputs import Head, OutputKind
+from gradviz_core.types.heads import Head, OutputKind
 
 Numbers = npt.NDArray[np.float64]
 LOGITS = (1.5, -0.7, 0.4, 2.2)

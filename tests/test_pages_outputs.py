@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from streamlit.testing.v1 import AppTest
 from torch import Tensor
 
-from gradviz_core.types.outputs import OutputKind
+from gradviz_core.types.heads import OutputKind
 from pages.shell import address
 from pages.shell.kept import kept
 from tests.opening import MAPS, SALIENCY, answer_here, chart, errors, opened, texts

@@ -19,7 +19,7 @@ from gradviz_core.types import (
     Target,
     Term,
 )
-from gradviz_core.types.outputs import Head, OutputKind, Position, PredictedMask, Rectangle
+from gradviz_core.types.heads import Head, OutputKind, Position, PredictedMask, Rectangle
 
 LABELS = ("circle", "star")
 

@@ -17,7 +17,7 @@ from gradviz_core.types import (
     PerturbationQuestion,
     SurveyQuestion,
 )
-from gradviz_core.types.outputs import Head
+from gradviz_core.types.heads import Head
 from tests.exported.files import exported_bytes
 from tests.own_outputs import IMAGE, SIDE, Served, made, served_here
 from tests.snippet_runs import ask, error, run, setting, workplace

@@ -16,7 +16,7 @@ from gradviz_core.drawing import bars, fields, snippets
 from gradviz_core.drawing.snippets import Setting
 from gradviz_core.types import ScoreScale
 from gradviz_core.types.cards import Preprocessing, Recipe
-from gradviz_core.types.outputs import OutputKind
+from gradviz_core.types.heads import OutputKind
 from gradviz_core.uploads import store
 from tests import snippet_runs
 from tests.dense_nets import Detector, Segmentation

@@ -1,1 +1,1 @@
-"""One file for each family of questions: scene and question in, answer out. ``answering.py`` finds the scene."""
+"""One file for each kind of question: scene and question in, answer out. ``answering.py`` finds the scene."""

@@ -1,4 +1,4 @@
-"""The doctor and the proof, asked about the model and the image of a scene."""
+"""The doctor, asked about the model and the image of a scene."""
 
 from __future__ import annotations
 
@@ -6,23 +6,13 @@ from torch import Tensor
 
 from gradviz_core.answers.scene import Clock, Scene
 from gradviz_core.doctor.diagnosing import diagnose
-from gradviz_core.doctor.proof import prove
 from gradviz_core.errors import QuestionError
 from gradviz_core.tracing.draws import devices_of, drawing_from
 from gradviz_core.tracing.nested import tensors
 from gradviz_core.tracing.scores import targets
 from gradviz_core.tracing.trace import Trace
 from gradviz_core.tracing.twin import twin
-from gradviz_core.types import (
-    INPUT,
-    OUTPUT,
-    DiagnosisAnswer,
-    DiagnosisQuestion,
-    ProofAnswer,
-    ProofQuestion,
-    Site,
-    Target,
-)
+from gradviz_core.types import INPUT, OUTPUT, DiagnosisAnswer, DiagnosisQuestion, Site
 
 
 def diagnosis(scene: Scene, question: DiagnosisQuestion, notes: tuple[str, ...], clock: Clock) -> DiagnosisAnswer:
@@ -32,7 +22,7 @@ def diagnosis(scene: Scene, question: DiagnosisQuestion, notes: tuple[str, ...],
         QuestionError: the target lies inside the model, or as ``diagnose`` does.
         BadTarget: as ``targets.select`` does.
     """
-    target = _resolved(scene, question.target)
+    target, _ = scene.select(question.target)
     at = targets.site_of(target)
     if at is not None and (at.path, at.call) != (OUTPUT.path, OUTPUT.call):
         raise QuestionError(
@@ -43,7 +33,7 @@ def diagnosis(scene: Scene, question: DiagnosisQuestion, notes: tuple[str, ...],
     def score(output: object) -> Tensor:
         return targets.select(target, _returned(output, at))[1]
 
-    x = _x(scene)
+    x = scene.trace.values[INPUT].detach()
     x.requires_grad_(x.is_floating_point())  # the picture's gradient is what a visitor asks for
     with drawing_from(scene.seed, devices_of([x])):
         found = diagnose(twin(scene.model.module, trainable=True), x, score)
@@ -53,30 +43,8 @@ def diagnosis(scene: Scene, question: DiagnosisQuestion, notes: tuple[str, ...],
     )
 
 
-def proof(scene: Scene, question: ProofQuestion, notes: tuple[str, ...], clock: Clock) -> ProofAnswer:
-    """The derivatives at the question's site, by automatic differentiation and by finite differences.
-
-    Raises:
-        QuestionError, BadTarget: as ``prove`` does.
-    """
-    target = _resolved(scene, question.target)
-    found = prove(
-        scene.model.module, _x(scene), target, (question.wrt,), question.directions, question.seed, question.every_step
-    )
-    said = (*notes, *scene.remarks())
-    return ProofAnswer(question=question, target=target, proof=found, notes=said, receipt=clock.receipt(), arrays={})
-
-
-def _x(scene: Scene) -> Tensor:
-    return scene.trace.values[INPUT].detach()
-
-
 def _returned(output: object, at: Site | None) -> Trace:
     """What the model returned, as targets are read from it."""
     values = {Site(OUTPUT.path, OUTPUT.call, item): tensor for item, tensor in tensors(output).items()} if at else {}
     seen = {site: ("output", tuple(tensor.shape)) for site, tensor in values.items()}
     return Trace(values=values, seen=seen, output=output)
-
-
-def _resolved(scene: Scene, target: Target) -> Target:
-    return scene.select(target)[0]

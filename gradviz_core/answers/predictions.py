@@ -21,7 +21,7 @@ from gradviz_core.types import (
     Target,
     keys,
 )
-from gradviz_core.types.outputs import USUAL_HEAD, Head, HeadInfo, KnownFrom, OutputKind
+from gradviz_core.types.heads import USUAL_HEAD, Head, HeadInfo, KnownFrom, OutputKind
 
 TOP = 5
 """How many classes a prediction names."""

@@ -8,7 +8,7 @@ from typing import Literal
 
 from gradviz_core.drawing.captions import class_text, number_text, share_text
 from gradviz_core.types import ClassProbability
-from gradviz_core.types.outputs import HeadInfo, OutputKind
+from gradviz_core.types.heads import HeadInfo, OutputKind
 
 ShownAs = OutputKind | Literal["label_probabilities"]
 """What numbers mean where they are shown: probabilities that add up to 1 are those of classes, others of labels."""

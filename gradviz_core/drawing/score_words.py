@@ -20,7 +20,7 @@ from gradviz_core.types import (
     Target,
     Unit,
 )
-from gradviz_core.types.outputs import Head, OutputKind, Position, PredictedMask, Rectangle, Reduce, Region, WholeMap
+from gradviz_core.types.heads import Head, OutputKind, Position, PredictedMask, Rectangle, Reduce, Region, WholeMap
 from gradviz_core.types.sites import in_words
 
 PLAIN_LABEL = re.compile(r"[A-Za-z][A-Za-z0-9 '\-]{0,24}")

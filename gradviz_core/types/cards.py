@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from gradviz_core.types.outputs import OutputKind
+from gradviz_core.types.heads import OutputKind
 
 UploadKind = Literal["image", "model", "labels"]
 """What an uploaded file is to be."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from gradviz_core.types.outputs import HeadForm
+from gradviz_core.types.heads import HeadForm
 
 PLACES = 4
 """Numbers of a box that stand before its classes, unless someone says otherwise."""

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from gradviz_core.types import Layout, Site, SiteInfo
+from gradviz_core.types.subjects import Layout, Site, SiteInfo
 
 _NAMED: dict[tuple[int, int], Layout] = {
     (2, 1): "vector",

@@ -81,29 +81,6 @@ class Lesson:
     prediction: Prediction
 
 
-# ------------------------------------------------------------------------------------------------------- to have it run
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LessonQuestion:
-    """What comes out of a lesson with these of its controls moved, the others as they are at first?"""
-
-    lesson: str
-    choices: tuple[tuple[str, float | str], ...] = ()
-    """Names and values of controls; every number as a float."""
-    kind: Literal["lesson"] = field(default="lesson", repr=False)
-
-    @property
-    def model(self) -> str:
-        """Empty: a lesson brings its own networks."""
-        return ""
-
-    @property
-    def image(self) -> str:
-        """Empty: a lesson brings its own numbers."""
-        return ""
-
-
 # ------------------------------------------------------------------------------------------------------ what came out
 
 OutputKind = Literal["array", "number", "time", "text", "none", "error", "warning", "module"]

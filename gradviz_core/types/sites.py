@@ -6,7 +6,7 @@ from collections.abc import Collection
 from difflib import get_close_matches
 
 from gradviz_core.errors import UnknownSite
-from gradviz_core.types import Site
+from gradviz_core.types.subjects import Site
 
 _ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
 

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Literal
 
-from gradviz_core.types.outputs import USUAL_HEAD, WHOLE_MAP, Head, Reduce, Region
+from gradviz_core.types.heads import USUAL_HEAD, WHOLE_MAP, Head, Reduce, Region
 
 # --------------------------------------------------------------------------------------------------------------- sites
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, SupportsIndex, get_args
 
 from gradviz_core.errors import BadTarget
-from gradviz_core.types.outputs import Head, OutputKind, Reduce
+from gradviz_core.types.heads import Head, OutputKind, Reduce
 from gradviz_core.types.subjects import ScoreScale, Site, Target, Unit
 
 _WORDS: dict[str, tuple[str, ...]] = {"scale": get_args(ScoreScale), "reduce": get_args(Reduce)}

@@ -21,7 +21,7 @@ from gradviz_core.types import (
     SurveyAnswer,
     Target,
 )
-from gradviz_core.types.outputs import USUAL_HEAD, OutputKind
+from gradviz_core.types.heads import USUAL_HEAD, OutputKind
 from pages.scores import boxes, elements, regions
 from pages.scores.output_kind import Output
 from pages.shell import address

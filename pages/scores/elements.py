@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gradviz_core.drawing.captions import shape_text
 from gradviz_core.types import Combination, Site, SiteSum, Term
-from gradviz_core.types.outputs import HeadInfo
+from gradviz_core.types.heads import HeadInfo
 from pages.shell import address
 
 

@@ -12,7 +12,7 @@ from gradviz_core.drawing.bars import ShownAs
 from gradviz_core.drawing.captions import shape_text
 from gradviz_core.errors import BadTarget
 from gradviz_core.types import OutputAnswer, SurveyAnswer
-from gradviz_core.types.outputs import Head, HeadForm, HeadInfo, KnownFrom, OutputKind
+from gradviz_core.types.heads import Head, HeadForm, HeadInfo, KnownFrom, OutputKind
 from pages.shell import address
 
 READINGS: dict[str, OutputKind] = {

@@ -9,7 +9,7 @@ from typing import cast
 import streamlit as st
 
 from gradviz_core.types.blocks import Blocks
-from gradviz_core.types.outputs import Position, PredictedMask, Rectangle, Reduce, Region, WholeMap
+from gradviz_core.types.heads import Position, PredictedMask, Rectangle, Reduce, Region, WholeMap
 from pages.shell import address
 from pages.shell.clicks import Click, Enclosed
 

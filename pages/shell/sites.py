@@ -15,7 +15,7 @@ from gradviz_core.drawing.indices import place_axes
 from gradviz_core.drawing.planes import geometry
 from gradviz_core.errors import UnknownSite
 from gradviz_core.types import INPUT, Blocks, FlowAnswer, Site, SiteInfo, layouts
-from gradviz_core.types.outputs import HeadInfo
+from gradviz_core.types.heads import HeadInfo
 from gradviz_core.types.sites import in_words, no_such_site
 from pages.shell import address, pixel
 from pages.shell.clicks import Click

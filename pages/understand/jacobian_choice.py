@@ -23,7 +23,7 @@ from gradviz_core.types import (
     SiteInfo,
     SpectrumAnswer,
 )
-from gradviz_core.types.outputs import Head, HeadInfo
+from gradviz_core.types.heads import Head, HeadInfo
 from gradviz_core.types.sites import in_words, no_such_site
 from pages.scores import output_kind
 from pages.shell import address, sites

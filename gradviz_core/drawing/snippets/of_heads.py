@@ -9,7 +9,7 @@ from gradviz_core.drawing.snippets.program import Block, comment, quoted
 from gradviz_core.drawing.snippets.setting import Setting
 from gradviz_core.types import BoxScore, ClassDifference, ClassScore, CrossEntropy, RegionScore, ScoreScale
 from gradviz_core.types.head_forms import meant
-from gradviz_core.types.outputs import (
+from gradviz_core.types.heads import (
     Head,
     HeadForm,
     HeadInfo,

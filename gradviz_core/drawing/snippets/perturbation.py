@@ -9,7 +9,7 @@ from gradviz_core.drawing.snippets.scores import forward, inside, score
 from gradviz_core.drawing.snippets.seen import both_sides
 from gradviz_core.drawing.snippets.setting import Setting, model, picture
 from gradviz_core.types import ClassDifference, ClassScore, CrossEntropy, PerturbationAnswer
-from gradviz_core.types.outputs import USUAL_HEAD
+from gradviz_core.types.heads import USUAL_HEAD
 
 _NUMPY = "import numpy as np"
 _SIZES = {"max": "no number by more than", "l2": "the whole change no longer than"}

@@ -6,7 +6,7 @@ from gradviz_core.drawing.snippets.of_heads import info_of_head, kind_of_head, o
 from gradviz_core.drawing.snippets.program import Block, program
 from gradviz_core.drawing.snippets.scores import forward
 from gradviz_core.drawing.snippets.setting import Setting, model, numbers, picture
-from gradviz_core.types.outputs import Head
+from gradviz_core.types.heads import Head
 
 
 def predicted_map(setting: Setting, head: Head) -> str:

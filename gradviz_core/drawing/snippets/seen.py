@@ -7,7 +7,7 @@ from gradviz_core.drawing.snippets.of_heads import row as row_of
 from gradviz_core.drawing.snippets.program import Block, comment, program
 from gradviz_core.drawing.snippets.scores import forward
 from gradviz_core.drawing.snippets.setting import Setting, model, numbers, picture
-from gradviz_core.types.outputs import USUAL_HEAD, Head, OutputKind
+from gradviz_core.types.heads import USUAL_HEAD, Head, OutputKind
 
 
 def seen(setting: Setting) -> str:

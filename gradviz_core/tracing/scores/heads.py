@@ -20,7 +20,7 @@ from gradviz_core.tracing.scores.last_operation import (
 )
 from gradviz_core.types import INPUT, ScoreScale, Site
 from gradviz_core.types.head_forms import PLACES, form_of, meant
-from gradviz_core.types.outputs import Head, HeadForm, HeadInfo, KnownFrom, OutputKind
+from gradviz_core.types.heads import Head, HeadForm, HeadInfo, KnownFrom, OutputKind
 
 if TYPE_CHECKING:
     from gradviz_core.tracing.watch import Trace

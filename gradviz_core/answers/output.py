@@ -12,7 +12,7 @@ from gradviz_core.answers.scene import Clock, Scene, as_numpy, not_finite
 from gradviz_core.tracing.scores import heads, region_scores
 from gradviz_core.tracing.scores.heads import Numbers
 from gradviz_core.types import OutputAnswer, OutputQuestion
-from gradviz_core.types.outputs import HeadForm, HeadInfo, KnownFrom
+from gradviz_core.types.heads import HeadForm, HeadInfo, KnownFrom
 
 MOST_BOXES = 100
 """How many of the strongest boxes are told."""

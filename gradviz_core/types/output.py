@@ -1,14 +1,12 @@
-"""What is asked about an output as a whole, and how it is answered. Frozen values; nothing here computes."""
+"""A whole output, a map or boxes: the question and its answer."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-import numpy as np
-
-from gradviz_core.types.outputs import USUAL_HEAD, Head, HeadInfo
+from gradviz_core.types.arrays import Arrays
+from gradviz_core.types.heads import USUAL_HEAD, Head, HeadInfo
 from gradviz_core.types.receipts import Receipt
 
 
@@ -44,5 +42,5 @@ class OutputAnswer:
     head: HeadInfo
     notes: tuple[str, ...]
     receipt: Receipt
-    arrays: Mapping[str, np.ndarray]
+    arrays: Arrays
     kind: Literal["output"] = field(default="output", repr=False)

@@ -1,34 +1,14 @@
-"""Jacobians and their spectra, from the pass of a scene."""
+"""The largest singular values of a Jacobian, from the pass of a scene."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from gradviz_core.answers.scene import Clock, Scene, as_numpy, not_finite
+from gradviz_core.answers.products import products_of
+from gradviz_core.answers.scene import Clock, Scene, as_numpy
 from gradviz_core.errors import QuestionError
-from gradviz_core.methods.jacobian import Products, block
 from gradviz_core.methods.singular import MOST_VALUES, Spectrum
-from gradviz_core.tracing.trace import Trace, forward
-from gradviz_core.types import INPUT, MOST_STEPS, JacobianAnswer, JacobianQuestion, SpectrumAnswer, SpectrumQuestion
-
-
-def entries(scene: Scene, question: JacobianQuestion, notes: tuple[str, ...], clock: Clock) -> JacobianAnswer:
-    """The part of the Jacobian that was asked for.
-
-    Raises:
-        QuestionError: as ``jacobian.block`` does.
-    """
-    products = _products(scene, question)
-    found = block(products, question.rows, question.columns)
-    matrix = {} if found.matrix is None else {"matrix": as_numpy(found.matrix)}
-    return JacobianAnswer(
-        question=question,
-        shape=(products.rows, products.columns),
-        mode=found.mode,
-        notes=(*notes, *scene.remarks(), *not_finite(matrix)),
-        receipt=clock.receipt(),
-        arrays={"row_norms": as_numpy(found.row_norms), **matrix},
-    )
+from gradviz_core.types import MOST_STEPS, SpectrumAnswer, SpectrumQuestion
 
 
 def spectrum(scene: Scene, question: SpectrumQuestion, notes: tuple[str, ...], clock: Clock) -> SpectrumAnswer:
@@ -64,20 +44,12 @@ def spectrum(scene: Scene, question: SpectrumQuestion, notes: tuple[str, ...], c
     )
 
 
-def _products(scene: Scene, question: JacobianQuestion | SpectrumQuestion) -> Products:
-    def again() -> Trace:
-        x = scene.trace.values[INPUT].detach()
-        return forward(scene.model.module, x, keep={question.of, question.wrt}, seed=scene.seed)
-
-    return Products(scene.trace, question.of, question.wrt, again)
-
-
 def _iteration(scene: Scene, question: SpectrumQuestion) -> Spectrum:
     """The iteration that the scene remembers for this question, where it has not gone further; else a new one."""
     key = replace(question, steps=0)
     known = scene.iterations.get(key)
     if known is None or known.steps > question.steps:
-        known = Spectrum(_products(scene, question), question.count, question.rows)
+        known = Spectrum(products_of(scene, question.of, question.wrt), question.count, question.rows)
         scene.iterations.clear()
         scene.iterations[key] = known
     return known

@@ -1,41 +1,16 @@
-"""What is asked about the Jacobian of one value by another, and how it is answered. Frozen values; nothing here
-computes."""
+"""The singular values of a Jacobian: the question and its answer."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-import numpy as np
-
+from gradviz_core.types.arrays import Arrays
 from gradviz_core.types.receipts import Receipt
 from gradviz_core.types.subjects import INPUT, OUTPUT, Site
 
-MOST_ENTRIES = 4_000_000
-"""Largest part of a Jacobian that is answered entry by entry."""
-MOST_PASSES = 4_096
-"""Most backward passes that one such part may take."""
 MOST_STEPS = 16
 """Most steps of an iteration for singular values."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JacobianQuestion:
-    """What is ∂of_i / ∂wrt_j, for the ``rows`` i and the ``columns`` j?
-
-    Rows and columns are the numbers of the two values, laid flat; a part is the first and the one after the last, None
-    takes all.
-    """
-
-    model: str
-    image: str
-    of: Site = OUTPUT
-    wrt: Site = INPUT
-    rows: tuple[int, int] | None = None
-    columns: tuple[int, int] | None = None
-    seed: int = 0
-    kind: Literal["jacobian"] = field(default="jacobian", repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,22 +26,6 @@ class SpectrumQuestion:
     steps: int = 4
     seed: int = 0
     kind: Literal["spectrum"] = field(default="spectrum", repr=False)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JacobianAnswer:
-    """Answer to a ``JacobianQuestion``: ``arrays`` holds ``row_norms`` (rows,), the L2 norm of each row over the
-    columns asked for, and ``matrix`` (rows, columns), unless that has too many entries."""
-
-    question: JacobianQuestion
-    shape: tuple[int, int]
-    """Rows and columns of the whole Jacobian."""
-    mode: Literal["reverse", "forward"]
-    """One backward pass a row, or one double backward pass a column."""
-    notes: tuple[str, ...]
-    receipt: Receipt
-    arrays: Mapping[str, np.ndarray]
-    kind: Literal["jacobian"] = field(default="jacobian", repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,5 +46,5 @@ class SpectrumAnswer:
     """Standard error of that estimate; 0 where ``complete``."""
     notes: tuple[str, ...]
     receipt: Receipt
-    arrays: Mapping[str, np.ndarray]
+    arrays: Arrays
     kind: Literal["spectrum"] = field(default="spectrum", repr=False)

@@ -1,0 +1,27 @@
+"""A part of a Jacobian entry by entry, from the pass of a scene."""
+
+from __future__ import annotations
+
+from gradviz_core.answers.products import products_of
+from gradviz_core.answers.scene import Clock, Scene, as_numpy, not_finite
+from gradviz_core.methods.jacobian import block
+from gradviz_core.types import JacobianAnswer, JacobianQuestion
+
+
+def entries(scene: Scene, question: JacobianQuestion, notes: tuple[str, ...], clock: Clock) -> JacobianAnswer:
+    """The part of the Jacobian that was asked for.
+
+    Raises:
+        QuestionError: as ``jacobian.block`` does.
+    """
+    products = products_of(scene, question.of, question.wrt)
+    found = block(products, question.rows, question.columns)
+    matrix = {} if found.matrix is None else {"matrix": as_numpy(found.matrix)}
+    return JacobianAnswer(
+        question=question,
+        shape=(products.rows, products.columns),
+        mode=found.mode,
+        notes=(*notes, *scene.remarks(), *not_finite(matrix)),
+        receipt=clock.receipt(),
+        arrays={"row_norms": as_numpy(found.row_norms), **matrix},
+    )

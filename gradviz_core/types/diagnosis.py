@@ -1,0 +1,36 @@
+"""Why a gradient is missing: the question and its answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from gradviz_core.types.arrays import Arrays
+from gradviz_core.types.findings import Diagnosis
+from gradviz_core.types.receipts import Receipt
+from gradviz_core.types.subjects import ClassScore, Target
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DiagnosisQuestion:
+    """Why is a gradient of ``target`` missing, zero or not finite, at the input or at any parameter?"""
+
+    model: str
+    image: str
+    target: Target = field(default_factory=ClassScore)
+    seed: int = 0
+    kind: Literal["diagnosis"] = field(default="diagnosis", repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DiagnosisAnswer:
+    """Answer to a ``DiagnosisQuestion``; all of it is in ``diagnosis``, and ``arrays`` is empty."""
+
+    question: DiagnosisQuestion
+    target: Target
+    """The question's target, with the predicted class filled in."""
+    diagnosis: Diagnosis
+    notes: tuple[str, ...]
+    receipt: Receipt
+    arrays: Arrays
+    kind: Literal["diagnosis"] = field(default="diagnosis", repr=False)

@@ -1,0 +1,77 @@
+"""How a number changes with each value: the question and its answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+
+from gradviz_core.types.arrays import Arrays, Pixels
+from gradviz_core.types.receipts import ClassProbability, Receipt
+from gradviz_core.types.subjects import INPUT, ClassScore, Site, Target
+
+MethodName = Literal["gradient", "gradient_x_input"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GradientQuestion:
+    """How does ``target`` change with each number at the sites ``wrt``, and what does ``method`` make of that?
+
+    Like every question about a model it has a ``seed``, where the random numbers begin that the model draws; to one
+    that draws none it means nothing.
+    """
+
+    model: str
+    image: str
+    target: Target = field(default_factory=ClassScore)
+    wrt: tuple[Site, ...] = (INPUT,)
+    method: MethodName = "gradient"
+    seed: int = 0
+    kind: Literal["gradient"] = field(default="gradient", repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GradientAnswer:
+    """Answer to a ``GradientQuestion``: ``arrays`` holds ``activation/<site>`` and ``gradient/<site>`` for each site
+    asked for, with the shape the site has in the model; where the method is not the gradient itself
+    ``attribution/<site>`` too; and ``pixels``, the (H, W, 3) picture the network sees."""
+
+    question: GradientQuestion
+    target: Target
+    """The question's target, with the predicted class filled in, where it was read and as what."""
+    score: float
+    prediction: tuple[ClassProbability, ...]
+    """The five likeliest classes, or the five largest numbers; empty where the target is read from a site."""
+    receptive_field: tuple[int, int, int, int] | None
+    """For a ``Unit``: first row, last row, first column, last column of the input it can depend on at all."""
+    notes: tuple[str, ...]
+    receipt: Receipt
+    arrays: Arrays
+    unreached: tuple[Site, ...] = ()
+    """Sites that were asked for and have no gradient: no differentiable path leads from them to the score."""
+    kind: Literal["gradient"] = field(default="gradient", repr=False)
+
+    @property
+    def activations(self) -> dict[Site, np.ndarray]:
+        """Exact values at each site, before any later in-place operation."""
+        return _by_site(self.arrays, "activation/")
+
+    @property
+    def gradients(self) -> dict[Site, np.ndarray]:
+        """∂score/∂site for each site that a path leads from; signed."""
+        return _by_site(self.arrays, "gradient/")
+
+    @property
+    def attributions(self) -> dict[Site, np.ndarray]:
+        """What the question's method makes of the gradients; the gradients themselves where it is ``gradient``."""
+        return _by_site(self.arrays, "attribution/") or self.gradients
+
+    @property
+    def pixels(self) -> Pixels:
+        """The picture the network sees, shape (H, W, 3)."""
+        return self.arrays["pixels"]
+
+
+def _by_site(arrays: Arrays, prefix: str) -> dict[Site, np.ndarray]:
+    return {Site.parse(name.removeprefix(prefix)): a for name, a in arrays.items() if name.startswith(prefix)}

@@ -1,0 +1,49 @@
+"""The Jacobian of one value by another: the question and its answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from gradviz_core.types.arrays import Arrays
+from gradviz_core.types.receipts import Receipt
+from gradviz_core.types.subjects import INPUT, OUTPUT, Site
+
+MOST_ENTRIES = 4_000_000
+"""Largest part of a Jacobian that is answered entry by entry."""
+MOST_PASSES = 4_096
+"""Most backward passes that one such part may take."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JacobianQuestion:
+    """What is ∂of_i / ∂wrt_j, for the ``rows`` i and the ``columns`` j?
+
+    Rows and columns are the numbers of the two values, laid flat; a part is the first and the one after the last, None
+    takes all.
+    """
+
+    model: str
+    image: str
+    of: Site = OUTPUT
+    wrt: Site = INPUT
+    rows: tuple[int, int] | None = None
+    columns: tuple[int, int] | None = None
+    seed: int = 0
+    kind: Literal["jacobian"] = field(default="jacobian", repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JacobianAnswer:
+    """Answer to a ``JacobianQuestion``: ``arrays`` holds ``row_norms`` (rows,), the L2 norm of each row over the
+    columns asked for, and ``matrix`` (rows, columns), unless that has too many entries."""
+
+    question: JacobianQuestion
+    shape: tuple[int, int]
+    """Rows and columns of the whole Jacobian."""
+    mode: Literal["reverse", "forward"]
+    """One backward pass a row, or one double backward pass a column."""
+    notes: tuple[str, ...]
+    receipt: Receipt
+    arrays: Arrays
+    kind: Literal["jacobian"] = field(default="jacobian", repr=False)

@@ -1,0 +1,78 @@
+"""A change of the picture along a gradient: the question and its answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from gradviz_core.types.arrays import Arrays, Pixels
+from gradviz_core.types.receipts import ClassProbability, Receipt
+from gradviz_core.types.subjects import ClassScore, Target
+
+Norm = Literal["max", "l2"]
+"""How the size of a change of the picture is told, in levels 0 to 255: the largest change of any number, or the root of
+the squares of all."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PerturbationQuestion:
+    """What becomes of ``target`` when the picture is changed a little along its gradient, or, ``away``, against it?
+
+    The change has at most the size ``epsilon`` in ``norm``, in levels of the picture (0 to 255), and is made in
+    ``steps`` steps of size ``epsilon / steps``, each along the gradient where the one before ended.
+    """
+
+    model: str
+    image: str
+    target: Target = field(default_factory=ClassScore)
+    norm: Norm = "max"
+    epsilon: int = 2
+    steps: int = 1
+    away: bool = False
+    seed: int = 0
+    kind: Literal["perturbation"] = field(default="perturbation", repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PerturbationAnswer:
+    """Answer to a ``PerturbationQuestion``. All sizes are in levels of the picture, 0 to 255.
+
+    ``arrays`` holds
+
+    - ``pixels`` and ``after``, the (H, W, 3) pictures before and after, whole levels: exactly what the network saw;
+    - ``gradient`` (1, C, H, W), of the target at the first picture, per level, channels in the network's order;
+    - ``curve_size``, ``curve_predicted``, ``curve_actual``: for one step of each size, the change of the target that
+      the gradient promises, gradient · change, and the one that comes; the picture is not rounded for these;
+    - ``path_size``, ``path_predicted``, ``path_actual``: the same after each of the steps that were made, before the
+      last picture is rounded; promises are added up, each from its step's own gradient.
+    """
+
+    question: PerturbationQuestion
+    target: Target
+    """The question's target, with the predicted class filled in."""
+    score: float
+    score_after: float
+    predicted_change: float
+    """What the gradient at the first picture promises for ``after``: gradient · (after - before)."""
+    size: float
+    """Size of after - before in the question's norm; at most ``epsilon``."""
+    cut: int
+    """How many numbers of the picture a step would have taken out of 0 to 255."""
+    prediction: tuple[ClassProbability, ...]
+    """The likeliest five classes of either picture, as they are before, the likeliest first."""
+    prediction_after: tuple[ClassProbability, ...]
+    """The same classes as they are after, the likeliest first."""
+    notes: tuple[str, ...]
+    receipt: Receipt
+    arrays: Arrays
+    kind: Literal["perturbation"] = field(default="perturbation", repr=False)
+
+    @property
+    def pixels(self) -> Pixels:
+        """The picture before, shape (H, W, 3)."""
+        return self.arrays["pixels"]
+
+    @property
+    def after(self) -> Pixels:
+        """The picture after, shape (H, W, 3)."""
+        return self.arrays["after"]
