@@ -3,7 +3,8 @@
 import streamlit as st
 
 from gradviz_core.compute import client
-from pages.shell import asker, frame, icon, turns
+from pages.layout import frame
+from pages.shell import asker, icon, turns
 
 SALIENCY = ("start", "saliency")  # two addresses of one page, "/" and "/saliency"; the sidebar lists one of them
 lessons = st.Page("pages/learn/lessons.py", title="Lessons", url_path="lessons")

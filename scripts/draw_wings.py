@@ -12,7 +12,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from tests.test_imports import imports, module_name, sources, wing  # noqa: E402
+from tests.reading_imports import imports, module_name, sources, wing  # noqa: E402
 
 DOCUMENT = ROOT / "docs" / "architecture.md"
 BEGIN, END = "```mermaid\n", "```\n"

@@ -9,11 +9,12 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Iterator
-from functools import cache
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
+
+from tests.reading_imports import imports, is_within, module_name, parse, sources, way_to_torch, wing
 
 ROOT = Path(__file__).parents[1]
 Rule = Callable[[Path], list[str]]
@@ -41,6 +42,18 @@ WINGS: dict[str, str] = {
 }
 """The files and wings of gradviz_core, and what each may import: only what stands before it, so there is no circle.
 What computes names nothing of ``drawing``, with one exception: an answer is made to fit a screen before it travels."""
+PAGES: dict[str, str] = {
+    "shell": "",
+    "scores": "shell",
+    "uploads": "shell scores",
+    "layout": "shell scores uploads",
+    "explore": "shell scores uploads layout",
+    "understand": "shell scores uploads layout",
+    "learn": "shell layout",
+    "help": "uploads",
+}
+"""The folders of pages, and what each may import of the others."""
+TABLES = {"gradviz_core": WINGS, "pages": PAGES}
 MOST_AT_THE_ROOT = 8
 """Files directly in gradviz_core."""
 
@@ -51,143 +64,36 @@ TORCH_FREE = (
     *("compute.askers", "compute.client", "compute.npz", "compute.sandbox", "doctor.verdicts"),
 )
 """Wings, and modules of other wings, that are importable without torch."""
-HEAVY = frozenset({"torch", "torchvision"})
 VAGUE_NAMES = frozenset({"utils", "base", "helpers"})
 MAX_LINES = 400
-
-# ------------------------------------------------------------------------------------------------- reading the sources
-
-
-def sources(root: Path) -> list[Path]:
-    """Every source file of the project, relative to ``root``."""
-    folders = ("gradviz_core", "pages", "scripts", "tests", "benchmarks")
-    files = [path for folder in folders for path in sorted((root / folder).rglob("*.py"))]
-    return [path.relative_to(root) for path in (*root.glob("app.py"), *root.glob("navigation.py"), *files)]
-
-
-def module_name(path: Path) -> str:
-    """``gradviz_core/compute/__init__.py`` is the module ``gradviz_core.compute``."""
-    parts = path.with_suffix("").parts
-    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
-
-
-def wing(module: str) -> str:
-    """``gradviz_core.models.catalogue`` lies in the wing ``models``; the package itself is ``__init__``."""
-    return module.split(".")[1] if "." in module else "__init__"
-
-
-def is_within(module: str, places: Iterable[str]) -> bool:
-    """Whether a module is one of ``places``, or lies in one: ``images.formats.png`` does in ``images``."""
-    inner = module.removeprefix("gradviz_core.") if "." in module else "__init__"
-    return any(f"{inner}.".startswith(f"{place}.") for place in places)
-
-
-@cache
-def parse(path: Path) -> ast.Module:
-    return ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
-
-
-def is_type_checking(node: ast.stmt) -> bool:
-    return isinstance(node, ast.If) and ast.unparse(node.test) in {"TYPE_CHECKING", "typing.TYPE_CHECKING"}
-
-
-def walk(node: ast.AST, into_functions: bool) -> Iterator[ast.AST]:
-    """Every node that runs: at import, or ever. What stands under TYPE_CHECKING never runs."""
-    for child in ast.iter_child_nodes(node):
-        if isinstance(child, ast.stmt) and is_type_checking(child):
-            assert isinstance(child, ast.If)
-            for other in child.orelse:
-                yield other
-                yield from walk(other, into_functions)
-        elif into_functions or not isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
-            yield child
-            yield from walk(child, into_functions)
-
-
-def imports(root: Path, path: Path, *, into_functions: bool) -> set[str]:
-    """Full names of the modules that a file imports, and the modules named as attributes of ``gradviz_core``."""
-    face = late_modules(root)
-    found: set[str] = set()
-    aliases: set[str] = set()
-    package = path.parent.parts
-    for node in walk(parse(root / path), into_functions):
-        if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-            aliases |= {alias.asname or alias.name for alias in node.names if alias.name == "gradviz_core"}
-        elif isinstance(node, ast.ImportFrom):
-            above = package[: len(package) - node.level + 1] if node.level else ()
-            start = ".".join((*above, *([node.module] if node.module else [])))
-            found.add(start)
-            found |= {name for alias in node.names if exists(root, name := f"{start}.{alias.name}")}
-            found |= {face[alias.name] for alias in node.names if start == "gradviz_core" and alias.name in face}
-        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in aliases:
-            found |= {name for name in [f"gradviz_core.{node.attr}"] if exists(root, name)}
-            found |= {face[node.attr]} if node.attr in face else set()
-    return found
-
-
-def late_modules(root: Path) -> dict[str, str]:
-    """The modules that the face imports when they are first used, by the names that it gives them."""
-    face = root / "gradviz_core" / "__init__.py"
-    named = (node for node in parse(face).body if isinstance(node, ast.Assign)) if face.exists() else ()
-    found = [node.value for node in named if ast.unparse(node.targets[0]) == "_LAZY"]
-    return ast.literal_eval(found[0]) if found else {}
-
-
-def exists(root: Path, module: str) -> bool:
-    place = root.joinpath(*module.split("."))
-    return place.with_suffix(".py").exists() or place.is_dir()
-
-
-def files_run(root: Path, module: str) -> list[Path]:
-    """The files, under ``root``, that run when ``module`` is imported: its own and those of the packages above."""
-    parts = module.split(".")
-    places = [Path(*parts[:n]) for n in range(1, len(parts) + 1)]
-    files = [file for place in places for file in (place / "__init__.py", place.with_suffix(".py"))]
-    return [file for file in files if (root / file).exists()]
-
-
-def way_to_torch(root: Path, start: Path, *, into_functions: bool) -> list[str]:
-    """The shortest chain of files from ``start`` to an import of torch; empty if there is none.
-
-    The functions of ``start`` itself count only with ``into_functions``; beyond it, only what runs at import time.
-    """
-    ways = {start: [str(start)]}
-    queue = [start]
-    for path in queue:
-        modules = imports(root, path, into_functions=into_functions and path == start)
-        if heavy := sorted(module for module in modules if module.split(".")[0] in HEAVY):
-            return [*ways[path], heavy[0]]
-        for module in sorted(modules):
-            for target in files_run(root, module):
-                if target not in ways:
-                    ways[target] = [*ways[path], str(target)]
-                    queue.append(target)
-    return []
-
 
 # ----------------------------------------------------------------------------------------------------------- the rules
 
 
 def one_way(root: Path) -> list[str]:
-    """A wing imports what it may, and WINGS lets none turn in a circle."""
+    """A wing imports what it may, and so does a folder of pages. The tables let nothing turn in a circle."""
     complaints = []
-    for path in (path for path in sources(root) if path.parts[0] == "gradviz_core"):
-        here = wing(module_name(path))
-        if here not in WINGS:
-            complaints.append(f"{path}: WINGS has no {here}. Put it into a wing, or give it a line of its own.")
+    for path in (path for path in sources(root) if is_in_a_table(path)):
+        package, here = path.parts[0], wing(module_name(path))
+        if here not in TABLES[package]:
+            complaints.append(f"{path}: no line for {here}. Put it into a wing, or give it a line of its own.")
             continue
+        may = TABLES[package][here].split()
         for module in imports(root, path, into_functions=True):
-            if not module.startswith("gradviz_core.") or wing(module) == here:
-                continue
-            if not is_within(module, WINGS[here].split()) and not is_package_above(module, WINGS[here].split()):
-                complaints.append(f"{path}: {here} may not import {module}. WINGS says what it may.")
+            inside = module.startswith(f"{package}.") and wing(module) != here
+            if inside and not is_within(module, may) and not is_package_above(module, may):
+                complaints.append(f"{path}: {here} may not import {module}. Its table says what it may.")
     return complaints
+
+
+def is_in_a_table(path: Path) -> bool:
+    """All of the library, and the folders of pages; the files directly in pages/ import nothing."""
+    return path.parts[0] in TABLES and (path.parts[0] != "pages" or len(path.parts) > 2)
 
 
 def is_package_above(module: str, places: Iterable[str]) -> bool:
     """Whether a module is a package that one of ``places`` lies in."""
-    return any(place.startswith(f"{module.removeprefix('gradviz_core.')}.") for place in places)
+    return any(place.startswith(f"{module.partition('.')[2]}.") for place in places)
 
 
 def few_files_at_the_root(root: Path) -> list[str]:
@@ -278,6 +184,9 @@ BAD_EXAMPLES: list[tuple[Rule, dict[str, str]]] = [
         },
     ),
     (one_way, {"gradviz_core/shed.py": ""}),
+    (one_way, {"pages/shell/a.py": "from pages.layout import frame", "pages/layout/frame.py": ""}),
+    (one_way, {"pages/explore/a.py": "from pages.learn import b", "pages/learn/b.py": ""}),
+    (one_way, {"pages/loose/a.py": ""}),
     (few_files_at_the_root, {f"gradviz_core/{name}.py": "" for name in "abcdefghi"}),
     (no_streamlit_in_the_library, {"gradviz_core/drawing/fields.py": "def f():\n    import streamlit.runtime"}),
     (no_torch_in_the_interface, {"app.py": "import torch.nn"}),
@@ -365,26 +274,28 @@ def test_importing_the_library_imports_neither_torch_nor_streamlit() -> None:
     assert done.stdout.strip() == "[]"
 
 
-def test_each_wing_names_only_what_stands_before_it() -> None:
-    names = list(WINGS)
+@pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)
+def test_each_names_only_what_stands_before_it(table: dict[str, str]) -> None:
+    names = list(table)
     circles = [
         f"{name}: {other}"
         for place, name in enumerate(names)
-        for other in WINGS[name].split()
+        for other in table[name].split()
         if other.split(".")[0] not in names[:place]
     ]
     assert circles == []
 
 
-def test_no_wing_may_import_what_it_does_not() -> None:
-    found: dict[str, set[str]] = {name: set() for name in WINGS}
-    for path in (path for path in sources(ROOT) if path.parts[0] == "gradviz_core"):
+@pytest.mark.parametrize("package", TABLES)
+def test_none_may_import_what_it_does_not(package: str) -> None:
+    found: dict[str, set[str]] = {name: set() for name in TABLES[package]}
+    for path in (path for path in sources(ROOT) if path.parts[0] == package and is_in_a_table(path)):
         found[wing(module_name(path))] |= imports(ROOT, path, into_functions=True)
-    del found["__init__"]  # the face names modules in ``_LAZY`` too
+    found.pop("__init__", None)  # the face names modules in ``_LAZY`` too
     unused = [
         f"{name}: {place}"
         for name, modules in found.items()
-        for place in WINGS[name].split()
+        for place in TABLES[package][name].split()
         if not any(is_within(module, [place]) for module in modules)
     ]
     assert unused == []

@@ -24,8 +24,8 @@ from gradviz_core.types import (
     SurveyQuestion,
 )
 from pages.shell import address
+from pages.shell.choice import Choice
 from pages.shell.clicks import Click
-from pages.shell.frame import Choice
 from pages.shell.kept import kept
 from pages.understand import jacobian_answers, jacobian_choice, jacobian_pictures
 from tests.opening import answer_here, chart, errors, opened, values

@@ -8,7 +8,8 @@ from gradviz_core.drawing.screen.seen import seen
 from gradviz_core.types import INPUT, FlowQuestion, GradientQuestion, SiteInfo
 from gradviz_core.types.looks import Look
 from pages.explore import maps
-from pages.shell import address, check, code, facts, frame, keeping, panel, sites, tour
+from pages.layout import code, frame
+from pages.shell import address, check, facts, keeping, panel, sites, tour
 from pages.shell.asking import ask, one_sentence
 
 choice = frame.begin_with_score(

@@ -10,7 +10,8 @@ from gradviz_core.drawing.screen.seen import seen
 from gradviz_core.drawing.screen.site_maps import site_maps
 from gradviz_core.types import INPUT, GradientQuestion
 from gradviz_core.types.looks import Look
-from pages.shell import address, check, code, facts, frame, keeping, panel, sites, tour, units
+from pages.layout import code, frame
+from pages.shell import address, check, facts, keeping, panel, sites, tour, units
 from pages.shell.asking import ask, one_sentence
 
 choice = frame.begin(

@@ -24,11 +24,11 @@ from gradviz_core.types import (
     RegionScore,
     Target,
 )
+from pages.layout.frame import ScoredChoice
 from pages.scores import boxes, regions
 from pages.shell import pixel
 from pages.shell.asking import ask
 from pages.shell.clicks import Click, Enclosed
-from pages.shell.frame import ScoredChoice
 from pages.shell.pixel import Pixel
 
 

@@ -8,7 +8,8 @@ from gradviz_core.drawing.screen.seen import seen as seen_in
 from gradviz_core.types import GradientQuestion
 from gradviz_core.types.looks import Look
 from pages.explore import depth, predictions
-from pages.shell import address, check, code, facts, frame, keeping, panel, pixel, saliency, tour
+from pages.layout import code, frame
+from pages.shell import address, check, facts, keeping, panel, pixel, saliency, tour
 from pages.shell.asking import ask, one_sentence
 from pages.uploads import uploaded
 

@@ -3,8 +3,9 @@
 import streamlit as st
 
 from gradviz_core.types import DiagnosisQuestion
+from pages.layout import frame
 from pages.learn import findings
-from pages.shell import address, facts, frame
+from pages.shell import address, facts
 from pages.shell.asking import ask, one_sentence
 
 choice = frame.begin_with_score(

@@ -13,8 +13,8 @@ from gradviz_core.text.shown_text import cell_text, visible
 from gradviz_core.types import DiagnosisAnswer, ProofQuestion
 from gradviz_core.types.findings import Cause, Diagnosis, Finding, LayerReport, LeafReport, Level, Proof
 from gradviz_core.types.sites import ordinal
+from pages.layout.frame import ScoredChoice
 from pages.shell.asking import ask
-from pages.shell.frame import ScoredChoice
 from pages.shell.words import plain
 
 MOST_FINDINGS, MOST_ROWS, MOST_NAMES, FEW_NAMES, LONGEST_NAME = 50, 300, 200, 7, 120

@@ -3,8 +3,8 @@
 import streamlit as st
 
 from gradviz_core.lessons.contents import FIRST_WORDS, LESSONS
+from pages.layout import frame
 from pages.learn import lesson_controls, lesson_prediction, lesson_steps
-from pages.shell import frame
 from pages.shell.asking import ask, one_sentence
 from pages.shell.words import plain
 

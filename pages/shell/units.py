@@ -16,7 +16,7 @@ from gradviz_core.drawing.screen.arrays import blocks_of, scale_of
 from gradviz_core.drawing.screen.over_input import over_input
 from gradviz_core.drawing.screen.seen import seen as seen_in
 from gradviz_core.types import INPUT, GradientAnswer, SiteInfo, Unit, UnitsAnswer, UnitsQuestion, layouts
-from pages.shell.frame import Choice
+from pages.shell.choice import Choice
 from pages.shell.sites import Place
 
 

@@ -14,11 +14,11 @@ from gradviz_core.drawing.screen import OverInput
 from gradviz_core.drawing.screen.over_input import over_input
 from gradviz_core.drawing.screen.seen import seen
 from gradviz_core.types import Norm, PerturbationAnswer, PerturbationQuestion, SiteInfo, Target, Unit, UnitsQuestion
+from pages.layout.frame import ScoredChoice
 from pages.scores import output_kind
 from pages.shell import address, panel, saliency, sites, units
 from pages.shell.asking import ask
 from pages.shell.clicks import Click
-from pages.shell.frame import ScoredChoice
 from pages.shell.pixel import Pixel
 from pages.shell.units import Picture
 

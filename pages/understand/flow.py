@@ -15,8 +15,8 @@ from gradviz_core.drawing.log_scale import norm_text
 from gradviz_core.models import catalogue
 from gradviz_core.types import INPUT, FloatArray, FlowAnswer, FlowQuestion, ParameterInfo, SiteInfo, keys
 from gradviz_core.types.sites import in_words
+from pages.layout.frame import ScoredChoice
 from pages.shell import address
-from pages.shell.frame import ScoredChoice
 from pages.uploads import models, uploaded
 
 _WHOLE = "whole numbers"

@@ -4,8 +4,9 @@ import streamlit as st
 
 from gradviz_core.drawing import snippets
 from gradviz_core.types import FlowAnswer
+from pages.layout import code, frame
 from pages.scores import choosing
-from pages.shell import code, facts, frame, keeping, panel, sites
+from pages.shell import facts, keeping, panel, sites
 from pages.shell.asking import ask, one_sentence
 from pages.shell.words import plain
 from pages.understand import flow, flow_clicks

@@ -3,7 +3,8 @@
 import streamlit as st
 
 from gradviz_core.drawing import snippets, spectra
-from pages.shell import check, code, facts, frame, keeping, panel
+from pages.layout import code, frame
+from pages.shell import check, facts, keeping, panel
 from pages.shell.asking import one_sentence
 from pages.understand import jacobian_answers, jacobian_choice, jacobian_pictures
 

@@ -27,8 +27,8 @@ from gradviz_core.types.heads import Head, HeadInfo
 from gradviz_core.types.sites import in_words, no_such_site
 from pages.scores import output_kind
 from pages.shell import address, sites
+from pages.shell.choice import Choice
 from pages.shell.clicks import Click
-from pages.shell.frame import Choice
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,8 @@ from gradviz_core.drawing import bars, captions, snippets
 from gradviz_core.drawing.screen.over_input import over_input
 from gradviz_core.drawing.screen.seen import seen
 from gradviz_core.types.looks import Look
-from pages.shell import check, code, facts, frame, keeping, panel, pixel, saliency, tour
+from pages.layout import code, frame
+from pages.shell import check, facts, keeping, panel, pixel, saliency, tour
 from pages.shell.asking import ask, one_sentence
 from pages.understand import changes
 

@@ -11,7 +11,7 @@ from gradviz_core.drawing.snippets import Setting
 from gradviz_core.models import catalogue
 from gradviz_core.types import SurveyAnswer, SurveyQuestion, keys
 from pages.shell.asking import ask
-from pages.shell.frame import Choice
+from pages.shell.choice import Choice
 from pages.uploads import uploaded
 
 

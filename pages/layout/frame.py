@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NoReturn, cast
 
 import streamlit as st
@@ -15,10 +15,11 @@ from gradviz_core.compute.protocol import Status
 from gradviz_core.drawing.bars import ShownAs
 from gradviz_core.drawing.captions import time_text
 from gradviz_core.errors import GradVizError
-from gradviz_core.types import SurveyAnswer, SurveyQuestion, Target
+from gradviz_core.types import SurveyQuestion, Target
 from pages.scores import choosing, output_kind
 from pages.scores.output_kind import Output
 from pages.shell import about, address, asking, check, draws, history, narrow, skeleton, unseen
+from pages.shell.choice import Choice
 from pages.shell.words import plain
 from pages.uploads import bring, images, models, uploading
 
@@ -35,25 +36,6 @@ _STYLE = f"""<style>
 [data-testid=stSidebarNavLink]:focus-visible {{ outline: 2px solid currentColor; outline-offset: -2px; }}
 [class*="st-key-progress"] {{ position: fixed; top: 0.55rem; right: 4.5rem; width: auto; z-index: 999990; }}
 </style>"""
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """What the sidebar says: the model, the image, and the survey of that model on that image."""
-
-    model: str
-    image: str
-    survey: SurveyAnswer
-    tools: DeltaGenerator
-    """Room beside the page's title."""
-
-    draw: int = field(default=0, kw_only=True)
-    """Where the random numbers of the model begin; every question about it says so."""
-
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """Names of the classes."""
-        return self.survey.card.labels
 
 
 @dataclass(frozen=True, slots=True)
