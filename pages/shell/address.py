@@ -17,6 +17,7 @@ import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from gradviz_core.errors import GradVizError
+from gradviz_core.text.glossary import tooltip
 from gradviz_core.text.shown_text import visible
 from pages.shell import unseen
 from pages.shell.choices import CARRIED, FALL_WITH
@@ -168,6 +169,7 @@ def select(label: str, name: str, options: Sequence[str], chosen: str, words: Ca
         key=key,
         format_func=lambda option: visible(words(option)),
         placeholder="Choose one",
+        help=tooltip(label),
     )
 
 
@@ -193,7 +195,14 @@ def option(label: str, name: str, words: Mapping[str, str]) -> str:
     key, told = _shown(name, chosen if chosen in words else None)
     default = None if told or chosen not in words else chosen
     st.segmented_control(
-        label, list(words), default=default, key=key, format_func=words.__getitem__, required=True, wrap=True
+        label,
+        list(words),
+        default=default,
+        key=key,
+        format_func=words.__getitem__,
+        required=True,
+        help=tooltip(label, *words.values()),
+        wrap=True,
     )
     return _known(label, name, chosen, words)
 
@@ -234,6 +243,7 @@ def counter(label: str, name: str, count: int, default: int, *, width: int | Lit
         step=1,
         key=key,
         placeholder=f"0 to {count - 1}",
+        help=tooltip(label),
         width=width,
     )
     if inside:
@@ -279,7 +289,7 @@ def slider(label: str, name: str, choices: range, default: int, meaning: str, *,
         step=choices.step,
         key=key,
         format=f"%d {unit.replace('%', '%%')}",
-        help=meaning,
+        help="\n\n".join(filter(None, (meaning, tooltip(label)))) or None,
         width=width,
     )
     if inside:

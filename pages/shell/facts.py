@@ -9,6 +9,7 @@ import streamlit as st
 from gradviz_core.drawing import bars
 from gradviz_core.drawing.bars import ShownAs
 from gradviz_core.drawing.captions import number_text, score_words
+from gradviz_core.text.glossary import tooltip
 from gradviz_core.types import ClassProbability, FlowAnswer, GradientAnswer, PerturbationAnswer
 from pages.shell.words import plain
 
@@ -18,8 +19,9 @@ WHOLE = 40
 
 def line(*facts: tuple[str, str]) -> None:
     """Names and values, side by side: ``predicted **star 98.2 %**``. A line ends between two of them, and within one
-    only where it is longer than a phone is wide."""
-    st.markdown("&emsp;".join(_fact(name, value) for name, value in facts if value))
+    only where it is longer than a phone is wide. The terms among the names are explained beside it."""
+    shown = [(name, value) for name, value in facts if value]
+    st.markdown("&emsp;".join(_fact(name, value) for name, value in shown), help=tooltip(*(name for name, _ in shown)))
 
 
 def _fact(name: str, value: str) -> str:

@@ -11,6 +11,7 @@ import streamlit as st
 
 from gradviz_core.drawing import captions
 from gradviz_core.errors import QuestionError
+from gradviz_core.text.glossary import tooltip
 from gradviz_core.types import Preprocessing
 from pages.shell.words import plain
 
@@ -120,8 +121,14 @@ def _range(start: Preprocessing, name: str) -> tuple[str, str]:
         st.caption(plain(f"Mean {mean}; standard deviation {std}"))
         return mean, std
     with st.container(horizontal=True):
-        mean = st.text_input("Mean", _exact(start.mean), key=f"{name}_mean", max_chars=200)
-        std = st.text_input("Standard deviation", _exact(start.std), key=f"{name}_std", max_chars=200)
+        mean = st.text_input("Mean", _exact(start.mean), key=f"{name}_mean", help=tooltip("Mean"), max_chars=200)
+        std = st.text_input(
+            "Standard deviation",
+            _exact(start.std),
+            key=f"{name}_std",
+            help=tooltip("Standard deviation"),
+            max_chars=200,
+        )
     return mean, std
 
 

@@ -1,0 +1,113 @@
+"""What the terms of the app mean, one sentence each: the tooltips, and ``docs/glossary.md``."""
+
+from __future__ import annotations
+
+import re
+
+SECTIONS: dict[str, dict[str, str]] = {
+    "Inside a model": {
+        "site": "One value of the forward pass, usually a layer output: the output of a module at one of its calls, or "
+        "an input of the model.",
+        "layer output": "What a module returns when the forward pass calls it; a layer that runs twice has two.",
+        "unit": "One number of a layer output: one channel at one spatial position, or one feature of one token.",
+        "channel": "One feature map of a layer output, or one colour of an image.",
+        "feature": "One number of a vector: the same entry of every token, or one entry of a flat layer output.",
+        "token": "One element of the sequence that a transformer works on, such as one patch of the image.",
+        "spatial position": "A row and a column of a feature map, the same for all channels.",
+        "feature map": "All values of one channel, laid out as the image is.",
+        "activation": "The value of a unit, or of a whole layer output, in this forward pass.",
+        "receptive field": "The pixels that a unit can depend on; all other pixels cannot change it.",
+        "dead unit": "A unit of a rectifier, such as a ReLU, that is zero at every position: no gradient passes "
+        "through it.",
+        "parameter": "A number that training changes, such as a weight or a bias.",
+        "batch norm": "A layer that shifts and scales each channel; in evaluation mode by the mean and variance that "
+        "were collected in training.",
+        "forward pass": "One run of the model from its inputs to its outputs.",
+        "backward pass": "The computation of gradients from the output back to the inputs, by the chain rule.",
+        "hook": "A function that PyTorch calls when a module runs or a gradient passes.",
+    },
+    "Scores": {
+        "class score": "The number whose gradient is shown when the target is a class: its logit, probability or "
+        "log-probability.",
+        "logit": "The score of a class before softmax or sigmoid turns it into a probability.",
+        "probability": "The softmax or the sigmoid of the logits: between 0 and 1.",
+        "log-probability": "The natural logarithm of a probability, in nats; 0 means certain.",
+        "softmax": "Turns the logits of classes that exclude each other into probabilities that add up to 1.",
+        "sigmoid": "Turns one logit into a probability, independently of all others.",
+        "cross-entropy": "The usual training loss of a classifier: minus the log-probability of the correct class.",
+        "accuracy": "The share of test images for which the model predicts the correct class.",
+    },
+    "Gradients": {
+        "gradient": "How fast a number changes with each value it depends on: its partial derivatives.",
+        "saliency": "A picture of the gradient of a score with respect to the pixels.",
+        "gradient × input": "Each value times the gradient with respect to it: a first-order estimate of how much the "
+        "value contributes to the score.",
+        "signed sum": "The gradients of all channels at a pixel, added with their signs.",
+        "L2 norm": "The length of a vector: the square root of the sum of its squared entries.",
+        "maximum magnitude": "The largest absolute value among the channels.",
+        "Jacobian": "The matrix of all derivatives of several outputs (rows) with respect to several inputs (columns).",
+        "singular value": "How much a matrix stretches one of its principal directions; the largest is the greatest "
+        "stretch of any direction.",
+        "effective rank": "How many directions a matrix uses: the exponential of the entropy of its squared singular "
+        "values, divided by their sum.",
+        "Frobenius norm": "The square root of the sum of all squared entries of a matrix.",
+    },
+    "Checks and changes": {
+        "finite difference": "A derivative estimated from the model's output alone: change the input by a small step, "
+        "and divide the change of the output by the step.",
+        "kink": "A point where a function has no single slope, such as a ReLU at 0; the gradient there is a matter of "
+        "convention.",
+        "perturbation": "A small change of the image, made along the gradient of a score.",
+        "epsilon": "The largest size that a perturbation may have, in levels.",
+        "level": "One of the 256 steps of an 8-bit pixel, from 0 to 255.",
+        "sign step": "A step that changes all pixel values by the same amount, up or down by the sign of the gradient.",
+        "predicted change": "How much the score should change according to the gradient: the sum of each pixel's "
+        "change times its gradient.",
+        "actual change": "How much the score does change: the score of the changed image minus that of the original.",
+    },
+    "Images": {
+        "preprocessing": "The steps from an image file to the model's input: resize, crop, order of the colours, and "
+        "normalisation.",
+        "mean": "The number that is subtracted from each channel, with pixel values from 0 to 1.",
+        "standard deviation": "The number by which each channel is divided once the mean is subtracted.",
+        "normalised pixel": "A pixel as the model sees it: (pixel / 255 − mean) / standard deviation.",
+    },
+    "The app": {
+        "preset": "A small trained model that comes with GradViz.",
+        "permanent link": "An address that holds the whole question, so that it always shows the same picture.",
+        "draw": "The seed of a model that uses random numbers; the same draw gives the same numbers.",
+        "exported program": "A model in a .pt2 file, written by torch.export: a graph of operations and its weights.",
+        "state dict": "The weights of a model by name, without the code that uses them.",
+    },
+}
+"""Sections of the document; a term, and the sentence that defines it."""
+
+MEANINGS: dict[str, str] = {term: meaning for section in SECTIONS.values() for term, meaning in section.items()}
+
+_SHORT = {
+    "signed": "signed sum",
+    "magnitude (l2)": "L2 norm",
+    "length (l2)": "L2 norm",
+    "magnitude (max)": "maximum magnitude",
+    "sign": "sign step",
+    "product": "gradient × input",
+    "predicted for this picture": "predicted change",
+    "actual": "actual change",
+}
+"""Labels in the app that stand for a term."""
+_TERM_OF = {term.lower(): term for term in MEANINGS} | _SHORT
+_NAMED = re.compile(
+    r"(?<!\w)({})(?:s|es)?(?!\w)".format("|".join(map(re.escape, sorted(_TERM_OF, key=len, reverse=True)))),
+    re.IGNORECASE,
+)
+
+
+def terms_in(text: str) -> tuple[str, ...]:
+    """The terms that a text names, in the singular or the plural; the longest where one term contains another."""
+    return tuple(_TERM_OF[found.lower()] for found in _NAMED.findall(text))
+
+
+def tooltip(*texts: str) -> str | None:
+    """The definitions of all terms that labels name, as Markdown; None where they name none."""
+    terms = dict.fromkeys(term for text in texts for term in terms_in(text))
+    return "\n\n".join(f"**{term[0].upper()}{term[1:]}**: {MEANINGS[term]}" for term in terms) or None

@@ -1,0 +1,101 @@
+"""The terms of the app: each is defined once, is used, and is explained where the app shows it."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from gradviz_core.text.glossary import MEANINGS, SECTIONS, terms_in, tooltip
+from scripts import write_glossary
+from tests.opening import NEURONS, SALIENCY, answer_here, opened
+
+ROOT = Path(__file__).parents[1]
+DEFINED_IN = {ROOT / "gradviz_core" / "text" / "glossary.py", write_glossary.DOCUMENT}
+
+
+def test_the_document_is_what_the_definitions_give() -> None:
+    document = write_glossary.DOCUMENT.read_text(encoding="utf-8")
+    assert document == write_glossary.written(), "run python scripts/write_glossary.py"
+    assert all(write_glossary.entry(term, meaning) in document for term, meaning in MEANINGS.items())
+
+
+def test_each_term_stands_in_one_section() -> None:
+    assert sum(map(len, SECTIONS.values())) == len(MEANINGS)
+
+
+def test_each_definition_is_one_sentence() -> None:
+    assert [term for term, meaning in MEANINGS.items() if not meaning.endswith(".") or ". " in meaning] == []
+
+
+def used() -> set[str]:
+    """The terms in the sources of the app and in its documents, but for those that define them."""
+    files = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]
+    files += [path for folder in ("gradviz_core", "pages") for path in (ROOT / folder).rglob("*.py")]
+    return {term for path in files if path not in DEFINED_IN for term in terms_in(path.read_text(encoding="utf-8"))}
+
+
+def test_each_term_is_used() -> None:
+    assert sorted(set(MEANINGS) - used()) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "terms"),
+    [
+        ("effective rank", ("effective rank",)),
+        ("Gradient × input", ("gradient × input",)),
+        ("L2 norm of the gradients", ("L2 norm", "gradient")),
+        ("a log-probability", ("log-probability",)),
+        ("Sites", ("site",)),
+        ("opposite, unitary, prelogits", ()),
+    ],
+)
+def test_terms_are_found_as_whole_words_and_the_longest_first(text: str, terms: tuple[str, ...]) -> None:
+    assert terms_in(text) == terms
+
+
+def test_a_tooltip_defines_each_term_once() -> None:
+    assert tooltip("Site", "all sites") == f"**Site**: {MEANINGS['site']}"
+    assert tooltip("Row", "Column") is None
+
+
+def helps(tree: ast.Module) -> Iterator[str]:
+    """The help texts that a page writes out itself."""
+    for node in ast.walk(tree):
+        if (
+            isinstance(node, ast.keyword)
+            and node.arg == "help"
+            and isinstance(node.value, ast.Constant | ast.JoinedStr)
+        ):
+            yield ast.unparse(node.value)
+
+
+def test_no_page_defines_a_term_itself() -> None:
+    files = sorted((ROOT / "pages").rglob("*.py"))
+    written = [(path.name, text) for path in files for text in helps(ast.parse(path.read_text(encoding="utf-8")))]
+    assert len(written) > 1
+    assert [(name, text) for name, text in written if terms_in(text)] == []
+
+
+@pytest.fixture
+def neurons(monkeypatch: pytest.MonkeyPatch) -> AppTest:
+    answer_here(monkeypatch)
+    return opened(NEURONS)
+
+
+def test_a_control_and_a_line_of_facts_explain_their_terms(neurons: AppTest) -> None:
+    controls = {box.label: box.help for box in (*neurons.selectbox, *neurons.number_input)}
+    assert controls["Site"] == tooltip("site")
+    assert controls["Channel"] == tooltip("channel")
+    assert controls["Row"] == ""
+    facts = next(line for line in neurons.markdown if "receptive\N{NO-BREAK SPACE}field" in line.value)
+    assert facts.proto.help == tooltip("activation", "L2 norm", "gradient", "receptive field")
+
+
+def test_the_options_of_a_control_are_explained(monkeypatch: pytest.MonkeyPatch) -> None:
+    answer_here(monkeypatch)
+    method = next(group for group in opened(SALIENCY).segmented_control if group.label == "Method")
+    assert method.help == tooltip("gradient", "gradient × input")
