@@ -209,7 +209,7 @@ def flow(at: Setting, model: str, image: str) -> Iterator[View]:
     yield "the flow at sites", snippets.sites(at, gv.ClassScore()), np.column_stack(rows)
     columns = [answer.arrays[name] for name in ("parameter_gradient_norm", "parameter_norm")]
     yield "the flow at parameters", snippets.parameters(at, answer), np.column_stack(columns)
-    likeliest = ask(gv.SurveyQuestion(model=model, image=image)).prediction[0].index
-    for target in (gv.ClassDifference(None, int(likeliest == 0)), gv.CrossEntropy(1)):
+    most_likely = ask(gv.SurveyQuestion(model=model, image=image)).prediction[0].index
+    for target in (gv.ClassDifference(None, int(most_likely == 0)), gv.CrossEntropy(1)):
         norms = ask(gv.FlowQuestion(model=model, image=image, target=target)).arrays["gradient_norm"]
         yield f"the strip of {target}", snippets.strip(at, target), norms[kept]

@@ -67,7 +67,7 @@ def test_a_probability_is_no_logit() -> None:
         (PAIR, "probabilities", ("predicted", "cat (1), 75.0 %")),
         (PAIR, "sigmoid_logits", ("predicted", "cat (1) 75.0 %")),
         ([one(1, 0.4, 0.6), one(0, 0.4, 0.55)], "sigmoid_logits", ("predicted", "label 1 60.0 %, label 0 55.0 %")),
-        ([one(1, -2, 0.1), one(0, -9, 0.0)], "sigmoid_logits", ("predicted", "no label; likeliest label 1, 10.0 %")),
+        ([one(1, -2, 0.1), one(0, -9, 0.0)], "sigmoid_logits", ("predicted", "no label; most likely label 1, 10.0 %")),
         ([one(0, -2, 0.1)], "sigmoid_logits", ("predicted", "not label 0, 90.0 %")),
         ([one(0, 2, 0.9)], "probabilities", ("predicted", "class 0, 90.0 %")),
         ([one(0, 37.2, None)], "numbers", ("prediction", "37.2")),
@@ -96,7 +96,7 @@ def test_the_chosen_bar_is_in_the_accent_colour_and_of_a_pair_the_side_that_is_m
 
 def test_a_probability_of_just_a_half_predicts_no_label() -> None:
     said = bars.predicted([one(1, 0.0, 0.5), one(0, -1.0, 0.2)], (), "sigmoid_logits")[1]
-    assert said.replace("\N{NO-BREAK SPACE}", " ") == "no label; likeliest label 1, 50.0 %"
+    assert said.replace("\N{NO-BREAK SPACE}", " ") == "no label; most likely label 1, 50.0 %"
     alone = bars.predicted([one(0, 0.0, 0.5)], (), "sigmoid_logits")[1]
     assert alone.replace("\N{NO-BREAK SPACE}", " ") == "not label 0, 50.0 %"
 
@@ -119,8 +119,8 @@ def test_the_axis_of_numbers_holds_zero_and_room_where_there_is_a_bar() -> None:
         (2, "softmax_logits", "Both classes"),
         (3, "softmax_logits", "All three classes"),
         (4, "softmax_logits", "All four classes"),
-        (5, "softmax_logits", "The five likeliest classes"),
-        (5, "sigmoid_logits", "The five likeliest labels, each with a probability of its own"),
+        (5, "softmax_logits", "The five most likely classes"),
+        (5, "sigmoid_logits", "The five most likely labels, each with a probability of its own"),
         (1, "sigmoid_logits", "The label, and its complement"),
         (1, "numbers", "The number"),
         (4, "numbers", "The numbers"),

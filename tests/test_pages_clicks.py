@@ -250,8 +250,8 @@ def test_sheets_of_means_and_single_numbers_are_drawn_too() -> None:
         (2, "Both classes"),
         (3, "All three classes"),
         (4, "All four classes"),
-        (5, "The five likeliest classes"),
-        (8, "The five likeliest classes"),
+        (5, "The five most likely classes"),
+        (8, "The five most likely classes"),
     ],
 )
 def test_the_bars_say_how_many_classes_they_show(count: int, words: str) -> None:

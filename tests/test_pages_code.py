@@ -67,18 +67,18 @@ def _flow(figure: dict[str, Any], first: int, share: int) -> np.ndarray:
     return np.column_stack([_line(figure, first + 1), _line(figure, first), _line(figure, share) / 100])
 
 
-def _promise(figure: dict[str, Any]) -> np.ndarray:
-    promised, came, *rest = figure["data"]
-    np.testing.assert_array_equal(_sent(promised["x"]), _sent(came["x"]))
-    rows = [_sent(promised["x"]), _sent(promised["y"]), _sent(came["y"])]
+def _predicted_and_actual(figure: dict[str, Any]) -> np.ndarray:
+    predicted, actual, *rest = figure["data"]
+    np.testing.assert_array_equal(_sent(predicted["x"]), _sent(actual["x"]))
+    rows = [_sent(predicted["x"]), _sent(predicted["y"]), _sent(actual["y"])]
     points = [np.column_stack([_sent(line["x"]), _sent(line["y"])]) for line in rest]
     return np.concatenate([np.column_stack(rows).ravel(), np.concatenate(points).ravel()])
 
 
-def _promised(found: Code) -> np.ndarray:
+def _rows_and_points(found: Code) -> np.ndarray:
     steps = found["Step by step"]
     points = steps if len(steps) > 4 else steps[-2:]  # one step alone is a point of the curve
-    return np.concatenate([found["Promised, and what came"].ravel(), points.ravel()])
+    return np.concatenate([found["Predicted and actual change"].ravel(), points.ravel()])
 
 
 def _tab(name: str) -> Told:
@@ -122,7 +122,7 @@ PICTURES: dict[tuple[str, str], tuple[Drawn, Told, float]] = {
     (PERTURBATION, "before"): (_pixels, _tab("Before"), 0.0),
     (PERTURBATION, "after"): (_pixels, _tab("After"), 0.0),
     (PERTURBATION, "difference"): (values, _tab("Difference"), CLOSE),
-    (PERTURBATION, "promise"): (_promise, _promised, 1e-5),
+    (PERTURBATION, "change"): (_predicted_and_actual, _rows_and_points, 1e-5),
     (PERTURBATION, "classes"): (
         lambda figure: np.column_stack([_line(figure, number, "x") for number in (0, 1)]),
         _tab("Classes"),
@@ -231,7 +231,7 @@ def test_gradient_flow_compared(second: dict[str, str]) -> None:
 @pytest.mark.parametrize("norm", ["l2", "max"])
 def test_perturbation(norm: str, steps: str) -> None:
     drawn = check(PERTURBATION, norm=norm, steps=steps)
-    assert drawn == {"before", "after", "difference", "promise", "classes"}
+    assert drawn == {"before", "after", "difference", "change", "classes"}
 
 
 @pytest.mark.parametrize("most", [(500, 10_000), (500, 800), (2, 50), (2, 2)])

@@ -119,9 +119,9 @@ def test_probabilities_that_do_not_add_up_to_one_are_those_of_labels(served: Ser
     assert all(name.startswith("label ") for name in names)
     assert abs(sum(float(text.removesuffix(" %")) for text in said) - 100) > 1
     assert headers(app)[0] == "Labels"
-    assert any("five likeliest labels, each with a probability of its own" in one.value for one in app.caption)
+    assert any("five most likely labels, each with a probability of its own" in one.value for one in app.caption)
     target, score = (app.selectbox(key=f"shown_{name}") for name in ("target", "scale"))
-    assert (target.options[0], target.options[1]) == ("the likeliest label", "label 0")
+    assert (target.options[0], target.options[1]) == ("the most likely label", "label 0")
     assert "Probability minus another label" in score.options
     assert "class" not in facts(app)
 
@@ -260,7 +260,7 @@ def test_a_single_number_that_is_the_score_too_is_said_once(served: Served) -> N
         app = opened(page, model=key, image=IMAGE)
         (line,) = [text for text in texts(app) if "prediction]" in text]
         assert line.count("40.1") == 1, page
-    (line,) = [text for text in texts(opened(PERTURBATION, model=key, image=IMAGE)) if "promised for this" in text]
+    (line,) = [text for text in texts(opened(PERTURBATION, model=key, image=IMAGE)) if "predicted change" in text]
     assert line.startswith(":gray[number 0 of the output] **40.1"), "before and after, without the prediction before it"
     assert line.count("40.1") == 1
     assert "minus the number 0" in facts(opened(SALIENCY, model=key, image=IMAGE, direction="decrease"))

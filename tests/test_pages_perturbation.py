@@ -50,24 +50,24 @@ def test_an_address_asks_one_question_and_its_answer_is_drawn(asked: list[Questi
     answer = _answer(question)
     change = answer.after.astype(np.float32) - answer.pixels
     np.testing.assert_array_equal(values(chart(app, "difference")), change.sum(axis=2))
-    traces = {trace["name"]: trace for trace in chart(app, "promise")["data"]}
+    traces = {trace["name"]: trace for trace in chart(app, "change")["data"]}
     assert list(traces) == [
-        "promised for one step",
-        "came of one step",
+        "predicted, one step",
+        "actual, one step",
         "step by step",
-        "promised for this picture",
-        "came of this picture",
+        "predicted, this picture",
+        "actual, this picture",
     ]
-    (promised,) = traces["promised for this picture"]["y"]
-    (came,) = traces["came of this picture"]["y"]
-    assert (promised, came) == (answer.predicted_change, answer.score_after - answer.score)
-    (facts,) = [text for text in texts(app) if "promised for this picture]" in text]
-    assert f"promised for this picture] **{captions.number_text(promised)}**" in facts
-    assert f"came] **{captions.number_text(came)}**" in facts
+    (predicted,) = traces["predicted, this picture"]["y"]
+    (actual,) = traces["actual, this picture"]["y"]
+    assert (predicted, actual) == (answer.predicted_change, answer.score_after - answer.score)
+    (facts,) = [text for text in texts(app) if "predicted change]" in text]
+    assert f"predicted change] **{captions.number_text(predicted)}**" in facts
+    assert f"actual change] **{captions.number_text(actual)}**" in facts
     bars = chart(app, "classes")["data"]
     assert [bar["name"] for bar in bars[:2]] == ["before", "after"]
     assert bars[0]["x"] == pytest.approx([100 * (p.probability or 0.0) for p in answer.prediction])
-    assert any("Exactly this picture was given to the network" in m.value for m in app.markdown)
+    assert any("The network was given exactly this picture" in m.value for m in app.markdown)
 
 
 def test_the_controls_change_the_question_and_the_address(asked: list[Question]) -> None:
@@ -96,7 +96,7 @@ def test_the_unit_of_the_neurons_page_is_followed(asked: list[Question]) -> None
     last = asked[-1]
     assert isinstance(last, PerturbationQuestion)
     assert last.target == Unit(Site("features.7"), (2, 5, 6))
-    assert len(app.get("plotly_chart")) == 5, "before, after, difference, promise, classes"
+    assert len(app.get("plotly_chart")) == 5, "before, after, difference, change, classes"
 
 
 def test_a_unit_that_is_off_is_said_to_leave_nothing_to_follow(asked: list[Question]) -> None:
@@ -104,7 +104,7 @@ def test_a_unit_that_is_off_is_said_to_leave_nothing_to_follow(asked: list[Quest
     assert isinstance(relu, PerturbationAnswer)
     app = opened(PAGE, image="sample/star", follow="unit", site="features.8", channel="0", row="0", col="0")
     for channel in range(1, 40):
-        if any("nothing to follow" in i.value for i in app.info):
+        if any("no direction to follow" in i.value for i in app.info):
             break
         app.number_input(key="shown_channel").set_value(channel).run()
     else:
@@ -120,7 +120,7 @@ def test_a_unit_that_is_off_is_said_to_leave_nothing_to_follow(asked: list[Quest
         ("epsilon", "9" * 40, "Epsilon cannot be 999"),
         ("steps", "21", "Steps cannot be 21"),
         ("norm", "l1", "Kind of step cannot be 'l1'"),
-        ("way", "up", "Way cannot be 'up'"),
+        ("way", "up", "Direction cannot be 'up'"),
         ("follow", "<b>", "Follow cannot be '<b>'"),
     ],
 )
@@ -178,8 +178,8 @@ def test_the_formula_is_that_of_every_step(norm: Norm, steps: int, parts: list[s
     ("count", "words"),
     [
         (2, "Both classes, before and after."),
-        (5, "The five likeliest classes, before and after."),
-        (6, "The 6 classes that are among the five likeliest before or after."),
+        (5, "The five most likely classes, before and after."),
+        (6, "The 6 classes that are among the five most likely before or after."),
     ],
 )
 def test_the_bars_say_which_classes_they_show(count: int, words: str) -> None:

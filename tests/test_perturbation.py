@@ -1,4 +1,4 @@
-"""A small change of the picture along a gradient: what is promised, what comes, and the limits it keeps."""
+"""A small change of the picture along a gradient: its predicted and actual effect, and its limits."""
 
 from __future__ import annotations
 
@@ -60,27 +60,27 @@ def _change(answer: gv.PerturbationAnswer) -> np.ndarray:
     return answer.after.astype(np.float64) - answer.pixels
 
 
-# ------------------------------------------------------------------------------------------------- promised and come
+# ------------------------------------------------------------------------------------------------- predicted and actual
 
 
 @pytest.mark.parametrize("norm", NORMS)
 @pytest.mark.parametrize("away", [False, True])
 @pytest.mark.parametrize("steps", [1, 3])
-def test_a_linear_model_keeps_its_promise(norm: Norm, away: bool, steps: int) -> None:
+def test_a_linear_model_changes_as_predicted(norm: Norm, away: bool, steps: int) -> None:
     network = Network.of(_linear(), gv.ClassScore(2), PLAIN, _levels())
     first = network.slope(_levels())
     walked = walk(network, _levels(), first, norm, 7.0, steps, away)
     np.testing.assert_allclose(walked.predicted, walked.actual, rtol=1e-11, atol=1e-12)
     np.testing.assert_allclose(walked.sizes, np.linspace(0, 7, steps + 1), rtol=1e-11)
-    promised, came = curve(network, _levels(), first, norm, away, (0.0, 1.0, 7.0))
-    np.testing.assert_allclose(promised, came, rtol=1e-11, atol=1e-12)
-    assert promised[-1] == pytest.approx(walked.predicted[-1])
+    predicted, actual = curve(network, _levels(), first, norm, away, (0.0, 1.0, 7.0))
+    np.testing.assert_allclose(predicted, actual, rtol=1e-11, atol=1e-12)
+    assert predicted[-1] == pytest.approx(walked.predicted[-1])
 
 
 @pytest.mark.parametrize("norm", NORMS)
 @pytest.mark.parametrize("steps", [1, 3])
-def test_what_is_promised_is_of_the_steps_as_they_were_cut(norm: Norm, steps: int) -> None:
-    """From 250 levels a step of 20 upwards is cut to 5; a linear model then keeps its promise all the same."""
+def test_the_prediction_is_for_the_steps_as_they_were_clipped(norm: Norm, steps: int) -> None:
+    """From 250 levels a step of 20 upwards is cut to 5; a linear model then still changes as predicted."""
     levels = torch.full((1, 3, 8, 8), 250.0, dtype=torch.float64)
     network = Network.of(_linear(), gv.ClassScore(2), PLAIN, levels)
     first = network.slope(levels)
@@ -90,9 +90,9 @@ def test_what_is_promised_is_of_the_steps_as_they_were_cut(norm: Norm, steps: in
     assert walked.levels.max() == 255
     upwards = int((first.gradient > 0).sum())
     assert walked.cut == upwards if norm == "max" else 0 < walked.cut <= upwards
-    promised, came = curve(network, levels, first, norm, False, (epsilon,))
-    np.testing.assert_allclose(promised, came, rtol=1e-11, atol=1e-12)
-    assert steps > 1 or promised[0] == pytest.approx(walked.predicted[-1], rel=1e-11)
+    predicted, actual = curve(network, levels, first, norm, False, (epsilon,))
+    np.testing.assert_allclose(predicted, actual, rtol=1e-11, atol=1e-12)
+    assert steps > 1 or predicted[0] == pytest.approx(walked.predicted[-1], rel=1e-11)
 
 
 def test_a_number_that_any_step_cuts_is_counted_once() -> None:
@@ -130,15 +130,15 @@ def test_a_step_by_hand() -> None:
 
 @pytest.mark.parametrize("norm", NORMS)
 @pytest.mark.parametrize("away", [False, True])
-def test_the_curve_begins_with_the_slope_that_is_promised(norm: Norm, away: bool) -> None:
+def test_the_curve_begins_with_the_predicted_slope(norm: Norm, away: bool) -> None:
     network = Network.of(_curved(), gv.ClassScore(1, "probability"), PLAIN, _levels())
     first = network.slope(_levels())
     for size, within in ((1e-2, 1e-3), (1e-3, 1e-4)):
-        (promised,), (came,) = curve(network, _levels(), first, norm, away, (size,))
-        assert came == pytest.approx(promised, rel=within)
-        assert (came < 0) == away
-    (promised,), (came,) = curve(network, _levels(), first, norm, away, (200.0,))
-    assert abs(came - promised) > 0.05 * abs(promised), "far away it bends"
+        (predicted,), (actual,) = curve(network, _levels(), first, norm, away, (size,))
+        assert actual == pytest.approx(predicted, rel=within)
+        assert (actual < 0) == away
+    (predicted,), (actual,) = curve(network, _levels(), first, norm, away, (200.0,))
+    assert abs(actual - predicted) > 0.05 * abs(predicted), "far away it bends"
 
 
 @pytest.mark.parametrize("norm", NORMS)
@@ -252,7 +252,7 @@ def _dead_unit() -> gv.Unit:
 def test_a_dead_unit_leaves_nothing_to_follow() -> None:
     answer = _asked(target=_dead_unit(), epsilon=20, steps=5)
     (note,) = answer.notes
-    assert "nothing to follow" in note
+    assert "no direction to follow" in note
     assert answer.size == answer.cut == answer.predicted_change == 0
     np.testing.assert_array_equal(answer.after, answer.pixels)
     assert answer.score == answer.score_after
@@ -340,8 +340,8 @@ def test_models_that_write_in_place_are_differentiated_as_they_are(build: Callab
     kept = start.clone()
     network = Network.of(module, gv.ClassScore(1), PLAIN, start)
     first = network.slope(start)
-    (promised,), (came,) = curve(network, start, first, "l2", False, (1e-4,))
-    assert came == pytest.approx(promised, rel=1e-3)
+    (predicted,), (actual,) = curve(network, start, first, "l2", False, (1e-4,))
+    assert actual == pytest.approx(predicted, rel=1e-3)
     assert torch.equal(start, kept)
 
 

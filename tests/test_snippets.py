@@ -275,7 +275,7 @@ def test_a_picture_that_was_changed(
         shares = np.array([[100 * (one.probability or 0.0), 100 * later[one.index]] for one in answer.prediction])
         assert snippet_runs.error(snippet_runs.run(snippets.classes_after(at, answer), folder), shares) < 1e-5
     curve = np.column_stack([answer.arrays[f"curve_{name}"] for name in ("size", "predicted", "actual")])
-    assert snippet_runs.error(snippet_runs.run(snippets.promise(at, answer), folder), curve) < CLOSE
+    assert snippet_runs.error(snippet_runs.run(snippets.predicted_and_actual(at, answer), folder), curve) < CLOSE
     path = np.column_stack([answer.arrays["path_size"], answer.arrays["path_actual"]])
     last = [[answer.size, change] for change in (answer.predicted_change, answer.score_after - answer.score)]
     path = np.vstack([path, last])

@@ -66,10 +66,10 @@ def _before_and_after(names: Names) -> go.Figure:
     return charts.before_and_after(_classes(names), _classes(names)[::-1])
 
 
-def _promise(names: Names) -> go.Figure:
+def _predicted_and_actual(names: Names) -> go.Figure:
     question = gv.PerturbationQuestion(model="preset/digits-cnn", image="sample/digit-3")
     answer = gv.answer(question)
-    return charts.promise(answer, unit=names[0], size_words=names[1])
+    return charts.predicted_and_actual(answer, unit=names[0], size_words=names[1])
 
 
 def _along(names: Names) -> go.Figure:
@@ -114,7 +114,7 @@ MADE: dict[str, tuple[str, Callable[[Names], go.Figure]]] = {
     "class bars of one label": ("figures.class_bars", _single_label),
     "strip": ("figures.strip", lambda names: figures.strip(names[:4], NUMBERS, unit=names[4])),
     "before and after": ("charts.before_and_after", _before_and_after),
-    "promise": ("charts.promise", _promise),
+    "predicted and actual": ("charts.predicted_and_actual", _predicted_and_actual),
     "along": ("flow_figures.along", _along),
     "predicted map": ("output_figures.predicted_map", _predicted_map),
     "boxes": ("output_figures.boxes_over", _boxes),

@@ -1,4 +1,4 @@
-"""The likeliest classes, or the largest numbers, of what a model returned."""
+"""The most likely classes, or the largest numbers, of what a model returned."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def of_survey(scene: Scene, head: Head) -> tuple[ClassProbability, ...]:
     """
     if head != USUAL_HEAD:
         heads.row(scene.trace, head)
-    return _likeliest(scene.trace, _with_card(head, scene.model.card), scene.model.card)
+    return _most_likely(scene.trace, _with_card(head, scene.model.card), scene.model.card)
 
 
 def of_target(scene: Scene, target: Target) -> tuple[ClassProbability, ...]:
@@ -43,13 +43,13 @@ def of_target(scene: Scene, target: Target) -> tuple[ClassProbability, ...]:
     boxes: what another output of the model predicts is not meant."""
     if targets.site_of(target) is not None or isinstance(target, RegionScore | BoxScore):
         return ()
-    return _likeliest(scene.trace, _head(target, scene.model.card), scene.model.card)
+    return _most_likely(scene.trace, _head(target, scene.model.card), scene.model.card)
 
 
 def of_both(
     scene: Scene, after: Trace, target: Target
 ) -> tuple[tuple[ClassProbability, ...], tuple[ClassProbability, ...]]:
-    """The likeliest classes of two passes, as they are in the one and in the other; nothing where there are none, and
+    """The most likely classes of two passes, as they are in the one and in the other; nothing where there are none, and
     where the target is read from a map or from boxes."""
     if isinstance(target, RegionScore | BoxScore):
         return (), ()
@@ -86,7 +86,7 @@ def _with_card(head: Head, card: ModelCard) -> Head:
     return read.head
 
 
-def _likeliest(trace: Trace, head: Head, card: ModelCard) -> tuple[ClassProbability, ...]:
+def _most_likely(trace: Trace, head: Head, card: ModelCard) -> tuple[ClassProbability, ...]:
     found = _numbers(trace, head)
     return () if found is None else _rows(*found, card, targets.ranked(found[0])[:TOP])
 

@@ -204,7 +204,7 @@ def _compared(
 ) -> DirectionProof:
     """The direction with its steps, from the largest to the smallest."""
     found = bare
-    for h in STEPS if every_step else _likeliest_first(here, bare.derivative):
+    for h in STEPS if every_step else _most_likely_first(here, bare.derivative):
         up, down = (_moved(here, {site: value + sign * h * direction}) for sign in (1, -1))
         step = _step(here, bare.derivative, h, up, down)
         found = replace(found, steps=tuple(sorted((*found.steps, step), key=lambda one: -one.h)))
@@ -213,7 +213,7 @@ def _compared(
     return found
 
 
-def _likeliest_first(here: _Here, derivative: float) -> Sequence[float]:
+def _most_likely_first(here: _Here, derivative: float) -> Sequence[float]:
     """The steps, in the order in which they are likely to settle it: the shortest with little noise, for kinks are
     rarest there, then shorter ones, then longer ones. Where values are rounded on the way, the longest first."""
     quiet = [h for h in STEPS if 4 * EPS * here.largest / h <= LITTLE * abs(derivative)]

@@ -90,7 +90,7 @@ def sentence(count: int, reading: ShownAs = "softmax_logits") -> str:
         return "The label, and its complement"
     all_of = several(noun(reading))
     few = {1: f"The only {noun(reading)}", 2: f"Both {all_of}", 3: f"All three {all_of}", 4: f"All four {all_of}"}
-    which = few.get(count, f"The five likeliest {all_of}")
+    which = few.get(count, f"The five most likely {all_of}")
     return f"{which}, each with a probability of its own" if noun(reading) == "label" else which
 
 
@@ -111,7 +111,7 @@ def predicted(
     if noun(reading) == "label" and len(prediction) > 1:
         likely = [p for p in prediction if _chance(p) > HALF]
         if not likely:
-            return "predicted", f"no label; likeliest {name}, {share_text(_chance(first))}"
+            return "predicted", f"no label; most likely {name}, {share_text(_chance(first))}"
         said = [f"{class_text(p.index, labels, 'label')} {share_text(_chance(p))}" for p in likely[:MOST_NAMED]]
         more = ["…"] if len(likely) > MOST_NAMED else []
         return "predicted", ", ".join([*said, *more])

@@ -78,10 +78,10 @@ def channel_names(steps: Preprocessing) -> tuple[str, ...]:
 
 
 def model_line(card: ModelCard) -> str:
-    """``194 k parameters · 99.2 % right · input 96×96``."""
+    """``194 k parameters · accuracy 99.2 % · input 96×96``."""
     size = f"{card.preprocessing.size[0]}×{card.preprocessing.size[1]}"
-    right = [f"{share_text(card.accuracy[0].value)} right"] if card.accuracy else []
-    return " · ".join([f"{count_text(card.parameters)} parameters", *right, f"input {size}"])
+    accuracy = [f"accuracy {share_text(card.accuracy[0].value)}"] if card.accuracy else []
+    return " · ".join([f"{count_text(card.parameters)} parameters", *accuracy, f"input {size}"])
 
 
 def count_text(count: int) -> str:

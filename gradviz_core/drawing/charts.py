@@ -85,21 +85,21 @@ def _bars(name: str, shown: Sequence[Bar], offset: float, colour: str) -> go.Bar
     )
 
 
-def promise(answer: PerturbationAnswer, *, unit: str, size_words: str) -> go.Figure:
-    """What the gradient promises for the target's change and what really comes, as one step grows. The picture that is
-    shown has a mark for what was promised for it and one for what came, and so has each of several steps on the way."""
+def predicted_and_actual(answer: PerturbationAnswer, *, unit: str, size_words: str) -> go.Figure:
+    """The predicted and the actual change of the target, for one step of each size. Two marks show
+    both for the picture on the page; with several steps, a line shows the actual change after each."""
     shown_unit = figure_text(unit)
     arrays, sizes = answer.arrays, answer.arrays["curve_size"]
     figure = go.Figure()
-    _line(figure, "promised for one step", sizes, arrays["curve_predicted"], {"color": QUIET, "dash": "dash"})
-    _line(figure, "came of one step", sizes, arrays["curve_actual"], {"color": ACCENT})
+    _line(figure, "predicted, one step", sizes, arrays["curve_predicted"], {"color": QUIET, "dash": "dash"})
+    _line(figure, "actual, one step", sizes, arrays["curve_actual"], {"color": ACCENT})
     if len(arrays["path_size"]) > 2:
         _line(figure, "step by step", arrays["path_size"], arrays["path_actual"], {"color": BROWN, "dash": "dot"})
     open_mark = {"size": 14, "symbol": "diamond-open", "color": BROWN, "line": {"width": 2}}
     full_mark = {"size": 12, "symbol": "diamond", "color": BROWN, "line": {"color": "white", "width": 1}}
     for name, change, mark in (
-        ("promised for this picture", answer.predicted_change, open_mark),
-        ("came of this picture", answer.score_after - answer.score, full_mark),
+        ("predicted, this picture", answer.predicted_change, open_mark),
+        ("actual, this picture", answer.score_after - answer.score, full_mark),
     ):
         figure.add_trace(
             go.Scatter(

@@ -155,7 +155,7 @@ def class_bars(
     reading: ShownAs = "softmax_logits",
     against: bool = False,
 ) -> go.Figure:
-    """The likeliest classes as bars, the likeliest on top; the chosen one in the accent colour.
+    """The most likely classes as bars, the most likely on top; the chosen one in the accent colour.
 
     What the bars are follows the kind of output (``bars.of``): shares of one whole, labels with a probability each, a
     single label and its complement, or plain numbers with their sign. ``against`` chooses the complement.

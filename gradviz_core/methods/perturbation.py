@@ -1,14 +1,14 @@
-"""A small change of the picture along a gradient: what the gradient promises of it, and what really comes of it.
+"""A small change of the picture along a gradient: the predicted and the actual change of a score.
 
 This is for understanding a model and for testing it. Everything is counted in *levels*, the numbers 0 to 255 of an
-8-bit picture, because there a change can be seen for what it is. A network gets x = (r / 255 - mean) / std of the
+8-bit picture, because they are what a viewer sees. A network gets x = (r / 255 - mean) / std of the
 levels r, channel by channel, so ∂z/∂r = ∂z/∂x / (255 std).
 
 One step of size s goes from r to r + s·d, where d is the sign of the gradient (``max``: no number changes by more than
 s; Goodfellow et al. 2015, arXiv:1412.6572) or the gradient over its L2 norm (``l2``: the whole change has length s);
-away from the target it is the negative of that. What would leave 0 to 255 is cut there. Several steps, each along the
-gradient where it stands, are those of Kurakin et al. 2017 (arXiv:1607.02533). Each has the size epsilon / steps, so all
-together stay within epsilon.
+to decrease the target it is the negative of that. Values are clipped to 0 to 255. Several steps, each along the
+gradient at the picture so far, are those of Kurakin et al. 2017 (arXiv:1607.02533). Each has the size epsilon / steps,
+so together they stay within epsilon.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ CURVE = tuple(i / 3 for i in range(7))
 """The sizes at which the curve is computed, in units of epsilon: the fourth is epsilon itself. Each is one pass."""
 
 NOTHING_TO_FOLLOW = (
-    "The gradient of {target} is zero everywhere: nothing to follow, so the picture stays as it is. Choose another "
-    "target."
+    "The gradient of {target} is zero everywhere, so there is no direction to follow and the picture does not change. "
+    "Choose another target."
 )
 TOO_SMALL = (
-    "No number changes by more than half a level, which rounds to nothing: the picture stays as it is. Take a larger "
+    "No value changes by more than half a level, and that rounds to zero: the picture does not change. Choose a larger "
     "epsilon."
 )
 
@@ -48,7 +48,7 @@ Levels = Float[Tensor, "1 c h w"]
 
 @dataclass(frozen=True, slots=True)
 class Slope:
-    """The target at some picture, and its gradient there."""
+    """The target's value and gradient at one picture."""
 
     value: float
     gradient: Levels
@@ -135,7 +135,7 @@ def follow(
     preprocessing: Preprocessing,
     trace: Trace,
 ) -> Followed:
-    """The picture that the question's steps lead to, in whole levels, and what was promised and came on the way.
+    """The picture after the question's steps, in whole levels, and the predicted and actual change at each step.
 
     ``target`` is the question's, with the predicted class filled in, ``trace`` a pass of these pixels. The same
     question gives the same arrays.
@@ -190,7 +190,7 @@ def _notes(question: PerturbationQuestion, target: Target, walked: Walk, change:
     made = len(walked.sizes) - 1
     if not made:
         return (NOTHING_TO_FOLLOW.format(target=targets.in_words(target)),)
-    stopped = (f"After step {made} the gradient is zero everywhere: nothing more to follow.",)
+    stopped = (f"After step {made} the gradient is zero everywhere, so the steps end there.",)
     return (*(stopped if made < question.steps else ()), *(() if change.any() else (TOO_SMALL,)))
 
 
@@ -203,11 +203,11 @@ class Walk:
     sizes: npt.NDArray[np.float64]
     """Size of the change so far, in the norm."""
     predicted: npt.NDArray[np.float64]
-    """Sum of what each step's own gradient promised: Σ gradient · step."""
+    """The predicted change so far, each step with its own gradient: Σ gradient · step."""
     actual: npt.NDArray[np.float64]
-    """How far the target has come."""
+    """The actual change of the target so far."""
     cut: int
-    """How many numbers some step would have taken out of 0 to 255."""
+    """How many values a step clipped at 0 or 255."""
 
 
 def walk(network: Network, start: Levels, first: Slope, norm: Norm, epsilon: float, steps: int, away: bool) -> Walk:
@@ -225,20 +225,20 @@ def walk(network: Network, start: Levels, first: Slope, norm: Norm, epsilon: flo
         wanted = levels + (epsilon / steps) * way
         moved = wanted.clamp(0, MOST_LEVEL)
         cut |= wanted != moved
-        promised = rows[-1][1] + dot(slope.gradient, moved - levels)
+        predicted = rows[-1][1] + dot(slope.gradient, moved - levels)
         levels = moved
         slope = network.slope(levels) if left else Slope(network.value(levels), slope.gradient)
-        rows.append((size(levels - start, norm), promised, slope.value - first.value))
-    sizes, predicted, actual = np.array(rows).T
-    return Walk(levels, sizes, predicted, actual, int(cut.sum()))
+        rows.append((size(levels - start, norm), predicted, slope.value - first.value))
+    sizes, predicted_changes, actual_changes = np.array(rows).T
+    return Walk(levels, sizes, predicted_changes, actual_changes, int(cut.sum()))
 
 
 def curve(
     network: Network, start: Levels, first: Slope, norm: Norm, away: bool, sizes: Sequence[float]
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """For one step of each size: what the gradient promises of the target's change, and what it is.
+    """For one step of each size: the change of the target that the gradient predicts, and the actual one.
 
-    The promise is gradient · (change after cutting), so it bends where more and more numbers reach 0 or 255.
+    The predicted change is gradient · (change after clipping), so it bends where more and more numbers reach 0 or 255.
     """
     way = direction(first.gradient, norm, away)
     if way is None:

@@ -42,7 +42,7 @@ class GradientAnswer:
     """The question's target, with the predicted class filled in, where it was read and as what."""
     score: float
     prediction: tuple[ClassProbability, ...]
-    """The five likeliest classes, or the five largest numbers; empty where the target is read from a site."""
+    """The five most likely classes, or the five largest numbers; empty where the target is read from a site."""
     receptive_field: tuple[int, int, int, int] | None
     """For a ``Unit``: first row, last row, first column, last column of the input it can depend on at all."""
     notes: tuple[str, ...]

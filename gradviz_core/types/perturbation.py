@@ -42,9 +42,9 @@ class PerturbationAnswer:
     - ``pixels`` and ``after``, the (H, W, 3) pictures before and after, whole levels: exactly what the network saw;
     - ``gradient`` (1, C, H, W), of the target at the first picture, per level, channels in the network's order;
     - ``curve_size``, ``curve_predicted``, ``curve_actual``: for one step of each size, the change of the target that
-      the gradient promises, gradient · change, and the one that comes; the picture is not rounded for these;
+      the gradient predicts, gradient · change, and the actual one; the picture is not rounded for these;
     - ``path_size``, ``path_predicted``, ``path_actual``: the same after each of the steps that were made, before the
-      last picture is rounded; promises are added up, each from its step's own gradient.
+      last picture is rounded; the predictions are added up, each from its step's own gradient.
     """
 
     question: PerturbationQuestion
@@ -53,15 +53,15 @@ class PerturbationAnswer:
     score: float
     score_after: float
     predicted_change: float
-    """What the gradient at the first picture promises for ``after``: gradient · (after - before)."""
+    """The change that the gradient at the first picture predicts for ``after``: gradient · (after - before)."""
     size: float
     """Size of after - before in the question's norm; at most ``epsilon``."""
     cut: int
-    """How many numbers of the picture a step would have taken out of 0 to 255."""
+    """How many values of the picture a step clipped at 0 or 255."""
     prediction: tuple[ClassProbability, ...]
-    """The likeliest five classes of either picture, as they are before, the likeliest first."""
+    """The five most likely classes of each picture, with their probabilities before, the most likely first."""
     prediction_after: tuple[ClassProbability, ...]
-    """The same classes as they are after, the likeliest first."""
+    """The same classes with their probabilities after, the most likely first."""
     notes: tuple[str, ...]
     receipt: Receipt
     arrays: Arrays

@@ -37,7 +37,7 @@ _SCALES: dict[OutputKind, dict[str, str]] = {
     "numbers": {"logit": "The number itself"},
 }
 """Scores of one class, the first by default. What is the same for all inputs is not among them."""
-_PREDICTED = {"class": "the predicted class", "label": "the likeliest label", "number": "the largest number"}
+_PREDICTED = {"class": "the predicted class", "label": "the most likely label", "number": "the largest number"}
 _NUMBERS, _LABELS = {"increase": "Increase", "decrease": "Decrease"}, {"increase": "For", "decrease": "Against"}
 
 
@@ -126,7 +126,7 @@ def _box(survey: SurveyAnswer, output: Output) -> tuple[Target, Output]:
     output = Output(found.head, output.head, found)
     with controls:
         box = boxes.choose(found, survey.card.labels)
-        chosen = _index(survey, output, "the likeliest there")
+        chosen = _index(survey, output, "the most likely there")
         scale = cast(ScoreScale, _scale(output, {}))
         taken = regions.taken(several=box is None)
     return BoxScore(chosen, box, asked.skip, asked.boxes_last, taken, scale, output.head), output
@@ -172,11 +172,11 @@ def _one_class(survey: SurveyAnswer, output: Output, label: str, name: str, defa
 
 
 def _other(survey: SurveyAnswer, output: Output, chosen: int | None) -> int:
-    """The class whose score is taken off; by default the likeliest but for the chosen one."""
+    """The class whose score is taken off; by default the most likely but for the chosen one."""
     ranks = [likely.index for likely in predicted(survey, output)]
     first = ranks[0] if chosen is None else chosen
     noun = output.noun
-    default = "the largest other number" if noun == "number" else f"the likeliest other {noun}"
+    default = "the largest other number" if noun == "number" else f"the most likely other {noun}"
     other = _one_class(survey, output, "Minus", "minus", default)
     if other == first:
         name = class_text(first, survey.card.labels, noun)

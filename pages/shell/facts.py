@@ -32,7 +32,7 @@ def _fact(name: str, value: str) -> str:
 def predicted(
     prediction: Sequence[ClassProbability], labels: Sequence[str], reading: ShownAs = "softmax_logits"
 ) -> tuple[str, str]:
-    """The likeliest class and its share, or what the output says where it is of another kind."""
+    """The most likely class and its share, or what the output says where it is of another kind."""
     return bars.predicted(prediction, labels, reading)
 
 

@@ -96,7 +96,7 @@ def here(page: str) -> None:
 
 
 def _neighbours(number: int) -> list[str]:
-    before = [f"Before: {_link(STOPS[number - 1])}"] if number else []
+    before = [f"Previous: {_link(STOPS[number - 1])}"] if number else []
     after = [f"Next: {_link(STOPS[number + 1])}"] if number + 1 < len(STOPS) else []
     return before + after
 

@@ -24,7 +24,7 @@ from pages.shell.units import Picture
 
 _FOLLOW = {"score": "The score in the sidebar", "unit": "One unit"}
 _NORMS = {"max": "Sign", "l2": "Length (L2)"}
-_WAYS = {"away": "Away (lower it)", "towards": "Towards (raise it)"}
+_DIRECTIONS = {"away": "Decrease", "towards": "Increase"}
 _EPSILONS = {"max": range(1, 65), "l2": range(20, 4001, 20)}
 _FIRST_EPSILON = {"max": 4, "l2": 400}
 _SIZES = {"max": "largest change of any number, in levels", "l2": "length of the change (L2), in levels"}
@@ -32,11 +32,11 @@ HEIGHT = 400
 
 
 def question(choice: ScoredChoice) -> PerturbationQuestion:
-    """What is asked, as the controls say it."""
+    """The question that the controls ask."""
     target: Target = choice.target
     with panel.controls():
         follow = address.option("Follow", "follow", _FOLLOW)
-        way = address.option("Way", "way", _WAYS)
+        direction = address.option("Direction", "way", _DIRECTIONS)
         norm = cast(Norm, address.option("Kind of step", "norm", _NORMS))
     if follow == "unit":
         target = _unit(choice)
@@ -46,7 +46,7 @@ def question(choice: ScoredChoice) -> PerturbationQuestion:
             "epsilon",
             _EPSILONS[norm],
             _FIRST_EPSILON[norm],
-            f"How large the change may be: {_SIZES[norm]} of 255",
+            f"The largest change allowed: {_SIZES[norm]} of 255",
             unit="of 255",
             width=300,
         )
@@ -55,7 +55,7 @@ def question(choice: ScoredChoice) -> PerturbationQuestion:
             "steps",
             range(1, 21),
             1,
-            "Each is epsilon over their number long and follows the gradient anew",
+            "Each step has size epsilon / steps and follows the gradient of the picture that it starts from",
             unit="",
             width=200,
         )
@@ -66,7 +66,7 @@ def question(choice: ScoredChoice) -> PerturbationQuestion:
         norm=norm,
         epsilon=epsilon,
         steps=steps,
-        away=way == "away",
+        away=direction == "away",
         seed=choice.draw,
     )
 
@@ -86,7 +86,7 @@ def _unit(choice: ScoredChoice) -> Unit:
                 count=1,
                 seed=choice.draw,
             ),
-            "Looking for the strongest channel here …",
+            "Finding the strongest channel here …",
         )
         channel = sites.choose_channel(info, int(strongest.arrays["channels"][0]))
     return units.unit(info, channel, place)
@@ -96,7 +96,7 @@ def _unit(choice: ScoredChoice) -> Unit:
 
 
 def before(answer: PerturbationAnswer, pixel: Pixel | None) -> Picture:
-    """The picture as it was, with a mark on a pixel, as on the other two."""
+    """The original picture, with the same pixel marked as on the other two."""
     image = seen(answer.arrays)
     facts = ("{}×{}".format(*image.size), "whole levels, 0 to 255", *captions.blocks_text(image.blocks))
     words = Caption("Before: the picture as the network sees it.", "r", facts)
@@ -104,15 +104,15 @@ def before(answer: PerturbationAnswer, pixel: Pixel | None) -> Picture:
 
 
 def after(answer: PerturbationAnswer, labels: tuple[str, ...], pixel: Pixel | None) -> Picture:
-    """The picture that the steps lead to."""
+    """The picture after the last step."""
     image = seen(answer.arrays, "after")
     question = answer.question
-    many = f", {question.steps} times, each where the last one ended" if question.steps > 1 else ""
-    bound = ", some towards the first picture where the change would be longer than ε" if question.norm == "l2" else ""
-    cut = f"{answer.cut:,} numbers cut at 0 or 255" if answer.cut else "nothing cut at 0 or 255"
+    many = f" in {question.steps} steps, each from where the previous one ended" if question.steps > 1 else ""
+    bound = ", and towards the first picture where the change would be longer than ε" if question.norm == "l2" else ""
+    cut = f"{answer.cut:,} values clipped at 0 or 255" if answer.cut else "no value clipped at 0 or 255"
     words = Caption(
         f"After: changed {'against' if question.away else 'along'} the gradient{many}, rounded to whole levels{bound}. "
-        "Exactly this picture was given to the network.",
+        "The network was given exactly this picture.",
         step_formula(question, captions.score_symbol(answer.target, labels)),
         (
             f"ε = {question.epsilon} levels",
@@ -152,14 +152,14 @@ def change(answer: PerturbationAnswer, channels: int) -> OverInput:
 
 
 def difference(answer: PerturbationAnswer, changed: OverInput, pixel: Pixel | None) -> Picture:
-    """After minus before, on a scale of its own."""
+    """After minus before, with its own colour scale."""
     channels = changed.shape[1]
     shown = changed.field("signed_sum", unit="levels")
     summed = f", summed over the {channels} channels with its sign" if channels > 1 else ""
     full = 255 * channels
     magnified = (
         (
-            f"the ends of the scale are {captions.number_text(shown.limit)} of {full} possible levels: magnified "
+            f"the scale ends at {captions.number_text(shown.limit)} of {full} possible levels: magnified "
             f"{captions.number_text(full / shown.limit, 3)} times",
         )
         if shown.limit
@@ -173,22 +173,24 @@ def difference(answer: PerturbationAnswer, changed: OverInput, pixel: Pixel | No
     return Picture(figures.heatmap(shown, pixels=seen(answer.arrays).pixels, height=HEIGHT, cross=pixel), words)
 
 
-def promise(answer: PerturbationAnswer, labels: tuple[str, ...]) -> Picture:
-    """The first-order prediction against what really happens as epsilon grows."""
+def predicted_and_actual(answer: PerturbationAnswer, labels: tuple[str, ...]) -> Picture:
+    """The first-order prediction of the change, and the actual change, as epsilon grows."""
     unit, score = captions.score_unit(answer.target), captions.score_words(answer.target, labels)
     symbol = captions.score_symbol(answer.target, labels)
     steps = len(answer.arrays["path_size"]) - 1
     several = (
-        f" Dotted: where each of the {steps} steps came to, each along a gradient of its own." if steps > 1 else ""
+        f" Dotted line: the actual change after each of the {steps} steps, each with its own gradient."
+        if steps > 1
+        else ""
     )
     words = Caption(
-        f"How much {score} changes. Dashed: what the gradient at the first picture promises for one step of each size; "
-        "line: what comes of it. Diamonds: the picture above, in whole levels; open: what the same gradient promises "
-        f"for it, filled: what came.{several} The upright line is epsilon. Click a point to make its size epsilon.",
+        f"How much {score} changes with one step of each size. Dashed line: the change that the gradient at the first "
+        "picture predicts; solid line: the actual change. Diamonds: the picture above, in whole levels; open: "
+        f"predicted, filled: actual.{several} The vertical line marks epsilon. Click a point to set epsilon to it.",
         rf"\Delta {symbol} \approx \textstyle\sum \frac{{\partial {symbol}}}{{\partial r}}\,(r' - r)",
-        (f"{unit}, against levels of 0 to 255", "the curve's pictures are cut at 0 and 255, and not rounded"),
+        (f"{unit}, against levels of 0 to 255", "pictures of the curve are clipped at 0 and 255, not rounded"),
     )
-    return Picture(charts.promise(answer, unit=unit, size_words=_SIZES[answer.question.norm]), words)
+    return Picture(charts.predicted_and_actual(answer, unit=unit, size_words=_SIZES[answer.question.norm]), words)
 
 
 def reading(choice: ScoredChoice, target: Target) -> ShownAs:
@@ -212,9 +214,9 @@ def classes(answer: PerturbationAnswer, reading: ShownAs) -> Picture:
 
 
 def which(count: int, reading: ShownAs = "softmax_logits") -> str:
-    """Which classes are shown: more than five where the five likeliest are others after than before."""
+    """Which classes are shown: more than five if the five most likely ones change."""
     if count > 5:
-        first = "largest" if reading == "numbers" else "likeliest"
+        first = "largest" if reading == "numbers" else "most likely"
         return f"The {count} {bars.several(bars.noun(reading))} that are among the five {first} before or after."
     return f"{bars.sentence(count, reading)}, before and after."
 
@@ -225,7 +227,7 @@ def choose_class(answer: PerturbationAnswer, reading: ShownAs) -> Callable[[Clic
 
 
 def choose_size(question: PerturbationQuestion) -> Callable[[Click], None]:
-    """A click on a point of the curves makes its size epsilon, the nearest that the slider offers."""
+    """A click on a point of the curves sets epsilon to its size, or to the nearest size that the slider has."""
 
     def act(click: Click) -> None:
         address.write({"epsilon": min(_EPSILONS[question.norm], key=lambda offered: abs(offered - click.column))})
@@ -234,13 +236,13 @@ def choose_size(question: PerturbationQuestion) -> Callable[[Click], None]:
 
 
 def facts(answer: PerturbationAnswer, labels: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
-    """Target before and after, and the two changes."""
+    """The target before and after, and its predicted and actual change."""
     digits = captions.number_text
     return (
         (
             captions.score_words(answer.target, labels).removeprefix("the "),
             f"{digits(answer.score, 4)} → {digits(answer.score_after, 4)}",
         ),
-        ("promised for this picture", digits(answer.predicted_change, 3)),
-        ("came", digits(answer.score_after - answer.score, 3)),
+        ("predicted change", digits(answer.predicted_change, 3)),
+        ("actual change", digits(answer.score_after - answer.score, 3)),
     )

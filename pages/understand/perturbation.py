@@ -1,4 +1,4 @@
-"""Perturbation: the picture changed a little along a gradient; what was promised of it, and what came."""
+"""Perturbation: a small change of the picture along a gradient, with its predicted and its actual effect."""
 
 import streamlit as st
 
@@ -13,8 +13,8 @@ from pages.understand import changes
 
 choice = frame.begin_with_score(
     "Perturbation",
-    "What becomes of a score, or of one unit, when the picture is changed a little along its gradient: what the "
-    "gradient promises, and what really comes. For understanding a model and for testing it.",
+    "How a score, or one unit, changes when the picture moves a little along its gradient: the change that the "
+    "gradient predicts, and the actual one.",
 )
 tour.here("perturbation")
 
@@ -39,7 +39,7 @@ with one_sentence():
         "after": changes.after(answer, choice.labels, spot),
         "difference": changes.difference(answer, changed, spot),
     }
-    curve = changes.promise(answer, choice.labels)
+    curve = changes.predicted_and_actual(answer, choice.labels)
 
     reading = changes.reading(choice, answer.target)
     said, then = (facts.predicted(p, choice.labels, reading) for p in (answer.prediction, answer.prediction_after))
@@ -63,10 +63,10 @@ with one_sentence():
 
     left, right = st.columns([3, 2])
     with left:
-        st.header("Promised, and what came", anchor=False)
+        st.header("Predicted and actual change", anchor=False)
         panel.picture(
             curve.figure,
-            "promise",
+            "change",
             alt=curve.caption.alt,
             caption=curve.caption,
             act=changes.choose_size(question),
@@ -85,7 +85,7 @@ with one_sentence():
 
     keeping.menu(
         choice.tools,
-        {key: picture.figure for key, picture in (shown | {"promise": curve}).items()},
+        {key: picture.figure for key, picture in (shown | {"change": curve}).items()},
         answer,
         "perturbation",
         checked,
@@ -95,7 +95,7 @@ with one_sentence():
         {
             "After": lambda at: snippets.in_blocks(snippets.after(at, answer), was.blocks),
             "Difference": lambda at: snippets.in_blocks(snippets.after(at, answer, difference=True), changed.blocks),
-            "Promised, and what came": lambda at: snippets.promise(at, answer),
+            "Predicted and actual change": lambda at: snippets.predicted_and_actual(at, answer),
             "Step by step": lambda at: snippets.path(at, answer),
             "Before": lambda at: snippets.in_blocks(snippets.seen(at), was.blocks),
         }

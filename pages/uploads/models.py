@@ -74,7 +74,7 @@ def card(card: ModelCard) -> None:
         st.markdown(f"**{plain(card.title)}**  \n{plain(card.summary)}")
         for accuracy in card.accuracy:
             share = share_text(accuracy.value)
-            st.markdown(f"{plain(share)} right on {accuracy.samples:,} images: {plain(accuracy.data)}")
+            st.markdown(f"Accuracy {plain(share)} on {accuracy.samples:,} images: {plain(accuracy.data)}")
         more = f" and {len(card.names) - 20} more" if len(card.names) > 20 else ""
         classes = ", ".join(card.names[:20]) + more
         rows = {

@@ -15,7 +15,7 @@ from gradviz_core.drawing.snippets.jacobian import (
     singular_values_by_products,
 )
 from gradviz_core.drawing.snippets.maps import feature_maps, sheet
-from gradviz_core.drawing.snippets.perturbation import after, classes_after, path, promise
+from gradviz_core.drawing.snippets.perturbation import after, classes_after, path, predicted_and_actual
 from gradviz_core.drawing.snippets.predicted import predicted_map
 from gradviz_core.drawing.snippets.saliency import saliency
 from gradviz_core.drawing.snippets.seen import classes, seen
@@ -36,8 +36,8 @@ __all__ = [
     "part",
     "path",
     "positions_in_blocks",
+    "predicted_and_actual",
     "predicted_map",
-    "promise",
     "saliency",
     "seen",
     "sensitivities",

@@ -1,4 +1,4 @@
-"""The code of a picture that was changed along a gradient, and of what was promised of it."""
+"""The code of a picture that was changed along a gradient, and of the change that the gradient predicts."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def classes_after(setting: Setting, answer: PerturbationAnswer) -> str:
     name, taken = row(setting, head, kind)
     times = "" if kind == "numbers" else "100 * "
     both = (
-        comment("What the model says of either picture."),
+        comment("What the model predicts for both pictures."),
         f"classes = {[one.index for one in answer.prediction]}",
         "shares = []",
         "for picture in (start, start + torch.from_numpy(whole)[None].float()):",
@@ -54,12 +54,15 @@ def classes_after(setting: Setting, answer: PerturbationAnswer) -> str:
     return program(_about(setting, answer), *_beginning(setting, answer), _steps(answer), last)
 
 
-def promise(setting: Setting, answer: PerturbationAnswer) -> str:
-    """``shown`` has a row for each size of one step: the size, the change of the score that the gradient promises, and
-    the change that comes."""
+def predicted_and_actual(setting: Setting, answer: PerturbationAnswer) -> str:
+    """``shown`` has a row for each size of one step: the size, the change of the score that the gradient predicts, and
+    the actual change."""
     sizes = [float(size) for size in answer.arrays["curve_size"]]
     if len(sizes) == 1:
-        flat = Block(("shown = np.zeros((1, 3))  # the gradient is zero everywhere: nothing to follow",), (_NUMPY,))
+        flat = Block(
+            ("shown = np.zeros((1, 3))  # the gradient is zero everywhere, so there is no direction to follow",),
+            (_NUMPY,),
+        )
         return program(_about(setting, answer), flat)
     lines = (
         comment("One step of each size, along the gradient where the picture is."),
@@ -68,8 +71,8 @@ def promise(setting: Setting, answer: PerturbationAnswer) -> str:
         "rows = []",
         f"for size in {sizes}:",
         f"    moved = (start {_way(answer)} size * ({_uphill(answer)})).clamp(0, 255)",
-        "    promised = (slope.double() * (moved - start).double()).sum().item()",
-        "    rows.append([size, promised, look(moved)[0] - first])",
+        "    predicted = (slope.double() * (moved - start).double()).sum().item()",
+        "    rows.append([size, predicted, look(moved)[0] - first])",
         "shown = np.array(rows)",
     )
     return program(_about(setting, answer), *_beginning(setting, answer), Block(lines, (_NUMPY,)))
@@ -77,17 +80,17 @@ def promise(setting: Setting, answer: PerturbationAnswer) -> str:
 
 def path(setting: Setting, answer: PerturbationAnswer) -> str:
     """``shown`` has a row for the picture as it was, and for each step's: the size of its change, and the change of the
-    score. Two more are for the last one in whole levels: the change that is promised for it, and the one that comes."""
+    score. Two more are for the last one in whole levels: the predicted change, and the actual one."""
     size = "change.abs().max()" if answer.question.norm == "max" else "change.norm()"
     lines = (
         *_whole(answer),
-        comment("How far each picture lies from the first, and how much its score differs."),
+        comment("How far each picture is from the first one, and how much its score differs."),
         "first, slope = look(start)",
         "rows = []",
         "for picture in [*path, start + torch.from_numpy(whole)[None].float()]:",
         "    change = (picture - start).double()",
         f"    rows.append([{size}.item(), look(picture)[0] - first])",
-        comment("What the gradient at the first picture promises for the last."),
+        comment("The change that the gradient at the first picture predicts for the last one."),
         "rows.insert(-1, [rows[-1][0], (slope.double() * change).sum().item()])",
         "shown = np.array(rows)",
     )

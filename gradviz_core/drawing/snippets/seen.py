@@ -1,4 +1,4 @@
-"""The code of the picture that the network sees, and of the bars of the likeliest classes."""
+"""The code of the picture that the network sees, and of the bars of the most likely classes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def both_sides(count: int, kind: OutputKind) -> tuple[str, ...]:
 
 
 def classes(setting: Setting, count: int, head: Head = USUAL_HEAD) -> str:
-    """``shown`` holds the probabilities of the likeliest classes, in percent, and of a single label 1 - p as well; of
+    """``shown`` holds the probabilities of the most likely classes, in percent, and of a single label 1 - p as well; of
     plain numbers the largest ones."""
     kind = kind_of_head(info_of_head(setting, head, "row"), head, as_shares=False)
     name, row = row_of(setting, head, kind)
@@ -40,7 +40,7 @@ def classes(setting: Setting, count: int, head: Head = USUAL_HEAD) -> str:
         f"shown = {times}{shares(f'{name}.detach()', kind)}[index].numpy()",
         *both_sides(count, kind),
     )
-    about = f"The {count} largest numbers." if kind == "numbers" else f"The {count} likeliest classes, in percent."
+    about = f"The {count} largest numbers." if kind == "numbers" else f"The {count} most likely classes, in percent."
     return program(
         about,
         picture(setting),

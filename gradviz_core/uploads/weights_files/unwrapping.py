@@ -16,7 +16,7 @@ WRAPPERS = (
     *("state_dict", "model_state_dict", "model", "net", "network", "module", "weights", "params"),
     *("ema", "model_ema", "ema_model", "ema_state_dict", "state_dict_ema"),
 )
-"""Names under which scripts keep a state dict beside other things, the likeliest first."""
+"""Names under which scripts keep a state dict beside other things, the most likely first."""
 PREFIXES = ("module.", "model.", "_orig_mod.")
 """What DataParallel, Lightning and torch.compile put before each name."""
 LONGEST_NAME = 500
