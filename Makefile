@@ -20,7 +20,7 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
 
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
-SOURCES := app.py navigation.py pages gradviz_core scripts tests $(sort $(dir $(wildcard benchmarks/*.py)))
+SOURCES := app.py navigation.py setup.py pages gradviz_core scripts tests $(sort $(dir $(wildcard benchmarks/*.py)))
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16

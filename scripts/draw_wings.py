@@ -16,7 +16,7 @@ from tests.reading_imports import imports, module_name, sources, wing  # noqa: E
 
 DOCUMENT = ROOT / "docs" / "architecture.md"
 BEGIN, END = "```mermaid\n", "```\n"
-LEFT_OUT = frozenset({"errors", "memory", "settings", "version"})
+LEFT_OUT = frozenset({"errors", "folders", "memory", "settings", "version"})
 NAMES = {"__init__": "gradviz_core"}
 
 Arrows = dict[str, set[str]]

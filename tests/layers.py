@@ -11,7 +11,7 @@ import pytest
 LAYERS = {
     "Browser": ("tests/browser/",),
     "Load": ("tests/load/",),
-    "Processes": ("tests/compute/", "tests/serving/", "tests/test_sandbox"),
+    "Processes": ("tests/compute/", "tests/serving/", "tests/test_sandbox", "tests/test_wheel"),
     "Hostile files": ("tests/hostile/",),
     "Pages": ("tests/test_pages", "tests/test_permalinks", "tests/test_tour", "tests/test_text_of_figures"),
     "Programs": ("tests/test_snippets", "tests/lessons/", "tests/test_readme"),

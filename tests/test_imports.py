@@ -22,13 +22,14 @@ Rule = Callable[[Path], list[str]]
 WINGS: dict[str, str] = {
     "version": "",
     "errors": "",
+    "folders": "",
     "memory": "",
     "settings": "memory",
     "types": "errors",
     "text": "errors types",
     "drawing": "errors types text",
     "tracing": "errors types",
-    "models": "errors types settings",
+    "models": "errors folders types settings",
     "uploads": "errors types settings text tracing models",
     "images": "errors types text models uploads",
     "lessons": "errors types",
@@ -36,8 +37,8 @@ WINGS: dict[str, str] = {
     "doctor": "errors types tracing uploads.exported",
     "answers": "version errors types tracing models uploads images lessons methods doctor",
     "answering": "errors memory settings types tracing uploads images doctor answers",
-    "compute": "errors settings types text models uploads images answering drawing.screen",
-    "serving": "errors settings types text doctor.verdicts compute",
+    "compute": "errors folders settings types text models uploads images answering drawing.screen",
+    "serving": "version errors folders settings types text doctor.verdicts compute",
     "__init__": "version errors types tracing models images methods doctor answers drawing answering",
 }
 """The files and wings of gradviz_core, and what each may import: only what stands before it, so there is no circle.
@@ -58,7 +59,7 @@ MOST_AT_THE_ROOT = 8
 """Files directly in gradviz_core."""
 
 TORCH_FREE = (
-    *("__init__", "version", "errors", "memory", "settings", "types", "text", "drawing", "serving"),
+    *("__init__", "version", "errors", "folders", "memory", "settings", "types", "text", "drawing", "serving"),
     *("tracing.axes", "tracing.axis_rules"),
     *("uploads.archive", "uploads.holders", "uploads.store", "uploads.store_folder"),
     *("compute.askers", "compute.client", "compute.npz", "compute.sandbox", "doctor.verdicts"),

@@ -11,12 +11,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gradviz_core.compute import sandbox
+from gradviz_core.folders import PACKAGE
+from gradviz_core.models.catalogue import ASSETS
 from gradviz_core.settings import SECRETS, settings
 from gradviz_core.uploads.store import KINDS
 
 log = logging.getLogger("gradviz.worker")
 
-ROOT = Path(__file__).resolve().parents[2]
 KNOWN = ("GRADVIZ_", "OMP_", "MKL_", "LC_")
 """How the names of variables begin that a confined worker keeps."""
 NEEDED = frozenset(
@@ -37,7 +38,7 @@ def confine(*, keep_open: Sequence[int], memory_mb: int | None, models: bool = T
     forget_the_environment()
     sys.dont_write_bytecode = True
     held = sandbox.confine(
-        read_trees=[ROOT / "gradviz_core", ROOT / "assets", *checkpoints()],
+        read_trees=[PACKAGE, ASSETS, *checkpoints()],
         read_files_in=[chosen.store / kind for kind in KINDS],
         keep_open=keep_open,
         memory_mb=memory_mb or chosen.upload_memory_mb,

@@ -12,13 +12,13 @@ import threading
 from pathlib import Path
 
 from gradviz_core.errors import ServiceStarting
+from gradviz_core.folders import APP, PACKAGE
 from gradviz_core.settings import SECRETS, Settings
 
 START_S = 60.0
 """Seconds the service may take until it has an address; usually it is half a second."""
 LEAVE_S = 3.0
 """Seconds the service may take to end when asked to."""
-_ROOT = Path(__file__).resolve().parents[2]
 
 
 class LocalService:
@@ -68,11 +68,10 @@ class LocalService:
 
     def _start(self) -> None:
         self._key = secrets.token_hex(32).encode()
-        command = [sys.executable, "-m", "gradviz_core.compute"]
+        command = [sys.executable, "-P", "-m", "gradviz_core.compute"]  # -P: no module comes from the current folder
         if self._answerer is not None:
             command += ["--answerer", self._answerer]
-        path = os.pathsep.join(filter(None, (str(_ROOT), os.environ.get("PYTHONPATH"))))
-        environment = os.environ | self._settings.as_environment() | {"PYTHONPATH": path}
+        environment = os.environ | self._settings.as_environment() | {"PYTHONPATH": _python_path()}
         for name in SECRETS & environment.keys():
             del environment[name]
         try:
@@ -111,3 +110,10 @@ class LocalService:
         if self._address.startswith("unix:"):
             shutil.rmtree(Path(self._address.removeprefix("unix:")).parent, ignore_errors=True)
         self._process, self._address = None, ""
+
+
+def _python_path() -> str:
+    """``PYTHONPATH`` for the service, with the repository's folder in front. An installed package is found without: its
+    folder holds other packages too, and they would come before the standard library."""
+    repository = str(PACKAGE.parent) if PACKAGE.parent == APP else ""
+    return os.pathsep.join(filter(None, (repository, os.environ.get("PYTHONPATH"))))

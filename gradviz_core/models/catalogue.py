@@ -10,9 +10,11 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from gradviz_core.errors import UnknownImage, UnknownModel
+from gradviz_core.folders import APP
 from gradviz_core.types import ImageCard, ModelCard, keys
 
-ASSETS = Path(__file__).resolve().parents[2] / "assets"
+ASSETS = APP / "assets"
+"""Weights and cards of the presets, and the sample images."""
 
 _FIRST = "IMAGENET1K_V1"
 _SECOND = "IMAGENET1K_V2"

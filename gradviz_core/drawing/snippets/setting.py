@@ -121,8 +121,8 @@ def _loaded(setting: Setting, by_layer: bool) -> Block:
     match kind:
         case keys.PRESET:
             said = comment(
-                "The model, in evaluation mode. This line, and no other, needs GradViz: run the program in its folder, "
-                "with PYTHONPATH=. before python."
+                "The model, in evaluation mode. This line, and no other, needs GradViz: install it, or run the program "
+                "in its folder with PYTHONPATH=. before python."
             )
             return Block(
                 (said, f"model = gv.load({quoted(setting.card.key)})"),
