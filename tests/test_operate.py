@@ -7,9 +7,11 @@ import re
 import tomllib
 from pathlib import Path
 
+import yaml
 from streamlit.web.server.starlette.starlette_routes import BASE_ROUTE_UPLOAD_FILE
 
 from benchmarks.__main__ import SUBJECTS
+from gradviz_core.serving.command import parser
 from gradviz_core.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -41,6 +43,22 @@ def test_what_is_to_be_run_can_be_run() -> None:
     assert {"bench", "load"} == set(re.findall(r"make (\w+)", OPERATE)) <= targets
     assert "make bench ARGS=pages" in OPERATE
     assert "pages" in SUBJECTS
+
+
+def test_the_unit_of_systemd_starts_the_command_and_writes_where_it_may() -> None:
+    (text,) = re.findall(r"```ini\n(.*?)```", OPERATE, flags=re.DOTALL)
+    unit = re.findall(r"^(\w+)=(.+)$", text, flags=re.MULTILINE)
+    named = dict(unit)
+    program, *arguments = named["ExecStart"].split()
+    assert program == "/opt/gradviz/bin/gradviz"
+    assert parser().parse_args(arguments).port == 8501
+    set_to = dict(word.split("=") for name, value in unit if name == "Environment" for word in value.split())
+    assert set_to["GRADVIZ_STORE"].startswith(f"/var/lib/{named['StateDirectory']}/")
+    assert set_to["TORCH_HOME"].startswith(f"/var/lib/{named['StateDirectory']}/")
+    container = yaml.safe_load((ROOT / "compose.yaml").read_text(encoding="utf-8"))["services"]["gradviz"]
+    assert named["MemoryMax"].lower() == container["mem_limit"]
+    assert named["TasksMax"] == str(container["pids_limit"])
+    assert "MemoryDenyWriteExecute" not in named
 
 
 def test_it_is_found_from_where_people_begin() -> None:

@@ -316,6 +316,15 @@ def test_what_is_no_pt2_is_refused(good: bytes) -> None:
             exported.read(packed(wrong))
 
 
+def test_of_what_it_was_exported_with_the_sample_inputs_alone_hold_the_numbers() -> None:
+    """docs/export.md says that random numbers do as well as a picture."""
+    model, x = built(Reused), image()
+    own, other = (unpacked(exported_bytes(model, each)) for each in (x, torch.zeros_like(x)))
+    differ = [name for name in own if own[name] != other[name] and not name.endswith("serialization_id")]
+    assert [name.partition("/")[2] for name in differ] == ["data/sample_inputs/model.pt"]
+    assert x.numpy().tobytes() in own[differ[0]]
+
+
 def test_sample_inputs_are_never_opened(good: bytes) -> None:
     files = unpacked(good)
     files[member(files, "sample_inputs/model.pt")] = b"cos\nsystem\n(S'exit 1'\ntR."
