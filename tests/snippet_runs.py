@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import chdir
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,17 +15,16 @@ import torch
 import gradviz_core as gv
 from gradviz_core.answering import Answerer
 from gradviz_core.drawing import fields, snippets
-from gradviz_core.drawing.captions import MapKind, Reduction
+from gradviz_core.drawing.screen.site_maps import quantities
 from gradviz_core.drawing.snippets import Setting
 from gradviz_core.models import catalogue
 from gradviz_core.settings import settings
 from gradviz_core.types import MethodName, layouts
+from gradviz_core.types.views import VIEWS
 from gradviz_core.uploads import model_files, store
 
 ROOT = Path(__file__).parents[1]
-REDUCTIONS: tuple[Reduction, ...] = ("signed_sum", "magnitude_l2", "magnitude_max", "channel")
 METHODS: tuple[MethodName, ...] = ("gradient", "gradient_x_input")
-MAPS: tuple[MapKind, ...] = ("activation", "gradient", "product")
 
 if TYPE_CHECKING:
     ask = gv.answer
@@ -132,17 +131,13 @@ def seen(at: Setting, model: str, image: str) -> Iterator[View]:
 
 
 def saliency(at: Setting, model: str, image: str) -> Iterator[View]:
-    reduce: dict[Reduction, Callable[[np.ndarray], np.ndarray]] = {
-        "signed_sum": lambda g: fields.signed_sum(g).values,
-        "magnitude_l2": lambda g: fields.magnitude_l2(g).values,
-        "magnitude_max": lambda g: fields.magnitude_max(g).values,
-        "channel": lambda g: np.stack([field.values for field in fields.channels(g)]),
-    }
     for method in METHODS:
         answer = ask(gv.GradientQuestion(model=model, image=image, method=method))
-        for reduction in REDUCTIONS:
-            code = snippets.saliency(at, gv.ClassScore(), method, reduction)
-            yield f"{method}, {reduction}", code, reduce[reduction](answer.attributions[gv.INPUT])
+        made = answer.attributions[gv.INPUT]
+        for view in VIEWS:
+            code = snippets.saliency(at, gv.ClassScore(), method, view.name)
+            drawn = made[0] if view.each_channel else fields.reduced(made, view.name).values
+            yield f"{method}, {view.name}", code, drawn
     targets: tuple[gv.Target, ...] = (
         gv.ClassScore(1),
         gv.ClassScore(1, "log_probability"),
@@ -159,7 +154,7 @@ def saliency(at: Setting, model: str, image: str) -> Iterator[View]:
 def feature_maps(at: Setting, model: str, image: str, info: gv.SiteInfo) -> Iterator[View]:
     answer = ask(gv.GradientQuestion(model=model, image=image, target=gv.ClassScore(1), wrt=(info.site,)))
     value, slope = answer.activations[info.site], answer.gradients[info.site]
-    for kind, array in zip(MAPS, (value, slope, fields.product(value, slope)), strict=True):
+    for kind, array in quantities(value, slope).items():
         maps = fields.planes(array, info.layout, info.axis).maps
         yield f"{kind} of {info.site}", snippets.feature_maps(at, gv.ClassScore(1), info, kind), maps
         last = len(maps) - 1

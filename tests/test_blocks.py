@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import get_args
-
 import numpy as np
 import pytest
 
@@ -11,7 +9,8 @@ from gradviz_core.drawing import fields, screen
 from gradviz_core.drawing.screen import over_input, site_maps
 from gradviz_core.types import FloatArray, Site, blocks
 from gradviz_core.types.blocks import of_largest
-from gradviz_core.types.looks import Look, Reduction
+from gradviz_core.types.looks import Look
+from gradviz_core.types.views import VIEWS
 
 
 def drawn_by_hand(view: FloatArray, block: int) -> list[list[float]]:
@@ -32,10 +31,10 @@ def some(rng: np.random.Generator, shape: tuple[int, ...]) -> FloatArray:
     return rng.integers(-4, 5, size=shape).astype(np.float32)
 
 
-@pytest.mark.parametrize("reduction", get_args(Reduction))
+@pytest.mark.parametrize("reduction", [view.name for view in VIEWS])
 @pytest.mark.parametrize("seed", range(6))
 def test_each_cell_is_the_largest_number_of_the_view_in_its_block(
-    reduction: Reduction, seed: int, monkeypatch: pytest.MonkeyPatch
+    reduction: str, seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rng = np.random.default_rng(seed)
     shape = (1, int(rng.choice([1, 3])), *(int(n) for n in rng.integers(9, 40, 2)))
@@ -63,9 +62,9 @@ def test_each_cell_is_the_largest_number_of_the_view_in_its_block(
         np.testing.assert_array_equal(found.numbers[0], whole[0].reshape(shape[1], -1)[:, picked])
 
 
-@pytest.mark.parametrize("reduction", get_args(Reduction))
+@pytest.mark.parametrize("reduction", [view.name for view in VIEWS])
 def test_scale_length_peak_and_box_are_those_of_the_whole_array(
-    reduction: Reduction, monkeypatch: pytest.MonkeyPatch
+    reduction: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = np.random.default_rng(1).standard_normal((1, 3, 50, 70)).astype(np.float32) ** 3
     expected = over_input.OverInput(whole)
@@ -169,8 +168,8 @@ def test_the_largest_number_is_found_in_its_channel_row_and_column() -> None:
     numbers = np.zeros((1, 3, 6, 4), np.float32)
     numbers[0, 2, 4, 1], numbers[0, 1, 5, 3] = -5, 4
     found = over_input.OverInput(numbers)
-    assert [found.peak(reduction) for reduction in get_args(Reduction)] == [
-        (2 if reduction == "channel" else 0, 4, 1) for reduction in get_args(Reduction)
+    assert [found.peak(reduction) for reduction in [view.name for view in VIEWS]] == [
+        (2 if reduction == "channel" else 0, 4, 1) for reduction in [view.name for view in VIEWS]
     ]
     assert over_input.OverInput(0 * numbers).peak("channel") is None
 

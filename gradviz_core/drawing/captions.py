@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import assert_never
 
 from gradviz_core.drawing.indices import everywhere, subscript, unit_place
 from gradviz_core.drawing.score_words import PLAIN_LABEL
@@ -26,9 +25,9 @@ from gradviz_core.types import (
     layouts,
 )
 from gradviz_core.types.cards import Preprocessing
-from gradviz_core.types.looks import MapKind as MapKind
-from gradviz_core.types.looks import Reduction as Reduction
+from gradviz_core.types.map_kinds import map_kind
 from gradviz_core.types.sites import in_words
+from gradviz_core.types.views import VIEWS, View, view
 
 _COLOURS = {"rgb": ("red", "green", "blue"), "bgr": ("blue", "green", "red")}
 
@@ -130,13 +129,6 @@ def scale_text(field: Field) -> str:
 
 # ------------------------------------------------------------------------------------------------------------- captions
 
-_REDUCTION_FORMULA: dict[Reduction, str] = {
-    "signed_sum": r"\sum_c {g}",
-    "magnitude_l2": r"\sqrt{{\textstyle\sum_c \left({g}\right)^2}}",
-    "magnitude_max": r"\max_c \left|{g}\right|",
-    "channel": r"{g}",
-}
-
 
 def blocks_text(blocks: Blocks | None, what: str = "pixels") -> tuple[str, ...]:
     """What each cell of a picture stands for, where that is more than one place."""
@@ -191,35 +183,28 @@ def saliency(
     labels: Sequence[str],
     *,
     method: MethodName,
-    reduction: Reduction,
+    reduction: str,
     field: Field,
     shape: Sequence[int],
     channel: str = "",
 ) -> Caption:
-    """Under a picture of the input gradient. ``shape`` is the input's, with its batch axis; ``channel`` names the one
-    shown where the reduction is ``channel``."""
+    """Under a picture of the input gradient in the view ``reduction``. ``shape`` is the input's, with its batch axis;
+    ``channel`` names the one that is shown where it is one alone."""
+    drawn = view(reduction)
     times = ", multiplied by the input itself" if method == "gradient_x_input" else ""
-    sentence = f"How {score_words(target, labels)} changes with each pixel{times}{_reduced(reduction, shape, channel)}."
-    subscript = "c,i,j" if reduction != "channel" else f"{_channel_symbol(channel)},i,j"
+    sentence = f"How {score_words(target, labels)} changes with each pixel{times}, {_reduced(drawn, shape, channel)}."
+    subscript = f"{_channel_symbol(channel) if drawn.each_channel else 'c'},i,j"
     slope = rf"\frac{{\partial {score_symbol(target, labels)}}}{{\partial x_{{{subscript}}}}}"
     if method == "gradient_x_input":
         slope = rf"x_{{{subscript}}}\,{slope}"
     facts = (f"the input, {shape_text(shape)}, normalised", field.unit, scale_text(field))
-    return Caption(
-        f"{sentence} {_colours(field, method, target)}", _REDUCTION_FORMULA[reduction].format(g=slope), facts
-    )
+    return Caption(f"{sentence} {_colours(field, method, target)}", drawn.formula.format(g=slope), facts)
 
 
-def _reduced(reduction: Reduction, shape: Sequence[int], channel: str) -> str:
+def _reduced(drawn: View, shape: Sequence[int], channel: str = "") -> str:
     count = shape[1] if len(shape) == 4 else shape[0]
-    if reduction == "channel":
-        return f", {channel or 'each channel'} alone"
     over = f"over the {count} channels" if count > 1 else "over the one channel"
-    return {
-        "signed_sum": f", summed {over} with its sign",
-        "magnitude_l2": f", its size as the root of the squares summed {over}",
-        "magnitude_max": f", its largest size {over}",
-    }[reduction]
+    return drawn.words.format(over=over, channel=channel or "each channel")
 
 
 def _channel_symbol(channel: str) -> str:
@@ -258,7 +243,7 @@ def unit_gradient(
     field and of most of the gradient."""
     sentence = (
         f"How the unit {unit_place(target.index, info.layout)} of {in_words(info.site, info.calls)} changes "
-        f"with each pixel{_reduced('signed_sum', input_shape, '')}."
+        f"with each pixel, {_reduced(VIEWS[0], input_shape)}."
     )
     if solid:
         sentence += " Solid box: all the unit can see."
@@ -286,33 +271,25 @@ def gallery(
 
 
 def feature_maps(
-    kind: MapKind, target: Target, labels: Sequence[str], info: SiteInfo, field: Field, *, block: int = 1
+    kind: str, target: Target, labels: Sequence[str], info: SiteInfo, field: Field, *, block: int = 1
 ) -> Caption:
-    """Under the sheet of all channels of a site. ``block`` is the side of the squares that were averaged to fit."""
+    """Under the sheet of all channels of a site, in one kind of map. ``block`` is the side of the squares that were
+    averaged to fit."""
     place, score = in_words(info.site, info.calls), score_words(target, labels)
     value = f"a_{{{subscript(info.layout)}}}"
     slope = rf"\frac{{\partial {score_symbol(target, labels)}}}{{\partial {value}}}"
-    sentence, formula = {
-        "activation": (activation(info, None, field).sentence, value),
-        "gradient": (f"How {score} changes with each number of {place}.", slope),
-        "product": (f"Each number of {place} times how {score} changes with it.", rf"{value}\,{slope}"),
-    }[kind]
+    each = f"each {channel_word(info)} of {place}{everywhere(info.layout)}"
+    sentence = map_kind(kind).words.format(score=score, of=place, each=each)
+    formula = map_kind(kind).formula.format(a=value, g=slope)
     coarse = (f"each cell is the mean of {block}×{block} places",) if block > 1 else ()
     facts = (site_text(info), field.unit, f"{scale_text(field)}, the same for all tiles", *coarse)
     return Caption(sentence, formula, facts)
 
 
-def map_unit(kind: MapKind, target: Target, site: Site) -> str:
-    """Unit of a sheet of maps: activation, score per unit of activation, or the score's own for the product."""
-    match kind:
-        case "activation":
-            return "activation"
-        case "gradient":
-            return gradient_unit(target, site)
-        case "product":
-            return score_unit(target)
-        case _:
-            assert_never(kind)
+def map_unit(kind: str, target: Target, site: Site) -> str:
+    """Unit of a sheet of maps of this kind: activation, score per unit of activation, or the score's own."""
+    units = {"activation": "activation", "slope": gradient_unit(target, site), "score": score_unit(target)}
+    return units[map_kind(kind).unit]
 
 
 def strip(target: Target, labels: Sequence[str]) -> Caption:

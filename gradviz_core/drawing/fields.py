@@ -1,8 +1,7 @@
 """Arrays of an answer -> 2-D fields ready to draw. Pure functions of numpy arrays; nothing is smoothed or rescaled.
 
 A value or gradient arrives with the shape it has in the model. ``planes`` gives its channels as pictures; the
-reductions (``signed_sum``, ``magnitude_l2``, ``magnitude_max``, ``channel``) take (1, C, H, W) or (C, H, W) and give
-one field.
+views of ``types/views.py`` (``reduced``) and ``channel`` take (1, C, H, W) or (C, H, W) and give one field.
 """
 
 from __future__ import annotations
@@ -10,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import assert_never
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +18,8 @@ from gradviz_core.drawing.planes import middle_place as middle_place
 from gradviz_core.drawing.planes import planes as planes
 from gradviz_core.types import Field, FloatArray
 from gradviz_core.types.blocks import Blocks, of_largest, side, taken
-from gradviz_core.types.looks import Reduction
+from gradviz_core.types.map_kinds import map_kind
+from gradviz_core.types.views import view
 
 LABEL = 0.032
 """Height of the room above a tile for its number, as a share of the sheet's width."""
@@ -111,32 +110,24 @@ def _limit(arrays: Sequence[FloatArray], quantile: float) -> tuple[float, list[f
 
 def signed_sum(gradient: FloatArray, *, unit: str = "") -> Field:
     """Σ_c g[c]: what the score gains when every channel of a place rises by one unit. Signed, shape (H, W)."""
-    return field(_channels(gradient).sum(axis=0), signed=True, unit=unit)
+    return reduced(gradient, "signed_sum", unit=unit)
 
 
 def magnitude_l2(gradient: FloatArray, *, unit: str = "") -> Field:
     """√Σ_c g[c]²: the steepest the score can change at a place per unit of length. Never negative, shape (H, W)."""
-    return field(np.sqrt(np.square(_channels(gradient)).sum(axis=0)), signed=False, unit=unit)
+    return reduced(gradient, "magnitude_l2", unit=unit)
 
 
 def magnitude_max(gradient: FloatArray, *, unit: str = "") -> Field:
     """max_c |g[c]|: the largest size over the channels (Simonyan et al. 2014). Never negative, shape (H, W)."""
-    return field(np.abs(_channels(gradient)).max(axis=0), signed=False, unit=unit)
+    return reduced(gradient, "magnitude_max", unit=unit)
 
 
-def reduced(gradient: FloatArray, reduction: Reduction, *, unit: str = "") -> Field:
-    """One field of what ``reduction`` makes of the channels; ``channel`` is the first one."""
-    match reduction:
-        case "signed_sum":
-            return signed_sum(gradient, unit=unit)
-        case "magnitude_l2":
-            return magnitude_l2(gradient, unit=unit)
-        case "magnitude_max":
-            return magnitude_max(gradient, unit=unit)
-        case "channel":
-            return channel(gradient, 0, unit=unit)
-        case _:
-            assert_never(reduction)
+def reduced(gradient: FloatArray, name: str, *, unit: str = "") -> Field:
+    """One field of what the view of this name makes of the channels; of ``channel`` the first one. Raises ValueError
+    for a view that there is not."""
+    drawn, each = view(name), _channels(gradient)
+    return field(each[0] if drawn.reduce is None else drawn.reduce(each), signed=drawn.signed, unit=unit)
 
 
 def channel(gradient: FloatArray, index: int, *, unit: str = "") -> Field:
@@ -164,7 +155,7 @@ def product(values: FloatArray, gradient: FloatArray) -> FloatArray:
     """
     if values.shape != gradient.shape:
         raise ValueError(f"The activation has shape {values.shape} and the gradient {gradient.shape}: they must agree.")
-    return values * gradient
+    return map_kind("product").of(values, gradient)
 
 
 def _channels(array: FloatArray) -> FloatArray:

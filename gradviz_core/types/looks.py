@@ -4,14 +4,11 @@ screen can show, it says which of them the page wants."""
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
+from gradviz_core.types.map_kinds import MAP_KINDS, map_kind
 from gradviz_core.types.subjects import Layout
+from gradviz_core.types.views import VIEWS, view
 
-Reduction = Literal["signed_sum", "magnitude_l2", "magnitude_max", "channel"]
-"""What is made of the channels of an input gradient."""
-MapKind = Literal["activation", "gradient", "product"]
-"""What is drawn of a site inside the model."""
 Part = tuple[int, int, int, int]
 """First row, last row, first column, last column."""
 
@@ -20,12 +17,14 @@ Part = tuple[int, int, int, int]
 class Look:
     """What a page draws of an answer. What a kind of answer does not have means nothing to it."""
 
-    reduction: Reduction = "signed_sum"
+    reduction: str = VIEWS[0].name
+    """The view of an input gradient."""
     pixel: tuple[int, int] | None = None
     """Row and column of the pixel whose exact numbers are wanted, with those around it."""
     part: Part | None = None
     """The part of the input that is drawn; None is all of it."""
-    maps: MapKind = "activation"
+    maps: str = MAP_KINDS[0].name
+    """The kind of map that is drawn of a site inside the model."""
     layout: Layout = "maps"
     """How the site inside the model is read, as ``SiteInfo`` says; ``axis`` and ``shape`` too."""
     axis: int | None = None
@@ -37,6 +36,11 @@ class Look:
     """The channel that is drawn by itself; None is the strongest."""
     place: tuple[int, ...] = ()
     """The place of that channel whose exact numbers are wanted."""
+
+    def __post_init__(self) -> None:
+        """Raises ``ValueError`` for a view or a kind of map that there is not."""
+        view(self.reduction)
+        map_kind(self.maps)
 
 
 USUAL = Look()

@@ -44,7 +44,7 @@ with one_sentence():
 
     unreached = info.site not in [one.site for one in reached]
     look = Look(
-        maps=kind,
+        maps=kind.name,
         layout=info.layout,
         axis=info.axis,
         channel=sites.channel_in_address(info),
@@ -57,7 +57,7 @@ with one_sentence():
             image=choice.image,
             target=choice.target,
             seed=choice.draw,
-            wrt=(INPUT, info.site) if unreached and kind == "activation" else (info.site,),
+            wrt=(INPUT, info.site) if unreached and not kind.needs_gradient else (info.site,),
         ),
         "Computing the gradient at this site …",
         look,
@@ -80,7 +80,7 @@ with one_sentence():
             alt=sheet.caption.alt,
             caption=sheet.caption,
             act=sites.choose_tile(sheet.tiles, sheet.planes),
-            checked=checked if kind != "activation" else None,
+            checked=checked if kind.needs_gradient else None,
         )
         st.caption(sites.how_to_click(info))
     with right:
@@ -122,16 +122,16 @@ with one_sentence():
     if around is not None and view.near is not None:
         corner, size = view.near.corner, view.near.numbers.shape
         near_program["Near"] = lambda at: snippets.part(
-            snippets.feature_maps(at, choice.target, info, kind, channel), corner, size
+            snippets.feature_maps(at, choice.target, info, kind.name, channel), corner, size
         )
     code.panel(
         choice,
         {
             "Channels": lambda at: snippets.sheet(
-                at, choice.target, info, kind, strongest_first=order == "strength", block=view.block
+                at, choice.target, info, kind.name, strongest_first=order == "strength", block=view.block
             ),
             "One channel": lambda at: snippets.in_blocks(
-                snippets.feature_maps(at, choice.target, info, kind, channel), view.one.blocks
+                snippets.feature_maps(at, choice.target, info, kind.name, channel), view.one.blocks
             ),
             "Sites": lambda at: snippets.strip(at, choice.target),
             "Image": lambda at: snippets.in_blocks(snippets.seen(at), seen(answer.arrays).blocks),

@@ -4,23 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import cast
 
 import plotly.graph_objects as go
 
 from gradviz_core.drawing import captions, fields, figures, log_scale, near_figures
-from gradviz_core.drawing.captions import Caption, MapKind
+from gradviz_core.drawing.captions import Caption
 from gradviz_core.drawing.fields import Planes, Tiles
 from gradviz_core.drawing.screen import SiteMaps
 from gradviz_core.drawing.screen.seen import seen
 from gradviz_core.drawing.screen.site_maps import site_maps
 from gradviz_core.types import INPUT, Blocks, FlowAnswer, GradientAnswer, SiteInfo
 from gradviz_core.types.looks import Look
+from gradviz_core.types.map_kinds import MAP_KINDS, MapKind, map_kind
 from gradviz_core.types.sites import in_words
 from pages.shell import address
 from pages.shell.sites import Place
 
-_KINDS = {"activation": "Activation", "gradient": "Gradient", "product": "Product"}
 _ORDERS = {"strength": "By strength", "index": "By number"}
 
 
@@ -55,7 +54,7 @@ class One:
 
 def kind() -> MapKind:
     """The quantity that is chosen."""
-    return cast(MapKind, address.option("Show", "maps", _KINDS))
+    return map_kind(address.option("Show", "maps", {one.name: one.label for one in MAP_KINDS}))
 
 
 def order() -> str:

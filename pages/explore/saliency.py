@@ -22,7 +22,7 @@ with one_sentence():
         method = saliency.method()
         opacity = (
             100
-            if view == "channel"
+            if view.each_channel
             else address.percent(
                 "Opacity", "opacity", 100, "How strongly the gradient covers the image, in grey under it"
             )
@@ -32,7 +32,7 @@ with one_sentence():
         model=choice.model, image=choice.image, target=choice.target, method=method, seed=choice.draw
     )
     size = seen_in(choice.survey.arrays).size
-    look = Look(reduction=view, pixel=pixel.wanted(size))
+    look = Look(reduction=view.name, pixel=pixel.wanted(size))
     answer = ask(question, "Computing the gradient …", look)
     gradient, image = saliency.drawn_array(answer), seen_in(answer.arrays)
     checked = check.question(choice.model, choice.image, answer.target, choice.draw)
@@ -55,7 +55,7 @@ with one_sentence():
         )
         facts.notes(answer.notes)
 
-        channels_below = mapped is not None and view == "channel"
+        channels_below = mapped is not None and view.each_channel
         seen = predictions.image(
             answer.target, image, found, choice.labels, spot, height if channels_below else shown.height
         )
@@ -100,7 +100,7 @@ with one_sentence():
     keeping.menu(choice.tools, drawn, answer, "saliency", checked)
     target, classes = choice.target, len(answer.prediction)
     programs = {
-        "Gradient": lambda at: snippets.in_blocks(snippets.saliency(at, target, method, view), gradient.blocks),
+        "Gradient": lambda at: snippets.in_blocks(snippets.saliency(at, target, method, view.name), gradient.blocks),
         "Image": lambda at: snippets.in_blocks(snippets.seen(at), image.blocks),
     }
     if mapped:

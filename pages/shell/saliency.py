@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 
 from gradviz_core.drawing import captions, figures, near_figures
 from gradviz_core.drawing.bars import Bar, ShownAs, paired
-from gradviz_core.drawing.captions import Caption, Reduction
+from gradviz_core.drawing.captions import Caption
 from gradviz_core.drawing.fields import Tiles
 from gradviz_core.drawing.screen import OverInput
 from gradviz_core.drawing.screen.over_input import over_input
@@ -27,23 +27,12 @@ from gradviz_core.types import (
     ModelCard,
     Target,
 )
+from gradviz_core.types.views import VIEWS, View
 from pages.shell import address, panel
 from pages.shell import pixel as pixel_parts
 from pages.shell.clicks import Click
 from pages.shell.pixel import Pixel
 
-_VIEWS: dict[Reduction, str] = {
-    "signed_sum": "Signed",
-    "magnitude_l2": "Magnitude (L2)",
-    "magnitude_max": "Magnitude (max)",
-    "channel": "Channels",
-}
-_ADDRESS_VIEWS: dict[str, Reduction] = {
-    "signed": "signed_sum",
-    "l2": "magnitude_l2",
-    "max": "magnitude_max",
-    "channels": "channel",
-}
 HIGH, LOW = 500, 360
 """Height of a picture beside one other, and beside two."""
 METHODS = {"gradient": "Gradient", "gradient_x_input": "Gradient × input"}
@@ -63,9 +52,10 @@ class Shown:
     """What the figure holds, where it shows each channel by itself."""
 
 
-def view() -> Reduction:
+def view() -> View:
     """The view that is chosen."""
-    return _ADDRESS_VIEWS[address.option("View", "view", {k: _VIEWS[v] for k, v in _ADDRESS_VIEWS.items()})]
+    chosen = address.option("View", "view", {one.address: one.label for one in VIEWS})
+    return next(one for one in VIEWS if one.address == chosen)
 
 
 def method() -> MethodName:
@@ -75,7 +65,7 @@ def method() -> MethodName:
 
 def draw(
     answer: GradientAnswer,
-    reduction: Reduction,
+    view: View,
     method: MethodName,
     card: ModelCard,
     opacity: float,
@@ -87,26 +77,26 @@ def draw(
     unit = captions.gradient_unit(answer.target, INPUT, method)
     names = captions.channel_names(card.preprocessing)
     sheet = None
-    if reduction == "channel":
+    if view.each_channel:
         sheet = gradient.tiles(len(names), unit=unit)
         field = sheet.field
         figure = figures.tiles(sheet, titles=names, width=700 if len(names) > 1 else 430, cell=pixel)
     else:
-        field = gradient.field(reduction, unit=unit)
+        field = gradient.field(view.name, unit=unit)
         figure = figures.heatmap(field, pixels=image.pixels, opacity=opacity, cross=pixel, height=height)
-    several = reduction == "channel" and len(names) > 1
+    several = view.each_channel and len(names) > 1
     caption = captions.saliency(
         answer.target,
         card.labels,
         method=method,
-        reduction=reduction,
+        reduction=view.name,
         field=field,
         shape=gradient.shape,
         channel="" if several else names[0],
     )
     caption = replace(caption, facts=(*caption.facts, *captions.blocks_text(gradient.blocks)))
     widths = (1, len(names)) if several else (1, 1)
-    return Shown(figure, _peak(gradient, reduction, names), caption, widths, figure.layout.height, sheet)
+    return Shown(figure, _peak(gradient, view, names), caption, widths, figure.layout.height, sheet)
 
 
 def drawn_array(answer: GradientAnswer) -> OverInput:
@@ -115,11 +105,9 @@ def drawn_array(answer: GradientAnswer) -> OverInput:
     return over_input(answer.arrays, made if made in answer.arrays else f"gradient/{INPUT}")
 
 
-def round_the_pixel(
-    gradient: OverInput, reduction: Reduction, answer: GradientAnswer, method: MethodName, pixel: Pixel
-) -> None:
+def round_the_pixel(gradient: OverInput, view: View, answer: GradientAnswer, method: MethodName, pixel: Pixel) -> None:
     """The exact numbers round the pixel, where the picture shows one for each block."""
-    found = gradient.round_the_pixel(reduction, unit=captions.gradient_unit(answer.target, INPUT, method))
+    found = gradient.round_the_pixel(view.name, unit=captions.gradient_unit(answer.target, INPUT, method))
     if found is None:
         return
     field, corner = found
@@ -140,13 +128,13 @@ def seen(card: ModelCard, origin: str, blocks: Blocks | None = None) -> Caption:
     return replace(caption, sentence=f"{caption.sentence} {origin}".rstrip(), facts=facts)
 
 
-def _peak(gradient: OverInput, reduction: Reduction, names: Sequence[str]) -> str:
+def _peak(gradient: OverInput, view: View, names: Sequence[str]) -> str:
     """``row 41, column 57``, in which channel where each is shown alone; empty where every value is zero."""
-    found = gradient.peak(reduction)
+    found = gradient.peak(view.name)
     if found is None:
         return ""
     at = f"row {found[1]}, column {found[2]}"
-    return f"{names[found[0]]}, {at}" if reduction == "channel" else at
+    return f"{names[found[0]]}, {at}" if view.each_channel else at
 
 
 def has_bars(prediction: Sequence[ClassProbability], reading: ShownAs) -> bool:

@@ -16,7 +16,8 @@ from gradviz_core.drawing.fields import Scale, Tiles
 from gradviz_core.drawing.screen.arrays import Made, Window, blocks_of, put_blocks, put_window, scale_of, window_of
 from gradviz_core.types import Arrays, Field, FloatArray
 from gradviz_core.types.blocks import Blocks, of_largest, side, taken
-from gradviz_core.types.looks import Look, Part, Reduction
+from gradviz_core.types.looks import Look, Part
+from gradviz_core.types.views import view
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ class OverInput:
         box = [int(n) for n in self.known["box"]]
         return (box[0], box[1], box[2], box[3]) if box else None
 
-    def peak(self, reduction: Reduction) -> tuple[int, int, int] | None:
+    def peak(self, reduction: str) -> tuple[int, int, int] | None:
         """Channel (0 where they are reduced), row and column of the number of the view that is largest in magnitude;
         None where every one is zero, or none is finite."""
         if self.known is None:
@@ -68,7 +69,7 @@ class OverInput:
         at = [int(n) for n in self.known["peak"]]
         return (at[0], at[1], at[2]) if at else None
 
-    def field(self, reduction: Reduction, *, unit: str) -> Field:
+    def field(self, reduction: str, *, unit: str) -> Field:
         """The view, one field."""
         drawn = fields.reduced(self.numbers, reduction, unit=unit)
         return drawn if self.scale is None else fields.in_blocks(drawn, self.blocks, self.scale)
@@ -95,10 +96,10 @@ class OverInput:
         found: FloatArray = self.near.at(pixel)[0]
         return found
 
-    def round_the_pixel(self, reduction: Reduction, *, unit: str) -> tuple[Field, tuple[int, int]] | None:
+    def round_the_pixel(self, reduction: str, *, unit: str) -> tuple[Field, tuple[int, int]] | None:
         """The view of the exact numbers round the pixel that was asked for, on the same scale, and row and column of
         the first; None where the whole array is here, no pixel was asked for, or several channels are drawn alone."""
-        if self.near is None or self.scale is None or (reduction == "channel" and self.numbers.shape[1] > 1):
+        if self.near is None or self.scale is None or (view(reduction).each_channel and self.numbers.shape[1] > 1):
             return None
         drawn = fields.reduced(self.near.numbers, reduction, unit=unit)
         return fields.on_scale(drawn, self.scale.limit), self.near.corner
@@ -119,7 +120,7 @@ def fit(whole: FloatArray, name: str, look: Look) -> Made:
     if block == 1:
         return {name: whole}
     channels = whole[0]
-    if look.reduction == "channel":
+    if view(look.reduction).each_channel:
         each = [of_largest(channel, block, block) for channel in channels]
         found = replace(each[0], picked=np.stack([one.picked for one in each if one.picked is not None]))
         drawn = fields.field(channels.reshape(-1, channels.shape[2]), signed=True)
@@ -139,9 +140,9 @@ def fit(whole: FloatArray, name: str, look: Look) -> Made:
     return made
 
 
-def _peak(numbers: FloatArray, reduction: Reduction) -> tuple[int, int, int] | None:
+def _peak(numbers: FloatArray, reduction: str) -> tuple[int, int, int] | None:
     rows, columns = numbers.shape[2:]
-    if reduction == "channel":
+    if view(reduction).each_channel:
         found = fields.peak(fields.field(numbers.reshape(-1, columns), signed=True))
     else:
         found = fields.peak(fields.reduced(numbers, reduction))

@@ -17,7 +17,8 @@ from gradviz_core.drawing.planes import geometry
 from gradviz_core.drawing.screen.arrays import Made, Window, blocks_of, put_blocks, put_window, scale_of, window_of
 from gradviz_core.types import Arrays, Field, FloatArray, Site, SiteInfo, layouts
 from gradviz_core.types.blocks import of_largest, side, taken
-from gradviz_core.types.looks import Look, MapKind
+from gradviz_core.types.looks import Look
+from gradviz_core.types.map_kinds import MAP_KINDS, map_kind
 
 MOST_CELLS = 300_000
 """Most numbers in one sheet; beyond it, blocks of places are averaged, and the caption says so."""
@@ -30,7 +31,7 @@ _ONE = "maps/one"
 class SiteMaps:
     """One quantity at a site, as it is drawn."""
 
-    kind: MapKind
+    kind: str
     planes: Planes
     """Which place each cell of a whole channel is. Its numbers are zero: it holds the geometry alone."""
     strongest: int
@@ -51,7 +52,7 @@ class SiteMaps:
     """Its numbers, on a scale of their own, and without a unit."""
     beyond: float
     """Which share of them lies beyond the scale of the sheet."""
-    exact: dict[MapKind, float]
+    exact: dict[str, float]
     """Each quantity at the place that was asked for, in that channel."""
     near: Window | None
     """The numbers of the channel round that place, where the whole channel is not here."""
@@ -69,7 +70,7 @@ def made(value: FloatArray, slope: FloatArray | None, look: Look) -> Made:
     maps = planes.maps
     strength = fields.strength(maps)
     strongest = int(strength.argmax())
-    signed = look.maps != "activation" or bool(np.nanmin(maps, initial=0.0) < 0)
+    signed = map_kind(look.maps).needs_gradient or bool(np.nanmin(maps, initial=0.0) < 0)
     scale = Scale.of(fields.field(maps.reshape(1, -1), signed=signed))
     order = np.argsort(-strength, kind="stable") if look.strongest_first else np.arange(len(maps))
     small, block = fields.coarser(maps[order[:MOST_TILES]] if len(maps) > MOST_TILES else maps, MOST_CELLS)
@@ -109,10 +110,12 @@ def _exact(value: FloatArray, slope: FloatArray | None, look: Look, channel: int
     return {f"exact/{kind}": np.array(array[0][index]) for kind, array in quantities(value, slope).items()}
 
 
-def quantities(value: FloatArray, slope: FloatArray | None) -> dict[MapKind, FloatArray]:
-    """What can be drawn of a site: its activation alone, where no gradient of the score arrives."""
-    alone: dict[MapKind, FloatArray] = {"activation": value}
-    return alone if slope is None else alone | {"gradient": slope, "product": fields.product(value, slope)}
+def quantities(value: FloatArray, slope: FloatArray | None) -> dict[str, FloatArray]:
+    """What can be drawn of a site, by the name of its kind: where no gradient of the score arrives, only what needs
+    none."""
+    if slope is None:
+        return {kind.name: kind.of(value, value) for kind in MAP_KINDS if not kind.needs_gradient}
+    return {kind.name: kind.of(value, slope) for kind in MAP_KINDS}
 
 
 def site_maps(arrays: Arrays, site: Site, look: Look, shape: tuple[int, ...]) -> SiteMaps:
@@ -127,7 +130,6 @@ def site_maps(arrays: Arrays, site: Site, look: Look, shape: tuple[int, ...]) ->
     limit, clipped = arrays["maps/scale"]
     beyond, one_signed = arrays["maps/beyond"]
     blocks, own = blocks_of(arrays, _ONE), scale_of(arrays, _ONE)
-    exact = [name for name in arrays if name.startswith("exact/")]
     return SiteMaps(
         kind=look.maps,
         planes=geometry(shape, look.layout, look.axis),
@@ -140,10 +142,6 @@ def site_maps(arrays: Arrays, site: Site, look: Look, shape: tuple[int, ...]) ->
         channel=channel,
         one=Field(arrays[_ONE], bool(one_signed), "", own.limit, own.clipped, blocks),
         beyond=float(beyond),
-        exact={
-            kind: float(arrays[f"exact/{kind}"])
-            for kind in ("activation", "gradient", "product")
-            if f"exact/{kind}" in exact
-        },
+        exact={kind.name: float(arrays[f"exact/{kind.name}"]) for kind in MAP_KINDS if f"exact/{kind.name}" in arrays},
         near=window_of(arrays, _ONE),
     )

@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import math
 
-from gradviz_core.drawing.captions import MapKind, channel_word, score_words, shape_text
+from gradviz_core.drawing.captions import channel_word, score_words, shape_text
 from gradviz_core.drawing.snippets.program import Block, comment, program
 from gradviz_core.drawing.snippets.scores import forward, inside, score
 from gradviz_core.drawing.snippets.setting import Setting, model, numbers, picture
 from gradviz_core.types import SiteInfo, Target, layouts
+from gradviz_core.types.map_kinds import map_kind
 from gradviz_core.types.sites import in_words
 
 
-def feature_maps(setting: Setting, target: Target, info: SiteInfo, kind: MapKind, channel: int | None = None) -> str:
-    """``shown`` is activation, gradient or their product at every channel of a site, (C, H, W), or at one, (H, W)."""
+def feature_maps(setting: Setting, target: Target, info: SiteInfo, kind: str, channel: int | None = None) -> str:
+    """``shown`` is one kind of map of every channel of a site, (C, H, W), or of one, (H, W)."""
     last = Block((f"shown = maps{'' if channel is None else f'[{channel}]'}.numpy()",))
     return _of_site(setting, target, info, kind, channel, (last,))
 
 
-def sheet(
-    setting: Setting, target: Target, info: SiteInfo, kind: MapKind, *, strongest_first: bool, block: int = 1
-) -> str:
+def sheet(setting: Setting, target: Target, info: SiteInfo, kind: str, *, strongest_first: bool, block: int = 1) -> str:
     """``shown`` is the same at every channel, in the order of the tiles, (C, H, W): by number, or the largest L2 norm
     first. Where a cell is drawn for a square ``block`` of places, it holds their mean."""
     lines = []
@@ -45,24 +44,20 @@ def _in_blocks(info: SiteInfo, side: int) -> list[str]:
 
 
 def _of_site(
-    setting: Setting, target: Target, info: SiteInfo, kind: MapKind, channel: int | None, last: tuple[Block, ...]
+    setting: Setting, target: Target, info: SiteInfo, kind: str, channel: int | None, last: tuple[Block, ...]
 ) -> str:
-    place, what = in_words(info.site, info.calls), channel_word(info)
-    named = score_words(target, setting.card.labels)
-    of = f"each {what}" if channel is None else f"{what} {channel}"
-    about = {
-        "activation": f"Activation of {of} of {place}.",
-        "gradient": f"How {named} changes with each number of {of} of {place}.",
-        "product": f"Each number of {of} of {place} times how {named} changes with it.",
-    }[kind]
-    loaded = model(setting, by_layer=True, gradient=kind != "activation")
+    drawn, place, what = map_kind(kind), in_words(info.site, info.calls), channel_word(info)
+    of = place if channel is None else f"{what} {channel} of {place}"
+    each = f"each {what} of {place}" if channel is None else of
+    about = drawn.words.format(score=score_words(target, setting.card.labels), of=of, each=each)
+    loaded = model(setting, by_layer=True, gradient=drawn.needs_gradient)
     blocks = [picture(setting), numbers(setting), loaded, forward(setting, info.site)]
-    if kind == "activation":
-        blocks.append(Block(("found = value.detach()",)))
+    found = f"found = {drawn.code}"
+    if not drawn.needs_gradient:
+        blocks.append(Block((found,)))
     else:
         assert inside(target) in (None, info.site), "one value inside at a time"
-        times = ("found = value.detach() * gradient",) if kind == "product" else ("found = gradient",)
-        back = (comment("Back to this value."), "(gradient,) = torch.autograd.grad(score, value)", *times)
+        back = (comment("Back to this value."), "(gradient,) = torch.autograd.grad(score, value)", found)
         blocks += [score(target, setting), Block(back, ("import torch",))]
     return program(about, *blocks, *as_pictures(info), *last)
 

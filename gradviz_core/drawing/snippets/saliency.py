@@ -2,30 +2,27 @@
 
 from __future__ import annotations
 
-from gradviz_core.drawing.captions import Reduction, score_words
+from gradviz_core.drawing.captions import score_words
 from gradviz_core.drawing.snippets.program import Block, comment, program
 from gradviz_core.drawing.snippets.scores import forward, inside, score
 from gradviz_core.drawing.snippets.setting import Setting, model, numbers, picture
 from gradviz_core.types import MethodName, Target
-
-_REDUCED: dict[Reduction, tuple[str, str]] = {
-    "signed_sum": (".sum(dim=0)", "summed over the channels, with its sign"),
-    "magnitude_l2": (".square().sum(dim=0).sqrt()", "the root of its squares summed over the channels"),
-    "magnitude_max": (".abs().amax(dim=0)", "its largest size over the channels"),
-    "channel": ("", "channel by channel"),
-}
+from gradviz_core.types.views import view
 
 
-def saliency(setting: Setting, target: Target, method: MethodName, reduction: Reduction) -> str:
-    """``shown`` is the (H, W) field of an input gradient; all its channels (C, H, W) where none are reduced."""
-    code, words = _REDUCED[reduction]
+def saliency(setting: Setting, target: Target, method: MethodName, reduction: str) -> str:
+    """``shown`` is the (H, W) field of an input gradient in the view ``reduction``; all its channels (C, H, W)
+    where they are drawn one by one."""
+    drawn = view(reduction)
+    words = drawn.words.format(over="over the channels", channel="each channel")
     times = ", times the input" if method == "gradient_x_input" else ""
-    about = f"How {score_words(target, setting.card.labels)} changes with each pixel{times}: {words}."
+    about = f"How {score_words(target, setting.card.labels)} changes with each pixel{times}, {words}."
     site = inside(target)
     gradient = ["(gradient,) = torch.autograd.grad(score, x)"]
     if times:
         gradient.append("gradient = x.detach() * gradient")
-    back = Block((comment("Back to the image."), *gradient, f"shown = gradient[0]{code}.numpy()"), ("import torch",))
+    shown = f"shown = gradient[0]{drawn.code}.numpy()"
+    back = Block((comment("Back to the image."), *gradient, shown), ("import torch",))
     return program(
         about,
         picture(setting),

@@ -1,0 +1,79 @@
+"""What can be drawn of a site inside the model: its activation, the gradient there, or their product.
+
+Each is one entry of ``MAP_KINDS``. Its name in the address and on the page, the caption, the picture and the program
+under it all come from here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from gradviz_core.types.arrays import FloatArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MapKind:
+    """One quantity at every number of a site: a is its value and g the gradient of the score there, of one shape."""
+
+    name: str
+    """In the library, and in the address of a page after ``maps=``."""
+    label: str
+    """On the page."""
+    formula: str
+    """LaTeX; ``{a}`` stands for the value and ``{g}`` for the gradient."""
+    words: str
+    """``{score}`` stands for what is differentiated, ``{of}`` for the site or the channel of it that is shown, and
+    ``{each}`` for each channel of the site, or that one."""
+    of: Callable[[FloatArray, FloatArray], FloatArray]
+    """Of value and gradient."""
+    code: str
+    """The same in PyTorch: of ``value``, which is part of a graph, and ``gradient``."""
+    unit: Literal["activation", "slope", "score"]
+    """The unit of a value, of the score per unit of activation, or of the score itself."""
+
+    @property
+    def needs_gradient(self) -> bool:
+        """Whether it is defined only where a gradient of the score arrives."""
+        return self.unit != "activation"
+
+
+MAP_KINDS = (
+    MapKind(
+        name="activation",
+        label="Activation",
+        formula="{a}",
+        words="Activation of {each}.",
+        of=lambda a, g: a,
+        code="value.detach()",
+        unit="activation",
+    ),
+    MapKind(
+        name="gradient",
+        label="Gradient",
+        formula="{g}",
+        words="How {score} changes with each number of {of}.",
+        of=lambda a, g: g,
+        code="gradient",
+        unit="slope",
+    ),
+    MapKind(
+        name="product",
+        label="Product",
+        formula=r"{a}\,{g}",
+        words="Each number of {of} times how {score} changes with it.",
+        of=lambda a, g: a * g,
+        code="value.detach() * gradient",
+        unit="score",
+    ),
+)
+"""In the order in which a page offers them; the first is the usual one."""
+
+
+def map_kind(name: str) -> MapKind:
+    """The kind of this name. Raises ``ValueError`` where there is none."""
+    for one in MAP_KINDS:
+        if one.name == name:
+            return one
+    raise ValueError(f"There is no map {name[:80]!r}. Choose one of {', '.join(one.name for one in MAP_KINDS)}.")
