@@ -108,9 +108,11 @@ def test_zeros_and_what_is_not_finite_are_named(monkeypatch: pytest.MonkeyPatch)
     assert ends["largest gradient"].startswith("NaN or infinity at ")
     assert ("norm of the gradient", "zero") in flow.facts_of(changed, answer.sites[shown[2]])
     picture = flow.over_sites(changed, None, (), (), "")
+    assert picture.caption is not None
     assert {"open marks at the bottom are zero", "crosses at the top hold NaN or infinity"} <= {*picture.caption.facts}
     assert "gradient holds NaN or infinity" in picture.figure.data[0].customdata[5]
     parameters = flow.over_parameters(changed, None, ())
+    assert parameters.caption is not None
     count = len(weights)
     assert f"the gradient is zero at 1 of {count} parameters" in parameters.caption.facts
     assert f"no gradient arrives at 1 of {count} parameters" in parameters.caption.facts

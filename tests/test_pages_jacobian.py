@@ -115,7 +115,7 @@ def test_a_wide_matrix_is_drawn_in_blocks_and_a_click_chooses_the_row_that_is_se
 
     view, found = _view(rows=(1, 10)), inline.ask(JacobianQuestion(model=MODEL, image=IMAGE, rows=(1, 10)))
     assert isinstance(found, JacobianAnswer)
-    act = jacobian_choice.choose_row(view, found, "matrix")
+    act = jacobian_pictures.pictures(view, found, 1)["matrix"].act
     written: list[dict[str, object]] = []
     monkeypatch.setattr(address, "write", written.append)
     assert act is not None
@@ -124,7 +124,7 @@ def test_a_wide_matrix_is_drawn_in_blocks_and_a_click_chooses_the_row_that_is_se
     assert written == [{"output": 4 + int(np.abs(block).argmax()) // 8}]
 
     monkeypatch.setattr(spectra, "MOST_COLUMNS", 3)
-    act = jacobian_choice.choose_row(view, found, "sensitivities")
+    act = jacobian_pictures.pictures(view, found, 1)["sensitivities"].act
     assert act is not None
     for click in (Click(0, 0, 2), Click(0, 0, -1), Click(0, 0, 3)):
         act(click)

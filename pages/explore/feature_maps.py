@@ -1,6 +1,5 @@
 """Feature maps: all channels of a site at once, and where along the network the gradient is strong."""
 
-import plotly.graph_objects as go
 import streamlit as st
 
 from gradviz_core.drawing import snippets
@@ -18,7 +17,7 @@ choice = frame.begin_with_score(
 tour.here("feature-maps")
 
 reached: tuple[SiteInfo, ...] = ()
-strips: dict[str, go.Figure] = {}
+strips: list[str] = []
 with one_sentence():
     flow = ask(
         FlowQuestion(model=choice.model, image=choice.image, target=choice.target, seed=choice.draw),
@@ -26,10 +25,8 @@ with one_sentence():
     )
     reached = sites.reached(flow)
     strip = maps.strip(flow, choice.labels, address.read("site", sites.default(reached or choice.survey.sites)))
-    strips = {"strip": strip.figure}
-    panel.picture(
-        strip.figure, "strip", alt=strip.caption.alt, caption=strip.caption, act=sites.choose_point(strip.infos)
-    )
+    panel.picture(strip, "strip")
+    strips = ["strip"]
 
 with one_sentence():
     site_column, *_ = st.columns([3, 2])
@@ -74,34 +71,15 @@ with one_sentence():
 
     left, right = st.columns([2, 1])
     with left:
-        panel.picture(
-            sheet.figure,
-            "channels",
-            alt=sheet.caption.alt,
-            caption=sheet.caption,
-            act=sites.choose_tile(sheet.tiles, sheet.planes),
-            checked=checked if kind.needs_gradient else None,
-        )
+        panel.picture(sheet, "channels", checked=checked if kind.needs_gradient else None)
         st.caption(sites.how_to_click(info))
     with right:
-        if one.figure is None:
-            panel.words(one.caption)
+        if isinstance(one, panel.Picture):
+            panel.picture(one, "channel")
         else:
-            panel.picture(
-                one.figure,
-                "channel",
-                alt=one.caption.alt,
-                caption=one.caption,
-                act=sites.choose_cell(view.planes, view.one.blocks),
-            )
-        if around is not None and around.figure is not None:
-            panel.picture(
-                around.figure,
-                "near",
-                alt=around.caption.alt,
-                caption=around.caption,
-                act=sites.choose_cell(view.planes),
-            )
+            panel.words(one)
+        if around is not None:
+            panel.picture(around, "near")
         facts.line(("unit", sites.unit_words(info, channel, place)), *maps.facts_of(view))
         st.button(
             "This unit on the Neurons page",
@@ -110,13 +88,8 @@ with one_sentence():
             on_click=address.leave,
             args=("pages/explore/neurons.py", {"site": info.site, **sites.unit_choices(channel, place)}),
         )
-        panel.picture(
-            maps.image(answer),
-            "image",
-            alt="The image as the network sees it",
-            act=sites.choose_under(view.planes, *seen(answer.arrays).size),
-        )
-    drawn = {"channels": sheet.figure} | strips | ({"channel": one.figure} if one.figure else {})
+        panel.picture(maps.image(answer, view), "image")
+    drawn = ["channels", *strips, *(["channel"] if isinstance(one, panel.Picture) else [])]
     keeping.menu(choice.tools, drawn, answer, "feature-maps", checked)
     near_program = {}
     if around is not None and view.near is not None:

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-
-import plotly.graph_objects as go
+from dataclasses import replace
 
 from gradviz_core.drawing import captions, fields, figures, log_scale, near_figures
 from gradviz_core.drawing.captions import Caption
-from gradviz_core.drawing.fields import Planes, Tiles
 from gradviz_core.drawing.screen import SiteMaps
 from gradviz_core.drawing.screen.seen import seen
 from gradviz_core.drawing.screen.site_maps import site_maps
@@ -17,39 +14,11 @@ from gradviz_core.types import INPUT, Blocks, FlowAnswer, GradientAnswer, SiteIn
 from gradviz_core.types.looks import Look
 from gradviz_core.types.map_kinds import MAP_KINDS, MapKind, map_kind
 from gradviz_core.types.sites import in_words
-from pages.shell import address
+from pages.shell import address, sites
+from pages.shell.panel import Picture
 from pages.shell.sites import Place
 
 _ORDERS = {"strength": "By strength", "index": "By number"}
-
-
-@dataclass(frozen=True, slots=True)
-class Strip:
-    """All sites, with how strongly the score depends on each."""
-
-    figure: go.Figure
-    caption: Caption
-    infos: tuple[SiteInfo, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Sheet:
-    """All channels as tiles."""
-
-    figure: go.Figure
-    caption: Caption
-    tiles: Tiles
-    planes: Planes | None
-    """Which place each cell of a tile is; None where cells are means of several."""
-
-
-@dataclass(frozen=True, slots=True)
-class One:
-    """One channel enlarged."""
-
-    figure: go.Figure | None
-    """None for a single number, which the caption says."""
-    caption: Caption
 
 
 def kind() -> MapKind:
@@ -62,8 +31,8 @@ def order() -> str:
     return address.option("Sort", "sort", _ORDERS)
 
 
-def strip(flow: FlowAnswer, labels: Sequence[str], chosen: str) -> Strip:
-    """The norm of the gradient at each site, containers that only pass a value on left out."""
+def strip(flow: FlowAnswer, labels: Sequence[str], chosen: str) -> Picture:
+    """The norm of the gradient at each site, containers that only pass a value on left out. A click chooses a site."""
     kept = [i for i, info in enumerate(flow.sites) if info.same_as is None and info.site != INPUT]
     infos = tuple(flow.sites[i] for i in kept)
     caption = captions.strip(flow.target, labels)
@@ -74,7 +43,8 @@ def strip(flow: FlowAnswer, labels: Sequence[str], chosen: str) -> Strip:
         chosen=next((i for i, info in enumerate(infos) if str(info.site) == chosen), None),
     )
     marks = log_scale.odd_marks(flow.arrays["gradient_norm"][kept])
-    return Strip(figure, replace(caption, facts=(*caption.facts, *marks)), infos)
+    caption = replace(caption, facts=(*caption.facts, *marks))
+    return Picture(figure, caption, sites.choose_point(infos))
 
 
 def view(answer: GradientAnswer, info: SiteInfo, look: Look) -> SiteMaps:
@@ -84,8 +54,9 @@ def view(answer: GradientAnswer, info: SiteInfo, look: Look) -> SiteMaps:
 
 def sheet(
     view: SiteMaps, answer: GradientAnswer, info: SiteInfo, labels: Sequence[str], chosen: int, place: Place
-) -> Sheet:
-    """All channels as tiles on one scale, strongest first or by number."""
+) -> Picture:
+    """All channels as tiles on one scale, strongest first or by number. A click chooses a channel, and the place where
+    each cell is one."""
     unit = captions.map_unit(view.kind, answer.target, info.site)
     tiles = fields.tile(view.sheet, view.numbers, signed=view.signed, unit=unit)
     tiles = fields.tiles_on_scale(tiles, view.scale.limit)
@@ -97,12 +68,12 @@ def sheet(
     caption = replace(caption, facts=(*caption.facts, *captions.first_of(len(view.numbers), len(view.planes.maps))))
     cell = view.planes.cell(place.index) if single and place.index else None
     figure = figures.tiles(tiles, chosen=chosen, cell=cell, each=captions.channel_word(info))
-    return Sheet(figure, caption, tiles, view.planes if single else None)
+    return Picture(figure, caption, sites.choose_tile(tiles, view.planes if single else None))
 
 
-def one(view: SiteMaps, channel: int, info: SiteInfo, place: Place) -> One:
-    """One channel, every number of it that a screen can show, on the scale of the sheet, with a cross on the chosen
-    place."""
+def one(view: SiteMaps, channel: int, info: SiteInfo, place: Place) -> Picture | Caption:
+    """One channel, every number of it that a screen can show, on the scale of the sheet, with a cross on the place that
+    is chosen; a single number is said in words."""
     field = replace(view.one, signed=view.signed, unit="", limit=view.scale.limit, clipped=view.beyond)
     facts = (
         captions.site_text(info),
@@ -111,20 +82,20 @@ def one(view: SiteMaps, channel: int, info: SiteInfo, place: Place) -> One:
     )
     name = f"{captions.channel_word(info).capitalize()} {channel}"
     if field.values.size == 1:
-        return One(None, Caption(f"{name} is {captions.number_text(float(field.values[0, 0]), 4)}.", "", facts))
+        return Caption(f"{name} is {captions.number_text(float(field.values[0, 0]), 4)}.", "", facts)
     places = view.planes.place_names() if field.blocks is None else None
     figure = figures.heatmap(field, height=380, cross=view.planes.cell(place.index), places=places)
-    return One(figure, Caption(f"{name}, enlarged.", "", facts))
+    return Picture(figure, Caption(f"{name}, enlarged.", "", facts), sites.choose_cell(view.planes, view.one.blocks))
 
 
-def near(view: SiteMaps, place: Place) -> One | None:
+def near(view: SiteMaps, place: Place) -> Picture | None:
     """The exact numbers of the channel round the chosen place, where the picture shows one for each block."""
     if view.near is None or view.planes.cells is not None:
         return None
     field = fields.field(view.near.numbers, signed=view.signed)
     field = fields.on_scale(field, view.scale.limit)
     figure = near_figures.near(field, view.near.corner, view.planes.cell(place.index))
-    return One(figure, captions.near(view.near.corner, field, "place"))
+    return Picture(figure, captions.near(view.near.corner, field, "place"), sites.choose_cell(view.planes))
 
 
 def facts_of(view: SiteMaps) -> tuple[tuple[str, str], ...]:
@@ -132,7 +103,8 @@ def facts_of(view: SiteMaps) -> tuple[tuple[str, str], ...]:
     return tuple((name, captions.number_text(value, 4)) for name, value in view.exact.items())
 
 
-def image(answer: GradientAnswer) -> go.Figure:
-    """The image, for comparison."""
+def image(answer: GradientAnswer, view: SiteMaps) -> Picture:
+    """The image, for comparison. A click chooses the unit over a pixel."""
     image = seen(answer.arrays)
-    return figures.image(image.pixels, blocks=image.blocks, height=380)
+    figure = figures.image(image.pixels, blocks=image.blocks, height=380)
+    return Picture(figure, None, sites.choose_under(view.planes, *image.size), alt="The image as the network sees it")

@@ -48,7 +48,7 @@ with one_sentence():
     checked = check.question(choice.model, choice.image, unit, choice.draw)
     effective = gradient.effective_box
     activation = units.activation(maps, channel, place, info)
-    slope = units.slope(answer, info, effective, opacity / 100)
+    slope = units.slope(answer, info, planes, effective, opacity / 100)
 
     facts.line(
         ("activation", captions.number_text(answer.score, 4)),
@@ -60,42 +60,17 @@ with one_sentence():
 
     left, right = st.columns(2)
     with left:
-        panel.picture(
-            activation.figure,
-            "activation",
-            alt=activation.caption.alt,
-            caption=activation.caption,
-            act=sites.choose_tile(activation.tiles) if activation.tiles else sites.choose_cell(planes, maps.one.blocks),
-        )
+        panel.picture(activation, "activation")
     with right:
-        panel.picture(
-            slope.figure,
-            "gradient",
-            alt=slope.caption.alt,
-            caption=slope.caption,
-            act=sites.choose_under(planes, *gradient.size),
-            checked=checked,
-        )
+        panel.picture(slope, "gradient", checked=checked)
     st.caption(sites.how_to_click(info))
 
     st.header(f"Strongest {captions.channel_word(info)}s{place.words}", anchor=False)
     if is_coarse(strongest.arrays):  # now that it is known which part of the input they see
         strongest = ask(asked, "Looking at the strongest channels …", Look(part=answer.receptive_field))
     gallery = units.gallery(strongest, info, place, channel, answer.receptive_field)
-    panel.picture(
-        gallery.figure,
-        "gallery",
-        alt=gallery.caption.alt,
-        caption=gallery.caption,
-        act=sites.choose_tile(gallery.tiles) if gallery.tiles else None,
-    )
-    keeping.menu(
-        choice.tools,
-        {"activation": activation.figure, "gradient": slope.figure, "gallery": gallery.figure},
-        answer,
-        "neurons",
-        checked,
-    )
+    panel.picture(gallery, "gallery")
+    keeping.menu(choice.tools, ("activation", "gradient", "gallery"), answer, "neurons", checked)
     single = planes.maps.shape[1:] != (1, 1)
     code.panel(
         choice,

@@ -3,12 +3,10 @@ image."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
-import plotly.graph_objects as go
 
 from gradviz_core.drawing import captions, fields, figures, output_figures
 from gradviz_core.drawing.captions import Caption
@@ -28,18 +26,8 @@ from pages.layout.frame import ScoredChoice
 from pages.scores import boxes, regions
 from pages.shell import pixel
 from pages.shell.asking import ask
-from pages.shell.clicks import Click, Enclosed
+from pages.shell.panel import Picture
 from pages.shell.pixel import Pixel
-
-
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """A figure with its words, and what a click on it, and a rectangle drawn over it, do."""
-
-    figure: go.Figure
-    caption: Caption
-    act: Callable[[Click], None]
-    enclose: Callable[[Enclosed], None] | None = None
 
 
 def of_map(choice: ScoredChoice) -> OutputAnswer | None:
@@ -55,25 +43,34 @@ def of_map(choice: ScoredChoice) -> OutputAnswer | None:
 
 
 def image(
-    target: Target, seen: Seen, found: OutputAnswer | None, labels: tuple[str, ...], spot: Pixel | None, height: int
+    target: Target,
+    seen: Seen,
+    found: OutputAnswer | None,
+    labels: tuple[str, ...],
+    spot: Pixel | None,
+    height: int,
+    caption: Caption,
 ) -> Picture:
     """The image, with the strongest boxes over it where there are some and their numbers look like places."""
     box = target.box if isinstance(target, BoxScore) else None
     there = None if found is None else boxes.over(found, box, *seen.size)
+    act = pixel.click_in(seen.blocks)
     if found is None or there is None:
         figure = figures.image(seen.pixels, blocks=seen.blocks, height=height, cross=spot)
-        words = (
-            ""
-            if found is None
-            else "The numbers before the classes do not look like places in the image, so no box is drawn."
-        )
-        return Picture(figure, Caption(words, "", ()), pixel.click_in(seen.blocks))
-    figure = boxes.picture(seen, found, there, labels, box, spot, height)
-    words = (
+    else:
+        figure = boxes.picture(seen, found, there, labels, box, spot, height)
+        act = boxes.click(there, act)
+    return Picture(figure, caption, act, alt="The image as the network sees it")
+
+
+def about_boxes(target: Target, found: OutputAnswer, seen: Seen) -> str:
+    """What is drawn of the strongest boxes over the image."""
+    if boxes.over(found, target.box if isinstance(target, BoxScore) else None, *seen.size) is None:
+        return "The numbers before the classes do not look like places in the image, so no box is drawn."
+    return (
         "The strongest boxes, their first four numbers read as column and row of the middle, width and height. Click a "
         "box to choose it."
     )
-    return Picture(figure, Caption(words, "", ()), boxes.click(there, pixel.click_in(seen.blocks)))
 
 
 def draw(found: OutputAnswer, target: Target, card: ModelCard, height: int) -> Picture:

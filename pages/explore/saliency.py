@@ -37,9 +37,8 @@ with one_sentence():
     gradient, image = saliency.drawn_array(answer), seen_in(answer.arrays)
     checked = check.question(choice.model, choice.image, answer.target, choice.draw)
     room = st.container()
-    spot = pixel.choose(size)
+    spot, names = pixel.choose(size), captions.channel_names(choice.survey.card.preprocessing)
     if spot is not None:
-        names = captions.channel_names(choice.survey.card.preprocessing)
         what = saliency.METHODS[method].lower()
         facts.line(*pixel.place(spot, image), *pixel.slopes(gradient.at(spot), what, names))
         saliency.round_the_pixel(gradient, view, answer, method, spot)
@@ -51,51 +50,30 @@ with one_sentence():
         facts.line(
             *facts.predicted_and_score(answer, answer.prediction, choice.labels, choice.reading),
             (f"L2 norm of {saliency.METHODS[method].lower()}", captions.number_text(gradient.length)),
-            ("largest at", shown.peak),
+            ("largest at", saliency.peak(gradient, view, names)),
         )
         facts.notes(answer.notes)
 
         channels_below = mapped is not None and view.each_channel
-        seen = predictions.image(
-            answer.target, image, found, choice.labels, spot, height if channels_below else shown.height
-        )
-        columns = st.columns((1, 1) if channels_below else (1, 1, 1) if mapped else shown.widths)
+        high = height if channels_below else shown.figure.layout.height
+        origin = uploaded.image_line(choice.image, choice.survey.file)
+        said = saliency.seen(choice.survey.card, origin, image.blocks)
+        seen = predictions.image(answer.target, image, found, choice.labels, spot, high, said)
+        channels = len(names) if view.each_channel else 1
+        columns = st.columns((1, 1) if channels_below else (1, 1, 1) if mapped else (1, channels))
         with columns[0]:
-            panel.picture(
-                seen.figure,
-                "image",
-                alt="The image as the network sees it",
-                act=seen.act,
-                caption=saliency.seen(
-                    choice.survey.card, uploaded.image_line(choice.image, choice.survey.file), image.blocks
-                ),
-            )
+            panel.picture(seen, "image")
             depth.choose(choice.image, choice.survey.file)
             if found:
-                st.caption(seen.caption.sentence)
-        drawn = {"gradient": shown.figure, "image": seen.figure}
+                st.caption(predictions.about_boxes(answer.target, found, image))
+        drawn = ["gradient", "image"]
         if mapped:
-            picture = predictions.draw(mapped, answer.target, choice.survey.card, height)
-            drawn["predicted"] = picture.figure
+            drawn.append("predicted")
             with columns[1]:
-                panel.picture(
-                    picture.figure,
-                    "predicted",
-                    alt=picture.caption.alt,
-                    caption=picture.caption,
-                    act=picture.act,
-                    enclose=picture.enclose,
-                )
+                panel.picture(predictions.draw(mapped, answer.target, choice.survey.card, height), "predicted")
                 st.caption(predictions.how_to_choose(answer.target))
         with st.container() if channels_below else columns[-1]:
-            panel.picture(
-                shown.figure,
-                "gradient",
-                alt=shown.caption.alt,
-                caption=shown.caption,
-                act=pixel.click_over(gradient, shown.tiles),
-                checked=checked,
-            )
+            panel.picture(shown, "gradient", checked=checked)
 
     keeping.menu(choice.tools, drawn, answer, "saliency", checked)
     target, classes = choice.target, len(answer.prediction)
@@ -118,7 +96,7 @@ with one_sentence():
             against=saliency.is_against(answer.target),
         )
         which = bars.sentence(classes, choice.reading)
-        panel.picture(figure, "classes", alt=which, act=saliency.choose_class(each))
+        panel.picture(panel.Picture(figure, None, saliency.choose_class(each), alt=which), "classes")
         st.caption(f"{which}. Click one to see the gradient of its score.")
         programs["Classes"] = lambda at: snippets.classes(at, classes, choice.output.head)
     code.panel(choice, programs)

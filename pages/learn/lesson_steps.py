@@ -76,12 +76,8 @@ def pictures(step: StepResult, answer: LessonAnswer, key: str) -> None:
     for number, picture in enumerate(step.pictures):
         arrays = [answer.arrays[LessonResult.name_of(step.name, name)] for name in picture.arrays]
         st.markdown(f"**{plain(picture.title)}**")
-        panel.picture(
-            lesson_pictures.draw(picture, arrays),
-            f"{key}_{number}",
-            alt=lesson_pictures.alt(picture, arrays),
-            caption=lesson_pictures.caption(picture, arrays),
-        )
+        figure, caption = lesson_pictures.draw(picture, arrays), lesson_pictures.caption(picture, arrays)
+        panel.picture(panel.Picture(figure, caption, alt=lesson_pictures.alt(picture, arrays)), f"{key}_{number}")
 
 
 def graph(recorded: Recorded) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import plotly.graph_objects as go
 import streamlit as st
@@ -26,27 +27,34 @@ def controls(key: str = "controls") -> DeltaGenerator:
     return st.container(horizontal=True, vertical_alignment="bottom", key=key, gap="medium")
 
 
-def picture(
-    figure: go.Figure,
-    key: str,
-    *,
-    alt: str,
-    caption: Caption | None = None,
-    act: Callable[[Click], None] | None = None,
-    enclose: Callable[[Enclosed], None] | None = None,
-    checked: ProofQuestion | None = None,
-) -> None:
-    """The chart, and under it its caption. ``act`` is called with each click on it, ``enclose`` with each rectangle
-    that is drawn over it; ``checked`` is what finite differences are asked of the gradient that it shows."""
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A chart, its words, and what a click on it does."""
+
+    figure: go.Figure
+    caption: Caption | None
+    """What stands under it, where it is not said elsewhere."""
+    act: Callable[[Click], None] | None = None
+    """Called with each click on it."""
+    enclose: Callable[[Enclosed], None] | None = None
+    """Called with each rectangle that is drawn over it."""
+    alt: str = ""
+    """One line for those who do not see it; empty takes the caption's."""
+
+
+def picture(shown: Picture, key: str, *, checked: ProofQuestion | None = None) -> None:
+    """The chart, and under it its caption. ``checked`` is what finite differences are asked of the gradient that it
+    shows."""
+    alt = shown.alt or (shown.caption.alt if shown.caption else "")
     with _one_at_a_time():  # a figure takes several times its size while it becomes text
-        st.plotly_chart(figure, key=f"chart_{key}", config=_config(key), alt=visible(alt))
-    _fit_phone(key, figure)
-    if act is not None:
-        on_click(f"chart_{key}", act, enclose)
+        st.plotly_chart(shown.figure, key=f"chart_{key}", config=_config(key), alt=visible(alt))
+    _fit_phone(key, shown.figure)
+    if shown.act is not None:
+        on_click(f"chart_{key}", shown.act, shown.enclose)
     if checked is not None:
         check.line(checked)
-    if caption is not None:
-        words(caption)
+    if shown.caption is not None:
+        words(shown.caption)
 
 
 @st.cache_resource(show_spinner=False)

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import cast
-
-import plotly.graph_objects as go
 
 from gradviz_core.drawing import captions, figures, near_figures
 from gradviz_core.drawing.bars import Bar, ShownAs, paired
 from gradviz_core.drawing.captions import Caption
-from gradviz_core.drawing.fields import Tiles
 from gradviz_core.drawing.screen import OverInput
 from gradviz_core.drawing.screen.over_input import over_input
 from gradviz_core.drawing.screen.seen import seen as seen_in
@@ -31,25 +28,12 @@ from gradviz_core.types.views import VIEWS, View
 from pages.shell import address, panel
 from pages.shell import pixel as pixel_parts
 from pages.shell.clicks import Click
+from pages.shell.panel import Picture
 from pages.shell.pixel import Pixel
 
 HIGH, LOW = 500, 360
 """Height of a picture beside one other, and beside two."""
 METHODS = {"gradient": "Gradient", "gradient_x_input": "Gradient × input"}
-
-
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """A picture of the gradient, and how it stands beside the image."""
-
-    figure: go.Figure
-    peak: str
-    """Where the largest value is."""
-    caption: Caption
-    widths: tuple[int, int]
-    height: int
-    tiles: Tiles | None
-    """What the figure holds, where it shows each channel by itself."""
 
 
 def view() -> View:
@@ -71,8 +55,9 @@ def draw(
     opacity: float,
     pixel: Pixel | None,
     height: int,
-) -> Shown:
-    """What the method makes of the answer's input gradient, in one view, with a mark on a pixel."""
+) -> Picture:
+    """What the method makes of the answer's input gradient, in one view, with a mark on a pixel, which a click
+    chooses."""
     gradient, image = drawn_array(answer), seen_in(answer.arrays)
     unit = captions.gradient_unit(answer.target, INPUT, method)
     names = captions.channel_names(card.preprocessing)
@@ -84,7 +69,6 @@ def draw(
     else:
         field = gradient.field(view.name, unit=unit)
         figure = figures.heatmap(field, pixels=image.pixels, opacity=opacity, cross=pixel, height=height)
-    several = view.each_channel and len(names) > 1
     caption = captions.saliency(
         answer.target,
         card.labels,
@@ -92,11 +76,10 @@ def draw(
         reduction=view.name,
         field=field,
         shape=gradient.shape,
-        channel="" if several else names[0],
+        channel="" if len(names) > 1 else names[0],
     )
     caption = replace(caption, facts=(*caption.facts, *captions.blocks_text(gradient.blocks)))
-    widths = (1, len(names)) if several else (1, 1)
-    return Shown(figure, _peak(gradient, view, names), caption, widths, figure.layout.height, sheet)
+    return Picture(figure, caption, pixel_parts.click_over(gradient, sheet))
 
 
 def drawn_array(answer: GradientAnswer) -> OverInput:
@@ -111,13 +94,8 @@ def round_the_pixel(gradient: OverInput, view: View, answer: GradientAnswer, met
     if found is None:
         return
     field, corner = found
-    panel.picture(
-        near_figures.near(field, corner, pixel),
-        "near",
-        act=pixel_parts.click,
-        caption=captions.near(corner, field),
-        alt=captions.near(corner, field).alt,
-    )
+    figure = near_figures.near(field, corner, pixel)
+    panel.picture(Picture(figure, captions.near(corner, field), pixel_parts.click), "near")
 
 
 def seen(card: ModelCard, origin: str, blocks: Blocks | None = None) -> Caption:
@@ -128,7 +106,7 @@ def seen(card: ModelCard, origin: str, blocks: Blocks | None = None) -> Caption:
     return replace(caption, sentence=f"{caption.sentence} {origin}".rstrip(), facts=facts)
 
 
-def _peak(gradient: OverInput, view: View, names: Sequence[str]) -> str:
+def peak(gradient: OverInput, view: View, names: Sequence[str]) -> str:
     """``row 41, column 57``, in which channel where each is shown alone; empty where every value is zero."""
     found = gradient.peak(view.name)
     if found is None:

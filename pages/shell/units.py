@@ -2,32 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
-import plotly.graph_objects as go
 
 from gradviz_core.drawing import captions, fields, figures, screen
-from gradviz_core.drawing.captions import Caption
-from gradviz_core.drawing.fields import Tiles
+from gradviz_core.drawing.fields import Planes
 from gradviz_core.drawing.outlines import Box
 from gradviz_core.drawing.screen import OverInput, SiteMaps
 from gradviz_core.drawing.screen.arrays import blocks_of, scale_of
 from gradviz_core.drawing.screen.over_input import over_input
 from gradviz_core.drawing.screen.seen import seen as seen_in
 from gradviz_core.types import INPUT, GradientAnswer, SiteInfo, Unit, UnitsAnswer, UnitsQuestion, layouts
+from pages.shell import sites
 from pages.shell.choice import Choice
+from pages.shell.panel import Picture
 from pages.shell.sites import Place
-
-
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """A figure and its words."""
-
-    figure: go.Figure
-    caption: Caption
-    tiles: Tiles | None = None
-    """What the figure holds, where it shows channels side by side."""
 
 
 def unit(info: SiteInfo, channel: int, place: Place) -> Unit:
@@ -36,14 +26,15 @@ def unit(info: SiteInfo, channel: int, place: Place) -> Unit:
 
 
 def activation(maps: SiteMaps, channel: int, place: Place, info: SiteInfo) -> Picture:
-    """The channel's map with a cross on the unit; a vector is drawn whole, as one row of its features."""
+    """The channel's map with a cross on the unit; a vector is drawn whole, as one row of its features. A click chooses
+    another unit."""
     planes = maps.planes
     if planes.maps.shape[1:] == (1, 1):
         sheet = fields.tile(maps.sheet, maps.numbers, unit="activation", signed=bool(np.nanmin(maps.sheet) < 0))
         caption = captions.activation(info, None, sheet.field)
         caption = replace(caption, facts=(*caption.facts, *captions.first_of(len(maps.numbers), len(planes.maps))))
         figure = figures.tiles(sheet, chosen=channel, width=430, each=captions.channel_word(info))
-        return Picture(figure, caption, sheet)
+        return Picture(figure, caption, sites.choose_tile(sheet))
     field = replace(maps.one, unit="activation")
     figure = figures.heatmap(
         field, cross=planes.cell(place.index), places=planes.place_names() if field.blocks is None else None
@@ -52,11 +43,11 @@ def activation(maps: SiteMaps, channel: int, place: Place, info: SiteInfo) -> Pi
     caption = replace(caption, facts=(*caption.facts, *captions.blocks_text(field.blocks, "places")))
     if planes.has_class_token:
         caption = replace(caption, sentence=f"{caption.sentence} The cell above the grid is the class token.")
-    return Picture(figure, caption)
+    return Picture(figure, caption, sites.choose_cell(planes, maps.one.blocks))
 
 
-def slope(answer: GradientAnswer, info: SiteInfo, effective: Box | None, opacity: float) -> Picture:
-    """The unit's input gradient over the image, with its receptive fields."""
+def slope(answer: GradientAnswer, info: SiteInfo, planes: Planes, effective: Box | None, opacity: float) -> Picture:
+    """The unit's input gradient over the image, with its receptive fields. A click chooses the unit over a pixel."""
     assert isinstance(answer.target, Unit)
     gradient = over_input(answer.arrays, f"gradient/{INPUT}")
     field = gradient.field("signed_sum", unit=captions.gradient_unit(answer.target, INPUT))
@@ -65,7 +56,8 @@ def slope(answer: GradientAnswer, info: SiteInfo, effective: Box | None, opacity
     caption = captions.unit_gradient(
         answer.target, info, field, input_shape=gradient.shape, solid=seen, dashed=effective
     )
-    return Picture(figure, replace(caption, facts=(*caption.facts, *captions.blocks_text(field.blocks))))
+    caption = replace(caption, facts=(*caption.facts, *captions.blocks_text(field.blocks)))
+    return Picture(figure, caption, sites.choose_under(planes, *gradient.size))
 
 
 def silence(answer: GradientAnswer, gradient: OverInput) -> tuple[str, ...]:
@@ -91,7 +83,7 @@ def question(choice: Choice, info: SiteInfo, place: Place) -> UnitsQuestion:
 
 
 def gallery(answer: UnitsAnswer, info: SiteInfo, place: Place, chosen: int, seen: Box | None) -> Picture:
-    """The strongest channels' input gradients on one scale, each under its number and activation.
+    """The strongest channels' input gradients on one scale, each under its number and activation. A click chooses one.
 
     Where the units see only a part of the image, that part is shown.
     """
@@ -116,7 +108,8 @@ def gallery(answer: UnitsAnswer, info: SiteInfo, place: Place, chosen: int, seen
     )
     caption = captions.gallery(info, place.index, place.words, sheet.field, cut=None if whole else seen)
     several = blocks if blocks is not None and max(blocks.height, blocks.width) > 1 else None
-    return Picture(figure, replace(caption, facts=(*caption.facts, *captions.blocks_text(several))), sheet)
+    caption = replace(caption, facts=(*caption.facts, *captions.blocks_text(several)))
+    return Picture(figure, caption, sites.choose_tile(sheet))
 
 
 def box_text(box: Box | None) -> str:

@@ -16,11 +16,11 @@ from gradviz_core.drawing.screen.seen import seen
 from gradviz_core.types import Norm, PerturbationAnswer, PerturbationQuestion, SiteInfo, Target, Unit, UnitsQuestion
 from pages.layout.frame import ScoredChoice
 from pages.scores import output_kind
-from pages.shell import address, panel, saliency, sites, units
+from pages.shell import address, panel, pixel, saliency, sites, units
 from pages.shell.asking import ask
 from pages.shell.clicks import Click
+from pages.shell.panel import Picture
 from pages.shell.pixel import Pixel
-from pages.shell.units import Picture
 
 _FOLLOW = {"score": "The score in the sidebar", "unit": "One unit"}
 _NORMS = {"max": "Sign", "l2": "Length (L2)"}
@@ -95,15 +95,16 @@ def _unit(choice: ScoredChoice) -> Unit:
 # ------------------------------------------------------------------------------------------------------------- pictures
 
 
-def before(answer: PerturbationAnswer, pixel: Pixel | None) -> Picture:
+def before(answer: PerturbationAnswer, spot: Pixel | None) -> Picture:
     """The original picture, with the same pixel marked as on the other two."""
     image = seen(answer.arrays)
     facts = ("{}×{}".format(*image.size), "whole levels, 0 to 255", *captions.blocks_text(image.blocks))
     words = Caption("Before: the picture as the network sees it.", "r", facts)
-    return Picture(figures.image(image.pixels, blocks=image.blocks, height=HEIGHT, cross=pixel), words)
+    figure = figures.image(image.pixels, blocks=image.blocks, height=HEIGHT, cross=spot)
+    return Picture(figure, words, pixel.click_in(image.blocks))
 
 
-def after(answer: PerturbationAnswer, labels: tuple[str, ...], pixel: Pixel | None) -> Picture:
+def after(answer: PerturbationAnswer, labels: tuple[str, ...], spot: Pixel | None) -> Picture:
     """The picture after the last step."""
     image = seen(answer.arrays, "after")
     question = answer.question
@@ -121,7 +122,8 @@ def after(answer: PerturbationAnswer, labels: tuple[str, ...], pixel: Pixel | No
             *captions.blocks_text(image.blocks),
         ),
     )
-    return Picture(figures.image(image.pixels, blocks=image.blocks, height=HEIGHT, cross=pixel), words)
+    figure = figures.image(image.pixels, blocks=image.blocks, height=HEIGHT, cross=spot)
+    return Picture(figure, words, pixel.click_in(image.blocks))
 
 
 def step_formula(question: PerturbationQuestion, symbol: str) -> str:
@@ -151,7 +153,7 @@ def change(answer: PerturbationAnswer, channels: int) -> OverInput:
     return OverInput(difference.transpose(2, 0, 1)[None, :channels])
 
 
-def difference(answer: PerturbationAnswer, changed: OverInput, pixel: Pixel | None) -> Picture:
+def difference(answer: PerturbationAnswer, changed: OverInput, spot: Pixel | None) -> Picture:
     """After minus before, with its own colour scale."""
     channels = changed.shape[1]
     shown = changed.field("signed_sum", unit="levels")
@@ -170,7 +172,8 @@ def difference(answer: PerturbationAnswer, changed: OverInput, pixel: Pixel | No
         r"\sum_c \left(r'_c - r_c\right)" if channels > 1 else "r' - r",
         (captions.scale_text(shown), *magnified, *captions.blocks_text(shown.blocks)),
     )
-    return Picture(figures.heatmap(shown, pixels=seen(answer.arrays).pixels, height=HEIGHT, cross=pixel), words)
+    figure = figures.heatmap(shown, pixels=seen(answer.arrays).pixels, height=HEIGHT, cross=spot)
+    return Picture(figure, words, pixel.click_over(changed))
 
 
 def predicted_and_actual(answer: PerturbationAnswer, labels: tuple[str, ...]) -> Picture:
@@ -190,7 +193,8 @@ def predicted_and_actual(answer: PerturbationAnswer, labels: tuple[str, ...]) ->
         rf"\Delta {symbol} \approx \textstyle\sum \frac{{\partial {symbol}}}{{\partial r}}\,(r' - r)",
         (f"{unit}, against levels of 0 to 255", "pictures of the curve are clipped at 0 and 255, not rounded"),
     )
-    return Picture(charts.predicted_and_actual(answer, unit=unit, size_words=_SIZES[answer.question.norm]), words)
+    figure = charts.predicted_and_actual(answer, unit=unit, size_words=_SIZES[answer.question.norm])
+    return Picture(figure, words, choose_size(answer.question))
 
 
 def reading(choice: ScoredChoice, target: Target) -> ShownAs:
@@ -202,7 +206,7 @@ def reading(choice: ScoredChoice, target: Target) -> ShownAs:
 
 
 def classes(answer: PerturbationAnswer, reading: ShownAs) -> Picture:
-    """Probabilities before and after, or plain numbers."""
+    """Probabilities before and after, or plain numbers. A click makes a class the target."""
     kind = {"softmax_logits": "softmax of the logits", "sigmoid_logits": "sigmoid of the logits"}.get(reading)
     noun = bars.noun(reading)
     words = Caption(
@@ -210,7 +214,8 @@ def classes(answer: PerturbationAnswer, reading: ShownAs) -> Picture:
         "",
         (f"{kind}, before and after" if kind else "before and after",),
     )
-    return Picture(charts.before_and_after(answer.prediction, answer.prediction_after, reading), words)
+    figure = charts.before_and_after(answer.prediction, answer.prediction_after, reading)
+    return Picture(figure, words, saliency.choose_class(bars.of(answer.prediction, reading), {"follow": "score"}))
 
 
 def which(count: int, reading: ShownAs = "softmax_logits") -> str:
@@ -219,11 +224,6 @@ def which(count: int, reading: ShownAs = "softmax_logits") -> str:
         first = "largest" if reading == "numbers" else "most likely"
         return f"The {count} {bars.several(bars.noun(reading))} that are among the five {first} before or after."
     return f"{bars.sentence(count, reading)}, before and after."
-
-
-def choose_class(answer: PerturbationAnswer, reading: ShownAs) -> Callable[[Click], None]:
-    """A click on a bar makes its class the target."""
-    return saliency.choose_class(bars.of(answer.prediction, reading), {"follow": "score"})
 
 
 def choose_size(question: PerturbationQuestion) -> Callable[[Click], None]:

@@ -3,31 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
-import plotly.graph_objects as go
 
 from gradviz_core.drawing import captions, flow_figures, log_scale
 from gradviz_core.drawing.captions import Caption
 from gradviz_core.drawing.flow_figures import Line
 from gradviz_core.drawing.log_scale import norm_text
 from gradviz_core.models import catalogue
-from gradviz_core.types import INPUT, FloatArray, FlowAnswer, FlowQuestion, ParameterInfo, SiteInfo, keys
+from gradviz_core.types import FloatArray, FlowAnswer, FlowQuestion, ParameterInfo, SiteInfo, keys
 from gradviz_core.types.sites import in_words
 from pages.layout.frame import ScoredChoice
 from pages.shell import address
+from pages.shell.panel import Picture
+from pages.understand import flow_clicks
+from pages.understand.flow_clicks import kept
 from pages.uploads import models, uploaded
 
 _WHOLE = "whole numbers"
-
-
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """A figure and its words."""
-
-    figure: go.Figure
-    caption: Caption
 
 
 def compared(choice: ScoredChoice) -> FlowQuestion | None:
@@ -67,16 +61,11 @@ def question(model: str, image: str, choice: ScoredChoice) -> FlowQuestion:
     return FlowQuestion(model=model, image=image, target=choice.target, parameters=True, seed=choice.draw)
 
 
-def kept(flow: FlowAnswer) -> list[int]:
-    """Numbers of the sites that are drawn: neither the input, nor containers that only pass a value on."""
-    return [i for i, info in enumerate(flow.sites) if info.same_as is None and info.site != INPUT]
-
-
 def over_sites(
     flow: FlowAnswer, other: FlowAnswer | None, labels: Sequence[str], theirs: Sequence[str], chosen: str
 ) -> Picture:
-    """Norms of activation and gradient at every site, and the shares of dead units under them. ``theirs`` are the
-    labels of what is compared with."""
+    """Norms of activation and gradient at every site, and the shares of dead units under them; a click on a site opens
+    its feature maps. ``theirs`` are the labels of what is compared with."""
     lines, shares = _at_sites(flow, _name(flow, other), second=False)
     if other is not None:
         more, others = _at_sites(other, _name(other, flow), second=True)
@@ -91,11 +80,13 @@ def over_sites(
         chosen=names.index(chosen) if chosen in names else None,
     )
     words = _sites_caption(flow, other, labels, theirs)
-    return Picture(figure, replace(words, facts=(*words.facts, *_odd_marks(lines))))
+    words = replace(words, facts=(*words.facts, *_odd_marks(lines)))
+    return Picture(figure, words, flow_clicks.open_site(flow, other))
 
 
 def over_parameters(flow: FlowAnswer, other: FlowAnswer | None, labels: Sequence[str]) -> Picture:
-    """Norms of every parameter and of its gradient."""
+    """Norms of every parameter and of its gradient; a click on one opens the feature maps of the layer that
+    holds it."""
     lines = _at_parameters(flow, _name(flow, other), second=False)
     if other is not None:
         lines += _at_parameters(other, _name(other, flow), second=True)
@@ -114,7 +105,7 @@ def over_parameters(flow: FlowAnswer, other: FlowAnswer | None, labels: Sequence
             *_odd_marks(lines),
         ),
     )
-    return Picture(figure, caption)
+    return Picture(figure, caption, flow_clicks.open_holder(flow, other))
 
 
 def facts_of(flow: FlowAnswer, info: SiteInfo) -> tuple[tuple[str, str], ...]:

@@ -6,15 +6,19 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from gradviz_core.types import ClassDifference, FlowAnswer, FlowQuestion, Site
+from gradviz_core.types import INPUT, ClassDifference, FlowAnswer, FlowQuestion, Site
 from pages.shell import address, saliency
 from pages.shell.clicks import Click
 from pages.shell.words import plain
-from pages.understand import flow
 
 _MAPS = "pages/explore/feature_maps.py"
 _OF_THE_SECOND = (2, 3, 5)
 """Numbers of the lines and bars of what is compared with, in the order in which they are drawn."""
+
+
+def kept(flow: FlowAnswer) -> list[int]:
+    """Numbers of the sites that are drawn: neither the input, nor containers that only pass a value on."""
+    return [i for i, info in enumerate(flow.sites) if info.same_as is None and info.site != INPUT]
 
 
 def open_site(first: FlowAnswer, other: FlowAnswer | None) -> Callable[[Click], None]:
@@ -22,7 +26,7 @@ def open_site(first: FlowAnswer, other: FlowAnswer | None) -> Callable[[Click], 
 
     def act(click: Click) -> None:
         clicked = _clicked(first, other, click)
-        infos = [clicked.sites[i] for i in flow.kept(clicked)]
+        infos = [clicked.sites[i] for i in kept(clicked)]
         if 0 <= click.position < len(infos):
             _open(first, clicked, infos[click.position].site)
 

@@ -9,7 +9,7 @@ from pages.scores import choosing
 from pages.shell import facts, keeping, panel, sites
 from pages.shell.asking import ask, one_sentence
 from pages.shell.words import plain
-from pages.understand import flow, flow_clicks
+from pages.understand import flow
 
 choice = frame.begin_with_score(
     "Gradient flow",
@@ -51,26 +51,13 @@ with one_sentence():
     with room:
         theirs = there.card.labels if other is not None else ()
         at_sites = flow.over_sites(answer, other, choice.labels, theirs, str(info.site))
-        panel.picture(
-            at_sites.figure,
-            "flow",
-            alt=at_sites.caption.alt,
-            caption=at_sites.caption,
-            act=flow_clicks.open_site(answer, other),
-        )
+        panel.picture(at_sites, "flow")
         st.caption("Click a place to open its feature maps; the way back in the browser leads here again.")
 
-    at_parameters = flow.over_parameters(answer, other, choice.labels)
     st.header("Parameters", anchor=False)
-    panel.picture(
-        at_parameters.figure,
-        "parameters",
-        alt=at_parameters.caption.alt,
-        caption=at_parameters.caption,
-        act=flow_clicks.open_holder(answer, other),
-    )
+    panel.picture(flow.over_parameters(answer, other, choice.labels), "parameters")
     st.caption("Click a parameter to open the feature maps of the layer that holds it.")
-    keeping.menu(choice.tools, {"flow": at_sites.figure, "parameters": at_parameters.figure}, answer, "gradient-flow")
+    keeping.menu(choice.tools, ("flow", "parameters"), answer, "gradient-flow")
     programs = {
         "Sites": lambda at: snippets.sites(at, choice.target),
         "Parameters": lambda at: snippets.parameters(at, answer),

@@ -33,29 +33,15 @@ with one_sentence():
     output = jacobian_answers.output(view, number)
     checked = check.question(choice.model, choice.image, output, choice.draw, view.wrt.site)
     wide, *others = shown
-    panel.picture(
-        shown[wide].figure,
-        wide,
-        alt=shown[wide].caption.alt,
-        caption=shown[wide].caption,
-        act=jacobian_choice.choose_row(view, found, wide),
-        checked=checked if wide == "output" else None,
-    )
+    panel.picture(shown[wide], wide, checked=checked if wide == "output" else None)
     for column, key in zip(st.columns(len(others)) if others else (), others, strict=True):
         with column:
-            panel.picture(
-                shown[key].figure,
-                key,
-                alt=shown[key].caption.alt,
-                caption=shown[key].caption,
-                act=jacobian_choice.choose_row(view, found, key),
-                checked=checked if key == "output" else None,
-            )
+            panel.picture(shown[key], key, checked=checked if key == "output" else None)
     if "matrix" in shown and "output" in shown:
         st.caption("Click a row of the matrix, or a point of the sensitivities, to see that output alone.")
     keeping.menu(
         choice.tools,
-        {key: picture.figure for key, picture in shown.items()},
+        shown,
         found,
         "jacobian",
         checked if "output" in shown else None,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,7 +27,6 @@ from gradviz_core.types.sites import in_words, no_such_site
 from pages.scores import output_kind
 from pages.shell import address, sites
 from pages.shell.choice import Choice
-from pages.shell.clicks import Click
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,19 +167,3 @@ def chosen_row(view: View, found: JacobianAnswer | SpectrumAnswer) -> int:
     strongest = int(np.nan_to_num(strengths).argmax())
     with view.room:
         return address.counter("Output", "output", math.prod(view.of.shape), view.rows[0] + strongest)
-
-
-def choose_row(view: View, found: JacobianAnswer | SpectrumAnswer, key: str) -> Callable[[Click], None] | None:
-    """A click on a row of the matrix, or on a point of the sensitivities, chooses the output."""
-    if key not in ("matrix", "sensitivities") or not isinstance(found, JacobianAnswer):
-        return None
-
-    def act(click: Click) -> None:
-        if key == "matrix":
-            number = spectra.row_drawn(found.arrays["matrix"], click.row, click.column)
-        else:
-            number = spectra.row_pointed(found.arrays["row_norms"], click.position)
-        if number is not None:
-            address.write({"output": view.rows[0] + number})
-
-    return act

@@ -8,7 +8,9 @@ from gradviz_core.drawing import captions, figures, log_scale, spectra
 from gradviz_core.drawing.captions import Caption
 from gradviz_core.types import INPUT, MOST_ENTRIES, FloatArray, JacobianAnswer, SpectrumAnswer
 from gradviz_core.types.sites import in_words
-from pages.shell.units import Picture
+from pages.shell import address
+from pages.shell.clicks import Click
+from pages.shell.panel import Picture
 from pages.understand.jacobian_answers import one_row, values
 from pages.understand.jacobian_choice import View
 
@@ -60,7 +62,8 @@ def advice(view: View) -> tuple[str, ...]:
 
 
 def pictures(view: View, found: JacobianAnswer | SpectrumAnswer, chosen: int) -> dict[str, Picture]:
-    """The pictures of the page by their key, the widest first."""
+    """The pictures of the page by their key, the widest first. A click on a row of the matrix, or on a point of the
+    sensitivities, chooses the output."""
     if isinstance(found, JacobianAnswer):
         inside = view.rows[0] <= chosen < view.rows[1]
         entry = found.arrays["matrix"][chosen - view.rows[0]] if inside else one_row(view, chosen)
@@ -91,12 +94,16 @@ def _matrix(view: View, answer: JacobianAnswer, chosen: int) -> Picture:
         formula += r"\operatorname*{arg\,max}_{(i, j)\ \text{in the cell}} \left|J_{ij}\right|"
         coarse = (f"each cell is the largest of {block[0]}×{block[1]} entries, with its sign",)
     height, width = view.shape
+
+    def act(click: Click) -> None:
+        _choose(view, spectra.row_drawn(answer.arrays["matrix"], click.row, click.column))
+
     words = Caption(
         f"The Jacobian of {view.text}: row i says how output i changes with each of the {width:,} numbers.",
         formula,
         (f"{height:,} × {width:,}", view.unit, captions.scale_text(field), mode[answer.mode], *coarse),
     )
-    return Picture(figure, words)
+    return Picture(figure, words, act)
 
 
 def _slope(view: View, of: str, wrt: str) -> str:
@@ -139,7 +146,12 @@ def _sensitivities(view: View, norms: FloatArray, chosen: int) -> Picture:
     )
     rows = view.drawn_names(*view.rows, size)
     figure = spectra.sensitivities(drawn, rows, unit=view.unit, chosen=(chosen - view.rows[0]) // size)
-    return Picture(figure, words)
+    return Picture(figure, words, lambda click: _choose(view, spectra.row_pointed(norms, click.position)))
+
+
+def _choose(view: View, row: int | None) -> None:
+    if row is not None:
+        address.write({"output": view.rows[0] + row})
 
 
 def _row(view: View, entries: FloatArray, number: int) -> Picture | None:

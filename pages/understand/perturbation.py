@@ -52,40 +52,20 @@ with one_sentence():
 
         for column, (key, picture) in zip(st.columns(3), shown.items(), strict=True):
             with column:
-                panel.picture(
-                    picture.figure,
-                    key,
-                    alt=picture.caption.alt,
-                    caption=picture.caption,
-                    act=pixel.click_over(changed) if key == "difference" else pixel.click_in(was.blocks),
-                    checked=checked if key == "difference" else None,
-                )
+                panel.picture(picture, key, checked=checked if key == "difference" else None)
 
     left, right = st.columns([3, 2])
     with left:
         st.header("Predicted and actual change", anchor=False)
-        panel.picture(
-            curve.figure,
-            "change",
-            alt=curve.caption.alt,
-            caption=curve.caption,
-            act=changes.choose_size(question),
-        )
+        panel.picture(curve, "change")
     with right:
         if saliency.has_bars(answer.prediction, reading):
-            each = changes.classes(answer, reading)
             st.header(f"{bars.title(reading)} before and after", anchor=False)
-            panel.picture(
-                each.figure,
-                "classes",
-                alt=each.caption.alt,
-                caption=each.caption,
-                act=changes.choose_class(answer, reading),
-            )
+            panel.picture(changes.classes(answer, reading), "classes")
 
     keeping.menu(
         choice.tools,
-        {key: picture.figure for key, picture in (shown | {"change": curve}).items()},
+        (*shown, "change"),
         answer,
         "perturbation",
         checked,
