@@ -9,6 +9,7 @@ from setuptools.command.build_py import build_py
 APP = "gradviz_core.app"
 FILES = {"app", "navigation"}
 """What the app has in the repository's own folder."""
+PAGES = [f"{APP}.{folder}" for folder in find_namespace_packages(include=["pages*"])]
 
 
 class Build(build_py):  # type: ignore[misc]  # setuptools ships no types
@@ -22,12 +23,11 @@ class Build(build_py):  # type: ignore[misc]  # setuptools ships no types
 
 setup(
     cmdclass={"build_py": Build},
-    packages=[
-        *find_namespace_packages(include=["gradviz_core*"]),
-        APP,
-        *(f"{APP}.{folder}" for folder in find_namespace_packages(include=["pages*"])),
-    ],
+    packages=[*find_namespace_packages(include=["gradviz_core*"]), APP, *PAGES],
     package_dir={APP: "."},
-    package_data={APP: [".streamlit/config.toml", "assets/*/*"], f"{APP}.pages.shell": ["*.png", "*.svg"]},
+    package_data={
+        APP: [".streamlit/config.toml", "assets/*/*"],
+        **{package: ["*.css", "*.js", "*.png", "*.svg"] for package in PAGES},
+    },
     include_package_data=False,
 )

@@ -123,6 +123,7 @@ def environment(folder: Path, wheel: Path, extra: str) -> Path:
                 (site / top).symlink_to(SITE / top)
     install = [UV, "pip", "install", "--quiet", "--offline", "--no-deps", "--python", str(folder / "bin" / "python")]
     subprocess.run([*install, str(wheel)], check=True)
+    (site / "queue.py").write_text("raise SystemExit('a package came before the standard library')")
     return folder / "bin"
 
 
@@ -204,6 +205,9 @@ def served(with_app: Path, elsewhere: Path) -> Iterator[tuple[int, Path]]:
             yield port, log
         finally:
             server.terminate()
+            server.wait(30)
+    with pytest.raises(ConnectionRefusedError), socket.create_connection(("127.0.0.1", port), timeout=5):
+        pytest.fail("the command ended, and the server did not")
 
 
 def test_the_command_starts_the_app_with_its_own_settings(served: tuple[int, Path]) -> None:
