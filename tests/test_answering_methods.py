@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,9 +17,9 @@ from gradviz_core.answering import Answerer
 from gradviz_core.answers import gradient
 from gradviz_core.answers.load import Model, load
 from gradviz_core.errors import QuestionError
-from gradviz_core.methods import attributions
 from gradviz_core.methods.attributions import GradFn
 from gradviz_core.text.codec import question_from_json, question_to_json
+from gradviz_core.types.methods import METHODS, PLAIN
 from tests.reference import relative_error
 
 MODEL, IMAGE = "preset/shapes-resnet", "sample/star"
@@ -32,14 +34,16 @@ def _noises(value: Tensor) -> Iterator[Tensor]:
 
 
 def smooth_grad(grad: GradFn, value: Tensor) -> Tensor:
-    """Mean of the gradient at noised values, as CONTRIBUTING.md says that a method is written."""
+    """Mean of the gradient at noised values, of an oracle as CONTRIBUTING.md says that a method has it."""
     return torch.stack([grad(value + noise) for noise in _noises(value)]).mean(0)
 
 
 @pytest.fixture
 def ask(monkeypatch: pytest.MonkeyPatch) -> Callable[..., gv.GradientAnswer]:
     def answer(method: Callable[[GradFn, Tensor], Tensor], **question: object) -> gv.GradientAnswer:
-        monkeypatch.setitem(attributions.METHODS, "another", method)  # type: ignore[misc]
+        monkeypatch.setitem(METHODS, "another", METHODS[PLAIN])  # type: ignore[misc]
+        module = SimpleNamespace(another=lambda oracle, value, options: method(oracle, value))
+        monkeypatch.setitem(sys.modules, "gradviz_core.methods.another", module)  # type: ignore[misc]
         asked = gv.GradientQuestion(**{"model": MODEL, "image": IMAGE, "method": "another", **question})  # type: ignore[arg-type]
         return gv.answer(asked)
 

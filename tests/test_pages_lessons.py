@@ -12,7 +12,8 @@ from gradviz_core.lessons.contents import FIRST_WORDS, LESSONS, settle
 from gradviz_core.lessons.graph import title
 from gradviz_core.lessons.running import run
 from gradviz_core.types import LessonQuestion, Question
-from gradviz_core.types.lesson_cards import Choice, Lesson, LessonResult, Number
+from gradviz_core.types.controls import Choice, Number
+from gradviz_core.types.lesson_cards import Lesson, LessonResult
 from pages.shell.kept import kept
 from pages.shell.words import plain
 from tests.opening import answer_here, chart, errors, opened, values

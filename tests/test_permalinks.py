@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 from gradviz_core.lessons.contents import LESSONS, lesson_of
 from gradviz_core.types import Question
-from gradviz_core.types.lesson_cards import Choice
+from gradviz_core.types.controls import Choice
 from pages.shell import address
 from pages.shell.kept import kept
 from tests.opening import MAPS, NEURONS, SALIENCY, answer_here, errors, opened

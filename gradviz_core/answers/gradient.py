@@ -12,10 +12,11 @@ from gradviz_core.answers import predictions
 from gradviz_core.answers.scene import Clock, Scene, as_numpy, not_finite
 from gradviz_core.errors import QuestionError
 from gradviz_core.methods import receptive_field
-from gradviz_core.methods.attributions import METHODS, GradFn
+from gradviz_core.methods.attributions import GradFn, function_of
 from gradviz_core.tracing.scores import targets
 from gradviz_core.tracing.trace import Trace, differentiate, forward, parted, reached
 from gradviz_core.types import INPUT, GradientAnswer, GradientQuestion, Site, Target, Unit
+from gradviz_core.types.methods import PLAIN, settled
 from gradviz_core.types.sites import in_words
 
 
@@ -23,10 +24,9 @@ def needed(question: GradientQuestion) -> frozenset[Site]:
     """The sites that the pass must keep.
 
     Raises:
-        QuestionError: there is no such method, or no site is named.
+        QuestionError: there is no such method, it has no such option, or no site is named.
     """
-    if question.method not in METHODS:
-        raise QuestionError(f"There is no method {question.method!r}. Choose one of {', '.join(METHODS)}.")
+    settled(question.method, question.options)
     if not question.wrt:
         raise QuestionError("The question names no site to differentiate with respect to. Name at least one.")
     at = targets.site_of(question.target)
@@ -64,15 +64,16 @@ def arrays(
     scene: Scene, question: GradientQuestion, target: Target, found: Mapping[Site, Tensor]
 ) -> dict[str, np.ndarray]:
     """As a ``GradientAnswer`` holds them, of a target whose predicted class is filled in; ``found`` holds gradients."""
-    method = METHODS[question.method]
+    method, options = function_of(question.method), settled(question.method, question.options)
     made: dict[str, np.ndarray] = {"pixels": scene.pixels.copy()}
     for site in question.wrt:
         value = scene.trace.value(site).detach()
         made[f"activation/{site}"] = as_numpy(value)
         if site in found:
             made[f"gradient/{site}"] = as_numpy(found[site])
-            if question.method != "gradient":
-                made[f"attribution/{site}"] = as_numpy(method(oracle(scene, target, site, found[site]), value.clone()))
+            if question.method != PLAIN:
+                grad = oracle(scene, target, site, found[site])
+                made[f"attribution/{site}"] = as_numpy(method(grad, value.clone(), options))
     return made
 
 

@@ -21,6 +21,7 @@ from gradviz_core.types import (
     UnitsQuestion,
 )
 from gradviz_core.types.blocks import MOST_WHOLE
+from gradviz_core.types.methods import PLAIN
 
 
 def check(question: AboutAModel, shape: tuple[int, ...], sites: Mapping[Site, int]) -> None:
@@ -44,7 +45,7 @@ def whole_bytes(question: AboutAModel, shape: tuple[int, ...], sites: Mapping[Si
     picture = 3 * math.prod(shape[2:])
     match question:
         case GradientQuestion(wrt=wrt, method=method):
-            each = 2 if method == "gradient" else 3
+            each = 2 if method == PLAIN else 3
             return picture + each * sum(known.get(site, 0) for site in wrt)
         case UnitsQuestion(count=count):
             return min(count, MOST_UNITS) * known[INPUT]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from gradviz_core.drawing import method_words
 from gradviz_core.drawing.indices import everywhere, subscript, unit_place
 from gradviz_core.drawing.score_words import PLAIN_LABEL
 from gradviz_core.drawing.score_words import class_text as class_text
@@ -12,9 +13,7 @@ from gradviz_core.drawing.score_words import score_symbol as score_symbol
 from gradviz_core.drawing.score_words import score_unit as score_unit
 from gradviz_core.drawing.score_words import score_words as score_words
 from gradviz_core.types import (
-    INPUT,
     Blocks,
-    CrossEntropy,
     Field,
     MethodName,
     ModelCard,
@@ -26,6 +25,7 @@ from gradviz_core.types import (
 )
 from gradviz_core.types.cards import Preprocessing
 from gradviz_core.types.map_kinds import map_kind
+from gradviz_core.types.methods import PLAIN, OptionValues
 from gradviz_core.types.sites import in_words
 from gradviz_core.types.views import VIEWS, View, view
 
@@ -113,11 +113,9 @@ def time_text(milliseconds: float) -> str:
 # --------------------------------------------------------------------------------------------------------------- units
 
 
-def gradient_unit(target: Target, site: Site, method: MethodName = "gradient") -> str:
-    """Unit of the gradient at a site: ``logit per normalised-pixel unit``; the score's own for gradient × input."""
-    if method == "gradient_x_input":
-        return score_unit(target)
-    return f"{score_unit(target)} per {'normalised-pixel unit' if site == INPUT else 'unit of activation'}"
+def gradient_unit(target: Target, site: Site, method: MethodName = PLAIN) -> str:
+    """Unit of the gradient at a site, or of what a method makes of it: ``logit per normalised-pixel unit``."""
+    return method_words.unit(method, target, site)
 
 
 def scale_text(field: Field) -> str:
@@ -187,18 +185,20 @@ def saliency(
     field: Field,
     shape: Sequence[int],
     channel: str = "",
+    options: OptionValues = (),
 ) -> Caption:
-    """Under a picture of the input gradient in the view ``reduction``. ``shape`` is the input's, with its batch axis;
-    ``channel`` names the one that is shown where it is one alone."""
+    """Under a picture of what a method makes of the input gradient, in the view ``reduction``. ``shape`` is the input's,
+    with its batch axis; ``channel`` names the one that is shown where it is one alone."""
     drawn = view(reduction)
-    times = ", multiplied by the input itself" if method == "gradient_x_input" else ""
-    sentence = f"How {score_words(target, labels)} changes with each pixel{times}, {_reduced(drawn, shape, channel)}."
-    subscript = f"{_channel_symbol(channel) if drawn.each_channel else 'c'},i,j"
-    slope = rf"\frac{{\partial {score_symbol(target, labels)}}}{{\partial x_{{{subscript}}}}}"
-    if method == "gradient_x_input":
-        slope = rf"x_{{{subscript}}}\,{slope}"
+    what = method_words.sentence(method, options, target, labels)
+    index = f"{_channel_symbol(channel) if drawn.each_channel else 'c'},i,j"
+    one = method_words.formula(method, options, target, labels, index)
     facts = (f"the input, {shape_text(shape)}, normalised", field.unit, scale_text(field))
-    return Caption(f"{sentence} {_colours(field, method, target)}", drawn.formula.format(g=slope), facts)
+    return Caption(
+        f"{what}, {_reduced(drawn, shape, channel)}. {method_words.colours(method, field, target)}",
+        drawn.formula.format(g=one),
+        (*facts, *method_words.facts(method, options)),
+    )
 
 
 def _reduced(drawn: View, shape: Sequence[int], channel: str = "") -> str:
@@ -209,17 +209,6 @@ def _reduced(drawn: View, shape: Sequence[int], channel: str = "") -> str:
 
 def _channel_symbol(channel: str) -> str:
     return rf"\text{{{channel}}}" if PLAIN_LABEL.fullmatch(channel) else "c"
-
-
-def _colours(field: Field, method: MethodName, target: Target) -> str:
-    score = "loss" if isinstance(target, CrossEntropy) else "score"
-    if method == "gradient_x_input" and field.signed:
-        return f"Red: value times slope is positive there, which adds to the {score}; blue: it is negative."
-    if method == "gradient_x_input":
-        return "Bright: value times slope is large there; dark: small."
-    if field.signed:
-        return f"Red: raising the value there raises the {score}; blue: it lowers the {score}."
-    return f"Bright: a small change there changes the {score} much; dark: little."
 
 
 def activation(info: SiteInfo, channel: int | None, field: Field) -> Caption:

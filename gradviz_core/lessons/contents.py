@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 
 from gradviz_core.errors import QuestionError
-from gradviz_core.types.lesson_cards import Choice, Control, Lesson, Number, Option, Prediction
+from gradviz_core.types import controls
+from gradviz_core.types.controls import Choice, Number, Option
+from gradviz_core.types.lesson_cards import Lesson, Prediction
 
 
 def _seed(default: int = 0) -> Number:
@@ -245,28 +246,7 @@ def settle(key: str, choices: Mapping[str, float | str]) -> dict[str, float | st
     Raises:
         QuestionError: there is no such lesson or control, or a control cannot take the value.
     """
-    controls = {control.name: control for control in lesson_of(key).controls}
-    for name in choices:
-        if name not in controls:
-            raise QuestionError(
-                f"The lesson {key} has no control {_short(name)}. It has {', '.join(controls)}: choose among them."
-            )
-    return {name: _taken(control, choices.get(name, control.default)) for name, control in controls.items()}
-
-
-def _taken(control: Control, value: float | str) -> float | str:
-    if isinstance(control, Choice):
-        options = [option.value for option in control.options]
-        if value not in options:
-            raise QuestionError(f"{control.name} cannot be {_short(value)}. Choose one of {', '.join(options)}.")
-        return value
-    kind = "whole number" if control.whole else "number"
-    rule = f"Choose a {kind} from {control.low:g} to {control.high:g}."
-    if isinstance(value, str | bool) or not math.isfinite(value) or not control.low <= value <= control.high:
-        raise QuestionError(f"{control.name} cannot be {_short(value)}. {rule}")
-    if control.whole and value != int(value):
-        raise QuestionError(f"{control.name} cannot be {value:g}, which is no whole number. {rule}")
-    return int(value) if control.whole else float(value)
+    return controls.settle(lesson_of(key).controls, choices, f"The lesson {key} has no control")
 
 
 def _short(value: object) -> str:

@@ -1,7 +1,8 @@
 """Questions, answers and errors as text and bytes: the form they have on the wire, in caches and in files.
 
-A question is canonical JSON: sorted keys, no spaces, every field written out, plain ASCII. Equal questions have equal
-text, so the text is the cache key. An answer is a JSON header followed by its arrays in safetensors form:
+A question is canonical JSON: sorted keys, no spaces, plain ASCII, every field written out, but for those that are
+marked ``unsaid`` and at their default. Equal questions have equal text, so the text is the cache key. An answer is a
+JSON header followed by its arrays in safetensors form:
 
     4 bytes  length of the header, little-endian
     header   the answer without its arrays, JSON
@@ -80,7 +81,8 @@ _ERRORS = {
 
 def question_to_json(question: Question) -> str:
     """The question as canonical JSON; equal questions, and only those, have equal text."""
-    return json.dumps(_QUESTIONS.dump_python(question, mode="json"), sort_keys=True, separators=(",", ":"))
+    said = _QUESTIONS.dump_python(question, mode="json", exclude=_unsaid(question))
+    return json.dumps(said, sort_keys=True, separators=(",", ":"))
 
 
 @reading("question", QuestionError)
@@ -102,7 +104,8 @@ def question_from_json(text: str | bytes) -> Question:
 
 def shown_to_json(question: Question, look: Look) -> str:
     """The question and how its answer will be drawn, as canonical JSON."""
-    return json.dumps(_SHOWN.dump_python((question, look), mode="json"), sort_keys=True, separators=(",", ":"))
+    said = _SHOWN.dump_python((question, look), mode="json", exclude={0: _unsaid(question)})
+    return json.dumps(said, sort_keys=True, separators=(",", ":"))
 
 
 def shown_from_json(text: str | bytes) -> tuple[Question, Look]:
@@ -120,6 +123,12 @@ def shown_from_json(text: str | bytes) -> tuple[Question, Look]:
     _check_limits(question, "question")
     _check_limits(look, "look")
     return question, look
+
+
+def _unsaid(question: Question) -> set[str]:
+    """The fields that are not written: they came later, and where they are at their default older text stays as it
+    was."""
+    return {f.name for f in fields(question) if f.metadata.get("unsaid") and getattr(question, f.name) == f.default}
 
 
 def _check_limits(value: object, where: str) -> None:
@@ -190,7 +199,8 @@ def header_length(data: bytes) -> int:
 
 def answer_to_json(answer: Answer) -> str:
     """The answer without its arrays, as JSON: the question, what the predicted class was, the score, the versions."""
-    return _ANSWERS.dump_json(answer, exclude={"arrays"}, warnings="error").decode()
+    left_out: dict[str, Any] = {"arrays": True, "question": _unsaid(answer.question)}
+    return _ANSWERS.dump_json(answer, exclude=left_out, warnings="error").decode()
 
 
 def answer_from_bytes(data: bytes) -> Answer:

@@ -23,7 +23,6 @@ from gradviz_core.types.flow import FlowAnswer as FlowAnswer
 from gradviz_core.types.flow import FlowQuestion as FlowQuestion
 from gradviz_core.types.gradient import GradientAnswer as GradientAnswer
 from gradviz_core.types.gradient import GradientQuestion as GradientQuestion
-from gradviz_core.types.gradient import MethodName as MethodName
 from gradviz_core.types.heads import Head as Head
 from gradviz_core.types.heads import HeadInfo as HeadInfo
 from gradviz_core.types.heads import OutputKind as OutputKind
@@ -39,6 +38,7 @@ from gradviz_core.types.jacobian import JacobianQuestion as JacobianQuestion
 from gradviz_core.types.lesson import LessonAnswer as LessonAnswer
 from gradviz_core.types.lesson import LessonQuestion as LessonQuestion
 from gradviz_core.types.lesson_cards import StepResult as StepResult
+from gradviz_core.types.methods import MethodName as MethodName
 from gradviz_core.types.output import OutputAnswer as OutputAnswer
 from gradviz_core.types.output import OutputQuestion as OutputQuestion
 from gradviz_core.types.perturbation import Norm as Norm

@@ -8,15 +8,16 @@ from typing import Literal
 import numpy as np
 
 from gradviz_core.types.arrays import Arrays, Pixels
+from gradviz_core.types.methods import MethodName, OptionValues
 from gradviz_core.types.receipts import ClassProbability, Receipt
 from gradviz_core.types.subjects import INPUT, ClassScore, Site, Target
-
-MethodName = Literal["gradient", "gradient_x_input"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GradientQuestion:
     """How does ``target`` change with each number at the sites ``wrt``, and what does ``method`` make of that?
+
+    ``options`` are those of the method's card; one that is left out is at its default.
 
     Like every question about a model it has a ``seed``, where the random numbers begin that the model draws; to one
     that draws none it means nothing.
@@ -27,6 +28,7 @@ class GradientQuestion:
     target: Target = field(default_factory=ClassScore)
     wrt: tuple[Site, ...] = (INPUT,)
     method: MethodName = "gradient"
+    options: OptionValues = field(default=(), metadata={"unsaid": True})
     seed: int = 0
     kind: Literal["gradient"] = field(default="gradient", repr=False)
 

@@ -7,51 +7,14 @@ over the wire as JSON and arrays.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
+from gradviz_core.types.controls import Control
+
 # ---------------------------------------------------------------------------------------------------- before it has run
-
-
-@dataclass(frozen=True, slots=True)
-class Number:
-    """A control that takes a number from ``low`` to ``high``."""
-
-    name: str
-    """As in the code that is shown."""
-    label: str
-    low: float
-    high: float
-    step: float
-    default: float
-    whole: bool = False
-    """True where only whole numbers make sense."""
-    kind: Literal["number"] = field(default="number", repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Option:
-    """One thing that a choice offers."""
-
-    value: str
-    """As in the code that is shown."""
-    label: str
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """A control that takes one of its options."""
-
-    name: str
-    label: str
-    options: tuple[Option, ...]
-    default: str
-    kind: Literal["choice"] = field(default="choice", repr=False)
-
-
-Control = Number | Choice
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from gradviz_core.drawing.screen.arrays import blocks_of
 from gradviz_core.drawing.screen.seen import seen as seen_in
 from gradviz_core.types import GradientQuestion
 from gradviz_core.types.looks import Look
+from gradviz_core.types.methods import METHODS
 from pages.explore import depth, predictions
 from pages.layout import code, frame
 from pages.shell import address, check, facts, keeping, panel, pixel, saliency, tour
@@ -20,6 +21,7 @@ with one_sentence():
     with panel.controls():
         view = saliency.view()
         method = saliency.method()
+        options = saliency.options(method)
         opacity = (
             100
             if view.each_channel
@@ -29,7 +31,12 @@ with one_sentence():
         )
 
     question = GradientQuestion(
-        model=choice.model, image=choice.image, target=choice.target, method=method, seed=choice.draw
+        model=choice.model,
+        image=choice.image,
+        target=choice.target,
+        method=method,
+        options=options,
+        seed=choice.draw,
     )
     size = seen_in(choice.survey.arrays).size
     look = Look(reduction=view.name, pixel=pixel.wanted(size))
@@ -39,17 +46,16 @@ with one_sentence():
     room = st.container()
     spot, names = pixel.choose(size), captions.channel_names(choice.survey.card.preprocessing)
     if spot is not None:
-        what = saliency.METHODS[method].lower()
-        facts.line(*pixel.place(spot, image), *pixel.slopes(gradient.at(spot), what, names))
-        saliency.round_the_pixel(gradient, view, answer, method, spot)
+        facts.line(*pixel.place(spot, image), *pixel.slopes(gradient.at(spot), METHODS[method].in_text, names))
+        saliency.round_the_pixel(gradient, view, answer, spot)
     mapped, found = predictions.of_map(choice), choice.output.boxes
     height = saliency.LOW if mapped else saliency.HIGH
-    shown = saliency.draw(answer, view, method, choice.survey.card, opacity / 100, spot, height)
+    shown = saliency.draw(answer, view, choice.survey.card, opacity / 100, spot, height)
 
     with room:
         facts.line(
             *facts.predicted_and_score(answer, answer.prediction, choice.labels, choice.reading),
-            (f"L2 norm of {saliency.METHODS[method].lower()}", captions.number_text(gradient.length)),
+            (f"L2 norm of {METHODS[method].in_text}", captions.number_text(gradient.length)),
             ("largest at", saliency.peak(gradient, view, names)),
         )
         facts.notes(answer.notes)
@@ -76,9 +82,12 @@ with one_sentence():
             panel.picture(shown, "gradient", checked=checked)
 
     keeping.menu(choice.tools, drawn, answer, "saliency", checked)
-    target, classes = choice.target, len(answer.prediction)
+    target = answer.target if snippets.asks_elsewhere(method) else choice.target
+    classes = len(answer.prediction)
     programs = {
-        "Gradient": lambda at: snippets.in_blocks(snippets.saliency(at, target, method, view.name), gradient.blocks),
+        "Gradient": lambda at: snippets.in_blocks(
+            snippets.saliency(at, target, method, view.name, options), gradient.blocks
+        ),
         "Image": lambda at: snippets.in_blocks(snippets.seen(at), image.blocks),
     }
     if mapped:

@@ -154,7 +154,9 @@ def _choose(memory: _Memory, name: str, value: object) -> None:
 # ------------------------------------------------------------------------------------------------------------- controls
 
 
-def select(label: str, name: str, options: Sequence[str], chosen: str, words: Callable[[str], str]) -> None:
+def select(
+    label: str, name: str, options: Sequence[str], chosen: str, words: Callable[[str], str], meaning: str = ""
+) -> None:
     """A list to choose from; nothing is chosen where ``chosen`` is not in it. The browser knows an option by its words,
     so where those of the chosen one change, it has to be told again."""
     said = visible(words(chosen)) if chosen in options else None
@@ -169,14 +171,14 @@ def select(label: str, name: str, options: Sequence[str], chosen: str, words: Ca
         key=key,
         format_func=lambda option: visible(words(option)),
         placeholder="Choose one",
-        help=tooltip(label),
+        help=meaning or tooltip(label),
     )
 
 
-def listed(label: str, name: str, words: Mapping[str, str]) -> str:
+def listed(label: str, name: str, words: Mapping[str, str], meaning: str = "") -> str:
     """As ``option``, as a list that opens."""
     chosen = read(name, next(iter(words)))
-    select(label, name, list(words), chosen, words.__getitem__)
+    select(label, name, list(words), chosen, words.__getitem__, meaning)
     return _known(label, name, chosen, words)
 
 
@@ -185,8 +187,8 @@ def only(label: str, name: str, words: Mapping[str, str]) -> str:
     return _known(label, name, read(name, next(iter(words))), words)
 
 
-def option(label: str, name: str, words: Mapping[str, str]) -> str:
-    """A few options side by side, the first by default, and which is chosen.
+def option(label: str, name: str, words: Mapping[str, str], meaning: str = "") -> str:
+    """A few options side by side, the first by default, and which is chosen; ``meaning`` is told by a sign beside it.
 
     Raises:
         NoSuchChoice: the address names another one.
@@ -201,7 +203,7 @@ def option(label: str, name: str, words: Mapping[str, str]) -> str:
         key=key,
         format_func=words.__getitem__,
         required=True,
-        help=tooltip(label, *words.values()),
+        help=meaning or tooltip(label, *words.values()),
         wrap=True,
     )
     return _known(label, name, chosen, words)
@@ -303,7 +305,18 @@ def _quoted(text: str) -> str:
     return text[:60] if text.removeprefix("-").isdigit() else repr(text[:60])
 
 
-def decimal(label: str, name: str, low: float, high: float, step: float, default: float, *, width: int) -> float:
+def decimal(
+    label: str,
+    name: str,
+    low: float,
+    high: float,
+    step: float,
+    default: float,
+    meaning: str = "",
+    *,
+    unit: str = "",
+    width: int,
+) -> float:
     """A number from ``low`` to ``high``, and which is chosen.
 
     Raises:
@@ -317,10 +330,13 @@ def decimal(label: str, name: str, low: float, high: float, step: float, default
     inside = low <= number <= high
     value = number if inside else default
     key, told = _shown(name, value)
-    st.slider(label, low, high, None if told else value, step=step, key=key, format="%g", width=width)
+    shown = f"%g {unit.replace('%', '%%')}".rstrip()
+    st.slider(
+        label, low, high, None if told else value, step=step, key=key, format=shown, help=meaning or None, width=width
+    )
     if inside:
         return value
-    rule = f"it is a number from {low:g} to {high:g}"
+    rule = f"it is a number from {low:g} to {high:g} {unit}".rstrip()
     raise NoSuchChoice(f"{label} cannot be {text[:60]!r}: {rule}. Move the slider.", name)
 
 

@@ -10,6 +10,7 @@ NAMES = (
     "maps", "sort", "follow", "norm", "epsilon", "steps", "way", "of", "wrt", "rows", "output", "model2", "image2",
     "lesson", "set", "guess", "check", "pixel", "draw", "head", "reads", "outrow", "direction", "element", "region",
     "reduce", "mrow", "mcol", "top", "bottom", "left", "right", "box", "skip", "boxaxis", "axis", "position", "slice",
+    "options",
 )  # fmt: skip
 
 _PLACES = ("region", "mrow", "mcol", "top", "bottom", "left", "right")
@@ -31,6 +32,7 @@ FALL_WITH = dict.fromkeys(_SCORE, ("check",)) | {
     "site": ("axis", *_WITHIN_SITE),
     "axis": _WITHIN_SITE,
     "norm": ("epsilon",),
+    "method": ("options",),
     "lesson": ("set", "guess"),
     "pixel": ("row", "col", "token"),
 }

@@ -14,6 +14,7 @@ from functools import partial
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from gradviz_core.drawing import method_words
 from gradviz_core.drawing.captions import score_words
 from gradviz_core.serving import offers
 from gradviz_core.serving.farewells import farewells
@@ -28,6 +29,7 @@ from gradviz_core.types import (
     SpectrumAnswer,
     UnitsAnswer,
 )
+from gradviz_core.types.methods import PLAIN
 from gradviz_core.types.sites import in_words
 from pages.shell import asker, check, links
 
@@ -131,6 +133,8 @@ def _what(answer: Downloadable) -> str:
         return "the strongest channels"
     if isinstance(answer, JacobianAnswer | SpectrumAnswer):
         return f"{in_words(answer.question.of)} by {in_words(answer.question.wrt)}"
+    if isinstance(answer, GradientAnswer) and answer.question.method != PLAIN:
+        return method_words.title(answer.question.method, answer.question.options, answer.target)
     return score_words(answer.target, ())
 
 

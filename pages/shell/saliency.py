@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import cast
 
 from gradviz_core.drawing import captions, figures, near_figures
 from gradviz_core.drawing.bars import Bar, ShownAs, paired
@@ -24,8 +23,9 @@ from gradviz_core.types import (
     ModelCard,
     Target,
 )
+from gradviz_core.types.methods import METHODS, OptionValues
 from gradviz_core.types.views import VIEWS, View
-from pages.shell import address, panel
+from pages.shell import address, controls, panel
 from pages.shell import pixel as pixel_parts
 from pages.shell.clicks import Click
 from pages.shell.panel import Picture
@@ -33,7 +33,6 @@ from pages.shell.pixel import Pixel
 
 HIGH, LOW = 500, 360
 """Height of a picture beside one other, and beside two."""
-METHODS = {"gradient": "Gradient", "gradient_x_input": "Gradient × input"}
 
 
 def view() -> View:
@@ -44,13 +43,20 @@ def view() -> View:
 
 def method() -> MethodName:
     """The method that is chosen."""
-    return cast(MethodName, address.option("Method", "method", METHODS))
+    meaning = "\n\n".join(f"**{card.name}**: {card.shows} Not: {card.limits}" for card in METHODS.values())
+    return address.option("Method", "method", {name: card.name for name, card in METHODS.items()}, meaning)
+
+
+def options(method: MethodName) -> OptionValues:
+    """What each option of the method is: its controls, drawn as the card declares them."""
+    card = METHODS[method]
+    controls.refuse_others("options", card.options, card.name, "option")
+    return controls.draw("options", card.options)
 
 
 def draw(
     answer: GradientAnswer,
     view: View,
-    method: MethodName,
     card: ModelCard,
     opacity: float,
     pixel: Pixel | None,
@@ -58,21 +64,24 @@ def draw(
 ) -> Picture:
     """What the method makes of the answer's input gradient, in one view, with a mark on a pixel, which a click
     chooses."""
-    gradient, image = drawn_array(answer), seen_in(answer.arrays)
-    unit = captions.gradient_unit(answer.target, INPUT, method)
+    gradient, image, method = drawn_array(answer), seen_in(answer.arrays), answer.question.method
+    unit, signed = captions.gradient_unit(answer.target, INPUT, method), METHODS[method].signed
     names = captions.channel_names(card.preprocessing)
     sheet = None
     if view.each_channel:
         sheet = gradient.tiles(len(names), unit=unit)
+        sheet = replace(sheet, field=replace(sheet.field, signed=signed))
         field = sheet.field
         figure = figures.tiles(sheet, titles=names, width=700 if len(names) > 1 else 430, cell=pixel)
     else:
         field = gradient.field(view.name, unit=unit)
+        field = replace(field, signed=field.signed and signed)
         figure = figures.heatmap(field, pixels=image.pixels, opacity=opacity, cross=pixel, height=height)
     caption = captions.saliency(
         answer.target,
         card.labels,
         method=method,
+        options=answer.question.options,
         reduction=view.name,
         field=field,
         shape=gradient.shape,
@@ -88,12 +97,14 @@ def drawn_array(answer: GradientAnswer) -> OverInput:
     return over_input(answer.arrays, made if made in answer.arrays else f"gradient/{INPUT}")
 
 
-def round_the_pixel(gradient: OverInput, view: View, answer: GradientAnswer, method: MethodName, pixel: Pixel) -> None:
+def round_the_pixel(gradient: OverInput, view: View, answer: GradientAnswer, pixel: Pixel) -> None:
     """The exact numbers round the pixel, where the picture shows one for each block."""
+    method = answer.question.method
     found = gradient.round_the_pixel(view.name, unit=captions.gradient_unit(answer.target, INPUT, method))
     if found is None:
         return
     field, corner = found
+    field = replace(field, signed=field.signed and METHODS[method].signed)
     figure = near_figures.near(field, corner, pixel)
     panel.picture(Picture(figure, captions.near(corner, field), pixel_parts.click), "near")
 

@@ -14,7 +14,8 @@ import torch
 from gradviz_core.lessons.contents import lesson_of, settle
 from gradviz_core.lessons.running import STEPS
 from gradviz_core.lessons.steps import Step
-from gradviz_core.types.lesson_cards import Choice, Claim, Control
+from gradviz_core.types.controls import Choice, Control
+from gradviz_core.types.lesson_cards import Claim
 
 ALL = [(lesson, step) for lesson, steps in STEPS.items() for step in steps]
 every_step = pytest.mark.parametrize(("lesson", "step"), ALL, ids=[f"{lesson}-{step.name}" for lesson, step in ALL])

@@ -13,7 +13,8 @@ from pydantic import TypeAdapter
 from gradviz_core.errors import QuestionError
 from gradviz_core.lessons.contents import LESSONS, lesson_of, settle
 from gradviz_core.lessons.running import STEPS, run
-from gradviz_core.types.lesson_cards import Choice, Lesson, Number
+from gradviz_core.types.controls import Choice, Number
+from gradviz_core.types.lesson_cards import Lesson
 
 ROOT = Path(__file__).parents[2]
 

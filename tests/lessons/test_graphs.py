@@ -12,7 +12,8 @@ from gradviz_core.lessons.contents import LESSONS
 from gradviz_core.lessons.graph import MARGINS, breadth, dot, in_words, levels, title
 from gradviz_core.lessons.recording import MOST_NODES, names_of, record
 from gradviz_core.lessons.running import run
-from gradviz_core.types.lesson_cards import Choice, Graph, GraphNode, Lesson, NodeKind
+from gradviz_core.types.controls import Choice
+from gradviz_core.types.lesson_cards import Graph, GraphNode, Lesson, NodeKind
 
 NODE = re.compile(r'  n(\d+) \[label="((?:[^"\\]|\\.)*)"((?: \w+=(?:\w+|"[^"]*"))*)\]')
 EDGE = re.compile(r"  n(\d+) -> n(\d+)")

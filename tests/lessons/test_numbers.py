@@ -15,7 +15,8 @@ from gradviz_core.drawing.lesson_pictures import draw
 from gradviz_core.lessons import first_layer, intermediate_values, missing_gradients, partial_derivatives
 from gradviz_core.lessons.contents import lesson_of
 from gradviz_core.lessons.running import run
-from gradviz_core.types.lesson_cards import LessonResult, Number, StepResult
+from gradviz_core.types.controls import Number
+from gradviz_core.types.lesson_cards import LessonResult, StepResult
 
 
 def step(result: LessonResult, name: str) -> StepResult:

@@ -14,7 +14,8 @@ from pydantic import TypeAdapter
 
 from gradviz_core.lessons.contents import LESSONS
 from gradviz_core.lessons.running import run
-from gradviz_core.types.lesson_cards import Choice, Control, LessonResult, StepResult
+from gradviz_core.types.controls import Choice, Control
+from gradviz_core.types.lesson_cards import LessonResult, StepResult
 
 KEYS = [lesson.key for lesson in LESSONS]
 every_lesson = pytest.mark.parametrize("key", KEYS)

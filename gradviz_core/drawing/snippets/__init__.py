@@ -17,7 +17,7 @@ from gradviz_core.drawing.snippets.jacobian import (
 from gradviz_core.drawing.snippets.maps import feature_maps, sheet
 from gradviz_core.drawing.snippets.perturbation import after, classes_after, path, predicted_and_actual
 from gradviz_core.drawing.snippets.predicted import predicted_map
-from gradviz_core.drawing.snippets.saliency import saliency
+from gradviz_core.drawing.snippets.saliency import asks_elsewhere, saliency
 from gradviz_core.drawing.snippets.seen import classes, seen
 from gradviz_core.drawing.snippets.setting import Setting
 from gradviz_core.drawing.snippets.units import strongest
@@ -25,6 +25,7 @@ from gradviz_core.drawing.snippets.units import strongest
 __all__ = [
     "Setting",
     "after",
+    "asks_elsewhere",
     "classes",
     "classes_after",
     "feature_maps",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import assert_never
 
 from gradviz_core.drawing.snippets.of_heads import of_boxes, of_map, of_row, output_item
@@ -49,12 +50,40 @@ def inside(target: Target) -> Site | None:
 
 def forward(setting: Setting, site: Site | None) -> Block:
     """``output = model(x)``; and ``value``, what ``site`` gave, exactly, before anything writes to it."""
+    if site is None or site == INPUT:
+        return Block((comment("Forward."), *_run(site)))
+    hook = _hook(setting, site)
+    return Block((*hook.lines, *_run(site)), hook.imports)
+
+
+def gradient_at(setting: Setting, target: Target) -> tuple[Block, ...]:
+    """A function of this name: the gradient of the score by the input, wherever that is. The target names its class."""
+    site = inside(target)
+    hooks = () if site is None or site == INPUT else (_hook(setting, site),)
+    here = score(target, setting)
+    body = ["x = x.detach().requires_grad_()", *(["kept.clear()"] if hooks else []), *_run(site), *here.lines]
+    lines = (
+        "",
+        "def gradient_at(x):",
+        *(textwrap.indent(line, "    ") for line in body),
+        "    return torch.autograd.grad(score, x)[0]",
+        "",
+    )
+    return (*hooks, Block(lines, ("import torch", *here.imports)))
+
+
+def _run(site: Site | None) -> tuple[str, ...]:
     run = "output = model(x)"
     if site is None:
-        return Block((comment("Forward."), run))
+        return (run,)
     if site == INPUT:
-        return Block((comment("Forward."), run, "value = x"))
+        return (run, "value = x")
     which = f"  # the {ordinal(site.call)} call" if site.call else ""
+    return (run, f"value = kept[{site.call}]{which}")
+
+
+def _hook(setting: Setting, site: Site) -> Block:
+    """What keeps the value of a site inside on the way."""
     passed_on = "tree_map_only(torch.Tensor, torch.clone, output)" if site.item else "output.clone()"
     lines = (
         comment(f"Forward, and on the way keep what {in_words(site)} gives. {_TRAP}"),
@@ -67,8 +96,6 @@ def forward(setting: Setting, site: Site | None) -> Block:
         "",
         "",
         *_hooked(setting, site),
-        run,
-        f"value = kept[{site.call}]{which}",
     )
     imports = ("import torch", "from torch.utils._pytree import tree_map_only") if site.item else ()
     return Block(lines, (*imports, *(("import re",) if _has_copies(setting, site) else ())))

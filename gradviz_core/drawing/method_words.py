@@ -1,0 +1,61 @@
+"""The texts of a method's card, filled in for one picture: its score, its site, its options."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from string import Template
+
+from gradviz_core.drawing.score_words import score_symbol, score_unit, score_words
+from gradviz_core.types import INPUT, CrossEntropy, Field, Site, Target
+from gradviz_core.types.controls import in_words
+from gradviz_core.types.methods import OptionValues, card_of, settled
+
+
+def unit(method: str, target: Target, site: Site) -> str:
+    """Unit of what a method gives at a site: ``logit per normalised-pixel unit``."""
+    value = "normalised-pixel unit" if site == INPUT else "unit of activation"
+    return _filled(card_of(method).unit, method, (), score=score_unit(target), value=value)
+
+
+def sentence(method: str, options: OptionValues, target: Target, labels: Sequence[str]) -> str:
+    """``How the logit of star (1) changes with each pixel``: without a full stop."""
+    return _filled(card_of(method).sentence, method, options, score=score_words(target, labels))
+
+
+def formula(method: str, options: OptionValues, target: Target, labels: Sequence[str], index: str) -> str:
+    """LaTeX, for the number of the input at ``index``, such as ``c,i,j``."""
+    symbol, x = score_symbol(target, labels), rf"x_{{{index}}}"
+    slope = rf"\frac{{\partial {symbol}}}{{\partial {x}}}"
+    return _filled(card_of(method).formula, method, options, score=symbol, x=x, slope=slope)
+
+
+def colours(method: str, field: Field, target: Target) -> str:
+    """What the colours of a picture mean."""
+    card, score = card_of(method), "loss" if isinstance(target, CrossEntropy) else "score"
+    return _filled(card.colours if field.signed else card.brightness, method, (), score=score)
+
+
+def facts(method: str, options: OptionValues) -> tuple[str, ...]:
+    """What each option is: ``noise 0.15 of the range``."""
+    values = settled(method, options)
+    return tuple(
+        f"{control.label[:1].lower()}{control.label[1:]} {in_words(control, values[control.name])}"
+        for control in card_of(method).options
+    )
+
+
+def title(method: str, options: OptionValues, target: Target) -> str:
+    """``gradient × input of the logit of class 3``, and what the options are."""
+    return ", ".join((f"{card_of(method).in_text} of {score_words(target, ())}", *facts(method, options)))
+
+
+def code(method: str, options: OptionValues) -> tuple[str, ...]:
+    """The lines of code, each option as Python writes its value."""
+    values = {name: repr(value) for name, value in settled(method, options).items()}
+    return tuple(Template(line).substitute(values) for line in card_of(method).code)
+
+
+def _filled(text: str, method: str, options: OptionValues, **words: str) -> str:
+    values = settled(method, options)
+    said = {control.name: in_words(control, values[control.name]) for control in card_of(method).options}
+    return Template(text).substitute(said | words)

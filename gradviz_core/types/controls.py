@@ -1,0 +1,99 @@
+"""What can be set before something is computed, as a page draws it: numbers within limits, and one of a few words."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from gradviz_core.errors import QuestionError
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A control that takes a number from ``low`` to ``high``."""
+
+    name: str
+    """As in the code that is shown."""
+    label: str
+    low: float
+    high: float
+    step: float
+    default: float
+    whole: bool = False
+    """True where only whole numbers make sense."""
+    unit: str = ""
+    meaning: str = ""
+    """A sentence that says what it does."""
+    kind: Literal["number"] = field(default="number", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One thing that a choice offers."""
+
+    value: str
+    """As in the code that is shown."""
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A control that takes one of its options."""
+
+    name: str
+    label: str
+    options: tuple[Option, ...]
+    default: str
+    meaning: str = ""
+    """A sentence that says what it does."""
+    kind: Literal["choice"] = field(default="choice", repr=False)
+
+
+Control = Number | Choice
+
+
+def settle(controls: Sequence[Control], given: Mapping[str, float | str], missing: str) -> dict[str, float | str]:
+    """What every control stands at, in their order: as given, or at its default. Whole numbers are int.
+
+    ``missing`` begins the sentence about a control that is not there: ``The lesson first-layer has no control``.
+
+    Raises:
+        QuestionError: there is no such control, or one cannot take its value.
+    """
+    known = {control.name: control for control in controls}
+    for name in given:
+        if name not in known:
+            there = f"It has {', '.join(known)}: choose among them." if known else "It has none: leave it out."
+            raise QuestionError(f"{missing} {_short(name)}. {there}")
+    return {name: _taken(control, given.get(name, control.default)) for name, control in known.items()}
+
+
+def in_words(control: Control, value: float | str) -> str:
+    """``32 noisy copies``: the value with its unit, or the words of a choice."""
+    match control:
+        case Choice(options=options):
+            return next((option.label for option in options if option.value == value), str(value))
+        case Number(unit=unit):
+            return f"{value:.6g} {unit}".rstrip() if not isinstance(value, str) else value
+
+
+def _taken(control: Control, value: float | str) -> float | str:
+    if isinstance(control, Choice):
+        options = [option.value for option in control.options]
+        if value not in options:
+            raise QuestionError(f"{control.name} cannot be {_short(value)}. Choose one of {', '.join(options)}.")
+        return value
+    kind = "whole number" if control.whole else "number"
+    rule = f"Choose a {kind} from {control.low:g} to {control.high:g}."
+    if isinstance(value, str | bool) or not math.isfinite(value) or not control.low <= value <= control.high:
+        raise QuestionError(f"{control.name} cannot be {_short(value)}. {rule}")
+    if control.whole and value != int(value):
+        raise QuestionError(f"{control.name} cannot be {value:g}, which is no whole number. {rule}")
+    return int(value) if control.whole else float(value)
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -1,0 +1,58 @@
+"""The methods that there are: every file of this folder is the card of one, and its name is the method's.
+
+The function of the same name lies in ``gradviz_core/methods``. A name that comes from outside is only ever looked up
+among those found here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import TYPE_CHECKING, Literal
+
+from gradviz_core.errors import QuestionError
+from gradviz_core.types.controls import settle
+from gradviz_core.types.method_cards import MethodCard
+
+PLAIN = "gradient"
+"""The method that gives the gradient as it is; it is asked for where nothing is said."""
+OptionValues = tuple[tuple[str, float | str], ...]
+"""Options by name, as a question has them."""
+
+
+def _found() -> dict[str, MethodCard]:
+    cards = {file.name: import_module(f"{__name__}.{file.name}").CARD for file in iter_modules(__path__)}
+    return dict(sorted(cards.items(), key=lambda entry: (entry[0] != PLAIN, entry[1].name.lower())))
+
+
+METHODS: Mapping[str, MethodCard] = _found()
+"""The card of each method: the plain gradient first, the others by what they are called."""
+
+if TYPE_CHECKING:
+    MethodName = str
+else:  # whoever reads a question refuses any other
+    MethodName = Literal[tuple(METHODS)]
+
+
+def card_of(method: str) -> MethodCard:
+    """The card of a method.
+
+    Raises:
+        QuestionError: there is no such method.
+    """
+    if method not in METHODS:
+        raise QuestionError(f"There is no method {method[:60]!r}. Choose one of {', '.join(METHODS)}.")
+    return METHODS[method]
+
+
+def settled(method: str, options: OptionValues) -> dict[str, float | str]:
+    """What each option of a method is: as the question says, or its default. Whole numbers are int.
+
+    Raises:
+        QuestionError: there is no such method or option, an option is named twice or cannot have its value.
+    """
+    card, given = card_of(method), dict(options)
+    if len(given) < len(options):
+        raise QuestionError(f"An option of {method} is named more than once. Name each once.")
+    return settle(card.options, given, f"The method {method} has no option")

@@ -1,0 +1,19 @@
+"""The gradient itself: the method that others are compared with."""
+
+from gradviz_core.types.method_cards import MethodCard
+
+CARD = MethodCard(
+    name="Gradient",
+    in_text="gradient",
+    sentence="How $score changes with each pixel",
+    formula="$slope",
+    unit="$score per $value",
+    signed=True,
+    colours="Red: raising the value there raises the $score; blue: it lowers the $score.",
+    brightness="Bright: a small change there changes the $score much; dark: little.",
+    shows="The exact derivative: how the score changes with a small change of one number, all others as they are.",
+    limits="How the score changes with a large change, or how much of the score is due to a pixel. Where the score is "
+    "flat, as a probability near 1 is, the gradient is near zero, however much the pixel matters.",
+    source="Simonyan et al. 2014, without the absolute value",
+    link="https://arxiv.org/abs/1312.6034",
+)
