@@ -41,9 +41,9 @@ def smooth_grad(grad: GradFn, value: Tensor) -> Tensor:
 @pytest.fixture
 def ask(monkeypatch: pytest.MonkeyPatch) -> Callable[..., gv.GradientAnswer]:
     def answer(method: Callable[[GradFn, Tensor], Tensor], **question: object) -> gv.GradientAnswer:
-        monkeypatch.setitem(METHODS, "another", METHODS[PLAIN])  # type: ignore[misc]
+        monkeypatch.setitem(METHODS, "another", METHODS[PLAIN])
         module = SimpleNamespace(another=lambda oracle, value, options: method(oracle, value))
-        monkeypatch.setitem(sys.modules, "gradviz_core.methods.another", module)  # type: ignore[misc]
+        monkeypatch.setitem(sys.modules, "gradviz_core.methods.another", module)
         asked = gv.GradientQuestion(**{"model": MODEL, "image": IMAGE, "method": "another", **question})  # type: ignore[arg-type]
         return gv.answer(asked)
 

@@ -61,7 +61,7 @@ WRT = st.lists(SITES, max_size=5).map(tuple)
 PARTS = st.none() | st.tuples(COUNT, COUNT)
 CHOICES = st.lists(st.tuples(TEXT, TEXT | st.floats(allow_nan=False)), max_size=4).map(tuple)
 QUESTIONS: st.SearchStrategy[Question] = st.one_of(
-    st.builds(GradientQuestion, model=TEXT, image=TEXT, target=TARGETS, wrt=WRT, method=METHODS),
+    st.builds(GradientQuestion, model=TEXT, image=TEXT, target=TARGETS, wrt=WRT, method=METHODS, options=CHOICES),
     st.builds(UnitsQuestion, model=TEXT, image=TEXT, site=SITES, place=COUNTS, count=COUNT),
     st.builds(SurveyQuestion, model=TEXT, image=TEXT, head=HEADS),
     st.builds(OutputQuestion, model=TEXT, image=TEXT, head=HEADS, skip=COUNT, boxes_last=st.none() | st.booleans()),
@@ -192,6 +192,10 @@ def _gradient(**changes: object) -> str:
         (_gradient(model=None), "model: Input should be a valid string (found None)"),
         (_gradient(model="m" * 301), "question.model is 301 characters long; the limit is 300"),
         (_gradient(method="eval"), "method: Input should be 'gradient' or 'gradient_x_input' (found 'eval')"),
+        (_gradient(options=[["draws"]]), "options.0"),
+        (_gradient(options=[["draws", None]]), "options.0.1"),
+        (_gradient(options=[["d" * 301, 1]]), "question.options[0][0] is 301 characters long; the limit is 300"),
+        (_gradient(options=[["d", 1]] * 2001), "question.options has 2,001 entries; the limit is 2,000"),
         (_gradient(wrt=[{"path": "a", "call": -1}]), "question.wrt[0].call is -1"),
         (_gradient(wrt=[{"path": "a", "call": True}]), "call: Input should be a valid integer (found True)"),
         (_gradient(wrt=[{"path": "a", "call": 1.0}]), "call: Input should be a valid integer (found 1.0)"),
