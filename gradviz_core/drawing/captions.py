@@ -187,8 +187,8 @@ def saliency(
     channel: str = "",
     options: OptionValues = (),
 ) -> Caption:
-    """Under a picture of what a method makes of the input gradient, in the view ``reduction``. ``shape`` is the input's,
-    with its batch axis; ``channel`` names the one that is shown where it is one alone."""
+    """Under a picture of what a method makes of the input gradient, in the view ``reduction``. ``shape`` is the
+    input's, with its batch axis; ``channel`` names the one that is shown where it is one alone."""
     drawn = view(reduction)
     what = method_words.sentence(method, options, target, labels)
     index = f"{_channel_symbol(channel) if drawn.each_channel else 'c'},i,j"
