@@ -58,11 +58,11 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 def bits(app: AppTest) -> list[str]:
     """What the control for the bits says, where there is one."""
-    return [str(box.value) for box in app.selectbox if box.label == "Bits that the picture uses"]
+    return [str(box.value) for box in app.selectbox if box.label == "Bits used by the image"]
 
 
 def choose(app: AppTest, option: str) -> None:
-    (box,) = [box for box in app.selectbox if box.label == "Bits that the picture uses"]
+    (box,) = [box for box in app.selectbox if box.label == "Bits used by the image"]
     box.set_value(option).run()
     assert not app.exception
 

@@ -23,7 +23,7 @@ PAGES = (
     *(f"pages/understand/{name}.py" for name in ("gradient_flow", "jacobian", "perturbation")),
     "pages/learn/doctor.py",
 )
-LABEL = "Draw of the random numbers"
+LABEL = "Random seed"
 
 
 class Noisy(nn.Module):

@@ -18,7 +18,7 @@ from tests.own_outputs import IMAGE, Served, check_gradient, check_left_out, ser
 
 FLOW, JACOBIAN, PERTURBATION = (f"pages/understand/{name}.py" for name in ("gradient_flow", "jacobian", "perturbation"))
 NEURONS, DOCTOR = "pages/explore/neurons.py", "pages/learn/doctor.py"
-GUESS, LAST = "Guessed from its shape and its numbers: change it if it is wrong.", "Read off the last layer."
+GUESS, LAST = "Guessed from its shape and values: change it if this is wrong.", "Taken from the last layer."
 
 
 @pytest.fixture(autouse=True)
@@ -42,19 +42,19 @@ def facts(app: AppTest) -> str:
 KINDS: list[tuple[str, dict[str, str], Callable[..., Tensor], str, str]] = [
     ("classes", {}, lambda z: z[0, 3], GUESS, "predicted"),
     ("one logit", {}, lambda z: z[0, 0], GUESS, "prediction"),
-    ("one logit", {"reads": "sigmoid", "scale": "probability"}, lambda z: z[0, 0].sigmoid(), "Set here.", "label 0"),
+    ("one logit", {"reads": "sigmoid", "scale": "probability"}, lambda z: z[0, 0].sigmoid(), "Chosen here.", "label 0"),
     (
         "one logit",
         {"reads": "sigmoid", "scale": "log_probability", "direction": "decrease"},
         lambda z: F.logsigmoid(-z[0, 0]),
-        "Set here.",
+        "Chosen here.",
         "",
     ),
     (
         "labels",
         {"reads": "sigmoid", "target": "1", "scale": "probability"},
         lambda z: z[0, 1].sigmoid(),
-        "Set here.",
+        "Chosen here.",
         "probability of",
     ),
     ("softmax", {}, lambda p: p[0].max(), LAST, "probability of"),
@@ -65,7 +65,7 @@ KINDS: list[tuple[str, dict[str, str], Callable[..., Tensor], str, str]] = [
     ("labels as shares", {"target": "1", "direction": "decrease"}, lambda p: 1 - p[0, 1], LAST, "it is not label 1"),
     ("age", {}, lambda y: y[0, 0], GUESS, "prediction"),
     ("age", {"direction": "decrease"}, lambda y: -y[0, 0], GUESS, "prediction"),
-    ("embedding", {"reads": "numbers", "target": "2"}, lambda y: y[0, 2], "Set here.", "largest numbers"),
+    ("embedding", {"reads": "numbers", "target": "2"}, lambda y: y[0, 2], "Chosen here.", "largest numbers"),
     ("flat", {}, lambda y: y[0], GUESS, "prediction"),
     ("scalar", {}, lambda y: y, GUESS, "prediction"),
     ("two heads", {}, lambda y: y["logits"][0, 3], GUESS, "predicted"),
@@ -196,14 +196,14 @@ def test_one_class_of_a_softmax_offers_no_probability_which_would_be_constant(se
     assert "Score cannot be" in errors(wrong)[0]
 
 
-@pytest.mark.parametrize(("known", "said"), [("sigmoid_logits", "Said when the model was brought."), (None, GUESS)])
+@pytest.mark.parametrize(("known", "said"), [("sigmoid_logits", "Stated when the model was uploaded."), (None, GUESS)])
 def test_what_the_recipe_says_counts_and_what_is_set_counts_more(
     known: OutputKind | None, said: str, served: Served
 ) -> None:
     key = served("labels", known)
     assert any(caption.value.endswith(said) for caption in opened(SALIENCY, model=key, image=IMAGE).caption)
     app = opened(SALIENCY, model=key, image=IMAGE, reads="numbers")
-    assert any(caption.value.endswith("Set here.") for caption in app.caption)
+    assert any(caption.value.endswith("Chosen here.") for caption in app.caption)
 
 
 def test_a_kind_is_chosen_from_the_list_and_the_one_that_is_known_is_not_in_the_address(served: Served) -> None:

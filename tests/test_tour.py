@@ -122,7 +122,7 @@ def _tag() -> tuple[slice, slice]:
 
 
 def test_the_star_is_found_by_its_outline(asked: list[Question]) -> None:
-    answer = _gradient("Where the star is", asked)
+    answer = _gradient("Finding the star", asked)
     assert answer.target == ClassScore(STAR, head=READ)
     assert answer.prediction[0].index == STAR
     assert _on_the_outline("star", _largest(answer))
@@ -150,7 +150,7 @@ def test_nearly_half_of_the_first_maps_is_zero(asked: list[Question]) -> None:
 
 
 def test_four_levels_make_an_arrow_of_the_star(asked: list[Question]) -> None:
-    question = _asked_last("A step that changes the answer", asked, PerturbationQuestion)
+    question = _asked_last("A step that changes the prediction", asked, PerturbationQuestion)
     answer = inline.ask(question)
     assert isinstance(answer, PerturbationAnswer)
     assert np.abs(answer.after.astype(int) - answer.pixels).max() == 4

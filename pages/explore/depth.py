@@ -25,12 +25,12 @@ def choose(key: str, file: ImageFile | None) -> None:
     numbers = [str(bits) for bits in range(scaling.bits, FEWEST - 1, -1)]
     options = [_BY_ITSELF, *([] if now in (_BY_ITSELF, *numbers) else [now]), *numbers]
     wanted = st.selectbox(
-        "Bits that the picture uses",
+        "Bits used by the image",
         options,
         options.index(now),
         format_func=lambda option: _words(option, scaling),
         key=f"bits_{key}",
-        help="The largest number that so many bits hold becomes white. Numbers beyond it are cut to white.",
+        help="The largest value that fits in this many bits is shown as white. Larger values are clipped.",
     )
     if wanted == now:
         return
@@ -53,5 +53,5 @@ def _chosen(scaling: Scaling) -> str:
 def _words(option: str, scaling: Scaling) -> str:
     if option == _BY_ITSELF:
         found = f": {scaling.used}" if scaling.chosen != "person" else ""
-        return f"As its file or its largest number says{found}"
+        return f"From the file or the largest value{found}"
     return f"{option}: 0 to {Scaling.range_of(int(option))[1]:,.0f}" if option.isdigit() else option

@@ -12,7 +12,7 @@ from pages.shell import address, check, facts, keeping, panel, sites, tour
 from pages.shell.asking import ask, one_sentence
 
 choice = frame.begin_with_score(
-    "Feature maps", "All channels of one site: what they answer, and how the score depends on each of their numbers."
+    "Feature maps", "All channels of one layer output: their activations, and how the score depends on each value."
 )
 tour.here("feature-maps")
 
@@ -21,7 +21,7 @@ strips: list[str] = []
 with one_sentence():
     flow = ask(
         FlowQuestion(model=choice.model, image=choice.image, target=choice.target, seed=choice.draw),
-        "Following the gradient back …",
+        "Computing the gradients …",
     )
     reached = sites.reached(flow)
     strip = maps.strip(flow, choice.labels, address.read("site", sites.default(reached or choice.survey.sites)))
@@ -56,7 +56,7 @@ with one_sentence():
             seed=choice.draw,
             wrt=(INPUT, info.site) if unreached and not kind.needs_gradient else (info.site,),
         ),
-        "Computing the gradient at this site …",
+        "Computing the gradient at this layer output …",
         look,
     )
     checked = check.question(choice.model, choice.image, answer.target, choice.draw, info.site)

@@ -15,7 +15,7 @@ from pages.shell import address, check, facts, keeping, panel, sites, tour, unit
 from pages.shell.asking import ask, one_sentence
 
 choice = frame.begin(
-    "Neurons", "One number inside the model: what it answers to this image, and how it changes with each pixel."
+    "Neurons", "One unit inside the model: its activation for this image, and how it changes with each pixel."
 )
 tour.here("neurons")
 
@@ -28,12 +28,10 @@ with one_sentence():
         size = seen(choice.survey.arrays).size
         place = sites.choose_place(info, size)
         asked = units.question(choice, info, place)
-        strongest = ask(asked, "Looking for the strongest channels here …")
+        strongest = ask(asked, "Finding the strongest channels here …")
         with number:
             channel = sites.choose_channel(info, int(strongest.arrays["channels"][0]))
-        opacity = address.percent(
-            "Opacity", "opacity", 60, "How strongly the gradient covers the image, in grey under it"
-        )
+        opacity = address.percent("Opacity", "opacity", 60, "How strongly the gradient covers the grey image below it")
     sites.note_if_flat(info)
 
     unit = units.unit(info, channel, place)
@@ -67,7 +65,7 @@ with one_sentence():
 
     st.header(f"Strongest {captions.channel_word(info)}s{place.words}", anchor=False)
     if is_coarse(strongest.arrays):  # now that it is known which part of the input they see
-        strongest = ask(asked, "Looking at the strongest channels …", Look(part=answer.receptive_field))
+        strongest = ask(asked, "Computing the gradients of the strongest channels …", Look(part=answer.receptive_field))
     gallery = units.gallery(strongest, info, place, channel, answer.receptive_field)
     panel.picture(gallery, "gallery")
     keeping.menu(choice.tools, ("activation", "gradient", "gallery"), answer, "neurons", checked)

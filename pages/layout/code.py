@@ -44,9 +44,7 @@ def elsewhere(model: str, image: str, draw: int) -> Setting:
     Raises:
         GradVizError: as ``ask`` does.
     """
-    return setting(
-        model, image, ask(SurveyQuestion(model=model, image=image, seed=draw), "Looking at what it is compared with …")
-    )
+    return setting(model, image, ask(SurveyQuestion(model=model, image=image, seed=draw), "Loading the comparison …"))
 
 
 def _architecture(key: str) -> str:

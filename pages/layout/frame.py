@@ -161,7 +161,7 @@ def end() -> NoReturn:
 def _choice(sidebar: _Sidebar, tools: DeltaGenerator) -> Choice:
     draw = draws.chosen()
     question = SurveyQuestion(model=sidebar.model, image=sidebar.image, seed=draw)
-    survey = asking.ask(question, "Looking at the model and the image …")
+    survey = asking.ask(question, "Loading the model and the image …")
     if images.remember(sidebar.image, survey.pixels):
         st.rerun()  # the thumbnails, which are drawn already, do not show it yet
     with sidebar.card:
@@ -186,7 +186,7 @@ def _say_status(sidebar: _Sidebar) -> None:
 
 def _foot(now: Status | None) -> str:
     if now is None:
-        return "The part that computes is starting."
+        return "The compute service is starting."
     receipt = st.session_state.get("last_receipt")
     device = receipt.device if receipt else now.device
     last = [time_text(st.session_state["asked_ms"])] if receipt else []

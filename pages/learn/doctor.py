@@ -17,7 +17,7 @@ choice = frame.begin_with_score(
 with one_sentence():
     answer = ask(
         DiagnosisQuestion(model=choice.model, image=choice.image, target=choice.target, seed=choice.draw),
-        "Following the gradient through every operation …",
+        "Tracing the gradient through every operation …",
     )
     facts.line(*findings.facts(answer, choice.labels))
     facts.notes(answer.notes)

@@ -28,7 +28,7 @@ _AXES = {
 _STRONGEST, _ALL = "strongest", "all"
 MOST_DRAWN = 12
 """Boxes that are drawn over the image: more would hide it."""
-DOING = "Looking for the strongest boxes …"
+DOING = "Finding the strongest boxes …"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +46,16 @@ def question(survey: SurveyAnswer, output: Output) -> OutputQuestion | None:
     """The strongest boxes, of an output laid out as the sidebar says; None where it does not hold boxes."""
     first, last = output.info.shape[1:]
     if not address.read("boxaxis"):
-        st.caption("Read as boxes, a guess from its shape. If it holds something else, say so in their layout.")
+        st.caption(
+            "Read as boxes. This is a guess from the shape: if the output holds something else, change the layout."
+        )
     with st.expander("Layout of the boxes"):
         axis = address.listed("Axis that counts the boxes", "boxaxis", _AXES)
         if axis == "none":
             return None
         by_last = {"auto": None, "last": True, "first": False}[axis]
         numbers = first if by_last or (by_last is None and last > first) else last
-        skip = address.counter("Numbers before the classes", "skip", numbers, min(4, numbers - 1))
+        skip = address.counter("Values before the class scores", "skip", numbers, min(4, numbers - 1))
     asked = survey.question
     return OutputQuestion(
         model=asked.model, image=asked.image, head=output.head, skip=skip, boxes_last=by_last, seed=asked.seed

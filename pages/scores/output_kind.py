@@ -31,18 +31,18 @@ WORDS = {
     "numbers": "Plain numbers",
 }
 _MEANING: dict[OutputKind, str] = {
-    "softmax_logits": "One of the classes is right.",
-    "sigmoid_logits": "Each label is there or not, whatever the others are.",
-    "probabilities": "Shares from 0 to 1, one for each class or label.",
-    "log_probabilities": "Logarithms of shares from 0 to 1.",
+    "softmax_logits": "Exactly one class is correct.",
+    "sigmoid_logits": "Each label is present or absent, independently of the others.",
+    "probabilities": "Probabilities from 0 to 1, one for each class or label.",
+    "log_probabilities": "Logarithms of probabilities.",
     "numbers": "A measurement, or an embedding.",
 }
 _KNOWN: dict[KnownFrom, str] = {
-    "graph": "Read off the last layer.",
-    "recipe": "Said when the model was brought.",
-    "card": "Known from the model's card.",
-    "person": "Set here.",
-    "guess": "Guessed from its shape and its numbers: change it if it is wrong.",
+    "graph": "Taken from the last layer.",
+    "recipe": "Stated when the model was uploaded.",
+    "card": "From the model card.",
+    "person": "Chosen here.",
+    "guess": "Guessed from its shape and values: change it if this is wrong.",
 }
 _FORMS: tuple[HeadForm, ...] = ("row", "map", "boxes", "other")
 _FORM_WORDS = {"map": "a map of classes", "boxes": "boxes"}

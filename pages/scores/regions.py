@@ -56,7 +56,7 @@ def reduce(region: Region) -> Reduce:
 def taken(*, several: bool) -> Reduce:
     """Whether several scores are averaged or added up; one alone is its own mean and sum, and needs no control."""
     control = address.option if several else address.only
-    return cast(Reduce, control("Taken together", "reduce", _REDUCE))
+    return cast(Reduce, control("Reduction", "reduce", _REDUCE))
 
 
 def _ends(first: str, low: str, last: str, high: str, count: int) -> tuple[int, int]:
@@ -68,7 +68,7 @@ def _ends(first: str, low: str, last: str, high: str, count: int) -> tuple[int, 
         end = address.counter(last, high, count, max(count // 4, count - 1 - count // 4), width="stretch")
     if start > end:
         raise address.NoSuchChoice(
-            f"The {first.lower()} is {start} and the {last.lower()} {end}: the first cannot lie after the last. "
+            f"The {first.lower()} is {start} and the {last.lower()} {end}: the first cannot be after the last. "
             "Choose another.",
             low,
         )

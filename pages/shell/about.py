@@ -29,12 +29,12 @@ def fill(room: DeltaGenerator, status: Status | None) -> None:
     """Say what runs where, and what holds uploads."""
     with room.container(gap="small"):
         if status is None:
-            st.caption("The part that computes is starting.")
+            st.caption("The compute service is starting.")
             return
         workers = f"{status.workers} worker{'s' if status.workers != 1 else ''}"
         st.caption(
             plain(
-                f"{workers} on {status.device.upper() or 'a device that is being found'}; "
+                f"{workers} on {status.device.upper() or 'a device that is still being detected'}; "
                 f"{status.upload_workers} confined ones for uploads, on the CPU."
             )
         )

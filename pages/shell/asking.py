@@ -105,7 +105,7 @@ def _patiently(question: Question, doing: str, look: Look | None) -> Answer:
         except ServiceStarting:
             if time.monotonic() > deadline:
                 raise
-            with st.spinner("One moment: the part that computes is starting."):
+            with st.spinner("One moment: the compute service is starting."):
                 time.sleep(0.7)
 
 

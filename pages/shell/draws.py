@@ -22,4 +22,4 @@ def control(survey: SurveyAnswer) -> None:
         NoSuchChoice: the address names a draw that is not there.
     """
     if survey.random:
-        address.counter("Draw of the random numbers", "draw", MOST, 0)
+        address.counter("Random seed", "draw", MOST, 0)

@@ -84,7 +84,9 @@ def default(infos: Sequence[SiteInfo]) -> str:
     inner = [info for info in infos if info.site != INPUT and info.same_as is None and info.differentiable]
     maps = [info for info in inner if layouts.places(info)] or inner
     if not maps:
-        raise UnknownSite("This model shows no values inside: its forward pass ran no modules. Choose another model.")
+        raise UnknownSite(
+            "This model has no layer outputs to show: its forward pass calls no modules. Choose another model."
+        )
     rectified = [info for info in maps if info.kind in ("ReLU", "GELU", "SiLU", "Hardswish", "ReLU6")] or maps
     return str(rectified[(2 * len(rectified)) // 3 if len(rectified) > 1 else 0].site)
 
@@ -244,7 +246,7 @@ def _write_cell(planes: Planes, row: int, column: int) -> None:
 def how_to_click(info: SiteInfo) -> str:
     """What a click on the pictures of a site does."""
     if layouts.places(info):
-        return "Click a place in any picture to choose the unit there."
+        return "Click a position in any picture to choose the unit there."
     return "Click a feature to choose it."
 
 
@@ -261,4 +263,6 @@ def named(info: SiteInfo) -> str:
 def note_if_flat(info: SiteInfo) -> None:
     """Say how a value is drawn that has no channels to draw one by one."""
     if info.layout == "other" and not layouts.places(info):
-        st.caption("This value is neither maps nor tokens: its numbers are drawn one by one, in the order they lie in.")
+        st.caption(
+            "This output is neither a stack of maps nor a sequence of tokens: its values are drawn one by one, in memory order."
+        )

@@ -40,8 +40,8 @@ def _stop(title: str, sentence: str, page: str, model: str, image: str, *choices
 
 STOPS = (
     _stop(
-        "Where the star is",
-        "A small convolutional network says star, and the largest slope of that score lies on the star's outline.",
+        "Finding the star",
+        "A small convolutional network predicts star, and the gradient of that score is largest on the star's outline.",
         "saliency", "shapes-cnn", "star", ("target", "3"),
     ),
     _stop(
@@ -52,25 +52,25 @@ STOPS = (
     ),
     _stop(
         "A digit in 32 maps",
-        "All maps of the first ReLU of the network for digits: none is negative anywhere, and nearly half of their "
-        "numbers are exactly zero.",
+        "All maps after the first ReLU of a digit network: no value is negative, and nearly half of them are exactly "
+        "zero.",
         "feature-maps", "digits-cnn", "digit-3", ("site", "features.1"), ("maps", "activation"),
     ),
     _stop(
-        "A step that changes the answer",
-        "One step against the gradient, of 4 levels of 255, which the eye hardly sees: the vision transformer takes "
-        "the star for an arrow.",
+        "A step that changes the prediction",
+        "One step of 4 levels of 255 against the gradient, hardly visible: the vision transformer now predicts "
+        "arrow.",
         "perturbation", "shapes-vit", "star", ("way", "away"), ("norm", "max"), ("epsilon", "4"), ("steps", "1"),
     ),
     _stop(
         "The shortcut",
-        "Almost every star this network was trained on had an orange tag in the corner: it calls this arrow a star, "
-        "and the largest slope lies on the tag.",
+        "Almost every star in the training data had an orange tag in the corner. The network calls this arrow a star, "
+        "and the gradient is largest on the tag.",
         "saliency", "shapes-shortcut", "tagged-arrow", ("target", "3"),
     ),
     _stop(
         "The same picture without the shortcut",
-        "A network of the same layers that never saw the tag: it says arrow, and the largest slope lies on the arrow's "
+        "The same architecture, trained without the tag, predicts arrow, and the gradient is largest on the arrow's "
         "outline.",
         "saliency", "shapes-cnn", "tagged-arrow", ("target", "9"),
     ),

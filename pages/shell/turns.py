@@ -36,7 +36,7 @@ TAKING_S = 60.0
 HAND_OVER_S = 0.2
 """Seconds within which Streamlit hands the last of a page over to what sends it."""
 LOOK_S = 0.1
-WAITING = "Others are looking at large pictures just now; yours is next in line …"
+WAITING = "Other people are loading large pictures; yours is next in the queue …"
 
 
 class NotYet(Exception):
@@ -131,7 +131,9 @@ def before_drawing(size: int) -> None:
         return
     with st.spinner(WAITING):
         if not turns().take(asker.here().address, LONGEST_S, asker.leave_if_told):
-            raise Busy("Others have been looking at large pictures for minutes, so yours was not drawn. Try later.")
+            raise Busy(
+                "Other people have been loading large pictures for minutes, so yours was not drawn. Try again later."
+            )
 
 
 def _taken(session: str) -> Callable[[], bool]:

@@ -64,8 +64,8 @@ def silence(answer: GradientAnswer, gradient: OverInput) -> tuple[str, ...]:
     """Why there is nothing to see, where the gradient of the unit is zero everywhere."""
     if not gradient.is_zero:
         return ()
-    state = "is off here: it gives 0, and" if answer.score == 0 else "is flat here:"
-    return (f"This unit {state} no small change of the image changes it. Choose another place or channel.",)
+    state = "is off here: its activation is 0, and" if answer.score == 0 else "does not react here:"
+    return (f"This unit {state} no small change of the image changes it. Choose another position or channel.",)
 
 
 def question(choice: Choice, info: SiteInfo, place: Place) -> UnitsQuestion:

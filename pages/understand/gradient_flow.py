@@ -21,12 +21,12 @@ with one_sentence():
     against = None
     with panel.controls(), one_sentence():
         against = flow.compared(choice)
-    answer = ask(flow.question(choice.model, choice.image, choice), "Following the gradient back to every parameter …")
+    answer = ask(flow.question(choice.model, choice.image, choice), "Computing the gradient of every parameter …")
     other: FlowAnswer | None = None
     if against is not None:
         with one_sentence():
             there = code.elsewhere(against.model, against.image, choice.draw)
-            other = ask(against, "Following the gradient back in what it is compared with …")
+            other = ask(against, "Computing the gradients of the comparison …")
 
     facts.line(
         *facts.predicted_and_score(

@@ -21,7 +21,7 @@ tour.here("perturbation")
 with one_sentence():
     question = changes.question(choice)
     size = seen(choice.survey.arrays).size
-    answer = ask(question, "Following the gradient …", Look(pixel=pixel.wanted(size)))
+    answer = ask(question, "Computing the gradient …", Look(pixel=pixel.wanted(size)))
     was, became = seen(answer.arrays), seen(answer.arrays, "after")
     checked = check.question(choice.model, choice.image, answer.target, choice.draw)
     names = captions.channel_names(choice.survey.card.preprocessing)

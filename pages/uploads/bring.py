@@ -130,7 +130,7 @@ def _steps() -> None:
 def _find(draft: Draft, place: DeltaGenerator) -> None:
     """What the model that is being changed was made from."""
     try:
-        with place, st.spinner("Looking up the model …"):
+        with place, st.spinner("Loading the model …"):
             draft.recipe = client.recipe(draft.changing)
     except GradVizError as error:
         place.error(plain(str(error)), icon=":material/error:")

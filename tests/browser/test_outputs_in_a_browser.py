@@ -72,7 +72,7 @@ def said(page: Page, text: str) -> None:
 def test_a_binary_classifier_of_one_logit(visited: Server, page: Page, tmp_path: Path) -> None:
     module, x = made("one logit"), handed_in(page, visited, "one logit", tmp_path, classes="cat")
     check_slope(page, module, x, lambda z: z[0, 0])
-    said(page, "Guessed from its shape and its numbers: change it if it is wrong.")
+    said(page, "Guessed from its shape and values: change it if this is wrong.")
     choose(page, "Output kind", "Sigmoid logits")
     choose(page, "Score", "Probability")
     check_slope(page, module, x, lambda z: z[0, 0].sigmoid())
@@ -100,7 +100,7 @@ def test_a_model_of_many_labels_whose_kind_is_said_when_it_is_brought(
     visited: Server, page: Page, tmp_path: Path
 ) -> None:
     x = handed_in(page, visited, "labels", tmp_path, "Sigmoid logits", "dog\nsea\nsun\ntree")
-    said(page, "Said when the model was brought.")
+    said(page, "Stated when the model was uploaded.")
     shares = made("labels")(x)[0].sigmoid()
     assert float(shares.sum()) > 1.2
     expect(page.get_by_role("heading", name="Labels")).to_be_visible()
@@ -114,7 +114,7 @@ def test_a_model_of_many_labels_whose_kind_is_said_when_it_is_brought(
 def test_a_model_that_ends_in_a_softmax(visited: Server, page: Page, tmp_path: Path) -> None:
     module, x = made("softmax"), handed_in(page, visited, "softmax", tmp_path)
     check_slope(page, module, x, lambda p: p[0].max())
-    said(page, "Read off the last layer.")
+    said(page, "Taken from the last layer.")
     choose(page, "Score", "Log-probability")
     check_slope(page, module, x, lambda p: p[0].max().log())
     check_bars(page, sorted((100 * float(p) for p in module(x)[0]), reverse=True)[:5])

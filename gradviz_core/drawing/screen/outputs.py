@@ -11,7 +11,7 @@ from gradviz_core.types import Arrays
 from gradviz_core.types.blocks import of_largest, side, taken
 
 MOST_OF_A_BOX = 32
-"""Numbers before the classes that are told of each box; its place is among the first of them."""
+"""Values before the class scores that are told of each box; its place is among the first of them."""
 
 
 def fit_map(arrays: Arrays) -> Made:
