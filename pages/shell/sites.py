@@ -264,5 +264,6 @@ def note_if_flat(info: SiteInfo) -> None:
     """Say how a value is drawn that has no channels to draw one by one."""
     if info.layout == "other" and not layouts.places(info):
         st.caption(
-            "This output is neither a stack of maps nor a sequence of tokens: its values are drawn one by one, in memory order."
+            "This output is neither a stack of maps nor a sequence of tokens: its values are drawn one by one, in "
+            "memory order."
         )
