@@ -66,7 +66,7 @@ def image(
 def about_boxes(target: Target, found: OutputAnswer, seen: Seen) -> str:
     """What is drawn of the strongest boxes over the image."""
     if boxes.over(found, target.box if isinstance(target, BoxScore) else None, *seen.size) is None:
-        return "The numbers before the classes do not look like places in the image, so no box is drawn."
+        return "The values before the class scores do not look like positions in the image, so no boxes are drawn."
     return (
         "The strongest boxes, their first four numbers read as column and row of the middle, width and height. Click a "
         "box to choose it."
@@ -86,7 +86,7 @@ def draw(found: OutputAnswer, target: Target, card: ModelCard, height: int) -> P
         field = field if blocks is None else fields.in_blocks(field, blocks, scale_of(found.arrays, "scores"))
         figure = figures.heatmap(field, cross=cell, solid=box, height=height)
         caption = Caption(
-            "The number at each position of the map.", "z_{i,j}", (_size(found), captions.scale_text(field))
+            "The value at each position of the map.", "z_{i,j}", (_size(found), captions.scale_text(field))
         )
     else:
         classes = found.arrays["classes"]
@@ -108,7 +108,7 @@ def draw(found: OutputAnswer, target: Target, card: ModelCard, height: int) -> P
 
 def how_to_choose(target: Target) -> str:
     """What a click on the map does."""
-    click = "Click a place on the map to ask for the score there"
+    click = "Click a position on the map to choose the score there"
     if isinstance(target, RegionScore) and isinstance(target.region, Rectangle):
         return f"{click}, or drag to draw another rectangle."
     return f"{click}. To draw a rectangle, choose one as the region in the sidebar."
@@ -131,7 +131,7 @@ def _noun(found: OutputAnswer) -> str:
 
 def _sentence(found: OutputAnswer) -> str:
     if found.head.classes == 1:
-        return "Where the probability of the class is over a half."
+        return "The positions where the probability of the class is above 0.5."
     return f"The {_noun(found)} with the largest score at each position."
 
 

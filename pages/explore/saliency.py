@@ -25,9 +25,7 @@ with one_sentence():
         opacity = (
             100
             if view.each_channel
-            else address.percent(
-                "Opacity", "opacity", 100, "How strongly the gradient covers the image, in grey under it"
-            )
+            else address.percent("Opacity", "opacity", 100, "How strongly the gradient covers the grey image below it")
         )
 
     question = GradientQuestion(
