@@ -220,7 +220,7 @@ def test_numbers_that_are_no_places_draw_no_box_and_it_is_said(served: Served) -
     app = opened(SALIENCY, model=served("boxes"), image=IMAGE, skip="2")
     assert not app.error
     assert "shapes" not in chart(app, "image")["layout"]
-    assert any("do not look like places" in caption.value for caption in app.caption)
+    assert any("do not look like positions" in caption.value for caption in app.caption)
 
 
 # --------------------------------------------------------------------------------------------- other pages, the address
