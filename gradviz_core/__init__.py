@@ -14,7 +14,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Collection
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any
 
 from gradviz_core import errors
 from gradviz_core.errors import GradVizError
@@ -71,6 +71,7 @@ from gradviz_core.types import (
 )
 from gradviz_core.types.calls import Call
 from gradviz_core.types.findings import Diagnosis, Finding, Proof
+from gradviz_core.types.questions import A
 from gradviz_core.version import __version__
 
 if TYPE_CHECKING:
@@ -103,29 +104,7 @@ def __getattr__(name: str) -> ModuleType:
     return importlib.import_module(_LAZY[name])
 
 
-@overload
-def answer(question: GradientQuestion) -> GradientAnswer: ...
-@overload
-def answer(question: UnitsQuestion) -> UnitsAnswer: ...
-@overload
-def answer(question: SurveyQuestion) -> SurveyAnswer: ...
-@overload
-def answer(question: FlowQuestion) -> FlowAnswer: ...
-@overload
-def answer(question: PerturbationQuestion) -> PerturbationAnswer: ...
-@overload
-def answer(question: JacobianQuestion) -> JacobianAnswer: ...
-@overload
-def answer(question: LessonQuestion) -> LessonAnswer: ...
-@overload
-def answer(question: DiagnosisQuestion) -> DiagnosisAnswer: ...
-@overload
-def answer(question: ProofQuestion) -> ProofAnswer: ...
-@overload
-def answer(question: SpectrumQuestion) -> SpectrumAnswer: ...
-@overload
-def answer(question: OutputQuestion) -> OutputAnswer: ...
-def answer(question: Question) -> Answer:
+def answer(question: Question[A]) -> A:
     """Answer a question in this process, on the best device there is; any number of threads may ask at once.
 
     Raises:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from functools import lru_cache
-from typing import assert_never
 
 import torch
 from torch import Tensor, nn
@@ -49,6 +48,7 @@ from gradviz_core.types import (
     PerturbationQuestion,
     Pixels,
     Preprocessing,
+    ProofAnswer,
     ProofQuestion,
     Question,
     Site,
@@ -57,6 +57,8 @@ from gradviz_core.types import (
     UnitsQuestion,
     keys,
 )
+from gradviz_core.types.kinds import answer_to
+from gradviz_core.types.questions import A
 from gradviz_core.uploads import cost, model_files
 
 MOST_AFFORDABLE = 64
@@ -86,7 +88,7 @@ class Answerer:
         """Do now what the first question about an upload would wait for."""
         model_files.get_ready()
 
-    def answer(self, question: Question, told_to_stop: Callable[[], bool] | None = None) -> Answer:
+    def answer(self, question: Question[A], told_to_stop: Callable[[], bool] | None = None) -> A:
         """The answer, computed on this answerer's device, or on the CPU with a note when that runs out of memory.
 
         ``told_to_stop`` is called where a pass begins, and more often where an exported program runs.
@@ -100,10 +102,10 @@ class Answerer:
             WeightsMissing: the model's weights are not here and cannot be fetched.
         """
         if told_to_stop is None:
-            return self._answer(question)
+            return answer_to(question, self._answer(question))
         try:
             with listening(told_to_stop):
-                return self._answer(question)
+                return answer_to(question, self._answer(question))
         except Stopped:
             self._last = None  # it may have been in the middle of a pass
             raise
@@ -146,7 +148,7 @@ class Answerer:
         note = f"The {self.device.type.upper()} device ran out of memory, so this was computed on the CPU."
         return self._answer_on(torch.device("cpu"), question, (note,))
 
-    def check(self, question: ProofQuestion, told_to_stop: Callable[[], bool]) -> Answer:
+    def check(self, question: ProofQuestion, told_to_stop: Callable[[], bool]) -> ProofAnswer:
         """The same for a check that gives way to whatever else is asked: ``told_to_stop`` is called again and again.
 
         Raises:
@@ -164,7 +166,8 @@ class Answerer:
             return self.answer(question)
 
     def _answer_on(self, device: torch.device, question: Question, notes: tuple[str, ...]) -> Answer:
-        failed = in_words(question.model, "This question about the model fails", "Choose another target or layer.")
+        model = question.model if isinstance(question, AboutAModel) else ""
+        failed = in_words(model, "This question about the model fails", "Choose another target or layer.")
         with recording(), noting() as guarded, failed:
             clock = Clock(device, time.perf_counter(), guarded)
             match question:
@@ -196,7 +199,7 @@ class Answerer:
                 case OutputQuestion():
                     return output.output(self._scene(device, question, frozenset({INPUT})), question, notes, clock)
                 case _:
-                    assert_never(question)
+                    raise QuestionError(f"Questions of kind {question.kind} are not answered here.")
 
     # ------------------------------------------------------------------------------------------------------- the pass
 
@@ -286,7 +289,7 @@ def _inline() -> Answerer:
     return Answerer(settings().device, remember=False)
 
 
-def answer(question: Question) -> Answer:
+def answer(question: Question[A]) -> A:
     """Answer a question in this process, on the best device there is; any number of threads may ask at once.
 
     Raises:

@@ -13,7 +13,7 @@ from gradviz_core.compute import client, inline
 from gradviz_core.compute.askers import Asker
 from gradviz_core.drawing.screen import fit
 from gradviz_core.errors import GradVizError, UnknownImage, UnknownModel
-from gradviz_core.types import Answer, LessonQuestion, Question, SurveyAnswer
+from gradviz_core.types import AboutAModel, Answer, Question, SurveyAnswer
 from gradviz_core.types.cards import Fit, ImageReport, ModelReport, Preprocessing, Recipe, UploadKind
 from gradviz_core.types.looks import Look
 from tests import handing_in
@@ -77,15 +77,16 @@ class Fake:
 
     def ask(self, question: Question) -> Answer:
         self._hear("ask", question)
-        if isinstance(question, LessonQuestion):
+        if not isinstance(question, AboutAModel):
             return inline.ask(question)
         image = question.image if question.image not in self.images else "sample/heart"
         if image.startswith("upload/"):
             raise UnknownImage("The uploaded image behind this address is no longer here. Upload it again.")
         if not question.model.startswith("upload/"):
-            return inline.ask(replace(question, image=image))
+            found: Answer = inline.ask(replace(question, image=image))
+            return found
         recipe = self.recipe(question.model)
-        found: Answer = inline.ask(replace(question, model="preset/shapes-cnn", image=image))
+        found = inline.ask(replace(question, model="preset/shapes-cnn", image=image))
         if isinstance(found, SurveyAnswer):
             card = replace(
                 found.card,

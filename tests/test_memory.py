@@ -13,7 +13,7 @@ from gradviz_core.answers.failures import ran_out_of_memory
 from gradviz_core.compute import worker
 from gradviz_core.errors import BadTarget, ComputeError, TooCostly
 from gradviz_core.settings import Settings, settings, usual_memory_mb
-from gradviz_core.types import Answer, ClassScore, GradientQuestion, Question
+from gradviz_core.types import AboutAModel, Answer, ClassScore, GradientQuestion, Question
 
 NO_MORE = RuntimeError("[enforce fail at alloc_cpu.cpp:121] DefaultCPUAllocator: can't allocate memory: you tried ...")
 
@@ -55,6 +55,7 @@ class Short(Answerer):
     """Has memory for one model only, and for nothing that is remembered."""
 
     def _answer_where_it_fits(self, question: Question) -> Answer:
+        assert isinstance(question, AboutAModel)
         if self._last is not None or "too large" in question.model:
             raise NO_MORE
         return super()._answer_where_it_fits(question)

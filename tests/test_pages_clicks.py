@@ -123,7 +123,7 @@ def test_the_unit_over_the_pixel_is_asked_at_every_site(asked: list[Question]) -
     row, column = _place(app)
     rows, columns = next(info.shape for info in _sites() if str(info.site) == "features.14")[2:]
     assert (row, column) == (int(90.5 / 96 * rows), int(5.5 / 96 * columns))
-    assert asked[-1].target == Unit(Site("features.14"), (2, row, column))  # type: ignore[union-attr]
+    assert asked[-1].target == Unit(Site("features.14"), (2, row, column))  # type: ignore[attr-defined]
     app.selectbox(key="shown_site").select("features.2").run()
     rows, columns = next(info.shape for info in _sites() if str(info.site) == "features.2")[2:]
     assert _place(app) == [int(90.5 / 96 * rows), int(5.5 / 96 * columns)]
@@ -221,7 +221,7 @@ def test_this_unit_is_the_one_that_the_neurons_page_shows(
     next(button for button in app.button if button.label == "This unit on the Neurons page").click().run()
     app.switch_page(NEURONS).run()
     assert not app.exception
-    assert asked[-1].target == Unit(Site("features.14"), (channel, 2, 5))  # type: ignore[union-attr]
+    assert asked[-1].target == Unit(Site("features.14"), (channel, 2, 5))  # type: ignore[attr-defined]
     assert {name: app.query_params[name] for name in ("channel", "row", "col", "site")} == {
         "channel": str(channel),
         "row": "2",

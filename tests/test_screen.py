@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cache
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 import pytest
@@ -28,6 +28,7 @@ from gradviz_core.text.codec import (
 )
 from gradviz_core.types import (
     INPUT,
+    KINDS,
     Answer,
     Arrays,
     DiagnosisQuestion,
@@ -97,9 +98,9 @@ REFUSED = {"flow", "jacobian", "lesson", "diagnosis", "proof"}
 def small(kind: str) -> Any:
     if kind != "output":
         return inline.ask(QUESTIONS[kind])
-    found = inline.ask(QUESTIONS["survey"])
+    found = inline.ask(SurveyQuestion(model=MODEL, image=IMAGE))
     question = OutputQuestion(model=MODEL, image=IMAGE)
-    return OutputAnswer(question=question, head=found.heads[0], notes=(), receipt=found.receipt, arrays={})  # type: ignore[union-attr]
+    return OutputAnswer(question=question, head=found.heads[0], notes=(), receipt=found.receipt, arrays={})
 
 
 class Gives:
@@ -118,9 +119,8 @@ def sent(answer: Answer, look: Look | None = None) -> tuple[str, bytes]:
 
 
 def test_every_family_of_answers_is_named_here_and_there() -> None:
-    kinds = {kind.__name__.removesuffix("Answer").lower() for kind in get_args(Answer)}
-    assert kinds == set(LARGE) == {*QUESTIONS, "output"}
-    assert set(screen._BY_KIND) == set(get_args(Answer))
+    assert set(KINDS) == set(LARGE) == {*QUESTIONS, "output"}
+    assert set(screen._BY_KIND) == {kind.answer for kind in KINDS.values()}
 
 
 @pytest.mark.parametrize("kind", sorted(LARGE))

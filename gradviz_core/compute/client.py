@@ -10,7 +10,6 @@ import threading
 from collections.abc import Callable
 from contextlib import closing
 from functools import lru_cache
-from typing import overload
 
 from gradviz_core.compute import protocol
 from gradviz_core.compute.askers import ANYONE, Asker
@@ -18,7 +17,7 @@ from gradviz_core.compute.delivery import Delivery
 from gradviz_core.compute.downloads import Wanted
 from gradviz_core.compute.line import Incoming, Left, Line
 from gradviz_core.compute.protocol import Status
-from gradviz_core.errors import BadModel, ComputeError
+from gradviz_core.errors import BadModel
 from gradviz_core.settings import Settings, settings
 from gradviz_core.text.codec import (
     answer_from_bytes,
@@ -29,34 +28,11 @@ from gradviz_core.text.codec import (
     recipe_to_json,
     shown_to_json,
 )
-from gradviz_core.types import (
-    Answer,
-    DiagnosisAnswer,
-    DiagnosisQuestion,
-    FlowAnswer,
-    FlowQuestion,
-    GradientAnswer,
-    GradientQuestion,
-    JacobianAnswer,
-    JacobianQuestion,
-    LessonAnswer,
-    LessonQuestion,
-    OutputAnswer,
-    OutputQuestion,
-    PerturbationAnswer,
-    PerturbationQuestion,
-    ProofAnswer,
-    ProofQuestion,
-    Question,
-    SpectrumAnswer,
-    SpectrumQuestion,
-    SurveyAnswer,
-    SurveyQuestion,
-    UnitsAnswer,
-    UnitsQuestion,
-)
+from gradviz_core.types import ProofAnswer, ProofQuestion, Question
 from gradviz_core.types.cards import ImageReport, ModelReport, Recipe, UploadKind
+from gradviz_core.types.kinds import answer_to
 from gradviz_core.types.looks import Look
+from gradviz_core.types.questions import A
 
 _asked_for: list[Callable[[], Asker]] = []
 
@@ -83,29 +59,7 @@ def _whose() -> Asker:
     return _asked_for[0]() if _asked_for else ANYONE
 
 
-@overload
-def ask(question: GradientQuestion) -> GradientAnswer: ...
-@overload
-def ask(question: UnitsQuestion) -> UnitsAnswer: ...
-@overload
-def ask(question: SurveyQuestion) -> SurveyAnswer: ...
-@overload
-def ask(question: FlowQuestion) -> FlowAnswer: ...
-@overload
-def ask(question: PerturbationQuestion) -> PerturbationAnswer: ...
-@overload
-def ask(question: JacobianQuestion) -> JacobianAnswer: ...
-@overload
-def ask(question: SpectrumQuestion) -> SpectrumAnswer: ...
-@overload
-def ask(question: LessonQuestion) -> LessonAnswer: ...
-@overload
-def ask(question: DiagnosisQuestion) -> DiagnosisAnswer: ...
-@overload
-def ask(question: ProofQuestion) -> ProofAnswer: ...
-@overload
-def ask(question: OutputQuestion) -> OutputAnswer: ...
-def ask(question: Question) -> Answer:
+def ask(question: Question[A]) -> A:
     """The answer to ``question``, from the compute service. Its arrays are read-only. Where it holds more numbers than
     a screen can show it was made to fit one (``screen.is_coarse``); ``arrays`` has all of them.
 
@@ -117,7 +71,7 @@ def ask(question: Question) -> Answer:
     return _client().ask(question, _whose())
 
 
-def show(question: Question, look: Look) -> Answer:
+def show(question: Question[A], look: Look) -> A:
     """The same, made to fit a screen for one way to draw it.
 
     Raises:
@@ -273,13 +227,15 @@ class Client:
         self._settings = settings
         self._line = Line(settings, answerer)
 
-    def ask(self, question: Question, asker: Asker = ANYONE) -> Answer:
+    def ask(self, question: Question[A], asker: Asker = ANYONE) -> A:
         """As the function of this name."""
-        return answer_from_bytes(self._line.request("ask", question_to_json(question).encode(), asker))
+        body = self._line.request("ask", question_to_json(question).encode(), asker)
+        return answer_to(question, answer_from_bytes(body))
 
-    def show(self, question: Question, look: Look, asker: Asker = ANYONE) -> Answer:
+    def show(self, question: Question[A], look: Look, asker: Asker = ANYONE) -> A:
         """As the function of this name."""
-        return answer_from_bytes(self._line.request("show", shown_to_json(question, look).encode(), asker))
+        body = self._line.request("show", shown_to_json(question, look).encode(), asker)
+        return answer_to(question, answer_from_bytes(body))
 
     def check(self, question: ProofQuestion, left: threading.Event, asker: Asker = ANYONE) -> ProofAnswer | None:
         """As the function of this name."""
@@ -287,10 +243,7 @@ class Client:
             body = self._line.request("check", question_to_json(question).encode(), asker, left=left)
         except Left:
             return None
-        answer = answer_from_bytes(body)
-        if not isinstance(answer, ProofAnswer):
-            raise ComputeError(f"The compute service answered a check with an answer of kind {answer.kind}.")
-        return answer
+        return answer_to(question, answer_from_bytes(body))
 
     def arrays(self, wanted: Wanted, asker: Asker, left: threading.Event) -> Incoming | None:
         """As the function of this name."""

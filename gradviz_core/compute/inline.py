@@ -5,10 +5,11 @@ Torch is imported at the first question, not before.
 
 from __future__ import annotations
 
-from gradviz_core.types import Answer, Question
+from gradviz_core.types import Question
+from gradviz_core.types.questions import A
 
 
-def ask(question: Question) -> Answer:
+def ask(question: Question[A]) -> A:
     """The answer to ``question``, computed here; any number of threads may ask at once.
 
     Raises:

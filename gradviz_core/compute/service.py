@@ -34,7 +34,7 @@ from gradviz_core.compute.worker import UNEXPECTED, Plan
 from gradviz_core.errors import Busy, ComputeError, GradVizError
 from gradviz_core.settings import Settings
 from gradviz_core.text.codec import LONGEST_QUESTION, LONGEST_RECIPE, error_to_json, question_from_json, shown_from_json
-from gradviz_core.types import Question, keys
+from gradviz_core.types import AboutAModel, Question, keys
 
 log = logging.getLogger("gradviz.service")
 
@@ -196,8 +196,8 @@ class Service:
         """Which pool answers, and what must be there before it can."""
         if not _about_an_upload(question):
             return self._wait(connection, self._trusted, job)
-        job.file = self._reception.touch(question.model, question.image)
-        model = question.model
+        model, image = _subject(question)
+        job.file = self._reception.touch(model, image)
         if pretrained.needs_weights(model) and model not in self._fetched:  # a confined worker cannot download them
             reply = self._wait(connection, self._trusted, Job("fetch", model.encode(), asker=job.asker))
             if reply is None or reply[0] != "ok":
@@ -218,7 +218,7 @@ class Service:
     def _check(self, connection: Connection, asker: Asker, question: Question, body: bytes) -> Message | None:
         pool = self._trusted
         if _about_an_upload(question):
-            self._reception.touch(question.model, question.image)
+            self._reception.touch(*_subject(question))
             pool = self._confined
         return self._checking.check(connection, pool, Job("check", body, _subject(question), asker=asker))
 
@@ -249,11 +249,12 @@ class Service:
 
 
 def _about_an_upload(question: Question) -> bool:
-    return keys.is_upload(question.model) or keys.is_upload(question.image)
+    return any(keys.is_upload(key) for key in _subject(question))
 
 
 def _subject(question: Question) -> tuple[str, str]:
-    return question.model, question.image
+    """Keys of the model and the image; empty where the question is about neither."""
+    return (question.model, question.image) if isinstance(question, AboutAModel) else ("", "")
 
 
 def _no_worker(job: Job, limit: float) -> str:

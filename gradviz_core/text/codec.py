@@ -18,6 +18,8 @@ from __future__ import annotations
 import json
 import struct
 from dataclasses import fields, is_dataclass
+from functools import reduce
+from operator import or_
 from typing import Annotated, Any, TypeVar
 
 import numpy as np
@@ -30,7 +32,7 @@ from gradviz_core import errors
 from gradviz_core.errors import BadModel, ComputeError, GradVizError, QuestionError
 from gradviz_core.text.readers import reading
 from gradviz_core.text.shown_text import is_one_line
-from gradviz_core.types import Answer, Arrays, Question, Term
+from gradviz_core.types import KINDS, Answer, Arrays, Question, Term
 from gradviz_core.types.cards import ImageReport, ModelReport, Preprocessing, Recipe
 from gradviz_core.types.looks import Look
 
@@ -59,14 +61,13 @@ OTHER_VERSION = "The answer cannot be read: the compute service runs another ver
 
 T = TypeVar("T")
 
-_QUESTIONS: TypeAdapter[Question] = TypeAdapter(
-    Annotated[Question, Discriminator("kind")], config=ConfigDict(extra="forbid", strict=True)
-)
+_ANY_QUESTION: Any = Annotated[reduce(or_, (kind.question for kind in KINDS.values())), Discriminator("kind")]
+_ANY_ANSWER: Any = Annotated[reduce(or_, (kind.answer for kind in KINDS.values())), Discriminator("kind")]
+_QUESTIONS: TypeAdapter[Question] = TypeAdapter(_ANY_QUESTION, config=ConfigDict(extra="forbid", strict=True))
 _ANSWERS: TypeAdapter[Answer] = TypeAdapter(
-    Annotated[Answer, Discriminator("kind")],
-    config=ConfigDict(extra="forbid", arbitrary_types_allowed=True, ser_json_inf_nan="constants"),
+    _ANY_ANSWER, config=ConfigDict(extra="forbid", arbitrary_types_allowed=True, ser_json_inf_nan="constants")
 )
-_SHOWN = TypeAdapter(tuple[Annotated[Question, Discriminator("kind")], Look], config=ConfigDict(extra="forbid"))
+_SHOWN: TypeAdapter[tuple[Question, Look]] = TypeAdapter(tuple[_ANY_QUESTION, Look], config=ConfigDict(extra="forbid"))
 _RECIPES = TypeAdapter(Recipe)
 _IMAGE_REPORTS = TypeAdapter(ImageReport)
 _MODEL_REPORTS = TypeAdapter(ModelReport)

@@ -1,8 +1,8 @@
 """The nouns of GradViz: what a question, a target, a site and an answer are.
 
 Everything here is a frozen value made of names, numbers and numpy arrays. Nothing here computes, so the whole project
-may import it; it imports nothing but the standard library and numpy. What questions and answers need can be imported
-from here, whichever file it lies in.
+may import it; it imports nothing but the standard library, numpy and typing_extensions. What questions and answers need
+can be imported from here, whichever file it lies in.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ from gradviz_core.types.jacobian import MOST_ENTRIES as MOST_ENTRIES
 from gradviz_core.types.jacobian import MOST_PASSES as MOST_PASSES
 from gradviz_core.types.jacobian import JacobianAnswer as JacobianAnswer
 from gradviz_core.types.jacobian import JacobianQuestion as JacobianQuestion
+from gradviz_core.types.kinds import KINDS as KINDS
 from gradviz_core.types.lesson import LessonAnswer as LessonAnswer
 from gradviz_core.types.lesson import LessonQuestion as LessonQuestion
 from gradviz_core.types.lesson_cards import StepResult as StepResult

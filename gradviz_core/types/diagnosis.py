@@ -7,12 +7,13 @@ from typing import Literal
 
 from gradviz_core.types.arrays import Arrays
 from gradviz_core.types.findings import Diagnosis
+from gradviz_core.types.questions import AboutAModel, Answer
 from gradviz_core.types.receipts import Receipt
 from gradviz_core.types.subjects import ClassScore, Target
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DiagnosisQuestion:
+class DiagnosisQuestion(AboutAModel["DiagnosisAnswer"]):
     """Why is a gradient of ``target`` missing, zero or not finite, at the input or at any parameter?"""
 
     model: str
@@ -23,7 +24,7 @@ class DiagnosisQuestion:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DiagnosisAnswer:
+class DiagnosisAnswer(Answer):
     """Answer to a ``DiagnosisQuestion``; all of it is in ``diagnosis``, and ``arrays`` is empty."""
 
     question: DiagnosisQuestion

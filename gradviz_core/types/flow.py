@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from gradviz_core.types.arrays import Arrays
+from gradviz_core.types.questions import AboutAModel, Answer
 from gradviz_core.types.receipts import Receipt
 from gradviz_core.types.subjects import ClassScore, ParameterInfo, SiteInfo, Target
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FlowQuestion:
+class FlowQuestion(AboutAModel["FlowAnswer"]):
     """How large are the activation and the gradient of ``target`` at every site, in order of execution? With
     ``parameters`` also the gradient of every parameter, at about twice the cost."""
 
@@ -24,7 +25,7 @@ class FlowQuestion:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FlowAnswer:
+class FlowAnswer(Answer):
     """Answer to a ``FlowQuestion``.
 
     ``arrays`` holds ``activation_norm`` and ``gradient_norm``, one L2 norm for each of ``sites``: infinite where a

@@ -9,18 +9,16 @@ import numpy as np
 
 from gradviz_core.types.arrays import Arrays, Pixels
 from gradviz_core.types.methods import MethodName, OptionValues
+from gradviz_core.types.questions import AboutAModel, Answer
 from gradviz_core.types.receipts import ClassProbability, Receipt
 from gradviz_core.types.subjects import INPUT, ClassScore, Site, Target
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GradientQuestion:
+class GradientQuestion(AboutAModel["GradientAnswer"]):
     """How does ``target`` change with each number at the sites ``wrt``, and what does ``method`` make of that?
 
     ``options`` are those of the method's card; one that is left out is at its default.
-
-    Like every question about a model it has a ``seed``, where the random numbers begin that the model draws; to one
-    that draws none it means nothing.
     """
 
     model: str
@@ -34,7 +32,7 @@ class GradientQuestion:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GradientAnswer:
+class GradientAnswer(Answer):
     """Answer to a ``GradientQuestion``: ``arrays`` holds ``activation/<site>`` and ``gradient/<site>`` for each site
     asked for, with the shape the site has in the model; where the method is not the gradient itself
     ``attribution/<site>`` too; and ``pixels``, the (H, W, 3) picture the network sees."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from gradviz_core.types.arrays import Arrays
+from gradviz_core.types.questions import AboutAModel, Answer
 from gradviz_core.types.receipts import Receipt
 from gradviz_core.types.subjects import INPUT, OUTPUT, Site
 
@@ -16,7 +17,7 @@ MOST_PASSES = 4_096
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class JacobianQuestion:
+class JacobianQuestion(AboutAModel["JacobianAnswer"]):
     """What is ∂of_i / ∂wrt_j, for the ``rows`` i and the ``columns`` j?
 
     Rows and columns are the numbers of the two values, laid flat; a part is the first and the one after the last, None
@@ -34,7 +35,7 @@ class JacobianQuestion:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class JacobianAnswer:
+class JacobianAnswer(Answer):
     """Answer to a ``JacobianQuestion``: ``arrays`` holds ``row_norms`` (rows,), the L2 norm of each row over the
     columns asked for, and ``matrix`` (rows, columns), unless that has too many entries."""
 

@@ -7,11 +7,12 @@ from typing import Literal
 
 from gradviz_core.types.arrays import Arrays
 from gradviz_core.types.lesson_cards import StepResult
+from gradviz_core.types.questions import Answer, Question
 from gradviz_core.types.receipts import Receipt
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LessonQuestion:
+class LessonQuestion(Question["LessonAnswer"]):
     """What comes out of a lesson with these of its controls moved, the others as they are at first?"""
 
     lesson: str
@@ -19,19 +20,9 @@ class LessonQuestion:
     """Names and values of controls; every number as a float."""
     kind: Literal["lesson"] = field(default="lesson", repr=False)
 
-    @property
-    def model(self) -> str:
-        """Empty: a lesson brings its own networks."""
-        return ""
-
-    @property
-    def image(self) -> str:
-        """Empty: a lesson brings its own numbers."""
-        return ""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LessonAnswer:
+class LessonAnswer(Answer):
     """Answer to a ``LessonQuestion``: ``arrays`` holds the numbers that its steps gave, named as by
     ``LessonResult.name_of``."""
 

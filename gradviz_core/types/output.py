@@ -7,11 +7,12 @@ from typing import Literal
 
 from gradviz_core.types.arrays import Arrays
 from gradviz_core.types.heads import USUAL_HEAD, Head, HeadInfo
+from gradviz_core.types.questions import AboutAModel, Answer
 from gradviz_core.types.receipts import Receipt
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OutputQuestion:
+class OutputQuestion(AboutAModel["OutputAnswer"]):
     """What does this model predict at each position of a map of scores, or which are its strongest boxes?
 
     ``skip`` and ``boxes_last`` are as in ``BoxScore``.
@@ -27,7 +28,7 @@ class OutputQuestion:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OutputAnswer:
+class OutputAnswer(Answer):
     """Answer to an ``OutputQuestion``.
 
     For a map, ``arrays`` holds ``classes`` (H, W) int64, the class with the largest score at each position (for a

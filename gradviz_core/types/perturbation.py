@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from gradviz_core.types.arrays import Arrays, Pixels
+from gradviz_core.types.questions import AboutAModel, Answer
 from gradviz_core.types.receipts import ClassProbability, Receipt
 from gradviz_core.types.subjects import ClassScore, Target
 
@@ -15,7 +16,7 @@ the squares of all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PerturbationQuestion:
+class PerturbationQuestion(AboutAModel["PerturbationAnswer"]):
     """What becomes of ``target`` when the picture is changed a little along its gradient, or, ``away``, against it?
 
     The change has at most the size ``epsilon`` in ``norm``, in levels of the picture (0 to 255), and is made in
@@ -34,7 +35,7 @@ class PerturbationQuestion:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PerturbationAnswer:
+class PerturbationAnswer(Answer):
     """Answer to a ``PerturbationQuestion``. All sizes are in levels of the picture, 0 to 255.
 
     ``arrays`` holds

@@ -7,12 +7,13 @@ from typing import Literal
 
 from gradviz_core.types.arrays import Arrays
 from gradviz_core.types.findings import Proof
+from gradviz_core.types.questions import AboutAModel, Answer
 from gradviz_core.types.receipts import Receipt
 from gradviz_core.types.subjects import INPUT, ClassScore, Site, Target
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ProofQuestion:
+class ProofQuestion(AboutAModel["ProofAnswer"]):
     """Is the gradient of ``target`` at ``wrt`` what finite differences in float64 give, along so many random
     ``directions``, drawn from ``seed``?"""
 
@@ -28,7 +29,7 @@ class ProofQuestion:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ProofAnswer:
+class ProofAnswer(Answer):
     """Answer to a ``ProofQuestion``; all of it is in ``proof``, and ``arrays`` is empty."""
 
     question: ProofQuestion

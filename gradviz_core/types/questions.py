@@ -1,47 +1,53 @@
-"""What can be asked, and what is answered: each kind has a file of its own beside this one.
+"""What every question and every answer has. Each kind of them has a file of its own beside this one.
 
-A question is a frozen value of names and numbers, and is its own cache key; an answer has numbers by name in
-``arrays``, and what is said of them.
+A question is a frozen value of names and numbers, and is its own cache key. Its type says what it is answered with:
+whoever asks a ``Question[A]`` gets an ``A``.
 """
 
 from __future__ import annotations
 
-from gradviz_core.types.diagnosis import DiagnosisAnswer, DiagnosisQuestion
-from gradviz_core.types.flow import FlowAnswer, FlowQuestion
-from gradviz_core.types.gradient import GradientAnswer, GradientQuestion
-from gradviz_core.types.jacobian import JacobianAnswer, JacobianQuestion
-from gradviz_core.types.lesson import LessonAnswer, LessonQuestion
-from gradviz_core.types.output import OutputAnswer, OutputQuestion
-from gradviz_core.types.perturbation import PerturbationAnswer, PerturbationQuestion
-from gradviz_core.types.proof import ProofAnswer, ProofQuestion
-from gradviz_core.types.spectrum import SpectrumAnswer, SpectrumQuestion
-from gradviz_core.types.survey import SurveyAnswer, SurveyQuestion
-from gradviz_core.types.units import UnitsAnswer, UnitsQuestion
+from dataclasses import Field
+from typing import Any, ClassVar, Generic
 
-AboutAModel = (
-    GradientQuestion
-    | UnitsQuestion
-    | SurveyQuestion
-    | FlowQuestion
-    | PerturbationQuestion
-    | JacobianQuestion
-    | SpectrumQuestion
-    | DiagnosisQuestion
-    | ProofQuestion
-    | OutputQuestion
-)
-"""Questions that name a model, an image and a seed."""
-Question = AboutAModel | LessonQuestion
-Answer = (
-    GradientAnswer
-    | UnitsAnswer
-    | SurveyAnswer
-    | FlowAnswer
-    | PerturbationAnswer
-    | JacobianAnswer
-    | SpectrumAnswer
-    | LessonAnswer
-    | DiagnosisAnswer
-    | ProofAnswer
-    | OutputAnswer
-)
+from typing_extensions import TypeVar
+
+from gradviz_core.types.arrays import Arrays
+from gradviz_core.types.receipts import Receipt
+
+
+class Answer:
+    """Numbers by name in ``arrays``, and what is said of them. Each kind is a frozen dataclass with these fields."""
+
+    __slots__ = ()
+    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
+
+    question: Question
+    receipt: Receipt
+    arrays: Arrays
+    kind: str
+    """That of the question."""
+
+
+A = TypeVar("A", bound=Answer)
+A_co = TypeVar("A_co", bound=Answer, covariant=True, default=Answer)
+
+
+class Question(Generic[A_co]):
+    """What is answered with an ``A_co``. Each kind is a frozen dataclass; its ``kind`` is the name of its file."""
+
+    __slots__ = ()
+    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
+
+    kind: str
+
+
+class AboutAModel(Question[A_co]):
+    """A question about the pass of an image through a model; each kind has these fields."""
+
+    __slots__ = ()
+
+    model: str
+    """Key of the model, and of the image: see ``keys.py``."""
+    image: str
+    seed: int
+    """Where the random numbers begin that the model draws; to a model that draws none it means nothing."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from gradviz_core.types.arrays import Arrays
+from gradviz_core.types.questions import AboutAModel, Answer
 from gradviz_core.types.receipts import Receipt
 from gradviz_core.types.subjects import INPUT, OUTPUT, Site
 
@@ -14,7 +15,7 @@ MOST_STEPS = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SpectrumQuestion:
+class SpectrumQuestion(AboutAModel["SpectrumAnswer"]):
     """Which are the ``count`` largest singular values of that Jacobian, after so many ``steps`` of an iteration?"""
 
     model: str
@@ -29,7 +30,7 @@ class SpectrumQuestion:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SpectrumAnswer:
+class SpectrumAnswer(Answer):
     """Answer to a ``SpectrumQuestion``: ``arrays`` holds ``singular_values`` (K,), the largest first, none above the
     true one up to rounding, and their vectors ``left`` (K, rows) and ``right`` (K, columns)."""
 

@@ -8,12 +8,13 @@ from typing import Literal
 from gradviz_core.types.arrays import Arrays, Pixels
 from gradviz_core.types.cards import ImageFile, ModelCard
 from gradviz_core.types.heads import Head, HeadInfo
+from gradviz_core.types.questions import AboutAModel, Answer
 from gradviz_core.types.receipts import ClassProbability, Receipt
 from gradviz_core.types.subjects import SiteInfo
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SurveyQuestion:
+class SurveyQuestion(AboutAModel["SurveyAnswer"]):
     """Which values does the forward pass of this model on this image produce, in order of execution, and what does it
     predict at ``head``?"""
 
@@ -25,7 +26,7 @@ class SurveyQuestion:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SurveyAnswer:
+class SurveyAnswer(Answer):
     """Answer to a ``SurveyQuestion``: the model's card, its sites in order of execution, every tensor of real numbers
     that it returned, its prediction; ``arrays`` holds ``pixels``."""
 

@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from gradviz_core.types.arrays import Arrays
+from gradviz_core.types.questions import AboutAModel, Answer
 from gradviz_core.types.receipts import Receipt
 from gradviz_core.types.subjects import Site
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class UnitsQuestion:
+class UnitsQuestion(AboutAModel["UnitsAnswer"]):
     """Which ``count`` channels are most active at one place of a site, and how does each change with the input?
 
     ``place`` is (row, column) for maps, (token,) for tokens, (position,) for a sequence, (slice, row, column) for
@@ -30,7 +31,7 @@ class UnitsQuestion:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class UnitsAnswer:
+class UnitsAnswer(Answer):
     """Answer to a ``UnitsQuestion``: ``arrays`` holds ``channels`` (K,), ``values`` (K,), the activation of each, and
     ``gradients`` (K, C, H, W), the input gradient of each, strongest first."""
 

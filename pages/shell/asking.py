@@ -6,7 +6,6 @@ import time
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import overload
 
 import streamlit as st
 
@@ -14,33 +13,10 @@ from gradviz_core.compute import client
 from gradviz_core.compute.protocol import LARGE
 from gradviz_core.errors import ComputeError, GradVizError, ServiceStarting
 from gradviz_core.text.codec import question_to_json, shown_to_json
-from gradviz_core.types import (
-    Answer,
-    DiagnosisAnswer,
-    DiagnosisQuestion,
-    FlowAnswer,
-    FlowQuestion,
-    GradientAnswer,
-    GradientQuestion,
-    JacobianAnswer,
-    JacobianQuestion,
-    LessonAnswer,
-    LessonQuestion,
-    OutputAnswer,
-    OutputQuestion,
-    PerturbationAnswer,
-    PerturbationQuestion,
-    ProofAnswer,
-    ProofQuestion,
-    Question,
-    SpectrumAnswer,
-    SpectrumQuestion,
-    SurveyAnswer,
-    SurveyQuestion,
-    UnitsAnswer,
-    UnitsQuestion,
-)
+from gradviz_core.types import AboutAModel, Question
+from gradviz_core.types.kinds import answer_to
 from gradviz_core.types.looks import Look
+from gradviz_core.types.questions import A
 from pages.shell import address, skeleton, turns
 from pages.shell.kept import kept
 from pages.shell.words import plain
@@ -49,29 +25,7 @@ PATIENCE_S = 60.0
 """How long a service that is starting is waited for."""
 
 
-@overload
-def ask(question: GradientQuestion, doing: str, look: Look | None = None) -> GradientAnswer: ...
-@overload
-def ask(question: UnitsQuestion, doing: str, look: Look | None = None) -> UnitsAnswer: ...
-@overload
-def ask(question: SurveyQuestion, doing: str) -> SurveyAnswer: ...
-@overload
-def ask(question: FlowQuestion, doing: str) -> FlowAnswer: ...
-@overload
-def ask(question: PerturbationQuestion, doing: str, look: Look | None = None) -> PerturbationAnswer: ...
-@overload
-def ask(question: JacobianQuestion, doing: str) -> JacobianAnswer: ...
-@overload
-def ask(question: SpectrumQuestion, doing: str) -> SpectrumAnswer: ...
-@overload
-def ask(question: LessonQuestion, doing: str) -> LessonAnswer: ...
-@overload
-def ask(question: DiagnosisQuestion, doing: str) -> DiagnosisAnswer: ...
-@overload
-def ask(question: ProofQuestion, doing: str) -> ProofAnswer: ...
-@overload
-def ask(question: OutputQuestion, doing: str) -> OutputAnswer: ...
-def ask(question: Question, doing: str, look: Look | None = None) -> Answer:
+def ask(question: Question[A], doing: str, look: Look | None = None) -> A:
     """The answer. ``doing`` says what is going on: on a page that shows nothing yet, at once; else in a corner, once it
     takes more than half a second. ``look`` says how it will be drawn, for answers that are too large for a screen.
 
@@ -85,21 +39,23 @@ def ask(question: Question, doing: str, look: Look | None = None) -> Answer:
         answer = _patiently(question, doing, look)
         turns.before_drawing(sum(array.nbytes for array in answer.arrays.values()))
     st.session_state["last_receipt"] = answer.receipt
-    if answer.receipt.guarded and not isinstance(question, LessonQuestion):
+    if answer.receipt.guarded and isinstance(question, AboutAModel):
         st.session_state.setdefault("guarded", set()).add(question.model)
     st.session_state["asked_ms"] += 1000 * (time.monotonic() - started)
     return answer
 
 
-def _patiently(question: Question, doing: str, look: Look | None) -> Answer:
+def _patiently(question: Question[A], doing: str, look: Look | None) -> A:
     deadline = time.monotonic() + PATIENCE_S
     while True:
         try:
             with st.spinner(doing):
                 if look is None:
-                    return kept().get(question_to_json(question), lambda: client.ask(question))
-                shown = shown_to_json(question, look)
-                return kept().get(question_to_json(question), lambda: client.show(question, look), shown)
+                    found = kept().get(question_to_json(question), lambda: client.ask(question))
+                else:
+                    shown = shown_to_json(question, look)
+                    found = kept().get(question_to_json(question), lambda: client.show(question, look), shown)
+                return answer_to(question, found)
         except turns.NotYet:
             turns.before_drawing(LARGE)  # and then once more
         except ServiceStarting:
