@@ -88,7 +88,7 @@ def neurons(monkeypatch: pytest.MonkeyPatch) -> AppTest:
 
 def test_a_control_and_a_line_of_facts_explain_their_terms(neurons: AppTest) -> None:
     controls = {box.label: box.help for box in (*neurons.selectbox, *neurons.number_input)}
-    assert controls["Site"] == tooltip("site")
+    assert controls["Layer output"] == tooltip("layer output")
     assert controls["Channel"] == tooltip("channel")
     assert controls["Row"] == ""
     facts = next(line for line in neurons.markdown if "receptive\N{NO-BREAK SPACE}field" in line.value)

@@ -134,12 +134,12 @@ these may lie apart, as a share of their length."""
 COMPARED: dict[tuple[str, str], tuple[Drawn, Told, float]] = {
     (FLOW, "flow"): (
         lambda figure: np.vstack([_flow(figure, 0, 4), _flow(figure, 2, 5)]),
-        lambda found: np.vstack([found["Sites"], found["Sites compared with"]]),
+        lambda found: np.vstack([found["Sites"], found["Layer outputs of the comparison"]]),
         CLOSE,
     ),
     (FLOW, "parameters"): (
         lambda figure: np.vstack([_lines(0, 1)(figure), _lines(2, 3)(figure)]),
-        lambda found: np.vstack([found["Parameters"], found["Parameters compared with"]]),
+        lambda found: np.vstack([found["Parameters"], found["Parameters of the comparison"]]),
         CLOSE,
     ),
 }

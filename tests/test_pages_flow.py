@@ -115,7 +115,7 @@ def test_zeros_and_what_is_not_finite_are_named(monkeypatch: pytest.MonkeyPatch)
     assert parameters.caption is not None
     count = len(weights)
     assert f"the gradient is zero at 1 of {count} parameters" in parameters.caption.facts
-    assert f"no gradient arrives at 1 of {count} parameters" in parameters.caption.facts
+    assert f"no gradient reaches 1 of {count} parameters" in parameters.caption.facts
     assert "crosses at the top hold NaN or infinity" not in parameters.caption.facts
 
 

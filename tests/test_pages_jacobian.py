@@ -55,7 +55,7 @@ def test_the_first_visit_shows_the_identity_and_a_way_on(asked: list[Question]) 
     (said,) = [info.value for info in app.info if "identity" in info.value]
     assert "a one on the diagonal" in said
     assert "Next come the same outputs by the image" in said
-    (button,) = [b for b in app.button if b.label == "Show the outputs by the image"]
+    (button,) = [b for b in app.button if b.label == "Show the outputs with respect to the image"]
     button.click().run()
     assert (app.query_params["of"], app.query_params["wrt"]) == (".output", ".input")
     assert not any("identity" in info.value for info in app.info)
@@ -187,7 +187,7 @@ def test_a_bound_that_says_little_is_left_out(least: float, greatest: float, tex
         ("99999999999", "they are numbered from 0 to 9"),
         ("2-4, 7", "several ranges, and one is shown at a time"),
         ("2 4 6", "several ranges"),
-        ("x", "neither a number nor a first and a last one"),
+        ("x", "neither one row nor a range"),
         ("3-", "neither"),
         ("-1", "neither"),
         ("1-2-3", "neither"),

@@ -290,8 +290,8 @@ def strip(target: Target, labels: Sequence[str]) -> Caption:
         rf"\left\lVert \frac{{\partial {score_symbol(target, labels)}}}{{\partial a}} \right\rVert_2",
         (
             f"{score_unit(target)} per unit of activation",
-            "over everything a site holds",
+            "over all values of a layer output",
             "logarithmic scale",
-            "a gap where no gradient arrives",
+            "a gap where no gradient reaches the layer",
         ),
     )

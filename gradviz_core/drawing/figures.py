@@ -242,7 +242,7 @@ def strip(
         plot_bgcolor="rgba(0,0,0,0)",
     )
     figure.update_xaxes(
-        title={"text": "sites in order of execution", "font": {"size": 12}, "standoff": 4},
+        title={"text": "layer outputs in order of execution", "font": {"size": 12}, "standoff": 4},
         showticklabels=False,
         showgrid=False,
         zeroline=False,

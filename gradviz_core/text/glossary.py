@@ -75,7 +75,7 @@ SECTIONS: dict[str, dict[str, str]] = {
     "The app": {
         "preset": "A small trained model that comes with GradViz.",
         "permanent link": "An address that holds the whole question, so that it always shows the same picture.",
-        "draw": "The seed of a model that uses random numbers; the same draw gives the same numbers.",
+        "random seed": "Where the random numbers that a model draws begin; the same seed gives the same numbers.",
         "exported program": "A model in a .pt2 file, written by torch.export: a graph of operations and its weights.",
         "state dict": "The weights of a model by name, without the code that uses them.",
     },
@@ -91,8 +91,6 @@ _SHORT = {
     "magnitude (max)": "maximum magnitude",
     "sign": "sign step",
     "product": "gradient × input",
-    "predicted for this picture": "predicted change",
-    "actual": "actual change",
 }
 """Labels in the app that stand for a term."""
 _TERM_OF = {term.lower(): term for term in MEANINGS} | _SHORT

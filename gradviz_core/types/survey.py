@@ -27,8 +27,8 @@ class SurveyQuestion(AboutAModel["SurveyAnswer"]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SurveyAnswer(Answer):
-    """Answer to a ``SurveyQuestion``: the model's card, its sites in order of execution, every tensor of real numbers
-    that it returned, its prediction; ``arrays`` holds ``pixels``."""
+    """Answer to a ``SurveyQuestion``: the model's card, its layer outputs in order of execution, every real tensor that
+    it returned, its prediction; ``arrays`` holds ``pixels``."""
 
     question: SurveyQuestion
     card: ModelCard

@@ -68,8 +68,8 @@ def about_boxes(target: Target, found: OutputAnswer, seen: Seen) -> str:
     if boxes.over(found, target.box if isinstance(target, BoxScore) else None, *seen.size) is None:
         return "The values before the class scores do not look like positions in the image, so no boxes are drawn."
     return (
-        "The strongest boxes, their first four numbers read as column and row of the middle, width and height. Click a "
-        "box to choose it."
+        "The boxes with the highest scores. Their first four values are read as centre column, centre row, width and "
+        "height. Click a box to choose it."
     )
 
 

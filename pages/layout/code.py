@@ -19,7 +19,8 @@ def panel(choice: Choice, programs: Mapping[str, Callable[[Setting], str]]) -> N
     """A button beside the page's title that opens the programs, one for each picture, by the name of its picture."""
     with choice.tools.popover("PyTorch", icon=":material/code:", width="content"):
         st.caption(
-            "Plain PyTorch; GradViz only loads the presets. It ends with `shown`, the very numbers of the picture."
+            "Plain PyTorch; GradViz only loads the presets. The last variable, `shown`, holds exactly the values of "
+            "the picture."
         )
         there = setting(choice.model, choice.image, choice.survey)
         names = list(programs)

@@ -142,8 +142,8 @@ def units(layers: Sequence[LayerReport]) -> None:
             alt="Share of dead or saturated units of each activation function, in order of execution",
         )
         st.caption(
-            "A unit of a rectifier counts where it is zero at every place of this image, a number in a sigmoid or tanh "
-            "where its derivative is under a thousandth. With one place for each unit, one image says little."
+            "A ReLU unit counts as dead if it is zero at every position of this image; a value of a sigmoid or tanh "
+            "counts as saturated if its derivative is below 0.001. For units with a single position, one image says little."
         )
         _cut(layers)
 

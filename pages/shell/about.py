@@ -11,8 +11,8 @@ from gradviz_core.version import __version__
 from pages.shell.words import plain
 
 PROMISE = (
-    "An upload can never run code of its own, read or write a file, open a connection, or stop another person's work. "
-    "At worst it gets an error that says why, within {seconds:g} seconds of work."
+    "An upload cannot run its own code, read or write files, open connections or stop other people's work. At worst it "
+    "fails with an error that gives the reason, after at most {seconds:g} seconds of work."
 )
 
 
@@ -35,7 +35,7 @@ def fill(room: DeltaGenerator, status: Status | None) -> None:
         st.caption(
             plain(
                 f"{workers} on {status.device.upper() or 'a device that is still being detected'}; "
-                f"{status.upload_workers} confined ones for uploads, on the CPU."
+                f"{status.upload_workers} sandboxed workers for uploads, on the CPU."
             )
         )
         if not status.confined:
@@ -58,9 +58,9 @@ def _limits() -> None:
     for name, text in rows.items():
         st.caption(f"**{name}**: {plain(text)}")
     st.caption(
-        "There is no login: whoever reaches this page may use it, and whoever has an address sees what it shows."
+        "There is no login. Anyone who can reach this page can use it, and anyone with a link can see what it shows."
     )
     st.caption(
-        "More is in GradViz's documentation: docs/threats.md says what is promised and what holds it, docs/export.md "
+        "Read more in the documentation: docs/threats.md lists the guarantees and what enforces them, docs/export.md "
         "how to bring a model, docs/settings.md what can be set."
     )

@@ -39,7 +39,7 @@ def choose(infos: Sequence[SiteInfo], reached: Sequence[SiteInfo] = ()) -> SiteI
     listed = [name for name, info in known.items() if info.same_as is None]
     chosen = address.read("site", default(reached or infos))
     address.select(
-        "Site",
+        "Layer output",
         "site",
         listed if chosen in listed else [*listed, *({chosen} & set(known))],
         chosen,
@@ -49,8 +49,8 @@ def choose(infos: Sequence[SiteInfo], reached: Sequence[SiteInfo] = ()) -> SiteI
         raise address.NoSuchChoice(str(no_such_site(Site.parse(chosen), [info.site for info in infos])), "site")
     if not known[chosen].shape:
         raise address.NoSuchChoice(
-            f"{in_words(known[chosen].site)} is a single number, which has no channels. Choose another site; Input "
-            "saliency shows how the number changes with each pixel.",
+            f"{in_words(known[chosen].site)} is a single number, which has no channels. Choose another layer output; "
+            "Input saliency shows how the number changes with each pixel.",
             "site",
         )
     if known[chosen].source:
@@ -68,7 +68,7 @@ def _read_as_chosen(info: SiteInfo) -> SiteInfo:
     words = {str(layouts.channel_axis(one)): _reading_words(one) for one in readings}
     if not info.layout_known:
         how = "As chosen" if address.read("axis") else "Guessed"
-        st.caption(f"{how}: nothing in this model tells which axis of this value counts channels.")
+        st.caption(f"{how}: the model does not show which axis of this output holds the channels.")
     return layouts.turned(info, int(address.option("Channels", "axis", words)))
 
 

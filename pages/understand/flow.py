@@ -75,7 +75,7 @@ def over_sites(
         lines,
         shares,
         unit="L2 norm",
-        places="sites in order of execution",
+        places="layer outputs in order of execution",
         share_unit="dead, %",
         chosen=names.index(chosen) if chosen in names else None,
     )
@@ -90,9 +90,7 @@ def over_parameters(flow: FlowAnswer, other: FlowAnswer | None, labels: Sequence
     lines = _at_parameters(flow, _name(flow, other), second=False)
     if other is not None:
         lines += _at_parameters(other, _name(other, flow), second=True)
-    figure = flow_figures.along(
-        lines, unit="L2 norm", places="parameters in the order in which their layers run", height=330
-    )
+    figure = flow_figures.along(lines, unit="L2 norm", places="parameters in order of execution", height=330)
     symbol = captions.score_symbol(flow.target, labels)
     caption = Caption(
         f"How strongly {captions.score_words(flow.target, labels)} depends on each parameter: the L2 norm of its "
@@ -208,19 +206,19 @@ def _sites_caption(flow: FlowAnswer, other: FlowAnswer | None, labels: Sequence[
     symbol = captions.score_symbol(flow.target, labels)
     against = ""
     if other is not None:
-        against = " Dotted, with diamonds: what it is compared with, on the same scale; each network fills the width"
+        against = " Dotted lines with diamonds: the comparison, on the same scale, stretched to the same width"
         differs = (their_score := captions.score_words(other.target, theirs)) != score
         against += f", where it is {their_score}." if differs else "."
     return Caption(
-        f"The L2 norm of the gradient of {score} at each site, and, pale, that of the activation. Bars: the share of "
-        f"units that are zero at every place of this image.{against}",
+        f"The L2 norm of the gradient of {score} at each layer output and, pale, of the activation. Bars: the share of "
+        f"units that are zero at every position of this image.{against}",
         rf"\left\lVert \frac{{\partial {symbol}}}{{\partial a}} \right\rVert_2,\quad \lVert a \rVert_2",
         (
             f"{captions.score_unit(flow.target)} per unit of activation, and activation",
-            "over everything a site holds",
+            "over all values of a layer output",
             "logarithmic scale",
-            "a gap where no gradient arrives",
-            "no bar where a value has negative numbers",
+            "a gap where no gradient reaches the layer",
+            "no bar where an output has negative values",
         ),
     )
 
@@ -228,7 +226,7 @@ def _sites_caption(flow: FlowAnswer, other: FlowAnswer | None, labels: Sequence[
 def _gaps(flow: FlowAnswer) -> tuple[str, ...]:
     norms: FloatArray = flow.arrays.get("parameter_gradient_norm", np.zeros(0))
     found = {
-        "no gradient arrives at": np.isnan(norms),
+        "no gradient reaches": np.isnan(norms),
         "the gradient is zero at": norms == 0,
         "NaN or infinity in the gradient of": np.isinf(norms),
     }

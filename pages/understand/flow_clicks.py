@@ -45,7 +45,7 @@ def open_holder(first: FlowAnswer, other: FlowAnswer | None) -> Callable[[Click]
         if site is not None:
             _open(first, clicked, site)
         else:
-            st.toast(plain(f"{name[:80]} belongs to no layer that ran, so it has no feature maps."))
+            st.toast(plain(f"{name[:80]} belongs to a layer that did not run, so it has no feature maps."))
 
     return act
 

@@ -13,8 +13,8 @@ from pages.understand import flow
 
 choice = frame.begin_with_score(
     "Gradient flow",
-    "How large activations and gradients are at every site and every parameter, in order of execution, and where units "
-    "are dead. Gradients that shrink or grow by orders of magnitude along the way make a network hard to train.",
+    "How large activations and gradients are at every layer output and parameter, in order of execution, and where "
+    "units are dead. Gradients that shrink or grow by orders of magnitude between layers make a network hard to train.",
 )
 
 with one_sentence():
@@ -52,7 +52,7 @@ with one_sentence():
         theirs = there.card.labels if other is not None else ()
         at_sites = flow.over_sites(answer, other, choice.labels, theirs, str(info.site))
         panel.picture(at_sites, "flow")
-        st.caption("Click a place to open its feature maps; the way back in the browser leads here again.")
+        st.caption("Click a layer output to open its feature maps; the browser's back button returns here.")
 
     st.header("Parameters", anchor=False)
     panel.picture(flow.over_parameters(answer, other, choice.labels), "parameters")
@@ -64,6 +64,6 @@ with one_sentence():
     }
     if other is not None:
         second: FlowAnswer = other
-        programs["Sites compared with"] = lambda _: snippets.sites(there, choice.target)
-        programs["Parameters compared with"] = lambda _: snippets.parameters(there, second)
+        programs["Layer outputs of the comparison"] = lambda _: snippets.sites(there, choice.target)
+        programs["Parameters of the comparison"] = lambda _: snippets.parameters(there, second)
     code.panel(choice, programs)

@@ -10,20 +10,25 @@ from pages.understand import jacobian_answers, jacobian_choice, jacobian_picture
 
 choice = frame.begin(
     "Jacobian",
-    "All derivatives of one value with respect to another: a row for each output, a column for each number that it is "
-    "differentiated by.",
+    "All derivatives of one layer output with respect to another: one row for each output value, one column for each "
+    "input value.",
 )
 
 with one_sentence():
     view = jacobian_choice.choose(choice)
     if jacobian_choice.is_first_visit():
         st.info(
-            "Here the outputs are differentiated with respect to themselves: raise output j by one, and it alone is "
-            "one higher (a one on the diagonal), while no other output moves (zeros elsewhere). So the Jacobian is the "
-            "identity, and not a matrix of ones. Next come the same outputs by the image: each row then says how one "
-            "output changes with every number of the picture."
+            "These are the derivatives of the outputs with respect to themselves. Raising output j by one raises only "
+            "output j: a one on the diagonal, zeros elsewhere. So this Jacobian is the identity, not a matrix of ones. "
+            "Look next at the outputs with respect to the image: there each row shows how one output changes with "
+            "every value of the image."
         )
-        st.button("Show the outputs by the image", on_click=jacobian_choice.show_scores, args=(view,), type="primary")
+        st.button(
+            "Show the outputs with respect to the image",
+            on_click=jacobian_choice.show_scores,
+            args=(view,),
+            type="primary",
+        )
     found = jacobian_answers.entries(view) if view.small else jacobian_answers.largest(view)
     number = jacobian_choice.chosen_row(view, found)
     facts.line(*jacobian_pictures.facts(view, found))
@@ -38,7 +43,7 @@ with one_sentence():
         with column:
             panel.picture(shown[key], key, checked=checked if key == "output" else None)
     if "matrix" in shown and "output" in shown:
-        st.caption("Click a row of the matrix, or a point of the sensitivities, to see that output alone.")
+        st.caption("Click a row of the matrix or a point of the sensitivities to see one output.")
     keeping.menu(
         choice.tools,
         shown,

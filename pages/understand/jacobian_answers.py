@@ -97,7 +97,7 @@ def one_row(view: View, number: int) -> FloatArray:
 
 def largest(view: View) -> SpectrumAnswer:
     """The largest singular values, step by step until a step hardly changes them."""
-    progress = st.progress(0.0, "Looking for the directions that move the outputs most …")
+    progress = st.progress(0.0, "Finding the directions that change the outputs most …")
     for steps in range(1, MOST_STEPS + 1):
         question = SpectrumQuestion(
             model=view.choice.model,
@@ -108,7 +108,7 @@ def largest(view: View) -> SpectrumAnswer:
             steps=steps,
             seed=view.choice.draw,
         )
-        answer = ask(question, "Looking for the directions that move the outputs most …")
+        answer = ask(question, "Finding the directions that change the outputs most …")
         found = len(answer.arrays["singular_values"])
         said = f"Step {steps}: {answer.settled} of {found} singular values changed by under 0.01\u00a0%"
         progress.progress(steps / MOST_STEPS, said)

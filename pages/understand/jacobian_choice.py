@@ -105,7 +105,7 @@ def choose(choice: Choice) -> View:
     heads = choice.survey.heads
     scores = sites.of_head(choice.survey.sites, output_kind.default(heads)) if heads else None
     if not infos:
-        raise UnknownSite("This model shows no values that can be differentiated. Choose another model.")
+        raise UnknownSite("This model has no layer outputs that can be differentiated. Choose another model.")
     last = str(scores.site) if scores is not None else list(infos)[-1]
     first_visit = not address.read("of") and not address.read("wrt")
     left, right, third, fourth = st.columns([6, 6, 4, 3])
@@ -143,11 +143,11 @@ def _rows(text: str, count: int) -> tuple[int, int]:
     if match and last < first:
         why = f"{first} comes after {last}. Write the smaller number first: {last}-{first}."
     elif match:
-        why = f"they are numbered from 0 to {count - 1}. Write numbers among these, {as_in}."
+        why = f"rows are numbered from 0 to {count - 1}. Write numbers in this range, {as_in}."
     elif re.fullmatch(rf"\s*{_RANGE}(?:\s*[,;\s]\s*{_RANGE})+\s*[,;]?\s*", text, re.ASCII):
-        why = f"these are several ranges, and one is shown at a time. Write a first and a last row, {as_in}."
+        why = f"these are several ranges, but one is shown at a time. Write a first and a last row, {as_in}."
     else:
-        why = f"that is neither a number nor a first and a last one. Write numbers from 0 to {count - 1}, {as_in}."
+        why = f"this is neither one row nor a range. Write numbers from 0 to {count - 1}, {as_in}."
     raise address.NoSuchChoice(f"Rows cannot be {text[:60]!r}: {why} Leave the field empty for all rows.", "rows")
 
 

@@ -57,7 +57,7 @@ def advice(view: View) -> tuple[str, ...]:
         return ()
     most = MOST_ENTRIES // view.columns
     rows = "one row" if most == 1 else f"at most {most:,} rows"
-    how = f"Choose {rows} to see" if most else "Choose a smaller site to differentiate by, to see"
+    how = f"Choose {rows} to see" if most else "Choose a smaller layer output in the columns to see"
     return (f"{view.shape[0]:,} × {view.columns:,} entries are too many to compute one by one. {how} each of them.",)
 
 
@@ -122,7 +122,7 @@ def _spectrum(view: View, known: FloatArray, found: SpectrumAnswer | None) -> Pi
             f"{found.settled} of {len(known)} by under 0.01\u00a0%; none is above the true one, up to rounding"
         )
     words = Caption(
-        f"Singular values: how much the Jacobian lengthens each of the directions that it keeps apart.{some}",
+        f"Singular values: how much the Jacobian stretches each of its orthogonal directions.{some}",
         r"J = U \Sigma V^\top",
         (
             view.unit,
@@ -140,7 +140,7 @@ def _sensitivities(view: View, norms: FloatArray, chosen: int) -> Picture:
     size, drawn = spectra.points(len(norms)), spectra.norms_drawn(norms)
     coarse = (f"each point is the largest of {size} rows",) if size > 1 else ()
     words = Caption(
-        "Sensitivity: how far a small change of length one can move each output, which is the L2 norm of its row.",
+        "Sensitivity: how far a change of length one can move each output. It is the L2 norm of the row.",
         r"\lVert J_{i} \rVert_2 = \sqrt{\textstyle\sum_j J_{ij}^2}",
         (view.unit, "logarithmic scale", *coarse, *log_scale.odd_marks(drawn)),
     )
@@ -156,7 +156,7 @@ def _choose(view: View, row: int | None) -> None:
 
 def _row(view: View, entries: FloatArray, number: int) -> Picture | None:
     sentence = (
-        f"Output {number}, {view.names(number, number + 1)[0]}: how it changes with each place of "
+        f"Output {number}, {view.names(number, number + 1)[0]}: how it changes with each position of "
         f"{in_words(view.wrt.site, view.wrt.calls)}, summed over the channels there with its sign."
     )
     slope = _slope(view, str(number), r"c,\cdot")
@@ -165,9 +165,9 @@ def _row(view: View, entries: FloatArray, number: int) -> Picture | None:
 
 def _direction(view: View, answer: SpectrumAnswer) -> Picture | None:
     sentence = (
-        f"The direction in {in_words(view.wrt.site, view.wrt.calls)} that moves the outputs most, summed over the "
-        "channels with its sign. It has length one. Its opposite does the same; this is the one of the two whose "
-        "largest entry is positive. Where the first two singular values are close, it settles later than they do."
+        f"The direction in {in_words(view.wrt.site, view.wrt.calls)} that changes the outputs most, summed over the "
+        "channels with its sign. It has length one. Of the two opposite directions, this is the "
+        "one whose largest entry is positive. If the two largest singular values are close, it converges after them."
     )
     return _over_places(view, answer.arrays["right"][0], sentence, r"\sum_c v_1", "share of a length of one")
 

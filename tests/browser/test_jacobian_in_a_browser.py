@@ -18,7 +18,7 @@ def test_from_the_identity_to_one_row_of_the_scores_by_the_image(visited: Server
     assert sorted(identity) == [0.0] * 90 + [1.0] * 10
     expect(page.get_by_text("the Jacobian is the identity")).to_be_visible()
 
-    page.get_by_role("button", name="Show the outputs by the image").click()
+    page.get_by_role("button", name="Show the outputs with respect to the image").click()
     page.wait_for_function("location.search.includes('wrt=.input')")
     seeing.wait(page)
     assert len(seeing.finite(seeing.heatmap(page, "matrix"))) == 10 * 784

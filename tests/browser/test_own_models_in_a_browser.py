@@ -141,7 +141,7 @@ def test_a_home_made_resnet_from_training_to_every_page(
 
     go(page, "Neurons")
     seeing.check_drawn(page, "gallery")
-    page.get_by_test_id("stMain").get_by_label("Site", exact=True).click()
+    page.get_by_test_id("stMain").get_by_label("Layer output", exact=True).click()
     page.get_by_role("option", name="stem.0 · Conv2d").click()
     page.wait_for_function("location.search.includes('site=stem.0')")
     for name, value in (("Row", "5"), ("Column", "6"), ("Channel", "3")):
