@@ -10,6 +10,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from gradviz_core.text.glossary import MEANINGS, SECTIONS, terms_in, tooltip
+from gradviz_core.types.methods import METHODS
 from scripts import write_glossary
 from tests.opening import NEURONS, SALIENCY, answer_here, opened
 
@@ -98,4 +99,4 @@ def test_a_control_and_a_line_of_facts_explain_their_terms(neurons: AppTest) -> 
 def test_the_options_of_a_control_are_explained(monkeypatch: pytest.MonkeyPatch) -> None:
     answer_here(monkeypatch)
     method = next(group for group in opened(SALIENCY).segmented_control if group.label == "Method")
-    assert method.help == tooltip("gradient", "gradient × input")
+    assert all(f"**{card.name}**: {card.shows}" in method.help for card in METHODS.values())

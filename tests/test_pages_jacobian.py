@@ -54,7 +54,7 @@ def test_the_first_visit_shows_the_identity_and_a_way_on(asked: list[Question]) 
     np.testing.assert_array_equal(values(chart(app, "matrix")), np.eye(10))
     (said,) = [info.value for info in app.info if "identity" in info.value]
     assert "a one on the diagonal" in said
-    assert "Next come the same outputs by the image" in said
+    assert "at the outputs with respect to the image" in said
     (button,) = [b for b in app.button if b.label == "Show the outputs with respect to the image"]
     button.click().run()
     assert (app.query_params["of"], app.query_params["wrt"]) == (".output", ".input")
@@ -183,9 +183,9 @@ def test_a_bound_that_says_little_is_left_out(least: float, greatest: float, tex
     [
         ("7-3", "7 comes after 3. Write the smaller number first: 3-7"),
         ("70-30", "70 comes after 30"),
-        ("0-10", "they are numbered from 0 to 9"),
-        ("99999999999", "they are numbered from 0 to 9"),
-        ("2-4, 7", "several ranges, and one is shown at a time"),
+        ("0-10", "rows are numbered from 0 to 9"),
+        ("99999999999", "rows are numbered from 0 to 9"),
+        ("2-4, 7", "several ranges, but one is shown at a time"),
         ("2 4 6", "several ranges"),
         ("x", "neither one row nor a range"),
         ("3-", "neither"),
@@ -198,7 +198,7 @@ def test_rows_that_are_not_there_are_said_and_no_others_are_shown(rows: str, rea
     said = errors(app)[0].replace("\\", "")
     assert reason in said
     assert "Leave the field empty for all rows" in said
-    assert said.count("numbered from 0 to 9") == (reason == "they are numbered from 0 to 9")
+    assert said.count("numbered from 0 to 9") == (reason == "rows are numbered from 0 to 9")
     assert not app.get("plotly_chart")
     next(button for button in app.button if button.label == "Go on without it").click().run()
     assert not app.error

@@ -143,7 +143,8 @@ def units(layers: Sequence[LayerReport]) -> None:
         )
         st.caption(
             "A ReLU unit counts as dead if it is zero at every position of this image; a value of a sigmoid or tanh "
-            "counts as saturated if its derivative is below 0.001. For units with a single position, one image says little."
+            "counts as saturated if its derivative is below 0.001. For units with a single position, one image says "
+            "little."
         )
         _cut(layers)
 

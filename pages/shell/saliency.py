@@ -43,7 +43,10 @@ def view() -> View:
 
 def method() -> MethodName:
     """The method that is chosen."""
-    meaning = "\n\n".join(f"**{card.name}**: {card.shows} Not: {card.limits}" for card in METHODS.values())
+    meaning = "\n\n".join(
+        f"**{card.name}**: {card.shows} It does not show: {card.limits[0].lower()}{card.limits[1:]}"
+        for card in METHODS.values()
+    )
     return address.option("Method", "method", {name: card.name for name, card in METHODS.items()}, meaning)
 
 
