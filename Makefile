@@ -1,7 +1,7 @@
 # `make help` lists the targets. All that is installed goes into .venv, once: a stamp file says for which requirements.
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test check format bench fuzz kernels load architectures large-model presets lock clean
+.PHONY: help run test check format bench fuzz kernels mutants load architectures large-model presets lock clean
 
 # Overridable on the command line: make run PORT=8600
 PORT ?= 8501
@@ -12,8 +12,10 @@ TORCH_INDEX ?=
 ARGS ?=
 # How long each format is spoilt at random, and each precision and batch is searched: make fuzz SECONDS=600
 SECONDS ?= 60
-# Where a search at random begins: make kernels SEED=7
+# Where a search at random begins, and what is drawn: make kernels SEED=7
 SEED ?= 0
+# How many faults are written into the code, one at a time: make mutants COUNT=60
+COUNT ?= 200
 # The first of these that is 3.11 or newer and really starts; an installed name may be a stub that only fails.
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
 	$$p -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo $$p && break; done)
@@ -49,6 +51,11 @@ fuzz: .venv/dev.stamp ## spoil files of every format at random, SECONDS=60 each
 
 kernels: .venv/dev.stamp ## search PyTorch for gradients that depend on how numbers lie in memory, SECONDS=60 each
 	$(BIN)/python -m tests.kernels.search --seconds $(SECONDS) --seed $(SEED) $(ARGS)
+
+mutants: SEED = 1
+mutants: .venv/dev.stamp ## write small faults into a copy of the code, one at a time: do the tests notice? SEED=1 COUNT=200
+	$(BIN)/python -m tests.mutants.record
+	$(BIN)/python -m tests.mutants --seed $(SEED) --count $(COUNT) $(ARGS)
 
 load: SECONDS = 600
 load: .venv/dev.stamp ## 50 sessions at once, three of them hostile, workers killed: is anything wrong or lost? SECONDS=600
