@@ -125,8 +125,8 @@ def _around(node: NodeOrLeaf) -> Iterator[tuple[BaseNode, NodeOrLeaf]]:
 def _left_out(node: NodeOrLeaf) -> bool:
     """Whether what stands here does nothing when the program runs: an annotation, which mypy reads, a condition for
     type checkers alone, or the ``slots`` of a dataclass. Or a dotted exception, which cosmic-ray cannot replace."""
-    if node.type == "except_clause":
-        return "." in node.get_code()
+    if isinstance(node, BaseNode) and node.type == "except_clause":
+        return any("." in child.get_code() for child in node.children)
     if isinstance(node, IfStmt):
         return bool(node.children[1].get_code().strip() == "TYPE_CHECKING")
     for parent, child in _around(node):

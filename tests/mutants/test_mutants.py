@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.mutants.faults import Fault, faults, sample
-from tests.mutants.nearest import Nearest
-from tests.mutants.trial import tried
+from tests.mutants.nearest import Nearest, Timed
+from tests.mutants.trial import Trials
 
 ROOT = Path(__file__).parents[2]
 SOURCE = '''
@@ -119,12 +119,13 @@ def test_a_fault_is_tried_on_the_tests_that_call_its_function(small_copy: Path) 
         ["tests/test_box.py::test_area"],
         ["tests/test_box.py::test_small"],
     )
-    assert tried(small_copy, by_operator["Mul_Div"], first).by == "tests/test_box.py::test_area"
-    small, _ = nearest.rings(by_operator["Lt_GtE"])
-    assert tried(small_copy, by_operator["Lt_GtE"], small).outcome == "noticed"
-    assert tried(small_copy, by_operator["Lt_LtE"], small).outcome == "unnoticed"
     assert nearest.rings(by_operator["Add_Sub"]) == ([], [])
-    assert tried(small_copy, by_operator["Add_Sub"], []).outcome == "no test"
+    small, _ = nearest.rings(by_operator["Lt_GtE"])
     limit = next(fault for _, fault in faults("gradviz_core/types/box.py", SOURCE) if fault.name == "LIMIT")
     assert "tests/test_box.py::test_small" in {test.name for test in nearest.rings(limit)[0]}
+    with Trials(small_copy) as trials:
+        assert trials.tried(by_operator["Mul_Div"], first).by == "tests/test_box.py::test_area"
+        assert trials.tried(by_operator["Lt_GtE"], small).outcome == "noticed"
+        assert trials.tried(by_operator["Lt_LtE"], small).outcome == "unnoticed"
+        assert trials.tried(by_operator["Lt_LtE"], [Timed("tests/test_box.py::test_gone", 0.1)]).outcome == "no test"
     assert (small_copy / "gradviz_core" / "types" / "box.py").read_text() == SOURCE

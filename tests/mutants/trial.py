@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
+import json
 import re
 import shutil
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -19,14 +18,27 @@ from tests.mutants.faults import Fault
 from tests.mutants.nearest import Timed
 
 LEFT_OUT = (".git", ".venv", ".mutants", "__pycache__", ".*_cache", ".hypothesis", "build", "dist")
-START_S = 60.0
-SLOWER = 5.0
-"""A trial may take a minute, and five times as long as its tests took when they were recorded."""
+START_S = 60
+SLOWER = 5
+"""A trial may compute for a minute, and five times as long as its tests took when they were recorded."""
+OPTIONS = (
+    "-x",
+    "-q",
+    "-rfE",
+    "--no-header",
+    "--tb=no",
+    "--timeout=900",
+    "-p",
+    "no:cacheprovider",
+    "-p",
+    "tests.mutants.only",
+)
 
-PASSED, FAILED, NO_TESTS = 0, 1, 5
+PASSED, NO_TESTS = 0, 5
 """What pytest ends with."""
 
 Outcome = Literal["noticed", "timed out", "unnoticed", "no test"]
+NOTICED: tuple[Outcome, ...] = ("noticed", "timed out")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,17 +58,48 @@ def scratch_copy(root: Path) -> Iterator[Path]:
         yield copy
 
 
-def tried(copy: Path, fault: Fault, tests: Sequence[Timed]) -> Trial:
-    """Write a fault into the copy, run the tests until one fails, and take the fault out again."""
-    if not tests:
-        return Trial("no test")
-    path = copy / fault.path
-    text = path.read_text(encoding="utf-8")
-    try:
-        _write(path, fault.spoilt(text))
-        return _run(copy, tests)
-    finally:
-        _write(path, text)
+class Trials:
+    """Trials in one scratch copy, one after the other."""
+
+    def __init__(self, copy: Path) -> None:
+        self.copy = copy
+        command = [sys.executable, "-m", "tests.mutants.server"]
+        self._server = subprocess.Popen(command, cwd=copy, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+    def __enter__(self) -> Trials:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._server.communicate()
+
+    def tried(self, fault: Fault, tests: Sequence[Timed]) -> Trial:
+        """Write a fault into the copy, run the tests until one fails, and take the fault out again."""
+        path = self.copy / fault.path
+        text = path.read_text(encoding="utf-8")
+        try:
+            _write(path, fault.spoilt(text))
+            return self._run(tests)
+        finally:
+            _write(path, text)
+
+    def _run(self, tests: Sequence[Timed]) -> Trial:
+        listed = self.copy.parent / "tests.txt"
+        listed.write_text("\n".join(test.name for test in tests), encoding="utf-8")
+        files = sorted({test.file for test in tests})
+        seconds = START_S + int(SLOWER * sum(test.seconds for test in tests))
+        job = {"arguments": [*OPTIONS, "--only", str(listed), *files], "seconds": seconds}
+        assert self._server.stdin is not None
+        assert self._server.stdout is not None
+        print(json.dumps(job), file=self._server.stdin, flush=True)
+        code, written = json.loads(self._server.stdout.readline())
+        if code == PASSED:
+            return Trial("unnoticed")
+        if code == NO_TESTS:
+            return Trial("no test")
+        if code < 0:
+            return Trial("timed out", f"signal {-code} after at most {seconds} s of computing")
+        failing = re.search(r"^(?:FAILED|ERROR) (\S+)", written, re.MULTILINE)
+        return Trial("noticed", failing[1] if failing else written[-300:])
 
 
 def _write(path: Path, text: str) -> None:
@@ -64,35 +107,3 @@ def _write(path: Path, text: str) -> None:
     path.write_text(text, encoding="utf-8")
     for compiled in (path.parent / "__pycache__").glob(f"{path.stem}.*"):
         compiled.unlink()
-
-
-def _run(copy: Path, tests: Sequence[Timed]) -> Trial:
-    listed = copy.parent / "tests.txt"
-    listed.write_text("\n".join(test.name for test in tests), encoding="utf-8")
-    files = sorted({test.file for test in tests})
-    options = ["-x", "-q", "-rfE", "--no-header", "--tb=no", "-p", "no:cacheprovider"]
-    command = [sys.executable, "-m", "pytest", *options, "-p", "tests.mutants.only", "--only", str(listed), *files]
-    limit = START_S + SLOWER * sum(test.seconds for test in tests)
-    with subprocess.Popen(
-        command, cwd=copy, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True
-    ) as process:
-        try:
-            written, _ = process.communicate(timeout=limit)
-        except subprocess.TimeoutExpired:
-            return Trial("timed out", f"after {limit:.0f} s")
-        finally:
-            _end(process.pid)
-    if process.returncode == PASSED:
-        return Trial("unnoticed")
-    if process.returncode == NO_TESTS:
-        return Trial("no test")
-    failing = re.search(r"^(?:FAILED|ERROR) (\S+)", written, re.MULTILINE)
-    return Trial("noticed", failing[1] if failing else written[-300:])
-
-
-def _end(group: int) -> None:
-    """End a trial's processes, also those that its tests left."""
-    try:
-        os.killpg(group, signal.SIGKILL)
-    except ProcessLookupError:
-        return
