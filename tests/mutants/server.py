@@ -18,7 +18,7 @@ import traceback
 from collections.abc import Sequence
 from tempfile import TemporaryFile
 
-SLOW = ("numpy", "PIL.Image", "plotly.graph_objects", "pydantic", "streamlit", "torch", "torchvision", "pytest")
+SLOW = ("numpy", "PIL.Image", "plotly.graph_objects", "pydantic", "torch", "torchvision", "pytest")
 """Third-party modules that most tests import. Libraries with a pytest plugin must not be here: pytest rewrites them."""
 SLOWER = 10
 """A run may last so many times the seconds of computing that it may take: other programs want the processor too."""

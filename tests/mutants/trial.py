@@ -98,8 +98,10 @@ class Trials:
             return Trial("no test")
         if code < 0:
             return Trial("timed out", f"signal {-code} after at most {seconds} s of computing")
-        failing = re.search(r"^(?:FAILED|ERROR) (\S+)", written, re.MULTILINE)
-        return Trial("noticed", failing[1] if failing else written[-300:])
+        failing = re.search(r"^(?:FAILED|ERROR) (\S+)|^ImportError while loading conftest", written, re.MULTILINE)
+        if failing is None:
+            raise RuntimeError(f"pytest ended with {code} and names no test that failed:\n{written}")
+        return Trial("noticed", failing[1] or failing[0])
 
 
 def _write(path: Path, text: str) -> None:
