@@ -58,7 +58,7 @@ def main() -> int:
 
 def report(drawn: dict[Fault, str], kept: Kept) -> int:
     """Print what was not noticed, and the figure; 1 where it is too low."""
-    tested = [fault for fault in drawn if drawn[fault] in kept.trials]
+    tested = [fault for fault in sorted(drawn) if drawn[fault] in kept.trials]
     unnoticed = [fault for fault in tested if not kept.noticed(drawn[fault])]
     for fault in unnoticed:
         print(f"\n{kept.trials[drawn[fault]].outcome}, {fault.function or fault.name}")

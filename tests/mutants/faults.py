@@ -16,9 +16,9 @@ from random import Random
 
 from cosmic_ray.ast import ast_nodes, get_ast
 from cosmic_ray.mutating import mutate_code
-from cosmic_ray.operators.operator import Operator
+from cosmic_ray.operators.operator import Operator as Mutating
 from cosmic_ray.plugins import get_operator
-from parso.python.tree import Class, Function, IfStmt, Name, Param
+from parso.python.tree import Class, Function, IfStmt, Name, Operator, Param
 from parso.tree import BaseNode, NodeOrLeaf
 
 WINGS = ("tracing", "types", "methods", "answers", "drawing", "uploads", "images")
@@ -69,7 +69,7 @@ class Fault:
 
 
 def sample(root: Path, count: int, seed: int) -> list[Fault]:
-    """So many faults of the sources under ``root``, each at another place; all if there are fewer.
+    """So many faults of the sources under ``root``, each at another place, in no order; all if there are fewer.
 
     Places are drawn by a hash of their line and function: a change elsewhere, or a file that moves, draws no others.
     """
@@ -83,8 +83,23 @@ def sample(root: Path, count: int, seed: int) -> list[Fault]:
             place = (fault.path, fault.start, kind)
             places[place].append(fault)
             ranks[place] = _hash(seed, kind, fault.function, lines[line - 1], column)
-    drawn = sorted(places, key=lambda place: (ranks[place], place))[:count]
-    return sorted(Random(ranks[place]).choice(places[place]) for place in drawn)
+    drawn: list[Fault] = []
+    for place in sorted(places, key=lambda place: (ranks[place], place)):
+        if len(drawn) == count:
+            break
+        fault = Random(ranks[place]).choice(places[place])
+        if _is_python(fault.spoilt((root / fault.path).read_text(encoding="utf-8"))):
+            drawn.append(fault)
+    return drawn
+
+
+def _is_python(text: str) -> bool:
+    """Whether a text can be compiled: an alternative in a pattern may not be any other sign."""
+    try:
+        compile(text, "", "exec", dont_inherit=True)
+    except SyntaxError:
+        return False
+    return True
 
 
 def _hash(*parts: object) -> str:
@@ -104,7 +119,7 @@ def faults(path: str, text: str) -> Iterator[tuple[str, Fault]]:
 
 
 @cache
-def _operator(name: str) -> Operator:
+def _operator(name: str) -> Mutating:
     """cosmic-ray's operator of that name; its family is told by what it replaces."""
     for family in ("", "ReplaceComparisonOperator_", "ReplaceUnaryOperator_", "ReplaceBinaryOperator_"):
         try:
@@ -124,7 +139,10 @@ def _around(node: NodeOrLeaf) -> Iterator[tuple[BaseNode, NodeOrLeaf]]:
 
 def _left_out(node: NodeOrLeaf) -> bool:
     """Whether what stands here does nothing when the program runs: an annotation, which mypy reads, a condition for
-    type checkers alone, or the ``slots`` of a dataclass. Or a dotted exception, which cosmic-ray cannot replace."""
+    type checkers alone, or the ``slots`` of a dataclass. Or the star of a signature, which cosmic-ray takes for a sign,
+    or a dotted exception, which it cannot replace."""
+    if isinstance(node, Operator) and node.parent is not None and node.parent.type in ("parameters", "dictorsetmaker"):
+        return True
     if isinstance(node, BaseNode) and node.type == "except_clause":
         return any("." in child.get_code() for child in node.children)
     if isinstance(node, IfStmt):

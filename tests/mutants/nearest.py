@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from tests.mutants.faults import Fault
 
-NEAR_S = 20.0
+NEAR_S = 12.0
 """Tests of so many seconds in all are tried first."""
 WIDE_S = 240.0
 """Tests of so many more are tried on what these do not notice."""

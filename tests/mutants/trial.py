@@ -18,9 +18,9 @@ from tests.mutants.faults import Fault
 from tests.mutants.nearest import Timed
 
 LEFT_OUT = (".git", ".venv", ".mutants", "__pycache__", ".*_cache", ".hypothesis", "build", "dist")
-START_S = 60
-SLOWER = 5
-"""A trial may compute for a minute, and five times as long as its tests took when they were recorded."""
+START_S = 20
+SLOWER = 3
+"""A trial may compute for 20 seconds, and three times as long as its tests took when they were recorded."""
 OPTIONS = (
     "-x",
     "-q",
