@@ -3,42 +3,31 @@
 import streamlit as st
 
 from gradviz_core.compute import client
-from pages.layout import frame
+from pages.layout import contents, frame
 from pages.shell import asker, icon, turns
 
-SALIENCY = ("start", "saliency")  # two addresses of one page, "/" and "/saliency"; the sidebar lists one of them
-lessons = st.Page("pages/learn/lessons.py", title="Lessons", url_path="lessons")
+cards = contents.pages()
+first = next(iter(cards))  # has two addresses, "/" and its own; the sidebar lists one of them
 
 
-def saliency(path: str, listed: str) -> st.Page:
-    """Input saliency at one of its addresses."""
+def streamlit_page(card: contents.Page, path: str, listed: str) -> st.Page:
+    """A page at one of its addresses."""
     return st.Page(
-        "pages/explore/saliency.py",
-        title="Input saliency",
+        card.script,
+        title=card.title,
         url_path=path,
         default=path == "start",
-        visibility="visible" if path == listed else "hidden",
+        visibility="hidden" if card is cards[first] and path != listed else "visible",
     )
 
 
 def navigation(listed: str) -> st.Page:
-    """The page that is open. ``listed`` is the address of Input saliency in the sidebar."""
-    return st.navigation(
-        {
-            "Explore": [
-                *(saliency(path, listed) for path in SALIENCY),
-                st.Page("pages/explore/neurons.py", title="Neurons", url_path="neurons"),
-                st.Page("pages/explore/feature_maps.py", title="Feature maps", url_path="feature-maps"),
-            ],
-            "Understand": [
-                st.Page("pages/understand/gradient_flow.py", title="Gradient flow", url_path="gradient-flow"),
-                st.Page("pages/understand/jacobian.py", title="Jacobian", url_path="jacobian"),
-                st.Page("pages/understand/perturbation.py", title="Perturbation", url_path="perturbation"),
-            ],
-            "Learn": [lessons, st.Page("pages/learn/doctor.py", title="Doctor", url_path="doctor")],
-            "Your model": [st.Page("pages/help/export.py", title="Export a model", url_path="export")],
-        }
-    )
+    """The page that is open. ``listed`` is the address of the first page in the sidebar."""
+    sections: dict[str, list[st.Page]] = {}
+    for path, card in cards.items():
+        paths = ("start", path) if path == first else (path,)
+        sections.setdefault(card.section, []).extend(streamlit_page(card, each, listed) for each in paths)
+    return st.navigation(sections)
 
 
 client.ask_for(asker.here)
@@ -49,10 +38,10 @@ st.set_option("client.showSidebarNavigation", True)  # hidden until here: the li
 listed = st.session_state.setdefault("listed", "start")
 page = navigation(listed)
 if page.visibility == "hidden":
-    (listed,) = set(SALIENCY) - {listed}
+    (listed,) = {"start", first} - {listed}
     st.session_state["listed"] = listed
     page = navigation(listed)  # the page that is open is the one that the sidebar marks
 st.set_page_config(page_title=f"{page.title} · GradViz", page_icon=icon.ADDRESS, layout="wide")
 st.logo(icon.LOGO, size="large")
-with turns.one_page(), frame.around(pickers=page != lessons):
+with turns.one_page(), frame.around(pickers=cards.get(page.url_path, cards[first]).pickers):
     page.run()

@@ -1,6 +1,15 @@
-"""For the very first visit of a fresh server: Streamlit looks for an address here before it runs ``navigation.py``."""
+"""Doctor, at /doctor."""
 
-import runpy
-from pathlib import Path
+from pages.layout import contents
+from pages.learn import findings
 
-runpy.run_path(str(Path(__file__).parents[1] / "navigation.py"))
+PAGE = contents.Page(
+    "Doctor",
+    "pages/learn/doctor.py",
+    section="Learn",
+    order=31,
+    parameters=findings.PARAMETERS,
+)
+
+if __name__ == "__main__":
+    contents.first_visit()

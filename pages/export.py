@@ -1,6 +1,13 @@
-"""For the very first visit of a fresh server: Streamlit looks for an address here before it runs ``navigation.py``."""
+"""Export a model, at /export."""
 
-import runpy
-from pathlib import Path
+from pages.layout import contents
 
-runpy.run_path(str(Path(__file__).parents[1] / "navigation.py"))
+PAGE = contents.Page(
+    "Export a model",
+    "pages/help/export.py",
+    section="Your model",
+    order=40,
+)
+
+if __name__ == "__main__":
+    contents.first_visit()

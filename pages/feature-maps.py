@@ -1,6 +1,16 @@
-"""For the very first visit of a fresh server: Streamlit looks for an address here before it runs ``navigation.py``."""
+"""Feature maps, at /feature-maps."""
 
-import runpy
-from pathlib import Path
+from pages.explore import maps
+from pages.layout import contents
+from pages.shell import sites
 
-runpy.run_path(str(Path(__file__).parents[1] / "navigation.py"))
+PAGE = contents.Page(
+    "Feature maps",
+    "pages/explore/feature_maps.py",
+    section="Explore",
+    order=12,
+    parameters=(*maps.PARAMETERS, *sites.PARAMETERS),
+)
+
+if __name__ == "__main__":
+    contents.first_visit()

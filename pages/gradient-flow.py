@@ -1,6 +1,16 @@
-"""For the very first visit of a fresh server: Streamlit looks for an address here before it runs ``navigation.py``."""
+"""Gradient flow, at /gradient-flow."""
 
-import runpy
-from pathlib import Path
+from pages.layout import contents
+from pages.shell import sites
+from pages.understand import flow
 
-runpy.run_path(str(Path(__file__).parents[1] / "navigation.py"))
+PAGE = contents.Page(
+    "Gradient flow",
+    "pages/understand/gradient_flow.py",
+    section="Understand",
+    order=20,
+    parameters=(*flow.PARAMETERS, *sites.PARAMETERS),
+)
+
+if __name__ == "__main__":
+    contents.first_visit()

@@ -1,6 +1,15 @@
-"""For the very first visit of a fresh server: Streamlit looks for an address here before it runs ``navigation.py``."""
+"""Jacobian, at /jacobian."""
 
-import runpy
-from pathlib import Path
+from pages.layout import contents
+from pages.understand import jacobian_choice
 
-runpy.run_path(str(Path(__file__).parents[1] / "navigation.py"))
+PAGE = contents.Page(
+    "Jacobian",
+    "pages/understand/jacobian.py",
+    section="Understand",
+    order=21,
+    parameters=jacobian_choice.PARAMETERS,
+)
+
+if __name__ == "__main__":
+    contents.first_visit()

@@ -1,6 +1,16 @@
-"""For the very first visit of a fresh server: Streamlit looks for an address here before it runs ``navigation.py``."""
+"""Lessons, at /lessons."""
 
-import runpy
-from pathlib import Path
+from pages.layout import contents
+from pages.learn import lesson_controls, lesson_prediction
 
-runpy.run_path(str(Path(__file__).parents[1] / "navigation.py"))
+PAGE = contents.Page(
+    "Lessons",
+    "pages/learn/lessons.py",
+    section="Learn",
+    order=30,
+    parameters=(*lesson_controls.PARAMETERS, *lesson_prediction.PARAMETERS),
+    pickers=False,
+)
+
+if __name__ == "__main__":
+    contents.first_visit()

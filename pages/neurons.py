@@ -1,6 +1,16 @@
-"""For the very first visit of a fresh server: Streamlit looks for an address here before it runs ``navigation.py``."""
+"""Neurons, at /neurons."""
 
-import runpy
-from pathlib import Path
+from pages.layout import contents
+from pages.shell import pixel, sites
+from pages.shell.parameters import Parameter
 
-runpy.run_path(str(Path(__file__).parents[1] / "navigation.py"))
+PAGE = contents.Page(
+    "Neurons",
+    "pages/explore/neurons.py",
+    section="Explore",
+    order=11,
+    parameters=(*sites.PARAMETERS, *pixel.PARAMETERS, Parameter("opacity")),
+)
+
+if __name__ == "__main__":
+    contents.first_visit()

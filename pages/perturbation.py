@@ -1,6 +1,16 @@
-"""For the very first visit of a fresh server: Streamlit looks for an address here before it runs ``navigation.py``."""
+"""Perturbation, at /perturbation."""
 
-import runpy
-from pathlib import Path
+from pages.layout import contents
+from pages.shell import saliency, sites
+from pages.understand import changes
 
-runpy.run_path(str(Path(__file__).parents[1] / "navigation.py"))
+PAGE = contents.Page(
+    "Perturbation",
+    "pages/understand/perturbation.py",
+    section="Understand",
+    order=22,
+    parameters=(*changes.PARAMETERS, *saliency.PARAMETERS, *sites.PARAMETERS),
+)
+
+if __name__ == "__main__":
+    contents.first_visit()

@@ -1,6 +1,16 @@
-"""For the very first visit of a fresh server: Streamlit looks for an address here before it runs ``navigation.py``."""
+"""Input saliency, at /saliency."""
 
-import runpy
-from pathlib import Path
+from pages.layout import contents
+from pages.shell import pixel, saliency
+from pages.shell.parameters import Parameter
 
-runpy.run_path(str(Path(__file__).parents[1] / "navigation.py"))
+PAGE = contents.Page(
+    "Input saliency",
+    "pages/explore/saliency.py",
+    section="Explore",
+    order=10,
+    parameters=(*saliency.PARAMETERS, *pixel.PARAMETERS, Parameter("opacity")),
+)
+
+if __name__ == "__main__":
+    contents.first_visit()

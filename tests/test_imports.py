@@ -50,7 +50,7 @@ PAGES: dict[str, str] = {
     "layout": "shell scores uploads",
     "explore": "shell scores uploads layout",
     "understand": "shell scores uploads layout",
-    "learn": "shell layout",
+    "learn": "shell scores layout",
     "help": "uploads",
 }
 """The folders of pages, and what each may import of the others."""
@@ -127,16 +127,21 @@ def torch_free(root: Path) -> list[str]:
     return [f"{' -> '.join(way)}: this must be importable without torch." for way in ways if way]
 
 
-FIRST_VISIT = 'runpy.run_path(str(Path(__file__).parents[1] / "navigation.py"))'
-"""All that a file directly in pages/ may do: see docs/decisions.md on the first visit of a fresh server."""
+FIRST_VISIT = "if __name__ == '__main__':\n    contents.first_visit()"
+"""What a file directly in pages/ ends with: see docs/decisions.md on the first visit of a fresh server."""
 
 
 def no_page_in_the_top_folder(root: Path) -> list[str]:
-    """A file directly in pages/ becomes a page of Streamlit's legacy router, which passes over __init__.py alone."""
+    """A file directly in pages/ becomes a page of Streamlit's legacy router, which passes over __init__.py alone. So it
+    holds the card of a page and nothing else."""
     top = [path for path in sources(root) if path.parts[:-1] == ("pages",) and path.name != "__init__.py"]
-    texts = {path: (root / path).read_text(encoding="utf-8") for path in top}
-    wrong = [path for path, text in texts.items() if not text.endswith(f"\n\n{FIRST_VISIT}\n") or len(text) > 300]
-    return [f"{path}: move it into a section's folder." for path in wrong]
+    return [f"{path}: move it into a section's folder." for path in top if not is_card(parse(root / path))]
+
+
+def is_card(source: ast.Module) -> bool:
+    """Whether there are a docstring, imports, the card and ``FIRST_VISIT``, in this order."""
+    others = [ast.unparse(each) for each in source.body[1:] if not isinstance(each, ast.Import | ast.ImportFrom)]
+    return len(others) == 2 and others[0].startswith("PAGE = contents.Page(") and others[1] == FIRST_VISIT
 
 
 def no_vague_names(root: Path) -> list[str]:
@@ -218,6 +223,7 @@ BAD_EXAMPLES: list[tuple[Rule, dict[str, str]]] = [
         },
     ),
     (no_page_in_the_top_folder, {"pages/saliency.py": ""}),
+    (no_page_in_the_top_folder, {"pages/saliency.py": f"'At /.'\nPAGE = contents.Page('A')\nprint(1)\n{FIRST_VISIT}"}),
     (no_vague_names, {"gradviz_core/models/utils.py": ""}),
     (no_long_files, {"scripts/long.py": "x = 1\n" * (MAX_LINES + 1)}),
     (no_passed_through_kwargs, {"app.py": "def f(**options):\n    return print(1, **options)"}),
@@ -236,6 +242,7 @@ GOOD_EXAMPLE = {
     "gradviz_core/answering.py": "import torch\nfrom gradviz_core.tracing import trace",
     "gradviz_core/compute/client.py": "def late():\n    from gradviz_core import answering",
     "pages/__init__.py": "",
+    "pages/a.py": f"'At /a.'\nfrom pages.layout import contents\nPAGE = contents.Page('A')\n{FIRST_VISIT}",
     "pages/explore/a.py": "from pages.shell import b",
     "pages/shell/b.py": "from gradviz_core import types",
 }

@@ -13,7 +13,6 @@ from streamlit.testing.v1 import AppTest
 from gradviz_core.lessons.contents import LESSONS, lesson_of
 from gradviz_core.types import Question
 from gradviz_core.types.controls import Choice
-from pages.shell import address
 from pages.shell.kept import kept
 from tests.opening import MAPS, NEURONS, SALIENCY, answer_here, errors, opened
 
@@ -84,14 +83,14 @@ def _choose(app: AppTest, name: str, random: Random, answers: Sequence[str] = ()
 def _check_restored(page: str, app: AppTest) -> None:
     """A fresh session at the address of this one shows the same."""
     assert not app.exception
-    written = {name: text for name, text in app.query_params.items() if name in address.NAMES}
+    written = dict(app.query_params)
     fresh = opened(page, **{name: text if isinstance(text, str) else text[0] for name, text in written.items()})
     assert fresh.session_state["address"].chosen == app.session_state["address"].chosen, written
     assert {k: c.value for k, c in _controls(fresh).items()} == {k: c.value for k, c in _controls(app).items()}, written
     assert errors(fresh) == errors(app), written
     assert _pictures(fresh) == _pictures(app), written
     assert [h.value for h in fresh.header] == [h.value for h in app.header], written
-    assert {name: text for name, text in fresh.query_params.items() if name in address.NAMES} == written
+    assert dict(fresh.query_params) == written
 
 
 @pytest.mark.parametrize("seed", SEEDS)

@@ -16,8 +16,10 @@ from gradviz_core.types.map_kinds import MAP_KINDS, MapKind, map_kind
 from gradviz_core.types.sites import in_words
 from pages.shell import address, sites
 from pages.shell.panel import Picture
+from pages.shell.parameters import Parameter
 from pages.shell.sites import Place
 
+PARAMETERS = (Parameter("maps"), Parameter("sort"))
 _ORDERS = {"strength": "By strength", "index": "By number"}
 
 

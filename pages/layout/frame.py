@@ -16,6 +16,7 @@ from gradviz_core.drawing.bars import ShownAs
 from gradviz_core.drawing.captions import time_text
 from gradviz_core.errors import GradVizError
 from gradviz_core.types import SurveyQuestion, Target
+from pages.layout import contents
 from pages.scores import choosing, output_kind
 from pages.scores.output_kind import Output
 from pages.shell import about, address, asking, check, draws, history, narrow, skeleton, unseen
@@ -78,7 +79,7 @@ def around(*, pickers: bool) -> Iterator[None]:
     unseen.make()
     history.gather()
     narrow.keep_clear()
-    address.fields()
+    address.begin(contents.parameters())
     with st.sidebar:
         sidebar = st.session_state["sidebar"] = _sidebar(pickers)
         foot = sidebar.foot

@@ -14,9 +14,12 @@ from gradviz_core.types import DiagnosisAnswer, ProofQuestion
 from gradviz_core.types.findings import Cause, Diagnosis, Finding, LayerReport, LeafReport, Level, Proof
 from gradviz_core.types.sites import ordinal
 from pages.layout.frame import ScoredChoice
+from pages.scores import choosing
 from pages.shell.asking import ask
+from pages.shell.parameters import Parameter
 from pages.shell.words import plain
 
+PARAMETERS = (Parameter("check", within=("image", *(each.name for each in choosing.PARAMETERS))),)
 MOST_FINDINGS, MOST_ROWS, MOST_NAMES, FEW_NAMES, LONGEST_NAME = 50, 300, 200, 7, 120
 
 _LEVELS: dict[Level, str] = {"broken": "Broken", "partial": "Weakened", "note": "Note"}

@@ -8,7 +8,9 @@ from gradviz_core.lessons.contents import LESSONS, lesson_of
 from gradviz_core.types import LessonQuestion
 from gradviz_core.types.lesson_cards import Lesson
 from pages.shell import address, controls, panel
+from pages.shell.parameters import Parameter
 
+PARAMETERS = (Parameter("lesson"), Parameter("set", within=("lesson",)))
 _IN_SIGHT = """<style>@media (min-width: 900px) and (min-height: 600px) {{
   [data-testid=stLayoutWrapper]:has(> .st-key-lesson_controls) {{ position: sticky; top: 3.5rem; z-index: 90;
     padding: 0.6rem 0; background: light-dark({light}, {dark});

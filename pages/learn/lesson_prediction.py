@@ -9,8 +9,10 @@ from gradviz_core.types.lesson_cards import Lesson, Prediction
 from pages.learn import lesson_steps
 from pages.shell import address
 from pages.shell.asking import ask
+from pages.shell.parameters import Parameter
 from pages.shell.words import plain
 
+PARAMETERS = (Parameter("guess", within=("lesson",)),)
 GIVEN_UP = "shown"
 """What ``guess`` is in the address where the answer was asked for; else it is the number of an answer."""
 

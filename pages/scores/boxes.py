@@ -17,8 +17,15 @@ from pages.scores.output_kind import Output
 from pages.shell import address
 from pages.shell.asking import ask
 from pages.shell.clicks import Click
+from pages.shell.parameters import Parameter
 from pages.shell.pixel import Pixel
 
+LAYOUT = ("skip", "boxaxis")
+"""Choices that say how the output is laid out."""
+PARAMETERS = (
+    *(Parameter(name, within=("head",)) for name in LAYOUT),
+    Parameter("box", within=("head", "image", *LAYOUT)),
+)
 _AXES = {
     "auto": "The longer axis",
     "last": "The last axis",

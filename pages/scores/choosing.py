@@ -22,11 +22,23 @@ from gradviz_core.types import (
     Target,
 )
 from gradviz_core.types.heads import USUAL_HEAD, OutputKind
-from pages.scores import boxes, elements, regions
+from pages.scores import boxes, elements, output_kind, regions
 from pages.scores.output_kind import Output
 from pages.shell import address
 from pages.shell.asking import ask
+from pages.shell.parameters import Parameter
 
+PARAMETERS = (
+    *output_kind.PARAMETERS,
+    *elements.PARAMETERS,
+    *regions.PARAMETERS,
+    *boxes.PARAMETERS,
+    Parameter("target", within=("head", *boxes.LAYOUT)),
+    Parameter("scale", while_it_fits=("model", "head", "reads")),
+    Parameter("minus", within=("head", "reads", "scale", *boxes.LAYOUT)),
+    Parameter("direction", within=("head", "reads", "scale")),
+)
+"""All choices that make up a score."""
 _DEFAULT = {"target": "predicted", "minus": "likeliest"}
 _LOGIT, _LOG, _SHARE = "Logit", "Log-probability", "Probability"
 _SCALES: dict[OutputKind, dict[str, str]] = {

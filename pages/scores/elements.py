@@ -6,6 +6,9 @@ from gradviz_core.drawing.captions import shape_text
 from gradviz_core.types import Combination, Site, SiteSum, Term
 from gradviz_core.types.heads import HeadInfo
 from pages.shell import address
+from pages.shell.parameters import Parameter
+
+PARAMETERS = (Parameter("element", within=("head",)),)
 
 
 def choose(info: HeadInfo) -> Combination | SiteSum:

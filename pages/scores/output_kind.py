@@ -14,7 +14,13 @@ from gradviz_core.errors import BadTarget
 from gradviz_core.types import OutputAnswer, SurveyAnswer
 from gradviz_core.types.heads import Head, HeadForm, HeadInfo, KnownFrom, OutputKind
 from pages.shell import address
+from pages.shell.parameters import Parameter
 
+PARAMETERS = (
+    Parameter("head", within=("model",)),
+    Parameter("reads", within=("head",)),
+    Parameter("outrow", within=("head",)),
+)
 READINGS: dict[str, OutputKind] = {
     "softmax": "softmax_logits",
     "sigmoid": "sigmoid_logits",

@@ -12,7 +12,11 @@ from gradviz_core.types.blocks import Blocks
 from gradviz_core.types.heads import Position, PredictedMask, Rectangle, Reduce, Region, WholeMap
 from pages.shell import address
 from pages.shell.clicks import Click, Enclosed
+from pages.shell.parameters import Parameter
 
+PARAMETERS = tuple(
+    Parameter(name, within=("head",)) for name in ("region", "mrow", "mcol", "top", "bottom", "left", "right", "reduce")
+)
 _REGIONS = {
     "whole": "The whole map",
     "mask": "Where it is predicted",

@@ -1,15 +1,15 @@
 """The address bar holds every choice a person makes, so a copied address restores the view.
 
-Each choice is one text, bound to one query parameter by a field that is not shown: what is written there is exactly
-what ``Question`` uses (keys, site names, numbers), whatever the visible control calls it, and a crafted value arrives
-here as it is, to be answered with a sentence instead of being replaced by another choice. An empty text is the default.
-Visible controls are drawn from these texts and write to them; so do clicks on pictures.
+Each choice is one text, exactly what ``Question`` uses (keys, site names, numbers), whatever the visible control calls
+it. A crafted value arrives here as it is, to be answered with a sentence instead of being replaced by another choice.
+An empty text is the default, and is not in the address. Visible controls are drawn from these texts and write to them;
+so do clicks on pictures.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, cast
 
@@ -19,9 +19,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from gradviz_core.errors import GradVizError
 from gradviz_core.text.glossary import tooltip
 from gradviz_core.text.shown_text import visible
-from pages.shell import unseen
-from pages.shell.choices import CARRIED, FALL_WITH
-from pages.shell.choices import NAMES as NAMES
+from pages.shell.parameters import Parameters
 
 LONGEST = 200
 
@@ -38,9 +36,14 @@ class NoSuchChoice(GradVizError):
 @dataclass(slots=True)
 class _Memory:
     """What this session knows of its choices between one run and the next. It is what counts: messages of the browser
-    cross those of the server, so what they say of the fields and controls may be of yesterday."""
+    cross those of the server, so what they say of the address and the controls may be of yesterday."""
 
+    parameters: Parameters = field(default_factory=Parameters)
+    """All that there are."""
+    begun: bool = False
+    """Whether the address was read."""
     chosen: dict[str, str] = field(default_factory=dict)
+    """Each text that is not empty."""
     clicked: set[str] = field(default_factory=set)
     """Chosen by a click on a picture just now; newer than what the controls say."""
     shown: dict[str, object] = field(default_factory=dict)
@@ -62,22 +65,21 @@ def _memory() -> _Memory:
     return cast(_Memory, st.session_state["address"])
 
 
-def fields() -> None:
-    """The bound fields themselves; called once in each run, before anything is read.
+def begin(parameters: Parameters) -> None:
+    """Called once in each run, before anything is read.
 
-    At the start of a session, and on the way back or forth in the browser's history, they say what the address says;
-    else they are told what was chosen.
+    At the start of a session, and on the way back or forth in the browser's history, what the address says is chosen;
+    else the address is told what was chosen, which is one entry in the history.
     """
     memory, context = _memory(), get_script_run_ctx()
-    from_address = not memory.chosen or (context is not None and context.is_history_navigation)
-    if not from_address:
+    memory.parameters = parameters
+    said = {name: text for name in parameters.names if (text := st.query_params.get(name))}
+    if not memory.begun or (context is not None and context.is_history_navigation):
+        memory.chosen, memory.begun = said, True
+    else:
         _hear_controls(memory)
-        for name in NAMES:
-            if st.session_state.get(name) != memory.chosen[name]:
-                st.session_state[name] = memory.chosen[name]
-    with unseen.place():
-        texts = {name: str(st.text_input(name, key=name, bind="query-params") or "") for name in NAMES}
-    memory.chosen.update(texts)
+        if memory.chosen != said:
+            st.query_params.from_dict(memory.chosen)
     memory.clicked.clear()
     memory.drawn.clear()
 
@@ -102,10 +104,16 @@ def settle() -> None:
 
 
 def read(name: str, default: str = "") -> str:
-    """The text chosen for ``name``, or the default. ``set.power`` is the entry ``power`` of ``set``."""
+    """The text chosen for ``name``, or the default. ``set.power`` is the entry ``power`` of ``set``.
+
+    Raises:
+        KeyError: no page declares such a choice.
+    """
     whole, _, entry = name.partition(".")
     if entry:
         return entries(whole).get(entry) or default
+    if name not in _memory().parameters.names:
+        raise KeyError(f"No page declares the choice {name!r}: name it in the parameters of the page's card.")
     return (_memory().chosen.get(name) or default)[:LONGEST]
 
 
@@ -116,7 +124,7 @@ def entries(name: str) -> dict[str, str]:
 
 
 def write(choices: Mapping[str, object]) -> None:
-    """Make these choices. Only from a callback: before the fields are drawn."""
+    """Make these choices. Only from a callback: before the address is told of them."""
     memory = _memory()
     for name, value in choices.items():
         _choose(memory, name, value)
@@ -126,7 +134,7 @@ def write(choices: Mapping[str, object]) -> None:
 def leave(page: str, choices: Mapping[str, object]) -> None:
     """Make these choices and open another page. Only from a callback.
 
-    Streamlit empties the address as it leaves, and the fields of the next page fill it again: one entry in the history.
+    Streamlit empties the address as it leaves, and the run of the next page fills it again: one entry in the history.
     """
     write(choices)
     st.switch_page(page, query_params={})
@@ -135,7 +143,7 @@ def leave(page: str, choices: Mapping[str, object]) -> None:
 def exchange_model(key: str) -> None:
     """Take the same model with other words or another preprocessing: what was chosen within it stays, where it fits."""
     memory = _memory()
-    memory.carried.update(CARRIED["model"])
+    memory.carried.update(memory.parameters.questioned_with("model"))
     memory.chosen["model"] = key
     memory.clicked.add("model")
 
@@ -147,8 +155,15 @@ def _choose(memory: _Memory, name: str, value: object) -> None:
         text = ",".join(f"{key}={said}" for key, said in (entries(name) | {entry: text}).items() if said)
     memory.carried.discard(name)
     if memory.chosen.get(name, "") != text:
-        memory.carried.update(CARRIED.get(name, ()))
-        memory.chosen.update({name: text} | dict.fromkeys(FALL_WITH.get(name, ()), ""))
+        memory.carried.update(memory.parameters.questioned_with(name))
+        _drop(memory, {name} | memory.parameters.dropped_with(name))
+        if text:
+            memory.chosen[name] = text
+
+
+def _drop(memory: _Memory, names: Iterable[str]) -> None:
+    for name in names:
+        memory.chosen.pop(name, None)
 
 
 # ------------------------------------------------------------------------------------------------------------- controls
@@ -214,7 +229,7 @@ def _known(label: str, name: str, chosen: str, words: Mapping[str, str]) -> str:
     if chosen in words:
         return chosen
     if name in memory.carried:
-        memory.chosen[name] = ""
+        _drop(memory, [name])
         memory.carried.discard(name)
         st.rerun()
     listed = ", ".join(f"“{word}”" for word in words.values())

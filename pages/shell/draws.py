@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from gradviz_core.types import SurveyAnswer
 from pages.shell import address
+from pages.shell.parameters import Parameter
 
+PARAMETERS = (Parameter("draw", within=("model",)),)
 MOST = 1_000
 """How many draws there are to choose from."""
 

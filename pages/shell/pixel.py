@@ -13,7 +13,9 @@ from gradviz_core.drawing.screen import OverInput, Seen
 from gradviz_core.types import Blocks, FloatArray
 from pages.shell import address, panel
 from pages.shell.clicks import Click
+from pages.shell.parameters import Parameter
 
+PARAMETERS = (Parameter("pixel", within=("model",)),)
 _NEURONS = "pages/explore/neurons.py"
 Pixel = tuple[int, int]
 """Row and column."""

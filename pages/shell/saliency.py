@@ -29,8 +29,10 @@ from pages.shell import address, controls, panel
 from pages.shell import pixel as pixel_parts
 from pages.shell.clicks import Click
 from pages.shell.panel import Picture
+from pages.shell.parameters import Parameter
 from pages.shell.pixel import Pixel
 
+PARAMETERS = (Parameter("view"), Parameter("method"), Parameter("options", within=("method",)))
 HIGH, LOW = 500, 360
 """Height of a picture beside one other, and beside two."""
 

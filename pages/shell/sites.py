@@ -19,8 +19,15 @@ from gradviz_core.types.heads import HeadInfo
 from gradviz_core.types.sites import in_words, no_such_site
 from pages.shell import address, pixel
 from pages.shell.clicks import Click
+from pages.shell.parameters import Parameter
 from pages.shell.words import plain
 
+PARAMETERS = (
+    Parameter("site", within=("model",)),
+    Parameter("axis", within=("site",)),
+    *(Parameter(name, within=("axis",)) for name in ("channel", "position", "slice")),
+    *(Parameter(name, within=("axis", "pixel")) for name in ("row", "col", "token")),  # they start at the pixel
+)
 _NAMED = {"row": "row", "column": "col", "token": "token", "position": "position", "slice": "slice"}
 """The choice in the address that says each number of a place."""
 _OVER_THE_PICTURE = ("maps", "maps_last", "tokens")

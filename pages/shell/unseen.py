@@ -1,4 +1,4 @@
-"""Room at the end of the page for what works without being seen: the fields of the address, what listens to clicks."""
+"""Room at the end of the page for what works without being seen, such as what listens to clicks."""
 
 from __future__ import annotations
 

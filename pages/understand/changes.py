@@ -20,8 +20,13 @@ from pages.shell import address, panel, pixel, saliency, sites, units
 from pages.shell.asking import ask
 from pages.shell.clicks import Click
 from pages.shell.panel import Picture
+from pages.shell.parameters import Parameter
 from pages.shell.pixel import Pixel
 
+PARAMETERS = (
+    *(Parameter(name) for name in ("follow", "way", "norm", "steps")),
+    Parameter("epsilon", within=("norm",)),
+)
 _FOLLOW = {"score": "The score in the sidebar", "unit": "One unit"}
 _NORMS = {"max": "Sign", "l2": "Length (L2)"}
 _DIRECTIONS = {"away": "Decrease", "towards": "Increase"}

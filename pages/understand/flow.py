@@ -17,10 +17,12 @@ from gradviz_core.types.sites import in_words
 from pages.layout.frame import ScoredChoice
 from pages.shell import address
 from pages.shell.panel import Picture
+from pages.shell.parameters import Parameter
 from pages.understand import flow_clicks
 from pages.understand.flow_clicks import kept
 from pages.uploads import models, uploaded
 
+PARAMETERS = (Parameter("model2"), Parameter("image2"))
 _WHOLE = "whole numbers"
 
 

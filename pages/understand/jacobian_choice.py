@@ -27,6 +27,12 @@ from gradviz_core.types.sites import in_words, no_such_site
 from pages.scores import output_kind
 from pages.shell import address, sites
 from pages.shell.choice import Choice
+from pages.shell.parameters import Parameter
+
+PARAMETERS = (
+    *(Parameter(name, within=("model",)) for name in ("of", "wrt")),
+    *(Parameter(name, within=("of",)) for name in ("rows", "output")),
+)
 
 
 @dataclass(frozen=True, slots=True)

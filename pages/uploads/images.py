@@ -16,10 +16,12 @@ from gradviz_core.serving.recent import Recent
 from gradviz_core.settings import settings
 from gradviz_core.types import ImageCard, Pixels, keys
 from pages.shell import address
+from pages.shell.parameters import Parameter
 from pages.shell.words import plain
 from pages.uploads import thumbnails, uploaded, uploading
 from pages.uploads.thumbnails import Thumbnail, small
 
+PARAMETERS = (Parameter("image"),)
 KINDS = ("png", "jpg", "jpeg", "jpe", "jfif", "webp", "bmp", "tif", "tiff", "gif", "npy")
 WHAT = "a PNG, JPEG, WebP, BMP, TIFF, GIF or .npy file"
 Range = tuple[float, float]

@@ -9,8 +9,11 @@ from gradviz_core.errors import QuestionError
 from gradviz_core.models import catalogue
 from gradviz_core.types import ModelCard, keys
 from pages.shell import address
+from pages.shell.parameters import Parameter
 from pages.shell.words import plain
 from pages.uploads import preprocessing, uploaded
+
+PARAMETERS = (Parameter("model"),)
 
 
 def first() -> str:

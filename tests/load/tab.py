@@ -12,7 +12,7 @@ import json
 import uuid
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ClientState_pb2 import ClientState
@@ -131,8 +131,9 @@ class Tab:
         return await self._rerun(state, patience_s)
 
     async def go(self, page: str, *, patience_s: float = PATIENCE_S) -> Screen:
-        """Open another page from the sidebar: the choices stay. Raises as ``open``."""
-        state = ClientState(query_string=urlencode(self.address), page_script_hash=self.pages[page])
+        """Open another page from the sidebar: the choices stay, although the browser leaves them out of the address.
+        Raises as ``open``."""
+        state = ClientState(query_string="", page_script_hash=self.pages[page])
         return await self._rerun(state, patience_s)
 
     async def press(self, label: str, *, patience_s: float = PATIENCE_S) -> Screen:
@@ -266,9 +267,10 @@ class Tab:
                 self.pages = {page.url_pathname: page.page_script_hash for page in message.navigation.app_pages}
                 self.pages[""] = next(page.page_script_hash for page in message.navigation.app_pages if page.is_default)
                 self._page = message.navigation.page_script_hash
+            case "page_info_changed":
+                self.address = dict(parse_qsl(message.page_info_changed.query_string))
             case "delta":
                 self.screen.draw(message, self._run[0])
-                self._hear_address(message.delta.new_element)
                 self._look_for_verdict(message.delta.new_element)
             case "script_finished":
                 self._finish(message.script_finished)
@@ -286,13 +288,6 @@ class Tab:
         future = self._links.pop(response.response_id, None)
         if future is not None and not future.done():
             future.set_result(list(response.file_urls))
-
-    def _hear_address(self, element: Element) -> None:
-        field = element.text_input
-        if element.WhichOneof("type") == "text_input" and field.query_param_key and field.set_value:
-            self.address.pop(field.query_param_key, None)
-            if field.value:
-                self.address[field.query_param_key] = field.value
 
     def _look_for_verdict(self, element: Element) -> None:
         component = element.bidi_component
