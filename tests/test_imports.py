@@ -44,13 +44,14 @@ WINGS: dict[str, str] = {
 """The files and wings of gradviz_core, and what each may import: only what stands before it, so there is no circle.
 What computes names nothing of ``drawing``, with one exception: an answer is made to fit a screen before it travels."""
 PAGES: dict[str, str] = {
-    "shell": "",
+    "streamlit_private": "",
+    "shell": "streamlit_private",
     "scores": "shell",
-    "uploads": "shell scores",
-    "layout": "shell scores uploads",
+    "uploads": "shell scores streamlit_private",
+    "layout": "shell scores uploads streamlit_private",
     "explore": "shell scores uploads layout",
     "understand": "shell scores uploads layout",
-    "learn": "shell scores layout",
+    "learn": "shell scores layout streamlit_private",
     "help": "uploads",
 }
 """The folders of pages, and what each may import of the others."""

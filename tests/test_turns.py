@@ -20,6 +20,7 @@ from gradviz_core.types import Question
 from pages.shell import turns as page_turns
 from pages.shell.kept import kept
 from pages.shell.turns import NotYet, Turns, turns
+from pages.streamlit_private import sessions
 from tests import own_loop
 from tests.compute.conftest import until
 from tests.opening import answer_here, errors, opened
@@ -156,7 +157,7 @@ def test_a_page_counts_as_taken_once_streamlit_has_sent_the_last_of_it(monkeypat
         websocket.application_state = WebSocketState.CONNECTED
         tab = StarletteSessionClient(websocket)
         there = SimpleNamespace(get_client=lambda _: tab)
-        monkeypatch.setattr(page_turns, "runtime", SimpleNamespace(exists=lambda: True, get_instance=lambda: there))
+        monkeypatch.setattr(sessions, "_runtime", lambda: there)
         taken, found = page_turns._taken("one"), list[bool]()
         for _ in range(2):
             tab.write_forward_msg(ForwardMsg(script_finished=ForwardMsg.FINISHED_SUCCESSFULLY))

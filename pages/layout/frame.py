@@ -22,19 +22,21 @@ from pages.scores.output_kind import Output
 from pages.shell import about, address, asking, check, draws, history, narrow, skeleton, unseen
 from pages.shell.choice import Choice
 from pages.shell.words import plain
+from pages.streamlit_private import elements
 from pages.uploads import bring, images, models, uploading
 
+_WORD = elements.WORDS_OF_CODE
 _STYLE = f"""<style>
 {unseen.STYLE}
 {skeleton.STYLE}
 {check.STYLE}
 {uploading.STYLE}
-[data-testid^="stBaseButton-primary"] {{ color: light-dark(#ffffff, #0b1110); }}
-.stCode .token:is(.keyword, .function, .class-name) {{ color: color-mix(in srgb, #1f7fd6 65%, currentColor); }}
-.stCode .token.string {{ color: color-mix(in srgb, #0f9a48 60%, currentColor); }}
-.stCode .token:is(.number, .boolean) {{ color: color-mix(in srgb, #0f9a8c 60%, currentColor); }}
-.stCode .token.comment {{ color: color-mix(in srgb, currentColor 70%, transparent); }}
-[data-testid=stSidebarNavLink]:focus-visible {{ outline: 2px solid currentColor; outline-offset: -2px; }}
+{elements.PRIMARY_BUTTON} {{ color: light-dark(#ffffff, #0b1110); }}
+{_WORD}:is(.keyword, .function, .class-name) {{ color: color-mix(in srgb, #1f7fd6 65%, currentColor); }}
+{_WORD}.string {{ color: color-mix(in srgb, #0f9a48 60%, currentColor); }}
+{_WORD}:is(.number, .boolean) {{ color: color-mix(in srgb, #0f9a8c 60%, currentColor); }}
+{_WORD}.comment {{ color: color-mix(in srgb, currentColor 70%, transparent); }}
+{elements.LINK_IN_SIDEBAR}:focus-visible {{ outline: 2px solid currentColor; outline-offset: -2px; }}
 [class*="st-key-progress"] {{ position: fixed; top: 0.55rem; right: 4.5rem; width: auto; z-index: 999990; }}
 </style>"""
 

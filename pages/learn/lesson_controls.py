@@ -9,10 +9,11 @@ from gradviz_core.types import LessonQuestion
 from gradviz_core.types.lesson_cards import Lesson
 from pages.shell import address, controls, panel
 from pages.shell.parameters import Parameter
+from pages.streamlit_private import elements
 
 PARAMETERS = (Parameter("lesson"), Parameter("set", within=("lesson",)))
 _IN_SIGHT = """<style>@media (min-width: 900px) and (min-height: 600px) {{
-  [data-testid=stLayoutWrapper]:has(> .st-key-lesson_controls) {{ position: sticky; top: 3.5rem; z-index: 90;
+  {layout}:has(> .st-key-lesson_controls) {{ position: sticky; top: 3.5rem; z-index: 90;
     padding: 0.6rem 0; background: light-dark({light}, {dark});
     border-bottom: 1px solid color-mix(in srgb, currentColor 20%, transparent); }}
 }}</style>"""
@@ -29,7 +30,7 @@ def question(lesson: Lesson) -> LessonQuestion:
     """The lesson with its controls as they stand."""
     controls.refuse_others("set", lesson.controls, "This lesson", "control")
     light, dark = (st.get_option(f"theme.{theme}.backgroundColor") for theme in ("light", "dark"))
-    st.html(_IN_SIGHT.format(light=light, dark=dark))
+    st.html(_IN_SIGHT.format(layout=elements.LAYOUT, light=light, dark=dark))
     with panel.controls("lesson_controls"):
         choices = controls.draw("set", lesson.controls)
     return LessonQuestion(lesson=lesson.key, choices=choices)

@@ -12,6 +12,7 @@ from gradviz_core.types import LessonAnswer
 from gradviz_core.types.lesson_cards import Claim, LessonResult, Output, Recorded, StepResult
 from pages.shell import panel
 from pages.shell.words import plain
+from pages.streamlit_private import elements
 
 LEVEL = 60
 """Pixels that a graph gets for each level; it is drawn to fit."""
@@ -19,10 +20,10 @@ BROAD = 50
 """Characters beside each other that are too many for the narrow column."""
 WIDE = 64
 """Characters that the wide column shows of a line."""
-_TEXT = f"[data-testid=stGraphVizChart] svg text {{ font-size: {FONT}px !important; }}"
+_TEXT = f"{elements.GRAPH} svg text {{ font-size: {FONT}px !important; }}"
 """Streamlit makes the text of every graph 9 px; its boxes were measured for this size."""
-_CODE = """[data-testid=stCode] { overflow-x: auto; }
-[data-testid=stCode]:has(code[style*="pre;"]) > pre { overflow: visible; width: max-content; min-width: 100%; }"""
+_CODE = f"""{elements.CODE} {{ overflow-x: auto; }}
+{elements.CODE}:has({elements.UNWRAPPED}) > pre {{ overflow: visible; width: max-content; min-width: 100%; }}"""
 """Long lines are scrolled by the part that the keyboard can reach; Streamlit has one inside it scroll."""
 
 

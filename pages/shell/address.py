@@ -14,12 +14,12 @@ from dataclasses import dataclass, field
 from typing import Literal, cast
 
 import streamlit as st
-from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from gradviz_core.errors import GradVizError
 from gradviz_core.text.glossary import tooltip
 from gradviz_core.text.shown_text import visible
 from pages.shell.parameters import Parameters
+from pages.streamlit_private import run
 
 LONGEST = 200
 
@@ -71,10 +71,10 @@ def begin(parameters: Parameters) -> None:
     At the start of a session, and on the way back or forth in the browser's history, what the address says is chosen;
     else the address is told what was chosen, which is one entry in the history.
     """
-    memory, context = _memory(), get_script_run_ctx()
+    memory = _memory()
     memory.parameters = parameters
     said = {name: text for name in parameters.names if (text := st.query_params.get(name))}
-    if not memory.begun or (context is not None and context.is_history_navigation):
+    if not memory.begun or run.came_by_history():
         memory.chosen, memory.begun = said, True
     else:
         _hear_controls(memory)

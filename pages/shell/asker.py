@@ -3,29 +3,22 @@
 from __future__ import annotations
 
 import streamlit as st
-from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from gradviz_core.compute.askers import ANYONE, Asker, session_at
 from gradviz_core.serving.clients import HERE
+from pages.streamlit_private import run
 
 
 def here() -> Asker:
     """The session whose page is being drawn on this thread, and its address; ``ANYONE`` where none is."""
-    context = get_script_run_ctx()
-    if context is None:
+    if not run.is_under_way():
         return ANYONE
     address = st.context.ip_address  # None for this machine, and no text at all where there is no connection
-    return session_at(address if isinstance(address, str) else HERE, context.session_id)
-
-
-def session() -> str:
-    """The name of the session whose page is being drawn on this thread, as Streamlit has it; empty where none is."""
-    context = get_script_run_ctx()
-    return context.session_id if context is not None else ""
+    return session_at(address if isinstance(address, str) else HERE, run.session())
 
 
 def leave_if_told() -> None:
     """End the run of the page on this thread, where there is one, if the session has ended or somebody clicked: what it
     waits for is not wanted any more. Streamlit looks for that wherever the session's state is read."""
-    if get_script_run_ctx(suppress_warning=True) is not None:
+    if run.is_under_way():
         st.session_state.get("page_drawn")

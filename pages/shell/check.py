@@ -24,6 +24,7 @@ from gradviz_core.types import INPUT, ProofQuestion, Site, Target
 from gradviz_core.types.findings import Proof
 from pages.shell import asker as whose
 from pages.shell import links
+from pages.streamlit_private import run
 
 FIRST_MS, LAST_MS = 250, 4_000
 """Between two looks for a verdict: at first, and in the end."""
@@ -120,7 +121,7 @@ def begin() -> None:
 
 def settle() -> None:
     """The page is drawn: ask for the verdicts on its pictures."""
-    session = whose.session()
+    session = run.session()
     checks().show(session, st.session_state["checks_drawn"], whose.here())
     _leave_when_gone(session)
 
@@ -133,7 +134,7 @@ def line(question: ProofQuestion) -> None:
     """The verdict on one picture's gradient, now or a moment later."""
     text = question_to_json(question)
     st.session_state["checks_drawn"][text] = question
-    session = whose.session()
+    session = run.session()
     token, found = checks().token_for(session, question), checks().found(question)
     _leave_when_gone(session)
     name = zlib.crc32(text.encode())

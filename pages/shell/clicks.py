@@ -14,10 +14,11 @@ from typing import Any
 import streamlit as st
 
 from pages.shell import unseen
+from pages.streamlit_private import elements
 
 _JS = """
 export default function ({ data, parentElement, setTriggerValue }) {
-  const find = () => document.querySelector(`.st-key-${data.chart} .js-plotly-plot`);
+  const find = () => document.querySelector(`.st-key-${data.chart} ${data.plotly}`);
   const by = (a, b) => a - b;
   let chart = null;
   const tell = (event) => {
@@ -100,7 +101,12 @@ def on_click(chart: str, act: Callable[[Click], None], enclose: Callable[[Enclos
             enclose(cells)
 
     with unseen.place():
-        _component(key=key, data={"chart": chart}, on_clicked_change=clicked, on_enclosed_change=enclosed)
+        _component(
+            key=key,
+            data={"chart": chart, "plotly": elements.CHART},
+            on_clicked_change=clicked,
+            on_enclosed_change=enclosed,
+        )
 
 
 def sent(key: str, name: str) -> object:

@@ -32,6 +32,7 @@ from gradviz_core.types import (
 from gradviz_core.types.methods import PLAIN
 from gradviz_core.types.sites import in_words
 from pages.shell import asker, check, links
+from pages.streamlit_private import elements, run
 
 Downloadable = GradientAnswer | UnitsAnswer | FlowAnswer | PerturbationAnswer | JacobianAnswer | SpectrumAnswer
 """Answers whose pictures and arrays can be kept."""
@@ -44,7 +45,7 @@ const json = (value) => JSON.stringify(value, hidden).replace(/[<\\u2028\\u2029]
   "\\\\u" + sign.charCodeAt(0).toString(16).padStart(4, "0"));
 
 const keep = {
-  picture: ({ chart }) => document.querySelector(`.st-key-${chart} .modebar-btn`)?.click(),
+  picture: ({ chart, keepChart }) => document.querySelector(`.st-key-${chart} ${keepChart}`)?.click(),
   arrays: ({ address }, say, parent) => {
     say("The file is being made; the download begins by itself.");
     parent.querySelector("iframe")?.remove();
@@ -57,11 +58,11 @@ const keep = {
     frame.src = address;
     parent.append(frame);
   },
-  page: async ({ address, chart, file }, say) => {
-    const plot = document.querySelector(`.st-key-${chart} .js-plotly-plot`);
+  page: async ({ address, chart, plotly, app, file }, say) => {
+    const plot = document.querySelector(`.st-key-${chart} ${plotly}`);
     const reply = await fetch(address);
     if (!reply.ok || !plot) return say(sentence(await reply.text()));
-    const { backgroundColor, color } = getComputedStyle(document.querySelector(".stApp"));
+    const { backgroundColor, color } = getComputedStyle(document.querySelector(app) ?? document.body);
     const end = `<style>body { background: ${backgroundColor}; color: ${color} }</style>\\n<script>
 Plotly.newPlot("figure", ${json(plot.data)}, ${json(plot.layout)}, {displaylogo: false});</script></body></html>\\n`;
     const link = document.createElement("a");
@@ -96,6 +97,7 @@ button:hover, button:focus-visible { border-color: var(--st-primary-color); colo
 p { font-size: 0.8rem; margin: 0.3rem 0 0; max-width: 16rem; color: var(--st-text-color); }
 p:empty { display: none; }
 """
+_NAMES = {"plotly": elements.CHART, "keepChart": elements.KEEP_CHART, "app": elements.APP}
 _keep = st.components.v2.component(
     "gradviz_keep", html="<button type='button'></button><p role='status'></p>", js=_JS, css=_CSS
 )
@@ -113,10 +115,12 @@ def menu(
     with place.popover("Download", icon=":material/download:"):
         for key in pictures:
             chart, titled = f"chart_{key}", key.capitalize()
-            _keep(key=f"png_{key}", data={"kind": "picture", "chart": chart, "label": f"{titled} (PNG)"})
+            _keep(key=f"png_{key}", data={"kind": "picture", "chart": chart, "label": f"{titled} (PNG)", **_NAMES})
             page = Page(partial(title, key, answer.question.model, answer.question.image, _what(answer), checked))
             link = _link(f"gradviz-{name}-{key}.html", page)
-            _keep(key=f"html_{key}", data={"kind": "page", "chart": chart, "label": f"{titled} (HTML)", **link})
+            _keep(
+                key=f"html_{key}", data={"kind": "page", "chart": chart, "label": f"{titled} (HTML)", **link, **_NAMES}
+            )
         said = partial(check.receipt, checked) if checked is not None else None
         link = _link(f"gradviz-{name}.npz", Arrays(question_to_json(answer.question), said))
         _keep(key="npz", data={"kind": "arrays", "label": "Raw arrays (npz)", **link})
@@ -139,7 +143,7 @@ def _what(answer: Downloadable) -> str:
 
 
 def _link(file: str, what: Arrays | Page) -> dict[str, str]:
-    session = asker.session()
+    session = run.session()
     token = offers.offers().offer(session, Offer(asker.here(), file, what))
     farewells().when_gone(session, "offers", partial(offers.offers().forget, session))
     return {"address": links.to(offers.PATH, token), "file": file}

@@ -10,6 +10,7 @@ from __future__ import annotations
 import streamlit as st
 
 from pages.shell import unseen
+from pages.streamlit_private import elements
 
 WIDEST = 767
 """Pixels; where a window is no wider, Streamlit lays the sidebar over the page."""
@@ -18,28 +19,35 @@ _JS = """
 export default function ({ data }) {
   if (window.gradvizNarrow) return;
   const narrow = window.gradvizNarrow = matchMedia(`(max-width: ${data.widest}px)`);
-  const find = (name) => document.querySelector(`[data-testid=${name}]`);
+  const find = (selector) => document.querySelector(selector);
   const close = () => {
-    const within = find("stSidebar")?.contains(document.activeElement);
-    find("stSidebarCollapseButton")?.querySelector("button")?.click();
-    if (within) find("stMain")?.focus({ preventScroll: true });
+    const within = find(data.sidebar)?.contains(document.activeElement);
+    find(data.closing)?.click();
+    if (within) find(data.main)?.focus({ preventScroll: true });
   };
   const forget = () => {
-    const notes = Object.keys(localStorage).filter((name) => name.startsWith("stSidebarCollapsed-"));
+    const notes = Object.keys(localStorage).filter((name) => name.startsWith(data.note));
     for (const name of notes) localStorage.removeItem(name);
   };
   window.addEventListener("click", ({ target }) => {
     if (!narrow.matches) return;
-    if (target.closest("[data-testid=stSidebarNavLink]")) setTimeout(close);
+    if (target.closest(data.link)) setTimeout(close);
     setTimeout(forget);
   }, true);
   if (narrow.matches && !performance.interactionCount) close();
 }
 """
+_NAMES = {
+    "sidebar": elements.SIDEBAR,
+    "closing": elements.CLOSE_SIDEBAR,
+    "main": elements.MAIN,
+    "link": elements.LINK_IN_SIDEBAR,
+    "note": elements.CLOSED_SIDEBAR_NOTE,
+}
 _component = st.components.v2.component("gradviz_narrow", html="<span></span>", js=_JS)
 
 
 def keep_clear() -> None:
     """Let the sidebar of a narrow screen close by itself, from now on."""
     with unseen.place():
-        _component(key="narrow", data={"widest": WIDEST})
+        _component(key="narrow", data={"widest": WIDEST, **_NAMES})

@@ -15,13 +15,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import streamlit as st
-from streamlit import runtime
-from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from gradviz_core.compute.protocol import LARGE
 from gradviz_core.errors import Busy
 from gradviz_core.serving import memory
 from pages.shell import asker
+from pages.streamlit_private import run, sessions
 
 AT_ONCE = 3
 """Pages with large answers that are drawn at one time."""
@@ -112,12 +111,12 @@ def one_page() -> Iterator[None]:
     try:
         yield
     finally:
-        memory.after_a_page(large=turns().give_back(_taken(asker.session()), TAKING_S))
+        memory.after_a_page(large=turns().give_back(_taken(run.session()), TAKING_S))
 
 
 def before_reading(size: int) -> None:
     """Called before a large answer is read. Raises ``NotYet`` where the turn for it does not come soon."""
-    if get_script_run_ctx() is not None and not turns().take(asker.here().address, ON_THE_LINE_S, asker.leave_if_told):
+    if run.is_under_way() and not turns().take(asker.here().address, ON_THE_LINE_S, asker.leave_if_told):
         raise NotYet
 
 
@@ -137,13 +136,12 @@ def before_drawing(size: int) -> None:
 
 
 def _taken(session: str) -> Callable[[], bool]:
-    """Whether the tab of a session has taken all that its page sent it. Streamlit has no public way to know."""
+    """Whether the tab of a session has taken all that its page sent it."""
     since = time.monotonic()
 
     def has() -> bool:
-        if not runtime.exists() or time.monotonic() < since + HAND_OVER_S:
-            return not runtime.exists()
-        tab = getattr(runtime.get_instance().get_client(session), "_send_queue", None)
-        return tab is None or bool(tab.empty())
+        if not sessions.are_served():
+            return True
+        return time.monotonic() >= since + HAND_OVER_S and sessions.has_taken_all(session)
 
     return has

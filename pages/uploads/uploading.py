@@ -10,8 +10,6 @@ from contextlib import suppress
 from pathlib import PurePath
 
 import streamlit as st
-from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
-from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.typing import UploadedFile
 
 from gradviz_core.errors import UploadRefused
@@ -19,8 +17,9 @@ from gradviz_core.serving import arrivals
 from gradviz_core.serving.arrivals import Delivery, Incoming
 from gradviz_core.serving.controls import LONGEST_NAME, Control, ending
 from gradviz_core.serving.notes import Note
+from pages.streamlit_private import elements, run
 
-STYLE = "[data-testid=stFileUploaderDropzoneInstructions] { display: none; }"
+STYLE = f"{elements.UPLOAD_RULES} {{ display: none; }}"
 
 
 def begin() -> None:
@@ -30,13 +29,13 @@ def begin() -> None:
 
 def settle() -> None:
     """Call at the end of each page: controls that were not drawn wait for nothing."""
-    arrivals.here().controls.keep_only(_session(), st.session_state["uploaders_drawn"])
+    arrivals.here().controls.keep_only(run.session(), st.session_state["uploaders_drawn"])
 
 
 def uploader(name: str, label: str, control: Control) -> UploadedFile | None:
     """The control ``name``, which waits for a file from now on. Streamlit would call 600 MB "1GB", so its own words for
     the limit are hidden, and the label says it."""
-    arrivals.here().controls.draw(_session(), name, control)
+    arrivals.here().controls.draw(run.session(), name, control)
     st.session_state.setdefault("uploaders_drawn", set()).add(name)
     label = f"{label}, up to {control.most_mb:g} MB"
     return st.file_uploader(label, key=_key(name), max_upload_size=max(1, round(control.most_mb)))
@@ -58,7 +57,7 @@ def come(file: UploadedFile, control: Control) -> Incoming:
     note = Note.from_bytes(file.getvalue())
     if note.refused:
         raise UploadRefused(note.refused)
-    found = arrivals.here().find(_session(), note.token)
+    found = arrivals.here().find(run.session(), note.token)
     control.check(file.name, found.size)
     return found
 
@@ -77,13 +76,11 @@ def keep(file: Incoming) -> None:
 def let_go(name: str, file: UploadedFile) -> None:
     """Empty the uploader ``name``, and let go of the file: it is kept now, or was refused."""
     st.session_state[_number(name)] = st.session_state.get(_number(name), 0) + 1
-    context = get_script_run_ctx()
-    if context is not None and isinstance(context.uploaded_file_mgr, MemoryUploadedFileManager):
-        context.uploaded_file_mgr.remove_file(context.session_id, file.file_id)
+    run.forget_file(file.file_id)
     files = arrivals.here()
     with suppress(UploadRefused):  # it was refused, or is gone already
-        files.let_go(files.find(_session(), Note.from_bytes(file.getvalue()).token))
-    files.removed(_session(), file.file_id)
+        files.let_go(files.find(run.session(), Note.from_bytes(file.getvalue()).token))
+    files.removed(run.session(), file.file_id)
 
 
 def _key(name: str) -> str:
@@ -93,8 +90,3 @@ def _key(name: str) -> str:
 
 def _number(name: str) -> str:
     return f"{name}_number"
-
-
-def _session() -> str:
-    context = get_script_run_ctx()
-    return context.session_id if context is not None else ""

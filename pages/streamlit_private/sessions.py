@@ -1,0 +1,50 @@
+"""All sessions of the server, with and without a tab.
+
+Streamlit has no public way to them. Where its own is gone, no session is known: nothing can be uploaded or downloaded,
+a tab that comes back is counted anew, and a turn for a large picture ends with the run of its page.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any
+
+from pages.streamlit_private.names import found
+
+_exists, _instance = (found("streamlit.runtime", name) for name in ("exists", "get_instance"))
+
+
+def is_connected(session: str) -> bool:
+    """Whether a tab is connected under this name."""
+    look = getattr(_runtime(), "is_active_session", None)
+    return look is not None and bool(look(session))
+
+
+def held() -> list[str]:
+    """Every session that there is."""
+    with suppress(AttributeError):
+        return [info.session.id for info in _runtime()._session_mgr.list_sessions()]
+    return []
+
+
+def close(session: str) -> None:
+    """End a session."""
+    end = getattr(_runtime(), "close_session", None)
+    if end is not None:
+        end(session)
+
+
+def has_taken_all(session: str) -> bool:
+    """Whether all that was sent to the session's tab has left this process."""
+    tab = getattr(_runtime(), "get_client", lambda _: None)(session)
+    waiting = getattr(tab, "_send_queue", None)
+    return waiting is None or bool(waiting.empty())
+
+
+def are_served() -> bool:
+    """Whether there is a server with sessions in this process."""
+    return _runtime() is not None
+
+
+def _runtime() -> Any:
+    return _instance() if _exists is not None and _instance is not None and _exists() else None
