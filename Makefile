@@ -1,7 +1,7 @@
 # `make help` lists the targets. All that is installed goes into .venv, once: a stamp file says for which requirements.
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test check format bench fuzz kernels mutants load architectures large-model presets lock clean
+.PHONY: help run quick test test-all check format bench fuzz kernels mutants load architectures large-model presets lock clean
 
 # Overridable on the command line: make run PORT=8600
 PORT ?= 8501
@@ -10,6 +10,8 @@ PORT ?= 8501
 TORCH_INDEX ?=
 # More arguments for pytest: make test ARGS="-k saliency"
 ARGS ?=
+# How many processes run tests side by side: make test PROCESSES=1
+PROCESSES ?= 2
 # How long each format is spoilt at random, and each precision and batch is searched: make fuzz SECONDS=600
 SECONDS ?= 60
 # Where a search at random begins, and what is drawn: make kernels SEED=7
@@ -22,6 +24,8 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
 
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
+PASSES = $(BIN)/python -m tests.passes --processes $(PROCESSES)
+WITH_CHROMIUM = CHROMIUM="$$($(BIN)/python scripts/find_chromium.py)" && export CHROMIUM &&
 SOURCES := app.py navigation.py setup.py pages gradviz_core scripts tests $(sort $(dir $(wildcard benchmarks/*.py)))
 
 help: ## list the targets
@@ -30,8 +34,14 @@ help: ## list the targets
 run: .venv/run.stamp ## start the app on http://localhost:8501 (PORT= for another port)
 	$(BIN)/python -m streamlit run app.py --server.port=$(PORT)
 
-test: .venv/dev.stamp ## run every test, the ones in a real browser too
-	CHROMIUM="$$($(BIN)/python scripts/find_chromium.py)" && export CHROMIUM && $(BIN)/python -m pytest $(ARGS)
+quick: .venv/dev.stamp ## run the quick tests: no browser, no processes
+	$(PASSES) quick
+
+test: .venv/dev.stamp ## run the tests, the ones in a real browser too; with ARGS= only those that it selects
+	$(WITH_CHROMIUM) $(if $(ARGS),$(BIN)/python -m pytest $(ARGS),$(PASSES))
+
+test-all: .venv/dev.stamp ## run the tests, and the longer sweeps
+	$(WITH_CHROMIUM) $(PASSES) --sweeps
 
 check: .venv/dev.stamp ## format, lint, types, import rules
 	$(BIN)/ruff format --check $(SOURCES)

@@ -1,14 +1,48 @@
-"""After the tests: how many each layer has, and how long they took."""
+"""For all tests: which are quick, in which order they run, and at the end how many each layer has."""
 
 from __future__ import annotations
 
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 
-from tests.layers import taken
+from tests import leftovers
+from tests.layers import LAYERS, MARKS, QUICK, TALLY, in_words, layer, taken, write
+
+ORDER = list(LAYERS)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what is quick. The layers that wait most come first, so that no long file is left for the end."""
+    for item in items:
+        if layer(item.nodeid) in QUICK and not any(map(item.get_closest_marker, MARKS)):
+            item.add_marker("quick")
+    items.sort(key=lambda item: ORDER.index(layer(item.nodeid)))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.add_cleanup(leftovers.own_temporary_folder())
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     reports = [one for group in terminalreporter.stats.values() for one in group if isinstance(one, pytest.TestReport)]
+    layers = taken(reports)
     terminalreporter.section("layers")
-    for name, tests, seconds in taken(reports):
-        terminalreporter.write_line(f"{name:14} {tests:5} tests {seconds / 60:6.1f} min")
+    for one in layers:
+        terminalreporter.write_line(in_words(one))
+    if TALLY in os.environ:
+        write(Path(os.environ[TALLY]), layers)
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_left() -> Iterator[None]:
+    """Neither what a test may not leave behind, nor the app in the place of ``__main__``: AppTest puts it there, and a
+    process that is spawned would run it."""
+    main, watch = sys.modules["__main__"], leftovers.Watch()
+    yield
+    sys.modules["__main__"] = main
+    left = watch.left()
+    assert not left, left

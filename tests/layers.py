@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterable
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
@@ -18,6 +20,12 @@ LAYERS = {
     "Units": ("tests/",),
 }
 """How the paths of each layer's tests begin. A test belongs to the first layer that fits."""
+QUICK = ("Units",)
+"""Layers whose tests are quick unless marked."""
+MARKS = ("slow", "alone", "sweep", "browser")
+"""A test with one of these is not quick."""
+TALLY = "GRADVIZ_TESTS_TALLY"
+"""The environment names the file here that a run leaves its numbers in."""
 
 
 class Taken(NamedTuple):
@@ -40,3 +48,28 @@ def taken(reports: Iterable[pytest.TestReport]) -> list[Taken]:
         seconds[layer(report.nodeid)] += report.duration  # type: ignore[assignment]  # a Counter adds any numbers
         tests[layer(report.nodeid)] += report.when == "call"
     return [Taken(name, tests[name], float(seconds[name])) for name in LAYERS if tests[name]]
+
+
+def added(several: Iterable[Taken]) -> list[Taken]:
+    """The sums of several runs, layer by layer."""
+    runs = list(several)
+    sums = [
+        Taken(name, sum(one.tests for one in runs if one.name == name), sum(o.seconds for o in runs if o.name == name))
+        for name in LAYERS
+    ]
+    return [one for one in sums if one.tests]
+
+
+def in_words(one: Taken) -> str:
+    """A line of the summary."""
+    return f"{one.name:14} {one.tests:5} tests {one.seconds / 60:6.1f} min"
+
+
+def write(file: Path, layers: Iterable[Taken]) -> None:
+    """Leave what a run took for ``read``."""
+    file.write_text(json.dumps(list(layers)))
+
+
+def read(file: Path) -> list[Taken]:
+    """What a run took; nothing where it came to no end."""
+    return [Taken(*one) for one in json.loads(file.read_text())] if file.exists() else []

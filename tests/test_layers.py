@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.layers import LAYERS, Taken, layer, taken
+from tests import passes
+from tests.layers import LAYERS, Taken, added, in_words, layer, read, taken, write
 
 ROOT = Path(__file__).parents[1]
 
@@ -32,3 +34,40 @@ def test_the_first_layer_that_fits() -> None:
 def test_the_docs_tell_of_each_layer() -> None:
     rows = re.findall(r"^\| \*\*(.+?)\*\*", (ROOT / "docs/testing.md").read_text(encoding="utf-8"), re.MULTILINE)
     assert rows == list(LAYERS)
+
+
+def test_several_runs_are_added_layer_by_layer(tmp_path: Path) -> None:
+    write(tmp_path / "one", [Taken("Units", 3, 6.0), Taken("Browser", 1, 60.0)])
+    write(tmp_path / "two", [Taken("Units", 4, 12.0)])
+    runs = [*read(tmp_path / "one"), *read(tmp_path / "two"), *read(tmp_path / "never ended")]
+    assert added(runs) == [Taken("Browser", 1, 60.0), Taken("Units", 7, 18.0)]
+    assert in_words(added(runs)[1]).split() == ["Units", "7", "tests", "0.3", "min"]
+
+
+@pytest.mark.parametrize("sweeps", [True, False])
+@pytest.mark.parametrize(("quick", "alone"), [(True, False), (False, True), (False, False)])
+def test_each_test_is_in_one_pass_and_a_sweep_in_those_of_all(sweeps: bool, quick: bool, alone: bool) -> None:
+    def runs(name: str, *, sweep: bool) -> bool:
+        words = passes.command(name, 2, sweeps=sweeps)
+        chosen: bool = eval(words[words.index("-m", 3) + 1], {"quick": quick, "alone": alone, "sweep": sweep})
+        return chosen
+
+    assert [runs(name, sweep=False) for name in passes.PASSES].count(True) == 1
+    assert any(runs(name, sweep=True) for name in passes.PASSES) == sweeps
+
+
+def test_only_what_needs_the_machine_for_itself_runs_in_one_process() -> None:
+    assert [name for name in passes.PASSES if "-n" not in passes.command(name, 2, sweeps=False)] == ["alone"]
+
+
+def test_make_test_runs_the_passes_or_what_is_asked_for() -> None:
+    def shown(*arguments: str) -> str:
+        command = ["make", "--dry-run", "--assume-old=.venv/dev.stamp", *arguments]
+        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+
+    assert ".venv/bin/python -m tests.passes --processes 2\n" in shown("test")
+    assert ".venv/bin/python -m tests.passes --processes 3 --sweeps\n" in shown("test-all", "PROCESSES=3")
+    assert shown("quick").endswith(".venv/bin/python -m tests.passes --processes 2 quick\n")
+    assert ".venv/bin/python -m pytest -k saliency tests/test_pages.py\n" in shown(
+        "test", "ARGS=-k saliency tests/test_pages.py"
+    )

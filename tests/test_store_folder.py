@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -101,3 +103,23 @@ def test_a_folder_that_everybody_can_replace_is_refused(place: Store, tmp_path: 
         place.put(b"x")
     tmp_path.chmod(0o1777)  # as /tmp is
     assert place.put(b"x")
+
+
+def test_a_file_that_another_process_removes_meanwhile_is_passed_over(
+    place: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone, stays = place.put(b"gone"), place.put(b"stays")
+    place.file(stays).chmod(0o644)
+    listed = os.scandir
+
+    @contextlib.contextmanager
+    def scandir(folder: Path) -> Iterator[list[os.DirEntry[str]]]:
+        with listed(folder) as entries:
+            found = sorted(entries, key=lambda entry: entry.name != gone)
+        place.file(gone).unlink(missing_ok=True)
+        yield found
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    again(place).sweep()
+    assert names(place.folder) == [stays]
+    assert mode(place.file(stays)) == 0o600

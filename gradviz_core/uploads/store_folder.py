@@ -76,20 +76,26 @@ def _refuse_replaceable(folder: Path) -> None:
 def _tighten_files(folder: Path, *, read_again: bool) -> None:
     """Let only plain files of this user's stay, which nobody else can open; folders are left alone.
 
-    With ``read_again`` a file named by a digest stays only where it has that digest.
+    With ``read_again`` a file named by a digest stays only where it has that digest. What another process of the app
+    removes meanwhile is passed over.
     """
     with os.scandir(folder) as entries:
         for entry in entries:
-            found = entry.stat(follow_symlinks=False)
-            if stat.S_ISDIR(found.st_mode):
-                continue
-            path = Path(entry.path)
-            sound = stat.S_ISREG(found.st_mode) and found.st_uid == os.geteuid()
-            if sound and found.st_mode & _OTHERS:
-                path.chmod(0o600)
-            if not sound or (read_again and not _is_what_it_says(path)):
-                log.warning("%s in the folder of uploads is not what its name says, and was removed", entry.name[:80])
-                path.unlink()
+            with contextlib.suppress(FileNotFoundError):
+                _tighten_file(entry, read_again=read_again)
+
+
+def _tighten_file(entry: os.DirEntry[str], *, read_again: bool) -> None:
+    found = entry.stat(follow_symlinks=False)
+    if stat.S_ISDIR(found.st_mode):
+        return
+    path = Path(entry.path)
+    sound = stat.S_ISREG(found.st_mode) and found.st_uid == os.geteuid()
+    if sound and found.st_mode & _OTHERS:
+        path.chmod(0o600)
+    if not sound or (read_again and not _is_what_it_says(path)):
+        log.warning("%s in the folder of uploads is not what its name says, and was removed", entry.name[:80])
+        path.unlink()
 
 
 def _is_what_it_says(path: Path) -> bool:

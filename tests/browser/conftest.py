@@ -1,4 +1,8 @@
-"""A fresh server and a real Chromium. A page that complains in the browser's console fails its test."""
+"""Servers and a real Chromium. A page that complains in the browser's console fails its test.
+
+What a test does not need for itself it shares, for most of a test's time went into it: a server that has answered once
+holds its models, and a browser that has been there holds Streamlit's and Plotly's programs.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, ViewportSize, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
 ROOT = Path(__file__).parents[2]
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -40,6 +44,7 @@ class Server:
 
     port: int
     pid: int
+    log: Path
 
     def address(self, path: str = "") -> str:
         """The address of a page."""
@@ -68,15 +73,23 @@ def running(folder: Path) -> Iterator[Server]:
         "--server.fileWatcherType=none",
     ]
     environment = os.environ | {"GRADVIZ_STORE": str(folder / "uploads")}
-    with (folder / "server.log").open("w") as log:
-        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT)
+    log = folder / "server.log"
+    with log.open("w") as output:
+        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT)
     try:
         _wait_for(f"http://127.0.0.1:{port}/_stcore/health", process)
-        yield Server(port, process.pid)
+        yield Server(port, process.pid, log)
     finally:
         process.terminate()
         process.wait(30)
-    assert "Traceback" not in (folder / "server.log").read_text(), (folder / "server.log").read_text()[-3000:]
+    _check_log(log)
+
+
+def _check_log(log: Path, start: int = 0) -> int:
+    """Nothing went wrong that the log tells of, from this character on; how many characters it has now."""
+    text = log.read_text()
+    assert "Traceback" not in text[start:], text[start:][-3000:]
+    return len(text)
 
 
 def _wait_for(address: str, process: subprocess.Popen[bytes]) -> None:
@@ -99,11 +112,18 @@ def server(tmp_path: Path) -> Iterator[Server]:
         yield fresh
 
 
-@pytest.fixture(scope="module")
-def visited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server that the tests of a module share."""
+@pytest.fixture(scope="session")
+def _shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     with running(tmp_path_factory.mktemp("server")) as shared:
         yield shared
+
+
+@pytest.fixture
+def visited(_shared: Server) -> Iterator[Server]:
+    """A server that the tests share: others have been there, and have asked whatever they liked."""
+    start = _check_log(_shared.log)
+    yield _shared
+    _check_log(_shared.log, start)
 
 
 @pytest.fixture(scope="session")
@@ -122,10 +142,10 @@ def browser() -> Iterator[Browser]:
 
 @contextmanager
 def tab(browser: Browser, *, dark: bool = False, width: int = 1400) -> Iterator[Page]:
-    """A tab of its own; complaints in its console fail the test."""
-    size: ViewportSize = {"width": width, "height": 1000}
-    context = browser.new_context(viewport=size, color_scheme="dark" if dark else "light", accept_downloads=True)
-    page = context.new_page()
+    """A tab of somebody who was never here; complaints in its console fail the test."""
+    page = _new_page(browser)
+    page.set_viewport_size({"width": width, "height": 1000})
+    page.emulate_media(color_scheme="dark" if dark else "light")
     complaints: list[str] = []
 
     def heard(message: ConsoleMessage) -> None:
@@ -135,8 +155,21 @@ def tab(browser: Browser, *, dark: bool = False, width: int = 1400) -> Iterator[
     page.on("console", heard)
     page.on("pageerror", lambda error: complaints.append(str(error)))
     yield page
-    context.close()
+    page.close()
     assert not complaints, complaints
+
+
+def _new_page(browser: Browser) -> Page:
+    """A page in a context of the browser that nobody uses, or in a new one where all are in use. Whatever pages have
+    kept in it is forgotten, but for the programs that were loaded."""
+    free = next((context for context in browser.contexts if not context.pages), None)
+    context = free or browser.new_context(accept_downloads=True)
+    page = context.new_page()
+    context.clear_cookies()
+    session = context.new_cdp_session(page)
+    session.send("Storage.clearDataForOrigin", {"origin": "*", "storageTypes": "local_storage,indexeddb"})
+    session.detach()
+    return page
 
 
 @pytest.fixture

@@ -3,11 +3,25 @@
 from __future__ import annotations
 
 import math
+from itertools import count
 from typing import Any
 
 from playwright.sync_api import Page, expect
 
-STILL = "[data-testid=stApp][data-test-script-state=notRunning]"
+QUIET_MS = 80
+"""A page that has run nothing for so long is still. Streamlit's front end marks a run in the moment it asks for it."""
+STILL = """([wait, quiet]) => {
+  const app = document.querySelector("[data-testid=stApp][data-test-script-state=notRunning]"), now = performance.now();
+  if (!app || window.waiting !== wait) [window.waiting, window.stillSince] = [wait, now];
+  return app !== null && now - window.stillSince >= quiet;
+}"""
+SAME = """([wait, quiet, where, part]) => {
+  const text = document.querySelector(where)?.textContent ?? "", now = performance.now();
+  if (text !== window.seen || window.waiting !== wait) window.seenSince = now;
+  [window.waiting, window.seen] = [wait, text];
+  return text.includes(part) && now - window.seenSince >= quiet ? text : false;
+}"""
+_waits = count()
 COUNT_RUNS = """() => {
   const app = document.querySelector("[data-testid=stApp]"), state = "data-test-script-state";
   window.runs = 0;
@@ -18,8 +32,7 @@ COUNT_RUNS = """() => {
 
 def wait(page: Page) -> None:
     """Until nothing is being computed any more."""
-    page.wait_for_timeout(250)
-    page.wait_for_selector(STILL, timeout=60_000)
+    page.wait_for_function(STILL, arg=[next(_waits), QUIET_MS], timeout=60_000)
     expect(page.get_by_test_id("stException")).to_have_count(0)
 
 
@@ -56,10 +69,15 @@ def check_drawn(page: Page, key: str) -> None:
     assert min(numbers) < max(numbers), key
 
 
+def drawn(page: Page) -> None:
+    """Until the browser has drawn what was done so far."""
+    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done())))")
+
+
 def point(page: Page, key: str, row: float, column: float) -> tuple[float, float]:
     """Where a cell of a chart is on the screen, scrolled into view."""
     page.locator(f".st-key-chart_{key}").scroll_into_view_if_needed()
-    page.wait_for_timeout(100)
+    drawn(page)
     x, y = page.evaluate(
         """([key, row, column]) => {
           const chart = document.querySelector(`.st-key-chart_${key} .js-plotly-plot`);
@@ -74,14 +92,12 @@ def point(page: Page, key: str, row: float, column: float) -> tuple[float, float
 def hover(page: Page, key: str, row: float, column: float) -> str:
     """What the chart says of a cell."""
     x, y = point(page, key, row, column)
-    chart = f".st-key-chart_{key} .hoverlayer"
     page.mouse.move(x - 3, y - 3)
-    page.wait_for_timeout(200)
+    drawn(page)
     page.mouse.move(x, y)
-    page.wait_for_function("(chart) => document.querySelector(chart)?.textContent.includes('row')", arg=chart)
-    page.wait_for_timeout(200)
-    text: str = page.evaluate("(chart) => document.querySelector(chart).textContent", chart)
-    return text
+    place = f".st-key-chart_{key} .hoverlayer"
+    said = page.wait_for_function(SAME, arg=[next(_waits), 2 * QUIET_MS, place, "row"], timeout=30_000)
+    return str(said.json_value())
 
 
 def click(page: Page, key: str, row: float, column: float) -> None:
@@ -90,7 +106,7 @@ def click(page: Page, key: str, row: float, column: float) -> None:
     x, y = point(page, key, row, column)
     page.mouse.move(x - 3, y - 3)
     page.mouse.move(x, y)
-    page.wait_for_timeout(120)
+    drawn(page)
     page.evaluate(COUNT_RUNS)
     page.mouse.click(x, y)
     page.wait_for_function("window.runs > 0")

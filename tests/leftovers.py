@@ -1,0 +1,130 @@
+"""What a test may leave behind: nothing. No hook, no gradient, no process, and no file in the temporary folder."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psutil  # type: ignore[import-untyped]
+
+if TYPE_CHECKING:
+    from torch import nn
+
+PATIENCE_S = 5.0
+"""A process that was told to end, and the files that it holds, may take so long to go."""
+HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks", "_state_dict_hooks")
+GLOBAL_HOOKS = (
+    "_global_forward_hooks",
+    "_global_forward_pre_hooks",
+    "_global_backward_hooks",
+    "_global_backward_pre_hooks",
+    "_global_module_registration_hooks",
+    "_global_parameter_registration_hooks",
+    "_global_buffer_registration_hooks",
+)
+STAYS = ("multiprocessing.resource_tracker", "torchinductor_")
+"""A process that Python, and a folder that torch begins when it is first needed and keeps: words of their names."""
+
+
+def hooks() -> Iterator[str]:
+    """Hooks on every module, and on the models that are kept."""
+    torch_modules = sys.modules.get("torch.nn.modules.module")
+    for name in GLOBAL_HOOKS if torch_modules else ():
+        if found := getattr(torch_modules, name):
+            yield f"{len(found)} of torch's {name}"
+    for key, model in _kept_models():
+        for path, module in model.named_modules():
+            yield from (f"{name} of {key} at {path!r}" for name in HOOKS if getattr(module, name))
+
+
+def gradients() -> Iterator[str]:
+    """Parameters of the models that are kept whose ``grad`` is set."""
+    for key, model in _kept_models():
+        yield from (
+            f"the gradient of {name} of {key}" for name, one in model.named_parameters() if one.grad is not None
+        )
+
+
+def _kept_models() -> list[tuple[str, nn.Module]]:
+    answering = sys.modules.get("gradviz_core.answering")
+    if answering is None or not answering._inline.cache_info().currsize:
+        return []
+    return [(key, model.module) for (key, _), model in answering._inline()._models._kept.items()]
+
+
+def processes() -> Iterator[str]:
+    """Processes that this one has started and that run."""
+    for pid in _children():
+        try:
+            process = psutil.Process(pid)
+            command = " ".join(process.cmdline())
+            if process.status() != psutil.STATUS_ZOMBIE and not _stays(command):
+                yield f"process {pid}: {command[:200]}"
+        except psutil.NoSuchProcess:
+            continue
+
+
+def _children() -> list[int]:
+    threads = Path("/proc/self/task")
+    if not (threads / str(os.getpid()) / "children").exists():
+        return [child.pid for child in psutil.Process().children()]
+    found = list[int]()
+    for thread in threads.iterdir():
+        try:
+            found += map(int, (thread / "children").read_text().split())
+        except OSError:
+            continue
+    return found
+
+
+def files() -> Iterator[str]:
+    """What lies in the temporary folder."""
+    names = (path.name for path in Path(tempfile.gettempdir()).iterdir())
+    yield from (f"in the temporary folder: {name}" for name in names if not _stays(name))
+
+
+def _stays(name: str) -> bool:
+    return any(words in name for words in STAYS)
+
+
+class Watch:
+    """Notes what is there, and says later what has come to it."""
+
+    def __init__(self) -> None:
+        self._there = {*processes(), *files()}
+        self._told = {*hooks(), *gradients()}
+
+    def left(self) -> list[str]:
+        """What was not there before."""
+        end = time.monotonic() + PATIENCE_S
+        while (slow := self._come(processes, files)) and time.monotonic() < end:
+            time.sleep(0.02)
+        return sorted(slow | ({*hooks(), *gradients()} - self._told))
+
+    def _come(self, *looks: Callable[[], Iterator[str]]) -> set[str]:
+        return {one for look in looks for one in look()} - self._there
+
+
+def own_temporary_folder() -> Callable[[], None]:
+    """Give this process, and those that it starts, a temporary folder where nobody else leaves anything. Calling what
+    is returned removes it."""
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", tempfile.gettempdir())  # where pytest's own folders are
+    folder = tempfile.mkdtemp(prefix="gv-")  # a socket's path must be short
+    before, tempfile.tempdir = tempfile.tempdir, folder
+    variable, os.environ["TMPDIR"] = os.environ.get("TMPDIR"), folder
+
+    def undo() -> None:
+        tempfile.tempdir = before
+        if variable is None:
+            del os.environ["TMPDIR"]
+        else:
+            os.environ["TMPDIR"] = variable
+        shutil.rmtree(folder, ignore_errors=True)
+
+    return undo
