@@ -8,6 +8,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -109,6 +110,19 @@ class Watch:
 
     def _come(self, *looks: Callable[[], Iterator[str]]) -> set[str]:
         return {one for look in looks for one in look()} - self._there
+
+
+@contextmanager
+def folder_of_a_server() -> Iterator[str]:
+    """A temporary folder for a server, and for all that it starts: what lies in it while several tests share the server
+    is not what one of them has left. Once the server has ended it is empty."""
+    folder = tempfile.mkdtemp(prefix="s-")
+    yield folder
+    end = time.monotonic() + PATIENCE_S
+    while (left := os.listdir(folder)) and time.monotonic() < end:  # noqa: PTH208 - names are enough
+        time.sleep(0.02)
+    shutil.rmtree(folder)
+    assert not left, left
 
 
 def own_temporary_folder() -> Callable[[], None]:

@@ -19,6 +19,7 @@ from gradviz_core.serving import downloads
 from gradviz_core.serving.downloads import Downloads, File
 from gradviz_core.serving.offers import WEIGHT, Arrays, Offer, Offers, Page
 from tests import own_loop
+from tests.crowding import soon
 
 ME = Asker("1.1.1.1", "a")
 
@@ -139,7 +140,7 @@ def test_who_leaves_stops_what_was_begun() -> None:
     waited: list[bool] = []
 
     def fetch(question: str, check: str | None, asker: Asker, left: threading.Event) -> File | None:
-        waited.append(left.wait(5))
+        waited.append(left.wait(60))
         return None
 
     offers = Offers()
@@ -147,7 +148,7 @@ def test_who_leaves_stops_what_was_begun() -> None:
     started = time.monotonic()
     browser = own_loop.run(Browser(stays=False).get(Downloads(offers, fetch), token))
     assert waited == [True]
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < soon(1)
     assert browser.status == 0
 
 

@@ -63,16 +63,16 @@ def test_an_answer_stops_wherever_it_is_told_to_and_is_the_same_afterwards(quest
 
 def test_a_computation_of_many_passes_stops_within_one_of_them() -> None:
     question = gv.SpectrumQuestion(model="preset/shapes-resnet", image=IMAGE)
-    start = time.monotonic()
+    start, begun = time.process_time(), time.monotonic()
     Answerer("cpu").answer(question)
-    whole = time.monotonic() - start
+    whole, lasted = time.process_time() - start, time.monotonic() - begun
     answerer, stop = Answerer("cpu"), threading.Event()
-    timer = threading.Timer(whole / 4, stop.set)
+    timer = threading.Timer(lasted / 4, stop.set)
     timer.start()
-    start = time.monotonic()
+    start = time.process_time()
     with pytest.raises(Stopped):
         answerer.answer(question, stop.is_set)
-    assert time.monotonic() - start < 0.8 * whole + 0.2
+    assert time.process_time() - start < 0.8 * whole + 0.2
 
 
 def test_an_exported_program_asks_before_each_of_its_operations() -> None:

@@ -29,6 +29,7 @@ from gradviz_core.errors import UnknownModel, WeightsMissing
 from gradviz_core.models import torchvision_models, weights
 from gradviz_core.models.catalogue import TORCHVISION
 from gradviz_core.settings import settings
+from tests.crowding import soon
 
 CONTENT = random.Random(0).randbytes(300_000)
 NAME = f"net-{hashlib.sha256(CONTENT).hexdigest()[:8]}.pth"
@@ -111,7 +112,7 @@ def test_a_model_above_the_limit_is_refused_before_it_is_built(monkeypatch: pyte
             torchvision_models.load("resnet18@random-0")
         with pytest.raises(UnknownModel, match="633 million"):
             torchvision_models.load("vit_h_14@IMAGENET1K_SWAG_E2E_V1")
-        assert time.monotonic() - start < 1
+        assert time.monotonic() - start < soon(0.5)
         assert torchvision_models.load("squeezenet1_1@random-0")[1].parameters < 5_000_000
     finally:
         monkeypatch.undo()
@@ -215,7 +216,7 @@ def test_a_server_that_says_nothing_is_given_up_within_10_seconds(hub: Path) -> 
     start = time.monotonic()
     with silent_server() as url, pytest.raises(WeightsMissing, match=NAME):
         weights.fetch(url)
-    assert time.monotonic() - start < 10
+    assert time.monotonic() - start < 7 + soon(1.5)
 
 
 def test_a_name_look_up_that_hangs_is_given_up(hub: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -230,7 +231,7 @@ def test_a_name_look_up_that_hangs_is_given_up(hub: Path, monkeypatch: pytest.Mo
     start = time.monotonic()
     with pytest.raises(WeightsMissing, match=NAME):
         weights.fetch(f"http://weights.invalid/{NAME}")
-    assert time.monotonic() - start < 5
+    assert time.monotonic() - start < soon(2.5)
     free.set()
 
 

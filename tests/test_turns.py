@@ -66,24 +66,24 @@ def test_a_few_at_a_time_in_the_order_in_which_they_came(people: list[Person]) -
     line = Turns(at_once=2, here=2)
     for address in "ab":
         people.append(Person(line, address))
-        assert until(lambda: people[-1].has, 2)
+        assert until(lambda: people[-1].has)
     for address in "cd":
         people.append(Person(line, address))
         assert waiting(people[-1])
     people[0].may_go.set()
-    assert until(lambda: people[2].has, 2)
+    assert until(lambda: people[2].has)
     assert waiting(people[3])
     people[1].may_go.set()
-    assert until(lambda: people[3].has, 2)
+    assert until(lambda: people[3].has)
 
 
 def test_one_address_leaves_a_turn_for_others(people: list[Person]) -> None:
     line = Turns(at_once=3, here=2)
     for _ in range(4):
         people.append(Person(line, "same"))
-    assert until(lambda: [person.has for person in people].count(True) == 2, 2)
+    assert until(lambda: [person.has for person in people].count(True) == 2)
     people.append(Person(line, "other"))
-    assert until(lambda: people[-1].has, 2)
+    assert until(lambda: people[-1].has)
 
 
 def test_who_has_a_turn_has_it_already() -> None:
@@ -97,11 +97,11 @@ def test_who_has_a_turn_has_it_already() -> None:
 def test_who_waits_too_long_hears_of_it_and_holds_nobody_up(people: list[Person]) -> None:
     line = Turns(at_once=1)
     people += [Person(line, "a")]
-    assert until(lambda: people[0].has, 2)
+    assert until(lambda: people[0].has)
     people += [Person(line, "b", wait_s=0.1), Person(line, "c")]
-    assert until(lambda: people[1].has is False, 2)
+    assert until(lambda: people[1].has is False)
     people[0].may_go.set()
-    assert until(lambda: people[2].has, 2)
+    assert until(lambda: people[2].has)
 
 
 def test_who_leaves_while_waiting_holds_nobody_up(people: list[Person]) -> None:
@@ -110,11 +110,11 @@ def test_who_leaves_while_waiting_holds_nobody_up(people: list[Person]) -> None:
 
     line = Turns(at_once=1)
     people += [Person(line, "a")]
-    assert until(lambda: people[0].has, 2)
+    assert until(lambda: people[0].has)
     people += [Person(line, "b", glance=leave), Person(line, "c")]
-    assert until(lambda: people[1].has is False, 2)
+    assert until(lambda: people[1].has is False)
     people[0].may_go.set()
-    assert until(lambda: people[2].has, 2)
+    assert until(lambda: people[2].has)
 
 
 def test_a_turn_ends_with_its_thread() -> None:

@@ -32,6 +32,8 @@ from gradviz_core.text import log_lines
 
 LONGEST_SOCKET_PATH = 100
 """Paths of sockets must be short: 104 bytes on macOS, 108 on Linux."""
+LONGEST_NAME = "/pymp-01234567/listener-01234567"
+"""What multiprocessing calls the socket over which workers are asked for."""
 
 
 def main() -> None:
@@ -48,26 +50,26 @@ def main() -> None:
         chosen = settings()
     except ValidationError as error:
         sys.exit(f"A setting is wrong, see docs/settings.md. {error}")
-    if options.listen is None:
-        _run_attached(chosen, options.answerer)
-    else:
-        _run_alone(chosen, options.answerer, options.listen)
+    with _own_folder() as folder:
+        if options.listen is None:
+            _run_attached(chosen, options.answerer, folder)
+        else:
+            _run_alone(chosen, options.answerer, options.listen)
+    _vanish()
 
 
-def _run_attached(chosen: Settings, answerer: str) -> None:
+def _run_attached(chosen: Settings, answerer: str, folder: Path) -> None:
     if sys.stdin.isatty():
         sys.exit("The app starts this by itself. To run it by hand, say where: --listen tcp://127.0.0.1:7411")
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in a terminal ends the app, and so this
     key = sys.stdin.buffer.readline().strip()
     if not key:
         return  # the app went away before it said anything
-    with _private_address() as wanted:
-        listener, address = protocol.listen(wanted)
-        sys.stdout.write(f"{address}\n")
-        sys.stdout.flush()
-        os.dup2(2, 1)  # from here on, whatever prints prints to the log
-        _run(Service(listener, key, chosen, answerer), until=_parent_is_gone)
-    _vanish()
+    listener, address = protocol.listen(_private_address(folder))
+    sys.stdout.write(f"{address}\n")
+    sys.stdout.flush()
+    os.dup2(2, 1)  # from here on, whatever prints prints to the log
+    _run(Service(listener, key, chosen, answerer), until=_parent_is_gone)
 
 
 def _run_alone(chosen: Settings, answerer: str, wanted: str) -> None:
@@ -82,7 +84,6 @@ def _run_alone(chosen: Settings, answerer: str, wanted: str) -> None:
     for name in SECRETS & os.environ.keys():  # workers inherit what is left
         del os.environ[name]
     _run(Service(listener, key, chosen, answerer), until=threading.Event().wait)
-    _vanish()
 
 
 def _run(service: Service, until: Callable[[], object]) -> None:
@@ -102,19 +103,25 @@ def _parent_is_gone() -> None:
 
 
 @contextlib.contextmanager
-def _private_address() -> Iterator[str]:
-    """An address only this user can reach: a socket in a folder of its own, or a port of this machine."""
-    if not hasattr(socket, "AF_UNIX") or sys.platform == "win32":
-        yield "tcp://127.0.0.1:0"
-        return
+def _own_folder() -> Iterator[Path]:
+    """A folder that only this user can enter. Whatever this process makes in the temporary folder is made here, and
+    goes with it: multiprocessing would leave its own socket, for the service ends without ceremony."""
     folder = Path(tempfile.mkdtemp(prefix="gradviz-"))
-    if len(os.fsencode(folder)) > LONGEST_SOCKET_PATH - 2:
+    if len(os.fsencode(folder)) > LONGEST_SOCKET_PATH - len(LONGEST_NAME) and sys.platform != "win32":
         folder.rmdir()
         folder = Path(tempfile.mkdtemp(prefix="gradviz-", dir="/tmp"))
+    tempfile.tempdir = str(folder)
     try:
-        yield f"unix:{folder / 's'}"
+        yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _private_address(folder: Path) -> str:
+    """An address only this user can reach: a socket in this folder, or a port of this machine."""
+    if not hasattr(socket, "AF_UNIX") or sys.platform == "win32":
+        return "tcp://127.0.0.1:0"
+    return f"unix:{folder / 's'}"
 
 
 def _leave(signum: int, frame: object) -> None:

@@ -22,6 +22,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
+from tests.leftovers import folder_of_a_server
+
 ROOT = Path(__file__).parents[2]
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 FLAGS = [
@@ -59,6 +61,11 @@ class Server:
 @contextmanager
 def running(folder: Path) -> Iterator[Server]:
     """The app on a free port, with a store of its own, ended at the end."""
+    with folder_of_a_server() as temporary:
+        yield from _running(folder, {"GRADVIZ_STORE": str(folder / "uploads"), "TMPDIR": temporary})
+
+
+def _running(folder: Path, settings: dict[str, str]) -> Iterator[Server]:
     with closing(socket.socket()) as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -72,10 +79,11 @@ def running(folder: Path) -> Iterator[Server]:
         "--server.address=127.0.0.1",
         "--server.fileWatcherType=none",
     ]
-    environment = os.environ | {"GRADVIZ_STORE": str(folder / "uploads")}
     log = folder / "server.log"
     with log.open("w") as output:
-        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(
+            command, cwd=ROOT, env=os.environ | settings, stdout=output, stderr=subprocess.STDOUT
+        )
     try:
         _wait_for(f"http://127.0.0.1:{port}/_stcore/health", process)
         yield Server(port, process.pid, log)

@@ -36,6 +36,14 @@ def wait(page: Page) -> None:
     expect(page.get_by_test_id("stException")).to_have_count(0)
 
 
+def faded_in(page: Page) -> None:
+    """Until nothing moves or fades any more, but for what does so for ever."""
+    page.evaluate(
+        """() => Promise.allSettled(document.getAnimations({ subtree: true })
+          .filter((one) => one.effect?.getComputedTiming().endTime !== Infinity).map((one) => one.finished))"""
+    )
+
+
 def heatmap(page: Page, key: str) -> list[list[float]]:
     """The numbers of the heatmap on screen whose key is ``chart_<key>``; NaN in gaps."""
     page.wait_for_selector(f".st-key-chart_{key} .heatmaplayer image", timeout=60_000)

@@ -30,6 +30,7 @@ STREAMLIT = {
 
 def _found(page: Page) -> list[str]:
     """What axe finds that is ours: rule, place, element, and what is wrong with it."""
+    seeing.faded_in(page)
     page.evaluate(AXE)
     response: dict[str, Any] = page.evaluate("options => axe.run(options)", OPTIONS)
     return [
@@ -68,7 +69,6 @@ def _found_at(page: Page, address: str) -> list[str]:
     expect(page.get_by_role("heading", level=1)).to_be_visible(timeout=30_000)
     seeing.wait(page)
     expect(page.locator("[data-stale=true]")).to_have_count(0, timeout=30_000)
-    page.wait_for_timeout(500)  # what appears fades in
     return _found(page)
 
 
@@ -91,6 +91,6 @@ def test_axe_finds_nothing_in_what_opens(
         assert _found_at(page, visited.address(f"{address}&{CHOICES}")) == []
         if opens:
             page.get_by_role("button", name=opens).first.click()
-            page.wait_for_timeout(1000)
+            expect(page.locator("[role=dialog], [data-testid=stPopoverBody]").first).to_be_visible()
             seeing.wait(page)
             assert _found(page) == []

@@ -10,10 +10,11 @@ from tests.browser.seeing import COUNT_RUNS, check_drawn, wait
 
 pytestmark = pytest.mark.browser
 LINE = "[class*=st-key-check_]"
+"""Each test here asks what no other test asks: a gradient that was compared already gets its line at once."""
 
 
 def test_the_line_comes_after_the_picture_moves_nothing_and_is_quiet_then(visited: Server, page: Page) -> None:
-    page.goto(visited.address("?model=preset/shapes-cnn&image=sample/star"))
+    page.goto(visited.address("?model=preset/shapes-cnn&image=sample/triangle"))
     line = page.locator(LINE)
     expect(line).to_contain_text("Comparing with finite differences", timeout=60_000)
     wait(page)
@@ -33,7 +34,7 @@ def test_the_line_comes_after_the_picture_moves_nothing_and_is_quiet_then(visite
 
 
 def test_the_details_open_and_stay_open_while_the_same_is_drawn_again(visited: Server, page: Page) -> None:
-    page.goto(visited.address("?model=preset/shapes-cnn&image=sample/star"))
+    page.goto(visited.address("?model=preset/shapes-cnn&image=sample/ring"))
     button = page.locator(LINE).get_by_role("button", name="Details")
     whole = page.locator(LINE).get_by_text("They agree in all 3 directions")
     expect(button).to_have_attribute("aria-expanded", "false", timeout=60_000)
@@ -86,10 +87,11 @@ def test_a_server_that_cannot_be_reached_is_said(visited: Server, page: Page) ->
 
 
 def test_a_click_gets_a_line_of_its_own(visited: Server, page: Page) -> None:
-    page.goto(visited.address("neurons?model=preset/shapes-cnn&image=sample/star"))
+    page.goto(visited.address("neurons?model=preset/shapes-cnn&image=sample/circle"))
     expect(page.locator(LINE)).to_contain_text("The gradient agrees", timeout=60_000)
     name = page.locator(LINE).get_attribute("class")
-    page.get_by_label("Channel").first.fill("7")
-    page.get_by_label("Channel").first.press("Enter")
+    channel = page.get_by_role("spinbutton", name="Channel")
+    channel.fill("7")
+    channel.press("Enter")
     page.wait_for_function(f"(name) => document.querySelector('{LINE}')?.className !== name", arg=name)
     expect(page.locator(LINE)).to_contain_text("The gradient agrees", timeout=60_000)

@@ -40,7 +40,7 @@ def click(page: Page, key: str, line: int, number: int) -> None:
     )
     page.mouse.move(x - 3, y)
     page.mouse.move(x, y)
-    page.wait_for_timeout(150)
+    seeing.drawn(page)
     page.mouse.click(x, y)
 
 

@@ -105,7 +105,7 @@ def _marked(page: Page) -> dict[str, str]:
     """What can be used, each with its mark, once nothing on the page is replaced any more."""
     for _ in range(20):
         found: dict[str, str] = dict(page.evaluate(MARK_WHAT_CAN_BE_USED))
-        page.wait_for_timeout(500)
+        seeing.wait(page)
         if page.locator("[data-usable]").count() == len(found):
             return found
     raise AssertionError("the page does not come to rest")

@@ -48,7 +48,6 @@ def test_claim_control_and_figure(visited: Server, page: Page, browser: Browser,
     slider.focus()
     page.keyboard.press("ArrowRight")
     page.wait_for_function("location.search.includes('set=')")
-    page.wait_for_timeout(300)
     after = numbers(page, key)
     assert after != before
     with tab(browser, dark=True, width=390) as other:

@@ -145,7 +145,7 @@ def tour(page: Page, named: Named, kind: str) -> Iterator[str]:
     for name in ("Model", "Target", "Output"):
         box = sidebar.get_by_role("combobox", name=name).first
         box.scroll_into_view_if_needed()  # a list closes where its place is scrolled
-        page.wait_for_timeout(200)
+        seeing.drawn(page)
         box.press("ArrowDown")
         expect(page.get_by_role("listbox")).to_be_visible()
         yield f"the list {name}"

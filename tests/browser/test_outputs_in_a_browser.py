@@ -61,7 +61,6 @@ def choose(page: Page, label: str, option: str) -> None:
     """Choose from a list in the sidebar."""
     page.get_by_test_id("stSidebar").get_by_label(label, exact=True).press("ArrowDown")
     page.get_by_role("option", name=option, exact=True).click()
-    page.wait_for_timeout(400)
     seeing.wait(page)
 
 

@@ -29,36 +29,35 @@ VIEWS = (
 )
 
 
-READ = """() => {
+READ = """(quiet) => {
   const all = (where) => Array.from(document.querySelectorAll(where));
   const numbers = (_, v) => ArrayBuffer.isView(v) ? Array.from(v) : v;
   const drawn = all(".js-plotly-plot").filter((chart) => chart._fullData);
-  return {
-    still: document.querySelector("[data-testid=stApp][data-test-script-state=notRunning]") !== null
-      && all("[data-stale=true], [data-testid=stSpinner]").length === 0
-      && all("[data-testid=stPlotlyChart]").length === drawn.length,
+  const still = document.querySelector("[data-testid=stApp][data-test-script-state=notRunning]") !== null
+    && all("[data-stale=true], [data-testid=stSpinner]").length === 0
+    && all("[data-testid=stPlotlyChart]").length === drawn.length;
+  const seen = {
     charts: drawn.map((chart) => JSON.stringify(chart._fullData.map(({x, y, z}) => ({x, y, z})), numbers)),
     texts: all("[data-testid=stMain] :is([data-testid=stMarkdown], h1, h2)").map((e) => e.textContent),
     inputs: all("input:not([type=file])").map((e) => `${e.value} ${e.checked}`),
     pressed: all("[role=radio]").map((e) => e.ariaChecked),
     address: location.href,
   };
+  const text = JSON.stringify(seen), now = performance.now();
+  if (!still || seen.texts.length < 3 || text !== window.seen) [window.seen, window.seenSince] = [text, now];
+  return now - window.seenSince >= quiet ? seen : false;
 }"""
-"""Every number that is drawn, every heading, fact and caption, how every control stands, and the address."""
+"""Every number that is drawn, every heading, fact and caption, how every control stands, and the address, once all of
+it has been the same for a while."""
+QUIET_MS = 700
 
 
 def _seen(page: Page, address: str) -> dict[str, Any]:
     """The page once it has been the same for a while."""
     page.goto(address)
-    reads: list[dict[str, Any]] = []
-    for _ in range(240):
-        page.wait_for_timeout(500)
-        reads.append(page.evaluate(READ))
-        last = reads[-4:]
-        if len(last) == 4 and all(one == last[0] and one["still"] and len(one["texts"]) > 2 for one in last):
-            expect(page.get_by_test_id("stAlertContentError")).to_have_count(0)
-            return last[0]
-    raise AssertionError(reads[-1])
+    found = page.wait_for_function(READ, arg=QUIET_MS, polling=100, timeout=120_000).json_value()
+    expect(page.get_by_test_id("stAlertContentError")).to_have_count(0)
+    return dict(found)
 
 
 @pytest.mark.parametrize("view", VIEWS, ids=range(len(VIEWS)))

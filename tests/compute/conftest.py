@@ -22,7 +22,7 @@ FAKES = "tests.compute.fakes:Scripted"
 DEADLINE_S = 2.0
 
 
-def until(true: Callable[[], object], seconds: float = 8.0) -> bool:
+def until(true: Callable[[], object], seconds: float = 30.0) -> bool:
     """Wait until something is true; False if it does not become so in time."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -82,7 +82,7 @@ def service(chosen: Settings) -> Iterator[LocalService]:
     address, _ = service.door()
     yield service
     service.close()
-    assert until(lambda: processes_of(chosen.store) == [], 3)
+    assert until(lambda: processes_of(chosen.store) == [])
     assert not Path(address.removeprefix("unix:")).parent.exists()
 
 

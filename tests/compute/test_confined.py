@@ -25,6 +25,7 @@ from gradviz_core.text.codec import question_to_json
 from gradviz_core.types import SurveyQuestion
 from gradviz_core.types.cards import Preprocessing, Recipe
 from tests.compute.conftest import DEADLINE_S, FAKES, ask, kept, until, uploaded, worker_of
+from tests.crowding import soon
 
 
 def pids(client: Client, model: str) -> set[int]:
@@ -68,7 +69,7 @@ def test_endless_uploads_hold_up_no_other_question(client: Client, chosen: Setti
     pids(client, sleep)
     with ThreadPoolExecutor(3) as threads:
         doomed = [threads.submit(ask, client, key, name) for name in "ab"]
-        assert until(lambda: client.status().busy == 2, 1)
+        assert until(lambda: client.status().busy == 2)
         behind = threads.submit(ask, client, sleep, "0")
         answered = 0
         while not all(job.done() for job in doomed):
@@ -94,7 +95,7 @@ def test_a_file_that_overruns_twice_is_refused_whatever_recipe_names_it(client: 
         start = time.monotonic()
         with pytest.raises(DeadlineExceeded, match="was stopped 2 times within 10 minutes"):
             ask(client, key, "0")
-        assert time.monotonic() - start < 0.5
+        assert time.monotonic() - start < soon(0.3)
     assert worker_of(ask(client, uploaded(client, chosen, "echo"), "0")) > 0
 
 
@@ -103,7 +104,7 @@ def test_a_flood_of_uploads_fills_its_own_queue_only(client: Client, chosen: Set
     pids(client, sleep)
     with ThreadPoolExecutor(4) as threads:
         waiting = [threads.submit(ask, client, sleep, "1") for _ in range(4)]
-        assert until(lambda: (client.status().busy, client.status().queued) == (2, 2), 0.8)
+        assert until(lambda: (client.status().busy, client.status().queued) == (2, 2))
         with pytest.raises(Busy, match="2 questions are waiting already"):
             ask(client, sleep, "0")
         ask(client, "echo")
@@ -115,7 +116,7 @@ def test_a_confined_worker_killed_in_the_middle_takes_one_question_along(client:
     victim = worker_of(ask(client, sleep, "0.9"))  # the same question again goes to the same worker
     with ThreadPoolExecutor(2) as threads:
         doomed = threads.submit(ask, client, sleep, "0.9")
-        assert until(lambda: client.status().busy == 1, 0.5)
+        assert until(lambda: client.status().busy == 1)
         time.sleep(0.2)
         other = threads.submit(ask, client, "sleep", "0.4")
         os.kill(victim, signal.SIGKILL)

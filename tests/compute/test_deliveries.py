@@ -70,7 +70,7 @@ def test_whoever_reads_a_file_that_is_let_go_of_is_told(client: Client, chosen: 
         assert until(lambda: client.status().queued == 1)
         delivery.close()
         assert isinstance(told.exception(1), ComputeError)
-        assert until(lambda: files(chosen, "arriving") == [], 1)
+        assert until(lambda: files(chosen, "arriving") == [])
 
 
 def test_with_the_app_all_that_it_was_delivering_goes(chosen: Settings, service: LocalService) -> None:

@@ -36,6 +36,7 @@ from gradviz_core.errors import (
 from gradviz_core.settings import Settings
 from gradviz_core.text.codec import error_from_json
 from tests.compute.conftest import FAKES, ask, processes_of, until
+from tests.crowding import soon
 
 ROOT = Path(__file__).parents[2]
 KEY = "a key of the tests, long enough"
@@ -154,7 +155,7 @@ def test_a_greeting_that_drips_in_is_cut_off(
     start = time.monotonic()
     with pytest.raises((EOFError, OSError)):
         meet(f"unix:{tmp_path / 'door'}")
-    assert 0.9 < time.monotonic() - start < 2.5
+    assert 0.9 < time.monotonic() - start < 1 + soon(0.75)
 
 
 def test_connections_that_say_nothing_keep_nobody_out(service: LocalService, chosen: Settings) -> None:
@@ -182,7 +183,7 @@ def test_connections_that_say_nothing_keep_nobody_out(service: LocalService, cho
         attacker.join()
         for each in silent:
             each.close()
-    assert sorted(seconds)[2] < 1, seconds
+    assert sorted(seconds)[2] < soon(0.5), seconds
 
 
 def _connected(place: str) -> socket.socket:
@@ -218,11 +219,11 @@ def test_a_service_that_stands_alone(chosen: Settings, tmp_path: Path) -> None:
         assert workers
         assert not any(KEY.encode() in Path(f"/proc/{pid}/environ").read_bytes() for pid in workers)
         process.send_signal(signal.SIGTERM)
-        assert process.wait(5) == 0
+        assert process.wait(30) == 0
         with pytest.raises(ServiceStarting, match=f"No compute service answers at {address}"):
             client.status()
         client.close()
-    assert until(lambda: processes_of(tmp_path) == [], 3)
+    assert until(lambda: processes_of(tmp_path) == [])
 
 
 @pytest.mark.parametrize("arguments", [["--listen", "tcp://127.0.0.1:0"], ["--listen", "nowhere"]])

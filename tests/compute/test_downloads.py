@@ -24,6 +24,7 @@ from gradviz_core.settings import Settings
 from gradviz_core.text.codec import question_to_json
 from gradviz_core.types import SurveyQuestion
 from tests.compute.conftest import ask, until, uploaded, worker_of
+from tests.crowding import soon
 
 ME, YOU, THEM = Asker("1.1.1.1", "a"), Asker("1.1.1.1", "b"), Asker("2.2.2.2", "c")
 
@@ -93,7 +94,7 @@ def test_a_slow_reader_holds_up_no_worker_and_gets_one_file_at_a_time(client: Cl
     ]  # and there are two workers
     started = time.monotonic()
     ask(client, "x")
-    assert time.monotonic() - started < 1
+    assert time.monotonic() - started < soon(0.5)
     with pytest.raises(Busy, match="on its way to this page"):
         fetched(client, "x")
     assert not [path for path in chosen.store.iterdir() if "leaving" in path.name], "it would outlive a crash"
@@ -121,7 +122,7 @@ def test_who_hangs_up_is_out_of_the_queue_at_once(client: Client) -> None:
     waiting.start()
     assert until(lambda: client.status().queued == 1)
     left.set()
-    assert until(lambda: client.status().queued == 0, 0.8)
+    assert until(lambda: client.status().queued == 0)
     for thread in (*threads, waiting):
         thread.join()
     assert results == [None]

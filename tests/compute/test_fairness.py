@@ -20,10 +20,11 @@ from gradviz_core.errors import Busy
 from gradviz_core.text.codec import answer_from_bytes, error_from_json, question_to_json
 from gradviz_core.types import SurveyAnswer, SurveyQuestion
 from tests.compute.conftest import FAKES, until
+from tests.crowding import crowding, soon
 
 SLICE_S, GRACE_S, DEADLINE_S = 0.4, 0.3, 4.0
-ROOM_S = 1.5
-"""For a worker to be replaced and for a busy machine."""
+REPLACED_S = 0.8
+"""So long it takes at most to replace a worker."""
 
 
 @dataclass
@@ -58,7 +59,7 @@ class Hall:
     def waited(self, asker: Asker, model: str = "echo", image: str = "x") -> float:
         """Seconds that a question took."""
         job, future = self.ask(asker, model, image)
-        future.result(20)
+        future.result(60)
         return self.seconds[job]
 
     def leave(self) -> None:
@@ -118,7 +119,7 @@ def test_six_tabs_at_one_address_keep_a_bystander_waiting_for_a_slice(
     for _ in range(3):
         waits.append(here.waited(BYSTANDER))
         time.sleep(0.6)  # longer than a worker lingers
-    assert max(waits) < alone + SLICE_S + GRACE_S + ROOM_S
+    assert max(waits) < alone + SLICE_S + GRACE_S + soon(REPLACED_S)
 
 
 def test_a_bystander_at_the_same_address_waits_for_one_turn_of_each_tab(hall: Callable[[int], Hall]) -> None:
@@ -128,8 +129,8 @@ def test_a_bystander_at_the_same_address_waits_for_one_turn_of_each_tab(hall: Ca
         here.ask(tab, "work", "1000")
     assert until(lambda: here.pool.status().queued == 4)
     first, *others = (here.waited(Asker("a", "bystander")) for _ in range(4))
-    assert first < 3 * SLICE_S + ROOM_S
-    assert max(others) < SLICE_S + ROOM_S
+    assert first < 3 * SLICE_S + soon(REPLACED_S)
+    assert max(others) < SLICE_S + soon(REPLACED_S)
 
 
 def test_a_question_that_was_stopped_begins_anew_once_and_gets_to_its_end(
@@ -147,7 +148,7 @@ def test_a_question_that_was_stopped_begins_anew_once_and_gets_to_its_end(
     assert long.result().question.model == "write and work"
     assert begun(board) == 2
     assert job.anew
-    assert max(waits) < SLICE_S + ROOM_S
+    assert max(waits) < SLICE_S + soon(REPLACED_S)
 
 
 def test_nothing_is_stopped_where_nobody_else_waits(hall: Callable[[int], Hall], tmp_path: Path) -> None:
@@ -155,18 +156,18 @@ def test_nothing_is_stopped_where_nobody_else_waits(hall: Callable[[int], Hall],
     boards = [tmp_path / name for name in "xyz"]
     futures = [here.ask(BYSTANDER, "write and work", f"{board} 0.8")[1] for board in boards]
     for future in futures:
-        future.result(10)
+        future.result(60)
     assert [begun(board) for board in boards] == [1, 1, 1], "the third waited for the same session's first two"
 
 
 def test_a_worker_that_hears_lives_on_and_one_that_does_not_is_replaced(hall: Callable[[int], Hall]) -> None:
     here = hall(1)
-    pid = here.ask(BYSTANDER, "echo")[1].result(5).notes[0]
+    pid = here.ask(BYSTANDER, "echo")[1].result(60).notes[0]
     for endless, same in (("work", True), ("spin", False)):
         job, _ = here.ask(Asker("a", endless), endless, "1000")
         assert until(lambda: here.pool.status().busy == 1)
         time.sleep(SLICE_S)
-        assert (here.ask(BYSTANDER, "echo")[1].result(10).notes[0] == pid) == same
+        assert (here.ask(BYSTANDER, "echo")[1].result(60).notes[0] == pid) == same
         here.pool.drop(job)
         assert until(lambda: here.pool.status().busy == 0)
 
@@ -179,8 +180,8 @@ def test_what_nobody_waits_for_is_let_go(hall: Callable[[int], Hall]) -> None:
     start = time.monotonic()
     here.leave()
     assert until(lambda: (here.pool.status().busy, here.pool.status().ready) == (0, 2))
-    assert time.monotonic() - start < GRACE_S + ROOM_S
-    assert here.waited(BYSTANDER) < 1
+    assert time.monotonic() - start < GRACE_S + soon(REPLACED_S)
+    assert here.waited(BYSTANDER) < soon(0.5)
 
 
 def test_a_worker_waits_a_moment_for_the_next_question_of_the_same_page(hall: Callable[[int], Hall]) -> None:
@@ -194,7 +195,7 @@ def test_a_worker_waits_a_moment_for_the_next_question_of_the_same_page(hall: Ca
     for _ in range(6):
         waits.append(here.waited(BYSTANDER))
         time.sleep(0.1)
-    assert max(waits[1:]) < SLICE_S
+    assert max(waits[1:]) < soon(SLICE_S / 2)
 
 
 def test_questions_that_began_anew_leave_a_worker_to_the_others(hall: Callable[[int], Hall]) -> None:
@@ -205,7 +206,7 @@ def test_questions_that_began_anew_leave_a_worker_to_the_others(hall: Callable[[
     time.sleep(2 * SLICE_S)
     assert sum(run.job.anew for run in here.pool._runs.values()) == 1
     assert here.pool.status().queued == 4
-    assert here.waited(BYSTANDER) < SLICE_S
+    assert here.waited(BYSTANDER) < soon(SLICE_S / 2)
     assert all(job.anew for job in flood)
 
 
@@ -216,8 +217,8 @@ def test_of_two_that_began_anew_the_one_who_used_far_less_comes_first(hall: Call
     assert until(lambda: sum(job.anew for job in flood) == 5)
     job, long = here.ask(Asker("h", "1"), "work", "1.5")
     here.waited(Asker("h", "2"), "work", "0.1")
-    assert long.result(2 * DEADLINE_S).question.image == "1.5"
-    assert here.seconds[job] < 1.5 + DEADLINE_S
+    assert long.result(30).question.image == "1.5"
+    assert here.seconds[job] < 1.5 + DEADLINE_S * max(1.0, crowding())
 
 
 def test_a_flood_does_not_fill_the_queue_against_a_newcomer(hall: Callable[[int], Hall]) -> None:
@@ -225,7 +226,7 @@ def test_a_flood_does_not_fill_the_queue_against_a_newcomer(hall: Callable[[int]
     flood = [here.ask(tab, "work", "1000")[1] for tab in tabs() * 6]  # one runs, 32 wait, three are refused
     assert until(lambda: here.pool.status().queued == 32)
     assert until(lambda: sum(future.done() for future in flood) == 3)
-    assert here.waited(BYSTANDER) < SLICE_S + GRACE_S + ROOM_S
+    assert here.waited(BYSTANDER) < SLICE_S + GRACE_S + soon(REPLACED_S)
     refused = [future.exception() for future in flood if future.done()]
     assert len(refused) in (3, 4)
     assert all(isinstance(error, Busy) and "32 questions are waiting" in str(error) for error in refused)

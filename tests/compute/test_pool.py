@@ -24,6 +24,7 @@ from gradviz_core.text.codec import error_from_json, question_to_json
 from gradviz_core.types import SurveyAnswer, SurveyQuestion
 from tests.compute.conftest import DEADLINE_S, FAKES, ask, until, worker_of
 from tests.compute.fakes import Scripted
+from tests.crowding import soon
 
 
 def test_a_small_answer_costs_a_few_milliseconds(client: Client) -> None:
@@ -32,7 +33,7 @@ def test_a_small_answer_costs_a_few_milliseconds(client: Client) -> None:
         start = time.perf_counter()
         ask(client, "echo")
         seconds.append(time.perf_counter() - start)
-    assert statistics.median(seconds) < 0.02  # on a busy machine; a tenth of that on an idle one
+    assert statistics.median(seconds) < soon(0.01)
 
 
 def test_a_large_answer_arrives_whole(client: Client) -> None:
@@ -46,18 +47,18 @@ def test_an_endless_question_is_stopped_and_nobody_else_notices(client: Client, 
     with ThreadPoolExecutor(2) as threads:
         start = time.monotonic()
         doomed = threads.submit(ask, client, endless)
-        assert until(lambda: client.status().busy == 1, 0.8)
+        assert until(lambda: client.status().busy == 1)
         while not doomed.done():
             before = time.monotonic()
             ask(client, "echo")
             times.append(time.monotonic() - before)
         with pytest.raises(DeadlineExceeded, match="longer than 2 s"):
             doomed.result()
-    assert DEADLINE_S <= time.monotonic() - start < DEADLINE_S + 1.5
-    assert len(times) > 20
-    assert max(times) < 1
+    assert DEADLINE_S <= time.monotonic() - start < DEADLINE_S + soon(1)
+    assert len(times) > 5
+    assert max(times) < soon(0.5)
     assert len(_both_workers(client)) == 2
-    assert time.monotonic() - start < DEADLINE_S + 3
+    assert time.monotonic() - start < DEADLINE_S + soon(2)
 
 
 def _both_workers(client: Client) -> set[int]:
@@ -101,7 +102,7 @@ def test_a_worker_killed_before_it_read_its_question_is_replaced_without_a_word(
         os.kill(pid, signal.SIGSTOP)  # the question reaches the socket, and nobody reads it
     with ThreadPoolExecutor(1) as threads:
         question = threads.submit(ask, client, "echo")
-        assert until(lambda: client.status().busy == 1, 0.8)
+        assert until(lambda: client.status().busy == 1)
         for pid in old:
             os.kill(pid, signal.SIGKILL)
         assert worker_of(question.result()) not in old
@@ -164,21 +165,21 @@ def test_a_full_queue_refuses_the_next_question_at_once(client: Client) -> None:
         waiting: list[Future[SurveyAnswer]] = []
         for busy, queued in [(1, 0), (2, 0), (2, 1), (2, 2)]:
             waiting.append(threads.submit(ask, client, "sleep", "1.2"))
-            assert until(lambda: (client.status().busy, client.status().queued) == (busy, queued), 0.5)  # noqa: B023
+            assert until(lambda: (client.status().busy, client.status().queued) == (busy, queued))  # noqa: B023
         start = time.monotonic()
         with pytest.raises(Busy, match="2 questions are waiting already"):
             ask(client, "echo")
-        assert time.monotonic() - start < 0.3
+        assert time.monotonic() - start < soon(0.2)
         assert len({worker_of(question.result()) for question in waiting}) == 2
 
 
 def test_the_question_of_a_client_that_left_is_dropped(client: Client, service: LocalService) -> None:
     with ThreadPoolExecutor(2) as threads:
         running = [threads.submit(ask, client, "sleep", "1.2") for _ in range(2)]
-        assert until(lambda: client.status().busy == 2, 0.8)
+        assert until(lambda: client.status().busy == 2)
         connection = protocol.connect(*service.door())
         protocol.write_message(connection, "ask", b'{"kind":"survey","model":"echo","image":"x"}')
-        assert until(lambda: client.status().queued == 1, 0.3)
+        assert until(lambda: client.status().queued == 1)
         connection.close()
         assert until(lambda: client.status().queued == 0, 0.45)
         assert client.status().busy == 2
@@ -196,7 +197,7 @@ def test_a_question_that_needs_too_much_memory_fails_by_itself(chosen: Settings,
             ask(client, "hog", "1000000000")
         with ThreadPoolExecutor(1) as threads:
             running = threads.submit(ask, client, "sleep", "1.2")
-            assert until(lambda: client.status().busy == 1, 0.8)
+            assert until(lambda: client.status().busy == 1)
             with pytest.raises(Busy, match=r"No worker was free within 0.4 s"):
                 ask(client, "echo")
             assert worker_of(running.result()) == pid
@@ -225,7 +226,7 @@ def test_a_wait_ends_with_what_is_raised_in_it_and_its_worker_is_free(client: Cl
         """The page was left."""
 
     def look() -> None:
-        if until(lambda: client.status().busy == 1, 1):
+        if until(lambda: client.status().busy == 1, soon(0.5)):
             raise Gone
 
     address, key = service.door()
@@ -234,6 +235,6 @@ def test_a_wait_ends_with_what_is_raised_in_it_and_its_worker_is_free(client: Cl
     leaving.while_waiting(look)
     with pytest.raises(Gone):
         ask(leaving, "work", "1000")
-    assert until(lambda: client.status().busy == 0, 1)
+    assert until(lambda: client.status().busy == 0)
     assert len(_both_workers(client)) == 2
     leaving.close()

@@ -27,9 +27,9 @@ from gradviz_core.types import FlowQuestion, GradientQuestion, PerturbationQuest
 from gradviz_core.types.cards import Preprocessing, Recipe
 from gradviz_core.types.subjects import ClassScore
 from tests.compute.conftest import processes_of, until
+from tests.crowding import crowding
 from tests.load import heavy
 from tests.load.bystander import picture
-from tests.load.running import crowding
 
 MODEL, IMAGE = "preset/digits-mlp", "sample/circle"
 
@@ -168,8 +168,8 @@ def test_a_bystander_hardly_waits_while_six_tabs_compute_without_end(real: Clien
         assert until(lambda: real.status().queued == 4)
         waits = [bystander.times() for _ in range(2)]
         closed.set()
-        assert all("closed" in str(tab.exception(2)) for tab in tabs)
-    assert until(lambda: real.status().busy == 0, 10), "what they asked for is let go"
+        assert all("closed" in str(tab.exception(30)) for tab in tabs)
+    assert until(lambda: real.status().busy == 0, 30), "what they asked for is let go"
     crowded = max(crowded, crowding())
-    assert max(wait for wait, _ in waits) < preset + 2 * crowded
+    assert max(wait for wait, _ in waits) < preset + 4 * crowded
     assert max(wait for _, wait in waits) < upload + 10 * crowded

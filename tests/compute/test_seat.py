@@ -57,11 +57,11 @@ def seat_with(*workers: Occupant | Exception) -> Iterator[Callable[..., Message]
         return worker
 
     def ask(job: Job | None = None) -> Message:
-        assert until(lambda: free, 3), "the seat is gone"
+        assert until(lambda: free), "the seat is gone"
         free.clear()
         job = job or Job("ask", b"")
         seat.give(job)
-        assert job.done.wait(3), "the job is never done"
+        assert job.done.wait(30), "the job is never done"
         return job.reply
 
     seat = Seat(hire, 0.2, lambda *_: True, free.append, lambda _: None)

@@ -17,6 +17,7 @@ from gradviz_core.compute.client import Client
 from gradviz_core.errors import ServiceStarting
 from gradviz_core.settings import Settings
 from tests.compute.conftest import FAKES, ask, processes_of, until, worker_of
+from tests.crowding import soon
 
 ROOT = Path(__file__).parents[2]
 
@@ -61,9 +62,9 @@ def test_a_killed_service_takes_its_workers_along_and_the_next_question_finds_a_
             doomed.result()
     start = time.monotonic()
     assert worker_of(ask(own, "echo")) not in before
-    assert time.monotonic() - start < 5
+    assert time.monotonic() - start < soon(3)
     assert own.service_pid not in {None, old}
-    assert until(lambda: not before & set(processes_of(settings.store)), 3)
+    assert until(lambda: not before & set(processes_of(settings.store)))
 
 
 def test_a_service_killed_while_nobody_asks_is_not_missed(own: Client) -> None:
@@ -71,7 +72,7 @@ def test_a_service_killed_while_nobody_asks_is_not_missed(own: Client) -> None:
     old = own.service_pid
     assert old is not None
     os.kill(old, signal.SIGKILL)
-    assert until(lambda: own.service_pid is None, 2)
+    assert until(lambda: own.service_pid is None)
     ask(own, "echo")
 
 
@@ -102,15 +103,15 @@ def test_nothing_outlives_the_app(settings: Settings, models: tuple[str, ...], e
         assert app.stdout.readline() == b"busy\n"
         assert len(processes_of(settings.store)) >= 3
         app.send_signal(end)
-        app.wait(5)
-    assert until(lambda: processes_of(settings.store) == [], 3)
+        app.wait(30)
+    assert until(lambda: processes_of(settings.store) == [])
 
 
 def test_starting_does_not_keep_anybody_waiting(own: Client) -> None:
     start = time.monotonic()
     own.start()
-    assert time.monotonic() - start < 0.05
-    assert own.service_pid is None
+    assert own.service_pid is None, "it takes half a second, for which nobody waits"
+    assert time.monotonic() - start < soon(0.1)
     with ThreadPoolExecutor(4) as threads:  # meanwhile, many ask: there is still one service
         assert len({worker_of(answer) for answer in threads.map(lambda _: ask(own, "echo"), range(8))}) <= 2
 

@@ -44,9 +44,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """A service with one worker for what is trusted and one for uploads; at the end every question of the bystander
     was answered."""
     store = tmp_path_factory.mktemp("hostile")
-    chosen = Settings(
-        workers=1, upload_workers=1, threads=1, device="cpu", store=store, upload_memory_mb=MEMORY_MB, deadline_s=9.0
-    )
+    chosen = Settings(workers=1, upload_workers=1, threads=1, device="cpu", store=store, upload_memory_mb=MEMORY_MB)
     asking = Client(chosen)
     _warm_up(asking)
     bystander = Bystander(asking)

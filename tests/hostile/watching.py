@@ -14,6 +14,7 @@ from gradviz_core.errors import GradVizError
 from gradviz_core.types import ClassScore, GradientQuestion
 
 PAUSE_S = 0.1
+"""Between two questions of the second session, unless somebody waits for the next."""
 FORGET_PEAK = "5"
 """Written to ``/proc/<pid>/clear_refs`` it sets the peak back to what is held now (``man 5 proc``)."""
 
@@ -28,31 +29,38 @@ class Bystander:
         self.answered = 0
         self.slowest_s = 0.0
         self.complaints: list[str] = []
-        self._over = threading.Event()
+        self._over, self._awaited = threading.Event(), threading.Event()
+        self._answer = threading.Condition()
         self._thread = threading.Thread(target=self._ask_again_and_again, name="bystander")
         self._thread.start()
 
     def _ask_again_and_again(self) -> None:
-        while not self._over.wait(PAUSE_S):
+        while not self._over.is_set():
+            self._awaited.wait(PAUSE_S)
             target = ClassScore(self.answered % 10)
             start = time.monotonic()
             try:
                 self.client.ask(GradientQuestion(model="preset/digits-mlp", image="sample/digit-3", target=target))
             except GradVizError as error:
                 self.complaints.append(str(error))
-            self.answered += 1
             self.slowest_s = max(self.slowest_s, time.monotonic() - start)
+            with self._answer:
+                self.answered += 1
+                self._answer.notify_all()
 
     def answers_once_more(self, seconds: float) -> bool:
         """Wait until a question that was asked after now has been answered."""
-        wanted, end = self.answered + 2, time.monotonic() + seconds
-        while self.answered < wanted and time.monotonic() < end:
-            time.sleep(0.01)
-        return self.answered >= wanted
+        self._awaited.set()
+        with self._answer:
+            wanted = self.answered + 2  # the next one may be on its way already
+            came = self._answer.wait_for(lambda: self.answered >= wanted, seconds)
+        self._awaited.clear()
+        return came
 
     def leave(self) -> None:
         """Ask no more."""
         self._over.set()
+        self._awaited.set()
         self._thread.join()
 
 

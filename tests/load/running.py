@@ -19,6 +19,8 @@ from socket import socket
 
 import psutil  # type: ignore[import-untyped]
 
+from tests.crowding import crowding
+from tests.leftovers import folder_of_a_server
 from tests.load.requests import Door, request
 
 ROOT = Path(__file__).parents[2]
@@ -87,15 +89,20 @@ class App:
 @contextmanager
 def running(folder: Path, environment: Mapping[str, str] | None = None) -> Iterator[App]:
     """The app on a free port, with a store and a log in ``folder``; ended, and all its processes with it."""
+    with folder_of_a_server() as temporary:
+        own = {"GRADVIZ_STORE": str(folder / "uploads"), "GRADVIZ_DEVICE": "cpu", "TMPDIR": temporary}
+        yield from _running(folder, own | dict(environment or {}))
+
+
+def _running(folder: Path, environment: Mapping[str, str]) -> Iterator[App]:
     with closing(socket()) as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     command = [sys.executable, "-m", "streamlit", "run", "app.py", f"--server.port={port}"]
     options = ["--server.headless=true", "--server.address=127.0.0.1"]
-    chosen = {"GRADVIZ_STORE": str(folder / "uploads"), "GRADVIZ_DEVICE": "cpu", **(environment or {})}
     with (folder / "server.log").open("a") as log:
         process = subprocess.Popen(
-            [*command, *options], cwd=ROOT, env=os.environ | chosen, stdout=log, stderr=subprocess.STDOUT
+            [*command, *options], cwd=ROOT, env=os.environ | environment, stdout=log, stderr=subprocess.STDOUT
         )
     try:
         app = App(port, psutil.Process(process.pid), folder)
@@ -174,14 +181,6 @@ class Watch:
             self.memory.append((time.monotonic() - self._start, self.app.megabytes()))
             if self._over.wait(5 * LOOK_S):
                 return
-
-
-def crowding(seconds: float = 0.4) -> float:
-    """How many times longer than its processor time a computation takes: 1 where the machine has nothing else to do."""
-    began, end = time.perf_counter(), time.thread_time() + seconds
-    while time.thread_time() < end:
-        sum(range(1000))
-    return (time.perf_counter() - began) / seconds
 
 
 def resident_mb(process: psutil.Process) -> float:

@@ -18,6 +18,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.leftovers import folder_of_a_server
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -108,13 +110,18 @@ def health(app: App) -> float:
 @contextmanager
 def running(folder: Path, *options: str, **settings: str) -> Iterator[App]:
     """The app on a free port, with a store of its own, whose requests to the world fall into a hole."""
+    with folder_of_a_server() as temporary:
+        yield from _running(folder, *options, GRADVIZ_STORE=str(folder / "uploads"), TMPDIR=temporary, **settings)
+
+
+def _running(folder: Path, *options: str, **settings: str) -> Iterator[App]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     hole = Hole()
     proxies = {f"{scheme}_proxy": hole.address for scheme in ("http", "https")}
     environment = {k: v for k, v in os.environ.items() if k.lower() not in {*proxies, "no_proxy", "all_proxy"}}
-    environment |= proxies | {"GRADVIZ_STORE": str(folder / "uploads"), **settings}
+    environment |= proxies | settings
     command = [sys.executable, "-m", "streamlit", "run", "app.py", f"--server.port={port}", *options]
     log = folder / "server.log"
     with log.open("w") as lines:

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests import own_loop
+from tests.crowding import soon
 from tests.load import bringing
 from tests.load.bystander import picture
 from tests.load.requests import Door, put, upload_headers
@@ -66,7 +67,7 @@ async def opened(door: Door) -> AsyncIterator[Tab]:
 
 
 def said(connection: socket.socket) -> str:
-    connection.settimeout(15)
+    connection.settimeout(60)
     return connection.recv(4096).decode(errors="replace")
 
 
@@ -92,24 +93,24 @@ def test_uploads_that_nobody_asked_for_and_uploads_that_hang(app: App) -> None:
             assert await until(lambda: len(arriving(app)) == 2)
             begun = time.monotonic()
             await bringing.picture(bystander, "second.png", picture(2))
-            assert time.monotonic() - begun < 10
+            assert time.monotonic() - begun < soon(5)
             for connection in hanging:
                 assert "408" in await asyncio.to_thread(said, connection)
                 connection.close()
-            assert await until(lambda: not arriving(app), 1)
+            assert await until(lambda: not arriving(app), soon(0.5))
 
             # One that hangs while its session ends.
             held = await begin(attacker, links[2], 264_000_000, 2_000_000)
             assert await until(lambda: len(arriving(app)) == 1)
             await attacker.close()
             left = time.monotonic()
-            assert await until(lambda: not arriving(app))
-            assert time.monotonic() - left < 10
+            assert await until(lambda: not arriving(app), 60)
+            assert time.monotonic() - left < soon(5)
             held.close()
 
     with Watch(app) as watch:
         own_loop.run(attack())
-    assert watch.slowest_s < 1.0
+    assert watch.slowest_s / watch.crowding < 1.0
     assert watch.most_mb("app") < 500
     assert watch.memory[-1][1]["app"] < watch.memory[0][1]["app"] + 100
     assert "Traceback" not in app.log

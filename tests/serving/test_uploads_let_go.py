@@ -13,6 +13,7 @@ from gradviz_core.errors import UploadRefused
 from gradviz_core.serving import arrivals, pace
 from gradviz_core.serving.notes import Note
 from tests import own_loop
+from tests.crowding import soon
 from tests.handing_in import chunks, form
 from tests.serving.upload_desk import ME, MODEL, OTHER, Desk, hanging
 
@@ -40,10 +41,10 @@ def test_a_drip_is_given_up_and_its_room_is_free(desk: Desk, monkeypatch: pytest
     async def drip() -> None:
         async with hanging(desk, f"{ME}/1", 900_000) as upload:
             begun = time.monotonic()
-            while not upload.task.done() and time.monotonic() - begun < 5:
+            while not upload.task.done() and time.monotonic() - begun < 30:
                 upload.messages.put_nowait({"type": "http.request", "body": b"x", "more_body": True})
                 await asyncio.sleep(0.02)
-            assert 0.2 < time.monotonic() - begun < 2
+            assert 0.2 < time.monotonic() - begun < soon(1)
             assert upload.status == 408
 
     own_loop.run(drip())
