@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 import psutil  # type: ignore[import-untyped]
 
@@ -44,12 +45,22 @@ def hooks() -> Iterator[str]:
             yield from (f"{name} of {key} at {path!r}" for name in HOOKS if getattr(module, name))
 
 
+def hooks_so_far() -> int:
+    """How many hooks were registered since the process began, removed ones too: where none was, none can be left."""
+    torch_hooks = sys.modules.get("torch.utils.hooks")
+    return int(torch_hooks.RemovableHandle.next_id) if torch_hooks else 0
+
+
+_parameters: WeakKeyDictionary[nn.Module, list[tuple[str, nn.Parameter]]] = WeakKeyDictionary()
+"""Of each model that is kept: to walk through its modules after each test would take longer than many tests."""
+
+
 def gradients() -> Iterator[str]:
     """Parameters of the models that are kept whose ``grad`` is set."""
     for key, model in _kept_models():
-        yield from (
-            f"the gradient of {name} of {key}" for name, one in model.named_parameters() if one.grad is not None
-        )
+        if model not in _parameters:
+            _parameters[model] = list(model.named_parameters())
+        yield from (f"the gradient of {name} of {key}" for name, one in _parameters[model] if one.grad is not None)
 
 
 def _kept_models() -> list[tuple[str, nn.Module]]:
@@ -86,8 +97,11 @@ def _children() -> list[int]:
 
 def files() -> Iterator[str]:
     """What lies in the temporary folder."""
-    names = (path.name for path in Path(tempfile.gettempdir()).iterdir())
-    yield from (f"in the temporary folder: {name}" for name in names if not _stays(name))
+    yield from (f"in the temporary folder: {name}" for name in _names(tempfile.gettempdir()))
+
+
+def _names(folder: str) -> list[str]:
+    return [path.name for path in Path(folder).iterdir() if not _stays(path.name)]
 
 
 def _stays(name: str) -> bool:
@@ -98,15 +112,16 @@ class Watch:
     """Notes what is there, and says later what has come to it."""
 
     def __init__(self) -> None:
-        self._there = {*processes(), *files()}
-        self._told = {*hooks(), *gradients()}
+        self._there = {*processes(), *files(), *gradients()}
+        self._hooks = hooks_so_far()
 
     def left(self) -> list[str]:
         """What was not there before."""
         end = time.monotonic() + PATIENCE_S
         while (slow := self._come(processes, files)) and time.monotonic() < end:
             time.sleep(0.02)
-        return sorted(slow | ({*hooks(), *gradients()} - self._told))
+        hooked = set(hooks()) if hooks_so_far() != self._hooks else set()
+        return sorted(slow | hooked | self._come(gradients))
 
     def _come(self, *looks: Callable[[], Iterator[str]]) -> set[str]:
         return {one for look in looks for one in look()} - self._there
@@ -119,7 +134,7 @@ def folder_of_a_server() -> Iterator[str]:
     folder = tempfile.mkdtemp(prefix="s-")
     yield folder
     end = time.monotonic() + PATIENCE_S
-    while (left := os.listdir(folder)) and time.monotonic() < end:  # noqa: PTH208 - names are enough
+    while (left := _names(folder)) and time.monotonic() < end:
         time.sleep(0.02)
     shutil.rmtree(folder)
     assert not left, left

@@ -15,6 +15,7 @@ from gradviz_core.compute import client, inline
 from gradviz_core.compute.protocol import Status
 from gradviz_core.drawing.screen import fit
 from gradviz_core.types import Answer, Question
+from tests import components_once  # noqa: F401 - it acts where it is imported
 
 ROOT = Path(__file__).parents[1]
 SALIENCY, NEURONS, MAPS = (f"pages/explore/{name}.py" for name in ("saliency", "neurons", "feature_maps"))

@@ -31,6 +31,12 @@ def command(name: str, processes: int, *, sweeps: bool) -> list[str]:
     return [sys.executable, "-m", "pytest", "-m", marks, *([] if name == "alone" else spread)]
 
 
+def threads(name: str, processes: int) -> dict[str, str]:
+    """How many threads torch takes in each process: more than there are cores would wait for each other."""
+    share = 1 if name == "alone" else processes
+    return {"OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // share))}
+
+
 def run(names: list[str], processes: int, *, sweeps: bool) -> int:
     """Run these passes, whatever comes of the one before: 0 if no test fails."""
     layers, passes, failed = list[Taken](), list[Taken](), list[str]()
@@ -38,7 +44,8 @@ def run(names: list[str], processes: int, *, sweeps: bool) -> int:
         for name in names:
             tally, start = Path(folder) / name, time.monotonic()
             called = command(name, processes, sweeps=sweeps)
-            if subprocess.run(called, env=os.environ | {TALLY: str(tally)}).returncode not in (0, NO_TEST):
+            environment = threads(name, processes) | os.environ | {TALLY: str(tally)}
+            if subprocess.run(called, env=environment).returncode not in (0, NO_TEST):
                 failed.append(name)
             found = read(tally)
             layers += found

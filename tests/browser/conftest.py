@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
 from tests.leftovers import folder_of_a_server
 
@@ -35,6 +35,9 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+PATIENCE_MS = 30_000
+"""What is expected on a page may take so long to come, unless a test says otherwise: on an idle machine it is there at
+once, on a busy one it is not."""
 STREAMLIT_LOOKS_ROUND = ("/_stcore/health", "/_stcore/host-config")
 """At an address below the root Streamlit's own page first tries ``/neurons/_stcore/health``, is told 404, and goes on
 with ``/_stcore/health``: the browser reports the first as an error. These two addresses, and no others, may pass."""
@@ -142,6 +145,7 @@ def browser() -> Iterator[Browser]:
     if path is None:
         say = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
         say("No Chromium was found. Install one, or name it: GRADVIZ_CHROMIUM=/path")
+    expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=path, args=FLAGS)
         yield chromium

@@ -9,7 +9,10 @@ from pathlib import Path
 
 from streamlit.testing.v1 import AppTest
 
-from tests import handing_in
+from tests import (
+    components_once,  # noqa: F401 - it acts where it is imported
+    handing_in,
+)
 from tests.hostile.case import CANARY, Case
 
 ROOT = Path(__file__).parents[2]

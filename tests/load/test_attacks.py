@@ -23,7 +23,7 @@ from tests.load.attacks import foreign_handshakes, handshake, hanging_uploads, t
 from tests.load.bystander import bystander
 from tests.load.running import App, Watch, running
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.alone, pytest.mark.timeout(600)]
 HEALTH_S = 1.0
 APP_MB = 500.0
 WAIT_PRESET_S, WAIT_UPLOAD_S = 2.0, 10.0
@@ -32,7 +32,7 @@ else to do; on a crowded one they are as many times longer as a computation take
 GONE_S = 10.0
 ROOM_MB = 100.0
 """What Python and its allocator may keep of memory that is free again."""
-ATTACK_S = 8.0
+ATTACK_S = 5.0
 ATTACKER, HONEST = "127.0.0.66", "127.0.0.7"
 MB = 1_000_000
 LIMITS = {"GRADVIZ_UPLOAD_MEMORY_MB": "3000", "GRADVIZ_THREADS": "1", "GRADVIZ_WORKERS": "2"}
@@ -199,7 +199,7 @@ def test_tabs_whose_questions_last(scene: Scene, kind: str) -> None:
 
     async def attack(app: App) -> Waited:
         async with tabs_with_model(app.door(ATTACKER), f"{kind}.pt2", data, 6):
-            await asyncio.sleep(5)
+            await asyncio.sleep(3)
             return await _works_on(app, ATTACK_S)
 
     _attacked(scene, attack)

@@ -15,11 +15,11 @@ from tests.load.report import Report
 from tests.load.running import Watch
 
 
-@pytest.mark.slow
+@pytest.mark.alone
 @pytest.mark.timeout(900)
 def test_a_minute_of_many_people_with_three_hostile_ones(tmp_path: Path) -> None:
     """Nothing wrong, nothing lost, no hang, and the app says throughout that it is well."""
-    report = load(tmp_path, Crowd(seconds=20, people=10, pause_s=(2, 5), kill_every_s=5))
+    report = load(tmp_path, Crowd(seconds=12, people=10, pause_s=(2, 4), kill_every_s=3))
     said = "\n".join([*report.lines(), *report.complaints(memory=False)])
     assert report.complaints(memory=False) == [], said
     assert len(report.diary.seen) > 10, said
