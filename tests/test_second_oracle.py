@@ -75,6 +75,7 @@ def test_both_oracles_see_a_gradient_that_pytorch_gets_wrong(name: str) -> None:
 # ------------------------------------------------------------------------------------------------- other architectures
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", architectures.TESTED)
 def test_architectures_that_nobody_here_chose(name: str) -> None:
     """The input gradient and ten sites of each, and the input gradient asked for alone."""

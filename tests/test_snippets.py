@@ -63,7 +63,7 @@ def check(views: Iterator[snippet_runs.View], folder: Path) -> int:
         ("preset/shapes-vit", "sample/cat"),
         ("preset/digits-mlp", "sample/digit-3"),
         ("preset/digits-mlp", "sample/rocket"),
-        pytest.param("torchvision/resnet18@random-0", "sample/cat", marks=pytest.mark.slow),
+        pytest.param("torchvision/resnet18@random-0", "sample/cat", marks=pytest.mark.sweep),
     ],
 )
 def test_every_view_and_method(model: str, image: str, folder: Path) -> None:
@@ -72,7 +72,9 @@ def test_every_view_and_method(model: str, image: str, folder: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["googlenet", "swin_t", "vit_b_32", "mobilenet_v2"])
+@pytest.mark.parametrize(
+    "name", ["googlenet", "swin_t", pytest.param("vit_b_32", marks=pytest.mark.sweep), "mobilenet_v2"]
+)
 def test_architectures_that_are_built_or_laid_out_otherwise(name: str, folder: Path) -> None:
     model, image = f"torchvision/{name}@random-3", "sample/coffee"
     at = snippet_runs.setting(model, image)

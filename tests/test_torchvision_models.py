@@ -212,6 +212,7 @@ def silent_server() -> Iterator[str]:
         yield f"http://127.0.0.1:{listener.getsockname()[1]}/{NAME}"
 
 
+@pytest.mark.slow
 def test_a_server_that_says_nothing_is_given_up_within_10_seconds(hub: Path) -> None:
     start = time.monotonic()
     with silent_server() as url, pytest.raises(WeightsMissing, match=NAME):

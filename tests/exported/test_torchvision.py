@@ -12,6 +12,8 @@ from gradviz_core.types import ClassScore, Site, Unit
 from gradviz_core.uploads import exported
 from tests.exported.files import exported_bytes
 
+pytestmark = pytest.mark.slow
+
 SPREAD = (
     "resnet18",
     "squeezenet1_1",
@@ -20,14 +22,15 @@ SPREAD = (
     "mobilenet_v3_small",
     "mnasnet0_5",
     "googlenet",
-    "inception_v3",
+    pytest.param("inception_v3", marks=pytest.mark.sweep),
     "efficientnet_b0",
     "regnet_y_400mf",
     "densenet121",
     "convnext_tiny",
     "swin_t",
-    "vit_b_32",
+    pytest.param("vit_b_32", marks=pytest.mark.sweep),
 )
+"""Of two that are built of the same parts the larger is a sweep."""
 DRAWN_SLOWLY = {"googlenet", "inception_v3"}
 
 

@@ -7,11 +7,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -171,8 +169,3 @@ def complaint(form: Format, data: bytes) -> str:
     except Exception as error:  # noqa: BLE001 - that is what is looked for
         return f"{type(error).__name__}: {error}"[:500]
     return ""
-
-
-def own_store() -> Path:
-    """A folder for uploads that is nobody else's."""
-    return Path(tempfile.mkdtemp(prefix="gradviz-fuzz-"))

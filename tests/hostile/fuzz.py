@@ -112,8 +112,11 @@ def _until_it_ends(
     it read, and what was found."""
     findings: list[Finding] = []
     command = [sys.executable, "-m", "tests.hostile.fuzz", "--child", "--only", name, "--seed", str(seed), "--number"]
-    with tempfile.TemporaryFile() as errors:
-        process = subprocess.Popen([*command, str(number)], cwd=ROOT, stdout=subprocess.PIPE, stderr=errors)
+    with tempfile.TemporaryFile() as errors, tempfile.TemporaryDirectory(prefix="gradviz-fuzz-") as own:
+        environment = os.environ | {"GRADVIZ_STORE": own, "TMPDIR": own}
+        process = subprocess.Popen(
+            [*command, str(number)], cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=errors
+        )
         try:
             start = 0.0
             for line in _lines(process):
@@ -183,7 +186,6 @@ def _read_on(name: str, seed: int, number: int) -> None:
 
     from tests.hostile import formats
 
-    os.environ["GRADVIZ_STORE"] = str(formats.own_store())
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_DATA, (MEMORY_MB * 1_000_000,) * 2)
     faulthandler.enable(all_threads=False)
