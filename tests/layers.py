@@ -41,6 +41,11 @@ def layer(test: str) -> str:
     return next(name for name, starts in LAYERS.items() if test.startswith(starts))
 
 
+def other_layers() -> list[str]:
+    """How the paths begin of tests that are never quick: they need not even be read."""
+    return [start for name, starts in LAYERS.items() if name not in QUICK for start in starts]
+
+
 def taken(reports: Iterable[pytest.TestReport]) -> list[Taken]:
     """How many tests of each layer ran, and how long they took, what they share included."""
     seconds, tests = Counter[str](), Counter[str]()

@@ -14,7 +14,8 @@ from streamlit.testing.v1 import AppTest
 from gradviz_core.compute import client, inline
 from gradviz_core.compute.protocol import Status
 from gradviz_core.drawing.screen import fit
-from gradviz_core.types import Answer, Question
+from gradviz_core.types import Answer, Question, keys
+from gradviz_core.uploads import store
 from tests import components_once  # noqa: F401 - it acts where it is imported
 
 ROOT = Path(__file__).parents[1]
@@ -45,6 +46,7 @@ def answer_here(monkeypatch: pytest.MonkeyPatch) -> list[Question]:
     monkeypatch.setattr(client, "show", lambda question, look: fit(client.ask(question), look))
     monkeypatch.setattr(client, "check", lambda question, left, asker: None)
     monkeypatch.setattr(client, "hush", lambda: None)
+    monkeypatch.setattr(client, "recipe", lambda key: store.here().recipe(keys.digest(key) or ""))
     monkeypatch.setattr(client, "before_large", lambda act: None)
     monkeypatch.setattr(client, "start", lambda: None)
     monkeypatch.setattr(client, "status", lambda: STATUS)

@@ -16,7 +16,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.layers import TALLY, Taken, added, in_words, read
+from tests.layers import TALLY, Taken, added, in_words, other_layers, read
 
 NO_TEST = 5
 """pytest's exit status where no test was selected."""
@@ -27,8 +27,9 @@ PASSES = {"quick": "quick", "rest": "not quick and not alone", "alone": "alone"}
 def command(name: str, processes: int, *, sweeps: bool) -> list[str]:
     """How pytest is called for a pass. The tests of one file stay in one process, and share what they set up."""
     marks = PASSES[name] if sweeps else f"({PASSES[name]}) and not sweep"
+    unread = [f"--ignore-glob={start}*" for start in other_layers()] if name == "quick" else []
     spread = ["-n", str(processes), "--dist", "loadfile", "--no-loadscope-reorder"]
-    return [sys.executable, "-m", "pytest", "-m", marks, *([] if name == "alone" else spread)]
+    return [sys.executable, "-m", "pytest", "-m", marks, *unread, *([] if name == "alone" else spread)]
 
 
 def threads(name: str, processes: int) -> dict[str, str]:

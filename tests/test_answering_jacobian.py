@@ -13,6 +13,8 @@ from gradviz_core.answering import Answerer
 from gradviz_core.answers.load import load
 from gradviz_core.errors import QuestionError
 
+pytestmark = pytest.mark.slow
+
 MODEL, IMAGE = "preset/shapes-resnet", "sample/star"
 ATTENTION = "torchvision/vit_b_16@random-0"
 MIXED = gv.Site("encoder.layers.encoder_layer_0.self_attention", 0, "0")

@@ -42,6 +42,7 @@ def _scramble_norms(module: nn.Module) -> None:
             part.running_var.uniform_(0.5, 1.5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=["float32", "float64"])
 @pytest.mark.parametrize("name", ["resnet18", "vgg11", "mobilenet_v2", "densenet121", "googlenet", "vit_b_16"])
 def test_every_site_of_known_architectures(name: str, dtype: torch.dtype) -> None:

@@ -139,6 +139,7 @@ def repaired(data: bytearray) -> bytes:
     return bytes(data)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("kind", READABLE)
 def test_damaged_files_give_an_image_or_a_sentence_and_nothing_else(kind: str) -> None:

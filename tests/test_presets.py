@@ -106,6 +106,7 @@ def test_training_prepared_its_input_as_the_app_does(name: str) -> None:
 # ------------------------------------------------------------------------------------------------------------ accuracy
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["shapes-cnn", "shapes-resnet", "shapes-vit"])
 def test_fresh_scenes_are_named_rightly(name: str) -> None:
     right = share_right(preset(name), [s.image for s in fresh()], [s.label for s in fresh()])

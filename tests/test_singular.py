@@ -156,6 +156,7 @@ def spectra_of(n: int) -> dict[str, Tensor]:
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", spectra_of(1))
 @pytest.mark.parametrize("steps", [2, 4])
 def test_length_and_effective_rank_hold_the_true_ones(name: str, steps: int) -> None:

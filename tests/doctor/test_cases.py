@@ -14,6 +14,8 @@ from tests.doctor.marks import expected, named
 from tests.doctor.more import MORE_BROKEN, MORE_SOUND
 from tests.doctor.sound import SOUND
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("kind", [*BROKEN, *BROKEN_VALUES, *MORE_BROKEN], ids=lambda kind: kind.__name__)
 def test_the_cause_and_the_line(kind: type[nn.Module]) -> None:

@@ -43,6 +43,7 @@ def _live_tensors() -> int:
     return sum(issubclass(type(thing), Tensor) for thing in gc.get_objects())
 
 
+@pytest.mark.slow
 def test_no_tensor_lives_on_after_an_examination() -> None:
     module, x = PartlyCut(), broken.rows()
     gv.diagnose(module, x)
@@ -52,6 +53,7 @@ def test_no_tensor_lives_on_after_an_examination() -> None:
     assert _live_tensors() == once
 
 
+@pytest.mark.slow
 def test_no_tensor_lives_on_after_a_refusal() -> None:
     module, x = PartlyCut(), broken.rows()
 

@@ -14,6 +14,8 @@ from gradviz_core.uploads import exported
 from tests.exported.files import exported_bytes, member, packed, unpacked
 from tests.exported.home_made import AnySize, Attentive, DictionaryOutput, WithoutGradient, built, image
 
+pytestmark = pytest.mark.slow
+
 ODD: tuple[Any, ...] = (
     None,
     True,

@@ -27,6 +27,8 @@ from tests.exported.home_made import (
     image,
 )
 
+pytestmark = pytest.mark.slow
+
 
 def same_at_every_site(module: nn.Module, found: nn.Module) -> None:
     x = image()

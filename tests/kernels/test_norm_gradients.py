@@ -19,6 +19,8 @@ from tests.exported.files import exported_bytes, saved
 from tests.kernels.layouts import far, laid_out, layouts, numbers
 from tests.kernels.norms import DIRECTION, IMAGE, C, Norm, Statistics, difference, of_instances, slope, tokens, worst
 
+pytestmark = pytest.mark.slow
+
 aten = torch.ops.aten
 
 

@@ -23,6 +23,8 @@ from tests.kernels.layouts import far
 from tests.kernels.norms import C, Statistics, Tokens
 from tests.opening import MAPS, SALIENCY, answer_here, chart, opened, values
 
+pytestmark = pytest.mark.slow
+
 CLOSE = 2e-6
 IMAGE = "sample/star"
 HOOK = "node.register_prehook(with_gaps)"

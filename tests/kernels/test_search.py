@@ -17,6 +17,8 @@ from tests.kernels import search
 from tests.kernels.draw import Case, Draw
 from tests.kernels.search import BATCHES, OPERATIONS, PRECISIONS, Tally, table
 
+pytestmark = pytest.mark.slow
+
 CPU = torch.device("cpu")
 
 
