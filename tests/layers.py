@@ -13,10 +13,10 @@ import pytest
 LAYERS = {
     "Browser": ("tests/browser/",),
     "Load": ("tests/load/",),
-    "Processes": ("tests/compute/", "tests/serving/", "tests/test_sandbox", "tests/test_wheel"),
+    "Processes": ("tests/compute/", "tests/serving/", "tests/test_sandbox", "tests/test_wheel", "tests/mutants/"),
     "Hostile files": ("tests/hostile/",),
     "Pages": ("tests/test_pages", "tests/test_permalinks", "tests/test_tour", "tests/test_text_of_figures"),
-    "Programs": ("tests/test_snippets", "tests/lessons/", "tests/test_readme"),
+    "Programs": ("tests/test_snippets", "tests/lessons/", "tests/recipes/", "tests/test_readme"),
     "Units": ("tests/",),
 }
 """How the paths of each layer's tests begin. A test belongs to the first layer that fits."""
