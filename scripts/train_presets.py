@@ -49,6 +49,11 @@ Greys = npt.NDArray[np.uint8]
 Batches = Iterator[tuple[Tensor, Tensor]]
 
 
+SHAPES_INPUT = Preprocessing((scenes.SIZE, scenes.SIZE), None, (0.5, 0.5, 0.5), (0.25, 0.25, 0.25))
+GREY_DIGITS = Preprocessing((digits.SIZE, digits.SIZE), None, (0.2,), (0.35,))
+COLOURED_DIGITS = Preprocessing((digits.SIZE, digits.SIZE), None, (0.2, 0.2, 0.2), (0.35, 0.35, 0.35))
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """How one preset is trained, and what its card says in words."""
@@ -59,10 +64,12 @@ class Plan:
     epochs: int
     rate: float
     batch: int
+    input: Preprocessing
 
     @property
     def shapes(self) -> bool:
-        return self.name.startswith("shapes")
+        """Whether it is trained on scenes; else it is on digits."""
+        return self.input == SHAPES_INPUT
 
 
 PLANS = {
@@ -75,6 +82,7 @@ PLANS = {
             epochs=60,
             rate=3e-3,
             batch=64,
+            input=GREY_DIGITS,
         ),
         Plan(
             "shapes-vit",
@@ -83,6 +91,7 @@ PLANS = {
             epochs=12,
             rate=1.5e-3,
             batch=64,
+            input=SHAPES_INPUT,
         ),
         Plan(
             "shapes-cnn",
@@ -91,6 +100,7 @@ PLANS = {
             epochs=5,
             rate=4e-3,
             batch=64,
+            input=SHAPES_INPUT,
         ),
         Plan(
             "digits-cnn",
@@ -99,6 +109,7 @@ PLANS = {
             epochs=25,
             rate=2e-3,
             batch=64,
+            input=COLOURED_DIGITS,
         ),
         Plan(
             "shapes-shortcut",
@@ -107,6 +118,7 @@ PLANS = {
             epochs=3,
             rate=4e-3,
             batch=64,
+            input=SHAPES_INPUT,
         ),
         Plan(
             "shapes-resnet",
@@ -115,14 +127,9 @@ PLANS = {
             epochs=4,
             rate=4e-3,
             batch=64,
+            input=SHAPES_INPUT,
         ),
     )
-}
-
-SHAPES_INPUT = Preprocessing((scenes.SIZE, scenes.SIZE), None, (0.5, 0.5, 0.5), (0.25, 0.25, 0.25))
-DIGITS_INPUT = {
-    "digits-mlp": Preprocessing((digits.SIZE, digits.SIZE), None, (0.2,), (0.35,)),
-    "digits-cnn": Preprocessing((digits.SIZE, digits.SIZE), None, (0.2, 0.2, 0.2), (0.35, 0.35, 0.35)),
 }
 
 # ----------------------------------------------------------------------------------------------------------------- data
@@ -200,7 +207,7 @@ def scene_batches(plan: Plan, data: Pictures, turned: bool, rng: np.random.Gener
 
 def digit_batches(plan: Plan, data: Pictures, rng: np.random.Generator) -> Batches:
     """One epoch of shaken digits in random order."""
-    how = DIGITS_INPUT[plan.name]
+    how = plan.input
     greys = digits.shaken(data.pixels[..., 0], rng)
     pixels = np.repeat(greys[..., None], len(how.mean), axis=3)
     order = rng.permutation(len(data.labels))
@@ -288,7 +295,7 @@ def train_shapes(plan: Plan, folder: Path) -> tuple[nn.Module, tuple[Accuracy, .
 
 
 def train_digits(plan: Plan) -> tuple[nn.Module, tuple[Accuracy, ...]]:
-    how = DIGITS_INPUT[plan.name]
+    how = plan.input
     data = digit_pictures(kept=False, channels=len(how.mean))
     model = train(plan, data, lambda rng: digit_batches(plan, data, rng))
     kept = digit_pictures(kept=True, channels=len(how.mean))
@@ -311,7 +318,7 @@ def write(plan: Plan, model: nn.Module, measured: tuple[Accuracy, ...]) -> Model
         summary=plan.summary,
         parameters=sum(p.numel() for p in model.parameters()),
         labels=scenes.LABELS if plan.shapes else digits.LABELS,
-        preprocessing=SHAPES_INPUT if plan.shapes else DIGITS_INPUT[plan.name],
+        preprocessing=plan.input,
         accuracy=measured,
         digest=hashlib.sha256(weights.read_bytes()).hexdigest(),
         licence="Apache-2.0",
