@@ -32,7 +32,7 @@ WINGS: dict[str, str] = {
     "models": "errors folders types settings",
     "uploads": "errors types settings text tracing models",
     "images": "errors types text models uploads",
-    "lessons": "errors types",
+    "lessons": "errors types tracing.torch_private",
     "methods": "errors types tracing images",
     "doctor": "errors types tracing uploads.exported",
     "answers": "version errors types tracing models uploads images lessons methods doctor",

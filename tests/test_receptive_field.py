@@ -17,6 +17,7 @@ from torch import Tensor, nn
 import gradviz_core as gv
 from gradviz_core.methods import receptive_field
 from gradviz_core.tracing import trace
+from gradviz_core.tracing.torch_private import saved
 from gradviz_core.types import INPUT, Site, Unit
 from tests import zoo
 
@@ -293,14 +294,16 @@ class EveryRule(nn.Module):
         return self.end(self.last(x.reshape(1, 16, 4)).softmax(2))  # type: ignore[no-any-return]
 
 
-NAMES = sorted(set(re.findall(r'"(_saved_\w+|_input_metadata)"', Path(receptive_field.__file__).read_text())))
+KEPT = set(re.findall(r'saved\.kept\(node, "(\w+)"\)', Path(receptive_field.__file__).read_text()))
+NAMES = ["_input_metadata", *sorted(f"_saved_{name}" for name in KEPT)]
 
 
 def test_every_name_that_pytorch_keeps_for_itself_is_read_in_one_place() -> None:
     source = Path(receptive_field.__file__).read_text()
     assert len(NAMES) == 19
-    assert not re.search(r"\.(_saved_\w+|_input_metadata)", source)
-    assert source.count("getattr(") == 2, "the name of a leaf, which is public, and the private names"
+    assert not re.search(r"_saved_\w+|_input_metadata", source)
+    assert source.count("getattr(") == 1, "the name of a leaf, which is public"
+    assert source.count("saved.kept(") == len(re.findall(r'saved\.kept\(node, "', source))
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -315,7 +318,7 @@ def test_a_private_name_that_vanishes_costs_the_box_alone(name: str, monkeypatch
             raise AttributeError(f"{node!r} has no attribute {name!r}")
         return getattr(node, asked, *default)
 
-    monkeypatch.setattr(receptive_field, "getattr", without, raising=False)
+    monkeypatch.setattr(saved, "getattr", without, raising=False)
     assert receptive_field.box_of(value, (0, 3, 1), leaf) is None
 
 
@@ -329,7 +332,7 @@ def test_an_answer_without_its_box_is_an_answer(monkeypatch: pytest.MonkeyPatch)
             raise AttributeError(asked)
         return getattr(node, asked, *default)
 
-    monkeypatch.setattr(receptive_field, "getattr", without, raising=False)
+    monkeypatch.setattr(saved, "getattr", without, raising=False)
     found = gv.answer(question)
     assert isinstance(true, gv.GradientAnswer)
     assert isinstance(found, gv.GradientAnswer)

@@ -7,9 +7,10 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from gradviz_core.tracing.nested import map_tensors, tensors
+from gradviz_core.tracing.torch_private.dispatch import TorchDispatchMode, is_mutable
+from gradviz_core.tracing.torch_private.parts import HELD
 from gradviz_core.tracing.twin import twin
 
 
@@ -21,7 +22,7 @@ def in_float64(module: nn.Module) -> nn.Module:
         copied = copied.cpu()
     for part in copied.modules():
         for name, value in vars(part).items():
-            if name not in ("_parameters", "_buffers", "_modules") and tensors(value):
+            if name not in HELD and tensors(value):
                 vars(part)[name] = map_tensors(value, lambda _, tensor: wide(tensor))
     return copied.double()
 
@@ -79,7 +80,7 @@ class SameDraws(TorchDispatchMode):  # type: ignore[no-untyped-call]
             kwargs["dtype"] = self._dtype
         narrow = [arg.to(self._dtype) if any(arg is one for one in wide_ones) else arg for arg in args]
         drawn = wide(func(*narrow, **kwargs))
-        return args[0].copy_(drawn) if func._schema.is_mutable else drawn
+        return args[0].copy_(drawn) if is_mutable(func) else drawn
 
 
 def _real(value: object) -> list[Tensor]:

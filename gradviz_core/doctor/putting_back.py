@@ -9,9 +9,9 @@ from contextlib import contextmanager
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.autograd.grad_mode import _unsafe_preserve_version_counter
 
 from gradviz_core.doctor.reach import Generator, Reached
+from gradviz_core.tracing.torch_private.versions import preserved
 
 Undo = Callable[[], object]
 
@@ -24,7 +24,7 @@ def put_back(reached: Reached, about_to_write: Callable[[Tensor], None]) -> Iter
     ``about_to_write`` is told of each tensor whose values are about to be put back.
     """
     tensors = reached.all_tensors()
-    versions = _unsafe_preserve_version_counter(tuple(t for t in tensors if not t.is_inference()))
+    versions = preserved(tensors)
     undo = [_tensor(tensor, about_to_write) for tensor in tensors]
     undo += [_module(part) for part in reached.parts()]
     undo += [_generator(generator) for generator in reached.generators]

@@ -18,12 +18,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from gradviz_core.tracing.torch_private.parts import HELD, backward_hooks, parameters
+
 Generator = torch.Generator | np.random.Generator | np.random.RandomState | random.Random
 
 _ATOMS = (str, bytes, int, float, complex, type, ModuleType, torch.dtype, torch.device, np.ndarray)
 _FOREIGN = frozenset({"torch", "numpy", "gradviz_core", *sys.stdlib_module_names})
 """Packages whose functions and objects hold nothing of the author's."""
-_HELD_BY_TORCH = frozenset({"_parameters", "_buffers", "_modules"})
 
 
 @dataclass(slots=True)
@@ -87,7 +88,7 @@ def _from(name: str, value: object) -> Iterator[tuple[str, object]]:
     """What can be reached from a value in one step."""
     match value:
         case Tensor():
-            yield from ((name, hook) for hook in (value._backward_hooks or {}).values())
+            yield from ((name, hook) for hook in backward_hooks(value))
         case nn.Module():
             for path, part in value.named_modules():
                 yield from _of_part(_dotted(name, path), part)
@@ -111,10 +112,10 @@ def _from(name: str, value: object) -> Iterator[tuple[str, object]]:
 
 def _of_part(name: str, part: nn.Module) -> Iterator[tuple[str, object]]:
     for attribute, held in vars(part).items():
-        if attribute not in _HELD_BY_TORCH:
+        if attribute not in HELD:
             yield _dotted(name, attribute), held
-    for parameter in part._parameters.values():
-        yield from ((name, hook) for hook in (getattr(parameter, "_backward_hooks", None) or {}).values())
+    for parameter in parameters(part):
+        yield from ((name, hook) for hook in backward_hooks(parameter))
     yield from _methods(type(part), "forward")
 
 

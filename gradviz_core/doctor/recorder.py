@@ -22,6 +22,8 @@ from gradviz_core.doctor.flow import Edge, Event, Flow, Now, Place, Value
 from gradviz_core.doctor.saved import memory
 from gradviz_core.doctor.stack import forward_passes, here, line_with
 from gradviz_core.doctor.switches import switch
+from gradviz_core.tracing.torch_private import functorch
+from gradviz_core.tracing.torch_private.versions import version, viewed
 from gradviz_core.types.findings import Cause
 
 Nudge = Callable[[Event, Any], Any]
@@ -113,7 +115,7 @@ class Recorder(TorchFunctionMode):
         name = names.name_of(func)
         if name in names.ABOUT_A_TENSOR:
             return func(*args, **kwargs)
-        if torch._C._functorch.maybe_current_level() is not None:
+        if functorch.is_within():
             self._note_within(tensors_in((args, kwargs)))
             return func(*args, **kwargs)
         stand = here(self._paths, self._functions)
@@ -171,7 +173,7 @@ class Recorder(TorchFunctionMode):
                 leaves = self.record.flow.leaves(self.record.flow.before([number], lambda edge: True))
                 if leaves:
                     return leaves[0]
-            tensor = tensor._base
+            tensor = viewed(tensor)
         return ""
 
     def _nudged(self, nudge: Nudge, event: Event, given: list[Tensor], result: Any) -> Any:
@@ -279,8 +281,8 @@ class Recorder(TorchFunctionMode):
             self._within_at = len(self.record.events)
             self._within.clear()
         for tensor in given:
-            while torch._C._functorch.is_functorch_wrapped_tensor(tensor):
-                tensor = torch._C._functorch.get_unwrapped(tensor)
+            while functorch.is_wrapped(tensor):
+                tensor = functorch.unwrapped(tensor)
             number = self._number.get(id(tensor))
             if number is not None and not self.record.flow.values[number].live:
                 self._within.add(number)
@@ -373,9 +375,5 @@ def _end(tensor: Tensor) -> int:
 
 def _viewed(tensor: Tensor) -> Tensor:
     """What it is a view of, so that PyTorch sees in the one what is written to the other; else itself."""
-    return tensor if tensor._base is None else tensor._base
-
-
-def version(tensor: Tensor) -> int:
-    """How often it was written to."""
-    return 0 if tensor.is_inference() else tensor._version
+    whole = viewed(tensor)
+    return tensor if whole is None else whole

@@ -20,6 +20,7 @@ from gradviz_core.doctor.flow import Edge, Event, Place
 from gradviz_core.doctor.operations import DETACH
 from gradviz_core.doctor.recorder import Nudge
 from gradviz_core.tracing.nested import map_tensors
+from gradviz_core.tracing.torch_private.versions import viewed
 
 Rerun = Callable[[Nudge | None], Pass]
 _MOST_RERUNS = 8
@@ -113,7 +114,7 @@ def _rounded(turn: int) -> Nudge:
     """Every newly made value wrong by one unit in its last place or so; views are left alone, what they share too."""
 
     def change(tensor: Tensor) -> Tensor:
-        return tensor if tensor._is_view() else _uneven(tensor, torch.finfo(tensor.dtype).eps, turn)
+        return tensor if viewed(tensor) is not None else _uneven(tensor, torch.finfo(tensor.dtype).eps, turn)
 
     def nudge(event: Event, result: Any) -> Any:
         return result if event.name in DETACH else _map_floating(result, change)

@@ -13,9 +13,11 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from gradviz_core.doctor.flow import Event, Now
+from gradviz_core.tracing.torch_private import functorch
+from gradviz_core.tracing.torch_private.dispatch import TorchDispatchMode, arguments, is_mutable
+from gradviz_core.tracing.torch_private.versions import version
 
 
 @dataclass(slots=True, eq=False)
@@ -63,7 +65,7 @@ class SavedValues(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._hooks.__exit__(*error)
         for saved in self._all():
             if saved.copy is not None:
-                saved.noticed = saved.tensor._version != saved.version
+                saved.noticed = version(saved.tensor) != saved.version
                 saved.gone = saved.noticed or not torch.equal(saved.copy, saved.tensor)
 
     def _all(self) -> Iterator[_Saved]:
@@ -71,8 +73,8 @@ class SavedValues(TorchDispatchMode):  # type: ignore[no-untyped-call]
             yield from kept
 
     def _pack(self, tensor: Tensor) -> _Saved:
-        with torch._C.DisableTorchFunction():
-            saved = _Saved(tensor.detach(), tensor._version, self.now.event)
+        with functorch.unseen_by_modes():
+            saved = _Saved(tensor.detach(), version(tensor), self.now.event)
         self._by_memory[memory(tensor)].append(saved)
         return saved
 
@@ -81,8 +83,8 @@ class SavedValues(TorchDispatchMode):  # type: ignore[no-untyped-call]
     ) -> Any:
         """Copy what is about to be overwritten."""
         kwargs = kwargs or {}
-        if func._schema.is_mutable:
-            for place, argument in enumerate(func._schema.arguments):
+        if is_mutable(func):
+            for place, argument in enumerate(arguments(func)):
                 value = args[place] if place < len(args) else kwargs.get(argument.name)
                 if argument.alias_info is not None and argument.alias_info.is_write and isinstance(value, Tensor):
                     self.keep(value)
@@ -111,6 +113,6 @@ def _unpack(saved: _Saved) -> Tensor:
 
 def memory(tensor: Tensor) -> int:
     """Where its storage begins; of a tensor without one, something of its own."""
-    if tensor.layout != torch.strided or torch._C._functorch.is_functorch_wrapped_tensor(tensor):
+    if tensor.layout != torch.strided or functorch.is_wrapped(tensor):
         return id(tensor)
     return tensor.untyped_storage().data_ptr()

@@ -14,9 +14,9 @@ from pathlib import Path
 from types import CodeType, FrameType
 
 import torch
-from torch import nn
 
 from gradviz_core.doctor.flow import Place
+from gradviz_core.tracing.torch_private.frames import calls_a_module
 from gradviz_core.uploads.exported.running import running
 
 _TORCH = str(Path(torch.__file__).parent) + os.sep  # or torchvision's models would be torch's
@@ -37,7 +37,6 @@ _LAYERS = tuple(
         ("functional.py",),
     )
 )
-_CALL = nn.Module._call_impl.__code__
 _LONGEST_LINE = 200
 
 
@@ -64,7 +63,7 @@ def here(paths: Mapping[int, str], functions: Container[CodeType]) -> Standpoint
     while frame is not None and not frame.f_code.co_filename.startswith(_DOCTOR):
         file = frame.f_code.co_filename
         innermost = innermost or file
-        if frame.f_code is _CALL:
+        if calls_a_module(frame):
             module = _path(paths.get(id(frame.f_locals["self"])), within) if module is None else module
         in_function = in_function or frame.f_code in functions
         if not (author.line or in_exported) and file.startswith(_EXPORTED):

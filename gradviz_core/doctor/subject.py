@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from gradviz_core.doctor.putting_back import put_back
 from gradviz_core.doctor.reach import Reached, reached
 from gradviz_core.errors import QuestionError
+from gradviz_core.tracing.torch_private.parts import backward_hooks
 from gradviz_core.tracing.twin import twin
 
 Model = Callable[..., Any]
@@ -119,7 +120,7 @@ def _copied(module: nn.Module) -> nn.Module:
 
 
 def _hooks(parameter: Tensor) -> list[Callable[[Tensor], Tensor | None]]:
-    return list((parameter._backward_hooks or {}).values()) if parameter.requires_grad else []
+    return list(backward_hooks(parameter)) if parameter.requires_grad else []
 
 
 def _add(subject: Subject, found: Reached) -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 from types import FrameType
 
 import torch
-from torch.utils import _contextlib
+
+from gradviz_core.tracing.torch_private.frames import is_decorator
 
 _MODES = (torch.no_grad, torch.inference_mode, torch.set_grad_enabled)
 
@@ -18,7 +19,7 @@ def switch() -> str:
     inner: FrameType | None = None
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
-        if inner is not None and frame.f_code.co_filename == _contextlib.__file__:
+        if inner is not None and is_decorator(frame):
             mode = getattr(frame.f_locals.get("ctx_factory"), "__self__", None)
             if isinstance(mode, _MODES):
                 code = inner.f_code

@@ -7,6 +7,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from gradviz_core.tracing.torch_private import saved
 from gradviz_core.types.lesson_cards import Graph, GraphNode
 
 MOST_NODES = 40
@@ -83,7 +84,14 @@ def _described(node: Node, output: int, role: str, names: Mapping[int, str]) -> 
     variable: Tensor | None = getattr(node, "variable", None)
     if variable is not None:
         return GraphNode(names.get(id(variable), "a tensor without a name"), shape_text(variable), "leaf")
-    return GraphNode(_operation(node), _shape(tuple(node._input_metadata[output].shape)), "operation")
+    return GraphNode(_operation(node), _shape_after(node, output), "operation")
+
+
+def _shape_after(node: Node, output: int) -> str:
+    try:
+        return _shape(saved.shape(node, output))
+    except saved.Gone:
+        return ""
 
 
 def _operation(node: Node) -> str:

@@ -18,6 +18,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from gradviz_core.tracing.torch_private import saved
+
 Node = Any
 """An autograd node; its class is made at run time, so there is no static type for it."""
 
@@ -36,29 +38,8 @@ def box_of(value: Tensor, index: tuple[int, ...], leaf: Tensor) -> Box | None:
         return None
     try:
         return _walked(value, index, leaf)
-    except _Gone:
+    except saved.Gone:
         return None
-
-
-class _Gone(Exception):
-    """A name that PyTorch keeps for itself is not there any more, or what it stood for was overwritten."""
-
-
-def _private(node: Node, name: str) -> Any:
-    """What a node keeps under a name of PyTorch's own, which the next version may not have.
-
-    Raises:
-        _Gone: it is not there.
-    """
-    try:
-        return getattr(node, name)
-    except (AttributeError, RuntimeError) as error:
-        raise _Gone(name) from error
-
-
-def _shape_after(node: Node, output: int = 0) -> Shape:
-    """The shape of what an operation gave."""
-    return tuple(_private(_private(node, "_input_metadata")[output], "shape"))
 
 
 def _walked(value: Tensor, index: tuple[int, ...], leaf: Tensor) -> Box | None:
@@ -69,7 +50,7 @@ def _walked(value: Tensor, index: tuple[int, ...], leaf: Tensor) -> Box | None:
         for number, box in boxes.get(node, {}).items():
             for position, (earlier, output) in enumerate(node.next_functions):
                 if earlier is not None:
-                    shape = _shape_after(earlier, output)
+                    shape = saved.shape(earlier, output)
                     _join(boxes.setdefault(earlier, {}), output, _before(node, number, box, position, shape))
     return None
 
@@ -103,7 +84,7 @@ def _before(node: Node, number: int, box: Box, position: int, shape: Shape) -> B
     if name == "Split":
         return _split(node, number, box, shape)
     rule = _RULES.get(name)
-    if name in _ELEMENTWISE or (name.endswith("BatchNorm") and position == 0 and not _private(node, "_saved_training")):
+    if name in _ELEMENTWISE or (name.endswith("BatchNorm") and position == 0 and not saved.kept(node, "training")):
         rule = _broadcast
     found = rule(node, box, position, shape) if rule else None
     return found or whole(shape)
@@ -132,20 +113,20 @@ def _convolution(node: Node, box: Box, position: int, shape: Shape) -> Box | Non
     if position != 0:
         return None
     kernel, stride, padding, dilation = (
-        _private(node, "_saved_weight").shape[2:],
-        _private(node, "_saved_stride"),
-        _private(node, "_saved_padding"),
-        _private(node, "_saved_dilation"),
+        saved.kept(node, "weight").shape[2:],
+        saved.kept(node, "stride"),
+        saved.kept(node, "padding"),
+        saved.kept(node, "dilation"),
     )
-    step = _transposed_window if _private(node, "_saved_transposed") else _window
+    step = _transposed_window if saved.kept(node, "transposed") else _window
     places = zip(box[2:], shape[2:], kernel, stride, padding, dilation, strict=True)
     return (box[0], _channels_before(node, box, shape), *(step(*place) for place in places))
 
 
 def _channels_before(node: Node, box: Box, shape: Shape) -> tuple[int, int]:
     """Channels that a grouped convolution reads for the channels in ``box``."""
-    groups = _private(node, "_saved_groups")
-    after = _shape_after(node)[1] // groups
+    groups = saved.kept(node, "groups")
+    after = saved.shape(node)[1] // groups
     before = shape[1] // groups
     return box[1][0] // after * before, (box[1][1] // after + 1) * before - 1
 
@@ -171,10 +152,10 @@ def _transposed_window(
 
 
 def _pool(node: Node, box: Box, _position: int, shape: Shape) -> Box:
-    kernel = _pair(_private(node, "_saved_kernel_size"))
-    stride = _pair(_private(node, "_saved_stride") or kernel)
-    padding = _pair(_private(node, "_saved_padding"))
-    dilation = _pair(_private(node, "_saved_dilation") if "Max" in type(node).__name__ else (1,))
+    kernel = _pair(saved.kept(node, "kernel_size"))
+    stride = _pair(saved.kept(node, "stride") or kernel)
+    padding = _pair(saved.kept(node, "padding"))
+    dilation = _pair(saved.kept(node, "dilation") if "Max" in type(node).__name__ else (1,))
     places = zip(box[-2:], shape[-2:], kernel, stride, padding, dilation, strict=True)
     return (*box[:-2], *(_window(*place) for place in places))
 
@@ -185,14 +166,14 @@ def _pair(saved: Sequence[int]) -> Sequence[int]:
 
 
 def _adaptive_pool(node: Node, box: Box, _position: int, shape: Shape) -> Box:
-    after = _shape_after(node)[-2:]
+    after = saved.shape(node)[-2:]
     places = zip(box[-2:], shape[-2:], after, strict=True)
     return (*box[:-2], *((a * size // n, math.ceil((b + 1) * size / n) - 1) for (a, b), size, n in places))
 
 
 def _concatenate(node: Node, box: Box, position: int, shape: Shape) -> Box:
-    dim = _axis(_private(node, "_saved_dim"), len(shape))
-    start = sum(_shape_after(earlier, output)[dim] for earlier, output in node.next_functions[:position] if earlier)
+    dim = _axis(saved.kept(node, "dim"), len(shape))
+    start = sum(saved.shape(earlier, output)[dim] for earlier, output in node.next_functions[:position] if earlier)
     if any(earlier is None for earlier, _ in node.next_functions[:position]):
         return whole(shape)
     inside = _clamped(box[dim][0] - start, box[dim][1] - start, shape[dim])
@@ -201,14 +182,14 @@ def _concatenate(node: Node, box: Box, position: int, shape: Shape) -> Box:
 
 def _permute(node: Node, box: Box, _position: int, shape: Shape) -> Box:
     before = list(box)
-    for after, dim in enumerate(_private(node, "_saved_dims")):
+    for after, dim in enumerate(saved.kept(node, "dims")):
         before[_axis(dim, len(shape))] = box[after]
     return tuple(before)
 
 
 def _transpose(node: Node, box: Box, _position: int, shape: Shape) -> Box:
     before = list(box)
-    a, b = _axis(_private(node, "_saved_dim0"), len(shape)), _axis(_private(node, "_saved_dim1"), len(shape))
+    a, b = _axis(saved.kept(node, "dim0"), len(shape)), _axis(saved.kept(node, "dim1"), len(shape))
     before[a], before[b] = box[b], box[a]
     return tuple(before)
 
@@ -219,7 +200,7 @@ def _swap_two(_node: Node, box: Box, _position: int, _shape: Shape) -> Box:
 
 def _reshape(node: Node, box: Box, _position: int, shape: Shape) -> Box:
     """Dimensions that are merged or split together are mapped by the range of flat indices they span."""
-    after = _shape_after(node)
+    after = saved.shape(node)
     before: list[tuple[int, int]] = []
     for mine, theirs in _matching_groups(after, tuple(shape)):
         first, last = 0, 0
@@ -265,15 +246,15 @@ def _bounding(first: int, last: int, sizes: Shape) -> list[tuple[int, int]]:
 
 
 def _select(node: Node, box: Box, _position: int, shape: Shape) -> Box:
-    dim = _axis(_private(node, "_saved_dim"), len(shape))
-    index = _axis(_private(node, "_saved_index"), shape[dim])
+    dim = _axis(saved.kept(node, "dim"), len(shape))
+    index = _axis(saved.kept(node, "index"), shape[dim])
     return (*box[:dim], (index, index), *box[dim:])
 
 
 def _slice(node: Node, box: Box, _position: int, shape: Shape) -> Box:
-    dim = _axis(_private(node, "_saved_dim"), len(shape))
-    start = _slice_start(_private(node, "_saved_start"), shape[dim])
-    first, last = (start + place * _private(node, "_saved_step") for place in box[dim])
+    dim = _axis(saved.kept(node, "dim"), len(shape))
+    start = _slice_start(saved.kept(node, "start"), shape[dim])
+    first, last = (start + place * saved.kept(node, "step") for place in box[dim])
     return (*box[:dim], (first, last), *box[dim + 1 :])
 
 
@@ -283,14 +264,14 @@ def _slice_start(saved: int | None, size: int) -> int:
 
 
 def _split(node: Node, number: int, box: Box, shape: Shape) -> Box:
-    dim = _axis(_private(node, "_saved_dim"), len(shape))
-    start = number * _private(node, "_saved_split_size")
+    dim = _axis(saved.kept(node, "dim"), len(shape))
+    start = number * saved.kept(node, "split_size")
     return (*box[:dim], (box[dim][0] + start, box[dim][1] + start), *box[dim + 1 :])
 
 
 def _constant_pad(node: Node, box: Box, _position: int, shape: Shape) -> Box:
     """Padding is listed from the last dimension on: before, after, before, after, ..."""
-    before = dict(zip(range(len(shape) - 1, -1, -1), map(_signed, _private(node, "_saved_pad")[::2]), strict=False))
+    before = dict(zip(range(len(shape) - 1, -1, -1), map(_signed, saved.kept(node, "pad")[::2]), strict=False))
     return tuple(
         _clamped(first - before.get(dim, 0), last - before.get(dim, 0), shape[dim])
         for dim, (first, last) in enumerate(box)
@@ -302,7 +283,7 @@ def _clamped(first: int, last: int, size: int) -> tuple[int, int]:
 
 
 def _unsqueeze(node: Node, box: Box, _position: int, shape: Shape) -> Box:
-    dim = _axis(_private(node, "_saved_dim"), len(shape) + 1)
+    dim = _axis(saved.kept(node, "dim"), len(shape) + 1)
     return (*box[:dim], *box[dim + 1 :])
 
 
@@ -321,12 +302,12 @@ def _matmul(_node: Node, box: Box, position: int, shape: Shape) -> Box:
 def _layer_norm(node: Node, box: Box, position: int, shape: Shape) -> Box | None:
     if position != 0:
         return None
-    kept = len(shape) - len(_private(node, "_saved_normalized_shape"))
+    kept = len(shape) - len(saved.kept(node, "normalized_shape"))
     return (*box[:kept], *whole(shape[kept:]))
 
 
 def _softmax(node: Node, box: Box, _position: int, shape: Shape) -> Box:
-    dim = _axis(_private(node, "_saved_dim"), len(shape))
+    dim = _axis(saved.kept(node, "dim"), len(shape))
     return (*box[:dim], (0, shape[dim] - 1), *box[dim + 1 :])
 
 

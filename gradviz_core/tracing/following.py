@@ -13,10 +13,10 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from gradviz_core.tracing.axes import Axes, Statements, unknown
 from gradviz_core.tracing.axis_rules import Call, Given, rule_for
+from gradviz_core.tracing.torch_private.dispatch import TorchDispatchMode
 from gradviz_core.types import Site
 
 _NO_RULE_FITS = (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError, ZeroDivisionError)

@@ -26,9 +26,10 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.autograd.function import BackwardCFunction
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from gradviz_core.errors import QuestionError
+from gradviz_core.tracing.torch_private import saved
+from gradviz_core.tracing.torch_private.dispatch import TorchDispatchMode
 
 BATCH_NORM = "batch norm"
 _off: ContextVar[bool] = ContextVar("_off", default=False)
@@ -126,11 +127,11 @@ def _nodes(result: Tensor) -> Iterator[Any]:
 
 def _of_batch_norm(node: Any) -> Hook | None:
     """What is to be done to the gradient that comes to a batch norm; None where its input has no short cut."""
-    given = _saved(node, "input")
+    given = saved.tensor(node, "input")
     if given is not None and not _packed(given):
         return None
     needed = _noted.get()
-    per_channel = (_saved(node, name) for name in ("weight", "running_mean", "running_var"))
+    per_channel = (saved.tensor(node, name) for name in ("weight", "running_mean", "running_var"))
     strides, plain = (None, False) if given is None else _lies(given, per_channel)
 
     def lay_out(gradients: Sequence[Tensor | None]) -> tuple[Tensor | None, ...] | None:
@@ -160,17 +161,25 @@ def _of_resizing(_: Any) -> Hook:
 
 def _of_convolution(node: Any) -> None:
     """Refuses where the weight lies so that PyTorch may compute something else."""
-    weight = _saved(node, "weight")
+    weight = saved.tensor(node, "weight")
     if weight is None or weight.device.type != "cpu" or weight.dtype == torch.float64:
         return
     if weight.is_contiguous() or not _packed(weight):
         return
     usual = torch.empty(weight.shape, device="meta", memory_format=_PACKED[weight.dim()])
-    if weight.stride() != usual.stride() and getattr(node, "_saved_groups", 2) > 1:
+    if weight.stride() != usual.stride() and _groups(node) > 1:
         raise QuestionError(
             "A convolution of this model has a weight that is stored with its channels last and an odd stride, "
             "which PyTorch computes wrongly; lay it out plainly: weight.data = weight.data.contiguous()."
         )
+
+
+def _groups(node: Any) -> int:
+    """Of a convolution; two where it is not known, for then it is to be refused."""
+    try:
+        return int(saved.kept(node, "groups"))
+    except saved.Gone:
+        return 2
 
 
 _GUARDS: dict[str, Callable[[Any], Hook | None]] = {
@@ -179,19 +188,6 @@ _GUARDS: dict[str, Callable[[Any], Hook | None]] = {
     "ConvolutionBackward": _of_convolution,
 }
 """What is looked at, by a part of the name of its node in PyTorch's graph."""
-
-
-def _saved(node: Any, name: str) -> Tensor | None:
-    """What an operation keeps for its backward pass, or None where that cannot be had for nothing: where this version
-    of PyTorch has other names for it, where it was overwritten, or where a hook (of a checkpoint, say) would have to
-    compute it."""
-    if getattr(getattr(node, f"_raw_saved_{name}", None), "unpack_hook", None) is not None:
-        return None
-    try:
-        kept = getattr(node, f"_saved_{name}")
-    except (RuntimeError, AttributeError):
-        return None
-    return kept if isinstance(kept, Tensor) else None
 
 
 def _lies(given: Tensor, per_channel: Iterable[Tensor | None]) -> tuple[tuple[int, ...] | None, bool]:

@@ -10,7 +10,6 @@ How it stays exact, in three rules:
 
 from __future__ import annotations
 
-import sys
 import threading
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
@@ -28,6 +27,7 @@ from gradviz_core.tracing.inputs import Inputs as Inputs
 from gradviz_core.tracing.inputs import by_site, call_of, map_inputs, run
 from gradviz_core.tracing.nested import tensors
 from gradviz_core.tracing.stopping import give_way
+from gradviz_core.tracing.torch_private import compiler
 from gradviz_core.tracing.twin import twin
 from gradviz_core.tracing.watch import Stop, Trace, Watch
 from gradviz_core.types import Site
@@ -51,7 +51,7 @@ _one_stance = threading.RLock()
 def _uncompiled() -> Iterator[None]:
     """What ``torch.compile`` was given runs as it was written. Compiled code keeps or lacks the hooks that were there
     when it was made, so that a pass would depend on those before it."""
-    if "torch._dynamo.eval_frame" not in sys.modules:  # nothing was compiled, and importing the compiler takes seconds
+    if not compiler.may_have_run():
         yield
         return
     with _one_stance, torch.compiler.set_stance("force_eager"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import nn
 
 from gradviz_core.tracing.draws import State
+from gradviz_core.tracing.torch_private.parts import backward_hooks
 from gradviz_core.tracing.watch import Trace
 
 
@@ -26,9 +27,9 @@ def _of_draws(trace: Trace) -> tuple[str, ...]:
 
 def _of_hooks(module: nn.Module, trace: Trace) -> tuple[str, ...]:
     """Hooks that run forwards are part of the function, and those that run backwards never run (docs/hooks.md)."""
-    parts = [path or "the model" for path, part in module.named_modules() if _backward_hooks(part)]
+    parts = [path or "the model" for path, part in module.named_modules() if backward_hooks(part)]
     found = [f"backward hooks of {', '.join(parts[:3])}{' and others' if len(parts) > 3 else ''}"] if parts else []
-    parameters = [name for name, parameter in module.named_parameters() if parameter._backward_hooks]
+    parameters = [name for name, parameter in module.named_parameters() if backward_hooks(parameter)]
     if parameters:
         found.append(f"hooks on the parameters {', '.join(parameters[:3])}")
     if trace.tensor_hooks:
@@ -39,7 +40,3 @@ def _of_hooks(module: nn.Module, trace: Trace) -> tuple[str, ...]:
         f"This model has {' and '.join(found)}. They did not run: what is given is the derivative of what the forward "
         "pass computes.",
     )
-
-
-def _backward_hooks(part: nn.Module) -> bool:
-    return bool(part._backward_hooks or part._backward_pre_hooks)

@@ -7,9 +7,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-from torch.utils._python_dispatch import TorchDispatchMode
-
 from gradviz_core.errors import Stopped
+from gradviz_core.tracing.torch_private.dispatch import TorchDispatchMode
 
 SELDOM_S = 0.02
 """Seconds between two looks at what may say stop; a look takes as long as a small operation."""

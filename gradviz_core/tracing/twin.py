@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from gradviz_core.errors import QuestionError
+from gradviz_core.tracing.torch_private.parts import drop_backward_hooks, parameters
+from gradviz_core.tracing.torch_private.subclass import same_memory
 
 
 def twin(module: nn.Module, *, trainable: bool | None = False, backward_hooks: bool = False) -> nn.Module:
@@ -27,9 +29,8 @@ def twin(module: nn.Module, *, trainable: bool | None = False, backward_hooks: b
     for path, part in module.named_modules():
         if isinstance(part, torch.jit.ScriptModule):
             raise QuestionError(f"{path or 'The model'} is TorchScript, which cannot be watched. Use the eager module.")
-        for parameter in part._parameters.values():
-            if parameter is not None:
-                memo[id(parameter)] = _sharing(parameter, trainable)
+        for parameter in parameters(part):
+            memo[id(parameter)] = _sharing(parameter, trainable)
         for value in vars(part).values():
             if type(value) is OrderedDict and not value:  # a dozen of hooks that are not there, slow to copy one by one
                 memo[id(value)] = OrderedDict()
@@ -39,8 +40,7 @@ def twin(module: nn.Module, *, trainable: bool | None = False, backward_hooks: b
     originals = {id(part) for part in module.modules()}
     for path, part in copied.named_modules():
         if not backward_hooks:
-            part._backward_hooks.clear()
-            part._backward_pre_hooks.clear()
+            drop_backward_hooks(part)
         if id(part) in originals:
             raise QuestionError(
                 f"{path or 'The model'} gives itself when it is copied, so it cannot be watched safely."
@@ -56,7 +56,7 @@ def _sharing(parameter: nn.Parameter, trainable: bool | None) -> Tensor:
     leaf = (parameter.requires_grad if trainable is None else trainable) and (
         values.is_floating_point() or values.is_complex()
     )
-    shared: Tensor = torch.Tensor._make_subclass(type(parameter), values, leaf)
+    shared = same_memory(type(parameter), values, leaf)
     shared.__dict__.update(vars(parameter))
     return shared
 

@@ -14,6 +14,7 @@ from gradviz_core.tracing.authors import AuthorsModule
 from gradviz_core.tracing.draws import State
 from gradviz_core.tracing.following import Follower, has_shape
 from gradviz_core.tracing.nested import map_tensors, tensors
+from gradviz_core.tracing.torch_private.versions import version
 from gradviz_core.types import Site
 from gradviz_core.types.layouts import Reading, read
 from gradviz_core.types.sites import in_words, no_such_site
@@ -159,16 +160,16 @@ class Watch:
             raw = _leaf(self._put[site])
             if self._follower is not None:
                 self._follower.take(raw, site)
-        elif known is not None and known.version == _version(raw):
+        elif known is not None and known.version == version(raw):
             trace.aliases[site] = known.site
             trace.values[site] = trace.values[known.site]
             return raw
         raw = _joined_to_graph(raw)
         trace.values[site] = raw
-        self._versions[site] = _version(raw)
+        self._versions[site] = version(raw)
         clone = raw.clone()
         shares = _memory(raw) in map(_memory, tensors(inputs).values())
-        self._passed_on[id(clone)] = _PassedOn(site, clone, _version(clone), shares)
+        self._passed_on[id(clone)] = _PassedOn(site, clone, version(clone), shares)
         return clone
 
     def end(self) -> bool:
@@ -179,11 +180,11 @@ class Watch:
         """
         self._open = False
         trace = self._trace
-        lost = {site for site, version in self._versions.items() if _version(trace.values[site]) != version}
+        lost = {site for site, before in self._versions.items() if version(trace.values[site]) != before}
         for site in [site for site in trace.values if site in lost or trace.aliases.get(site) in lost]:
             del trace.values[site]
             trace.overwritten.add(site)
-        shared = any(one.shares and _version(one.clone) != one.version for one in self._passed_on.values())
+        shared = any(one.shares and version(one.clone) != one.version for one in self._passed_on.values())
         return shared or bool(lost)
 
 
@@ -212,10 +213,6 @@ def _in_a_transform(tensor: Tensor) -> bool:
     except NotImplementedError:
         return True
     return False
-
-
-def _version(tensor: Tensor) -> int:
-    return 0 if tensor.is_inference() else tensor._version
 
 
 def _memory(tensor: Tensor) -> int:

@@ -27,21 +27,13 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch._ops import OpOverload
-from torch._subclasses.fake_tensor import (
-    DataDependentOutputException,
-    DynamicOutputShapeException,
-    FakeCopyMode,
-    FakeTensorMode,
-    UnsupportedFakeTensorException,
-    UnsupportedOperatorException,
-)
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
 
 from gradviz_core.errors import QuestionError, TooCostly
 from gradviz_core.settings import settings
 from gradviz_core.tracing.nested import map_tensors, tensors
+from gradviz_core.tracing.torch_private import fake_tensors
+from gradviz_core.tracing.torch_private.dispatch import OpOverload, TorchDispatchMode, is_mutable
+from gradviz_core.tracing.torch_private.versions import version
 from gradviz_core.types import Site
 from gradviz_core.uploads import operation_costs
 
@@ -51,9 +43,7 @@ FAR_TOO_MUCH = 10
 MOST_REMEMBERED = 20_000
 """Shapes of operators' results that torch remembers between dry runs, which makes the next one several times faster."""
 
-_UNKNOWN_BEFOREHAND = (DataDependentOutputException, DynamicOutputShapeException)
 _BATCH_NORM = torch.ops.aten.native_batch_norm.default
-_WITHOUT_DRY_RUN = (UnsupportedOperatorException, UnsupportedFakeTensorException)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +109,7 @@ def _number(value: float) -> str:
 
 
 def _dry_run(module: nn.Module, shape: tuple[int, ...], meter: _Meter, sizes: dict[Site, int]) -> Cost:
-    fake = FakeTensorMode(allow_fallback_kernels=False)
+    fake = fake_tensors.mode()
     hollow = _without_memory(module, fake)
     device = next((tensor.device for tensor in chain(hollow.parameters(), hollow.buffers())), torch.device("cpu"))
     clones = _keep_twice(hollow, sizes)
@@ -130,19 +120,18 @@ def _dry_run(module: nn.Module, shape: tuple[int, ...], meter: _Meter, sizes: di
                 hollow(x.clone())
     finally:
         clones.clear()
-        if FakeTensorMode.cache_info().size > MOST_REMEMBERED:
-            FakeTensorMode.cache_clear()
+        fake_tensors.forget_beyond(MOST_REMEMBERED)
     return Cost(meter.operations, meter.arithmetic, meter.activation_bytes, sum(p.numel() for p in module.parameters()))
 
 
-def _without_memory(module: nn.Module, fake: FakeTensorMode) -> nn.Module:
+def _without_memory(module: nn.Module, fake: Any) -> nn.Module:
     """A copy whose tensors have shapes only; its parameters are constants."""
     memo: dict[int, object] = {id(p): fake.from_tensor(p.detach(), static_shapes=True) for p in module.parameters()}
     for part in module.modules():
         for value in vars(part).values():
             if type(value) is OrderedDict and not value:  # a dozen of hooks that are not there, slow to copy one by one
                 memo[id(value)] = OrderedDict()
-    with FakeCopyMode(fake):
+    with fake_tensors.copying(fake):
         return copy.deepcopy(module, memo)
 
 
@@ -153,10 +142,10 @@ def _keep_twice(module: nn.Module, sizes: dict[Site, int]) -> dict[tuple[int, in
     kept: dict[tuple[int, int], tuple[Tensor, Tensor]] = {}
 
     def keep(_item: str, raw: Tensor) -> Tensor:
-        if (id(raw), raw._version) in kept:
+        if (id(raw), version(raw)) in kept:
             return raw
         clone = raw.clone()
-        kept[id(clone), clone._version] = (raw, clone)
+        kept[id(clone), version(clone)] = (raw, clone)
         return clone
 
     def passed_on(path: str, output: object) -> object:
@@ -213,7 +202,7 @@ class _Meter(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if product := operation_costs.product(func, args, named, output, given + made):
             self.arithmetic += product[0]
             self.operations += product[1]
-        elif new or func._schema.is_mutable:
+        elif new or is_mutable(func):
             self.operations += operation_costs.operations(func, args, given, made)
         elif (whole := operation_costs.narrowed(func, given, made)) is not None:
             self.operations += operation_costs.PER_NARROWED * whole.numel()
@@ -244,10 +233,10 @@ def _run(func: OpOverload[..., Any], args: tuple[Any, ...], kwargs: Mapping[str,
         if func is _BATCH_NORM and not args[5]:
             return _rested_batch_norm(args[0])
         return func(*args, **kwargs)
-    except _UNKNOWN_BEFOREHAND as error:
+    except fake_tensors.DEPENDS_ON_VALUES as error:
         reason = "what it returns depends on the values it is given"
         raise QuestionError(_untold(func, reason)) from error
-    except _WITHOUT_DRY_RUN as error:
+    except fake_tensors.CANNOT_RUN as error:
         raise QuestionError(_untold(func, "torch cannot run it without values")) from error
 
 
@@ -265,4 +254,12 @@ def _untold(func: OpOverload[..., Any], reason: str) -> str:
 
 
 def _tensors(value: object) -> list[Tensor]:
-    return [leaf for leaf in tree_leaves(value) if isinstance(leaf, Tensor)]
+    match value:
+        case Tensor():
+            return [value]
+        case list() | tuple():
+            return [tensor for part in value for tensor in _tensors(part)]
+        case dict():
+            return _tensors(list(value.values()))
+        case _:
+            return []

@@ -15,8 +15,9 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch._ops import OpOverload
 from torch.utils.flop_counter import flop_registry
+
+from gradviz_core.tracing.torch_private.dispatch import OpOverload, arguments, is_mutable
 
 PER_OPERATOR = 4_000_000
 """Operations for any operator at all, be it a view: some 40 microseconds, watched and back again."""
@@ -77,7 +78,7 @@ def operations(func: OpOverload[..., Any], args: Sequence[Any], given: list[Tens
     that it makes."""
     name = _packet(func)
     read, written = _numbers(given), _numbers(made)
-    named = {argument.name: value for argument, value in zip(func._schema.arguments, args, strict=False)}
+    named = {argument.name: value for argument, value in zip(arguments(func), args, strict=False)}
     if name in _SORTING:
         return PER_COMPARISON * given[0].numel() * _doublings(_sorted_length(given[0], named))
     if name in _SEARCHING and isinstance(args[_SEARCHING[name]], Tensor):
@@ -85,7 +86,7 @@ def operations(func: OpOverload[..., Any], args: Sequence[Any], given: list[Tens
     if "pool" in name and "kernel_size" in named and made:
         window = math.prod(_of_each_axis(named["kernel_size"], made[0].dim() - 2))
         return max(USUAL * read, PER_WINDOW * made[0].numel() * window)
-    if func._schema.is_mutable and given:
+    if is_mutable(func) and given:
         read = max(read, given[0].untyped_storage().nbytes() // 4)  # the way back copies all of it
     return _PER_ELEMENT.get(name, USUAL) * max(read, written)
 

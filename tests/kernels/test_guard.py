@@ -13,8 +13,9 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from gradviz_core.errors import QuestionError
-from gradviz_core.tracing import kernel_guards, trace
+from gradviz_core.tracing import trace
 from gradviz_core.tracing.kernel_guards import guarded, noting, unguarded
+from gradviz_core.tracing.torch_private import saved
 from gradviz_core.types import INPUT, ClassScore, Site, SiteSum
 from tests.kernels.layouts import far, laid_out, numbers
 from tests.kernels.norms import IMAGE, C, Norm, Statistics, of_instances, slope, tokens, worst
@@ -192,7 +193,7 @@ def test_a_gradient_that_lies_well_is_handed_on_as_it_is() -> None:
 def test_without_the_private_name_it_is_right_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     s = Statistics(torch.float64, True)
     x, incoming = numbers(1, C, 3, 4), numbers(1, C, 3, 4, seed=6)
-    monkeypatch.setattr(kernel_guards, "_saved", lambda *_: None)
+    monkeypatch.setattr(saved, "tensor", lambda *_: None)
     assert worst(s.fill(nn.BatchNorm2d(C)), x, incoming, s.slope(incoming)) < 1e-14
     assert worst(F.instance_norm, x, incoming, of_instances(x, incoming, torch.ones(C))) < 1e-13
 
@@ -205,8 +206,8 @@ def test_a_node_with_other_private_names_costs_nothing_but_a_copy() -> None:
         class _raw_saved_input:  # noqa: N801 (torch's own name)
             unpack_hook = None
 
-    assert kernel_guards._saved(Renamed(), "input") is None
-    assert kernel_guards._saved(HalfRenamed(), "input") is None
+    assert saved.tensor(Renamed(), "input") is None
+    assert saved.tensor(HalfRenamed(), "input") is None
 
 
 class Checkpointed(nn.Module):

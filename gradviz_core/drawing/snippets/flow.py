@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gradviz_core.drawing.captions import score_words
-from gradviz_core.drawing.snippets.program import Block, comment, program, quoted
+from gradviz_core.drawing.snippets.program import MAP_TENSORS, Block, comment, program, quoted
 from gradviz_core.drawing.snippets.scores import inside, score
 from gradviz_core.drawing.snippets.setting import Setting, model, numbers, picture
 from gradviz_core.types import INPUT, FlowAnswer, Target, layouts
@@ -14,15 +14,17 @@ passed_on = {}
 
 
 def keep(module, inputs, output):
-    return tree_map_only(torch.Tensor, keep_one, output)
+    return map_tensors(keep_one, output)
 
 
 def keep_one(value):
-    if id(value) in passed_on and value._version == 0:
-        return value  # a container hands on what the last layer in it gave: that is kept already
+    if id(value) in passed_on:
+        clone, was, node = passed_on[id(value)]
+        if clone.grad_fn is node and (node or torch.equal(clone, was)):
+            return value  # a container hands on what the last layer in it gave: that is kept already
     kept.append(value)
     clone = value.clone()
-    passed_on[id(clone)] = clone
+    passed_on[id(clone)] = clone, value, clone.grad_fn
     return clone
 
 
@@ -124,7 +126,7 @@ def _passes(setting: Setting, target: Target) -> tuple[Block, ...]:
         "the clones, and not to what was kept."
     )
     hooks = _HOOKS_OF_EXPORTED if setting.exported else _HOOKS
-    watch = Block((comment(why), _WATCH + hooks), (_TORCH, "from torch.utils._pytree import tree_map_only"))
+    watch = Block((comment(why), _WATCH + hooks), (_TORCH,), (MAP_TENSORS,))
     back = Block(
         (
             comment("Back to all of them at once; None where no gradient arrives."),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gradviz_core.drawing.snippets.program import Block, comment
+from gradviz_core.drawing.snippets.program import MAP_TENSORS, Block, comment
 
 _LINES = """def with_gaps(gradients):
     first, *others = gradients
@@ -10,7 +10,8 @@ _LINES = """def with_gaps(gradients):
 
 
 def guard(module, inputs, output):  # looks at each new operation of PyTorch's graph
-    waiting = [tensor.grad_fn for tensor in tree_leaves(output) if isinstance(tensor, torch.Tensor)]
+    waiting = []
+    map_tensors(lambda tensor: waiting.append(tensor.grad_fn), output)
     while waiting:
         node = waiting.pop()
         if node is not None and node not in looked_at:
@@ -33,5 +34,4 @@ def guard() -> Block:
         "lies in memory in a different order than the image. From a copy with a gap after each number they are read in "
         "the right order."
     )
-    imports = ("import torch", "from torch.utils._pytree import tree_leaves")
-    return Block((comment(why), *_LINES.splitlines()), imports)
+    return Block((comment(why), *_LINES.splitlines()), ("import torch",), (MAP_TENSORS,))

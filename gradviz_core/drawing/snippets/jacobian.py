@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gradviz_core.drawing.snippets.maps import as_pictures
 from gradviz_core.drawing.snippets.of_heads import output_item
-from gradviz_core.drawing.snippets.program import Block, comment, program, quoted
+from gradviz_core.drawing.snippets.program import MAP_TENSORS, Block, comment, program, quoted
 from gradviz_core.drawing.snippets.setting import Setting, model, numbers, picture
 from gradviz_core.types import INPUT, Site, SiteInfo
 from gradviz_core.types.sites import in_words
@@ -164,7 +164,7 @@ def _forward(setting: Setting, of: Site, wrt: Site, *, twice: bool = False) -> B
         "def keep(path):",
         "    def hook(module, inputs, output):",
         "        kept.setdefault(path, []).append(output)",
-        "        return tree_map_only(torch.Tensor, torch.clone, output)",
+        "        return map_tensors(torch.clone, output)",
         "",
         "    return hook",
         "",
@@ -181,12 +181,12 @@ def _forward(setting: Setting, of: Site, wrt: Site, *, twice: bool = False) -> B
         ]
     run = ("with sdpa_kernel(SDPBackend.MATH):  # fused attention can be differentiated only once", "    model(x)")
     lines = (comment(why), *watch, *hooks, *(run if twice else ["model(x)"]))
-    imports = ["import torch", "from torch.utils._pytree import tree_map_only"]
+    imports = ["import torch"]
     if setting.exported:
         imports.append("import re")
     if twice:
         imports.append("from torch.nn.attention import SDPBackend, sdpa_kernel")
-    return Block((*lines, f"outputs = {_kept(of)}", f"inputs = {_kept(wrt)}"), tuple(imports))
+    return Block((*lines, f"outputs = {_kept(of)}", f"inputs = {_kept(wrt)}"), tuple(imports), (MAP_TENSORS,))
 
 
 def _kept(site: Site) -> str:

@@ -137,7 +137,10 @@ def _look(passes: tuple[Block, Block]) -> Block:
     ]
     start = [*before.splitlines(), "", ""] if hooked else [comment("The score, and its gradient per level.")]
     imports = tuple(line for block in passes for line in block.imports)
-    return Block((*start, "def look(levels):", *(f"    {line}" for line in inner)), ("import torch", *imports))
+    functions = tuple(text for block in passes for text in block.functions)
+    return Block(
+        (*start, "def look(levels):", *(f"    {line}" for line in inner)), ("import torch", *imports), functions
+    )
 
 
 def _steps(answer: PerturbationAnswer, *, keep: bool = False) -> Block:

@@ -10,16 +10,28 @@ from gradviz_core.text.shown_text import visible, written_out
 
 WIDTH = 80
 """Longest line of a comment."""
+MAP_TENSORS = """def map_tensors(function, value):  # of each tensor in what a layer returns
+    if isinstance(value, torch.Tensor):
+        return function(value)
+    if isinstance(value, dict):
+        return {key: map_tensors(function, part) for key, part in value.items()}
+    if not isinstance(value, (tuple, list)):
+        return value
+    parts = [map_tensors(function, part) for part in value]
+    return type(value)(*parts) if hasattr(value, "_fields") else type(value)(parts)"""
+"""A function that many programs need."""
 _STANDARD = ("re",)
 _ENCODING = re.compile("coding(?=[:=])")
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A few lines of code that belong together, and the imports they need."""
+    """A few lines of code that belong together, and the imports and functions they need."""
 
     lines: tuple[str, ...]
     imports: tuple[str, ...] = ()
+    functions: tuple[str, ...] = ()
+    """Functions that other blocks may need too: each stands in the program once."""
 
     @property
     def text(self) -> str:
@@ -28,11 +40,13 @@ class Block:
 
 
 def program(about: str, *blocks: Block) -> str:
-    """A whole program: a comment that says what it computes, the imports, the blocks with an empty line between."""
+    """A whole program: a comment that says what it computes, the imports, the functions, the blocks with an empty line
+    between."""
     needed = {line for block in blocks for line in block.imports}
     groups = [sorted((line for line in needed if _group(line) == group), key=_order) for group in range(3)]
     imports = "\n\n".join("\n".join(group) for group in groups if group)
-    return "\n\n".join([comment(about), imports, *(block.text for block in blocks)]) + "\n"
+    functions = [f"\n{text}\n" for text in dict.fromkeys(text for block in blocks for text in block.functions)]
+    return "\n\n".join([comment(about), imports, *functions, *(block.text for block in blocks)]) + "\n"
 
 
 def comment(text: str, *, indent: str = "") -> str:

@@ -6,7 +6,7 @@ import textwrap
 from typing import assert_never
 
 from gradviz_core.drawing.snippets.of_heads import of_boxes, of_map, of_row, output_item
-from gradviz_core.drawing.snippets.program import Block, comment, quoted
+from gradviz_core.drawing.snippets.program import MAP_TENSORS, Block, comment, quoted
 from gradviz_core.drawing.snippets.setting import Setting
 from gradviz_core.types import (
     INPUT,
@@ -53,7 +53,7 @@ def forward(setting: Setting, site: Site | None) -> Block:
     if site is None or site == INPUT:
         return Block((comment("Forward."), *_run(site)))
     hook = _hook(setting, site)
-    return Block((*hook.lines, *_run(site)), hook.imports)
+    return Block((*hook.lines, *_run(site)), hook.imports, hook.functions)
 
 
 def gradient_at(setting: Setting, target: Target) -> tuple[Block, ...]:
@@ -69,7 +69,7 @@ def gradient_at(setting: Setting, target: Target) -> tuple[Block, ...]:
         "    return torch.autograd.grad(score, x)[0]",
         "",
     )
-    return (*hooks, Block(lines, ("import torch", *here.imports)))
+    return (*hooks, Block(lines, ("import torch", *here.imports), here.functions))
 
 
 def _run(site: Site | None) -> tuple[str, ...]:
@@ -84,7 +84,7 @@ def _run(site: Site | None) -> tuple[str, ...]:
 
 def _hook(setting: Setting, site: Site) -> Block:
     """What keeps the value of a site inside on the way."""
-    passed_on = "tree_map_only(torch.Tensor, torch.clone, output)" if site.item else "output.clone()"
+    passed_on = "map_tensors(torch.clone, output)" if site.item else "output.clone()"
     lines = (
         comment(f"Forward, and on the way keep what {in_words(site)} gives. {_TRAP}"),
         "kept = []",
@@ -97,8 +97,8 @@ def _hook(setting: Setting, site: Site) -> Block:
         "",
         *_hooked(setting, site),
     )
-    imports = ("import torch", "from torch.utils._pytree import tree_map_only") if site.item else ()
-    return Block(lines, (*imports, *(("import re",) if _has_copies(setting, site) else ())))
+    imports = (*(("import torch",) if site.item else ()), *(("import re",) if _has_copies(setting, site) else ()))
+    return Block(lines, imports, (MAP_TENSORS,) if site.item else ())
 
 
 def _hooked(setting: Setting, site: Site) -> tuple[str, ...]:

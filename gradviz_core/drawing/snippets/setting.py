@@ -105,7 +105,7 @@ def model(setting: Setting, *, by_layer: bool = False, gradient: bool = True) ->
     if not (setting.guarded and gradient):
         return loaded
     more = guard()
-    return Block((*loaded.lines, "", *more.lines), (*loaded.imports, *more.imports))
+    return Block((*loaded.lines, "", *more.lines), (*loaded.imports, *more.imports), more.functions)
 
 
 def _with_draw(loaded: Block, draw: int) -> Block:

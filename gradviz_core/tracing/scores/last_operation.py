@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from torch import Tensor
 from torch.autograd.graph import Node
 
+from gradviz_core.tracing.torch_private import saved
 from gradviz_core.types import OutputKind
 
 _PASSES_ON = frozenset(
@@ -154,8 +155,8 @@ def _length_and_rest(end: _End) -> tuple[int, int] | None:
     """Length of the axis that a softmax went over, and the product of the others. This reads names that PyTorch does
     not promise; None without them, or where the numbers were written over."""
     try:
-        result, axis = end.node._saved_result, end.node._saved_dim  # type: ignore[attr-defined]
+        result, axis = saved.kept(end.node, "result"), saved.kept(end.node, "dim")
         length = int(result.shape[axis if axis < result.dim() else axis - 2**64])
-    except (AttributeError, RuntimeError, IndexError, TypeError):
+    except (saved.Gone, AttributeError, IndexError, TypeError):
         return None
     return length, result.numel() // max(length, 1)

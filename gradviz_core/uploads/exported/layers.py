@@ -6,10 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from gradviz_core.errors import BadModel
 from gradviz_core.tracing.authors import AuthorsModule
+from gradviz_core.tracing.torch_private import parts
 from gradviz_core.uploads.exported.graph import Node
 from gradviz_core.uploads.exported.layer_names import Entry, check_path
 from gradviz_core.uploads.exported.plain_json import shown
@@ -156,12 +157,9 @@ def plant(root: AuthorsModule, calls: Calls, weights: Mapping[str, Tensor]) -> N
         check_path(name)
         owner, _, leaf = name.rpartition(".")
         layer = _layer(layers, owner, calls.kinds)
-        if leaf in layer._modules:
+        if parts.has_module(layer, leaf):
             raise BadModel(f"The file has a module and a weight that are both called {shown(name)}.")
-        if isinstance(tensor, nn.Parameter):
-            layer._parameters[leaf] = tensor
-        else:
-            layer._buffers[leaf] = tensor
+        parts.put_weight(layer, leaf, tensor)
 
 
 def _layer(layers: dict[str, AuthorsModule], path: str, kinds: Mapping[str, str]) -> AuthorsModule:
@@ -169,5 +167,5 @@ def _layer(layers: dict[str, AuthorsModule], path: str, kinds: Mapping[str, str]
     if path not in layers:
         parent, _, leaf = path.rpartition(".")
         layers[path] = Layer(kinds.get(path, "Module"))
-        _layer(layers, parent, kinds)._modules[leaf] = layers[path]
+        parts.put_module(_layer(layers, parent, kinds), leaf, layers[path])
     return layers[path]

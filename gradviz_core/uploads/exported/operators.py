@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from gradviz_core.errors import BadModel
+from gradviz_core.tracing.torch_private import dispatch
 from gradviz_core.uploads.exported.checked import CHECKED
 from gradviz_core.uploads.exported.plain_json import shown
 
@@ -158,8 +159,7 @@ def find(target: str) -> Operation:
     if found is None or overload not in found.overloads():
         raise _refused(target)
     function = getattr(found, overload)
-    arguments = function._schema.arguments
-    arguments = [argument for argument in arguments if str(argument.real_type) != _GENERATOR]
+    arguments = [each for each in dispatch.arguments(function) if str(each.real_type) != _GENERATOR]
     types = {argument.name: str(argument.real_type) for argument in arguments}
     written = [argument.name for argument in arguments if argument.alias_info and argument.alias_info.is_write]
     name = f"{packet}.{overload}"
@@ -174,8 +174,7 @@ def find(target: str) -> Operation:
 def _has_kernel(function: Any) -> bool:
     """Whether torch's dispatcher knows it. What only TorchScript knows, arithmetic of plain numbers for the most part,
     is in no exported graph, and ends the process where a number is divided by zero."""
-    found: bool = torch._C._dispatch_has_kernel(function.name())
-    return found
+    return dispatch.has_kernel(function)
 
 
 def _refused(target: str) -> BadModel:

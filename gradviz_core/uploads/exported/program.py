@@ -15,6 +15,9 @@ from torch import Tensor, nn
 from gradviz_core.errors import GradVizError, QuestionError
 from gradviz_core.tracing.authors import AuthorsModule
 from gradviz_core.tracing.stopping import give_way
+from gradviz_core.tracing.torch_private import fake_tensors
+from gradviz_core.tracing.torch_private.parts import weight as weight_of
+from gradviz_core.tracing.torch_private.versions import version
 from gradviz_core.uploads.exported import parts
 from gradviz_core.uploads.exported.arguments import filled
 from gradviz_core.uploads.exported.graph import Node, Slots
@@ -89,8 +92,8 @@ class Program(AuthorsModule):
         versions = []
         for slot, name in plan.weights.items():
             owner, _, leaf = name.rpartition(".")
-            values[slot] = weight = _weight(layers[owner], leaf)
-            versions.append((weight, weight._version))
+            values[slot] = weight = weight_of(layers[owner], leaf)
+            versions.append((weight, version(weight)))
         for (_, recorded), stretch in groupby(enumerate(plan.nodes), lambda pair: (pair[1].stretch, pair[1].recorded)):
             with nullcontext() if recorded else torch.no_grad():
                 for at, node in stretch:
@@ -101,16 +104,9 @@ class Program(AuthorsModule):
                         _pass_through(layers[call.path], call, values)
                     for slot in plan.done.get(at, ()):
                         values[slot] = None
-        if any(isinstance(weight, nn.Parameter) and weight._version != version for weight, version in versions):
+        if any(isinstance(weight, nn.Parameter) and version(weight) != before for weight, before in versions):
             raise QuestionError("This model writes to its own parameters when it runs, so no two answers would agree.")
         return plan.tree.filled([values[out.slot] if isinstance(out, Place) else out for out in plan.outputs])
-
-
-def _weight(layer: nn.Module, leaf: str) -> Tensor:
-    """The weight of that name, which an attribute of the layer may have too."""
-    weight = layer._parameters[leaf] if leaf in layer._parameters else layer._buffers[leaf]
-    assert weight is not None
-    return weight
 
 
 def _check_shape(x: Tensor, wanted: tuple[int | None, ...]) -> None:
@@ -137,7 +133,7 @@ def _computed(node: Node, values: list[Any], device: torch.device) -> Any:
     except GradVizError:
         raise
     except _RAISED as error:
-        if type(error).__module__.startswith("torch._subclasses"):  # told to those who run without values
+        if fake_tensors.is_told_by(error):  # told to those who run without values
             raise
         why = str(error).partition("\n")[0][:200] or type(error).__name__
         where = f" ({node.source})" if node.source else ""

@@ -1,0 +1,151 @@
+"""Names that Streamlit, torch and uvicorn do not promise to keep: each stands in a file that is about it, and where one
+is gone, a feature is missing or a question is refused, and no page fails."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TypeGuard
+
+import pytest
+
+from tests.reading_imports import parse, sources
+
+ROOT = Path(__file__).parents[1]
+THEIR_PLACE = (
+    "pages/streamlit_private",
+    "gradviz_core/tracing/torch_private",
+    "gradviz_core/serving/connections.py",  # uvicorn's two protocols
+    "gradviz_core/images/opened.py",  # what Pillow calls a part of a picture
+)
+TORCHS = frozenset(
+    "_version _base _parameters _buffers _modules _forward_hooks _backward_hooks _backward_pre_hooks _schema".split()
+)
+"""What torch calls its own; a class here may call something so too, of its own."""
+DOCUMENTED = ("os._exit", "sys._getframe", "torch.ops.aten._")
+"""Python's own two, and operators of torch, whose names stand in exported files."""
+PUBLIC = {"streamlit": ("streamlit", "streamlit.delta_generator", "streamlit.typing"), "uvicorn": ("uvicorn",)}
+"""All modules of these that may be imported anywhere."""
+ON_THE_PAGE = re.compile(r"data-testid|\bst(App|Sidebar|Main|Code|Markdown|Button)|js-plotly|modebar-")
+"""Where things are on Streamlit's page and on Plotly's charts."""
+
+
+def private(name: str) -> bool:
+    return name.startswith("_") and not name.startswith("__")
+
+
+def used(source: ast.Module) -> Iterator[str]:
+    """Private names of others in a file: imported, or attributes of what is neither ``self`` nor defined here."""
+    own = {node.name for node in ast.walk(source) if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+    own |= {ast.unparse(node.target) for node in ast.walk(source) if isinstance(node, ast.AnnAssign)}
+    own |= {node.attr for node in ast.walk(source) if is_of_self(node)}
+    for node in ast.walk(source):
+        match node:
+            case ast.Attribute(attr=attr) if private(attr) and not is_of_self(node):
+                if attr in TORCHS or not (attr in own or ast.unparse(node).startswith(DOCUMENTED)):
+                    yield ast.unparse(node)
+            case ast.ImportFrom(module=str(module), names=names):
+                if not may_be_imported(module, [alias.name for alias in names]):
+                    yield ast.unparse(node)
+            case ast.Import(names=names):
+                yield from (alias.name for alias in names if not may_be_imported(alias.name, []))
+
+
+def is_of_self(node: ast.AST) -> TypeGuard[ast.Attribute]:
+    return isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in ("self", "cls")
+
+
+def may_be_imported(module: str, names: list[str]) -> bool:
+    top = module.split(".")[0]
+    if top in PUBLIC:
+        return module in PUBLIC[top]
+    return top == "gradviz_core" or not any(map(private, [*module.split("."), *names]))
+
+
+def in_their_place(path: Path) -> bool:
+    return any(path.is_relative_to(place) for place in THEIR_PLACE)
+
+
+def test_each_stands_in_a_file_that_is_about_it() -> None:
+    elsewhere = {
+        str(path): found
+        for path in sources(ROOT)
+        if path.parts[0] not in ("tests", "benchmarks", "scripts") and not in_their_place(path)
+        if (found := [*used(parse(ROOT / path))])
+    }
+    assert elsewhere == {}
+
+
+@pytest.mark.parametrize(
+    "bad",
+    ["torch._C.x", "x._version", "from torch._ops import a", "import torch._C", "from streamlit.runtime import exists"],
+)
+def test_a_private_name_is_seen(bad: str) -> None:
+    assert [*used(ast.parse(bad))]
+
+
+def test_what_a_class_calls_its_own_is_not_meant() -> None:
+    assert [*used(ast.parse("class A:\n    def f(self, other):\n        self._x = other._x\n"))] == []
+
+
+def test_places_on_the_page_are_named_in_one_file() -> None:
+    files = [path for path in sources(ROOT) if path.parts[0] == "pages"]
+    found = {str(path) for path in files if ON_THE_PAGE.search((ROOT / path).read_text(encoding="utf-8"))}
+    assert found == {"pages/streamlit_private/elements.py"}
+
+
+def test_no_program_that_is_shown_uses_one() -> None:
+    folder = Path("gradviz_core/drawing/snippets")
+    for path in (path for path in sources(ROOT) if path.is_relative_to(folder)):
+        texts = [node.value for node in ast.walk(parse(ROOT / path)) if isinstance(node, ast.Constant)]
+        found = [name for text in texts if isinstance(text, str) for name in re.findall(r"\._[a-z]\w*", text)]
+        assert found == [], path
+
+
+# -------------------------------------------------------------------------------------------------- where they are gone
+
+WITHOUT_STREAMLIT = """
+import importlib, sys
+import pytest
+from streamlit.testing.v1 import AppTest
+from pages.streamlit_private import messages, names, run, sessions, tokens
+from tests.opening import answer_here, opened
+
+asked = []
+def remembered(module, name):
+    asked.append((module, name))
+    return found(module, name)
+
+found, names.found = names.found, remembered
+files = {}
+for file in (messages, run, sessions, tokens):
+    asked.clear()
+    importlib.reload(file)
+    files[file] = list(asked)
+answer_here(pytest.MonkeyPatch())
+for file, needed in files.items():
+    for gone in needed:
+        names.found = lambda module, name: None if (module, name) == gone else found(module, name)
+        importlib.reload(file)
+        app = opened("pages/help/export.py", view="l2")
+        assert not app.exception, gone
+        assert [title.value for title in app.title] == ["Export a model"], gone
+        assert app.query_params["view"] == "l2", gone
+        assert messages.pages_in(b"") == 0.0, gone
+        assert not tokens.is_right({}) or file is not tokens, gone
+        assert (sessions.held(), sessions.is_connected("one"), sessions.has_taken_all("one")) == ([], False, True), gone
+    names.found = found
+    importlib.reload(file)
+print(sum(map(len, files.values())))
+"""
+
+
+def test_a_page_is_drawn_without_any_of_streamlits() -> None:
+    """In a process of its own, where one name after the other is gone while the file that needs it is imported."""
+    done = subprocess.run([sys.executable, "-c", WITHOUT_STREAMLIT], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert int(done.stdout) == 9
