@@ -12,7 +12,12 @@ from pathlib import Path
 from typing import TypeGuard
 
 import pytest
+import torch
+from torch import nn
 
+from gradviz_core.errors import QuestionError
+from gradviz_core.tracing.trace import gradients
+from gradviz_core.types import ClassScore
 from tests.reading_imports import parse, sources
 
 ROOT = Path(__file__).parents[1]
@@ -113,7 +118,7 @@ import importlib, sys
 import pytest
 from streamlit.testing.v1 import AppTest
 from pages.streamlit_private import messages, names, run, sessions, tokens
-from tests.opening import answer_here, opened
+from tests.opening import answer_here
 
 asked = []
 def remembered(module, name):
@@ -131,11 +136,15 @@ for file, needed in files.items():
     for gone in needed:
         names.found = lambda module, name: None if (module, name) == gone else found(module, name)
         importlib.reload(file)
-        app = opened("pages/help/export.py", view="l2")
+        app = AppTest.from_file("navigation.py", default_timeout=60)
+        app.query_params["view"] = "l2"
+        if file is not run:  # else the first page, which asks questions
+            app.switch_page("pages/help/export.py")
+        app.run()
         assert not app.exception, gone
-        assert [title.value for title in app.title] == ["Export a model"], gone
+        assert len(app.title) == 1, gone
         assert app.query_params["view"] == "l2", gone
-        assert messages.pages_in(b"") == 0.0, gone
+        assert messages.pages_in(b"?") == 0.0, gone
         assert not tokens.is_right({}) or file is not tokens, gone
         assert (sessions.held(), sessions.is_connected("one"), sessions.has_taken_all("one")) == ([], False, True), gone
     names.found = found
@@ -149,3 +158,68 @@ def test_a_page_is_drawn_without_any_of_streamlits() -> None:
     done = subprocess.run([sys.executable, "-c", WITHOUT_STREAMLIT], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-3000:]
     assert int(done.stdout) == 9
+
+
+WITHOUT_TORCHS = '''
+import importlib, os, pkgutil, sys
+import torch
+from torch import nn
+from gradviz_core.tracing import torch_private
+from gradviz_core.tracing.torch_private import names
+
+asked, found = set(), names.found
+names.found = lambda module, name: (asked.add((module, name)), found(module, name))[1]
+files = [file.name for file in pkgutil.iter_modules(torch_private.__path__) if file.name != "names"]
+for file in files:
+    importlib.import_module(f"{torch_private.__name__}.{file}")
+
+def outcomes(gone):
+    """What comes of a gradient, of the cost of a pass and of the doctor: the same as ever, or a refusal."""
+    for file in files:
+        del sys.modules[f"{torch_private.__name__}.{file}"]
+        delattr(torch_private, file)
+    names.found = lambda *name: None if name == gone else found(*name)
+    import gradviz_core as gv
+    from gradviz_core.uploads import cost
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten(), nn.Linear(16, 3)).eval()
+    x = torch.rand(1, 3, 4, 4)
+    tries = {
+        "gradient": lambda: gv.trace.gradients(model, x, target=gv.ClassScore(1)).gradients[gv.INPUT].sum().item(),
+        "cost": lambda: cost.estimate(model, (1, 3, 4, 4)),
+        "doctor": lambda: bool(gv.diagnose(model, x, lambda y: y.sum())),
+    }
+    for what, question in tries.items():
+        try:
+            yield f"{what}: {question()}"
+        except gv.errors.QuestionError as error:
+            yield f"{what}: {'refused' if gone and gone[1] in str(error) else error}"
+
+for gone in (None, *sorted(asked)):
+    sys.stdout.flush()
+    if os.fork() == 0:
+        print(gone and gone[1], *outcomes(gone), sep="; ", flush=True)
+        os._exit(0)
+    os.wait()
+'''
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no fork")
+def test_a_question_is_answered_as_ever_or_refused_without_any_of_torchs() -> None:
+    done = subprocess.run([sys.executable, "-c", WITHOUT_TORCHS], cwd=ROOT, capture_output=True, text=True)
+    lines = [line.split("; ") for line in done.stdout.splitlines()]
+    _, *usual = lines[0]
+    assert not any("refused" in outcome or "Error" in outcome for outcome in usual), (lines[0], done.stderr[-3000:])
+    assert len(lines) == 13, (lines, done.stderr[-3000:])
+    for name, *outcomes in lines[1:]:
+        for outcome, before in zip(outcomes, usual, strict=True):
+            assert outcome in (before, f"{before.split(':')[0]}: refused"), name
+
+
+def test_without_the_counter_of_writes_a_model_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    def gone(_: object) -> int:
+        raise AttributeError
+
+    monkeypatch.setattr(torch.Tensor, "_version", property(gone), raising=False)
+    with pytest.raises(QuestionError, match=r"no Tensor\._version, by which GradViz sees"):
+        gradients(nn.Linear(2, 2), torch.rand(1, 2), target=ClassScore(0))
