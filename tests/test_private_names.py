@@ -16,6 +16,7 @@ import torch
 from torch import nn
 
 from gradviz_core.errors import QuestionError
+from gradviz_core.serving import limits
 from gradviz_core.tracing.trace import gradients
 from gradviz_core.types import ClassScore
 from tests.reading_imports import parse, sources
@@ -214,6 +215,13 @@ def test_a_question_is_answered_as_ever_or_refused_without_any_of_torchs() -> No
     for name, *outcomes in lines[1:]:
         for outcome, before in zip(outcomes, usual, strict=True):
             assert outcome in (before, f"{before.split(':')[0]}: refused"), name
+
+
+def test_without_uvicorns_protocols_the_server_has_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert limits._protocols() is not None
+    monkeypatch.delitem(sys.modules, "gradviz_core.serving.connections")
+    monkeypatch.delattr("uvicorn.protocols.http.h11_impl.H11Protocol")
+    assert limits._protocols() is None
 
 
 def test_without_the_counter_of_writes_a_model_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from contextlib import suppress
 
@@ -9,7 +10,6 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn import Config
 
 from gradviz_core.serving.clients import Peer
-from gradviz_core.serving.connections import Http, WebSocket
 from gradviz_core.serving.sparing import spare_the_log
 
 log = logging.getLogger("gradviz.serving")
@@ -40,14 +40,23 @@ class Limits:
 
 def _set(receive: Receive) -> None:
     """Find uvicorn's settings by what it hands to an app: the method of an object that holds them."""
-    found = getattr(getattr(receive, "__self__", None), "config", None)
-    if not isinstance(found, Config):
+    found, protocols = getattr(getattr(receive, "__self__", None), "config", None), _protocols()
+    if not isinstance(found, Config) or protocols is None:
         log.warning("The server is not the uvicorn that was expected: connections are held to its own limits.")
         return
-    found.http_protocol_class, found.ws_protocol_class = Http, WebSocket
+    found.http_protocol_class, found.ws_protocol_class = protocols
     found.ws_max_size = MESSAGE
     found.timeout_graceful_shutdown = GOODBYE_S
     found.loaded_app = Peer(found.loaded_app)
+
+
+def _protocols() -> tuple[type[asyncio.Protocol], type[asyncio.Protocol]] | None:
+    """Those of HTTP and of WebSockets that are made from uvicorn's own; None where these are gone."""
+    try:
+        from gradviz_core.serving.connections import Http, WebSocket
+    except ImportError:
+        return None
+    return Http, WebSocket
 
 
 def _raise_number_of_files() -> None:
