@@ -154,6 +154,7 @@ print(sum(map(len, files.values())))
 """
 
 
+@pytest.mark.slow
 def test_a_page_is_drawn_without_any_of_streamlits() -> None:
     """In a process of its own, where one name after the other is gone while the file that needs it is imported."""
     done = subprocess.run([sys.executable, "-c", WITHOUT_STREAMLIT], cwd=ROOT, capture_output=True, text=True)
@@ -205,6 +206,7 @@ for gone in (None, *sorted(asked)):
 '''
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no fork")
 def test_a_question_is_answered_as_ever_or_refused_without_any_of_torchs() -> None:
     done = subprocess.run([sys.executable, "-c", WITHOUT_TORCHS], cwd=ROOT, capture_output=True, text=True)
