@@ -10,51 +10,28 @@ import torch
 from torch import Tensor, nn
 
 from gradviz_core import images, memory
-from gradviz_core.answers import (
-    diagnosis,
-    flow,
-    gradient,
-    jacobian,
-    lesson,
-    output,
-    perturbation,
-    proof,
-    sizes,
-    spectrum,
-    survey,
-    units,
-)
+from gradviz_core.answers import kinds, sizes
 from gradviz_core.answers.failures import ADVICE_ON_INPUT, in_words, input_in_words, ran_out_of_memory
 from gradviz_core.answers.load import RecentModels
+from gradviz_core.answers.needs import Needs
 from gradviz_core.answers.scene import Clock, Scene
 from gradviz_core.doctor.doubles import size_in_float64
 from gradviz_core.errors import QuestionError, Stopped
 from gradviz_core.settings import settings
 from gradviz_core.tracing import device as devices
 from gradviz_core.tracing.kernel_guards import noting
-from gradviz_core.tracing.scores import targets
 from gradviz_core.tracing.stopping import Stoppable, listening
 from gradviz_core.tracing.trace import check_unchanged, forward, recording
 from gradviz_core.types import (
     INPUT,
     AboutAModel,
     Answer,
-    DiagnosisQuestion,
-    FlowQuestion,
-    GradientQuestion,
-    JacobianQuestion,
-    LessonQuestion,
-    OutputQuestion,
-    PerturbationQuestion,
     Pixels,
     Preprocessing,
     ProofAnswer,
     ProofQuestion,
     Question,
     Site,
-    SpectrumQuestion,
-    SurveyQuestion,
-    UnitsQuestion,
     keys,
 )
 from gradviz_core.types.kinds import answer_to
@@ -170,96 +147,50 @@ class Answerer:
         failed = in_words(model, "This question about the model fails", "Choose another target or layer.")
         with recording(), noting() as guarded, failed:
             clock = Clock(device, time.perf_counter(), guarded)
-            match question:
-                case GradientQuestion():
-                    needed, may_stop = gradient.needed(question), targets.may_stop(question.target)
-                    scene = self._scene(device, question, needed, may_stop=may_stop)
-                    return gradient.gradient(scene, question, notes, clock, keep_graph=self._remember)
-                case UnitsQuestion():
-                    scene = self._scene(device, question, frozenset({question.site, INPUT}))
-                    return units.units(scene, question, notes, clock)
-                case SurveyQuestion():
-                    return survey.survey(self._unchanged(device, question), question, notes, clock)
-                case FlowQuestion():
-                    scene = self._scene(device, question, None, parameters=question.parameters)
-                    keep_graph = self._remember and not question.parameters
-                    return flow.flow(scene, question, notes, clock, keep_graph=keep_graph)
-                case PerturbationQuestion():
-                    return perturbation.perturbation(self._about(device, question), question, notes, clock)
-                case JacobianQuestion():
-                    return jacobian.entries(self._between(device, question), question, notes, clock)
-                case SpectrumQuestion():
-                    return spectrum.spectrum(self._between(device, question), question, notes, clock)
-                case LessonQuestion():
-                    return lesson.lesson(question)
-                case DiagnosisQuestion():
-                    return diagnosis.diagnosis(self._about(device, question), question, notes, clock)
-                case ProofQuestion():
-                    return proof.proof(self._aside(device, question), question, notes, clock)
-                case OutputQuestion():
-                    return output.output(self._scene(device, question, frozenset({INPUT})), question, notes, clock)
-                case _:
-                    raise QuestionError(f"Questions of kind {question.kind} are not answered here.")
+            if not isinstance(question, AboutAModel):
+                return kinds.about_nothing(question).answer(question)
+            return kinds.about_models(question).answer(self._scene(device, question), question, notes, clock)
 
     # ------------------------------------------------------------------------------------------------------- the pass
 
-    def _between(self, device: torch.device, question: JacobianQuestion | SpectrumQuestion) -> Scene:
-        return self._scene(device, question, frozenset({INPUT, question.of, question.wrt}))
-
-    def _about(self, device: torch.device, question: PerturbationQuestion | DiagnosisQuestion | ProofQuestion) -> Scene:
-        at = targets.site_of(question.target)
-        return self._scene(device, question, frozenset({INPUT, *([at] if at else ())}))
-
-    def _unchanged(self, device: torch.device, question: SurveyQuestion) -> Scene:
-        """The pass with all sites, of a model that gives unwatched what it gives watched: checked once for each."""
-        scene = self._scene(device, question, None)
-        if question.model not in self._checked:
+    def _scene(self, device: torch.device, question: AboutAModel) -> Scene:
+        """What the question is answered from."""
+        needs, last = kinds.about_models(question).needs(question), self._last
+        try:
+            scene = self._pass(device, question, needs)
+        finally:
+            if needs.aside:
+                self._last = last
+        if needs.checked and question.model not in self._checked:
             check_unchanged(scene.model.module, scene.trace.values[INPUT], scene.trace)
             self._checked.add(question.model)
         return scene
 
-    def _aside(self, device: torch.device, question: ProofQuestion) -> Scene:
-        """The pass for a check, which comes after a picture: what is remembered stays, for the next click wants it."""
-        last = self._last
-        try:
-            return self._about(device, question)
-        finally:
-            self._last = last
-
-    def _scene(
-        self,
-        device: torch.device,
-        question: AboutAModel,
-        needed: frozenset[Site] | None,
-        *,
-        may_stop: bool = False,
-        parameters: bool = False,
-    ) -> Scene:
-        """The pass that a question about ``needed`` (None: all sites) needs: the last one where it serves, else a new
-        one. ``may_stop`` allows a pass that ends once ``needed`` is there.
+    def _pass(self, device: torch.device, question: AboutAModel, needs: Needs) -> Scene:
+        """The last pass where it serves, else a new one.
 
         A pass that is remembered keeps all sites, unless only the input is asked for: a further question is likely. One
-        whose graph reaches to the ``parameters`` takes too much memory to be remembered.
+        whose graph reaches to the parameters takes too much memory to be remembered.
         """
         place = (question.model, question.image, str(device), question.seed)
-        if not parameters and self._last is not None and self._last.serves(place, needed):
+        if not needs.parameters and self._last is not None and self._last.serves(place, needs.sites):
             self._check_size(question, self._last.trace.values[INPUT])
             return self._last
         self._last = None
         model = self._models.get(question.model, device)
         pixels = _pixels(question.image, model.card.preprocessing)
         x = torch.from_numpy(images.normalise(pixels, model.card.preprocessing)).to(device)
-        kept = None if self._remember and needed != frozenset({INPUT}) else needed
+        kept = None if self._remember and needs.sites != frozenset({INPUT}) else needs.sites
         with in_words(question.model, f"This model cannot run on {input_in_words(x)}", ADVICE_ON_INPUT):
             self._check_cost(question.model, model.module, x)
             self._check_size(question, x)
-            until = needed if may_stop and not self._remember else None
-            trace = forward(model.module, x, keep=kept, until=until, parameters=parameters, seed=question.seed)
+            until = needs.sites if needs.may_stop and not self._remember else None
+            trace = forward(model.module, x, keep=kept, until=until, parameters=needs.parameters, seed=question.seed)
         if keys.is_upload(question.model) and question.model not in self._checked and not trace.stopped:
             check_unchanged(model.module, x, trace)
             self._checked.add(question.model)
-        scene = Scene(model, pixels, trace, place, kept)
-        if self._remember and not parameters:
+        scene = Scene(model, pixels, trace, place, kept, remembered=self._remember and not needs.parameters)
+        if scene.remembered:
             self._last = scene
         return scene
 
@@ -275,7 +206,8 @@ class Answerer:
         """Refuse a question about an uploaded model whose answer would be too large, before it is computed."""
         if keys.is_upload(question.model):
             shape = tuple(x.shape)
-            sizes.check(question, shape, self._affordable.get((question.model, shape), {}))
+            known = sizes.known(shape, self._affordable.get((question.model, shape), {}))
+            sizes.check(kinds.about_models(question).size(question, known))
 
 
 @lru_cache(maxsize=16)

@@ -1,1 +1,1 @@
-"""One file for each kind of question: scene and question in, answer out. ``answering.py`` finds the scene."""
+"""One file for each kind of question, found by its name: see ``kinds.py``. ``answering.py`` finds the scene."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from gradviz_core.answers.needs import Needs, about
 from gradviz_core.answers.scene import Clock, Scene
+from gradviz_core.answers.sizes import SMALL, Known, Size
 from gradviz_core.doctor.diagnosing import diagnose
 from gradviz_core.errors import QuestionError
 from gradviz_core.tracing.draws import devices_of, drawing_from
@@ -15,7 +17,17 @@ from gradviz_core.tracing.twin import twin
 from gradviz_core.types import INPUT, OUTPUT, DiagnosisAnswer, DiagnosisQuestion, Site
 
 
-def diagnosis(scene: Scene, question: DiagnosisQuestion, notes: tuple[str, ...], clock: Clock) -> DiagnosisAnswer:
+def needs(question: DiagnosisQuestion) -> Needs:
+    """The input, and the site that the target is read from."""
+    return about(question.target)
+
+
+def size(question: DiagnosisQuestion, known: Known) -> Size:
+    """No arrays."""
+    return SMALL
+
+
+def answer(scene: Scene, question: DiagnosisQuestion, notes: tuple[str, ...], clock: Clock) -> DiagnosisAnswer:
     """The findings, with every parameter made to require a gradient: models are loaded without.
 
     Raises:

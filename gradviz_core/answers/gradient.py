@@ -9,7 +9,9 @@ import torch
 from torch import Tensor
 
 from gradviz_core.answers import predictions
+from gradviz_core.answers.needs import Needs
 from gradviz_core.answers.scene import Clock, Scene, as_numpy, not_finite
+from gradviz_core.answers.sizes import Known, Size
 from gradviz_core.errors import QuestionError
 from gradviz_core.methods import receptive_field
 from gradviz_core.methods.attributions import GradFn, function_of
@@ -20,8 +22,8 @@ from gradviz_core.types.methods import PLAIN, settled
 from gradviz_core.types.sites import in_words
 
 
-def needed(question: GradientQuestion) -> frozenset[Site]:
-    """The sites that the pass must keep.
+def needs(question: GradientQuestion) -> Needs:
+    """The sites, and the one that the target is read from.
 
     Raises:
         QuestionError: there is no such method, it has no such option, or no site is named.
@@ -30,21 +32,26 @@ def needed(question: GradientQuestion) -> frozenset[Site]:
     if not question.wrt:
         raise QuestionError("The question names no site to differentiate with respect to. Name at least one.")
     at = targets.site_of(question.target)
-    return frozenset({*question.wrt, *([at] if at else ())})
+    return Needs(frozenset({*question.wrt, *([at] if at else ())}), may_stop=targets.may_stop(question.target))
 
 
-def gradient(
-    scene: Scene, question: GradientQuestion, notes: tuple[str, ...], clock: Clock, *, keep_graph: bool
-) -> GradientAnswer:
-    """The target's gradient at each site, and what the method makes of it. ``keep_graph`` leaves the graph of the pass
-    for a further question.
+def size(question: GradientQuestion, known: Known) -> Size:
+    """The picture; at each site the value and the gradient, and what a method makes of them."""
+    total = known.picture + (2 if question.method == PLAIN else 3) * known.of(*question.wrt)
+    if len(question.wrt) > 1:
+        return Size(total, "Ask for fewer sites, or export the model for a smaller input.")
+    return Size(total)
+
+
+def answer(scene: Scene, question: GradientQuestion, notes: tuple[str, ...], clock: Clock) -> GradientAnswer:
+    """The target's gradient at each site, and what the method makes of it.
 
     Raises:
         BadTarget, UnknownSite, Unreachable: as ``trace.gradients`` does.
     """
     target, score = scene.select(question.target)
     field_seen = _receptive_field(target, scene.trace)  # read from the graph, so before the graph may go
-    found = differentiate(scene.trace, score, question.wrt, keep_graph=keep_graph)
+    found = differentiate(scene.trace, score, question.wrt, keep_graph=scene.remembered)
     there, unreached = parted(scene.trace, found, target)
     made = arrays(scene, question, target, there)
     return GradientAnswer(

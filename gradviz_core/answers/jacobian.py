@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+from gradviz_core.answers.needs import Needs
 from gradviz_core.answers.products import products_of
 from gradviz_core.answers.scene import Clock, Scene, as_numpy, not_finite
+from gradviz_core.answers.sizes import Known, Size
 from gradviz_core.methods.jacobian import block
-from gradviz_core.types import JacobianAnswer, JacobianQuestion
+from gradviz_core.types import INPUT, JacobianAnswer, JacobianQuestion
 
 
-def entries(scene: Scene, question: JacobianQuestion, notes: tuple[str, ...], clock: Clock) -> JacobianAnswer:
+def needs(question: JacobianQuestion) -> Needs:
+    """The two values, and the input."""
+    return Needs(frozenset({INPUT, question.of, question.wrt}))
+
+
+def size(question: JacobianQuestion, known: Known) -> Size:
+    """One row; what more there is has a limit of its own."""
+    return Size(known.of(question.wrt))
+
+
+def answer(scene: Scene, question: JacobianQuestion, notes: tuple[str, ...], clock: Clock) -> JacobianAnswer:
     """The part of the Jacobian that was asked for.
 
     Raises:

@@ -10,7 +10,7 @@ from gradviz_core.answers.scene import Clock
 from gradviz_core.types import LessonAnswer, LessonQuestion
 
 
-def lesson(question: LessonQuestion) -> LessonAnswer:
+def answer(question: LessonQuestion) -> LessonAnswer:
     """What comes out of the lesson, on the CPU, as the code that is shown says.
 
     Raises:

@@ -8,17 +8,30 @@ import numpy as np
 from torch import Tensor
 
 from gradviz_core.answers import predictions
+from gradviz_core.answers.needs import Needs
 from gradviz_core.answers.scene import Clock, Scene, as_numpy, not_finite
+from gradviz_core.answers.sizes import Known, Size
 from gradviz_core.tracing.scores import heads, region_scores
 from gradviz_core.tracing.scores.heads import Numbers
-from gradviz_core.types import OutputAnswer, OutputQuestion
+from gradviz_core.types import INPUT, OUTPUT, OutputAnswer, OutputQuestion
 from gradviz_core.types.heads import HeadForm, HeadInfo, KnownFrom
 
 MOST_BOXES = 100
 """How many of the strongest boxes are told."""
 
 
-def output(scene: Scene, question: OutputQuestion, notes: tuple[str, ...], clock: Clock) -> OutputAnswer:
+def needs(question: OutputQuestion) -> Needs:
+    """The input; what the model returned is there anyway."""
+    return Needs(frozenset({INPUT}))
+
+
+def size(question: OutputQuestion, known: Known) -> Size:
+    """At most three numbers for each that the model returned."""
+    returned = (site for site in known.sites if (site.path, site.call) == (OUTPUT.path, OUTPUT.call))
+    return Size(3 * known.of(*returned))
+
+
+def answer(scene: Scene, question: OutputQuestion, notes: tuple[str, ...], clock: Clock) -> OutputAnswer:
     """The classes on a map and their scores, or the strongest boxes.
 
     Raises:

@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 from gradviz_core.answers import predictions
+from gradviz_core.answers.needs import Needs, about
 from gradviz_core.answers.scene import Clock, Scene
+from gradviz_core.answers.sizes import Known, Size
 from gradviz_core.methods.perturbation import follow
 from gradviz_core.tracing.scores import targets
 from gradviz_core.tracing.trace import forward
-from gradviz_core.types import PerturbationAnswer, PerturbationQuestion
+from gradviz_core.types import INPUT, PerturbationAnswer, PerturbationQuestion
 
 
-def perturbation(
-    scene: Scene, question: PerturbationQuestion, notes: tuple[str, ...], clock: Clock
-) -> PerturbationAnswer:
+def needs(question: PerturbationQuestion) -> Needs:
+    """The input, and the site that the target is read from."""
+    return about(question.target)
+
+
+def size(question: PerturbationQuestion, known: Known) -> Size:
+    """Both pictures, and the gradient at the input."""
+    return Size(2 * known.picture + known.of(INPUT))
+
+
+def answer(scene: Scene, question: PerturbationQuestion, notes: tuple[str, ...], clock: Clock) -> PerturbationAnswer:
     """The picture after the steps, the change of the score that the gradient predicts, and the actual one.
 
     Raises:

@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from gradviz_core.answers.needs import Needs, about
 from gradviz_core.answers.scene import Clock, Scene
+from gradviz_core.answers.sizes import SMALL, Known, Size
 from gradviz_core.doctor.proof import prove
 from gradviz_core.types import INPUT, ProofAnswer, ProofQuestion
 
 
-def proof(scene: Scene, question: ProofQuestion, notes: tuple[str, ...], clock: Clock) -> ProofAnswer:
+def needs(question: ProofQuestion) -> Needs:
+    """The input, and the site that the target is read from; a check comes after a picture."""
+    return replace(about(question.target), aside=True)
+
+
+def size(question: ProofQuestion, known: Known) -> Size:
+    """No arrays."""
+    return SMALL
+
+
+def answer(scene: Scene, question: ProofQuestion, notes: tuple[str, ...], clock: Clock) -> ProofAnswer:
     """The derivatives at the question's site, by automatic differentiation and by finite differences.
 
     Raises:

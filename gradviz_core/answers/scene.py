@@ -33,6 +33,8 @@ class Scene:
     """Sites whose values are kept; None keeps all."""
     iterations: dict[SpectrumQuestion, Spectrum] = field(default_factory=dict)
     """The last iteration about this pass, so that its next step costs one step."""
+    remembered: bool = False
+    """Whether a further question may be answered from this pass, so that its graph stays."""
 
     @property
     def seed(self) -> int:

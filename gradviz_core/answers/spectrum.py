@@ -4,14 +4,29 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from gradviz_core.answers.needs import Needs
 from gradviz_core.answers.products import products_of
 from gradviz_core.answers.scene import Clock, Scene, as_numpy
+from gradviz_core.answers.sizes import Known, Size
 from gradviz_core.errors import QuestionError
 from gradviz_core.methods.singular import MOST_VALUES, Spectrum
-from gradviz_core.types import MOST_STEPS, SpectrumAnswer, SpectrumQuestion
+from gradviz_core.types import INPUT, MOST_STEPS, SpectrumAnswer, SpectrumQuestion
 
 
-def spectrum(scene: Scene, question: SpectrumQuestion, notes: tuple[str, ...], clock: Clock) -> SpectrumAnswer:
+def needs(question: SpectrumQuestion) -> Needs:
+    """The two values, and the input."""
+    return Needs(frozenset({INPUT, question.of, question.wrt}))
+
+
+def size(question: SpectrumQuestion, known: Known) -> Size:
+    """The vectors of each singular value."""
+    total = question.count * known.of(question.of, question.wrt)
+    if question.count > 1:
+        return Size(total, "Ask for fewer singular values, or choose a smaller site.")
+    return Size(total)
+
+
+def answer(scene: Scene, question: SpectrumQuestion, notes: tuple[str, ...], clock: Clock) -> SpectrumAnswer:
     """The largest singular values after the question's number of steps; what the scene remembers of them is gone on
     from, which gives the same numbers.
 

@@ -4,12 +4,24 @@ from __future__ import annotations
 
 from gradviz_core import images
 from gradviz_core.answers import predictions
+from gradviz_core.answers.needs import Needs
 from gradviz_core.answers.scene import Clock, Scene
+from gradviz_core.answers.sizes import Known, Size
 from gradviz_core.tracing.trace import describe
 from gradviz_core.types import SurveyAnswer, SurveyQuestion
 
 
-def survey(scene: Scene, question: SurveyQuestion, notes: tuple[str, ...], clock: Clock) -> SurveyAnswer:
+def needs(question: SurveyQuestion) -> Needs:
+    """All sites, of a model that was checked."""
+    return Needs(None, checked=True)
+
+
+def size(question: SurveyQuestion, known: Known) -> Size:
+    """The picture."""
+    return Size(known.picture)
+
+
+def answer(scene: Scene, question: SurveyQuestion, notes: tuple[str, ...], clock: Clock) -> SurveyAnswer:
     """Every site of the scene's pass in order of execution, the tensors that the model returned, and what it predicts.
 
     Raises:

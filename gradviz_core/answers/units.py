@@ -6,7 +6,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from gradviz_core.answers.needs import Needs
 from gradviz_core.answers.scene import Clock, Scene, as_numpy, not_finite
+from gradviz_core.answers.sizes import Known, Size
 from gradviz_core.errors import BadTarget, QuestionError
 from gradviz_core.tracing.scores import targets
 from gradviz_core.tracing.trace import differentiate, reached
@@ -15,7 +17,20 @@ from gradviz_core.types import INPUT, Unit, UnitsAnswer, UnitsQuestion, sites
 MOST_UNITS = 64
 
 
-def units(scene: Scene, question: UnitsQuestion, notes: tuple[str, ...], clock: Clock) -> UnitsAnswer:
+def needs(question: UnitsQuestion) -> Needs:
+    """The site and the input."""
+    return Needs(frozenset({question.site, INPUT}))
+
+
+def size(question: UnitsQuestion, known: Known) -> Size:
+    """The input gradient of each unit. Asking for more than there may be is an error."""
+    total = min(question.count, MOST_UNITS) * known.of(INPUT)
+    if question.count > 1:
+        return Size(total, "Ask for fewer channels, or export the model for a smaller input.")
+    return Size(total)
+
+
+def answer(scene: Scene, question: UnitsQuestion, notes: tuple[str, ...], clock: Clock) -> UnitsAnswer:
     """The most active channels at the question's place, and the input gradient of each.
 
     Raises:

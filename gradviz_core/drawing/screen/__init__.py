@@ -5,7 +5,7 @@ its numbers at most. So a worker sends what will be drawn: each picture with ``b
 most, and beside it, exact, what a page says about the whole array and the numbers round the place that is looked at.
 An answer that is small enough goes as it is, to the bit: those of all presets, of ImageNet's sizes, and of most layers.
 
-Every family of answers is named here, and whatever is left of any of them has at most ``MOST_BYTES`` of arrays and
+Whatever is left of any of them has at most ``MOST_BYTES`` of arrays and
 ``MOST_TEXT`` of text; what has more is an error that says so. The whole arrays are in the answer itself, for the
 library and for downloads.
 """
@@ -29,14 +29,9 @@ from gradviz_core.types import (
     INPUT,
     Answer,
     Arrays,
-    DiagnosisAnswer,
-    FlowAnswer,
     GradientAnswer,
-    JacobianAnswer,
-    LessonAnswer,
     OutputAnswer,
     PerturbationAnswer,
-    ProofAnswer,
     SpectrumAnswer,
     SurveyAnswer,
     UnitsAnswer,
@@ -60,7 +55,7 @@ def fit(answer: Answer, look: Look) -> Answer:
     """
     if not _is_large(answer):
         return answer
-    fitted = replace(answer, arrays=_BY_KIND[type(answer)](answer, look))
+    fitted = replace(answer, arrays=_CUT.get(type(answer), _as_it_is)(answer, look))
     if (size := weight(fitted.arrays)) > MOST_BYTES:
         raise QuestionError(
             f"What is to be drawn of this answer has {size / 1e6:.0f} MB; the limit is {MOST_BYTES / 1e6:g} MB. Ask "
@@ -165,16 +160,12 @@ def _as_it_is(answer: Answer, look: Look) -> Made:
     return dict(answer.arrays)
 
 
-_BY_KIND: Mapping[type[Answer], Callable[[Any, Look], Made]] = {
+_CUT: Mapping[type[Answer], Callable[[Any, Look], Made]] = {
     GradientAnswer: _gradient,
     UnitsAnswer: _units,
     SurveyAnswer: _survey,
     PerturbationAnswer: _perturbation,
     SpectrumAnswer: _spectrum,
     OutputAnswer: _output,
-    JacobianAnswer: _as_it_is,
-    FlowAnswer: _as_it_is,
-    LessonAnswer: _as_it_is,
-    DiagnosisAnswer: _as_it_is,
-    ProofAnswer: _as_it_is,
 }
+"""Those that can be drawn with fewer numbers; the others go as they are."""
