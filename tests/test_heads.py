@@ -210,6 +210,6 @@ def test_whole_numbers_cannot_be_combined() -> None:
 
 
 def test_a_combination_stops_the_pass_where_it_can() -> None:
-    assert targets.may_stop(Combination((Term((0,)),), Site("first")))
-    assert not targets.may_stop(ClassScore())
-    assert targets.site_of(COMBINED) == Site("", 0, "inner.0") != OUTPUT
+    assert Combination((Term((0,)),), Site("first")).may_stop
+    assert not ClassScore().may_stop
+    assert COMBINED.at == Site("", 0, "inner.0") != OUTPUT

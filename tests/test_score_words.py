@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from gradviz_core.drawing import captions
-from gradviz_core.tracing.scores import targets
 from gradviz_core.types import (
     OUTPUT,
     BoxScore,
@@ -68,7 +67,7 @@ def test_every_score_has_words_a_symbol_and_a_unit(target: Target, words: str, s
     assert captions.score_words(target, LABELS).endswith(words)
     assert symbol in captions.score_symbol(target, LABELS)
     assert captions.score_unit(target) == unit
-    assert targets.in_words(target)
+    assert target.named()
 
 
 def test_one_label_alone_names_both_answers() -> None:

@@ -35,10 +35,10 @@ def answer(scene: Scene, question: DiagnosisQuestion, notes: tuple[str, ...], cl
         BadTarget: as ``targets.select`` does.
     """
     target, _ = scene.select(question.target)
-    at = targets.site_of(target)
+    at = target.at
     if at is not None and (at.path, at.call) != (OUTPUT.path, OUTPUT.call):
         raise QuestionError(
-            f"The doctor looks at what the model returns, and {targets.in_words(target)} lies inside it. Choose a "
+            f"The doctor looks at what the model returns, and {target.named()} lies inside it. Choose a "
             "class, or the output."
         )
 

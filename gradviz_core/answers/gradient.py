@@ -31,8 +31,8 @@ def needs(question: GradientQuestion) -> Needs:
     settled(question.method, question.options)
     if not question.wrt:
         raise QuestionError("The question names no site to differentiate with respect to. Name at least one.")
-    at = targets.site_of(question.target)
-    return Needs(frozenset({*question.wrt, *([at] if at else ())}), may_stop=targets.may_stop(question.target))
+    at = question.target.at
+    return Needs(frozenset({*question.wrt, *([at] if at else ())}), may_stop=question.target.may_stop)
 
 
 def size(question: GradientQuestion, known: Known) -> Size:
@@ -91,7 +91,7 @@ def oracle(scene: Scene, target: Target, site: Site, gradient: Tensor) -> GradFn
     same random numbers, with that value put in place of what the pass gives at the site; ``target`` stays the same
     class, whatever is predicted then.
     """
-    here, at = scene.trace.value(site).detach(), targets.site_of(target)
+    here, at = scene.trace.value(site).detach(), target.at
     needed = {site, *([at] if at else ())}
 
     def grad(value: Tensor) -> Tensor:
@@ -107,10 +107,10 @@ def oracle(scene: Scene, target: Target, site: Site, gradient: Tensor) -> GradFn
             scene.model.module,
             scene.trace.values[INPUT].detach(),
             keep=needed,
-            until=needed if targets.may_stop(target) else None,
+            until=needed if target.may_stop else None,
             seed=scene.seed,
             put={site: value},
-            axes=targets.needs_axes(target),
+            axes=target.needs_axes,
         )
         found = differentiate(trace, targets.select(target, trace)[1], (site,), keep_graph=False)
         return reached(site, found[site], target)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gradviz_core.tracing.scores import targets
 from gradviz_core.types import INPUT, Site, Target
 
 
@@ -26,5 +25,5 @@ class Needs:
 
 def about(target: Target) -> Needs:
     """The input, and the site that the target is read from."""
-    at = targets.site_of(target)
+    at = target.at
     return Needs(frozenset({INPUT, *([at] if at else ())}))

@@ -11,7 +11,7 @@ from gradviz_core.answers import predictions
 from gradviz_core.answers.needs import Needs
 from gradviz_core.answers.scene import Clock, Scene, as_numpy, not_finite
 from gradviz_core.answers.sizes import Known, Size
-from gradviz_core.tracing.scores import heads, region_scores
+from gradviz_core.tracing.scores import heads, region_score
 from gradviz_core.tracing.scores.heads import Numbers
 from gradviz_core.types import INPUT, OUTPUT, OutputAnswer, OutputQuestion
 from gradviz_core.types.heads import HeadForm, HeadInfo, KnownFrom
@@ -67,10 +67,10 @@ def _map(numbers: Numbers) -> dict[str, np.ndarray]:
     values = numbers.values.detach()
     if len(values) == 1:
         return {
-            "classes": as_numpy(region_scores.positive(values, numbers.kind).long()),
+            "classes": as_numpy(region_score.positive(values, numbers.kind).long()),
             "scores": as_numpy(values[0]),
         }
-    return {"classes": as_numpy(region_scores.predicted(values)), "scores": as_numpy(values.amax(0))}
+    return {"classes": as_numpy(region_score.predicted(values)), "scores": as_numpy(values.amax(0))}
 
 
 def _boxes(numbers: Numbers, places: Tensor) -> dict[str, np.ndarray]:

@@ -11,17 +11,14 @@ from gradviz_core.errors import BadTarget
 from gradviz_core.tracing.scores import by_kind, heads, targets
 from gradviz_core.tracing.trace import Trace
 from gradviz_core.types import (
-    BoxScore,
-    ClassDifference,
     ClassProbability,
     ClassScore,
-    CrossEntropy,
     ModelCard,
-    RegionScore,
     Target,
     keys,
 )
 from gradviz_core.types.heads import USUAL_HEAD, Head, HeadInfo, KnownFrom, OutputKind
+from gradviz_core.types.targets import OfHead
 
 TOP = 5
 """How many classes a prediction names."""
@@ -41,7 +38,7 @@ def of_survey(scene: Scene, head: Head) -> tuple[ClassProbability, ...]:
 def of_target(scene: Scene, target: Target) -> tuple[ClassProbability, ...]:
     """What the model predicts at the head that a target was read from; nothing where it was read from a site, a map or
     boxes: what another output of the model predicts is not meant."""
-    if targets.site_of(target) is not None or isinstance(target, RegionScore | BoxScore):
+    if not isinstance(target, OfHead) or target.form != "row":
         return ()
     return _most_likely(scene.trace, _head(target, scene.model.card), scene.model.card)
 
@@ -51,7 +48,7 @@ def of_both(
 ) -> tuple[tuple[ClassProbability, ...], tuple[ClassProbability, ...]]:
     """The most likely classes of two passes, as they are in the one and in the other; nothing where there are none, and
     where the target is read from a map or from boxes."""
-    if isinstance(target, RegionScore | BoxScore):
+    if isinstance(target, OfHead) and target.form != "row":
         return (), ()
     card = scene.model.card
     head = _head(target, card)
@@ -75,7 +72,7 @@ def known_from(card: ModelCard) -> KnownFrom:
 
 
 def _head(target: Target, card: ModelCard) -> Head:
-    if isinstance(target, ClassScore | ClassDifference | CrossEntropy):
+    if isinstance(target, OfHead) and target.form == "row":
         return target.head
     return _with_card(USUAL_HEAD, card)
 

@@ -88,7 +88,7 @@ def _held_against_differences(
     target, chosen = own.target, tuple(own.slopes)
     copied, call64 = in_float64(module), map_inputs(call, lambda _, tensor: wide(tensor))
     with Narrowing() as seen:
-        watched = _first_pass(copied, call64, {*chosen, *_sites_of(target)}, seed, targets.needs_axes(target))
+        watched = _first_pass(copied, call64, {*chosen, *_sites_of(target)}, seed, target.needs_axes)
     with recording():
         score = targets.select(target, watched)[1]
     largest = _largest(watched, target, score)
@@ -147,7 +147,7 @@ class _Read:
 
 
 def _as_it_is(module: nn.Module, call: Call, target: Target, sites: tuple[Site, ...], seed: int) -> _Own:
-    watched = forward(module, call, keep={*sites, *_sites_of(target)}, seed=seed, axes=targets.needs_axes(target))
+    watched = forward(module, call, keep={*sites, *_sites_of(target)}, seed=seed, axes=target.needs_axes)
     for site in sites:
         _real(watched, site)
     with recording():
@@ -232,7 +232,7 @@ def _step(here: _Here, derivative: float, h: float, up: _Read, down: _Read) -> S
 
 def _moved(here: _Here, put: Mapping[Site, Tensor]) -> _Read:
     """What is read where these values stand in the place of the model's own."""
-    keep, axes = _sites_of(here.target), targets.needs_axes(here.target)
+    keep, axes = _sites_of(here.target), here.target.needs_axes
     trace = forward(here.module, here.call, keep=keep, seed=here.seed, put=put, axes=axes)
     with recording():
         score = targets.select(here.target, trace)[1].detach()
@@ -240,7 +240,7 @@ def _moved(here: _Here, put: Mapping[Site, Tensor]) -> _Read:
 
 
 def _sites_of(target: Target) -> set[Site]:
-    at = targets.site_of(target)
+    at = target.at
     return {at} if at else {INPUT}
 
 

@@ -6,12 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gradviz_core.drawing import method_words
-from gradviz_core.drawing.indices import everywhere, subscript, unit_place
-from gradviz_core.drawing.score_words import PLAIN_LABEL
-from gradviz_core.drawing.score_words import class_text as class_text
-from gradviz_core.drawing.score_words import score_symbol as score_symbol
-from gradviz_core.drawing.score_words import score_unit as score_unit
-from gradviz_core.drawing.score_words import score_words as score_words
 from gradviz_core.types import (
     Blocks,
     Field,
@@ -24,6 +18,9 @@ from gradviz_core.types import (
     layouts,
 )
 from gradviz_core.types.cards import Preprocessing
+from gradviz_core.types.class_words import PLAIN_LABEL
+from gradviz_core.types.class_words import class_text as class_text
+from gradviz_core.types.indices import everywhere, subscript, unit_place
 from gradviz_core.types.map_kinds import map_kind
 from gradviz_core.types.methods import PLAIN, OptionValues
 from gradviz_core.types.sites import in_words
@@ -110,7 +107,22 @@ def time_text(milliseconds: float) -> str:
     return f"{milliseconds:.0f} ms" if milliseconds < 1000 else f"{milliseconds / 1000:.1f} s"
 
 
-# --------------------------------------------------------------------------------------------------------------- units
+# ---------------------------------------------------------------------------------------------------- scores and units
+
+
+def score_words(target: Target, labels: Sequence[str]) -> str:
+    """The scalar that is differentiated, as a person says it: ``the logit of star (5)``."""
+    return target.words(labels)
+
+
+def score_symbol(target: Target, labels: Sequence[str]) -> str:
+    r"""The same in LaTeX: ``z_{\text{star}}``."""
+    return target.symbol(labels)
+
+
+def score_unit(target: Target) -> str:
+    """Its unit: ``logit``, ``nat``, ``probability``, ``output unit`` or ``activation``."""
+    return target.unit()
 
 
 def gradient_unit(target: Target, site: Site, method: MethodName = PLAIN) -> str:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from string import Template
 
-from gradviz_core.drawing.score_words import score_symbol, score_unit, score_words
-from gradviz_core.types import INPUT, CrossEntropy, Field, Site, Target
+from gradviz_core.types import INPUT, Field, Site, Target
 from gradviz_core.types.controls import in_words
 from gradviz_core.types.methods import OptionValues, card_of, settled
 
@@ -14,25 +13,25 @@ from gradviz_core.types.methods import OptionValues, card_of, settled
 def unit(method: str, target: Target, site: Site) -> str:
     """Unit of what a method gives at a site: ``logit per normalised-pixel unit``."""
     value = "normalised-pixel unit" if site == INPUT else "unit of activation"
-    return _filled(card_of(method).unit, method, (), score=score_unit(target), value=value)
+    return _filled(card_of(method).unit, method, (), score=target.unit(), value=value)
 
 
 def sentence(method: str, options: OptionValues, target: Target, labels: Sequence[str]) -> str:
     """``How the logit of star (1) changes with each pixel``: without a full stop."""
-    return _filled(card_of(method).sentence, method, options, score=score_words(target, labels))
+    return _filled(card_of(method).sentence, method, options, score=target.words(labels))
 
 
 def formula(method: str, options: OptionValues, target: Target, labels: Sequence[str], index: str) -> str:
     """LaTeX, for the number of the input at ``index``, such as ``c,i,j``."""
-    symbol, x = score_symbol(target, labels), rf"x_{{{index}}}"
+    symbol, x = target.symbol(labels), rf"x_{{{index}}}"
     slope = rf"\frac{{\partial {symbol}}}{{\partial {x}}}"
     return _filled(card_of(method).formula, method, options, score=symbol, x=x, slope=slope)
 
 
 def colours(method: str, field: Field, target: Target) -> str:
     """What the colours of a picture mean."""
-    card, score = card_of(method), "loss" if isinstance(target, CrossEntropy) else "score"
-    return _filled(card.colours if field.signed else card.brightness, method, (), score=score)
+    card = card_of(method)
+    return _filled(card.colours if field.signed else card.brightness, method, (), score=target.noun)
 
 
 def facts(method: str, options: OptionValues) -> tuple[str, ...]:
@@ -46,7 +45,7 @@ def facts(method: str, options: OptionValues) -> tuple[str, ...]:
 
 def title(method: str, options: OptionValues, target: Target) -> str:
     """``gradient × input of the logit of class 3``, and what the options are."""
-    return ", ".join((f"{card_of(method).in_text} of {score_words(target, ())}", *facts(method, options)))
+    return ", ".join((f"{card_of(method).in_text} of {target.words(())}", *facts(method, options)))
 
 
 def code(method: str, options: OptionValues) -> tuple[str, ...]:

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from gradviz_core.drawing.indices import place_axes
 from gradviz_core.errors import QuestionError
 from gradviz_core.types import FloatArray, Layout, layouts
+from gradviz_core.types.indices import place_axes
 
 Cells = npt.NDArray[np.int64]
 MOST_PIXELS = 2**26

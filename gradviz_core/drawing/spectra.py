@@ -11,7 +11,6 @@ import plotly.graph_objects as go
 
 from gradviz_core.drawing import fields, figures
 from gradviz_core.drawing.captions import class_text
-from gradviz_core.drawing.indices import unit_place
 from gradviz_core.drawing.log_scale import log_ticks, tick_text
 from gradviz_core.drawing.outlines import BAR
 from gradviz_core.text.shown_text import figure_text, visible
@@ -19,6 +18,7 @@ from gradviz_core.types import Field, FloatArray, Layout, SiteInfo
 from gradviz_core.types.blocks import MOST_COLUMNS as MOST_COLUMNS
 from gradviz_core.types.blocks import MOST_ROWS as MOST_ROWS
 from gradviz_core.types.blocks import matrix_block
+from gradviz_core.types.indices import unit_place
 
 SMALL = 40
 """A matrix with at most so many rows is drawn with the names of its rows beside it."""

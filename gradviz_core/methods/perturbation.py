@@ -97,17 +97,17 @@ class Network:
         gradient = reached(INPUT, found, self.target) / (MOST_LEVEL * self.std)
         if not torch.isfinite(gradient).all():
             raise QuestionError(
-                f"The gradient of {targets.in_words(self.target)} holds numbers that are not finite, so it shows no "
+                f"The gradient of {self.target.named()} holds numbers that are not finite, so it shows no "
                 "way to go. Choose another target, or look for the layer where they begin on the Feature maps page."
             )
         return Slope(float(score.item()), gradient)
 
     def _pass(self, levels: Levels) -> Trace:
-        at = targets.site_of(self.target)
+        at = self.target.at
         needed = frozenset({INPUT, *([at] if at else ())})
         x = (levels / levels.new_tensor(MOST_LEVEL) - self.mean) / self.std
-        until = needed if targets.may_stop(self.target) else None
-        axes = targets.needs_axes(self.target)
+        until = needed if self.target.may_stop else None
+        axes = self.target.needs_axes
         return forward(self.module, x, keep=needed, until=until, seed=self.seed, axes=axes)
 
     def _select(self, trace: Trace) -> Tensor:
@@ -189,7 +189,7 @@ def _check(question: PerturbationQuestion, numbers: int) -> None:
 def _notes(question: PerturbationQuestion, target: Target, walked: Walk, change: Levels) -> tuple[str, ...]:
     made = len(walked.sizes) - 1
     if not made:
-        return (NOTHING_TO_FOLLOW.format(target=targets.in_words(target)),)
+        return (NOTHING_TO_FOLLOW.format(target=target.named()),)
     stopped = (f"After step {made} the gradient is zero everywhere, so the steps end there.",)
     return (*(stopped if made < question.steps else ()), *(() if change.any() else (TOO_SMALL,)))
 

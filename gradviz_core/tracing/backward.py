@@ -14,7 +14,6 @@ from gradviz_core.errors import QuestionError, Unreachable
 from gradviz_core.tracing.device import exact_arithmetic
 from gradviz_core.tracing.kernel_guards import guarded
 from gradviz_core.tracing.passes import recording
-from gradviz_core.tracing.scores import targets
 from gradviz_core.tracing.stopping import give_way
 from gradviz_core.tracing.watch import Trace
 from gradviz_core.types import Site, Target
@@ -190,6 +189,6 @@ def _unreachable(site: Site, target: Target, value: Tensor | None) -> Unreachabl
     else:
         why, advice = "no differentiable path leads from there to the target", "Choose a site that comes before it"
     return Unreachable(
-        f"No gradient of {targets.in_words(target)} reaches {in_words(site)}: {why}. {advice}, or look for a detach or "
+        f"No gradient of {target.named()} reaches {in_words(site)}: {why}. {advice}, or look for a detach or "
         "an integer operation in between."
     )

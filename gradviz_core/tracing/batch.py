@@ -18,6 +18,7 @@ from gradviz_core.tracing.watch import Trace
 from gradviz_core.types import Combination, Site, Target
 from gradviz_core.types.calls import Call
 from gradviz_core.types.sites import in_words, ordinal
+from gradviz_core.types.targets import OfHead
 
 APART = "Give the images one by one."
 
@@ -39,7 +40,7 @@ def names_a_row(target: object) -> bool:
     """Whether one target says itself which row of all that was handed in is meant, so that it is not one for each."""
     if isinstance(target, Combination):
         return any(term.index[:1] > (0,) for term in target.terms)
-    return isinstance(target, targets.OfHead) and target.head.row is not None
+    return isinstance(target, OfHead) and target.head.row is not None
 
 
 def one_for_each(target: Target | Sequence[Target], many: int) -> tuple[Target, ...]:
@@ -139,7 +140,7 @@ def _counts(tensor: Tensor, many: int) -> bool:
 
 def _of_image(trace: Trace, target: Target, index: int, many: int) -> Trace:
     """The trace as one image's, with what the target is read from."""
-    at = targets.site_of(target)
+    at = target.at
     if at is not None and not _counts(trace.value(at), many):
         raise BadTarget(
             f"The value of {in_words(at)}, {tuple(trace.value(at).shape)}, has no axis that counts the {many} images. "

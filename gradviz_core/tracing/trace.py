@@ -84,11 +84,11 @@ def gradients(
     sites = chosen_sites(call, wrt)
     many = 1 if batch.names_a_row(target) else batch.count(call)
     wanted = batch.one_for_each(target, many) if isinstance(target, Sequence) else (target,)
-    read = [at for one in wanted if (at := targets.site_of(one))]
+    read = [at for one in wanted if (at := one.at)]
     needed = {*sites, *read}
-    until = needed if many == 1 and targets.may_stop(wanted[0]) else None
+    until = needed if many == 1 and wanted[0].may_stop else None
     with explained(module, call):
-        axes = any(map(targets.needs_axes, wanted))
+        axes = any(one.needs_axes for one in wanted)
         trace = forward(module, call, keep=needed, until=until, seed=seed, axes=axes)
     if batch.is_batch(trace, many):
         return _of_batch(module, call, trace, batch.one_for_each(target, many), sites)

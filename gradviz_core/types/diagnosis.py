@@ -9,7 +9,7 @@ from gradviz_core.types.arrays import Arrays
 from gradviz_core.types.findings import Diagnosis
 from gradviz_core.types.questions import AboutAModel, Answer
 from gradviz_core.types.receipts import Receipt
-from gradviz_core.types.subjects import ClassScore, Target
+from gradviz_core.types.targets import ClassScore, Target
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

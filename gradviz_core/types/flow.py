@@ -8,7 +8,8 @@ from typing import Literal
 from gradviz_core.types.arrays import Arrays
 from gradviz_core.types.questions import AboutAModel, Answer
 from gradviz_core.types.receipts import Receipt
-from gradviz_core.types.subjects import ClassScore, ParameterInfo, SiteInfo, Target
+from gradviz_core.types.subjects import ParameterInfo, SiteInfo
+from gradviz_core.types.targets import ClassScore, Target
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,9 @@ OutputKind = Literal["softmax_logits", "sigmoid_logits", "probabilities", "log_p
 for each label, p = σ(z); probabilities p already; log-probabilities log p; or plain numbers, such as the result of a
 regression or an embedding."""
 
+ScoreScale = Literal["logit", "log_probability", "probability"]
+"""What is read of one class: the number itself, log p or p."""
+
 KnownFrom = Literal["person", "recipe", "card", "graph", "guess"]
 """How the kind of an output is known: from whoever asks, from the recipe of an upload, from the card of a model that
 comes with GradViz or torchvision, from the last operation of the forward pass, or guessed from its shape

@@ -8,7 +8,7 @@ from typing import Literal
 from gradviz_core.types.arrays import Arrays, Pixels
 from gradviz_core.types.questions import AboutAModel, Answer
 from gradviz_core.types.receipts import ClassProbability, Receipt
-from gradviz_core.types.subjects import ClassScore, Target
+from gradviz_core.types.targets import ClassScore, Target
 
 Norm = Literal["max", "l2"]
 """How the size of a change of the picture is told, in levels 0 to 255: the largest change of any number, or the root of

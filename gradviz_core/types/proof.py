@@ -9,7 +9,8 @@ from gradviz_core.types.arrays import Arrays
 from gradviz_core.types.findings import Proof
 from gradviz_core.types.questions import AboutAModel, Answer
 from gradviz_core.types.receipts import Receipt
-from gradviz_core.types.subjects import INPUT, ClassScore, Site, Target
+from gradviz_core.types.subjects import INPUT, Site
+from gradviz_core.types.targets import ClassScore, Target
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any, SupportsIndex, get_args
 
 from gradviz_core.errors import BadTarget
-from gradviz_core.types.heads import Head, OutputKind, Reduce
-from gradviz_core.types.subjects import ScoreScale, Site, Target, Unit
+from gradviz_core.types.heads import Head, OutputKind, Reduce, ScoreScale
+from gradviz_core.types.subjects import Site
+from gradviz_core.types.targets import Target, Unit
 
 _WORDS: dict[str, tuple[str, ...]] = {"scale": get_args(ScoreScale), "reduce": get_args(Reduce)}
 _NUMBERS = ("index", "other", "label", "box", "channel")
@@ -18,9 +19,10 @@ def check(target: object) -> None:
     Raises:
         BadTarget: something in it is not.
     """
-    if not isinstance(target, get_args(Target)):
+    if not isinstance(target, Target):
         raise BadTarget(f"{target!r} is not a target. Write gv.ClassScore(3) for class 3, or one of the other targets.")
-    found: dict[str, Any] = {name: getattr(target, name) for name in type(target).__slots__}
+    names: tuple[str, ...] = type(target).__slots__
+    found: dict[str, Any] = {name: getattr(target, name) for name in names}
     for name, known in _WORDS.items():
         _check_word(name, found.get(name, known[0]), known)
     if "head" in found:

@@ -98,7 +98,7 @@ with one_sentence():
         st.header(bars.title(choice.reading), anchor=False)
         figure = figures.class_bars(
             answer.prediction,
-            chosen=saliency.explained(answer.target),
+            chosen=answer.target.explains,
             reading=choice.reading,
             against=saliency.is_against(answer.target),
         )

@@ -22,6 +22,7 @@ from gradviz_core.types import (
     Target,
 )
 from gradviz_core.types.heads import USUAL_HEAD, OutputKind
+from gradviz_core.types.targets import KINDS
 from pages.scores import boxes, elements, output_kind, regions
 from pages.scores.output_kind import Output
 from pages.shell import address
@@ -96,11 +97,14 @@ def _first(output: Output) -> ScoreScale:
     return cast(ScoreScale, next(iter(scales(output))))
 
 
-def _class(survey: SurveyAnswer, output: Output) -> ClassScore | ClassDifference | CrossEntropy:
+def _class(survey: SurveyAnswer, output: Output) -> Target:
     chosen = _index(survey, output, _PREDICTED[output.noun])
-    scale = _scale(output, _more(output))
-    if scale in ("loss", "difference"):
+    offered = {kind.choice[0]: kind for kind in KINDS if kind.choice}
+    scale = _scale(output, _more(output) | {kind.choice[0]: kind.choice[1] for kind in KINDS if kind.choice})
+    if scale in ("loss", "difference", *offered):
         address.only("Direction", "direction", {"increase": _NUMBERS["increase"]})
+    if scale in offered:
+        return offered[scale].of_class(chosen, output.head)
     match scale:
         case "loss":
             return CrossEntropy(predicted(survey, output)[0].index if chosen is None else chosen, output.head)

@@ -14,10 +14,8 @@ from gradviz_core.drawing.screen.seen import seen as seen_in
 from gradviz_core.types import (
     INPUT,
     Blocks,
-    ClassDifference,
     ClassProbability,
     ClassScore,
-    CrossEntropy,
     GradientAnswer,
     MethodName,
     ModelCard,
@@ -134,15 +132,6 @@ def peak(gradient: OverInput, view: View, names: Sequence[str]) -> str:
 def has_bars(prediction: Sequence[ClassProbability], reading: ShownAs) -> bool:
     """Whether bars say more than the line of facts: a single plain number is no bar."""
     return len(prediction) > 1 or (len(prediction) == 1 and reading not in ("numbers", "softmax_logits"))
-
-
-def explained(target: Target) -> int | None:
-    """The class whose score is explained."""
-    match target:
-        case ClassScore(index=index) | ClassDifference(index=index) | CrossEntropy(label=index):
-            return index
-        case _:
-            return None
 
 
 def is_against(target: Target) -> bool:

@@ -11,11 +11,11 @@ import streamlit as st
 from gradviz_core.drawing import fields
 from gradviz_core.drawing.captions import channel_word, site_text
 from gradviz_core.drawing.fields import Planes
-from gradviz_core.drawing.indices import place_axes
 from gradviz_core.drawing.planes import geometry
 from gradviz_core.errors import UnknownSite
 from gradviz_core.types import INPUT, Blocks, FlowAnswer, Site, SiteInfo, layouts
 from gradviz_core.types.heads import HeadInfo
+from gradviz_core.types.indices import place_axes
 from gradviz_core.types.sites import in_words, no_such_site
 from pages.shell import address, pixel
 from pages.shell.clicks import Click

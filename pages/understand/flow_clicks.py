@@ -7,7 +7,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from gradviz_core.types import INPUT, ClassDifference, FlowAnswer, FlowQuestion, Site
-from pages.shell import address, saliency
+from pages.shell import address
 from pages.shell.clicks import Click
 from pages.shell.words import plain
 
@@ -75,4 +75,4 @@ def _turned(first: FlowQuestion, second: FlowQuestion) -> dict[str, object]:
         if key != its
     }
     other = target.other if isinstance(target, ClassDifference) else None
-    return {**choices, "target": saliency.explained(target), "minus": other}
+    return {**choices, "target": target.explains, "minus": other}

@@ -25,7 +25,7 @@ from gradviz_core.models.catalogue import ASSETS
 from gradviz_core.settings import Settings
 from gradviz_core.types import FlowQuestion, GradientQuestion, PerturbationQuestion, Question, SurveyQuestion
 from gradviz_core.types.cards import Preprocessing, Recipe
-from gradviz_core.types.subjects import ClassScore
+from gradviz_core.types.targets import ClassScore
 from tests.compute.conftest import processes_of, until
 from tests.crowding import crowding
 from tests.load import heavy

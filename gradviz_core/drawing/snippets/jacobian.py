@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from gradviz_core.drawing.snippets.maps import as_pictures
-from gradviz_core.drawing.snippets.of_heads import output_item
 from gradviz_core.drawing.snippets.program import MAP_TENSORS, Block, comment, program, quoted
-from gradviz_core.drawing.snippets.setting import Setting, model, numbers, picture
+from gradviz_core.drawing.snippets.setting import Setting, model, numbers, output_item, picture
 from gradviz_core.types import INPUT, Site, SiteInfo
 from gradviz_core.types.sites import in_words
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from gradviz_core.drawing.captions import score_words
-from gradviz_core.drawing.snippets.of_heads import info_of_head, kind_of_head, row, shares
 from gradviz_core.drawing.snippets.program import Block, comment, program
 from gradviz_core.drawing.snippets.scores import forward, inside, score
 from gradviz_core.drawing.snippets.seen import both_sides
 from gradviz_core.drawing.snippets.setting import Setting, model, picture
-from gradviz_core.types import ClassDifference, ClassScore, CrossEntropy, PerturbationAnswer
+from gradviz_core.types import PerturbationAnswer
+from gradviz_core.types.head_code import kind_of_head, row, shares
 from gradviz_core.types.heads import USUAL_HEAD
+from gradviz_core.types.targets import OfHead
 
 _NUMPY = "import numpy as np"
 _SIZES = {"max": "no number by more than", "l2": "the whole change no longer than"}
@@ -35,8 +36,8 @@ def classes_after(setting: Setting, answer: PerturbationAnswer) -> str:
     """``shown`` has a row for each of the classes of the chart: its probability before and after, in percent; of plain
     numbers the numbers themselves."""
     target = answer.target
-    head = target.head if isinstance(target, ClassScore | ClassDifference | CrossEntropy) else USUAL_HEAD
-    kind = kind_of_head(info_of_head(setting, head, "row"), head, as_shares=False)
+    head = target.head if isinstance(target, OfHead) and target.form == "row" else USUAL_HEAD
+    kind = kind_of_head(setting.head_info(head, "row"), head, as_shares=False)
     name, taken = row(setting, head, kind)
     times = "" if kind == "numbers" else "100 * "
     both = (

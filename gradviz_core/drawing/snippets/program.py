@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 import textwrap
-from dataclasses import dataclass
 
 from gradviz_core.text.shown_text import visible, written_out
+from gradviz_core.types.target import Block as Block
 
 WIDTH = 80
 """Longest line of a comment."""
@@ -22,21 +22,6 @@ MAP_TENSORS = """def map_tensors(function, value):  # of each tensor in what a l
 """A function that many programs need."""
 _STANDARD = ("re",)
 _ENCODING = re.compile("coding(?=[:=])")
-
-
-@dataclass(frozen=True, slots=True)
-class Block:
-    """A few lines of code that belong together, and the imports and functions they need."""
-
-    lines: tuple[str, ...]
-    imports: tuple[str, ...] = ()
-    functions: tuple[str, ...] = ()
-    """Functions that other blocks may need too: each stands in the program once."""
-
-    @property
-    def text(self) -> str:
-        """The lines as one text."""
-        return "\n".join(self.lines)
 
 
 def program(about: str, *blocks: Block) -> str:

@@ -3,28 +3,10 @@
 from __future__ import annotations
 
 import textwrap
-from typing import assert_never
 
-from gradviz_core.drawing.snippets.of_heads import of_boxes, of_map, of_row, output_item
 from gradviz_core.drawing.snippets.program import MAP_TENSORS, Block, comment, quoted
-from gradviz_core.drawing.snippets.setting import Setting
-from gradviz_core.types import (
-    INPUT,
-    BoxScore,
-    ChannelMean,
-    ClassDifference,
-    ClassScore,
-    Combination,
-    CrossEntropy,
-    RegionScore,
-    Site,
-    SiteInfo,
-    SiteSum,
-    Target,
-    Term,
-    Unit,
-    layouts,
-)
+from gradviz_core.drawing.snippets.setting import Setting, output_item
+from gradviz_core.types import INPUT, Site, Target
 from gradviz_core.types.sites import in_words, ordinal
 
 _TRAP = (
@@ -33,19 +15,9 @@ _TRAP = (
 )
 
 
-_MOST_TERMS = 4
-"""Terms that are added up on one line."""
-
-
 def inside(target: Target) -> Site | None:
     """The site a target is read from, unless that is what the model returns."""
-    match target:
-        case Unit(site=site) | ChannelMean(site=site) | SiteSum(site=site) | Combination(site=site):
-            return site if site.path else None
-        case ClassScore() | ClassDifference() | CrossEntropy() | RegionScore() | BoxScore():
-            return None
-        case _:
-            assert_never(target)
+    return target.at if target.at is not None and target.at.path else None
 
 
 def forward(setting: Setting, site: Site | None) -> Block:
@@ -113,50 +85,9 @@ def _hooked(setting: Setting, site: Site) -> tuple[str, ...]:
 
 def _has_copies(setting: Setting, site: Site) -> bool:
     """Whether ``torch.export.unflatten`` may have made a layer of its own for each of the calls."""
-    return setting.exported and (site.call > 0 or info_of(setting, site).calls > 1)
+    return setting.exported and (site.call > 0 or setting.site_info(site).calls > 1)
 
 
 def score(target: Target, setting: Setting) -> Block:
     """``score``, the number that is differentiated, from ``output`` or ``value``."""
-    match target:
-        case ClassScore() | ClassDifference() | CrossEntropy():
-            return of_row(target, setting)
-        case RegionScore():
-            return of_map(target, setting)
-        case BoxScore():
-            return of_boxes(target, setting)
-        case Combination(site=site, terms=terms):
-            return Block(_combined(_value(site), terms))
-        case Unit(site=site, index=index):
-            return Block((f"score = {_value(site)}[0, {', '.join(map(str, index))}]",))
-        case ChannelMean(site=site, channel=channel, axis=axis):
-            return Block((f"score = {_value(site)}[0{_channel(setting, site, channel, axis)}].mean()",))
-        case SiteSum(site=site):
-            return Block((f"score = {_value(site)}.sum()",))
-        case _:
-            assert_never(target)
-
-
-def _combined(value: str, terms: tuple[Term, ...]) -> tuple[str, ...]:
-    def one(term: Term) -> str:
-        times = "" if term.weight == 1 else f"{term.weight!r} * "
-        return f"{times}{value}[{', '.join(map(str, term.index))}]" if term.index else f"{times}{value}"
-
-    if len(terms) <= _MOST_TERMS:
-        return (f"score = {' + '.join(map(one, terms))}",)
-    return ("score = 0", *(f"score = score + {one(term)}" for term in terms))
-
-
-def info_of(setting: Setting, site: Site) -> SiteInfo:
-    """What the survey says of a site."""
-    return next(info for info in setting.sites if info.site == site)
-
-
-def _value(site: Site) -> str:
-    return "value" if site.path else f"output{output_item(site.item)}"
-
-
-def _channel(setting: Setting, site: Site, channel: int, axis: int | None) -> str:
-    info = info_of(setting, site)
-    before = (axis or layouts.channel_axis(info)) - 1
-    return ", :" * before + f", {channel}"
+    return target.code(setting)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from gradviz_core.drawing.snippets.of_heads import info_of_head, kind_of_head, shares
-from gradviz_core.drawing.snippets.of_heads import row as row_of
 from gradviz_core.drawing.snippets.program import Block, comment, program
 from gradviz_core.drawing.snippets.scores import forward
 from gradviz_core.drawing.snippets.setting import Setting, model, numbers, picture
+from gradviz_core.types.head_code import kind_of_head, shares
+from gradviz_core.types.head_code import row as row_of
 from gradviz_core.types.heads import USUAL_HEAD, Head, OutputKind
 
 
@@ -26,7 +26,7 @@ def both_sides(count: int, kind: OutputKind) -> tuple[str, ...]:
 def classes(setting: Setting, count: int, head: Head = USUAL_HEAD) -> str:
     """``shown`` holds the probabilities of the most likely classes, in percent, and of a single label 1 - p as well; of
     plain numbers the largest ones."""
-    kind = kind_of_head(info_of_head(setting, head, "row"), head, as_shares=False)
+    kind = kind_of_head(setting.head_info(head, "row"), head, as_shares=False)
     name, row = row_of(setting, head, kind)
     why = {
         "softmax_logits": "Softmax turns the scores into probabilities.",

@@ -7,8 +7,11 @@ from dataclasses import dataclass
 from gradviz_core.drawing.snippets.guarding import guard
 from gradviz_core.drawing.snippets.opening import opened
 from gradviz_core.drawing.snippets.program import Block, comment, quoted
-from gradviz_core.types import HeadInfo, ImageFile, SiteInfo, keys
+from gradviz_core.types import HeadInfo, ImageFile, Site, SiteInfo, keys
 from gradviz_core.types.cards import ModelCard, Preprocessing
+from gradviz_core.types.class_words import class_text
+from gradviz_core.types.head_forms import meant
+from gradviz_core.types.heads import Head, HeadForm
 
 _AUXILIARY = ("googlenet", "inception_v3")
 _TORCH = "import torch"
@@ -44,6 +47,35 @@ class Setting:
     def shape(self) -> tuple[int, ...]:
         """Of the network's input."""
         return (1, len(self.card.preprocessing.mean), *self.card.preprocessing.size)
+
+    def head_info(self, head: Head, form: HeadForm) -> HeadInfo:
+        """What the survey says of the head that is meant."""
+        infos = {info.item: info for info in self.heads}
+        item = head.item if head.item is not None else meant({i: info.shape for i, info in infos.items()}, form)
+        assert item is not None, "the target was answered, so there is such a head"
+        return infos[item]
+
+    def site_info(self, site: Site) -> SiteInfo:
+        """What the survey says of a site."""
+        return next(info for info in self.sites if info.site == site)
+
+    def output(self, item: str) -> str:
+        """An item of what the model returned, in code."""
+        return f"output{output_item(item)}"
+
+    def value(self, site: Site) -> str:
+        """The value of a site, in code."""
+        return "value" if site.path else self.output(site.item)
+
+    def index(self, index: int) -> str:
+        """The line that names a class."""
+        labels = self.card.labels
+        return f"index = {index}" + (f"  {comment(class_text(index, labels)[:60])}" if index < len(labels) else "")
+
+
+def output_item(item: str) -> str:
+    """``[0]`` for an element of a tuple, ``["out"]`` for one of a dictionary, one after the other when nested."""
+    return "".join(f"[{part}]" if part.isdigit() else f"[{quoted(part)}]" for part in item.split(".") if part)
 
 
 # --------------------------------------------------------------------------------------------------------------- image

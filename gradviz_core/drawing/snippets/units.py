@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gradviz_core.drawing.captions import channel_word
 from gradviz_core.drawing.snippets.program import Block, comment, program
-from gradviz_core.drawing.snippets.scores import forward, info_of
+from gradviz_core.drawing.snippets.scores import forward
 from gradviz_core.drawing.snippets.setting import Setting, model, numbers, picture
 from gradviz_core.types import UnitsQuestion, layouts
 from gradviz_core.types.sites import in_words
@@ -15,7 +15,7 @@ def strongest(setting: Setting, question: UnitsQuestion, cut: tuple[int, int, in
 
     ``cut`` is the part of the input that is shown: first row, last row, first column, last column; None for all.
     """
-    info = info_of(setting, question.site)
+    info = setting.site_info(question.site)
     if question.axis is not None:
         info = layouts.turned(info, question.axis)
     what = channel_word(info)

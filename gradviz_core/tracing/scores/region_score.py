@@ -11,8 +11,8 @@ from torch import Tensor
 
 from gradviz_core.errors import BadTarget
 from gradviz_core.tracing.scores import by_kind, heads
-from gradviz_core.tracing.scores.class_scores import read_at
 from gradviz_core.tracing.scores.heads import Numbers
+from gradviz_core.tracing.scores.rows import read_at
 from gradviz_core.types import OutputKind, Position, PredictedMask, Rectangle, Region, RegionScore, WholeMap
 
 if TYPE_CHECKING:

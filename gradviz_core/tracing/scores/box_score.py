@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from gradviz_core.errors import BadTarget
 from gradviz_core.tracing.scores import by_kind, heads
-from gradviz_core.tracing.scores.class_scores import read_at
+from gradviz_core.tracing.scores.rows import read_at
 from gradviz_core.types import BoxScore
 
 if TYPE_CHECKING:

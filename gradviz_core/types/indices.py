@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from gradviz_core.types import Layout
+from gradviz_core.types.subjects import Layout
 
 _LAST = ("maps_last", "tokens", "volumes_last")
 _PLACES = {"maps": 2, "maps_last": 2, "tokens": 1, "sequence": 1, "volumes": 3, "volumes_last": 3, "vector": 0}
