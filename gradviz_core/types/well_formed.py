@@ -7,7 +7,7 @@ from typing import Any, SupportsIndex, get_args
 from gradviz_core.errors import BadTarget
 from gradviz_core.types.heads import Head, OutputKind, Reduce, ScoreScale
 from gradviz_core.types.subjects import Site
-from gradviz_core.types.targets import Target, Unit
+from gradviz_core.types.targets import KINDS, Unit
 
 _WORDS: dict[str, tuple[str, ...]] = {"scale": get_args(ScoreScale), "reduce": get_args(Reduce)}
 _NUMBERS = ("index", "other", "label", "box", "channel")
@@ -19,7 +19,7 @@ def check(target: object) -> None:
     Raises:
         BadTarget: something in it is not.
     """
-    if not isinstance(target, Target):
+    if not isinstance(target, KINDS):
         raise BadTarget(f"{target!r} is not a target. Write gv.ClassScore(3) for class 3, or one of the other targets.")
     names: tuple[str, ...] = type(target).__slots__
     found: dict[str, Any] = {name: getattr(target, name) for name in names}

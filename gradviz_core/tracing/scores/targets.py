@@ -53,7 +53,8 @@ def select(target: Target, trace: Trace) -> tuple[Target, Tensor]:
         UnknownSite: the target's site never ran.
     """
     check(target)
-    resolved, score = _FORMULAS[type(target)](target, trace)
+    formula = next(formula for kind, formula in _FORMULAS.items() if isinstance(target, kind))
+    resolved, score = formula(target, trace)
     if not score.is_floating_point():
         raise BadTarget(f"{target.named()} is {score.dtype}; only a real number has the gradient that is shown here.")
     return resolved, score

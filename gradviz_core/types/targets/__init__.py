@@ -9,20 +9,16 @@ import pkgutil
 from gradviz_core.types.target import OfHead as OfHead
 from gradviz_core.types.target import OfSite as OfSite
 from gradviz_core.types.target import Target as Target
-from gradviz_core.types.targets.class_score import ClassScore as ClassScore  # isort: split
-
-from gradviz_core.types.targets.class_difference import ClassDifference as ClassDifference
-from gradviz_core.types.targets.cross_entropy import CrossEntropy as CrossEntropy  # isort: split
-
-from gradviz_core.types.targets.region_score import RegionScore as RegionScore  # isort: split
-
 from gradviz_core.types.targets.box_score import BoxScore as BoxScore
+from gradviz_core.types.targets.channel_mean import ChannelMean as ChannelMean
+from gradviz_core.types.targets.class_difference import ClassDifference as ClassDifference
+from gradviz_core.types.targets.class_score import ClassScore as ClassScore
 from gradviz_core.types.targets.combination import Combination as Combination
 from gradviz_core.types.targets.combination import Term as Term
-from gradviz_core.types.targets.unit import Unit as Unit  # isort: split
-
-from gradviz_core.types.targets.channel_mean import ChannelMean as ChannelMean
+from gradviz_core.types.targets.cross_entropy import CrossEntropy as CrossEntropy
+from gradviz_core.types.targets.region_score import RegionScore as RegionScore
 from gradviz_core.types.targets.site_sum import SiteSum as SiteSum
+from gradviz_core.types.targets.unit import Unit as Unit
 
 _FIRST = (
     ClassScore,
