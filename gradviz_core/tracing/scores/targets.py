@@ -32,7 +32,7 @@ def _formula(kind: type[Target]) -> Formula:
     return cast(Formula, importlib.import_module(f"gradviz_core.tracing.scores.{name}").score)
 
 
-_FORMULAS = {kind: _formula(kind) for kind in KINDS}  # now, for a confined worker can open no file later
+_FORMULAS = {kind: _formula(kind) for kind in KINDS}  # all now: a kind without its formula is noticed at the start
 
 
 def read_as(target: Target, reading: OutputKind | None) -> Target:
