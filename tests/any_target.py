@@ -51,3 +51,4 @@ TARGETS: st.SearchStrategy[Target] = st.one_of(
     st.builds(ChannelMean, SITES, COUNT),
     st.builds(SiteSum, SITES),
 )
+st.register_type_strategy(Target, TARGETS)  # by itself it takes classes as they were before they got their slots, too
