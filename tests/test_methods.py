@@ -208,11 +208,11 @@ def test_an_answer_says_the_options_only_where_there_are_some() -> None:
     ("method", "options", "said"),
     [
         ("smooth", (("draws", 65.0),), r"draws cannot be 65\.0\. Choose a whole number from 1 to 64\."),
-        ("smooth", (("draws", 2.5),), r"draws cannot be 2\.5, which is no whole number"),
+        ("smooth", (("draws", 2.5),), r"draws cannot be 2\.5: it must be a whole number"),
         ("smooth", (("draws", "3"),), r"draws cannot be '3'"),
         ("smooth", (("spread", float("nan")),), r"spread cannot be nan"),
         ("smooth", (("noise", "pink"),), r"noise cannot be 'pink'\. Choose one of flat, normal\."),
-        ("smooth", (("steps", 3.0),), r"smooth has no option 'steps'\. It has draws, noise, spread: choose among them"),
+        ("smooth", (("steps", 3.0),), r"smooth has no option 'steps'\. Choose one of draws, noise, spread"),
         ("smooth", (("draws", 2.0), ("draws", 3.0)), r"An option of smooth is named more than once"),
         ("gradient", (("draws", 2.0),), r"gradient has no option 'draws'\. It has none: leave it out\."),
     ],

@@ -263,7 +263,7 @@ def test_what_disagrees_is_said_loudly(monkeypatch: pytest.MonkeyPatch) -> None:
     (line,) = data(app)
     assert line["said"]["loud"]
     assert line["said"]["words"].startswith(
-        "The gradient disagrees with finite differences: 1 by automatic differentiation, 3 by differences."
+        "The gradient disagrees with finite differences: 1 by automatic differentiation, 3 by finite differences."
     )
 
 

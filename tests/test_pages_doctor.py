@@ -24,7 +24,7 @@ from tests.test_uploads import forget
 
 PAGE = "pages/learn/doctor.py"
 MODEL, IMAGE = "preset/digits-mlp", "sample/star"
-SOUND = "Nothing is wrong: every parameter and the input get a finite gradient."
+SOUND = "No problems found: the input and every parameter get a finite gradient."
 HOSTILE = "<b>x</b> $y$ [z](http://a.b) :red[w]"
 CUT = Finding(
     cause="detach",
@@ -133,7 +133,7 @@ def test_nothing_is_called_sound_whose_gradients_are_not(monkeypatch: pytest.Mon
     app = opened(PAGE, model=MODEL, image=IMAGE)
     assert not app.success
     assert [box.value.partition(".")[0] for box in app.warning] == [
-        "No reason was found, and yet 2 of 2 get no gradient of use"
+        "No cause was found, but 2 of 2 get no useful gradient"
     ]
 
 
@@ -141,7 +141,7 @@ def test_notes_alone_are_no_warning(monkeypatch: pytest.MonkeyPatch) -> None:
     found(monkeypatch, UNUSED)
     app = opened(PAGE, model=MODEL, image=IMAGE)
     assert not app.warning
-    assert "1 finding. Nothing is wrong if it is meant." in [box.value for box in app.info]
+    assert "1 finding. If this is intended, nothing is wrong." in [box.value for box in app.info]
 
 
 def test_the_check_is_one_press_and_stands_in_the_address(asked: list[Question]) -> None:

@@ -100,7 +100,7 @@ def test_where_nothing_was_recorded_words_say_so_and_the_repaired_graph_is_named
     assert "No graph was recorded" in words[at + 1]
     assert broken.name in words[at + 1]
     assert words[at + 2] == f"**{plain(title(repaired))}**"
-    assert "after the repair" in words[at + 2]
+    assert "after the fix" in words[at + 2]
 
 
 def test_a_drawn_graph_is_told_in_words_to_those_who_do_not_see_it() -> None:
@@ -146,7 +146,7 @@ def test_the_answer_is_shown_once_one_is_chosen_and_not_before(lesson: Lesson, a
     right, not_right = (f"“{plain(prediction.answers[i])}”" for i in (prediction.right, wrong))
     app.radio(key=key).set_value(wrong)
     app.button(key=f"check_{key}").click().run()
-    assert any(m.value.startswith(f"You said: {not_right} **Not so.**") for m in app.markdown)
+    assert any(m.value.startswith(f"Your answer: {not_right} **Not correct.**") for m in app.markdown)
     assert not said(), "there is a second try"
     assert not any(right in m.value for m in app.markdown)
     assert stood_at(asked[-1]) == settle(lesson.key, dict(prediction.moved))
@@ -154,7 +154,7 @@ def test_the_answer_is_shown_once_one_is_chosen_and_not_before(lesson: Lesson, a
     assert guess_in(app) == str(wrong)
     app.radio(key=key).set_value(prediction.right)
     app.button(key=f"check_{key}").click().run()
-    assert any(m.value.startswith(f"You said: {right} **Right.**") for m in app.markdown)
+    assert any(m.value.startswith(f"Your answer: {right} **Correct.**") for m in app.markdown)
     assert said()
     assert f"show_{key}" not in [button.key for button in app.button]
     assert not app.error
@@ -173,7 +173,7 @@ def test_the_answer_is_shown_to_whoever_asks_for_it_and_stays_in_the_address(les
         (answer,) = [m.value for m in page.markdown if m.value.startswith("The answer: ")]
         assert plain(prediction.answers[prediction.right]) in answer
         assert plain(prediction.why) in answer
-        assert not [m for m in page.markdown if "You said" in m.value]
+        assert not [m for m in page.markdown if "Your answer" in m.value]
         assert page.radio(key=key).value == prediction.right
         assert not page.error
 

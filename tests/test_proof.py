@@ -90,7 +90,7 @@ def test_what_rounding_hides_neither_agrees_nor_disagrees(scale: float, cut: boo
     torch.manual_seed(0)
     proof = prove(Offset(scale, cut), torch.randn(1, 8), ClassScore(0))
     assert (proof.outcome, proof.agrees) == (outcome, outcome == "agrees")
-    assert ("too small beside a score of 1000" in proof.verdict) == (outcome == "too small")
+    assert ("too small to be checked against a score of 1000" in proof.verdict) == (outcome == "too small")
 
 
 @pytest.mark.parametrize("depth", [4, 14, 20])
@@ -110,7 +110,7 @@ def test_a_score_near_zero_has_the_noise_of_what_it_is_read_from() -> None:
     assert prove(sure.double(), x.double(), target).outcome in ("agrees", "too small")
     single = prove(sure.float(), x, target)
     assert single.outcome == "rounding", "the gradient is 1 minus almost 1, of which float32 has nothing left"
-    assert re.search(r"the gradient in float32 is \d+% away from the one in float64", single.verdict)
+    assert re.search(r"the float32 gradient is \d+% away from the float64 gradient", single.verdict)
 
 
 def test_a_small_probability_is_rounded_by_what_it_is_itself() -> None:
@@ -143,11 +143,11 @@ def test_rounding_inside_the_model_is_named_and_not_blamed() -> None:
     x = torch.randn(1, 8)
     single = prove(Rounded(torch.float32), x, ClassScore(0))
     assert single.agrees, single.verdict
-    assert "Rounding to float32 inside the model leaves no more digits." in single.verdict
+    assert "Rounding to float32 inside the model limits the number of digits." in single.verdict
     assert {one.rounded for one in single.directions} == {"float32"}
     half = prove(Rounded(torch.float16), x, ClassScore(0))
     assert half.outcome == "too small"
-    assert "rounding to float16 inside the model hides" in half.verdict
+    assert "rounding to float16 inside the model is larger" in half.verdict
     assert prove(Rounded(torch.float32, cut=True), x, ClassScore(0)).outcome == "apart"
     assert {one.rounded for one in prove(Rounded(torch.float64), x, ClassScore(0)).directions} == {""}
 
@@ -190,7 +190,7 @@ class Stubborn(nn.Module):
 
 
 def test_what_does_not_run_in_float64_is_said() -> None:
-    with pytest.raises(QuestionError, match="runs as it is, and not in float64"):
+    with pytest.raises(QuestionError, match="does not run in float64"):
         prove(Stubborn(), torch.zeros(1, 8), ClassScore(0))
     with pytest.raises(QuestionError, match=r"cannot run on a tensor \(1, 7\)"):
         prove(Stubborn(), torch.zeros(1, 7), ClassScore(0))

@@ -107,7 +107,7 @@ def test_the_slopes_to_both_sides_of_a_kink_are_said() -> None:
     assert one.derivative == 0
     assert abs(one.steps[0].bend) == pytest.approx(2 * abs(one.steps[0].difference))
     assert "lies exactly on a kink" in found.verdict
-    assert "automatic differentiation takes 0 by convention" in found.verdict
+    assert "automatic differentiation returns 0 by convention" in found.verdict
 
 
 class Tokens(nn.Module):
@@ -203,24 +203,24 @@ def direction(derivative: float, *steps: Step, rounded: str = "", own: float = 0
         (
             direction(2.0, Step(1e-3, 1.0, 0.5, 0.0), Step(1e-6, 1.0, 0.5, 0.0)),
             0,
-            "The gradient disagrees with finite differences: 2 by automatic differentiation, 1 by differences",
+            "The gradient disagrees with finite differences: 2 by automatic differentiation, 1 by finite differences",
         ),
         (direction(2.0, Step(1e-3, 1.0, 0.5, 0.0, 1.0)), 0, "Not settled: the values lie exactly on a kink"),
         (
             direction(1.0, Step(1e-3, 1.1, 0.1, 0.0), Step(1e-6, 1.001, 1e-3, 0.0)),
             0,
-            "Not settled: kinks (ReLU, max pooling) lie within every step",
+            "Not settled: every step crosses kinks (ReLU, max pooling)",
         ),
-        (direction(1.0, Step(1e-3, 0.9, 0.1, 0.5)), 0, "Not settled: the derivative is too small beside the score"),
+        (direction(1.0, Step(1e-3, 0.9, 0.1, 0.5)), 0, "Not settled: the derivative is so small compared to the score"),
         (
             direction(1.0, Step(1e-3, 1.0, 1e-3, 1e-9), rounded="float32"),
             0,
-            "Not settled: rounding to float32 inside the model hides",
+            "Not settled: rounding to float32 inside the model is larger",
         ),
         (
             direction(1.0, Step(1e-6, 1.0, 0.0, 1e-8), own=0.25),
             0,
-            "Not settled: the gradient in float32 is 25% away from the one in float64",
+            "Not settled: the float32 gradient is 25% away from the float64 gradient",
         ),
     ],
 )
@@ -279,7 +279,7 @@ def test_one_direction_that_disagrees_counts_more_than_a_kink_elsewhere() -> Non
 def test_a_kink_is_believed_after_three_steps_and_has_a_slope_to_either_side() -> None:
     step = off(0.25, bend=1.0)
     assert [verdicts.settles(direction(1.0, *[step] * count)) for count in (1, 2, 3)] == [False, False, True]
-    assert "The slope is 0.25 to one side and 1.25 to the other" in verdicts.proof([direction(1.0, step)], 1.0).verdict
+    assert "The slope is 0.25 on one side and 1.25 on the other" in verdicts.proof([direction(1.0, step)], 1.0).verdict
 
 
 @pytest.mark.parametrize(("largest", "told"), [(5e-3, True), (5e-4, False)])

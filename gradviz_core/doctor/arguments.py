@@ -50,8 +50,8 @@ def checked(model: Callable[..., object], x: Inputs) -> Call:
     call = call_of(model, x)
     if not by_site(call):
         raise QuestionError(
-            "x is empty, and the doctor needs at least one tensor. Give one that goes unused: "
-            "diagnose(lambda _: model(), torch.zeros(1))."
+            "x is empty, but the doctor needs at least one tensor. Pass one that is not used: diagnose(lambda _: "
+            "model(), torch.zeros(1))."
         )
     return call
 

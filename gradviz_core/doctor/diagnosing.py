@@ -75,7 +75,7 @@ def _ordered(done: Pass, found: Sequence[Found]) -> tuple[Finding, ...]:
 def _unless_unasked(done: Pass, one: Finding) -> Finding:
     if one.level != "broken" or not one.lost or done.asked.intersection(one.lost) or one.cause in _ALWAYS_BROKEN:
         return one
-    said = f"{one.sentence} Nobody asked for a gradient of {listed(one.lost)}, so it may be meant."
+    said = f"{one.sentence} No gradient of {listed(one.lost)} was requested, so this may be intended."
     return replace(one, level="partial" if one.weakened else "note", sentence=said)
 
 
@@ -120,7 +120,7 @@ def _overwritten(done: Pass, spoilt: Sequence[Overwritten], cut: Sequence[tuple[
         more = " ".join([RAISES if one.noticed else UNNOTICED, *([words.WRITTEN] if also else [])])
         by = one.saved_by
         if by is not None and by.place.line:
-            more = f"It was kept by {by.name} at {Path(by.place.file).name}:{by.place.line}. {more}".strip()
+            more = f"It was saved by {by.name} at {Path(by.place.file).name}:{by.place.line}. {more}".strip()
         lost = [*above(done, by.outputs if by else ()), *(name for told in also for name in told.lost)]
         weakened = [name for told in also for name in told.weakened if name not in lost]
         said = finding("in_place_needed", "broken", one.writer, lost, weakened, more=more)
@@ -145,7 +145,7 @@ def _units(done: Pass, back: Slopes, known: Collection[str]) -> list[Found]:
             continue
         more = f"That is {share.share:.0%} of {share.units}."
         if share.by_chance:
-            more += " They are so few that another batch may find them alive."
+            more += " There are so few of them that another batch may find them active."
         level: Level = "broken" if lost and not share.by_chance else "partial"
         found.append(finding(share.cause, level, event, lost, weakened, more=more))
     return found
@@ -205,9 +205,9 @@ def _exploding_or_not_finite(done: Pass, back: Slopes) -> list[Found]:
     if not depth.explodes(growth) or not done.record.flow.values[done.loss_number].finite:
         return bad
     lost = [name for name in in_order(done) if back.states[name] == "not_finite"]
-    more = f"At what the first layers return they are {growth:.0e} times as large as at the last."
+    more = f"At the outputs of the first layers they are {growth:.0e} times as large as at the last."
     if lost:
-        more = f"On the way from the last layers they grow {growth:.0e} times as large, and then out of their type."
+        more = f"From the last layers on they grow {growth:.0e} times as large and then overflow their dtype."
     level: Level = "broken" if lost else "partial"
     first = {number for event in layers[: max(1, len(layers) // 4)] for number in event.inputs}
     weakened = [name for name in _weights(done) if done.numbers[name] in first and back.states[name] == "finite"]

@@ -161,7 +161,7 @@ def weighted_sum(output: object) -> Tensor:
     found = [torch.view_as_real(tensor.resolve_conj()) if tensor.is_complex() else tensor for tensor in found]
     floating = [tensor for tensor in found if tensor.is_floating_point()] or [tensor.float() for tensor in found]
     if not floating:
-        raise QuestionError("The model returns no tensor, so there is nothing to differentiate. Pass it a loss.")
+        raise QuestionError("The model returns no tensor, so there is nothing to differentiate. Pass a loss.")
     wide = [tensor.to(torch.promote_types(tensor.dtype, torch.float32)) for tensor in floating]
     terms = [
         (tensor.flatten() * torch.linspace(0.5, 1.5, tensor.numel(), dtype=tensor.dtype, device=tensor.device)).sum()
@@ -190,7 +190,5 @@ def _one_number(score: object, taken: Sequence[Taken]) -> Tensor:
         return score
     if isinstance(score, int | float | np.number) and taken:
         raise QuestionError(words.loss_left(type(score).__name__, taken[-1].event))
-    what = (
-        f"a tensor of {score.numel()} numbers" if isinstance(score, Tensor) else f"of the kind {type(score).__name__}"
-    )
-    raise QuestionError(f"The loss is {what}; a gradient needs a tensor that holds one number. Sum it up.")
+    what = f"a tensor of {score.numel()} numbers" if isinstance(score, Tensor) else f"of type {type(score).__name__}"
+    raise QuestionError(f"The loss is {what}; a gradient needs a tensor with a single number. Sum it.")

@@ -11,9 +11,8 @@ from gradviz_core.doctor.words import listed
 from gradviz_core.types.findings import Cause
 
 _REPAIRS: dict[Cause, str] = {
-    "no_leaf": "{name}.retain_grad()  # keeps its gradient, although it is no leaf\n"
-    "# or make it a leaf, which learns itself, and not what it was computed from:\n"
-    "{name} = {name}.detach().requires_grad_()",
+    "no_leaf": "{name}.retain_grad()  # keeps its gradient, although it is not a leaf\n# or make it a leaf: then it "
+    "is trained itself, and the tensors before it are not:\n{name} = {name}.detach().requires_grad_()",
     "frozen": "{name}.requires_grad_()",
 }
 """For a tensor that has a name in the author's code; \"argument 0\" of a partial function has none."""
@@ -42,5 +41,5 @@ def unregistered(done: Pass, back: Slopes) -> list[Found]:
     if not names:
         return []
     first = done.record.first_use.get(done.numbers[names[0]])
-    more = f"It concerns {listed(names)}."
+    more = f"Affected: {listed(names)}."
     return [finding("unregistered", "note", first, where=owner(names[0]), more=more)]

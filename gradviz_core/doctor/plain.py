@@ -54,12 +54,16 @@ def explained(watched: Exception, own: Failure | None) -> QuestionError:
     """An error that was raised while the doctor watched: the model's own, with its line, or the doctor's limit."""
     if own is None:
         return QuestionError(
-            f"The doctor cannot follow this model{_where(watched)}: {_why(watched)}. The model itself runs. Leave that "
-            "part out, or ask about the parts before and after it one by one."
+            f"The doctor cannot examine this model{_where(watched)}: {_why(watched)}. The model itself runs. Leave "
+            "that part out, or examine the parts before and after it separately."
         )
     if own.forward:
-        return QuestionError(f"The model fails{_where(own.error)}: {_why(own.error)}. Make it run on this input first.")
-    again = "Say retain_graph=True where the model itself goes backward." if "second time" in str(own.error) else ""
+        return QuestionError(
+            f"The model fails{_where(own.error)}: {_why(own.error)}. Make the model run on this input first."
+        )
+    again = (
+        "Pass retain_graph=True where the model itself runs a backward pass." if "second time" in str(own.error) else ""
+    )
     return QuestionError(
         f"The backward pass of this model fails{_where(own.error)}: {_why(own.error)}. "
         f"{again or 'Make loss.backward() run on this input first.'}"

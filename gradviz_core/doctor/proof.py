@@ -70,9 +70,11 @@ def prove(
     along every axis, or along one direction in its fast mode.
     """
     if not 1 <= directions <= MOST_DIRECTIONS:
-        raise QuestionError(f"{directions} directions; from 1 to {MOST_DIRECTIONS} can be checked.")
+        raise QuestionError(f"{directions} directions were requested. Choose from 1 to {MOST_DIRECTIONS}.")
     if isinstance(target, Sequence):
-        raise QuestionError("One target of one image is checked at a time. Pass x[i:i+1] and the target of image i.")
+        raise QuestionError(
+            "Only one target of one image can be checked at a time. Pass x[i:i+1] and the target of image i."
+        )
     targets.check(target)
     call = call_of(module, x)
     chosen = chosen_sites(call, sites)
@@ -105,7 +107,7 @@ def _held_against_differences(
             derivative = float((slope * direction).sum())
             if not math.isfinite(derivative):
                 raise QuestionError(
-                    f"The gradient at {in_words(site)} is not finite, so there is nothing to compare with differences."
+                    f"The gradient at {in_words(site)} is not finite, so it cannot be compared with finite differences."
                 )
             bare = DirectionProof(str(site), derivative, (), seen.narrowest, _name(precision), distance)
             found.append(_compared(here, site, value, direction, bare, every_step))
@@ -166,8 +168,8 @@ def _first_pass(copied: nn.Module, call: Call, keep: set[Site], seed: int, axes:
         if "memory" in str(error):
             raise
         raise QuestionError(
-            "This model runs as it is, and not in float64, which the check by differences needs. Cast inside it to the "
-            "type of what comes in, x.to(h.dtype), and not to one that is written down."
+            "This model does not run in float64, which the check by finite differences needs. If it casts, cast to "
+            "the dtype of its input, x.to(h.dtype), not to a fixed one."
         ) from error
 
 
@@ -176,7 +178,7 @@ def _real(trace: Trace, site: Site) -> Tensor:
     if not value.is_floating_point():
         raise QuestionError(
             f"{in_words(site)} holds {str(value.dtype).removeprefix('torch.')} values, which have no derivative to "
-            "check. Choose a site of real numbers, such as what the first layer makes of them."
+            "check. Choose a site with real numbers, such as the output of the first layer."
         )
     return value
 

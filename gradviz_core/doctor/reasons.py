@@ -61,7 +61,7 @@ def _why_zero(done: Pass, back: Slopes, origin: Origin) -> Reason:
     if _zero_inputs(done, event) or any(done.record.flow.values[number].zero for number in event.outputs):
         return _zero_factor(done, back, event)
     if origin.comes < _UNDERFLOW * origin.smallest:
-        return "vanishing", "broken", event, "From here on they are too small for their type, and become zero."
+        return "vanishing", "broken", event, "From here on they are too small for their dtype and become zero."
     if event.name in names.SUMMING:
         return "cancels", "note", event, ""
     return "zero_derivative", "broken", event, ""
@@ -103,9 +103,12 @@ def _zero_factor(done: Pass, back: Slopes, event: Event) -> Reason:
         return "zero_factor", "note", event, ""
     learning = [name for name in factors if back.states[name] == "finite"]
     if learning:
-        more = f"{listed(learning)} is zero and gets a gradient itself: from the second step on this one comes as well."
+        more = (
+            f"{listed(learning)} is zero but gets a gradient itself: from the second training step on, this gradient "
+            "is not zero either."
+        )
         return "zero_factor", "note", event, more
-    return "zero_factor", "broken", event, f"{listed(factors)} is zero and gets no gradient itself, so it stays zero."
+    return "zero_factor", "broken", event, f"{listed(factors)} is zero and gets no gradient, so it stays zero."
 
 
 def _between_operations(done: Pass, origin: Origin) -> Reason:
@@ -157,7 +160,7 @@ def _of_values(done: Pass, starts: Collection[int], lost: Iterable[str]) -> list
 def _of_labels(event: Event) -> str:
     if event.name not in names.OVER_LABELS:
         return ""
-    return "It is 0/0 where ignore_index leaves no label to take the mean over: skip such a batch."
+    return "It is 0/0 because ignore_index leaves no label for the mean: skip such a batch."
 
 
 def _first(done: Pass, starts: Collection[int], well: Callable[[Value], bool]) -> set[int]:

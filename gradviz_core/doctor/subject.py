@@ -74,7 +74,7 @@ def examined(model: Model, loss: Loss, about_to_write: Callable[[Tensor], None])
     if not own.identities().isdisjoint(outside.identities()):
         modules, outside = {}, reached({"": model, "loss": loss})
     if any(nn.parameter.is_lazy(tensor) for tensor in outside.all_tensors()):
-        raise QuestionError("A module in it has lazy parameters without a shape. Run it once, then ask again.")
+        raise QuestionError("A module in it has lazy parameters without a shape. Run the model once, then try again.")
     copies = _copies(modules)
     subject = Subject(copies.get("", model), copies.get("loss", loss))
     _add(subject, reached(dict(copies), follow_functions=False))

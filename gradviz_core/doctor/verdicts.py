@@ -78,15 +78,17 @@ def in_short(found: Proof) -> str:
         case "apart":
             return f"The gradient disagrees with finite differences: {_both(worst)}"
         case "at a kink":
-            return "Not settled: the values lie exactly on a kink (a ReLU at 0, equal numbers in max pooling)"
+            return "Not settled: the values lie exactly on a kink (a ReLU at 0, a tie in max pooling)"
         case "kinks":
-            return "Not settled: kinks (ReLU, max pooling) lie within every step"
+            return "Not settled: every step crosses kinks (ReLU, max pooling)"
         case "rounding":
             return f"Not settled: {_off(worst)}"
         case "too small" if worst.rounded:
-            return f"Not settled: rounding to {worst.rounded} inside the model hides whether finite differences agree"
+            return (
+                f"Not settled: rounding to {worst.rounded} inside the model is larger than the difference to be checked"
+            )
         case "too small":
-            return "Not settled: the derivative is too small beside the score, so rounding hides the differences"
+            return "Not settled: the derivative is so small compared to the score that rounding hides it"
 
 
 def _worst(directions: Sequence[DirectionProof], score: float) -> tuple[Outcome, DirectionProof]:
@@ -162,15 +164,17 @@ def _agreed(directions: Sequence[DirectionProof]) -> str:
     worst = max(judged, key=_bound)
     several = f"all {len(judged)} directions" if len(judged) > 1 else "the one direction"
     if all(_unmoved(one) for one in judged):
-        return f"They agree in {several} at {_where(worst)}: nothing changes, and the derivative is zero."
+        return f"They agree in {several} at {_where(worst)}: the score does not change, and the derivative is zero."
     kinked = any(one.steps[0].error > KINK + one.noise(one.steps[0]) for one in judged if not _unmoved(one))
     kinks = (
-        " The largest steps are off: a kink (ReLU, max pooling) or a strong bend lies within them, and none within the "
-        "shortest."
+        " The largest steps are off because they cross a kink (ReLU, max pooling) or strong curvature; the shortest "
+        "do not."
         if kinked
         else ""
     )
-    narrow = f" Rounding to {worst.rounded} inside the model leaves no more digits." if worst not in directions else ""
+    narrow = (
+        f" Rounding to {worst.rounded} inside the model limits the number of digits." if worst not in directions else ""
+    )
     own = max(judged, key=lambda one: one.own)
     as_it_is = f" The gradient in {own.precision} is within {own.own:.0e} of it." if own.own else ""
     return f"They agree in {several}, to {_bound(worst):.0e} at worst, at {_where(worst)}.{kinks}{narrow}{as_it_is}"
@@ -178,8 +182,8 @@ def _agreed(directions: Sequence[DirectionProof]) -> str:
 
 def _apart(worst: DirectionProof, _score: float) -> str:
     return (
-        f"They disagree at {_where(worst)}: {_both(worst)}, {worst.best.error:.1e} apart. A detach, an operation with "
-        "a derivative of its own, or random numbers lie on the way."
+        f"They disagree at {_where(worst)}: {_both(worst)}, {worst.best.error:.1e} apart. Possible causes: a detach, "
+        "an operation with a custom derivative, or random numbers."
     )
 
 
@@ -187,35 +191,35 @@ def _at_a_kink(worst: DirectionProof, _score: float) -> str:
     shortest = _telling(worst)[-1]
     below, above = (shortest.difference + sign * shortest.bend / 2 for sign in (-1, 1))
     return (
-        f"Not settled: {_where(worst)} lies exactly on a kink, a ReLU at 0 or equal numbers in max pooling. The slope "
-        f"is {below:.6g} to one side and {above:.6g} to the other; automatic differentiation takes "
+        f"Not settled: {_where(worst)} lies exactly on a kink: a ReLU at 0, or a tie in max pooling. The slope is "
+        f"{below:.6g} on one side and {above:.6g} on the other; automatic differentiation returns "
         f"{worst.derivative:.6g} by convention."
     )
 
 
 def _kinks(worst: DirectionProof, _score: float) -> str:
     return (
-        f"Not settled: they come closer as the step shrinks, to {worst.best.error:.0e} of each other, as they do where "
-        "kinks (ReLU, max pooling) lie within the step. A large model has some within every step tried here."
+        f"Not settled: they get closer as the step shrinks, to within {worst.best.error:.0e} of each other, as "
+        "happens when steps cross kinks (ReLU, max pooling). In a large model every step tried here crosses some."
     )
 
 
 def _rounding(worst: DirectionProof, _score: float) -> str:
     return (
-        f"Not settled: at {_where(worst)} {_off(worst)}. The one in float64 agrees with the differences; either "
-        f"{worst.precision} has too few digits for this number, or an operation is wrong in it."
+        f"Not settled: at {_where(worst)} {_off(worst)}. The float64 gradient agrees with finite differences. Either "
+        f"{worst.precision} has too few digits for this value, or an operation is wrong in {worst.precision}."
     )
 
 
 def _too_small(worst: DirectionProof, score: float) -> str:
     if worst.rounded:
         return (
-            f"Not settled: rounding to {worst.rounded} inside the model hides whether they agree at {_where(worst)}: "
-            f"{_both(worst)}, of which {worst.best.noise:.0e} may come from rounding."
+            f"Not settled: rounding to {worst.rounded} inside the model is too coarse to tell whether they agree at "
+            f"{_where(worst)}: {_both(worst)}, of which {worst.best.noise:.0e} may come from rounding."
         )
     return (
-        f"Not settled: the derivative at {_where(worst)} is too small beside a score of {score:.6g}, or the numbers "
-        f"that it is read from, to be checked: {_both(worst)}, of which {worst.best.noise:.0e} may come from rounding."
+        f"Not settled: the derivative at {_where(worst)} is too small to be checked against a score of {score:.6g}, "
+        f"or the values it is computed from: {_both(worst)}, of which {worst.best.noise:.0e} may come from rounding."
     )
 
 
@@ -224,11 +228,11 @@ _NOT = {"apart": _apart, "at a kink": _at_a_kink, "kinks": _kinks, "rounding": _
 
 
 def _both(one: DirectionProof) -> str:
-    return f"{one.derivative:.6g} by automatic differentiation, {one.best.difference:.6g} by differences"
+    return f"{one.derivative:.6g} by automatic differentiation, {one.best.difference:.6g} by finite differences"
 
 
 def _off(one: DirectionProof) -> str:
-    return f"the gradient in {one.precision} is {one.own:.0%} away from the one in float64"
+    return f"the {one.precision} gradient is {one.own:.0%} away from the float64 gradient"
 
 
 def _where(one: DirectionProof) -> str:

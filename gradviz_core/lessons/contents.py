@@ -11,7 +11,7 @@ from gradviz_core.types.lesson_cards import Lesson, Prediction
 
 
 def _seed(default: int = 0) -> Number:
-    return Number("seed", "Other random numbers", 0, 9, 1, default, whole=True)
+    return Number("seed", "Random seed", 0, 9, 1, default, whole=True)
 
 
 def _slider(number: int, default: float) -> Number:
@@ -19,11 +19,11 @@ def _slider(number: int, default: float) -> Number:
 
 
 FIRST_WORDS = (
-    "**First, some words.** Give a tensor `requires_grad=True`, and PyTorch *tracks operations* on it: it records what "
-    "each result was computed from, as a graph that leads from the result back. A *leaf* is a tensor that no recorded "
-    "operation has made, such as a parameter or an input. `loss.backward()` follows the graph back and adds, for each "
-    "leaf that requires a gradient, ∂loss/∂leaf to the leaf's `.grad`, which is None until then. "
-    "`torch.autograd.grad(loss, x)` returns the same gradient, and leaves `.grad` alone."
+    "**First, some words.** Give a tensor `requires_grad=True`, and PyTorch *tracks operations* on it: it records "
+    "how each result was computed, as a graph that leads back from the result to its inputs. A *leaf* is a tensor "
+    "that was not created by a recorded operation, such as a parameter or an input. `loss.backward()` follows this "
+    "graph backwards. For each leaf that requires a gradient it adds ∂loss/∂leaf to the leaf's `.grad`, which is "
+    "None before. `torch.autograd.grad(loss, x)` returns the same gradient and leaves `.grad` unchanged."
 )
 """What all lessons speak of, as Markdown; to be read before the first."""
 
@@ -31,8 +31,9 @@ LESSONS: tuple[Lesson, ...] = (
     Lesson(
         key="first-layer",
         title="The first layer and its input",
-        before="A linear layer takes ten numbers and gives five. How does what it gives change with what it takes? "
-        "A gradient is asked of one number, and there are five: that is where most people meet their first error.",
+        before="A linear layer has ten inputs and five outputs. How do the outputs change with the inputs? A "
+        "gradient belongs to a single number, and here there are five: this is where most people see their first "
+        "error.",
         controls=(
             Choice(
                 "activation",
@@ -45,15 +46,15 @@ LESSONS: tuple[Lesson, ...] = (
             _seed(),
         ),
         prediction=Prediction(
-            "The input is made three times as large, and nothing follows the layer. What does the gradient of neuron 2 "
-            "with respect to the input do?",
+            "The input is multiplied by three, and no activation follows the layer. What happens to the gradient of "
+            "neuron 2 with respect to the input?",
             (
-                "It becomes three times as large.",
-                "It becomes a third.",
-                "Nothing: it stays the same.",
+                "It is multiplied by three.",
+                "It is divided by three.",
+                "It does not change.",
             ),
             2,
-            "y[2] = W[2]·x + b[2], so ∂y[2]/∂x is W[2], in which x does not occur. A ReLU changes that only by "
+            "y[2] = W[2]·x + b[2], so ∂y[2]/∂x is W[2], which does not depend on x. A ReLU changes this only by "
             "switching neurons on and off.",
             moved=(("scale", 3.0),),
             step="one_neuron",
@@ -62,10 +63,10 @@ LESSONS: tuple[Lesson, ...] = (
     Lesson(
         key="missing-gradients",
         title="My .grad is None",
-        before="Until backward() has run, every .grad is None. After it, .grad is None wherever the loss has no "
-        "recorded way back to a tensor, where PyTorch was not asked to keep it (of a tensor that wants no gradient, or "
-        "of one that was computed on the way), and where zero_grad() has taken it away. The way can be cut in many "
-        "places. Zero is something else: then there is a way, and it is flat.",
+        before="Before backward() runs, every .grad is None. Afterwards .grad is still None if no recorded path "
+        "leads from the loss back to the tensor, if PyTorch was not asked to keep it (the tensor does not require a "
+        "gradient, or it is an intermediate value), or if zero_grad() cleared it. The path can be cut in many "
+        "places. A gradient of zero is different: the path exists, but the slope along it is zero.",
         controls=(
             Choice(
                 "cut",
@@ -78,36 +79,37 @@ LESSONS: tuple[Lesson, ...] = (
                 "Another cause",
                 (
                     Option("no_grad", "torch.no_grad()"),
-                    Option("integer", "A cast to whole numbers"),
+                    Option("integer", "A cast to integers"),
                     Option("argmax", "argmax"),
                     Option("item", ".item()"),
-                    Option("new_tensor", "A new tensor made from data"),
+                    Option("new_tensor", "A new tensor built from old values"),
                     Option("frozen", "A frozen parameter"),
                     Option("before_backward", "backward() has not run"),
-                    Option("zero_grad", "zero_grad() came before"),
-                    Option("unused", "A layer that is not used"),
-                    Option("non_leaf", "No leaf, and no retain_grad"),
-                    Option("moved", ".to(device) or .double() of a leaf"),
-                    Option("saturated", "A saturated sigmoid (zero, or nearly)"),
+                    Option("zero_grad", "zero_grad() ran first"),
+                    Option("unused", "An unused layer"),
+                    Option("non_leaf", "Not a leaf, and no retain_grad"),
+                    Option("moved", ".to(device) or .double() on a leaf"),
+                    Option("saturated", "A saturated sigmoid (zero, or nearly so)"),
                     Option("dead", "A dead ReLU (zero)"),
                 ),
                 "no_grad",
             ),
-            Number("far", "Sigmoid and ReLU: how far from zero", 1.0, 40.0, 1.0, 20.0),
+            Number("far", "Sigmoid and ReLU: distance from zero", 1.0, 40.0, 1.0, 20.0),
             _seed(),
         ),
         prediction=Prediction(
-            "The network detaches its hidden layer, and no longer its input. After loss.backward(), which gradients "
-            "are None?",
+            "The network now detaches its hidden layer instead of its input. Which gradients are None after "
+            "loss.backward()?",
             (
-                "That of x alone.",
+                "Only that of x.",
                 "Those of x and of the first layer.",
-                "None of them: detach only copies.",
+                "None of them: detach only makes a copy.",
             ),
             1,
-            "What lies behind the cut, as seen from the loss, cannot be reached: now that is x and the first layer, "
-            "whose result is the hidden layer. With the input detached it is x alone: the first layer's weight is used "
-            "after that cut. Many answers say that the weight's is None there too; the lesson shows it is not.",
+            "Seen from the loss, nothing behind the cut can be reached: here these are x and the first layer, which "
+            "computes the hidden layer. If the input is detached, it is only x, because the first layer's weight is "
+            "used after the cut. Many answers on the web claim that the weight's gradient is None in that case too; "
+            "the lesson shows that it is not.",
             moved=(("cut", "hidden"),),
             step="detached",
         ),
@@ -115,53 +117,54 @@ LESSONS: tuple[Lesson, ...] = (
     Lesson(
         key="partial-derivatives",
         title="Partial derivatives with respect to the input",
-        before="One number comes out, many go in: the gradient says of each how much the result changes with it, the "
-        "others held still. Three examples that can be worked out by hand, from a product to a small network.",
+        before="A function takes many numbers and returns one. The gradient says how much the result changes with "
+        "each input while the others stay fixed. Three examples that can be worked out by hand, from a product to a "
+        "small network.",
         controls=(
             *(_slider(i, value) for i, value in enumerate((1.0, -0.5, 2.0, 0.5, -1.5), start=1)),
             Choice(
                 "reduction",
-                "The sigmoids' reduction",
+                "Reduction of the sigmoids",
                 (Option("mean", "Mean"), Option("sum", "Sum")),
                 "mean",
             ),
             _seed(),
         ),
         prediction=Prediction(
-            "x1 goes from 1 to 4. What does the derivative of the sigmoids' mean with respect to it do?",
+            "x1 changes from 1 to 4. What happens to the derivative of the mean of the sigmoids with respect to x1?",
             (
                 "It shrinks towards zero.",
-                "It becomes four times as large.",
-                "It stays the same, as that of the product does.",
+                "It is multiplied by four.",
+                "It stays the same, like that of the product.",
             ),
             0,
-            "The derivative of a sigmoid s is s·(1 − s), a tenth of which is left under the mean. At 4 the sigmoid is "
-            "nearly 1, so it is nearly flat. The product is linear: its derivative is the weight, wherever x is.",
+            "The derivative of a sigmoid s is s·(1 − s); the mean of ten divides it by ten. At 4 the sigmoid is "
+            "nearly 1, so it is almost flat. The product is linear: its derivative is the weight, whatever x is.",
             moved=(("x1", 4.0),),
             step="sigmoid_of_ten",
         ),
     ),
     Lesson(
         key="intermediate-values",
-        title="The gradient of a value in the middle",
-        before="PyTorch keeps the gradients of leaves: parameters, and inputs that want one. The gradient of anything "
-        "computed on the way comes by and is dropped, unless it was asked for in time.",
+        title="The gradient of an intermediate value",
+        before="PyTorch keeps the gradients of leaves: parameters, and inputs that require one. The gradient of an "
+        "intermediate value is computed and then dropped, unless you ask for it in time.",
         controls=(
-            Number("factor", "Mean over space times", 0.5, 4.0, 0.5, 2.0),
-            Number("label", "Class of the cross-entropy", 0, 9, 1, 3, whole=True),
+            Number("factor", "Factor after the mean", 0.5, 4.0, 0.5, 2.0),
+            Number("label", "Class in the cross-entropy", 0, 9, 1, 3, whole=True),
             _seed(),
         ),
         prediction=Prediction(
-            "code = mean(features) × 2, and total is the sum of a linear decoder of code. The 2 becomes a 4. What does "
-            "the gradient of code do?",
+            "code = mean(features) × 2, and total is the sum of a linear decoder of code. The 2 is replaced by 4. "
+            "What happens to the gradient of code?",
             (
                 "It doubles.",
-                "It stays the same; that of the features doubles.",
+                "It stays the same, but that of the features doubles.",
                 "It halves.",
             ),
             1,
-            "What comes after code is the decoder alone, so its gradient is the column sums of the decoder's weight. "
-            "The factor lies before it, between the features and code.",
+            "Only the decoder comes after code, so the gradient of code is the column sums of the decoder's weight. "
+            "The factor comes earlier, between the features and code.",
             moved=(("factor", 4.0),),
             step="encoder_and_decoder",
         ),
@@ -169,32 +172,32 @@ LESSONS: tuple[Lesson, ...] = (
     Lesson(
         key="pushing-a-neuron",
         title="Pushing one hidden neuron",
-        before="One hidden unit is to fire and the others are to be still. The mean squared error to that wish has a "
-        "gradient with respect to the input, and its sign says for every input number which way the error grows. A "
-        "popular answer adds ε times that sign to get the unit to fire: the sign is wrong, and the lesson shows that "
-        "it must be subtracted.",
+        before="We want one hidden unit to be active and all others to be silent. The loss is the mean squared error "
+        "to this target. The sign of its gradient says in which direction each input must change for the loss to "
+        "grow. A popular answer adds ε times this sign to activate the unit. That is the wrong way round: the lesson "
+        "shows that it must be subtracted.",
         controls=(
             Number("unit", "Hidden unit", 0, 63, 1, 10, whole=True),
-            Number("epsilon", "ε, the size of the step", 0.001, 0.05, 0.001, 0.01),
+            Number("epsilon", "Step size ε", 0.001, 0.05, 0.001, 0.01),
             Choice(
                 "direction",
-                "Follow the loss as the step is",
+                "Direction of the step in the loss curve",
                 (Option("subtract", "subtracted"), Option("add", "added")),
                 "subtract",
             ),
             _seed(3),
         ),
         prediction=Prediction(
-            "The step becomes five times as large: ε is 0.05. How far does the dead unit of step 2 move by its own "
-            "gradient?",
+            "The step is made five times as large: ε is 0.05. How far does the dead unit of step 2 move along its "
+            "own gradient?",
             (
-                "Five times as far.",
-                "It wakes up: a larger step gets it over zero.",
+                "Five times as far as before.",
+                "It becomes active: a larger step lifts it above zero.",
                 "Not at all.",
             ),
             2,
             "The gradient of a dead unit is exactly zero, the sign of zero is zero, and ε times zero is zero: the "
-            "input stays where it is. What pushes other units may wake it; its own gradient cannot.",
+            "input does not change. A step made for the other units can activate it; its own gradient cannot.",
             moved=(("epsilon", 0.05),),
             step="a_dead_unit",
         ),
@@ -202,24 +205,24 @@ LESSONS: tuple[Lesson, ...] = (
     Lesson(
         key="gradient-of-itself",
         title="A gradient with respect to itself",
-        before="How does x change with x? Every element with itself, and with no other: that is the identity. Yet what "
-        "one finds in x.grad are ones. Both are right: x.grad holds the gradient of one number, here the sum that one "
-        "has to take before backward() runs at all, and the identity is the Jacobian of all elements.",
+        before="How does x change with x? Each element changes with itself and with no other: the Jacobian is the "
+        "identity. Yet x.grad contains only ones. Both are right: x.grad is the gradient of one number, here the sum "
+        "that backward() needs to start from, and the identity is the Jacobian of all elements.",
         controls=(
-            Number("size", "Elements of x", 2, 64, 1, 5, whole=True),
-            Number("spread", "From −s to s, where s is", 0.5, 3.0, 0.5, 2.0),
+            Number("size", "Number of elements of x", 2, 64, 1, 5, whole=True),
+            Number("spread", "Range of x: −s to s, with s =", 0.5, 3.0, 0.5, 2.0),
             Number("power", "Power", 1, 4, 1, 2, whole=True),
         ),
         prediction=Prediction(
-            "x has five elements. (x ** 3).sum().backward() is run. What is x.grad?",
+            "x has five elements. What is x.grad after (x ** 3).sum().backward()?",
             (
-                "Five numbers, 3x².",
-                "Five by five, with 3x² on the diagonal.",
-                "Five ones, as of x * 1.",
+                "Five numbers: 3x².",
+                "A 5×5 matrix with 3x² on the diagonal.",
+                "Five ones, as for x * 1.",
             ),
             0,
             "The sum is one number, so its gradient has the shape of x. Its elements are the column sums of the "
-            "Jacobian of x ** 3, which has 3x² on its diagonal and zeros elsewhere.",
+            "Jacobian of x ** 3, which has 3x² on the diagonal and zeros elsewhere.",
             moved=(("power", 3.0),),
             step="power_of_x",
         ),
@@ -237,7 +240,7 @@ def lesson_of(key: str) -> Lesson:
         if lesson.key == key:
             return lesson
     known = ", ".join(lesson.key for lesson in LESSONS)
-    raise QuestionError(f"There is no lesson {_short(key)}. Choose one of {known}.")
+    raise QuestionError(f"Unknown lesson {_short(key)}. Choose one of {known}.")
 
 
 def settle(key: str, choices: Mapping[str, float | str]) -> dict[str, float | str]:

@@ -200,7 +200,8 @@ def _row_of_the_weight(found: Found) -> Iterator[Claim]:
     if found["activation"] == "relu" and not found["score"] > 0:
         before = float(found["layer"](found["x"])[0, neuron])
         yield Claim(
-            f"Neuron {neuron} is off, for its sum is {before:.3g}; so its gradient is there and exactly zero.",
+            f"Neuron {neuron} is off because its weighted sum is {before:.3g}, so its gradient exists and is exactly "
+            "zero.",
             before <= 0 and not found["gradient"].any(),
         )
     else:
@@ -212,16 +213,18 @@ def _three_ways_agree(found: Found) -> Iterator[Claim]:
     neuron, jacobian = found["neuron"], found["jacobian"]
     what = f"the weight, with {ZEROS}" if found["activation"] == "relu" else "the weight"
     yield equal(f"The Jacobian equals {what}", jacobian, _weight_of_those_on(found))
-    yield equal(f"The one-hot vector picks row {neuron} of it", found["of_neuron"], jacobian[neuron][None])
-    yield equal("The gradient of the sum is the sum of its rows", found["of_sum"], jacobian.sum(0, True), within=1e-6)
+    yield equal(f"The one-hot vector selects row {neuron} of the Jacobian", found["of_neuron"], jacobian[neuron][None])
+    yield equal(
+        "The gradient of the sum is the sum of the Jacobian's rows", found["of_sum"], jacobian.sum(0, True), within=1e-6
+    )
     what = "torch.autograd.functional.jacobian gives the same numbers in the shape (1, 5, 1, 10)"
     yield equal(what, found["by_function"], jacobian.view(1, 5, 1, 10))
 
 
 def _freed_on_the_way(found: Found) -> Iterator[Claim]:
-    yield equal("Asked twice, the gradient is the same", found["first"], found["second"])
+    yield equal("The second backward pass gives the same gradient", found["first"], found["second"])
     yield refused(
-        "The third time PyTorch refuses, for what was saved is gone",
+        "The third backward pass fails because the saved values were freed",
         found["error"],
         "after they have already been freed",
     )
@@ -248,13 +251,13 @@ def _product(found: Found) -> dict[str, str]:
 
 STEPS = (
     Step(
-        "Five outputs have five gradients. Asked for “the” gradient, PyTorch says no.",
+        "Five outputs have five gradients, so PyTorch raises an error when asked for “the” gradient.",
         five_outputs_at_once,
         _needs_a_scalar,
         graph_of="y",
     ),
     Step(
-        "Pick one output neuron, number {neuron}, and the question is clear.",
+        "With one output neuron, number {neuron}, the gradient is well defined.",
         one_neuron,
         _row_of_the_weight,
         graph_of="score",
@@ -263,7 +266,7 @@ STEPS = (
                 "bars",
                 ("gradient", "weight_row"),
                 "Gradient of neuron {neuron}",
-                "∂y[0, {neuron}]/∂x, one bar for each input, beside row {neuron} of the layer's weight.",
+                "∂y[0, {neuron}]/∂x, one bar per input, next to row {neuron} of the layer's weight.",
                 "output per unit of input",
                 labels=("gradient", "weight row {neuron}"),
                 across="input",
@@ -271,7 +274,7 @@ STEPS = (
         ),
     ),
     Step(
-        "Three right ways to ask for more than one output, and how they relate.",
+        "Three ways to differentiate more than one output, and how they are related.",
         three_right_ways,
         _three_ways_agree,
         pictures=(
@@ -279,7 +282,7 @@ STEPS = (
                 "heatmap",
                 ("jacobian",),
                 "Jacobian",
-                "J[k, i] = ∂y[0, k]/∂x[0, i]: a row for each output, a column for each input.",
+                "J[k, i] = ∂y[0, k]/∂x[0, i]: one row per output, one column per input.",
                 "output per unit of input",
                 across="input",
                 down="output",
@@ -288,7 +291,7 @@ STEPS = (
                 "bars",
                 ("of_sum", "of_neuron"),
                 "The sum of all rows, and one row",
-                "∂(Σ y)/∂x is the sum of the Jacobian's rows; a one-hot vector picks row {neuron}.",
+                "∂(Σ y)/∂x is the sum of the Jacobian's rows; a one-hot vector selects row {neuron}.",
                 "output per unit of input",
                 labels=("sum", "one-hot {neuron}"),
                 across="input",
@@ -296,15 +299,15 @@ STEPS = (
         ),
     ),
     Step(
-        "A backward pass frees the values that the graph had saved for it. The graph is still there, and leads nowhere "
-        "without them; retain_graph=True keeps them for another pass.",
+        "A backward pass frees the values that the graph saved for it. The graph remains but is useless without "
+        "them; retain_graph=True keeps them for another pass.",
         asking_twice,
         _freed_on_the_way,
         graph_of="total",
     ),
     Step(
-        "A second derivative needs a graph of the first: create_graph=True records one. Here half the sum of squares "
-        "of the outputs is differentiated twice.",
+        "A second derivative needs a graph of the first; create_graph=True records it. Here half the sum of the "
+        "squared outputs is differentiated twice.",
         second_derivative,
         _weight_times_weight,
         graph_of="gradient",
@@ -313,7 +316,7 @@ STEPS = (
                 "heatmap",
                 ("hessian",),
                 "Second derivative",
-                "∂²E/∂x[0, i]∂x[0, j] of E = ½ Σ y². It is symmetric, and equal to {product}.",
+                "∂²E/∂x[0, i]∂x[0, j] of E = ½ Σ y². It is symmetric and equals {product}.",
                 "output² per unit of input²",
                 across="input",
                 down="input",

@@ -107,14 +107,16 @@ def three_ways_to_a_jacobian(size: int, spread: float) -> dict[str, object]:
 
 def _ones_are_column_sums(found: Found) -> Iterator[Claim]:
     yield refused(
-        "Of x alone PyTorch refuses", found["error"], "grad can be implicitly created only for scalar outputs"
+        "PyTorch raises an error for x itself", found["error"], "grad can be implicitly created only for scalar outputs"
     )
     yield equal("The gradient of the sum is 1 everywhere", found["gradient"], torch.ones(found["size"]))
-    yield equal("Ones are the column sums of the Jacobian", found["gradient"], found["column_sums"])
+    yield equal("The gradient equals the column sums of the Jacobian", found["gradient"], found["column_sums"])
 
 
 def _is_the_identity(found: Found) -> Iterator[Claim]:
-    yield equal(f"The Jacobian is the identity of {found['size']} rows", found["jacobian"], torch.eye(found["size"]))
+    yield equal(
+        f"The Jacobian is the identity matrix with {found['size']} rows", found["jacobian"], torch.eye(found["size"])
+    )
 
 
 def _rule_of_powers(found: Found) -> Iterator[Claim]:
@@ -124,15 +126,15 @@ def _rule_of_powers(found: Found) -> Iterator[Claim]:
 
 
 def _all_equal(found: Found) -> Iterator[Claim]:
-    yield equal("The rows give 2x on the diagonal, and zero elsewhere", found["rows"], torch.diag(2 * found["x"]))
-    yield equal("jacrev gives the same", found["jacrev"], found["rows"])
-    yield equal("So does vmap", found["vmap"], found["rows"])
+    yield equal("Row by row: 2x on the diagonal and zero elsewhere", found["rows"], torch.diag(2 * found["x"]))
+    yield equal("jacrev returns the same matrix", found["jacrev"], found["rows"])
+    yield equal("vmap returns the same matrix", found["vmap"], found["rows"])
 
 
 STEPS = (
     Step(
-        "Asked for the gradient of x with respect to x, PyTorch refuses: x has {size} elements, and backward() starts "
-        "from one number. So we add them up ourselves, by .sum(), and the gradient of the sum is ones.",
+        "PyTorch cannot compute the gradient of x with respect to x: x has {size} elements, and backward() starts "
+        "from a single number. So we add the elements with .sum(). The gradient of the sum is 1 for each element.",
         ones,
         _ones_are_column_sums,
         graph_of="total",
@@ -141,7 +143,7 @@ STEPS = (
                 "bars",
                 ("x", "gradient"),
                 "x and the gradient of its sum",
-                "∂(Σ x)/∂x[i] = 1, whatever x is.",
+                "∂(Σ x)/∂x[i] = 1 for every x.",
                 "x; sum per unit of x",
                 labels=("x", "gradient"),
                 across="element",
@@ -149,7 +151,7 @@ STEPS = (
         ),
     ),
     Step(
-        "The identity is the Jacobian.",
+        "The Jacobian is the identity.",
         identity,
         _is_the_identity,
         pictures=(
@@ -157,7 +159,7 @@ STEPS = (
                 "heatmap",
                 ("jacobian",),
                 "Jacobian of x with respect to x",
-                "J[k, i] = ∂x[k]/∂x[i]: 1 on the diagonal, 0 elsewhere. Each column adds up to 1.",
+                "J[k, i] = ∂x[k]/∂x[i]: 1 on the diagonal, 0 elsewhere. Each column sums to 1.",
                 "x per unit of x",
                 across="x[i]",
                 down="x[k]",
@@ -182,7 +184,7 @@ STEPS = (
         ),
     ),
     Step(
-        "The Jacobian of x * x in three ways: row by row, by jacrev, by vmap.",
+        "The Jacobian of x * x, computed in three ways: row by row, with jacrev, and with vmap.",
         three_ways_to_a_jacobian,
         _all_equal,
         pictures=(
@@ -198,9 +200,9 @@ STEPS = (
             Picture(
                 "bars",
                 ("milliseconds",),
-                "Time of each way",
-                "Medians of seven calls on {size} elements, as timed when this answer was computed; computed again, "
-                "they differ.",
+                "Time of each method",
+                "Medians of seven calls with {size} elements, measured when this answer was computed. A new run "
+                "gives other times.",
                 "ms",
                 labels=("time",),
                 across="way",

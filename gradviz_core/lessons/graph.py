@@ -70,9 +70,9 @@ def title(recorded: Recorded) -> str:
 
 def legend(graph: Graph) -> str:
     """What stands below the drawing."""
-    said = "As PyTorch recorded it. Arrows show the way forward; the gradient runs against them."
+    said = "As recorded by PyTorch. Arrows show the forward pass; the gradient flows in the opposite direction."
     cut = any(node.kind == "no_gradient" for node in graph.nodes)
-    dashed = "A dashed box is a value that gets no gradient, such as a number or a detached tensor: there the way ends."
+    dashed = "A dashed box is a value without a gradient, such as a number or a detached tensor: the path ends there."
     return f"{said} {dashed}" if cut else said
 
 

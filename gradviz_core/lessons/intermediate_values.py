@@ -1,4 +1,4 @@
-"""The gradient of a value in the middle: an encoder and a decoder, two convolutions under a loss."""
+"""The gradient of an intermediate value: an encoder and a decoder, two convolutions under a loss."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def _column_sums(found: Found) -> Iterator[Claim]:
     sums = found["decoder"].weight.sum(0, keepdim=True)
     yield equal("The gradient of the code is the column sums of the decoder's weight", found["gradient_of_code"], sums)
     spread = (sums * found["factor"] / 64)[:, :, None, None].expand(1, 16, 8, 8)
-    what = f"That of the features is the same times {found['factor']:g}, spread over 8×8 = 64 places"
+    what = f"That of the features is the same, times {found['factor']:g}, spread over 8×8 = 64 positions"
     yield equal(what, found["gradient_of_features"], spread, within=1e-6)
 
 
@@ -108,22 +108,21 @@ def _probability_minus_one_hot(found: Found) -> Iterator[Claim]:
     what = "The gradient equals (p − one-hot)·W, where p is the softmax of the scores"
     yield equal(what, found["gradient"], by_hand, within=1e-6)
     yield Claim(
-        f"The loss is {found['loss']:.4f} nats: minus the logarithm of p[{found['label']}] = "
-        f"{shares[0, found['label']]:.4f}.",
+        f"The loss is {found['loss']:.4f} nats: −log p[{found['label']}] = {shares[0, found['label']]:.4f}.",
         abs(float(found["loss"] + shares[0, found["label"]].log())) < 1e-5,
     )
 
 
 def _late_is_none(found: Found) -> Iterator[Claim]:
-    yield missing("Asked after the backward pass, the gradient", found["late"])
-    yield equal("autograd.grad gives what retain_grad keeps", found["asked_for"], found["retained"])
-    yield equal("So does a hook", found["hooked"], found["retained"])
+    yield missing("Requested after the backward pass, the gradient", found["late"])
+    yield equal("autograd.grad returns the gradient that retain_grad keeps", found["asked_for"], found["retained"])
+    yield equal("A hook receives the same gradient", found["hooked"], found["retained"])
 
 
 STEPS = (
     Step(
-        "An encoder (convolution 3 → 16), the mean over all places times {factor:g}, a linear decoder, a sum. The code "
-        "in the middle is no leaf: retain_grad keeps its gradient.",
+        "An encoder (convolution 3 → 16), the spatial mean times {factor:g}, a linear decoder and a sum. The code in "
+        "the middle is not a leaf, so retain_grad is needed to keep its gradient.",
         encoder_and_decoder,
         _column_sums,
         graph_of="total",
@@ -132,7 +131,7 @@ STEPS = (
                 "bars",
                 ("code", "gradient_of_code"),
                 "The code and its gradient",
-                "∂total/∂code[i] = Σ over k of W[k, i]: the image does not enter.",
+                "∂total/∂code[i] = Σ over k of W[k, i]: it does not depend on the image.",
                 "code; total per unit of code",
                 labels=("code", "gradient"),
                 across="channel",
@@ -140,7 +139,7 @@ STEPS = (
         ),
     ),
     Step(
-        "Two convolutions, 3 → 32 → 64, and a linear layer, under the cross-entropy for class {label}.",
+        "Two convolutions, 3 → 32 → 64, and a linear layer. The loss is the cross-entropy for class {label}.",
         features_under_a_loss,
         _probability_minus_one_hot,
         graph_of="loss",
@@ -149,21 +148,22 @@ STEPS = (
                 "tiles",
                 ("gradient",),
                 "Gradient of the features",
-                "∂loss/∂features, 64 channels of 24×24 places, one tile each, all on one scale.",
+                "∂loss/∂features: 64 channels of 24×24 positions, one tile per channel, all with the same colour "
+                "scale.",
                 "nats per unit of feature",
             ),
         ),
     ),
     Step(
-        "retain_grad after the backward pass is too late.",
+        "Calling retain_grad after the backward pass is too late.",
         too_late,
         _late_is_none,
         pictures=(
             Picture(
                 "bars",
                 ("retained", "asked_for", "hooked"),
-                "Three ways in time",
-                "∂total/∂code by retain_grad, by autograd.grad and by a hook: the same numbers.",
+                "Three ways that work",
+                "∂total/∂code from retain_grad, from autograd.grad and from a hook: the same values.",
                 "total per unit of code",
                 labels=("retain_grad", "autograd.grad", "hook"),
                 across="channel",

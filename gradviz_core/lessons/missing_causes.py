@@ -184,39 +184,39 @@ NO_GRAPH = "does not require grad"
 def _no_grad(found: Found) -> Iterator[Claim]:
     yield refused("Nothing was recorded", found["error"], NO_GRAPH)
     yield missing("The weight's gradient", found["gradient"])
-    yield equal("Repaired, it equals 2·weight", found["repaired_gradient"], 2 * found["weight"])
+    yield equal("Fixed: it equals 2·weight", found["repaired_gradient"], 2 * found["weight"])
 
 
 def _integer_cast(found: Found) -> Iterator[Claim]:
-    yield refused("The cast ended the graph", found["error"], NO_GRAPH)
+    yield refused("The cast ends the graph", found["error"], NO_GRAPH)
     yield missing("The weight's gradient", found["gradient"])
-    yield equal("Repaired, it is 10 everywhere", found["repaired_gradient"], torch.full((4,), 10.0))
+    yield equal("Fixed: it is 10 everywhere", found["repaired_gradient"], torch.full((4,), 10.0))
 
 
 def _argmax(found: Found) -> Iterator[Claim]:
-    yield refused("A position has no gradient", found["error"], NO_GRAPH)
+    yield refused("An index has no gradient", found["error"], NO_GRAPH)
     yield missing("The scores' gradient", found["gradient"])
     one_hot = (found["scores"] == found["scores"].max()).float()
-    yield equal("Repaired, it is 1 at the largest score and 0 elsewhere", found["repaired_gradient"], one_hot)
+    yield equal("Fixed: it is 1 at the largest score and 0 elsewhere", found["repaired_gradient"], one_hot)
 
 
 def _item(found: Found) -> Iterator[Claim]:
-    yield refused("A Python number knows of no gradient", found["error"], "has no attribute 'backward'")
+    yield refused("A Python number has no gradient", found["error"], "has no attribute 'backward'")
     yield missing("The weight's gradient", found["gradient"])
-    yield equal("Repaired, it equals 2·weight", found["repaired_gradient"], 2 * found["weight"])
+    yield equal("Fixed: it equals 2·weight", found["repaired_gradient"], 2 * found["weight"])
 
 
 def _new_tensor(found: Found) -> Iterator[Claim]:
-    yield missing("Nothing was raised, and the weight's gradient", found["gradient"])
+    yield missing("No error is raised, and the weight's gradient", found["gradient"])
     yield there("The new tensor's gradient", found["gradient_of_new"])
     expected = 1 + 2 * found["weight"]
-    yield equal("Repaired, the weight's equals 1 + 2·weight", found["repaired_gradient"], expected, within=1e-6)
+    yield equal("Fixed: the weight's gradient equals 1 + 2·weight", found["repaired_gradient"], expected, within=1e-6)
 
 
 def _frozen(found: Found) -> Iterator[Claim]:
     yield missing("The frozen weight's gradient", found["gradient"])
     yield there("The bias's gradient", found["gradient_of_bias"])
-    yield equal("Thawed, the weight's equals the input", found["repaired_gradient"], found["x"])
+    yield equal("Unfrozen, the weight's gradient equals the input", found["repaired_gradient"], found["x"])
 
 
 def _cause(
@@ -233,25 +233,27 @@ def _cause(
 STEPS = (
     _cause(
         "no_grad",
-        "Inside no_grad nothing is recorded, so there is no way back.",
+        "Inside no_grad nothing is recorded, so there is no path back.",
         inside_no_grad,
         _no_grad,
         "loss",
         "repaired_loss",
     ),
-    _cause("integer", "A cast to whole numbers ends the graph.", integer_cast, _integer_cast, "loss", "repaired_loss"),
+    _cause("integer", "A cast to integers ends the graph.", integer_cast, _integer_cast, "loss", "repaired_loss"),
     _cause(
         "argmax",
-        "argmax gives a position, and positions have no gradient.",
+        "argmax returns an index, and an index has no gradient.",
         position_of_the_largest,
         _argmax,
         "winner",
         "best",
     ),
-    _cause("item", ".item() gives a Python number, outside of PyTorch.", python_number, _item, "number", "loss"),
+    _cause(
+        "item", ".item() returns a Python number, which PyTorch does not track.", python_number, _item, "number", "loss"
+    ),
     _cause(
         "new_tensor",
-        "A new tensor made from old numbers starts a graph of its own.",
+        "A new tensor built from old values starts a new graph.",
         new_tensor,
         _new_tensor,
         "loss",
@@ -259,7 +261,7 @@ STEPS = (
     ),
     _cause(
         "frozen",
-        "A frozen parameter gets no gradient; its neighbours do.",
+        "A frozen parameter gets no gradient; the others do.",
         frozen,
         _frozen,
         "loss",

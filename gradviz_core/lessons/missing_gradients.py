@@ -113,18 +113,18 @@ def _where_it_is_missing(found: Found) -> Iterator[Claim]:
 def _leaf_refused_and_repaired(found: Found) -> Iterator[Claim]:
     yield refused("PyTorch refuses", found["error"], "leaf Variable that requires grad")
     twos = torch.full_like(found["x"], 2)
-    yield equal("Repaired, the gradient is 2 everywhere", found["gradient"], twos)
+    yield equal("Fixed: the gradient is 2 everywhere", found["gradient"], twos)
 
 
 def _data_changed_and_repaired(found: Found) -> Iterator[Claim]:
-    yield equal("Without an error the caller's data are doubled", found["after_careless"], 2 * found["before"])
-    yield equal("Repaired, they are as they were", found["after_careful"], found["before"])
+    yield equal("Without an error, the caller's data are doubled", found["after_careless"], 2 * found["before"])
+    yield equal("Fixed: the data are unchanged", found["after_careful"], found["before"])
 
 
 STEPS = (
     Step(
-        "A network of two layers that may cut the graph. What comes before the cut, seen from the loss, is there; what "
-        "lies behind it is None.",
+        "A two-layer network that may cut the graph. Seen from the loss, gradients before the cut exist; those "
+        "behind it are None.",
         detached,
         _where_it_is_missing,
         graph_of="loss",
@@ -132,8 +132,8 @@ STEPS = (
             Picture(
                 "bars",
                 ("lengths",),
-                "Length of each gradient",
-                "‖∂loss/∂t‖₂ for the input and every parameter; a gap is a gradient that is None.",
+                "Norm of each gradient",
+                "‖∂loss/∂t‖₂ for the input and every parameter. A gap means that the gradient is None.",
                 "loss per unit",
                 labels=("length",),
                 across="tensor",
@@ -142,13 +142,13 @@ STEPS = (
         ),
     ),
     Step(
-        "x[:] = x * 2 on a leaf that wants a gradient raises.",
+        "x[:] = x * 2 raises an error on a leaf that requires a gradient.",
         written_into_a_leaf,
         _leaf_refused_and_repaired,
         repaired_graph_of="total",
     ),
     Step(
-        "The same line on a tensor that wants none raises nothing, and changes the caller's data.",
+        "On a tensor that does not require a gradient, the same line silently changes the caller's data.",
         written_into_the_callers_data,
         _data_changed_and_repaired,
         pictures=(
@@ -156,7 +156,7 @@ STEPS = (
                 "bars",
                 ("before", "after_careless", "after_careful"),
                 "The caller's data",
-                "Five numbers before the call, after the careless function, and after the careful one.",
+                "Five numbers: before the call, after the careless function and after the careful one.",
                 "value",
                 labels=("before", "after careless", "after careful"),
                 across="element",

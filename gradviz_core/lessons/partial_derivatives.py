@@ -97,19 +97,21 @@ def small_network(seed: int) -> dict[str, object]:
 
 
 def _gradient_is_the_weight(found: Found) -> Iterator[Claim]:
-    yield equal("The gradient equals the weight, as a row", found["gradient"], found["weight"].T)
-    yield equal("And the gradient of the weight equals x, as a column", found["gradient_of_weight"], found["x"].T)
+    yield equal("The gradient equals the weight as a row", found["gradient"], found["weight"].T)
+    yield equal(
+        "The gradient with respect to the weight equals x as a column", found["gradient_of_weight"], found["x"].T
+    )
 
 
 def _ten_times(found: Found) -> Iterator[Claim]:
     slope, mean = found["y"] * (1 - found["y"]), found["reduction"] == "mean"
     expected, formula = (slope / 10, "s·(1 − s)/10") if mean else (slope, "s·(1 − s)")
     yield equal(
-        f"Under the {found['reduction']} the gradient equals {formula}", found["gradient"], expected, within=1e-6
+        f"With the {found['reduction']}, the gradient equals {formula}", found["gradient"], expected, within=1e-6
     )
     times = found["of_the_other"] / found["gradient"] if mean else found["gradient"] / found["of_the_other"]
     yield Claim(
-        f"Under the sum it is ten times as large as under the mean: no ratio is further from 10 than "
+        "With the sum it is ten times as large as with the mean: the largest deviation of a ratio from 10 is "
         f"{(times - 10).abs().max():.1g}.",
         bool(((times - 10).abs() < 1e-4).all()),
     )
@@ -127,8 +129,8 @@ def _chain_by_hand(found: Found) -> Iterator[Claim]:
     at_maps = nn.functional.max_unpool2d(at_pooled, winners, [2, 2])
     by_hand = nn.functional.conv_transpose2d(at_maps, convolution.weight, padding=1)
     yield equal(
-        "The gradient equals the chain rule by hand: the column sums of the linear weight, put where each pool had its "
-        "maximum, through the convolution turned round",
+        "The gradient equals the chain rule by hand: the column sums of the linear weight, placed at each pool's "
+        "maximum, then the transposed convolution",
         found["gradient"],
         by_hand,
         within=1e-6,
@@ -137,7 +139,7 @@ def _chain_by_hand(found: Found) -> Iterator[Claim]:
 
 STEPS = (
     Step(
-        "A row of five numbers times a column of five weights: the simplest gradient there is.",
+        "A row of five numbers times a column of five weights: the simplest gradient.",
         product,
         _gradient_is_the_weight,
         graph_of="y",
@@ -146,8 +148,8 @@ STEPS = (
                 "bars",
                 ("x", "gradient"),
                 "Input and gradient",
-                "∂y/∂x[0, i] of y = Σ x[0, i]·weight[i, 0] is weight[i, 0]. Move a slider: the input changes, the "
-                "gradient does not.",
+                "∂y/∂x[0, i] of y = Σ x[0, i]·weight[i, 0] is weight[i, 0]. Move a slider: the input changes, but "
+                "the gradient does not.",
                 "input; output per unit of input",
                 labels=("x", "gradient"),
                 across="input",
@@ -156,7 +158,7 @@ STEPS = (
         ),
     ),
     Step(
-        "The sigmoid of ten numbers, reduced to one by their {reduction}.",
+        "The sigmoid of ten numbers, reduced to one number by the {reduction}.",
         sigmoid_of_ten,
         _ten_times,
         graph_of="reduced",
@@ -164,9 +166,9 @@ STEPS = (
             Picture(
                 "bars",
                 ("gradient", "of_the_other"),
-                "The gradient under the {reduction}",
-                "∂/∂x[i] of Σ s(x) is s(x[i])·(1 − s(x[i])); of the mean of ten, a tenth of it. That under the {other} "
-                "is drawn faint.",
+                "The gradient with the {reduction}",
+                "∂/∂x[i] of Σ s(x) is s(x[i])·(1 − s(x[i])); of the mean of ten, a tenth of it. The gradient with "
+                "the {other} is drawn faintly.",
                 "output per unit of input",
                 labels=("{reduction}", "{other}, not chosen"),
                 across="input",
@@ -177,7 +179,7 @@ STEPS = (
         words=_both_reductions,
     ),
     Step(
-        "A small network: one convolution, one pool, one linear layer; its ten outputs are added up.",
+        "A small network: one convolution, one max pooling and one linear layer. Its ten outputs are summed.",
         small_network,
         _chain_by_hand,
         graph_of="total",
@@ -186,8 +188,8 @@ STEPS = (
                 "heatmap",
                 ("picture",),
                 "Gradient of the sum of ten outputs",
-                "Σ over colours of ∂(Σ y)/∂x, one number for each of 28×28 pixels. Only the places that were "
-                "the largest in their pool handed it on.",
+                "Σ over colours of ∂(Σ y)/∂x, one number for each of 28×28 pixels. Gradient passes only through the "
+                "position with the maximum of each pool.",
                 "output per unit of pixel",
                 across="column",
                 down="row",

@@ -156,16 +156,16 @@ def predicted_and_actual(
 def _away_and_towards(found: Found) -> Iterator[Claim]:
     added, before, subtracted = found["losses"].tolist()
     yield Claim(
-        f"Adding, as a popular answer has it, moves away from what is wanted: the loss grows from {before:.5f} to "
+        f"Adding, as in the popular answer, moves away from the target: the loss grows from {before:.5f} to "
         f"{added:.5f}.",
         added > before,
     )
-    yield Claim(f"Subtracting moves towards it: the loss falls to {subtracted:.5f}.", subtracted < before)
+    yield Claim(f"Subtracting moves towards the target: the loss falls to {subtracted:.5f}.", subtracted < before)
     unit, (unit_added, unit_before, unit_subtracted) = found["unit"], found["units"].tolist()
     if unit_before > 0:
         yield Claim(
-            f"Unit {unit}, wanted at 1, falls from {unit_before:.4f} to {unit_added:.4f} by adding and rises to "
-            f"{unit_subtracted:.4f} by subtracting.",
+            f"Unit {unit}, whose target is 1, falls from {unit_before:.4f} to {unit_added:.4f} by adding and rises "
+            f"to {unit_subtracted:.4f} by subtracting.",
             unit_added < unit_before < unit_subtracted,
         )
     else:
@@ -176,23 +176,26 @@ def _away_and_towards(found: Found) -> Iterator[Claim]:
 def _pushed_by_others(unit: int, before: float, after: Mapping[str, float]) -> Claim:
     """What becomes of a dead unit when the input moves for the sake of the others."""
     awake = " and ".join(f"from {before:g} to {value:.2g} by {way}" for way, value in after.items() if value > 0)
-    what = f"What moves the loss is the others. Unit {unit}"
+    what = f"The other units change the loss. Unit {unit}"
     if awake:
-        return Claim(f"{what} is woken by their push, {awake}.", before == 0)
-    return Claim(f"{what} stays at 0, added or subtracted.", all(value == before == 0 for value in after.values()))
+        return Claim(f"{what} is activated by the step for the others, {awake}.", before == 0)
+    return Claim(
+        f"{what} stays at 0, whether the step is added or subtracted.",
+        all(value == before == 0 for value in after.values()),
+    )
 
 
 def _does_not_move(found: Found) -> Iterator[Claim]:
     dead, before, pushed = found["dead"], float(found["before_relu"].min()), float(found["pushed_by_others"])
-    yield zero(f"Unit {dead} has {before:.3f} before its ReLU, so the gradient", found["gradient"])
-    yield Claim(f"The input moves by {found['moved_by']:g}.", not found["moved_by"])
+    yield zero(f"The value of unit {dead} before its ReLU is {before:.3f}, so the gradient", found["gradient"])
+    yield Claim(f"The input changes by {found['moved_by']:g}.", not found["moved_by"])
     yield Claim(
-        f"The unit is at {found['activation']:g} before and at {found['after']:g} after.",
+        f"The unit is {found['activation']:g} before the step and {found['after']:g} after it.",
         float(found["activation"]) == float(found["after"]) == 0,
     )
     yield Claim(
-        f"The push of the others moves its sum before the ReLU by {pushed - before:.2g}, to {pushed:.3f}: it "
-        f"{'wakes up' if pushed > 0 else 'stays dead'}.",
+        f"A step for the other units changes its value before the ReLU by {pushed - before:.2g}, to {pushed:.3f}: it "
+        f"{'becomes active' if pushed > 0 else 'stays dead'}.",
         abs(pushed - before) > 0,
     )
 
@@ -205,15 +208,15 @@ def _true_for_small_steps(found: Found) -> Iterator[Claim]:
         bool(off[1] < 1e-3),
     )
     yield Claim(
-        f"At ε = {sizes[-1]:.2g} it is off by more, by {off[-1]:.2g} of the change that it predicts.",
+        f"At ε = {sizes[-1]:.2g} it is off by more, by {off[-1]:.2g} of the predicted change.",
         bool(off[-1] > off[1]),
     )
 
 
 STEPS = (
     Step(
-        "A network 784 → 128 → 64 → 10. Unit {unit} of the 64 is wanted at 1 and the others at 0; the input moves by "
-        "{epsilon:g} times the sign of the gradient of the mean squared error.",
+        "A network 784 → 128 → 64 → 10. The target for unit {unit} of the 64 is 1, and 0 for the others; the input "
+        "changes by {epsilon:g} times the sign of the gradient of the mean squared error.",
         adding_and_subtracting,
         _away_and_towards,
         graph_of="loss",
@@ -222,7 +225,7 @@ STEPS = (
                 "bars",
                 ("losses",),
                 "Loss after a step",
-                "Mean squared error between the 64 activations and what is wanted. The gradient points uphill.",
+                "Mean squared error between the 64 activations and their targets. The gradient points uphill.",
                 "activation, squared",
                 labels=("loss",),
                 across="step",
@@ -232,7 +235,7 @@ STEPS = (
                 "bars",
                 ("units",),
                 "Unit {unit} after a step",
-                "Its activation; 1 is wanted. A dead unit stays at 0 unless the push of the others wakes it.",
+                "Its activation; the target is 1. A dead unit stays at 0 unless the step for the others activates it.",
                 "activation",
                 labels=("unit {unit}",),
                 across="step",
@@ -241,9 +244,9 @@ STEPS = (
             Picture(
                 "heatmap",
                 ("step_as_picture",),
-                "The step, as it is added",
-                "ε · sign(∂loss/∂x), the 784 inputs as 28×28: every input moves by the same size. Subtracted, it is "
-                "the same picture with red and blue exchanged.",
+                "The step when it is added",
+                "ε · sign(∂loss/∂x), the 784 inputs as 28×28: every input changes by the same amount. When it is "
+                "subtracted, red and blue are swapped.",
                 "unit of input",
                 across="column",
                 down="row",
@@ -251,14 +254,14 @@ STEPS = (
         ),
     ),
     Step(
-        "Asked for alone, a dead unit does not move at all: its gradient is zero, so there is no way to go. A push for "
-        "the sake of the others can still move its sum before the ReLU.",
+        "On its own, a dead unit does not move at all: its gradient is zero, so there is no direction to follow. A "
+        "step for the other units can still change its value before the ReLU.",
         a_dead_unit,
         _does_not_move,
         graph_of="loss",
     ),
     Step(
-        "The gradient predicts the change for small steps. Further on the network bends.",
+        "The gradient predicts the change well for small steps. For larger steps the network is not linear.",
         predicted_and_actual,
         _true_for_small_steps,
         pictures=(
@@ -266,8 +269,8 @@ STEPS = (
                 "lines",
                 ("epsilons", "predicted", "actual"),
                 "Predicted and actual loss",
-                "Predicted: loss + ε · Σ ∂loss/∂x · way, where way is the sign of the gradient, with a minus where it "
-                "is subtracted. Actual: the loss of the network at x + ε · way.",
+                "Predicted: loss + ε · Σ ∂loss/∂x · d, where d is the sign of the gradient, negated if the step is "
+                "subtracted. Actual: the loss of the network at x + ε · d.",
                 "activation, squared",
                 labels=("predicted", "actual"),
                 across="ε, in units of input",

@@ -83,7 +83,7 @@ def _described(node: Node, output: int, role: str, names: Mapping[int, str]) -> 
         return GraphNode("no gradient", "", "no_gradient", role)
     variable: Tensor | None = getattr(node, "variable", None)
     if variable is not None:
-        return GraphNode(names.get(id(variable), "a tensor without a name"), shape_text(variable), "leaf")
+        return GraphNode(names.get(id(variable), "an unnamed tensor"), shape_text(variable), "leaf")
     return GraphNode(_operation(node), _shape_after(node, output), "operation")
 
 

@@ -109,8 +109,8 @@ def _call(name: str, arguments: list[str]) -> str:
 
 def _recorded(step: Step, results: Mapping[str, object]) -> Iterator[Recorded]:
     names = names_of(results)
-    before = "before the repair" if step.repaired_graph_of else ""
-    for name, when in ((step.graph_of, before), (step.repaired_graph_of, "after the repair")):
+    before = "before the fix" if step.repaired_graph_of else ""
+    for name, when in ((step.graph_of, before), (step.repaired_graph_of, "after the fix")):
         if name:
             value = results[name]
             yield Recorded(name, when, record(value, name, names) if isinstance(value, Tensor) else None)

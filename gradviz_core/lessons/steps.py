@@ -29,10 +29,10 @@ class Step:
     check: Callable[[Found], Iterable[Claim]]
     """What is true of the results, checked on them."""
     graph_of: str = ""
-    """Name of the result whose computation graph is drawn; in a step that repairs something, before the repair."""
+    """Name of the result whose computation graph is drawn; in a step that repairs something, before the fix."""
     pictures: tuple[Picture, ...] = ()
     repaired_graph_of: str = ""
-    """Name of the result whose computation graph is drawn as it is after the repair."""
+    """Name of the result whose computation graph is drawn as it is after the fix."""
     words: Callable[[Found], Mapping[str, str]] = lambda found: {}
     """What the texts of the step say that depends on what came out."""
     only: tuple[str, str] | None = None
@@ -58,19 +58,19 @@ def equal(what: str, one: Tensor, other: Tensor, *, within: float = 0.0) -> Clai
     """
     apart = difference(one, other)
     allowed = within * float(other.abs().max())
-    rounding = f", which is rounding: {allowed:.0e} is allowed" if apart else ""
+    rounding = f" (rounding; at most {allowed:.0e} is allowed)" if apart else ""
     return Claim(f"{what}: largest difference {apart:.2g}{rounding}.", apart <= allowed)
 
 
 def refused(what: str, error: object, words: str) -> Claim:
     """The claim that PyTorch raised an error with these words in it."""
-    said = str(error).split(". ")[0].rstrip(".") if isinstance(error, Exception) else "nothing was raised"
+    said = str(error).split(". ")[0].rstrip(".") if isinstance(error, Exception) else "no error was raised"
     return Claim(f"{what}: “{said}”.", words in said)
 
 
 def missing(what: str, gradient: object) -> Claim:
     """The claim that a gradient is None."""
-    return Claim(f"{what} is {'None' if gradient is None else 'there'}.", gradient is None)
+    return Claim(f"{what} is {'None' if gradient is None else 'not None'}.", gradient is None)
 
 
 def there(what: str, gradient: object) -> Claim:
@@ -78,10 +78,10 @@ def there(what: str, gradient: object) -> Claim:
     if not isinstance(gradient, Tensor):
         return Claim(f"{what} is None.", False)
     size = float(torch.linalg.vector_norm(gradient))
-    return Claim(f"{what} is there, with length {size:.4g}.", size > 0)
+    return Claim(f"{what} exists; its norm is {size:.4g}.", size > 0)
 
 
 def zero(what: str, gradient: object) -> Claim:
     """The claim that a gradient is there and zero everywhere: not None."""
     holds = isinstance(gradient, Tensor) and not gradient.any()
-    return Claim(f"{what} is there and exactly zero." if holds else f"{what} is not zero.", holds)
+    return Claim(f"{what} exists and is exactly zero." if holds else f"{what} is not zero.", holds)

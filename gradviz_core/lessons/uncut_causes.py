@@ -166,7 +166,7 @@ def _before_backward(found: Found) -> Iterator[Claim]:
     yield missing("Before backward() the weight's gradient", found["too_early"])
     yield equal("autograd.grad returns 2·weight", found["returned"], 2 * found["weight"])
     yield missing("After it the weight's .grad", found["gradient"])
-    yield equal("Repaired, .grad equals 2·weight", found["repaired_gradient"], 2 * found["weight"])
+    yield equal("Fixed: .grad equals 2·weight", found["repaired_gradient"], 2 * found["weight"])
 
 
 def _after_zero_grad(found: Found) -> Iterator[Claim]:
@@ -176,44 +176,42 @@ def _after_zero_grad(found: Found) -> Iterator[Claim]:
 
 
 def _unused_layer(found: Found) -> Iterator[Claim]:
-    yield missing("The gradient of the weight that is not used", found["gradient"])
-    yield there("That of the weight that is used", found["gradient_of_used"])
-    yield refused("autograd.grad says so", found["error"], "appears to not have been used in the graph")
-    yield equal("Repaired, it equals the input", found["repaired_gradient"], found["x"])
+    yield missing("The gradient of the unused weight", found["gradient"])
+    yield there("The gradient of the used weight", found["gradient_of_used"])
+    yield refused("autograd.grad raises an error", found["error"], "appears to not have been used in the graph")
+    yield equal("Fixed: it equals the input", found["repaired_gradient"], found["x"])
 
 
 def _non_leaf(found: Found) -> Iterator[Claim]:
-    yield missing("The gradient of x, which is no leaf,", found["gradient"])
-    yield equal("The leaf's is 10 everywhere", found["gradient_of_leaf"], torch.full((4,), 10.0))
-    yield Claim("PyTorch warns of it.", "not a leaf Tensor" in str(found["warning"]))
-    yield equal("Retained, it is 1 everywhere", found["repaired_gradient"], torch.ones(4))
+    yield missing("The gradient of x, which is not a leaf,", found["gradient"])
+    yield equal("The gradient of the leaf is 10 everywhere", found["gradient_of_leaf"], torch.full((4,), 10.0))
+    yield Claim("PyTorch warns about it.", "not a leaf Tensor" in str(found["warning"]))
+    yield equal("With retain_grad() it is 1 everywhere", found["repaired_gradient"], torch.ones(4))
 
 
 def _moved_leaf(found: Found) -> Iterator[Claim]:
-    yield missing("The gradient of the moved tensor, which is no leaf,", found["gradient"])
-    yield Claim("PyTorch warns of it.", "not a leaf Tensor" in str(found["warning"]))
-    yield equal(
-        "The gradient went on to the leaf, where it equals 2·leaf", found["gradient_of_leaf"], 2 * found["leaf"]
-    )
-    yield equal("Repaired, it equals 2 times the moved tensor", found["repaired_gradient"], 2 * found["again"])
+    yield missing("The gradient of the moved tensor, which is not a leaf,", found["gradient"])
+    yield Claim("PyTorch warns about it.", "not a leaf Tensor" in str(found["warning"]))
+    yield equal("The gradient reaches the leaf, where it equals 2·leaf", found["gradient_of_leaf"], 2 * found["leaf"])
+    yield equal("Fixed: it equals 2 times the moved tensor", found["repaired_gradient"], 2 * found["again"])
 
 
 STEPS = (
     Step(
-        "Until backward() has run, .grad is None; autograd.grad returns a gradient and does not fill it either.",
+        "Before backward() runs, .grad is None. autograd.grad returns the gradient and does not fill .grad either.",
         before_backward,
         _before_backward,
         "loss",
         only=("cause", "before_backward"),
     ),
     Step(
-        "zero_grad() does not write zeros: unless told otherwise, it sets .grad to None.",
+        "By default zero_grad() does not write zeros: it sets .grad to None.",
         after_zero_grad,
         _after_zero_grad,
         only=("cause", "zero_grad"),
     ),
     Step(
-        "A layer that the loss does not depend on gets no gradient, and nothing is raised.",
+        "A layer that the loss does not depend on gets no gradient, and no error is raised.",
         unused_layer,
         _unused_layer,
         "loss",
@@ -221,15 +219,16 @@ STEPS = (
         only=("cause", "unused"),
     ),
     Step(
-        "The gradient of a value on the way is dropped, unless it was asked for. The graph is whole: it leads past x "
-        "to the leaf.",
+        "The gradient of an intermediate value is dropped unless you ask for it. The graph is intact: it leads "
+        "through x to the leaf.",
         non_leaf,
         _non_leaf,
         "loss",
         only=("cause", "non_leaf"),
     ),
     Step(
-        "A leaf moved to another device or type is a new tensor, and no leaf: the gradient goes on to the one before.",
+        "A leaf moved to another device or dtype becomes a new tensor that is not a leaf: the gradient belongs to "
+        "the original.",
         moved_leaf,
         _moved_leaf,
         "loss",

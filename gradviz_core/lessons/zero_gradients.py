@@ -70,12 +70,11 @@ def _saturated(found: Found) -> Iterator[Claim]:
     far, gradient, left = found["far"], float(found["gradient"]), float(found["slope"][0])
     exact = _slope_of_sigmoid(far)
     yield Claim(
-        f"At x = {far:g} the gradient is {gradient:.2g}, {_how_small(gradient)}; without rounding it would be "
-        f"{exact:.2g}.",
+        f"At x = {far:g} the gradient is {gradient:.2g}, {_how_small(gradient)}; the exact value is {exact:.2g}.",
         abs(gradient - exact) < 1e-7 and (gradient == 0) == (float(found["y"]) == 1),
     )
     yield Claim(
-        f"At x = −{far:g} it is {left:.2g}: not rounded to zero.",
+        f"At x = −{far:g} it is {left:.2g}, which is not rounded to zero.",
         left > 0 and abs(left / exact - 1) < 1e-3,
     )
     yield there(f"At x = {far / 20:g} the gradient", found["repaired_gradient"])
@@ -100,7 +99,7 @@ def _how_flat(found: Found) -> dict[str, str]:
 
 def _dead(found: Found) -> Iterator[Claim]:
     yield zero(f"At x = −{found['far']:g} the gradient", found["gradient"])
-    yield equal("Through a leaky ReLU it is 0.01", found["repaired_gradient"], torch.tensor(0.01))
+    yield equal("With a leaky ReLU it is 0.01", found["repaired_gradient"], torch.tensor(0.01))
 
 
 def _slope(of: str, caption: str) -> tuple[Picture, ...]:
@@ -109,28 +108,28 @@ def _slope(of: str, caption: str) -> tuple[Picture, ...]:
 
 STEPS = (
     Step(
-        "A sigmoid far from zero passes on a gradient that is small. At {far:g} it is {right}; even zero is not None: "
-        "the graph is whole.",
+        "Far from zero, a sigmoid passes on only a small gradient. At {far:g} it is {right}. Even a zero is not "
+        "None: the graph is intact.",
         saturated,
         _saturated,
         "y",
         _slope(
             "sigmoid",
-            "ds/dx = s·(1 − s), from −{far:g} to {far:g}: {right} at the right end, {left} at the left one. Zero is "
+            "ds/dx = s·(1 − s), from −{far:g} to {far:g}: {right} at the right end, {left} at the left end. Zero is "
             "not None.",
         ),
         only=("cause", "saturated"),
         words=_how_flat,
     ),
     Step(
-        "A dead ReLU passes on a gradient that is zero, which is not None: the graph is whole.",
+        "A dead ReLU passes on a gradient of zero, which is not None: the graph is intact.",
         dead,
         _dead,
         "y",
         _slope(
             "ReLU",
-            "d relu(x)/dx is 0 for x < 0 and 1 for x > 0, from −{far:g} to {far:g}: flat is zero, and zero is not "
-            "None.",
+            "d relu(x)/dx is 0 for x < 0 and 1 for x > 0, from −{far:g} to {far:g}: a flat function has a slope of "
+            "zero, and zero is not None.",
         ),
         only=("cause", "dead"),
     ),

@@ -65,7 +65,7 @@ def settle(controls: Sequence[Control], given: Mapping[str, float | str], missin
     known = {control.name: control for control in controls}
     for name in given:
         if name not in known:
-            there = f"It has {', '.join(known)}: choose among them." if known else "It has none: leave it out."
+            there = f"Choose one of {', '.join(known)}." if known else "It has none: leave it out."
             raise QuestionError(f"{missing} {_short(name)}. {there}")
     return {name: _taken(control, given.get(name, control.default)) for name, control in known.items()}
 
@@ -90,7 +90,7 @@ def _taken(control: Control, value: float | str) -> float | str:
     if isinstance(value, str | bool) or not math.isfinite(value) or not control.low <= value <= control.high:
         raise QuestionError(f"{control.name} cannot be {_short(value)}. {rule}")
     if control.whole and value != int(value):
-        raise QuestionError(f"{control.name} cannot be {value:g}, which is no whole number. {rule}")
+        raise QuestionError(f"{control.name} cannot be {value:g}: it must be a whole number. {rule}")
     return int(value) if control.whole else float(value)
 
 

@@ -1,4 +1,4 @@
-"""The doctor: which line takes a gradient away, from which parameters, and the repair; and a proof by differences."""
+"""The doctor: which line stops a gradient, for which parameters, how to fix it, and a check by finite differences."""
 
 import streamlit as st
 
@@ -10,8 +10,8 @@ from pages.shell.asking import ask, one_sentence
 
 choice = frame.begin_with_score(
     "Doctor",
-    "Does a gradient reach the image and every parameter? If one is missing, zero or not finite: why, at which line, "
-    "and how to repair it.",
+    "Does a gradient reach the image and every parameter? If one is missing, zero or not finite, the doctor says "
+    "why, at which line, and how to fix it.",
 )
 
 with one_sentence():

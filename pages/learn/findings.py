@@ -26,21 +26,21 @@ _LEVELS: dict[Level, str] = {"broken": "Broken", "partial": "Weakened", "note": 
 _CAUSES: dict[Cause, str] = {
     "detach": "a value is detached",
     "no_grad": "recording is switched off",
-    "no_create_graph": "a derivative that cannot be differentiated",
-    "no_way_back": "a way that ends",
+    "no_create_graph": "a derivative that cannot be differentiated again",
+    "no_way_back": "a path that ends",
     "hook": "a hook changes the gradient",
     "zero_factor": "a factor that is zero",
-    "flat_loss": "a loss that is flat",
-    "cancels": "ways that cancel out",
-    "integer": "a value becomes whole numbers",
+    "flat_loss": "a flat loss",
+    "cancels": "paths that cancel out",
+    "integer": "a value is cast to integers",
     "non_differentiable": "an operation without a derivative",
     "zero_derivative": "a derivative that is zero",
-    "rewrapped": "numbers leave PyTorch and come back without a past",
-    "in_place_leaf": "a leaf is written to in place",
-    "in_place_needed": "a value that the way back needs is overwritten",
+    "rewrapped": "values leave PyTorch and come back without a graph",
+    "in_place_leaf": "a leaf is modified in place",
+    "in_place_needed": "a value that the backward pass needs is overwritten",
     "frozen": "parameters are frozen",
-    "no_leaf": "a tensor whose .grad stays empty",
-    "unregistered": "parameters that no optimizer sees",
+    "no_leaf": "a tensor whose .grad stays None",
+    "unregistered": "parameters that are not registered",
     "unused": "parameters that the score does not depend on",
     "dead": "dead units",
     "saturated": "saturated units",
@@ -53,9 +53,9 @@ _GRADIENTS = {"none": "none", "zero": "zero", "finite": "finite", "not_finite": 
 DIRECTIONS = 3
 DOING = "Comparing with finite differences in float64 …"
 ABOUT_THE_CHECK = (
-    "The derivative of the score along three random changes of the image, once by automatic differentiation and once "
-    "by finite differences, (f(x + h d) − f(x − h d)) / 2h, in float64. Where the two differ, the gradient is not that "
-    "of the function that runs."
+    "The derivative of the score along three random directions d, by automatic differentiation and by finite "
+    "differences, (f(x + h d) − f(x − h d)) / 2h, in float64. If the two differ, the gradient does not belong to the "
+    "function that the model computes."
 )
 
 
@@ -74,20 +74,20 @@ def verdict(found: Diagnosis) -> None:
     count = len(found.findings)
     if not count and found.without:
         st.warning(
-            f"No reason was found, and yet {len(found.without)} of {len(found.leaves):,} get no gradient of use. The "
-            "table below says which.",
+            f"No cause was found, but {len(found.without)} of {len(found.leaves):,} get no useful gradient. The "
+            "table below lists them.",
             icon=":material/warning:",
         )
         return
     if not count:
         st.success(
-            "Nothing is wrong: every parameter and the input get a finite gradient.", icon=":material/check_circle:"
+            "No problems found: the input and every parameter get a finite gradient.", icon=":material/check_circle:"
         )
         return
     notes = sum(finding.level == "note" for finding in found.findings)
     several = "finding" if count == 1 else "findings"
     order = "" if count == 1 else ", in order of execution"
-    meant = " Nothing is wrong if it is meant." if notes == count else ""
+    meant = " If this is intended, nothing is wrong." if notes == count else ""
     text = f"{count} {several}{order}.{meant}"
     if notes == count:
         st.info(text)
@@ -109,7 +109,7 @@ def show(number: int, finding: Finding) -> None:
             st.code(_code(f"{finding.at[:LONGEST_NAME]}\n{finding.text}"), language=None, wrap_lines=True)
         st.markdown(plain(finding.sentence))
         _names("No useful gradient", finding.lost)
-        _names("One path of several is missing", finding.weakened)
+        _names("One of several paths is missing", finding.weakened)
     with right:
         st.caption("Repair")
         st.code(_code(finding.repair), language="python", wrap_lines=True)
@@ -132,14 +132,14 @@ def units(layers: Sequence[LayerReport]) -> None:
     """How many units of each activation function let no gradient through."""
     if not layers:
         return
-    with st.expander("Units that let no gradient through, by layer", expanded=True):
+    with st.expander("Units that pass no gradient, by layer", expanded=True):
         st.dataframe(
             {
                 "layer": [cell_text(_which(layer)) for layer in layers[:MOST_ROWS]],
                 "function": [cell_text(layer.function) for layer in layers[:MOST_ROWS]],
                 "dead or saturated": [share_text(layer.share) for layer in layers[:MOST_ROWS]],
                 "units": [layer.units for layer in layers[:MOST_ROWS]],
-                "places looked at": [layer.places for layer in layers[:MOST_ROWS]],
+                "positions examined": [layer.places for layer in layers[:MOST_ROWS]],
             },
             hide_index=True,
             alt="Share of dead or saturated units of each activation function, in order of execution",
@@ -158,7 +158,7 @@ def _which(layer: LayerReport) -> str:
 
 
 def gradients(leaves: Sequence[LeafReport]) -> None:
-    """What came back to the input and to each parameter."""
+    """Results to the input and to each parameter."""
     with st.expander("Gradient of the input and of every parameter"):
         st.dataframe(
             {
@@ -168,7 +168,7 @@ def gradients(leaves: Sequence[LeafReport]) -> None:
                 "L2 norm": [number_text(leaf.norm, 4) for leaf in leaves[:MOST_ROWS]],
             },
             hide_index=True,
-            alt="Whether a gradient came to the input and to each parameter, and its L2 norm",
+            alt="Whether the input and each parameter got a gradient, and its L2 norm",
         )
         _cut(leaves)
 
@@ -209,15 +209,15 @@ def show_proof(found: Proof) -> None:
             "direction": [number for number, _, _ in steps],
             "automatic": [number_text(one.derivative, 9) for _, one, _ in steps],
             "step h": [f"{step.h:.0e}" for _, _, step in steps],
-            "by differences": [number_text(step.difference, 9) for _, _, step in steps],
+            "finite difference": [number_text(step.difference, 9) for _, _, step in steps],
             "relative error": [f"{step.error:.1e}" for _, _, step in steps],
-            "rounding alone": [f"{one.noise(step):.1e}" for _, one, step in steps],
+            "rounding error": [f"{one.noise(step):.1e}" for _, one, step in steps],
         },
         hide_index=True,
         alt="Derivatives by automatic differentiation and by finite differences, for each direction and step",
     )
     st.caption(
-        "Each direction is normally distributed and as large as the image itself; h is the step relative to that. A "
-        "large h crosses kinks, a very small one loses digits: one of them in between suits. The share of a difference "
-        "that rounding alone can make is relative to the larger of the two numbers, as the error is."
+        "Each direction is normally distributed and has the same norm as the image; h is the step relative to it. A "
+        "large h crosses kinks and a very small one loses digits, so a value in between works best. Both the error "
+        "and the part of it that rounding can explain are relative to the larger of the two numbers."
     )

@@ -63,21 +63,24 @@ def _verdict(prediction: Prediction, guess: int | str, key: str) -> None:
     right = f"“{plain(prediction.answers[prediction.right])}”"
     match guess:
         case int() if guess != prediction.right:
-            st.markdown(f"You said: “{plain(prediction.answers[guess])}” **Not so.** Here is what came: choose again.")
+            st.markdown(
+                f"Your answer: “{plain(prediction.answers[guess])}” **Not correct.** The results are below. Choose "
+                "again."
+            )
             st.button("Show the answer", key=key, on_click=address.write, args=({"guess": GIVEN_UP},))
         case int():
-            st.markdown(f"You said: {right} **Right.** {plain(prediction.why)}")
+            st.markdown(f"Your answer: {right} **Correct.** {plain(prediction.why)}")
         case _:
             st.markdown(f"The answer: {right} {plain(prediction.why)}")
 
 
 def _evidence(lesson: Lesson, doing: str) -> None:
-    """What ran, and what came of it."""
+    """What ran, and its results."""
     answer = ask(LessonQuestion(lesson=lesson.key, choices=lesson.prediction.moved), doing)
     step = next(step for step in answer.steps if step.name == lesson.prediction.step)
     said, shown = st.columns([3, 2], gap="medium")
     with said:
-        st.caption("What ran, and what came of it")
+        st.caption("What ran, and its results")
         st.code(step.call, language="python", wrap_lines=False)
         lesson_steps.claims(step.claims)
         lesson_steps.outputs(step.outputs)

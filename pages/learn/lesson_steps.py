@@ -59,7 +59,7 @@ def outputs(found: Sequence[Output]) -> None:
     """What the function returned, as Python prints it; what PyTorch said stands apart."""
     values = [output for output in found if output.kind not in ("error", "warning")]
     if values:
-        st.caption("What came back")
+        st.caption("Results")
         st.code("\n".join(map(_printed, values)), language=None, wrap_lines=False)
     for output in found:
         if output.kind in ("error", "warning"):
@@ -86,7 +86,7 @@ def graph(recorded: Recorded) -> None:
     above = title(recorded)
     st.markdown(f"**{plain(above)}**")
     if recorded.graph is None:
-        st.markdown(plain(f"No graph was recorded: from {recorded.name} there is no way back."))
+        st.markdown(plain(f"No graph was recorded: no path leads back from {recorded.name}."))
         return
     words = in_words(recorded.graph)
     st.graphviz_chart(

@@ -21,7 +21,7 @@ def refuse_others(parameter: str, controls: Sequence[Control], owner: str, word:
     known = [control.name for control in controls]
     for name in address.entries(parameter):
         if name not in known:
-            rule = f"It has {', '.join(known)}: choose among them" if known else "It has none: leave it out"
+            rule = f"Choose one of {', '.join(known)}" if known else "It has none: leave it out"
             raise address.NoSuchChoice(f"{owner} has no {word} {name[:60]!r}. {rule}.", parameter)
 
 

@@ -14,11 +14,11 @@ pytestmark = pytest.mark.browser
 
 LESSONS = {
     "first-layer": ("grad can be implicitly created only for scalar outputs", "Output neuron", "one_neuron_0"),
-    "partial-derivatives": ("And the gradient of the weight equals x", "x1", "sigmoid_of_ten_0"),
-    "missing-gradients": ("The gradient of the first layer's weight is there", "Other random", "detached_0"),
-    "intermediate-values": ("column sums of the decoder's weight", "Mean over space", "encoder_and_decoder_0"),
-    "pushing-a-neuron": ("Subtracting moves towards it", "ε, the size of", "adding_and_subtracting_0"),
-    "gradient-of-itself": ("Ones are the column sums of the Jacobian", "Power", "power_of_x_0"),
+    "partial-derivatives": ("The gradient with respect to the weight equals x", "x1", "sigmoid_of_ten_0"),
+    "missing-gradients": ("The gradient of the first layer's weight exists", "Random seed", "detached_0"),
+    "intermediate-values": ("column sums of the decoder's weight", "Factor after the mean", "encoder_and_decoder_0"),
+    "pushing-a-neuron": ("Subtracting moves towards it", "Step size", "adding_and_subtracting_0"),
+    "gradient-of-itself": ("The gradient equals the column sums of the Jacobian", "Power", "power_of_x_0"),
 }
 """A claim, a slider, and a chart that it changes."""
 
@@ -67,7 +67,7 @@ def test_the_page_opens_first_on_a_fresh_server_and_the_question_is_answered_by_
     page.goto(server.address("lessons"))
     expect(page.get_by_role("heading", name="Lessons")).to_be_visible(timeout=60_000)
     expect(page.get_by_text("Page not found")).to_have_count(0)
-    question = page.get_by_role("radiogroup", name="The input is made three times as large")
+    question = page.get_by_role("radiogroup", name="The input is multiplied by three")
     expect(question).to_be_visible(timeout=60_000)
     seeing.wait(page)
     question.get_by_role("radio").first.focus()
@@ -77,7 +77,7 @@ def test_the_page_opens_first_on_a_fresh_server_and_the_question_is_answered_by_
     page.keyboard.press("Tab")
     expect(page.get_by_role("button", name="Run and check")).to_be_focused()
     page.keyboard.press("Enter")
-    expect(page.get_by_text("Right.", exact=True)).to_be_visible(timeout=30_000)
+    expect(page.get_by_text("Correct.", exact=True)).to_be_visible(timeout=30_000)
     assert seeing.choice(page, "guess") == "2"
 
 

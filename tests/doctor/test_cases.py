@@ -39,7 +39,7 @@ def test_nothing_is_wrong_with_torchvisions_models(name: str) -> None:
     if name == "vit_b_16":
         (note,) = found.findings
         assert (note.cause, note.level) == ("zero_factor", "note")
-        assert "heads.head.weight is zero and gets a gradient itself" in note.sentence
+        assert "heads.head.weight is zero but gets a gradient itself" in note.sentence
         assert set(found.without) == set(note.lost)
     else:
         assert found.findings == ()

@@ -199,7 +199,7 @@ class ShyOnTheWayBack(broken.Rows):
 @pytest.mark.parametrize("kind", [Shy, ShyOnTheWayBack])
 def test_what_fails_only_under_the_doctor_is_no_fault_of_the_model(kind: type[nn.Module]) -> None:
     kind()(broken.rows())
-    with pytest.raises(QuestionError, match=r"The doctor cannot follow.*not while somebody looks.*model itself runs"):
+    with pytest.raises(QuestionError, match=r"The doctor cannot examine.*not while somebody looks.*model itself runs"):
         gv.diagnose(kind(), broken.rows())
 
 
@@ -216,7 +216,7 @@ def test_an_error_of_a_class_of_its_own_is_the_models_too() -> None:
 
 def test_a_lazy_module_in_a_function_is_said() -> None:
     layer = nn.LazyLinear(3)
-    with pytest.raises(QuestionError, match=r"lazy parameters.*Run it once"):
+    with pytest.raises(QuestionError, match=r"lazy parameters.*Run the model once"):
         gv.diagnose(lambda x: layer(x), broken.rows())
 
 

@@ -82,10 +82,10 @@ def test_the_ratio_leaves_zeros_out_and_knows_overflow() -> None:
 def test_a_parameter_that_starts_at_zero_is_named_and_what_will_become_of_it_said() -> None:
     (note,) = gv.diagnose(finer.ResidualGate(), rows()).findings
     assert note.lost == ("second.weight", "second.bias")
-    assert "gate is zero and gets a gradient itself" in note.sentence
+    assert "gate is zero but gets a gradient itself" in note.sentence
     (stuck,) = gv.diagnose(finer.BothZero(), rows()).findings
     assert set(stuck.lost) == {"down.weight", "up.weight"}
-    assert "up.weight is zero and gets no gradient itself" in stuck.sentence
+    assert "up.weight is zero and gets no gradient, so it stays zero" in stuck.sentence
 
 
 def test_a_residual_network_whose_branches_start_at_zero_has_notes_alone() -> None:

@@ -63,7 +63,7 @@ def test_a_loss_at_its_minimum_is_one_note_at_its_own_line(loss: Loss) -> None:
         assert (finding.cause, finding.level) == ("flat_loss", "note")
         assert finding.file == "test_flat_losses.py"
         assert set(finding.lost) >= {"the input"}
-        assert "Nothing to repair in the model" in finding.repair
+        assert "Nothing to fix in the model" in finding.repair
 
 
 def test_the_line_is_that_of_the_rectifier_and_all_that_learns_is_named() -> None:

@@ -93,7 +93,7 @@ def test_one_weight_of_a_plain_loop() -> None:
     assert named(gv.diagnose(OneWeight(), rows())) == expected(OneWeight)
     assert (finding.cause, finding.level, finding.lost) == ("vanishing", "partial", ())
     assert finding.weakened == ("second.weight",)
-    assert "one weight is called 20 times in a row" in finding.sentence
+    assert "One weight is used 20 times in a row" in finding.sentence
     assert "orthogonal_" in finding.repair
 
 
@@ -135,7 +135,7 @@ def test_what_each_call_adds_is_what_it_adds() -> None:
         return x.sum()
 
     (finding,) = gv.diagnose(model, torch.full((1, 1), 10 / 9)).findings  # the fixed point: every h is 10/9
-    assert "1e-09 times as large" in finding.sentence
+    assert "1e-09 times as much" in finding.sentence
 
 
 # --------------------------------------------------------------------------------------------------------------- sound

@@ -22,7 +22,7 @@ def test_a_tensor_that_is_no_leaf_is_noted() -> None:
     p = torch.randn(5, requires_grad=True) * 2
     (note,) = gv.diagnose(lambda x: (x * p).sum(), torch.randn(4, 5)).findings
     assert (note.cause, note.level, note.where, note.lost) == ("no_leaf", "note", "p", ("p",))
-    assert "is no leaf" in note.sentence
+    assert "is not a leaf" in note.sentence
     scope = {"p": p}
     exec(note.repair, scope)
     assert scope["p"].is_leaf
@@ -147,11 +147,11 @@ def test_a_loss_that_is_a_number_names_the_call_that_made_it_one(loss: Any, call
     with pytest.raises(QuestionError) as raised:
         gv.diagnose(nn.Linear(6, 3), rows(), loss)
     assert f"{call} at test_told.py:" in str(raised.value)
-    assert f"Drop {call}" in str(raised.value)
+    assert f"Remove {call}" in str(raised.value)
 
 
 def test_a_loss_that_is_a_number_of_nothing_is_refused_as_before() -> None:
-    with pytest.raises(QuestionError, match="of the kind float"):
+    with pytest.raises(QuestionError, match="of type float"):
         gv.diagnose(nn.Linear(6, 3), rows(), lambda out: 1.0)  # type: ignore[arg-type, return-value]
 
 
@@ -192,7 +192,7 @@ class InTwoWays(Rows):
 def test_a_round_trip_is_not_mended_by_taking_the_detach_away(kind: type[nn.Module], trip: bool, level: str) -> None:
     (finding,) = gv.diagnose(kind(), rows()).findings
     assert (finding.cause, finding.level) == ("detach", level)
-    assert ("Its numbers then leave PyTorch (numpy at test_told.py:" in finding.sentence) == trip
+    assert ("The numbers then leave PyTorch (numpy at test_told.py:" in finding.sentence) == trip
     assert finding.repair.startswith("# Stay in torch") == trip
 
 
@@ -273,7 +273,7 @@ def test_a_write_through_data_is_one_finding(kind: type[nn.Module], lost: str, r
     assert (finding.cause, finding.level, finding.repair) == ("in_place_needed", "broken", repair)
     assert set(finding.lost) == {"the input", *lost.split()}
     assert not finding.weakened
-    assert "nothing flows back through them" in finding.sentence
+    assert "no gradient flows back through them" in finding.sentence
 
 
 class CutBeside(Rows):

@@ -85,10 +85,10 @@ def test_whole_numbers_are_given_to_the_code_as_such() -> None:
 
 
 def test_unknown_lessons_and_controls_are_refused_with_what_there_is() -> None:
-    with pytest.raises(QuestionError, match=r"There is no lesson 'second-layer'\. Choose one of first-layer, missing"):
+    with pytest.raises(QuestionError, match=r"Unknown lesson 'second-layer'\. Choose one of first-layer, missing"):
         run("second-layer", {})
     with pytest.raises(
-        QuestionError, match=r"first-layer has no control 'speed'\. It has activation, neuron, scale, seed"
+        QuestionError, match=r"first-layer has no control 'speed'\. Choose one of activation, neuron, scale, seed"
     ):
         run("first-layer", {"speed": 1.0})
     with pytest.raises(QuestionError) as caught:

@@ -108,7 +108,7 @@ def test_every_graph_of_every_lesson_is_sound_dot_and_told_in_words(lesson: Less
         assert list(nodes) == list(range(len(graph.nodes)))
         assert edges == set(graph.edges)
         assert {node for edge in edges for node in edge} == set(nodes)
-        assert "a tensor without a name" not in in_words(graph)
+        assert "an unnamed tensor" not in in_words(graph)
         leaves = [node.label for node in graph.nodes if node.kind == "leaf"]
         assert leaves
         assert all(label in in_words(graph) for label in leaves)
@@ -180,11 +180,11 @@ def test_what_is_drawn_is_the_broken_graph_and_the_repaired_one_says_that_it_is(
     name, leaves, repaired = CUTS[cause]
     step = run("missing-gradients", {"cause": cause}).steps[-1]
     broken, mended = step.graphs
-    assert (broken.name, broken.when) == (name, "before the repair")
+    assert (broken.name, broken.when) == (name, "before the fix")
     assert (None if broken.graph is None else _leaves(broken.graph)) == leaves
     assert mended.graph is not None
     assert _leaves(mended.graph) == repaired
-    assert title(mended).endswith(", after the repair")
+    assert title(mended).endswith(", after the fix")
     assert mended.name != broken.name
     printed = {output.name: output.text for output in step.outputs}
     assert ("grad_fn" in printed[broken.name]) == (broken.graph is not None), "nothing was recorded, nothing is printed"

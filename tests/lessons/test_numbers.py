@@ -173,7 +173,7 @@ def test_the_chosen_reduction_is_what_the_figure_draws_and_the_other_one_is_pale
     for reduction, other in (("mean", "sum"), ("sum", "mean")):
         result = run("partial-derivatives", {"reduction": reduction})
         (picture,) = step(result, "sigmoid_of_ten").pictures
-        assert picture.title == f"The gradient under the {reduction}"
+        assert picture.title == f"The gradient with the {reduction}"
         assert picture.labels == (reduction, f"{other}, not chosen")
         figure = draw(picture, [result.array("sigmoid_of_ten", name) for name in picture.arrays])
         strong, pale = figure.data
@@ -287,8 +287,8 @@ def test_causes_of_none_that_are_no_cut_are_told_of_before_anything_runs() -> No
     """A value on the way and a frozen parameter have no gradient, though the graph is whole."""
     before = lesson_of("missing-gradients").before
     assert "was not asked to keep it" in before
-    assert "computed on the way" in before
-    assert "wants no gradient" in before
+    assert "an intermediate value" in before
+    assert "does not require a gradient" in before
 
 
 def test_saturated_is_zero_where_float32_rounds_to_one_and_small_before() -> None:
@@ -309,8 +309,8 @@ def test_the_sigmoids_sentences_follow_the_number_that_came() -> None:
         assert slope[0] > 0, "on the left it is never rounded to zero"
         right, left = (_size(float(value)) for value in (slope[-1], slope[0]))
         assert slope[-1] == result.array("saturated", "gradient")
-        assert f"At {far} it is {right}; " in shown.sentence
-        assert f": {right} at the right end, {left} at the left one." in shown.pictures[0].caption
+        assert f"At {far} it is {right}. " in shown.sentence
+        assert f": {right} at the right end, {left} at the left end." in shown.pictures[0].caption
         assert right in shown.claims[0].sentence
         assert ("exactly" in shown.sentence + shown.pictures[0].caption) == (far >= 17)
         assert "exactly" not in shown.claims[1].sentence

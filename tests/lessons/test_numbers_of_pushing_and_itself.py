@@ -84,9 +84,9 @@ def _said(unit: int, seed: int, epsilon: float) -> str:
 @pytest.mark.parametrize(
     ("unit", "seed", "epsilon", "words"),
     [
-        (1, 0, 0.01, "Unit 1 stays at 0, added or subtracted."),
-        (1, 0, 0.04, "Unit 1 is woken by their push, from 0 to 0.0052 by subtracting."),
-        (24, 0, 0.04, "Unit 24 is woken by their push, from 0 to 0.016 by adding."),
+        (1, 0, 0.01, "Unit 1 stays at 0, whether the step is added or subtracted."),
+        (1, 0, 0.04, "Unit 1 is activated by the step for the others, from 0 to 0.0052 by subtracting."),
+        (24, 0, 0.04, "Unit 24 is activated by the step for the others, from 0 to 0.016 by adding."),
     ],
 )
 def test_a_dead_unit_that_others_wake_is_told_of(unit: int, seed: int, epsilon: float, words: str) -> None:
@@ -97,7 +97,7 @@ def test_a_dead_unit_that_others_wake_is_told_of(unit: int, seed: int, epsilon: 
     assert (added > 0, subtracted > 0) == ("by adding" in words, "by subtracting" in words)
     said = _said(unit, seed, epsilon)
     assert words in said
-    assert f"Unit {unit} is dead: its own gradient is there and exactly zero." in said
+    assert f"Unit {unit} is dead: its own gradient exists and is exactly zero." in said
 
 
 def test_the_second_step_says_that_only_its_own_gradient_leaves_a_dead_unit_where_it_is() -> None:
@@ -109,13 +109,13 @@ def test_the_second_step_says_that_only_its_own_gradient_leaves_a_dead_unit_wher
         before, pushed = network.sums(network.x)[1][dead], network.sums(moved)[1][dead]
         assert result.array("a_dead_unit", "pushed_by_others") == pytest.approx(pushed, abs=1e-5)
         assert abs(pushed - before) > 1e-4, "the push of the others moves its sum"
-        assert step.sentence.startswith("Asked for alone, a dead unit does not move at all")
-        assert ("stays dead" if pushed <= 0 else "wakes up") in step.claims[-1].sentence
+        assert step.sentence.startswith("On its own, a dead unit does not move at all")
+        assert ("stays dead" if pushed <= 0 else "becomes active") in step.claims[-1].sentence
 
 
 def test_the_wrong_sign_of_a_popular_answer_is_named() -> None:
     assert "popular answer adds" in lesson_of("pushing-a-neuron").before
-    assert "Adding, as a popular answer has it, moves away from what is wanted" in _said(10, 3, 0.01)
+    assert "Adding, as in the popular answer, moves away from the target" in _said(10, 3, 0.01)
 
 
 @pytest.mark.parametrize("direction", ["add", "subtract"])
@@ -200,7 +200,7 @@ def right(key: str) -> str:
 
 
 def test_the_right_answers_are_what_the_lessons_give() -> None:
-    assert right("first-layer") == "Nothing: it stays the same."
+    assert right("first-layer") == "It does not change."
     before, after = before_and_after("first-layer", "gradient")
     assert_allclose(after, before, rtol=0)
 
@@ -215,7 +215,7 @@ def test_the_right_answers_are_what_the_lessons_give() -> None:
     assert np.isnan(before).tolist() == [True] + 4 * [False]
     assert np.isnan(after).tolist() == 3 * [True] + 2 * [False]
 
-    assert right("intermediate-values") == "It stays the same; that of the features doubles."
+    assert right("intermediate-values") == "It stays the same, but that of the features doubles."
     before, after = before_and_after("intermediate-values", "gradient_of_code")
     assert_allclose(after, before, rtol=0)
     before, after = before_and_after("intermediate-values", "gradient_of_features")
@@ -225,6 +225,6 @@ def test_the_right_answers_are_what_the_lessons_give() -> None:
     for array in ("moved_by", "after"):
         assert [float(a) for a in before_and_after("pushing-a-neuron", array)] == [0, 0]
 
-    assert right("gradient-of-itself") == "Five numbers, 3x²."
+    assert right("gradient-of-itself") == "Five numbers: 3x²."
     _, after = before_and_after("gradient-of-itself", "gradient")
     assert_allclose(after, 3 * np.linspace(-2, 2, 5) ** 2, atol=1e-6)
