@@ -279,7 +279,7 @@ def test_what_is_within_the_limits_passes() -> None:
     ],
 )
 def test_a_cost_that_depends_on_values_is_refused(function: object, sentence: str) -> None:
-    with pytest.raises(QuestionError, match=f"cannot be told beforehand, because of {sentence}") as caught:
+    with pytest.raises(QuestionError, match=f"cannot be computed in advance, because of {sentence}") as caught:
         cost.check(Computes(function), (1, 10))
     assert not isinstance(caught.value, TooCostly)
 

@@ -38,10 +38,10 @@ from tests.image_files import (
 )
 
 COPIED = "Grey was copied to red, green and blue."
-ON_WHITE = "Transparent places lie on white."
-PALETTE = "Colours were looked up in the file's palette."
+ON_WHITE = "Transparent areas are shown on white."
+PALETTE = "Colours were read from the file's palette."
 TO_8 = "Scaled from 16 bits to 8."
-UPPER_8 = "Scaled from 16 bits to 8: of each colour the upper 8 were kept."
+UPPER_8 = "Scaled from 16 bits to 8: the upper 8 bits of each colour were kept."
 ALL_16 = {0: (b"sBIT", bytes([16])), 2: (b"sBIT", bytes([16] * 3))}
 """What says that grey or colours use all 16 bits, however dark they are."""
 
@@ -217,13 +217,13 @@ def test_grey_and_one_bit() -> None:
     for kind in ("PNG", "BMP", "TIFF"):
         data = encoded(Image.fromarray(grey > 99), kind)
         np.testing.assert_array_equal(decoded(data), threefold(np.where(grey > 99, 255, 0)))
-        assert notes(data) == ("Black and white of one bit became 0 and 255 in red, green and blue.",)
+        assert notes(data) == ("1-bit black and white was converted to 0 and 255 in red, green and blue.",)
 
 
 def test_cmyk() -> None:
     inks = np.array([[[0, 255, 255, 0], [255, 0, 0, 0], [0, 0, 0, 255], [0, 0, 0, 0]]], np.uint8)
     expected = np.array([[[255, 0, 0], [0, 255, 255], [0, 0, 0], [255, 255, 255]]])
-    said = ("CMYK inks were turned into red, green and blue without a colour profile.",)
+    said = ("CMYK was converted to red, green and blue without a colour profile.",)
     np.testing.assert_array_equal(decoded(tiff(inks, photometric="separated")), expected)
     large = np.kron(inks, np.ones((16, 16, 1), np.uint8))
     data = encoded(Image.fromarray(large, "CMYK"), "JPEG", quality=100)
@@ -297,7 +297,7 @@ def test_the_transparent_colour_of_a_16_bit_png_is_shown_and_said() -> None:
     row = b"\0" + struct.pack(">HHH", 256, 512, 768)
     data = png((b"IHDR", header), ALL_16[2], (b"tRNS", row[1:]), (b"IDAT", zlib.compress(row)))
     np.testing.assert_array_equal(decoded(data), [[[1, 2, 3]]])
-    assert "One colour of 16 bits is marked as transparent; it is shown as it is." in notes(data)
+    assert "One 16-bit colour is marked as transparent; it is shown as opaque." in notes(data)
 
 
 # -------------------------------------------------------------------------------------------- several frames, profiles
@@ -321,7 +321,7 @@ def test_a_photo_with_a_second_picture_behind_it_is_one_picture() -> None:
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "TIFF"])
 def test_a_colour_profile_other_than_srgb_is_said(kind: str) -> None:
-    sentence = "The file's colour profile was not applied: colours may differ a little from what other programs show."
+    sentence = "The file's colour profile was not applied, so colours may differ slightly from those in other programs."
     picture = Image.fromarray(noise(9, 9))
     standard = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     other = standard.replace("sRGB".encode("utf-16-be"), "Wide".encode("utf-16-be")).replace(b"sRGB", b"Wide")

@@ -16,7 +16,7 @@ from gradviz_core.images import decoding, depth
 from gradviz_core.types.cards import Scaling
 from tests.image_files import decoded, encoded, noise, refusal, tiff, tiff_of_tags, wide_png
 
-LARGEST, STATED, CHOSEN = "as its largest number suggests", "as its file says", "as was chosen here"
+LARGEST, STATED, CHOSEN = "inferred from the largest value", "as stated in the file", "as chosen here"
 MAX_SAMPLE, S_MAX_SAMPLE = 281, 341
 
 
@@ -223,7 +223,7 @@ def test_a_range_that_a_person_states_makes_another_picture(many: bool) -> None:
         assert kept.startswith(data)
         assert report.notes[0] == f"Scaled from numbers 100 to 500 to 8 bits, {CHOSEN}."
         outside = int(((picture < 100) | (picture > 500)).sum())
-        assert f"{outside} of its numbers lie outside that range and were cut to it." in report.notes
+        assert f"{outside} of its numbers lie outside this range and were clipped." in report.notes
         assert images.inspect(kept) == (report, kept), "its address says how it is scaled"
         again, other = images.rescale(kept, Scaling.range_of(10))
         assert again.notes[0] == f"Scaled from 10 of its 16 bits (0 to 1023) to 8, {CHOSEN}."
@@ -234,7 +234,7 @@ def test_a_range_that_a_person_states_makes_another_picture(many: bool) -> None:
 
 def test_a_range_that_is_none_is_refused() -> None:
     for wrong in ((1, 0), (1, 1), (float("nan"), 1), (0, float("inf")), (-1.7e308, 1.7e308)):
-        assert "is not a range" in refusal(lambda wrong=wrong: images.inspect(wide_png(wide(1023)), wrong))  # type: ignore[misc]
+        assert "is not a valid range" in refusal(lambda wrong=wrong: images.inspect(wide_png(wide(1023)), wrong))  # type: ignore[misc]
 
 
 def test_a_picture_of_8_bits_has_no_range() -> None:
@@ -266,7 +266,7 @@ def test_colours_that_were_multiplied_by_alpha_keep_their_upper_8() -> None:
     data = tiff(both, extrasamples=["assocalpha"])
     assert decoded(data).max() == 3
     assert "Only 4 of the 256 levels are left." in notes(data)
-    assert "multiplied by its alpha" in refusal(lambda: images.inspect(data, (0, 1023)))
+    assert "premultiplied by alpha" in refusal(lambda: images.inspect(data, (0, 1023)))
 
 
 def test_what_is_found_is_kept_with_the_picture() -> None:

@@ -38,7 +38,7 @@ CHOOSE = "Choose a PNG, JPEG, WebP, BMP, TIFF or GIF image, or a NumPy array (.n
 
 def test_nothing_is_no_image() -> None:
     assert refusal(lambda: images.decode(b"")) == f"The file is empty. {CHOOSE}"
-    assert refusal(lambda: images.decode(b"no image at all")) == f"The file is no image that can be read. {CHOOSE}"
+    assert refusal(lambda: images.decode(b"no image at all")) == f"The file is not an image that can be read. {CHOOSE}"
 
 
 @pytest.mark.parametrize("kind", ["EPS", "PPM", "ICO", "PDF", "TGA", "PCX", "JPEG2000", "SGI", "XBM"])
@@ -50,7 +50,7 @@ def test_other_formats_are_refused_whatever_their_name(kind: str) -> None:
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        (b"\0\0\0\x24ftypheic" + bytes(40), "HEIC photos can be saved as JPEG"),
+        (b"\0\0\0\x24ftypheic" + bytes(40), "Export the photo as JPEG"),
         (b"\0\0\0\x24ftypmif1" + bytes(40), "HEIC"),
         (b"\0\0\0\x24ftypavif" + bytes(40), "AVIF"),
         (b"\0\0\0\x24ftypisom" + bytes(40), "video"),
@@ -72,7 +72,7 @@ def test_pixels_whose_range_is_unknown_are_refused_with_what_to_do() -> None:
     ramp = np.linspace(0, 1, 64).reshape(8, 8)
     for array, words in (
         (ramp.astype(np.float32), "floating-point numbers"),
-        ((ramp * 1000 - 500).astype(np.int16), "with a sign"),
+        ((ramp * 1000 - 500).astype(np.int16), "signed numbers"),
         ((ramp * 1000).astype(np.uint32), "32 bits"),
     ):
         sentence = refusal(lambda array=array: images.decode(tiff(array, photometric="minisblack")))  # type: ignore[misc]
@@ -84,7 +84,7 @@ def test_ways_of_storing_a_tiff_that_are_not_read_are_named() -> None:
     grey, colours = noise(16, 16, 1)[..., 0], noise(16, 16)
     wide = np.moveaxis(colours, -1, 0).astype(np.uint16).copy()
     for data, words in (
-        (tiff(colours, photometric="cielab"), "colours of a kind"),
+        (tiff(colours, photometric="cielab"), "colour space"),
         (tiff(wide, planarconfig="separate"), "one after the other"),
         (tiff(np.stack([grey] * 2, -1).astype(np.uint16), photometric="minisblack", planarconfig="contig"), "way"),
         (tiff(grey, photometric="minisblack", subfiletype=1), "raw photo"),

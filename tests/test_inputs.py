@@ -278,7 +278,7 @@ def test_a_proof_takes_one_site_and_tells_what_it_cannot_take() -> None:
     names: Any = ["0"]
     assert prove(module, x, ClassScore(0), INPUT).agrees
     assert trace.gradients(module, x, target=ClassScore(0), wrt=INPUT).gradients.keys() == {INPUT}
-    with pytest.raises(QuestionError, match=r"One target of one image .* x\[i:i\+1\]"):
+    with pytest.raises(QuestionError, match=r"Only one target of one image .* x\[i:i\+1\]"):
         prove(module, x, given)
     with pytest.raises(QuestionError, match=r"'0' is not a site\. Write Site\('0'\)"):
         prove(module, x, ClassScore(0), names)

@@ -179,7 +179,7 @@ def test_weights_that_fit_nothing_are_said(fake: Fake) -> None:
     fake.report = replace(WEIGHTS, fits=())
     app = dialog()
     (said,) = errors(app)
-    assert "fit none of the architectures" in said
+    assert "do not fit any architecture" in said
     assert app.file_uploader(key="model_file_1").key == "model_file_1", "another file can be chosen"
 
 
@@ -200,7 +200,7 @@ def test_labels_must_be_one_for_each_class(fake: Fake) -> None:
     app = dialog()
     app.text_area[0].set_value("a\nb").run()
     press(app, "Use this model")
-    assert errors(app) == [plain("There are 2 names for 10 classes. Give one for each, in their order, or none.")]
+    assert errors(app) == [plain("There are 2 names for 10 classes. Enter one per class in order, or none.")]
     assert app.text_area[0].value == "a\nb"
     fake.error = BadModel("Line 2 is longer than 100 characters.")
     press(app, "Use this model")

@@ -77,18 +77,18 @@ def test_how_a_picture_was_scaled_is_said_and_changed() -> None:
     handing_in.choose(app.file_uploader(key="upload_0"), "x-ray.png", wide_png(RAMP))
     assert not app.exception
     first = str(app.query_params["image"])
-    by_itself = "Scaled from 12 of its 16 bits (0 to 4095) to 8, as its largest number suggests."
+    by_itself = "Scaled from 12 of its 16 bits (0 to 4095) to 8, inferred from the largest value."
     assert said(app, by_itself)
     assert bits(app) == ["by itself"]
 
     choose(app, "10")
     second = str(app.query_params["image"])
     assert second != first
-    assert said(app, "Scaled from 10 of its 16 bits (0 to 1023) to 8, as was chosen here.")
+    assert said(app, "Scaled from 10 of its 16 bits (0 to 1023) to 8, as chosen here.")
     assert bits(app) == ["10"]
 
     link = opened(image=second)
-    assert said(link, "Scaled from 10 of its 16 bits (0 to 1023) to 8, as was chosen here."), "whoever has the address"
+    assert said(link, "Scaled from 10 of its 16 bits (0 to 1023) to 8, as chosen here."), "whoever has the address"
     assert bits(link) == ["10"]
     choose(link, "by itself")
     assert str(link.query_params["image"]) == first
@@ -100,7 +100,7 @@ def test_a_range_that_is_no_number_of_bits_is_one_of_the_choices() -> None:
     app = opened(image=report.key)
     assert bits(app) == ["100 to 900"]
     choose(app, "16")
-    assert said(app, "Scaled from 16 of its 16 bits (0 to 65535) to 8, as was chosen here.")
+    assert said(app, "Scaled from 16 of its 16 bits (0 to 65535) to 8, as chosen here.")
     assert said(app, "Only 17 of the 256 levels are left.")
 
 

@@ -73,9 +73,9 @@ def test_a_recipe_is_named_by_what_it_says(place: Store) -> None:
 
 @pytest.mark.parametrize("name", ["", "../" * 21 + "a", "a" * 63, "A" * 64, "a" * 63 + "/", "\0" * 64, "é" * 64])
 def test_no_other_name_becomes_a_path(place: Store, name: str) -> None:
-    with pytest.raises(ValueError, match="is no name of an upload"):
+    with pytest.raises(ValueError, match="is not the name of an upload"):
         place.file(name)
-    with pytest.raises(ValueError, match="is no name of an upload"):
+    with pytest.raises(ValueError, match="is not the name of an upload"):
         place.arriving(name)
     with pytest.raises(UnknownImage):
         place.image(name)

@@ -69,7 +69,7 @@ def test_a_link_in_the_place_of_an_upload_is_removed(place: Store, tmp_path: Pat
 def test_a_link_in_the_place_of_the_folder_is_refused(place: Store, tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
     place.folder.symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(StoreFull, match="because the folder for them is not safe"):
+    with pytest.raises(StoreFull, match="because the upload folder is not safe"):
         place.put(b"x")
     assert [*(tmp_path / "elsewhere").iterdir()] == []
 

@@ -167,7 +167,7 @@ def test_unwrapped_and_said(name: str) -> None:
 def test_prefixes_are_taken_off_in_safetensors() -> None:
     data = safetensors.torch.save({f"module.{name}": value for name, value in PLAIN.items()})
     found = check_same(data, "preset/shapes-cnn", model("preset/shapes-cnn"))
-    assert found.notes == ("The prefix 'module.' was taken off the names of tensors.",)
+    assert found.notes == ("The prefix 'module.' was removed from the names of tensors.",)
 
 
 # ------------------------------------------------------------------------------------------------------- odd, but fine
@@ -206,7 +206,7 @@ def test_auxiliary_heads_are_left_out_and_said() -> None:
     (best, *_) = weights_files.fits(found.tensors)
     assert (best.architecture, best.classes, best.differences) == ("torchvision/googlenet", 7, 0)
     assert fitting.notes("torchvision/googlenet", found.tensors) == (
-        "The auxiliary heads were left out: they only help in training.",
+        "The auxiliary heads were left out: they are used only in training.",
     )
     built = weights_files.build("torchvision/googlenet", found.tensors)
     pixels = torch.rand(1, 3, 64, 64)
@@ -273,7 +273,7 @@ def spoiled(change: Mapping[str, Tensor | None]) -> bytes:
 
 DIFFERENCES: dict[str, tuple[dict[str, Tensor | None], str]] = {
     "missing": ({"classifier.bias": None}, "one difference: 'classifier.bias' is missing."),
-    "left over": ({"fc9.weight": torch.zeros(2)}, "one difference: 'fc9.weight' is left over."),
+    "left over": ({"fc9.weight": torch.zeros(2)}, "one difference: 'fc9.weight' is not used."),
     "reshaped": ({"classifier.bias": torch.zeros(9)}, "'classifier.bias' is 9 instead of 7"),
     "transposed": (
         {"features.0.weight": torch.zeros(3, 24, 3, 3)},
@@ -307,7 +307,7 @@ def test_first_ten_differences_and_what_fits_best() -> None:
     with pytest.raises(BadModel) as caught:
         weights_files.build("torchvision/resnet18", tensors)
     text = str(caught.value)
-    assert text.count(" is left over") == 10
+    assert text.count(" is not used") == 10
     assert "80 differences" in text
     assert "; and 70 more. They fit torchvision/resnet34 with 7 classes: choose that." in text
 
@@ -345,5 +345,5 @@ def test_two_names_for_one_tensor_are_both_read() -> None:
 def test_one_dictionary_under_many_names_is_looked_through_once() -> None:
     """Looked through once for each name, this would take minutes."""
     inner = {str(i): i for i in range(20_000)}
-    with pytest.raises(BadModel, match="holds no tensors by name"):
+    with pytest.raises(BadModel, match="contains no named tensors"):
         weights_files.read(saved({f"name {i}": inner for i in range(20_000)}))

@@ -71,8 +71,8 @@ def _read(data: bytes) -> Array:
     shape, columns_first, kind, start = _header(data)
     if kind.kind not in "buif" or kind.itemsize > 8:
         raise BadImage(
-            f"The array holds {str(kind)[:40]}; real numbers of up to 64 bits are read. "
-            "Convert it with array.astype('float32') and save it again."
+            f"The array holds {str(kind)[:40]}; only real numbers of up to 64 bits are supported. Convert it with "
+            "array.astype('float32') and save it again."
         )
     count = math.prod(shape)
     if len(data) - start != count * kind.itemsize:
@@ -93,11 +93,11 @@ def _header(data: bytes) -> tuple[tuple[int, ...], bool, np.dtype[Any], int]:
     except (*_BROKEN_HEADER, tokenize.TokenError, Warning) as error:
         raise BadImage("The header of the array is broken. Save it again with numpy.save.") from error
     if len(shape) > _MOST_AXES:
-        raise BadImage(f"The array has {len(shape):,} axes; a picture has {_SHAPES}. Reshape it and save it again.")
+        raise BadImage(f"The array has {len(shape):,} axes; an image must be {_SHAPES}. Reshape it and save it again.")
     if any(type(length) is not int for length in shape):  # True is a length for Python
-        raise BadImage("The header of the array is broken: a length is no whole number. Save it with numpy.save.")
+        raise BadImage("The header of the array is broken: a length is not a whole number. Save it with numpy.save.")
     if any(length < 0 for length in shape):
-        raise BadImage(f"The array has the shape {_words(shape)}, which no array has. Save it again with numpy.save.")
+        raise BadImage(f"The array has the impossible shape {_words(shape)}. Save it again with numpy.save.")
     return shape, columns_first, kind, file.tell()
 
 
@@ -110,7 +110,7 @@ def _as_picture(array: Array) -> tuple[Array, Axes, str]:
     first = array.ndim == 3 and array.shape[0] in (1, 3)
     if not (last or first or array.ndim == 2) or not array.size:
         raise BadImage(
-            f"The array has the shape {_words(shape)}; a picture has {_SHAPES}. Reshape it and save it again."
+            f"The array has the shape {_words(shape)}; an image must be {_SHAPES}. Reshape it and save it again."
         )
     axes: Axes = "HW" if array.ndim == 2 else "HWC" if last else "CHW"
     if axes == "HW":
@@ -136,15 +136,15 @@ def _in_8_bits(
             return np.ascontiguousarray(array), None, ()
         if array.dtype != np.bool_:
             raise BadImage(
-                f"The array holds {array.dtype} numbers, so it does not say which of them is black and which is white. "
-                "State the range, such as 0 to 1."
+                f"The array holds {array.dtype} numbers, so it is not known which value is black and which is white. "
+                "Enter the range, such as 0 to 1."
             )
         value_range = (0, 1)
     low, high = checked(value_range)
     pixels, outside = _scaled(array, low, high)
     words = [f"Its numbers from {low:g} to {high:g} were scaled to 0 to 255 and rounded."]
     if outside:
-        words.append(f"{outside:,} of its {array.size:,} numbers lie outside that range and were cut to it.")
+        words.append(f"{outside:,} of its {array.size:,} numbers lie outside this range and were clipped.")
     return pixels, (low, high), tuple(words)
 
 
@@ -157,8 +157,8 @@ def _scaled(array: Array, low: float, high: float) -> tuple[npt.NDArray[np.uint8
             values = array[top : top + rows].astype(np.float64)
         if missing := int(np.isnan(values).sum()):
             raise BadImage(
-                f"Among the numbers of the array are {missing:,} or more that are none (NaN). "
-                "Replace them, for example with numpy.nan_to_num, and save it again."
+                f"The array contains at least {missing:,} NaN values. Replace them, for example with "
+                "numpy.nan_to_num, and save it again."
             )
         outside += int(((values < low) | (values > high)).sum())
         pixels[top : top + rows] = np.rint((np.clip(values, low, high) - low) / (high - low) * 255)

@@ -13,10 +13,10 @@ from gradviz_core.types.cards import Scaling
 BACKGROUND = (255, 255, 255)
 """What shows through where an image is transparent."""
 _NOTES = {
-    "1": "Black and white of one bit became 0 and 255 in red, green and blue.",
+    "1": "1-bit black and white was converted to 0 and 255 in red, green and blue.",
     "L": "Grey was copied to red, green and blue.",
-    "P": "Colours were looked up in the file's palette.",
-    "CMYK": "CMYK inks were turned into red, green and blue without a colour profile.",
+    "P": "Colours were read from the file's palette.",
+    "CMYK": "CMYK was converted to red, green and blue without a colour profile.",
 }
 _FAMILIES = {"LA": "L", "La": "L", "PA": "P", "I;16": "L", "I;16B": "L"}
 _READ = frozenset({*_NOTES, *_FAMILIES, "RGB", "RGBA", "YCbCr"})
@@ -41,7 +41,7 @@ def in_rgb(image: Image.Image, contents: Contents, asked: depth.Range | None) ->
     """
     mode, scaling = image.mode, None
     if mode not in _READ:
-        raise unsupported(f"The {contents.format} holds pixels of a kind that is not read ({mode}).")
+        raise unsupported(f"The {contents.format} has a pixel format that is not supported ({mode}).")
     if contents.bits > 8:
         wide = mode.startswith("I;16")
         image, scaling = (depth.grey_in_8_bits if wide else depth.colours_in_8_bits)(image, contents, asked)
@@ -57,7 +57,7 @@ def in_rgb(image: Image.Image, contents: Contents, asked: depth.Range | None) ->
         if picture.getchannel("A").getextrema() == (255, 255):
             return Coloured(picture.convert("RGB"), tuple(notes), scaling)
         under = Image.new("RGBA", picture.size, (*BACKGROUND, 255))
-        image, notes = Image.alpha_composite(under, picture), [*notes, "Transparent places lie on white."]
+        image, notes = Image.alpha_composite(under, picture), [*notes, "Transparent areas are shown on white."]
     return Coloured(image.convert("RGB"), tuple(notes), scaling)
 
 

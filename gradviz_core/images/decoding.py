@@ -90,7 +90,7 @@ def _as_bad_image() -> Iterator[None]:
     except BadImage:
         raise
     except MemoryError as error:
-        raise BadImage("The image needs more memory than there is. Choose a smaller one.") from error
+        raise BadImage("The image needs more memory than is available. Choose a smaller one.") from error
     except (Image.DecompressionBombError, *_BROKEN) as error:
         raise BadImage("The image is broken and cannot be read. Save it again, or choose another.") from error
 
@@ -127,4 +127,4 @@ def _profile(contents: Contents, mode: str) -> tuple[str, ...]:
     names = ("sRGB".encode(coding) for coding in ("ascii", "utf-16-be"))
     if not contents.profile or mode == "CMYK" or any(name in contents.profile for name in names):
         return ()
-    return ("The file's colour profile was not applied: colours may differ a little from what other programs show.",)
+    return ("The file's colour profile was not applied, so colours may differ slightly from those in other programs.",)

@@ -67,8 +67,8 @@ def checked(value_range: Range) -> tuple[float, float]:
     low, high = map(float, value_range)
     if not (low < high and math.isfinite(high - low)):
         raise BadImage(
-            f"{low:g} to {high:g} is not a range: both must be finite, and the first smaller than the second. "
-            "State which number is black and which is white."
+            f"{low:g} to {high:g} is not a valid range: both ends must be finite, and the first must be smaller than "
+            "the second. Enter the values of black and white."
         )
     return low, high
 
@@ -103,8 +103,8 @@ def colours_in_8_bits(upper: Image.Image, contents: Contents, asked: Range | Non
     if lower is None:
         if asked is not None:
             raise BadImage(
-                "The colours of this TIFF were multiplied by its alpha, so no range of theirs can be stated. Save it "
-                "with alpha of the ordinary kind, or as PNG."
+                "The colours of this TIFF are premultiplied by alpha, so a range cannot be set. Save it with "
+                "ordinary alpha, or as PNG."
             )
         return upper, by_upper
     counts, alpha = np.zeros(1 << 16, np.int64), 0

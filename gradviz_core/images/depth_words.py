@@ -7,17 +7,17 @@ from gradviz_core.types.cards import Scaling
 FEW_LEVELS = 32
 """Fewer levels than this, and it is said how many are left."""
 _WHO = {
-    "file": "as its file says",
-    "largest": "as its largest number suggests",
-    "person": "as was chosen here",
+    "file": "as stated in the file",
+    "largest": "inferred from the largest value",
+    "person": "as chosen here",
 }
 
 
 def notes(scaling: Scaling, *, grey: bool) -> list[str]:
-    """``Scaled from 12 of its 16 bits (0 to 4095) to 8, as its file says.``, and what else a person should know."""
+    """``Scaled from 12 of its 16 bits (0 to 4095) to 8, as stated in the file.``, and what else matters."""
     said = [_from(scaling, grey)]
     if scaling.outside:
-        said.append(f"{scaling.outside:,} of its numbers lie outside that range and were cut to it.")
+        said.append(f"{scaling.outside:,} of its numbers lie outside this range and were clipped.")
     if scaling.levels < FEW_LEVELS:
         said.append(f"Only {scaling.levels} of the 256 levels {'is' if scaling.levels == 1 else 'are'} left.")
     return said
@@ -25,7 +25,7 @@ def notes(scaling: Scaling, *, grey: bool) -> list[str]:
 
 def _from(scaling: Scaling, grey: bool) -> str:
     if scaling.chosen == "all":
-        kept = "" if grey else ": of each colour the upper 8 were kept"
+        kept = "" if grey else ": the upper 8 bits of each colour were kept"
         return f"Scaled from {scaling.bits} bits to 8{kept}."
     numbers = f"{scaling.low:g} to {scaling.high:g}"
     used = scaling.used

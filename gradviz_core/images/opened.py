@@ -42,7 +42,7 @@ def opened(contents: Contents) -> ImageFile.ImageFile:
     except SyntaxError as error:
         if contents.format != "TIFF":
             raise
-        raise unsupported("The TIFF is broken, or stores its pixels in a way that is not read.") from error
+        raise unsupported("The TIFF is broken or stores its pixels in an unsupported way.") from error
 
 
 def lower_bytes(contents: Contents) -> Image.Image | None:

@@ -29,7 +29,7 @@ def load(key: str) -> Image.Image:
         return decode(image_file(sample_image(name)).read_bytes())
     if digest := keys.digest(key):
         return decode(store.here().image(digest))
-    raise UnknownImage(f"There is no image {key[:80]!r}. Choose a sample, or upload an image.")
+    raise UnknownImage(f"Unknown image {key[:80]!r}. Choose a sample or upload an image.")
 
 
 @reading("image", BadImage)
@@ -81,7 +81,7 @@ def rescale(data: bytes, value_range: depth.Range | None) -> tuple[ImageReport, 
         BadImage: it has 8 bits or fewer, or as ``inspect`` does.
     """
     if (bits := decoding.bits(data)) <= 8:
-        raise BadImage(f"The image has {bits} bits, and only one of 9 to 16 bits has a range to choose.")
+        raise BadImage(f"The image has {bits} bits; a range can be chosen only for images of 9 to 16 bits.")
     data = depth.restated(data, value_range)
     return _reported(data), data
 

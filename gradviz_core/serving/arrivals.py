@@ -117,13 +117,13 @@ class Arrivals:
             by_address = [file for file in self._files.values() if file.address == address]
             if len(by_address) >= ADDRESS_FILES or _bytes(by_address) + size > ADDRESS_LARGEST * largest:
                 raise UploadRefused(
-                    f"Files of {size_text(_bytes(by_address))} in all are on their way from your address, and together "
-                    "with this one they would be too many or too large. Wait until one of them is there."
+                    f"Files of {size_text(_bytes(by_address))} are being uploaded from your address, and with this "
+                    "file they would be too many or too large. Wait until one of them has finished."
                 )
             everybody = self._files.values()
             if len(everybody) >= FILES or _bytes(everybody) + size > LARGEST * largest:
                 raise UploadRefused(
-                    "Too many files are on their way from everybody together. Choose the file again in a minute."
+                    "Too many files are being uploaded at the moment. Choose the file again in a minute."
                 )
             incoming = Incoming(session, file_id, address, size)
             self._files[incoming.token] = incoming
@@ -132,12 +132,14 @@ class Arrivals:
     def _check_session(self, session: str, size: int) -> None:
         files = self._where(lambda file: file.session == session and not file.kept)
         if len(files) >= SESSION_FILES:
-            raise UploadRefused(f"{len(files)} files of this page are on their way. Wait until one of them is there.")
+            raise UploadRefused(
+                f"{len(files)} files of this page are being uploaded. Wait until one of them has finished."
+            )
         most, used = self._limits.session_mb, self._kept.get(session, 0) + _bytes(files)
         if used + size > most * 1_000_000:
             raise UploadRefused(
                 f"The file has {size_text(size)}, and this session has uploaded {size_text(used)} of the {most:g} MB "
-                "it may. Choose a smaller file, or go on with what is here."
+                "allowed. Choose a smaller file, or use one that is already uploaded."
             )
 
     def came(self, incoming: Incoming) -> bool:
@@ -164,7 +166,7 @@ class Arrivals:
         with self._lock:
             incoming = self._files.get(token)
         if incoming is None or incoming.session != session or not incoming.since:
-            raise UploadRefused("The file is no longer here. Choose it again.")
+            raise UploadRefused("The file has been removed. Choose it again.")
         return incoming
 
     def keep(self, incoming: Incoming) -> None:

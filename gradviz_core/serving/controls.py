@@ -35,7 +35,7 @@ class Control:
         """Raise ``UploadRefused`` for a file with another extension, an empty one, and one that is too large."""
         shown = repr(name[:LONGEST_NAME])
         if ending(name) not in self.endings:
-            raise UploadRefused(f"{shown} is of a kind that cannot be read here. Choose {self.what}.")
+            raise UploadRefused(f"{shown} has an unsupported type. Choose {self.what}.")
         if not size:
             raise UploadRefused(f"{shown} is empty. Choose another file.")
         if size > self.most_bytes:

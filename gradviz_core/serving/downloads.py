@@ -34,10 +34,8 @@ SILENCE_S = 30.0
 """Seconds without a byte taken after which a file is given up."""
 PIECE = 65_536
 """Bytes that are handed to the server at a time: what it keeps for a reader who does not read."""
-GONE = (
-    "This link belongs to a page that is closed or shows something else by now. Open the page again and download there."
-)
-OTHERS = "{} files are on their way already, which is the limit here. Try again in a moment."
+GONE = "This link belongs to a page that was closed or has changed. Open the page again and download there."
+OTHERS = "{} downloads are already running, which is the limit here. Try again in a moment."
 
 
 class File(Protocol):

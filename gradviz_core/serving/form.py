@@ -40,7 +40,7 @@ class Form:
         kind, options = parse_options_header(content_type)
         boundary = options.get(b"boundary", b"")
         if kind != b"multipart/form-data" or not 0 < len(boundary) <= LONGEST_BOUNDARY:
-            raise Malformed("The request is no form with a file in it.")
+            raise Malformed("The request is not a form with a file.")
         self._length, self._boundary = length, boundary
         self._head: bytearray | None = bytearray()
         self._found: list[bytes] = []
@@ -66,7 +66,7 @@ class Form:
             end = self._head.find(b"\r\n\r\n", 0, HEAD_BYTES)
             if end < 0:
                 if len(self._head) >= HEAD_BYTES:
-                    raise Malformed("Too much stands before the file.")
+                    raise Malformed("There is too much data before the file.")
                 return []
             chunk, self._head = bytes(self._head), None
             if not chunk.startswith(b"--" + self._boundary + b"\r\n"):
@@ -82,25 +82,25 @@ class Form:
             self.name = self._named()
         self._came += sum(map(len, self._found))
         if self.size < 0 or self._came > self.size:
-            raise Malformed("The length of the request is not that of its file.")
+            raise Malformed("The length of the request does not match its file.")
         return self._found
 
     def finish(self) -> None:
         """The body is over. Raises ``Malformed`` where the file is not."""
         if not self.name or self._came != self.size:
-            raise Malformed("The length of the request is not that of its file.")
+            raise Malformed("The length of the request does not match its file.")
 
     def _named(self) -> str:
         _, options = parse_options_header(self._disposition)
         name = options.get(b"filename", b"").decode("utf-8", "replace")
         if not "".join(filter(str.isprintable, name)).strip():
-            raise Malformed("The form holds no file.")
+            raise Malformed("The form contains no file.")
         return visible(name)[-LONGEST_NAME:].strip()
 
     def _on_part(self) -> None:
         self._parts += 1
         if self._parts > 1:
-            raise Malformed("The form holds more than one part.")
+            raise Malformed("The form contains more than one part.")
 
     def _on_field(self, data: bytes, start: int, end: int) -> None:
         self._field = data[start:end].lower()

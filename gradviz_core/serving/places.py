@@ -39,7 +39,7 @@ class Places:
             return None
         if self._open.total() + len(self._left) >= self.most + spare:
             all_of_them = f"All {self.most} sessions" if self.most > 1 else "The one session"
-            return f"{all_of_them} that this GradViz may have {'are' if self.most > 1 else 'is'} taken. {_NEXT} {_MORE}"
+            return f"{all_of_them} of this GradViz {'are' if self.most > 1 else 'is'} in use. {_NEXT} {_MORE}"
         if here >= self.most_here + spare:
             return f"{here} of the {self.most} sessions of this GradViz are open from your address. {_NEXT} {_PROXY}"
         return None
@@ -76,9 +76,8 @@ class Places:
             self._left.popleft()
 
 
-_NEXT = "Close a tab that you do not need, or wait: it is tried again by itself until a place is free."
-_MORE = "Whoever runs it can allow more with GRADVIZ_SESSIONS."
+_NEXT = "Close a tab that you do not need, or wait: this page retries automatically until a session is free."
+_MORE = "The operator can allow more with GRADVIZ_SESSIONS."
 _PROXY = (
-    "One address may have half of them. Where a proxy stands in front, whoever runs it tells people apart with "
-    "GRADVIZ_CLIENT_HEADER."
+    "One address may use half of them. Behind a proxy, the operator can tell clients apart with GRADVIZ_CLIENT_HEADER."
 )

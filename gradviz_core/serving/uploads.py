@@ -39,7 +39,7 @@ TOLERANCE = 1.5
 """A file up to so many times larger than it may be is refused with a sentence, as any other: browsers count megabytes
 in their own ways, and let some of them pass."""
 
-_SLOW = "The file came too slowly, or stopped coming. Choose it again."
+_SLOW = "The upload was too slow or stopped. Choose the file again."
 Deliver = Callable[[UploadKind, int, Asker], Delivery]
 """Announces a file of this kind and size to the compute service, which may refuse it."""
 
@@ -121,15 +121,15 @@ class Uploads:
         """Who sends, and what, before any of it is read. Raises ``_Closed``."""
         headers = Headers(scope=scope)
         if not self._token_is_right(headers):
-            raise _Closed(403, "The request does not come from a page of this app. Load the page again.")
+            raise _Closed(403, "The request does not come from a page of this app. Reload the page.")
         if not self._known(session) or not 0 < len(file_id) <= LONGEST_ID:
-            raise _Closed(400, "There is no such session. Load the page again.")
+            raise _Closed(400, "This session does not exist. Reload the page.")
         controls = self._files.controls.of(session)
         if not controls:
-            raise _Closed(409, "No control of this session waits for a file. Load the page again.")
+            raise _Closed(409, "No control of this session is waiting for a file. Reload the page.")
         text = headers.get("content-length", "")
         if not (text.isascii() and text.isdecimal() and len(text) < 16):
-            raise _Closed(411, "The length of the file must be said before it is sent.")
+            raise _Closed(411, "The length of the file must be stated before it is sent.")
         length, most = int(text), max(control.most_bytes for control in controls)
         if length > TOLERANCE * most + 2 * HEAD_BYTES:
             raise _Closed(413, f"The file has {length / 1e6:.1f} MB; the limit is {most / 1e6:g} MB.")
@@ -146,7 +146,7 @@ class Uploads:
             raise _Closed(408, _SLOW) from None
         except GradVizError as error:
             if incoming.gone:
-                raise _Closed(400, "The session has ended. Load the page again.") from None
+                raise _Closed(400, "The session has ended. Reload the page.") from None
             return Note(refused=str(error))
         return Note(token=incoming.token)
 
@@ -155,7 +155,7 @@ class Uploads:
         while not body.name and pace.more:
             found = body.feed(await pace.part())
         if not body.name:
-            raise Malformed("The form holds no file.")
+            raise Malformed("The form contains no file.")
         control = meant(request.controls, body.name)
         control.check(body.name, body.size)
         incoming.name, incoming.size = body.name, body.size
@@ -175,7 +175,7 @@ class Uploads:
         refused is read and thrown away first: a browser hears nothing before it has sent all. Raises ``_Closed`` where
         Streamlit holds too many notes, and where the rest does not come."""
         if not self._files.note(request.session, request.file_id):
-            raise _Closed(429, "Too many files were sent that no page has taken up. Load the page again.")
+            raise _Closed(429, "Too many files were sent that no page uses. Reload the page.")
         try:
             while pace.more:
                 await pace.part()

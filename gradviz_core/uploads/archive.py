@@ -100,7 +100,7 @@ def _check_kind(entry: _Entry) -> None:
     if entry.size != entry.packed:
         raise _bad(f"its member {_shown(entry.name)} has two different sizes")
     if _IN_ZIP64 in (entry.size, entry.start):
-        raise _bad(f"its member {_shown(entry.name)} is said to be beyond 4 GB")
+        raise _bad(f"its member {_shown(entry.name)} claims to lie beyond 4 GB")
 
 
 def _place(whole: memoryview, entry: _Entry, limit: int) -> tuple[int, int]:
@@ -142,7 +142,7 @@ def _directory(whole: memoryview) -> tuple[list[_Entry], int]:
     if not entries:
         raise _bad("it is empty")
     if len({unicodedata.normalize("NFC", entry.name) for entry in entries}) < count:
-        raise _bad("it has a member of the same name twice")
+        raise _bad("two members have the same name")
     return entries, start
 
 
@@ -194,7 +194,7 @@ def _checked_name(raw: bytes) -> str:
         raise _bad(f"the name of a member is not UTF-8: {raw[:40]!r}") from None
     parts = name.split("/")
     if "" in parts or "." in parts or ".." in parts or "\\" in name or not name.isprintable():
-        raise _bad(f"it has a member called {_shown(name)}, which is no plain name of a file")
+        raise _bad(f"it has a member called {_shown(name)}, which is not a plain file name")
     return name
 
 
@@ -223,7 +223,7 @@ def _bad(what: str) -> BadModel:
 
 
 def _hidden(size: int, where: str) -> BadModel:
-    return _bad(f"there are {size:,} bytes {where} of which its directory does not tell")
+    return _bad(f"there are {size:,} bytes {where} that its directory does not list")
 
 
 def _disagrees(entry: _Entry) -> BadModel:

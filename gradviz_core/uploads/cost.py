@@ -234,7 +234,7 @@ def _run(func: OpOverload[..., Any], args: tuple[Any, ...], kwargs: Mapping[str,
             return _rested_batch_norm(args[0])
         return func(*args, **kwargs)
     except fake_tensors.DEPENDS_ON_VALUES as error:
-        reason = "what it returns depends on the values it is given"
+        reason = "its result depends on the values of its inputs"
         raise QuestionError(_untold(func, reason)) from error
     except fake_tensors.CANNOT_RUN as error:
         raise QuestionError(_untold(func, "torch cannot run it without values")) from error
@@ -248,8 +248,8 @@ def _rested_batch_norm(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 def _untold(func: OpOverload[..., Any], reason: str) -> str:
     return (
-        f"The cost of this model cannot be told beforehand, because of {func.overloadpacket}: {reason}. "
-        "Uploads run only where their cost is known; export the model without that operator."
+        f"The cost of this model cannot be computed in advance, because of {func.overloadpacket}: {reason}. Uploads "
+        "run only if their cost is known; export the model without this operator."
     )
 
 

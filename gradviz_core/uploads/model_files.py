@@ -81,13 +81,13 @@ def read_labels(data: bytes) -> tuple[str, ...]:
     """
     if len(data) > MOST_LABEL_BYTES:
         raise BadModel(
-            f"The file of labels has {len(data) / 1e6:.1f} MB; the limit is {MOST_LABEL_BYTES / 1e6:.0f} MB. "
-            "Write one label a line, and nothing else."
+            f"The label file has {len(data) / 1e6:.1f} MB; the limit is {MOST_LABEL_BYTES / 1e6:.0f} MB. Write one "
+            "label a line, and nothing else."
         )
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise BadModel("The file of labels is no UTF-8 text. Save it as UTF-8, one label a line.") from None
+        raise BadModel("The label file is not UTF-8 text. Save it as UTF-8, one label a line.") from None
     labels = _labels_in_json(text) if text.lstrip()[:1] in ("[", "{") else tuple(text.rstrip().splitlines())
     if not labels or len(labels) > MOST_LABELS:
         raise BadModel(
@@ -149,13 +149,13 @@ def _open(file: str, architecture: str) -> _Opened:
     _check_size(data)
     if not architecture:
         if not _is_exported(data):
-            raise BadModel("The file holds weights alone. Choose the architecture that they are for.")
+            raise BadModel("The file contains only weights. Choose their architecture.")
         from gradviz_core.uploads import exported
 
         program = exported.read(data)
         return _Opened(program.module, program.parameters, program.classes, program.input_shape)
     if _is_exported(data):
-        raise BadModel("The file is an exported program, which holds its own architecture. Choose none for it.")
+        raise BadModel("The file is an exported program with its own architecture. Do not choose an architecture.")
     _refuse_other_kinds(data)
     tensors = weights_files.read(data).tensors
     module = weights_files.build(architecture, tensors)
@@ -208,29 +208,29 @@ def _refuse_other_kinds(data: bytes) -> None:
         raise BadModel("The file is empty. Choose a model file: .pt2, .safetensors, .pt or .pth.")
     if data[:4] == _ZIP:
         if any(name in ("config.json", "model.weights.h5") for name in archive.names(data)):
-            raise BadModel(f"The file is a Keras model, which cannot be read. In PyTorch: {_EXPORT}")
+            raise BadModel(f"The file is a Keras model, which is not supported. In PyTorch: {_EXPORT}")
         return
     if safetensors_files.looks_like(data):
         return
     if data[:8] == _HDF5:
-        raise BadModel(f"The file is HDF5, as Keras writes it, which cannot be read. In PyTorch: {_EXPORT}")
+        raise BadModel(f"The file is HDF5 (as written by Keras), which is not supported. In PyTorch: {_EXPORT}")
     if data.startswith(_IMAGES):
         raise BadModel("The file is an image, not a model. Upload it where images are chosen.")
     if _OLD_TORCH in data[:64]:
         raise BadModel(
-            "The file is a state dict in torch's old format, a bare pickle without a zip archive, which is not safe to "
-            f"read. Load it with torch.load, and save it again with a torch of today. {SAVE_A_STATE_DICT}"
+            "The file is a state dict in torch's old format, a bare pickle without a zip archive, which is not safe "
+            f"to read. Load it with torch.load and save it again with a current version of torch. {SAVE_A_STATE_DICT}"
         )
     if data[:1] == b"\x80" and b"\x01" <= data[1:2] <= b"\x05":
         raise BadModel(
-            "The file is a bare pickle without a zip archive: to load one is to run the code in it, so it is never "
-            f"done. {SAVE_A_STATE_DICT}"
+            "The file is a bare pickle without a zip archive: loading it would run the code in it, so GradViz never "
+            f"does. {SAVE_A_STATE_DICT}"
         )
     if data[0] == 0x08 and data[2:3] in (b"\x12", b"\x1a", b"\x22", b"\x3a", b"\x42"):
-        raise BadModel(f"The file looks like ONNX, which cannot be read yet. {_EXPORT}")
+        raise BadModel(f"The file looks like ONNX, which is not supported yet. {_EXPORT}")
     raise BadModel(
-        "The file is no model that can be read: it is neither a zip archive of torch's nor safetensors. Choose a .pt2, "
-        f".safetensors, .pt or .pth file. {_EXPORT}"
+        "The file is not a model that can be read: it is neither a torch zip archive nor safetensors. Choose a "
+        f".pt2, .safetensors, .pt or .pth file. {_EXPORT}"
     )
 
 
@@ -242,7 +242,7 @@ def _labels_in_json(text: str) -> tuple[str, ...]:
         value = json.loads(text, object_pairs_hook=_unique)
     except (ValueError, RecursionError):
         raise BadModel(
-            "The file of labels begins like JSON but is none, or has a key twice. Write one label a line."
+            "The label file starts like JSON but is not valid JSON, or has a duplicate key. Write one label a line."
         ) from None
     if isinstance(value, dict) and isinstance(value.get("id2label"), dict):
         value = value["id2label"]
@@ -254,12 +254,11 @@ def _labels_in_json(text: str) -> tuple[str, ...]:
             pairs = [(number if type(number) is int else -1, name) for name, number in value.items()]
         if sorted(number for number, _ in pairs) != list(range(len(pairs))):
             raise BadModel(
-                "The labels' numbers in the JSON object are not 0, 1, 2 and so on without a gap. Number them so, or "
-                "write a list."
+                "The keys of the JSON object must be 0, 1, 2 and so on without gaps. Renumber them, or write a list."
             )
         value = [name for _, name in sorted(pairs)]
     if not isinstance(value, list) or not all(isinstance(label, str) for label in value):
-        raise BadModel('The JSON is no list of labels as text, such as ["cat", "dog"]. Write one label a line.')
+        raise BadModel('The JSON is not a list of text labels, such as ["cat", "dog"]. Write one label a line.')
     return tuple(value)
 
 
@@ -297,12 +296,12 @@ def _check_labels(labels: Sequence[str], classes: int | None) -> None:
         return
     if classes == 1:
         raise BadModel(
-            f"There are {len(labels):,} labels, but the model gives one number. Give one label, or two: the negative "
-            "first, then the positive; or none."
+            f"There are {len(labels):,} labels, but the model has a single output. Enter one label, two labels "
+            "(first the negative one, then the positive one), or none."
         )
     raise BadModel(
-        f"There are {len(labels):,} labels, but the model has {classes:,} classes. Give one label for each class, in "
-        "the order of the model's output, or none."
+        f"There are {len(labels):,} labels, but the model has {classes:,} classes. Enter one label per class in the "
+        "order of the model's outputs, or none."
     )
 
 

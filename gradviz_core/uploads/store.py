@@ -209,9 +209,10 @@ class Store:
                 self._make_room(size, mark)
             if not self._fits(size):
                 raise StoreFull(
-                    f"There is no room for {size / 1e6:.1f} MB more: uploads may take {self._most / 1e6:g} MB in all "
-                    "here, all of them were used within the last day, and nobody else holds more than you would. Try "
-                    "later, or ask whoever runs GradViz to raise GRADVIZ_STORE_MB."
+                    f"There is not enough room for {size / 1e6:.1f} MB more: uploads may take up to "
+                    f"{self._most / 1e6:g} MB here, all of them were used within the last day, and nobody else has "
+                    "more uploads than you would have. Try again later, or ask the operator of GradViz to raise "
+                    "GRADVIZ_STORE_MB."
                 )
             self._promised[mark] += size
             return mark
@@ -268,13 +269,13 @@ class Store:
 
     def _place(self, kind: str, name: str, length: int) -> Path:
         if not _is_hex(name, length):
-            raise ValueError(f"{name[:80]!r} is no name of an upload.")
+            raise ValueError(f"{name[:80]!r} is not the name of an upload.")
         return self.folder / kind / name
 
     def _gone(self, what: str) -> str:
         return (
-            f"The uploaded {what} behind this address is no longer here: uploads are kept for {self._days:g} days "
-            "after they were last used. Upload it again."
+            f"The uploaded {what} of this address has been removed: uploads are kept for {self._days:g} days after "
+            "they were last used. Upload it again."
         )
 
 
@@ -345,8 +346,8 @@ def _writing() -> Iterator[None]:
         yield
     except OSError as error:
         raise StoreFull(
-            "The file could not be kept: the folder for uploads is full or cannot be written. Use a sample, or ask "
-            "whoever runs GradViz to make room."
+            "The file could not be stored: the upload folder is full or not writable. Use a sample, or ask the "
+            "operator of GradViz to make room."
         ) from error
 
 

@@ -106,6 +106,6 @@ def _is_what_it_says(path: Path) -> bool:
 def _refused(folder: Path, why: str) -> StoreFull:
     log.error("the folder of uploads is not used: %s %s", folder, why)
     return StoreFull(
-        "Uploads are switched off here, because the folder for them is not safe; the server's log says why. Use a "
-        "sample, or ask whoever runs GradViz."
+        "Uploads are switched off because the upload folder is not safe; the server's log says why. Use a sample, or "
+        "ask the operator of GradViz."
     )

@@ -152,7 +152,7 @@ def _choose_file(draft: Draft, place: DeltaGenerator) -> None:
     sentence = ""
     try:
         come = uploading.come(file, control())
-        with room, st.spinner(f"Reading {size_text(come.size)}: what it holds, and what it would cost …"):
+        with room, st.spinner(f"Reading {size_text(come.size)}: its contents and its cost …"):
             report = uploading.delivery(come).model()
         uploading.keep(come)
         uploaded.reports()[report.file] = report
@@ -171,15 +171,15 @@ def _choose_file(draft: Draft, place: DeltaGenerator) -> None:
 
 def _uploader() -> UploadedFile | None:
     st.markdown(
-        "An exported program (.pt2) brings its own architecture. A file of weights (.safetensors, .pt, .pth) fits an "
-        "architecture that GradViz knows. Files are read as data; nothing in them is run as code."
+        "An exported program (.pt2) includes its architecture. A weights file (.safetensors, .pt, .pth) needs an "
+        "architecture that GradViz knows. Files are read as data; no code in them is run."
     )
     file = uploading.uploader("model_file", "Model file: .pt2, .safetensors, .pt or .pth", control())
     with st.expander("How to make such a file", icon=":material/help:"):
         export_words.four_lines()
     st.caption(
-        f"Kept for {settings().store_days:g} days after it was last used, under a name made of its contents. "
-        "Whoever has the address of the page can use the model."
+        f"Kept for {settings().store_days:g} days after its last use, under a name derived from its contents. Anyone "
+        "with the address of the page can use the model."
     )
     return file
 

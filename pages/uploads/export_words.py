@@ -32,5 +32,5 @@ def four_lines() -> None:
     """The lines that export a model, and those that save its weights."""
     st.markdown("Any architecture, as an exported program:")
     st.code(EXPORT, language="python", wrap_lines=True)
-    st.markdown("Only the weights, of one of torchvision's classification models or of a model that GradViz ships:")
+    st.markdown("Only the weights of one of torchvision's classification models or of a GradViz preset:")
     st.code(STATE_DICT + "# or\n" + SAFETENSORS, language="python", wrap_lines=True)

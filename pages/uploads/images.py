@@ -52,8 +52,7 @@ def pick(chosen: str, model: str) -> None:
     with st.popover("Upload an image", icon=":material/upload:", width="stretch"):
         _choose_file()
         st.caption(
-            "An image that is used is kept under a name made of its contents. "
-            "Whoever has the address of the page can see it."
+            "An image is stored under a name derived from its contents. Anyone with the address of the page can see it."
         )
 
 
@@ -129,7 +128,7 @@ def _uploader() -> UploadedFile | None:
 
 def _range() -> Range:
     """The values that stand for black and for full colour in an array."""
-    st.markdown("An array does not say which of its values are black and which are full colour.")
+    st.markdown("An array does not say which value is black and which is full colour.")
     chosen = st.segmented_control(
         "Its values run from",
         list(_RANGES),
@@ -152,5 +151,5 @@ def _checked(value_range: Range | None) -> Range | None:
     """Raises BadImage where the range is none."""
     if value_range is not None and not (all(map(math.isfinite, value_range)) and value_range[0] < value_range[1]):
         low, high = value_range
-        raise BadImage(f"The values cannot run from {low:g} to {high:g}: the first must be below the second.")
+        raise BadImage(f"The range cannot be {low:g} to {high:g}: the first must be below the second.")
     return value_range

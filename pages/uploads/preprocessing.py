@@ -141,8 +141,8 @@ def _checked(made: Preprocessing) -> Preprocessing:
         )
     if any(v <= 0 for v in made.std):
         raise QuestionError(
-            f"The standard deviation {_short(made.std)} holds a number that is not above 0. Enter positive numbers; "
-            "1 leaves the values as they are."
+            f"The standard deviation {_short(made.std)} contains a number that is not above 0. Enter positive "
+            "numbers; 1 leaves the values unchanged."
         )
     return made
 
@@ -156,7 +156,7 @@ def _numbers(text: str, what: str, channels: int) -> tuple[float, ...]:
             f"The {what} {text[:60]!r} is not a list of numbers. Enter {channels}, such as {_example(channels)}."
         ) from error
     if not all(math.isfinite(v) and abs(v) <= 1e6 for v in numbers):
-        raise QuestionError(f"The {what} {text[:60]!r} holds a number that is not finite. Enter ordinary numbers.")
+        raise QuestionError(f"The {what} {text[:60]!r} contains a number that is not finite. Enter finite numbers.")
     if len(numbers) != channels:
         raise QuestionError(
             f"The {what} has {len(numbers)} numbers; this model's input has {channels} "

@@ -38,7 +38,7 @@ def proposal(report: ModelReport, title: str) -> Recipe:
         return Recipe(report.file, "", title, (), report.preprocessing)
     if not report.fits:
         raise BadModel(
-            "These weights fit none of the architectures that GradViz knows. Export the whole model as a .pt2 file."
+            "These weights do not fit any architecture that GradViz knows. Export the whole model as a .pt2 file."
         )
     best = report.fits[0]
     return Recipe(report.file, best.architecture, title, (), best.preprocessing)
@@ -57,8 +57,9 @@ def draw(start: Recipe, report: ModelReport | None, name: str, *, again: bool) -
     facts = st.empty()
     if report is not None and report.format == "exported" and not again:
         st.info(
-            "The file does not say which numbers the model was trained on. Mean and standard deviation are "
-            "ImageNet's: a guess. Where they are not yours, change them, or the scores mean little."
+            "The file does not say how the training images were normalised. Mean and standard deviation are those of "
+            "ImageNet, as a guess. Change them if your model was trained with others; otherwise the scores mean "
+            "little."
         )
     with st.expander("Change the preprocessing", icon=":material/tune:"):
         try:
@@ -73,7 +74,7 @@ def draw(start: Recipe, report: ModelReport | None, name: str, *, again: bool) -
     if not st.button("Use this model", type="primary", key=f"{name}_use", disabled=bool(wrong)):
         return False
     try:
-        with st.spinner("Running the model once on the image …"):
+        with st.spinner("Running the model on the image …"):
             made = replace(
                 made,
                 title=title.strip() or start.title,
@@ -172,11 +173,11 @@ def _labels(start: Recipe, name: str) -> str:
                 if sentence:
                     st.error(plain(sentence), icon=":material/error:")
         return st.text_area(
-            "One a line, in the order of the classes; or a JSON list",
+            "One per line in the order of the classes, or a JSON list",
             "\n".join(labels),
             key=f"{name}_labels_{number}",
             height=140,
-            help="A model that gives one number may have two names: first the negative one, then the positive one.",
+            help="A model with a single output may have two names: first the negative one, then the positive one.",
         )
 
 
@@ -190,7 +191,7 @@ def _labels_key(name: str) -> str:
 
 
 def _labels_file(name: str) -> UploadedFile | None:
-    return uploading.uploader(f"{name}_labels_file", "A text file, one a line, or a JSON list", LABELS)
+    return uploading.uploader(f"{name}_labels_file", "A text file with one name per line, or a JSON list", LABELS)
 
 
 def _read(text: str, name: str, classes: int | None) -> tuple[str, ...]:
@@ -202,7 +203,5 @@ def _read(text: str, name: str, classes: int | None) -> tuple[str, ...]:
     _, known = st.session_state[_labels_key(name)]
     labels = known if text == "\n".join(known) else client.read_labels(text.encode()) if text.strip() else ()
     if labels and classes is not None and len(labels) != classes and (classes, len(labels)) != (1, 2):
-        raise BadModel(
-            f"There are {len(labels)} names for {classes} classes. Give one for each, in their order, or none."
-        )
+        raise BadModel(f"There are {len(labels)} names for {classes} classes. Enter one per class in order, or none.")
     return labels

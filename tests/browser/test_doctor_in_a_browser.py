@@ -34,7 +34,7 @@ def test_a_sound_model_is_said_to_be_sound_and_its_gradient_is_checked(
     visited: Server, page: Page, browser: Browser
 ) -> None:
     page.goto(visited.address("doctor?model=preset/digits-mlp&image=sample/star"))
-    expect(page.get_by_text("Nothing is wrong: every parameter and the input")).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("No problems found: the input and every parameter")).to_be_visible(timeout=60_000)
     seeing.wait(page)
     page.get_by_role("button", name="Check the gradient").focus()
     page.keyboard.press("Enter")

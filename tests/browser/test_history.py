@@ -43,7 +43,7 @@ def test_the_way_back_through_the_answers_of_a_lesson(visited: Server, page: Pag
     seeing.wait(page)
     assert [one.is_checked() for one in answers.all()] == [True, False, False]
     right = next(lesson for lesson in LESSONS if lesson.key == "first-layer").prediction.right
-    said = page.get_by_text("Right." if right == 0 else "Not so.")
+    said = page.get_by_text("Right." if right == 0 else "Not correct.")
     assert said.is_visible()
 
 

@@ -17,7 +17,7 @@ LESSONS = {
     "partial-derivatives": ("The gradient with respect to the weight equals x", "x1", "sigmoid_of_ten_0"),
     "missing-gradients": ("The gradient of the first layer's weight exists", "Random seed", "detached_0"),
     "intermediate-values": ("column sums of the decoder's weight", "Factor after the mean", "encoder_and_decoder_0"),
-    "pushing-a-neuron": ("Subtracting moves towards it", "Step size", "adding_and_subtracting_0"),
+    "pushing-a-neuron": ("Subtracting moves towards the target", "Step size", "adding_and_subtracting_0"),
     "gradient-of-itself": ("The gradient equals the column sums of the Jacobian", "Power", "power_of_x_0"),
 }
 """A claim, a slider, and a chart that it changes."""

@@ -49,7 +49,7 @@ def plain_range(page: Page) -> None:
 def name_classes(page: Page, text: str) -> None:
     """Paste names of the classes."""
     page.get_by_role("dialog").get_by_text("Names of the classes").click()
-    page.get_by_role("textbox", name="One a line, in the order of the classes").fill(text)
+    page.get_by_role("textbox", name="One per line in the order of the classes").fill(text)
     page.keyboard.press("Control+Enter")
     seeing.wait(page)
 
@@ -211,7 +211,7 @@ def test_a_state_dict_with_labels_from_a_file(visited: Server, page: Page, tmp_p
     expect(dialog.get_by_label("Architecture")).to_have_value("resnet18, 5 classes, 102 of 102 tensors match")
     dialog.get_by_text("Names of the classes").click()
     dialog.locator("input[type=file]").set_input_files(tmp_path / "labels.txt")
-    expect(dialog.get_by_role("textbox", name="One a line, in the order of the classes")).to_have_value(
+    expect(dialog.get_by_role("textbox", name="One per line in the order of the classes")).to_have_value(
         "cat\ndog\n<b>emu</b>\nfox\ngnu", timeout=20_000
     )
     plain_range(page)
@@ -274,7 +274,7 @@ def test_wrong_files_and_wrong_answers_are_said_and_lose_nothing(
     name_classes(page, "one\ntwo")
     page.get_by_role("button", name="Use this model").click()
     expect(page.get_by_text("There are 2 names for 3 classes")).to_be_visible(timeout=20_000)
-    page.get_by_role("textbox", name="One a line, in the order of the classes").fill("")
+    page.get_by_role("textbox", name="One per line in the order of the classes").fill("")
     page.keyboard.press("Control+Enter")
     seeing.wait(page)
     page.keyboard.press("Escape")

@@ -241,7 +241,7 @@ def test_an_uploaded_image_is_shown_and_one_that_is_none_is_refused(
     before = page.url
     seeing.wait(page)
     page.locator("input[type=file]").set_input_files(fake)
-    expect(page.get_by_text("The file is no image that can be read")).to_be_visible(timeout=20_000)
+    expect(page.get_by_text("The file is not an image that can be read")).to_be_visible(timeout=20_000)
     assert page.url == before
     seeing.check_drawn(page, "gradient")
 

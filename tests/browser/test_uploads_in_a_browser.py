@@ -104,5 +104,5 @@ def test_a_file_that_is_cancelled_while_it_is_sent_is_gone(
     slow.send("Network.emulateNetworkConditions", line | {"uploadThroughput": -1})
     (tmp_path / "other.safetensors").write_bytes(b"no model" + bytes(1000))
     dialog.locator("input[type=file]").first.set_input_files(tmp_path / "other.safetensors")
-    expect(dialog.get_by_test_id("stAlert")).to_contain_text("The file is no model", timeout=20_000)
+    expect(dialog.get_by_test_id("stAlert")).to_contain_text("The file is not a model", timeout=20_000)
     page.close()

@@ -90,7 +90,7 @@ def test_a_picture_of_12_bits_is_kept_once_more_where_it_is_scaled_in_another_wa
     assert stated.key == f"upload/{hashlib.sha256(stored).hexdigest()}"
     assert client.rescale_image(stated.key, None) == by_itself
     before = files(chosen)
-    with pytest.raises(BadImage, match="is not a range"):
+    with pytest.raises(BadImage, match="is not a valid range"):
         client.rescale_image(stated.key, (1.0, 0.0))
     with pytest.raises(BadImage, match="has 8 bits"):
         client.rescale_image(client.upload_image(picture()).key, None)

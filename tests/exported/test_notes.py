@@ -32,8 +32,8 @@ def test_a_file_that_went_through_decompositions_says_so(kind: type[nn.Module]) 
     program = torch.export.export(built(kind), (image(),))
     (note,) = exported.read(saved(program.run_decompositions())).notes
     assert note == (
-        "This file went through run_decompositions(), which removes detach() and no_grad(): gradients flow through "
-        "them."
+        "This file was decomposed with run_decompositions(), which removes detach() and no_grad(): gradients flow "
+        "through them."
     )
     assert exported.read(saved(program)).notes == ()
 

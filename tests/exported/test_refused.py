@@ -54,7 +54,10 @@ GRAPH: dict[str, tuple[Callable[[Document], None], str]] = {
     "as_strided": (set_target("torch.ops.aten.as_strided.default"), r"'aten.as_strided.default', which is not among"),
     "out overload": (set_target("torch.ops.aten.conv2d.out"), r"'aten.conv2d.out', which is not among"),
     "no such overload": (set_target("torch.ops.aten.conv2d.__init__"), r"'aten.conv2d.__init__'"),
-    "recurrent": (set_target("torch.ops.aten.lstm.input"), r"has a recurrent layer \(lstm\), which is not read here"),
+    "recurrent": (
+        set_target("torch.ops.aten.lstm.input"),
+        r"has a recurrent layer \(lstm\), which is not supported here",
+    ),
     "trained": (
         set_target("torch.ops.aten._native_batch_norm_legit_functional.default"),
         r"training mode and decomposed. Call model.eval\(\)",
@@ -90,7 +93,7 @@ GRAPH: dict[str, tuple[Callable[[Document], None], str]] = {
     ),
     "script object": (
         lambda d: d["graph_module"]["signature"]["input_specs"].append({"custom_obj": {}}),
-        r"holds an object that is no tensor",
+        r"contains an object that is not a tensor",
     ),
     "missing weight": (
         lambda d: d["graph_module"]["signature"]["input_specs"][0]["parameter"].update(parameter_name="nowhere"),
@@ -135,10 +138,10 @@ def test_a_graph_that_is_not_read_is_refused_by_a_sentence(case: str, good: byte
         ({"strides": [{"as_int": 0}] * 4}, r"elements share memory"),
         ({"strides": [{"as_int": 1}] * 4}, r"elements share memory"),
         ({"storage_offset": {"as_int": 1}}, r"reaches beyond its bytes"),
-        ({"storage_offset": {"as_int": -1}}, r"is no size"),
+        ({"storage_offset": {"as_int": -1}}, r"is not a size"),
         ({"dtype": 2}, r"parameters must be real numbers"),
         ({"dtype": 10}, r"number 10, which is not read"),
-        ({"layout": 1}, r"is sparse"),
+        ({"layout": 1}, r"is not a dense tensor"),
         ({"sizes": [{"as_expr": {"expr_str": "__import__('os').abort()"}}] * 4}, r"its size is not fixed"),
         ({"sizes": [{"as_int": 0}, *[{"as_int": 2**62}] * 3]}, r"impossible size"),
     ],
@@ -165,9 +168,9 @@ def test_more_parameters_than_the_limit_are_refused(good: bytes, monkeypatch: py
         (b'{"a": 1, "a": 2}', "says 'a' twice"),
         (b"[" * 200 + b"]" * 200, "nested more than 100 deep"),
         (b'{"a": NaN}', "the number NaN"),
-        (b'{"a": ' + b"9" * 5000 + b"}", "no JSON that can be read"),
-        (b'{"a": "\xff"}', "no JSON that can be read"),
-        (b"{", "no JSON that can be read"),
+        (b'{"a": ' + b"9" * 5000 + b"}", "not valid JSON"),
+        (b'{"a": "\xff"}', "not valid JSON"),
+        (b"{", "not valid JSON"),
     ],
 )
 def test_json_beyond_the_limits_is_refused(text: bytes, message: str) -> None:
@@ -218,7 +221,7 @@ def test_a_model_that_writes_to_its_own_weights_is_refused(good: bytes) -> None:
             {"target": "torch.ops.aten.relu_.default", "inputs": [weight], "outputs": output, "metadata": {}}
         )
 
-    with pytest.raises(QuestionError, match="writes to its own parameters"):
+    with pytest.raises(QuestionError, match="changes its own parameters"):
         exported.read(bent(good, overwrite)).module(image())
 
 
@@ -308,7 +311,7 @@ def test_what_is_no_pt2_is_refused(good: bytes) -> None:
     old = {"old/serialized_exported_program.json": b"{}", "old/version": b"1"}
     two = {**files, member(files, "models/model.json").replace("model.json", "other.json"): b"{}"}
     for wrong, message in (
-        (without, "no member archive_format"),
+        (without, "no archive_format member"),
         (old, "weights are pickled"),
         (two, "2 exported models"),
     ):

@@ -325,7 +325,7 @@ CASES = (
     Case("pt2-samples-are-torchscript", "m.pt2", lambda: member("sample_inputs/model.pt", torchscript()), "127 parameters", "kept"),
     Case("pt2-pickled-weights", "m.pt2", _pickled_weight, "pickle"),
     Case("pt2-opaque-constant", "m.pt2", _opaque_constant, "pickle|constant|custom"),
-    Case("pt2-custom-object", "m.pt2", _custom_object, "object that is no tensor"),
+    Case("pt2-custom-object", "m.pt2", _custom_object, "object that is not a tensor"),
     Case("pt2-code-in-shapes", "m.pt2", _code_in_shapes, "any×3×32×32", "kept"),
     Case("pt2-code-in-guards", "m.pt2", lambda: edited(MODEL, lambda p: p.update(guards_code=[CODE])), "127 parameters", "kept"),
     Case("pt2-code-in-ranges", "m.pt2", lambda: edited(MODEL, lambda p: p.update(range_constraints={CODE: {"min_val": 0, "max_val": 1}})), "127 parameters", "kept"),

@@ -127,7 +127,7 @@ CASES = (
     Case("200000-nested-lists", "model.pt", _deep, "holds a list"),
     Case("long-of-2-GB", "model.pt", lambda: archive_of(b"\x80\x02\x8b\x00\x00\x00\x7f."), "no state dict needs"),
     Case("text-of-4-GB", "model.pt", lambda: archive_of(b"\x80\x02X\xff\xff\xff\xff."), "cut off"),
-    Case("memo-4-billion", "model.pt", lambda: archive_of(b"\x80\x02}r\xff\xff\xff\xff."), "no tensors by name"),
+    Case("memo-4-billion", "model.pt", lambda: archive_of(b"\x80\x02}r\xff\xff\xff\xff."), "no named tensors"),
     Case("pickle-cut-short", "model.pt", lambda: archive_of(parts().pickled[:-1]), "cut off"),
     Case(
         "two-pickles",

@@ -57,5 +57,5 @@ def test_a_head_that_never_ends_is_refused() -> None:
     got = Form(b"multipart/form-data; boundary=b", 10**6)
     for _ in range(HEAD_BYTES - 1):
         got.feed(b"x")
-    with pytest.raises(Malformed, match="Too much stands before the file"):
+    with pytest.raises(Malformed, match="too much data before the file"):
         got.feed(b"x")

@@ -91,16 +91,16 @@ def unread() -> Iterator[Message]:
     ("path", "change", "status", "sentence"),
     [
         (f"{ME}/1", {"token": False}, 403, "does not come from a page of this app"),
-        ("no session/1", {}, 400, "There is no such session"),
-        (f"{ME}/{'1' * 65}", {}, 400, "There is no such session"),
-        (f"{ME}/1", {"controls": False}, 409, "No control of this session waits for a file"),
+        ("no session/1", {}, 400, "This session does not exist"),
+        (f"{ME}/{'1' * 65}", {}, 400, "This session does not exist"),
+        (f"{ME}/1", {"controls": False}, 409, "No control of this session is waiting for a file"),
         (f"{ME}/1", {"length": "2000000"}, 413, "The file has 2.0 MB; the limit is 1 MB."),
-        (f"{ME}/1", {"length": ""}, 411, "The length of the file must be said"),
-        (f"{ME}/1", {"length": "-5"}, 411, "The length of the file must be said"),
-        (f"{ME}/1", {"length": "9" * 20}, 411, "The length of the file must be said"),
-        (f"{ME}/1", {"type": "text/plain"}, 400, "no form with a file in it"),
-        (f"{ME}/1", {"type": "multipart/form-data"}, 400, "no form with a file in it"),
-        (f"{ME}/1", {"type": f"multipart/form-data; boundary={'b' * 10_000}"}, 400, "no form with a file in it"),
+        (f"{ME}/1", {"length": ""}, 411, "The length of the file must be stated"),
+        (f"{ME}/1", {"length": "-5"}, 411, "The length of the file must be stated"),
+        (f"{ME}/1", {"length": "9" * 20}, 411, "The length of the file must be stated"),
+        (f"{ME}/1", {"type": "text/plain"}, 400, "not a form with a file"),
+        (f"{ME}/1", {"type": "multipart/form-data"}, 400, "not a form with a file"),
+        (f"{ME}/1", {"type": f"multipart/form-data; boundary={'b' * 10_000}"}, 400, "not a form with a file"),
     ],
 )
 def test_what_may_not_be_sent_is_refused_before_it_is_read(
@@ -128,18 +128,18 @@ TAIL = b"\r\n--b--\r\n"
     ("body", "sentence"),
     [
         (HEAD + b"abc\r\n" + HEAD + b"def" + TAIL, "more than one part"),
-        (HEAD + b"abc\r\n--b--\r\n" + HEAD + b"def" + TAIL, "not that of its file"),
+        (HEAD + b"abc\r\n--b--\r\n" + HEAD + b"def" + TAIL, "does not match its file"),
         (b'--b\r\nContent-Disposition: form-data; name="x"\r\n\r\nabc' + TAIL, "holds no file"),
-        (b"--b\r\n" + b"A: b\r\n" * 10_000 + b"\r\nabc" + TAIL, "Too much stands before the file"),
+        (b"--b\r\n" + b"A: b\r\n" * 10_000 + b"\r\nabc" + TAIL, "too much data before the file"),
         (b"--b\r\n" + b"A: b\r\n" * 20 + b"\r\nabc" + TAIL, "cannot be read"),
-        (HEAD.replace(b"a.png", b"a" * 1_000_000 + b".png") + b"abc" + TAIL, "Too much stands before the file"),
+        (HEAD.replace(b"a.png", b"a" * 1_000_000 + b".png") + b"abc" + TAIL, "too much data before the file"),
         (HEAD.replace(b"a.png", b"") + b"abc" + TAIL, "holds no file"),
         (HEAD.replace(b"a.png", b"\x00\x01\x7f") + b"abc" + TAIL, "holds no file"),
         (b"\r\n\r\n" + HEAD + b"abc" + TAIL, "does not begin with its boundary"),
-        (HEAD + b"abc" + TAIL + b"more", "not that of its file"),
-        (HEAD + b"abc", "not that of its file"),
+        (HEAD + b"abc" + TAIL + b"more", "does not match its file"),
+        (HEAD + b"abc", "does not match its file"),
         (HEAD[:-2] + b"abc" + TAIL, "holds no file"),
-        (bytes(300_000), "Too much stands before the file"),
+        (bytes(300_000), "too much data before the file"),
         (b"", "holds no file"),
     ],
 )
@@ -226,7 +226,7 @@ def test_notes_that_no_page_takes_up_are_counted(desk: Desk) -> None:
     content_type, body = form("a.txt", b"x")
     headers = {"Content-Type": content_type, "Content-Length": str(len(body))}
     status, said = own_loop.run(desk.put(chunks(body), headers, f"{ME}/more"))
-    assert (status, "no page has taken up" in said) == (429, True)
+    assert (status, "no page uses" in said) == (429, True)
     assert len(desk.streamlit.held) == arrivals.MOST_NOTES
     assert desk.delete(f"{ME}/0") == 204
     desk.send("a.txt", b"x", f"{ME}/more")

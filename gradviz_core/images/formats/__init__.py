@@ -21,7 +21,7 @@ _OTHERS = (
     (b"\0\0\0\x0cjP  ", "a JPEG 2000 image", "Save it as JPEG or PNG."),
     (b"\xff\x4f\xff\x51", "a JPEG 2000 image", "Save it as JPEG or PNG."),
     (b"\0\0\x01\0", "an icon", "Save it as PNG."),
-    (b"SIMPLE  =", "a FITS image", "Save its numbers with numpy.save and state their range."),
+    (b"SIMPLE  =", "a FITS image", "Save its numbers with numpy.save and enter their range."),
     (b"\x89HDF", "an HDF5 file", "Save one array of it with numpy.save."),
     (b"PK\x03\x04", "a zip archive", "If it is an .npz, save one of its arrays with numpy.save; else unpack it."),
     (b"\x1f\x8b", "compressed with gzip", "Unpack it."),
@@ -32,7 +32,7 @@ _BRANDS = {
     **dict.fromkeys((b"avif", b"avis"), ("an AVIF image", "Save it as PNG.")),
     **dict.fromkeys(
         (b"heic", b"heix", b"heim", b"hevc", b"mif1", b"msf1"),
-        ("a HEIC photo", "HEIC photos can be saved as JPEG: share or export it as such."),
+        ("a HEIC photo", "Export the photo as JPEG."),
     ),
 }
 
@@ -63,10 +63,10 @@ def read(data: bytes) -> Contents:
 def _of_another_kind(data: bytes) -> BadImage:
     if data[4:8] == b"ftyp":
         kind, advice = _BRANDS.get(data[8:12], ("a video or a raw photo", "Save one picture of it as PNG or JPEG."))
-        return BadImage(f"The file is {kind}, which is not read. {advice}")
+        return BadImage(f"The file is {kind}, which is not supported. {advice}")
     for start, kind, advice in _OTHERS:
         if data[: len(start)].lower() == start.lower():
-            return BadImage(f"The file is {kind}, which is not read. {advice}")
+            return BadImage(f"The file is {kind}, which is not supported. {advice}")
     if b"<svg" in data[:2000]:
         return BadImage("The file is an SVG drawing, which has no pixels. Export it as PNG in the size you want.")
-    return BadImage(f"The file is no image that can be read. Choose a {READ}.")
+    return BadImage(f"The file is not an image that can be read. Choose a {READ}.")

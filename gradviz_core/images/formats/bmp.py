@@ -20,7 +20,7 @@ def read(data: bytes) -> Contents:
     compression = struct.unpack_from("<I", data, 30)[0] if header >= 40 else 0
     if compression in _RUN_LENGTHS and width * height > MOST_RUN_LENGTH_PIXELS:
         raise BadImage(
-            f"The BMP has {width} x {height} pixels in run lengths; the limit for these is "
+            f"The BMP has {width} x {height} pixels with run-length compression; the limit for these is "
             f"{MOST_RUN_LENGTH_PIXELS / 1e6:.0f} million. Save it without compression, or as PNG."
         )
     return Contents("BMP", width, height, picture=data)

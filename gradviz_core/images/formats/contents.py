@@ -42,7 +42,7 @@ class Contents:
     def __post_init__(self) -> None:
         if self.width < 1 or self.height < 1:
             raise BadImage(
-                f"The image has {self.width} x {self.height} pixels: there is nothing to see. Choose another."
+                f"The image has {self.width} x {self.height} pixels, so there is nothing to show. Choose another image."
             )
         check_pixels(self.width, self.height)
 

@@ -52,7 +52,7 @@ def read(data: bytes) -> Contents:
             kept.append(segment)
         at += 1 + length
     if bits not in (0, 8):
-        raise unsupported(f"The JPEG has {bits} bits per colour; 8 are read.")
+        raise unsupported(f"The JPEG has {bits} bits per colour; only 8 are supported.")
     _check_scans(data, at)
     return Contents(
         "JPEG", width, height, picture=b"".join(kept), orientation=orientation(exif), profile=profile, bits=8

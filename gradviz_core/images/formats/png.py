@@ -34,7 +34,7 @@ def read(data: bytes) -> Contents:
         length, kind = struct.unpack_from(">I4s", data, at)
         chunk, at = view[at : at + 12 + length], at + 12 + length
         if kind == b"tRNS" and (bits, colour) == (16, 2):
-            notes = ("One colour of 16 bits is marked as transparent; it is shown as it is.",)
+            notes = ("One 16-bit colour is marked as transparent; it is shown as opaque.",)
         elif kind == b"tRNS" and colour == 0 and bits in (2, 4):
             needed.append(_scaled(bytes(chunk[8:10]), bits))
         elif kind in _NEEDED:

@@ -50,7 +50,9 @@ def read(data: bytes) -> Contents:
     """
     page = directory.read(data)
     if _DNG in page.entries or page.number(_SUBFILE, 0) & 1:
-        raise BadImage("The file is a camera's raw photo, or starts with a small preview. Export it as JPEG or PNG.")
+        raise BadImage(
+            "The file is a raw photo from a camera, or starts with a small preview. Export it as JPEG or PNG."
+        )
     _check_samples(page)
     width, height = page.number(_WIDTH, 0), page.number(_HEIGHT, 0)
     _check_strips(page, width, height)
@@ -86,27 +88,27 @@ def _check_samples(page: Directory) -> None:
     """Raises BadImage for numbers, colours and compressions that are not read."""
     formats, bits = set(page.numbers(_SAMPLE_FORMAT)) or {_WHOLE}, page.number(_BITS, 1)
     if formats != {_WHOLE}:
-        what = "floating-point numbers" if _FLOAT in formats else "numbers with a sign"
+        what = "floating-point numbers" if _FLOAT in formats else "signed numbers"
         raise BadImage(
-            f"The TIFF holds {what}, and does not state their range. Save it as a NumPy array (.npy) and state the "
-            "range, or save it in 8 bits."
+            f"The TIFF contains {what} without a stated range. Save it as a NumPy array (.npy) and enter the range, "
+            "or save it with 8 bits."
         )
     if bits > 16:
         raise BadImage(
-            f"The TIFF has {bits} bits per sample; 1 to 16 are read. Save it as a NumPy array (.npy) and state the "
-            "range, or save it in 8 bits."
+            f"The TIFF has {bits} bits per sample; 1 to 16 are supported. Save it as a NumPy array (.npy) and enter "
+            "the range, or save it with 8 bits."
         )
     compression = page.number(_COMPRESSION, _UNCOMPRESSED)
     if compression not in _COMPRESSIONS:
         raise BadImage(
-            f"The TIFF is compressed in a way that is not read (number {compression}). "
-            "Save it with LZW, with Deflate or without compression."
+            f"The TIFF uses a compression that is not supported (number {compression}). Save it with LZW, with "
+            "Deflate or without compression."
         )
     colours = page.number(_PHOTOMETRIC, _WHITE_IS_ZERO)
     if colours not in _COLOURS or (colours == _YCBCR and compression != _JPEG):
-        raise unsupported(f"The TIFF has colours of a kind that is not read (number {colours}).")
+        raise unsupported(f"The TIFF uses a colour space that is not supported (number {colours}).")
     if page.number(_PLANES, 1) == 2 and bits > 8:
-        raise unsupported(f"The TIFF stores colours of {bits} bits one after the other, which is not read.")
+        raise unsupported(f"The TIFF stores colours of {bits} bits in separate planes, which is not supported.")
 
 
 def _check_strips(page: Directory, width: int, height: int) -> None:

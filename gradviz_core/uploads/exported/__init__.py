@@ -79,9 +79,9 @@ def _without_root(files: Mapping[str, memoryview]) -> dict[str, memoryview]:
     if "serialized_exported_program.json" in inside:
         raise BadModel(f"The model was exported with a torch so old that its weights are pickled. {_AGAIN}")
     if bytes(inside.get("archive_format", b""))[:10] != b"pt2":
-        raise BadModel("This zip archive is no .pt2 file: it has no member archive_format that says so.")
+        raise BadModel("This zip archive is not a .pt2 file: it has no archive_format member.")
     if bytes(inside.get("byteorder", b"little"))[:10] != b"little":
-        raise BadModel(f"The file was written on a machine with another order of bytes. {_AGAIN}")
+        raise BadModel(f"The file was written on a machine with a different byte order. {_AGAIN}")
     return inside
 
 
@@ -95,7 +95,7 @@ def _model_name(files: Mapping[str, memoryview]) -> str:
 def _check_version(document: object) -> None:
     major = whole(take(take(document, "schema_version", dict), "major", int), "the version")
     if major != SCHEMA:
-        newer = "newer than this GradViz knows" if major > SCHEMA else "older than is read here"
+        newer = "newer than this version of GradViz supports" if major > SCHEMA else "older than is supported here"
         raise BadModel(f"The graph is written in version {major} of torch's format, {newer} ({SCHEMA}). {_AGAIN}")
 
 
@@ -116,8 +116,8 @@ def _notes(document: dict[str, Any], model: GraphModule, weights: Weights) -> It
         yield f"{len(broken)} weights hold NaN or infinity; the first is {shown(broken[0])}."
     if document.get("verifiers") is not None and _DECOMPOSED in take(document, "verifiers", list):
         yield (
-            "This file went through run_decompositions(), which removes detach() and no_grad(): gradients flow through "
-            "them."
+            "This file was decomposed with run_decompositions(), which removes detach() and no_grad(): gradients "
+            "flow through them."
         )
     if rested := model.rested():
         count = "1 operation was" if len(rested) == 1 else f"{len(rested)} operations were"

@@ -24,7 +24,7 @@ class Ref:
 class Special(Enum):
     """What is known only when the model runs."""
 
-    DEVICE = "the device that the input is on, whatever the file says"
+    DEVICE = "the device of the input; the device in the file is ignored"
 
 
 Value: TypeAlias = Any
@@ -86,7 +86,7 @@ def read_argument(record: object, name: str, wanted: str, find: Find) -> Value:
             raise BadModel(f"The argument {shown(name)} is missing.")
         return None
     if kind in (*_SINGLE, *_LISTS) and kind not in _TAKEN[plain] and not (plain.startswith("List[") and value == []):
-        raise BadModel(f"The argument {shown(name)} is of another type than the operation takes.")
+        raise BadModel(f"The argument {shown(name)} has the wrong type for this operation.")
     found = _value(kind, value, find)
     if name in _SIZE_NAMES:
         _check_size(found, name)
@@ -98,10 +98,12 @@ def read_argument(record: object, name: str, wanted: str, find: Find) -> Value:
 def _value(kind: str, value: object, find: Find) -> Value:
     if kind in _LISTS:
         if not isinstance(value, list) or len(value) > _LONGEST_LIST:
-            raise BadModel(f"The graph is not as torch.export writes it: {shown(kind)} is no list of usual length.")
+            raise BadModel(
+                f"The graph is not as torch.export writes it: {shown(kind)} is not a list of the expected length."
+            )
         return [_value(_LISTS[kind], item, find) for item in value]
     if kind not in _SINGLE:
-        raise BadModel(f"The graph has an argument of the kind {shown(kind)}, which is not read here.")
+        raise BadModel(f"The graph has an argument of the kind {shown(kind)}, which is not supported here.")
     return _SINGLE[kind](value, find)
 
 
@@ -115,7 +117,7 @@ def _symbol(value: object, find: Find) -> Value:
     if kind == "as_name":
         return find(inner)
     if kind not in ("as_int", "as_float", "as_bool"):
-        raise BadModel(f"The graph has a size of the kind {shown(kind)}, which is not read here.")
+        raise BadModel(f"The graph has a size of the kind {shown(kind)}, which is not supported here.")
     return _SINGLE[kind](inner, find)
 
 
@@ -128,26 +130,26 @@ def _float(value: object, _find: Find) -> float:
     if isinstance(value, str) and value in _FLOATS:
         return _FLOATS[value]
     if type(value) not in (int, float):
-        raise BadModel("The graph is not as torch.export writes it: a number with a fraction is none.")
+        raise BadModel("The graph is not as torch.export writes it: a floating-point number is invalid.")
     return float(whole(value, "a number")) if isinstance(value, int) else value  # type: ignore[return-value]
 
 
 def _bool(value: object, _find: Find) -> bool:
     if not isinstance(value, bool):
-        raise BadModel("The graph is not as torch.export writes it: a truth value is none.")
+        raise BadModel("The graph is not as torch.export writes it: a Boolean is invalid.")
     return value
 
 
 def _text(value: object, _find: Find) -> str:
     if not isinstance(value, str) or len(value) > _LONGEST_TEXT:
-        raise BadModel("The graph is not as torch.export writes it: a text is none, or too long.")
+        raise BadModel("The graph is not as torch.export writes it: a string is invalid or too long.")
     return value
 
 
 def _dtype(value: object, _find: Find) -> torch.dtype:
     number = whole(value, "a type of values")
     if number not in DTYPES:
-        raise BadModel(f"The graph uses the type of values with torch's number {number}, which is not read here.")
+        raise BadModel(f"The graph uses the type of values with torch's number {number}, which is not supported here.")
     return DTYPES[number]
 
 

@@ -35,7 +35,7 @@ def _batch_norm(
 def _div(self: Tensor, other: Tensor | float, rounding_mode: str | None = None) -> Tensor:
     """Division. Of integers rounded towards zero, torch's own ends the process where the result is out of range."""
     if rounding_mode == "trunc" and not self.is_floating_point():
-        raise NotImplementedError("whole numbers are not divided towards zero here")
+        raise NotImplementedError("integer division towards zero is not supported here")
     return torch.div(self, other, rounding_mode=rounding_mode)
 
 

@@ -66,9 +66,7 @@ class Scope:
             BadModel: nothing before computed it.
         """
         if not isinstance(name, str) or name not in self.slots:
-            raise BadModel(
-                f"The graph uses a value {shown(name)} that nothing before computes. Export the model again."
-            )
+            raise BadModel(f"The graph uses a value {shown(name)} before it is computed. Export the model again.")
         return Ref(self.slots[name])
 
 
@@ -94,7 +92,7 @@ class GraphReader:
         """
         scope = scope or self.scope
         if not isinstance(name, str) or name in scope.slots:
-            raise BadModel(f"The graph computes {shown(name)} twice, so it has no clear meaning.")
+            raise BadModel(f"The graph computes {shown(name)} twice, so it is ambiguous.")
         scope.slots[name] = self.places
         self.places += 1
         return self.places - 1
@@ -167,7 +165,7 @@ class GraphReader:
             case "as_none":
                 return None
             case _:
-                raise BadModel(f"It gives a result of the kind {shown(kind)}, which is not read here.")
+                raise BadModel(f"It gives a result of the kind {shown(kind)}, which is not supported here.")
 
     def _read_no_grad(self, record: object, scope: Scope, recorded: bool, within: int) -> None:
         """What runs under ``torch.no_grad()`` is a graph of its own; its nodes are put in its place."""
@@ -179,7 +177,7 @@ class GraphReader:
         given = [scope.find(_name(kind, value)).slot for kind, value in items[2:]]
         named = [_name(*only(item, "an input")) for item in take(graph, "inputs", list)]
         if len(given) != len(named) or len(set(named)) < len(named):
-            raise BadModel("A part under torch.no_grad() is given other inputs than it takes.")
+            raise BadModel("A part under torch.no_grad() gets the wrong inputs.")
         inner.slots.update(zip(named, given, strict=True))
         self._stretch += 1
         self.read(take(graph, "nodes", list), inner, recorded and items[0][1] is True, within + 1)
@@ -187,7 +185,7 @@ class GraphReader:
         results = [inner.find(_name(*only(item, "an output"))).slot for item in take(graph, "outputs", list)]
         names = [name for item in take(record, "outputs", list) for name in _names(*only(item, "an output"))]
         if len(names) != len(results) or set(names) & scope.slots.keys():
-            raise BadModel("A part under torch.no_grad() gives other outputs than it has.")
+            raise BadModel("A part under torch.no_grad() returns the wrong outputs.")
         scope.slots.update(zip(names, results, strict=True))
 
 

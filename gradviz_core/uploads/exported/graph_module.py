@@ -21,7 +21,7 @@ class GraphModule:
     """A graph, what goes in and what comes out; read as soon as it is made.
 
     Raises:
-        BadModel: the model takes or returns something that is not read here.
+        BadModel: the model takes or returns something that is not supported here.
     """
 
     def __init__(self, graph_module: dict[str, Any], weights: Weights) -> None:
@@ -60,7 +60,9 @@ class GraphModule:
                     name = take(value, "name", str)
                     self._inputs[name] = self._reader.define(name)
                 elif argument not in ("as_none", "as_bool", "as_int", "as_float", "as_string"):
-                    raise BadModel("The model takes something else than an image as input. Export it with one tensor.")
+                    raise BadModel(
+                        "The model's input is not a single tensor. Export it with one image tensor as input."
+                    )
             case "parameter" | "buffer" | "tensor_constant":
                 name = take(spec, f"{kind}_name", str)
                 if name not in self._weights.tensors:
@@ -70,17 +72,18 @@ class GraphModule:
                 pass
             case "custom_obj":
                 raise BadModel(
-                    "The model holds an object that is no tensor, which is not read here. Export it without."
+                    "The model contains an object that is not a tensor, which is not supported here. Export it "
+                    "without this object."
                 )
             case _:
-                raise BadModel(f"The model has an input of the kind {shown(kind)}, which is not read here.")
+                raise BadModel(f"The model has an input of the kind {shown(kind)}, which is not supported here.")
 
     def _only_input(self) -> tuple[int, tuple[int | None, ...]]:
         if len(self._inputs) != 1:
             names = ", ".join(shown(name) for name in list(self._inputs)[:5]) or "none"
             raise BadModel(
-                f"The model takes {len(self._inputs)} inputs ({names}); GradViz shows models that take one image. "
-                "Export a wrapper that takes the image alone."
+                f"The model takes {len(self._inputs)} inputs ({names}); GradViz supports models with one image as "
+                "input. Export a wrapper that takes only the image."
             )
         ((name, slot),) = self._inputs.items()
         self._reader.tensor_places.add(slot)
@@ -95,8 +98,8 @@ class GraphModule:
                 continue
             if kind != "user_output":
                 raise BadModel(
-                    f"The graph has an output of the kind {shown(kind)}: it trains, or does more than compute. Export "
-                    "model.eval() as it predicts."
+                    f"The graph has an output of the kind {shown(kind)}: it trains or changes state. Export "
+                    "model.eval() for prediction."
                 )
             kind, value = only(take(value, "arg", dict), "an output")
             if kind == "as_tensor":
@@ -106,7 +109,7 @@ class GraphModule:
             elif kind in ("as_sym_int", "as_none", "as_int", "as_bool", "as_float", "as_string"):
                 outputs.append(None)
             else:
-                raise BadModel(f"The model returns something of the kind {shown(kind)}, which is not read here.")
+                raise BadModel(f"The model returns something of the kind {shown(kind)}, which is not supported here.")
         if not metas or len(outputs) > _MOST_OUTPUTS:
             raise BadModel(
                 f"The model returns {len(metas)} tensors; it must return one or more, up to {_MOST_OUTPUTS}."
@@ -157,7 +160,7 @@ def _checked_shape(meta: TensorMeta) -> tuple[int | None, ...]:
     in_words = " x ".join("any" if size is None else str(size) for size in shape) or "a single number"
     if len(shape) != 4 or shape[1] not in (1, 3) or 0 in shape:
         raise BadModel(
-            f"The model's input is {in_words}; GradViz shows models of images, whose input is batch x channels x "
+            f"The model's input is {in_words}; GradViz supports image models, whose input is batch x channels x "
             "height x width with 1 or 3 channels."
         )
     if shape[0] not in (None, 1):

@@ -42,7 +42,7 @@ def read_stack(text: str) -> tuple[Entry, ...] | None:
         return None
     entries = tuple(_entry(part) for part in text.split(";"))
     if len(entries) > _MOST_WITHIN:
-        raise BadModel(f"The model has more than {_MOST_WITHIN} modules within each other.")
+        raise BadModel(f"The model has more than {_MOST_WITHIN} nested modules.")
     return tuple(entry for entry in entries if entry is not None)
 
 

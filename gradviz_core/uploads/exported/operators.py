@@ -180,24 +180,22 @@ def _has_kernel(function: Any) -> bool:
 def _refused(target: str) -> BadModel:
     if target.startswith("torch.ops.higher_order."):
         return BadModel(
-            f"The model uses {shown(target.removeprefix('torch.ops.'))}, control flow or a region that is not read "
-            "here. Export a model without it."
+            f"The model uses {shown(target.removeprefix('torch.ops.'))}, control flow or a region that is not "
+            "supported here. Export a model without it."
         )
     packet = target.removeprefix("torch.ops.aten.").partition(".")[0]
     if packet in _RECURRENT:
-        return BadModel(
-            f"The model has a recurrent layer ({packet}), which is not read here. Write that part another way."
-        )
+        return BadModel(f"The model has a recurrent layer ({packet}), which is not supported here. Rewrite that part.")
     if packet in _TRAINING:
         return BadModel("The model was exported in training mode and decomposed. Call model.eval() before exporting.")
     if target.startswith("torch.ops.aten."):
         return BadModel(
-            f"The model uses the operation {shown(target.removeprefix('torch.ops.'))}, which is not among those that "
-            "are read here. docs/export.md says which are; write that part of the model another way."
+            f"The model uses the operation {shown(target.removeprefix('torch.ops.'))}, which is not supported here. "
+            "docs/export.md lists the supported operations; rewrite that part of the model."
         )
     return BadModel(
-        f"The model uses the operation {shown(target.removeprefix('torch.ops.'))}, which is not torch's own, so it is "
-        "not run here. Export a model made of torch's operations."
+        f"The model uses the operation {shown(target.removeprefix('torch.ops.'))}, which is not part of torch, so it "
+        "is not run here. Export a model made of torch's operations."
     )
 
 

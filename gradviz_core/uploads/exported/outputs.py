@@ -76,7 +76,7 @@ def _read(record: object) -> Tree:
 
 
 def _keys(context: object, count: int) -> tuple[str, ...]:
-    found = load(context.encode("utf-8", "replace"), "A list of output names") if isinstance(context, str) else None
+    found = load(context.encode("utf-8", "replace"), "The list of output names") if isinstance(context, str) else None
     keys = tuple(str(key) for key in found if isinstance(key, str | int)) if isinstance(found, list) else ()
     if len(set(keys)) != count or not all(map(_is_name, keys)):
         raise BadModel(

@@ -43,7 +43,7 @@ def load(data: bytes | memoryview, what: str) -> Any:
     except (ValueError, RecursionError) as error:
         if isinstance(error, BadModel):
             raise
-        raise BadModel(f"{what} is no JSON that can be read. Export the model again.") from None
+        raise BadModel(f"{what} is not valid JSON. Export the model again.") from None
 
 
 def _depth(brackets: bytes) -> int:
@@ -67,7 +67,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _constant(name: str) -> Never:
-    raise BadModel(f"The file holds the number {name}, which is no JSON. Export the model again.")
+    raise BadModel(f"The file holds the number {name}, which is not valid JSON. Export the model again.")
 
 
 def shown(value: object) -> str:
@@ -113,7 +113,7 @@ def whole(value: object, what: str) -> int:
         BadModel: it is anything else.
     """
     if type(value) is not int or not -(2**63) <= value < 2**63:
-        raise BadModel(f"The graph is not as torch.export writes it: {what} is no whole number of 64 bits.")
+        raise BadModel(f"The graph is not as torch.export writes it: {what} is not a 64-bit integer.")
     return value
 
 
@@ -127,5 +127,5 @@ def fixed_size(record: object, what: str) -> int | None:
     if kind == "as_expr":
         return None
     if kind != "as_int" or whole(value, what) < 0:
-        raise BadModel(f"The graph is not as torch.export writes it: {what} is no size.")
+        raise BadModel(f"The graph is not as torch.export writes it: {what} is not a size.")
     return int(value)

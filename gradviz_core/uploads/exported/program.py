@@ -105,7 +105,9 @@ class Program(AuthorsModule):
                     for slot in plan.done.get(at, ()):
                         values[slot] = None
         if any(isinstance(weight, nn.Parameter) and version(weight) != before for weight, before in versions):
-            raise QuestionError("This model writes to its own parameters when it runs, so no two answers would agree.")
+            raise QuestionError(
+                "This model changes its own parameters when it runs, so each run would give a different answer."
+            )
         return plan.tree.filled([values[out.slot] if isinstance(out, Place) else out for out in plan.outputs])
 
 
@@ -126,7 +128,7 @@ def _computed(node: Node, values: list[Any], device: torch.device) -> Any:
     """
     arguments = {name: filled(value, values, device) for name, value in node.arguments.items()}
     if not node.by_name and not all(isinstance(value, int | float) for value in arguments.values()):
-        raise QuestionError(f"The operation {node.target} of this model computes with something else than numbers.")
+        raise QuestionError(f"The operation {node.target} of this model computes with something other than numbers.")
     try:
         parts.check(node.target, arguments)
         return node.operation(**arguments) if node.by_name else node.operation(*arguments.values())
@@ -168,7 +170,9 @@ def _put(values: list[Any], slots: Slots, value: Any, node: Node) -> None:
 
 
 def _other_result(node: Node) -> QuestionError:
-    return QuestionError(f"The operation {node.target} of this model gives another result than its file says.")
+    return QuestionError(
+        f"The operation {node.target} of this model gives a different result from the one in its file."
+    )
 
 
 def _pass_through(layer: nn.Module, call: Call, values: list[Any]) -> None:

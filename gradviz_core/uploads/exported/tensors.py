@@ -115,9 +115,9 @@ def read_meta(record: object, what: str) -> TensorMeta:
     """
     number = whole(take(record, "dtype", int), "dtype")
     if number not in DTYPES:
-        raise BadModel(f"{what} has the type of values with torch's number {number}, which is not read here.")
+        raise BadModel(f"{what} has the type of values with torch's number {number}, which is not supported here.")
     if take(record, "layout", int) != _STRIDED:
-        raise BadModel(f"{what} is sparse, or otherwise no dense tensor. Export a model with dense tensors.")
+        raise BadModel(f"{what} is not a dense tensor. Export a model with dense tensors.")
     sizes = tuple(fixed_size(size, f"a size of {what}") for size in take(record, "sizes", list))
     strides = tuple(fixed_size(stride, f"a stride of {what}") for stride in take(record, "strides", list))
     if len(sizes) != len(strides) or len(sizes) > _MOST_AXES:
@@ -130,7 +130,7 @@ def _checked_view(meta: TensorMeta, data: memoryview, what: str) -> tuple[tuple[
     sizes = tuple(size for size in meta.sizes if size is not None)
     strides = tuple(stride for stride in meta.strides if stride is not None)
     if len(sizes) != len(meta.sizes) or len(strides) != len(meta.strides) or meta.offset is None:
-        raise BadModel(f"{what} is stored, yet its size is not fixed.")
+        raise BadModel(f"{what} is stored, but its size is not fixed.")
     if any(size > _LARGEST_SIZE for size in sizes):
         raise BadModel(f"{what} has an impossible size.")
     if 0 in sizes:

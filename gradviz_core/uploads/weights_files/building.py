@@ -39,7 +39,7 @@ def build(architecture: str, tensors: Mapping[str, StoredTensor]) -> nn.Module:
             setattr(holder, leaf, frozen if leaf in dict(holder.named_parameters(recurse=False)) else value)
         elif not torch.equal(value, own):
             raise BadModel(
-                f"{name!r} holds other numbers than {architecture} computes for it. Save the weights of an unchanged "
+                f"{name!r} differs from the values that {architecture} computes. Save the weights of an unchanged "
                 "architecture."
             )
     return module.eval().requires_grad_(False)
@@ -64,10 +64,13 @@ def findings(tensors: Mapping[str, StoredTensor]) -> tuple[str, ...]:
     sentences = list(_dtype_notes(tensors))
     if odd:
         sentences.append(
-            f"NaN or infinite numbers are in {_list(odd)}: scores and gradients that use them are none either."
+            f"NaN or infinite numbers are in {_list(odd)}: scores and gradients that depend on them are not finite "
+            "either."
         )
     if negative:
-        sentences.append(f"Negative variances are in {_list(negative)}: batch norm takes their root, which is NaN.")
+        sentences.append(
+            f"Negative variances are in {_list(negative)}: batch norm takes their square root, which is NaN."
+        )
     return tuple(sentences)
 
 

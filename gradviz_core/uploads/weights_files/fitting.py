@@ -25,7 +25,7 @@ MARKER = 1_000_003
 """A number of classes that no other dimension has, so that it marks the dimensions that count classes."""
 _AUXILIARY = ("aux1.", "aux2.", "AuxLogits.")
 _OLD_DENSENET = re.compile(r"^(.*denselayer\d+\.(?:norm|conv))\.([12]\..*)")
-_EXPORT = "Another architecture can be uploaded as an exported program, which holds it: torch.export.save."
+_EXPORT = "For another architecture, upload an exported program (torch.export.save)."
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ def compare(architecture: str, tensors: Mapping[str, StoredTensor]) -> Compariso
             dtype = str(has[name].dtype).removeprefix("torch.")
             differences.append(f"{name!r} holds {dtype} instead of {kind} numbers")
     matching = len(needs.shapes) - len(differences)
-    differences += [f"{name[:80]!r} is left over" for name in has if name not in needs.shapes]
+    differences += [f"{name[:80]!r} is not used" for name in has if name not in needs.shapes]
     return Comparison(architecture, classes, image_size, matching, tuple(differences))
 
 
@@ -100,7 +100,7 @@ def mismatch(found: Comparison, tensors: Mapping[str, StoredTensor]) -> BadModel
 def no_fit(tensors: Mapping[str, StoredTensor]) -> BadModel:
     """The error for weights of which no tensor is in any architecture."""
     names = ", ".join(repr(name[:80]) for name in list(tensors)[:3])
-    return BadModel(f"No architecture here has tensors like those in the file, such as {names}. {_EXPORT}")
+    return BadModel(f"No known architecture has tensors like those in the file, such as {names}. {_EXPORT}")
 
 
 def prepared(architecture: str, tensors: Mapping[str, StoredTensor]) -> dict[str, StoredTensor]:
@@ -118,7 +118,7 @@ def prepared(architecture: str, tensors: Mapping[str, StoredTensor]) -> dict[str
 def notes(architecture: str, tensors: Mapping[str, StoredTensor]) -> tuple[str, ...]:
     """What ``prepared`` did that a person should know."""
     if _has_auxiliary(architecture) and any(name.startswith(_AUXILIARY) for name in tensors):
-        return ("The auxiliary heads were left out: they only help in training.",)
+        return ("The auxiliary heads were left out: they are used only in training.",)
     return ()
 
 
@@ -141,7 +141,7 @@ def plan(architecture: str, image_size: int | None = None) -> Plan:
     kind, name = keys.split(architecture)
     known = {keys.PRESET: architectures.PRESET_NAMES, keys.TORCHVISION: tuple(catalogue.TORCHVISION)}
     if name not in known.get(kind, ()):
-        raise BadModel(f"There is no architecture {architecture[:80]!r}. Choose one of those that the file fits.")
+        raise BadModel(f"Unknown architecture {architecture[:80]!r}. Choose one that fits the file.")
     classes = 1000 if kind == keys.TORCHVISION else len(catalogue.preset(name).labels)
     state: dict[str, torch.Tensor] = empty(architecture, MARKER, image_size).state_dict()
     needed = {name: value for name, value in state.items() if not name.endswith("num_batches_tracked")}

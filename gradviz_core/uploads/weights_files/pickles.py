@@ -28,7 +28,7 @@ _STORAGES = frozenset(
     for kind in "Float Double Half BFloat16 Long Int Short Char Byte Bool ComplexFloat ComplexDouble".split()
 )
 _KNOWN = frozenset({_REBUILD, _PARAMETER, _ORDERED, _SIZE}) | _STORAGES
-_OWN_CLASS = "a tensor of a class of its own", "Convert it with .as_subclass(torch.Tensor)."
+_OWN_CLASS = "a tensor of a custom class", "Convert it with .as_subclass(torch.Tensor)."
 _REFUSED_TENSORS = {
     "torch._utils._rebuild_sparse_tensor": ("a sparse tensor", "Convert it with .to_dense()."),
     "torch._utils._rebuild_qtensor": ("a quantised tensor", "Convert it with .dequantize()."),
@@ -37,7 +37,7 @@ _REFUSED_TENSORS = {
         "a tensor without data, from the meta device",
         "Load the weights first.",
     ),
-    "torch._utils._rebuild_tensor_v3": ("a tensor of a dtype that no layer computes with", "Convert it with .float()."),
+    "torch._utils._rebuild_tensor_v3": ("a tensor of a dtype that no layer uses", "Convert it with .float()."),
     "torch._utils._rebuild_wrapper_subclass": _OWN_CLASS,
     "torch._tensor._rebuild_from_type_v2": _OWN_CLASS,
 }
@@ -88,7 +88,7 @@ def interpret(pickle: bytes | memoryview) -> object:
             return machine.result()
         if step not in _STEPS:
             raise BadModel(
-                f"The file's pickle has a step that no state dict needs ({_name(step)}). {SAVE_A_STATE_DICT}"
+                f"The file's pickle has an instruction that no state dict needs ({_name(step)}). {SAVE_A_STATE_DICT}"
             )
         _STEPS[step](machine)
     raise BadModel(f"The file's pickle has more than {MOST_STEPS:,} steps. {SAVE_A_STATE_DICT}")
@@ -119,7 +119,7 @@ class _Machine:
         try:
             return self.take(self.number(length_form)).decode("utf-8")
         except UnicodeDecodeError:
-            raise _damaged("a text is not UTF-8") from None
+            raise _damaged("a string is not UTF-8") from None
 
     def line(self) -> str:
         end = self._pickle.find(b"\n", self._at, self._at + 200)
@@ -164,7 +164,7 @@ class _Machine:
 
     def recall(self, index: int) -> None:
         if index not in self._memo:
-            raise _damaged("it refers to what it never kept")
+            raise _damaged("it refers to a memo entry that does not exist")
         self._stack.append(self._memo[index])
 
     def find_global(self, module: str, name: str) -> None:
@@ -185,13 +185,13 @@ class _Machine:
     def call(self) -> None:
         arguments, function = self.pop(), self.pop()
         if not isinstance(function, _Global) or not isinstance(arguments, tuple):
-            raise _damaged("it calls what is no function")
+            raise _damaged("it calls something that is not a function")
         self.push(_call(function.name, arguments))
 
     def set_items(self, items: list[object]) -> None:
         target = self.peek()
         if not isinstance(target, dict) or len(items) % 2:
-            raise _damaged("it fills what is no dictionary")
+            raise _damaged("it adds items to something that is not a dictionary")
         for key, value in zip(items[::2], items[1::2], strict=True):
             if type(key) is not str and type(key) is not int:
                 raise BadModel(
@@ -208,14 +208,14 @@ class _Machine:
     def append(self, values: list[object]) -> None:
         target = self.peek()
         if not isinstance(target, list):
-            raise _damaged("it lengthens what is no list")
+            raise _damaged("it appends to something that is not a list")
         target.extend(values)
 
     def drop_attributes(self) -> None:
         """A state dict carries the versions of its layers as an attribute; they say nothing about the tensors."""
         self.pop()
         if not isinstance(self.peek(), dict):
-            raise _damaged("it gives attributes to what is no dictionary")
+            raise _damaged("it sets attributes on something that is not a dictionary")
 
     def find_storage(self) -> None:
         match self.pop():
@@ -246,13 +246,13 @@ def _call(function: str, arguments: tuple[object, ...]) -> object:
 def _refused_global(name: str, whole: bool) -> BadModel:
     if whole:
         return BadModel(
-            f"The file is a whole pickled object ({name[:80]!r}), and to load one is to run the code in it, so it is "
-            "never done. Export the model with torch.export: a .pt2 file brings its own architecture. Or, for an "
-            f"architecture that is known here: {SAVE_A_STATE_DICT}"
+            f"The file is a whole pickled object ({name[:80]!r}), and loading it would run the code in it, so "
+            "GradViz never does. Export the model with torch.export: a .pt2 file brings its own architecture. Or, "
+            f"for an architecture that is known here: {SAVE_A_STATE_DICT}"
         )
     return BadModel(
-        f"Beside tensors the file holds a Python object ({name[:80]!r}), and to load one is to run code, so it is "
-        f"never done. {SAVE_A_STATE_DICT}"
+        f"Besides tensors, the file contains a Python object ({name[:80]!r}), and loading it would run code, so "
+        f"GradViz never does. {SAVE_A_STATE_DICT}"
     )
 
 
@@ -263,7 +263,7 @@ def _damaged(what: str) -> BadModel:
 def _stack_global(machine: _Machine) -> None:
     name, module = machine.pop(), machine.pop()
     if not isinstance(name, str) or not isinstance(module, str):
-        raise _damaged("a name is no text")
+        raise _damaged("a name is not a string")
     machine.find_global(module[:200], name[:200])
 
 

@@ -49,7 +49,7 @@ def read(data: bytes | memoryview) -> dict[str, StoredTensor]:
     whole = memoryview(data)
     length = int.from_bytes(whole[:8], "little")
     if length > MOST_HEADER:
-        raise _bad(f"its header is said to have {length:,} bytes; the limit is {MOST_HEADER:,}")
+        raise _bad(f"its header claims to have {length:,} bytes; the limit is {MOST_HEADER:,}")
     if 8 + length > len(whole):
         raise _bad(f"its header of {length:,} bytes does not fit into the file")
     content = whole[8 + length :]
@@ -65,7 +65,7 @@ def read(data: bytes | memoryview) -> dict[str, StoredTensor]:
             what = "overlap those of another tensor" if start < at else "do not follow those of the tensor before"
             raise _bad(f"the bytes of {name[:80]!r} {what}")
         if end > len(content) or end - start != math.prod(shape) * dtype.itemsize:
-            raise _bad(f"the bytes of {name[:80]!r} are not as many as its shape and dtype take")
+            raise _bad(f"the number of bytes of {name[:80]!r} does not match its shape and dtype")
         tensors[name] = StoredTensor(content[start:end], dtype, shape, dense_strides(shape))
         check(name, tensors[name])
         at = end
@@ -80,9 +80,9 @@ def _header(raw: bytes) -> dict[str, object]:
     except BadModel:
         raise
     except (ValueError, RecursionError):
-        raise _bad("its header is no JSON") from None
+        raise _bad("its header is not valid JSON") from None
     if not isinstance(header, dict):
-        raise _bad("its header is no JSON object")
+        raise _bad("its header is not a JSON object")
     return header
 
 
@@ -105,7 +105,7 @@ def _entry(name: str, entry: object) -> tuple[torch.dtype, tuple[int, ...], int,
         case {"dtype": str(kind), "shape": list(shape), "data_offsets": [start, end], **others} if not others:
             numbers = (*shape, start, end)
             if kind not in _DTYPES:
-                raise _bad(f"{name[:80]!r} has the dtype {kind[:20]!r}, which no layer computes with")
+                raise _bad(f"{name[:80]!r} has the dtype {kind[:20]!r}, which no layer uses")
             if len(name) <= LONGEST_NAME and len(shape) <= 8 and all(_plain(number) for number in numbers):
                 return _DTYPES[kind], tuple(shape), int(start), int(end)
     raise _bad(f"{name[:80]!r} is not described by a dtype, a shape and two offsets")

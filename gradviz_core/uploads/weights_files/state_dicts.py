@@ -35,13 +35,13 @@ def read(data: bytes | memoryview) -> tuple[dict[str, StoredTensor], tuple[str, 
     """
     if is_torchscript(archive.names(data)):
         raise BadModel(
-            "The file is TorchScript, which holds code, and code from an upload is never run. " + SAVE_A_STATE_DICT
+            "The file is TorchScript, which contains code; code in uploads is never run. " + SAVE_A_STATE_DICT
         )
     members = archive.members(data)
     folder = _folder(members)
     order = members.get(f"{folder}/byteorder")
     if order is not None and bytes(order[:10]) != b"little":
-        raise BadModel(f"The file's numbers have their bytes in the order {bytes(order[:10])!r}; it must be little.")
+        raise BadModel(f"The byte order of the file is {bytes(order[:10])!r}; it must be little.")
     root = pickles.interpret(members[f"{folder}/data.pkl"])
     found, notes = unwrap(root)
     return {name: _tensor(name, ref, members, folder) for name, ref in found.items()}, notes
@@ -72,8 +72,8 @@ def _tensor(name: str, ref: pickles.TensorRef, members: dict[str, memoryview], f
     dtype = _DTYPES[storage.kind]
     if storage.elements * dtype.itemsize != len(content):
         raise BadModel(
-            f"The tensor {name[:80]!r} is said to have a storage of {storage.elements:,} elements of "
-            f"{dtype.itemsize} bytes, but the file holds {len(content):,} bytes for it. Save the weights again."
+            f"The tensor {name[:80]!r} claims a storage of {storage.elements:,} elements of {dtype.itemsize} bytes, "
+            f"but the file holds {len(content):,} bytes for it. Save the weights again."
         )
     tensor = StoredTensor(
         content, dtype, _whole(name, ref.shape), _whole(name, ref.strides), *_whole(name, (ref.offset,))
@@ -84,5 +84,5 @@ def _tensor(name: str, ref: pickles.TensorRef, members: dict[str, memoryview], f
 
 def _whole(name: str, numbers: tuple[object, ...]) -> tuple[int, ...]:
     if not all(type(number) is int for number in numbers):
-        raise BadModel(f"The shape of the tensor {name[:80]!r} is no list of whole numbers. Save the weights again.")
+        raise BadModel(f"The shape of the tensor {name[:80]!r} is not a list of whole numbers. Save the weights again.")
     return tuple(number for number in numbers if isinstance(number, int))

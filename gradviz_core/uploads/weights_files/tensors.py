@@ -56,7 +56,7 @@ def check(name: str, tensor: StoredTensor) -> None:
     shown = repr(name[:80])
     numbers = (*tensor.shape, *tensor.strides, tensor.offset)
     if len(tensor.shape) != len(tensor.strides) or min(numbers) < 0:
-        raise BadModel(f"The tensor {shown} has strides that do not go with its shape. Save the weights again.")
+        raise BadModel(f"The tensor {shown} has strides that do not match its shape. Save the weights again.")
     if len(tensor.shape) > MOST_DIMENSIONS or min(tensor.shape, default=1) < 1 or max(numbers) >= 2**40:
         raise BadModel(
             f"The tensor {shown} has the shape {_sizes(tensor.shape)}; at most {MOST_DIMENSIONS} dimensions of at "

@@ -57,11 +57,11 @@ def without_prefixes(tensors: Mapping[str, T]) -> tuple[dict[str, T], tuple[str,
             removed.append(prefix)
         if rest in short:
             raise BadModel(
-                f"Without the prefix of {name[:80]!r} two tensors are called {rest[:80]!r}, so which one is meant "
-                "cannot be told. Remove one of them, and save the weights again."
+                f"Without the prefix of {name[:80]!r} two tensors are called {rest[:80]!r}, which is ambiguous. "
+                "Remove one of them and save the weights again."
             )
         short[rest] = tensor
-    notes = tuple(f"The prefix {prefix!r} was taken off the names of tensors." for prefix in dict.fromkeys(removed))
+    notes = tuple(f"The prefix {prefix!r} was removed from the names of tensors." for prefix in dict.fromkeys(removed))
     return short, notes
 
 
@@ -78,10 +78,10 @@ def _wrapper(root: dict[object, object]) -> str:
         return holding[0]
     if holding:
         raise BadModel(
-            f"The file holds several state dicts ({', '.join(repr(key[:40]) for key in holding[:5])}), and which one "
-            f"is meant cannot be told. {SAVE_A_STATE_DICT}"
+            f"The file holds several state dicts ({', '.join(repr(key[:40]) for key in holding[:5])}), which is "
+            f"ambiguous. {SAVE_A_STATE_DICT}"
         )
-    raise BadModel(f"The file holds no tensors by name. {SAVE_A_STATE_DICT}")
+    raise BadModel(f"The file contains no named tensors. {SAVE_A_STATE_DICT}")
 
 
 def _holds_tensors(value: object) -> bool:
