@@ -147,7 +147,7 @@ def test_rounding_inside_the_model_is_named_and_not_blamed() -> None:
     assert {one.rounded for one in single.directions} == {"float32"}
     half = prove(Rounded(torch.float16), x, ClassScore(0))
     assert half.outcome == "too small"
-    assert "rounding to float16 inside the model is larger" in half.verdict
+    assert "rounding to float16 inside the model is too coarse" in half.verdict
     assert prove(Rounded(torch.float32, cut=True), x, ClassScore(0)).outcome == "apart"
     assert {one.rounded for one in prove(Rounded(torch.float64), x, ClassScore(0)).directions} == {""}
 
