@@ -86,7 +86,7 @@ def _refused(done: Pass) -> list[Found]:
 def _cuts_and_overwritten(done: Pass, back: Slopes, check: Callable[[Collection[int]], bool]) -> list[Found]:
     """A write through ``.data`` may be both, and is one finding."""
     cut, spoilt = _cuts(done, back, check), done.saved.overwritten()
-    alone = [told for way, told in cut if not any(_cuts_too(done, one.writer, way) for one in spoilt)]
+    alone = [reported for way, reported in cut if not any(_cuts_too(done, one.writer, way) for one in spoilt)]
     return [*alone, *_overwritten(done, spoilt, cut)]
 
 
@@ -107,8 +107,8 @@ def _cuts(done: Pass, back: Slopes, check: Callable[[Collection[int]], bool]) ->
             level: Level = "broken" if lost else "partial"
             trip = cut.out[0] if cut.cause == "detach" and cut.out else None
             more = words.round_trip(trip) if trip else cut.events[0].switch if cut.cause == "no_grad" else ""
-            mended = words.repair("rewrapped", "") if trip else ""
-            said = finding(cut.cause, level, cut.events[0], lost, cut.weakened, more=more, repair=mended)
+            fix = words.repair("rewrapped", "") if trip else ""
+            said = finding(cut.cause, level, cut.events[0], lost, cut.weakened, more=more, repair=fix)
             found.append((cut, said))
     return found
 
@@ -116,13 +116,13 @@ def _cuts(done: Pass, back: Slopes, check: Callable[[Collection[int]], bool]) ->
 def _overwritten(done: Pass, spoilt: Sequence[Overwritten], cut: Sequence[tuple[Cut, Found]]) -> list[Found]:
     found: dict[Place, Found] = {}
     for one in spoilt:
-        also = [told for way, (_, told) in cut if _cuts_too(done, one.writer, way)]
+        also = [reported for way, (_, reported) in cut if _cuts_too(done, one.writer, way)]
         more = " ".join([RAISES if one.noticed else UNNOTICED, *([words.WRITTEN] if also else [])])
         by = one.saved_by
         if by is not None and by.place.line:
             more = f"It was saved by {by.name} at {Path(by.place.file).name}:{by.place.line}. {more}".strip()
-        lost = [*above(done, by.outputs if by else ()), *(name for told in also for name in told.lost)]
-        weakened = [name for told in also for name in told.weakened if name not in lost]
+        lost = [*above(done, by.outputs if by else ()), *(name for reported in also for name in reported.lost)]
+        weakened = [name for reported in also for name in reported.weakened if name not in lost]
         said = finding("in_place_needed", "broken", one.writer, lost, weakened, more=more)
         found.setdefault(one.writer.place, said)
     return list(found.values())

@@ -60,7 +60,7 @@ def _why_zero(done: Pass, back: Slopes, origin: Origin) -> Reason:
         return "zero_derivative", "broken", event, ""
     if _zero_inputs(done, event) or any(done.record.flow.values[number].zero for number in event.outputs):
         return _zero_factor(done, back, event)
-    if origin.comes < _UNDERFLOW * origin.smallest:
+    if origin.incoming < _UNDERFLOW * origin.smallest:
         return "vanishing", "broken", event, "From here on they are too small for their dtype and become zero."
     if event.name in names.SUMMING:
         return "cancels", "note", event, ""

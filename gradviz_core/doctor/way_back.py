@@ -29,32 +29,32 @@ Kind: TypeAlias = Literal["operation", "hook", "sum"]
 
 
 @dataclass(frozen=True, slots=True)
-class Ill:
-    """What may be wrong with a gradient, and whether a sum has it as soon as one part has, or only when all have."""
+class Fault:
+    """What can be wrong with a gradient, and whether one faulty part makes a sum faulty, or only all of them do."""
 
     bad: Callable[[Size], bool]
     spreads: Callable[[list[bool]], bool]
 
     def all_of(self, sizes: Sequence[Size]) -> bool:
-        """Whether what is made of these has it, if nothing else comes in."""
+        """Whether a sum of these has the fault, if nothing else is added."""
         return self.spreads([self.bad(size) for size in sizes])
 
 
-MISSING = Ill(lambda size: size is None, all)
-ZERO = Ill(lambda size: not size, all)
-NOT_FINITE = Ill(lambda size: size is not None and not math.isfinite(size), any)
+MISSING = Fault(lambda size: size is None, all)
+ZERO = Fault(lambda size: not size, all)
+NOT_FINITE = Fault(lambda size: size is not None and not math.isfinite(size), any)
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a gradient first is as it should not be."""
+    """Where a gradient first becomes faulty, seen from the loss."""
 
     kind: Kind
-    """An operation makes it so; something between two operations does; or several ways add up to it."""
+    """An operation causes it, something between two operations does, or several paths add up to it."""
     event: Event | None
-    """The call whose derivative it is; for the others, the call that made the value. None where no one saw it."""
-    comes: float
-    """How large the gradient is that arrives."""
+    """The call whose derivative it is; otherwise the call that made the value. None if it was not seen."""
+    incoming: float
+    """Largest magnitude of the gradient that arrives."""
     smallest: float
     """The smallest normal number of its type."""
 
@@ -63,16 +63,16 @@ class Origin:
 class _Step:
     """One node at work."""
 
-    comes: list[Size]
-    """Of the loss with respect to each value that the node made."""
-    goes: list[Size]
-    """With respect to each value that it was made from."""
+    incoming: list[Size]
+    """Gradient with respect to each output of the node."""
+    outgoing: list[Size]
+    """Gradient with respect to each input of the node."""
     smallest: float
 
 
 @dataclass(slots=True)
 class Graph:
-    """PyTorch's graph of the loss, and what went through it."""
+    """PyTorch's graph of the loss, with the gradients that passed through it."""
 
     made_by: dict[Any, Event]
     steps: dict[Any, _Step] = field(default_factory=dict)
@@ -81,8 +81,8 @@ class Graph:
     leaves: dict[int, Port] = field(default_factory=dict)
     """The port of each leaf, by its ``id``."""
 
-    def origins(self, leaf: Tensor, ill: Ill) -> list[Origin]:
-        """Where, seen from the loss, the gradient of ``leaf`` comes to be so; empty where the graph does not say."""
+    def origins(self, leaf: Tensor, fault: Fault) -> list[Origin]:
+        """Where, seen from the loss, the gradient of ``leaf`` becomes faulty; empty if the graph does not show it."""
         start = self.leaves.get(id(leaf))
         found: dict[Origin, None] = {}
         queue, seen = [] if start is None else [start], set()
@@ -92,18 +92,18 @@ class Graph:
                 continue
             seen.add(port)
             handed = [(node, slot) for node, slot in self.handed_to[port] if node in self.steps]
-            sizes = [self.steps[node].goes[slot] for node, slot in handed]
-            if not sizes or not ill.all_of(sizes):
-                found[self._between(port, sizes, ill)] = None
+            sizes = [self.steps[node].outgoing[slot] for node, slot in handed]
+            if not sizes or not fault.all_of(sizes):
+                found[self._between(port, sizes, fault)] = None
                 continue
             for node, slot in handed:
                 step = self.steps[node]
-                if not ill.bad(step.goes[slot]):
+                if not fault.bad(step.outgoing[slot]):
                     continue
-                if ill.all_of(step.comes):
-                    queue += [(node, number) for number, size in enumerate(step.comes) if ill.bad(size)]
+                if fault.all_of(step.incoming):
+                    queue += [(node, number) for number, size in enumerate(step.incoming) if fault.bad(size)]
                 else:
-                    found[self._origin("operation", node, step.comes, step.smallest)] = None
+                    found[self._origin("operation", node, step.incoming, step.smallest)] = None
         return list(found)
 
     def added(self, leaf: Tensor) -> dict[Event, float]:
@@ -112,15 +112,15 @@ class Graph:
         for node, slot in self.handed_to.get(self.leaves.get(id(leaf), (None, 0)), ()):
             event, step = self.made_by.get(node), self.steps.get(node)
             if event is not None and step is not None:
-                found[event] = max(found.get(event, 0.0), step.goes[slot] or 0.0)
+                found[event] = max(found.get(event, 0.0), step.outgoing[slot] or 0.0)
         return found
 
     def reached(self) -> set[Event]:
         """The calls through whose derivatives the gradient of the loss goes."""
         return {self.made_by[node] for node in self.steps if node in self.made_by}
 
-    def _between(self, port: Port, sizes: list[Size], ill: Ill) -> Origin:
-        """Sound parts were handed on, and what arrived is not: their sum, or a hook."""
+    def _between(self, port: Port, sizes: list[Size], fault: Fault) -> Origin:
+        """Sound parts were passed on, but the gradient that arrived is faulty: because of their sum, or of a hook."""
         return self._origin("sum" if len(sizes) > 1 else "hook", port[0], sizes, 0.0)
 
     def _origin(self, kind: Kind, node: Any, sizes: list[Size], smallest: float) -> Origin:

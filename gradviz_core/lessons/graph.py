@@ -76,7 +76,7 @@ def legend(graph: Graph) -> str:
     return f"{said} {dashed}" if cut else said
 
 
-def in_words(graph: Graph) -> str:
+def described(graph: Graph) -> str:
     """The graph for those who do not see it: how many nodes of which kind, and for each what it comes from."""
     counted = ", ".join(
         f"{count} {one if count == 1 else many}"

@@ -88,7 +88,7 @@ def _run_step(step: Step, settled: Mapping[str, float | str], arrays: dict[str, 
         outputs=tuple(_output(name, value) for name, value in results.items()),
         claims=claims,
         graphs=tuple(_recorded(step, results)),
-        pictures=tuple(_in_words(picture, words) for picture in step.pictures),
+        pictures=tuple(_filled_in(picture, words) for picture in step.pictures),
     )
 
 
@@ -116,7 +116,7 @@ def _recorded(step: Step, results: Mapping[str, object]) -> Iterator[Recorded]:
             yield Recorded(name, when, record(value, name, names) if isinstance(value, Tensor) else None)
 
 
-def _in_words(picture: Picture, words: Mapping[str, float | str]) -> Picture:
+def _filled_in(picture: Picture, words: Mapping[str, float | str]) -> Picture:
     return replace(
         picture,
         title=picture.title.format_map(words),

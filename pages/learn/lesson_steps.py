@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from gradviz_core.drawing import lesson_pictures
-from gradviz_core.lessons.graph import FONT, breadth, dot, in_words, legend, levels, title
+from gradviz_core.lessons.graph import FONT, breadth, described, dot, legend, levels, title
 from gradviz_core.types import LessonAnswer
 from gradviz_core.types.lesson_cards import Claim, LessonResult, Output, Recorded, StepResult
 from pages.shell import panel
@@ -88,7 +88,7 @@ def graph(recorded: Recorded) -> None:
     if recorded.graph is None:
         st.markdown(plain(f"No graph was recorded: no path leads back from {recorded.name}."))
         return
-    words = in_words(recorded.graph)
+    words = described(recorded.graph)
     st.graphviz_chart(
         dot(recorded.graph), width="stretch", height=LEVEL * levels(recorded.graph), alt=f"{above}. {words}"
     )

@@ -9,7 +9,7 @@ import torch
 from torch.nn import functional
 
 from gradviz_core.lessons.contents import LESSONS
-from gradviz_core.lessons.graph import MARGINS, breadth, dot, in_words, levels, title
+from gradviz_core.lessons.graph import MARGINS, breadth, described, dot, levels, title
 from gradviz_core.lessons.recording import MOST_NODES, names_of, record
 from gradviz_core.lessons.running import run
 from gradviz_core.types.controls import Choice
@@ -108,16 +108,16 @@ def test_every_graph_of_every_lesson_is_sound_dot_and_told_in_words(lesson: Less
         assert list(nodes) == list(range(len(graph.nodes)))
         assert edges == set(graph.edges)
         assert {node for edge in edges for node in edge} == set(nodes)
-        assert "an unnamed tensor" not in in_words(graph)
+        assert "an unnamed tensor" not in described(graph)
         leaves = [node.label for node in graph.nodes if node.kind == "leaf"]
         assert leaves
-        assert all(label in in_words(graph) for label in leaves)
+        assert all(label in described(graph) for label in leaves)
         counted(graph)
 
 
 def counted(graph: Graph) -> None:
     """The words name as many nodes and edges as there are, of each kind and in all."""
-    first, *sentences = in_words(graph).removesuffix(".").split(". ")
+    first, *sentences = described(graph).removesuffix(".").split(". ")
     match = re.fullmatch(r"(\d+) nodes? \((.*)\) and (\d+) edges?", first)
     assert match
     kinds = [int(kind.split()[0]) for kind in match[2].split(", ")]
@@ -127,7 +127,7 @@ def counted(graph: Graph) -> None:
     assert sum(len(re.split(", | and (?!no)", said)) for said in come_from) == len(graph.edges)
     users = {end for _, end in graph.edges}
     assert len(come_from) == len(users)
-    said = in_words(graph).count("a value without a gradient as its ")
+    said = described(graph).count("a value without a gradient as its ")
     assert said == sum(node.kind == "no_gradient" for node in graph.nodes)
 
 
@@ -143,13 +143,13 @@ def test_the_argument_without_a_gradient_is_named(missing: int, role: str) -> No
         (absent,) = [node for node in graph.nodes if node.kind == "no_gradient"]
         assert absent.role == role
         assert f"{role}:\\nno gradient here" in dot(graph)
-        assert f"a value without a gradient as its {role}" in in_words(graph)
+        assert f"a value without a gradient as its {role}" in described(graph)
 
 
 def test_a_graph_in_words() -> None:
     x = torch.ones(3, requires_grad=True)
     y = x.exp()
-    assert in_words(recorded((y * y.detach()) * y, x=x)) == (
+    assert described(recorded((y * y.detach()) * y, x=x)) == (
         "6 nodes (1 result, 3 operations, 1 leaf, 1 value without a gradient) and 6 edges. "
         "y (3) comes from Mul number 1 (3). "
         "Mul number 1 (3) comes from Mul number 2 (3) and Exp (3). "
