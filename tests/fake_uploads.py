@@ -72,7 +72,7 @@ class Fake:
     def recipe(self, key: str) -> Recipe:
         self._hear("recipe", key)
         if key not in self.recipes:
-            raise UnknownModel("The uploaded model behind this address is no longer here. Upload it again.")
+            raise UnknownModel("The uploaded model of this address has been removed. Upload it again.")
         return self.recipes[key]
 
     def ask(self, question: Question) -> Answer:
@@ -81,7 +81,7 @@ class Fake:
             return inline.ask(question)
         image = question.image if question.image not in self.images else "sample/heart"
         if image.startswith("upload/"):
-            raise UnknownImage("The uploaded image behind this address is no longer here. Upload it again.")
+            raise UnknownImage("The uploaded image of this address has been removed. Upload it again.")
         if not question.model.startswith("upload/"):
             found: Answer = inline.ask(replace(question, image=image))
             return found

@@ -273,9 +273,9 @@ def test_what_is_within_the_limits_passes() -> None:
 @pytest.mark.parametrize(
     ("function", "sentence"),
     [
-        (lambda x: x[x > 0], r"aten\.(nonzero|index): what it returns depends on the values"),
-        (lambda x: x * float(x.sum()), r"aten\._local_scalar_dense: what it returns depends on the values"),
-        (lambda x: torch.unique(x), r"aten\._unique2: what it returns depends on the values"),
+        (lambda x: x[x > 0], r"aten\.(nonzero|index): its result depends on the values"),
+        (lambda x: x * float(x.sum()), r"aten\._local_scalar_dense: its result depends on the values"),
+        (lambda x: torch.unique(x), r"aten\._unique2: its result depends on the values"),
     ],
 )
 def test_a_cost_that_depends_on_values_is_refused(function: object, sentence: str) -> None:

@@ -88,7 +88,7 @@ def test_how_a_picture_was_scaled_is_said_and_changed() -> None:
     assert bits(app) == ["10"]
 
     link = opened(image=second)
-    assert said(link, "Scaled from 10 of its 16 bits (0 to 1023) to 8, as chosen here."), "whoever has the address"
+    assert said(link, "Scaled from 10 of its 16 bits (0 to 1023) to 8, as chosen here."), "Anyone with the address"
     assert bits(link) == ["10"]
     choose(link, "by itself")
     assert str(link.query_params["image"]) == first

@@ -52,7 +52,7 @@ def test_an_image_that_is_gone_says_so_and_another_can_be_chosen() -> None:
 @pytest.mark.parametrize(
     ("name", "size", "sentence"),
     [
-        ("no*tes.txt", 4, "'no*tes.txt' is of a kind that cannot be read here."),
+        ("no*tes.txt", 4, "'no*tes.txt' has an unsupported type."),
         ("net", 4, "'net' is of a kind"),
         ("net.pt2", 0, "'net.pt2' is empty"),
         ("net.pt2", 700_000_000, "'net.pt2' has 700.0 MB; the limit is 600 MB."),

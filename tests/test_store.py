@@ -93,13 +93,13 @@ def test_a_key_is_a_digest_with_a_word_before_it() -> None:
 
 
 def test_what_is_not_here_is_told(place: Store) -> None:
-    gone = "is no longer here: uploads are kept for 30 days after they were last used. Upload it again."
+    gone = "has been removed: uploads are kept for 30 days after they were last used. Upload it again."
     with pytest.raises(UnknownImage) as image:
         place.image("0" * 64)
     with pytest.raises(UnknownModel) as model:
         place.recipe("0" * 64)
-    assert str(image.value) == f"The uploaded image behind this address {gone}"
-    assert str(model.value) == f"The uploaded model behind this address {gone}"
+    assert str(image.value) == f"The uploaded image of this address {gone}"
+    assert str(model.value) == f"The uploaded model of this address {gone}"
     for touch, error in ((place.touch_image, UnknownImage), (place.touch_model, UnknownModel)):
         with pytest.raises(error):
             touch("0" * 64)

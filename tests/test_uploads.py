@@ -260,7 +260,7 @@ def test_recipes_that_do_not_go_with_the_file() -> None:
     for recipe, sentence in (
         (recipe_for(weights, labels=("cat", "dog")), "There are 2 labels, but the model has 3 classes"),
         (recipe_for(weights, "preset/shapes-vit"), "do not fit preset/shapes-vit"),
-        (recipe_for(weights, "torchvision/nothing"), "There is no architecture 'torchvision/nothing'"),
+        (recipe_for(weights, "torchvision/nothing"), "Unknown architecture 'torchvision/nothing'"),
         (recipe_for(weights, ""), "The file contains only weights"),
         (recipe_for(program), "which holds its own architecture"),
         (recipe_for(picture()), "an image, not a model"),
@@ -282,7 +282,7 @@ def test_one_number_may_have_two_names_the_negative_first() -> None:
         assert (card.labels, card.against, card.names) == (("malignant",), "benign", ("benign", "malignant"))
         card = load(key_of(replace(two, labels=("malignant",)))).card
         assert (card.labels, card.against) == (("malignant",), "")
-        with pytest.raises(BadModel, match=r"There are 3 labels, but the model gives one number. .* negative first"):
+        with pytest.raises(BadModel, match=r"There are 3 labels, but the model has a single output. .* negative one"):
             load(key_of(replace(two, labels=("a", "b", "c"))))
 
 

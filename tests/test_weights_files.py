@@ -146,9 +146,9 @@ WRAPPED: dict[str, tuple[object, str]] = {
     "two of them": ({"ema": weights(), "model": PLAIN}, "The weights were found under 'model'. Left out: 'ema'."),
     "an odd name": ({"generator": PLAIN, "step": 5}, "found under 'generator'"),
     "wrapped twice": ({"model": {"state_dict": PLAIN}}, "found under 'state_dict'"),
-    "DataParallel": ({f"module.{k}": v for k, v in PLAIN.items()}, "The prefix 'module.' was taken off"),
-    "compiled": ({f"module._orig_mod.{k}": v for k, v in PLAIN.items()}, "The prefix '_orig_mod.' was taken off"),
-    "Lightning": ({"state_dict": {f"model.{k}": v for k, v in PLAIN.items()}}, "The prefix 'model.' was taken off"),
+    "DataParallel": ({f"module.{k}": v for k, v in PLAIN.items()}, "The prefix 'module.' was removed"),
+    "compiled": ({f"module._orig_mod.{k}": v for k, v in PLAIN.items()}, "The prefix '_orig_mod.' was removed"),
+    "Lightning": ({"state_dict": {f"model.{k}": v for k, v in PLAIN.items()}}, "The prefix 'model.' was removed"),
     "averaged": ({"n_averaged": torch.tensor(3), **{f"module.{k}": v for k, v in PLAIN.items()}}, "averaged model"),
     "beside numbers": ({**PLAIN, "epoch": 3, "best": 0.5, "name": "x", "ok": True, "none": None}, "Left out: 'epoch'"),
     "parameters": (OrderedDict((k, nn.Parameter(v, v.is_floating_point())) for k, v in PLAIN.items()), ""),
@@ -313,7 +313,7 @@ def test_first_ten_differences_and_what_fits_best() -> None:
 
 
 def test_unknown_architecture() -> None:
-    with pytest.raises(BadModel, match="There is no architecture 'torchvision/resnet19'"):
+    with pytest.raises(BadModel, match="Unknown architecture 'torchvision/resnet19'"):
         weights_files.build("torchvision/resnet19", weights_files.read(saved(PLAIN)).tensors)
 
 
@@ -321,7 +321,7 @@ def test_index_tables_must_be_the_architectures_own() -> None:
     state = weights("torchvision/swin_t")
     name = "features.1.0.attn.relative_position_index"
     state[name] = torch.full_like(state[name], 10**9)
-    with pytest.raises(BadModel, match="holds other numbers than torchvision/swin_t computes for it"):
+    with pytest.raises(BadModel, match="differs from the values that torchvision/swin_t computes"):
         weights_files.build("torchvision/swin_t", weights_files.read(saved(state)).tensors)
 
 

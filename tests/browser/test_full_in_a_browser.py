@@ -17,7 +17,7 @@ def test_the_page_of_a_full_app_opens_the_app_once_there_is_a_place(tmp_path: Pa
         page = browser.new_page()
         page.goto(f"http://{app.host}/lessons")
         expect(page.get_by_role("heading", name="GradViz is full")).to_be_visible()
-        expect(page.get_by_role("status")).to_contain_text("The one session that this GradViz may have is taken.")
+        expect(page.get_by_role("status")).to_contain_text("The one session of this GradViz is in use.")
         other.socket.close()
         expect(page.get_by_role("heading", name="Lessons")).to_be_visible(timeout=1e3 * RETURN_S + 60_000)
         page.close()
@@ -36,7 +36,7 @@ def test_a_tab_that_was_let_in_too_late_is_told_why_it_waits(tmp_path: Path, bro
 
         page.route("**/_stcore/host-config", taken_meanwhile)
         page.goto(f"http://{app.host}/lessons")
-        told = "The one session that this GradViz may have is taken."
+        told = "The one session of this GradViz is in use."
         expect(page.get_by_role("dialog")).to_contain_text(told, timeout=60_000)
         assert late[0].socket is not None
         late[0].socket.close()

@@ -68,7 +68,7 @@ def test_what_is_not_taken_is_said_and_the_next_file_is_taken(app: Server, page:
     notes = tmp_path / "notes.txt"
     notes.write_bytes(bytes(19_000_000))  # refused while it is on its way
     choose(page, notes)
-    says(page, "'notes.txt' is of a kind that cannot be read here. Choose a PNG, JPEG")
+    says(page, "'notes.txt' has an unsupported type. Choose a PNG, JPEG")
     (tmp_path / "empty.png").write_bytes(b"")
     choose(page, tmp_path / "empty.png")
     says(page, "'empty.png' is empty. Choose another file.")

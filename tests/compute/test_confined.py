@@ -165,9 +165,9 @@ def test_a_worker_that_has_said_too_much_is_heard_again(
 
 def test_what_is_no_longer_here_is_told_without_a_worker(client: Client, chosen: Settings) -> None:
     before = client.status().answered
-    with pytest.raises(UnknownImage, match="The uploaded image behind this address is no longer here"):
+    with pytest.raises(UnknownImage, match="The uploaded image of this address has been removed"):
         ask(client, "echo", f"upload/{'1' * 64}")
-    with pytest.raises(UnknownModel, match="The uploaded model behind this address is no longer here"):
+    with pytest.raises(UnknownModel, match="The uploaded model of this address has been removed"):
         ask(client, f"upload/{'1' * 64}")
     key = uploaded(client, chosen, "unused")
     (chosen.store / "files" / client.recipe(key).file).unlink()

@@ -118,7 +118,7 @@ def test_a_recipe_is_kept_and_comes_back(client: Client, chosen: Settings) -> No
 
 
 def test_a_recipe_without_its_file_is_refused(client: Client) -> None:
-    with pytest.raises(UnknownModel, match=r"no longer here: uploads are kept for 30 days"):
+    with pytest.raises(UnknownModel, match=r"has been removed: uploads are kept for 30 days"):
         client.keep_recipe(Recipe("0" * 64, "", "x", (), STEPS))
     with pytest.raises(UnknownModel, match="no longer here"):
         client.recipe(f"upload/{'0' * 64}")

@@ -69,16 +69,16 @@ GRAPH: dict[str, tuple[Callable[[Document], None], str]] = {
     "defined twice": (lambda d: nodes(d)[1].update(outputs=[{"as_tensor": {"name": "x"}}]), r"computes 'x' twice"),
     "enum for another": (
         lambda d: argument(d, 0, "stride", {"as_scalar_type": 7}),
-        r"argument 'stride' is of another type",
+        r"argument 'stride' has the wrong type",
     ),
     "text for a number": (
         with_groups({"as_string": "1"}),
-        r"argument 'groups' is of another type than the operation takes",
+        r"argument 'groups' has the wrong type for this operation",
     ),
     "fraction for a size": (lambda d: argument(d, 0, "stride", {"as_floats": [1.0, 1.0]}), r"'stride' is of another"),
-    "numbers for one": (with_groups({"as_ints": [1]}), r"'groups' is of another type"),
-    "truth value for a size": (with_groups({"as_bool": True}), r"'groups' is of another type"),
-    "sizes for a tensor": (lambda d: argument(d, 0, "input", {"as_ints": [1]}), r"'input' is of another type"),
+    "numbers for one": (with_groups({"as_ints": [1]}), r"'groups' has the wrong type"),
+    "truth value for a size": (with_groups({"as_bool": True}), r"'groups' has the wrong type"),
+    "sizes for a tensor": (lambda d: argument(d, 0, "input", {"as_ints": [1]}), r"'input' has the wrong type"),
     "10,000 huge sizes": (
         lambda d: argument(d, 0, "padding", {"as_ints": [2**62] * 10_000}),
         r"asks for inf numbers",
@@ -252,14 +252,14 @@ def test_what_computes_with_sizes_takes_numbers_only(good: bytes, target: str, v
 def test_what_computes_with_sizes_takes_no_tensor_by_the_name_of_a_size(good: bytes) -> None:
     by_name = {"as_sym_int": {"as_name": "x"}}
     module = exported.read(bent(good, lambda d: computing(d, "mul", by_name, {"as_int": 3}))).module
-    with pytest.raises(QuestionError, match=r"_operator.mul of this model computes with something else than numbers"):
+    with pytest.raises(QuestionError, match=r"_operator.mul of this model computes with something other than numbers"):
         module(image())
 
 
 def test_a_product_of_sizes_stays_a_number_of_64_bits(good: bytes) -> None:
     large = {"as_int": 2**62}
     module = exported.read(bent(good, lambda d: computing(d, "mul", large, large))).module
-    with pytest.raises(QuestionError, match=r"_operator.mul of this model gives another result"):
+    with pytest.raises(QuestionError, match=r"_operator.mul of this model gives a different result"):
         module(image())
 
 

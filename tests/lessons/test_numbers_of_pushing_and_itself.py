@@ -108,7 +108,7 @@ def test_the_second_step_says_that_only_its_own_gradient_leaves_a_dead_unit_wher
         moved = network.x - 0.05 * np.sign(network.slope(dead))
         before, pushed = network.sums(network.x)[1][dead], network.sums(moved)[1][dead]
         assert result.array("a_dead_unit", "pushed_by_others") == pytest.approx(pushed, abs=1e-5)
-        assert abs(pushed - before) > 1e-4, "the push of the others moves its sum"
+        assert abs(pushed - before) > 1e-4, "A step for the other units changes its value"
         assert step.sentence.startswith("On its own, a dead unit does not move at all")
         assert ("stays dead" if pushed <= 0 else "becomes active") in step.claims[-1].sentence
 

@@ -111,10 +111,10 @@ def test_whoever_comes_to_a_full_app_is_told_and_let_in_when_there_is_room(app: 
             page = look(app, HERS)
             assert page.status == 503
             assert page.headers["retry-after"] == "10"
-            assert "All 8 sessions that this GradViz may have are taken." in page.text
+            assert "All 8 sessions of this GradViz are in use." in page.text
             reply = look(app, HERS, "/_stcore/host-config")
             assert reply.status == 503
-            assert json.loads(reply.text).startswith("All 8 sessions that this GradViz may have are taken. Close a tab")
+            assert json.loads(reply.text).startswith("All 8 sessions of this GradViz are in use. Close a tab")
             assert look(app, HERS, "/_stcore/health").text == "ok"
             assert ask(app, "/manifest.json", ("Host", app.host), source=HERS).status == 200
             # somebody who loads their own page again is not told that there is no room

@@ -180,8 +180,8 @@ def test_names_of_all_kinds_are_taken_as_text(desk: Desk, name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "size", "sentence"),
     [
-        ("notes.txt", 5, "'notes.txt' is of a kind that cannot be read here. Choose a PNG file."),
-        ("a.pt2", 5, "'a.pt2' is of a kind that cannot be read here. Choose a PNG file."),
+        ("notes.txt", 5, "'notes.txt' has an unsupported type. Choose a PNG file."),
+        ("a.pt2", 5, "'a.pt2' has an unsupported type. Choose a PNG file."),
         ("a.png", 0, "'a.png' is empty. Choose another file."),
         ("a.png", 1_000_001, "'a.png' has 1.0 MB; the limit is 1 MB. Choose a smaller file."),
     ],
