@@ -278,7 +278,7 @@ def kinds_in_the_dialog(app: AppTest) -> Any:
 def test_a_model_that_is_gone_says_so_and_another_can_be_chosen(fake: Fake) -> None:
     app = opened(model="upload/" + "0" * 64)
     (said,) = errors(app)
-    assert plain("no longer here. Upload it again.") in said
+    assert plain("has been removed") in said
     app.button(key="bring_change").click().run()
     assert len(errors(app)) == 2, "the dialog says so too"
     bring_closed(app)

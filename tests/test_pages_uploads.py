@@ -40,7 +40,7 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> Iterator[Fake]:
 def test_an_image_that_is_gone_says_so_and_another_can_be_chosen() -> None:
     app = opened(image="upload/" + "0" * 64)
     (said,) = errors(app)
-    assert plain("no longer here. Upload it again.") in said
+    assert plain("has been removed") in said
     app.session_state["address"].chosen["image"] = "sample/star"
     app.run()
     assert not app.error

@@ -154,7 +154,7 @@ def test_an_address_restores_a_lesson(key: str) -> None:
 def test_a_link_whose_upload_is_gone_says_so_in_one_sentence(page: str, name: str) -> None:
     app = opened(page, **{name: "upload/" + "0" * 64})
     (said,) = errors(app)
-    assert "no longer here" in said
+    assert "has been removed" in said
     assert "pload it again" in said
     assert not app.get("plotly_chart")
 
@@ -163,5 +163,5 @@ def test_a_link_whose_upload_is_gone_says_so_in_one_sentence(page: str, name: st
 def test_a_comparison_whose_upload_is_gone_says_so_and_the_rest_stays(name: str) -> None:
     app = opened(FLOW, **{name: "upload/" + "0" * 64})
     (said,) = errors(app)
-    assert "no longer here" in said
+    assert "has been removed" in said
     assert app.get("plotly_chart")

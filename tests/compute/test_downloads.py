@@ -66,7 +66,7 @@ def test_one_of_an_upload_comes_from_a_confined_worker(client: Client, chosen: S
         ("bug", ComputeError, "inside GradViz"),
         ("kill", WorkerDied, "ended in the middle"),
         ("spin", DeadlineExceeded, "took longer than 2 s"),
-        ("upload/" + 64 * "0", GradVizError, "no longer here"),
+        ("upload/" + 64 * "0", GradVizError, "has been removed"),
     ],
 )
 def test_what_fails_fails_before_the_file_begins(

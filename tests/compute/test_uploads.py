@@ -94,7 +94,7 @@ def test_a_picture_of_12_bits_is_kept_once_more_where_it_is_scaled_in_another_wa
         client.rescale_image(stated.key, (1.0, 0.0))
     with pytest.raises(BadImage, match="has 8 bits"):
         client.rescale_image(client.upload_image(picture()).key, None)
-    with pytest.raises(UnknownImage, match="no longer here"):
+    with pytest.raises(UnknownImage, match="has been removed"):
         client.rescale_image(f"upload/{'0' * 64}", None)
     assert len(files(chosen)) <= len(before) + 1, "nothing but the picture of 8 bits"
 
@@ -120,7 +120,7 @@ def test_a_recipe_is_kept_and_comes_back(client: Client, chosen: Settings) -> No
 def test_a_recipe_without_its_file_is_refused(client: Client) -> None:
     with pytest.raises(UnknownModel, match=r"has been removed: uploads are kept for 30 days"):
         client.keep_recipe(Recipe("0" * 64, "", "x", (), STEPS))
-    with pytest.raises(UnknownModel, match="no longer here"):
+    with pytest.raises(UnknownModel, match="has been removed"):
         client.recipe(f"upload/{'0' * 64}")
     with pytest.raises(UnknownModel, match="There is no uploaded model 'preset/shapes-cnn'"):
         client.recipe("preset/shapes-cnn")

@@ -44,7 +44,7 @@ def test_a_file_goes_on_in_parts_and_streamlit_gets_a_note(desk: Desk) -> None:
 
 def test_nobody_else_gets_a_file_by_its_note(desk: Desk) -> None:
     note = desk.send("a.png", b"mine")
-    with pytest.raises(UploadRefused, match=r"no longer here\. Choose it again"):
+    with pytest.raises(UploadRefused, match=r"has been removed\. Choose it again"):
         desk.files.find(OTHER, note.token)
     forged = desk.send("b.png", note.to_bytes(), f"{OTHER}/1")  # a file that reads like a note is a file
     assert desk.deliveries[-1].parts == [note.to_bytes()]
