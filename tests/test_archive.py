@@ -155,7 +155,10 @@ REFUSED: dict[str, tuple[Callable[[], bytes], str]] = {
     "overlapping": (overlapping, "overlaps another one"),
     "inside another": (inside, "overlaps another one"),
     "a member before the first": (lambda: with_more("a/data.pkl", hidden()), "54 bytes before its member 'a/data.pkl'"),
-    "a member between two": (lambda: with_more("a/data/0", hidden()), "54 bytes before its member 'a/data/0' of which"),
+    "a member between two": (
+        lambda: with_more("a/data/0", hidden()),
+        "54 bytes before its member 'a/data/0' that its directory",
+    ),
     "a byte between two": (lambda: with_more("a/version", b"x"), "there are 1 bytes before its member 'a/version'"),
     "a member after the last": (lambda: with_more("", hidden()), "54 bytes between its last member and its directory"),
     "a second name before": (lambda: second_name(0), "has a second name"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import struct
 import tracemalloc
 import zlib
@@ -44,7 +45,7 @@ def test_nothing_is_no_image() -> None:
 @pytest.mark.parametrize("kind", ["EPS", "PPM", "ICO", "PDF", "TGA", "PCX", "JPEG2000", "SGI", "XBM"])
 def test_other_formats_are_refused_whatever_their_name(kind: str) -> None:
     picture = Image.fromarray(noise(16, 16)).convert("1" if kind == "XBM" else "RGB")
-    assert "read" in refusal(lambda: images.decode(encoded(picture, kind)))
+    assert re.search("not supported|that can be read", refusal(lambda: images.decode(encoded(picture, kind))))
 
 
 @pytest.mark.parametrize(
@@ -85,7 +86,7 @@ def test_ways_of_storing_a_tiff_that_are_not_read_are_named() -> None:
     wide = np.moveaxis(colours, -1, 0).astype(np.uint16).copy()
     for data, words in (
         (tiff(colours, photometric="cielab"), "colour space"),
-        (tiff(wide, planarconfig="separate"), "one after the other"),
+        (tiff(wide, planarconfig="separate"), "in separate planes"),
         (tiff(np.stack([grey] * 2, -1).astype(np.uint16), photometric="minisblack", planarconfig="contig"), "way"),
         (tiff(grey, photometric="minisblack", subfiletype=1), "raw photo"),
         (sound_tiff(259, (3, 1, 34712)), "number 34712"),
@@ -284,7 +285,7 @@ def test_a_large_bmp_in_run_lengths_is_refused_and_a_small_one_read() -> None:
         return b"BM" + struct.pack("<IHHI", 0, 0, 0, 14 + 40 + 1024) + info + colours + runs
 
     np.testing.assert_array_equal(decoded(of(4)), np.full((4, 4, 3), (248, 7, 7)))
-    assert "run lengths" in refusal(lambda: images.decode(of(int(bmp.MOST_RUN_LENGTH_PIXELS**0.5) + 1)))
+    assert "run-length compression" in refusal(lambda: images.decode(of(int(bmp.MOST_RUN_LENGTH_PIXELS**0.5) + 1)))
 
 
 @pytest.mark.parametrize("kind", LOSSLESS)

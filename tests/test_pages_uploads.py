@@ -53,10 +53,10 @@ def test_an_image_that_is_gone_says_so_and_another_can_be_chosen() -> None:
     ("name", "size", "sentence"),
     [
         ("no*tes.txt", 4, "'no*tes.txt' has an unsupported type."),
-        ("net", 4, "'net' is of a kind"),
+        ("net", 4, "'net' has an unsupported type"),
         ("net.pt2", 0, "'net.pt2' is empty"),
         ("net.pt2", 700_000_000, "'net.pt2' has 700.0 MB; the limit is 600 MB."),
-        ("<script>.exe", 4, "'<script>.exe' is of a kind"),
+        ("<script>.exe", 4, "'<script>.exe' has an unsupported type"),
     ],
 )
 def test_a_file_is_checked_before_it_is_read(name: str, size: int, sentence: str) -> None:
@@ -81,7 +81,7 @@ def test_a_session_may_upload_so_much_and_no_more(fake: Fake) -> None:
     arrivals.here().keep(before)
     app.button(key="bring").click().run()
     choose(app.file_uploader(key="model_file_0"), "net.pt", b"weights")
-    assert plain("this session has uploaded 2000.0 MB of the 2000 MB it may") in errors(app)[0]
+    assert plain("this session has uploaded 2000.0 MB of the 2000 MB allowed") in errors(app)[0]
     assert "upload_model" not in fake.words()
 
 
@@ -162,7 +162,7 @@ def test_an_array_is_read_with_the_range_that_is_stated(fake: Fake) -> None:
     app.button_group(key="upload_range").set_value("own").run()
     app.number_input(key="upload_low").set_value(5.0).run()
     app.button(key="upload_array").click().run()
-    assert errors(app) == [plain("The values cannot run from 5 to 1: the first must be below the second.")]
+    assert errors(app) == [plain("The range cannot be 5 to 1: the first must be below the second.")]
     assert "upload_image" not in fake.words()
     app.number_input(key="upload_high").set_value(7.5).run()
     assert not app.error

@@ -138,7 +138,7 @@ def test_the_quota_holds_whatever_comes(files: list[tuple[int, int, bool]]) -> N
 
 def test_room_is_promised_to_what_is_still_arriving(place: Store) -> None:
     with place.receive(150 * BLOCK) as first:
-        with pytest.raises(StoreFull, match=r"no room for 0.2 MB more: uploads may take 0.8192 MB in all here"):
+        with pytest.raises(StoreFull, match=r"not enough room for 0.2 MB more: uploads may take up to 0.8192 MB here"):
             place.receive(51 * BLOCK)
         first.write(bytes(150 * BLOCK))
         assert first.left == 0
@@ -162,7 +162,7 @@ def test_a_disk_that_is_full_is_told_of(place: Store) -> None:
     with place.receive(5) as arrival:
         arrival._out.close()
         arrival._out = io.FileIO("/dev/full", "wb")
-        with pytest.raises(StoreFull, match="full or cannot be written"):
+        with pytest.raises(StoreFull, match="full or not writable"):
             arrival.write(b"bytes")
     assert names(place.folder, "arriving") == []
     assert place.put(b"bytes")
@@ -170,7 +170,7 @@ def test_a_disk_that_is_full_is_told_of(place: Store) -> None:
 
 def test_a_folder_that_cannot_be_made_is_told_of(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
-    with pytest.raises(StoreFull, match="cannot be written") as caught:
+    with pytest.raises(StoreFull, match="not writable") as caught:
         Store(tmp_path / "file", BLOCK, MONTH).put(b"")
     assert str(tmp_path) not in str(caught.value)
 

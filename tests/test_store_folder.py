@@ -91,7 +91,7 @@ def test_a_folder_of_another_user_is_refused_and_nothing_is_read_out_of_it(
     monkeypatch.setattr(os, "geteuid", lambda: user + 1)
     other = again(place)
     for ask in (lambda: other.put(b"y"), lambda: other.touch_image(digest), lambda: other.touch_model(model)):
-        with pytest.raises(StoreFull, match="ask whoever runs GradViz") as caught:
+        with pytest.raises(StoreFull, match="ask the operator of GradViz") as caught:
             ask()
         assert str(place.folder) not in str(caught.value)
     assert f"{place.folder} belongs to another user (number {user})" in caplog.text

@@ -112,7 +112,7 @@ def test_weights_that_almost_fit_are_refused_with_the_differences() -> None:
 
 
 def test_weights_of_another_architecture_are_refused_with_the_way_out() -> None:
-    with pytest.raises(BadModel, match=r"such as 'mine\.weight'\. Another .* torch\.export\.save"):
+    with pytest.raises(BadModel, match=r"such as 'mine\.weight'\. For another .* torch\.export\.save"):
         model_files.inspect(saved({"mine.weight": torch.zeros(3)}))
 
 
@@ -139,8 +139,8 @@ def torchscript() -> bytes:
 
 OTHERS: dict[str, tuple[Callable[[], bytes], str]] = {
     "empty": (lambda: b"", "The file is empty"),
-    "one byte": (lambda: b"\x80", "no model that can be read"),
-    "text": (lambda: b"<script>alert(1)</script>", "no model that can be read"),
+    "one byte": (lambda: b"\x80", "not a model that can be read"),
+    "text": (lambda: b"<script>alert(1)</script>", "not a model that can be read"),
     "an image": (picture, "an image, not a model"),
     "Keras, HDF5": (lambda: b"\x89HDF\r\n\x1a\n" + bytes(50), "as written by Keras"),
     "Keras, zip": (lambda: zipped("model.weights.h5"), "a Keras model"),
@@ -262,7 +262,7 @@ def test_recipes_that_do_not_go_with_the_file() -> None:
         (recipe_for(weights, "preset/shapes-vit"), "do not fit preset/shapes-vit"),
         (recipe_for(weights, "torchvision/nothing"), "Unknown architecture 'torchvision/nothing'"),
         (recipe_for(weights, ""), "The file contains only weights"),
-        (recipe_for(program), "which holds its own architecture"),
+        (recipe_for(program), "with its own architecture"),
         (recipe_for(picture()), "an image, not a model"),
     ):
         with pytest.raises(BadModel) as caught:

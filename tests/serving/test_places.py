@@ -81,7 +81,7 @@ def test_the_sentence_says_which_limit_holds_and_what_to_do() -> None:
     assert [places.take("10.0.0.2") for _ in range(2)] == [None, None]
     full = places.take("10.0.0.3")
     assert full is not None
-    assert full.startswith("All 4 sessions that this GradViz may have are taken.")
+    assert full.startswith("All 4 sessions of this GradViz are in use.")
     assert "GRADVIZ_SESSIONS" in full
 
 

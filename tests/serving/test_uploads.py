@@ -129,18 +129,18 @@ TAIL = b"\r\n--b--\r\n"
     [
         (HEAD + b"abc\r\n" + HEAD + b"def" + TAIL, "more than one part"),
         (HEAD + b"abc\r\n--b--\r\n" + HEAD + b"def" + TAIL, "does not match its file"),
-        (b'--b\r\nContent-Disposition: form-data; name="x"\r\n\r\nabc' + TAIL, "holds no file"),
+        (b'--b\r\nContent-Disposition: form-data; name="x"\r\n\r\nabc' + TAIL, "contains no file"),
         (b"--b\r\n" + b"A: b\r\n" * 10_000 + b"\r\nabc" + TAIL, "too much data before the file"),
         (b"--b\r\n" + b"A: b\r\n" * 20 + b"\r\nabc" + TAIL, "cannot be read"),
         (HEAD.replace(b"a.png", b"a" * 1_000_000 + b".png") + b"abc" + TAIL, "too much data before the file"),
-        (HEAD.replace(b"a.png", b"") + b"abc" + TAIL, "holds no file"),
-        (HEAD.replace(b"a.png", b"\x00\x01\x7f") + b"abc" + TAIL, "holds no file"),
+        (HEAD.replace(b"a.png", b"") + b"abc" + TAIL, "contains no file"),
+        (HEAD.replace(b"a.png", b"\x00\x01\x7f") + b"abc" + TAIL, "contains no file"),
         (b"\r\n\r\n" + HEAD + b"abc" + TAIL, "does not begin with its boundary"),
         (HEAD + b"abc" + TAIL + b"more", "does not match its file"),
         (HEAD + b"abc", "does not match its file"),
-        (HEAD[:-2] + b"abc" + TAIL, "holds no file"),
+        (HEAD[:-2] + b"abc" + TAIL, "contains no file"),
         (bytes(300_000), "too much data before the file"),
-        (b"", "holds no file"),
+        (b"", "contains no file"),
     ],
 )
 def test_what_is_no_form_with_one_file_is_refused_and_leaves_nothing(desk: Desk, body: bytes, sentence: str) -> None:
