@@ -157,7 +157,7 @@ REFUSED: dict[str, tuple[Callable[[], bytes], str]] = {
     "a member before the first": (lambda: with_more("a/data.pkl", hidden()), "54 bytes before its member 'a/data.pkl'"),
     "a member between two": (
         lambda: with_more("a/data/0", hidden()),
-        "54 bytes before its member 'a/data/0' that its directory",
+        "54 bytes before its member 'a/data/0' that",
     ),
     "a byte between two": (lambda: with_more("a/version", b"x"), "there are 1 bytes before its member 'a/version'"),
     "a member after the last": (lambda: with_more("", hidden()), "54 bytes between its last member and its directory"),

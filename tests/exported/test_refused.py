@@ -48,7 +48,7 @@ GRAPH: dict[str, tuple[Callable[[Document], None], str]] = {
     "old schema": (lambda d: d["schema_version"].update(major=7), r"version 7 .* older than"),
     "custom operator": (set_target("torch.ops.mine.evil.default"), r"'mine.evil.default', which is not part of torch"),
     "python function": (set_target("os.system"), r"'os.system', which is not part of torch"),
-    "dunder": (set_target("torch.ops.aten.__class__.mro"), r"'aten.__class__.mro', which is not supported here"),
+    "dunder": (set_target("torch.ops.aten.__class__.mro"), r"'aten.__class__.mro', which is not supported"),
     "not listed": (
         set_target("torch.ops.aten.randperm.default"),
         r"'aten.randperm.default', which is not supported here",
@@ -61,7 +61,7 @@ GRAPH: dict[str, tuple[Callable[[Document], None], str]] = {
         set_target("torch.ops.aten.as_strided.default"),
         r"'aten.as_strided.default', which is not supported here",
     ),
-    "out overload": (set_target("torch.ops.aten.conv2d.out"), r"'aten.conv2d.out', which is not supported here"),
+    "out overload": (set_target("torch.ops.aten.conv2d.out"), r"'aten.conv2d.out', which is not supported"),
     "no such overload": (set_target("torch.ops.aten.conv2d.__init__"), r"'aten.conv2d.__init__'"),
     "recurrent": (
         set_target("torch.ops.aten.lstm.input"),
@@ -76,7 +76,7 @@ GRAPH: dict[str, tuple[Callable[[Document], None], str]] = {
     "missing argument": (lambda d: nodes(d)[0]["inputs"].pop(1), r"Its argument weight is missing"),
     "unknown value": (
         lambda d: argument(d, 0, "input", {"as_tensor": {"name": "y"}}),
-        r"a value 'y' before it is computed",
+        r"value 'y' before it",
     ),
     "defined twice": (lambda d: nodes(d)[1].update(outputs=[{"as_tensor": {"name": "x"}}]), r"computes 'x' twice"),
     "enum for another": (
