@@ -14,6 +14,7 @@ import torch
 
 import gradviz_core as gv
 from gradviz_core.answering import Answerer
+from gradviz_core.answers.gradient import of_unreached
 from gradviz_core.answers.load import load
 from gradviz_core.errors import BadTarget, QuestionError, UnknownModel, UnknownSite, Unreachable
 from tests.reference import reference, relative_error
@@ -234,6 +235,17 @@ def test_a_site_after_the_target_is_out_of_reach_and_named_beside_the_others() -
         )
     with pytest.raises(Unreachable, match="no differentiable path leads from there to the target"):
         gv.answer(replace(question, wrt=(last,)))
+
+
+def test_five_sites_out_of_reach_are_named_and_of_more_the_first_five() -> None:
+    sites = tuple(gv.Site(name) for name in "abcdef")
+    assert of_unreached(()) == ()
+    assert of_unreached(sites[:5]) == (
+        "No differentiable path leads to the score from a, b, c, d, e: there is no gradient there.",
+    )
+    assert of_unreached(sites) == (
+        "No differentiable path leads to the score from a, b, c, d, e and others: there is no gradient there.",
+    )
 
 
 def test_every_site_of_a_vision_transformer_can_be_asked_for_at_once() -> None:

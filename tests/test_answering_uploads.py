@@ -222,6 +222,7 @@ INPUT_BYTES, CONV_BYTES = 4 * 3 * 96 * 96, 4 * 40 * 96 * 96
         (gv.PerturbationQuestion(model="", image=IMAGE), 6 * 96 * 96 + INPUT_BYTES),
         (gv.SpectrumQuestion(model="", image=IMAGE, of=gv.Site("conv")), 8 * (INPUT_BYTES + CONV_BYTES)),
         (gv.SurveyQuestion(model="", image=IMAGE), 3 * 96 * 96),
+        (gv.OutputQuestion(model="", image=IMAGE), 3 * 4 * 5),
     ],
     ids=lambda value: getattr(value, "kind", ""),
 )

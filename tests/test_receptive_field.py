@@ -249,8 +249,32 @@ EXACT: dict[str, Callable[[Tensor], Tensor]] = {
     "every third row": lambda x: x[:, :, 1::3],
     "rows and columns changed": lambda x: x.transpose(2, 3),
     "one row": lambda x: x.select(2, -2)[:, :, None],
+    "rows in pairs": lambda x: x.reshape(1, 3, 4, 2, 8)[:, :, :, 0],
+    "places in a row": lambda x: x.reshape(1, 3, 64)[:, :, 5:40].unsqueeze(3),
+    "a matrix on its side": lambda x: x[0, 0].t()[None, None],
+    "axes moved": lambda x: x.movedim(2, 3),
+    "one row, often": lambda x: x[:, :, :1].expand(-1, -1, 4, -1),
+    "an image of zeros before": lambda x: F.pad(x, (0, 0, 0, 0, 0, 0, 1, 0))[1:],
+    **{
+        name: OPERATIONS[name]
+        for name in (
+            *("slice", "slice from the end", "chunk and shuffle", "split rows", "crop by negative pad"),
+            *("group norm", "instance norm", "batch norm by its own statistics", "square average pool"),
+            *("square max pool", "average pool beyond the edge", "a matrix times rows", "einsum over rows"),
+            *("softmax over channels", "softmax over columns"),
+        )
+    },
 }
 """Operations for which the box is the smallest one."""
+
+
+def test_pieces_side_by_side_reach_to_the_nearest_row_of_the_others() -> None:
+    leaf = zoo.image().requires_grad_()
+    value = torch.cat([leaf[:, :, :3], leaf[:, :, 3:5], leaf[:, :, 5:]], 2)
+    for row, rows in enumerate([(0, 5), (1, 5), (2, 5), (2, 5), (2, 5), (2, 5), (2, 6), (2, 7)]):
+        box = receptive_field.box_of(value, (0, 1, row, 4), leaf)
+        assert box is not None
+        assert box[2:] == (rows, (4, 4))
 
 
 @pytest.mark.parametrize("name", sorted(EXACT))

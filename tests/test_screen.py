@@ -14,6 +14,7 @@ import pytest
 from gradviz_core.compute import inline, worker
 from gradviz_core.drawing import screen
 from gradviz_core.drawing.screen import is_coarse
+from gradviz_core.drawing.screen.arrays import WINDOW, put_window, window_of
 from gradviz_core.drawing.screen.over_input import over_input
 from gradviz_core.drawing.screen.seen import seen
 from gradviz_core.drawing.screen.site_maps import site_maps
@@ -191,6 +192,30 @@ def test_the_picture_over_the_input_names_each_pixel_and_has_the_numbers_round_t
         found.at((0, 0))
     with pytest.raises(IndexError):
         picture.colour((0, 0))
+
+
+@pytest.mark.parametrize("place", [(0, 0), (1, WINDOW), (WINDOW, 2 * WINDOW), (3 * WINDOW - 1, 4 * WINDOW - 1)])
+def test_a_window_holds_the_numbers_round_a_place_and_refuses_those_before_it(place: tuple[int, int]) -> None:
+    rows, columns = 3 * WINDOW, 4 * WINDOW
+    whole = np.arange(2 * rows * columns).reshape(2, rows, columns)
+    made: dict[str, np.ndarray] = {}
+    put_window(made, "name", whole, place)
+    window = window_of(made, "name")
+    assert window is not None
+    assert window.numbers.shape == (2, WINDOW, WINDOW)
+    top, left = window.corner
+    for row, column in (place, (top, left), (top + WINDOW - 1, left + WINDOW - 1)):
+        np.testing.assert_array_equal(window.at((row, column)), whole[:, row, column])
+    for outside in ((top - 1, left), (top, left - 1), (top + WINDOW, left), (top, left + WINDOW)):
+        with pytest.raises(IndexError):
+            window.at(outside)
+
+
+@pytest.mark.parametrize("place", [None, (-1, 0), (0, -1), (5, 0), (0, 6)])
+def test_of_a_place_that_is_not_there_no_window_is_sent(place: tuple[int, int] | None) -> None:
+    made: dict[str, np.ndarray] = {}
+    put_window(made, "name", np.zeros((1, 5, 6)), place)
+    assert made == {}
 
 
 def test_what_is_drawn_of_a_site_does_not_depend_on_where_it_was_made() -> None:

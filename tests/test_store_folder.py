@@ -54,6 +54,17 @@ def test_what_others_could_exchange_is_read_again(place: Store, caplog: pytest.L
     assert f"{exchanged} in the folder of uploads is not what its name says" in caplog.text
 
 
+def test_folders_among_the_files_are_left_alone_and_every_file_is_closed(place: Store) -> None:
+    digests = [place.put(b"upload %d" % number) for number in range(9)]
+    for number in range(9):
+        (place.folder / "files" / f"folder {number}").mkdir(mode=0o755)
+    for path in (place.folder, *map(place.file, digests)):
+        path.chmod(0o755)
+    again(place).sweep()
+    assert {mode(place.file(digest)) for digest in digests} == {0o600}
+    assert {mode(place.folder / "files" / f"folder {number}") for number in range(9)} == {0o755}
+
+
 @pytest.mark.parametrize("kind", ["files", "recipes", "arriving"])
 def test_a_link_in_the_place_of_an_upload_is_removed(place: Store, tmp_path: Path, kind: str) -> None:
     place.sweep()

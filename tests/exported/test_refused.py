@@ -14,6 +14,7 @@ from gradviz_core.errors import BadModel, QuestionError
 from gradviz_core.settings import settings
 from gradviz_core.uploads import exported
 from gradviz_core.uploads.exported import plain_json
+from gradviz_core.uploads.exported.arguments import read_argument
 from gradviz_core.uploads.exported.operators import _PYTHON
 from gradviz_core.uploads.exported.parts import check
 from tests.exported.files import Document, bent, exported_bytes, member, nodes, packed, unpacked
@@ -365,3 +366,13 @@ class TwoImages(nn.Module):
 def test_a_fixed_batch_of_two_is_refused_with_the_way_out() -> None:
     with pytest.raises(BadModel, match=r"2 images at a time.*dynamic_shapes"):
         exported.read(exported_bytes(TwoImages(), torch.zeros(2, 3, 8, 8)))
+
+
+def test_a_text_is_a_text_of_usual_length() -> None:
+    def read(value: object) -> object:
+        return read_argument({"as_string": value}, "mode", "str", lambda name: pytest.fail(f"{name} is no name"))
+
+    assert read("x" * 500) == "x" * 500
+    for refused in ("x" * 501, 5, None, ["x"]):
+        with pytest.raises(BadModel, match="a text is none, or too long"):
+            read(refused)

@@ -18,8 +18,11 @@ import traceback
 from collections.abc import Sequence
 from tempfile import TemporaryFile
 
-SLOW = ("numpy", "PIL.Image", "plotly.graph_objects", "pydantic", "torch", "torchvision", "pytest")
-"""Third-party modules that most tests import. Libraries with a pytest plugin must not be here: pytest rewrites them."""
+SLOW = (
+    *("PIL.Image", "numpy", "plotly.graph_objects", "pydantic", "streamlit.testing.v1", "torch", "torchvision"),
+    *("beartype", "hypothesis", "jaxtyping", "pytest", "xdist"),
+)
+"""Third-party modules that most tests import."""
 SLOWER = 10
 """A run may last so many times the seconds of computing that it may take: other programs want the processor too."""
 

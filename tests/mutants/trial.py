@@ -21,18 +21,9 @@ LEFT_OUT = (".git", ".venv", ".mutants", "__pycache__", ".*_cache", ".hypothesis
 START_S = 20
 SLOWER = 3
 """A trial may compute for 20 seconds, and three times as long as its tests took when they were recorded."""
-OPTIONS = (
-    "-x",
-    "-q",
-    "-rfE",
-    "--no-header",
-    "--tb=no",
-    "--timeout=900",
-    "-p",
-    "no:cacheprovider",
-    "-p",
-    "tests.mutants.only",
-)
+OPTIONS = "-x -q -rfE --no-header --tb=no --timeout=900 -p no:cacheprovider -p tests.mutants.only".split()
+IMPORTED = ["-W", "ignore::pytest.PytestAssertRewriteWarning"]
+"""pytest would rewrite libraries that the server has imported already."""
 
 PASSED, NO_TESTS = 0, 5
 """What pytest ends with."""
@@ -87,7 +78,7 @@ class Trials:
         listed.write_text("\n".join(test.name for test in tests), encoding="utf-8")
         files = sorted({test.file for test in tests})
         seconds = START_S + int(SLOWER * sum(test.seconds for test in tests))
-        job = {"arguments": [*OPTIONS, "--only", str(listed), *files], "seconds": seconds}
+        job = {"arguments": [*OPTIONS, *IMPORTED, "--only", str(listed), *files], "seconds": seconds}
         assert self._server.stdin is not None
         assert self._server.stdout is not None
         print(json.dumps(job), file=self._server.stdin, flush=True)
