@@ -192,3 +192,4 @@ def test_a_site_has_the_scale_of_all_its_channels_and_a_channel_its_own() -> Non
 
 def test_as_many_units_are_asked_for_as_an_answer_may_hold() -> None:
     assert [screen.units_within(side, side) for side in (96, 2000, 4096, 20_000)] == [6, 6, 2, 1]
+    assert screen.units_within(8192, 2048) == screen.units_within(2048, 8192) == 2

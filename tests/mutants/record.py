@@ -18,7 +18,7 @@ from tests.mutants.trial import scratch_copy
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / ".mutants" / "calls"
-ELSEWHERE = ("browser", "load", "compute", "serving", "hostile", "mutants")
+ELSEWHERE = ("browser", "load", "compute", "serving", "mutants")
 """Folders of tests that start processes, or try no source."""
 APART = ("test_docker", "test_setup", "test_imports", "test_gpu", "test_sandbox")
 """Files that do."""
