@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -28,8 +29,8 @@ IMPORTED = ["-W", "ignore::pytest.PytestAssertRewriteWarning"]
 PASSED, NO_TESTS = 0, 5
 """What pytest ends with."""
 
-Outcome = Literal["noticed", "timed out", "unnoticed", "no test"]
-NOTICED: tuple[Outcome, ...] = ("noticed", "timed out")
+Outcome = Literal["noticed", "timed out", "died", "unnoticed", "no test"]
+NOTICED: tuple[Outcome, ...] = ("noticed", "timed out", "died")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,8 @@ class Trials:
         if code == NO_TESTS:
             return Trial("no test")
         if code < 0:
-            return Trial("timed out", f"signal {-code} after at most {seconds} s of computing")
+            late = -code in (signal.SIGXCPU, signal.SIGKILL)
+            return Trial("timed out" if late else "died", f"by {signal.Signals(-code).name}")
         failing = re.search(r"^(?:FAILED|ERROR) (\S+)|^ImportError while loading conftest", written, re.MULTILINE)
         if failing is None:
             raise RuntimeError(f"pytest ended with {code} and names no test that failed:\n{written}")
