@@ -91,6 +91,16 @@ def test_gif_comes_back_exactly_where_its_palette_holds_every_colour() -> None:
     assert notes(data) == (PALETTE,)
 
 
+def test_a_frame_of_a_gif_that_has_no_palette_may_say_how_large_it_would_be() -> None:
+    data = bytearray(encoded(Image.fromarray(noise(9, 7)).quantize(8), "GIF"))
+    flags = data.index(b"\x2c" + struct.pack("<HHHH", 0, 0, 7, 9)) + 9
+    assert data[flags] == 0
+    before = decoded(bytes(data))
+    for size in range(8):
+        data[flags] = size
+        np.testing.assert_array_equal(decoded(bytes(data)), before)
+
+
 @pytest.mark.parametrize("kind", READABLE)
 @pytest.mark.parametrize("shape", [(1, 1), (1, 10_000), (10_000, 1)])
 def test_thin_images_are_read(kind: str, shape: tuple[int, int]) -> None:
