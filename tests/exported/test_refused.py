@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from gradviz_core.errors import BadModel, QuestionError
 from gradviz_core.settings import settings
 from gradviz_core.uploads import exported
-from gradviz_core.uploads.exported import plain_json
+from gradviz_core.uploads.exported import operators, plain_json
 from gradviz_core.uploads.exported.arguments import read_argument
 from gradviz_core.uploads.exported.operators import _PYTHON
 from gradviz_core.uploads.exported.parts import check
@@ -385,3 +385,18 @@ def test_whole_numbers_have_64_bits_and_no_longer_one_is_printed() -> None:
             plain_json.whole(refused, "n")
     assert [plain_json.shown(n) for n in (2**64 - 1, 1 - 2**64, 2.5)] == [str(2**64 - 1), str(1 - 2**64), "2.5"]
     assert {plain_json.shown(n) for n in (2**64, -(2**64), None, [1])} == {"something else"}
+
+
+def test_an_operation_that_torchscript_alone_knows_or_that_writes_into_others_is_refused() -> None:
+    refused = 0
+    for packet in operators._ATEN:
+        found = getattr(torch.ops.aten, packet, None)
+        for overload in found.overloads() if found is not None else ():
+            function = getattr(found, overload)
+            arguments = function._schema.arguments
+            written = [one.name for one in arguments if one.alias_info is not None and one.alias_info.is_write]
+            if written not in ([], ["self"]) or not torch._C._dispatch_has_kernel(function.name()):
+                refused += 1
+                with pytest.raises(BadModel):
+                    operators.find(f"torch.ops.aten.{packet}.{overload}")
+    assert refused > 100

@@ -31,6 +31,15 @@ def record_path(folder: Path, test_file: str) -> Path:
     return folder / (test_file.replace("/", "-").removesuffix(".py") + ".json")
 
 
+def write(
+    folder: Path, root: Path, test_file: str, tests: list[tuple[str, float]], calls: dict[str, list[int]]
+) -> None:
+    """Write a record."""
+    folder.mkdir(parents=True, exist_ok=True)
+    record = {"hash": text_hash(root / test_file), "tests": tests, "calls": calls}
+    record_path(folder, test_file).write_text(json.dumps(record), encoding="utf-8")
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     """``-p tests.mutants.calls --calls-to FOLDER`` writes the records there."""
     parser.addoption("--calls-to", type=Path)
@@ -76,7 +85,7 @@ class Calls:
                     self.calls[test_file][name].append(len(self.tests[test_file]))
                 self.tests[test_file].append((item.nodeid, round(time.perf_counter() - began, 3)))
             if nextitem is None or nextitem.nodeid.partition("::")[0] != test_file:
-                self._write(test_file)
+                write(self.folder, self.root, test_file, self.tests[test_file], self.calls[test_file])
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Note what passed."""
@@ -88,12 +97,3 @@ class Calls:
         if not path.is_relative_to(self.root / PACKAGE):
             return None
         return f"{path.relative_to(self.root)}::{code.co_qualname}"
-
-    def _write(self, test_file: str) -> None:
-        record = {
-            "hash": text_hash(self.root / test_file),
-            "tests": self.tests[test_file],
-            "calls": self.calls[test_file],
-        }
-        self.folder.mkdir(parents=True, exist_ok=True)
-        record_path(self.folder, test_file).write_text(json.dumps(record))

@@ -16,7 +16,7 @@ from tests.mutants.faults import Fault
 
 NEAR_S = 12.0
 """Tests of so many seconds in all are tried first."""
-WIDE_S = 240.0
+WIDE_S = 60.0
 """Tests of so many more are tried on what these do not notice."""
 
 
