@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 from tests import leftovers
-from tests.layers import LAYERS, MARKS, QUICK, TALLY, in_words, layer, taken, write
+from tests.layers import LAYERS, MARKS, QUICK, TALLY, in_words, layer, names_of_marks, taken, write
 
 ORDER = list(LAYERS)
 
@@ -18,9 +19,19 @@ ORDER = list(LAYERS)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what is quick. The layers that wait most come first, so that no long file is left for the end."""
     for item in items:
-        if layer(item.nodeid) in QUICK and not any(map(item.get_closest_marker, MARKS)):
+        marks = {mark.name for mark in item.iter_markers()} & {*MARKS}
+        if layer(item.nodeid) in QUICK and not marks:
             item.add_marker("quick")
+        elif not marks <= _marks_of(item.path):
+            raise pytest.UsageError(
+                f"{item.nodeid} is marked {marks} from outside its file; tests/passes.py looks there."
+            )
     items.sort(key=lambda item: ORDER.index(layer(item.nodeid)))
+
+
+@cache
+def _marks_of(file: Path) -> set[str]:
+    return names_of_marks(file.read_text(encoding="utf-8"))
 
 
 def pytest_configure(config: pytest.Config) -> None:

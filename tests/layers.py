@@ -41,9 +41,9 @@ def layer(test: str) -> str:
     return next(name for name, starts in LAYERS.items() if test.startswith(starts))
 
 
-def other_layers() -> list[str]:
-    """How the paths begin of tests that are never quick: they need not even be read."""
-    return [start for name, starts in LAYERS.items() if name not in QUICK for start in starts]
+def names_of_marks(source: str) -> set[str]:
+    """Which of ``MARKS`` a file of tests sets."""
+    return {name for name in MARKS if f"mark.{name}" in source}
 
 
 def taken(reports: Iterable[pytest.TestReport]) -> list[Taken]:

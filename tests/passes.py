@@ -16,20 +16,31 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.layers import TALLY, Taken, added, in_words, other_layers, read
+from tests.layers import QUICK, TALLY, Taken, added, in_words, layer, names_of_marks, read
 
+ROOT = Path(__file__).parents[1]
 NO_TEST = 5
 """pytest's exit status where no test was selected."""
 PASSES = {"quick": "quick", "rest": "not quick and not alone", "alone": "alone"}
 """Which tests belong to each pass, by their marks."""
 
 
+def files(name: str) -> list[str]:
+    """The files that may hold tests of a pass: to read the others would take many seconds in each process."""
+    found = []
+    for file in sorted((ROOT / "tests").rglob("test_*.py")):
+        path = file.relative_to(ROOT).as_posix()
+        quick, marked = layer(path) in QUICK, names_of_marks(file.read_text(encoding="utf-8"))
+        if {"quick": quick, "rest": not quick or bool(marked), "alone": "alone" in marked}[name]:
+            found.append(path)
+    return found
+
+
 def command(name: str, processes: int, *, sweeps: bool) -> list[str]:
     """How pytest is called for a pass. The tests of one file stay in one process, and share what they set up."""
     marks = PASSES[name] if sweeps else f"({PASSES[name]}) and not sweep"
-    unread = [f"--ignore-glob={start}*" for start in other_layers()] if name == "quick" else []
     spread = ["-n", str(processes), "--dist", "loadfile", "--no-loadscope-reorder"]
-    return [sys.executable, "-m", "pytest", "-m", marks, *unread, *([] if name == "alone" else spread)]
+    return [sys.executable, "-m", "pytest", "-m", marks, *([] if name == "alone" else spread), *files(name)]
 
 
 def threads(name: str, processes: int) -> dict[str, str]:
@@ -46,7 +57,7 @@ def run(names: list[str], processes: int, *, sweeps: bool) -> int:
             tally, start = Path(folder) / name, time.monotonic()
             called = command(name, processes, sweeps=sweeps)
             environment = threads(name, processes) | os.environ | {TALLY: str(tally)}
-            if subprocess.run(called, env=environment).returncode not in (0, NO_TEST):
+            if subprocess.run(called, cwd=ROOT, env=environment).returncode not in (0, NO_TEST):
                 failed.append(name)
             found = read(tally)
             layers += found

@@ -56,6 +56,16 @@ def test_each_test_is_in_one_pass_and_a_sweep_in_those_of_all(sweeps: bool, quic
     assert any(runs(name, sweep=True) for name in passes.PASSES) == sweeps
 
 
+def test_a_pass_reads_the_files_that_may_hold_its_tests() -> None:
+    found = {name: set(passes.files(name)) for name in passes.PASSES}
+    assert "tests/test_captions.py" in found["quick"] - found["rest"]
+    assert "tests/test_pages.py" in found["rest"] - found["quick"]
+    assert "tests/test_exactness.py" in found["quick"] & found["rest"], "some of its tests are slow"
+    assert found["alone"] == {"tests/load/test_attacks.py", "tests/load/test_load.py"}
+    everywhere = {file.relative_to(ROOT).as_posix() for file in (ROOT / "tests").rglob("test_*.py")}
+    assert found["quick"] | found["rest"] == everywhere
+
+
 def test_only_what_needs_the_machine_for_itself_runs_in_one_process() -> None:
     assert [name for name in passes.PASSES if "-n" not in passes.command(name, 2, sweeps=False)] == ["alone"]
 
