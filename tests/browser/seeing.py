@@ -12,8 +12,9 @@ QUIET_MS = 80
 """A page that has run nothing for so long is still. Streamlit's front end marks a run in the moment it asks for it."""
 STILL = """([wait, quiet]) => {
   const app = document.querySelector("[data-testid=stApp][data-test-script-state=notRunning]"), now = performance.now();
-  if (!app || window.waiting !== wait) [window.waiting, window.stillSince] = [wait, now];
-  return app !== null && now - window.stillSince >= quiet;
+  const loaded = document.querySelector("[data-testid=stSkeleton]") === null;  // Plotly comes late, and so does code
+  if (!app || !loaded || window.waiting !== wait) [window.waiting, window.stillSince] = [wait, now];
+  return now - window.stillSince >= quiet;
 }"""
 SAME = """([wait, quiet, where, part]) => {
   const text = document.querySelector(where)?.textContent ?? "", now = performance.now();

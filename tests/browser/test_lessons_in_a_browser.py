@@ -91,9 +91,6 @@ def test_code_keeps_its_lines_and_what_moves_under_the_controls_is_covered(
         seeing.wait(page)
         for drawn in ("[data-testid=stCode] code.language-python", "[data-testid=stGraphVizChart] svg text"):
             expect(page.locator(drawn).last).to_be_visible(timeout=20_000)
-        page.wait_for_function(
-            "document.querySelectorAll('[data-testid=stCode] code').length > 10"
-        )  # each is loaded late
         wraps = page.evaluate(
             """() => [...document.querySelectorAll("[data-testid=stCode] code")]
                  .filter((code) => !code.textContent.startsWith("RuntimeError: "))

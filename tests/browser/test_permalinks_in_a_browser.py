@@ -34,7 +34,7 @@ READ = """(quiet) => {
   const numbers = (_, v) => ArrayBuffer.isView(v) ? Array.from(v) : v;
   const drawn = all(".js-plotly-plot").filter((chart) => chart._fullData);
   const still = document.querySelector("[data-testid=stApp][data-test-script-state=notRunning]") !== null
-    && all("[data-stale=true], [data-testid=stSpinner]").length === 0
+    && all("[data-stale=true], [data-testid=stSpinner], [data-testid=stSkeleton]").length === 0
     && all("[data-testid=stPlotlyChart]").length === drawn.length;
   const seen = {
     charts: drawn.map((chart) => JSON.stringify(chart._fullData.map(({x, y, z}) => ({x, y, z})), numbers)),
