@@ -15,6 +15,7 @@ from gradviz_core.drawing.log_scale import LogScale, norm_text, odd_marks
     ("low", "high", "ticks"),
     [
         (0.4, 2.5, [0.5, 1.0, 2.0]),
+        (0.5, 200.0, [1.0, 10.0, 100.0]),
         (1e-5, 3.0, [1e-5, 1e-4, 1e-3, 1e-2, 0.1, 1.0]),
         (1e-30, 1.0, [1e-30, 1e-25, 1e-20, 1e-15, 1e-10, 1e-5, 1.0]),
         (3.0, 3.1, [3.0, 3.1]),

@@ -112,3 +112,11 @@ def test_a_shape_is_laid_out_as_its_numbers_are(shape: tuple[int, ...], layout: 
     for number, row, column in np.argwhere(~np.isnan(drawn.maps)).tolist():
         assert value[0][empty.index(number, row, column)] == drawn.maps[number, row, column]
         assert empty.cell(empty.place(row, column)) == (row, column)
+
+
+def test_a_channel_that_is_not_there_is_named_with_those_that_are() -> None:
+    drawn = geometry((1, 6, 4, 5), "maps")
+    assert drawn.index(5, 3, 4) == (5, 3, 4)
+    for number in (-1, 6):
+        with pytest.raises(IndexError, match=f"Channel {number} lies outside 0 to 5"):
+            drawn.index(number, 0, 0)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 import gradviz_core as gv
-from gradviz_core.tracing.scores.targets import in_words
-from gradviz_core.types import BoxScore, Combination, RegionScore, Target, Term
+from gradviz_core.types import BoxScore, Combination, RegionScore, Term
+from gradviz_core.types.targets import Target
 
 SITE = gv.Site("layer2.relu", 1)
 
@@ -37,4 +37,4 @@ SITE = gv.Site("layer2.relu", 1)
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_each_kind_of_target_is_named_with_its_numbers(target: Target, words: str) -> None:
-    assert in_words(target) == words
+    assert target.named() == words
