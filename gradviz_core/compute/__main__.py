@@ -24,7 +24,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from gradviz_core.compute import protocol
+from gradviz_core.compute import sockets
 from gradviz_core.compute.service import Service
 from gradviz_core.compute.worker import ANSWERER
 from gradviz_core.settings import SECRETS, Settings, settings
@@ -65,7 +65,7 @@ def _run_attached(chosen: Settings, answerer: str, folder: Path) -> None:
     key = sys.stdin.buffer.readline().strip()
     if not key:
         return  # the app went away before it said anything
-    listener, address = protocol.listen(_private_address(folder))
+    listener, address = sockets.listen(_private_address(folder))
     sys.stdout.write(f"{address}\n")
     sys.stdout.flush()
     os.dup2(2, 1)  # from here on, whatever prints prints to the log
@@ -76,7 +76,7 @@ def _run_alone(chosen: Settings, answerer: str, wanted: str) -> None:
     if chosen.compute_key is None:
         sys.exit("GRADVIZ_COMPUTE_KEY is not set: choose a secret of 16 characters or more, the same for the app.")
     try:
-        listener, address = protocol.listen(wanted)
+        listener, address = sockets.listen(wanted)
     except (OSError, ValueError) as error:
         sys.exit(f"Cannot listen at {wanted}: {error}")
     logging.getLogger("gradviz.service").info("listening at %s", address)

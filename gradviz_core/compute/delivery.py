@@ -11,7 +11,7 @@ import json
 import threading
 from collections.abc import Iterator
 
-from gradviz_core.compute import protocol
+from gradviz_core.compute import protocol, sockets
 from gradviz_core.compute.askers import Asker
 from gradviz_core.compute.line import Line
 from gradviz_core.compute.protocol import Announcement
@@ -62,7 +62,7 @@ class Delivery:
         with self._state:
             self._closed = True
             if self._using.locked():
-                protocol.hang_up(self._connection)  # whoever uses it closes it
+                sockets.hang_up(self._connection)  # whoever uses it closes it
             else:
                 self._connection.close()
 

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection
 
-from gradviz_core.compute import protocol
+from gradviz_core.compute import protocol, sockets
 from gradviz_core.compute.askers import ANYONE, Asker
 from gradviz_core.compute.launch import LocalService
 from gradviz_core.compute.protocol import Message
@@ -183,7 +183,7 @@ class Line:
         while True:
             address, key = self.door()
             try:
-                return protocol.connect(address, key)
+                return sockets.connect(address, key)
             except multiprocessing.AuthenticationError as error:
                 raise ComputeError(
                     f"The compute service at {address} has another key. "

@@ -20,7 +20,8 @@ from multiprocessing.process import BaseProcess
 from gradviz_core.compute import inspecting, relay, worker
 from gradviz_core.compute.askers import ANYONE, Asker
 from gradviz_core.compute.outgoing import Leaving
-from gradviz_core.compute.protocol import Message, Ready, read_message, receive_file, widen, write_message
+from gradviz_core.compute.protocol import Message, Ready, read_message, receive_file, write_message
+from gradviz_core.compute.sockets import widen
 from gradviz_core.errors import ComputeError, DeadlineExceeded, GradVizError, ServiceStarting, WorkerDied
 from gradviz_core.text.codec import error_to_json
 

@@ -19,7 +19,7 @@ from dataclasses import replace
 from functools import partial
 from multiprocessing.connection import Connection
 
-from gradviz_core.compute import downloads, inspecting, pretrained, protocol, sandbox
+from gradviz_core.compute import downloads, inspecting, pretrained, protocol, sandbox, sockets
 from gradviz_core.compute.askers import ANYONE, Asker
 from gradviz_core.compute.checking import GLANCE_S, Checking
 from gradviz_core.compute.hiring import may_use_gpu
@@ -112,7 +112,7 @@ class Service:
 
     def _meet(self, raw: socket.socket, place: int) -> None:
         try:
-            connection = protocol.welcome(raw, self._key)
+            connection = sockets.welcome(raw, self._key)
         except (multiprocessing.AuthenticationError, OSError, EOFError) as error:
             log.warning("a connection was refused: %s", repr(error))
             return

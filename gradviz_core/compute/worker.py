@@ -23,7 +23,8 @@ from multiprocessing.connection import Connection
 from typing import Any, Protocol
 
 from gradviz_core.compute import confining, downloads, inspecting, pretrained, relay
-from gradviz_core.compute.protocol import Message, Ready, read_message, widen, write_message
+from gradviz_core.compute.protocol import Message, Ready, read_message, write_message
+from gradviz_core.compute.sockets import widen
 from gradviz_core.drawing import screen
 from gradviz_core.errors import ComputeError, GradVizError, QuestionError, Stopped
 from gradviz_core.text import log_lines

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from gradviz_core.compute import checking, protocol, supervisor, worker
+from gradviz_core.compute import checking, protocol, sockets, supervisor, worker
 from gradviz_core.compute.askers import ANYONE, Asker
 from gradviz_core.compute.client import Client
 from gradviz_core.errors import Busy, DeadlineExceeded, QuestionError, WorkerDied
@@ -210,7 +210,7 @@ def test_where_there_is_always_something_to_do_a_check_is_told_so(
 
 
 def test_a_client_that_hangs_up_ends_its_check(board: Board, client: Client) -> None:
-    connection = protocol.connect(*client._line.door())
+    connection = sockets.connect(*client._line.door())
     question = ProofQuestion(model="endless", image=str(board.path))
     protocol.write_message(connection, "check", question_to_json(question).encode())
     assert board.begun()

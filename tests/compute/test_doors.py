@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from gradviz_core.compute import protocol
+from gradviz_core.compute import protocol, sockets
 from gradviz_core.compute.client import Client
 from gradviz_core.compute.launch import LocalService
 from gradviz_core.compute.service import LONGEST_BODY
@@ -44,7 +44,7 @@ KEY = "a key of the tests, long enough"
 
 def test_a_wrong_key_is_refused(client: Client, service: LocalService) -> None:
     with pytest.raises(AuthenticationError):
-        protocol.connect(service.door()[0], b"another key")
+        sockets.connect(service.door()[0], b"another key")
     ask(client, "echo")
 
 
@@ -95,7 +95,7 @@ def test_the_key_is_neither_on_the_command_line_nor_in_the_environment(service: 
 def test_nonsense_is_answered_with_an_error(
     client: Client, service: LocalService, word: str, body: bytes, kind: type[Exception]
 ) -> None:
-    with protocol.connect(*service.door()) as connection:
+    with sockets.connect(*service.door()) as connection:
         protocol.write_message(connection, word, body)
         answer, text = protocol.read_message(connection)
         assert (answer, type(error_from_json(text))) == ("error", kind)
@@ -108,7 +108,7 @@ def test_nonsense_is_answered_with_an_error(
 def test_messages_beyond_the_limits_close_the_connection(
     client: Client, service: LocalService, word: str, size: int
 ) -> None:
-    with protocol.connect(*service.door()) as connection, pytest.raises((EOFError, OSError)):  # noqa: PT012
+    with sockets.connect(*service.door()) as connection, pytest.raises((EOFError, OSError)):  # noqa: PT012
         protocol.write_message(connection, word, bytes(size))
         protocol.read_message(connection)
     ask(client, "echo")
@@ -118,7 +118,7 @@ def test_a_stranger_who_says_nothing_is_shown_out(service: LocalService, client:
     raw = socket.socket(socket.AF_UNIX)
     with raw:
         raw.connect(service.door()[0].removeprefix("unix:"))
-        raw.settimeout(protocol.GREETING_S + 3)
+        raw.settimeout(sockets.GREETING_S + 3)
         assert raw.recv(100)  # the challenge
         assert raw.recv(100) == b""
     ask(client, "echo")
@@ -134,24 +134,24 @@ def _drip(raw: socket.socket) -> None:
 
 
 def _wait_to_be_welcomed(address: str) -> None:
-    with contextlib.closing(protocol.listen(address)[0]) as listener, socket.socket(socket.AF_UNIX) as raw:
+    with contextlib.closing(sockets.listen(address)[0]) as listener, socket.socket(socket.AF_UNIX) as raw:
         raw.connect(address.removeprefix("unix:"))
         with ThreadPoolExecutor(1) as threads:
             threads.submit(_drip, raw)
-            protocol.welcome(listener.accept()[0], KEY.encode())
+            sockets.welcome(listener.accept()[0], KEY.encode())
 
 
 def _connect_to_a_dripping_service(address: str) -> None:
-    with contextlib.closing(protocol.listen(address)[0]) as listener, ThreadPoolExecutor(1) as threads:
+    with contextlib.closing(sockets.listen(address)[0]) as listener, ThreadPoolExecutor(1) as threads:
         threads.submit(lambda: _drip(listener.accept()[0]))
-        protocol.connect(address, KEY.encode())
+        sockets.connect(address, KEY.encode())
 
 
 @pytest.mark.parametrize("meet", [_wait_to_be_welcomed, _connect_to_a_dripping_service])
 def test_a_greeting_that_drips_in_is_cut_off(
     meet: Callable[[str], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(protocol, "GREETING_S", 1.0)
+    monkeypatch.setattr(sockets, "GREETING_S", 1.0)
     start = time.monotonic()
     with pytest.raises((EOFError, OSError)):
         meet(f"unix:{tmp_path / 'door'}")
@@ -193,11 +193,11 @@ def _connected(place: str) -> socket.socket:
 
 
 def test_the_limit_on_greetings_ends_with_the_greeting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(protocol, "GREETING_S", 0.3)
-    listener, address = protocol.listen(f"unix:{tmp_path / 'door'}")
+    monkeypatch.setattr(sockets, "GREETING_S", 0.3)
+    listener, address = sockets.listen(f"unix:{tmp_path / 'door'}")
     with listener, ThreadPoolExecutor(1) as threads:
-        welcomed = threads.submit(lambda: protocol.welcome(listener.accept()[0], KEY.encode()))
-        with protocol.connect(address, KEY.encode()) as client, welcomed.result() as service:
+        welcomed = threads.submit(lambda: sockets.welcome(listener.accept()[0], KEY.encode()))
+        with sockets.connect(address, KEY.encode()) as client, welcomed.result() as service:
             time.sleep(0.6)
             protocol.write_message(client, "status")
             assert protocol.read_message(service) == ("status", b"")

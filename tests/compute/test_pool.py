@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from pydantic import SecretStr
 
-from gradviz_core.compute import protocol, worker
+from gradviz_core.compute import protocol, sockets, worker
 from gradviz_core.compute.client import Client
 from gradviz_core.compute.hiring import may_use_gpu, worker_context
 from gradviz_core.compute.launch import LocalService
@@ -177,7 +177,7 @@ def test_the_question_of_a_client_that_left_is_dropped(client: Client, service: 
     with ThreadPoolExecutor(2) as threads:
         running = [threads.submit(ask, client, "sleep", "1.2") for _ in range(2)]
         assert until(lambda: client.status().busy == 2)
-        connection = protocol.connect(*service.door())
+        connection = sockets.connect(*service.door())
         protocol.write_message(connection, "ask", b'{"kind":"survey","model":"echo","image":"x"}')
         assert until(lambda: client.status().queued == 1)
         connection.close()

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gradviz_core.compute import protocol
+from gradviz_core.compute import protocol, sockets
 from gradviz_core.compute.client import Client
 from gradviz_core.compute.launch import LocalService
 from gradviz_core.compute.protocol import Announcement
@@ -170,7 +170,7 @@ def test_a_full_disk_is_told_of_and_nothing_is_lost(client: Client, chosen: Sett
 
 def _begin(service: LocalService, size: int, sent: int) -> Connection:
     """A connection on which a part of a file has been sent."""
-    connection = protocol.connect(*service.door())
+    connection = sockets.connect(*service.door())
     protocol.write_message(connection, "arrive", Announcement("image", size).to_json())
     assert protocol.read_message(connection)[0] == "go"
     connection.send_bytes(bytes(sent))
@@ -190,7 +190,7 @@ def test_a_client_that_stops_half_way_keeps_nobody_waiting(
 
 
 def test_half_a_frame_keeps_nobody_waiting(client: Client, service: LocalService) -> None:
-    with protocol.connect(*service.door()) as connection:
+    with sockets.connect(*service.door()) as connection:
         protocol.write_message(connection, "arrive", Announcement("image", 900_000).to_json())
         assert protocol.read_message(connection)[0] == "go"
         connection._send(struct.pack("!i", 900_000) + bytes(1000))  # type: ignore[attr-defined]
@@ -210,15 +210,15 @@ def test_more_than_was_announced_ends_the_connection(client: Client, service: Lo
 @contextmanager
 def _both_ends(tmp_path: Path) -> Iterator[tuple[Connection, Connection]]:
     key = b"a key of the tests"
-    listener, address = protocol.listen(f"unix:{tmp_path / 'door'}")
+    listener, address = sockets.listen(f"unix:{tmp_path / 'door'}")
     with listener, ThreadPoolExecutor(1) as threads:
-        welcomed = threads.submit(lambda: protocol.welcome(listener.accept()[0], key))
-        with protocol.connect(address, key) as client, welcomed.result() as service:
+        welcomed = threads.submit(lambda: sockets.welcome(listener.accept()[0], key))
+        with sockets.connect(address, key) as client, welcomed.result() as service:
             yield client, service
 
 
 def test_a_message_that_stops_half_way_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(protocol, "SILENCE_S", 1)
+    monkeypatch.setattr(sockets, "SILENCE_S", 1)
     with _both_ends(tmp_path) as (client, service):
         client.send_bytes(b"ask")
         assert service.poll(None)
@@ -229,7 +229,7 @@ def test_a_message_that_stops_half_way_is_given_up(tmp_path: Path, monkeypatch: 
 
 
 def test_a_file_that_drips_in_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(protocol, "SILENCE_S", 1)
+    monkeypatch.setattr(sockets, "SILENCE_S", 1)
     with _both_ends(tmp_path) as (client, service):
         client.send_bytes(b"x")
         client.send_bytes(b"x")
