@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import IO
 
 from gradviz_core.compute.askers import Asker
-from gradviz_core.compute.protocol import PART, SILENCE_S, SLOWEST
+from gradviz_core.compute.protocol import PART, SLOWEST
+from gradviz_core.compute.sockets import SILENCE_S
 from gradviz_core.errors import Busy, GradVizError, StoreFull
 
 ROOM = 1_000_000_000
