@@ -18,7 +18,7 @@ import psutil  # type: ignore[import-untyped]
 if TYPE_CHECKING:
     from torch import nn
 
-PATIENCE_S = 5.0
+PATIENCE_S = 30.0
 """A process that was told to end, and the files that it holds, may take so long to go."""
 HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks", "_state_dict_hooks")
 GLOBAL_HOOKS = (
