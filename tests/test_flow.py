@@ -232,7 +232,14 @@ def test_a_channel_is_dead_where_it_is_zero_at_every_place() -> None:
 
 
 @pytest.mark.parametrize(
-    "value", [torch.tensor([[0.0, -1.0]]), torch.tensor([[0.0, math.nan]]), torch.zeros(1, 0), torch.tensor([[0, 1]])]
+    "value",
+    [
+        torch.tensor([[0.0, -1.0]]),
+        torch.tensor([[0.0, math.nan]]),
+        torch.zeros(1, 0),
+        torch.tensor([[0, 1]]),
+        torch.ones(1),
+    ],
 )
 def test_only_what_nowhere_is_negative_can_be_dead(value: Tensor) -> None:
     assert math.isnan(flow.dead_share(value, 1))

@@ -157,6 +157,12 @@ def test_a_literal_is_the_name_and_a_comment_is_a_comment(text: str) -> None:
     assert tokenize.detect_encoding(io.BytesIO(said.encode()).readline)[0] == "utf-8"
 
 
+def test_no_line_of_a_comment_ends_within_a_word() -> None:
+    for length in range(40, 120):
+        lines = comment(f"{'x' * length} the log-probability of step-by-step").splitlines()
+        assert " ".join(line.removeprefix("# ") for line in lines).endswith("the log-probability of step-by-step")
+
+
 # ------------------------------------------------------------------------------------------------------ pages one keeps
 
 

@@ -251,6 +251,7 @@ EXACT: dict[str, Callable[[Tensor], Tensor]] = {
     "one row": lambda x: x.select(2, -2)[:, :, None],
     "rows in pairs": lambda x: x.reshape(1, 3, 4, 2, 8)[:, :, :, 0],
     "places in a row": lambda x: x.reshape(1, 3, 64)[:, :, 5:40].unsqueeze(3),
+    "places in a column, and back": lambda x: x.reshape(1, 3, 64, 1).reshape(1, 3, 64).reshape(1, 3, 4, 16),
     "a matrix on its side": lambda x: x[0, 0].t()[None, None],
     "axes moved": lambda x: x.movedim(2, 3),
     "one row, often": lambda x: x[:, :, :1].expand(-1, -1, 4, -1),
