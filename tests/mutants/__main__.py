@@ -53,7 +53,19 @@ def main() -> int:
     for fault, trial in all_tried(left, chosen.processes, rings, time.monotonic() + 60 * chosen.minutes):
         kept.add(drawn[fault], trial)
         print(f"{trial.outcome}: {fault.path}:{fault.start[0]} {fault.operator} {trial.by}", flush=True)
+    if all(one in kept.trials for one in drawn.values()):
+        drop_unsound(drawn, kept)
     return report(drawn, kept)
+
+
+def drop_unsound(drawn: dict[Fault, str], kept: Kept) -> None:
+    """Forget the trials in which a test failed that fails without the fault too."""
+    by = {one: kept.trials[one].by for one in drawn.values() if kept.trials[one].outcome == "noticed"}
+    with scratch_copy(ROOT) as copy, Trials(copy) as trials:
+        unsound = set(by.values()) - trials.sound(sorted(set(by.values())))
+    for one in [one for one in by if by[one] in unsound]:
+        print(f"{by[one]} fails without a fault too.", flush=True)
+        del kept.trials[one]
 
 
 def report(drawn: dict[Fault, str], kept: Kept) -> int:

@@ -22,12 +22,14 @@ LEFT_OUT = (".git", ".venv", ".mutants", "__pycache__", ".*_cache", ".hypothesis
 START_S = 20
 SLOWER = 3
 """A trial may compute for 20 seconds, and three times as long as its tests took when they were recorded."""
-OPTIONS = "-x -q -rfE --no-header --tb=no --timeout=900 -p no:cacheprovider -p tests.mutants.only".split()
+OPTIONS = "-q -rfE --no-header --tb=no --timeout=900 -p no:cacheprovider -p tests.mutants.only".split()
 IMPORTED = ["-W", "ignore::pytest.PytestAssertRewriteWarning"]
 """pytest would rewrite libraries that the server has imported already."""
 
-PASSED, NO_TESTS = 0, 5
+PASSED, FAILED, NO_TESTS = 0, 1, 5
 """What pytest ends with."""
+
+_FAILING = re.compile(r"^(?:FAILED|ERROR) (.+?)(?: - .*)?$", re.MULTILINE)
 
 Outcome = Literal["noticed", "timed out", "died", "unnoticed", "no test"]
 NOTICED: tuple[Outcome, ...] = ("noticed", "timed out", "died")
@@ -74,16 +76,14 @@ class Trials:
         finally:
             _write(path, text)
 
+    def sound(self, names: Sequence[str]) -> set[str]:
+        """Which of these tests pass where there is no fault."""
+        code, written = self._pytest(names, 60 * 60)
+        return set(names) - set(_FAILING.findall(written)) if code in (PASSED, FAILED) else set()
+
     def _run(self, tests: Sequence[Timed]) -> Trial:
-        listed = self.copy.parent / "tests.txt"
-        listed.write_text("\n".join(test.name for test in tests), encoding="utf-8")
-        files = sorted({test.file for test in tests})
         seconds = START_S + int(SLOWER * sum(test.seconds for test in tests))
-        job = {"arguments": [*OPTIONS, *IMPORTED, "--only", str(listed), *files], "seconds": seconds}
-        assert self._server.stdin is not None
-        assert self._server.stdout is not None
-        print(json.dumps(job), file=self._server.stdin, flush=True)
-        code, written = json.loads(self._server.stdout.readline())
+        code, written = self._pytest([test.name for test in tests], seconds, "-x")
         if code == PASSED:
             return Trial("unnoticed")
         if code == NO_TESTS:
@@ -91,10 +91,22 @@ class Trials:
         if code < 0:
             late = -code in (signal.SIGXCPU, signal.SIGKILL)
             return Trial("timed out" if late else "died", f"by {signal.Signals(-code).name}")
-        failing = re.search(r"^(?:FAILED|ERROR) (\S+)|^ImportError while loading conftest", written, re.MULTILINE)
-        if failing is None:
+        failing = _FAILING.findall(written)
+        if not failing and "ImportError while loading conftest" not in written:
             raise RuntimeError(f"pytest ended with {code} and names no test that failed:\n{written}")
-        return Trial("noticed", failing[1] or failing[0])
+        return Trial("noticed", failing[0] if failing else "conftest.py")
+
+    def _pytest(self, names: Sequence[str], seconds: int, *more: str) -> tuple[int, str]:
+        """Run some tests. Returns what pytest ended with, and what it wrote."""
+        listed = self.copy.parent / "tests.txt"
+        listed.write_text("\n".join(names), encoding="utf-8")
+        files = sorted({name.partition("::")[0] for name in names})
+        job = {"arguments": [*OPTIONS, *IMPORTED, *more, "--only", str(listed), *files], "seconds": seconds}
+        assert self._server.stdin is not None
+        assert self._server.stdout is not None
+        print(json.dumps(job), file=self._server.stdin, flush=True)
+        code, written = json.loads(self._server.stdout.readline())
+        return int(code), str(written)
 
 
 def _write(path: Path, text: str) -> None:
