@@ -1,6 +1,6 @@
 """GradViz: true gradients of vision models, of any scalar, at any value of the forward pass.
 
-Importing this package is cheap: torch is imported only by the parts that need it, when they are first used.
+Importing this package is fast: torch is imported only when something that needs it is first used.
 
     import gradviz_core as gv
 
@@ -105,12 +105,12 @@ def __getattr__(name: str) -> ModuleType:
 
 
 def answer(question: Question[A]) -> A:
-    """Answer a question in this process, on the best device there is; any number of threads may ask at once.
+    """Answer a question in this process, on the best available device. Thread-safe.
 
     Raises:
         QuestionError: the question cannot be answered as it stands; the message says why and what to do.
         BadImage: the image cannot be read.
-        WeightsMissing: the model's weights are not here and cannot be fetched.
+        WeightsMissing: the model's weights are not on this machine and cannot be downloaded.
     """
     from gradviz_core.answering import answer as answer_here
 
@@ -123,7 +123,7 @@ def load(key: str) -> nn.Module:
 
     Raises:
         UnknownModel: no model has this key.
-        WeightsMissing: its pretrained weights are not here and cannot be fetched.
+        WeightsMissing: its pretrained weights are not on this machine and cannot be downloaded.
         BadModel: an uploaded file and the recipe for it do not go together.
     """
     from gradviz_core.answers.load import load as load_here
@@ -144,11 +144,11 @@ def prove(
     float64, along random directions.
 
     ``print(gv.prove(module, x).verdict)`` says in a sentence whether they agree, and to how many digits; ``outcome`` is
-    one word for it, and ``directions`` holds every number. The differences look at the forward pass alone, so they also
-    find a detach, a derivative that an author wrote wrongly, and a wrong kernel of PyTorch. Where the values lie on a
-    kink (a ReLU at 0, equal numbers in max pooling) or rounding hides it, it says that it is not settled.
+    one word for it, and ``directions`` holds every number. The differences use only the forward pass, so they also find
+    a detach, a wrong custom derivative and a wrong PyTorch kernel. At a kink (a ReLU at 0, equal values in max
+    pooling), or where rounding hides the answer, the verdict says that the check is inconclusive.
 
-    ``every_step=False`` tries as few steps as it takes; the verdict is the same. The module stays as it is.
+    ``every_step=False`` tries only as many step sizes as it needs; the verdict is the same. The module is not changed.
 
     Raises:
         QuestionError: a site holds no real numbers, or the module does not run in float64.
@@ -164,11 +164,11 @@ def diagnose(
     x: Inputs,
     loss: Callable[[Any], Tensor] | None = None,
 ) -> Diagnosis:
-    """Why a gradient of ``loss(model(x))`` is missing, zero or not finite: in order of execution, with the author's
-    line and the repair. ``print`` it in a notebook.
+    """Why a gradient of ``loss(model(x))`` is missing, zero or not finite: in order of execution, with the line of code
+    and the fix. ``print`` it in a notebook.
 
-    ``model`` is any module, or a plain function; ``x`` is what it takes, as in ``trace.gradients``. Without ``loss``,
-    all that the model returns is summed up, with weights from 1/2 to 3/2. The model stays as it is.
+    ``model`` is any module or function; ``x`` is its input, as in ``trace.gradients``. Without ``loss``, everything
+    that the model returns is summed, with weights from 1/2 to 3/2. The model is not changed.
 
     Raises:
         QuestionError: the model cannot be copied, or fails on ``x``; the loss is no single number; PyTorch has no

@@ -1,4 +1,4 @@
-"""Question -> Answer: the only place where models, images, trace and methods meet."""
+"""Question -> Answer: the only file in which models, images, traces and methods meet."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from gradviz_core import images, memory
 from gradviz_core.answers import kinds, sizes
-from gradviz_core.answers.failures import ADVICE_ON_INPUT, in_words, input_in_words, ran_out_of_memory
+from gradviz_core.answers.failures import ADVICE_ON_INPUT, explaining, input_text, ran_out_of_memory
 from gradviz_core.answers.load import RecentModels
 from gradviz_core.answers.needs import Needs
 from gradviz_core.answers.scene import Clock, Scene
@@ -45,10 +45,10 @@ LARGEST_COPY = 1_000_000_000
 
 
 class Answerer:
-    """Answers questions one after the other. The same question gets the same arrays whatever was asked before.
+    """Answers questions one after the other. The same question always gets the same arrays.
 
-    Recent models are kept. With ``remember`` the last pass and its graph are kept too, so that the next question about
-    the same model and image costs only its backward pass; one thread at a time may then ask.
+    Recent models stay in memory. With ``remember`` the last pass and its graph do too, so that the next question about
+    the same model and image costs only a backward pass; then only one thread at a time may ask.
     """
 
     def __init__(self, device: devices.DeviceName | None = None, *, remember: bool = True) -> None:
@@ -62,7 +62,7 @@ class Answerer:
         self._affordable: dict[tuple[str, tuple[int, ...]], dict[Site, int]] = {}
 
     def warm_up(self) -> None:
-        """Do now what the first question about an upload would wait for."""
+        """Do in advance the work that the first question about an upload would wait for."""
         model_files.get_ready()
 
     def answer(self, question: Question[A], told_to_stop: Callable[[], bool] | None = None) -> A:
@@ -76,7 +76,7 @@ class Answerer:
                 an uploaded model raises is one too; what a trusted model raises is raised as it is.
             TooCostly: the model was uploaded, and one pass of it takes more than is allowed.
             BadImage: the image cannot be read.
-            WeightsMissing: the model's weights are not here and cannot be fetched.
+            WeightsMissing: the model's weights are not on this machine and cannot be downloaded.
         """
         if told_to_stop is None:
             return answer_to(question, self._answer(question))
@@ -88,7 +88,7 @@ class Answerer:
             raise
 
     def _answer(self, question: Question) -> Answer:
-        """Once more with nothing remembered where memory runs out: what was asked before makes no difference."""
+        """Retry without remembered passes where memory runs out, so that earlier questions make no difference."""
         remembers = self._last is not None or len(self._models) > 0
         try:
             return self._answer_where_it_fits(question)
@@ -110,7 +110,7 @@ class Answerer:
         self._models.forget()
 
     def _limit_what_is_remembered(self) -> None:
-        """Let the last pass go where this process holds too much with it."""
+        """Drop the last pass where this process holds too much memory with it."""
         if self._last is not None and memory.in_use() - self._at_first > self._most_remembered:
             self._last = None
 
@@ -126,7 +126,7 @@ class Answerer:
         return self._answer_on(torch.device("cpu"), question, (note,))
 
     def check(self, question: ProofQuestion, told_to_stop: Callable[[], bool]) -> ProofAnswer:
-        """The same for a check that gives way to whatever else is asked: ``told_to_stop`` is called again and again.
+        """The same for a check that yields to any other question: ``told_to_stop`` is called again and again.
 
         Raises:
             Stopped: it said yes.
@@ -137,14 +137,14 @@ class Answerer:
             module = self._models.get(question.model, self.device).module
             if (size := size_in_float64(module)) > LARGEST_COPY:
                 raise QuestionError(
-                    f"A copy of this model in float64 takes {size / 1e9:.1f} GB; the limit beside a picture is "
-                    f"{LARGEST_COPY / 1e9:g} GB. The doctor's page checks it."
+                    f"A copy of this model in float64 takes {size / 1e9:.1f} GB; the limit of the check beside a "
+                    f"picture is {LARGEST_COPY / 1e9:g} GB. The doctor's page checks it."
                 )
             return self.answer(question)
 
     def _answer_on(self, device: torch.device, question: Question, notes: tuple[str, ...]) -> Answer:
         model = question.model if isinstance(question, AboutAModel) else ""
-        failed = in_words(model, "This question about the model fails", "Choose another target or layer.")
+        failed = explaining(model, "This question about the model fails", "Choose another target or layer.")
         with recording(), noting() as guarded, failed:
             clock = Clock(device, time.perf_counter(), guarded)
             if not isinstance(question, AboutAModel):
@@ -181,7 +181,7 @@ class Answerer:
         pixels = _pixels(question.image, model.card.preprocessing)
         x = torch.from_numpy(images.normalise(pixels, model.card.preprocessing)).to(device)
         kept = None if self._remember and needs.sites != frozenset({INPUT}) else needs.sites
-        with in_words(question.model, f"This model cannot run on {input_in_words(x)}", ADVICE_ON_INPUT):
+        with explaining(question.model, f"This model cannot run on {input_text(x)}", ADVICE_ON_INPUT):
             self._check_cost(question.model, model.module, x)
             self._check_size(question, x)
             until = needs.sites if needs.may_stop and not self._remember else None
@@ -195,7 +195,7 @@ class Answerer:
         return scene
 
     def _check_cost(self, key: str, module: nn.Module, x: Tensor) -> None:
-        """Refuse an uploaded model that takes too much for such an input, before it runs on one for the first time."""
+        """Refuse an uploaded model that would be too expensive for such an input, before its first run."""
         place = (key, tuple(x.shape))
         if keys.is_upload(key) and place not in self._affordable:
             self._affordable[place] = cost.check(module, tuple(x.shape))
@@ -212,7 +212,7 @@ class Answerer:
 
 @lru_cache(maxsize=16)
 def _pixels(image: str, steps: Preprocessing) -> Pixels:
-    """What the network sees of an image; a key stands for the same bytes for ever."""
+    """The image as the network sees it; a key always stands for the same bytes."""
     return images.as_seen(images.load(image), steps)
 
 
@@ -222,7 +222,7 @@ def _inline() -> Answerer:
 
 
 def answer(question: Question[A]) -> A:
-    """Answer a question in this process, on the best device there is; any number of threads may ask at once.
+    """Answer a question in this process, on the best available device. Thread-safe.
 
     Raises:
         QuestionError, BadImage, WeightsMissing: as ``Answerer.answer`` does.

@@ -15,7 +15,7 @@ It may be shown as it is; it never holds a path of the server or a traceback.
     ├── BadImage                the bytes are no image that can be read, or break a limit
     ├── BadModel                the bytes are no model that can be read, or break a limit
     ├── UploadRefused           a file was not taken, whatever it holds
-    ├── WeightsMissing          pretrained weights are not here and cannot be fetched
+    ├── WeightsMissing          pretrained weights are not on this machine and cannot be downloaded
     └── ComputeError            the place where it runs failed, not the question
         ├── Busy                the queue is full
         ├── StoreFull           the folder for uploads takes no more

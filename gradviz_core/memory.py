@@ -1,4 +1,4 @@
-"""How much memory there is, and how much of it this process uses."""
+"""How much memory the machine has, and how much this process uses."""
 
 from __future__ import annotations
 

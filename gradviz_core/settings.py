@@ -1,6 +1,6 @@
-"""Everything that can be set from outside, as environment variables that start with ``GRADVIZ_``.
+"""All settings: environment variables that start with ``GRADVIZ_``.
 
-``docs/settings.md`` says the same for the people who run GradViz.
+``docs/settings.md`` describes them for the people who run GradViz.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from gradviz_core import memory
 
 PREFIX = "GRADVIZ_"
 SECRETS = frozenset({"GRADVIZ_COMPUTE_KEY", "GRADVIZ_COMPUTE_ADDRESS"})
-"""Variables that no worker needs, and that one without the other makes no sense of."""
+"""Variables that no worker needs; each only makes sense with the other."""
 
 HOST_NAME = re.compile(r"(?=.{1,253}$)[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*", re.ASCII)
-"""A name in lower case, as browsers send it; one of another alphabet in its ``xn--`` form."""
+"""A host name in lower case, as browsers send it; names in other alphabets in their ``xn--`` form."""
 
 
 def cpu_count() -> int:
@@ -32,13 +32,13 @@ def cpu_count() -> int:
 
 
 def usual_memory_mb(there_is: int) -> int:
-    """What a worker may take of a machine with so many bytes: four fifths, and no more than 16 GB, which is enough for
-    every question about every model of torchvision that is loaded."""
+    """The default memory limit of a worker on a machine with so many bytes: four fifths of it, at most 16 GB, which is
+    enough for every question about every torchvision model within ``max_parameters``."""
     return max(512, min(16_000, there_is * 4 // 5_000_000)) if there_is else 16_000
 
 
 def cache_folder() -> Path:
-    """Where the operating system wants files kept that can be made again, for the present user."""
+    """The current user's cache folder, as the operating system defines it."""
     home = Path.home()
     if sys.platform == "win32":
         return Path(os.environ.get("LOCALAPPDATA") or home / "AppData" / "Local") / "gradviz"
@@ -48,15 +48,17 @@ def cache_folder() -> Path:
 
 
 class Settings(BaseSettings):
-    """The settings of one GradViz, checked when they are read. A wrong value raises pydantic's ``ValidationError``."""
+    """The settings of a GradViz installation, checked when they are read. A wrong value raises pydantic's
+    ``ValidationError``."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, frozen=True)
 
     workers: int = Field(default_factory=lambda: min(2, cpu_count()), ge=1, le=64)
-    """Worker processes. Two keep one person's slow question from holding up everybody else; each further one takes
+    """Worker processes. Two keep one person's slow question from delaying everybody else; each additional one takes
     cores from the others, and half a gigabyte or more for its own models."""
     threads: int | None = Field(default=None, ge=1, le=256)
-    """Cores one worker computes on; none divides the cores among the workers. ``threads_per_worker`` is what holds."""
+    """Cores for each worker; None divides the cores among the workers. ``threads_per_worker`` is the resulting
+    number."""
     deadline_s: float = Field(default=60.0, gt=0, le=3600)
     """Seconds a question may take once a worker has started on it."""
     queue: int = Field(default=32, ge=0, le=10_000)
@@ -64,19 +66,19 @@ class Settings(BaseSettings):
     queue_wait_s: float = Field(default=60.0, gt=0, le=3600)
     """Seconds a question may wait for a worker."""
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
-    """Where the mathematics runs; ``auto`` takes a GPU if there is one."""
+    """The device that gradients are computed on; ``auto`` uses a GPU if there is one."""
     compute_address: str | None = Field(default=None, pattern=r"^(tcp://.+:\d{1,5}|unix:/.+)$")
-    """Address of a compute service that already runs, ``tcp://host:port`` or ``unix:/path``; none lets the app
+    """Address of a compute service that is already running, ``tcp://host:port`` or ``unix:/path``; None lets the app
     start its own."""
     compute_key: SecretStr | None = Field(default=None, min_length=16)
-    """Secret shared by the app and a compute service that was started apart from it."""
+    """Secret shared by the app and a compute service that was started separately."""
     client_header: str | None = Field(default=None, pattern=r"^[A-Za-z0-9-]{1,64}$")
-    """Name of the header in which the proxy in front writes the client's address; none believes no header."""
+    """Name of the header in which a proxy in front writes the client's address; None trusts no header."""
     hosts: str | None = None
     """Names under which the app is served besides localhost and IP addresses, separated by commas; ``*.example.org``
     stands for every name below ``example.org``. ``host_names`` has them one by one."""
     sessions: int = Field(default=50, ge=1, le=10_000)
-    """Browser sessions that may be open at one time; one address may have half of them."""
+    """Browser sessions that may be open at a time; one address may have half of them."""
     store: Path = Field(default_factory=lambda: cache_folder() / "uploads")
     """Folder that holds uploads."""
     upload_mb: float = Field(default=20.0, gt=0, le=1000)
@@ -92,20 +94,20 @@ class Settings(BaseSettings):
     upload_workers: int = Field(default=2, ge=1, le=64)
     """Confined worker processes, which do all work on uploads; they compute on the CPU."""
     upload_memory_mb: int = Field(default=4000, ge=1500)
-    """Most memory for data one confined worker may take, in megabytes; Linux only. PyTorch's CUDA build reserves 800
-    of them by being loaded."""
+    """Most memory for data one confined worker may take, in megabytes; Linux only. Loading PyTorch's CUDA build already
+    reserves 800 of them."""
     upload_gflop: float = Field(default=500.0, gt=0)
-    """Most that one forward pass of an uploaded model may take, in billions of operations of a matrix product."""
+    """Limit on one forward pass of an uploaded model, in billions of operations of a matrix product."""
     upload_activations_mb: float = Field(default=1500.0, gt=0)
     """Most memory that the activations of an uploaded model may take in one forward pass, in megabytes."""
     max_parameters: int = Field(default=250_000_000, ge=1)
     """Largest model that is loaded, in parameters."""
     remember_mb: float = Field(default=2000.0, ge=0)
-    """Most memory that a worker may take between two questions for what it remembers, the last pass and the models used
-    last, in megabytes; the models take half of it at most, and the latest one is kept whatever it takes."""
+    """Most memory that a worker may use between two questions for the last pass and the most recently used models, in
+    megabytes; the models take at most half of it, and the latest one always stays."""
     worker_memory_mb: int = Field(default_factory=lambda: usual_memory_mb(memory.there_is()), ge=512)
-    """Most memory for data one worker may take, in megabytes; Linux only, and not where a GPU may be used, for CUDA
-    reserves more than it takes."""
+    """Most memory for data of one worker, in megabytes; Linux only, and not where a GPU may be used, because CUDA
+    reserves more than it uses."""
 
     @field_validator("hosts")
     @classmethod
@@ -114,9 +116,9 @@ class Settings(BaseSettings):
             last = name.removeprefix("*.").rpartition(".")[2]
             if not HOST_NAME.fullmatch(name.removeprefix("*.")) or last.isdecimal():
                 raise ValueError(
-                    f"{name!r} is not the name of a host. Write names alone, separated by commas, as in "
+                    f"{name!r} is not a host name. Write only names, separated by commas, as in "
                     f"{PREFIX}HOSTS=gradviz.example.org,*.lab.example.org: no scheme, port or path. "
-                    "IP addresses and localhost are served anyway, and * alone would serve every name there is"
+                    "IP addresses and localhost are always served, and * alone would serve every name"
                 )
         return text
 

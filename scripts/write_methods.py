@@ -11,15 +11,15 @@ from string import Template
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from gradviz_core.types.controls import Control, Number, in_words  # noqa: E402
+from gradviz_core.types.controls import Control, Number, value_text  # noqa: E402
 from gradviz_core.types.method_cards import MethodCard  # noqa: E402
 from gradviz_core.types.methods import METHODS  # noqa: E402
 
 DOCUMENT = ROOT / "docs" / "methods.md"
 WIDTH = 120
 ABOUT = (
-    "What the page *Input saliency* can make of a gradient. $S$ is the score, $x$ one number of the network's input, "
-    "normalised. This file is written from the cards in `gradviz_core/types/methods/` by `scripts/write_methods.py`; "
+    "The methods of the page *Input saliency*. $S$ is the score, $x$ one value of the network's normalised input. "
+    "This file is written from the cards in `gradviz_core/types/methods/` by `scripts/write_methods.py`; "
     "[CONTRIBUTING.md](../CONTRIBUTING.md) says how to add a method."
 )
 FORMULA = {"score": "S", "x": "x", "slope": r"\frac{\partial S}{\partial x}"}
@@ -63,12 +63,12 @@ def _section(name: str, card: MethodCard) -> Iterator[str]:
 
 
 def _option(control: Control) -> str:
-    usual = in_words(control, control.default)
+    usual = value_text(control, control.default)
     match control:
         case Number(low=low, high=high):
-            values = f"from {low:g} to {in_words(control, high)}, {usual} where nothing is said"
+            values = f"from {low:g} to {value_text(control, high)}, {usual} by default"
         case _:
-            values = f"{', '.join(option.label for option in control.options)}; {usual} where nothing is said"
+            values = f"{', '.join(option.label for option in control.options)}; {usual} by default"
     return f"Option `{control.name}`, {control.label}: {values}. {control.meaning}".rstrip()
 
 

@@ -67,7 +67,7 @@ def _kept_models() -> list[tuple[str, nn.Module]]:
     answering = sys.modules.get("gradviz_core.answering")
     if answering is None or not answering._inline.cache_info().currsize:
         return []
-    return [(key, model.module) for (key, _), model in answering._inline()._models._kept.items()]
+    return [(key, model.module) for (key, _), model in answering._inline()._models._models.items()]
 
 
 def processes() -> Iterator[str]:

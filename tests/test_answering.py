@@ -206,7 +206,7 @@ def test_gradient_times_input_of_a_linear_model_sums_to_the_logit_less_the_bias(
         ({"target": gv.ClassScore(10)}, BadTarget, "Class 10 does not exist: the model has classes 0 to 9"),
         ({"target": gv.CrossEntropy(-1)}, BadTarget, "Class -1 does not exist"),
         ({"wrt": (gv.Site("stem.9"),)}, UnknownSite, "There is no site 'stem.9'"),
-        ({"wrt": ()}, QuestionError, "names no site"),
+        ({"wrt": ()}, QuestionError, "names nothing to differentiate"),
         ({"method": "grad_cam"}, QuestionError, "There is no method 'grad_cam'"),
         ({"model": "preset/shapes-cmm"}, QuestionError, "Did you mean shapes-cnn"),
         ({"image": "sample/stra"}, QuestionError, "Did you mean star"),
@@ -231,7 +231,8 @@ def test_a_site_after_the_target_is_out_of_reach_and_named_beside_the_others() -
         assert list(answer.gradients) == list(answer.attributions) == [gv.INPUT]
         assert list(answer.activations) == [gv.INPUT, last]
         assert answer.notes == (
-            f"No differentiable path leads to the score from {last.path or 'the output'}: there is no gradient there.",
+            f"No differentiable path leads from {last.path or 'the output'} to the score, so there is no gradient "
+            "there.",
         )
     with pytest.raises(Unreachable, match="no differentiable path leads from there to the target"):
         gv.answer(replace(question, wrt=(last,)))
@@ -241,10 +242,10 @@ def test_five_sites_out_of_reach_are_named_and_of_more_the_first_five() -> None:
     sites = tuple(gv.Site(name) for name in "abcdef")
     assert of_unreached(()) == ()
     assert of_unreached(sites[:5]) == (
-        "No differentiable path leads to the score from a, b, c, d, e: there is no gradient there.",
+        "No differentiable path leads from a, b, c, d, e to the score, so there is no gradient there.",
     )
     assert of_unreached(sites) == (
-        "No differentiable path leads to the score from a, b, c, d, e and others: there is no gradient there.",
+        "No differentiable path leads from a, b, c, d, e and others to the score, so there is no gradient there.",
     )
 
 
@@ -260,7 +261,7 @@ def test_every_site_of_a_vision_transformer_can_be_asked_for_at_once() -> None:
 @pytest.mark.parametrize("place", [(), (1,), (99, 0), (0, 0, 0)])
 def test_places_that_do_not_exist(place: tuple[int, ...]) -> None:
     site = next(info.site for info in _sites(MODEL) if info.kind == "ReLU")
-    with pytest.raises(BadTarget, match="its places are"):
+    with pytest.raises(BadTarget, match="its positions are"):
         gv.answer(gv.UnitsQuestion(model=MODEL, image=IMAGE, site=site, place=place))
 
 

@@ -98,7 +98,7 @@ def test_the_output_may_be_maps_and_an_inner_target_is_refused(serve: Serve) -> 
     assert gv.answer(gv.ProofQuestion(model=key, image=IMAGE, target=whole)).proof.agrees
     with pytest.raises(BadTarget):
         gv.answer(gv.DiagnosisQuestion(model=key, image=IMAGE))
-    with pytest.raises(QuestionError, match="lies inside it"):
+    with pytest.raises(QuestionError, match="is inside it"):
         gv.answer(gv.DiagnosisQuestion(model=key, image=IMAGE, target=gv.SiteSum(gv.Site("conv"))))
 
 
@@ -163,6 +163,6 @@ def test_a_check_stops_within_one_operation_wherever_it_is() -> None:
 def test_a_check_that_needs_too_much_memory_is_not_begun(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(answering, "LARGEST_COPY", 1_000_000)
     question = gv.ProofQuestion(model=MODEL, image=IMAGE)
-    with pytest.raises(QuestionError, match=r"takes 0\.0 GB; the limit beside a picture is 0\.001 GB"):
+    with pytest.raises(QuestionError, match=r"takes 0\.0 GB; the limit of the check beside a picture is 0\.001 GB"):
         Answerer().check(question, lambda: False)
     assert gv.answer(question).proof.agrees, "the doctor's page checks it"

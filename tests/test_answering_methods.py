@@ -174,8 +174,8 @@ def test_a_draw_is_the_same_whatever_was_asked_before_and_every_kind_of_question
         assert all(np.array_equal(one.arrays[name], same.arrays[name], equal_nan=True) for name in one.arrays)
         changed = [name for name in one.arrays if not np.array_equal(one.arrays[name], other.arrays[name])]
         assert changed or isinstance(one, gv.SurveyAnswer)
-        assert "this is draw 0" in one.notes[0]  # type: ignore[attr-defined]
-        assert "this is draw 4" in other.notes[0]  # type: ignore[attr-defined]
+        assert "random seed 0;" in one.notes[0]  # type: ignore[attr-defined]
+        assert "random seed 4;" in other.notes[0]  # type: ignore[attr-defined]
     assert isinstance(first[0], gv.SurveyAnswer)
     assert first[0].random
     assert first[0].prediction != others[0].prediction  # type: ignore[attr-defined]

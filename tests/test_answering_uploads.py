@@ -83,16 +83,20 @@ def test_an_upload_that_costs_too_much_never_runs(served: Served) -> None:
 @pytest.mark.parametrize(
     ("error", "kind", "sentence"),
     [
-        (RuntimeError("bad sizes"), QuestionError, r"cannot run on 3 channels of 96×96 pixels: bad sizes\. Give it"),
-        (IndexError(), QuestionError, "pixels: IndexError\\. Give it"),
+        (
+            RuntimeError("bad sizes"),
+            QuestionError,
+            r"cannot run on 3 channels of 96×96 pixels: bad sizes\. Set the size",
+        ),
+        (IndexError(), QuestionError, "pixels: IndexError\\. Set the size"),
         (KeyError("x"), QuestionError, "pixels: 'x'"),
         (RuntimeError("Exception raised from /opt/a b/c.cpp:7 here"), QuestionError, "pixels: Exception raised from "),
         (
             RuntimeError("no\nfile 'C:\\\\me\\\\x.py' at alloc_cpu.cpp:12"),
             QuestionError,
-            "pixels: no file … at …\\. Give",
+            "pixels: no file … at …\\. Set",
         ),
-        (RuntimeError("long " * 100), QuestionError, "(long ){39}long…\\. Give it"),
+        (RuntimeError("long " * 100), QuestionError, "(long ){39}long…\\. Set the size"),
         (RuntimeError("DefaultCPUAllocator: can't allocate memory"), TooCostly, "pixels: it ran out of memory"),
         (MemoryError(), TooCostly, "it ran out of memory"),
     ],
@@ -161,13 +165,16 @@ class Two(nn.Module):
     [
         (
             lambda a, b: {"out": a, "aux": b},
-            r"a dictionary with 'out' \(1, 3, 96, 96\) and 'aux' \(1, 3, 48, 48\): .* site .output\[out\], then",
+            r"a dictionary with 'out' \(1, 3, 96, 96\) and 'aux' \(1, 3, 48, 48\): .* output .output\[out\], then",
         ),
-        (lambda a, b: (a, b), r"a tuple with '0' \(1, 3, 96, 96\) and '1' .* site .output\[0\], then"),
-        (lambda a, b: a, r"the output \(1, 3, 96, 96\): .* site .output, then channel \(the class\), row and column"),
+        (lambda a, b: (a, b), r"a tuple with '0' \(1, 3, 96, 96\) and '1' .* layer output .output\[0\], then"),
+        (
+            lambda a, b: a,
+            r"the output \(1, 3, 96, 96\): .* layer output .output, then channel \(the class\), row and column",
+        ),
         (lambda a, b: None, r"no tensor: .* Choose a unit, a channel or the sum of a site"),
         (lambda a, b: [a] * 50, "a list with .* and 44 more: "),
-        (lambda a, b: a[0], r"the output \(3, 96, 96\): .* Choose any one of its numbers \(gv.Combination\)"),
+        (lambda a, b: a[0], r"the output \(3, 96, 96\): .* Choose one of its values \(gv.Combination\)"),
     ],
 )
 def test_an_output_without_class_scores_is_described(
@@ -231,7 +238,7 @@ def test_an_answer_that_would_be_too_large_is_refused_before_anything_runs(
 ) -> None:
     asked = replace(question, model=served(RunsDryOnly()))
     monkeypatch.setattr(sizes, "MOST_WHOLE", size - 1)
-    with pytest.raises(TooCostly, match=rf"would hold {size / 1e6:,.0f} MB of numbers; the limit .* is .* MB\. [CA]"):
+    with pytest.raises(TooCostly, match=rf"would take {size / 1e6:,.0f} MB; the limit .* is .* MB\. [CA]"):
         Answerer("cpu").answer(asked)
     monkeypatch.setattr(sizes, "MOST_WHOLE", size)
     with pytest.raises(QuestionError, match="it ran"):

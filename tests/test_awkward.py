@@ -212,12 +212,12 @@ def test_a_small_difference_is_still_a_difference() -> None:
             return y.mean((2, 3))
 
     for build in (Tiny, Slight):
-        with pytest.raises(GradVizError, match="computes something else while it is watched"):
+        with pytest.raises(GradVizError, match="computes something else while it is traced"):
             trace.survey(seeded(build), zoo.image())
 
 
 def test_a_pass_that_stops_early_is_checked_too() -> None:
-    with pytest.raises(GradVizError, match="computes something else while it is watched"):
+    with pytest.raises(GradVizError, match="computes something else while it is traced"):
         trace.forward(seeded(StoresOwnNumbers), zoo.image(), until={Site("act")})
 
 
@@ -234,7 +234,7 @@ def test_a_model_that_changes_in_another_way_than_by_random_numbers_is_refused()
         def forward(self, x: Tensor) -> Tensor:
             return x.flatten(1) * next(counted)
 
-    with pytest.raises(GradVizError, match="different result each time it runs, even from the same random numbers"):
+    with pytest.raises(GradVizError, match="different result each time it runs, even from the same random seed"):
         trace.survey(Counts().eval(), zoo.image())
 
 
@@ -343,7 +343,7 @@ def test_complex_values_have_no_gradient_here() -> None:
 
     module = nn.Sequential(Spectrum()).eval()
     assert not _infos(module, zoo.image())[Site("0")].differentiable
-    with pytest.raises(BadTarget, match="only a real number"):
+    with pytest.raises(BadTarget, match="only real numbers"):
         trace.gradients(module, zoo.image(), target=SiteSum(Site("0")))
 
 

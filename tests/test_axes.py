@@ -240,7 +240,7 @@ def test_the_mean_of_a_channel_of_a_sequence_is_that_of_a_channel() -> None:
     for channel in range(9):
         found = trace.gradients(module, x, target=gv.ChannelMean(Site("act"), channel))
         assert found.score == pytest.approx(value[0, channel].mean().item(), rel=1e-6)
-    with pytest.raises(BadTarget, match=r"Channel 9 does not exist at act: it has channels 0 to 8\."):
+    with pytest.raises(BadTarget, match=r"Channel 9 does not exist in act: it has channels 0 to 8\."):
         trace.gradients(module, x, target=gv.ChannelMean(Site("act"), 9))
 
 

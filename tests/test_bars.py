@@ -23,7 +23,7 @@ def test_classes_are_shares_of_one_whole() -> None:
     first, second = bars.of(PAIR)
     assert (first.name, first.length, first.text.replace("\N{NO-BREAK SPACE}", " ")) == ("cat", 75, "75.0 %")
     assert (second.name, second.length, second.against) == ("class 0", 25, False)
-    assert first.said == ("cat (class 1)", "probability 75 %", "logit 2")
+    assert first.hover == ("cat (class 1)", "probability 75 %", "logit 2")
     assert bars.ends([first, second], "softmax_logits") == (0, 100)
 
 
@@ -39,7 +39,7 @@ def test_a_single_label_has_a_complement_and_a_single_class_has_none() -> None:
 def test_both_names_of_a_single_number_stand_at_its_bars_and_in_words() -> None:
     unlikely = replace(one(0, -1.0, 0.2, "malignant"), against="benign")
     label, absent = bars.of([unlikely], "sigmoid_logits")
-    assert (label.name, absent.name, absent.said[0]) == ("malignant", "benign", "benign")
+    assert (label.name, absent.name, absent.hover[0]) == ("malignant", "benign", "benign")
     said = bars.predicted([unlikely], ("malignant",), "sigmoid_logits")[1]
     assert said.replace("\N{NO-BREAK SPACE}", " ") == "benign, 80.0 %"
     likely = replace(unlikely, probability=0.9)
@@ -56,8 +56,8 @@ def test_numbers_are_as_long_as_they_are_and_have_room_for_their_text() -> None:
 
 
 def test_a_probability_is_no_logit() -> None:
-    assert bars.of(PAIR, "probabilities")[0].said == ("cat (class 1)", "probability 75 %")
-    assert bars.of(PAIR, "log_probabilities")[0].said[-1] == "log-probability 2"
+    assert bars.of(PAIR, "probabilities")[0].hover == ("cat (class 1)", "probability 75 %")
+    assert bars.of(PAIR, "log_probabilities")[0].hover[-1] == "log-probability 2"
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_a_probability_of_just_a_half_predicts_no_label() -> None:
 
 def test_the_complement_is_told_in_per_cent() -> None:
     _, absent = bars.of([one(0, 1.0, 0.8, "cat")], "sigmoid_logits")
-    assert absent.said == ("not cat", "1 - p: 20 %")
+    assert absent.hover == ("not cat", "1 - p: 20 %")
 
 
 def test_the_axis_of_numbers_holds_zero_and_room_where_there_is_a_bar() -> None:
@@ -120,8 +120,8 @@ def test_the_axis_of_numbers_holds_zero_and_room_where_there_is_a_bar() -> None:
         (3, "softmax_logits", "All three classes"),
         (4, "softmax_logits", "All four classes"),
         (5, "softmax_logits", "The five most likely classes"),
-        (5, "sigmoid_logits", "The five most likely labels, each with a probability of its own"),
-        (1, "sigmoid_logits", "The label, and its complement"),
+        (5, "sigmoid_logits", "The five most likely labels, each with its own probability"),
+        (1, "sigmoid_logits", "The label and its complement"),
         (1, "numbers", "The number"),
         (4, "numbers", "The numbers"),
         (5, "numbers", "The largest numbers"),

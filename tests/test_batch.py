@@ -107,7 +107,7 @@ def test_windows_that_lie_in_the_axis_of_images_keep_their_gradient() -> None:
     expected = torch.cat([one.gradients[Site("inner")] for one in alone])
     assert expected.shape == (8, 5)
     assert torch.allclose(found.gradients[Site("inner")], expected, rtol=1e-12)
-    with pytest.raises(BadTarget, match=r"The value of inner, \(8, 5\), has no axis that counts the 2 images"):
+    with pytest.raises(BadTarget, match=r"The value of inner, \(8, 5\), has no axis for the 2 images"):
         trace.gradients(module, x, target=SiteSum(Site("inner")))
 
 
@@ -133,7 +133,7 @@ class Mixes(nn.Module):
 )
 @pytest.mark.parametrize("many", [2, 3, 26, 49])
 def test_images_that_change_one_anothers_scores_are_refused(mix: Callable[[Tensor], Tensor], many: int) -> None:
-    with pytest.raises(QuestionError, match=r"The images of this batch change one another's scores.*one by one"):
+    with pytest.raises(QuestionError, match=r"The images of this batch change one another's scores.*one at a time"):
         trace.gradients(Mixes(mix).eval(), _images(many, 5), target=ClassScore(1))
 
 
@@ -171,9 +171,9 @@ def test_batch_norm_in_training_mode_is_refused_and_in_evaluation_mode_not() -> 
 
 
 def test_values_that_mix_without_a_gradient_are_refused_too() -> None:
-    with pytest.raises(QuestionError, match="The first image gives a different output alone than among the others"):
+    with pytest.raises(QuestionError, match="The first image gives another output alone than in the batch"):
         trace.gradients(Mixes(lambda v: v - v.mean(0).detach()).eval(), _images(3, 5), target=ClassScore(1))
-    with pytest.raises(QuestionError, match="The second image gives a different output alone than among the others"):
+    with pytest.raises(QuestionError, match="The second image gives another output alone than in the batch"):
         trace.gradients(Mixes(lambda v: v - v[:1].detach()).eval(), _images(3, 5), target=ClassScore(1))
 
 
@@ -181,7 +181,7 @@ def test_the_place_of_an_image_among_the_others_must_not_count() -> None:
     def by_place(v: Tensor) -> Tensor:
         return v * torch.arange(1.0, len(v) + 1).view(-1, 1, 1, 1)
 
-    with pytest.raises(QuestionError, match="The second image gives a different output alone than among the others"):
+    with pytest.raises(QuestionError, match="The second image gives another output alone than in the batch"):
         trace.gradients(Mixes(by_place).eval(), _images(3, 5), target=ClassScore(1))
 
 
@@ -206,7 +206,7 @@ def test_one_number_for_each_image_without_an_axis_for_it(squeeze: Callable[[Ten
 
 
 def test_random_numbers_are_others_in_a_batch() -> None:
-    with pytest.raises(QuestionError, match="draws random numbers, and each image of a batch gets different ones"):
+    with pytest.raises(QuestionError, match="draws random numbers, so an image in a batch gets other ones"):
         trace.gradients(zoo.build("vae").float(), _images(3, 8), target=ClassScore(1))
 
 
@@ -228,7 +228,7 @@ def test_one_target_that_names_a_row_is_one_question_about_all_that_is_handed_in
     score = value[2, 0, 3] - value[3, 0, 1] / 2
     assert found.score == pytest.approx(float(score.detach()), rel=1e-12)
     assert relative_error(found.gradients[INPUT], torch.autograd.grad(score, leaf)[0]) < 1e-12
-    with pytest.raises(QuestionError, match=r"the steps of a sequence, name the row that is meant, by Head\(row=1\)"):
+    with pytest.raises(QuestionError, match=r"the steps of a sequence, name the row: Head\(row=1\)"):
         trace.gradients(module, x, target=SiteSum(Site("", 0, "0")))
 
     pools, images = zoo.build("pools").float(), _images(3, 8)

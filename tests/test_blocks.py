@@ -139,7 +139,7 @@ def test_a_cell_that_is_a_mean_stands_in_the_middle_of_its_block() -> None:
     found = blocks.Blocks(4, 3, 10, 8)
     assert [found.place(*cell) for cell in ((0, 0), (1, 2), (2, 2))] == [(1, 1), (5, 6), (8, 6)]
     assert [found.cell(*place) for place in ((3, 2), (4, 3), (9, 7))] == [(0, 0), (1, 1), (2, 2)]
-    with pytest.raises(IndexError, match="Row 3, column 0 lies outside 3×3"):
+    with pytest.raises(IndexError, match="Row 3, column 0 is outside 3×3"):
         found.place(3, 0)
 
 

@@ -40,8 +40,8 @@ FIELD = fields.field(np.linspace(-1, 1, 400).reshape(20, 20), signed=True, unit=
         (ClassScore(3), "the logit of a_b{c} (3)", "z_{3}", "logit"),
         (ClassDifference(0, 1), "the logit of circle (0) minus the logit of star (1)", "circle", "logit"),
         (CrossEntropy(1), "the cross-entropy loss for star (1)", r"-\log p", "nat"),
-        (Unit(Site("a"), (1, 2, 3)), "the unit (1, 2, 3) of a", "a_{1,2,3}", "activation"),
-        (Unit(Site("a"), (2, 3)), "the unit (2, 3) of a", "a_{2,3}", "activation"),
+        (Unit(Site("a"), (1, 2, 3)), "unit (1, 2, 3) of a", "a_{1,2,3}", "activation"),
+        (Unit(Site("a"), (2, 3)), "unit (2, 3) of a", "a_{2,3}", "activation"),
         (ChannelMean(Site("a"), 4), "the mean of channel 4 of a", r"\bar a_{4}", "activation"),
         (SiteSum(Site("a")), "the sum of a", r"\sum", "activation"),
     ],
@@ -67,9 +67,9 @@ def test_units_of_maps() -> None:
 
 def test_the_share_beyond_a_scale_is_told_in_per_cent() -> None:
     field = replace(FIELD, limit=0.125, clipped=0.01)
-    assert captions.scale_text(field) == "linear scale, ±0.125, 1\N{NO-BREAK SPACE}% of the values lie beyond it"
+    assert captions.scale_text(field) == "linear scale, ±0.125, 1\N{NO-BREAK SPACE}% of the values are clipped"
     field = replace(FIELD, signed=False, limit=0.125, clipped=0.256)
-    assert captions.scale_text(field) == "linear scale, 0 to 0.125, 26\N{NO-BREAK SPACE}% of the values lie beyond it"
+    assert captions.scale_text(field) == "linear scale, 0 to 0.125, 26\N{NO-BREAK SPACE}% of the values are clipped"
     assert captions.scale_text(replace(field, clipped=0.0)) == "linear scale, 0 to 0.125"
 
 
@@ -78,19 +78,19 @@ def test_a_saliency_caption_reads_aloud() -> None:
         ClassScore(1), LABELS, method="gradient", reduction="signed_sum", field=FIELD, shape=(1, 3, 96, 96)
     )
     assert caption.sentence.startswith(
-        "How the logit of star (1) changes with each pixel, summed over the 3 channels with its sign. Red"
+        "How the logit of star (1) changes with each pixel: signed sum over the 3 channels. Red"
     )
     assert caption.formula == r"\sum_c \frac{\partial z_{\text{star}}}{\partial x_{c,i,j}}"
     assert caption.facts[0] == "the input, 3×96×96, normalised"
     assert "logit per normalised-pixel unit" in caption.alt
-    assert "% of the values lie beyond it" in caption.facts[2]
+    assert "% of the values are clipped" in caption.facts[2]
 
 
 def test_gradient_times_input_says_so_in_words_and_in_the_formula() -> None:
     caption = captions.saliency(
         ClassScore(1), LABELS, method="gradient_x_input", reduction="magnitude_l2", field=FIELD, shape=(1, 1, 28, 28)
     )
-    assert "multiplied by the input itself" in caption.sentence
+    assert "each pixel, times the input: L2 norm over the" in caption.sentence
     assert r"x_{c,i,j}\,\frac" in caption.formula
 
 
@@ -101,19 +101,19 @@ def test_sites_are_named_by_the_author_with_their_call_and_shape() -> None:
 def test_a_sheet_that_was_averaged_says_so() -> None:
     exact = captions.feature_maps("product", ClassScore(1), LABELS, RELU, FIELD)
     coarse = captions.feature_maps("product", ClassScore(1), LABELS, RELU, FIELD, block=4)
-    assert "each cell is the mean of 4×4 places" in coarse.facts
+    assert "each cell is the mean of 4×4 positions" in coarse.facts
     assert not any("mean" in fact for fact in exact.facts)
 
 
 @pytest.mark.parametrize(
     ("layout", "shape", "each", "one", "here", "where"),
     [
-        ("maps", (1, 8, 4, 5), "a_{k,i,j}", "a_{3,i,j}", "a_{k,1,2}", " at each place"),
-        ("maps_last", (1, 4, 5, 8), "a_{i,j,k}", "a_{i,j,3}", "a_{1,2,k}", " at each place"),
+        ("maps", (1, 8, 4, 5), "a_{k,i,j}", "a_{3,i,j}", "a_{k,1,2}", " at each spatial position"),
+        ("maps_last", (1, 4, 5, 8), "a_{i,j,k}", "a_{i,j,3}", "a_{1,2,k}", " at each spatial position"),
         ("tokens", (1, 9, 8), "a_{t,k}", "a_{t,3}", "a_{1,k}", " at each token"),
         ("sequence", (1, 8, 9), "a_{k,i}", "a_{3,i}", "a_{k,1}", " at each position"),
-        ("volumes", (1, 8, 2, 4, 5), "a_{k,d,i,j}", "a_{3,d,i,j}", "a_{k,0,1,2}", " at each place"),
-        ("volumes_last", (1, 2, 4, 5, 8), "a_{d,i,j,k}", "a_{d,i,j,3}", "a_{0,1,2,k}", " at each place"),
+        ("volumes", (1, 8, 2, 4, 5), "a_{k,d,i,j}", "a_{3,d,i,j}", "a_{k,0,1,2}", " at each spatial position"),
+        ("volumes_last", (1, 2, 4, 5, 8), "a_{d,i,j,k}", "a_{d,i,j,3}", "a_{0,1,2,k}", " at each spatial position"),
         ("vector", (1, 8), "a_{k}", "a_{3}", "a_{k}", ""),
         ("other", (1, 2, 4), "a_{k}", "a_{3}", "a_{k}", ""),
     ],
@@ -139,10 +139,15 @@ def test_numbers_of_a_site_are_written_with_the_axes_it_has(
 @pytest.mark.parametrize(
     ("solid", "dashed", "said", "unsaid"),
     [
-        ((0, 6, 0, 6), (1, 5, 1, 5), ("Solid box: all", "Dashed box: where at least 95 %"), "the same"),
-        ((0, 6, 0, 6), (0, 6, 0, 6), ("Solid box: all", "95 % of the gradient's size lies is the same."), "Dashed"),
-        ((0, 6, 0, 6), None, ("Solid box: all",), "95 %"),
-        (None, (1, 5, 1, 5), ("Dashed box: where",), "Solid"),
+        ((0, 6, 0, 6), (1, 5, 1, 5), ("Solid box: the receptive field.", "Dashed box: at least 95 %"), "the same"),
+        (
+            (0, 6, 0, 6),
+            (0, 6, 0, 6),
+            ("Solid box: the receptive field.", "box with at least 95 % of the gradient's magnitude is the same."),
+            "Dashed",
+        ),
+        ((0, 6, 0, 6), None, ("Solid box: the receptive field.",), "95 %"),
+        (None, (1, 5, 1, 5), ("Dashed box: at least 95 %",), "Solid"),
     ],
 )
 def test_the_boxes_that_are_drawn_are_told(
@@ -180,7 +185,7 @@ def test_shares_counts_and_times_where_their_form_changes() -> None:
 
 def test_the_rows_and_columns_round_a_pixel_are_counted_from_the_first_to_the_last() -> None:
     near = captions.near((5, 7), replace(FIELD, values=FIELD.values[:4]))
-    assert "the one that is chosen: rows 5 to 8, columns 7 to 26." in near.sentence
+    assert "around the chosen one: rows 5 to 8, columns 7 to 26." in near.sentence
     assert near.facts[0] == "logit per normalised-pixel unit"
     assert captions.first_of(3, 3) == ()
     assert captions.first_of(3, 4000) == ("the first 3 of 4,000",)
@@ -189,16 +194,26 @@ def test_the_rows_and_columns_round_a_pixel_are_counted_from_the_first_to_the_la
 @pytest.mark.parametrize(
     ("target", "times", "signed", "said"),
     [
-        (ClassScore(1), False, True, "Red: raising the value there raises the score; blue: it lowers the score."),
-        (CrossEntropy(1), False, True, "Red: raising the value there raises the loss; blue: it lowers the loss."),
-        (CrossEntropy(1), False, False, "Bright: a small change there changes the loss much; dark: little."),
+        (
+            ClassScore(1),
+            False,
+            True,
+            "Red: increasing the value there increases the score; blue: it decreases the score.",
+        ),
+        (
+            CrossEntropy(1),
+            False,
+            True,
+            "Red: increasing the value there increases the loss; blue: it decreases the loss.",
+        ),
+        (CrossEntropy(1), False, False, "Bright: a small change there changes the loss a lot; dark: only a little."),
         (
             ClassScore(1),
             True,
             True,
-            "Red: value times slope is positive there, which adds to the score; blue: it is negative.",
+            "Red: value times gradient is positive, which adds to the score; blue: it is negative.",
         ),
-        (ClassScore(1), True, False, "Bright: value times slope is large there; dark: small."),
+        (ClassScore(1), True, False, "Bright: value times gradient is large in magnitude; dark: small."),
     ],
 )
 def test_what_the_colours_mean(target: Target, times: bool, signed: bool, said: str) -> None:
@@ -212,13 +227,13 @@ def test_what_the_network_sees_is_told_in_the_order_of_its_channels() -> None:
     steps = Preprocessing((224, 200), 256, (0.1, 0.2, 0.3), (0.25, 0.5, 1.0))
     assert captions.seen(steps).facts == (
         "224×200 RGB",
-        "shorter side resized to 256, centre cut to 224×200",
+        "shorter side resized to 256, centre crop to 224×200",
         "mean 0.1, 0.2, 0.3",
-        "standard deviation 0.25, 0.5, 1: so many of the pixel's 0 to 1 are one normalised-pixel unit",
+        "standard deviation 0.25, 0.5, 1: one normalised-pixel unit is this much of the pixel's range 0 to 1",
     )
     turned = replace(steps, resize=None, channels="bgr")
     assert captions.channel_names(steps) == captions.channel_names(turned)[::-1] == ("red", "green", "blue")
-    assert "fitted to 224×200 whatever its proportions" in captions.seen(turned).facts
+    assert "resized to 224×200, ignoring the aspect ratio" in captions.seen(turned).facts
     assert "channels in the order blue, green, red" in captions.seen(turned).facts
     grey = replace(turned, mean=(0.5,), std=(0.5,))
     assert captions.channel_names(grey) == ("grey",)

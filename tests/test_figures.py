@@ -148,7 +148,7 @@ def test_the_strip_keeps_zeros_gaps_and_what_is_not_finite_apart() -> None:
     assert 0 < trace.y[0] < 2.0 == trace.y[2] < trace.y[3] < np.inf
     assert np.isnan(trace.y[1])
     assert list(trace.marker.symbol) == ["circle-open", "circle", "circle", "x"]
-    assert [said for _, said in trace.customdata] == ["zero", "none arrives", "2", "holds NaN or infinity"]
+    assert [said for _, said in trace.customdata] == ["zero", "no gradient", "2", "contains NaN or infinity"]
 
 
 def _decoded(address: str) -> np.ndarray:

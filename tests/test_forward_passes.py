@@ -37,7 +37,7 @@ def test_a_model_that_draws_random_numbers_runs_under_a_seed(seed: int) -> None:
     found = trace.gradients(module, zoo.image(), target=ClassScore(1), wrt=sites, seed=seed)
     torch.manual_seed(seed)
     assert relative_error(found.gradients[INPUT], _slope(module)) < 1e-12
-    assert f"this is draw {seed}" in found.notes[0]
+    assert f"random seed {seed};" in found.notes[0]
 
 
 def test_another_seed_is_another_draw_and_none_is_the_first() -> None:
@@ -85,7 +85,7 @@ def test_training_mode_draws_the_callers_numbers_unless_a_seed_is_given() -> Non
     assert torch.equal(one.gradients[INPUT], _slope(module))
     assert torch.equal(two.gradients[INPUT], _slope(module))
     assert not torch.equal(one.gradients[INPUT], two.gradients[INPUT])
-    assert "caller's own" in one.notes[0]
+    assert "caller's generator" in one.notes[0]
     fixed = trace.gradients(module, zoo.image(), target=ClassScore(1), seed=8)
     assert torch.equal(fixed.gradients[INPUT], one.gradients[INPUT])
 
@@ -105,7 +105,7 @@ def test_a_model_that_looks_whether_its_input_has_a_gradient_is_refused() -> Non
         def forward(self, x: Tensor) -> Tensor:
             return (2 * x if x.requires_grad else x).mean((2, 3))
 
-    with pytest.raises(GradVizError, match="computes something else while it is watched"):
+    with pytest.raises(GradVizError, match="computes something else while it is traced"):
         trace.survey(Looks().eval(), zoo.image())
 
 
@@ -140,7 +140,7 @@ def test_a_generator_of_the_model_is_copied_with_it() -> None:
 
 @pytest.mark.parametrize("seed", [-1, 2**31])
 def test_seeds_out_of_range(seed: int) -> None:
-    with pytest.raises(QuestionError, match=f"The seed is {seed}; it is a whole number from 0 to"):
+    with pytest.raises(QuestionError, match=f"The seed is {seed}; it must be a whole number from 0 to"):
         trace.survey(zoo.build("vae"), zoo.image(), seed=seed)
 
 
@@ -264,7 +264,7 @@ def test_a_pass_that_does_less_where_nothing_trains_is_noticed_by_the_survey() -
         def forward(self, x: Tensor) -> Tensor:
             return self.head(x.flatten(1)) * (2.0 if self.head.weight.requires_grad else 1.0)  # type: ignore[no-any-return]
 
-    with pytest.raises(GradVizError, match="computes something else while it is watched"):
+    with pytest.raises(GradVizError, match="computes something else while it is traced"):
         trace.survey(Looks().double().eval(), zoo.image())
     assert len(trace.survey(Looks().requires_grad_(False).double().eval(), zoo.image())) == 3
 

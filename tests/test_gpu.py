@@ -86,7 +86,7 @@ def test_a_seed_is_that_of_the_gpu_too_and_its_random_numbers_go_on_as_if_nothin
     assert torch.equal(torch.cuda.get_rng_state(), before)
     assert torch.equal(first.gradients[gv.INPUT], again.gradients[gv.INPUT])
     assert not torch.equal(first.gradients[gv.INPUT], other.gradients[gv.INPUT])
-    assert "this is draw 4" in first.notes[0]
+    assert "random seed 4;" in first.notes[0]
     leaf = x.clone().requires_grad_()
     torch.manual_seed(4)
     (true,) = torch.autograd.grad(module(leaf)[0, 1], leaf)

@@ -101,7 +101,7 @@ def test_a_row_of_one_image_may_have_any_number_of_axes(shape: tuple[int, ...], 
 
 def test_of_several_rows_one_is_named() -> None:
     module = Several(lambda a, b: torch.cat([b, 3 * b], 0))
-    with pytest.raises(BadTarget, match=r"2 rows of class scores; .* Say which: Head\(row=0\) is the first"):
+    with pytest.raises(BadTarget, match=r"2 rows of class scores; .* Choose one: Head\(row=0\) is the first"):
         trace.gradients(module, X, target=ClassScore(1))
     found = trace.gradients(module, X, target=ClassScore(1, head=Head(row=1)))
     torch.testing.assert_close(found.gradients[INPUT], gradient(module, "second", 3 * torch.eye(4).double()[1]))
@@ -191,10 +191,10 @@ def test_a_single_number_is_a_combination_too() -> None:
     [
         (Combination(()), BadTarget, "All weights of the combination are zero"),
         (Combination((Term((0, 1)), Term((0, 1), -1.0))), BadTarget, "All weights of the combination are zero"),
-        (Combination((Term((0, 1), float("nan")),)), BadTarget, "not a number"),
-        (Combination((Term((0, 3)),)), BadTarget, r"no number \(0, 3\) at the output, whose shape is \(1, 3\)"),
-        (Combination((Term((3,)),)), BadTarget, r"no number \(3,\)"),
-        (Combination((Term((0, -1)),)), BadTarget, "no number"),
+        (Combination((Term((0, 1), float("nan")),)), BadTarget, "infinite or NaN"),
+        (Combination((Term((0, 3)),)), BadTarget, r"no value \(0, 3\) in the output, whose shape is \(1, 3\)"),
+        (Combination((Term((3,)),)), BadTarget, r"no value \(3,\)"),
+        (Combination((Term((0, -1)),)), BadTarget, "no value"),
         (Combination((Term((0, 1)),), Site("nowhere")), UnknownSite, "nowhere"),
         (CrossEntropy(7), BadTarget, "Class 7 does not exist"),
     ],
@@ -205,7 +205,7 @@ def test_what_is_not_there_is_refused(target: Target, error: type[Exception], se
 
 
 def test_whole_numbers_cannot_be_combined() -> None:
-    with pytest.raises(BadTarget, match="only a real number has the gradient"):
+    with pytest.raises(BadTarget, match="only real numbers have a gradient"):
         trace.gradients(Several(lambda a, b: (a, b.argmax(1))), X, target=Combination((Term((0,)),), Site("", 0, "1")))
 
 

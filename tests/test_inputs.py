@@ -44,7 +44,7 @@ def test_a_dictionary_is_one_argument_whose_tensors_have_sites() -> None:
     assert torch.allclose(found.gradients[IMAGE].flatten(), 2 * weights)
     assert found.gradients[inner].item() == pytest.approx(module.get_submodule("body")(x.flatten(1))[0, 1].item())
     assert batch["image"] is x, "what was handed in stays as it is"
-    with pytest.raises(UnknownSite, match=r"nearest that did is the input\[more.weight\]"):
+    with pytest.raises(UnknownSite, match=r"closest that did is the input\[more.weight\]"):
         trace.gradients(module, batch, target=ClassScore(1), wrt=[INPUT])
 
 
@@ -95,7 +95,7 @@ def test_whole_numbers_that_a_layer_looks_up_are_taken_as_they_are() -> None:
     module = nn.Sequential(nn.Embedding(10, 4), nn.Flatten(), nn.Linear(12, 3))
     ids = np.array([[1, 5, 5]])
     assert trace.gradients(module, ids, target=ClassScore(0), wrt=[Site("0")]).gradients[Site("0")].shape == (1, 3, 4)
-    with pytest.raises(Unreachable, match="reaches the input: it holds int64 numbers, and only real numbers"):
+    with pytest.raises(Unreachable, match="reaches the input: it holds int64 values, and only real numbers"):
         trace.gradients(module, ids, target=ClassScore(0))
     with pytest.raises(QuestionError, match="index out of range"):
         trace.survey(module, np.array([[1, 5, 50]]))
@@ -178,21 +178,21 @@ def test_the_doctor_takes_what_the_model_takes() -> None:
         (
             BODY,
             (zoo.image() * 9).byte(),
-            "holds uint8 numbers and the model computes with float32: pass real numbers, "
+            "holds uint8 values and the model computes with float32: pass real numbers, "
             r"x.to\(torch.float32\) / 255",
         ),
-        (BODY, (zoo.image() * 9).byte().numpy(), "holds uint8 numbers"),
-        (BODY, (zoo.image() * 9).long(), "holds int64 numbers"),
+        (BODY, (zoo.image() * 9).byte().numpy(), "holds uint8 values"),
+        (BODY, (zoo.image() * 9).long(), "holds int64 values"),
         (BODY, zoo.image().half(), r"is float16 and the weights of the model are float32.* pass x.to\(torch.float32\)"),
         (BODY, zoo.image(), r"is float64 and the weights of the model are float32"),
-        (BODY, [zoo.image().float()], "a list with .1, 3, 8, 8.. It was handed on as one argument: pass the tensor"),
+        (BODY, [zoo.image().float()], "a list with .1, 3, 8, 8.. x was passed as one argument: pass the tensor"),
         (BODY, {"image": zoo.image().float()}, r"a dict with image .1, 3, 8, 8.* and gv.Call\(name=x\)"),
         (BODY, "cat.png", "x is of type str and holds no tensor. Pass what the module itself takes"),
         (BODY, [[0.5, 1.0]], "x is of type list and holds no tensor"),
         (BODY, None, "x is of type NoneType"),
         (BODY, np.array(["a"]), "cannot become a tensor"),
         (BODY, torch.zeros(1, 4, 8, 8), r"cannot run on a tensor \(1, 4, 8, 8\).*to have 3 channels, but got 4"),
-        (BODY, torch.zeros(3, 9, 8), r"An image has a first dimension of 1, and its channels come next: x\[None\]"),
+        (BODY, torch.zeros(3, 9, 8), r"An image needs a first dimension of 1 before its channels: x\[None\]"),
         (
             zoo.ByKeyword(),
             zoo.image().float(),
@@ -250,8 +250,8 @@ def test_the_recipe_of_the_readme_gives_what_there_is_and_names_the_rest() -> No
         (ClassScore("1"), "index is '1' in ClassScore; it must be a whole number"),  # type: ignore[arg-type]
         (ClassScore(True), "index is True in ClassScore"),
         (ChannelMean(INPUT, 1.5), "channel is 1.5 in ChannelMean"),  # type: ignore[arg-type]
-        (Unit(INPUT, 1), "1 is not a place of a unit"),  # type: ignore[arg-type]
-        (ClassScore(1, head=Head(1)), r"item of a head is 1; it must be a text. Write gv.Head\('1'\)"),  # type: ignore[arg-type]
+        (Unit(INPUT, 1), "1 is not the index of a unit"),  # type: ignore[arg-type]
+        (ClassScore(1, head=Head(1)), r"item of a head is 1; it must be a string. Write gv.Head\('1'\)"),  # type: ignore[arg-type]
         (SiteSum("conv"), r"'conv' is not a site\. Write Site\('conv'\)"),  # type: ignore[arg-type]
     ],
     ids=str,
@@ -267,7 +267,7 @@ def test_what_is_no_module_and_no_seed_is_told() -> None:
     with pytest.raises(QuestionError, match=r"is not a torch\.nn\.Module"):
         trace.survey(given, torch.zeros(1, 3))
     for seed in ("a", 1.5):
-        with pytest.raises(QuestionError, match=f"The seed is {seed}; it is a whole number"):
+        with pytest.raises(QuestionError, match=f"The seed is {seed}; it must be a whole number"):
             trace.survey(nn.Linear(3, 2).eval(), torch.zeros(1, 3), seed=seed)  # type: ignore[arg-type]
     assert trace.survey(nn.Linear(3, 2).eval(), torch.zeros(1, 3), seed=np.int64(3))  # type: ignore[arg-type]
 

@@ -128,7 +128,7 @@ def test_probabilities_are_not_put_through_a_softmax_again() -> None:
     ],
 )
 def test_what_is_the_same_for_all_inputs_is_refused(target: Target, ending: Ending) -> None:
-    with pytest.raises(BadTarget, match="the same whatever the image is"):
+    with pytest.raises(BadTarget, match="the same for every image"):
         trace.gradients(Ends(ending), X, target=target)
 
 
@@ -185,7 +185,7 @@ def test_names_that_are_gone_cost_the_reading_and_never_the_answer(
     module = Ends(ending)
     whole = module(X).shape[1] == 4
     assert read(module) == (("probabilities", "graph") if whole else ("softmax_logits", "guess"))
-    with pytest.raises(BadTarget, match="same whatever"):
+    with pytest.raises(BadTarget, match="same for every image"):
         trace.gradients(Ends(lambda z: z.softmax(0)), X, target=ClassScore())
     monkeypatch.setattr(last_operation, "_POWERS", {})
     looks = "probabilities" if ending is all_shares else "softmax_logits"

@@ -49,10 +49,10 @@ def test_no_two_ticks_say_the_same(low: float, decades: float) -> None:
 
 def test_marks_are_named_where_they_occur_alone() -> None:
     assert odd_marks() == odd_marks(np.array([1.0, np.nan])) == ()
-    assert odd_marks(np.array([1.0]), np.array([0.0])) == ("open marks at the bottom are zero",)
+    assert odd_marks(np.array([1.0]), np.array([0.0])) == ("open marks at the bottom: zero",)
     assert odd_marks(np.array([np.inf, 0.0])) == (
-        "open marks at the bottom are zero",
-        "crosses at the top hold NaN or infinity",
+        "open marks at the bottom: zero",
+        "crosses at the top: NaN or infinity",
     )
 
 
@@ -67,8 +67,8 @@ def test_a_norm_in_words() -> None:
     assert [norm_text(norm) for norm in (0.0, 0.12344, np.nan, np.inf)] == [
         "zero",
         "0.1234",
-        "none arrives",
-        "holds NaN or infinity",
+        "no gradient",
+        "contains NaN or infinity",
     ]
     assert norm_text(np.nan, "whole numbers") == "whole numbers"
 

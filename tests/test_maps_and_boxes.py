@@ -183,7 +183,7 @@ def test_what_the_numbers_of_maps_and_boxes_are_is_told() -> None:
         ("four classes", RegionScore(0, Position(8, 0)), "Row 8 does not exist: the map has rows 0 to 7"),
         ("four classes", RegionScore(0, Position(0, -1)), "Column -1 does not exist: the map has columns 0 to 9"),
         ("four classes", RegionScore(0, Rectangle((2, 3), (4, 10))), "Column 10 does not exist"),
-        ("four classes", RegionScore(0, Rectangle((5, 3), (0, 1))), "Rows 5 to 3 hold nothing: the first is after"),
+        ("four classes", RegionScore(0, Rectangle((5, 3), (0, 1))), "Rows 5 to 3 are empty: the first is after"),
         ("four classes", RegionScore(0, head=Head("out")), "no real numbers under 'out'; there are ''"),
         ("four classes", BoxScore(), r"no \(1, numbers, boxes\)"),
         ("four classes", ClassScore(), r"gv\.RegionScore.* Neurons page"),
@@ -198,7 +198,7 @@ def test_what_the_numbers_of_maps_and_boxes_are_is_told() -> None:
         ("one label", RegionScore(0, scale="probability", head=Head(reading="numbers")), "have no probability"),
         ("boxes last", BoxScore(3), "Class 3 does not exist: each box has classes 0 to 2"),
         ("boxes last", BoxScore(0, 26), "Box 26 does not exist: there are boxes 0 to 25"),
-        ("boxes last", BoxScore(0, 0, skip=7), "7 numbers, and 7 of them are said to stand before its classes"),
+        ("boxes last", BoxScore(0, 0, skip=7), "7 numbers, and 7 of them are skipped before the class scores"),
         ("boxes last", RegionScore(), r"no \(1, classes, height, width\)"),
     ],
 )
@@ -223,7 +223,7 @@ def test_boxes_whose_only_class_is_a_softmax_of_one_are_refused() -> None:
             table = x.flatten()[:60].reshape(1, 5, 12)
             return torch.cat([table[:, :4], table[:, 4:].softmax(1)], 1)
 
-    with pytest.raises(BadTarget, match="same whatever the image is"):
+    with pytest.raises(BadTarget, match="same for every image"):
         trace.gradients(Sure(), IMAGE, target=BoxScore(0, 1))
 
 
@@ -245,7 +245,7 @@ def test_a_softmax_over_the_places_has_no_score_over_all_of_them(target: Target,
     if shown:
         assert trace.gradients(net, IMAGE, target=target).gradients[INPUT].abs().max() > 1e-6
     else:
-        with pytest.raises(BadTarget, match="softmax over its places"):
+        with pytest.raises(BadTarget, match="softmax over its positions"):
             trace.gradients(net, IMAGE, target=target)
 
 
@@ -255,7 +255,7 @@ def test_a_softmax_over_the_boxes_has_no_score_over_all_of_them() -> None:
             return x.flatten()[:72].reshape(1, 6, 12).softmax(2)
 
     for target in (BoxScore(0), BoxScore(0, reduce="sum")):
-        with pytest.raises(BadTarget, match="softmax over its places"):
+        with pytest.raises(BadTarget, match="softmax over its positions"):
             trace.gradients(Shares(), IMAGE, target=target)
     assert trace.gradients(Shares(), IMAGE, target=BoxScore(0, 3)).gradients[INPUT].abs().max() > 0
 

@@ -103,5 +103,5 @@ def test_a_worker_that_needs_more_memory_says_so_and_lives_on() -> None:
     answerer = Short("cpu")
     word, body = worker.reply(answerer, "ask", question_to_json(question("too large")).encode())
     assert (word, type(error_from_json(body))) == ("error", ComputeError)
-    assert "needs more memory than there is" in str(error_from_json(body))
+    assert "needs more memory than is available" in str(error_from_json(body))
     assert worker.reply(answerer, "ask", question_to_json(question("preset/digits-mlp")).encode())[0] == "ok"

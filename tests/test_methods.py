@@ -213,7 +213,7 @@ def test_an_answer_says_the_options_only_where_there_are_some() -> None:
         ("smooth", (("spread", float("nan")),), r"spread cannot be nan"),
         ("smooth", (("noise", "pink"),), r"noise cannot be 'pink'\. Choose one of flat, normal\."),
         ("smooth", (("steps", 3.0),), r"smooth has no option 'steps'\. Choose one of draws, noise, spread"),
-        ("smooth", (("draws", 2.0), ("draws", 3.0)), r"An option of smooth is named more than once"),
+        ("smooth", (("draws", 2.0), ("draws", 3.0)), r"An option of smooth is given more than once"),
         ("gradient", (("draws", 2.0),), r"gradient has no option 'draws'\. It has none: leave it out\."),
     ],
 )
@@ -231,7 +231,7 @@ def test_a_caption_a_title_and_a_unit_say_the_options() -> None:
     caption = captions.saliency(
         gv.ClassScore(1), (), method="smooth", options=options, reduction="channel", field=field, shape=(1, 1, 2, 2)
     )
-    assert "changes with each pixel, averaged over 8 noisy copies, each channel alone." in caption.sentence
+    assert "changes with each pixel, averaged over 8 noisy copies: each channel separately." in caption.sentence
     assert caption.formula.startswith(r"\frac{1}{\text{8 noisy copies}} \sum_n \frac{\partial z_{1}}")
     assert caption.facts[1] == "(logit per normalised-pixel unit)²"
     assert caption.facts[-3:] == ("draws 8 noisy copies", "noise flat", "spread 0.2")

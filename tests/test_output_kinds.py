@@ -165,7 +165,7 @@ def test_what_cannot_be_a_probability_is_not_read_as_one(
     if fits:
         ask(np.array(numbers), asked)
         return
-    rule = "lies between 0 and 1" if kind == "probabilities" else "is never above 0"
+    rule = "is between 0 and 1" if kind == "probabilities" else "is never above 0"
     with pytest.raises(BadTarget, match=f"its numbers go from .* {rule}. Choose another output kind"):
         ask(np.array(numbers), asked)
 
@@ -185,7 +185,7 @@ def test_a_difference_is_one_of_numbers(kind: OutputKind) -> None:
 
 @pytest.mark.parametrize("target", [ClassDifference(2, 2), ClassDifference(None, 3)])
 def test_a_class_minus_itself_is_refused(target: Target) -> None:
-    with pytest.raises(BadTarget, match="minus itself is 0 whatever the image is"):
+    with pytest.raises(BadTarget, match="minus itself is 0 for every image"):
         ask(numbers_of("softmax_logits", 4), target)
 
 

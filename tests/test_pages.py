@@ -197,7 +197,7 @@ CRAFTED = pytest.mark.parametrize(
             "There is no preset 'nope'. Choose one of shapes-cnn (Shapes, plain convolutions)",
         ),
         (SALIENCY, "model", "preset/shapes", "Did you mean shapes-vit (Shapes, vision transformer)"),
-        (SALIENCY, "model", "torchvision/resnet18", "does not say with which weights. Add one of IMAGENET1K_V1"),
+        (SALIENCY, "model", "torchvision/resnet18", "does not name its weights. Add one of IMAGENET1K_V1"),
         (SALIENCY, "model", "../../etc/passwd", "There is no model '../../etc/passwd'"),
         (SALIENCY, "image", "sample/nope", "There is no sample image 'nope'"),
         (SALIENCY, "image", "upload/" + "0" * 64, "Upload it again"),

@@ -69,7 +69,7 @@ def test_a_channel_of_a_sequence_is_a_strip_with_a_position(asked: list[Question
     true = last(asked, GradientQuestion).target
     assert (str(true.site), true.index) == ("line.1", (4, 20))
     assert last(asked, UnitsQuestion).place == (20,)
-    assert any("the unit (channel 4, position 20) of line.1" in text for text in texts(app))
+    assert any("unit (channel 4, position 20) of line.1" in text for text in texts(app))
     assert not any("Guessed" in caption for caption in captions(app))
     assert chart(app, "activation")["layout"]["height"] > 100, "a strip can be seen"
 

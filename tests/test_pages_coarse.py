@@ -66,7 +66,7 @@ def test_a_cell_of_the_saliency_is_the_largest_of_its_block_and_the_page_says_so
     (trace,) = (t for t in figure["data"] if t["type"] == "heatmap")
     assert (trace["zmax"], trace["x0"], trace["dx"]) == (pytest.approx(view.limit), 1, 3)
     assert figure["layout"]["xaxis"]["range"] == [-0.5, 95.5]
-    assert "the largest of 3×3" in trace["hovertemplate"]
+    assert "largest magnitude of 3×3" in trace["hovertemplate"]
     assert "each cell is the value of largest magnitude among 3×3 pixels, with its sign" in captions_of(app)
     assert "each cell is the mean of 3×3 pixels" in captions_of(app)
     row, column = np.unravel_index(view.values.argmax(), view.values.shape)
@@ -163,7 +163,7 @@ def test_neurons_and_maps_and_perturbation_are_drawn_too(
     one = np.array(drawn_by_hand(product[strongest], blocks.side(*product.shape[1:])), np.float32)
     np.testing.assert_array_equal(values(chart(app, "channel")), one)
     side = blocks.side(*product.shape[1:])
-    assert f"each cell is the value of largest magnitude among {side}×{side} places" in captions_of(app)
+    assert f"each cell is the value of largest magnitude among {side}×{side} positions" in captions_of(app)
     monkeypatch.setattr(arrays, "WINDOW", 20)
     kept.clear()
     app = opened(MAPS, site=site, maps="product", channel=str(strongest), row="44", col="2", **CNN)

@@ -80,7 +80,9 @@ def test_every_question_of_a_page_is_about_the_draw_that_is_chosen(page: str, qu
     assert _shown(app) == 3
     assert len(questions) >= 2
     assert {getattr(question, "seed", None) for question in questions} == {3}
-    assert sum("this is draw 3" in one.value for one in app.info) == 1, "said once, however many answers say it"
+    assert sum("the result for random seed 3" in one.value for one in app.info) == 1, (
+        "said once, however many answers say it"
+    )
 
 
 def test_another_draw_is_another_picture(questions: list[Question]) -> None:
@@ -106,4 +108,4 @@ def test_a_model_that_draws_nothing_has_no_such_control(monkeypatch: pytest.Monk
     answer_here(monkeypatch)
     app = opened()
     assert _shown(app) is None
-    assert not [one for one in app.info if "draw" in one.value]
+    assert not [one for one in app.info if "random seed" in one.value]

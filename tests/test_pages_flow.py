@@ -13,7 +13,7 @@ import streamlit as st
 
 from gradviz_core.compute import inline
 from gradviz_core.types import INPUT, ClassDifference, FlowAnswer, FlowQuestion, Question, Site
-from gradviz_core.types.sites import in_words as sites_in_words
+from gradviz_core.types.sites import site_name
 from pages.shell import address
 from pages.shell.clicks import Click
 from pages.shell.kept import kept
@@ -103,20 +103,20 @@ def test_zeros_and_what_is_not_finite_are_named(monkeypatch: pytest.MonkeyPatch)
     norms[shown[2]], norms[shown[5]], weights[1], weights[3] = 0, np.inf, 0, np.nan
     changed = replace(answer, arrays={**answer.arrays, "gradient_norm": norms, "parameter_gradient_norm": weights})
     ends = dict(flow.range_of(changed))
-    name = sites_in_words(answer.sites[shown[2]].site, answer.sites[shown[2]].calls)
+    name = site_name(answer.sites[shown[2]].site, answer.sites[shown[2]].calls)
     assert ends["smallest gradient"] == f"0 at {name}"
     assert ends["largest gradient"].startswith("NaN or infinity at ")
     assert ("norm of the gradient", "zero") in flow.facts_of(changed, answer.sites[shown[2]])
     picture = flow.over_sites(changed, None, (), (), "")
     assert picture.caption is not None
-    assert {"open marks at the bottom are zero", "crosses at the top hold NaN or infinity"} <= {*picture.caption.facts}
-    assert "gradient holds NaN or infinity" in picture.figure.data[0].customdata[5]
+    assert {"open marks at the bottom: zero", "crosses at the top: NaN or infinity"} <= {*picture.caption.facts}
+    assert "gradient contains NaN or infinity" in picture.figure.data[0].customdata[5]
     parameters = flow.over_parameters(changed, None, ())
     assert parameters.caption is not None
     count = len(weights)
     assert f"the gradient is zero at 1 of {count} parameters" in parameters.caption.facts
     assert f"no gradient reaches 1 of {count} parameters" in parameters.caption.facts
-    assert "crosses at the top hold NaN or infinity" not in parameters.caption.facts
+    assert "crosses at the top: NaN or infinity" not in parameters.caption.facts
 
 
 def test_the_other_model_has_names_of_its_own() -> None:

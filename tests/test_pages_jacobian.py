@@ -208,4 +208,4 @@ def test_rows_that_are_not_there_are_said_and_no_others_are_shown(rows: str, rea
 def test_a_site_that_comes_later_is_answered_in_one_sentence() -> None:
     app = opened(PAGE, model=MODEL, image=IMAGE, of=".input", wrt=".output")
     assert len(errors(app)) == 1
-    assert "comes before it" in errors(app)[0]
+    assert "output before it" in errors(app)[0]

@@ -54,7 +54,7 @@ def test_an_address_asks_one_question_and_its_answer_is_drawn(asked: list[Questi
     assert list(traces) == [
         "predicted, one step",
         "actual, one step",
-        "step by step",
+        "actual, step by step",
         "predicted, this picture",
         "actual, this picture",
     ]

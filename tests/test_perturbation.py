@@ -295,7 +295,7 @@ def test_a_tiny_gradient_still_has_a_direction() -> None:
         (256, 1, "max", "Epsilon is 256"),
         (10**6, 1, "l2", "Epsilon is 1000000"),
         (42_401, 1, "l2", "1 to 42400 levels"),
-        (1, 0, "max", "0 steps"),
+        (1, 0, "max", "number of steps is 0;"),
         (1, 21, "l2", "choose 1 to 20"),
     ],
 )

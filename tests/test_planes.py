@@ -82,7 +82,7 @@ def test_the_middle_is_that_of_the_patches(layout: Layout, places: tuple[int, ..
 @pytest.mark.parametrize(("most", "more"), [((8192, 8192), (8192, 8193)), ((2**20,), (2**20 + 1,))])
 def test_as_many_places_as_that_are_drawn_and_no_more(most: tuple[int, ...], more: tuple[int, ...]) -> None:
     check_places(most)
-    with pytest.raises(QuestionError, match=f"has {math.prod(more):,} places; at most {math.prod(most):,} can be"):
+    with pytest.raises(QuestionError, match=f"has {math.prod(more):,} positions; at most {math.prod(most):,} can be"):
         check_places(more)
 
 

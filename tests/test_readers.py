@@ -104,7 +104,7 @@ def test_running_out_of_memory_is_told_as_that(monkeypatch: pytest.MonkeyPatch) 
             raise error
 
         monkeypatch.setattr(archive, "names", short)
-        with pytest.raises(BadModel, match="Reading the model file needs more memory than there is"):
+        with pytest.raises(BadModel, match="Reading the model file needs more memory than is available"):
             model_files.inspect(weights.sound())
 
 

@@ -43,7 +43,8 @@ def test_links_lead_somewhere(document: Path) -> None:
 
 def test_pages_and_make_targets_exist_and_the_reverse() -> None:
     table = re.findall(r"^\| (\w[\w ]+?) \| [A-Z]", README, flags=re.MULTILINE)
-    titles = re.findall(r'st\.Page\([^)]*title="([^"]+)"', (ROOT / "navigation.py").read_text(encoding="utf-8"))
+    cards = "\n".join(file.read_text(encoding="utf-8") for file in (ROOT / "pages").glob("*.py"))
+    titles = re.findall(r'contents\.Page\(\s*"([^"]+)"', cards)
     assert set(table) == set(titles)
     targets = set(re.findall(r"^([a-z]+):.*##", (ROOT / "Makefile").read_text(encoding="utf-8"), flags=re.MULTILINE))
     assert set(re.findall(r"^ {4}make ([a-z]+)", README, flags=re.MULTILINE)) <= targets

@@ -248,7 +248,7 @@ def test_words_for_the_operator() -> None:
     whole = Confinement(landlock=7, seccomp=True, limits=True, memory_mb=4000)
     assert whole.complete
     assert whole.in_words() == (
-        "Uploads run in processes that can open no file for writing, no connection and no program (Landlock 7, "
+        "Uploads run in processes that cannot write files, open connections or start programs (Landlock 7, "
         "seccomp), with at most 4,000 MB."
     )
 

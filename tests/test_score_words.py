@@ -56,10 +56,10 @@ def score(reading: OutputKind, scale: ScoreScale = "logit", index: int | None = 
         (BoxScore(1, 17, scale="probability"), "the probability of star (1) at box 17", r"p_{\text{star},17}",
          "probability"),
         (BoxScore(1, reduce="sum"), "the sum of the logit of star (1) over all boxes", r"\sum z_", "logit"),
-        (Combination((Term((0, 2)),)), "the number (0, 2) of the output", "a_{0,2}", "output unit"),
+        (Combination((Term((0, 2)),)), "the value (0, 2) of the output", "a_{0,2}", "output unit"),
         (Combination((Term((0, 2), 2.0), Term((0, 1), -0.5)), Site("fc")),
-         "the combination +2 · (0, 2) −0.5 · (0, 1) of numbers of fc", r"\sum_m w_m a_m", "activation"),
-        (Combination(tuple(Term((k,)) for k in range(9)), OUTPUT), " and 6 more of numbers of the output",
+         "the combination +2 · (0, 2) −0.5 · (0, 1) of values of fc", r"\sum_m w_m a_m", "activation"),
+        (Combination(tuple(Term((k,)) for k in range(9)), OUTPUT), " and 6 more of values of the output",
          r"w_m", "output unit"),
     ],
 )  # fmt: skip

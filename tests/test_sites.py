@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from gradviz_core.errors import UnknownSite
 from gradviz_core.types import INPUT, OUTPUT, Site
-from gradviz_core.types.sites import in_words, no_such_site, ordinal
+from gradviz_core.types.sites import no_such_site, ordinal, site_name
 
 NAMES = st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,12}|[0-9]{1,4}", fullmatch=True)
 PATHS = st.lists(NAMES, max_size=6).map(".".join)
@@ -75,7 +75,7 @@ def test_ordinals(call: int, word: str) -> None:
     ],
 )
 def test_words(site: Site, calls: int, words: str) -> None:
-    assert in_words(site, calls) == words
+    assert site_name(site, calls) == words
 
 
 # ------------------------------------------------------------------------------------------------------ the nearest one
@@ -97,10 +97,10 @@ RAN = (INPUT, Site("conv1"), Site("layer1.0.relu"), Site("layer1.0.relu", 1), Si
 def test_the_nearest_site_is_named(missing: Site, nearest: str) -> None:
     error = no_such_site(missing, RAN)
     assert isinstance(error, UnknownSite)
-    assert f"The nearest that did is {nearest}." in str(error)
+    assert f"The closest that did is {nearest}." in str(error)
 
 
 def test_where_none_is_near_none_is_named() -> None:
     said = str(no_such_site(Site("zzz"), RAN))
-    assert said == "There is no site 'zzz': nothing of that name ran in this forward pass. Choose one that did."
+    assert said == "There is no site 'zzz': no layer of that name ran in this forward pass. Choose one that did."
     assert "nearest" not in str(no_such_site(Site("conv1"), ()))

@@ -100,7 +100,7 @@ def test_the_identity_keeps_its_ones(size: int) -> None:
 
 def test_a_single_number_without_axes_has_a_name() -> None:
     info = SiteInfo(Site(""), "Model", (), "float32", "other")
-    assert spectra.names(info, (), [0]) == ["the number"]
+    assert spectra.names(info, (), [0]) == ["the value"]
     assert spectra.names(replace(info, shape=(1,)), (), [0]) == ["0"]
 
 

@@ -67,7 +67,7 @@ def test_a_recipe_is_named_by_what_it_says(place: Store) -> None:
     first, second = place.keep_recipe(recipe(file)), place.keep_recipe(recipe(file, "Yours"))
     assert place.keep_recipe(recipe(file)) == first != second
     assert (place.recipe(first), place.recipe(second)) == (recipe(file), recipe(file, "Yours"))
-    with pytest.raises(BadModel, match="standard deviation 0 cannot be"):
+    with pytest.raises(BadModel, match="standard deviation 0 is not possible"):
         place.keep_recipe(Recipe(file, "", "", (), Preprocessing((1, 1), None, (0.0,), (0.0,))))
 
 

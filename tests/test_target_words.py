@@ -27,7 +27,7 @@ SITE = gv.Site("layer2.relu", 1)
         (BoxScore(2, box=7), "the logit of class 2 at box 7"),
         (
             Combination((Term((0, 1), 1.0), Term((0, 2), -1.0)), SITE),
-            "the combination of 2 numbers of layer2.relu, second call",
+            "the combination of 2 values of layer2.relu, second call",
         ),
         (gv.CrossEntropy(5), "the cross-entropy for label 5"),
         (gv.Unit(SITE, (1, 2, 3)), "unit (1, 2, 3) of layer2.relu, second call"),

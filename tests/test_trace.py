@@ -175,10 +175,13 @@ def test_the_predicted_class_is_named(linear: tuple[nn.Module, Tensor]) -> None:
         (ClassScore(-1), "Class -1 does not exist"),
         (CrossEntropy(9), "Class 9 does not exist"),
         (ClassDifference(0, 7), "Class 7 does not exist"),
-        (Unit(Site("1"), (5,)), r"Unit \(5,\) does not exist at 1, which holds 5. Choose an index within \(0 to 4\)."),
-        (Unit(Site("1"), (0, 0)), "does not exist at 1"),
-        (Unit(Site("1"), (-1,)), "does not exist at 1"),
-        (ChannelMean(Site("1"), 5), "Channel 5 does not exist at 1: it has channels 0 to 4."),
+        (
+            Unit(Site("1"), (5,)),
+            r"Unit \(5,\) does not exist in 1, which has size 5. Choose an index within \(0 to 4\).",
+        ),
+        (Unit(Site("1"), (0, 0)), "does not exist in 1"),
+        (Unit(Site("1"), (-1,)), "does not exist in 1"),
+        (ChannelMean(Site("1"), 5), "Channel 5 does not exist in 1: it has channels 0 to 4."),
     ],
 )
 def test_impossible_targets_are_refused_never_replaced(
@@ -190,9 +193,9 @@ def test_impossible_targets_are_refused_never_replaced(
 
 def test_sites_that_cannot_be_asked_for(linear: tuple[nn.Module, Tensor]) -> None:
     module, x = linear
-    with pytest.raises(UnknownSite, match="9': nothing of that name ran in this forward pass"):
+    with pytest.raises(UnknownSite, match="9': no layer of that name ran in this forward pass"):
         trace.gradients(module, x, target=ClassScore(0), wrt=[Site("9")])
-    with pytest.raises(UnknownSite, match="The nearest that did is 1"):
+    with pytest.raises(UnknownSite, match="The closest that did is 1"):
         trace.gradients(module, x, target=ClassScore(0), wrt=[Site("1", 1)])
     with pytest.raises(Unreachable, match="reaches 2: no differentiable path"):
         trace.gradients(module, x, target=Unit(Site("1"), (0,)), wrt=[Site("2")])
@@ -279,7 +282,7 @@ def test_a_model_that_computes_something_else_while_watched_is_refused() -> None
             self.same(y).mul_(3.0)
             return y.flatten(1)
 
-    with pytest.raises(GradVizError, match="computes something else while it is watched"):
+    with pytest.raises(GradVizError, match="computes something else while it is traced"):
         trace.survey(Aliased().eval(), zoo.image())
 
 

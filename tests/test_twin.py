@@ -115,7 +115,7 @@ def test_a_part_that_gives_itself_as_its_copy_is_refused_and_left_alone() -> Non
             return self
 
     module = nn.Sequential(nn.Flatten(), Stubborn(192, 4))
-    with pytest.raises(QuestionError, match="1 gives itself when it is copied"):
+    with pytest.raises(QuestionError, match="1 returns itself when it is copied"):
         trace.survey(module, zoo.image().float())
     assert not module[1]._forward_hooks
 

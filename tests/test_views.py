@@ -70,7 +70,7 @@ def test_one_entry_makes_a_view(monkeypatch: pytest.MonkeyPatch) -> None:
         address="smallest",
         label="Smallest",
         formula=r"\min_c {g}",
-        words="its smallest number {over}",
+        words="smallest value {over}",
         reduce=lambda g: g.min(axis=0),
         code=".amin(dim=0)",
         signed=True,
@@ -83,7 +83,7 @@ def test_one_entry_makes_a_view(monkeypatch: pytest.MonkeyPatch) -> None:
     caption = captions.saliency(
         ClassScore(1), (), method="gradient", reduction="smallest", field=DRAWN, shape=(1, 3, 5, 7)
     )
-    assert "each pixel, its smallest number over the 3 channels." in caption.sentence
+    assert "each pixel: smallest value over the 3 channels." in caption.sentence
     assert caption.formula.startswith(r"\min_c \frac{\partial z")
 
 
@@ -92,7 +92,7 @@ def test_one_entry_makes_a_kind_of_map(monkeypatch: pytest.MonkeyPatch) -> None:
         name="size",
         label="Size",
         formula=r"\left|{g}\right|",
-        words="How much {score} changes with each number of {of}.",
+        words="How much {score} changes with each value of {of}.",
         of=lambda a, g: np.abs(g),
         code="gradient.abs()",
         unit="slope",
@@ -104,5 +104,5 @@ def test_one_entry_makes_a_kind_of_map(monkeypatch: pytest.MonkeyPatch) -> None:
     )
     np.testing.assert_array_equal(found.sheet[list(found.numbers).index(1)], np.abs(GRADIENT[1]))
     caption = captions.feature_maps("size", ClassScore(1), (), INFO, DRAWN)
-    assert caption.sentence == "How much the logit of class 1 changes with each number of relu."
+    assert caption.sentence == "How much the logit of class 1 changes with each value of relu."
     assert captions.map_unit("size", ClassScore(1), INFO.site) == "logit per unit of activation"

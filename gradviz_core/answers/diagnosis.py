@@ -1,4 +1,4 @@
-"""The doctor, asked about the model and the image of a scene."""
+"""The doctor's answer for the model and the image of a scene."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ def answer(scene: Scene, question: DiagnosisQuestion, notes: tuple[str, ...], cl
     """The findings, with every parameter made to require a gradient: models are loaded without.
 
     Raises:
-        QuestionError: the target lies inside the model, or as ``diagnose`` does.
+        QuestionError: the target is inside the model, or as ``diagnose`` does.
         BadTarget: as ``targets.select`` does.
     """
     target, _ = scene.select(question.target)
     at = target.at
     if at is not None and (at.path, at.call) != (OUTPUT.path, OUTPUT.call):
         raise QuestionError(
-            f"The doctor looks at what the model returns, and {target.named()} lies inside it. Choose a "
+            f"The doctor examines what the model returns, and {target.named()} is inside it. Choose a "
             "class, or the output."
         )
 

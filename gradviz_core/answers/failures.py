@@ -1,4 +1,4 @@
-"""What uploaded models raise, in words: they are trusted to fail in no known way."""
+"""Errors of uploaded models, turned into sentences: such a model may fail in any way."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from gradviz_core.types import keys
 log = logging.getLogger("gradviz.worker")
 
 MOST_OF_A_MESSAGE = 200
-ADVICE_ON_INPUT = "Give it the size and the channels that it was made for, in its preprocessing."
+ADVICE_ON_INPUT = "Set the size and the channels that it expects in its preprocessing."
 _FILES = re.compile(r"\S*[/\\]\S*|\S+\.(?:py|pyx|cpp|cc|c|h|cu|cuh)\b\S*")
 """Words that name a file or a folder."""
 
 
 @contextmanager
-def in_words(key: str, what: str, advice: str) -> Iterator[None]:
-    """Whatever an uploaded model raises becomes a sentence, for it is trusted to fail in no known way. ``what`` says
-    what failed; torch's own words follow, without the names of files."""
+def explaining(key: str, what: str, advice: str) -> Iterator[None]:
+    """Turn whatever an uploaded model raises into a ``GradVizError`` with a sentence. ``what`` says what failed;
+    torch's own message follows, without file names."""
     try:
         yield
     except (GradVizError, torch.OutOfMemoryError):
@@ -33,14 +33,14 @@ def in_words(key: str, what: str, advice: str) -> Iterator[None]:
         if not keys.is_upload(key):
             raise
         if ran_out_of_memory(error):
-            raise TooCostly(f"{what}: it ran out of memory. Take a smaller input, or a smaller model.") from error
+            raise TooCostly(f"{what}: it ran out of memory. Use a smaller input, or a smaller model.") from error
         log.info("an uploaded model failed, or what runs it did: %s", repr(error)[:MOST_OF_A_MESSAGE])
         raise QuestionError(f"{what}: {_own_words(error)}. {advice}") from error
 
 
 def ran_out_of_memory(error: BaseException) -> bool:
-    """Whether this process could get no more memory, an uploaded model's failure for that reason included. On the CPU
-    torch says so with a plain ``RuntimeError``."""
+    """Whether memory ran out in this process, also inside an uploaded model. On the CPU torch raises a plain
+    ``RuntimeError`` then."""
     if isinstance(error, TooCostly) and error.__cause__ is not None:
         return ran_out_of_memory(error.__cause__)
     return isinstance(error, MemoryError) or (
@@ -48,7 +48,7 @@ def ran_out_of_memory(error: BaseException) -> bool:
     )
 
 
-def input_in_words(x: Tensor) -> str:
+def input_text(x: Tensor) -> str:
     """``3 channels of 96×96 pixels``, of an input (1, C, H, W)."""
     channels, height, width = x.shape[1:]
     return f"{channels} channel{'s' if channels > 1 else ''} of {height}×{width} pixels"

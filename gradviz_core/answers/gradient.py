@@ -1,4 +1,4 @@
-"""Gradients: values, gradients of a target at sites, and what a method makes of them."""
+"""Values and gradients of a target at sites, and the attribution of a method."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from gradviz_core.tracing.scores import targets
 from gradviz_core.tracing.trace import Trace, differentiate, forward, parted, reached
 from gradviz_core.types import INPUT, GradientAnswer, GradientQuestion, Site, Target, Unit
 from gradviz_core.types.methods import PLAIN, settled
-from gradviz_core.types.sites import in_words
+from gradviz_core.types.sites import site_name
 
 
 def needs(question: GradientQuestion) -> Needs:
@@ -30,7 +30,9 @@ def needs(question: GradientQuestion) -> Needs:
     """
     settled(question.method, question.options)
     if not question.wrt:
-        raise QuestionError("The question names no site to differentiate with respect to. Name at least one.")
+        raise QuestionError(
+            "The question names nothing to differentiate with respect to. Name at least one site in wrt."
+        )
     at = question.target.at
     return Needs(frozenset({*question.wrt, *([at] if at else ())}), may_stop=question.target.may_stop)
 
@@ -39,12 +41,12 @@ def size(question: GradientQuestion, known: Known) -> Size:
     """The picture; at each site the value and the gradient, and what a method makes of them."""
     total = known.picture + (2 if question.method == PLAIN else 3) * known.of(*question.wrt)
     if len(question.wrt) > 1:
-        return Size(total, "Ask for fewer sites, or export the model for a smaller input.")
+        return Size(total, "Ask for fewer layer outputs, or export the model for a smaller input.")
     return Size(total)
 
 
 def answer(scene: Scene, question: GradientQuestion, notes: tuple[str, ...], clock: Clock) -> GradientAnswer:
-    """The target's gradient at each site, and what the method makes of it.
+    """The target's gradient at each site, and the method's attribution.
 
     Raises:
         BadTarget, UnknownSite, Unreachable: as ``trace.gradients`` does.
@@ -87,9 +89,9 @@ def arrays(
 def oracle(scene: Scene, target: Target, site: Site, gradient: Tensor) -> GradFn:
     """The function that gives ∂target/∂site where the site has the value that it is asked with.
 
-    At the value that it has in the scene's pass that is ``gradient``. For another one the model runs again, from the
-    same random numbers, with that value put in place of what the pass gives at the site; ``target`` stays the same
-    class, whatever is predicted then.
+    At the site's value in the scene's pass, this is ``gradient``. For another value the model runs again, from the same
+    random seed, with that value in place of the site's own; ``target`` stays the same class, whatever is predicted
+    then.
     """
     here, at = scene.trace.value(site).detach(), target.at
     needed = {site, *([at] if at else ())}
@@ -97,8 +99,8 @@ def oracle(scene: Scene, target: Target, site: Site, gradient: Tensor) -> GradFn
     def grad(value: Tensor) -> Tensor:
         if value.shape != here.shape:
             raise QuestionError(
-                f"The method asks for the gradient at a value of shape {tuple(value.shape)}; {in_words(site)} has the "
-                f"shape {tuple(here.shape)}. Ask with that shape."
+                f"The method needs the gradient at a value of shape {tuple(value.shape)}; {site_name(site)} has the "
+                f"shape {tuple(here.shape)}. Use a value of that shape."
             )
         value = value.detach().to(here)
         if torch.equal(value, here):
@@ -122,8 +124,8 @@ def of_unreached(absent: tuple[Site, ...]) -> tuple[str, ...]:
     """A sentence about sites without a gradient."""
     if not absent:
         return ()
-    named = ", ".join(in_words(site) for site in absent[:5]) + (" and others" if len(absent) > 5 else "")
-    return (f"No differentiable path leads to the score from {named}: there is no gradient there.",)
+    named = ", ".join(site_name(site) for site in absent[:5]) + (" and others" if len(absent) > 5 else "")
+    return (f"No differentiable path leads from {named} to the score, so there is no gradient there.",)
 
 
 def _receptive_field(target: Target, trace: Trace) -> tuple[int, int, int, int] | None:

@@ -1,4 +1,4 @@
-"""Lessons: they need no scene, for each brings its own networks and numbers."""
+"""Lessons: they need no scene, because each builds its own networks and data."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from gradviz_core.types import LessonAnswer, LessonQuestion
 
 
 def answer(question: LessonQuestion) -> LessonAnswer:
-    """What comes out of the lesson, on the CPU, as the code that is shown says.
+    """The results of the lesson, on the CPU, computed by the code that is shown.
 
     Raises:
         QuestionError: there is no such lesson or control, or a control cannot take the value.

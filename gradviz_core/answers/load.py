@@ -1,4 +1,4 @@
-"""A model's key -> the module and its card; recent models are kept."""
+"""A model's key -> the module and its card; recent models stay in memory."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from gradviz_core.types import ModelCard, keys
 from gradviz_core.uploads import model_files
 
 BESIDES = 25_000_000
-"""Bytes that a model counts for beside its numbers: the graph of an exported program takes up to sixty million."""
+"""Bytes that a model takes besides its parameters: the graph of an exported program takes up to 60 MB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ def load(key: str) -> Model:
 
     Raises:
         UnknownModel: no model has this key.
-        WeightsMissing: its pretrained weights are not here and cannot be fetched.
+        WeightsMissing: its pretrained weights are not on this machine and cannot be downloaded.
         BadModel: an uploaded file and the recipe for it do not go together.
     """
     kind, rest = keys.split(key)
@@ -55,12 +55,12 @@ def _preset(name: str) -> tuple[nn.Module, ModelCard]:
 
 
 class RecentModels:
-    """The models used last, shared by threads, as many as fit into ``most_bytes``, and the latest in any case; a model
-    is loaded once however many ask for it."""
+    """The most recently used models, shared by threads: as many as fit into ``most_bytes``, and the latest in any case.
+    A model is loaded only once, however many threads ask for it."""
 
     def __init__(self, most_bytes: float) -> None:
         self._most = most_bytes
-        self._kept: OrderedDict[tuple[str, str], Model] = OrderedDict()
+        self._models: OrderedDict[tuple[str, str], Model] = OrderedDict()
         self._lock = threading.Lock()
 
     def get(self, key: str, device: torch.device) -> Model:
@@ -71,30 +71,30 @@ class RecentModels:
         """
         with self._lock:
             place = (key, str(device))
-            if place not in self._kept:
+            if place not in self._models:
                 model = load(key)
-                self._kept[place] = Model(model.module.to(device), model.card)
-            self._kept.move_to_end(place)
+                self._models[place] = Model(model.module.to(device), model.card)
+            self._models.move_to_end(place)
             self._make_room()
-            return self._kept[place]
+            return self._models[place]
 
     def __len__(self) -> int:
-        return len(self._kept)
+        return len(self._models)
 
     def forget(self) -> None:
         """Keep none."""
         with self._lock:
-            self._kept.clear()
+            self._models.clear()
         model_files.forget()
 
     def _make_room(self) -> None:
-        """Let the models go that were used longest ago, until the rest fits. One file may be several models, with
-        other labels, and counts once."""
-        sizes = [(place, _bytes(model.module), id(model.module)) for place, model in self._kept.items()]
+        """Drop the least recently used models until the rest fits. One file may be several models, with different
+        labels, and counts once."""
+        sizes = [(place, _bytes(model.module), id(model.module)) for place, model in self._models.items()]
         for place, _, _ in sizes[:-1]:
-            if sum({module: size for other, size, module in sizes if other in self._kept}.values()) <= self._most:
+            if sum({module: size for other, size, module in sizes if other in self._models}.values()) <= self._most:
                 return
-            del self._kept[place]
+            del self._models[place]
             if keys.is_upload(place[0]):
                 model_files.forget()
 

@@ -1,4 +1,4 @@
-"""An output as a whole: the map that a model predicts, or its strongest boxes."""
+"""A whole output: the map that a model predicts, or its strongest boxes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from gradviz_core.types import INPUT, OUTPUT, OutputAnswer, OutputQuestion
 from gradviz_core.types.heads import HeadForm, HeadInfo, KnownFrom
 
 MOST_BOXES = 100
-"""How many of the strongest boxes are told."""
+"""How many of the strongest boxes an answer holds."""
 
 
 def needs(question: OutputQuestion) -> Needs:
@@ -58,7 +58,7 @@ def answer(scene: Scene, question: OutputQuestion, notes: tuple[str, ...], clock
 
 
 def _form(question: OutputQuestion, returned: tuple[HeadInfo, ...]) -> HeadForm:
-    """Whether a map is meant or boxes: what was named, else a map where there is one."""
+    """Whether to answer with a map or boxes: the form that was named, else a map where there is one."""
     named = [info for info in returned if info.item == question.head.item] or list(returned)
     return "map" if any(info.form == "map" for info in named) else "boxes"
 

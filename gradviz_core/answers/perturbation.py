@@ -1,4 +1,4 @@
-"""A change of the picture along a gradient, and what becomes of the target and of the prediction."""
+"""A change of the image along a gradient, and how the target and the prediction change."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def answer(scene: Scene, question: PerturbationQuestion, notes: tuple[str, ...],
     """
     target, score = scene.select(question.target)
     found = follow(question, scene.model.module, target, scene.pixels, scene.model.card.preprocessing, scene.trace)
-    after = forward(scene.model.module, found.x, keep=scene.kept, seed=scene.seed)
+    after = forward(scene.model.module, found.x, keep=scene.kept_sites, seed=scene.seed)
     prediction, prediction_after = predictions.of_both(scene, after, target)
     return PerturbationAnswer(
         question=question,

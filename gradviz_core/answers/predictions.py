@@ -1,4 +1,4 @@
-"""The most likely classes, or the largest numbers, of what a model returned."""
+"""The most likely classes, or the largest values, of an output."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ def of_survey(scene: Scene, head: Head) -> tuple[ClassProbability, ...]:
 
 
 def of_target(scene: Scene, target: Target) -> tuple[ClassProbability, ...]:
-    """What the model predicts at the head that a target was read from; nothing where it was read from a site, a map or
-    boxes: what another output of the model predicts is not meant."""
+    """What the model predicts at the head that a target was read from; empty where it was read from a site, a map or
+    boxes: another output of the model would be misleading."""
     if not isinstance(target, OfHead) or target.form != "row":
         return ()
     return _most_likely(scene.trace, _head(target, scene.model.card), scene.model.card)
@@ -46,8 +46,8 @@ def of_target(scene: Scene, target: Target) -> tuple[ClassProbability, ...]:
 def of_both(
     scene: Scene, after: Trace, target: Target
 ) -> tuple[tuple[ClassProbability, ...], tuple[ClassProbability, ...]]:
-    """The most likely classes of two passes, as they are in the one and in the other; nothing where there are none, and
-    where the target is read from a map or from boxes."""
+    """The same most likely classes in two passes; empty where there are none, and where the target is read from a map
+    or from boxes."""
     if isinstance(target, OfHead) and target.form != "row":
         return (), ()
     card = scene.model.card
@@ -67,7 +67,7 @@ def returned(scene: Scene) -> tuple[HeadInfo, ...]:
 
 
 def known_from(card: ModelCard) -> KnownFrom:
-    """How what a card says of the model's numbers is known."""
+    """How the output kind on a card is known."""
     return "recipe" if keys.is_upload(card.key) else "card"
 
 

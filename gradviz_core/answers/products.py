@@ -1,4 +1,4 @@
-"""The Jacobian of one value by another in the pass of a scene, as the products with it that can be had."""
+"""The Jacobian of one value with respect to another in the pass of a scene, as products with vectors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every kind of question is answered from: a model, an image, and the pass of one through the other."""
+"""What every question is answered from: a model, an image, and the forward pass of the image through the model."""
 
 from __future__ import annotations
 
@@ -22,27 +22,27 @@ from gradviz_core.version import __version__
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """A model, an image as it sees it, and the pass of one through the other."""
+    """A model, an image as it sees it, and the forward pass."""
 
     model: Model
     pixels: Pixels
     trace: Trace
     place: tuple[str, str, str, int]
     """Model key, image key, device, and the seed that random numbers were drawn from."""
-    kept: frozenset[Site] | None
+    kept_sites: frozenset[Site] | None
     """Sites whose values are kept; None keeps all."""
     iterations: dict[SpectrumQuestion, Spectrum] = field(default_factory=dict)
-    """The last iteration about this pass, so that its next step costs one step."""
+    """The last iteration on this pass, so that the next step does not start from the beginning."""
     remembered: bool = False
     """Whether a further question may be answered from this pass, so that its graph stays."""
 
     @property
     def seed(self) -> int:
-        """Where the random numbers of this pass, and of every further one, begin."""
+        """The random seed of this pass, and of every further one."""
         return self.place[3]
 
     def remarks(self) -> tuple[str, ...]:
-        """What is said of this pass beside every answer."""
+        """Notes on this pass that go with every answer."""
         return remarks.about(self.model.module, self.trace)
 
     def select(self, target: Target) -> tuple[Target, Tensor]:
@@ -55,12 +55,12 @@ class Scene:
 
     def serves(self, place: tuple[str, str, str, int], needed: frozenset[Site] | None) -> bool:
         """Whether a question about ``needed`` (None: all sites) can be answered from this pass."""
-        return self.place == place and (self.kept is None or (needed is not None and needed <= self.kept))
+        return self.place == place and (self.kept_sites is None or (needed is not None and needed <= self.kept_sites))
 
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """Times one answer."""
+    """Measures the time of one answer."""
 
     device: torch.device
     start: float
@@ -78,7 +78,7 @@ class Clock:
 
 
 def as_numpy(tensor: Tensor) -> np.ndarray:
-    """A copy, so that whoever writes to it changes nothing that the next question is answered from."""
+    """A copy, so that writing to it does not change what the next question is answered from."""
     if tensor.dtype == torch.bfloat16:
         tensor = tensor.float()
     return tensor.detach().cpu().numpy().copy()

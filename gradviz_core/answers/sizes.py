@@ -1,4 +1,4 @@
-"""How large an answer will be, told from shapes alone, before anything is computed."""
+"""How large an answer will be, from shapes alone, before anything is computed."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Size:
     """Bytes of the arrays of an answer, and what to do where they are too many."""
 
     bytes: int
-    advice: str = "Choose a smaller site, or export the model for a smaller input."
+    advice: str = "Choose a smaller layer output, or export the model for a smaller input."
 
 
 SMALL = Size(0)
@@ -50,6 +50,6 @@ def check(size: Size) -> None:
     """
     if size.bytes > MOST_WHOLE:
         raise TooCostly(
-            f"The answer would hold {size.bytes / 1e6:,.0f} MB of numbers; the limit for uploaded models is "
+            f"The answer would take {size.bytes / 1e6:,.0f} MB; the limit for uploaded models is "
             f"{MOST_WHOLE / 1e6:g} MB. {size.advice}"
         )

@@ -22,21 +22,21 @@ def size(question: SpectrumQuestion, known: Known) -> Size:
     """The vectors of each singular value."""
     total = question.count * known.of(question.of, question.wrt)
     if question.count > 1:
-        return Size(total, "Ask for fewer singular values, or choose a smaller site.")
+        return Size(total, "Ask for fewer singular values, or choose a smaller layer output.")
     return Size(total)
 
 
 def answer(scene: Scene, question: SpectrumQuestion, notes: tuple[str, ...], clock: Clock) -> SpectrumAnswer:
-    """The largest singular values after the question's number of steps; what the scene remembers of them is gone on
-    from, which gives the same numbers.
+    """The largest singular values after the question's number of steps. An iteration that the scene remembers is
+    continued, which gives the same values.
 
     Raises:
         QuestionError: too many values or steps, or as ``singular.Spectrum`` does.
     """
     if not 1 <= question.count <= MOST_VALUES or not 1 <= question.steps <= MOST_STEPS:
         raise QuestionError(
-            f"{question.count} singular values after {question.steps} steps were asked for; choose 1 to {MOST_VALUES} "
-            f"values and 1 to {MOST_STEPS} steps."
+            f"{question.count} singular values after {question.steps} steps are not possible; choose 1 to "
+            f"{MOST_VALUES} values and 1 to {MOST_STEPS} steps."
         )
     found = _iteration(scene, question)
     while found.steps < question.steps and found.settled < found.count:
@@ -60,7 +60,8 @@ def answer(scene: Scene, question: SpectrumQuestion, notes: tuple[str, ...], clo
 
 
 def _iteration(scene: Scene, question: SpectrumQuestion) -> Spectrum:
-    """The iteration that the scene remembers for this question, where it has not gone further; else a new one."""
+    """The iteration that the scene remembers for this question, if it has not gone past the requested step; else a new
+    one."""
     key = replace(question, steps=0)
     known = scene.iterations.get(key)
     if known is None or known.steps > question.steps:

@@ -1,4 +1,4 @@
-"""The most active channels at one place of a site, and the input gradient of each."""
+"""The most active channels at one position of a site, and the input gradient of each."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def size(question: UnitsQuestion, known: Known) -> Size:
 
 
 def answer(scene: Scene, question: UnitsQuestion, notes: tuple[str, ...], clock: Clock) -> UnitsAnswer:
-    """The most active channels at the question's place, and the input gradient of each.
+    """The most active channels at the question's position, and the input gradient of each.
 
     Raises:
         BadTarget, QuestionError: as ``strongest`` does.
@@ -57,7 +57,7 @@ def answer(scene: Scene, question: UnitsQuestion, notes: tuple[str, ...], clock:
 
 
 def strongest(question: UnitsQuestion, value: Tensor, axis: int) -> dict[int, tuple[int, ...]]:
-    """Channel -> index of its unit at the question's place, for the most active channels there, strongest first.
+    """Channel -> index of its unit at the question's position, for the most active channels there, strongest first.
 
     Raises:
         BadTarget: there is no such place, or several images went in.
@@ -67,13 +67,13 @@ def strongest(question: UnitsQuestion, value: Tensor, axis: int) -> dict[int, tu
     shape = tuple(value.shape[1:])
     places = (*shape[: axis - 1], *shape[axis:])
     if len(question.place) != len(places) or any(not 0 <= i < n for i, n in zip(question.place, places, strict=False)):
-        limit = ", ".join(f"0 to {n - 1}" for n in places) or "none: it has no places"
+        limit = ", ".join(f"0 to {n - 1}" for n in places) or "none: it has no positions"
         raise BadTarget(
-            f"Place {question.place} does not exist at {sites.in_words(question.site)}: its places are ({limit}). "
-            "Choose one of them."
+            f"Position {question.place} does not exist at {sites.site_name(question.site)}: its positions are "
+            f"({limit}). Choose one of them."
         )
     if not 1 <= question.count <= MOST_UNITS:
-        raise QuestionError(f"{question.count} channels were asked for; choose 1 to {MOST_UNITS}.")
+        raise QuestionError(f"The number of channels is {question.count}; choose 1 to {MOST_UNITS}.")
     before, after = question.place[: axis - 1], question.place[axis - 1 :]
     everywhere: tuple[int | slice, ...] = (*before, slice(None), *after)
     here = value[0][everywhere]

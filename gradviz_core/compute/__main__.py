@@ -41,7 +41,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="python -m gradviz_core.compute", description="The compute service of GradViz."
     )
-    parser.add_argument("--listen", metavar="ADDRESS", help="stand alone, at tcp://host:port or unix:/path")
+    parser.add_argument("--listen", metavar="ADDRESS", help="run by itself, at tcp://host:port or unix:/path")
     parser.add_argument("--answerer", default=ANSWERER, metavar="MODULE:NAME", help=argparse.SUPPRESS)
     options = parser.parse_args()
     log_lines.set_up()
@@ -60,7 +60,9 @@ def main() -> None:
 
 def _run_attached(chosen: Settings, answerer: str, folder: Path) -> None:
     if sys.stdin.isatty():
-        sys.exit("The app starts this by itself. To run it by hand, say where: --listen tcp://127.0.0.1:7411")
+        sys.exit(
+            "The app starts this service itself. To run it by hand, give an address: --listen tcp://127.0.0.1:7411"
+        )
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in a terminal ends the app, and so this
     key = sys.stdin.buffer.readline().strip()
     if not key:
@@ -74,7 +76,7 @@ def _run_attached(chosen: Settings, answerer: str, folder: Path) -> None:
 
 def _run_alone(chosen: Settings, answerer: str, wanted: str) -> None:
     if chosen.compute_key is None:
-        sys.exit("GRADVIZ_COMPUTE_KEY is not set: choose a secret of 16 characters or more, the same for the app.")
+        sys.exit("GRADVIZ_COMPUTE_KEY is not set: choose a secret of at least 16 characters, the same for the app.")
     try:
         listener, address = sockets.listen(wanted)
     except (OSError, ValueError) as error:

@@ -38,7 +38,7 @@ class Asker:
         try:
             return _ASKERS.validate_json(text, strict=True, extra="forbid")
         except ValidationError as error:
-            raise ComputeError("Who asks was said in a form this version does not know. Restart both.") from error
+            raise ComputeError("The compute service and the app have different versions. Restart both.") from error
 
 
 _ASKERS = TypeAdapter(Asker)

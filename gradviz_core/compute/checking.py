@@ -93,8 +93,8 @@ class Checking:
                 if time.monotonic() - begun > self._limit_s:
                     pool.hush(job)
                     raise DeadlineExceeded(
-                        f"Checking the gradient takes longer than {self._limit_s:g} s here, so the check was given up. "
-                        "In a notebook gv.prove takes the time it needs."
+                        f"Checking the gradient takes longer than {self._limit_s:g} s, the limit here, so the check "
+                        "was stopped. In a notebook, gv.prove has no such limit."
                     )
             return job.reply
         finally:

@@ -1,4 +1,4 @@
-"""Asking the compute service. This is what the app uses; torch is never imported here.
+"""The client of the compute service, used by the app; torch is never imported here.
 
 The module's functions share one client, made from the settings at first use. All are safe to call from any thread.
 """
@@ -38,8 +38,8 @@ _asked_for: list[Callable[[], Asker]] = []
 
 
 def ask_for(whose: Callable[[], Asker]) -> None:
-    """From now on the functions below ask for whoever ``whose()`` names; it is called on the thread that asks. Until
-    then all that they ask counts as asked by one."""
+    """From now on the functions below ask on behalf of the session that ``whose()`` names; it is called on the thread
+    that asks. Until then all questions count as asked by one session."""
     _asked_for[:] = [whose]
 
 
@@ -196,7 +196,7 @@ def recipe(key: str) -> Recipe:
 
 
 def status() -> Status:
-    """What the service is doing. Raises ``ServiceStarting`` where it cannot be reached."""
+    """The state of the service. Raises ``ServiceStarting`` where it cannot be reached."""
     return _client().status()
 
 

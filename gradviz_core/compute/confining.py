@@ -1,4 +1,4 @@
-"""What a confined worker may still read, and what it forgets of its surroundings."""
+"""What a confined worker may still read, and which environment variables it keeps."""
 
 from __future__ import annotations
 

@@ -80,7 +80,7 @@ class Delivery:
     def _talking(self) -> Iterator[None]:
         with self._state:
             if self._closed:
-                raise ComputeError("The file is no longer here. Choose it again.")
+                raise ComputeError("The file is no longer on the server. Choose it again.")
             if not self._using.acquire(blocking=False):
                 raise ComputeError("The file is being read already. Wait a moment.")
         whole = False
@@ -90,7 +90,7 @@ class Delivery:
             whole = True
         except ServiceStarting as error:
             raise ServiceStarting(
-                "The compute service stopped while it had the file, and is being started again. Choose the file again."
+                "The compute service stopped while it had the file and is restarting. Choose the file again."
             ) from error
         finally:
             with self._state:

@@ -51,7 +51,9 @@ class Wanted:
         try:
             return _WANTED.validate_json(text, strict=True, extra="forbid")
         except ValidationError as error:
-            raise ComputeError("A file was asked for in a form this version does not know. Restart both.") from error
+            raise ComputeError(
+                "A request for a file does not fit this version of the compute service. Restart both."
+            ) from error
 
 
 _WANTED = TypeAdapter(Wanted)
@@ -71,8 +73,8 @@ def reply(answer: Callable[[Question], Answer], wanted: Wanted, hand_over: HandO
     size = npz.size(texts, found.arrays)
     if size > LARGEST:
         raise QuestionError(
-            f"The file would have {size / 1e6:.0f} MB; the limit is {LARGEST / 1e6:g} MB. Ask for fewer sites, or "
-            "compute it in a notebook: the panel “PyTorch” has the program."
+            f"The file would be {size / 1e6:.0f} MB; the limit is {LARGEST / 1e6:g} MB. Ask for fewer layer "
+            "outputs, or run the program of the “PyTorch” panel in a notebook."
         )
     handed_over = hand_over(size, partial(npz.write, texts, found.arrays))
     return ("ok", b"") if handed_over else ("stopped", b"")

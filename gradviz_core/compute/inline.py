@@ -1,4 +1,4 @@
-"""Answering in this process: for the library, scripts and tests. The arrays are those that the service gives.
+"""Answering in this process, for the library, scripts and tests. The arrays are the same as those of the service.
 
 Torch is imported at the first question, not before.
 """
@@ -10,7 +10,7 @@ from gradviz_core.types.questions import A
 
 
 def ask(question: Question[A]) -> A:
-    """The answer to ``question``, computed here; any number of threads may ask at once.
+    """The answer to ``question``, computed in this process. Thread-safe.
 
     Raises:
         GradVizError: there is no answer; the message says why.

@@ -1,4 +1,4 @@
-"""Starting the compute service beside the app, and taking it along when the app ends."""
+"""Starting the compute service beside the app, and ending it with the app."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class LocalService:
         """
         with self._lock:
             if self._closed:
-                raise ServiceStarting("The compute service is closed, because the app is ending.")
+                raise ServiceStarting("The compute service is closed because the app is shutting down.")
             if self._process is None or self._process.poll() is not None:
                 self._clear_up()
                 self._start()
@@ -85,7 +85,7 @@ class LocalService:
         if not self._address:
             process.kill()
             process.wait()
-            raise ServiceStarting("The compute service ended as soon as it was started; the server's log says why.")
+            raise ServiceStarting("The compute service stopped right after its start; the server's log says why.")
 
     def _exchange(self, process: subprocess.Popen[bytes]) -> str:
         """Hand the key to a new service and take its address; empty if it ended or took too long."""

@@ -1,4 +1,4 @@
-"""How much of the workers' time everybody has used of late. No clock is read here: the time is handed in."""
+"""How much of the workers' time each session has used recently. No clock is read here: the time is passed in."""
 
 from __future__ import annotations
 

@@ -153,8 +153,7 @@ class Line:
             self._drop_idle()  # they lead to the same service
             self.start()
             raise ServiceStarting(
-                "The compute service stopped in the middle of the question and is being started again. "
-                "Ask again in a moment."
+                "The compute service stopped in the middle of the question and is restarting. Ask again in a moment."
             ) from error
 
     def reply(self, connection: Connection, left: threading.Event | None = None) -> Message:
@@ -165,7 +164,7 @@ class Line:
                 raise Left
             self.while_waiting()
             if time.monotonic() >= end:
-                raise ComputeError(f"The compute service has been silent for {self._patience_s:g} s. Restart it.")
+                raise ComputeError(f"The compute service has not answered for {self._patience_s:g} s. Restart it.")
         word, body = protocol.read_message(connection)
         if word != "large":
             return word, body

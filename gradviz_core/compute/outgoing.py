@@ -44,7 +44,7 @@ class Outgoing:
         """
         with self._lock:
             if asker in self._readers:
-                raise Busy("Another file is on its way to this page. Wait until it is there, or stop it.")
+                raise Busy("Another file is being sent to this page. Wait until it is finished, or stop it.")
             self._readers[asker] = 0
         leaving = Leaving(self, asker)
         try:
@@ -66,8 +66,8 @@ class Outgoing:
             here, in_all = at_address + size, sum(self._readers.values()) + size
             if (here > SHARE * self._room and at_address) or in_all > self._room:
                 raise Busy(
-                    f"The file has {size / 1e6:.0f} MB, and files that others are still taking leave no room for it "
-                    "now. Try again in a minute."
+                    f"The file is {size / 1e6:.0f} MB, and other downloads leave no room for it now. "
+                    "Try again in a minute."
                 )
             self._readers[asker] = size
         with _writing():
@@ -146,6 +146,6 @@ def _writing() -> Iterator[None]:
         yield
     except OSError as error:
         raise StoreFull(
-            "The file could not be made ready: the disk of this server is full or cannot be written. Try later, or ask "
-            "whoever runs GradViz to make room."
+            "The file could not be prepared: the disk of this server is full or cannot be written. Try again later, or "
+            "ask the operator of this server to free some space."
         ) from error

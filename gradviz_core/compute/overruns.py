@@ -1,4 +1,4 @@
-"""Uploaded files that ran into their deadline again and again: refused for a while, by their digest."""
+"""Uploaded files that exceeded their deadline several times are refused for a while, by their digest."""
 
 from __future__ import annotations
 

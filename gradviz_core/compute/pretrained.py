@@ -17,7 +17,7 @@ def fetch(model: str) -> None:
 
     Raises:
         UnknownModel: there is no such model.
-        WeightsMissing: the weights are not here and cannot be fetched.
+        WeightsMissing: the weights are not on this machine and cannot be downloaded.
     """
     name, tag = catalogue.split_torchvision(keys.name(model))
     import torchvision

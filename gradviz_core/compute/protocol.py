@@ -1,4 +1,4 @@
-"""What client, service and workers say to each other.
+"""The protocol between client, service and workers.
 
 A message is two frames of bytes: a word, and a body. Requests of a client are
 
@@ -66,7 +66,7 @@ SLOWEST = 50_000
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """What the service is doing."""
+    """The state of the service."""
 
     device: str
     """Where the workers compute; empty until the first one is ready."""
@@ -141,9 +141,7 @@ class Announcement:
         try:
             return _ANNOUNCEMENTS.validate_json(text, strict=True, extra="forbid")
         except ValidationError as error:
-            raise ComputeError(
-                "The upload was announced in a form this version does not know. Restart both."
-            ) from error
+            raise ComputeError("The upload does not fit this version of the compute service. Restart both.") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +163,7 @@ class Rescaling:
             return _RESCALINGS.validate_json(text, strict=True, extra="forbid")
         except ValidationError as error:
             raise ComputeError(
-                "An image was to be scaled in a way this version does not know. Restart both."
+                "The scaling of an image does not fit this version of the compute service. Restart both."
             ) from error
 
 
@@ -179,7 +177,9 @@ def value_range_from_json(text: bytes) -> tuple[float, float] | None:
     try:
         return _RANGES.validate_json(text, strict=True)
     except ValidationError as error:
-        raise ComputeError("A file was to be read in a way this version does not know. Restart both.") from error
+        raise ComputeError(
+            "A request to read a file does not fit this version of the compute service. Restart both."
+        ) from error
 
 
 # ------------------------------------------------------------------------------------------------------------ messages
@@ -225,4 +225,4 @@ def receive_file(connection: Connection, size: int) -> Iterator[bytes]:
 
 def too_large(size: int, limit_mb: float, what: str) -> str:
     """The sentence for an upload of ``size`` bytes, which is over the limit; both sides check."""
-    return f"The file has {size / 1e6:.1f} MB; the limit is {limit_mb:g} MB. Choose a smaller {what}."
+    return f"The file is {size / 1e6:.1f} MB; the limit is {limit_mb:g} MB. Choose a smaller {what}."

@@ -212,24 +212,24 @@ class Occupant:
 def _overran(word: str, deadline_s: float) -> str:
     if word in inspecting.WORDS:
         return (
-            f"Reading the file took longer than {deadline_s:.3g} s, so it was stopped. Where the server is busy, the "
-            "same file may be read a moment later; else choose another."
+            f"Reading the file took longer than {deadline_s:.3g} s, so it was stopped. If the server is busy, try "
+            "again in a moment; otherwise choose another file."
         )
     return (
         f"The question took longer than {deadline_s:g} s, the limit here, and was stopped. "
-        "Ask for fewer sites, or choose a smaller model."
+        "Ask for fewer layer outputs, or choose a smaller model."
     )
 
 
 def _died(word: str, ending: str) -> str:
     if word in inspecting.WORDS:
         return (
-            f"The process that read this file ended in the middle of it ({ending}): the file needs more memory than "
-            "there is, or breaks what reads it. Choose another."
+            f"The process that read this file ended unexpectedly ({ending}): the file needs more memory than "
+            "there is, or crashes the reader. Choose another."
         )
     return (
-        f"The process that worked on this question ended in the middle of it ({ending}). Ask again; if it "
-        "happens again, the question may need more memory than there is."
+        f"The process that worked on this question ended unexpectedly ({ending}). Ask again; if it happens "
+        "again, the question may need more memory than is available."
     )
 
 
@@ -351,12 +351,12 @@ class Seat:
             self.occupant.end()
             self.occupant = None
         if self._closing.is_set():
-            raise ServiceStarting("The compute service is closing. Ask again in a moment.")
+            raise ServiceStarting("The compute service is shutting down. Ask again in a moment.")
         try:
             self.occupant = self._hire()
         except (OSError, EOFError, RuntimeError, MemoryError) as error:
             log.error("a worker could not start (%r)", error)
-            why = ServiceStarting("No worker of the compute service can be started; the server's log says why.")
+            why = ServiceStarting("The compute service cannot start a worker; the server's log says why.")
             self._when_down(why)
             raise why from error
         return self.occupant

@@ -173,7 +173,9 @@ class Service:
                 case "recipe":
                     return uploads.recipe(body)
                 case _:
-                    raise ComputeError(f"The compute service cannot {word!r}. Are app and service of the same version?")
+                    raise ComputeError(
+                        f"The compute service cannot {word!r}. Do the app and the service have the same version?"
+                    )
         except GradVizError as error:
             return "error", error_to_json(error).encode()
 
@@ -260,8 +262,8 @@ def _subject(question: Question) -> tuple[str, str]:
 def _no_worker(job: Job, limit: float) -> str:
     if job.anew:
         return (
-            f"The question takes more than {SLICE_S:g} s and others were waiting, so it was stopped to begin anew, and "
-            f"no worker was free for it again within {limit:g} s. Ask again later, or ask for less."
+            f"The question takes more than {SLICE_S:g} s and others were waiting, so it was stopped to start again "
+            f"later, but no worker was free within {limit:g} s. Ask again later, or ask for less."
         )
     return f"No worker was free within {limit:g} s, the limit here. Ask again in a moment."
 

@@ -97,7 +97,7 @@ def _parse(address: str) -> tuple[socket.AddressFamily, str | tuple[str, int]]:
     host, _, port = rest.removeprefix("//").rpartition(":")
     if scheme == "tcp" and host and port.isdecimal() and int(port) < 65536:
         return socket.AF_INET, (host, int(port))
-    raise ValueError(f"{address!r} is no address of a compute service; write it as tcp://host:port or unix:/path.")
+    raise ValueError(f"{address!r} is not the address of a compute service; write it as tcp://host:port or unix:/path.")
 
 
 def _prepare(raw: socket.socket) -> None:

@@ -94,7 +94,7 @@ class Supervisor:
             self._turns.put(job)
             self._assign()
             refused = self._turns.shorten(job)
-        why = Busy(f"{self._limit} questions are waiting already, which is the limit here. Ask again in a moment.")
+        why = Busy(f"{self._limit} questions are already waiting, the limit here. Ask again in a moment.")
         if refused is job:
             raise why
         if refused is not None:
@@ -175,7 +175,7 @@ class Supervisor:
         with self._lock:
             jobs, self._closed = self._turns.clear(), True
         for job in jobs:
-            job.fail(ServiceStarting("The compute service is closing. Ask again in a moment."))
+            job.fail(ServiceStarting("The compute service is shutting down. Ask again in a moment."))
         closers = [threading.Thread(target=seat.close) for seat in self._seats]
         for thread in closers:
             thread.start()

@@ -41,7 +41,7 @@ LONGEST_ANSWER = screen.MOST_BYTES + screen.MOST_TEXT + 1_000_000
 """Bytes of the largest answer that is sent to a page, the names of its arrays included. Whole arrays leave as files."""
 LONGEST_REPLY = LONGEST_ANSWER + 100
 """Bytes of the longest body that is read from a worker, which an upload may have taken over."""
-UNEXPECTED = "Something went wrong inside GradViz; the question may be sound. The server's log has the details."
+UNEXPECTED = "Something went wrong inside GradViz; the question may be fine. The server's log has the details."
 
 
 class Answers(Protocol):
@@ -55,7 +55,7 @@ class Answers(Protocol):
         """The same, or ``Stopped`` soon after ``told_to_stop()`` has said yes."""
 
     def warm_up(self) -> None:
-        """Do now what the first question about an upload would wait for."""
+        """Do in advance the work that the first question about an upload would wait for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +86,10 @@ def main(jobs: Connection, lifeline: Connection, mouth: Connection, plan: Plan) 
     widen(jobs)
     _limit(plan.memory_mb)
     _end_with(lifeline)
-    held = None
+    confinement = None
     if plan.confined:  # before there is a second thread, which would keep its freedom
-        kept = (jobs.fileno(), lifeline.fileno())
-        held = confining.confine(keep_open=kept, memory_mb=plan.memory_mb, models=plan.models)
+        open_files = (jobs.fileno(), lifeline.fileno())
+        confinement = confining.confine(keep_open=open_files, memory_mb=plan.memory_mb, models=plan.models)
     _watch(lifeline)
     answerer: Answers = _find(plan.answerer)(plan.device)
     if plan.confined and plan.models:
@@ -101,7 +101,11 @@ def main(jobs: Connection, lifeline: Connection, mouth: Connection, plan: Plan) 
     try:
         device = str(getattr(answerer, "device", None) or plan.device or "cpu")
         write_message(
-            jobs, "ready", Ready(device, held is None or held.complete, held.in_words() if held else "").to_json()
+            jobs,
+            "ready",
+            Ready(
+                device, confinement is None or confinement.complete, confinement.in_words() if confinement else ""
+            ).to_json(),
         )
         word = ""
         while word != "last":
@@ -167,15 +171,15 @@ def _fitted(answer: Answer, look: Look) -> bytes:
     screen.check_text(header_length(data))
     if len(data) > LONGEST_ANSWER:
         raise QuestionError(
-            f"The answer has {len(data) / 1e6:.0f} MB; the limit is {LONGEST_ANSWER / 1e6:g} MB. Ask for fewer sites."
+            f"The answer is {len(data) / 1e6:.0f} MB; the limit is {LONGEST_ANSWER / 1e6:g} MB. Ask for fewer outputs."
         )
     return data
 
 
 def _too_much(word: str) -> str:
     if word in inspecting.WORDS:
-        return "Reading the file needs more memory than there is. Choose a smaller one."
-    return "The question needs more memory than there is. Ask for fewer sites, or choose a smaller model."
+        return "Reading the file needs more memory than is available. Choose a smaller one."
+    return "The question needs more memory than is available. Ask for fewer layer outputs, or choose a smaller model."
 
 
 def _find(dotted: str) -> Any:

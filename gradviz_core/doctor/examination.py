@@ -28,7 +28,7 @@ from gradviz_core.tracing.nested import tensors
 from gradviz_core.tracing.trace import Inputs, recording
 from gradviz_core.types import Site
 from gradviz_core.types.calls import Call
-from gradviz_core.types.sites import in_words
+from gradviz_core.types.sites import site_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +175,7 @@ def _is_a_loss(output: object, loss: Loss) -> bool:
 
 
 def _input_name(site: Site, count: int) -> str:
-    return in_words(site) if count == 1 or site.item else f"input {site.call + 1}"
+    return site_name(site) if count == 1 or site.item else f"input {site.call + 1}"
 
 
 def _given(tensor: Tensor, number: int, of_model: bool) -> Given:

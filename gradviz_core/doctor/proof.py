@@ -19,7 +19,7 @@ from gradviz_core.tracing.trace import Trace, chosen_sites, differentiate, forwa
 from gradviz_core.types import INPUT, BoxScore, ClassScore, RegionScore, Site, Target
 from gradviz_core.types.calls import Call
 from gradviz_core.types.findings import DirectionProof, Proof, Step
-from gradviz_core.types.sites import in_words
+from gradviz_core.types.sites import site_name
 
 STEPS = (1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9)
 MOST_DIRECTIONS = 20
@@ -107,7 +107,8 @@ def _held_against_differences(
             derivative = float((slope * direction).sum())
             if not math.isfinite(derivative):
                 raise QuestionError(
-                    f"The gradient at {in_words(site)} is not finite, so it cannot be compared with finite differences."
+                    f"The gradient at {site_name(site)} is not finite, so it cannot be compared with finite "
+                    "differences."
                 )
             bare = DirectionProof(str(site), derivative, (), seen.narrowest, _name(precision), distance)
             found.append(_compared(here, site, value, direction, bare, every_step))
@@ -177,7 +178,7 @@ def _real(trace: Trace, site: Site) -> Tensor:
     value = trace.value(site).detach()
     if not value.is_floating_point():
         raise QuestionError(
-            f"{in_words(site)} holds {str(value.dtype).removeprefix('torch.')} values, which have no derivative to "
+            f"{site_name(site)} holds {str(value.dtype).removeprefix('torch.')} values, which have no derivative to "
             "check. Choose a site with real numbers, such as the output of the first layer."
         )
     return value

@@ -14,7 +14,7 @@ from gradviz_core.doctor.rewriting import rewritten
 from gradviz_core.doctor.way_back import Slopes, norm
 from gradviz_core.types import Site
 from gradviz_core.types.findings import Cause, Finding, LayerReport, LeafReport, Level
-from gradviz_core.types.sites import in_words
+from gradviz_core.types.sites import site_name
 
 _LAST = 10**9
 Found = tuple[int, Finding]
@@ -118,4 +118,4 @@ def of_layers(done: Pass) -> tuple[LayerReport, ...]:
 def _module(place: Place) -> str:
     if place.module is None:
         return "outside any module"
-    return in_words(Site(place.module)) if place.module else "the model itself"
+    return site_name(Site(place.module)) if place.module else "the model itself"

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from gradviz_core.types.findings import DirectionProof, Outcome, Proof, Step
-from gradviz_core.types.sites import in_words
+from gradviz_core.types.sites import site_name
 from gradviz_core.types.subjects import Site
 
 AGREES = 1e-5
@@ -236,4 +236,4 @@ def _off(one: DirectionProof) -> str:
 
 
 def _where(one: DirectionProof) -> str:
-    return in_words(Site.parse(one.site))
+    return site_name(Site.parse(one.site))

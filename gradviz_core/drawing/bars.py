@@ -1,4 +1,4 @@
-"""What the bars of a prediction say: one for each class, label or number, with the length that its kind gives it."""
+"""The bars of a prediction: one for each class, label or value, with a length that depends on the kind of output."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from gradviz_core.types import ClassProbability
 from gradviz_core.types.heads import HeadInfo, OutputKind
 
 ShownAs = OutputKind | Literal["label_probabilities"]
-"""What numbers mean where they are shown: probabilities that add up to 1 are those of classes, others of labels."""
+"""What the values of an output are shown as: probabilities that add up to 1 belong to classes, others to labels."""
 
 ROOM = 0.2
-"""How far the axis of plain numbers goes beyond the longest bar, so that there is room for its text."""
+"""How far the axis of plain numbers extends beyond the longest bar, to leave room for its text."""
 HALF = 0.5
-"""A label counts as predicted where its probability is larger."""
+"""A label counts as predicted if its probability is larger than this."""
 MOST_NAMED = 3
-"""Labels or numbers that a line names."""
+"""Most labels or values that one line names."""
 
 
 def shown(info: HeadInfo) -> ShownAs:
-    """What the numbers of an output are shown as."""
+    """What the values of an output are shown as."""
     return "label_probabilities" if info.reading == "probabilities" and info.independent else info.reading
 
 
@@ -32,19 +32,19 @@ class Bar:
 
     index: int
     against: bool
-    """Whether it is what speaks against the only label: one minus its probability."""
+    """Whether it is the complement of the only label: one minus its probability."""
     name: str
     length: float
-    """In per cent for a probability, else the number itself."""
+    """In percent for a probability, else the value itself."""
     text: str
-    """What stands at its end."""
-    said: tuple[str, ...]
+    """The text at its end."""
+    hover: tuple[str, ...]
     """Lines of its hover."""
 
 
 def of(prediction: Sequence[ClassProbability], reading: ShownAs = "softmax_logits") -> tuple[Bar, ...]:
-    """The bars of a prediction, in its order. A single label has two, its probability p and the complement 1 - p;
-    plain numbers are as long as they are large, with their sign."""
+    """The bars of a prediction, in its order. A single label has two, its probability p and the complement 1 - p; bars
+    of plain numbers have the values as lengths, with their sign."""
     if reading == "numbers":
         return tuple(_number(p) for p in prediction)
     if len(prediction) == 1 and reading != "softmax_logits":
@@ -58,7 +58,7 @@ def paired(bars: Sequence[Bar]) -> bool:
 
 
 def ends(bars: Sequence[Bar], reading: ShownAs) -> tuple[float, float]:
-    """Where the axis of the bars begins and ends: 0 to 100 %, or all numbers and zero."""
+    """The range of the axis: 0 to 100 %, or all values and zero."""
     lengths = [bar.length for bar in bars]
     low, high = min(0.0, *lengths), max(0.0, *lengths)
     if reading != "numbers":
@@ -68,37 +68,37 @@ def ends(bars: Sequence[Bar], reading: ShownAs) -> tuple[float, float]:
 
 
 def noun(reading: ShownAs) -> str:
-    """What one number of the output belongs to: a class, a label, or the number itself."""
+    """What one value of the output stands for: a class, a label, or a plain number."""
     return {"numbers": "number", "sigmoid_logits": "label", "label_probabilities": "label"}.get(reading, "class")
 
 
-def several(noun: str) -> str:
-    """The same of more than one."""
+def plural(noun: str) -> str:
+    """Its plural."""
     return {"class": "classes"}.get(noun, f"{noun}s")
 
 
 def title(reading: ShownAs) -> str:
-    """What the bars are bars of."""
-    return several(noun(reading)).capitalize()
+    """The title of the bars."""
+    return plural(noun(reading)).capitalize()
 
 
 def sentence(count: int, reading: ShownAs = "softmax_logits") -> str:
-    """Which of them are shown, at most five."""
+    """Which bars are shown, at most five."""
     if reading == "numbers":
         return "The number" if count == 1 else "The largest numbers" if count == 5 else "The numbers"
     if count == 1 and reading != "softmax_logits":
-        return "The label, and its complement"
-    all_of = several(noun(reading))
+        return "The label and its complement"
+    all_of = plural(noun(reading))
     few = {1: f"The only {noun(reading)}", 2: f"Both {all_of}", 3: f"All three {all_of}", 4: f"All four {all_of}"}
     which = few.get(count, f"The five most likely {all_of}")
-    return f"{which}, each with a probability of its own" if noun(reading) == "label" else which
+    return f"{which}, each with its own probability" if noun(reading) == "label" else which
 
 
 def predicted(
     prediction: Sequence[ClassProbability], labels: Sequence[str], reading: ShownAs = "softmax_logits"
 ) -> tuple[str, str]:
     """What is predicted, as a name and a value: ``predicted``, ``star (5), 98.2 %``; for a single label it or its
-    complement; of several labels those over a half; of plain numbers the numbers. The value is empty where nothing is
+    complement; of plural labels those above 0.5; of plain numbers the values. The value is empty where nothing is
     predicted."""
     if not prediction:
         return "predicted", ""

@@ -1,4 +1,5 @@
-"""Question and answer -> words and formulas: what is differentiated, by what, reduced how, in which unit."""
+"""Question and answer -> words and formulas: what is differentiated with respect to what, how it is reduced, in which
+unit."""
 
 from __future__ import annotations
 
@@ -23,7 +24,7 @@ from gradviz_core.types.class_words import class_text as class_text
 from gradviz_core.types.indices import everywhere, subscript, unit_place
 from gradviz_core.types.map_kinds import map_kind
 from gradviz_core.types.methods import PLAIN, OptionValues
-from gradviz_core.types.sites import in_words
+from gradviz_core.types.sites import site_name
 from gradviz_core.types.views import VIEWS, View, view
 
 _COLOURS = {"rgb": ("red", "green", "blue"), "bgr": ("blue", "green", "red")}
@@ -31,7 +32,7 @@ _COLOURS = {"rgb": ("red", "green", "blue"), "bgr": ("blue", "green", "red")}
 
 @dataclass(frozen=True, slots=True)
 class Caption:
-    """What stands under a picture."""
+    """The caption under a picture."""
 
     sentence: str
     """Plain words that can be read aloud."""
@@ -42,7 +43,7 @@ class Caption:
 
     @property
     def alt(self) -> str:
-        """One line for those who do not see the picture."""
+        """One line of alternative text."""
         return f"{self.sentence} {', '.join(self.facts)}."
 
 
@@ -50,23 +51,23 @@ class Caption:
 
 
 def shape_text(shape: Sequence[int]) -> str:
-    """``64×24×24``: the batch axis, which is always 1, left out."""
+    """``64×24×24``, without the batch axis, which is always 1."""
     return "×".join(str(n) for n in (shape[1:] if len(shape) > 1 and shape[0] == 1 else shape))
 
 
 def site_text(info: SiteInfo) -> str:
     """``layer2.0.relu, second call · ReLU · 128×28×28``."""
-    return f"{in_words(info.site, info.calls)} · {info.kind} · {shape_text(info.shape)}"
+    return f"{site_name(info.site, info.calls)} · {info.kind} · {shape_text(info.shape)}"
 
 
 def channel_word(info: SiteInfo) -> str:
-    """What the site's channels are called: ``feature`` for tokens, and for what is drawn number by number; else
+    """What the channels of a site are called: ``feature`` for tokens and for values that are drawn one by one; else
     ``channel``."""
     return "channel" if info.layout != "tokens" and layouts.places(info) else "feature"
 
 
 def channel_names(steps: Preprocessing) -> tuple[str, ...]:
-    """What the channels at the network's input are called, in its own order."""
+    """The names of the channels at the network's input, in their order."""
     count = len(steps.mean)
     if count == 1:
         return ("grey",)
@@ -89,7 +90,7 @@ def count_text(count: int) -> str:
 
 
 def share_text(share: float) -> str:
-    """``98.2 %``; never 100 % for less than all, nor 0 % for more than nothing. The space does not break."""
+    """``98.2 %``; never 100 % for less than 1, nor 0 % for more than 0. With a non-breaking space."""
     if 0 < share < 0.0005:
         return "< 0.1\u00a0%"
     if 0.9995 <= share < 1:
@@ -98,7 +99,7 @@ def share_text(share: float) -> str:
 
 
 def number_text(value: float, digits: int = 3) -> str:
-    """The number with ``digits`` significant digits and a true minus sign; zero has none."""
+    """The number with ``digits`` significant digits and a typographic minus sign; zero has no sign."""
     return f"{value or 0.0:.{digits}g}".replace("-", "−")
 
 
@@ -131,9 +132,9 @@ def gradient_unit(target: Target, site: Site, method: MethodName = PLAIN) -> str
 
 
 def scale_text(field: Field) -> str:
-    """``linear scale to ±0.12, 1.0 % of the values are beyond it``."""
+    """``linear scale, ±0.12, 1.0 % of the values are clipped``."""
     ends = f"{'±' if field.signed else '0 to '}{number_text(field.limit)}"
-    beyond = f", {100 * field.clipped:.2g}\u00a0% of the values lie beyond it" if field.clipped else ""
+    beyond = f", {100 * field.clipped:.2g}\u00a0% of the values are clipped" if field.clipped else ""
     return f"linear scale, {ends}{beyond}"
 
 
@@ -141,7 +142,7 @@ def scale_text(field: Field) -> str:
 
 
 def blocks_text(blocks: Blocks | None, what: str = "pixels") -> tuple[str, ...]:
-    """What each cell of a picture stands for, where that is more than one place."""
+    """What each cell of a picture stands for, if that is more than one position."""
     if blocks is None:
         return ()
     if blocks.picked is None:
@@ -150,18 +151,18 @@ def blocks_text(blocks: Blocks | None, what: str = "pixels") -> tuple[str, ...]:
 
 
 def first_of(drawn: int, count: int) -> tuple[str, ...]:
-    """How many of the channels are drawn, where that is not all of them."""
+    """How many channels are drawn, if not all of them."""
     return (f"the first {drawn:,} of {count:,}",) if drawn < count else ()
 
 
 def near(corner: Sequence[int], field: Field, what: str = "pixel") -> Caption:
-    """Under the exact numbers round the pixel, or the place, that is chosen."""
+    """Under the exact values around the chosen pixel or position."""
     rows, columns = (f"{first} to {first + n - 1}" for first, n in zip(corner, field.values.shape, strict=True))
     unit = (field.unit,) if field.unit else ()
     return Caption(
-        f"Every {what} round the one that is chosen: rows {rows}, columns {columns}. Click one to choose it.",
+        f"All {what}s around the chosen one: rows {rows}, columns {columns}. Click one to choose it.",
         "",
-        (*unit, f"{scale_text(field)}, the same as in the picture of all {what}s"),
+        (*unit, f"{scale_text(field)}, the same as in the whole picture"),
     )
 
 
@@ -169,9 +170,9 @@ def seen(steps: Preprocessing) -> Caption:
     """Under the image as the network sees it."""
     size = f"{steps.size[0]}×{steps.size[1]}"
     step = (
-        f"fitted to {size} whatever its proportions"
+        f"resized to {size}, ignoring the aspect ratio"
         if steps.resize is None
-        else f"shorter side resized to {steps.resize}, centre cut to {size}"
+        else f"shorter side resized to {steps.resize}, centre crop to {size}"
     )
     mean, std = (", ".join(f"{v:.3g}" for v in values) for values in (steps.mean, steps.std))
     names = channel_names(steps)
@@ -181,10 +182,10 @@ def seen(steps: Preprocessing) -> Caption:
         step,
         *order,
         f"mean {mean}",
-        f"standard deviation {std}: so many of the pixel's 0 to 1 are one normalised-pixel unit",
+        f"standard deviation {std}: one normalised-pixel unit is this much of the pixel's range 0 to 1",
     )
     return Caption(
-        "The image as the network sees it, before it is normalised.", r"x = (\text{pixel}/255 - \mu)/\sigma", facts
+        "The image as the network sees it, before normalisation.", r"x = (\text{pixel}/255 - \mu)/\sigma", facts
     )
 
 
@@ -200,14 +201,14 @@ def saliency(
     options: OptionValues = (),
 ) -> Caption:
     """Under a picture of what a method makes of the input gradient, in the view ``reduction``. ``shape`` is the
-    input's, with its batch axis; ``channel`` names the one that is shown where it is one alone."""
+    input's, with its batch axis; ``channel`` names the channel, if only one is shown."""
     drawn = view(reduction)
     what = method_words.sentence(method, options, target, labels)
     index = f"{_channel_symbol(channel) if drawn.each_channel else 'c'},i,j"
     one = method_words.formula(method, options, target, labels, index)
     facts = (f"the input, {shape_text(shape)}, normalised", field.unit, scale_text(field))
     return Caption(
-        f"{what}, {_reduced(drawn, shape, channel)}. {method_words.colours(method, field, target)}",
+        f"{what}: {_reduced(drawn, shape, channel)}. {method_words.colours(method, field, target)}",
         drawn.formula.format(g=one),
         (*facts, *method_words.facts(method, options)),
     )
@@ -215,8 +216,8 @@ def saliency(
 
 def _reduced(drawn: View, shape: Sequence[int], channel: str = "") -> str:
     count = shape[1] if len(shape) == 4 else shape[0]
-    over = f"over the {count} channels" if count > 1 else "over the one channel"
-    return drawn.words.format(over=over, channel=channel or "each channel")
+    over = f"over the {count} channels" if count > 1 else "over the single channel"
+    return drawn.words.format(over=over, channel=f"{channel} only" if channel else "each channel separately")
 
 
 def _channel_symbol(channel: str) -> str:
@@ -226,7 +227,7 @@ def _channel_symbol(channel: str) -> str:
 def activation(info: SiteInfo, channel: int | None, field: Field) -> Caption:
     """Under the picture of one channel's values, or of each channel's where ``channel`` is None."""
     which = f"each {channel_word(info)}" if channel is None else f"{channel_word(info)} {channel}"
-    sentence = f"Activation of {which} of {in_words(info.site, info.calls)}{everywhere(info.layout)}."
+    sentence = f"Activation of {which} of {site_name(info.site, info.calls)}{everywhere(info.layout)}."
     formula = f"a_{{{subscript(info.layout, channel)}}}"
     return Caption(sentence, formula, (site_text(info), "activation", scale_text(field)))
 
@@ -243,14 +244,14 @@ def unit_gradient(
     """Under the input gradient of one unit; ``solid`` and ``dashed`` are the boxes that are drawn, of its receptive
     field and of most of the gradient."""
     sentence = (
-        f"How the unit {unit_place(target.index, info.layout)} of {in_words(info.site, info.calls)} changes "
-        f"with each pixel, {_reduced(VIEWS[0], input_shape)}."
+        f"How unit {unit_place(target.index, info.layout)} of {site_name(info.site, info.calls)} changes "
+        f"with each pixel: {_reduced(VIEWS[0], input_shape)}."
     )
     if solid:
-        sentence += " Solid box: all the unit can see."
-    most = "where at least 95 % of the gradient's size lies"
+        sentence += " Solid box: the receptive field."
+    most = "at least 95 % of the gradient's magnitude"
     if dashed:
-        sentence += f" The box {most} is the same." if dashed == solid else f" Dashed box: {most}."
+        sentence += f" The box with {most} is the same." if dashed == solid else f" Dashed box: {most}."
     slope = rf"\frac{{\partial {score_symbol(target, ())}}}{{\partial x_{{c,i,j}}}}"
     facts = (f"the input, {shape_text(input_shape)}, normalised", field.unit, scale_text(field))
     return Caption(sentence, rf"\sum_c {slope}", facts)
@@ -259,14 +260,15 @@ def unit_gradient(
 def gallery(
     info: SiteInfo, place: Sequence[int], at: str, field: Field, *, cut: tuple[int, int, int, int] | None = None
 ) -> Caption:
-    """Under the gallery of the most active channels at a place, ``at`` in words. ``cut`` is the part of the input that
-    is shown."""
+    """Under the gallery of the most active channels at a position, ``at`` in words. ``cut`` is the part of the input
+    that is shown."""
     sentence = (
-        f"The {channel_word(info)}s of {in_words(info.site, info.calls)} with the largest activation{at}, strongest "
-        "first, and how each changes with each pixel, summed over the input's channels with its sign. "
-        "All share one scale."
+        f"The {channel_word(info)}s of {site_name(info.site, info.calls)} with the largest activation{at}, strongest "
+        "first, and how each changes with each pixel: signed sum over the input's channels. All share one scale."
     )
-    part = (f"rows {cut[0]} to {cut[1]}, columns {cut[2]} to {cut[3]}: all these units can see",) if cut else ()
+    part = (
+        (f"rows {cut[0]} to {cut[1]}, columns {cut[2]} to {cut[3]}: the receptive field of these units",) if cut else ()
+    )
     slope = rf"\frac{{\partial a_{{{subscript(info.layout, place=place)}}}}}{{\partial x_{{c,i,j}}}}"
     return Caption(sentence, rf"\sum_c {slope}", (site_text(info), field.unit, scale_text(field), *part))
 
@@ -275,14 +277,14 @@ def feature_maps(
     kind: str, target: Target, labels: Sequence[str], info: SiteInfo, field: Field, *, block: int = 1
 ) -> Caption:
     """Under the sheet of all channels of a site, in one kind of map. ``block`` is the side of the squares that were
-    averaged to fit."""
-    place, score = in_words(info.site, info.calls), score_words(target, labels)
+    averaged."""
+    place, score = site_name(info.site, info.calls), score_words(target, labels)
     value = f"a_{{{subscript(info.layout)}}}"
     slope = rf"\frac{{\partial {score_symbol(target, labels)}}}{{\partial {value}}}"
     each = f"each {channel_word(info)} of {place}{everywhere(info.layout)}"
     sentence = map_kind(kind).words.format(score=score, of=place, each=each)
     formula = map_kind(kind).formula.format(a=value, g=slope)
-    coarse = (f"each cell is the mean of {block}×{block} places",) if block > 1 else ()
+    coarse = (f"each cell is the mean of {block}×{block} positions",) if block > 1 else ()
     facts = (site_text(info), field.unit, f"{scale_text(field)}, the same for all tiles", *coarse)
     return Caption(sentence, formula, facts)
 
@@ -297,8 +299,8 @@ def strip(target: Target, labels: Sequence[str]) -> Caption:
     """Under the strip of all sites."""
     score = score_words(target, labels)
     return Caption(
-        f"How strongly {score} depends on each site, in order of execution: the L2 norm of its gradient there. "
-        "Activations have units of their own, so compare layers with care.",
+        f"How strongly {score} depends on each layer output, in order of execution: the L2 norm of its gradient there. "
+        "Activations of different layers have different units, so compare layers with care.",
         rf"\left\lVert \frac{{\partial {score_symbol(target, labels)}}}{{\partial a}} \right\rVert_2",
         (
             f"{score_unit(target)} per unit of activation",

@@ -1,4 +1,4 @@
-"""Charts of a few numbers -> Plotly figures. Pure functions, as in ``figures.py``."""
+"""Charts of a few values -> Plotly figures. Pure functions, as in ``figures.py``."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def before_and_after(
     rows = list(range(len(first)))  # and not the labels, for two classes may share one
     low, high = bars.ends([*first, *then], reading)
     said = [
-        f"<b>before</b><br>{figure_lines(f.said)}<br><b>after</b><br>{figure_lines(t.said)}"
+        f"<b>before</b><br>{figure_lines(f.hover)}<br><b>after</b><br>{figure_lines(t.hover)}"
         for f, t in zip(first, then, strict=True)
     ]
     figure = go.Figure(
@@ -94,7 +94,9 @@ def predicted_and_actual(answer: PerturbationAnswer, *, unit: str, size_words: s
     _line(figure, "predicted, one step", sizes, arrays["curve_predicted"], {"color": QUIET, "dash": "dash"})
     _line(figure, "actual, one step", sizes, arrays["curve_actual"], {"color": ACCENT})
     if len(arrays["path_size"]) > 2:
-        _line(figure, "step by step", arrays["path_size"], arrays["path_actual"], {"color": BROWN, "dash": "dot"})
+        _line(
+            figure, "actual, step by step", arrays["path_size"], arrays["path_actual"], {"color": BROWN, "dash": "dot"}
+        )
     open_mark = {"size": 14, "symbol": "diamond-open", "color": BROWN, "line": {"width": 2}}
     full_mark = {"size": 12, "symbol": "diamond", "color": BROWN, "line": {"color": "white", "width": 1}}
     for name, change, mark in (
@@ -122,7 +124,7 @@ def predicted_and_actual(answer: PerturbationAnswer, *, unit: str, size_words: s
     )
     axis = {"fixedrange": True, "tickfont": {"size": 11}, "zeroline": True}
     figure.update_xaxes(axis, title={"text": figure_text(size_words), "font": {"size": 12}, "standoff": 4})
-    figure.update_yaxes(axis, title={"text": f"change of the target, {shown_unit}", "font": {"size": 12}})
+    figure.update_yaxes(axis, title={"text": f"change of the score, {shown_unit}", "font": {"size": 12}})
     return figure
 
 

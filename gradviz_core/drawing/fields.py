@@ -1,7 +1,7 @@
 """Arrays of an answer -> 2-D fields ready to draw. Pure functions of numpy arrays; nothing is smoothed or rescaled.
 
-A value or gradient arrives with the shape it has in the model. ``planes`` gives its channels as pictures; the
-views of ``types/views.py`` (``reduced``) and ``channel`` take (1, C, H, W) or (C, H, W) and give one field.
+A value or gradient has the shape that it has in the model. ``planes`` gives its channels as pictures; the views of
+``types/views.py`` (``reduced``) and ``channel`` take (1, C, H, W) or (C, H, W) and give one field.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ from gradviz_core.types.map_kinds import map_kind
 from gradviz_core.types.views import view
 
 LABEL = 0.032
-"""Height of the room above a tile for its number, as a share of the sheet's width."""
+"""Height of the space above a tile for its number, as a share of the sheet's width."""
 MOST_LABELLED = 30
-"""With more tiles side by side than this there is no room for their numbers."""
+"""With more tiles side by side than this there is no space for their numbers."""
 STRETCHED = 24
-"""A picture more than so many times as wide as high is drawn as a strip: its cells are higher than wide."""
+"""A picture with a larger ratio of width to height is drawn as a strip: its cells are higher than wide."""
 PART = 1_000_000
-"""Numbers that are squared in double precision at one time."""
+"""How many values are squared in double precision at a time."""
 QUANTILE = 0.99
-"""The colour scale ends at this quantile of the sizes, unless told otherwise."""
+"""The colour scale ends at this quantile of the magnitudes, unless stated otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """Where a colour scale ends, and which share of the values lies beyond."""
+    """Where a colour scale ends, and which share of the values is clipped."""
 
     limit: float
     clipped: float
@@ -50,10 +50,10 @@ class Scale:
 
 
 def field(values: FloatArray, *, signed: bool, unit: str = "", quantile: float = QUANTILE) -> Field:
-    """A (H, W) array with its colour limit: the ``quantile`` of the sizes of its finite values.
+    """An (H, W) array with its colour limit: the ``quantile`` of the magnitudes of its finite values.
 
-    Where that is zero (nearly everything is), the limit is the largest size. ``clipped`` is the share beyond it.
-    Raises ValueError for an array that is not 2-D.
+    Where that is zero (because nearly all values are), the limit is the largest magnitude. ``clipped`` is the share of
+    values beyond the limit. Raises ValueError for an array that is not 2-D.
     """
     if values.ndim != 2:
         raise ValueError(f"A field has rows and columns; this array has shape {values.shape}. Reduce it first.")
@@ -63,7 +63,7 @@ def field(values: FloatArray, *, signed: bool, unit: str = "", quantile: float =
 
 
 def share_scale(fields: Sequence[Field], *, quantile: float = QUANTILE) -> tuple[Field, ...]:
-    """The same fields on one colour scale: the limit is the ``quantile`` of all their sizes together.
+    """The same fields on one colour scale: the limit is the ``quantile`` of the magnitudes of all fields together.
 
     Raises ValueError where signed and unsigned fields, or different units, are mixed.
     """
@@ -74,13 +74,15 @@ def share_scale(fields: Sequence[Field], *, quantile: float = QUANTILE) -> tuple
 
 
 def in_blocks(drawn: Field, blocks: Blocks | None, scale: Scale) -> Field:
-    """The same cells, told what they stand for, on the scale of all places; unchanged where there are no blocks."""
+    """The same cells with the blocks that they stand for, on the scale of all positions; unchanged where there are no
+    blocks."""
     return drawn if blocks is None else replace(drawn, blocks=blocks, limit=scale.limit, clipped=scale.clipped)
 
 
 def for_screen(drawn: Field, absent: npt.NDArray[np.bool_] | None = None) -> Field:
-    """The same field, with one place for each block where it has more cells than a screen shows: the place whose value
-    is largest in magnitude. Cells that are ``absent`` (H, W) stand for nothing, and count where a block has no others.
+    """The same field, reduced to one position for each block if it has more cells than a screen can show: the position
+    whose value is largest in magnitude. Cells that are ``absent`` (H, W) stand for nothing, and count only where a
+    block has no others.
     """
     rows, columns = drawn.values.shape
     if (block := side(rows, columns)) == 1:
@@ -91,7 +93,7 @@ def for_screen(drawn: Field, absent: npt.NDArray[np.bool_] | None = None) -> Fie
 
 
 def on_scale(drawn: Field, limit: float) -> Field:
-    """The same field on a given scale, with the share of it that lies beyond."""
+    """The same field on a given scale, with the share of its values that is clipped."""
     finite = np.abs(drawn.values[np.isfinite(drawn.values)])
     return replace(drawn, limit=limit, clipped=float(np.mean(finite > limit)) if finite.size else 0.0)
 
@@ -109,29 +111,30 @@ def _limit(arrays: Sequence[FloatArray], quantile: float) -> tuple[float, list[f
 
 
 def signed_sum(gradient: FloatArray, *, unit: str = "") -> Field:
-    """Σ_c g[c]: what the score gains when every channel of a place rises by one unit. Signed, shape (H, W)."""
+    """Σ_c g[c]: how much the score increases when every channel at a position increases by one unit. Signed, shape (H,
+    W)."""
     return reduced(gradient, "signed_sum", unit=unit)
 
 
 def magnitude_l2(gradient: FloatArray, *, unit: str = "") -> Field:
-    """√Σ_c g[c]²: the steepest the score can change at a place per unit of length. Never negative, shape (H, W)."""
+    """√Σ_c g[c]²: the fastest change of the score at a position, per unit of length. Never negative, shape (H, W)."""
     return reduced(gradient, "magnitude_l2", unit=unit)
 
 
 def magnitude_max(gradient: FloatArray, *, unit: str = "") -> Field:
-    """max_c |g[c]|: the largest size over the channels (Simonyan et al. 2014). Never negative, shape (H, W)."""
+    """max_c |g[c]|: the largest magnitude over the channels (Simonyan et al. 2014). Never negative, shape (H, W)."""
     return reduced(gradient, "magnitude_max", unit=unit)
 
 
 def reduced(gradient: FloatArray, name: str, *, unit: str = "") -> Field:
-    """One field of what the view of this name makes of the channels; of ``channel`` the first one. Raises ValueError
-    for a view that there is not."""
+    """The channels reduced to one field by the view of this name; for ``channel``, the first channel. Raises ValueError
+    for an unknown view."""
     drawn, each = view(name), _channels(gradient)
     return field(each[0] if drawn.reduce is None else drawn.reduce(each), signed=drawn.signed, unit=unit)
 
 
 def channel(gradient: FloatArray, index: int, *, unit: str = "") -> Field:
-    """g[index]: one channel as it is. Signed, shape (H, W). Raises IndexError for a channel that is not there."""
+    """g[index]: one channel. Signed, shape (H, W). Raises IndexError for a channel that does not exist."""
     planes_ = _channels(gradient)
     if not 0 <= index < len(planes_):
         raise IndexError(f"Channel {index} does not exist: there are channels 0 to {len(planes_) - 1}.")
@@ -139,7 +142,7 @@ def channel(gradient: FloatArray, index: int, *, unit: str = "") -> Field:
 
 
 def channels(gradient: FloatArray, *, unit: str = "") -> tuple[Field, ...]:
-    """Every channel as it is, all on one scale. Signed, each of shape (H, W)."""
+    """Every channel, all on one scale. Signed, each of shape (H, W)."""
     return share_scale([channel(gradient, i, unit=unit) for i in range(len(_channels(gradient)))])
 
 
@@ -149,7 +152,7 @@ def activation(plane: FloatArray, *, unit: str = "") -> Field:
 
 
 def product(values: FloatArray, gradient: FloatArray) -> FloatArray:
-    """Activation times gradient, element by element: the first-order share of each number in the score. Any shape.
+    """Activation times gradient, elementwise: the first-order contribution of each value to the score. Any shape.
 
     Raises ValueError where the shapes differ.
     """
@@ -176,9 +179,10 @@ def strength(maps: FloatArray) -> FloatArray:
 
 
 def coarser(maps: FloatArray, cells: int) -> tuple[FloatArray, int]:
-    """The pictures with blocks of places averaged so that all hold at most ``cells`` values, and the block's side.
+    """The pictures with blocks of positions averaged so that together they have at most ``cells`` values, and the side
+    of the blocks.
 
-    The side is 1, and nothing is changed, where they already do. A block at the edge averages what there is of it. A
+    The side is 1, and nothing changes, if they already do. A block at the edge averages only the positions in it. A
     class token above its patches stays as it is.
     """
     if maps.shape[1] == maps.shape[2] + 2 and np.isnan(maps[:, 1]).all():
@@ -212,7 +216,7 @@ class Tiles:
     gap: tuple[int, int]
     """Empty rows above each tile, empty columns after it."""
     blocks: Blocks | None = None
-    """What each cell of a tile stands for, where it has fewer cells than places."""
+    """What each cell of a tile stands for, where it has fewer cells than positions."""
 
     def corner(self, position: int) -> tuple[int, int]:
         """Row and column of the first cell of the ``position``-th tile."""
@@ -236,8 +240,8 @@ class Tiles:
         return (row - top, column - left) if row >= top else None
 
     def place(self, row: int, column: int) -> tuple[int, int] | None:
-        """Row and column, in the whole picture of that channel, of the place whose number the cell there shows; None
-        where there is none."""
+        """Row and column, in the whole picture of that channel, of the position whose value the cell shows; None where
+        there is none."""
         found = self.cell(row, column)
         if found is None or self.blocks is None:
             return found
@@ -253,8 +257,8 @@ def tile(
     signed: bool = True,
     unit: str = "",
 ) -> Tiles:
-    """(C, H, W) pictures as one field on one scale, each with room above it for its number; NaN gutters between.
-    Strips have the room of one row.
+    """(C, H, W) pictures as one field on one scale, each with space above it for its number; NaN gutters between them.
+    Above strips the space is one row.
 
     ``numbers`` names the channel of each tile (0, 1, 2, ... by default); ``columns`` makes the whole about square by
     default; ``label`` is the height of the room for a number, as a share of the sheet's width. Raises ValueError where
@@ -279,7 +283,7 @@ def tile(
 
 
 def tiles_on_scale(sheet: Tiles, limit: float) -> Tiles:
-    """The same tiles on a given scale."""
+    """The same tiles, on a given scale."""
     return replace(sheet, field=on_scale(sheet.field, limit))
 
 
@@ -309,14 +313,14 @@ def _shortest_run(sums: FloatArray, share: float) -> tuple[int, int]:
 
 
 def length(gradient: FloatArray) -> float:
-    """‖g‖₂ over everything the array holds."""
+    """‖g‖₂ over all values of the array."""
     flat = np.asarray(gradient).reshape(-1)
     parts = range(0, flat.size, PART)  # doubles of a large array would be larger than all else that is held
     return float(np.sqrt(sum(np.square(flat[i : i + PART], dtype=np.float64).sum() for i in parts)))
 
 
 def peak(drawn: Field) -> tuple[int, int] | None:
-    """Row and column of the value of largest size; None where every value is zero or none is finite."""
+    """Row and column of the value of largest magnitude; None where every value is zero or none is finite."""
     size = np.abs(np.nan_to_num(drawn.values, nan=0.0, posinf=0.0, neginf=0.0))
     row, column = divmod(int(size.argmax()), size.shape[1])
     return (row, column) if size[row, column] > 0 else None

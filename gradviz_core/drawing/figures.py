@@ -1,8 +1,8 @@
 """Fields -> Plotly figures. Pure functions; each takes what it draws and returns a figure, also for a notebook.
 
-Signed fields use one diverging map, white at zero and symmetric round it, red above; unsigned ones use one sequential
-map from zero up. Both can be told apart with every common kind of colour blindness. Row 0 is at the top, pixels are
-square, a gap (NaN) shows the page. No figure sets a page colour, so light and dark themes both read well.
+Signed fields use one diverging colour map, white at zero, red above and blue below; unsigned ones use one sequential
+map from zero up. Both are readable with every common kind of colour blindness. Row 0 is at the top, pixels are square,
+a gap (NaN) is transparent. No figure sets a background colour, so light and dark themes both read well.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ SEQUENTIAL = "Viridis"
 ACCENT = "#1a8f83"
 QUIET = "#8b96a0"
 LONGEST_TICK = 7
-"""Characters of a number under a colour bar that find room beside four others."""
+"""Longest number, in characters, that fits under a colour bar beside four others."""
 STRIP, STRIP_OF_MANY = 60, 14
-"""Pixels from top to bottom of a strip that stands alone, and of one among many."""
+"""Height in pixels of a single strip, and of one among many."""
 LONGEST_NAME = 28
 """Characters of a name beside a bar or over a picture."""
 
@@ -81,8 +81,8 @@ def heatmap(
 def image(
     pixels: Pixels, *, blocks: Blocks | None = None, cross: tuple[int, int] | None = None, height: int = 500
 ) -> go.Figure:
-    """The picture the network sees, pixel by pixel; the hover says row, column and colour. ``blocks`` says which pixels
-    each of ``pixels`` is the mean of, where they are means."""
+    """The image as the network sees it; the hover says row, column and colour. ``blocks`` says which pixels each entry
+    of ``pixels`` is the mean of, if they are means."""
     figure = go.Figure(image_trace(pixels, blocks, hover=True))
     frame(figure, (blocks.rows, blocks.columns) if blocks else pixels.shape[:2], height)
     if blocks is not None:
@@ -157,8 +157,8 @@ def class_bars(
 ) -> go.Figure:
     """The most likely classes as bars, the most likely on top; the chosen one in the accent colour.
 
-    What the bars are follows the kind of output (``bars.of``): shares of one whole, labels with a probability each, a
-    single label and its complement, or plain numbers with their sign. ``against`` chooses the complement.
+    The bars depend on the kind of output (``bars.of``): probabilities of classes, of independent labels, of a single
+    label and its complement, or plain numbers with their sign. ``against`` chooses the complement.
     """
     drawn = bars.of(prediction, reading)
     low, high = bars.ends(drawn, reading)
@@ -183,7 +183,7 @@ def class_bars(
                 y=rows,
                 orientation="h",
                 marker_color="rgba(0,0,0,0)",
-                customdata=[[bar.index, figure_lines(bar.said)] for bar in drawn],
+                customdata=[[bar.index, figure_lines(bar.hover)] for bar in drawn],
                 hovertemplate="%{customdata[1]}<extra></extra>",
             ),
         ]
@@ -213,8 +213,8 @@ def class_bars(
 def strip(
     names: Sequence[str], norms: FloatArray, *, unit: str, chosen: int | None = None, height: int = 190
 ) -> go.Figure:
-    """One number for each site, in order of execution, on a logarithmic scale (``log_scale``); a gap where no gradient
-    arrives."""
+    """One value for each site, in order of execution, on a logarithmic scale (``log_scale``); a gap where no gradient
+    reaches the site."""
     values = np.asarray(norms, dtype=np.float64)
     scale = LogScale.of(values)
     said = [log_scale.norm_text(v) for v in values]
@@ -298,7 +298,7 @@ def _heat(
 
 
 def _shown_places(places: npt.NDArray[np.str_]) -> np.ndarray:
-    """What each cell is called, as Plotly takes it."""
+    """The names of the cells, for Plotly."""
     names, at = np.unique(places, return_inverse=True)
     shown: np.ndarray = np.array([figure_text(name) for name in names.tolist()])[at].reshape(places.shape)
     return shown

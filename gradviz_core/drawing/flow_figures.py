@@ -1,5 +1,5 @@
-"""Numbers along a network -> Plotly figures: lines over sites or parameters, in order of execution. Pure functions, as
-those in ``figures.py``."""
+"""Values along a network -> Plotly figures: lines over sites or parameters, in order of execution. Pure functions, as
+in ``figures.py``."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ from gradviz_core.text.shown_text import figure_lines, figure_text
 from gradviz_core.types import FloatArray
 
 SECOND = "#c2571a"
-"""The colour of the gradient in what is compared with."""
+"""The colour of the gradient in the model or image that is compared with."""
 SECOND_QUIET = "#c9a58c"
 _BARS = 0.16
-"""Share of the height for the bars under the lines, where there are any."""
+"""Share of the height for the bars under the lines, if there are any."""
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One number for each place along a network."""
+    """One value for each site or parameter along a network."""
 
     name: str
     values: FloatArray
     """Shape (N,), drawn as ``log_scale`` says: NaN is a gap."""
     hovers: Sequence[Sequence[str]]
-    """What is said of each place, a line for each fact."""
+    """The hover of each point, one line for each fact."""
     main: bool = True
-    """Drawn in colour and strong; else pale."""
+    """Drawn in a strong colour; else pale."""
     second: bool = False
-    """Belongs to what is compared with: dashed, with marks of another shape."""
+    """Belongs to the comparison: dotted, with marks of another shape."""
 
     @property
     def colour(self) -> str:
@@ -54,10 +54,10 @@ def along(
     chosen: int | None = None,
     height: int = 430,
 ) -> go.Figure:
-    """Lines over the places of one network or of two, on one logarithmic scale; shares (0 to 1) as bars under them.
+    """Lines along one network or two, on one logarithmic scale; shares (0 to 1) as bars under them.
 
-    Each network fills the width, whatever its number of places: the first is on the left, the last on the right.
-    ``chosen`` marks a place of the first network. ``places`` and ``unit`` name the axes.
+    Each network fills the width, whatever its number of points: the first is on the left, the last on the right.
+    ``chosen`` marks a point of the first network. ``places`` and ``unit`` name the axes.
     """
     figure = go.Figure()
     known = np.concatenate([line.values for line in lines]) if lines else np.zeros(0)

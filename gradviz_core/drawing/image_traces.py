@@ -1,4 +1,4 @@
-"""The picture that a network sees, as a part of a figure."""
+"""The image as a network sees it, as a part of a figure."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Norms on a logarithmic scale: where each lies, and what is said of those that are no number on it. No torch.
+"""Norms on a logarithmic scale: where each is drawn, and the words for those that have no place on it. No torch.
 
-A norm may be zero, which is drawn as an open mark at the bottom; infinite, where what it is of holds NaN or infinity,
-drawn as a cross at the top; or NaN, where there is nothing that it could be of: a gap.
+A norm may be zero, drawn as an open mark at the bottom; infinite, where its tensor contains NaN or infinity, drawn as a
+cross at the top; or NaN, where there is no tensor: a gap.
 """
 
 from __future__ import annotations
@@ -15,21 +15,21 @@ from gradviz_core.drawing.captions import number_text
 from gradviz_core.types import FloatArray
 
 
-def norm_text(norm: float, none: str = "none arrives") -> str:
-    """The norm in four digits; ``zero``, ``holds NaN or infinity``, and ``none`` for NaN."""
+def norm_text(norm: float, none: str = "no gradient") -> str:
+    """The norm in four digits; ``zero``, ``contains NaN or infinity``, and ``none`` for NaN."""
     if math.isnan(norm):
         return none
     if math.isinf(norm):
-        return "holds NaN or infinity"
+        return "contains NaN or infinity"
     return number_text(norm, 4) if norm else "zero"
 
 
 def odd_marks(*norms: FloatArray) -> tuple[str, ...]:
-    """What a caption says of the marks that stand for no number, where there are any."""
+    """What a caption says about the marks that do not stand for a number, if there are any."""
     values = np.concatenate([np.asarray(some, np.float64) for some in norms]) if norms else np.zeros(0)
     found = {
-        "open marks at the bottom are zero": bool(np.any(values == 0)),
-        "crosses at the top hold NaN or infinity": bool(np.any(np.isinf(values))),
+        "open marks at the bottom: zero": bool(np.any(values == 0)),
+        "crosses at the top: NaN or infinity": bool(np.any(np.isinf(values))),
     }
     return tuple(words for words, there in found.items() if there)
 

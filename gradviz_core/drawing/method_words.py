@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from string import Template
 
 from gradviz_core.types import INPUT, Field, Site, Target
-from gradviz_core.types.controls import in_words
+from gradviz_core.types.controls import value_text
 from gradviz_core.types.methods import OptionValues, card_of, settled
 
 
@@ -38,7 +38,7 @@ def facts(method: str, options: OptionValues) -> tuple[str, ...]:
     """What each option is: ``noise 0.15 of the range``."""
     values = settled(method, options)
     return tuple(
-        f"{control.label[:1].lower()}{control.label[1:]} {in_words(control, values[control.name])}"
+        f"{control.label[:1].lower()}{control.label[1:]} {value_text(control, values[control.name])}"
         for control in card_of(method).options
     )
 
@@ -56,5 +56,5 @@ def code(method: str, options: OptionValues) -> tuple[str, ...]:
 
 def _filled(text: str, method: str, options: OptionValues, **words: str) -> str:
     values = settled(method, options)
-    said = {control.name: in_words(control, values[control.name]) for control in card_of(method).options}
+    said = {control.name: value_text(control, values[control.name]) for control in card_of(method).options}
     return Template(text).substitute(said | words)

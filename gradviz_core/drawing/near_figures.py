@@ -1,4 +1,4 @@
-"""The exact numbers round one place, enlarged: what stands beside a picture whose cells stand for blocks."""
+"""The exact values around one position, enlarged: shown beside a picture whose cells stand for blocks."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from gradviz_core.types import Field
 
 
 def near(field: Field, corner: tuple[int, int], place: tuple[int, int], *, height: int = 320) -> go.Figure:
-    """The field, whose first cell is the place ``corner`` of a larger picture, in that picture's rows and columns, with
-    a mark on ``place``."""
+    """The field, whose first cell is at ``corner`` of a larger picture, in that picture's rows and columns, with a mark
+    on ``place``."""
     figure = figures.heatmap(field, height=height)
     (top, left), (rows, columns) = corner, field.values.shape
     figure.data[0].update(x0=left, y0=top, dx=1, dy=1)

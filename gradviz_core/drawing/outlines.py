@@ -1,4 +1,4 @@
-"""Boxes and hair lines on top of a picture."""
+"""Boxes and crosshairs on top of a picture."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ Box = tuple[int, int, int, int]
 
 
 def outline(figure: go.Figure, box: Box, *, dash: str) -> None:
-    """A box round whole cells, beside them wherever the picture does not end: a dark line on a white one, so that it
-    shows on every colour."""
+    """A box around whole cells, just outside them except at the edge of the picture: a dark line on a white one, so
+    that it is visible on every colour."""
     top, bottom, left, right = box
     last_row, last_column = figure.layout.yaxis.range[0], figure.layout.xaxis.range[1]
     down = (figure.layout.height - BAR) / (last_row + 0.5)
@@ -36,7 +36,7 @@ def outline(figure: go.Figure, box: Box, *, dash: str) -> None:
 
 
 def mark(figure: go.Figure, place: tuple[int, int]) -> None:
-    """Hair lines through one cell, and a box round it."""
+    """A crosshair through one cell, and a box around it."""
     row, column = place
     for x0, x1, y0, y1, xref, yref in ((column, column, 0, 1, "x", "y domain"), (0, 1, row, row, "x domain", "y")):
         for line in ({"color": "white", "width": 1}, {"color": "#111111", "width": 1, "dash": "dot"}):

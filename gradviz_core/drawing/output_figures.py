@@ -1,4 +1,4 @@
-"""What a model predicts at each place -> Plotly figures: a map of classes in colours, and boxes over the image."""
+"""What a model predicts at each position -> Plotly figures: a map of classes in colours, and boxes over the image."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from gradviz_core.types import Blocks, FloatArray, Pixels
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442")
 """Okabe and Ito's colours, which can be told apart with every common kind of colour blindness (2008)."""
 REST = "#9aa0a6"
-"""Of what has no colour of its own: classes that are rarer than these."""
+"""The colour of all rarer classes."""
 LONGEST_NAME, NAME_WIDTH, LINE = 14, 82, 18
 """Characters of a name in the legend, and pixels that it is wide and high."""
-MOST_TOLD = 12
-"""Numbers of a box that are told in words."""
+MOST_WRITTEN = 12
+"""Most values of a box that are written out."""
 Whole = npt.NDArray[np.int64]
 
 
 def coloured(classes: Whole) -> tuple[int, ...]:
-    """The classes of a map that get a colour of their own: the most frequent, in the order of their numbers."""
+    """The classes of a map that get their own colour: the most frequent, in the order of their indices."""
     found, counts = np.unique(classes, return_counts=True)
     largest = np.argsort(-counts, kind="stable")[: len(COLOURS)]
     return tuple(sorted(int(found[i]) for i in largest))
@@ -50,8 +50,8 @@ def predicted_map(
     """The predicted class at each position, (H, W), in one colour for each class, with a legend; the hover says the
     class by name and its score (H, W).
 
-    ``cell`` marks one (row, column) and ``box`` outlines rows and columns. ``absent`` is the class that stands for
-    nothing, in grey. ``blocks`` says which positions each cell stands for, where it is more than one.
+    ``cell`` marks one (row, column) and ``box`` outlines rows and columns. ``absent`` is the background class, in grey.
+    ``blocks`` says which positions each cell stands for, if it is more than one.
     """
     shown = coloured(classes)
     codes = np.full(classes.shape, len(shown), dtype=np.uint8)
@@ -60,11 +60,11 @@ def predicted_map(
     rest = bool((codes == len(shown)).any())
     colours = [REST if number == absent else colour for number, colour in zip(shown, COLOURS, strict=False)]
     colours += [REST] if rest else []
-    hover, told = "row %{y}, column %{x}<br><b>%{text}</b><br>score %{customdata:.4~g}", np.asarray(scores, np.float32)
+    hover, data = "row %{y}, column %{x}<br><b>%{text}</b><br>score %{customdata:.4~g}", np.asarray(scores, np.float32)
     if blocks is not None:
-        told = np.concatenate([told[..., None], block_figures.picked_places(blocks)], axis=-1)
+        data = np.concatenate([data[..., None], block_figures.picked_places(blocks)], axis=-1)
         hover = (
-            f"rows %{{y}}, columns %{{x}}: the score largest in magnitude of {blocks.size}<br>"
+            f"rows %{{y}}, columns %{{x}}: largest score in magnitude of {blocks.size}<br>"
             "at row %{customdata[1]}, column %{customdata[2]}: <b>%{text}</b><br>score %{customdata[0]:.4~g}"
         )
     found = {int(number): figure_text(names[int(number)], LONGEST_SAID) for number in np.unique(classes)}
@@ -77,7 +77,7 @@ def predicted_map(
             showscale=False,
             zsmooth=False,
             text=np.vectorize(found.__getitem__, otypes=[object])(classes),
-            customdata=told,
+            customdata=data,
             hovertemplate=f"{hover}<extra></extra>",
         )
     )
@@ -148,8 +148,8 @@ class Placed:
 
 
 def placed(places: FloatArray, height: int, width: int) -> Placed | None:
-    """Where boxes lie whose first four numbers look like the middle's column and row, width and height, in pixels or
-    as shares of the picture: shape (M, 4 or more). None where they look like anything else."""
+    """The boxes, if their first four values look like centre column, centre row, width and height, in pixels or as
+    shares of the image: shape (M, 4 or more). None if they look like anything else."""
     if places.ndim != 2 or places.shape[1] < 4 or not len(places) or not np.isfinite(places[:, :4]).all():
         return None
     column, row, wide, high = np.asarray(places[:, :4], dtype=np.float64).T
@@ -166,7 +166,7 @@ def placed(places: FloatArray, height: int, width: int) -> Placed | None:
 def _like_corners(
     column: FloatArray, row: FloatArray, wide: FloatArray, high: FloatArray, height: int, width: int
 ) -> bool:
-    """Whether the four numbers fit better as two corners, left, top, right and bottom."""
+    """Whether the four values fit better as two corners: left, top, right and bottom."""
     as_corners = (column < wide) & (row < high) & (wide <= width) & (high <= height)
     as_middle = (column - wide / 2 > -width / 8) & (column + wide / 2 < width * 9 / 8)
     as_middle &= (row - high / 2 > -height / 8) & (row + high / 2 < height * 9 / 8)
@@ -212,6 +212,6 @@ def boxes_over(
 
 
 def place_text(places: FloatArray) -> str:
-    """The numbers that stand before the classes of one box: ``41.2, 30, 12.5, 9``; the first of many."""
-    said = ", ".join(number_text(float(value), 3) for value in places[:MOST_TOLD])
-    return said if len(places) <= MOST_TOLD else f"{said} …"
+    """The values before the class scores of one box: ``41.2, 30, 12.5, 9``; only the first if there are many."""
+    said = ", ".join(number_text(float(value), 3) for value in places[:MOST_WRITTEN])
+    return said if len(places) <= MOST_WRITTEN else f"{said} …"

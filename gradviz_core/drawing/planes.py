@@ -1,4 +1,4 @@
-"""A value of a site -> one small picture for each channel, and which number of the value each cell is."""
+"""The value of a site -> one small picture for each channel, and which entry of the value each cell shows."""
 
 from __future__ import annotations
 
@@ -15,69 +15,69 @@ from gradviz_core.types.indices import place_axes
 
 Cells = npt.NDArray[np.int64]
 MOST_PIXELS = 2**26
-"""Most places of a channel that has rows and columns, and is drawn: 8192×8192."""
+"""Most positions of a channel with rows and columns that can be drawn: 8192×8192."""
 MOST_PLACES = 2**20
-"""Most places of one that has not, because which cell is which place is held in memory."""
+"""Most positions of any other channel, because the map from cells to positions is held in memory."""
 
 
 @dataclass(frozen=True, slots=True)
 class Planes:
-    """A value of a site as one small picture for each channel (feature)."""
+    """The value of a site as one small picture for each channel (feature)."""
 
     maps: FloatArray
     """Shape (C, H, W), float32; NaN where a cell stands for nothing."""
     layout: Layout
     axis: int = 0
-    """The axis of the value that counts channels, the batch axis counted; 0 for what is laid flat."""
+    """The channel axis of the value, where the batch axis is 0; 0 for a value that is flattened."""
     shape: tuple[int, ...] = ()
     """The shape it has in the model, without the batch axis."""
     cells: Cells | None = None
-    """Which place each cell of (H, W) is, the places laid flat; -1 for none. None where rows and columns are the
-    places themselves."""
+    """The position of each cell of (H, W), as a flat index; -1 for none. None where rows and columns are the positions
+    themselves."""
 
     @property
     def gaps(self) -> npt.NDArray[np.bool_] | None:
-        """Which cells of (H, W) stand for nothing; None where each stands for a place."""
+        """Which cells of (H, W) stand for nothing; None where each stands for a position."""
         return None if self.cells is None else self.cells < 0
 
     @property
     def places(self) -> tuple[int, ...]:
-        """How many places a channel has along each axis; () where it is a single number."""
+        """How many positions a channel has along each axis; () where it is a single number."""
         return (*self.shape[: self.axis - 1], *self.shape[self.axis :]) if self.axis else ()
 
     def place(self, row: int, column: int) -> tuple[int, ...]:
-        """The place that a cell stands for: (row, column), (token,), (position,), (slice, row, column) or ().
+        """The position that a cell stands for: (row, column), (token,), (position,), (slice, row, column) or ().
 
         Raises IndexError for a cell outside the picture or one that stands for nothing.
         """
         height, width = self.maps.shape[1:]
         if not (0 <= row < height and 0 <= column < width):
-            raise IndexError(f"Row {row}, column {column} lies outside {height}×{width}.")
+            raise IndexError(f"Row {row}, column {column} is outside {height}×{width}.")
         if not self.places:
             return ()
         if self.cells is None:
             return row, column
         at = int(self.cells[row, column])
         if at < 0:
-            raise IndexError(f"Row {row}, column {column} is a gap: no place is drawn there.")
+            raise IndexError(f"Row {row}, column {column} is a gap between maps: there is no value there.")
         return tuple(int(i) for i in np.unravel_index(at, self.places))
 
     def index(self, number: int, row: int, column: int) -> tuple[int, ...]:
-        """Where the cell lies within ``value[0]``, as ``Unit`` wants it: (channel, row, column) for maps, (row, column,
-        channel) for maps_last, (channel, position) for a sequence, (token, feature) for tokens, (feature,) for a
-        vector.
+        """The index of the cell within ``value[0]``, as ``Unit`` takes it: (channel, row, column) for maps, (row,
+        column, channel) for maps_last, (channel, position) for a sequence, (token, feature) for tokens, (feature,) for
+        a vector.
 
         Raises IndexError for a cell outside the picture or one that stands for nothing.
         """
         if not 0 <= number < len(self.maps):
-            raise IndexError(f"Channel {number} lies outside 0 to {len(self.maps) - 1}.")
+            raise IndexError(f"Channel {number} is outside 0 to {len(self.maps) - 1}.")
         place = self.place(row, column)
         if not self.axis:
             return tuple(int(i) for i in np.unravel_index(number, self.shape)) if self.shape else ()
         return (*place[: self.axis - 1], number, *place[self.axis - 1 :])
 
     def cell(self, place: tuple[int, ...]) -> tuple[int, int]:
-        """Row and column where a place is drawn; (0, 0) for ()."""
+        """Row and column where a position is drawn; (0, 0) for ()."""
         if not place:
             return 0, 0
         if self.cells is None:
@@ -112,7 +112,7 @@ class Planes:
         return f"token {token}" + (f": patch row {row - first}, column {column}" if self.maps.shape[1] > 1 else "")
 
     def under(self, row: float, column: float) -> tuple[int, int]:
-        """The cell that lies over a place of the image, given as shares (0 to 1) of its height and width."""
+        """The cell over a position of the image, which is given as shares (0 to 1) of its height and width."""
         height, width = self.maps.shape[1:]
         first = 2 if self.has_class_token else 0  # below the class token and the gap
         down = first + int(row * (height - first))
@@ -120,8 +120,8 @@ class Planes:
 
 
 def planes(array: FloatArray, layout: Layout, axis: int | None = None) -> Planes:
-    """The channels of a site's value as pictures. ``axis`` counts them, the batch axis counted; None is the axis that
-    the layout names.
+    """The channels of a site's value as pictures. ``axis`` is the channel axis, where the batch axis is 0; None is the
+    axis that the layout names.
 
     ``maps`` (1, C, H, W) and ``maps_last`` (1, H, W, C) give C pictures of H×W. ``sequence`` (1, C, L) gives C rows.
     ``tokens`` (1, T, F) give F pictures: a square number of patches as a grid, with the class token, where there is one
@@ -143,7 +143,7 @@ def planes(array: FloatArray, layout: Layout, axis: int | None = None) -> Planes
 
 
 def geometry(shape: Sequence[int], layout: Layout, axis: int | None = None) -> Planes:
-    """How the channels of a value of this shape are drawn, without its numbers: they are zero, and take no memory.
+    """How the channels of a value of this shape are drawn, without its values: they are zero, and take no memory.
 
     Raises:
         QuestionError: a channel has too many places to be drawn.
@@ -160,7 +160,7 @@ def geometry(shape: Sequence[int], layout: Layout, axis: int | None = None) -> P
 
 
 def check_places(places: Sequence[int]) -> None:
-    """Refuse a channel with too many places to be drawn.
+    """Refuse a channel with too many positions to draw.
 
     Raises:
         QuestionError: it has.
@@ -168,7 +168,8 @@ def check_places(places: Sequence[int]) -> None:
     most = MOST_PIXELS if len(places) == 2 else MOST_PLACES
     if (count := math.prod(places)) > most:
         raise QuestionError(
-            f"A channel of this value has {count:,} places; at most {most:,} can be drawn. Choose another site."
+            f"A channel of this layer output has {count:,} positions; at most {most:,} can be drawn. "
+            "Choose another layer output."
         )
 
 
@@ -177,7 +178,7 @@ def _nothing(channels: int, height: int, width: int) -> FloatArray:
 
 
 def middle_place(layout: Layout, places: Sequence[int]) -> tuple[int, ...]:
-    """The place in the middle: of the grid of patches, or along each axis."""
+    """The position in the middle: of the grid of patches, or along each axis."""
     if layout != "tokens":
         return tuple(count // 2 for count in places)
     cells = _token_cells(places[0])

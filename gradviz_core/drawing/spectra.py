@@ -1,4 +1,4 @@
-"""Jacobians as numbers and pictures: singular values, effective rank, the matrix, its rows. No torch."""
+"""Jacobians in numbers and pictures: singular values, effective rank, the matrix, its rows. No torch."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from gradviz_core.types.blocks import matrix_block
 from gradviz_core.types.indices import unit_place
 
 SMALL = 40
-"""A matrix with at most so many rows is drawn with the names of its rows beside it."""
+"""Most rows of a matrix that is drawn with the names of its rows beside it."""
 
 
 def singular_values(matrix: FloatArray) -> FloatArray:
@@ -46,8 +46,8 @@ def effective_rank_between(
     """Least and greatest effective rank of ``count`` singular values of which the ``largest`` are known, and whose
     squares add up to ``frobenius``², within three standard errors ``error`` of it.
 
-    What is left of the sum is least spread as copies of the smallest known value, and most as equal shares of all the
-    others.
+    The rest of the sum is spread least as copies of the smallest known value, and most as equal shares of all other
+    values.
     """
     lengths = (max(0.0, frobenius - 3 * error), frobenius + 3 * error)
     ranks = [rank for length in lengths for rank in _ranks_between(np.asarray(largest, np.float64), length, count)]
@@ -67,14 +67,14 @@ def _ranks_between(known: npt.NDArray[np.float64], frobenius: float, count: int)
 
 
 def names(info: SiteInfo, labels: Sequence[str], numbers: Sequence[int]) -> list[str]:
-    """What these numbers of a site, laid flat, are called: classes by their labels, others by place."""
+    """The names of these entries of a flattened site: classes by their labels, others by position."""
     several = len(info.shape) > 1 and info.shape[0] != 1  # rows of an output: the first axis counts, too
     shape = info.shape if several else info.shape[1:] or info.shape
     layout: Layout = "other" if several else info.layout
     if labels and info.shape == (1, len(labels)):
         return [class_text(i, labels) for i in numbers]
     if not shape:
-        return ["the number"] * len(numbers)
+        return ["the value"] * len(numbers)
     places = zip(*np.unravel_index(np.asarray(numbers, np.intp), shape), strict=True)
     return [unit_place(tuple(int(i) for i in place), layout).strip("()") for place in places]
 
@@ -127,7 +127,7 @@ def heatmap(field: Field, rows: Sequence[str], columns: Sequence[str], *, chosen
     height, width = field.values.shape
     figure = figures.heatmap(field, height=min(560, max(220, 26 * height)) + BAR)
     named = [[figure_text(text) for text in texts] for texts in (rows, columns)]
-    figure.data[0].hovertemplate = "of %{y}<br>by %{x}<br><b>%{z:.4~g}</b><extra></extra>"
+    figure.data[0].hovertemplate = "%{y}<br>with respect to %{x}<br><b>%{z:.4~g}</b><extra></extra>"
     axis = {"visible": True, "showgrid": False, "zeroline": False, "ticks": "", "constrain": None}
     figure.update_xaxes(axis, showticklabels=False, tickvals=list(range(width)), ticktext=named[1])
     figure.update_yaxes(

@@ -1,4 +1,4 @@
-"""Attribution methods: plain functions over a gradient oracle, each in the file that has its name."""
+"""Attribution methods: plain functions of a gradient oracle, each in the file with its name."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor
 from gradviz_core.types.methods import card_of
 
 GradFn = Callable[[Tensor], Tensor]
-"""value -> ∂score/∂value, both of one shape."""
+"""value -> ∂score/∂value, of the same shape."""
 Options = Mapping[str, float | str]
 """Every option of the method's card by name, within its limits; whole numbers are int."""
 Method = Callable[[GradFn, Tensor, Options], Tensor]

@@ -27,9 +27,9 @@ def measure(trace: Trace, score: Tensor, *, keep_graph: bool) -> Flow:
     """Norms, and shares of dead units, at every site that the trace kept, in order of execution, by one backward pass;
     norms of the trace's parameters too, where it has them.
 
-    Every norm is ‖·‖₂ over everything a site or parameter holds, summed in float64 (of the absolute values, where it is
-    complex); infinite where that holds NaN or infinity; NaN where no gradient of the score arrives, and where a site
-    holds whole numbers. ``keep_graph`` lets a trace without parameters be asked again.
+    Every norm is ‖·‖₂ over all values of a site or parameter, summed in float64 (of the absolute values, where it is
+    complex); infinite where it contains NaN or infinity; NaN where no gradient of the score reaches it, and where a
+    site holds integers. ``keep_graph`` keeps the graph of a trace without parameters for another question.
 
     Raises:
         QuestionError: as ``trace.differentiate`` does.
@@ -52,12 +52,12 @@ def measure(trace: Trace, score: Tensor, *, keep_graph: bool) -> Flow:
 
 
 def dead_share(value: Shaped[Tensor, "1 ..."], axis: int) -> float:
-    """Share, 0 to 1, of the units of a value that are exactly zero at every place, for this one image.
+    """Share, 0 to 1, of the units of a value that are exactly zero at every position, for this one image.
 
-    A unit is a channel of maps, or a feature of tokens or of a vector; ``axis`` counts them. Only a value that nowhere
-    is negative can be called dead, as a ReLU's: NaN for any other, and for one that is not finite or holds nothing. A
-    unit that is dead here may live on another image; its own gradient may well be large, but none of it passes on
-    through the ReLU.
+    A unit here is a channel of maps, or a feature of tokens or of a vector, along ``axis``. Only values that are never
+    negative, such as those of a ReLU, have dead units: NaN for any other value, and for one that is not finite or
+    empty. A unit that is dead for this image may be active for another; its own gradient may be large, but none of it
+    passes through the ReLU.
     """
     if not value.is_floating_point() or value.dim() < 2 or not value.numel() or not bool((value >= 0).all()):
         return float("nan")
@@ -66,7 +66,7 @@ def dead_share(value: Shaped[Tensor, "1 ..."], axis: int) -> float:
 
 
 def in_order_of_use(trace: Trace) -> list[str]:
-    """Names of the trace's parameters, in the order in which the modules that hold them first gave a value."""
+    """Names of the trace's parameters, in the order in which the modules that hold them first ran."""
     first: dict[str, int] = {}
     for at, site in enumerate(trace.seen):
         first.setdefault(site.path, at)

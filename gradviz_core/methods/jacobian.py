@@ -1,8 +1,8 @@
-"""The Jacobian of one value of a forward pass with respect to another: entry by entry where that is small, and by its
-products with a few directions where it is not.
+"""The Jacobian of one value of a forward pass with respect to another: entry by entry where it is small, and through
+products with a few vectors where it is not.
 
-J[i, j] = ∂of_i / ∂wrt_j, rows and columns numbered as ``flatten`` numbers the two values. One backward pass gives a
-row; two, the second through the first, give the product with a direction.
+J[i, j] = ∂of_i / ∂wrt_j, where rows and columns index the two flattened values. One backward pass gives a row; a double
+backward pass gives the product with a vector.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from gradviz_core.types import MOST_ENTRIES, MOST_PASSES, Site, sites
 SEED = 20_111
 """Random directions are the same each time."""
 BALANCE = 1e-3
-"""How far uᵀ(J v) and (Jᵀu)ᵀv may lie apart, as a share of |J v| + |Jᵀu|, for normal u and v; in float32 they agree to
+"""How far uᵀ(J v) and (Jᵀu)ᵀv may differ, as a share of |J v| + |Jᵀu|, for normal u and v; in float32 they agree to
 1e-6, in narrower types to some of their own roundings."""
 DRAWS = 3
 """Pairs u and v that are tried: where a share s of J is lost, in the Frobenius norm, none shows it with about the
@@ -35,7 +35,7 @@ Part = tuple[int, int]
 
 
 class NoForwardProducts(QuestionError):
-    """An operation of the model cannot be differentiated twice, so J v cannot be had from this graph."""
+    """An operation of the model cannot be differentiated twice, so J v cannot be computed from this graph."""
 
 
 # ------------------------------------------------------------------------------------------------------------- products
@@ -45,8 +45,8 @@ class Products:
     """Products of the Jacobian ∂of/∂wrt with directions, from the graph of one trace."""
 
     def __init__(self, trace: Trace, of: Site, wrt: Site, again: Callable[[], Trace] | None = None) -> None:
-        """Look the two values up. ``again`` repeats the pass: where J v cannot be had from ``trace`` because of fused
-        attention, it is had from a pass without.
+        """Look up the two values. ``again`` repeats the pass: where fused attention in ``trace`` prevents J v, it is
+        computed from a pass without fused attention.
 
         Raises:
             UnknownSite: a site never ran.
@@ -68,10 +68,10 @@ class Products:
         """
         slope = differentiate_weighted(self._of, weights.to(self._of).view_as(self._of), self._wrt)
         if slope is None:
-            of, wrt = (sites.in_words(site) for site in self._sites)
+            of, wrt = (sites.site_name(site) for site in self._sites)
             raise Unreachable(
-                f"No gradient of {of} reaches {wrt}: no differentiable path leads from there to {of}. Choose a site "
-                "that comes before it, or look for a detach or an integer operation in between."
+                f"No gradient of {of} reaches {wrt}: no differentiable path leads from there to {of}. Choose a layer "
+                "output before it, or look for a detach or an integer operation in between."
             )
         return slope.detach().flatten().to("cpu", self.dtype)
 
@@ -100,8 +100,8 @@ class Products:
         return along(direction.to(self._wrt).view_as(self._wrt)).detach().flatten().to("cpu", self.dtype)
 
     def _balanced(self, of: Tensor, wrt: Tensor) -> Callable[[Tensor], Tensor]:
-        """The double backward pass, once uᵀ(J v) = (Jᵀu)ᵀv has held for random u and v: an operation whose backward
-        pass is no recorded operation would drop out of J v without a word."""
+        """The double backward pass, after checking uᵀ(J v) = (Jᵀu)ᵀv for random u and v: an operation whose backward
+        pass is not recorded would silently drop out of J v."""
         generator = torch.Generator().manual_seed(SEED)
         loose = max(BALANCE, 16 * torch.finfo(of.dtype).eps, 16 * torch.finfo(wrt.dtype).eps)
         along: Callable[[Tensor], Tensor] | None = None
@@ -114,28 +114,28 @@ class Products:
             except (QuestionError, RuntimeError) as error:
                 raise NoForwardProducts(
                     "An operation of this model can be differentiated only once, so the products of its Jacobian with "
-                    "directions cannot be had. Choose fewer rows, so that each can be computed by itself."
+                    "vectors cannot be computed. Choose fewer rows, so that each can be computed separately."
                 ) from error
             if not abs(u.double() @ pushed - pulled @ v.double()) <= loose * (pushed.norm() + pulled.norm()):
                 raise NoForwardProducts(
                     "An operation of this model has a backward pass that PyTorch cannot follow, so the products of its "
-                    "Jacobian with directions cannot be trusted. Choose fewer rows, so that each can be computed by "
-                    "itself."
+                    "Jacobian with vectors cannot be trusted. Choose fewer rows, so that each can be computed "
+                    "separately."
                 )
         assert along is not None
         return along
 
 
 def finite(products: Tensor) -> Tensor:
-    """The products as they are.
+    """The products themselves, after a check.
 
     Raises:
         QuestionError: they hold NaN or infinity.
     """
     if not products.isfinite().all():
         raise QuestionError(
-            "The Jacobian holds values that are not finite, so it has no singular values. The gradient flow of this "
-            "model shows where they begin."
+            "The Jacobian holds values that are not finite, so it has no singular values. The Gradient flow page "
+            "shows where they first occur."
         )
     return products
 
@@ -144,8 +144,8 @@ def _real(trace: Trace, site: Site) -> Tensor:
     value = trace.value(site)
     if not value.is_floating_point():
         raise QuestionError(
-            f"{sites.in_words(site)} holds {str(value.dtype).removeprefix('torch.')} values, which have no "
-            "derivative. Choose a site of real numbers."
+            f"{sites.site_name(site)} holds {str(value.dtype).removeprefix('torch.')} values, which have no "
+            "derivative. Choose a layer output of real numbers."
         )
     return value
 
@@ -158,23 +158,24 @@ class Block:
     """Part of a Jacobian."""
 
     row_norms: Tensor
-    """Shape (rows,), double: √Σ_j J[i, j]² over the columns of this part; infinite where the row holds NaN or infinity
-    there."""
+    """Shape (rows,), double: √Σ_j J[i, j]² over the columns of this part; infinite where the row holds NaN or
+    infinity there."""
     matrix: Tensor | None
     """Shape (rows, columns); None where it has more than ``MOST_ENTRIES`` entries."""
     mode: Mode
 
 
 def mode_for(rows: int, columns: int) -> Mode:
-    """Reverse mode takes one backward pass a row, forward mode one double backward pass a column: the fewer."""
+    """Reverse mode takes one backward pass for each row, forward mode one double backward pass for each column:
+    whichever takes fewer."""
     return "reverse" if rows <= columns else "forward"
 
 
 def block(products: Products, rows: Part | None = None, columns: Part | None = None) -> Block:
-    """J[rows, columns], exact; None takes all of them. Entries are kept up to ``MOST_ENTRIES``, norms always.
+    """J[rows, columns], exact; None takes all rows or columns. Up to ``MOST_ENTRIES`` entries are kept, norms always.
 
-    At most one row, or one column, is held beside what is returned. Where the columns are fewer but cannot be had, an
-    operation of the model having no second derivative, it is done row by row all the same.
+    At most one row or column is held besides what is returned. Where there are fewer columns but an operation has no
+    second derivative, the rows are computed all the same.
 
     Raises:
         QuestionError: the part does not exist, or takes more than ``MOST_PASSES`` passes.
@@ -196,7 +197,7 @@ def _check_passes(height: int, width: int, passes: int) -> None:
     if passes > MOST_PASSES:
         raise QuestionError(
             f"These {height:,} rows and {width:,} columns take {passes:,} backward passes; the limit is "
-            f"{MOST_PASSES:,}. Ask in parts."
+            f"{MOST_PASSES:,}. Ask for fewer at a time."
         )
 
 
@@ -223,12 +224,12 @@ def _by_rows(products: Products, rows: range, columns: range, small: bool) -> Bl
 
 
 def _infinite(norms: Tensor) -> Tensor:
-    """Infinity for NaN."""
+    """Replaces NaN by infinity."""
     return norms.nan_to_num(nan=torch.inf, posinf=torch.inf)
 
 
 def span(part: Part | None, count: int, what: str) -> range:
-    """The rows or columns of a part, ``count`` of which there are.
+    """The rows or columns of a part, out of ``count``.
 
     Raises:
         QuestionError: they do not exist.

@@ -1,14 +1,14 @@
-"""A small change of the picture along a gradient: the predicted and the actual change of a score.
+"""A small change of the image along a gradient: the predicted and the actual change of a score.
 
-This is for understanding a model and for testing it. Everything is counted in *levels*, the numbers 0 to 255 of an
-8-bit picture, because they are what a viewer sees. A network gets x = (r / 255 - mean) / std of the
-levels r, channel by channel, so ∂z/∂r = ∂z/∂x / (255 std).
+This serves to understand and to test a model. Everything is measured in *levels*, the values 0 to 255 of an 8-bit
+image, because they are what a viewer sees. The network receives x = (r / 255 - mean) / std of the levels r, channel by
+channel, so ∂z/∂r = ∂z/∂x / (255 std).
 
-One step of size s goes from r to r + s·d, where d is the sign of the gradient (``max``: no number changes by more than
-s; Goodfellow et al. 2015, arXiv:1412.6572) or the gradient over its L2 norm (``l2``: the whole change has length s);
-to decrease the target it is the negative of that. Values are clipped to 0 to 255. Several steps, each along the
-gradient at the picture so far, are those of Kurakin et al. 2017 (arXiv:1607.02533). Each has the size epsilon / steps,
-so together they stay within epsilon.
+One step of size s goes from r to r + s·d, where d is the sign of the gradient (``max``: no value changes by more than
+s; Goodfellow et al. 2015, arXiv:1412.6572) or the gradient divided by its L2 norm (``l2``: the change has L2 norm s);
+to decrease the target, -d is used. Values are clipped to 0 to 255. Several steps, each along the gradient at the
+current image, follow Kurakin et al. 2017 (arXiv:1607.02533). Each has size epsilon / steps, so together they stay
+within epsilon.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ from gradviz_core.types import INPUT, Norm, PerturbationQuestion, Pixels, Prepro
 MOST_STEPS = 20
 MOST_LEVEL = 255
 CURVE = tuple(i / 3 for i in range(7))
-"""The sizes at which the curve is computed, in units of epsilon: the fourth is epsilon itself. Each is one pass."""
+"""The sizes at which the curve is computed, in units of epsilon: the fourth is epsilon itself. Each takes one pass."""
 
 NOTHING_TO_FOLLOW = (
     "The gradient of {target} is zero everywhere, so there is no direction to follow and the picture does not change. "
     "Choose another target."
 )
 TOO_SMALL = (
-    "No value changes by more than half a level, and that rounds to zero: the picture does not change. Choose a larger "
+    "No value changes by more than half a level, which rounds to zero: the picture does not change. Choose a larger "
     "epsilon."
 )
 
@@ -61,7 +61,7 @@ class Network:
 
     module: nn.Module
     target: Target
-    """With the predicted class filled in: it stays the same class on the way."""
+    """With the predicted class filled in, so that it stays the same class in every step."""
     mean: Tensor
     """Shape (C, 1, 1), as is ``std``."""
     std: Tensor
@@ -69,7 +69,7 @@ class Network:
 
     @classmethod
     def of(cls, module: nn.Module, target: Target, steps: Preprocessing, like: Tensor, seed: int = 0) -> Network:
-        """The network behind a preprocessing, for levels of the type and on the device of ``like``."""
+        """The network after its preprocessing, for levels of the type and on the device of ``like``."""
         mean, std = (like.new_tensor(numbers)[:, None, None] for numbers in (steps.mean, steps.std))
         return cls(module, target, mean, std, seed)
 
@@ -86,7 +86,7 @@ class Network:
         return self.slope_of(self._pass(levels))
 
     def slope_of(self, trace: Trace) -> Slope:
-        """The target in a pass that was made, and its gradient at the input of it.
+        """The target in an existing pass, and its gradient at the input.
 
         Raises:
             Unreachable: no gradient of the target reaches the input.
@@ -97,8 +97,8 @@ class Network:
         gradient = reached(INPUT, found, self.target) / (MOST_LEVEL * self.std)
         if not torch.isfinite(gradient).all():
             raise QuestionError(
-                f"The gradient of {self.target.named()} holds numbers that are not finite, so it shows no "
-                "way to go. Choose another target, or look for the layer where they begin on the Feature maps page."
+                f"The gradient of {self.target.named()} holds values that are not finite, so it gives no "
+                "direction. Choose another target, or find the layer where they first occur on the Gradient flow page."
             )
         return Slope(float(score.item()), gradient)
 
@@ -183,23 +183,23 @@ def _check(question: PerturbationQuestion, numbers: int) -> None:
             f"Epsilon is {question.epsilon}; for this picture and norm it is 1 to {most} levels. Choose one of them."
         )
     if not 1 <= question.steps <= MOST_STEPS:
-        raise QuestionError(f"{question.steps} steps were asked for; choose 1 to {MOST_STEPS}.")
+        raise QuestionError(f"The number of steps is {question.steps}; choose 1 to {MOST_STEPS}.")
 
 
 def _notes(question: PerturbationQuestion, target: Target, walked: Walk, change: Levels) -> tuple[str, ...]:
     made = len(walked.sizes) - 1
     if not made:
         return (NOTHING_TO_FOLLOW.format(target=target.named()),)
-    stopped = (f"After step {made} the gradient is zero everywhere, so the steps end there.",)
+    stopped = (f"After step {made} the gradient is zero everywhere, so no further step is made.",)
     return (*(stopped if made < question.steps else ()), *(() if change.any() else (TOO_SMALL,)))
 
 
 @dataclass(frozen=True, slots=True)
 class Walk:
-    """One row for the beginning and one for each step that was made."""
+    """One row for the start and one for each step."""
 
     levels: Levels
-    """Where it ended; not rounded."""
+    """The last image, not rounded."""
     sizes: npt.NDArray[np.float64]
     """Size of the change so far, in the norm."""
     predicted: npt.NDArray[np.float64]
@@ -238,7 +238,8 @@ def curve(
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """For one step of each size: the change of the target that the gradient predicts, and the actual one.
 
-    The predicted change is gradient · (change after clipping), so it bends where more and more numbers reach 0 or 255.
+    The predicted change is gradient · (change after clipping), so the curve bends as more and more values reach 0 or
+    255.
     """
     way = direction(first.gradient, norm, away)
     if way is None:
@@ -249,8 +250,8 @@ def curve(
 
 
 def direction(gradient: Levels, norm: Norm, away: bool) -> Levels | None:
-    """The change of size 1 in the norm along which the target rises fastest, or falls where ``away``; None for a
-    gradient that is zero everywhere."""
+    """The change of size 1 in the norm along which the target increases fastest, or decreases fastest with ``away``;
+    None for a gradient that is zero everywhere."""
     largest = gradient.abs().max()
     if largest == 0:
         return None
@@ -264,14 +265,12 @@ def _of_length_one(gradient: Levels) -> Levels:
 
 
 def in_whole_levels(start: Levels, end: Levels, norm: Norm, epsilon: float) -> npt.NDArray[np.uint8]:
-    """An 8-bit picture near ``end`` whose change from ``start``, itself in whole levels, is no larger than ``epsilon``.
-    Planes of shape (C, H, W).
+    """An 8-bit image near ``end`` whose change from ``start``, itself in whole levels, is at most ``epsilon``. Planes
+    of shape (C, H, W).
 
-    Each change is rounded to the nearest whole number. Where that makes an ``l2`` change too long, as many of the
-    numbers that were rounded up as it takes, those with the smallest fraction first, are rounded down instead. That is
-    the nearest picture wherever nothing is rounded down; else a nearer one may exist, for a number costs the less to
-    round down the smaller its fraction, and shortens the change the more the larger it is. No number is off by 1 or
-    more.
+    Each change is rounded to the nearest whole number. Where that makes an ``l2`` change too long, values that were
+    rounded up are rounded down instead, those with the smallest fraction first, until it fits. Where nothing is rounded
+    down this is the nearest such image; else a nearer one may exist. No value is off by 1 or more.
     """
     change = _doubles(end - start)[0]
     whole = np.rint(change)
@@ -287,7 +286,7 @@ def in_whole_levels(start: Levels, end: Levels, norm: Norm, epsilon: float) -> n
 
 
 def size(change: Tensor, norm: Norm) -> float:
-    """The largest change of any number (``max``), or the root of the squares of all (``l2``)."""
+    """The largest change of any value (``max``), or the L2 norm of the change (``l2``)."""
     numbers = _doubles(change)
     return float(np.abs(numbers).max() if norm == "max" else np.sqrt(np.square(numbers).sum()))
 

@@ -1,9 +1,9 @@
 """Theoretical receptive field: which part of the input a unit can depend on at all.
 
-The recorded graph is walked from the unit back to the input. Each operation maps the box of values that matter after it
-to the box that matters before it; where branches meet, the boxes are joined. An operation not listed here is taken to
-depend on everything, so the box may be too large but never too small. Paths that no gradient takes, such as a detached
-branch, are not followed.
+The recorded graph is walked from the unit back to the input. Each operation maps the box of values that matter in its
+output to the box that matters in its input; where branches meet, the boxes are joined. An operation that is not listed
+here is assumed to depend on everything, so the box may be too large but never too small. Paths without a gradient, such
+as a detached branch, are not followed.
 
 Source: the recurrence for one chain is that of Araujo, Norris & Sim, Computing Receptive Fields of Convolutional Neural
 Networks, Distill 2019; walking the graph extends it to branches and functional operations.
@@ -21,7 +21,7 @@ from torch import Tensor
 from gradviz_core.tracing.torch_private import saved
 
 Node = Any
-"""An autograd node; its class is made at run time, so there is no static type for it."""
+"""An autograd node; its class is created at run time, so it has no static type."""
 
 Box = tuple[tuple[int, int], ...]
 """First and last index in each dimension."""
@@ -30,8 +30,8 @@ Shape = Sequence[int]
 
 
 def box_of(value: Tensor, index: tuple[int, ...], leaf: Tensor) -> Box | None:
-    """Box of ``leaf`` that ``value[index]`` can depend on along differentiable paths; None where none leads there, and
-    where this version of PyTorch does not tell what the operations on the way are."""
+    """Box of ``leaf`` that ``value[index]`` can depend on along differentiable paths; None where there is no such path,
+    or where this version of PyTorch does not say which operations lie on it."""
     if value is leaf:
         return tuple((i, i) for i in index)
     if value.grad_fn is None:
@@ -132,7 +132,7 @@ def _channels_before(node: Node, box: Box, shape: Shape) -> tuple[int, int]:
 
 
 def _window(pair: tuple[int, int], size: int, kernel: int, stride: int, padding: int, dilation: int) -> tuple[int, int]:
-    """First and last place inside the map that the windows of outputs ``pair`` touch.
+    """First and last position inside the map that the windows of outputs ``pair`` touch.
 
     At a border, a dilated window may miss the first rows; the first and last ``dilation`` outputs show all such cases.
     """

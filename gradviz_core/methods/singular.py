@@ -1,4 +1,4 @@
-"""The largest singular values of a Jacobian, and its length, from its products with a few directions."""
+"""The largest singular values and the Frobenius norm of a Jacobian, from its products with a few vectors."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from gradviz_core.errors import QuestionError
 from gradviz_core.methods.jacobian import SEED, Part, Products, finite, span
 
 CONVERGED = 1e-4
-"""A singular value has settled when the last step of an iteration changed it by no more than this share."""
+"""A singular value has converged when the last step changed it by at most this share."""
 MOST_VALUES = 32
 """Most singular values of one iteration."""
 MOST_HELD = 100_000_000
-"""Most numbers that an iteration holds in its two bases: 400 MB of float32."""
+"""Most values that an iteration holds in its two bases: 400 MB of float32."""
 PROBES = 8
 """Random directions that the part of ‖J‖_F outside the basis is estimated from."""
 
@@ -32,7 +32,7 @@ class Spectrum:
     """
 
     def __init__(self, products: Products, count: int, rows: Part | None = None) -> None:
-        """Nothing is computed yet; ``count`` singular values are asked for.
+        """Prepare to compute ``count`` singular values; nothing is computed yet.
 
         Raises:
             QuestionError: the rows do not exist, or three blocks of directions would not fit into ``MOST_HELD``.
@@ -56,9 +56,10 @@ class Spectrum:
         self.changes = torch.ones_like(self.values)
         """(count,) how much each grew in the last step, as a share of itself."""
         self.left = torch.zeros(height, self.count, dtype=products.dtype)
-        """(rows, count), orthonormal: the outputs that move together."""
+        """(rows, count), orthonormal: the outputs that change together."""
         self.right = torch.zeros(width, self.count, dtype=products.dtype)
-        """(columns, count), orthonormal: the directions that move them most; the largest entry of each is positive."""
+        """(columns, count), orthonormal: the directions that change them most; the largest entry of each is
+        positive."""
         self._q = _Basis(height, products.dtype)
         self._p = _Basis(width, products.dtype)
         self._r = torch.zeros(0, 0, dtype=torch.float64)
@@ -66,13 +67,13 @@ class Spectrum:
 
     @property
     def complete(self) -> bool:
-        """Whether the basis spans everything, so that all values are the true ones up to rounding."""
+        """Whether the basis spans the whole space, so that all values are exact up to rounding."""
         return self._q.size == self.smaller
 
     @property
     def settled(self) -> int:
-        """How many values, from the largest on, the last step changed by less than ``CONVERGED`` of themselves. That
-        is no bound on their error: where many true values are close together, they grow slowly for long."""
+        """How many values, from the largest on, changed by less than ``CONVERGED`` of themselves in the last step. This
+        does not bound their error: where many true values are close together, they grow slowly for a long time."""
         if self.complete:
             return self.count
         return int((self.changes <= CONVERGED).long().cumprod(0).sum())
@@ -152,7 +153,8 @@ class _Basis:
         return sum(map(len, self._blocks))
 
     def add(self, vectors: Tensor, generator: torch.Generator) -> Tensor:
-        """Take up what ``vectors`` add, and return it: as many orthonormal vectors, random where nothing is added."""
+        """Add the part of ``vectors`` that is outside the basis, and return it: as many orthonormal vectors, random
+        where nothing new is left."""
         scale = vectors.norm(dim=1).amax()
         for _ in range(3):  # what one projection leaves behind by rounding, the next takes away
             vectors, upper = torch.linalg.qr(self.without(vectors).T)

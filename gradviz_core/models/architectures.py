@@ -1,8 +1,8 @@
-"""The small networks of the presets, as plain torch modules without weights.
+"""The small networks of the presets, as plain torch modules without trained weights.
 
-Every activation is a module, so that it is a place one can look at. Two of the networks are awkward on purpose, in the
-ways real ones are: ``ShapesResNet`` writes in place and runs one ReLU twice, ``ShapesViT`` holds attention whose output
-is a tuple.
+Every activation function is a module, so that its output is a site. Two of the networks are difficult on purpose, as
+real ones are: ``ShapesResNet`` works in place and runs one ReLU twice, ``ShapesViT`` has an attention module whose
+output is a tuple.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ DIGITS = 10
 
 
 class ShapesCNN(nn.Module):
-    """Six blocks of convolution, batch norm and ReLU, then the mean over all places and one linear layer.
+    """Six blocks of convolution, batch norm and ReLU, then the mean over all positions and one linear layer.
 
     (N, 3, 96, 96) -> (N, 10) logits.
     """
@@ -151,7 +151,7 @@ class DigitsMLP(nn.Module):
 class DigitsCNN(nn.Module):
     """Two convolutions without padding, then one linear layer. (N, 3, 28, 28) -> (N, 10) logits.
 
-    Its features keep the places of the picture: (N, 64, 24, 24).
+    Its features keep the spatial layout of the image: (N, 64, 24, 24).
     """
 
     def __init__(self, classes: int = DIGITS) -> None:

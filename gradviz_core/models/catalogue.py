@@ -1,4 +1,4 @@
-"""What there is to choose from, told without torch: preset cards, torchvision's names, sample images."""
+"""The models and images to choose from, without torch: preset cards, torchvision's names, sample images."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def split_torchvision(rest: str) -> tuple[str, str]:
     known = ", ".join(TORCHVISION[name])
     if not tag:
         raise UnknownModel(
-            f"{keys.torchvision(name)} does not say with which weights. Add one of {known}, or random-0 for "
+            f"{keys.torchvision(name)} does not name its weights. Add one of {known}, or random-0 for "
             f"random weights with seed 0: {keys.torchvision(name, TORCHVISION[name][0])}."
         )
     if tag not in TORCHVISION[name] and keys.seed(tag) is None:
@@ -103,7 +103,7 @@ def split_torchvision(rest: str) -> tuple[str, str]:
 
 
 def _nearest(word: str, known: Mapping[str, str]) -> str:
-    """What the names nearest to ``word`` are called, or the first of all; ``known`` says what each is called."""
+    """The names closest to ``word`` in words, or the first of all; ``known`` holds the words for each name."""
     near = [known[name] for name in get_close_matches(word, known, n=3)]
     return f"Did you mean {' or '.join(near)}?" if near else f"Choose one of {', '.join([*known.values()][:12])}."
 
@@ -133,7 +133,7 @@ def sample_image(name: str) -> ImageCard:
 
 
 def image_file(card: ImageCard) -> Path:
-    """Where the picture of a sample lies."""
+    """The file of a sample image."""
     stem = keys.name(card.key)
     (found,) = [file for file in (ASSETS / "images").glob(f"{stem}.*") if file.suffix in (".png", ".jpg", ".webp")]
     return found

@@ -1,4 +1,4 @@
-"""Building a module without its numbers: shapes alone, in milliseconds, whatever its size."""
+"""Building a module without its weights: only shapes, in milliseconds, whatever its size."""
 
 from __future__ import annotations
 

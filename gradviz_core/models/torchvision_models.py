@@ -1,4 +1,4 @@
-"""torchvision's classification models, with pretrained weights that are really there, or seeded random ones."""
+"""torchvision's classification models, with pretrained weights or seeded random ones."""
 
 from __future__ import annotations
 
@@ -111,8 +111,8 @@ def _pretrained(name: str, described: Any, file: Path) -> nn.Module:
     except _UNREADABLE as error:
         raise WeightsMissing(
             f"The file {file.name} in the folder hub/checkpoints under TORCH_HOME does not hold the weights of {name}: "
-            "it is damaged, or another file under this name. Delete it, and it is downloaded again when it is next "
-            "asked for."
+            "it is damaged, or another file under this name. Delete it, and it will be downloaded again when it "
+            "is needed."
         ) from error
     return module
 
@@ -164,7 +164,7 @@ def _card(rest: str, name: str, module: nn.Module, described: Any, summary: str,
         licence="BSD-3-Clause (torchvision); the weights' own terms apply" if pretrained else "BSD-3-Clause",
         provenance=str(described.url)
         if pretrained
-        else "Seeded random weights: its gradients are exact, its classes mean nothing.",
+        else "Seeded random weights: the gradients are exact, the classes are meaningless.",
         reading="softmax_logits",
     )
 

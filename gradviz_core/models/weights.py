@@ -1,4 +1,4 @@
-"""Fetching pretrained weights once, into the folder where torch looks for them."""
+"""Downloading pretrained weights once, into the folder where torch looks for them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _DIGEST_IN_NAME = re.compile(r"-([0-9a-f]{8,})\.")
 def fetch(url: str) -> Path:
     """The file of pretrained weights, downloaded when it is not there yet.
 
-    An interrupted download goes on where it stopped. A file that was put there by hand is taken as it is.
+    An interrupted download continues where it stopped. A file that was put there by hand is used as it is.
 
     Raises:
         WeightsMissing: it is not there and cannot be fetched; the message names the file and its folder.
@@ -42,8 +42,8 @@ def fetch(url: str) -> Path:
     except (OSError, EOFError, HTTPException, ValueError) as error:
         raise WeightsMissing(
             f"The weights {name} are not on this machine and could not be downloaded. Put the file into the folder "
-            "hub/checkpoints under TORCH_HOME (by default .cache/torch in the home folder of whoever runs GradViz), "
-            "or choose random weights or a preset."
+            "hub/checkpoints under TORCH_HOME (by default .cache/torch in the home folder of the user who runs "
+            "GradViz), or choose random weights or a preset."
         ) from error
     return file
 

@@ -1,1 +1,1 @@
-"""What is said as text and bytes: questions, answers and errors; names from outside as they may be shown; the log."""
+"""Text: questions, answers and errors as text and bytes; text from outside made safe to show; the log."""

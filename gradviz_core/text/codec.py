@@ -143,7 +143,9 @@ def _check_limits(value: object, where: str) -> None:
             limit = f"{LARGEST_WEIGHT:g}"
             raise QuestionError(f"{where}.weight is {weight:g}; it must be a number from -{limit} to {limit}.")
         case tuple() if len(value) > MOST_ITEMS:
-            raise QuestionError(f"{where} has {len(value):,} entries; the limit is {MOST_ITEMS:,}. Ask in parts.")
+            raise QuestionError(
+                f"{where} has {len(value):,} entries; the limit is {MOST_ITEMS:,}. Ask for fewer at a time."
+            )
         case tuple():
             for i, item in enumerate(value):
                 _check_limits(item, f"{where}[{i}]")
@@ -284,17 +286,19 @@ def _check_recipe(recipe: Recipe) -> None:
 def _check_preprocessing(steps: Preprocessing) -> None:
     sides = (*steps.size, *([steps.resize] if steps.resize is not None else []))
     if wrong := [side for side in sides if not 1 <= side <= LARGEST_SIDE]:
-        raise BadModel(f"The size {_short(wrong[0])} cannot be: every side has 1 to {LARGEST_SIDE:,} pixels.")
+        raise BadModel(f"The size {_short(wrong[0])} is not possible: every side has 1 to {LARGEST_SIDE:,} pixels.")
     if len(steps.mean) not in (1, 3) or len(steps.std) != len(steps.mean):
         raise BadModel(
             f"There are {len(steps.mean)} means and {len(steps.std)} standard deviations; there must be one each for a "
-            "grey image, or three each for a coloured one."
+            "grey image, or three each for a colour image."
         )
     if wrong_mean := [mean for mean in steps.mean if not abs(mean) <= LARGEST_MEAN]:
-        raise BadModel(f"The mean {wrong_mean[0]:g} cannot be: it is a number from -{LARGEST_MEAN} to {LARGEST_MEAN}.")
+        raise BadModel(
+            f"The mean {wrong_mean[0]:g} is not possible: it must be a number from -{LARGEST_MEAN} to {LARGEST_MEAN}."
+        )
     if wrong_std := [std for std in steps.std if not SMALLEST_STD <= std <= LARGEST_MEAN]:
         raise BadModel(
-            f"The standard deviation {wrong_std[0]:g} cannot be: it is a number from {SMALLEST_STD:g} to "
+            f"The standard deviation {wrong_std[0]:g} is not possible: it must be a number from {SMALLEST_STD:g} to "
             f"{LARGEST_MEAN}, in units of the full range 0 to 1."
         )
 
@@ -353,4 +357,4 @@ def error_from_json(text: str | bytes) -> GradVizError:
                 return _ERRORS[name](message[:LONGEST_MESSAGE])
     except ValueError:
         pass
-    return ComputeError("The compute service answered with an error this version does not know. Restart both.")
+    return ComputeError("The compute service answered with an error that this version does not know. Restart both.")

@@ -1,4 +1,4 @@
-"""What the terms of the app mean, one sentence each: the tooltips, and ``docs/glossary.md``."""
+"""The glossary: one sentence for each term, for the tooltips and ``docs/glossary.md``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The log: plain lines that nobody can forge, cut where they are long, and only so many of one kind in a minute.
+"""The log: plain lines that cannot be forged, shortened if long, and limited in number per minute.
 
 What people send ends up in messages and in what errors say of themselves. So signs that move a terminal's cursor are
 shown as codes, the further lines of a record begin with a bar, and each place in the source that logs has its own

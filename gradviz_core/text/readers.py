@@ -1,4 +1,4 @@
-"""Whatever a reader of files raises becomes a sentence for the person, and one line with its place in the log."""
+"""Errors of file readers, turned into a sentence for the person and one line in the log."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ def reading(what: str, refused: type[GradVizError]) -> Iterator[None]:
         raise
     except Exception as error:
         if isinstance(error, MemoryError) or "DefaultCPUAllocator" in str(error):
-            raise refused(f"Reading the {what} needs more memory than there is. Choose a smaller one.") from error
+            raise refused(f"Reading the {what} needs more memory than is available. Choose a smaller one.") from error
         log.error("reading the %s failed: %s at %s", what, type(error).__name__, place(error))
         raise refused(
-            f"{WENT_WRONG} while the {what} was read, so it is not used: it is damaged, or written in a way that is "
-            "not known here. Save it again, or choose another; the server's log has the place."
+            f"{WENT_WRONG} while the {what} was read, so it is not used: it is damaged, or in a format variant "
+            "that is not supported. Save it again, or choose another; the server's log has the details."
         ) from error
 
 

@@ -1,1 +1,1 @@
-"""The exact core: a forward pass, watched, and its gradients. It imports types and errors, and nothing else of ours."""
+"""The exact core: a traced forward pass and its gradients. Of this package it imports only types and errors."""

@@ -1,4 +1,4 @@
-"""A module of the author's that is known by name, class and lines, whatever the file that it came from."""
+"""A module as its author wrote it: its name, class and lines of code, for a model from any kind of file."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from torch import nn
 
 
 class AuthorsModule(nn.Module):
-    """Has the name, and tells the class and the lines, of a module of the author's."""
+    """The name, class and lines of code of a module as its author wrote it."""
 
     def __init__(self, kind: str) -> None:
         super().__init__()
@@ -16,5 +16,5 @@ class AuthorsModule(nn.Module):
         """The author's line for each call."""
 
     def source(self, call: int) -> str:
-        """The author's line that computed what it returned at that call; empty where the file does not tell."""
+        """The author's line that computed its output at that call; empty where the file does not say."""
         return self.sources[call] if call < len(self.sources) else ""

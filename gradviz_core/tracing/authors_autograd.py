@@ -1,4 +1,4 @@
-"""What a forward pass itself does with PyTorch's autograd: hooks it puts on tensors, and gradients it takes."""
+"""How a forward pass itself uses PyTorch's autograd: hooks that it puts on tensors, and gradients that it computes."""
 
 from __future__ import annotations
 

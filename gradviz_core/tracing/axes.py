@@ -1,9 +1,10 @@
-"""What the axes of a value mean, and which of them counts channels, as operations say it one after the other.
+"""What the axes of a value mean, and which of them holds the channels, inferred from one operation after another.
 
-An axis is made of *parts*, each with a size and a *role*. A permutation moves axes, a reshape cuts and joins them, and
-the parts keep their roles. So what one operation says of a role is known of every value that has it, earlier or later.
+An axis consists of *parts*, each with a size and a *role*. A permutation moves axes, a reshape splits and joins them,
+and the parts keep their roles. So what one operation shows about a role holds for every value with that role, earlier
+or later.
 
-Where operations contradict each other, the first that said something counts. ``axis_rules.py`` says what each does.
+Where operations contradict each other, the first one counts. ``axis_rules.py`` says what each operation shows.
 """
 
 from __future__ import annotations
@@ -170,7 +171,7 @@ def _whole(one: Part, other: Part) -> Part | None:
 
 
 class Statements:
-    """Everything that operations said of channels."""
+    """Everything that operations showed about channels."""
 
     def __init__(self) -> None:
         self.now = 0
@@ -241,7 +242,7 @@ class Statements:
             self._by_key[key] = min(self._by_key.get(key, said), said)
 
     def channel_axis(self, axes: Axes) -> int | None:
-        """The axis that counts channels; None where nothing tells.
+        """The channel axis; None where no operation shows it.
 
         It is the one of which it was said first; else the only one that is made of pieces of channels alone. Where
         channels were joined with places, or lie on several axes, as in the heads of attention, nothing tells.

@@ -1,8 +1,8 @@
-"""What each operation says of the axes of its result. ``axes.py`` says how that is put together.
+"""What each operation shows about the axes of its result. ``axes.py`` combines this.
 
-Convolutions, norms, linear layers, embeddings and recurrent layers say which axis counts channels. Operations that
-only move numbers, or compute with them one by one, carry the axes on. What is not listed and keeps the number of axes
-keeps their order; of anything else, nothing is known.
+Convolutions, norms, linear layers, embeddings and recurrent layers show which axis holds the channels. Operations that
+only move values, or compute with them elementwise, carry the axes on. An unlisted operation that keeps the number of
+axes keeps their order; after any other, nothing is known.
 """
 
 from __future__ import annotations
@@ -113,9 +113,9 @@ def _other(call: Call, shape: Shape) -> Axes:
         if len(one.shape) == len(shape):
             return tuple(map(call.statements.resized, one.axes, shape))
     for one in call.given:
-        kept = _without(call, one, shape)
-        if kept is not None:
-            return kept
+        axes = _without(call, one, shape)
+        if axes is not None:
+            return axes
     return unknown(shape)
 
 
@@ -240,11 +240,11 @@ def _convolution(call: Call, shape: Shape) -> Axes:
     if all(size == 1 for size in weight.shape[2:]) and statements.other_than(one.axes, 1) is not None:
         return (one.axes[0], (Part(shape[1], Role()),), *map(statements.resized, places, shape[2:]))
     statements.say(one.axes, 1)
-    kept = [
+    axes = [
         unknown((size,))[0] if statements.counts_channels(axis) else statements.resized(axis, size)
         for axis, size in zip(places, shape[2:], strict=True)
     ]
-    return (one.axes[0], _new(call, shape[1]), *kept)
+    return (one.axes[0], _new(call, shape[1]), *axes)
 
 
 def _linear(call: Call, one: Given, size: int) -> Axis:

@@ -1,4 +1,4 @@
-"""Exact gradients of a watched pass. The only file with ``autograd.grad`` from which an answer comes."""
+"""Exact gradients of a traced pass. Every gradient in an answer comes from the ``autograd.grad`` in this file."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from gradviz_core.tracing.passes import recording
 from gradviz_core.tracing.stopping import give_way
 from gradviz_core.tracing.watch import Trace
 from gradviz_core.types import Site, Target
-from gradviz_core.types.sites import in_words
+from gradviz_core.types.sites import site_name
 
 _NO_DERIVATIVE = re.compile(r"derivative for '?([\w:. ]{1,80}?)'? is not implemented")
 
@@ -28,15 +28,15 @@ def differentiate(
     """∂score/∂site for each site, in one backward pass; None where no gradient reaches the site.
 
     ``score`` is a scalar computed from the trace. Each gradient has the shape and type of its site's value; its unit is
-    the score's unit per unit of the value; it is signed. With ``keep_graph`` the trace can be asked again.
+    the score's unit per unit of the value; it is signed. With ``keep_graph`` the trace can be used again.
 
     Raises:
         UnknownSite: a site never ran.
         QuestionError: the module uses reentrant checkpointing, overwrites what the backward pass needs, or has an
             operation without a derivative.
     """
-    with _freed_in_words():
-        return _slopes(score, {site: trace.value(site) for site in wrt}, keep_graph)
+    with _explaining_a_freed_graph():
+        return _gradients(score, {site: trace.value(site) for site in wrt}, keep_graph)
 
 
 def differentiate_each(
@@ -47,12 +47,12 @@ def differentiate_each(
     Raises:
         UnknownSite, QuestionError: as ``differentiate`` does.
     """
-    with _freed_in_words():
-        return _slopes(scores, {site: trace.value(site) for site in wrt}, keep_graph, weights)
+    with _explaining_a_freed_graph():
+        return _gradients(scores, {site: trace.value(site) for site in wrt}, keep_graph, weights)
 
 
 @contextmanager
-def _freed_in_words() -> Iterator[None]:
+def _explaining_a_freed_graph() -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
@@ -60,7 +60,7 @@ def _freed_in_words() -> Iterator[None]:
             raise
         raise QuestionError(
             "This model takes a gradient inside its forward pass without create_graph=True, and the score depends on "
-            "values that are freed by it. Say create_graph=True there."
+            "values that are freed by it. Pass create_graph=True there."
         ) from error
 
 
@@ -75,14 +75,14 @@ def differentiate_all(
     Raises:
         QuestionError: as ``differentiate`` does.
     """
-    found = _slopes(score, {**trace.values, **trace.parameters}, keep_graph)
+    found = _gradients(score, {**trace.values, **trace.parameters}, keep_graph)
     return {site: found[site] for site in trace.values}, {name: found[name] for name in trace.parameters}
 
 
 Key = TypeVar("Key")
 
 
-def _slopes(
+def _gradients(
     score: Tensor, values: Mapping[Key, Tensor], keep_graph: bool, weights: Tensor | None = None
 ) -> dict[Key, Tensor | None]:
     reachable = {key: value for key, value in values.items() if value.requires_grad}
@@ -97,7 +97,7 @@ def _slopes(
 def differentiate_weighted(value: Tensor, weights: Tensor, wrt: Tensor) -> Tensor | None:
     """Σ_i weights_i · ∂value_i/∂wrt for two values of one trace, in one backward pass; None where no gradient reaches.
 
-    ``weights`` has the shape of ``value``, the result that of ``wrt``. The trace can be asked again.
+    ``weights`` has the shape of ``value``, the result that of ``wrt``. The trace can be used again.
 
     Raises:
         QuestionError: as ``differentiate`` does.
@@ -151,7 +151,7 @@ def _backward(
             ) from error
         if found := _NO_DERIVATIVE.search(str(error)):
             raise QuestionError(
-                f"PyTorch has no derivative for {found[1]}, which this model uses. Write that part of it another way."
+                f"PyTorch has no derivative for {found[1]}, which this model uses. Rewrite that part of the model."
             ) from error
         raise
 
@@ -159,7 +159,7 @@ def _backward(
 def parted(
     trace: Trace, found: Mapping[Site, Tensor | None], target: Target
 ) -> tuple[dict[Site, Tensor], tuple[Site, ...]]:
-    """The gradients that there are, detached, and the sites that no path leads from.
+    """The gradients that exist, detached, and the sites without a path to the score.
 
     Raises:
         Unreachable: sites were asked for, and there is a gradient at none of them.
@@ -185,10 +185,10 @@ def reached(site: Site, gradient: Tensor | None, target: Target) -> Tensor:
 def _unreachable(site: Site, target: Target, value: Tensor | None) -> Unreachable:
     if value is not None and not value.is_floating_point():
         kind = str(value.dtype).removeprefix("torch.")
-        why, advice = f"it holds {kind} numbers, and only real numbers have a gradient", "Pass or choose real numbers"
+        why, advice = f"it holds {kind} values, and only real numbers have a gradient", "Pass or choose real numbers"
     else:
-        why, advice = "no differentiable path leads from there to the target", "Choose a site that comes before it"
+        why, advice = "no differentiable path leads from there to the target", "Choose a layer output before it"
     return Unreachable(
-        f"No gradient of {target.named()} reaches {in_words(site)}: {why}. {advice}, or look for a detach or "
-        "an integer operation in between."
+        f"No gradient of {target.named()} reaches {site_name(site)}: {why}. {advice}, or look for a "
+        "detach or an integer operation in between."
     )

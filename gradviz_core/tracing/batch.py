@@ -1,4 +1,4 @@
-"""Several images in one pass: a score for each of them, and the check that none of them changes what another gets."""
+"""Several images in one pass: a score for each, and the check that no image changes the gradient of another."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from gradviz_core.tracing.scores import targets
 from gradviz_core.tracing.watch import Trace
 from gradviz_core.types import Combination, Site, Target
 from gradviz_core.types.calls import Call
-from gradviz_core.types.sites import in_words, ordinal
+from gradviz_core.types.sites import ordinal, site_name
 from gradviz_core.types.targets import OfHead
 
-APART = "Give the images one by one."
+APART = "Pass the images one at a time."
 
 
 def count(call: Call) -> int:
-    """How many images are handed in: the first axis of the first input; 1 where it has no other, and where the input is
-    a list, as detectors take one image after the other."""
+    """How many images there are: the length of the first axis of the first input; 1 where that is the only axis, and
+    where the input is a list, because detectors take one image after another."""
     first = next(iter(by_site(call).values()), None)
     listed = bool(call.args) and isinstance(call.args[0], list)
     return first.shape[0] if first is not None and first.dim() > 1 and not listed else 1
@@ -90,9 +90,9 @@ def check_apart(trace: Trace, scores: Tensor, found: dict[Site, Tensor | None]) 
             if weighted is None or not _same_rows(weighted, slope, weights):
                 raise QuestionError(
                     "The images of this batch change one another's scores, as they do through batch norm in training "
-                    f"mode, so the gradient at {in_words(site)} belongs to no single image. {APART} Where the first "
-                    "axis counts something else, such as the steps of a sequence, name the row that is meant, by "
-                    "Head(row=1) or gv.Combination."
+                    f"mode, so the gradient at {site_name(site)} does not belong to one image. {APART} If the first "
+                    "axis counts something else, such as the steps of a sequence, name the row: Head(row=1), or "
+                    "gv.Combination."
                 )
         place *= base
 
@@ -105,7 +105,7 @@ def check_alone(module: nn.Module, call: Call, trace: Trace, many: int) -> None:
     """
     if trace.random:
         raise QuestionError(
-            "This model draws random numbers, and each image of a batch gets different ones than it gets alone. "
+            "This model draws random numbers, so an image in a batch gets other ones than the same image alone. "
             + APART
         )
     for index in range(many):
@@ -115,9 +115,7 @@ def check_alone(module: nn.Module, call: Call, trace: Trace, many: int) -> None:
         for item, tensor in tensors(alone.output).items():
             among = tensors(trace.output).get(item)
             if among is not None and _counts(among, many) and not _is_same(_row(among, index, many), tensor):
-                raise QuestionError(
-                    f"The {ordinal(index)} image gives a different output alone than among the others. {APART}"
-                )
+                raise QuestionError(f"The {ordinal(index)} image gives another output alone than in the batch. {APART}")
 
 
 def _call_of_one(call: Call, index: int, many: int) -> Call:
@@ -143,8 +141,7 @@ def _of_image(trace: Trace, target: Target, index: int, many: int) -> Trace:
     at = target.at
     if at is not None and not _counts(trace.value(at), many):
         raise BadTarget(
-            f"The value of {in_words(at)}, {tuple(trace.value(at).shape)}, has no axis that counts the {many} images. "
-            f"{APART}"
+            f"The value of {site_name(at)}, {tuple(trace.value(at).shape)}, has no axis for the {many} images. {APART}"
         )
     return replace(
         trace,

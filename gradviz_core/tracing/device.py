@@ -1,4 +1,4 @@
-"""Where the mathematics runs: CUDA when there is one, then MPS, then the CPU."""
+"""Where gradients are computed: on CUDA if available, else on MPS, else on the CPU."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ Switches = tuple[bool, ...]
 
 
 class _ProcessWide:
-    """Switches that belong to the whole process: the first thread in sets them, the last one out restores them."""
+    """Settings of the whole process: the first thread to enter sets them, the last one to leave restores them."""
 
     def __init__(self, read: Callable[[], Switches], write: Callable[[Switches], None], wanted: Switches) -> None:
         self._read, self._write, self._wanted = read, write, wanted

@@ -1,4 +1,5 @@
-"""The random numbers that a model draws: where a pass begins, and that nobody notices afterwards."""
+"""The random numbers that a model draws: a pass starts from a seed, and the caller's generators are restored
+afterwards."""
 
 from __future__ import annotations
 
@@ -83,7 +84,9 @@ def drawing_from(begin: int | State, devices: Iterable[int]) -> Iterator[State]:
 def _seed(seed: int, devices: Iterable[int]) -> None:
     given: object = seed
     if not isinstance(given, SupportsIndex) or not 0 <= seed <= LARGEST_SEED:
-        raise QuestionError(f"The seed is {seed}; it is a whole number from 0 to {LARGEST_SEED}. Choose one of them.")
+        raise QuestionError(
+            f"The seed is {seed}; it must be a whole number from 0 to {LARGEST_SEED}. Choose one of them."
+        )
     seed = int(seed)
     random.seed(seed)
     np.random.seed(seed)

@@ -1,4 +1,4 @@
-"""Following, through the operations of one forward pass, which axis of each value counts channels.
+"""Which axis of each value holds the channels, followed through the operations of one forward pass.
 
 Operations are seen as PyTorch's dispatcher passes them on, below the recording for differentiation: those of a module,
 of a plain function and of an exported program alike. The recorder computes nothing and changes nothing.
@@ -64,13 +64,13 @@ class Follower(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def _note(self, func: Any, args: Sequence[object], returned: Sequence[Tensor]) -> None:
         """Remember the axes of what an operation returned."""
-        told = [self._told(arg) for arg in args]
-        given = [one for arg in told for one in (arg if isinstance(arg, list) else (arg,)) if isinstance(one, Given)]
+        known = [self._with_axes(arg) for arg in args]
+        given = [one for arg in known for one in (arg if isinstance(arg, list) else (arg,)) if isinstance(one, Given)]
         given.sort(key=_comes_later)
         from_input = bool(given) and given[0].from_input
         weight = not from_input and any(one.weight for one in given)
         name, pointwise = _known_by(func)
-        call = Call(name, told, given, self._statements)
+        call = Call(name, known, given, self._statements)
         for number, tensor in enumerate(returned):
             shape = _shape_of(tensor)
             try:
@@ -81,10 +81,10 @@ class Follower(TorchDispatchMode):  # type: ignore[no-untyped-call]
                 axes = unknown(shape)
             self._remember(tensor, Given(shape, axes, from_input, weight))
 
-    def _told(self, arg: object) -> object:
+    def _with_axes(self, arg: object) -> object:
         if isinstance(arg, Tensor) and has_shape(arg):
             return self._given(arg)
-        return [self._told(one) for one in arg] if isinstance(arg, list | tuple) else arg
+        return [self._with_axes(one) for one in arg] if isinstance(arg, list | tuple) else arg
 
     def _given(self, tensor: Tensor) -> Given:
         """What is known of a tensor. A parameter is new each time: it may be used for several things."""

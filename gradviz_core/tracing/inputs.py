@@ -1,4 +1,4 @@
-"""What is handed in for a module, made into the call of it; and why a module could not be called so, in a sentence."""
+"""From the given input to the call of a module; and a sentence for why a module could not be called with it."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from gradviz_core.types import INPUT, Site
 from gradviz_core.types.calls import Call
 
 Inputs = Tensor | npt.NDArray[Any] | Sequence[object] | Mapping[str, object] | Call
-"""What a module can be asked about with: ``call_of`` says how each is read."""
+"""The inputs that a module can be called with: ``call_of`` says how each is read."""
 
 _OF_THE_CALL = (TypeError, ValueError, RuntimeError, AttributeError, LookupError, AssertionError)
 """What a module raises that cannot work with its arguments."""
 _ABOUT_TYPES = re.compile("type|not implemented for|device")
-"""In what torch says where numbers of two kinds, or of two devices, meet."""
+"""Found in torch's messages about mixed types or devices."""
 _LONGEST = 200
 IMAGE_AXES = 4
 """Images, channels, height and width."""
@@ -158,7 +158,7 @@ def _signature(module: nn.Module, call: Call) -> str:
             by_name = [one for one in arguments if one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY)][:1]
         so = ", ".join([*(one.name for one in needed), *(f"{one.name}={one.name}" for one in by_name)])
         return (
-            f"{type(module).__name__} cannot be called with {_call_in_words(call)}: {error}. "
+            f"{type(module).__name__} cannot be called with {_call_text(call)}: {error}. "
             f"Its forward takes {inspect.Signature(arguments)}: pass gv.Call({so})."
         )
 
@@ -179,14 +179,14 @@ def _kind(tensor: Tensor, weights: Sequence[Tensor]) -> str:
         return f"The input is on {tensor.device} and the model on {device}: pass x.to({str(device)!r})."
     if tensor.is_floating_point() and tensor.dtype not in kinds:
         return (
-            f"The input is {given} and the weights of the model are {weight}, and these must be the same: pass "
-            f"x.to(torch.{weight}), or give a model in {given}."
+            f"The input is {given} and the weights of the model are {weight}; both must be the same: pass "
+            f"x.to(torch.{weight}), or convert the model to {given}."
         )
     if not (tensor.is_floating_point() or tensor.is_complex() or tensor.dtype == torch.bool):
         scale = " / 255" if tensor.dtype == torch.uint8 else ""
         return (
-            f"The input holds {given} numbers and the model computes with {weight}: pass real numbers, "
-            f"x.to(torch.{weight}){scale}, prepared as for its training."
+            f"The input holds {given} values and the model computes with {weight}: pass real numbers, "
+            f"x.to(torch.{weight}){scale}, preprocessed as in training."
         )
     return ""
 
@@ -196,20 +196,20 @@ def _as_it_said(call: Call, error: Exception) -> str:
     advice = "Pass what the module itself takes"
     if len(call.args) == 1 and not call.kwargs and not isinstance(call.args[0], Tensor):
         advice = (
-            "It was handed on as one argument: pass the tensor itself where the module takes one, a tuple where it "
-            "takes several arguments, and gv.Call(name=x) where it takes them by name"
+            "x was passed as one argument: pass the tensor itself if the module takes one, a tuple if it takes several "
+            "arguments, and gv.Call(name=x) if it takes them by name"
         )
     one_image = [tensor for tensor in call.args if isinstance(tensor, Tensor) and tensor.dim() == IMAGE_AXES - 1]
-    hint = " An image has a first dimension of 1, and its channels come next: x[None]." if one_image else ""
-    return f"The model cannot run on {_call_in_words(call)}. {advice}.{hint} It said: {said}."
+    hint = " An image needs a first dimension of 1 before its channels: x[None]." if one_image else ""
+    return f"The model cannot run on {_call_text(call)}. {advice}.{hint} The error was: {said}."
 
 
-def _call_in_words(call: Call) -> str:
-    named = [f"{name}={_in_words(value)}" for name, value in call.kwargs.items()]
-    return ", ".join([*map(_in_words, call.args), *named]) or "nothing"
+def _call_text(call: Call) -> str:
+    named = [f"{name}={_value_text(value)}" for name, value in call.kwargs.items()]
+    return ", ".join([*map(_value_text, call.args), *named]) or "nothing"
 
 
-def _in_words(value: object) -> str:
+def _value_text(value: object) -> str:
     """``a tensor (1, 3, 8, 8)``, ``a dict with image (1, 3, 8, 8)``, ``a list with (1, 3, 8, 8)``."""
     if isinstance(value, Tensor):
         return f"a tensor {tuple(value.shape)}"

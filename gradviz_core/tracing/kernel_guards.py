@@ -170,7 +170,7 @@ def _of_convolution(node: Any) -> None:
     if weight.stride() != usual.stride() and _groups(node) > 1:
         raise QuestionError(
             "A convolution of this model has a weight that is stored with its channels last and an odd stride, "
-            "which PyTorch computes wrongly; lay it out plainly: weight.data = weight.data.contiguous()."
+            "which PyTorch computes wrongly. Store it contiguously: weight.data = weight.data.contiguous()."
         )
 
 

@@ -1,4 +1,4 @@
-"""One forward pass, watched. The hooks are in ``watch.py``.
+"""One traced forward pass. The hooks are in ``watch.py``.
 
 How it stays exact, in three rules:
 
@@ -97,11 +97,11 @@ def forward(
 
     Raises:
         QuestionError: the module cannot be copied for watching, or the seed is out of range.
-        GradVizError: the module computes something else while it is watched.
+        GradVizError: the module computes something else while it is traced.
     """
     given: object = module
     if not isinstance(given, nn.Module):
-        raise QuestionError(f"{given!r} is not a torch.nn.Module. Give a module; a function can be the forward of one.")
+        raise QuestionError(f"{given!r} is not a torch.nn.Module. Pass a module; a function can be the forward of one.")
     put = put or {}
     plan = _Plan(module, call_of(module, x), None if keep is None else {*keep, *put}, until, parameters, put, axes)
     devices = devices_of([*module.parameters(), *by_site(plan.call).values()])
@@ -213,13 +213,13 @@ def check_unchanged(module: nn.Module, x: Inputs, trace: Trace) -> None:
     second = _unwatched(module, call, trace)
     if not all(is_close(tensor, second[item]) for item, tensor in first.items()):
         raise GradVizError(
-            "This model gives a different result each time it runs, even from the same random numbers. Take out what "
-            "changes, such as a counter that all copies share, then ask again."
+            "This model gives a different result each time it runs, even from the same random seed. Remove what "
+            "changes, such as a counter that all copies share, then try again."
         )
     raise GradVizError(
-        "This model computes something else while it is watched: it relies on an output that shares memory with an "
-        "input and is changed in place later, or looks at whether its parameters train. Replace that in-place "
-        "operation, or freeze the model with requires_grad_(False), then ask again."
+        "This model computes something else while it is traced: it relies on an output that shares memory with an "
+        "input and is changed in place later, or checks whether its parameters are trained. Replace that in-place "
+        "operation, or freeze the model with requires_grad_(False), then try again."
     )
 
 

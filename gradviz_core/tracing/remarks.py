@@ -1,4 +1,4 @@
-"""What is said beside an answer of the pass that it comes from."""
+"""Notes on the forward pass of an answer."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from gradviz_core.tracing.watch import Trace
 
 
 def about(module: nn.Module, trace: Trace) -> tuple[str, ...]:
-    """A sentence about random numbers, where the pass drew some, and one about the author's hooks that did not run."""
+    """A sentence about random numbers, if the pass drew any, and one about hooks of the model that did not run."""
     return (*_of_draws(trace), *_of_hooks(module, trace))
 
 
@@ -18,10 +18,12 @@ def _of_draws(trace: Trace) -> tuple[str, ...]:
     if not trace.random:
         return ()
     if isinstance(trace.begin, State):
-        return ("This model drew random numbers, from the caller's own, for a part of it is in training mode.",)
+        return (
+            "This model drew random numbers from the caller's generator, because a part of it is in training mode.",
+        )
     return (
-        f"This model draws random numbers in evaluation mode too: this is draw {trace.begin}, the same whenever it is "
-        "asked for. Another draw gives another result.",
+        f"This model draws random numbers in evaluation mode too. This is the result for random seed {trace.begin}; "
+        "another seed gives another result.",
     )
 
 
@@ -37,6 +39,6 @@ def _of_hooks(module: nn.Module, trace: Trace) -> tuple[str, ...]:
     if not found:
         return ()
     return (
-        f"This model has {' and '.join(found)}. They did not run: what is given is the derivative of what the forward "
+        f"This model has {' and '.join(found)}. They did not run: the gradient is the derivative of what the forward "
         "pass computes.",
     )

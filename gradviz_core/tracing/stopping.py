@@ -15,20 +15,20 @@ SELDOM_S = 0.02
 
 
 class Stoppable(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """``with Stoppable(told):`` asks ``told()`` before each operation of torch, and raises ``Stopped`` once it says
-    yes. One operation is as long as it is: a convolution in float64 takes from a thousandth of a second to a third.
+    """``with Stoppable(must_stop):`` asks ``must_stop()`` before each operation of torch, and raises ``Stopped``
+    once it says yes. An operation is never interrupted: a convolution in float64 takes up to a third of a second.
 
     It takes a tenth of the time of a small model, and PyTorch may take other formulas for a gradient of a gradient
     while it is there, so it is for checks alone."""
 
-    def __init__(self, told: Callable[[], bool]) -> None:
+    def __init__(self, must_stop: Callable[[], bool]) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self._told = told
+        self._must_stop = must_stop
 
     def __torch_dispatch__(
         self, func: object, types: object, args: Sequence[object] = (), kwargs: Mapping[str, object] | None = None
     ) -> object:
-        if self._told():
+        if self._must_stop():
             raise Stopped
         return func(*args, **(kwargs or {}))  # type: ignore[operator]
 
@@ -37,9 +37,9 @@ _heard: ContextVar[Callable[[], bool]] = ContextVar("heard", default=lambda: Fal
 
 
 @contextmanager
-def listening(told: Callable[[], bool]) -> Iterator[None]:
-    """Let ``give_way`` ask ``told()``, in this thread, fifty times a second at most. What is computed stays as it
-    is."""
+def listening(must_stop: Callable[[], bool]) -> Iterator[None]:
+    """Let ``give_way`` ask ``must_stop()``, in this thread, fifty times a second at most. The results
+    stay the same."""
     after = time.monotonic() + SELDOM_S
 
     def heard() -> bool:
@@ -47,7 +47,7 @@ def listening(told: Callable[[], bool]) -> Iterator[None]:
         if time.monotonic() < after:
             return False
         after = time.monotonic() + SELDOM_S
-        return told()
+        return must_stop()
 
     token = _heard.set(heard)
     try:

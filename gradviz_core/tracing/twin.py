@@ -28,7 +28,7 @@ def twin(module: nn.Module, *, trainable: bool | None = False, backward_hooks: b
     memo: dict[int, object] = {}
     for path, part in module.named_modules():
         if isinstance(part, torch.jit.ScriptModule):
-            raise QuestionError(f"{path or 'The model'} is TorchScript, which cannot be watched. Use the eager module.")
+            raise QuestionError(f"{path or 'The model'} is TorchScript, which cannot be traced. Use the eager module.")
         for parameter in parameters(part):
             memo[id(parameter)] = _sharing(parameter, trainable)
         for value in vars(part).values():
@@ -43,7 +43,7 @@ def twin(module: nn.Module, *, trainable: bool | None = False, backward_hooks: b
             drop_backward_hooks(part)
         if id(part) in originals:
             raise QuestionError(
-                f"{path or 'The model'} gives itself when it is copied, so it cannot be watched safely."
+                f"{path or 'The model'} returns itself when it is copied, so it cannot be traced safely."
             )
     return copied
 
@@ -51,7 +51,7 @@ def twin(module: nn.Module, *, trainable: bool | None = False, backward_hooks: b
 def _sharing(parameter: nn.Parameter, trainable: bool | None) -> Tensor:
     """A parameter over the same storage."""
     if nn.parameter.is_lazy(parameter):
-        raise QuestionError("The module has lazy parameters without a shape. Run it once on an input, then ask again.")
+        raise QuestionError("The module has lazy parameters without a shape. Run it once on an input, then try again.")
     values = parameter.clone() if parameter.is_inference() else parameter.detach()
     leaf = (parameter.requires_grad if trainable is None else trainable) and (
         values.is_floating_point() or values.is_complex()
@@ -87,7 +87,7 @@ def _copied(module: nn.Module, memo: dict[int, object]) -> nn.Module:
     except (TypeError, RuntimeError, AttributeError, NotImplementedError) as error:
         culprit = _culprit(module, memo)
         raise QuestionError(
-            f"The model cannot be copied for watching{culprit}: {error}. Take that attribute off before asking."
+            f"The model cannot be copied for tracing{culprit}: {error}. Remove that attribute first."
         ) from error
 
 

@@ -17,7 +17,7 @@ from gradviz_core.tracing.nested import map_tensors, tensors
 from gradviz_core.tracing.torch_private.versions import version
 from gradviz_core.types import Site
 from gradviz_core.types.layouts import Reading, read
-from gradviz_core.types.sites import in_words, no_such_site
+from gradviz_core.types.sites import no_such_site, site_name
 
 
 @dataclass(slots=True)
@@ -71,9 +71,9 @@ class Trace:
             return self.values[site]
         if site in self.overwritten:
             raise QuestionError(
-                f"The value of {in_words(site)} is overwritten in place later in the forward pass, through another "
-                "name for the same memory, so it cannot be shown as it was. Make that operation out of place, or "
-                "choose another site."
+                f"The value of {site_name(site)} is overwritten in place later in the forward pass, through another "
+                "view of the same memory, so it cannot be shown as it was. Make that operation out of place, or "
+                "choose another layer output."
             )
         raise no_such_site(site, self.seen)
 

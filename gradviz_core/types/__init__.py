@@ -1,8 +1,9 @@
-"""The nouns of GradViz: what a question, a target, a site and an answer are.
+"""The types of GradViz: questions, targets, sites and answers.
 
-Everything here is a frozen value made of names, numbers and numpy arrays. Nothing here computes, so the whole project
-may import it; it imports nothing but the standard library, numpy and typing_extensions. What questions and answers need
-can be imported from here, whichever file it lies in.
+A *site* is one value of a forward pass, usually a layer output: the output of a module at one of its calls, or an input
+of the model. Everything here is an immutable value made of names, numbers and numpy arrays. Nothing here computes, so
+the whole project may import it; it imports only the standard library, numpy and typing_extensions. Whatever questions
+and answers need can be imported from this package.
 """
 
 from __future__ import annotations

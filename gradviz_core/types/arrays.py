@@ -1,4 +1,4 @@
-"""What questions and answers hold of numbers: arrays by name, and a 2-D one ready to draw."""
+"""The arrays in questions and answers, and a 2-D array ready to draw."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ class Field:
     limit: float
     """The colour scale runs from -limit (or 0) to +limit."""
     clipped: float = 0.0
-    """Share of the values whose size is beyond the limit."""
+    """Share of the values whose magnitude exceeds the limit."""
     blocks: Blocks | None = None
-    """What each cell stands for, where there are fewer cells than places; limit and share are those of all places."""
+    """What each cell stands for, where there are fewer cells than positions; limit and clipped share are those of all
+    positions."""

@@ -1,9 +1,8 @@
-"""Arrays that have more places than a screen has room for: which places are drawn for the rest.
+"""Arrays with more positions than a screen can show: which positions are drawn.
 
-The places are cut into blocks, square but for those at the right and lower edge, which hold what there is. One place
-stands for its block: the one whose number is largest in magnitude. So each number that is drawn is a number of the
-array, with its sign and at a place that can be named; nothing is averaged. Only pictures of pixels are averaged, for
-there a mean is what a screen shows.
+The positions are divided into blocks, which are square except at the right and lower edge. One position stands for its
+block: the one whose value is largest in magnitude. So every value that is drawn is a value of the array, with its sign
+and a known position; nothing is averaged. Only images are averaged, as a screen does.
 """
 
 from __future__ import annotations
@@ -16,12 +15,13 @@ import numpy.typing as npt
 
 MOST_SIDE = 640
 """Most cells that a picture has along a side. A page draws it some 500 pixels high, twice as many on a dense screen.
-Classification models of torchvision take at most 600 pixels, common detectors 640: nothing of theirs is changed."""
+Classification models of torchvision take at most 600 pixels, common detectors 640: their pictures are drawn in full."""
 MOST_WHOLE = 500_000_000
-"""Bytes of the whole arrays that an answer about an uploaded model may have, before it is made to fit a screen."""
+"""Largest total size of the arrays in an answer about an uploaded model, in bytes, before they are reduced to fit a
+screen."""
 MOST_ROWS, MOST_COLUMNS = 500, 800
-"""Most rows and columns of a matrix that are drawn, which is what a screen can show; beyond it each cell stands for a
-block of entries, and the caption says so."""
+"""Most rows and columns of a matrix that are drawn. In a larger matrix each cell stands for a block of entries, and the
+caption says so."""
 
 Cells = npt.NDArray[np.int64]
 Numbers = npt.NDArray[np.floating]
@@ -29,26 +29,26 @@ Numbers = npt.NDArray[np.floating]
 
 @dataclass(frozen=True, slots=True)
 class Blocks:
-    """What the cells of a picture stand for, where it has fewer cells than the array has places."""
+    """What the cells of a picture stand for, where it has fewer cells than the array has positions."""
 
     height: int
-    """Rows of places in a block; those at the lower edge may have fewer."""
+    """Rows of positions in a block; blocks at the lower edge may have fewer."""
     width: int
     rows: int
-    """Rows of places that the whole array has."""
+    """Rows of positions in the whole array."""
     columns: int
     picked: Cells | None = None
-    """For each cell the place whose number is drawn, counted along the rows of the array; None where a cell is a mean.
-    Shape (h, w), or (C, h, w) where each channel has places of its own."""
+    """For each cell the position whose value is drawn, as an index into the flattened array; None where a cell is a
+    mean. Shape (h, w), or (C, h, w) where the positions differ between channels."""
 
     def place(self, row: int, column: int, channel: int = 0) -> tuple[int, int]:
-        """Row and column of the place whose number a cell shows; where it is a mean, of the block's middle.
+        """Row and column of the position whose value a cell shows; for a mean, of the centre of the block.
 
         Raises IndexError for a cell that is not there.
         """
         down, across = math.ceil(self.rows / self.height), math.ceil(self.columns / self.width)
         if not (0 <= row < down and 0 <= column < across):
-            raise IndexError(f"Row {row}, column {column} lies outside {down}×{across}.")
+            raise IndexError(f"Row {row}, column {column} is outside {down}×{across}.")
         if self.picked is None:
             top, bottom, left, right = self.within(row, column)
             return (top + bottom) // 2, (left + right) // 2
@@ -56,11 +56,11 @@ class Blocks:
         return divmod(int(found), self.columns)
 
     def cell(self, row: int, column: int) -> tuple[int, int]:
-        """Row and column of the cell that stands for a place."""
+        """Row and column of the cell that stands for a position."""
         return row // self.height, column // self.width
 
     def within(self, row: int, column: int) -> tuple[int, int, int, int]:
-        """First row, last row, first column, last column of the places that a cell stands for."""
+        """First row, last row, first column, last column of the positions that a cell stands for."""
         top, left = row * self.height, column * self.width
         return top, min(top + self.height, self.rows) - 1, left, min(left + self.width, self.columns) - 1
 
@@ -79,17 +79,17 @@ def side(rows: int, columns: int, share: int = 1) -> int:
 def matrix_block(
     shape: tuple[int, int], most_rows: int = MOST_ROWS, most_columns: int = MOST_COLUMNS
 ) -> tuple[int, int]:
-    """How many rows and columns of a (rows, columns) matrix each cell that is drawn stands for, so that there are at
-    most so many of them."""
+    """How many rows and columns of a (rows, columns) matrix each drawn cell stands for, so that the picture has at most
+    the given numbers of rows and columns."""
     return max(1, math.ceil(shape[0] / most_rows)), max(1, math.ceil(shape[1] / most_columns))
 
 
 def of_largest(values: Numbers, height: int, width: int, absent: npt.NDArray[np.bool_] | None = None) -> Blocks:
-    """Blocks of so many rows and columns of (H, W) numbers, each with the place whose number is largest in magnitude.
+    """Blocks of the given size of an (H, W) array, each with the position whose value is largest in magnitude.
 
-    Of two that are as large the positive one counts, and of equal ones the first along the rows. NaN counts as larger
-    than anything, and then infinity, so that neither is lost. Places that are ``absent`` (H, W) count only where a
-    block has no others.
+    Of two values of equal magnitude the positive one wins, and of equal values the first in row order. NaN counts as
+    larger than infinity, and infinity as larger than any number, so that neither is lost. Positions that are ``absent``
+    (H, W) count only where a block has no others.
     """
     rows, columns = values.shape
     down, across = math.ceil(rows / height), math.ceil(columns / width)

@@ -1,4 +1,4 @@
-"""What a module is called with, where one tensor or a tuple of tensors does not say it."""
+"""The arguments of a module that takes more than one tensor or a tuple of tensors."""
 
 from __future__ import annotations
 

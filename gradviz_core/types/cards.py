@@ -1,4 +1,4 @@
-"""What is known of models and images, those that were uploaded among them. Frozen values; nothing here computes."""
+"""What is known of models and images, including uploads. Immutable values; nothing here computes."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Preprocessing:
 
 @dataclass(frozen=True, slots=True)
 class Accuracy:
-    """Share of right answers on ``samples`` images never trained on."""
+    """Share of correct predictions on ``samples`` images that were not used for training."""
 
     value: float
     samples: int
@@ -53,9 +53,9 @@ class ModelCard:
     licence: str = ""
     provenance: str = ""
     reading: OutputKind | None = None
-    """What the numbers that it returns mean, where that is known."""
+    """What the values that it returns mean, where that is known."""
     against: str = ""
-    """What the one number of a model speaks against, where that has a name: its other label."""
+    """For a model with a single output: the name of the other label, where it has one."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -93,12 +93,12 @@ class ImageReport:
     key: str
     """``upload/<sha256>``, as questions name it."""
     width: int
-    """As the person sees it: after any rotation that the file asks for."""
+    """As a person sees it, after the rotation stored in the file."""
     height: int
     format: str
     """Such as ``PNG``."""
     notes: tuple[str, ...]
-    """What was done to it, each a sentence: turned, laid over white, scaled from 16 bits, first frame taken."""
+    """What was done to it, one sentence each: rotated, laid over white, scaled from 16 bits, first frame taken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,19 +109,18 @@ class ArrayFile:
     """Height, width and channels, in their order."""
     channels: int
     batched: bool
-    """Whether axes of length one stood before these."""
+    """Whether there were axes of length one before these."""
     value_range: tuple[float, float] | None
-    """The numbers that became 0 and 255; None where they are whole numbers of 8 bits already."""
+    """The values that became 0 and 255; None where the array holds 8-bit integers."""
 
 
 Choice = Literal["all", "file", "largest", "person"]
-"""Who says which numbers of a picture are black and white: all bits are used; or its file, or its largest number, or a
-person says so."""
+"""How black and white were chosen: all bits are used; or by the file, by the largest value, or by a person."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scaling:
-    """Which numbers of a picture of 9 to 16 bits became 0 and 255."""
+    """Which values of an image of 9 to 16 bits became 0 and 255."""
 
     bits: int
     """Of one number in the file."""
@@ -129,9 +128,9 @@ class Scaling:
     high: float
     chosen: Choice
     levels: int
-    """Different numbers that are left of grey, or of the colours together."""
+    """How many distinct grey values, or values of all colours together, are left."""
     outside: int = 0
-    """Numbers that lie outside the range, and were cut to it."""
+    """Values outside the range that were clipped to it."""
 
     @property
     def used(self) -> int | None:
@@ -147,7 +146,7 @@ class Scaling:
 
 @dataclass(frozen=True, slots=True)
 class ImageFile:
-    """How an uploaded picture lies in its file, as far as a program that opens it must know."""
+    """How an uploaded image is stored in its file, as far as a program that opens it must know."""
 
     format: str
     """Such as ``PNG``; ``NPY`` for an array."""
@@ -175,12 +174,12 @@ class Fit:
     differences: int
     """Tensors that are missing, left over, or of another shape; 0 is a perfect fit."""
     preprocessing: Preprocessing
-    """What the architecture's own weights were trained with: a proposal."""
+    """A proposal: the preprocessing that the architecture's own weights were trained with."""
 
 
 @dataclass(frozen=True, slots=True)
 class ModelReport:
-    """What was found in an uploaded model file, before anything of it has run."""
+    """What was found in an uploaded model file, without running any of it."""
 
     file: str
     """SHA-256 of the bytes, in hexadecimal."""
@@ -210,8 +209,8 @@ class Recipe:
     """As in ``Fit``; empty for an exported model."""
     title: str
     labels: tuple[str, ...]
-    """One for each class; empty calls them by number. A model of one number may have two, the negative first, as the
-    labels 0 and 1 of its training were."""
+    """One for each class; empty numbers them. A model with a single output may have two, the negative first, like the
+    labels 0 and 1 in training."""
     preprocessing: Preprocessing
     reading: OutputKind | None = None
-    """What the numbers that the model returns mean; None reads it off the graph, or guesses."""
+    """What the values that the model returns mean; None takes it from the graph, or guesses."""

@@ -33,14 +33,14 @@ def class_words(
 
 
 def label_text(label: int, labels: Sequence[str], head: Head) -> str:
-    """The class, or, where there is one name alone, the positive or the negative of it."""
+    """The class, or, where there is only one name, that name or its negation."""
     if len(labels) != 1 or head.reading in (None, "softmax_logits"):
         return class_text(label, labels, noun_of(head))
     return f"{'' if label else 'not '}{class_text(0, labels)}"
 
 
 def noun_of(head: Head) -> str:
-    """What a number of a row belongs to: a class of a softmax, or a label with a sigmoid of its own."""
+    """What a value of a row stands for: a class of a softmax, or a label with its own sigmoid."""
     return "label" if head.reading == "sigmoid_logits" else "class"
 
 
@@ -98,7 +98,7 @@ def number_symbol(reading: OutputKind | None) -> str:
 
 
 def _number_name(scale: ScoreScale, head: Head) -> str:
-    """What the number is called: ``logit``, ``log-probability``, ``probability``; ``output`` of a regression."""
+    """What the value is called: ``logit``, ``log-probability``, ``probability``; ``output`` of a regression."""
     if scale != "logit":
         return {"log_probability": "log-probability", "probability": "probability"}[scale]
     return {"probabilities": "probability", "log_probabilities": "log-probability", "numbers": "output"}.get(

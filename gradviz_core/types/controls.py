@@ -55,9 +55,9 @@ Control = Number | Choice
 
 
 def settle(controls: Sequence[Control], given: Mapping[str, float | str], missing: str) -> dict[str, float | str]:
-    """What every control stands at, in their order: as given, or at its default. Whole numbers are int.
+    """The value of every control, in their order: as given, or the default. Whole numbers are int.
 
-    ``missing`` begins the sentence about a control that is not there: ``The lesson first-layer has no control``.
+    ``missing`` starts the sentence about an unknown control: ``The lesson first-layer has no control``.
 
     Raises:
         QuestionError: there is no such control, or one cannot take its value.
@@ -70,7 +70,7 @@ def settle(controls: Sequence[Control], given: Mapping[str, float | str], missin
     return {name: _taken(control, given.get(name, control.default)) for name, control in known.items()}
 
 
-def in_words(control: Control, value: float | str) -> str:
+def value_text(control: Control, value: float | str) -> str:
     """``32 noisy copies``: the value with its unit, or the words of a choice."""
     match control:
         case Choice(options=options):

@@ -1,4 +1,4 @@
-"""What the doctor says of a model: findings, and the figures they rest on. Frozen values of names and numbers."""
+"""The doctor's findings about a model, and the measurements behind them. Immutable values."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ Cause = Literal[
 
 Level = Literal["broken", "partial", "note"]
 """``broken``: a gradient is missing, zero or not finite, or PyTorch refuses; ``partial``: one path of several is cut,
-or a gradient is much too small or large; ``note``: nothing is wrong if it is meant."""
+or a gradient is much too small or large; ``note``: nothing is wrong if it is intended."""
 
 Gradient = Literal["none", "zero", "finite", "not_finite"]
 
@@ -53,12 +53,12 @@ class Finding:
     text: str
     """The author's line."""
     lost: tuple[str, ...]
-    """Parameters and inputs that get no gradient, or a useless one, because of it."""
+    """Parameters and inputs that get no gradient, or a useless one, because of this."""
     weakened: tuple[str, ...]
-    """Those that lose one path of several."""
+    """Those that lose one of several paths."""
     sentence: str
     repair: str
-    """The repair, as code."""
+    """The fix, as code."""
 
     @property
     def at(self) -> str:
@@ -86,7 +86,7 @@ class LayerReport:
     where: str
     function: str
     call: int
-    """Which call of this function there, from 0."""
+    """Which call of this function at that line, from 0."""
     calls: int
     """How often it is called there."""
     file: str
@@ -94,15 +94,15 @@ class LayerReport:
     units: int
     """Channels or features for a rectifier; single numbers for a sigmoid or tanh."""
     share: float
-    """0 to 1: units that are zero for the whole batch at every place (ReLU), or numbers whose derivative is under
-    1/1000 (sigmoid, tanh)."""
+    """0 to 1: share of units that are zero for the whole batch at every position (ReLU), or of values whose derivative
+    is under 1/1000 (sigmoid, tanh)."""
     places: int
-    """How many numbers of each unit were looked at; a unit that is zero at one place need not be dead."""
+    """How many values of each unit were examined; a unit that is zero at one position need not be dead."""
 
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """All that was found, in order of execution."""
+    """All findings, in order of execution."""
 
     findings: tuple[Finding, ...]
     leaves: tuple[LeafReport, ...]
@@ -157,7 +157,7 @@ class Step:
     noise: float
     """About how much of the difference rounding in float64 alone can make, in the target's unit."""
     bend: float = 0.0
-    """(f(v + h d) + f(v - h d) - 2 f(v)) / h, in the target's unit: by how much the slopes to both sides differ."""
+    """(f(v + h d) + f(v - h d) - 2 f(v)) / h, in the target's unit: how much the one-sided slopes differ."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,9 +193,9 @@ class DirectionProof:
 
 
 Outcome = Literal["agrees", "apart", "at a kink", "kinks", "rounding", "too small"]
-"""What a check says. ``at a kink``: the value lies on one, so that the slopes to both sides differ; ``kinks``: the two
-come closer as the step shrinks, and do not meet; ``rounding``: the gradient in float64 agrees, and the module's own is
-another; ``too small``: rounding hides whether they meet."""
+"""The result of a check. ``at a kink``: the value lies on a kink, so the one-sided slopes differ; ``kinks``: the two
+derivatives come closer as the step shrinks, but do not meet; ``rounding``: the gradient in float64 agrees, but the
+module's own gradient differs; ``too small``: rounding hides whether they meet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,5 +209,5 @@ class Proof:
 
     @property
     def agrees(self) -> bool:
-        """Whether the two numbers are one in every direction."""
+        """Whether the two derivatives agree in every direction."""
         return self.outcome == "agrees"

@@ -30,7 +30,7 @@ class FlowAnswer(Answer):
     """Answer to a ``FlowQuestion``.
 
     ``arrays`` holds ``activation_norm`` and ``gradient_norm``, one L2 norm for each of ``sites``: infinite where a
-    value or gradient holds NaN or infinity, NaN where no gradient arrives or a site holds whole numbers; and
+    value or gradient contains NaN or infinity, NaN where no gradient reaches the site or it holds integers; and
     ``dead_share``, see ``flow.dead_share``. Where parameters were asked for, also ``parameter_norm`` and
     ``parameter_gradient_norm``, one for each of ``parameters``.
     """

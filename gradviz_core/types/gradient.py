@@ -1,4 +1,4 @@
-"""How a number changes with each value: the question and its answer."""
+"""How a score changes with each value: the question and its answer."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from gradviz_core.types.targets import ClassScore, Target
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GradientQuestion(AboutAModel["GradientAnswer"]):
-    """How does ``target`` change with each number at the sites ``wrt``, and what does ``method`` make of that?
+    """How does ``target`` change with each value at the sites ``wrt``, and what does ``method`` make of that?
 
     ``options`` are those of the method's card; one that is left out is at its default.
     """
@@ -43,9 +43,9 @@ class GradientAnswer(Answer):
     """The question's target, with the predicted class filled in, where it was read and as what."""
     score: float
     prediction: tuple[ClassProbability, ...]
-    """The five most likely classes, or the five largest numbers; empty where the target is read from a site."""
+    """The five most likely classes, or the five largest values; empty where the target is read from a site."""
     receptive_field: tuple[int, int, int, int] | None
-    """For a ``Unit``: first row, last row, first column, last column of the input it can depend on at all."""
+    """For a ``Unit``: its receptive field: first row, last row, first column, last column of the input."""
     notes: tuple[str, ...]
     receipt: Receipt
     arrays: Arrays
@@ -60,7 +60,7 @@ class GradientAnswer(Answer):
 
     @property
     def gradients(self) -> dict[Site, np.ndarray]:
-        """∂score/∂site for each site that a path leads from; signed."""
+        """∂score/∂site for each site from which a path leads to the score; signed."""
         return _by_site(self.arrays, "gradient/")
 
     @property

@@ -49,7 +49,11 @@ def score_lines(
         said = "  # its logit" if kind in ("softmax_logits", "sigmoid_logits") else ""
         return [f"{result} = {'-' if against else ''}{number}{said}"]
     words = "log-probability" if scale == "log_probability" else "probability"
-    said = f"  # the {words} that it is not" if against else f"  # its {words}"
+    said = (
+        f"  # {'log(1 - its probability)' if scale == 'log_probability' else '1 - its probability'}"
+        if against
+        else f"  # its {words}"
+    )
     if kind == "softmax_logits" and against:
         others = f"others = torch.cat([{name}[:index], {name}[index + 1 :]]).logsumexp(0)"
         return [others, f"{result} = {_sigmoid(f'others - {number}', scale)}{said}"]

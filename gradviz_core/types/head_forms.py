@@ -1,4 +1,4 @@
-"""What a returned tensor of some shape can be, and which of several is meant."""
+"""What an output tensor can be by its shape, and which of several outputs is used."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from gradviz_core.types.heads import HeadForm
 
 PLACES = 4
-"""Numbers of a box that stand before its classes, unless someone says otherwise."""
+"""How many values of a box come before its class scores, unless stated otherwise."""
 Shape = tuple[int, ...]
 
 
 def form_of(shape: Shape) -> HeadForm:
-    """What a tensor of this shape can be."""
+    """What a tensor of this shape can hold."""
     match shape:
         case () | (_,) | (_, _):
             return "row"
@@ -24,8 +24,9 @@ def form_of(shape: Shape) -> HeadForm:
 
 
 def meant(shapes: Mapping[str, Shape], form: HeadForm) -> str | None:
-    """Of several outputs the one that a score of this form is read from where none is named: the one named ``logits``,
-    else the first. What has just the shape goes first: a loss beside the classes is not meant, nor are places alone.
+    """The output that a score of this form is read from where none is named: the one named ``logits``, else the first.
+    An output of exactly this shape is preferred, so that a loss beside the class scores is not used, nor the positions
+    of boxes alone.
 
     None where none has this form.
     """

@@ -1,4 +1,4 @@
-"""The Jacobian of one value by another: the question and its answer."""
+"""The Jacobian of one value with respect to another: the question and its answer."""
 
 from __future__ import annotations
 
@@ -11,17 +11,16 @@ from gradviz_core.types.receipts import Receipt
 from gradviz_core.types.subjects import INPUT, OUTPUT, Site
 
 MOST_ENTRIES = 4_000_000
-"""Largest part of a Jacobian that is answered entry by entry."""
+"""Most entries of a Jacobian that one answer holds."""
 MOST_PASSES = 4_096
-"""Most backward passes that one such part may take."""
+"""Most backward passes for one such answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JacobianQuestion(AboutAModel["JacobianAnswer"]):
     """What is ∂of_i / ∂wrt_j, for the ``rows`` i and the ``columns`` j?
 
-    Rows and columns are the numbers of the two values, laid flat; a part is the first and the one after the last, None
-    takes all.
+    Rows and columns index the two values, flattened; a range is (first, last + 1), and None takes all.
     """
 
     model: str
@@ -43,7 +42,7 @@ class JacobianAnswer(Answer):
     shape: tuple[int, int]
     """Rows and columns of the whole Jacobian."""
     mode: Literal["reverse", "forward"]
-    """One backward pass a row, or one double backward pass a column."""
+    """One backward pass for each row, or one double backward pass for each column."""
     notes: tuple[str, ...]
     receipt: Receipt
     arrays: Arrays

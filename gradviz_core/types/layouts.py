@@ -1,4 +1,4 @@
-"""Where the channels of a value lie, as its axes are drawn and named."""
+"""Which axis of a value holds its channels, and how its axes are drawn and named."""
 
 from __future__ import annotations
 
@@ -22,58 +22,58 @@ _AXIS = {(dimensions, layout): axis for (dimensions, axis), layout in _NAMED.ite
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """How a value is read."""
+    """How the axes of a value are read."""
 
     axis: int
-    """The axis that counts channels, the batch axis counted."""
+    """The channel axis, where the batch axis is 0."""
     known: bool
-    """Whether the operations of the forward pass tell; else it is a guess."""
+    """Whether the operations of the forward pass show it; else it is a guess."""
 
 
 def read(
     seen: Mapping[Site, tuple[str, tuple[int, ...]]], channel_axes: Mapping[Site, int | None]
 ) -> dict[Site, Reading]:
-    """How each value is read, from (kind of module, shape) and the channel axis that the operations tell, in order of
+    """How each value is read, from (kind of module, shape) and the channel axis that the operations show, in order of
     execution.
 
-    A value with one axis beside the batch axis has its channels there. Where nothing tells, the axis of the latest
-    earlier value of that shape is a guess; else the last of three axes, and the first after the batch axis of others.
+    A value with one axis beside the batch axis has its channels there. Where the operations show nothing, the guess is
+    the axis of the latest earlier value of that shape; else the last of three axes, and axis 1 of others.
     """
     found: dict[Site, Reading] = {}
     latest: dict[tuple[int, ...], int] = {}
     for site, (_, shape) in seen.items():
-        told = channel_axes.get(site)
+        known_axis = channel_axes.get(site)
         if len(shape) <= 2:
             found[site] = Reading(max(0, len(shape) - 1), known=True)
-        elif told is not None:
-            found[site] = Reading(told, known=True)
-            latest[shape] = told
+        elif known_axis is not None:
+            found[site] = Reading(known_axis, known=True)
+            latest[shape] = known_axis
         else:
             found[site] = Reading(latest.get(shape, 2 if len(shape) == 3 else 1), known=False)
     return found
 
 
 def layout_of(dimensions: int, axis: int) -> Layout:
-    """The layout of a value with so many axes, of which ``axis`` counts channels."""
+    """The layout of a value with ``dimensions`` axes, of which ``axis`` holds the channels."""
     return _NAMED.get((dimensions, axis), "other")
 
 
 def channel_axis(info: SiteInfo) -> int:
-    """The axis that counts channels at a site, the batch axis counted."""
+    """The channel axis of a site, where the batch axis is 0."""
     if info.axis is not None:
         return info.axis
     return _AXIS.get((len(info.shape), info.layout), min(1, max(0, len(info.shape) - 1)))
 
 
 def drawn_axis(layout: Layout, dimensions: int, axis: int | None) -> int:
-    """The axis whose entries are drawn as a picture each, the batch axis counted; 0 for a value whose numbers are drawn
-    one by one: a vector, and what has no batch axis or more than three axes of places."""
+    """The axis whose entries are drawn as one picture each, where the batch axis is 0; 0 for a value whose entries are
+    drawn one by one: a vector, or a value without a batch axis or with more than three spatial axes."""
     at = axis if axis is not None else _AXIS.get((dimensions, layout), 0)
     return at if 3 <= dimensions <= 5 and layout != "vector" else 0
 
 
 def places(info: SiteInfo) -> tuple[int, ...]:
-    """How many places each channel that is drawn has along each axis; () where it is a single number."""
+    """How many positions each drawn channel has along each axis; () where it is a single number."""
     axis = drawn_axis(info.layout, len(info.shape), info.axis)
     return (*info.shape[1:axis], *info.shape[axis + 1 :]) if axis else ()
 
@@ -85,7 +85,7 @@ def channel_count(info: SiteInfo) -> int:
 
 
 def index_of(info: SiteInfo, channel: int, place: tuple[int, ...]) -> tuple[int, ...]:
-    """Where a channel at a place lies within the site's value, without the batch axis, as ``Unit`` wants it."""
+    """The index of a channel at a position within the site's value, without the batch axis, as ``Unit`` takes it."""
     axis = drawn_axis(info.layout, len(info.shape), info.axis)
     if axis:
         return (*place[: axis - 1], channel, *place[axis - 1 :])
@@ -103,10 +103,10 @@ def slices_on_a_sheet(slices: int, rows: int, columns: int) -> tuple[int, int]:
 
 
 def turned(info: SiteInfo, axis: int) -> SiteInfo:
-    """The site with its channels on another axis, as a person chose."""
+    """The site with its channels on another axis, as chosen by a person."""
     return replace(info, layout=layout_of(len(info.shape), axis), axis=axis, layout_known=True)
 
 
 def choices(info: SiteInfo) -> tuple[int, ...]:
-    """The axes that may count channels."""
+    """The axes that may hold the channels."""
     return tuple(range(1, len(info.shape)))

@@ -13,7 +13,7 @@ from gradviz_core.types.receipts import Receipt
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LessonQuestion(Question["LessonAnswer"]):
-    """What comes out of a lesson with these of its controls moved, the others as they are at first?"""
+    """What are the results of a lesson with these of its controls changed, the others at their defaults?"""
 
     lesson: str
     choices: tuple[tuple[str, float | str], ...] = ()

@@ -1,4 +1,4 @@
-"""What a lesson says before it runs, and what came out when it ran. Frozen values; nothing here computes.
+"""What a lesson says before it runs, and its results. Immutable values; nothing here computes.
 
 All numbers of a result are in one mapping of numpy arrays by name, as in answers; the rest is text, so a result can go
 over the wire as JSON and arrays.
@@ -19,17 +19,17 @@ from gradviz_core.types.controls import Control
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """A question about the lesson with some controls moved, to answer before it runs that way."""
+    """A question about the lesson with some controls changed, to answer before it runs that way."""
 
     question: str
     answers: tuple[str, ...]
     right: int
-    """Index of the right one among ``answers``."""
+    """Index of the correct one among ``answers``."""
     why: str
     moved: tuple[tuple[str, float | str], ...]
-    """The controls that are not as they are at first."""
+    """The controls that differ from their defaults."""
     step: str
-    """The step whose results show the answer then."""
+    """The step whose results then show the answer."""
 
 
 @dataclass(frozen=True, slots=True)

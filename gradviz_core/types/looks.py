@@ -1,5 +1,5 @@
-"""How an answer is going to be drawn. It changes nothing about the question; where an answer holds more numbers than a
-screen can show, it says which of them the page wants."""
+"""How an answer will be drawn. It does not change the question; where an answer holds more values than a screen can
+show, it says which of them the page needs."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ Part = tuple[int, int, int, int]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
-    """What a page draws of an answer. What a kind of answer does not have means nothing to it."""
+    """What a page draws of an answer. Fields that do not apply to a kind of answer are ignored."""
 
     reduction: str = VIEWS[0].name
     """The view of an input gradient."""
     pixel: tuple[int, int] | None = None
-    """Row and column of the pixel whose exact numbers are wanted, with those around it."""
+    """Row and column of the pixel around which exact values are needed."""
     part: Part | None = None
     """The part of the input that is drawn; None is all of it."""
     maps: str = MAP_KINDS[0].name
@@ -35,10 +35,10 @@ class Look:
     channel: int | None = None
     """The channel that is drawn by itself; None is the strongest."""
     place: tuple[int, ...] = ()
-    """The place of that channel whose exact numbers are wanted."""
+    """The position in that channel around which exact values are needed."""
 
     def __post_init__(self) -> None:
-        """Raises ``ValueError`` for a view or a kind of map that there is not."""
+        """Raises ``ValueError`` for an unknown view or kind of map."""
         view(self.reduction)
         map_kind(self.maps)
 

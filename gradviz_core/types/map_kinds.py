@@ -15,7 +15,8 @@ from gradviz_core.types.arrays import FloatArray
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MapKind:
-    """One quantity at every number of a site: a is its value and g the gradient of the score there, of one shape."""
+    """One quantity for every value of a site: a is the activation and g the gradient of the score there, of the same
+    shape."""
 
     name: str
     """In the library, and in the address of a page after ``maps=``."""
@@ -24,10 +25,10 @@ class MapKind:
     formula: str
     """LaTeX; ``{a}`` stands for the value and ``{g}`` for the gradient."""
     words: str
-    """``{score}`` stands for what is differentiated, ``{of}`` for the site or the channel of it that is shown, and
-    ``{each}`` for each channel of the site, or that one."""
+    """``{score}`` stands for the score, ``{of}`` for the site or the channel that is shown, and ``{each}`` for each
+    channel of the site, or that one."""
     of: Callable[[FloatArray, FloatArray], FloatArray]
-    """Of value and gradient."""
+    """From activation and gradient."""
     code: str
     """The same in PyTorch: of ``value``, which is part of a graph, and ``gradient``."""
     unit: Literal["activation", "slope", "score"]
@@ -35,7 +36,7 @@ class MapKind:
 
     @property
     def needs_gradient(self) -> bool:
-        """Whether it is defined only where a gradient of the score arrives."""
+        """Whether it needs the gradient of the score."""
         return self.unit != "activation"
 
 
@@ -53,7 +54,7 @@ MAP_KINDS = (
         name="gradient",
         label="Gradient",
         formula="{g}",
-        words="How {score} changes with each number of {of}.",
+        words="How {score} changes with each value of {of}.",
         of=lambda a, g: g,
         code="gradient",
         unit="slope",
@@ -62,7 +63,7 @@ MAP_KINDS = (
         name="product",
         label="Product",
         formula=r"{a}\,{g}",
-        words="Each number of {of} times how {score} changes with it.",
+        words="Each value of {of}, times the derivative of {score} with respect to it.",
         of=lambda a, g: a * g,
         code="value.detach() * gradient",
         unit="score",
@@ -72,7 +73,7 @@ MAP_KINDS = (
 
 
 def map_kind(name: str) -> MapKind:
-    """The kind of this name. Raises ``ValueError`` where there is none."""
+    """The kind with this name. Raises ``ValueError`` if there is none."""
     for one in MAP_KINDS:
         if one.name == name:
             return one

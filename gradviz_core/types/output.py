@@ -1,4 +1,4 @@
-"""A whole output, a map or boxes: the question and its answer."""
+"""A predicted map or predicted boxes: the question and its answer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A change of the picture along a gradient: the question and its answer."""
+"""A change of the image along a gradient: the question and its answer."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from gradviz_core.types.receipts import ClassProbability, Receipt
 from gradviz_core.types.targets import ClassScore, Target
 
 Norm = Literal["max", "l2"]
-"""How the size of a change of the picture is told, in levels 0 to 255: the largest change of any number, or the root of
-the squares of all."""
+"""How the size of a change of the image is measured, in levels 0 to 255: ``max``, the largest change of any value, or
+``l2``, the L2 norm."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PerturbationQuestion(AboutAModel["PerturbationAnswer"]):
-    """What becomes of ``target`` when the picture is changed a little along its gradient, or, ``away``, against it?
+    """How does ``target`` change when the image is changed a little along its gradient, or, with ``away``, against it?
 
-    The change has at most the size ``epsilon`` in ``norm``, in levels of the picture (0 to 255), and is made in
-    ``steps`` steps of size ``epsilon / steps``, each along the gradient where the one before ended.
+    The change has at most size ``epsilon`` in ``norm``, in levels of the image (0 to 255), and is made in ``steps``
+    steps of size ``epsilon / steps``, each along the gradient at the end of the previous one.
     """
 
     model: str

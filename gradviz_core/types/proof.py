@@ -1,4 +1,4 @@
-"""Whether a gradient is right: the question and its answer."""
+"""Whether a gradient is correct: the question and its answer."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from gradviz_core.types.targets import ClassScore, Target
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProofQuestion(AboutAModel["ProofAnswer"]):
-    """Is the gradient of ``target`` at ``wrt`` what finite differences in float64 give, along so many random
-    ``directions``, drawn from ``seed``?"""
+    """Does the gradient of ``target`` at ``wrt`` agree with finite differences in float64, along ``directions`` random
+    directions, drawn from ``seed``?"""
 
     model: str
     image: str
@@ -25,7 +25,7 @@ class ProofQuestion(AboutAModel["ProofAnswer"]):
     directions: int = 3
     seed: int = 0
     every_step: bool = True
-    """False for as few steps as it takes to settle it."""
+    """False tries only as many step sizes as it needs."""
     kind: Literal["proof"] = field(default="proof", repr=False)
 
 

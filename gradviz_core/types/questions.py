@@ -1,7 +1,7 @@
-"""What every question and every answer has. Each kind of them has a file of its own beside this one.
+"""What every question and every answer has. Each kind has its own file beside this one.
 
-A question is a frozen value of names and numbers, and is its own cache key. Its type says what it is answered with:
-whoever asks a ``Question[A]`` gets an ``A``.
+A question is an immutable value of names and numbers, and is its own cache key. Its type names the type of its answer:
+a ``Question[A]`` is answered with an ``A``.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from gradviz_core.types.receipts import Receipt
 
 
 class Answer:
-    """Numbers by name in ``arrays``, and what is said of them. Each kind is a frozen dataclass with these fields."""
+    """Arrays by name, and text about them. Each kind is a frozen dataclass with these fields."""
 
     __slots__ = ()
     __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
@@ -33,7 +33,7 @@ A_co = TypeVar("A_co", bound=Answer, covariant=True, default=Answer)
 
 
 class Question(Generic[A_co]):
-    """What is answered with an ``A_co``. Each kind is a frozen dataclass; its ``kind`` is the name of its file."""
+    """A question whose answer is an ``A_co``. Each kind is a frozen dataclass; its ``kind`` is the name of its file."""
 
     __slots__ = ()
     __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
@@ -50,4 +50,4 @@ class AboutAModel(Question[A_co]):
     """Key of the model, and of the image: see ``keys.py``."""
     image: str
     seed: int
-    """Where the random numbers begin that the model draws; to a model that draws none it means nothing."""
+    """The random seed of a model that draws random numbers; others ignore it."""

@@ -1,4 +1,4 @@
-"""What answers of every kind may say: how likely a class is, and where the answer was computed."""
+"""What answers of every kind may hold: the probability of a class, and where the answer was computed."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ class ClassProbability:
     index: int
     label: str
     logit: float
-    """The number that the model returned, a logit or not."""
+    """The value that the model returned, a logit or not."""
     probability: float | None
-    """None where the numbers are no scores of classes, as in a regression."""
+    """None where the values are not class scores, as in a regression."""
     against: str = ""
-    """The name of the other label, where a single number has two."""
+    """The name of the other label, where a single output has two."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class Receipt:
     device: str
     versions: tuple[tuple[str, str], ...]
     milliseconds: float
-    """Time spent answering, queueing and transport excluded."""
+    """Time to compute the answer, without waiting and transport."""
     guarded: tuple[str, ...] = ()
-    """Operations whose gradient PyTorch by itself would have got wrong here, such as ``batch norm``; see
+    """Operations whose gradient PyTorch alone would have computed wrongly here, such as ``batch norm``; see
     docs/exactness.md."""

@@ -1,4 +1,4 @@
-"""Finding the site a person meant."""
+"""The names of sites, and the closest one to a name that does not exist."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ def ordinal(call: int) -> str:
     return f"{number}{suffix}"
 
 
-def in_words(site: Site, calls: int = 1) -> str:
-    """The site as a person reads it: ``layer2.0.relu, second call``. ``calls`` is how often the module ran."""
+def site_name(site: Site, calls: int = 1) -> str:
+    """The site in words: ``layer2.0.relu, second call``. ``calls`` is how often the module ran."""
     item = f"[{site.item}]" if site.item else ""
     if site.path.startswith(".input"):
         return f"the input{item}" if site.call == 0 else f"the {ordinal(site.call)} input{item}"
@@ -31,7 +31,7 @@ def in_words(site: Site, calls: int = 1) -> str:
 
 
 def no_such_site(site: Site, known: Collection[Site]) -> UnknownSite:
-    """The error for a site that is not there, or never ran, naming the nearest one that did."""
+    """The error for a site that does not exist, or never ran; it names the closest one that did."""
     same_path = [other for other in known if other.path == site.path]
     near = same_path or [
         other
@@ -39,6 +39,6 @@ def no_such_site(site: Site, known: Collection[Site]) -> UnknownSite:
         for other in known
         if other.path == path
     ]
-    hint = f" The nearest that did is {in_words(near[-1])}." if near else ""
-    rule = "nothing of that name ran in this forward pass."
-    return UnknownSite(f"There is no site {in_words(site)!r}: {rule}{hint} Choose one that did.")
+    hint = f" The closest that did is {site_name(near[-1])}." if near else ""
+    rule = "no layer of that name ran in this forward pass."
+    return UnknownSite(f"There is no site {site_name(site)!r}: {rule}{hint} Choose one that did.")

@@ -16,7 +16,7 @@ MOST_STEPS = 16
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpectrumQuestion(AboutAModel["SpectrumAnswer"]):
-    """Which are the ``count`` largest singular values of that Jacobian, after so many ``steps`` of an iteration?"""
+    """Which are the ``count`` largest singular values of that Jacobian, after ``steps`` steps of an iteration?"""
 
     model: str
     image: str
@@ -38,11 +38,12 @@ class SpectrumAnswer(Answer):
     shape: tuple[int, int]
     """Rows asked for, and columns."""
     settled: int
-    """How many values, from the largest on, the last step changed by less than 1e-4 of each; no bound on the error."""
+    """How many values, from the largest on, changed by less than 1e-4 of themselves in the last step; this does not
+    bound the error."""
     complete: bool
-    """Whether the iteration went through all directions there are, so that its values are the true ones."""
+    """Whether the iteration used all directions, so that its values are exact."""
     frobenius: float
-    """‖J‖_F: Σ σ² of all that was found, and an estimate of the rest."""
+    """‖J‖_F, from Σ σ² of the values found and an estimate of the rest."""
     frobenius_error: float
     """Standard error of that estimate; 0 where ``complete``."""
     notes: tuple[str, ...]

@@ -11,7 +11,7 @@ _SITE_TEXT = re.compile(r"(?P<path>.*?)(?::(?P<call>\d{1,6}))?(?:\[(?P<item>[^\[
 
 @dataclass(frozen=True, slots=True, order=True)
 class Site:
-    """One value that a forward pass really produced.
+    """A site: one value that a forward pass produced, usually a layer output.
 
     It is the output of the module at ``path`` when that module ran for the ``call``-th time (0 is the first). A module
     that runs twice has two sites; one that never runs has none. Where the output is a tuple or a dictionary, ``item``
@@ -34,7 +34,7 @@ class Site:
 
     @staticmethod
     def parse(text: str) -> Site:
-        """The site that ``str`` wrote. Every text names some site; whether it ran is for the survey to say."""
+        """The site that ``str`` wrote. Every text names some site; the survey says whether it ran."""
         match = _SITE_TEXT.fullmatch(text)
         assert match is not None  # the pattern accepts every text
         path = "" if match["path"] == ".output" else match["path"]
@@ -63,20 +63,20 @@ class SiteInfo:
     shape: tuple[int, ...]
     dtype: str
     layout: Layout
-    """Where its channels lie, as the operations of the forward pass tell; else as the shape suggests."""
+    """Where its channels are, as the operations of the forward pass show; else as the shape suggests."""
     calls: int = 1
     """How often the module ran in this forward pass."""
     differentiable: bool = True
     """False where the value is an integer, or was computed where no gradient is recorded."""
     same_as: Site | None = None
-    """The earlier site with the very same value: a container that ends in it, or a layer that does nothing in
-    evaluation mode, such as dropout."""
+    """The earlier site with the same value: for a container that returns the output of its last layer, or a layer that
+    does nothing in evaluation mode, such as dropout."""
     source: str = ""
-    """The author's line that computed it, as ``model.py:41  return self.fc(x)``, where an uploaded file tells."""
+    """The line of code that computed it, as ``model.py:41  return self.fc(x)``, where an uploaded file says it."""
     axis: int | None = None
-    """The axis that counts channels, the batch axis counted; None is the one that the layout names."""
+    """The channel axis, where the batch axis is 0; None is the one that the layout names."""
     layout_known: bool = True
-    """Whether the operations of the forward pass tell which axis counts channels; else it is a guess."""
+    """Whether the operations of the forward pass show the channel axis; else it is a guess."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,15 +72,15 @@ class Target(ABC):
 
     @abstractmethod
     def words(self, labels: Sequence[str]) -> str:
-        """The scalar as a person says it: ``the logit of star (5)``."""
+        """The score in words: ``the logit of star (5)``."""
 
     @abstractmethod
     def symbol(self, labels: Sequence[str]) -> str:
-        r"""The scalar in LaTeX: ``z_{\text{star}}``."""
+        r"""The score in LaTeX: ``z_{\text{star}}``."""
 
     @abstractmethod
     def unit(self) -> str:
-        """The scalar's unit: ``logit``, ``nat``, ``probability``, ``output unit`` or ``activation``."""
+        """The unit of the score: ``logit``, ``nat``, ``probability``, ``output unit`` or ``activation``."""
 
     @abstractmethod
     def named(self) -> str:

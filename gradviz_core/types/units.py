@@ -1,4 +1,4 @@
-"""The most active channels at one place of a layer: the question and its answer."""
+"""The most active channels at one position of a layer: the question and its answer."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from gradviz_core.types.subjects import Site
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnitsQuestion(AboutAModel["UnitsAnswer"]):
-    """Which ``count`` channels are most active at one place of a site, and how does each change with the input?
+    """Which ``count`` channels are most active at one position of a site, and how does each change with the input?
 
     ``place`` is (row, column) for maps, (token,) for tokens, (position,) for a sequence, (slice, row, column) for
-    volumes and () for a vector. ``axis`` counts the site's channels, the batch axis being 0; None is the one that the
-    forward pass tells.
+    volumes and () for a vector. ``axis`` is the channel axis, where the batch axis is 0; None is the one that the
+    forward pass shows.
     """
 
     model: str

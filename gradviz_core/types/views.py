@@ -1,4 +1,4 @@
-"""The views of an input gradient: what is made of its channels, so that it can be drawn as one picture.
+"""The views of an input gradient: how its channels are reduced to one picture.
 
 A view is one entry of ``VIEWS``. Its place in the address, its name on the page, the caption, the picture and the
 program under it all come from here.
@@ -27,8 +27,8 @@ class View:
     formula: str
     """LaTeX; ``{g}`` stands for the gradient at channel c, row i, column j."""
     words: str
-    """Goes on after "How the score changes with each pixel, "; ``{over}`` stands for "over the 3 channels",
-    ``{channel}`` for the channel that is shown."""
+    """Follows "How the score changes with each pixel: "; ``{over}`` stands for "over the 3 channels",
+    ``{channel}`` for the channels that are shown: "red only"."""
     reduce: Callable[[FloatArray], FloatArray] | None
     """(C, H, W) to (H, W); None draws each channel by itself."""
     code: str
@@ -48,7 +48,7 @@ VIEWS = (
         address="signed",
         label="Signed",
         formula=r"\sum_c {g}",
-        words="summed {over} with its sign",
+        words="signed sum {over}",
         reduce=lambda g: g.sum(axis=0),
         code=".sum(dim=0)",
         signed=True,
@@ -58,7 +58,7 @@ VIEWS = (
         address="l2",
         label="Magnitude (L2)",
         formula=r"\sqrt{{\textstyle\sum_c \left({g}\right)^2}}",
-        words="its size as the root of the squares summed {over}",
+        words="L2 norm {over}",
         reduce=lambda g: np.sqrt(np.square(g).sum(axis=0)),
         code=".square().sum(dim=0).sqrt()",
         signed=False,
@@ -68,7 +68,7 @@ VIEWS = (
         address="max",
         label="Magnitude (max)",
         formula=r"\max_c \left|{g}\right|",
-        words="its largest size {over}",
+        words="largest magnitude {over}",
         reduce=lambda g: np.abs(g).max(axis=0),
         code=".abs().amax(dim=0)",
         signed=False,
@@ -78,7 +78,7 @@ VIEWS = (
         address="channels",
         label="Channels",
         formula="{g}",
-        words="{channel} alone",
+        words="{channel}",
         reduce=None,
         code="",
         signed=True,
@@ -88,7 +88,7 @@ VIEWS = (
 
 
 def view(name: str) -> View:
-    """The view of this name. Raises ``ValueError`` where there is none."""
+    """The view with this name. Raises ``ValueError`` if there is none."""
     for one in VIEWS:
         if one.name == name:
             return one

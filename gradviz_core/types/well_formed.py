@@ -1,4 +1,4 @@
-"""Targets that are written by hand: whether each word and number in one is of the kind that it must be. No torch."""
+"""Checks of targets that are written by hand: their words, numbers and sites. No torch."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _NUMBERS = ("index", "other", "label", "box", "channel")
 
 
 def check(target: object) -> None:
-    """Check that it is a target, and that its words are known, its numbers whole, and its site a ``Site``.
+    """Check that it is a target, with known words, whole numbers and a ``Site``.
 
     Raises:
         BadTarget: something in it is not.
@@ -30,7 +30,7 @@ def check(target: object) -> None:
     if not isinstance(found.get("site", Site("")), Site):
         raise BadTarget(f"{found['site']!r} is not a site. Write Site({str(found['site'])!r}).")
     if isinstance(target, Unit) and not isinstance(target.index, tuple):
-        raise BadTarget(f"{target.index!r} is not a place of a unit. Write a tuple with one number for each axis.")
+        raise BadTarget(f"{target.index!r} is not the index of a unit. Write a tuple with one number for each axis.")
     for name in _NUMBERS:
         number = found.get(name)
         for one in number if isinstance(number, tuple) else (number,):
@@ -40,10 +40,10 @@ def check(target: object) -> None:
 
 def _check_head(head: object) -> None:
     if not isinstance(head, Head):
-        raise BadTarget(f"{head!r} is no head. Write gv.Head({str(head)!r}) for the output of that name.")
+        raise BadTarget(f"{head!r} is not a head. Write gv.Head({str(head)!r}) for the output of that name.")
     given: object = head.item
     if not (given is None or isinstance(given, str)):
-        raise BadTarget(f"The item of a head is {given!r}; it must be a text. Write gv.Head({str(given)!r}).")
+        raise BadTarget(f"The item of a head is {given!r}; it must be a string. Write gv.Head({str(given)!r}).")
     if head.reading is not None:
         _check_word("reading", head.reading, get_args(OutputKind))
 

@@ -13,7 +13,7 @@ from gradviz_core.drawing.screen.site_maps import site_maps
 from gradviz_core.types import INPUT, Blocks, FlowAnswer, GradientAnswer, SiteInfo
 from gradviz_core.types.looks import Look
 from gradviz_core.types.map_kinds import MAP_KINDS, MapKind, map_kind
-from gradviz_core.types.sites import in_words
+from gradviz_core.types.sites import site_name
 from pages.shell import address, sites
 from pages.shell.panel import Picture
 from pages.shell.parameters import Parameter
@@ -39,7 +39,7 @@ def strip(flow: FlowAnswer, labels: Sequence[str], chosen: str) -> Picture:
     infos = tuple(flow.sites[i] for i in kept)
     caption = captions.strip(flow.target, labels)
     figure = figures.strip(
-        [in_words(info.site, info.calls) for info in infos],
+        [site_name(info.site, info.calls) for info in infos],
         flow.arrays["gradient_norm"][kept],
         unit=caption.facts[0],
         chosen=next((i for i, info in enumerate(infos) if str(info.site) == chosen), None),
@@ -80,7 +80,7 @@ def one(view: SiteMaps, channel: int, info: SiteInfo, place: Place) -> Picture |
     facts = (
         captions.site_text(info),
         f"{captions.scale_text(field)}, the same as for the tiles",
-        *captions.blocks_text(field.blocks, "places"),
+        *captions.blocks_text(field.blocks, "positions"),
     )
     name = f"{captions.channel_word(info).capitalize()} {channel}"
     if field.values.size == 1:
@@ -97,7 +97,7 @@ def near(view: SiteMaps, place: Place) -> Picture | None:
     field = fields.field(view.near.numbers, signed=view.signed)
     field = fields.on_scale(field, view.scale.limit)
     figure = near_figures.near(field, view.near.corner, view.planes.cell(place.index))
-    return Picture(figure, captions.near(view.near.corner, field, "place"), sites.choose_cell(view.planes))
+    return Picture(figure, captions.near(view.near.corner, field, "position"), sites.choose_cell(view.planes))
 
 
 def facts_of(view: SiteMaps) -> tuple[tuple[str, str], ...]:

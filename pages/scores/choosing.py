@@ -180,7 +180,7 @@ def _one_class(survey: SurveyAnswer, output: Output, label: str, name: str, defa
     words = {_DEFAULT[name]: default} | {str(i): class_text(i, survey.card.labels, noun) for i in range(count)}
     address.select(label, name, list(words), chosen, words.__getitem__)
     if chosen not in words:
-        rule = f"{survey.card.title[:80]} has {bars.several(noun)} 0 to {count - 1}"
+        rule = f"{survey.card.title[:80]} has {bars.plural(noun)} 0 to {count - 1}"
         raise address.NoSuchChoice(
             f"{noun.capitalize()} {chosen[:60]} does not exist: {rule}. Choose one of them in the sidebar.", name
         )

@@ -30,7 +30,7 @@ from gradviz_core.types import (
     UnitsAnswer,
 )
 from gradviz_core.types.methods import PLAIN
-from gradviz_core.types.sites import in_words
+from gradviz_core.types.sites import site_name
 from pages.shell import asker, check, links
 from pages.streamlit_private import elements, run
 
@@ -136,7 +136,7 @@ def _what(answer: Downloadable) -> str:
     if isinstance(answer, UnitsAnswer):
         return "the strongest channels"
     if isinstance(answer, JacobianAnswer | SpectrumAnswer):
-        return f"{in_words(answer.question.of)} by {in_words(answer.question.wrt)}"
+        return f"{site_name(answer.question.of)} with respect to {site_name(answer.question.wrt)}"
     if isinstance(answer, GradientAnswer) and answer.question.method != PLAIN:
         return method_words.title(answer.question.method, answer.question.options, answer.target)
     return score_words(answer.target, ())

@@ -16,7 +16,7 @@ from gradviz_core.errors import UnknownSite
 from gradviz_core.types import INPUT, Blocks, FlowAnswer, Site, SiteInfo, layouts
 from gradviz_core.types.heads import HeadInfo
 from gradviz_core.types.indices import place_axes
-from gradviz_core.types.sites import in_words, no_such_site
+from gradviz_core.types.sites import no_such_site, site_name
 from pages.shell import address, pixel
 from pages.shell.clicks import Click
 from pages.shell.parameters import Parameter
@@ -56,7 +56,7 @@ def choose(infos: Sequence[SiteInfo], reached: Sequence[SiteInfo] = ()) -> SiteI
         raise address.NoSuchChoice(str(no_such_site(Site.parse(chosen), [info.site for info in infos])), "site")
     if not known[chosen].shape:
         raise address.NoSuchChoice(
-            f"{in_words(known[chosen].site)} is a single number, which has no channels. Choose another layer output; "
+            f"{site_name(known[chosen].site)} is a single number, which has no channels. Choose another layer output; "
             "Input saliency shows how the number changes with each pixel.",
             "site",
         )
@@ -264,7 +264,7 @@ def unit_words(info: SiteInfo, channel: int, place: Place) -> str:
 
 def named(info: SiteInfo) -> str:
     """The site's name for a file or a hover."""
-    return in_words(info.site, info.calls)
+    return site_name(info.site, info.calls)
 
 
 def note_if_flat(info: SiteInfo) -> None:

@@ -40,7 +40,7 @@ def activation(maps: SiteMaps, channel: int, place: Place, info: SiteInfo) -> Pi
         field, cross=planes.cell(place.index), places=planes.place_names() if field.blocks is None else None
     )
     caption = captions.activation(info, channel, field)
-    caption = replace(caption, facts=(*caption.facts, *captions.blocks_text(field.blocks, "places")))
+    caption = replace(caption, facts=(*caption.facts, *captions.blocks_text(field.blocks, "positions")))
     if planes.has_class_token:
         caption = replace(caption, sentence=f"{caption.sentence} The cell above the grid is the class token.")
     return Picture(figure, caption, sites.choose_cell(planes, maps.one.blocks))

@@ -227,7 +227,7 @@ def which(count: int, reading: ShownAs = "softmax_logits") -> str:
     """Which classes are shown: more than five if the five most likely ones change."""
     if count > 5:
         first = "largest" if reading == "numbers" else "most likely"
-        return f"The {count} {bars.several(bars.noun(reading))} that are among the five {first} before or after."
+        return f"The {count} {bars.plural(bars.noun(reading))} that are among the five {first} before or after."
     return f"{bars.sentence(count, reading)}, before and after."
 
 

@@ -13,7 +13,7 @@ from gradviz_core.drawing.flow_figures import Line
 from gradviz_core.drawing.log_scale import norm_text
 from gradviz_core.models import catalogue
 from gradviz_core.types import FloatArray, FlowAnswer, FlowQuestion, ParameterInfo, SiteInfo, keys
-from gradviz_core.types.sites import in_words
+from gradviz_core.types.sites import site_name
 from pages.layout.frame import ScoredChoice
 from pages.shell import address
 from pages.shell.panel import Picture
@@ -129,7 +129,7 @@ def range_of(flow: FlowAnswer) -> tuple[tuple[str, str], ...]:
     ends = {"largest": there[norms[there].argmax()], "smallest": there[norms[there].argmin()]}
     said = {name: (_short(float(norms[at])), infos[at]) for name, at in ends.items()}
     return tuple(
-        (f"{name} gradient", f"{number} at {in_words(info.site, info.calls)}") for name, (number, info) in said.items()
+        (f"{name} gradient", f"{number} at {site_name(info.site, info.calls)}") for name, (number, info) in said.items()
     )
 
 
@@ -142,7 +142,7 @@ def most_dead(flow: FlowAnswer) -> tuple[str, str]:
     shares = np.nan_to_num(flow.arrays["dead_share"])
     at = int(shares.argmax())
     info = flow.sites[at]
-    text = f"{captions.share_text(float(shares[at]))} of {in_words(info.site, info.calls)}" if shares[at] else ""
+    text = f"{captions.share_text(float(shares[at]))} of {site_name(info.site, info.calls)}" if shares[at] else ""
     return "most dead units", text
 
 
@@ -185,7 +185,7 @@ def _at_parameters(flow: FlowAnswer, name: str, *, second: bool) -> list[Line]:
 
 
 def _parameter_hover(one: ParameterInfo, name: str, size: float, gradient: float) -> list[str]:
-    shape = "×".join(map(str, one.shape)) or "one number"
+    shape = "×".join(map(str, one.shape)) or "one value"
     lines = [f"{one.name} · {shape}", *([name.strip(", ")] if name else []), f"gradient {norm_text(gradient)}"]
     return [*lines, f"parameter {norm_text(size)}"]
 

@@ -23,7 +23,7 @@ from gradviz_core.types import (
     SpectrumAnswer,
 )
 from gradviz_core.types.heads import Head, HeadInfo
-from gradviz_core.types.sites import in_words, no_such_site
+from gradviz_core.types.sites import no_such_site, site_name
 from pages.scores import output_kind
 from pages.shell import address, sites
 from pages.shell.choice import Choice
@@ -96,7 +96,7 @@ class View:
     @property
     def text(self) -> str:
         """``head by the input``."""
-        return f"{in_words(self.of.site, self.of.calls)} by {in_words(self.wrt.site, self.wrt.calls)}"
+        return f"{site_name(self.of.site, self.of.calls)} by {site_name(self.wrt.site, self.wrt.calls)}"
 
 
 def choose(choice: Choice) -> View:

@@ -7,7 +7,7 @@ import numpy as np
 from gradviz_core.drawing import captions, figures, log_scale, spectra
 from gradviz_core.drawing.captions import Caption
 from gradviz_core.types import INPUT, MOST_ENTRIES, FloatArray, JacobianAnswer, SpectrumAnswer
-from gradviz_core.types.sites import in_words
+from gradviz_core.types.sites import site_name
 from pages.shell import address
 from pages.shell.clicks import Click
 from pages.shell.panel import Picture
@@ -157,7 +157,7 @@ def _choose(view: View, row: int | None) -> None:
 def _row(view: View, entries: FloatArray, number: int) -> Picture | None:
     sentence = (
         f"Output {number}, {view.names(number, number + 1)[0]}: how it changes with each position of "
-        f"{in_words(view.wrt.site, view.wrt.calls)}, summed over the channels there with its sign."
+        f"{site_name(view.wrt.site, view.wrt.calls)}, summed over the channels there with its sign."
     )
     slope = _slope(view, str(number), r"c,\cdot")
     return _over_places(view, entries, sentence, rf"\sum_c {slope}", view.unit)
@@ -165,7 +165,7 @@ def _row(view: View, entries: FloatArray, number: int) -> Picture | None:
 
 def _direction(view: View, answer: SpectrumAnswer) -> Picture | None:
     sentence = (
-        f"The direction in {in_words(view.wrt.site, view.wrt.calls)} that changes the outputs most, summed over the "
+        f"The direction in {site_name(view.wrt.site, view.wrt.calls)} that changes the outputs most, summed over the "
         "channels with its sign. It has length one. Of the two opposite directions, this is the "
         "one whose largest entry is positive. If the two largest singular values are close, it converges after them."
     )
@@ -178,6 +178,6 @@ def _over_places(view: View, entries: FloatArray, sentence: str, formula: str, u
         return None
     field, places = found
     pixels = view.choice.survey.pixels if view.wrt.site == INPUT else None
-    coarse = captions.blocks_text(field.blocks, "places")
+    coarse = captions.blocks_text(field.blocks, "positions")
     words = Caption(sentence, formula, (captions.site_text(view.wrt), unit, captions.scale_text(field), *coarse))
     return Picture(figures.heatmap(field, pixels=pixels, places=places, height=400), words)

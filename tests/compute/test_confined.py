@@ -105,7 +105,7 @@ def test_a_flood_of_uploads_fills_its_own_queue_only(client: Client, chosen: Set
     with ThreadPoolExecutor(4) as threads:
         waiting = [threads.submit(ask, client, sleep, "1") for _ in range(4)]
         assert until(lambda: (client.status().busy, client.status().queued) == (2, 2))
-        with pytest.raises(Busy, match="2 questions are waiting already"):
+        with pytest.raises(Busy, match="2 questions are already waiting"):
             ask(client, sleep, "0")
         ask(client, "echo")
         assert all(worker_of(question.result()) for question in waiting)

@@ -44,7 +44,7 @@ def test_what_has_come_lies_here_until_its_connection_closes(client: Client, cho
     assert len(files(chosen, "arriving")) == 1
     delivery.close()
     assert until(lambda: files(chosen, "arriving") == [])
-    with pytest.raises(ComputeError, match=r"no longer here\. Choose it again"):
+    with pytest.raises(ComputeError, match=r"no longer on the server\. Choose it again"):
         delivery.image()
     assert files(chosen) == before
 

@@ -64,7 +64,7 @@ def test_one_of_an_upload_comes_from_a_confined_worker(client: Client, chosen: S
     [
         ("refuse", BadTarget, "There is no class 12"),
         ("bug", ComputeError, "inside GradViz"),
-        ("kill", WorkerDied, "ended in the middle"),
+        ("kill", WorkerDied, "ended unexpectedly"),
         ("spin", DeadlineExceeded, "took longer than 2 s"),
         ("upload/" + 64 * "0", GradVizError, "has been removed"),
     ],
@@ -95,7 +95,7 @@ def test_a_slow_reader_holds_up_no_worker_and_gets_one_file_at_a_time(client: Cl
     started = time.monotonic()
     ask(client, "x")
     assert time.monotonic() - started < soon(0.5)
-    with pytest.raises(Busy, match="on its way to this page"):
+    with pytest.raises(Busy, match="being sent to this page"):
         fetched(client, "x")
     assert not [path for path in chosen.store.iterdir() if "leaving" in path.name], "it would outlive a crash"
     for file in files:

@@ -229,4 +229,4 @@ def test_a_flood_does_not_fill_the_queue_against_a_newcomer(hall: Callable[[int]
     assert here.waited(BYSTANDER) < SLICE_S + GRACE_S + soon(REPLACED_S)
     refused = [future.exception() for future in flood if future.done()]
     assert len(refused) in (3, 4)
-    assert all(isinstance(error, Busy) and "32 questions are waiting" in str(error) for error in refused)
+    assert all(isinstance(error, Busy) and "32 questions are already waiting" in str(error) for error in refused)

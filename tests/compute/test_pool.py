@@ -129,7 +129,7 @@ def test_an_answer_that_is_far_too_large_is_refused(monkeypatch: pytest.MonkeyPa
     question = question_to_json(SurveyQuestion(model="array", image="6000000")).encode()
     kind, text = worker.reply(Scripted("cpu"), "ask", question)
     assert (kind, type(error_from_json(text))) == ("error", QuestionError)
-    assert str(error_from_json(text)) == "The answer has 6 MB; the limit is 5 MB. Ask for fewer sites."
+    assert str(error_from_json(text)) == "The answer is 6 MB; the limit is 5 MB. Ask for fewer outputs."
 
 
 def test_an_upload_does_not_make_a_worker_forget_what_it_served(client: Client) -> None:
@@ -167,7 +167,7 @@ def test_a_full_queue_refuses_the_next_question_at_once(client: Client) -> None:
             waiting.append(threads.submit(ask, client, "sleep", "1.2"))
             assert until(lambda: (client.status().busy, client.status().queued) == (busy, queued))  # noqa: B023
         start = time.monotonic()
-        with pytest.raises(Busy, match="2 questions are waiting already"):
+        with pytest.raises(Busy, match="2 questions are already waiting"):
             ask(client, "echo")
         assert time.monotonic() - start < soon(0.2)
         assert len({worker_of(question.result()) for question in waiting}) == 2
@@ -193,7 +193,7 @@ def test_a_question_that_needs_too_much_memory_fails_by_itself(chosen: Settings,
     try:
         assert until(lambda: client.status().ready == 1)
         pid = worker_of(ask(client, "hog", "1000"))
-        with pytest.raises(ComputeError, match="more memory than there is"):
+        with pytest.raises(ComputeError, match="more memory than is available"):
             ask(client, "hog", "1000000000")
         with ThreadPoolExecutor(1) as threads:
             running = threads.submit(ask, client, "sleep", "1.2")
@@ -215,7 +215,7 @@ def test_workers_that_cannot_start_are_told_of(chosen: Settings, tmp_path: Path)
     settings = chosen.model_copy(update={"store": tmp_path})
     client = Client(settings, "tests.compute.fakes:Missing")
     try:
-        with pytest.raises(ComputeError, match="No worker of the compute service can be started"):
+        with pytest.raises(ComputeError, match="The compute service cannot start a worker"):
             ask(client, "echo")
     finally:
         client.close()

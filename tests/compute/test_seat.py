@@ -81,7 +81,7 @@ def test_a_question_fails_where_the_worker_died_idle_and_no_other_starts() -> No
     with seat_with(MadeUp(alive=False), *[OSError("no memory")] * 3, MadeUp()) as ask:
         error = failed(ask())
         assert type(error) is ServiceStarting
-        assert "No worker of the compute service can be started" in str(error)
+        assert "The compute service cannot start a worker" in str(error)
         assert ask() == DONE  # it is tried again, and some day it works
 
 

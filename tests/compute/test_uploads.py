@@ -105,7 +105,7 @@ def test_what_is_no_image_or_no_model_leaves_nothing(client: Client, chosen: Set
         client.upload_image(b"MZ\x90\x00")
     with pytest.raises(BadImage, match="empty"):
         client.upload_image(b"")
-    with pytest.raises(BadImage, match=r"The file has 2.0 MB; the limit is 1 MB. Choose a smaller image"):
+    with pytest.raises(BadImage, match=r"The file is 2.0 MB; the limit is 1 MB. Choose a smaller image"):
         client.upload_image(bytes(2_000_000))
     assert files(chosen) == before
 

@@ -70,7 +70,7 @@ def test_the_draw_of_a_seed_is_the_eager_models(kind: type[nn.Module]) -> None:
         mine, true = (trace.gradients(one, x, target=ClassScore(2), seed=seed) for one in (found, module))
         assert mine.score == true.score
         assert torch.equal(mine.gradients[INPUT], true.gradients[INPUT])
-        assert f"this is draw {seed}" in mine.notes[0]
+        assert f"random seed {seed};" in mine.notes[0]
         leaf = x.clone().requires_grad_()
         torch.manual_seed(seed)
         assert torch.equal(true.gradients[INPUT], torch.autograd.grad(module(leaf)[0, 2], leaf)[0])

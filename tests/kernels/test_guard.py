@@ -97,7 +97,7 @@ def test_what_pytorch_computes_wrongly_is_refused_in_words() -> None:
     x = numbers(1, 2, 4, 6).requires_grad_()
     with pytest.raises(QuestionError, match="resizes with antialias to a width of one"), guarded(y := resized(x)):
         torch.autograd.grad(y.sum(), x)
-    with pytest.raises(QuestionError, match="lay it out plainly"), guarded(in_groups(ODD_WEIGHT)[0]):
+    with pytest.raises(QuestionError, match="Store it contiguously"), guarded(in_groups(ODD_WEIGHT)[0]):
         pass
 
 

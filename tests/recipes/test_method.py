@@ -63,7 +63,7 @@ def test_a_method_is_its_function_and_its_card(tmp_path: Path) -> None:
     assert seen["size"] > 0
     assert seen["apart"] < 1e-6
     assert "gradient = 4.0 * gradient" in seen["code"]
-    assert any("changes with each pixel, times 4, summed over the 3 channels" in text for text in seen["texts"])
+    assert any("changes with each pixel, times 4: signed sum over the 3 channels" in text for text in seen["texts"])
     assert any("4 cdot frac{partial" in text for text in seen["texts"])
     assert any("factor 4" in text for text in seen["texts"])
     assert seen["question"]["options"] == [["factor", 4.0]]

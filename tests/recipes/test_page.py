@@ -59,6 +59,6 @@ def test_a_page_is_its_script_and_its_card(tmp_path: Path) -> None:
     assert seen["address"].items() >= (address | {"strength": "60"}).items()
     assert seen["size"] > 0
     assert seen["apart"] < 1e-6
-    assert any("changes with each pixel, summed over the 3 channels" in text for text in seen["texts"])
+    assert any("changes with each pixel: signed sum over the 3 channels" in text for text in seen["texts"])
     assert seen["arrays"]["gradient/.input"] == [1, 3, 96, 96]
     assert scratch.changed() == set(pair)

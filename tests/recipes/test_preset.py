@@ -56,7 +56,7 @@ def test_a_preset_is_a_network_and_a_plan(tmp_path: Path) -> None:
     assert seen["size"] > 0
     assert seen["apart"] < 1e-6
     assert 'gv.load("preset/digits-linear")' in seen["code"]
-    assert any("changes with each pixel, summed over the one channel" in text for text in seen["texts"])
+    assert any("changes with each pixel: signed sum over the single channel" in text for text in seen["texts"])
     assert seen["arrays"]["gradient/.input"] == [1, 1, 28, 28]
     written = {f"assets/models/digits-linear.{end}" for end in ("json", "safetensors")}
     assert scratch.changed() == {NETWORKS, PLANS, *written}

@@ -13,7 +13,7 @@ VIEW = r"""    View(
         address="mean",
         label="Mean",
         formula=r"\frac{{1}}{{C}} \sum_c {g}",
-        words="averaged {over}",
+        words="mean {over}",
         reduce=lambda g: g.mean(axis=0),
         code=".mean(dim=0)",
         signed=True,
@@ -35,7 +35,7 @@ def test_a_view_is_one_entry(tmp_path: Path) -> None:
     assert seen["size"] > 0
     assert seen["apart"] < 1e-6
     assert "shown = gradient[0].mean(dim=0).numpy()" in seen["code"]
-    assert any("changes with each pixel, averaged over the 3 channels. Red" in text for text in seen["texts"])
+    assert any("changes with each pixel: mean over the 3 channels. Red" in text for text in seen["texts"])
     assert any("frac{1}{C} sum_c frac{partial" in text for text in seen["texts"])
     assert seen["arrays"]["gradient/.input"] == [1, 3, 96, 96]
     assert scratch.changed() == {TABLE}

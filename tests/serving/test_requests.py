@@ -197,7 +197,7 @@ def test_a_strangers_words_are_shown_on_one_line_of_ascii(text: str) -> None:
     "hosts", ["http://a.example", "a.example:8501", "*", "*.", "a..b", "a b", "1.2.3.4", "é.example"]
 )
 def test_what_is_not_a_name_is_refused_at_the_start(hosts: str) -> None:
-    with pytest.raises(ValidationError, match="is not the name of a host"):
+    with pytest.raises(ValidationError, match="is not a host name"):
         Settings(hosts=hosts)
 
 

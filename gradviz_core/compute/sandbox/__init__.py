@@ -1,4 +1,4 @@
-"""Taking from this process whatever a worker does not need that reads uploads and runs uploaded models.
+"""Confining a process that reads uploads and runs uploaded models: it loses every right that it does not need.
 
 Three walls, each of which the kernel holds, also against native code that an upload may have brought to run: Landlock
 (``landlock.py``: which files can be opened), seccomp (``seccomp.py``: which system calls there are) and limits with
@@ -46,7 +46,7 @@ class Confinement:
         if self.complete:
             memory = f", with at most {self.memory_mb:,} MB" if self.memory_mb is not None else ""
             return (
-                "Uploads run in processes that can open no file for writing, no connection and no program "
+                "Uploads run in processes that cannot write files, open connections or start programs "
                 f"(Landlock {self.landlock}, seccomp){memory}."
             )
         return " ".join(["Uploads run in processes that are not fully confined.", *self._gaps()])
@@ -64,7 +64,7 @@ class Confinement:
             gaps.append(f"Some limits are missing ({system}): an upload could use up the memory.")
         if self.stray_threads:
             gaps.append(
-                f"Landlock does not hold {self.stray_threads} of their threads, which ran before it was asked to."
+                f"Landlock does not confine {self.stray_threads} of their threads, which started before it did."
             )
         return gaps
 

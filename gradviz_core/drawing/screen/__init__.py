@@ -1,9 +1,9 @@
-"""Answers made to fit a screen: what a page may weigh.
+"""Answers reduced to what a screen can show, so that pages stay small.
 
-An answer to a question about a picture of 4096×4096 pixels has hundreds of megabytes, and a screen shows a million of
-its numbers at most. So a worker sends what will be drawn: each picture with ``blocks.MOST_SIDE`` cells along a side at
-most, and beside it, exact, what a page says about the whole array and the numbers round the place that is looked at.
-An answer that is small enough goes as it is, to the bit: those of all presets, of ImageNet's sizes, and of most layers.
+An answer about an image of 4096×4096 pixels has hundreds of megabytes, and a screen shows at most a million of its
+values. So a worker sends what will be drawn: each picture with at most ``blocks.MOST_SIDE`` cells along a side, and
+with it the exact values that a page states about the whole array and around the chosen position. A small answer is sent
+unchanged: those about all presets, images of ImageNet's sizes, and most layers.
 
 Whatever is left of any of them has at most ``MOST_BYTES`` of arrays and
 ``MOST_TEXT`` of text; what has more is an error that says so. The whole arrays are in the answer itself, for the
@@ -48,7 +48,7 @@ have a third of a megabyte."""
 
 
 def fit(answer: Answer, look: Look) -> Answer:
-    """The answer with no more numbers than a screen shows, for what is looked at; the answer itself where it is small.
+    """The answer with no more values than a screen can show, for the given look; the answer itself if it is small.
 
     Raises:
         QuestionError: even so it has more than ``MOST_BYTES``; or a part of it cannot be drawn.
@@ -58,8 +58,8 @@ def fit(answer: Answer, look: Look) -> Answer:
     fitted = replace(answer, arrays=_CUT.get(type(answer), _as_it_is)(answer, look))
     if (size := weight(fitted.arrays)) > MOST_BYTES:
         raise QuestionError(
-            f"What is to be drawn of this answer has {size / 1e6:.0f} MB; the limit is {MOST_BYTES / 1e6:g} MB. Ask "
-            "for fewer sites, or fewer rows."
+            f"The pictures of this answer take {size / 1e6:.0f} MB; the limit is {MOST_BYTES / 1e6:g} MB. Ask "
+            "for fewer layer outputs, or fewer rows."
         )
     return replace(fitted, arrays={**fitted.arrays, MARK: np.array(weight(answer.arrays))})
 
@@ -71,16 +71,15 @@ def units_within(rows: int, columns: int) -> int:
 
 
 def check_text(length: int) -> None:
-    """Refuse an answer that says too much beside its arrays: so many bytes.
+    """Refuse an answer with too many bytes of text beside its arrays.
 
     Raises:
         QuestionError: it does.
     """
     if length > MOST_TEXT:
         raise QuestionError(
-            f"What is to be said of this model in words, such as the names of its layers and labels, has "
-            f"{length / 1e6:.1f} MB; the limit is {MOST_TEXT / 1e6:g} MB. Choose a model with fewer layers or "
-            "shorter names."
+            f"The texts of this model, such as the names of its layers and labels, take {length / 1e6:.1f} MB; the "
+            f"limit is {MOST_TEXT / 1e6:g} MB. Choose a model with fewer layers or shorter names."
         )
 
 
@@ -118,7 +117,7 @@ def _gradient(answer: GradientAnswer, look: Look) -> Made:
     inside = [site for site in answer.question.wrt if site != INPUT]
     if len(inside) > 1:
         raise QuestionError(
-            f"{len(inside)} sites of this size are too many to be drawn together. Ask for one of them at a time."
+            f"{len(inside)} layer outputs of this size are too many to draw together. Ask for one at a time."
         )
     for site in inside:
         made |= site_maps.made(answer.activations[site], answer.gradients.get(site), look)

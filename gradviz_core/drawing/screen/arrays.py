@@ -43,7 +43,7 @@ class Window:
         """The numbers at one place of the whole array, (...). Raises IndexError where it is not within."""
         row, column = place[0] - self.corner[0], place[1] - self.corner[1]
         if row < 0 or column < 0:
-            raise IndexError(f"Row {place[0]}, column {place[1]} lies before the part that is here.")
+            raise IndexError(f"Row {place[0]}, column {place[1]} is before the part that this answer holds.")
         found: np.ndarray = self.numbers[..., row, column]
         return found
 

@@ -92,7 +92,7 @@ class OverInput:
         if self.blocks is None:
             return self.numbers[0, :, pixel[0], pixel[1]]
         if self.near is None:
-            raise IndexError(f"The numbers at pixel {pixel} did not come with this answer.")
+            raise IndexError(f"This answer does not hold the values at pixel {pixel}.")
         found: FloatArray = self.near.at(pixel)[0]
         return found
 

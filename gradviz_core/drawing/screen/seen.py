@@ -33,7 +33,7 @@ class Seen:
         if self.blocks is None:
             return tuple(int(n) for n in self.pixels[pixel])
         if self.near is None:
-            raise IndexError(f"The colour of pixel {pixel} did not come with this answer.")
+            raise IndexError(f"This answer does not hold the colour of pixel {pixel}.")
         return tuple(int(n) for n in self.near.at(pixel))
 
 

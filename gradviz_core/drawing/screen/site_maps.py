@@ -1,4 +1,5 @@
-"""What is drawn of a site inside a model: a sheet of all channels, one channel by itself, one place in exact numbers.
+"""What is drawn of a site inside a model: a sheet of all channels, one channel by itself, and exact values at one
+position.
 
 The sheet holds means of blocks, as ``fields.coarser`` makes them; a channel by itself has one place for each block
 where it is too large for a screen. The same functions make both on the page, from whole arrays, and in a worker, for an

@@ -21,7 +21,7 @@ def keep_one(value):
     if id(value) in passed_on:
         clone, was, node = passed_on[id(value)]
         if clone.grad_fn is node and (node or torch.equal(clone, was)):
-            return value  # a container hands on what the last layer in it gave: that is kept already
+            return value  # a container returns the output of its last layer, which is already kept
     kept.append(value)
     clone = value.clone()
     passed_on[id(clone)] = clone, value, clone.grad_fn
@@ -33,29 +33,28 @@ _HOOKS = """for module in model.modules():
     module.register_forward_hook(keep)
 output = model(x)"""
 _HOOKS_OF_EXPORTED = """for module in model.modules():
-    if not isinstance(module, torch.fx.GraphModule):  # such is a part of the graph, and no layer
+    if not isinstance(module, torch.fx.GraphModule):  # a part of the graph, not a layer
         module.register_forward_hook(keep)
 output = model(x)"""
 _DEAD = """def dead_share(value, axis):
     if value.ndim < 2 or not bool((value >= 0).all()):
-        return float("nan")  # only what is nowhere negative can be called dead
+        return float("nan")  # only outputs that are never negative can be dead
     units = (value != 0).movedim(axis, 0).flatten(1)
     return 1 - units.any(dim=1).double().mean().item()"""
 
 
 _NORM = """def norm(tensor):
     if tensor is None or not (tensor.is_floating_point() or tensor.is_complex()):
-        return float("nan")  # no gradient arrives, or these are whole numbers
+        return float("nan")  # no gradient, or integers
     length = tensor.detach().abs().double().norm().item()
-    return length if np.isfinite(length) else float("inf")  # it holds NaN or infinity"""
+    return length if np.isfinite(length) else float("inf")  # it contains NaN or infinity"""
 
 
 def strip(setting: Setting, target: Target) -> str:
-    """``shown`` is the norm of the gradient at each site, in order of execution; NaN where none arrives. Containers
-    that only hand on a value are left out."""
-    about = (
-        f"How strongly {score_words(target, setting.card.labels)} depends on each site: the L2 norm of its gradient."
-    )
+    """``shown`` is the norm of the gradient at each site, in order of execution; NaN where there is none. Containers
+    that only return the output of their last layer are left out."""
+    score = score_words(target, setting.card.labels)
+    about = f"How strongly {score} depends on each layer output: the L2 norm of its gradient."
     return program(about, *_passes(setting, target), Block(("shown = gradient_norms",)))
 
 
@@ -66,11 +65,11 @@ def sites(setting: Setting, target: Target) -> str:
     axes = [layouts.channel_axis(info) for info in infos]
     about = (
         f"Norms of activations, norms of the gradient of {score_words(target, setting.card.labels)}, "
-        "and shares of dead units, at every site in order of execution."
+        "and shares of dead units, at every layer output in order of execution."
     )
     dead = Block(
         (
-            comment("A unit is dead where it is zero at every place. Which axis of each value counts its units:"),
+            comment("A unit is dead if it is zero at every position. The axis of each value that counts its units:"),
             f"axes = {_wrapped([str(axis) for axis in axes])}",
             "",
             "",
@@ -102,7 +101,7 @@ def parameters(setting: Setting, answer: FlowAnswer) -> str:
     run = Block((comment("Forward."), "output = model(x)"))
     back = Block(
         (
-            comment("Back to every parameter; None where no gradient arrives."),
+            comment("The gradient of every parameter; None where the score does not depend on it."),
             "gradients = torch.autograd.grad(score, wanted, allow_unused=True)",
             "",
             "",
@@ -122,14 +121,14 @@ def _passes(setting: Setting, target: Target) -> tuple[Block, ...]:
     """``kept``, every value, and ``gradient_norms``. The target is read from what the model returns."""
     assert inside(target) is None, "the flow page has no other targets"
     why = (
-        "Forward, and on the way keep every value. Clones are passed on: what is done in place further on is done to "
-        "the clones, and not to what was kept."
+        "Forward pass that keeps every value. The hooks return clones, so later in-place operations change the clones "
+        "and not the kept values."
     )
     hooks = _HOOKS_OF_EXPORTED if setting.exported else _HOOKS
     watch = Block((comment(why), _WATCH + hooks), (_TORCH,), (MAP_TENSORS,))
     back = Block(
         (
-            comment("Back to all of them at once; None where no gradient arrives."),
+            comment("All gradients at once; None where the score does not depend on the value."),
             "reached = [value for value in kept if value.requires_grad]",
             "gradients = torch.autograd.grad(score, reached, allow_unused=True)",
             "of = {id(value): gradient for value, gradient in zip(reached, gradients)}",

@@ -1,4 +1,4 @@
-"""The lines that make a program right where PyTorch's own gradient is wrong; see ``tracing/kernel_guards.py``."""
+"""The lines that correct a program where PyTorch's own gradient is wrong; see ``tracing/kernel_guards.py``."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _LINES = """def with_gaps(gradients):
     return torch.stack([first, first], dim=-1)[..., 0], *others
 
 
-def guard(module, inputs, output):  # looks at each new operation of PyTorch's graph
+def guard(module, inputs, output):  # visits each new operation of PyTorch's graph
     waiting = []
     map_tensors(lambda tensor: waiting.append(tensor.grad_fn), output)
     while waiting:
@@ -27,11 +27,11 @@ for module in model.modules():
 
 
 def guard() -> Block:
-    """Hooks on ``model`` that lay out anew each gradient that comes to a batch norm."""
+    """Hooks on ``model`` that change the memory layout of each gradient that reaches a batch norm."""
     why = (
-        "PyTorch's own gradient is wrong for this model (seen in 2.13 and 2.15, on the CPU). Behind batch norm, and "
-        "instance norm, which is built on it, numbers are read in the wrong order where the gradient of a single image "
-        "lies in memory in a different order than the image. From a copy with a gap after each number they are read in "
-        "the right order."
+        "PyTorch's own gradient is wrong for this model (seen in 2.13 and 2.15, on the CPU). The backward pass of "
+        "batch norm, and of instance norm, which uses it, reads values in the wrong order if the gradient of a single "
+        "image has another memory order than the image. From a copy with a gap after each value it reads them in the "
+        "right order."
     )
     return Block((comment(why), *_LINES.splitlines()), ("import torch",), (MAP_TENSORS,))

@@ -1,4 +1,4 @@
-"""The lines that make ``shown`` as coarse as a picture that has more places than a screen."""
+"""The lines that reduce ``shown`` to what is drawn of a picture with more positions than a screen can show."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def in_blocks(code: str, blocks: Blocks | None) -> str:
 def part(code: str, corner: tuple[int, int], size: tuple[int, ...]) -> str:
     """The program, and at its end the line that keeps so many rows and columns of ``shown``, from ``corner`` on."""
     (top, left), (rows, columns) = corner, size
-    return f"{code}\nshown = shown[{top} : {top + rows}, {left} : {left + columns}]  # round the place that is chosen\n"
+    return f"{code}\nshown = shown[{top} : {top + rows}, {left} : {left + columns}]  # around the chosen position\n"
 
 
 def positions_in_blocks(code: str, blocks: Blocks | None) -> str:
@@ -31,7 +31,7 @@ def positions_in_blocks(code: str, blocks: Blocks | None) -> str:
     pool = f"torch.nn.functional.max_pool2d(%s[None], {(blocks.height, blocks.width)}, ceil_mode=True, "
     lines = [
         comment(
-            f"More positions than a screen shows: the one of each block of {blocks.size} whose score is largest in "
+            f"More positions than a screen can show: of each block of {blocks.size}, the one whose score is largest in "
             "magnitude."
         ),
         "scores = maps.amax(0)",
@@ -47,8 +47,8 @@ def _largest(blocks: Blocks) -> list[str]:
     size = (blocks.height, blocks.width)
     return [
         comment(
-            f"More places than a screen shows: of each block of {blocks.size} the number that is largest in magnitude, "
-            "with its sign."
+            f"More values than a screen can show: of each block of {blocks.size}, the value that is largest in "
+            "magnitude, with its sign."
         ),
         'whole = torch.from_numpy(shown.astype("float32")).reshape(-1, *shown.shape[-2:])',
         f"highest = torch.nn.functional.max_pool2d(whole, {size}, ceil_mode=True)",
@@ -65,7 +65,7 @@ def _means(blocks: Blocks) -> list[str]:
         return f"np.add.reduceat(np.add.reduceat({of}, {rows}), {columns}, axis=1)"
 
     return [
-        comment(f"More pixels than a screen shows: the mean of each block of {blocks.size}, in whole levels."),
+        comment(f"More pixels than a screen can show: the mean of each block of {blocks.size}, in whole levels."),
         f"sums = {sums('shown.astype(np.uint32)')}",
         f"counts = {sums('np.ones(shown.shape, np.uint32)')}",
         "shown = np.rint(sums / counts).astype(np.uint8)",

@@ -6,9 +6,9 @@ from gradviz_core.drawing.snippets.maps import as_pictures
 from gradviz_core.drawing.snippets.program import MAP_TENSORS, Block, comment, program, quoted
 from gradviz_core.drawing.snippets.setting import Setting, model, numbers, output_item, picture
 from gradviz_core.types import INPUT, Site, SiteInfo
-from gradviz_core.types.sites import in_words
+from gradviz_core.types.sites import site_name
 
-_BY_PRODUCTS = "from its products with vectors alone (Halko, Martinsson and Tropp 2011)"
+_BY_PRODUCTS = "computed only from products with vectors (Halko, Martinsson and Tropp 2011)"
 _SUMMED = Block(("shown = maps.sum(dim=0).numpy()",))
 
 
@@ -16,12 +16,12 @@ def jacobian(setting: Setting, of: Site, wrt: Site, rows: tuple[int, int], block
     """``shown`` is ∂of_i / ∂wrt_j for the rows i from the first to before the second, and all columns j, both values
     laid flat: (rows, columns). Where a cell is drawn for a ``block`` of so many rows and columns, it holds the entry
     that is largest in magnitude, with its sign."""
-    about = f"The Jacobian of {in_words(of)}, rows {rows[0]} to {rows[1] - 1}, by {in_words(wrt)}."
+    about = f"The Jacobian of {site_name(of)}, rows {rows[0]} to {rows[1] - 1}, with respect to {site_name(wrt)}."
     if block == (1, 1):
         return _from_rows(setting, about, of, wrt, rows, ("shown = torch.stack(rows).numpy()",))
     lines = (
         comment(
-            f"Too many entries to be drawn: of each block of {block[0]}×{block[1]} the one that is largest in "
+            f"Too many entries to draw: of each block of {block[0]}×{block[1]}, the one that is largest in "
             "magnitude, with its sign."
         ),
         "matrix = torch.stack(rows)[None]",
@@ -35,14 +35,14 @@ def jacobian(setting: Setting, of: Site, wrt: Site, rows: tuple[int, int], block
 def sensitivities(setting: Setting, of: Site, wrt: Site, rows: tuple[int, int], size: int = 1) -> str:
     """``shown`` is the L2 norm of each of those rows; of ``size`` rows at a time the largest."""
     about = (
-        f"The L2 norm of each row of the Jacobian of {in_words(of)}, rows {rows[0]} to {rows[1] - 1}, by "
-        f"{in_words(wrt)}."
+        f"The L2 norm of each row of the Jacobian of {site_name(of)}, rows {rows[0]} to {rows[1] - 1}, "
+        f"with respect to {site_name(wrt)}."
     )
     norms = "torch.stack(rows).double().norm(dim=1)"
     if size == 1:
         return _from_rows(setting, about, of, wrt, rows, (f"shown = {norms}.numpy()",))
     lines = (
-        comment(f"Too many rows to be drawn: of every {size} the largest norm."),
+        comment(f"Too many rows to draw: the largest norm of every {size}."),
         f"norms = {norms}[None]",
         f"shown = torch.nn.functional.max_pool1d(norms, {size}, ceil_mode=True)[0].numpy()",
     )
@@ -51,7 +51,7 @@ def sensitivities(setting: Setting, of: Site, wrt: Site, rows: tuple[int, int], 
 
 def singular_values(setting: Setting, of: Site, wrt: Site, rows: tuple[int, int], count: int) -> str:
     """``shown`` holds the ``count`` largest singular values of those rows, from every entry."""
-    about = f"The {count} largest singular values of the Jacobian of {in_words(of)} by {in_words(wrt)}."
+    about = f"The {count} largest singular values of the Jacobian of {site_name(of)} with respect to {site_name(wrt)}."
     last = (f"shown = torch.linalg.svdvals(torch.stack(rows).double())[:{count}].numpy()",)
     return _from_rows(setting, about, of, wrt, rows, last)
 
@@ -59,8 +59,8 @@ def singular_values(setting: Setting, of: Site, wrt: Site, rows: tuple[int, int]
 def singular_values_by_products(setting: Setting, of: Site, wrt: Site, rows: tuple[int, int], count: int) -> str:
     """``shown`` holds the ``count`` largest singular values of a Jacobian too large to write down, to about 0.01 %."""
     about = (
-        f"The {count} largest singular values of the Jacobian of {in_words(of)}, rows {rows[0]} to {rows[1] - 1}, by "
-        f"{in_words(wrt)}, {_BY_PRODUCTS}."
+        f"The {count} largest singular values of the Jacobian of {site_name(of)}, rows {rows[0]} to "
+        f"{rows[1] - 1}, with respect to {site_name(wrt)}, {_BY_PRODUCTS}."
     )
     return program(about, *_to_and_fro(setting, of, wrt, rows, count), Block(("shown = values.numpy()",)))
 
@@ -69,11 +69,11 @@ def first_direction(setting: Setting, of: Site, wrt: SiteInfo, rows: tuple[int, 
     """``shown`` is the first right singular vector of a Jacobian too large to write down, over the places of ``wrt``,
     summed over its channels with its sign. It comes from the iteration that gives ``count`` singular values."""
     about = (
-        f"The direction in {in_words(wrt.site, wrt.calls)} that moves {in_words(of)}, rows {rows[0]} to {rows[1] - 1}, "
-        f"most, summed over channels, {_BY_PRODUCTS}."
+        f"The direction in {site_name(wrt.site, wrt.calls)} that changes {site_name(of)}, rows {rows[0]} to "
+        f"{rows[1] - 1}, most, summed over channels, {_BY_PRODUCTS}."
     )
     lines = (
-        comment("The first singular vector, and of its two ends the one whose largest entry is positive."),
+        comment("The first singular vector, with the sign that makes its largest entry positive."),
         "first = torch.linalg.svd(directions, full_matrices=False).U[:, 0]",
         "found = (first * first[first.abs().argmax()].sign()).reshape(inputs.shape)",
     )
@@ -83,9 +83,11 @@ def first_direction(setting: Setting, of: Site, wrt: SiteInfo, rows: tuple[int, 
 
 def one_output(setting: Setting, of: Site, wrt: SiteInfo, number: int) -> str:
     """``shown`` is one row of the Jacobian over the places of ``wrt``, summed over its channels with its sign."""
-    about = f"How output {number} of {in_words(of)} changes with {in_words(wrt.site, wrt.calls)}, summed over channels."
+    about = (
+        f"How output {number} of {site_name(of)} changes with {site_name(wrt.site, wrt.calls)}, summed over channels."
+    )
     lines = (
-        comment("Back from this output; zeros where nothing arrives."),
+        comment("The gradient of this output; zeros where it does not depend on the inputs."),
         f"output = outputs.flatten()[{number}]",
         "(found,) = torch.autograd.grad(output, inputs, materialize_grads=True)",
     )
@@ -105,12 +107,12 @@ def _to_and_fro(setting: Setting, of: Site, wrt: Site, rows: tuple[int, int], co
         "    return found.flatten()",
         "",
         "",
-        comment("The same once more, as something that can itself be differentiated: it is linear in u."),
+        comment("The same product, kept differentiable: it is linear in u."),
         "u = torch.zeros_like(outputs, requires_grad=True)",
         "(linear,) = torch.autograd.grad(outputs, inputs, u, create_graph=True, materialize_grads=True)",
         "",
         "",
-        "def push(v):  # the matrix times the vector v: the derivative of that by u",
+        "def push(v):  # the matrix times the vector v: the derivative of that with respect to u",
         "    v = v.reshape(inputs.shape)",
         "    (found,) = torch.autograd.grad(linear, u, v, retain_graph=True, materialize_grads=True)",
         "    return found.flatten()",
@@ -120,7 +122,7 @@ def _to_and_fro(setting: Setting, of: Site, wrt: Site, rows: tuple[int, int], co
         "    return torch.stack([multiply(vector) for vector in vectors.T], dim=1)",
         "",
         "",
-        comment("Random directions, multiplied to and fro until the values settle, turn towards the largest."),
+        comment("Random directions, multiplied back and forth until the values converge to the largest."),
         f"count = min({count}, outputs.numel(), inputs.numel())",
         "size = min(2 * count, outputs.numel(), inputs.numel())",
         "directions = torch.randn(inputs.numel(), size, generator=torch.Generator().manual_seed(0))",
@@ -139,7 +141,7 @@ def _to_and_fro(setting: Setting, of: Site, wrt: Site, rows: tuple[int, int], co
 def _from_rows(setting: Setting, about: str, of: Site, wrt: Site, rows: tuple[int, int], last: tuple[str, ...]) -> str:
     """A program whose ``last`` lines find ``rows``, a list with the gradient of each of those outputs, laid flat."""
     lines = (
-        comment("One backward pass for each row; zeros where nothing arrives."),
+        comment("One backward pass for each row; zeros where an output does not depend on an input."),
         "rows = []",
         f"for i in range({rows[0]}, {rows[1]}):",
         "    (row,) = torch.autograd.grad(outputs.flatten()[i], inputs, retain_graph=True, materialize_grads=True)",
@@ -153,8 +155,8 @@ def _forward(setting: Setting, of: Site, wrt: Site, *, twice: bool = False) -> B
     """``outputs`` and ``inputs``, exactly as they are at their sites; ``twice``, so that they can be differentiated
     twice."""
     why = (
-        "Forward, and on the way keep both values. Clones are passed on: the next in-place ReLU or += then overwrites "
-        "the clone, and not what was kept."
+        "Forward pass that keeps both values. The hooks return clones: the next in-place ReLU or += then overwrites "
+        "the clone and not the kept value."
     )
     watch = (
         "kept = {}",

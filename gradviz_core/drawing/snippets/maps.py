@@ -10,7 +10,7 @@ from gradviz_core.drawing.snippets.scores import forward, inside, score
 from gradviz_core.drawing.snippets.setting import Setting, model, numbers, picture
 from gradviz_core.types import SiteInfo, Target, layouts
 from gradviz_core.types.map_kinds import map_kind
-from gradviz_core.types.sites import in_words
+from gradviz_core.types.sites import site_name
 
 
 def feature_maps(setting: Setting, target: Target, info: SiteInfo, kind: str, channel: int | None = None) -> str:
@@ -35,7 +35,7 @@ def sheet(setting: Setting, target: Target, info: SiteInfo, kind: str, *, strong
 
 
 def _in_blocks(info: SiteInfo, side: int) -> list[str]:
-    said = comment(f"Too many places to be drawn: the mean of each block of {side} by {side}.")
+    said = comment(f"Too many positions to draw: the mean of each block of {side} by {side}.")
     pool = f"torch.nn.functional.avg_pool2d(%s[None], {side}, ceil_mode=True)[0]"
     if not _has_class_token(info):
         return [said, f"maps = {pool % 'maps'}"]
@@ -46,7 +46,7 @@ def _in_blocks(info: SiteInfo, side: int) -> list[str]:
 def _of_site(
     setting: Setting, target: Target, info: SiteInfo, kind: str, channel: int | None, last: tuple[Block, ...]
 ) -> str:
-    drawn, place, what = map_kind(kind), in_words(info.site, info.calls), channel_word(info)
+    drawn, place, what = map_kind(kind), site_name(info.site, info.calls), channel_word(info)
     of = place if channel is None else f"{what} {channel} of {place}"
     each = f"each {what} of {place}" if channel is None else of
     about = drawn.words.format(score=score_words(target, setting.card.labels), of=of, each=each)
@@ -56,8 +56,12 @@ def _of_site(
     if not drawn.needs_gradient:
         blocks.append(Block((found,)))
     else:
-        assert inside(target) in (None, info.site), "one value inside at a time"
-        back = (comment("Back to this value."), "(gradient,) = torch.autograd.grad(score, value)", found)
+        assert inside(target) in (None, info.site), "only one inner value at a time"
+        back = (
+            comment("The gradient with respect to this value."),
+            "(gradient,) = torch.autograd.grad(score, value)",
+            found,
+        )
         blocks += [score(target, setting), Block(back, ("import torch",))]
     return program(about, *blocks, *as_pictures(info), *last)
 
@@ -66,7 +70,7 @@ def as_pictures(info: SiteInfo) -> list[Block]:
     """``maps``, one picture for each channel, from ``found``, which has the shape of the site."""
     axis = layouts.drawn_axis(info.layout, len(info.shape), info.axis)
     if not axis:
-        return [Block((f"maps = found.reshape(-1, 1, 1)  # the numbers of {shape_text(info.shape)}, one by one",))]
+        return [Block((f"maps = found.reshape(-1, 1, 1)  # the values of {shape_text(info.shape)}, one by one",))]
     if info.layout == "tokens":
         return [_tokens(info.shape[1], info)]
     first = "found[0]" if axis == 1 else f"found[0].movedim({-1 if axis == len(info.shape) - 1 else axis - 1}, 0)"
@@ -101,7 +105,7 @@ def _tokens(count: int, info: SiteInfo) -> Block:
     if _has_class_token(info):
         side = math.isqrt(count - 1)
         lines = (
-            comment("The patches as a grid, and above it, after a gap, the class token as one cell."),
+            comment("The patches as a grid; above it, after a gap, the class token as one cell."),
             f'maps = torch.full(({features}, {side + 2}, {side}), float("nan"))',
             "maps[:, 0, 0] = found[0, 0]",
             f"maps[:, 2:] = found[0, 1:].T.reshape({features}, {side}, {side})",

@@ -36,7 +36,7 @@ def opened(card: ModelCard, sample: str, upload: ImageFile | None) -> Block:
 
 def _on_white(colours: str) -> list[str]:
     return [
-        'white = Image.new("RGBA", image.size, "white")  # under transparent places',
+        'white = Image.new("RGBA", image.size, "white")  # behind transparent pixels',
         f'image = Image.alpha_composite(white, image.convert("RGBA")){colours}',
     ]
 
@@ -44,16 +44,16 @@ def _on_white(colours: str) -> list[str]:
 def _in_8_bits(file: ImageFile) -> list[str]:
     """Grey of more than 8 bits as the app reads it; colours that use 16 bits Pillow cuts to their upper 8 by itself."""
     assert file.scaling is not None
-    invert = ["    grey = 255 - grey  # the file counts from white"] if file.white_is_zero else []
+    invert = ["    grey = 255 - grey  # in this file 0 is white"] if file.white_is_zero else []
     return [
-        comment("Grey of more than 8 bits is scaled to 8, rounded: Pillow itself would cut it at 255."),
+        comment("Grey of more than 8 bits is scaled to 8 and rounded: Pillow itself would clip it at 255."),
         'if image.mode.startswith("I;16"):',
         '    wide, clear = np.asarray(image).astype(np.float64), image.info.get("transparency")',
         f"    {_low_and_high(file.scaling)}",
         "    grey = np.rint((np.clip(wide, low, high) - low) / (high - low) * 255).astype(np.uint8)",
         *invert,
         "    image = Image.fromarray(grey)",
-        "    if clear is not None:  # the one grey that is transparent",
+        "    if clear is not None:  # the grey value that is transparent",
         "        image.putalpha(Image.fromarray(np.where(wide == clear, 0, 255).astype(np.uint8)))",
     ]
 
@@ -61,7 +61,7 @@ def _in_8_bits(file: ImageFile) -> list[str]:
 def _low_and_high(scaling: Scaling) -> str:
     bits = "" if scaling.used is None else f": {scaling.used} bits"
     low, high = (repr(int(end) if end == int(end) else end) for end in (scaling.low, scaling.high))
-    return f"low, high = {low}, {high}  # the numbers of 0 and of 255{bits}"
+    return f"low, high = {low}, {high}  # the values that become 0 and 255{bits}"
 
 
 def _of_wide_colours(file: ImageFile, scaling: Scaling, suffix: str, colours: str) -> Block:

@@ -1,4 +1,4 @@
-"""The code of a picture that was changed along a gradient, and of the change that the gradient predicts."""
+"""The code of an image that was changed along a gradient, and of the predicted change."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from gradviz_core.types.heads import USUAL_HEAD
 from gradviz_core.types.targets import OfHead
 
 _NUMPY = "import numpy as np"
-_SIZES = {"max": "no number by more than", "l2": "the whole change no longer than"}
-_SHORTER = """# Rounding can make the change too long: then numbers that were rounded up are rounded down instead.
+_SIZES = {"max": "no value by more than", "l2": "by an L2 norm of at most"}
+_SHORTER = """# Rounding can make the change too long: then values that were rounded up are rounded down instead.
 excess = np.square(whole).sum() - epsilon**2
 if excess > 0:
     up = np.flatnonzero(np.abs(whole) > np.abs(change))
@@ -43,12 +43,12 @@ def classes_after(setting: Setting, answer: PerturbationAnswer) -> str:
     both = (
         comment("What the model predicts for both pictures."),
         f"classes = {[one.index for one in answer.prediction]}",
-        "shares = []",
+        "predictions = []",
         "for picture in (start, start + torch.from_numpy(whole)[None].float()):",
         "    output = model((picture / 255 - mean) / std)",
         *(f"    {line}" for line in taken),
-        f"    shares.append({times}{shares(f'{name}.detach()', kind)}[classes].numpy())",
-        "shown = np.stack(shares, axis=1)",
+        f"    predictions.append({times}{shares(f'{name}.detach()', kind)}[classes].numpy())",
+        "shown = np.stack(predictions, axis=1)",
         *both_sides(len(answer.prediction), kind),
     )
     last = Block((*_whole(answer), *both), (_NUMPY,))
@@ -66,14 +66,14 @@ def predicted_and_actual(setting: Setting, answer: PerturbationAnswer) -> str:
         )
         return program(_about(setting, answer), flat)
     lines = (
-        comment("One step of each size, along the gradient where the picture is."),
-        "first, slope = look(start)",
+        comment("One step of each size, along the gradient at the original picture."),
+        "first, gradient = score_and_gradient(start)",
         *_scaled(answer, ""),
         "rows = []",
         f"for size in {sizes}:",
-        f"    moved = (start {_way(answer)} size * ({_uphill(answer)})).clamp(0, 255)",
-        "    predicted = (slope.double() * (moved - start).double()).sum().item()",
-        "    rows.append([size, predicted, look(moved)[0] - first])",
+        f"    moved = (start {_sign(answer)} size * ({_direction(answer)})).clamp(0, 255)",
+        "    predicted = (gradient.double() * (moved - start).double()).sum().item()",
+        "    rows.append([size, predicted, score_and_gradient(moved)[0] - first])",
         "shown = np.array(rows)",
     )
     return program(_about(setting, answer), *_beginning(setting, answer), Block(lines, (_NUMPY,)))
@@ -86,13 +86,13 @@ def path(setting: Setting, answer: PerturbationAnswer) -> str:
     lines = (
         *_whole(answer),
         comment("How far each picture is from the first one, and how much its score differs."),
-        "first, slope = look(start)",
+        "first, gradient = score_and_gradient(start)",
         "rows = []",
         "for picture in [*path, start + torch.from_numpy(whole)[None].float()]:",
         "    change = (picture - start).double()",
-        f"    rows.append([{size}.item(), look(picture)[0] - first])",
+        f"    rows.append([{size}.item(), score_and_gradient(picture)[0] - first])",
         comment("The change that the gradient at the first picture predicts for the last one."),
-        "rows.insert(-1, [rows[-1][0], (slope.double() * change).sum().item()])",
+        "rows.insert(-1, [rows[-1][0], (gradient.double() * change).sum().item()])",
         "shown = np.array(rows)",
     )
     start = _beginning(setting, answer)
@@ -110,7 +110,7 @@ def _about(setting: Setting, answer: PerturbationAnswer) -> str:
 def _beginning(setting: Setting, answer: PerturbationAnswer) -> tuple[Block, ...]:
     site = inside(answer.target)
     passes = (forward(setting, site), score(answer.target, setting))
-    return picture(setting), _levels(setting), model(setting, by_layer=site is not None), _look(passes)
+    return picture(setting), _levels(setting), model(setting, by_layer=site is not None), _score_and_gradient(passes)
 
 
 def _levels(setting: Setting) -> Block:
@@ -118,15 +118,15 @@ def _levels(setting: Setting) -> Block:
     flip = steps.channels == "bgr" and len(steps.mean) == 3
     mean, std = ([float(v) for v in values] for values in (steps.mean, steps.std))
     lines = (
-        comment("The levels of the picture, 0 to 255, in the network's order of channels."),
+        comment("The levels of the picture, 0 to 255, in the network's channel order."),
         f"start = transforms.functional.pil_to_tensor(image){'.flip(0)' if flip else ''}[None].float()",
         f"mean, std = torch.tensor({mean})[:, None, None], torch.tensor({std})[:, None, None]",
     )
     return Block(lines, ("import torch",))
 
 
-def _look(passes: tuple[Block, Block]) -> Block:
-    """``look(levels)``, the score and its gradient per level. A hook is put on once, before it."""
+def _score_and_gradient(passes: tuple[Block, Block]) -> Block:
+    """``score_and_gradient(levels)``, the score and its gradient per level. A hook is put on once, before it."""
     before, _, after_it = "\n".join(block.text for block in passes).partition("output = model(x)")
     hooked = "kept = []" in before
     inner = [
@@ -140,22 +140,24 @@ def _look(passes: tuple[Block, Block]) -> Block:
     imports = tuple(line for block in passes for line in block.imports)
     functions = tuple(text for block in passes for text in block.functions)
     return Block(
-        (*start, "def look(levels):", *(f"    {line}" for line in inner)), ("import torch", *imports), functions
+        (*start, "def score_and_gradient(levels):", *(f"    {line}" for line in inner)),
+        ("import torch", *imports),
+        functions,
     )
 
 
 def _steps(answer: PerturbationAnswer, *, keep: bool = False) -> Block:
-    """``levels``, where the steps lead to; to ``keep`` all on the way there is ``path``."""
+    """``levels``, the picture after the steps; with ``keep`` also ``path``, all pictures on the way."""
     made = len(answer.arrays["path_size"]) - 1
     lines = (
-        comment("Each step goes on from where the last one ended, and is cut at 0 and 255."),
+        comment("Each step starts where the previous one ended, and is clipped at 0 and 255."),
         f"epsilon, steps = {answer.question.epsilon}, {answer.question.steps}",
         "levels = start",
         *(["path = [start]"] if keep else []),
         f"for _ in range({'steps' if made == answer.question.steps else made}):",
-        "    _, slope = look(levels)",
+        "    _, gradient = score_and_gradient(levels)",
         *_scaled(answer, "    "),
-        f"    levels = (levels {_way(answer)} (epsilon / steps) * ({_uphill(answer)})).clamp(0, 255)",
+        f"    levels = (levels {_sign(answer)} (epsilon / steps) * ({_direction(answer)})).clamp(0, 255)",
         *(["    path.append(levels)"] if keep else []),
     )
     return Block(lines, ("import torch",))
@@ -164,25 +166,25 @@ def _steps(answer: PerturbationAnswer, *, keep: bool = False) -> Block:
 def _whole(answer: PerturbationAnswer) -> tuple[str, ...]:
     """``whole``, the change in whole levels, (C, H, W)."""
     return (
-        comment("In whole levels, as a picture has them."),
+        comment("Rounded to whole levels, as in an image file."),
         "change = (levels - start)[0].double().numpy()",
         "whole = np.rint(change)",
         *([_SHORTER] if answer.question.norm == "l2" else []),
     )
 
 
-def _way(answer: PerturbationAnswer) -> str:
+def _sign(answer: PerturbationAnswer) -> str:
     return "-" if answer.question.away else "+"
 
 
-def _uphill(answer: PerturbationAnswer) -> str:
-    return "slope.sign()" if answer.question.norm == "max" else "way / torch.linalg.vector_norm(way)"
+def _direction(answer: PerturbationAnswer) -> str:
+    return "gradient.sign()" if answer.question.norm == "max" else "direction / torch.linalg.vector_norm(direction)"
 
 
 def _scaled(answer: PerturbationAnswer, indent: str) -> tuple[str, ...]:
     if answer.question.norm == "max":
         return ()
-    return (f"{indent}way = slope / slope.abs().max()",)
+    return (f"{indent}direction = gradient / gradient.abs().max()",)
 
 
 def _shown(setting: Setting) -> tuple[str, ...]:

@@ -19,7 +19,10 @@ def predicted_map(setting: Setting, head: Head) -> str:
     elif kind == "numbers":
         about, shown = "The number at each position.", "maps[0]"
     else:
-        about, shown = "Where the label's probability is over a half.", f"({share_of_map(kind)} > 0.5).long()"
+        about, shown = (
+            "The positions where the probability of the label is above 0.5.",
+            f"({share_of_map(kind)} > 0.5).long()",
+        )
     lines = (f"maps = {setting.output(info.item)}[0].detach()", f"shown = {shown}.numpy()")
     start = picture(setting), numbers(setting), model(setting, gradient=False), forward(setting, None)
     return program(about, *start, Block(lines))

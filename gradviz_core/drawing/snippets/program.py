@@ -1,4 +1,4 @@
-"""A snippet's parts, put together: what it says of itself, its imports, its blocks."""
+"""Putting a program together: its first comment, its imports, its blocks of code."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ def saliency(setting: Setting, target: Target, method: MethodName, reduction: st
     channels (C, H, W) where they are drawn one by one. The target of a method that ``asks_elsewhere`` names its class.
     """
     drawn = view(reduction)
-    words = drawn.words.format(over="over the channels", channel="each channel")
+    words = drawn.words.format(over="over the channels", channel="each channel separately")
     what = method_words.sentence(method, options, target, setting.card.labels)
     lines, site = method_words.code(method, options), inside(target)
     if asks_elsewhere(method):
@@ -24,10 +24,10 @@ def saliency(setting: Setting, target: Target, method: MethodName, reduction: st
         gradient = (comment("At the image itself."), "gradient = gradient_at(x)")
     else:
         back = (forward(setting, site), score(target, setting))
-        gradient = (comment("Back to the image."), "(gradient,) = torch.autograd.grad(score, x)")
+        gradient = (comment("The gradient with respect to the image."), "(gradient,) = torch.autograd.grad(score, x)")
     imports = ("import torch", *card_of(method).imports)
     return program(
-        f"{what}, {words}.",
+        f"{what}: {words}.",
         picture(setting),
         numbers(setting),
         model(setting, by_layer=site is not None),

@@ -1,4 +1,4 @@
-"""The forward pass, with a hook where a value inside is wanted, up to the number that is differentiated."""
+"""The forward pass, with a hook where a value inside is needed, up to the score."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import textwrap
 from gradviz_core.drawing.snippets.program import MAP_TENSORS, Block, comment, quoted
 from gradviz_core.drawing.snippets.setting import Setting, output_item
 from gradviz_core.types import INPUT, Site, Target
-from gradviz_core.types.sites import in_words, ordinal
+from gradviz_core.types.sites import ordinal, site_name
 
 _TRAP = (
-    "The hook passes a clone on: the next in-place ReLU or += then overwrites the clone, and not what was kept. "
+    "The hook returns a clone: the next in-place ReLU or += then overwrites the clone and not the kept value. "
     "Without it many layers of a ResNet show another layer's values and gradients."
 )
 
@@ -58,7 +58,7 @@ def _hook(setting: Setting, site: Site) -> Block:
     """What keeps the value of a site inside on the way."""
     passed_on = "map_tensors(torch.clone, output)" if site.item else "output.clone()"
     lines = (
-        comment(f"Forward, and on the way keep what {in_words(site)} gives. {_TRAP}"),
+        comment(f"Forward pass that keeps the value of {site_name(site)}. {_TRAP}"),
         "kept = []",
         "",
         "",

@@ -1,4 +1,4 @@
-"""The code of the picture that the network sees, and of the bars of the most likely classes."""
+"""The code of the image as the network sees it, and of the bars of the most likely classes."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from gradviz_core.types.heads import USUAL_HEAD, Head, OutputKind
 def seen(setting: Setting) -> str:
     """``shown`` is the picture, (H, W, 3), 0 to 255."""
     last = Block(('shown = np.asarray(image.convert("RGB"))',), ("import numpy as np",))
-    return program("The image as the network sees it, before it is normalised.", picture(setting), last)
+    return program("The image as the network sees it, before normalisation.", picture(setting), last)
 
 
 def both_sides(count: int, kind: OutputKind) -> tuple[str, ...]:
     """The line that puts the complement under the probability of a single label."""
     if count > 1 or kind in ("softmax_logits", "numbers"):
         return ()
-    return ("shown = np.concatenate([shown, 100 - shown])  # and that it is not",)
+    return ("shown = np.concatenate([shown, 100 - shown])  # and the complement",)
 
 
 def classes(setting: Setting, count: int, head: Head = USUAL_HEAD) -> str:
@@ -31,7 +31,7 @@ def classes(setting: Setting, count: int, head: Head = USUAL_HEAD) -> str:
     why = {
         "softmax_logits": "Softmax turns the scores into probabilities.",
         "sigmoid_logits": "The sigmoid turns each score into a probability.",
-    }.get(kind, "The numbers that the model returns.")
+    }.get(kind, "The values that the model returns.")
     times = "" if kind == "numbers" else "100 * "
     lines = (
         comment(why),

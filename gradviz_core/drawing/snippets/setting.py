@@ -1,4 +1,4 @@
-"""What a snippet begins with: the image as the network sees it, and the model."""
+"""How every program starts: the image as the network sees it, and the model."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _TRANSFORMS = "from torchvision import transforms"
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """A model and an image, as far as code that loads them must know them."""
+    """What a program must know of a model and an image to load them."""
 
     card: ModelCard
     sites: tuple[SiteInfo, ...]
@@ -102,7 +102,7 @@ def numbers(setting: Setting) -> Block:
     steps = setting.card.preprocessing
     flip = ["    transforms.Lambda(lambda planes: planes.flip(0)),  # to blue, green, red"]
     lines = (
-        comment("The numbers that it gets: (pixel / 255 - mean) / standard deviation."),
+        comment("The values that the network receives: (pixel / 255 - mean) / standard deviation."),
         "prepare = transforms.Compose([",
         "    transforms.ToTensor(),",
         *(flip if steps.channels == "bgr" and len(steps.mean) == 3 else []),
@@ -142,7 +142,7 @@ def model(setting: Setting, *, by_layer: bool = False, gradient: bool = True) ->
 
 def _with_draw(loaded: Block, draw: int) -> Block:
     lines = (
-        comment("It draws random numbers in evaluation mode too: every pass begins with the same ones."),
+        comment("It draws random numbers in evaluation mode too: every pass starts from the same seed."),
         f"model.register_forward_pre_hook(lambda *_: torch.manual_seed({draw}) and None)",
     )
     return Block((*loaded.lines, *lines), (*loaded.imports, _TORCH))
@@ -153,8 +153,8 @@ def _loaded(setting: Setting, by_layer: bool) -> Block:
     match kind:
         case keys.PRESET:
             said = comment(
-                "The model, in evaluation mode. This line, and no other, needs GradViz: install it, or run the program "
-                "in its folder with PYTHONPATH=. before python."
+                "The model, in evaluation mode. Only this line needs GradViz: install it, or run the program in its "
+                "folder with PYTHONPATH=. before python."
             )
             return Block(
                 (said, f"model = gv.load({quoted(setting.card.key)})"),
@@ -184,7 +184,7 @@ def _with_weights(setting: Setting) -> Block:
     build, imports = _built(setting)
     loose = keys.name(setting.architecture) in _AUXILIARY
     lines = (
-        comment("Your weights in their architecture. weights_only=True reads tensors, and runs no code in the file."),
+        comment("Your weights in their architecture. weights_only=True reads tensors and runs no code from the file."),
         build,
         'file = "your-weights.pt"  # or .safetensors; a checkpoint may hold them deeper, as in state["model"]',
         'if file.endswith(".safetensors"):',
@@ -205,7 +205,7 @@ def _built(setting: Setting) -> tuple[str, tuple[str, ...]]:
     kind, name = keys.split(setting.architecture)
     classes = next((info.shape[-1] for info in reversed(setting.sites) if not info.site.path), 0)
     if kind == keys.PRESET:
-        line = f"model = build({quoted(name)}, classes={classes})  # this line alone needs GradViz"
+        line = f"model = build({quoted(name)}, classes={classes})  # only this line needs GradViz"
         return line, ("from gradviz_core.models.architectures import build",)
     options = f"weights=None, num_classes={classes}"
     if name in _AUXILIARY:
@@ -216,7 +216,7 @@ def _built(setting: Setting) -> tuple[str, tuple[str, ...]]:
 
 
 def _exported(by_layer: bool) -> Block:
-    said = "Your exported model. torch.export.load may run code that is in the file: only load one that you trust."
+    said = "Your exported model. torch.export.load can run code from the file: only load files that you trust."
     load = 'torch.export.load("your-model.pt2")'
     line = f"model = torch.export.unflatten({load})  # with its layers" if by_layer else f"model = {load}.module()"
     return Block((comment(said), line), (_TORCH,))

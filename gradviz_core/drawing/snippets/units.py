@@ -1,4 +1,4 @@
-"""The code of the gallery of a place's strongest channels."""
+"""The code of the gallery of the strongest channels at a position."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from gradviz_core.drawing.snippets.program import Block, comment, program
 from gradviz_core.drawing.snippets.scores import forward
 from gradviz_core.drawing.snippets.setting import Setting, model, numbers, picture
 from gradviz_core.types import UnitsQuestion, layouts
-from gradviz_core.types.sites import in_words
+from gradviz_core.types.sites import site_name
 
 
 def strongest(setting: Setting, question: UnitsQuestion, cut: tuple[int, int, int, int] | None) -> str:
@@ -22,13 +22,13 @@ def strongest(setting: Setting, question: UnitsQuestion, cut: tuple[int, int, in
     axis = layouts.channel_axis(info) - 1
     count = min(question.count, info.shape[axis + 1])
     about = (
-        f"The {count} {what}s of {in_words(info.site, info.calls)} with the largest activation at one place, "
-        "strongest first, and how each changes with each pixel, summed over the input's channels with its sign."
+        f"The {count} {what}s of {site_name(info.site, info.calls)} with the largest activation at one position, "
+        "strongest first, and how each changes with each pixel: signed sum over the input's channels."
     )
     before, after = question.place[:axis], question.place[axis:]
     here = ", ".join(["0", *map(str, before), ":", *map(str, after)])
     lines = [
-        comment(f"Back to the image, from each of the strongest {what}s in turn."),
+        comment(f"The gradient of each of the strongest {what}s with respect to the image."),
         f"here = value[{here}]",
         "rows = []",
         f"for channel in here.topk({count}).indices.tolist():",
@@ -38,7 +38,7 @@ def strongest(setting: Setting, question: UnitsQuestion, cut: tuple[int, int, in
     ]
     if cut is not None:
         top, bottom, left, right = cut
-        lines.append(f"shown = shown[:, {top}:{bottom + 1}, {left}:{right + 1}]  # all that these units can see")
+        lines.append(f"shown = shown[:, {top}:{bottom + 1}, {left}:{right + 1}]  # the receptive field of these units")
     return program(
         about,
         picture(setting),

@@ -21,7 +21,7 @@ def of_one_image(value: Tensor, site: Site) -> Tensor:
     """
     if value.dim() < 2 or value.shape[0] != 1:
         raise BadTarget(
-            f"{sites.in_words(site)} has shape {tuple(value.shape)}: units and channels are read from the values of "
+            f"{sites.site_name(site)} has shape {tuple(value.shape)}: units and channels are read from the values of "
             "one image. Pass one image: x[i:i+1]."
         )
     return value
@@ -38,8 +38,8 @@ def channel_axis(trace: Trace, site: Site, chosen: int | None) -> int:
         return trace.readings[site].axis
     if not 1 <= chosen < axes:
         raise BadTarget(
-            f"{sites.in_words(site)} cannot have its channels on axis {chosen}: its axes are 0 to {axes - 1}, and axis "
-            f"0 counts images. Choose one from 1 to {axes - 1}."
+            f"{sites.site_name(site)} cannot have its channels on axis {chosen}: its axes are 0 to {axes - 1}, and "
+            f"axis 0 counts images. Choose one from 1 to {axes - 1}."
         )
     return chosen
 

@@ -1,4 +1,4 @@
-"""The score of one class, from numbers of each kind. Nothing here knows of models.
+"""The score of one class, for each kind of output. Nothing here depends on models.
 
 Written for the number x_k of class k, where σ is the sigmoid and the sums go over all classes j:
 
@@ -28,20 +28,20 @@ from gradviz_core.errors import BadTarget
 from gradviz_core.types import OutputKind, ScoreScale
 
 Scores = Float[Tensor, "classes ..."]
-"""One number of each class at each place."""
+"""One value of each class at each position."""
 
 NO_PROBABILITY = (
     "This output is read as plain numbers, which have no {scale}: only the number itself can be the score. Choose the "
-    'number (scale="logit"), or say what the output is: Head(reading="sigmoid_logits"), for one.'
+    'number (scale="logit"), or say what the output is, for example Head(reading="sigmoid_logits").'
 )
 ONE_CLASS = (
-    "This output is read as logits of a softmax over one class, whose probability is 1 whatever the image is: the "
-    'gradient would be zero everywhere. Choose the logit, or say Head(reading="sigmoid_logits").'
+    "This output is read as logits of a softmax over one class, whose probability is 1 for every image: the "
+    'gradient would be zero everywhere. Choose the logit, or Head(reading="sigmoid_logits").'
 )
 
 
 def score(numbers: Scores, kind: OutputKind, scale: ScoreScale, index: int, *, against: bool = False) -> Tensor:
-    """The score of class ``index``, or against it, at each place: ``numbers`` without its first axis.
+    """The score of class ``index``, or against it, at each position: ``numbers`` without its first axis.
 
     Raises:
         BadTarget: numbers of this kind have no such score, or it is the same for all inputs.
@@ -101,7 +101,7 @@ def _log_of_the_rest(log_probability: Tensor) -> Tensor:
     """log(1 - exp a) for a <= 0, with all its digits on both sides of a = -log 2.
 
     Source: M. Mächler, Accurately computing log(1 - exp(-|a|)), 2012. The branch that is not taken gets a harmless
-    number, for its gradient would be zero times infinity.
+    value, because its gradient would be zero times infinity.
     """
     near = log_probability > -math.log(2)
     close, far = torch.where(near, log_probability, -1.0), torch.where(near, -1.0, log_probability)

@@ -26,6 +26,7 @@ def score(target: ChannelMean, trace: Trace) -> tuple[ChannelMean, Tensor]:
     axis = channel_axis(trace, site, target.axis)
     if not 0 <= channel < value.shape[axis]:
         raise BadTarget(
-            f"Channel {channel} does not exist at {sites.in_words(site)}: it has channels 0 to {value.shape[axis] - 1}."
+            f"Channel {channel} does not exist in {sites.site_name(site)}: it has channels 0 to "
+            f"{value.shape[axis] - 1}."
         )
     return target, value.select(axis, channel).mean()

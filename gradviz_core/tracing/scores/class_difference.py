@@ -1,4 +1,4 @@
-"""The number of one class minus that of another."""
+"""The score of one class minus that of another."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def score(target: ClassDifference, trace: Trace) -> tuple[ClassDifference, Tensor]:
-    """The number of one class minus that of another.
+    """The score of one class minus that of another.
 
     Raises:
         BadTarget: the model returns no row of scores, has no such class, or both classes are the same.
@@ -25,6 +25,6 @@ def score(target: ClassDifference, trace: Trace) -> tuple[ClassDifference, Tenso
     row = heads.row(trace, target.head)
     index, other = the_class(target.index, row.values), the_class(target.other, row.values)
     if index == other:
-        raise BadTarget(f"Class {index} minus itself is 0 whatever the image is. Choose another class to take off.")
+        raise BadTarget(f"Class {index} minus itself is 0 for every image. Choose another class to subtract.")
     value = row.values[index] - row.values[other]
     return replace(target, index=index, other=other, head=read_at(target.head, row)), value

@@ -34,15 +34,15 @@ def _combined(target: Combination, value: Tensor) -> Tensor:
     if wrong:
         limit = ", ".join(f"0 to {n - 1}" for n in value.shape)
         raise BadTarget(
-            f"There is no number {wrong[0]} at {sites.in_words(target.site)}, whose shape is {tuple(value.shape)}. "
-            f"Choose an index within ({limit}), the batch axis among them."
+            f"There is no value {wrong[0]} in {sites.site_name(target.site)}, whose shape is {tuple(value.shape)}. "
+            f"Choose an index within ({limit}); the first is the batch axis."
         )
     if not all(map(math.isfinite, weights.values())):
-        raise BadTarget("A weight of the combination is infinite or not a number. Give each number a finite weight.")
+        raise BadTarget("A weight of the combination is infinite or NaN. Give each value a finite weight.")
     if not any(weights.values()):
         raise BadTarget(
-            "All weights of the combination are zero, so it is 0 whatever the image is. Name at least one number, with "
-            "a weight that is not zero."
+            "All weights of the combination are zero, so it is 0 for every image. Give at least one value a weight "
+            "that is not zero."
         )
     if not value.is_floating_point():
         return value

@@ -1,4 +1,4 @@
-"""The tensors of real numbers that a model returns: from which a score is read, and what its numbers mean."""
+"""The tensors of real numbers that a model returns: which one a score is read from, and what its values mean."""
 
 from __future__ import annotations
 
@@ -33,16 +33,16 @@ _WANTED: dict[HeadForm, str] = {
     "boxes": "no (1, numbers, boxes) or (1, boxes, numbers) tensor to take the score of a box from",
 }
 ROUNDED = 5e-3
-"""How far a probability may lie outside 0 to 1: in half precision it is rounded."""
+"""How far a probability may be outside 0 to 1, because it is rounded in half precision."""
 OF_LENGTH_ONE = 1e-4
 """How far the length of an embedding may be from one."""
 CONSTANT = (
-    "This output comes from a softmax over an axis of length one, so every number in it is the same whatever the image "
-    "is, and every gradient is zero. Let the softmax go over the classes, or give one number to a sigmoid."
+    "This output comes from a softmax over an axis of length one, so every number in it is the same for every image, "
+    "and every gradient is zero. Apply the softmax over the classes, or use a sigmoid for one number."
 )
 SHARED = (
-    "This output comes from a softmax over its places, so the numbers of a class together are the same whatever the "
-    "image is, and their gradient is zero. Choose one place, or some of them."
+    "This output comes from a softmax over its positions, so the sum of a class is the same for every "
+    "image, and its gradient is zero. Choose one position, or some of them."
 )
 
 
@@ -52,14 +52,14 @@ class Numbers:
 
     item: str
     values: Tensor
-    """One number of each class on the first axis, then places: (K,), (K, H, W) or (K, N)."""
+    """One value of each class on the first axis, then positions: (K,), (K, H, W) or (K, N)."""
     kind: OutputKind
     known_from: KnownFrom
     shared: bool = False
-    """Whether the numbers of each class together are the same for all inputs: a softmax over the places made them."""
+    """Whether the sum of each class is the same for all inputs, because of a softmax over the positions."""
 
     def check_whole(self, scale: ScoreScale) -> None:
-        """Refuse the score of a class over all places where it would be the same for all inputs.
+        """Refuse the score of a class over all positions where it would be the same for all inputs.
 
         Raises:
             BadTarget: it would.
@@ -105,8 +105,8 @@ def boxes(
     table = tensor[0] if last else tensor[0].T
     if len(table) <= skip:
         raise BadTarget(
-            f"Each box has {len(table)} numbers, and {skip} of them are said to stand before its classes, so none is "
-            "left for a class. Choose a smaller skip, or another output."
+            f"Each box has {len(table)} numbers, and {skip} of them are skipped before the class scores, so no class "
+            "is left. Choose a smaller skip, or another output."
         )
     kind, known = _kind(head, tensor, table[skip:], 0, "boxes", as_shares)
     shared = sum_over_places_is_constant(tensor, table[skip:])
@@ -124,7 +124,7 @@ def images(trace: Trace) -> int:
     return 1 if given is None or given.dim() < 2 else given.shape[0]
 
 
-def in_words(output: object) -> str:
+def output_text(output: object) -> str:
     """``a dictionary with 'out' (1, 21, 64, 64) and 'aux' (1, 21, 64, 64)``."""
     found = tensors(output)
     if not found:
@@ -157,7 +157,7 @@ def _chosen(trace: Trace, head: Head, form: HeadForm) -> tuple[str, Tensor]:
         )
     item = meant(shapes if head.item is None else {head.item: shapes[head.item]}, form)
     if item is None:
-        raise BadTarget(f"This model returns {in_words(trace.output)}: {_WANTED[form]}. {_instead(trace)}")
+        raise BadTarget(f"This model returns {output_text(trace.output)}: {_WANTED[form]}. {_instead(trace)}")
     if is_constant(found[item], beside_places=form == "boxes"):
         raise BadTarget(CONSTANT)
     return item, found[item]
@@ -169,7 +169,7 @@ def _only_row(tensor: Tensor, head: Head, images: int) -> Tensor:
         tensor = tensor[:, None]
     rows = tensor.reshape(1, -1) if tensor.dim() < 2 else tensor
     if head.row is None and len(rows) > 1:
-        advice = "Pass one image: x[i:i+1]." if len(rows) == images else "Say which: Head(row=0) is the first."
+        advice = "Pass one image: x[i:i+1]." if len(rows) == images else "Choose one: Head(row=0) is the first."
         raise BadTarget(
             f"The output holds {len(rows)} rows of class scores; a class target explains one at a time. {advice}"
         )
@@ -183,29 +183,28 @@ def _only_row(tensor: Tensor, head: Head, images: int) -> Tensor:
 def _boxes_last(tensor: Tensor, said: bool | None) -> bool:
     if said is None and tensor.shape[1] == tensor.shape[2]:
         raise BadTarget(
-            f"The output {tuple(tensor.shape)} has two equally long axes, so its shape does not tell which of them "
-            "counts the boxes. Say it with boxes_last: True where it is the last."
+            f"The output {tuple(tensor.shape)} has two equally long axes, so its shape does not show which of them "
+            "counts the boxes. Set boxes_last: True if it is the last."
         )
     return tensor.shape[2] > tensor.shape[1] if said is None else said
 
 
 def _instead(trace: Trace) -> str:
-    """What to ask for where there is no such tensor: what can be read from the first output that is there."""
+    """What to ask for if there is no such tensor: what can be read from the first output."""
     found = {form_of(tuple(tensor.shape)): item for item, tensor in reversed(list(_real(trace.output).items()))}
     if "map" in found:
         return (
-            "Choose the score of a region of it (gv.RegionScore), or one unit of it on the Neurons page: site "
+            "Choose the score of a region of it (gv.RegionScore), or one unit of it on the Neurons page: layer output "
             f"{Site('', 0, found['map'][:MOST_OF_A_NAME])}, then channel (the class), row and column."
         )
     if "row" in found:
-        return "Choose the score of one of its classes (gv.ClassScore), or any one of its numbers (gv.Combination)."
+        return "Choose the score of one of its classes (gv.ClassScore), or one of its values (gv.Combination)."
     if "boxes" in found:
         return (
-            "If it holds boxes, choose the score of one of them (gv.BoxScore); else any one of its numbers "
-            "(gv.Combination)."
+            "If it holds boxes, choose the score of one of them (gv.BoxScore); else one of its values (gv.Combination)."
         )
     if found:
-        return "Choose any one of its numbers (gv.Combination), or the sum of all (gv.SiteSum)."
+        return "Choose one of its values (gv.Combination), or the sum of all (gv.SiteSum)."
     return "Choose a unit, a channel or the sum of a site as the target."
 
 
@@ -215,7 +214,7 @@ def _instead(trace: Trace) -> str:
 def _kind(
     head: Head, output: Tensor, scores: Tensor, axis: int, form: HeadForm, as_shares: bool
 ) -> tuple[OutputKind, KnownFrom]:
-    """What the numbers are, and how that is known: from whoever asks, from the last operation, or guessed.
+    """What the values are, and how that is known: from the question, from the last operation, or by a guess.
 
     Raises:
         BadTarget: they are said to be probabilities, or logarithms of these, and cannot be.
@@ -233,7 +232,7 @@ def _check_shares(reading: OutputKind, scores: Tensor) -> None:
     low, high = scores.detach().amin().item(), scores.detach().amax().item()
     match reading:
         case "probabilities":
-            fits, rule = low >= -ROUNDED and high <= 1 + ROUNDED, "a probability lies between 0 and 1"
+            fits, rule = low >= -ROUNDED and high <= 1 + ROUNDED, "a probability is between 0 and 1"
         case "log_probabilities":
             fits, rule = high <= ROUNDED, "the logarithm of a probability is never above 0"
         case _:

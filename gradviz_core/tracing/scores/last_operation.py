@@ -1,7 +1,7 @@
-"""What the numbers of an output mean, as far as the last operation of the forward pass tells.
+"""What the values of an output mean, as far as the last operation of the forward pass shows.
 
-The names of autograd's nodes are public, and so are the values. Where a name is not known here, or is gone one day,
-only the meaning is not found, and it is guessed from the shape instead.
+The names of autograd's nodes and the values are public. Where a name is unknown here, or disappears one day, the
+meaning is guessed from the shape instead.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from gradviz_core.types import OutputKind
 _PASSES_ON = frozenset(
     "Clone Alias View UnsafeView ReshapeAlias Squeeze Unsqueeze Permute Transpose T Expand ToCopy Flip".split()
 )
-"""Operations whose numbers are those that came in, in another order, shape or precision."""
+"""Operations that return their input in another order, shape or precision."""
 _TAKES_SOME = frozenset("Slice Select Index IndexSelect Unbind Split SplitWithSizes AsStrided Clamp ClampMin".split())
-"""Operations whose numbers are some of those that came in, or those that came in kept within limits."""
+"""Operations that return part of their input, or their input clamped."""
 _JOINS = frozenset({"Cat", "Stack"})
 _POWERS = {"Softmax": 0, "Sigmoid": 0, "LogSoftmax": 1, "LogSigmoid": 1}
 """How often the logarithm of a probability was taken in what each of these gives."""

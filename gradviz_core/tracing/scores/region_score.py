@@ -1,4 +1,4 @@
-"""Scores that are read from a map: one class at a pixel, over a region, over everything."""
+"""Scores that are read from a map: one class at one position, over a region, or over the whole map."""
 
 from __future__ import annotations
 
@@ -90,10 +90,10 @@ def _region(region: Region, index: int, numbers: Numbers) -> Mask:
 def _within(name: str, ends: tuple[int, int], length: int) -> tuple[int, int]:
     if outside := [end for end in ends if not 0 <= end < length]:
         raise BadTarget(
-            f"{name} {outside[0]} does not exist: the map has {name.lower()}s 0 to {length - 1}. Choose within them."
+            f"{name} {outside[0]} does not exist: the map has {name.lower()}s 0 to {length - 1}. Choose among them."
         )
     if ends[0] > ends[1]:
-        raise BadTarget(f"{name}s {ends[0]} to {ends[1]} hold nothing: the first is after the last. Turn them round.")
+        raise BadTarget(f"{name}s {ends[0]} to {ends[1]} are empty: the first is after the last. Swap them.")
     return ends
 
 
@@ -102,11 +102,11 @@ def _mask(index: int, numbers: Numbers) -> Mask:
         inside, rule = predicted(numbers.values) == index, f"class {index} has the largest score at no position"
     elif numbers.kind == "numbers":
         raise BadTarget(
-            "This map is read as plain numbers, which predict no mask. Choose a rectangle, or say what it is: "
-            'Head(reading="sigmoid_logits"), for one.'
+            "This map is read as plain numbers, which predict no mask. Choose a rectangle, or say what it is, "
+            'for example Head(reading="sigmoid_logits").'
         )
     else:
-        inside, rule = positive(numbers.values, numbers.kind), "the probability is over a half at no position"
+        inside, rule = positive(numbers.values, numbers.kind), "the probability is above 0.5 at no position"
     if not bool(inside.any()):
         raise BadTarget(f"The predicted mask is empty: {rule}. Choose another class, or a rectangle.")
     return inside

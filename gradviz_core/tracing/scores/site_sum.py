@@ -1,4 +1,4 @@
-"""The sum of everything a site holds."""
+"""The sum of all entries of a site's value."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ def score(target: SiteSum, trace: Trace) -> tuple[SiteSum, Tensor]:
     """Σ value.
 
     Raises:
-        BadTarget: the sum is the same whatever the image is.
+        BadTarget: the sum is the same for every image.
         UnknownSite: the site never ran.
     """
     value = trace.value(target.site)
     if not target.site.path and sum_is_constant(value):
         raise BadTarget(
-            "This output is the result of a softmax, so its sum is the same whatever the image is. Choose one number "
+            "This output is the result of a softmax, so its sum is the same for every image. Choose one value "
             "of it, or a part."
         )
     return target, value.sum()

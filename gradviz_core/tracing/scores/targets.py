@@ -56,7 +56,7 @@ def select(target: Target, trace: Trace) -> tuple[Target, Tensor]:
     formula = next(formula for kind, formula in _FORMULAS.items() if isinstance(target, kind))
     resolved, score = formula(target, trace)
     if not score.is_floating_point():
-        raise BadTarget(f"{target.named()} is {score.dtype}; only a real number has the gradient that is shown here.")
+        raise BadTarget(f"{target.named()} is {score.dtype}; only real numbers have a gradient.")
     return resolved, score
 
 

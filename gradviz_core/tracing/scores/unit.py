@@ -1,4 +1,4 @@
-"""One number inside a model."""
+"""One unit inside a model."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ def score(target: Unit, trace: Trace) -> tuple[Unit, Tensor]:
     value = trace.value(site)
     shape = tuple(of_one_image(value, site).shape[1:])
     if not exists(index, shape):
-        size = "x".join(map(str, shape)) or "one number"
+        size = "x".join(map(str, shape)) or "one value"
         limit = ", ".join(f"0 to {n - 1}" for n in shape)
         raise BadTarget(
-            f"Unit {index} does not exist at {sites.in_words(site)}, which holds {size}. "
+            f"Unit {index} does not exist in {sites.site_name(site)}, which has size {size}. "
             f"Choose an index within ({limit})."
         )
     return target, value[0][index]

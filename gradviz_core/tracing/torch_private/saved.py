@@ -12,7 +12,7 @@ from torch import Tensor
 
 
 class Gone(Exception):
-    """A name that PyTorch keeps for itself is not there any more, or what it stood for was overwritten."""
+    """A private name of PyTorch no longer exists, or its value was overwritten."""
 
 
 def kept(node: Any, name: str) -> Any:
@@ -25,7 +25,7 @@ def kept(node: Any, name: str) -> Any:
 
 
 def shape(node: Any, output: int = 0) -> tuple[int, ...]:
-    """The shape of what an operation gave.
+    """The shape of an operation's output.
 
     Raises:
         Gone: it is not there.

@@ -1,7 +1,7 @@
-"""The methods that there are: every file of this folder is the card of one, and its name is the method's.
+"""All methods: every file in this folder is the card of a method and is named after it.
 
-The function of the same name lies in ``gradviz_core/methods``. A name that comes from outside is only ever looked up
-among those found here.
+The function with the same name is in ``gradviz_core/methods``. A name from outside is only looked up among those found
+here.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from gradviz_core.types.controls import settle
 from gradviz_core.types.method_cards import MethodCard
 
 PLAIN = "gradient"
-"""The method that gives the gradient as it is; it is asked for where nothing is said."""
+"""The method that returns the gradient itself; the default."""
 OptionValues = tuple[tuple[str, float | str], ...]
-"""Options by name, as a question has them."""
+"""Options by name, as a question holds them."""
 
 
 def _found() -> dict[str, MethodCard]:
@@ -27,7 +27,7 @@ def _found() -> dict[str, MethodCard]:
 
 
 METHODS: Mapping[str, MethodCard] = _found()
-"""The card of each method: the plain gradient first, the others by what they are called."""
+"""The card of each method: the plain gradient first, the others by name."""
 
 if TYPE_CHECKING:
     MethodName = str
@@ -47,12 +47,12 @@ def card_of(method: str) -> MethodCard:
 
 
 def settled(method: str, options: OptionValues) -> dict[str, float | str]:
-    """What each option of a method is: as the question says, or its default. Whole numbers are int.
+    """The value of each option of a method: as in the question, or the default. Whole numbers are int.
 
     Raises:
         QuestionError: there is no such method or option, an option is named twice or cannot have its value.
     """
     card, given = card_of(method), dict(options)
     if len(given) < len(options):
-        raise QuestionError(f"An option of {method} is named more than once. Name each once.")
+        raise QuestionError(f"An option of {method} is given more than once. Give each once.")
     return settle(card.options, given, f"The method {method} has no option")

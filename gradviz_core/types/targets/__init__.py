@@ -1,4 +1,4 @@
-"""The kinds of targets, one file each. A file that is added here is found by itself: its target is read from JSON,
+"""The kinds of targets, one file each. A file that is added here is found automatically: its target is read from JSON,
 captioned, and its program written; the formula on tensors is in the file of the same name in ``tracing/scores/``."""
 
 from __future__ import annotations

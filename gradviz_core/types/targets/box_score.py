@@ -31,7 +31,7 @@ class BoxScore(OfHead):
     index: int | None = None
     box: int | None = None
     skip: int = 4
-    """Numbers of each box that stand before its classes: 4 for its place and size, 5 with an objectness."""
+    """How many values of each box come before its class scores: 4 for position and size, 5 with an objectness."""
     boxes_last: bool | None = None
     reduce: Reduce = "mean"
     scale: ScoreScale = "logit"

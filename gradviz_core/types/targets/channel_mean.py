@@ -7,15 +7,15 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from gradviz_core.types import layouts
-from gradviz_core.types.sites import in_words
+from gradviz_core.types.sites import site_name
 from gradviz_core.types.subjects import Site
 from gradviz_core.types.target import Block, OfSite, Program
 
 
 @dataclass(frozen=True, slots=True)
 class ChannelMean(OfSite):
-    """Mean of one channel of a site over all its places. ``axis`` is the axis of the site that counts channels, the
-    batch axis counted; None is the one that the forward pass tells."""
+    """Mean of one channel of a site over all its positions. ``axis`` is the channel axis, where the batch axis is 0;
+    None is the one that the forward pass shows."""
 
     site: Site
     channel: int
@@ -26,8 +26,8 @@ class ChannelMean(OfSite):
 
     def words(self, labels: Sequence[str]) -> str:
         """``the mean of channel 3 of layer1``."""
-        along = "" if self.axis is None else f", along axis {self.axis}"
-        return f"the mean of channel {self.channel} of {in_words(self.site)}{along}"
+        along = "" if self.axis is None else f" (channels on axis {self.axis})"
+        return f"the mean of channel {self.channel} of {site_name(self.site)}{along}"
 
     def symbol(self, labels: Sequence[str]) -> str:
         r"""``\bar a_{3}``."""
@@ -35,7 +35,7 @@ class ChannelMean(OfSite):
 
     def named(self) -> str:
         """``the mean of channel 3 of layer1``."""
-        return f"the mean of channel {self.channel} of {in_words(self.site)}"
+        return f"the mean of channel {self.channel} of {site_name(self.site)}"
 
     def code(self, program: Program) -> Block:
         """The channel on its axis."""

@@ -1,4 +1,4 @@
-"""The number of one class minus that of another."""
+"""The score of one class minus that of another."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from gradviz_core.types.target import Block, OfHead, Program
 
 @dataclass(frozen=True, slots=True)
 class ClassDifference(OfHead):
-    """Number of ``index`` minus number of ``other``, which are logits in most models; ``index=None`` is the predicted
+    """Score of ``index`` minus score of ``other``, which are logits in most models; ``index=None`` is the predicted
     class."""
 
     index: int | None

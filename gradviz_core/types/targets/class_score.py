@@ -14,13 +14,13 @@ from gradviz_core.types.target import Block, OfHead, Program
 
 @dataclass(frozen=True, slots=True)
 class ClassScore(OfHead):
-    """Score of one class or label: its logit, log-probability or probability; ``logit`` is the number itself where the
-    output is of another kind. ``index=None`` is the predicted class, which the answer then names.
+    """Score of one class or label: its logit, log-probability or probability; ``logit`` is the value itself where the
+    output is of another kind. ``index=None`` is the predicted class; the answer then names it.
 
-    ``against`` takes the score against the class: the number with its sign turned, 1 - p, or log(1 - p).
+    ``against`` takes the score against the class: the negated value, 1 - p, or log(1 - p).
 
-    Plain numbers have no probability. Where an output of one number is only guessed to be a plain number, to ask for
-    its probability is to say that it is a logit of a sigmoid.
+    Plain numbers have no probability. Where an output of one value is only guessed to be a plain number, asking for its
+    probability treats it as the logit of a sigmoid.
     """
 
     index: int | None = None

@@ -1,4 +1,4 @@
-"""Any linear combination of numbers of one value."""
+"""Any linear combination of the entries of a value."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from gradviz_core.types.sites import in_words
+from gradviz_core.types.sites import site_name
 from gradviz_core.types.subjects import OUTPUT, Site
 from gradviz_core.types.target import Block, OfSite, Program
 
@@ -18,32 +18,32 @@ _MOST_TERMS = 4
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """One number of a value, ``value[index]`` with all axes, the batch axis too, and its weight."""
+    """One entry of a value, ``value[index]`` with all axes including the batch axis, and its weight."""
 
     index: tuple[int, ...]
     weight: float = 1.0
 
     def __post_init__(self) -> None:
-        """1 and 1.0 are one weight, and so are 0.0 and -0.0."""
+        """1 and 1.0 are the same weight, and so are 0.0 and -0.0."""
         object.__setattr__(self, "weight", float(self.weight) or 0.0)
 
 
 @dataclass(frozen=True, slots=True)
 class Combination(OfSite):
-    """Σ weight · value[index] over the terms: any number of what a model returns, or of a site inside, or any linear
-    combination of such numbers."""
+    """Σ weight · value[index] over the terms: any entry of an output or of a site inside, or any linear combination of
+    entries."""
 
     terms: tuple[Term, ...]
     site: Site = OUTPUT
     kind: Literal["combination"] = field(default="combination", repr=False)
 
     def words(self, labels: Sequence[str]) -> str:
-        """``the combination +2 · (0, 2) −0.5 · (0, 1) of numbers of fc``."""
+        """``the combination +2 · (0, 2) −0.5 · (0, 1) of values of fc``."""
         if self._is_one_number():
-            return f"the number ({_at(self.terms[0], ', ')}) of {in_words(self.site)}"
+            return f"the value ({_at(self.terms[0], ', ')}) of {site_name(self.site)}"
         parts = [f"{term.weight:+.4g} · ({_at(term, ', ')})".replace("-", "−") for term in self.terms[:_MOST_WORDS]]
         more = f" and {len(self.terms) - _MOST_WORDS} more" if len(self.terms) > _MOST_WORDS else ""
-        return f"the combination {' '.join(parts)}{more} of numbers of {in_words(self.site)}"
+        return f"the combination {' '.join(parts)}{more} of values of {site_name(self.site)}"
 
     def symbol(self, labels: Sequence[str]) -> str:
         r"""``a_{0,2}``, or ``\sum_m w_m a_m``."""
@@ -54,8 +54,8 @@ class Combination(OfSite):
         return "activation" if self.site.path else "output unit"
 
     def named(self) -> str:
-        """``the combination of 2 numbers of fc``."""
-        return f"the combination of {len(self.terms)} numbers of {in_words(self.site)}"
+        """``the combination of 2 values of fc``."""
+        return f"the combination of {len(self.terms)} values of {site_name(self.site)}"
 
     def code(self, program: Program) -> Block:
         """One number after the other."""

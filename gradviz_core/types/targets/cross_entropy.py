@@ -54,6 +54,6 @@ class CrossEntropy(OfHead):
         kind = head_code.kind_of_head(info, self.head, as_shares=True)
         name, taken = head_code.row(program, self.head, kind)
         one = info.classes == 1 and kind != "softmax_logits"
-        chosen = "index = 0  # the only number" if one else head_code.chosen(program, self.label, name)
+        chosen = "index = 0  # the only value" if one else head_code.chosen(program, self.label, name)
         log_p = head_code.score_lines(name, kind, "log_probability", against=one and self.label == 0)
         return Block((*taken, chosen, *log_p, "score = -score  # cross-entropy, in nats"), head_code.TORCH)
