@@ -118,5 +118,5 @@ def test_a_channel_that_is_not_there_is_named_with_those_that_are() -> None:
     drawn = geometry((1, 6, 4, 5), "maps")
     assert drawn.index(5, 3, 4) == (5, 3, 4)
     for number in (-1, 6):
-        with pytest.raises(IndexError, match=f"Channel {number} lies outside 0 to 5"):
+        with pytest.raises(IndexError, match=f"Channel {number} is outside 0 to 5"):
             drawn.index(number, 0, 0)
