@@ -134,7 +134,7 @@ def test_a_full_store_refuses_before_the_file_is_sent(chosen: Settings, tmp_path
     try:
         first = client.upload_image(picture(200))
         second = client.upload_image(picture(201))
-        with pytest.raises(StoreFull, match=r"no room for 0.1 MB more: uploads may take 0.3 MB in all here"):
+        with pytest.raises(StoreFull, match=r"not enough room for 0.1 MB more: uploads may take up to 0.3 MB here"):
             client.upload_image(picture(202))
         assert worker_of(ask(client, "echo", first.key)) == worker_of(ask(client, "echo", second.key))
         assert client.upload_image(picture(8)).width == 8
@@ -156,7 +156,7 @@ def disk_with(size: int, pid: int) -> Iterator[None]:
 def test_a_full_disk_is_told_of_and_nothing_is_lost(client: Client, chosen: Settings) -> None:
     before = files(chosen)
     with disk_with(100_000, client.status().pid):
-        with pytest.raises(StoreFull, match="full or cannot be written"):
+        with pytest.raises(StoreFull, match="full or not writable"):
             client.upload_image(picture(500))
         assert files(chosen) == before
         ask(client, "echo")
