@@ -53,4 +53,4 @@ def test_pages_and_make_targets_exist_and_the_reverse() -> None:
 def test_the_numbers_of_models_are_right() -> None:
     assert f"torchvision's {len(TORCHVISION)} classification models" in " ".join(README.split())
     assert len(presets()) == 6
-    assert "six small models" in README
+    assert "six small trained models" in README
