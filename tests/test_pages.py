@@ -182,6 +182,8 @@ def mend(app: AppTest, name: str) -> None:
             app.number_input(key=f"shown_{name}").set_value(1).run()
         case "opacity":
             app.slider(key="shown_opacity").set_value(50).run()
+        case "options":
+            app.button_group(key="shown_method").set_value("gradient_x_input").run()
         case _:
             app.session_state["address"].chosen[name] = "sample/star"  # as a click on a thumbnail does
             app.run()
@@ -206,6 +208,7 @@ CRAFTED = pytest.mark.parametrize(
         (SALIENCY, "scale", "softmax", "Score cannot be 'softmax'"),
         (SALIENCY, "view", "<script>alert(1)</script>", "View cannot be '<script>alert(1)</script>'"),
         (SALIENCY, "method", "magic", "Method cannot be 'magic'"),
+        (SALIENCY, "options", "draws=3", "Gradient has no option 'draws'. It has none: leave it out."),
         (SALIENCY, "opacity", "1e9", "Opacity cannot be '1e9': it is a whole number from 0 to 100 %."),
         (NEURONS, "site", "layer9.relu", "There is no site 'layer9.relu'"),
         (NEURONS, "row", "99", "Row cannot be 99: it is a whole number from 0 to 11"),

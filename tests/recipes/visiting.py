@@ -15,7 +15,7 @@ from streamlit.testing.v1 import AppTest
 import gradviz_core as gv
 from gradviz_core.compute import inline
 from gradviz_core.compute.downloads import Wanted, reply
-from gradviz_core.serving.offers import Arrays, offers
+from gradviz_core.serving.offers import Arrays, Page, offers
 from tests import snippet_runs
 from tests.opening import answer_here, chart, errors, opened, texts, values
 
@@ -60,8 +60,10 @@ def _drawn(app: AppTest, picture: str, program: str) -> dict[str, Any]:
 
 
 def _download() -> dict[str, Any]:
-    """The arrays that are offered, as a worker of the service hands them over."""
-    offered = [offer.what.question for _, offer in offers()._offers.values() if isinstance(offer.what, Arrays)]
+    """The arrays that are offered, as a worker of the service hands them over, and what stands above pictures."""
+    made = [offer.what for _, offer in offers()._offers.values()]
+    offered = [what.question for what in made if isinstance(what, Arrays)]
+    titles = [line for what in made if isinstance(what, Page) for line in what.title()]
     if not offered:
         return {}
     file = io.BytesIO()
@@ -72,7 +74,8 @@ def _download() -> dict[str, Any]:
 
     assert reply(inline.ask, Wanted(offered[-1]), hand_over)[0] == "ok"
     with np.load(io.BytesIO(file.getvalue())) as found:
-        return {"question": json.loads(offered[-1]), "arrays": {name: found[name].shape for name in found}}
+        shapes = {name: found[name].shape for name in found}
+    return {"question": json.loads(offered[-1]), "arrays": shapes, "titles": titles}
 
 
 if __name__ == "__main__":
