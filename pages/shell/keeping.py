@@ -21,6 +21,8 @@ from gradviz_core.serving.farewells import farewells
 from gradviz_core.serving.offers import Arrays, Offer, Page
 from gradviz_core.text.codec import question_to_json
 from gradviz_core.types import (
+    AboutAModel,
+    Answer,
     FlowAnswer,
     GradientAnswer,
     JacobianAnswer,
@@ -33,9 +35,6 @@ from gradviz_core.types.methods import PLAIN
 from gradviz_core.types.sites import site_name
 from pages.shell import asker, check, links
 from pages.streamlit_private import elements, run
-
-Downloadable = GradientAnswer | UnitsAnswer | FlowAnswer | PerturbationAnswer | JacobianAnswer | SpectrumAnswer
-"""Answers whose pictures and arrays can be kept."""
 
 _JS = """
 const sentence = (text) => new DOMParser().parseFromString(text, "text/html").body.textContent.trim();
@@ -106,23 +105,25 @@ _keep = st.components.v2.component(
 def menu(
     place: DeltaGenerator,
     pictures: Iterable[str],
-    answer: Downloadable,
+    answer: Answer,
     name: str,
     checked: ProofQuestion | None = None,
 ) -> None:
-    """One place for all that can be kept. ``pictures`` are the keys of those on the page; what is kept says what the
-    check of the gradient has found by then."""
+    """One place for all that can be kept of an answer about a model. ``pictures`` are the keys of those on the page;
+    what is kept says what the check of the gradient has found by then."""
+    question = answer.question
+    assert isinstance(question, AboutAModel)
     with place.popover("Download", icon=":material/download:"):
         for key in pictures:
             chart, titled = f"chart_{key}", key.capitalize()
             _keep(key=f"png_{key}", data={"kind": "picture", "chart": chart, "label": f"{titled} (PNG)", **_NAMES})
-            page = Page(partial(title, key, answer.question.model, answer.question.image, _what(answer), checked))
+            page = Page(partial(title, key, question.model, question.image, _what(answer), checked))
             link = _link(f"gradviz-{name}-{key}.html", page)
             _keep(
                 key=f"html_{key}", data={"kind": "page", "chart": chart, "label": f"{titled} (HTML)", **link, **_NAMES}
             )
         said = partial(check.receipt, checked) if checked is not None else None
-        link = _link(f"gradviz-{name}.npz", Arrays(question_to_json(answer.question), said))
+        link = _link(f"gradviz-{name}.npz", Arrays(question_to_json(question), said))
         _keep(key="npz", data={"kind": "arrays", "label": "Raw arrays (npz)", **link})
 
 
@@ -132,14 +133,16 @@ def title(key: str, model: str, image: str, what: str, checked: ProofQuestion | 
     return [*lines, check.words(checked)] if checked is not None else lines
 
 
-def _what(answer: Downloadable) -> str:
+def _what(answer: Answer) -> str:
     if isinstance(answer, UnitsAnswer):
         return "the strongest channels"
     if isinstance(answer, JacobianAnswer | SpectrumAnswer):
         return f"{site_name(answer.question.of)} with respect to {site_name(answer.question.wrt)}"
     if isinstance(answer, GradientAnswer) and answer.question.method != PLAIN:
         return method_words.title(answer.question.method, answer.question.options, answer.target)
-    return score_words(answer.target, ())
+    if isinstance(answer, GradientAnswer | FlowAnswer | PerturbationAnswer):
+        return score_words(answer.target, ())
+    return answer.kind
 
 
 def _link(file: str, what: Arrays | Page) -> dict[str, str]:

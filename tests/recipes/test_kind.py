@@ -18,7 +18,7 @@ from typing import Literal
 from gradviz_core.types.arrays import Arrays
 from gradviz_core.types.questions import AboutAModel, Answer
 from gradviz_core.types.receipts import Receipt
-from gradviz_core.types.subjects import ClassScore, Target
+from gradviz_core.types.targets import ClassScore, Target
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +99,39 @@ print(json.dumps({
     "file": files[0],
 }))
 """
+SCRIPT = r'''
+"""How many numbers of the gradient are positive at each pixel, less how many are negative."""
+
+from gradviz_core.drawing import fields, figures, snippets
+from gradviz_core.drawing.captions import Caption
+from gradviz_core.types.signs import SignsQuestion
+from pages.layout import code, frame
+from pages.shell import keeping, panel
+from pages.shell.asking import ask, one_sentence
+from pages.shell.panel import Picture
+
+COUNTED = "shown = ((shown > 0) * 1.0 - (shown < 0) * 1.0).sum(axis=0)\n"
+
+choice = frame.begin_with_score("Signs", "Which sign the gradient has.")
+with one_sentence():
+    question = SignsQuestion(model=choice.model, image=choice.image, target=choice.target, seed=choice.draw)
+    answer = ask(question, "Counting signs …")
+    field = fields.signed_sum(answer.arrays["signs"])
+    caption = Caption(f"{answer.positive} numbers are positive.", r"\sum_c \operatorname{sign} g", ())
+    panel.picture(Picture(figures.heatmap(field), caption), "signs")
+    keeping.menu(choice.tools, ["signs"], answer, "signs")
+    code.panel(choice, {"Signs": lambda at: snippets.saliency(at, choice.target, "gradient", "channel") + COUNTED})
+'''
+CARD = '''
+"""Signs, at /signs."""
+
+from pages.layout import contents
+
+PAGE = contents.Page("Signs", "pages/explore/signs.py", section="Explore", order=15)
+
+if __name__ == "__main__":
+    contents.first_visit()
+'''
 
 
 def test_a_kind_of_question_is_its_types_and_its_function(tmp_path: Path) -> None:
@@ -113,3 +146,15 @@ def test_a_kind_of_question_is_its_types_and_its_function(tmp_path: Path) -> Non
     assert seen["shape"] == [1, 3, 96, 96]
     assert seen["file"] > 4 * 3 * 96 * 96, "the whole array is in the download"
     assert scratch.changed() == set(pair)
+    page = {"pages/explore/signs.py": SCRIPT, "pages/signs.py": CARD}
+    scratch.write(page)
+    address = {"model": "preset/shapes-cnn", "image": "sample/star", "target": "2"}
+    shown = scratch.visit(page="pages/explore/signs.py", choices=address, picture="signs", program="Signs")
+    assert shown["errors"] == []
+    assert shown["kinds"][-1] == "signs"
+    assert (shown["size"], shown["apart"]) == (3.0, 0.0)
+    assert any("numbers are positive." in text for text in shown["texts"])
+    assert shown["question"]["kind"] == "signs"
+    assert shown["arrays"]["signs"] == [1, 3, 96, 96]
+    assert any("GradViz: signs, signs" in line for line in shown["titles"])
+    assert scratch.changed() == {*pair, *page}
