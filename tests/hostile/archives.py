@@ -151,10 +151,10 @@ CASES = (
     Case("path-traversal", "weights.pt", lambda: archive([*_members(), Member(b"../../etc/passwd", b"x")]), "not a plain file name"),
     Case("name-of-60000-characters", "weights.pt", lambda: archive([*_members(), Member(b"a" * 60_000, b"")]), "60,000 bytes"),
     Case("name-that-is-no-text", "weights.pt", lambda: archive([*_members(), Member(b"archive/\xff\xfe", b"")]), "not UTF-8"),
-    Case("bytes-before-the-archive", "weights.pt", lambda: b"#!/bin/sh\ntouch x\n" + sound(), "no model that can be read"),
+    Case("bytes-before-the-archive", "weights.pt", lambda: b"#!/bin/sh\ntouch x\n" + sound(), "not a model that can be read"),
     Case("cut-in-half", "weights.pt", lambda: sound()[: len(sound()) // 2], "cut off"),
     Case("many-ends", "weights.pt", _endless_comment, "cut off"),
-    Case("empty-archive", "weights.pt", lambda: archive([]), "no model that can be read"),
+    Case("empty-archive", "weights.pt", lambda: archive([]), "not a model that can be read"),
     Case("member-before-the-first-that-is-listed", "weights.pt", _hidden_first, "bytes before its member .* that its directory does not list"),
     Case("no-pickle-inside", "weights.pt", lambda: archive(_members()[1:]), "no data"),
 )  # fmt: skip

@@ -79,7 +79,7 @@ CASES = (
     Case("st-shape-of-30000-ones", "w.safetensors", lambda: written({A: entry(0, 4, [1] * 30_000)}, bytes(4)), A),
     Case("st-unknown-type", "w.safetensors", lambda: written({A: entry(0, 16, None, "F32; rm -rf /")}, bytes(16)), A),
     Case("st-type-is-a-list", "w.safetensors", lambda: written({A: entry(0, 16, None, ["F32"])}, bytes(16)), A),
-    Case("st-header-is-a-list", "w.safetensors", lambda: written([1, 2]), "no model that can be read"),
+    Case("st-header-is-a-list", "w.safetensors", lambda: written([1, 2]), "not a model that can be read"),
     Case("st-header-is-no-json", "w.safetensors", lambda: written("{'a': __import__('os')}"), "header|JSON"),
     Case("st-header-nested-100000-deep", "w.safetensors", _deep, "header|JSON"),
     Case(

@@ -142,5 +142,5 @@ CASES = (
     Case("key-of-a-million-characters", "w.pt", lambda: _changed("k" * 1_000_000, torch.zeros(1)), "kkkk|name"),
     Case("20000-tensors", "w.pt", lambda: saved({f"t{i}": torch.zeros(()) for i in range(20_000)}), "20,006 members"),
     Case("script-in-a-key", "w.pt", lambda: _changed(SCRIPT, torch.zeros(1)), "script", architecture=ARCHITECTURE),
-    Case("script-in-the-file-name", f"{SCRIPT}.pt", lambda: b"no model", "script|no model"),
+    Case("script-in-the-file-name", f"{SCRIPT}.pt", lambda: b"no model", "script|not a model"),
 )  # fmt: skip
