@@ -93,13 +93,13 @@ def test_a_volume_is_a_sheet_of_slices(asked: list[Question]) -> None:
 @pytest.mark.parametrize("page", [NEURONS, MAPS])
 def test_a_guess_is_called_one_and_can_be_turned_round(asked: list[Question], page: str) -> None:
     app = opened(page, site="quiet")
-    assert any(caption.startswith("Guessed: nothing in this model tells which axis") for caption in captions(app))
+    assert any(caption.startswith("Guessed: the model does not show which axis") for caption in captions(app))
     (control,) = [c for c in app.button_group if c.label == "Channels"]
     assert control.options == ["axis 2: 576 features of 48", "axis 1: 48 channels of 576"]
     assert "Token" in controls(app)
     app = opened(page, site="quiet", axis="1")
     assert controls(app)["Position"] == 288
-    assert any(caption.startswith("As chosen: nothing in this model tells") for caption in captions(app))
+    assert any(caption.startswith("As chosen: the model does not show which axis") for caption in captions(app))
     if page == NEURONS:
         question = last(asked, UnitsQuestion)
         assert (question.axis, question.place) == (1, (288,))
