@@ -41,7 +41,7 @@ def write(
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """``-p tests.mutants.calls --calls-to FOLDER`` writes the records there."""
+    """``-p tests.mutants.calls --calls-to=FOLDER`` writes the records there."""
     parser.addoption("--calls-to", type=Path)
 
 

@@ -8,7 +8,7 @@ import pytest
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """``-p tests.mutants.only --only FILE``: one test on each line."""
+    """``-p tests.mutants.only --only=FILE``: one test on each line."""
     parser.addoption("--only", type=Path)
 
 

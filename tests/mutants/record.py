@@ -45,7 +45,7 @@ def record(test_files: list[str]) -> None:
     for test_file in test_files:
         write(FOLDER, ROOT, test_file, [], {})
     with scratch_copy(ROOT) as copy:
-        command = [sys.executable, "-m", "pytest", *chosen, "-p", "tests.mutants.calls", "--calls-to", str(FOLDER)]
+        command = [sys.executable, "-m", "pytest", *chosen, "-p", "tests.mutants.calls", f"--calls-to={FOLDER}"]
         subprocess.run([*command, *test_files], cwd=copy, check=False)
 
 

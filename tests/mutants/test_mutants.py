@@ -112,7 +112,7 @@ def test_a_fault_is_tried_on_the_tests_that_call_its_function(small_copy: Path) 
     """A wrong area is noticed by the test that calls it, a wrong limit by that of the function that reads it; whether 4
     itself is small is asked by no test, and what is never called meets none."""
     folder = small_copy / "calls"
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "tests.mutants.calls", "--calls-to", str(folder)]
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "tests.mutants.calls", f"--calls-to={folder}"]
     subprocess.run([*command, "tests/test_box.py"], cwd=small_copy, check=False, stdout=subprocess.DEVNULL)
     nearest = Nearest(small_copy, folder)
     by_operator: dict[str, Fault] = {fault.operator: fault for _, fault in faults("gradviz_core/types/box.py", SOURCE)}

@@ -101,7 +101,7 @@ class Trials:
         listed = self.copy.parent / "tests.txt"
         listed.write_text("\n".join(names), encoding="utf-8")
         files = sorted({name.partition("::")[0] for name in names})
-        job = {"arguments": [*OPTIONS, *IMPORTED, *more, "--only", str(listed), *files], "seconds": seconds}
+        job = {"arguments": [*OPTIONS, *IMPORTED, *more, f"--only={listed}", *files], "seconds": seconds}
         assert self._server.stdin is not None
         assert self._server.stdout is not None
         print(json.dumps(job), file=self._server.stdin, flush=True)
