@@ -1,4 +1,4 @@
-"""GradViz: page config and navigation, nothing else. ``app.py`` serves it."""
+"""GradViz: page configuration and navigation, nothing else. ``app.py`` serves it."""
 
 import streamlit as st
 
@@ -7,7 +7,7 @@ from pages.layout import contents, frame
 from pages.shell import asker, icon, turns
 
 cards = contents.pages()
-first = next(iter(cards))  # has two addresses, "/" and its own; the sidebar lists one of them
+first = next(iter(cards))  # it has two addresses, "/" and its name; the sidebar lists one of them
 
 
 def streamlit_page(card: contents.Page, path: str, listed: str) -> st.Page:
@@ -22,7 +22,7 @@ def streamlit_page(card: contents.Page, path: str, listed: str) -> st.Page:
 
 
 def navigation(listed: str) -> st.Page:
-    """The page that is open. ``listed`` is the address of the first page in the sidebar."""
+    """The open page. ``listed`` is the address under which the sidebar lists the first page."""
     sections: dict[str, list[st.Page]] = {}
     for path, card in cards.items():
         paths = ("start", path) if path == first else (path,)
@@ -34,13 +34,13 @@ client.ask_for(asker.here)
 client.while_waiting(asker.leave_if_told)
 client.before_large(turns.before_reading)
 client.start()
-st.set_option("client.showSidebarNavigation", True)  # hidden until here: the list would be one of file names
+st.set_option("client.showSidebarNavigation", True)  # hidden until now, as it would list file names
 listed = st.session_state.setdefault("listed", "start")
 page = navigation(listed)
 if page.visibility == "hidden":
     (listed,) = {"start", first} - {listed}
     st.session_state["listed"] = listed
-    page = navigation(listed)  # the page that is open is the one that the sidebar marks
+    page = navigation(listed)  # so that the sidebar marks the open page
 st.set_page_config(page_title=f"{page.title} · GradViz", page_icon=icon.ADDRESS, layout="wide")
 st.logo(icon.LOGO, size="large")
 with turns.one_page(), frame.around(pickers=cards.get(page.url_path, cards[first]).pickers):

@@ -175,6 +175,6 @@ def check_left_out(app: AppTest, name: str, sentence: str) -> None:
     """The page says what is wrong with the choice ``name``, draws no gradient, and goes on without it at one press."""
     assert plain(sentence) in errors(app)[0]
     assert not [c for c in app.get("plotly_chart") if c.proto.id.endswith("-chart_gradient")]
-    next(button for button in app.button if button.label == "Go on without it").click().run()
+    next(button for button in app.button if button.label == "Continue without it").click().run()
     assert not app.error
     assert name not in app.query_params

@@ -209,9 +209,9 @@ CRAFTED = pytest.mark.parametrize(
         (SALIENCY, "view", "<script>alert(1)</script>", "View cannot be '<script>alert(1)</script>'"),
         (SALIENCY, "method", "magic", "Method cannot be 'magic'"),
         (SALIENCY, "options", "draws=3", "Gradient has no option 'draws'. It has none: leave it out."),
-        (SALIENCY, "opacity", "1e9", "Opacity cannot be '1e9': it is a whole number from 0 to 100 %."),
+        (SALIENCY, "opacity", "1e9", "Opacity cannot be '1e9': it must be a whole number from 0 to 100 %."),
         (NEURONS, "site", "layer9.relu", "There is no site 'layer9.relu'"),
-        (NEURONS, "row", "99", "Row cannot be 99: it is a whole number from 0 to 11"),
+        (NEURONS, "row", "99", "Row cannot be 99: it must be a whole number from 0 to 11"),
         (NEURONS, "row", "two", "Row cannot be 'two'"),
         (NEURONS, "channel", "-1", "Channel cannot be -1"),
         (MAPS, "channel", "9" * 50, "Channel cannot be 999"),
@@ -241,7 +241,7 @@ def test_a_crafted_address_gets_one_sentence_and_is_not_answered_as_another(
 @CRAFTED
 def test_one_press_goes_on_without_what_is_not_there(page: str, name: str, value: str, sentence: str) -> None:
     app = crafted(page, name, value)
-    buttons = [button for button in app.button if button.label == "Go on without it"]
+    buttons = [button for button in app.button if button.label == "Continue without it"]
     assert len(buttons) == (name not in ("model", "image"))
     for button in buttons:
         button.click().run()

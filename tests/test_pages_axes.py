@@ -99,7 +99,7 @@ def test_a_guess_is_called_one_and_can_be_turned_round(asked: list[Question], pa
     assert "Token" in controls(app)
     app = opened(page, site="quiet", axis="1")
     assert controls(app)["Position"] == 288
-    assert any(caption.startswith("As chosen: the model does not show which axis") for caption in captions(app))
+    assert any(caption.startswith("As chosen: the model does not show") for caption in captions(app))
     if page == NEURONS:
         question = last(asked, UnitsQuestion)
         assert (question.axis, question.place) == (1, (288,))
@@ -117,6 +117,6 @@ def test_what_is_known_can_be_turned_round_by_the_address_alone(asked: list[Ques
 def test_an_axis_that_is_not_there_is_an_error(asked: list[Question]) -> None:
     (said,) = errors(opened(NEURONS, site="quiet", axis="7"))
     assert (
-        "Channels cannot be '7': it is one of “axis 2: 576 features of 48”, “axis 1: 48 channels of 576”."
+        "Channels cannot be '7': it must be one of “axis 2: 576 features of 48”, “axis 1: 48 channels of 576”."
         in said.replace("\\", "")
     )

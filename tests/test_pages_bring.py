@@ -253,7 +253,7 @@ def test_the_kind_of_output_is_said_when_a_model_is_brought_and_can_be_changed(f
     app = dialog()
     kind = kinds_in_the_dialog(app)
     assert kind.value == ""
-    assert kind.options[0] == "Read off the model"
+    assert kind.options[0] == "Detect from the model"
     kind.set_value("sigmoid").run()
     press(app, "Use this model")
     assert kept_recipe(fake).reading == "sigmoid_logits"

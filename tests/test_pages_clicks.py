@@ -96,8 +96,8 @@ def test_a_pixel_outside_the_picture_is_an_error_and_no_other_pixel(page: str, t
     follow = {"follow": "unit"} if page == PERTURBATION else {}
     app = opened(page, **CNN, **follow, pixel=text)
     (said,) = errors(app)
-    assert "it is a row from 0 to 95 and a column from 0 to 95" in said
-    next(button for button in app.button if button.label == "Go on without it").click().run()
+    assert "it must be a row from 0 to 95 and a column from 0 to 95" in said
+    next(button for button in app.button if button.label == "Continue without it").click().run()
     assert not app.error
     assert app.get("plotly_chart")
 

@@ -107,12 +107,12 @@ PICTURES: dict[tuple[str, str], tuple[Drawn, Told, float]] = {
     (NEURONS, "activation"): (values, _activation, CLOSE),
     (NEURONS, "gradient"): (values, _gradient, CLOSE),
     (NEURONS, "gallery"): (values, _tiles("Strongest", columns=3, label=0.045), CLOSE),
-    (MAPS, "strip"): (_line, _tab("Sites"), CLOSE),
+    (MAPS, "strip"): (_line, _tab("Layer outputs"), CLOSE),
     (MAPS, "channels"): (values, _tiles("Channels"), CLOSE),
     (MAPS, "channel"): (values, _tab("One channel"), CLOSE),
     (MAPS, "near"): (values, _tab("Near"), CLOSE),
     (MAPS, "image"): (_pixels, _tab("Image"), 0.0),
-    (FLOW, "flow"): (lambda figure: _flow(figure, 0, 2), _tab("Sites"), CLOSE),
+    (FLOW, "flow"): (lambda figure: _flow(figure, 0, 2), _tab("Layer outputs"), CLOSE),
     (FLOW, "parameters"): (_lines(0, 1), _tab("Parameters"), CLOSE),
     (JACOBIAN, "matrix"): (values, _tab("Matrix"), CLOSE),
     (JACOBIAN, "output"): (values, _tab("One output"), CLOSE),
@@ -134,7 +134,7 @@ these may lie apart, as a share of their length."""
 COMPARED: dict[tuple[str, str], tuple[Drawn, Told, float]] = {
     (FLOW, "flow"): (
         lambda figure: np.vstack([_flow(figure, 0, 4), _flow(figure, 2, 5)]),
-        lambda found: np.vstack([found["Sites"], found["Layer outputs of the comparison"]]),
+        lambda found: np.vstack([found["Layer outputs"], found["Layer outputs of the comparison"]]),
         CLOSE,
     ),
     (FLOW, "parameters"): (

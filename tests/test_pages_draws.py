@@ -99,7 +99,7 @@ def test_another_draw_is_another_picture(questions: list[Question]) -> None:
 @pytest.mark.parametrize("draw", ["x", "-1", "1000", "12345678901"])
 def test_a_draw_that_is_not_there_is_an_error(draw: str, questions: list[Question]) -> None:
     (said,) = errors(opened(draw=draw))
-    assert "it is a whole number from 0 to 999" in said.replace("\\", "")
+    assert "it must be a whole number from 0 to 999" in said.replace("\\", "")
     assert questions
 
 

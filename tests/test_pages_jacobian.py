@@ -111,7 +111,9 @@ def test_a_wide_matrix_is_drawn_in_blocks_and_a_click_chooses_the_row_that_is_se
     assert figure["layout"]["yaxis"]["ticktext"] == [f"class {i} to class {i + 2}" for i in (1, 4, 7)]
     assert figure["layout"]["xaxis"]["ticktext"][40] == "channel 0, row 11, column 12 to channel 0, row 11, column 19"
     assert (figure["layout"]["shapes"][0]["y0"], figure["layout"]["shapes"][0]["y1"]) == (0.5, 1.5)
-    assert any("each cell is the largest of 3×8 entries, with its sign" in text.value for text in app.caption)
+    assert any(
+        "each cell shows the entry of largest magnitude of 3×8, with its sign" in text.value for text in app.caption
+    )
 
     view, found = _view(rows=(1, 10)), inline.ask(JacobianQuestion(model=MODEL, image=IMAGE, rows=(1, 10)))
     assert isinstance(found, JacobianAnswer)
@@ -200,7 +202,7 @@ def test_rows_that_are_not_there_are_said_and_no_others_are_shown(rows: str, rea
     assert "Leave the field empty for all rows" in said
     assert said.count("numbered from 0 to 9") == (reason == "rows are numbered from 0 to 9")
     assert not app.get("plotly_chart")
-    next(button for button in app.button if button.label == "Go on without it").click().run()
+    next(button for button in app.button if button.label == "Continue without it").click().run()
     assert not app.error
     assert values(chart(app, "matrix")).shape == (10, 10)
 

@@ -195,7 +195,7 @@ def test_what_the_lessons_speak_of_is_said_before_the_first_alone() -> None:
     [
         ({"lesson": "<script>"}, "Lesson cannot be '<script>'"),
         ({"set": "speed=3"}, "no control 'speed'"),
-        ({"set": "scale=nan"}, "Input times cannot be 'nan': it is a number from -3 to 3"),
+        ({"set": "scale=nan"}, "Input times cannot be 'nan': it must be a number from -3 to 3"),
         ({"set": "scale=1e99"}, "Input times cannot be '1e99'"),
         ({"set": "activation=tanh"}, "After the layer cannot be 'tanh'"),
         ({"set": "neuron=5"}, "Output neuron cannot be 5"),
@@ -207,7 +207,7 @@ def test_a_crafted_address_gets_one_sentence_and_runs_nothing_else(choices: dict
     (said,) = errors(app)
     assert sentence in said.replace("\\", "")
     assert len(app.get("plotly_chart")) == (4 if "guess" in choices else 0), "an answer comes after the lesson"
-    next(button for button in app.button if button.label == "Go on without it").click().run()
+    next(button for button in app.button if button.label == "Continue without it").click().run()
     assert not app.error
     assert len(app.get("plotly_chart")) == 4
 

@@ -271,7 +271,7 @@ def test_the_target_is_named_as_the_new_model_names_it(served: Served) -> None:
     assert not app.selectbox(key="shown_target").proto.set_value, "what the browser shows already is left alone"
     choose_model(app, served("map"))
     shown = app.selectbox(key="shown_target").proto
-    assert (shown.set_value, shown.raw_value) == (True, "predicted most often")
+    assert (shown.set_value, shown.raw_value) == (True, "the class predicted most often")
     app.run()
     assert not app.selectbox(key="shown_target").proto.set_value
 
@@ -286,28 +286,28 @@ def test_the_target_is_named_as_the_new_model_names_it(served: Served) -> None:
             "classes",
             {"reads": "logits"},
             "reads",
-            "Output kind cannot be 'logits': it is one of “Softmax logits”, “Sigmoid logits”",
+            "Output kind cannot be 'logits': it must be one of “Softmax logits”, “Sigmoid logits”",
         ),
         ("classes", {"direction": "decrease"}, "direction", "Direction cannot be 'decrease'"),
         ("labels", {"reads": "sigmoid", "direction": "up"}, "direction", "Direction cannot be 'up'"),
         ("labels", {"reads": "sigmoid", "target": "4"}, "target", "Label 4 does not exist"),
-        ("age", {"target": "1"}, "target", "There is no number '1': this output has one"),
+        ("age", {"target": "1"}, "target", "There is no number '1': this output has only number 0"),
         (
             "age",
             {"scale": "probability"},
             "scale",
-            "Score cannot be 'probability': here there is only “The number itself”.",
+            "Score cannot be 'probability': the only option here is “The number itself”.",
         ),
         ("softmax", {"scale": "logit"}, "scale", "Score cannot be 'logit'"),
-        ("classes", {"outrow": "1"}, "outrow", "This output has one row"),
+        ("classes", {"outrow": "1"}, "outrow", "This output has only one row"),
         ("two heads", {"head": "loss"}, "head", "This model returns no output 'loss': it returns aux, logits."),
         (
             "classes",
             {"head": "<b>x</b>"},
             "head",
-            "This model returns no output '<b>x</b>': it returns one alone. Leave",
+            "This model returns no output '<b>x</b>': it returns only one. Leave",
         ),
-        ("five axes", {"element": "1,2,3"}, "element", "The output has no number '1,2,3'"),
+        ("five axes", {"element": "1,2,3"}, "element", "The output has no value '1,2,3'"),
         ("five axes", {"element": "2,0,0,0"}, "element", "the index is within (0 to 1, 0 to 2, 0 to 11, 0 to 11)"),
     ],
 )

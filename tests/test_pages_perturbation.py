@@ -67,7 +67,7 @@ def test_an_address_asks_one_question_and_its_answer_is_drawn(asked: list[Questi
     bars = chart(app, "classes")["data"]
     assert [bar["name"] for bar in bars[:2]] == ["before", "after"]
     assert bars[0]["x"] == pytest.approx([100 * (p.probability or 0.0) for p in answer.prediction])
-    assert any("The network was given exactly this picture" in m.value for m in app.markdown)
+    assert any("This is exactly the image that the network was given" in m.value for m in app.markdown)
 
 
 def test_the_controls_change_the_question_and_the_address(asked: list[Question]) -> None:
@@ -116,7 +116,7 @@ def test_a_unit_that_is_off_is_said_to_leave_nothing_to_follow(asked: list[Quest
 @pytest.mark.parametrize(
     ("name", "value", "sentence"),
     [
-        ("epsilon", "0", "Epsilon cannot be 0: it is a whole number from 1 to 64 of 255."),
+        ("epsilon", "0", "Epsilon cannot be 0: it must be a whole number from 1 to 64 of 255."),
         ("epsilon", "9" * 40, "Epsilon cannot be 999"),
         ("steps", "21", "Steps cannot be 21"),
         ("norm", "l1", "Kind of step cannot be 'l1'"),
@@ -129,7 +129,7 @@ def test_a_crafted_address_gets_one_sentence_and_no_other_picture(name: str, val
     (said,) = errors(app)
     assert sentence in said.replace("\\", "")
     assert not app.get("plotly_chart")
-    next(button for button in app.button if button.label == "Go on without it").click().run()
+    next(button for button in app.button if button.label == "Continue without it").click().run()
     assert not app.error
     assert len(app.get("plotly_chart")) == 5
 

@@ -189,7 +189,7 @@ def test_the_strongest_boxes_lie_over_the_image_and_in_the_list(served: Served) 
         "short enough for the sidebar"
     )
     middle = number_text(float(place[0]), 3)
-    assert any(caption.value.startswith(f"Box {first} begins with the numbers {middle}, ") for caption in app.caption)
+    assert any(caption.value.startswith(f"First values of box {first}: {middle}, ") for caption in app.caption)
     last = chart(app, "image")["layout"]["shapes"][-1]
     column, row, wide, high = place
     expected = [column - wide / 2 - 0.5, column + wide / 2 - 0.5, row - high / 2 - 0.5, row + high / 2 - 0.5]
@@ -252,7 +252,7 @@ def test_every_page_follows_the_same_score(name: str, choices: dict[str, str], s
     ("model", "choices", "name", "sentence"),
     [
         ("map", {"region": "circle"}, "region", "Region cannot be 'circle'"),
-        ("map", {"region": "pixel", "mrow": "12"}, "mrow", "Row cannot be 12: it is a whole number from 0 to 11"),
+        ("map", {"region": "pixel", "mrow": "12"}, "mrow", "Row cannot be 12: it must be a whole number from 0 to 11"),
         ("map", {"region": "pixel", "mcol": "-1"}, "mcol", "Column cannot be -1"),
         ("map", {"region": "rectangle", "top": "9", "bottom": "3"}, "top", "the first cannot be after the last"),
         ("map", {"region": "rectangle", "right": "1e3"}, "right", "Last column cannot be '1e3'"),
@@ -265,13 +265,13 @@ def test_every_page_follows_the_same_score(name: str, choices: dict[str, str], s
             "boxes",
             {"skip": "7"},
             "skip",
-            "Values before the class scores cannot be 7: it is a whole number from 0 to 6.",
+            "Values before the class scores cannot be 7: it must be a whole number from 0 to 6.",
         ),
         (
             "boxes",
             {"boxaxis": "middle"},
             "boxaxis",
-            "Axis that counts the boxes cannot be 'middle': it is one of “The longer axis”",
+            "Axis of the boxes cannot be 'middle': it must be one of “The longer axis”",
         ),
         ("boxes", {"target": "3"}, "target", "Class 3 does not exist"),
     ],

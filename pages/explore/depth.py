@@ -1,4 +1,4 @@
-"""Which of its bits a picture of more than 8 is scaled from: said under it, and changed here."""
+"""How many bits of an image with more than 8 bits per channel are used: stated below it, and changed here."""
 
 from __future__ import annotations
 
@@ -16,8 +16,7 @@ _BY_ITSELF = "by itself"
 
 
 def choose(key: str, file: ImageFile | None) -> None:
-    """How many bits the uploaded picture ``key`` uses; another number is another picture, with an address of its
-    own."""
+    """Choose how many bits the uploaded image ``key`` uses; each number of bits gives an image with its own key."""
     if file is None or file.scaling is None:
         return
     scaling = file.scaling

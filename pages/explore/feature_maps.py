@@ -1,4 +1,4 @@
-"""Feature maps: all channels of a site at once, and where along the network the gradient is strong."""
+"""Feature maps: all channels of a layer output at once, and where along the network the gradient is strong."""
 
 import streamlit as st
 
@@ -64,7 +64,7 @@ with one_sentence():
     with number:
         channel = sites.choose_channel(info, view.strongest)
     sheet = maps.sheet(view, answer, info, choice.labels, channel, place)
-    one, around = maps.one(view, channel, info, place), maps.near(view, place)
+    enlarged, around = maps.enlarged(view, channel, info, place), maps.near(view, place)
 
     facts.line(*facts.predicted_and_score(answer, answer.prediction, choice.labels, choice.reading))
     facts.notes(answer.notes)
@@ -74,10 +74,10 @@ with one_sentence():
         panel.picture(sheet, "channels", checked=checked if kind.needs_gradient else None)
         st.caption(sites.how_to_click(info))
     with right:
-        if isinstance(one, panel.Picture):
-            panel.picture(one, "channel")
+        if isinstance(enlarged, panel.Picture):
+            panel.picture(enlarged, "channel")
         else:
-            panel.words(one)
+            panel.words(enlarged)
         if around is not None:
             panel.picture(around, "near")
         facts.line(("unit", sites.unit_words(info, channel, place)), *maps.facts_of(view))
@@ -89,7 +89,7 @@ with one_sentence():
             args=("pages/explore/neurons.py", {"site": info.site, **sites.unit_choices(channel, place)}),
         )
         panel.picture(maps.image(answer, view), "image")
-    drawn = ["channels", *strips, *(["channel"] if isinstance(one, panel.Picture) else [])]
+    drawn = ["channels", *strips, *(["channel"] if isinstance(enlarged, panel.Picture) else [])]
     keeping.menu(choice.tools, drawn, answer, "feature-maps", checked)
     near_program = {}
     if around is not None and view.near is not None:
@@ -106,7 +106,7 @@ with one_sentence():
             "One channel": lambda at: snippets.in_blocks(
                 snippets.feature_maps(at, choice.target, info, kind.name, channel), view.one.blocks
             ),
-            "Sites": lambda at: snippets.strip(at, choice.target),
+            "Layer outputs": lambda at: snippets.strip(at, choice.target),
             "Image": lambda at: snippets.in_blocks(snippets.seen(at), seen(answer.arrays).blocks),
         }
         | near_program,

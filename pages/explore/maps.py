@@ -20,7 +20,7 @@ from pages.shell.parameters import Parameter
 from pages.shell.sites import Place
 
 PARAMETERS = (Parameter("maps"), Parameter("sort"))
-_ORDERS = {"strength": "By strength", "index": "By number"}
+_ORDERS = {"strength": "By strength", "index": "By index"}
 
 
 def kind() -> MapKind:
@@ -34,17 +34,18 @@ def order() -> str:
 
 
 def strip(flow: FlowAnswer, labels: Sequence[str], chosen: str) -> Picture:
-    """The norm of the gradient at each site, containers that only pass a value on left out. A click chooses a site."""
-    kept = [i for i, info in enumerate(flow.sites) if info.same_as is None and info.site != INPUT]
-    infos = tuple(flow.sites[i] for i in kept)
+    """The norm of the gradient at each layer output, without containers that only pass a value on. A click chooses
+    one."""
+    rows = [i for i, info in enumerate(flow.sites) if info.same_as is None and info.site != INPUT]
+    infos = tuple(flow.sites[i] for i in rows)
     caption = captions.strip(flow.target, labels)
     figure = figures.strip(
         [site_name(info.site, info.calls) for info in infos],
-        flow.arrays["gradient_norm"][kept],
+        flow.arrays["gradient_norm"][rows],
         unit=caption.facts[0],
         chosen=next((i for i, info in enumerate(infos) if str(info.site) == chosen), None),
     )
-    marks = log_scale.odd_marks(flow.arrays["gradient_norm"][kept])
+    marks = log_scale.odd_marks(flow.arrays["gradient_norm"][rows])
     caption = replace(caption, facts=(*caption.facts, *marks))
     return Picture(figure, caption, sites.choose_point(infos))
 
@@ -57,8 +58,8 @@ def view(answer: GradientAnswer, info: SiteInfo, look: Look) -> SiteMaps:
 def sheet(
     view: SiteMaps, answer: GradientAnswer, info: SiteInfo, labels: Sequence[str], chosen: int, place: Place
 ) -> Picture:
-    """All channels as tiles on one scale, strongest first or by number. A click chooses a channel, and the place where
-    each cell is one."""
+    """All channels as tiles on one scale, strongest first or by index. A click chooses a channel, and the position
+    too if each cell is a single position."""
     unit = captions.map_unit(view.kind, answer.target, info.site)
     tiles = fields.tile(view.sheet, view.numbers, signed=view.signed, unit=unit)
     tiles = fields.tiles_on_scale(tiles, view.scale.limit)
@@ -73,9 +74,9 @@ def sheet(
     return Picture(figure, caption, sites.choose_tile(tiles, view.planes if single else None))
 
 
-def one(view: SiteMaps, channel: int, info: SiteInfo, place: Place) -> Picture | Caption:
-    """One channel, every number of it that a screen can show, on the scale of the sheet, with a cross on the place that
-    is chosen; a single number is said in words."""
+def enlarged(view: SiteMaps, channel: int, info: SiteInfo, place: Place) -> Picture | Caption:
+    """One channel with as many values as a screen can show, on the scale of the sheet, with a cross on the chosen
+    position; a single value is only given as text."""
     field = replace(view.one, signed=view.signed, unit="", limit=view.scale.limit, clipped=view.beyond)
     facts = (
         captions.site_text(info),
@@ -91,7 +92,7 @@ def one(view: SiteMaps, channel: int, info: SiteInfo, place: Place) -> Picture |
 
 
 def near(view: SiteMaps, place: Place) -> Picture | None:
-    """The exact numbers of the channel round the chosen place, where the picture shows one for each block."""
+    """The exact values of the channel around the chosen position, if the picture shows one value for each block."""
     if view.near is None or view.planes.cells is not None:
         return None
     field = fields.field(view.near.numbers, signed=view.signed)
@@ -101,12 +102,12 @@ def near(view: SiteMaps, place: Place) -> Picture | None:
 
 
 def facts_of(view: SiteMaps) -> tuple[tuple[str, str], ...]:
-    """The exact numbers of the chosen unit."""
+    """The exact values of the chosen unit."""
     return tuple((name, captions.number_text(value, 4)) for name, value in view.exact.items())
 
 
 def image(answer: GradientAnswer, view: SiteMaps) -> Picture:
-    """The image, for comparison. A click chooses the unit over a pixel."""
+    """The image, for comparison. A click chooses the unit at that pixel."""
     image = seen(answer.arrays)
     figure = figures.image(image.pixels, blocks=image.blocks, height=380)
     return Picture(figure, None, sites.choose_under(view.planes, *image.size), alt="The image as the network sees it")

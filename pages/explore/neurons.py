@@ -1,4 +1,4 @@
-"""Neurons: one number inside the model, what it answers, and how it changes with each pixel."""
+"""Neurons: one unit inside the model, its activation, and how it changes with each pixel."""
 
 import streamlit as st
 
@@ -46,7 +46,7 @@ with one_sentence():
     checked = check.question(choice.model, choice.image, unit, choice.draw)
     effective = gradient.effective_box
     activation = units.activation(maps, channel, place, info)
-    slope = units.slope(answer, info, planes, effective, opacity / 100)
+    input_gradient = units.input_gradient(answer, info, planes, effective, opacity / 100)
 
     facts.line(
         ("activation", captions.number_text(answer.score, 4)),
@@ -54,17 +54,17 @@ with one_sentence():
         ("receptive field", units.box_text(answer.receptive_field)),
         ("95 % of the gradient within", units.box_text(effective)),
     )
-    facts.notes((*strongest.notes, *answer.notes, *units.silence(answer, gradient)))
+    facts.notes((*strongest.notes, *answer.notes, *units.why_zero(answer, gradient)))
 
     left, right = st.columns(2)
     with left:
         panel.picture(activation, "activation")
     with right:
-        panel.picture(slope, "gradient", checked=checked)
+        panel.picture(input_gradient, "gradient", checked=checked)
     st.caption(sites.how_to_click(info))
 
     st.header(f"Strongest {captions.channel_word(info)}s{place.words}", anchor=False)
-    if is_coarse(strongest.arrays):  # now that it is known which part of the input they see
+    if is_coarse(strongest.arrays):  # their receptive field is known only now
         strongest = ask(asked, "Computing the gradients of the strongest channels …", Look(part=answer.receptive_field))
     gallery = units.gallery(strongest, info, place, channel, answer.receptive_field)
     panel.picture(gallery, "gallery")

@@ -1,5 +1,4 @@
-"""What a model predicts at each place, as a picture of its own: a map of classes, or its strongest boxes over the
-image."""
+"""A picture of what a model predicts at each position: a map of classes, or its strongest boxes over the image."""
 
 from __future__ import annotations
 
@@ -31,7 +30,7 @@ from pages.shell.pixel import Pixel
 
 
 def of_map(choice: ScoredChoice) -> OutputAnswer | None:
-    """What is predicted at each position, where the output is a map.
+    """What is predicted at each position if the output is a map.
 
     Raises:
         GradVizError: as ``ask`` does.
@@ -51,7 +50,8 @@ def image(
     height: int,
     caption: Caption,
 ) -> Picture:
-    """The image, with the strongest boxes over it where there are some and their numbers look like places."""
+    """The image, with the strongest boxes over it if there are any and their values look like positions in the
+    image."""
     box = target.box if isinstance(target, BoxScore) else None
     there = None if found is None else boxes.over(found, box, *seen.size)
     act = pixel.click_in(seen.blocks)
@@ -64,7 +64,7 @@ def image(
 
 
 def about_boxes(target: Target, found: OutputAnswer, seen: Seen) -> str:
-    """What is drawn of the strongest boxes over the image."""
+    """The sentence below the image about its boxes."""
     if boxes.over(found, target.box if isinstance(target, BoxScore) else None, *seen.size) is None:
         return "The values before the class scores do not look like positions in the image, so no boxes are drawn."
     return (
@@ -74,7 +74,7 @@ def about_boxes(target: Target, found: OutputAnswer, seen: Seen) -> str:
 
 
 def draw(found: OutputAnswer, target: Target, card: ModelCard, height: int) -> Picture:
-    """The map: the predicted class at each position, or, for plain numbers, the number. The region is marked."""
+    """The map: the predicted class at each position, or, for plain numbers, the value. The region is marked."""
     blocks = blocks_of(found.arrays, "scores")
     rows, columns = (blocks.rows, blocks.columns) if blocks else found.arrays["scores"].shape
     region = target.region if isinstance(target, RegionScore) else None
@@ -115,7 +115,7 @@ def how_to_choose(target: Target) -> str:
 
 
 def _names(found: OutputAnswer, card: ModelCard) -> dict[int, str]:
-    """The classes by their numbers; of a single class it and its absence."""
+    """The names of the classes by index; for a single class, its name and the name of its absence."""
     if found.head.classes == 1:
         one = captions.class_text(0, card.labels)
         return {0: card.against or f"not {one}", 1: one}
@@ -132,7 +132,9 @@ def _noun(found: OutputAnswer) -> str:
 def _sentence(found: OutputAnswer) -> str:
     if found.head.classes == 1:
         return "The positions where the probability of the class is above 0.5."
-    return f"The {_noun(found)} with the largest score at each position."
+    if found.head.reading == "numbers":
+        return "The index of the largest value at each position."
+    return "The class with the largest score at each position."
 
 
 def _formula(found: OutputAnswer) -> str:

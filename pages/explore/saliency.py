@@ -44,8 +44,11 @@ with one_sentence():
     room = st.container()
     spot, names = pixel.choose(size), captions.channel_names(choice.survey.card.preprocessing)
     if spot is not None:
-        facts.line(*pixel.place(spot, image), *pixel.slopes(gradient.at(spot), METHODS[method].in_text, names))
-        saliency.round_the_pixel(gradient, view, answer, spot)
+        facts.line(
+            *pixel.location_and_colour(spot, image),
+            *pixel.gradient_facts(gradient.at(spot), METHODS[method].in_text, names),
+        )
+        saliency.near_the_pixel(gradient, view, answer, spot)
     mapped, found = predictions.of_map(choice), choice.output.boxes
     height = saliency.LOW if mapped else saliency.HIGH
     shown = saliency.draw(answer, view, choice.survey.card, opacity / 100, spot, height)

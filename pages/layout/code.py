@@ -1,4 +1,4 @@
-"""The panel with the code of the pictures: plain PyTorch that computes the very array that is drawn."""
+"""The panel with the code of the pictures: plain PyTorch that computes exactly the array that is drawn."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def panel(choice: Choice, programs: Mapping[str, Callable[[Setting], str]]) -> N
 
 
 def setting(model: str, image: str, survey: SurveyAnswer) -> Setting:
-    """What code must know of a model and an image."""
+    """What the code needs to know about a model and an image."""
     file = "" if uploaded.is_key(image) else _sample_file(image)
     guarded = model in st.session_state.get("guarded", ())
     draw = survey.question.seed if survey.random else None
@@ -40,7 +40,7 @@ def setting(model: str, image: str, survey: SurveyAnswer) -> Setting:
 
 
 def elsewhere(model: str, image: str, draw: int) -> Setting:
-    """The same of another model and image than the page's.
+    """The same for a model and image other than those of the page.
 
     Raises:
         GradVizError: as ``ask`` does.
@@ -49,7 +49,7 @@ def elsewhere(model: str, image: str, draw: int) -> Setting:
 
 
 def _architecture(key: str) -> str:
-    """What an uploaded model's weights are for; a key stands for the same for ever, so it is asked for once."""
+    """The architecture of an uploaded model; it never changes for a key, so it is asked for once."""
     known: dict[str, str] = st.session_state.setdefault("architectures", {})
     if uploaded.is_key(key) and key not in known:
         known[key] = client.recipe(key).architecture

@@ -20,7 +20,7 @@ _SIDEBAR = (*models.PARAMETERS, *images.PARAMETERS, *draws.PARAMETERS, *choosing
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What there is to know of a page before it is drawn."""
+    """What is known of a page before it is drawn."""
 
     title: str
     script: str
@@ -28,9 +28,9 @@ class Page:
     section: str
     """The heading over it in the list of pages."""
     order: int
-    """Where it stands in that list: behind those with a smaller number."""
+    """Its place in that list: pages with smaller numbers come first."""
     parameters: tuple[Parameter, ...] = ()
-    """Its choices in the address, beside those that the sidebar offers."""
+    """Its choices in the address, besides those of the sidebar."""
     pickers: bool = True
     """Whether a model and an image are chosen for it."""
 

@@ -1,4 +1,4 @@
-"""What every page has: model, image and target in the sidebar, and under them where and how fast it was computed."""
+"""What every page has: model, image and target in the sidebar, and below them the device and the time."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class ScoredChoice(Choice):
 
     target: Target
     output: Output
-    """Where it is read from; of a target inside the model, what the model returns."""
+    """The output that the score is read from."""
 
     @property
     def reading(self) -> ShownAs:
@@ -57,7 +57,7 @@ class ScoredChoice(Choice):
 
 @dataclass(frozen=True, slots=True)
 class _Sidebar:
-    """What the sidebar says before anything is computed, and room for what comes after."""
+    """The choices in the sidebar before anything is computed, and room for what comes later."""
 
     model: str
     image: str
@@ -69,8 +69,8 @@ class _Sidebar:
 
 @contextmanager
 def around(*, pickers: bool) -> Iterator[None]:
-    """Draw the shell, then the page inside it, then the foot, which says how long its answers took. Pages that
-    need neither model nor image have no ``pickers``.
+    """Draw the shell, then the page inside it, then the foot, which says how long its answers took. ``pickers`` is
+    false for pages that need neither model nor image.
     """
     st.html(_STYLE)
     body = st.container()
@@ -113,7 +113,7 @@ def _sidebar(pickers: bool) -> _Sidebar:
 
 
 def heading(title: str, sentence: str) -> DeltaGenerator:
-    """The page's title and what it is about; returns the room beside the title."""
+    """The page's title and introduction; returns the room beside the title."""
     with st.container(horizontal=True, vertical_alignment="center", key="heading"):
         st.title(title, anchor=False)
         tools = st.container(width="content", horizontal=True, horizontal_alignment="right")
@@ -123,21 +123,21 @@ def heading(title: str, sentence: str) -> DeltaGenerator:
 
 
 def begin(title: str, sentence: str) -> Choice:
-    """The page's heading, and what was chosen; where that cannot be answered, one sentence, and the page ends there."""
+    """Draw the page's heading, and read the choices; if they cannot be answered, show the error and end the page."""
     tools = heading(title, sentence)
     with _or_end():
         return _choice(cast(_Sidebar, st.session_state["sidebar"]), tools)
 
 
 def begin_with_score(title: str, sentence: str) -> ScoredChoice:
-    """The same for a page that differentiates a score, which is chosen in the sidebar too."""
+    """The same for a page that differentiates a score, which is also chosen in the sidebar."""
     chosen = begin(title, sentence)
     with _or_end(), cast(_Sidebar, st.session_state["sidebar"]).target:
         output = output_kind.choose(chosen.survey)
-        survey = output_kind.named(chosen.survey, output)
+        survey = output_kind.with_label_names(chosen.survey, output)
         try:
             target, output = choosing.choose(survey, output)
-        finally:  # where a score cannot be had, another kind may be the way out
+        finally:  # if this kind has no score, another one may
             output_kind.control(output)
     return ScoredChoice(chosen.model, chosen.image, survey, chosen.tools, target, output, draw=chosen.draw)
 
@@ -152,7 +152,7 @@ def _or_end() -> Iterator[None]:
 
 
 def end() -> NoReturn:
-    """End the page here: all that there is to say is said."""
+    """End the page here."""
     address.settle()
     skeleton.settle()
     check.settle()
@@ -166,7 +166,7 @@ def _choice(sidebar: _Sidebar, tools: DeltaGenerator) -> Choice:
     question = SurveyQuestion(model=sidebar.model, image=sidebar.image, seed=draw)
     survey = asking.ask(question, "Loading the model and the image …")
     if images.remember(sidebar.image, survey.pixels):
-        st.rerun()  # the thumbnails, which are drawn already, do not show it yet
+        st.rerun()  # the thumbnails are drawn already, without this one
     with sidebar.card:
         models.card(survey.card)
     with sidebar.target:
@@ -178,7 +178,7 @@ def _choice(sidebar: _Sidebar, tools: DeltaGenerator) -> Choice:
 
 
 def _say_status(sidebar: _Sidebar) -> None:
-    """What runs where, and how long the page's answers were waited for."""
+    """Show the device, the workers, and how long the page waited for its answers."""
     try:
         now = client.status()
     except GradVizError:

@@ -1,4 +1,4 @@
-"""The boxes of a detector: how its output is laid out, which box is looked at, and the strongest over the image."""
+"""The boxes of a detector: the layout of its output, the chosen box, and the strongest boxes over the image."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ PARAMETERS = (
 _AXES = {
     "auto": "The longer axis",
     "last": "The last axis",
-    "first": "The axis before it",
-    "none": "Neither: these are not boxes",
+    "first": "The second-to-last axis",
+    "none": "Neither: this output has no boxes",
 }
 _STRONGEST, _ALL = "strongest", "all"
 MOST_DRAWN = 12
@@ -44,20 +44,20 @@ class Drawn:
 
     places: Placed
     rows: tuple[int, ...]
-    """Which of the strongest each is."""
+    """The rank of each among the strongest."""
     numbers: tuple[int, ...]
-    """The number of each in the output."""
+    """The index of each in the output."""
 
 
 def question(survey: SurveyAnswer, output: Output) -> OutputQuestion | None:
-    """The strongest boxes, of an output laid out as the sidebar says; None where it does not hold boxes."""
+    """The question of the strongest boxes, with the layout chosen in the sidebar; None if the output holds no boxes."""
     first, last = output.info.shape[1:]
     if not address.read("boxaxis"):
         st.caption(
             "Read as boxes. This is a guess from the shape: if the output holds something else, change the layout."
         )
     with st.expander("Layout of the boxes"):
-        axis = address.listed("Axis that counts the boxes", "boxaxis", _AXES)
+        axis = address.listed("Axis of the boxes", "boxaxis", _AXES)
         if axis == "none":
             return None
         by_last = {"auto": None, "last": True, "first": False}[axis]
@@ -101,10 +101,10 @@ def choose(found: OutputAnswer, labels: Sequence[str]) -> int | None:
 
 
 def _say_place(found: OutputAnswer, box: int | None) -> None:
-    """Where the chosen box lies, if it is one of the strongest."""
+    """Show the first values of the chosen box, if it is one of the strongest."""
     for number, place in zip(found.arrays["boxes"], found.arrays["places"], strict=True):
         if int(number) == box and len(place):
-            st.caption(f"Box {box} begins with the numbers {output_figures.place_text(place)}.")
+            st.caption(f"First values of box {box}: {output_figures.place_text(place)}.")
 
 
 def box_count(found: OutputAnswer) -> int:
@@ -123,8 +123,8 @@ def named(found: OutputAnswer, labels: Sequence[str]) -> list[str]:
 
 
 def over(found: OutputAnswer, box: int | None, height: int, width: int) -> Drawn | None:
-    """The strongest boxes, and the chosen one, where they lie in a picture of that size; None where their numbers do
-    not look like a place."""
+    """The strongest boxes, and the chosen one, placed in a picture of that size; None if their values do not look like
+    positions."""
     numbers = [int(number) for number in found.arrays["boxes"]]
     rows = [i for i, number in enumerate(numbers) if i < MOST_DRAWN or number == box]
     places = output_figures.placed(found.arrays["places"][rows], height, width)
@@ -150,8 +150,7 @@ def picture(
 
 
 def click(drawn: Drawn, beside: Callable[[Click], None]) -> Callable[[Click], None]:
-    """A click on a box chooses it, the smallest where several lie over each other; one ``beside`` all of them does what
-    it does on the picture."""
+    """A click on a box chooses it, the smallest of several that overlap; a click outside all boxes calls ``beside``."""
 
     def act(clicked: Click) -> None:
         hit = drawn.places.at(clicked.row, clicked.column)

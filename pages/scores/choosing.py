@@ -1,5 +1,4 @@
-"""Choosing the number whose gradient is shown: what is offered follows from the output and from what its numbers
-mean."""
+"""Choosing the score whose gradient is shown: the choices depend on the output and on the meaning of its numbers."""
 
 from __future__ import annotations
 
@@ -49,17 +48,17 @@ _SCALES: dict[OutputKind, dict[str, str]] = {
     "log_probabilities": {"log_probability": _LOG, "probability": _SHARE},
     "numbers": {"logit": "The number itself"},
 }
-"""Scores of one class, the first by default. What is the same for all inputs is not among them."""
+"""Scores of one class, the first by default. Scores that are the same for all inputs are left out."""
 _PREDICTED = {"class": "the predicted class", "label": "the most likely label", "number": "the largest number"}
 _NUMBERS, _LABELS = {"increase": "Increase", "decrease": "Decrease"}, {"increase": "For", "decrease": "Against"}
 
 
 def choose(survey: SurveyAnswer, output: Output) -> tuple[Target, Output]:
-    """The score that is chosen, and its output with what was found out about it meanwhile.
+    """The chosen score, and its output, completed with its boxes where they had to be found.
 
     Raises:
         NoSuchChoice: the address names a class or a score that is not there.
-        GradVizError: as ``ask`` does, where boxes have to be looked for first.
+        GradVizError: as ``ask`` does, if boxes have to be found first.
     """
     match output.info.form:
         case "row":
@@ -80,7 +79,7 @@ def scales(output: Output) -> dict[str, str]:
 
 
 def predicted(survey: SurveyAnswer, output: Output) -> tuple[ClassProbability, ...]:
-    """What the chosen output predicts; empty where it is no row of classes.
+    """What the chosen output predicts; empty if it is not a row of classes.
 
     Raises:
         GradVizError: as ``ask`` does.
@@ -89,7 +88,7 @@ def predicted(survey: SurveyAnswer, output: Output) -> tuple[ClassProbability, .
         return ()
     if output.head == USUAL_HEAD and survey.prediction:
         return survey.prediction
-    head = replace(output.head, reading=output.info.reading)  # an error says why there is none
+    head = replace(output.head, reading=output.info.reading)  # if it fails, the error says why
     return ask(replace(survey.question, head=head), "Running the model …").prediction
 
 
@@ -100,7 +99,9 @@ def _first(output: Output) -> ScoreScale:
 def _class(survey: SurveyAnswer, output: Output) -> Target:
     chosen = _index(survey, output, _PREDICTED[output.noun])
     offered = {kind.choice[0]: kind for kind in KINDS if kind.choice}
-    scale = _scale(output, _more(output) | {kind.choice[0]: kind.choice[1] for kind in KINDS if kind.choice})
+    scale = _scale(
+        output, _of_several_classes(output) | {kind.choice[0]: kind.choice[1] for kind in KINDS if kind.choice}
+    )
     if scale in ("loss", "difference", *offered):
         address.only("Direction", "direction", {"increase": _NUMBERS["increase"]})
     if scale in offered:
@@ -114,8 +115,8 @@ def _class(survey: SurveyAnswer, output: Output) -> Target:
             return ClassScore(chosen, cast(ScoreScale, scale), output.head, _against(output))
 
 
-def _more(output: Output) -> dict[str, str]:
-    """Scores of more than one class."""
+def _of_several_classes(output: Output) -> dict[str, str]:
+    """Scores that involve several classes."""
     if output.info.classes == 1:
         return {}
     noun = output.noun
@@ -126,10 +127,10 @@ def _more(output: Output) -> dict[str, str]:
 
 def _region(survey: SurveyAnswer, output: Output) -> RegionScore:
     *_, height, width = output.info.shape
-    chosen = _index(survey, output, "predicted most often")
+    chosen = _index(survey, output, f"the {output.noun} predicted most often")
     region = regions.choose(height, width, masked=output.info.reading != "numbers")
     scale = cast(ScoreScale, _scale(output, {}))
-    return RegionScore(chosen, region, regions.reduce(region), scale, output.head)
+    return RegionScore(chosen, region, regions.reduction_over(region), scale, output.head)
 
 
 def _box(survey: SurveyAnswer, output: Output) -> tuple[Target, Output]:
@@ -142,21 +143,21 @@ def _box(survey: SurveyAnswer, output: Output) -> tuple[Target, Output]:
     output = Output(found.head, output.head, found)
     with controls:
         box = boxes.choose(found, survey.card.labels)
-        chosen = _index(survey, output, "the most likely there")
+        chosen = _index(survey, output, _PREDICTED[output.noun])
         scale = cast(ScoreScale, _scale(output, {}))
-        taken = regions.taken(several=box is None)
-    return BoxScore(chosen, box, asked.skip, asked.boxes_last, taken, scale, output.head), output
+        reduction = regions.choose_reduction(several=box is None)
+    return BoxScore(chosen, box, asked.skip, asked.boxes_last, reduction, scale, output.head), output
 
 
 def _scale(output: Output, more: dict[str, str]) -> str:
-    """The score that is chosen; where there is only one, no control is drawn."""
+    """The chosen score; no control is drawn if there is only one."""
     words = scales(output) | more
     return address.listed("Score", "scale", words) if len(words) > 1 else address.only("Score", "scale", words)
 
 
 def _against(output: Output) -> bool:
-    """Whether what lowers the score is looked for. Several classes of a softmax have no such choice: the difference of
-    two of them says more."""
+    """Whether the evidence against the score is shown. For several classes of a softmax there is no such choice: the
+    difference of two classes says more."""
     words = _NUMBERS if output.info.reading == "numbers" else _LABELS
     if output.info.classes > 1 and output.noun == "class":
         words = {"increase": words["increase"]}
@@ -165,17 +166,19 @@ def _against(output: Output) -> bool:
 
 
 def _index(survey: SurveyAnswer, output: Output, default: str) -> int | None:
-    """The class that is the target; there is no list where there is only one."""
+    """The target class; no list is drawn if there is only one class."""
     if output.info.classes > 1:
         return _one_class(survey, output, "Target", "target", default)
     text = address.read("target", "0")
     if text not in ("0", _DEFAULT["target"]):
-        raise address.NoSuchChoice(f"There is no {output.noun} {text[:60]!r}: this output has one, number 0.", "target")
+        raise address.NoSuchChoice(
+            f"There is no {output.noun} {text[:60]!r}: this output has only {output.noun} 0.", "target"
+        )
     return None
 
 
 def _one_class(survey: SurveyAnswer, output: Output, label: str, name: str, default: str) -> int | None:
-    """The class that is chosen from a list of all; None for the default."""
+    """The class chosen from a list of all; None for the default."""
     chosen, count, noun = address.read(name, _DEFAULT[name]), output.info.classes, output.noun
     words = {_DEFAULT[name]: default} | {str(i): class_text(i, survey.card.labels, noun) for i in range(count)}
     address.select(label, name, list(words), chosen, words.__getitem__)
@@ -188,7 +191,7 @@ def _one_class(survey: SurveyAnswer, output: Output, label: str, name: str, defa
 
 
 def _other(survey: SurveyAnswer, output: Output, chosen: int | None) -> int:
-    """The class whose score is taken off; by default the most likely but for the chosen one."""
+    """The class whose score is subtracted; by default the most likely one other than the chosen one."""
     ranks = [likely.index for likely in predicted(survey, output)]
     first = ranks[0] if chosen is None else chosen
     noun = output.noun
@@ -196,5 +199,5 @@ def _other(survey: SurveyAnswer, output: Output, chosen: int | None) -> int:
     other = _one_class(survey, output, "Minus", "minus", default)
     if other == first:
         name = class_text(first, survey.card.labels, noun)
-        raise address.NoSuchChoice(f"{name} minus itself is always 0. Choose another {noun} to take off.", "minus")
+        raise address.NoSuchChoice(f"{name} minus itself is always 0. Choose another {noun} to subtract.", "minus")
     return other if other is not None else next(index for index in ranks if index != first)

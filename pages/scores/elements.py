@@ -1,4 +1,4 @@
-"""Choosing one number of an output that is neither classes nor a map nor boxes, or the sum of all of them."""
+"""Choosing one value of an output that is neither classes nor a map nor boxes, or the sum of all its values."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ PARAMETERS = (Parameter("element", within=("head",)),)
 
 
 def choose(info: HeadInfo) -> Combination | SiteSum:
-    """One number of the output by its index, written as ``3,5``. By default it is the sum of all, or, where they are
-    probabilities, which may add up to the same for all inputs, the first.
+    """One value of the output by its index, written as ``3,5``. The default is the sum of all values, or, for
+    probabilities, whose sum may be the same for all inputs, the first value.
 
     Raises:
         NoSuchChoice: the address names a number that is not there.
@@ -22,10 +22,10 @@ def choose(info: HeadInfo) -> Combination | SiteSum:
     batch, shape = ((0,), info.shape[1:]) if len(info.shape) > 1 and info.shape[0] == 1 else ((), info.shape)
     first = ",".join("0" for _ in shape) if info.reading == "probabilities" else ""
     text = address.text(
-        "One number of the output",
+        "One value of the output",
         "element",
-        first or "sum of all numbers",
-        f"Where it lies in {shape_text(info.shape)}, counted from 0: such as {','.join(str(n // 2) for n in shape)}",
+        first or "sum of all values",
+        f"Its index in {shape_text(info.shape)}, counted from 0, such as {','.join(str(n // 2) for n in shape)}",
     )
     text = text or first
     if not text:
@@ -37,7 +37,7 @@ def choose(info: HeadInfo) -> Combination | SiteSum:
             return Combination((Term((*batch, *index)),), site)
     limits = ", ".join(f"0 to {n - 1}" for n in shape)
     raise address.NoSuchChoice(
-        f"The output has no number {text[:60]!r}: it is {shape_text(info.shape)}, so the index is within ({limits}). "
-        "Write another.",
+        f"The output has no value {text[:60]!r}: its shape is {shape_text(info.shape)}, so the index is within "
+        f"({limits}). Enter another.",
         "element",
     )

@@ -1,4 +1,4 @@
-"""Which output of a model a score is read from, and what its numbers mean: how that is known, and how it is set."""
+"""Which output of a model a score is read from, and what its numbers mean: how that is known, and how to change it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ READINGS: dict[str, OutputKind] = {
     "log_probabilities": "log_probabilities",
     "numbers": "numbers",
 }
-"""By the text that stands for each in the address."""
+"""By the value in the address."""
 WORDS = {
     "softmax": "Softmax logits",
     "sigmoid": "Sigmoid logits",
@@ -56,10 +56,10 @@ _FORM_WORDS = {"map": "a map of classes", "boxes": "boxes"}
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """The output that is chosen, and how a target names it."""
+    """The chosen output, and how a target refers to it."""
 
     info: HeadInfo
-    """With the kind that is chosen."""
+    """With the chosen kind."""
     head: Head
     boxes: OutputAnswer | None = None
     """Its strongest boxes, where it holds boxes."""
@@ -76,7 +76,7 @@ class Output:
 
 
 def choose(survey: SurveyAnswer) -> Output:
-    """The output that scores are read from, of one that has several, and its row where it has several.
+    """The output that scores are read from, if the model has several, and its row, if the output has several.
 
     Raises:
         BadTarget: the model returns nothing that can be differentiated.
@@ -86,9 +86,9 @@ def choose(survey: SurveyAnswer) -> Output:
     if not heads:
         raise BadTarget(
             "This model returns no real numbers, so there is no score to differentiate. Open Neurons to choose a "
-            "number inside it."
+            "unit inside it."
         )
-    info = _one(heads)
+    info = _chosen(heads)
     item = None if info.item == default(heads).item else info.item
     row = _row(info)
     reading = _reading(info)
@@ -106,8 +106,9 @@ def default(heads: Sequence[HeadInfo]) -> HeadInfo:
     return min(heads, key=rank)
 
 
-def named(survey: SurveyAnswer, output: Output) -> SurveyAnswer:
-    """The survey, whose labels are called so where they have no names: elsewhere they would be called classes."""
+def with_label_names(survey: SurveyAnswer, output: Output) -> SurveyAnswer:
+    """The survey, with ``label 0``, ``label 1``, ... as names of labels that have none; otherwise they would be called
+    classes."""
     if survey.card.labels or output.shown != "label_probabilities":
         return survey
     labels = tuple(f"label {i}" for i in range(output.info.classes))
@@ -115,7 +116,7 @@ def named(survey: SurveyAnswer, output: Output) -> SurveyAnswer:
 
 
 def control(output: Output) -> None:
-    """The list of kinds, and in one quiet line how the kind is known. Numbers that are taken as they are have none."""
+    """The list of kinds, and one line on how the kind is known. Outputs of form ``other`` have neither."""
     if output.info.form == "other":
         return
     names = {reading: name for name, reading in READINGS.items()}
@@ -124,9 +125,9 @@ def control(output: Output) -> None:
 
 
 def field(reading: OutputKind | None, key: str) -> OutputKind | None:
-    """A list of kinds for a model that is brought, ``reading`` at first; None reads it off the model."""
+    """A list of kinds for an uploaded model, ``reading`` at first; None detects the kind from the model."""
     named = {reading: name for name, reading in READINGS.items()}
-    words = {"": "Read off the model"} | {name: f"{WORDS[name]}. {_MEANING[READINGS[name]]}" for name in READINGS}
+    words = {"": "Detect from the model"} | {name: f"{WORDS[name]}. {_MEANING[READINGS[name]]}" for name in READINGS}
     first = list(words).index(named[reading] if reading else "")
     chosen = st.selectbox("Output kind", list(words), index=first, format_func=words.__getitem__, key=key)
     return READINGS.get(chosen)
@@ -140,18 +141,18 @@ def _reading(info: HeadInfo) -> OutputKind:
         return READINGS[text]
     listed = ", ".join(f"“{word}”" for word in WORDS.values())
     raise address.NoSuchChoice(
-        f"Output kind cannot be {text[:60]!r}: it is one of {listed}. Choose one of them.", "reads"
+        f"Output kind cannot be {text[:60]!r}: it must be one of {listed}. Choose one of them.", "reads"
     )
 
 
-def _one(heads: Sequence[HeadInfo]) -> HeadInfo:
-    """The output that is chosen from a list, where there are several."""
+def _chosen(heads: Sequence[HeadInfo]) -> HeadInfo:
+    """The output chosen from a list, if there are several."""
     known = {head.item: head for head in heads}
     chosen = address.read("head", default(heads).item)
     if chosen not in known:
         listed = ", ".join(item or "the output" for item in known)
         rule = (
-            f"it returns {listed[:300]}. Choose one of them" if len(known) > 1 else "it returns one alone. Leave it out"
+            f"it returns {listed[:300]}. Choose one of them" if len(known) > 1 else "it returns only one. Leave it out"
         )
         raise address.NoSuchChoice(f"This model returns no output {chosen[:60]!r}: {rule}.", "head")
     if len(heads) > 1:
@@ -165,14 +166,14 @@ def _words(info: HeadInfo) -> str:
 
 
 def plain_name(info: HeadInfo) -> str:
-    """What an output is called."""
+    """The name of an output."""
     return info.item or "output"
 
 
 def _row(info: HeadInfo) -> int | None:
-    """Which of several rows; None where there is one alone."""
+    """Which of several rows; None if there is only one."""
     if info.form == "row" and len(info.shape) == 2 and info.shape[0] > 1:
         return address.counter("Row of the output", "outrow", info.shape[0], 0)
     if address.read("outrow"):
-        raise address.NoSuchChoice("This output has one row, so none can be chosen.", "outrow")
+        raise address.NoSuchChoice("This output has only one row, so none can be chosen.", "outrow")
     return None

@@ -1,4 +1,5 @@
-"""Where on a map of scores a class is looked at: the whole map, where it is predicted, one position, or a rectangle."""
+"""The region of a map of scores: the whole map, the positions where the class is predicted, one position, or a
+rectangle."""
 
 from __future__ import annotations
 
@@ -27,8 +28,8 @@ _REDUCE = {"mean": "Mean", "sum": "Sum"}
 
 
 def choose(height: int, width: int, *, masked: bool) -> Region:
-    """The region of a map of that size. ``masked`` says whether something is predicted at each place, so that the
-    places of one class can be taken.
+    """The region of a map of that size. ``masked`` says whether a class is predicted at each position, so that the
+    positions of one class can be the region.
 
     Raises:
         NoSuchChoice: the address names a region that is not on the map.
@@ -52,13 +53,13 @@ def choose(height: int, width: int, *, masked: bool) -> Region:
             return WholeMap()
 
 
-def reduce(region: Region) -> Reduce:
-    """Whether scores are averaged or added up over the region; a single position needs neither."""
-    return taken(several=not isinstance(region, Position))
+def reduction_over(region: Region) -> Reduce:
+    """Whether scores over the region are averaged or summed; a single position needs neither."""
+    return choose_reduction(several=not isinstance(region, Position))
 
 
-def taken(*, several: bool) -> Reduce:
-    """Whether several scores are averaged or added up; one alone is its own mean and sum, and needs no control."""
+def choose_reduction(*, several: bool) -> Reduce:
+    """Whether several scores are averaged or summed; a single score needs no control."""
     control = address.option if several else address.only
     return cast(Reduce, control("Reduction", "reduce", _REDUCE))
 
@@ -92,7 +93,7 @@ def click_in(blocks: Blocks | None) -> Callable[[Click], None]:
 
     def act(clicked: Click) -> None:
         if clicked.row >= 0 and clicked.column >= 0:
-            with suppress(IndexError):  # beside the map
+            with suppress(IndexError):  # outside the map
                 row, column = blocks.place(*blocks.cell(clicked.row, clicked.column))
                 address.write({"region": "pixel", "mrow": row, "mcol": column})
 

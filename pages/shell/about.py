@@ -1,4 +1,4 @@
-"""The panel that says what this GradViz is, what holds uploads, and where the limits lie."""
+"""The panel with the version, the protection against uploads, and the limits."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PROMISE = (
 
 
 def panel() -> DeltaGenerator:
-    """The panel, and room in it for what the service says of itself."""
+    """Draw the panel; returns room in it for the status of the service."""
     with st.popover("About GradViz", type="tertiary", icon=":material/info:"):
         st.markdown(f"**GradViz {plain(__version__)}**")
         room = st.empty()
@@ -26,7 +26,7 @@ def panel() -> DeltaGenerator:
 
 
 def fill(room: DeltaGenerator, status: Status | None) -> None:
-    """Say what runs where, and what holds uploads."""
+    """Show what runs where, and how uploads are confined."""
     with room.container(gap="small"):
         if status is None:
             st.caption("The compute service is starting.")
@@ -51,9 +51,9 @@ def _limits() -> None:
     rows = {
         "Images": f"up to {now.upload_mb:g} MB each",
         "Model files": f"up to {now.model_mb:g} MB and {now.max_parameters / 1e6:g} million parameters",
-        "One pass": f"up to {now.upload_gflop:g} billion operations and {now.upload_activations_mb:g} MB of values",
-        "One session": f"up to {now.session_mb:g} MB in all",
-        "Kept": f"{now.store_days:g} days after it was last used",
+        "Forward pass": f"up to {now.upload_gflop:g} billion operations and {now.upload_activations_mb:g} MB of values",
+        "Session": f"up to {now.session_mb:g} MB in total",
+        "Storage": f"deleted {now.store_days:g} days after the last use",
     }
     for name, text in rows.items():
         st.caption(f"**{name}**: {plain(text)}")
@@ -61,6 +61,6 @@ def _limits() -> None:
         "There is no login. Anyone who can reach this page can use it, and anyone with a link can see what it shows."
     )
     st.caption(
-        "Read more in the documentation: docs/threats.md lists the guarantees and what enforces them, docs/export.md "
-        "how to bring a model, docs/settings.md what can be set."
+        "More in the documentation: docs/threats.md lists the guarantees and what enforces them, docs/export.md "
+        "explains how to export a model, and docs/settings.md lists the settings."
     )

@@ -1,7 +1,7 @@
 """The address bar holds every choice a person makes, so a copied address restores the view.
 
 Each choice is one text, exactly what ``Question`` uses (keys, site names, numbers), whatever the visible control calls
-it. A crafted value arrives here as it is, to be answered with a sentence instead of being replaced by another choice.
+it. A crafted value arrives here unchanged, and is answered with an error instead of being replaced by another choice.
 An empty text is the default, and is not in the address. Visible controls are drawn from these texts and write to them;
 so do clicks on pictures.
 """
@@ -25,7 +25,7 @@ LONGEST = 200
 
 
 class NoSuchChoice(GradVizError):
-    """The address names a choice that is not there. What was asked for is never answered as something else."""
+    """The address names a choice that does not exist. No other choice is shown in its place."""
 
     def __init__(self, sentence: str, name: str) -> None:
         super().__init__(sentence)
@@ -35,8 +35,9 @@ class NoSuchChoice(GradVizError):
 
 @dataclass(slots=True)
 class _Memory:
-    """What this session knows of its choices between one run and the next. It is what counts: messages of the browser
-    cross those of the server, so what they say of the address and the controls may be of yesterday."""
+    """What this session knows of its choices between one run and the next. It takes precedence over the browser:
+    messages of browser and server cross, so what the browser says of the address and the controls may be out of
+    date."""
 
     parameters: Parameters = field(default_factory=Parameters)
     """All that there are."""
@@ -47,8 +48,8 @@ class _Memory:
     clicked: set[str] = field(default_factory=set)
     """Chosen by a click on a picture just now; newer than what the controls say."""
     shown: dict[str, object] = field(default_factory=dict)
-    """What each visible control is known to show: what it was last heard to, or was told by a run that was not cut
-    short."""
+    """What each visible control is known to show: what the browser last reported, or what a run set that was drawn to
+    its end."""
     drawn: dict[str, object] = field(default_factory=dict)
     """What each shows in this run."""
     options: dict[str, frozenset[str]] = field(default_factory=dict)
@@ -56,7 +57,7 @@ class _Memory:
     words: dict[str, str | None] = field(default_factory=dict)
     """What the chosen option was called there."""
     carried: set[str] = field(default_factory=set)
-    """Chosen for what was there before another choice changed: where it does not fit now, it is left out."""
+    """Chosen before another choice changed: dropped if they no longer fit."""
 
 
 def _memory() -> _Memory:
@@ -68,9 +69,8 @@ def _memory() -> _Memory:
 def begin(parameters: Parameters) -> None:
     """Called once in each run, before anything is read.
 
-    At the start of a session, and on the way back or forth in the browser's history, what the address says is chosen;
-    else the address is told what was chosen, which is one entry in the history.
-    """
+    At the start of a session, and after a step back or forward in the browser's history, the choices are read from the
+    address; otherwise the address is updated with what was chosen, which is one entry in the history."""
     memory = _memory()
     memory.parameters = parameters
     said = {name: text for name in parameters.names if (text := st.query_params.get(name))}
@@ -98,7 +98,7 @@ def _hear_controls(memory: _Memory) -> None:
 
 
 def settle() -> None:
-    """Say that the page was drawn to its end: what the controls show now is what the person sees."""
+    """Note that the page was drawn to its end: what the controls show now is what the person sees."""
     memory = _memory()
     memory.shown = dict(memory.drawn)
 
@@ -124,7 +124,7 @@ def entries(name: str) -> dict[str, str]:
 
 
 def write(choices: Mapping[str, object]) -> None:
-    """Make these choices. Only from a callback: before the address is told of them."""
+    """Make these choices. Only from a callback, which runs before the address is updated."""
     memory = _memory()
     for name, value in choices.items():
         _choose(memory, name, value)
@@ -141,7 +141,8 @@ def leave(page: str, choices: Mapping[str, object]) -> None:
 
 
 def exchange_model(key: str) -> None:
-    """Take the same model with other words or another preprocessing: what was chosen within it stays, where it fits."""
+    """Switch to the same model with other labels or another preprocessing: what was chosen within it stays if it
+    fits."""
     memory = _memory()
     memory.carried.update(memory.parameters.questioned_with("model"))
     memory.chosen["model"] = key
@@ -173,12 +174,12 @@ def select(
     label: str, name: str, options: Sequence[str], chosen: str, words: Callable[[str], str], meaning: str = ""
 ) -> None:
     """A list to choose from; nothing is chosen where ``chosen`` is not in it. The browser knows an option by its words,
-    so where those of the chosen one change, it has to be told again."""
+    so if the words of the chosen one change, the control has to be set again."""
     said = visible(words(chosen)) if chosen in options else None
-    key, told = _shown(name, chosen if chosen in options else None, again=_memory().words.get(name, said) != said)
+    key, updated = _shown(name, chosen if chosen in options else None, again=_memory().words.get(name, said) != said)
     _memory().words[name] = said
     _memory().options[name] = frozenset(options)  # the browser may still send words of an option that is gone
-    index = None if chosen not in options else 0 if told else list(options).index(chosen)
+    index = None if chosen not in options else 0 if updated else list(options).index(chosen)
     st.selectbox(
         label,
         options,
@@ -191,26 +192,26 @@ def select(
 
 
 def listed(label: str, name: str, words: Mapping[str, str], meaning: str = "") -> str:
-    """As ``option``, as a list that opens."""
+    """As ``option``, drawn as a drop-down list."""
     chosen = read(name, next(iter(words)))
     select(label, name, list(words), chosen, words.__getitem__, meaning)
     return _known(label, name, chosen, words)
 
 
 def only(label: str, name: str, words: Mapping[str, str]) -> str:
-    """As ``option`` where there is one option alone, so that no control is needed."""
+    """As ``option`` for a single option, which needs no control."""
     return _known(label, name, read(name, next(iter(words))), words)
 
 
 def option(label: str, name: str, words: Mapping[str, str], meaning: str = "") -> str:
-    """A few options side by side, the first by default, and which is chosen; ``meaning`` is told by a sign beside it.
+    """A few options side by side, the first by default, and which is chosen; ``meaning`` is its tooltip.
 
     Raises:
         NoSuchChoice: the address names another one.
     """
     chosen = read(name, next(iter(words)))
-    key, told = _shown(name, chosen if chosen in words else None)
-    default = None if told or chosen not in words else chosen
+    key, updated = _shown(name, chosen if chosen in words else None)
+    default = None if updated or chosen not in words else chosen
     st.segmented_control(
         label,
         list(words),
@@ -234,9 +235,9 @@ def _known(label: str, name: str, chosen: str, words: Mapping[str, str]) -> str:
         st.rerun()
     listed = ", ".join(f"“{word}”" for word in words.values())
     rule = (
-        f"it is one of {listed}. Choose one of them."
+        f"it must be one of {listed}. Choose one of them."
         if len(words) > 1
-        else f"here there is only {listed}. Leave it out."
+        else f"the only option here is {listed}. Leave it out."
     )
     raise NoSuchChoice(f"{label} cannot be {chosen[:60]!r}: {rule}", name)
 
@@ -250,8 +251,8 @@ def counter(label: str, name: str, count: int, default: int, *, width: int | Lit
     text = read(name, str(default))
     number = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else -1
     inside = 0 <= number < count
-    key, told = _shown(name, number if inside else None)
-    value: int | Literal["min"] | None = None if not inside else "min" if told else number
+    key, updated = _shown(name, number if inside else None)
+    value: int | Literal["min"] | None = None if not inside else "min" if updated else number
     st.number_input(
         label,
         min_value=0,
@@ -265,20 +266,20 @@ def counter(label: str, name: str, count: int, default: int, *, width: int | Lit
     )
     if inside:
         return number
-    rule = f"it is a whole number from 0 to {count - 1}" if count > 1 else "here it is always 0"
+    rule = f"it must be a whole number from 0 to {count - 1}" if count > 1 else "the only value here is 0"
     raise NoSuchChoice(f"{label} cannot be {_quoted(text)}: {rule}. Choose another.", name)
 
 
 def text(label: str, name: str, empty: str, meaning: str) -> str:
-    """A text, and what is chosen; ``empty`` is shown in grey where nothing is."""
+    """A text field, and its text; ``empty`` is the placeholder."""
     chosen = read(name)
-    key, told = _shown(name, chosen)
-    st.text_input(label, "" if told else chosen, key=key, placeholder=empty, help=meaning, max_chars=LONGEST)
+    key, updated = _shown(name, chosen)
+    st.text_input(label, "" if updated else chosen, key=key, placeholder=empty, help=meaning, max_chars=LONGEST)
     return chosen
 
 
 def percent(label: str, name: str, default: int, meaning: str) -> int:
-    """A share from 0 to 100 % in steps of 5, and which is chosen.
+    """A percentage from 0 to 100 in steps of 5, and which is chosen.
 
     Raises:
         NoSuchChoice: the address names another one.
@@ -296,8 +297,8 @@ def slider(label: str, name: str, choices: range, default: int, meaning: str, *,
     text = read(name, str(default))
     number = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else -1
     inside = choices[0] <= number <= choices[-1]
-    key, told = _shown(name, number if inside else default)
-    value = None if told else number if inside else default
+    key, updated = _shown(name, number if inside else default)
+    value = None if updated else number if inside else default
     st.slider(
         label,
         choices[0],
@@ -311,7 +312,7 @@ def slider(label: str, name: str, choices: range, default: int, meaning: str, *,
     )
     if inside:
         return number
-    rule = f"it is a whole number from {choices[0]} to {choices[-1]} {unit}".rstrip()
+    rule = f"it must be a whole number from {choices[0]} to {choices[-1]} {unit}".rstrip()
     raise NoSuchChoice(f"{label} cannot be {_quoted(text)}: {rule}. Move the slider.", name)
 
 
@@ -344,26 +345,35 @@ def decimal(
         number = math.nan
     inside = low <= number <= high
     value = number if inside else default
-    key, told = _shown(name, value)
+    key, updated = _shown(name, value)
     shown = f"%g {unit.replace('%', '%%')}".rstrip()
     st.slider(
-        label, low, high, None if told else value, step=step, key=key, format=shown, help=meaning or None, width=width
+        label,
+        low,
+        high,
+        None if updated else value,
+        step=step,
+        key=key,
+        format=shown,
+        help=meaning or None,
+        width=width,
     )
     if inside:
         return value
-    rule = f"it is a number from {low:g} to {high:g} {unit}".rstrip()
+    rule = f"it must be a number from {low:g} to {high:g} {unit}".rstrip()
     raise NoSuchChoice(f"{label} cannot be {text[:60]!r}: {rule}. Move the slider.", name)
 
 
 def _shown(name: str, value: object, *, again: bool = False) -> tuple[str, bool]:
-    """The key of the visible control for ``name``, which shows ``value`` in this run, and whether it had to be told.
+    """The key of the visible control for ``name``, which shows ``value`` in this run, and whether it was set
+    now.
 
-    One that is new starts with its default, and one that shows it already is left alone: told again, it would forget a
-    click that is on its way. ``again`` says that it has to be told all the same.
+    A new control starts with its default, and one that shows the value already is left alone: setting it again would
+    lose a click that is on its way. ``again`` sets it all the same.
     """
     key = f"shown_{name}"
     _memory().drawn[name] = value
-    told = key in st.session_state and (again or st.session_state[key] != value)
-    if told:
+    updated = key in st.session_state and (again or st.session_state[key] != value)
+    if updated:
         st.session_state[key] = value
-    return key, told
+    return key, updated

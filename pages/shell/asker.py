@@ -1,4 +1,4 @@
-"""Whose page this is: what the compute service goes by where it says whose turn it is."""
+"""Whose page this is: the compute service shares its time fairly between these."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from pages.streamlit_private import run
 
 
 def here() -> Asker:
-    """The session whose page is being drawn on this thread, and its address; ``ANYONE`` where none is."""
+    """The session whose page this thread draws, and its address; ``ANYONE`` if there is none."""
     if not run.is_under_way():
         return ANYONE
-    address = st.context.ip_address  # None for this machine, and no text at all where there is no connection
+    address = st.context.ip_address  # None for this machine; not a text if there is no connection
     return session_at(address if isinstance(address, str) else HERE, run.session())
 
 
 def leave_if_told() -> None:
-    """End the run of the page on this thread, where there is one, if the session has ended or somebody clicked: what it
-    waits for is not wanted any more. Streamlit looks for that wherever the session's state is read."""
+    """End this thread's run of a page, if there is one, once the session has ended or the person has clicked: its
+    answer is no longer needed. Streamlit checks for that whenever the session's state is read."""
     if run.is_under_way():
         st.session_state.get("page_drawn")

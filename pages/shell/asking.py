@@ -1,4 +1,4 @@
-"""Asking the compute service from a page: answers kept, progress shown, errors said in one sentence."""
+"""Asking the compute service from a page: answers are cached, progress is shown, errors become one sentence."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ from pages.shell.kept import kept
 from pages.shell.words import plain
 
 PATIENCE_S = 60.0
-"""How long a service that is starting is waited for."""
+"""Seconds to wait for a service that is starting."""
 
 
 def ask(question: Question[A], doing: str, look: Look | None = None) -> A:
-    """The answer. ``doing`` says what is going on: on a page that shows nothing yet, at once; else in a corner, once it
-    takes more than half a second. ``look`` says how it will be drawn, for answers that are too large for a screen.
+    """The answer. ``doing`` describes the work. It is shown at once on a page that shows nothing yet, otherwise in a
+    corner after half a second. ``look`` says how the answer will be drawn, if it may be too large for a screen.
 
     Raises:
-        GradVizError: as ``client.ask`` does, but for a service that is only starting, which is waited for.
+        GradVizError: as ``client.ask`` does, except that it waits for a service that is starting.
     """
     skeleton.show(doing)
     started = time.monotonic()
@@ -57,7 +57,7 @@ def _patiently(question: Question[A], doing: str, look: Look | None) -> A:
                     found = kept().get(question_to_json(question), lambda: client.show(question, look), shown)
                 return answer_to(question, found)
         except turns.NotYet:
-            turns.before_drawing(LARGE)  # and then once more
+            turns.before_drawing(LARGE)  # then try again
         except ServiceStarting:
             if time.monotonic() > deadline:
                 raise
@@ -66,14 +66,14 @@ def _patiently(question: Question[A], doing: str, look: Look | None) -> A:
 
 
 def begin() -> None:
-    """Nothing is said or asked yet; called once in each run."""
+    """Reset the counts of errors and of time; called once in each run."""
     st.session_state["errors_said"] = 0
     st.session_state["asked_ms"] = 0.0
 
 
 @contextmanager
 def one_sentence() -> Iterator[None]:
-    """What goes wrong inside is said on the page in one sentence; the page goes on after it."""
+    """An error inside is shown on the page as one sentence; the page continues after it."""
     try:
         yield
     except GradVizError as error:
@@ -81,8 +81,8 @@ def one_sentence() -> Iterator[None]:
 
 
 def say(error: GradVizError) -> None:
-    """The error's own sentence, and a button: to ask again where it was the service that failed, and to leave a choice
-    out that is not there."""
+    """The error's own sentence, and a button: to ask again if the service failed, or to drop a choice that does not
+    exist."""
     st.error(plain(str(error)), icon=":material/error:")
     st.session_state["errors_said"] += 1
     number = st.session_state["errors_said"]
@@ -90,4 +90,4 @@ def say(error: GradVizError) -> None:
         case ComputeError():
             st.button("Ask again", key=f"ask_again_{number}")
         case address.NoSuchChoice(name=name):
-            st.button("Go on without it", key=f"without_{number}", on_click=address.write, args=({name: ""},))
+            st.button("Continue without it", key=f"without_{number}", on_click=address.write, args=({name: ""},))

@@ -1,7 +1,7 @@
-"""One quiet line beside each gradient picture: whether finite differences agree with it. It comes after the picture.
+"""One line below each gradient picture: whether finite differences agree with it. It appears after the picture.
 
-A page draws its lines and ends; then the checks are asked for, in threads, and the compute service takes them up when
-it has nothing else to do. The browser looks for the verdict of a line that has none yet until there is one.
+A page draws its lines and ends. Then threads ask for the checks, which the compute service runs when it has nothing
+else to do. The browser polls for the verdict of each line that has none yet.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from pages.shell import links
 from pages.streamlit_private import run
 
 FIRST_MS, LAST_MS = 250, 4_000
-"""Between two looks for a verdict: at first, and in the end."""
+"""Milliseconds between two polls for a verdict: the first pause, and the longest."""
 SLOWER = 1.15
-"""How many times longer each wait is than the one before."""
+"""Each pause is this many times as long as the one before."""
 PENDING = "Comparing with finite differences …"
 UNREACHABLE = "Not checked: the server cannot be reached."
 STYLE = """
@@ -112,10 +112,10 @@ def question(model: str, image: str, target: Target, draw: int, wrt: Site = INPU
 
 
 def begin() -> None:
-    """Somebody clicked: a check that is under way stops, and no line is drawn yet. Called once in each run."""
+    """Stop checks that are running, as the person has clicked, and forget the lines. Called once in each run."""
     st.session_state["checks_drawn"] = {}
     if checks().any_asked:
-        with suppress(ComputeError):  # which stops no page
+        with suppress(ComputeError):  # the page is drawn all the same
             client.hush()
 
 
@@ -157,7 +157,7 @@ def line(question: ProofQuestion) -> None:
 
 
 def words(question: ProofQuestion) -> str:
-    """The verdict as it stands on a picture that is kept."""
+    """The verdict as it is printed on a downloaded picture."""
     found = checks().found(question)
     if found is None:
         return "The gradient is not checked by finite differences yet"
@@ -165,7 +165,7 @@ def words(question: ProofQuestion) -> str:
 
 
 def receipt(question: ProofQuestion) -> str:
-    """The question, the verdict and all the numbers that it rests on, as JSON."""
+    """The question, the verdict and all the numbers behind it, as JSON."""
     found = checks().found(question)
     proof = {"digits": verdicts.digits(found), **asdict(found)} if isinstance(found, Proof) else None
     return json.dumps({"question": json.loads(question_to_json(question)), "line": words(question), "proof": proof})

@@ -1,4 +1,4 @@
-"""What a page knows before it asks anything of its own."""
+"""What a page knows before it asks its own questions."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from gradviz_core.types import SurveyAnswer
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What the sidebar says: the model, the image, and the survey of that model on that image."""
+    """The choices of the sidebar: the model, the image, and the survey of that model on that image."""
 
     model: str
     image: str
@@ -20,7 +20,7 @@ class Choice:
     """Room beside the page's title."""
 
     draw: int = field(default=0, kw_only=True)
-    """Where the random numbers of the model begin; every question about it says so."""
+    """The seed of the model's random numbers, part of every question about it."""
 
     @property
     def labels(self) -> tuple[str, ...]:

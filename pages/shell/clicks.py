@@ -1,8 +1,8 @@
-"""Clicks on pictures, and rectangles that are drawn over them. Plotly reports both to the browser alone; this small
-component passes them on.
+"""Clicks on pictures, and rectangles drawn over them. Plotly reports both only in the browser; this small component
+passes them on.
 
-The chart is found by its key. It is mounted anew whenever its figure changes, so it is looked for again at every change
-of the page. Who has no mouse finds a list or a number field beside each picture that does the same.
+The chart is found by its key. It is mounted again whenever its figure changes, so it is searched for at every change of
+the page. For people without a mouse, a list or a number field beside each picture does the same.
 """
 
 from __future__ import annotations
@@ -71,15 +71,15 @@ class Click:
     row: int
     column: int
     position: int
-    """Number of the bar or point, for charts that have such; else -1."""
+    """Index of the bar or point in charts that have them, otherwise -1."""
     curve: int = -1
-    """Number of the line or bars that it belongs to, the first is 0; -1 where that is not known."""
+    """Index of the line or bars that it belongs to, from 0; -1 if unknown."""
 
 
 @dataclass(frozen=True, slots=True)
 class Enclosed:
     """The cells that a drawn rectangle touches: rows and columns, each from the first to the last, both included. They
-    may lie beside the picture."""
+    may lie outside the picture."""
 
     rows: tuple[int, int]
     columns: tuple[int, int]
@@ -87,7 +87,7 @@ class Enclosed:
 
 def on_click(chart: str, act: Callable[[Click], None], enclose: Callable[[Enclosed], None] | None = None) -> None:
     """Call ``act`` with each click on the chart whose key is ``chart``, before the page is drawn again; and ``enclose``
-    with each rectangle that is drawn over it, where its figure lets one be drawn (``dragmode="select"``)."""
+    with each rectangle drawn over it, if its figure allows that (``dragmode="select"``)."""
     key = f"{chart}_clicks"
 
     def clicked() -> None:
@@ -110,14 +110,14 @@ def on_click(chart: str, act: Callable[[Click], None], enclose: Callable[[Enclos
 
 
 def sent(key: str, name: str) -> object:
-    """The value that a component of this key has just sent under ``name``; None where there is none any more. Streamlit
-    forgets what a component sent where its page was left and the next one was cut short before it drew the same."""
+    """The value that the component with this key has just sent under ``name``; None if it is gone. Streamlit forgets it
+    if the page was left and the run of the next one was interrupted before it drew the same component."""
     state = st.session_state.get(key)
     return state.get(name) if isinstance(state, Mapping) else None
 
 
 def _read(value: object) -> Click | None:
-    """The click in what the browser sent; None for anything else, for the browser may send what it likes."""
+    """The click in what the browser sent; None for anything else, as a browser may send anything."""
     said = _as_dict(value)
     numbers = _numbers(said, ("y", "x", "position"))
     curve = _numbers({"curve": said.get("curve", -1)}, ("curve",))
@@ -128,7 +128,7 @@ def _read(value: object) -> Click | None:
 
 
 def _read_enclosed(value: object) -> Enclosed | None:
-    """The same of a rectangle. Cell i lies from i - ½ to i + ½."""
+    """The same for a rectangle. Cell i lies from i - ½ to i + ½."""
     numbers = _numbers(_as_dict(value), ("top", "bottom", "left", "right"))
     if numbers is None:
         return None
@@ -141,7 +141,7 @@ def _as_dict(value: object) -> dict[str, Any]:
 
 
 def _numbers(sent: dict[str, Any], names: Sequence[str]) -> list[float] | None:
-    """The numbers of these names; None where one is missing, or is no number of reasonable size."""
+    """The numbers under these names; None if one is missing or is not a number of reasonable size."""
     numbers = [sent.get(name) for name in names]
     if all(isinstance(n, int | float) and abs(n) < 10**6 for n in numbers):
         return [float(n) for n in numbers if n is not None]

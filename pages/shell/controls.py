@@ -1,4 +1,4 @@
-"""Controls as a card declares them, drawn; each is an entry of one choice in the address: ``set=power=3,size=5``."""
+"""Draws the controls that a card declares; each is an entry of one choice in the address: ``set=power=3,size=5``."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from gradviz_core.types.controls import Choice, Control, Number
 from pages.shell import address
 
 MOST_BESIDE = 4
-"""A choice of more options than this is a list that opens."""
+"""A choice with more options than this is drawn as a drop-down list."""
 _WIDTH = 160
 
 
 def refuse_others(parameter: str, controls: Sequence[Control], owner: str, word: str) -> None:
-    """Refuse an entry of the address that is none of the ``controls``; ``owner`` has ``word``s: options, controls.
+    """Refuse an entry of the address that belongs to none of the ``controls``. ``owner`` and ``word`` are for the
+    error: ``Occlusion`` has no ``option`` of that name.
 
     Raises:
         NoSuchChoice: there is one.
@@ -26,15 +27,15 @@ def refuse_others(parameter: str, controls: Sequence[Control], owner: str, word:
 
 
 def draw(parameter: str, controls: Sequence[Control]) -> tuple[tuple[str, float | str], ...]:
-    """Draw them, and what each stands at: every number as a float.
+    """Draw the controls; returns the value of each, numbers as floats.
 
     Raises:
-        NoSuchChoice: the address says what one cannot be.
+        NoSuchChoice: the address holds a value that a control cannot have.
     """
-    return tuple((control.name, _stands_at(f"{parameter}.{control.name}", control)) for control in controls)
+    return tuple((control.name, _value(f"{parameter}.{control.name}", control)) for control in controls)
 
 
-def _stands_at(name: str, control: Control) -> float | str:
+def _value(name: str, control: Control) -> float | str:
     match control:
         case Choice():
             words = {option.value: option.label for option in control.options}

@@ -1,4 +1,4 @@
-"""A model that draws random numbers in evaluation mode: which draw is shown, and another one as a control."""
+"""The random seed of a model that draws random numbers in evaluation mode, and the control for it."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from pages.shell.parameters import Parameter
 
 PARAMETERS = (Parameter("draw", within=("model",)),)
 MOST = 1_000
-"""How many draws there are to choose from."""
+"""How many seeds there are to choose from."""
 
 
 def chosen() -> int:
-    """The draw in the address, by which random numbers begin; 0 where there is none."""
+    """The seed in the address; 0 if there is none."""
     text = address.read("draw")
     return int(text) if text.isascii() and text.isdigit() and len(text) < 10 and int(text) < MOST else 0
 
 
 def control(survey: SurveyAnswer) -> None:
-    """The field for it, where the model draws any.
+    """The field for the seed, if the model draws random numbers.
 
     Raises:
-        NoSuchChoice: the address names a draw that is not there.
+        NoSuchChoice: the address names a seed out of range.
     """
     if survey.random:
         address.counter("Random seed", "draw", MOST, 0)

@@ -1,4 +1,4 @@
-"""One quiet line of exact numbers above the pictures, and what an answer wants a person to read."""
+"""One line of exact numbers above the pictures, and the notes of the answers."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ WHOLE = 40
 
 
 def line(*facts: tuple[str, str]) -> None:
-    """Names and values, side by side: ``predicted **star 98.2 %**``. A line ends between two of them, and within one
-    only where it is longer than a phone is wide. The terms among the names are explained beside it."""
+    """Names and values, side by side: ``predicted **star 98.2 %**``. Lines break between two facts, and within a fact
+    only if it is wider than a phone. Terms among the names are explained in the tooltip."""
     shown = [(name, value) for name, value in facts if value]
     st.markdown("&emsp;".join(_fact(name, value) for name, value in shown), help=tooltip(*(name for name, _ in shown)))
 
@@ -32,7 +32,7 @@ def _fact(name: str, value: str) -> str:
 def predicted(
     prediction: Sequence[ClassProbability], labels: Sequence[str], reading: ShownAs = "softmax_logits"
 ) -> tuple[str, str]:
-    """The most likely class and its share, or what the output says where it is of another kind."""
+    """The most likely class and its probability, or what an output of another kind says."""
     return bars.predicted(prediction, labels, reading)
 
 
@@ -42,7 +42,7 @@ def predicted_and_score(
     labels: Sequence[str],
     reading: ShownAs,
 ) -> tuple[tuple[str, str], ...]:
-    """Both, or the prediction alone where it is a single plain number, which is the score too."""
+    """Both, or only the prediction if it is a single plain number, which is also the score."""
     said, asked = predicted(prediction, labels, reading), score(answer, labels)
     return (said,) if is_score(answer, said, reading) else (said, asked)
 
@@ -58,6 +58,6 @@ def score(answer: GradientAnswer | FlowAnswer, labels: Sequence[str]) -> tuple[s
 
 
 def notes(texts: Sequence[str]) -> None:
-    """Warnings that came with the answers of a page; what several of them say is said once."""
+    """The notes of a page's answers; each different note once."""
     for text in dict.fromkeys(texts):
         st.info(plain(text))

@@ -1,9 +1,9 @@
-"""To go to another page is one step in the browser's history.
+"""Opening another page is one step in the browser's history.
 
-A choice is one step by itself. But on the way to another page Streamlit takes all choices out of the address, and the
-next page brings them back: two or three entries, and the way back would lead through views that nobody ever saw. So
-what is written without the person having done anything since the last entry replaces it; and until the next page is
-there, all is one step, however often an impatient person clicks.
+Each choice is one step. But when another page is opened, Streamlit removes all choices from the address, and the next
+page writes them back: two or three entries, so that the back button would lead through views that nobody saw. So an
+entry that is written without any action of the person replaces the last one, and until the next page is there, all
+entries are one step, however often an impatient person clicks.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import streamlit as st
 from pages.shell import unseen
 
 LEAVING_MS = 3000
-"""The longest that the way to another page is waited for."""
+"""The longest time that opening another page may take."""
 
 _JS = """
 export default function ({ data }) {
@@ -37,6 +37,6 @@ _component = st.components.v2.component("gradviz_history", html="<span></span>",
 
 
 def gather() -> None:
-    """Let the way to another page become one entry, from now on."""
+    """From now on, opening another page is one entry in the history."""
     with unseen.place():
         _component(key="history", data={"leaving": LEAVING_MS})

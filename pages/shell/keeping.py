@@ -1,9 +1,9 @@
-"""What can be kept of a page: each picture as a PNG or as a page of its own, and the whole arrays.
+"""The downloads of a page: each picture as a PNG or as an HTML file, and the complete arrays.
 
-Nothing is made before it is asked for, and this process holds none of it. A PNG is made in the browser. Of a page the
-server gives the title and Plotly's script, and the browser adds the picture that it has. Arrays are streamed from the
-compute service. The browser asks for them in a frame that is not seen: a file becomes a download there, and where there
-is none the frame holds the sentence that says why.
+Nothing is made before it is asked for, and this process holds none of it. A PNG is made in the browser. For an HTML
+file the server sends the title and Plotly's script, and the browser adds the picture that it shows. Arrays are streamed
+from the compute service. The browser asks for them in a hidden frame: a file becomes a download there, and an error
+becomes the text of the frame, which is shown below the button.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ const json = (value) => JSON.stringify(value, hidden).replace(/[<\\u2028\\u2029]
 const keep = {
   picture: ({ chart, keepChart }) => document.querySelector(`.st-key-${chart} ${keepChart}`)?.click(),
   arrays: ({ address }, say, parent) => {
-    say("The file is being made; the download begins by itself.");
+    say("Preparing the file. The download starts by itself.");
     parent.querySelector("iframe")?.remove();
     const frame = document.createElement("iframe");
     frame.hidden = true;
@@ -109,8 +109,8 @@ def menu(
     name: str,
     checked: ProofQuestion | None = None,
 ) -> None:
-    """One place for all that can be kept of an answer about a model. ``pictures`` are the keys of those on the page;
-    what is kept says what the check of the gradient has found by then."""
+    """The menu of all downloads. ``pictures`` are the keys of those on the page; each file contains the verdict of the
+    check of the gradient at that time."""
     question = answer.question
     assert isinstance(question, AboutAModel)
     with place.popover("Download", icon=":material/download:"):
@@ -128,7 +128,7 @@ def menu(
 
 
 def title(key: str, model: str, image: str, what: str, checked: ProofQuestion | None) -> list[str]:
-    """What a picture shows, for when it stands alone, in lines."""
+    """The title of a downloaded picture, in lines."""
     lines = [f"GradViz: {key}, {what}", f"{model}, {image}"]
     return [*lines, check.words(checked)] if checked is not None else lines
 

@@ -1,5 +1,5 @@
-"""Answers that were given lately, shared by all sessions. The key is the question's canonical text and nothing else;
-where an answer was made to fit a screen, how it is drawn besides."""
+"""A cache of recent answers, shared by all sessions. The key is the canonical text of the question, and, for an answer
+that was reduced to fit a screen, also how it is drawn."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from gradviz_core.serving.recent import Recent
 from gradviz_core.types import Answer
 
 MOST_BYTES = 40_000_000
-"""Most that the kept answers hold together, their questions and words included."""
+"""The most bytes that the answers in the cache may take, with their questions and texts."""
 
 
 class Kept:
-    """The answers used last, up to so many bytes. Their arrays are read-only, so they are given out as they are."""
+    """The answers used most recently, up to a number of bytes. Their arrays are read-only, so they are not copied."""
 
     def __init__(self, most_bytes: int = MOST_BYTES) -> None:
-        """Nothing is kept yet."""
+        """An empty cache."""
         self._answers: Recent[Answer] = Recent(most_bytes)
 
     def get(self, text: str, make: Callable[[], Answer], shown: str = "") -> Answer:
-        """The answer to the question with this text: the kept one, else what ``make`` gives.
+        """The answer to the question with this text: from the cache, or else from ``make``.
 
-        ``shown`` is the text of the question together with how the answer is drawn. One that was made to fit a screen
-        is kept under it; one that is whole serves all ways to draw it.
+        ``shown`` is the text of the question together with how the answer is drawn. An answer that was reduced to fit
+        a screen is stored under it; a complete one serves every way to draw it.
         """
         answer = self._answers.get(text)
         if shown and (answer is None or is_coarse(answer.arrays)):
@@ -38,11 +38,11 @@ class Kept:
 
     @property
     def size(self) -> int:
-        """Bytes of all that is kept."""
+        """Bytes of all answers in the cache."""
         return self._answers.size
 
 
 @st.cache_resource(show_spinner=False)
 def kept() -> Kept:
-    """The one store of this process."""
+    """The cache of this process."""
     return Kept()

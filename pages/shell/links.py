@@ -1,4 +1,4 @@
-"""Addresses of what the app serves beside its pages."""
+"""Addresses of what the app serves besides its pages."""
 
 from __future__ import annotations
 
@@ -6,6 +6,6 @@ import streamlit as st
 
 
 def to(*parts: str) -> str:
-    """The address of ``/parts[0]/parts[1]/...`` below the root of the app's own."""
+    """The address of ``/parts[0]/parts[1]/...`` below the app's base path."""
     base = [part for part in str(st.get_option("server.baseUrlPath")).split("/") if part]
     return "/".join(["", *base, *parts])

@@ -1,8 +1,7 @@
-"""On a narrow screen the sidebar covers the page: it is closed at the start, and once a page is chosen from it.
+"""On a narrow screen the sidebar covers the page, so it is closed at the start and after a page is chosen from it.
 
-Streamlit closes it only where the browser says that it is a phone's, and remembers that it was left open, for every
-later visit. What a narrow screen shows is not remembered here: without a note Streamlit closes the sidebar where the
-screen is narrow and opens it where it is wide.
+Streamlit closes it only in the browser of a phone, and remembers for later visits that it was left open. On a narrow
+screen this note is deleted: without it Streamlit closes the sidebar on narrow screens and opens it on wide ones.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from pages.shell import unseen
 from pages.streamlit_private import elements
 
 WIDEST = 767
-"""Pixels; where a window is no wider, Streamlit lays the sidebar over the page."""
+"""Pixels; in a window up to this width Streamlit draws the sidebar over the page."""
 
 _JS = """
 export default function ({ data }) {
@@ -48,6 +47,6 @@ _component = st.components.v2.component("gradviz_narrow", html="<span></span>", 
 
 
 def keep_clear() -> None:
-    """Let the sidebar of a narrow screen close by itself, from now on."""
+    """From now on, the sidebar of a narrow screen closes by itself."""
     with unseen.place():
         _component(key="narrow", data={"widest": WIDEST, **_NAMES})

@@ -1,4 +1,4 @@
-"""A picture on a page: the chart, its words, its formula."""
+"""A picture on a page: the chart, its caption and its formula."""
 
 from __future__ import annotations
 
@@ -22,31 +22,30 @@ _QUIET = {"displayModeBar": False, "scrollZoom": False, "doubleClick": False}
 
 
 def controls(key: str = "controls") -> DeltaGenerator:
-    """A row for what can be changed about the pictures under it; it wraps where the screen is narrow. Each row of a
-    page has a key of its own."""
+    """A row of controls for the pictures below it; it wraps on a narrow screen. Each row of a page has its own key."""
     return st.container(horizontal=True, vertical_alignment="bottom", key=key, gap="medium")
 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A chart, its words, and what a click on it does."""
+    """A chart, its caption, and what a click on it does."""
 
     figure: go.Figure
     caption: Caption | None
-    """What stands under it, where it is not said elsewhere."""
+    """The text below it; None if it is shown elsewhere."""
     act: Callable[[Click], None] | None = None
     """Called with each click on it."""
     enclose: Callable[[Enclosed], None] | None = None
     """Called with each rectangle that is drawn over it."""
     alt: str = ""
-    """One line for those who do not see it; empty takes the caption's."""
+    """The alternative text; empty for that of the caption."""
 
 
 def picture(shown: Picture, key: str, *, checked: ProofQuestion | None = None) -> None:
-    """The chart, and under it its caption. ``checked`` is what finite differences are asked of the gradient that it
-    shows."""
+    """Draw the chart, and below it its caption. ``checked`` is the question of the check of its gradient by finite
+    differences."""
     alt = shown.alt or (shown.caption.alt if shown.caption else "")
-    with _one_at_a_time():  # a figure takes several times its size while it becomes text
+    with _one_at_a_time():  # a figure takes several times its size while it is encoded
         st.plotly_chart(shown.figure, key=f"chart_{key}", config=_config(key), alt=visible(alt))
     _fit_phone(key, shown.figure)
     if shown.act is not None:
@@ -63,7 +62,7 @@ def _one_at_a_time() -> threading.Lock:
 
 
 def _fit_phone(key: str, figure: go.Figure) -> None:
-    """On a phone a picture is narrower than its height was made for: take away the empty room above it."""
+    """On a phone a picture is narrower than its height was chosen for: remove the empty space above it."""
     made_for = (figure.layout.meta or {}).get("width")
     if made_for:
         ratio = (figure.layout.height - BAR) / made_for
@@ -73,7 +72,7 @@ def _fit_phone(key: str, figure: go.Figure) -> None:
 
 
 def words(caption: Caption) -> None:
-    """A sentence, then formula and facts."""
+    """Write the sentence, the formula and the facts."""
     st.markdown(plain(caption.sentence))
     if caption.formula:
         st.markdown(f"$\\displaystyle {caption.formula}$")
@@ -81,7 +80,7 @@ def words(caption: Caption) -> None:
 
 
 def _config(key: str) -> dict[str, object]:
-    """One button, which keeps the picture as a PNG; no zoom, for a drag on a phone is a scroll."""
+    """One button, which saves the picture as a PNG; no zoom, as dragging on a phone scrolls the page."""
     image = {"format": "png", "filename": f"gradviz-{key}", "scale": 2}
     return {
         **_QUIET,

@@ -1,7 +1,7 @@
-"""What choices there are in the address, and which of them mean nothing any more once another one changes.
+"""The choices in the address, and which of them lose their meaning when another one changes.
 
-The file that draws the control of a choice declares it, in ``PARAMETERS``; ``pages/layout/contents.py`` collects all. A
-name never changes its meaning: addresses that people have kept go on showing what they showed.
+The file that draws the control of a choice declares it in ``PARAMETERS``; ``pages/layout/contents.py`` collects them
+all. A name never changes its meaning: saved addresses must always show the same view.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ class Parameter:
 
     name: str
     within: tuple[str, ...] = ()
-    """Choices that it is made within. It is dropped when one of them changes, or is dropped itself."""
+    """Choices that it depends on. It is dropped when one of them changes or is dropped."""
     while_it_fits: tuple[str, ...] = ()
-    """Choices that it outlives when they change, but only where it fits what comes then."""
+    """When one of these choices changes, it is dropped only if it no longer fits."""
 
 
 class Parameters:
-    """All that are declared."""
+    """All declared choices."""
 
     def __init__(self, declared: Iterable[Parameter] = ()) -> None:
-        """Raises ValueError where one name is declared in two ways."""
+        """Raises ValueError if one name is declared in two ways."""
         self._declared: dict[str, Parameter] = {}
         for parameter in declared:
             if self._declared.setdefault(parameter.name, parameter) != parameter:
@@ -37,7 +37,7 @@ class Parameters:
         return tuple(self._declared)
 
     def dropped_with(self, name: str) -> frozenset[str]:
-        """Those that mean nothing any more once ``name`` changes."""
+        """Those that are dropped when ``name`` changes."""
         found: set[str] = set()
         waiting = [name]
         while waiting:
@@ -48,5 +48,5 @@ class Parameters:
         return frozenset(found)
 
     def questioned_with(self, name: str) -> frozenset[str]:
-        """Those that outlive a change of ``name`` only where they fit."""
+        """Those that survive a change of ``name`` only if they still fit."""
         return frozenset(each.name for each in self._declared.values() if name in each.while_it_fits)

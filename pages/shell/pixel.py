@@ -1,4 +1,4 @@
-"""A pixel of the picture: chosen by a click or in words, told in exact numbers, kept for the units that lie over it."""
+"""A pixel of the picture: chosen by a click or typed, shown in exact values, and the start for choosing a unit."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ Pixel = tuple[int, int]
 
 
 def chosen(size: tuple[int, int]) -> Pixel | None:
-    """The pixel that is chosen, of a picture of so many rows and columns; None where none is.
+    """The chosen pixel of a picture of this size, rows and columns; None if none is chosen.
 
     Raises:
-        NoSuchChoice: the address names one outside the picture, or none at all.
+        NoSuchChoice: the address names a pixel outside the picture, or something that is not a pixel.
     """
     text = address.read("pixel")
     if not text:
@@ -36,32 +36,37 @@ def chosen(size: tuple[int, int]) -> Pixel | None:
         row, column = map(int, numbers)
         if row < rows and column < columns:
             return row, column
-    rule = f"it is a row from 0 to {rows - 1} and a column from 0 to {columns - 1}, such as 3,5"
-    raise address.NoSuchChoice(f"Pixel cannot be {text[:60]!r}: {rule}. Click one, or write another.", "pixel")
+    rule = f"it must be a row from 0 to {rows - 1} and a column from 0 to {columns - 1}, such as 3,5"
+    raise address.NoSuchChoice(f"Pixel cannot be {text[:60]!r}: {rule}. Click a pixel, or enter another.", "pixel")
 
 
 def wanted(size: tuple[int, int]) -> Pixel | None:
-    """The same, before there is a field to write it in: None also where the address names none that is there."""
+    """The same, before the field for it is drawn: also None if the address is wrong."""
     with suppress(address.NoSuchChoice):
         return chosen(size)
     return None
 
 
 def choose(size: tuple[int, int]) -> Pixel | None:
-    """The same, with a field to write it in, and the way to the unit that lies over it.
+    """The same, with a field for it and a button to the unit at this pixel.
 
     Raises:
         NoSuchChoice: as ``chosen``.
     """
     with panel.controls("pixel_controls"):
         with st.container(width=150):
-            address.text("Pixel", "pixel", "row, column", "Click one in any picture above, or write it, such as 3,5")
+            address.text(
+                "Pixel",
+                "pixel",
+                "row, column",
+                "Click a pixel in any picture above, or enter its row and column, such as 3,5",
+            )
         pixel = chosen(size)
         if pixel is None:
-            st.caption("Click a pixel of a picture to read its exact numbers.")
+            st.caption("Click a pixel in a picture to read its exact values.")
         else:
             st.button(
-                "The unit over it, on the Neurons page",
+                "The unit at this pixel on the Neurons page",
                 icon=":material/arrow_forward:",
                 type="tertiary",
                 key="over",
@@ -77,8 +82,8 @@ def click(click: Click) -> None:
 
 
 def click_over(drawn: OverInput, sheet: Tiles | None = None) -> Callable[[Click], None]:
-    """A click on a picture of an array over the input chooses the pixel whose number is drawn there; so does one on one
-    of several pictures side by side, where there is a ``sheet`` of them."""
+    """A click on a picture of an array over the input chooses the pixel whose value is drawn there; ``sheet`` is for
+    several pictures side by side."""
     if sheet is None:
         return click_in(drawn.blocks)
 
@@ -91,14 +96,14 @@ def click_over(drawn: OverInput, sheet: Tiles | None = None) -> Callable[[Click]
 
 
 def click_in(blocks: Blocks | None) -> Callable[[Click], None]:
-    """A click on a picture whose cells stand for ``blocks`` of pixels chooses the pixel whose number a cell shows, or
-    the middle one where it is a mean."""
+    """A click on a picture whose cells are ``blocks`` of pixels chooses the pixel whose value a cell shows, or the
+    middle one if the cell is a mean."""
     if blocks is None:
         return click
 
     def act(clicked: Click) -> None:
         if clicked.row >= 0 and clicked.column >= 0:
-            with suppress(IndexError):  # beside the picture
+            with suppress(IndexError):  # outside the picture
                 _write(*blocks.place(*blocks.cell(clicked.row, clicked.column)))
 
     return act
@@ -112,8 +117,8 @@ def _write(row: int, column: int) -> None:
 # ---------------------------------------------------------------------------------------------------------------- words
 
 
-def place(pixel: Pixel, seen: Seen, name: str = "colour") -> tuple[tuple[str, str], ...]:
-    """Where it is, and its colour."""
+def location_and_colour(pixel: Pixel, seen: Seen, name: str = "colour") -> tuple[tuple[str, str], ...]:
+    """Its row and column, and its colour."""
     row, column = pixel
     return ("pixel", f"row {row}, column {column}"), (name, colour(seen, pixel))
 
@@ -123,8 +128,8 @@ def colour(seen: Seen, pixel: Pixel) -> str:
     return f"rgb({', '.join(map(str, seen.colour(pixel)))})"
 
 
-def slopes(gradient: FloatArray, what: str, names: Sequence[str]) -> tuple[tuple[str, str], ...]:
-    """The gradient (C,) at the pixel, channel by channel, and what these make of it together."""
+def gradient_facts(gradient: FloatArray, what: str, names: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    """The gradient (C,) at the pixel, channel by channel, with its sum and L2 norm."""
     each = [(name, float(value)) for name, value in zip(names, gradient, strict=True)]
     if len(each) > 1:
         here = gradient[:, None, None]

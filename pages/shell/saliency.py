@@ -1,4 +1,4 @@
-"""The ways to look at an input gradient."""
+"""The controls and pictures of an input gradient."""
 
 from __future__ import annotations
 
@@ -32,17 +32,17 @@ from pages.shell.pixel import Pixel
 
 PARAMETERS = (Parameter("view"), Parameter("method"), Parameter("options", within=("method",)))
 HIGH, LOW = 500, 360
-"""Height of a picture beside one other, and beside two."""
+"""Height of a picture beside one other picture, and beside two."""
 
 
 def view() -> View:
-    """The view that is chosen."""
+    """The chosen view."""
     chosen = address.option("View", "view", {one.address: one.label for one in VIEWS})
     return next(one for one in VIEWS if one.address == chosen)
 
 
 def method() -> MethodName:
-    """The method that is chosen."""
+    """The chosen method."""
     meaning = "\n\n".join(
         f"**{card.name}**: {card.shows} It does not show: {card.limits[0].lower()}{card.limits[1:]}"
         for card in METHODS.values()
@@ -51,7 +51,7 @@ def method() -> MethodName:
 
 
 def options(method: MethodName) -> OptionValues:
-    """What each option of the method is: its controls, drawn as the card declares them."""
+    """The value of each option of the method, with its controls drawn as the card declares them."""
     card = METHODS[method]
     controls.refuse_others("options", card.options, card.name, "option")
     return controls.draw("options", card.options)
@@ -65,8 +65,7 @@ def draw(
     pixel: Pixel | None,
     height: int,
 ) -> Picture:
-    """What the method makes of the answer's input gradient, in one view, with a mark on a pixel, which a click
-    chooses."""
+    """The result of the method in one view, with a mark on the chosen pixel. A click chooses a pixel."""
     gradient, image, method = drawn_array(answer), seen_in(answer.arrays), answer.question.method
     unit, signed = captions.gradient_unit(answer.target, INPUT, method), METHODS[method].signed
     names = captions.channel_names(card.preprocessing)
@@ -95,13 +94,13 @@ def draw(
 
 
 def drawn_array(answer: GradientAnswer) -> OverInput:
-    """What the method makes of the gradient at the input, as it came."""
+    """The array that the method computes at the input."""
     made = f"attribution/{INPUT}"
     return over_input(answer.arrays, made if made in answer.arrays else f"gradient/{INPUT}")
 
 
-def round_the_pixel(gradient: OverInput, view: View, answer: GradientAnswer, pixel: Pixel) -> None:
-    """The exact numbers round the pixel, where the picture shows one for each block."""
+def near_the_pixel(gradient: OverInput, view: View, answer: GradientAnswer, pixel: Pixel) -> None:
+    """Draw the exact values around the pixel, if the picture shows one value for each block."""
     method = answer.question.method
     found = gradient.round_the_pixel(view.name, unit=captions.gradient_unit(answer.target, INPUT, method))
     if found is None:
@@ -113,15 +112,15 @@ def round_the_pixel(gradient: OverInput, view: View, answer: GradientAnswer, pix
 
 
 def seen(card: ModelCard, origin: str, blocks: Blocks | None = None) -> Caption:
-    """Under the image. ``origin`` says where it comes from, and is empty where that is not known; ``blocks`` says which
-    pixels each that is shown is the mean of, where it is more than one."""
+    """The caption of the image. ``origin`` says where it comes from, and is empty if that is unknown; ``blocks`` are
+    the pixels that each shown pixel is the mean of, if there are several."""
     caption = captions.seen(card.preprocessing)
     facts = (*caption.facts, *captions.blocks_text(blocks))
     return replace(caption, sentence=f"{caption.sentence} {origin}".rstrip(), facts=facts)
 
 
 def peak(gradient: OverInput, view: View, names: Sequence[str]) -> str:
-    """``row 41, column 57``, in which channel where each is shown alone; empty where every value is zero."""
+    """``row 41, column 57``, with the channel if each is shown alone; empty if every value is zero."""
     found = gradient.peak(view.name)
     if found is None:
         return ""
@@ -130,17 +129,17 @@ def peak(gradient: OverInput, view: View, names: Sequence[str]) -> str:
 
 
 def has_bars(prediction: Sequence[ClassProbability], reading: ShownAs) -> bool:
-    """Whether bars say more than the line of facts: a single plain number is no bar."""
+    """Whether bars say more than the line of facts: a single plain number needs no bar."""
     return len(prediction) > 1 or (len(prediction) == 1 and reading not in ("numbers", "softmax_logits"))
 
 
 def is_against(target: Target) -> bool:
-    """Whether it is what speaks against the class."""
+    """Whether the target is the evidence against a class."""
     return isinstance(target, ClassScore) and target.against
 
 
 def choose_class(drawn: Sequence[Bar], also: Mapping[str, str] | None = None) -> Callable[[Click], None]:
-    """A click on a bar makes its class the target, or what speaks against the only label; ``also`` is chosen too."""
+    """A click on a bar makes its class the target, or the evidence against the only label; ``also`` is chosen too."""
 
     def act(click: Click) -> None:
         if 0 <= click.position < len(drawn):

@@ -29,14 +29,14 @@ PARAMETERS = (
     *(Parameter(name, within=("axis", "pixel")) for name in ("row", "col", "token")),  # they start at the pixel
 )
 _NAMED = {"row": "row", "column": "col", "token": "token", "position": "position", "slice": "slice"}
-"""The choice in the address that says each number of a place."""
+"""The parameter of the address for each index of a position."""
 _OVER_THE_PICTURE = ("maps", "maps_last", "tokens")
-"""Layouts whose places lie as the pixels of the picture do."""
+"""Layouts whose positions correspond to those of the pixels."""
 
 
 def choose(infos: Sequence[SiteInfo], reached: Sequence[SiteInfo] = ()) -> SiteInfo:
-    """The site that is chosen from the survey, with the author's line under it where an upload tells. Containers that
-    only pass on a child's value are left out of the list. The default is one of ``reached``, where some are named.
+    """The site chosen from the survey, with the source line that computed it below, if the upload contains it.
+    Containers that only pass on a child's value are not listed. The default is one of ``reached``, if there are any.
 
     Raises:
         NoSuchChoice: the address names a site that never ran.
@@ -57,7 +57,7 @@ def choose(infos: Sequence[SiteInfo], reached: Sequence[SiteInfo] = ()) -> SiteI
     if not known[chosen].shape:
         raise address.NoSuchChoice(
             f"{site_name(known[chosen].site)} is a single number, which has no channels. Choose another layer output; "
-            "Input saliency shows how the number changes with each pixel.",
+            "Input saliency shows how this number changes with each pixel.",
             "site",
         )
     if known[chosen].source:
@@ -66,8 +66,8 @@ def choose(infos: Sequence[SiteInfo], reached: Sequence[SiteInfo] = ()) -> SiteI
 
 
 def _read_as_chosen(info: SiteInfo) -> SiteInfo:
-    """The site with its channels on the axis that the person chooses; what the forward pass does not tell is said to be
-    a guess, which they may turn round."""
+    """The site with its channels on the axis that the person chooses. An axis that the forward pass does not show is
+    marked as a guess, which they can change."""
     if len(info.shape) < 2 or (info.layout_known and not address.read("axis")):
         return info
     guess = layouts.channel_axis(info)
@@ -87,7 +87,8 @@ def _reading_words(info: SiteInfo) -> str:
 
 
 def default(infos: Sequence[SiteInfo]) -> str:
-    """A site worth looking at first: an activation function two thirds of the way through, or what comes near."""
+    """The site to show first: an activation function two thirds of the way through the model, or the nearest to
+    that."""
     inner = [info for info in infos if info.site != INPUT and info.same_as is None and info.differentiable]
     maps = [info for info in inner if layouts.places(info)] or inner
     if not maps:
@@ -99,7 +100,7 @@ def default(infos: Sequence[SiteInfo]) -> str:
 
 
 def reached(flow: FlowAnswer) -> tuple[SiteInfo, ...]:
-    """The sites inside the model at which a gradient of the score arrives."""
+    """The sites inside the model that a gradient of the score reaches."""
     norms = flow.arrays["gradient_norm"]
     return tuple(
         info for info, norm in zip(flow.sites, norms, strict=True) if info.site != INPUT and not np.isnan(norm)
@@ -113,28 +114,28 @@ def of_head(infos: Sequence[SiteInfo], head: HeadInfo) -> SiteInfo | None:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A place of a site, the same for all its channels."""
+    """A position in a site, the same for all its channels."""
 
     index: tuple[int, ...]
     """(row, column), (token,), (position,), (slice, row, column) or ()."""
     axes: tuple[str, ...] = ()
-    """What its numbers are called."""
+    """The names of its indices."""
 
     @property
     def words(self) -> str:
-        """`` at row 3, column 4``; empty where there is one place alone."""
+        """`` at row 3, column 4``; empty if there is only one position."""
         named = ", ".join(f"{axis} {i}" for axis, i in zip(self.axes, self.index, strict=True))
         return f" at {named}" if named else ""
 
     @property
     def choices(self) -> dict[str, int]:
-        """The choices that say it in the address."""
+        """The choices that name it in the address."""
         return _place_choices(self.axes, self.index)
 
 
 def choose_place(info: SiteInfo, size: tuple[int, int]) -> Place:
-    """Row and column, the token or the position that are chosen; by default what lies over the chosen pixel of the
-    picture, of that ``size``, and the middle where none does. A vector has no places."""
+    """The chosen row and column, token or position. The default is the one at the chosen pixel of the picture of this
+    ``size``, or the middle if there is none. A vector has no positions."""
     places = layouts.places(info)
     axes = place_axes(info.layout, len(places))
     first = _over(info, size) or fields.middle_place(info.layout, places)
@@ -146,8 +147,8 @@ def choose_place(info: SiteInfo, size: tuple[int, int]) -> Place:
 
 
 def _over(info: SiteInfo, size: tuple[int, int]) -> tuple[int, ...]:
-    """The place that lies over the chosen pixel: (row, column) or (token,); empty where none is chosen, and where the
-    places are not laid out as the picture is."""
+    """The position at the chosen pixel: (row, column) or (token,); empty if no pixel is chosen, or if the positions do
+    not correspond to pixels."""
     chosen = pixel.chosen(size)
     if chosen is None or info.layout not in _OVER_THE_PICTURE:
         return ()
@@ -156,15 +157,14 @@ def _over(info: SiteInfo, size: tuple[int, int]) -> tuple[int, ...]:
 
 
 def channel_in_address(info: SiteInfo) -> int | None:
-    """The channel that the address names, before there is a field to choose it in; None where it names none that is
-    there."""
+    """The channel in the address, before the field for it is drawn; None if it names none that exists."""
     text = address.read("channel")
     known = text.isascii() and text.isdigit() and len(text) < 10 and int(text) < layouts.channel_count(info)
     return int(text) if known else None
 
 
 def choose_channel(info: SiteInfo, default: int) -> int:
-    """The channel (feature) that is chosen."""
+    """The chosen channel (feature)."""
     return address.counter(channel_word(info).capitalize(), "channel", layouts.channel_count(info), default)
 
 
@@ -172,7 +172,7 @@ def choose_channel(info: SiteInfo, default: int) -> int:
 
 
 def choose_cell(planes: Planes, blocks: Blocks | None = None) -> Callable[[Click], None]:
-    """A click on a channel's map chooses the place; where its cells stand for ``blocks``, the one whose number a cell
+    """A click on a channel's map chooses the position; if its cells are ``blocks``, the one whose value a cell
     shows."""
 
     def act(click: Click) -> None:
@@ -182,7 +182,7 @@ def choose_cell(planes: Planes, blocks: Blocks | None = None) -> Callable[[Click
                 return
             try:
                 row, column = blocks.place(*blocks.cell(row, column))
-            except IndexError:  # beside the map
+            except IndexError:  # outside the map
                 return
         _write_cell(planes, row, column)
 
@@ -190,7 +190,7 @@ def choose_cell(planes: Planes, blocks: Blocks | None = None) -> Callable[[Click
 
 
 def choose_under(planes: Planes, height: int, width: int) -> Callable[[Click], None]:
-    """A click on the image, or on a picture of its size, chooses the place that lies over it, if any does."""
+    """A click on the image, or on a picture of its size, chooses the position at that pixel, if there is one."""
 
     def act(click: Click) -> None:
         if planes.layout in _OVER_THE_PICTURE:
@@ -200,7 +200,7 @@ def choose_under(planes: Planes, height: int, width: int) -> Callable[[Click], N
 
 
 def choose_tile(sheet: fields.Tiles, planes: Planes | None = None) -> Callable[[Click], None]:
-    """A click on a tile chooses its channel; the place too, where ``planes`` say which one each of its cells is."""
+    """A click on a tile chooses its channel; with ``planes``, also the position of the cell."""
 
     def act(click: Click) -> None:
         position, cell = sheet.at(click.row, click.column), sheet.cell(click.row, click.column)
@@ -223,13 +223,13 @@ def choose_point(infos: Sequence[SiteInfo]) -> Callable[[Click], None]:
 
 
 def _under(planes: Planes, row: int, column: int, height: int, width: int) -> tuple[int, int]:
-    """The cell that lies over the middle of a pixel of a picture of that size."""
+    """The cell at the middle of a pixel of a picture of that size."""
     return planes.under((row + 0.5) / height, (column + 0.5) / width)
 
 
 def place_of(planes: Planes, row: int, column: int) -> tuple[int, ...]:
-    """The place that a cell stands for: (row, column), (token,), (position,), (slice, row, column) or (); empty also
-    beside the picture, and in a gap."""
+    """The position of a cell: (row, column), (token,), (position,), (slice, row, column) or (); also empty outside the
+    picture and in a gap."""
     try:
         return planes.place(row, column)
     except IndexError:
@@ -237,7 +237,7 @@ def place_of(planes: Planes, row: int, column: int) -> tuple[int, ...]:
 
 
 def unit_choices(channel: int, place: Place) -> dict[str, object]:
-    """The choices that say a unit of the chosen site in the address."""
+    """The choices that name a unit of the chosen site in the address."""
     return {"channel": channel, **place.choices}
 
 
@@ -262,13 +262,13 @@ def unit_words(info: SiteInfo, channel: int, place: Place) -> str:
     return f"{channel_word(info)} {channel}{place.words}"
 
 
-def named(info: SiteInfo) -> str:
+def name_of(info: SiteInfo) -> str:
     """The site's name for a file or a hover."""
     return site_name(info.site, info.calls)
 
 
 def note_if_flat(info: SiteInfo) -> None:
-    """Say how a value is drawn that has no channels to draw one by one."""
+    """Explain how an output without channels is drawn."""
     if info.layout == "other" and not layouts.places(info):
         st.caption(
             "This output is neither a stack of maps nor a sequence of tokens: its values are drawn one by one, in "

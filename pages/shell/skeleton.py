@@ -1,4 +1,4 @@
-"""What stands below a page that shows nothing yet: what is being done, and the shape of what will come.
+"""The placeholder of a page that shows nothing yet: what is being done, and a grey shape.
 
 A page that was drawn to its end needs none: its old pictures stay, dimmed, until the new ones are there.
 """
@@ -16,19 +16,19 @@ STYLE = ".shape { height: 16rem; border-radius: 0.25rem; background: currentColo
 
 
 def make() -> None:
-    """Make the room, here: below the page."""
+    """Make room for it here, below the page."""
     st.session_state["skeleton_room"] = st.empty()
 
 
 def begin(page: str) -> None:
-    """Say which page is drawn."""
+    """Note which page is being drawn."""
     if st.session_state.get("page_begun") != page:
         st.session_state["page_drawn"] = False
     st.session_state["page_begun"] = page
 
 
 def show(doing: str) -> None:
-    """Say what is going on, where the page shows nothing yet."""
+    """Show what is being done, if the page shows nothing yet."""
     if not st.session_state.get("page_drawn"):
         with _room().container():
             st.caption(plain(doing))
@@ -36,7 +36,7 @@ def show(doing: str) -> None:
 
 
 def settle() -> None:
-    """Say that the page was drawn to its end."""
+    """Note that the page was drawn to its end."""
     st.session_state["page_drawn"] = True
     _room().empty()
 

@@ -1,7 +1,7 @@
 """A tour in six views: each is an address, and one sentence on what to see there.
 
-The start page lists them; each view says what it shows, and leads on to the next, for as long as it is the view of the
-tour: a person who chooses something else is on their own way.
+The start page lists them; each view says what it shows, and links to the next. Both disappear when the person chooses
+something else.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class Stop:
 
     title: str
     sentence: str
-    """What is seen there; a test holds it to be true."""
+    """What can be seen there; a test checks that it is true."""
     page: str
     """The page's path in the address."""
     choices: tuple[tuple[str, str], ...]
@@ -78,14 +78,14 @@ STOPS = (
 
 
 def show() -> None:
-    """The six links, one under the other."""
+    """The list of the six links."""
     st.header("A tour in six views", anchor=False)
     lines = (f"<li>{_link(stop)}: {escape(stop.sentence)}</li>" for stop in STOPS)
     st.html(f"<ol>{''.join(lines)}</ol>")
 
 
 def here(page: str) -> None:
-    """Where ``page`` shows a view of the tour: what to see in it, and the links to the views before and after."""
+    """If ``page`` shows a view of the tour: what to see in it, and the links to the views before and after."""
     room = st.container()
     for number, stop in enumerate(STOPS):
         if stop.page == page and all(address.read(name) == value for name, value in stop.choices):

@@ -1,11 +1,10 @@
 """Large answers are read and drawn a few at a time: each takes several times its size in this process until its page is
-drawn, and fifty at once would take more than there is.
+drawn, and fifty at once would not fit in memory.
 
-A page takes its turn when the first large answer comes, before that is read, and has it until its run has ended and its
-tab has taken what was drawn, for that lies in this process until then. Waiting for
-a turn has no deadline of its own: whoever waits sees why, and leaves by clicking on something else. An answer waits on
-the connection for a moment; then it is let go of, and asked for once more when the turn has come.
-"""
+A page takes its turn before it reads its first large answer, and has it until its run has ended and its tab has
+received the page, which is in this process until then. A person who waits for a turn sees why, and can leave by
+clicking on something else. An answer waits on the connection for a few seconds; then it is dropped, and asked for again
+when the turn has come."""
 
 from __future__ import annotations
 
@@ -23,27 +22,27 @@ from pages.shell import asker
 from pages.streamlit_private import run, sessions
 
 AT_ONCE = 3
-"""Pages with large answers that are drawn at one time."""
+"""Pages with large answers that are drawn at the same time."""
 HERE = 2
 """Of these, pages for one address."""
 ON_THE_LINE_S = 10.0
 """Seconds that an answer waits on the connection for its page's turn. The service gives up after 30."""
 LONGEST_S = 120.0
-"""Seconds after which somebody who waits is told to try later."""
+"""Seconds of waiting after which a person is asked to try later."""
 TAKING_S = 60.0
-"""Seconds after which a turn is over although the tab has not taken its page."""
+"""Seconds after which a turn ends even if the tab has not received its page."""
 HAND_OVER_S = 0.2
-"""Seconds within which Streamlit hands the last of a page over to what sends it."""
+"""Seconds within which Streamlit passes the last part of a page to its sender."""
 LOOK_S = 0.1
-WAITING = "Other people are loading large pictures; yours is next in the queue …"
+WAITING = "Other people are loading large pictures; yours is in the queue …"
 
 
 class NotYet(Exception):
-    """The turn has not come; the answer was let go of."""
+    """The turn has not come; the answer was dropped."""
 
 
 class Turns:
-    """Who has a turn, and who waits for one, in the order in which they came."""
+    """Who has a turn, and who waits for one, in order of arrival."""
 
     def __init__(self, at_once: int = AT_ONCE, here: int = HERE) -> None:
         """Nobody has one."""
@@ -51,12 +50,12 @@ class Turns:
         self._changed = threading.Condition()
         self._held: dict[threading.Thread, str] = {}
         self._leaving: list[tuple[str, Callable[[], bool], float]] = []
-        """Turns that are over as soon as something is true, or at some time."""
+        """Turns that end when a condition is true, or at a given time."""
         self._line: list[tuple[threading.Thread, str]] = []
 
     def take(self, address: str, wait_s: float, glance: Callable[[], None] = lambda: None) -> bool:
-        """Wait for this thread's turn, for so long at most; whether it has come. Who has it has it already. ``glance``
-        is called again and again, and may raise."""
+        """Wait for this thread's turn, at most ``wait_s`` seconds; returns whether it has come. A thread that has a
+        turn does not wait. ``glance`` is called repeatedly while waiting, and may raise."""
         me, end = threading.current_thread(), time.monotonic() + wait_s
         with self._changed:
             if me in self._held:
@@ -75,8 +74,8 @@ class Turns:
                 self._changed.notify_all()
 
     def give_back(self, over: Callable[[], bool] = lambda: True, within_s: float = 0.0) -> bool:
-        """The turn of this thread, if it had one, ends as soon as ``over()`` is true, and ``within_s`` seconds at the
-        latest. Whether it had one."""
+        """End the turn of this thread, if it has one, as soon as ``over()`` is true, after ``within_s`` seconds at the
+        latest; returns whether it had one."""
         with self._changed:
             address = self._held.pop(threading.current_thread(), None)
             if address is not None:
@@ -86,7 +85,7 @@ class Turns:
 
     def _is_next(self, me: threading.Thread, address: str) -> bool:
         for thread in [thread for thread in self._held if not thread.is_alive()]:
-            del self._held[thread]  # whatever ended it
+            del self._held[thread]  # however it ended
         now = time.monotonic()
         self._leaving = [each for each in self._leaving if each[2] > now and not each[1]()]
         if len(self._held) + len(self._leaving) >= self._at_once:
@@ -101,13 +100,13 @@ class Turns:
 
 @st.cache_resource(show_spinner=False)
 def turns() -> Turns:
-    """Those of this process."""
+    """The turns of this process."""
     return Turns()
 
 
 @contextmanager
 def one_page() -> Iterator[None]:
-    """A run of a page: a turn that it took is over at its end, however it ends, once the tab has taken the page."""
+    """A run of a page. A turn that it took ends with it, however it ends, once the tab has received the page."""
     try:
         yield
     finally:
@@ -115,16 +114,16 @@ def one_page() -> Iterator[None]:
 
 
 def before_reading(size: int) -> None:
-    """Called before a large answer is read. Raises ``NotYet`` where the turn for it does not come soon."""
+    """Called before a large answer is read. Raises ``NotYet`` if its turn does not come soon."""
     if run.is_under_way() and not turns().take(asker.here().address, ON_THE_LINE_S, asker.leave_if_told):
         raise NotYet
 
 
 def before_drawing(size: int) -> None:
-    """Wait for the turn, and say so, where this many bytes are going to be drawn.
+    """Wait for the turn to draw this many bytes, and show that the page waits.
 
     Raises:
-        Busy: it does not come.
+        Busy: the turn does not come.
     """
     if size < LARGE:
         return
@@ -136,7 +135,7 @@ def before_drawing(size: int) -> None:
 
 
 def _taken(session: str) -> Callable[[], bool]:
-    """Whether the tab of a session has taken all that its page sent it."""
+    """A function that says whether the tab of a session has received everything that its page sent."""
     since = time.monotonic()
 
     def has() -> bool:

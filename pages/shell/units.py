@@ -21,12 +21,12 @@ from pages.shell.sites import Place
 
 
 def unit(info: SiteInfo, channel: int, place: Place) -> Unit:
-    """The unit of a channel at a place."""
+    """The unit of a channel at a position."""
     return Unit(info.site, layouts.index_of(info, channel, place.index))
 
 
 def activation(maps: SiteMaps, channel: int, place: Place, info: SiteInfo) -> Picture:
-    """The channel's map with a cross on the unit; a vector is drawn whole, as one row of its features. A click chooses
+    """The channel's map with a cross on the unit; a vector is drawn as one row of all its features. A click chooses
     another unit."""
     planes = maps.planes
     if planes.maps.shape[1:] == (1, 1):
@@ -46,8 +46,10 @@ def activation(maps: SiteMaps, channel: int, place: Place, info: SiteInfo) -> Pi
     return Picture(figure, caption, sites.choose_cell(planes, maps.one.blocks))
 
 
-def slope(answer: GradientAnswer, info: SiteInfo, planes: Planes, effective: Box | None, opacity: float) -> Picture:
-    """The unit's input gradient over the image, with its receptive fields. A click chooses the unit over a pixel."""
+def input_gradient(
+    answer: GradientAnswer, info: SiteInfo, planes: Planes, effective: Box | None, opacity: float
+) -> Picture:
+    """The unit's input gradient over the image, with its receptive fields. A click chooses the unit at that pixel."""
     assert isinstance(answer.target, Unit)
     gradient = over_input(answer.arrays, f"gradient/{INPUT}")
     field = gradient.field("signed_sum", unit=captions.gradient_unit(answer.target, INPUT))
@@ -60,8 +62,8 @@ def slope(answer: GradientAnswer, info: SiteInfo, planes: Planes, effective: Box
     return Picture(figure, caption, sites.choose_under(planes, *gradient.size))
 
 
-def silence(answer: GradientAnswer, gradient: OverInput) -> tuple[str, ...]:
-    """Why there is nothing to see, where the gradient of the unit is zero everywhere."""
+def why_zero(answer: GradientAnswer, gradient: OverInput) -> tuple[str, ...]:
+    """The reason why there is nothing to see, if the gradient of the unit is zero everywhere."""
     if not gradient.is_zero:
         return ()
     state = "is off here: its activation is 0, and" if answer.score == 0 else "does not react here:"
@@ -69,7 +71,7 @@ def silence(answer: GradientAnswer, gradient: OverInput) -> tuple[str, ...]:
 
 
 def question(choice: Choice, info: SiteInfo, place: Place) -> UnitsQuestion:
-    """What is asked about the strongest channels at a place: as many as the answer may hold."""
+    """The question of the strongest channels at a position: as many as the answer can hold."""
     rows, columns = seen_in(choice.survey.arrays).size
     return UnitsQuestion(
         model=choice.model,
@@ -83,9 +85,9 @@ def question(choice: Choice, info: SiteInfo, place: Place) -> UnitsQuestion:
 
 
 def gallery(answer: UnitsAnswer, info: SiteInfo, place: Place, chosen: int, seen: Box | None) -> Picture:
-    """The strongest channels' input gradients on one scale, each under its number and activation. A click chooses one.
+    """The strongest channels' input gradients on one scale, each below its index and activation. A click chooses one.
 
-    Where the units see only a part of the image, that part is shown.
+    If the units see only a part of the image, that part is shown.
     """
     numbers = [int(c) for c in answer.arrays["channels"]]
     values = [captions.number_text(float(v)) for v in answer.arrays["values"]]
@@ -97,7 +99,7 @@ def gallery(answer: UnitsAnswer, info: SiteInfo, place: Place, chosen: int, seen
     unit = f"activation per {captions.gradient_unit(Unit(info.site, ()), INPUT).partition(' per ')[2]}"
     if blocks is None:
         sheet = fields.tile(maps[:, top : bottom + 1, left : right + 1], numbers, columns=3, label=0.045, unit=unit)
-    else:  # the part alone is here
+    else:  # the arrays hold only this part
         sheet = fields.tile(maps, numbers, columns=3, label=0.045, unit=unit)
         scale = scale_of(answer.arrays, "gradients")
         field = replace(sheet.field, limit=scale.limit, clipped=scale.clipped)
@@ -113,5 +115,5 @@ def gallery(answer: UnitsAnswer, info: SiteInfo, place: Place, chosen: int, seen
 
 
 def box_text(box: Box | None) -> str:
-    """``41×41 pixels``; empty for none."""
+    """``41×41 pixels``; empty without a box."""
     return f"{box[1] - box[0] + 1}×{box[3] - box[2] + 1} pixels" if box else ""

@@ -1,4 +1,4 @@
-"""Room at the end of the page for what works without being seen, such as what listens to clicks."""
+"""Room at the end of the page for components without a visible part, such as the one that listens to clicks."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ STYLE = "[class*='st-key-unseen'] { display: none; }"
 
 
 def make() -> None:
-    """Make the room, below all that is drawn before this. One pixel high, for styles may arrive late."""
+    """Make the room, below everything drawn so far. It is one pixel high, as styles may arrive late."""
     st.session_state["unseen_room"] = st.container(key="unseen", height=1, border=False)
 
 

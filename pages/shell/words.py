@@ -18,10 +18,10 @@ _JOINER = "\N{WORD JOINER}"
 
 
 def plain(text: str) -> str:
-    """The text with everything escaped that Markdown would read as markup, and with what cannot be seen made visible.
+    """The text with all Markdown escaped, and invisible characters made visible.
 
-    Streamlit looks for addresses, emoji and arrows once more after the escapes are gone; a joiner without width keeps
-    their signs apart.
+    Streamlit searches for addresses, emoji and arrows again after the escapes are removed; a zero-width joiner keeps
+    their characters apart.
     """
     apart = keeping_direction(_FOUND_LATER.sub(_JOINER, visible(text)))
     return _EDGES.sub(lambda spaces: "&nbsp;" * len(spaces[0]), _MARKUP.sub(r"\\\1", apart))

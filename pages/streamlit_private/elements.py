@@ -1,8 +1,7 @@
-"""Where things are on Streamlit's page, and on Plotly's charts, as selectors: for styles, and for the few lines in the
-page that look for them.
+"""Selectors of elements on Streamlit's page and in Plotly's charts, for styles and for the scripts in the page.
 
-None of these names is promised. Where one is gone, a style is missing or a button does nothing. (``st-key-...``, the
-class of what has a key, is a promise of Streamlit's.)
+None of these names is a public interface. If one is gone, a style is missing or a button does nothing.
+(``st-key-...``, the class of an element with a key, is documented by Streamlit.)
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ SIDEBAR = "[data-testid=stSidebar]"
 CLOSE_SIDEBAR = "[data-testid=stSidebarCollapseButton] button"
 LINK_IN_SIDEBAR = "[data-testid=stSidebarNavLink]"
 LAYOUT = "[data-testid=stLayoutWrapper]"
-"""What a container with a key lies in."""
+"""The parent of a container with a key."""
 PRIMARY_BUTTON = "[data-testid^=stBaseButton-primary]"
 UPLOAD_RULES = "[data-testid=stFileUploaderDropzoneInstructions]"
 GRAPH = "[data-testid=stGraphVizChart]"
@@ -24,6 +23,6 @@ WORDS_OF_CODE = ".stCode .token"
 """With its kind as another class: ``.keyword``, ``.string``."""
 CHART = ".js-plotly-plot"
 KEEP_CHART = ".modebar-btn"
-"""The chart's own button that makes a file of it."""
+"""The chart's button that saves it as a file."""
 CLOSED_SIDEBAR_NOTE = "stSidebarCollapsed-"
-"""How the names begin under which the browser remembers that the sidebar was left closed or open."""
+"""Prefix of the names under which the browser remembers whether the sidebar was left closed or open."""

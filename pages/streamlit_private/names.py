@@ -1,6 +1,6 @@
-"""Names of Streamlit that it does not promise to keep, found by their text.
+"""Private or unstable names of Streamlit, looked up as text.
 
-Each file here is about one thing that needs such names, and says what is missing where one is gone. Tried with
+Each file here is about one thing that needs such names, and says what is missing if one is gone. Tested with
 Streamlit 1.67, Starlette 1.10 and Plotly 7.1.
 """
 
@@ -11,7 +11,7 @@ from typing import Any
 
 
 def found(module: str, name: str) -> Any:
-    """What stands under a name; None where it is gone."""
+    """The object with this name; None if it is gone."""
     try:
         return getattr(import_module(module), name, None)
     except ImportError:

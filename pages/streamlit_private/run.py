@@ -1,8 +1,8 @@
-"""The run of a page: whose it is, and what began it.
+"""The run of a page: its session, and what started it.
 
-Streamlit has no public way to the name of a session, nor to tell a step back in the browser's history from any other
-run. Where its own is gone, sessions share one turn in the queues and no file can be uploaded; and a step back leaves
-the page as it is, with its address.
+Streamlit has no public way to read the name of a session, or to tell a step back in the browser's history from any
+other run. If its private names are gone, all sessions share one place in the queues and no file can be uploaded, and a
+step back changes neither the page nor its address.
 """
 
 from __future__ import annotations
@@ -20,18 +20,17 @@ def is_under_way() -> bool:
 
 
 def session() -> str:
-    """The name of the session whose page this thread draws, as Streamlit has it; empty where there is none."""
+    """Streamlit's name of the session whose page this thread draws; empty if there is none."""
     return str(getattr(_context(), "session_id", ""))
 
 
 def came_by_history() -> bool:
-    """Whether the person went back or forth in the browser's history."""
+    """Whether the person went back or forward in the browser's history."""
     return bool(getattr(_context(), "is_history_navigation", False))
 
 
 def forget_file(file_id: str) -> None:
-    """Let go of a file that the session has uploaded; where that cannot be done, Streamlit holds it until the session
-    ends."""
+    """Free a file that the session has uploaded; if that is not possible, Streamlit keeps it until the session ends."""
     remove = getattr(getattr(_context(), "uploaded_file_mgr", None), "remove_file", None)
     if remove is not None:
         remove(session(), file_id)

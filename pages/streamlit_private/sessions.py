@@ -1,7 +1,7 @@
 """All sessions of the server, with and without a tab.
 
-Streamlit has no public way to them. Where its own is gone, no session is known: nothing can be uploaded or downloaded,
-a tab that comes back is counted anew, and a turn for a large picture ends with the run of its page.
+Streamlit has no public way to list them. If its private names are gone, no session is known: nothing can be uploaded or
+downloaded, a tab that reconnects is counted again, and a turn for a large picture ends with the run of its page.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def is_connected(session: str) -> bool:
 
 
 def held() -> list[str]:
-    """Every session that there is."""
+    """The names of all sessions."""
     with suppress(AttributeError):
         return [info.session.id for info in _runtime()._session_mgr.list_sessions()]
     return []
@@ -35,7 +35,7 @@ def close(session: str) -> None:
 
 
 def has_taken_all(session: str) -> bool:
-    """Whether all that was sent to the session's tab has left this process."""
+    """Whether everything sent to the session's tab has left this process."""
     tab = getattr(_runtime(), "get_client", lambda _: None)(session)
     waiting = getattr(tab, "_send_queue", None)
     return waiting is None or bool(waiting.empty())

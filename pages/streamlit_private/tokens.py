@@ -1,6 +1,6 @@
-"""The token that a browser sends along with an upload, so that no other site can send one in its name.
+"""The token that a browser sends with an upload, so that no other website can upload in its name.
 
-Streamlit makes it, and looks at it in its own way. Where that is gone, no token is right, and nothing can be uploaded.
+Streamlit makes it and checks it. If these private names are gone, no token is valid, and nothing can be uploaded.
 """
 
 from __future__ import annotations

@@ -28,16 +28,16 @@ PARAMETERS = (
     Parameter("epsilon", within=("norm",)),
 )
 _FOLLOW = {"score": "The score in the sidebar", "unit": "One unit"}
-_NORMS = {"max": "Sign", "l2": "Length (L2)"}
+_NORMS = {"max": "Sign", "l2": "L2 norm"}
 _DIRECTIONS = {"away": "Decrease", "towards": "Increase"}
 _EPSILONS = {"max": range(1, 65), "l2": range(20, 4001, 20)}
 _FIRST_EPSILON = {"max": 4, "l2": 400}
-_SIZES = {"max": "largest change of any number, in levels", "l2": "length of the change (L2), in levels"}
+_SIZES = {"max": "largest change of any value, in levels", "l2": "L2 norm of the change, in levels"}
 HEIGHT = 400
 
 
 def question(choice: ScoredChoice) -> PerturbationQuestion:
-    """The question that the controls ask."""
+    """The question that the controls describe."""
     target: Target = choice.target
     with panel.controls():
         follow = address.option("Follow", "follow", _FOLLOW)
@@ -51,7 +51,7 @@ def question(choice: ScoredChoice) -> PerturbationQuestion:
             "epsilon",
             _EPSILONS[norm],
             _FIRST_EPSILON[norm],
-            f"The largest change allowed: {_SIZES[norm]} of 255",
+            f"The limit on the {_SIZES[norm]} of 255",
             unit="of 255",
             width=300,
         )
@@ -60,7 +60,7 @@ def question(choice: ScoredChoice) -> PerturbationQuestion:
             "steps",
             range(1, 21),
             1,
-            "Each step has size epsilon / steps and follows the gradient of the picture that it starts from",
+            "Each step has size epsilon / steps and follows the gradient at the image it starts from",
             unit="",
             width=200,
         )
@@ -103,8 +103,8 @@ def _unit(choice: ScoredChoice) -> Unit:
 def before(answer: PerturbationAnswer, spot: Pixel | None) -> Picture:
     """The original picture, with the same pixel marked as on the other two."""
     image = seen(answer.arrays)
-    facts = ("{}×{}".format(*image.size), "whole levels, 0 to 255", *captions.blocks_text(image.blocks))
-    words = Caption("Before: the picture as the network sees it.", "r", facts)
+    facts = ("{}×{}".format(*image.size), "whole levels from 0 to 255", *captions.blocks_text(image.blocks))
+    words = Caption("Before: the image as the network sees it.", "r", facts)
     figure = figures.image(image.pixels, blocks=image.blocks, height=HEIGHT, cross=spot)
     return Picture(figure, words, pixel.click_in(image.blocks))
 
@@ -114,11 +114,11 @@ def after(answer: PerturbationAnswer, labels: tuple[str, ...], spot: Pixel | Non
     image = seen(answer.arrays, "after")
     question = answer.question
     many = f" in {question.steps} steps, each from where the previous one ended" if question.steps > 1 else ""
-    bound = ", and towards the first picture where the change would be longer than ε" if question.norm == "l2" else ""
+    bound = ", towards the original where the change would exceed ε" if question.norm == "l2" else ""
     cut = f"{answer.cut:,} values clipped at 0 or 255" if answer.cut else "no value clipped at 0 or 255"
     words = Caption(
         f"After: changed {'against' if question.away else 'along'} the gradient{many}, rounded to whole levels{bound}. "
-        "The network was given exactly this picture.",
+        "This is exactly the image that the network was given.",
         step_formula(question, captions.score_symbol(answer.target, labels)),
         (
             f"ε = {question.epsilon} levels",
@@ -132,8 +132,8 @@ def after(answer: PerturbationAnswer, labels: tuple[str, ...], spot: Pixel | Non
 
 
 def step_formula(question: PerturbationQuestion, symbol: str) -> str:
-    """How the picture after is computed, in LaTeX: each step's gradient, the step, and the rounding of the last, of
-    which one sign step has no need."""
+    """How the changed image is computed, in LaTeX: the gradient of each step, the step, and the rounding of the last
+    one, which a single sign step does not need."""
     sign = "-" if question.away else "+"
     clip = r"\operatorname{clip}_0^{255}"
     if question.steps == 1 and question.norm == "max":
@@ -192,26 +192,26 @@ def predicted_and_actual(answer: PerturbationAnswer, labels: tuple[str, ...]) ->
         else ""
     )
     words = Caption(
-        f"How much {score} changes with one step of each size. Dashed line: the change that the gradient at the first "
-        "picture predicts; solid line: the actual change. Diamonds: the picture above, in whole levels; open: "
-        f"predicted, filled: actual.{several} The vertical line marks epsilon. Click a point to set epsilon to it.",
+        f"How much {score} changes with one step of each size. Dashed line: the change that the gradient at the "
+        "original image predicts; solid line: the actual change. Diamonds: the image above, in whole levels (open: "
+        f"predicted, filled: actual).{several} The vertical line marks epsilon. Click a point to set epsilon to it.",
         rf"\Delta {symbol} \approx \textstyle\sum \frac{{\partial {symbol}}}{{\partial r}}\,(r' - r)",
-        (f"{unit}, against levels of 0 to 255", "pictures of the curve are clipped at 0 and 255, not rounded"),
+        (f"{unit}; horizontal axis in levels of 255", "images on the curve are clipped at 0 and 255 but not rounded"),
     )
     figure = charts.predicted_and_actual(answer, unit=unit, size_words=_SIZES[answer.question.norm])
     return Picture(figure, words, choose_size(answer.question))
 
 
 def reading(choice: ScoredChoice, target: Target) -> ShownAs:
-    """What the numbers of the prediction mean: those of the output that the target is read from, or, of a unit, of the
-    one that the model shows by itself."""
+    """What the numbers of the prediction mean: those of the output that the target is read from, or, for a unit, those
+    of the model's default output."""
     if target == choice.target or not isinstance(target, Unit):
         return choice.reading
     return bars.shown(output_kind.default(choice.survey.heads))
 
 
 def classes(answer: PerturbationAnswer, reading: ShownAs) -> Picture:
-    """Probabilities before and after, or plain numbers. A click makes a class the target."""
+    """Probabilities, or plain numbers, before and after. A click makes a class the target."""
     kind = {"softmax_logits": "softmax of the logits", "sigmoid_logits": "sigmoid of the logits"}.get(reading)
     noun = bars.noun(reading)
     words = Caption(

@@ -1,4 +1,4 @@
-"""The pictures of the gradient flow page, and what can be compared on it."""
+"""The pictures of the gradient flow page, and the choice of what to compare with."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from pages.shell import address
 from pages.shell.panel import Picture
 from pages.shell.parameters import Parameter
 from pages.understand import flow_clicks
-from pages.understand.flow_clicks import kept
+from pages.understand.flow_clicks import drawn_sites
 from pages.uploads import models, uploaded
 
 PARAMETERS = (Parameter("model2"), Parameter("image2"))
@@ -27,7 +27,7 @@ _WHOLE = "whole numbers"
 
 
 def compared(choice: ScoredChoice) -> FlowQuestion | None:
-    """What is chosen to be compared with; None where it is the same model and image.
+    """What to compare with; None for the same model and image.
 
     Raises:
         NoSuchChoice: the address names a model or an image that is not there.
@@ -59,20 +59,20 @@ def _images() -> dict[str, str]:
 
 
 def question(model: str, image: str, choice: ScoredChoice) -> FlowQuestion:
-    """The flow of the chosen score, parameters and all."""
+    """The question of the flow of the chosen score, including the parameters."""
     return FlowQuestion(model=model, image=image, target=choice.target, parameters=True, seed=choice.draw)
 
 
 def over_sites(
     flow: FlowAnswer, other: FlowAnswer | None, labels: Sequence[str], theirs: Sequence[str], chosen: str
 ) -> Picture:
-    """Norms of activation and gradient at every site, and the shares of dead units under them; a click on a site opens
-    its feature maps. ``theirs`` are the labels of what is compared with."""
+    """Norms of activation and gradient at every layer output, and the shares of dead units below them; a click opens
+    the feature maps. ``theirs`` are the labels of the model to compare with."""
     lines, shares = _at_sites(flow, _name(flow, other), second=False)
     if other is not None:
         more, others = _at_sites(other, _name(other, flow), second=True)
         lines, shares = [*lines, *more], [*shares, *others]
-    names = [str(flow.sites[i].site) for i in kept(flow)]
+    names = [str(flow.sites[i].site) for i in drawn_sites(flow)]
     figure = flow_figures.along(
         lines,
         shares,
@@ -96,7 +96,7 @@ def over_parameters(flow: FlowAnswer, other: FlowAnswer | None, labels: Sequence
     symbol = captions.score_symbol(flow.target, labels)
     caption = Caption(
         f"How strongly {captions.score_words(flow.target, labels)} depends on each parameter: the L2 norm of its "
-        "gradient, and, pale, of the parameter itself.",
+        "gradient and, in a paler colour, of the parameter itself.",
         rf"\left\lVert \frac{{\partial {symbol}}}{{\partial \theta}} \right\rVert_2,\quad \lVert \theta \rVert_2",
         (
             f"{captions.score_unit(flow.target)} per unit of the parameter",
@@ -109,7 +109,7 @@ def over_parameters(flow: FlowAnswer, other: FlowAnswer | None, labels: Sequence
 
 
 def facts_of(flow: FlowAnswer, info: SiteInfo) -> tuple[tuple[str, str], ...]:
-    """The exact numbers of one site."""
+    """The exact values of one layer output."""
     at = [other.site for other in flow.sites].index(info.site)
     value, slope, dead = (float(flow.arrays[n][at]) for n in ("activation_norm", "gradient_norm", "dead_share"))
     return (
@@ -121,8 +121,8 @@ def facts_of(flow: FlowAnswer, info: SiteInfo) -> tuple[tuple[str, str], ...]:
 
 def range_of(flow: FlowAnswer) -> tuple[tuple[str, str], ...]:
     """Where the gradient is largest and where it is smallest, which may be zero or not finite."""
-    norms = flow.arrays["gradient_norm"][kept(flow)]
-    infos = [flow.sites[i] for i in kept(flow)]
+    norms = flow.arrays["gradient_norm"][drawn_sites(flow)]
+    infos = [flow.sites[i] for i in drawn_sites(flow)]
     there = np.flatnonzero(~np.isnan(norms))
     if not there.size:
         return ()
@@ -138,7 +138,7 @@ def _short(norm: float) -> str:
 
 
 def most_dead(flow: FlowAnswer) -> tuple[str, str]:
-    """Where the share of dead units is largest; empty where there are none."""
+    """The layer output with the largest share of dead units; empty if no unit is dead."""
     shares = np.nan_to_num(flow.arrays["dead_share"])
     at = int(shares.argmax())
     info = flow.sites[at]
@@ -150,7 +150,7 @@ def most_dead(flow: FlowAnswer) -> tuple[str, str]:
 
 
 def _at_sites(flow: FlowAnswer, name: str, *, second: bool) -> tuple[list[Line], list[Line]]:
-    rows = kept(flow)
+    rows = drawn_sites(flow)
     infos = [flow.sites[i] for i in rows]
     activation, gradient, dead = (flow.arrays[n][rows] for n in ("activation_norm", "gradient_norm", "dead_share"))
     hovers = [
@@ -191,7 +191,7 @@ def _parameter_hover(one: ParameterInfo, name: str, size: float, gradient: float
 
 
 def _name(flow: FlowAnswer, other: FlowAnswer | None) -> str:
-    """What tells one from the other, behind a comma: the model, the image, or both."""
+    """What differs from the other, after a comma: the model, the image, or both."""
     if other is None:
         return ""
     mine, yours = flow.question, other.question
@@ -212,8 +212,8 @@ def _sites_caption(flow: FlowAnswer, other: FlowAnswer | None, labels: Sequence[
         differs = (their_score := captions.score_words(other.target, theirs)) != score
         against += f", where it is {their_score}." if differs else "."
     return Caption(
-        f"The L2 norm of the gradient of {score} at each layer output and, pale, of the activation. Bars: the share of "
-        f"units that are zero at every position of this image.{against}",
+        f"The L2 norm of the gradient of {score} at each layer output and, in a paler colour, of the activation. "
+        f"Bars: the share of units that are zero at every position of this image.{against}",
         rf"\left\lVert \frac{{\partial {symbol}}}{{\partial a}} \right\rVert_2,\quad \lVert a \rVert_2",
         (
             f"{captions.score_unit(flow.target)} per unit of activation, and activation",

@@ -1,4 +1,4 @@
-"""Clicks on the gradient flow page: they open the feature maps of the site, model and image that were clicked."""
+"""Clicks on the gradient flow page: they open the feature maps of the layer output, model and image clicked on."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from pages.shell.words import plain
 
 _MAPS = "pages/explore/feature_maps.py"
 _OF_THE_SECOND = (2, 3, 5)
-"""Numbers of the lines and bars of what is compared with, in the order in which they are drawn."""
+"""Indices of the lines and bars of the comparison, in the order in which they are drawn."""
 
 
-def kept(flow: FlowAnswer) -> list[int]:
-    """Numbers of the sites that are drawn: neither the input, nor containers that only pass a value on."""
+def drawn_sites(flow: FlowAnswer) -> list[int]:
+    """Indices of the sites that are drawn: not the input, and no container that only passes a value on."""
     return [i for i, info in enumerate(flow.sites) if info.same_as is None and info.site != INPUT]
 
 
 def open_site(first: FlowAnswer, other: FlowAnswer | None) -> Callable[[Click], None]:
-    """A click on a place opens the feature maps of its site, with the model and image that the line belongs to."""
+    """A click on a line opens the feature maps of the site there, with the model and image of that line."""
 
     def act(click: Click) -> None:
         clicked = _clicked(first, other, click)
-        infos = [clicked.sites[i] for i in kept(clicked)]
+        infos = [clicked.sites[i] for i in drawn_sites(clicked)]
         if 0 <= click.position < len(infos):
             _open(first, clicked, infos[click.position].site)
 
@@ -34,7 +34,7 @@ def open_site(first: FlowAnswer, other: FlowAnswer | None) -> Callable[[Click], 
 
 
 def open_holder(first: FlowAnswer, other: FlowAnswer | None) -> Callable[[Click], None]:
-    """A click on a parameter opens the feature maps of the layer that holds it, and says so where it has none."""
+    """A click on a parameter opens the feature maps of the layer that holds it, or says that it has none."""
 
     def act(click: Click) -> None:
         clicked = _clicked(first, other, click)
@@ -51,7 +51,8 @@ def open_holder(first: FlowAnswer, other: FlowAnswer | None) -> Callable[[Click]
 
 
 def holder(answer: FlowAnswer, parameter: str) -> Site | None:
-    """What the layer that holds a parameter first gives; None where it is held by the model itself or never ran."""
+    """The first output of the layer that holds a parameter; None if the model itself holds it or the layer never
+    ran."""
     path = parameter.rpartition(".")[0]
     return next((info.same_as or info.site for info in answer.sites if path and info.site.path == path), None)
 

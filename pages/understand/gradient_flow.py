@@ -43,7 +43,7 @@ with one_sentence():
             info = sites.choose(choice.survey.sites, sites.reached(answer))
         st.page_link(
             "pages/explore/feature_maps.py",
-            label=plain(f"Feature maps of {sites.named(info)}"),
+            label=plain(f"Feature maps of {sites.name_of(info)}"),
             icon=":material/arrow_forward:",
         )
     facts.line(*flow.facts_of(answer, info))
@@ -59,7 +59,7 @@ with one_sentence():
     st.caption("Click a parameter to open the feature maps of the layer that holds it.")
     keeping.menu(choice.tools, ("flow", "parameters"), answer, "gradient-flow")
     programs = {
-        "Sites": lambda at: snippets.sites(at, choice.target),
+        "Layer outputs": lambda at: snippets.sites(at, choice.target),
         "Parameters": lambda at: snippets.parameters(at, answer),
     }
     if other is not None:

@@ -1,4 +1,5 @@
-"""Jacobian: every output of one value by every number of another, and what the matrix does where it is too large."""
+"""Jacobian: the derivatives of one layer output with respect to another, or the matrix's singular values if it is too
+large."""
 
 import streamlit as st
 

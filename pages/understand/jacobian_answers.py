@@ -1,4 +1,4 @@
-"""Asking for a Jacobian: in parts that are put together, or step by step."""
+"""Asking for a Jacobian: in parts that are joined, or, for a large one, its singular values step by step."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ from pages.shell.asking import ask
 from pages.understand.jacobian_choice import View
 
 VALUES_BYTES = 1_000_000
-"""Most that the singular values that were found lately hold together."""
+"""The most bytes that the singular values found recently may take in all."""
 PART = 64
-"""Passes that are asked for at a time, so that progress is seen and no question runs long."""
+"""Passes per question, so that progress can be shown and no question takes long."""
 
 
 def entries(view: View) -> JacobianAnswer:
     """All entries, asked for in parts."""
     height, width = view.shape
-    turns.before_drawing(view.bytes)  # it comes in parts that are small
+    turns.before_drawing(view.bytes)  # its parts are too small to wait for a turn themselves
     along_rows = height <= width
     start, end = view.rows if along_rows else (0, width)
     firsts = range(start, end, PART)
@@ -77,7 +77,7 @@ def _joined(view: View, parts: Sequence[JacobianAnswer], along_rows: bool) -> Ja
 
 
 def output(view: View, number: int) -> Unit:
-    """The number inside the model that a row is the gradient of."""
+    """The unit whose gradient a row is."""
     return Unit(view.of.site, tuple(int(i) for i in np.unravel_index(number, view.of.shape[1:])))
 
 
@@ -119,8 +119,8 @@ def largest(view: View) -> SpectrumAnswer:
 
 
 def values(answer: JacobianAnswer) -> FloatArray:
-    """All singular values of the matrix. They are computed one matrix at a time, for that takes several times the
-    memory that the matrix has."""
+    """All singular values of the matrix. They are computed for one matrix at a time, as this takes several times
+    the memory of the matrix."""
     text = question_to_json(answer.question)
     with _one_at_a_time():
         found = _found().get(text)

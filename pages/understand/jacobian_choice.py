@@ -1,4 +1,4 @@
-"""Choosing which Jacobian of the model is looked at, and which of its rows alone."""
+"""Choosing which Jacobian of the model is shown, and which of its rows is shown alone."""
 
 from __future__ import annotations
 
@@ -37,23 +37,23 @@ PARAMETERS = (
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """Which Jacobian is looked at."""
+    """The Jacobian that is shown."""
 
     choice: Choice
     of: SiteInfo
     wrt: SiteInfo
     rows: tuple[int, int]
     room: DeltaGenerator
-    """Beside the other choices, for the output to look at alone."""
+    """Beside the other choices, for the choice of one output."""
 
     @property
     def columns(self) -> int:
-        """Numbers that the outputs are differentiated by."""
+        """How many values the outputs are differentiated with respect to."""
         return math.prod(self.wrt.shape)
 
     @property
     def shape(self) -> tuple[int, int]:
-        """Rows that were chosen, and columns."""
+        """How many rows were chosen, and how many columns there are."""
         return self.rows[1] - self.rows[0], self.columns
 
     @property
@@ -68,8 +68,8 @@ class View:
 
     @property
     def head(self) -> HeadInfo | None:
-        """The output of the model that the outputs are, one for each class or number of it: the very value, for a
-        hidden layer may have as many numbers."""
+        """The model's output whose classes or numbers the rows are; None if the rows belong to a hidden layer, even one
+        with as many values."""
         for head in self.choice.survey.heads:
             scores = sites.of_head(self.choice.survey.sites, head)
             if head.form == "row" and scores and (self.of.same_as or self.of.site) == (scores.same_as or scores.site):
@@ -83,25 +83,25 @@ class View:
         read = ClassScore(head=Head(reading=head.reading)) if head else None
         top = captions.score_unit(read) if read else "unit of activation"
         below = "normalised-pixel unit" if self.wrt.site == INPUT else "unit of activation"
-        return "no unit" if self.of.site == self.wrt.site else f"{top} per {below}"
+        return "dimensionless" if self.of.site == self.wrt.site else f"{top} per {below}"
 
     def names(self, first: int, end: int) -> list[str]:
-        """What the outputs are called."""
+        """The names of the outputs."""
         return self.drawn_names(first, end, 1)
 
     def drawn_names(self, first: int, end: int, size: int) -> list[str]:
-        """What the outputs are called, ``size`` at a time."""
+        """The names of the outputs, one for each block of ``size``."""
         return spectra.block_names(self.of, self.choice.labels if self.head else (), first, end, size)
 
     @property
     def text(self) -> str:
-        """``head by the input``."""
-        return f"{site_name(self.of.site, self.of.calls)} by {site_name(self.wrt.site, self.wrt.calls)}"
+        """``head with respect to the input``."""
+        return f"{site_name(self.of.site, self.of.calls)} with respect to {site_name(self.wrt.site, self.wrt.calls)}"
 
 
 def choose(choice: Choice) -> View:
-    """What is chosen: the identity, the scores by themselves, as long as nothing is; else the input is what to
-    differentiate by, and the scores what is differentiated, unless told otherwise.
+    """The chosen Jacobian. On a first visit it is the identity: the scores with respect to themselves. After that the
+    scores are differentiated with respect to the input by default.
 
     Raises:
         NoSuchChoice: the address names a site or rows that are not there.
@@ -121,7 +121,7 @@ def choose(choice: Choice) -> View:
         wrt = _site("With respect to (columns)", "wrt", infos, last if first_visit else str(INPUT))
     with third:
         count = math.prod(of.shape)
-        text = address.text("Rows", "rows", f"all {count:,}", "All rows, or some: 0-63, or 5 alone")
+        text = address.text("Rows", "rows", f"all {count:,}", "All rows, a range such as 0-63, or one row such as 5")
     return View(choice, of, wrt, _rows(text, count), fourth)
 
 
@@ -158,17 +158,17 @@ def _rows(text: str, count: int) -> tuple[int, int]:
 
 
 def is_first_visit() -> bool:
-    """Whether nothing is chosen, so that the identity is shown."""
+    """Whether nothing is chosen yet, so that the identity is shown."""
     return not address.read("of") and not address.read("wrt")
 
 
 def show_scores(view: View) -> None:
-    """Go from the identity to the scores by the image."""
+    """Switch from the identity to the scores with respect to the image."""
     address.write({"of": view.of.site, "wrt": INPUT})
 
 
 def chosen_row(view: View, found: JacobianAnswer | SpectrumAnswer) -> int:
-    """The output to look at alone, numbered among all: by default the most sensitive one, as far as is known."""
+    """The output that is shown alone, as an index among all: by default the most sensitive one, as far as known."""
     strengths = found.arrays["row_norms"] if isinstance(found, JacobianAnswer) else np.abs(found.arrays["left"][0])
     strongest = int(np.nan_to_num(strengths).argmax())
     with view.room:

@@ -1,4 +1,4 @@
-"""The pictures of the Jacobian page, its facts and its words."""
+"""The pictures, facts and captions of the Jacobian page."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def _rank(rank: float) -> str:
 
 
 def _rank_between(least: float, greatest: float) -> str:
-    """Both bounds, or the lower one alone where the other is more than twice as large and says little."""
+    """Both bounds, or only the lower one if the upper one is more than twice as large and says little."""
     low, high = _rank(least), _rank(greatest)
     if greatest > 2 * least:
         return f"at least {low}"
@@ -52,7 +52,7 @@ def _rank_between(least: float, greatest: float) -> str:
 
 
 def advice(view: View) -> tuple[str, ...]:
-    """What to do to see entries, where there are too many."""
+    """How to see single entries if there are too many."""
     if view.small:
         return ()
     most = MOST_ENTRIES // view.columns
@@ -87,19 +87,22 @@ def _matrix(view: View, answer: JacobianAnswer, chosen: int) -> Picture:
     rows = view.drawn_names(*view.rows, block[0])
     columns = spectra.block_names(view.wrt, (), 0, view.columns, block[1])
     figure = spectra.heatmap(field, rows, columns, chosen=(chosen - view.rows[0]) // block[0])
-    mode = {"reverse": "reverse mode: one backward pass a row", "forward": "forward mode: two backward passes a column"}
+    mode = {
+        "reverse": "reverse mode: one backward pass per row",
+        "forward": "forward mode: two backward passes per column",
+    }
     formula, coarse = rf"J_{{ij}} = {_slope(view, 'i', 'j')}", tuple[str, ...]()
     if max(block) > 1:
         formula += r",\quad \text{drawn:}\ J_{i^* j^*},\ (i^*, j^*) = "
         formula += r"\operatorname*{arg\,max}_{(i, j)\ \text{in the cell}} \left|J_{ij}\right|"
-        coarse = (f"each cell is the largest of {block[0]}×{block[1]} entries, with its sign",)
+        coarse = (f"each cell shows the entry of largest magnitude of {block[0]}×{block[1]}, with its sign",)
     height, width = view.shape
 
     def act(click: Click) -> None:
         _choose(view, spectra.row_drawn(answer.arrays["matrix"], click.row, click.column))
 
     words = Caption(
-        f"The Jacobian of {view.text}: row i says how output i changes with each of the {width:,} numbers.",
+        f"The Jacobian of {view.text}: row i shows how output i changes with each of the {width:,} input values.",
         formula,
         (f"{height:,} × {width:,}", view.unit, captions.scale_text(field), mode[answer.mode], *coarse),
     )
@@ -107,7 +110,7 @@ def _matrix(view: View, answer: JacobianAnswer, chosen: int) -> Picture:
 
 
 def _slope(view: View, of: str, wrt: str) -> str:
-    """``∂a_i / ∂x_j`` in LaTeX; the input is x, a value by itself has one letter."""
+    """``∂a_i / ∂x_j`` in LaTeX: x for the input, b for another layer output."""
     below = "x" if view.wrt.site == INPUT else "a" if view.wrt.site == view.of.site else "b"
     return rf"\frac{{\partial a_{{{of}}}}}{{\partial {below}_{{{wrt}}}}}"
 
@@ -119,7 +122,7 @@ def _spectrum(view: View, known: FloatArray, found: SpectrumAnswer | None) -> Pi
     if found is not None:
         how = (
             f"by products with random directions (Halko, Martinsson and Tropp 2011): the last step changed "
-            f"{found.settled} of {len(known)} by under 0.01\u00a0%; none is above the true one, up to rounding"
+            f"{found.settled} of {len(known)} by under 0.01\u00a0%; none exceeds the true value, up to rounding"
         )
     words = Caption(
         f"Singular values: how much the Jacobian stretches each of its orthogonal directions.{some}",
@@ -140,7 +143,7 @@ def _sensitivities(view: View, norms: FloatArray, chosen: int) -> Picture:
     size, drawn = spectra.points(len(norms)), spectra.norms_drawn(norms)
     coarse = (f"each point is the largest of {size} rows",) if size > 1 else ()
     words = Caption(
-        "Sensitivity: how far a change of length one can move each output. It is the L2 norm of the row.",
+        "Sensitivity: how much a change of L2 norm 1 can change each output at most. It is the L2 norm of the row.",
         r"\lVert J_{i} \rVert_2 = \sqrt{\textstyle\sum_j J_{ij}^2}",
         (view.unit, "logarithmic scale", *coarse, *log_scale.odd_marks(drawn)),
     )
@@ -166,10 +169,10 @@ def _row(view: View, entries: FloatArray, number: int) -> Picture | None:
 def _direction(view: View, answer: SpectrumAnswer) -> Picture | None:
     sentence = (
         f"The direction in {site_name(view.wrt.site, view.wrt.calls)} that changes the outputs most, summed over the "
-        "channels with its sign. It has length one. Of the two opposite directions, this is the "
-        "one whose largest entry is positive. If the two largest singular values are close, it converges after them."
+        "channels with its sign. Its L2 norm is 1. Of the two opposite directions, this is the one whose largest entry "
+        "is positive. If the two largest singular values are close, it converges after them."
     )
-    return _over_places(view, answer.arrays["right"][0], sentence, r"\sum_c v_1", "share of a length of one")
+    return _over_places(view, answer.arrays["right"][0], sentence, r"\sum_c v_1", "entry of a unit vector")
 
 
 def _over_places(view: View, entries: FloatArray, sentence: str, formula: str, unit: str) -> Picture | None:

@@ -1,4 +1,4 @@
-"""Perturbation: a small change of the picture along a gradient, with its predicted and its actual effect."""
+"""Perturbation: a small change of the image along a gradient, with its predicted and its actual effect."""
 
 import streamlit as st
 
@@ -13,8 +13,8 @@ from pages.understand import changes
 
 choice = frame.begin_with_score(
     "Perturbation",
-    "How a score, or one unit, changes when the picture moves a little along its gradient: the change that the "
-    "gradient predicts, and the actual one.",
+    "How a score or a unit changes after a small step of the image along its gradient: the change that the gradient "
+    "predicts, and the actual change.",
 )
 tour.here("perturbation")
 
@@ -29,9 +29,9 @@ with one_sentence():
     spot = pixel.choose(size)
     if spot is not None:
         facts.line(
-            *pixel.place(spot, was, "before"),
+            *pixel.location_and_colour(spot, was, "before"),
             ("after", pixel.colour(became, spot)),
-            *pixel.slopes(over_input(answer.arrays, "gradient").at(spot), "gradient per level", names),
+            *pixel.gradient_facts(over_input(answer.arrays, "gradient").at(spot), "gradient per level", names),
         )
     changed = changes.change(answer, len(names))
     shown = {

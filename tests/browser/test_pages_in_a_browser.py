@@ -144,7 +144,7 @@ def test_a_clicked_pixel_and_a_clicked_cell_go_with_the_person(visited: Server, 
     expect(page.get_by_text("row 90, column 5")).to_be_visible()
     seeing.click(page, "gradient", 30, 41)
     assert seeing.choice(page, "pixel") == "30,41"
-    page.get_by_role("button", name="The unit over it, on the Neurons page").click()
+    page.get_by_role("button", name="The unit at this pixel on the Neurons page").click()
     expect(page.get_by_role("heading", name="Neurons")).to_be_visible(timeout=30_000)
     seeing.check_drawn(page, "activation")
     assert page.get_by_role("spinbutton", name="Row").input_value() == "3"
