@@ -12,8 +12,8 @@ It may be shown as it is; it never holds a path of the server or a traceback.
     │   ├── Unreachable         no gradient of the target reaches the site
     │   ├── ModelFails          the module itself fails on what it is given
     │   └── TooCostly           it would take more operations or memory than an upload may
-    ├── BadImage                the bytes are no image that can be read, or break a limit
-    ├── BadModel                the bytes are no model that can be read, or break a limit
+    ├── BadImage                the bytes are not a readable image, or over a limit
+    ├── BadModel                the bytes are not a readable model, or over a limit
     ├── UploadRefused           a file was not taken, whatever it holds
     ├── WeightsMissing          pretrained weights are not on this machine and cannot be downloaded
     └── ComputeError            the place where it runs failed, not the question
@@ -64,11 +64,11 @@ class TooCostly(QuestionError):
 
 
 class BadImage(GradVizError, ValueError):
-    """The bytes are no image that can be read, or break a limit."""
+    """The bytes are not a readable image, or over a limit."""
 
 
 class BadModel(GradVizError, ValueError):
-    """The bytes are no model that can be read, or break a limit."""
+    """The bytes are not a readable model, or over a limit."""
 
 
 class UploadRefused(GradVizError):

@@ -15,7 +15,7 @@ DOCUMENT = ROOT / "docs" / "glossary.md"
 OPENING = """# Glossary
 
 The terms of GradViz. The app shows the same sentences as tooltips. This page is written by `scripts/write_glossary.py`
-from `text/glossary.py`: change them there.
+from `gradviz_core/text/glossary.py`: change them there.
 """
 
 

@@ -20,11 +20,12 @@ from gradviz_core.drawing.snippets import Setting
 from gradviz_core.models import catalogue
 from gradviz_core.settings import settings
 from gradviz_core.types import MethodName, layouts
+from gradviz_core.types.methods import METHODS as CARDS
 from gradviz_core.types.views import VIEWS
 from gradviz_core.uploads import model_files, store
 
 ROOT = Path(__file__).parents[1]
-METHODS: tuple[MethodName, ...] = ("gradient", "gradient_x_input")
+METHODS: tuple[MethodName, ...] = tuple(CARDS)
 
 if TYPE_CHECKING:
     ask = gv.answer

@@ -143,7 +143,10 @@ def test_numbers_of_a_site_are_written_with_the_axes_it_has(
         (
             (0, 6, 0, 6),
             (0, 6, 0, 6),
-            ("Solid box: the receptive field.", "box with at least 95 % of the gradient's magnitude is the same."),
+            (
+                "Solid box: the receptive field.",
+                "at least 95 % of the gradient's magnitude coincides with it.",
+            ),
             "Dashed",
         ),
         ((0, 6, 0, 6), None, ("Solid box: the receptive field.",), "95 %"),

@@ -192,7 +192,7 @@ def _gradient(**changes: object) -> str:
         (_gradient(model=7), "model: Input should be a valid string (found 7)"),
         (_gradient(model=None), "model: Input should be a valid string (found None)"),
         (_gradient(model="m" * 301), "question.model is 301 characters long; the limit is 300"),
-        (_gradient(method="eval"), "method: Input should be 'gradient' or 'gradient_x_input' (found 'eval')"),
+        (_gradient(method="eval"), "method: Input should be 'gradient'"),
         (_gradient(options=[["draws"]]), "options.0"),
         (_gradient(options=[["draws", None]]), "options.0.1"),
         (_gradient(options=[["d" * 301, 1]]), "question.options[0][0] is 301 characters long; the limit is 300"),

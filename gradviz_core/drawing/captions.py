@@ -182,7 +182,7 @@ def seen(steps: Preprocessing) -> Caption:
         step,
         *order,
         f"mean {mean}",
-        f"standard deviation {std}: one normalised-pixel unit is this much of the pixel's range 0 to 1",
+        f"standard deviation {std}: one normalised-pixel unit equals this fraction of the 0-to-1 pixel range",
     )
     return Caption(
         "The image as the network sees it, before normalisation.", r"x = (\text{pixel}/255 - \mu)/\sigma", facts
@@ -251,7 +251,7 @@ def unit_gradient(
         sentence += " Solid box: the receptive field."
     most = "at least 95 % of the gradient's magnitude"
     if dashed:
-        sentence += f" The box with {most} is the same." if dashed == solid else f" Dashed box: {most}."
+        sentence += f" The box with {most} coincides with it." if dashed == solid else f" Dashed box: {most}."
     slope = rf"\frac{{\partial {score_symbol(target, ())}}}{{\partial x_{{c,i,j}}}}"
     facts = (f"the input, {shape_text(input_shape)}, normalised", field.unit, scale_text(field))
     return Caption(sentence, rf"\sum_c {slope}", facts)

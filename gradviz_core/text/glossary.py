@@ -17,8 +17,8 @@ SECTIONS: dict[str, dict[str, str]] = {
         "feature map": "All values of one channel, laid out as the image is.",
         "activation": "The value of a unit, or of a whole layer output, in this forward pass.",
         "receptive field": "The pixels that a unit can depend on; all other pixels cannot change it.",
-        "dead unit": "A unit of a rectifier, such as a ReLU, that is zero at every position: no gradient passes "
-        "through it.",
+        "dead unit": "A unit that is zero at every position of a layer output without negative values, as "
+        "behind a ReLU: no gradient passes through it.",
         "parameter": "A number that training changes, such as a weight or a bias.",
         "batch norm": "A layer that shifts and scales each channel; in evaluation mode by the mean and variance that "
         "were collected in training.",
@@ -49,7 +49,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "singular value": "How much a matrix stretches one of its principal directions; the largest is the greatest "
         "stretch of any direction.",
         "effective rank": "How many directions a matrix uses: the exponential of the entropy of its squared singular "
-        "values, divided by their sum.",
+        "values, normalised to sum to 1.",
         "Frobenius norm": "The square root of the sum of all squared entries of a matrix.",
     },
     "Checks and changes": {

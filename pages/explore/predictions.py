@@ -111,7 +111,7 @@ def how_to_choose(target: Target) -> str:
     click = "Click a position on the map to choose the score there"
     if isinstance(target, RegionScore) and isinstance(target.region, Rectangle):
         return f"{click}, or drag to draw another rectangle."
-    return f"{click}. To draw a rectangle, choose one as the region in the sidebar."
+    return f"{click}. To draw a rectangle, set the region to “A rectangle” in the sidebar."
 
 
 def _names(found: OutputAnswer, card: ModelCard) -> dict[int, str]:

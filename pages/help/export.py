@@ -7,16 +7,16 @@ from pages.uploads import bring, export_words, models
 
 st.title("Export a model", anchor=False)
 st.markdown(
-    "Make a file of your own model in the program that has it, then upload it here. The file is read as data: GradViz "
-    "runs nothing that it says, only the operations of the network that it knows by name."
+    "Export your model from your own code, then upload the file. It is read as data: no code in it runs, only the "
+    "operations that GradViz knows by name."
 )
 
 st.header("Any architecture: an exported program", anchor=False)
 st.code(export_words.EXPORT, language="python", wrap_lines=True)
 st.markdown(
     "`torch.export` follows one forward pass and writes it down as a graph of operations, with the names of your "
-    "layers and your source lines. Every page then works on it as on the models that come along: saliency, neurons, "
-    "feature maps. `x` must be one image: shape (1, channels, height, width). torch 2.9 or newer writes a file that is "
+    "layers and your source lines. Every page then works as with the built-in models: saliency, neurons, feature "
+    "maps. `x` must be one image: shape (1, channels, height, width). torch 2.9 or newer writes a file that is "
     "read here."
 )
 st.markdown(
@@ -26,9 +26,9 @@ st.markdown(
 )
 st.code(export_words.SIZES, language="python", wrap_lines=True)
 st.markdown(
-    "Forward hooks are part of what the model computes, and of the file; hooks that run backwards, on modules or on "
-    "tensors, are not, so the gradients are those of the forward pass. A model that draws random numbers draws the "
-    "same ones for the same draw, which can be chosen in the sidebar."
+    "Forward hooks are part of what the model computes, and of the file; backward hooks, on modules or on tensors, are "
+    "not, so the gradients are those of the forward pass. A model that draws random numbers draws the same ones for "
+    "the same random seed, set in the sidebar."
 )
 
 st.header("Weights of a known architecture", anchor=False)
@@ -59,7 +59,7 @@ st.markdown(
 )
 
 st.header("Names of the classes", anchor=False)
-st.markdown("Optional: a text file with one name a line in the order of the classes, or a JSON list of them.")
+st.markdown("Optional: a text file with one name per line, in the order of the classes, or a JSON list.")
 st.code(export_words.LABELS, language=None)
 st.caption(
     f"Limits here: {settings().model_mb:g} MB, {settings().max_parameters / 1e6:g} million parameters, "

@@ -217,7 +217,7 @@ def show_proof(found: Proof) -> None:
         alt="Derivatives by automatic differentiation and by finite differences, for each direction and step",
     )
     st.caption(
-        "Each direction is normally distributed and has the same norm as the image; h is the step relative to it. A "
+        "Directions are drawn from a normal distribution and scaled to the norm of the image; h is relative to it. A "
         "large h crosses kinks and a very small one loses digits, so a value in between works best. Both the error "
         "and the part of it that rounding can explain are relative to the larger of the two numbers."
     )

@@ -58,7 +58,7 @@ STOPS = (
     ),
     _stop(
         "A step that changes the prediction",
-        "One step of 4 levels of 255 against the gradient, hardly visible: the vision transformer now predicts "
+        "One barely visible step of 4 levels (out of 255) against the gradient: the vision transformer now predicts "
         "arrow.",
         "perturbation", "shapes-vit", "star", ("way", "away"), ("norm", "max"), ("epsilon", "4"), ("steps", "1"),
     ),

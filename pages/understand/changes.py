@@ -51,7 +51,7 @@ def question(choice: ScoredChoice) -> PerturbationQuestion:
             "epsilon",
             _EPSILONS[norm],
             _FIRST_EPSILON[norm],
-            f"The limit on the {_SIZES[norm]} of 255",
+            f"The largest change allowed: {_SIZES[norm]} (0 to 255)",
             unit="of 255",
             width=300,
         )
@@ -196,7 +196,10 @@ def predicted_and_actual(answer: PerturbationAnswer, labels: tuple[str, ...]) ->
         "original image predicts; solid line: the actual change. Diamonds: the image above, in whole levels (open: "
         f"predicted, filled: actual).{several} The vertical line marks epsilon. Click a point to set epsilon to it.",
         rf"\Delta {symbol} \approx \textstyle\sum \frac{{\partial {symbol}}}{{\partial r}}\,(r' - r)",
-        (f"{unit}; horizontal axis in levels of 255", "images on the curve are clipped at 0 and 255 but not rounded"),
+        (
+            f"{unit}; horizontal axis in 8-bit levels (0 to 255)",
+            "its images are clipped at 0 and 255 but not rounded",
+        ),
     )
     figure = charts.predicted_and_actual(answer, unit=unit, size_words=_SIZES[answer.question.norm])
     return Picture(figure, words, choose_size(answer.question))

@@ -170,7 +170,7 @@ def _direction(view: View, answer: SpectrumAnswer) -> Picture | None:
     sentence = (
         f"The direction in {site_name(view.wrt.site, view.wrt.calls)} that changes the outputs most, summed over the "
         "channels with its sign. Its L2 norm is 1. Of the two opposite directions, this is the one whose largest entry "
-        "is positive. If the two largest singular values are close, it converges after them."
+        "is positive. If the two largest singular values are close, this direction converges later than they do."
     )
     return _over_places(view, answer.arrays["right"][0], sentence, r"\sum_c v_1", "entry of a unit vector")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from pages.layout import contents
 from pages.shell import tour
 from tests.browser import seeing
 from tests.browser.conftest import Server
@@ -86,7 +87,7 @@ def test_the_tour_is_walked_by_its_links_in_one_tab(visited: Server, page: Page)
     assert len(page.context.pages) == 1
 
 
-PAGES = ("", "neurons", "feature-maps", "gradient-flow", "jacobian", "perturbation", "lessons", "doctor", "export")
+PAGES = ("", *(name for name in contents.pages() if name != "saliency"))
 MARK_WHAT_CAN_BE_USED = """() => {
   const usable = "a[href], button, input, select, textarea, summary, [role=slider], [role=radio], [role=combobox]";
   const shown = (e) => e.checkVisibility({opacityProperty: true, visibilityProperty: true}) && e.tabIndex >= 0

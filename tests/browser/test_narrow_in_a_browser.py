@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from pages.layout import contents
 from tests.browser import seeing
-from tests.browser.conftest import ROOT, Server, tab
+from tests.browser.conftest import Server, tab
 
 pytestmark = pytest.mark.browser
 
 WIDTH = 390
-PAGES = [*re.findall(r'url_path="([^"]+)"', (ROOT / "navigation.py").read_text(encoding="utf-8")), "saliency"]
+PAGES = tuple(contents.pages())
 LEFT_OPEN = "for (const name of ['', '/']) localStorage.setItem(`stSidebarCollapsed-${name}`, 'false');"
 """What Streamlit writes down when a person leaves the sidebar open."""
 

@@ -31,7 +31,6 @@ def guard() -> Block:
     why = (
         "PyTorch's own gradient is wrong for this model (seen in 2.13 and 2.15, on the CPU). The backward pass of "
         "batch norm, and of instance norm, which uses it, reads values in the wrong order if the gradient of a single "
-        "image has another memory order than the image. From a copy with a gap after each value it reads them in the "
-        "right order."
+        "image has a different memory order from the image. A copy with a gap after each value is read correctly."
     )
     return Block((comment(why), *_LINES.splitlines()), ("import torch",), (MAP_TENSORS,))

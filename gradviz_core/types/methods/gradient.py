@@ -12,8 +12,8 @@ CARD = MethodCard(
     colours="Red: increasing the value there increases the $score; blue: it decreases the $score.",
     brightness="Bright: a small change there changes the $score a lot; dark: only a little.",
     shows="The exact derivative: how the score changes when one value changes a little and all others stay the same.",
-    limits="How the score responds to a large change, or how much of the score is due to a pixel. Where the score is "
-    "flat, as a probability near 1 is, the gradient is near zero, however much the pixel matters.",
+    limits="How the score responds to a large change, or how much of the score is due to a pixel. Where the score "
+    "saturates, as a probability near 1 does, the gradient is near zero, however much the pixel matters.",
     source="Simonyan et al. 2014, without the absolute value",
     link="https://arxiv.org/abs/1312.6034",
 )
