@@ -98,7 +98,7 @@ def predicted(
     prediction: Sequence[ClassProbability], labels: Sequence[str], reading: ShownAs = "softmax_logits"
 ) -> tuple[str, str]:
     """What is predicted, as a name and a value: ``predicted``, ``star (5), 98.2 %``; for a single label it or its
-    complement; of plural labels those above 0.5; of plain numbers the values. The value is empty where nothing is
+    complement; of several labels those above 0.5; of plain numbers the values. The value is empty where nothing is
     predicted."""
     if not prediction:
         return "predicted", ""

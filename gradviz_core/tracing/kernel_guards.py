@@ -161,7 +161,8 @@ def _of_resizing(_: Any) -> Hook:
 
 def _of_convolution(node: Any) -> None:
     """Refuses where the weight lies so that PyTorch may compute something else."""
-    weight = saved.tensor(node, "weight")
+    use = "" if isinstance(node, BackwardCFunction) else "sees how the weight of a convolution lies in memory"
+    weight = saved.tensor(node, "weight", needed_to=use)
     if weight is None or weight.device.type != "cpu" or weight.dtype == torch.float64:
         return
     if weight.is_contiguous() or not _packed(weight):
