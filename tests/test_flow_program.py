@@ -1,5 +1,5 @@
-"""The program of the flow keeps each value once: a container that only passes a value on adds none, one that writes to it
-does."""
+"""The program of the flow keeps each value once: a container that only passes a value on adds none, one that writes to
+it does."""
 
 from __future__ import annotations
 
