@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gradviz_core.types.head_code import score_lines
-from gradviz_core.types.heads import OutputKind
-from gradviz_core.types.subjects import ScoreScale
+from gradviz_core.types.heads import OutputKind, ScoreScale
 
 
 @pytest.mark.parametrize("kind", ["softmax_logits", "sigmoid_logits", "probabilities", "log_probabilities"])
