@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import shutil
 import sys
@@ -32,6 +33,8 @@ GLOBAL_HOOKS = (
 )
 STAYS = ("multiprocessing.resource_tracker", "torchinductor_")
 """A process that Python, and a folder that torch begins when it is first needed and keeps: words of their names."""
+FORK_SERVER = "multiprocessing.forkserver"
+"""In the command of a process that Python begins with the first pool of workers and keeps, and in its workers' commands."""
 
 
 def hooks() -> Iterator[str]:
@@ -71,12 +74,14 @@ def _kept_models() -> list[tuple[str, nn.Module]]:
 
 
 def processes() -> Iterator[str]:
-    """Processes that this one has started and that run."""
+    """Processes that this one has started and that run; of the server that forks workers, its workers."""
     for pid in _children():
         try:
             process = psutil.Process(pid)
             command = " ".join(process.cmdline())
-            if process.status() != psutil.STATUS_ZOMBIE and not _stays(command):
+            if FORK_SERVER in command:
+                yield from (f"worker {worker.pid} of process {pid}" for worker in process.children())
+            elif process.status() != psutil.STATUS_ZOMBIE and not _stays(command):
                 yield f"process {pid}: {command[:200]}"
         except psutil.NoSuchProcess:
             continue
@@ -96,8 +101,10 @@ def _children() -> list[int]:
 
 
 def files() -> Iterator[str]:
-    """What lies in the temporary folder."""
-    yield from (f"in the temporary folder: {name}" for name in _names(tempfile.gettempdir()))
+    """What lies in the temporary folder, but for the one of Python's own that this process keeps to its end."""
+    own = getattr(multiprocessing.current_process(), "_config", {})
+    kept = Path(own.get("tempdir") or "").name
+    yield from (f"in the temporary folder: {name}" for name in _names(tempfile.gettempdir()) if name != kept)
 
 
 def _names(folder: str) -> list[str]:

@@ -305,7 +305,7 @@ def test_a_jacobian(of: gv.Site, wrt: gv.Site, rows: tuple[int, int], folder: Pa
     found = snippet_runs.run(snippets.singular_values(at, of, wrt, rows, 64), folder)
     assert np.abs(found - values).max() <= 1e-5 * values.max()
     code = snippets.singular_values_by_products(at, of, wrt, rows, 2)
-    assert f"rows {rows[0]} to {rows[1] - 1}, by" in code.replace("\n# ", " ")
+    assert f"rows {rows[0]} to {rows[1] - 1}, with respect to" in code.replace("\n# ", " ")
     found = snippet_runs.run(code, folder)
     np.testing.assert_allclose(found, values[:2], rtol=1e-3, atol=1e-5 * values.max())
     info = next(info for info in at.sites if info.site == wrt)

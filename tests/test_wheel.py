@@ -13,6 +13,7 @@ import sysconfig
 import tarfile
 import zipfile
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from email import message_from_bytes
 from importlib.metadata import distribution
 from pathlib import Path
@@ -219,7 +220,8 @@ def test_the_command_starts_the_app_with_its_own_settings(served: tuple[int, Pat
         await tab.close()
         return found
 
-    figures, errors = asyncio.run(first_page())
+    with ThreadPoolExecutor(1) as thread:  # this one may have a loop, of a browser's tests
+        figures, errors = thread.submit(asyncio.run, first_page()).result()
     assert errors == []
     assert "gradient" in figures
     assert f"http://localhost:{port}" in log.read_text(), "browser.serverAddress"

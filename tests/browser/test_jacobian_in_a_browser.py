@@ -16,7 +16,7 @@ def test_from_the_identity_to_one_row_of_the_scores_by_the_image(visited: Server
     page.goto(visited.address("jacobian?model=preset/digits-mlp&image=sample/star"))
     identity = seeing.finite(seeing.heatmap(page, "matrix"))
     assert sorted(identity) == [0.0] * 90 + [1.0] * 10
-    expect(page.get_by_text("the Jacobian is the identity")).to_be_visible()
+    expect(page.get_by_text("this Jacobian is the identity")).to_be_visible()
 
     page.get_by_role("button", name="Show the outputs with respect to the image").click()
     page.wait_for_function("location.search.includes('wrt=.input')")
@@ -46,7 +46,7 @@ def test_a_wide_matrix_is_drawn_as_a_screen_can_show_it(visited: Server, page: P
     page.mouse.move(x - 3, y - 3)
     page.mouse.move(x, y)
     said = page.locator(".st-key-chart_matrix .hoverlayer")
-    expect(said).to_contain_text("of channel 10, row 40, column 19")
+    expect(said).to_contain_text("channel 10, row 40, column 19")
     expect(said).to_contain_text("channel 0, row 79, column 81 to channel 0, row 80, column 19")
 
     seeing.click(page, "matrix", 9, 219)

@@ -39,6 +39,7 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     """A service whose workers answer for real, on the CPU."""
     settings = Settings(workers=2, threads=1, device="cpu", store=tmp_path_factory.mktemp("store"))
     client = Client(settings)
+    client.ask(SurveyQuestion(model=MODEL, image=IMAGE))  # once it has answered, all that it starts is there
     yield client
     client.close()
     assert until(lambda: processes_of(settings.store) == [])

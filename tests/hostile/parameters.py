@@ -44,9 +44,9 @@ ADDRESSES = (
     _address("model-upload-is-a-path", SALIENCY, "(?i)there is no|no longer", model="upload/../../../etc/passwd"),
     _address("model-seed-2^64", SALIENCY, "has no weights", model=f"torchvision/resnet18@random-{2**64}"),
     _address("image-is-a-path", SALIENCY, "Unknown image", image="/etc/passwd"),
-    _address("image-upload-is-a-path", SALIENCY, "(?i)there is no|no longer", image="upload/../../../etc/passwd"),
+    _address("image-upload-is-a-path", SALIENCY, "Unknown image", image="upload/../../../etc/passwd"),
     _address("image-not-uploaded", SALIENCY, "(?i)upload it again", image="upload/" + "f" * 64),
-    _address("image-with-a-nul", SALIENCY, "There is no|no longer", image="upload/\0"),
+    _address("image-with-a-nul", SALIENCY, "Unknown image", image="upload/\0"),
 )
 
 
