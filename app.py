@@ -66,7 +66,7 @@ app = st.App(
         Middleware(
             Sessions,
             places=Places(settings().sessions),
-            is_there=lambda name: name in sessions.held(),
+            is_there=lambda name: name in (sessions.held() or []),
             pages_in=messages.pages_in,
             base=root,
         ),

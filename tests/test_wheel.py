@@ -233,6 +233,34 @@ def test_the_command_starts_the_app_with_its_own_settings(served: tuple[int, Pat
 # ---------------------------------------------------------------------------------------------------------- the command
 
 
+@pytest.mark.parametrize("installed", [True, False], ids=["installed", "from source"])
+def test_secrets_beside_the_installed_app_are_refused(
+    installed: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """From source the file lies beside the package, where no worker for uploads reads."""
+    package = tmp_path / "gradviz_core"
+    app = package / "app" if installed else tmp_path
+    (app / ".streamlit").mkdir(parents=True)
+    started: list[str] = []
+    monkeypatch.setattr(command, "APP", app)
+    monkeypatch.setattr(command, "PACKAGE", package)
+    monkeypatch.setattr(os, "execv", lambda program, _: started.append(program))
+    monkeypatch.setattr(subprocess, "call", lambda _: 0)
+    command.main(["app"])
+    assert started == [sys.executable]
+    secrets = app / ".streamlit" / "secrets.toml"
+    secrets.touch()
+    if installed:
+        assert command.main(["app"]) == 1
+        assert started == [sys.executable]
+        said = capsys.readouterr().err
+        assert said.startswith(f"{secrets} lies where the workers for uploads can read it")
+        assert "STREAMLIT_SECRETS_FILES" in said
+    else:
+        command.main(["app"])
+        assert started == [sys.executable] * 2
+
+
 def test_what_is_not_chosen_is_left_to_the_settings() -> None:
     start = [sys.executable, "-P", "-m", "streamlit", "run", str(ROOT / "app.py")]
     assert command.server(None, None) == start

@@ -9,12 +9,17 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
-from gradviz_core.folders import APP
+from gradviz_core.folders import APP, PACKAGE
 from gradviz_core.version import __version__
 
 NOT_INSTALLED = (
     "The app needs Streamlit, which is not installed here: the library came without it. "
     "In the folder of GradViz' source run: pip install '.[app]'"
+)
+SECRETS_INSIDE = (
+    "{file} lies where the workers for uploads can read it, so the app does not start. Move it out of {environment}: "
+    "to .streamlit/secrets.toml in the folder in which you start gradviz, or anywhere else, and let "
+    "STREAMLIT_SECRETS_FILES name it."
 )
 
 
@@ -24,6 +29,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     if importlib.util.find_spec("streamlit") is None:
         print(NOT_INSTALLED, file=sys.stderr)  # noqa: T201 - to whoever typed the command
+        return 1
+    secrets = APP / ".streamlit" / "secrets.toml"
+    if APP.is_relative_to(PACKAGE) and secrets.exists():  # confined workers may read all of the package
+        print(SECRETS_INSIDE.format(file=secrets, environment=sys.prefix), file=sys.stderr)  # noqa: T201 - likewise
         return 1
     command = server(options.port, options.address)
     if os.name != "nt":  # there exec would return to the shell at once

@@ -22,6 +22,10 @@ LOOK_S = 0.5
 """How often it is looked whether a session is due."""
 GIVE_BACK_S = 2.0
 """No sooner is memory given back once more: it keeps all threads waiting for some tenths of a second."""
+UNKNOWN = (
+    "The sessions are not known with this version of Streamlit, so what they hold is kept after their tabs have left. "
+    "Streamlit 1.67 is known to work."
+)
 
 
 @dataclass
@@ -44,7 +48,7 @@ class Left:
 
 
 async def let_go(
-    held: Callable[[], list[str]],
+    held: Callable[[], list[str] | None],
     has_tab: Callable[[str], bool],
     close: Callable[[str], None],
     say_farewell: Callable[[Collection[str]], bool],
@@ -52,15 +56,22 @@ async def let_go(
 ) -> NoReturn:
     """Close sessions whose tab did not come back, for ever; then do what is to be done for those that have ended.
 
-    ``held`` names all sessions, ``has_tab`` says whether one has a tab, ``close`` ends one; ``say_farewell`` gets those
-    that are left, and says whether anything was let go of.
+    ``held`` names all sessions, or says None if they are not known: then nothing is closed and nothing let go of, for a
+    session that is not named may have its tab. ``has_tab`` says whether one has a tab, ``close`` ends one;
+    ``say_farewell`` gets those that are left, and says whether anything was let go of.
     """
-    left, ended, given_back = Left(most), False, -GIVE_BACK_S
+    left, ended, given_back, told = Left(most), False, -GIVE_BACK_S, False
     while True:
         await asyncio.sleep(LOOK_S)
         try:
-            _look(left, held(), has_tab, close)
-            ended = say_farewell(held()) or ended
+            if (sessions := held()) is None:
+                if not told:
+                    log.error(UNKNOWN)
+                told = True
+                continue
+            _look(left, sessions, has_tab, close)
+            if (sessions := held()) is not None:
+                ended = say_farewell(sessions) or ended
             if ended and time.monotonic() - given_back >= GIVE_BACK_S:
                 # much of it refers to each other, and would stay until the next collection
                 await asyncio.to_thread(memory.give_back)

@@ -1,12 +1,12 @@
 """All sessions of the server, with and without a tab.
 
 Streamlit has no public way to list them. If its private names are gone, no session is known: nothing can be uploaded or
-downloaded, a tab that reconnects is counted again, and a turn for a large picture ends with the run of its page.
+downloaded, a tab that reconnects is counted again, a turn for a large picture ends with the run of its page, and what
+a session held is kept for as long as Streamlit keeps it, or until the server ends; a line in the log says so.
 """
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import Any
 
 from pages.streamlit_private.names import found
@@ -20,11 +20,14 @@ def is_connected(session: str) -> bool:
     return look is not None and bool(look(session))
 
 
-def held() -> list[str]:
-    """The names of all sessions."""
-    with suppress(AttributeError):
-        return [info.session.id for info in _runtime()._session_mgr.list_sessions()]
-    return []
+def held() -> list[str] | None:
+    """The names of all sessions; None if they are not known."""
+    if _exists is None or _instance is None:
+        return None
+    try:
+        return [info.session.id for info in _instance()._session_mgr.list_sessions()] if _exists() else []
+    except AttributeError:
+        return None
 
 
 def close(session: str) -> None:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
+from collections.abc import Collection
+
 import pytest
 from hypothesis import settings as limits
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
+from gradviz_core.serving import leaving
 from gradviz_core.serving.leaving import Left
 from gradviz_core.serving.places import RETURN_S, SPARE, Places
 
@@ -130,3 +135,27 @@ def test_where_more_are_held_than_may_be_those_that_left_first_go_at_once() -> N
     assert left.due(["a"], 4) == []
     clock.now = 1
     assert left.due(["b", "a", "c"], 6) == ["a", "b"]
+
+
+def test_where_sessions_are_not_known_nothing_is_closed_or_let_go(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(leaving, "LOOK_S", 0.0)
+    rounds, closed, farewells = [None, None, None, ["a", "b"], ["a"], None, None], list[str](), list[list[str]]()
+
+    def held() -> list[str] | None:
+        if not rounds:
+            raise asyncio.CancelledError
+        return rounds.pop(0)
+
+    def say_farewell(there: Collection[str]) -> bool:
+        farewells.append([*there])
+        return False
+
+    async def look() -> None:
+        await leaving.let_go(held, lambda name: name == "a", closed.append, say_farewell, most=1)
+
+    with caplog.at_level(logging.ERROR, "gradviz.serving"), pytest.raises(asyncio.CancelledError):
+        asyncio.run(look())
+    assert (closed, farewells) == (["b"], [["a"]])
+    assert [record.getMessage() for record in caplog.records] == [leaving.UNKNOWN]
