@@ -62,15 +62,20 @@ def test_a_foreign_kind_that_hides_behind_another_is_dropped() -> None:
     assert [messages.pages_by_number(data) for data in hidden] == [None] * len(hidden)
 
 
+def test_a_page_is_no_fragment_because_it_was_called_one_before() -> None:
+    content = run("a fragment").rerun_script.SerializeToString() + bytes([8 * messages.FRAGMENT_ID + 2, 0])
+    data = bytes([8 * 11 + 2, len(content) & 127 | 128, len(content) >> 7]) + content
+    assert messages.pages_in(data) == messages.pages_by_number(data) == 1.0
+
+
 def test_nothing_foreign_passes_whatever_a_message_is_spoilt_with() -> None:
     """No random bytes pass as one of the four kinds that Streamlit would read as another, or as less than it is."""
     chance, read = Random(0), 0
     for _ in range(5_000):
         data = bytearray(chance.choice([*SENT, *DROPPED]).SerializeToString())
-        for _ in range(chance.randint(1, 3)):
-            data[chance.randrange(min(len(data), 6) + 1) : chance.randrange(1, 8)] = chance.randbytes(
-                chance.randint(0, 3)
-            )
+        for _ in range(chance.randint(1, 2)):
+            place = chance.randrange(min(len(data), chance.choice([4, 400])) + 1)
+            data[place : place + 1] = chance.randbytes(1)
         plain = messages.pages_by_number(bytes(data))
         if plain is not None and (usual := messages.pages_in(bytes(data))) is not None:
             read += 1
