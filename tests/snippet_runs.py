@@ -17,7 +17,6 @@ from gradviz_core.answering import Answerer
 from gradviz_core.drawing import fields, snippets
 from gradviz_core.drawing.screen.site_maps import quantities
 from gradviz_core.drawing.snippets import Setting
-from gradviz_core.models import catalogue
 from gradviz_core.settings import settings
 from gradviz_core.types import MethodName, layouts
 from gradviz_core.types.methods import METHODS as CARDS
@@ -37,10 +36,10 @@ View = tuple[str, str, np.ndarray]
 
 
 def own_store(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """For a fixture: uploads have a store of their own in ``folder``, and programs run in a place inside it."""
+    """For a fixture: uploads have a store of their own in ``folder``, where programs run."""
     monkeypatch.setenv("GRADVIZ_STORE", str(folder / "uploads"))
     _forget()
-    yield workplace(folder)
+    yield folder
     monkeypatch.undo()
     _forget()
 
@@ -73,28 +72,16 @@ def error(found: np.ndarray, drawn: np.ndarray) -> float:
 
 def setting(model: str, image: str, architecture: str = "") -> Setting:
     survey = ask(gv.SurveyQuestion(model=model, image=image))
-    name = image.removeprefix("sample/")
-    file = "" if image.startswith("upload/") else str(_relative(catalogue.image_file(catalogue.sample_image(name))))
+    sample = "" if image.startswith("upload/") else image
     return Setting(
         survey.card,
         survey.sites,
-        file,
+        sample,
         survey.file,
         architecture,
         heads=survey.heads,
         draw=0 if survey.random else None,
     )
-
-
-def _relative(file: Path) -> Path:
-    return file.relative_to(ROOT)
-
-
-def workplace(folder: Path) -> Path:
-    """A folder that looks like GradViz's own to a snippet."""
-    if not (folder / "assets").exists():
-        (folder / "assets").symlink_to(ROOT / "assets")
-    return folder
 
 
 # --------------------------------------------------------------------------------------------------------------- views

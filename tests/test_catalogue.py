@@ -19,7 +19,7 @@ from gradviz_core.answers import load
 from gradviz_core.errors import GradVizError, UnknownImage, UnknownModel
 from gradviz_core.models import architectures, catalogue
 from gradviz_core.models.catalogue import ASSETS, TORCHVISION
-from gradviz_core.types import ImageCard, ModelCard
+from gradviz_core.types import ImageCard, ModelCard, keys
 
 KEYS = st.one_of(
     st.text(max_size=40),
@@ -107,7 +107,9 @@ def test_a_model_gives_one_logit_for_each_label(card: ModelCard) -> None:
 def test_every_sample_has_its_own_key_and_every_file_a_card() -> None:
     cards = catalogue.sample_images()
     assert len({card.key for card in cards}) == len(cards) > 0
-    told = {catalogue.image_file(card).name for card in cards} | {card.mask for card in cards if card.mask}
+    told = {catalogue.sample_file(keys.name(card.key)).name for card in cards} | {
+        card.mask for card in cards if card.mask
+    }
     assert told == {file.name for file in (ASSETS / "images").iterdir()} - {"cards.json"}
 
 

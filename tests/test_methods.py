@@ -255,6 +255,6 @@ def test_a_program_that_asks_elsewhere_gives_the_array_of_the_method(target: gv.
     assert not snippets.asks_elsewhere("gradient_x_input")
     code = snippets.saliency(at, answer.target, "smooth", "channel", options)
     drawn = answer.attributions[gv.INPUT][0]
-    assert snippet_runs.error(snippet_runs.run(code, snippet_runs.workplace(tmp_path)), drawn) < 1e-5
+    assert snippet_runs.error(snippet_runs.run(code, tmp_path), drawn) < 1e-5
     plain: Mapping[gv.Site, np.ndarray] = answer.gradients
     assert snippet_runs.error(plain[gv.INPUT][0], drawn) > 0.1

@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Callable, Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -155,7 +157,8 @@ def _run(app: AppTest) -> Code:
     assert not app.error
     names = [tab.label for tab in app.tabs]
     assert len(names) == len(app.code)
-    return {name: snippet_runs.run(block.value, snippet_runs.ROOT) for name, block in zip(names, app.code, strict=True)}
+    with TemporaryDirectory() as folder:
+        return {name: snippet_runs.run(block.value, Path(folder)) for name, block in zip(names, app.code, strict=True)}
 
 
 def check(

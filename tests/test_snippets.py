@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import io
 import struct
-import subprocess
-import sys
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -367,16 +365,6 @@ def test_the_first_direction(model: str, of: gv.Site, wrt: gv.Site, rows: tuple[
         away = np.linalg.norm(found - picture[0].values)
         assert away <= angle * info.shape[1] ** 0.5, "a sum over channels has up to the root of their number as much"
         assert away < 0.05 * np.linalg.norm(found)
-
-
-def test_it_runs_as_a_file_and_needs_gradviz_for_a_preset_alone(tmp_path: Path) -> None:
-    torchvision = snippet_runs.setting("torchvision/squeezenet1_1@random-0", "sample/star")
-    code = snippets.saliency(torchvision, gv.ClassScore(), "gradient", "signed_sum")
-    assert "gradviz" not in code.replace("GradViz's folder", "")
-    file = tmp_path / "snippet.py"
-    file.write_text(code + "print(shown.shape, shown.dtype)\n", encoding="utf-8")
-    done = subprocess.run([sys.executable, str(file)], cwd=snippet_runs.ROOT, capture_output=True, text=True)
-    assert (done.stdout, done.returncode) == ("(224, 224) float32\n", 0), done.stderr
 
 
 def test_names_from_an_upload_stay_names() -> None:

@@ -20,7 +20,7 @@ from gradviz_core.types import (
 from gradviz_core.types.heads import Head
 from tests.exported.files import exported_bytes
 from tests.own_outputs import IMAGE, SIDE, Served, made, served_here
-from tests.snippet_runs import ask, error, run, setting, workplace
+from tests.snippet_runs import ask, error, run, setting
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def served(monkeypatch: pytest.MonkeyPatch) -> Served:
 def folder_with(name: str, folder: Path) -> Path:
     data = exported_bytes(made(name), torch.zeros(1, 3, SIDE, SIDE))
     (folder / "your-model.pt2").write_bytes(data)
-    return workplace(folder)
+    return folder
 
 
 @pytest.mark.parametrize(

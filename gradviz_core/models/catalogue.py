@@ -132,6 +132,15 @@ def sample_image(name: str) -> ImageCard:
     return names[name]
 
 
+def sample_file(name: str) -> Path:
+    """The file of the sample called ``name``, wherever GradViz is installed.
+
+    Raises:
+        UnknownImage: as ``sample_image``.
+    """
+    return image_file(sample_image(name))
+
+
 def image_file(card: ImageCard) -> Path:
     """The file of a sample image."""
     stem = keys.name(card.key)

@@ -8,8 +8,7 @@ import streamlit as st
 
 from gradviz_core.compute import client
 from gradviz_core.drawing.snippets import Setting
-from gradviz_core.models import catalogue
-from gradviz_core.types import SurveyAnswer, SurveyQuestion, keys
+from gradviz_core.types import SurveyAnswer, SurveyQuestion
 from pages.shell.asking import ask
 from pages.shell.choice import Choice
 from pages.uploads import uploaded
@@ -19,8 +18,8 @@ def panel(choice: Choice, programs: Mapping[str, Callable[[Setting], str]]) -> N
     """A button beside the page's title that opens the programs, one for each picture, by the name of its picture."""
     with choice.tools.popover("PyTorch", icon=":material/code:", width="content"):
         st.caption(
-            "Plain PyTorch; GradViz only loads the presets. The last variable, `shown`, holds exactly the values of "
-            "the picture."
+            "Plain PyTorch; GradViz only loads presets and samples. The last variable, `shown`, holds exactly the "
+            "values of the picture."
         )
         there = setting(choice.model, choice.image, choice.survey)
         names = list(programs)
@@ -31,11 +30,11 @@ def panel(choice: Choice, programs: Mapping[str, Callable[[Setting], str]]) -> N
 
 def setting(model: str, image: str, survey: SurveyAnswer) -> Setting:
     """What the code needs to know about a model and an image."""
-    file = "" if uploaded.is_key(image) else _sample_file(image)
+    sample = "" if uploaded.is_key(image) else image
     guarded = model in st.session_state.get("guarded", ())
     draw = survey.question.seed if survey.random else None
     return Setting(
-        survey.card, survey.sites, file, survey.file, _architecture(model), guarded, draw, heads=survey.heads
+        survey.card, survey.sites, sample, survey.file, _architecture(model), guarded, draw, heads=survey.heads
     )
 
 
@@ -54,8 +53,3 @@ def _architecture(key: str) -> str:
     if uploaded.is_key(key) and key not in known:
         known[key] = client.recipe(key).architecture
     return known.get(key, "")
-
-
-def _sample_file(key: str) -> str:
-    file = catalogue.image_file(catalogue.sample_image(keys.name(key)))
-    return file.relative_to(catalogue.ASSETS.parent).as_posix()

@@ -21,7 +21,8 @@ from gradviz_core.text.shown_text import visible
 from pages.shell.parameters import Parameters
 from pages.streamlit_private import run
 
-LONGEST = 200
+LONGEST, LONGEST_ENTRIES = 200, 1000
+"""Characters of one choice, and of one that holds several entries."""
 
 
 class NoSuchChoice(GradVizError):
@@ -36,8 +37,7 @@ class NoSuchChoice(GradVizError):
 @dataclass(slots=True)
 class _Memory:
     """What this session knows of its choices between one run and the next. It takes precedence over the browser:
-    messages of browser and server cross, so what the browser says of the address and the controls may be out of
-    date."""
+    messages of browser and server cross, so what the browser says of the address and controls may be out of date."""
 
     parameters: Parameters = field(default_factory=Parameters)
     """All that there are."""
@@ -87,14 +87,17 @@ def begin(parameters: Parameters) -> None:
 def _hear_controls(memory: _Memory) -> None:
     """A control that does not show what it showed when it was last drawn was changed by the person.
 
-    Callbacks of the controls would say the same, but are lost when the next click cuts their run short.
+    Callbacks of the controls would say the same, but are lost when the next click cuts their run short. Where one run
+    hears that two changed, and one is dropped when the other changes, it is dropped, whichever is heard first.
     """
+    fallen: set[str] = set()
     for name, was in list(memory.shown.items()):
         now = st.session_state.get(f"shown_{name}", was)
         known = name not in memory.options or now in memory.options[name]
         if now != was and known and name not in memory.clicked:
             memory.shown[name] = now
-            _choose(memory, name, now)
+            fallen |= _choose(memory, name, now)
+    _drop(memory, fallen)
 
 
 def settle() -> None:
@@ -108,6 +111,7 @@ def read(name: str, default: str = "") -> str:
 
     Raises:
         KeyError: no page declares such a choice.
+        NoSuchChoice: as ``entries``.
     """
     whole, _, entry = name.partition(".")
     if entry:
@@ -118,9 +122,21 @@ def read(name: str, default: str = "") -> str:
 
 
 def entries(name: str) -> dict[str, str]:
-    """The entries of a choice that holds several: ``power=3,size=5``."""
-    pairs = (pair.partition("=") for pair in read(name).split(",") if pair)
-    return {entry: text for entry, _, text in pairs}
+    """The entries of a choice that holds several: ``power=3,size=5``.
+
+    Raises:
+        NoSuchChoice: it is too long; none of it is read, since what is cut off would be another choice.
+    """
+    text = _memory().chosen.get(name, "")
+    if len(text) > LONGEST_ENTRIES:
+        rule = f"it may have at most {LONGEST_ENTRIES:,}. Shorten it, or leave it out."
+        raise NoSuchChoice(f"The choice {name!r} in the address has {len(text):,} characters: {rule}", name)
+    return _parted(text)
+
+
+def _parted(text: str) -> dict[str, str]:
+    pairs = (pair.partition("=") for pair in text.split(",") if pair)
+    return {entry: said for entry, _, said in pairs}
 
 
 def write(choices: Mapping[str, object]) -> None:
@@ -149,17 +165,23 @@ def exchange_model(key: str) -> None:
     memory.clicked.add("model")
 
 
-def _choose(memory: _Memory, name: str, value: object) -> None:
+def _choose(memory: _Memory, name: str, value: object) -> frozenset[str]:
+    """Make a choice; returns the names of those that were dropped with it."""
     text = "" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
     name, _, entry = name.partition(".")
     if entry:
-        text = ",".join(f"{key}={said}" for key, said in (entries(name) | {entry: text}).items() if said)
+        text = ",".join(
+            f"{key}={said}" for key, said in (_parted(memory.chosen.get(name, "")) | {entry: text}).items() if said
+        )
     memory.carried.discard(name)
-    if memory.chosen.get(name, "") != text:
-        memory.carried.update(memory.parameters.questioned_with(name))
-        _drop(memory, {name} | memory.parameters.dropped_with(name))
-        if text:
-            memory.chosen[name] = text
+    if memory.chosen.get(name, "") == text:
+        return frozenset()
+    memory.carried.update(memory.parameters.questioned_with(name))
+    dropped = memory.parameters.dropped_with(name)
+    _drop(memory, {name} | dropped)
+    if text:
+        memory.chosen[name] = text
+    return dropped
 
 
 def _drop(memory: _Memory, names: Iterable[str]) -> None:
@@ -365,8 +387,7 @@ def decimal(
 
 
 def _shown(name: str, value: object, *, again: bool = False) -> tuple[str, bool]:
-    """The key of the visible control for ``name``, which shows ``value`` in this run, and whether it was set
-    now.
+    """The key of the visible control for ``name``, which shows ``value`` in this run, and whether it was set now.
 
     A new control starts with its default, and one that shows the value already is left alone: setting it again would
     lose a click that is on its way. ``again`` sets it all the same.

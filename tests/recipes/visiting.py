@@ -6,6 +6,8 @@ import io
 import json
 import sys
 from collections.abc import Callable, Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -51,7 +53,8 @@ def _drawn(app: AppTest, picture: str, program: str) -> dict[str, Any]:
     """The numbers of a picture, and how far those of its program are from them, as a share of their length."""
     drawn = values(chart(app, picture))
     programs = dict(zip([tab.label for tab in app.tabs], [block.value for block in app.code], strict=True))
-    shown = snippet_runs.run(programs[program], snippet_runs.ROOT)
+    with TemporaryDirectory() as folder:
+        shown = snippet_runs.run(programs[program], Path(folder))
     return {
         "size": float(np.abs(drawn).max()),
         "apart": snippet_runs.error(shown, drawn.astype(np.float64)),

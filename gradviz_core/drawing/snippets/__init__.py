@@ -1,7 +1,8 @@
 """The code of every picture: plain, runnable PyTorch that ends with ``shown``, exactly the array that is drawn.
 
 Each function takes what its picture shows and returns a program as text; nothing is run here. A program loads the image
-and the model, computes one array and names it ``shown``. It needs GradViz only to load a preset.
+and the model, computes one array and names it ``shown``. It needs GradViz only to load a preset or a
+sample.
 """
 
 from gradviz_core.drawing.snippets.flow import parameters, sites, strip

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from gradviz_core.drawing.snippets.program import Block, comment, quoted
-from gradviz_core.types import ImageFile, ModelCard
+from gradviz_core.drawing.snippets.program import GRADVIZ, INSTALL, Block, comment, quoted
+from gradviz_core.types import ImageFile, ModelCard, keys
 from gradviz_core.types.cards import ArrayFile, Scaling
 
 _SUFFIXES = {"JPEG": "jpg", "WEBP": "webp", "BMP": "bmp", "TIFF": "tif", "GIF": "gif"}
@@ -11,13 +11,16 @@ _NUMPY, _PILLOW = "import numpy as np", "from PIL import Image"
 
 
 def opened(card: ModelCard, sample: str, upload: ImageFile | None) -> Block:
-    """``image``, as large as it is in its file. ``sample`` is where a sample lies; else ``upload`` tells of the file
+    """``image``, as large as it is in its file. ``sample`` is the key of a sample; else ``upload`` tells of the file
     that was uploaded."""
     colours = '.convert("L")' if len(card.preprocessing.mean) == 1 else '.convert("RGB")'
     if sample:
         return Block(
-            (comment("A sample: run this in GradViz's folder."), f"image = Image.open({quoted(sample)}){colours}"),
-            (_PILLOW,),
+            (
+                comment(f"A sample, which comes with GradViz: {INSTALL}"),
+                f"image = Image.open(gv.catalogue.sample_file({quoted(keys.name(sample))})){colours}",
+            ),
+            (_PILLOW, GRADVIZ),
         )
     file = upload or ImageFile("PNG")
     if file.array is not None:

@@ -10,6 +10,9 @@ from gradviz_core.types.target import Block as Block
 
 WIDTH = 80
 """Longest line of a comment."""
+INSTALL = "install it, or run the program in its folder with PYTHONPATH=. before python."
+"""How a program finds GradViz, in its comments."""
+GRADVIZ = "import gradviz_core as gv"
 MAP_TENSORS = """def map_tensors(function, value):  # of each tensor in what a layer returns
     if isinstance(value, torch.Tensor):
         return function(value)

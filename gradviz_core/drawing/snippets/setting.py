@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from gradviz_core.drawing.snippets.guarding import guard
 from gradviz_core.drawing.snippets.opening import opened
-from gradviz_core.drawing.snippets.program import Block, comment, quoted
+from gradviz_core.drawing.snippets.program import GRADVIZ, INSTALL, Block, comment, quoted
 from gradviz_core.types import HeadInfo, ImageFile, Site, SiteInfo, keys
 from gradviz_core.types.cards import ModelCard, Preprocessing
 from gradviz_core.types.class_words import class_text
@@ -25,8 +25,8 @@ class Setting:
     card: ModelCard
     sites: tuple[SiteInfo, ...]
     """What the survey of the model on the image found."""
-    image_file: str = ""
-    """Where the sample lies within the folder of GradViz; empty for an upload."""
+    sample: str = ""
+    """Key of the sample; empty for an upload."""
     upload: ImageFile | None = None
     """How an uploaded picture lies in its file."""
     architecture: str = ""
@@ -85,7 +85,7 @@ def picture(setting: Setting) -> Block:
     """``image``, a Pillow image, resized and cropped as the network sees it."""
     steps = setting.card.preprocessing
     resize, extra = _resize(steps)
-    start = opened(setting.card, setting.image_file, setting.upload)
+    start = opened(setting.card, setting.sample, setting.upload)
     lines = [
         *start.lines,
         "fit = transforms.Compose([",
@@ -152,14 +152,9 @@ def _loaded(setting: Setting, by_layer: bool) -> Block:
     kind, rest = keys.split(setting.card.key)
     match kind:
         case keys.PRESET:
-            said = comment(
-                "The model, in evaluation mode. Only this line needs GradViz: install it, or run the program in its "
-                "folder with PYTHONPATH=. before python."
-            )
-            return Block(
-                (said, f"model = gv.load({quoted(setting.card.key)})"),
-                ("import gradviz_core as gv",),
-            )
+            needs = "It comes with GradViz too." if setting.sample else f"Only this line needs GradViz: {INSTALL}"
+            said = comment(f"The model, in evaluation mode. {needs}")
+            return Block((said, f"model = gv.load({quoted(setting.card.key)})"), (GRADVIZ,))
         case keys.TORCHVISION:
             return _torchvision(rest)
     return _exported(by_layer) if setting.exported else _with_weights(setting)
@@ -205,7 +200,8 @@ def _built(setting: Setting) -> tuple[str, tuple[str, ...]]:
     kind, name = keys.split(setting.architecture)
     classes = next((info.shape[-1] for info in reversed(setting.sites) if not info.site.path), 0)
     if kind == keys.PRESET:
-        line = f"model = build({quoted(name)}, classes={classes})  # only this line needs GradViz"
+        needs = "this line needs GradViz too" if setting.sample else "only this line needs GradViz"
+        line = f"model = build({quoted(name)}, classes={classes})  # {needs}"
         return line, ("from gradviz_core.models.architectures import build",)
     options = f"weights=None, num_classes={classes}"
     if name in _AUXILIARY:

@@ -1,0 +1,87 @@
+"""Choices in the address: several entries of one choice, and changes that one run hears together."""
+
+from __future__ import annotations
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+
+def page() -> None:
+    """A choice, and twelve options that are dropped when it changes."""
+    from gradviz_core.types.controls import Number
+    from pages.shell import address, asking, controls
+    from pages.shell.parameters import Parameter, Parameters
+
+    asking_for = [Parameter("method"), Parameter("options", within=("method",)), Parameter("unit", within=("options",))]
+    address.begin(Parameters(asking_for))
+    with asking.one_sentence():
+        address.option("Method", "method", {"first": "First", "second": "Second"})
+        names = [f"a_long_option_{number:02}" for number in range(12)]
+        controls.draw("options", [Number(name, name, 0, 99, 1, 25, whole=True) for name in names])
+        address.counter("Unit", "unit", 10, 0)
+    address.settle()
+
+
+def opened(**choices: str) -> AppTest:
+    app = AppTest.from_function(page)
+    app.session_state["errors_said"] = 0  # as the shell sets it
+    for name, text in choices.items():
+        app.query_params[name] = text
+    app.run()
+    assert not app.exception
+    return app
+
+
+def said(app: AppTest) -> dict[str, str]:
+    return {name: text if isinstance(text, str) else text[0] for name, text in app.query_params.items()}
+
+
+def test_an_option_falls_with_the_method_that_changed_in_the_same_run() -> None:
+    app = opened()
+    app.slider[0].set_value(50)
+    app.button_group[0].set_value("second")
+    app.run()
+    assert said(app) == {"method": "second"}
+    assert app.slider[0].value == 25
+
+
+def test_a_number_falls_with_what_it_is_within_in_the_same_run() -> None:
+    app = opened()
+    app.slider[0].set_value(50)
+    app.number_input[0].set_value(3)
+    app.run()
+    assert said(app) == {"options": "a_long_option_00=50"}
+    assert app.number_input[0].value == 0
+
+
+def test_what_does_not_depend_on_each_other_is_kept() -> None:
+    app = opened()
+    app.slider[0].set_value(50)
+    app.slider[11].set_value(75)
+    app.run()
+    assert said(app) == {"options": "a_long_option_00=50,a_long_option_11=75"}
+
+
+def test_twelve_options_are_read_to_the_last_and_stay_when_one_changes() -> None:
+    text = ",".join(f"a_long_option_{number:02}={number + 30}" for number in range(12))
+    assert len(text) > 200
+    app = opened(options=text)
+    assert [slider.value for slider in app.slider] == list(range(30, 42))
+    app.slider[0].set_value(50).run()
+    assert said(app) == {"options": text.replace("00=30", "00=50")}
+
+
+@pytest.mark.parametrize("length", [1001, 5000])
+def test_options_that_are_too_long_are_an_error_and_no_other_options(length: int) -> None:
+    text = "a_long_option_00=30,".ljust(length, "0")
+    app = opened(options=text)
+    (error,) = app.error
+    assert f"'options' in the address has {length:,} characters: it may have at most 1,000." in error.value.replace(
+        "\\", ""
+    )
+    assert not app.slider
+    assert said(app) == {"options": text}
+    app.button[0].click().run()
+    assert not app.error
+    assert said(app) == {}
+    assert app.slider[0].value == 25
