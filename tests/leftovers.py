@@ -34,7 +34,7 @@ GLOBAL_HOOKS = (
 STAYS = ("multiprocessing.resource_tracker", "torchinductor_")
 """A process that Python, and a folder that torch begins when it is first needed and keeps: words of their names."""
 FORK_SERVER = "multiprocessing.forkserver"
-"""In the command of a process that Python begins with the first pool of workers and keeps, and in its workers' commands."""
+"""In the commands of a process that Python begins with the first pool of workers and keeps, and of its workers."""
 
 
 def hooks() -> Iterator[str]:
