@@ -109,13 +109,17 @@ def hover(page: Page, key: str, row: float, column: float) -> str:
     return str(said.json_value())
 
 
+LOOKED_AGAIN = "() => new Promise((done) => setTimeout(done, 75))"
+"""Plotly looks where the pointer is once in 50 ms, and a click counts for the cell that it saw last."""
+
+
 def click(page: Page, key: str, row: float, column: float) -> None:
     """Click a cell of a chart, and wait for the run that it begins."""
     page.wait_for_selector(f".st-key-chart_{key} .js-plotly-plot[data-clicks=on]", timeout=20_000)
     x, y = point(page, key, row, column)
     page.mouse.move(x - 3, y - 3)
     page.mouse.move(x, y)
-    drawn(page)
+    page.evaluate(LOOKED_AGAIN)
     page.evaluate(COUNT_RUNS)
     page.mouse.click(x, y)
     page.wait_for_function("window.runs > 0")

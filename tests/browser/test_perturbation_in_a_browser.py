@@ -19,7 +19,7 @@ def test_a_larger_epsilon_changes_the_picture_and_the_address_restores_it(
     page.goto(visited.address("perturbation?model=preset/shapes-cnn&image=sample/star&way=away&epsilon=4"))
     first = seeing.finite(seeing.heatmap(page, "difference"))
     assert max(map(abs, first)) == 12, "4 levels in each of 3 channels"
-    expect(page.get_by_text("The network was given exactly this")).to_be_visible()
+    expect(page.get_by_text("This is exactly the image that the network was given")).to_be_visible()
 
     page.get_by_role("slider", name="Epsilon").focus()
     for _ in range(2):
