@@ -40,7 +40,7 @@ def click(page: Page, key: str, line: int, number: int) -> None:
     )
     page.mouse.move(x - 3, y)
     page.mouse.move(x, y)
-    seeing.drawn(page)
+    page.evaluate(seeing.LOOKED_AGAIN)
     page.mouse.click(x, y)
 
 
