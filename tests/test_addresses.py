@@ -9,16 +9,16 @@ from streamlit.testing.v1 import AppTest
 def page() -> None:
     """A choice, and twelve options that are dropped when it changes."""
     from gradviz_core.types.controls import Number
-    from pages.shell import address, asking, controls
+    from pages.shell import address, asking, controls, widgets
     from pages.shell.parameters import Parameter, Parameters
 
     asking_for = [Parameter("method"), Parameter("options", within=("method",)), Parameter("unit", within=("options",))]
     address.begin(Parameters(asking_for))
     with asking.one_sentence():
-        address.option("Method", "method", {"first": "First", "second": "Second"})
+        widgets.option("Method", "method", {"first": "First", "second": "Second"})
         names = [f"a_long_option_{number:02}" for number in range(12)]
         controls.draw("options", [Number(name, name, 0, 99, 1, 25, whole=True) for name in names])
-        address.counter("Unit", "unit", 10, 0)
+        widgets.counter("Unit", "unit", 10, 0)
     address.settle()
 
 

@@ -14,7 +14,7 @@ from gradviz_core.types import INPUT, Blocks, FlowAnswer, GradientAnswer, SiteIn
 from gradviz_core.types.looks import Look
 from gradviz_core.types.map_kinds import MAP_KINDS, MapKind, map_kind
 from gradviz_core.types.sites import site_name
-from pages.shell import address, sites
+from pages.shell import sites, widgets
 from pages.shell.panel import Picture
 from pages.shell.parameters import Parameter
 from pages.shell.sites import Place
@@ -25,12 +25,12 @@ _ORDERS = {"strength": "By strength", "index": "By index"}
 
 def kind() -> MapKind:
     """The quantity that is chosen."""
-    return map_kind(address.option("Show", "maps", {one.name: one.label for one in MAP_KINDS}))
+    return map_kind(widgets.option("Show", "maps", {one.name: one.label for one in MAP_KINDS}))
 
 
 def order() -> str:
     """``strength`` or ``index``."""
-    return address.option("Sort", "sort", _ORDERS)
+    return widgets.option("Sort", "sort", _ORDERS)
 
 
 def strip(flow: FlowAnswer, labels: Sequence[str], chosen: str) -> Picture:

@@ -11,7 +11,7 @@ from gradviz_core.drawing.screen.site_maps import site_maps
 from gradviz_core.types import INPUT, GradientQuestion
 from gradviz_core.types.looks import Look
 from pages.layout import code, frame
-from pages.shell import address, check, facts, keeping, panel, sites, tour, units
+from pages.shell import check, facts, keeping, panel, sites, tour, units, widgets
 from pages.shell.asking import ask, one_sentence
 
 choice = frame.begin(
@@ -31,7 +31,7 @@ with one_sentence():
         strongest = ask(asked, "Finding the strongest channels here …")
         with number:
             channel = sites.choose_channel(info, int(strongest.arrays["channels"][0]))
-        opacity = address.percent("Opacity", "opacity", 60, "How strongly the gradient covers the grey image below it")
+        opacity = widgets.percent("Opacity", "opacity", 60, "How strongly the gradient covers the grey image below it")
     sites.note_if_flat(info)
 
     unit = units.unit(info, channel, place)

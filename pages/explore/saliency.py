@@ -10,7 +10,7 @@ from gradviz_core.types.looks import Look
 from gradviz_core.types.methods import METHODS
 from pages.explore import depth, predictions
 from pages.layout import code, frame
-from pages.shell import address, check, facts, keeping, panel, pixel, saliency, tour
+from pages.shell import check, facts, keeping, panel, pixel, saliency, tour, widgets
 from pages.shell.asking import ask, one_sentence
 from pages.uploads import uploaded
 
@@ -25,7 +25,7 @@ with one_sentence():
         opacity = (
             100
             if view.each_channel
-            else address.percent("Opacity", "opacity", 100, "How strongly the gradient covers the grey image below it")
+            else widgets.percent("Opacity", "opacity", 100, "How strongly the gradient covers the grey image below it")
         )
 
     question = GradientQuestion(

@@ -7,7 +7,7 @@ import streamlit as st
 from gradviz_core.lessons.contents import LESSONS, lesson_of
 from gradviz_core.types import LessonQuestion
 from gradviz_core.types.lesson_cards import Lesson
-from pages.shell import address, controls, panel
+from pages.shell import controls, panel, widgets
 from pages.shell.parameters import Parameter
 from pages.streamlit_private import elements
 
@@ -23,7 +23,7 @@ them. Streamlit has a variable for that colour inside components alone."""
 
 def choose() -> Lesson:
     """The lesson that is chosen; the first by default."""
-    return lesson_of(address.option("Lesson", "lesson", {lesson.key: lesson.title for lesson in LESSONS}))
+    return lesson_of(widgets.option("Lesson", "lesson", {lesson.key: lesson.title for lesson in LESSONS}))
 
 
 def question(lesson: Lesson) -> LessonQuestion:

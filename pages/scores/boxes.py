@@ -14,7 +14,7 @@ from gradviz_core.drawing.output_figures import Placed
 from gradviz_core.drawing.screen import Seen
 from gradviz_core.types import OutputAnswer, OutputQuestion, SurveyAnswer
 from pages.scores.output_kind import Output
-from pages.shell import address
+from pages.shell import address, widgets
 from pages.shell.asking import ask
 from pages.shell.clicks import Click
 from pages.shell.parameters import Parameter
@@ -57,12 +57,12 @@ def question(survey: SurveyAnswer, output: Output) -> OutputQuestion | None:
             "Read as boxes. This is a guess from the shape: if the output holds something else, change the layout."
         )
     with st.expander("Layout of the boxes"):
-        axis = address.listed("Axis of the boxes", "boxaxis", _AXES)
+        axis = widgets.listed("Axis of the boxes", "boxaxis", _AXES)
         if axis == "none":
             return None
         by_last = {"auto": None, "last": True, "first": False}[axis]
         numbers = first if by_last or (by_last is None and last > first) else last
-        skip = address.counter("Values before the class scores", "skip", numbers, min(4, numbers - 1))
+        skip = widgets.counter("Values before the class scores", "skip", numbers, min(4, numbers - 1))
     asked = survey.question
     return OutputQuestion(
         model=asked.model, image=asked.image, head=output.head, skip=skip, boxes_last=by_last, seed=asked.seed
@@ -89,7 +89,7 @@ def choose(found: OutputAnswer, labels: Sequence[str]) -> int | None:
     known = chosen in words or (chosen.isascii() and chosen.isdigit() and len(chosen) < 10 and int(chosen) < count)
     if known and chosen not in words:
         words[chosen] = f"box {chosen}"
-    address.select("Box", "box", list(words), chosen, words.__getitem__)
+    widgets.select("Box", "box", list(words), chosen, words.__getitem__)
     if not known:
         raise address.NoSuchChoice(
             f"Box {chosen[:60]!r} does not exist: there are {count:,}, from 0 to {count - 1}. Choose one of them.",

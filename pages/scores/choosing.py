@@ -24,7 +24,7 @@ from gradviz_core.types.heads import USUAL_HEAD, OutputKind
 from gradviz_core.types.targets import KINDS
 from pages.scores import boxes, elements, output_kind, regions
 from pages.scores.output_kind import Output
-from pages.shell import address
+from pages.shell import address, widgets
 from pages.shell.asking import ask
 from pages.shell.parameters import Parameter
 
@@ -103,7 +103,7 @@ def _class(survey: SurveyAnswer, output: Output) -> Target:
         output, _of_several_classes(output) | {kind.choice[0]: kind.choice[1] for kind in KINDS if kind.choice}
     )
     if scale in ("loss", "difference", *offered):
-        address.only("Direction", "direction", {"increase": _NUMBERS["increase"]})
+        widgets.only("Direction", "direction", {"increase": _NUMBERS["increase"]})
     if scale in offered:
         return offered[scale].of_class(chosen, output.head)
     match scale:
@@ -152,7 +152,7 @@ def _box(survey: SurveyAnswer, output: Output) -> tuple[Target, Output]:
 def _scale(output: Output, more: dict[str, str]) -> str:
     """The chosen score; no control is drawn if there is only one."""
     words = scales(output) | more
-    return address.listed("Score", "scale", words) if len(words) > 1 else address.only("Score", "scale", words)
+    return widgets.listed("Score", "scale", words) if len(words) > 1 else widgets.only("Score", "scale", words)
 
 
 def _against(output: Output) -> bool:
@@ -161,8 +161,8 @@ def _against(output: Output) -> bool:
     words = _NUMBERS if output.info.reading == "numbers" else _LABELS
     if output.info.classes > 1 and output.noun == "class":
         words = {"increase": words["increase"]}
-        return address.only("Direction", "direction", words) == "decrease"
-    return address.option("Direction", "direction", words) == "decrease"
+        return widgets.only("Direction", "direction", words) == "decrease"
+    return widgets.option("Direction", "direction", words) == "decrease"
 
 
 def _index(survey: SurveyAnswer, output: Output, default: str) -> int | None:
@@ -181,7 +181,7 @@ def _one_class(survey: SurveyAnswer, output: Output, label: str, name: str, defa
     """The class chosen from a list of all; None for the default."""
     chosen, count, noun = address.read(name, _DEFAULT[name]), output.info.classes, output.noun
     words = {_DEFAULT[name]: default} | {str(i): class_text(i, survey.card.labels, noun) for i in range(count)}
-    address.select(label, name, list(words), chosen, words.__getitem__)
+    widgets.select(label, name, list(words), chosen, words.__getitem__)
     if chosen not in words:
         rule = f"{survey.card.title[:80]} has {bars.plural(noun)} 0 to {count - 1}"
         raise address.NoSuchChoice(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from gradviz_core.drawing.captions import shape_text
 from gradviz_core.types import Combination, Site, SiteSum, Term
 from gradviz_core.types.heads import HeadInfo
-from pages.shell import address
+from pages.shell import address, widgets
 from pages.shell.parameters import Parameter
 
 PARAMETERS = (Parameter("element", within=("head",)),)
@@ -21,7 +21,7 @@ def choose(info: HeadInfo) -> Combination | SiteSum:
     site = Site("", 0, info.item)
     batch, shape = ((0,), info.shape[1:]) if len(info.shape) > 1 and info.shape[0] == 1 else ((), info.shape)
     first = ",".join("0" for _ in shape) if info.reading == "probabilities" else ""
-    text = address.text(
+    text = widgets.text(
         "One value of the output",
         "element",
         first or "sum of all values",

@@ -13,7 +13,7 @@ from gradviz_core.drawing.captions import shape_text
 from gradviz_core.errors import BadTarget
 from gradviz_core.types import OutputAnswer, SurveyAnswer
 from gradviz_core.types.heads import Head, HeadForm, HeadInfo, KnownFrom, OutputKind
-from pages.shell import address
+from pages.shell import address, widgets
 from pages.shell.parameters import Parameter
 
 PARAMETERS = (
@@ -120,7 +120,7 @@ def control(output: Output) -> None:
     if output.info.form == "other":
         return
     names = {reading: name for name, reading in READINGS.items()}
-    address.select("Output kind", "reads", list(WORDS), names[output.info.reading], WORDS.__getitem__)
+    widgets.select("Output kind", "reads", list(WORDS), names[output.info.reading], WORDS.__getitem__)
     st.caption(f"{_MEANING[output.info.reading]} {_KNOWN[output.info.known_from]}")
 
 
@@ -156,7 +156,7 @@ def _chosen(heads: Sequence[HeadInfo]) -> HeadInfo:
         )
         raise address.NoSuchChoice(f"This model returns no output {chosen[:60]!r}: {rule}.", "head")
     if len(heads) > 1:
-        address.select("Output", "head", list(known), chosen, lambda item: _words(known[item]))
+        widgets.select("Output", "head", list(known), chosen, lambda item: _words(known[item]))
     return known[chosen]
 
 
@@ -173,7 +173,7 @@ def plain_name(info: HeadInfo) -> str:
 def _row(info: HeadInfo) -> int | None:
     """Which of several rows; None if there is only one."""
     if info.form == "row" and len(info.shape) == 2 and info.shape[0] > 1:
-        return address.counter("Row of the output", "outrow", info.shape[0], 0)
+        return widgets.counter("Row of the output", "outrow", info.shape[0], 0)
     if address.read("outrow"):
         raise address.NoSuchChoice("This output has only one row, so none can be chosen.", "outrow")
     return None

@@ -11,7 +11,7 @@ import streamlit as st
 
 from gradviz_core.types.blocks import Blocks
 from gradviz_core.types.heads import Position, PredictedMask, Rectangle, Reduce, Region, WholeMap
-from pages.shell import address
+from pages.shell import address, widgets
 from pages.shell.clicks import Click, Enclosed
 from pages.shell.parameters import Parameter
 
@@ -35,15 +35,15 @@ def choose(height: int, width: int, *, masked: bool) -> Region:
         NoSuchChoice: the address names a region that is not on the map.
     """
     offered = {key: words for key, words in _REGIONS.items() if masked or key != "mask"}
-    match address.listed("Region", "region", offered):
+    match widgets.listed("Region", "region", offered):
         case "mask":
             return PredictedMask()
         case "pixel":
             left, right = st.columns(2)
             with left:
-                row = address.counter("Row", "mrow", height, height // 2, width="stretch")
+                row = widgets.counter("Row", "mrow", height, height // 2, width="stretch")
             with right:
-                column = address.counter("Column", "mcol", width, width // 2, width="stretch")
+                column = widgets.counter("Column", "mcol", width, width // 2, width="stretch")
             return Position(row, column)
         case "rectangle":
             rows = _ends("First row", "top", "Last row", "bottom", height)
@@ -60,7 +60,7 @@ def reduction_over(region: Region) -> Reduce:
 
 def choose_reduction(*, several: bool) -> Reduce:
     """Whether several scores are averaged or summed; a single score needs no control."""
-    control = address.option if several else address.only
+    control = widgets.option if several else widgets.only
     return cast(Reduce, control("Reduction", "reduce", _REDUCE))
 
 
@@ -68,9 +68,9 @@ def _ends(first: str, low: str, last: str, high: str, count: int) -> tuple[int, 
     """First and last row or column; by default the middle half."""
     before, behind = st.columns(2)
     with before:
-        start = address.counter(first, low, count, count // 4, width="stretch")
+        start = widgets.counter(first, low, count, count // 4, width="stretch")
     with behind:
-        end = address.counter(last, high, count, max(count // 4, count - 1 - count // 4), width="stretch")
+        end = widgets.counter(last, high, count, max(count // 4, count - 1 - count // 4), width="stretch")
     if start > end:
         raise address.NoSuchChoice(
             f"The {first.lower()} is {start} and the {last.lower()} {end}: the first cannot be after the last. "

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gradviz_core.types.controls import Choice, Control, Number
-from pages.shell import address
+from pages.shell import address, widgets
 
 MOST_BESIDE = 4
 """A choice with more options than this is drawn as a drop-down list."""
@@ -40,16 +40,16 @@ def _value(name: str, control: Control) -> float | str:
         case Choice():
             words = {option.value: option.label for option in control.options}
             words = {control.default: words[control.default]} | words
-            choose = address.option if len(words) <= MOST_BESIDE else address.listed
+            choose = widgets.option if len(words) <= MOST_BESIDE else widgets.listed
             return choose(control.label, name, words, control.meaning)
         case Number(whole=True):
             steps = range(int(control.low), int(control.high) + 1, int(control.step))
-            chosen = address.slider(
+            chosen = widgets.slider(
                 control.label, name, steps, int(control.default), control.meaning, unit=control.unit, width=_WIDTH
             )
             return float(chosen)
         case Number():
-            return address.decimal(
+            return widgets.decimal(
                 control.label,
                 name,
                 control.low,

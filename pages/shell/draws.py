@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gradviz_core.types import SurveyAnswer
-from pages.shell import address
+from pages.shell import address, widgets
 from pages.shell.parameters import Parameter
 
 PARAMETERS = (Parameter("draw", within=("model",)),)
@@ -24,4 +24,4 @@ def control(survey: SurveyAnswer) -> None:
         NoSuchChoice: the address names a seed out of range.
     """
     if survey.random:
-        address.counter("Random seed", "draw", MOST, 0)
+        widgets.counter("Random seed", "draw", MOST, 0)

@@ -11,7 +11,7 @@ from gradviz_core.drawing import captions, fields
 from gradviz_core.drawing.fields import Tiles
 from gradviz_core.drawing.screen import OverInput, Seen
 from gradviz_core.types import Blocks, FloatArray
-from pages.shell import address, panel
+from pages.shell import address, panel, widgets
 from pages.shell.clicks import Click
 from pages.shell.parameters import Parameter
 
@@ -55,7 +55,7 @@ def choose(size: tuple[int, int]) -> Pixel | None:
     """
     with panel.controls("pixel_controls"):
         with st.container(width=150):
-            address.text(
+            widgets.text(
                 "Pixel",
                 "pixel",
                 "row, column",

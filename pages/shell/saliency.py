@@ -23,7 +23,7 @@ from gradviz_core.types import (
 )
 from gradviz_core.types.methods import METHODS, OptionValues
 from gradviz_core.types.views import VIEWS, View
-from pages.shell import address, controls, panel
+from pages.shell import address, controls, panel, widgets
 from pages.shell import pixel as pixel_parts
 from pages.shell.clicks import Click
 from pages.shell.panel import Picture
@@ -37,7 +37,7 @@ HIGH, LOW = 500, 360
 
 def view() -> View:
     """The chosen view."""
-    chosen = address.option("View", "view", {one.address: one.label for one in VIEWS})
+    chosen = widgets.option("View", "view", {one.address: one.label for one in VIEWS})
     return next(one for one in VIEWS if one.address == chosen)
 
 
@@ -47,7 +47,7 @@ def method() -> MethodName:
         f"**{card.name}**: {card.shows} It does not show: {card.limits[0].lower()}{card.limits[1:]}"
         for card in METHODS.values()
     )
-    return address.option("Method", "method", {name: card.name for name, card in METHODS.items()}, meaning)
+    return widgets.option("Method", "method", {name: card.name for name, card in METHODS.items()}, meaning)
 
 
 def options(method: MethodName) -> OptionValues:

@@ -17,7 +17,7 @@ from gradviz_core.types import INPUT, Blocks, FlowAnswer, Site, SiteInfo, layout
 from gradviz_core.types.heads import HeadInfo
 from gradviz_core.types.indices import place_axes
 from gradviz_core.types.sites import no_such_site, site_name
-from pages.shell import address, pixel
+from pages.shell import address, pixel, widgets
 from pages.shell.clicks import Click
 from pages.shell.parameters import Parameter
 from pages.shell.words import plain
@@ -45,7 +45,7 @@ def choose(infos: Sequence[SiteInfo], reached: Sequence[SiteInfo] = ()) -> SiteI
     known = {str(info.site): info for info in infos if info.site != INPUT}
     listed = [name for name, info in known.items() if info.same_as is None]
     chosen = address.read("site", default(reached or infos))
-    address.select(
+    widgets.select(
         "Layer output",
         "site",
         listed if chosen in listed else [*listed, *({chosen} & set(known))],
@@ -76,7 +76,7 @@ def _read_as_chosen(info: SiteInfo) -> SiteInfo:
     if not info.layout_known:
         how = "As chosen" if address.read("axis") else "Guessed"
         st.caption(f"{how}: the model does not show which axis of this output holds the channels.")
-    return layouts.turned(info, int(address.option("Channels", "axis", words)))
+    return layouts.turned(info, int(widgets.option("Channels", "axis", words)))
 
 
 def _reading_words(info: SiteInfo) -> str:
@@ -140,7 +140,7 @@ def choose_place(info: SiteInfo, size: tuple[int, int]) -> Place:
     axes = place_axes(info.layout, len(places))
     first = _over(info, size) or fields.middle_place(info.layout, places)
     chosen = [
-        address.counter(axis.capitalize(), _NAMED[axis], count, start)
+        widgets.counter(axis.capitalize(), _NAMED[axis], count, start)
         for axis, count, start in zip(axes, places, first, strict=True)
     ]
     return Place(tuple(chosen), axes)
@@ -165,7 +165,7 @@ def channel_in_address(info: SiteInfo) -> int | None:
 
 def choose_channel(info: SiteInfo, default: int) -> int:
     """The chosen channel (feature)."""
-    return address.counter(channel_word(info).capitalize(), "channel", layouts.channel_count(info), default)
+    return widgets.counter(channel_word(info).capitalize(), "channel", layouts.channel_count(info), default)
 
 
 # --------------------------------------------------------------------------------------------------------------- clicks

@@ -16,7 +16,7 @@ from gradviz_core.drawing.screen.seen import seen
 from gradviz_core.types import Norm, PerturbationAnswer, PerturbationQuestion, SiteInfo, Target, Unit, UnitsQuestion
 from pages.layout.frame import ScoredChoice
 from pages.scores import output_kind
-from pages.shell import address, panel, pixel, saliency, sites, units
+from pages.shell import address, panel, pixel, saliency, sites, units, widgets
 from pages.shell.asking import ask
 from pages.shell.clicks import Click
 from pages.shell.panel import Picture
@@ -40,13 +40,13 @@ def question(choice: ScoredChoice) -> PerturbationQuestion:
     """The question that the controls describe."""
     target: Target = choice.target
     with panel.controls():
-        follow = address.option("Follow", "follow", _FOLLOW)
-        direction = address.option("Direction", "way", _DIRECTIONS)
-        norm = cast(Norm, address.option("Kind of step", "norm", _NORMS))
+        follow = widgets.option("Follow", "follow", _FOLLOW)
+        direction = widgets.option("Direction", "way", _DIRECTIONS)
+        norm = cast(Norm, widgets.option("Kind of step", "norm", _NORMS))
     if follow == "unit":
         target = _unit(choice)
     with panel.controls("sizes"):
-        epsilon = address.slider(
+        epsilon = widgets.slider(
             "Epsilon",
             "epsilon",
             _EPSILONS[norm],
@@ -55,7 +55,7 @@ def question(choice: ScoredChoice) -> PerturbationQuestion:
             unit="of 255",
             width=300,
         )
-        steps = address.slider(
+        steps = widgets.slider(
             "Steps",
             "steps",
             range(1, 21),

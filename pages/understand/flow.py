@@ -15,7 +15,7 @@ from gradviz_core.models import catalogue
 from gradviz_core.types import FloatArray, FlowAnswer, FlowQuestion, ParameterInfo, SiteInfo, keys
 from gradviz_core.types.sites import site_name
 from pages.layout.frame import ScoredChoice
-from pages.shell import address
+from pages.shell import address, widgets
 from pages.shell.panel import Picture
 from pages.shell.parameters import Parameter
 from pages.understand import flow_clicks
@@ -42,7 +42,7 @@ def compared(choice: ScoredChoice) -> FlowQuestion | None:
 def _other(label: str, name: str, words: Mapping[str, str]) -> str:
     """The key that is chosen; empty for the same."""
     chosen = address.read(name)
-    address.select(label, name, ["", *words], chosen, lambda key: words.get(key, "The same"))
+    widgets.select(label, name, ["", *words], chosen, lambda key: words.get(key, "The same"))
     if chosen and chosen not in words:
         raise address.NoSuchChoice(
             f"There is nothing called {chosen[:60]!r} to compare with. Choose from the list.", name

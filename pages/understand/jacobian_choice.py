@@ -25,7 +25,7 @@ from gradviz_core.types import (
 from gradviz_core.types.heads import Head, HeadInfo
 from gradviz_core.types.sites import no_such_site, site_name
 from pages.scores import output_kind
-from pages.shell import address, sites
+from pages.shell import address, sites, widgets
 from pages.shell.choice import Choice
 from pages.shell.parameters import Parameter
 
@@ -121,14 +121,14 @@ def choose(choice: Choice) -> View:
         wrt = _site("With respect to (columns)", "wrt", infos, last if first_visit else str(INPUT))
     with third:
         count = math.prod(of.shape)
-        text = address.text("Rows", "rows", f"all {count:,}", "All rows, a range such as 0-63, or one row such as 5")
+        text = widgets.text("Rows", "rows", f"all {count:,}", "All rows, a range such as 0-63, or one row such as 5")
     return View(choice, of, wrt, _rows(text, count), fourth)
 
 
 def _site(label: str, name: str, infos: dict[str, SiteInfo], default: str) -> SiteInfo:
     chosen = address.read(name, default)
     listed = [key for key, info in infos.items() if info.same_as is None or key in (default, chosen)]
-    address.select(label, name, listed, chosen, lambda key: captions.site_text(infos[key]))
+    widgets.select(label, name, listed, chosen, lambda key: captions.site_text(infos[key]))
     if chosen not in infos:
         known = [info.site for info in infos.values()]
         raise address.NoSuchChoice(str(no_such_site(Site.parse(chosen), known)), name)
@@ -172,4 +172,4 @@ def chosen_row(view: View, found: JacobianAnswer | SpectrumAnswer) -> int:
     strengths = found.arrays["row_norms"] if isinstance(found, JacobianAnswer) else np.abs(found.arrays["left"][0])
     strongest = int(np.nan_to_num(strengths).argmax())
     with view.room:
-        return address.counter("Output", "output", math.prod(view.of.shape), view.rows[0] + strongest)
+        return widgets.counter("Output", "output", math.prod(view.of.shape), view.rows[0] + strongest)

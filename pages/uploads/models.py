@@ -8,7 +8,7 @@ from gradviz_core.drawing.captions import model_line, share_text
 from gradviz_core.errors import QuestionError
 from gradviz_core.models import catalogue
 from gradviz_core.types import ModelCard, keys
-from pages.shell import address
+from pages.shell import address, widgets
 from pages.shell.parameters import Parameter
 from pages.shell.words import plain
 from pages.uploads import preprocessing, uploaded
@@ -24,7 +24,7 @@ def first() -> str:
 def pick(model: str) -> None:
     """The list: this session's uploads, the presets, torchvision's; and the model in the address."""
     words = offered(model)
-    address.select("Model", "model", list(words), model, words.__getitem__)
+    widgets.select("Model", "model", list(words), model, words.__getitem__)
 
 
 def offered(model: str) -> dict[str, str]:

@@ -13,13 +13,13 @@ from gradviz_core.drawing import snippets
 from gradviz_core.types import GradientQuestion
 from gradviz_core.types.views import VIEWS
 from pages.layout import code, frame
-from pages.shell import address, keeping, panel, saliency
+from pages.shell import address, keeping, panel, saliency, widgets
 from pages.shell.asking import ask, one_sentence
 
 choice = frame.begin_with_score("Plain", "A page of its own.")
 with one_sentence():
     with panel.controls():
-        strength = address.percent("Strength", "strength", 100, "How strongly it is drawn")
+        strength = widgets.percent("Strength", "strength", 100, "How strongly it is drawn")
     question = GradientQuestion(model=choice.model, image=choice.image, target=choice.target, seed=choice.draw)
     answer = ask(question, "Computing the gradient …")
     picture = saliency.draw(answer, VIEWS[0], choice.survey.card, strength / 100, None, saliency.HIGH)
