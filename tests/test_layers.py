@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 from pathlib import Path
@@ -73,7 +74,8 @@ def test_only_what_needs_the_machine_for_itself_runs_in_one_process() -> None:
 def test_make_test_runs_the_passes_or_what_is_asked_for() -> None:
     def shown(*arguments: str) -> str:
         command = ["make", "--dry-run", "--assume-old=.venv/dev.stamp", *arguments]
-        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+        alone = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")}
+        return subprocess.run(command, cwd=ROOT, env=alone, capture_output=True, text=True, check=True).stdout
 
     assert ".venv/bin/python -m tests.passes --processes 2\n" in shown("test")
     assert ".venv/bin/python -m tests.passes --processes 3 --sweeps\n" in shown("test-all", "PROCESSES=3")
