@@ -1,8 +1,8 @@
 """Fields -> Plotly figures. Pure functions; each takes what it draws and returns a figure, also for a notebook.
 
-Signed fields use one diverging colour map, white at zero, red above and blue below; unsigned ones use one sequential
-map from zero up. Both are readable with every common kind of colour blindness. Row 0 is at the top, pixels are square,
-a gap (NaN) is transparent. No figure sets a background colour, so light and dark themes both read well.
+Signed fields use one diverging colour scale, unsigned ones one sequential scale from zero up
+(``types/colour_scales.py``). Row 0 is at the top, pixels are square, a gap (NaN) is transparent. No figure sets a
+background colour, so light and dark themes both read well.
 """
 
 from __future__ import annotations
@@ -23,10 +23,8 @@ from gradviz_core.drawing.image_traces import png_address as png_address
 from gradviz_core.drawing.log_scale import LogScale
 from gradviz_core.drawing.outlines import BAR, Box, mark, outline
 from gradviz_core.text.shown_text import bold, figure_lines, figure_text
-from gradviz_core.types import Blocks, ClassProbability, Field, FloatArray, Pixels
+from gradviz_core.types import Blocks, ClassProbability, Field, FloatArray, Pixels, colour_scales
 
-DIVERGING = "RdBu_r"
-SEQUENTIAL = "Viridis"
 ACCENT = "#1a8f83"
 QUIET = "#8b96a0"
 LONGEST_TICK = 7
@@ -272,6 +270,7 @@ def _heat(
     places: npt.NDArray[np.str_] | None = None,
 ) -> go.Heatmap:
     limit = field.limit or 1.0
+    scale = colour_scales.DIVERGING if field.signed else colour_scales.SEQUENTIAL
     hover = "row %{y}, column %{x}<br><b>%{z:.4~g}</b>"
     if places is not None:
         customdata, hover = _shown_places(places), "%{customdata}<br><b>%{z:.4~g}</b>"
@@ -284,7 +283,7 @@ def _heat(
         z=field.values.astype(np.float32, copy=False),
         zmin=-limit if field.signed else 0.0,
         zmax=limit,
-        colorscale=DIVERGING if field.signed else SEQUENTIAL,
+        colorscale=scale.name,
         zsmooth=False,
         opacity=opacity,
         hoverongaps=False,

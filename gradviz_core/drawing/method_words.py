@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from string import Template
 
-from gradviz_core.types import INPUT, Field, Site, Target
+from gradviz_core.types import INPUT, Field, Site, Target, colour_scales
 from gradviz_core.types.controls import value_text
 from gradviz_core.types.methods import OptionValues, card_of, settled
 
@@ -31,7 +31,11 @@ def formula(method: str, options: OptionValues, target: Target, labels: Sequence
 def colours(method: str, field: Field, target: Target) -> str:
     """What the colours of a picture mean."""
     card = card_of(method)
-    return _filled(card.colours if field.signed else card.brightness, method, (), score=target.noun)
+    text, scale = (
+        (card.colours, colour_scales.DIVERGING) if field.signed else (card.brightness, colour_scales.SEQUENTIAL)
+    )
+    ends = {"high": scale.high, "High": scale.high.capitalize(), "low": scale.low, "Low": scale.low.capitalize()}
+    return _filled(text, method, (), score=target.noun, **ends)
 
 
 def facts(method: str, options: OptionValues) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from torch import nn
 from torch.nn import functional
 
 from gradviz_core.lessons.steps import Found, Step, zero
+from gradviz_core.types.colour_scales import DIVERGING
 from gradviz_core.types.lesson_cards import Claim, Picture
 
 # -------------------------------------------------------------------------------------------------------------- shown
@@ -246,7 +247,7 @@ STEPS = (
                 ("step_as_picture",),
                 "The step when it is added",
                 "ε · sign(∂loss/∂x), the 784 inputs as 28×28: every input changes by the same amount. When it is "
-                "subtracted, red and blue are swapped.",
+                f"subtracted, {DIVERGING.high} and {DIVERGING.low} are swapped.",
                 "unit of input",
                 across="column",
                 down="row",

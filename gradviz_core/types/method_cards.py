@@ -29,9 +29,10 @@ class MethodCard:
     signed: bool
     """Whether its values can be negative."""
     colours: str
-    """What red and blue mean in a signed picture: two halves of a sentence. ``$score`` is ``score`` or ``loss``."""
+    """What the two ends of the colour scale mean in a signed picture, in two halves of a sentence: ``$High: it rises;
+    $low: it falls.`` ``$high`` and ``$low`` are the words of the scale, ``$score`` is ``score`` or ``loss``."""
     brightness: str
-    """What bright and dark mean in a picture of magnitudes. ``$score`` as above."""
+    """The same for a picture of magnitudes."""
     shows: str
     """What it shows, in a sentence."""
     limits: str

@@ -13,7 +13,16 @@ from gradviz_core.drawing.captions import Caption
 from gradviz_core.drawing.screen import OverInput
 from gradviz_core.drawing.screen.over_input import over_input
 from gradviz_core.drawing.screen.seen import seen
-from gradviz_core.types import Norm, PerturbationAnswer, PerturbationQuestion, SiteInfo, Target, Unit, UnitsQuestion
+from gradviz_core.types import (
+    Norm,
+    PerturbationAnswer,
+    PerturbationQuestion,
+    SiteInfo,
+    Target,
+    Unit,
+    UnitsQuestion,
+    colour_scales,
+)
 from pages.layout.frame import ScoredChoice
 from pages.scores import output_kind
 from pages.shell import address, panel, pixel, saliency, sites, units, widgets
@@ -163,7 +172,7 @@ def difference(answer: PerturbationAnswer, changed: OverInput, spot: Pixel | Non
     channels = changed.shape[1]
     shown = changed.field("signed_sum", unit="levels")
     summed = f", summed over the {channels} channels with its sign" if channels > 1 else ""
-    full = 255 * channels
+    full, scale = 255 * channels, colour_scales.DIVERGING
     magnified = (
         (
             f"the scale ends at {captions.number_text(shown.limit)} of {full} possible levels: magnified "
@@ -173,7 +182,8 @@ def difference(answer: PerturbationAnswer, changed: OverInput, spot: Pixel | Non
         else ()
     )
     words = Caption(
-        f"The difference, magnified: after minus before{summed}. Red: brighter; blue: darker.",
+        f"The difference, magnified: after minus before{summed}. {scale.high.capitalize()}: brighter; "
+        f"{scale.low}: darker.",
         r"\sum_c \left(r'_c - r_c\right)" if channels > 1 else "r' - r",
         (captions.scale_text(shown), *magnified, *captions.blocks_text(shown.blocks)),
     )

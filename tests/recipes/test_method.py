@@ -32,8 +32,8 @@ CARD = MethodCard(
     formula=r"$factor \cdot $slope",
     unit="$score per $value",
     signed=True,
-    colours="Red: up; blue: down.",
-    brightness="Bright: much; dark: little.",
+    colours="$High: up; $low: down.",
+    brightness="$High: much; $low: little.",
     shows="The same as the gradient.",
     limits="Anything that the gradient does not.",
     source="A test",
@@ -66,6 +66,7 @@ def test_a_method_is_its_function_and_its_card(tmp_path: Path) -> None:
     assert any("changes with each pixel, times 4: signed sum over the 3 channels" in text for text in seen["texts"])
     assert any("4 cdot frac{partial" in text for text in seen["texts"])
     assert any("factor 4" in text for text in seen["texts"])
+    assert any("Red: up; blue: down." in text for text in seen["texts"])
     assert seen["question"]["options"] == [["factor", 4.0]]
     assert seen["arrays"]["attribution/.input"] == [1, 3, 96, 96]
     assert any("gradient, scaled gradient of the logit of class 2, factor 4" in line for line in seen["titles"])

@@ -9,8 +9,8 @@ CARD = MethodCard(
     formula="$slope",
     unit="$score per $value",
     signed=True,
-    colours="Red: increasing the value there increases the $score; blue: it decreases the $score.",
-    brightness="Bright: a small change there changes the $score a lot; dark: only a little.",
+    colours="$High: increasing the value there increases the $score; $low: it decreases the $score.",
+    brightness="$High: a small change there changes the $score a lot; $low: only a little.",
     shows="The exact derivative: how the score changes when one value changes a little and all others stay the same.",
     limits="How the score responds to a large change, or how much of the score is due to a pixel. Where the score "
     "saturates, as a probability near 1 does, the gradient is near zero, however much the pixel matters.",

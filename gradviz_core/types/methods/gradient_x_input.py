@@ -9,8 +9,8 @@ CARD = MethodCard(
     formula=r"$x\,$slope",
     unit="$score",
     signed=True,
-    colours="Red: value times gradient is positive, which adds to the $score; blue: it is negative.",
-    brightness="Bright: value times gradient is large in magnitude; dark: small.",
+    colours="$High: value times gradient is positive, which adds to the $score; $low: it is negative.",
+    brightness="$High: value times gradient is large in magnitude; $low: small.",
     shows="The first-order contribution of each value to the score. In a network of linear layers, ReLU and max "
     "pooling without biases these contributions add up to a logit.",
     limits="What matters where the input is zero; zero is the mean colour of the training data, not black. With "
