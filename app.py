@@ -40,7 +40,7 @@ async def lifespan(_: st.App) -> AsyncIterator[None]:
     memory.settle()
     beside = [
         asyncio.create_task(
-            let_go(sessions.held, sessions.is_connected, sessions.close, farewells().look, settings().sessions)
+            let_go(sessions.held, sessions.may_have_tab, sessions.close, farewells().look, settings().sessions)
         ),
         asyncio.create_task(memory.collect_now_and_then()),
     ]

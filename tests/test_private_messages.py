@@ -7,6 +7,7 @@ from random import Random
 import pytest
 from streamlit.proto.BackMsg_pb2 import BackMsg
 
+from gradviz_core.serving import leaving
 from pages.streamlit_private import messages, sessions
 
 
@@ -106,3 +107,24 @@ def test_sessions_that_cannot_be_listed_are_not_none_at_all(monkeypatch: pytest.
     assert sessions.held() is None
     monkeypatch.setattr(sessions, "_instance", None)
     assert sessions.held() is None
+
+
+class Runtime:
+    """Streamlit's runtime, in which the session "a" has a tab."""
+
+    def is_active_session(self, session: str) -> bool:
+        return session == "a"
+
+
+def test_a_session_is_closed_only_where_it_is_known_that_it_has_no_tab(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sessions, "_exists", lambda: True)
+    monkeypatch.setattr(sessions, "_instance", Runtime)
+    assert [sessions.may_have_tab(name) for name in "ab"] == [sessions.is_connected(name) for name in "ab"]
+    monkeypatch.setattr(sessions, "_instance", object)  # without ``is_active_session``
+    assert (sessions.is_connected("b"), sessions.may_have_tab("b")) == (False, True)
+    closed: list[str] = []
+    leaving._look(leaving.Left(most=0), ["a", "b"], sessions.may_have_tab, closed.append)
+    assert closed == []
+    monkeypatch.setattr(sessions, "_instance", Runtime)
+    leaving._look(leaving.Left(most=0), ["a", "b"], sessions.may_have_tab, closed.append)
+    assert closed == ["b"]

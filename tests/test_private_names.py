@@ -30,11 +30,12 @@ THEIR_PLACE = (
     "gradviz_core/images/opened.py",  # what Pillow calls a part of a picture
 )
 TORCHS = frozenset(
-    "_version _base _parameters _buffers _modules _forward_hooks _backward_hooks _backward_pre_hooks _schema".split()
+    "_version _base _parameters _buffers _modules _forward_hooks _backward_hooks _backward_pre_hooks _schema "
+    "overloadpacket real_type alias_info is_write has_default_value variable ctx_factory".split()
 )
 """What torch calls its own; a class here may call something so too, of its own."""
-DOCUMENTED = ("os._exit", "sys._getframe", "torch.ops.aten._")
-"""Python's own two, and operators of torch, whose names stand in exported files."""
+DOCUMENTED = ("os._exit", "sys._getframe", "torch.ops.aten._", "_fields")
+"""Python's own three, and operators of torch, whose names stand in exported files."""
 PUBLIC = {"streamlit": ("streamlit", "streamlit.delta_generator", "streamlit.typing"), "uvicorn": ("uvicorn",)}
 """All modules of these that may be imported anywhere."""
 ON_THE_PAGE = re.compile(r"data-testid|\bst(App|Sidebar|Main|Code|Markdown|Button)|js-plotly|modebar-")
@@ -52,8 +53,11 @@ def used(source: ast.Module) -> Iterator[str]:
     own |= {node.attr for node in ast.walk(source) if is_of_self(node)}
     for node in ast.walk(source):
         match node:
-            case ast.Attribute(attr=attr) if private(attr) and not is_of_self(node):
-                if attr in TORCHS or not (attr in own or ast.unparse(node).startswith(DOCUMENTED)):
+            case ast.Attribute(attr=attr) if not is_of_self(node):
+                if attr in TORCHS or (private(attr) and not (attr in own or ast.unparse(node).startswith(DOCUMENTED))):
+                    yield ast.unparse(node)
+            case ast.Call(func=ast.Name(id="getattr" | "hasattr"), args=[_, ast.Constant(value=str(name)), *_]):
+                if name in TORCHS or (private(name) and name not in DOCUMENTED):
                     yield ast.unparse(node)
             case ast.ImportFrom(module=str(module), names=names):
                 if not may_be_imported(module, [alias.name for alias in names]):
@@ -89,7 +93,10 @@ def test_each_stands_in_a_file_that_is_about_it() -> None:
 
 @pytest.mark.parametrize(
     "bad",
-    ["torch._C.x", "x._version", "from torch._ops import a", "import torch._C", "from streamlit.runtime import exists"],
+    [
+        *("torch._C.x", "x._version", "x.overloadpacket", "getattr(x, '_saved_y', None)", "hasattr(x, 'variable')"),
+        *("from torch._ops import a", "import torch._C", "from streamlit.runtime import exists"),
+    ],
 )
 def test_a_private_name_is_seen(bad: str) -> None:
     assert [*used(ast.parse(bad))]
@@ -181,13 +188,14 @@ for file in files:
     importlib.import_module(f"{torch_private.__name__}.{file}")
 
 def outcomes(gone):
-    """What comes of a gradient, of the cost of a pass and of the doctor: the same as ever, or a refusal."""
+    """What comes of a gradient, a cost, the doctor and an operator of a file: the same as ever, or a refusal."""
     for file in files:
         del sys.modules[f"{torch_private.__name__}.{file}"]
         delattr(torch_private, file)
     names.found = lambda *name: None if name == gone else found(*name)
     import gradviz_core as gv
     from gradviz_core.uploads import cost
+    from gradviz_core.uploads.exported import operators
     torch.manual_seed(0)
     model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten(), nn.Linear(16, 3)).eval()
     x = torch.rand(1, 3, 4, 4)
@@ -195,6 +203,7 @@ def outcomes(gone):
         "gradient": lambda: gv.trace.gradients(model, x, target=gv.ClassScore(1)).gradients[gv.INPUT].sum().item(),
         "cost": lambda: cost.estimate(model, (1, 3, 4, 4)),
         "doctor": lambda: bool(gv.diagnose(model, x, lambda y: y.sum())),
+        "operator": lambda: operators.find("torch.ops.aten.relu.default").name,
     }
     for what, question in tries.items():
         try:
@@ -218,7 +227,7 @@ def test_a_question_is_answered_as_ever_or_refused_without_any_of_torchs() -> No
     lines = [line.split("; ") for line in done.stdout.splitlines()]
     _, *usual = lines[0]
     assert not any("refused" in outcome or "Error" in outcome for outcome in usual), (lines[0], done.stderr[-3000:])
-    assert len(lines) == 13, (lines, done.stderr[-3000:])
+    assert len(lines) == 19, (lines, done.stderr[-3000:])
     for name, *outcomes in lines[1:]:
         for outcome, before in zip(outcomes, usual, strict=True):
             assert outcome in (before, f"{before.split(':')[0]}: refused"), name

@@ -23,6 +23,7 @@ from gradviz_core.doctor.saved import memory
 from gradviz_core.doctor.stack import forward_passes, here, line_with
 from gradviz_core.doctor.switches import switch
 from gradviz_core.tracing.torch_private import functorch
+from gradviz_core.tracing.torch_private.saved import leaf as leaf_of
 from gradviz_core.tracing.torch_private.versions import version, viewed
 from gradviz_core.types.findings import Cause
 
@@ -297,8 +298,8 @@ class Recorder(TorchFunctionMode):
             seen.add(node)
             if node in self.record.made_by:
                 yield from self.record.made_by[node].outputs
-            elif hasattr(node, "variable"):
-                number = self._number.get(id(node.variable))
+            elif (leaf := leaf_of(node, needed_to="finds where a value comes from")) is not None:
+                number = self._number.get(id(leaf))
                 yield from () if number is None else (number,)
             else:
                 queue += [before for before, _ in node.next_functions]

@@ -86,7 +86,7 @@ class SavedValues(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if is_mutable(func):
             for place, argument in enumerate(arguments(func)):
                 value = args[place] if place < len(args) else kwargs.get(argument.name)
-                if argument.alias_info is not None and argument.alias_info.is_write and isinstance(value, Tensor):
+                if argument.is_written and isinstance(value, Tensor):
                     self.keep(value)
         return func(*args, **kwargs)
 

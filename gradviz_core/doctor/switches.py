@@ -9,7 +9,7 @@ from types import FrameType
 
 import torch
 
-from gradviz_core.tracing.torch_private.frames import is_decorator
+from gradviz_core.tracing.torch_private.frames import is_decorator, mode_of
 
 _MODES = (torch.no_grad, torch.inference_mode, torch.set_grad_enabled)
 
@@ -20,7 +20,7 @@ def switch() -> str:
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
         if inner is not None and is_decorator(frame):
-            mode = getattr(frame.f_locals.get("ctx_factory"), "__self__", None)
+            mode = mode_of(frame)
             if isinstance(mode, _MODES):
                 code = inner.f_code
                 text = linecache.getline(code.co_filename, code.co_firstlineno, inner.f_globals).strip()

@@ -18,6 +18,7 @@ from gradviz_core.doctor.flow import Event
 from gradviz_core.doctor.plain import RAISED, explained
 from gradviz_core.doctor.subject import same_random_numbers
 from gradviz_core.errors import GradVizError
+from gradviz_core.tracing.torch_private.saved import leaf as leaf_of
 from gradviz_core.tracing.trace import Trace, differentiate_all
 from gradviz_core.types.findings import Gradient
 
@@ -178,8 +179,9 @@ def _nodes(graph: Graph, last: Any) -> list[Any]:
     nodes, queue, seen = [], [last] if last is not None else [], {last}
     while queue:
         node = queue.pop()
-        if hasattr(node, "variable"):
-            graph.leaves[id(node.variable)] = (node, 0)
+        leaf = leaf_of(node, needed_to="follows a gradient to where it arrives")
+        if leaf is not None:
+            graph.leaves[id(leaf)] = (node, 0)
             continue
         nodes.append(node)
         for slot, (before, number) in enumerate(node.next_functions):

@@ -81,7 +81,7 @@ def _once_with(more: int, edges: list[tuple[int, int]]) -> list[tuple[int, int]]
 def _described(node: Node, output: int, role: str, names: Mapping[int, str]) -> GraphNode:
     if node is None:
         return GraphNode("no gradient", "", "no_gradient", role)
-    variable: Tensor | None = getattr(node, "variable", None)
+    variable = saved.leaf(node, needed_to="draws the graph of a result")
     if variable is not None:
         return GraphNode(names.get(id(variable), "an unnamed tensor"), shape_text(variable), "leaf")
     return GraphNode(_operation(node), _shape_after(node, output), "operation")

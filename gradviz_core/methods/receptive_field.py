@@ -17,6 +17,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd.graph import get_gradient_edge
 
 from gradviz_core.tracing.torch_private import saved
 
@@ -43,9 +44,10 @@ def box_of(value: Tensor, index: tuple[int, ...], leaf: Tensor) -> Box | None:
 
 
 def _walked(value: Tensor, index: tuple[int, ...], leaf: Tensor) -> Box | None:
-    boxes: dict[Node, dict[int, Box]] = {value.grad_fn: {value.output_nr: tuple((i, i) for i in index)}}
-    for node in _consumers_first(value.grad_fn):
-        if getattr(node, "variable", None) is leaf:
+    start = get_gradient_edge(value)
+    boxes: dict[Node, dict[int, Box]] = {start.node: {start.output_nr: tuple((i, i) for i in index)}}
+    for node in _consumers_first(start.node):
+        if saved.leaf(node) is leaf:
             return boxes[node][0]
         for number, box in boxes.get(node, {}).items():
             for position, (earlier, output) in enumerate(node.next_functions):

@@ -29,7 +29,7 @@ from torch.autograd.function import BackwardCFunction
 
 from gradviz_core.errors import QuestionError
 from gradviz_core.tracing.torch_private import saved
-from gradviz_core.tracing.torch_private.dispatch import TorchDispatchMode
+from gradviz_core.tracing.torch_private.dispatch import TorchDispatchMode, packet
 
 BATCH_NORM = "batch norm"
 _off: ContextVar[bool] = ContextVar("_off", default=False)
@@ -98,7 +98,7 @@ class _WithinFunctions(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def __torch_dispatch__(
         self, func: Any, types: object, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
     ) -> object:
-        if getattr(func, "overloadpacket", None) in _BACKWARD:
+        if packet(func) in _BACKWARD:
             first, given, *statistics = args
             if _mistakable(first, *_lies(given, statistics[:3])):
                 if self._needed is not None:

@@ -32,7 +32,7 @@ from gradviz_core.errors import QuestionError, TooCostly
 from gradviz_core.settings import settings
 from gradviz_core.tracing.nested import map_tensors, tensors
 from gradviz_core.tracing.torch_private import fake_tensors
-from gradviz_core.tracing.torch_private.dispatch import OpOverload, TorchDispatchMode, is_mutable
+from gradviz_core.tracing.torch_private.dispatch import OpOverload, TorchDispatchMode, is_mutable, packet
 from gradviz_core.tracing.torch_private.versions import version
 from gradviz_core.types import Site
 from gradviz_core.uploads import operation_costs
@@ -248,7 +248,7 @@ def _rested_batch_norm(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 def _untold(func: OpOverload[..., Any], reason: str) -> str:
     return (
-        f"The cost of this model cannot be computed in advance, because of {func.overloadpacket}: {reason}. Uploads "
+        f"The cost of this model cannot be computed in advance, because of {packet(func)}: {reason}. Uploads "
         "run only if their cost is known; export the model without this operator."
     )
 

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import flop_registry
 
-from gradviz_core.tracing.torch_private.dispatch import OpOverload, arguments, is_mutable
+from gradviz_core.tracing.torch_private.dispatch import OpOverload, arguments, is_mutable, packet
 
 PER_OPERATOR = 4_000_000
 """Operations for any operator at all, be it a view: some 40 microseconds, watched and back again."""
@@ -76,7 +76,7 @@ _SEARCHING = {"bucketize": 1, "searchsorted": 0}
 def operations(func: OpOverload[..., Any], args: Sequence[Any], given: list[Tensor], made: list[Tensor]) -> int:
     """Of an operator that writes numbers and is no product; ``given`` are the tensors that it reads, ``made`` those
     that it makes."""
-    name = _packet(func)
+    name = _name(func)
     read, written = _numbers(given), _numbers(made)
     named = {argument.name: value for argument, value in zip(arguments(func), args, strict=False)}
     if name in _SORTING:
@@ -95,7 +95,7 @@ def product(
     func: OpOverload[..., Any], args: Sequence[Any], named: Mapping[str, Any], output: object, moved: list[Tensor]
 ) -> tuple[int, int] | None:
     """The arithmetic of a product, and all that it takes; None for other operators. ``moved`` is read or made."""
-    own, known = _PRODUCTS.get(func.overloadpacket), flop_registry.get(func.overloadpacket)
+    own, known = _PRODUCTS.get(packet(func)), flop_registry.get(packet(func))
     if own is not None:
         arithmetic = own(*args)
     elif known is not None:
@@ -104,25 +104,25 @@ def product(
         return None
     kinds = [tensor.dtype for tensor in moved if tensor.dtype.is_floating_point or tensor.dim() > 1]
     slow = max((SLOW_TYPES.get(kind, OTHER_TYPES) for kind in kinds), default=1)
-    if _packet(func) == "convolution" and args[0].dim() == 5:
+    if _name(func) == "convolution" and args[0].dim() == 5:
         slow *= IN_SPACE
-    steps = slow * arithmetic * _STEP.get(func.overloadpacket, 1)
+    steps = slow * arithmetic * _STEP.get(packet(func), 1)
     return arithmetic, steps + USUAL * _numbers(moved) + _loops(func, args)
 
 
 def narrowed(func: OpOverload[..., Any], given: list[Tensor], made: list[Tensor]) -> Tensor | None:
     """The tensor of which a view shows a part only: its gradient is made whole from that part; and a view whose windows
     overlap, all of which are added up. None for other views."""
-    if _packet(func) == "unfold" and made:
+    if _name(func) == "unfold" and made:
         return made[0]
     if given and made and sum(tensor.numel() for tensor in made) < given[0].numel():
         return given[0]
     return None
 
 
-def _packet(func: OpOverload[..., Any]) -> str:
+def _name(func: OpOverload[..., Any]) -> str:
     """The operator's name; one that writes in place has that of the one that does not."""
-    name: str = func.overloadpacket.__name__
+    name: str = packet(func).__name__
     return name if name.startswith("__") else name.removesuffix("_")
 
 
@@ -191,4 +191,4 @@ _STEP: dict[object, int] = {torch.ops.aten._cdist_forward: 200, torch.ops.aten._
 
 def _loops(func: OpOverload[..., Any], args: Sequence[Any]) -> int:
     """``addbmm`` multiplies its matrices one by one."""
-    return PER_MATRIX * args[1].shape[0] if func.overloadpacket is torch.ops.aten.addbmm else 0
+    return PER_MATRIX * args[1].shape[0] if packet(func) is torch.ops.aten.addbmm else 0

@@ -20,6 +20,12 @@ def is_connected(session: str) -> bool:
     return look is not None and bool(look(session))
 
 
+def may_have_tab(session: str) -> bool:
+    """The same, but True if it is not known: only a session that has certainly been left may be closed."""
+    look = getattr(_runtime(), "is_active_session", None)
+    return look is None or bool(look(session))
+
+
 def held() -> list[str] | None:
     """The names of all sessions; None if they are not known."""
     if _exists is None or _instance is None:

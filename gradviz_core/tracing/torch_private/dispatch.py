@@ -1,14 +1,15 @@
 """The operators of PyTorch as its dispatcher runs them: seen one by one, and what their schemas say.
 
 Without the mode that sees them nothing is watched, and every question about a model is refused. Without schemas, or
-without knowing which operators there are, uploads are refused, for what they would do is not known.
+without knowing which operators there are, uploads are refused, for what they would do is not known. If an operator does
+not say which overloads it belongs to, uploads are refused too, and so are models with an author's own backward pass.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
-
-import torch
 
 from gradviz_core.tracing.torch_private.names import found, missing
 
@@ -27,9 +28,52 @@ else:
     TorchDispatchMode = found("torch.utils._python_dispatch", "TorchDispatchMode") or _Missing
 
 
-def arguments(operator: Any) -> list[Any]:
-    """What an operator takes: for each argument its name, its type, its default and whether it is written to."""
-    return list(_schema(operator).arguments)
+_has_kernel = found("torch._C", "_dispatch_has_kernel")
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """One argument of an operator."""
+
+    name: str
+    type: str
+    """As PyTorch writes it: ``Optional[Tensor]``."""
+    is_written: bool
+    is_needed: bool
+    """Whether it has no default."""
+
+
+@lru_cache(maxsize=2000)
+def arguments(operator: Any) -> tuple[Argument, ...]:
+    """The arguments of an operator, in order.
+
+    Raises:
+        QuestionError: PyTorch does not say what they are.
+    """
+    try:
+        return tuple(map(_argument, _schema(operator).arguments))
+    except AttributeError as error:
+        raise missing("OpOverload._schema.arguments", "knows what an operator takes") from error
+
+
+def _argument(found: Any) -> Argument:
+    written = found.alias_info is not None and found.alias_info.is_write
+    return Argument(found.name, str(found.real_type), bool(written), not found.has_default_value())
+
+
+def packet(operator: Any) -> Any:
+    """The operator without its overload: ``aten.add`` of ``aten.add.Tensor``; None if it has no overloads, as control
+    flow.
+
+    Raises:
+        QuestionError: PyTorch does not say which it is.
+    """
+    try:
+        return operator.overloadpacket
+    except AttributeError as error:
+        if type(operator).__name__ == "OpOverload":
+            raise missing("OpOverload.overloadpacket", "tells one operator from another") from error
+        return None
 
 
 def is_mutable(operator: Any) -> bool:
@@ -39,10 +83,9 @@ def is_mutable(operator: Any) -> bool:
 
 def has_kernel(operator: Any) -> bool:
     """Whether the dispatcher knows how to run it."""
-    look = getattr(torch._C, "_dispatch_has_kernel", None)
-    if look is None:
+    if _has_kernel is None:
         raise missing("_dispatch_has_kernel", "knows which operators can run")
-    return bool(look(operator.name()))
+    return bool(_has_kernel(operator.name()))
 
 
 def _schema(operator: Any) -> Any:

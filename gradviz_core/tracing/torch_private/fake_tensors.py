@@ -22,6 +22,7 @@ DEPENDS_ON_VALUES = _errors("DataDependentOutputException", "DynamicOutputShapeE
 CANNOT_RUN = _errors("UnsupportedOperatorException", "UnsupportedFakeTensorException")
 """What one raises that does not run without values."""
 _Mode, _Copying = found(_FILE, "FakeTensorMode"), found(_FILE, "FakeCopyMode")
+_cache_info, _clear_cache = found(_FILE, "FakeTensorMode.cache_info"), found(_FILE, "FakeTensorMode.cache_clear")
 
 
 def mode() -> Any:
@@ -42,9 +43,8 @@ def copying(fake: Any) -> AbstractContextManager[object]:
 
 def forget_beyond(most: int) -> None:
     """Forget the shapes of results that are remembered, where they are more than ``most``."""
-    info, clear = getattr(_Mode, "cache_info", None), getattr(_Mode, "cache_clear", None)
-    if info is not None and clear is not None and info().size > most:
-        clear()
+    if _cache_info is not None and _clear_cache is not None and _cache_info().size > most:
+        _clear_cache()
 
 
 def is_told_by(error: BaseException) -> bool:

@@ -6,12 +6,11 @@ Without them the doctor does not say in which layer an operation stands, nor whi
 from __future__ import annotations
 
 from types import CodeType, FrameType
-
-from torch import nn
+from typing import Any
 
 from gradviz_core.tracing.torch_private.names import found
 
-_CALL: CodeType | None = getattr(getattr(nn.Module, "_call_impl", None), "__code__", None)
+_CALL: CodeType | None = found("torch.nn", "Module._call_impl.__code__")
 _DECORATORS: str | None = found("torch.utils._contextlib", "__file__")
 
 
@@ -23,3 +22,8 @@ def calls_a_module(frame: FrameType) -> bool:
 def is_decorator(frame: FrameType) -> bool:
     """Whether it is a function with a mode such as ``no_grad`` as its decorator."""
     return frame.f_code.co_filename == _DECORATORS
+
+
+def mode_of(decorator: FrameType) -> Any:
+    """The mode that a decorator switches on, such as a ``torch.no_grad``; None if it does not say."""
+    return getattr(decorator.f_locals.get("ctx_factory"), "__self__", None)

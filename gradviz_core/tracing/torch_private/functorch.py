@@ -9,7 +9,6 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from typing import cast
 
-import torch
 from torch import Tensor
 
 from gradviz_core.tracing.torch_private.names import found, missing
@@ -18,6 +17,7 @@ _level, _is_wrapped, _unwrapped = (
     found("torch._C._functorch", name)
     for name in ("maybe_current_level", "is_functorch_wrapped_tensor", "get_unwrapped")
 )
+_disable = found("torch._C", "DisableTorchFunction")
 
 
 def is_within() -> bool:
@@ -37,7 +37,6 @@ def unwrapped(tensor: Tensor) -> Tensor:
 
 def unseen_by_modes() -> AbstractContextManager[object]:
     """Within it, what is done to tensors is told to no mode and no subclass."""
-    disable = getattr(torch._C, "DisableTorchFunction", None)
-    if disable is None:
+    if _disable is None:
         raise missing("DisableTorchFunction", "looks at what is saved for the way back")
-    return cast("AbstractContextManager[object]", disable())
+    return cast("AbstractContextManager[object]", _disable())

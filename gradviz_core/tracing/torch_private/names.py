@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
+from operator import attrgetter
 from typing import Any
 
 import torch
@@ -11,10 +12,10 @@ from gradviz_core.errors import QuestionError
 
 
 def found(module: str, name: str) -> Any:
-    """What stands under a name; None where it is gone."""
+    """The object with this name in a module, such as ``relu`` or ``Module.forward``; None if it is gone."""
     try:
-        return getattr(import_module(module), name, None)
-    except ImportError:
+        return attrgetter(name)(import_module(module))
+    except (ImportError, AttributeError):
         return None
 
 

@@ -1,16 +1,22 @@
-"""What the nodes of PyTorch's graph keep for the way back: values, and the sizes of kernels, strides, axes.
+"""What the nodes of PyTorch's graph keep for the way back: values, leaves, and the sizes of kernels, strides, axes.
 
 If a name is gone, a receptive field is not known, the axis of a softmax is read from the probabilities alone, a batch
-norm is guarded wherever it stands, and a model with a convolution is refused.
+norm is guarded wherever it stands, and a model with a convolution is refused. Without the leaves neither the doctor nor
+the graphs of the lessons know which tensor a gradient arrives at, so they are refused.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+import torch
 from torch import Tensor
+from torch.autograd.graph import get_gradient_edge
 
 from gradviz_core.tracing.torch_private.names import missing
+
+_Leaf = type(get_gradient_edge(torch.zeros(1, requires_grad=True)).node)
+"""The class of the nodes in which gradients arrive at a leaf."""
 
 
 class Gone(Exception):
@@ -33,6 +39,24 @@ def shape(node: Any, output: int = 0) -> tuple[int, ...]:
         Gone: it is not there.
     """
     return tuple(_own(_own(node, "_input_metadata")[output], "shape"))
+
+
+def leaf(node: Any, *, needed_to: str = "") -> Tensor | None:
+    """The leaf at which a gradient arrives in this node; None for a node of an operation.
+
+    Raises:
+        Gone: it is not there.
+        QuestionError: the same, if it is ``needed_to`` do something.
+    """
+    if not isinstance(node, _Leaf):
+        return None
+    try:
+        found: Tensor = _own(node, "variable")
+    except Gone:
+        if needed_to:
+            raise missing(f"{_Leaf.__name__}.variable", needed_to) from None
+        raise
+    return found
 
 
 def tensor(node: Any, name: str, *, needed_to: str = "") -> Tensor | None:

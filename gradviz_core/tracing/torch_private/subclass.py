@@ -5,12 +5,14 @@ Without PyTorch's own way the public one is taken, which asks the class itself.
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
+
+from gradviz_core.tracing.torch_private.names import found
+
+_make = found("torch", "Tensor._make_subclass")
 
 
 def same_memory(kind: type[Tensor], values: Tensor, trains: bool) -> Tensor:
     """``values`` as a leaf of class ``kind``."""
-    make = getattr(torch.Tensor, "_make_subclass", None)
-    made: Tensor = values.as_subclass(kind).requires_grad_(trains) if make is None else make(kind, values, trains)
+    made: Tensor = values.as_subclass(kind).requires_grad_(trains) if _make is None else _make(kind, values, trains)
     return made

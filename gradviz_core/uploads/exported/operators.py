@@ -159,15 +159,15 @@ def find(target: str) -> Operation:
     if found is None or overload not in found.overloads():
         raise _refused(target)
     function = getattr(found, overload)
-    arguments = [each for each in dispatch.arguments(function) if str(each.real_type) != _GENERATOR]
-    types = {argument.name: str(argument.real_type) for argument in arguments}
-    written = [argument.name for argument in arguments if argument.alias_info and argument.alias_info.is_write]
+    arguments = [each for each in dispatch.arguments(function) if each.type != _GENERATOR]
+    types = {argument.name: argument.type for argument in arguments}
+    written = [argument.name for argument in arguments if argument.is_written]
     name = f"{packet}.{overload}"
     if not set(types.values()) <= _TYPES or written not in ([], ["self"]) or not _has_kernel(function):
         raise _refused(target)
     if "rounding_mode" in types and name not in CHECKED:
         raise _refused(target)
-    needed = frozenset(argument.name for argument in arguments if not argument.has_default_value())
+    needed = frozenset(argument.name for argument in arguments if argument.is_needed)
     return Operation(f"aten.{name}", CHECKED.get(name, function), types, needed)
 
 
