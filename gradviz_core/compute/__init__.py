@@ -3,7 +3,7 @@
 ``ask`` sends a question to the compute service and returns its answer; ``inline.ask`` answers it in this process. The
 service is a program of its own (``python -m gradviz_core.compute``), so whoever asks never imports torch.
 
-    client ──► service ──► seat ──► worker process, trusted or confined
+    client ──► service ──► slot ──► worker process, trusted or confined
     (the app)  (sockets)   (one thread each: deadline, replacement)
        launch   reception   supervisor: queue, who serves what; one for each kind
                 (uploads)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from multiprocessing.connection import Connection
 
 from gradviz_core.compute.protocol import Message
-from gradviz_core.compute.seat import Job
+from gradviz_core.compute.slot import Job
 from gradviz_core.compute.supervisor import Supervisor
 from gradviz_core.compute.turns import Turns
 from gradviz_core.errors import Busy, DeadlineExceeded

@@ -15,7 +15,7 @@ from multiprocessing.connection import Connection
 
 from gradviz_core.compute import inspecting, protocol
 from gradviz_core.compute.protocol import Announcement, Message
-from gradviz_core.compute.seat import Job
+from gradviz_core.compute.slot import Job
 from gradviz_core.compute.worker import UNEXPECTED
 from gradviz_core.errors import BadImage, BadModel, ComputeError, GradVizError, StoreFull, UnknownModel
 from gradviz_core.settings import Settings

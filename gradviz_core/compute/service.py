@@ -22,12 +22,12 @@ from multiprocessing.connection import Connection
 from gradviz_core.compute import downloads, inspecting, pretrained, protocol, sandbox, sockets
 from gradviz_core.compute.askers import ANYONE, Asker
 from gradviz_core.compute.checking import GLANCE_S, Checking
-from gradviz_core.compute.hiring import may_use_gpu
+from gradviz_core.compute.worker_processes import may_use_gpu
 from gradviz_core.compute.outgoing import Outgoing
 from gradviz_core.compute.overruns import Overruns
 from gradviz_core.compute.protocol import Message, Status
 from gradviz_core.compute.reception import Reception
-from gradviz_core.compute.seat import Job
+from gradviz_core.compute.slot import Job
 from gradviz_core.compute.strangers import Strangers
 from gradviz_core.compute.supervisor import SLICE_S, Supervisor
 from gradviz_core.compute.worker import UNEXPECTED, Plan

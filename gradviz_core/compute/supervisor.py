@@ -1,4 +1,4 @@
-"""The pool: a bounded queue, some seats, and the choice of who serves what.
+"""The pool: a bounded queue, some slots, and the choice of who serves what.
 
 A worker that is free takes the job of whoever has used the least of late (``turns.py``). A job that has run for
 ``SLICE_S`` is stopped where somebody who has used less waits, and begins anew when its turn comes again. That happens
@@ -18,9 +18,9 @@ from dataclasses import dataclass
 from functools import partial
 
 from gradviz_core.compute.askers import Asker
-from gradviz_core.compute.hiring import worker_context
+from gradviz_core.compute.worker_processes import worker_context
 from gradviz_core.compute.protocol import Message, Status
-from gradviz_core.compute.seat import STOPPED, Job, Occupant, Seat
+from gradviz_core.compute.slot import STOPPED, Job, WorkerProcess, Slot
 from gradviz_core.compute.turns import Turns
 from gradviz_core.compute.worker import Plan
 from gradviz_core.errors import Busy, DeadlineExceeded, GradVizError, ServiceStarting, WorkerDied
@@ -60,24 +60,24 @@ class Supervisor:
         self._plan, self._limit, self._workers, self._deadline_s = plan, queue, workers, deadline_s
         self._turns = Turns(queue)
         self._lock = threading.RLock()
-        self._seats: list[Seat] = []
-        self._runs: dict[Seat, Run] = {}
-        self._served: dict[Seat, tuple[Asker, float]] = {}
-        """Whom a seat served last, and when that was over."""
+        self._slots: list[Slot] = []
+        self._runs: dict[Slot, Run] = {}
+        self._served: dict[Slot, tuple[Asker, float]] = {}
+        """Whom a slot served last, and when that was over."""
         self._tended = 0.0
         self._closed = False
-        self._checking: tuple[Seat, Job] | None = None
-        """The check under way, and the seat that has it."""
-        self._stopping: Seat | None = None
-        """The seat whose check was told to stop; no job is given out until it is free."""
+        self._checking: tuple[Slot, Job] | None = None
+        """The check under way, and the slot that has it."""
+        self._stopping: Slot | None = None
+        """The slot whose check was told to stop; no job is given out until it is free."""
 
     def start(self) -> None:
         """Start the workers, where that was not done yet; they become ready one by one."""
         with self._lock:
-            if not self._seats and not self._closed:
-                hire = partial(Occupant, worker_context(self._plan), self._plan, "gradviz-worker")
-                self._seats = [
-                    Seat(hire, self._deadline_s, self._when_over, self._when_free, self._when_down)
+            if not self._slots and not self._closed:
+                start_process = partial(WorkerProcess, worker_context(self._plan), self._plan, "gradviz-worker")
+                self._slots = [
+                    Slot(start_process, self._deadline_s, self._when_over, self._when_free, self._when_down)
                     for _ in range(self._workers)
                 ]
 
@@ -109,7 +109,7 @@ class Supervisor:
                 return
             self._tended = now
             self._assign()
-            coming = sum(seat.free_since is None for seat in self._seats) - len(self._runs) + self._stops()
+            coming = sum(slot.free_since is None for slot in self._slots) - len(self._runs) + self._stops()
             for job in self._turns.in_order(now)[coming:]:
                 if victim := self._heavier(job, now):
                     self._stop(*victim, GRACE_S)
@@ -117,13 +117,13 @@ class Supervisor:
     def check(self, job: Job) -> bool:
         """Begin a check; False, and nothing is begun, where there is anything else to do."""
         with self._lock:
-            free = [seat for seat in self._seats if seat.free_since is not None]
-            if not free or len(free) < len(self._seats) or self._turns:
+            free = [slot for slot in self._slots if slot.free_since is not None]
+            if not free or len(free) < len(self._slots) or self._turns:
                 return False
-            seat = _best(free, job)
-            seat.free_since = None
-            self._checking = (seat, job)
-            seat.give(job)
+            slot = _best(free, job)
+            slot.free_since = None
+            self._checking = (slot, job)
+            slot.give(job)
             return True
 
     def hush(self, job: Job | None = None) -> None:
@@ -131,10 +131,10 @@ class Supervisor:
         with self._lock:
             if self._checking is None or self._stopping is not None or job not in (None, self._checking[1]):
                 return
-            seat, checked = self._checking
-            self._stopping = seat
-            seat.stop(checked)
-        _later(STOP_S, partial(self._when_deaf, seat, checked))
+            slot, checked = self._checking
+            self._stopping = slot
+            slot.stop(checked)
+        _later(STOP_S, partial(self._when_deaf, slot, checked))
 
     def withdraw(self, job: Job) -> bool:
         """Take a job back that still waits; False where a worker has it already."""
@@ -147,16 +147,16 @@ class Supervisor:
             job.dropped = True
             if self._turns.remove(job):
                 return
-            for seat, run in self._runs.items():
+            for slot, run in self._runs.items():
                 if run.job is job and not run.stopping:
-                    self._stop(seat, run, LEFT_S)
+                    self._stop(slot, run, LEFT_S)
 
     def status(self) -> Status:
         """What the pool is doing."""
         with self._lock:
-            ready = [occupant.ready for seat in self._seats if (occupant := seat.occupant)]
+            ready = [process.ready for slot in self._slots if (process := slot.process)]
             worst = min(ready, key=lambda one: one.confined, default=None)
-            free = sum(seat.free_since is not None for seat in self._seats)
+            free = sum(slot.free_since is not None for slot in self._slots)
             return Status(
                 device=ready[0].device if ready else "",
                 workers=self._workers,
@@ -164,7 +164,7 @@ class Supervisor:
                 busy=max(0, len(ready) - free),
                 queued=len(self._turns),
                 threads=self._plan.threads,
-                answered=sum(seat.served for seat in self._seats),
+                answered=sum(slot.served for slot in self._slots),
                 pid=os.getpid(),
                 confined=worst is None or worst.confined,
                 confinement=worst.confinement if worst else "",
@@ -176,27 +176,27 @@ class Supervisor:
             jobs, self._closed = self._turns.clear(), True
         for job in jobs:
             job.fail(ServiceStarting("The compute service is shutting down. Ask again in a moment."))
-        closers = [threading.Thread(target=seat.close) for seat in self._seats]
+        closers = [threading.Thread(target=slot.close) for slot in self._slots]
         for thread in closers:
             thread.start()
         for thread in closers:
             thread.join()
 
     def _assign(self) -> None:
-        """Give waiting jobs to free seats, once no check is in the way. The lock is held."""
+        """Give waiting jobs to free slots, once no check is in the way. The lock is held."""
         while self._stopping is None and (match := self._match(now := time.monotonic())):
-            seat, job = match
-            seat.free_since = None
+            slot, job = match
+            slot.free_since = None
             self._turns.began(job, now)
-            self._runs[seat] = Run(job, now)
-            seat.give(job)
+            self._runs[slot] = Run(job, now)
+            slot.give(job)
 
-    def _match(self, now: float) -> tuple[Seat, Job] | None:
-        """The next job that a free seat may take, and that seat."""
-        free = [seat for seat in self._seats if seat.free_since is not None]
+    def _match(self, now: float) -> tuple[Slot, Job] | None:
+        """The next job that a free slot may take, and that slot."""
+        free = [slot for slot in self._slots if slot.free_since is not None]
         for job in self._turns.in_order(now) if free else ():
             if not (job.anew and self._others_need_the_rest()):
-                fitting = [seat for seat in free if not self._lingers(seat, job, now)]
+                fitting = [slot for slot in free if not self._lingers(slot, job, now)]
                 if fitting:
                     return _best(fitting, job), job
         return None
@@ -205,21 +205,21 @@ class Supervisor:
         """Whether jobs that began anew have as many workers as they may."""
         return sum(run.job.anew for run in self._runs.values()) >= max(1, self._workers - 1)
 
-    def _lingers(self, seat: Seat, job: Job, now: float) -> bool:
-        """Whether the seat waits for the next job of whom it has just served, who has used far less."""
-        if seat not in self._served:
+    def _lingers(self, slot: Slot, job: Job, now: float) -> bool:
+        """Whether the slot waits for the next job of whom it has just served, who has used far less."""
+        if slot not in self._served:
             return False
-        asker, since = self._served[seat]
+        asker, since = self._served[slot]
         return now - since < LINGER_S and self._turns.lighter(asker, job.asker, SLICE_S, now)
 
-    def _heavier(self, waiting: Job, now: float) -> tuple[Seat, Run] | None:
+    def _heavier(self, waiting: Job, now: float) -> tuple[Slot, Run] | None:
         """What is to stop so that ``waiting`` gets its turn: of the jobs that have run long enough, and whose askers
         have used more than who waits, that of whoever has used the most; rather one that was never stopped. One that
         began anew stops only for somebody who has used less by all that a job may take."""
         only_anew = waiting.anew and bool(self._others_need_the_rest() or self._stops())
         found = [
-            ((not run.job.anew, self._turns.used(run.job.asker, now)), seat, run)
-            for seat, run in self._runs.items()
+            ((not run.job.anew, self._turns.used(run.job.asker, now)), slot, run)
+            for slot, run in self._runs.items()
             if not (run.stopping or run.job.leaving)
             and now - run.since >= SLICE_S
             and (run.job.anew or not only_anew)
@@ -227,33 +227,33 @@ class Supervisor:
         ]
         if not found:
             return None
-        _, seat, run = max(found, key=lambda one: one[0])
-        return seat, run
+        _, slot, run = max(found, key=lambda one: one[0])
+        return slot, run
 
     def _stops(self) -> int:
         return sum(run.stopping for run in self._runs.values())
 
-    def _stop(self, seat: Seat, run: Run, grace_s: float) -> None:
+    def _stop(self, slot: Slot, run: Run, grace_s: float) -> None:
         """Have a job stopped, and its process ended where it has not heard by then; the lock is held."""
         run.stopping = True
-        seat.stop(run.job)
-        _later(grace_s, partial(self._when_run_is_deaf, seat, run))
+        slot.stop(run.job)
+        _later(grace_s, partial(self._when_run_is_deaf, slot, run))
 
-    def _when_run_is_deaf(self, seat: Seat, run: Run) -> None:
+    def _when_run_is_deaf(self, slot: Slot, run: Run) -> None:
         """It did not stop, being in the middle of one long operation: its process is ended."""
         with self._lock:
-            if self._runs.get(seat) is run and not run.job.leaving:
-                seat.end_work()
+            if self._runs.get(slot) is run and not run.job.leaving:
+                slot.end_work()
 
-    def _when_over(self, seat: Seat, job: Job, outcome: Message | GradVizError) -> bool:
+    def _when_over(self, slot: Slot, job: Job, outcome: Message | GradVizError) -> bool:
         """A worker has left a job. False where the job was stopped for others, and waits again."""
         with self._lock:
-            run = self._runs.pop(seat, None)
+            run = self._runs.pop(slot, None)
             if run is None:
                 return True  # a check
             now = time.monotonic()
             self._turns.ended(job, now, fine=self._deadline_s if isinstance(outcome, DeadlineExceeded) else 0.0)
-            self._served[seat] = (job.asker, now)
+            self._served[slot] = (job.asker, now)
             stopped = run.stopping and (outcome == STOPPED or isinstance(outcome, WorkerDied))
             if not stopped or job.dropped or self._closed:
                 return True
@@ -262,26 +262,26 @@ class Supervisor:
             self._assign()
             return False
 
-    def _when_free(self, seat: Seat) -> None:
+    def _when_free(self, slot: Slot) -> None:
         with self._lock:
-            seat.free_since = time.monotonic()
-            if self._checking is not None and self._checking[0] is seat:
+            slot.free_since = time.monotonic()
+            if self._checking is not None and self._checking[0] is slot:
                 self._checking = self._stopping = None
             self._assign()
 
-    def _when_deaf(self, seat: Seat, job: Job) -> None:
+    def _when_deaf(self, slot: Slot, job: Job) -> None:
         """A check that is in the middle of one long operation does not hear: its process is ended, and nobody waits."""
         with self._lock:
-            if self._stopping is not seat or self._checking is None or self._checking[1] is not job:
+            if self._stopping is not slot or self._checking is None or self._checking[1] is not job:
                 return
             self._checking = self._stopping = None
-            seat.end_work()
+            slot.end_work()
             self._assign()
 
     def _when_down(self, why: ServiceStarting) -> None:
         """Nobody should wait for a pool in which no worker starts."""
         with self._lock:
-            if any(seat.occupant is not None for seat in self._seats):
+            if any(slot.process is not None for slot in self._slots):
                 return
             jobs = self._turns.clear()
         for job in jobs:
@@ -294,13 +294,13 @@ def _later(seconds: float, call: Callable[[], None]) -> None:
     timer.start()
 
 
-def _best(free: list[Seat], job: Job) -> Seat:
-    """The seat that last served the same model and image, else the same model, else the one idle the longest, whose
+def _best(free: list[Slot], job: Job) -> Slot:
+    """The slot that last served the same model and image, else the same model, else the one idle the longest, whose
     memory of recent models is missed least."""
 
-    def rank(seat: Seat) -> tuple[bool, bool, float]:
-        same = seat.subject is not None and seat.subject == job.subject
-        same_model = seat.subject is not None and job.subject is not None and seat.subject[0] == job.subject[0]
-        return same, same_model, -(seat.free_since or 0.0)
+    def rank(slot: Slot) -> tuple[bool, bool, float]:
+        same = slot.subject is not None and slot.subject == job.subject
+        same_model = slot.subject is not None and job.subject is not None and slot.subject[0] == job.subject[0]
+        return same, same_model, -(slot.free_since or 0.0)
 
     return max(free, key=rank)

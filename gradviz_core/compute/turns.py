@@ -10,7 +10,7 @@ from collections import Counter
 
 from gradviz_core.compute.askers import Asker
 from gradviz_core.compute.ledger import Ledger
-from gradviz_core.compute.seat import Job
+from gradviz_core.compute.slot import Job
 
 
 class Turns:

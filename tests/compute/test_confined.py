@@ -15,8 +15,8 @@ import pytest
 
 from gradviz_core.compute import relay, sandbox
 from gradviz_core.compute.client import Client
-from gradviz_core.compute.hiring import worker_context
-from gradviz_core.compute.seat import Job, Occupant
+from gradviz_core.compute.worker_processes import worker_context
+from gradviz_core.compute.slot import Job, WorkerProcess
 from gradviz_core.compute.worker import Plan
 from gradviz_core.errors import Busy, DeadlineExceeded, UnknownImage, UnknownModel, WorkerDied
 from gradviz_core.settings import Settings
@@ -129,7 +129,7 @@ def test_a_confined_worker_killed_in_the_middle_takes_one_question_along(client:
 
 def test_what_a_confined_worker_says_gets_into_the_log_in_plain_characters(caplog: pytest.LogCaptureFixture) -> None:
     plan = Plan(FAKES, "cpu", memory_mb=600, confined=True)
-    worker = Occupant(worker_context(plan), plan, "worker of a test")
+    worker = WorkerProcess(worker_context(plan), plan, "worker of a test")
     try:
         question = SurveyQuestion(model="shout", image="x")
         assert worker.work(Job("ask", question_to_json(question).encode()), 20)[0] == "ok"

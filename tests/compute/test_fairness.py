@@ -13,7 +13,7 @@ import pytest
 
 from gradviz_core.compute import supervisor
 from gradviz_core.compute.askers import Asker
-from gradviz_core.compute.seat import Job
+from gradviz_core.compute.slot import Job
 from gradviz_core.compute.supervisor import Supervisor
 from gradviz_core.compute.worker import Plan
 from gradviz_core.errors import Busy

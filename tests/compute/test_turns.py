@@ -12,7 +12,7 @@ import pytest
 from gradviz_core.compute import ledger
 from gradviz_core.compute.askers import ANYONE, Asker
 from gradviz_core.compute.ledger import HALF_S, LEAST_S, Ledger
-from gradviz_core.compute.seat import Job
+from gradviz_core.compute.slot import Job
 from gradviz_core.compute.turns import Turns
 
 

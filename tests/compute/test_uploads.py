@@ -23,7 +23,7 @@ from gradviz_core.compute.client import Client
 from gradviz_core.compute.launch import LocalService
 from gradviz_core.compute.protocol import Announcement
 from gradviz_core.compute.reception import Reception
-from gradviz_core.compute.seat import Job
+from gradviz_core.compute.slot import Job
 from gradviz_core.errors import (
     BadImage,
     BadModel,

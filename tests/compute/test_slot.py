@@ -1,4 +1,4 @@
-"""One seat of the pool, with a worker that is made up, so that it fails in ways that are hard to bring about."""
+"""One slot of the pool, with a worker that is made up, so that it fails in ways that are hard to bring about."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from contextlib import contextmanager
 import pytest
 
 from gradviz_core.compute.protocol import Message
-from gradviz_core.compute.seat import Job, Occupant, Seat, Unread
+from gradviz_core.compute.slot import Job, WorkerProcess, Slot, Unread
 from gradviz_core.compute.worker import Plan
 from gradviz_core.errors import ComputeError, DeadlineExceeded, GradVizError, ServiceStarting, WorkerDied
 from gradviz_core.text.codec import error_from_json
@@ -21,7 +21,7 @@ from tests.compute.conftest import FAKES, until
 DONE: Message = ("ok", b"done")
 
 
-class MadeUp(Occupant):
+class MadeUp(WorkerProcess):
     """Has no process; fails with ``error`` when it works, or was dead all along."""
 
     def __init__(self, error: Exception | None = None, *, alive: bool = True) -> None:
@@ -45,30 +45,30 @@ class MadeUp(Occupant):
 
 
 @contextmanager
-def seat_with(*workers: Occupant | Exception) -> Iterator[Callable[..., Message]]:
-    """A seat that takes these workers, one after the other; an error among them is one that does not start, and so is
-    whatever comes after the last. Yields what asks: it waits until the seat is free, gives it a job and waits again."""
-    left, free = list(workers), list[Seat]()
+def slot_with(*workers: WorkerProcess | Exception) -> Iterator[Callable[..., Message]]:
+    """A slot that takes these workers, one after the other; an error among them is one that does not start, and so is
+    whatever comes after the last. Yields what asks: it waits until the slot is free, gives it a job and waits again."""
+    left, free = list(workers), list[Slot]()
 
-    def hire() -> Occupant:
+    def start_process() -> WorkerProcess:
         worker = left.pop(0) if left else OSError("none is left")
         if isinstance(worker, Exception):
             raise worker
         return worker
 
     def ask(job: Job | None = None) -> Message:
-        assert until(lambda: free), "the seat is gone"
+        assert until(lambda: free), "the slot is gone"
         free.clear()
         job = job or Job("ask", b"")
-        seat.give(job)
+        slot.give(job)
         assert job.done.wait(30), "the job is never done"
         return job.reply
 
-    seat = Seat(hire, 0.2, lambda *_: True, free.append, lambda _: None)
+    slot = Slot(start_process, 0.2, lambda *_: True, free.append, lambda _: None)
     try:
         yield ask
     finally:
-        seat.close()
+        slot.close()
 
 
 def failed(reply: Message) -> GradVizError:
@@ -78,7 +78,7 @@ def failed(reply: Message) -> GradVizError:
 
 
 def test_a_question_fails_where_the_worker_died_idle_and_no_other_starts() -> None:
-    with seat_with(MadeUp(alive=False), *[OSError("no memory")] * 3, MadeUp()) as ask:
+    with slot_with(MadeUp(alive=False), *[OSError("no memory")] * 3, MadeUp()) as ask:
         error = failed(ask())
         assert type(error) is ServiceStarting
         assert "The compute service cannot start a worker" in str(error)
@@ -86,14 +86,14 @@ def test_a_question_fails_where_the_worker_died_idle_and_no_other_starts() -> No
 
 
 def test_a_question_goes_to_a_new_worker_where_the_old_one_died_idle() -> None:
-    with seat_with(MadeUp(alive=False), MadeUp()) as ask:
+    with slot_with(MadeUp(alive=False), MadeUp()) as ask:
         assert ask() == DONE
 
 
 @pytest.mark.parametrize("unexpected", [MemoryError(), RuntimeError("can't start new thread"), KeyError("x")], ids=repr)
-def test_a_seat_outlives_whatever_goes_wrong_at_it(unexpected: Exception) -> None:
+def test_a_slot_outlives_whatever_goes_wrong_at_it(unexpected: Exception) -> None:
     first = MadeUp(unexpected)
-    with seat_with(first, MadeUp()) as ask:
+    with slot_with(first, MadeUp()) as ask:
         error = failed(ask())
         assert type(error) is ComputeError
         assert "Something went wrong inside GradViz" in str(error)
@@ -102,20 +102,20 @@ def test_a_seat_outlives_whatever_goes_wrong_at_it(unexpected: Exception) -> Non
 
 
 def test_a_worker_that_cannot_start_for_want_of_memory_is_tried_again() -> None:
-    with seat_with(MemoryError(), MadeUp()) as ask:
+    with slot_with(MemoryError(), MadeUp()) as ask:
         assert ask() == DONE
 
 
 def test_a_question_that_was_never_read_is_put_once_more_and_only_once() -> None:
-    with seat_with(MadeUp(Unread("gone")), MadeUp(), MadeUp(Unread("gone"))) as ask:
+    with slot_with(MadeUp(Unread("gone")), MadeUp(), MadeUp(Unread("gone"))) as ask:
         assert ask() == DONE
-    with seat_with(MadeUp(Unread("gone")), MadeUp(Unread("gone again")), MadeUp()) as ask:
+    with slot_with(MadeUp(Unread("gone")), MadeUp(Unread("gone again")), MadeUp()) as ask:
         assert str(failed(ask())) == "gone again"
         assert ask() == DONE
 
 
 def test_a_question_that_was_read_is_never_put_again() -> None:
-    with seat_with(MadeUp(WorkerDied("in the middle")), MadeUp()) as ask:
+    with slot_with(MadeUp(WorkerDied("in the middle")), MadeUp()) as ask:
         assert type(failed(ask())) is WorkerDied
         assert ask() == DONE
 
@@ -124,9 +124,9 @@ def test_a_question_that_was_read_is_never_put_again() -> None:
     ("word", "sentence"), [("ask", "The question took longer"), ("upload-model", "Reading the file")]
 )
 def test_a_job_may_have_a_deadline_of_its_own(word: str, sentence: str) -> None:
-    worker = Occupant(multiprocessing.get_context("spawn"), Plan(FAKES, "cpu"), "worker of a test")
+    worker = WorkerProcess(multiprocessing.get_context("spawn"), Plan(FAKES, "cpu"), "worker of a test")
     os.kill(worker.pid, signal.SIGSTOP)
-    with seat_with(worker, MadeUp()) as ask:
+    with slot_with(worker, MadeUp()) as ask:
         error = failed(ask(Job(word, b"", deadline_s=0.1)))
         assert type(error) is DeadlineExceeded
         assert str(error).startswith(f"{sentence}")
@@ -135,26 +135,29 @@ def test_a_job_may_have_a_deadline_of_its_own(word: str, sentence: str) -> None:
 
 def test_nobody_waits_for_a_worker_that_does_not_hear_the_word_to_stop() -> None:
     """Its question fills the pipe, and nothing is read from it."""
-    worker, free = Occupant(multiprocessing.get_context("spawn"), Plan(FAKES, "cpu"), "worker of a test"), list[Seat]()
+    worker, free = (
+        WorkerProcess(multiprocessing.get_context("spawn"), Plan(FAKES, "cpu"), "worker of a test"),
+        list[Slot](),
+    )
     os.kill(worker.pid, signal.SIGSTOP)
-    seat = Seat(lambda: worker, 5.0, lambda *_: True, free.append, lambda _: None)
+    slot = Slot(lambda: worker, 5.0, lambda *_: True, free.append, lambda _: None)
     try:
         assert until(lambda: free)
         job = Job("ask", bytes(8_000_000))
-        seat.give(job)
+        slot.give(job)
         assert until(worker._writing.locked)
-        told = threading.Thread(target=seat.stop, args=(job,), daemon=True)
+        told = threading.Thread(target=slot.stop, args=(job,), daemon=True)
         told.start()
         told.join(2)
         assert not told.is_alive()
         assert job.stopped
     finally:
-        seat.close()
+        slot.close()
 
 
 @pytest.mark.parametrize(("word", "sentence"), [("ask", "worked on this question"), ("upload-image", "read this file")])
 def test_a_death_is_told_in_words_that_fit(word: str, sentence: str) -> None:
-    worker = Occupant(multiprocessing.get_context("spawn"), Plan(FAKES, "cpu"), "worker of a test")
+    worker = WorkerProcess(multiprocessing.get_context("spawn"), Plan(FAKES, "cpu"), "worker of a test")
     worker.kill()
     assert until(lambda: not worker.alive)
     with pytest.raises(WorkerDied, match=f"The process that {sentence} ended"):
@@ -163,7 +166,7 @@ def test_a_death_is_told_in_words_that_fit(word: str, sentence: str) -> None:
 
 @pytest.mark.parametrize("size", [0, 8_000_000])
 def test_a_worker_that_is_dead_has_read_nothing(size: int) -> None:
-    worker = Occupant(multiprocessing.get_context("spawn"), Plan(FAKES, "cpu"), "worker of a test")
+    worker = WorkerProcess(multiprocessing.get_context("spawn"), Plan(FAKES, "cpu"), "worker of a test")
     worker.kill()
     assert until(lambda: not worker.alive)
     with pytest.raises(Unread, match="signal 9"):

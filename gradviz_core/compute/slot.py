@@ -1,7 +1,7 @@
-"""One seat of the pool: a thread, the worker process it looks after, and the question that process works on.
+"""One slot of the pool: a thread, the worker process it looks after, and the question that process works on.
 
 The thread hands over one question at a time. It stops a worker that overruns its deadline, notices one that dies, and
-puts a new process in the seat; only the question in hand fails. It does not even fail where the worker died before it
+puts a new process in the slot; only the question in hand fails. It does not even fail where the worker died before it
 had read the question: then nothing of it ran, and the new worker takes it.
 """
 
@@ -88,7 +88,7 @@ class Unread(WorkerDied):
     """The worker died before it had read the whole question: nothing of it ran."""
 
 
-class Occupant:
+class WorkerProcess:
     """A worker process that is up."""
 
     def __init__(self, context: BaseContext, plan: worker.Plan, name: str) -> None:
@@ -233,59 +233,59 @@ def _died(word: str, ending: str) -> str:
     )
 
 
-class Seat:
+class Slot:
     """One place in the pool; there is a worker process in it, or one is being started."""
 
     def __init__(
         self,
-        hire: Callable[[], Occupant],
+        start_process: Callable[[], WorkerProcess],
         deadline_s: float,
-        when_over: Callable[[Seat, Job, Message | GradVizError], bool],
-        when_free: Callable[[Seat], None],
+        when_over: Callable[[Slot, Job, Message | GradVizError], bool],
+        when_free: Callable[[Slot], None],
         when_down: Callable[[ServiceStarting], None],
     ) -> None:
-        """On the seat's thread are called: ``when_over(seat, job, outcome)`` once the worker has left a job, and where
-        it returns False the job gets no reply yet; ``when_free(seat)`` each time the seat can take a job;
+        """On the slot's thread are called: ``when_over(slot, job, outcome)`` once the worker has left a job, and where
+        it returns False the job gets no reply yet; ``when_free(slot)`` each time the slot can take a job;
         ``when_down(why)`` each time no worker could be started."""
-        self._hire, self._deadline_s = hire, deadline_s
+        self._start_process, self._deadline_s = start_process, deadline_s
         self._when_over, self._when_free, self._when_down = when_over, when_free, when_down
         self._inbox: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._closing = threading.Event()
-        self.occupant: Occupant | None = None
+        self.process: WorkerProcess | None = None
         self.subject: tuple[str, str] | None = None
         """Model and image served last."""
         self.served = 0
         """Jobs taken up, those that failed included."""
         self.free_since: float | None = None
-        """None while the seat cannot take a job; the pool's lock guards it."""
-        self._thread = threading.Thread(target=self._run, daemon=True, name="seat")
+        """None while the slot cannot take a job; the pool's lock guards it."""
+        self._thread = threading.Thread(target=self._run, daemon=True, name="slot")
         self._thread.start()
 
     def give(self, job: Job) -> None:
-        """Put a job into the seat; only when it is free."""
+        """Put a job into the slot; only when it is free."""
         self._inbox.put(job)
 
     def stop(self, job: Job) -> None:
         """Tell the worker to stop a job that it was given, or is about to be given. Nobody waits for the worker to hear
         it: a worker that reads nothing, whatever it is running, would hold up the whole pool."""
         job.stopped = True
-        if occupant := self.occupant:
-            threading.Thread(target=occupant.stop, args=(job,), daemon=True).start()
+        if process := self.process:
+            threading.Thread(target=process.stop, args=(job,), daemon=True).start()
 
     def end_work(self) -> None:
         """End the worker process; whoever waits for it is told, and a new one takes its place."""
-        if occupant := self.occupant:
-            occupant.kill()
+        if process := self.process:
+            process.kill()
 
     def close(self) -> None:
         """End the worker process, whatever it is doing, and the thread."""
         self._closing.set()
         self._inbox.put(None)
-        if occupant := self.occupant:
-            occupant.kill()
+        if process := self.process:
+            process.kill()
         self._thread.join(5)
-        if occupant := self.occupant:
-            occupant.end()
+        if process := self.process:
+            process.end()
 
     def _run(self) -> None:
         self._settle()
@@ -293,14 +293,14 @@ class Seat:
             self._serve(job)
 
     def _serve(self, job: Job) -> None:
-        """Answer one job. The seat is free again before the reply goes out, so that the same person's next question
-        finds it so. Whatever goes wrong, the job gets a reply and the seat a new worker."""
+        """Answer one job. The slot is free again before the reply goes out, so that the same person's next question
+        finds it so. Whatever goes wrong, the job gets a reply and the slot a new worker."""
         self.served += 1
         if job.word != "check":  # which leaves what the worker remembers as it is
             self.subject = job.subject or self.subject
         outcome, unharmed = self._outcome(job)
         final = self._when_over(self, job, outcome)
-        lives = unharmed and self.occupant is not None and self.occupant.alive
+        lives = unharmed and self.process is not None and self.process.alive
         if lives:
             self._when_free(self)
         if final:
@@ -324,15 +324,15 @@ class Seat:
     def _reply(self, job: Job) -> Message:
         """The worker's reply; a new worker's where that one died while it waited."""
         deadline_s = job.deadline_s or self._deadline_s
-        if self.occupant is not None and self.occupant.alive:
+        if self.process is not None and self.process.alive:
             try:
-                return self.occupant.work(job, deadline_s)
+                return self.process.work(job, deadline_s)
             except Unread:
                 log.warning("a worker died before it had read its question; a new one takes it")
         return self._replace().work(job, deadline_s)
 
     def _settle(self) -> None:
-        """Put a new worker into the seat, however many attempts it takes, and offer the seat."""
+        """Put a new worker into the slot, however many attempts it takes, and offer the slot."""
         pause = 0.5
         while not self._closing.is_set():
             try:
@@ -344,19 +344,19 @@ class Seat:
                 self._when_free(self)
                 return
 
-    def _replace(self) -> Occupant:
-        """End the worker in the seat, if there is one, and start another. Raises ``ServiceStarting`` where that fails
-        or the seat is being closed."""
-        if self.occupant is not None:
-            self.occupant.end()
-            self.occupant = None
+    def _replace(self) -> WorkerProcess:
+        """End the worker in the slot, if there is one, and start another. Raises ``ServiceStarting`` where that fails
+        or the slot is being closed."""
+        if self.process is not None:
+            self.process.end()
+            self.process = None
         if self._closing.is_set():
             raise ServiceStarting("The compute service is shutting down. Ask again in a moment.")
         try:
-            self.occupant = self._hire()
+            self.process = self._start_process()
         except (OSError, EOFError, RuntimeError, MemoryError) as error:
             log.error("a worker could not start (%r)", error)
             why = ServiceStarting("The compute service cannot start a worker; the server's log says why.")
             self._when_down(why)
             raise why from error
-        return self.occupant
+        return self.process
