@@ -22,15 +22,15 @@ from multiprocessing.connection import Connection
 from gradviz_core.compute import downloads, inspecting, pretrained, protocol, sandbox, sockets
 from gradviz_core.compute.askers import ANYONE, Asker
 from gradviz_core.compute.checking import GLANCE_S, Checking
-from gradviz_core.compute.worker_processes import may_use_gpu
 from gradviz_core.compute.outgoing import Outgoing
 from gradviz_core.compute.overruns import Overruns
 from gradviz_core.compute.protocol import Message, Status
 from gradviz_core.compute.reception import Reception
 from gradviz_core.compute.slot import Job
-from gradviz_core.compute.strangers import Strangers
 from gradviz_core.compute.supervisor import SLICE_S, Supervisor
+from gradviz_core.compute.unauthenticated import Unauthenticated
 from gradviz_core.compute.worker import UNEXPECTED, Plan
+from gradviz_core.compute.worker_processes import may_use_gpu
 from gradviz_core.errors import Busy, ComputeError, GradVizError
 from gradviz_core.settings import Settings
 from gradviz_core.text.codec import LONGEST_QUESTION, LONGEST_RECIPE, error_to_json, question_from_json, shown_from_json
@@ -59,7 +59,7 @@ class Service:
         confined = Plan(answerer, device="cpu", threads=threads, memory_mb=settings.upload_memory_mb, confined=True)
         queue, deadline_s = settings.queue, settings.deadline_s
         self._listener, self._key, self._settings = listener, key, settings
-        self._strangers = Strangers()
+        self._unauthenticated = Unauthenticated()
         self._reception = Reception(settings)
         self._outgoing = {of_uploads: Outgoing(settings.store) for of_uploads in (False, True)}
         """Files on their way out; those made of uploads take no room from the others."""
@@ -83,13 +83,13 @@ class Service:
         while True:
             try:
                 raw, _ = self._listener.accept()
-                place = self._strangers.let_in(raw)
+                number = self._unauthenticated.add(raw)
             except OSError:
                 if self._listener.fileno() < 0:
                     return
                 time.sleep(0.05)  # the client hung up at once, or no file handle is left
                 continue
-            threading.Thread(target=self._meet, args=(raw, place), daemon=True, name="connection").start()
+            threading.Thread(target=self._meet, args=(raw, number), daemon=True, name="connection").start()
 
     def close(self) -> None:
         """Stop listening and end the workers."""
@@ -110,14 +110,14 @@ class Service:
                 self._confined.start()
                 return
 
-    def _meet(self, raw: socket.socket, place: int) -> None:
+    def _meet(self, raw: socket.socket, number: int) -> None:
         try:
             connection = sockets.welcome(raw, self._key)
         except (multiprocessing.AuthenticationError, OSError, EOFError) as error:
             log.warning("a connection was refused: %s", repr(error))
             return
         finally:
-            self._strangers.go(place)
+            self._unauthenticated.remove(number)
         with connection:
             self._converse(connection)
 

@@ -18,11 +18,11 @@ from dataclasses import dataclass
 from functools import partial
 
 from gradviz_core.compute.askers import Asker
-from gradviz_core.compute.worker_processes import worker_context
 from gradviz_core.compute.protocol import Message, Status
-from gradviz_core.compute.slot import STOPPED, Job, WorkerProcess, Slot
+from gradviz_core.compute.slot import STOPPED, Job, Slot, WorkerProcess
 from gradviz_core.compute.turns import Turns
 from gradviz_core.compute.worker import Plan
+from gradviz_core.compute.worker_processes import worker_context
 from gradviz_core.errors import Busy, DeadlineExceeded, GradVizError, ServiceStarting, WorkerDied
 
 STOP_S = 4.0

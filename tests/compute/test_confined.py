@@ -15,9 +15,9 @@ import pytest
 
 from gradviz_core.compute import relay, sandbox
 from gradviz_core.compute.client import Client
-from gradviz_core.compute.worker_processes import worker_context
 from gradviz_core.compute.slot import Job, WorkerProcess
 from gradviz_core.compute.worker import Plan
+from gradviz_core.compute.worker_processes import worker_context
 from gradviz_core.errors import Busy, DeadlineExceeded, UnknownImage, UnknownModel, WorkerDied
 from gradviz_core.settings import Settings
 from gradviz_core.text import log_lines

@@ -15,9 +15,9 @@ from pydantic import SecretStr
 
 from gradviz_core.compute import protocol, sockets, worker
 from gradviz_core.compute.client import Client
-from gradviz_core.compute.worker_processes import may_use_gpu, worker_context
 from gradviz_core.compute.launch import LocalService
 from gradviz_core.compute.worker import Plan
+from gradviz_core.compute.worker_processes import may_use_gpu, worker_context
 from gradviz_core.errors import BadImage, BadTarget, Busy, ComputeError, DeadlineExceeded, QuestionError, WorkerDied
 from gradviz_core.settings import Settings
 from gradviz_core.text.codec import error_from_json, question_to_json

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 import pytest
 
 from gradviz_core.compute.protocol import Message
-from gradviz_core.compute.slot import Job, WorkerProcess, Slot, Unread
+from gradviz_core.compute.slot import Job, Slot, Unread, WorkerProcess
 from gradviz_core.compute.worker import Plan
 from gradviz_core.errors import ComputeError, DeadlineExceeded, GradVizError, ServiceStarting, WorkerDied
 from gradviz_core.text.codec import error_from_json
