@@ -32,7 +32,7 @@ class LocalService:
         self._address, self._key = "", b""
         self._closed = False
 
-    def door(self) -> tuple[str, bytes]:
+    def address_and_key(self) -> tuple[str, bytes]:
         """Address and key of the running service, which is started first if there is none.
 
         Raises:

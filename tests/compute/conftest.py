@@ -79,7 +79,7 @@ def chosen(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 def service(chosen: Settings) -> Iterator[LocalService]:
     """A service that answers with fakes; at the end none of its processes is left, and no socket."""
     service = LocalService(chosen, FAKES)
-    address, _ = service.door()
+    address, _ = service.address_and_key()
     yield service
     service.close()
     assert until(lambda: processes_of(chosen.store) == [])
@@ -89,7 +89,7 @@ def service(chosen: Settings) -> Iterator[LocalService]:
 @pytest.fixture
 def client(service: LocalService, chosen: Settings) -> Iterator[Client]:
     """A client of the shared service, whose two workers are ready and have nothing to do."""
-    address, key = service.door()
+    address, key = service.address_and_key()
     client = Client(chosen.model_copy(update={"compute_address": address, "compute_key": SecretStr(key.decode())}))
 
     def calm() -> bool:

@@ -210,7 +210,7 @@ def test_where_there_is_always_something_to_do_a_check_is_told_so(
 
 
 def test_a_client_that_hangs_up_ends_its_check(board: Board, client: Client) -> None:
-    connection = sockets.connect(*client._line.door())
+    connection = sockets.connect(*client._pool.address_and_key())
     question = ProofQuestion(model="endless", image=str(board.path))
     protocol.write_message(connection, "check", question_to_json(question).encode())
     assert board.begun()

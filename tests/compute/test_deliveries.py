@@ -75,7 +75,7 @@ def test_whoever_reads_a_file_that_is_let_go_of_is_told(client: Client, chosen: 
 
 def test_with_the_app_all_that_it_was_delivering_goes(chosen: Settings, service: LocalService) -> None:
     """The app is killed, by whatever signal."""
-    address, key = service.door()
+    address, key = service.address_and_key()
     code = (
         "import time; from pydantic import SecretStr; from gradviz_core.compute.client import Client;"
         "from gradviz_core.settings import Settings;"

@@ -44,23 +44,23 @@ KEY = "a key of the tests, long enough"
 
 def test_a_wrong_key_is_refused(client: Client, service: LocalService) -> None:
     with pytest.raises(AuthenticationError):
-        sockets.connect(service.door()[0], b"another key")
+        sockets.connect(service.address_and_key()[0], b"another key")
     ask(client, "echo")
 
 
 def test_a_client_with_a_wrong_key_is_told_which_setting_to_look_at(service: LocalService, chosen: Settings) -> None:
-    wrong = chosen.model_copy(update={"compute_address": service.door()[0], "compute_key": SecretStr(KEY)})
+    wrong = chosen.model_copy(update={"compute_address": service.address_and_key()[0], "compute_key": SecretStr(KEY)})
     with pytest.raises(ComputeError, match="GRADVIZ_COMPUTE_KEY"):
         Client(wrong).status()
 
 
 def test_only_this_user_reaches_the_socket(service: LocalService) -> None:
-    folder = Path(service.door()[0].removeprefix("unix:")).parent
+    folder = Path(service.address_and_key()[0].removeprefix("unix:")).parent
     assert folder.stat().st_mode & 0o777 == 0o700
 
 
 def test_the_key_is_neither_on_the_command_line_nor_in_the_environment(service: LocalService) -> None:
-    _, key = service.door()
+    _, key = service.address_and_key()
     seen = [Path(f"/proc/{service.pid}/{name}").read_bytes() for name in ("cmdline", "environ")]
     assert not any(key in text for text in seen)
 
@@ -95,7 +95,7 @@ def test_the_key_is_neither_on_the_command_line_nor_in_the_environment(service: 
 def test_nonsense_is_answered_with_an_error(
     client: Client, service: LocalService, word: str, body: bytes, kind: type[Exception]
 ) -> None:
-    with sockets.connect(*service.door()) as connection:
+    with sockets.connect(*service.address_and_key()) as connection:
         protocol.write_message(connection, word, body)
         answer, text = protocol.read_message(connection)
         assert (answer, type(error_from_json(text))) == ("error", kind)
@@ -108,7 +108,7 @@ def test_nonsense_is_answered_with_an_error(
 def test_messages_beyond_the_limits_close_the_connection(
     client: Client, service: LocalService, word: str, size: int
 ) -> None:
-    with sockets.connect(*service.door()) as connection, pytest.raises((EOFError, OSError)):  # noqa: PT012
+    with sockets.connect(*service.address_and_key()) as connection, pytest.raises((EOFError, OSError)):  # noqa: PT012
         protocol.write_message(connection, word, bytes(size))
         protocol.read_message(connection)
     ask(client, "echo")
@@ -117,7 +117,7 @@ def test_messages_beyond_the_limits_close_the_connection(
 def test_a_stranger_who_says_nothing_is_shown_out(service: LocalService, client: Client) -> None:
     raw = socket.socket(socket.AF_UNIX)
     with raw:
-        raw.connect(service.door()[0].removeprefix("unix:"))
+        raw.connect(service.address_and_key()[0].removeprefix("unix:"))
         raw.settimeout(sockets.GREETING_S + 3)
         assert raw.recv(100)  # the challenge
         assert raw.recv(100) == b""
@@ -160,7 +160,7 @@ def test_a_greeting_that_drips_in_is_cut_off(
 
 def test_connections_that_say_nothing_keep_nobody_out(service: LocalService, chosen: Settings) -> None:
     """Two hundred of them, and one more each time that one is hung up on."""
-    address, key = service.door()
+    address, key = service.address_and_key()
     place, left = address.removeprefix("unix:"), threading.Event()
     silent = [_connected(place) for _ in range(200)]
 

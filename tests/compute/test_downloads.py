@@ -15,8 +15,8 @@ import pytest
 
 from gradviz_core.compute.askers import Asker
 from gradviz_core.compute.client import Client
+from gradviz_core.compute.connection_pool import Incoming
 from gradviz_core.compute.downloads import Wanted
-from gradviz_core.compute.line import Incoming
 from gradviz_core.compute.outgoing import Leaving, Outgoing
 from gradviz_core.compute.protocol import PART
 from gradviz_core.errors import BadTarget, Busy, ComputeError, DeadlineExceeded, GradVizError, StoreFull, WorkerDied

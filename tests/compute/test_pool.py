@@ -177,7 +177,7 @@ def test_the_question_of_a_client_that_left_is_dropped(client: Client, service: 
     with ThreadPoolExecutor(2) as threads:
         running = [threads.submit(ask, client, "sleep", "1.2") for _ in range(2)]
         assert until(lambda: client.status().busy == 2)
-        connection = sockets.connect(*service.door())
+        connection = sockets.connect(*service.address_and_key())
         protocol.write_message(connection, "ask", b'{"kind":"survey","model":"echo","image":"x"}')
         assert until(lambda: client.status().queued == 1)
         connection.close()
@@ -229,7 +229,7 @@ def test_a_wait_ends_with_what_is_raised_in_it_and_its_worker_is_free(client: Cl
         if until(lambda: client.status().busy == 1, soon(0.5)):
             raise Gone
 
-    address, key = service.door()
+    address, key = service.address_and_key()
     settings = Settings(compute_address=address, compute_key=SecretStr(key.decode()))
     leaving = Client(settings)
     leaving.while_waiting(look)

@@ -170,7 +170,7 @@ def test_a_full_disk_is_told_of_and_nothing_is_lost(client: Client, chosen: Sett
 
 def _begin(service: LocalService, size: int, sent: int) -> Connection:
     """A connection on which a part of a file has been sent."""
-    connection = sockets.connect(*service.door())
+    connection = sockets.connect(*service.address_and_key())
     protocol.write_message(connection, "arrive", Announcement("image", size).to_json())
     assert protocol.read_message(connection)[0] == "go"
     connection.send_bytes(bytes(sent))
@@ -190,7 +190,7 @@ def test_a_client_that_stops_half_way_keeps_nobody_waiting(
 
 
 def test_half_a_frame_keeps_nobody_waiting(client: Client, service: LocalService) -> None:
-    with sockets.connect(*service.door()) as connection:
+    with sockets.connect(*service.address_and_key()) as connection:
         protocol.write_message(connection, "arrive", Announcement("image", 900_000).to_json())
         assert protocol.read_message(connection)[0] == "go"
         connection._send(struct.pack("!i", 900_000) + bytes(1000))  # type: ignore[attr-defined]

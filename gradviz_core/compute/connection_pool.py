@@ -1,4 +1,4 @@
-"""The way to one compute service: connections that are kept open, and one request with its reply at a time on each."""
+"""Connections to one compute service, which are kept open. Each carries one request and its reply at a time."""
 
 from __future__ import annotations
 
@@ -23,30 +23,30 @@ log = logging.getLogger("gradviz.client")
 MOST_IDLE = 8
 """Connections kept open for the next questions."""
 RESTART_S = 2.0
-"""Seconds within which a service of this client's own that does not answer is tried again."""
+"""For so long a local service that does not answer is tried again."""
 GRACE_S = 15.0
-"""Seconds beyond the service's own limits after which a silent service is given up. A question may wait and work twice:
-once for its weights."""
+"""Seconds beyond the service's own limits after which a silent service is given up. A question may be queued and run
+twice: once to fetch its weights."""
 LOOK_S = 0.1
-"""How often somebody who waits for a reply looks up, to see whether it is still wanted."""
+"""How often a thread that waits for a reply checks whether it is still wanted."""
 
 
-class Left(Exception):
-    """The answer is not wanted any more."""
+class Cancelled(Exception):
+    """The answer is no longer wanted."""
 
 
 class Incoming:
-    """A file on its way from the service, which sends it only as fast as it is read."""
+    """A file that the service is sending. It sends only as fast as the file is read."""
 
     def __init__(self, connection: Connection, size: int, keep: Callable[[Connection], None]) -> None:
-        """``keep`` takes the connection once the file is over."""
+        """``keep`` is called with the connection after the last byte."""
         self._connection: Connection | None = connection
         self._keep = keep
         self.size = size
         """In bytes."""
 
     def parts(self) -> Iterator[bytes]:
-        """Its bytes. Raises ``EOFError`` or ``OSError`` where the service is gone or has given it up."""
+        """The bytes of the file. Raises ``EOFError`` or ``OSError`` if the service has stopped or has given up."""
         assert self._connection is not None
         yield from protocol.receive_file(self._connection, self.size)
         protocol.read_message(self._connection)
@@ -54,41 +54,41 @@ class Incoming:
         self._connection = None
 
     def close(self) -> None:
-        """Let go of it; the service is told where it was not read to its end."""
+        """Stop reading. If the file is incomplete, this closes the connection, which tells the service."""
         if self._connection is not None:
             self._connection.close()
 
 
-class Line:
-    """A way to one compute service: the one at the address in the settings, else one of its own."""
+class ConnectionPool:
+    """The connections to one compute service: the one at the address in the settings, or a local one that is started."""
 
     def __init__(self, settings: Settings, answerer: str | None = None) -> None:
-        """Nothing is started yet. ``answerer`` is as in ``worker.Plan``, for a service of its own."""
+        """Nothing is started yet. ``answerer`` is as in ``worker.Plan``, for a local service."""
         self._settings = settings
         self._local = None if settings.compute_address else LocalService(settings, answerer)
         self._lock = threading.Lock()
         self._idle: list[Connection] = []
         self._patience_s = 2 * (settings.queue_wait_s + settings.deadline_s) + GRACE_S
         self.before_large: Callable[[int], None] = lambda size: None
-        """Called before a reply of so many bytes is read that is large, on the thread that asks; it may take some
-        seconds, and may raise, and then the reply is let go of."""
+        """Called with the size in bytes before a large reply is read, on the thread that asks. It may take some seconds.
+        If it raises, the reply is dropped."""
         self.while_waiting: Callable[[], None] = lambda: None
-        """Called a few times a second on a thread that waits for a reply. What it raises ends the wait, and the service
+        """Called a few times a second on a thread that waits for a reply. If it raises, the wait ends and the service
         stops the work."""
 
     def start(self) -> None:
-        """Start the service, if it does not run, without waiting for it. A failure is logged."""
+        """Start the local service if it is not running, without waiting for it. A failure is logged."""
         threading.Thread(target=self._warm_up, daemon=True, name="compute-start").start()
 
     def close(self) -> None:
-        """Close the connections, and end the service if it is this line's own."""
+        """Close the connections and stop the local service."""
         self._drop_idle()
         if self._local is not None:
             self._local.close()
 
     @property
     def service_pid(self) -> int | None:
-        """Process number of this line's own service; None where it does not run."""
+        """Process id of the local service; None if it is not running."""
         return self._local.pid if self._local is not None else None
 
     def request(
@@ -98,7 +98,7 @@ class Line:
         asker: Asker = ANYONE,
         left: threading.Event | None = None,
     ) -> bytes:
-        """The body of the reply. Raises what the reply says, and ``Left`` once ``left`` is set."""
+        """The body of the reply. Raises what the reply says, and ``Cancelled`` once ``left`` is set."""
         connection = self.connection()
         with self._closed_unless_over(connection):
             protocol.write_request(connection, asker, word, body)
@@ -109,7 +109,7 @@ class Line:
         return reply
 
     def request_file(self, word: str, body: bytes, asker: Asker, left: threading.Event) -> Incoming:
-        """The file that the service sends in reply. Raises what the reply says, and ``Left`` once ``left`` is set."""
+        """The file that the service sends in reply. Raises what the reply says, and ``Cancelled`` once ``left`` is set."""
         connection = self.connection()
         with self._closed_unless_over(connection):
             protocol.write_request(connection, asker, word, body)
@@ -121,8 +121,8 @@ class Line:
 
     @contextlib.contextmanager
     def _closed_unless_over(self, connection: Connection) -> Iterator[None]:
-        """Whatever goes wrong inside, the connection is closed, for a reply may still come that nobody else must read;
-        and a service that is gone is started again."""
+        """If anything goes wrong inside, the connection is closed: a reply may still arrive that nobody else may read.
+        A service that has stopped is started again."""
         try:
             with self.explained():
                 yield
@@ -130,10 +130,10 @@ class Line:
             connection.close()
             raise
 
-    def door(self) -> tuple[str, bytes]:
-        """Address and key of the service, which is started first where it is this line's own."""
+    def address_and_key(self) -> tuple[str, bytes]:
+        """Address and key of the service. A local one is started first."""
         if self._local is not None:
-            return self._local.door()
+            return self._local.address_and_key()
         assert self._settings.compute_address is not None
         assert self._settings.compute_key is not None
         return self._settings.compute_address, self._settings.compute_key.get_secret_value().encode()
@@ -146,7 +146,7 @@ class Line:
 
     @contextlib.contextmanager
     def explained(self) -> Iterator[None]:
-        """Where the service hangs up within this, it is started again, and ``ServiceStarting`` says so."""
+        """If the service closes a connection inside, it is started again, and ``ServiceStarting`` is raised."""
         try:
             yield
         except (EOFError, OSError) as error:
@@ -157,11 +157,11 @@ class Line:
             ) from error
 
     def reply(self, connection: Connection, left: threading.Event | None = None) -> Message:
-        """The next message on this connection. Raises ``Left`` once ``left`` is set."""
+        """The next message on this connection. Raises ``Cancelled`` once ``left`` is set."""
         end = time.monotonic() + self._patience_s
         while not connection.poll(LOOK_S):
             if left is not None and left.is_set():
-                raise Left
+                raise Cancelled
             self.while_waiting()
             if time.monotonic() >= end:
                 raise ComputeError(f"The compute service has not answered for {self._patience_s:g} s. Restart it.")
@@ -172,7 +172,7 @@ class Line:
         return protocol.read_message(connection)
 
     def connection(self) -> Connection:
-        """A connection that is open, as far as one can know, and that nobody else uses."""
+        """An open connection that nobody else uses."""
         while (connection := self._take_idle()) is not None:
             with contextlib.suppress(OSError):
                 if not connection.poll():
@@ -180,7 +180,7 @@ class Line:
             connection.close()  # the service hung up
         end = time.monotonic() + RESTART_S
         while True:
-            address, key = self.door()
+            address, key = self.address_and_key()
             try:
                 return sockets.connect(address, key)
             except multiprocessing.AuthenticationError as error:
