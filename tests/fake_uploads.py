@@ -140,7 +140,7 @@ def stand_in(monkeypatch: pytest.MonkeyPatch) -> Fake:
     for name in ("deliver", "read_labels", "keep_recipe", "recipe", "ask", "show"):
         monkeypatch.setattr(client, name, getattr(made, name))
     monkeypatch.setattr(client, "check", lambda question, left, asker: None)
-    monkeypatch.setattr(client, "hush", lambda: None)
+    monkeypatch.setattr(client, "stop_check", lambda: None)
     monkeypatch.setattr(client, "start", lambda: None)
     monkeypatch.setattr(client, "status", lambda: STATUS)
     return made

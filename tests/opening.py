@@ -45,7 +45,7 @@ def answer_here(monkeypatch: pytest.MonkeyPatch) -> list[Question]:
     monkeypatch.setattr(client, "ask", ask)
     monkeypatch.setattr(client, "show", lambda question, look: fit(client.ask(question), look))
     monkeypatch.setattr(client, "check", lambda question, left, asker: None)
-    monkeypatch.setattr(client, "hush", lambda: None)
+    monkeypatch.setattr(client, "stop_check", lambda: None)
     monkeypatch.setattr(client, "recipe", lambda key: store.here().recipe(keys.digest(key) or ""))
     monkeypatch.setattr(client, "before_large", lambda act: None)
     monkeypatch.setattr(client, "start", lambda: None)

@@ -339,10 +339,10 @@ def test_a_click_stops_the_check_first_of_all(
     app = opened(image="sample/star")
     assert until(lambda: waiting.asked)
     before = len(asked)
-    hushed_after: list[int] = []
-    monkeypatch.setattr(client, "hush", lambda: hushed_after.append(len(asked) - before))
+    stopped_after: list[int] = []
+    monkeypatch.setattr(client, "stop_check", lambda: stopped_after.append(len(asked) - before))
     app.switch_page(NEURONS).run()
-    assert hushed_after == [0], "before any question"
+    assert stopped_after == [0], "before any question"
     assert len(asked) > before
 
 

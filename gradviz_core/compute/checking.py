@@ -33,11 +33,11 @@ class Checking:
         self._silent_until = 0.0
         """No check begins before this moment."""
 
-    def hush(self) -> None:
+    def stop_check(self) -> None:
         """Stop the check that is under way, and let none begin for a moment."""
         self._silent_until = time.monotonic() + REST_S
         for pool in self._pools:
-            pool.hush()
+            pool.stop_check()
 
     def check(self, connection: Connection, pool: Supervisor, wanted: Job) -> Message | None:
         """The reply, once all is quiet, and as often as it takes; None where nobody waits for it any more.
@@ -88,10 +88,10 @@ class Checking:
         try:
             while not job.done.wait(GLANCE_S):
                 if connection.poll():
-                    pool.hush(job)
+                    pool.stop_check(job)
                     return None
                 if time.monotonic() - begun > self._limit_s:
-                    pool.hush(job)
+                    pool.stop_check(job)
                     raise DeadlineExceeded(
                         f"Checking the gradient takes longer than {self._limit_s:g} s, the limit here, so the check "
                         "was stopped. In a notebook, gv.prove has no such limit."

@@ -104,13 +104,13 @@ def arrays(question: str, check: str | None, asker: Asker, left: threading.Event
     return _client().arrays(Wanted(question, check), asker, left)
 
 
-def hush() -> None:
+def stop_check() -> None:
     """Stop the check that is running, whoever asked for it, and start none for half a second, because somebody clicked.
 
     Raises:
         ComputeError: the service cannot be reached.
     """
-    _client().hush()
+    _client().stop_check()
 
 
 def deliver(kind: UploadKind, size: int, asker: Asker) -> Delivery:
@@ -252,9 +252,9 @@ class Client:
         except Cancelled:
             return None
 
-    def hush(self) -> None:
+    def stop_check(self) -> None:
         """See the function of this name."""
-        self._pool.request("hush")
+        self._pool.request("stop-check")
 
     def deliver(self, kind: UploadKind, size: int, asker: Asker = ANYONE) -> Delivery:
         """See the function of this name."""

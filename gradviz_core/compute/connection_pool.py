@@ -60,7 +60,7 @@ class Incoming:
 
 
 class ConnectionPool:
-    """The connections to one compute service: the one at the address in the settings, or a local one that is started."""
+    """The connections to one compute service: the one at the address in the settings, or else a local one."""
 
     def __init__(self, settings: Settings, answerer: str | None = None) -> None:
         """Nothing is started yet. ``answerer`` is as in ``worker.Plan``, for a local service."""
@@ -70,8 +70,8 @@ class ConnectionPool:
         self._idle: list[Connection] = []
         self._patience_s = 2 * (settings.queue_wait_s + settings.deadline_s) + GRACE_S
         self.before_large: Callable[[int], None] = lambda size: None
-        """Called with the size in bytes before a large reply is read, on the thread that asks. It may take some seconds.
-        If it raises, the reply is dropped."""
+        """Called with the size in bytes before a large reply is read, on the thread that asks. It may take some
+        seconds. If it raises, the reply is dropped."""
         self.while_waiting: Callable[[], None] = lambda: None
         """Called a few times a second on a thread that waits for a reply. If it raises, the wait ends and the service
         stops the work."""
@@ -109,7 +109,7 @@ class ConnectionPool:
         return reply
 
     def request_file(self, word: str, body: bytes, asker: Asker, left: threading.Event) -> Incoming:
-        """The file that the service sends in reply. Raises what the reply says, and ``Cancelled`` once ``left`` is set."""
+        """The file that the service sends. Raises what the reply says, and ``Cancelled`` once ``left`` is set."""
         connection = self.connection()
         with self._closed_unless_over(connection):
             protocol.write_request(connection, asker, word, body)

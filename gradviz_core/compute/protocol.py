@@ -6,7 +6,7 @@ A message is two frames of bytes: a word, and a body. Requests of a client are
     show           question, look as JSON  -> the same, for one way to draw it
     check          question as JSON        -> answer as bytes, once nothing else is to be done
     arrays         ``Wanted`` as JSON      -> nothing, after a file of whole arrays
-    hush           -                       -> nothing; the check under way stops, and none begins for a moment
+    stop-check     -                       -> nothing; the running check stops, and none starts for a moment
     status         -                       -> status as JSON
     arrive         Announcement as JSON    -> ``go``; then the file follows (see below)
     rescale-image  Rescaling as JSON       -> image report as JSON

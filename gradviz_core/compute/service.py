@@ -156,8 +156,8 @@ class Service:
                     return self._ask(connection, question, Job("show", body, _subject(question), asker=asker))
                 case "arrays":
                     return self._arrays(connection, asker, body)
-                case "hush":
-                    self._checking.hush()
+                case "stop-check":
+                    self._checking.stop_check()
                     return "ok", b""
                 case "check":
                     return self._check(connection, asker, question_from_json(body), body)
@@ -225,7 +225,7 @@ class Service:
         return self._checking.check(connection, pool, Job("check", body, _subject(question), asker=asker))
 
     def _wait(self, connection: Connection, pool: Supervisor, job: Job) -> Message | None:
-        self._checking.hush()
+        self._checking.stop_check()
         pool.submit(job)
         limit = self._settings.queue_wait_s
         while not job.done.wait(GLANCE_S):

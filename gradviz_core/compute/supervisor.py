@@ -89,7 +89,7 @@ class Supervisor:
             Busy: that is this job.
         """
         self.start()
-        self.hush()
+        self.stop_check()
         with self._lock:
             self._turns.put(job)
             self._assign()
@@ -126,7 +126,7 @@ class Supervisor:
             slot.give(job)
             return True
 
-    def hush(self, job: Job | None = None) -> None:
+    def stop_check(self, job: Job | None = None) -> None:
         """Stop the check that is under way, if there is one; only ``job``, where one is named."""
         with self._lock:
             if self._checking is None or self._stopping is not None or job not in (None, self._checking[1]):

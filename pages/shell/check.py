@@ -116,7 +116,7 @@ def begin() -> None:
     st.session_state["checks_drawn"] = {}
     if checks().any_asked:
         with suppress(ComputeError):  # the page is drawn all the same
-            client.hush()
+            client.stop_check()
 
 
 def settle() -> None:

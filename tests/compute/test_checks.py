@@ -166,7 +166,7 @@ def test_a_click_stops_a_check_although_it_asks_nothing(board: Board) -> None:
     board.check()
     assert board.begun()
     start = time.monotonic()
-    board.client.hush()
+    board.client.stop_check()
     assert until(lambda: board.lines() == ["check begins", "check stops"])
     assert board.begun(2)
     assert time.monotonic() - start > checking.REST_S
