@@ -22,7 +22,7 @@ from gradviz_core.serving import downloads
 from gradviz_core.text.shown_text import visible
 from gradviz_core.types.cards import Preprocessing, Recipe
 from gradviz_core.uploads import store
-from pages.shell import keeping
+from pages.shell import download_menu
 from pages.shell.words import plain
 from tests import snippet_runs
 from tests.hostile.names import NAMES, fit_for_layers, innocent, model_file, picture
@@ -185,7 +185,7 @@ class Elements(HTMLParser):
 @pytest.mark.parametrize("name", NAMES)
 def test_no_name_adds_an_element_to_a_page_that_is_kept(name: str) -> None:
     def page(name: str) -> Elements:
-        lines = keeping.title("gradient", "preset/x", "sample/y", name, None)
+        lines = download_menu.title("gradient", "preset/x", "sample/y", name, None)
         return Elements(downloads.beginning([*lines, name]).decode())
 
     assert page(name).found == page("name").found

@@ -15,18 +15,18 @@ from gradviz_core.errors import Busy, GradVizError, ServiceStarting, Unreachable
 from gradviz_core.text.codec import question_to_json
 from gradviz_core.types import Answer, ClassScore, GradientAnswer, GradientQuestion, Question
 from pages.shell import words
+from pages.shell.answer_cache import AnswerCache, answer_cache
 from pages.shell.clicks import _read, sent
 from pages.shell.facts import _fact
-from pages.shell.kept import Kept, kept
 from tests.opening import MAPS, NEURONS, SALIENCY, answer_here, chart, errors, opened, texts, values
 
 
 @pytest.fixture(autouse=True)
 def asked(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Question]]:
     """Questions are answered in this process; the list says which were."""
-    kept.clear()
+    answer_cache.clear()
     yield answer_here(monkeypatch)
-    kept.clear()
+    answer_cache.clear()
 
 
 # -------------------------------------------------------------------------------------------------------- what is shown
@@ -314,15 +314,15 @@ def test_the_same_question_is_asked_once(asked: list[Question]) -> None:
 
 def test_kept_answers_are_bounded_by_all_that_they_hold() -> None:
     answer = inline.ask(GradientQuestion(model="preset/digits-cnn", image="sample/digit-3"))
-    alone = Kept()
+    alone = AnswerCache()
     assert alone.get("a", lambda: answer) is alone.get("a", lambda: pytest.fail("it was kept")) is answer
     assert alone.size > sum(a.nbytes for a in answer.arrays.values()) + len(question_to_json(answer.question))
-    store = Kept(most_bytes=2 * alone.size)
+    store = AnswerCache(most_bytes=2 * alone.size)
     for text in "abcd":
         store.get(text, lambda: answer)
     assert store.size == 2 * alone.size
     assert store.get("d", lambda: pytest.fail("d was kept")) is answer
-    small = Kept(most_bytes=alone.size - 1)
+    small = AnswerCache(most_bytes=alone.size - 1)
     assert small.get("x", lambda: answer) is answer
     assert small.size == 0
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from gradviz_core.answers import load
 from gradviz_core.types import GradientQuestion, Question, UnitsQuestion
-from pages.shell.kept import kept
+from pages.shell.answer_cache import answer_cache
 from tests.opening import MAPS, NEURONS, answer_here, chart, errors, opened, texts, values
 
 
@@ -39,7 +39,7 @@ MODEL = Mixed().eval()
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Question]]:
     """The first preset is this model; the questions about it."""
-    kept.clear()
+    answer_cache.clear()
     true = load.RecentModels.get
 
     def get(self: Any, key: str, device: torch.device) -> load.Model:
@@ -47,7 +47,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Question]]:
 
     monkeypatch.setattr(load.RecentModels, "get", get)
     yield answer_here(monkeypatch)
-    kept.clear()
+    answer_cache.clear()
 
 
 def controls(app: Any) -> dict[str, int]:

@@ -15,7 +15,7 @@ from gradviz_core.errors import BadModel
 from gradviz_core.text.codec import question_to_json
 from gradviz_core.types import Answer, GradientQuestion, Question, SurveyQuestion
 from gradviz_core.types.cards import Recipe
-from pages.shell.kept import kept
+from pages.shell.answer_cache import answer_cache
 from pages.shell.words import plain
 from pages.uploads import recipe_form
 from tests.fake_uploads import (
@@ -38,9 +38,9 @@ from tests.opening import MAPS, SALIENCY, chart, errors, opened, values
 
 @pytest.fixture(autouse=True)
 def fake(monkeypatch: pytest.MonkeyPatch) -> Iterator[Fake]:
-    kept.clear()
+    answer_cache.clear()
     yield stand_in(monkeypatch)
-    kept.clear()
+    answer_cache.clear()
 
 
 # ------------------------------------------------------------------------------------------------------------ the model

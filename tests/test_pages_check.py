@@ -32,7 +32,7 @@ from gradviz_core.types import (
 )
 from gradviz_core.types.findings import DirectionProof, Proof, Step
 from pages.shell import check
-from pages.shell.kept import kept
+from pages.shell.answer_cache import answer_cache
 from tests import own_loop
 from tests.compute.conftest import until
 from tests.opening import MAPS, NEURONS, SALIENCY, answer_here, opened
@@ -44,10 +44,10 @@ Answering = Callable[[ProofQuestion, threading.Event, Asker], ProofAnswer | None
 @pytest.fixture(autouse=True)
 def asked(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Question]]:
     """Questions are answered in this process; the list says which were."""
-    kept.clear()
+    answer_cache.clear()
     checks.cache_clear()
     yield answer_here(monkeypatch)
-    kept.clear()
+    answer_cache.clear()
     checks.cache_clear()
 
 

@@ -27,8 +27,8 @@ from gradviz_core.types import (
     Unit,
 )
 from pages.shell import address, pixel, sites
+from pages.shell.answer_cache import answer_cache
 from pages.shell.clicks import Click
-from pages.shell.kept import kept
 from pages.understand import changes
 from tests.opening import MAPS, NEURONS, SALIENCY, answer_here, chart, errors, opened, texts
 
@@ -39,9 +39,9 @@ CNN = {"model": "preset/shapes-cnn", "image": "sample/star"}
 @pytest.fixture(autouse=True)
 def asked(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Question]]:
     """Questions are answered in this process; the list says which were."""
-    kept.clear()
+    answer_cache.clear()
     yield answer_here(monkeypatch)
-    kept.clear()
+    answer_cache.clear()
 
 
 @pytest.fixture

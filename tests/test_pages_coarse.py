@@ -27,8 +27,8 @@ from gradviz_core.types import (
 )
 from gradviz_core.types.looks import Look
 from pages.shell import address, pixel
+from pages.shell.answer_cache import answer_cache
 from pages.shell.clicks import Click
-from pages.shell.kept import kept
 from tests.opening import MAPS, NEURONS, answer_here, chart, opened, texts, values
 from tests.test_blocks import drawn_by_hand
 
@@ -43,9 +43,9 @@ BLOCK = 3
 def asked(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Question]]:
     """A screen of 40 pixels."""
     monkeypatch.setattr(blocks, "MOST_SIDE", 40)
-    kept.clear()
+    answer_cache.clear()
     yield answer_here(monkeypatch)
-    kept.clear()
+    answer_cache.clear()
 
 
 def gradient() -> FloatArray:
@@ -165,7 +165,7 @@ def test_neurons_and_maps_and_perturbation_are_drawn_too(
     side = blocks.side(*product.shape[1:])
     assert f"each cell is the value of largest magnitude among {side}×{side} positions" in captions_of(app)
     monkeypatch.setattr(arrays, "WINDOW", 20)
-    kept.clear()
+    answer_cache.clear()
     app = opened(MAPS, site=site, maps="product", channel=str(strongest), row="44", col="2", **CNN)
     near = chart(app, "near")
     (trace,) = (t for t in near["data"] if t["type"] == "heatmap")

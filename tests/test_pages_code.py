@@ -17,7 +17,7 @@ from streamlit.testing.v1 import AppTest
 from gradviz_core.drawing import fields, spectra
 from gradviz_core.drawing.screen import site_maps
 from gradviz_core.types import Question, blocks
-from pages.shell.kept import kept
+from pages.shell.answer_cache import answer_cache
 from pages.understand import jacobian_choice, jacobian_pictures
 from tests import snippet_runs
 from tests.opening import MAPS, NEURONS, SALIENCY, answer_here, chart, opened, values
@@ -37,9 +37,9 @@ Told = Callable[[Code], np.ndarray]
 
 @pytest.fixture(autouse=True)
 def asked(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Question]]:
-    kept.clear()
+    answer_cache.clear()
     yield answer_here(monkeypatch)
-    kept.clear()
+    answer_cache.clear()
 
 
 # ------------------------------------------------------------------------------------------- the numbers of a picture

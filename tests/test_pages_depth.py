@@ -18,7 +18,7 @@ from gradviz_core.serving import arrivals
 from gradviz_core.settings import settings
 from gradviz_core.types.cards import ImageReport
 from gradviz_core.uploads import store
-from pages.shell.kept import kept
+from pages.shell.answer_cache import answer_cache
 from pages.shell.words import plain
 from tests import handing_in
 from tests.fake_uploads import FakeDelivery
@@ -43,7 +43,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("GRADVIZ_STORE", str(tmp_path))
     for cached in (settings, store.here, arrivals.here):
         cached.cache_clear()
-    kept.clear()
+    answer_cache.clear()
     answer_here(monkeypatch)
     reader = SimpleNamespace(upload_image=lambda data, value_range: keep(images.inspect(data, value_range)))
     monkeypatch.setattr(client, "upload_image", reader.upload_image)
@@ -53,7 +53,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.undo()
     for cached in (settings, store.here):
         cached.cache_clear()
-    kept.clear()
+    answer_cache.clear()
 
 
 def bits(app: AppTest) -> list[str]:

@@ -16,7 +16,7 @@ from gradviz_core.types import Answer, DiagnosisAnswer, DiagnosisQuestion, Proof
 from gradviz_core.types.cards import Recipe
 from gradviz_core.types.findings import DirectionProof, Finding, Proof, Step
 from gradviz_core.uploads import model_files, store
-from pages.shell.kept import kept
+from pages.shell.answer_cache import answer_cache
 from tests.doctor.test_exported import Blocks, Detached, Rounded
 from tests.exported.files import exported_bytes
 from tests.opening import answer_here, opened
@@ -46,9 +46,9 @@ UNUSED = replace(
 @pytest.fixture(autouse=True)
 def asked(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Question]]:
     """Questions are answered in this process; the list says which were."""
-    kept.clear()
+    answer_cache.clear()
     yield answer_here(monkeypatch)
-    kept.clear()
+    answer_cache.clear()
 
 
 def found(monkeypatch: pytest.MonkeyPatch, *findings: Finding, proof: Proof | None = None) -> None:

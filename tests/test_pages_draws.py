@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from gradviz_core.answers.load import Model, RecentModels, load
 from gradviz_core.types import Question
 from pages.shell import draws
-from pages.shell.kept import kept
+from pages.shell.answer_cache import answer_cache
 from tests.opening import MAPS, NEURONS, SALIENCY, answer_here, chart, errors, opened, values
 
 PAGES = (
@@ -41,9 +41,9 @@ class Noisy(nn.Module):
 def questions(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Question]]:
     model = Model(Noisy().eval(), load("preset/shapes-cnn").card)
     monkeypatch.setattr(RecentModels, "get", lambda _self, _key, _device: model)
-    kept.clear()
+    answer_cache.clear()
     yield answer_here(monkeypatch)
-    kept.clear()
+    answer_cache.clear()
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def test_a_draw_that_is_not_there_is_an_error(draw: str, questions: list[Questio
 
 
 def test_a_model_that_draws_nothing_has_no_such_control(monkeypatch: pytest.MonkeyPatch) -> None:
-    kept.clear()
+    answer_cache.clear()
     answer_here(monkeypatch)
     app = opened()
     assert _shown(app) is None

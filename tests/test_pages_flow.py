@@ -15,8 +15,8 @@ from gradviz_core.compute import inline
 from gradviz_core.types import INPUT, ClassDifference, FlowAnswer, FlowQuestion, Question, Site
 from gradviz_core.types.sites import site_name
 from pages.shell import address
+from pages.shell.answer_cache import answer_cache
 from pages.shell.clicks import Click
-from pages.shell.kept import kept
 from pages.understand import flow, flow_clicks
 from tests.opening import MAPS, answer_here, chart, errors, opened
 
@@ -26,9 +26,9 @@ MODEL, IMAGE = "preset/shapes-resnet", "sample/star"
 
 @pytest.fixture(autouse=True)
 def asked(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Question]]:
-    kept.clear()
+    answer_cache.clear()
     yield answer_here(monkeypatch)
-    kept.clear()
+    answer_cache.clear()
 
 
 def answered(model: str = MODEL, image: str = IMAGE) -> FlowAnswer:

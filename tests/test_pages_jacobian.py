@@ -24,9 +24,9 @@ from gradviz_core.types import (
     SurveyQuestion,
 )
 from pages.shell import address
+from pages.shell.answer_cache import answer_cache
 from pages.shell.choice import Choice
 from pages.shell.clicks import Click
-from pages.shell.kept import kept
 from pages.understand import jacobian_answers, jacobian_choice, jacobian_pictures
 from tests.opening import answer_here, chart, errors, opened, values
 
@@ -37,9 +37,9 @@ MODEL, IMAGE = "preset/digits-mlp", "sample/star"
 @pytest.fixture(autouse=True)
 def asked(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Question]]:
     """Questions are answered in this process; the list says which were."""
-    kept.clear()
+    answer_cache.clear()
     yield answer_here(monkeypatch)
-    kept.clear()
+    answer_cache.clear()
 
 
 def _matrix() -> np.ndarray:

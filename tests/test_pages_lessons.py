@@ -14,7 +14,7 @@ from gradviz_core.lessons.running import run
 from gradviz_core.types import LessonQuestion, Question
 from gradviz_core.types.controls import Choice, Number
 from gradviz_core.types.lesson_cards import Lesson, LessonResult
-from pages.shell.kept import kept
+from pages.shell.answer_cache import answer_cache
 from pages.shell.words import plain
 from tests.opening import answer_here, chart, errors, opened, values
 
@@ -24,7 +24,7 @@ every_lesson = pytest.mark.parametrize("lesson", LESSONS, ids=lambda lesson: les
 
 @pytest.fixture(autouse=True)
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[Question]:
-    kept.clear()
+    answer_cache.clear()
     return answer_here(monkeypatch)
 
 
@@ -81,7 +81,7 @@ def test_every_control_is_asked_with_and_restored_by_the_address(lesson: Lesson,
         move(app, control.name, moved[control.name])
         assert stood_at(asked[-1]) == settle(lesson.key, moved)
     address = {name: str(app.query_params[name]) for name in ("lesson", "set") if name in app.query_params}
-    kept.clear()
+    answer_cache.clear()
     restored = opened(PAGE, **address)
     assert not restored.error
     assert stood_at(asked[-1]) == settle(lesson.key, moved)
@@ -168,7 +168,7 @@ def test_the_answer_is_shown_to_whoever_asks_for_it_and_stays_in_the_address(les
     app = opened(PAGE, lesson=lesson.key, guess=str(wrong))
     app.button(key=f"show_{key}").click().run()
     assert guess_in(app) == "shown"
-    kept.clear()
+    answer_cache.clear()
     for page in (app, opened(PAGE, lesson=lesson.key, guess="shown")):
         (answer,) = [m.value for m in page.markdown if m.value.startswith("The answer: ")]
         assert plain(prediction.answers[prediction.right]) in answer

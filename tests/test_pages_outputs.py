@@ -12,7 +12,7 @@ from torch import Tensor
 
 from gradviz_core.types.heads import OutputKind
 from pages.shell import address
-from pages.shell.kept import kept
+from pages.shell.answer_cache import answer_cache
 from tests.opening import MAPS, SALIENCY, answer_here, chart, errors, opened, texts
 from tests.own_outputs import IMAGE, Served, check_gradient, check_left_out, served_here
 
@@ -23,10 +23,10 @@ GUESS, LAST = "Guessed from its shape and values: change it if this is wrong.", 
 
 @pytest.fixture(autouse=True)
 def _answered(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    kept.clear()
+    answer_cache.clear()
     answer_here(monkeypatch)
     yield
-    kept.clear()
+    answer_cache.clear()
 
 
 @pytest.fixture

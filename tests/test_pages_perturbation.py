@@ -10,7 +10,7 @@ import pytest
 from gradviz_core.compute import inline
 from gradviz_core.drawing import captions
 from gradviz_core.types import ClassScore, Norm, PerturbationAnswer, PerturbationQuestion, Question, Site, Unit
-from pages.shell.kept import kept
+from pages.shell.answer_cache import answer_cache
 from pages.understand import changes
 from tests.opening import answer_here, chart, errors, opened, texts, values
 
@@ -20,9 +20,9 @@ PAGE = "pages/understand/perturbation.py"
 @pytest.fixture(autouse=True)
 def asked(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Question]]:
     """Questions are answered in this process; the list says which were."""
-    kept.clear()
+    answer_cache.clear()
     yield answer_here(monkeypatch)
-    kept.clear()
+    answer_cache.clear()
 
 
 def _answer(question: PerturbationQuestion) -> PerturbationAnswer:

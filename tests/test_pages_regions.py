@@ -17,8 +17,8 @@ from gradviz_core.drawing.output_figures import COLOURS, REST
 from gradviz_core.types import Head, OutputAnswer, OutputQuestion, Question
 from pages.scores import boxes, regions
 from pages.shell import address, pixel
+from pages.shell.answer_cache import answer_cache
 from pages.shell.clicks import Click, Enclosed, _read_enclosed
-from pages.shell.kept import kept
 from tests.opening import MAPS, SALIENCY, answer_here, chart, errors, opened, texts, values
 from tests.own_outputs import IMAGE, MAP, SIDE, Served, check_gradient, check_left_out, served_here
 
@@ -29,9 +29,9 @@ DOCTOR = "pages/learn/doctor.py"
 @pytest.fixture(autouse=True)
 def asked(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Question]]:
     """Questions are answered in this process; the list says which were."""
-    kept.clear()
+    answer_cache.clear()
     yield answer_here(monkeypatch)
-    kept.clear()
+    answer_cache.clear()
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from gradviz_core.serving import arrivals
 from gradviz_core.serving.arrivals import Incoming
 from gradviz_core.settings import settings
 from gradviz_core.types import Answer, Question, SurveyAnswer
-from pages.shell.kept import kept
+from pages.shell.answer_cache import answer_cache
 from pages.shell.words import plain
 from pages.uploads import bring, images
 from tests.fake_uploads import (
@@ -32,9 +32,9 @@ from tests.opening import STATUS, chart, errors, opened
 
 @pytest.fixture(autouse=True)
 def fake(monkeypatch: pytest.MonkeyPatch) -> Iterator[Fake]:
-    kept.clear()
+    answer_cache.clear()
     yield stand_in(monkeypatch)
-    kept.clear()
+    answer_cache.clear()
 
 
 def test_an_image_that_is_gone_says_so_and_another_can_be_chosen() -> None:

@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 from gradviz_core.lessons.contents import LESSONS, lesson_of
 from gradviz_core.types import Question
 from gradviz_core.types.controls import Choice
-from pages.shell.kept import kept
+from pages.shell.answer_cache import answer_cache
 from tests.opening import MAPS, NEURONS, SALIENCY, answer_here, errors, opened
 
 JACOBIAN, PERTURBATION, FLOW = (f"pages/understand/{name}.py" for name in ("jacobian", "perturbation", "gradient_flow"))
@@ -48,9 +48,9 @@ ROUNDS = (
 @pytest.fixture(autouse=True)
 def asked(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Question]]:
     """Questions are answered in this process; the list says which were."""
-    kept.clear()
+    answer_cache.clear()
     yield answer_here(monkeypatch)
-    kept.clear()
+    answer_cache.clear()
 
 
 def _controls(app: AppTest) -> dict[str, Any]:

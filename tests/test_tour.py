@@ -26,7 +26,7 @@ from gradviz_core.types import (
     Unit,
 )
 from pages.shell import tour
-from pages.shell.kept import kept
+from pages.shell.answer_cache import answer_cache
 from scripts.presets import scenes
 from tests.opening import MAPS, NEURONS, SALIENCY, answer_here, opened
 
@@ -46,9 +46,9 @@ OUTLINE = 3
 @pytest.fixture(autouse=True)
 def asked(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Question]]:
     """Questions are answered in this process; the list says which were."""
-    kept.clear()
+    answer_cache.clear()
     yield answer_here(monkeypatch)
-    kept.clear()
+    answer_cache.clear()
 
 
 def test_the_start_page_shows_the_six_links() -> None:

@@ -18,7 +18,7 @@ from gradviz_core.compute import client
 from gradviz_core.compute.protocol import LARGE
 from gradviz_core.types import Question
 from pages.shell import turns as page_turns
-from pages.shell.kept import kept
+from pages.shell.answer_cache import answer_cache
 from pages.shell.turns import NotYet, Turns, turns
 from pages.streamlit_private import sessions
 from tests import own_loop
@@ -176,10 +176,10 @@ def test_a_page_counts_as_taken_once_streamlit_has_sent_the_last_of_it(monkeypat
 
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Question]]:
-    kept.clear()
+    answer_cache.clear()
     turns.clear()
     yield answer_here(monkeypatch)
-    kept.clear()
+    answer_cache.clear()
     turns.clear()
 
 

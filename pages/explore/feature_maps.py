@@ -8,7 +8,7 @@ from gradviz_core.types import INPUT, FlowQuestion, GradientQuestion, SiteInfo
 from gradviz_core.types.looks import Look
 from pages.explore import maps
 from pages.layout import code, frame
-from pages.shell import address, check, facts, keeping, panel, sites, tour
+from pages.shell import address, check, download_menu, facts, panel, sites, tour
 from pages.shell.asking import ask, one_sentence
 
 choice = frame.begin_with_score(
@@ -90,7 +90,7 @@ with one_sentence():
         )
         panel.picture(maps.image(answer, view), "image")
     drawn = ["channels", *strips, *(["channel"] if isinstance(enlarged, panel.Picture) else [])]
-    keeping.menu(choice.tools, drawn, answer, "feature-maps", checked)
+    download_menu.menu(choice.tools, drawn, answer, "feature-maps", checked)
     near_program = {}
     if around is not None and view.near is not None:
         corner, size = view.near.corner, view.near.numbers.shape

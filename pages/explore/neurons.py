@@ -11,7 +11,7 @@ from gradviz_core.drawing.screen.site_maps import site_maps
 from gradviz_core.types import INPUT, GradientQuestion
 from gradviz_core.types.looks import Look
 from pages.layout import code, frame
-from pages.shell import check, facts, keeping, panel, sites, tour, units, widgets
+from pages.shell import check, download_menu, facts, panel, sites, tour, units, widgets
 from pages.shell.asking import ask, one_sentence
 
 choice = frame.begin(
@@ -68,7 +68,7 @@ with one_sentence():
         strongest = ask(asked, "Computing the gradients of the strongest channels …", Look(part=answer.receptive_field))
     gallery = units.gallery(strongest, info, place, channel, answer.receptive_field)
     panel.picture(gallery, "gallery")
-    keeping.menu(choice.tools, ("activation", "gradient", "gallery"), answer, "neurons", checked)
+    download_menu.menu(choice.tools, ("activation", "gradient", "gallery"), answer, "neurons", checked)
     single = planes.maps.shape[1:] != (1, 1)
     code.panel(
         choice,

@@ -10,7 +10,7 @@ from gradviz_core.types.looks import Look
 from gradviz_core.types.methods import METHODS
 from pages.explore import depth, predictions
 from pages.layout import code, frame
-from pages.shell import check, facts, keeping, panel, pixel, saliency, tour, widgets
+from pages.shell import check, download_menu, facts, panel, pixel, saliency, tour, widgets
 from pages.shell.asking import ask, one_sentence
 from pages.uploads import uploaded
 
@@ -82,7 +82,7 @@ with one_sentence():
         with st.container() if channels_below else columns[-1]:
             panel.picture(shown, "gradient", checked=checked)
 
-    keeping.menu(choice.tools, drawn, answer, "saliency", checked)
+    download_menu.menu(choice.tools, drawn, answer, "saliency", checked)
     target = answer.target if snippets.asks_elsewhere(method) else choice.target
     classes = len(answer.prediction)
     programs = {

@@ -18,7 +18,7 @@ from gradviz_core.types.kinds import answer_to
 from gradviz_core.types.looks import Look
 from gradviz_core.types.questions import A
 from pages.shell import address, skeleton, turns
-from pages.shell.kept import kept
+from pages.shell.answer_cache import answer_cache
 from pages.shell.words import plain
 
 PATIENCE_S = 60.0
@@ -51,10 +51,10 @@ def _patiently(question: Question[A], doing: str, look: Look | None) -> A:
         try:
             with st.spinner(doing):
                 if look is None:
-                    found = kept().get(question_to_json(question), lambda: client.ask(question))
+                    found = answer_cache().get(question_to_json(question), lambda: client.ask(question))
                 else:
                     shown = shown_to_json(question, look)
-                    found = kept().get(question_to_json(question), lambda: client.show(question, look), shown)
+                    found = answer_cache().get(question_to_json(question), lambda: client.show(question, look), shown)
                 return answer_to(question, found)
         except turns.NotYet:
             turns.before_drawing(LARGE)  # then try again

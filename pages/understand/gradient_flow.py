@@ -6,7 +6,7 @@ from gradviz_core.drawing import snippets
 from gradviz_core.types import FlowAnswer
 from pages.layout import code, frame
 from pages.scores import choosing
-from pages.shell import facts, keeping, panel, sites
+from pages.shell import download_menu, facts, panel, sites
 from pages.shell.asking import ask, one_sentence
 from pages.shell.words import plain
 from pages.understand import flow
@@ -57,7 +57,7 @@ with one_sentence():
     st.header("Parameters", anchor=False)
     panel.picture(flow.over_parameters(answer, other, choice.labels), "parameters")
     st.caption("Click a parameter to open the feature maps of the layer that holds it.")
-    keeping.menu(choice.tools, ("flow", "parameters"), answer, "gradient-flow")
+    download_menu.menu(choice.tools, ("flow", "parameters"), answer, "gradient-flow")
     programs = {
         "Layer outputs": lambda at: snippets.sites(at, choice.target),
         "Parameters": lambda at: snippets.parameters(at, answer),

@@ -5,7 +5,7 @@ import streamlit as st
 
 from gradviz_core.drawing import snippets, spectra
 from pages.layout import code, frame
-from pages.shell import check, facts, keeping, panel
+from pages.shell import check, download_menu, facts, panel
 from pages.shell.asking import one_sentence
 from pages.understand import jacobian_answers, jacobian_choice, jacobian_pictures
 
@@ -45,7 +45,7 @@ with one_sentence():
             panel.picture(shown[key], key, checked=checked if key == "output" else None)
     if "matrix" in shown and "output" in shown:
         st.caption("Click a row of the matrix or a point of the sensitivities to see one output.")
-    keeping.menu(
+    download_menu.menu(
         choice.tools,
         shown,
         found,

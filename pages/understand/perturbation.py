@@ -7,7 +7,7 @@ from gradviz_core.drawing.screen.over_input import over_input
 from gradviz_core.drawing.screen.seen import seen
 from gradviz_core.types.looks import Look
 from pages.layout import code, frame
-from pages.shell import check, facts, keeping, panel, pixel, saliency, tour
+from pages.shell import check, download_menu, facts, panel, pixel, saliency, tour
 from pages.shell.asking import ask, one_sentence
 from pages.understand import changes
 
@@ -63,7 +63,7 @@ with one_sentence():
             st.header(f"{bars.title(reading)} before and after", anchor=False)
             panel.picture(changes.classes(answer, reading), "classes")
 
-    keeping.menu(
+    download_menu.menu(
         choice.tools,
         (*shown, "change"),
         answer,

@@ -18,7 +18,7 @@ from gradviz_core.types import SurveyQuestion, keys
 from gradviz_core.types.cards import Fit, ModelReport, Recipe
 from pages.scores import output_kind
 from pages.shell import address
-from pages.shell.kept import kept
+from pages.shell.answer_cache import answer_cache
 from pages.shell.words import plain
 from pages.uploads import images, preprocessing, uploaded, uploading
 
@@ -100,7 +100,7 @@ def _use(recipe: Recipe, *, again: bool) -> None:
     key = client.keep_recipe(recipe)
     question = SurveyQuestion(model=key, image=address.read("image") or images.suited(key))
     with suppress(UnknownImage, BadImage):  # no fault of the model: the page will say so
-        kept().get(question_to_json(question), lambda: client.ask(question))
+        answer_cache().get(question_to_json(question), lambda: client.ask(question))
     uploaded.remember_model(key, recipe.title)
     if again:
         address.exchange_model(key)

@@ -15,7 +15,7 @@ from gradviz_core.errors import BadModel
 from gradviz_core.settings import Settings
 from gradviz_core.types import SurveyQuestion
 from gradviz_core.types.cards import Recipe
-from pages.shell.kept import kept
+from pages.shell.answer_cache import answer_cache
 from tests import handing_in
 from tests.hostile import exported_files, weights
 from tests.hostile.watching import Bystander
@@ -74,4 +74,4 @@ def app_of(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     monkeypatch.setattr(client, "start", lambda: None)
     handing_in.forget()
     yield world
-    kept.clear()
+    answer_cache.clear()

@@ -16,7 +16,7 @@ from gradviz_core.drawing import snippets
 from gradviz_core.types import JacobianQuestion, PerturbationQuestion
 from gradviz_core.types.cards import Preprocessing, Recipe
 from gradviz_core.uploads import store
-from pages.shell.kept import kept
+from pages.shell.answer_cache import answer_cache
 from tests import snippet_runs
 from tests.exported.files import exported_bytes
 from tests.kernels.layouts import far
@@ -32,9 +32,9 @@ HOOK = "node.register_prehook(with_gaps)"
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    kept.clear()
+    answer_cache.clear()
     yield from snippet_runs.own_store(tmp_path, monkeypatch)
-    kept.clear()
+    answer_cache.clear()
 
 
 def uploaded(norm: nn.Module, folder: Path) -> str:

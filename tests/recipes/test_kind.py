@@ -106,7 +106,7 @@ from gradviz_core.drawing import fields, figures, snippets
 from gradviz_core.drawing.captions import Caption
 from gradviz_core.types.signs import SignsQuestion
 from pages.layout import code, frame
-from pages.shell import keeping, panel
+from pages.shell import download_menu, panel
 from pages.shell.asking import ask, one_sentence
 from pages.shell.panel import Picture
 
@@ -119,7 +119,7 @@ with one_sentence():
     field = fields.signed_sum(answer.arrays["signs"])
     caption = Caption(f"{answer.positive} numbers are positive.", r"\sum_c \operatorname{sign} g", ())
     panel.picture(Picture(figures.heatmap(field), caption), "signs")
-    keeping.menu(choice.tools, ["signs"], answer, "signs")
+    download_menu.menu(choice.tools, ["signs"], answer, "signs")
     code.panel(choice, {"Signs": lambda at: snippets.saliency(at, choice.target, "gradient", "channel") + COUNTED})
 '''
 CARD = '''

@@ -13,7 +13,7 @@ from gradviz_core.drawing import snippets
 from gradviz_core.types import GradientQuestion
 from gradviz_core.types.views import VIEWS
 from pages.layout import code, frame
-from pages.shell import address, keeping, panel, saliency, widgets
+from pages.shell import address, download_menu, panel, saliency, widgets
 from pages.shell.asking import ask, one_sentence
 
 choice = frame.begin_with_score("Plain", "A page of its own.")
@@ -24,7 +24,7 @@ with one_sentence():
     answer = ask(question, "Computing the gradient …")
     picture = saliency.draw(answer, VIEWS[0], choice.survey.card, strength / 100, None, saliency.HIGH)
     panel.picture(picture, "plain")
-    keeping.menu(choice.tools, ["plain"], answer, "plain")
+    download_menu.menu(choice.tools, ["plain"], answer, "plain")
     code.panel(choice, {"Plain": lambda at: snippets.saliency(at, choice.target, "gradient", VIEWS[0].name)})
 '''
 CARD = '''

@@ -15,7 +15,7 @@ MOST_BYTES = 40_000_000
 """The most bytes that the answers in the cache may take, with their questions and texts."""
 
 
-class Kept:
+class AnswerCache:
     """The answers used most recently, up to a number of bytes. Their arrays are read-only, so they are not copied."""
 
     def __init__(self, most_bytes: int = MOST_BYTES) -> None:
@@ -43,6 +43,6 @@ class Kept:
 
 
 @st.cache_resource(show_spinner=False)
-def kept() -> Kept:
+def answer_cache() -> AnswerCache:
     """The cache of this process."""
-    return Kept()
+    return AnswerCache()

@@ -43,7 +43,7 @@ const hidden = (key, value) =>
 const json = (value) => JSON.stringify(value, hidden).replace(/[<\\u2028\\u2029]/g, (sign) =>
   "\\\\u" + sign.charCodeAt(0).toString(16).padStart(4, "0"));
 
-const keep = {
+const save = {
   picture: ({ chart, keepChart }) => document.querySelector(`.st-key-${chart} ${keepChart}`)?.click(),
   arrays: ({ address }, say, parent) => {
     say("Preparing the file. The download starts by itself.");
@@ -81,7 +81,7 @@ export default function ({ data, parentElement }) {
   button.onclick = async () => {
     say("");
     try {
-      await keep[data.kind](data, say, parentElement);
+      await save[data.kind](data, say, parentElement);
     } catch {
       say("The server cannot be reached. Try again in a moment.");
     }
@@ -97,8 +97,8 @@ p { font-size: 0.8rem; margin: 0.3rem 0 0; max-width: 16rem; color: var(--st-tex
 p:empty { display: none; }
 """
 _NAMES = {"plotly": elements.CHART, "keepChart": elements.KEEP_CHART, "app": elements.APP}
-_keep = st.components.v2.component(
-    "gradviz_keep", html="<button type='button'></button><p role='status'></p>", js=_JS, css=_CSS
+_button = st.components.v2.component(
+    "gradviz_download", html="<button type='button'></button><p role='status'></p>", js=_JS, css=_CSS
 )
 
 
@@ -116,15 +116,15 @@ def menu(
     with place.popover("Download", icon=":material/download:"):
         for key in pictures:
             chart, titled = f"chart_{key}", key.capitalize()
-            _keep(key=f"png_{key}", data={"kind": "picture", "chart": chart, "label": f"{titled} (PNG)", **_NAMES})
+            _button(key=f"png_{key}", data={"kind": "picture", "chart": chart, "label": f"{titled} (PNG)", **_NAMES})
             page = Page(partial(title, key, question.model, question.image, _what(answer), checked))
             link = _link(f"gradviz-{name}-{key}.html", page)
-            _keep(
+            _button(
                 key=f"html_{key}", data={"kind": "page", "chart": chart, "label": f"{titled} (HTML)", **link, **_NAMES}
             )
         said = partial(check.receipt, checked) if checked is not None else None
         link = _link(f"gradviz-{name}.npz", Arrays(question_to_json(question), said))
-        _keep(key="npz", data={"kind": "arrays", "label": "Raw arrays (npz)", **link})
+        _button(key="npz", data={"kind": "arrays", "label": "Raw arrays (npz)", **link})
 
 
 def title(key: str, model: str, image: str, what: str, checked: ProofQuestion | None) -> list[str]:
