@@ -104,7 +104,7 @@ def _in_the_app(browser: Browser, rounds: int) -> Iterator[Row | str]:
         settings = Settings.model_validate({"device": "cpu", "store": store})
         running = LocalService(settings, None)
         try:
-            address, key = running.door()
+            address, key = running.address_and_key()
             client = Client(
                 settings.model_copy(update={"compute_address": address, "compute_key": SecretStr(key.decode())})
             )
