@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
 
-from gradviz_core.compute import inspecting, relay, worker
+from gradviz_core.compute import inspecting, worker, worker_log
 from gradviz_core.compute.askers import ANYONE, Asker
 from gradviz_core.compute.outgoing import Leaving
 from gradviz_core.compute.protocol import Message, Ready, read_message, receive_file, write_message
@@ -96,16 +96,16 @@ class WorkerProcess:
         self._connection, jobs = context.Pipe()
         widen(self._connection)
         lifeline, self._lifeline = context.Pipe(duplex=False)
-        ear, mouth = context.Pipe(duplex=False)
+        log_reader, log_writer = context.Pipe(duplex=False)
         self._process: BaseProcess = context.Process(  # type: ignore[attr-defined]
-            target=worker.main, args=(jobs, lifeline, mouth, plan), name=name, daemon=True
+            target=worker.main, args=(jobs, lifeline, log_writer, plan), name=name, daemon=True
         )
         self._overran = False
         self._writing = threading.Lock()
         self._sent: Job | None = None
-        with jobs, lifeline, mouth, _PROCESSES:
+        with jobs, lifeline, log_writer, _PROCESSES:
             self._process.start()
-        relay.listen_to(ear, self.pid)
+        worker_log.forward_output(log_reader, self.pid)
         try:
             self.ready = self._first_word()
         except BaseException:

@@ -22,7 +22,7 @@ from functools import partial
 from multiprocessing.connection import Connection
 from typing import Any, Protocol
 
-from gradviz_core.compute import confining, downloads, inspecting, pretrained, relay
+from gradviz_core.compute import confining, downloads, inspecting, pretrained, worker_log
 from gradviz_core.compute.protocol import Message, Ready, read_message, write_message
 from gradviz_core.compute.sockets import widen
 from gradviz_core.drawing import screen
@@ -75,11 +75,11 @@ class Plan:
     """Whether they are asked about models; those that are not are ready sooner."""
 
 
-def main(jobs: Connection, lifeline: Connection, mouth: Connection, plan: Plan) -> None:
-    """Run a worker: read requests from ``jobs`` until it closes. A confined one logs through ``mouth``."""
+def main(jobs: Connection, lifeline: Connection, log_writer: Connection, plan: Plan) -> None:
+    """Run a worker: read requests from ``jobs`` until it closes. A confined one logs through ``log_writer``."""
     if plan.confined:
-        relay.speak_through(mouth)
-    mouth.close()
+        worker_log.redirect_output(log_writer)
+    log_writer.close()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in a terminal is the app's business
     log_lines.set_up()
     faulthandler.enable()

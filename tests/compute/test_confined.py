@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from gradviz_core.compute import relay, sandbox
+from gradviz_core.compute import sandbox, worker_log
 from gradviz_core.compute.client import Client
 from gradviz_core.compute.slot import Job, WorkerProcess
 from gradviz_core.compute.worker import Plan
@@ -139,7 +139,7 @@ def test_what_a_confined_worker_says_gets_into_the_log_in_plain_characters(caplo
     finally:
         worker.end()
     assert until(lambda: "bytes more before it ended" in caplog.text)
-    assert len(caplog.text) < 3 * relay.MOST_A_MINUTE
+    assert len(caplog.text) < 3 * worker_log.MOST_A_MINUTE
 
 
 def test_a_worker_that_has_said_too_much_is_heard_again(
@@ -147,7 +147,7 @@ def test_a_worker_that_has_said_too_much_is_heard_again(
 ) -> None:
     """An upload that takes a worker over could silence the log of it for the rest of its life: of a minute, now."""
     ear, mouth = multiprocessing.Pipe(duplex=False)
-    relay.listen_to(ear, 7)
+    worker_log.forward_output(ear, 7)
     for _ in range(20):
         os.write(mouth.fileno(), b"much ado " * 455 + b"\n")
     assert until(lambda: "confined worker 7 says too much" in caplog.text)

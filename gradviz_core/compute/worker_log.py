@@ -26,25 +26,25 @@ PAUSE_S = 0.02
 """Between two parts that are dropped: a worker that says too much waits, and the service has other things to do."""
 
 
-def speak_through(mouth: Connection) -> None:
+def redirect_output(pipe: Connection) -> None:
     """In the worker: let standard output and error go into this pipe, where a pipe is a file."""
     if sys.platform != "win32":
         for stream in (1, 2):
-            os.dup2(mouth.fileno(), stream)
+            os.dup2(pipe.fileno(), stream)
 
 
-def listen_to(ear: Connection, pid: int) -> None:
+def forward_output(pipe: Connection, pid: int) -> None:
     """In the service: log what worker ``pid`` says, on a thread that ends when the worker says no more."""
     if sys.platform == "win32":
-        ear.close()
+        pipe.close()
         return
-    threading.Thread(target=_listen, args=(ear, pid), daemon=True, name="relay").start()
+    threading.Thread(target=_forward, args=(pipe, pid), daemon=True, name="worker-log").start()
 
 
-def _listen(ear: Connection, pid: int) -> None:
+def _forward(pipe: Connection, pid: int) -> None:
     allowance, line = Allowance(MOST_A_MINUTE), b""
-    with ear:
-        while part := os.read(ear.fileno(), DROPPED_PART if allowance.dropped else PART):
+    with pipe:
+        while part := os.read(pipe.fileno(), DROPPED_PART if allowance.dropped else PART):
             if dropped := allowance.settled():
                 log.warning(
                     "confined worker %d said %s bytes more in a minute, which were dropped", pid, f"{dropped:,}"
