@@ -22,7 +22,7 @@ from multiprocessing.connection import Connection
 from gradviz_core.compute import downloads, inspecting, pretrained, protocol, sandbox, sockets
 from gradviz_core.compute.askers import ANYONE, Asker
 from gradviz_core.compute.checking import GLANCE_S, Checking
-from gradviz_core.compute.outgoing import Outgoing
+from gradviz_core.compute.download_files import DownloadFiles
 from gradviz_core.compute.overruns import Overruns
 from gradviz_core.compute.protocol import Message, Status
 from gradviz_core.compute.reception import Reception
@@ -61,7 +61,7 @@ class Service:
         self._listener, self._key, self._settings = listener, key, settings
         self._unauthenticated = Unauthenticated()
         self._reception = Reception(settings)
-        self._outgoing = {of_uploads: Outgoing(settings.store) for of_uploads in (False, True)}
+        self._download_files = {of_uploads: DownloadFiles(settings.store) for of_uploads in (False, True)}
         """Files on their way out; those made of uploads take no room from the others."""
         self._trusted = Supervisor(trusted, workers=settings.workers, queue=queue, deadline_s=deadline_s)
         self._confined = Supervisor(confined, workers=settings.upload_workers, queue=queue, deadline_s=deadline_s)
@@ -182,7 +182,7 @@ class Service:
     def _arrays(self, connection: Connection, asker: Asker, body: bytes) -> Message | None:
         """The file that a worker made, which the client is sent before the reply."""
         question = question_from_json(downloads.Wanted.from_json(body).question)
-        with self._outgoing[_about_an_upload(question)].place(asker) as leaving:
+        with self._download_files[_about_an_upload(question)].reserve(asker) as leaving:
             job = Job("arrays", body, _subject(question), out=leaving, asker=asker)
             reply = self._ask(connection, question, job)
             if reply is None or reply[0] != "ok":

@@ -19,7 +19,7 @@ from multiprocessing.process import BaseProcess
 
 from gradviz_core.compute import inspecting, worker, worker_log
 from gradviz_core.compute.askers import ANYONE, Asker
-from gradviz_core.compute.outgoing import Leaving
+from gradviz_core.compute.download_files import DownloadFile
 from gradviz_core.compute.protocol import Message, Ready, read_message, receive_file, write_message
 from gradviz_core.compute.sockets import widen
 from gradviz_core.errors import ComputeError, DeadlineExceeded, GradVizError, ServiceStarting, WorkerDied
@@ -48,7 +48,7 @@ class Job:
     """Model and image; a worker that just served the same ones is likely to be quicker. None for an upload."""
     deadline_s: float | None = None
     """Seconds it may take; None is what the pool allows."""
-    out: Leaving | None = None
+    out: DownloadFile | None = None
     """Where the file goes that it asks for."""
     asker: Asker = ANYONE
     file: str = ""

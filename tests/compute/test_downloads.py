@@ -16,8 +16,8 @@ import pytest
 from gradviz_core.compute.askers import Asker
 from gradviz_core.compute.client import Client
 from gradviz_core.compute.connection_pool import Incoming
+from gradviz_core.compute.download_files import DownloadFile, DownloadFiles
 from gradviz_core.compute.downloads import Wanted
-from gradviz_core.compute.outgoing import Leaving, Outgoing
 from gradviz_core.compute.protocol import PART
 from gradviz_core.errors import BadTarget, Busy, ComputeError, DeadlineExceeded, GradVizError, StoreFull, WorkerDied
 from gradviz_core.settings import Settings
@@ -97,7 +97,7 @@ def test_a_slow_reader_holds_up_no_worker_and_gets_one_file_at_a_time(client: Cl
     assert time.monotonic() - started < soon(0.5)
     with pytest.raises(Busy, match="being sent to this page"):
         fetched(client, "x")
-    assert not [path for path in chosen.store.iterdir() if "leaving" in path.name], "it would outlive a crash"
+    assert not [path for path in chosen.store.iterdir() if "file" in path.name], "it would outlive a crash"
     for file in files:
         file.close()
     assert until(lambda: _free(client))
@@ -132,26 +132,26 @@ def test_who_hangs_up_is_out_of_the_queue_at_once(client: Client) -> None:
 
 
 @pytest.fixture
-def outgoing(tmp_path: Path) -> Outgoing:
-    return Outgoing(tmp_path / "new", room=1000)
+def files(tmp_path: Path) -> DownloadFiles:
+    return DownloadFiles(tmp_path / "new", room=1000)
 
 
-def filled(leaving: Leaving, data: bytes) -> None:
-    leaving.make_room(len(data))
-    assert leaving.take(len(data), iter([data[:3], data[3:]])) is None
+def filled(file: DownloadFile, data: bytes) -> None:
+    file.make_room(len(data))
+    assert file.take(len(data), iter([data[:3], data[3:]])) is None
 
 
-def test_what_was_written_is_read_and_then_gone(outgoing: Outgoing, tmp_path: Path) -> None:
-    with outgoing.place(ME) as leaving:
-        filled(leaving, b"0123456789")
-        assert b"".join(leaving.parts()) == b"0123456789"
+def test_what_was_written_is_read_and_then_gone(files: DownloadFiles, tmp_path: Path) -> None:
+    with files.reserve(ME) as file:
+        filled(file, b"0123456789")
+        assert b"".join(file.parts()) == b"0123456789"
         assert list((tmp_path / "new").iterdir()) == []
-    with outgoing.place(ME) as leaving:  # the room is free again
-        filled(leaving, bytes(900))
+    with files.reserve(ME) as file:  # the room is free again
+        filled(file, bytes(900))
 
 
-def test_one_address_leaves_room_for_others(outgoing: Outgoing) -> None:
-    with outgoing.place(ME) as mine, outgoing.place(YOU) as yours, outgoing.place(THEM) as theirs:
+def test_one_address_leaves_room_for_others(files: DownloadFiles) -> None:
+    with files.reserve(ME) as mine, files.reserve(YOU) as yours, files.reserve(THEM) as theirs:
         mine.make_room(300)
         with pytest.raises(Busy, match="no room for it now"):
             yours.make_room(300)
@@ -160,12 +160,12 @@ def test_one_address_leaves_room_for_others(outgoing: Outgoing) -> None:
             yours.make_room(100)
 
 
-def test_a_large_file_that_is_alone_has_all_the_room(outgoing: Outgoing) -> None:
-    with outgoing.place(ME) as mine:
+def test_a_large_file_that_is_alone_has_all_the_room(files: DownloadFiles) -> None:
+    with files.reserve(ME) as mine:
         mine.make_room(1000)
 
 
-def test_a_full_disk_is_told_of_and_what_comes_is_taken(outgoing: Outgoing) -> None:
+def test_a_full_disk_is_told_of_and_what_comes_is_taken(files: DownloadFiles) -> None:
     class Full(io.BytesIO):
         def write(self, data: object) -> int:
             raise OSError(28, "No space left on device")
@@ -177,29 +177,29 @@ def test_a_full_disk_is_told_of_and_what_comes_is_taken(outgoing: Outgoing) -> N
             came.append(part)
             yield part
 
-    with outgoing.place(ME) as leaving:
-        leaving.make_room(6)
-        assert leaving._file is not None
-        leaving._file.close()
-        leaving._file = Full()
-        assert isinstance(leaving.take(6, parts()), StoreFull)
+    with files.reserve(ME) as file:
+        file.make_room(6)
+        assert file._file is not None
+        file._file.close()
+        file._file = Full()
+        assert isinstance(file.take(6, parts()), StoreFull)
         assert came == [b"abc", b"def"]
-        assert leaving.size is None
+        assert file.size is None
 
 
-def test_what_nobody_waits_for_any_more_is_not_written(outgoing: Outgoing) -> None:
-    with outgoing.place(ME) as leaving:
-        leaving.make_room(900)
-    assert leaving.take(6, iter([b"abc", b"def"])) is None
+def test_what_nobody_waits_for_any_more_is_not_written(files: DownloadFiles) -> None:
+    with files.reserve(ME) as file:
+        file.make_room(900)
+    assert file.take(6, iter([b"abc", b"def"])) is None
     with pytest.raises(Busy, match="Nobody waits"):
-        leaving.make_room(900)
-    with outgoing.place(ME) as next_one:
+        file.make_room(900)
+    with files.reserve(ME) as next_one:
         next_one.make_room(900)
 
 
-def test_a_file_that_is_taken_too_slowly_is_given_up(outgoing: Outgoing, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gradviz_core.compute.outgoing.SILENCE_S", -1)
-    with outgoing.place(ME) as leaving:
-        filled(leaving, b"0123456789")
+def test_a_file_that_is_taken_too_slowly_is_given_up(files: DownloadFiles, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gradviz_core.compute.download_files.SILENCE_S", -1)
+    with files.reserve(ME) as file:
+        filled(file, b"0123456789")
         with pytest.raises(TimeoutError):
-            next(leaving.parts())
+            next(file.parts())

@@ -25,7 +25,7 @@ SHARE = 0.5
 """Of that room, what one address may take."""
 
 
-class Outgoing:
+class DownloadFiles:
     """The room for such files."""
 
     def __init__(self, folder: Path, room: int = ROOM) -> None:
@@ -36,7 +36,7 @@ class Outgoing:
         """Bytes that lie there for each."""
 
     @contextlib.contextmanager
-    def place(self, asker: Asker) -> Iterator[Leaving]:
+    def reserve(self, asker: Asker) -> Iterator[DownloadFile]:
         """Where one file can go, until the end of the ``with``.
 
         Raises:
@@ -46,11 +46,11 @@ class Outgoing:
             if asker in self._readers:
                 raise Busy("Another file is being sent to this page. Wait until it is finished, or stop it.")
             self._readers[asker] = 0
-        leaving = Leaving(self, asker)
+        file = DownloadFile(self, asker)
         try:
-            yield leaving
+            yield file
         finally:
-            leaving.close()
+            file.close()
             with self._lock:
                 del self._readers[asker]
 
@@ -72,15 +72,15 @@ class Outgoing:
             self._readers[asker] = size
         with _writing():
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            return tempfile.TemporaryFile(dir=self._folder, prefix="leaving-")
+            return tempfile.TemporaryFile(dir=self._folder, prefix="download-")
 
 
-class Leaving:
+class DownloadFile:
     """One file: written whole by one thread, then read by another, which may let go of it at any time."""
 
-    def __init__(self, outgoing: Outgoing, asker: Asker) -> None:
+    def __init__(self, files: DownloadFiles, asker: Asker) -> None:
         """Nothing is there yet."""
-        self._outgoing, self._asker = outgoing, asker
+        self._files, self._asker = files, asker
         self._lock = threading.Lock()
         self._file: IO[bytes] | None = None
         self._closed = False
@@ -97,7 +97,7 @@ class Leaving:
         with self._lock:
             if self._closed or self._file is not None:
                 raise Busy("Nobody waits for this file any more.")
-            self._file = self._outgoing.open(self._asker, size)
+            self._file = self._files.open(self._asker, size)
 
     def take(self, size: int, parts: Iterator[bytes]) -> GradVizError | None:
         """Write the file, and say what went wrong. What cannot be written is let go, so that whoever sends it is not
