@@ -5,7 +5,7 @@ service is a program of its own (``python -m gradviz_core.compute``), so whoever
 
     client ──► service ──► slot ──► worker process, trusted or confined
     (the app)  (sockets)   (one thread each: deadline, replacement)
-       launch   reception   supervisor: queue, who serves what; one for each kind
+       launch   upload_intake   supervisor: queue, who serves what; one for each kind
                 (uploads)
 
 All speak the two-part messages of ``protocol.py``. Nothing here computes.

@@ -25,10 +25,10 @@ from gradviz_core.compute.checking import GLANCE_S, Checking
 from gradviz_core.compute.download_files import DownloadFiles
 from gradviz_core.compute.overruns import Overruns
 from gradviz_core.compute.protocol import Message, Status
-from gradviz_core.compute.reception import Reception
 from gradviz_core.compute.slot import Job
 from gradviz_core.compute.supervisor import SLICE_S, Supervisor
 from gradviz_core.compute.unauthenticated import Unauthenticated
+from gradviz_core.compute.upload_intake import UploadIntake
 from gradviz_core.compute.worker import UNEXPECTED, Plan
 from gradviz_core.compute.worker_processes import may_use_gpu
 from gradviz_core.errors import Busy, ComputeError, GradVizError
@@ -60,7 +60,7 @@ class Service:
         queue, deadline_s = settings.queue, settings.deadline_s
         self._listener, self._key, self._settings = listener, key, settings
         self._unauthenticated = Unauthenticated()
-        self._reception = Reception(settings)
+        self._intake = UploadIntake(settings)
         self._download_files = {of_uploads: DownloadFiles(settings.store) for of_uploads in (False, True)}
         """Files on their way out; those made of uploads take no room from the others."""
         self._trusted = Supervisor(trusted, workers=settings.workers, queue=queue, deadline_s=deadline_s)
@@ -95,7 +95,7 @@ class Service:
         """Stop listening and end the workers."""
         self._listener.close()
         self._closing.set()
-        self._reception.close()
+        self._intake.close()
         for pool in self._pools:
             pool.close()
 
@@ -143,7 +143,7 @@ class Service:
 
     def _reply(self, connection: Connection, asker: Asker, word: str, body: bytes) -> Message | None:
         """The reply to one request; None where nobody waits for it any more."""
-        uploads, work = self._reception, partial(self._work_on_upload, connection, asker)
+        uploads, work = self._intake, partial(self._work_on_upload, connection, asker)
         try:
             match word:
                 case "status":
@@ -199,7 +199,7 @@ class Service:
         if not _about_an_upload(question):
             return self._wait(connection, self._trusted, job)
         model, image = _subject(question)
-        job.file = self._reception.touch(model, image)
+        job.file = self._intake.touch(model, image)
         if pretrained.needs_weights(model) and model not in self._fetched:  # a confined worker cannot download them
             reply = self._wait(connection, self._trusted, Job("fetch", model.encode(), asker=job.asker))
             if reply is None or reply[0] != "ok":
@@ -220,7 +220,7 @@ class Service:
     def _check(self, connection: Connection, asker: Asker, question: Question, body: bytes) -> Message | None:
         pool = self._trusted
         if _about_an_upload(question):
-            self._reception.touch(*_subject(question))
+            self._intake.touch(*_subject(question))
             pool = self._confined
         return self._checking.check(connection, pool, Job("check", body, _subject(question), asker=asker))
 

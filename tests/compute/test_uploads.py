@@ -22,8 +22,8 @@ from gradviz_core.compute import protocol, sockets
 from gradviz_core.compute.client import Client
 from gradviz_core.compute.launch import LocalService
 from gradviz_core.compute.protocol import Announcement
-from gradviz_core.compute.reception import Reception
 from gradviz_core.compute.slot import Job
+from gradviz_core.compute.upload_intake import UploadIntake
 from gradviz_core.errors import (
     BadImage,
     BadModel,
@@ -248,14 +248,14 @@ def _packed(header: bytes, rest: bytes) -> bytes:
 
 
 @pytest.fixture
-def counter(chosen: Settings, tmp_path: Path) -> Iterator[Reception]:
+def counter(chosen: Settings, tmp_path: Path) -> Iterator[UploadIntake]:
     """What receives uploads, without a service around it."""
-    reception = Reception(chosen.model_copy(update={"store": tmp_path / "store", "upload_mb": 0.001}))
-    yield reception
-    reception.close()
+    intake = UploadIntake(chosen.model_copy(update={"store": tmp_path / "store", "upload_mb": 0.001}))
+    yield intake
+    intake.close()
 
 
-def received(counter: Reception, tmp_path: Path, says: protocol.Message | None) -> protocol.Message | None:
+def received(counter: UploadIntake, tmp_path: Path, says: protocol.Message | None) -> protocol.Message | None:
     """What the counter replies about a file of four bytes of which a worker says this."""
     with _both_ends(tmp_path) as (client, service), ThreadPoolExecutor(1) as threads:
         over = threads.submit(counter.arrive, service, Announcement("image", 4).to_json(), "", lambda job: says)
@@ -271,7 +271,7 @@ def received(counter: Reception, tmp_path: Path, says: protocol.Message | None) 
         return reply
 
 
-def test_labels_are_read_and_not_kept(counter: Reception, tmp_path: Path) -> None:
+def test_labels_are_read_and_not_kept(counter: UploadIntake, tmp_path: Path) -> None:
     jobs: list[Job] = []
 
     def work(job: Job) -> protocol.Message:
@@ -299,7 +299,7 @@ LIE = b'{"key": "upload/other", "width": 1, "height": 1, "format": "PNG", "notes
 
 @pytest.mark.parametrize(("rest", "kept"), [(b"", b"four"), (b"another", b"another")])
 def test_the_service_names_what_it_keeps_whatever_a_worker_says(
-    counter: Reception, tmp_path: Path, rest: bytes, kept: bytes
+    counter: UploadIntake, tmp_path: Path, rest: bytes, kept: bytes
 ) -> None:
     reply = received(counter, tmp_path, ("ok", _packed(LIE, rest)))
     digest = hashlib.sha256(kept).hexdigest()
@@ -309,7 +309,7 @@ def test_the_service_names_what_it_keeps_whatever_a_worker_says(
 
 
 @pytest.mark.parametrize("reply", [b"", b"x", b"\xff\xff\xff\xff", _packed(b"{}", b""), _packed(LIE, bytes(2001))])
-def test_a_worker_that_talks_nonsense_gets_nothing_kept(counter: Reception, tmp_path: Path, reply: bytes) -> None:
+def test_a_worker_that_talks_nonsense_gets_nothing_kept(counter: UploadIntake, tmp_path: Path, reply: bytes) -> None:
     said = received(counter, tmp_path, ("ok", reply))
     assert said is not None
     assert isinstance(error_from_json(said[1]), ComputeError)
@@ -317,6 +317,6 @@ def test_a_worker_that_talks_nonsense_gets_nothing_kept(counter: Reception, tmp_
     assert not list((counter.store.folder / "arriving").iterdir())
 
 
-def test_where_nobody_waits_for_the_reply_nothing_is_kept(counter: Reception, tmp_path: Path) -> None:
+def test_where_nobody_waits_for_the_reply_nothing_is_kept(counter: UploadIntake, tmp_path: Path) -> None:
     assert received(counter, tmp_path, None) is None
     assert not list((counter.store.folder / "files").iterdir())

@@ -47,8 +47,8 @@ SWEEP_S = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
-class _Come:
-    """A file that has come, and is not kept yet."""
+class _Received:
+    """A file that has arrived and is not stored yet."""
 
     arrival: Arrival
     kind: UploadKind
@@ -59,8 +59,8 @@ class _Come:
     """Why it could not be written down."""
 
 
-class Reception:
-    """The service's counter for uploads."""
+class UploadIntake:
+    """Takes the uploads of one service."""
 
     def __init__(self, settings: Settings) -> None:
         """Sweep the store now, and every hour from now on."""
@@ -82,30 +82,30 @@ class Reception:
         announced = Announcement.from_json(body)
         self._check_size(announced)
         with self.store.receive(announced.size, holder) as arrival:
-            come = _Come(arrival, announced.kind, announced.size, holder, _take(connection, arrival))
+            received = _Received(arrival, announced.kind, announced.size, holder, _take(connection, arrival))
             while connection.poll(None):
-                reply = self._look(come, *protocol.read_message(connection, LONGEST_LOOK), work)
+                reply = self._look(received, *protocol.read_message(connection, LONGEST_LOOK), work)
                 if reply is None:
                     return
                 protocol.write_message(connection, *reply)
                 if reply[0] == "ok":
                     return
 
-    def _look(self, come: _Come, word: str, body: bytes, work: Work) -> Message | None:
+    def _look(self, received: _Received, word: str, body: bytes, work: Work) -> Message | None:
         """The reply to ``look``."""
         try:
-            if come.trouble is not None:
-                raise come.trouble
+            if received.trouble is not None:
+                raise received.trouble
             if word != "look":
-                raise ComputeError(f"The compute service cannot {word!r} with a file that has come.")
+                raise ComputeError(f"The compute service cannot {word!r} with a file that has arrived.")
             value_range = protocol.value_range_from_json(body)
-            match come.kind:
+            match received.kind:
                 case "image":
-                    return self._image("upload-image", come, value_range, work)
+                    return self._image("upload-image", received, value_range, work)
                 case "model":
-                    return self._model(come, work)
+                    return self._model(received, work)
                 case "labels":
-                    return self.labels(self.store.arriving(come.arrival.name).read_bytes(), work)
+                    return self.labels(self.store.arriving(received.arrival.name).read_bytes(), work)
         except GradVizError as error:
             return "error", error_to_json(error).encode()
 
@@ -130,28 +130,34 @@ class Reception:
             with self.store.receive(size, holder) as arrival:
                 while part := file.read(protocol.PART):
                     arrival.write(part)
-                return self._image("rescale-image", _Come(arrival, "image", size, holder), wish.value_range, work)
+                return self._image("rescale-image", _Received(arrival, "image", size, holder), wish.value_range, work)
 
-    def _image(self, word: str, come: _Come, value_range: tuple[float, float] | None, work: Work) -> Message | None:
+    def _image(
+        self, word: str, received: _Received, value_range: tuple[float, float] | None, work: Work
+    ) -> Message | None:
         """What a worker found in an image, which is kept, or the picture that was made of it."""
-        reply = work(self._job(word, inspecting.request(come.arrival, value_range), come.size, come.arrival.digest))
+        reply = work(
+            self._job(word, inspecting.request(received.arrival, value_range), received.size, received.arrival.digest)
+        )
         if reply is None or reply[0] != "ok":
             return reply
         header, kept = inspecting.split(reply[1])
         if len(kept) > 2 * self._settings.upload_bytes:  # no sound worker makes a picture so much larger
             raise ComputeError(UNEXPECTED)
         found = image_report_from_json(header)
-        digest = self.store.put(kept, come.holder) if kept else come.arrival.keep()
+        digest = self.store.put(kept, received.holder) if kept else received.arrival.keep()
         report = replace(found, key=keys.upload(digest))
         return "ok", image_report_to_json(report).encode()
 
-    def _model(self, come: _Come, work: Work) -> Message | None:
+    def _model(self, received: _Received, work: Work) -> Message | None:
         """What a worker found in a model, which is kept."""
-        reply = work(self._job("upload-model", inspecting.request(come.arrival), come.size, come.arrival.digest))
+        reply = work(
+            self._job("upload-model", inspecting.request(received.arrival), received.size, received.arrival.digest)
+        )
         if reply is None or reply[0] != "ok":
             return reply
         found = model_report_from_json(reply[1])
-        report = replace(found, file=come.arrival.keep())
+        report = replace(found, file=received.arrival.keep())
         return "ok", model_report_to_json(report).encode()
 
     def labels(self, body: bytes, work: Work) -> Message | None:
