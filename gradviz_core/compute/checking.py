@@ -9,10 +9,10 @@ import time
 from collections.abc import Sequence
 from multiprocessing.connection import Connection
 
+from gradviz_core.compute.fair_queue import FairQueue
 from gradviz_core.compute.protocol import Message
 from gradviz_core.compute.slot import Job
 from gradviz_core.compute.supervisor import Supervisor
-from gradviz_core.compute.turns import Turns
 from gradviz_core.errors import Busy, DeadlineExceeded
 
 GLANCE_S = 0.25
@@ -29,7 +29,7 @@ class Checking:
         self._pools, self._patience_s, self._limit_s = pools, patience_s, limit_s
         self._beginning = threading.Lock()
         """Held while a check begins, so that there is one in all."""
-        self._turns = Turns(0)
+        self._queue = FairQueue(0)
         self._silent_until = 0.0
         """No check begins before this moment."""
 
@@ -50,12 +50,12 @@ class Checking:
         while time.monotonic() < end:
             job = Job("check", wanted.body, wanted.subject, asker=wanted.asker)
             with self._beginning:
-                self._turns.put(job)
+                self._queue.put(job)
             try:
                 begun = self._begin(connection, pool, job, end)
             finally:
                 with self._beginning:
-                    self._turns.remove(job)
+                    self._queue.remove(job)
             if begun is None:
                 return None
             if begun:
@@ -70,7 +70,7 @@ class Checking:
         while time.monotonic() < end:
             with self._beginning:
                 if self._may_begin(pool, job) and pool.check(job):
-                    self._turns.began(job, time.monotonic())
+                    self._queue.began(job, time.monotonic())
                     return True
             if connection.poll(GLANCE_S):  # nothing is due from a client that waits: it hung up
                 return None
@@ -79,7 +79,7 @@ class Checking:
     def _may_begin(self, pool: Supervisor, job: Job) -> bool:
         now = time.monotonic()
         quiet = now > self._silent_until and all(_is_quiet(other) for other in self._pools if other is not pool)
-        return quiet and self._turns.in_order(now)[0] is job
+        return quiet and self._queue.in_order(now)[0] is job
 
     def _watch(self, connection: Connection, pool: Supervisor, job: Job) -> Message | None:
         """The reply to a check that has begun, ``stopped`` among them; None where nobody waits for it any more. One
@@ -99,7 +99,7 @@ class Checking:
             return job.reply
         finally:
             with self._beginning:
-                self._turns.ended(job, time.monotonic())
+                self._queue.ended(job, time.monotonic())
 
 
 def _is_quiet(pool: Supervisor) -> bool:

@@ -1,6 +1,6 @@
 """The pool: a bounded queue, some slots, and the choice of who serves what.
 
-A worker that is free takes the job of whoever has used the least of late (``turns.py``). A job that has run for
+A worker that is free takes the job of whoever has used the least of late (``fair_queue.py``). A job that has run for
 ``SLICE_S`` is stopped where somebody who has used less waits, and begins anew when its turn comes again. That happens
 to a job once: begun anew it runs to its end, beside at least one worker that is kept for others.
 
@@ -18,9 +18,9 @@ from dataclasses import dataclass
 from functools import partial
 
 from gradviz_core.compute.askers import Asker
+from gradviz_core.compute.fair_queue import FairQueue
 from gradviz_core.compute.protocol import Message, Status
 from gradviz_core.compute.slot import STOPPED, Job, Slot, WorkerProcess
-from gradviz_core.compute.turns import Turns
 from gradviz_core.compute.worker import Plan
 from gradviz_core.compute.worker_processes import worker_context
 from gradviz_core.errors import Busy, DeadlineExceeded, GradVizError, ServiceStarting, WorkerDied
@@ -58,7 +58,7 @@ class Supervisor:
     def __init__(self, plan: Plan, *, workers: int, queue: int, deadline_s: float) -> None:
         """Nothing is started yet, and jobs may be submitted at once."""
         self._plan, self._limit, self._workers, self._deadline_s = plan, queue, workers, deadline_s
-        self._turns = Turns(queue)
+        self._queue = FairQueue(queue)
         self._lock = threading.RLock()
         self._slots: list[Slot] = []
         self._runs: dict[Slot, Run] = {}
@@ -91,9 +91,9 @@ class Supervisor:
         self.start()
         self.stop_check()
         with self._lock:
-            self._turns.put(job)
+            self._queue.put(job)
             self._assign()
-            refused = self._turns.shorten(job)
+            refused = self._queue.shorten(job)
         why = Busy(f"{self._limit} questions are already waiting, the limit here. Ask again in a moment.")
         if refused is job:
             raise why
@@ -110,7 +110,7 @@ class Supervisor:
             self._tended = now
             self._assign()
             coming = sum(slot.free_since is None for slot in self._slots) - len(self._runs) + self._stops()
-            for job in self._turns.in_order(now)[coming:]:
+            for job in self._queue.in_order(now)[coming:]:
                 if victim := self._heavier(job, now):
                     self._stop(*victim, GRACE_S)
 
@@ -118,7 +118,7 @@ class Supervisor:
         """Begin a check; False, and nothing is begun, where there is anything else to do."""
         with self._lock:
             free = [slot for slot in self._slots if slot.free_since is not None]
-            if not free or len(free) < len(self._slots) or self._turns:
+            if not free or len(free) < len(self._slots) or self._queue:
                 return False
             slot = _best(free, job)
             slot.free_since = None
@@ -139,13 +139,13 @@ class Supervisor:
     def withdraw(self, job: Job) -> bool:
         """Take a job back that still waits; False where a worker has it already."""
         with self._lock:
-            return self._turns.remove(job)
+            return self._queue.remove(job)
 
     def drop(self, job: Job) -> None:
         """Nobody waits for the reply to this job any more: it leaves the queue, or is stopped."""
         with self._lock:
             job.dropped = True
-            if self._turns.remove(job):
+            if self._queue.remove(job):
                 return
             for slot, run in self._runs.items():
                 if run.job is job and not run.stopping:
@@ -162,7 +162,7 @@ class Supervisor:
                 workers=self._workers,
                 ready=len(ready),
                 busy=max(0, len(ready) - free),
-                queued=len(self._turns),
+                queued=len(self._queue),
                 threads=self._plan.threads,
                 answered=sum(slot.served for slot in self._slots),
                 pid=os.getpid(),
@@ -173,7 +173,7 @@ class Supervisor:
     def close(self) -> None:
         """End every worker, whatever it is doing; jobs that wait fail."""
         with self._lock:
-            jobs, self._closed = self._turns.clear(), True
+            jobs, self._closed = self._queue.clear(), True
         for job in jobs:
             job.fail(ServiceStarting("The compute service is shutting down. Ask again in a moment."))
         closers = [threading.Thread(target=slot.close) for slot in self._slots]
@@ -187,14 +187,14 @@ class Supervisor:
         while self._stopping is None and (match := self._match(now := time.monotonic())):
             slot, job = match
             slot.free_since = None
-            self._turns.began(job, now)
+            self._queue.began(job, now)
             self._runs[slot] = Run(job, now)
             slot.give(job)
 
     def _match(self, now: float) -> tuple[Slot, Job] | None:
         """The next job that a free slot may take, and that slot."""
         free = [slot for slot in self._slots if slot.free_since is not None]
-        for job in self._turns.in_order(now) if free else ():
+        for job in self._queue.in_order(now) if free else ():
             if not (job.anew and self._others_need_the_rest()):
                 fitting = [slot for slot in free if not self._lingers(slot, job, now)]
                 if fitting:
@@ -210,7 +210,7 @@ class Supervisor:
         if slot not in self._served:
             return False
         asker, since = self._served[slot]
-        return now - since < LINGER_S and self._turns.lighter(asker, job.asker, SLICE_S, now)
+        return now - since < LINGER_S and self._queue.lighter(asker, job.asker, SLICE_S, now)
 
     def _heavier(self, waiting: Job, now: float) -> tuple[Slot, Run] | None:
         """What is to stop so that ``waiting`` gets its turn: of the jobs that have run long enough, and whose askers
@@ -218,12 +218,12 @@ class Supervisor:
         began anew stops only for somebody who has used less by all that a job may take."""
         only_anew = waiting.anew and bool(self._others_need_the_rest() or self._stops())
         found = [
-            ((not run.job.anew, self._turns.used(run.job.asker, now)), slot, run)
+            ((not run.job.anew, self._queue.used(run.job.asker, now)), slot, run)
             for slot, run in self._runs.items()
             if not (run.stopping or run.job.leaving)
             and now - run.since >= SLICE_S
             and (run.job.anew or not only_anew)
-            and self._turns.lighter(waiting.asker, run.job.asker, self._deadline_s if run.job.anew else 0.0, now)
+            and self._queue.lighter(waiting.asker, run.job.asker, self._deadline_s if run.job.anew else 0.0, now)
         ]
         if not found:
             return None
@@ -252,13 +252,13 @@ class Supervisor:
             if run is None:
                 return True  # a check
             now = time.monotonic()
-            self._turns.ended(job, now, fine=self._deadline_s if isinstance(outcome, DeadlineExceeded) else 0.0)
+            self._queue.ended(job, now, fine=self._deadline_s if isinstance(outcome, DeadlineExceeded) else 0.0)
             self._served[slot] = (job.asker, now)
             stopped = run.stopping and (outcome == STOPPED or isinstance(outcome, WorkerDied))
             if not stopped or job.dropped or self._closed:
                 return True
             job.stopped, job.anew = False, True
-            self._turns.put(job)
+            self._queue.put(job)
             self._assign()
             return False
 
@@ -283,7 +283,7 @@ class Supervisor:
         with self._lock:
             if any(slot.process is not None for slot in self._slots):
                 return
-            jobs = self._turns.clear()
+            jobs = self._queue.clear()
         for job in jobs:
             job.fail(why)
 

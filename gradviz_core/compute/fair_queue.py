@@ -1,6 +1,6 @@
 """Whose turn it is in one pool: the jobs that wait, and what their askers have used. No clock is read here.
 
-Turns go by address first, since a browser tab costs nothing to open, then by session: whoever has used the least of
+FairQueue go by address first, since a browser tab costs nothing to open, then by session: whoever has used the least of
 late comes first, and of one session's jobs the one that came first.
 """
 
@@ -13,7 +13,7 @@ from gradviz_core.compute.ledger import Ledger
 from gradviz_core.compute.slot import Job
 
 
-class Turns:
+class FairQueue:
     """A queue of at most ``limit`` jobs, and the accounts of those who ask."""
 
     def __init__(self, limit: int) -> None:

@@ -11,23 +11,23 @@ import pytest
 
 from gradviz_core.compute import ledger
 from gradviz_core.compute.askers import ANYONE, Asker
+from gradviz_core.compute.fair_queue import FairQueue
 from gradviz_core.compute.ledger import HALF_S, LEAST_S, Ledger
 from gradviz_core.compute.slot import Job
-from gradviz_core.compute.turns import Turns
 
 
 def job(address: str = "a", session: str = "1") -> Job:
     return Job("ask", b"", asker=Asker(address, session))
 
 
-def ran(turns: Turns, one: Job, begin: float, end: float) -> None:
+def ran(turns: FairQueue, one: Job, begin: float, end: float) -> None:
     """Let a job have its turn."""
     turns.put(one)
     turns.began(one, begin)
     turns.ended(one, end)
 
 
-def order(turns: Turns, now: float) -> str:
+def order(turns: FairQueue, now: float) -> str:
     """Addresses and sessions of those who wait, the next one first."""
     return " ".join(f"{one.asker.address}{one.asker.session}" for one in turns.in_order(now))
 
@@ -69,7 +69,7 @@ def test_accounts_are_bounded_and_those_in_debt_are_not_forgotten(monkeypatch: p
 
 
 def test_addresses_take_turns_whatever_their_number_of_tabs() -> None:
-    turns = Turns(100)
+    turns = FairQueue(100)
     for session in "123456":
         turns.put(job("a", session))
     turns.put(job("b"))
@@ -79,7 +79,7 @@ def test_addresses_take_turns_whatever_their_number_of_tabs() -> None:
 
 
 def test_sessions_of_an_address_take_turns_and_a_session_is_served_in_order() -> None:
-    turns = Turns(100)
+    turns = FairQueue(100)
     ran(turns, job("a", "1"), 0.0, 3.0)
     first, second = job("a", "1"), job("a", "1")
     for one in (first, job("a", "2"), second):
@@ -89,7 +89,7 @@ def test_sessions_of_an_address_take_turns_and_a_session_is_served_in_order() ->
 
 
 def test_time_that_was_used_counts_in_later_turns() -> None:
-    turns = Turns(100)
+    turns = FairQueue(100)
     ran(turns, job("a"), 0.0, 10.0)
     ran(turns, job("b"), 0.0, 1.0)
     for address in "abc":
@@ -98,7 +98,7 @@ def test_time_that_was_used_counts_in_later_turns() -> None:
 
 
 def test_who_is_lighter_is_asked_of_addresses_or_within_one_of_sessions() -> None:
-    turns = Turns(100)
+    turns = FairQueue(100)
     ran(turns, job("a", "1"), 0.0, 6.0)
     assert turns.lighter(Asker("b", "1"), Asker("a", "1"), 5.0, 6.0)
     assert turns.lighter(Asker("b", "1"), Asker("a", "2"), 5.0, 6.0), "another tab of the same address"
@@ -109,7 +109,7 @@ def test_who_is_lighter_is_asked_of_addresses_or_within_one_of_sessions() -> Non
 
 
 def test_a_full_queue_refuses_the_one_who_has_the_most_in_it() -> None:
-    turns = Turns(4)
+    turns = FairQueue(4)
     flood = [job("a", "1"), job("a", "1"), job("a", "2"), job("b")]
     for one in flood:
         turns.put(one)
@@ -124,12 +124,12 @@ def test_a_full_queue_refuses_the_one_who_has_the_most_in_it() -> None:
 
 
 def test_where_all_have_alike_the_newcomer_is_refused() -> None:
-    turns = Turns(2)
+    turns = FairQueue(2)
     for address in "abc":
         one = job(address)
         turns.put(one)
         assert turns.shorten(one) is (one if address == "c" else None)
-    own = Turns(0)
+    own = FairQueue(0)
     one = job()
     own.put(one)
     assert own.shorten(one) is one
@@ -141,7 +141,7 @@ def test_nobody_starves_and_everybody_gets_alike(seed: int) -> None:
     chance = random.Random(seed)
     addresses = {f"{number}": chance.randint(1, 6) for number in range(chance.randint(2, 6))}
     longest = {address: chance.choice([0.2, 2.0, 5.0]) for address in addresses}
-    turns, now = Turns(1000), 0.0
+    turns, now = FairQueue(1000), 0.0
     for address, tabs in addresses.items():
         for tab in range(tabs):
             turns.put(job(address, str(tab)))
