@@ -18,7 +18,7 @@ from gradviz_core.compute import client
 from gradviz_core.compute.askers import ANYONE, Asker
 from gradviz_core.doctor import verdicts
 from gradviz_core.errors import ComputeError, GradVizError
-from gradviz_core.serving.recent import Recent
+from gradviz_core.serving.lru_cache import LruCache
 from gradviz_core.text.codec import question_to_json
 from gradviz_core.text.shown_text import keeping_direction, visible
 from gradviz_core.types import ProofAnswer, ProofQuestion
@@ -50,7 +50,7 @@ class Checks:
         """Nothing is known yet. ``ask`` waits for an answer, and gives None once its event is set."""
         self._ask_for = ask
         self._lock = threading.Lock()
-        self._found: Recent[Verdict] = Recent(MOST_BYTES)
+        self._found: LruCache[Verdict] = LruCache(MOST_BYTES)
         self._asked: dict[str, threading.Event] = {}
         self._lines: dict[str, dict[str, str]] = {}
         """Of each session: the token behind which it finds the verdict on a question, by the question's text."""

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from gradviz_core.drawing.screen import is_coarse
-from gradviz_core.serving.recent import Recent
+from gradviz_core.serving.lru_cache import LruCache
 from gradviz_core.types import Answer
 
 MOST_BYTES = 40_000_000
@@ -20,7 +20,7 @@ class AnswerCache:
 
     def __init__(self, most_bytes: int = MOST_BYTES) -> None:
         """An empty cache."""
-        self._answers: Recent[Answer] = Recent(most_bytes)
+        self._answers: LruCache[Answer] = LruCache(most_bytes)
 
     def get(self, text: str, make: Callable[[], Answer], shown: str = "") -> Answer:
         """The answer to the question with this text: from the cache, or else from ``make``.

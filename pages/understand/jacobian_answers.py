@@ -10,7 +10,7 @@ import numpy as np
 import streamlit as st
 
 from gradviz_core.drawing import spectra
-from gradviz_core.serving.recent import Recent
+from gradviz_core.serving.lru_cache import LruCache
 from gradviz_core.text.codec import question_to_json
 from gradviz_core.types import (
     MOST_STEPS,
@@ -131,8 +131,8 @@ def values(answer: JacobianAnswer) -> FloatArray:
 
 
 @st.cache_resource(show_spinner=False)
-def _found() -> Recent[FloatArray]:
-    return Recent(VALUES_BYTES)
+def _found() -> LruCache[FloatArray]:
+    return LruCache(VALUES_BYTES)
 
 
 @st.cache_resource(show_spinner=False)

@@ -12,7 +12,7 @@ from streamlit.typing import UploadedFile
 from gradviz_core.errors import BadImage, GradVizError
 from gradviz_core.models import catalogue
 from gradviz_core.serving.controls import Control
-from gradviz_core.serving.recent import Recent
+from gradviz_core.serving.lru_cache import LruCache
 from gradviz_core.settings import settings
 from gradviz_core.types import ImageCard, Pixels, keys
 from pages.shell import address
@@ -82,8 +82,8 @@ def _sample(key: str) -> str:
 
 
 @st.cache_resource(show_spinner=False)
-def _small_samples() -> Recent[str]:
-    return Recent(SAMPLES_BYTES)
+def _small_samples() -> LruCache[str]:
+    return LruCache(SAMPLES_BYTES)
 
 
 # -------------------------------------------------------------------------------------------------------------- upload

@@ -18,7 +18,7 @@ ENTRY = 300
 """Bytes that an entry takes beside its key and its value."""
 
 
-class Recent(Generic[T]):
+class LruCache(Generic[T]):
     """Values by their keys, which together hold at most ``most_bytes``; those used longest ago make room. What is
     larger than that by itself is not kept. Any number of threads may use it at once."""
 
@@ -95,7 +95,7 @@ def _weight(value: object, seen: set[int]) -> int:
             return own + _weight(value.args, seen)
         case _ if is_dataclass(value):
             return own + sum(_weight(getattr(value, each.name), seen) for each in fields(value))
-    raise TypeError(f"How many bytes a {type(value).__name__} takes is not known here. Say so in recent.py.")
+    raise TypeError(f"How many bytes a {type(value).__name__} takes is not known here. Say so in lru_cache.py.")
 
 
 def _memory(array: np.ndarray, seen: set[int]) -> int:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from gradviz_core.errors import BadTarget
-from gradviz_core.serving.recent import Recent, weight
+from gradviz_core.serving.lru_cache import LruCache, weight
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ def test_what_has_no_known_size_is_an_error() -> None:
 
 
 def test_no_more_is_kept_than_there_may_be_and_the_oldest_gives_way() -> None:
-    recent: Recent[bytes] = Recent(10_000)
+    recent: LruCache[bytes] = LruCache(10_000)
     for name in "abc":
         recent.keep(name, bytes(2_500))
     assert recent.get("a") is not None
@@ -55,7 +55,7 @@ def test_no_more_is_kept_than_there_may_be_and_the_oldest_gives_way() -> None:
 
 
 def test_what_is_too_large_by_itself_is_not_kept_and_nothing_else_goes() -> None:
-    recent: Recent[bytes] = Recent(10_000)
+    recent: LruCache[bytes] = LruCache(10_000)
     recent.keep("a", bytes(100))
     recent.keep("b", bytes(20_000))
     assert (recent.get("a"), recent.get("b")) == (bytes(100), None)
@@ -64,7 +64,7 @@ def test_what_is_too_large_by_itself_is_not_kept_and_nothing_else_goes() -> None
 
 
 def test_a_new_value_takes_the_place_of_the_old_one() -> None:
-    recent: Recent[bytes] = Recent(10_000)
+    recent: LruCache[bytes] = LruCache(10_000)
     for size in (9_000, 100, 9_000, 200):
         recent.keep("a", bytes(size))
     assert len(recent) == 1
@@ -74,7 +74,7 @@ def test_a_new_value_takes_the_place_of_the_old_one() -> None:
 
 
 def test_keys_count_too() -> None:
-    recent: Recent[None] = Recent(1_000_000)
+    recent: LruCache[None] = LruCache(1_000_000)
     for number in range(10):
         recent.keep(f"{number}" + "x" * 200_000, None)
     assert len(recent) == 4
