@@ -76,7 +76,7 @@ def test_a_header_is_believed_where_a_setting_names_it_and_nowhere_else() -> Non
 
 def through_the_server(monkeypatch: pytest.MonkeyPatch, peer: str, forwarded: bytes) -> str:
     """The address that a request counts for behind uvicorn's own middleware."""
-    monkeypatch.setattr(limits, "spare_the_log", lambda: None)
+    monkeypatch.setattr(limits, "limit_the_log", lambda: None)
     seen: list[Any] = []
 
     async def app(scope: Any, receive: Any, send: Any) -> None:

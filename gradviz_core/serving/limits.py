@@ -10,7 +10,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn import Config
 
 from gradviz_core.serving.clients import Peer
-from gradviz_core.serving.sparing import spare_the_log
+from gradviz_core.serving.log_limits import limit_the_log
 
 log = logging.getLogger("gradviz.serving")
 
@@ -32,7 +32,7 @@ class Limits:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass everything on."""
         if scope["type"] == "lifespan":
-            spare_the_log()
+            limit_the_log()
             _set(receive)
             _raise_number_of_files()
         await self.app(scope, receive, send)

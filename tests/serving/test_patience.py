@@ -11,7 +11,7 @@ import pytest
 
 from gradviz_core.serving import connections
 from gradviz_core.serving.connections import Patience
-from gradviz_core.serving.sparing import Sparing
+from gradviz_core.serving.log_limits import LogLimit
 from gradviz_core.text import log_lines
 from tests import own_loop
 
@@ -77,13 +77,13 @@ def said() -> Iterator[tuple[logging.Logger, list[str]]]:
         def emit(self, record: logging.LogRecord) -> None:
             lines.append(record.getMessage() + (record.exc_text or ""))
 
-    logger, handler, sparing = logging.getLogger("gradviz.tests.sparing"), Kept(), Sparing(most=1000)
+    logger, handler, limit = logging.getLogger("gradviz.tests.limit"), Kept(), LogLimit(most=1000)
     logger.addHandler(handler)
-    logger.addFilter(sparing)
+    logger.addFilter(limit)
     logger.propagate = False
     yield logger, lines
     logger.removeHandler(handler)
-    logger.removeFilter(sparing)
+    logger.removeFilter(limit)
 
 
 def test_one_line_of_the_source_neither_fills_the_log_nor_silences_the_others(

@@ -15,7 +15,7 @@ LOUD = ("streamlit", "uvicorn", "websockets", "gradviz", "asyncio")
 """Loggers of which one line for each request can be provoked, and those below them."""
 
 
-class Sparing(logging.Filter):
+class LogLimit(logging.Filter):
     """Lets each place in the source log so many characters a minute, and says when it drops some."""
 
     def __init__(self, most: int = MOST_A_MINUTE) -> None:
@@ -35,11 +35,11 @@ class Sparing(logging.Filter):
         return True
 
 
-def spare_the_log() -> None:
+def limit_the_log() -> None:
     """Put what loggers of the server say from now on under one allowance for each place in the source."""
-    sparing = Sparing()
+    limit = LogLimit()
     for logger in _loggers():
-        logger.addFilter(sparing)
+        logger.addFilter(limit)
 
 
 def _loggers() -> Iterable[logging.Logger]:
