@@ -17,12 +17,12 @@ from gradviz_core.serving.checks import Lines, checks
 from gradviz_core.serving.clients import ClientAddress
 from gradviz_core.serving.doors import Doors
 from gradviz_core.serving.downloads import Downloads
-from gradviz_core.serving.farewells import farewells
 from gradviz_core.serving.leaving import let_go
 from gradviz_core.serving.limits import Limits
 from gradviz_core.serving.offers import PATH as OFFERS_AT
 from gradviz_core.serving.offers import offers
 from gradviz_core.serving.places import Places
+from gradviz_core.serving.session_cleanup import session_cleanup
 from gradviz_core.serving.sessions import Sessions
 from gradviz_core.serving.uploads import Uploads
 from gradviz_core.settings import settings
@@ -40,7 +40,7 @@ async def lifespan(_: st.App) -> AsyncIterator[None]:
     memory.settle()
     beside = [
         asyncio.create_task(
-            let_go(sessions.held, sessions.may_have_tab, sessions.close, farewells().look, settings().sessions)
+            let_go(sessions.held, sessions.may_have_tab, sessions.close, session_cleanup().run, settings().sessions)
         ),
         asyncio.create_task(memory.collect_now_and_then()),
     ]

@@ -51,14 +51,14 @@ async def let_go(
     held: Callable[[], list[str] | None],
     has_tab: Callable[[str], bool],
     close: Callable[[str], None],
-    say_farewell: Callable[[Collection[str]], bool],
+    clean_up: Callable[[Collection[str]], bool],
     most: int,
 ) -> NoReturn:
     """Close sessions whose tab did not come back, for ever; then do what is to be done for those that have ended.
 
     ``held`` names all sessions, or says None if they are not known: then nothing is closed and nothing let go of, for a
     session that is not named may have its tab. ``has_tab`` says whether one has a tab, ``close`` ends one;
-    ``say_farewell`` gets those that are left, and says whether anything was let go of.
+    ``clean_up`` gets those that are left, and says whether anything was let go of.
     """
     left, ended, given_back, told = Left(most), False, -GIVE_BACK_S, False
     while True:
@@ -71,7 +71,7 @@ async def let_go(
                 continue
             _look(left, sessions, has_tab, close)
             if (sessions := held()) is not None:
-                ended = say_farewell(sessions) or ended
+                ended = clean_up(sessions) or ended
             if ended and time.monotonic() - given_back >= GIVE_BACK_S:
                 # much of it refers to each other, and would stay until the next collection
                 await asyncio.to_thread(memory.give_back)

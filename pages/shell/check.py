@@ -18,7 +18,7 @@ from gradviz_core.compute import client
 from gradviz_core.doctor import verdicts
 from gradviz_core.errors import ComputeError
 from gradviz_core.serving.checks import PATH, checks, said
-from gradviz_core.serving.farewells import farewells
+from gradviz_core.serving.session_cleanup import session_cleanup
 from gradviz_core.text.codec import question_to_json
 from gradviz_core.types import INPUT, ProofQuestion, Site, Target
 from gradviz_core.types.findings import Proof
@@ -127,7 +127,7 @@ def settle() -> None:
 
 
 def _leave_when_gone(session: str) -> None:
-    farewells().when_gone(session, "checks", partial(checks().leave, session))
+    session_cleanup().when_ended(session, "checks", partial(checks().leave, session))
 
 
 def line(question: ProofQuestion) -> None:

@@ -17,8 +17,8 @@ from streamlit.delta_generator import DeltaGenerator
 from gradviz_core.drawing import method_words
 from gradviz_core.drawing.captions import score_words
 from gradviz_core.serving import offers
-from gradviz_core.serving.farewells import farewells
 from gradviz_core.serving.offers import Arrays, Offer, Page
+from gradviz_core.serving.session_cleanup import session_cleanup
 from gradviz_core.text.codec import question_to_json
 from gradviz_core.types import (
     AboutAModel,
@@ -148,5 +148,5 @@ def _what(answer: Answer) -> str:
 def _link(file: str, what: Arrays | Page) -> dict[str, str]:
     session = run.session()
     token = offers.offers().offer(session, Offer(asker.here(), file, what))
-    farewells().when_gone(session, "offers", partial(offers.offers().forget, session))
+    session_cleanup().when_ended(session, "offers", partial(offers.offers().forget, session))
     return {"address": links.to(offers.PATH, token), "file": file}

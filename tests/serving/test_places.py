@@ -142,19 +142,19 @@ def test_where_sessions_are_not_known_nothing_is_closed_or_let_go(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(leaving, "LOOK_S", 0.0)
-    rounds, closed, farewells = [None, None, None, ["a", "b"], ["a"], None, None], list[str](), list[list[str]]()
+    rounds, closed, cleaned = [None, None, None, ["a", "b"], ["a"], None, None], list[str](), list[list[str]]()
 
     def held() -> list[str] | None:
         if not rounds:
             raise asyncio.CancelledError
         return rounds.pop(0)
 
-    def say_farewell(there: Collection[str]) -> bool:
-        farewells.append([*there])
+    def clean_up(there: Collection[str]) -> bool:
+        cleaned.append([*there])
         return False
 
     async def look() -> None:
-        await leaving.let_go(held, lambda name: name == "a", closed.append, say_farewell, most=1)
+        await leaving.let_go(held, lambda name: name == "a", closed.append, clean_up, most=1)
 
     with (
         caplog.at_level(logging.ERROR, "gradviz.serving"),
@@ -162,5 +162,5 @@ def test_where_sessions_are_not_known_nothing_is_closed_or_let_go(
         ThreadPoolExecutor(1) as thread,  # this one may have a loop, of a browser's tests
     ):
         thread.submit(asyncio.run, look()).result()
-    assert (closed, farewells) == (["b"], [["a"]])
+    assert (closed, cleaned) == (["b"], [["a"]])
     assert [record.getMessage() for record in caplog.records] == [leaving.UNKNOWN]

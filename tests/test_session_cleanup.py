@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from gradviz_core.serving.farewells import Farewells
+from gradviz_core.serving.session_cleanup import SessionCleanup
 
 
 def test_what_a_session_held_is_let_go_of_once() -> None:
     done: list[str] = []
-    farewells = Farewells()
+    cleanup = SessionCleanup()
     for session, name, what in (("a", "one", "old"), ("a", "one", "new"), ("a", "two", "other"), ("b", "one", "b's")):
-        farewells.when_gone(session, name, lambda what=what: done.append(what))  # type: ignore[misc]
-    assert not farewells.look(["a", "b", "c"])
-    assert farewells.look({"b": True})
+        cleanup.when_ended(session, name, lambda what=what: done.append(what))  # type: ignore[misc]
+    assert not cleanup.run(["a", "b", "c"])
+    assert cleanup.run({"b": True})
     assert sorted(done) == ["new", "other"]
-    assert not farewells.look(["b"])
-    assert farewells.look([])
+    assert not cleanup.run(["b"])
+    assert cleanup.run([])
     assert sorted(done) == ["b's", "new", "other"]

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection
 from functools import lru_cache
 
 
-class Farewells:
+class SessionCleanup:
     """What is to be done when each session has ended. Any number of threads may use it at once."""
 
     def __init__(self) -> None:
@@ -15,12 +15,12 @@ class Farewells:
         self._lock = threading.Lock()
         self._acts: dict[str, dict[str, Callable[[], None]]] = {}
 
-    def when_gone(self, session: str, name: str, act: Callable[[], None]) -> None:
+    def when_ended(self, session: str, name: str, act: Callable[[], None]) -> None:
         """Do this once the session has ended, in place of what was to be done under this name before."""
         with self._lock:
             self._acts.setdefault(session, {})[name] = act
 
-    def look(self, there: Collection[str]) -> bool:
+    def run(self, there: Collection[str]) -> bool:
         """Do what is to be done for all sessions but those that are ``there``; whether there were any."""
         with self._lock:
             acts = [act for session in self._acts.keys() - set(there) for act in self._acts.pop(session).values()]
@@ -30,6 +30,6 @@ class Farewells:
 
 
 @lru_cache(maxsize=1)
-def farewells() -> Farewells:
+def session_cleanup() -> SessionCleanup:
     """Those of this process."""
-    return Farewells()
+    return SessionCleanup()
