@@ -12,12 +12,12 @@ from starlette.routing import Route
 
 from gradviz_core.compute import client
 from gradviz_core.serving import arrivals, memory, threads
+from gradviz_core.serving.abandoned_sessions import close_abandoned
 from gradviz_core.serving.checks import PATH as CHECKS_AT
 from gradviz_core.serving.checks import Lines, checks
 from gradviz_core.serving.clients import ClientAddress
 from gradviz_core.serving.doors import Doors
 from gradviz_core.serving.downloads import Downloads
-from gradviz_core.serving.leaving import let_go
 from gradviz_core.serving.limits import Limits
 from gradviz_core.serving.offers import PATH as OFFERS_AT
 from gradviz_core.serving.offers import offers
@@ -40,7 +40,9 @@ async def lifespan(_: st.App) -> AsyncIterator[None]:
     memory.settle()
     beside = [
         asyncio.create_task(
-            let_go(sessions.held, sessions.may_have_tab, sessions.close, session_cleanup().run, settings().sessions)
+            close_abandoned(
+                sessions.held, sessions.may_have_tab, sessions.close, session_cleanup().run, settings().sessions
+            )
         ),
         asyncio.create_task(memory.collect_now_and_then()),
     ]

@@ -7,7 +7,7 @@ from random import Random
 import pytest
 from streamlit.proto.BackMsg_pb2 import BackMsg
 
-from gradviz_core.serving import leaving
+from gradviz_core.serving import abandoned_sessions
 from pages.streamlit_private import messages, sessions
 
 
@@ -123,8 +123,8 @@ def test_a_session_is_closed_only_where_it_is_known_that_it_has_no_tab(monkeypat
     monkeypatch.setattr(sessions, "_instance", object)  # without ``is_active_session``
     assert (sessions.is_connected("b"), sessions.may_have_tab("b")) == (False, True)
     closed: list[str] = []
-    leaving._look(leaving.Left(most=0), ["a", "b"], sessions.may_have_tab, closed.append)
+    abandoned_sessions._look(abandoned_sessions.Abandoned(most=0), ["a", "b"], sessions.may_have_tab, closed.append)
     assert closed == []
     monkeypatch.setattr(sessions, "_instance", Runtime)
-    leaving._look(leaving.Left(most=0), ["a", "b"], sessions.may_have_tab, closed.append)
+    abandoned_sessions._look(abandoned_sessions.Abandoned(most=0), ["a", "b"], sessions.may_have_tab, closed.append)
     assert closed == ["b"]

@@ -12,8 +12,8 @@ from hypothesis import settings as limits
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
-from gradviz_core.serving import leaving
-from gradviz_core.serving.leaving import Left
+from gradviz_core.serving import abandoned_sessions
+from gradviz_core.serving.abandoned_sessions import Abandoned
 from gradviz_core.serving.places import RETURN_S, SPARE, Places
 
 MOST = 4
@@ -114,7 +114,7 @@ def test_thousands_who_come_and_go_leave_nothing_behind(addresses: int) -> None:
 
 def test_a_session_waits_for_its_tab_and_goes_when_it_does_not_come() -> None:
     clock = Clock()
-    left = Left(most=4, keep_s=8, clock=clock)
+    left = Abandoned(most=4, keep_s=8, clock=clock)
     assert left.due(["a"], 3) == []
     clock.now = 5
     assert left.due(["a", "b"], 3) == []
@@ -132,7 +132,7 @@ def test_a_session_waits_for_its_tab_and_goes_when_it_does_not_come() -> None:
 
 def test_where_more_are_held_than_may_be_those_that_left_first_go_at_once() -> None:
     clock = Clock()
-    left = Left(most=4, keep_s=8, clock=clock)
+    left = Abandoned(most=4, keep_s=8, clock=clock)
     assert left.due(["a"], 4) == []
     clock.now = 1
     assert left.due(["b", "a", "c"], 6) == ["a", "b"]
@@ -141,7 +141,7 @@ def test_where_more_are_held_than_may_be_those_that_left_first_go_at_once() -> N
 def test_where_sessions_are_not_known_nothing_is_closed_or_let_go(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(leaving, "LOOK_S", 0.0)
+    monkeypatch.setattr(abandoned_sessions, "LOOK_S", 0.0)
     rounds, closed, cleaned = [None, None, None, ["a", "b"], ["a"], None, None], list[str](), list[list[str]]()
 
     def held() -> list[str] | None:
@@ -154,7 +154,7 @@ def test_where_sessions_are_not_known_nothing_is_closed_or_let_go(
         return False
 
     async def look() -> None:
-        await leaving.let_go(held, lambda name: name == "a", closed.append, clean_up, most=1)
+        await abandoned_sessions.close_abandoned(held, lambda name: name == "a", closed.append, clean_up, most=1)
 
     with (
         caplog.at_level(logging.ERROR, "gradviz.serving"),

@@ -29,7 +29,7 @@ UNKNOWN = (
 
 
 @dataclass
-class Left:
+class Abandoned:
     """Which sessions are without a tab, and since when."""
 
     most: int
@@ -47,7 +47,7 @@ class Left:
         return first[:over] + [session for session in first[over:] if now - self.since[session] >= self.keep_s]
 
 
-async def let_go(
+async def close_abandoned(
     held: Callable[[], list[str] | None],
     has_tab: Callable[[str], bool],
     close: Callable[[str], None],
@@ -60,7 +60,7 @@ async def let_go(
     session that is not named may have its tab. ``has_tab`` says whether one has a tab, ``close`` ends one;
     ``clean_up`` gets those that are left, and says whether anything was let go of.
     """
-    left, ended, given_back, told = Left(most), False, -GIVE_BACK_S, False
+    left, ended, given_back, told = Abandoned(most), False, -GIVE_BACK_S, False
     while True:
         await asyncio.sleep(LOOK_S)
         try:
@@ -80,6 +80,6 @@ async def let_go(
             log.exception("Sessions whose tabs have left could not be let go; it is tried again.")
 
 
-def _look(left: Left, sessions: list[str], has_tab: Callable[[str], bool], close: Callable[[str], None]) -> None:
+def _look(left: Abandoned, sessions: list[str], has_tab: Callable[[str], bool], close: Callable[[str], None]) -> None:
     for session in left.due([session for session in sessions if not has_tab(session)], len(sessions)):
         close(session)
