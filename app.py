@@ -21,8 +21,8 @@ from gradviz_core.serving.downloads import Downloads
 from gradviz_core.serving.limits import Limits
 from gradviz_core.serving.offers import PATH as OFFERS_AT
 from gradviz_core.serving.offers import offers
-from gradviz_core.serving.places import Places
 from gradviz_core.serving.session_cleanup import session_cleanup
+from gradviz_core.serving.session_limits import SessionLimits
 from gradviz_core.serving.sessions import Sessions
 from gradviz_core.serving.uploads import Uploads
 from gradviz_core.settings import settings
@@ -67,7 +67,7 @@ app = st.App(
         Middleware(Doors, names=settings().host_names),
         Middleware(
             Sessions,
-            places=Places(settings().sessions),
+            limits=SessionLimits(settings().sessions),
             is_there=lambda name: name in (sessions.held() or []),
             pages_in=messages.pages_in,
             base=root,

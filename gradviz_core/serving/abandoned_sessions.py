@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import NoReturn
 
 from gradviz_core.serving import memory
-from gradviz_core.serving.places import RETURN_S
+from gradviz_core.serving.session_limits import RETURN_S
 
 log = logging.getLogger("gradviz.serving")
 

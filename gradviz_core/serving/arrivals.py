@@ -17,7 +17,7 @@ from typing import Protocol
 
 from gradviz_core.errors import UploadRefused
 from gradviz_core.serving.controls import Controls, size_text
-from gradviz_core.serving.places import RETURN_S
+from gradviz_core.serving.session_limits import RETURN_S
 from gradviz_core.settings import Settings, settings
 from gradviz_core.types.cards import ImageReport, ModelReport
 

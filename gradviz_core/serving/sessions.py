@@ -9,10 +9,10 @@ from functools import partial
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gradviz_core.serving import checks, offers
-from gradviz_core.serving.crowd import Crowd
 from gradviz_core.serving.full import page
-from gradviz_core.serving.places import Places
+from gradviz_core.serving.page_rate import PageRate
 from gradviz_core.serving.refusals import answer, refuse
+from gradviz_core.serving.session_limits import SessionLimits
 from gradviz_core.serving.tabs import Tab
 
 UNAVAILABLE = 503
@@ -34,7 +34,7 @@ class Sessions:
     def __init__(
         self,
         app: ASGIApp,
-        places: Places,
+        limits: SessionLimits,
         is_there: Callable[[str], bool],
         pages_in: Callable[[bytes], float | None],
         base: str = "",
@@ -42,8 +42,8 @@ class Sessions:
         """``is_there`` says whether a session of this name can be returned to, ``pages_in`` how many pages a message
         has drawn, or None if no page sends such a message. ``base`` is the path below which the app is served, such as
         ``/gradviz``."""
-        self.app, self.places, self.is_there, self.pages_in = app, places, is_there, pages_in
-        self.crowd = Crowd(places.others)
+        self.app, self.limits, self.is_there, self.pages_in = app, limits, is_there, pages_in
+        self.page_rate = PageRate(limits.others)
         self.base, self.asked_first = base, f"{base}{ASKED_FIRST}"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -57,25 +57,25 @@ class Sessions:
 
     async def _connect(self, scope: Scope, receive: Receive, send: Send) -> None:
         address, session = scope["client"][0], _returning_to(scope)
-        if why := self.places.take(address, returning=session is not None and self.is_there(session)):
+        if why := self.limits.take(address, returning=session is not None and self.is_there(session)):
             await refuse(scope, send, UNAVAILABLE, why)
             return
-        tab = Tab(receive, send, self.pages_in, partial(self.crowd.wait_s, address))
+        tab = Tab(receive, send, self.pages_in, partial(self.page_rate.wait_s, address))
         try:
             await self.app(scope, tab.hear, tab.say)
         finally:
             tab.leave()
-            self.places.leave(address)
+            self.limits.leave(address)
 
     def _why_not(self, scope: Scope) -> str | None:
         """Why this request of a tab cannot lead to a session. Somebody who loads their own page again gives their place
         up only then, and finds it again a moment later."""
         address, headers = scope["client"][0], dict(scope["headers"])
         if scope["path"] != self.asked_first:
-            again = b"cache-control" in headers and self.places.has(address)
+            again = b"cache-control" in headers and self.limits.has(address)
             if again or not _opens_a_page(scope["path"].removeprefix(self.base), headers):
                 return None
-        return self.places.why_full(address)
+        return self.limits.why_full(address)
 
     async def _turn_away(self, scope: Scope, send: Send, why: str) -> None:
         if scope["path"] == self.asked_first:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Route, expect
 
-from gradviz_core.serving.places import RETURN_S
+from gradviz_core.serving.session_limits import RETURN_S
 from tests.serving.conftest import Reply, handshake, running
 
 

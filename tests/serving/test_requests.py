@@ -15,8 +15,8 @@ from starlette.types import Message, Receive, Scope, Send
 from gradviz_core.serving import tabs
 from gradviz_core.serving.doors import Doors
 from gradviz_core.serving.full import page
-from gradviz_core.serving.places import Places
 from gradviz_core.serving.refusals import shown
+from gradviz_core.serving.session_limits import SessionLimits
 from gradviz_core.serving.sessions import Sessions
 from gradviz_core.serving.tabs import Tab
 from gradviz_core.settings import Settings
@@ -228,7 +228,7 @@ def test_a_client_that_does_not_read_is_not_heard() -> None:
             await asyncio.gather(picture, next_click)
 
         scope: Scope = {"type": "websocket", "client": ("10.0.0.1", 0), "subprotocols": [], "headers": []}
-        await Sessions(app, Places(2), lambda _: False, lambda _: 1.0)(scope, receive, send)
+        await Sessions(app, SessionLimits(2), lambda _: False, lambda _: 1.0)(scope, receive, send)
         return order
 
     assert own_loop.run(trial()) == ["heard", "sending", "reads at last", "sent", "heard"]

@@ -14,7 +14,7 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.asyncio.client import connect
 from websockets.typing import Origin, Subprotocol
 
-from gradviz_core.serving.places import RETURN_S
+from gradviz_core.serving.session_limits import RETURN_S
 from tests import own_loop
 from tests.crowding import soon
 from tests.serving.conftest import App, Reply, ask, handshake

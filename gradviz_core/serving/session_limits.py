@@ -14,7 +14,7 @@ SPARE = 4
 """Connections beyond the limit for tabs that come back while their old connection has not been found broken yet."""
 
 
-class Places:
+class SessionLimits:
     """Counts connections. One that ended keeps its place for ``keep_s`` seconds, as its session is kept; whoever comes
     from the same address meanwhile takes it over.
 

@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from gradviz_core.serving import abandoned_sessions
 from gradviz_core.serving.abandoned_sessions import Abandoned
-from gradviz_core.serving.places import RETURN_S, SPARE, Places
+from gradviz_core.serving.session_limits import RETURN_S, SPARE, SessionLimits
 
 MOST = 4
 ADDRESSES = st.sampled_from(["10.0.0.1", "10.0.0.2", "10.0.0.3"])
@@ -34,7 +34,7 @@ class Comings(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.clock = Clock()
-        self.places = Places(MOST, RETURN_S, self.clock)
+        self.places = SessionLimits(MOST, RETURN_S, self.clock)
         self.open: list[str] = []
         self.left: list[tuple[float, str]] = []
 
@@ -78,7 +78,7 @@ def test_places_are_counted_whoever_comes_and_goes() -> None:
 
 
 def test_the_sentence_says_which_limit_holds_and_what_to_do() -> None:
-    places = Places(4)
+    places = SessionLimits(4)
     assert [places.take("10.0.0.1") for _ in range(2)] == [None, None]
     here = places.take("10.0.0.1")
     assert here is not None
@@ -92,7 +92,7 @@ def test_the_sentence_says_which_limit_holds_and_what_to_do() -> None:
 
 
 def test_a_single_place_can_be_taken() -> None:
-    places = Places(1)
+    places = SessionLimits(1)
     assert places.take("10.0.0.1") is None
     assert places.take("10.0.0.1") is not None
 
@@ -100,7 +100,7 @@ def test_a_single_place_can_be_taken() -> None:
 @pytest.mark.parametrize("addresses", [1, 500])
 def test_thousands_who_come_and_go_leave_nothing_behind(addresses: int) -> None:
     clock = Clock()
-    places = Places(50, RETURN_S, clock)
+    places = SessionLimits(50, RETURN_S, clock)
     for number in range(5000):
         address = f"10.0.{number % addresses}.1"
         if places.take(address) is None:
@@ -163,4 +163,4 @@ def test_where_sessions_are_not_known_nothing_is_closed_or_let_go(
     ):
         thread.submit(asyncio.run, look()).result()
     assert (closed, cleaned) == (["b"], [["a"]])
-    assert [record.getMessage() for record in caplog.records] == [leaving.UNKNOWN]
+    assert [record.getMessage() for record in caplog.records] == [abandoned_sessions.UNKNOWN]

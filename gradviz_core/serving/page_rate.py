@@ -19,7 +19,7 @@ class _Share:
     since: float
 
 
-class Crowd:
+class PageRate:
     """Tells how long an address has to wait for its next page, so that no one keeps the others from theirs.
 
     ``others`` says whether tabs of other addresses are open. Where there are none, nobody waits.
