@@ -16,11 +16,11 @@ from gradviz_core.serving.abandoned_sessions import close_abandoned
 from gradviz_core.serving.checks import PATH as CHECKS_AT
 from gradviz_core.serving.checks import Lines, checks
 from gradviz_core.serving.clients import ClientAddress
-from gradviz_core.serving.doors import Doors
 from gradviz_core.serving.downloads import Downloads
 from gradviz_core.serving.limits import Limits
 from gradviz_core.serving.offers import PATH as OFFERS_AT
 from gradviz_core.serving.offers import offers
+from gradviz_core.serving.origin_check import OriginCheck
 from gradviz_core.serving.session_cleanup import session_cleanup
 from gradviz_core.serving.session_limits import SessionLimits
 from gradviz_core.serving.sessions import Sessions
@@ -64,7 +64,7 @@ app = st.App(
     middleware=[
         Middleware(Limits),
         Middleware(ClientAddress, header=settings().client_header),  # those behind it read what it writes
-        Middleware(Doors, names=settings().host_names),
+        Middleware(OriginCheck, names=settings().host_names),
         Middleware(
             Sessions,
             limits=SessionLimits(settings().sessions),

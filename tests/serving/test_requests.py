@@ -13,8 +13,8 @@ from pydantic import ValidationError
 from starlette.types import Message, Receive, Scope, Send
 
 from gradviz_core.serving import tabs
-from gradviz_core.serving.doors import Doors
 from gradviz_core.serving.full import page
+from gradviz_core.serving.origin_check import OriginCheck
 from gradviz_core.serving.refusals import shown
 from gradviz_core.serving.session_limits import SessionLimits
 from gradviz_core.serving.sessions import Sessions
@@ -52,7 +52,7 @@ def knock(*headers: tuple[str, str], method: str = "GET", kind: str = "http") ->
     async def receive() -> Message:
         raise AssertionError("a request is judged by its headers alone")
 
-    own_loop.run(Doors(inside, NAMES)(scope, receive, send))
+    own_loop.run(OriginCheck(inside, NAMES)(scope, receive, send))
     return (inside.scopes[0] if inside.scopes else None), sent
 
 

@@ -26,7 +26,7 @@ class Refusal:
     sentence: str
 
 
-class Doors:
+class OriginCheck:
     """Middleware that lets a request through if its ``Host`` is served, and if its ``Origin`` is that host wherever it
     can change something: in a WebSocket handshake, and with any method but GET and HEAD.
 
