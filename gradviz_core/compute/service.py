@@ -182,15 +182,15 @@ class Service:
     def _arrays(self, connection: Connection, asker: Asker, body: bytes) -> Message | None:
         """The file that a worker made, which the client is sent before the reply."""
         question = question_from_json(downloads.Wanted.from_json(body).question)
-        with self._download_files[_about_an_upload(question)].reserve(asker) as leaving:
-            job = Job("arrays", body, _subject(question), out=leaving, asker=asker)
+        with self._download_files[_about_an_upload(question)].reserve(asker) as file:
+            job = Job("arrays", body, _subject(question), out=file, asker=asker)
             reply = self._ask(connection, question, job)
             if reply is None or reply[0] != "ok":
                 return reply
-            if leaving.size is None:
+            if file.size is None:
                 raise ComputeError(UNEXPECTED)
-            protocol.write_message(connection, "file", str(leaving.size).encode())
-            for part in leaving.parts():
+            protocol.write_message(connection, "file", str(file.size).encode())
+            for part in file.parts():
                 connection.send_bytes(part)
             return reply
 

@@ -97,7 +97,7 @@ def test_a_slow_reader_holds_up_no_worker_and_gets_one_file_at_a_time(client: Cl
     assert time.monotonic() - started < soon(0.5)
     with pytest.raises(Busy, match="being sent to this page"):
         fetched(client, "x")
-    assert not [path for path in chosen.store.iterdir() if "file" in path.name], "it would outlive a crash"
+    assert not [path for path in chosen.store.iterdir() if "download-" in path.name], "it would outlive a crash"
     for file in files:
         file.close()
     assert until(lambda: _free(client))
