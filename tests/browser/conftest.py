@@ -1,7 +1,7 @@
 """Servers and a real Chromium. A page that complains in the browser's console fails its test.
 
 What a test does not need for itself it shares, for most of a test's time went into it: a server that has answered once
-holds its models, and a browser that has been there holds Streamlit's and Plotly's programs.
+holds its models, and a tab that has been there holds Streamlit's and Plotly's programs.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Error, Page, expect, sync_playwright
 
 from tests.leftovers import folder_of_a_server
 
@@ -149,13 +149,23 @@ def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=path, args=FLAGS)
         yield chromium
+        IDLE.clear()
         chromium.close()
 
 
+IDLE: list[Page] = []
+"""Tabs that wait for their next test. A new tab is a new process of the browser, which reads all of Streamlit's and
+Plotly's programs again: two thirds of the work of a page that opens."""
+
+
 @contextmanager
-def tab(browser: Browser, *, dark: bool = False, width: int = 1400) -> Iterator[Page]:
-    """A tab of somebody who was never here; complaints in its console fail the test."""
-    page = _new_page(browser)
+def tab(browser: Browser, *, dark: bool = False, width: int = 1400, new: bool = False) -> Iterator[Page]:
+    """A tab of somebody who was never here. Complaints in its console fail the test.
+
+    A ``new`` one is closed at the end: for tests that leave something on it.
+    """
+    page = IDLE.pop() if IDLE and not new else _context(browser).new_page()
+    _forget(page)
     page.set_viewport_size({"width": width, "height": 1000})
     page.emulate_media(color_scheme="dark" if dark else "light")
     complaints: list[str] = []
@@ -164,28 +174,62 @@ def tab(browser: Browser, *, dark: bool = False, width: int = 1400) -> Iterator[
         if message.type == "error" and not str(message.location.get("url", "")).endswith(STREAMLIT_LOOKS_ROUND):
             complaints.append(f"{message.text} ({message.location})")
 
+    def failed(error: Error) -> None:
+        complaints.append(str(error))
+
     page.on("console", heard)
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    yield page
-    page.close()
+    page.on("pageerror", failed)
+    try:
+        yield page
+    except BaseException:
+        page.close()
+        raise
+    page.unroute_all()
+    page.remove_listener("console", heard)
+    page.remove_listener("pageerror", failed)
+    if new:
+        page.close()
+    else:
+        page.goto("about:blank")
+        IDLE.append(page)
     assert not complaints, complaints
 
 
-def _new_page(browser: Browser) -> Page:
-    """A page in a context of the browser that nobody uses, or in a new one where all are in use. Whatever pages have
-    kept in it is forgotten, but for the programs that were loaded."""
+def _context(browser: Browser) -> BrowserContext:
+    """A context of the browser that has no tab open, or a new one: tabs that are open together share nothing."""
     free = next((context for context in browser.contexts if not context.pages), None)
-    context = free or browser.new_context(accept_downloads=True)
-    page = context.new_page()
-    context.clear_cookies()
-    session = context.new_cdp_session(page)
+    return free or browser.new_context(accept_downloads=True)
+
+
+def _forget(page: Page) -> None:
+    """Forget what earlier tests have kept in this tab: all but the programs that were loaded."""
+    page.context.clear_cookies()
+    session = page.context.new_cdp_session(page)
     session.send("Storage.clearDataForOrigin", {"origin": "*", "storageTypes": "local_storage,indexeddb"})
+    session.send("Page.resetNavigationHistory")
     session.detach()
-    return page
+
+
+@contextmanager
+def script(page: Page, text: str) -> Iterator[None]:
+    """Have this script run at the start of every page that the tab opens."""
+    session = page.context.new_cdp_session(page)
+    session.send("Page.enable")
+    added = session.send("Page.addScriptToEvaluateOnNewDocument", {"source": text})
+    yield
+    session.send("Page.removeScriptToEvaluateOnNewDocument", {"identifier": added["identifier"]})
+    session.detach()
 
 
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
     """A tab on a wide screen, in the light theme."""
     with tab(browser) as opened:
+        yield opened
+
+
+@pytest.fixture
+def new_page(browser: Browser) -> Iterator[Page]:
+    """The same, closed at the end: for tests that leave something on it."""
+    with tab(browser, new=True) as opened:
         yield opened

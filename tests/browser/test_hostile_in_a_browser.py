@@ -29,7 +29,7 @@ MODULES = (archives, pickles, tensors, safetensors_files, exported_files, pictur
 ALL: dict[str, Case] = {case.name: case for module in MODULES for case in module.CASES}
 
 
-def test_hostile_files_in_a_real_browser(visited: Server, browser: Browser, page: Page) -> None:
+def test_hostile_files_in_a_real_browser(visited: Server, browser: Browser, new_page: Page) -> None:
     CANARY.unlink(missing_ok=True)
     dialogs: list[str] = []
 
@@ -37,19 +37,19 @@ def test_hostile_files_in_a_real_browser(visited: Server, browser: Browser, page
         dialogs.append(dialog.message)
         dialog.dismiss()
 
-    page.on("dialog", heard)
-    page.goto(visited.address("?image=sample/digit-3"))
-    seeing.check_drawn(page, "gradient")
+    new_page.on("dialog", heard)
+    new_page.goto(visited.address("?image=sample/digit-3"))
+    seeing.check_drawn(new_page, "gradient")
     for name in MODELS:
-        page.get_by_role("button", name="Bring your own model").click()
-        _choose(page, '[data-testid="stDialog"] input[type=file]', ALL[name])
-        page.keyboard.press("Escape")
-        expect(page.get_by_test_id("stDialog")).to_have_count(0)
-    page.get_by_test_id("stPopoverButton").filter(has_text="Upload").click()
+        new_page.get_by_role("button", name="Bring your own model").click()
+        _choose(new_page, '[data-testid="stDialog"] input[type=file]', ALL[name])
+        new_page.keyboard.press("Escape")
+        expect(new_page.get_by_test_id("stDialog")).to_have_count(0)
+    new_page.get_by_test_id("stPopoverButton").filter(has_text="Upload").click()
     for name in PICTURES:
-        _choose(page, "[data-testid=stPopoverBody] input[type=file]", ALL[name])
-    page.wait_for_function("location.search.includes('upload')", timeout=60_000)
-    seeing.check_drawn(page, "gradient")
+        _choose(new_page, "[data-testid=stPopoverBody] input[type=file]", ALL[name])
+    new_page.wait_for_function("location.search.includes('upload')", timeout=60_000)
+    seeing.check_drawn(new_page, "gradient")
     with tab(browser) as other:
         other.goto(visited.address("?image=sample/star"))
         seeing.check_drawn(other, "gradient")

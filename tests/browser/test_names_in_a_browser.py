@@ -9,7 +9,6 @@ import time
 import zipfile
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlencode, urlsplit
@@ -86,23 +85,40 @@ def foreign(address: str) -> bool:
     return urlsplit(address).hostname not in (None, "127.0.0.1")
 
 
-@contextmanager
-def watched(browser: Browser) -> Iterator[Page]:
-    """A tab whose dialogs, errors and requests to others fail the test."""
-    context = browser.new_context(viewport={"width": 1400, "height": 1000}, accept_downloads=True)
-    context.add_init_script("delete window.showSaveFilePicker")  # a table is downloaded as any file is
-    page, seen = context.new_page(), list[str]()
+@pytest.fixture(scope="module")
+def watched(browser: Browser) -> Iterator[tuple[Page, Page, list[str]]]:
+    """Two tabs that share nothing, and the dialogs, errors and requests to others in both of them."""
+    seen: list[str] = []
 
     def heard(dialog: Dialog) -> None:
         seen.append(dialog.message)
         dialog.dismiss()
 
-    page.on("dialog", heard)
-    page.on("pageerror", lambda error: seen.append(str(error)))
-    page.on("request", lambda request: seen.append(request.url) if foreign(request.url) else None)
-    yield page
-    context.close()
-    assert seen == []
+    def opened() -> Page:
+        context = browser.new_context(viewport={"width": 1400, "height": 1000}, accept_downloads=True)
+        context.add_init_script("delete window.showSaveFilePicker")  # a table is downloaded as any file is
+        page = context.new_page()
+        page.on("dialog", heard)
+        page.on("pageerror", lambda error: seen.append(str(error)))
+        page.on("request", lambda request: seen.append(request.url) if foreign(request.url) else None)
+        return page
+
+    tabs = opened(), opened()
+    yield *tabs, seen
+    for page in tabs:
+        page.context.close()
+
+
+@pytest.fixture
+def tabs(watched: tuple[Page, Page, list[str]]) -> Iterator[tuple[Page, Page]]:
+    """The two, of which nothing is heard until the end of the test."""
+    page, other, seen = watched
+    yield page, other
+    for one in page, other:
+        one.goto("about:blank")
+    heard = seen.copy()
+    seen.clear()
+    assert heard == []
 
 
 def same(hostile: Page, innocent: Page, where: str) -> None:
@@ -160,25 +176,25 @@ def tour(page: Page, named: Named, kind: str) -> Iterator[str]:
     yield "a map of classes"
 
 
-def test_no_name_adds_an_element_to_a_page(named: Named, browser: Browser) -> None:
-    with watched(browser) as page, watched(browser) as other:
-        for where, _ in zip(tour(page, named, "hostile"), tour(other, named, "innocent"), strict=True):
-            same(page, other, where)
+def test_no_name_adds_an_element_to_a_page(named: Named, tabs: tuple[Page, Page]) -> None:
+    page, other = tabs
+    for where, _ in zip(tour(page, named, "hostile"), tour(other, named, "innocent"), strict=True):
+        same(page, other, where)
 
 
 @pytest.mark.parametrize(
     ("path", "choice", "number"), [("neurons", "site", 15), ("", "target", 16), ("jacobian", "of", 30)]
 )
 def test_no_name_adds_an_element_to_an_error(
-    named: Named, browser: Browser, path: str, choice: str, number: int
+    named: Named, tabs: tuple[Page, Page], path: str, choice: str, number: int
 ) -> None:
-    with watched(browser) as page, watched(browser) as other:
-        name = NAMES[number]
-        for tab, text in ((page, name), (other, "q" * len(name))):
-            tab.goto(named.address("innocent", path, **{choice: text}))
-            expect(tab.get_by_test_id("stAlert").filter(has_text=text[:3])).to_be_visible(timeout=60_000)
-            still(tab)
-        same(page, other, choice)
+    page, other = tabs
+    name = NAMES[number]
+    for tab, text in ((page, name), (other, "q" * len(name))):
+        tab.goto(named.address("innocent", path, **{choice: text}))
+        expect(tab.get_by_test_id("stAlert").filter(has_text=text[:3])).to_be_visible(timeout=60_000)
+        still(tab)
+    same(page, other, choice)
 
 
 def kept(page: Page, name: str) -> bytes:
@@ -191,54 +207,54 @@ def kept(page: Page, name: str) -> bytes:
     return download.value.path().read_bytes()
 
 
-def test_no_name_adds_an_element_to_a_page_that_is_kept(named: Named, browser: Browser, tmp_path: Path) -> None:
+def test_no_name_adds_an_element_to_a_page_that_is_kept(named: Named, tabs: tuple[Page, Page], tmp_path: Path) -> None:
     kinds = ("hostile", "innocent")
     heads = {kind: fit_for_layers(named.names[kind])[1] for kind in kinds}
-    with watched(browser) as page, watched(browser) as other:
-        for path, name in (("", "Predicted (HTML)"), ("jacobian", "Matrix (HTML)")):
-            for kind, tab in zip(kinds, (page, other), strict=True):
-                tab.goto(named.address(kind, path, head=heads[kind]))
-                tab.wait_for_selector(".js-plotly-plot", timeout=30_000)
-                still(tab)
-                file = tmp_path / f"{kind}.html"
-                file.write_bytes(kept(tab, name))
-                tab.goto(file.as_uri())
-                tab.wait_for_selector(".js-plotly-plot .xy", timeout=30_000)
-            same(page, other, name)
+    page, other = tabs
+    for path, name in (("", "Predicted (HTML)"), ("jacobian", "Matrix (HTML)")):
+        for kind, tab in zip(kinds, (page, other), strict=True):
+            tab.goto(named.address(kind, path, head=heads[kind]))
+            tab.wait_for_selector(".js-plotly-plot", timeout=30_000)
+            still(tab)
+            file = tmp_path / f"{kind}.html"
+            file.write_bytes(kept(tab, name))
+            tab.goto(file.as_uri())
+            tab.wait_for_selector(".js-plotly-plot .xy", timeout=30_000)
+        same(page, other, name)
 
 
-def test_no_name_leads_anywhere_in_a_file(named: Named, browser: Browser) -> None:
-    with watched(browser) as page:
-        site = next(name for name in fit_for_layers(NAMES) if "passwd" in name)
-        page.goto(named.address("hostile", "feature-maps", site=f"{site}.0"))
-        page.wait_for_selector(".js-plotly-plot", timeout=30_000)
-        still(page)
-        with zipfile.ZipFile(io.BytesIO(kept(page, "Raw arrays (npz)"))) as archive:
-            names = archive.namelist()
-        assert any("passwd" in name for name in names), names
-        for name in names:
-            assert not {"", ".", ".."} & set(name.split("/")), name
-        page.goto(named.address("hostile", "doctor"))
-        page.get_by_text("Gradient of the input and of every parameter").click()
-        table = page.get_by_test_id("stDataFrame").last
-        table.hover()
-        with page.expect_download(timeout=30_000) as download:
-            table.get_by_role("button", name="Download as CSV").press("Enter")  # the mouse may find the table over it
-        rows = list(csv.reader(io.StringIO(download.value.path().read_text(encoding="utf-8-sig"))))
-        assert len(rows) > 70
-        first = {row[0][:12] for row in rows}
-        assert "'=HYPERLINK(" in first
-        assert not [cell for row in rows for cell in row if cell.startswith(("=", "+", "-", "@", "\t", "\r"))]
+def test_no_name_leads_anywhere_in_a_file(named: Named, tabs: tuple[Page, Page]) -> None:
+    page, _ = tabs
+    site = next(name for name in fit_for_layers(NAMES) if "passwd" in name)
+    page.goto(named.address("hostile", "feature-maps", site=f"{site}.0"))
+    page.wait_for_selector(".js-plotly-plot", timeout=30_000)
+    still(page)
+    with zipfile.ZipFile(io.BytesIO(kept(page, "Raw arrays (npz)"))) as archive:
+        names = archive.namelist()
+    assert any("passwd" in name for name in names), names
+    for name in names:
+        assert not {"", ".", ".."} & set(name.split("/")), name
+    page.goto(named.address("hostile", "doctor"))
+    page.get_by_text("Gradient of the input and of every parameter").click()
+    table = page.get_by_test_id("stDataFrame").last
+    table.hover()
+    with page.expect_download(timeout=30_000) as download:
+        table.get_by_role("button", name="Download as CSV").press("Enter")  # the mouse may find the table over it
+    rows = list(csv.reader(io.StringIO(download.value.path().read_text(encoding="utf-8-sig"))))
+    assert len(rows) > 70
+    first = {row[0][:12] for row in rows}
+    assert "'=HYPERLINK(" in first
+    assert not [cell for row in rows for cell in row if cell.startswith(("=", "+", "-", "@", "\t", "\r"))]
 
 
-def test_the_name_of_a_file_adds_no_element_to_the_form(named: Named, browser: Browser) -> None:
-    with watched(browser) as page, watched(browser) as other:
-        for kind, tab, file in (("hostile", page, FILE_NAME), ("innocent", other, "n" * len(FILE_NAME) + ".pt2")):
-            tab.goto(named.server.address("export"))
-            tab.get_by_role("button", name="Bring your own model").last.click()
-            payload: FilePayload = {"name": file, "mimeType": "", "buffer": model_file(named.names[kind], SIDE)}
-            tab.get_by_role("dialog").locator("input[type=file]").first.set_input_files(payload)
-            expect(tab.get_by_role("button", name="Use this model")).to_be_visible(timeout=60_000)
-            seeing.wait(tab)
-        expect(page.get_by_role("dialog")).to_contain_text("⟨U+202E⟩<img src=x")
-        same(page, other, "the form")
+def test_the_name_of_a_file_adds_no_element_to_the_form(named: Named, tabs: tuple[Page, Page]) -> None:
+    page, other = tabs
+    for kind, tab, file in (("hostile", page, FILE_NAME), ("innocent", other, "n" * len(FILE_NAME) + ".pt2")):
+        tab.goto(named.server.address("export"))
+        tab.get_by_role("button", name="Bring your own model").last.click()
+        payload: FilePayload = {"name": file, "mimeType": "", "buffer": model_file(named.names[kind], SIDE)}
+        tab.get_by_role("dialog").locator("input[type=file]").first.set_input_files(payload)
+        expect(tab.get_by_role("button", name="Use this model")).to_be_visible(timeout=60_000)
+        seeing.wait(tab)
+    expect(page.get_by_role("dialog")).to_contain_text("⟨U+202E⟩<img src=x")
+    same(page, other, "the form")

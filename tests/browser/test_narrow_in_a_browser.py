@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from pages.layout import contents
 from tests.browser import seeing
-from tests.browser.conftest import Server, tab
+from tests.browser.conftest import Server, script, tab
 
 pytestmark = pytest.mark.browser
 
@@ -46,9 +46,9 @@ def test_the_sidebar_closes_once_a_page_is_chosen_and_stays_closed(visited: Serv
 
 
 def test_a_sidebar_that_was_left_open_is_closed_at_the_start(visited: Server, narrow: Page) -> None:
-    narrow.add_init_script(LEFT_OPEN)
-    narrow.goto(visited.address("export"))
-    check_clear(narrow)
+    with script(narrow, LEFT_OPEN):
+        narrow.goto(visited.address("export"))
+        check_clear(narrow)
 
 
 def test_on_a_wide_screen_the_sidebar_stays(visited: Server, page: Page) -> None:

@@ -14,7 +14,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser import seeing
-from tests.browser.conftest import Server, tab
+from tests.browser.conftest import Server, script, tab
 
 pytestmark = pytest.mark.browser
 
@@ -44,20 +44,20 @@ LINKS_SEEN = """
 def test_each_page_opens_by_its_own_address_on_a_fresh_server(server: Server, page: Page, path: str) -> None:
     """And nobody sees a list of file names on the way there."""
     title, chart = PAGES[path]
-    page.add_init_script(LINKS_SEEN)
-    page.goto(server.address(f"{path}?model=preset/shapes-cnn&image=sample/heart"))
-    expect(page.get_by_role("heading", name=title)).to_be_visible(timeout=30_000)
-    seeing.check_drawn(page, chart)
-    expect(page.get_by_text("Page not found")).to_have_count(0)
-    page.get_by_role("radio", name="Star", exact=True).check(force=True)
-    page.wait_for_function("location.search.includes('star')")
-    seeing.check_drawn(page, chart)
-    assert (seeing.choice(page, "model"), seeing.choice(page, "image")) == ("preset/shapes-cnn", "sample/star")
-    assert page.get_by_test_id("stMain").inner_text().startswith(title), "nothing stands above the title"
-    seen = set(page.evaluate("Array.from(linksSeen)"))
-    assert seen == set(page.get_by_test_id("stSidebarNavLink").all_text_contents())
-    expect(page).to_have_title(f"{title} · GradViz")
-    check_marked(page, title)
+    with script(page, LINKS_SEEN):
+        page.goto(server.address(f"{path}?model=preset/shapes-cnn&image=sample/heart"))
+        expect(page.get_by_role("heading", name=title)).to_be_visible(timeout=30_000)
+        seeing.check_drawn(page, chart)
+        expect(page.get_by_text("Page not found")).to_have_count(0)
+        page.get_by_role("radio", name="Star", exact=True).check(force=True)
+        page.wait_for_function("location.search.includes('star')")
+        seeing.check_drawn(page, chart)
+        assert (seeing.choice(page, "model"), seeing.choice(page, "image")) == ("preset/shapes-cnn", "sample/star")
+        assert page.get_by_test_id("stMain").inner_text().startswith(title), "nothing stands above the title"
+        seen = set(page.evaluate("Array.from(linksSeen)"))
+        assert seen == set(page.get_by_test_id("stSidebarNavLink").all_text_contents())
+        expect(page).to_have_title(f"{title} · GradViz")
+        check_marked(page, title)
 
 
 def check_marked(page: Page, title: str) -> None:
