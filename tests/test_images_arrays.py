@@ -53,6 +53,11 @@ def test_bytes_need_no_range_and_come_back_exactly() -> None:
         np.testing.assert_array_equal(kept(grey), np.repeat(pixels[..., :1], 3, axis=2))
 
 
+@pytest.mark.parametrize("shape", [(1, 10_000), (10_000, 1)])
+def test_thin_arrays_are_read(shape: tuple[int, int]) -> None:
+    np.testing.assert_array_equal(kept(noise(*shape)), noise(*shape))
+
+
 @pytest.mark.parametrize("kind", ["<u2", ">u2", "<i2", "<i8", "<f2", ">f4", "<f4", "<f8"])
 def test_numbers_are_scaled_linearly_rounded_and_cut(kind: str) -> None:
     array = np.array([[3, 10, 11, 12, 60, 110, 111]], kind)

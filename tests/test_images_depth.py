@@ -160,6 +160,12 @@ def test_alpha_says_nothing_about_the_colours() -> None:
     assert first(wide_png(clear), 3) == [0, 128, 255], "alpha of 10 bits too"
 
 
+def test_a_statement_of_grey_or_colours_holds_with_the_one_of_alpha_behind_it() -> None:
+    both = np.concatenate([colours(wide(0, 512, 1023)), np.full((1, 40, 1), 65535, np.uint16)], axis=2)
+    assert first(wide_png(both, stated(12, 12, 12, 16)), 3) == [0, 32, 64]  # 31.88, 63.7
+    assert first(wide_png(both[..., [0, 3]], stated(12, 16)), 3) == [0, 32, 64]
+
+
 @pytest.mark.parametrize("tag", [MAX_SAMPLE, S_MAX_SAMPLE])
 @pytest.mark.parametrize(("kind", "count", "value"), [(3, 1, 0), (4, 1, 70_000), (12, 1, 8), (3, 65, 8), (3, 9, 10**9)])
 def test_a_largest_value_that_cannot_be_is_none(tag: int, kind: int, count: int, value: int) -> None:

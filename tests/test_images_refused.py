@@ -15,7 +15,7 @@ from PIL import Image
 
 from gradviz_core import images
 from gradviz_core.errors import BadImage
-from gradviz_core.images.formats import bmp, jpeg
+from gradviz_core.images.formats import bmp, directory, jpeg
 from tests.image_files import (
     LOSSLESS,
     ORIENTATION,
@@ -241,6 +241,13 @@ def test_the_sound_tiff_of_these_tests_is_read() -> None:
 def test_a_tiff_of_countless_strips_is_refused() -> None:
     assert "2,000,000 pieces" in refusal(lambda: images.decode(sound_tiff(257, (4, 1, 4_000_000))))
     assert "pieces" in refusal(lambda: images.decode(sound_tiff(273, (4, 5_000_000, 8))))
+
+
+@pytest.mark.parametrize("kind", directory.SIZES)
+def test_the_bytes_of_a_tag_go_by_its_type(kind: int) -> None:
+    """TIFF 6.0, section 2, in the letters of ``struct``; 13 is the place of a directory."""
+    value = "B c H I II b c h i ii f d I".split()[kind - 1]
+    assert directory.Entry(kind, 3, b"").bytes == 3 * struct.calcsize(f"<{value}")
 
 
 def test_tags_that_point_at_the_same_megabytes_are_never_read() -> None:
