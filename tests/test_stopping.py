@@ -111,6 +111,6 @@ def test_who_may_say_stop_is_asked_now_and_then(monkeypatch: pytest.MonkeyPatch)
     told = Told(10**9)
     start = time.monotonic()
     with listening(told):
-        for _ in range(100_000):
+        while time.monotonic() < start + 5 * SELDOM_S:
             give_way()
-    assert told.times <= (time.monotonic() - start) / SELDOM_S
+    assert 1 <= told.times <= (time.monotonic() - start) / SELDOM_S
