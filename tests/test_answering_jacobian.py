@@ -13,14 +13,13 @@ from gradviz_core.answering import Answerer
 from gradviz_core.answers.load import load
 from gradviz_core.errors import QuestionError
 
-pytestmark = pytest.mark.slow
-
 MODEL, IMAGE = "preset/shapes-resnet", "sample/star"
 ATTENTION = "torchvision/vit_b_16@random-0"
 MIXED = gv.Site("encoder.layers.encoder_layer_0.self_attention", 0, "0")
 LATE = gv.Site("layer3.0.relu", 1)
 
 
+@pytest.mark.slow
 def test_the_scores_by_the_image() -> None:
     answer = gv.answer(gv.JacobianQuestion(model=MODEL, image=IMAGE))
     model = load(MODEL)
@@ -32,6 +31,7 @@ def test_the_scores_by_the_image() -> None:
     assert np.allclose(answer.arrays["row_norms"], np.linalg.norm(answer.arrays["matrix"].astype(float), axis=1))
 
 
+@pytest.mark.slow
 def test_parts_make_the_whole() -> None:
     whole = gv.answer(gv.JacobianQuestion(model=MODEL, image=IMAGE)).arrays["matrix"]
     worker = Answerer("cpu")
@@ -41,6 +41,7 @@ def test_parts_make_the_whole() -> None:
         assert np.array_equal(part.arrays["matrix"], whole[rows[0] : rows[1], first:end])
 
 
+@pytest.mark.slow
 def test_an_iteration_that_goes_on_is_the_one_that_starts_anew() -> None:
     def question(steps: int) -> gv.SpectrumQuestion:
         return gv.SpectrumQuestion(model=MODEL, image=IMAGE, of=LATE, count=3, steps=steps)
@@ -55,6 +56,7 @@ def test_an_iteration_that_goes_on_is_the_one_that_starts_anew() -> None:
     assert not anew.complete
 
 
+@pytest.mark.slow
 def test_the_spectrum_of_a_few_scores_is_complete() -> None:
     matrix = gv.answer(gv.JacobianQuestion(model=MODEL, image=IMAGE)).arrays["matrix"].astype(float)
     answer = gv.answer(gv.SpectrumQuestion(model=MODEL, image=IMAGE, count=10))
@@ -63,6 +65,7 @@ def test_the_spectrum_of_a_few_scores_is_complete() -> None:
     assert answer.frobenius == pytest.approx(np.linalg.norm(matrix), rel=1e-5)
 
 
+@pytest.mark.slow
 def test_the_length_of_a_large_jacobian_is_estimated() -> None:
     answer = gv.answer(gv.SpectrumQuestion(model=MODEL, image=IMAGE, count=8, steps=1, rows=(0, 9)))
     true = np.linalg.norm(gv.answer(gv.JacobianQuestion(model=MODEL, image=IMAGE, rows=(0, 9))).arrays["row_norms"])

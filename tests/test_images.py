@@ -92,13 +92,15 @@ def test_gif_comes_back_exactly_where_its_palette_holds_every_colour() -> None:
 
 
 def test_a_frame_of_a_gif_that_has_no_palette_may_say_how_large_it_would_be() -> None:
-    data = bytearray(encoded(Image.fromarray(noise(9, 7)).quantize(8), "GIF"))
+    frames = [Image.fromarray(noise(9, 7, seed=seed)).quantize(8) for seed in range(2)]
+    data = bytearray(encoded(frames[0], "GIF", save_all=True, append_images=frames[1:]))
     flags = data.index(b"\x2c" + struct.pack("<HHHH", 0, 0, 7, 9)) + 9
     assert data[flags] == 0
     before = decoded(bytes(data))
     for size in range(8):
         data[flags] = size
         np.testing.assert_array_equal(decoded(bytes(data)), before)
+        assert notes(bytes(data))[0].startswith("An animation of 2 frames")
 
 
 @pytest.mark.parametrize("kind", READABLE)
