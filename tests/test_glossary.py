@@ -5,12 +5,18 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from gradviz_core.text.glossary import MEANINGS, SECTIONS, terms_in, tooltip
+from gradviz_core.types import ClassScore, Site, Target, Unit
 from gradviz_core.types.methods import METHODS
+from pages.learn import findings
+from pages.shell import facts
+from pages.understand import changes
 from scripts import write_glossary
 from tests.opening import NEURONS, SALIENCY, answer_here, opened
 
@@ -100,3 +106,30 @@ def test_the_options_of_a_control_are_explained(monkeypatch: pytest.MonkeyPatch)
     answer_here(monkeypatch)
     method = next(group for group in opened(SALIENCY).segmented_control if group.label == "Method")
     assert all(f"**{card.name}**: {card.shows}" in method.help for card in METHODS.values())
+
+
+@pytest.mark.parametrize(
+    ("target", "own"),
+    [
+        (ClassScore(0), "logit"),
+        (ClassScore(0, "probability"), "probability"),
+        (Unit(Site("kink.token"), (0, 1)), "unit"),
+    ],
+)
+def test_no_text_from_a_model_is_explained(target: Target, own: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A class is called "token", a layer "kink"."""
+    helps: list[str | None] = []
+    monkeypatch.setattr("streamlit.markdown", lambda _, **options: helps.append(options["help"]))
+    answer: Any = SimpleNamespace(
+        target=target,
+        score=1.0,
+        score_after=2.0,
+        predicted_change=1.0,
+        prediction=(),
+        diagnosis=SimpleNamespace(loss=1.0, operations=1, leaves=[0]),
+    )
+    labels = ("token", "gradient")
+    facts.line(*facts.predicted_and_score(answer, (), labels, "softmax_logits"))
+    facts.line(*changes.numbers(answer, labels))
+    facts.line(*findings.numbers(answer, labels))
+    assert helps == [tooltip(own), tooltip(own, "predicted change", "actual change"), tooltip(own)]

@@ -19,7 +19,7 @@ with one_sentence():
         DiagnosisQuestion(model=choice.model, image=choice.image, target=choice.target, seed=choice.draw),
         "Tracing the gradient through every operation …",
     )
-    facts.line(*findings.facts(answer, choice.labels))
+    facts.line(*findings.numbers(answer, choice.labels))
     facts.notes(answer.notes)
     findings.verdict(answer.diagnosis)
     for number, finding in enumerate(answer.diagnosis.findings, start=1):

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import streamlit as st
 
 from gradviz_core.doctor import verdicts
-from gradviz_core.drawing import captions
 from gradviz_core.drawing.captions import number_text, share_text
 from gradviz_core.text.shown_text import cell_text, visible
 from gradviz_core.types import DiagnosisAnswer, ProofQuestion
@@ -15,6 +14,7 @@ from gradviz_core.types.findings import Cause, Diagnosis, Finding, LayerReport, 
 from gradviz_core.types.sites import ordinal
 from pages.layout.frame import ScoredChoice
 from pages.scores import choosing
+from pages.shell import facts
 from pages.shell.asking import ask
 from pages.shell.parameters import Parameter
 from pages.shell.words import plain
@@ -59,11 +59,11 @@ ABOUT_THE_CHECK = (
 )
 
 
-def facts(answer: DiagnosisAnswer, labels: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+def numbers(answer: DiagnosisAnswer, labels: tuple[str, ...]) -> tuple[tuple[str, str] | facts.Score, ...]:
     """The score, and how much was looked at."""
     found = answer.diagnosis
     return (
-        (captions.score_words(answer.target, labels).removeprefix("the "), number_text(found.loss, 4)),
+        facts.score(answer.target, labels, number_text(found.loss, 4)),
         ("operation" if found.operations == 1 else "operations", f"{found.operations:,}"),
         ("input" if len(found.leaves) == 1 else "inputs and parameters", f"{len(found.leaves):,}"),
     )

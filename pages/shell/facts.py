@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import streamlit as st
 
@@ -10,18 +11,30 @@ from gradviz_core.drawing import bars
 from gradviz_core.drawing.bars import ShownAs
 from gradviz_core.drawing.captions import number_text, score_words
 from gradviz_core.text.glossary import tooltip
-from gradviz_core.types import ClassProbability, FlowAnswer, GradientAnswer, PerturbationAnswer
+from gradviz_core.types import ClassProbability, FlowAnswer, GradientAnswer, PerturbationAnswer, Target
+from gradviz_core.types.sites import site_name
 from pages.shell.words import plain
 
 WHOLE = 40
 """Characters that fit on one line of a phone."""
 
 
-def line(*facts: tuple[str, str]) -> None:
+class Score(NamedTuple):
+    """The fact that is the score."""
+
+    name: str
+    """It may hold text from the model: a label, or the name of a layer."""
+    value: str
+    own_words: str
+    """The name without text from the model."""
+
+
+def line(*facts: tuple[str, str] | Score) -> None:
     """Names and values, side by side: ``predicted **star 98.2 %**``. Lines break between two facts, and within a fact
-    only if it is wider than a phone. Terms among the names are explained in the tooltip."""
-    shown = [(name, value) for name, value in facts if value]
-    st.markdown("&emsp;".join(_fact(name, value) for name, value in shown), help=tooltip(*(name for name, _ in shown)))
+    only if it is wider than a phone. The tooltip explains the terms in the names, but not in text from a model."""
+    shown = [fact for fact in facts if fact[1]]
+    named = [fact.own_words if isinstance(fact, Score) else fact[0] for fact in shown]
+    st.markdown("&emsp;".join(_fact(fact[0], fact[1]) for fact in shown), help=tooltip(*named))
 
 
 def _fact(name: str, value: str) -> str:
@@ -41,10 +54,10 @@ def predicted_and_score(
     prediction: Sequence[ClassProbability],
     labels: Sequence[str],
     reading: ShownAs,
-) -> tuple[tuple[str, str], ...]:
+) -> tuple[tuple[str, str] | Score, ...]:
     """Both, or only the prediction if it is a single plain number, which is also the score."""
-    said, asked = predicted(prediction, labels, reading), score(answer, labels)
-    return (said,) if is_score(answer, said, reading) else (said, asked)
+    said, value = predicted(prediction, labels, reading), number_text(answer.score, 4)
+    return (said,) if is_score(answer, said, reading) else (said, score(answer.target, labels, value))
 
 
 def is_score(answer: GradientAnswer | FlowAnswer | PerturbationAnswer, said: tuple[str, str], reading: ShownAs) -> bool:
@@ -52,9 +65,12 @@ def is_score(answer: GradientAnswer | FlowAnswer | PerturbationAnswer, said: tup
     return reading == "numbers" and said == ("prediction", number_text(answer.score, 4))
 
 
-def score(answer: GradientAnswer | FlowAnswer, labels: Sequence[str]) -> tuple[str, str]:
+def score(target: Target, labels: Sequence[str], value: str) -> Score:
     """The scalar that is differentiated, and its value."""
-    return score_words(answer.target, labels).removeprefix("the "), number_text(answer.score, 4)
+    own = score_words(target, ())
+    if target.at is not None:
+        own = own.replace(site_name(target.at), "")
+    return Score(score_words(target, labels).removeprefix("the "), value, own)
 
 
 def notes(texts: Sequence[str]) -> None:

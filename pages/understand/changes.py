@@ -25,7 +25,7 @@ from gradviz_core.types import (
 )
 from pages.layout.frame import ScoredChoice
 from pages.scores import output_kind
-from pages.shell import address, panel, pixel, saliency, sites, units, widgets
+from pages.shell import address, facts, panel, pixel, saliency, sites, units, widgets
 from pages.shell.asking import ask
 from pages.shell.clicks import Click
 from pages.shell.panel import Picture
@@ -253,14 +253,11 @@ def choose_size(question: PerturbationQuestion) -> Callable[[Click], None]:
     return act
 
 
-def facts(answer: PerturbationAnswer, labels: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+def numbers(answer: PerturbationAnswer, labels: tuple[str, ...]) -> tuple[tuple[str, str] | facts.Score, ...]:
     """The target before and after, and its predicted and actual change."""
     digits = captions.number_text
     return (
-        (
-            captions.score_words(answer.target, labels).removeprefix("the "),
-            f"{digits(answer.score, 4)} → {digits(answer.score_after, 4)}",
-        ),
+        facts.score(answer.target, labels, f"{digits(answer.score, 4)} → {digits(answer.score_after, 4)}"),
         ("predicted change", digits(answer.predicted_change, 3)),
         ("actual change", digits(answer.score_after - answer.score, 3)),
     )

@@ -46,7 +46,7 @@ with one_sentence():
     with room:
         facts.line(
             *(() if facts.is_score(answer, said, reading) else (said, ("after", then[1]))),
-            *changes.facts(answer, choice.labels),
+            *changes.numbers(answer, choice.labels),
         )
         facts.notes(answer.notes)
 
