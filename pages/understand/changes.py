@@ -42,7 +42,8 @@ _DIRECTIONS = {"away": "Decrease", "towards": "Increase"}
 _EPSILONS = {"max": range(1, 65), "l2": range(20, 4001, 20)}
 _FIRST_EPSILON = {"max": 4, "l2": 400}
 _SIZES = {"max": "largest change of any value, in levels", "l2": "L2 norm of the change, in levels"}
-HEIGHT = 400
+HEIGHT = saliency.LOW
+"""Of each of the three pictures: a third of a window of 1280 pixels is filled by this height, without a gap above."""
 
 
 def question(choice: ScoredChoice) -> PerturbationQuestion:
