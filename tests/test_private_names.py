@@ -112,6 +112,13 @@ def test_places_on_the_page_are_named_in_one_file() -> None:
     assert found == {"pages/streamlit_private/elements.py"}
 
 
+def test_the_browsers_tests_name_them_in_one_file_too() -> None:
+    files = [path for path in sources(ROOT) if path.parts[:2] == ("tests", "browser")]
+    names = re.compile(r"data-test|\bst[A-Z]\w+")
+    found = {path.name for path in files if names.search((ROOT / path).read_text(encoding="utf-8"))}
+    assert found == {"streamlit_ids.py"}
+
+
 def test_no_program_that_is_shown_uses_one_but_the_counter_of_writes() -> None:
     folder = Path("gradviz_core/drawing/snippets")
     for path in (path for path in sources(ROOT) if path.is_relative_to(folder)):

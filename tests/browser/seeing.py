@@ -8,14 +8,16 @@ from typing import Any
 
 from playwright.sync_api import Page, expect
 
+from tests.browser import streamlit_ids
+
 QUIET_MS = 80
 """A page that has run nothing for so long is still. Streamlit's front end marks a run in the moment it asks for it."""
-STILL = """([wait, quiet]) => {
-  const app = document.querySelector("[data-testid=stApp][data-test-script-state=notRunning]"), now = performance.now();
-  const loaded = document.querySelector("[data-testid=stSkeleton]") === null;  // Plotly comes late, and so does code
+STILL = streamlit_ids.filled("""([wait, quiet]) => {
+  const app = document.querySelector("$IDLE_APP"), now = performance.now();
+  const loaded = document.querySelector("$SKELETON") === null;  // Plotly comes late, and so does code
   if (!app || !loaded || window.waiting !== wait) [window.waiting, window.stillSince] = [wait, now];
   return now - window.stillSince >= quiet;
-}"""
+}""")
 SAME = """([wait, quiet, where, part]) => {
   const text = document.querySelector(where)?.textContent ?? "", now = performance.now();
   if (text !== window.seen || window.waiting !== wait) window.seenSince = now;
@@ -23,18 +25,18 @@ SAME = """([wait, quiet, where, part]) => {
   return text.includes(part) && now - window.seenSince >= quiet ? text : false;
 }"""
 _waits = count()
-COUNT_RUNS = """() => {
-  const app = document.querySelector("[data-testid=stApp]"), state = "data-test-script-state";
+COUNT_RUNS = streamlit_ids.filled("""() => {
+  const app = document.querySelector("$APP"), state = "$SCRIPT_STATE";
   window.runs = 0;
   const seen = () => { window.runs += app.getAttribute(state) === "running"; };
   new MutationObserver(seen).observe(app, { attributeFilter: [state] });
-}"""
+}""")
 
 
 def wait(page: Page) -> None:
     """Until nothing is being computed any more."""
     page.wait_for_function(STILL, arg=[next(_waits), QUIET_MS], timeout=60_000)
-    expect(page.get_by_test_id("stException")).to_have_count(0)
+    expect(page.get_by_test_id(streamlit_ids.EXCEPTION)).to_have_count(0)
 
 
 def faded_in(page: Page) -> None:

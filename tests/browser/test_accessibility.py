@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser import seeing
+from tests.browser import seeing, streamlit_ids
 from tests.browser.conftest import Server, tab
 
 pytestmark = pytest.mark.browser
@@ -21,8 +21,8 @@ OPTIONS = {
     "resultTypes": ["violations"],
 }
 STREAMLIT = {
-    "list": "[data-testid=stSidebarNavItems]",
-    "listitem": "[data-testid=stSidebarNavItems] li",
+    "list": streamlit_ids.filled("$SIDEBAR_NAV_ITEMS"),
+    "listitem": streamlit_ids.filled("$SIDEBAR_NAV_ITEMS li"),
 }
 """Rules that Streamlit's own elements break, and where. Its list of pages puts a ``div`` for each section between the
 ``ul`` and its ``li``; the links themselves have names and the list is inside a ``nav``."""
@@ -56,7 +56,7 @@ def _is_streamlits(page: Page, rule: str, target: list[Any]) -> bool:
 def test_axe_finds_nothing_on_any_page(visited: Server, browser: Browser, dark: bool) -> None:
     with tab(browser, dark=dark) as page:
         page.goto(visited.address(f"?{CHOICES}"))
-        links = page.get_by_test_id("stSidebarNavLink")
+        links = page.get_by_test_id(streamlit_ids.SIDEBAR_NAV_LINK)
         expect(links.first).to_be_visible(timeout=30_000)
         paths = [str(link.get_attribute("href")).rpartition("/")[2] for link in links.all()]
         assert len(set(paths)) >= 8
@@ -91,6 +91,6 @@ def test_axe_finds_nothing_in_what_opens(
         assert _found_at(page, visited.address(f"{address}&{CHOICES}")) == []
         if opens:
             page.get_by_role("button", name=opens).first.click()
-            expect(page.locator("[role=dialog], [data-testid=stPopoverBody]").first).to_be_visible()
+            expect(page.locator(streamlit_ids.filled("[role=dialog], $POPOVER_BODY")).first).to_be_visible()
             seeing.wait(page)
             assert _found(page) == []

@@ -9,7 +9,7 @@ import torch
 from playwright.sync_api import Browser, Page, expect
 from torch import Tensor, nn
 
-from tests.browser import seeing
+from tests.browser import seeing, streamlit_ids
 from tests.browser.conftest import Server, tab
 from tests.exported.files import exported_bytes
 
@@ -54,7 +54,7 @@ def test_a_cut_in_an_exported_model_is_shown_at_the_authors_line(visited: Server
     file.write_bytes(exported_bytes(Cut().eval(), torch.zeros(1, 3, 96, 96)))
     page.goto(visited.address("doctor?model=preset/digits-mlp&image=sample/star"))
     seeing.wait(page)
-    page.get_by_test_id("stSidebar").get_by_role("button", name="Bring your own model").click()
+    page.get_by_test_id(streamlit_ids.SIDEBAR).get_by_role("button", name="Bring your own model").click()
     page.get_by_role("dialog").locator("input[type=file]").first.set_input_files(file)
     page.get_by_role("button", name="Use this model").click(timeout=60_000)
     expect(page.get_by_role("heading", name="1. Broken: a value is detached")).to_be_visible(timeout=60_000)

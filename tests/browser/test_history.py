@@ -5,7 +5,7 @@ from __future__ import annotations
 from playwright.sync_api import Page, expect
 
 from gradviz_core.lessons.contents import LESSONS
-from tests.browser import seeing
+from tests.browser import seeing, streamlit_ids
 from tests.browser.conftest import Server
 
 
@@ -32,7 +32,7 @@ def test_the_way_back_through_the_answers_of_a_lesson(visited: Server, page: Pag
     page.goto(visited.address("lessons?lesson=first-layer"))
     seeing.wait(page)
     press = page.get_by_role("button", name="Run and check")
-    answers = page.get_by_test_id("stForm").get_by_role("radio")
+    answers = page.get_by_test_id(streamlit_ids.FORM).get_by_role("radio")
     for number in (0, 2):
         answers.nth(number).check(force=True)
         press.click()

@@ -7,7 +7,7 @@ import re
 import pytest
 from playwright.sync_api import Browser, Dialog, Page, expect
 
-from tests.browser import seeing
+from tests.browser import seeing, streamlit_ids
 from tests.browser.conftest import Server, tab
 from tests.hostile import archives, exported_files, pickles, pictures, safetensors_files, tensors
 from tests.hostile.case import CANARY, Case
@@ -42,12 +42,12 @@ def test_hostile_files_in_a_real_browser(visited: Server, browser: Browser, new_
     seeing.check_drawn(new_page, "gradient")
     for name in MODELS:
         new_page.get_by_role("button", name="Bring your own model").click()
-        _choose(new_page, '[data-testid="stDialog"] input[type=file]', ALL[name])
+        _choose(new_page, streamlit_ids.filled("$DIALOG input[type=file]"), ALL[name])
         new_page.keyboard.press("Escape")
-        expect(new_page.get_by_test_id("stDialog")).to_have_count(0)
-    new_page.get_by_test_id("stPopoverButton").filter(has_text="Upload").click()
+        expect(new_page.get_by_test_id(streamlit_ids.DIALOG)).to_have_count(0)
+    new_page.get_by_test_id(streamlit_ids.POPOVER_BUTTON).filter(has_text="Upload").click()
     for name in PICTURES:
-        _choose(new_page, "[data-testid=stPopoverBody] input[type=file]", ALL[name])
+        _choose(new_page, streamlit_ids.filled("$POPOVER_BODY input[type=file]"), ALL[name])
     new_page.wait_for_function("location.search.includes('upload')", timeout=60_000)
     seeing.check_drawn(new_page, "gradient")
     with tab(browser) as other:
@@ -65,7 +65,7 @@ def _choose(page: Page, where: str, case: Case) -> None:
     if case.name.startswith("pt2-2^40"):
         page.get_by_role("button", name="Use this model").click(timeout=60_000)
     if case.fate == "refused":
-        expect(page.get_by_test_id("stAlert").filter(has_text=re.compile(case.says, re.DOTALL)).first).to_be_visible(
-            timeout=60_000
-        )
+        expect(
+            page.get_by_test_id(streamlit_ids.ALERT).filter(has_text=re.compile(case.says, re.DOTALL)).first
+        ).to_be_visible(timeout=60_000)
         expect(page.locator("body")).not_to_contain_text("Traceback")

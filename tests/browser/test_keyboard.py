@@ -7,7 +7,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from pages.layout import contents
 from pages.shell import tour
-from tests.browser import seeing
+from tests.browser import seeing, streamlit_ids
 from tests.browser.conftest import Server
 
 pytestmark = pytest.mark.browser
@@ -60,7 +60,7 @@ def test_every_choice_is_made_without_a_mouse(visited: Server, page: Page) -> No
     _wait_for(page, "view", "l2")
     seeing.check_drawn(page, "gradient")
 
-    _reach(page, page.get_by_test_id("stSidebarNav").get_by_role("link", name="Neurons"))
+    _reach(page, page.get_by_test_id(streamlit_ids.SIDEBAR_NAV).get_by_role("link", name="Neurons"))
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="Neurons")).to_be_visible(timeout=30_000)
     seeing.check_drawn(page, "activation")

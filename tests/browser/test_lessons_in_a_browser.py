@@ -7,7 +7,7 @@ import json
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser import seeing
+from tests.browser import seeing, streamlit_ids
 from tests.browser.conftest import Server, tab
 
 pytestmark = pytest.mark.browser
@@ -43,7 +43,7 @@ def test_claim_control_and_figure(visited: Server, page: Page, browser: Browser,
     page.goto(visited.address(f"lessons?lesson={lesson}"))
     expect(page.get_by_text(claim).first).to_be_visible(timeout=60_000)
     before = numbers(page, key)
-    expect(page.locator("[data-testid=stGraphVizChart] svg").first).to_be_visible()
+    expect(page.locator(streamlit_ids.filled("$GRAPH_VIZ_CHART svg")).first).to_be_visible()
     slider = page.get_by_role("slider", name=label)
     slider.focus()
     page.keyboard.press("ArrowRight")
@@ -89,25 +89,28 @@ def test_code_keeps_its_lines_and_what_moves_under_the_controls_is_covered(
         page.goto(visited.address("lessons?lesson=first-layer"))
         expect(page.get_by_text("Predict, then run")).to_be_visible(timeout=60_000)
         seeing.wait(page)
-        for drawn in ("[data-testid=stCode] code.language-python", "[data-testid=stGraphVizChart] svg text"):
+        for drawn in (
+            streamlit_ids.filled("$CODE code.language-python"),
+            streamlit_ids.filled("$GRAPH_VIZ_CHART svg text"),
+        ):
             expect(page.locator(drawn).last).to_be_visible(timeout=20_000)
         wraps = page.evaluate(
-            """() => [...document.querySelectorAll("[data-testid=stCode] code")]
+            streamlit_ids.filled("""() => [...document.querySelectorAll("$CODE code")]
                  .filter((code) => !code.textContent.startsWith("RuntimeError: "))
-                 .map((code) => getComputedStyle(code).whiteSpace)"""
+                 .map((code) => getComputedStyle(code).whiteSpace)""")
         )
         assert len(wraps) >= 10, "five steps, their code and what came back"
         assert set(wraps) == {"pre"}
-        error = page.get_by_test_id("stCode").filter(has_text="RuntimeError: Trying to backward")
+        error = page.get_by_test_id(streamlit_ids.CODE).filter(has_text="RuntimeError: Trying to backward")
         assert error.evaluate("(block) => block.scrollWidth <= block.clientWidth"), "what PyTorch said is wrapped"
-        sizes = page.locator("[data-testid=stGraphVizChart] svg text").evaluate_all(
+        sizes = page.locator(streamlit_ids.filled("$GRAPH_VIZ_CHART svg text")).evaluate_all(
             "(all) => all.map((text) => parseFloat(getComputedStyle(text).fontSize) * text.getScreenCTM().a)"
         )
         assert sizes
         assert min(sizes) >= 11, "pixels on the screen"
         if width > 900:
             band, under = page.evaluate(
-                """() => ["[data-testid=stLayoutWrapper]:has(> .st-key-lesson_controls)", "[data-testid=stApp]"]
-                     .map((what) => getComputedStyle(document.querySelector(what)).backgroundColor)"""
+                streamlit_ids.filled("""() => ["$LAYOUT_WRAPPER:has(> .st-key-lesson_controls)", "$APP"]
+                     .map((what) => getComputedStyle(document.querySelector(what)).backgroundColor)""")
             )
             assert band == under

@@ -18,7 +18,7 @@ from playwright.sync_api import Browser, Dialog, FilePayload, Page, expect
 
 from gradviz_core.types.cards import Preprocessing, Recipe
 from gradviz_core.uploads.store import Store
-from tests.browser import seeing
+from tests.browser import seeing, streamlit_ids
 from tests.browser.conftest import Server, running
 from tests.browser.test_own_models_in_a_browser import go
 from tests.hostile.names import ELSEWHERE, NAMES, fit_for_layers, innocent, model_file, picture
@@ -28,10 +28,10 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 SIDE = 48
 TITLES = ("Neurons", "Feature maps", "Gradient flow", "Jacobian", "Perturbation", "Doctor", "Export a model", "Lessons")
 STEPS = Preprocessing((SIDE, SIDE), None, (0.5,) * 3, (0.5,) * 3)
-ELEMENTS = """() => {
+ELEMENTS = streamlit_ids.filled("""() => {
   const found = [], walk = (root) => {
     for (const element of root.querySelectorAll("*")) {
-      if (element.closest(":has(> [data-testid^=stNumberInputStep])")) continue;
+      if (element.closest(":has(> $NUMBER_INPUT_STEPS)")) continue;
       const attributes = [...element.attributes].map(({ name, value }) =>
         /href|src|action|^on|target/i.test(name) ? `${name}=${value.split(/[?#,]/)[0]}` : name);
       found.push(`${element.localName} ${attributes.sort().join(" ")}`);
@@ -41,7 +41,7 @@ ELEMENTS = """() => {
   };
   walk(document.body);
   return found;
-}"""
+}""")
 """Every element of the body, its attributes, and the values of those that lead somewhere or run something. Without the
 buttons of fields of numbers: whether Streamlit shows them depends on how wide the field was when it was measured."""
 FILE_NAME = f"\u202e<img src=x onerror=alert(1)> www.{ELSEWHERE} :smile: [x](y).pt2"
@@ -141,20 +141,20 @@ def still(page: Page) -> None:
 def close(page: Page) -> None:
     """Close what is open."""
     page.keyboard.press("Escape")
-    expect(page.locator("[data-testid=stPopoverBody], [role=listbox]")).to_have_count(0)
+    expect(page.locator(streamlit_ids.filled("$POPOVER_BODY, [role=listbox]"))).to_have_count(0)
 
 
 def tour(page: Page, named: Named, kind: str) -> Iterator[str]:
     """Each page and what opens on it, one after the other; yields what it is."""
-    sidebar = page.get_by_test_id("stSidebar")
+    sidebar = page.get_by_test_id(streamlit_ids.SIDEBAR)
     page.goto(named.address(kind))
     page.wait_for_selector(".st-key-chart_gradient .heatmaplayer image", timeout=120_000)
     seeing.check_drawn(page, "gradient")
     still(page)
     yield "Input saliency"
     for name in ("About this model", "Download", "PyTorch"):
-        page.get_by_test_id("stPopoverButton").filter(has_text=name).click()
-        expect(page.get_by_test_id("stPopoverBody")).to_be_visible()
+        page.get_by_test_id(streamlit_ids.POPOVER_BUTTON).filter(has_text=name).click()
+        expect(page.get_by_test_id(streamlit_ids.POPOVER_BODY)).to_be_visible()
         seeing.wait(page)
         yield name
         close(page)
@@ -192,7 +192,7 @@ def test_no_name_adds_an_element_to_an_error(
     name = NAMES[number]
     for tab, text in ((page, name), (other, "q" * len(name))):
         tab.goto(named.address("innocent", path, **{choice: text}))
-        expect(tab.get_by_test_id("stAlert").filter(has_text=text[:3])).to_be_visible(timeout=60_000)
+        expect(tab.get_by_test_id(streamlit_ids.ALERT).filter(has_text=text[:3])).to_be_visible(timeout=60_000)
         still(tab)
     same(page, other, choice)
 
@@ -201,7 +201,7 @@ def kept(page: Page, name: str) -> bytes:
     """What the button ``name`` downloads."""
     button = page.get_by_role("button", name=name, exact=True)
     if not button.count():
-        page.get_by_test_id("stPopoverButton").filter(has_text="Download").click()
+        page.get_by_test_id(streamlit_ids.POPOVER_BUTTON).filter(has_text="Download").click()
     with page.expect_download(timeout=30_000) as download:
         button.click()
     return download.value.path().read_bytes()
@@ -236,7 +236,7 @@ def test_no_name_leads_anywhere_in_a_file(named: Named, tabs: tuple[Page, Page])
         assert not {"", ".", ".."} & set(name.split("/")), name
     page.goto(named.address("hostile", "doctor"))
     page.get_by_text("Gradient of the input and of every parameter").click()
-    table = page.get_by_test_id("stDataFrame").last
+    table = page.get_by_test_id(streamlit_ids.DATA_FRAME).last
     table.hover()
     with page.expect_download(timeout=30_000) as download:
         table.get_by_role("button", name="Download as CSV").press("Enter")  # the mouse may find the table over it

@@ -8,14 +8,16 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from pages.layout import contents
-from tests.browser import seeing
+from tests.browser import seeing, streamlit_ids
 from tests.browser.conftest import Server, script, tab
 
 pytestmark = pytest.mark.browser
 
 WIDTH = 390
 PAGES = tuple(contents.pages())
-LEFT_OPEN = "for (const name of ['', '/']) localStorage.setItem(`stSidebarCollapsed-${name}`, 'false');"
+LEFT_OPEN = streamlit_ids.filled(
+    "for (const name of ['', '/']) localStorage.setItem(`$SIDEBAR_COLLAPSED-${name}`, 'false');"
+)
 """What Streamlit writes down when a person leaves the sidebar open."""
 
 
@@ -27,22 +29,26 @@ def narrow(browser: Browser) -> Iterator[Page]:
 
 def check_clear(page: Page) -> None:
     """The sidebar does not cover the page."""
-    expect(page.get_by_test_id("stSidebar")).to_have_attribute("data-collapsed", "true")
-    expect(page.get_by_test_id("stExpandSidebarButton")).to_be_visible()
+    expect(page.get_by_test_id(streamlit_ids.SIDEBAR)).to_have_attribute("data-collapsed", "true")
+    expect(page.get_by_test_id(streamlit_ids.EXPAND_SIDEBAR_BUTTON)).to_be_visible()
 
 
 def test_the_sidebar_closes_once_a_page_is_chosen_and_stays_closed(visited: Server, narrow: Page) -> None:
     narrow.goto(visited.address("export"))
     narrow.wait_for_function("window.gradvizNarrow")
     check_clear(narrow)
-    narrow.get_by_test_id("stExpandSidebarButton").click()
+    narrow.get_by_test_id(streamlit_ids.EXPAND_SIDEBAR_BUTTON).click()
     narrow.get_by_role("link", name="Lessons").press("Enter")
     expect(narrow.get_by_role("heading", name="Lessons")).to_be_visible(timeout=30_000)
     check_clear(narrow)
-    assert narrow.evaluate("document.activeElement.id") == "stMain", "the keyboard goes on where the person looks"
-    narrow.get_by_test_id("stExpandSidebarButton").click()
-    expect(narrow.get_by_test_id("stSidebar")).to_have_attribute("data-collapsed", "false")
-    assert not narrow.evaluate("Object.keys(localStorage).filter((name) => name.startsWith('stSidebarCollapsed'))")
+    assert narrow.evaluate("document.activeElement.id") == streamlit_ids.MAIN, (
+        "the keyboard goes on where the person looks"
+    )
+    narrow.get_by_test_id(streamlit_ids.EXPAND_SIDEBAR_BUTTON).click()
+    expect(narrow.get_by_test_id(streamlit_ids.SIDEBAR)).to_have_attribute("data-collapsed", "false")
+    assert not narrow.evaluate(
+        streamlit_ids.filled("Object.keys(localStorage).filter((name) => name.startsWith('$SIDEBAR_COLLAPSED'))")
+    )
 
 
 def test_a_sidebar_that_was_left_open_is_closed_at_the_start(visited: Server, narrow: Page) -> None:
@@ -54,10 +60,10 @@ def test_a_sidebar_that_was_left_open_is_closed_at_the_start(visited: Server, na
 def test_on_a_wide_screen_the_sidebar_stays(visited: Server, page: Page) -> None:
     page.goto(visited.address("export"))
     page.wait_for_function("window.gradvizNarrow")
-    page.get_by_test_id("stSidebarNavLink").filter(has_text="Lessons").click()
+    page.get_by_test_id(streamlit_ids.SIDEBAR_NAV_LINK).filter(has_text="Lessons").click()
     expect(page.get_by_role("heading", name="Lessons")).to_be_visible(timeout=30_000)
     seeing.wait(page)
-    expect(page.get_by_test_id("stSidebar")).to_have_attribute("data-collapsed", "false")
+    expect(page.get_by_test_id(streamlit_ids.SIDEBAR)).to_have_attribute("data-collapsed", "false")
 
 
 @pytest.mark.parametrize("path", PAGES)
@@ -65,5 +71,5 @@ def test_no_page_is_wider_than_the_screen(visited: Server, narrow: Page, path: s
     narrow.goto(visited.address(path))
     expect(narrow.get_by_role("heading", level=1)).to_be_visible(timeout=30_000)
     seeing.wait(narrow)
-    main = narrow.get_by_test_id("stMain")
+    main = narrow.get_by_test_id(streamlit_ids.MAIN)
     assert main.evaluate("(main) => main.scrollWidth") == main.evaluate("(main) => main.clientWidth") == WIDTH

@@ -14,7 +14,7 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 from torch import Tensor, nn
 
-from tests.browser import seeing
+from tests.browser import seeing, streamlit_ids
 from tests.browser.conftest import Server
 from tests.browser.test_own_models_in_a_browser import bring, check_same, name_classes, upload_image, use
 from tests.exported.files import exported_bytes
@@ -59,7 +59,7 @@ def check_slope(page: Page, module: nn.Module, x: Tensor, score: Callable[[Tenso
 
 def choose(page: Page, label: str, option: str) -> None:
     """Choose from a list in the sidebar."""
-    page.get_by_test_id("stSidebar").get_by_label(label, exact=True).press("ArrowDown")
+    page.get_by_test_id(streamlit_ids.SIDEBAR).get_by_label(label, exact=True).press("ArrowDown")
     page.get_by_role("option", name=option, exact=True).click()
     seeing.wait(page)
 
@@ -123,7 +123,7 @@ def test_the_age_of_a_regression(visited: Server, page: Page, tmp_path: Path) ->
     module, x = made("age"), handed_in(page, visited, "age", tmp_path)
     check_slope(page, module, x, lambda y: y[0, 0])
     said(page, f"prediction {float(module(x)):.4g}")
-    expect(page.get_by_test_id("stSidebar").get_by_label("Score", exact=True)).to_have_count(0)
+    expect(page.get_by_test_id(streamlit_ids.SIDEBAR).get_by_label("Score", exact=True)).to_have_count(0)
     expect(page.locator(".st-key-chart_classes")).to_have_count(0)
     page.get_by_role("radio", name="Decrease").click()
     page.wait_for_function("location.search.includes('direction=decrease')")
@@ -149,7 +149,7 @@ def test_a_segmentation_network_by_a_click_and_by_a_drawn_rectangle(
     draw(page, (2, 1), (6, 9))
     check_slope(page, module, x, lambda z: z[0, 2, 2:7, 1:10].mean())
     said(page, "mean of the logit of tree (2) over rows 2 to 6, columns 1 to 9")
-    page.get_by_test_id("stSidebar").get_by_role("radio", name="Sum").click()
+    page.get_by_test_id(streamlit_ids.SIDEBAR).get_by_role("radio", name="Sum").click()
     page.wait_for_function("location.search.includes('reduce=sum')")
     check_slope(page, module, x, lambda z: z[0, 2, 2:7, 1:10].sum())
     page.reload()

@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Page, expect
 from torch import Tensor, nn
 from torchvision.models import resnet18
 
-from tests.browser import home_made, seeing
+from tests.browser import home_made, seeing, streamlit_ids
 from tests.browser.conftest import Server, tab
 from tests.browser.home_made import SmallResNet, SmallTransformer
 
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.browser
 
 def bring(page: Page, file: Path) -> None:
     """Open the dialog and choose a file; the form is there after it."""
-    page.get_by_test_id("stSidebar").get_by_role("button", name="Bring your own model").click()
+    page.get_by_test_id(streamlit_ids.SIDEBAR).get_by_role("button", name="Bring your own model").click()
     choose(page, file)
     expect(page.get_by_role("button", name="Use this model")).to_be_visible(timeout=60_000)
     seeing.wait(page)
@@ -65,8 +65,8 @@ def use(page: Page) -> str:
 
 def upload_image(page: Page, file: Path) -> None:
     """Upload an image, and wait until it is shown."""
-    page.get_by_test_id("stPopoverButton").filter(has_text="Upload").click()
-    page.get_by_test_id("stPopoverBody").locator("input[type=file]").set_input_files(file)
+    page.get_by_test_id(streamlit_ids.POPOVER_BUTTON).filter(has_text="Upload").click()
+    page.get_by_test_id(streamlit_ids.POPOVER_BODY).locator("input[type=file]").set_input_files(file)
     page.wait_for_function("new URL(location.href).searchParams.get('image')?.startsWith('upload/')", timeout=30_000)
     page.keyboard.press("Escape")
     seeing.wait(page)
@@ -74,7 +74,7 @@ def upload_image(page: Page, file: Path) -> None:
 
 def go(page: Page, title: str) -> None:
     """Another page, by the navigation."""
-    page.get_by_test_id("stSidebarNav").get_by_role("link", name=title).click()
+    page.get_by_test_id(streamlit_ids.SIDEBAR_NAV).get_by_role("link", name=title).click()
     expect(page.get_by_role("heading", name=title)).to_be_visible(timeout=30_000)
     seeing.wait(page)
 
@@ -135,13 +135,13 @@ def test_a_home_made_resnet_from_training_to_every_page(
 
     top, slope, stem, inner = truth(model, pixels, "stem.0")
     assert home_made.CLASSES[top] == "columns"
-    expect(page.get_by_test_id("stMain").get_by_text("predicted columns (1)")).to_be_visible(timeout=20_000)
+    expect(page.get_by_test_id(streamlit_ids.MAIN).get_by_text("predicted columns (1)")).to_be_visible(timeout=20_000)
     expect(page.get_by_text(f"From {home_made.SIDE}×{home_made.SIDE} PNG")).to_be_visible()
     check_same(seeing.heatmap(page, "gradient"), slope.sum(0))
 
     go(page, "Neurons")
     seeing.check_drawn(page, "gallery")
-    page.get_by_test_id("stMain").get_by_label("Layer output", exact=True).click()
+    page.get_by_test_id(streamlit_ids.MAIN).get_by_label("Layer output", exact=True).click()
     page.get_by_role("option", name="stem.0 · Conv2d").click()
     page.wait_for_function("location.search.includes('site=stem.0')")
     for name, value in (("Row", "5"), ("Column", "6"), ("Channel", "3")):
@@ -162,7 +162,7 @@ def test_a_home_made_resnet_from_training_to_every_page(
     with tab(browser) as other:
         other.goto(page.url)
         check_same(seeing.heatmap(other, "channel"), inner[3])
-        expect(other.get_by_test_id("stSidebar").get_by_label("Model", exact=True)).to_have_value(
+        expect(other.get_by_test_id(streamlit_ids.SIDEBAR).get_by_label("Model", exact=True)).to_have_value(
             f"{file.stem} · {key[7:13]}"
         )
 
@@ -193,7 +193,7 @@ def test_a_home_made_transformer_from_training_to_every_page(visited: Server, pa
 
     page.goto(page.url.partition("feature-maps")[0] + "neurons?" + page.url.partition("?")[2].partition("&site")[0])
     seeing.check_drawn(page, "gallery")
-    expect(page.get_by_test_id("stMain").get_by_test_id("stAlert")).to_have_count(0)
+    expect(page.get_by_test_id(streamlit_ids.MAIN).get_by_test_id(streamlit_ids.ALERT)).to_have_count(0)
 
 
 def test_a_state_dict_with_labels_from_a_file(visited: Server, page: Page, tmp_path: Path) -> None:
@@ -221,13 +221,13 @@ def test_a_state_dict_with_labels_from_a_file(visited: Server, page: Page, tmp_p
         seeing.wait(page)
     use(page)
     upload_image(page, tmp_path / "noise.bmp")
-    page.get_by_test_id("stSidebar").get_by_label("Target", exact=True).press("ArrowDown")
+    page.get_by_test_id(streamlit_ids.SIDEBAR).get_by_label("Target", exact=True).press("ArrowDown")
     page.get_by_role("option", name="<b>emu</b> (2)").click()
     page.wait_for_function("location.search.includes('target=2')")
     x = home_made.as_input(pixels).requires_grad_()
     (slope,) = torch.autograd.grad(model(x)[0, 2], [x])
     check_same(seeing.heatmap(page, "gradient"), slope[0].sum(0))
-    expect(page.get_by_test_id("stMain").get_by_text("<b>emu</b> (2)").first).to_be_visible()
+    expect(page.get_by_test_id(streamlit_ids.MAIN).get_by_text("<b>emu</b> (2)").first).to_be_visible()
 
 
 # -------------------------------------------------------------------------------------------------- what goes wrong
@@ -252,14 +252,14 @@ def test_wrong_files_and_wrong_answers_are_said_and_lose_nothing(
     page.goto(visited.address("?target=4"))
     seeing.check_drawn(page, "gradient")
     before = page.url
-    page.get_by_test_id("stSidebar").get_by_role("button", name="Bring your own model").click()
+    page.get_by_test_id(streamlit_ids.SIDEBAR).get_by_role("button", name="Bring your own model").click()
     said: set[str] = set()
     for name in ("notes.txt", "empty.safetensors", "broken.pt2", "whole module.pt"):
         choose(page, tmp_path / name)
-        alert = page.get_by_role("dialog").get_by_test_id("stAlert")
+        alert = page.get_by_role("dialog").get_by_test_id(streamlit_ids.ALERT)
         page.wait_for_function(
-            """(seen) => { const a = document.querySelector("[role=dialog] [data-testid=stAlert]");
-                           return a && !seen.includes(a.textContent); }""",
+            streamlit_ids.filled("""(seen) => { const a = document.querySelector("[role=dialog] $ALERT");
+                           return a && !seen.includes(a.textContent); }"""),
             arg=list(said),
             timeout=30_000,
         )
@@ -270,7 +270,7 @@ def test_wrong_files_and_wrong_answers_are_said_and_lose_nothing(
     assert page.url == before
     choose(page, small)
     expect(page.get_by_role("button", name="Use this model")).to_be_visible(timeout=60_000)
-    expect(page.get_by_role("dialog").get_by_test_id("stAlertContentError")).to_have_count(0)
+    expect(page.get_by_role("dialog").get_by_test_id(streamlit_ids.ALERT_CONTENT_ERROR)).to_have_count(0)
     name_classes(page, "one\ntwo")
     page.get_by_role("button", name="Use this model").click()
     expect(page.get_by_text("There are 2 names for 3 classes")).to_be_visible(timeout=20_000)
@@ -279,7 +279,7 @@ def test_wrong_files_and_wrong_answers_are_said_and_lose_nothing(
     seeing.wait(page)
     page.keyboard.press("Escape")
     expect(page.get_by_role("dialog")).to_have_count(0)
-    page.get_by_test_id("stSidebar").get_by_role("button", name="Bring your own model").click()
+    page.get_by_test_id(streamlit_ids.SIDEBAR).get_by_role("button", name="Bring your own model").click()
     use(page)
     seeing.check_drawn(page, "gradient")
     assert seeing.choice(page, "target") is None, "a class of one model means nothing in another"
@@ -322,7 +322,7 @@ def test_a_change_keeps_image_and_target_in_a_fresh_session_too(
         assert (seeing.choice(other, "image"), seeing.choice(other, "target")) == ("sample/star", "2")
         new = str(seeing.choice(other, "model"))
         assert seeing.heatmap(other, "gradient") != before
-        expect(other.get_by_test_id("stMain").get_by_text("logit of c (2)").first).to_be_visible()
+        expect(other.get_by_test_id(streamlit_ids.MAIN).get_by_text("logit of c (2)").first).to_be_visible()
     assert new != old
 
 
@@ -332,8 +332,8 @@ def test_the_dialog_fits_a_phone_and_can_be_used_without_a_mouse(
     with tab(browser, width=390) as page:
         page.goto(visited.address())
         seeing.check_drawn(page, "gradient")
-        page.get_by_test_id("stExpandSidebarButton").click()
-        page.get_by_test_id("stSidebar").get_by_role("button", name="Bring your own model").focus()
+        page.get_by_test_id(streamlit_ids.EXPAND_SIDEBAR_BUTTON).click()
+        page.get_by_test_id(streamlit_ids.SIDEBAR).get_by_role("button", name="Bring your own model").focus()
         page.keyboard.press("Enter")
         choose(page, small)
         expect(page.get_by_role("button", name="Use this model")).to_be_visible(timeout=60_000)

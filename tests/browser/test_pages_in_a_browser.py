@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser import seeing
+from tests.browser import seeing, streamlit_ids
 from tests.browser.conftest import Server, script, tab
 
 pytestmark = pytest.mark.browser
@@ -30,14 +30,14 @@ PAGES = {
 # ------------------------------------------------------------------------------------------------------ a fresh server
 
 
-LINKS_SEEN = """
+LINKS_SEEN = streamlit_ids.filled("""
   window.linksSeen = new Set();
   const look = () => {
-    for (const link of document.querySelectorAll("[data-testid=stSidebarNavLink]")) linksSeen.add(link.textContent);
+    for (const link of document.querySelectorAll("$SIDEBAR_NAV_LINK")) linksSeen.add(link.textContent);
     requestAnimationFrame(look);
   };
   look();
-"""
+""")
 
 
 @pytest.mark.parametrize("path", PAGES)
@@ -53,23 +53,23 @@ def test_each_page_opens_by_its_own_address_on_a_fresh_server(server: Server, pa
         page.wait_for_function("location.search.includes('star')")
         seeing.check_drawn(page, chart)
         assert (seeing.choice(page, "model"), seeing.choice(page, "image")) == ("preset/shapes-cnn", "sample/star")
-        assert page.get_by_test_id("stMain").inner_text().startswith(title), "nothing stands above the title"
+        assert page.get_by_test_id(streamlit_ids.MAIN).inner_text().startswith(title), "nothing stands above the title"
         seen = set(page.evaluate("Array.from(linksSeen)"))
-        assert seen == set(page.get_by_test_id("stSidebarNavLink").all_text_contents())
+        assert seen == set(page.get_by_test_id(streamlit_ids.SIDEBAR_NAV_LINK).all_text_contents())
         expect(page).to_have_title(f"{title} · GradViz")
         check_marked(page, title)
 
 
 def check_marked(page: Page, title: str) -> None:
     """The sidebar marks the page that is open, and no other."""
-    expect(page.locator("[data-testid=stSidebarNavLink][aria-current=page]")).to_have_text([title])
+    expect(page.locator(streamlit_ids.filled("$SIDEBAR_NAV_LINK[aria-current=page]"))).to_have_text([title])
 
 
 @pytest.mark.parametrize("address", ["", "saliency"])
 def test_either_address_of_the_first_page_is_marked_and_kept(visited: Server, page: Page, address: str) -> None:
     page.goto(visited.address(address))
     for title in ("Input saliency", "Neurons", "Input saliency"):
-        page.get_by_test_id("stSidebarNav").get_by_role("link", name=title).click()
+        page.get_by_test_id(streamlit_ids.SIDEBAR_NAV).get_by_role("link", name=title).click()
         expect(page.get_by_role("heading", name=title)).to_be_visible(timeout=30_000)
         seeing.wait(page)
         check_marked(page, title)
@@ -82,7 +82,7 @@ def test_the_app_stays_small_after_every_page(server: Server, page: Page) -> Non
     page.goto(server.address())
     page.wait_for_selector(".st-key-chart_gradient .heatmaplayer image", timeout=60_000)
     for name in ("Neurons", "Feature maps", "Input saliency"):
-        page.get_by_test_id("stSidebarNav").get_by_role("link", name=name).click()
+        page.get_by_test_id(streamlit_ids.SIDEBAR_NAV).get_by_role("link", name=name).click()
         expect(page.get_by_role("heading", name=name)).to_be_visible(timeout=30_000)
         seeing.wait(page)
     assert 50 < server.memory_mb() < 300
@@ -115,7 +115,7 @@ def test_clicks_choose_unit_channel_site_and_class(visited: Server, page: Page) 
     seeing.click(page, "gallery", 8, width / 2)
     assert seeing.choice(page, "channel") == title.split(":")[0]
 
-    page.get_by_test_id("stSidebarNav").get_by_role("link", name="Feature maps").click()
+    page.get_by_test_id(streamlit_ids.SIDEBAR_NAV).get_by_role("link", name="Feature maps").click()
     expect(page.get_by_role("heading", name="Feature maps")).to_be_visible(timeout=30_000)
     seeing.check_drawn(page, "channels")
     assert seeing.choice(page, "site") == "features.14", "the site goes with the person from page to page"
@@ -150,7 +150,7 @@ def test_a_clicked_pixel_and_a_clicked_cell_go_with_the_person(visited: Server, 
     assert page.get_by_role("spinbutton", name="Row").input_value() == "3"
     assert page.get_by_role("spinbutton", name="Column").input_value() == "5"
 
-    page.get_by_test_id("stSidebarNav").get_by_role("link", name="Feature maps").click()
+    page.get_by_test_id(streamlit_ids.SIDEBAR_NAV).get_by_role("link", name="Feature maps").click()
     expect(page.get_by_role("heading", name="Feature maps")).to_be_visible(timeout=30_000)
     seeing.check_drawn(page, "channels")
     seeing.click(page, "channel", 2, 7)
@@ -190,7 +190,7 @@ def test_the_figure_and_the_arrays_can_be_kept(visited: Server, page: Page, brow
     for name in ("Gradient (PNG)", "Gradient (HTML)", "Raw arrays (npz)"):
         button = page.get_by_role("button", name=name, exact=True)
         if not button.count():
-            page.get_by_test_id("stPopoverButton").filter(has_text="Download").click()
+            page.get_by_test_id(streamlit_ids.POPOVER_BUTTON).filter(has_text="Download").click()
         with page.expect_download(timeout=30_000) as download:
             button.click()
         kept[name] = download.value.path().read_bytes()
@@ -217,7 +217,7 @@ def test_a_file_that_cannot_be_had_is_said_under_its_button(visited: Server, bro
         page.goto(visited.address("?image=sample/star"))
         seeing.check_drawn(page, "gradient")
         page.route("**/download/*", lambda route: route.continue_(url=visited.address("download/nothing")))
-        page.get_by_test_id("stPopoverButton").filter(has_text="Download").click()
+        page.get_by_test_id(streamlit_ids.POPOVER_BUTTON).filter(has_text="Download").click()
         for count, name in enumerate(("Raw arrays (npz)", "Gradient (HTML)"), start=1):
             page.get_by_role("button", name=name, exact=True).click()
             said = page.get_by_role("status").filter(has_text="Open the page again and download there.")
@@ -234,7 +234,7 @@ def test_an_uploaded_image_is_shown_and_one_that_is_none_is_refused(
     Image.fromarray(pixels).save(picture)
     fake = tmp_path / "fake.png"
     fake.write_bytes(b"this is no picture")
-    page.get_by_test_id("stPopoverButton").filter(has_text="Upload").click()
+    page.get_by_test_id(streamlit_ids.POPOVER_BUTTON).filter(has_text="Upload").click()
     page.locator("input[type=file]").set_input_files(picture)
     page.wait_for_function("location.search.includes('upload')", timeout=20_000)
     seeing.check_drawn(page, "gradient")
@@ -252,21 +252,23 @@ def test_one_image_after_the_other_keeps_the_predicted_class_as_the_target(visit
     for title in ("Heart", "Star", "Square", "Heart"):
         page.get_by_role("radio", name=title, exact=True).check(force=True)
         page.wait_for_function(f"location.search.includes('{title.lower()}')")
-        expect(page.get_by_test_id("stMain").get_by_text(f"predicted {title.lower()} (")).to_be_visible(timeout=20_000)
+        expect(page.get_by_test_id(streamlit_ids.MAIN).get_by_text(f"predicted {title.lower()} (")).to_be_visible(
+            timeout=20_000
+        )
         assert seeing.choice(page, "target") is None
-    page.get_by_test_id("stSidebar").get_by_label("Model", exact=True).click()
+    page.get_by_test_id(streamlit_ids.SIDEBAR).get_by_label("Model", exact=True).click()
     page.get_by_role("option", name="Digits, no convolutions").click()
     page.wait_for_function("location.search.includes('digits-mlp')")
     seeing.check_drawn(page, "gradient")
-    expect(page.get_by_test_id("stAlert")).to_have_count(0)
+    expect(page.get_by_test_id(streamlit_ids.ALERT)).to_have_count(0)
 
 
-LAST_ANSWERED = """() => {
+LAST_ANSWERED = streamlit_ids.filled("""() => {
   const choices = new URL(location.href).searchParams, now = performance.now();
   const last = choices.get("method") === "gradient_x_input" && ["signed", null].includes(choices.get("view"));
-  if (!last || !document.querySelector("[data-testid=stApp][data-test-script-state=notRunning]")) window.since = now;
+  if (!last || !document.querySelector("$IDLE_APP")) window.since = now;
   return now - (window.since ??= now) > 500;
-}"""
+}""")
 """The last click has been answered, and nothing has happened since. A click that is still on its way to the server may
 leave the page at rest at the one before it for a moment."""
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from tests.browser import streamlit_ids
 from tests.browser.conftest import Server, tab
 
 pytestmark = pytest.mark.browser
@@ -29,16 +30,16 @@ VIEWS = (
 )
 
 
-READ = """(quiet) => {
+READ = streamlit_ids.filled("""(quiet) => {
   const all = (where) => Array.from(document.querySelectorAll(where));
   const numbers = (_, v) => ArrayBuffer.isView(v) ? Array.from(v) : v;
   const drawn = all(".js-plotly-plot").filter((chart) => chart._fullData);
-  const still = document.querySelector("[data-testid=stApp][data-test-script-state=notRunning]") !== null
-    && all("[data-stale=true], [data-testid=stSpinner], [data-testid=stSkeleton]").length === 0
-    && all("[data-testid=stPlotlyChart]").length === drawn.length;
+  const still = document.querySelector("$IDLE_APP") !== null
+    && all("[data-stale=true], $SPINNER, $SKELETON").length === 0
+    && all("$PLOTLY_CHART").length === drawn.length;
   const seen = {
     charts: drawn.map((chart) => JSON.stringify(chart._fullData.map(({x, y, z}) => ({x, y, z})), numbers)),
-    texts: all("[data-testid=stMain] :is([data-testid=stMarkdown], h1, h2)").map((e) => e.textContent),
+    texts: all("$MAIN :is($MARKDOWN, h1, h2)").map((e) => e.textContent),
     inputs: all("input:not([type=file])").map((e) => `${e.value} ${e.checked}`),
     pressed: all("[role=radio]").map((e) => e.ariaChecked),
     address: location.href,
@@ -46,7 +47,7 @@ READ = """(quiet) => {
   const text = JSON.stringify(seen), now = performance.now();
   if (!still || seen.texts.length < 3 || text !== window.seen) [window.seen, window.seenSince] = [text, now];
   return now - window.seenSince >= quiet ? seen : false;
-}"""
+}""")
 """Every number that is drawn, every heading, fact and caption, how every control stands, and the address, once all of
 it has been the same for a while."""
 QUIET_MS = 700
@@ -56,7 +57,7 @@ def _seen(page: Page, address: str) -> dict[str, Any]:
     """The page once it has been the same for a while."""
     page.goto(address)
     found = page.wait_for_function(READ, arg=QUIET_MS, polling=100, timeout=120_000).json_value()
-    expect(page.get_by_test_id("stAlertContentError")).to_have_count(0)
+    expect(page.get_by_test_id(streamlit_ids.ALERT_CONTENT_ERROR)).to_have_count(0)
     return dict(found)
 
 

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser import seeing
+from tests.browser import seeing, streamlit_ids
 from tests.browser.conftest import Server, running
 
 pytestmark = pytest.mark.browser
@@ -42,15 +42,17 @@ def until(true: Callable[[], object], seconds: float = 10.0) -> bool:
 
 
 def popover(page: Page) -> None:
-    page.get_by_test_id("stPopoverButton").filter(has_text="Upload").click()
+    page.get_by_test_id(streamlit_ids.POPOVER_BUTTON).filter(has_text="Upload").click()
 
 
 def choose(page: Page, file: Path) -> None:
-    page.get_by_test_id("stPopoverBody").locator("input[type=file]").set_input_files(file)
+    page.get_by_test_id(streamlit_ids.POPOVER_BODY).locator("input[type=file]").set_input_files(file)
 
 
 def says(page: Page, sentence: str) -> None:
-    expect(page.get_by_test_id("stPopoverBody").get_by_test_id("stAlert")).to_contain_text(sentence, timeout=20_000)
+    expect(page.get_by_test_id(streamlit_ids.POPOVER_BODY).get_by_test_id(streamlit_ids.ALERT)).to_contain_text(
+        sentence, timeout=20_000
+    )
     seeing.wait(page)
 
 
@@ -89,7 +91,7 @@ def test_a_file_that_is_cancelled_while_it_is_sent_is_gone(
     page = browser.new_page()  # Streamlit writes into its console that it was cancelled
     page.goto(app.address())
     seeing.check_drawn(page, "gradient")
-    page.get_by_test_id("stSidebar").get_by_role("button", name="Bring your own model").click()
+    page.get_by_test_id(streamlit_ids.SIDEBAR).get_by_role("button", name="Bring your own model").click()
     dialog = page.get_by_role("dialog")
     expect(dialog.get_by_text("Model file: .pt2, .safetensors, .pt or .pth, up to 600 MB")).to_be_visible()
     slow = page.context.new_cdp_session(page)
@@ -104,5 +106,5 @@ def test_a_file_that_is_cancelled_while_it_is_sent_is_gone(
     slow.send("Network.emulateNetworkConditions", line | {"uploadThroughput": -1})
     (tmp_path / "other.safetensors").write_bytes(b"no model" + bytes(1000))
     dialog.locator("input[type=file]").first.set_input_files(tmp_path / "other.safetensors")
-    expect(dialog.get_by_test_id("stAlert")).to_contain_text("The file is not a model", timeout=20_000)
+    expect(dialog.get_by_test_id(streamlit_ids.ALERT)).to_contain_text("The file is not a model", timeout=20_000)
     page.close()
