@@ -13,7 +13,7 @@ from tests import (
     components_once,  # noqa: F401 - it acts where it is imported
     handing_in,
 )
-from tests.hostile.case import CANARY, Case
+from tests.hostile.case import CANARY, CODE, Case
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_S = 60
@@ -97,7 +97,11 @@ PRIVATE = [
 ]
 
 
+TYPED = "|".join(map(re.escape, (CODE, CODE[:60], str(CANARY))))
+"""What a test typed itself, which a sentence may quote, cut short."""
+
+
 def private(said: list[str]) -> list[str]:
     """What is said that names a place on this machine, or shows a traceback."""
-    cleaned = [text.replace(str(CANARY), "") for text in said]
+    cleaned = [re.sub(TYPED, "", text) for text in said]
     return [text for text in cleaned if "Traceback" in text or any(f"{place}/" in text for place in PRIVATE)]
