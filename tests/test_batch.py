@@ -66,7 +66,14 @@ def test_each_image_gets_what_it_gets_alone(build: Callable[[], nn.Module], site
 
 @pytest.mark.parametrize(
     "target",
-    [ClassScore(), Unit(OUTPUT, (2,)), Unit(Site("act"), (1, 2, 3)), ChannelMean(Site("act"), 4), SiteSum(Site("act"))],
+    [
+        ClassScore(),
+        Unit(OUTPUT, (2,)),
+        Unit(Site("act"), (1, 2, 3)),
+        ChannelMean(Site("act"), 4),
+        SiteSum(Site("act")),
+        Combination((Term((0, 1)), Term((0, 2), -2.0)), OUTPUT),
+    ],
 )
 def test_one_target_stands_for_all(target: Target) -> None:
     """In float64, and with the kinds of target that are read from inside."""

@@ -8,6 +8,7 @@ import pytest
 
 import gradviz_core as gv
 from gradviz_core.drawing import snippets
+from gradviz_core.drawing.snippets.program import Block, comment, program
 from gradviz_core.drawing.snippets.setting import Setting
 from tests import snippet_runs
 
@@ -37,3 +38,28 @@ def test_a_program_with_a_gradient_has_the_guard_where_the_answer_had_it(at: Set
     guarded = replace(at, guarded=True)
     assert GUARD in snippets.jacobian(guarded, OF, WRT, ROWS)
     assert GUARD not in snippets.jacobian(at, OF, WRT, ROWS)
+
+
+def test_imports_stand_in_three_groups_plain_ones_first() -> None:
+    """Python's own, then others, then GradViz."""
+    first = Block(("x = 1",), ("import gradviz_core as gv", "from torch import nn", "import torch"))
+    second = Block(("y = 2",), ("import torch", "import re", "import numpy as np"))
+    groups = "import re\n\nimport numpy as np\nimport torch\nfrom torch import nn\n\nimport gradviz_core as gv"
+    assert program("About.", first, second) == f"# About.\n\n{groups}\n\nx = 1\n\ny = 2\n"
+
+
+def test_a_comment_is_never_broken_at_a_hyphen() -> None:
+    assert comment(f"{'x' * 60} gradient-times-input-of-a-model").split("\n") == [
+        f"# {'x' * 60}",
+        "# gradient-times-input-of-a-model",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("key", "architecture", "exported"),
+    [("upload/a", "", True), ("upload/a", "torchvision/resnet18", False), ("preset/shapes-cnn", "", False)],
+)
+def test_an_upload_without_an_architecture_is_an_exported_model(
+    key: str, architecture: str, exported: bool, at: Setting
+) -> None:
+    assert replace(at, card=replace(at.card, key=key), architecture=architecture).exported == exported

@@ -57,6 +57,14 @@ def test_what_is_put_comes_back_under_its_digest(place: Store) -> None:
     assert names(place.folder) == [digest]
 
 
+def test_an_image_is_opened_by_its_key_and_by_no_other(place: Store) -> None:
+    with place.opened_image(f"upload/{place.put(b'bytes')}") as file:
+        assert file.read() == b"bytes"
+    for other in ("sample/star", "upload/star", "", f"upload/{sha(b'others')}"):
+        with pytest.raises(UnknownImage):
+            place.opened_image(other)
+
+
 def test_only_this_user_may_look(place: Store) -> None:
     file = place.file(place.put(b"x"))
     assert [path.stat().st_mode & 0o777 for path in (place.folder, file.parent, file)] == [0o700, 0o700, 0o600]
