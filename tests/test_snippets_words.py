@@ -63,3 +63,14 @@ def test_an_upload_without_an_architecture_is_an_exported_model(
     key: str, architecture: str, exported: bool, at: Setting
 ) -> None:
     assert replace(at, card=replace(at.card, key=key), architecture=architecture).exported == exported
+
+
+@pytest.mark.parametrize(
+    ("architecture", "loaded"),
+    [("googlenet", "load_state_dict(state, strict=False)"), ("resnet18", "load_state_dict(state)\n")],
+)
+def test_weights_of_auxiliary_heads_alone_may_be_left_over(architecture: str, loaded: str, at: Setting) -> None:
+    card = replace(at.card, key="upload/a")
+    code = snippets.jacobian(replace(at, card=card, architecture=f"torchvision/{architecture}"), OF, WRT, ROWS)
+    assert f"model.{loaded}" in code
+    assert f'get_model("{architecture}", weights=None, num_classes=10' in code
