@@ -13,7 +13,7 @@ def node(kind: str, *children: object, context: object = "null") -> dict[str, ob
     return {"type": kind, "context": context, "children_spec": list(children)}
 
 
-LEAF = {"type": None, "context": None, "children_spec": []}
+LEAF: dict[str, object] = {"type": None, "context": None, "children_spec": []}
 MIXED = node("builtins.list", LEAF, node("builtins.tuple", LEAF, LEAF))
 
 
