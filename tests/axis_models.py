@@ -164,3 +164,17 @@ class Nothing(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.head(self.flat(self.rows(x.flatten(2))))  # type: ignore[no-any-return]
+
+
+class Transformed(nn.Module):
+    """Maps whose rows are multiplied by fixed matrices, one for each channel; then the channels come last."""
+
+    basis: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.last = nn.Conv2d(3, 5, 1), nn.Identity()
+        self.register_buffer("basis", torch.ones(5, 12, 12))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.last((self.conv(x) @ self.basis).permute(0, 2, 3, 1))  # type: ignore[no-any-return]

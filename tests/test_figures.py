@@ -130,6 +130,16 @@ def test_the_cell_that_is_outlined_is_the_one_that_stands_for_the_place() -> Non
     assert (outlined.y0 + outlined.y1) / 2 == pytest.approx(row + 2, abs=0.1)
 
 
+def test_a_cell_of_many_has_a_square_round_it_that_can_be_seen() -> None:
+    sheet = fields.tile(np.random.default_rng(0).normal(size=(2, 80, 80)))
+    row, column = sheet.corner(1)
+    box = figures.tiles(sheet, cell=(30, 50), chosen=1).layout.shapes[-1]
+    assert (box.x0 + box.x1) / 2 == pytest.approx(column + 50)
+    assert (box.y0 + box.y1) / 2 == pytest.approx(row + 30)
+    assert box.x1 - box.x0 == pytest.approx(box.y1 - box.y0)
+    assert box.x1 - box.x0 > 80 / 40 * 2 + 1
+
+
 def test_labels_of_classes_are_text_and_never_markup() -> None:
     figure = figures.class_bars([ClassProbability(0, "<script>x</script>", 1.0, 0.75)], chosen=0)
     assert figure.layout.yaxis.ticktext[0] == "<b>&lt;script&gt;x&lt;/script&gt;</b>"

@@ -238,6 +238,14 @@ def test_the_sound_tiff_of_these_tests_is_read() -> None:
     np.testing.assert_array_equal(decoded(sound_tiff())[..., 0], [[10, 20], [30, 40]])
 
 
+@pytest.mark.parametrize("mark", [0x01, 0xD0, 0xD8])
+def test_a_mark_without_a_length_in_front_of_the_header_of_a_jpeg_is_stepped_over(mark: int) -> None:
+    data = encoded(Image.fromarray(noise(8, 8)), "JPEG")
+    header = data.index(b"\xff\xc0")
+    marked = data[:header] + bytes((0xFF, mark)) + data[header:]
+    np.testing.assert_array_equal(decoded(marked), decoded(data))
+
+
 def test_a_tiff_of_countless_strips_is_refused() -> None:
     assert "2,000,000 pieces" in refusal(lambda: images.decode(sound_tiff(257, (4, 1, 4_000_000))))
     assert "pieces" in refusal(lambda: images.decode(sound_tiff(273, (4, 5_000_000, 8))))
