@@ -212,12 +212,12 @@ def test_a_small_difference_is_still_a_difference() -> None:
             return y.mean((2, 3))
 
     for build in (Tiny, Slight):
-        with pytest.raises(GradVizError, match="computes something else while it is traced"):
+        with pytest.raises(GradVizError, match="computes something different while it is traced"):
             trace.survey(seeded(build), zoo.image())
 
 
 def test_a_pass_that_stops_early_is_checked_too() -> None:
-    with pytest.raises(GradVizError, match="computes something else while it is traced"):
+    with pytest.raises(GradVizError, match="computes something different while it is traced"):
         trace.forward(seeded(StoresOwnNumbers), zoo.image(), until={Site("act")})
 
 

@@ -178,9 +178,9 @@ def test_batch_norm_in_training_mode_is_refused_and_in_evaluation_mode_not() -> 
 
 
 def test_values_that_mix_without_a_gradient_are_refused_too() -> None:
-    with pytest.raises(QuestionError, match="The first image gives another output alone than in the batch"):
+    with pytest.raises(QuestionError, match="The first image gives a different output alone than in the batch"):
         trace.gradients(Mixes(lambda v: v - v.mean(0).detach()).eval(), _images(3, 5), target=ClassScore(1))
-    with pytest.raises(QuestionError, match="The second image gives another output alone than in the batch"):
+    with pytest.raises(QuestionError, match="The second image gives a different output alone than in the batch"):
         trace.gradients(Mixes(lambda v: v - v[:1].detach()).eval(), _images(3, 5), target=ClassScore(1))
 
 
@@ -188,7 +188,7 @@ def test_the_place_of_an_image_among_the_others_must_not_count() -> None:
     def by_place(v: Tensor) -> Tensor:
         return v * torch.arange(1.0, len(v) + 1).view(-1, 1, 1, 1)
 
-    with pytest.raises(QuestionError, match="The second image gives another output alone than in the batch"):
+    with pytest.raises(QuestionError, match="The second image gives a different output alone than in the batch"):
         trace.gradients(Mixes(by_place).eval(), _images(3, 5), target=ClassScore(1))
 
 
@@ -213,7 +213,7 @@ def test_one_number_for_each_image_without_an_axis_for_it(squeeze: Callable[[Ten
 
 
 def test_random_numbers_are_others_in_a_batch() -> None:
-    with pytest.raises(QuestionError, match="draws random numbers, so an image in a batch gets other ones"):
+    with pytest.raises(QuestionError, match="draws random numbers, so an image in a batch gets different ones"):
         trace.gradients(zoo.build("vae").float(), _images(3, 8), target=ClassScore(1))
 
 

@@ -105,7 +105,7 @@ def test_a_model_that_looks_whether_its_input_has_a_gradient_is_refused() -> Non
         def forward(self, x: Tensor) -> Tensor:
             return (2 * x if x.requires_grad else x).mean((2, 3))
 
-    with pytest.raises(GradVizError, match="computes something else while it is traced"):
+    with pytest.raises(GradVizError, match="computes something different while it is traced"):
         trace.survey(Looks().eval(), zoo.image())
 
 
@@ -264,7 +264,7 @@ def test_a_pass_that_does_less_where_nothing_trains_is_noticed_by_the_survey() -
         def forward(self, x: Tensor) -> Tensor:
             return self.head(x.flatten(1)) * (2.0 if self.head.weight.requires_grad else 1.0)  # type: ignore[no-any-return]
 
-    with pytest.raises(GradVizError, match="computes something else while it is traced"):
+    with pytest.raises(GradVizError, match="computes something different while it is traced"):
         trace.survey(Looks().double().eval(), zoo.image())
     assert len(trace.survey(Looks().requires_grad_(False).double().eval(), zoo.image())) == 3
 

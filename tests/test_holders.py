@@ -56,7 +56,7 @@ def test_it_is_so_after_a_restart(place: Store) -> None:
 def test_whoever_holds_the_most_takes_nothing_from_the_others(place: Store) -> None:
     mine = [place.put(blocks(n, 50), OTHER) for n in range(2)]
     filled = [place.put(blocks(10 + n, 50), ATTACKER) for n in range(2)]
-    with pytest.raises(StoreFull, match="nobody else has more uploads than you would have"):
+    with pytest.raises(StoreFull, match="nobody has uploaded more than you would have"):
         place.put(blocks(20, 20), ATTACKER)
     with pytest.raises(StoreFull):  # two that hold the same do not drive each other out
         place.put(blocks(20, 20), OTHER)

@@ -282,7 +282,7 @@ def test_a_model_that_computes_something_else_while_watched_is_refused() -> None
             self.same(y).mul_(3.0)
             return y.flatten(1)
 
-    with pytest.raises(GradVizError, match="computes something else while it is traced"):
+    with pytest.raises(GradVizError, match="computes something different while it is traced"):
         trace.survey(Aliased().eval(), zoo.image())
 
 

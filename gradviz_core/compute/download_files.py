@@ -66,7 +66,7 @@ class DownloadFiles:
             here, in_all = at_address + size, sum(self._readers.values()) + size
             if (here > SHARE * self._room and at_address) or in_all > self._room:
                 raise Busy(
-                    f"The file is {size / 1e6:.0f} MB, and other downloads leave no room for it now. "
+                    f"The file is {size / 1e6:.0f} MB, and other downloads leave no space for it at the moment. "
                     "Try again in a minute."
                 )
             self._readers[asker] = size
@@ -96,7 +96,7 @@ class DownloadFile:
         """
         with self._lock:
             if self._closed or self._file is not None:
-                raise Busy("Nobody waits for this file any more.")
+                raise Busy("This download has been cancelled.")
             self._file = self._files.open(self._asker, size)
 
     def take(self, size: int, parts: Iterator[bytes]) -> GradVizError | None:

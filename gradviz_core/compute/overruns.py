@@ -44,7 +44,7 @@ class Overruns:
             minutes = max(1, round((late[-1] + REFUSED_S - now) / 60))
             raise DeadlineExceeded(
                 f"Work on this file took too long and was stopped {TIMES} times within {REFUSED_S / 60:g} minutes, so "
-                f"none is begun for the next {minutes} min. Choose a smaller file, or ask for less then."
+                f"it is refused for the next {minutes} min. Choose a smaller file, or ask for less then."
             )
 
     def _of_late(self, file: str, now: float) -> list[float]:

@@ -262,8 +262,8 @@ def _subject(question: Question) -> tuple[str, str]:
 def _no_worker(job: Job, limit: float) -> str:
     if job.anew:
         return (
-            f"The question takes more than {SLICE_S:g} s and others were waiting, so it was stopped to start again "
-            f"later, but no worker was free within {limit:g} s. Ask again later, or ask for less."
+            f"The question takes more than {SLICE_S:g} s, so it was stopped to let others go first, and after that no "
+            f"worker was free within {limit:g} s. Ask again later, or ask for less."
         )
     return f"No worker was free within {limit:g} s, the limit here. Ask again in a moment."
 

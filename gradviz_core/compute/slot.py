@@ -225,7 +225,7 @@ def _died(word: str, ending: str) -> str:
     if word in inspecting.WORDS:
         return (
             f"The process that read this file ended unexpectedly ({ending}): the file needs more memory than "
-            "there is, or crashes the reader. Choose another."
+            "is available, or crashes the reader. Choose another."
         )
     return (
         f"The process that worked on this question ended unexpectedly ({ending}). Ask again; if it happens "

@@ -161,7 +161,7 @@ def reply(
 def _check(answerer: Answers, body: bytes, told_to_stop: Callable[[], bool]) -> Answer:
     question = question_from_json(body)
     if not isinstance(question, ProofQuestion):
-        raise QuestionError(f"Only a proof is a check that gives way, and this is a question of kind {question.kind}.")
+        raise QuestionError(f"A check must be a question of kind proof, and this one is of kind {question.kind}.")
     return answerer.check(question, told_to_stop)
 
 

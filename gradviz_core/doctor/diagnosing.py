@@ -145,7 +145,7 @@ def _units(done: Pass, back: Slopes, known: Collection[str]) -> list[Found]:
             continue
         more = f"That is {share.share:.0%} of {share.units}."
         if share.by_chance:
-            more += " There are so few of them that another batch may find them active."
+            more += " They are so few that they may be active for another batch."
         level: Level = "broken" if lost and not share.by_chance else "partial"
         found.append(finding(share.cause, level, event, lost, weakened, more=more))
     return found

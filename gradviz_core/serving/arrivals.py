@@ -117,8 +117,8 @@ class Arrivals:
             by_address = [file for file in self._files.values() if file.address == address]
             if len(by_address) >= ADDRESS_FILES or _bytes(by_address) + size > ADDRESS_LARGEST * largest:
                 raise UploadRefused(
-                    f"Files of {size_text(_bytes(by_address))} are being uploaded from your address, and with this "
-                    "file they would be too many or too large. Wait until one of them has finished."
+                    f"Files of {size_text(_bytes(by_address))} are already being uploaded from your address; with "
+                    "this one there would be too many, or they would be too large. Wait until one has finished."
                 )
             everybody = self._files.values()
             if len(everybody) >= FILES or _bytes(everybody) + size > LARGEST * largest:

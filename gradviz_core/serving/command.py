@@ -13,13 +13,13 @@ from gradviz_core.folders import APP, PACKAGE
 from gradviz_core.version import __version__
 
 NOT_INSTALLED = (
-    "The app needs Streamlit, which is not installed here: the library came without it. "
-    "In the folder of GradViz' source run: pip install '.[app]'"
+    "The app needs Streamlit, which is not installed here: only the library is. "
+    "In the folder with the source of GradViz, run: pip install '.[app]'"
 )
 SECRETS_INSIDE = (
-    "{file} lies where the workers for uploads can read it, so the app does not start. Move it out of {environment}: "
-    "to .streamlit/secrets.toml in the folder in which you start gradviz, or anywhere else, and let "
-    "STREAMLIT_SECRETS_FILES name it."
+    "{file} lies where the workers for uploads can read it, so the app does not start. Move it out of {environment}, "
+    "either to .streamlit/secrets.toml in the folder in which you start gradviz, or to a place that you name in "
+    "STREAMLIT_SECRETS_FILES."
 )
 
 

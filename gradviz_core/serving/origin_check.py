@@ -71,8 +71,8 @@ def judge(hosts: list[str], origins: list[str], names: Collection[str]) -> Refus
 def _not_served(name: str) -> str:
     return (
         f"GradViz does not answer to the name {shown(name)}: it answers to localhost, to IP addresses, and to the "
-        f"names that its operator has listed. To have this one among them, set GRADVIZ_HOSTS={name[:253]} where "
-        "GradViz is started, with commas between several names."
+        f"names that its operator has listed. To add this one, start GradViz with GRADVIZ_HOSTS={name[:253]}; separate "
+        "several names by commas."
     )
 
 
@@ -82,10 +82,10 @@ def _foreign(origins: list[str], host: str, asked_for: Place) -> Refusal | None:
         return None
     return Refusal(
         403,
-        f"This request comes from the site {shown(', '.join(origins))} and asks for {shown(host)}, and GradViz takes "
-        "requests from its own pages alone. If this is its own page, a proxy in between has changed the Host header: "
-        "let it pass on the host and the port that the browser asked for. Other names under which GradViz is reached "
-        "go into GRADVIZ_HOSTS.",
+        f"This request comes from the site {shown(', '.join(origins))} and asks for {shown(host)}, but GradViz accepts "
+        "requests from its own pages only. If this is its own page, a proxy in between has changed the Host header: "
+        "configure the proxy to pass on the host and the port that the browser asked for. Other names under which "
+        "GradViz can be reached belong in GRADVIZ_HOSTS.",
     )
 
 

@@ -105,7 +105,7 @@ def check_alone(module: nn.Module, call: Call, trace: Trace, many: int) -> None:
     """
     if trace.random:
         raise QuestionError(
-            "This model draws random numbers, so an image in a batch gets other ones than the same image alone. "
+            "This model draws random numbers, so an image in a batch gets different ones from the same image alone. "
             + APART
         )
     for index in range(many):
@@ -115,7 +115,9 @@ def check_alone(module: nn.Module, call: Call, trace: Trace, many: int) -> None:
         for item, tensor in tensors(alone.output).items():
             among = tensors(trace.output).get(item)
             if among is not None and _counts(among, many) and not _is_same(_row(among, index, many), tensor):
-                raise QuestionError(f"The {ordinal(index)} image gives another output alone than in the batch. {APART}")
+                raise QuestionError(
+                    f"The {ordinal(index)} image gives a different output alone than in the batch. {APART}"
+                )
 
 
 def _call_of_one(call: Call, index: int, many: int) -> Call:

@@ -97,7 +97,7 @@ def forward(
 
     Raises:
         QuestionError: the module cannot be copied for watching, or the seed is out of range.
-        GradVizError: the module computes something else while it is traced.
+        GradVizError: the module computes something different while it is traced.
     """
     given: object = module
     if not isinstance(given, nn.Module):
@@ -217,7 +217,7 @@ def check_unchanged(module: nn.Module, x: Inputs, trace: Trace) -> None:
             "changes, such as a counter that all copies share, then try again."
         )
     raise GradVizError(
-        "This model computes something else while it is traced: it relies on an output that shares memory with an "
+        "This model computes something different while it is traced: it relies on an output that shares memory with an "
         "input and is changed in place later, or checks whether its parameters are trained. Replace that in-place "
         "operation, or freeze the model with requires_grad_(False), then try again."
     )

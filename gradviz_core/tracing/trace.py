@@ -147,7 +147,7 @@ def survey(module: nn.Module, x: Inputs, *, seed: int | None = None) -> tuple[Si
 
     Raises:
         QuestionError: there is no tensor in ``x``, or the module cannot be called with it or copied for watching.
-        GradVizError: the module computes something else while it is traced, so that its gradients would be another
+        GradVizError: the module computes something different while it is traced, so that its gradients would be another
             function's.
     """
     call = call_of(module, x)

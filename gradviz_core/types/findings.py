@@ -126,7 +126,7 @@ class Diagnosis:
         """The findings as text, for a notebook."""
         seen = f"{counted(self.operations, 'operation')}, {self.leaves_in_words}"
         if not self.findings and self.without:
-            return f"No reason was found, but {len(self.without)} get no gradient of use ({self.without[0]}): {seen}."
+            return f"No reason was found, but {len(self.without)} get no useful gradient ({self.without[0]}): {seen}."
         if not self.findings:
             return f"Nothing is wrong: {seen}."
         return "\n\n".join(_as_text(number, finding) for number, finding in enumerate(self.findings, 1))

@@ -209,9 +209,9 @@ class Store:
                 self._make_room(size, mark)
             if not self._fits(size):
                 raise StoreFull(
-                    f"There is not enough room for {size / 1e6:.1f} MB more: uploads may take up to "
-                    f"{self._most / 1e6:g} MB here, all of them were used within the last day, and nobody else has "
-                    "more uploads than you would have. Try again later, or ask the operator of GradViz to raise "
+                    f"There is no space for another {size / 1e6:.1f} MB. Uploads may take up to "
+                    f"{self._most / 1e6:g} MB here; all of them were used within the last day, and nobody has uploaded "
+                    "more than you would have with this file. Try again later, or ask the operator of GradViz to raise "
                     "GRADVIZ_STORE_MB."
                 )
             self._promised[mark] += size

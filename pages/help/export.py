@@ -16,8 +16,8 @@ st.code(export_words.EXPORT, language="python", wrap_lines=True)
 st.markdown(
     "`torch.export` follows one forward pass and writes it down as a graph of operations, with the names of your "
     "layers and your source lines. Every page then works as with the built-in models: saliency, neurons, feature "
-    "maps. `x` must be one image: shape (1, channels, height, width). torch 2.9 or newer writes a file that is "
-    "read here."
+    "maps. `x` must be one image: shape (1, channels, height, width). Use torch 2.9 or newer "
+    "to write the file."
 )
 st.markdown(
     "Here it runs in evaluation mode: batch norm uses its running statistics, dropout does nothing. The image is one "
@@ -36,9 +36,9 @@ st.code(export_words.STATE_DICT, language="python", wrap_lines=True)
 st.markdown("or")
 st.code(export_words.SAFETENSORS, language="python", wrap_lines=True)
 st.markdown(
-    "The names and shapes of the tensors say which of torchvision's classification architectures, or of the models "
-    "that GradViz ships, they belong to; the number of classes may be your own. A checkpoint that wraps them under "
-    "`state_dict` or `model`, or with `module.` before each name, is unwrapped."
+    "GradViz recognises the architecture by the names and shapes of the tensors: one of torchvision's classification "
+    "models or of the presets, with any number of classes. A checkpoint that holds them under `state_dict` or `model`, "
+    "or with `module.` before each name, is unwrapped."
 )
 
 st.header("What each kind of file can do", anchor=False)

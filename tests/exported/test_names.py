@@ -82,7 +82,7 @@ def test_weights_may_have_the_names_that_markers_use_themselves(kind: type[nn.Mo
 def test_a_module_called_training_is_refused() -> None:
     file = exported_bytes(built(Reused), image())
     stack = "a,,A;b,part.training,B"
-    with pytest.raises(BadModel, match=r"'part\.training' of a module .* no part called training"):
+    with pytest.raises(BadModel, match=r"'part\.training' of a module .* nor have a part called training"):
         exported.read(bent(file, lambda document: nodes(document)[0]["metadata"].update(nn_module_stack=stack)))
 
 

@@ -177,7 +177,7 @@ def test_more_parameters_than_the_limit_are_refused(good: bytes, monkeypatch: py
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (b'{"a": 1, "a": 2}', "says 'a' twice"),
+        (b'{"a": 1, "a": 2}', "defines 'a' twice"),
         (b"[" * 200 + b"]" * 200, "nested more than 100 deep"),
         (b'{"a": NaN}', "the number NaN"),
         (b'{"a": ' + b"9" * 5000 + b"}", "not valid JSON"),
@@ -192,7 +192,7 @@ def test_json_beyond_the_limits_is_refused(text: bytes, message: str) -> None:
 
 def test_a_name_said_twice_is_found_among_many() -> None:
     names = ",".join(f'"{number}": 0' for number in (*range(200_000), 199_999))
-    with pytest.raises(BadModel, match="says '199999' twice"):
+    with pytest.raises(BadModel, match="defines '199999' twice"):
         plain_json.load(f"{{{names}}}".encode(), "It")
 
 

@@ -384,7 +384,7 @@ CASES = (
     Case("pt2-script-as-a-layer", "m.pt2", lambda: _renamed("<script>alert(1)</script>"), "127 parameters", "kept"),
     Case("pt2-layer-called-__class__", "m.pt2", lambda: _renamed("__class__.__init__"), "127 parameters", "kept"),
     Case("pt2-layer-called-forward", "m.pt2", lambda: _renamed("forward"), "127 parameters", "kept"),
-    Case("pt2-layer-of-100000-characters", "m.pt2", lambda: _renamed("a" * 100_000), "no more than 500 letters"),
+    Case("pt2-layer-of-100000-characters", "m.pt2", lambda: _renamed("a" * 100_000), "at most 500 characters"),
     Case("pt2-the-author's-folders", "m.pt2", lambda: _traced('File "/home/secret/thesis/net.py", line 3, in forward\n    y = x'), "127 parameters", "kept"),
     Case("pt2-graph-is-a-list", "m.pt2", lambda: member(MODEL, b"[1]"), "JSON|graph|broken"),
     Case("pt2-graph-is-no-json", "m.pt2", lambda: member(MODEL, CODE.encode()), "JSON|broken"),

@@ -105,7 +105,7 @@ def test_a_name_that_is_not_served_is_refused_whatever_is_asked_for(host: str, k
     status, text = told(("Host", f"{host}:8501"), ("Origin", f"http://{host}:8501"), method=method, kind=kind)
     assert status == 421
     assert f'does not answer to the name "{host}"' in text
-    assert f"set GRADVIZ_HOSTS={host} where GradViz is started" in text
+    assert f"start GradViz with GRADVIZ_HOSTS={host};" in text
 
 
 def test_a_header_that_anybody_can_send_changes_nothing() -> None:

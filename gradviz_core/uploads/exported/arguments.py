@@ -91,7 +91,9 @@ def read_argument(record: object, name: str, wanted: str, find: Find) -> Value:
     if name in _SIZE_NAMES:
         _check_size(found, name)
     if name in _SCALE_NAMES and not all(_SMALLEST_SCALE <= scale <= 1 / _SMALLEST_SCALE for scale in _numbers(found)):
-        raise BadModel(f"The argument {name} enlarges by a factor beyond {1 / _SMALLEST_SCALE:,.0f}, or by none.")
+        raise BadModel(
+            f"The argument {name} must be a factor from 1/{1 / _SMALLEST_SCALE:,.0f} to {1 / _SMALLEST_SCALE:,.0f}."
+        )
     return found
 
 

@@ -100,7 +100,7 @@ def _pad_enum(self: Tensor, pad: list[int], mode: int, value: float | None = Non
 def _pad_circular(self: Tensor, pad: list[int]) -> Tensor:
     """Padding with the other end; where it cuts off as well, torch's own gives memory as it lies there."""
     if any(size < 0 for size in pad):
-        raise ValueError(f"circular padding by {pad}, where it must not cut off")
+        raise ValueError(f"circular padding by {pad} contains a negative number")
     padded: Tensor = torch.ops.aten._pad_circular.default(self, pad)
     return padded
 

@@ -67,6 +67,7 @@ def check_path(path: str) -> None:
         or {"", "training"} & set(path.split(".")[path == "" :])
     ):
         raise BadModel(
-            f"The name {shown(path)} of a module or parameter cannot be used. Names may have no colon, square bracket "
-            f"or odd character, no part called training, and no more than {LONGEST_PATH} letters."
+            f"The name {shown(path)} of a module or parameter cannot be used. A name may not contain a colon, a "
+            "square bracket or an invisible character, nor have a part called training, and may have at most "
+            f"{LONGEST_PATH} characters."
         )

@@ -61,7 +61,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         seen: set[str] = set()
         for name, _ in pairs:
             if name in seen:
-                raise BadModel(f"The file says {shown(name)} twice in one place, so it has no clear meaning.")
+                raise BadModel(f"The file defines {shown(name)} twice in one place, so its meaning is unclear.")
             seen.add(name)
     return found
 
