@@ -1,5 +1,5 @@
-"""When a check begins: where all pools have had nothing to do for a moment, one at a time, that of whoever has used the
-least of late. It is stopped before anything else begins in any pool, and begins anew when they are quiet again.
+"""When a check runs: once all pools have been idle for a moment, one at a time, first that of the asker who used the
+least time recently. It is stopped before other work starts in any pool, and starts again when they are idle again.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from gradviz_core.compute.supervisor import Supervisor
 from gradviz_core.errors import Busy, DeadlineExceeded
 
 GLANCE_S = 0.25
-"""How often a waiting connection is looked at, to see whether its client is still there."""
+"""How often it is checked whether a waiting client is still connected."""
 REST_S = 0.5
-"""No check begins so soon after a click or a question: a page asks several, one after the other, and is drawn."""
+"""No check starts sooner after a click or a question, because a page asks several questions in a row."""
 
 
 class Checking:

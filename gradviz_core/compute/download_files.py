@@ -1,7 +1,7 @@
-"""Files on their way to whoever asked for them. They lie on the disk, so that the worker that made one is free as soon
-as it is written, however slowly its reader takes it; and nobody begins to read a file that is not there whole.
+"""Files that are being downloaded. They are kept on disk, so that the worker that made one is free as soon as it is
+written, however slowly it is read; and a file is complete before it is sent.
 
-Each lies in a file without a name, which the operating system takes away when it is closed, whatever ends.
+Each is an unnamed temporary file, which the operating system deletes when it is closed, whichever process ends.
 """
 
 from __future__ import annotations
@@ -20,27 +20,27 @@ from gradviz_core.compute.sockets import SILENCE_S
 from gradviz_core.errors import Busy, GradVizError, StoreFull
 
 ROOM = 1_000_000_000
-"""Bytes that files which wait to be read may take together."""
+"""Bytes that all these files may take together."""
 SHARE = 0.5
-"""Of that room, what one address may take."""
+"""The share of it that one address may take."""
 
 
 class DownloadFiles:
-    """The room for such files."""
+    """The space for such files."""
 
     def __init__(self, folder: Path, room: int = ROOM) -> None:
-        """Nothing is written before a file comes. ``folder`` need not be there yet."""
+        """Nothing is written yet. ``folder`` need not exist."""
         self._folder, self._room = folder, room
         self._lock = threading.Lock()
         self._readers: dict[Asker, int] = {}
-        """Bytes that lie there for each."""
+        """Bytes held for each asker."""
 
     @contextlib.contextmanager
     def reserve(self, asker: Asker) -> Iterator[DownloadFile]:
-        """Where one file can go, until the end of the ``with``.
+        """A place for one file, until the end of the ``with``.
 
         Raises:
-            Busy: this asker has a file on its way already.
+            Busy: this asker is already downloading a file.
         """
         with self._lock:
             if asker in self._readers:
@@ -76,7 +76,7 @@ class DownloadFiles:
 
 
 class DownloadFile:
-    """One file: written whole by one thread, then read by another, which may let go of it at any time."""
+    """One file: written completely by one thread, then read by another, which may close it at any time."""
 
     def __init__(self, files: DownloadFiles, asker: Asker) -> None:
         """Nothing is there yet."""
@@ -85,7 +85,7 @@ class DownloadFile:
         self._file: IO[bytes] | None = None
         self._closed = False
         self.size: int | None = None
-        """Bytes that it has; None as long as it is not whole."""
+        """Its length in bytes; None until it is complete."""
 
     def make_room(self, size: int) -> None:
         """Make room for ``size`` bytes.
@@ -100,8 +100,8 @@ class DownloadFile:
             self._file = self._files.open(self._asker, size)
 
     def take(self, size: int, parts: Iterator[bytes]) -> GradVizError | None:
-        """Write the file, and say what went wrong. What cannot be written is let go, so that whoever sends it is not
-        stuck."""
+        """Write the file; returns what went wrong. What cannot be written is read and dropped, so that the sender does
+        not block."""
         trouble: GradVizError | None = None
         for part in parts:
             if trouble is None:
@@ -121,7 +121,7 @@ class DownloadFile:
         return None
 
     def parts(self) -> Iterator[bytes]:
-        """The file from its beginning, once it is whole. Raises ``TimeoutError`` where it is taken too slowly."""
+        """The content, once the file is complete. Raises ``TimeoutError`` if it is read too slowly."""
         assert self._file is not None
         assert self.size is not None
         end = time.monotonic() + SILENCE_S + self.size / SLOWEST
@@ -132,7 +132,7 @@ class DownloadFile:
             yield part
 
     def close(self) -> None:
-        """Let go of the file, whoever writes or reads it."""
+        """Delete the file, even while it is written or read."""
         with self._lock:
             self._closed = True
             if self._file is not None:

@@ -1,7 +1,7 @@
-"""Whose turn it is in one pool: the jobs that wait, and what their askers have used. No clock is read here.
+"""The queue of one pool: the jobs that wait, and how much worker time their askers have used. No clock is read here.
 
-FairQueue go by address first, since a browser tab costs nothing to open, then by session: whoever has used the least of
-late comes first, and of one session's jobs the one that came first.
+Jobs are ordered by address first, since a browser tab costs nothing to open, then by session: the one that has used the
+least time recently comes first. The jobs of one session keep their order.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from gradviz_core.compute.slot import Job
 
 
 class FairQueue:
-    """A queue of at most ``limit`` jobs, and the accounts of those who ask."""
+    """A queue of at most ``limit`` jobs, with the recent use of each asker."""
 
     def __init__(self, limit: int) -> None:
-        """Nobody waits, and nobody has used anything."""
+        """An empty queue; nobody has used anything."""
         self._limit = limit
         self._jobs: list[Job] = []
         self._ledger = Ledger()
@@ -29,24 +29,24 @@ class FairQueue:
         return job in self._jobs
 
     def put(self, job: Job) -> None:
-        """Let a job wait, however many do already."""
+        """Add a job, even beyond the limit."""
         self._jobs.append(job)
 
     def remove(self, job: Job) -> bool:
-        """Let a job wait no longer; False where it does not."""
+        """Remove a job; False if it is not in the queue."""
         if job not in self._jobs:
             return False
         self._jobs.remove(job)
         return True
 
     def clear(self) -> list[Job]:
-        """Let nobody wait; returns those who did."""
+        """Empty the queue; returns the jobs that were in it."""
         jobs, self._jobs = self._jobs, []
         return jobs
 
     def shorten(self, newcomer: Job) -> Job | None:
-        """The job that leaves a queue that is too long, if it is: the latest of the session that has the most waiting,
-        at the address that has the most. It is the newcomer where no other has more."""
+        """If the queue is too long, remove a job and return it: the latest of the session with the most waiting jobs,
+        at the address with the most. It is ``newcomer`` itself if no other has more."""
         if len(self._jobs) <= self._limit:
             return None
         at_address = Counter(job.asker.address for job in self._jobs)
@@ -68,12 +68,12 @@ class FairQueue:
         return leaving
 
     def in_order(self, now: float) -> list[Job]:
-        """Those who wait, the next one first."""
+        """The waiting jobs, the next one first."""
         use = {asker: self.used(asker, now) for asker in {job.asker for job in self._jobs}}
         return sorted(self._jobs, key=lambda job: use[job.asker])
 
     def used(self, asker: Asker, now: float) -> tuple[float, float]:
-        """Seconds used of late at this asker's address, and by this session."""
+        """Seconds used recently by this asker's address, and by its session."""
         return self._ledger.used(asker.address, now), self._ledger.used(asker, now)
 
     def lighter(self, asker: Asker, than: Asker, by: float, now: float) -> bool:
@@ -84,13 +84,13 @@ class FairQueue:
         return asker != than and mine[level] + by < theirs[level]
 
     def began(self, job: Job, now: float) -> None:
-        """A worker takes the job: its time counts, and it waits no longer."""
+        """A worker has taken the job: it leaves the queue, and its time counts."""
         self._jobs.remove(job)
         for key in (job.asker.address, job.asker):
             self._ledger.begin(key, now)
 
     def ended(self, job: Job, now: float, fine: float = 0.0) -> None:
-        """The worker has left it; ``fine`` seconds count on top."""
+        """The job is over; ``fine`` more seconds are charged."""
         for key in (job.asker.address, job.asker):
             self._ledger.end(key, now)
             self._ledger.charge(key, fine, now)

@@ -7,11 +7,11 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 
 HALF_S = 60.0
-"""Seconds after which time that was used counts half."""
+"""Half-life, in seconds, of the time that was used."""
 LEAST_S = 0.01
-"""Seconds that a turn counts as at least, so that of two who have used nothing each gets one."""
+"""Least seconds charged for a job, so that two askers who have used nothing take turns."""
 MOST = 4_000
-"""Accounts that are kept; beyond, those who used the least are forgotten."""
+"""The most accounts kept; beyond that, those who used the least are dropped."""
 _RATE = math.log(2) / HALF_S
 
 
@@ -29,10 +29,10 @@ class _Account:
 
 
 class Ledger:
-    """Seconds used by each key, what is running counted up to now; what is past counts half every ``HALF_S``."""
+    """Seconds used by each key, including what is running now; past use is halved every ``HALF_S``."""
 
     def __init__(self) -> None:
-        """Nobody has used anything yet."""
+        """No accounts yet."""
         self._accounts: dict[Hashable, _Account] = {}
 
     def __len__(self) -> int:
@@ -47,17 +47,17 @@ class Ledger:
         return account.used
 
     def begin(self, key: Hashable, now: float) -> None:
-        """From now on one question more runs for this key."""
+        """One more job runs for this key from now on."""
         account = self._account(key, now)
         account.running += 1
         account.used += LEAST_S
 
     def end(self, key: Hashable, now: float) -> None:
-        """One question less."""
+        """One job fewer."""
         self._account(key, now).running -= 1
 
     def charge(self, key: Hashable, seconds: float, now: float) -> None:
-        """Count ``seconds`` more than ran."""
+        """Charge ``seconds`` in addition to the time that ran."""
         self._account(key, now).used += seconds
 
     def _account(self, key: Hashable, now: float) -> _Account:

@@ -1,8 +1,8 @@
-"""One slot of the pool: a thread, the worker process it looks after, and the question that process works on.
+"""One slot of the pool: a thread, its worker process, and the question that the process works on.
 
-The thread hands over one question at a time. It stops a worker that overruns its deadline, notices one that dies, and
-puts a new process in the slot; only the question in hand fails. It does not even fail where the worker died before it
-had read the question: then nothing of it ran, and the new worker takes it.
+The thread hands over one question at a time. If a worker overruns its deadline or dies, the thread replaces it, and
+only the current question fails. If the worker died before it had read the question, nothing of it ran, and the new
+worker gets it.
 """
 
 from __future__ import annotations
@@ -40,32 +40,32 @@ _UNREAD = (BrokenPipeError, ConnectionResetError)
 
 @dataclass(eq=False, slots=True)
 class Job:
-    """One request on its way to a worker, and the reply once it is there."""
+    """A request to a worker, and its reply."""
 
     word: str
     body: bytes
     subject: tuple[str, str] | None = None
-    """Model and image; a worker that just served the same ones is likely to be quicker. None for an upload."""
+    """Model and image. A worker that has just served the same ones is probably faster. None for an upload."""
     deadline_s: float | None = None
     """Seconds it may take; None is what the pool allows."""
     out: DownloadFile | None = None
-    """Where the file goes that it asks for."""
+    """Where the requested file is written."""
     asker: Asker = ANYONE
     file: str = ""
-    """Digest of the uploaded file that it is about; empty where there is none."""
+    """Digest of the uploaded file that it is about, or empty."""
     submitted: float = field(default_factory=time.monotonic)
     done: threading.Event = field(default_factory=threading.Event)
     reply: Message = ("error", b"")
     stopped: bool = False
-    """Whether it is to stop, or not to begin; its reply is ``stopped`` then, if it is not over already."""
+    """Whether it must stop or not start; its reply is ``stopped`` then, unless it is over already."""
     anew: bool = False
-    """Whether it was stopped once because others waited, and begins anew."""
+    """Whether it was stopped once because others waited, and starts again."""
     dropped: bool = False
-    """Whether nobody waits for its reply any more."""
+    """Whether nobody is waiting for its reply any more."""
     leaving: bool = False
-    """Whether its file is on its way out of the worker, which then hears nothing until the file is whole."""
+    """Whether the worker is sending its file; it reads no messages until the file is complete."""
     overran: bool = False
-    """Whether it ran into its deadline."""
+    """Whether it exceeded its deadline."""
 
     def finish(self, reply: Message) -> None:
         """Hand over the reply."""
@@ -234,7 +234,7 @@ def _died(word: str, ending: str) -> str:
 
 
 class Slot:
-    """One place in the pool; there is a worker process in it, or one is being started."""
+    """One slot of the pool: it holds a worker process, or one is being started."""
 
     def __init__(
         self,
@@ -262,7 +262,7 @@ class Slot:
         self._thread.start()
 
     def give(self, job: Job) -> None:
-        """Put a job into the slot; only when it is free."""
+        """Give the slot a job. It must be free."""
         self._inbox.put(job)
 
     def stop(self, job: Job) -> None:
@@ -273,12 +273,12 @@ class Slot:
             threading.Thread(target=process.stop, args=(job,), daemon=True).start()
 
     def end_work(self) -> None:
-        """End the worker process; whoever waits for it is told, and a new one takes its place."""
+        """Kill the worker process. Its job gets an error, and a new process is started."""
         if process := self.process:
             process.kill()
 
     def close(self) -> None:
-        """End the worker process, whatever it is doing, and the thread."""
+        """Kill the worker process, whatever it is doing, and end the thread."""
         self._closing.set()
         self._inbox.put(None)
         if process := self.process:

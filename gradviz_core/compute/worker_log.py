@@ -1,6 +1,6 @@
-"""What a confined worker says on its standard error goes into the service's log: line by line, in plain characters, and
-only so much of it in a minute. The worker itself can write to no file; and an upload that has taken it over can neither
-flood the log, nor silence it for longer, nor write there in another's name.
+"""Forwards the standard error of a confined worker to the service's log: line by line, in plain characters, and with a
+limit per minute. The worker itself cannot write to any file. An upload that has taken it over can neither flood the
+log, nor silence it for longer, nor forge lines of others.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from gradviz_core.text.log_lines import Allowance, plain
 log = logging.getLogger("gradviz.worker")
 
 MOST_A_MINUTE = 20_000
-"""Bytes that are passed on of one worker's words in a minute; the rest is read and dropped."""
+"""Bytes per minute that are logged of one worker; the rest is read and dropped."""
 LONGEST_LINE = 2_000
-"""Bytes after which a line is logged although it goes on."""
+"""Bytes after which a line is logged before it ends."""
 PART, DROPPED_PART = 4096, 65_536
 """Bytes that are read at one time, of what is logged and of what is dropped."""
 PAUSE_S = 0.02
@@ -27,14 +27,14 @@ PAUSE_S = 0.02
 
 
 def redirect_output(pipe: Connection) -> None:
-    """In the worker: let standard output and error go into this pipe, where a pipe is a file."""
+    """In the worker: redirect standard output and error to this pipe, except on Windows."""
     if sys.platform != "win32":
         for stream in (1, 2):
             os.dup2(pipe.fileno(), stream)
 
 
 def forward_output(pipe: Connection, pid: int) -> None:
-    """In the service: log what worker ``pid`` says, on a thread that ends when the worker says no more."""
+    """In the service: log what worker ``pid`` writes, on a thread that ends with the worker."""
     if sys.platform == "win32":
         pipe.close()
         return

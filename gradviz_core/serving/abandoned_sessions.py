@@ -1,7 +1,7 @@
-"""Letting go of what sessions hold once their tabs have left.
+"""Closes sessions whose tabs have left, and frees what they hold.
 
-Streamlit keeps the session of a broken connection for a tab that comes back, and forgets it when another one breaks:
-where nobody comes or goes it stays for ever.
+Streamlit keeps the session of a broken connection in case its tab returns, and drops it only when another connection
+breaks. Without other visitors it would stay for ever.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from gradviz_core.serving.session_limits import RETURN_S
 log = logging.getLogger("gradviz.serving")
 
 LOOK_S = 0.5
-"""How often it is looked whether a session is due."""
+"""How often sessions are checked."""
 GIVE_BACK_S = 2.0
-"""No sooner is memory given back once more: it keeps all threads waiting for some tenths of a second."""
+"""Seconds between two times that memory is given back: each stops all threads for some tenths of a second."""
 UNKNOWN = (
     "The sessions are not known with this version of Streamlit, so what they hold is kept after their tabs have left. "
     "Streamlit 1.67 is known to work."
@@ -33,13 +33,13 @@ class Abandoned:
     """Which sessions are without a tab, and since when."""
 
     most: int
-    """Sessions that may be held in all. The ones that were left first go at once where there are more."""
+    """The most sessions to hold. If there are more, those that were left first are closed at once."""
     keep_s: float = RETURN_S
     clock: Callable[[], float] = time.monotonic
     since: dict[str, float] = field(default_factory=dict)
 
     def due(self, left: Sequence[str], held: int) -> list[str]:
-        """Those to let go now, of the sessions that are ``left`` just now out of ``held`` in all."""
+        """The sessions to close now. ``left`` are those without a tab, ``held`` is the number of all sessions."""
         now = self.clock()
         self.since = {session: self.since.get(session, now) for session in left}
         first = sorted(self.since, key=self.since.__getitem__)
@@ -54,11 +54,11 @@ async def close_abandoned(
     clean_up: Callable[[Collection[str]], bool],
     most: int,
 ) -> NoReturn:
-    """Close sessions whose tab did not come back, for ever; then do what is to be done for those that have ended.
+    """Close sessions whose tab has not returned, and free what ended sessions held. Runs for ever.
 
-    ``held`` names all sessions, or says None if they are not known: then nothing is closed and nothing let go of, for a
-    session that is not named may have its tab. ``has_tab`` says whether one has a tab, ``close`` ends one;
-    ``clean_up`` gets those that are left, and says whether anything was let go of.
+    ``held`` returns the names of all sessions, or None if they are not known; then nothing is closed or freed, because
+    a session may still have its tab. ``has_tab`` says whether a session has a tab, and ``close`` ends it. ``clean_up``
+    gets the sessions that are left, and says whether anything was freed.
     """
     left, ended, given_back, told = Abandoned(most), False, -GIVE_BACK_S, False
     while True:
@@ -73,7 +73,7 @@ async def close_abandoned(
             if (sessions := held()) is not None:
                 ended = clean_up(sessions) or ended
             if ended and time.monotonic() - given_back >= GIVE_BACK_S:
-                # much of it refers to each other, and would stay until the next collection
+                # much of it is in reference cycles, which would stay until the next collection
                 await asyncio.to_thread(memory.give_back)
                 ended, given_back = False, time.monotonic()
         except Exception:

@@ -1,6 +1,6 @@
-"""The log of the app's process, which strangers can make say the same thing for ever.
+"""Limits for the log of the app's process, which anyone could flood with repeated lines.
 
-A message that cannot be read costs them a few bytes, and Streamlit and uvicorn a line or a whole traceback.
+A message that cannot be read costs its sender a few bytes, but makes Streamlit and uvicorn log a line or a traceback.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from collections.abc import Iterable
 from gradviz_core.text.log_lines import MOST_A_MINUTE, Allowance
 
 LOUD = ("streamlit", "uvicorn", "websockets", "gradviz", "asyncio")
-"""Loggers of which one line for each request can be provoked, and those below them."""
+"""Loggers that a request can make write a line, with their children."""
 
 
 class LogLimit(logging.Filter):
-    """Lets each place in the source log so many characters a minute, and says when it drops some."""
+    """Limits the characters per minute that each line of the source may log, and notes when it drops some."""
 
     def __init__(self, most: int = MOST_A_MINUTE) -> None:
         super().__init__()
@@ -36,7 +36,7 @@ class LogLimit(logging.Filter):
 
 
 def limit_the_log() -> None:
-    """Put what loggers of the server say from now on under one allowance for each place in the source."""
+    """From now on limit the loggers of the server."""
     limit = LogLimit()
     for logger in _loggers():
         logger.addFilter(limit)

@@ -1,4 +1,4 @@
-"""What was used lately, up to so many bytes, whatever it is made of."""
+"""A cache of the values that were used last, limited by their size in bytes."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ import numpy as np
 T = TypeVar("T")
 
 ENTRY = 300
-"""Bytes that an entry takes beside its key and its value."""
+"""Bytes that an entry takes besides its key and its value."""
 
 
 class LruCache(Generic[T]):
-    """Values by their keys, which together hold at most ``most_bytes``; those used longest ago make room. What is
-    larger than that by itself is not kept. Any number of threads may use it at once."""
+    """Values by key, of at most ``most_bytes`` in total; the least recently used are dropped first. A value that is
+    larger than that is not kept. Thread-safe."""
 
     def __init__(self, most_bytes: int) -> None:
-        """Nothing is kept yet."""
+        """An empty cache."""
         self._most, self._held = most_bytes, 0
         self._lock = threading.Lock()
         self._values: OrderedDict[str, tuple[T, int]] = OrderedDict()
 
     def get(self, key: str) -> T | None:
-        """The value that is kept under this key; None where there is none. It counts as used now."""
+        """The value with this key; None if there is none. It counts as used now."""
         with self._lock:
             if key not in self._values:
                 return None
@@ -37,7 +37,7 @@ class LruCache(Generic[T]):
             return self._values[key][0]
 
     def keep(self, key: str, value: T) -> None:
-        """Keep a value, in place of the one that was kept under this key."""
+        """Store a value, instead of the one with this key."""
         size = ENTRY + sys.getsizeof(key) + weight(value)
         with self._lock:
             self._drop(key)
@@ -49,7 +49,7 @@ class LruCache(Generic[T]):
             self._held += size
 
     def drop(self, key: str) -> None:
-        """Keep what is under this key no longer."""
+        """Drop the value with this key."""
         with self._lock:
             self._drop(key)
 
@@ -58,7 +58,7 @@ class LruCache(Generic[T]):
 
     @property
     def size(self) -> int:
-        """Bytes that all of it takes."""
+        """Bytes of all entries."""
         return self._held
 
     def _drop(self, key: str) -> None:
@@ -67,12 +67,12 @@ class LruCache(Generic[T]):
 
 
 def weight(value: object) -> int:
-    """Bytes that a value takes with all that it refers to: numbers and texts, in dataclasses, tuples, lists, sets and
-    mappings; arrays with the memory that they look at. What appears twice counts once; classes and their members do
-    not count, for they are there anyway.
+    """Bytes of a value with everything it refers to: numbers and strings, in dataclasses, tuples, lists, sets and
+    mappings; arrays with the memory behind them. What appears twice counts once. Classes and enum members do not count,
+    because they exist anyway.
 
     Raises:
-        TypeError: a value of another kind is in it, whose size is not known here.
+        TypeError: it contains a value of another type, whose size is not known here.
     """
     return _weight(value, set())
 

@@ -1,6 +1,6 @@
-"""The first thing a request meets: it must ask for a host that is served, and come from no other site.
+"""The first check of a request: it must ask for a host that is served, and must not come from another site.
 
-What is refused here is never seen by Streamlit, which would look up this machine's address on the internet for each
+Streamlit never sees what is refused here. It would look up this machine's address on the internet for each
 WebSocket handshake of another site, and wait for it.
 """
 

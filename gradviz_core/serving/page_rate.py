@@ -1,4 +1,4 @@
-"""Whose pages are drawn: the app's process draws one after the other, whoever asks for them."""
+"""How many pages an address may ask for: the app's process draws them one after the other for everybody."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 PAGES, PAGES_PER_S = 5.0, 1.5
-"""Pages that one address may ask for at once, and each second after that, while others have tabs open as well. The
-process draws two or three in a second, so this is what one address could have of it anyway; and leaves the rest."""
+"""Pages that one address may ask for at once, and per second after that, while others have tabs open. The process draws
+two or three per second, so this leaves about half of its time to others."""
 FORGET_S = 60.0
-"""Seconds after which an address that asked for nothing is forgotten."""
+"""An address that has asked for nothing for so long is forgotten."""
 
 
 @dataclass
@@ -20,9 +20,9 @@ class _Share:
 
 
 class PageRate:
-    """Tells how long an address has to wait for its next page, so that no one keeps the others from theirs.
+    """A token bucket for each address, so that nobody blocks the pages of others.
 
-    ``others`` says whether tabs of other addresses are open. Where there are none, nobody waits.
+    ``others`` says whether other addresses have tabs open. If not, nobody waits.
     """
 
     def __init__(self, others: Callable[[str], bool], clock: Callable[[], float] = time.monotonic) -> None:
@@ -30,8 +30,8 @@ class PageRate:
         self._shares: dict[str, _Share] = {}
 
     def wait_s(self, address: str, pages: float) -> float:
-        """Seconds until ``address`` may have so many more pages drawn (part of a page is less than one). They count as
-        drawn from now on."""
+        """Seconds until ``pages`` more pages may be drawn for ``address``; part of a page counts as less than one. They
+        are counted now."""
         now = self._clock()
         share = self._shares.pop(address, _Share(PAGES, now))
         share.left = min(PAGES, share.left + (now - share.since) * PAGES_PER_S) - pages

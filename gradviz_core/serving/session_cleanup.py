@@ -1,4 +1,4 @@
-"""What this process lets go of when a session has ended, beside what Streamlit itself held for it."""
+"""What this process frees when a session has ended, besides what Streamlit itself holds for it."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from functools import lru_cache
 
 
 class SessionCleanup:
-    """What is to be done when each session has ended. Any number of threads may use it at once."""
+    """The functions to call when a session has ended. Thread-safe."""
 
     def __init__(self) -> None:
-        """Nothing is to be done yet."""
+        """Nothing is registered yet."""
         self._lock = threading.Lock()
         self._acts: dict[str, dict[str, Callable[[], None]]] = {}
 
     def when_ended(self, session: str, name: str, act: Callable[[], None]) -> None:
-        """Do this once the session has ended, in place of what was to be done under this name before."""
+        """Call ``act`` once the session has ended, instead of what was registered under this name before."""
         with self._lock:
             self._acts.setdefault(session, {})[name] = act
 
     def run(self, there: Collection[str]) -> bool:
-        """Do what is to be done for all sessions but those that are ``there``; whether there were any."""
+        """Call what is registered for all sessions that are not ``there`` any more. True if anything was called."""
         with self._lock:
             acts = [act for session in self._acts.keys() - set(there) for act in self._acts.pop(session).values()]
         for act in acts:
@@ -31,5 +31,5 @@ class SessionCleanup:
 
 @lru_cache(maxsize=1)
 def session_cleanup() -> SessionCleanup:
-    """Those of this process."""
+    """The cleanup of this process."""
     return SessionCleanup()

@@ -7,18 +7,18 @@ from collections import Counter, deque
 from collections.abc import Callable
 
 RETURN_S = 7.0
-"""Seconds that a session waits for its tab when the connection breaks: longer than a hiccup of the network, shorter
-than the ten seconds within which whatever somebody held must be let go once they have left. A tab that comes later
-starts anew at its address, which says what it showed."""
+"""Seconds that a session waits for its tab after a broken connection: longer than a network hiccup, shorter than the
+ten seconds within which everything must be freed once a person has left. A tab that returns later starts a new session
+at its address, which says what it showed."""
 SPARE = 4
-"""Connections beyond the limit for tabs that come back while their old connection has not been found broken yet."""
+"""Extra connections for tabs that return before their old connection is known to be broken."""
 
 
 class SessionLimits:
-    """Counts connections. One that ended keeps its place for ``keep_s`` seconds, as its session is kept; whoever comes
-    from the same address meanwhile takes it over.
+    """Counts connections. One that has ended counts for ``keep_s`` seconds more, as long as its session is kept; the
+    next connection from the same address takes its place.
 
-    ``most`` places there are, and one address may have half of them, so that nobody takes all.
+    There are ``most`` places. One address may use half of them, so that nobody takes all.
     """
 
     def __init__(self, most: int, keep_s: float = RETURN_S, clock: Callable[[], float] = time.monotonic) -> None:
@@ -28,9 +28,9 @@ class SessionLimits:
         self._left: deque[tuple[float, str]] = deque()
 
     def why_full(self, address: str, *, returning: bool = False) -> str | None:
-        """Why no connection from ``address`` can be taken on, in a sentence; None if one can.
+        """A sentence that says why ``address`` cannot open another connection; None if it can.
 
-        ``returning`` is a tab whose session is still there.
+        ``returning`` means a tab whose session is still there.
         """
         self._forget()
         here = self._open[address] + sum(there == address for _, there in self._left)
@@ -45,7 +45,7 @@ class SessionLimits:
         return None
 
     def take(self, address: str, *, returning: bool = False) -> str | None:
-        """Take a place for a connection from ``address``; else as ``why_full``."""
+        """Count a new connection from ``address``. If there is no place for it, the result is that of ``why_full``."""
         if why := self.why_full(address, returning=returning):
             return why
         for number, (_, there) in enumerate(self._left):

@@ -221,5 +221,5 @@ def test_a_client_that_hangs_up_ends_its_check(board: Board, client: Client) -> 
 def test_only_a_proof_is_a_check() -> None:
     body = question_to_json(SurveyQuestion(model="echo", image="x")).encode()
     assert worker.reply(Scripted("cpu"), "check", body)[0] == "error"
-    with pytest.raises(QuestionError, match="Only a proof"):
+    with pytest.raises(QuestionError, match="A check must be a question of kind proof"):
         worker._check(Scripted("cpu"), body, lambda: False)
