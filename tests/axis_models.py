@@ -178,3 +178,29 @@ class Transformed(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.last((self.conv(x) @ self.basis).permute(0, 2, 3, 1))  # type: ignore[no-any-return]
+
+
+class Memory(nn.Module):
+    """Attention of two heads over tokens that were learned, and come out of a module of their own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.patches, self.learned = nn.Conv2d(3, 8, 4, stride=4), _Learned()
+        self.queries, self.keys, self.values = nn.Linear(8, 8), nn.Linear(8, 8), nn.Linear(8, 8)
+        self.weights, self.mixed = nn.Softmax(-1), nn.Identity()
+
+    def forward(self, x: Tensor) -> Tensor:
+        tokens = self.patches(x).flatten(2).transpose(1, 2)
+        learned = self.learned(x)
+        q = self.queries(tokens).reshape(1, 9, 2, 4).transpose(1, 2)
+        k, v = (layer(learned).reshape(1, 5, 2, 4).transpose(1, 2) for layer in (self.keys, self.values))
+        return self.mixed((self.weights(q @ k.transpose(-2, -1)) @ v).transpose(1, 2).reshape(1, 9, 8))  # type: ignore[no-any-return]
+
+
+class _Learned(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.tokens = nn.Parameter(torch.ones(1, 5, 8))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.tokens * 1

@@ -64,6 +64,7 @@ MODELS: list[tuple[nn.Module, dict[str, str]]] = [
         axis_models.Heads(),
         {"patches": "maps", "qkv": "tokens", "weights": "maps", "mixed": "tokens", "out": "tokens"},
     ),
+    (axis_models.Memory(), {"learned": "tokens", "keys": "tokens", "weights": "maps", "mixed": "tokens"}),
     (axis_models.Transformed(), {"conv": "maps", "last": "maps_last"}),
     *(
         (axis_models.Recurrent(kind), {"rows[0]": "tokens", "dropout": "tokens", "head": "vector"})

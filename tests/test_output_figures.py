@@ -65,6 +65,12 @@ def test_numbers_that_do_not_look_like_places_are_not_drawn(places: list[list[fl
     assert edges(places) is None
 
 
+@pytest.mark.parametrize(("wide", "drawn"), [(40.8, True), (41.2, False)])
+def test_a_box_may_begin_an_eighth_of_the_width_before_the_picture(wide: float, drawn: bool) -> None:
+    """Of numbers that fit two corners as well; an eighth of 84 is 10.5."""
+    assert (output_figures.placed(np.array([[10, 5, wide, 10]]), 40, 84) is not None) == drawn
+
+
 def test_of_boxes_over_each_other_the_smallest_is_hit() -> None:
     placed = Placed(np.array([[0.0, 20, 0, 20], [5, 10, 5, 10], [8, 30, 8, 30]]))
     assert placed.at(7, 7) == 1

@@ -8,7 +8,7 @@ import pytest
 
 import gradviz_core as gv
 from gradviz_core.drawing import snippets
-from gradviz_core.drawing.snippets.program import Block, comment, program
+from gradviz_core.drawing.snippets.program import Block, comment, program, quoted
 from gradviz_core.drawing.snippets.setting import Setting
 from tests import snippet_runs
 
@@ -74,3 +74,20 @@ def test_weights_of_auxiliary_heads_alone_may_be_left_over(architecture: str, lo
     code = snippets.jacobian(replace(at, card=card, architecture=f"torchvision/{architecture}"), OF, WRT, ROWS)
     assert f"model.{loaded}" in code
     assert f'get_model("{architecture}", weights=None, num_classes=10' in code
+
+
+def test_programs_about_a_jacobian_keep_the_layers_of_an_exported_model(at: Setting) -> None:
+    """Their hooks stand on its layers."""
+    exported = replace(at, card=replace(at.card, key="upload/a"), architecture="")
+    info = next(info for info in at.sites if info.site == WRT)
+    programs = [
+        snippets.jacobian(exported, OF, WRT, ROWS),
+        snippets.singular_values_by_products(exported, OF, WRT, ROWS, 2),
+        snippets.one_output(exported, OF, info, 2),
+    ]
+    for code in programs:
+        assert 'model = torch.export.unflatten(torch.export.load("your-model.pt2"))' in code
+
+
+def test_a_letter_that_nobody_sees_is_written_as_its_number() -> None:
+    assert [quoted(text) for text in ("é", "a\u115fb", "a\u200bb")] == ['"é"', "'a\\u115fb'", "'a\\u200bb'"]

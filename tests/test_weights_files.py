@@ -100,6 +100,13 @@ def test_a_tensor_lies_where_its_strides_say_and_axes_of_one_have_any() -> None:
         check("w", StoredTensor(content, torch.float32, (3, 2), (1, 2)))
 
 
+def test_strides_and_places_have_at_most_40_bits() -> None:
+    content = memoryview(bytes(4))
+    check("w", StoredTensor(content, torch.float32, (1,), (2**40 - 1,)))
+    with pytest.raises(BadModel, match=r"has the shape \(1\); at most"):
+        check("w", StoredTensor(content, torch.float32, (1,), (2**40,)))
+
+
 def test_tensors_may_share_memory_as_tied_weights_do_and_no_more() -> None:
     stored = StoredTensor(memoryview(bytes(48)), torch.float32, (12,), (1,))
     check_total([stored, stored], 48)

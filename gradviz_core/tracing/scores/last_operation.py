@@ -61,7 +61,7 @@ def kind_of(output: Tensor, scores: Tensor, axis: int, *, beside_places: bool = 
     return "log_probabilities" if end.logarithms else "probabilities"
 
 
-def is_constant(output: Tensor, *, beside_places: bool = False) -> bool:
+def is_constant(output: Tensor, *, beside_places: bool) -> bool:
     """Whether every number is the same for all inputs, because it comes from a softmax over an axis of length one;
     ``beside_places`` as in ``kind_of``."""
     end = _end(output.grad_fn, beside_places)
