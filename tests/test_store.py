@@ -146,7 +146,7 @@ def test_the_quota_holds_whatever_comes(files: list[tuple[int, int, bool]]) -> N
 
 def test_room_is_promised_to_what_is_still_arriving(place: Store) -> None:
     with place.receive(150 * BLOCK) as first:
-        with pytest.raises(StoreFull, match=r"not enough room for 0.2 MB more: uploads may take up to 0.8192 MB here"):
+        with pytest.raises(StoreFull, match=r"no space for another 0.2 MB. Uploads may take up to 0.8192 MB here"):
             place.receive(51 * BLOCK)
         first.write(bytes(150 * BLOCK))
         assert first.left == 0
