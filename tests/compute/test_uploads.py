@@ -134,7 +134,7 @@ def test_a_full_store_refuses_before_the_file_is_sent(chosen: Settings, tmp_path
     try:
         first = client.upload_image(picture(200))
         second = client.upload_image(picture(201))
-        with pytest.raises(StoreFull, match=r"not enough room for 0.1 MB more: uploads may take up to 0.3 MB here"):
+        with pytest.raises(StoreFull, match=r"no space for another 0.1 MB. Uploads may take up to 0.3 MB here"):
             client.upload_image(picture(202))
         assert worker_of(ask(client, "echo", first.key)) == worker_of(ask(client, "echo", second.key))
         assert client.upload_image(picture(8)).width == 8
