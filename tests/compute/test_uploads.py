@@ -51,7 +51,7 @@ def picture(width: int = 8) -> bytes:
 
 
 def files(settings: Settings, kind: str = "files") -> list[str]:
-    return sorted(path.name for path in (settings.store / kind).iterdir())
+    return sorted(path.name for path in (settings.store / kind).glob("*"))
 
 
 @pytest.fixture(autouse=True)
