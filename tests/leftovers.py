@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from multiprocessing.util import Finalize
 from pathlib import Path
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
@@ -33,6 +34,9 @@ GLOBAL_HOOKS = (
 )
 STAYS = ("multiprocessing.resource_tracker", "torchinductor_")
 """A process that Python, and a folder that torch begins when it is first needed and keeps: words of their names."""
+AFTER_ITS_FOLDER = -200
+"""multiprocessing removes its own temporary folder with the priority -100 as a process ends, and complains where that
+is gone already."""
 FORK_SERVER = "multiprocessing.forkserver"
 """In the commands of a process that Python begins with the first pool of workers and keeps, and of its workers."""
 
@@ -149,7 +153,7 @@ def folder_of_a_server() -> Iterator[str]:
 
 def own_temporary_folder() -> Callable[[], None]:
     """Give this process, and those that it starts, a temporary folder where nobody else leaves anything. Calling what
-    is returned removes it."""
+    is returned ends that; the folder goes with the process, after the one that multiprocessing has in it."""
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", tempfile.gettempdir())  # where pytest's own folders are
     folder = tempfile.mkdtemp(prefix="gv-")  # a socket's path must be short
     before, tempfile.tempdir = tempfile.tempdir, folder
@@ -161,6 +165,6 @@ def own_temporary_folder() -> Callable[[], None]:
             del os.environ["TMPDIR"]
         else:
             os.environ["TMPDIR"] = variable
-        shutil.rmtree(folder, ignore_errors=True)
 
+    Finalize(None, shutil.rmtree, (folder, True), exitpriority=AFTER_ITS_FOLDER)
     return undo
