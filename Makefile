@@ -12,7 +12,7 @@ TORCH_INDEX ?=
 ARGS ?=
 # How many processes run tests side by side: make test PROCESSES=1
 PROCESSES ?= 2
-# How long each format is spoilt at random, and each precision and batch is searched: make fuzz SECONDS=600
+# How long each format is corrupted at random, and each precision and batch is searched: make fuzz SECONDS=600
 SECONDS ?= 60
 # Where a search at random begins, and what is drawn: make kernels SEED=7
 SEED ?= 0
@@ -34,7 +34,7 @@ help: ## list the targets
 run: .venv/run.stamp ## start the app on http://localhost:8501 (PORT= for another port)
 	$(BIN)/python -m streamlit run app.py --server.port=$(PORT)
 
-quick: .venv/dev.stamp ## run the quick tests: no browser, no processes
+quick: .venv/dev.stamp ## run the unit tests that are not slow
 	$(PASSES) quick
 
 test: .venv/dev.stamp ## run the tests, the ones in a real browser too; with ARGS= only those that it selects
@@ -56,7 +56,7 @@ format: .venv/dev.stamp ## format the code and fix what can be fixed by itself
 bench: .venv/dev.stamp ## measure, side by side with plain PyTorch
 	$(BIN)/python -m benchmarks $(ARGS)
 
-fuzz: .venv/dev.stamp ## spoil files of every format at random, SECONDS=60 each
+fuzz: .venv/dev.stamp ## corrupt files of every format at random, SECONDS=60 each
 	$(BIN)/python -m tests.hostile.fuzz --seconds $(SECONDS) $(ARGS)
 
 kernels: .venv/dev.stamp ## search PyTorch for gradients that depend on how numbers lie in memory, SECONDS=60 each

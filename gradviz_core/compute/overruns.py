@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections import OrderedDict
 
@@ -41,7 +42,7 @@ class Overruns:
         with self._lock:
             late = self._of_late(file, now)
         if len(late) >= TIMES:
-            minutes = max(1, round((late[-1] + REFUSED_S - now) / 60))
+            minutes = math.ceil((late[0] + REFUSED_S - now) / 60)
             raise DeadlineExceeded(
                 f"Work on this file took too long and was stopped {TIMES} times within {REFUSED_S / 60:g} minutes, so "
                 f"it is refused for the next {minutes} min. Choose a smaller file, or ask for less then."

@@ -9,7 +9,8 @@ SECTIONS: dict[str, dict[str, str]] = {
         "site": "One value of the forward pass, usually a layer output: the output of a module at one of its calls, or "
         "an input of the model.",
         "layer output": "What a module returns when the forward pass calls it; a layer that runs twice has two.",
-        "unit": "One number of a layer output: one channel at one spatial position, or one feature of one token.",
+        "unit": "One number of a layer output: one channel at one spatial position, one feature of one token, or one "
+        "feature of a flat layer output.",
         "channel": "One feature map of a layer output, or one colour of an image.",
         "feature": "One number of a vector: the same entry of every token, or one entry of a flat layer output.",
         "token": "One element of the sequence that a transformer works on, such as one patch of the image.",
@@ -17,8 +18,8 @@ SECTIONS: dict[str, dict[str, str]] = {
         "feature map": "All values of one channel, laid out as the image is.",
         "activation": "The value of a unit, or of a whole layer output, in this forward pass.",
         "receptive field": "The pixels that a unit can depend on; all other pixels cannot change it.",
-        "dead unit": "A unit that is zero at every position of a layer output without negative values, as "
-        "behind a ReLU: no gradient passes through it.",
+        "dead unit": "A channel or feature that is zero at every position of a layer output without negative values, "
+        "as behind a ReLU: no gradient passes through it.",
         "parameter": "A number that training changes, such as a weight or a bias.",
         "batch norm": "A layer that shifts and scales each channel; in evaluation mode by the mean and variance that "
         "were collected in training.",
@@ -59,7 +60,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "convention.",
         "perturbation": "A small change of the image, made along the gradient of a score.",
         "epsilon": "The largest size that a perturbation may have, in levels.",
-        "level": "One of the 256 steps of an 8-bit pixel, from 0 to 255.",
+        "level": "One of the 256 values of an 8-bit pixel, from 0 to 255.",
         "sign step": "A step that changes all pixel values by the same amount, up or down by the sign of the gradient.",
         "predicted change": "How much the score should change according to the gradient: the sum of each pixel's "
         "change times its gradient.",
@@ -74,7 +75,8 @@ SECTIONS: dict[str, dict[str, str]] = {
     },
     "The app": {
         "preset": "A small trained model that comes with GradViz.",
-        "permanent link": "An address that holds the whole question, so that it always shows the same picture.",
+        "permanent link": "An address that holds the whole question, so that it "
+        "shows the same picture as long as its uploads are kept.",
         "random seed": "Where the random numbers that a model draws begin; the same seed gives the same numbers.",
         "exported program": "A model in a .pt2 file, written by torch.export: a graph of operations and its weights.",
         "state dict": "The weights of a model by name, without the code that uses them.",

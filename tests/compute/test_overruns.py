@@ -25,7 +25,7 @@ def test_a_file_that_overruns_twice_is_refused_for_a_while() -> None:
     assert refused(book, "a", 100.0)
     assert not refused(book, "b", 100.0)
     with pytest.raises(
-        DeadlineExceeded, match="was stopped 2 times within 10 minutes, so it is refused for the next 8 m"
+        DeadlineExceeded, match="was stopped 2 times within 10 minutes, so it is refused for the next 7 m"
     ):
         book.refuse("a", 220.0)
     assert not refused(book, "a", REFUSED_S), "of the two, one was ten minutes ago"
