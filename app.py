@@ -34,7 +34,7 @@ from pages.streamlit_private import messages, sessions, tokens
 
 @asynccontextmanager
 async def lifespan(_: st.App) -> AsyncIterator[None]:
-    """What runs beside the server: sessions whose tabs have left are let go, and so is what pages leave behind. The
+    """What runs beside the server: sessions whose tabs have left are closed, and the garbage of pages is collected. The
     compute service ends with it."""
     go.Figure(go.Heatmap(z=[[0.0]])).to_json()  # loads what figures are made of
     memory.settle()

@@ -44,8 +44,8 @@ def ask_for(whose: Callable[[], Asker]) -> None:
 
 
 def before_large(act: Callable[[int], None]) -> None:
-    """From now on call ``act`` before an answer of so many bytes is read that is large, on the thread that asks. What
-    it raises, asking raises, and the answer is let go of."""
+    """From now on call ``act`` with the size in bytes before a large answer is read, on the thread that asks. What it
+    raises, asking raises, and the answer is dropped."""
     _client().before_large(act)
 
 

@@ -1,11 +1,12 @@
 """The pool: a bounded queue, some slots, and the choice of who serves what.
 
-A worker that is free takes the job of whoever has used the least of late (``fair_queue.py``). A job that has run for
-``SLICE_S`` is stopped where somebody who has used less waits, and begins anew when its turn comes again. That happens
-to a job once: begun anew it runs to its end, beside at least one worker that is kept for others.
+A free worker takes the job of the asker who has used the least time recently (``fair_queue.py``). A job that has run
+for ``SLICE_S`` is stopped if somebody who has used less is waiting, and starts again at its next turn. That happens to
+a job once: after that it gives way only to somebody who has used a whole deadline less, and with two or more workers
+one is kept free of such jobs.
 
-A *check* is a job of low priority. It begins only where nothing else is to be done; and before anything else is begun,
-it is stopped.
+A *check* is a job of low priority. It starts only when there is nothing else to do, and is stopped before other work
+starts.
 """
 
 from __future__ import annotations
@@ -206,7 +207,7 @@ class Supervisor:
         return sum(run.job.anew for run in self._runs.values()) >= max(1, self._workers - 1)
 
     def _lingers(self, slot: Slot, job: Job, now: float) -> bool:
-        """Whether the slot waits for the next job of whom it has just served, who has used far less."""
+        """Whether the slot waits for the next job of the asker it has just served, who has used far less."""
         if slot not in self._served:
             return False
         asker, since = self._served[slot]

@@ -1,6 +1,6 @@
 """Forwards the standard error of a confined worker to the service's log: line by line, in plain characters, and with a
 limit per minute. The worker itself cannot write to any file. An upload that has taken it over can neither flood the
-log, nor silence it for longer, nor forge lines of others.
+log, nor silence it for more than a minute, nor forge lines of others.
 """
 
 from __future__ import annotations

@@ -77,7 +77,7 @@ async def close_abandoned(
                 await asyncio.to_thread(memory.give_back)
                 ended, given_back = False, time.monotonic()
         except Exception:
-            log.exception("Sessions whose tabs have left could not be let go; it is tried again.")
+            log.exception("Sessions whose tabs have left could not be closed; GradViz tries again.")
 
 
 def _look(left: Abandoned, sessions: list[str], has_tab: Callable[[str], bool], close: Callable[[str], None]) -> None:

@@ -37,7 +37,7 @@ class LruCache(Generic[T]):
             return self._values[key][0]
 
     def keep(self, key: str, value: T) -> None:
-        """Store a value, instead of the one with this key."""
+        """Store a value, replacing the one with this key."""
         size = ENTRY + sys.getsizeof(key) + weight(value)
         with self._lock:
             self._drop(key)

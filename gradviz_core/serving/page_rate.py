@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 PAGES, PAGES_PER_S = 5.0, 1.5
 """Pages that one address may ask for at once, and per second after that, while others have tabs open. The process draws
-two or three per second, so this leaves about half of its time to others."""
+two or three per second, so this leaves a quarter to a half of its time to others."""
 FORGET_S = 60.0
 """An address that has asked for nothing for so long is forgotten."""
 

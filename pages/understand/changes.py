@@ -43,7 +43,7 @@ _EPSILONS = {"max": range(1, 65), "l2": range(20, 4001, 20)}
 _FIRST_EPSILON = {"max": 4, "l2": 400}
 _SIZES = {"max": "largest change of any value, in levels", "l2": "L2 norm of the change, in levels"}
 HEIGHT = saliency.LOW
-"""Of each of the three pictures: a third of a window of 1280 pixels is filled by this height, without a gap above."""
+"""Of each of the three pictures. In a window of 1280 pixels it fits a third of the width, without a gap above."""
 
 
 def question(choice: ScoredChoice) -> PerturbationQuestion:

@@ -146,17 +146,17 @@ def test_a_worker_that_has_said_too_much_is_heard_again(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An upload that takes a worker over could silence the log of it for the rest of its life: of a minute, now."""
-    ear, mouth = multiprocessing.Pipe(duplex=False)
-    worker_log.forward_output(ear, 7)
+    log_reader, log_writer = multiprocessing.Pipe(duplex=False)
+    worker_log.forward_output(log_reader, 7)
     for _ in range(20):
-        os.write(mouth.fileno(), b"much ado " * 455 + b"\n")
+        os.write(log_writer.fileno(), b"much ado " * 455 + b"\n")
     assert until(lambda: "confined worker 7 says too much" in caplog.text)
-    os.write(mouth.fileno(), b"lost\n")
+    os.write(log_writer.fileno(), b"lost\n")
     time.sleep(0.1)
     monkeypatch.setattr(log_lines, "MINUTE_S", 0.0)  # it is over
-    os.write(mouth.fileno(), b"Fatal Python error\n")
+    os.write(log_writer.fileno(), b"Fatal Python error\n")
     assert until(lambda: "confined worker 7: Fatal Python error" in caplog.text)
-    mouth.close()
+    log_writer.close()
     assert "lost" not in caplog.text
     (said,) = re.findall(r"confined worker 7 said ([\d,]+) bytes more in a minute", caplog.text)
     passed_on = sum(line.count("much ado ") * 9 for line in caplog.text.splitlines())

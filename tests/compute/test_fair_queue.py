@@ -20,16 +20,16 @@ def job(address: str = "a", session: str = "1") -> Job:
     return Job("ask", b"", asker=Asker(address, session))
 
 
-def ran(turns: FairQueue, one: Job, begin: float, end: float) -> None:
+def ran(queue: FairQueue, one: Job, begin: float, end: float) -> None:
     """Let a job have its turn."""
-    turns.put(one)
-    turns.began(one, begin)
-    turns.ended(one, end)
+    queue.put(one)
+    queue.began(one, begin)
+    queue.ended(one, end)
 
 
-def order(turns: FairQueue, now: float) -> str:
+def order(queue: FairQueue, now: float) -> str:
     """Addresses and sessions of those who wait, the next one first."""
-    return " ".join(f"{one.asker.address}{one.asker.session}" for one in turns.in_order(now))
+    return " ".join(f"{one.asker.address}{one.asker.session}" for one in queue.in_order(now))
 
 
 def test_time_counts_while_it_runs_and_half_a_minute_later() -> None:
@@ -69,66 +69,66 @@ def test_accounts_are_bounded_and_those_in_debt_are_not_forgotten(monkeypatch: p
 
 
 def test_addresses_take_turns_whatever_their_number_of_tabs() -> None:
-    turns = FairQueue(100)
+    queue = FairQueue(100)
     for session in "123456":
-        turns.put(job("a", session))
-    turns.put(job("b"))
-    assert order(turns, 0.0).startswith("a1 a2")  # nobody has used anything: first come, first served
-    turns.began(turns.in_order(0.0)[0], 0.0)
-    assert order(turns, 0.0) == "b1 a2 a3 a4 a5 a6"
+        queue.put(job("a", session))
+    queue.put(job("b"))
+    assert order(queue, 0.0).startswith("a1 a2")  # nobody has used anything: first come, first served
+    queue.began(queue.in_order(0.0)[0], 0.0)
+    assert order(queue, 0.0) == "b1 a2 a3 a4 a5 a6"
 
 
 def test_sessions_of_an_address_take_turns_and_a_session_is_served_in_order() -> None:
-    turns = FairQueue(100)
-    ran(turns, job("a", "1"), 0.0, 3.0)
+    queue = FairQueue(100)
+    ran(queue, job("a", "1"), 0.0, 3.0)
     first, second = job("a", "1"), job("a", "1")
     for one in (first, job("a", "2"), second):
-        turns.put(one)
-    assert order(turns, 3.0) == "a2 a1 a1"
-    assert turns.in_order(3.0)[1:] == [first, second]
+        queue.put(one)
+    assert order(queue, 3.0) == "a2 a1 a1"
+    assert queue.in_order(3.0)[1:] == [first, second]
 
 
 def test_time_that_was_used_counts_in_later_turns() -> None:
-    turns = FairQueue(100)
-    ran(turns, job("a"), 0.0, 10.0)
-    ran(turns, job("b"), 0.0, 1.0)
+    queue = FairQueue(100)
+    ran(queue, job("a"), 0.0, 10.0)
+    ran(queue, job("b"), 0.0, 1.0)
     for address in "abc":
-        turns.put(job(address))
-    assert order(turns, 10.0) == "c1 b1 a1"
+        queue.put(job(address))
+    assert order(queue, 10.0) == "c1 b1 a1"
 
 
 def test_who_is_lighter_is_asked_of_addresses_or_within_one_of_sessions() -> None:
-    turns = FairQueue(100)
-    ran(turns, job("a", "1"), 0.0, 6.0)
-    assert turns.lighter(Asker("b", "1"), Asker("a", "1"), 5.0, 6.0)
-    assert turns.lighter(Asker("b", "1"), Asker("a", "2"), 5.0, 6.0), "another tab of the same address"
-    assert not turns.lighter(Asker("b", "1"), Asker("a", "1"), 6.5, 6.0)
-    assert turns.lighter(Asker("a", "2"), Asker("a", "1"), 5.0, 6.0)
-    assert not turns.lighter(Asker("a", "2"), Asker("b", "1"), 0.0, 6.0)
-    assert not turns.lighter(ANYONE, ANYONE, -1.0, 6.0), "nobody is lighter than themselves"
+    queue = FairQueue(100)
+    ran(queue, job("a", "1"), 0.0, 6.0)
+    assert queue.lighter(Asker("b", "1"), Asker("a", "1"), 5.0, 6.0)
+    assert queue.lighter(Asker("b", "1"), Asker("a", "2"), 5.0, 6.0), "another tab of the same address"
+    assert not queue.lighter(Asker("b", "1"), Asker("a", "1"), 6.5, 6.0)
+    assert queue.lighter(Asker("a", "2"), Asker("a", "1"), 5.0, 6.0)
+    assert not queue.lighter(Asker("a", "2"), Asker("b", "1"), 0.0, 6.0)
+    assert not queue.lighter(ANYONE, ANYONE, -1.0, 6.0), "nobody is lighter than themselves"
 
 
 def test_a_full_queue_refuses_the_one_who_has_the_most_in_it() -> None:
-    turns = FairQueue(4)
+    queue = FairQueue(4)
     flood = [job("a", "1"), job("a", "1"), job("a", "2"), job("b")]
     for one in flood:
-        turns.put(one)
-        assert turns.shorten(one) is None
+        queue.put(one)
+        assert queue.shorten(one) is None
     newcomer = job("c")
-    turns.put(newcomer)
-    assert turns.shorten(newcomer) is flood[1], "the latest of the session that has most"
+    queue.put(newcomer)
+    assert queue.shorten(newcomer) is flood[1], "the latest of the session that has most"
     again = job("a", "3")
-    turns.put(again)
-    assert turns.shorten(again) in (again, flood[2])
-    assert [one in turns for one in (flood[0], flood[3], newcomer)] == [True] * 3
+    queue.put(again)
+    assert queue.shorten(again) in (again, flood[2])
+    assert [one in queue for one in (flood[0], flood[3], newcomer)] == [True] * 3
 
 
 def test_where_all_have_alike_the_newcomer_is_refused() -> None:
-    turns = FairQueue(2)
+    queue = FairQueue(2)
     for address in "abc":
         one = job(address)
-        turns.put(one)
-        assert turns.shorten(one) is (one if address == "c" else None)
+        queue.put(one)
+        assert queue.shorten(one) is (one if address == "c" else None)
     own = FairQueue(0)
     one = job()
     own.put(one)
@@ -141,18 +141,18 @@ def test_nobody_starves_and_everybody_gets_alike(seed: int) -> None:
     chance = random.Random(seed)
     addresses = {f"{number}": chance.randint(1, 6) for number in range(chance.randint(2, 6))}
     longest = {address: chance.choice([0.2, 2.0, 5.0]) for address in addresses}
-    turns, now = FairQueue(1000), 0.0
+    queue, now = FairQueue(1000), 0.0
     for address, tabs in addresses.items():
         for tab in range(tabs):
-            turns.put(job(address, str(tab)))
+            queue.put(job(address, str(tab)))
     running: list[tuple[float, int, Job]] = []
     numbers, used, last = itertools.count(), defaultdict[str, float](float), defaultdict[str, float](float)
     gaps = defaultdict[str, float](float)
     while now < 600:
-        while len(running) < 2 and len(turns):
-            one = turns.in_order(now)[0]
+        while len(running) < 2 and len(queue):
+            one = queue.in_order(now)[0]
             address = one.asker.address
-            turns.began(one, now)
+            queue.began(one, now)
             gaps[address] = max(gaps[address], now - last[address])
             last[address] = now
             length = chance.uniform(0.1, longest[address])
@@ -160,8 +160,8 @@ def test_nobody_starves_and_everybody_gets_alike(seed: int) -> None:
             running.append((now + length, next(numbers), one))
         running.sort()
         now, _, over = running.pop(0)
-        turns.ended(over, now)
-        turns.put(Job("ask", b"", asker=over.asker))
+        queue.ended(over, now)
+        queue.put(Job("ask", b"", asker=over.asker))
     assert max(gaps.values()) <= 5.0 * (len(addresses) + 1), dict(gaps)
     if len(addresses) > 2:  # of two, each has a worker for itself whenever it has two tabs
         many = [used[address] for address, tabs in addresses.items() if tabs > 1]

@@ -1,4 +1,4 @@
-"""What the doors let through to Streamlit, and with which sentence they turn the rest away."""
+"""What is let through to Streamlit, and with which sentence the rest is turned away."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ HERE = "localhost:8501"
 
 
 class Inside:
-    """What stands behind the doors: remembers what came through."""
+    """What stands behind the checks: remembers what came through."""
 
     def __init__(self) -> None:
         self.scopes: list[Scope] = []

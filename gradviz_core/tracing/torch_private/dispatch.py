@@ -1,8 +1,9 @@
 """The operators of PyTorch as its dispatcher runs them: seen one by one, and what their schemas say.
 
 Without the mode that sees them nothing is watched, and every question about a model is refused. Without schemas, or
-without knowing which operators there are, uploads are refused, for what they would do is not known. If an operator does
-not say which overloads it belongs to, uploads are refused too, and so are models with an author's own backward pass.
+without knowing which operators there are, uploads are refused, for what they would do is not known. If an overload
+does not say which operator it belongs to, uploads are refused too, and so are models with an author's own backward
+pass.
 """
 
 from __future__ import annotations
@@ -62,8 +63,8 @@ def _argument(found: Any) -> Argument:
 
 
 def packet(operator: Any) -> Any:
-    """The operator without its overload: ``aten.add`` of ``aten.add.Tensor``; None if it has no overloads, as control
-    flow.
+    """The operator without its overload: ``aten.add`` of ``aten.add.Tensor``; None for what has no overloads, such
+    as control flow.
 
     Raises:
         QuestionError: PyTorch does not say which it is.

@@ -68,6 +68,6 @@ def check_path(path: str) -> None:
     ):
         raise BadModel(
             f"The name {shown(path)} of a module or parameter cannot be used. A name may not contain a colon, a "
-            "square bracket or an invisible character, nor have a part called training, and may have at most "
-            f"{LONGEST_PATH} characters."
+            "square bracket or an invisible character, nor have a part called training or an empty one, and may have "
+            f"at most {LONGEST_PATH} characters."
         )
