@@ -114,6 +114,8 @@ def test_the_options_of_a_control_are_explained(monkeypatch: pytest.MonkeyPatch)
         (ClassScore(0), "logit"),
         (ClassScore(0, "probability"), "probability"),
         (Unit(Site("kink.token"), (0, 1)), "unit"),
+        (Unit(Site("unit"), (0, 1)), "unit"),
+        (Unit(Site("n"), (0, 1)), "unit"),
     ],
 )
 def test_no_text_from_a_model_is_explained(target: Target, own: str, monkeypatch: pytest.MonkeyPatch) -> None:

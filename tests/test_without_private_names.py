@@ -4,8 +4,10 @@ answer is wrong."""
 from __future__ import annotations
 
 import re
+import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +20,8 @@ from gradviz_core.methods import receptive_field
 from gradviz_core.tracing.torch_private import dispatch, frames, parts, saved, versions
 from gradviz_core.tracing.trace import gradients
 from gradviz_core.types import INPUT, ClassScore
+
+ROOT = Path(__file__).parents[1]
 
 
 class Bare:
@@ -81,7 +85,7 @@ def test_without_what_nodes_keep_there_is_no_receptive_field(name: str, monkeypa
     assert receptive_field.box_of(y, (0, 0, 0, 1), x) is None
 
 
-@pytest.mark.parametrize("name", ["_saved_", "_input_metadata", "variable"])
+@pytest.mark.parametrize("name", ["_saved_stride", "_input_metadata", "variable"])
 def test_without_what_nodes_keep_a_gradient_is_the_same(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def gradient() -> torch.Tensor:
         return gradients(SUMMED, torch.ones(1, 1, 4, 4), target=ClassScore(0), wrt=INPUT).gradients[INPUT]
@@ -124,7 +128,28 @@ def test_without_the_name_of_what_is_viewed_the_doctor_still_answers(monkeypatch
     assert gv.diagnose(SUMMED, x[None, None], lambda y: y.sum()).findings == ()
 
 
-def test_without_the_mode_of_a_decorator_none_is_named() -> None:
-    frame = sys._getframe()
-    assert frames.mode_of(frame) is None
-    assert not frames.is_decorator(frame)
+def test_without_the_mode_of_a_decorator_none_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    @torch.no_grad()
+    def decorated() -> tuple[bool, Any]:
+        caller = sys._getframe(1)
+        return frames.is_decorator(caller), frames.mode_of(caller)
+
+    known, mode = decorated()
+    assert known
+    assert isinstance(mode, torch.no_grad)
+    assert frames.mode_of(sys._getframe()) is None
+    monkeypatch.setattr(frames, "_DECORATORS", None)
+    assert decorated()[0] is False
+
+
+def test_the_first_gradient_may_be_asked_for_in_inference_mode() -> None:
+    program = """
+import torch
+import gradviz_core as gv
+with torch.inference_mode():
+    model, x = torch.nn.Linear(2, 1, bias=False), torch.ones(1, 2)
+    found = gv.trace.gradients(model, x, target=gv.ClassScore(0))
+assert torch.equal(found.gradients[gv.INPUT], model.weight)
+"""
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

@@ -69,7 +69,8 @@ def score(target: Target, labels: Sequence[str], value: str) -> Score:
     """The scalar that is differentiated, and its value."""
     own = score_words(target, ())
     if target.at is not None:
-        own = own.replace(site_name(target.at), "")
+        before, _, after = own.rpartition(f" of {site_name(target.at)}")
+        own = before + after
     return Score(score_words(target, labels).removeprefix("the "), value, own)
 
 

@@ -14,7 +14,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -184,13 +184,14 @@ def tab(browser: Browser, *, dark: bool = False, width: int = 1400, new: bool = 
     except BaseException:
         page.close()
         raise
-    page.unroute_all()
-    page.remove_listener("console", heard)
-    page.remove_listener("pageerror", failed)
     if new:
         page.close()
-    else:
+    if not page.is_closed():
+        page.evaluate("() => { try { sessionStorage.clear() } catch {} }")  # an empty page has none
         page.goto("about:blank")
+        page.unroute_all()
+        page.remove_listener("console", heard)
+        page.remove_listener("pageerror", failed)
         IDLE.append(page)
     assert not complaints, complaints
 
@@ -202,7 +203,7 @@ def _context(browser: Browser) -> BrowserContext:
 
 
 def _forget(page: Page) -> None:
-    """Forget what earlier tests have kept in this tab: all but the programs that were loaded."""
+    """Forget what earlier tests have kept in this tab. The programs that were loaded stay."""
     page.context.clear_cookies()
     session = page.context.new_cdp_session(page)
     session.send("Storage.clearDataForOrigin", {"origin": "*", "storageTypes": "local_storage,indexeddb"})
@@ -216,16 +217,30 @@ def script(page: Page, text: str) -> Iterator[None]:
     session = page.context.new_cdp_session(page)
     session.send("Page.enable")
     added = session.send("Page.addScriptToEvaluateOnNewDocument", {"source": text})
-    yield
-    session.send("Page.removeScriptToEvaluateOnNewDocument", {"identifier": added["identifier"]})
-    session.detach()
+    try:
+        yield
+    finally:
+        session.send("Page.removeScriptToEvaluateOnNewDocument", {"identifier": added["identifier"]})
+        session.detach()
+
+
+FAILED = pytest.StashKey[bool]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    item.stash[FAILED] = item.stash.get(FAILED, False) or report.failed
+    return report
 
 
 @pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    """A tab on a wide screen, in the light theme."""
+def page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
+    """A tab on a wide screen, in the light theme. One whose test fails is not used again."""
     with tab(browser) as opened:
         yield opened
+        if request.node.stash[FAILED]:
+            opened.close()
 
 
 @pytest.fixture

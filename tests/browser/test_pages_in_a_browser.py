@@ -287,6 +287,7 @@ def test_impatient_clicks_end_at_the_last_one(visited: Server, page: Page) -> No
     ) * 2:
         page.get_by_role("radio", name=name, exact=True).click(no_wait_after=True)
     page.wait_for_function(LAST_ANSWERED, timeout=60_000)
+    expect(page.get_by_test_id(streamlit_ids.EXCEPTION)).to_have_count(0)
     assert min(seeing.finite(seeing.heatmap(page, "gradient"))) < 0
     assert page.evaluate(LAST_ANSWERED)
 

@@ -15,7 +15,8 @@ from torch.autograd.graph import get_gradient_edge
 
 from gradviz_core.tracing.torch_private.names import missing
 
-_Leaf = type(get_gradient_edge(torch.zeros(1, requires_grad=True)).node)
+with torch.inference_mode(False), torch.enable_grad():  # whoever imports this may be in another mode
+    _Leaf = type(get_gradient_edge(torch.zeros(1, requires_grad=True)).node)
 """The class of the nodes in which gradients arrive at a leaf."""
 
 
