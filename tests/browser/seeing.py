@@ -120,8 +120,13 @@ def click(page: Page, key: str, row: float, column: float) -> None:
     page.wait_for_selector(f".st-key-chart_{key} .js-plotly-plot[data-clicks=on]", timeout=20_000)
     x, y = point(page, key, row, column)
     page.mouse.move(x - 3, y - 3)
+    drawn(page)  # a page is told of the pointer when it is drawn next
     page.mouse.move(x, y)
+    drawn(page)
     page.evaluate(LOOKED_AGAIN)
+    page.wait_for_function(
+        "(key) => document.querySelector(`.st-key-chart_${key} .js-plotly-plot`)._hoverdata?.length", arg=key
+    )
     page.evaluate(COUNT_RUNS)
     page.mouse.click(x, y)
     page.wait_for_function("window.runs > 0")
