@@ -60,18 +60,24 @@ async def hanging_uploads(
     """So many uploads that say they have ``size`` bytes, of which ``sent`` come and then no more, for as long as the
     context lasts. With ``control`` they go where a control of the page asked for a file; else to made-up places."""
     tab = await Tab.opened(door)
-    sockets: list[socket.socket] = []
+    begun: list[socket.socket] = []
     try:
         if control:
             await tab.press("Bring your own model")
             links = [link.upload_url for link in await tab.links(*(f"{number}.pt2" for number in range(count)))]
         else:
             links = [f"/_stcore/upload_file/{tab.session}/{number}" for number in range(count)]
-        sending = (asyncio.to_thread(_begin_upload, door, link, tab.cookie, size, sent) for link in links)
-        sockets += await asyncio.gather(*sending)
-        yield sockets
+        sending = asyncio.gather(
+            *(asyncio.to_thread(_begin_upload, door, link, tab.cookie, size, sent) for link in links)
+        )
+        try:
+            begun += await asyncio.shield(sending)  # a thread goes on where its task is cancelled, and opens a socket
+        except asyncio.CancelledError:
+            begun += await sending
+            raise
+        yield begun
     finally:
-        for each in sockets:
+        for each in begun:
             each.close()
         await tab.close()
 

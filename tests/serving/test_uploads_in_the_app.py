@@ -94,6 +94,7 @@ def test_uploads_that_nobody_asked_for_and_uploads_that_hang(app: App) -> None:
             begun = time.monotonic()
             await bringing.picture(bystander, "second.png", picture(2))
             assert time.monotonic() - begun < soon(5)
+            assert bystander.screen.errors == []
             for connection in hanging:
                 assert "408" in await asyncio.to_thread(said, connection)
                 connection.close()
@@ -131,5 +132,6 @@ def test_a_file_is_for_its_own_session(app: App) -> None:
             assert (status, "does not come from a page" in said) == (403, True)
             assert arriving(app) == []
             await bringing.picture(bystander, "mine.png", picture(4))
+            assert bystander.screen.errors == []
 
     own_loop.run(attack())
