@@ -56,7 +56,8 @@ def walk(node: ast.AST, into_functions: bool) -> Iterator[ast.AST]:
             yield from walk(child, into_functions)
 
 
-def imports(root: Path, path: Path, *, into_functions: bool) -> set[str]:
+@cache
+def imports(root: Path, path: Path, *, into_functions: bool) -> frozenset[str]:
     """Full names of the modules that a file imports, and the modules named as attributes of ``gradviz_core``."""
     face = late_modules(root)
     found: set[str] = set()
@@ -75,9 +76,10 @@ def imports(root: Path, path: Path, *, into_functions: bool) -> set[str]:
         elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in aliases:
             found |= {name for name in [f"gradviz_core.{node.attr}"] if exists(root, name)}
             found |= {face[node.attr]} if node.attr in face else set()
-    return found
+    return frozenset(found)
 
 
+@cache
 def late_modules(root: Path) -> dict[str, str]:
     """The modules that the face imports when they are first used, by the names that it gives them."""
     face = root / "gradviz_core" / "__init__.py"
@@ -91,12 +93,13 @@ def exists(root: Path, module: str) -> bool:
     return place.with_suffix(".py").exists() or place.is_dir()
 
 
-def files_run(root: Path, module: str) -> list[Path]:
+@cache
+def files_run(root: Path, module: str) -> tuple[Path, ...]:
     """The files, under ``root``, that run when ``module`` is imported: its own and those of the packages above."""
     parts = module.split(".")
     places = [Path(*parts[:n]) for n in range(1, len(parts) + 1)]
     files = [file for place in places for file in (place / "__init__.py", place.with_suffix(".py"))]
-    return [file for file in files if (root / file).exists()]
+    return tuple(file for file in files if (root / file).exists())
 
 
 def way_to_torch(root: Path, start: Path, *, into_functions: bool) -> list[str]:

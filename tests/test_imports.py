@@ -109,8 +109,9 @@ def no_streamlit_in_the_library(root: Path) -> list[str]:
     return [
         f"{path}: the library imports {module}. Only app.py, navigation.py and pages/ know of Streamlit."
         for path in sources(root)
+        if path.parts[0] == "gradviz_core"
         for module in imports(root, path, into_functions=True)
-        if path.parts[0] == "gradviz_core" and module.split(".")[0] == "streamlit"
+        if module.split(".")[0] == "streamlit"
     ]
 
 

@@ -142,6 +142,7 @@ def test_without_the_mode_of_a_decorator_none_is_named(monkeypatch: pytest.Monke
     assert decorated()[0] is False
 
 
+@pytest.mark.slow
 def test_the_first_gradient_may_be_asked_for_in_inference_mode() -> None:
     program = """
 import torch
