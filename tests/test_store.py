@@ -10,6 +10,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -264,6 +265,19 @@ def test_a_store_counts_what_it_finds(place: Store) -> None:
 
 
 # ----------------------------------------------------------------------------------------------------- many at one time
+
+
+def test_what_gets_its_name_is_not_left_behind_for_another_process(
+    place: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    move = place._move
+
+    def swept_before(*arguments: Any) -> None:
+        Store(place.folder, 200 * BLOCK, MONTH).sweep()
+        move(*arguments)
+
+    monkeypatch.setattr(place, "_move", swept_before)
+    assert place.file(place.put(b"kept")).read_bytes() == b"kept"
 
 
 def test_many_put_the_same_file_and_it_is_kept_once(place: Store) -> None:

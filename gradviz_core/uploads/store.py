@@ -323,7 +323,8 @@ class Arrival:
         digest = self.digest
         with _writing():
             os.fsync(self._out.fileno())  # or its name might outlive its bytes where the power fails
-        self._out.close()
+        if not fcntl:
+            self._out.close()  # Windows renames no open file; elsewhere it stays locked until it has its name
         self._store._move(self._path, kind, digest, self._size - self._left, self._mark)
         return digest
 
