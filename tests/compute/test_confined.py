@@ -29,9 +29,17 @@ from tests.crowding import soon
 
 
 def pids(client: Client, model: str) -> set[int]:
-    """Process numbers of both workers of a pool, each of which has just done what ``model`` says, which is to sleep."""
-    with ThreadPoolExecutor(2) as threads:
-        return {worker_of(answer) for answer in threads.map(lambda i: ask(client, model, f"0.{i}"), (4, 5))}
+    """Process numbers of both workers of a pool, each of which has done what ``model`` says, which is to sleep. Asked
+    again while one of them is not there yet."""
+    found: set[int] = set()
+
+    def both() -> bool:
+        with ThreadPoolExecutor(2) as threads:
+            found.update(worker_of(answer) for answer in threads.map(lambda i: ask(client, model, f"0.{i}"), (4, 5)))
+        return len(found) == 2
+
+    assert until(both), found
+    return found
 
 
 def test_whatever_touches_an_upload_is_done_by_other_processes(client: Client, chosen: Settings) -> None:
