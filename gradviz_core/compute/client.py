@@ -119,7 +119,7 @@ def deliver(kind: UploadKind, size: int, asker: Asker) -> Delivery:
 
     Raises:
         BadImage, BadModel: it is too large.
-        StoreFull: there is no space for it.
+        StoreFull: there is not enough space left.
         ComputeError: as ``ask``.
     """
     return _client().deliver(kind, size, asker)
@@ -133,7 +133,7 @@ def upload_image(data: bytes, value_range: tuple[float, float] | None = None) ->
 
     Raises:
         BadImage: too large, or not an image that can be read.
-        StoreFull: there is no space for it.
+        StoreFull: there is not enough space left.
         ComputeError: as ``ask``.
     """
     return _client().upload_image(data, value_range, _whose())
@@ -157,7 +157,7 @@ def upload_model(data: bytes) -> ModelReport:
 
     Raises:
         BadModel: too large, or not a model that can be read.
-        StoreFull: there is no space for it.
+        StoreFull: there is not enough space left.
         ComputeError: as ``ask``.
     """
     return _client().upload_model(data, _whose())
@@ -181,7 +181,7 @@ def keep_recipe(recipe: Recipe) -> str:
     Raises:
         UnknownModel: its file is not in the store.
         BadModel: a label, or a number of its preprocessing, breaks a limit.
-        StoreFull: there is no space for it.
+        StoreFull: there is not enough space left.
     """
     return _client().keep_recipe(recipe, _whose())
 

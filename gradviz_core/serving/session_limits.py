@@ -45,7 +45,7 @@ class SessionLimits:
         return None
 
     def take(self, address: str, *, returning: bool = False) -> str | None:
-        """Count a new connection from ``address``. If there is no place for it, the result is that of ``why_full``."""
+        """Count a new connection from ``address``, or return why it is refused, as ``why_full`` does."""
         if why := self.why_full(address, returning=returning):
             return why
         for number, (_, there) in enumerate(self._left):

@@ -47,7 +47,7 @@ def leaf(node: Any, *, needed_to: str = "") -> Tensor | None:
 
     Raises:
         Gone: it is not there.
-        QuestionError: the same, if it is ``needed_to`` do something.
+        QuestionError: it is not there, and ``needed_to`` says what cannot be done without it.
     """
     if not isinstance(node, _Leaf):
         return None
@@ -65,7 +65,7 @@ def tensor(node: Any, name: str, *, needed_to: str = "") -> Tensor | None:
     hook (of a checkpoint, say) would have to compute it.
 
     Raises:
-        QuestionError: there is no such name, and it is ``needed_to`` do something.
+        QuestionError: PyTorch has no such name, and ``needed_to`` says what cannot be done without it.
     """
     if needed_to and not hasattr(type(node), f"_saved_{name}"):
         raise missing(f"{type(node).__name__}._saved_{name}", needed_to)
