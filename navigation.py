@@ -43,5 +43,5 @@ if page.visibility == "hidden":
     page = navigation(listed)  # so that the sidebar marks the open page
 st.set_page_config(page_title=f"{page.title} · GradViz", page_icon=icon.ADDRESS, layout="wide")
 st.logo(icon.LOGO, size="large")
-with turns.one_page(), frame.around(pickers=cards.get(page.url_path, cards[first]).pickers):
+with turns.one_page(), frame.around(cards.get(page.url_path, cards[first])):
     page.run()

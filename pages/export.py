@@ -7,6 +7,7 @@ PAGE = contents.Page(
     "pages/help/export.py",
     section="Your model",
     order=40,
+    score=False,
 )
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ PAGE = contents.Page(
     "pages/understand/gradient_flow.py",
     section="Understand",
     order=20,
-    parameters=(*flow.PARAMETERS, *sites.PARAMETERS),
+    parameters=(*flow.PARAMETERS, *sites.OF_SITE),
 )
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ PAGE = contents.Page(
     section="Understand",
     order=21,
     parameters=jacobian_choice.PARAMETERS,
+    score=False,
 )
 
 if __name__ == "__main__":

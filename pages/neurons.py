@@ -1,7 +1,7 @@
 """Neurons, at /neurons."""
 
 from pages.layout import contents
-from pages.shell import pixel, sites
+from pages.shell import sites
 from pages.shell.parameters import Parameter
 
 PAGE = contents.Page(
@@ -9,7 +9,8 @@ PAGE = contents.Page(
     "pages/explore/neurons.py",
     section="Explore",
     order=11,
-    parameters=(*sites.PARAMETERS, *pixel.PARAMETERS, Parameter("opacity")),
+    parameters=(*sites.PARAMETERS, Parameter("opacity")),
+    score=False,
 )
 
 if __name__ == "__main__":

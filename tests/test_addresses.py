@@ -13,7 +13,7 @@ def page() -> None:
     from pages.shell.parameters import Parameter, Parameters
 
     asking_for = [Parameter("method"), Parameter("options", within=("method",)), Parameter("unit", within=("options",))]
-    address.begin(Parameters(asking_for))
+    address.begin(Parameters([*asking_for, Parameter("elsewhere")]), (each.name for each in asking_for))
     with asking.one_sentence():
         widgets.option("Method", "method", {"first": "First", "second": "Second"})
         names = [f"a_long_option_{number:02}" for number in range(12)]
@@ -85,3 +85,28 @@ def test_options_that_are_too_long_are_an_error_and_no_other_options(length: int
     assert not app.error
     assert said(app) == {}
     assert app.slider[0].value == 25
+
+
+def test_the_address_holds_what_its_page_uses_and_nothing_else() -> None:
+    app = opened(method="second", elsewhere="3", invented="4")
+    assert said(app) == {"method": "second"}
+    assert app.session_state["address"].chosen == {"method": "second", "elsewhere": "3"}, "for the page that uses it"
+    app.button_group[0].set_value("first").run()
+    assert said(app) == {"method": "first"}
+
+
+def test_a_choice_that_the_page_does_not_declare_cannot_be_read() -> None:
+    def reads() -> None:
+        import streamlit as st
+
+        from pages.shell import address
+        from pages.shell.parameters import Parameter, Parameters
+
+        address.begin(Parameters([Parameter("here"), Parameter("elsewhere")]), ["here"])
+        try:
+            address.read("elsewhere")
+        except KeyError as error:
+            st.text(error)
+
+    (said,) = AppTest.from_function(reads).run().text
+    assert "This page does not declare the choice 'elsewhere'" in said.value

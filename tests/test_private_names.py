@@ -154,13 +154,13 @@ for file, needed in files.items():
         names.found = lambda module, name: None if (module, name) == gone else found(module, name)
         importlib.reload(file)
         app = AppTest.from_file("navigation.py", default_timeout=60)
-        app.query_params["view"] = "l2"
+        app.query_params["model"] = "preset/shapes-cnn"
         if file is not run:  # else the first page, which asks questions
             app.switch_page("pages/help/export.py")
         app.run()
         assert not app.exception, gone
         assert len(app.title) == 1, gone
-        assert app.query_params["view"] == "l2", gone
+        assert app.query_params["model"] == "preset/shapes-cnn", gone
         assert messages.pages_in(b"?") == (None if file is messages else 0.0), gone
         assert messages.pages_in(BackMsg(clear_cache=True).SerializeToString()) is None, gone
         assert messages.pages_in(BackMsg(app_heartbeat=True).SerializeToString()) == 0.0, gone

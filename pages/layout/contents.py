@@ -15,7 +15,7 @@ from pages.shell.parameters import Parameter, Parameters
 from pages.uploads import images, models
 
 FOLDER = Path(__file__).parents[1]
-_SIDEBAR = (*models.PARAMETERS, *images.PARAMETERS, *draws.PARAMETERS, *choosing.PARAMETERS)
+_PICKERS = (*models.PARAMETERS, *images.PARAMETERS, *draws.PARAMETERS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,14 @@ class Page:
     """Its choices in the address, besides those of the sidebar."""
     pickers: bool = True
     """Whether a model and an image are chosen for it."""
+    score: bool = True
+    """Whether a score of that model is chosen for it."""
+
+    @property
+    def choices(self) -> tuple[Parameter, ...]:
+        """All that its address can hold."""
+        sidebar = (*_PICKERS, *(choosing.PARAMETERS if self.score else ())) if self.pickers else ()
+        return (*sidebar, *self.parameters)
 
 
 @cache
@@ -48,8 +56,8 @@ def pages() -> Mapping[str, Page]:
 
 @cache
 def parameters() -> Parameters:
-    """All choices that the address can hold."""
-    return Parameters((*_SIDEBAR, *(each for page in pages().values() for each in page.parameters)))
+    """The choices of all pages."""
+    return Parameters((*_PICKERS, *choosing.PARAMETERS, *(each for page in pages().values() for each in page.choices)))
 
 
 def _card(file: Path) -> Page:

@@ -19,7 +19,7 @@ from gradviz_core.types import SurveyQuestion, Target
 from pages.layout import contents
 from pages.scores import choosing, output_kind
 from pages.scores.output_kind import Output
-from pages.shell import about, address, asking, check, draws, history, narrow, skeleton, unseen
+from pages.shell import about, address, asking, check, copy_link, draws, history, narrow, skeleton, unseen
 from pages.shell.choice import Choice
 from pages.shell.words import plain
 from pages.streamlit_private import elements
@@ -68,10 +68,8 @@ class _Sidebar:
 
 
 @contextmanager
-def around(*, pickers: bool) -> Iterator[None]:
-    """Draw the shell, then the page inside it, then the foot, which says how long its answers took. ``pickers`` is
-    false for pages that need neither model nor image.
-    """
+def around(page: contents.Page) -> Iterator[None]:
+    """Draw the shell, then the page inside it, then the foot, which says how long its answers took."""
     st.html(_STYLE)
     body = st.container()
     skeleton.make()
@@ -81,11 +79,11 @@ def around(*, pickers: bool) -> Iterator[None]:
     unseen.make()
     history.gather()
     narrow.keep_clear()
-    address.begin(contents.parameters())
+    address.begin(contents.parameters(), (each.name for each in page.choices))
     with st.sidebar:
-        sidebar = st.session_state["sidebar"] = _sidebar(pickers)
+        sidebar = st.session_state["sidebar"] = _sidebar(page.pickers)
         foot = sidebar.foot
-    if pickers:
+    if page.pickers:
         bring.dialog()
     foot.caption(st.session_state.get("foot", "Starting …"))
     try:
@@ -100,8 +98,8 @@ def around(*, pickers: bool) -> Iterator[None]:
 
 
 def _sidebar(pickers: bool) -> _Sidebar:
-    model = address.read("model", models.first())
-    image = address.read("image") or images.suited(model)
+    model = address.read("model", models.first()) if pickers else models.first()
+    image = (address.read("image") if pickers else "") or images.suited(model)
     if pickers:
         models.pick(model)
     card = st.container(gap=None)
@@ -117,6 +115,8 @@ def heading(title: str, sentence: str) -> DeltaGenerator:
     with st.container(horizontal=True, vertical_alignment="center", key="heading"):
         st.title(title, anchor=False)
         tools = st.container(width="content", horizontal=True, horizontal_alignment="right")
+    with tools:
+        copy_link.button(contents.parameters().personal)
     st.markdown(sentence)
     skeleton.begin(title)
     return tools

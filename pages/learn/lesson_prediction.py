@@ -12,7 +12,7 @@ from pages.shell.asking import ask
 from pages.shell.parameters import Parameter
 from pages.shell.words import plain
 
-PARAMETERS = (Parameter("guess", within=("lesson",)),)
+PARAMETERS = (Parameter("guess", within=("lesson",), personal=True),)
 GIVEN_UP = "shown"
 """What ``guess`` is in the address where the answer was asked for; else it is the number of an answer."""
 

@@ -4,6 +4,9 @@ Each choice is one text, exactly what ``Question`` uses (keys, site names, numbe
 it. A crafted value arrives here unchanged, and is answered with an error instead of being replaced by another choice.
 An empty text is the default, and is not in the address. Visible controls are drawn from these texts and write to them;
 so do clicks on pictures.
+
+The address holds what its page uses. The choices of other pages are kept in the session, and are there again when the
+person returns to them.
 """
 
 from __future__ import annotations
@@ -38,10 +41,12 @@ class _Memory:
 
     parameters: Parameters = field(default_factory=Parameters)
     """All that there are."""
+    used: frozenset[str] = frozenset()
+    """Those that the open page uses."""
     begun: bool = False
     """Whether the address was read."""
     chosen: dict[str, str] = field(default_factory=dict)
-    """Each text that is not empty."""
+    """Each text that is not empty, of all pages."""
     clicked: set[str] = field(default_factory=set)
     """Chosen by a click on a picture just now; newer than what the controls say."""
     shown: dict[str, object] = field(default_factory=dict)
@@ -63,22 +68,37 @@ def session_memory() -> _Memory:
     return cast(_Memory, st.session_state["address"])
 
 
-def begin(parameters: Parameters) -> None:
-    """Called once in each run, before anything is read.
+def begin(parameters: Parameters, used: Iterable[str]) -> None:
+    """Called once in each run, before anything is read. ``used`` are the choices of the open page.
 
-    At the start of a session, and after a step back or forward in the browser's history, the choices are read from the
-    address; otherwise the address is updated with what was chosen, which is one entry in the history."""
+    At the start of a session all choices are read from the address, since addresses of earlier versions hold those of
+    other pages too; after a step back or forward in the browser's history, those of the page. Otherwise the person may
+    have changed some. The address is updated where it says anything else, which is one entry in the history."""
     memory = session_memory()
-    memory.parameters = parameters
+    memory.parameters, memory.used = parameters, frozenset(used)
     said = {name: text for name in parameters.names if (text := st.query_params.get(name))}
-    if not memory.begun or run.came_by_history():
+    if not memory.begun:
         memory.chosen, memory.begun = said, True
+    elif run.came_by_history():
+        _return_to(memory, {name: said[name] for name in said.keys() & memory.used})
     else:
         _hear_controls(memory)
-        if memory.chosen != said:
-            st.query_params.from_dict(memory.chosen)
+    here = {name: text for name, text in memory.chosen.items() if name in memory.used}
+    if here != st.query_params.to_dict():
+        st.query_params.from_dict(here)
     memory.clicked.clear()
     memory.drawn.clear()
+
+
+def _return_to(memory: _Memory, said: Mapping[str, str]) -> None:
+    """Choose for this page what the address says. A choice of another page is dropped if it depends on one that
+    changed."""
+    for name in memory.used:
+        if memory.chosen.get(name) != said.get(name):
+            memory.carried |= memory.parameters.questioned_with(name) - memory.used
+            _drop(memory, memory.parameters.dropped_with(name))
+    _drop(memory, memory.used)
+    memory.chosen |= said
 
 
 def _hear_controls(memory: _Memory) -> None:
@@ -107,14 +127,14 @@ def read(name: str, default: str = "") -> str:
     """The text chosen for ``name``, or the default. ``set.power`` is the entry ``power`` of ``set``.
 
     Raises:
-        KeyError: no page declares such a choice.
+        KeyError: the page does not declare such a choice, so its address does not hold it.
         NoSuchChoice: as ``entries``.
     """
     whole, _, entry = name.partition(".")
     if entry:
         return entries(whole).get(entry) or default
-    if name not in session_memory().parameters.names:
-        raise KeyError(f"No page declares the choice {name!r}: name it in the parameters of the page's card.")
+    if name not in session_memory().used:
+        raise KeyError(f"This page does not declare the choice {name!r}: name it in the parameters of its card.")
     return (session_memory().chosen.get(name) or default)[:LONGEST]
 
 

@@ -19,6 +19,8 @@ class Parameter:
     """Choices that it depends on. It is dropped when one of them changes or is dropped."""
     while_it_fits: tuple[str, ...] = ()
     """When one of these choices changes, it is dropped only if it no longer fits."""
+    personal: bool = False
+    """Whether it says what this person did, such as an answer to a question: "Copy link" leaves it out."""
 
 
 class Parameters:
@@ -35,6 +37,11 @@ class Parameters:
     def names(self) -> tuple[str, ...]:
         """Their names."""
         return tuple(self._declared)
+
+    @property
+    def personal(self) -> frozenset[str]:
+        """Those that "Copy link" leaves out."""
+        return frozenset(each.name for each in self._declared.values() if each.personal)
 
     def dropped_with(self, name: str) -> frozenset[str]:
         """Those that are dropped when ``name`` changes."""

@@ -22,9 +22,10 @@ from pages.shell.clicks import Click
 from pages.shell.parameters import Parameter
 from pages.shell.words import plain
 
+OF_SITE = (Parameter("site", within=("model",)), Parameter("axis", within=("site",)))
 PARAMETERS = (
-    Parameter("site", within=("model",)),
-    Parameter("axis", within=("site",)),
+    *OF_SITE,
+    *pixel.PARAMETERS,
     *(Parameter(name, within=("axis",)) for name in ("channel", "position", "slice")),
     *(Parameter(name, within=("axis", "pixel")) for name in ("row", "col", "token")),  # they start at the pixel
 )
