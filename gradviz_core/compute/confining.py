@@ -31,10 +31,12 @@ NEEDED = frozenset(
 
 def confine(*, keep_open: Sequence[int], memory_mb: int | None, models: bool = True) -> sandbox.Confinement:
     """Confine this process, and say what holds; where a wall is missing, the log says so too. Settings are as they were
-    before. ``models`` says whether it will be asked about models."""
+    before. ``models`` says whether it will be asked about models: then the weights that other packages bring are read
+    first, before any upload."""
     chosen = settings()
     if models and "torch" in sys.modules:
         importlib.import_module("torchvision")  # it makes a folder as it is imported, which fails later
+        importlib.import_module("gradviz_core.models.preset_weights").read_packages()
     forget_the_environment()
     sys.dont_write_bytecode = True
     held = sandbox.confine(

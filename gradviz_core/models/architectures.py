@@ -1,4 +1,4 @@
-"""The small networks of the presets, as plain torch modules without trained weights.
+"""The networks of the presets, as plain torch modules without trained weights. The one for photos has its own file.
 
 Every activation function is a module, so that its output is a site. Two of the networks are difficult on purpose, as
 real ones are: ``ShapesResNet`` works in place and runs one ReLU twice, ``ShapesViT`` has an attention module whose
@@ -11,6 +11,8 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
+
+from gradviz_core.models.efficientnet_lite0 import EfficientNetLite0
 
 SHAPES = 10
 """Number of classes of the scenes."""
@@ -172,6 +174,7 @@ ARCHITECTURES: dict[str, Callable[..., nn.Module]] = {
     "shapes-shortcut": ShapesCNN,
     "digits-mlp": DigitsMLP,
     "digits-cnn": DigitsCNN,
+    "efficientnet-lite0": EfficientNetLite0,
 }
 PRESET_NAMES = tuple(ARCHITECTURES)
 

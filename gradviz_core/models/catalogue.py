@@ -47,7 +47,7 @@ TORCHVISION: dict[str, tuple[str, ...]] = {
 def presets() -> tuple[ModelCard, ...]:
     """Cards of the models that GradViz ships, in the order in which they are offered."""
     cards = [_read_card(file) for file in (ASSETS / "models").glob("*.json")]
-    order = ["shapes-cnn", "shapes-resnet", "shapes-vit", "shapes-shortcut", "digits-cnn", "digits-mlp"]
+    order = "shapes-cnn shapes-resnet shapes-vit shapes-shortcut digits-cnn digits-mlp efficientnet-lite0".split()
     return tuple(sorted(cards, key=lambda card: (order.index(_name(card)) if _name(card) in order else 99, card.key)))
 
 

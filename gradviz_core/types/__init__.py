@@ -17,6 +17,7 @@ from gradviz_core.types.cards import Accuracy as Accuracy
 from gradviz_core.types.cards import ImageCard as ImageCard
 from gradviz_core.types.cards import ImageFile as ImageFile
 from gradviz_core.types.cards import ModelCard as ModelCard
+from gradviz_core.types.cards import PackageFile as PackageFile
 from gradviz_core.types.cards import Preprocessing as Preprocessing
 from gradviz_core.types.diagnosis import DiagnosisAnswer as DiagnosisAnswer
 from gradviz_core.types.diagnosis import DiagnosisQuestion as DiagnosisQuestion

@@ -38,6 +38,17 @@ class Accuracy:
 
 
 @dataclass(frozen=True, slots=True)
+class PackageFile:
+    """A file that another Python package brings."""
+
+    package: str
+    """Its name in the package index."""
+    version: str
+    path: str
+    """From the folder in which Python's packages lie."""
+
+
+@dataclass(frozen=True, slots=True)
 class ModelCard:
     """What is known of a model."""
 
@@ -56,6 +67,8 @@ class ModelCard:
     """What the values that it returns mean, where that is known."""
     against: str = ""
     """For a model with a single output: the name of the other label, where it has one."""
+    weights: PackageFile | None = None
+    """Of a preset: where its weights lie; None for a file beside its card."""
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -23,7 +23,7 @@ from gradviz_core.errors import BadModel, ComputeError, UnknownModel
 from gradviz_core.models import catalogue
 from gradviz_core.models.catalogue import ASSETS
 from gradviz_core.settings import Settings
-from gradviz_core.types import FlowQuestion, GradientQuestion, PerturbationQuestion, Question, SurveyQuestion
+from gradviz_core.types import INPUT, FlowQuestion, GradientQuestion, PerturbationQuestion, Question, SurveyQuestion
 from gradviz_core.types.cards import Preprocessing, Recipe
 from gradviz_core.types.targets import ClassScore
 from tests.compute.conftest import processes_of, until
@@ -54,6 +54,18 @@ def test_a_worker_gives_the_same_arrays_as_this_process(real: Client, kind: type
     for name, array in here.arrays.items():
         assert there.arrays[name].dtype == array.dtype
         np.testing.assert_allclose(there.arrays[name], array, rtol=1e-5, atol=1e-7)
+
+
+def test_a_confined_worker_answers_about_a_photo_with_the_weights_that_it_read_before(real: Client) -> None:
+    photo = Path(catalogue.sample_file("cat")).read_bytes()
+    model = "preset/efficientnet-lite0"
+    uploaded = real.ask(GradientQuestion(model=model, image=real.upload_image(photo).key))
+    assert real.status().confined, real.status().confinement
+    sample = real.ask(GradientQuestion(model=model, image="sample/cat"))
+    gradient = sample.gradients[INPUT]
+    np.testing.assert_allclose(
+        uploaded.gradients[INPUT], gradient, rtol=1e-4, atol=1e-6 * float(np.abs(gradient).max())
+    )
 
 
 def test_an_unknown_model_is_told_as_in_this_process(real: Client) -> None:
