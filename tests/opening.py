@@ -54,9 +54,12 @@ def answer_here(monkeypatch: pytest.MonkeyPatch) -> list[Question]:
 
 
 def opened(page: str = SALIENCY, **choices: str) -> AppTest:
+    """A page at these choices. With any choice "/" is Input saliency, without one it is the story."""
     app = AppTest.from_file(str(ROOT / "navigation.py"), default_timeout=60)
     for name, value in choices.items():
         app.query_params[name] = value
+    if page == SALIENCY and not choices:
+        app.switch_page(page)
     app.run()
     if page != SALIENCY:
         app.switch_page(page).run()

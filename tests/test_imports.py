@@ -28,6 +28,7 @@ WINGS: dict[str, str] = {
     "types": "errors",
     "text": "errors types",
     "drawing": "errors types text",
+    "story": "errors types drawing",
     "tracing": "errors types",
     "models": "errors folders types settings",
     "uploads": "errors types settings text tracing models",
@@ -52,6 +53,7 @@ PAGES: dict[str, str] = {
     "explore": "shell scores uploads layout",
     "understand": "shell scores uploads layout",
     "learn": "shell scores layout streamlit_private",
+    "front": "shell layout uploads",
     "help": "uploads",
 }
 """The folders of pages, and what each may import of the others."""
@@ -60,7 +62,7 @@ MOST_AT_THE_ROOT = 8
 """Files directly in gradviz_core."""
 
 TORCH_FREE = (
-    *("__init__", "version", "errors", "folders", "memory", "settings", "types", "text", "drawing", "serving"),
+    *("__init__", "version", "errors", "folders", "memory", "settings", "types", "text", "drawing", "story", "serving"),
     *("tracing.axes", "tracing.axis_rules"),
     *("uploads.archive", "uploads.holders", "uploads.store", "uploads.store_folder"),
     *("compute.askers", "compute.client", "compute.npz", "compute.sandbox", "doctor.verdicts"),

@@ -75,7 +75,7 @@ def test_every_choice_is_made_without_a_mouse(visited: Server, page: Page) -> No
 
 
 def test_the_tour_is_walked_by_its_links_in_one_tab(visited: Server, page: Page) -> None:
-    page.goto(visited.address())
+    page.goto(visited.address("saliency"))
     for number, stop in enumerate(tour.STOPS):
         _reach(page, page.get_by_role("link", name=stop.title, exact=True).first)
         page.keyboard.press("Enter")

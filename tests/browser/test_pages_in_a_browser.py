@@ -65,21 +65,26 @@ def check_marked(page: Page, title: str) -> None:
     expect(page.locator(streamlit_ids.filled("$SIDEBAR_NAV_LINK[aria-current=page]"))).to_have_text([title])
 
 
-@pytest.mark.parametrize("address", ["", "saliency"])
-def test_either_address_of_the_first_page_is_marked_and_kept(visited: Server, page: Page, address: str) -> None:
+@pytest.mark.parametrize(
+    ("address", "title"),
+    [("", "Story"), ("story", "Story"), ("?image=sample/star", "Input saliency"), ("saliency", "Input saliency")],
+)
+def test_either_address_of_the_page_at_the_start_is_marked_and_kept(
+    visited: Server, page: Page, address: str, title: str
+) -> None:
     page.goto(visited.address(address))
-    for title in ("Input saliency", "Neurons", "Input saliency"):
-        page.get_by_test_id(streamlit_ids.SIDEBAR_NAV).get_by_role("link", name=title).click()
-        expect(page.get_by_role("heading", name=title)).to_be_visible(timeout=30_000)
+    seeing.wait(page)
+    for each in (title, "Neurons", title):
+        page.get_by_test_id(streamlit_ids.SIDEBAR_NAV).get_by_role("link", name=each).click()
         seeing.wait(page)
-        check_marked(page, title)
-        expect(page).to_have_title(f"{title} · GradViz")
-    assert page.evaluate("location.pathname") == f"/{address}"
+        check_marked(page, each)
+        expect(page).to_have_title(f"{each} · GradViz")
+    assert page.evaluate("location.pathname") == f"/{address.partition('?')[0]}"
 
 
 def test_the_app_stays_small_after_every_page(server: Server, page: Page) -> None:
     """``make bench`` measures how soon the first page and the first heatmap come."""
-    page.goto(server.address())
+    page.goto(server.address("saliency"))
     page.wait_for_selector(".st-key-chart_gradient .heatmaplayer image", timeout=60_000)
     for name in ("Neurons", "Feature maps", "Input saliency"):
         page.get_by_test_id(streamlit_ids.SIDEBAR_NAV).get_by_role("link", name=name).click()
@@ -127,7 +132,7 @@ def test_clicks_choose_unit_channel_site_and_class(visited: Server, page: Page) 
     seeing.click(page, "strip", y, 0)
     assert seeing.choice(page, "site") == "features.0"
 
-    page.goto(visited.address())
+    page.goto(visited.address("saliency"))
     seeing.check_drawn(page, "gradient")
     label = page.evaluate(
         "document.querySelector('.st-key-chart_classes .js-plotly-plot')._fullData[1].customdata[3][0]"
@@ -227,7 +232,7 @@ def test_a_file_that_cannot_be_had_is_said_under_its_button(visited: Server, bro
 def test_an_uploaded_image_is_shown_and_one_that_is_none_is_refused(
     visited: Server, page: Page, tmp_path: Path
 ) -> None:
-    page.goto(visited.address())
+    page.goto(visited.address("saliency"))
     seeing.check_drawn(page, "gradient")
     picture = tmp_path / "my <b>holiday.webp"
     pixels = np.random.default_rng(0).integers(0, 256, (120, 90, 3), dtype=np.uint8)
@@ -247,7 +252,7 @@ def test_an_uploaded_image_is_shown_and_one_that_is_none_is_refused(
 
 
 def test_one_image_after_the_other_keeps_the_predicted_class_as_the_target(visited: Server, page: Page) -> None:
-    page.goto(visited.address())
+    page.goto(visited.address("saliency"))
     seeing.check_drawn(page, "gradient")
     for title in ("Heart", "Star", "Square", "Heart"):
         page.get_by_role("radio", name=title, exact=True).check(force=True)
@@ -274,7 +279,7 @@ leave the page at rest at the one before it for a moment."""
 
 
 def test_impatient_clicks_end_at_the_last_one(visited: Server, page: Page) -> None:
-    page.goto(visited.address())
+    page.goto(visited.address("saliency"))
     seeing.check_drawn(page, "gradient")
     for name in (
         "Magnitude (L2)",

@@ -22,10 +22,12 @@ PICTURE = "sample/digit-3"
 
 
 def opened(page: str = SALIENCY, **choices: str) -> AppTest:
-    """The app at this address."""
+    """The app at this address. With any choice "/" is Input saliency, without one it is the story."""
     app = AppTest.from_file(str(ROOT / "navigation.py"), default_timeout=PATIENCE_S)
     for name, value in choices.items():
         app.query_params[name] = value
+    if page == SALIENCY and not choices:
+        app.switch_page(page)
     app.run()
     return app if page == SALIENCY else app.switch_page(page).run()
 

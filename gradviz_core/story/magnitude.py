@@ -1,0 +1,72 @@
+"""Magnitude and sign: the size of the gradient says where, its sign says which way."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from gradviz_core.drawing import captions
+from gradviz_core.story import asked, figures
+from gradviz_core.story.regions import Region, fewest, square, strongest_window
+from gradviz_core.story.told import Ask, Shown, Subject, Told, claim
+from gradviz_core.types import INPUT, FloatArray
+
+
+class Facts(NamedTuple):
+    """What is claimed of one gradient."""
+
+    half_in: float
+    """Share of the pixels that hold half of the gradient's square."""
+    red: float
+    """Share of the pixels with a signed sum above zero."""
+    left: float
+    """|Σ g| / Σ |g|: what is left where the signs are added up."""
+    most: Region
+
+
+def tell(ask: Ask, subject: Subject) -> Told:
+    """The same gradient with and without its sign."""
+    answer, card = asked.gradient(ask, subject), asked.card(ask, subject)
+    now = facts(answer.gradients[INPUT])
+    signed, size = (asked.saliency_field(answer, view) for view in ("signed_sum", "magnitude_l2"))
+    share = captions.share_text
+    return Told(
+        f"The size says where: half of it lies in {share(now.half_in)} of the pixels. The sign says which way: "
+        f"{share(now.red)} of the pixels are red.",
+        "Red and blue cancel: make every pixel brighter at once, and only "
+        f"{share(now.left)} of what they do one by one is left.",
+        (
+            Shown(
+                "With its sign",
+                figures.heatmap(signed, answer.pixels, now.most.box),
+                asked.saliency_caption(answer, card, signed),
+            ),
+            Shown(
+                "Its size alone",
+                figures.heatmap(size, answer.pixels, now.most.box),
+                asked.saliency_caption(answer, card, size, "magnitude_l2"),
+            ),
+        ),
+        asked.saliency_page(subject, ("view", "l2")),
+    )
+
+
+def facts(gradient: FloatArray) -> Facts:
+    """Where the gradient is, and what its signs leave.
+
+    Raises:
+        NotSo: it is spread over all pixels alike, or its signs do not cancel.
+    """
+    squares = square(gradient)
+    signed = np.asarray(gradient[0].sum(axis=0), dtype=np.float64)
+    rows, columns = squares.shape
+    found = Facts(
+        fewest(squares, 0.5),
+        float((signed > 0).mean()),
+        float(abs(signed.sum()) / np.abs(signed).sum()),
+        strongest_window(squares, rows // 4, columns // 4),
+    )
+    claim(found.half_in < 0.2, "half of the gradient's square lies in less than a fifth of the pixels")
+    claim(found.left < 0.2, "red and blue cancel: less than a fifth is left where all are added up")
+    return found

@@ -1,0 +1,50 @@
+"""Where to look: the part of a picture that holds most of something."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from gradviz_core.drawing.outlines import Box
+from gradviz_core.types import FloatArray
+
+
+class Region(NamedTuple):
+    """A box, and the share of the whole sum within it."""
+
+    box: Box
+    share: float
+
+
+def square(gradient: FloatArray) -> FloatArray:
+    """Σ_c g[c]² at each position, in double precision: (1, C, H, W) or (C, H, W) to (H, W)."""
+    planes = gradient[0] if gradient.ndim == 4 else gradient
+    return np.asarray(np.square(planes, dtype=np.float64).sum(axis=0))
+
+
+def strongest_window(amounts: FloatArray, rows: int, columns: int) -> Region:
+    """The window of this size with the largest sum of ``amounts`` (H, W), none of them negative; the first of several.
+
+    Raises ValueError where the window is larger than the picture, or everything is zero.
+    """
+    height, width = amounts.shape
+    if not (0 < rows <= height and 0 < columns <= width) or not amounts.any():
+        raise ValueError(f"No window of {rows}×{columns} in a picture of {height}×{width} has a largest sum.")
+    total = np.pad(np.asarray(amounts, np.float64).cumsum(axis=0).cumsum(axis=1), ((1, 0), (1, 0)))
+    sums = total[rows:, columns:] - total[:-rows, columns:] - total[rows:, :-columns] + total[:-rows, :-columns]
+    top, left = map(int, np.unravel_index(sums.argmax(), sums.shape))
+    return Region((top, top + rows - 1, left, left + columns - 1), float(sums[top, left] / total[-1, -1]))
+
+
+def share_inside(amounts: FloatArray, box: Box) -> float:
+    """The share of the sum of ``amounts`` (H, W) that lies in the box."""
+    top, bottom, left, right = box
+    return float(amounts[top : bottom + 1, left : right + 1].sum(dtype=np.float64) / amounts.sum(dtype=np.float64))
+
+
+def fewest(amounts: FloatArray, share: float) -> float:
+    """The smallest share of the positions that together hold ``share`` of the sum of ``amounts``."""
+    largest_first = np.sort(np.asarray(amounts, np.float64), axis=None)[::-1].cumsum()
+    needed = int(np.searchsorted(largest_first, share * largest_first[-1])) + 1
+    return needed / amounts.size

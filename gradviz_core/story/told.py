@@ -1,0 +1,76 @@
+"""What a view of the story tells."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import plotly.graph_objects as go
+
+from gradviz_core.drawing.captions import Caption
+from gradviz_core.errors import QuestionError
+from gradviz_core.types import Question
+from gradviz_core.types.questions import A
+
+
+class NotSo(QuestionError):
+    """What a view claims does not hold for this model and this image."""
+
+
+class Ask(Protocol):
+    """Whoever answers: the compute service for a page, this process for a test."""
+
+    def __call__(self, question: Question[A], /) -> A:
+        """The answer.
+
+        Raises:
+            GradVizError: there is none.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """The model and the image that the story is told of, by their keys."""
+
+    model: str
+    image: str
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One picture of a view."""
+
+    title: str
+    """A few words above it."""
+    figure: go.Figure
+    caption: Caption
+    """What is drawn: shown on request, with the formula."""
+
+
+@dataclass(frozen=True, slots=True)
+class Explore:
+    """The page that shows the same question with all its controls."""
+
+    page: str
+    """Its name in the address."""
+    choices: tuple[tuple[str, str], ...]
+    """Its choices there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One view, told of one model and image."""
+
+    sentence: str
+    """The claim, in large type; made of the answer's own numbers and words."""
+    note: str
+    """One more sentence: what is marked, or why it is so."""
+    pictures: tuple[Shown, ...]
+    explore: Explore
+
+
+def claim(holds: bool, what: str) -> None:
+    """Raise ``NotSo`` unless the claim holds; ``what`` says in words what would have to be so."""
+    if not holds:
+        raise NotSo(f"This view shows that {what}. That is not so for this model and image: explore another.")

@@ -1,0 +1,20 @@
+"""The story: one view at a time, each a picture and what is true of it."""
+
+import streamlit as st
+
+from gradviz_core.story.told import Subject
+from pages.front import telling, walk
+from pages.shell import skeleton
+from pages.shell.asking import one_sentence
+from pages.uploads import images, models
+
+st.html(f"<style>{walk.STYLE}{telling.STYLE}</style>")
+view = None
+with one_sentence():
+    view = walk.chosen()
+    tools = telling.heading(view.title, walk.NAMES.index(view.name) + 1, len(walk.NAMES))
+    skeleton.begin("Story")
+    told = view.tell(telling.answer, Subject(models.first(), images.suited(models.first())))
+    telling.explore(told, tools)
+    telling.draw(told)
+walk.links(view)

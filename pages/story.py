@@ -1,0 +1,16 @@
+"""The story, at /story, and at / where the address asks no question."""
+
+from pages.front import walk
+from pages.layout import contents
+
+PAGE = contents.Page(
+    "Story",
+    "pages/front/story.py",
+    section="Story",
+    order=0,
+    parameters=walk.PARAMETERS,
+    pickers=False,
+)
+
+if __name__ == "__main__":
+    contents.first_visit()
