@@ -30,6 +30,7 @@ from gradviz_core.types import (
     INPUT,
     KINDS,
     Answer,
+    BackwardQuestion,
     ClassScore,
     DiagnosisQuestion,
     FlowQuestion,
@@ -51,6 +52,7 @@ from gradviz_core.types import (
     Unit,
     UnitsQuestion,
 )
+from gradviz_core.types.backward import Break
 from gradviz_core.types.looks import Look
 from gradviz_core.types.targets import KINDS as TARGET_KINDS
 from tests.any_target import COUNT, COUNTS, HEADS, SITES, TARGETS, TEXT
@@ -61,12 +63,23 @@ METHODS = st.sampled_from(get_args(MethodName))
 WRT = st.lists(SITES, max_size=5).map(tuple)
 PARTS = st.none() | st.tuples(COUNT, COUNT)
 CHOICES = st.lists(st.tuples(TEXT, TEXT | st.floats(allow_nan=False)), max_size=4).map(tuple)
+BREAKS = st.sampled_from(get_args(Break))
 QUESTIONS: st.SearchStrategy[Question] = st.one_of(
     st.builds(GradientQuestion, model=TEXT, image=TEXT, target=TARGETS, wrt=WRT, method=METHODS, options=CHOICES),
     st.builds(UnitsQuestion, model=TEXT, image=TEXT, site=SITES, place=COUNTS, count=COUNT),
     st.builds(SurveyQuestion, model=TEXT, image=TEXT, head=HEADS),
     st.builds(OutputQuestion, model=TEXT, image=TEXT, head=HEADS, skip=COUNT, boxes_last=st.none() | st.booleans()),
-    st.builds(DiagnosisQuestion, model=TEXT, image=TEXT, target=TARGETS),
+    st.builds(
+        BackwardQuestion,
+        model=TEXT,
+        image=TEXT,
+        target=TARGETS,
+        step=st.none() | COUNT,
+        index=COUNTS,
+        broken=BREAKS,
+        broken_at=SITES,
+    ),
+    st.builds(DiagnosisQuestion, model=TEXT, image=TEXT, target=TARGETS, broken=BREAKS, broken_at=SITES),
     st.builds(ProofQuestion, model=TEXT, image=TEXT, target=TARGETS, directions=COUNT),
     st.builds(FlowQuestion, model=TEXT, image=TEXT, target=TARGETS, parameters=st.booleans()),
     st.builds(
@@ -142,6 +155,7 @@ def test_every_kind_of_question_and_target_is_tried_here() -> None:
         "DiagnosisQuestion",
         "ProofQuestion",
         "OutputQuestion",
+        "BackwardQuestion",
     }
     assert len(TARGET_KINDS) == 9
 

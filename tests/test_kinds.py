@@ -30,6 +30,7 @@ ABOUT_MODELS: dict[str, Any] = {
     "jacobian": gv.JacobianQuestion(model=MODEL, image=IMAGE, rows=(0, 1)),
     "spectrum": gv.SpectrumQuestion(model=MODEL, image=IMAGE, count=2),
     "diagnosis": gv.DiagnosisQuestion(model=MODEL, image=IMAGE),
+    "backward": gv.BackwardQuestion(model=MODEL, image=IMAGE, step=5),
     "proof": gv.ProofQuestion(model=MODEL, image=IMAGE, directions=1),
 }
 FEW = 1000
@@ -107,5 +108,6 @@ def _what_mypy_infers(any_question: gv.Question) -> None:
     assert_type(gv.answer(gv.LessonQuestion(lesson="")), gv.LessonAnswer)
     assert_type(gv.answer(gv.DiagnosisQuestion(model="", image="")), gv.DiagnosisAnswer)
     assert_type(gv.answer(gv.ProofQuestion(model="", image="")), gv.ProofAnswer)
+    assert_type(gv.answer(gv.BackwardQuestion(model="", image="")), gv.BackwardAnswer)
     assert_type(gv.answer(gv.OutputQuestion(model="", image="")), gv.OutputAnswer)
     assert_type(gv.answer(any_question), gv.Answer)

@@ -32,6 +32,7 @@ from gradviz_core.types import (
     KINDS,
     Answer,
     Arrays,
+    BackwardQuestion,
     DiagnosisQuestion,
     FlowQuestion,
     GradientAnswer,
@@ -64,6 +65,7 @@ QUESTIONS: Mapping[str, Question] = {
     "spectrum": SpectrumQuestion(model=MODEL, image=IMAGE, count=2),
     "lesson": LessonQuestion(lesson="partial-derivatives"),
     "diagnosis": DiagnosisQuestion(model=MODEL, image=IMAGE),
+    "backward": BackwardQuestion(model=MODEL, image=IMAGE),
     "proof": ProofQuestion(model=MODEL, image=IMAGE, directions=1),
 }
 
@@ -90,9 +92,10 @@ LARGE: Mapping[str, Arrays] = {
     "jacobian": {"row_norms": np.ones(3), "matrix": _grey(3, 2_000_000)},
     "lesson": {"x": np.ones(3_000_000)},
     "diagnosis": {"x": np.ones(3_000_000)},
+    "backward": {"incoming/0": np.ones((3_000, 1_000))},
     "proof": {"x": np.ones(3_000_000)},
 }
-REFUSED = {"flow", "jacobian", "lesson", "diagnosis", "proof"}
+REFUSED = {"flow", "jacobian", "lesson", "diagnosis", "proof", "backward"}
 
 
 @cache

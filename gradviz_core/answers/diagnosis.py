@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from gradviz_core.answers.needs import Needs, about
 from gradviz_core.answers.scene import Clock, Scene
 from gradviz_core.answers.sizes import SMALL, Known, Size
 from gradviz_core.doctor.diagnosing import diagnose
 from gradviz_core.errors import QuestionError
+from gradviz_core.tracing.breaking import broken
 from gradviz_core.tracing.draws import devices_of, drawing_from
 from gradviz_core.tracing.nested import tensors
 from gradviz_core.tracing.scores import targets
@@ -31,7 +32,7 @@ def answer(scene: Scene, question: DiagnosisQuestion, notes: tuple[str, ...], cl
     """The findings, with every parameter made to require a gradient: models are loaded without.
 
     Raises:
-        QuestionError: the target is inside the model, or as ``diagnose`` does.
+        QuestionError: the target is inside the model, or as ``diagnose`` and ``broken`` do.
         BadTarget: as ``targets.select`` does.
     """
     target, _ = scene.select(question.target)
@@ -48,11 +49,17 @@ def answer(scene: Scene, question: DiagnosisQuestion, notes: tuple[str, ...], cl
     x = scene.trace.values[INPUT].detach()
     x.requires_grad_(x.is_floating_point())  # the picture's gradient is what a visitor asks for
     with drawing_from(scene.seed, devices_of([x])):
-        found = diagnose(twin(scene.model.module, trainable=True), x, score)
+        found = diagnose(_examined(scene, question), x, score)
     said = (*notes, *scene.remarks())
     return DiagnosisAnswer(
         question=question, target=target, diagnosis=found, notes=said, receipt=clock.receipt(), arrays={}
     )
+
+
+def _examined(scene: Scene, question: DiagnosisQuestion) -> nn.Module:
+    if question.broken:
+        return broken(scene.model.module, question.broken, question.broken_at)
+    return twin(scene.model.module, trainable=True)
 
 
 def _returned(output: object, at: Site | None) -> Trace:

@@ -12,6 +12,8 @@ from gradviz_core.types.arrays import Arrays as Arrays
 from gradviz_core.types.arrays import Field as Field
 from gradviz_core.types.arrays import FloatArray as FloatArray
 from gradviz_core.types.arrays import Pixels as Pixels
+from gradviz_core.types.backward import BackwardAnswer as BackwardAnswer
+from gradviz_core.types.backward import BackwardQuestion as BackwardQuestion
 from gradviz_core.types.blocks import Blocks as Blocks
 from gradviz_core.types.cards import Accuracy as Accuracy
 from gradviz_core.types.cards import ImageCard as ImageCard

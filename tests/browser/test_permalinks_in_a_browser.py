@@ -25,6 +25,7 @@ VIEWS = (
     f"jacobian?{SHAPES}&of=features.1&wrt=.input&rows=0-40",
     f"perturbation?{SHAPES}&norm=l2&epsilon=300&steps=3&way=towards&target=2",
     f"perturbation?{SHAPES}&follow=unit&site=features.6&channel=5&row=3&col=4",
+    f"backward?{SHAPES}&step=38&number=2,10,11&break=freeze@features.6&speed=2",
     "lessons?lesson=partial-derivatives&set=reduction=sum&guess=1",
     f"doctor?{SHAPES}&target=3&check=1",
 )

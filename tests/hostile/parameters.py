@@ -10,6 +10,7 @@ from tests.hostile.case import CODE, Case
 
 SCRIPT = "<script>alert(1)</script>"
 SALIENCY, NEURONS, MAPS = "pages/explore/saliency.py", "pages/explore/neurons.py", "pages/explore/feature_maps.py"
+BACKWARD = "pages/understand/backward_pass.py"
 HUGE = "9" * 5000
 
 
@@ -38,6 +39,12 @@ ADDRESSES = (
     _address("site-is-a-script", NEURONS, "There is no site", site=SCRIPT),
     _address("row-out-of-range", NEURONS, "Row cannot be 99", row="99"),
     _address("channel-2^63", NEURONS, "Channel cannot be 9223372036854775808", channel=str(2**63)),
+    _address("step-out-of-range", BACKWARD, "Step cannot be 9+", step=HUGE),
+    _address("number-is-code", BACKWARD, "Number cannot be", number=CODE),
+    _address("number-out-of-range", BACKWARD, "has no number", number="999999999,0,0"),
+    _address("fault-at-a-dunder", BACKWARD, "There is no layer", **{"break": "detach@__class__"}),
+    _address("fault-is-a-script", BACKWARD, "Break cannot be", **{"break": SCRIPT}),
+    _address("speed-is-infinite", BACKWARD, "Speed cannot be", speed="inf"),
     _address("model-is-a-path", SALIENCY, "There is no model", model="../../../../etc/passwd"),
     _address("model-is-a-module", SALIENCY, "There is no model", model="os/system"),
     _address("model-not-uploaded", SALIENCY, "(?i)upload it again|no longer", model="upload/" + "0" * 64),

@@ -1,0 +1,41 @@
+"""The backward pass, one step at a time: what arrives, the local derivative, and what goes on."""
+
+import streamlit as st
+
+from gradviz_core.drawing.captions import number_text
+from pages.layout import frame as shell
+from pages.scores import choosing
+from pages.shell import download_menu, facts, panel
+from pages.shell.asking import ask, one_sentence
+from pages.understand import backward_breaks, backward_choice, backward_pictures, backward_strip, backward_terms
+
+choice = shell.begin_with_score(
+    "Backward, one step at a time",
+    "The pass of the image through the model, and back: at each step the gradient that arrives is multiplied by the "
+    "local derivative, which gives the gradient that goes on.",
+)
+
+with one_sentence():
+    how, at = backward_choice.broken()
+    whole = ask(backward_choice.question(choice, how, at), "Playing the passes …")
+    facts.line(
+        facts.predicted(choosing.predicted(choice.survey, choice.output), choice.labels, choice.reading),
+        facts.score(whole.target, choice.labels, number_text(whole.score, 4)),
+    )
+    facts.notes(whole.notes)
+    now = backward_choice.frame(len(whole.steps))
+    backward_strip.draw(whole, now, at if how else None)
+    answer, step = backward_terms.shown(choice, whole, now)
+    left, between, right = st.columns([5, 5, 5])
+    with left:
+        backward_pictures.draw(answer, whole, now, step, arrives=True)
+    with between:
+        backward_pictures.middle(step, now)
+        if now.back:
+            backward_terms.draw(whole, now, step)
+    with right:
+        backward_pictures.draw(answer, whole, now, step, arrives=False)
+    with panel.controls():
+        backward_breaks.switches(step, how, at)
+    backward_breaks.doctor(choice, how, at)
+    download_menu.menu(choice.tools, ("arrives", "leaves"), answer, "backward")

@@ -1,0 +1,126 @@
+"""The two pictures of a step: what arrives and what goes on; on the way forth the values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import streamlit as st
+
+from gradviz_core.drawing import backward_words, captions, figures
+from gradviz_core.drawing.backward_planes import Plane
+from gradviz_core.drawing.captions import Caption
+from gradviz_core.types import BackwardAnswer
+from gradviz_core.types.backward import BackwardStep
+from pages.shell import address, panel
+from pages.shell.clicks import Click
+from pages.shell.panel import Picture
+from pages.shell.words import plain
+from pages.understand import backward_choice
+from pages.understand.backward_choice import Frame
+
+HEIGHT = 290
+
+
+def plane(answer: BackwardAnswer, number: int, step: BackwardStep, name: str) -> Plane | None:
+    """A plane of the answer; None where there is none."""
+    array = answer.arrays.get(f"{name}/{number}")
+    if array is None:
+        return None
+    at_input = name in ("input", "outgoing")
+    shape = step.shape_in if at_input else step.shape
+    return Plane(np.asarray(array), step.channel[1 if at_input else 0], len(shape) <= 2)
+
+
+def draw(answer: BackwardAnswer, whole: BackwardAnswer, frame: Frame, step: BackwardStep, *, arrives: bool) -> None:
+    """One of the two pictures, with its caption; words where there is nothing to draw."""
+    at_output = arrives == frame.back
+    name = _NAMES[frame.back, at_output]
+    shown = plane(answer, frame.number, step, name)
+    key = "arrives" if arrives else "leaves"
+    if shown is None:
+        panel.words(Caption(_ABSENT[at_output], "", ()))
+        return
+    index = _index(step, at_output=at_output)
+    if at_output and frame.back:
+        act = _choose_before(whole, step, shown, frame.count)
+    elif not at_output:
+        act = _choose_here(shown, frame)
+    else:
+        act = None
+    field = shown.drawn()
+    figure = figures.heatmap(
+        field, cross=shown.cell(index) if index is not None else None, places=shown.names(), height=HEIGHT
+    )
+    norm = step.norm if at_output else step.norm_in
+    facts = (
+        *filter(None, (backward_words.plane_words(shown.leading),)),
+        f"of {captions.shape_text(step.shape if at_output else step.shape_in)}",
+        *([f"L2 norm of all {captions.number_text(norm)}"] if frame.back else []),
+        captions.scale_text(field),
+    )
+    st.markdown(f"**{_TITLES[name]}** · {plain(_WHERE[at_output].format(step=step.name))}")
+    caption = Caption(_SENTENCES[name].format(step=step.name), "", facts)
+    panel.picture(Picture(figure, None, act, alt=caption.alt), key)
+    st.caption(plain(" · ".join(facts)))
+
+
+_NAMES = {(True, True): "incoming", (True, False): "outgoing", (False, True): "output", (False, False): "input"}
+_TITLES = {
+    "incoming": "Gradient that arrives",
+    "outgoing": "= gradient that goes on",
+    "output": "Output",
+    "input": "Input",
+}
+_WHERE = {True: "at the output of {step}", False: "at its input"}
+_SENTENCES = {
+    "incoming": "Arrives: how the score changes with the output of {step}.",
+    "outgoing": "Goes on: how the score changes with its input, through this step.",
+    "output": "The output of {step}.",
+    "input": "The input of {step}.",
+}
+_ABSENT = {True: "No gradient arrives at this step.", False: "No gradient goes on from here."}
+
+
+def _index(step: BackwardStep, *, at_output: bool) -> tuple[int, ...] | None:
+    if step.detail is None:
+        return None
+    if not at_output:
+        return step.detail.index
+    return step.detail.terms[0].index if step.detail.terms else None
+
+
+def _choose_here(shown: Plane, frame: Frame) -> Callable[[Click], None]:
+    """A click on the input chooses the number whose terms are listed."""
+
+    def act(click: Click) -> None:
+        found = shown.index(click.row, click.column)
+        if found is not None:
+            address.write(backward_choice.at(frame.count, frame.number, found))
+
+    return act
+
+
+def _choose_before(
+    answer: BackwardAnswer, step: BackwardStep, shown: Plane, count: int
+) -> Callable[[Click], None] | None:
+    """A click on what arrives leads to the step that it comes from, with the number there."""
+    before = backward_choice.consumer(answer, step)
+    if before is None:
+        return None
+
+    def act(click: Click) -> None:
+        found = shown.index(click.row, click.column)
+        if found is not None:
+            address.write(backward_choice.at(count, before, found))
+
+    return act
+
+
+def middle(step: BackwardStep, frame: Frame) -> None:
+    """What the step does, in words and as a formula."""
+    words = backward_words.RULES[step.rule]
+    st.markdown(f"**{'× local derivative' if frame.back else plain(step.kind)}**")
+    st.caption(words.back if frame.back else words.forth)
+    if frame.back:
+        st.markdown(f"$\\displaystyle {words.formula}$")

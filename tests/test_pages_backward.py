@@ -1,0 +1,101 @@
+"""The backward page without a browser: what it draws is what the library answers, and the address says it all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from gradviz_core.compute import inline
+from gradviz_core.types import BackwardQuestion, DiagnosisQuestion, Question, Site
+from pages.shell.answer_cache import answer_cache
+from pages.understand.backward_strip import blocks_of, cells
+from tests.opening import answer_here, chart, errors, opened, texts, values
+
+PAGE = "pages/understand/backward_pass.py"
+CNN, STAR = "preset/shapes-cnn", "sample/star"
+
+
+@pytest.fixture(autouse=True)
+def asked(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Question]]:
+    """Questions are answered in this process; the list says which were."""
+    answer_cache.clear()
+    yield answer_here(monkeypatch)
+    answer_cache.clear()
+
+
+def test_the_whole_play_is_one_answer_and_a_step_draws_its_planes(asked: list[Question]) -> None:
+    app = opened(PAGE, model=CNN, image=STAR, step="38")
+    assert not app.error
+    question = BackwardQuestion(model=CNN, image=STAR)
+    assert [one for one in asked if isinstance(one, BackwardQuestion)] == [question]
+    answer = inline.ask(question)
+    assert answer.steps[3].name == "features.3"
+    np.testing.assert_array_equal(values(chart(app, "arrives")), answer.arrays["incoming/3"])
+    np.testing.assert_array_equal(values(chart(app, "leaves")), answer.arrays["outgoing/3"])
+    app.query_params["step"] = "37"
+    app.run()
+    assert [one for one in asked if isinstance(one, BackwardQuestion)] == [question]
+
+
+def test_on_the_way_forth_the_values_are_drawn() -> None:
+    app = opened(PAGE, model=CNN, image=STAR, step="3")
+    answer = inline.ask(BackwardQuestion(model=CNN, image=STAR))
+    np.testing.assert_array_equal(values(chart(app, "arrives")), answer.arrays["input/3"])
+    np.testing.assert_array_equal(values(chart(app, "leaves")), answer.arrays["output/3"])
+
+
+def test_a_number_in_the_address_asks_for_its_terms(asked: list[Question]) -> None:
+    app = opened(PAGE, model=CNN, image=STAR, step="38", number="2,10,11")
+    assert not app.error
+    assert BackwardQuestion(model=CNN, image=STAR, step=3, index=(2, 10, 11)) in asked
+
+
+def test_a_fault_in_the_address_is_diagnosed(asked: list[Question]) -> None:
+    app = opened(PAGE, model=CNN, image=STAR, **{"break": "detach@features.7"})
+    assert not app.error
+    assert asked[-1] == DiagnosisQuestion(model=CNN, image=STAR, broken="detach", broken_at=Site("features.7"))
+    (said,) = [text for text in texts(app) if "The doctor" in text]
+    assert "detached here" in said
+    sound = opened(PAGE, model=CNN, image=STAR)
+    assert any("No problems found" in text for text in texts(sound))
+
+
+def test_overwritten_in_place_the_page_still_plays_forth() -> None:
+    app = opened(PAGE, model=CNN, image=STAR, step="3", **{"break": "in_place@features.6"})
+    assert not app.error
+    assert values(chart(app, "leaves")).shape == (24, 24)
+    back = opened(PAGE, model=CNN, image=STAR, step="30", **{"break": "in_place@features.6"})
+    assert any("raises an error" in text for text in texts(back))
+
+
+@pytest.mark.parametrize(
+    ("choices", "said"),
+    [
+        ({"step": "42"}, "Step cannot be 42: this pass has 21 steps each way, 0 to 41"),
+        ({"step": "<b>"}, "Step cannot be"),
+        ({"number": "1,2,x"}, "Number cannot be"),
+        ({"number": "999"}, "has no number"),
+        ({"break": "burn@features.7"}, "Break cannot be"),
+        ({"break": "detach@nowhere"}, "There is no layer"),
+        ({"break": "dead@features.7"}, "is no ReLU"),
+        ({"speed": "1000"}, "Speed cannot be"),
+    ],
+)
+def test_what_does_not_exist_is_said_and_not_replaced(choices: dict[str, str], said: str) -> None:
+    app = opened(PAGE, model=CNN, image=STAR, **choices)
+    assert said in " ".join(errors(app)).replace("\\", "")
+
+
+def test_the_strip_has_blocks_and_levels() -> None:
+    answer = inline.ask(BackwardQuestion(model=CNN, image=STAR))
+    assert blocks_of(answer.steps)[:7] == ["features.0 to 2"] * 3 + ["features.3 to 5"] * 3 + ["features.6 to 8"]
+    levels = [cell.level for cell in cells(answer)]
+    assert min(levels) == 0
+    assert max(levels) == 1
+    residual = blocks_of(inline.ask(BackwardQuestion(model="preset/shapes-resnet", image=STAR)).steps)
+    assert residual[3:12] == ["layer1.0"] * 9
+    assert residual[12:19] == ["layer1.1"] * 7
+    tokens = blocks_of(inline.ask(BackwardQuestion(model="preset/shapes-vit", image=STAR)).steps)
+    assert tokens[8:16] == ["layers.0"] * 8
