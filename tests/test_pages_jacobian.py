@@ -1,4 +1,4 @@
-"""The Jacobian page without a browser: the identity first, then what the library answers, as addressed."""
+"""The Jacobian page without a browser: what it opens on, then what the library answers, as addressed."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from pages.shell.answer_cache import answer_cache
 from pages.shell.choice import Choice
 from pages.shell.clicks import Click
 from pages.understand import jacobian_answers, jacobian_choice, jacobian_pictures
-from tests.opening import answer_here, chart, errors, opened, values
+from tests.opening import answer_here, chart, errors, opened, texts, values
 
 PAGE = "pages/understand/jacobian.py"
 MODEL, IMAGE = "preset/digits-mlp", "sample/star"
@@ -48,18 +48,29 @@ def _matrix() -> np.ndarray:
     return answer.arrays["matrix"]
 
 
-def test_the_first_visit_shows_the_identity_and_a_way_on(asked: list[Question]) -> None:
-    app = opened(PAGE, model=MODEL, image=IMAGE)
+def test_it_opens_on_the_sensitivity_of_the_outputs_to_the_image_with_the_predicted_class_marked() -> None:
+    app = opened(PAGE, model="preset/shapes-cnn", image=IMAGE)
+    assert not app.error
+    answer = inline.ask(JacobianQuestion(model="preset/shapes-cnn", image=IMAGE))
+    assert isinstance(answer, JacobianAnswer)
+    norms, star = answer.arrays["row_norms"], 3
+    assert norms.argmax() != star, "the strongest row is another one"
+    figure = chart(app, "sensitivities")
+    (mark,) = figure["layout"]["annotations"]
+    assert (mark["text"], mark["x"]) == ("predicted", star)
+    assert mark["y"] == pytest.approx(np.log10(norms[star]), abs=1e-4)
+    assert figure["layout"]["xaxis"]["ticktext"][star] == "star (3)"
+    assert app.number_input(key="shown_output").value == star
+    drawn = answer.arrays["matrix"][star].reshape(3, 96, 96).sum(axis=0)
+    np.testing.assert_allclose(values(chart(app, "output")), drawn, rtol=1e-5, atol=1e-6)
+    assert any("Output 3, star (3), the predicted class" in text for text in texts(app))
+    assert "of" not in app.query_params
+
+
+def test_an_address_that_names_the_identity_shows_it() -> None:
+    app = opened(PAGE, model=MODEL, image=IMAGE, of=".output", wrt=".output")
     assert not app.error
     np.testing.assert_array_equal(values(chart(app, "matrix")), np.eye(10))
-    (said,) = [info.value for info in app.info if "identity" in info.value]
-    assert "a one on the diagonal" in said
-    assert "at the outputs with respect to the image" in said
-    (button,) = [b for b in app.button if b.label == "Show the outputs with respect to the image"]
-    button.click().run()
-    assert (app.query_params["of"], app.query_params["wrt"]) == (".output", ".input")
-    assert not any("identity" in info.value for info in app.info)
-    np.testing.assert_array_equal(values(chart(app, "matrix")), _matrix())
 
 
 def test_an_address_is_drawn_entry_by_entry() -> None:
@@ -204,7 +215,7 @@ def test_rows_that_are_not_there_are_said_and_no_others_are_shown(rows: str, rea
     assert not app.get("plotly_chart")
     next(button for button in app.button if button.label == "Continue without it").click().run()
     assert not app.error
-    assert values(chart(app, "matrix")).shape == (10, 10)
+    assert values(chart(app, "matrix")).shape == (10, 784)
 
 
 def test_a_site_that_comes_later_is_answered_in_one_sentence() -> None:

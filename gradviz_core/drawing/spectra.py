@@ -180,10 +180,27 @@ def row_pointed(norms: FloatArray, point: int) -> int | None:
     return None if point < 0 or not found.size else point * size + int(found.argmax())
 
 
-def sensitivities(norms: FloatArray, rows: Sequence[str], *, unit: str, chosen: int | None) -> go.Figure:
-    """The norms as ``norms_drawn``, with the names of their ``rows``, on a logarithmic scale."""
-    figure = figures.strip(rows, norms, unit=unit, chosen=chosen, height=240)
-    return _framed(figure, norms, "outputs")
+def sensitivities(
+    norms: FloatArray, rows: Sequence[str], *, unit: str, chosen: int | None, predicted: int | None = None
+) -> go.Figure:
+    """The norms as ``norms_drawn``, with the names of their ``rows``, on a logarithmic scale. The point of the
+    predicted class says so."""
+    figure = _framed(figures.strip(rows, norms, unit=unit, chosen=chosen, height=240), norms, "outputs")
+    figure.data[0].mode = "markers" if len(rows) <= SMALL else "lines+markers"
+    if len(rows) <= SMALL:
+        names = [figure_text(text) for text in rows]
+        ticks = {"tickvals": list(range(len(rows))), "ticktext": names, "tickfont": {"size": 11}, "tickangle": -35}
+        figure.update_xaxes(ticks, showticklabels=True, automargin=True)
+    if predicted is not None and np.isfinite(height := figure.data[0].y[predicted]):
+        figure.add_annotation(
+            x=predicted,
+            y=math.log10(height),
+            text="predicted",
+            showarrow=False,
+            yshift=14,
+            font={"color": figures.ACCENT},
+        )
+    return figure
 
 
 def _framed(figure: go.Figure, values: FloatArray, title: str) -> go.Figure:

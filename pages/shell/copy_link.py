@@ -46,8 +46,8 @@ export default function ({ data, parentElement }) {
 }
 """
 _CSS = """
-button { display: inline-flex; align-items: center; gap: 0.4rem; min-height: 2.5rem; padding: 0.25rem 0.75rem;
-  font: inherit; font-size: 1rem; white-space: nowrap; cursor: pointer; color: var(--st-text-color);
+button { display: inline-flex; align-items: center; gap: 0.4rem; min-height: 2.3rem; padding: 0.25rem 0.75rem;
+  font: inherit; font-size: 0.875rem; white-space: nowrap; cursor: pointer; color: var(--st-text-color);
   background: transparent; border: 1px solid var(--st-border-color); border-radius: var(--st-button-radius); }
 button:hover, button:focus-visible { border-color: var(--st-primary-color); color: var(--st-primary-color); }
 .icon { font-family: "Material Symbols Rounded"; font-size: 1.25rem; line-height: 1; width: 1.25rem; overflow: hidden; }

@@ -17,19 +17,6 @@ choice = frame.begin(
 
 with one_sentence():
     view = jacobian_choice.choose(choice)
-    if jacobian_choice.is_first_visit():
-        st.info(
-            "These are the derivatives of the outputs with respect to themselves. Raising output j by one raises only "
-            "output j: a one on the diagonal, zeros elsewhere. So this Jacobian is the identity, not a matrix of ones. "
-            "Look next at the outputs with respect to the image: there each row shows how one output changes with "
-            "every value of the image."
-        )
-        st.button(
-            "Show the outputs with respect to the image",
-            on_click=jacobian_choice.show_scores,
-            args=(view,),
-            type="primary",
-        )
     found = jacobian_answers.entries(view) if view.small else jacobian_answers.largest(view)
     number = jacobian_choice.chosen_row(view, found)
     facts.line(*jacobian_pictures.facts(view, found))
@@ -38,11 +25,11 @@ with one_sentence():
     shown = jacobian_pictures.pictures(view, found, number)
     output = jacobian_answers.output(view, number)
     checked = check.question(choice.model, choice.image, output, choice.draw, view.wrt.site)
-    wide, *others = shown
-    panel.picture(shown[wide], wide, checked=checked if wide == "output" else None)
-    for column, key in zip(st.columns(len(others)) if others else (), others, strict=True):
-        with column:
-            panel.picture(shown[key], key, checked=checked if key == "output" else None)
+    for keys in jacobian_pictures.ROWS:
+        row = [key for key in keys if key in shown]
+        for column, key in zip(st.columns(len(row)) if row else (), row, strict=True):
+            with column:
+                panel.picture(shown[key], key, checked=checked if key == "output" else None)
     if "matrix" in shown and "output" in shown:
         st.caption("Click a row of the matrix or a point of the sensitivities to see one output.")
     download_menu.menu(

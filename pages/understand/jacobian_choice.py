@@ -77,6 +77,16 @@ class View:
         return None
 
     @property
+    def predicted(self) -> int | None:
+        """The row of the predicted class; None if the rows are no classes, or it is not among those chosen."""
+        heads, prediction = self.choice.survey.heads, self.choice.survey.prediction
+        if not prediction or prediction[0].probability is None or len(prediction) == 1:
+            return None
+        if self.head is None or self.head != output_kind.default(heads):
+            return None
+        return prediction[0].index if self.rows[0] <= prediction[0].index < self.rows[1] else None
+
+    @property
     def unit(self) -> str:
         """Unit of an entry."""
         head = self.head
@@ -100,8 +110,7 @@ class View:
 
 
 def choose(choice: Choice) -> View:
-    """The chosen Jacobian. On a first visit it is the identity: the scores with respect to themselves. After that the
-    scores are differentiated with respect to the input by default.
+    """The chosen Jacobian; by default that of the scores with respect to the image.
 
     Raises:
         NoSuchChoice: the address names a site or rows that are not there.
@@ -113,12 +122,11 @@ def choose(choice: Choice) -> View:
     if not infos:
         raise UnknownSite("This model has no layer outputs that can be differentiated. Choose another model.")
     last = str(scores.site) if scores is not None else list(infos)[-1]
-    first_visit = not address.read("of") and not address.read("wrt")
     left, right, third, fourth = st.columns([6, 6, 4, 3])
     with left:
         of = _site("Outputs (rows)", "of", infos, last)
     with right:
-        wrt = _site("With respect to (columns)", "wrt", infos, last if first_visit else str(INPUT))
+        wrt = _site("With respect to (columns)", "wrt", infos, str(INPUT))
     with third:
         count = math.prod(of.shape)
         text = widgets.text("Rows", "rows", f"all {count:,}", "All rows, a range such as 0-63, or one row such as 5")
@@ -157,19 +165,10 @@ def _rows(text: str, count: int) -> tuple[int, int]:
     raise address.NoSuchChoice(f"Rows cannot be {text[:60]!r}: {why} Leave the field empty for all rows.", "rows")
 
 
-def is_first_visit() -> bool:
-    """Whether nothing is chosen yet, so that the identity is shown."""
-    return not address.read("of") and not address.read("wrt")
-
-
-def show_scores(view: View) -> None:
-    """Switch from the identity to the scores with respect to the image."""
-    address.write({"of": view.of.site, "wrt": INPUT})
-
-
 def chosen_row(view: View, found: JacobianAnswer | SpectrumAnswer) -> int:
-    """The output that is shown alone, as an index among all: by default the most sensitive one, as far as known."""
+    """The output that is shown alone, as an index among all: by default the predicted class, or, where the rows are no
+    classes, the most sensitive one, as far as known."""
     strengths = found.arrays["row_norms"] if isinstance(found, JacobianAnswer) else np.abs(found.arrays["left"][0])
-    strongest = int(np.nan_to_num(strengths).argmax())
+    default = view.rows[0] + int(np.nan_to_num(strengths).argmax()) if view.predicted is None else view.predicted
     with view.room:
-        return widgets.counter("Output", "output", math.prod(view.of.shape), view.rows[0] + strongest)
+        return widgets.counter("Output", "output", math.prod(view.of.shape), default)

@@ -14,6 +14,8 @@ from pages.shell.panel import Picture
 from pages.understand.jacobian_answers import one_row, values
 from pages.understand.jacobian_choice import View
 
+ROWS = (("sensitivities", "output", "direction"), ("matrix",), ("spectrum",))
+"""The keys of the pictures beside each other, row by row."""
 MOST_POINTS = 64
 """Singular values that are drawn."""
 
@@ -62,22 +64,22 @@ def advice(view: View) -> tuple[str, ...]:
 
 
 def pictures(view: View, found: JacobianAnswer | SpectrumAnswer, chosen: int) -> dict[str, Picture]:
-    """The pictures of the page by their key, the widest first. A click on a row of the matrix, or on a point of the
-    sensitivities, chooses the output."""
+    """The pictures of the page by their key, in the order in which they are read. A click on a row of the matrix, or on
+    a point of the sensitivities, chooses the output."""
     if isinstance(found, JacobianAnswer):
         inside = view.rows[0] <= chosen < view.rows[1]
         entry = found.arrays["matrix"][chosen - view.rows[0]] if inside else one_row(view, chosen)
         shown = {
-            "matrix": _matrix(view, found, chosen),
-            "output": _row(view, entry, chosen),
-            "spectrum": _spectrum(view, values(found), None),
             "sensitivities": _sensitivities(view, found.arrays["row_norms"], chosen),
+            "output": _row(view, entry, chosen),
+            "matrix": _matrix(view, found, chosen),
+            "spectrum": _spectrum(view, values(found), None),
         }
     else:
         shown = {
-            "spectrum": _spectrum(view, found.arrays["singular_values"], found),
-            "direction": _direction(view, found),
             "output": _row(view, one_row(view, chosen), chosen) if view.columns <= MOST_ENTRIES else None,
+            "direction": _direction(view, found),
+            "spectrum": _spectrum(view, found.arrays["singular_values"], found),
         }
     return {key: picture for key, picture in shown.items() if picture is not None}
 
@@ -148,7 +150,8 @@ def _sensitivities(view: View, norms: FloatArray, chosen: int) -> Picture:
         (view.unit, "logarithmic scale", *coarse, *log_scale.odd_marks(drawn)),
     )
     rows = view.drawn_names(*view.rows, size)
-    figure = spectra.sensitivities(drawn, rows, unit=view.unit, chosen=(chosen - view.rows[0]) // size)
+    at, predicted = (None if row is None else (row - view.rows[0]) // size for row in (chosen, view.predicted))
+    figure = spectra.sensitivities(drawn, rows, unit=view.unit, chosen=at, predicted=predicted)
     return Picture(figure, words, lambda click: _choose(view, spectra.row_pointed(norms, click.position)))
 
 
@@ -158,8 +161,9 @@ def _choose(view: View, row: int | None) -> None:
 
 
 def _row(view: View, entries: FloatArray, number: int) -> Picture | None:
+    predicted = ", the predicted class" if number == view.predicted else ""
     sentence = (
-        f"Output {number}, {view.names(number, number + 1)[0]}: how it changes with each position of "
+        f"Output {number}, {view.names(number, number + 1)[0]}{predicted}: how it changes with each position of "
         f"{site_name(view.wrt.site, view.wrt.calls)}, summed over the channels there with its sign."
     )
     slope = _slope(view, str(number), r"c,\cdot")
