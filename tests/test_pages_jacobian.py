@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import streamlit as st
+from streamlit.testing.v1 import AppTest
 
 from gradviz_core.compute import inline
 from gradviz_core.drawing import spectra
@@ -65,6 +66,30 @@ def test_it_opens_on_the_sensitivity_of_the_outputs_to_the_image_with_the_predic
     np.testing.assert_allclose(values(chart(app, "output")), drawn, rtol=1e-5, atol=1e-6)
     assert any("Output 3, star (3), the predicted class" in text for text in texts(app))
     assert "of" not in app.query_params
+
+
+def test_where_all_outputs_are_too_many_it_opens_on_the_predicted_class_and_its_neighbours(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(jacobian_choice, "MOST_ENTRIES", 5_000)
+    monkeypatch.setattr(jacobian_choice, "AT_FIRST", 4)
+    true, survey = _matrix(), inline.ask(SurveyQuestion(model=MODEL, image=IMAGE))
+    assert isinstance(survey, SurveyAnswer)
+    predicted = survey.prediction[0].index
+    app = opened(PAGE, model=MODEL, image=IMAGE)
+    np.testing.assert_array_equal(values(chart(app, "matrix")), true[predicted - 2 : predicted + 2])
+    said = [info.value.replace("\\", "") for info in app.info]
+    assert any("These are 4 of 10 outputs: the predicted class" in text for text in said), said
+    app.text_input(key="shown_rows").set_value("all").run()
+    assert app.query_params["rows"] == "all"
+    assert not app.error
+    assert "matrix" not in _charts(app), "all of them are answered by products"
+    named = opened(PAGE, model=MODEL, image=IMAGE, of=".output", wrt=".input")
+    assert "matrix" not in _charts(named), "an address of before means what it meant"
+
+
+def _charts(app: AppTest) -> set[str]:
+    return {element.proto.id.rpartition("-chart_")[2] for element in app.get("plotly_chart")}
 
 
 def test_an_address_that_names_the_identity_shows_it() -> None:
@@ -210,7 +235,7 @@ def test_rows_that_are_not_there_are_said_and_no_others_are_shown(rows: str, rea
     app = opened(PAGE, model=MODEL, image=IMAGE, rows=rows)
     said = errors(app)[0].replace("\\", "")
     assert reason in said
-    assert "Leave the field empty for all rows" in said
+    assert "Write all for all rows" in said
     assert said.count("numbered from 0 to 9") == (reason == "rows are numbered from 0 to 9")
     assert not app.get("plotly_chart")
     next(button for button in app.button if button.label == "Continue without it").click().run()

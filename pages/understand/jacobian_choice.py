@@ -33,6 +33,8 @@ PARAMETERS = (
     *(Parameter(name, within=("model",)) for name in ("of", "wrt")),
     *(Parameter(name, within=("of",)) for name in ("rows", "output")),
 )
+AT_FIRST = 20
+"""Rows that the page opens on where all would take minutes: one pass of the model for each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,10 +129,24 @@ def choose(choice: Choice) -> View:
         of = _site("Outputs (rows)", "of", infos, last)
     with right:
         wrt = _site("With respect to (columns)", "wrt", infos, str(INPUT))
+    count = math.prod(of.shape)
+    usual = 0, count
+    if not address.read("of") and not address.read("wrt"):
+        usual = _at_first(View(choice, of, wrt, usual, fourth))
     with third:
-        count = math.prod(of.shape)
-        text = widgets.text("Rows", "rows", f"all {count:,}", "All rows, a range such as 0-63, or one row such as 5")
-    return View(choice, of, wrt, _rows(text, count), fourth)
+        empty = f"all {count:,}" if usual == (0, count) else f"{usual[0]}-{usual[1] - 1}"
+        meaning = "A range such as 0-63, one row such as 5, or all rows: all"
+        text = widgets.text("Rows", "rows", empty, meaning)
+    return View(choice, of, wrt, _rows(text, count, usual), fourth)
+
+
+def _at_first(view: View) -> tuple[int, int]:
+    """The rows that the page opens on: all, or, if these are too many to compute one by one, the predicted class and
+    those numbered next to it."""
+    if view.small or view.predicted is None or view.columns * AT_FIRST > MOST_ENTRIES:
+        return view.rows
+    start = min(max(0, view.predicted - AT_FIRST // 2), view.rows[1] - AT_FIRST)
+    return start, start + AT_FIRST
 
 
 def _site(label: str, name: str, infos: dict[str, SiteInfo], default: str) -> SiteInfo:
@@ -146,8 +162,10 @@ def _site(label: str, name: str, infos: dict[str, SiteInfo], default: str) -> Si
 _RANGE = r"(\d+)\s*(?:[-–]\s*(\d+))?"
 
 
-def _rows(text: str, count: int) -> tuple[int, int]:
+def _rows(text: str, count: int, usual: tuple[int, int]) -> tuple[int, int]:
     if not text.strip():
+        return usual
+    if text.strip().lower() == "all":
         return 0, count
     match = re.fullmatch(rf"\s*{_RANGE}\s*", text, re.ASCII)
     first, last = (int(match[1]), int(match[2] or match[1])) if match else (0, -1)
@@ -162,7 +180,7 @@ def _rows(text: str, count: int) -> tuple[int, int]:
         why = f"these are several ranges, but one is shown at a time. Write a first and a last row, {as_in}."
     else:
         why = f"this is neither one row nor a range. Write numbers from 0 to {count - 1}, {as_in}."
-    raise address.NoSuchChoice(f"Rows cannot be {text[:60]!r}: {why} Leave the field empty for all rows.", "rows")
+    raise address.NoSuchChoice(f"Rows cannot be {text[:60]!r}: {why} Write all for all rows.", "rows")
 
 
 def chosen_row(view: View, found: JacobianAnswer | SpectrumAnswer) -> int:

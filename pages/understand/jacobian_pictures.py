@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from gradviz_core.drawing import captions, figures, log_scale, spectra
@@ -54,9 +56,12 @@ def _rank_between(least: float, greatest: float) -> str:
 
 
 def advice(view: View) -> tuple[str, ...]:
-    """How to see single entries if there are too many."""
+    """How to see single entries if there are too many, or more rows if few are shown at first."""
+    count = math.prod(view.of.shape)
     if view.small:
-        return ()
+        few = view.predicted is not None and view.shape[0] < count and not address.read("rows")
+        beside = f"These are {view.shape[0]} of {count:,} outputs: the predicted class and those numbered next to it."
+        return (f"{beside} Choose others under Rows.",) if few else ()
     most = MOST_ENTRIES // view.columns
     rows = "one row" if most == 1 else f"at most {most:,} rows"
     how = f"Choose {rows} to see" if most else "Choose a smaller layer output in the columns to see"
