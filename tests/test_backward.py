@@ -20,7 +20,7 @@ from gradviz_core.tracing.trace import forward, recording
 from gradviz_core.types import INPUT, BackwardAnswer, BackwardQuestion, Site
 from gradviz_core.types.backward import Break
 
-PRESETS = ("shapes-cnn", "shapes-resnet", "shapes-vit", "digits-mlp", "digits-cnn")
+PRESETS = ("shapes-cnn", "shapes-resnet", "shapes-vit", "digits-mlp", "digits-cnn", "efficientnet-lite0")
 CNN, STAR = "preset/shapes-cnn", "sample/star"
 
 
@@ -33,7 +33,9 @@ def _played(module: nn.Module, x: Tensor) -> backward_pass.Pass:
 
 
 def _input_of(name: str, dtype: torch.dtype) -> Tensor:
-    shape = {"digits-mlp": (1, 1, 28, 28), "digits-cnn": (1, 3, 28, 28)}.get(name, (1, 3, 96, 96))
+    shape = {"digits-mlp": (1, 1, 28, 28), "digits-cnn": (1, 3, 28, 28), "efficientnet-lite0": (1, 3, 75, 64)}.get(
+        name, (1, 3, 96, 96)
+    )
     return torch.randn(shape, dtype=dtype, generator=torch.Generator().manual_seed(0))
 
 

@@ -22,6 +22,7 @@ from pages.understand import jacobian_choice, jacobian_pictures
 from tests import snippet_runs
 from tests.opening import MAPS, NEURONS, SALIENCY, answer_here, chart, opened, values
 
+BACKWARD = "pages/understand/backward_pass.py"
 FLOW, JACOBIAN, PERTURBATION = (f"pages/understand/{name}.py" for name in ("gradient_flow", "jacobian", "perturbation"))
 MODEL, IMAGE = "preset/shapes-resnet", "sample/heart"
 CLOSE = 1e-6
@@ -121,6 +122,8 @@ PICTURES: dict[tuple[str, str], tuple[Drawn, Told, float]] = {
     (JACOBIAN, "sensitivities"): (_line, _tab("Sensitivities"), CLOSE),
     (JACOBIAN, "spectrum"): (_line, _tab("Singular values"), ITERATED),
     (JACOBIAN, "direction"): (values, _tab("Direction"), 10 * ITERATED),
+    (BACKWARD, "arrives"): (values, _tab("Left picture"), CLOSE),
+    (BACKWARD, "leaves"): (values, _tab("Right picture"), CLOSE),
     (PERTURBATION, "before"): (_pixels, _tab("Before"), 0.0),
     (PERTURBATION, "after"): (_pixels, _tab("After"), 0.0),
     (PERTURBATION, "difference"): (values, _tab("Difference"), CLOSE),
@@ -250,6 +253,22 @@ def test_jacobian_by_products(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(part, "MOST_ENTRIES", 1_000)
     drawn = check(JACOBIAN, model="preset/digits-mlp", of=".output", wrt=".input")
     assert drawn == {"spectrum", "direction", "output"}
+
+
+@pytest.mark.parametrize(
+    ("model", "step", "number"),
+    [
+        (MODEL, "53", ""),
+        (MODEL, "3", ""),
+        ("preset/shapes-cnn", "41", "1,30,40"),
+        ("preset/shapes-cnn", "22", ""),  # a vector whose last line is not full
+        ("preset/shapes-vit", "72", ""),
+        ("preset/digits-mlp", "10", ""),
+        ("preset/efficientnet-lite0", "283", ""),
+    ],
+)
+def test_backward(model: str, step: str, number: str) -> None:
+    assert check(BACKWARD, model=model, step=step, number=number) == {"arrives", "leaves"}
 
 
 def test_a_picture_without_code_is_found() -> None:

@@ -32,15 +32,23 @@ class Plane:
         square = math.isqrt(columns)
         return square if square * square == columns else math.ceil(math.sqrt(2 * columns))
 
+    @property
+    def lines(self) -> tuple[int, int, int] | None:
+        """How many lines a vector is drawn in, how long they are, and how many cells at the end stand for nothing; None
+        for a plane that is drawn as it is."""
+        if not self.vector:
+            return None
+        columns = int(self.values.shape[1])
+        count = math.ceil(columns / self.across)
+        return count, self.across, count * self.across - columns
+
     def drawn(self, *, signed: bool = True) -> Field:
         """As it is drawn; NaN in cells of the last line that stand for nothing."""
         if not self.vector:
             return fields.field(self.values, signed=signed)
-        row = self.values[0]
-        lines = math.ceil(len(row) / self.across)
-        cells = np.full(lines * self.across, np.nan, np.float32)
-        cells[: len(row)] = row
-        return fields.field(cells.reshape(lines, self.across), signed=signed)
+        row, (lines, across, gaps) = self.values[0], self.lines or (1, 1, 0)
+        cells = np.concatenate([row, np.full(gaps, np.nan, np.float32)])
+        return fields.field(cells.reshape(lines, across), signed=signed)
 
     def cell(self, index: tuple[int, ...]) -> tuple[int, int] | None:
         """Where the number of this index is drawn; None where it lies in another plane."""

@@ -246,11 +246,11 @@ def _rule(module: nn.Module | None, link: Link) -> Rule:
 
 
 def _facts(module: nn.Module | None) -> tuple[str, ...]:
-    if isinstance(module, nn.Conv2d):
-        sizes = (("kernel", module.kernel_size), ("stride", module.stride), ("padding", module.padding))
-        said = [f"{name} {size if isinstance(size, str) else '×'.join(map(str, size))}" for name, size in sizes]
-        return (*said, *([f"{module.groups} groups"] if module.groups > 1 else []))
-    return ()
+    if not isinstance(module, nn.Conv2d):
+        return ()
+    sizes = (("kernel", module.kernel_size), ("stride", module.stride))
+    said = [f"{name} {'×'.join(map(str, size))}" for name, size in sizes]
+    return (*said, *([f"{module.groups} groups"] if module.groups > 1 else []))
 
 
 def _largest(value: Tensor) -> Index:

@@ -41,6 +41,8 @@ class Layer:
 
 def rule_of(module: nn.Module, kind: str) -> Rule:
     """The kind of a layer's local derivative."""
+    if isinstance(module, nn.Conv2d):
+        return "convolution"
     return _RULES.get(type(module).__name__, _RULES.get(kind, "other"))
 
 
@@ -55,7 +57,8 @@ def column(layer: Layer, index: Index) -> Column:
     Raises:
         RuntimeError: PyTorch cannot differentiate the layer twice.
     """
-    explicit = _EXPLICIT.get(type(layer.module))
+    own_padding = isinstance(layer.module, nn.Conv2d) and hasattr(layer.module, "padding_before")
+    explicit = _convolution if own_padding else _EXPLICIT.get(type(layer.module))
     found = explicit(layer, index) if explicit else None
     return found if found is not None else by_differentiation(layer.y, layer.x, index)
 
@@ -107,7 +110,8 @@ def _convolution(layer: Layer, index: Index) -> Column | None:
     outputs = module.out_channels // module.groups
     first = channel // per_group * outputs
     weight = module.weight.detach()
-    axes = [_windows(module, axis, place[axis], layer.y.shape[2 + axis]) for axis in (0, 1)]
+    before = _padding_before(module, layer.x.shape[2], layer.x.shape[3])
+    axes = [_windows(module, axis, before[axis], place[axis], layer.y.shape[2 + axis]) for axis in (0, 1)]
     found, factors, taps = [], [], {}
     for p, a in axes[0]:
         for q, b in axes[1]:
@@ -124,13 +128,20 @@ def _convolution(layer: Layer, index: Index) -> Column | None:
     return Column(torch.tensor(found), torch.cat(factors), name)
 
 
-def _windows(module: nn.Conv2d, axis: int, i: int, count: int) -> list[tuple[int, int]]:
+def _padding_before(module: nn.Conv2d, rows: int, columns: int) -> tuple[int, int]:
+    """Rows of zeros above the input and columns on its left; a layer that pads by itself says it."""
+    own: Callable[[int, int], tuple[int, int]] | None = getattr(module, "padding_before", None)
+    if own is not None:
+        return own(rows, columns)
+    if not isinstance(module.padding, str):
+        return module.padding[0], module.padding[1]
+    spread = [step * (size - 1) for step, size in zip(module.dilation, module.kernel_size, strict=True)]
+    return (spread[0] // 2, spread[1] // 2) if module.padding == "same" else (0, 0)
+
+
+def _windows(module: nn.Conv2d, axis: int, padding: int, i: int, count: int) -> list[tuple[int, int]]:
     """The positions p along one axis whose window covers i, each with the place of i in that window."""
     kernel, stride, spread = module.kernel_size[axis], module.stride[axis], module.dilation[axis]
-    if isinstance(module.padding, str):
-        padding = spread * (kernel - 1) // 2 if module.padding == "same" else 0
-    else:
-        padding = module.padding[axis]
     found = []
     for a in range(kernel):
         p, rest = divmod(i + padding - a * spread, stride)

@@ -57,6 +57,10 @@ class SameConv2d(nn.Conv2d):
         y: Tensor = super().forward(padded)
         return y
 
+    def padding_before(self, rows: int, columns: int) -> tuple[int, int]:
+        """How many rows of zeros are put above an input of this size, and how many columns on its left."""
+        return self._missing(0, rows) // 2, self._missing(1, columns) // 2
+
     def _missing(self, axis: int, size: int) -> int:
         """How many rows or columns of zeros the last step of the kernel needs."""
         stride = self.stride[axis]

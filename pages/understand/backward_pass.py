@@ -3,9 +3,10 @@
 import streamlit as st
 
 from gradviz_core.drawing.captions import number_text
+from pages.layout import code
 from pages.layout import frame as shell
 from pages.scores import choosing
-from pages.shell import download_menu, facts, panel
+from pages.shell import check, download_menu, facts
 from pages.shell.asking import ask, one_sentence
 from pages.understand import backward_breaks, backward_choice, backward_pictures, backward_strip, backward_terms
 
@@ -26,7 +27,12 @@ with one_sentence():
     now = backward_choice.frame(len(whole.steps))
     backward_strip.draw(whole, now, at if how else None)
     answer, step = backward_terms.shown(choice, whole, now)
-    left, between, right = st.columns([5, 5, 5])
+    sound = how in ("", "freeze")
+    known = {info.site for info in choice.survey.sites}
+    checked = None
+    if sound and now.back and not step.elsewhere and step.into in known:
+        checked = check.question(choice.model, choice.image, whole.target, choice.draw, step.into)
+    left, between, right = st.columns([5, 6, 5])
     with left:
         backward_pictures.draw(answer, whole, now, step, arrives=True)
     with between:
@@ -34,8 +40,13 @@ with one_sentence():
         if now.back:
             backward_terms.draw(whole, now, step)
     with right:
-        backward_pictures.draw(answer, whole, now, step, arrives=False)
-    with panel.controls():
+        backward_pictures.draw(answer, whole, now, step, checked, arrives=False)
+    left, right = st.columns(2)
+    with left:
         backward_breaks.switches(step, how, at)
-    backward_breaks.doctor(choice, how, at)
-    download_menu.menu(choice.tools, ("arrives", "leaves"), answer, "backward")
+    with right:
+        backward_breaks.doctor(choice, how, at)
+    download_menu.menu(choice.tools, ("arrives", "leaves"), answer, "backward", checked)
+    programs = backward_pictures.programs(answer, now, step, known) if sound else {}
+    if programs:
+        code.panel(choice, programs)

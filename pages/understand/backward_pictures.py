@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from functools import partial
 
 import numpy as np
 import streamlit as st
 
-from gradviz_core.drawing import backward_words, captions, figures
+from gradviz_core.drawing import backward_words, captions, figures, snippets
 from gradviz_core.drawing.backward_planes import Plane
 from gradviz_core.drawing.captions import Caption
-from gradviz_core.types import BackwardAnswer
+from gradviz_core.drawing.snippets import Setting
+from gradviz_core.types import BackwardAnswer, ProofQuestion, Site
 from gradviz_core.types.backward import BackwardStep
 from pages.shell import address, panel
 from pages.shell.clicks import Click
@@ -32,14 +34,24 @@ def plane(answer: BackwardAnswer, number: int, step: BackwardStep, name: str) ->
     return Plane(np.asarray(array), step.channel[1 if at_input else 0], len(shape) <= 2)
 
 
-def draw(answer: BackwardAnswer, whole: BackwardAnswer, frame: Frame, step: BackwardStep, *, arrives: bool) -> None:
-    """One of the two pictures, with its caption; words where there is nothing to draw."""
-    at_output = arrives == frame.back
-    name = _NAMES[frame.back, at_output]
+def draw(
+    answer: BackwardAnswer,
+    whole: BackwardAnswer,
+    frame: Frame,
+    step: BackwardStep,
+    checked: ProofQuestion | None = None,
+    *,
+    arrives: bool,
+) -> None:
+    """One of the two pictures, with its caption; words where there is nothing to draw. ``checked`` is the question of
+    the check of its gradient."""
+    at_output, name = part(frame, arrives=arrives)
     shown = plane(answer, frame.number, step, name)
     key = "arrives" if arrives else "leaves"
+    st.markdown(f"**{_TITLES[name]}**")
     if shown is None:
-        panel.words(Caption(_ABSENT[at_output], "", ()))
+        with st.container(height=HEIGHT, border=False):
+            st.caption(_ABSENT[at_output])
         return
     index = _index(step, at_output=at_output)
     if at_output and frame.back:
@@ -54,25 +66,52 @@ def draw(answer: BackwardAnswer, whole: BackwardAnswer, frame: Frame, step: Back
     )
     norm = step.norm if at_output else step.norm_in
     facts = (
+        _WHERE[at_output].format(step=step.name),
         *filter(None, (backward_words.plane_words(shown.leading),)),
-        f"of {captions.shape_text(step.shape if at_output else step.shape_in)}",
+        f"{captions.shape_text(step.shape if at_output else step.shape_in)}",
         *([f"L2 norm of all {captions.number_text(norm)}"] if frame.back else []),
         captions.scale_text(field),
     )
-    st.markdown(f"**{_TITLES[name]}** · {plain(_WHERE[at_output].format(step=step.name))}")
     caption = Caption(_SENTENCES[name].format(step=step.name), "", facts)
-    panel.picture(Picture(figure, None, act, alt=caption.alt), key)
+    panel.picture(Picture(figure, None, act, alt=caption.alt), key, checked=checked)
     st.caption(plain(" · ".join(facts)))
+
+
+def part(frame: Frame, *, arrives: bool) -> tuple[bool, str]:
+    """Whether a picture is of the output of the step, and which plane of the answer it shows."""
+    at_output = arrives == frame.back
+    return at_output, _NAMES[frame.back, at_output]
+
+
+def programs(
+    answer: BackwardAnswer, frame: Frame, step: BackwardStep, known: Collection[Site]
+) -> dict[str, Callable[[Setting], str]]:
+    """The programs of the pictures that plain hooks can compute: not those of values between layers, nor a part of a
+    gradient. ``known`` are the sites of the survey."""
+    target = answer.target
+    found: dict[str, Callable[[Setting], str]] = {}
+    for arrives, title in ((True, "Left picture"), (False, "Right picture")):
+        at_output, name = part(frame, arrives=arrives)
+        shown = plane(answer, frame.number, step, name)
+        site = step.site if at_output else step.into
+        inner = target.at if target.at is not None and target.at.path else None
+        whole = name != "outgoing" or not step.elsewhere
+        if shown is not None and site in known and whole and inner in (None, site):
+            what = "gradient" if frame.back else "value"
+            found[title] = partial(
+                snippets.plane, target=target, site=site, leading=shown.leading, lines=shown.lines, what=what
+            )
+    return found
 
 
 _NAMES = {(True, True): "incoming", (True, False): "outgoing", (False, True): "output", (False, False): "input"}
 _TITLES = {
-    "incoming": "Gradient that arrives",
-    "outgoing": "= gradient that goes on",
-    "output": "Output",
-    "input": "Input",
+    "incoming": "The gradient that arrives …",
+    "outgoing": "… is the gradient that goes on",
+    "output": "… becomes the output",
+    "input": "The input …",
 }
-_WHERE = {True: "at the output of {step}", False: "at its input"}
+_WHERE = {True: "output of {step}", False: "its input"}
 _SENTENCES = {
     "incoming": "Arrives: how the score changes with the output of {step}.",
     "outgoing": "Goes on: how the score changes with its input, through this step.",
@@ -120,7 +159,7 @@ def _choose_before(
 def middle(step: BackwardStep, frame: Frame) -> None:
     """What the step does, in words and as a formula."""
     words = backward_words.RULES[step.rule]
-    st.markdown(f"**{'× local derivative' if frame.back else plain(step.kind)}**")
+    st.markdown("**… times the local derivative …**" if frame.back else f"**… through {plain(step.kind)} …**")
     st.caption(words.back if frame.back else words.forth)
     if frame.back:
         st.markdown(f"$\\displaystyle {words.formula}$")

@@ -153,9 +153,10 @@ export default function ({ data, parentElement, setTriggerValue }) {
   const press = (event) => {
     const from = event.composedPath()[0];
     if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
-    const own = from === strip;
-    if (!own && from.closest?.("input, textarea, select, button, a, summary, [contenteditable], [role=dialog], " +
-        "[role=radio], [role=slider], [role=tab], [role=option], [role=combobox], [role=menuitem]")) return;
+    const used = "input, textarea, select, [contenteditable], [role=dialog], [role=radio], [role=slider], " +
+      "[role=tab], [role=option], [role=combobox], [role=menuitem]";
+    if (from !== strip && from.closest?.(used)) return;
+    if (event.key === " " && from.closest?.("button, a, summary")) return;
     if (event.key === " ") toggle();
     else if (keys[event.key]) { halt(); steps[keys[event.key]](); }
     else return;

@@ -5,6 +5,7 @@ and the model, computes one array and names it ``shown``. It needs GradViz only 
 sample.
 """
 
+from gradviz_core.drawing.snippets.backward import plane
 from gradviz_core.drawing.snippets.flow import parameters, sites, strip
 from gradviz_core.drawing.snippets.in_blocks import in_blocks, part, positions_in_blocks
 from gradviz_core.drawing.snippets.jacobian import (
@@ -37,6 +38,7 @@ __all__ = [
     "parameters",
     "part",
     "path",
+    "plane",
     "positions_in_blocks",
     "predicted_and_actual",
     "predicted_map",
