@@ -148,7 +148,7 @@ def _detail(done: Pass, link: Link, at: Index) -> tuple[LocalSum | None, str]:
         return None, _NOTHING_PASSED
     try:
         found = _column(done, link, at)
-    except (RuntimeError, NotImplementedError):
+    except (QuestionError, RuntimeError):
         return None, _TWICE
     if found is None:
         return None, _SEVERAL.format(kind=link.kind)

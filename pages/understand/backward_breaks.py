@@ -63,8 +63,9 @@ def doctor(choice: ScoredChoice, how: Break, at: Site) -> None:
     if not found.findings:
         st.markdown(f"**The doctor** · {plain(_sound(found))}")
         return
-    first, *others = found.findings
-    more = f" And {len(others)} more: see the Doctor's page." if others and not how else ""
+    at_fault = [one for one in found.findings if how and one.where == at.path]
+    first, others = (*at_fault, *found.findings)[0], len(found.findings) - 1
+    more = f" And {others} more: see the Doctor's page." if others and not how else ""
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f"**The doctor** · at **{plain(first.where)}** · {plain(first.sentence)}{more}", width="stretch")
         with st.popover("Fix", width="content"):

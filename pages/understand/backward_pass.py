@@ -44,7 +44,7 @@ with one_sentence():
     left, right = st.columns(2)
     with left:
         backward_breaks.switches(step, how, at)
-    with right:
+    with right, st.container(key="doctor"):
         backward_breaks.doctor(choice, how, at)
     download_menu.menu(choice.tools, ("arrives", "leaves"), answer, "backward", checked)
     programs = backward_pictures.programs(answer, now, step, known) if sound else {}

@@ -74,7 +74,7 @@ def test_a_term_leads_to_the_number_that_it_comes_from(visited: Server, page: Pa
 
 def test_the_sentence_of_the_doctor_changes_with_the_switches(visited: Server, page: Page) -> None:
     _opened(page, visited, "&step=33")  # features.8, a ReLU
-    said = page.get_by_text("The doctor").locator("..")
+    said = page.locator(".st-key-doctor")
     expect(said).to_contain_text("No problems found", timeout=PATIENCE_MS)
     for switch, sentence in (
         ("Detach here", "is detached here"),
