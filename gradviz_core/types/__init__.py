@@ -18,6 +18,7 @@ from gradviz_core.types.blocks import Blocks as Blocks
 from gradviz_core.types.cards import Accuracy as Accuracy
 from gradviz_core.types.cards import ImageCard as ImageCard
 from gradviz_core.types.cards import ImageFile as ImageFile
+from gradviz_core.types.cards import ImageGroup as ImageGroup
 from gradviz_core.types.cards import ModelCard as ModelCard
 from gradviz_core.types.cards import PackageFile as PackageFile
 from gradviz_core.types.cards import Preprocessing as Preprocessing

@@ -67,6 +67,8 @@ class ModelCard:
     """What the values that it returns mean, where that is known."""
     against: str = ""
     """For a model with a single output: the name of the other label, where it has one."""
+    sample: str = ""
+    """Of a preset: key of the sample image that it is shown with first; empty for the first that suits it."""
     weights: PackageFile | None = None
     """Of a preset: where its weights lie; None for a file beside its card."""
 
@@ -74,6 +76,9 @@ class ModelCard:
     def names(self) -> tuple[str, ...]:
         """All labels; of two for one number the negative comes first."""
         return (self.against, *self.labels) if self.against else self.labels
+
+
+ImageGroup = Literal["photos", "shapes", "digits"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +89,11 @@ class ImageCard:
     title: str
     label: str = ""
     """What it shows, in the words of the presets' labels where one fits."""
+    group: ImageGroup = "photos"
     suits: tuple[str, ...] = ()
-    """Keys of the presets trained on images of this kind; empty for photos."""
+    """Keys of the presets trained on images of this kind."""
+    note: str = ""
+    """Why these name it wrongly, in a sentence; empty where they have a class for it and see it."""
     mask: str = ""
     """File name of the mask of the shape's pixels, where there is one."""
     licence: str = ""

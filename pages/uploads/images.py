@@ -19,7 +19,7 @@ from pages.shell import address
 from pages.shell.parameters import Parameter
 from pages.shell.words import plain
 from pages.uploads import thumbnails, uploaded, uploading
-from pages.uploads.thumbnails import Thumbnail, small
+from pages.uploads.thumbnails import Group, Thumbnail, small
 
 PARAMETERS = (Parameter("image"),)
 KINDS = ("png", "jpg", "jpeg", "jpe", "jfif", "webp", "bmp", "tif", "tiff", "gif", "npy")
@@ -34,26 +34,58 @@ _RANGES = {"0 1": "0 to 1", "0 255": "0 to 255", "-1 1": "−1 to 1", _OWN: "Oth
 
 
 def suited(model: str) -> str:
-    """Key of the image a model is first shown with: a sample of the kind it was trained on, else a photo."""
-    return _in_order(model)[0].key
+    """Key of the image a model is first shown with: the one that its card names, else a sample of the kind it was
+    trained on, else a photo."""
+    named = next((card.sample for card in catalogue.presets() if card.key == model), "")
+    return named or _in_order(model)[0].key
 
 
 def _in_order(model: str) -> list[ImageCard]:
-    """The samples, those that suit the model first; those for other presets last."""
-    return sorted(catalogue.sample_images(), key=lambda card: (model not in card.suits, bool(card.suits)))
+    """The samples, those that suit the model first, then photos."""
+    return sorted(catalogue.sample_images(), key=lambda card: (model not in card.suits, card.group != "photos"))
 
 
 def pick(chosen: str, model: str) -> None:
-    """Thumbnails of the samples and of this session's uploads, and a way to upload one more."""
+    """Thumbnails of the samples and of this session's uploads, what is known of the chosen one, and a way to upload
+    one more."""
     st.markdown("Image")
-    uploads = [Thumbnail(key, "Your image", picture) for key, picture in _pictures().items()]
-    samples = [Thumbnail(card.key, card.title, _sample(card.key)) for card in _in_order(model)]
-    thumbnails.pick([*uploads, *samples], chosen, lambda key: address.write({"image": key}))
+    thumbnails.pick([*_own(), *_groups(model)], chosen, lambda key: address.write({"image": key}))
+    if keys.kind(chosen) == keys.SAMPLE:
+        _say(chosen, model)
     with st.popover("Upload an image", icon=":material/upload:", width="stretch"):
         _choose_file()
         st.caption(
             "An image is stored under a name derived from its contents. Anyone with the address of the page can see it."
         )
+
+
+def _own() -> list[Group]:
+    uploads = tuple(Thumbnail(key, "Your image", picture) for key, picture in _pictures().items())
+    return [Group("Your images", uploads, open=True)] if uploads else []
+
+
+def _groups(model: str) -> list[Group]:
+    """The samples by kind; the kind that suits the model first, and open."""
+    kinds: dict[str, list[ImageCard]] = {}
+    for card in _in_order(model):
+        kinds.setdefault(card.group, []).append(card)
+    first = next(iter(kinds))
+    return [
+        Group(kind.capitalize(), tuple(Thumbnail(c.key, c.title, _sample(c.key)) for c in cards), open=kind == first)
+        for kind, cards in kinds.items()
+    ]
+
+
+def _say(chosen: str, model: str) -> None:
+    """Who made a photo, and why the model that it is for names it wrongly; nothing of an address without a sample."""
+    card = next((card for card in catalogue.sample_images() if card.key == chosen), None)
+    if card is not None and card.group == "photos":
+        st.caption(plain(" ".join([f"{card.title}: {card.credit}, {card.licence}.", _note(card, model)]).strip()))
+
+
+def _note(card: ImageCard, model: str) -> str:
+    of_imagenet = model in card.suits or keys.kind(model) == keys.TORCHVISION
+    return card.note if of_imagenet else ""
 
 
 def remember(key: str, pixels: Pixels) -> bool:

@@ -18,27 +18,47 @@ SIDE = 96
 """Longest side of a thumbnail, in pixels."""
 
 _JS = """
+function labelled(thumbnail, choose) {
+  const label = document.createElement("label");
+  const button = document.createElement("input");
+  Object.assign(button, { type: "radio", name: "image", value: thumbnail.key });
+  button.onchange = () => choose(thumbnail.key);
+  const picture = document.createElement("img");
+  Object.assign(picture, { src: thumbnail.address, alt: thumbnail.title, title: thumbnail.title });
+  label.append(button, picture);
+  return label;
+}
+
+function folded(group, choose) {
+  const details = document.createElement("details");
+  details.open = group.open;
+  const summary = document.createElement("summary");
+  summary.textContent = group.title;
+  const pictures = document.createElement("div");
+  pictures.append(...group.thumbnails.map((thumbnail) => labelled(thumbnail, choose)));
+  details.append(summary, pictures);
+  return details;
+}
+
 export default function ({ data, parentElement, setTriggerValue }) {
-  const group = parentElement.querySelector("fieldset");
-  const wanted = JSON.stringify(data.thumbnails);
-  if (group.dataset.drawn !== wanted) {
-    group.dataset.drawn = wanted;
-    group.replaceChildren(...data.thumbnails.map((thumbnail) => {
-      const label = document.createElement("label");
-      const button = document.createElement("input");
-      Object.assign(button, { type: "radio", name: "image", value: thumbnail.key });
-      button.onchange = () => setTriggerValue("chosen", thumbnail.key);
-      const picture = document.createElement("img");
-      Object.assign(picture, { src: thumbnail.address, alt: thumbnail.title, title: thumbnail.title });
-      label.append(button, picture);
-      return label;
-    }));
+  const field = parentElement.querySelector("fieldset");
+  const wanted = JSON.stringify(data.groups);
+  if (field.dataset.drawn !== wanted) {
+    field.dataset.drawn = wanted;
+    field.replaceChildren(...data.groups.map((group) => folded(group, (key) => setTriggerValue("chosen", key))));
   }
-  for (const button of group.querySelectorAll("input")) button.checked = button.value === data.chosen;
+  for (const button of field.querySelectorAll("input")) {
+    button.checked = button.value === data.chosen;
+    if (button.checked && field.dataset.chosen !== data.chosen) button.closest("details").open = true;
+  }
+  field.dataset.chosen = data.chosen;
 }
 """
 _CSS = """
-fieldset { border: 0; margin: 0; padding: 2px; display: grid; gap: 6px;
+fieldset { border: 0; margin: 0; padding: 2px; }
+summary { cursor: pointer; font-size: 0.8rem; line-height: 1.6; opacity: 0.8; width: fit-content; }
+summary:focus-visible { outline: 2px solid var(--st-text-color); }
+details > div { display: grid; gap: 6px; padding: 2px 0 6px;
   grid-template-columns: repeat(auto-fill, minmax(44px, 1fr)); }
 label { cursor: pointer; display: block; aspect-ratio: 1; position: relative; }
 input { position: absolute; inset: 0; opacity: 0; margin: 0; cursor: pointer; }
@@ -63,17 +83,27 @@ class Thumbnail:
     """The picture as a ``data:`` address."""
 
 
-def pick(thumbnails: Sequence[Thumbnail], chosen: str, act: Callable[[str], None]) -> None:
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Images of one kind, under a small heading that opens and closes."""
+
+    title: str
+    thumbnails: tuple[Thumbnail, ...]
+    open: bool
+    """Whether they are shown at first; the group of the chosen image is in any case."""
+
+
+def pick(groups: Sequence[Group], chosen: str, act: Callable[[str], None]) -> None:
     """The images side by side; ``act`` gets the key of the one that is chosen, before the page is drawn again."""
 
     def heard() -> None:
         key = sent("thumbnails", "chosen")
-        if isinstance(key, str) and key in {t.key for t in thumbnails}:
+        if isinstance(key, str) and key in {t.key for group in groups for t in group.thumbnails}:
             act(key)
 
     _component(
         key="thumbnails",
-        data={"thumbnails": tuple(asdict(t) for t in thumbnails), "chosen": chosen},  # a list would load pandas
+        data={"groups": tuple(asdict(group) for group in groups), "chosen": chosen},  # a list would load pandas
         on_chosen_change=heard,
     )
 
