@@ -67,7 +67,9 @@ def test_what_all_steps_pass_to_a_value_is_its_gradient(name: str) -> None:
     done = _played(gv.load(f"preset/{name}").double(), _input_of(name, torch.float64))
     for site in {link.into for link in done.steps}:
         users = [link for link in done.steps if site in (link.into, *link.also)]
-        parts = [part for link in users if (part := backward_pass._passed(done, link)) is not None]
+        found = [(link, source) for link in users for source in link.sources if source.site == site]
+        parts = [part for link, one in found if (part := backward_pass.passed(done, link, one)) is not None]
+        assert len(parts) == len(found)
         torch.testing.assert_close(torch.stack(parts).sum(0), done.gradients[site], rtol=1e-10, atol=1e-12)
 
 
@@ -172,6 +174,59 @@ def test_a_sum_that_adds_one_value_twice_passes_twice_the_gradient() -> None:
     assert step.detail is not None
     assert [term.factor for term in step.detail.terms] == [2.0]
     assert step.norm_in == pytest.approx(2 * step.norm)
+
+
+def test_each_factor_of_a_product_gets_the_gradient_times_the_other() -> None:
+    class Scaled(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.a, self.pool, self.gate, self.c = (
+                nn.Conv2d(3, 4, 1),
+                nn.AdaptiveAvgPool2d(1),
+                nn.Sigmoid(),
+                nn.Conv2d(4, 1, 3),
+            )
+
+        def forward(self, x: Tensor) -> Tensor:
+            a = self.a(x)
+            return self.c(self.gate(self.pool(a)) * a).flatten(1)  # type: ignore[no-any-return]
+
+    torch.manual_seed(0)
+    done = _played(Scaled().double(), torch.randn(1, 3, 5, 4, dtype=torch.float64))
+    number = next(i for i, link in enumerate(done.steps) if link.how == "product")
+    link, step = done.steps[number], backward_pass.shown(done, number).step
+    gate, a = (done.trace.values[source.site].detach() for source in link.sources)
+    incoming = done.gradients[link.site]
+    assert incoming is not None
+    to_gate, to_a = (backward_pass.passed(done, link, source) for source in link.sources)
+    torch.testing.assert_close(to_gate, (incoming * a).sum((2, 3), keepdim=True))
+    torch.testing.assert_close(to_a, incoming * gate)
+    torch.testing.assert_close(to_gate, done.gradients[Site("gate")])
+    assert step.detail is not None
+    of_channel = incoming[0, step.detail.index[0]] * a[0, step.detail.index[0]]
+    assert len(step.detail.terms) + step.detail.others == int((of_channel != 0).sum()) > 1
+    assert float(backward_pass.every_term(done, number, step.detail.index).sum()) == pytest.approx(step.detail.gradient)
+
+
+def test_values_joined_end_to_end_get_their_own_part() -> None:
+    class Joined(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.a, self.b, self.c = nn.Conv2d(3, 2, 1), nn.Conv2d(2, 4, 1), nn.Conv2d(9, 1, 1)
+
+        def forward(self, x: Tensor) -> Tensor:
+            a = self.a(x)
+            return self.c(torch.cat([self.b(a), x, a], dim=1)).flatten(1)  # type: ignore[no-any-return]
+
+    torch.manual_seed(0)
+    done = _played(Joined().double(), torch.randn(1, 3, 4, 4, dtype=torch.float64))
+    link, step = done.steps[2], backward_pass.shown(done, 2).step
+    assert (step.rule, step.kind, step.also) == ("joined", "join", (INPUT, Site("a")))
+    assert step.detail is not None
+    incoming = done.gradients[link.site]
+    assert incoming is not None
+    for source, (first, last) in zip(link.sources, ((0, 4), (4, 7), (7, 9)), strict=True):
+        torch.testing.assert_close(backward_pass.passed(done, link, source), incoming[:, first:last])
 
 
 def test_scaled_and_subtracted_summands_are_no_plain_sum() -> None:

@@ -25,9 +25,9 @@ _OUT, _IN = r"\frac{\partial s}{\partial y%s}", r"\frac{\partial s}{\partial x%s
 RULES: Mapping[Rule, RuleWords] = {
     "convolution": RuleWords(
         "Each number of the output is a weighted sum of the window of the input below it.",
-        "Each number of the input gets, from every window that covers it, the gradient there times the weight that it "
-        "was multiplied by.",
-        f"{_IN % '_{c,i,j}'} = \\sum_{{k,p,q}} {_OUT % '_{k,p,q}'}\\, w_{{k,c,\\,i-p,\\,j-q}}",
+        "Each number gets, from every window that covers it, the gradient there times the weight at its place (a, b) "
+        "in that window.",
+        f"{_IN % '_{c,i,j}'} = \\sum_{{k,p,q}} {_OUT % '_{k,p,q}'}\\, w_{{k,c,a,b}}",
     ),
     "linear": RuleWords(
         "Each number of the output is a weighted sum of all numbers of the input.",
@@ -85,6 +85,16 @@ RULES: Mapping[Rule, RuleWords] = {
         "Each number gets a part from every token that it is mixed into, and from how it changes what is mixed.",
         f"{_IN % '_{t,f}'} = \\sum_{{u,k}} {_OUT % '_{u,k}'}\\, \\frac{{\\partial y_{{u,k}}}}{{\\partial x_{{t,f}}}}",
     ),
+    "joined": RuleWords(
+        "Values are joined end to end.",
+        "Each value gets its own part of the gradient, unchanged.",
+        f"{_IN % '_i'} = {_OUT % '_i'} \\cdot 1",
+    ),
+    "product": RuleWords(
+        "Two values are multiplied, number by number.",
+        "Each of the two gets the gradient times the other.",
+        f"{_IN % '_i'} = \\sum_{{k \\text{{ from }} i}} {_OUT % '_k'}\\, z_k",
+    ),
     "moved": RuleWords(
         "Numbers are moved to other places, repeated or left out; constants may be added.",
         "Each number of the gradient goes back to the place that its number came from.",
@@ -104,8 +114,8 @@ def title(step: BackwardStep) -> str:
 
 
 def number(name: str, index: Sequence[int]) -> str:
-    """``x[3, 10, 12]``; the name alone for a single number."""
-    return f"{name}[{', '.join(map(str, index))}]" if index else name
+    """``x[3,10,12]``; the name alone for a single number."""
+    return f"{name}[{','.join(map(str, index))}]" if index else name
 
 
 def here(step: BackwardStep) -> str:
@@ -125,8 +135,8 @@ def here(step: BackwardStep) -> str:
 
 def term(one: LocalTerm) -> tuple[str, str, str]:
     """Gradient, factor and product of a term, with their names."""
-    factor = f"{number_text(one.factor, 4)}{f' = {one.name}' if one.name else ''}"
-    return f"{number_text(one.gradient, 4)} at {number('y', one.index)}", factor, number_text(one.product, 4)
+    factor = f"{number_text(one.factor)}{f' = {one.name}' if one.name else ''}"
+    return f"{number_text(one.gradient)} at {number('y', one.index)}", factor, number_text(one.product)
 
 
 def feet(step: BackwardStep) -> list[tuple[str, str]]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from itertools import accumulate
+from typing import Any, Literal
 
 import torch
 from torch import nn
@@ -15,7 +15,7 @@ from gradviz_core.tracing.trace import Trace
 from gradviz_core.types import Site
 from gradviz_core.types.backward import GATE
 
-_CLONE, _ADD = "CloneBackward0", "AddBackward0"
+_CLONE, _ADD, _JOIN, _TIMES = "CloneBackward0", "AddBackward0", "CatBackward0", "MulBackward0"
 _MOVES = frozenset(
     "Add Alias AsStrided Cat Expand Flatten Permute Reshape ReshapeAlias Select Slice Squeeze Stack T Transpose "
     "Unsqueeze UnsafeView View".split()
@@ -24,25 +24,45 @@ _MOVES = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
+class Source:
+    """One input of a step."""
+
+    site: Site
+    """Where it comes from."""
+    part: Site | None = None
+    """The site whose gradient is what this step alone passes on; None between layers."""
+    times: int = 1
+    """How often a sum adds it."""
+    start: int = 0
+    """Where it begins along the axis of values joined end to end."""
+
+
+@dataclass(frozen=True, slots=True)
 class Link:
     """One step: a value, and where it comes from."""
 
     site: Site
     """Its output."""
-    into: Site
-    """The site that its input comes from."""
-    part: Site | None
-    """The site whose gradient is what this step alone passes on; None between layers."""
-    also: tuple[Site, ...]
-    """Where its other inputs come from."""
+    sources: tuple[Source, ...]
+    """Its inputs; the first is the one that is shown."""
     layer: str | None
     """Path of the layer; None between layers."""
     kind: str
-    times: int = 1
-    """How often a sum adds its input."""
-    is_sum: bool = False
-    moves: bool = False
-    """Whether it only moves numbers, and adds constants."""
+    how: Literal["layer", "sum", "joined", "product", "moved", "other"]
+    """How values between layers are combined: added; joined end to end; two multiplied; one moved, and constants
+    added."""
+    axis: int = 0
+    """Along which values are joined."""
+
+    @property
+    def into(self) -> Site:
+        """Where the first input comes from."""
+        return self.sources[0].site
+
+    @property
+    def also(self) -> tuple[Site, ...]:
+        """Where the others come from."""
+        return tuple(source.site for source in self.sources[1:])
 
 
 def links(layers: nn.Module, trace: Trace) -> tuple[Link, ...]:
@@ -60,8 +80,8 @@ def links(layers: nn.Module, trace: Trace) -> tuple[Link, ...]:
         elif kind != WHOLE and site.path in paths:
             parts = waiting.pop(site.path, [])
             if parts and (site.path, site.call) not in done and trace.values[site].is_floating_point():
-                origins = [graph.origin(_whole(part)) for part in parts]
-                found.append(Link(site, origins[0], parts[0], tuple(origins[1:]), site.path, kind))
+                sources = tuple(Source(graph.origin(_whole(part)), part) for part in parts)
+                found.append(Link(site, sources, site.path, kind, "layer"))
                 done.add((site.path, site.call))
         elif GATE not in site.path.split(".")[-1] and (between := graph.between(site)) is not None:
             found.append(between)
@@ -83,6 +103,7 @@ class _Graph:
         self._trace = trace
         self._nodes: dict[Any, Site] = {}
         self._leaves: dict[int, Site] = {}
+        self._origins: dict[Site, Site] = {}
         for site, value in trace.values.items():
             if site in trace.aliases or trace.seen[site][0] == PART:
                 continue
@@ -93,6 +114,11 @@ class _Graph:
 
     def origin(self, site: Site) -> Site:
         """The site that first had this value."""
+        if site not in self._origins:
+            self._origins[site] = self._first(site)
+        return self._origins[site]
+
+    def _first(self, site: Site) -> Site:
         site = self._trace.aliases.get(site, site)
         node = self._trace.values[site].grad_fn
         if node is not None and self._nodes.get(node, site) != site:
@@ -110,21 +136,39 @@ class _Graph:
         reached, names, once = self._walk(site)
         if not reached:
             return None
-        first, *others = reached
+        sources = tuple(Source(one, times=count) for one, count in reached.items())
+        if once and names <= {_CLONE, _ADD} and self._adds_up(site, reached):
+            return Link(site, sources, None, "sum", "sum")
+        if once and names <= {_CLONE, _JOIN} and (axis := self._joined_along(site, sources)) is not None:
+            sizes = [self._trace.values[source.site].shape[axis] for source in sources]
+            starts = [0, *accumulate(sizes)]
+            joined = tuple(replace(source, start=start) for source, start in zip(sources, starts, strict=False))
+            return Link(site, joined, None, "join", "joined", axis)
+        if once and names <= {_CLONE, _TIMES} and self._multiplies(site, sources):
+            return Link(site, sources, None, "product", "product")
         kinds = sorted({name.removesuffix("0").removesuffix("Backward") for name in names - {_CLONE}})
-        is_sum = once and names <= {_CLONE, _ADD} and self._adds_up(site, reached)
-        words = "sum" if is_sum else ", ".join(kinds) or "copy"
-        return Link(
-            site,
-            first,
-            None,
-            tuple(others),
-            None,
-            words,
-            reached[first],
-            is_sum,
-            moves=once and _MOVES.issuperset(kinds),
-        )
+        moved = once and len(sources) == 1 and _MOVES.issuperset(kinds)
+        return Link(site, sources, None, ", ".join(kinds) or "copy", "moved" if moved else "other")
+
+    def _multiplies(self, site: Site, sources: tuple[Source, ...]) -> bool:
+        """Whether the value is the product of two others."""
+        if len(sources) != 2 or any(source.times > 1 for source in sources):
+            return False
+        first, second = (self._trace.values[source.site].detach() for source in sources)
+        return bool(torch.equal(first * second, self._trace.values[site].detach()))
+
+    def _joined_along(self, site: Site, sources: tuple[Source, ...]) -> int | None:
+        """The axis along which the values, in this order, are joined end to end; None where they are not."""
+        value = self._trace.values[site].detach()
+        parts = [self._trace.values[source.site].detach() for source in sources]
+        if len(parts) < 2 or any(source.times > 1 for source in sources):
+            return None
+        for axis in range(1, value.dim()):
+            sizes = [part.shape[:axis] + part.shape[axis + 1 :] for part in parts if part.dim() == value.dim()]
+            fits = len(sizes) == len(parts) and set(sizes) == {value.shape[:axis] + value.shape[axis + 1 :]}
+            if fits and torch.equal(torch.cat(parts, dim=axis), value):
+                return axis
+        return None
 
     def _adds_up(self, site: Site, reached: Counter[Site]) -> bool:
         """Whether the value is the sum of those reached, and nothing else."""
@@ -136,30 +180,23 @@ class _Graph:
         return bool(torch.allclose(total, value, rtol=1e-4, atol=1e-5 * float(value.abs().max())))
 
     def _walk(self, site: Site) -> tuple[Counter[Site], set[str], bool]:
-        """The sites that a value is computed from, how often each is reached, the names of the nodes in between, and
-        whether each of them is passed once."""
+        """The sites that a value is computed from, in the order of the arguments, and how often each is reached; the
+        names of the nodes in between; and whether each of them is passed once."""
         reached: Counter[Site] = Counter()
         names: set[str] = set()
         seen: set[Any] = set()
         once = True
-        waiting = [node for node in [self._trace.values[site].grad_fn] if node is not None]
+        start = self._trace.values[site].grad_fn
+        waiting: list[Any] = [] if start is None else [start]
         while waiting:
-            node = waiting.pop(0)
-            if node in seen and node.name() != _CLONE:
+            node = waiting.pop()
+            origin = self._nodes.get(node) or self._leaves.get(id(getattr(node, "variable", None)))
+            if origin is not None and node is not start:
+                reached[self.origin(origin)] += 1
+            elif node in seen and node.name() != _CLONE:
                 once = False
-                continue
-            seen.add(node)
-            names.add(node.name())
-            for before in _before(node):
-                other = self._nodes.get(before) or self._leaves.get(id(getattr(before, "variable", None)))
-                if other is not None:
-                    reached[other] += 1
-                elif not hasattr(before, "variable"):
-                    waiting.append(before)
+            elif not hasattr(node, "variable"):
+                seen.add(node)
+                names.add(node.name())
+                waiting += [before for before, _ in reversed(node.next_functions) if before is not None]
         return reached, names, once
-
-
-def _before(node: Any) -> Iterator[Any]:
-    for before, _ in node.next_functions:
-        if before is not None:
-            yield before

@@ -6,13 +6,23 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import reduce
 
 import torch
 from torch import Tensor, nn
 
 from gradviz_core.errors import QuestionError
-from gradviz_core.methods.backward_links import Link, links
-from gradviz_core.methods.local_factors import Column, Index, Layer, by_differentiation, column, rule_of, same_number
+from gradviz_core.methods.backward_links import Link, Source, links
+from gradviz_core.methods.local_factors import (
+    Column,
+    Index,
+    Layer,
+    by_differentiation,
+    column,
+    rule_of,
+    same_number,
+    times,
+)
 from gradviz_core.tracing.gates import WHOLE, layer_of
 from gradviz_core.tracing.trace import Trace, differentiate
 from gradviz_core.types import Site
@@ -21,11 +31,12 @@ from gradviz_core.types.sites import site_name
 
 MOST_STEPS = 1000
 SHOWN_TERMS = 8
+_TOGETHER = ("moved", "other")
 _NO_GRADIENT = "No gradient arrives at this step."
 _NOTHING_PASSED = "This step passes no gradient on to its input: the path is cut here."
 _SEVERAL = (
-    "Here several values are combined by {kind}, between the layers. The gradient of each is exact, but the terms of "
-    "one of them are not listed: the values depend on one another in other ways too."
+    "Here values are combined by {kind}, between the layers. What comes to each of them is exact, but its terms are "
+    "not listed: the values depend on one another in other ways too."
 )
 _TWICE = "PyTorch cannot differentiate this operation a second time, so its terms are not listed."
 _DIFFERENT = "The terms that were worked out do not add up to the gradient, so they are not shown."
@@ -56,7 +67,7 @@ def differentiated(layers: nn.Module, trace: Trace, score: Tensor) -> Pass:
         QuestionError: as ``differentiate`` does; or there are too many steps.
     """
     steps = _steps(layers, trace)
-    sites = dict.fromkeys(s for step in steps for s in (step.site, step.into, step.part, *step.also) if s is not None)
+    sites = _sites(steps)
     found = differentiate(trace, score, list(sites), keep_graph=True)
     last = max((i for i, step in enumerate(steps) if found[step.site] is not None), default=-1)
     return Pass(steps[: last + 1], trace, found, dict(layers.named_modules()))
@@ -69,8 +80,13 @@ def without_gradients(layers: nn.Module, trace: Trace) -> Pass:
         QuestionError: there are too many steps.
     """
     steps = _steps(layers, trace)
-    sites = [site for step in steps for site in (step.site, step.into, step.part) if site is not None]
-    return Pass(steps, trace, dict.fromkeys(sites), dict(layers.named_modules()))
+    return Pass(steps, trace, dict.fromkeys(_sites(steps)), dict(layers.named_modules()))
+
+
+def _sites(steps: tuple[Link, ...]) -> dict[Site, None]:
+    """Each site whose gradient is needed."""
+    inputs = [site for step in steps for source in step.sources for site in (source.site, source.part)]
+    return dict.fromkeys(site for site in (*(step.site for step in steps), *inputs) if site is not None)
 
 
 def _steps(layers: nn.Module, trace: Trace) -> tuple[Link, ...]:
@@ -90,7 +106,7 @@ def shown(done: Pass, number: int, index: Index | None = None) -> Shown:
     """
     link = done.steps[number]
     x, y = done.trace.values[link.into].detach(), done.trace.values[link.site].detach()
-    incoming, passed = done.gradients[link.site], _passed(done, link)
+    incoming, goes_on = done.gradients[link.site], passed(done, link, link.sources[0])
     if index is not None and (
         len(index) != x.dim() - 1 or any(i >= n for i, n in zip(index, x.shape[1:], strict=False))
     ):
@@ -98,14 +114,14 @@ def shown(done: Pass, number: int, index: Index | None = None) -> Shown:
             f"The input of {_name(done.trace, link)} has no number {list(index)}: its shape is "
             f"{'×'.join(map(str, x.shape[1:]))}, and each index starts at 0. Choose one within it."
         )
-    at = index if index is not None else _largest(passed if passed is not None else x)
+    at = index if index is not None else _largest(goes_on if goes_on is not None else x)
     detail, why = _detail(done, link, at)
     out = detail.terms[0].index if detail and detail.terms else _largest(incoming if incoming is not None else y)
     planes = {"output": plane(y, out), "input": plane(x, at)}
     if incoming is not None:
         planes["incoming"] = plane(incoming.detach(), out)
-    if passed is not None:
-        planes["outgoing"] = plane(passed, at)
+    if goes_on is not None:
+        planes["outgoing"] = plane(goes_on, at)
     module = done.modules.get(link.layer) if link.layer is not None else None
     step = BackwardStep(
         name=_name(done.trace, link),
@@ -117,7 +133,7 @@ def shown(done: Pass, number: int, index: Index | None = None) -> Shown:
         shape=tuple(y.shape),
         shape_in=tuple(x.shape),
         norm=_norm(incoming),
-        norm_in=_norm(passed),
+        norm_in=_norm(goes_on),
         elsewhere=_elsewhere(done, link),
         facts=_facts(module),
         layer=module is not None,
@@ -141,11 +157,11 @@ def plane(value: Tensor, index: Index) -> Tensor:
 
 
 def _detail(done: Pass, link: Link, at: Index) -> tuple[LocalSum | None, str]:
-    incoming, passed = done.gradients[link.site], _passed(done, link)
+    incoming, goes_on = done.gradients[link.site], passed(done, link, link.sources[0])
     if incoming is None:
         return None, _NO_GRADIENT
-    if passed is None:
-        return None, _NOTHING_PASSED
+    if goes_on is None:
+        return None, _SEVERAL.format(kind=link.kind) if link.how in _TOGETHER else _NOTHING_PASSED
     try:
         found = _column(done, link, at)
     except (QuestionError, RuntimeError):
@@ -153,7 +169,7 @@ def _detail(done: Pass, link: Link, at: Index) -> tuple[LocalSum | None, str]:
     if found is None:
         return None, _SEVERAL.format(kind=link.kind)
     products, slopes, factors, indices = _products(found, incoming.detach()[0])
-    own, total = passed[(0, *at)].item(), done.gradients[link.into]
+    own, total = goes_on[(0, *at)].item(), done.gradients[link.into]
     size = float(products.abs().sum())
     if not math.isclose(float(products.sum()), own, rel_tol=1e-3, abs_tol=1e-3 * max(size, 1e-30)):
         return None, _DIFFERENT
@@ -190,41 +206,45 @@ def every_term(done: Pass, number: int, index: Index) -> Tensor:
 
 
 def _column(done: Pass, link: Link, at: Index) -> Column | None:
-    x, y = done.trace.values[link.into], done.trace.values[link.site]
-    if link.part is not None and link.layer is not None:
-        return column(Layer(done.modules[link.layer], done.trace.values[link.part], y), at)
-    if link.is_sum:
-        return same_number(at, x, y, float(link.times))
-    return None if link.also else by_differentiation(y, x, at)
+    x, y, first = done.trace.values[link.into], done.trace.values[link.site], link.sources[0]
+    if first.part is not None and link.layer is not None:
+        return column(Layer(done.modules[link.layer], done.trace.values[first.part], y), at)
+    if link.how == "sum":
+        return same_number(at, x, y, float(first.times))
+    if link.how == "joined":
+        return Column(torch.tensor([at]), torch.ones_like(y.detach().flatten()[:1]))
+    if link.how == "product":
+        return times(at, x, done.trace.values[link.sources[1].site])
+    return by_differentiation(y, x, at) if len(link.sources) == 1 else None
 
 
-def _passed(done: Pass, link: Link) -> Tensor | None:
-    """What a step passes on to its input; for values combined between layers by anything but a sum, all that comes to
-    the input."""
-    if link.part is not None:
-        found = done.gradients[link.part]
+def passed(done: Pass, link: Link, source: Source) -> Tensor | None:
+    """What a step passes on to one of its inputs; None where nothing is, or where it cannot be told apart from what
+    others pass to it."""
+    if source.part is not None:
+        found = done.gradients[source.part]
         return None if found is None else found.detach()
-    incoming = done.gradients[link.site]
-    if link.is_sum:
-        return None if incoming is None else incoming.detach() * link.times
-    whole = done.gradients[link.into]
+    incoming, whole = done.gradients[link.site], done.gradients[source.site]
     if incoming is None or whole is None:
         return None
-    if link.also or not _elsewhere(done, link):
-        return whole.detach()
-    return (whole - sum(_shares(done, link))).detach()
-
-
-def _shares(done: Pass, link: Link) -> list[Tensor]:
-    """What comes to the input of a step by way of others."""
-    shares = [
-        _passed(done, other) for other in done.steps if other is not link and link.into in (other.into, *other.also)
-    ]
-    return [share for share in shares if share is not None]
+    if link.how == "sum":
+        return incoming.detach() * source.times
+    if link.how == "joined":
+        size = done.trace.values[source.site].shape[link.axis]
+        return incoming.detach().narrow(link.axis, source.start, size)
+    if link.how == "product":
+        (other,) = (done.trace.values[one.site].detach() for one in link.sources if one is not source)
+        return (incoming.detach() * other).sum_to_size(whole.shape)
+    users = [(step, one) for step in done.steps for one in step.sources if one.site == source.site]
+    others = [(step, one) for step, one in users if one is not source]
+    if done.trace.overwritten or any(step.how in _TOGETHER for step, _ in others):
+        return None
+    shares = [share for step, one in others if (share := passed(done, step, one)) is not None]
+    return reduce(torch.sub, shares, whole.detach())
 
 
 def _elsewhere(done: Pass, link: Link) -> bool:
-    return any(other is not link and link.into in (other.into, *other.also) for other in done.steps)
+    return sum(link.into == source.site for other in done.steps for source in other.sources) > 1
 
 
 # --------------------------------------------------------------------------------------------------------- descriptions
@@ -242,7 +262,7 @@ def _name(trace: Trace, link: Link) -> str:
 def _rule(module: nn.Module | None, link: Link) -> Rule:
     if module is not None:
         return rule_of(module, link.kind)
-    return "sum" if link.is_sum else "moved" if link.moves and not link.also else "other"
+    return "other" if link.how == "layer" else link.how
 
 
 def _facts(module: nn.Module | None) -> tuple[str, ...]:

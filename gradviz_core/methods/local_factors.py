@@ -76,6 +76,15 @@ def by_differentiation(y: Tensor, x: Tensor, index: Index) -> Column:
     return Column(indices, change[tuple(indices.T)] if change.dim() else change.reshape(-1))
 
 
+def times(index: Index, x: Tensor, other: Tensor) -> Column:
+    """The column of the product of two values, one of which may be spread over more places than the other."""
+    direction = torch.zeros_like(x)
+    direction[(0, *index)] = 1
+    change = (direction * other)[0].detach()
+    indices = ((direction != 0) & torch.ones_like(other, dtype=torch.bool))[0].nonzero()
+    return Column(indices, change[tuple(indices.T)])
+
+
 def same_number(index: Index, x: Tensor, y: Tensor, factor: float | Tensor = 1.0) -> Column:
     """The column where each number of the output is one of the input, times a factor, in the same order."""
     place = math.prod(x.shape[1:]) and int(_flat(index, x.shape[1:]))
@@ -123,7 +132,7 @@ def _convolution(layer: Layer, index: Index) -> Column | None:
 
     def name(at: Index) -> str:
         a, b = taps[at[1], at[2]]
-        return f"w[{at[0]}, {channel % per_group}, {a}, {b}]"
+        return f"w[{at[0]},{channel % per_group},{a},{b}]"
 
     return Column(torch.tensor(found), torch.cat(factors), name)
 
@@ -154,7 +163,7 @@ def _linear(layer: Layer, index: Index) -> Column:
     assert isinstance(layer.module, nn.Linear)
     *place, j = index
     indices = torch.tensor([(*place, k) for k in range(layer.module.out_features)])
-    return Column(indices, layer.module.weight.detach()[:, j], lambda at: f"W[{at[-1]}, {j}]")
+    return Column(indices, layer.module.weight.detach()[:, j], lambda at: f"W[{at[-1]},{j}]")
 
 
 def _batch_norm(layer: Layer, index: Index) -> Column | None:
@@ -165,7 +174,7 @@ def _batch_norm(layer: Layer, index: Index) -> Column | None:
     gamma = module.weight.detach()[c] if module.affine else 1.0
     at = torch.tensor([index])
     factor = (gamma / torch.sqrt(module.running_var[c] + module.eps)).reshape(1)
-    return Column(at, factor, lambda _: f"γ[{c}] / √(var[{c}] + ε)")
+    return Column(at, factor, lambda _: f"γ[{c}]/√(var[{c}]+ε)")
 
 
 def _relu(layer: Layer, index: Index) -> Column:

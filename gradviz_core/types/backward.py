@@ -31,6 +31,8 @@ Rule = Literal[
     "normalise",
     "pointwise",
     "attention",
+    "joined",
+    "product",
     "moved",
     "other",
 ]

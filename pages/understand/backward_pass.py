@@ -32,7 +32,7 @@ with one_sentence():
     checked = None
     if sound and now.back and not step.elsewhere and step.into in known:
         checked = check.question(choice.model, choice.image, whole.target, choice.draw, step.into)
-    left, between, right = st.columns([5, 6, 5])
+    left, between, right = st.columns([5, 7, 5])
     with left:
         backward_pictures.draw(answer, whole, now, step, arrives=True)
     with between:

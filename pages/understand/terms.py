@@ -12,11 +12,11 @@ from pages.shell.clicks import sent
 _HTML = """<table><thead><tr><th>gradient that arrives</th><th>× local derivative</th><th>= term</th></tr></thead>
 <tbody></tbody><tfoot></tfoot></table>"""
 _CSS = """
-table { border-collapse: collapse; width: 100%; font: 0.8rem/1.45 var(--st-font); color: var(--st-text-color);
+table { border-collapse: collapse; width: 100%; font: 0.78rem/1.45 var(--st-font); color: var(--st-text-color);
   font-variant-numeric: tabular-nums; }
 th { text-align: left; font-weight: 500; color: color-mix(in srgb, currentColor 72%, transparent);
   padding: 0 0.4rem 0.1rem 0; }
-td { padding: 0 0.4rem 0 0; vertical-align: top; }
+td { padding: 0 0.4rem 0 0; vertical-align: top; white-space: nowrap; }
 th:last-child, td:last-child { text-align: right; padding-right: 0; white-space: nowrap; }
 tfoot tr:last-child { font-weight: 600; }
 tfoot tr:last-child td { border-top: 1px solid var(--st-border-color); }
