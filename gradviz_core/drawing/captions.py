@@ -6,7 +6,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gradviz_core.drawing import method_words
+from gradviz_core.drawing import how_to_read, method_words
+from gradviz_core.drawing.how_to_read import HowToRead
 from gradviz_core.types import (
     Blocks,
     Field,
@@ -40,6 +41,8 @@ class Caption:
     """LaTeX."""
     facts: tuple[str, ...]
     """Site, shape, unit, reduction, scale."""
+    read: HowToRead
+    """How to read the picture."""
 
     @property
     def alt(self) -> str:
@@ -163,6 +166,7 @@ def near(corner: Sequence[int], field: Field, what: str = "pixel") -> Caption:
         f"All {what}s around the chosen one: rows {rows}, columns {columns}. Click one to choose it.",
         "",
         (*unit, f"{scale_text(field)}, the same as in the whole picture"),
+        how_to_read.near(what),
     )
 
 
@@ -185,7 +189,10 @@ def seen(steps: Preprocessing) -> Caption:
         f"standard deviation {std}: one normalised-pixel unit equals this fraction of the 0-to-1 pixel range",
     )
     return Caption(
-        "The image as the network sees it, before normalisation.", r"x = (\text{pixel}/255 - \mu)/\sigma", facts
+        "The image as the network sees it, before normalisation.",
+        r"x = (\text{pixel}/255 - \mu)/\sigma",
+        facts,
+        how_to_read.NETWORK_SEES,
     )
 
 
@@ -211,6 +218,7 @@ def saliency(
         f"{what}: {_reduced(drawn, shape, channel)}. {method_words.colours(method, field, target)}",
         drawn.formula.format(g=one),
         (*facts, *method_words.facts(method, options)),
+        how_to_read.saliency(method, drawn, field, target),
     )
 
 
@@ -224,12 +232,18 @@ def _channel_symbol(channel: str) -> str:
     return rf"\text{{{channel}}}" if PLAIN_LABEL.fullmatch(channel) else "c"
 
 
+def classes(sentence: str) -> Caption:
+    """Under the bars of the classes; ``sentence`` says which they are, and what a click does."""
+    return Caption(sentence, "", (), how_to_read.CLASSES)
+
+
 def activation(info: SiteInfo, channel: int | None, field: Field) -> Caption:
     """Under the picture of one channel's values, or of each channel's where ``channel`` is None."""
     which = f"each {channel_word(info)}" if channel is None else f"{channel_word(info)} {channel}"
     sentence = f"Activation of {which} of {site_name(info.site, info.calls)}{everywhere(info.layout)}."
     formula = f"a_{{{subscript(info.layout, channel)}}}"
-    return Caption(sentence, formula, (site_text(info), "activation", scale_text(field)))
+    facts = (site_text(info), "activation", scale_text(field))
+    return Caption(sentence, formula, facts, how_to_read.ACTIVATION)
 
 
 def unit_gradient(
@@ -254,7 +268,7 @@ def unit_gradient(
         sentence += f" The box with {most} coincides with it." if dashed == solid else f" Dashed box: {most}."
     slope = rf"\frac{{\partial {score_symbol(target, ())}}}{{\partial x_{{c,i,j}}}}"
     facts = (f"the input, {shape_text(input_shape)}, normalised", field.unit, scale_text(field))
-    return Caption(sentence, rf"\sum_c {slope}", facts)
+    return Caption(sentence, rf"\sum_c {slope}", facts, how_to_read.unit_gradient(solid is not None))
 
 
 def gallery(
@@ -270,7 +284,8 @@ def gallery(
         (f"rows {cut[0]} to {cut[1]}, columns {cut[2]} to {cut[3]}: the receptive field of these units",) if cut else ()
     )
     slope = rf"\frac{{\partial a_{{{subscript(info.layout, place=place)}}}}}{{\partial x_{{c,i,j}}}}"
-    return Caption(sentence, rf"\sum_c {slope}", (site_text(info), field.unit, scale_text(field), *part))
+    facts = (site_text(info), field.unit, scale_text(field), *part)
+    return Caption(sentence, rf"\sum_c {slope}", facts, how_to_read.GALLERY)
 
 
 def feature_maps(
@@ -286,7 +301,7 @@ def feature_maps(
     formula = map_kind(kind).formula.format(a=value, g=slope)
     coarse = (f"each cell is the mean of {block}×{block} positions",) if block > 1 else ()
     facts = (site_text(info), field.unit, f"{scale_text(field)}, the same for all tiles", *coarse)
-    return Caption(sentence, formula, facts)
+    return Caption(sentence, formula, facts, how_to_read.sheet(kind))
 
 
 def map_unit(kind: str, target: Target, site: Site) -> str:
@@ -308,4 +323,5 @@ def strip(target: Target, labels: Sequence[str]) -> Caption:
             "logarithmic scale",
             "a gap where no gradient reaches the layer",
         ),
+        how_to_read.STRIP,
     )

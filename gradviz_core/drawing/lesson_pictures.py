@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import plotly.graph_objects as go
 
-from gradviz_core.drawing import fields, figures
+from gradviz_core.drawing import fields, figures, how_to_read
 from gradviz_core.drawing.captions import Caption, number_text, scale_text
 from gradviz_core.drawing.charts import LEGEND
 from gradviz_core.drawing.figures import ACCENT, QUIET
@@ -48,7 +48,7 @@ def caption(picture: Picture, arrays: Sequence[FloatArray]) -> Caption:
     axes = [f"across: {picture.across}"] if picture.across else []
     axes += [f"down: {picture.down}"] if picture.down else []
     scale = [scale_text(_field(picture, arrays))] if picture.kind in ("heatmap", "tiles") else []
-    return Caption(picture.caption, "", (picture.unit, *axes, *scale))
+    return Caption(picture.caption, "", (picture.unit, *axes, *scale), how_to_read.lesson(picture.kind))
 
 
 def alt(picture: Picture, arrays: Sequence[FloatArray]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from gradviz_core.drawing import captions, fields, figures, log_scale, near_figures
+from gradviz_core.drawing import captions, fields, figures, how_to_read, log_scale, near_figures
 from gradviz_core.drawing.captions import Caption
 from gradviz_core.drawing.screen import SiteMaps
 from gradviz_core.drawing.screen.seen import seen
@@ -85,10 +85,12 @@ def enlarged(view: SiteMaps, channel: int, info: SiteInfo, place: Place) -> Pict
     )
     name = f"{captions.channel_word(info).capitalize()} {channel}"
     if field.values.size == 1:
-        return Caption(f"{name} is {captions.number_text(float(field.values[0, 0]), 4)}.", "", facts)
+        value = captions.number_text(float(field.values[0, 0]), 4)
+        return Caption(f"{name} is {value}.", "", facts, how_to_read.ONE_CHANNEL)
     places = view.planes.place_names() if field.blocks is None else None
     figure = figures.heatmap(field, height=380, cross=view.planes.cell(place.index), places=places)
-    return Picture(figure, Caption(f"{name}, enlarged.", "", facts), sites.choose_cell(view.planes, view.one.blocks))
+    words = Caption(f"{name}, enlarged.", "", facts, how_to_read.ONE_CHANNEL)
+    return Picture(figure, words, sites.choose_cell(view.planes, view.one.blocks))
 
 
 def near(view: SiteMaps, place: Place) -> Picture | None:
@@ -110,4 +112,5 @@ def image(answer: GradientAnswer, view: SiteMaps) -> Picture:
     """The image, for comparison. A click chooses the unit at that pixel."""
     image = seen(answer.arrays)
     figure = figures.image(image.pixels, blocks=image.blocks, height=380)
-    return Picture(figure, None, sites.choose_under(view.planes, *image.size), alt="The image as the network sees it")
+    words = Caption("The image as the network sees it.", "", (), how_to_read.NETWORK_SEES)
+    return Picture(figure, words, sites.choose_under(view.planes, *image.size))

@@ -7,7 +7,7 @@ from functools import partial
 
 import numpy as np
 
-from gradviz_core.drawing import captions, fields, figures, output_figures
+from gradviz_core.drawing import captions, fields, figures, how_to_read, output_figures
 from gradviz_core.drawing.captions import Caption
 from gradviz_core.drawing.screen import Seen
 from gradviz_core.drawing.screen.arrays import blocks_of, scale_of
@@ -86,7 +86,10 @@ def draw(found: OutputAnswer, target: Target, card: ModelCard, height: int) -> P
         field = field if blocks is None else fields.in_blocks(field, blocks, scale_of(found.arrays, "scores"))
         figure = figures.heatmap(field, cross=cell, solid=box, height=height)
         caption = Caption(
-            "The value at each position of the map.", "z_{i,j}", (_size(found), captions.scale_text(field))
+            "The value at each position of the map.",
+            "z_{i,j}",
+            (_size(found), captions.scale_text(field)),
+            how_to_read.PREDICTED_VALUES,
         )
     else:
         classes = found.arrays["classes"]
@@ -100,7 +103,7 @@ def draw(found: OutputAnswer, target: Target, card: ModelCard, height: int) -> P
             blocks=blocks,
             height=height,
         )
-        caption = Caption(_sentence(found), _formula(found), (_size(found),))
+        caption = Caption(_sentence(found), _formula(found), (_size(found),), how_to_read.PREDICTED_CLASSES)
     figure.update_layout(dragmode="select" if box else False)
     caption = replace(caption, facts=(*caption.facts, *captions.blocks_text(blocks, "positions")))
     return Picture(figure, caption, regions.click_in(blocks), enclose)

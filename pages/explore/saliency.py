@@ -106,8 +106,8 @@ with one_sentence():
             against=saliency.is_against(answer.target),
         )
         which = bars.sentence(classes, choice.reading)
-        panel.picture(panel.Picture(figure, None, saliency.choose_class(each), alt=which), "classes")
-        st.caption(f"{which}. Click one to see the gradient of its score.")
+        words = captions.classes(f"{which}. Click one to see the gradient of its score.")
+        panel.picture(panel.Picture(figure, words, saliency.choose_class(each), alt=which), "classes")
         programs["Classes"] = lambda at: snippets.classes(at, classes, choice.output.head)
     code.panel(choice, programs)
 

@@ -19,7 +19,7 @@ from gradviz_core.types import SurveyQuestion, Target
 from pages.layout import contents
 from pages.scores import choosing, output_kind
 from pages.scores.output_kind import Output
-from pages.shell import about, address, asking, check, copy_link, draws, history, narrow, skeleton, unseen
+from pages.shell import about, address, asking, check, copy_link, draws, history, narrow, panel, skeleton, unseen
 from pages.shell.choice import Choice
 from pages.shell.words import plain
 from pages.streamlit_private import elements
@@ -31,6 +31,7 @@ _STYLE = f"""<style>
 {skeleton.STYLE}
 {check.STYLE}
 {uploading.STYLE}
+{panel.STYLE}
 {elements.PRIMARY_BUTTON} {{ color: light-dark(#ffffff, #0b1110); }}
 {_WORD}:is(.keyword, .function, .class-name) {{ color: color-mix(in srgb, #1f7fd6 65%, currentColor); }}
 {_WORD}.string {{ color: color-mix(in srgb, #0f9a48 60%, currentColor); }}

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import plotly.graph_objects as go
@@ -18,6 +19,15 @@ from pages.shell import check
 from pages.shell.clicks import Click, Enclosed, on_click
 from pages.shell.words import plain
 
+STYLE = """
+[class*="st-key-said_"] { container-type: inline-size; }
+[class*="st-key-read_"] button { min-height: 0; padding: 0; }
+@container (max-width: 30rem) {
+  [class*="st-key-read_"] button p { position: absolute; clip-path: inset(50%); }
+}
+"""
+"""Beside a narrow picture the button is an icon; its name is for those who hear the page."""
+_READ = "How to read this"
 _QUIET = {"displayModeBar": False, "scrollZoom": False, "doubleClick": False}
 
 
@@ -31,20 +41,21 @@ class Picture:
     """A chart, its caption, and what a click on it does."""
 
     figure: go.Figure
-    caption: Caption | None
-    """The text below it; None if it is shown elsewhere."""
+    caption: Caption
     act: Callable[[Click], None] | None = None
     """Called with each click on it."""
     enclose: Callable[[Enclosed], None] | None = None
     """Called with each rectangle that is drawn over it."""
     alt: str = ""
     """The alternative text; empty for that of the caption."""
+    said: bool = True
+    """Whether the caption stands below it; False where the page writes it elsewhere."""
 
 
 def picture(shown: Picture, key: str, *, checked: ProofQuestion | None = None) -> None:
     """Draw the chart, and below it its caption. ``checked`` is the question of the check of its gradient by finite
     differences."""
-    alt = shown.alt or (shown.caption.alt if shown.caption else "")
+    alt = shown.alt or shown.caption.alt
     with _one_at_a_time():  # a figure takes several times its size while it is encoded
         st.plotly_chart(shown.figure, key=f"chart_{key}", config=_config(key), alt=visible(alt))
     _fit_phone(key, shown.figure)
@@ -52,8 +63,8 @@ def picture(shown: Picture, key: str, *, checked: ProofQuestion | None = None) -
         on_click(f"chart_{key}", shown.act, shown.enclose)
     if checked is not None:
         check.line(checked)
-    if shown.caption is not None:
-        words(shown.caption)
+    if shown.said:
+        words(shown.caption, key)
 
 
 @st.cache_resource(show_spinner=False)
@@ -71,12 +82,31 @@ def _fit_phone(key: str, figure: go.Figure) -> None:
         st.html(f"<style>@media (max-width: 640px) {{ {inner} {outer} }}</style>")
 
 
-def words(caption: Caption) -> None:
-    """Write the sentence, the formula and the facts."""
-    st.markdown(plain(caption.sentence))
+def words(caption: Caption, key: str = "") -> None:
+    """Write the sentence, the formula and the facts; with the ``key`` of a picture also how to read it."""
+    if key:
+        with beside_how_to_read(caption, key):
+            st.markdown(plain(caption.sentence))
+    else:
+        st.markdown(plain(caption.sentence))
     if caption.formula:
         st.markdown(f"$\\displaystyle {caption.formula}$")
     st.caption(plain(" · ".join(caption.facts)))
+
+
+@contextmanager
+def beside_how_to_read(caption: Caption, key: str) -> Iterator[None]:
+    """Room for a text below the picture of this ``key``; beside it a button shows how to read the picture."""
+    with st.container(horizontal=True, wrap=False, key=f"said_{key}", gap="small"):
+        yield
+        with st.popover(_READ, type="tertiary", icon=":material/eyeglasses_2:", help=_READ, key=f"read_{key}"):
+            three_sentences(caption)
+
+
+def three_sentences(caption: Caption) -> None:
+    """How to read the picture of the caption, the last sentence being what it does not show."""
+    read = caption.read
+    st.markdown("\n".join(f"1. {plain(sentence)}" for sentence in (read.shows, read.look, read.limits)))
 
 
 def _config(key: str) -> dict[str, object]:

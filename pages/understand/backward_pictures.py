@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 import streamlit as st
 
-from gradviz_core.drawing import backward_words, captions, figures, snippets
+from gradviz_core.drawing import backward_words, captions, figures, how_to_read, snippets
 from gradviz_core.drawing.backward_planes import Plane
 from gradviz_core.drawing.captions import Caption
 from gradviz_core.drawing.snippets import Setting
@@ -72,9 +72,11 @@ def draw(
         *([f"L2 norm of all {captions.number_text(norm)}"] if frame.back else []),
         captions.scale_text(field),
     )
-    caption = Caption(_SENTENCES[name].format(step=step.name), "", facts)
-    panel.picture(Picture(figure, None, act, alt=caption.alt), key, checked=checked)
-    st.caption(plain(" · ".join(facts)))
+    read = how_to_read.BACKWARD_VALUES if frame.back else how_to_read.FORWARD_VALUES
+    caption = Caption(_SENTENCES[name].format(step=step.name), "", facts, read)
+    panel.picture(Picture(figure, caption, act, said=False), key, checked=checked)
+    with panel.beside_how_to_read(caption, key):
+        st.caption(plain(" · ".join(facts)))
 
 
 def part(frame: Frame, *, arrives: bool) -> tuple[bool, str]:

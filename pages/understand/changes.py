@@ -7,7 +7,7 @@ from typing import cast
 
 import numpy as np
 
-from gradviz_core.drawing import bars, captions, charts, figures, screen
+from gradviz_core.drawing import bars, captions, charts, figures, how_to_read, screen
 from gradviz_core.drawing.bars import ShownAs
 from gradviz_core.drawing.captions import Caption
 from gradviz_core.drawing.screen import OverInput
@@ -114,7 +114,7 @@ def before(answer: PerturbationAnswer, spot: Pixel | None) -> Picture:
     """The original picture, with the same pixel marked as on the other two."""
     image = seen(answer.arrays)
     facts = ("{}×{}".format(*image.size), "whole levels from 0 to 255", *captions.blocks_text(image.blocks))
-    words = Caption("Before: the image as the network sees it.", "r", facts)
+    words = Caption("Before: the image as the network sees it.", "r", facts, how_to_read.BEFORE)
     figure = figures.image(image.pixels, blocks=image.blocks, height=HEIGHT, cross=spot)
     return Picture(figure, words, pixel.click_in(image.blocks))
 
@@ -136,6 +136,7 @@ def after(answer: PerturbationAnswer, labels: tuple[str, ...], spot: Pixel | Non
             cut,
             *captions.blocks_text(image.blocks),
         ),
+        how_to_read.AFTER,
     )
     figure = figures.image(image.pixels, blocks=image.blocks, height=HEIGHT, cross=spot)
     return Picture(figure, words, pixel.click_in(image.blocks))
@@ -187,6 +188,7 @@ def difference(answer: PerturbationAnswer, changed: OverInput, spot: Pixel | Non
         f"{scale.low}: darker.",
         r"\sum_c \left(r'_c - r_c\right)" if channels > 1 else "r' - r",
         (captions.scale_text(shown), *magnified, *captions.blocks_text(shown.blocks)),
+        how_to_read.DIFFERENCE,
     )
     figure = figures.heatmap(shown, pixels=seen(answer.arrays).pixels, height=HEIGHT, cross=spot)
     return Picture(figure, words, pixel.click_over(changed))
@@ -211,6 +213,7 @@ def predicted_and_actual(answer: PerturbationAnswer, labels: tuple[str, ...]) ->
             f"{unit}; horizontal axis in 8-bit levels (0 to 255)",
             "its images are clipped at 0 and 255 but not rounded",
         ),
+        how_to_read.PREDICTED_AND_ACTUAL,
     )
     figure = charts.predicted_and_actual(answer, unit=unit, size_words=_SIZES[answer.question.norm])
     return Picture(figure, words, choose_size(answer.question))
@@ -232,6 +235,7 @@ def classes(answer: PerturbationAnswer, reading: ShownAs) -> Picture:
         f"{which(len(answer.prediction), reading)} Click one to follow {'it' if noun == 'number' else 'its score'}.",
         "",
         (f"{kind}, before and after" if kind else "before and after",),
+        how_to_read.BEFORE_AND_AFTER,
     )
     figure = charts.before_and_after(answer.prediction, answer.prediction_after, reading)
     return Picture(figure, words, saliency.choose_class(bars.of(answer.prediction, reading), {"follow": "score"}))

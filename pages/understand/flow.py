@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from gradviz_core.drawing import captions, flow_figures, log_scale
+from gradviz_core.drawing import captions, flow_figures, how_to_read, log_scale
 from gradviz_core.drawing.captions import Caption
 from gradviz_core.drawing.flow_figures import Line
 from gradviz_core.drawing.log_scale import norm_text
@@ -104,6 +104,7 @@ def over_parameters(flow: FlowAnswer, other: FlowAnswer | None, labels: Sequence
             *_gaps(flow),
             *_odd_marks(lines),
         ),
+        how_to_read.PARAMETERS,
     )
     return Picture(figure, caption, flow_clicks.open_holder(flow, other))
 
@@ -222,6 +223,7 @@ def _sites_caption(flow: FlowAnswer, other: FlowAnswer | None, labels: Sequence[
             "a gap where no gradient reaches the layer",
             "no bar where an output has negative values",
         ),
+        how_to_read.GRADIENT_FLOW,
     )
 
 

@@ -6,8 +6,9 @@ import math
 
 import numpy as np
 
-from gradviz_core.drawing import captions, figures, log_scale, spectra
+from gradviz_core.drawing import captions, figures, how_to_read, log_scale, spectra
 from gradviz_core.drawing.captions import Caption
+from gradviz_core.drawing.how_to_read import HowToRead
 from gradviz_core.types import INPUT, MOST_ENTRIES, FloatArray, JacobianAnswer, SpectrumAnswer
 from gradviz_core.types.sites import site_name
 from pages.shell import address
@@ -112,6 +113,7 @@ def _matrix(view: View, answer: JacobianAnswer, chosen: int) -> Picture:
         f"The Jacobian of {view.text}: row i shows how output i changes with each of the {width:,} input values.",
         formula,
         (f"{height:,} × {width:,}", view.unit, captions.scale_text(field), mode[answer.mode], *coarse),
+        how_to_read.JACOBIAN,
     )
     return Picture(figure, words, act)
 
@@ -141,6 +143,7 @@ def _spectrum(view: View, known: FloatArray, found: SpectrumAnswer | None) -> Pi
             "effective rank: exp of the entropy of σ² / Σσ² (after Roy and Vetterli 2007)",
             *log_scale.odd_marks(shown),
         ),
+        how_to_read.SPECTRUM,
     )
     settled = len(known) if found is None else found.settled
     return Picture(spectra.spectrum(shown, unit=view.unit, settled=settled), words)
@@ -153,6 +156,7 @@ def _sensitivities(view: View, norms: FloatArray, chosen: int) -> Picture:
         "Sensitivity: how much a change of L2 norm 1 can change each output at most. It is the L2 norm of the row.",
         r"\lVert J_{i} \rVert_2 = \sqrt{\textstyle\sum_j J_{ij}^2}",
         (view.unit, "logarithmic scale", *coarse, *log_scale.odd_marks(drawn)),
+        how_to_read.SENSITIVITIES,
     )
     rows = view.drawn_names(*view.rows, size)
     at, predicted = (None if row is None else (row - view.rows[0]) // size for row in (chosen, view.predicted))
@@ -172,7 +176,7 @@ def _row(view: View, entries: FloatArray, number: int) -> Picture | None:
         f"{site_name(view.wrt.site, view.wrt.calls)}, summed over the channels there with its sign."
     )
     slope = _slope(view, str(number), r"c,\cdot")
-    return _over_places(view, entries, sentence, rf"\sum_c {slope}", view.unit)
+    return _over_places(view, entries, sentence, rf"\sum_c {slope}", view.unit, how_to_read.JACOBIAN_ROW)
 
 
 def _direction(view: View, answer: SpectrumAnswer) -> Picture | None:
@@ -181,15 +185,19 @@ def _direction(view: View, answer: SpectrumAnswer) -> Picture | None:
         "channels with its sign. Its L2 norm is 1. Of the two opposite directions, this is the one whose largest entry "
         "is positive. If the two largest singular values are close, this direction converges later than they do."
     )
-    return _over_places(view, answer.arrays["right"][0], sentence, r"\sum_c v_1", "entry of a unit vector")
+    entries = answer.arrays["right"][0]
+    return _over_places(view, entries, sentence, r"\sum_c v_1", "entry of a unit vector", how_to_read.DIRECTION)
 
 
-def _over_places(view: View, entries: FloatArray, sentence: str, formula: str, unit: str) -> Picture | None:
+def _over_places(
+    view: View, entries: FloatArray, sentence: str, formula: str, unit: str, read: HowToRead
+) -> Picture | None:
     found = spectra.row(entries, view.wrt, unit=unit)
     if found is None:
         return None
     field, places = found
     pixels = view.choice.survey.pixels if view.wrt.site == INPUT else None
     coarse = captions.blocks_text(field.blocks, "positions")
-    words = Caption(sentence, formula, (captions.site_text(view.wrt), unit, captions.scale_text(field), *coarse))
+    facts = (captions.site_text(view.wrt), unit, captions.scale_text(field), *coarse)
+    words = Caption(sentence, formula, facts, read)
     return Picture(figures.heatmap(field, pixels=pixels, places=places, height=400), words)

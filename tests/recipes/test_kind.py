@@ -102,7 +102,7 @@ print(json.dumps({
 SCRIPT = r'''
 """How many numbers of the gradient are positive at each pixel, less how many are negative."""
 
-from gradviz_core.drawing import fields, figures, snippets
+from gradviz_core.drawing import fields, figures, how_to_read, snippets
 from gradviz_core.drawing.captions import Caption
 from gradviz_core.types.signs import SignsQuestion
 from pages.layout import code, frame
@@ -117,7 +117,8 @@ with one_sentence():
     question = SignsQuestion(model=choice.model, image=choice.image, target=choice.target, seed=choice.draw)
     answer = ask(question, "Counting signs …")
     field = fields.signed_sum(answer.arrays["signs"])
-    caption = Caption(f"{answer.positive} numbers are positive.", r"\sum_c \operatorname{sign} g", ())
+    read = how_to_read.HowToRead("Each pixel counts signs.", "Red: more are positive.", "Sizes are not shown.")
+    caption = Caption(f"{answer.positive} numbers are positive.", r"\sum_c \operatorname{sign} g", (), read)
     panel.picture(Picture(figures.heatmap(field), caption), "signs")
     download_menu.menu(choice.tools, ["signs"], answer, "signs")
     code.panel(choice, {"Signs": lambda at: snippets.saliency(at, choice.target, "gradient", "channel") + COUNTED})
