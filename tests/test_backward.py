@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import random
 from typing import get_args
 
@@ -15,10 +16,12 @@ from gradviz_core.errors import QuestionError
 from gradviz_core.methods import backward_pass
 from gradviz_core.methods.backward_links import links
 from gradviz_core.methods.local_factors import Layer, column
+from gradviz_core.tracing.breaking import broken
 from gradviz_core.tracing.gates import gated
 from gradviz_core.tracing.trace import forward, recording
 from gradviz_core.types import INPUT, BackwardAnswer, BackwardQuestion, Site
 from gradviz_core.types.backward import Break
+from gradviz_core.uploads import exported
 
 PRESETS = ("shapes-cnn", "shapes-resnet", "shapes-vit", "digits-mlp", "digits-cnn", "efficientnet-lite0")
 CNN, STAR = "preset/shapes-cnn", "sample/star"
@@ -340,6 +343,22 @@ def test_one_number_of_one_step_is_answered_as_in_the_whole_play() -> None:
 def test_what_is_not_there_is_refused(question: dict[str, object], said: str) -> None:
     with pytest.raises(QuestionError, match=said):
         inline.ask(BackwardQuestion(model=CNN, image=STAR, **question))  # type: ignore[arg-type]
+
+
+def test_the_layers_of_an_exported_program_are_steps_too() -> None:
+    x = torch.randn(1, 3, 96, 96)
+    buffer = io.BytesIO()
+    torch.export.save(torch.export.export(gv.load(CNN), (x,)), buffer)
+    module = exported.read(buffer.getvalue()).module
+    done = _played(module, x)
+    shown = [backward_pass.shown(done, number).step for number in range(len(done.steps))]
+    names = [step.name for step in shown]
+    assert names == [step.name for step in inline.ask(BackwardQuestion(model=CNN, image=STAR)).steps]
+    assert [step.rule for step in shown[:3]] == ["convolution", "scale", "relu"]
+    assert all(step.detail is not None for step in shown)
+    assert not any(step.layer for step in shown)
+    with pytest.raises(QuestionError, match="layer of an exported program, which cannot be broken here"):
+        broken(module, "detach", Site("features.1"))
 
 
 def test_nothing_is_left_on_the_model() -> None:

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
+from gradviz_core.tracing.authors import AuthorsModule
 from gradviz_core.tracing.gates import PART, WHOLE, layer_of
 from gradviz_core.tracing.trace import Trace
 from gradviz_core.types import Site
@@ -69,6 +70,7 @@ def links(layers: nn.Module, trace: Trace) -> tuple[Link, ...]:
     """The steps in order of execution. ``layers`` is the gated twin, ``trace`` a pass of it that kept everything."""
     graph = _Graph(trace)
     paths = {path.removesuffix(GATE).removesuffix(".") for path, _ in layers.named_modules() if _ends_a_gate(path)}
+    shown_layers = {path for path, part in layers.named_modules() if isinstance(part, AuthorsModule)}
     waiting: dict[str, list[Site]] = {}
     done: set[tuple[str, int]] = set()
     found: list[Link] = []
@@ -84,7 +86,8 @@ def links(layers: nn.Module, trace: Trace) -> tuple[Link, ...]:
                 found.append(Link(site, sources, site.path, kind, "layer"))
                 done.add((site.path, site.call))
         elif GATE not in site.path.split(".")[-1] and (between := graph.between(site)) is not None:
-            found.append(between)
+            exported = site.path in shown_layers and len(between.sources) == 1 and between.how in ("moved", "other")
+            found.append(replace(between, kind=kind) if exported else between)
     return tuple(found)
 
 

@@ -24,14 +24,13 @@ from gradviz_core.methods.local_factors import (
     times,
 )
 from gradviz_core.tracing.gates import WHOLE, layer_of
-from gradviz_core.tracing.trace import Trace, differentiate
+from gradviz_core.tracing.trace import Trace, differentiate, differentiate_weighted
 from gradviz_core.types import Site
 from gradviz_core.types.backward import BackwardStep, LocalSum, LocalTerm, Rule
 from gradviz_core.types.sites import site_name
 
 MOST_STEPS = 1000
 SHOWN_TERMS = 8
-_TOGETHER = ("moved", "other")
 _NO_GRADIENT = "No gradient arrives at this step."
 _NOTHING_PASSED = "This step passes no gradient on to its input: the path is cut here."
 _SEVERAL = (
@@ -161,7 +160,7 @@ def _detail(done: Pass, link: Link, at: Index) -> tuple[LocalSum | None, str]:
     if incoming is None:
         return None, _NO_GRADIENT
     if goes_on is None:
-        return None, _SEVERAL.format(kind=link.kind) if link.how in _TOGETHER else _NOTHING_PASSED
+        return None, _SEVERAL.format(kind=link.kind) if link.how == "other" else _NOTHING_PASSED
     try:
         found = _column(done, link, at)
     except (QuestionError, RuntimeError):
@@ -235,9 +234,11 @@ def passed(done: Pass, link: Link, source: Source) -> Tensor | None:
     if link.how == "product":
         (other,) = (done.trace.values[one.site].detach() for one in link.sources if one is not source)
         return (incoming.detach() * other).sum_to_size(whole.shape)
+    if len(link.sources) == 1:  # so every path between the two belongs to this step
+        return differentiate_weighted(done.trace.values[link.site], incoming, done.trace.values[source.site])
     users = [(step, one) for step in done.steps for one in step.sources if one.site == source.site]
     others = [(step, one) for step, one in users if one is not source]
-    if done.trace.overwritten or any(step.how in _TOGETHER for step, _ in others):
+    if done.trace.overwritten or any(step.how == "other" and len(step.sources) > 1 for step, _ in others):
         return None
     shares = [share for step, one in others if (share := passed(done, step, one)) is not None]
     return reduce(torch.sub, shares, whole.detach())
@@ -256,13 +257,14 @@ def _name(trace: Trace, link: Link) -> str:
     if trace.seen[link.site][0] == WHOLE:
         layer = Site(layer_of(link.site), link.site.call)
         return f"{link.kind} before {site_name(layer, trace.calls[layer.path])}"
-    return f"{link.kind} at the end of {site_name(link.site, trace.calls[link.site.path])}"
+    here = site_name(link.site, trace.calls[link.site.path])
+    return here if trace.seen[link.site][0] == link.kind else f"{link.kind} at the end of {here}"
 
 
 def _rule(module: nn.Module | None, link: Link) -> Rule:
     if module is not None:
         return rule_of(module, link.kind)
-    return "other" if link.how == "layer" else link.how
+    return "other" if link.how == "layer" else rule_of(None, link.kind) if link.how == "other" else link.how
 
 
 def _facts(module: nn.Module | None) -> tuple[str, ...]:

@@ -39,7 +39,7 @@ class Layer:
     y: Tensor
 
 
-def rule_of(module: nn.Module, kind: str) -> Rule:
+def rule_of(module: nn.Module | None, kind: str) -> Rule:
     """The kind of a layer's local derivative."""
     if isinstance(module, nn.Conv2d):
         return "convolution"

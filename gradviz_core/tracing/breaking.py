@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from gradviz_core.errors import QuestionError
+from gradviz_core.tracing.authors import AuthorsModule
 from gradviz_core.tracing.twin import twin
 from gradviz_core.types import Site
 from gradviz_core.types.backward import Break
@@ -54,10 +55,15 @@ def broken(module: nn.Module, how: Break, at: Site) -> nn.Module:
     ``freeze`` only clears ``requires_grad`` of the layer's own parameters, which a twin has frozen anyway.
 
     Raises:
-        QuestionError: there is no such layer, or it is no rectifier and is to die.
+        QuestionError: there is no such layer, it is one of an exported program, or it is no rectifier and is to die.
     """
     copied = twin(module, trainable=True)
     layer = layer_at(copied, at)
+    if isinstance(layer, AuthorsModule):
+        raise QuestionError(
+            f"{site_name(at)} is a layer of an exported program, which cannot be broken here: the program computes its "
+            "value. Choose a model from the list."
+        )
     if how == "freeze":
         for parameter in layer.parameters():
             parameter.requires_grad_(False)

@@ -12,6 +12,7 @@ from typing import Any, cast
 
 from torch import Tensor, nn
 
+from gradviz_core.tracing.authors import AuthorsModule
 from gradviz_core.tracing.nested import map_tensors
 from gradviz_core.tracing.twin import twin
 from gradviz_core.types import Site
@@ -61,7 +62,10 @@ def gated(module: nn.Module) -> nn.Module:
 
 
 def is_layer(part: nn.Module) -> bool:
-    """Whether a module is one step of the pass: what it computes is not seen in more detail."""
+    """Whether a module is one step of the pass: what it computes is not seen in more detail. The layers of an exported
+    program are none: it computes their values itself, and only shows them."""
+    if isinstance(part, AuthorsModule):
+        return False
     return isinstance(part, nn.MultiheadAttention) or not any(True for _ in part.children())
 
 
