@@ -15,7 +15,7 @@ LAYERS = {
     "Load": ("tests/load/",),
     "Processes": ("tests/compute/", "tests/serving/", "tests/test_sandbox", "tests/test_wheel", "tests/mutants/"),
     "Hostile files": ("tests/hostile/",),
-    "Pages": ("tests/test_pages", "tests/test_permalinks", "tests/test_tour", "tests/test_text_of_figures"),
+    "Pages": ("tests/test_pages", "tests/test_permalinks", "tests/test_story", "tests/test_text_of_figures"),
     "Programs": ("tests/test_snippets", "tests/lessons/", "tests/recipes/", "tests/test_readme"),
     "Units": ("tests/",),
 }

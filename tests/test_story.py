@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
+from urllib.parse import parse_qsl
 
-import numpy as np
 import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from gradviz_core.compute import inline
-from gradviz_core.story import asked as questions
-from gradviz_core.story import magnitude, photo
-from gradviz_core.story.regions import fewest, share_inside, square, strongest_window
-from gradviz_core.story.told import NotSo, Subject, Told
+from gradviz_core.story.told import Subject, Told
 from gradviz_core.story.views import VIEWS, View
-from gradviz_core.types import INPUT, GradientAnswer, Question
+from gradviz_core.types import AboutAModel, Question
 from pages.layout import contents
 from pages.shell.answer_cache import answer_cache
 from pages.uploads import images, models
-from tests.opening import ROOT, answer_here, chart, errors, opened, texts
+from tests.opening import MAPS, NEURONS, ROOT, answer_here, chart, errors, opened, texts
 
 STORY = "pages/front/story.py"
 HERE = Subject(models.first(), images.suited(models.first()))
@@ -38,70 +34,6 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Question]]:
 
 def told(view: View) -> Told:
     return view.tell(inline.ask, HERE)
-
-
-def number(text: str, before: str) -> float:
-    """The percentage that stands before these words."""
-    (found,) = re.findall(rf"([\d.]+)\u00a0%{re.escape(before)}", text)
-    return float(found)
-
-
-@pytest.fixture(scope="module")
-def gradient() -> GradientAnswer:
-    return questions.gradient(inline.ask, HERE)
-
-
-# -------------------------------------------------------------------------------------------------------------- claims
-
-
-@EACH
-def test_each_view_says_something_of_this_model_and_marks_a_place(view: View) -> None:
-    what = told(view)
-    assert re.search(r"\d", what.sentence), "a claim is made of the answer's numbers"
-    assert what.sentence.endswith(".")
-    assert what.note.endswith(".")
-    assert any(shown.figure.layout.shapes for shown in what.pictures), "one region is marked"
-    assert all(shown.caption.facts for shown in what.pictures)
-
-
-def test_the_marked_quarter_holds_the_share_that_is_said(gradient: GradientAnswer) -> None:
-    what, found = photo.tell(inline.ask, HERE), photo.most(gradient)
-    squares = np.square(gradient.gradients[INPUT][0].astype(float)).sum(axis=0)
-    top, bottom, left, right = found.box
-    inside = squares[top : bottom + 1, left : right + 1]
-    assert inside.size == squares.size // 4
-    assert number(what.note, " of the gradient's square") == pytest.approx(100 * inside.sum() / squares.sum(), abs=0.05)
-    assert gradient.prediction[0].label in what.sentence
-
-
-def test_size_and_sign_are_as_said(gradient: GradientAnswer) -> None:
-    what = magnitude.tell(inline.ask, HERE)
-    signed = gradient.gradients[INPUT][0].astype(float).sum(axis=0)
-    assert number(what.sentence, " of the pixels are red") == pytest.approx(100 * (signed > 0).mean(), abs=0.05)
-    left = abs(signed.sum()) / np.abs(signed).sum()
-    assert number(what.note, " of what they do") == pytest.approx(100 * left, abs=0.05)
-    squares = np.sort(np.square(gradient.gradients[INPUT][0].astype(float)).sum(axis=0).ravel())[::-1]
-    held = round(number(what.sentence, " of the pixels. The sign") / 100 * squares.size)
-    assert squares[: held + 60].sum() > squares.sum() / 2 > squares[: held - 60].sum()
-
-
-def test_a_claim_that_does_not_hold_is_not_made() -> None:
-    with pytest.raises(NotSo, match="less than a fifth of the pixels"):
-        magnitude.facts(np.ones((1, 3, 8, 8), np.float32))
-    with pytest.raises(NotSo, match="red and blue cancel"):
-        magnitude.facts(np.eye(8, dtype=np.float32)[None, None])
-
-
-def test_the_strongest_window_is_where_the_largest_sum_is() -> None:
-    amounts = np.zeros((5, 6))
-    amounts[3, 4], amounts[3, 5], amounts[0, 0] = 2, 2, 3
-    assert strongest_window(amounts, 2, 2) == ((2, 3, 4, 5), 4 / 7)
-    assert strongest_window(amounts, 1, 1) == ((0, 0, 0, 0), 3 / 7)
-    assert share_inside(amounts, (3, 3, 4, 4)) == 2 / 7
-    assert fewest(amounts, 0.5) == 2 / 30
-    np.testing.assert_array_equal(square(np.full((1, 3, 1, 2), 2.0)), [[12, 12]])
-    with pytest.raises(ValueError, match="largest sum"):
-        strongest_window(np.zeros((4, 4)), 2, 2)
 
 
 # ---------------------------------------------------------------------------------------------------------------- pages
@@ -154,8 +86,10 @@ def test_explore_this_leads_to_the_page_with_the_same_question(
     assert not app.exception
     assert not app.error
     assert {name: app.query_params[name] for name, _ in there.choices} == dict(there.choices)
-    (kind,) = {question.kind for question in before if question.kind not in ("survey", "flow")}
-    assert all(question in before for question in asked[len(before) :] if question.kind == kind), "the same question"
+    new = [question for question in asked[len(before) :] if isinstance(question, AboutAModel)]
+    assert all((question.model, question.image) == tuple(dict(there.choices).values())[:2] for question in new)
+    if there.page in ("saliency", "perturbation"):
+        assert not {question.kind for question in new} & {"gradient", "perturbation"}, "the answer is there already"
 
 
 def test_a_view_that_does_not_exist_is_refused_in_one_sentence() -> None:
@@ -177,3 +111,25 @@ def _title(app: AppTest) -> str:
 
 def _said(text: str) -> str:
     return text.replace("\N{NO-BREAK SPACE}", " ").replace("\N{WORD JOINER}", "")
+
+
+TOUR = (
+    ("pages/explore/saliency.py", "model=preset/shapes-cnn&image=sample/star&target=3"),
+    (NEURONS, "model=preset/shapes-resnet&image=sample/star&site=layer1.0.relu&channel=21&row=16&col=8"),
+    (MAPS, "model=preset/digits-cnn&image=sample/digit-3&site=features.1&maps=activation"),
+    (
+        "pages/understand/perturbation.py",
+        "model=preset/shapes-vit&image=sample/star&way=away&norm=max&epsilon=4&steps=1",
+    ),
+    ("pages/explore/saliency.py", "model=preset/shapes-shortcut&image=sample/tagged-arrow&target=3"),
+    ("pages/explore/saliency.py", "model=preset/shapes-cnn&image=sample/tagged-arrow&target=9"),
+)
+"""The addresses of an earlier version's tour, which the story has replaced: people have kept them."""
+
+
+@pytest.mark.parametrize(("page", "query"), TOUR)
+def test_an_address_of_the_former_tour_still_opens(page: str, query: str) -> None:
+    app = opened(page, **dict(parse_qsl(query)))
+    assert not app.error
+    assert not app.warning
+    assert app.get("plotly_chart")

@@ -46,11 +46,21 @@ def load(key: str) -> Model:
     return Model(module.eval().requires_grad_(False), card)
 
 
-def _preset(name: str) -> tuple[nn.Module, ModelCard]:
-    card = catalogue.preset(name)
+def _preset(rest: str) -> tuple[nn.Module, ModelCard]:
+    name, weights = keys.split_weights(rest)
+    card = catalogue.preset(name if keys.seed(weights) is not None else rest)
+    if (seed := keys.seed(weights)) is not None:
+        return _untrained(name, seed), catalogue.untrained(card, seed)
     module = architectures.build(name)
     module.load_state_dict(preset_weights.read(card))
     return module, card
+
+
+def _untrained(name: str, seed: int) -> nn.Module:
+    """The architecture as it is before training: PyTorch's own random weights."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return architectures.build(name)
 
 
 class RecentModels:

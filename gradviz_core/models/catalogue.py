@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
@@ -77,6 +78,20 @@ def preset(name: str) -> ModelCard:
             return card
     known = {_name(card): f"{_name(card)} ({card.title})" for card in presets()}
     raise UnknownModel(f"There is no preset {name[:80]!r}. {_nearest(name, known)}")
+
+
+def untrained(card: ModelCard, seed: int) -> ModelCard:
+    """The card of a preset's architecture with seeded random weights."""
+    return replace(
+        card,
+        key=f"{card.key}@{keys.seeded(seed)}",
+        title=f"{card.title}, untrained, seed {seed}",
+        summary="The same architecture with random weights, as it is before training.",
+        accuracy=(),
+        digest="",
+        weights=None,
+        provenance="Seeded random weights: the gradients are exact, the classes are meaningless.",
+    )
 
 
 def split_torchvision(rest: str) -> tuple[str, str]:

@@ -12,6 +12,7 @@ from gradviz_core.types import (
     GradientAnswer,
     GradientQuestion,
     ModelCard,
+    SurveyAnswer,
     SurveyQuestion,
 )
 
@@ -23,7 +24,12 @@ def gradient(ask: Ask, subject: Subject) -> GradientAnswer:
 
 def card(ask: Ask, subject: Subject) -> ModelCard:
     """The card of the model."""
-    return ask(SurveyQuestion(model=subject.model, image=subject.image)).card
+    return survey(ask, subject).card
+
+
+def survey(ask: Ask, subject: Subject) -> SurveyAnswer:
+    """The layer outputs of the model on the image."""
+    return ask(SurveyQuestion(model=subject.model, image=subject.image))
 
 
 def saliency_field(answer: GradientAnswer, view: str = "signed_sum") -> Field:

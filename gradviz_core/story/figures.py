@@ -20,6 +20,11 @@ def photo(pixels: Pixels, box: Box | None = None) -> go.Figure:
     return drawn
 
 
-def heatmap(field: Field, pixels: Pixels | None = None, box: Box | None = None) -> go.Figure:
-    """A field with its scale, and the marked region."""
-    return figures.heatmap(field, pixels=pixels, solid=box, height=HEIGHT)
+def heatmap(field: Field, pixels: Pixels | None = None, box: Box | None = None, dashed: Box | None = None) -> go.Figure:
+    """A field with its scale, and the marked region; ``dashed`` is a second one."""
+    return figures.heatmap(field, pixels=pixels, solid=box, dashed=dashed, height=HEIGHT)
+
+
+def chart(drawn: go.Figure) -> go.Figure:
+    """A chart at the height of the pictures beside it."""
+    return drawn.update_layout(height=HEIGHT)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 
 from gradviz_core.drawing.outlines import Box
-from gradviz_core.types import FloatArray
+from gradviz_core.types import Field, FloatArray
 
 
 class Region(NamedTuple):
@@ -48,3 +49,9 @@ def fewest(amounts: FloatArray, share: float) -> float:
     largest_first = np.sort(np.asarray(amounts, np.float64), axis=None)[::-1].cumsum()
     needed = int(np.searchsorted(largest_first, share * largest_first[-1])) + 1
     return needed / amounts.size
+
+
+def cut(field: Field, box: Box) -> Field:
+    """The part of a field within a box, on the same scale."""
+    top, bottom, left, right = box
+    return replace(field, values=field.values[top : bottom + 1, left : right + 1])

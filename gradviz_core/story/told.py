@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 
 from gradviz_core.drawing.captions import Caption
 from gradviz_core.errors import QuestionError
-from gradviz_core.types import Question
+from gradviz_core.types import ProofQuestion, Question
 from gradviz_core.types.questions import A
 
 
@@ -46,6 +46,8 @@ class Shown:
     figure: go.Figure
     caption: Caption
     """What is drawn: shown on request, with the formula."""
+    checked: ProofQuestion | None = None
+    """The check of its gradient by finite differences, whose verdict stands below it."""
 
 
 @dataclass(frozen=True, slots=True)

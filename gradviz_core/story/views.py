@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from gradviz_core.story import magnitude, photo
+from gradviz_core.story import (
+    dies,
+    magnitude,
+    maps,
+    photo,
+    shortcut,
+    speckle,
+    step,
+    trust,
+    unit,
+    untrained,
+)
 from gradviz_core.story.told import Ask, Subject, Told
 
 
@@ -23,5 +34,13 @@ class View:
 
 VIEWS = (
     View("photo", "What a gradient says of a photo", photo.tell),
+    View("speckle", "Why it is speckled", speckle.tell),
     View("magnitude", "Magnitude and sign", magnitude.tell),
+    View("unit", "One neuron and what it can see", unit.tell),
+    View("maps", "Feature maps get coarser", maps.tell),
+    View("dies", "Where the gradient dies", dies.tell),
+    View("step", "A step that changes the answer", step.tell),
+    View("shortcut", "The shortcut that right answers hid", shortcut.tell),
+    View("untrained", "The same with random weights", untrained.tell),
+    View("trust", "What to trust", trust.tell),
 )

@@ -1,6 +1,7 @@
 """Keys: the names that models and images have in a question and in an address.
 
-- ``preset/NAME`` and ``sample/NAME``: a model and an image that come with GradViz;
+- ``preset/NAME`` and ``sample/NAME``: a model and an image that come with GradViz; ``preset/NAME@random-0`` is the same
+  architecture with seeded random weights;
 - ``torchvision/ARCHITECTURE@WEIGHTS``: ``torchvision/resnet18@IMAGENET1K_V1``, or with seeded random weights
   ``torchvision/resnet18@random-0``;
 - ``upload/SHA-256``: an uploaded image by the digest of its bytes, an uploaded model by that of its recipe.

@@ -8,13 +8,12 @@ from gradviz_core.types import INPUT, FlowQuestion, GradientQuestion, SiteInfo
 from gradviz_core.types.looks import Look
 from pages.explore import maps
 from pages.layout import code, frame
-from pages.shell import address, check, download_menu, facts, panel, sites, tour
+from pages.shell import address, check, download_menu, facts, panel, sites
 from pages.shell.asking import ask, one_sentence
 
 choice = frame.begin_with_score(
     "Feature maps", "All channels of one layer output: their activations, and how the score depends on each value."
 )
-tour.here("feature-maps")
 
 reached: tuple[SiteInfo, ...] = ()
 strips: list[str] = []

@@ -11,13 +11,12 @@ from gradviz_core.drawing.screen.site_maps import site_maps
 from gradviz_core.types import INPUT, GradientQuestion
 from gradviz_core.types.looks import Look
 from pages.layout import code, frame
-from pages.shell import check, download_menu, facts, panel, sites, tour, units, widgets
+from pages.shell import check, download_menu, facts, panel, sites, units, widgets
 from pages.shell.asking import ask, one_sentence
 
 choice = frame.begin(
     "Neurons", "One unit inside the model: its activation for this image, and how it changes with each pixel."
 )
-tour.here("neurons")
 
 with one_sentence():
     site_column, *_ = st.columns([3, 2])

@@ -10,12 +10,11 @@ from gradviz_core.types.looks import Look
 from gradviz_core.types.methods import METHODS
 from pages.explore import depth, predictions
 from pages.layout import code, frame
-from pages.shell import check, download_menu, facts, panel, pixel, saliency, tour, widgets
+from pages.shell import check, download_menu, facts, panel, pixel, saliency, widgets
 from pages.shell.asking import ask, one_sentence
 from pages.uploads import uploaded
 
 choice = frame.begin_with_score("Input saliency", "How one score of the model changes with each pixel of the image.")
-tour.here("saliency")
 
 with one_sentence():
     with panel.controls():
@@ -110,5 +109,3 @@ with one_sentence():
         panel.picture(panel.Picture(figure, words, saliency.choose_class(each), alt=which), "classes")
         programs["Classes"] = lambda at: snippets.classes(at, classes, choice.output.head)
     code.panel(choice, programs)
-
-tour.show()

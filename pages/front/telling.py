@@ -61,7 +61,7 @@ def draw(told: Told) -> None:
     for number, (column, shown) in enumerate(zip(columns, told.pictures, strict=True)):
         with column:
             st.caption(plain(shown.title))
-            panel.picture(Picture(shown.figure, shown.caption, said=False), f"story_{number}")
+            panel.picture(Picture(shown.figure, shown.caption, said=False), f"story_{number}", checked=shown.checked)
     with words, st.container(key="story_said"):
         with st.container(key="story_claim"):
             st.markdown(plain(told.sentence))
@@ -70,4 +70,5 @@ def draw(told: Told) -> None:
             for shown in told.pictures:
                 st.markdown(f"**{plain(shown.title)}**")
                 panel.words(shown.caption)
+                panel.three_sentences(shown.caption)
                 panel.three_sentences(shown.caption)

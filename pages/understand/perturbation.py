@@ -7,7 +7,7 @@ from gradviz_core.drawing.screen.over_input import over_input
 from gradviz_core.drawing.screen.seen import seen
 from gradviz_core.types.looks import Look
 from pages.layout import code, frame
-from pages.shell import check, download_menu, facts, panel, pixel, saliency, tour
+from pages.shell import check, download_menu, facts, panel, pixel, saliency
 from pages.shell.asking import ask, one_sentence
 from pages.understand import changes
 
@@ -16,7 +16,6 @@ choice = frame.begin_with_score(
     "How a score or a unit changes after a small step of the image along its gradient: the change that the gradient "
     "predicts, and the actual change.",
 )
-tour.here("perturbation")
 
 with one_sentence():
     question = changes.question(choice)

@@ -31,7 +31,7 @@ def offered(model: str) -> dict[str, str]:
     """The keys of the list, and what each is called; ``model`` among them where there may be such a model."""
     uploaded.look_up(model)
     known = [*uploaded.models(), *_titles(), *catalogue.torchvision_keys()]
-    if model not in known and (_is_torchvision(model) or uploaded.is_key(model)):
+    if model not in known and (_is_torchvision(model) or _is_untrained(model) or uploaded.is_key(model)):
         known.insert(0, model)
     return {key: _words(key) for key in known}
 
@@ -43,7 +43,22 @@ def _titles() -> dict[str, str]:
 def _words(key: str) -> str:
     if uploaded.is_key(key):
         return uploaded.words(key)
+    if _is_untrained(key):
+        return catalogue.untrained(*_untrained(key)).title
     return _titles().get(key) or _torchvision_words(key)
+
+
+def _is_untrained(model: str) -> bool:
+    """Whether a key names a preset's architecture with random weights."""
+    preset, weights = keys.split_weights(model)
+    return preset in _titles() and keys.seed(weights) is not None
+
+
+def _untrained(key: str) -> tuple[ModelCard, int]:
+    preset, weights = keys.split_weights(key)
+    seed = keys.seed(weights)
+    assert seed is not None
+    return catalogue.preset(keys.name(preset)), seed
 
 
 def _is_torchvision(model: str) -> bool:

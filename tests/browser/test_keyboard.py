@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from gradviz_core.story.views import VIEWS
 from pages.layout import contents
-from pages.shell import tour
 from tests.browser import seeing, streamlit_ids
 from tests.browser.conftest import Server
 
@@ -74,16 +74,24 @@ def test_every_choice_is_made_without_a_mouse(visited: Server, page: Page) -> No
     assert seeing.choice(page, "model") == "preset/shapes-resnet"
 
 
-def test_the_tour_is_walked_by_its_links_in_one_tab(visited: Server, page: Page) -> None:
-    page.goto(visited.address("saliency"))
-    for number, stop in enumerate(tour.STOPS):
-        _reach(page, page.get_by_role("link", name=stop.title, exact=True).first)
-        page.keyboard.press("Enter")
-        said = page.get_by_role("navigation", name="Tour").get_by_text(f"Tour, {number + 1} of 6: {stop.sentence}")
-        expect(said).to_be_visible(timeout=30_000)
-        page.wait_for_selector(".heatmaplayer image", timeout=60_000)
-        seeing.wait(page)
-        assert {name: seeing.choice(page, name) for name, _ in stop.choices} == dict(stop.choices)
+def test_the_story_is_walked_by_its_arrows_and_by_its_links(visited: Server, page: Page) -> None:
+    page.goto(visited.address())
+    first, second, third = VIEWS[:3]
+    expect(page.get_by_role("heading", level=1)).to_contain_text(first.title)
+    seeing.wait(page)
+    page.keyboard.press("ArrowRight")
+    _wait_for(page, "story", second.name)
+    expect(page.get_by_role("heading", level=1)).to_contain_text(second.title)
+    page.keyboard.press("ArrowLeft")
+    page.wait_for_function("!location.search")
+    expect(page.get_by_role("heading", level=1)).to_contain_text(first.title)
+    walk = page.get_by_role("navigation", name="Story")
+    expect(walk.get_by_role("listitem")).to_have_count(len(VIEWS))
+    _reach(page, walk.get_by_role("link", name=third.title))
+    page.keyboard.press("Enter")
+    _wait_for(page, "story", third.name)
+    expect(page.get_by_role("heading", level=1)).to_contain_text(third.title)
+    assert walk.get_by_role("link", name=first.title).get_attribute("href") == "story"
     assert len(page.context.pages) == 1
 
 

@@ -1,0 +1,91 @@
+"""Feature maps getting coarser: each layer keeps what is there and lets go of where exactly."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from gradviz_core.drawing import captions, fields
+from gradviz_core.drawing.outlines import Box
+from gradviz_core.story import asked, figures, layers
+from gradviz_core.story.told import Ask, Explore, Shown, Subject, Told, claim
+from gradviz_core.types import FloatArray, GradientQuestion, SiteInfo
+from gradviz_core.types.sites import site_name
+
+
+class Map(NamedTuple):
+    """The strongest channel of one layer."""
+
+    info: SiteInfo
+    channel: int
+    values: FloatArray
+    """(H, W)."""
+    off: float
+    """Share of all the layer's values that are exactly zero."""
+
+
+def tell(ask: Ask, subject: Subject) -> Told:
+    """The strongest channel of an early, a middle and the last size of maps, and the same place in each."""
+    drawn = strongest(ask, subject)
+    first, last = drawn[0], drawn[-1]
+    rows, columns = last.values.shape
+    row, column = map(int, np.unravel_index(last.values.argmax(), last.values.shape))
+    share, per = captions.share_text, first.values.shape[0] // rows
+    return Told(
+        f"From {layers.size_text(first.info)} to {layers.size_text(last.info)}: one value of the last map stands for "
+        f"as much of the picture as {per}×{per} values of the first.",
+        "The box is the same place in all three, where the last map is largest. No value is negative after a ReLU: "
+        f"{share(first.off)} are exactly zero in the first of these layers, {share(last.off)} in the last.",
+        tuple(_shown(each, same_place((row, column), (rows, columns), each.values.shape)) for each in drawn),
+        Explore(
+            "feature-maps",
+            (
+                ("model", subject.model),
+                ("image", subject.image),
+                ("site", str(last.info.site)),
+                ("channel", str(last.channel)),
+                ("maps", "activation"),
+                ("row", str(row)),
+                ("col", str(column)),
+            ),
+        ),
+    )
+
+
+def strongest(ask: Ask, subject: Subject) -> tuple[Map, Map, Map]:
+    """The first, the middle and the last size of maps.
+
+    Raises:
+        NotSo: there are fewer than three sizes, a value is negative, or none is zero.
+    """
+    found = layers.rectified(asked.survey(ask, subject))
+    sizes = layers.first_of_each_size(found)
+    claim(len(sizes) > 2, "the maps of a network come in at least three sizes")
+    chosen = (sizes[0], sizes[len(sizes) // 2], found[-1])
+    answer = ask(GradientQuestion(model=subject.model, image=subject.image, wrt=tuple(info.site for info in chosen)))
+    first, middle, last = (_strongest(info, answer.activations[info.site][0]) for info in chosen)
+    claim(min(each.values.min() for each in (first, middle, last)) >= 0, "no value is negative after a ReLU")
+    claim(first.off > 0 and last.off > 0, "some values after a ReLU are exactly zero")
+    return first, middle, last
+
+
+def _strongest(info: SiteInfo, maps: FloatArray) -> Map:
+    channel = int(fields.strength(maps).argmax())
+    return Map(info, channel, maps[channel], float((maps == 0).mean()))
+
+
+def same_place(cell: tuple[int, int], of: tuple[int, int], size: tuple[int, ...]) -> Box:
+    """The box, in a picture of ``size``, of one cell of a map of size ``of`` that covers the same picture."""
+    top, left = (at * there // here for at, here, there in zip(cell, of, size, strict=True))
+    bottom, right = ((at + 1) * there // here for at, here, there in zip(cell, of, size, strict=True))
+    return top, max(bottom - 1, top), left, max(right - 1, left)
+
+
+def _shown(drawn: Map, box: Box) -> Shown:
+    field = fields.activation(drawn.values, unit="activation")
+    return Shown(
+        f"{site_name(drawn.info.site, drawn.info.calls)}: {layers.size_text(drawn.info)}",
+        figures.heatmap(field, box=box),
+        captions.activation(drawn.info, drawn.channel, field),
+    )
