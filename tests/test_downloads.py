@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import hashlib
 import importlib.resources
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+import plotly.graph_objects as go
 import pytest
 from plotly.offline import get_plotlyjs
 
@@ -195,6 +199,20 @@ def test_a_page_is_its_title_and_plotly_and_then_the_picture_of_the_browser() ->
     assert "<p>GradViz: &lt;script&gt;<br>b &amp; c</p>" in head
     assert head.count("<script>") == 1
     assert (importlib.resources.files("plotly") / "package_data" / "plotly.min.js").is_file()
+
+
+def test_a_light_page_fetches_the_very_script_that_plotly_itself_would_name() -> None:
+    light = got(None, Page(lambda: ["GradViz: <script>", "b & c"], light=True)).body.decode()
+    whole = got(None, Page(lambda: ["GradViz: <script>", "b & c"])).body.decode()
+    head, _, script = light.partition("<script")
+    assert whole.startswith(f"{head}<script>")
+    assert "<title>GradViz: &lt;script&gt;</title>" in head
+    theirs = go.Figure().to_html(include_plotlyjs="cdn")
+    for attribute in ("src", "integrity", "crossorigin"):
+        (said,) = re.findall(rf'{attribute}="[^"]+"', script)
+        assert said in theirs
+    digest = base64.b64encode(hashlib.sha256(get_plotlyjs().encode()).digest()).decode()
+    assert f'integrity="sha256-{digest}"' in script
 
 
 # ------------------------------------------------------------------------------------------------------------- offers

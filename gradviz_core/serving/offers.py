@@ -36,6 +36,8 @@ class Page:
 
     title: Callable[[], list[str]]
     """Gives the lines above it."""
+    light: bool = False
+    """Whether it fetches Plotly when it is opened, instead of holding it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,8 @@ class MethodCard:
     """The paper: authors and year."""
     link: str
     """Address of the paper: ``https://...``."""
+    bibtex: str = ""
+    """The paper as an entry of BibTeX."""
     code: tuple[str, ...] = ()
     """Lines of PyTorch that turn ``gradient``, of ``score`` with respect to ``x``, both (1, C, H, W), into the result
     of the method, under the same name. They may call ``gradient_at(other)`` for another input; ``$draws`` is the value

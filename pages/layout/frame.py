@@ -19,7 +19,20 @@ from gradviz_core.types import SurveyQuestion, Target
 from pages.layout import contents
 from pages.scores import choosing, output_kind
 from pages.scores.output_kind import Output
-from pages.shell import about, address, asking, check, copy_link, draws, history, narrow, panel, skeleton, unseen
+from pages.shell import (
+    about,
+    address,
+    asking,
+    check,
+    copy_link,
+    draws,
+    history,
+    narrow,
+    panel,
+    picture_files,
+    skeleton,
+    unseen,
+)
 from pages.shell.choice import Choice
 from pages.shell.words import plain
 from pages.streamlit_private import elements
@@ -86,6 +99,7 @@ def around(page: contents.Page) -> Iterator[None]:
         foot = sidebar.foot
     if page.pickers:
         bring.dialog()
+    picture_files.make_ready(f"{sidebar.model}, {sidebar.image}" if page.pickers else "")
     foot.caption(st.session_state.get("foot", "Starting …"))
     try:
         with body:

@@ -1,9 +1,10 @@
-"""The downloads of a page: each picture as a PNG or as an HTML file, and the complete arrays.
+"""The downloads of a page: each picture as PNG, SVG, PDF or HTML, its caption, and the complete arrays.
 
-Nothing is made before it is asked for, and this process holds none of it. A PNG is made in the browser. For an HTML
-file the server sends the title and Plotly's script, and the browser adds the picture that it shows. Arrays are streamed
-from the compute service. The browser asks for them in a hidden frame: a file becomes a download there, and an error
-becomes the text of the frame, which is shown below the button.
+Nothing is made before it is asked for, and this process holds none of it. PNG, SVG and PDF are made in the browser
+(``picture_files.py``). For an HTML file the server sends the title and Plotly's script, or the address from which
+Plotly delivers it, and the browser adds the picture that it shows. Arrays are streamed from the compute service. The
+browser asks for them in a hidden frame: a file becomes a download there, and an error becomes the text of the frame,
+which is shown below the button.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from gradviz_core.types import (
 from gradviz_core.types.methods import PLAIN
 from gradviz_core.types.sites import site_name
 from pages.shell import asker, check, links
+from pages.shell.citation import bibtex
 from pages.streamlit_private import elements, run
 
 _JS = """
@@ -42,12 +44,20 @@ const hidden = (key, value) =>
   key.startsWith("_") ? undefined : ArrayBuffer.isView(value) ? Array.from(value) : value;
 const json = (value) => JSON.stringify(value, hidden).replace(/[<\\u2028\\u2029]/g, (sign) =>
   "\\\\u" + sign.charCodeAt(0).toString(16).padStart(4, "0"));
+const files = () => window.gradvizPictures;
+const caption = (row) => [`${row.lines.join("; ")}.`, files().alt(row.chart)].join(" ");
 
-const save = {
-  picture: ({ chart, keepChart }) => document.querySelector(`.st-key-${chart} ${keepChart}`)?.click(),
-  arrays: ({ address }, say, parent) => {
+const keep = {
+  png: (row) => files().png(row.chart, row.lines, `${row.file}.png`),
+  svg: (row, say, place, mm) => files().svg(row.chart, row.lines, mm, `${row.file}.svg`),
+  pdf: (row, say, place, mm) => files().pdf(row.chart, row.lines, mm),
+  html: (row, say) => page(row.whole, row, say),
+  light: (row, say) => page(row.light, row, say),
+  caption: (row, say, place) => copy(caption(row), say, place),
+  bibtex: ({ bibtex }, say, place) => copy(bibtex, say, place),
+  arrays: ({ address }, say, place) => {
     say("Preparing the file. The download starts by itself.");
-    parent.querySelector("iframe")?.remove();
+    place.querySelector("iframe")?.remove();
     const frame = document.createElement("iframe");
     frame.hidden = true;
     frame.onload = () => {
@@ -55,51 +65,107 @@ const save = {
       if (said) say(said);
     };
     frame.src = address;
-    parent.append(frame);
+    place.append(frame);
   },
-  page: async ({ address, chart, plotly, app, file }, say) => {
-    const plot = document.querySelector(`.st-key-${chart} ${plotly}`);
-    const reply = await fetch(address);
-    if (!reply.ok || !plot) return say(sentence(await reply.text()));
-    const { backgroundColor, color } = getComputedStyle(document.querySelector(app) ?? document.body);
-    const end = `<style>body { background: ${backgroundColor}; color: ${color} }</style>\\n<script>
-Plotly.newPlot("figure", ${json(plot.data)}, ${json(plot.layout)}, {displaylogo: false});</script></body></html>\\n`;
-    const link = document.createElement("a");
-    link.href = URL.createObjectURL(new Blob([await reply.blob(), end], { type: "text/html" }));
-    link.download = file;
-    link.click();
-    setTimeout(() => URL.revokeObjectURL(link.href), 60000);
-    say("");
-  },
+};
+const copy = async (text, say, place) => {
+  const field = place.querySelector("textarea");
+  try {
+    await navigator.clipboard.writeText(text);
+    field.hidden = true;
+    say("Copied");
+  } catch {
+    field.hidden = false;
+    field.value = text;
+    field.select();
+    say("Copy it from here:");
+  }
+};
+const page = async ({ address, file }, { chart, plotly, app }, say) => {
+  const plot = document.querySelector(`.st-key-${chart} ${plotly}`);
+  const reply = await fetch(address);
+  if (!reply.ok || !plot) return say(sentence(await reply.text()));
+  const { backgroundColor, color } = getComputedStyle(document.querySelector(app) ?? document.body);
+  const end = `<style>body { background: ${backgroundColor}; color: ${color} }</style>\\n<script>
+if (window.Plotly) Plotly.newPlot("figure", ${json(plot.data)}, ${json(plot.layout)}, {displaylogo: false});
+else document.getElementById("figure").textContent = "Plotly could not be fetched: this file needs a network.";
+</script></body></html>\\n`;
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(new Blob([await reply.blob(), end], { type: "text/html" }));
+  link.download = file;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 60000);
+  say("");
 };
 
 export default function ({ data, parentElement }) {
-  const button = parentElement.querySelector("button");
-  const status = parentElement.querySelector("p");
-  const say = (text) => { status.textContent = text; };
-  button.textContent = data.label;
-  button.onclick = async () => {
-    say("");
-    try {
-      await save[data.kind](data, say, parentElement);
-    } catch {
-      say("The server cannot be reached. Try again in a moment.");
+  const root = parentElement.querySelector(".menu"), again = JSON.stringify(data);
+  if (root.dataset.made === again) return;
+  const before = root.querySelector("input")?.value;
+  root.dataset.made = again;
+  root.replaceChildren();
+  const add = (name, properties, place = root) => {
+    const made = Object.assign(document.createElement(name), properties);
+    place.append(made);
+    return made;
+  };
+  const width = () => Math.min(1000, Math.max(20, Number(root.querySelector("input")?.value) || data.columns[0]));
+  const line = (row, label, kinds) => {
+    const place = add("div", { className: "row" });
+    add("span", { textContent: label, className: "name" }, place);
+    const buttons = add("span", { className: "kinds" }, place);
+    const status = add("p", {}, place), say = (text) => { status.textContent = text; };
+    status.setAttribute("role", "status");
+    add("textarea", { hidden: true, readOnly: true, rows: 5 }, place).setAttribute("aria-label", `${label}, as text`);
+    for (const [kind, name, told] of kinds) {
+      const button = add("button", { type: "button", textContent: name, title: told }, buttons);
+      button.setAttribute("aria-label", row.chart ? `${label} (${told})` : told);
+      button.onclick = async () => {
+        say("");
+        try {
+          await keep[kind](row, say, place, width());
+        } catch {
+          say("The server cannot be reached. Try again in a moment.");
+        }
+      };
     }
   };
+  if (data.rows.length) {
+    const label = add("label", { textContent: "Width of SVG and PDF, mm " });
+    const field = add("input", { type: "number", min: 20, max: 1000, value: before ?? data.columns[0] }, label);
+    field.setAttribute("aria-label", "Width of SVG and PDF in millimetres");
+    data.columns.forEach((mm, i) => {
+      const button = add("button", { type: "button", textContent: `${["One column", "Two columns"][i]} ${mm}` }, label);
+      button.onclick = () => { field.value = mm; };
+    });
+  }
+  for (const row of data.rows) {
+    line({ ...row, ...data.names }, row.label, [["png", "PNG", "PNG"], ["svg", "SVG", "SVG"], ["pdf", "PDF", "PDF"],
+      ["html", "HTML", "HTML"], ["light", "HTML light", "HTML, light"], ["caption", "caption", "caption"]]);
+  }
+  line(data.arrays, "Raw arrays", [["arrays", "npz", "Raw arrays (npz)"]]);
+  line(data, "To cite", [["bibtex", "BibTeX", "Copy BibTeX"]]);
 }
 """
 _CSS = """
-button { width: 100%; min-height: 2.5rem; font: inherit; font-size: 0.875rem; cursor: pointer;
-  color: var(--st-text-color); background: transparent; border: 1px solid var(--st-border-color);
-  border-radius: var(--st-button-radius); }
+.menu { display: grid; gap: 0.5rem; width: min(33rem, 80vw); color: var(--st-text-color); font-size: 0.875rem; }
+.row { display: grid; grid-template-columns: 6rem 1fr; gap: 0.1rem 0.5rem; align-items: baseline; }
+.name { overflow-wrap: anywhere; }
+.kinds, label { display: flex; flex-wrap: wrap; gap: 0.35rem; align-items: center; }
+button { min-height: 2rem; padding: 0 0.55rem; font: inherit; cursor: pointer; color: var(--st-text-color);
+  background: transparent; border: 1px solid var(--st-border-color); border-radius: var(--st-button-radius); }
 button:hover, button:focus-visible { border-color: var(--st-primary-color); color: var(--st-primary-color); }
-p { font-size: 0.8rem; margin: 0.3rem 0 0; max-width: 16rem; color: var(--st-text-color); }
-p:empty { display: none; }
+input { width: 4.5rem; min-height: 2rem; box-sizing: border-box; }
+input, textarea { padding: 0.2rem 0.4rem; font: inherit; color: inherit; border: 1px solid var(--st-border-color);
+  border-radius: var(--st-button-radius); background: var(--st-secondary-background-color); }
+textarea, p { grid-column: 1 / -1; }
+p { margin: 0; font-size: 0.8rem; }
+p:empty, textarea[hidden] { display: none; }
 """
-_NAMES = {"plotly": elements.CHART, "keepChart": elements.KEEP_CHART, "app": elements.APP}
-_button = st.components.v2.component(
-    "gradviz_download", html="<button type='button'></button><p role='status'></p>", js=_JS, css=_CSS
-)
+_NAMES = {"plotly": elements.CHART, "app": elements.APP}
+_COLUMNS_MM = (85, 175)
+"""Widths of one column and of two in most journals."""
+_component = st.components.v2.component("gradviz_downloads", html="<div class='menu'></div>", js=_JS, css=_CSS)
 
 
 def menu(
@@ -114,17 +180,25 @@ def menu(
     question = answer.question
     assert isinstance(question, AboutAModel)
     with place.popover("Download", icon=":material/download:"):
-        for key in pictures:
-            chart, titled = f"chart_{key}", key.capitalize()
-            _button(key=f"png_{key}", data={"kind": "picture", "chart": chart, "label": f"{titled} (PNG)", **_NAMES})
-            page = Page(partial(title, key, question.model, question.image, _what(answer), checked))
-            link = _link(f"gradviz-{name}-{key}.html", page)
-            _button(
-                key=f"html_{key}", data={"kind": "page", "chart": chart, "label": f"{titled} (HTML)", **link, **_NAMES}
-            )
+        rows = [_row(key, name, answer, question, checked) for key in pictures]
         said = partial(check.receipt, checked) if checked is not None else None
-        link = _link(f"gradviz-{name}.npz", Arrays(question_to_json(question), said))
-        _button(key="npz", data={"kind": "arrays", "label": "Raw arrays (npz)", **link})
+        arrays = _link(f"gradviz-{name}.npz", Arrays(question_to_json(question), said))
+        data = {"rows": rows, "arrays": arrays, "bibtex": bibtex(answer), "columns": _COLUMNS_MM, "names": _NAMES}
+        _component(key="downloads", data=data)
+
+
+def _row(
+    key: str, name: str, answer: Answer, question: AboutAModel[Answer], checked: ProofQuestion | None
+) -> dict[str, object]:
+    lines, file = partial(title, key, question.model, question.image, _what(answer), checked), f"gradviz-{name}-{key}"
+    return {
+        "chart": f"chart_{key}",
+        "label": key.capitalize(),
+        "lines": title(key, question.model, question.image, _what(answer), None),
+        "file": file,
+        "whole": _link(f"{file}.html", Page(lines)),
+        "light": _link(f"{file}-light.html", Page(lines, light=True)),
+    }
 
 
 def title(key: str, model: str, image: str, what: str, checked: ProofQuestion | None) -> list[str]:

@@ -16,4 +16,11 @@ CARD = MethodCard(
     "saturates, as a probability near 1 does, the gradient is near zero, however much the pixel matters.",
     source="Simonyan et al. 2014, without the absolute value",
     link="https://arxiv.org/abs/1312.6034",
+    bibtex="""@inproceedings{simonyan2014deep,
+  title = {Deep Inside Convolutional Networks: Visualising Image Classification Models and Saliency Maps},
+  author = {Simonyan, Karen and Vedaldi, Andrea and Zisserman, Andrew},
+  booktitle = {International Conference on Learning Representations, Workshop Track},
+  year = {2014},
+  url = {https://arxiv.org/abs/1312.6034}
+}""",
 )

@@ -17,5 +17,13 @@ CARD = MethodCard(
     "biases or smooth activations the contributions do not add up to the score.",
     source="Shrikumar et al. 2016",
     link="https://arxiv.org/abs/1605.01713",
+    bibtex="""@misc{shrikumar2016not,
+  title = {Not Just a Black Box: Learning Important Features Through Propagating Activation Differences},
+  author = {Shrikumar, Avanti and Greenside, Peyton and Shcherbina, Anna and Kundaje, Anshul},
+  year = {2016},
+  eprint = {1605.01713},
+  archivePrefix = {arXiv},
+  url = {https://arxiv.org/abs/1605.01713}
+}""",
     code=("gradient = x.detach() * gradient",),
 )
