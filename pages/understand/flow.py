@@ -209,7 +209,7 @@ def _sites_caption(flow: FlowAnswer, other: FlowAnswer | None, labels: Sequence[
     symbol = captions.score_symbol(flow.target, labels)
     against = ""
     if other is not None:
-        against = " Dotted lines with diamonds: the comparison, on the same scale, stretched to the same width"
+        against = " Right, with diamonds: the comparison, on the same scales"
         differs = (their_score := captions.score_words(other.target, theirs)) != score
         against += f", where it is {their_score}." if differs else "."
     return Caption(

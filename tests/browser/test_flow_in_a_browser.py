@@ -22,21 +22,21 @@ def drawn(page: Page) -> None:
 def click(page: Page, key: str, line: int, number: int) -> None:
     """Click the point of that number on that line."""
     page.wait_for_selector(f".st-key-chart_{key} .js-plotly-plot[data-clicks=on]")
-    x, y = page.evaluate(
+    x, y, panel = page.evaluate(
         """([key, line, number]) => {
           const trace = document.querySelector(`.st-key-chart_${key} .js-plotly-plot`)._fullData[line];
-          return [trace.x[number], trace.y[number]];
+          return [trace.x[number], trace.y[number], trace.xaxis.replace("x", "xaxis")];
         }""",
         [key, line, number],
     )
     x, y = page.evaluate(
-        """([key, x, y]) => {
+        """([key, x, y, panel]) => {
           const chart = document.querySelector(`.st-key-chart_${key} .js-plotly-plot`);
           chart.scrollIntoView({ block: "center" });
-          const { xaxis, yaxis } = chart._fullLayout, box = chart.getBoundingClientRect();
+          const { [panel]: xaxis, yaxis } = chart._fullLayout, box = chart.getBoundingClientRect();
           return [box.left + xaxis._offset + xaxis.d2p(x), box.top + yaxis._offset + yaxis.d2p(y)];
         }""",
-        [key, x, y],
+        [key, x, y, panel],
     )
     page.mouse.move(x - 3, y)
     page.mouse.move(x, y)
@@ -71,8 +71,11 @@ def test_a_click_on_the_second_line_or_on_a_parameter_leads_to_the_maps_behind_i
     page.goto(visited.address(comparison))
     drawn(page)
     click(page, "flow", 2, 31)
-    maps_of(page, model="preset/shapes-resnet", image="sample/star", model2="preset/shapes-cnn")
+    maps_of(page, model="preset/shapes-resnet", image="sample/star")
     assert str(seeing.choice(page, "site")).startswith("layer")
+    page.get_by_role("link", name="Gradient flow").first.click()
+    page.wait_for_function("location.search.includes('model2=')")
+    assert seeing.choice(page, "model2") == "preset/shapes-cnn", "the comparison is there again"
     page.goto(visited.address(comparison.partition("&model2")[0]))
     drawn(page)
     click(page, "parameters", 0, 0)
