@@ -8,7 +8,7 @@ from gradviz_core.types import INPUT, FlowQuestion, GradientQuestion, SiteInfo
 from gradviz_core.types.looks import Look
 from pages.explore import maps
 from pages.layout import code, frame
-from pages.shell import address, check, download_menu, facts, panel, sites
+from pages.shell import address, architecture_map, check, download_menu, facts, panel, sites
 from pages.shell.asking import ask, one_sentence
 
 choice = frame.begin_with_score(
@@ -28,9 +28,11 @@ with one_sentence():
     strips = ["strip"]
 
 with one_sentence():
-    site_column, *_ = st.columns([3, 2])
+    site_column, map_column = st.columns([3, 2], vertical_alignment="bottom")
     with site_column:
         info = sites.choose(choice.survey.sites, reached)
+    with map_column:
+        architecture_map.draw(choice.survey.sites, info.site)
     with panel.controls():
         kind = maps.kind()
         order = maps.order()

@@ -11,7 +11,7 @@ from gradviz_core.drawing.screen.site_maps import site_maps
 from gradviz_core.types import INPUT, GradientQuestion
 from gradviz_core.types.looks import Look
 from pages.layout import code, frame
-from pages.shell import check, download_menu, facts, panel, sites, units, widgets
+from pages.shell import architecture_map, check, download_menu, facts, panel, sites, units, widgets
 from pages.shell.asking import ask, one_sentence
 
 choice = frame.begin(
@@ -19,9 +19,11 @@ choice = frame.begin(
 )
 
 with one_sentence():
-    site_column, *_ = st.columns([3, 2])
+    site_column, map_column = st.columns([3, 2], vertical_alignment="bottom")
     with site_column:
         info = sites.choose(choice.survey.sites)
+    with map_column:
+        architecture_map.draw(choice.survey.sites, info.site)
     with panel.controls():
         number = st.container(width="content")
         size = seen(choice.survey.arrays).size

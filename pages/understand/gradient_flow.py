@@ -6,7 +6,7 @@ from gradviz_core.drawing import snippets
 from gradviz_core.types import FlowAnswer
 from pages.layout import code, frame
 from pages.scores import choosing
-from pages.shell import download_menu, facts, panel, sites
+from pages.shell import architecture_map, download_menu, facts, panel, sites
 from pages.shell.asking import ask, one_sentence
 from pages.shell.words import plain
 from pages.understand import flow
@@ -46,6 +46,7 @@ with one_sentence():
             label=plain(f"Feature maps of {sites.name_of(info)}"),
             icon=":material/arrow_forward:",
         )
+    architecture_map.draw(choice.survey.sites, info.site)
     facts.line(*flow.facts_of(answer, info))
 
     with room:

@@ -25,7 +25,7 @@ from gradviz_core.types import (
 from gradviz_core.types.heads import Head, HeadInfo
 from gradviz_core.types.sites import no_such_site, site_name
 from pages.scores import output_kind
-from pages.shell import address, sites, widgets
+from pages.shell import address, architecture_map, sites, widgets
 from pages.shell.choice import Choice
 from pages.shell.parameters import Parameter
 
@@ -156,6 +156,7 @@ def _site(label: str, name: str, infos: dict[str, SiteInfo], default: str) -> Si
     if chosen not in infos:
         known = [info.site for info in infos.values()]
         raise address.NoSuchChoice(str(no_such_site(Site.parse(chosen), known)), name)
+    architecture_map.draw(tuple(infos.values()), infos[chosen].site, name, f"Map: {label[0].lower()}{label[1:]}")
     return infos[chosen]
 
 
