@@ -21,11 +21,13 @@ from gradviz_core.serving.limits import Limits
 from gradviz_core.serving.offers import PATH as OFFERS_AT
 from gradviz_core.serving.offers import offers
 from gradviz_core.serving.origin_check import OriginCheck
+from gradviz_core.serving.page_style import PageStyle
 from gradviz_core.serving.session_cleanup import session_cleanup
 from gradviz_core.serving.session_limits import SessionLimits
 from gradviz_core.serving.sessions import Sessions
 from gradviz_core.serving.uploads import Uploads
 from gradviz_core.settings import settings
+from pages.layout.style import SHEET
 from pages.streamlit_private import messages, sessions, tokens
 
 # Plotly asks of each value whether it is a table of pandas', once there is a module of that name. While one thread is
@@ -72,6 +74,7 @@ app = st.App(
             pages_in=messages.pages_in,
             base=root,
         ),
+        Middleware(PageStyle, style=SHEET),
         Middleware(Uploads, known=sessions.is_connected, token_is_right=tokens.is_right, deliver=client.deliver),
     ],
     routes=[

@@ -27,7 +27,7 @@ def navigation(opening: str, listed: str) -> st.Page:
     for path, card in cards.items():
         paths = (start.PATH, path) if path == opening else (path,)
         sections.setdefault(card.section, []).extend(streamlit_page(card, each, opening, listed) for each in paths)
-    return st.navigation(sections)
+    return st.navigation(sections, position="top")
 
 
 client.ask_for(asker.here)

@@ -6,7 +6,7 @@ from pages.layout import contents
 PAGE = contents.Page(
     "Story",
     "pages/front/story.py",
-    section="Story",
+    section="",
     order=0,
     parameters=walk.PARAMETERS,
     pickers=False,

@@ -22,11 +22,12 @@ def gradient() -> FloatArray:
 
 def test_a_signed_heatmap_is_symmetric_round_zero_and_exact() -> None:
     field = fields.signed_sum(gradient(), unit="logit per normalised-pixel unit")
-    trace = figures.heatmap(field).data[0]
+    figure = figures.heatmap(field)
+    trace = figure.data[0]
     assert trace.zmin == -trace.zmax == -field.limit
     np.testing.assert_array_equal(trace.z, field.values)
     assert trace.z.dtype == np.float32
-    assert trace.colorbar.title.text == field.unit
+    assert [note.text for note in figure.layout.annotations] == [field.unit]
     assert tuple(trace.colorbar.tickvals)[2] == 0.0
 
 
@@ -92,7 +93,7 @@ def test_the_image_is_shown_without_loss() -> None:
 
 def test_boxes_are_drawn_beside_their_cells_as_far_as_the_picture_goes() -> None:
     figure = figures.heatmap(
-        fields.signed_sum(gradient()), solid=(0, 5, 0, 7), dashed=(1, 2, 3, 4), height=60 * 6 + outlines.BAR
+        fields.signed_sum(gradient()), solid=(0, 5, 0, 7), dashed=(1, 2, 3, 4), height=60 * 6 + 2 * outlines.EDGE
     )
     *dashed, _, solid = ((s.x0, s.x1, s.y0, s.y1, s.line.dash) for s in figure.layout.shapes)
     assert solid == (-0.5, 7.5, -0.5, 5.5, "solid")

@@ -36,7 +36,7 @@ def served(monkeypatch: pytest.MonkeyPatch) -> Served:
 
 
 def facts(app: AppTest) -> str:
-    return next(text for text in texts(app) if "L2 norm" in text)
+    return "\n".join(text for text in texts(app) if text.startswith(":gray["))
 
 
 KINDS: list[tuple[str, dict[str, str], Callable[..., Tensor], str, str]] = [

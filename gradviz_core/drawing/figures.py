@@ -8,29 +8,28 @@ background colour, so light and dark themes both read well.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import plotly.graph_objects as go
 
-from gradviz_core.drawing import bars, block_figures, log_scale
+from gradviz_core.drawing import bars, block_figures, colour_bars, log_scale
 from gradviz_core.drawing.bars import ShownAs
 from gradviz_core.drawing.captions import number_text
 from gradviz_core.drawing.fields import STRETCHED, Tiles
 from gradviz_core.drawing.image_traces import grey, image_trace
 from gradviz_core.drawing.image_traces import png_address as png_address
 from gradviz_core.drawing.log_scale import LogScale
-from gradviz_core.drawing.outlines import BAR, Box, mark, outline
+from gradviz_core.drawing.outlines import BAR, EDGE, Box, mark, outline
 from gradviz_core.text.shown_text import bold, figure_lines, figure_text
 from gradviz_core.types import Blocks, ClassProbability, Field, FloatArray, Pixels, colour_scales
 
 ACCENT = "#1a8f83"
 QUIET = "#8b96a0"
-LONGEST_TICK = 7
-"""Longest number, in characters, that fits under a colour bar beside four others."""
 STRIP, STRIP_OF_MANY = 60, 14
 """Height in pixels of a single strip, and of one among many."""
+LOW = 6
+"""A picture with a larger ratio of width to height has its colour bar below: beside it there is no room for numbers."""
 LONGEST_NAME = 28
 """Characters of a name beside a bar or over a picture."""
 
@@ -61,13 +60,16 @@ def heatmap(
     figure, (rows, columns) = go.Figure(), block_figures.size(field)
     if pixels is not None and opacity < 1:
         figure.add_trace(image_trace(grey(pixels), field.blocks, hover=False))
-    figure.add_trace(_heat(field, opacity=opacity, pixels=pixels, places=places))
-    strip = places is not None and columns > STRETCHED * rows
+    strip, low = places is not None and columns > STRETCHED * rows, columns > LOW * rows
+    figure.add_trace(_heat(field, opacity=opacity, pixels=pixels, places=places, bar_below=low))
     height = min(height, BAR + STRIP * rows) if strip else height
-    frame(figure, (rows, columns), height, stretched=strip)
+    room = {"below": BAR} if low else {"beside": colour_bars.room(field)}
+    frame(figure, (rows, columns), height, stretched=strip, **room)
     if field.blocks is not None:
         block_figures.name_blocks(figure, field.blocks)
     _say_if_constant(figure, field)
+    if not low:
+        colour_bars.say_unit(figure, field)
     for box, dash in ((None if dashed == solid else dashed, "dash"), (solid, "solid")):
         if box is not None:
             outline(figure, box, dash=dash)
@@ -108,13 +110,16 @@ def tiles(
     likely to be shown: the height follows from it. ``origin`` is the row and column of each tile's first cell, where
     tiles were cut out of larger maps. ``each`` is what a tile is of.
     """
-    figure = go.Figure(_heat(sheet.field, customdata=block_figures.tile_places(sheet, origin)))
+    strips = sheet.width > STRETCHED * sheet.height
+    figure = go.Figure(_heat(sheet.field, customdata=block_figures.tile_places(sheet, origin), bar_below=strips))
     figure.data[0].hovertemplate = block_figures.tile_hover(sheet, each)
     rows, columns = sheet.field.values.shape
-    strips = sheet.width > STRETCHED * sheet.height
     height = min(rows * (STRIP_OF_MANY if strips else width / columns), 1.5 * width)
-    frame(figure, (rows, columns), round(height) + BAR, width, stretched=strips)
+    below = BAR if strips else 2 * EDGE
+    frame(figure, (rows, columns), round(height) + below, stretched=strips, beside=colour_bars.room(sheet.field))
     _say_if_constant(figure, sheet.field)
+    if not strips:
+        colour_bars.say_unit(figure, sheet.field)
     names = tuple(titles) or tuple(str(n) for n in sheet.numbers)
     size = _label_size(names, sheet, width, height / rows)
     if size >= 7:
@@ -268,6 +273,7 @@ def _heat(
     pixels: Pixels | None = None,
     customdata: np.ndarray | None = None,
     places: npt.NDArray[np.str_] | None = None,
+    bar_below: bool = False,
 ) -> go.Heatmap:
     limit = field.limit or 1.0
     scale = colour_scales.DIVERGING if field.signed else colour_scales.SEQUENTIAL
@@ -289,7 +295,7 @@ def _heat(
         hoverongaps=False,
         customdata=customdata,
         hovertemplate=f"{hover}<extra></extra>",
-        colorbar=_colour_bar(field),
+        colorbar=colour_bars.below(field) if bar_below else colour_bars.beside(field),
     )
     if field.blocks is not None:
         block_figures.spread(trace, field.blocks)
@@ -303,55 +309,32 @@ def _shown_places(places: npt.NDArray[np.str_]) -> np.ndarray:
     return shown
 
 
-def _colour_bar(field: Field) -> dict[str, Any]:
-    limit = field.limit or 1.0
-    ticks = [-limit, -limit / 2, 0.0, limit / 2, limit] if field.signed else [0.0, limit / 2, limit]
-    words = [number_text(t) for t in ticks]
-    if max(map(len, words)) > LONGEST_TICK:  # they would be turned to fit
-        ticks, words = ticks[::2], words[::2]
-    if field.clipped:
-        words[-1] = f"≥ {words[-1]}"
-        words[0] = f"≤ {words[0]}" if field.signed else words[0]
-    return {
-        "orientation": "h",
-        "thickness": 12,
-        "lenmode": "pixels",
-        "len": 230,
-        "x": 0.5,
-        "xanchor": "center",
-        "y": 0,
-        "yanchor": "top",
-        "ypad": 8,
-        "outlinewidth": 0,
-        "tickvals": ticks,
-        "ticktext": words,
-        "tickfont": {"size": 12},
-        "ticklen": 3,
-        "ticks": "outside",
-        "title": {"text": figure_text(field.unit), "side": "bottom", "font": {"size": 12}},
-    }
-
-
 def frame(
-    figure: go.Figure, shape: tuple[int, ...], height: int, width: int | None = None, *, stretched: bool = False
+    figure: go.Figure,
+    shape: tuple[int, ...],
+    height: int,
+    *,
+    beside: int = EDGE,
+    below: int = EDGE,
+    stretched: bool = False,
 ) -> None:
-    """Row 0 on top, square pixels, no ticks, the picture right above its colour bar. ``meta`` says the width at which
-    the picture fills the height. One that is ``stretched`` fills width and height, whatever shape its cells get."""
+    """Row 0 on top, square pixels, no ticks. ``beside`` and ``below`` are pixels for what stands next to the picture.
+    ``meta`` says how many rows it has for each column: so high it is at any width. One that is ``stretched`` fills
+    width and height, whatever shape its cells get, and has its colour bar below."""
     rows, columns = shape
-    fills = {} if stretched else {"width": width or round((height - BAR) * columns / rows)}
+    if stretched:
+        beside, below = EDGE, BAR
     figure.update_layout(
         height=height,
-        margin={"l": 2, "r": 2, "t": 2, "b": BAR, "autoexpand": False},
+        margin={"l": EDGE, "r": beside, "t": EDGE, "b": below, "autoexpand": False},
         dragmode=False,
         plot_bgcolor="rgba(0,0,0,0)",
         showlegend=False,
-        meta=fills,
+        meta={} if stretched else {"rows_per_column": rows / columns},
     )
     axis = {"visible": False, "constrain": "domain"}
-    figure.update_xaxes(axis, range=[-0.5, columns - 0.5])
-    figure.update_yaxes(
-        axis, range=[rows - 0.5, -0.5], scaleanchor=None if stretched else "x", constraintoward="bottom"
-    )
+    figure.update_xaxes(axis, range=[-0.5, columns - 0.5], constraintoward="right")
+    figure.update_yaxes(axis, range=[rows - 0.5, -0.5], scaleanchor=None if stretched else "x", constraintoward="top")
 
 
 def _say_if_constant(figure: go.Figure, field: Field) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import plotly.graph_objects as go
 
+EDGE = 2
+"""Pixels round a picture."""
 BAR = 66
-"""Pixels under a picture for its colour bar."""
+"""Pixels under a strip for its colour bar."""
 NARROW = 430
 """Pixels across a strip on a narrow screen."""
 OUTLINE = 4
@@ -20,10 +22,9 @@ def outline(figure: go.Figure, box: Box, *, dash: str) -> None:
     that it is visible on every colour."""
     top, bottom, left, right = box
     last_row, last_column = figure.layout.yaxis.range[0], figure.layout.xaxis.range[1]
-    down = (figure.layout.height - BAR) / (last_row + 0.5)
-    across = figure.layout.meta.get("width", NARROW) / (last_column + 0.5)
-    if figure.layout.yaxis.scaleanchor:
-        down = across = min(down, across)
+    margin = figure.layout.margin
+    down = (figure.layout.height - margin.t - margin.b) / (last_row + 0.5)
+    across = down if figure.layout.yaxis.scaleanchor else NARROW / (last_column + 0.5)
     beside, above = (0.5 + OUTLINE / 2 / cell for cell in (across, down))
     corners = {
         "x0": max(left - beside, -0.5),

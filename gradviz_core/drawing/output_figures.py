@@ -93,7 +93,7 @@ def predicted_map(
                 marker={"symbol": "square", "size": 11, "color": colour},
             )
         )
-    frame(figure, (blocks.rows, blocks.columns) if blocks else classes.shape, height)
+    frame(figure, (blocks.rows, blocks.columns) if blocks else classes.shape, height, below=BAR)
     if blocks is not None:
         block_figures.spread(figure.data[0], blocks)
         block_figures.name_blocks(figure, blocks)

@@ -78,7 +78,7 @@ with one_sentence():
         if isinstance(enlarged, panel.Picture):
             panel.picture(enlarged, "channel")
         else:
-            panel.words(enlarged)
+            panel.sentence(enlarged, "channel")
         if around is not None:
             panel.picture(around, "near")
         facts.line(("unit", sites.unit_words(info, channel, place)), *maps.facts_of(view))

@@ -10,7 +10,7 @@ from gradviz_core.types.looks import Look
 from gradviz_core.types.methods import METHODS
 from pages.explore import depth, predictions
 from pages.layout import code, frame
-from pages.shell import check, download_menu, facts, panel, pixel, saliency, widgets
+from pages.shell import check, download_menu, facts, panel, pixel, saliency, sizes, widgets
 from pages.shell.asking import ask, one_sentence
 from pages.uploads import uploaded
 
@@ -18,8 +18,8 @@ choice = frame.begin_with_score("Input saliency", "How one score of the model ch
 
 with one_sentence():
     with panel.controls():
-        view = saliency.view()
         method = saliency.method()
+        view = saliency.view()
         options = saliency.options(method)
         opacity = (
             100
@@ -40,46 +40,46 @@ with one_sentence():
     answer = ask(question, "Computing the gradient …", look)
     gradient, image = saliency.drawn_array(answer), seen_in(answer.arrays)
     checked = check.question(choice.model, choice.image, answer.target, choice.draw)
-    room = st.container()
-    spot, names = pixel.choose(size), captions.channel_names(choice.survey.card.preprocessing)
+    spot, names = pixel.chosen(size), captions.channel_names(choice.survey.card.preprocessing)
+    mapped, found = predictions.of_map(choice), choice.output.boxes
+    shown = saliency.draw(answer, view, choice.survey.card, opacity / 100, spot)
+
+    with choice.beside:
+        facts.line(*facts.predicted_and_score(answer, answer.prediction, choice.labels, choice.reading))
+    channels_below = mapped is not None and view.each_channel
+    origin = uploaded.image_line(choice.image, choice.survey.file)
+    said = saliency.seen(choice.survey.card, origin, image.blocks)
+    seen = predictions.image(answer.target, image, found, choice.labels, spot, saliency.HEIGHT, said)
+    channels = len(names) if view.each_channel else 1
+    columns = st.columns(
+        (1, 1) if channels_below else (1, 1, sizes.WITH_BAR) if mapped else (1, channels * sizes.WITH_BAR)
+    )
+    with columns[0]:
+        panel.picture(seen, "image")
+        depth.choose(choice.image, choice.survey.file)
+        if found:
+            st.caption(predictions.about_boxes(answer.target, found, image))
+    drawn = ["gradient", "image"]
+    if mapped:
+        drawn.append("predicted")
+        with columns[1]:
+            panel.picture(predictions.draw(mapped, answer.target, choice.survey.card, saliency.HEIGHT), "predicted")
+            st.caption(predictions.how_to_choose(answer.target))
+    with st.container() if channels_below else columns[-1]:
+        panel.picture(shown, "gradient", checked=checked)
+    facts.line(
+        (f"L2 norm of {METHODS[method].in_text}", captions.number_text(gradient.length)),
+        ("largest at", saliency.peak(gradient, view, names)),
+    )
+    facts.notes(answer.notes)
+
+    pixel.choose(size)
     if spot is not None:
         facts.line(
             *pixel.location_and_colour(spot, image),
             *pixel.gradient_facts(gradient.at(spot), METHODS[method].in_text, names),
         )
         saliency.near_the_pixel(gradient, view, answer, spot)
-    mapped, found = predictions.of_map(choice), choice.output.boxes
-    height = saliency.LOW if mapped else saliency.HIGH
-    shown = saliency.draw(answer, view, choice.survey.card, opacity / 100, spot, height)
-
-    with room:
-        facts.line(
-            *facts.predicted_and_score(answer, answer.prediction, choice.labels, choice.reading),
-            (f"L2 norm of {METHODS[method].in_text}", captions.number_text(gradient.length)),
-            ("largest at", saliency.peak(gradient, view, names)),
-        )
-        facts.notes(answer.notes)
-
-        channels_below = mapped is not None and view.each_channel
-        high = height if channels_below else shown.figure.layout.height
-        origin = uploaded.image_line(choice.image, choice.survey.file)
-        said = saliency.seen(choice.survey.card, origin, image.blocks)
-        seen = predictions.image(answer.target, image, found, choice.labels, spot, high, said)
-        channels = len(names) if view.each_channel else 1
-        columns = st.columns((1, 1) if channels_below else (1, 1, 1) if mapped else (1, channels))
-        with columns[0]:
-            panel.picture(seen, "image")
-            depth.choose(choice.image, choice.survey.file)
-            if found:
-                st.caption(predictions.about_boxes(answer.target, found, image))
-        drawn = ["gradient", "image"]
-        if mapped:
-            drawn.append("predicted")
-            with columns[1]:
-                panel.picture(predictions.draw(mapped, answer.target, choice.survey.card, height), "predicted")
-                st.caption(predictions.how_to_choose(answer.target))
-        with st.container() if channels_below else columns[-1]:
-            panel.picture(shown, "gradient", checked=checked)
 
     download_menu.menu(choice.tools, drawn, answer, "saliency", checked)
     target = answer.target if snippets.asks_elsewhere(method) else choice.target

@@ -9,7 +9,7 @@ from gradviz_core.story.told import Told
 from gradviz_core.types import Question
 from gradviz_core.types.questions import A
 from pages.layout import contents
-from pages.shell import address, copy_link, panel
+from pages.shell import address, copy_link, meaning, panel, sizes
 from pages.shell.asking import ask
 from pages.shell.panel import Picture
 from pages.shell.words import plain
@@ -19,7 +19,7 @@ STYLE = """
 .st-key-story_claim p { font-size: 1.35rem; line-height: 1.4; }
 @media (max-width: 640px) { .st-key-story_said { padding-bottom: 4.5rem; } }
 """
-_BESIDE = {1: (8, 4), 2: (5, 5, 4), 3: (5, 5, 5, 5)}
+_BESIDE = {1: (8, 4), 2: (5, 5 * sizes.WITH_BAR, 4), 3: (5, 5, 5, 5)}
 """Widths of the pictures, and of the words beside them, by the number of pictures."""
 
 
@@ -69,6 +69,6 @@ def draw(told: Told) -> None:
         with st.popover("How it is computed", type="tertiary", icon=":material/function:"):
             for shown in told.pictures:
                 st.markdown(f"**{plain(shown.title)}**")
-                panel.words(shown.caption)
+                meaning.words(shown.caption)
                 panel.three_sentences(shown.caption)
                 panel.three_sentences(shown.caption)

@@ -32,7 +32,7 @@ STYLE = """
 .gradviz-walk a.step { padding: 0.6rem 1rem; border: 1px solid var(--st-border-color); white-space: nowrap; }
 .gradviz-walk a.step:hover { border-color: var(--st-primary-color); color: var(--st-primary-color); }
 .gradviz-walk a.step:not([href]) { visibility: hidden; }
-.gradviz-walk li a { display: block; padding: 0.6rem 0.35rem; }
+.gradviz-walk li a { display: block; padding: 0.6rem 0.46rem; }
 .gradviz-walk li a span { display: block; width: 0.7rem; height: 0.7rem; border-radius: 50%;
   border: 1.5px solid color-mix(in srgb, currentColor 60%, transparent); }
 .gradviz-walk li a:hover span { border-color: var(--st-primary-color); }

@@ -27,32 +27,15 @@ from pages.shell import (
     copy_link,
     draws,
     history,
+    meaning,
     narrow,
-    panel,
     picture_files,
     skeleton,
     unseen,
 )
 from pages.shell.choice import Choice
 from pages.shell.words import plain
-from pages.streamlit_private import elements
 from pages.uploads import bring, images, models, uploading
-
-_WORD = elements.WORDS_OF_CODE
-_STYLE = f"""<style>
-{unseen.STYLE}
-{skeleton.STYLE}
-{check.STYLE}
-{uploading.STYLE}
-{panel.STYLE}
-{elements.PRIMARY_BUTTON} {{ color: light-dark(#ffffff, #0b1110); }}
-{_WORD}:is(.keyword, .function, .class-name) {{ color: color-mix(in srgb, #1f7fd6 65%, currentColor); }}
-{_WORD}.string {{ color: color-mix(in srgb, #0f9a48 60%, currentColor); }}
-{_WORD}:is(.number, .boolean) {{ color: color-mix(in srgb, #0f9a8c 60%, currentColor); }}
-{_WORD}.comment {{ color: color-mix(in srgb, currentColor 70%, transparent); }}
-{elements.LINK_IN_SIDEBAR}:focus-visible {{ outline: 2px solid currentColor; outline-offset: -2px; }}
-[class*="st-key-progress"] {{ position: fixed; top: 0.55rem; right: 4.5rem; width: auto; z-index: 999990; }}
-</style>"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +67,7 @@ class _Sidebar:
 @contextmanager
 def around(page: contents.Page) -> Iterator[None]:
     """Draw the shell, then the page inside it, then the foot, which says how long its answers took."""
-    st.html(_STYLE)
+    narrow.sheets(choices=page.pickers)
     body = st.container()
     skeleton.make()
     asking.begin()
@@ -113,35 +96,60 @@ def around(page: contents.Page) -> Iterator[None]:
 
 
 def _sidebar(pickers: bool) -> _Sidebar:
+    """Model, image and score first, then what is needed less often, the device at the foot."""
     model = address.read("model", models.first()) if pickers else models.first()
     image = (address.read("image") if pickers else "") or images.suited(model)
     if pickers:
         models.pick(model)
-    card = st.container(gap=None)
+    card = _room("model_card") if pickers else st.container()
     if pickers:
-        bring.change_button(model)
-        bring.button()
         images.pick(image, model)
-    return _Sidebar(model, image, card, target=st.container(), foot=st.empty(), about=about.panel())
+    target = _room("score") if pickers else st.container()
+    with st.container(key="sidebar_rest"):
+        if pickers:
+            bring.change_button(model)
+            bring.button()
+        room = about.panel()
+        foot = st.empty()
+    return _Sidebar(model, image, card, target, foot, about=room)
 
 
-def heading(title: str, sentence: str) -> DeltaGenerator:
-    """The page's title and introduction; returns the room beside the title."""
+def _room(key: str) -> DeltaGenerator:
+    """Room that is there before anything is in it: the style sheet gives it its height. Streamlit leaves out containers
+    that are empty."""
+    room = st.container(key=key, gap="small")
+    room.empty()
+    return room
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """The row of a page's title."""
+
+    beside: DeltaGenerator
+    """Room for facts beside the title."""
+    tools: DeltaGenerator
+    """Room for the buttons that keep what is shown: at the top of the window, where it is wide."""
+
+
+def heading(title: str, sentence: str) -> Heading:
+    """The page's title; the ``sentence`` introduces the page behind "What is this?"."""
     with st.container(horizontal=True, vertical_alignment="center", key="heading"):
-        st.title(title, anchor=False)
-        tools = st.container(width="content", horizontal=True, horizontal_alignment="right")
+        st.title(title, anchor=False, width="content")
+        meaning.begin(sentence)
+        beside = _room("beside_title")
+        tools = st.container(width="content", horizontal=True, horizontal_alignment="right", key="tools")
     with tools:
         copy_link.button(contents.parameters().personal)
-    st.markdown(sentence)
     skeleton.begin(title)
-    return tools
+    return Heading(beside, tools)
 
 
 def begin(title: str, sentence: str) -> Choice:
     """Draw the page's heading, and read the choices; if they cannot be answered, show the error and end the page."""
-    tools = heading(title, sentence)
+    drawn = heading(title, sentence)
     with _or_end():
-        return _choice(cast(_Sidebar, st.session_state["sidebar"]), tools)
+        return _choice(cast(_Sidebar, st.session_state["sidebar"]), drawn)
 
 
 def begin_with_score(title: str, sentence: str) -> ScoredChoice:
@@ -154,7 +162,9 @@ def begin_with_score(title: str, sentence: str) -> ScoredChoice:
             target, output = choosing.choose(survey, output)
         finally:  # if this kind has no score, another one may
             output_kind.control(output)
-    return ScoredChoice(chosen.model, chosen.image, survey, chosen.tools, target, output, draw=chosen.draw)
+    return ScoredChoice(
+        chosen.model, chosen.image, survey, chosen.tools, chosen.beside, target, output, draw=chosen.draw
+    )
 
 
 @contextmanager
@@ -176,7 +186,7 @@ def end() -> NoReturn:
     st.stop()
 
 
-def _choice(sidebar: _Sidebar, tools: DeltaGenerator) -> Choice:
+def _choice(sidebar: _Sidebar, drawn: Heading) -> Choice:
     draw = draws.chosen()
     question = SurveyQuestion(model=sidebar.model, image=sidebar.image, seed=draw)
     survey = asking.ask(question, "Loading the model and the image …")
@@ -186,7 +196,7 @@ def _choice(sidebar: _Sidebar, tools: DeltaGenerator) -> Choice:
         models.card(survey.card)
     with sidebar.target:
         draws.control(survey)
-    return Choice(sidebar.model, sidebar.image, survey, tools, draw=draw)
+    return Choice(sidebar.model, sidebar.image, survey, drawn.tools, drawn.beside, draw=draw)
 
 
 # ----------------------------------------------------------------------------------------------------------------- foot

@@ -14,7 +14,7 @@ from gradviz_core.types.findings import Cause, Diagnosis, Finding, LayerReport, 
 from gradviz_core.types.sites import ordinal
 from pages.layout.frame import ScoredChoice
 from pages.scores import choosing
-from pages.shell import facts
+from pages.shell import asking, facts
 from pages.shell.asking import ask
 from pages.shell.parameters import Parameter
 from pages.shell.words import plain
@@ -183,7 +183,7 @@ def _cut(rows: Sequence[object]) -> None:
 
 def check(choice: ScoredChoice) -> Proof:
     """The derivative along three directions, one asked for after the other: a large model takes a minute for each."""
-    progress = st.progress(0.0, DOING)
+    progress = asking.progress().progress(0.0, DOING)
     found = []
     for seed in range(DIRECTIONS):
         question = ProofQuestion(

@@ -6,8 +6,10 @@ import time
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import cast
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from gradviz_core.compute import client
 from gradviz_core.compute.protocol import LARGE
@@ -35,7 +37,7 @@ def ask(question: Question[A], doing: str, look: Look | None = None) -> A:
     skeleton.show(doing)
     started = time.monotonic()
     text = question_to_json(question) if look is None else shown_to_json(question, look)
-    with st.container(key=f"progress_{question.kind}_{zlib.crc32(text.encode())}"):
+    with progress(), st.container(key=f"asked_{question.kind}_{zlib.crc32(text.encode())}"):
         answer = _patiently(question, doing, look)
         turns.before_drawing(sum(array.nbytes for array in answer.arrays.values()))
     st.session_state["last_receipt"] = answer.receipt
@@ -66,9 +68,16 @@ def _patiently(question: Question[A], doing: str, look: Look | None) -> A:
 
 
 def begin() -> None:
-    """Reset the counts of errors and of time; called once in each run."""
+    """Make room for what is being done, which moves nothing; reset the counts of errors and of time. Called once in
+    each run."""
+    st.session_state["progress_room"] = st.container(key="progress", gap=None)
     st.session_state["errors_said"] = 0
     st.session_state["asked_ms"] = 0.0
+
+
+def progress() -> DeltaGenerator:
+    """The room for what is being done."""
+    return cast(DeltaGenerator, st.session_state["progress_room"])
 
 
 @contextmanager

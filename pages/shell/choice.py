@@ -17,7 +17,9 @@ class Choice:
     image: str
     survey: SurveyAnswer
     tools: DeltaGenerator
-    """Room beside the page's title."""
+    """Room for the buttons that keep what is shown."""
+    beside: DeltaGenerator
+    """Room for facts beside the page's title."""
 
     draw: int = field(default=0, kw_only=True)
     """The seed of the model's random numbers, part of every question about it."""

@@ -1,4 +1,5 @@
-"""On a narrow screen the sidebar covers the page, so it is closed at the start and after a page is chosen from it.
+"""On a narrow screen the sidebar covers the page: it is closed at the start and after a page is chosen from it, and two
+buttons open it as a sheet, with the list of pages or with model, image and score.
 
 Streamlit closes it only in the browser of a phone, and remembers for later visits that it was left open. On a narrow
 screen this note is deleted: without it Streamlit closes the sidebar on narrow screens and opens it on wide ones.
@@ -14,6 +15,7 @@ from pages.streamlit_private import elements
 WIDEST = 767
 """Pixels; in a window up to this width Streamlit draws the sidebar over the page."""
 
+PAGES, CHOICES = "Pages", "Model, image, score"
 _JS = """
 export default function ({ data }) {
   if (window.gradvizNarrow) return;
@@ -36,6 +38,35 @@ export default function ({ data }) {
   if (narrow.matches && !performance.interactionCount) close();
 }
 """
+_OPEN = """
+export default function ({ data, parentElement }) {
+  const find = (selector) => document.querySelector(selector);
+  for (const button of parentElement.querySelectorAll("button")) {
+    button.hidden = button.value === "choices" && !data.choices;
+    button.onclick = () => {
+      document.body.dataset.sheet = button.value;
+      find(data.opening)?.click();
+      setTimeout(() => find(data.closing)?.focus());
+    };
+  }
+}
+"""
+_LOOKS = """
+div { display: flex; gap: 0.5rem; }
+button { flex: 1 1 auto; min-height: 2.4rem; font: inherit; font-weight: 600; cursor: pointer; text-align: left;
+  padding: 0 0.75rem; color: var(--st-text-color); background: var(--st-secondary-background-color);
+  border: 1px solid var(--st-border-color); border-radius: var(--st-button-radius); }
+button[value=choices] { flex-grow: 3; }
+"""
+STYLE = f"""
+.st-key-sheet {{ display: none; }}
+@media (max-width: {WIDEST}px) {{
+  .st-key-sheet {{ display: block; min-height: 2.4rem; }}
+  {elements.OPEN_SIDEBAR} {{ display: none; }}
+  body[data-sheet=choices] {elements.PAGES_IN_SIDEBAR} {{ display: none; }}
+  body[data-sheet=pages] {elements.SIDEBAR_OF_THE_PAGE} {{ display: none; }}
+}}
+"""
 _NAMES = {
     "sidebar": elements.SIDEBAR,
     "closing": elements.CLOSE_SIDEBAR,
@@ -43,6 +74,12 @@ _NAMES = {
     "link": elements.LINK_IN_SIDEBAR,
     "note": elements.CLOSED_SIDEBAR_NOTE,
 }
+_open = st.components.v2.component(
+    "gradviz_sheet",
+    html=f"<div><button value='choices'>{CHOICES}</button><button value='pages'>{PAGES}</button></div>",
+    js=_OPEN,
+    css=_LOOKS,
+)
 _component = st.components.v2.component("gradviz_narrow", html="<span></span>", js=_JS)
 
 
@@ -50,3 +87,12 @@ def keep_clear() -> None:
     """From now on, the sidebar of a narrow screen closes by itself."""
     with unseen.place():
         _component(key="narrow", data={"widest": WIDEST, **_NAMES})
+
+
+def sheets(*, choices: bool) -> None:
+    """The buttons that open the sidebar, on a narrow screen; ``choices`` where a model and an image are chosen."""
+    with st.container(key="sheet"):
+        _open(
+            key="open_sheet",
+            data={"choices": choices, "opening": elements.OPEN_SIDEBAR, "closing": elements.CLOSE_SIDEBAR},
+        )

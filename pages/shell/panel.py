@@ -12,10 +12,9 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from gradviz_core.drawing.captions import Caption
-from gradviz_core.drawing.outlines import BAR
 from gradviz_core.text.shown_text import visible
 from gradviz_core.types import ProofQuestion
-from pages.shell import check
+from pages.shell import check, meaning, sizes
 from pages.shell.clicks import Click, Enclosed, on_click
 from pages.shell.words import plain
 
@@ -53,18 +52,17 @@ class Picture:
 
 
 def picture(shown: Picture, key: str, *, checked: ProofQuestion | None = None) -> None:
-    """Draw the chart, and below it its caption. ``checked`` is the question of the check of its gradient by finite
-    differences."""
+    """Draw the chart, and below it the sentence of its caption. ``checked`` is the question of the check of its
+    gradient by finite differences."""
     alt = shown.alt or shown.caption.alt
-    with _one_at_a_time():  # a figure takes several times its size while it is encoded
+    with sizes.room(key, shown.figure), _one_at_a_time():  # a figure takes several times its size while it is encoded
         st.plotly_chart(shown.figure, key=f"chart_{key}", config=_config(key), alt=visible(alt))
-    _fit_phone(key, shown.figure)
     if shown.act is not None:
         on_click(f"chart_{key}", shown.act, shown.enclose)
     if checked is not None:
         check.line(checked)
     if shown.said:
-        words(shown.caption, key)
+        sentence(shown.caption, key)
 
 
 @st.cache_resource(show_spinner=False)
@@ -72,26 +70,12 @@ def _one_at_a_time() -> threading.Lock:
     return threading.Lock()
 
 
-def _fit_phone(key: str, figure: go.Figure) -> None:
-    """On a phone a picture is narrower than its height was chosen for: remove the empty space above it."""
-    made_for = (figure.layout.meta or {}).get("width")
-    if made_for:
-        ratio = (figure.layout.height - BAR) / made_for
-        less, chart = f"min(0px, calc((100vw - 2.2rem - {made_for}px) * {ratio:.3f}))", f".st-key-chart_{key}"
-        inner, outer = f"{chart} > * {{ margin-top: {less} }}", f"{chart} {{ overflow: hidden; margin-bottom: {less} }}"
-        st.html(f"<style>@media (max-width: 640px) {{ {inner} {outer} }}</style>")
-
-
-def words(caption: Caption, key: str = "") -> None:
-    """Write the sentence, the formula and the facts; with the ``key`` of a picture also how to read it."""
-    if key:
-        with beside_how_to_read(caption, key):
-            st.markdown(plain(caption.sentence))
-    else:
+def sentence(caption: Caption, key: str) -> None:
+    """Write the sentence below the picture of this ``key``, and how to read it; formula and facts stand behind "What is
+    this?"."""
+    with beside_how_to_read(caption, key):
         st.markdown(plain(caption.sentence))
-    if caption.formula:
-        st.markdown(f"$\\displaystyle {caption.formula}$")
-    st.caption(plain(" · ".join(caption.facts)))
+    meaning.add(caption)
 
 
 @contextmanager

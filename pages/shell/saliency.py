@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
+import streamlit as st
+
 from gradviz_core.drawing import captions, figures, near_figures
 from gradviz_core.drawing.bars import Bar, ShownAs, paired
 from gradviz_core.drawing.captions import Caption
@@ -31,8 +33,8 @@ from pages.shell.parameters import Parameter
 from pages.shell.pixel import Pixel
 
 PARAMETERS = (Parameter("view"), Parameter("method"), Parameter("options", within=("method",)))
-HIGH, LOW = 500, 360
-"""Height of a picture beside one other picture, and beside two."""
+HEIGHT = 500
+"""Pixels of a picture; less where it stands beside others, or the window is low."""
 
 
 def view() -> View:
@@ -47,7 +49,8 @@ def method() -> MethodName:
         f"**{card.name}**: {card.shows} It does not show: {card.limits[0].lower()}{card.limits[1:]}"
         for card in METHODS.values()
     )
-    return widgets.option("Method", "method", {name: card.name for name, card in METHODS.items()}, meaning)
+    with st.container(width=190):
+        return widgets.listed("Method", "method", {name: card.name for name, card in METHODS.items()}, meaning)
 
 
 def options(method: MethodName) -> OptionValues:
@@ -63,7 +66,6 @@ def draw(
     card: ModelCard,
     opacity: float,
     pixel: Pixel | None,
-    height: int,
 ) -> Picture:
     """The result of the method in one view, with a mark on the chosen pixel. A click chooses a pixel."""
     gradient, image, method = drawn_array(answer), seen_in(answer.arrays), answer.question.method
@@ -78,7 +80,7 @@ def draw(
     else:
         field = gradient.field(view.name, unit=unit)
         field = replace(field, signed=field.signed and signed)
-        figure = figures.heatmap(field, pixels=image.pixels, opacity=opacity, cross=pixel, height=height)
+        figure = figures.heatmap(field, pixels=image.pixels, opacity=opacity, cross=pixel, height=HEIGHT)
     caption = captions.saliency(
         answer.target,
         card.labels,

@@ -11,13 +11,21 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from pages.shell.words import plain
+from pages.streamlit_private import elements
 
-STYLE = ".shape { height: 16rem; border-radius: 0.25rem; background: currentColor; opacity: 0.06; }"
+STYLE = f"""
+{elements.MAIN_BLOCK} {{ position: relative; }}
+.st-key-skeleton {{ position: absolute; pointer-events: none; top: 13rem; left: 2rem; right: 2rem; width: auto; }}
+{elements.MAIN_BLOCK}:has({elements.CHART}) .st-key-skeleton {{ display: none; }}
+.shape {{ height: calc(100vh - 19rem); border-radius: 0.25rem; background: currentColor; opacity: 0.06; }}
+"""
+"""It stands where the pictures will be, and moves nothing."""
 
 
 def make() -> None:
-    """Make room for it here, below the page."""
-    st.session_state["skeleton_room"] = st.empty()
+    """Make room for it."""
+    with st.container(key="skeleton"):
+        st.session_state["skeleton_room"] = st.empty()
 
 
 def begin(page: str) -> None:

@@ -19,10 +19,11 @@ choice = shell.begin_with_score(
 with one_sentence():
     how, at = backward_choice.broken()
     whole = ask(backward_choice.question(choice, how, at), "Playing the passes …")
-    facts.line(
-        facts.predicted(choosing.predicted(choice.survey, choice.output), choice.labels, choice.reading),
-        facts.score(whole.target, choice.labels, number_text(whole.score, 4)),
-    )
+    with choice.beside:
+        facts.line(
+            facts.predicted(choosing.predicted(choice.survey, choice.output), choice.labels, choice.reading),
+            facts.score(whole.target, choice.labels, number_text(whole.score, 4)),
+        )
     facts.notes(whole.notes)
     now = backward_choice.frame(len(whole.steps))
     backward_strip.draw(whole, now, at if how else None)

@@ -42,7 +42,7 @@ _DIRECTIONS = {"away": "Decrease", "towards": "Increase"}
 _EPSILONS = {"max": range(1, 65), "l2": range(20, 4001, 20)}
 _FIRST_EPSILON = {"max": 4, "l2": 400}
 _SIZES = {"max": "largest change of any value, in levels", "l2": "L2 norm of the change, in levels"}
-HEIGHT = saliency.LOW
+HEIGHT = saliency.HEIGHT
 """Of each of the three pictures. In a window of 1280 pixels it fits a third of the width, without a gap above."""
 
 

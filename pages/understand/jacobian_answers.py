@@ -21,7 +21,7 @@ from gradviz_core.types import (
     SpectrumQuestion,
     Unit,
 )
-from pages.shell import turns
+from pages.shell import asking, turns
 from pages.shell.asking import ask
 from pages.understand.jacobian_choice import View
 
@@ -39,7 +39,7 @@ def entries(view: View) -> JacobianAnswer:
     start, end = view.rows if along_rows else (0, width)
     firsts = range(start, end, PART)
     parts = []
-    progress = st.progress(0.0, "Computing the Jacobian …") if len(firsts) > 2 else None
+    progress = asking.progress().progress(0.0, "Computing the Jacobian …") if len(firsts) > 2 else None
     for first in firsts:
         part = first, min(first + PART, end)
         parts.append(
@@ -97,7 +97,7 @@ def one_row(view: View, number: int) -> FloatArray:
 
 def largest(view: View) -> SpectrumAnswer:
     """The largest singular values, step by step until a step hardly changes them."""
-    progress = st.progress(0.0, "Finding the directions that change the outputs most …")
+    progress = asking.progress().progress(0.0, "Finding the directions that change the outputs most …")
     for steps in range(1, MOST_STEPS + 1):
         question = SpectrumQuestion(
             model=view.choice.model,

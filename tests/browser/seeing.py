@@ -6,8 +6,9 @@ import math
 from itertools import count
 from typing import Any
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
+from pages.layout import contents
 from tests.browser import streamlit_ids
 
 QUIET_MS = 80
@@ -130,6 +131,22 @@ def click(page: Page, key: str, row: float, column: float) -> None:
     page.evaluate(COUNT_RUNS)
     page.mouse.click(x, y)
     page.wait_for_function("window.runs > 0")
+    wait(page)
+
+
+def menu_entry(page: Page, title: str) -> Locator:
+    """The entry of a page in the list along the top, whose menu is opened."""
+    section = next(card.section for card in contents.pages().values() if card.title == title)
+    if not section:
+        return page.get_by_test_id(streamlit_ids.TOP_NAV_LINK).filter(has_text=title)
+    page.get_by_test_id(streamlit_ids.TOP_NAV_SECTION).filter(has_text=section).click()
+    return page.get_by_test_id(streamlit_ids.TOP_NAV_MENU_LINK).filter(has_text=title)
+
+
+def go(page: Page, title: str) -> None:
+    """Another page, by the list along the top."""
+    menu_entry(page, title).click()
+    expect(page.get_by_role("heading", name=title)).to_be_visible(timeout=30_000)
     wait(page)
 
 

@@ -27,6 +27,9 @@ SIDEBAR_NAV = "stSidebarNav"
 SIDEBAR_NAV_ITEMS = "stSidebarNavItems"
 SIDEBAR_NAV_LINK = "stSidebarNavLink"
 SKELETON = "stSkeleton"
+TOP_NAV_LINK = "stTopNavLink"
+TOP_NAV_MENU_LINK = "stTopNavDropdownLink"
+TOP_NAV_SECTION = "stTopNavSection"
 SPINNER = "stSpinner"
 
 _SELECTORS = {name: f"[data-testid={value}]" for name, value in list(globals().items()) if name.isupper()}

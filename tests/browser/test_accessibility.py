@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from pages.layout import contents
 from tests.browser import seeing, streamlit_ids
 from tests.browser.conftest import Server, tab
 
@@ -55,11 +56,8 @@ def _is_streamlits(page: Page, rule: str, target: list[Any]) -> bool:
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 def test_axe_finds_nothing_on_any_page(visited: Server, browser: Browser, dark: bool) -> None:
     with tab(browser, dark=dark) as page:
-        page.goto(visited.address(f"?{CHOICES}"))
-        links = page.get_by_test_id(streamlit_ids.SIDEBAR_NAV_LINK)
-        expect(links.first).to_be_visible(timeout=30_000)
-        paths = [str(link.get_attribute("href")).rpartition("/")[2] for link in links.all()]
-        assert len(set(paths)) >= 8
+        paths = tuple(contents.pages())
+        assert len(paths) >= 8
         found = {path: _found_at(page, visited.address(f"{path}?{CHOICES}")) for path in paths}
     assert not any(found.values()), "\n".join(f"{path}: {line}" for path, lines in found.items() for line in lines)
 

@@ -60,7 +60,13 @@ def test_every_choice_is_made_without_a_mouse(visited: Server, page: Page) -> No
     _wait_for(page, "view", "l2")
     seeing.check_drawn(page, "gradient")
 
-    _reach(page, page.get_by_test_id(streamlit_ids.SIDEBAR_NAV).get_by_role("link", name="Neurons"))
+    _reach(page, page.get_by_test_id(streamlit_ids.TOP_NAV_SECTION).filter(has_text="Explore"))
+    page.keyboard.press("ArrowDown")
+    for _ in range(2):  # to Input saliency, then to Neurons
+        neurons = page.get_by_test_id(streamlit_ids.TOP_NAV_MENU_LINK).filter(has_text="Neurons")
+        if neurons.evaluate("e => e.contains(document.activeElement)"):
+            break
+        page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="Neurons")).to_be_visible(timeout=30_000)
     seeing.check_drawn(page, "activation")

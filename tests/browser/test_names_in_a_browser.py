@@ -20,7 +20,6 @@ from gradviz_core.types.cards import Preprocessing, Recipe
 from gradviz_core.uploads.store import Store
 from tests.browser import seeing, streamlit_ids
 from tests.browser.conftest import Server, running
-from tests.browser.test_own_models_in_a_browser import go
 from tests.hostile.names import ELSEWHERE, NAMES, fit_for_layers, innocent, model_file, picture
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
@@ -167,7 +166,7 @@ def tour(page: Page, named: Named, kind: str) -> Iterator[str]:
         yield f"the list {name}"
         close(page)
     for title in TITLES:
-        go(page, title)
+        seeing.go(page, title)
         still(page)
         yield title
     page.goto(named.address(kind, head=fit_for_layers(named.names[kind])[1]))

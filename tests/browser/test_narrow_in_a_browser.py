@@ -8,6 +8,8 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from pages.layout import contents
+from pages.shell.narrow import CHOICES
+from pages.shell.narrow import PAGES as PAGES_BUTTON
 from tests.browser import seeing, streamlit_ids
 from tests.browser.conftest import Server, script, tab
 
@@ -30,21 +32,21 @@ def narrow(browser: Browser) -> Iterator[Page]:
 def check_clear(page: Page) -> None:
     """The sidebar does not cover the page."""
     expect(page.get_by_test_id(streamlit_ids.SIDEBAR)).to_have_attribute("data-collapsed", "true")
-    expect(page.get_by_test_id(streamlit_ids.EXPAND_SIDEBAR_BUTTON)).to_be_visible()
+    expect(page.get_by_role("button", name=PAGES_BUTTON, exact=True)).to_be_visible()
 
 
 def test_the_sidebar_closes_once_a_page_is_chosen_and_stays_closed(visited: Server, narrow: Page) -> None:
     narrow.goto(visited.address("export"))
     narrow.wait_for_function("window.gradvizNarrow")
     check_clear(narrow)
-    narrow.get_by_test_id(streamlit_ids.EXPAND_SIDEBAR_BUTTON).click()
+    narrow.get_by_role("button", name=PAGES_BUTTON, exact=True).click()
     narrow.get_by_role("link", name="Lessons").press("Enter")
     expect(narrow.get_by_role("heading", name="Lessons")).to_be_visible(timeout=30_000)
     check_clear(narrow)
     assert narrow.evaluate("document.activeElement.id") == streamlit_ids.MAIN, (
         "the keyboard goes on where the person looks"
     )
-    narrow.get_by_test_id(streamlit_ids.EXPAND_SIDEBAR_BUTTON).click()
+    narrow.get_by_role("button", name=PAGES_BUTTON, exact=True).click()
     expect(narrow.get_by_test_id(streamlit_ids.SIDEBAR)).to_have_attribute("data-collapsed", "false")
     assert not narrow.evaluate(
         streamlit_ids.filled("Object.keys(localStorage).filter((name) => name.startsWith('$SIDEBAR_COLLAPSED'))")
@@ -60,9 +62,7 @@ def test_a_sidebar_that_was_left_open_is_closed_at_the_start(visited: Server, na
 def test_on_a_wide_screen_the_sidebar_stays(visited: Server, page: Page) -> None:
     page.goto(visited.address("export"))
     page.wait_for_function("window.gradvizNarrow")
-    page.get_by_test_id(streamlit_ids.SIDEBAR_NAV_LINK).filter(has_text="Lessons").click()
-    expect(page.get_by_role("heading", name="Lessons")).to_be_visible(timeout=30_000)
-    seeing.wait(page)
+    seeing.go(page, "Lessons")
     expect(page.get_by_test_id(streamlit_ids.SIDEBAR)).to_have_attribute("data-collapsed", "false")
 
 
@@ -73,3 +73,14 @@ def test_no_page_is_wider_than_the_screen(visited: Server, narrow: Page, path: s
     seeing.wait(narrow)
     main = narrow.get_by_test_id(streamlit_ids.MAIN)
     assert main.evaluate("(main) => main.scrollWidth") == main.evaluate("(main) => main.clientWidth") == WIDTH
+
+
+def test_model_image_and_score_open_as_a_sheet_without_the_list_of_pages(visited: Server, narrow: Page) -> None:
+    narrow.goto(visited.address("saliency?model=preset/shapes-cnn&image=sample/star"))
+    seeing.check_drawn(narrow, "gradient")
+    check_clear(narrow)
+    narrow.get_by_role("button", name=CHOICES, exact=True).click()
+    sidebar = narrow.get_by_test_id(streamlit_ids.SIDEBAR)
+    expect(sidebar.get_by_role("combobox", name="Model", exact=True)).to_be_visible()
+    expect(sidebar.get_by_role("combobox", name="Target", exact=True)).to_be_in_viewport()
+    expect(narrow.get_by_test_id(streamlit_ids.SIDEBAR_NAV)).to_be_hidden()

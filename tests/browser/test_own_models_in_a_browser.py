@@ -72,13 +72,6 @@ def upload_image(page: Page, file: Path) -> None:
     seeing.wait(page)
 
 
-def go(page: Page, title: str) -> None:
-    """Another page, by the navigation."""
-    page.get_by_test_id(streamlit_ids.SIDEBAR_NAV).get_by_role("link", name=title).click()
-    expect(page.get_by_role("heading", name=title)).to_be_visible(timeout=30_000)
-    seeing.wait(page)
-
-
 # --------------------------------------------------------------------------------------------------------- the truth
 
 
@@ -139,7 +132,7 @@ def test_a_home_made_resnet_from_training_to_every_page(
     expect(page.get_by_text(f"From {home_made.SIDE}×{home_made.SIDE} PNG")).to_be_visible()
     check_same(seeing.heatmap(page, "gradient"), slope.sum(0))
 
-    go(page, "Neurons")
+    seeing.go(page, "Neurons")
     seeing.check_drawn(page, "gallery")
     page.get_by_test_id(streamlit_ids.MAIN).get_by_label("Layer output", exact=True).click()
     page.get_by_role("option", name="stem.0 · Conv2d").click()
@@ -153,7 +146,7 @@ def test_a_home_made_resnet_from_training_to_every_page(
     check_same(seeing.heatmap(page, "gradient"), unit_truth(model, pixels, "stem.0", (3, 5, 6)).sum(0))
     expect(page.get_by_text("Computed by home_made.py")).to_be_visible()
 
-    go(page, "Feature maps")
+    seeing.go(page, "Feature maps")
     page.get_by_role("radio", name="Gradient", exact=True).click()
     page.wait_for_function("location.search.includes('maps=gradient')")
     seeing.check_drawn(page, "channels")
@@ -186,7 +179,7 @@ def test_a_home_made_transformer_from_training_to_every_page(visited: Server, pa
     page.goto(page.url.replace("/?", "/neurons?") + "&site=patches&channel=5&row=2&col=3")
     check_same(seeing.heatmap(page, "activation"), patches[5])
     check_same(seeing.heatmap(page, "gradient"), unit_truth(model, pixels, "patches", (5, 2, 3)).sum(0))
-    go(page, "Feature maps")
+    seeing.go(page, "Feature maps")
     page.get_by_role("radio", name="Gradient", exact=True).click()
     page.wait_for_function("location.search.includes('maps=gradient')")
     check_same(seeing.heatmap(page, "channel"), inner[5])

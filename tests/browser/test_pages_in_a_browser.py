@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
+from pages.layout import contents
 from tests.browser import seeing, streamlit_ids
 from tests.browser.conftest import Server, script, tab
 
@@ -33,7 +34,8 @@ PAGES = {
 LINKS_SEEN = streamlit_ids.filled("""
   window.linksSeen = new Set();
   const look = () => {
-    for (const link of document.querySelectorAll("$SIDEBAR_NAV_LINK")) linksSeen.add(link.textContent);
+    const links = document.querySelectorAll("$SIDEBAR_NAV_LINK, $TOP_NAV_SECTION, $TOP_NAV_LINK");
+    for (const link of links) linksSeen.add(link.textContent);
     requestAnimationFrame(look);
   };
   look();
@@ -55,14 +57,17 @@ def test_each_page_opens_by_its_own_address_on_a_fresh_server(server: Server, pa
         assert (seeing.choice(page, "model"), seeing.choice(page, "image")) == ("preset/shapes-cnn", "sample/star")
         assert page.get_by_test_id(streamlit_ids.MAIN).inner_text().startswith(title), "nothing stands above the title"
         seen = set(page.evaluate("Array.from(linksSeen)"))
-        assert seen == set(page.get_by_test_id(streamlit_ids.SIDEBAR_NAV_LINK).all_text_contents())
+        assert seen == {card.section or card.title for card in contents.pages().values()}
         expect(page).to_have_title(f"{title} · GradViz")
         check_marked(page, title)
 
 
 def check_marked(page: Page, title: str) -> None:
-    """The sidebar marks the page that is open, and no other."""
-    expect(page.locator(streamlit_ids.filled("$SIDEBAR_NAV_LINK[aria-current=page]"))).to_have_text([title])
+    """The list of pages marks the page that is open, and no other."""
+    seeing.menu_entry(page, title)
+    marked = page.locator(streamlit_ids.filled(":is($TOP_NAV_LINK, $TOP_NAV_MENU_LINK)[aria-current=page]"))
+    expect(marked).to_have_text([title])
+    page.keyboard.press("Escape")
 
 
 @pytest.mark.parametrize(
@@ -75,7 +80,8 @@ def test_either_address_of_the_page_at_the_start_is_marked_and_kept(
     page.goto(visited.address(address))
     seeing.wait(page)
     for each in (title, "Neurons", title):
-        page.get_by_test_id(streamlit_ids.SIDEBAR_NAV).get_by_role("link", name=each).click()
+        seeing.menu_entry(page, each).click()
+        expect(page).to_have_title(f"{each} · GradViz")
         seeing.wait(page)
         check_marked(page, each)
         expect(page).to_have_title(f"{each} · GradViz")
@@ -87,9 +93,7 @@ def test_the_app_stays_small_after_every_page(server: Server, page: Page) -> Non
     page.goto(server.address("saliency"))
     page.wait_for_selector(".st-key-chart_gradient .heatmaplayer image", timeout=60_000)
     for name in ("Neurons", "Feature maps", "Input saliency"):
-        page.get_by_test_id(streamlit_ids.SIDEBAR_NAV).get_by_role("link", name=name).click()
-        expect(page.get_by_role("heading", name=name)).to_be_visible(timeout=30_000)
-        seeing.wait(page)
+        seeing.go(page, name)
     assert 50 < server.memory_mb() < 300
     assert "libtorch" not in Path(f"/proc/{server.pid}/maps").read_text()
 
@@ -120,8 +124,7 @@ def test_clicks_choose_unit_channel_site_and_class(visited: Server, page: Page) 
     seeing.click(page, "gallery", 8, width / 2)
     assert seeing.choice(page, "channel") == title.split(":")[0]
 
-    page.get_by_test_id(streamlit_ids.SIDEBAR_NAV).get_by_role("link", name="Feature maps").click()
-    expect(page.get_by_role("heading", name="Feature maps")).to_be_visible(timeout=30_000)
+    seeing.go(page, "Feature maps")
     seeing.check_drawn(page, "channels")
     assert seeing.choice(page, "site") == "features.14", "the site goes with the person from page to page"
     number = page.evaluate("document.querySelector('.st-key-chart_channels .js-plotly-plot')._fullData[1].text[2]")
@@ -155,8 +158,7 @@ def test_a_clicked_pixel_and_a_clicked_cell_go_with_the_person(visited: Server, 
     assert page.get_by_role("spinbutton", name="Row").input_value() == "3"
     assert page.get_by_role("spinbutton", name="Column").input_value() == "5"
 
-    page.get_by_test_id(streamlit_ids.SIDEBAR_NAV).get_by_role("link", name="Feature maps").click()
-    expect(page.get_by_role("heading", name="Feature maps")).to_be_visible(timeout=30_000)
+    seeing.go(page, "Feature maps")
     seeing.check_drawn(page, "channels")
     seeing.click(page, "channel", 2, 7)
     assert (seeing.choice(page, "row"), seeing.choice(page, "col")) == ("2", "7")

@@ -41,7 +41,7 @@ def visit(
             "texts": texts(app) + [caption.value for caption in app.caption],
             "headings": [heading.value for heading in (*app.title, *app.header)],
             "address": {name: str(value) for name, value in app.query_params.items()},
-            "options": {str(group.key): group.options for group in app.button_group},
+            "options": {str(one.key): list(one.options) for one in (*app.button_group, *app.selectbox)},
             "models": [str(option) for box in app.selectbox if box.key == "shown_model" for option in box.options],
             "kinds": [question.kind for question in asked],
         }

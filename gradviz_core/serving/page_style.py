@@ -1,0 +1,66 @@
+"""The app's style sheet comes with the page itself, so nothing is drawn before it is known.
+
+Streamlit sends styles with what a page draws, and so later than its first elements, which move when they come.
+"""
+
+from __future__ import annotations
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+END = b"</body>"
+KEPT_BY_BROWSERS = frozenset({b"if-none-match", b"if-modified-since", b"accept-encoding"})
+"""Headers of a request that would bring something else than the page as it is."""
+OF_THE_FILE = frozenset({b"content-length", b"etag", b"last-modified"})
+"""Headers of the answer that are true of Streamlit's file alone."""
+
+
+class PageStyle:
+    """Middleware that writes ``style`` at the end of each HTML page, where it comes after Streamlit's own styles."""
+
+    def __init__(self, app: ASGIApp, style: str) -> None:
+        self.app = app
+        self.style = f"<style>{style}</style>".encode()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        if scope["type"] != "http" or scope["method"] != "GET" or not _asks_for_a_page(scope):
+            await self.app(scope, receive, send)
+            return
+        headers = [(name, value) for name, value in scope["headers"] if name not in KEPT_BY_BROWSERS]
+        start: Message = {}
+        parts: list[bytes] = []
+
+        async def hold(message: Message) -> None:
+            nonlocal start
+            if message["type"] == "http.response.start":
+                start = message
+                return
+            if not _is_html(start):
+                if start:
+                    await send(start)
+                    start = {}
+                await send(message)
+                return
+            parts.append(message.get("body", b""))
+            if not message.get("more_body"):
+                await self._send(start, b"".join(parts), send)
+
+        await self.app({**scope, "headers": headers}, receive, hold)
+
+    async def _send(self, start: Message, body: bytes, send: Send) -> None:
+        before, end, after = body.rpartition(END)
+        body = before + self.style + end + after if end else body
+        headers = [(name, value) for name, value in start["headers"] if name.lower() not in OF_THE_FILE]
+        headers.append((b"content-length", str(len(body)).encode()))
+        await send({**start, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+
+def _asks_for_a_page(scope: Scope) -> bool:
+    return any(name == b"accept" and b"text/html" in value for name, value in scope["headers"])
+
+
+def _is_html(start: Message) -> bool:
+    return any(
+        name.lower() == b"content-type" and value.startswith(b"text/html") for name, value in start.get("headers", ())
+    )

@@ -1,0 +1,108 @@
+"""Every page within one screen: its main picture, its colour scale and its main control are above the fold, and nothing
+jumps while it is drawn."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser import seeing, streamlit_ids
+from tests.browser.conftest import Server, script, tab
+
+pytestmark = pytest.mark.browser
+
+PROJECTORS = ((1280, 720), (1440, 900))
+PHONE = (390, 844)
+MOST_SHIFT = 0.1
+"""Above it Google calls a page's cumulative layout shift in need of improvement."""
+
+
+@dataclass(frozen=True)
+class View:
+    """What has to be on the first screen of a page."""
+
+    path: str
+    main: str
+    """Key of the main picture; a selector where it is none."""
+    control: str
+    """Key of the main control."""
+    scale: bool = True
+    """Whether a colour scale belongs to the picture."""
+
+
+VIEWS = (View("saliency", "gradient", "shown_view"),)
+WATCH = """
+  window.shifts = [];
+  new PerformanceObserver((seen) => window.shifts.push(...seen.getEntries().map((one) => ({
+    value: one.value, input: one.hadRecentInput, moved: one.sources.map(({ node, previousRect, currentRect }) =>
+      `${node?.className ?? node?.nodeName}: ${JSON.stringify(previousRect)} ${JSON.stringify(currentRect)}`) }))))
+    .observe({ type: "layout-shift", buffered: true });
+"""
+SHIFT = "() => [window.shifts.reduce((sum, one) => sum + one.value, 0), JSON.stringify(window.shifts)]"
+CHOICES = "model=preset/shapes-cnn&image=sample/star"
+
+
+def _open(page: Page, server: Server, path: str) -> None:
+    page.goto(server.address(f"{path}?{CHOICES}"))
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+    seeing.wait(page)
+    expect(page.locator("[data-stale=true]")).to_have_count(0)
+
+
+def _box(page: Page, selector: str) -> tuple[float, float]:
+    """Where an element begins and ends, in pixels from the top of the window."""
+    found = page.locator(selector).first
+    expect(found).to_be_visible()
+    seen = found.bounding_box()
+    assert seen is not None
+    return seen["y"], seen["y"] + seen["height"]
+
+
+@pytest.mark.parametrize("view", VIEWS, ids=lambda view: view.path)
+@pytest.mark.parametrize("size", PROJECTORS, ids=str)
+def test_picture_scale_and_control_are_above_the_fold(
+    visited: Server, browser: Browser, view: View, size: tuple[int, int]
+) -> None:
+    with tab(browser) as page:
+        page.set_viewport_size({"width": size[0], "height": size[1]})
+        _open(page, visited, view.path)
+        picture = f".st-key-chart_{view.main} .js-plotly-plot" if "." not in view.main else view.main
+        parts = {"picture": picture, "control": f".st-key-{view.control}"}
+        if view.scale:
+            parts["scale"] = f"{picture} .colorbar"
+        found = {name: _box(page, selector) for name, selector in parts.items()}
+        assert all(top > 0 and bottom <= size[1] for top, bottom in found.values()), found
+        assert found["picture"][1] - found["picture"][0] > size[1] / 3, "it is large all the same"
+        assert page.get_by_test_id(streamlit_ids.MAIN).evaluate("(e) => e.scrollTop") == 0
+
+
+@pytest.mark.parametrize("view", VIEWS, ids=lambda view: view.path)
+@pytest.mark.parametrize("size", [PROJECTORS[0], PHONE], ids=str)
+def test_nothing_jumps(visited: Server, browser: Browser, view: View, size: tuple[int, int]) -> None:
+    with tab(browser) as page, script(page, WATCH):
+        page.set_viewport_size({"width": size[0], "height": size[1]})
+        _open(page, visited, view.path)
+        seeing.faded_in(page)
+        shift, moved = page.evaluate(SHIFT)
+        assert shift < MOST_SHIFT, moved
+
+
+def test_a_click_on_a_class_moves_nothing(visited: Server, browser: Browser) -> None:
+    with tab(browser) as page, script(page, WATCH):
+        page.set_viewport_size({"width": 1280, "height": 720})
+        _open(page, visited, "saliency")
+        page.evaluate("window.shifts.length = 0")
+        seeing.click(page, "classes", 1, 0.5)
+        assert seeing.choice(page, "target") is not None
+        shift, moved = page.evaluate(SHIFT)
+        assert shift < MOST_SHIFT, moved
+
+
+def test_on_a_phone_the_gradient_is_within_a_screen_and_a_half(visited: Server, browser: Browser) -> None:
+    with tab(browser) as page:
+        page.set_viewport_size({"width": PHONE[0], "height": PHONE[1]})
+        _open(page, visited, "saliency")
+        top, bottom = _box(page, ".st-key-chart_gradient .js-plotly-plot")
+        assert 0 < top < bottom <= 1.5 * PHONE[1]
