@@ -135,8 +135,8 @@ def here(step: BackwardStep) -> str:
 
 def term(one: LocalTerm) -> tuple[str, str, str]:
     """Gradient, factor and product of a term, with their names."""
-    factor = f"{number_text(one.factor)}{f' = {one.name}' if one.name else ''}"
-    return f"{number_text(one.gradient)} at {number('y', one.index)}", factor, number_text(one.product)
+    factor = f"{number_text(one.factor, 4)}{f' = {one.name}' if one.name else ''}"
+    return f"{number_text(one.gradient, 4)} at {number('y', one.index)}", factor, number_text(one.product, 4)
 
 
 def feet(step: BackwardStep) -> list[tuple[str, str]]:

@@ -24,6 +24,7 @@ from gradviz_core.text.codec import question_to_json
 from gradviz_core.types import (
     AboutAModel,
     Answer,
+    BackwardAnswer,
     FlowAnswer,
     GradientAnswer,
     JacobianAnswer,
@@ -214,7 +215,7 @@ def _what(answer: Answer) -> str:
         return f"{site_name(answer.question.of)} with respect to {site_name(answer.question.wrt)}"
     if isinstance(answer, GradientAnswer) and answer.question.method != PLAIN:
         return method_words.title(answer.question.method, answer.question.options, answer.target)
-    if isinstance(answer, GradientAnswer | FlowAnswer | PerturbationAnswer):
+    if isinstance(answer, GradientAnswer | FlowAnswer | PerturbationAnswer | BackwardAnswer):
         return score_words(answer.target, ())
     return answer.kind
 

@@ -64,11 +64,11 @@ def draw(
     figure = figures.heatmap(
         field, cross=shown.cell(index) if index is not None else None, places=shown.names(), height=HEIGHT
     )
-    norm = step.norm if at_output else step.norm_in
+    norm, shape = (step.norm, step.shape) if at_output else (step.norm_in, step.shape_in)
     facts = (
-        _WHERE[at_output].format(step=step.name),
-        *filter(None, (backward_words.plane_words(shown.leading),)),
-        f"{captions.shape_text(step.shape if at_output else step.shape_in)}",
+        " of ".join(
+            filter(None, (backward_words.plane_words(shown.leading), captions.shape_text(shape))),
+        ),
         *([f"L2 norm of all {captions.number_text(norm)}"] if frame.back else []),
         captions.scale_text(field),
     )
@@ -113,7 +113,6 @@ _TITLES = {
     "output": "… becomes the output",
     "input": "The input …",
 }
-_WHERE = {True: "output of {step}", False: "its input"}
 _SENTENCES = {
     "incoming": "Arrives: how the score changes with the output of {step}.",
     "outgoing": "Goes on: how the score changes with its input, through this step.",

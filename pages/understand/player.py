@@ -43,10 +43,11 @@ button:focus-visible, select:focus-visible, .strip:focus-visible { outline: 2px 
 button:disabled { opacity: 0.45; cursor: default; }
 button span { font: 1.2rem/1 "Material Symbols Rounded"; font-feature-settings: "liga"; vertical-align: -0.25em; }
 .where { margin-left: 0.4rem; font-variant-numeric: tabular-nums; }
-.strip { display: flex; height: 1.5rem; gap: 1px; cursor: pointer; }
-.strip i { flex: 1 1 0; min-width: 1px; background: var(--st-secondary-background-color);
+.strip { display: flex; height: 1.5rem; gap: 1px; cursor: pointer; min-width: 0; }
+.strip.many { gap: 0; }
+.strip i { flex: 1 1 0; min-width: 0; background: var(--st-secondary-background-color);
   border-bottom: 3px solid transparent; }
-.strip i.start { margin-left: 3px; }
+.strip:not(.many) i.start { margin-left: 2px; }
 .strip i.now { outline: 2px solid var(--st-text-color); outline-offset: 0; z-index: 1; }
 .strip i.broken { border-bottom-color: var(--st-red-color); }
 .names { display: flex; gap: 1px; height: 1.1rem; font-size: 0.72rem; overflow: hidden; }
@@ -132,6 +133,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
       return label;
     }));
   }
+  strip.classList.toggle("many", count > 80);
   strip.querySelectorAll("i").forEach((cell, i) => { cell.title = data.steps[i].title; });
   speed.replaceChildren(...data.speeds.map((value) => new Option(`${value} / s`, value, false, value === data.speed)));
   speed.onchange = () => setTriggerValue("sped", Number(speed.value));

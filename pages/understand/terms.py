@@ -17,6 +17,7 @@ table { border-collapse: collapse; width: 100%; font: 0.78rem/1.45 var(--st-font
 th { text-align: left; font-weight: 500; color: color-mix(in srgb, currentColor 72%, transparent);
   padding: 0 0.4rem 0.1rem 0; }
 td { padding: 0 0.4rem 0 0; vertical-align: top; white-space: nowrap; }
+@media (max-width: 640px) { td { white-space: normal; } }
 th:last-child, td:last-child { text-align: right; padding-right: 0; white-space: nowrap; }
 tfoot tr:last-child { font-weight: 600; }
 tfoot tr:last-child td { border-top: 1px solid var(--st-border-color); }

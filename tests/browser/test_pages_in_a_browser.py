@@ -25,6 +25,7 @@ PAGES = {
     "feature-maps": ("Feature maps", "channels"),
     "jacobian": ("Jacobian", "matrix"),
     "perturbation": ("Perturbation", "difference"),
+    "backward": ("Backward, one step at a time", "arrives"),
 }
 
 
