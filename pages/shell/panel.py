@@ -22,7 +22,7 @@ STYLE = """
 [class*="st-key-said_"] { container-type: inline-size; }
 [class*="st-key-read_"] button { min-height: 0; padding: 0; }
 @container (max-width: 30rem) {
-  [class*="st-key-read_"] button p { position: absolute; clip-path: inset(50%); }
+  [class*="st-key-read_"] button p { position: absolute; width: 1px; overflow: hidden; clip-path: inset(50%); }
 }
 """
 """Beside a narrow picture the button is an icon; its name is for those who hear the page."""
