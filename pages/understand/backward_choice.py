@@ -33,6 +33,11 @@ class Frame:
         return self.position >= self.count
 
     @property
+    def is_last(self) -> bool:
+        """Whether the way back ends here."""
+        return self.position == 2 * self.count - 1
+
+    @property
     def number(self) -> int:
         """The step, in order of execution."""
         return 2 * self.count - 1 - self.position if self.back else self.position

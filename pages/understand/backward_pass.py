@@ -42,6 +42,12 @@ with one_sentence():
             backward_terms.draw(whole, now, step)
     with right:
         backward_pictures.draw(answer, whole, now, step, checked, arrives=False)
+        if now.is_last:
+            st.page_link(
+                "pages/explore/saliency.py",
+                label="The image is reached: all its channels on Input saliency",
+                icon=":material/arrow_forward:",
+            )
     left, right = st.columns(2)
     with left:
         backward_breaks.switches(step, how, at)

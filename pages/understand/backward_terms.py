@@ -39,6 +39,8 @@ def draw(whole: BackwardAnswer, frame: Frame, step: BackwardStep) -> None:
     if one is None:
         return
     before = backward_choice.consumer(whole, step)
+    if before is None:
+        st.caption("The way back begins here: what arrives is the derivative of the score with respect to this output.")
     rows = [terms.Row(*backward_words.term(each)) for each in one.terms]
 
     def follow(place: int) -> None:
