@@ -139,16 +139,16 @@ def term(one: LocalTerm) -> tuple[str, str, str]:
     return f"{number_text(one.gradient, 4)} at {number('y', one.index)}", factor, number_text(one.product, 4)
 
 
-def feet(step: BackwardStep) -> list[tuple[str, str]]:
-    """What the other terms add up to, and the sum of all; last what comes to the number in total, where its value is
-    used by other steps too."""
+def feet(step: BackwardStep) -> list[tuple[str, str, bool]]:
+    """What the other terms add up to; the sum of all, which is marked; and what comes to the number in total, where its
+    value is used by other steps too."""
     one = step.detail
     if one is None:
         return []
-    said = [(f"and {one.others:,} more, together", number_text(one.rest, 4))] if one.others else []
+    said = [(f"and {one.others:,} more, together", number_text(one.rest, 4), False)] if one.others else []
     through = " through this step" if step.elsewhere else ""
-    said.append((f"gradient at {number('x', one.index)}{through}", number_text(one.gradient, 4)))
-    return [*said, ("in total, with its other uses", number_text(one.total, 4))] if step.elsewhere else said
+    said.append((f"gradient at {number('x', one.index)}{through}", number_text(one.gradient, 4), True))
+    return [*said, ("in total, with its other uses", number_text(one.total, 4), False)] if step.elsewhere else said
 
 
 def plane_words(index: Sequence[int]) -> str:

@@ -66,7 +66,7 @@ def doctor(choice: ScoredChoice, how: Break, at: Site) -> None:
     at_fault = [one for one in found.findings if how and one.where == at.path]
     first, others = (*at_fault, *found.findings)[0], len(found.findings) - 1
     more = f" And {others} more: see the Doctor's page." if others and not how else ""
-    with st.container(horizontal=True, vertical_alignment="center"):
+    with st.container(horizontal=True, wrap=False):
         st.markdown(f"**The doctor** · at **{plain(first.where)}** · {plain(first.sentence)}{more}", width="stretch")
         with st.popover("Fix", width="content"):
             st.code("\n".join(map(visible, first.repair.split("\n"))), language="python")

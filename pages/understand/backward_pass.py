@@ -33,7 +33,7 @@ with one_sentence():
     checked = None
     if sound and now.back and not step.elsewhere and step.into in known:
         checked = check.question(choice.model, choice.image, whole.target, choice.draw, step.into)
-    left, between, right = st.columns([5, 7, 5])
+    left, between, right = st.columns([11, 13, 11])
     with left:
         backward_pictures.draw(answer, whole, now, step, arrives=True)
     with between:
@@ -48,7 +48,7 @@ with one_sentence():
                 label="The image is reached: all its channels on Input saliency",
                 icon=":material/arrow_forward:",
             )
-    left, right = st.columns(2)
+    left, right = st.columns([3, 4])
     with left:
         backward_breaks.switches(step, how, at)
     with right, st.container(key="doctor"):

@@ -19,8 +19,8 @@ th { text-align: left; font-weight: 500; color: color-mix(in srgb, currentColor 
 td { padding: 0 0.4rem 0 0; vertical-align: top; white-space: nowrap; }
 @media (max-width: 640px) { td { white-space: normal; } }
 th:last-child, td:last-child { text-align: right; padding-right: 0; white-space: nowrap; }
-tfoot tr:last-child { font-weight: 600; }
-tfoot tr:last-child td { border-top: 1px solid var(--st-border-color); }
+tfoot .sum { font-weight: 600; }
+tfoot .sum td { border-top: 1px solid var(--st-border-color); }
 button { font: inherit; color: inherit; background: none; border: 0; padding: 0; text-align: left; cursor: pointer;
   text-decoration: underline dotted; text-underline-offset: 0.2em; }
 button:hover { color: var(--st-primary-color); }
@@ -34,8 +34,9 @@ export default function ({ data, parentElement, setTriggerValue }) {
     made.colSpan = span;
     return made;
   };
-  parentElement.querySelector("tfoot").replaceChildren(...data.feet.map(([words, number]) => {
+  parentElement.querySelector("tfoot").replaceChildren(...data.feet.map(([words, number, sum]) => {
     const line = document.createElement("tr");
+    line.className = sum ? "sum" : "";
     line.append(cell(words, 2), cell(number));
     return line;
   }));
@@ -64,9 +65,9 @@ class Row:
     product: str
 
 
-def listed(rows: Sequence[Row], feet: Sequence[tuple[str, str]], act: Callable[[int], None] | None) -> None:
-    """The terms, and below them what they add up to; ``act`` is called with the place of one that was clicked, before
-    the page is drawn again."""
+def listed(rows: Sequence[Row], feet: Sequence[tuple[str, str, bool]], act: Callable[[int], None] | None) -> None:
+    """The terms, and below them what the others add up to, and the sum, which is marked. ``act`` is called with the
+    place of one that was clicked, before the page is drawn again."""
 
     def heard() -> None:
         place = sent("terms", "chosen")
