@@ -337,7 +337,8 @@ def test_one_number_of_one_step_is_answered_as_in_the_whole_play() -> None:
         ({"step": 21}, "Step 21 does not exist: this pass has steps 0 to 20"),
         ({"step": 3, "index": (24, 0, 0)}, r"no number \[24, 0, 0\]: its shape is 24×48×48"),
         ({"step": 3, "index": (0, 0)}, r"no number \[0, 0\]"),
-        ({"broken": "detach", "broken_at": Site("nowhere")}, "There is no layer 'nowhere' to break"),
+        ({"broken": "detach", "broken_at": Site("nowhere")}, "There is no site 'nowhere'"),
+        ({"broken": "detach", "broken_at": Site("features.7", 1)}, "There is no site 'features.7, second call'"),
     ],
 )
 def test_what_is_not_there_is_refused(question: dict[str, object], said: str) -> None:

@@ -78,7 +78,7 @@ def test_overwritten_in_place_the_page_still_plays_forth() -> None:
         ({"number": "1,2,x"}, "Number cannot be"),
         ({"number": "999"}, "has no number"),
         ({"break": "burn@features.7"}, "Break cannot be"),
-        ({"break": "detach@nowhere"}, "There is no layer"),
+        ({"break": "detach@nowhere"}, "There is no site"),
         ({"break": "dead@features.7"}, "is no ReLU"),
         ({"speed": "1000"}, "Speed cannot be"),
     ],

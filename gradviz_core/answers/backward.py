@@ -10,7 +10,7 @@ from gradviz_core.answers.scene import Clock, Scene, as_numpy
 from gradviz_core.answers.sizes import SMALL, Known, Size
 from gradviz_core.errors import QuestionError
 from gradviz_core.methods import backward_pass
-from gradviz_core.tracing.breaking import broken
+from gradviz_core.tracing.breaking import broken, check
 from gradviz_core.tracing.gates import gated
 from gradviz_core.tracing.scores import targets
 from gradviz_core.tracing.trace import forward
@@ -21,8 +21,8 @@ _OVERWRITTEN = "overwritten in place"
 
 
 def needs(question: BackwardQuestion) -> Needs:
-    """The input, and the site that the target is read from."""
-    return about(question.target)
+    """The input, and the site that the target is read from; all sites where one of them is to be broken."""
+    return Needs(None) if question.broken else about(question.target)
 
 
 def size(question: BackwardQuestion, known: Known) -> Size:
@@ -36,10 +36,12 @@ def answer(scene: Scene, question: BackwardQuestion, notes: tuple[str, ...], clo
     The class that is predicted is that of the whole model, whatever a broken one would predict.
 
     Raises:
-        QuestionError: there is no such step, number, or layer to break; the pass has too many steps.
+        UnknownSite: the layer that is to be broken never ran.
+        QuestionError: there is no such step or number; the layer cannot be broken; the pass has too many steps.
         BadTarget: as ``targets.select`` does.
     """
     target, score = scene.select(question.target)
+    check(question.broken, question.broken_at, scene.trace.seen)
     layers = gated(_module(scene.model.module, question))
     trace = forward(layers, scene.trace.values[INPUT].detach(), seed=scene.seed, axes=target.needs_axes)
     _, score = targets.select(target, trace)

@@ -9,7 +9,7 @@ from gradviz_core.answers.scene import Clock, Scene
 from gradviz_core.answers.sizes import SMALL, Known, Size
 from gradviz_core.doctor.diagnosing import diagnose
 from gradviz_core.errors import QuestionError
-from gradviz_core.tracing.breaking import broken
+from gradviz_core.tracing.breaking import broken, check
 from gradviz_core.tracing.draws import devices_of, drawing_from
 from gradviz_core.tracing.nested import tensors
 from gradviz_core.tracing.scores import targets
@@ -19,8 +19,8 @@ from gradviz_core.types import INPUT, OUTPUT, DiagnosisAnswer, DiagnosisQuestion
 
 
 def needs(question: DiagnosisQuestion) -> Needs:
-    """The input, and the site that the target is read from."""
-    return about(question.target)
+    """The input, and the site that the target is read from; all sites where one of them is to be broken."""
+    return Needs(None) if question.broken else about(question.target)
 
 
 def size(question: DiagnosisQuestion, known: Known) -> Size:
@@ -32,10 +32,12 @@ def answer(scene: Scene, question: DiagnosisQuestion, notes: tuple[str, ...], cl
     """The findings, with every parameter made to require a gradient: models are loaded without.
 
     Raises:
+        UnknownSite: the layer that is to be broken never ran.
         QuestionError: the target is inside the model, or as ``diagnose`` and ``broken`` do.
         BadTarget: as ``targets.select`` does.
     """
     target, _ = scene.select(question.target)
+    check(question.broken, question.broken_at, scene.trace.seen)
     at = target.at
     if at is not None and (at.path, at.call) != (OUTPUT.path, OUTPUT.call):
         raise QuestionError(

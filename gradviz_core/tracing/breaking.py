@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ from gradviz_core.tracing.authors import AuthorsModule
 from gradviz_core.tracing.twin import twin
 from gradviz_core.types import Site
 from gradviz_core.types.backward import Break
-from gradviz_core.types.sites import site_name
+from gradviz_core.types.sites import no_such_site, site_name
 
 _FAULT = "gradviz_fault"
 RECTIFIERS = (nn.ReLU, nn.ReLU6)
@@ -47,6 +47,16 @@ class _Fault:
     def is_now(self) -> bool:
         self.calls += 1
         return self.calls == self.call + 1
+
+
+def check(how: Break, at: Site, seen: Collection[Site]) -> None:
+    """Refuse a fault at a layer or a call that is not among those that ran.
+
+    Raises:
+        UnknownSite: it is not.
+    """
+    if how and at not in seen:
+        raise no_such_site(at, seen)
 
 
 def broken(module: nn.Module, how: Break, at: Site) -> nn.Module:
@@ -92,8 +102,10 @@ def layer_at(module: nn.Module, at: Site) -> nn.Module:
 
 def _before(change: Callable[[Tensor], Tensor]) -> Callable[[nn.Module, tuple[Any, ...]], tuple[Any, ...] | None]:
     def hook(layer: nn.Module, args: tuple[Any, ...]) -> tuple[Any, ...] | None:
-        if not (_is_now(layer) and args and isinstance(args[0], Tensor)):
+        if not _is_now(layer):
             return None
+        if not (args and isinstance(args[0], Tensor)):
+            raise QuestionError("This layer gets its input by name, so it cannot be broken here. Choose another step.")
         changed = change(args[0])
         return tuple(changed if one is args[0] else one for one in args)
 

@@ -42,7 +42,7 @@ ADDRESSES = (
     _address("step-out-of-range", BACKWARD, "Step cannot be 9+", step=HUGE),
     _address("number-is-code", BACKWARD, "Number cannot be", number=CODE),
     _address("number-out-of-range", BACKWARD, "has no number", number="999999999,0,0"),
-    _address("fault-at-a-dunder", BACKWARD, "There is no layer", **{"break": "detach@__class__"}),
+    _address("fault-at-a-dunder", BACKWARD, "There is no site", **{"break": "detach@__class__"}),
     _address("fault-is-a-script", BACKWARD, "Break cannot be", **{"break": SCRIPT}),
     _address("speed-is-infinite", BACKWARD, "Speed cannot be", speed="inf"),
     _address("model-is-a-path", SALIENCY, "There is no model", model="../../../../etc/passwd"),
