@@ -8,6 +8,7 @@ PAGE = contents.Page(
     section="Your model",
     order=40,
     score=False,
+    pictures=False,
 )
 
 if __name__ == "__main__":

@@ -35,6 +35,8 @@ class Page:
     """Whether a model and an image are chosen for it."""
     score: bool = True
     """Whether a score of that model is chosen for it."""
+    pictures: bool = True
+    """Whether it shows something of the chosen model."""
 
     @property
     def choices(self) -> tuple[Parameter, ...]:

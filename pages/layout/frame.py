@@ -32,6 +32,7 @@ from pages.shell import (
     picture_files,
     skeleton,
     unseen,
+    zoom,
 )
 from pages.shell.choice import Choice
 from pages.shell.words import plain
@@ -76,12 +77,13 @@ def around(page: contents.Page) -> Iterator[None]:
     unseen.make()
     history.gather()
     narrow.keep_clear()
+    zoom.listen()
     address.begin(contents.parameters(), (each.name for each in page.choices))
     with st.sidebar:
         sidebar = st.session_state["sidebar"] = _sidebar(page.pickers)
         foot = sidebar.foot
     if page.pickers:
-        bring.dialog()
+        bring.dialog(leaves=not page.pictures)
     picture_files.make_ready(f"{sidebar.model}, {sidebar.image}" if page.pickers else "")
     foot.caption(st.session_state.get("foot", "Starting …"))
     try:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from pages.shell import check, narrow, panel, sizes, skeleton, unseen
+from pages.shell import check, clicks, narrow, panel, sizes, skeleton, unseen
 from pages.streamlit_private import elements
 from pages.uploads import uploading
 
@@ -18,6 +18,7 @@ SHEET = f"""
 {check.STYLE}
 {uploading.STYLE}
 {panel.STYLE}
+{clicks.STYLE}
 {narrow.STYLE}
 {sizes.STYLE}
 {elements.PRIMARY_BUTTON} {{ color: light-dark(#ffffff, #0b1110); }}

@@ -1,5 +1,5 @@
-"""Clicks on pictures, and rectangles drawn over them. Plotly reports both only in the browser; this small component
-passes them on.
+"""Clicks on pictures and on the names beside bars, and rectangles drawn over pictures. Plotly reports them only in the
+browser; this small component passes them on.
 
 The chart is found by its key. It is mounted again whenever its figure changes, so it is searched for at every change of
 the page. For people without a mouse, a list or a number field beside each picture does the same.
@@ -37,7 +37,17 @@ export default function ({ data, parentElement, setTriggerValue }) {
     const [[left, right], [top, bottom]] = [event.range.x, event.range.y].map((ends) => ends.map(Number).sort(by));
     setTriggerValue("enclosed", { left, right, top, bottom });
   };
+  const isBars = () => chart.data?.[0]?.type === "bar" && chart.data[0].orientation === "h";
+  const names = () => [...chart.querySelectorAll(data.names)]
+    .map((name) => name.getBoundingClientRect()).sort((one, two) => one.top - two.top);
+  const named = (event) => {
+    const inside = ({ left, right, top, bottom }) =>
+      event.clientX >= left && event.clientX <= right && event.clientY >= top - 4 && event.clientY <= bottom + 4;
+    const position = isBars() ? names().findIndex(inside) : -1;
+    if (position >= 0) setTriggerValue("clicked", { x: -1, y: position, position, curve: -1 });
+  };
   const leave = () => {
+    chart?.removeEventListener("click", named);
     chart?.removeListener?.("plotly_click", tell);
     chart?.removeListener?.("plotly_selected", enclose);
   };
@@ -48,7 +58,10 @@ export default function ({ data, parentElement, setTriggerValue }) {
     chart = found;
     chart.on("plotly_click", tell);
     chart.on("plotly_selected", enclose);
+    chart.addEventListener("click", named);
+    window.gradvizZoom?.keep(chart, data.chart);
     chart.dataset.clicks = "on";
+    chart.dataset.names = isBars() ? "on" : "off";
   };
   const observer = new MutationObserver(attach);
   parentElement.forget?.();
@@ -61,6 +74,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   return parentElement.forget;
 }
 """
+STYLE = f"[data-names=on] {elements.CHART_NAMES} {{ pointer-events: all; cursor: pointer; }}"
 _component = st.components.v2.component("gradviz_clicks", html="<span></span>", js=_JS)
 
 
@@ -103,7 +117,7 @@ def on_click(chart: str, act: Callable[[Click], None], enclose: Callable[[Enclos
     with unseen.place():
         _component(
             key=key,
-            data={"chart": chart, "plotly": elements.CHART},
+            data={"chart": chart, "plotly": elements.CHART, "names": elements.CHART_NAMES},
             on_clicked_change=clicked,
             on_enclosed_change=enclosed,
         )

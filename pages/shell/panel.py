@@ -27,7 +27,7 @@ STYLE = """
 """
 """Beside a narrow picture the button is an icon; its name is for those who hear the page."""
 _READ = "How to read this"
-_QUIET = {"displayModeBar": False, "scrollZoom": False, "doubleClick": False}
+_QUIET = {"displayModeBar": False, "scrollZoom": True, "doubleClick": "reset"}
 
 
 def controls(key: str = "controls") -> DeltaGenerator:
@@ -94,7 +94,8 @@ def three_sentences(caption: Caption) -> None:
 
 
 def _config(key: str) -> dict[str, object]:
-    """One button, which saves the picture as a PNG; no zoom, as dragging on a phone scrolls the page."""
+    """One button, which saves the picture as a PNG. ``zoom.py`` says how the wheel zooms; dragging does not, as on a
+    phone it scrolls the page."""
     image = {"format": "png", "filename": f"gradviz-{key}", "scale": 2}
     return {
         **_QUIET,

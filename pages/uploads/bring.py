@@ -22,6 +22,7 @@ from pages.shell.words import plain
 from pages.uploads import export_words, recipe_form, uploaded, uploading
 
 KINDS = ("pt2", "safetensors", "pt", "pth")
+_PICTURE = "pages/explore/saliency.py"
 WHAT = "a .pt2, .safetensors, .pt or .pth file"
 
 
@@ -69,12 +70,13 @@ def change_button(model: str) -> None:
         )
 
 
-def dialog() -> None:
-    """The dialog, where it is open."""
+def dialog(*, leaves: bool = False) -> None:
+    """The dialog, where it is open. ``leaves`` says whether a model that is used then leads to its picture on another
+    page, because this one shows none."""
     draft: Draft | None = st.session_state.get("draft")
     if draft is not None and draft.open:
         title = "Change preprocessing or labels" if draft.changing else "Bring your own model"
-        st.dialog(title, width="medium", on_dismiss=_close)(_steps)()
+        st.dialog(title, width="medium", on_dismiss=_close)(_steps)(leaves=leaves)
 
 
 def _open_new() -> None:
@@ -107,7 +109,7 @@ def _close() -> None:
         draft.open = False
 
 
-def _steps() -> None:
+def _steps(*, leaves: bool) -> None:
     draft: Draft | None = st.session_state.get("draft")  # of now: the dialog runs again without the page
     if draft is None:
         return
@@ -124,6 +126,8 @@ def _steps() -> None:
         recipe_form.forget(draft.form)
         draft.open = False
         st.session_state["draft"] = None
+        if leaves:
+            st.switch_page(_PICTURE, query_params={})
         st.rerun()
 
 

@@ -52,7 +52,8 @@ def pick(chosen: str, model: str) -> None:
     thumbnails.pick([*_own(), *_groups(model)], chosen, lambda key: address.write({"image": key}))
     if keys.kind(chosen) == keys.SAMPLE:
         _say(chosen, model)
-    with st.popover("Upload an image", icon=":material/upload:", width="stretch"):
+    done = st.session_state.setdefault("images_uploaded", 0)  # a new popover is a closed one
+    with st.popover("Upload an image", icon=":material/upload:", width="stretch", key=f"upload_image_{done}"):
         _choose_file()
         st.caption(
             "An image is stored under a name derived from its contents. Anyone with the address of the page can see it."
@@ -147,6 +148,7 @@ def _choose_file() -> None:
     uploading.let_go("upload", file)
     uploaded.image_reports()[report.key] = report
     address.write({"image": report.key})
+    st.session_state["images_uploaded"] += 1
     st.rerun()
 
 

@@ -68,7 +68,7 @@ def upload_image(page: Page, file: Path) -> None:
     page.get_by_test_id(streamlit_ids.POPOVER_BUTTON).filter(has_text="Upload").click()
     page.get_by_test_id(streamlit_ids.POPOVER_BODY).locator("input[type=file]").set_input_files(file)
     page.wait_for_function("new URL(location.href).searchParams.get('image')?.startsWith('upload/')", timeout=30_000)
-    page.keyboard.press("Escape")
+    expect(page.get_by_test_id(streamlit_ids.POPOVER_BODY)).to_have_count(0)
     seeing.wait(page)
 
 
@@ -276,6 +276,18 @@ def test_wrong_files_and_wrong_answers_are_said_and_lose_nothing(
     use(page)
     seeing.check_drawn(page, "gradient")
     assert seeing.choice(page, "target") is None, "a class of one model means nothing in another"
+
+
+def test_a_model_that_is_used_on_a_page_without_pictures_leads_to_its_picture(
+    visited: Server, page: Page, small: Path
+) -> None:
+    page.goto(visited.address("export"))
+    page.get_by_role("button", name="Bring your own model").last.click()
+    choose(page, small)
+    expect(page.get_by_role("button", name="Use this model")).to_be_visible(timeout=60_000)
+    use(page)
+    expect(page.get_by_role("heading", name="Input saliency")).to_be_visible(timeout=30_000)
+    seeing.check_drawn(page, "gradient")
 
 
 def test_impatient_clicks_in_the_dialog_end_at_the_last_one(visited: Server, page: Page, small: Path) -> None:

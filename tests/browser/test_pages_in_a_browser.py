@@ -248,6 +248,7 @@ def test_an_uploaded_image_is_shown_and_one_that_is_none_is_refused(
     seeing.check_drawn(page, "gradient")
     before = page.url
     seeing.wait(page)
+    page.get_by_test_id(streamlit_ids.POPOVER_BUTTON).filter(has_text="Upload").click()
     page.locator("input[type=file]").set_input_files(fake)
     expect(page.get_by_text("The file is not an image that can be read")).to_be_visible(timeout=20_000)
     assert page.url == before
