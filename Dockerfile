@@ -35,6 +35,7 @@ COPY --from=builder /opt/venv /opt/venv
 WORKDIR /app
 COPY .streamlit .streamlit
 COPY assets assets
+COPY docs docs
 COPY gradviz_core gradviz_core
 COPY pages pages
 COPY app.py app.py

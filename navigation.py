@@ -16,7 +16,7 @@ def streamlit_page(card: contents.Page, path: str, opening: str, listed: str) ->
         title=card.title,
         url_path=path,
         default=path == start.PATH,
-        visibility="hidden" if card is cards[opening] and path != listed else "visible",
+        visibility="hidden" if (card is cards[opening] and path != listed) or not card.listed else "visible",
     )
 
 
@@ -39,7 +39,7 @@ opening = start.opening()
 listed = st.session_state.setdefault("listed", start.PATH)
 listed = listed if listed == start.PATH else opening
 page = navigation(opening, listed)
-if page.visibility == "hidden":
+if page.visibility == "hidden" and cards.get(page.url_path, cards[opening]).listed:
     listed = opening if listed == start.PATH else start.PATH
     page = navigation(opening, listed)  # so that the list marks the open page
 st.session_state["listed"] = listed

@@ -26,7 +26,7 @@ setup(
     packages=[*find_namespace_packages(include=["gradviz_core*"]), APP, *PAGES],
     package_dir={APP: "."},
     package_data={
-        APP: [".streamlit/config.toml", "assets/*/*"],
+        APP: [".streamlit/config.toml", "assets/*/*", "docs/*.md"],
         **{package: ["*.css", "*.js", "*.png", "*.svg"] for package in PAGES},
     },
     include_package_data=False,

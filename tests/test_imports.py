@@ -54,7 +54,7 @@ PAGES: dict[str, str] = {
     "understand": "shell scores uploads layout",
     "learn": "shell scores layout streamlit_private",
     "front": "shell layout uploads",
-    "help": "uploads",
+    "help": "shell uploads layout",
 }
 """The folders of pages, and what each may import of the others."""
 TABLES = {"gradviz_core": WINGS, "pages": PAGES}

@@ -71,6 +71,7 @@ def files(folder: Path, *below: str) -> set[str]:
 
 def test_the_wheel_holds_the_library_and_under_it_the_app(source: Path, wheel: Path) -> None:
     app = {"app.py", "navigation.py", ".streamlit/config.toml"} | files(source, "pages", "assets")
+    app |= {f"docs/{file.name}" for file in (source / "docs").glob("*.md")}
     expected = files(source, "gradviz_core") | {f"gradviz_core/app/{name}" for name in app}
     with zipfile.ZipFile(wheel) as archive:
         assert {name for name in archive.namelist() if not name.startswith(f"{INFO}/")} == expected

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from gradviz_core.settings import settings
+from pages.shell.words import linked
 from pages.uploads import bring, export_words, models
 
 st.title("Export a model", anchor=False)
@@ -62,9 +63,11 @@ st.header("Names of the classes", anchor=False)
 st.markdown("Optional: a text file with one name per line, in the order of the classes, or a JSON list.")
 st.code(export_words.LABELS, language=None)
 st.caption(
-    f"Limits here: {settings().model_mb:g} MB, {settings().max_parameters / 1e6:g} million parameters, "
-    f"{settings().upload_gflop:g} billion operations in one pass. docs/export.md says more: which operations are "
-    "known, several inputs, dictionary outputs."
+    linked(
+        f"Limits here: {settings().model_mb:g} MB, {settings().max_parameters / 1e6:g} million parameters, "
+        f"{settings().upload_gflop:g} billion operations in one pass. docs/export.md says more: which operations are "
+        "known, several inputs, dictionary outputs."
+    )
 )
 with st.container(horizontal=True, vertical_alignment="center"):
     bring.button("export_bring")

@@ -37,6 +37,8 @@ class Page:
     """Whether a score of that model is chosen for it."""
     pictures: bool = True
     """Whether it shows something of the chosen model."""
+    listed: bool = True
+    """Whether it stands in the list of pages."""
 
     @property
     def choices(self) -> tuple[Parameter, ...]:

@@ -8,7 +8,7 @@ from streamlit.delta_generator import DeltaGenerator
 from gradviz_core.compute.protocol import Status
 from gradviz_core.settings import settings
 from gradviz_core.version import __version__
-from pages.shell.words import plain
+from pages.shell.words import linked, plain
 
 PROMISE = (
     "An upload cannot run its own code, read or write files, open connections or stop other people's work. At worst it "
@@ -61,6 +61,8 @@ def _limits() -> None:
         "There is no login. Anyone who can reach this page can use it, and anyone with a link can see what it shows."
     )
     st.caption(
-        "More in the documentation: docs/threats.md lists the guarantees and what enforces them, docs/export.md "
-        "explains how to export a model, and docs/settings.md lists the settings."
+        linked(
+            "More in the documentation: docs/threats.md lists the guarantees and what enforces them, docs/export.md "
+            "explains how to export a model, and docs/settings.md lists the settings."
+        )
     )

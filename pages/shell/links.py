@@ -5,6 +5,11 @@ from __future__ import annotations
 import streamlit as st
 
 
+def document(name: str) -> str:
+    """The address of the page that shows ``docs/<name>.md``."""
+    return f"{to('docs')}?document={name}"
+
+
 def to(*parts: str) -> str:
     """The address of ``/parts[0]/parts[1]/...`` below the app's base path."""
     base = [part for part in str(st.get_option("server.baseUrlPath")).split("/") if part]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from gradviz_core.text.shown_text import keeping_direction, visible
+from pages.shell import links
 
 _MARKUP = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>$~:&^=\"'])")
 _EDGES = re.compile(r"^ +| +$")
@@ -14,6 +15,7 @@ _FOUND_LATER = re.compile(
     r"|(?<=[<>~-])(?=[=>-])|(?<=<)(?=->)",  # an arrow, a dash or another sign
     re.IGNORECASE,
 )
+_DOCUMENT = re.compile(r"docs/(\w+)\\\.md")
 _JOINER = "\N{WORD JOINER}"
 
 
@@ -25,3 +27,8 @@ def plain(text: str) -> str:
     """
     apart = keeping_direction(_FOUND_LATER.sub(_JOINER, visible(text)))
     return _EDGES.sub(lambda spaces: "&nbsp;" * len(spaces[0]), _MARKUP.sub(r"\\\1", apart))
+
+
+def linked(text: str) -> str:
+    """As ``plain``, and the names of our documents, such as ``docs/export.md``, lead to their pages."""
+    return _DOCUMENT.sub(lambda found: f"[{found[0]}]({links.document(found[1])})", plain(text))

@@ -18,7 +18,7 @@ from gradviz_core.errors import GradVizError
 from gradviz_core.serving.controls import LONGEST_NAME, Control, size_text
 from gradviz_core.settings import settings
 from gradviz_core.types.cards import ModelReport, Recipe
-from pages.shell.words import plain
+from pages.shell.words import linked, plain
 from pages.uploads import export_words, recipe_form, uploaded, uploading
 
 KINDS = ("pt2", "safetensors", "pt", "pth")
@@ -170,7 +170,7 @@ def _choose_file(draft: Draft, place: DeltaGenerator) -> None:
         return
     with place.container():
         _uploader()
-        st.error(plain(sentence), icon=":material/error:")
+        st.error(linked(sentence), icon=":material/error:")
 
 
 def _uploader() -> UploadedFile | None:

@@ -1,0 +1,13 @@
+"""Documentation: what the files in docs say, where the app itself names one."""
+
+import streamlit as st
+
+from pages.help import documents
+from pages.layout import frame
+from pages.shell import widgets
+from pages.shell.asking import one_sentence
+
+frame.heading("Documentation", "The documents that come with GradViz.")
+
+with one_sentence():
+    st.markdown(documents.linked(documents.text(widgets.listed("Document", "document", documents.titles()))))
