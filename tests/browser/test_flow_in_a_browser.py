@@ -73,7 +73,7 @@ def test_a_click_on_the_second_line_or_on_a_parameter_leads_to_the_maps_behind_i
     click(page, "flow", 2, 31)
     maps_of(page, model="preset/shapes-resnet", image="sample/star")
     assert str(seeing.choice(page, "site")).startswith("layer")
-    page.get_by_role("link", name="Gradient flow").first.click()
+    seeing.go(page, "Gradient flow")
     page.wait_for_function("location.search.includes('model2=')")
     assert seeing.choice(page, "model2") == "preset/shapes-cnn", "the comparison is there again"
     page.goto(visited.address(comparison.partition("&model2")[0]))
