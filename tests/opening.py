@@ -53,8 +53,14 @@ def answer_here(monkeypatch: pytest.MonkeyPatch) -> list[Question]:
     return questions
 
 
+WITH_A_MODEL = ("pages/explore/", "pages/understand/", "pages/learn/doctor.py")
+
+
 def opened(page: str = SALIENCY, **choices: str) -> AppTest:
-    """A page at these choices. With any choice "/" is Input saliency, without one it is the story."""
+    """A page at these choices; without any at the small model for shapes, where it shows one. With any choice "/" is
+    Input saliency, without one it is the story."""
+    if not choices and page.startswith(WITH_A_MODEL):
+        choices = {"model": "preset/shapes-cnn"}
     app = AppTest.from_file(str(ROOT / "navigation.py"), default_timeout=60)
     for name, value in choices.items():
         app.query_params[name] = value

@@ -198,7 +198,7 @@ CRAFTED = pytest.mark.parametrize(
             SALIENCY,
             "model",
             "preset/nope",
-            "There is no preset 'nope'. Choose one of shapes-cnn (Shapes, plain convolutions)",
+            "There is no preset 'nope'. Choose one of efficientnet-lite0 (EfficientNet-Lite0), shapes-cnn (Shapes,",
         ),
         (SALIENCY, "model", "preset/shapes", "Did you mean shapes-vit (Shapes, vision transformer)"),
         (SALIENCY, "model", "torchvision/resnet18", "does not name its weights. Add one of IMAGENET1K_V1"),

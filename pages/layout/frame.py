@@ -78,7 +78,7 @@ def around(page: contents.Page) -> Iterator[None]:
     history.gather()
     narrow.keep_clear()
     zoom.listen()
-    address.begin(contents.parameters(), (each.name for each in page.choices))
+    address.begin(contents.parameters(), (each.name for each in page.choices), models.unsaid())
     with st.sidebar:
         sidebar = st.session_state["sidebar"] = _sidebar(page.pickers)
         foot = sidebar.foot
@@ -99,7 +99,7 @@ def around(page: contents.Page) -> Iterator[None]:
 
 def _sidebar(pickers: bool) -> _Sidebar:
     """Model, image and score first, then what is needed less often, the device at the foot."""
-    model = address.read("model", models.first()) if pickers else models.first()
+    model = address.read("model") if pickers else models.first()
     image = (address.read("image") if pickers else "") or images.suited(model)
     if pickers:
         models.pick(model)

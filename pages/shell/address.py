@@ -18,7 +18,7 @@ from typing import cast
 import streamlit as st
 
 from gradviz_core.errors import GradVizError
-from pages.shell.parameters import Parameters
+from pages.shell.parameters import Parameters, Unsaid
 from pages.streamlit_private import run
 
 LONGEST, LONGEST_ENTRIES = 200, 1000
@@ -43,6 +43,9 @@ class _Memory:
     """All that there are."""
     used: frozenset[str] = frozenset()
     """Those that the open page uses."""
+    unsaid: Unsaid | None = None
+    meant: str = ""
+    """What the choice of ``unsaid`` is while it is not chosen."""
     begun: bool = False
     """Whether the address was read."""
     chosen: dict[str, str] = field(default_factory=dict)
@@ -68,26 +71,51 @@ def session_memory() -> _Memory:
     return cast(_Memory, st.session_state["address"])
 
 
-def begin(parameters: Parameters, used: Iterable[str]) -> None:
-    """Called once in each run, before anything is read. ``used`` are the choices of the open page.
+def begin(parameters: Parameters, used: Iterable[str], unsaid: Unsaid | None = None) -> None:
+    """Called once in each run, before anything is read. ``used`` are the choices of the open page. The choice that
+    ``unsaid`` is about is written to the address where the address would mean another one without it.
 
     At the start of a session all choices are read from the address, since addresses of earlier versions hold those of
     other pages too; after a step back or forward in the browser's history, those of the page. Otherwise the person may
     have changed some. The address is updated where it says anything else, which is one entry in the history."""
     memory = session_memory()
-    memory.parameters, memory.used = parameters, frozenset(used)
+    memory.parameters, memory.used, memory.unsaid = parameters, frozenset(used), unsaid
     said = {name: text for name in parameters.names if (text := st.query_params.get(name))}
     if not memory.begun:
         memory.chosen, memory.begun = said, True
+        _take_meaning(memory, said)
     elif run.came_by_history():
-        _return_to(memory, {name: said[name] for name in said.keys() & memory.used})
+        said = {name: said[name] for name in said.keys() & memory.used}
+        _return_to(memory, said)
+        _take_meaning(memory, said)
     else:
         _hear_controls(memory)
     here = {name: text for name, text in memory.chosen.items() if name in memory.used}
+    if _would_mean_another(memory, here):
+        here = implied() | here
     if here != st.query_params.to_dict():
         st.query_params.from_dict(here)
     memory.clicked.clear()
     memory.drawn.clear()
+
+
+def _take_meaning(memory: _Memory, said: Mapping[str, str]) -> None:
+    """From an address that was opened, or returned to. One of a page that does not use the choice says nothing of it,
+    and what is meant already stays."""
+    if memory.unsaid is not None and (memory.unsaid.name in memory.used or not memory.meant):
+        memory.meant = memory.unsaid.meaning(said if memory.unsaid.name in memory.used else ())
+
+
+def _would_mean_another(memory: _Memory, here: Mapping[str, str]) -> bool:
+    """Whether this address would be read as another choice than the one that is meant."""
+    return bool(implied()) and memory.unsaid is not None and memory.unsaid.meaning(here) != memory.meant
+
+
+def implied() -> dict[str, str]:
+    """The choice that the page uses although nobody made it; empty if somebody did."""
+    memory = session_memory()
+    name = memory.unsaid.name if memory.unsaid is not None else ""
+    return {name: memory.meant} if name in memory.used and name not in memory.chosen else {}
 
 
 def _return_to(memory: _Memory, said: Mapping[str, str]) -> None:
@@ -135,7 +163,7 @@ def read(name: str, default: str = "") -> str:
         return entries(whole).get(entry) or default
     if name not in session_memory().used:
         raise KeyError(f"This page does not declare the choice {name!r}: name it in the parameters of its card.")
-    return (session_memory().chosen.get(name) or default)[:LONGEST]
+    return (session_memory().chosen.get(name) or implied().get(name) or default)[:LONGEST]
 
 
 def entries(name: str) -> dict[str, str]:

@@ -7,6 +7,8 @@ from collections.abc import Iterable
 
 import streamlit as st
 
+from pages.shell import address
+
 SAID_MS = 2000
 """How long "Copied" stands in place of the button's name."""
 
@@ -22,6 +24,8 @@ export default function ({ data, parentElement }) {
   const address = () => {
     const here = new URL(location.href);
     for (const own of data.personal) if (here.searchParams.has(own)) here.searchParams.delete(own);
+    for (const [name, text] of Object.entries(data.implied))
+      if (!here.searchParams.has(name)) here.searchParams.set(name, text);
     return here.href;
   };
   const say = (text, beside) => { status.textContent = text; name.textContent = beside; };
@@ -64,5 +68,7 @@ _component = st.components.v2.component("gradviz_copy_link", html=_HTML, js=_JS,
 
 
 def button(personal: Iterable[str]) -> None:
-    """The button. ``personal`` are the choices that the copied address leaves out."""
-    _component(key="copy_link", data={"personal": sorted(personal), "said": SAID_MS}, width="content")
+    """The button. ``personal`` are the choices that the copied address leaves out. It names what is implied, so that it
+    means the same whatever is shown first some day."""
+    data = {"personal": sorted(personal), "implied": address.implied(), "said": SAID_MS}
+    _component(key="copy_link", data=data, width="content")

@@ -6,7 +6,7 @@ all. A name never changes its meaning: saved addresses must always show the same
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 
@@ -21,6 +21,21 @@ class Parameter:
     """When one of these choices changes, it is dropped only if it no longer fits."""
     personal: bool = False
     """Whether it says what this person did, such as an answer to a question: "Copy link" leaves it out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unsaid:
+    """What it means that an address does not name a choice."""
+
+    name: str
+    nothing: str
+    """Where it says nothing at all, so that it stands for a page."""
+    something: str
+    """Where it names another choice, so that it stands for a picture: this never changes, as people keep addresses."""
+
+    def meaning(self, said: Collection[str]) -> str:
+        """Of an address that names these choices and not this one."""
+        return self.something if said else self.nothing
 
 
 class Parameters:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import streamlit as st
 
 from gradviz_core.drawing.captions import model_line, share_text
@@ -9,22 +11,37 @@ from gradviz_core.errors import QuestionError
 from gradviz_core.models import catalogue
 from gradviz_core.types import ModelCard, keys
 from pages.shell import address, widgets
-from pages.shell.parameters import Parameter
+from pages.shell.parameters import Parameter, Unsaid
 from pages.shell.words import plain
 from pages.uploads import preprocessing, uploaded
 
 PARAMETERS = (Parameter("model"),)
 
 
+PHOTOS, SHAPES = keys.preset("efficientnet-lite0"), keys.preset("shapes-cnn")
+
+
 def first() -> str:
-    """Key of the model that is shown where none is named."""
-    return next(iter(card.key for card in catalogue.presets()), catalogue.torchvision_keys()[-1])
+    """Key of the model that is shown first: the one for photos, if its weights are there."""
+    return SHAPES if _missing() else PHOTOS
+
+
+def unsaid() -> Unsaid:
+    """What an address without a model means. Those with any other choice always meant the shapes."""
+    return Unsaid("model", nothing=first(), something=SHAPES)
+
+
+@cache
+def _missing() -> str:
+    return catalogue.why_missing(catalogue.preset(keys.name(PHOTOS)))
 
 
 def pick(model: str) -> None:
     """The list: this session's uploads, the presets, torchvision's; and the model in the address."""
     words = offered(model)
     widgets.select("Model", "model", list(words), model, words.__getitem__)
+    if model == SHAPES and _missing():
+        st.caption(plain(_missing()))
 
 
 def offered(model: str) -> dict[str, str]:

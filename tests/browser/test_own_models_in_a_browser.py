@@ -117,7 +117,7 @@ def test_a_home_made_resnet_from_training_to_every_page(
     (file,) = tmp_path.glob("*.pt2")
     pixels = home_made.picture(1, tmp_path / "columns.png")
 
-    page.goto(visited.address("saliency"))
+    page.goto(visited.address("saliency?model=preset/shapes-cnn"))
     seeing.check_drawn(page, "gradient")
     bring(page, file)
     expect(page.get_by_role("dialog")).to_contain_text(f"input 1×3×{home_made.SIDE}×{home_made.SIDE} · 3 scores")
@@ -167,7 +167,7 @@ def test_a_home_made_transformer_from_training_to_every_page(visited: Server, pa
     home_made.export(model, tmp_path / "patches.pt2")
     pixels = home_made.picture(2, tmp_path / "disc.png")
 
-    page.goto(visited.address("saliency"))
+    page.goto(visited.address("saliency?model=preset/shapes-cnn"))
     seeing.check_drawn(page, "gradient")
     upload_image(page, tmp_path / "disc.png")
     bring(page, tmp_path / "patches.pt2")
@@ -197,7 +197,7 @@ def test_a_state_dict_with_labels_from_a_file(visited: Server, page: Page, tmp_p
     pixels = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
     Image.fromarray(pixels).save(tmp_path / "noise.bmp")
 
-    page.goto(visited.address("saliency"))
+    page.goto(visited.address("saliency?model=preset/shapes-cnn"))
     seeing.check_drawn(page, "gradient")
     bring(page, tmp_path / "five.pt")
     dialog = page.get_by_role("dialog")
@@ -291,7 +291,7 @@ def test_a_model_that_is_used_on_a_page_without_pictures_leads_to_its_picture(
 
 
 def test_impatient_clicks_in_the_dialog_end_at_the_last_one(visited: Server, page: Page, small: Path) -> None:
-    page.goto(visited.address("saliency"))
+    page.goto(visited.address("saliency?model=preset/shapes-cnn"))
     seeing.check_drawn(page, "gradient")
     bring(page, small)
     page.get_by_role("dialog").get_by_text("Change the preprocessing").click()
@@ -335,7 +335,7 @@ def test_the_dialog_fits_a_phone_and_can_be_used_without_a_mouse(
     visited: Server, browser: Browser, small: Path
 ) -> None:
     with tab(browser, width=390) as page:
-        page.goto(visited.address("saliency"))
+        page.goto(visited.address("saliency?model=preset/shapes-cnn"))
         seeing.check_drawn(page, "gradient")
         page.get_by_test_id(streamlit_ids.EXPAND_SIDEBAR_BUTTON).click()
         page.get_by_test_id(streamlit_ids.SIDEBAR).get_by_role("button", name="Bring your own model").focus()

@@ -91,7 +91,7 @@ def test_either_address_of_the_page_at_the_start_is_marked_and_kept(
 
 def test_the_app_stays_small_after_every_page(server: Server, page: Page) -> None:
     """``make bench`` measures how soon the first page and the first heatmap come."""
-    page.goto(server.address("saliency"))
+    page.goto(server.address("saliency?model=preset/shapes-cnn"))
     page.wait_for_selector(".st-key-chart_gradient .heatmaplayer image", timeout=60_000)
     for name in ("Neurons", "Feature maps", "Input saliency"):
         seeing.go(page, name)
@@ -136,7 +136,7 @@ def test_clicks_choose_unit_channel_site_and_class(visited: Server, page: Page) 
     seeing.click(page, "strip", y, 0)
     assert seeing.choice(page, "site") == "features.0"
 
-    page.goto(visited.address("saliency"))
+    page.goto(visited.address("saliency?model=preset/shapes-cnn"))
     seeing.check_drawn(page, "gradient")
     label = page.evaluate(
         "document.querySelector('.st-key-chart_classes .js-plotly-plot')._fullData[1].customdata[3][0]"
@@ -235,7 +235,7 @@ def test_a_file_that_cannot_be_had_is_said_under_its_button(visited: Server, bro
 def test_an_uploaded_image_is_shown_and_one_that_is_none_is_refused(
     visited: Server, page: Page, tmp_path: Path
 ) -> None:
-    page.goto(visited.address("saliency"))
+    page.goto(visited.address("saliency?model=preset/shapes-cnn"))
     seeing.check_drawn(page, "gradient")
     picture = tmp_path / "my <b>holiday.webp"
     pixels = np.random.default_rng(0).integers(0, 256, (120, 90, 3), dtype=np.uint8)
@@ -256,7 +256,7 @@ def test_an_uploaded_image_is_shown_and_one_that_is_none_is_refused(
 
 
 def test_one_image_after_the_other_keeps_the_predicted_class_as_the_target(visited: Server, page: Page) -> None:
-    page.goto(visited.address("saliency"))
+    page.goto(visited.address("saliency?model=preset/shapes-cnn"))
     seeing.check_drawn(page, "gradient")
     for title in ("Heart", "Star", "Square", "Heart"):
         page.get_by_role("radio", name=title, exact=True).check(force=True)
@@ -283,7 +283,7 @@ leave the page at rest at the one before it for a moment."""
 
 
 def test_impatient_clicks_end_at_the_last_one(visited: Server, page: Page) -> None:
-    page.goto(visited.address("saliency"))
+    page.goto(visited.address("saliency?model=preset/shapes-cnn"))
     seeing.check_drawn(page, "gradient")
     for name in (
         "Magnitude (L2)",
@@ -305,7 +305,7 @@ def test_impatient_clicks_end_at_the_last_one(visited: Server, page: Page) -> No
 
 
 def test_the_unit_can_be_chosen_without_a_mouse(visited: Server, page: Page) -> None:
-    page.goto(visited.address("neurons"))
+    page.goto(visited.address("neurons?model=preset/shapes-cnn"))
     seeing.check_drawn(page, "activation")
     page.get_by_label("Row", exact=True).fill("1")
     page.keyboard.press("Enter")

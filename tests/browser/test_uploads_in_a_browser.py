@@ -63,7 +63,7 @@ def noise(path: Path, width: int) -> Path:
 
 
 def test_what_is_not_taken_is_said_and_the_next_file_is_taken(app: Server, page: Page, tmp_path: Path) -> None:
-    page.goto(app.address("saliency"))
+    page.goto(app.address("saliency?model=preset/shapes-cnn"))
     seeing.check_drawn(page, "gradient")
     popover(page)
     expect(page.get_by_text("GIF or .npy, up to 20 MB")).to_be_visible()
@@ -92,7 +92,7 @@ def test_a_file_that_is_cancelled_while_it_is_sent_is_gone(
     app: Server, browser: Browser, folder: Path, tmp_path: Path
 ) -> None:
     page = browser.new_page()  # Streamlit writes into its console that it was cancelled
-    page.goto(app.address("saliency"))
+    page.goto(app.address("saliency?model=preset/shapes-cnn"))
     seeing.check_drawn(page, "gradient")
     page.get_by_test_id(streamlit_ids.SIDEBAR).get_by_role("button", name="Bring your own model").click()
     dialog = page.get_by_role("dialog")
