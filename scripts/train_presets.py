@@ -49,9 +49,9 @@ Greys = npt.NDArray[np.uint8]
 Batches = Iterator[tuple[Tensor, Tensor]]
 
 
-SHAPES_INPUT = Preprocessing((scenes.SIZE, scenes.SIZE), None, (0.5, 0.5, 0.5), (0.25, 0.25, 0.25))
-GREY_DIGITS = Preprocessing((digits.SIZE, digits.SIZE), None, (0.2,), (0.35,))
-COLOURED_DIGITS = Preprocessing((digits.SIZE, digits.SIZE), None, (0.2, 0.2, 0.2), (0.35, 0.35, 0.35))
+SHAPES_INPUT = Preprocessing((scenes.SIZE, scenes.SIZE), scenes.SIZE, (0.5, 0.5, 0.5), (0.25, 0.25, 0.25))
+GREY_DIGITS = Preprocessing((digits.SIZE, digits.SIZE), digits.SIZE, (0.2,), (0.35,))
+COLOURED_DIGITS = Preprocessing((digits.SIZE, digits.SIZE), digits.SIZE, (0.2, 0.2, 0.2), (0.35, 0.35, 0.35))
 
 
 @dataclass(frozen=True, slots=True)

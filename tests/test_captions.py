@@ -230,13 +230,13 @@ def test_what_the_network_sees_is_told_in_the_order_of_its_channels() -> None:
     steps = Preprocessing((224, 200), 256, (0.1, 0.2, 0.3), (0.25, 0.5, 1.0))
     assert captions.seen(steps).facts == (
         "224×200 RGB",
-        "shorter side resized to 256, centre crop to 224×200",
+        "shorter side resized to 256, centre crop to 224×200: the rest is cut off",
         "mean 0.1, 0.2, 0.3",
         "standard deviation 0.25, 0.5, 1: one normalised-pixel unit equals this fraction of the 0-to-1 pixel range",
     )
     turned = replace(steps, resize=None, channels="bgr")
     assert captions.channel_names(steps) == captions.channel_names(turned)[::-1] == ("red", "green", "blue")
-    assert "resized to 224×200, ignoring the aspect ratio" in captions.seen(turned).facts
+    assert "resized to 224×200: a picture of other proportions is squeezed" in captions.seen(turned).facts
     assert "channels in the order blue, green, red" in captions.seen(turned).facts
     grey = replace(turned, mean=(0.5,), std=(0.5,))
     assert captions.channel_names(grey) == ("grey",)

@@ -11,11 +11,12 @@ import torchvision
 from hypothesis import given
 from hypothesis import settings as settings_for_tests
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageDraw
 from torchvision.transforms import functional
 
 from gradviz_core import images
-from gradviz_core.types.cards import Preprocessing
+from gradviz_core.models import catalogue
+from gradviz_core.types.cards import ModelCard, Preprocessing
 from tests.image_files import encoded, noise
 
 CLASSIC = Preprocessing((224, 224), 256, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
@@ -107,3 +108,14 @@ def test_a_grey_network_has_no_order_of_channels() -> None:
     np.testing.assert_array_equal(
         images.normalise(pixels, replace(steps, channels="bgr")), images.normalise(pixels, steps)
     )
+
+
+@pytest.mark.parametrize("card", catalogue.presets(), ids=lambda card: card.key)
+def test_no_preset_squeezes_a_picture(card: ModelCard) -> None:
+    """A disc in the middle of a wide picture and of a high one is as wide as it is high to the network."""
+    for width, height in ((600, 300), (300, 600)):
+        picture = Image.new("L", (width, height))
+        ImageDraw.Draw(picture).circle((width / 2, height / 2), 100, fill=255)
+        inside = images.as_seen(picture.convert("RGB"), card.preprocessing)[..., 0] > 127
+        rows, columns = (int(inside.any(axis=axis).sum()) for axis in (1, 0))
+        assert rows == columns > 0

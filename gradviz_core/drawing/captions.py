@@ -174,9 +174,9 @@ def seen(steps: Preprocessing) -> Caption:
     """Under the image as the network sees it."""
     size = f"{steps.size[0]}×{steps.size[1]}"
     step = (
-        f"resized to {size}, ignoring the aspect ratio"
+        f"resized to {size}: a picture of other proportions is squeezed"
         if steps.resize is None
-        else f"shorter side resized to {steps.resize}, centre crop to {size}"
+        else f"shorter side resized to {steps.resize}, centre crop to {size}: the rest is cut off"
     )
     mean, std = (", ".join(f"{v:.3g}" for v in values) for values in (steps.mean, steps.std))
     names = channel_names(steps)

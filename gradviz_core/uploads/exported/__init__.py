@@ -139,7 +139,15 @@ def _proposal(shape: tuple[int | None, ...]) -> Preprocessing:
     rgb = shape[1] == 3
     return Preprocessing(
         size=(height, width),
-        resize=None if shape[2] and shape[3] else round(max(height, width) * 256 / 224),
+        resize=_shorter_side(shape[2], shape[3]),
         mean=(0.485, 0.456, 0.406) if rgb else (0.5,),
         std=(0.229, 0.224, 0.225) if rgb else (0.5,),
     )
+
+
+def _shorter_side(height: int | None, width: int | None) -> int | None:
+    """Of the picture before its centre is cropped: a square input takes as much as there is, and one of any size what
+    is usual. One that is no square was made for pictures of its own proportions, which are used whole."""
+    if height is None or width is None:
+        return round(max(height or _USUAL_SIZE, width or _USUAL_SIZE) * 256 / 224)
+    return height if height == width else None
