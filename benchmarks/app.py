@@ -22,7 +22,10 @@ from benchmarks.timing import Row
 
 ROOT = Path(__file__).resolve().parents[1]
 PATIENCE_MS = 90_000
-CLICKED = ("preset/shapes-cnn", "torchvision/resnet18@random-0")
+FIRST = "preset/efficientnet-lite0"
+"""What is shown first."""
+CLICKED = ("preset/shapes-cnn", FIRST, "torchvision/resnet18@random-0")
+PHOTOS = ("cat", "palace", "dahlia", "photographer", "coffee")
 _DRAWN = (
     "document.querySelector('.st-key-chart_gradient .js-plotly-plot')"
     "?._fullData?.find(trace => trace.type === 'heatmap')?.z?.flatMap?.(row => [...row].slice(0, 9))"
@@ -71,6 +74,10 @@ def _measured(browser: Browser, rounds: int) -> Iterator[Row | str]:
                 f"click on a class -> its gradient on the screen, {model}",
                 _click(page, f"{address}/?model={model}", rounds),
             )
+        yield Row(
+            f"click on another photo -> its gradient on the screen, {FIRST}",
+            _choose(page, f"{address}/?model={FIRST}", rounds),
+        )
         links = page.locator('[data-testid="stSidebarNavLink"]')
         for number in range(links.count()):
             links.nth(number).click()
@@ -92,12 +99,30 @@ def _click(page: Page, address: str, rounds: int) -> float:
     return statistics.median(times)
 
 
+def _choose(page: Page, address: str, rounds: int) -> float:
+    """The same from a click on the thumbnail of a photo that nobody has asked about yet."""
+    page.goto(address)
+    wait_for_heatmap(page)
+    times = []
+    for name in PHOTOS[:rounds]:
+        wait_until_still(page)
+        page.wait_for_timeout(300)
+        thumbnail = page.locator(f"input[value='sample/{name}']")
+        times.append(1e3 * until_drawn(page, lambda thumbnail=thumbnail: thumbnail.check(force=True)))  # type: ignore[misc]
+    return statistics.median(times)
+
+
 def click_on_bar(page: Page, number: int) -> float:
     """Seconds from a click on the bar at place ``number`` to another heatmap on the screen."""
     place = page.evaluate(_BAR, number)
+    return until_drawn(page, lambda: page.mouse.click(place["x"], place["y"]))
+
+
+def until_drawn(page: Page, act: Callable[[], None]) -> float:
+    """Seconds from what ``act`` does to another heatmap on the screen."""
     page.evaluate(f"() => {{ window.drawnBefore = String({_DRAWN}); }}")
     start = time.perf_counter()
-    page.mouse.click(place["x"], place["y"])
+    act()
     page.wait_for_function(f"() => {{ const now = {_DRAWN}; return now && String(now) !== window.drawnBefore; }}")
     return time.perf_counter() - start
 
