@@ -122,7 +122,7 @@ def test_zeros_and_what_is_not_finite_are_named(monkeypatch: pytest.MonkeyPatch)
 def test_the_other_model_has_names_of_its_own() -> None:
     app = opened(PAGE, model="preset/shapes-cnn", image="sample/digit-8", target="8", model2="preset/digits-mlp")
     assert not app.error
-    (caption,) = [text.value for text in app.markdown if "the comparison, on the same scale" in text.value]
+    (caption,) = {text.value for text in app.markdown if "the comparison, on the same scale" in text.value}
     assert "hexagon" in caption
     assert "where it is the logit of class 8" in caption
 

@@ -76,14 +76,14 @@ def along(
     _up(figure, scale, shares, unit=unit, share_unit=share_unit)
     if chosen is not None and lines:
         count = len(lines[0].values)
-        figure.add_vline(x=_positions(count)[chosen], line={"color": ACCENT, "width": 1, "dash": "dot"}, layer="below")
+        figure.add_vline(x=positions(count)[chosen], line={"color": ACCENT, "width": 1, "dash": "dot"}, layer="below")
     return figure
 
 
 def _scatter(line: Line, scale: LogScale) -> go.Scatter:
     values = np.asarray(line.values, dtype=np.float64)
     return go.Scatter(
-        x=_positions(len(values)),
+        x=positions(len(values)),
         y=scale.heights(values),
         name=figure_text(line.name),
         mode="lines+markers",
@@ -101,7 +101,7 @@ def _scatter(line: Line, scale: LogScale) -> go.Scatter:
 
 def _bars(line: Line) -> go.Bar:
     return go.Bar(
-        x=_positions(len(line.values)),
+        x=positions(len(line.values)),
         y=100 * np.asarray(line.values, dtype=np.float64),
         width=0.7 / max(2, len(line.values)),
         name=figure_text(line.name),
@@ -182,5 +182,6 @@ def _top(shares: Sequence[Line]) -> int:
     return next((top for top in _TOPS if 0 < largest <= top), _TOPS[-1])
 
 
-def _positions(count: int) -> list[float]:
+def positions(count: int) -> list[float]:
+    """Where the points of a network lie on its horizontal axis, from 0 to 1."""
     return [i / max(1, count - 1) for i in range(count)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from gradviz_core.drawing import captions, fields, figures, how_to_read, log_scale, near_figures
+from gradviz_core.drawing import axis_names, captions, fields, figures, how_to_read, log_scale, near_figures
 from gradviz_core.drawing.captions import Caption
 from gradviz_core.drawing.screen import SiteMaps
 from gradviz_core.drawing.screen.seen import seen
@@ -39,12 +39,15 @@ def strip(flow: FlowAnswer, labels: Sequence[str], chosen: str) -> Picture:
     rows = [i for i, info in enumerate(flow.sites) if info.same_as is None and info.site != INPUT]
     infos = tuple(flow.sites[i] for i in rows)
     caption = captions.strip(flow.target, labels)
+    names = [site_name(info.site, info.calls) for info in infos]
     figure = figures.strip(
-        [site_name(info.site, info.calls) for info in infos],
+        names,
         flow.arrays["gradient_norm"][rows],
         unit=caption.facts[0],
         chosen=next((i for i, info in enumerate(infos) if str(info.site) == chosen), None),
+        height=250,
     )
+    axis_names.write(figure, names, range(len(names)))
     marks = log_scale.odd_marks(flow.arrays["gradient_norm"][rows])
     caption = replace(caption, facts=(*caption.facts, *marks))
     return Picture(figure, caption, sites.choose_point(infos))

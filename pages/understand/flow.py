@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
+import plotly.graph_objects as go
 
-from gradviz_core.drawing import captions, flow_figures, how_to_read, log_scale
+from gradviz_core.drawing import axis_names, captions, flow_figures, how_to_read, log_scale
 from gradviz_core.drawing.captions import Caption
 from gradviz_core.drawing.flow_figures import Line
 from gradviz_core.drawing.log_scale import norm_text
@@ -80,7 +81,9 @@ def over_sites(
         places="layer outputs in order of execution",
         share_unit="dead, %",
         chosen=names.index(chosen) if chosen in names else None,
+        height=480,
     )
+    _name_points(figure, _site_names(flow), None if other is None else _site_names(other))
     words = _sites_caption(flow, other, labels, theirs)
     words = replace(words, facts=(*words.facts, *_odd_marks(lines)))
     return Picture(figure, words, flow_clicks.open_site(flow, other))
@@ -92,7 +95,9 @@ def over_parameters(flow: FlowAnswer, other: FlowAnswer | None, labels: Sequence
     lines = _at_parameters(flow, _name(flow, other), second=False)
     if other is not None:
         lines += _at_parameters(other, _name(other, flow), second=True)
-    figure = flow_figures.along(lines, unit="L2 norm", places="parameters in order of execution", height=330)
+    figure = flow_figures.along(lines, unit="L2 norm", places="parameters in order of execution", height=380)
+    names, theirs = _parameter_names(flow), None if other is None else _parameter_names(other)
+    _name_points(figure, names, theirs)
     symbol = captions.score_symbol(flow.target, labels)
     caption = Caption(
         f"How strongly {captions.score_words(flow.target, labels)} depends on each parameter: the L2 norm of its "
@@ -107,6 +112,23 @@ def over_parameters(flow: FlowAnswer, other: FlowAnswer | None, labels: Sequence
         how_to_read.PARAMETERS,
     )
     return Picture(figure, caption, flow_clicks.open_holder(flow, other))
+
+
+def _name_points(figure: go.Figure, names: Sequence[str], theirs: Sequence[str] | None) -> None:
+    """Write the names below each network."""
+    panels = 1 if theirs is None else 2
+    axis_names.write(figure, names, flow_figures.positions(len(names)), panels=panels)
+    if theirs is not None:
+        axis_names.write(figure, theirs, flow_figures.positions(len(theirs)), axis="xaxis2", panels=panels)
+
+
+def _site_names(flow: FlowAnswer) -> list[str]:
+    infos = [flow.sites[i] for i in drawn_sites(flow)]
+    return [site_name(info.site, info.calls) for info in infos]
+
+
+def _parameter_names(flow: FlowAnswer) -> list[str]:
+    return [one.name for one in flow.parameters]
 
 
 def facts_of(flow: FlowAnswer, info: SiteInfo) -> tuple[tuple[str, str], ...]:
