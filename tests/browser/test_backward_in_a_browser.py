@@ -85,3 +85,20 @@ def test_the_sentence_of_the_doctor_changes_with_the_switches(visited: Server, p
         page.get_by_role("radio", name=switch).click()
         expect(said).to_contain_text(sentence, timeout=PATIENCE_MS)
     expect(page).not_to_have_url(re.compile("break="))
+
+
+@pytest.mark.parametrize("step", ["3", "24", "41"])
+def test_all_of_a_step_is_on_one_screen_of_a_projector(visited: Server, page: Page, step: str) -> None:
+    page.set_viewport_size({"width": 1280, "height": 720})
+    _opened(page, visited, f"&step={step}")
+    expect(page.locator(".st-key-doctor")).to_contain_text("The doctor", timeout=PATIENCE_MS)
+    for part in (
+        ".st-key-player",
+        ".st-key-chart_arrives",
+        ".st-key-chart_leaves",
+        ".st-key-shown_break",
+        ".st-key-doctor",
+    ):
+        box = page.locator(part).first.bounding_box()
+        assert box is not None
+        assert 0 <= box["y"] <= box["y"] + box["height"] <= 720, part
