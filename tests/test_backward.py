@@ -279,6 +279,7 @@ def test_a_dead_relu_passes_zero() -> None:
     dead = _broken("dead", "features.8")
     assert [step.norm_in for step in dead.steps[:9]] == [0.0] * 9
     assert dead.steps[8].norm > 0
+    assert dead.steps[8].why.startswith("The input is shifted below zero")
     with pytest.raises(QuestionError, match=r"features\.7 is no ReLU, so it cannot be dead"):
         _broken("dead", "features.7")
 

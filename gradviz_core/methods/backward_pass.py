@@ -23,6 +23,7 @@ from gradviz_core.methods.local_factors import (
     same_number,
     times,
 )
+from gradviz_core.tracing.breaking import dies
 from gradviz_core.tracing.gates import WHOLE, layer_of
 from gradviz_core.tracing.trace import Trace, differentiate, differentiate_weighted
 from gradviz_core.types import Site
@@ -33,6 +34,7 @@ MOST_STEPS = 1000
 SHOWN_TERMS = 8
 _NO_GRADIENT = "No gradient arrives at this step."
 _NOTHING_PASSED = "This step passes no gradient on to its input: the path is cut here."
+_DEAD = "The input is shifted below zero: every factor is 0, and nothing goes on from this ReLU."
 _SEVERAL = (
     "Here values are combined by {kind}, between the layers. What comes to each of them is exact, but its terms are "
     "not listed: the values depend on one another in other ways too."
@@ -161,6 +163,8 @@ def _detail(done: Pass, link: Link, at: Index) -> tuple[LocalSum | None, str]:
         return None, _NO_GRADIENT
     if goes_on is None:
         return None, _SEVERAL.format(kind=link.kind) if link.how == "other" else _NOTHING_PASSED
+    if link.layer is not None and dies(done.modules[link.layer]) and not goes_on.any():
+        return None, _DEAD
     try:
         found = _column(done, link, at)
     except (QuestionError, RuntimeError):

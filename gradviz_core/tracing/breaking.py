@@ -42,6 +42,7 @@ class _Fault:
     """Which call of the layer is broken, and how many there were. A twin of the twin begins to count anew."""
 
     call: int
+    how: Break
     calls: int = 0
 
     def is_now(self) -> bool:
@@ -80,12 +81,18 @@ def broken(module: nn.Module, how: Break, at: Site) -> nn.Module:
         return copied
     if how == "dead" and not isinstance(layer, RECTIFIERS):
         raise QuestionError(f"{site_name(at)} is no ReLU, so it cannot be dead. Choose a ReLU.")
-    setattr(layer, _FAULT, _Fault(at.call))
+    setattr(layer, _FAULT, _Fault(at.call, how))
     if how == "in_place":
         layer.register_forward_hook(_overwrite_after)
     else:
         layer.register_forward_pre_hook(_CHANGES[how])
     return copied
+
+
+def dies(layer: nn.Module) -> bool:
+    """Whether the input of a layer of a broken twin is shifted below zero."""
+    fault = getattr(layer, _FAULT, None)
+    return isinstance(fault, _Fault) and fault.how == "dead"
 
 
 def layer_at(module: nn.Module, at: Site) -> nn.Module:

@@ -45,7 +45,7 @@ with one_sentence():
         if now.is_last:
             st.page_link(
                 "pages/explore/saliency.py",
-                label="The image is reached: all its channels on Input saliency",
+                label="All channels: Input saliency",
                 icon=":material/arrow_forward:",
             )
     left, right = st.columns([3, 4])
