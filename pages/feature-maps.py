@@ -10,6 +10,7 @@ PAGE = contents.Page(
     section="Explore",
     order=12,
     parameters=(*maps.PARAMETERS, *sites.PARAMETERS),
+    presented=("chart_channels", "chart_channel", "said_channels", "shown_maps"),
 )
 
 if __name__ == "__main__":

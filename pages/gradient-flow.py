@@ -10,6 +10,7 @@ PAGE = contents.Page(
     section="Understand",
     order=20,
     parameters=(*flow.PARAMETERS, *sites.OF_SITE),
+    presented=("chart_flow", "said_flow"),
 )
 
 if __name__ == "__main__":

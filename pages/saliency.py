@@ -10,6 +10,7 @@ PAGE = contents.Page(
     section="Explore",
     order=10,
     parameters=(*saliency.PARAMETERS, *pixel.PARAMETERS, Parameter("opacity")),
+    presented=("chart_image", "chart_gradient", "said_gradient", "shown_view"),
 )
 
 if __name__ == "__main__":

@@ -53,7 +53,7 @@ PAGES: dict[str, str] = {
     "explore": "shell scores uploads layout",
     "understand": "shell scores uploads layout",
     "learn": "shell scores layout streamlit_private",
-    "front": "shell layout uploads",
+    "front": "shell layout uploads streamlit_private",
     "help": "shell uploads layout",
 }
 """The folders of pages, and what each may import of the others."""

@@ -148,7 +148,7 @@ def test_outside_of_what_the_neuron_sees_its_gradient_is_exactly_zero(subject: S
 
 @SUBJECTS
 def test_maps_get_coarser_and_many_values_are_exactly_zero(subject: Subject) -> None:
-    drawn, what = maps.strongest(ask, subject), told("maps", subject)
+    drawn, what = maps.varied(ask, subject), told("maps", subject)
     sizes = [each.values.shape[0] for each in drawn]
     assert sizes[0] > sizes[1] > sizes[2]
     assert f"From {sizes[0]}×{sizes[0]} to {sizes[2]}×{sizes[2]}" in what.sentence

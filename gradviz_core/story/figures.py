@@ -8,8 +8,8 @@ from gradviz_core.drawing import figures
 from gradviz_core.drawing.outlines import Box, outline
 from gradviz_core.types import Field, Pixels
 
-HEIGHT = 456
-"""Of a picture with its scale, in CSS pixels: with title and buttons it fits a screen of 1280 by 720."""
+HEIGHT, CHART = 800, 440
+"""Of the highest picture, in CSS pixels; the page makes it as much smaller as its screen is. And of a chart."""
 
 
 def photo(pixels: Pixels, box: Box | None = None) -> go.Figure:
@@ -25,6 +25,6 @@ def heatmap(field: Field, pixels: Pixels | None = None, box: Box | None = None, 
     return figures.heatmap(field, pixels=pixels, solid=box, dashed=dashed, height=HEIGHT)
 
 
-def chart(drawn: go.Figure) -> go.Figure:
-    """A chart at the height of the pictures beside it."""
-    return drawn.update_layout(height=HEIGHT)
+def two_lines(drawn: go.Figure) -> go.Figure:
+    """The first two lines of a chart, at the height of the picture beside it."""
+    return go.Figure(drawn.data[:2], drawn.layout).update_layout(height=CHART)

@@ -15,7 +15,7 @@ from gradviz_core.types.sites import site_name
 
 
 class Map(NamedTuple):
-    """The strongest channel of one layer."""
+    """The channel of one layer that differs most from place to place."""
 
     info: SiteInfo
     channel: int
@@ -26,8 +26,8 @@ class Map(NamedTuple):
 
 
 def tell(ask: Ask, subject: Subject) -> Told:
-    """The strongest channel of an early, a middle and the last size of maps, and the same place in each."""
-    drawn = strongest(ask, subject)
+    """One channel of an early, a middle and the last size of maps, and the same place in each."""
+    drawn = varied(ask, subject)
     first, last = drawn[0], drawn[-1]
     rows, columns = last.values.shape
     row, column = map(int, np.unravel_index(last.values.argmax(), last.values.shape))
@@ -53,7 +53,7 @@ def tell(ask: Ask, subject: Subject) -> Told:
     )
 
 
-def strongest(ask: Ask, subject: Subject) -> tuple[Map, Map, Map]:
+def varied(ask: Ask, subject: Subject) -> tuple[Map, Map, Map]:
     """The first, the middle and the last size of maps.
 
     Raises:
@@ -64,14 +64,14 @@ def strongest(ask: Ask, subject: Subject) -> tuple[Map, Map, Map]:
     claim(len(sizes) > 2, "the maps of a network come in at least three sizes")
     chosen = (sizes[0], sizes[len(sizes) // 2], found[-1])
     answer = ask(GradientQuestion(model=subject.model, image=subject.image, wrt=tuple(info.site for info in chosen)))
-    first, middle, last = (_strongest(info, answer.activations[info.site][0]) for info in chosen)
+    first, middle, last = (_most_varied(info, answer.activations[info.site][0]) for info in chosen)
     claim(min(each.values.min() for each in (first, middle, last)) >= 0, "no value is negative after a ReLU")
     claim(first.off > 0 and last.off > 0, "some values after a ReLU are exactly zero")
     return first, middle, last
 
 
-def _strongest(info: SiteInfo, maps: FloatArray) -> Map:
-    channel = int(fields.strength(maps).argmax())
+def _most_varied(info: SiteInfo, maps: FloatArray) -> Map:
+    channel = int(maps.std(axis=(1, 2)).argmax())
     return Map(info, channel, maps[channel], float((maps == 0).mean()))
 
 

@@ -36,7 +36,7 @@ def tell(ask: Ask, subject: Subject) -> Told:
         f"{asked.sure(sound.prediction[0])}, and only {captions.share_text(there)} lies there.",
         (
             Shown("What both see", figures.photo(caught.pixels, box), captions.seen(card.preprocessing)),
-            _shown("With the shortcut", caught, card, box),
+            _shown("With it", caught, card, box),
             _shown("Without it", sound, other, box),
         ),
         asked.saliency_page(CAUGHT),

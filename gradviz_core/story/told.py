@@ -49,6 +49,11 @@ class Shown:
     checked: ProofQuestion | None = None
     """The check of its gradient by finite differences, whose verdict stands below it."""
 
+    @property
+    def has_scale(self) -> bool:
+        """Whether a scale of its colours stands beside it."""
+        return any(trace.type == "heatmap" for trace in self.figure.data)
+
 
 @dataclass(frozen=True, slots=True)
 class Explore:

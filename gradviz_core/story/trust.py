@@ -47,7 +47,7 @@ def tell(ask: Ask, subject: Subject) -> Told:
             ),
             Shown(
                 "A step against it: predicted and actual change",
-                figures.chart(charts.predicted_and_actual(stepped, unit=unit, size_words="levels of 255")),
+                figures.two_lines(charts.predicted_and_actual(stepped, unit=unit, size_words="levels of 255")),
                 Caption(
                     "How much the score changes with one step of each size. Dashed: as the gradient predicts; solid: "
                     "actual.",

@@ -9,18 +9,32 @@ from gradviz_core.story.told import Told
 from gradviz_core.types import Question
 from gradviz_core.types.questions import A
 from pages.layout import contents
-from pages.shell import address, copy_link, meaning, panel, sizes
+from pages.shell import address, copy_link, meaning, narrow, panel, present, sizes
 from pages.shell.asking import ask
 from pages.shell.panel import Picture
 from pages.shell.words import plain
+from pages.streamlit_private import elements
 
-STYLE = """
-.st-key-story_heading h1 { padding: 0; }
-.st-key-story_claim p { font-size: 1.35rem; line-height: 1.4; }
-@media (max-width: 640px) { .st-key-story_said { padding-bottom: 4.5rem; } }
+STYLE = f"""
+.st-key-story_heading {{ min-height: 2.7rem; }}
+.st-key-story_heading h1 {{ white-space: normal; }}
+.st-key-story_two [class*=st-key-picture_] {{ --high: 800px !important; --rest: 262px !important; }}
+.st-key-story_three [class*=st-key-picture_] {{ --high: 800px !important; --rest: 400px !important; }}
+.st-key-story_said p {{ line-height: 1.35; }}
+.st-key-story_claim p {{ font-size: 1.45rem; }}
+[class*="st-key-story_title_"] p {{ white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }}
+@media (min-width: {narrow.WIDEST + 1}px) {{
+  {elements.SIDEBAR}, {elements.OPEN_SIDEBAR} {{ display: none; }}
+  {elements.VIEW} {{ padding-left: 0 !important; }}
+}}
+@media (max-width: {narrow.WIDEST}px) {{
+  [class*=st-key-picture_story_] {{ --rest: -10000px !important; }}
+  .st-key-story_said {{ padding-bottom: 4.5rem; }}
+  .st-key-story_claim p {{ font-size: 1.25rem; }}
+}}
 """
-_BESIDE = {1: (8, 4), 2: (5, 5 * sizes.WITH_BAR, 4), 3: (5, 5, 5, 5)}
-"""Widths of the pictures, and of the words beside them, by the number of pictures."""
+_WORDS = 0.85
+"""Width of the words beside two pictures, in widths of a picture."""
 
 
 def answer(question: Question[A]) -> A:
@@ -36,10 +50,11 @@ def heading(title: str, number: int, count: int) -> DeltaGenerator:
     """The title of a view and its place in the story; returns room beside it."""
     with st.container(horizontal=True, vertical_alignment="center", key="story_heading"):
         st.title(f":gray[{number} of {count}]&ensp;{plain(title)}", anchor=False)
-        tools = st.container(width="content", horizontal=True, horizontal_alignment="right")
-    with tools:
-        copy_link.button(contents.parameters().personal)
-    return tools
+        beside = st.container(width="content")
+        with st.container(width="content", horizontal=True, horizontal_alignment="right", key="tools"):
+            present.button()
+            copy_link.button(contents.parameters().personal)
+    return beside
 
 
 def explore(told: Told, room: DeltaGenerator) -> None:
@@ -49,26 +64,37 @@ def explore(told: Told, room: DeltaGenerator) -> None:
 
 def _leave(told: Told) -> None:
     there = contents.pages()[told.explore.page]
-    others = dict.fromkeys(
-        (each.name for each in there.choices), ""
-    )  # what was chosen there before is another question
+    names = (each.name for each in there.choices)
+    others = dict.fromkeys(names, "")  # what was chosen there before is another question
     address.leave(there.script, others | dict(told.explore.choices))
 
 
 def draw(told: Told) -> None:
-    """The pictures, and beside them what they show."""
-    *columns, words = st.columns(_BESIDE[len(told.pictures)])
+    """The pictures, and what they show: beside two of them, below three."""
+    widths = [sizes.WITH_BAR if shown.has_scale else 1.0 for shown in told.pictures]
+    if len(widths) > 2:
+        with st.container(key="story_three"):
+            columns = st.columns(widths)
+        words = st.container()
+    else:
+        with st.container(key="story_two"):
+            *columns, words = st.columns([*widths, _WORDS])
     for number, (column, shown) in enumerate(zip(columns, told.pictures, strict=True)):
         with column:
-            st.caption(plain(shown.title))
-            panel.picture(Picture(shown.figure, shown.caption, said=False), f"story_{number}", checked=shown.checked)
+            with st.container(key=f"story_title_{number}"):
+                st.caption(plain(shown.title))
+            picture = Picture(shown.figure, shown.caption, said=False)
+            panel.picture(picture, f"story_{number}", checked=shown.checked)
     with words, st.container(key="story_said"):
-        with st.container(key="story_claim"):
-            st.markdown(plain(told.sentence))
-        st.caption(plain(told.note))
-        with st.popover("How it is computed", type="tertiary", icon=":material/function:"):
-            for shown in told.pictures:
-                st.markdown(f"**{plain(shown.title)}**")
-                meaning.words(shown.caption)
-                panel.three_sentences(shown.caption)
-                panel.three_sentences(shown.caption)
+        _say(told)
+
+
+def _say(told: Told) -> None:
+    with st.container(key="story_claim"):
+        st.markdown(plain(told.sentence))
+    st.caption(plain(told.note))
+    with st.popover("How it is computed", type="tertiary", icon=":material/function:"):
+        for shown in told.pictures:
+            st.markdown(f"**{plain(shown.title)}**")
+            meaning.words(shown.caption)
+            panel.three_sentences(shown.caption)

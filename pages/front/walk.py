@@ -25,7 +25,8 @@ _HTML = """<nav class="gradviz-walk" aria-label="Story">
   <a class="step after">Next <span aria-hidden="true">▸</span></a>
 </nav>"""
 STYLE = """
-.gradviz-walk { display: flex; align-items: center; justify-content: space-between; gap: 0.5rem; min-height: 2.75rem; }
+.gradviz-walk { position: fixed; inset: auto 0 0 0; z-index: 100; display: flex; align-items: center;
+  justify-content: space-between; gap: 0.5rem; padding: 0.4rem 2rem 0.8rem; background: var(--st-background-color); }
 .gradviz-walk ol { display: flex; flex-wrap: wrap; justify-content: center; list-style: none; margin: 0; padding: 0; }
 .gradviz-walk li { margin: 0; padding: 0; }
 .gradviz-walk a { color: inherit; text-decoration: none; border-radius: var(--st-base-radius); }
@@ -38,9 +39,8 @@ STYLE = """
 .gradviz-walk li a:hover span { border-color: var(--st-primary-color); }
 .gradviz-walk li a[aria-current] span { background: var(--st-primary-color); border-color: var(--st-primary-color); }
 .gradviz-walk a:focus-visible { outline: 2px solid var(--st-primary-color); outline-offset: 1px; }
-@media (max-width: 640px) {
-  .gradviz-walk { position: fixed; inset: auto 0 0 0; z-index: 100; padding: 0.4rem 0.75rem;
-    background: var(--st-background-color); border-top: 1px solid var(--st-border-color); }
+@media (max-width: 767px) {
+  .gradviz-walk { padding: 0.4rem 0.75rem; border-top: 1px solid var(--st-border-color); }
   .gradviz-walk a.step { padding: 0.6rem 0.5rem; }
   .gradviz-walk li a { padding: 0.6rem 0.2rem; }
 }

@@ -10,7 +10,7 @@ from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 from pages.scores import choosing
-from pages.shell import draws
+from pages.shell import draws, present
 from pages.shell.parameters import Parameter, Parameters
 from pages.uploads import images, models
 
@@ -39,12 +39,14 @@ class Page:
     """Whether it shows something of the chosen model."""
     listed: bool = True
     """Whether it stands in the list of pages."""
+    presented: tuple[str, ...] = ()
+    """The keys of what its presentation view shows: pictures, a sentence, one control; all of it by default."""
 
     @property
     def choices(self) -> tuple[Parameter, ...]:
         """All that its address can hold."""
         sidebar = (*_PICKERS, *(choosing.PARAMETERS if self.score else ())) if self.pickers else ()
-        return (*sidebar, *self.parameters)
+        return (*sidebar, *self.parameters, *present.PARAMETERS)
 
 
 @cache

@@ -30,6 +30,8 @@ from pages.shell import (
     meaning,
     narrow,
     picture_files,
+    present,
+    printed,
     skeleton,
     unseen,
     zoom,
@@ -79,6 +81,9 @@ def around(page: contents.Page) -> Iterator[None]:
     narrow.keep_clear()
     zoom.listen()
     address.begin(contents.parameters(), (each.name for each in page.choices), models.unsaid())
+    printed.note_address()
+    with asking.one_sentence():
+        present.begin(page.presented)
     with st.sidebar:
         sidebar = st.session_state["sidebar"] = _sidebar(page.pickers)
         foot = sidebar.foot
@@ -142,6 +147,7 @@ def heading(title: str, sentence: str) -> Heading:
         beside = _room("beside_title")
         tools = st.container(width="content", horizontal=True, horizontal_alignment="right", key="tools")
     with tools:
+        present.button()
         copy_link.button(contents.parameters().personal)
     skeleton.begin(title)
     return Heading(beside, tools)

@@ -13,6 +13,8 @@ from pages.streamlit_private import run
 PATH = "start"
 """What the page at "/" is called among the pages; it is not in any address."""
 STORY, SALIENCY = "story", "saliency"
+NO_QUESTION = (STORY, "present")
+"""Choices that say where in the story, and how it is shown."""
 
 
 def opening() -> str:
@@ -21,7 +23,7 @@ def opening() -> str:
     A page that was opened there by a question stays, even when the last choice is back at its default and the address
     asks nothing any more; a step back in the browser's history decides anew.
     """
-    asks = any(name in contents.parameters().names and name != STORY for name in st.query_params)
+    asks = any(name in contents.parameters().names and name not in NO_QUESTION for name in st.query_params)
     if asks or "opening" not in st.session_state or run.came_by_history():
         st.session_state["opening"] = SALIENCY if asks else STORY
     return str(st.session_state["opening"])

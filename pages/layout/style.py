@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from pages.shell import check, clicks, narrow, panel, sizes, skeleton, unseen
+from pages.shell import check, clicks, narrow, panel, printed, sizes, skeleton, unseen
 from pages.streamlit_private import elements
 from pages.uploads import uploading
 
@@ -21,6 +21,7 @@ SHEET = f"""
 {clicks.STYLE}
 {narrow.STYLE}
 {sizes.STYLE}
+{printed.STYLE}
 {elements.PRIMARY_BUTTON} {{ color: light-dark(#ffffff, #0b1110); }}
 {_WORD}:is(.keyword, .function, .class-name) {{ color: color-mix(in srgb, #1f7fd6 65%, currentColor); }}
 {_WORD}.string {{ color: color-mix(in srgb, #0f9a48 60%, currentColor); }}

@@ -1,0 +1,68 @@
+"""What a page looks like on paper, A4 across: as on the screen, but without sidebar and buttons, no picture cut, and
+with the address at the foot. The sizes of the screen are noted right before, as Plotly does not draw anew for paper.
+"""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from pages.shell import unseen
+from pages.streamlit_private import elements
+
+PAPER = 1040
+"""Pixels of the paper's width between its margins."""
+_JS = """
+export default function ({ data }) {
+  const note = () => { document.body.dataset.address = decodeURI(location.href); };
+  note();
+  if (window.gradvizPrinted) return;
+  window.gradvizPrinted = true;
+  const keep = () => {
+    note();
+    const main = document.querySelector(data.main);
+    if (!main || matchMedia("print").matches) return;
+    const root = document.documentElement.style, width = main.clientWidth;
+    root.setProperty("--printed-width", `${width}px`);
+    root.setProperty("--printed-zoom", Math.min(1, data.paper / width));
+    for (const chart of document.querySelectorAll("[class*=st-key-chart_]")) {
+      chart.style.setProperty("--printed", `${chart.offsetHeight}px`);
+      chart.style.setProperty("--printed-across", `${chart.offsetWidth}px`);
+    }
+  };
+  window.addEventListener("beforeprint", keep);
+  matchMedia("print").addEventListener("change", note);
+}
+"""
+_component = st.components.v2.component("gradviz_printed", html="<span></span>", js=_JS)
+STYLE = f"""
+@page {{ size: A4 landscape; margin: 9mm 9mm 13mm; }}
+@media print {{
+  html, body, #root, #root > div, {elements.APP}, {elements.VIEW}, {elements.MAIN} {{
+    position: static !important; height: auto !important; max-height: none !important; overflow: visible !important; }}
+  {elements.ROW} {{ display: flex !important; flex-flow: row nowrap !important; }}
+  {elements.COLUMN} {{ min-width: 0 !important; }}
+  {elements.HEADER}, {elements.SIDEBAR}, {elements.OPEN_SIDEBAR}, {elements.TOOLBAR}, .st-key-tools, .st-key-sheet,
+  .gradviz-walk, [class*="st-key-read_"], .st-key-meaning, .st-key-leave_presentation {{ display: none !important; }}
+  {elements.MAIN_BLOCK} button:not([role=radio]), {elements.MAIN_BLOCK} {elements.POPOVER} {{
+    display: none !important; }}
+  {elements.VIEW} {{ padding-left: 0 !important; display: block !important; }}
+  {elements.MAIN_BLOCK} {{ padding: 0 !important; max-width: none !important;
+    width: var(--printed-width, 1300px) !important; zoom: var(--printed-zoom, 0.8); }}
+  {elements.MAIN_BLOCK}, {elements.MAIN_BLOCK} *, {elements.CHART} text {{
+    color: #111111 !important; fill-opacity: 1; print-color-adjust: exact; -webkit-print-color-adjust: exact; }}
+  {elements.CHART} text {{ fill: #111111 !important; }}
+  {elements.CHART} .main-svg {{ background: transparent !important; }}
+  body [class*="st-key-picture_"] [class*="st-key-chart_"] {{ height: var(--printed, var(--height)) !important;
+    width: var(--printed-across, var(--width)) !important; }}
+  {elements.APP}, {elements.VIEW}, body {{ background: #ffffff !important; }}
+  [class*="st-key-chart_"], h1, h2, h3 {{ break-inside: avoid; }}
+  h1, h2, h3 {{ break-after: avoid; }}
+  body::after {{ content: attr(data-address); position: fixed; bottom: 0; left: 0; font: 9pt sans-serif; color: #444; }}
+}}
+"""
+
+
+def note_address() -> None:
+    """Keep the page's address where the style sheet finds it."""
+    with unseen.place():
+        _component(key="printed", data={"main": elements.MAIN_BLOCK, "paper": PAPER})

@@ -1,0 +1,109 @@
+"""The presentation view, and what is printed."""
+
+from __future__ import annotations
+
+import re
+import zlib
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from pages.layout import contents
+from tests.browser import seeing, streamlit_ids
+from tests.browser.conftest import Server
+
+pytestmark = pytest.mark.browser
+
+PRESENTED = [path for path, card in contents.pages().items() if card.presented]
+QUESTION = "model=preset/shapes-cnn&image=sample/star"
+SIZES = ((1280, 720), (1920, 1080))
+ELSEWHERE = """(sizes) => [...document.querySelectorAll("[class*=st-key-chart_] .main-svg")]
+  .filter((e) => e.checkVisibility()).map((e) => e.getBoundingClientRect())
+  .filter((box) => box.bottom > innerHeight + 1 || box.right > innerWidth + 1 || box.top < 0).length"""
+
+
+def _open(page: Page, address: str, width: int, height: int) -> None:
+    page.set_viewport_size({"width": width, "height": height})
+    page.goto(address)
+    page.wait_for_selector("[class*=st-key-chart_] .main-svg", timeout=60_000)
+    seeing.wait(page)
+    seeing.faded_in(page)
+
+
+@pytest.mark.parametrize("path", ["saliency", "neurons", "perturbation", "story"])
+def test_nothing_but_pictures_sentence_and_one_control_is_presented(visited: Server, page: Page, path: str) -> None:
+    for width, height in SIZES:
+        _open(page, visited.address(f"{path}?{QUESTION}&present=1"), width, height)
+        expect(page.get_by_test_id(streamlit_ids.SIDEBAR)).to_be_hidden()
+        expect(page.get_by_role("heading", level=1)).to_be_hidden()
+        for key in contents.pages()[path].presented:
+            if page.locator(f".st-key-{key}").count():
+                expect(page.locator(f".st-key-{key}, .st-key-{key} nav").last).to_be_visible()
+        assert page.evaluate(ELSEWHERE) == 0, (width, height)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+    size = page.evaluate("parseFloat(getComputedStyle(document.documentElement).fontSize)")
+    assert size > 24, "large type on a large screen"
+
+
+def test_one_press_begins_it_and_escape_leaves_it(visited: Server, page: Page) -> None:
+    _open(page, visited.address(f"saliency?{QUESTION}"), *SIZES[0])
+    page.get_by_role("button", name="Present").click()
+    page.wait_for_function("location.search.includes('present=1')")
+    expect(page.get_by_role("heading", level=1)).to_be_hidden()
+    seeing.wait(page)
+    page.get_by_role("radio", name="Magnitude (L2)").click()
+    page.wait_for_function("location.search.includes('view=l2')")
+    seeing.check_drawn(page, "gradient")
+    page.keyboard.press("Escape")
+    page.wait_for_function("!location.search.includes('present')")
+    expect(page.get_by_role("heading", level=1)).to_be_visible()
+    assert seeing.choice(page, "view") == "l2"
+
+
+def test_every_page_that_has_pictures_says_what_is_presented() -> None:
+    assert {"saliency", "neurons", "feature-maps", "gradient-flow", "jacobian", "perturbation", "story"} <= {*PRESENTED}
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_paper_has_no_sidebar_no_cut_picture_and_the_address_at_the_foot(
+    visited: Server, page: Page, dark: bool
+) -> None:
+    page.emulate_media(color_scheme="dark" if dark else "light")
+    _open(page, visited.address(f"neurons?{QUESTION}"), *SIZES[0])
+    page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+    page.emulate_media(media="print", color_scheme="dark" if dark else "light")
+    expect(page.get_by_test_id(streamlit_ids.SIDEBAR)).to_be_hidden()
+    expect(page.get_by_role("button", name="Present")).to_be_hidden()
+    cut = page.evaluate(
+        """() => [...document.querySelectorAll("[class*=st-key-picture_] [class*=st-key-chart_]")].filter((e) => {
+          const [box, drawn] = [e, e.querySelector(".main-svg")].map((one) => one?.getBoundingClientRect());
+          return drawn && (drawn.height > box.height + 2 || getComputedStyle(e).breakInside !== "avoid");
+        }).map((e) => `${e.className} ${e.offsetHeight} ${e.querySelector(".main-svg").clientHeight}`)"""
+    )
+    assert cut == []
+    foot = page.evaluate("getComputedStyle(document.body, '::after').content")
+    assert f"neurons?{QUESTION}" in foot
+    colour = page.locator("h1").evaluate("(e) => getComputedStyle(e).color")
+    assert colour == "rgb(17, 17, 17)", "dark on white, whatever the theme"
+
+
+def test_a_long_page_takes_several_sheets_of_a4(visited: Server, page: Page) -> None:
+    _open(page, visited.address(f"neurons?{QUESTION}"), *SIZES[0])
+    page.emulate_media(media="print")
+    sheets, box = _sheets(page.pdf(prefer_css_page_size=True))
+    assert sheets > 1
+    assert box == pytest.approx((842, 595), abs=1)
+
+
+def _sheets(pdf: bytes) -> tuple[int, tuple[float, float]]:
+    """How many sheets a PDF has, and how large the first is, in points."""
+    parts = [pdf]
+    for stream in re.findall(rb"stream\r?\n(.*?)endstream", pdf, re.DOTALL):
+        unpacked = zlib.decompressobj()
+        try:
+            parts.append(unpacked.decompress(stream))
+        except zlib.error:
+            continue
+    count = sum(len(re.findall(rb"/Type\s*/Page\b(?!s)", part)) for part in parts)
+    found = next(match for part in parts if (match := re.search(rb"/MediaBox\s*\[0 0 ([\d.]+) ([\d.]+)\]", part)))
+    return count, (float(found[1]), float(found[2]))

@@ -1,0 +1,91 @@
+"""The story on a projector and on a phone: each view whole, led through by keyboard and links, and where it leads."""
+
+from __future__ import annotations
+
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from gradviz_core.story.views import VIEWS, View
+from tests.browser import seeing, streamlit_ids
+from tests.browser.conftest import Server, tab
+
+pytestmark = pytest.mark.browser
+
+EACH = pytest.mark.parametrize("view", VIEWS, ids=lambda view: view.name)
+PROJECTOR, LAPTOP, PHONE = (1280, 720), (1440, 900), (390, 844)
+OUTSIDE = """() => [...document.querySelectorAll(
+  ".st-key-story_heading h1, .st-key-story_claim p, [class*=st-key-chart_story_] .main-svg, .gradviz-walk a.step[href],"
+  + " .gradviz-walk li a")].map((e) => [e.textContent.slice(0, 40), e.getBoundingClientRect()])
+  .filter(([, box]) => box.top < 0 || box.left < 0 || box.bottom > innerHeight || box.right > innerWidth)
+  .map(([text, box]) => `${text} ${JSON.stringify(box)}`)"""
+COVERED = """() => {
+  const walk = document.querySelector(".gradviz-walk").getBoundingClientRect().top;
+  return [...document.querySelectorAll(".st-key-story_said p, [class*=st-key-chart_story_] .main-svg")]
+    .map((e) => [e.textContent.slice(0, 40), e.getBoundingClientRect().bottom, walk]).filter(([, low]) => low > walk);
+}"""
+
+
+def _open(page: Page, server: Server, view: View, size: tuple[int, int]) -> None:
+    page.set_viewport_size({"width": size[0], "height": size[1]})
+    page.goto(server.address(f"story?story={view.name}"))
+    expect(page.get_by_role("heading", level=1)).to_contain_text(view.title)
+    page.wait_for_selector(".st-key-chart_story_1 .main-svg", timeout=60_000)
+    page.wait_for_selector(".gradviz-walk li a[aria-current]", timeout=60_000)
+    seeing.wait(page)
+    seeing.faded_in(page)
+
+
+@EACH
+def test_each_view_is_whole_on_a_projector_and_on_a_laptop(visited: Server, page: Page, view: View) -> None:
+    for size in (PROJECTOR, LAPTOP):
+        _open(page, visited, view, size)
+        assert page.evaluate(OUTSIDE) == [], size
+        assert page.evaluate(COVERED) == [], size
+        expect(page.get_by_role("button", name="Explore this")).to_be_in_viewport(ratio=1)
+        expect(page.get_by_test_id(streamlit_ids.SIDEBAR)).to_be_hidden()
+        height = page.locator(".st-key-story_claim p").evaluate("(e) => parseFloat(getComputedStyle(e).fontSize)")
+        assert height > 20, "large type"
+
+
+def test_on_a_phone_the_pictures_stack_and_the_links_stay_in_reach(visited: Server, browser: Browser) -> None:
+    with tab(browser, width=PHONE[0]) as page:
+        _open(page, visited, VIEWS[0], PHONE)
+        boxes = [
+            page.locator(f".st-key-{key}").bounding_box() for key in ("chart_story_0", "chart_story_1", "story_said")
+        ]
+        (first, second, words) = (box for box in boxes if box is not None)
+        assert first["y"] + first["height"] <= second["y"]
+        assert second["y"] + second["height"] <= words["y"]
+        expect(page.get_by_role("link", name="Next")).to_be_in_viewport(ratio=1)
+        page.get_by_role("link", name="Next").click()
+        expect(page.get_by_role("heading", level=1)).to_contain_text(VIEWS[1].title)
+
+
+@pytest.mark.parametrize("name", ["magnitude", "step", "shortcut"])
+def test_explore_this_opens_the_page_at_the_same_question_and_back_returns(
+    visited: Server, page: Page, name: str
+) -> None:
+    (view,) = [view for view in VIEWS if view.name == name]
+    _open(page, visited, view, PROJECTOR)
+    sentence = page.locator(".st-key-story_claim").inner_text()
+    address = page.url
+    page.get_by_role("button", name="Explore this").click()
+    page.wait_for_function("location.search.includes('model=')")
+    seeing.wait(page)
+    chosen = dict(parse_qsl(urlsplit(page.url).query))
+    assert "story" not in chosen
+    if name == "shortcut":
+        assert (chosen["model"], chosen["image"]) == ("preset/shapes-shortcut", "sample/tagged-arrow")
+    if name == "magnitude":
+        assert chosen["view"] == "l2"
+    page.go_back()
+    page.wait_for_function("address => location.href === address", arg=address)
+    expect(page.locator(".st-key-story_claim")).to_have_text(sentence)
+
+
+def test_a_link_of_the_story_opens_in_a_tab_of_its_own(visited: Server, page: Page) -> None:
+    page.goto(visited.address())
+    link = page.get_by_role("navigation", name="Story").get_by_role("link", name=VIEWS[3].title)
+    assert link.evaluate("(link) => link.href") == visited.address(f"story?story={VIEWS[3].name}")
