@@ -104,7 +104,7 @@ def test_a_control_and_a_line_of_facts_explain_their_terms(neurons: AppTest) -> 
 
 def test_the_options_of_a_control_are_explained(monkeypatch: pytest.MonkeyPatch) -> None:
     answer_here(monkeypatch)
-    method = next(group for group in opened(SALIENCY).segmented_control if group.label == "Method")
+    method = next(group for group in opened(SALIENCY).selectbox if group.label == "Method")
     assert all(f"**{card.name}**: {card.shows}" in method.help for card in METHODS.values())
 
 

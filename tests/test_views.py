@@ -96,6 +96,7 @@ def test_one_entry_makes_a_kind_of_map(monkeypatch: pytest.MonkeyPatch) -> None:
         of=lambda a, g: np.abs(g),
         code="gradient.abs()",
         unit="slope",
+        how_to_read=("Each tile is one channel.", "Bright: large.", "It does not show the sign."),
     )
     monkeypatch.setattr(map_kinds, "MAP_KINDS", (*MAP_KINDS, size))
     monkeypatch.setattr(site_maps, "MAP_KINDS", (*MAP_KINDS, size))
@@ -105,4 +106,5 @@ def test_one_entry_makes_a_kind_of_map(monkeypatch: pytest.MonkeyPatch) -> None:
     np.testing.assert_array_equal(found.sheet[list(found.numbers).index(1)], np.abs(GRADIENT[1]))
     caption = captions.feature_maps("size", ClassScore(1), (), INFO, DRAWN)
     assert caption.sentence == "How much the logit of class 1 changes with each value of relu."
+    assert caption.read.limits == "It does not show the sign."
     assert captions.map_unit("size", ClassScore(1), INFO.site) == "logit per unit of activation"

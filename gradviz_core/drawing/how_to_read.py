@@ -106,23 +106,6 @@ ONE_CHANNEL = HowToRead(
     "The colours are those of the sheet; the cross marks the chosen position.",
     "It does not show what the channel stands for: one image cannot tell that.",
 )
-_SHEETS = {
-    "activation": HowToRead(
-        "Each tile is one channel: what this layer computed at each place of the image.",
-        "Look for tiles that respond to the same thing, such as an edge, or the background.",
-        "It does not show which channels matter to the answer: a strong response may count for nothing.",
-    ),
-    "gradient": HowToRead(
-        "Each tile is one channel: how the score would change with each of its values.",
-        f"{_RED}: a larger value there raises the score; {_BLUE}: a larger value lowers it.",
-        "It does not show how large the values are: a channel that is silent here can have a large gradient.",
-    ),
-    "product": HowToRead(
-        "Each tile is one channel: each value times the derivative of the score with respect to it.",
-        f"{_RED}: to first order the value adds to the score; {_BLUE}: it takes from the score.",
-        "It does not show what the score would be without the value: that is a large change.",
-    ),
-}
 STRIP = HowToRead(
     "Each point is one layer output, in order of execution: how strongly the score depends on it.",
     "High is strong, on a scale of powers of ten; a gap says that no gradient arrives there.",
@@ -156,7 +139,7 @@ def sheet(kind: str) -> HowToRead:
     Raises:
         ValueError: there is no such kind.
     """
-    return _SHEETS[map_kind(kind).name]
+    return HowToRead(*map_kind(kind).how_to_read)
 
 
 # ------------------------------------------------------------------------------------------------------------ matrices

@@ -12,6 +12,7 @@ from torch import nn
 
 from gradviz_core.tracing.authors import AuthorsModule
 from gradviz_core.tracing.gates import PART, WHOLE, layer_of
+from gradviz_core.tracing.torch_private import saved
 from gradviz_core.tracing.trace import Trace
 from gradviz_core.types import Site
 from gradviz_core.types.backward import GATE
@@ -193,12 +194,13 @@ class _Graph:
         waiting: list[Any] = [] if start is None else [start]
         while waiting:
             node = waiting.pop()
-            origin = self._nodes.get(node) or self._leaves.get(id(getattr(node, "variable", None)))
+            leaf = saved.leaf(node, needed_to="follow the backward pass from layer to layer")
+            origin = self._nodes.get(node) or self._leaves.get(id(leaf))
             if origin is not None and node is not start:
                 reached[self.origin(origin)] += 1
             elif node in seen and node.name() != _CLONE:
                 once = False
-            elif not hasattr(node, "variable"):
+            elif leaf is None:
                 seen.add(node)
                 names.add(node.name())
                 waiting += [before for before, _ in reversed(node.next_functions) if before is not None]

@@ -12,6 +12,7 @@ from gradviz_core.story import asked, figures
 from gradviz_core.story.regions import Region, strongest_window
 from gradviz_core.story.told import Ask, Explore, NotSo, Shown, Subject, Told
 from gradviz_core.types import ModelCard, PerturbationAnswer, PerturbationQuestion
+from gradviz_core.types.colour_scales import DIVERGING
 
 TRIED = ((1, 2), (2, 4), (4, 4), (8, 4), (16, 8))
 """Epsilon in levels, and steps: the first that changes the prediction is shown."""
@@ -37,7 +38,8 @@ def tell(ask: Ask, subject: Subject) -> Told:
                 "The difference, magnified",
                 figures.heatmap(field, answer.pixels, found.box),
                 Caption(
-                    "After minus before, summed over the channels with its sign. Red: brighter; blue: darker.",
+                    "After minus before, summed over the channels with its sign. "
+                    f"{DIVERGING.high.capitalize()}: brighter; {DIVERGING.low}: darker.",
                     r"\sum_c \left(r'_c - r_c\right)",
                     (
                         captions.scale_text(field),

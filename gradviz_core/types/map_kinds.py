@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from gradviz_core.types.arrays import FloatArray
+from gradviz_core.types.colour_scales import DIVERGING
+
+_RED, _BLUE = DIVERGING.high.capitalize(), DIVERGING.low
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +37,9 @@ class MapKind:
     unit: Literal["activation", "slope", "score"]
     """The unit of a value, of the score per unit of activation, or of the score itself."""
 
+    how_to_read: tuple[str, str, str]
+    """What each mark is; what the colours mean or what to look for; what it does not show: one sentence each."""
+
     @property
     def needs_gradient(self) -> bool:
         """Whether it needs the gradient of the score."""
@@ -49,6 +55,11 @@ MAP_KINDS = (
         of=lambda a, g: a,
         code="value.detach()",
         unit="activation",
+        how_to_read=(
+            "Each tile is one channel: what this layer computed at each place of the image.",
+            "Look for tiles that respond to the same thing, such as an edge, or the background.",
+            "It does not show which channels matter to the answer: a strong response may count for nothing.",
+        ),
     ),
     MapKind(
         name="gradient",
@@ -58,6 +69,11 @@ MAP_KINDS = (
         of=lambda a, g: g,
         code="gradient",
         unit="slope",
+        how_to_read=(
+            "Each tile is one channel: how the score would change with each of its values.",
+            f"{_RED}: a larger value there raises the score; {_BLUE}: a larger value lowers it.",
+            "It does not show how large the values are: a channel that is silent here can have a large gradient.",
+        ),
     ),
     MapKind(
         name="product",
@@ -67,6 +83,11 @@ MAP_KINDS = (
         of=lambda a, g: a * g,
         code="value.detach() * gradient",
         unit="score",
+        how_to_read=(
+            "Each tile is one channel: each value times the derivative of the score with respect to it.",
+            f"{_RED}: to first order the value adds to the score; {_BLUE}: it takes from the score.",
+            "It does not show what the score would be without the value: that is a large change.",
+        ),
     ),
 )
 """In the order in which a page offers them; the first is the usual one."""
