@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from gradviz_core.drawing import method_words
 from gradviz_core.types import Field, MethodName, Target
-from gradviz_core.types.colour_scales import DIVERGING
+from gradviz_core.types.colour_scales import DIVERGING, SEQUENTIAL
 from gradviz_core.types.map_kinds import map_kind
 from gradviz_core.types.methods import PLAIN, card_of
 from gradviz_core.types.views import View
@@ -75,7 +75,7 @@ def saliency(method: MethodName, view: View, field: Field, target: Target) -> Ho
     if not field.signed:
         return HowToRead(
             f"Each pixel is as bright as the {score} is sensitive to a small change of that pixel.",
-            f"Bright: a small change there moves the {score} a lot; dark: hardly at all.",
+            f"{SEQUENTIAL.high.capitalize()}: a small change moves the {score} a lot; {SEQUENTIAL.low}: hardly at all.",
             f"It does not show whether the {score} rises or falls, nor how much of it is due to the pixel.",
         )
     return HowToRead(

@@ -11,6 +11,7 @@ from gradviz_core.story import asked, figures
 from gradviz_core.story.regions import Region, fewest, square, strongest_window
 from gradviz_core.story.told import Ask, Shown, Subject, Told, claim
 from gradviz_core.types import INPUT, FloatArray
+from gradviz_core.types.colour_scales import DIVERGING
 
 
 class Facts(NamedTuple):
@@ -33,8 +34,8 @@ def tell(ask: Ask, subject: Subject) -> Told:
     share = captions.share_text
     return Told(
         f"The size says where: half of it lies in {share(now.half_in)} of the pixels. The sign says which way: "
-        f"{share(now.red)} of the pixels are red.",
-        "Red and blue cancel: make every pixel brighter at once, and only "
+        f"{share(now.red)} of the pixels are {DIVERGING.high}.",
+        f"{DIVERGING.high.capitalize()} and {DIVERGING.low} cancel: make every pixel brighter at once, and only "
         f"{share(now.left)} of what they do one by one is left.",
         (
             Shown(
@@ -68,5 +69,5 @@ def facts(gradient: FloatArray) -> Facts:
         strongest_window(squares, rows // 4, columns // 4),
     )
     claim(found.half_in < 0.2, "half of the gradient's square lies in less than a fifth of the pixels")
-    claim(found.left < 0.2, "red and blue cancel: less than a fifth is left where all are added up")
+    claim(found.left < 0.2, "the signs cancel: less than a fifth is left where all are added up")
     return found

@@ -7,6 +7,7 @@ from gradviz_core.story import asked, figures
 from gradviz_core.story.regions import Region, square, strongest_window
 from gradviz_core.story.told import Ask, Shown, Subject, Told, claim
 from gradviz_core.types import INPUT, GradientAnswer
+from gradviz_core.types.colour_scales import DIVERGING
 
 
 def tell(ask: Ask, subject: Subject) -> Told:
@@ -15,8 +16,8 @@ def tell(ask: Ask, subject: Subject) -> Told:
     found, field = most(answer), asked.saliency_field(answer)
     label = answer.prediction[0].label
     return Told(
-        f"The network sees {asked.sure(answer.prediction[0])}. Where the map is red, a brighter pixel would raise the "
-        f"score of {label}; where it is blue, lower it.",
+        f"The network sees {asked.sure(answer.prediction[0])}. Where the map is {DIVERGING.high}, a brighter pixel "
+        f"would raise the score of {label}; where it is {DIVERGING.low}, lower it.",
         "The box is the quarter of the picture to which the score is most sensitive: "
         f"{captions.share_text(found.share)} of the gradient's square lies inside it.",
         (
