@@ -1,14 +1,14 @@
 """Lessons, at /lessons."""
 
 from pages.layout import contents
-from pages.learn import lesson_controls, lesson_prediction
+from pages.learn import lesson_contents, lesson_controls, lesson_prediction
 
 PAGE = contents.Page(
     "Lessons",
     "pages/learn/lessons.py",
     section="Learn",
     order=30,
-    parameters=(*lesson_controls.PARAMETERS, *lesson_prediction.PARAMETERS),
+    parameters=(*lesson_controls.PARAMETERS, *lesson_contents.PARAMETERS, *lesson_prediction.PARAMETERS),
     pickers=False,
 )
 

@@ -159,7 +159,7 @@ def _check_proof(app: AppTest, asked: list[Question]) -> None:
     questions = [question for question in asked if isinstance(question, ProofQuestion)]
     assert [question.seed for question in questions] == [0, 1, 2]
     answers = [inline.ask(question) for question in questions]
-    table = app.dataframe[-1].value
+    table = app.dataframe[0].value
     assert len(table) == 3 * 7
     assert list(table["automatic"][::7]) == [
         f"{one.derivative:.9g}".replace("-", "−") for answer in answers for one in answer.proof.directions

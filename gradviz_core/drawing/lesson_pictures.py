@@ -129,7 +129,7 @@ def _colours(picture: Picture) -> tuple[str, ...]:
 
 def _frame(figure: go.Figure, picture: Picture, *, legend: bool) -> None:
     figure.update_layout(
-        height=320,
+        height=260,
         margin={"l": 8, "r": 8, "t": 36 if legend else 12, "b": 8},
         dragmode=False,
         hovermode="closest",

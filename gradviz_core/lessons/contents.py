@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from gradviz_core.errors import QuestionError
 from gradviz_core.types import controls
 from gradviz_core.types.controls import Choice, Number, Option
-from gradviz_core.types.lesson_cards import Lesson, Prediction
+from gradviz_core.types.lesson_cards import Lesson, Prediction, StepCard
 
 
 def _seed(default: int = 0) -> Number:
@@ -45,7 +45,15 @@ LESSONS: tuple[Lesson, ...] = (
             Number("scale", "Input times", -3.0, 3.0, 0.25, 1.0),
             _seed(),
         ),
+        steps=(
+            StepCard("five_outputs_at_once", "Five outputs at once", ("activation", "scale", "seed")),
+            StepCard("one_neuron", "One output neuron", ("neuron", "activation", "scale", "seed")),
+            StepCard("three_right_ways", "Three ways that work", ("neuron", "activation", "scale", "seed")),
+            StepCard("asking_twice", "Asking again", ("activation", "scale", "seed")),
+            StepCard("second_derivative", "A second derivative", ("activation", "scale", "seed")),
+        ),
         prediction=Prediction(
+            "Three times the input",
             "The input is multiplied by three, and no activation follows the layer. What happens to the gradient of "
             "neuron 2 with respect to the input?",
             (
@@ -97,7 +105,14 @@ LESSONS: tuple[Lesson, ...] = (
             Number("far", "Sigmoid and ReLU: distance from zero", 1.0, 40.0, 1.0, 20.0),
             _seed(),
         ),
+        steps=(
+            StepCard("detached", "A cut in the graph", ("cut", "seed")),
+            StepCard("written_into_a_leaf", "Writing into a leaf", ("seed",)),
+            StepCard("written_into_the_callers_data", "Writing into data", ("seed",)),
+            StepCard("cause", "Other causes", ("cause", "far", "seed")),
+        ),
         prediction=Prediction(
+            "Another cut",
             "The network now detaches its hidden layer instead of its input. Which gradients are None after "
             "loss.backward()?",
             (
@@ -130,7 +145,13 @@ LESSONS: tuple[Lesson, ...] = (
             ),
             _seed(),
         ),
+        steps=(
+            StepCard("product", "A product", ("x1", "x2", "x3", "x4", "x5")),
+            StepCard("sigmoid_of_ten", "Sum or mean of sigmoids", ("x1", "x2", "x3", "x4", "x5", "reduction")),
+            StepCard("small_network", "A small network", ("seed",)),
+        ),
         prediction=Prediction(
+            "A larger x1",
             "x1 changes from 1 to 4. What happens to the derivative of the mean of the sigmoids with respect to x1?",
             (
                 "It shrinks towards zero.",
@@ -154,7 +175,13 @@ LESSONS: tuple[Lesson, ...] = (
             Number("label", "Class in the cross-entropy", 0, 9, 1, 3, whole=True),
             _seed(),
         ),
+        steps=(
+            StepCard("encoder_and_decoder", "Encoder and decoder", ("factor", "seed")),
+            StepCard("features_under_a_loss", "Features under a loss", ("label", "seed")),
+            StepCard("too_late", "Asking too late", ("factor", "seed")),
+        ),
         prediction=Prediction(
+            "A larger factor",
             "code = mean(features) × 2, and total is the sum of a linear decoder of code. The 2 is replaced by 4. "
             "What happens to the gradient of code?",
             (
@@ -174,8 +201,8 @@ LESSONS: tuple[Lesson, ...] = (
         title="Pushing one hidden neuron",
         before="We want one hidden unit to be active and all others to be silent. The loss is the mean squared error "
         "to this target. The sign of its gradient says in which direction each input must change for the loss to "
-        "grow. A popular answer adds ε times this sign to activate the unit. That is the wrong way round: the lesson "
-        "shows that it must be subtracted.",
+        "grow. A popular answer adds ε times this sign to activate the unit. Is that the right way round? This is the "
+        "first question.",
         controls=(
             Number("unit", "Hidden unit", 0, 63, 1, 10, whole=True),
             Number("epsilon", "Step size ε", 0.001, 0.05, 0.001, 0.01),
@@ -187,7 +214,13 @@ LESSONS: tuple[Lesson, ...] = (
             ),
             _seed(3),
         ),
+        steps=(
+            StepCard("adding_and_subtracting", "Adding or subtracting", ("unit", "epsilon", "seed")),
+            StepCard("a_dead_unit", "A dead unit", ("epsilon", "seed")),
+            StepCard("predicted_and_actual", "Predicted and actual", ("unit", "epsilon", "direction", "seed")),
+        ),
         prediction=Prediction(
+            "A larger step",
             "The step is made five times as large: ε is 0.05. How far does the dead unit of step 2 move along its "
             "own gradient?",
             (
@@ -205,15 +238,22 @@ LESSONS: tuple[Lesson, ...] = (
     Lesson(
         key="gradient-of-itself",
         title="A gradient with respect to itself",
-        before="How does x change with x? Each element changes with itself and with no other: the Jacobian is the "
-        "identity. Yet x.grad contains only ones. Both are right: x.grad is the gradient of one number, here the sum "
-        "that backward() needs to start from, and the identity is the Jacobian of all elements.",
+        before="How does x change with x? Each element changes with itself and with no other. What is in x.grad is "
+        "another question: it is the gradient of one number, because backward() needs one to start from. The lesson "
+        "tells the two apart.",
         controls=(
             Number("size", "Number of elements of x", 2, 64, 1, 5, whole=True),
             Number("spread", "Range of x: −s to s, with s =", 0.5, 3.0, 0.5, 2.0),
             Number("power", "Power", 1, 4, 1, 2, whole=True),
         ),
+        steps=(
+            StepCard("ones", "x with respect to x", ("size", "spread")),
+            StepCard("identity", "Its Jacobian", ("size", "spread")),
+            StepCard("power_of_x", "A power of x", ("size", "spread", "power")),
+            StepCard("three_ways_to_a_jacobian", "Three ways to a Jacobian", ("size", "spread")),
+        ),
         prediction=Prediction(
+            "The third power",
             "x has five elements. What is x.grad after (x ** 3).sum().backward()?",
             (
                 "Five numbers: 3x².",

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import torch
 from torch import nn
 
-from gradviz_core.lessons.steps import Found, Step, equal, refused
+from gradviz_core.lessons.steps import Found, Question, Step, equal, index_of, refused
 from gradviz_core.types.lesson_cards import Claim, Picture
 
 # -------------------------------------------------------------------------------------------------------------- shown
@@ -249,18 +249,43 @@ def _product(found: Found) -> dict[str, str]:
     return {"product": f"VᵀV, where V is the weight with {ZEROS}" if relu else "WᵀW, where W is the weight"}
 
 
+def _which_row(found: Found) -> int:
+    gradient, row = found["gradient"], found["weight_row"]
+    return index_of(torch.equal(gradient, row), bool(gradient.any()), not gradient.any())
+
+
+def _third_call(found: Found) -> int:
+    same = torch.equal(found["first"], found["second"])
+    return index_of(found["error"] is None, not same, same)
+
+
 STEPS = (
     Step(
         "Five outputs have five gradients, so PyTorch raises an error when asked for “the” gradient.",
         five_outputs_at_once,
         _needs_a_scalar,
         graph_of="y",
+        question=Question(
+            "The layer has five outputs. What does torch.autograd.grad(y, x) do?",
+            (
+                "It returns one row of ten numbers.",
+                "It returns five rows, one for each output.",
+                "It raises an error.",
+            ),
+            lambda found: index_of(False, found["error"] is None, found["error"] is not None),
+            told=True,
+        ),
     ),
     Step(
         "With one output neuron, number {neuron}, the gradient is well defined.",
         one_neuron,
         _row_of_the_weight,
         graph_of="score",
+        question=Question(
+            "What is the gradient of output neuron {neuron} with respect to the input?",
+            ("Row {neuron} of the layer's weight.", "The input itself.", "Zero everywhere."),
+            _which_row,
+        ),
         pictures=(
             Picture(
                 "bars",
@@ -277,6 +302,11 @@ STEPS = (
         "Three ways to differentiate more than one output, and how they are related.",
         three_right_ways,
         _three_ways_agree,
+        question=Question(
+            "Five outputs change with ten inputs. What is the shape of the Jacobian?",
+            ("10×5: one row for each input.", "5×10: one row for each output.", "1×10: the shape of the input."),
+            lambda found: ((10, 5), (5, 10), (1, 10)).index(tuple(found["jacobian"].shape)),
+        ),
         pictures=(
             Picture(
                 "heatmap",
@@ -304,6 +334,13 @@ STEPS = (
         asking_twice,
         _freed_on_the_way,
         graph_of="total",
+        question=Question(
+            "torch.autograd.grad(total, x) is called three times, the first time with retain_graph=True. What happens "
+            "at the third call?",
+            ("The same gradient once more.", "Another gradient than before.", "An error."),
+            _third_call,
+            told=True,
+        ),
     ),
     Step(
         "A second derivative needs a graph of the first; create_graph=True records it. Here half the sum of the "
@@ -311,6 +348,11 @@ STEPS = (
         second_derivative,
         _weight_times_weight,
         graph_of="gradient",
+        question=Question(
+            "energy is one number, and x has ten. What is the shape of its second derivative with respect to x?",
+            ("1×10: that of x.", "10×10.", "5×10: that of the weight."),
+            lambda found: ((1, 10), (10, 10), (5, 10)).index(tuple(found["hessian"].shape)),
+        ),
         pictures=(
             Picture(
                 "heatmap",

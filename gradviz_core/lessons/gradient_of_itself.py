@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import torch
 
-from gradviz_core.lessons.steps import Found, Step, equal, refused
+from gradviz_core.lessons.steps import Found, Question, Step, equal, index_of, refused
 from gradviz_core.types.lesson_cards import Claim, Picture
 
 # -------------------------------------------------------------------------------------------------------------- shown
@@ -131,12 +131,34 @@ def _all_equal(found: Found) -> Iterator[Claim]:
     yield equal("vmap returns the same matrix", found["vmap"], found["rows"])
 
 
+def _ones_or(found: Found) -> int:
+    gradient, x = found["gradient"], found["x"]
+    return index_of(gradient.ndim == 2, torch.equal(gradient, torch.ones_like(x)), torch.equal(gradient, x))
+
+
+def _diagonal_or(found: Found) -> int:
+    jacobian, size = found["jacobian"], found["size"]
+    return index_of(bool((jacobian == 1).all()), not jacobian.any(), torch.equal(jacobian, torch.eye(size)))
+
+
+def _rule(found: Found) -> int:
+    x, power, gradient = found["x"], found["power"], found["gradient"]
+    rules = (x ** (power + 1) / (power + 1), power * x ** (power - 1), power * x**power)
+    return index_of(*(torch.allclose(gradient, rule) for rule in rules))
+
+
 STEPS = (
     Step(
         "PyTorch cannot compute the gradient of x with respect to x: x has {size} elements, and backward() starts "
         "from a single number. So we add the elements with .sum(). The gradient of the sum is 1 for each element.",
         ones,
         _ones_are_column_sums,
+        question=Question(
+            "total is the sum of x * 1. What is x.grad after total.backward()?",
+            ("An identity matrix with {size} rows.", "{size} ones.", "x itself."),
+            _ones_or,
+            told=True,
+        ),
         graph_of="total",
         pictures=(
             Picture(
@@ -154,6 +176,12 @@ STEPS = (
         "The Jacobian is the identity.",
         identity,
         _is_the_identity,
+        question=Question(
+            "Row k, column i of the Jacobian says how much element k changes with element i. What is in it?",
+            ("Ones everywhere.", "Zeros everywhere.", "Ones on the diagonal, zeros elsewhere."),
+            _diagonal_or,
+            told=True,
+        ),
         pictures=(
             Picture(
                 "heatmap",
@@ -170,6 +198,12 @@ STEPS = (
         "x to the power of {power}, element by element.",
         power_of_x,
         _rule_of_powers,
+        question=Question(
+            "y = xⁿ with n = {power}. What is the gradient of its sum?",
+            ("xⁿ⁺¹ / (n + 1)", "n·xⁿ⁻¹", "n·xⁿ"),
+            _rule,
+            "Each element counts once in the sum, so its derivative is that of xⁿ.",
+        ),
         graph_of="total",
         pictures=(
             Picture(
@@ -187,6 +221,14 @@ STEPS = (
         "The Jacobian of x * x, computed in three ways: row by row, with jacrev, and with vmap.",
         three_ways_to_a_jacobian,
         _all_equal,
+        question=Question(
+            "x has {size} elements. How many backward passes does by_rows run?",
+            ("1", "{size}", "{size}·{size}"),
+            lambda found: index_of(
+                len(found["rows"]) == 1, len(found["rows"]) == found["size"], len(found["rows"]) == found["size"] ** 2
+            ),
+            "It runs one for each output, that is one for each row of the matrix.",
+        ),
         pictures=(
             Picture(
                 "heatmap",

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from gradviz_core.lessons.steps import Found, Step, equal, missing
+from gradviz_core.lessons.steps import Found, Question, Step, equal, index_of, missing
 from gradviz_core.types.lesson_cards import Claim, Picture
 
 # -------------------------------------------------------------------------------------------------------------- shown
@@ -119,12 +119,34 @@ def _late_is_none(found: Found) -> Iterator[Claim]:
     yield equal("A hook receives the same gradient", found["hooked"], found["retained"])
 
 
+def _what_code_gets(found: Found) -> int:
+    gradient, sums = found["gradient_of_code"], found["decoder"].weight.sum(0, keepdim=True)
+    return index_of(torch.equal(gradient, found["code"]), torch.equal(gradient, sums), not gradient.any())
+
+
+def _below_zero(found: Found) -> int:
+    slopes = (found["scores"].softmax(1)[0] - functional.one_hot(torch.tensor(found["label"]), 10)).tolist()
+    negative = [number for number, slope in enumerate(slopes) if slope < 0]
+    others = [number for number in range(10) if number != found["label"]]
+    return ([], others, [found["label"]]).index(negative)
+
+
 STEPS = (
     Step(
         "An encoder (convolution 3 → 16), the spatial mean times {factor:g}, a linear decoder and a sum. The code in "
         "the middle is not a leaf, so retain_grad is needed to keep its gradient.",
         encoder_and_decoder,
         _column_sums,
+        question=Question(
+            "total is the sum of the decoder's outputs. What is the gradient of code?",
+            (
+                "code itself, so it depends on the image.",
+                "The column sums of the decoder's weight, whatever the image is.",
+                "Zero: code is not a leaf.",
+            ),
+            _what_code_gets,
+            "What comes after code is linear in it: only the decoder's weight is left.",
+        ),
         graph_of="total",
         pictures=(
             Picture(
@@ -142,6 +164,13 @@ STEPS = (
         "Two convolutions, 3 → 32 → 64, and a linear layer. The loss is the cross-entropy for class {label}.",
         features_under_a_loss,
         _probability_minus_one_hot,
+        question=Question(
+            "The loss is the cross-entropy for class {label}. For which of the ten scores is ∂loss/∂score below zero?",
+            ("For none of them.", "For all but that of class {label}.", "Only for that of class {label}."),
+            _below_zero,
+            "∂loss/∂scores is p − one-hot, where p is the softmax of the scores: a larger score of class {label} "
+            "lowers the loss, any other raises it.",
+        ),
         graph_of="loss",
         pictures=(
             Picture(
@@ -158,6 +187,16 @@ STEPS = (
         "Calling retain_grad after the backward pass is too late.",
         too_late,
         _late_is_none,
+        question=Question(
+            "code.retain_grad() is called after the backward pass. What is code.grad, named late?",
+            ("The gradient of code.", "A tensor of zeros.", "None."),
+            lambda found: index_of(
+                found["late"] is not None and bool(found["late"].any()),
+                found["late"] is not None,
+                found["late"] is None,
+            ),
+            told=True,
+        ),
         pictures=(
             Picture(
                 "bars",

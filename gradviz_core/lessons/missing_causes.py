@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from gradviz_core.lessons import uncut_causes, zero_gradients
+from gradviz_core.lessons.cause_question import NONE_ZERO_OR_MORE
 from gradviz_core.lessons.steps import Found, Step, equal, missing, refused, there
 from gradviz_core.types.lesson_cards import Claim
 
@@ -227,7 +228,15 @@ def _cause(
     graph_of: str,
     repaired_graph_of: str = "",
 ) -> Step:
-    return Step(sentence, code, check, graph_of, repaired_graph_of=repaired_graph_of, only=("cause", option))
+    return Step(
+        sentence,
+        code,
+        check,
+        graph_of,
+        repaired_graph_of=repaired_graph_of,
+        only=("cause", option),
+        question=NONE_ZERO_OR_MORE,
+    )
 
 
 STEPS = (

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from gradviz_core.lessons import missing_causes
-from gradviz_core.lessons.steps import Found, Step, equal, missing, refused, there
+from gradviz_core.lessons.steps import Found, Question, Step, equal, index_of, missing, refused, there
 from gradviz_core.types.lesson_cards import Claim, Picture
 
 # -------------------------------------------------------------------------------------------------------------- shown
@@ -121,12 +121,27 @@ def _data_changed_and_repaired(found: Found) -> Iterator[Claim]:
     yield equal("Fixed: the data are unchanged", found["after_careful"], found["before"])
 
 
+def _which_are_none(found: Found) -> int:
+    of_x, of_first = found["gradient_of_x"] is None, found["gradient_of_first_weight"] is None
+    return index_of(of_x and not of_first, of_x and of_first, not of_x and not of_first)
+
+
+def _data_afterwards(found: Found) -> int:
+    before, after = found["before"], found["after_careless"]
+    return index_of(torch.equal(after, before), torch.equal(after, 2 * before), not after.any())
+
+
 STEPS = (
     Step(
         "A two-layer network that may cut the graph. Seen from the loss, gradients before the cut exist; those "
         "behind it are None.",
         detached,
         _where_it_is_missing,
+        question=Question(
+            "After loss.backward(), which gradients are None?",
+            ("Only that of x.", "Those of x and of the first layer.", "None of them: all gradients exist."),
+            _which_are_none,
+        ),
         graph_of="loss",
         pictures=(
             Picture(
@@ -145,12 +160,24 @@ STEPS = (
         "x[:] = x * 2 raises an error on a leaf that requires a gradient.",
         written_into_a_leaf,
         _leaf_refused_and_repaired,
+        question=Question(
+            "x is a leaf that requires a gradient. What does x[:] = x * 2 do?",
+            ("It doubles x, and x.grad will be 2.", "It doubles x, and x.grad will be 1.", "It raises an error."),
+            lambda found: index_of(False, found["error"] is None, found["error"] is not None),
+            told=True,
+        ),
         repaired_graph_of="total",
     ),
     Step(
         "On a tensor that does not require a gradient, the same line silently changes the caller's data.",
         written_into_the_callers_data,
         _data_changed_and_repaired,
+        question=Question(
+            "careless(data) returns a sum. What does data hold afterwards?",
+            ("The values from before.", "Twice the values from before.", "Zeros."),
+            _data_afterwards,
+            told=True,
+        ),
         pictures=(
             Picture(
                 "bars",

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import torch
 from torch import nn
 
-from gradviz_core.lessons.steps import Found, Step, equal
+from gradviz_core.lessons.steps import Found, Question, Step, equal, index_of
 from gradviz_core.types.lesson_cards import Claim, Picture
 
 # -------------------------------------------------------------------------------------------------------------- shown
@@ -137,11 +137,33 @@ def _chain_by_hand(found: Found) -> Iterator[Claim]:
     )
 
 
+def _of_a_product(found: Found) -> int:
+    x, weight, gradient = found["x"], found["weight"].T, found["gradient"]
+    by_answer = {1: weight, 0: x, 2: x * weight}  # for some x two are equal: the weight is right for every x
+    return next(answer for answer, rule in by_answer.items() if torch.equal(gradient, rule))
+
+
+def _how_many_times(found: Found) -> int:
+    times = float((found["gradient"].sum() / found["of_the_other"].sum()).log10().round())
+    return (0.0, 1.0, -1.0).index(times)
+
+
+def _reached(found: Found) -> int:
+    share = float((found["gradient"] != 0).any(1).float().mean())
+    return index_of(share < 0.3, share < 0.95, share >= 0.95)
+
+
 STEPS = (
     Step(
         "A row of five numbers times a column of five weights: the simplest gradient.",
         product,
         _gradient_is_the_weight,
+        question=Question(
+            "y is the product of the row x and the column weight. What is its gradient with respect to x, for every x?",
+            ("x.", "The weight.", "x times the weight, element by element."),
+            _of_a_product,
+            "Each x[0, i] counts weight[i, 0] times in the sum, so y changes by weight[i, 0] with it.",
+        ),
         graph_of="y",
         pictures=(
             Picture(
@@ -161,6 +183,12 @@ STEPS = (
         "The sigmoid of ten numbers, reduced to one number by the {reduction}.",
         sigmoid_of_ten,
         _ten_times,
+        question=Question(
+            "How large is the gradient with the {reduction}, compared with that with the {other}?",
+            ("Equally large.", "Ten times as large.", "A tenth."),
+            _how_many_times,
+            "The mean of ten numbers is their sum divided by ten, and so is its gradient.",
+        ),
         graph_of="reduced",
         pictures=(
             Picture(
@@ -182,6 +210,13 @@ STEPS = (
         "A small network: one convolution, one max pooling and one linear layer. Its ten outputs are summed.",
         small_network,
         _chain_by_hand,
+        question=Question(
+            "In each of 16 channels the pooling keeps one position of four. How many of the pixels does the gradient "
+            "reach?",
+            ("A quarter of them.", "Half of them.", "All of them, or nearly all."),
+            _reached,
+            "Each channel keeps other positions, and a kernel of 3×3 leads from each of them to nine pixels.",
+        ),
         graph_of="total",
         pictures=(
             Picture(

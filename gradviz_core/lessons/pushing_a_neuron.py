@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from gradviz_core.lessons.steps import Found, Step, zero
+from gradviz_core.lessons.steps import Found, Question, Step, index_of, zero
 from gradviz_core.types.colour_scales import DIVERGING
 from gradviz_core.types.lesson_cards import Claim, Picture
 
@@ -214,12 +214,32 @@ def _true_for_small_steps(found: Found) -> Iterator[Claim]:
     )
 
 
+def _which_way_down(found: Found) -> int:
+    added, before, subtracted = found["losses"].tolist()
+    return index_of(added < before <= subtracted, subtracted < before <= added, min(added, subtracted) >= before)
+
+
+def _of_a_dead_unit(found: Found) -> int:
+    gradient = found["gradient"]
+    return index_of(gradient is None, gradient is not None and bool(gradient.any()), gradient is not None)
+
+
+def _beside_the_line(found: Found) -> int:
+    apart = float(found["actual"][-1] - found["predicted"][-1])
+    return index_of(apart > 0, apart < 0, apart == 0)
+
+
 STEPS = (
     Step(
         "A network 784 → 128 → 64 → 10. The target for unit {unit} of the 64 is 1, and 0 for the others; the input "
         "changes by {epsilon:g} times the sign of the gradient of the mean squared error.",
         adding_and_subtracting,
         _away_and_towards,
+        question=Question(
+            "step is ε times the sign of the gradient of the loss. In which direction does the loss fall?",
+            ("When the step is added.", "When the step is subtracted.", "In neither of them."),
+            _which_way_down,
+        ),
         graph_of="loss",
         pictures=(
             Picture(
@@ -259,12 +279,25 @@ STEPS = (
         "step for the other units can still change its value before the ReLU.",
         a_dead_unit,
         _does_not_move,
+        question=Question(
+            "The unit's sum before the ReLU is below zero: it is dead. What is the gradient of its own loss with "
+            "respect to x?",
+            ("None.", "A direction in which the sum grows.", "Zero everywhere."),
+            _of_a_dead_unit,
+            told=True,
+        ),
         graph_of="loss",
     ),
     Step(
         "The gradient predicts the change well for small steps. For larger steps the network is not linear.",
         predicted_and_actual,
         _true_for_small_steps,
+        question=Question(
+            "The gradient predicts that the loss changes along a straight line. Where is the actual loss after a step "
+            "of 10·ε?",
+            ("Above that line.", "Below it.", "On it."),
+            _beside_the_line,
+        ),
         pictures=(
             Picture(
                 "lines",

@@ -25,7 +25,7 @@ from gradviz_core.lessons import (
 from gradviz_core.lessons.contents import settle
 from gradviz_core.lessons.recording import names_of, record, shape_text
 from gradviz_core.lessons.steps import Step
-from gradviz_core.types.lesson_cards import LessonResult, Output, Picture, Recorded, StepResult
+from gradviz_core.types.lesson_cards import Asked, LessonResult, Output, Picture, Recorded, StepResult
 
 IMPORTS = (
     {"time": "import time", "warnings": "import warnings"},
@@ -78,9 +78,12 @@ def _run_step(step: Step, settled: Mapping[str, float | str], arrays: dict[str, 
     with torch.no_grad():
         claims = tuple(step.check(found))
         words = {**settled, **step.words(found)}
+        asked = _asked(step, found, words)
     source = textwrap.dedent(inspect.getsource(step.code))
     return StepResult(
+        key=step.key,
         name=step.name,
+        asked=asked,
         sentence=step.sentence.format_map(words),
         source=source,
         imports=_imports(source),
@@ -89,6 +92,17 @@ def _run_step(step: Step, settled: Mapping[str, float | str], arrays: dict[str, 
         claims=claims,
         graphs=tuple(_recorded(step, results)),
         pictures=tuple(_filled_in(picture, words) for picture in step.pictures),
+    )
+
+
+def _asked(step: Step, found: Mapping[str, Any], words: Mapping[str, float | str]) -> Asked:
+    question = step.question
+    return Asked(
+        question.text.format_map(words),
+        tuple(answer.format_map(words) for answer in question.answers),
+        question.right(found),
+        question.why.format_map(words),
+        question.told,
     )
 
 

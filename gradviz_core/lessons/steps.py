@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -16,6 +16,21 @@ Found = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
+class Question:
+    """A question about a step, asked before its results are shown. Its texts may name controls and ``words`` in braces,
+    as those of the step."""
+
+    text: str
+    answers: tuple[str, ...]
+    right: Callable[[Found], int]
+    """Index of the correct answer, found from the results."""
+    why: str = ""
+    """What the sentence of the step does not say of it."""
+    told: bool = False
+    """Whether the sentence of the step tells the answer: then it is shown with the results."""
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """One step of a lesson.
 
@@ -24,7 +39,7 @@ class Step:
     """
 
     sentence: str
-    """May name controls and ``words`` in braces, as may the texts of its pictures."""
+    """What the results show. May name controls and ``words`` in braces, as may the texts of its pictures."""
     code: Callable[..., dict[str, object]]
     check: Callable[[Found], Iterable[Claim]]
     """What is true of the results, checked on them."""
@@ -37,11 +52,26 @@ class Step:
     """What the texts of the step say that depends on what came out."""
     only: tuple[str, str] | None = None
     """A choice and the option that this step is for; None is for all."""
+    question: Question = field(kw_only=True)
+
+    @property
+    def key(self) -> str:
+        """What it is called in addresses: steps of which a choice selects one have the name of the choice."""
+        return self.only[0] if self.only else self.name
 
     @property
     def name(self) -> str:
         """Name of the function."""
         return self.code.__name__
+
+
+def index_of(*true: bool) -> int:
+    """Index of the first that is true.
+
+    Raises:
+        ValueError: none is, so none of the answers is correct.
+    """
+    return true.index(True)
 
 
 def difference(one: Tensor, other: Tensor) -> float:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import torch
 from torch import nn
 
+from gradviz_core.lessons.cause_question import NONE_ZERO_OR_MORE
 from gradviz_core.lessons.steps import Found, Step, equal, missing, refused, there, zero
 from gradviz_core.types.lesson_cards import Claim
 
@@ -203,12 +204,14 @@ STEPS = (
         _before_backward,
         "loss",
         only=("cause", "before_backward"),
+        question=NONE_ZERO_OR_MORE,
     ),
     Step(
         "By default zero_grad() does not write zeros: it sets .grad to None.",
         after_zero_grad,
         _after_zero_grad,
         only=("cause", "zero_grad"),
+        question=NONE_ZERO_OR_MORE,
     ),
     Step(
         "A layer that the loss does not depend on gets no gradient, and no error is raised.",
@@ -217,6 +220,7 @@ STEPS = (
         "loss",
         repaired_graph_of="repaired_loss",
         only=("cause", "unused"),
+        question=NONE_ZERO_OR_MORE,
     ),
     Step(
         "The gradient of an intermediate value is dropped unless you ask for it. The graph is intact: it leads "
@@ -225,6 +229,7 @@ STEPS = (
         _non_leaf,
         "loss",
         only=("cause", "non_leaf"),
+        question=NONE_ZERO_OR_MORE,
     ),
     Step(
         "A leaf moved to another device or dtype becomes a new tensor that is not a leaf: the gradient belongs to "
@@ -234,5 +239,6 @@ STEPS = (
         "loss",
         repaired_graph_of="repaired_loss",
         only=("cause", "moved"),
+        question=NONE_ZERO_OR_MORE,
     ),
 )

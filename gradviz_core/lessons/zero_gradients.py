@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import torch
 from torch import nn
 
+from gradviz_core.lessons.cause_question import NONE_ZERO_OR_MORE
 from gradviz_core.lessons.steps import Found, Step, equal, there, zero
 from gradviz_core.types.lesson_cards import Claim, Picture
 
@@ -119,6 +120,7 @@ STEPS = (
             "not None.",
         ),
         only=("cause", "saturated"),
+        question=NONE_ZERO_OR_MORE,
         words=_how_flat,
     ),
     Step(
@@ -132,5 +134,6 @@ STEPS = (
             "zero, and zero is not None.",
         ),
         only=("cause", "dead"),
+        question=NONE_ZERO_OR_MORE,
     ),
 )

@@ -18,9 +18,22 @@ from gradviz_core.types.controls import Control
 
 
 @dataclass(frozen=True, slots=True)
+class StepCard:
+    """What is known of a step before the lesson runs."""
+
+    key: str
+    """What it is called in addresses: the name of its function, or of the choice that decides which function it is."""
+    title: str
+    """What it is about, without what comes out."""
+    controls: tuple[str, ...]
+    """Names of the controls that its code takes."""
+
+
+@dataclass(frozen=True, slots=True)
 class Prediction:
     """A question about the lesson with some controls changed, to answer before it runs that way."""
 
+    title: str
     question: str
     answers: tuple[str, ...]
     right: int
@@ -41,6 +54,7 @@ class Lesson:
     before: str
     """A few sentences to read first."""
     controls: tuple[Control, ...]
+    steps: tuple[StepCard, ...]
     prediction: Prediction
 
 
@@ -140,10 +154,27 @@ class Picture:
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """A question about a step, to answer before its results are shown."""
+
+    text: str
+    answers: tuple[str, ...]
+    right: int
+    """Index of the correct one among ``answers``, found from the results."""
+    why: str = ""
+    told: bool = False
+    """Whether the sentence of the step tells the answer: then it is shown with the results."""
+
+
+@dataclass(frozen=True, slots=True)
 class StepResult:
     """One step that ran: what it is about, the code that ran, and what came of it."""
 
+    key: str
+    """As on its card."""
     name: str
+    """The name of its function."""
+    asked: Asked
     sentence: str
     source: str
     """Text of the very function that ran; it needs no more than ``imports`` above it."""
@@ -159,8 +190,13 @@ class StepResult:
     @property
     def program(self) -> str:
         """A file that runs the function by itself and prints what it returns, each value by its name."""
+        return f"{self.imports}\n\n\n{self.below_imports}"
+
+    @property
+    def below_imports(self) -> str:
+        """The program without its imports."""
         printing = 'for name, value in results.items():\n    print(name, "=", value)'
-        return f"{self.imports}\n\n\n{self.source.rstrip()}\n\n\nresults = {self.call}\n{printing}\n"
+        return f"{self.source.rstrip()}\n\n\nresults = {self.call}\n{printing}\n"
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,13 +3,14 @@
 import streamlit as st
 
 from gradviz_core.settings import settings
+from pages.layout import frame
 from pages.shell.words import linked
 from pages.uploads import bring, export_words, models
 
-st.title("Export a model", anchor=False)
-st.markdown(
+frame.heading(
+    "Export a model",
     "Export your model from your own code, then upload the file. It is read as data: no code in it runs, only the "
-    "operations that GradViz knows by name."
+    "operations that GradViz knows by name.",
 )
 
 st.header("Any architecture: an exported program", anchor=False)

@@ -14,18 +14,18 @@ choice = frame.begin_with_score(
     "why, at which line, and how to fix it.",
 )
 
+answer = None
 with one_sentence():
     answer = ask(
         DiagnosisQuestion(model=choice.model, image=choice.image, target=choice.target, seed=choice.draw),
         "Tracing the gradient through every operation …",
     )
-    facts.line(*findings.numbers(answer, choice.labels))
+    with choice.beside:
+        facts.line(*findings.numbers(answer, choice.labels))
     facts.notes(answer.notes)
     findings.verdict(answer.diagnosis)
     for number, finding in enumerate(answer.diagnosis.findings, start=1):
         findings.show(number, finding)
-    findings.units(answer.diagnosis.layers)
-    findings.gradients(answer.diagnosis.leaves)
 
 with one_sentence():
     st.header("Check the gradient", anchor=False)
@@ -34,3 +34,7 @@ with one_sentence():
         findings.show_proof(findings.check(choice))
     else:
         st.button("Check the gradient", on_click=address.write, args=({"check": "1"},), type="primary")
+
+if answer is not None:
+    findings.units(answer.diagnosis.layers)
+    findings.gradients(answer.diagnosis.leaves)

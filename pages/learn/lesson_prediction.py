@@ -1,55 +1,53 @@
-"""The question at the end of a lesson: an answer is chosen first, then the lesson runs with the controls moved."""
+"""The question of a step: an answer is chosen before the results are shown."""
 
 from __future__ import annotations
+
+from typing import Literal
 
 import streamlit as st
 
 from gradviz_core.types import LessonQuestion
-from gradviz_core.types.lesson_cards import Lesson, Prediction
-from pages.learn import lesson_steps
+from gradviz_core.types.lesson_cards import Asked
+from pages.learn import lesson_memory
 from pages.shell import address
-from pages.shell.asking import ask
 from pages.shell.parameters import Parameter
 from pages.shell.words import plain
 
-PARAMETERS = (Parameter("guess", within=("lesson",), personal=True),)
+PARAMETERS = (Parameter("guess", within=("lesson", "lesson_step"), personal=True),)
 GIVEN_UP = "shown"
 """What ``guess`` is in the address where the answer was asked for; else it is the number of an answer."""
 
 
-def show(lesson: Lesson, doing: str) -> None:
-    """The question; once it is answered, what ran and what came, and whether the answer is right. Why it is comes with
-    the right answer, or when it is asked for."""
-    prediction, key = lesson.prediction, f"prediction_{lesson.key}"
-    guess = _guess(prediction)
-    stands_at = prediction.right if guess == GIVEN_UP else guess
-    if st.session_state.get(key) != stands_at:  # at the start, and on the way back or forth in the browser
-        st.session_state[key] = stands_at
-    st.header("Predict, then run", anchor=False)
-    with st.form(f"form_{key}"):
-        st.radio(
-            prediction.question,
-            range(len(prediction.answers)),
-            index=None,
-            key=key,
-            format_func=lambda i: plain(prediction.answers[i]),
+Reached = Literal["asked", "tried", "settled"]
+"""Whether an answer was given: then the results may be shown; and whether the correct one is known: then its reason."""
+
+
+def show(step: str, asked: Asked, of: LessonQuestion) -> Reached:
+    """The question, and how far it was answered. A wrong answer leaves a second try. The answer that was given is
+    judged only while the controls stand where they stood."""
+    guess = _guess(asked)
+    if guess is None:
+        _form(step, asked, None, of.lesson)
+        return "asked"
+    found = guess in (GIVEN_UP, asked.right)
+    given = lesson_memory.note(of.lesson, step, str(guess), of, done=found)
+    if given.of != of:
+        _closed(asked, "With these controls the answer is")
+    elif guess == GIVEN_UP:
+        _closed(asked, "The answer is")
+    elif found:
+        _closed(asked, ":material/check: **Correct.** Your answer:")
+    else:
+        _form(step, asked, int(guess), of.lesson)
+        st.markdown(
+            f"Your answer: “{plain(asked.answers[int(guess)])}” **Not correct.** See the results, and choose again."
         )
-        pressed = st.form_submit_button("Run and check", key=f"check_{key}", on_click=_take, args=(key,))
-    if guess is not None:
-        _verdict(prediction, guess, f"show_{key}")
-        _evidence(lesson, doing)
-    elif pressed:
-        st.info("Choose an answer first.")
+        return "tried"
+    return "settled"
 
 
-def _take(key: str) -> None:
-    chosen = st.session_state[key]
-    if chosen is not None:
-        address.write({"guess": chosen})
-
-
-def _guess(prediction: Prediction) -> int | str | None:
-    text, count = address.read("guess"), len(prediction.answers)
+def _guess(asked: Asked) -> int | str | None:
+    text, count = address.read("guess"), len(asked.answers)
     if text in map(str, range(count)):
         return int(text)
     if text in ("", GIVEN_UP):
@@ -58,31 +56,37 @@ def _guess(prediction: Prediction) -> int | str | None:
     raise address.NoSuchChoice(f"There is no answer {text[:60]!r}: {rule}. Choose one of them.", "guess")
 
 
-def _verdict(prediction: Prediction, guess: int | str, key: str) -> None:
-    """Which answer it speaks of, for another one may be chosen above meanwhile; and what there is to say of it."""
-    right = f"“{plain(prediction.answers[prediction.right])}”"
-    match guess:
-        case int() if guess != prediction.right:
-            st.markdown(
-                f"Your answer: “{plain(prediction.answers[guess])}” **Not correct.** The results are below. Choose "
-                "again."
+def _form(step: str, asked: Asked, guess: int | None, lesson: str) -> None:
+    key = f"prediction_{lesson}_{step}"
+    if st.session_state.get(key) != guess:  # at the start, and on the way back or forth in the browser
+        st.session_state[key] = guess
+    with st.form(f"form_{key}", border=False):
+        st.radio(
+            plain(asked.text),
+            range(len(asked.answers)),
+            index=None,
+            key=key,
+            format_func=lambda i: plain(asked.answers[i]),
+        )
+        with st.container(horizontal=True, gap="small"):
+            pressed = st.form_submit_button(
+                "Run and check", key=f"check_{key}", on_click=_take, args=(step, key), type="primary"
             )
-            st.button("Show the answer", key=key, on_click=address.write, args=({"guess": GIVEN_UP},))
-        case int():
-            st.markdown(f"Your answer: {right} **Correct.** {plain(prediction.why)}")
-        case _:
-            st.markdown(f"The answer: {right} {plain(prediction.why)}")
+            st.form_submit_button("Show me", key=f"show_{key}", on_click=_write, args=(step, GIVEN_UP), type="tertiary")
+    if pressed and guess is None:
+        st.info("Choose an answer first.")
 
 
-def _evidence(lesson: Lesson, doing: str) -> None:
-    """What ran, and its results."""
-    answer = ask(LessonQuestion(lesson=lesson.key, choices=lesson.prediction.moved), doing)
-    step = next(step for step in answer.steps if step.name == lesson.prediction.step)
-    said, shown = st.columns([3, 2], gap="medium")
-    with said:
-        st.caption("What ran, and its results")
-        st.code(step.call, language="python", wrap_lines=False)
-        lesson_steps.claims(step.claims)
-        lesson_steps.outputs(step.outputs)
-    with shown:
-        lesson_steps.pictures(step, answer, "tried")
+def _closed(asked: Asked, before: str) -> None:
+    st.markdown(plain(asked.text))
+    st.markdown(f"{before} “{plain(asked.answers[asked.right])}”")
+
+
+def _take(step: str, key: str) -> None:
+    chosen = st.session_state[key]
+    if chosen is not None:
+        _write(step, chosen)
+
+
+def _write(step: str, guess: int | str) -> None:
+    address.write({"lesson_step": step, "guess": guess})

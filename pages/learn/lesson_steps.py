@@ -9,43 +9,85 @@ import streamlit as st
 from gradviz_core.drawing import lesson_pictures
 from gradviz_core.lessons.graph import FONT, breadth, described, dot, legend, levels, title
 from gradviz_core.types import LessonAnswer
-from gradviz_core.types.lesson_cards import Claim, LessonResult, Output, Recorded, StepResult
+from gradviz_core.types.lesson_cards import Claim, LessonResult, Output, Picture, Recorded, StepResult
 from pages.shell import panel
 from pages.shell.words import plain
 from pages.streamlit_private import elements
 
 LEVEL = 60
 """Pixels that a graph gets for each level; it is drawn to fit."""
-BROAD = 50
-"""Characters beside each other that are too many for the narrow column."""
+BROAD = 40
+"""Characters beside each other that are too many for the column beside the code."""
 WIDE = 64
-"""Characters that the wide column shows of a line."""
+"""Characters that the results have room for in a line."""
 _TEXT = f"{elements.GRAPH} svg text {{ font-size: {FONT}px !important; }}"
 """Streamlit makes the text of every graph 9 px; its boxes were measured for this size."""
-_CODE = f"""{elements.CODE} {{ overflow-x: auto; }}
-{elements.CODE}:has({elements.UNWRAPPED}) > pre {{ overflow: visible; width: max-content; min-width: 100%; }}"""
-"""Long lines are scrolled by the part that the keyboard can reach; Streamlit has one inside it scroll."""
+_CODE = f"""{elements.CODE} {{ overflow: auto; scrollbar-width: thin; }}
+{elements.CODE} :is(pre, code) {{ font-size: 12px !important; line-height: 1.45 !important; }}
+{elements.CODE}:has({elements.UNWRAPPED}) > pre {{ overflow: visible; width: max-content; min-width: 100%;
+  padding: 0.6rem 0.7rem; }}
+@media (min-width: 768px) {{
+  .st-key-lesson_program {elements.CODE} {{ max-height: max(20rem, 100vh - 23.5rem); }}
+}}"""
+"""The longest line has room beside the question on a projector. What is longer than a phone is wide, or higher than the
+window, is scrolled by the part that the keyboard can reach; Streamlit has one inside it scroll."""
+_SPACE = f"""
+.st-key-lesson_contents {{ min-height: 2.9rem; }}
+.st-key-beside_title .st-key-shown_lesson {{ max-width: 25rem; min-height: 0; }}
+.st-key-shown_lesson label {{ position: absolute; clip-path: inset(50%); }}
+.st-key-lesson_asking [class*=st-key-picture_] {{ --rest: 430px; }}
+.st-key-lesson_asking:has(form) [class*=st-key-picture_] {{ --rest: 500px; }}
+.st-key-lesson_program summary {{ padding: 0.2rem 0.6rem; min-height: 0; }}
+@media (min-width: 768px) {{
+  {elements.LAYOUT}:has(> .st-key-lesson_title) {{ position: absolute; clip-path: inset(50%); }}
+}}
+@media (max-width: 767px) {{
+  {elements.LAYOUT}:has(> .st-key-lesson_contents) {{ position: absolute; }}
+  .st-key-lesson {{ padding-bottom: 4.5rem; }}
+}}
+"""
+"""Where the table of contents names the open step, its title is for screen readers alone."""
 
 
 def style() -> None:
     """What the page says once of all its graphs and all its code."""
-    st.html(f"<style>{_TEXT}\n{_CODE}</style>")
+    st.html(f"<style>{_TEXT}\n{_CODE}{_SPACE}</style>")
 
 
-def show(number: int, step: StepResult, answer: LessonAnswer) -> None:
-    """The whole step. A graph stands where there is more room for it."""
-    st.header(f"{number}. {plain(step.sentence)}", anchor=False)
-    code, shown = st.columns([3, 2], gap="medium")
-    with code:
-        st.code(step.program, language="python", wrap_lines=False)
+def program(step: StepResult) -> None:
+    """The program that ran, its imports folded."""
+    with st.container(key="lesson_program", gap="xxsmall"):
+        with st.expander("imports"):
+            st.code(step.imports, language="python", wrap_lines=False)
+        st.code(step.below_imports, language="python", wrap_lines=False)
+
+
+def beside(step: StepResult, answer: LessonAnswer) -> None:
+    """What stands beside the code: the first picture of the step, or its graph."""
+    if step.pictures:
+        _picture(step, 0, answer)
+    for recorded in _narrow(step):
+        graph(recorded)
+
+
+def below(step: StepResult, answer: LessonAnswer) -> None:
+    """What else came: what was returned, other pictures and graphs."""
+    results, others = st.columns([7, 3], gap="small")
+    narrow = _narrow(step)
+    with results:
         outputs(step.outputs)
-    with shown:
-        claims(step.claims)
-        pictures(step, answer, step.name)
-    broad = any(recorded.graph and breadth(recorded.graph) > BROAD for recorded in step.graphs)
-    with code if broad or len(step.pictures) > 1 else shown:
         for recorded in step.graphs:
-            graph(recorded)
+            if recorded not in narrow:
+                graph(recorded)
+    with others:
+        for number in range(1, len(step.pictures)):
+            _picture(step, number, answer)
+
+
+def _narrow(step: StepResult) -> list[Recorded]:
+    """The graphs that stand in place of a picture."""
+    small = [each for each in step.graphs if each.graph is None or breadth(each.graph) <= BROAD]
+    return [] if step.pictures or len(small) < len(step.graphs) else small
 
 
 def claims(found: Sequence[Claim]) -> None:
@@ -57,14 +99,14 @@ def claims(found: Sequence[Claim]) -> None:
 
 def outputs(found: Sequence[Output]) -> None:
     """What the function returned, as Python prints it; what PyTorch said stands apart."""
-    values = [output for output in found if output.kind not in ("error", "warning")]
-    if values:
-        st.caption("Results")
-        st.code("\n".join(map(_printed, values)), language=None, wrap_lines=False)
     for output in found:
         if output.kind in ("error", "warning"):
             st.caption(f"What PyTorch said ({output.kind})")
             st.code(output.text, language=None, wrap_lines=True)
+    values = [output for output in found if output.kind not in ("error", "warning")]
+    if values:
+        st.caption("Results")
+        st.code("\n".join(map(_printed, values)), language=None, wrap_lines=False)
 
 
 def _printed(output: Output) -> str:
@@ -72,13 +114,12 @@ def _printed(output: Output) -> str:
     return line if "\n" not in line and len(line) <= WIDE else f"{output.name} =\n{output.text}"
 
 
-def pictures(step: StepResult, answer: LessonAnswer, key: str) -> None:
-    """The pictures of the step. No other on the page has the same ``key``."""
-    for number, picture in enumerate(step.pictures):
-        arrays = [answer.arrays[LessonResult.name_of(step.name, name)] for name in picture.arrays]
-        st.markdown(f"**{plain(picture.title)}**")
-        figure, caption = lesson_pictures.draw(picture, arrays), lesson_pictures.caption(picture, arrays)
-        panel.picture(panel.Picture(figure, caption, alt=lesson_pictures.alt(picture, arrays)), f"{key}_{number}")
+def _picture(step: StepResult, number: int, answer: LessonAnswer) -> None:
+    picture: Picture = step.pictures[number]
+    arrays = [answer.arrays[LessonResult.name_of(step.name, name)] for name in picture.arrays]
+    st.markdown(f"**{plain(picture.title)}**")
+    figure, caption = lesson_pictures.draw(picture, arrays), lesson_pictures.caption(picture, arrays)
+    panel.picture(panel.Picture(figure, caption, alt=lesson_pictures.alt(picture, arrays)), f"{step.name}_{number}")
 
 
 def graph(recorded: Recorded) -> None:

@@ -1,26 +1,24 @@
-"""Lessons: the code that runs, controls that change its numbers, and whether what is said of them is true."""
+"""Lessons, one step at a time: a question, the code that runs, and whether what is said of its results is true."""
 
 import streamlit as st
 
 from gradviz_core.lessons.contents import FIRST_WORDS, LESSONS
 from pages.layout import frame
-from pages.learn import lesson_controls, lesson_prediction, lesson_steps
-from pages.shell.asking import ask, one_sentence
-from pages.shell.words import plain
+from pages.learn import lesson_contents, lesson_controls, lesson_steps, lesson_view
+from pages.shell.asking import one_sentence
 
-frame.heading(
+heading = frame.heading(
     "Lessons",
-    "Short lessons about gradients. The code on the screen is the code that runs. Move a control to run it again.",
+    "Short lessons about gradients. Predict what comes out of each step, then see it. The code on the screen is the "
+    f"code that runs; move a control to run it again.\n\n{FIRST_WORDS}",
 )
-
-with one_sentence():
+lesson_steps.style()
+lesson, here = LESSONS[0], None
+with heading.beside, one_sentence():
     lesson = lesson_controls.choose()
-    if lesson is LESSONS[0]:
-        st.markdown(FIRST_WORDS)
-    st.markdown(plain(lesson.before))
-    doing = f"Running the lesson “{lesson.title}”. The first run takes a few seconds …"
-    answer = ask(lesson_controls.question(lesson), doing)
-    lesson_steps.style()
-    for number, step in enumerate(answer.steps, start=1):
-        lesson_steps.show(number, step, answer)
-    lesson_prediction.show(lesson, doing)
+room = st.container(key="lesson_contents")
+with st.container(key="lesson"), one_sentence():
+    here = lesson_contents.chosen(lesson)
+    lesson_view.show(lesson, here)
+with room:
+    lesson_contents.links(lesson, here)

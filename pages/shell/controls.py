@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from gradviz_core.types.controls import Choice, Control, Number
@@ -9,7 +10,8 @@ from pages.shell import address, widgets
 
 MOST_BESIDE = 4
 """A choice with more options than this is drawn as a drop-down list."""
-_WIDTH = 160
+WIDTH = 160
+"""Pixels of a slider."""
 
 
 def refuse_others(parameter: str, controls: Sequence[Control], owner: str, word: str) -> None:
@@ -26,16 +28,32 @@ def refuse_others(parameter: str, controls: Sequence[Control], owner: str, word:
             raise address.NoSuchChoice(f"{owner} has no {word} {name[:60]!r}. {rule}.", parameter)
 
 
-def draw(parameter: str, controls: Sequence[Control]) -> tuple[tuple[str, float | str], ...]:
-    """Draw the controls; returns the value of each, numbers as floats.
+def draw(parameter: str, controls: Sequence[Control], *, width: int = WIDTH) -> tuple[tuple[str, float | str], ...]:
+    """Draw the controls, each slider as wide as ``width``; returns the value of each, numbers as floats.
 
     Raises:
         NoSuchChoice: the address holds a value that a control cannot have.
     """
-    return tuple((control.name, _value(f"{parameter}.{control.name}", control)) for control in controls)
+    return tuple((control.name, _value(f"{parameter}.{control.name}", control, width)) for control in controls)
 
 
-def _value(name: str, control: Control) -> float | str:
+def undrawn(parameter: str, controls: Sequence[Control]) -> tuple[tuple[str, float | str], ...]:
+    """What the controls would have if they were drawn. A value that one cannot have is refused with the question."""
+    return tuple((control.name, _said(f"{parameter}.{control.name}", control)) for control in controls)
+
+
+def _said(name: str, control: Control) -> float | str:
+    text = address.read(name)
+    if isinstance(control, Choice) or not text:
+        return text or (control.default if isinstance(control, Choice) else float(control.default))
+    try:
+        number = float(text)
+    except ValueError:
+        return text
+    return number if math.isfinite(number) else text
+
+
+def _value(name: str, control: Control, width: int) -> float | str:
     match control:
         case Choice():
             words = {option.value: option.label for option in control.options}
@@ -45,7 +63,7 @@ def _value(name: str, control: Control) -> float | str:
         case Number(whole=True):
             steps = range(int(control.low), int(control.high) + 1, int(control.step))
             chosen = widgets.slider(
-                control.label, name, steps, int(control.default), control.meaning, unit=control.unit, width=_WIDTH
+                control.label, name, steps, int(control.default), control.meaning, unit=control.unit, width=width
             )
             return float(chosen)
         case Number():
@@ -58,5 +76,5 @@ def _value(name: str, control: Control) -> float | str:
                 control.default,
                 control.meaning,
                 unit=control.unit,
-                width=_WIDTH,
+                width=width,
             )

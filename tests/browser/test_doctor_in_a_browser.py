@@ -10,7 +10,8 @@ from playwright.sync_api import Browser, Page, expect
 from torch import Tensor, nn
 
 from tests.browser import seeing, streamlit_ids
-from tests.browser.conftest import Server, tab
+from tests.browser.conftest import Server, script, tab
+from tests.browser.test_one_screen import CHOICES, MOST_SHIFT, SHIFT, WATCH
 from tests.exported.files import exported_bytes
 
 pytestmark = pytest.mark.browser
@@ -64,3 +65,17 @@ def test_a_cut_in_an_exported_model_is_shown_at_the_authors_line(visited: Server
     page.get_by_role("button", name="Check the gradient").click()
     expect(page.get_by_text("No gradient of the logit of class")).to_be_visible(timeout=60_000)
     seeing.wait(page)
+
+
+@pytest.mark.parametrize("size", [(1280, 720), (1440, 900)], ids=str)
+def test_the_verdict_and_the_check_are_above_the_fold_and_nothing_jumps(
+    visited: Server, browser: Browser, size: tuple[int, int]
+) -> None:
+    with tab(browser) as page, script(page, WATCH):
+        page.set_viewport_size({"width": size[0], "height": size[1]})
+        page.goto(visited.address(f"doctor?{CHOICES}"))
+        expect(page.get_by_text("No problems found")).to_be_in_viewport(ratio=1, timeout=60_000)
+        expect(page.get_by_role("button", name="Check the gradient")).to_be_in_viewport(ratio=1)
+        seeing.wait(page)
+        shift, moved = page.evaluate(SHIFT)
+        assert shift < MOST_SHIFT, moved

@@ -1,26 +1,30 @@
-"""Every lesson in a real browser: its claim on the screen, its control moved, its figure changed."""
+"""Lessons in a real browser: the table of contents, what is on the first screen, figures that follow the controls."""
 
 from __future__ import annotations
 
 import json
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
+from gradviz_core.lessons.contents import LESSONS
+from gradviz_core.types.lesson_cards import Lesson
+from pages.learn import lesson_contents
 from tests.browser import seeing, streamlit_ids
-from tests.browser.conftest import Server, tab
+from tests.browser.conftest import Server, script, tab
+from tests.browser.test_one_screen import MOST_SHIFT, SHIFT, WATCH
 
 pytestmark = pytest.mark.browser
 
-LESSONS = {
-    "first-layer": ("grad can be implicitly created only for scalar outputs", "Output neuron", "one_neuron_0"),
-    "partial-derivatives": ("The gradient with respect to the weight equals x", "x1", "sigmoid_of_ten_0"),
-    "missing-gradients": ("The gradient of the first layer's weight exists", "Random seed", "detached_0"),
-    "intermediate-values": ("column sums of the decoder's weight", "Factor after the mean", "encoder_and_decoder_0"),
-    "pushing-a-neuron": ("Subtracting moves towards the target", "Step size", "adding_and_subtracting_0"),
-    "gradient-of-itself": ("The gradient equals the column sums of the Jacobian", "Power", "power_of_x_0"),
+FIGURES = {
+    "first-layer": ("one_neuron", "The gradient of neuron 2 equals row 2", "Output neuron"),
+    "partial-derivatives": ("sigmoid_of_ten", "With the mean, the gradient equals", "x1"),
+    "missing-gradients": ("detached", "The gradient of the first layer's weight exists", "Random seed"),
+    "intermediate-values": ("encoder_and_decoder", "column sums of the decoder's weight", "Factor after the mean"),
+    "pushing-a-neuron": ("adding_and_subtracting", "Subtracting moves towards the target", "Step size"),
+    "gradient-of-itself": ("power_of_x", "The gradient equals 2x", "Power"),
 }
-"""A claim, a slider, and a chart that it changes."""
+"""Of each lesson a step with a picture, a claim of it, and a slider that changes the picture."""
 
 
 def numbers(page: Page, key: str) -> str:
@@ -37,10 +41,11 @@ def numbers(page: Page, key: str) -> str:
     return json.dumps(found)
 
 
-@pytest.mark.parametrize("lesson", LESSONS)
+@pytest.mark.parametrize("lesson", FIGURES)
 def test_claim_control_and_figure(visited: Server, page: Page, browser: Browser, lesson: str) -> None:
-    claim, label, key = LESSONS[lesson]
-    page.goto(visited.address(f"lessons?lesson={lesson}"))
+    step, claim, label = FIGURES[lesson]
+    key = f"{step}_0"
+    page.goto(visited.address(f"lessons?lesson={lesson}&lesson_step={step}&guess=shown"))
     expect(page.get_by_text(claim).first).to_be_visible(timeout=60_000)
     before = numbers(page, key)
     expect(page.locator(streamlit_ids.filled("$GRAPH_VIZ_CHART svg")).first).to_be_visible()
@@ -52,7 +57,6 @@ def test_claim_control_and_figure(visited: Server, page: Page, browser: Browser,
     assert after != before
     with tab(browser, dark=True, width=390) as other:
         other.goto(page.url)
-        expect(other.get_by_text("Predict, then run")).to_be_visible(timeout=60_000)
         assert numbers(other, key) == after
         assert other.evaluate("document.documentElement.scrollWidth") <= 390
     page.go_back()
@@ -67,7 +71,7 @@ def test_the_page_opens_first_on_a_fresh_server_and_the_question_is_answered_by_
     page.goto(server.address("lessons"))
     expect(page.get_by_role("heading", name="Lessons")).to_be_visible(timeout=60_000)
     expect(page.get_by_text("Page not found")).to_have_count(0)
-    question = page.get_by_role("radiogroup", name="The input is multiplied by three")
+    question = page.get_by_role("radiogroup", name="The layer has five outputs")
     expect(question).to_be_visible(timeout=60_000)
     seeing.wait(page)
     question.get_by_role("radio").first.focus()
@@ -81,25 +85,139 @@ def test_the_page_opens_first_on_a_fresh_server_and_the_question_is_answered_by_
     assert seeing.choice(page, "guess") == "2"
 
 
-@pytest.mark.parametrize(("dark", "width"), [(False, 1400), (True, 1400), (False, 390)])
-def test_code_keeps_its_lines_and_what_moves_under_the_controls_is_covered(
-    visited: Server, browser: Browser, dark: bool, width: int
+def open_step(page: Page, key: str) -> None:
+    """Wait until this step is open."""
+    page.wait_for_function("(key) => new URL(location.href).searchParams.get('lesson_step') === key", arg=key)
+    seeing.wait(page)
+
+
+def entry(page: Page, title: str) -> Locator:
+    """The link to a step in the table of contents."""
+    return page.get_by_role("navigation", name="Steps of the lesson").get_by_role("link", name=title)
+
+
+def test_the_table_of_contents_leads_to_each_step_by_keyboard_and_marks_what_is_open_and_done(
+    visited: Server, page: Page
 ) -> None:
-    with tab(browser, dark=dark, width=width) as page:
-        page.goto(visited.address("lessons?lesson=first-layer"))
-        expect(page.get_by_text("Predict, then run")).to_be_visible(timeout=60_000)
+    page.goto(visited.address("lessons?lesson=first-layer"))
+    expect(entry(page, "1. Five outputs at once")).to_have_attribute("aria-current", "step", timeout=60_000)
+    expect(entry(page, "Previous")).to_have_count(0)
+    seeing.wait(page)
+    page.get_by_role("button", name="Show me").click()
+    expect(entry(page, "1. Five outputs at once, done")).to_be_visible()
+    page.locator("body").press("ArrowRight")
+    open_step(page, "one_neuron")
+    expect(entry(page, "2. One output neuron")).to_have_attribute("aria-current", "step")
+    expect(page.get_by_role("radio").first).to_be_visible()
+    assert seeing.choice(page, "guess") is None, "the answer of one step is not that of another"
+    entry(page, "5. A second derivative").focus()
+    page.keyboard.press("Enter")
+    open_step(page, "second_derivative")
+    entry(page, "Previous").click()
+    open_step(page, "asking_twice")
+    entry(page, "1. Five outputs at once, done").click()
+    open_step(page, "five_outputs_at_once")
+    expect(page.get_by_text("The answer is")).to_be_visible()
+    page.go_back()
+    open_step(page, "asking_twice")
+
+
+def test_arrows_that_belong_to_a_control_turn_no_page(visited: Server, page: Page) -> None:
+    page.goto(visited.address("lessons?lesson=first-layer&lesson_step=one_neuron"))
+    radios = page.get_by_role("radiogroup", name="What is the gradient of output neuron 2").get_by_role("radio")
+    expect(radios.first).to_be_visible(timeout=60_000)
+    seeing.wait(page)
+    radios.first.focus()
+    page.keyboard.press("Space")
+    page.keyboard.press("ArrowRight")
+    expect(radios.nth(1)).to_be_checked()
+    page.get_by_role("slider", name="Output neuron").focus()
+    page.keyboard.press("ArrowRight")
+    page.wait_for_function("location.search.includes('set=neuron=3') || location.search.includes('set=neuron%3D3')")
+    assert seeing.choice(page, "lesson_step") == "one_neuron"
+
+
+def test_on_a_phone_the_table_of_contents_opens_from_the_foot(visited: Server, browser: Browser) -> None:
+    with tab(browser, width=390) as page:
+        page.goto(visited.address("lessons?lesson=partial-derivatives"))
+        opener = page.get_by_role("button", name="Step 1 of 4")
+        expect(opener).to_be_in_viewport(timeout=60_000)
         seeing.wait(page)
+        expect(entry(page, "3. A small network")).to_be_hidden()
+        opener.click()
+        entry(page, "3. A small network").click()
+        open_step(page, "small_network")
+        expect(page.get_by_role("button", name="Step 3 of 4")).to_be_in_viewport()
+        expect(entry(page, "1. A product")).to_be_hidden()
+        page.get_by_role("button", name="Step 3 of 4").press("Enter")
+        expect(entry(page, "1. A product")).to_be_visible()
+        page.keyboard.press("Escape")
+        expect(entry(page, "1. A product")).to_be_hidden()
+
+
+CUT = streamlit_ids.filled("""() => [...document.querySelectorAll("$CODE")]
+  .filter((block) => block.scrollWidth > block.clientWidth)
+  .map((block) => [block.scrollWidth, block.clientWidth, block.textContent])""")
+
+
+@pytest.mark.parametrize("lesson", LESSONS, ids=lambda lesson: lesson.key)
+def test_no_line_of_code_or_of_results_is_cut_on_a_projector(visited: Server, browser: Browser, lesson: Lesson) -> None:
+    with tab(browser, width=1280) as page:
+        page.set_viewport_size({"width": 1280, "height": 720})
+        for each in lesson_contents.entries(lesson):
+            page.goto(visited.address(f"lessons?lesson={lesson.key}&lesson_step={each.key}&guess=shown"))
+            expect(page.locator(streamlit_ids.filled("$CODE code.language-python")).last).to_be_visible(timeout=60_000)
+            expect(page.get_by_text("Results", exact=True)).to_be_visible()
+            seeing.wait(page)
+            assert page.locator(streamlit_ids.filled("$CODE")).count() >= 2, "the program, and its results"
+            assert page.evaluate(CUT) == [], each.title
+
+
+ABOVE = ("one_neuron", "three_right_ways", "second_derivative")
+
+
+@pytest.mark.parametrize("size", [(1280, 720), (1440, 900)], ids=str)
+@pytest.mark.parametrize("step", ABOVE)
+def test_question_code_and_picture_are_above_the_fold_and_nothing_jumps(
+    visited: Server, browser: Browser, step: str, size: tuple[int, int]
+) -> None:
+    with tab(browser) as page, script(page, WATCH):
+        page.set_viewport_size({"width": size[0], "height": size[1]})
+        page.goto(visited.address(f"lessons?lesson=first-layer&lesson_step={step}"))
+        expect(page.get_by_role("radio").first).to_be_visible(timeout=60_000)
+        seeing.wait(page)
+        expect(page.get_by_role("button", name="Show me")).to_be_in_viewport(ratio=1)
+        shift, moved = page.evaluate(SHIFT)
+        assert shift < MOST_SHIFT, moved
+        page.get_by_role("button", name="Show me").click()
+        expect(page.get_by_text("The answer is")).to_be_in_viewport(ratio=1)
+        seeing.wait(page)
+        picture = page.locator(f".st-key-chart_{step}_0 .js-plotly-plot")
+        expect(picture).to_be_in_viewport(ratio=1)
+        code = page.locator(streamlit_ids.filled(".st-key-lesson_program $CODE")).last
+        expect(code).to_be_in_viewport(ratio=1)
+        box = picture.bounding_box()
+        assert box is not None
+        assert box["height"] >= 220, "it is large all the same"
+
+
+@pytest.mark.parametrize(("dark", "width"), [(False, 1400), (True, 1400), (False, 390)])
+def test_code_keeps_its_lines_and_graphs_can_be_read(visited: Server, browser: Browser, dark: bool, width: int) -> None:
+    """A line of Python that is wrapped looks like another: on a phone it is scrolled."""
+    with tab(browser, dark=dark, width=width) as page:
+        page.goto(visited.address("lessons?lesson=first-layer&lesson_step=asking_twice&guess=shown"))
         for drawn in (
             streamlit_ids.filled("$CODE code.language-python"),
             streamlit_ids.filled("$GRAPH_VIZ_CHART svg text"),
         ):
-            expect(page.locator(drawn).last).to_be_visible(timeout=20_000)
+            expect(page.locator(drawn).last).to_be_visible(timeout=60_000)
+        seeing.wait(page)
         wraps = page.evaluate(
             streamlit_ids.filled("""() => [...document.querySelectorAll("$CODE code")]
                  .filter((code) => !code.textContent.startsWith("RuntimeError: "))
                  .map((code) => getComputedStyle(code).whiteSpace)""")
         )
-        assert len(wraps) >= 10, "five steps, their code and what came back"
+        assert len(wraps) >= 2, "the code and what came back"
         assert set(wraps) == {"pre"}
         error = page.get_by_test_id(streamlit_ids.CODE).filter(has_text="RuntimeError: Trying to backward")
         assert error.evaluate("(block) => block.scrollWidth <= block.clientWidth"), "what PyTorch said is wrapped"
@@ -108,9 +226,3 @@ def test_code_keeps_its_lines_and_what_moves_under_the_controls_is_covered(
         )
         assert sizes
         assert min(sizes) >= 11, "pixels on the screen"
-        if width > 900:
-            band, under = page.evaluate(
-                streamlit_ids.filled("""() => ["$LAYOUT_WRAPPER:has(> .st-key-lesson_controls)", "$APP"]
-                     .map((what) => getComputedStyle(document.querySelector(what)).backgroundColor)""")
-            )
-            assert band == under

@@ -27,6 +27,7 @@ VIEWS = (
     f"perturbation?{SHAPES}&follow=unit&site=features.6&channel=5&row=3&col=4",
     f"backward?{SHAPES}&step=38&number=2,10,11&break=freeze@features.6&speed=2",
     "lessons?lesson=partial-derivatives&set=reduction=sum&guess=1",
+    "lessons?lesson=partial-derivatives&set=reduction=sum&lesson_step=sigmoid_of_ten&guess=1",
     f"doctor?{SHAPES}&target=3&check=1",
 )
 

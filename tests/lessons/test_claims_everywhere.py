@@ -1,4 +1,5 @@
-"""Every claim holds wherever the controls of its step can stand, and every claim can fail."""
+"""Every claim holds wherever the controls of its step can stand, and every claim can fail; so does the answer to the
+question of each step."""
 
 from __future__ import annotations
 
@@ -66,7 +67,13 @@ def test_every_claim_holds_wherever_the_controls_stand(lesson: str, step: Step) 
             assert claim.holds is True
             assert claim.sentence.endswith(".")
             assert "nan" not in claim.sentence
-        for text in (step.sentence, *(picture.caption for picture in step.pictures)):
+        question = step.question
+        with torch.no_grad():
+            assert 0 <= question.right(results) < len(question.answers)
+        assert question.text.endswith("?")
+        assert len(set(question.answers)) == len(question.answers) >= 3
+        texts = (question.text, *question.answers, question.why)
+        for text in (step.sentence, *texts, *(picture.caption for picture in step.pictures)):
             assert "{" not in text.format_map({**settled, **step.words(results)})
 
 
@@ -99,3 +106,20 @@ def test_every_claim_can_fail(lesson: str, step: Step) -> None:
                     continue
                 failed |= {i for i, claim in enumerate(again) if not claim.holds}
         assert failed >= set(range(len(claims))), [c.sentence for i, c in enumerate(claims) if i not in failed]
+
+
+@every_step
+def test_the_right_answer_is_found_from_the_results(lesson: str, step: Step) -> None:
+    """From other results it is another answer, or none."""
+    settled = next(places(lesson, step))
+    results = found(step, settled)
+    with torch.no_grad():
+        right = step.question.right(results)
+        others: set[int | None] = set()
+        for name in results.keys() - settled.keys():
+            for other in (*other_results(results[name]), torch.ones(7)):
+                try:
+                    others.add(step.question.right({**results, name: other}))
+                except (TypeError, ValueError, RuntimeError, AttributeError, IndexError, StopIteration, UserWarning):
+                    others.add(None)
+    assert others - {right}

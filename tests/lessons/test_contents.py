@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 import subprocess
 import sys
@@ -17,6 +18,8 @@ from gradviz_core.types.controls import Choice, Number
 from gradviz_core.types.lesson_cards import Lesson
 
 ROOT = Path(__file__).parents[2]
+LONGEST_TITLE = 25
+"""Characters that have room in the table of contents, on two lines."""
 
 
 def test_contents_and_drawing_need_no_torch() -> None:
@@ -44,6 +47,7 @@ def test_every_lesson_is_complete(lesson: Lesson) -> None:
     chosen = {step.only[0] for step in STEPS[lesson.key] if step.only}
     assert used | chosen == {control.name for control in lesson.controls}
     prediction = lesson.prediction
+    assert prediction.title
     assert prediction.question.endswith("?")
     assert len(set(prediction.answers)) == len(prediction.answers) >= 3
     assert 0 <= prediction.right < len(prediction.answers)
@@ -52,6 +56,18 @@ def test_every_lesson_is_complete(lesson: Lesson) -> None:
     assert settle(lesson.key, dict(prediction.moved)) != settle(lesson.key, {})
     adapter = TypeAdapter(Lesson)
     assert adapter.validate_json(adapter.dump_json(lesson)) == lesson
+
+
+@pytest.mark.parametrize("lesson", LESSONS, ids=lambda lesson: lesson.key)
+def test_the_cards_of_a_lesson_are_those_of_its_steps_and_name_the_controls_that_they_take(lesson: Lesson) -> None:
+    steps = STEPS[lesson.key]
+    assert [card.key for card in lesson.steps] == list(dict.fromkeys(step.key for step in steps))
+    for card in lesson.steps:
+        taken = {name for step in steps if step.key == card.key for name in inspect.signature(step.code).parameters}
+        taken |= {step.only[0] for step in steps if step.key == card.key and step.only}
+        assert set(card.controls) == taken
+        assert 0 < len(card.title) <= LONGEST_TITLE
+    assert set().union(*(card.controls for card in lesson.steps)) == {control.name for control in lesson.controls}
 
 
 @pytest.mark.parametrize("lesson", LESSONS, ids=lambda lesson: lesson.key)
