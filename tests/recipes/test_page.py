@@ -22,7 +22,7 @@ with one_sentence():
         strength = widgets.percent("Strength", "strength", 100, "How strongly it is drawn")
     question = GradientQuestion(model=choice.model, image=choice.image, target=choice.target, seed=choice.draw)
     answer = ask(question, "Computing the gradient …")
-    picture = saliency.draw(answer, VIEWS[0], choice.survey.card, strength / 100, None, saliency.HIGH)
+    picture = saliency.draw(answer, VIEWS[0], choice.survey.card, strength / 100, None)
     panel.picture(picture, "plain")
     download_menu.menu(choice.tools, ["plain"], answer, "plain")
     code.panel(choice, {"Plain": lambda at: snippets.saliency(at, choice.target, "gradient", VIEWS[0].name)})
