@@ -16,16 +16,14 @@ choice = frame.begin_with_score(
 )
 
 reached: tuple[SiteInfo, ...] = ()
-strips: list[str] = []
+strips: list[panel.Picture] = []
 with one_sentence():
     flow = ask(
         FlowQuestion(model=choice.model, image=choice.image, target=choice.target, seed=choice.draw),
         "Computing the gradients …",
     )
     reached = sites.reached(flow)
-    strip = maps.strip(flow, choice.labels, address.read("site", sites.default(reached or choice.survey.sites)))
-    panel.picture(strip, "strip")
-    strips = ["strip"]
+    strips.append(maps.strip(flow, choice.labels, address.read("site", sites.default(reached or choice.survey.sites))))
 
 with one_sentence():
     site_column, map_column = st.columns([3, 2], vertical_alignment="bottom")
@@ -67,9 +65,8 @@ with one_sentence():
     sheet = maps.sheet(view, answer, info, choice.labels, channel, place)
     enlarged, around = maps.enlarged(view, channel, info, place), maps.near(view, place)
 
-    facts.line(*facts.predicted_and_score(answer, answer.prediction, choice.labels, choice.reading))
-    facts.notes(answer.notes)
-
+    with choice.beside:
+        facts.line(*facts.predicted_and_score(answer, answer.prediction, choice.labels, choice.reading))
     left, right = st.columns([2, 1])
     with left:
         panel.picture(sheet, "channels", checked=checked if kind.needs_gradient else None)
@@ -90,7 +87,12 @@ with one_sentence():
             args=("pages/explore/neurons.py", {"site": info.site, **sites.unit_choices(channel, place)}),
         )
         panel.picture(maps.image(answer, view), "image")
-    drawn = ["channels", *strips, *(["channel"] if isinstance(enlarged, panel.Picture) else [])]
+    facts.notes(answer.notes)
+    drawn = [
+        "channels",
+        *["strip" for _ in strips],
+        *(["channel"] if isinstance(enlarged, panel.Picture) else []),
+    ]
     download_menu.menu(choice.tools, drawn, answer, "feature-maps", checked)
     near_program = {}
     if around is not None and view.near is not None:
@@ -112,3 +114,7 @@ with one_sentence():
         }
         | near_program,
     )
+
+for strip in strips:
+    st.header("Layer outputs", anchor=False)
+    panel.picture(strip, "strip")

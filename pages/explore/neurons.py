@@ -49,20 +49,22 @@ with one_sentence():
     activation = units.activation(maps, channel, place, info)
     input_gradient = units.input_gradient(answer, info, planes, effective, opacity / 100)
 
-    facts.line(
-        ("activation", captions.number_text(answer.score, 4)),
-        ("L2 norm of the gradient", captions.number_text(gradient.length)),
-        ("receptive field", units.box_text(answer.receptive_field)),
-        ("95 % of the gradient within", units.box_text(effective)),
-    )
-    facts.notes((*strongest.notes, *answer.notes, *units.why_zero(answer, gradient)))
-
+    with choice.beside:
+        facts.line(
+            ("activation", captions.number_text(answer.score, 4)),
+            ("L2 norm of the gradient", captions.number_text(gradient.length)),
+        )
     left, right = st.columns(2)
     with left:
         panel.picture(activation, "activation")
     with right:
         panel.picture(input_gradient, "gradient", checked=checked)
     st.caption(sites.how_to_click(info))
+    facts.line(
+        ("receptive field", units.box_text(answer.receptive_field)),
+        ("95 % of the gradient within", units.box_text(effective)),
+    )
+    facts.notes((*strongest.notes, *answer.notes, *units.why_zero(answer, gradient)))
 
     st.header(f"Strongest {captions.channel_word(info)}s{place.words}", anchor=False)
     if is_coarse(strongest.arrays):  # their receptive field is known only now

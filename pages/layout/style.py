@@ -34,6 +34,7 @@ SHEET = f"""
 .st-key-heading {{ min-height: 2.7rem; }}
 .st-key-model_card {{ gap: 0; min-height: 5.3rem; }}
 .st-key-thumbnails {{ height: 8.2rem; overflow-y: auto; }}
+[class*="st-key-map_"] {{ min-height: 3.6rem; }}
 .st-key-score {{ min-height: 18rem; }}
 [class*="st-key-shown_"] {{ min-height: 4.2rem; }}
 .st-key-shown_view {{ min-width: 388px; }}

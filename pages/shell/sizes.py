@@ -19,6 +19,8 @@ from gradviz_core.drawing.outlines import EDGE
 
 WITH_BAR = 1.2
 """How much wider a column is for a picture with a colour bar beside it, to be as large as one without."""
+WITH_BAR_OF_THREE = 1.33
+"""The same among three."""
 LOWEST = 220
 """Pixels; no window makes a picture less high than this."""
 
@@ -50,6 +52,7 @@ USUAL = {
     "before": replace(_MAIN, beside=2 * EDGE, phone=200),
     "after": replace(_MAIN, beside=2 * EDGE, phone=200),
     "difference": _MAIN,
+    "output": replace(_MAIN, rest=345),
 }
 """The pictures that are on the first screen of a page, by their keys."""
 

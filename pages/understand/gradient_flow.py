@@ -28,15 +28,9 @@ with one_sentence():
             there = code.elsewhere(against.model, against.image, choice.draw)
             other = ask(against, "Computing the gradients of the comparison …")
 
-    facts.line(
-        *facts.predicted_and_score(
-            answer, choosing.predicted(choice.survey, choice.output), choice.labels, choice.reading
-        ),
-        *flow.range_of(answer),
-        flow.most_dead(answer),
-    )
-    facts.notes(answer.notes)
-
+    prediction = choosing.predicted(choice.survey, choice.output)
+    with choice.beside:
+        facts.line(*facts.predicted_and_score(answer, prediction, choice.labels, choice.reading))
     room = st.container()
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         with st.container(width=420):
@@ -54,6 +48,8 @@ with one_sentence():
         at_sites = flow.over_sites(answer, other, choice.labels, theirs, str(info.site))
         panel.picture(at_sites, "flow")
         st.caption("Click a layer output to open its feature maps; the browser's back button returns here.")
+        facts.line(*flow.range_of(answer), flow.most_dead(answer))
+        facts.notes(answer.notes)
 
     st.header("Parameters", anchor=False)
     panel.picture(flow.over_parameters(answer, other, choice.labels), "parameters")

@@ -19,9 +19,8 @@ with one_sentence():
     view = jacobian_choice.choose(choice)
     found = jacobian_answers.entries(view) if view.small else jacobian_answers.largest(view)
     number = jacobian_choice.chosen_row(view, found)
-    facts.line(*jacobian_pictures.facts(view, found))
-    facts.notes((*found.notes, *jacobian_pictures.advice(view)))
-
+    with choice.beside:
+        facts.line(*jacobian_pictures.facts(view, found))
     shown = jacobian_pictures.pictures(view, found, number)
     output = jacobian_answers.output(view, number)
     checked = check.question(choice.model, choice.image, output, choice.draw, view.wrt.site)
@@ -32,6 +31,7 @@ with one_sentence():
                 panel.picture(shown[key], key, checked=checked if key == "output" else None)
     if "matrix" in shown and "output" in shown:
         st.caption("Click a row of the matrix or a point of the sensitivities to see one output.")
+    facts.notes((*found.notes, *jacobian_pictures.advice(view)))
     download_menu.menu(
         choice.tools,
         shown,

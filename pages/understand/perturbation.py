@@ -7,7 +7,7 @@ from gradviz_core.drawing.screen.over_input import over_input
 from gradviz_core.drawing.screen.seen import seen
 from gradviz_core.types.looks import Look
 from pages.layout import code, frame
-from pages.shell import check, download_menu, facts, panel, pixel, saliency
+from pages.shell import check, download_menu, facts, panel, pixel, saliency, sizes
 from pages.shell.asking import ask, one_sentence
 from pages.understand import changes
 
@@ -24,14 +24,7 @@ with one_sentence():
     was, became = seen(answer.arrays), seen(answer.arrays, "after")
     checked = check.question(choice.model, choice.image, answer.target, choice.draw)
     names = captions.channel_names(choice.survey.card.preprocessing)
-    room = st.container()
-    spot = pixel.choose(size)
-    if spot is not None:
-        facts.line(
-            *pixel.location_and_colour(spot, was, "before"),
-            ("after", pixel.colour(became, spot)),
-            *pixel.gradient_facts(over_input(answer.arrays, "gradient").at(spot), "gradient per level", names),
-        )
+    spot = pixel.chosen(size)
     changed = changes.change(answer, len(names))
     shown = {
         "before": changes.before(answer, spot),
@@ -42,16 +35,23 @@ with one_sentence():
 
     reading = changes.reading(choice, answer.target)
     said, then = (facts.predicted(p, choice.labels, reading) for p in (answer.prediction, answer.prediction_after))
-    with room:
+    with choice.beside:
         facts.line(
             *(() if facts.is_score(answer, said, reading) else (said, ("after", then[1]))),
             *changes.numbers(answer, choice.labels),
         )
-        facts.notes(answer.notes)
+    for column, (key, picture) in zip(st.columns((1, 1, sizes.WITH_BAR_OF_THREE)), shown.items(), strict=True):
+        with column:
+            panel.picture(picture, key, checked=checked if key == "difference" else None)
+    facts.notes(answer.notes)
 
-        for column, (key, picture) in zip(st.columns(3), shown.items(), strict=True):
-            with column:
-                panel.picture(picture, key, checked=checked if key == "difference" else None)
+    pixel.choose(size)
+    if spot is not None:
+        facts.line(
+            *pixel.location_and_colour(spot, was, "before"),
+            ("after", pixel.colour(became, spot)),
+            *pixel.gradient_facts(over_input(answer.arrays, "gradient").at(spot), "gradient per level", names),
+        )
 
     left, right = st.columns([3, 2])
     with left:
