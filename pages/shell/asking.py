@@ -19,7 +19,7 @@ from gradviz_core.types import AboutAModel, Question
 from gradviz_core.types.kinds import answer_to
 from gradviz_core.types.looks import Look
 from gradviz_core.types.questions import A
-from pages.shell import address, skeleton, turns
+from pages.shell import address, skeleton, turns, weights_here
 from pages.shell.answer_cache import answer_cache
 from pages.shell.words import linked
 
@@ -92,6 +92,7 @@ def one_sentence() -> Iterator[None]:
 def say(error: GradVizError) -> None:
     """The error's own sentence, and a button: to ask again if the service failed, or to drop a choice that does not
     exist."""
+    weights_here.hear(error)
     st.error(linked(str(error)), icon=":material/error:")
     st.session_state["errors_said"] += 1
     number = st.session_state["errors_said"]

@@ -10,7 +10,7 @@ from gradviz_core.drawing.captions import model_line, share_text
 from gradviz_core.errors import QuestionError
 from gradviz_core.models import catalogue
 from gradviz_core.types import ModelCard, keys
-from pages.shell import address, widgets
+from pages.shell import address, weights_here, widgets
 from pages.shell.parameters import Parameter, Unsaid
 from pages.shell.words import plain
 from pages.uploads import preprocessing, uploaded
@@ -50,7 +50,8 @@ def offered(model: str) -> dict[str, str]:
     known = [*uploaded.models(), *_titles(), *catalogue.torchvision_keys()]
     if model not in known and (_is_torchvision(model) or _is_untrained(model) or uploaded.is_key(model)):
         known.insert(0, model)
-    return {key: _words(key) for key in known}
+    absent = weights_here.absent()
+    return {key: _words(key) + (" (not on this machine)" if key in absent else "") for key in known}
 
 
 def _titles() -> dict[str, str]:
