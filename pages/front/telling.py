@@ -17,7 +17,7 @@ from pages.streamlit_private import elements
 
 STYLE = f"""
 .st-key-story_heading {{ min-height: 2.7rem; }}
-.st-key-story_heading h1 {{ white-space: normal; }}
+.st-key-story_heading h1 {{ white-space: normal !important; }}
 .st-key-story_two [class*=st-key-picture_] {{ --high: 800px !important; --rest: 262px !important; }}
 .st-key-story_three [class*=st-key-picture_] {{ --high: 800px !important; --rest: 400px !important; }}
 .st-key-story_said p {{ line-height: 1.35; }}
