@@ -18,7 +18,7 @@ from pages.learn import findings
 from pages.shell import facts
 from pages.understand import changes
 from scripts import write_glossary
-from tests.opening import NEURONS, SALIENCY, answer_here, opened
+from tests.opening import MAPS, NEURONS, SALIENCY, answer_here, opened
 
 ROOT = Path(__file__).parents[1]
 DEFINED_IN = {ROOT / "gradviz_core" / "text" / "glossary.py", write_glossary.DOCUMENT}
@@ -100,6 +100,24 @@ def test_a_control_and_a_line_of_facts_explain_their_terms(neurons: AppTest) -> 
     assert controls["Row"] == ""
     facts = next(line for line in neurons.markdown if "receptive\N{NO-BREAK SPACE}field" in line.value)
     assert facts.proto.help == tooltip("activation", "L2 norm", "gradient", "receptive field")
+
+
+def test_the_heading_of_a_page_and_its_introduction_explain_their_terms(neurons: AppTest) -> None:
+    (strongest,) = [header for header in neurons.header if header.value.startswith("Strongest channels")]
+    assert strongest.proto.help == tooltip("channel", "row", "column")
+    assert tooltip("unit", "activation") in [caption.value for caption in neurons.caption], "behind What is this?"
+
+
+@pytest.mark.parametrize("page", [NEURONS, MAPS])
+def test_how_to_read_a_picture_explains_its_terms(page: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    answer_here(monkeypatch)
+    app = opened(page, image="sample/star")
+    explained = " ".join(caption.value for caption in app.caption)
+    sentences = [text.value for text in app.markdown if text.value.startswith("1. ")]
+    terms = {term for text in sentences for term in terms_in(text)}
+    assert len(sentences) > 1
+    assert terms
+    assert [term for term in terms if MEANINGS[term] not in explained] == []
 
 
 def test_the_options_of_a_control_are_explained(monkeypatch: pytest.MonkeyPatch) -> None:

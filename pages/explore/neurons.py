@@ -66,7 +66,7 @@ with one_sentence():
     )
     facts.notes((*strongest.notes, *answer.notes, *units.why_zero(answer, gradient)))
 
-    st.header(f"Strongest {captions.channel_word(info)}s{place.words}", anchor=False)
+    panel.header(f"Strongest {captions.channel_word(info)}s{place.words}")
     if is_coarse(strongest.arrays):  # their receptive field is known only now
         strongest = ask(asked, "Computing the gradients of the strongest channels …", Look(part=answer.receptive_field))
     gallery = units.gallery(strongest, info, place, channel, answer.receptive_field)

@@ -97,7 +97,7 @@ with one_sentence():
         )
     if saliency.has_bars(answer.prediction, choice.reading):
         each = bars.of(answer.prediction, choice.reading)
-        st.header(bars.title(choice.reading), anchor=False)
+        panel.header(bars.title(choice.reading))
         figure = figures.class_bars(
             answer.prediction,
             chosen=answer.target.explains,

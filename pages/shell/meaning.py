@@ -9,13 +9,17 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from gradviz_core.drawing.captions import Caption
+from gradviz_core.text.glossary import tooltip
 from pages.shell.words import plain
 
 
 def begin(sentence: str) -> None:
-    """Draw the button here. ``sentence`` introduces the page."""
+    """Draw the button here. ``sentence`` introduces the page; what its terms mean stands below it."""
     with st.popover("What is this?", type="tertiary", icon=":material/help:", key="meaning"):
         st.markdown(sentence)
+        terms = tooltip(sentence)
+        if terms:
+            st.caption(terms)
         st.session_state["meaning_room"] = st.container()
 
 

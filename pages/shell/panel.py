@@ -5,13 +5,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 import plotly.graph_objects as go
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from gradviz_core.drawing.captions import Caption
+from gradviz_core.text.glossary import tooltip
 from gradviz_core.text.shown_text import visible
 from gradviz_core.types import ProofQuestion
 from pages.shell import check, meaning, sizes
@@ -33,6 +34,11 @@ _QUIET = {"displayModeBar": False, "scrollZoom": True, "doubleClick": "reset"}
 def controls(key: str = "controls") -> DeltaGenerator:
     """A row of controls for the pictures below it; it wraps on a narrow screen. Each row of a page has its own key."""
     return st.container(horizontal=True, vertical_alignment="bottom", key=key, gap="medium")
+
+
+def header(text: str) -> None:
+    """A heading on a page, in the app's own words; what its terms mean is its tooltip."""
+    st.header(text, anchor=False, help=tooltip(text))
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +94,13 @@ def beside_how_to_read(caption: Caption, key: str) -> Iterator[None]:
 
 
 def three_sentences(caption: Caption) -> None:
-    """How to read the picture of the caption, the last sentence being what it does not show."""
-    read = caption.read
-    st.markdown("\n".join(f"1. {plain(sentence)}" for sentence in (read.shows, read.look, read.limits)))
+    """How to read the picture of the caption, the last sentence being what it does not show; then what their terms
+    mean."""
+    sentences = astuple(caption.read)
+    st.markdown("\n".join(f"1. {plain(sentence)}" for sentence in sentences))
+    terms = tooltip(*sentences)
+    if terms:
+        st.caption(terms)
 
 
 def _config(key: str) -> dict[str, object]:

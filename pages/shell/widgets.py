@@ -118,7 +118,10 @@ def text(label: str, name: str, empty: str, meaning: str) -> str:
     """A text field, and its text; ``empty`` is the placeholder."""
     chosen = address.read(name)
     key, updated = _shown(name, chosen)
-    st.text_input(label, "" if updated else chosen, key=key, placeholder=empty, help=meaning, max_chars=address.LONGEST)
+    explained = _explained(label, meaning)
+    st.text_input(
+        label, "" if updated else chosen, key=key, placeholder=empty, help=explained, max_chars=address.LONGEST
+    )
     return chosen
 
 
@@ -151,13 +154,18 @@ def slider(label: str, name: str, choices: range, default: int, meaning: str, *,
         step=choices.step,
         key=key,
         format=f"%d {unit.replace('%', '%%')}",
-        help="\n\n".join(filter(None, (meaning, tooltip(label)))) or None,
+        help=_explained(label, meaning) or None,
         width=width,
     )
     if inside:
         return number
     rule = f"it must be a whole number from {choices[0]} to {choices[-1]} {unit}".rstrip()
     raise address.NoSuchChoice(f"{label} cannot be {_quoted(text)}: {rule}. Move the slider.", name)
+
+
+def _explained(label: str, meaning: str) -> str:
+    """The tooltip of a control: its own meaning, then the terms in its label."""
+    return "\n\n".join(filter(None, (meaning, tooltip(label))))
 
 
 def _quoted(text: str) -> str:
@@ -199,7 +207,7 @@ def decimal(
         step=step,
         key=key,
         format=shown,
-        help=meaning or None,
+        help=_explained(label, meaning) or None,
         width=width,
     )
     if inside:

@@ -51,7 +51,7 @@ with one_sentence():
         facts.line(*flow.range_of(answer), flow.most_dead(answer))
         facts.notes(answer.notes)
 
-    st.header("Parameters", anchor=False)
+    panel.header("Parameters")
     panel.picture(flow.over_parameters(answer, other, choice.labels), "parameters")
     st.caption("Click a parameter to open the feature maps of the layer that holds it.")
     download_menu.menu(choice.tools, ("flow", "parameters"), answer, "gradient-flow")

@@ -55,11 +55,11 @@ with one_sentence():
 
     left, right = st.columns([3, 2])
     with left:
-        st.header("Predicted and actual change", anchor=False)
+        panel.header("Predicted and actual change")
         panel.picture(curve, "change")
     with right:
         if saliency.has_bars(answer.prediction, reading):
-            st.header(f"{bars.title(reading)} before and after", anchor=False)
+            panel.header(f"{bars.title(reading)} before and after")
             panel.picture(changes.classes(answer, reading), "classes")
 
     download_menu.menu(
