@@ -98,8 +98,12 @@ def test_a_control_and_a_line_of_facts_explain_their_terms(neurons: AppTest) -> 
     assert controls["Layer output"] == tooltip("layer output")
     assert controls["Channel"] == tooltip("channel")
     assert controls["Row"] == ""
-    facts = next(line for line in neurons.markdown if "receptive\N{NO-BREAK SPACE}field" in line.value)
-    assert facts.proto.help == tooltip("activation", "L2 norm", "gradient", "receptive field")
+    above, below = (
+        next(line for line in neurons.markdown if name.replace(" ", "\N{NO-BREAK SPACE}") in line.value)
+        for name in ("L2 norm of the gradient", ":gray[receptive field]")
+    )
+    assert above.proto.help == tooltip("activation", "L2 norm", "gradient")
+    assert below.proto.help == tooltip("receptive field", "gradient")
 
 
 def test_the_heading_of_a_page_and_its_introduction_explain_their_terms(neurons: AppTest) -> None:
