@@ -18,7 +18,7 @@ from gradviz_core.types import ImageCard, Pixels, keys
 from pages.shell import address
 from pages.shell.parameters import Parameter
 from pages.shell.words import plain
-from pages.uploads import thumbnails, uploaded, uploading
+from pages.uploads import camera, thumbnails, uploaded, uploading
 from pages.uploads.thumbnails import Group, Thumbnail, small
 
 PARAMETERS = (Parameter("image"),)
@@ -123,10 +123,11 @@ def _small_samples() -> LruCache[str]:
 
 
 def _choose_file() -> None:
-    """The uploader; what is wrong with a file is said below it, until the next thing that is done."""
+    """The uploader, or the camera; what is wrong with a file is said below it, until the next thing that is done."""
+    name, draw = ("photo", _camera) if camera.wanted() else ("upload", _uploader)
     place = st.empty()
     with place.container():
-        file = _uploader()
+        file = draw()
         if file is None:
             return
         asked = uploading.kind(file) == "npy"
@@ -139,13 +140,13 @@ def _choose_file() -> None:
             report = uploading.delivery(come).image(_checked(value_range))
     except GradVizError as error:
         if not asked:  # an array may be read with another range
-            uploading.let_go("upload", file)
+            uploading.let_go(name, file)
             with place.container():
-                _uploader()
+                draw()
         st.error(plain(str(error)), icon=":material/error:")
         return
     uploading.keep(come)
-    uploading.let_go("upload", file)
+    uploading.let_go(name, file)
     uploaded.image_reports()[report.key] = report
     address.write({"image": report.key})
     st.session_state["images_uploaded"] += 1
@@ -158,6 +159,10 @@ def _control() -> Control:
 
 def _uploader() -> UploadedFile | None:
     return uploading.uploader("upload", "PNG, JPEG, WebP, BMP, TIFF, GIF or .npy", _control())
+
+
+def _camera() -> UploadedFile | None:
+    return uploading.camera("photo", "A photo of now", _control())
 
 
 def _range() -> Range:

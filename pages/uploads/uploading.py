@@ -35,10 +35,20 @@ def settle() -> None:
 def uploader(name: str, label: str, control: Control) -> UploadedFile | None:
     """The control ``name``, which waits for a file from now on. Streamlit would call 600 MB "1GB", so its own words for
     the limit are hidden, and the label says it."""
-    arrivals.here().controls.draw(run.session(), name, control)
-    st.session_state.setdefault("uploaders_drawn", set()).add(name)
+    _wait_for(name, control)
     label = f"{label}, up to {control.most_mb:g} MB"
     return st.file_uploader(label, key=_key(name), max_upload_size=max(1, round(control.most_mb)))
+
+
+def camera(name: str, label: str, control: Control) -> UploadedFile | None:
+    """The same for a photo that is taken now: it arrives as a JPEG file on the same way."""
+    _wait_for(name, control)
+    return st.camera_input(label, key=_key(name), resolution="480p")
+
+
+def _wait_for(name: str, control: Control) -> None:
+    arrivals.here().controls.draw(run.session(), name, control)
+    st.session_state.setdefault("uploaders_drawn", set()).add(name)
 
 
 def kind(file: UploadedFile) -> str:

@@ -34,6 +34,7 @@ FLAGS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    "--use-fake-device-for-media-stream",  # a camera that shows a test picture
 ]
 PATIENCE_MS = 30_000
 """What is expected on a page may take so long to come, unless a test says otherwise: on an idle machine it is there at

@@ -111,3 +111,17 @@ def test_a_file_that_is_cancelled_while_it_is_sent_is_gone(
     dialog.locator("input[type=file]").first.set_input_files(tmp_path / "other.safetensors")
     expect(dialog.get_by_test_id(streamlit_ids.ALERT)).to_contain_text("The file is not a model", timeout=20_000)
     page.close()
+
+
+def test_a_photo_from_the_camera_is_shown_with_its_gradient(app: Server, page: Page) -> None:
+    page.context.grant_permissions(["camera"])
+    page.goto(app.address("saliency?model=preset/shapes-cnn"))
+    seeing.check_drawn(page, "gradient")
+    popover(page)
+    expect(page.locator("video")).to_have_count(0)  # nobody is asked for their camera before they want it
+    page.get_by_text("Take a photo with the camera").click()
+    page.wait_for_function("document.querySelector('video')?.videoWidth > 0")  # there is something to be taken
+    page.get_by_role("button", name="Take Photo").click()
+    page.wait_for_url("**image=upload*")
+    seeing.check_drawn(page, "gradient")
+    expect(page.get_by_test_id(streamlit_ids.POPOVER_BODY)).to_be_hidden()
