@@ -27,7 +27,7 @@ from gradviz_core.serving.session_limits import SessionLimits
 from gradviz_core.serving.sessions import Sessions
 from gradviz_core.serving.uploads import Uploads
 from gradviz_core.settings import settings
-from pages.layout.style import SHEET
+from pages.layout.style import sheet
 from pages.streamlit_private import messages, sessions, tokens
 
 # Plotly asks of each value whether it is a table of pandas', once there is a module of that name. While one thread is
@@ -74,7 +74,7 @@ app = st.App(
             pages_in=messages.pages_in,
             base=root,
         ),
-        Middleware(PageStyle, style=SHEET),
+        Middleware(PageStyle, style=sheet, root=root),
         Middleware(Uploads, known=sessions.is_connected, token_is_right=tokens.is_right, deliver=client.deliver),
     ],
     routes=[

@@ -88,16 +88,27 @@ def measure(
     every place. For a sigmoid s, whose derivative is s(1 - s), for tanh t, with 1 - t², and for their hard kin, each
     number is a unit.
     """
-    if name in _RECTIFIERS or (layer and _bound_is_zero(name, args, kwargs)):
+    ceiling = _ceiling(name, args, kwargs)
+    if name in _RECTIFIERS or ceiling is not None or (layer and _bound_is_zero(name, args, kwargs)):
         dim = result.dim()
         axis = _AXES.get(layer or "", 1 if dim >= 4 else -1)
         axis = axis if -dim <= axis < dim else -1
-        flat = ((result == 0) | (result == 6) if name == "relu6" else result == 0).reshape(result.shape or (1,))
+        flat = (result == 0) if ceiling is None else (result == 0) | (result == ceiling)
+        flat = flat.reshape(result.shape or (1,))
         rows = flat.movedim(axis, 0).flatten(1) if dim > 1 else flat[:, None]
         return Share("dead", len(rows), float(rows.all(1).float().mean()), rows.shape[1], rows.numel())
     if name in _SIGMOIDS | _TANHS | _HARD:
         share = float(_is_flat(name, args, kwargs, result).float().mean())
         return Share("saturated", result.numel(), share, result.numel(), result.numel())
+    return None
+
+
+def _ceiling(name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> float | None:
+    """The largest value of a ReLU that has one: ``relu6``, or ``hardtanh`` from zero up, as ``nn.ReLU6`` calls it."""
+    if name == "relu6":
+        return 6.0
+    if name == "hardtanh" and _argument(args, kwargs, 1, "min_val", -1.0) == 0:
+        return float(_argument(args, kwargs, 2, "max_val", 1.0))
     return None
 
 

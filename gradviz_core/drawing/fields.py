@@ -23,7 +23,7 @@ from gradviz_core.types.views import view
 
 LABEL = 0.032
 """Height of the space above a tile for its number, as a share of the sheet's width."""
-MOST_LABELLED = 30
+MOST_LABELLED = 16
 """With more tiles side by side than this there is no space for their numbers."""
 STRETCHED = 24
 """A picture with a larger ratio of width to height is drawn as a strip: its cells are higher than wide."""

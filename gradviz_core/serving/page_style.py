@@ -5,6 +5,8 @@ Streamlit sends styles with what a page draws, and so later than its first eleme
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 END = b"</body>"
@@ -15,17 +17,19 @@ OF_THE_FILE = frozenset({b"content-length", b"etag", b"last-modified"})
 
 
 class PageStyle:
-    """Middleware that writes ``style`` at the end of each HTML page, where it comes after Streamlit's own styles."""
+    """Middleware that writes a style at the end of each HTML page, where it comes after Streamlit's own styles."""
 
-    def __init__(self, app: ASGIApp, style: str) -> None:
-        self.app = app
-        self.style = f"<style>{style}</style>".encode()
+    def __init__(self, app: ASGIApp, style: Callable[[str, str], str], root: str = "") -> None:
+        """``style`` gives that of a page by its path below ``root`` and its query."""
+        self._app, self._style, self._root = app, style, root
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
         if scope["type"] != "http" or scope["method"] != "GET" or not _asks_for_a_page(scope):
-            await self.app(scope, receive, send)
+            await self._app(scope, receive, send)
             return
+        path, query = scope["path"].removeprefix(self._root), scope["query_string"].decode("latin-1")
+        style = f"<style>{self._style(path, query)}</style>".encode()
         headers = [(name, value) for name, value in scope["headers"] if name not in KEPT_BY_BROWSERS]
         start: Message = {}
         parts: list[bytes] = []
@@ -43,17 +47,18 @@ class PageStyle:
                 return
             parts.append(message.get("body", b""))
             if not message.get("more_body"):
-                await self._send(start, b"".join(parts), send)
+                await _send_with(style, start, b"".join(parts), send)
 
-        await self.app({**scope, "headers": headers}, receive, hold)
+        await self._app({**scope, "headers": headers}, receive, hold)
 
-    async def _send(self, start: Message, body: bytes, send: Send) -> None:
-        before, end, after = body.rpartition(END)
-        body = before + self.style + end + after if end else body
-        headers = [(name, value) for name, value in start["headers"] if name.lower() not in OF_THE_FILE]
-        headers.append((b"content-length", str(len(body)).encode()))
-        await send({**start, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
+
+async def _send_with(style: bytes, start: Message, body: bytes, send: Send) -> None:
+    before, end, after = body.rpartition(END)
+    body = before + style + end + after if end else body
+    headers = [(name, value) for name, value in start["headers"] if name.lower() not in OF_THE_FILE]
+    headers.append((b"content-length", str(len(body)).encode()))
+    await send({**start, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
 
 
 def _asks_for_a_page(scope: Scope) -> bool:

@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+from urllib.parse import parse_qs
+
+from pages.layout import start
 from pages.shell import check, clicks, narrow, panel, printed, sizes, skeleton, unseen
 from pages.streamlit_private import elements
 from pages.uploads import uploading
@@ -58,3 +61,18 @@ SHEET = f"""
   .st-key-beside_title {{ min-height: 3.2rem; }}
 }}
 """
+_BEFORE_THE_STORY = f"""
+@media (min-width: {narrow.WIDEST + 1}px) {{
+  {elements.VIEW}:not(:has({elements.SIDEBAR})) {{ padding-left: 0; }}
+  {elements.VIEW}:not(:has(h1)) {elements.SIDEBAR} {{ display: none; }}
+}}
+"""
+"""The story has no sidebar, and says so in a style of its own, which comes with its heading."""
+
+
+def sheet(path: str, query: str) -> str:
+    """The style sheet of the page at this address, below the root of the app."""
+    tells = path.strip("/") == start.STORY or (
+        path == "/" and not start.asks_a_question(parse_qs(query, keep_blank_values=True))
+    )
+    return SHEET + _BEFORE_THE_STORY if tells else SHEET

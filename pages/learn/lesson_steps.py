@@ -42,7 +42,7 @@ _SPACE = f"""
   {elements.LAYOUT}:has(> .st-key-lesson_title) {{ position: absolute; clip-path: inset(50%); }}
 }}
 @media (max-width: 767px) {{
-  {elements.LAYOUT}:has(> .st-key-lesson_contents) {{ position: absolute; }}
+  {elements.LAYOUT}:has(> .st-key-lesson_contents) {{ position: absolute; width: 1px; }}
   .st-key-lesson {{ padding-bottom: 4.5rem; }}
 }}
 """

@@ -33,7 +33,11 @@ def test_a_wide_matrix_is_drawn_as_a_screen_can_show_it(visited: Server, page: P
     cells = seeing.heatmap(page, "matrix")
     assert (len(cells), len(cells[0])) == (11, 790)
     assert all(any(row) for row in cells)
-    expect(page.get_by_text("each cell shows the entry of largest magnitude of 1×35, with its sign")).to_be_visible()
+    said = page.get_by_text("each cell shows the entry of largest magnitude of 1×35, with its sign")
+    page.get_by_role("button", name="What is this?").click()
+    expect(said).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(said).to_be_hidden()
 
     x, y = seeing.point(page, "matrix", 9, 219)
     page.mouse.move(x - 3, y - 3)

@@ -149,7 +149,7 @@ def test_a_segmentation_network_by_a_click_and_by_a_drawn_rectangle(
     draw(page, (2, 1), (6, 9))
     check_slope(page, module, x, lambda z: z[0, 2, 2:7, 1:10].mean())
     said(page, "mean of the logit of tree (2) over rows 2 to 6, columns 1 to 9")
-    page.get_by_test_id(streamlit_ids.SIDEBAR).get_by_role("radio", name="Sum").click()
+    page.get_by_test_id(streamlit_ids.SIDEBAR).get_by_role("radio", name="Sum", exact=True).click()
     page.wait_for_function("location.search.includes('reduce=sum')")
     check_slope(page, module, x, lambda z: z[0, 2, 2:7, 1:10].sum())
     page.reload()

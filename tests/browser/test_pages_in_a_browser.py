@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import zipfile
 from contextlib import closing
 from pathlib import Path
@@ -57,7 +58,8 @@ def test_each_page_opens_by_its_own_address_on_a_fresh_server(server: Server, pa
         seeing.check_drawn(page, chart)
         assert (seeing.choice(page, "model"), seeing.choice(page, "image")) == ("preset/shapes-cnn", "sample/star")
         assert page.get_by_test_id(streamlit_ids.MAIN).inner_text().startswith(title), "nothing stands above the title"
-        seen = set(page.evaluate("Array.from(linksSeen)"))
+        # "10 more" is what Streamlit says while it measures how many names fit
+        seen = {name for name in page.evaluate("Array.from(linksSeen)") if not re.fullmatch(r"\d+ more", name)}
         assert seen == {card.section or card.title for card in contents.pages().values()}
         expect(page).to_have_title(f"{title} · GradViz")
         check_marked(page, title)

@@ -32,12 +32,14 @@ def _text(_: Request) -> Response:
 @pytest.fixture
 def client() -> TestClient:
     routes = [Route("/", _html), Route("/text", _text), Route("/file", lambda _: FileResponse(__file__))]
-    return TestClient(Starlette(routes=routes, middleware=[Middleware(PageStyle, style=STYLE)]))
+    return TestClient(
+        Starlette(routes=routes, middleware=[Middleware(PageStyle, style=lambda path, query: f"{STYLE}{path}?{query}")])
+    )
 
 
 def test_the_style_is_the_last_thing_in_the_page(client: TestClient) -> None:
-    reply = client.get("/", headers=BROWSER)
-    assert reply.text == PAGE.removesuffix("</body></html>") + f"<style>{STYLE}</style></body></html>"
+    reply = client.get("/?view=l2", headers=BROWSER)
+    assert reply.text == PAGE.removesuffix("</body></html>") + f"<style>{STYLE}/?view=l2</style></body></html>"
     assert int(reply.headers["content-length"]) == len(reply.content)
     assert "etag" not in reply.headers, "it would be that of the file without the style"
     assert reply.headers["cache-control"] == "no-cache"
