@@ -64,10 +64,10 @@ SHEET = f"""
 _BEFORE_THE_STORY = f"""
 @media (min-width: {narrow.WIDEST + 1}px) {{
   {elements.VIEW}:not(:has({elements.SIDEBAR})) {{ padding-left: 0; }}
-  {elements.VIEW}:not(:has(h1)) {elements.SIDEBAR} {{ display: none; }}
+  {elements.VIEW}:not(:has(.st-key-heading)) {elements.SIDEBAR} {{ display: none; }}
 }}
 """
-"""The story has no sidebar, and says so in a style of its own, which comes with its heading."""
+"""The story has no sidebar. Until another page is opened there, by its own heading, none is shown."""
 
 
 def sheet(path: str, query: str) -> str:
