@@ -28,6 +28,7 @@ from tests.load.screen import Screen
 
 PATIENCE_S = 130.0
 """Longer than a question may wait for a worker and run (60 seconds each): who waits longer than this is forgotten."""
+SMALL = {"model": "preset/shapes-cnn"}
 LINE = "gradviz_check"
 """The component that looks for the verdict on the picture beside it."""
 
@@ -67,13 +68,13 @@ class Tab:
     async def opened(
         cls,
         door: Door,
-        page: str = "",
-        choices: Mapping[str, str] | None = None,
+        page: str = "saliency",
+        choices: Mapping[str, str] = SMALL,
         *,
         checks: bool = True,
         patience_s: float = PATIENCE_S,
     ) -> Tab:
-        """A new tab at the address ``/page?choices``, once it is drawn.
+        """A new tab at the address ``/page?choices``, once it is drawn; Input saliency of a small model by default.
 
         ``checks`` is whether it looks for the line beside each picture, as the page in a browser does.
 
