@@ -287,16 +287,13 @@ leave the page at rest at the one before it for a moment."""
 def test_impatient_clicks_end_at_the_last_one(visited: Server, page: Page) -> None:
     page.goto(visited.address("saliency?model=preset/shapes-cnn"))
     seeing.check_drawn(page, "gradient")
-    for name in (
-        "Magnitude (L2)",
-        "Channels",
-        "Signed",
-        "Magnitude (max)",
-        "Gradient × input",
-        "Channels",
-        "Signed",
-    ) * 2:
-        page.get_by_role("radio", name=name, exact=True).click(no_wait_after=True)
+    for _ in range(2):
+        for name in ("Magnitude (L2)", "Channels", "Signed", "Magnitude (max)"):
+            page.get_by_role("radio", name=name, exact=True).click(no_wait_after=True)
+        page.get_by_role("combobox", name="Method").click(no_wait_after=True)
+        page.get_by_role("option", name="Gradient × input", exact=True).click(no_wait_after=True)
+        for name in ("Channels", "Signed"):
+            page.get_by_role("radio", name=name, exact=True).click(no_wait_after=True)
     page.wait_for_function(LAST_ANSWERED, timeout=60_000)
     expect(page.get_by_test_id(streamlit_ids.EXCEPTION)).to_have_count(0)
     assert min(seeing.finite(seeing.heatmap(page, "gradient"))) < 0
