@@ -349,7 +349,7 @@ def test_a_click_stops_the_check_first_of_all(
 def test_the_next_page_leaves_the_checks_of_the_last(waiting: Waiting) -> None:
     app = opened(image="sample/star")
     assert until(lambda: waiting.asked == ["sample/star"])
-    app.switch_page("pages/understand/jacobian.py").run()
+    app.switch_page("pages/understand/gradient_flow.py").run()  # none of its pictures is checked
     assert until(lambda: waiting.left == ["sample/star"])
     assert waiting.asked == ["sample/star"]
 

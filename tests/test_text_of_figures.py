@@ -29,6 +29,7 @@ from gradviz_core.drawing import (
 )
 from gradviz_core.drawing.flow_figures import Line
 from gradviz_core.drawing.output_figures import Placed
+from gradviz_core.story import figures as story
 from gradviz_core.text.shown_text import visible
 from gradviz_core.types import ClassProbability
 from gradviz_core.types.lesson_cards import Picture, PictureKind
@@ -127,6 +128,8 @@ MADE: dict[str, tuple[str, Callable[[Names], go.Figure]]] = {
     "lesson heatmap": ("lesson_pictures.draw", _lesson("heatmap")),
     "lesson bars": ("lesson_pictures.draw", _lesson("bars")),
     "lesson lines": ("lesson_pictures.draw", _lesson("lines")),
+    "photo of the story": ("figures.photo", lambda names: story.photo(np.zeros((2, 2, 3), np.uint8), (0, 1, 0, 1))),
+    "two lines of the story": ("figures.two_lines", lambda names: story.two_lines(_along(names))),
 }
 """Each figure with names in every place that takes one, and the function that makes it."""
 
