@@ -10,4 +10,5 @@ from pages.shell.asking import one_sentence
 frame.heading("Documentation", "The documents that come with GradViz.")
 
 with one_sentence():
-    st.markdown(documents.linked(documents.text(widgets.listed("Document", "document", documents.titles()))))
+    text = documents.text(widgets.listed("Document", "document", documents.titles()))
+    st.markdown(documents.linked(f"#{text}"))  # its title stands below that of the page

@@ -176,7 +176,7 @@ def test_a_home_made_transformer_from_training_to_every_page(visited: Server, pa
     _, slope, patches, inner = truth(model, pixels, "patches")
     check_same(seeing.heatmap(page, "gradient"), slope.sum(0))
 
-    page.goto(page.url.replace("/?", "/neurons?") + "&site=patches&channel=5&row=2&col=3")
+    page.goto(page.url.replace("/saliency?", "/neurons?") + "&site=patches&channel=5&row=2&col=3")
     check_same(seeing.heatmap(page, "activation"), patches[5])
     check_same(seeing.heatmap(page, "gradient"), unit_truth(model, pixels, "patches", (5, 2, 3)).sum(0))
     seeing.go(page, "Feature maps")
@@ -303,6 +303,7 @@ def test_impatient_clicks_in_the_dialog_end_at_the_last_one(visited: Server, pag
     expect(page.get_by_role("dialog")).to_have_count(0, timeout=60_000)
     page.wait_for_function("location.search.includes('upload')")
     seeing.check_drawn(page, "gradient")
+    page.get_by_role("button", name="What is this?").click()
     expect(page.get_by_text("48×48 RGB").first).to_contain_text("mean 0.5, 0.5, 0.5")
 
 
