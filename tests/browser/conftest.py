@@ -168,7 +168,7 @@ def tab(browser: Browser, *, dark: bool = False, width: int = 1400, new: bool = 
     page = IDLE.pop() if IDLE and not new else _context(browser).new_page()
     _forget(page)
     page.set_viewport_size({"width": width, "height": 1000})
-    page.emulate_media(color_scheme="dark" if dark else "light")
+    page.emulate_media(media="screen", color_scheme="dark" if dark else "light")
     complaints: list[str] = []
 
     def heard(message: ConsoleMessage) -> None:
