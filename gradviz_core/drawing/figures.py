@@ -29,7 +29,7 @@ QUIET = "#8b96a0"
 STRIP, STRIP_OF_MANY = 60, 14
 """Height in pixels of a single strip, and of one among many."""
 LOW = 6
-"""A picture with a larger ratio of width to height has its colour bar below: beside it there is no room for numbers."""
+"""A picture with a larger ratio of width to height has its colour bar below: the numbers do not fit beside it."""
 LONGEST_NAME = 28
 """Characters of a name beside a bar or over a picture."""
 

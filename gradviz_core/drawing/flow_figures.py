@@ -61,7 +61,7 @@ def along(
     """Lines along one network, or along two in two panels, on one logarithmic scale; shares (0 to 1) as bars under
     them, on one scale that ends just above the largest.
 
-    Each network fills its panel, whatever its number of points: the first is on the left, the last on the right.
+    Each network fills the width of its panel, however many points it has.
     ``chosen`` marks a point of the first network. ``places`` and ``unit`` name the axes.
     """
     figure = go.Figure()

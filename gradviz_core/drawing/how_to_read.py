@@ -228,7 +228,7 @@ _LESSONS = {
     ),
     "bars": HowToRead(
         "Each bar is one number that the code of this step computed.",
-        "Compare heights within one place; a gap says that there is no number at all.",
+        "Compare heights within one place; a gap means that a number is missing.",
         "It does not show a rule for all models: these are the numbers of this one run.",
     ),
     "lines": HowToRead(

@@ -1,4 +1,4 @@
-"""Finding layers by what they are, so that a view is told of any convolutional network."""
+"""Find layers by their kind, so that a view works with any convolutional network."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ TAG = 6
 
 
 def tell(ask: Ask, subject: Subject) -> Told:
-    """The picture, and the gradients of both networks on it: the same whatever the rest of the story is told of."""
+    """The picture and the gradients of both networks on it, whichever photo the rest of the story uses."""
     caught, card = asked.gradient(ask, CAUGHT), asked.card(ask, CAUGHT)
     sound, other = asked.gradient(ask, SOUND), asked.card(ask, SOUND)
     said, truth = caught.prediction[0].label, sound.prediction[0].label

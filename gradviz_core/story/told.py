@@ -31,7 +31,7 @@ class Ask(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """The model and the image that the story is told of, by their keys."""
+    """The keys of the model and the image that the story uses."""
 
     model: str
     image: str

@@ -1,7 +1,7 @@
 """How large a picture is: by the room that the window has for it, and the same before and after its numbers are known.
 
 The style sheet of the app computes it from a few properties, whose usual values it knows: nothing moves when a picture
-takes its place. A picture of another shape says so in a style of its own. Charts that are no pictures have the height
+takes its place. A picture of another shape says so in a style of its own. Other charts have the height
 of their figure.
 """
 
