@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 import streamlit as st
 
 from gradviz_core.story.views import VIEWS, View
-from pages.shell import address
+from pages.shell import address, newest
 from pages.shell.clicks import sent
 from pages.shell.parameters import Parameter
 
@@ -46,7 +46,7 @@ STYLE = """
 }
 """
 _JS = """
-export default function ({ data, parentElement, setTriggerValue }) {
+function render({ data, parentElement, setTriggerValue }) {
   parentElement.forget?.();
   const nav = parentElement.querySelector(".gradviz-walk"), list = nav.querySelector("ol");
   const lead = (link, view) => {
@@ -89,7 +89,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   return parentElement.forget;
 }
 """
-_component = st.components.v2.component("gradviz_walk", html=_HTML, js=_JS, isolate_styles=False)
+_component = st.components.v2.component("gradviz_walk", html=_HTML, js=newest.script(_JS), isolate_styles=False)
 
 
 def chosen() -> View:
@@ -109,7 +109,7 @@ def links(here: View | None) -> None:
     """The row of links: previous, a dot for each view, next. Without an open view the dots alone lead on."""
     views = [{"name": view.name, "title": view.title, "address": _address(view)} for view in VIEWS]
     open_at = -1 if here is None else NAMES.index(here.name)
-    _component(key=KEY, data={"views": views, "here": open_at}, on_go_change=_go)
+    _component(key=KEY, data=newest.stamped(KEY, {"views": views, "here": open_at}), on_go_change=_go)
 
 
 def _go() -> None:

@@ -13,7 +13,7 @@ import streamlit as st
 
 from gradviz_core.types.lesson_cards import Lesson
 from pages.learn import lesson_memory
-from pages.shell import address
+from pages.shell import address, newest
 from pages.shell.clicks import sent
 from pages.shell.parameters import Parameter
 
@@ -59,7 +59,7 @@ i { flex: none; display: grid; place-items: center; width: 1.35rem; height: 1.35
 }
 """
 _JS = """
-export default function ({ data, parentElement, setTriggerValue }) {
+function render({ data, parentElement, setTriggerValue }) {
   parentElement.forget?.();
   const find = (selector) => parentElement.querySelector(selector);
   const nav = find("nav"), button = find("button");
@@ -115,7 +115,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   return parentElement.forget;
 }
 """
-_component = st.components.v2.component("gradviz_lesson_contents", html=_HTML, css=_CSS, js=_JS)
+_component = st.components.v2.component("gradviz_lesson_contents", html=_HTML, css=_CSS, js=newest.script(_JS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +166,8 @@ def links(lesson: Lesson, here: Entry | None) -> None:
         if isinstance(key, str) and key in {entry.key for entry in listed}:
             address.write({"lesson_step": key, "guess": lesson_memory.guess(lesson.key, key)})
 
-    _component(key=KEY, data={"steps": steps, "here": listed.index(here) if here is not None else -1}, on_go_change=go)
+    data = {"steps": steps, "here": listed.index(here) if here is not None else -1}
+    _component(key=KEY, data=newest.stamped(KEY, data), on_go_change=go)
 
 
 def _address(lesson: Lesson, entry: Entry) -> str:

@@ -11,7 +11,7 @@ import streamlit as st
 from gradviz_core.drawing import architecture
 from gradviz_core.text.shown_text import visible
 from gradviz_core.types import Site, SiteInfo
-from pages.shell import address
+from pages.shell import address, newest
 from pages.shell.clicks import sent
 
 _HTML = """<div class="map">
@@ -37,7 +37,7 @@ _CSS = """
 """
 _JS = """
 const SETTLE_MS = 350;
-export default function ({ data, parentElement, setTriggerValue }) {
+function render({ data, parentElement, setTriggerValue }) {
   const bars = parentElement.querySelector(".bars"), names = parentElement.querySelector(".names");
   parentElement.forget?.();
   let at = parentElement.pending ?? data.chosen, waiting = null;
@@ -107,7 +107,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   return parentElement.forget;
 }
 """
-_component = st.components.v2.component("gradviz_architecture", html=_HTML, css=_CSS, js=_JS)
+_component = st.components.v2.component("gradviz_architecture", html=_HTML, css=_CSS, js=newest.script(_JS))
 
 
 def draw(infos: Sequence[SiteInfo], chosen: Site, name: str = "site", label: str = "Map of the network") -> None:
@@ -125,12 +125,9 @@ def draw(infos: Sequence[SiteInfo], chosen: Site, name: str = "site", label: str
             address.write({name: site})
 
     told = [asdict(bar) | {"title": visible(bar.title), "block": visible(bar.block)} for bar in bars]
-    _component(
-        key=key,
-        data={
-            "bars": tuple(told),
-            "chosen": next((number for number, bar in enumerate(bars) if bar.site == str(chosen)), -1),
-            "label": label,
-        },
-        on_chosen_change=heard,
-    )
+    data = {
+        "bars": tuple(told),
+        "chosen": next((number for number, bar in enumerate(bars) if bar.site == str(chosen)), -1),
+        "label": label,
+    }
+    _component(key=key, data=newest.stamped(key, data), on_chosen_change=heard)

@@ -23,7 +23,7 @@ from gradviz_core.text.codec import question_to_json
 from gradviz_core.types import INPUT, ProofQuestion, Site, Target
 from gradviz_core.types.findings import Proof
 from pages.shell import asker as whose
-from pages.shell import links
+from pages.shell import links, newest
 from pages.streamlit_private import run
 
 FIRST_MS, LAST_MS = 250, 4_000
@@ -51,7 +51,7 @@ _HTML = """<div class="gradviz-check">
   <p class="more" hidden></p>
 </div>"""
 _JS = """
-export default function ({ data, parentElement }) {
+function render({ data, parentElement }) {
   parentElement.forget?.();
   const box = parentElement.querySelector(".gradviz-check"), button = box.querySelector("button");
   const [line, more] = box.querySelectorAll("p"), known = (parentElement.known ??= {});
@@ -102,7 +102,7 @@ export default function ({ data, parentElement }) {
   return parentElement.forget;
 }
 """
-_line = st.components.v2.component("gradviz_check", html=_HTML, js=_JS, isolate_styles=False)
+_line = st.components.v2.component("gradviz_check", html=_HTML, js=newest.script(_JS), isolate_styles=False)
 
 
 def question(model: str, image: str, target: Target, draw: int, wrt: Site = INPUT) -> ProofQuestion:
@@ -139,18 +139,16 @@ def line(question: ProofQuestion) -> None:
     _leave_when_gone(session)
     name = zlib.crc32(text.encode())
     with st.container(key=f"check_{name}"):
-        _line(
-            key=f"verdict_{name}",
-            data={
-                "pending": PENDING,
-                "unreachable": UNREACHABLE,
-                "said": asdict(said(found)) if found is not None else None,
-                "address": links.to(PATH, token),
-                "first": FIRST_MS,
-                "last": LAST_MS,
-                "slower": SLOWER,
-            },
-        )
+        data = {
+            "pending": PENDING,
+            "unreachable": UNREACHABLE,
+            "said": asdict(said(found)) if found is not None else None,
+            "address": links.to(PATH, token),
+            "first": FIRST_MS,
+            "last": LAST_MS,
+            "slower": SLOWER,
+        }
+        _line(key=f"verdict_{name}", data=newest.stamped(f"verdict_{name}", data))
 
 
 # ----------------------------------------------------------------------------------------------------- in what is kept

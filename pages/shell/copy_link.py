@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import streamlit as st
 
-from pages.shell import address
+from pages.shell import address, newest
 
 SAID_MS = 2000
 """How long "Copied" stands in place of the button's name."""
@@ -18,7 +18,7 @@ _HTML = """
 <p role="status"></p>
 """
 _JS = """
-export default function ({ data, parentElement }) {
+function render({ data, parentElement }) {
   const find = (selector) => parentElement.querySelector(selector);
   const [button, name, refused, field, status] = ["button", ".name", ".refused", "input", "p"].map(find);
   const address = () => {
@@ -64,11 +64,11 @@ input { width: 100%; box-sizing: border-box; margin-top: 0.3rem; padding: 0.4rem
   color: inherit; background: var(--st-secondary-background-color); border: 1px solid var(--st-border-color); }
 p { position: absolute; clip-path: inset(50%); width: 1px; height: 1px; margin: 0; overflow: hidden; }
 """
-_component = st.components.v2.component("gradviz_copy_link", html=_HTML, js=_JS, css=_CSS)
+_component = st.components.v2.component("gradviz_copy_link", html=_HTML, js=newest.script(_JS), css=_CSS)
 
 
 def button(personal: Iterable[str]) -> None:
     """The button. ``personal`` are the choices that the copied address leaves out. It names what is implied, so that it
     means the same whatever is shown first some day."""
     data = {"personal": sorted(personal), "implied": address.implied(), "said": SAID_MS}
-    _component(key="copy_link", data=data, width="content")
+    _component(key="copy_link", data=newest.stamped("copy_link", data), width="content")

@@ -35,7 +35,7 @@ from gradviz_core.types import (
 )
 from gradviz_core.types.methods import PLAIN
 from gradviz_core.types.sites import site_name
-from pages.shell import asker, check, links
+from pages.shell import asker, check, links, newest
 from pages.shell.citation import bibtex
 from pages.streamlit_private import elements, run
 
@@ -99,7 +99,7 @@ else document.getElementById("figure").textContent = "Plotly could not be fetche
   say("");
 };
 
-export default function ({ data, parentElement }) {
+function render({ data, parentElement }) {
   const root = parentElement.querySelector(".menu"), again = JSON.stringify(data);
   if (root.dataset.made === again) return;
   const before = root.querySelector("input")?.value;
@@ -166,7 +166,9 @@ p:empty, textarea[hidden] { display: none; }
 _NAMES = {"plotly": elements.CHART, "app": elements.APP}
 _COLUMNS_MM = (85, 175)
 """Widths of one column and of two in most journals."""
-_component = st.components.v2.component("gradviz_downloads", html="<div class='menu'></div>", js=_JS, css=_CSS)
+_component = st.components.v2.component(
+    "gradviz_downloads", html="<div class='menu'></div>", js=newest.script(_JS), css=_CSS
+)
 
 
 def menu(
@@ -185,7 +187,7 @@ def menu(
         said = partial(check.receipt, checked) if checked is not None else None
         arrays = _link(f"gradviz-{name}.npz", Arrays(question_to_json(question), said))
         data = {"rows": rows, "arrays": arrays, "bibtex": bibtex(answer), "columns": _COLUMNS_MM, "names": _NAMES}
-        _component(key="downloads", data=data)
+        _component(key="downloads", data=newest.stamped("downloads", data))
 
 
 def _row(

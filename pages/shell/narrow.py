@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.shell import unseen
+from pages.shell import newest, unseen
 from pages.streamlit_private import elements
 
 WIDEST = 767
@@ -39,7 +39,7 @@ export default function ({ data }) {
 }
 """
 _OPEN = """
-export default function ({ data, parentElement }) {
+function render({ data, parentElement }) {
   const find = (selector) => document.querySelector(selector);
   for (const button of parentElement.querySelectorAll("button")) {
     button.hidden = button.value === "choices" && !data.choices;
@@ -77,7 +77,7 @@ _NAMES = {
 _open = st.components.v2.component(
     "gradviz_sheet",
     html=f"<div><button value='choices'>{CHOICES}</button><button value='pages'>{PAGES}</button></div>",
-    js=_OPEN,
+    js=newest.script(_OPEN),
     css=_LOOKS,
 )
 _component = st.components.v2.component("gradviz_narrow", html="<span></span>", js=_JS)
@@ -92,7 +92,5 @@ def keep_clear() -> None:
 def sheets(*, choices: bool) -> None:
     """The buttons that open the sidebar, on a narrow screen; ``choices`` where a model and an image are chosen."""
     with st.container(key="sheet"):
-        _open(
-            key="open_sheet",
-            data={"choices": choices, "opening": elements.OPEN_SIDEBAR, "closing": elements.CLOSE_SIDEBAR},
-        )
+        data = {"choices": choices, "opening": elements.OPEN_SIDEBAR, "closing": elements.CLOSE_SIDEBAR}
+        _open(key="open_sheet", data=newest.stamped("open_sheet", data))

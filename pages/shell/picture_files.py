@@ -10,7 +10,7 @@ from __future__ import annotations
 import streamlit as st
 
 from gradviz_core.version import __version__
-from pages.shell import unseen
+from pages.shell import newest, unseen
 from pages.streamlit_private import elements
 
 SCALE = 2
@@ -109,7 +109,7 @@ const print = (svg, title) => {
   document.body.append(frame);
 };
 
-export default function ({ data }) {
+function render({ data }) {
   const find = (chart) => document.querySelector(`.st-key-${chart} ${data.plotly}`);
   const made = (chart, lines, mm) => draw(find(chart), lines, data, mm);
   window.gradvizPictures = {
@@ -131,12 +131,15 @@ export default function ({ data }) {
   }, true);
 }
 """
-_component = st.components.v2.component("gradviz_pictures", html="<span></span>", js=_JS)
+_component = st.components.v2.component("gradviz_pictures", html="<span></span>", js=newest.script(_JS))
 
 
 def make_ready(subject: str) -> None:
     """From now on the page can make files of its pictures. ``subject`` is the line that names model and image."""
-    names = {
+    data = {
+        "subject": subject,
+        "version": __version__,
+        "scale": SCALE,
         "plotly": elements.CHART,
         "keep": elements.KEEP_CHART,
         "layer": elements.CHART_LAYER,
@@ -146,4 +149,4 @@ def make_ready(subject: str) -> None:
         "app": elements.APP,
     }
     with unseen.place():
-        _component(key="pictures", data={"subject": subject, "version": __version__, "scale": SCALE, **names})
+        _component(key="pictures", data=newest.stamped("pictures", data))

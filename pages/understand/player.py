@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 
 import streamlit as st
 
+from pages.shell import newest
 from pages.shell.clicks import sent
 
 SPEEDS = (0.5, 1.0, 2.0, 4.0)
@@ -55,7 +56,7 @@ button span { font: 1.2rem/1 "Material Symbols Rounded"; font-feature-settings: 
   color: color-mix(in srgb, currentColor 72%, transparent); }
 """
 _JS = """
-export default function ({ data, parentElement, setTriggerValue }) {
+function render({ data, parentElement, setTriggerValue }) {
   const find = (selector) => parentElement.querySelector(selector);
   const strip = find(".strip"), where = find(".where"), play = find(".play");
   const speed = find("select"), names = find(".names");
@@ -177,7 +178,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   return parentElement.forget;
 }
 """
-_component = st.components.v2.component("gradviz_player", html=_HTML, css=_CSS, js=_JS)
+_component = st.components.v2.component("gradviz_player", html=_HTML, css=_CSS, js=newest.script(_JS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,15 +216,11 @@ def player(
         if to in SPEEDS and isinstance(to, int | float):
             sped(float(to))
 
-    _component(
-        key="player",
-        data={
-            "steps": tuple(asdict(cell) for cell in cells),
-            "position": position,
-            "broken": broken,
-            "speed": speed,
-            "speeds": SPEEDS,
-        },
-        on_went_change=heard,
-        on_sped_change=heard_speed,
-    )
+    data = {
+        "steps": tuple(asdict(cell) for cell in cells),
+        "position": position,
+        "broken": broken,
+        "speed": speed,
+        "speeds": SPEEDS,
+    }
+    _component(key="player", data=newest.stamped("player", data), on_went_change=heard, on_sped_change=heard_speed)

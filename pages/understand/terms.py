@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 
 import streamlit as st
 
+from pages.shell import newest
 from pages.shell.clicks import sent
 
 _HTML = """<table><thead><tr><th>gradient that arrives</th><th>× local derivative</th><th>= term</th></tr></thead>
@@ -27,7 +28,7 @@ button:hover { color: var(--st-primary-color); }
 button:focus-visible { outline: 2px solid var(--st-text-color); outline-offset: 1px; }
 """
 _JS = """
-export default function ({ data, parentElement, setTriggerValue }) {
+function render({ data, parentElement, setTriggerValue }) {
   const cell = (content, span = 1) => {
     const made = document.createElement("td");
     made.append(content);
@@ -53,7 +54,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   }));
 }
 """
-_component = st.components.v2.component("gradviz_terms", html=_HTML, css=_CSS, js=_JS)
+_component = st.components.v2.component("gradviz_terms", html=_HTML, css=_CSS, js=newest.script(_JS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +75,5 @@ def listed(rows: Sequence[Row], feet: Sequence[tuple[str, str, bool]], act: Call
         if act is not None and isinstance(place, int | float) and 0 <= place < len(rows):
             act(int(place))
 
-    _component(
-        key="terms",
-        data={"rows": tuple(asdict(row) for row in rows), "feet": tuple(feet), "leads": act is not None},
-        on_chosen_change=heard,
-    )
+    data = {"rows": tuple(asdict(row) for row in rows), "feet": tuple(feet), "leads": act is not None}
+    _component(key="terms", data=newest.stamped("terms", data), on_chosen_change=heard)

@@ -12,6 +12,7 @@ import streamlit as st
 from PIL import Image
 
 from gradviz_core.types import Pixels
+from pages.shell import newest
 from pages.shell.clicks import sent
 
 SIDE = 96
@@ -40,7 +41,7 @@ function folded(group, choose) {
   return details;
 }
 
-export default function ({ data, parentElement, setTriggerValue }) {
+function render({ data, parentElement, setTriggerValue }) {
   const field = parentElement.querySelector("fieldset");
   const wanted = JSON.stringify(data.groups);
   if (field.dataset.drawn !== wanted) {
@@ -69,7 +70,7 @@ input:checked + img { outline: 3px solid var(--st-primary-color); }
 input:focus-visible + img { outline: 3px solid var(--st-text-color); }
 """
 _component = st.components.v2.component(
-    "gradviz_thumbnails", html="<fieldset aria-label='Image'></fieldset>", js=_JS, css=_CSS
+    "gradviz_thumbnails", html="<fieldset aria-label='Image'></fieldset>", js=newest.script(_JS), css=_CSS
 )
 
 
@@ -101,11 +102,8 @@ def pick(groups: Sequence[Group], chosen: str, act: Callable[[str], None]) -> No
         if isinstance(key, str) and key in {t.key for group in groups for t in group.thumbnails}:
             act(key)
 
-    _component(
-        key="thumbnails",
-        data={"groups": tuple(asdict(group) for group in groups), "chosen": chosen},  # a list would load pandas
-        on_chosen_change=heard,
-    )
+    data = {"groups": tuple(asdict(group) for group in groups), "chosen": chosen}  # a list would load pandas
+    _component(key="thumbnails", data=newest.stamped("thumbnails", data), on_chosen_change=heard)
 
 
 def small(pixels: Pixels) -> str:

@@ -13,6 +13,7 @@ from playwright.sync_api import Browser, Page, expect
 from torch import Tensor, nn
 from torchvision.models import resnet18
 
+from pages.shell.narrow import CHOICES
 from tests.browser import home_made, seeing, streamlit_ids
 from tests.browser.conftest import Server, tab
 from tests.browser.home_made import SmallResNet, SmallTransformer
@@ -338,7 +339,7 @@ def test_the_dialog_fits_a_phone_and_can_be_used_without_a_mouse(
     with tab(browser, width=390) as page:
         page.goto(visited.address("saliency?model=preset/shapes-cnn"))
         seeing.check_drawn(page, "gradient")
-        page.get_by_test_id(streamlit_ids.EXPAND_SIDEBAR_BUTTON).click()
+        page.get_by_role("button", name=CHOICES, exact=True).press("Enter")
         page.get_by_test_id(streamlit_ids.SIDEBAR).get_by_role("button", name="Bring your own model").focus()
         page.keyboard.press("Enter")
         choose(page, small)

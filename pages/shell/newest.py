@@ -1,0 +1,40 @@
+"""The newest data of a component wins.
+
+Streamlit imports the script of a component for each of its messages. While the first import is still loading, a second
+one may be answered before it (Chromium answers those that wait in any order), so the component would be drawn with the
+older data last. Each message says when its data were new; data that are older than what is drawn are not drawn.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import cast
+
+import streamlit as st
+
+NEW = "newSince"
+_ENDING = f"""
+const newest = new WeakMap();
+export default function (message) {{
+  const {{ parentElement, data }} = message;
+  if (data.{NEW} < newest.get(parentElement)) return undefined;
+  newest.set(parentElement, data.{NEW});
+  return render(message);
+}}
+"""
+
+
+def script(render: str) -> str:
+    """The script of a component that defines the function ``render(message)``, and gets its data by ``stamped``."""
+    return render + _ENDING
+
+
+def stamped(key: str, data: Mapping[str, object]) -> dict[str, object]:
+    """The data of the component ``key``, with the time in microseconds since when this session draws it so."""
+    seen = cast(dict[str, tuple[Mapping[str, object], int]], st.session_state.setdefault("newest", {}))
+    before, since = seen.get(key, (None, 0))
+    if before != data:
+        since = max(time.time_ns() // 1000, since + 1)
+        seen[key] = data, since
+    return {**data, NEW: since}
