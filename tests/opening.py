@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from gradviz_core.compute.protocol import Status
 from gradviz_core.drawing.screen import fit
 from gradviz_core.types import Answer, Question, keys
 from gradviz_core.uploads import store
+from pages.shell.words import TO_A_TERM
 from tests import components_once  # noqa: F401 - it acts where it is imported
 
 ROOT = Path(__file__).parents[1]
@@ -89,8 +91,16 @@ def values(figure: dict[str, Any]) -> np.ndarray:
 
 
 def texts(app: AppTest) -> list[str]:
-    """What stands on the page, as a person reads it: without escapes, and every space alike."""
-    return [m.value.replace("\\", "").replace("\N{NO-BREAK SPACE}", " ") for m in app.markdown]
+    """What stands on the page, as a person reads it: without escapes and links, and every space alike."""
+    return [read(m.value).replace("\N{NO-BREAK SPACE}", " ") for m in app.markdown]
+
+
+def read(markdown: str) -> str:
+    """The words, without escapes; a term is not followed by the address of the glossary."""
+    return _TO_A_TERM.sub(r"\1", markdown).replace("\\", "")
+
+
+_TO_A_TERM = re.compile(rf"\[([^\]]*)\]\([^)]*{re.escape(TO_A_TERM)}[^)]*\)")
 
 
 def errors(app: AppTest) -> list[str]:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from gradviz_core.text.glossary import MEANINGS, SECTIONS, terms_in, tooltip
+from gradviz_core.text.glossary import MEANINGS, SECTIONS, standing_in, terms_in, tooltip
 from gradviz_core.types import ClassScore, Site, Target, Unit
 from gradviz_core.types.methods import METHODS
 from pages.learn import findings
@@ -62,6 +62,25 @@ def test_each_term_is_used() -> None:
 )
 def test_terms_are_found_as_whole_words_and_the_longest_first(text: str, terms: tuple[str, ...]) -> None:
     assert terms_in(text) == terms
+
+
+@pytest.mark.parametrize(
+    ("sentence", "names", "found"),
+    [
+        ("The Gradients of each unit, and its gradient.", (), [("Gradients", "gradient"), ("unit", "unit")]),
+        ("One unit's L2 norm (logits).", (), [("unit", "unit"), ("L2 norm", "L2 norm"), ("logits", "logit")]),
+        ("Signed, at conv.channel.weight and token[0].", (), []),
+        ("The logit of token (5) at one token.", ("token",), [("logit", "logit")]),
+        ("The logit of my token (5) at one token.", ("my token",), [("logit", "logit"), ("token", "token")]),
+        ("The logit of a [unit](x) b.", ("a [unit](x) b",), [("logit", "logit")]),
+    ],
+)
+def test_a_term_is_marked_in_a_sentence_once_and_in_no_name(
+    sentence: str, names: tuple[str, ...], found: list[tuple[str, str]]
+) -> None:
+    pieces = standing_in(sentence, names)
+    assert "".join(piece for piece, _ in pieces) == sentence
+    assert [pair for pair in pieces if pair[1]] == found
 
 
 def test_a_tooltip_defines_each_term_once() -> None:

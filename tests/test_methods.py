@@ -235,8 +235,8 @@ def test_a_caption_a_title_and_a_unit_say_the_options() -> None:
     assert caption.formula.startswith(r"\frac{1}{\text{8 noisy copies}} \sum_n \frac{\partial z_{1}}")
     assert caption.facts[1] == "(logit per normalised-pixel unit)²"
     assert caption.facts[-3:] == ("draws 8 noisy copies", "noise flat", "spread 0.2")
-    title = method_words.title("smooth", options, gv.ClassScore(1))
-    assert title == "smooth of the logit of class 1, draws 8 noisy copies, noise flat, spread 0.2"
+    title = method_words.title("smooth", options, gv.ClassScore(1), ("disk", "box"))
+    assert title == "smooth of the logit of box (1), draws 8 noisy copies, noise flat, spread 0.2"
 
 
 @pytest.mark.usefixtures("with_options")

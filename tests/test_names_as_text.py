@@ -23,7 +23,7 @@ from gradviz_core.text.shown_text import visible
 from gradviz_core.types.cards import Preprocessing, Recipe
 from gradviz_core.uploads import store
 from pages.shell import download_menu
-from pages.shell.words import plain
+from pages.shell.words import TO_A_TERM, explained, plain
 from tests import snippet_runs
 from tests.hostile.names import NAMES, fit_for_layers, innocent, model_file, picture
 
@@ -70,6 +70,18 @@ def test_nothing_in_a_name_is_markdown_before_or_after_its_escapes_are_gone(text
     assert OURS.sub("", said) == visible(text)
     for pattern in FOUND_LATER:
         assert not re.search(pattern, said, re.IGNORECASE), (pattern, said)
+
+
+@settings(max_examples=200, deadline=None)
+@given(text=TEXTS)
+@example(text="the [gradient](https://x.invalid)")
+@example(text="![unit][logit] :channel: <site>")
+def test_nor_where_terms_are_links_to_the_glossary(text: str) -> None:
+    links = re.compile(rf"\[([\w ×]+)\]\(/docs\?{re.escape(TO_A_TERM)}[\w%]+\)")
+    sentence = f"The gradient of {text} at one unit"
+    said = explained(sentence)
+    assert {"gradient", "unit"} <= set(links.findall(said))
+    assert OURS.sub("", read(links.sub(r"\1", said))) == visible(sentence)
 
 
 @settings(max_examples=50, deadline=None)
@@ -185,8 +197,8 @@ class Elements(HTMLParser):
 @pytest.mark.parametrize("name", NAMES)
 def test_no_name_adds_an_element_to_a_page_that_is_kept(name: str) -> None:
     def page(name: str) -> Elements:
-        lines = download_menu.title("gradient", "preset/x", "sample/y", name, None)
+        lines = download_menu.title("gradient", f"the logit of {name} (1)", f"{name}, Cat", None)
         return Elements(downloads.beginning([*lines, name]).decode())
 
     assert page(name).found == page("name").found
-    assert page(name).text.count(visible(name)) == 3
+    assert page(name).text.count(visible(name)) == 4

@@ -374,6 +374,6 @@ def test_what_is_kept_says_what_the_check_found(monkeypatch: pytest.MonkeyPatch)
     assert (kept["outcome"], kept["digits"], len(kept["directions"])) == ("agrees", 6, 1)
     assert [step["h"] for step in kept["directions"][0]["steps"]] == [1e-6]
     assert page.title()[1:] == [
-        f"{question.model}, sample/star",
+        "Shapes, plain convolutions · Star",
         "The gradient agrees with finite differences to 6 digits",
     ]

@@ -18,7 +18,7 @@ from pages.shell import address
 from pages.shell.answer_cache import answer_cache
 from pages.shell.clicks import Click
 from pages.understand import flow, flow_clicks
-from tests.opening import MAPS, answer_here, chart, errors, opened
+from tests.opening import MAPS, answer_here, chart, errors, opened, texts
 
 PAGE = "pages/understand/gradient_flow.py"
 MODEL, IMAGE = "preset/shapes-resnet", "sample/star"
@@ -90,7 +90,7 @@ def test_a_second_model_that_fails_leaves_the_first_on_the_page() -> None:
 def test_the_chosen_site_is_marked_told_and_linked() -> None:
     app = opened(PAGE, model=MODEL, image=IMAGE, site="layer1.0.relu:1")
     assert len(chart(app, "flow")["layout"]["shapes"]) == 1
-    assert any("norm of the gradient" in text.value for text in app.markdown)
+    assert any("norm of the gradient" in text for text in texts(app))
     assert "Feature maps of layer1.0.relu, second call" in [
         link.proto.label.replace("\\", "") for link in app.get("page_link")
     ]
@@ -122,7 +122,7 @@ def test_zeros_and_what_is_not_finite_are_named(monkeypatch: pytest.MonkeyPatch)
 def test_the_other_model_has_names_of_its_own() -> None:
     app = opened(PAGE, model="preset/shapes-cnn", image="sample/digit-8", target="8", model2="preset/digits-mlp")
     assert not app.error
-    (caption,) = {text.value for text in app.markdown if "the comparison, on the same scale" in text.value}
+    (caption,) = {text for text in texts(app) if "the comparison, on the same scale" in text}
     assert "hexagon" in caption
     assert "where it is the logit of class 8" in caption
 

@@ -117,7 +117,7 @@ def test_a_hidden_layer_as_wide_as_the_classes_is_not_taken_for_them() -> None:
     scores = next(info for info in survey.sites if info.site == OUTPUT)
     head = next(info for info in survey.sites if info.site in (scores.same_as, scores.site))
     hidden = replace(head, site=Site("hidden"), same_as=None)
-    choice = Choice("preset/shapes-cnn", IMAGE, survey, st.container(), st.container())
+    choice = Choice("preset/shapes-cnn", IMAGE, survey, st.container(), st.container(), subject="")
     names = {
         info.site: (view.unit, view.names(3, 4)[0])
         for info in (scores, head, hidden)
@@ -173,7 +173,7 @@ def _view(rows: tuple[int, int]) -> jacobian_choice.View:
     survey = inline.ask(SurveyQuestion(model=MODEL, image=IMAGE))
     assert isinstance(survey, SurveyAnswer)
     infos = {info.site: info for info in survey.sites}
-    choice = Choice(MODEL, IMAGE, survey, st.container(), st.container())
+    choice = Choice(MODEL, IMAGE, survey, st.container(), st.container(), subject="")
     return jacobian_choice.View(choice, infos[OUTPUT], infos[INPUT], rows, st.container())
 
 

@@ -16,7 +16,7 @@ from gradviz_core.types.controls import Choice, Number
 from gradviz_core.types.lesson_cards import Asked, Lesson, LessonResult, StepResult
 from pages.learn.lesson_contents import PREDICT, entries
 from pages.shell.answer_cache import answer_cache
-from pages.shell.words import plain
+from pages.shell.words import explained, plain
 from tests.opening import answer_here, chart, errors, opened, values
 
 PAGE = "pages/learn/lessons.py"
@@ -70,7 +70,7 @@ def test_code_claims_numbers_graph_and_figures_are_those_of_the_run(lesson: Less
     assert [code.value for code in fold.code] == [imports]
     assert not fold.proto.expanded
     for claim in done.claims:
-        assert any("**Checked:**" in word and plain(claim.sentence) in word for word in words), claim
+        assert any("**Checked:**" in word and explained(claim.sentence) in word for word in words), claim
     for output in done.outputs:
         if output.kind == "error":
             assert output.text in codes
@@ -163,8 +163,8 @@ def test_nothing_of_the_results_is_shown_before_an_answer_is_chosen(
     assert any("Choose an answer first" in i.value for i in app.info)
     words = [m.value for m in app.markdown]
     assert not any("Checked:" in word for word in words)
-    assert not question.told or plain(done.sentence) not in words
-    assert question.told or step == PREDICT or plain(done.sentence) in words
+    assert not question.told or explained(done.sentence) not in words
+    assert question.told or step == PREDICT or explained(done.sentence) in words
     assert not app.get("plotly_chart")
     assert not app.get("graphviz_chart")
     assert len(app.code) == 2, "the code that will run"
@@ -192,7 +192,7 @@ def test_nothing_of_the_results_is_shown_before_an_answer_is_chosen(
 
 def reasons(done: StepResult, question: Asked) -> list[str]:
     """What is said of the correct answer alone."""
-    return [plain(text) for text in (done.sentence if question.told else "", question.why) if text]
+    return [explained(text) for text in (done.sentence if question.told else "", question.why) if text]
 
 
 @every_step
@@ -215,9 +215,9 @@ def test_an_answer_from_before_there_were_steps_is_one_to_the_question_at_the_en
     """Addresses that people have kept."""
     for lesson in LESSONS:
         app = opened(PAGE, lesson=lesson.key, guess=str(lesson.prediction.right))
-        assert any(plain(lesson.prediction.why) == m.value for m in app.markdown), lesson.key
+        assert any(explained(lesson.prediction.why) == m.value for m in app.markdown), lesson.key
         first = opened(PAGE, lesson=lesson.key)
-        assert any(plain(lesson.before) == m.value for m in first.markdown)
+        assert any(explained(lesson.before) == m.value for m in first.markdown)
         assert first.radio[0].label == plain(run(lesson.key, {}).steps[0].asked.text)
 
 

@@ -119,7 +119,7 @@ def test_probabilities_that_do_not_add_up_to_one_are_those_of_labels(served: Ser
     assert all(name.startswith("label ") for name in names)
     assert abs(sum(float(text.removesuffix(" %")) for text in said) - 100) > 1
     assert headers(app)[0] == "Labels"
-    assert any("five most likely labels, each with its own probability" in one.value for one in app.markdown)
+    assert any("five most likely labels, each with its own probability" in one for one in texts(app))
     target, score = (app.selectbox(key=f"shown_{name}") for name in ("target", "scale"))
     assert (target.options[0], target.options[1]) == ("the most likely label", "label 0")
     assert "Probability minus another label" in score.options
@@ -135,7 +135,7 @@ def test_probabilities_that_add_up_to_one_are_those_of_classes(served: Served) -
 def test_the_chart_of_one_probability_is_headed_as_its_caption_says(served: Served) -> None:
     app = opened(SALIENCY, model=served("sigmoid"), image=IMAGE)
     assert headers(app)[0] == "Labels"
-    assert any("The label and its complement" in one.value for one in app.markdown)
+    assert any("The label and its complement" in one for one in texts(app))
 
 
 def test_a_single_label_with_two_names_has_both_at_its_bars(served: Served) -> None:

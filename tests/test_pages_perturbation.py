@@ -67,7 +67,7 @@ def test_an_address_asks_one_question_and_its_answer_is_drawn(asked: list[Questi
     bars = chart(app, "classes")["data"]
     assert [bar["name"] for bar in bars[:2]] == ["before", "after"]
     assert bars[0]["x"] == pytest.approx([100 * (p.probability or 0.0) for p in answer.prediction])
-    assert any("This is exactly the image that the network was given" in m.value for m in app.markdown)
+    assert any("This is exactly the image that the network was given" in text for text in texts(app))
 
 
 def test_the_controls_change_the_question_and_the_address(asked: list[Question]) -> None:

@@ -47,9 +47,9 @@ def facts(method: str, options: OptionValues) -> tuple[str, ...]:
     )
 
 
-def title(method: str, options: OptionValues, target: Target) -> str:
-    """``gradient × input of the logit of class 3``, and what the options are."""
-    return ", ".join((f"{card_of(method).in_text} of {target.words(())}", *facts(method, options)))
+def title(method: str, options: OptionValues, target: Target, labels: Sequence[str]) -> str:
+    """``gradient × input of the logit of star (3)``, and what the options are."""
+    return ", ".join((f"{card_of(method).in_text} of {target.words(labels)}", *facts(method, options)))
 
 
 def code(method: str, options: OptionValues) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator
 
 SECTIONS: dict[str, dict[str, str]] = {
     "Inside a model": {
@@ -96,15 +97,40 @@ _SHORT = {
 }
 """Labels in the app that stand for a term."""
 _TERM_OF = {term.lower(): term for term in MEANINGS} | _SHORT
-_NAMED = re.compile(
-    r"(?<!\w)({})(?:s|es)?(?!\w)".format("|".join(map(re.escape, sorted(_TERM_OF, key=len, reverse=True)))),
-    re.IGNORECASE,
-)
+
+
+def _any(terms: Iterable[str]) -> str:
+    """In the singular or the plural; the longest first."""
+    return f"({'|'.join(map(re.escape, sorted(terms, key=len, reverse=True)))})(?:s|es)?"
+
+
+_NAMED = re.compile(rf"(?<!\w){_any(_TERM_OF)}(?!\w)", re.IGNORECASE)
+_IN_A_SENTENCE = re.compile(rf"(?<![^\s(“]){_any(MEANINGS)}(?=(?:['’]s)?[.,:;)”]*(?:\s|$))", re.IGNORECASE)
+"""A word of its own, and not a part of something like ``conv.channel.weight``."""
 
 
 def terms_in(text: str) -> tuple[str, ...]:
     """The terms that a text names, in the singular or the plural; the longest where one term contains another."""
     return tuple(_TERM_OF[found.lower()] for found in _NAMED.findall(text))
+
+
+def standing_in(sentence: str, names: Iterable[str] = ()) -> list[tuple[str, str]]:
+    """The sentence in pieces, each with the term that it names, or with nothing: each term where it stands first.
+    ``names`` come from outside: where one stands in the sentence, no term is found."""
+    taken = [place.span() for name in names if name and name in sentence for place in _everywhere(name, sentence)]
+    pieces, end, known = [], 0, set()
+    for found in _IN_A_SENTENCE.finditer(sentence):
+        term = _TERM_OF[found[1].lower()]
+        if term in known or any(found.start() < last and first < found.end() for first, last in taken):
+            continue
+        known.add(term)
+        pieces += [(sentence[end : found.start()], ""), (found[0], term)]
+        end = found.end()
+    return [*pieces, (sentence[end:], "")]
+
+
+def _everywhere(name: str, sentence: str) -> Iterator[re.Match[str]]:
+    return re.finditer(re.escape(name), sentence)
 
 
 def tooltip(*texts: str) -> str | None:

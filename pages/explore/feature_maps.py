@@ -93,7 +93,7 @@ with one_sentence():
         *["strip" for _ in strips],
         *(["channel"] if isinstance(enlarged, panel.Picture) else []),
     ]
-    download_menu.menu(choice.tools, drawn, answer, "feature-maps", checked)
+    download_menu.menu(choice, drawn, answer, "feature-maps", checked)
     near_program = {}
     if around is not None and view.near is not None:
         corner, size = view.near.corner, view.near.numbers.shape

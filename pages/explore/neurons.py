@@ -71,7 +71,7 @@ with one_sentence():
         strongest = ask(asked, "Computing the gradients of the strongest channels …", Look(part=answer.receptive_field))
     gallery = units.gallery(strongest, info, place, channel, answer.receptive_field)
     panel.picture(gallery, "gallery")
-    download_menu.menu(choice.tools, ("activation", "gradient", "gallery"), answer, "neurons", checked)
+    download_menu.menu(choice, ("activation", "gradient", "gallery"), answer, "neurons", checked)
     single = planes.maps.shape[1:] != (1, 1)
     code.panel(
         choice,

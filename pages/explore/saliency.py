@@ -81,7 +81,7 @@ with one_sentence():
         )
         saliency.near_the_pixel(gradient, view, answer, spot)
 
-    download_menu.menu(choice.tools, drawn, answer, "saliency", checked)
+    download_menu.menu(choice, drawn, answer, "saliency", checked)
     target = answer.target if snippets.asks_elsewhere(method) else choice.target
     classes = len(answer.prediction)
     programs = {

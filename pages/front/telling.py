@@ -12,7 +12,7 @@ from pages.layout import contents
 from pages.shell import address, copy_link, meaning, narrow, panel, present, sizes
 from pages.shell.asking import ask
 from pages.shell.panel import Picture
-from pages.shell.words import plain
+from pages.shell.words import explained, plain
 from pages.streamlit_private import elements
 
 STYLE = f"""
@@ -91,8 +91,8 @@ def draw(told: Told) -> None:
 
 def _say(told: Told) -> None:
     with st.container(key="story_claim"):
-        st.markdown(plain(told.sentence))
-    st.caption(plain(told.note))
+        st.markdown(explained(told.sentence))
+    st.caption(explained(told.note))
     with st.popover("How it is computed", type="tertiary", icon=":material/function:"):
         for shown in told.pictures:
             st.markdown(f"**{plain(shown.title)}**")

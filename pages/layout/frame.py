@@ -25,6 +25,7 @@ from pages.shell import (
     asking,
     check,
     copy_link,
+    definitions,
     draws,
     history,
     meaning,
@@ -37,7 +38,7 @@ from pages.shell import (
     zoom,
 )
 from pages.shell.choice import Choice
-from pages.shell.words import plain
+from pages.shell.words import keep_names, plain
 from pages.uploads import bring, images, models, uploading
 
 
@@ -80,6 +81,8 @@ def around(page: contents.Page) -> Iterator[None]:
     history.gather()
     narrow.keep_clear()
     zoom.listen()
+    definitions.listen()
+    keep_names(())
     address.begin(contents.parameters(), (each.name for each in page.choices), models.unsaid())
     printed.note_address()
     with asking.one_sentence():
@@ -89,7 +92,7 @@ def around(page: contents.Page) -> Iterator[None]:
         foot = sidebar.foot
     if page.pickers:
         bring.dialog(leaves=not page.pictures)
-    picture_files.make_ready(f"{sidebar.model}, {sidebar.image}" if page.pickers else "")
+    picture_files.make_ready(_subject(sidebar) if page.pickers else "")
     foot.caption(st.session_state.get("foot", "Starting …"))
     try:
         with body:
@@ -171,7 +174,15 @@ def begin_with_score(title: str, sentence: str) -> ScoredChoice:
         finally:  # if this kind has no score, another one may
             output_kind.control(output)
     return ScoredChoice(
-        chosen.model, chosen.image, survey, chosen.tools, chosen.beside, target, output, draw=chosen.draw
+        chosen.model,
+        chosen.image,
+        survey,
+        chosen.tools,
+        chosen.beside,
+        target,
+        output,
+        subject=chosen.subject,
+        draw=chosen.draw,
     )
 
 
@@ -200,11 +211,16 @@ def _choice(sidebar: _Sidebar, drawn: Heading) -> Choice:
     survey = asking.ask(question, "Loading the model and the image …")
     if images.remember(sidebar.image, survey.pixels):
         st.rerun()  # the thumbnails are drawn already, without this one
+    keep_names((*survey.card.labels, *(info.site.path for info in survey.sites), *(head.item for head in survey.heads)))
     with sidebar.card:
         models.card(survey.card)
     with sidebar.target:
         draws.control(survey)
-    return Choice(sidebar.model, sidebar.image, survey, drawn.tools, drawn.beside, draw=draw)
+    return Choice(sidebar.model, sidebar.image, survey, drawn.tools, drawn.beside, subject=_subject(sidebar), draw=draw)
+
+
+def _subject(sidebar: _Sidebar) -> str:
+    return f"{models.words(sidebar.model)} · {images.words(sidebar.image)}"
 
 
 # ----------------------------------------------------------------------------------------------------------------- foot

@@ -6,7 +6,7 @@ from __future__ import annotations
 from urllib.parse import parse_qs
 
 from pages.layout import start
-from pages.shell import check, clicks, narrow, panel, printed, sizes, skeleton, unseen
+from pages.shell import check, clicks, definitions, narrow, panel, printed, sizes, skeleton, unseen
 from pages.streamlit_private import elements
 from pages.uploads import uploading
 
@@ -22,6 +22,7 @@ SHEET = f"""
 {uploading.STYLE}
 {panel.STYLE}
 {clicks.STYLE}
+{definitions.STYLE}
 {narrow.STYLE}
 {sizes.STYLE}
 {printed.STYLE}

@@ -17,7 +17,7 @@ from pages.scores import choosing
 from pages.shell import asking, facts
 from pages.shell.asking import ask
 from pages.shell.parameters import Parameter
-from pages.shell.words import plain
+from pages.shell.words import explained, plain
 
 PARAMETERS = (Parameter("check", within=("image", *(each.name for each in choosing.PARAMETERS))),)
 MOST_FINDINGS, MOST_ROWS, MOST_NAMES, FEW_NAMES, LONGEST_NAME = 50, 300, 200, 7, 120
@@ -107,7 +107,7 @@ def show(number: int, finding: Finding) -> None:
         st.markdown(f":gray[at] **{plain(finding.where[:LONGEST_NAME])}**")
         if finding.line:
             st.code(_code(f"{finding.at[:LONGEST_NAME]}\n{finding.text}"), language=None, wrap_lines=True)
-        st.markdown(plain(finding.sentence))
+        st.markdown(explained(finding.sentence))
         _names("No useful gradient", finding.lost)
         _names("One of several paths is missing", finding.weakened)
     with right:

@@ -11,7 +11,7 @@ from gradviz_core.lessons.graph import FONT, breadth, described, dot, legend, le
 from gradviz_core.types import LessonAnswer
 from gradviz_core.types.lesson_cards import Claim, LessonResult, Output, Picture, Recorded, StepResult
 from pages.shell import panel
-from pages.shell.words import plain
+from pages.shell.words import explained, plain
 from pages.streamlit_private import elements
 
 LEVEL = 60
@@ -94,7 +94,7 @@ def claims(found: Sequence[Claim]) -> None:
     """Each sentence, and whether the numbers bear it out."""
     for claim in found:
         mark = ":material/check: **Checked:**" if claim.holds else ":material/error: **Does not hold:**"
-        st.markdown(f"{mark} {plain(claim.sentence)}")
+        st.markdown(f"{mark} {explained(claim.sentence)}")
 
 
 def outputs(found: Sequence[Output]) -> None:

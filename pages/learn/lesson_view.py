@@ -9,7 +9,7 @@ from gradviz_core.types.lesson_cards import Asked, Lesson, Prediction
 from pages.learn import lesson_controls, lesson_prediction, lesson_steps
 from pages.learn.lesson_contents import PREDICT, Entry, entries
 from pages.shell.asking import ask
-from pages.shell.words import plain
+from pages.shell.words import explained, plain
 
 
 def show(lesson: Lesson, here: Entry) -> None:
@@ -22,7 +22,7 @@ def show(lesson: Lesson, here: Entry) -> None:
     with st.container(key="lesson_title"):
         st.header(f"{number + 1}. {plain(here.title)}", anchor=False)
     if number == 0:
-        st.markdown(plain(lesson.before))
+        st.markdown(explained(lesson.before))
     sentence = st.container()
     asking, code = st.columns([9, 16], gap="small")
     with code:
@@ -34,7 +34,7 @@ def show(lesson: Lesson, here: Entry) -> None:
     with code:
         lesson_steps.program(step)
     if not last and not asked.told:
-        sentence.markdown(plain(step.sentence))
+        sentence.markdown(explained(step.sentence))
     with asking, st.container(key="lesson_asking"):
         reached = lesson_prediction.show(here.key, asked, question)
         if reached == "asked":
@@ -42,7 +42,7 @@ def show(lesson: Lesson, here: Entry) -> None:
         lesson_steps.beside(step, answer)
         for text in (step.sentence if asked.told else "", asked.why):
             if text and reached == "settled":
-                st.markdown(plain(text))
+                st.markdown(explained(text))
         lesson_steps.claims(step.claims)
     lesson_steps.below(step, answer)
 

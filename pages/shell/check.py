@@ -56,6 +56,8 @@ function render({ data, parentElement }) {
   const box = parentElement.querySelector(".gradviz-check"), button = box.querySelector("button");
   const [line, more] = box.querySelectorAll("p"), known = (parentElement.known ??= {});
   let pause = data.first, failures = 0, timer = null, left = false;
+  const worded = (piece) => piece.toLowerCase() !== "finite differences" ? piece
+    : Object.assign(document.createElement("a"), { textContent: piece, href: data.term });
   const draw = (said) => {
     const shown = JSON.stringify(said);
     if (known.shown === shown) return;  // its details may be open, and it was read aloud
@@ -63,7 +65,7 @@ function render({ data, parentElement }) {
     box.classList.toggle("loud", said.loud);
     line.setAttribute("role", said.loud ? "alert" : "status");
     line.querySelector(".icon").textContent = said.icon;
-    line.querySelector(".words").textContent = said.words;
+    line.querySelector(".words").replaceChildren(...said.words.split(/(finite differences)/i).map(worded));
     more.textContent = said.more;
     more.hidden = true;
     button.hidden = !said.more;
@@ -144,6 +146,7 @@ def line(question: ProofQuestion) -> None:
             "unreachable": UNREACHABLE,
             "said": asdict(said(found)) if found is not None else None,
             "address": links.to(PATH, token),
+            "term": links.term("finite difference"),
             "first": FIRST_MS,
             "last": LAST_MS,
             "slower": SLOWER,

@@ -21,6 +21,8 @@ class Choice:
     beside: DeltaGenerator
     """Room for facts beside the page's title."""
 
+    subject: str = field(kw_only=True)
+    """What the page calls the model and the image: ``EfficientNet-Lite0 · Coffee``."""
     draw: int = field(default=0, kw_only=True)
     """The seed of the model's random numbers, part of every question about it."""
 

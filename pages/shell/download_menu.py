@@ -9,11 +9,10 @@ which is shown below the button.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import partial
 
 import streamlit as st
-from streamlit.delta_generator import DeltaGenerator
 
 from gradviz_core.drawing import method_words
 from gradviz_core.drawing.captions import score_words
@@ -36,6 +35,7 @@ from gradviz_core.types import (
 from gradviz_core.types.methods import PLAIN
 from gradviz_core.types.sites import site_name
 from pages.shell import asker, check, links, newest
+from pages.shell.choice import Choice
 from pages.shell.citation import bibtex
 from pages.streamlit_private import elements, run
 
@@ -172,7 +172,7 @@ _component = st.components.v2.component(
 
 
 def menu(
-    place: DeltaGenerator,
+    choice: Choice,
     pictures: Iterable[str],
     answer: Answer,
     name: str,
@@ -182,43 +182,42 @@ def menu(
     check of the gradient at that time."""
     question = answer.question
     assert isinstance(question, AboutAModel)
-    with place.popover("Download", icon=":material/download:"):
-        rows = [_row(key, name, answer, question, checked) for key in pictures]
+    what = _what(answer, choice.labels)
+    with choice.tools.popover("Download", icon=":material/download:"):
+        rows = [_row(key, f"gradviz-{name}-{key}", what, choice.subject, checked) for key in pictures]
         said = partial(check.receipt, checked) if checked is not None else None
         arrays = _link(f"gradviz-{name}.npz", Arrays(question_to_json(question), said))
         data = {"rows": rows, "arrays": arrays, "bibtex": bibtex(answer), "columns": _COLUMNS_MM, "names": _NAMES}
         _component(key="downloads", data=newest.stamped("downloads", data))
 
 
-def _row(
-    key: str, name: str, answer: Answer, question: AboutAModel[Answer], checked: ProofQuestion | None
-) -> dict[str, object]:
-    lines, file = partial(title, key, question.model, question.image, _what(answer), checked), f"gradviz-{name}-{key}"
+def _row(key: str, file: str, what: str, subject: str, checked: ProofQuestion | None) -> dict[str, object]:
+    lines = partial(title, key, what, subject, checked)
     return {
         "chart": f"chart_{key}",
         "label": key.capitalize(),
-        "lines": title(key, question.model, question.image, _what(answer), None),
+        "lines": title(key, what, subject, None),
         "file": file,
         "whole": _link(f"{file}.html", Page(lines)),
         "light": _link(f"{file}-light.html", Page(lines, light=True)),
     }
 
 
-def title(key: str, model: str, image: str, what: str, checked: ProofQuestion | None) -> list[str]:
-    """The title of a downloaded picture, in lines."""
-    lines = [f"GradViz: {key}, {what}", f"{model}, {image}"]
+def title(key: str, what: str, subject: str, checked: ProofQuestion | None) -> list[str]:
+    """The title of a downloaded picture, in lines; ``subject`` names model and image."""
+    lines = [f"GradViz: {key}, {what}", subject]
     return [*lines, check.words(checked)] if checked is not None else lines
 
 
-def _what(answer: Answer) -> str:
+def _what(answer: Answer, labels: Sequence[str]) -> str:
     if isinstance(answer, UnitsAnswer):
         return "the strongest channels"
     if isinstance(answer, JacobianAnswer | SpectrumAnswer):
         return f"{site_name(answer.question.of)} with respect to {site_name(answer.question.wrt)}"
     if isinstance(answer, GradientAnswer) and answer.question.method != PLAIN:
-        return method_words.title(answer.question.method, answer.question.options, answer.target)
+        return method_words.title(answer.question.method, answer.question.options, answer.target, labels)
     if isinstance(answer, GradientAnswer | FlowAnswer | PerturbationAnswer | BackwardAnswer):
-        return score_words(answer.target, ())
+        return score_words(answer.target, labels)
     return answer.kind
 
 

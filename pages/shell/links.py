@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 import streamlit as st
 
 
 def document(name: str) -> str:
     """The address of the page that shows ``docs/<name>.md``."""
     return f"{to('docs')}?document={name}"
+
+
+def term(name: str) -> str:
+    """The address of the glossary, with the term that is asked for."""
+    return f"{document('glossary')}#{quote(name)}"
 
 
 def to(*parts: str) -> str:

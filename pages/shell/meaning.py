@@ -10,7 +10,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from gradviz_core.drawing.captions import Caption
 from gradviz_core.text.glossary import tooltip
-from pages.shell.words import plain
+from pages.shell.words import explained, plain
 
 
 def begin(sentence: str) -> None:
@@ -31,7 +31,7 @@ def add(caption: Caption) -> None:
 
 def words(caption: Caption) -> None:
     """Write the sentence, the formula and the facts."""
-    st.markdown(plain(caption.sentence))
+    st.markdown(explained(caption.sentence))
     if caption.formula:
         st.markdown(f"$\\displaystyle {caption.formula}$")
     st.caption(plain(" · ".join(caption.facts)))

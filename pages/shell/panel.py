@@ -17,7 +17,7 @@ from gradviz_core.text.shown_text import visible
 from gradviz_core.types import ProofQuestion
 from pages.shell import check, meaning, sizes
 from pages.shell.clicks import Click, Enclosed, on_click
-from pages.shell.words import plain
+from pages.shell.words import explained, plain
 
 STYLE = """
 [class*="st-key-said_"] { container-type: inline-size; }
@@ -80,7 +80,7 @@ def sentence(caption: Caption, key: str) -> None:
     """Write the sentence below the picture of this ``key``, and how to read it; formula and facts stand behind "What is
     this?"."""
     with beside_how_to_read(caption, key):
-        st.markdown(plain(caption.sentence))
+        st.markdown(explained(caption.sentence))
     meaning.add(caption)
 
 

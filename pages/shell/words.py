@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
+import streamlit as st
+
+from gradviz_core.text.glossary import standing_in
 from gradviz_core.text.shown_text import keeping_direction, visible
 from pages.shell import links
 
@@ -16,6 +20,8 @@ _FOUND_LATER = re.compile(
     re.IGNORECASE,
 )
 _DOCUMENT = re.compile(r"docs/(\w+)\\\.md")
+TO_A_TERM = "document=glossary#"
+"""In the address of every link from a term to the glossary; ``definitions.py`` finds the links by it."""
 _JOINER = "\N{WORD JOINER}"
 
 
@@ -25,8 +31,31 @@ def plain(text: str) -> str:
     Streamlit searches for addresses, emoji and arrows again after the escapes are removed; a zero-width joiner keeps
     their characters apart.
     """
-    apart = keeping_direction(_FOUND_LATER.sub(_JOINER, visible(text)))
-    return _EDGES.sub(lambda spaces: "&nbsp;" * len(spaces[0]), _MARKUP.sub(r"\\\1", apart))
+    return _without_edges(_escaped(text))
+
+
+def _escaped(text: str) -> str:
+    return _MARKUP.sub(r"\\\1", keeping_direction(_FOUND_LATER.sub(_JOINER, visible(text))))
+
+
+def _without_edges(escaped: str) -> str:
+    return _EDGES.sub(lambda spaces: "&nbsp;" * len(spaces[0]), escaped)
+
+
+def explained(text: str) -> str:
+    """As ``plain``, for a sentence of our own: each term of the glossary, where it stands first, is a link to it. No
+    term is looked for in the names that came with the model."""
+    pieces = standing_in(text, st.session_state.get("names", ()))
+    return _without_edges("".join(_to_a_term(piece, term) if term else _escaped(piece) for piece, term in pieces))
+
+
+def _to_a_term(words: str, term: str) -> str:
+    return f"[{_escaped(words)}]({links.term(term)})"
+
+
+def keep_names(names: Iterable[str]) -> None:
+    """The names on this page that come with the model: of its classes, layers and outputs."""
+    st.session_state["names"] = tuple(dict.fromkeys(names))
 
 
 def linked(text: str) -> str:

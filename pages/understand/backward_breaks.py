@@ -12,7 +12,7 @@ from gradviz_core.types.sites import site_name
 from pages.layout.frame import ScoredChoice
 from pages.shell import widgets
 from pages.shell.asking import ask
-from pages.shell.words import plain
+from pages.shell.words import explained, plain
 
 _RECTIFIERS = ("ReLU", "ReLU6")
 _WORDS: dict[Break, str] = {
@@ -67,7 +67,9 @@ def doctor(choice: ScoredChoice, how: Break, at: Site) -> None:
     first, others = (*at_fault, *found.findings)[0], len(found.findings) - 1
     more = f" And {others} more: see the Doctor's page." if others and not how else ""
     with st.container(horizontal=True, wrap=False):
-        st.markdown(f"**The doctor** · at **{plain(first.where)}** · {plain(first.sentence)}{more}", width="stretch")
+        st.markdown(
+            f"**The doctor** · at **{plain(first.where)}** · {explained(first.sentence)}{more}", width="stretch"
+        )
         with st.popover("Fix", width="content"):
             st.code("\n".join(map(visible, first.repair.split("\n"))), language="python")
 

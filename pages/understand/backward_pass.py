@@ -53,7 +53,7 @@ with one_sentence():
         backward_breaks.switches(step, how, at)
     with right, st.container(key="doctor"):
         backward_breaks.doctor(choice, how, at)
-    download_menu.menu(choice.tools, ("arrives", "leaves"), answer, "backward", checked)
+    download_menu.menu(choice, ("arrives", "leaves"), answer, "backward", checked)
     programs = backward_pictures.programs(answer, now, step, known) if sound else {}
     if programs:
         code.panel(choice, programs)

@@ -17,7 +17,7 @@ from gradviz_core.types.backward import BackwardStep
 from pages.shell import address, panel
 from pages.shell.clicks import Click
 from pages.shell.panel import Picture
-from pages.shell.words import plain
+from pages.shell.words import explained, plain
 from pages.understand import backward_choice
 from pages.understand.backward_choice import Frame
 
@@ -51,7 +51,7 @@ def draw(
     st.markdown(f"**{_TITLES[name]}**")
     if shown is None:
         with st.container(height=HEIGHT, border=False):
-            st.caption(_ABSENT[at_output])
+            st.caption(explained(_ABSENT[at_output]))
         return
     index = _index(step, at_output=at_output)
     if at_output and frame.back:
@@ -76,7 +76,7 @@ def draw(
     caption = Caption(_SENTENCES[name].format(step=step.name), "", facts, read)
     panel.picture(Picture(figure, caption, act, said=False), key, checked=checked)
     with panel.beside_how_to_read(caption, key):
-        st.caption(plain(" · ".join(facts)))
+        st.caption(explained(" · ".join(facts)))
 
 
 def part(frame: Frame, *, arrives: bool) -> tuple[bool, str]:
@@ -161,6 +161,6 @@ def middle(step: BackwardStep, frame: Frame) -> None:
     """What the step does, in words and as a formula."""
     words = backward_words.RULES[step.rule]
     st.markdown("**… times the local derivative …**" if frame.back else f"**… through {plain(step.kind)} …**")
-    st.caption(words.back if frame.back else words.forth)
+    st.caption(explained(words.back if frame.back else words.forth))
     if frame.back:
         st.markdown(f"$\\displaystyle {words.formula}$")

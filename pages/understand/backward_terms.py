@@ -12,7 +12,7 @@ from gradviz_core.types.backward import BackwardStep
 from pages.layout.frame import ScoredChoice
 from pages.shell import address
 from pages.shell.asking import ask
-from pages.shell.words import plain
+from pages.shell.words import explained
 from pages.understand import backward_choice, terms
 from pages.understand.backward_choice import Frame
 
@@ -35,7 +35,7 @@ def draw(whole: BackwardAnswer, frame: Frame, step: BackwardStep) -> None:
     """The largest terms, what the others add up to, and the sum."""
     one = step.detail
     if said := backward_words.here(step):
-        st.caption(plain(said))
+        st.caption(explained(said))
     if one is None:
         return
     before = backward_choice.consumer(whole, step)

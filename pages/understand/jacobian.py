@@ -33,7 +33,7 @@ with one_sentence():
         st.caption("Click a row of the matrix or a point of the sensitivities to see one output.")
     facts.notes((*found.notes, *jacobian_pictures.advice(view)))
     download_menu.menu(
-        choice.tools,
+        choice,
         shown,
         found,
         "jacobian",

@@ -63,7 +63,7 @@ with one_sentence():
             panel.picture(changes.classes(answer, reading), "classes")
 
     download_menu.menu(
-        choice.tools,
+        choice,
         (*shown, "change"),
         answer,
         "perturbation",

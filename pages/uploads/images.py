@@ -29,6 +29,7 @@ SAMPLES_BYTES = 5_000_000
 """Most that the thumbnails of the samples hold together."""
 MOST_UPLOADS = 20
 """Uploads of a session whose thumbnails are shown, the latest: each is sent with every page, and takes up to 40 kB."""
+_YOURS = "Your image"
 _OWN = "own"
 _RANGES = {"0 1": "0 to 1", "0 255": "0 to 255", "-1 1": "−1 to 1", _OWN: "Other"}
 
@@ -43,6 +44,13 @@ def suited(model: str) -> str:
 def _in_order(model: str) -> list[ImageCard]:
     """The samples, those that suit the model first, then photos."""
     return sorted(catalogue.sample_images(), key=lambda card: (model not in card.suits, card.group != "photos"))
+
+
+def words(key: str) -> str:
+    """What an image is called."""
+    if uploaded.is_key(key):
+        return f"{_YOURS} · {uploaded.short(key)}"
+    return next((card.title for card in catalogue.sample_images() if card.key == key), key)
 
 
 def pick(chosen: str, model: str) -> None:
@@ -61,7 +69,7 @@ def pick(chosen: str, model: str) -> None:
 
 
 def _own() -> list[Group]:
-    uploads = tuple(Thumbnail(key, "Your image", picture) for key, picture in _pictures().items())
+    uploads = tuple(Thumbnail(key, _YOURS, picture) for key, picture in _pictures().items())
     return [Group("Your images", uploads, open=True)] if uploads else []
 
 

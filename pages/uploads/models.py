@@ -38,8 +38,8 @@ def _missing() -> str:
 
 def pick(model: str) -> None:
     """The list: this session's uploads, the presets, torchvision's; and the model in the address."""
-    words = offered(model)
-    widgets.select("Model", "model", list(words), model, words.__getitem__)
+    known = offered(model)
+    widgets.select("Model", "model", list(known), model, known.__getitem__)
     if model == SHAPES and _missing():
         st.caption(plain(_missing()))
 
@@ -51,19 +51,20 @@ def offered(model: str) -> dict[str, str]:
     if model not in known and (_is_torchvision(model) or _is_untrained(model) or uploaded.is_key(model)):
         known.insert(0, model)
     absent = weights_here.absent()
-    return {key: _words(key) + (" (not on this machine)" if key in absent else "") for key in known}
+    return {key: words(key) + (" (not on this machine)" if key in absent else "") for key in known}
 
 
 def _titles() -> dict[str, str]:
     return {card.key: card.title for card in catalogue.presets()}
 
 
-def _words(key: str) -> str:
+def words(key: str) -> str:
+    """What a model is called in the list; its key where there can be no such model."""
     if uploaded.is_key(key):
         return uploaded.words(key)
     if _is_untrained(key):
         return catalogue.untrained(*_untrained(key)).title
-    return _titles().get(key) or _torchvision_words(key)
+    return _titles().get(key) or (_torchvision_words(key) if _is_torchvision(key) else key)
 
 
 def _is_untrained(model: str) -> bool:

@@ -29,7 +29,7 @@ STREAMLIT = {
 ``ul`` and its ``li``; the links themselves have names and the list is inside a ``nav``."""
 
 
-def _found(page: Page) -> list[str]:
+def violations(page: Page) -> list[str]:
     """What axe finds that is ours: rule, place, element, and what is wrong with it."""
     seeing.faded_in(page)
     page.evaluate(AXE)
@@ -67,7 +67,7 @@ def _found_at(page: Page, address: str) -> list[str]:
     expect(page.get_by_role("heading", level=1)).to_be_visible(timeout=30_000)
     seeing.wait(page)
     expect(page.locator("[data-stale=true]")).to_have_count(0, timeout=30_000)
-    return _found(page)
+    return violations(page)
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
@@ -91,4 +91,4 @@ def test_axe_finds_nothing_in_what_opens(
             page.get_by_role("button", name=opens).first.click()
             expect(page.locator(streamlit_ids.filled("[role=dialog], $POPOVER_BODY")).first).to_be_visible()
             seeing.wait(page)
-            assert _found(page) == []
+            assert violations(page) == []

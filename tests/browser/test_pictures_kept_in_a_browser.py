@@ -19,6 +19,7 @@ from tests.browser.conftest import Server, script, tab
 
 pytestmark = pytest.mark.browser
 SVG = "{http://www.w3.org/2000/svg}"
+SUBJECT = "Shapes, plain convolutions · Star"
 COPIED = """(() => { window.copied = [];
   Object.defineProperty(navigator, "clipboard", { value: { writeText: async (text) => { window.copied.push(text) } } });
   window.print = () => { top.printed = document; };
@@ -53,7 +54,7 @@ def test_an_svg_says_what_it_shows_as_text_at_the_width_of_a_column(
         tick = page.locator(".st-key-chart_gradient .cbaxis text").first.text_content()
     assert svg.get("width") == f"{width}mm"
     said = words(svg)
-    for part in ("GradViz: gradient, the logit of", "preset/shapes-cnn, sample/star", f"GradViz {__version__}"):
+    for part in ("GradViz: gradient, the logit of star (3)", SUBJECT, f"GradViz {__version__}"):
         assert part in said, said
     for part in ("star (3)", "logit per normalised-pixel unit", "linear scale, ±", "the input, 3×96×96", tick or "?"):
         assert part in said, said
@@ -102,7 +103,7 @@ def test_a_caption_and_the_papers_are_copied(visited: Server, page: Page) -> Non
         page.get_by_role("button", name="Copy BibTeX").click()
         page.wait_for_function("window.copied.length === 2")
         caption, papers = page.evaluate("window.copied")
-    assert "preset/shapes-cnn, sample/star" in caption
+    assert f"the logit of star (3); {SUBJECT}." in caption
     assert "linear scale" in caption
     assert "@software{gradviz" in papers
     assert f"version = {{{__version__}}}" in papers
@@ -127,4 +128,4 @@ def test_a_light_page_has_a_title_and_fetches_plotly(
         other.goto(file.as_uri())
         other.wait_for_selector(".js-plotly-plot .xy")
         assert other.title().startswith("GradViz: gradient")
-        expect(other.locator("p")).to_contain_text("preset/shapes-cnn, sample/star")
+        expect(other.locator("p")).to_contain_text(SUBJECT)

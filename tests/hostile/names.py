@@ -30,7 +30,7 @@ NAMES = (
     "<style>*{display:none}</style>",
     f"<iframe src=https://{ELSEWHERE}/12>",
     "&lt;b&gt;&#60;i&#62;&nbsp;&quot;",
-    f"[link](https://{ELSEWHERE}/14)",
+    f"a [gradient](https://{ELSEWHERE}/14)",
     f"![image](https://{ELSEWHERE}/15.png)",
     f"https://{ELSEWHERE}/16",
     f"www.{ELSEWHERE}",

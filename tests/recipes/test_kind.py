@@ -120,7 +120,7 @@ with one_sentence():
     read = how_to_read.HowToRead("Each pixel counts signs.", "Red: more are positive.", "Sizes are not shown.")
     caption = Caption(f"{answer.positive} numbers are positive.", r"\sum_c \operatorname{sign} g", (), read)
     panel.picture(Picture(figures.heatmap(field), caption), "signs")
-    download_menu.menu(choice.tools, ["signs"], answer, "signs")
+    download_menu.menu(choice, ["signs"], answer, "signs")
     code.panel(choice, {"Signs": lambda at: snippets.saliency(at, choice.target, "gradient", "channel") + COUNTED})
 '''
 CARD = '''

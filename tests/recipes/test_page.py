@@ -24,7 +24,7 @@ with one_sentence():
     answer = ask(question, "Computing the gradient …")
     picture = saliency.draw(answer, VIEWS[0], choice.survey.card, strength / 100, None)
     panel.picture(picture, "plain")
-    download_menu.menu(choice.tools, ["plain"], answer, "plain")
+    download_menu.menu(choice, ["plain"], answer, "plain")
     code.panel(choice, {"Plain": lambda at: snippets.saliency(at, choice.target, "gradient", VIEWS[0].name)})
 '''
 CARD = '''
