@@ -178,7 +178,7 @@ class Answerer:
             return self._last
         self._last = None
         model = self._models.get(question.model, device)
-        pixels = _pixels(question.image, model.card.preprocessing)
+        pixels, upright = _pixels(question.image, model.card.preprocessing)
         x = torch.from_numpy(images.normalise(pixels, model.card.preprocessing)).to(device)
         kept = None if self._remember and needs.sites != frozenset({INPUT}) else needs.sites
         with explaining(question.model, f"This model cannot run on {input_text(x)}", ADVICE_ON_INPUT):
@@ -189,7 +189,9 @@ class Answerer:
         if keys.is_upload(question.model) and question.model not in self._checked and not trace.stopped:
             check_unchanged(model.module, x, trace)
             self._checked.add(question.model)
-        scene = Scene(model, pixels, trace, place, kept, remembered=self._remember and not needs.parameters)
+        scene = Scene(
+            model, pixels, trace, place, kept, upright=upright, remembered=self._remember and not needs.parameters
+        )
         if scene.remembered:
             self._last = scene
         return scene
@@ -211,9 +213,10 @@ class Answerer:
 
 
 @lru_cache(maxsize=16)
-def _pixels(image: str, steps: Preprocessing) -> Pixels:
-    """The image as the network sees it; a key always stands for the same bytes."""
-    return images.as_seen(images.load(image), steps)
+def _pixels(image: str, steps: Preprocessing) -> tuple[Pixels, tuple[int, int]]:
+    """The image as the network sees it, and rows and columns of the whole; a key always stands for the same bytes."""
+    whole = images.load(image)
+    return images.as_seen(whole, steps), (whole.height, whole.width)
 
 
 @lru_cache(maxsize=1)

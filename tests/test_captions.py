@@ -242,3 +242,27 @@ def test_what_the_network_sees_is_told_in_the_order_of_its_channels() -> None:
     assert captions.channel_names(grey) == ("grey",)
     assert captions.seen(grey).facts[0] == "224×200 grey"
     assert not any("order" in fact for fact in captions.seen(grey).facts)
+
+
+@pytest.mark.parametrize(
+    ("size", "resize", "upright", "said"),
+    [
+        ((96, 96), 96, (96, 96), ""),
+        ((96, 96), 96, (0, 0), ""),
+        ((96, 96), None, (300, 400), ""),
+        ((224, 224), 224, (280, 280), ""),
+        ((96, 96), 96, (300, 400), "Cropped to the middle: 25\u00a0% of the width is not seen."),
+        ((224, 224), 224, (1000, 78), "Cropped to the middle: 92\u00a0% of the height is not seen."),
+        (
+            (224, 224),
+            256,
+            (400, 600),
+            "Cropped to the middle: 12\u00a0% of the height and 42\u00a0% of the width are not seen.",
+        ),
+        ((300, 300), 224, (224, 224), ""),
+    ],
+)
+def test_how_much_of_a_picture_is_cut_away_is_computed(
+    size: tuple[int, int], resize: int | None, upright: tuple[int, int], said: str
+) -> None:
+    assert captions.cropped(Preprocessing(size, resize, (0.5,) * 3, (0.5,) * 3), upright) == said

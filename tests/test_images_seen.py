@@ -119,3 +119,10 @@ def test_no_preset_squeezes_a_picture(card: ModelCard) -> None:
         inside = images.as_seen(picture.convert("RGB"), card.preprocessing)[..., 0] > 127
         rows, columns = (int(inside.any(axis=axis).sum()) for axis in (1, 0))
         assert rows == columns > 0
+
+
+def test_the_share_that_is_cut_away_is_what_no_pixel_comes_from() -> None:
+    columns = np.broadcast_to(np.arange(250, dtype=np.uint8)[None, :, None], (100, 250, 3))
+    steps = Preprocessing((80, 50), 100, (0.5,) * 3, (0.5,) * 3, "nearest")
+    seen = images.as_seen(Image.fromarray(np.ascontiguousarray(columns)), steps)
+    assert steps.cut_away(100, 250) == pytest.approx((0.2, 1 - len(np.unique(seen)) / 250))

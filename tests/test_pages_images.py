@@ -10,7 +10,7 @@ from gradviz_core.models import catalogue
 from gradviz_core.types import Question, keys
 from pages.shell.answer_cache import answer_cache
 from pages.uploads import images
-from tests.opening import answer_here, opened
+from tests.opening import answer_here, opened, texts
 
 PHOTO_MODEL, RESNET = "preset/efficientnet-lite0", "torchvision/resnet18@random-0"
 
@@ -74,3 +74,9 @@ def test_nothing_is_said_of_imagenet_where_the_model_knows_none_of_it() -> None:
 
 def test_a_drawn_scene_has_no_credit() -> None:
     assert "GradViz, Apache" not in captions(model="preset/shapes-cnn", image="sample/star")
+
+
+def test_how_much_of_a_picture_is_not_seen_stands_below_it() -> None:
+    said = " ".join(texts(opened(model="preset/shapes-cnn", image="sample/coffee")))
+    assert "before normalisation. Cropped to the middle: 33 % of the width is not seen." in said
+    assert "Cropped" not in " ".join(texts(opened(model="preset/shapes-cnn", image="sample/star")))

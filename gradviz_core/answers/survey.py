@@ -37,5 +37,6 @@ def answer(scene: Scene, question: SurveyQuestion, notes: tuple[str, ...], clock
         receipt=clock.receipt(),
         arrays={"pixels": scene.pixels.copy()},
         file=images.describe(question.image),
+        upright=scene.upright,
         random=scene.trace.random,
     )

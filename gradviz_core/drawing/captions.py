@@ -31,6 +31,10 @@ from gradviz_core.types.views import VIEWS, View, view
 _COLOURS = {"rgb": ("red", "green", "blue"), "bgr": ("blue", "green", "red")}
 
 
+LEAST_CUT = 0.001
+"""Share of a side of a picture below which it is not said to be cut away."""
+
+
 @dataclass(frozen=True, slots=True)
 class Caption:
     """The caption under a picture."""
@@ -194,6 +198,19 @@ def seen(steps: Preprocessing) -> Caption:
         facts,
         how_to_read.NETWORK_SEES,
     )
+
+
+def cropped(steps: Preprocessing, upright: tuple[int, int]) -> str:
+    """What the network does not see of a picture of so many rows and columns: ``Cropped to the middle: 22 % of the
+    width is not seen.`` Empty where it sees all of it, or where the size is not known."""
+    if 0 in upright:
+        return ""
+    high, wide = steps.cut_away(*upright)
+    shares = (("height", high), ("width", wide))
+    said = [f"{100 * share:.2g}\u00a0% of the {side}" for side, share in shares if share >= LEAST_CUT]
+    if not said:
+        return ""
+    return f"Cropped to the middle: {' and '.join(said)} {'is' if len(said) == 1 else 'are'} not seen."
 
 
 def saliency(

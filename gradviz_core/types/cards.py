@@ -26,6 +26,19 @@ class Preprocessing:
     channels: Literal["rgb", "bgr"] = "rgb"
     """Order of the colours at the network's input; ``mean`` and ``std`` are in the same order."""
 
+    def cut_away(self, rows: int, columns: int) -> tuple[float, float]:
+        """The shares of the height and of the width of an upright picture that the network does not see.
+
+        Of a side of n pixels it sees size · min(rows, columns) / resize; nothing is cut without ``resize``.
+        """
+        if self.resize is None:
+            return 0.0, 0.0
+        scale = min(rows, columns) / self.resize
+        high, wide = (
+            max(0.0, 1 - seen * scale / whole) for seen, whole in zip(self.size, (rows, columns), strict=True)
+        )
+        return high, wide
+
 
 @dataclass(frozen=True, slots=True)
 class Accuracy:

@@ -40,6 +40,8 @@ class SurveyAnswer(Answer):
     arrays: Arrays
     file: ImageFile | None = None
     """How the picture lies in its file; None for a sample."""
+    upright: tuple[int, int] = (0, 0)
+    """Rows and columns of the whole picture, upright, before it is resized and cropped; zeros if they are not known."""
     random: bool = False
     """Whether the model draws random numbers, so that another seed gives another answer."""
     kind: Literal["survey"] = field(default="survey", repr=False)

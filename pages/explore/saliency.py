@@ -48,7 +48,7 @@ with one_sentence():
         facts.line(*facts.predicted_and_score(answer, answer.prediction, choice.labels, choice.reading))
     channels_below = mapped is not None and view.each_channel
     origin = uploaded.image_line(choice.image, choice.survey.file)
-    said = saliency.seen(choice.survey.card, origin, image.blocks)
+    said = saliency.seen(choice.survey, origin, image.blocks)
     seen = predictions.image(answer.target, image, found, choice.labels, spot, saliency.HEIGHT, said)
     channels = len(names) if view.each_channel else 1
     columns = st.columns(

@@ -21,6 +21,7 @@ from gradviz_core.types import (
     GradientAnswer,
     MethodName,
     ModelCard,
+    SurveyAnswer,
     Target,
 )
 from gradviz_core.types.methods import METHODS, OptionValues
@@ -113,12 +114,14 @@ def near_the_pixel(gradient: OverInput, view: View, answer: GradientAnswer, pixe
     panel.picture(Picture(figure, captions.near(corner, field), pixel_parts.click), "near")
 
 
-def seen(card: ModelCard, origin: str, blocks: Blocks | None = None) -> Caption:
+def seen(survey: SurveyAnswer, origin: str, blocks: Blocks | None = None) -> Caption:
     """The caption of the image. ``origin`` says where it comes from, and is empty if that is unknown; ``blocks`` are
     the pixels that each shown pixel is the mean of, if there are several."""
-    caption = captions.seen(card.preprocessing)
+    steps = survey.card.preprocessing
+    caption = captions.seen(steps)
+    sentences = caption.sentence, captions.cropped(steps, survey.upright), origin
     facts = (*caption.facts, *captions.blocks_text(blocks))
-    return replace(caption, sentence=f"{caption.sentence} {origin}".rstrip(), facts=facts)
+    return replace(caption, sentence=" ".join(filter(None, sentences)), facts=facts)
 
 
 def peak(gradient: OverInput, view: View, names: Sequence[str]) -> str:
