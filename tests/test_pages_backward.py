@@ -9,6 +9,7 @@ import pytest
 
 from gradviz_core.compute import inline
 from gradviz_core.types import BackwardQuestion, DiagnosisQuestion, Question, Site
+from pages.shell import pointing
 from pages.shell.answer_cache import answer_cache
 from pages.understand.backward_strip import blocks_of, cells
 from tests.opening import answer_here, chart, errors, opened, texts, values
@@ -50,6 +51,39 @@ def test_a_number_in_the_address_asks_for_its_terms(asked: list[Question]) -> No
     app = opened(PAGE, model=CNN, image=STAR, step="38", number="2,10,11")
     assert not app.error
     assert BackwardQuestion(model=CNN, image=STAR, step=3, index=(2, 10, 11)) in asked
+
+
+@pytest.mark.parametrize(
+    ("sent", "cell"),
+    [
+        ({"row": 5, "column": 7.0}, (5, 7)),
+        ({"row": -1, "column": -1}, None),
+        ({"row": 10**9, "column": 0}, None),
+        ({"row": float("nan"), "column": 0}, None),
+        ({"row": "5", "column": 7}, None),
+        ({"row": 5}, None),
+        ([5, 7], None),
+        (None, None),
+    ],
+)
+def test_a_browser_may_send_anything_as_a_cell(
+    sent: object, cell: pointing.Cell | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pointing, "sent", lambda key, name: sent)
+    assert pointing.at("any") == cell
+
+
+def test_the_number_under_the_pointer_is_asked_for_and_the_address_keeps_the_chosen_one(
+    asked: list[Question], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pointing, "at", lambda key: (5, 7))
+    app = opened(PAGE, model=CNN, image=STAR, step="38", number="12,30,20")
+    assert [one.index for one in asked if isinstance(one, BackwardQuestion)] == [(), (12, 30, 20), (12, 5, 7)]
+    assert app.query_params["number"] == "12,30,20"
+    asked.clear()
+    monkeypatch.setattr(pointing, "at", lambda key: (999, 0))
+    assert not app.run().error
+    assert not asked
 
 
 def test_a_fault_in_the_address_is_diagnosed(asked: list[Question]) -> None:

@@ -47,6 +47,15 @@ def ask(question: Question[A], doing: str, look: Look | None = None) -> A:
     return answer
 
 
+def ask_in_part(question: Question[A]) -> A:
+    """The answer, for a part of a page that is drawn by itself: what is being done is not shown.
+
+    Raises:
+        GradVizError: as ``client.ask`` does.
+    """
+    return answer_to(question, answer_cache().get(question_to_json(question), lambda: client.ask(question)))
+
+
 def _patiently(question: Question[A], doing: str, look: Look | None) -> A:
     deadline = time.monotonic() + PATIENCE_S
     while True:

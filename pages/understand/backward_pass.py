@@ -16,6 +16,7 @@ choice = shell.begin_with_score(
     "local derivative, which gives the gradient that goes on.",
 )
 
+st.html(f"<style>{backward_terms.STYLE}</style>")
 with one_sentence():
     how, at = backward_choice.broken()
     whole = ask(backward_choice.question(choice, how, at), "Playing the passes …")
@@ -39,7 +40,7 @@ with one_sentence():
     with between:
         backward_pictures.middle(step, now)
         if now.back:
-            backward_terms.draw(whole, now, step)
+            backward_terms.draw(whole, now, step, backward_pictures.plane(answer, now.number, step, "outgoing"))
     with right:
         backward_pictures.draw(answer, whole, now, step, checked, arrives=False)
         if now.is_last:

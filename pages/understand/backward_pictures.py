@@ -48,7 +48,7 @@ def draw(
     at_output, name = part(frame, arrives=arrives)
     shown = plane(answer, frame.number, step, name)
     key = "arrives" if arrives else "leaves"
-    st.markdown(f"**{_TITLES[name]}**")
+    st.markdown(f"**{_TITLES[name]}**", help=_FOLLOWED if name == "outgoing" and step.detail is not None else None)
     if shown is None:
         with st.container(height=HEIGHT, border=False):
             st.caption(explained(_ABSENT[at_output]))
@@ -113,6 +113,7 @@ _TITLES = {
     "output": "… becomes the output",
     "input": "The input …",
 }
+_FOLLOWED = "Point at a number here for its terms; a click keeps it."
 _SENTENCES = {
     "incoming": "Arrives: how the score changes with the output of {step}.",
     "outgoing": "Goes on: how the score changes with its input, through this step.",

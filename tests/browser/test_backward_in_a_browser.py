@@ -72,6 +72,33 @@ def test_a_term_leads_to_the_number_that_it_comes_from(visited: Server, page: Pa
     expect(page).to_have_url(re.compile("step=40&number=" + index.replace(",", "%2C")), timeout=PATIENCE_MS)
 
 
+def test_the_terms_follow_the_pointer_and_a_click_keeps_them(visited: Server, page: Page) -> None:
+    where = _opened(page, visited, "&step=38&number=12,30,20")
+    kept, pointed = (page.get_by_text(f"gradient at x[12,{cell}]") for cell in ("30,20", "5,7"))
+    expect(kept).to_be_visible()
+    page.wait_for_selector(".st-key-chart_leaves .js-plotly-plot[data-points=on]")
+    address = page.url
+    seeing.hover(page, "leaves", 5, 7)
+    expect(pointed).to_be_visible()
+    said = float(pointed.locator("xpath=..").locator("td").last.inner_text().replace("−", "-"))
+    assert said == pytest.approx(seeing.heatmap(page, "leaves")[5][7], rel=1e-3)
+    assert page.url == address
+    page.mouse.move(2, 2)
+    expect(kept).to_be_visible()
+    seeing.click(page, "leaves", 5, 7)
+    expect(page).to_have_url(re.compile("number=12%2C5%2C7"), timeout=PATIENCE_MS)
+    page.mouse.move(2, 2)
+    page.wait_for_timeout(600)
+    expect(pointed).to_be_visible()
+    seeing.hover(page, "leaves", 30, 20)
+    expect(kept).to_be_visible()
+    term = page.get_by_role("button", name=re.compile(r"at y\[")).first
+    index = re.findall(r"y\[([\d, ]+)\]", term.inner_text())[0].replace(" ", "")
+    term.evaluate("button => button.click()")  # the pointer is not over it: it rests on the number
+    expect(where).to_have_text("Back, step 17 of 21: features.4", timeout=PATIENCE_MS)
+    expect(page).to_have_url(re.compile("step=37&number=" + index.replace(",", "%2C")), timeout=PATIENCE_MS)
+
+
 def test_the_sentence_of_the_doctor_changes_with_the_switches(visited: Server, page: Page) -> None:
     _opened(page, visited, "&step=33")  # features.8, a ReLU
     said = page.locator(".st-key-doctor")
