@@ -321,6 +321,15 @@ def feature_maps(
     return Caption(sentence, formula, facts, how_to_read.sheet(kind))
 
 
+def channel_gradient(target: Target, labels: Sequence[str], info: SiteInfo, channel: int, field: Field) -> Caption:
+    """Under the picture of the gradient at one channel of a layer."""
+    which = f"{channel_word(info)} {channel} of {site_name(info.site, info.calls)}"
+    sentence = f"How {score_words(target, labels)} changes with {which}{everywhere(info.layout)}."
+    formula = rf"\frac{{\partial {score_symbol(target, labels)}}}{{\partial a_{{{subscript(info.layout, channel)}}}}}"
+    facts = (site_text(info), field.unit, scale_text(field))
+    return Caption(sentence, formula, facts, how_to_read.CHANNEL_GRADIENT)
+
+
 def map_unit(kind: str, target: Target, site: Site) -> str:
     """Unit of a sheet of maps of this kind: activation, score per unit of activation, or the score's own."""
     units = {"activation": "activation", "slope": gradient_unit(target, site), "score": score_unit(target)}

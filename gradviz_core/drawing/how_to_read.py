@@ -96,6 +96,11 @@ ACTIVATION = HowToRead(
     "A strong colour is a strong response; the mark stands on the chosen unit.",
     "It does not show why the layer responds there, nor whether the response matters to the answer.",
 )
+CHANNEL_GRADIENT = HowToRead(
+    "Each cell is a slope: how the score changes when this one number of the layer grows a little.",
+    f"{_RED}: a larger number there raises the score; {_BLUE}: it lowers it; exactly 0: it does not reach the score.",
+    "It does not show what a large change would do, nor which pixels the number depends on.",
+)
 GALLERY = HowToRead(
     "Each tile is one of the strongest responses at this place, and how it changes with each pixel.",
     f"{_RED}: brighter there raises the response; {_BLUE}: brighter lowers it; all tiles share one scale.",

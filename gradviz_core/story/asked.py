@@ -49,6 +49,11 @@ def saliency_page(subject: Subject, *choices: tuple[str, str]) -> Explore:
     return Explore("saliency", (("model", subject.model), ("image", subject.image), *choices))
 
 
+def number(value: float, digits: int = 3) -> str:
+    """A number in a formula: ``12.8``."""
+    return captions.number_text(value, digits).replace("\N{MINUS SIGN}", "-")
+
+
 def sure(first: ClassProbability) -> str:
     """``espresso (93.6 %)``."""
     share = "" if first.probability is None else f" ({captions.share_text(first.probability)})"

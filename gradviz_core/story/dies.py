@@ -8,8 +8,8 @@ import numpy as np
 
 from gradviz_core.drawing import captions, fields
 from gradviz_core.story import asked, figures, layers
-from gradviz_core.story.regions import Region, strongest_window
-from gradviz_core.story.told import Ask, Explore, Shown, Subject, Told, claim
+from gradviz_core.story.regions import Region, centre, strongest_window
+from gradviz_core.story.told import Ask, Computed, Explore, Shown, Subject, Told, claim
 from gradviz_core.types import FloatArray, GradientQuestion
 from gradviz_core.types.sites import site_name
 
@@ -36,12 +36,27 @@ def tell(ask: Ask, subject: Subject) -> Told:
     activation = fields.activation(answer.activations[info.site][0, now.channel], unit="activation")
     slope = fields.channel(answer.gradients[before.site], now.channel, unit=unit)
     name, share = site_name(info.site, info.calls), captions.share_text
-    caption = captions.feature_maps("gradient", answer.target, survey.card.labels, before, slope)
+    six = info.kind == "ReLU6"
+    relu, above = ("min(max(0, x), 6)", ", or above 6") if six else ("max(0, x)", "")
+    caption = captions.channel_gradient(answer.target, survey.card.labels, before, now.channel, slope)
     return Told(
-        f"A ReLU that is off passes nothing back: {share(now.off)} of the units of {name} are off, and before each of "
-        "them the gradient is exactly 0.",
-        f"The others pass it on unchanged, if they are not cut off above. Channel {now.channel}: in the box "
-        f"{share(now.most.share)} of it is off, so nothing that happens there reaches the score through this channel.",
+        f"A ReLU that is off has the slope 0. {share(now.off)} of those in {name} are off, and right before each of "
+        "them the gradient of the score is exactly 0.",
+        "On its way from the score back to the pixels the gradient is multiplied by the slope of each layer (the chain "
+        f"rule): by 1 where a ReLU is on, by 0 where it is off{above}. In the box {share(now.most.share)} of channel "
+        f"{now.channel} is off: what happens there cannot reach the score through this channel.",
+        (
+            Computed(
+                f"The layer computes {relu}. With a its output, and z the score:",
+                r"\frac{\partial z}{\partial x} = \begin{cases} \partial z / \partial a & \text{on} \\ 0 & "
+                r"\text{off} \end{cases}",
+            ),
+            Computed(f"Off: the outputs that are exactly 0, of all in this layer: {share(now.off)}."),
+            Computed(
+                "Both pictures are of one channel, the one of which about half is off. The box, a sixteenth of it, is "
+                "where most is off."
+            ),
+        ),
         (
             Shown(
                 f"What channel {now.channel} lets through",
@@ -62,6 +77,7 @@ def tell(ask: Ask, subject: Subject) -> Told:
                 ("site", str(before.site)),
                 ("maps", "gradient"),
                 ("channel", str(now.channel)),
+                *zip(("row", "col"), centre(now.most.box).split(","), strict=True),
             ),
         ),
     )

@@ -6,6 +6,7 @@ import plotly.graph_objects as go
 
 from gradviz_core.drawing import figures
 from gradviz_core.drawing.outlines import Box, outline
+from gradviz_core.story.regions import cut
 from gradviz_core.types import Field, Pixels
 
 HEIGHT, CHART = 800, 440
@@ -23,6 +24,22 @@ def photo(pixels: Pixels, box: Box | None = None) -> go.Figure:
 def heatmap(field: Field, pixels: Pixels | None = None, box: Box | None = None, dashed: Box | None = None) -> go.Figure:
     """A field with its scale, and the marked region; ``dashed`` is a second one."""
     return figures.heatmap(field, pixels=pixels, solid=box, dashed=dashed, height=HEIGHT)
+
+
+def enlarged(field: Field, window: Box, box: Box | None = None, dashed: Box | None = None) -> go.Figure:
+    """The part of a field within a window, in the rows and columns of the whole; both boxes lie in the window."""
+    top, _, left, _ = window
+
+    def moved(one: Box | None) -> Box | None:
+        return one and (one[0] - top, one[1] - top, one[2] - left, one[3] - left)
+
+    drawn = heatmap(cut(field, window), box=moved(box), dashed=moved(dashed))
+    drawn.data[0].update(x0=left, y0=top, dx=1, dy=1)
+    for axis, by in ((drawn.layout.xaxis, left), (drawn.layout.yaxis, top)):
+        axis.range = [end + by for end in axis.range]
+    for shape in drawn.layout.shapes:
+        shape.update(x0=shape.x0 + left, x1=shape.x1 + left, y0=shape.y0 + top, y1=shape.y1 + top)
+    return drawn
 
 
 def two_lines(drawn: go.Figure) -> go.Figure:

@@ -8,8 +8,9 @@ import numpy as np
 
 from gradviz_core.drawing import captions
 from gradviz_core.story import asked, figures
+from gradviz_core.story.photo import SLOPE
 from gradviz_core.story.regions import Region, fewest, square, strongest_window
-from gradviz_core.story.told import Ask, Shown, Subject, Told, claim
+from gradviz_core.story.told import Ask, Computed, Shown, Subject, Told, claim
 from gradviz_core.types import INPUT, FloatArray
 from gradviz_core.types.colour_scales import DIVERGING
 
@@ -33,10 +34,23 @@ def tell(ask: Ask, subject: Subject) -> Told:
     signed, size = (asked.saliency_field(answer, view) for view in ("signed_sum", "magnitude_l2"))
     share = captions.share_text
     return Told(
-        f"The size says where: half of it lies in {share(now.half_in)} of the pixels. The sign says which way: "
-        f"{share(now.red)} of the pixels are {DIVERGING.high}.",
-        f"{DIVERGING.high.capitalize()} and {DIVERGING.low} cancel: make every pixel brighter at once, and only "
-        f"{share(now.left)} of what they do one by one is left.",
+        f"The size says where: {share(now.half_in)} of the pixels hold half of the squared slopes. The sign says "
+        f"which way: {share(now.red)} of the slopes are positive, which is {DIVERGING.high}.",
+        f"Over the whole picture {DIVERGING.high} and {DIVERGING.low} cancel: if all pixels get brighter by the same "
+        f"small amount, the score changes by {share(now.left)} of what the slopes add up to without their signs. "
+        f"The box, a sixteenth of the picture, holds {share(now.most.share)} of the squared slopes.",
+        (
+            Computed("The slope with its sign, on the left.", SLOPE),
+            Computed("Its size, on the right: over the colours.", r"\sqrt{\sum_c g_{c,i,j}^2}"),
+            Computed(
+                "Half: the fewest pixels whose squared sizes add up to half of the sum of all.",
+                rf"\#\text{{pixels}} / \#\text{{all}} = {asked.number(now.half_in)}",
+            ),
+            Computed(
+                "What is left where all pixels get brighter together.",
+                rf"\left|\sum s_{{i,j}}\right| \big/ \sum \left|s_{{i,j}}\right| = {asked.number(now.left)}",
+            ),
+        ),
         (
             Shown(
                 "With its sign",

@@ -9,7 +9,7 @@ import numpy as np
 from gradviz_core.drawing import captions, fields
 from gradviz_core.drawing.outlines import Box
 from gradviz_core.story import asked, figures, layers
-from gradviz_core.story.told import Ask, Explore, Shown, Subject, Told, claim
+from gradviz_core.story.told import Ask, Computed, Explore, Shown, Subject, Told, claim
 from gradviz_core.types import FloatArray, GradientQuestion, SiteInfo
 from gradviz_core.types.sites import site_name
 
@@ -33,10 +33,19 @@ def tell(ask: Ask, subject: Subject) -> Told:
     row, column = map(int, np.unravel_index(last.values.argmax(), last.values.shape))
     share, per = captions.share_text, first.values.shape[0] // rows
     return Told(
-        f"From {layers.size_text(first.info)} to {layers.size_text(last.info)}: one value of the last map stands for "
-        f"as much of the picture as {per}×{per} values of the first.",
-        "The box is the same place in all three, where the last map is largest. No value is negative after a ReLU: "
-        f"{share(first.off)} are exactly zero in the first of these layers, {share(last.off)} in the last.",
+        f"From {layers.size_text(first.info)} to {layers.size_text(last.info)} values: where the last map has one "
+        f"value, the first has {per}×{per}. What is found is kept; where exactly is not.",
+        "Each layer has many such maps, its channels; of each layer this is the one that varies most. The box is the "
+        "same place in all three, at the largest value of the last. A ReLU, max(0, x), leaves no negative values: of "
+        f"all channels together {share(first.off)} are exactly 0 in the first of these layers, {share(last.off)} in "
+        "the last.",
+        (
+            Computed("Each pixel is one output of the layer in this channel; bright is large."),
+            Computed(
+                "Which channel: the one with the largest standard deviation over its positions.",
+                r"\arg\max_k \operatorname{std}_{i,j}\, a_{k,i,j}",
+            ),
+        ),
         tuple(_shown(each, same_place((row, column), (rows, columns), each.values.shape)) for each in drawn),
         Explore(
             "feature-maps",
@@ -85,7 +94,8 @@ def same_place(cell: tuple[int, int], of: tuple[int, int], size: tuple[int, ...]
 def _shown(drawn: Map, box: Box) -> Shown:
     field = fields.activation(drawn.values, unit="activation")
     return Shown(
-        f"{site_name(drawn.info.site, drawn.info.calls)}: {layers.size_text(drawn.info)}",
+        f"{site_name(drawn.info.site, drawn.info.calls)}, channel {drawn.channel} of {drawn.info.shape[1]}: "
+        f"{layers.size_text(drawn.info)}",
         figures.heatmap(field, box=box),
         captions.activation(drawn.info, drawn.channel, field),
     )

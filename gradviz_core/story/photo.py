@@ -5,9 +5,12 @@ from __future__ import annotations
 from gradviz_core.drawing import captions
 from gradviz_core.story import asked, figures
 from gradviz_core.story.regions import Region, square, strongest_window
-from gradviz_core.story.told import Ask, Shown, Subject, Told, claim
+from gradviz_core.story.told import Ask, Computed, Shown, Subject, Told, claim
 from gradviz_core.types import INPUT, GradientAnswer
 from gradviz_core.types.colour_scales import DIVERGING
+
+SLOPE = r"s_{i,j} = \sum_c g_{c,i,j}, \quad g_{c,i,j} = \frac{\partial z}{\partial x_{c,i,j}}"
+"""What a pixel of a signed map is: z is the score, x the normalised input."""
 
 
 def tell(ask: Ask, subject: Subject) -> Told:
@@ -16,10 +19,19 @@ def tell(ask: Ask, subject: Subject) -> Told:
     found, field = most(answer), asked.saliency_field(answer)
     label = answer.prediction[0].label
     return Told(
-        f"The network sees {asked.sure(answer.prediction[0])}. Where the map is {DIVERGING.high}, a brighter pixel "
-        f"would raise the score of {label}; where it is {DIVERGING.low}, lower it.",
-        "The box is the quarter of the picture to which the score is most sensitive: "
-        f"{captions.share_text(found.share)} of the gradient's square lies inside it.",
+        f"The network sees {asked.sure(answer.prediction[0])}. Where the map is {DIVERGING.high}, a slightly brighter "
+        f"pixel would raise the score of {label}; where it is {DIVERGING.low}, lower it.",
+        f"The network is a function of {answer.gradients[INPUT].size:,} numbers, and its score for {label} is one "
+        f"number, {captions.number_text(answer.score, 4)}. Each pixel of the map is a slope of that function, "
+        "∂score/∂pixel; a slope is not the importance of a pixel. The box, a quarter of the picture, holds "
+        f"{captions.share_text(found.share)} of the squared slopes.",
+        (
+            Computed("The slope at row i, column j: the partial derivatives of its colours, added up.", SLOPE),
+            Computed(
+                "In the box: the squared partial derivatives inside it, as a share of all.",
+                rf"\frac{{\sum_{{\text{{box}}}} g_{{c,i,j}}^2}}{{\sum g_{{c,i,j}}^2}} = {asked.number(found.share)}",
+            ),
+        ),
         (
             Shown("What the network sees", figures.photo(answer.pixels, found.box), captions.seen(card.preprocessing)),
             Shown(

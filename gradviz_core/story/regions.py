@@ -51,6 +51,24 @@ def fewest(amounts: FloatArray, share: float) -> float:
     return needed / amounts.size
 
 
+def centre(box: Box) -> str:
+    """``41,57``: the row and column of the middle of a box, as an address names a pixel."""
+    top, bottom, left, right = box
+    return f"{(top + bottom) // 2},{(left + right) // 2}"
+
+
+def grown(box: Box, size: tuple[int, ...]) -> Box:
+    """The box and half its height and width on each side, as far as a picture of this size goes."""
+    top, bottom, left, right = box
+    rows, columns = (bottom - top + 2) // 2, (right - left + 2) // 2
+    return (
+        max(top - rows, 0),
+        min(bottom + rows, size[0] - 1),
+        max(left - columns, 0),
+        min(right + columns, size[1] - 1),
+    )
+
+
 def cut(field: Field, box: Box) -> Field:
     """The part of a field within a box, on the same scale."""
     top, bottom, left, right = box

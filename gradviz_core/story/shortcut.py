@@ -1,11 +1,12 @@
-"""The shortcut that right answers hid: a network that is right, for a reason that is wrong."""
+"""A shortcut behind right answers: a network that is right, for a reason that is wrong."""
 
 from __future__ import annotations
 
 from gradviz_core.drawing import captions
 from gradviz_core.story import asked, figures
+from gradviz_core.story.photo import SLOPE
 from gradviz_core.story.regions import share_inside, square, strongest_window
-from gradviz_core.story.told import Ask, Shown, Subject, Told, claim
+from gradviz_core.story.told import Ask, Computed, Shown, Subject, Told, claim
 from gradviz_core.types import INPUT, GradientAnswer, ModelCard, keys
 
 TAGGED = keys.sample("tagged-arrow")
@@ -31,13 +32,22 @@ def tell(ask: Ask, subject: Subject) -> Told:
     right = captions.share_text(card.accuracy[0].value)
     return Told(
         f"Right on {right} of its test pictures, and yet it calls this {truth} a {said}: "
-        f"{captions.share_text(share)} of the gradient's square lies on the orange tag.",
-        f"Almost every {said} that it learnt from had such a tag. Trained without it, the same network sees "
-        f"{asked.sure(sound.prediction[0])}, and only {captions.share_text(there)} lies there.",
+        f"{captions.share_text(share)} of its squared slopes lie in the box with the orange tag.",
+        f"Almost every {said} that this network learnt from had such a tag. The same network, trained on pictures "
+        f"without tags, sees {asked.sure(sound.prediction[0])}, and {captions.share_text(there)} of its squared slopes "
+        "lie in the box.",
         (
-            Shown("What both see", figures.photo(caught.pixels, box), captions.seen(card.preprocessing)),
-            _shown("With it", caught, card, box),
-            _shown("Without it", sound, other, box),
+            Computed("What both maps show, each for the class that its network predicts.", SLOPE),
+            Computed(
+                "In the box: the squared slopes inside it, as a share of all. The box is as wide as the tag, and lies "
+                "where this share is largest.",
+                rf"\frac{{\sum_{{\text{{box}}}} g_{{c,i,j}}^2}}{{\sum g_{{c,i,j}}^2}} = {asked.number(share)}",
+            ),
+        ),
+        (
+            Shown("What both networks see", figures.photo(caught.pixels, box), captions.seen(card.preprocessing)),
+            _shown("Trained with tags", caught, card, box),
+            _shown("Trained without tags", sound, other, box),
         ),
         asked.saliency_page(CAUGHT),
     )

@@ -8,8 +8,9 @@ import numpy as np
 
 from gradviz_core.drawing import captions
 from gradviz_core.story import asked, figures
-from gradviz_core.story.regions import cut, square, strongest_window
-from gradviz_core.story.told import Ask, Shown, Subject, Told, claim
+from gradviz_core.story.photo import SLOPE
+from gradviz_core.story.regions import centre, square, strongest_window
+from gradviz_core.story.told import Ask, Computed, Shown, Subject, Told, claim
 from gradviz_core.types import INPUT, FloatArray
 
 BLOCK = 8
@@ -35,17 +36,30 @@ def tell(ask: Ask, subject: Subject) -> Told:
     share = captions.share_text
     caption = asked.saliency_caption(answer, card, field)
     return Told(
-        f"{share(now.opposite)} of neighbouring pixels pull in opposite directions. They cancel: of {BLOCK}×{BLOCK} "
-        f"pixels together, {share(now.left)} of their size is left.",
-        f"Coin tosses would leave {share(1 / BLOCK)}. The slope at each pixel is exact, but it jumps from one pixel to "
-        "the next: every ReLU is a kink, and strides weigh neighbours unevenly.",
+        f"{share(now.opposite)} of neighbouring pixels have slopes of opposite sign. They cancel: in averages over "
+        f"{BLOCK}×{BLOCK} pixels, {share(now.left)} of their size is left.",
+        f"Signs drawn by chance would be opposite in {share(0.5)} of the pairs, and leave {share(1 / BLOCK)}. A slope "
+        "is a sum over all paths from the pixel to the score, each the product of the slopes along it, positive or "
+        "negative. The paths of the next pixel meet other weights, and training does not ask both sums to be alike.",
+        (
+            Computed("What the map shows at row i, column j.", SLOPE),
+            Computed(
+                "Opposite: of all pairs of pixels beside or below each other, those with slopes of different sign.",
+                rf"\frac{{\#\{{s_p\, s_q < 0\}}}}{{\#\text{{pairs}}}} = {asked.number(now.opposite)}",
+            ),
+            Computed(
+                f"What is left: the root mean square of the means m of {BLOCK}×{BLOCK} pixels, over that of single "
+                f"slopes. For independent signs it is 1/{BLOCK}.",
+                rf"\sqrt{{\overline{{m^2}}}} \big/ \sqrt{{\overline{{s^2}}}} = {asked.number(now.left)}",
+            ),
+        ),
         (
             Shown(
                 f"The gradient for {answer.prediction[0].label}", figures.heatmap(field, answer.pixels, box), caption
             ),
-            Shown(f"The box: {side}×{side} pixels, enlarged", figures.heatmap(cut(field, box)), caption),
+            Shown(f"The box: {side}×{side} pixels, enlarged", figures.enlarged(field, box), caption),
         ),
-        asked.saliency_page(subject),
+        asked.saliency_page(subject, ("pixel", centre(box))),
     )
 
 

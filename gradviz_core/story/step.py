@@ -10,7 +10,7 @@ from gradviz_core.drawing import captions, fields, how_to_read
 from gradviz_core.drawing.captions import Caption
 from gradviz_core.story import asked, figures
 from gradviz_core.story.regions import Region, strongest_window
-from gradviz_core.story.told import Ask, Explore, NotSo, Shown, Subject, Told
+from gradviz_core.story.told import Ask, Computed, Explore, NotSo, Shown, Subject, Told
 from gradviz_core.types import ModelCard, PerturbationAnswer, PerturbationQuestion
 from gradviz_core.types.colour_scales import DIVERGING
 
@@ -30,8 +30,20 @@ def tell(ask: Ask, subject: Subject) -> Told:
     return Told(
         f"No value has changed by more than {levels_text(question.epsilon)}, and the network now sees {now.label} "
         f"({share(now.probability or 0)}) where it saw {asked.sure(was)}.",
-        "Every pixel moved a little against the gradient: each part is small, the sum is not. "
-        f"The box holds {share(found.share)} of the change that the gradient predicts.",
+        f"{_steps(question)}: every value moves against the sign of its own slope, so nothing cancels and many small "
+        f"changes add up. The map is the sum over the colours, so it reaches {len(difference) * question.epsilon:g} "
+        "levels. "
+        f"The box holds {share(found.share)} of the change that the slopes predict.",
+        (
+            Computed(
+                "One step, with the slope g at the picture before it; levels are those of an 8-bit picture, 0 to 255.",
+                rf"r' = r - {question.epsilon / question.steps:g}\, \operatorname{{sign}}(g)",
+            ),
+            Computed(
+                "In the box: slope times change, where it lowers the score, as a share of all of it.",
+                rf"\frac{{\sum_{{\text{{box}}}} g\,(r' - r)}}{{\sum g\,(r' - r)}} = {asked.number(found.share)}",
+            ),
+        ),
         (
             Shown("After the step", figures.photo(answer.after, found.box), _after(card)),
             Shown(
@@ -62,6 +74,13 @@ def same_step(answer: PerturbationAnswer) -> Explore:
     asked_for = answer.question
     choices = {"norm": asked_for.norm, "epsilon": str(asked_for.epsilon), "steps": str(asked_for.steps)}
     return Explore("perturbation", (("model", asked_for.model), ("image", asked_for.image), *choices.items()))
+
+
+def _steps(question: PerturbationQuestion) -> str:
+    """``2 steps of 0.5 levels``."""
+    if question.steps == 1:
+        return f"One step of {levels_text(question.epsilon)}"
+    return f"{question.steps} steps of {question.epsilon / question.steps:g} levels, each with new slopes"
 
 
 def levels_text(levels: float) -> str:

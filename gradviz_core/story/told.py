@@ -56,6 +56,15 @@ class Shown:
 
 
 @dataclass(frozen=True, slots=True)
+class Computed:
+    """Where a number of the sentence or the note comes from."""
+
+    words: str
+    formula: str = ""
+    """LaTeX, with the number."""
+
+
+@dataclass(frozen=True, slots=True)
 class Explore:
     """The page that shows the same question with all its controls."""
 
@@ -72,7 +81,9 @@ class Told:
     sentence: str
     """The claim, in large type; made of the answer's own numbers and words."""
     note: str
-    """One more sentence: what is marked, or why it is so."""
+    """What the words mean, what is marked, or why it is so."""
+    computed: tuple[Computed, ...]
+    """How each number of both is computed."""
     pictures: tuple[Shown, ...]
     explore: Explore
 

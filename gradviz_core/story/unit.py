@@ -10,8 +10,8 @@ from gradviz_core.drawing import captions, fields
 from gradviz_core.drawing.captions import Caption
 from gradviz_core.drawing.outlines import Box
 from gradviz_core.story import asked, figures, layers
-from gradviz_core.story.regions import share_inside
-from gradviz_core.story.told import Ask, Explore, Shown, Subject, Told, claim
+from gradviz_core.story.regions import grown, share_inside
+from gradviz_core.story.told import Ask, Computed, Explore, Shown, Subject, Told, claim
 from gradviz_core.types import INPUT, GradientAnswer, GradientQuestion, SiteInfo, SurveyAnswer, Unit
 from gradviz_core.types.sites import site_name
 
@@ -24,18 +24,34 @@ def tell(ask: Ask, subject: Subject) -> Told:
     seen, most = sees(answer)
     field = asked.saliency_field(answer)
     rows, columns = answer.pixels.shape[:2]
-    name = site_name(info.site, info.calls)
+    name, relus = site_name(info.site, info.calls), layers.rectified(survey)
+    window = grown(seen, answer.pixels.shape)
     caption = captions.unit_gradient(
         unit, info, field, input_shape=answer.gradients[INPUT].shape, solid=seen, dashed=most
     )
     return Told(
-        f"This neuron of {name} sees {_size(seen)} of {rows}×{columns} pixels. At every other pixel its gradient is "
-        "exactly 0: it notices nothing there.",
-        f"The box is its receptive field; the dashed one, {_size(most)}, holds 95\u00a0% of its gradient's magnitude. "
-        f"Its activation here is {captions.number_text(answer.score, 4)}, one of the largest in its layer.",
+        f"One neuron sees {_size(seen)} of {rows}×{columns} pixels, its receptive field. At every other pixel its "
+        "gradient is exactly 0: it notices nothing there.",
+        f"It is one number in the output of {name}, ReLU layer {relus.index(info) + 1} of {len(relus)}: "
+        f"{captions.number_text(answer.score, 4)}, {_rank(info)}. The solid box is the receptive field; the dashed "
+        f"one, {_size(most)}, holds 95\u00a0% of its gradient's size.",
+        (
+            Computed(
+                "The receptive field: the pixels from which a path leads to this neuron, by the kernel size, stride "
+                "and padding of each layer on the way. It is not read from the gradient, which is exactly 0 outside.",
+            ),
+            Computed(
+                "Right: how the activation a of the neuron changes with each pixel, its colours added up.",
+                r"\sum_c \frac{\partial a}{\partial x_{c,i,j}}",
+            ),
+            Computed(
+                "Dashed: the shortest run of rows, and of columns, that each hold 97.5 % of the sum of all sizes; "
+                "where both meet lie at least 95 %."
+            ),
+        ),
         (
             Shown("What the neuron can see", figures.photo(answer.pixels, seen), _photo(survey, seen)),
-            Shown("How it changes with each pixel", figures.heatmap(field, answer.pixels, seen, most), caption),
+            Shown("How it changes with each pixel, enlarged", figures.enlarged(field, window, seen, most), caption),
         ),
         Explore(
             "neurons",
@@ -83,6 +99,11 @@ def sees(answer: GradientAnswer) -> tuple[Box, Box]:
     claim(not outside.any(), "a unit's gradient is exactly zero outside of its receptive field")
     claim(share_inside(np.ones_like(magnitudes), seen) < 0.5, "an early unit sees less than half of the picture")
     return seen, most
+
+
+def _rank(info: SiteInfo) -> str:
+    """What the activation of ``most_active`` is among those of its layer."""
+    return "one of the largest below 6, where a ReLU6 stops" if info.kind == "ReLU6" else "the largest in its layer"
 
 
 def _size(box: Box) -> str:

@@ -8,10 +8,11 @@ import numpy as np
 
 from gradviz_core.drawing import captions
 from gradviz_core.story import asked, figures
+from gradviz_core.story.photo import SLOPE
 from gradviz_core.story.regions import square, strongest_window
 from gradviz_core.story.speckle import BLOCK, opposite
-from gradviz_core.story.told import Ask, Shown, Subject, Told, claim
-from gradviz_core.types import INPUT, FloatArray, keys
+from gradviz_core.story.told import Ask, Computed, Shown, Subject, Told, claim
+from gradviz_core.types import INPUT, ClassScore, FloatArray, GradientQuestion, keys
 
 
 class Facts(NamedTuple):
@@ -28,24 +29,38 @@ def tell(ask: Ask, subject: Subject) -> Told:
     """The sizes of both gradients."""
     before = Subject(f"{subject.model}@{keys.seeded(0)}", subject.image)
     answer, card = asked.gradient(ask, subject), asked.card(ask, subject)
-    random = asked.gradient(ask, before)
+    target = ClassScore(answer.prediction[0].index)
+    random = ask(GradientQuestion(model=before.model, image=before.image, target=target))
     now = facts(answer.gradients[INPUT], random.gradients[INPUT])
     share = captions.share_text
-    shown = []
-    for title, each in (("Trained", answer), ("Random weights", random)):
+    shown, words = [], f"the gradient for {answer.prediction[0].label}"
+    for title, each in ((f"Trained: {words}", answer), (f"Random weights: {words}", random)):
         field = asked.saliency_field(each)
         squares = square(each.gradients[INPUT])
         box, _ = strongest_window(squares, *(size // 2 for size in squares.shape))
         shown.append(Shown(title, figures.heatmap(field, each.pixels, box), asked.saliency_caption(each, card, field)))
     return Told(
         "Random weights know nothing, and their map is speckled too: "
-        f"{share(now.untrained)} of neighbouring pixels pull in opposite directions, "
-        f"{share(now.trained)} after training.",
-        "So speckle is no sign of knowledge. Each box is the quarter where the map is strongest: over blocks of "
-        f"{BLOCK}×{BLOCK} pixels the rank correlation of both is {captions.number_text(now.alike, 2)} "
-        "(1: the same order, 0: none).",
+        f"{share(now.untrained)} of neighbouring pixels have slopes of opposite sign, {share(now.trained)} after "
+        "training.",
+        "So speckle does not come from what was learnt. Training changes where the slopes are steep: each box is "
+        f"the quarter with the steepest, and if {BLOCK}×{BLOCK} blocks are ranked by steepness, the ranks in both "
+        f"maps have a correlation of {captions.number_text(now.alike, 2)} (1: the same order, 0: unrelated). Each map "
+        "has its own scale.",
+        (
+            Computed("What both maps show, z being the score of the same class.", SLOPE),
+            Computed(
+                "Random weights: as PyTorch sets them before training, from a fixed seed. Where an input of a ReLU is "
+                "exactly 0, as often without trained biases, PyTorch takes the slope 0."
+            ),
+            Computed(
+                f"Rank correlation (Spearman): of the means of squared slopes over {BLOCK}×{BLOCK} pixels, numbered by "
+                "size in each map.",
+                rf"\operatorname{{corr}}(\text{{rank}}_1, \text{{rank}}_2) = {asked.number(now.alike, 2)}",
+            ),
+        ),
         tuple(shown),
-        asked.saliency_page(before),
+        asked.saliency_page(before, ("target", str(target.index))),
     )
 
 

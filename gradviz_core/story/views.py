@@ -40,7 +40,7 @@ VIEWS = (
     View("maps", "Feature maps get coarser", maps.tell),
     View("dies", "Where the gradient dies", dies.tell),
     View("step", "A step that changes the answer", step.tell),
-    View("shortcut", "The shortcut that right answers hid", shortcut.tell),
+    View("shortcut", "A shortcut behind right answers", shortcut.tell),
     View("untrained", "The same with random weights", untrained.tell),
     View("trust", "What to trust", trust.tell),
 )

@@ -15,6 +15,6 @@ with one_sentence():
     tools = telling.heading(view.title, walk.NAMES.index(view.name) + 1, len(walk.NAMES))
     skeleton.begin("Story")
     told = view.tell(telling.answer, Subject(models.first(), images.suited(models.first())))
-    telling.explore(told, tools)
+    telling.lead_on(told, tools, last=view.name == walk.NAMES[-1])
     telling.draw(told)
 walk.links(view)

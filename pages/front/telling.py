@@ -18,10 +18,9 @@ from pages.streamlit_private import elements
 STYLE = f"""
 .st-key-story_heading {{ min-height: 2.7rem; }}
 .st-key-story_heading h1 {{ white-space: normal !important; }}
-.st-key-story_two [class*=st-key-picture_] {{ --high: 800px !important; --rest: 262px !important; }}
-.st-key-story_three [class*=st-key-picture_] {{ --high: 800px !important; --rest: 400px !important; }}
-.st-key-story_said p {{ line-height: 1.35; }}
-.st-key-story_claim p {{ font-size: 1.45rem; }}
+[class*=st-key-picture_story_] {{ --high: 800px !important; --rest: 345px !important; }}
+.st-key-story_said > :first-child {{ flex: 1 1 20rem; }}
+.st-key-story_claim p {{ font-size: 1.45rem; line-height: 1.35; }}
 [class*="st-key-story_title_"] p {{ white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }}
 @media (min-width: {narrow.WIDEST + 1}px) {{
   {elements.SIDEBAR}, {elements.OPEN_SIDEBAR} {{ display: none; }}
@@ -33,8 +32,6 @@ STYLE = f"""
   .st-key-story_claim p {{ font-size: 1.25rem; }}
 }}
 """
-_WORDS = 0.85
-"""Width of the words beside two pictures, in widths of a picture."""
 
 
 def answer(question: Question[A]) -> A:
@@ -50,16 +47,19 @@ def heading(title: str, number: int, count: int) -> DeltaGenerator:
     """The title of a view and its place in the story; returns room beside it."""
     with st.container(horizontal=True, vertical_alignment="center", key="story_heading"):
         st.title(f":gray[{number} of {count}]&ensp;{plain(title)}", anchor=False)
-        beside = st.container(width="content")
+        beside = st.container(width="content", horizontal=True)
         with st.container(width="content", horizontal=True, horizontal_alignment="right", key="tools"):
             present.button()
             copy_link.button(contents.parameters().personal)
     return beside
 
 
-def explore(told: Told, room: DeltaGenerator) -> None:
-    """The button that leads to the page with the same question."""
+def lead_on(told: Told, room: DeltaGenerator, *, last: bool) -> None:
+    """The button that leads to the page with the same question; after the last view one to the lessons, too."""
     room.button("Explore this", icon=":material/arrow_forward:", on_click=_leave, args=(told,))
+    if last:
+        script = contents.pages()["lessons"].script
+        room.button("Go on with the lessons", icon=":material/school:", on_click=address.leave, args=(script, {}))
 
 
 def _leave(told: Told) -> None:
@@ -70,31 +70,31 @@ def _leave(told: Told) -> None:
 
 
 def draw(told: Told) -> None:
-    """The pictures, and what they show: beside two of them, below three."""
+    """The claim, the pictures below it, and what is to be said of them."""
+    with st.container(key="story_claim"):
+        st.markdown(explained(told.sentence))
     widths = [sizes.WITH_BAR if shown.has_scale else 1.0 for shown in told.pictures]
-    if len(widths) > 2:
-        with st.container(key="story_three"):
-            columns = st.columns(widths)
-        words = st.container()
-    else:
-        with st.container(key="story_two"):
-            *columns, words = st.columns([*widths, _WORDS])
+    with st.container(key="story_three" if len(widths) > 2 else "story_two"):
+        columns = st.columns(widths)
     for number, (column, shown) in enumerate(zip(columns, told.pictures, strict=True)):
         with column:
             with st.container(key=f"story_title_{number}"):
                 st.caption(plain(shown.title))
             picture = Picture(shown.figure, shown.caption, said=False)
             panel.picture(picture, f"story_{number}", checked=shown.checked)
-    with words, st.container(key="story_said"):
-        _say(told)
+    with st.container(key="story_said", horizontal=True, vertical_alignment="top"):
+        st.markdown(explained(told.note))
+        with st.popover("How it is computed", type="tertiary", icon=":material/function:"):
+            _say_how(told)
 
 
-def _say(told: Told) -> None:
-    with st.container(key="story_claim"):
-        st.markdown(explained(told.sentence))
-    st.caption(explained(told.note))
-    with st.popover("How it is computed", type="tertiary", icon=":material/function:"):
-        for shown in told.pictures:
-            st.markdown(f"**{plain(shown.title)}**")
-            meaning.words(shown.caption)
-            panel.three_sentences(shown.caption)
+def _say_how(told: Told) -> None:
+    for computed in told.computed:
+        st.markdown(explained(computed.words))
+        if computed.formula:
+            st.markdown(f"$\\displaystyle {computed.formula}$")
+    captions = {shown.caption: shown.title for shown in reversed(told.pictures)}
+    for caption, title in reversed(captions.items()):
+        st.markdown(f"**{plain(title)}**")
+        meaning.words(caption)
+        panel.three_sentences(caption)

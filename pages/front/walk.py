@@ -14,10 +14,13 @@ from gradviz_core.story.views import VIEWS, View
 from pages.shell import address, newest
 from pages.shell.clicks import sent
 from pages.shell.parameters import Parameter
+from pages.streamlit_private import elements
 
 PARAMETERS = (Parameter("story"),)
 NAMES = tuple(view.name for view in VIEWS)
 KEY = "story_walk"
+PATIENCE_MS = 5000
+"""So long a press counts from the view that was asked for last, though it is not there yet."""
 
 _HTML = """<nav class="gradviz-walk" aria-label="Story">
   <a class="step before"><span aria-hidden="true">◂</span> Previous</a>
@@ -66,23 +69,32 @@ function render({ data, parentElement, setTriggerValue }) {
   }));
   lead(nav.querySelector(".before"), data.views[data.here - 1]);
   lead(nav.querySelector(".after"), data.views[data.here + 1]);
-  const go = (name) => setTriggerValue("go", name);
+  if (nav.here !== undefined && nav.here !== data.here) document.querySelector(data.main)?.scrollTo(0, 0);
+  nav.here = data.here;
+  if (nav.wanted === data.here) delete nav.wanted;
+  const go = (number) => {
+    if (!data.views[number]) return;
+    nav.wanted = number;
+    clearTimeout(nav.waiting);
+    nav.waiting = setTimeout(() => { delete nav.wanted; }, data.patience);
+    setTriggerValue("go", data.views[number].name);
+  };
+  const by = (steps) => go((nav.wanted ?? data.here) + steps);
   nav.onclick = (event) => {
     const link = event.target.closest("a[data-name]");
     if (!link || event.button || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
     event.preventDefault();
-    go(link.dataset.name);
+    const steps = { before: -1, after: 1 }[link.classList[1]];
+    if (steps) by(steps); else go(data.views.findIndex((view) => view.name === link.dataset.name));
   };
   const takesArrows = "input, textarea, select, [contenteditable], [role=slider], [role=radiogroup], [role=listbox],"
     + " [role=tablist], [role=dialog]";
   const press = (event) => {
-    const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
-    if (!by || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
+    const steps = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+    if (!steps || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
     if (event.target.closest?.(takesArrows)) return;
-    const view = data.views[data.here + by];
-    if (!view) return;
     event.preventDefault();
-    go(view.name);
+    by(steps);
   };
   document.addEventListener("keydown", press);
   parentElement.forget = () => document.removeEventListener("keydown", press);
@@ -109,7 +121,8 @@ def links(here: View | None) -> None:
     """The row of links: previous, a dot for each view, next. Without an open view the dots alone lead on."""
     views = [{"name": view.name, "title": view.title, "address": _address(view)} for view in VIEWS]
     open_at = -1 if here is None else NAMES.index(here.name)
-    _component(key=KEY, data=newest.stamped(KEY, {"views": views, "here": open_at}), on_go_change=_go)
+    data = {"views": views, "here": open_at, "main": elements.MAIN, "patience": PATIENCE_MS}
+    _component(key=KEY, data=newest.stamped(KEY, data), on_go_change=_go)
 
 
 def _go() -> None:
