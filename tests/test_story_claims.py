@@ -29,7 +29,7 @@ from gradviz_core.story import (
 from gradviz_core.story.regions import fewest, share_inside, square, strongest_window
 from gradviz_core.story.told import NotSo, Subject, Told
 from gradviz_core.story.views import VIEWS, View
-from gradviz_core.types import INPUT, FloatArray, GradientQuestion, ProofQuestion
+from gradviz_core.types import INPUT, ClassScore, FloatArray, GradientQuestion, ProofQuestion
 from gradviz_core.types.questions import A, Question
 from pages.uploads import images, models
 from scripts.presets import scenes
@@ -97,7 +97,7 @@ def test_the_marked_quarter_holds_the_share_that_is_said(subject: Subject) -> No
     top, bottom, left, right = found.box
     inside = squares[top : bottom + 1, left : right + 1]
     assert inside.size == squares.size // 4
-    assert share(what.note, "of the gradient's square") == about(inside.sum() / squares.sum())
+    assert share(what.note, "of the squared slopes") == about(inside.sum() / squares.sum())
     first = asked.gradient(ask, subject).prediction[0]
     assert first.label in what.sentence
 
@@ -107,7 +107,7 @@ def test_neighbours_pull_in_opposite_directions_as_often_as_is_said(subject: Sub
     signs = np.sign(gradient(subject).sum(axis=0))
     pairs = np.concatenate([(signs[:, 1:] * signs[:, :-1]).ravel(), (signs[1:] * signs[:-1]).ravel()])
     what = told("speckle", subject)
-    assert share(what.sentence, "of neighbouring pixels") == about(float((pairs < 0).mean()))
+    assert share(what.sentence, "of neighbouring pixels have") == about(float((pairs < 0).mean()))
     summed = gradient(subject).sum(axis=0)
     blocks = [summed[r : r + 8, c : c + 8].mean() for r in range(0, len(summed), 8) for c in range(0, len(summed), 8)]
     left = np.sqrt(np.mean(np.square(blocks)) / np.mean(np.square(summed)))
@@ -117,10 +117,10 @@ def test_neighbours_pull_in_opposite_directions_as_often_as_is_said(subject: Sub
 @SUBJECTS
 def test_size_and_sign_are_as_said(subject: Subject) -> None:
     what, signed = told("magnitude", subject), gradient(subject).sum(axis=0)
-    assert share(what.sentence, "of the pixels are red") == about(float((signed > 0).mean()))
-    assert share(what.note, "of what they do") == about(abs(signed.sum()) / np.abs(signed).sum())
+    assert share(what.sentence, "of the slopes are positive") == about(float((signed > 0).mean()))
+    assert share(what.note, "of what the slopes add up to") == about(abs(signed.sum()) / np.abs(signed).sum())
     squares = np.sort(np.square(gradient(subject)).sum(axis=0).ravel())[::-1]
-    held = round(share(what.sentence, "of the pixels. The sign") / 100 * squares.size)
+    held = round(share(what.sentence, "of the pixels hold half") / 100 * squares.size)
     off = squares.size // 1000
     assert squares[: held + off].sum() > squares.sum() / 2 > squares[: held - off].sum()
 
@@ -144,6 +144,10 @@ def test_outside_of_what_the_neuron_sees_its_gradient_is_exactly_zero(subject: S
         )
     )
     assert share_inside(np.abs(answer.gradients[INPUT][0]).sum(axis=0), most) >= 0.95
+    below = 6 if info.kind == "ReLU6" else np.inf
+    question = GradientQuestion(model=subject.model, image=subject.image, wrt=(info.site,))
+    layer = ask(question).activations[info.site]
+    assert answer.score == pytest.approx(float(layer[layer < below].max())), "the largest that is not cut off"
 
 
 @SUBJECTS
@@ -152,8 +156,8 @@ def test_maps_get_coarser_and_many_values_are_exactly_zero(subject: Subject) -> 
     sizes = [each.values.shape[0] for each in drawn]
     assert sizes[0] > sizes[1] > sizes[2]
     assert f"From {sizes[0]}×{sizes[0]} to {sizes[2]}×{sizes[2]}" in what.sentence
-    assert f"{sizes[0] // sizes[2]}×{sizes[0] // sizes[2]} values of the first" in what.sentence
-    for each, words in ((drawn[0], "are exactly zero in the first"), (drawn[2], "in the last")):
+    assert f"the first has {sizes[0] // sizes[2]}×{sizes[0] // sizes[2]}" in what.sentence
+    for each, words in ((drawn[0], "are exactly 0 in the first"), (drawn[2], "in the last")):
         question = GradientQuestion(model=subject.model, image=subject.image, wrt=(each.info.site,))
         values = ask(question).activations[each.info.site]
         assert values.min() >= 0
@@ -171,7 +175,10 @@ def test_before_a_relu_that_is_off_the_gradient_is_exactly_zero(subject: Subject
     assert not answer.gradients[before.site][went_in < 0].any()
     assert answer.gradients[before.site][came_out > 0].any()
     what = told("dies", subject)
-    assert share(what.sentence, "of the units") == about(float((came_out == 0).mean()))
+    assert share(what.sentence, "of those in") == about(float((came_out == 0).mean()))
+    now = dies.facts(came_out[0], answer.gradients[before.site][0], answer.gradients[info.site][0])
+    top, bottom, left, right = now.most.box
+    assert not came_out[0, now.channel, top : bottom + 1, left : right + 1].any(), "all of the box is off"
 
 
 @SUBJECTS
@@ -180,6 +187,7 @@ def test_a_step_that_nobody_sees_changes_the_answer(subject: Subject) -> None:
     changed = np.abs(answer.after.astype(int) - answer.pixels)
     assert changed.max() == answer.question.epsilon <= 16
     assert f"by more than {changed.max()} level" in what.sentence
+    assert share(what.note, "of the values") == about(float((changed > 0).mean()))
     was, now = answer.prediction[0], answer.prediction_after[0]
     assert was.index != now.index
     assert was.label in what.sentence
@@ -204,8 +212,8 @@ def test_the_shortcut_is_the_tag_and_the_other_network_looks_at_the_arrow() -> N
     shared[rows, columns] = True
     assert shared[top : bottom + 1, left : right + 1].sum() > shared.sum() / 2, "the box is on the tag"
     what = told("shortcut", HERE)
-    assert share(what.sentence, "of the gradient's square") == about(held)
-    assert share(what.note, "lies there") == about(
+    assert share(what.sentence, "of its squared slopes") == about(held)
+    assert share(what.note, "of its squared slopes") == about(
         share_inside(square(sound.gradients[INPUT]), (top, bottom, left, right))
     )
     assert "99.8\u00a0%" in what.sentence, "the accuracy on its card"
@@ -220,11 +228,14 @@ def test_the_star_is_found_by_its_outline() -> None:
 def test_random_weights_speckle_as_much_as_is_said(subject: Subject) -> None:
     before = Subject(f"{subject.model}@random-0", subject.image)
     what = told("untrained", subject)
-    for each, words in ((before, "of neighbouring pixels"), (subject, "after training")):
-        signed = gradient(each).sum(axis=0)
-        assert share(what.sentence, words) == about(speckle.opposite(signed))
-    said = float(re.findall(r"both is ([\d.]+) ", what.note)[0])
-    assert said == pytest.approx(untrained.facts(gradient(subject)[None], gradient(before)[None]).alike, abs=0.006)
+    same = ClassScore(asked.gradient(ask, subject).prediction[0].index)
+    answer = ask(GradientQuestion(model=before.model, image=before.image, target=same))
+    random = np.asarray(answer.gradients[INPUT][0], dtype=np.float64)
+    for each, words in ((random, "of neighbouring pixels"), (gradient(subject), "after training")):
+        assert share(what.sentence, words) == about(speckle.opposite(each.sum(axis=0)))
+    said = float(re.findall(r"correlation of ([\d.]+) ", what.note)[0])
+    assert said == pytest.approx(untrained.facts(gradient(subject)[None], random[None]).alike, abs=0.006)
+    assert len({shown.title.partition(": ")[2] for shown in what.pictures}) == 1, "of one class"
     assert not np.array_equal(gradient(before), gradient(Subject(f"{subject.model}@random-1", subject.image)))
     known = asked.card(ask, before)
     assert (known.key, known.digest, known.accuracy) == (before.model, "", ())
@@ -232,7 +243,9 @@ def test_random_weights_speckle_as_much_as_is_said(subject: Subject) -> None:
 
 @SUBJECTS
 def test_the_slope_is_exact_and_reaches_only_so_far(subject: Subject) -> None:
-    answer, what = step.smallest(ask, subject), told("trust", subject)
+    answer, what = trust.one_step(ask, subject), told("trust", subject)
+    assert answer.question.steps == 1
+    assert dict(what.explore.choices).items() >= {"epsilon": str(answer.question.epsilon), "steps": "1"}.items()
     now = trust.facts(answer)
     assert now.size == answer.question.epsilon
     slope = np.abs(answer.arrays["gradient"]).sum() * now.size  # one step along the sign, where nothing is clipped
@@ -258,6 +271,9 @@ def test_a_claim_that_does_not_hold_is_not_made() -> None:
         dies.facts(np.zeros((1, 4, 4)), np.ones((1, 4, 4)), np.ones((1, 4, 4)))
     with pytest.raises(NotSo, match="passes the gradient on"):
         dies.facts(np.eye(4)[None], np.zeros((1, 4, 4)), np.ones((1, 4, 4)))
+    half = np.indices((8, 8)).sum(axis=0)[None] % 2 * 1.0
+    with pytest.raises(NotSo, match="off altogether"):
+        dies.facts(half, half, half)
     checks = np.indices((16, 16)).sum(axis=0) % 2 * 2.0 - 1
     grown = (checks * np.arange(1, 257).reshape(16, 16))[None, None]
     with pytest.raises(NotSo, match="training changes"):
@@ -283,8 +299,10 @@ def test_the_strongest_window_is_where_the_largest_sum_is() -> None:
     assert share_inside(amounts, (3, 3, 4, 4)) == pytest.approx(2 / 7)
     assert fewest(amounts, 0.5) == pytest.approx(2 / 30)
     np.testing.assert_array_equal(square(np.full((1, 3, 1, 2), 2.0)), [[12, 12]])
-    with pytest.raises(ValueError, match="largest sum"):
+    with pytest.raises(NotSo, match="zero everywhere"):
         strongest_window(np.zeros((4, 4)), 2, 2)
+    with pytest.raises(NotSo, match="picture of 3×3 can be marked"):
+        strongest_window(np.ones((3, 3)), 0, 0)
 
 
 def test_one_cell_of_a_coarse_map_is_the_same_place_in_a_finer_one() -> None:

@@ -129,6 +129,10 @@ MADE: dict[str, tuple[str, Callable[[Names], go.Figure]]] = {
     "lesson bars": ("lesson_pictures.draw", _lesson("bars")),
     "lesson lines": ("lesson_pictures.draw", _lesson("lines")),
     "photo of the story": ("figures.photo", lambda names: story.photo(np.zeros((2, 2, 3), np.uint8), (0, 1, 0, 1))),
+    "enlarged in the story": (
+        "figures.enlarged",
+        lambda names: story.enlarged(_field(names), (0, 1, 0, 1), (0, 0, 0, 1), (0, 1, 1, 1)),
+    ),
     "two lines of the story": ("figures.two_lines", lambda names: story.two_lines(_along(names))),
 }
 """Each figure with names in every place that takes one, and the function that makes it."""

@@ -43,8 +43,8 @@ def tell(ask: Ask, subject: Subject) -> Told:
         f"A ReLU that is off has the slope 0. {share(now.off)} of those in {name} are off, and right before each of "
         "them the gradient of the score is exactly 0.",
         "On its way from the score back to the pixels the gradient is multiplied by the slope of each layer (the chain "
-        f"rule): by 1 where a ReLU is on, by 0 where it is off{above}. In the box {share(now.most.share)} of channel "
-        f"{now.channel} is off: what happens there cannot reach the score through this channel.",
+        f"rule): by 1 where a ReLU is on, by 0 where it is off{above}. In the box all of channel {now.channel} is off: "
+        "what happens there cannot reach the score through this channel.",
         (
             Computed(
                 f"The layer computes {relu}. With a its output, and z the score:",
@@ -98,4 +98,5 @@ def facts(after: FloatArray, slope_before: FloatArray, slope_after: FloatArray) 
     rows, columns = (size // 4 for size in after.shape[1:])
     box, _ = strongest_window(off[channel].astype(np.float64), rows, columns)
     inside = off[channel, box[0] : box[1] + 1, box[2] : box[3] + 1].mean()
+    claim(inside == 1, "a sixteenth of one channel of a ReLU is off altogether")
     return Facts(float(off.mean()), channel, Region(box, float(inside)))

@@ -32,6 +32,7 @@ def tell(ask: Ask, subject: Subject) -> Told:
     rows, columns = last.values.shape
     row, column = map(int, np.unravel_index(last.values.argmax(), last.values.shape))
     share, per = captions.share_text, first.values.shape[0] // rows
+    claim(first.values.shape == (per * rows, per * columns), "the first maps are a whole number of times as large")
     return Told(
         f"From {layers.size_text(first.info)} to {layers.size_text(last.info)} values: where the last map has one "
         f"value, the first has {per}×{per}. What is found is kept; where exactly is not.",

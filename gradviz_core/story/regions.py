@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from gradviz_core.drawing.outlines import Box
+from gradviz_core.story.told import claim
 from gradviz_core.types import Field, FloatArray
 
 
@@ -27,11 +28,12 @@ def square(gradient: FloatArray) -> FloatArray:
 def strongest_window(amounts: FloatArray, rows: int, columns: int) -> Region:
     """The window of this size with the largest sum of ``amounts`` (H, W), none of them negative; the first of several.
 
-    Raises ValueError where the window is larger than the picture, or everything is zero.
+    Raises:
+        NotSo: everything is zero, or the picture is too small for such a window.
     """
     height, width = amounts.shape
-    if not (0 < rows <= height and 0 < columns <= width) or not amounts.any():
-        raise ValueError(f"No window of {rows}×{columns} in a picture of {height}×{width} has a largest sum.")
+    claim(0 < rows <= height and 0 < columns <= width, f"a part of a picture of {height}×{width} can be marked")
+    claim(bool(amounts.any()), "a gradient is not zero everywhere")
     total = np.pad(np.asarray(amounts, np.float64).cumsum(axis=0).cumsum(axis=1), ((1, 0), (1, 0)))
     sums = total[rows:, columns:] - total[:-rows, columns:] - total[rows:, :-columns] + total[:-rows, :-columns]
     top, left = map(int, np.unravel_index(sums.argmax(), sums.shape))

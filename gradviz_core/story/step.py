@@ -26,17 +26,18 @@ def tell(ask: Ask, subject: Subject) -> Told:
     difference = (answer.after.astype(np.float32) - answer.pixels).transpose(2, 0, 1)
     found = most(answer, difference)
     field = fields.signed_sum(difference, unit="levels")
-    share = captions.share_text
+    share, moved = captions.share_text, float((difference != 0).mean())
     return Told(
         f"No value has changed by more than {levels_text(question.epsilon)}, and the network now sees {now.label} "
         f"({share(now.probability or 0)}) where it saw {asked.sure(was)}.",
-        f"{_steps(question)}: every value moves against the sign of its own slope, so nothing cancels and many small "
-        f"changes add up. The map is the sum over the colours, so it reaches {len(difference) * question.epsilon:g} "
-        "levels. "
+        f"{_steps(question)}: at each, every value moves against the sign of its slope. {share(moved)} of the values "
+        "have changed, and many small changes add up. The map is the sum over the colours, so it reaches "
+        f"{len(difference) * question.epsilon:g} levels. "
         f"The box holds {share(found.share)} of the change that the slopes predict.",
         (
             Computed(
-                "One step, with the slope g at the picture before it; levels are those of an 8-bit picture, 0 to 255.",
+                "One step, with the slope g at the picture before it; levels are those of an 8-bit picture, 0 to 255. "
+                "A value that is 0 or 255 already goes no further, and the result is rounded to whole levels.",
                 rf"r' = r - {question.epsilon / question.steps:g}\, \operatorname{{sign}}(g)",
             ),
             Computed(

@@ -36,8 +36,8 @@ def tell(ask: Ask, subject: Subject) -> Told:
     return Told(
         "The slope is right at this picture, not far from it: for one step of "
         f"{levels_text(now.size)} it predicts {digits(now.predicted)}, and the score changes by {digits(now.actual)}.",
-        "Trust the slope and its sign at this picture: finite differences confirm them below the map. Do not read more "
-        "into it: the gradient does not say which part of the picture matters, nor what a larger change would do.",
+        "The line below the map says how well finite differences agree with the slopes at this picture: so far you can "
+        "trust them. The gradient does not say which part of the picture matters, nor what a larger change would do.",
         (
             Computed("Left: the slopes.", SLOPE),
             Computed(

@@ -18,8 +18,7 @@ from pages.streamlit_private import elements
 STYLE = f"""
 .st-key-story_heading {{ min-height: 2.7rem; }}
 .st-key-story_heading h1 {{ white-space: normal !important; }}
-[class*=st-key-picture_story_] {{ --high: 800px !important; --rest: 345px !important; }}
-.st-key-story_said > :first-child {{ flex: 1 1 20rem; }}
+[class*=st-key-picture_story_] {{ --high: 800px !important; --rest: 318px !important; }}
 .st-key-story_claim p {{ font-size: 1.45rem; line-height: 1.35; }}
 [class*="st-key-story_title_"] p {{ white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }}
 @media (min-width: {narrow.WIDEST + 1}px) {{
@@ -32,6 +31,8 @@ STYLE = f"""
   .st-key-story_claim p {{ font-size: 1.25rem; }}
 }}
 """
+_WORDS = 0.62
+"""Width of the words beside two pictures, in widths of a picture."""
 
 
 def answer(question: Question[A]) -> A:
@@ -70,19 +71,21 @@ def _leave(told: Told) -> None:
 
 
 def draw(told: Told) -> None:
-    """The claim, the pictures below it, and what is to be said of them."""
+    """The claim, the pictures below it, and what is to be said of them: beside two, below three."""
     with st.container(key="story_claim"):
         st.markdown(explained(told.sentence))
     widths = [sizes.WITH_BAR if shown.has_scale else 1.0 for shown in told.pictures]
-    with st.container(key="story_three" if len(widths) > 2 else "story_two"):
-        columns = st.columns(widths)
+    if len(widths) > 2:
+        columns, words = st.columns(widths), st.container()
+    else:
+        *columns, words = st.columns([*widths, _WORDS])
     for number, (column, shown) in enumerate(zip(columns, told.pictures, strict=True)):
         with column:
             with st.container(key=f"story_title_{number}"):
                 st.caption(plain(shown.title))
             picture = Picture(shown.figure, shown.caption, said=False)
             panel.picture(picture, f"story_{number}", checked=shown.checked)
-    with st.container(key="story_said", horizontal=True, vertical_alignment="top"):
+    with words, st.container(key="story_said"):
         st.markdown(explained(told.note))
         with st.popover("How it is computed", type="tertiary", icon=":material/function:"):
             _say_how(told)

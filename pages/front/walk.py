@@ -26,6 +26,7 @@ _HTML = """<nav class="gradviz-walk" aria-label="Story">
   <a class="step before"><span aria-hidden="true">◂</span> Previous</a>
   <ol></ol>
   <a class="step after">Next <span aria-hidden="true">▸</span></a>
+  <p role="status"></p>
 </nav>"""
 STYLE = """
 .gradviz-walk { position: fixed; inset: auto 0 0 0; z-index: 100; display: flex; align-items: center;
@@ -41,6 +42,7 @@ STYLE = """
   border: 1.5px solid color-mix(in srgb, currentColor 60%, transparent); }
 .gradviz-walk li a:hover span { border-color: var(--st-primary-color); }
 .gradviz-walk li a[aria-current] span { background: var(--st-primary-color); border-color: var(--st-primary-color); }
+.gradviz-walk p { position: absolute; clip-path: inset(50%); width: 1px; height: 1px; margin: 0; overflow: hidden; }
 .gradviz-walk a:focus-visible { outline: 2px solid var(--st-primary-color); outline-offset: 1px; }
 @media (max-width: 767px) {
   .gradviz-walk { padding: 0.4rem 0.75rem; border-top: 1px solid var(--st-border-color); }
@@ -69,7 +71,10 @@ function render({ data, parentElement, setTriggerValue }) {
   }));
   lead(nav.querySelector(".before"), data.views[data.here - 1]);
   lead(nav.querySelector(".after"), data.views[data.here + 1]);
-  if (nav.here !== undefined && nav.here !== data.here) document.querySelector(data.main)?.scrollTo(0, 0);
+  if (nav.here !== undefined && nav.here !== data.here) {
+    document.querySelector(data.main)?.scrollTo(0, 0);
+    nav.querySelector("p").textContent = `${data.here + 1} of ${data.views.length}: ${data.views[data.here]?.title}`;
+  }
   nav.here = data.here;
   if (nav.wanted === data.here) delete nav.wanted;
   const go = (number) => {
@@ -92,7 +97,7 @@ function render({ data, parentElement, setTriggerValue }) {
   const press = (event) => {
     const steps = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
     if (!steps || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
-    if (event.target.closest?.(takesArrows)) return;
+    if (event.defaultPrevented || event.composedPath()[0].closest?.(takesArrows)) return;
     event.preventDefault();
     by(steps);
   };

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
@@ -52,15 +53,38 @@ def test_each_view_is_whole_on_a_projector_and_on_a_laptop(visited: Server, page
 def test_on_a_phone_the_pictures_stack_and_the_links_stay_in_reach(visited: Server, browser: Browser) -> None:
     with tab(browser, width=PHONE[0]) as page:
         _open(page, visited, VIEWS[0], PHONE)
-        boxes = [
-            page.locator(f".st-key-{key}").bounding_box() for key in ("chart_story_0", "chart_story_1", "story_said")
-        ]
-        (first, second, words) = (box for box in boxes if box is not None)
-        assert first["y"] + first["height"] <= second["y"]
-        assert second["y"] + second["height"] <= words["y"]
+        keys = ("story_claim", "chart_story_0", "chart_story_1", "story_said")
+        boxes = [box for key in keys if (box := page.locator(f".st-key-{key}").bounding_box()) is not None]
+        assert len(boxes) == len(keys)
+        for upper, lower in pairwise(boxes):
+            assert upper["y"] + upper["height"] <= lower["y"]
+        page.get_by_role("button", name="How it is computed").scroll_into_view_if_needed()
         expect(page.get_by_role("link", name="Next")).to_be_in_viewport(ratio=1)
         page.get_by_role("link", name="Next").click()
         expect(page.get_by_role("heading", level=1)).to_contain_text(VIEWS[1].title)
+        expect(page.get_by_role("heading", level=1)).to_be_in_viewport(ratio=1)
+
+
+@pytest.mark.parametrize("pause", [0, 150])
+def test_each_of_several_quick_presses_counts(visited: Server, page: Page, pause: float) -> None:
+    _open(page, visited, VIEWS[0], PROJECTOR)
+    for _ in range(4):
+        page.keyboard.press("ArrowRight")
+        page.wait_for_timeout(pause)
+    page.get_by_role("link", name="Next").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text(VIEWS[5].title, timeout=30_000)
+    expect(page.get_by_role("navigation", name="Story").get_by_role("status")).to_have_text(
+        f"6 of 10: {VIEWS[5].title}"
+    )
+    seeing.wait(page)
+    page.keyboard.press("ArrowLeft")
+    expect(page.get_by_role("heading", level=1)).to_contain_text(VIEWS[4].title, timeout=30_000)
+
+
+def test_the_last_view_leads_on_to_the_lessons(visited: Server, page: Page) -> None:
+    _open(page, visited, VIEWS[-1], PROJECTOR)
+    page.get_by_role("button", name="Go on with the lessons").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Lessons", timeout=30_000)
 
 
 @pytest.mark.parametrize("name", ["magnitude", "step", "shortcut"])
