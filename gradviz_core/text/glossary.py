@@ -22,6 +22,8 @@ SECTIONS: dict[str, dict[str, str]] = {
         "dead unit": "A channel or feature that is zero at every position of a layer output without negative values, "
         "as behind a ReLU: no gradient passes through it.",
         "parameter": "A number that training changes, such as a weight or a bias.",
+        "ReLU": "A layer that computes max(0, x): its slope is 1 where its input is positive, and 0 elsewhere.",
+        "stride": "How many positions a filter moves at a time; 2 halves the rows and the columns of a feature map.",
         "batch norm": "A layer that shifts and scales each channel; in evaluation mode by the mean and variance that "
         "were collected in training.",
         "forward pass": "One run of the model from its inputs to its outputs.",
@@ -41,6 +43,9 @@ SECTIONS: dict[str, dict[str, str]] = {
     },
     "Gradients": {
         "gradient": "How fast a number changes with each value it depends on: its partial derivatives.",
+        "slope": "A derivative: how fast one number changes as another grows a little.",
+        "normalised-pixel unit": "A change of 1 in the normalised input: a standard deviation of the preprocessing, "
+        "such as 0.5 of the way from black to full colour.",
         "saliency": "A picture of the gradient of a score with respect to the pixels.",
         "gradient × input": "Each value times the gradient with respect to it: a first-order estimate of how much the "
         "value contributes to the score.",
