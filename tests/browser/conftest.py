@@ -35,6 +35,7 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
     "--use-fake-device-for-media-stream",  # a camera that shows a test picture
+    "--js-flags=--no-maglev,--no-turbofan",  # a page lives for seconds: its programs are run, not optimised
 ]
 PATIENCE_MS = 30_000
 """What is expected on a page may take so long to come, unless a test says otherwise: on an idle machine it is there at
@@ -160,15 +161,22 @@ Plotly's programs again: two thirds of the work of a page that opens."""
 
 
 @contextmanager
-def tab(browser: Browser, *, dark: bool = False, width: int = 1400, new: bool = False) -> Iterator[Page]:
+def tab(
+    browser: Browser, *, dark: bool = False, width: int = 1400, new: bool = False, moving: bool = False
+) -> Iterator[Page]:
     """A tab of somebody who was never here. Complaints in its console fail the test.
 
-    A ``new`` one is closed at the end: for tests that leave something on it.
+    A ``new`` one is closed at the end: for tests that leave something on it. Unless it is ``moving``, its person
+    prefers reduced motion: each step of a movement is drawn by the processor that runs the test.
     """
     page = IDLE.pop() if IDLE and not new else _context(browser).new_page()
     _forget(page)
     page.set_viewport_size({"width": width, "height": 1000})
-    page.emulate_media(media="screen", color_scheme="dark" if dark else "light")
+    page.emulate_media(
+        media="screen",
+        color_scheme="dark" if dark else "light",
+        reduced_motion="no-preference" if moving else "reduce",
+    )
     complaints: list[str] = []
 
     def heard(message: ConsoleMessage) -> None:

@@ -71,7 +71,7 @@ def test_a_cut_in_an_exported_model_is_shown_at_the_authors_line(visited: Server
 def test_the_verdict_and_the_check_are_above_the_fold_and_nothing_jumps(
     visited: Server, browser: Browser, size: tuple[int, int]
 ) -> None:
-    with tab(browser) as page, script(page, WATCH):
+    with tab(browser, moving=True) as page, script(page, WATCH):
         page.set_viewport_size({"width": size[0], "height": size[1]})
         page.goto(visited.address(f"doctor?{CHOICES}"))
         expect(page.get_by_text("No problems found")).to_be_in_viewport(ratio=1, timeout=60_000)

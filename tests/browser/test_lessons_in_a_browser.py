@@ -181,7 +181,7 @@ ABOVE = ("one_neuron", "three_right_ways", "second_derivative")
 def test_question_code_and_picture_are_above_the_fold_and_nothing_jumps(
     visited: Server, browser: Browser, step: str, size: tuple[int, int]
 ) -> None:
-    with tab(browser) as page, script(page, WATCH):
+    with tab(browser, moving=True) as page, script(page, WATCH):
         page.set_viewport_size({"width": size[0], "height": size[1]})
         page.goto(visited.address(f"lessons?lesson=first-layer&lesson_step={step}"))
         expect(page.get_by_role("radio").first).to_be_visible(timeout=60_000)

@@ -14,7 +14,7 @@ from pathlib import Path
 from urllib.parse import urlencode, urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Dialog, FilePayload, Page, expect
+from playwright.sync_api import Browser, Dialog, FilePayload, Page, ViewportSize, expect
 
 from gradviz_core.types.cards import Preprocessing, Recipe
 from gradviz_core.uploads.store import Store
@@ -84,9 +84,13 @@ def foreign(address: str) -> bool:
     return urlsplit(address).hostname not in (None, "127.0.0.1")
 
 
+Tabs = tuple[Page, Page]
+
+
 @pytest.fixture(scope="module")
-def watched(browser: Browser) -> Iterator[tuple[Page, Page, list[str]]]:
-    """Two tabs that share nothing, and the dialogs, errors and requests to others in both of them."""
+def watched(browser: Browser) -> Iterator[tuple[Tabs, Tabs, list[str]]]:
+    """Two tabs for pages, two for files, none of which share anything, and the dialogs, errors and requests to others
+    in all of them. On the way from a page to a file, or back, a tab begins a new process of the browser."""
     seen: list[str] = []
 
     def heard(dialog: Dialog) -> None:
@@ -94,7 +98,8 @@ def watched(browser: Browser) -> Iterator[tuple[Page, Page, list[str]]]:
         dialog.dismiss()
 
     def opened() -> Page:
-        context = browser.new_context(viewport={"width": 1400, "height": 1000}, accept_downloads=True)
+        screen: ViewportSize = {"width": 1400, "height": 1000}
+        context = browser.new_context(viewport=screen, accept_downloads=True, reduced_motion="reduce")
         context.add_init_script("delete window.showSaveFilePicker")  # a table is downloaded as any file is
         page = context.new_page()
         page.on("dialog", heard)
@@ -102,22 +107,28 @@ def watched(browser: Browser) -> Iterator[tuple[Page, Page, list[str]]]:
         page.on("request", lambda request: seen.append(request.url) if foreign(request.url) else None)
         return page
 
-    tabs = opened(), opened()
-    yield *tabs, seen
-    for page in tabs:
+    for_pages, for_files = (opened(), opened()), (opened(), opened())
+    yield for_pages, for_files, seen
+    for page in for_pages + for_files:
         page.context.close()
 
 
 @pytest.fixture
-def tabs(watched: tuple[Page, Page, list[str]]) -> Iterator[tuple[Page, Page]]:
-    """The two, of which nothing is heard until the end of the test."""
-    page, other, seen = watched
-    yield page, other
-    for one in page, other:
+def tabs(watched: tuple[Tabs, Tabs, list[str]]) -> Iterator[Tabs]:
+    """The two for pages. Nothing is heard of any of the four until the end of the test."""
+    for_pages, for_files, seen = watched
+    yield for_pages
+    for one in for_pages + for_files:
         one.goto("about:blank")
     heard = seen.copy()
     seen.clear()
     assert heard == []
+
+
+@pytest.fixture
+def tabs_for_files(tabs: Tabs, watched: tuple[Tabs, Tabs, list[str]]) -> Tabs:
+    """The other two, after which is listened too."""
+    return watched[1]
 
 
 def same(hostile: Page, innocent: Page, where: str) -> None:
@@ -175,7 +186,7 @@ def tour(page: Page, named: Named, kind: str) -> Iterator[str]:
     yield "a map of classes"
 
 
-def test_no_name_adds_an_element_to_a_page(named: Named, tabs: tuple[Page, Page]) -> None:
+def test_no_name_adds_an_element_to_a_page(named: Named, tabs: Tabs) -> None:
     page, other = tabs
     for where, _ in zip(tour(page, named, "hostile"), tour(other, named, "innocent"), strict=True):
         same(page, other, where)
@@ -184,9 +195,7 @@ def test_no_name_adds_an_element_to_a_page(named: Named, tabs: tuple[Page, Page]
 @pytest.mark.parametrize(
     ("path", "choice", "number"), [("neurons", "site", 15), ("", "target", 16), ("jacobian", "of", 30)]
 )
-def test_no_name_adds_an_element_to_an_error(
-    named: Named, tabs: tuple[Page, Page], path: str, choice: str, number: int
-) -> None:
+def test_no_name_adds_an_element_to_an_error(named: Named, tabs: Tabs, path: str, choice: str, number: int) -> None:
     page, other = tabs
     name = NAMES[number]
     for tab, text in ((page, name), (other, "q" * len(name))):
@@ -206,23 +215,24 @@ def kept(page: Page, name: str) -> bytes:
     return download.value.path().read_bytes()
 
 
-def test_no_name_adds_an_element_to_a_page_that_is_kept(named: Named, tabs: tuple[Page, Page], tmp_path: Path) -> None:
+def test_no_name_adds_an_element_to_a_page_that_is_kept(
+    named: Named, tabs: Tabs, tabs_for_files: Tabs, tmp_path: Path
+) -> None:
     kinds = ("hostile", "innocent")
     heads = {kind: fit_for_layers(named.names[kind])[1] for kind in kinds}
-    page, other = tabs
     for path, name in (("", "Predicted (HTML)"), ("jacobian", "Matrix (HTML)")):
-        for kind, tab in zip(kinds, (page, other), strict=True):
+        for kind, tab, alone in zip(kinds, tabs, tabs_for_files, strict=True):
             tab.goto(named.address(kind, path, head=heads[kind]))
             tab.wait_for_selector(".js-plotly-plot", timeout=30_000)
             still(tab)
             file = tmp_path / f"{kind}.html"
             file.write_bytes(kept(tab, name))
-            tab.goto(file.as_uri())
-            tab.wait_for_selector(".js-plotly-plot .xy", timeout=30_000)
-        same(page, other, name)
+            alone.goto(file.as_uri())
+            alone.wait_for_selector(".js-plotly-plot .xy", timeout=30_000)
+        same(*tabs_for_files, name)
 
 
-def test_no_name_leads_anywhere_in_a_file(named: Named, tabs: tuple[Page, Page]) -> None:
+def test_no_name_leads_anywhere_in_a_file(named: Named, tabs: Tabs) -> None:
     page, _ = tabs
     site = next(name for name in fit_for_layers(NAMES) if "passwd" in name)
     page.goto(named.address("hostile", "feature-maps", site=f"{site}.0"))
@@ -246,7 +256,7 @@ def test_no_name_leads_anywhere_in_a_file(named: Named, tabs: tuple[Page, Page])
     assert not [cell for row in rows for cell in row if cell.startswith(("=", "+", "-", "@", "\t", "\r"))]
 
 
-def test_the_name_of_a_file_adds_no_element_to_the_form(named: Named, tabs: tuple[Page, Page]) -> None:
+def test_the_name_of_a_file_adds_no_element_to_the_form(named: Named, tabs: Tabs) -> None:
     page, other = tabs
     for kind, tab, file in (("hostile", page, FILE_NAME), ("innocent", other, "n" * len(FILE_NAME) + ".pt2")):
         tab.goto(named.server.address("export"))

@@ -90,7 +90,7 @@ def test_picture_scale_and_control_are_above_the_fold(
 @pytest.mark.parametrize("path", STEADY)
 @pytest.mark.parametrize("size", [PROJECTORS[0], PHONE], ids=str)
 def test_nothing_jumps(visited: Server, browser: Browser, path: str, size: tuple[int, int]) -> None:
-    with tab(browser) as page, script(page, WATCH):
+    with tab(browser, moving=True) as page, script(page, WATCH):
         page.set_viewport_size({"width": size[0], "height": size[1]})
         _open(page, visited, path)
         seeing.faded_in(page)
@@ -99,7 +99,7 @@ def test_nothing_jumps(visited: Server, browser: Browser, path: str, size: tuple
 
 
 def test_a_click_on_a_class_moves_nothing(visited: Server, browser: Browser) -> None:
-    with tab(browser) as page, script(page, WATCH):
+    with tab(browser, moving=True) as page, script(page, WATCH):
         page.set_viewport_size({"width": 1280, "height": 720})
         _open(page, visited, "saliency")
         page.evaluate("window.shifts.length = 0")
