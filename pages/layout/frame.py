@@ -111,10 +111,10 @@ def _sidebar(pickers: bool) -> _Sidebar:
     image = (address.read("image") if pickers else "") or images.suited(model)
     if pickers:
         models.pick(model)
-    card = _room("model_card") if pickers else st.container()
+    card = room_of("model_card") if pickers else st.container()
     if pickers:
         images.pick(image, model)
-    target = _room("score") if pickers else st.container()
+    target = room_of("score") if pickers else st.container()
     with st.container(key="sidebar_rest"):
         if pickers:
             bring.change_button(model)
@@ -124,7 +124,7 @@ def _sidebar(pickers: bool) -> _Sidebar:
     return _Sidebar(model, image, card, target, foot, about=room)
 
 
-def _room(key: str) -> DeltaGenerator:
+def room_of(key: str) -> DeltaGenerator:
     """Room that is there before anything is in it: the style sheet gives it its height. Streamlit leaves out containers
     that are empty."""
     room = st.container(key=key, gap="small")
@@ -147,7 +147,7 @@ def heading(title: str, sentence: str) -> Heading:
     with st.container(horizontal=True, vertical_alignment="center", key="heading"):
         st.title(title, anchor=False, width="content")
         meaning.begin(sentence)
-        beside = _room("beside_title")
+        beside = room_of("beside_title")
         tools = st.container(width="content", horizontal=True, horizontal_alignment="right", key="tools")
     with tools:
         present.button()

@@ -40,6 +40,7 @@ SHEET = f"""
 .st-key-thumbnails {{ height: 8.2rem; overflow-y: auto; }}
 [class*="st-key-map_"] {{ min-height: 3.6rem; }}
 .st-key-score {{ min-height: 18rem; }}
+.st-key-flow_room {{ min-height: 33rem; }}
 [class*="st-key-shown_"] {{ min-height: 4.2rem; }}
 .st-key-shown_view {{ min-width: 388px; }}
 .st-key-progress {{ position: fixed; top: 3.9rem; right: 2rem; width: auto; min-width: 12rem; z-index: 999990; }}
