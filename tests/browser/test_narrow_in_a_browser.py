@@ -12,6 +12,8 @@ from pages.shell.narrow import CHOICES
 from pages.shell.narrow import PAGES as PAGES_BUTTON
 from tests.browser import seeing, streamlit_ids
 from tests.browser.conftest import Server, script, tab
+from tests.browser.test_pages_in_a_browser import PAGES as DRAWN
+from tests.browser.test_pages_in_a_browser import check_pictures
 
 pytestmark = pytest.mark.browser
 
@@ -73,6 +75,9 @@ def test_no_page_is_wider_than_the_screen(visited: Server, narrow: Page, path: s
     seeing.wait(narrow)
     main = narrow.get_by_test_id(streamlit_ids.MAIN)
     assert main.evaluate("(main) => main.scrollWidth") == main.evaluate("(main) => main.clientWidth") == WIDTH
+    if path in DRAWN:
+        _, chart = DRAWN[path]
+        check_pictures(narrow, chart, WIDTH)
 
 
 def test_model_image_and_score_open_as_a_sheet_without_the_list_of_pages(visited: Server, narrow: Page) -> None:

@@ -3,6 +3,8 @@ jumps while it is drawn."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import pytest
@@ -40,8 +42,12 @@ VIEWS = (
     View("jacobian", "output", "shown_of"),
     View("perturbation", "difference", "shown_epsilon"),
 )
-STEADY = (*(view.path for view in VIEWS), "story", "doctor")
-"""Pages where nothing may jump."""
+STEADY = (
+    *((view.path, PHONE) for view in VIEWS),
+    *(("story", size) for size in (PROJECTORS[0], PHONE)),
+    ("doctor", PHONE),
+)
+"""Where nothing may jump either. The doctor on a projector is in a test of its own."""
 WATCH = """
   window.shifts = [];
   new PerformanceObserver((seen) => window.shifts.push(...seen.getEntries().map((one) => ({
@@ -71,12 +77,10 @@ def _box(page: Page, selector: str) -> tuple[float, float]:
 
 @pytest.mark.parametrize("view", VIEWS, ids=lambda view: view.path)
 @pytest.mark.parametrize("size", PROJECTORS, ids=str)
-def test_picture_scale_and_control_are_above_the_fold(
+def test_picture_scale_and_control_are_above_the_fold_and_nothing_jumps(
     visited: Server, browser: Browser, view: View, size: tuple[int, int]
 ) -> None:
-    with tab(browser) as page:
-        page.set_viewport_size({"width": size[0], "height": size[1]})
-        _open(page, visited, view.path)
+    with _steady(browser, visited, view.path, size) as page:
         picture = f".st-key-chart_{view.main} .js-plotly-plot" if "." not in view.main else view.main
         parts = {"picture": picture, "control": f".st-key-{view.control}"}
         if view.scale:
@@ -87,15 +91,22 @@ def test_picture_scale_and_control_are_above_the_fold(
         assert page.get_by_test_id(streamlit_ids.MAIN).evaluate("(e) => e.scrollTop") == 0
 
 
-@pytest.mark.parametrize("path", STEADY)
-@pytest.mark.parametrize("size", [PROJECTORS[0], PHONE], ids=str)
-def test_nothing_jumps(visited: Server, browser: Browser, path: str, size: tuple[int, int]) -> None:
+@contextmanager
+def _steady(browser: Browser, server: Server, path: str, size: tuple[int, int]) -> Iterator[Page]:
+    """A page once it is drawn; nothing has jumped meanwhile."""
     with tab(browser, moving=True) as page, script(page, WATCH):
         page.set_viewport_size({"width": size[0], "height": size[1]})
-        _open(page, visited, path)
+        _open(page, server, path)
         seeing.faded_in(page)
         shift, moved = page.evaluate(SHIFT)
         assert shift < MOST_SHIFT, moved
+        yield page
+
+
+@pytest.mark.parametrize(("path", "size"), STEADY, ids=str)
+def test_nothing_jumps(visited: Server, browser: Browser, path: str, size: tuple[int, int]) -> None:
+    with _steady(browser, visited, path, size):
+        pass
 
 
 def test_a_click_on_a_class_moves_nothing(visited: Server, browser: Browser) -> None:
