@@ -7,6 +7,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from gradviz_core.story.views import VIEWS
 from pages.layout import contents
+from pages.shell import check
 from tests.browser import seeing, streamlit_ids
 from tests.browser.conftest import Server
 
@@ -134,6 +135,7 @@ def test_tab_reaches_whatever_can_be_used(visited: Server, page: Page, path: str
     seeing.wait(page)
     expect(page.locator("[data-stale=true]")).to_have_count(0, timeout=60_000)
     expect(page.locator(".st-key-unseen")).to_have_css("display", "none", timeout=60_000)  # styles arrive by themselves
+    expect(page.get_by_text(check.PENDING)).to_have_count(0, timeout=60_000)  # its words are replaced by others
     left = _marked(page)
     assert len(left) > 10
     for _ in range(2 * MOST_TABS):
