@@ -58,7 +58,7 @@ QUIET_MS = 700
 def _seen(page: Page, address: str) -> dict[str, Any]:
     """The page once it has been the same for a while."""
     page.goto(address)
-    found = page.wait_for_function(READ, arg=QUIET_MS, polling=100, timeout=120_000).json_value()
+    found = page.wait_for_function(READ, arg=QUIET_MS, polling=250, timeout=120_000).json_value()
     expect(page.get_by_test_id(streamlit_ids.ALERT_CONTENT_ERROR)).to_have_count(0)
     return dict(found)
 
