@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from gradviz_core.compute import inline
 from gradviz_core.types import BackwardQuestion, DiagnosisQuestion, Question, Site
-from pages.shell import pointing
+from pages.shell import pointing, widgets
 from pages.shell.answer_cache import answer_cache
+from pages.shell.words import plain
+from pages.understand import backward_breaks
 from pages.understand.backward_strip import blocks_of, cells
-from tests.opening import answer_here, chart, errors, opened, texts, values
+from tests.opening import answer_here, chart, errors, opened, read, texts, values
 
 PAGE = "pages/understand/backward_pass.py"
 CNN, STAR = "preset/shapes-cnn", "sample/star"
@@ -94,6 +100,35 @@ def test_a_fault_in_the_address_is_diagnosed(asked: list[Question]) -> None:
     assert "detached here" in said
     sound = opened(PAGE, model=CNN, image=STAR)
     assert any("No problems found" in text for text in texts(sound))
+
+
+def offered(app: AppTest) -> list[dict[str, Any]]:
+    """The pictures in the menu of downloads."""
+    (found,) = [e.proto for e in app.get("bidi_component") if e.proto.component_name == "gradviz_downloads"]
+    rows: list[dict[str, Any]] = json.loads(found.json)["rows"]
+    return rows
+
+
+def test_only_pictures_that_are_drawn_are_downloads_and_they_name_the_fault() -> None:
+    fault = "broken on purpose: detached at features.7"
+    app = opened(PAGE, model=CNN, image=STAR, step="34", **{"break": "detach@features.7"})
+    (row,) = offered(app)
+    assert row["chart"] == "chart_arrives"
+    assert row["lines"][0].endswith(f"the logit of star (3), {fault}")
+    assert any(fault in read(caption.value) for caption in app.caption), "it is in the alternative text, too"
+    sound = opened(PAGE, model=CNN, image=STAR, step="34")
+    assert [row["chart"] for row in offered(sound)] == ["chart_arrives", "chart_leaves"]
+    assert not any("broken" in line for row in offered(sound) for line in row["lines"])
+
+
+def test_the_name_of_a_broken_layer_stays_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    name, labels = "**a** :smile: [x](y)", dict[str, str]()
+    monkeypatch.setattr(widgets, "option", lambda _label, _name, words, _meaning: labels.update(words))
+    step = inline.ask(BackwardQuestion(model=CNN, image=STAR)).steps[3]
+    for here in (step, replace(step, site=Site(name))):
+        labels.clear()
+        backward_breaks.switches(here, "dead", Site(name))
+        assert labels[f"dead@{name}"] == f"Dead ReLU at {plain(name)}"
 
 
 def test_overwritten_in_place_the_page_still_plays_forth() -> None:

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from gradviz_core.drawing.captions import number_text, shape_text
-from gradviz_core.types.backward import BackwardStep, LocalTerm, Rule
+from gradviz_core.types.backward import BackwardQuestion, BackwardStep, Break, LocalTerm, Rule
+from gradviz_core.types.sites import site_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +107,21 @@ RULES: Mapping[Rule, RuleWords] = {
         f"{_IN % '_j'} = \\sum_k {_OUT % '_k'}\\, \\frac{{\\partial y_k}}{{\\partial x_j}}",
     ),
 }
+
+
+_BROKEN: Mapping[Break, str] = {
+    "detach": "detached",
+    "freeze": "parameters frozen",
+    "dead": "ReLU dead",
+    "in_place": "value overwritten in place",
+}
+
+
+def broken(question: BackwardQuestion) -> str:
+    """``broken on purpose: detached at features.7``; empty where nothing is."""
+    if not question.broken:
+        return ""
+    return f"broken on purpose: {_BROKEN[question.broken]} at {site_name(question.broken_at)}"
 
 
 def title(step: BackwardStep) -> str:

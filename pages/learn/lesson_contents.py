@@ -16,6 +16,7 @@ from pages.learn import lesson_memory
 from pages.shell import address, newest
 from pages.shell.clicks import sent
 from pages.shell.parameters import Parameter
+from pages.streamlit_private import elements
 
 PARAMETERS = (Parameter("lesson_step", within=("lesson",)),)
 PREDICT = "predict"
@@ -27,6 +28,7 @@ _HTML = """<nav aria-label="Steps of the lesson">
   <button type="button" aria-expanded="false" aria-controls="steps"></button>
   <ol id="steps"></ol>
   <a class="turn after">Next <span aria-hidden="true">▸</span></a>
+  <p role="status"></p>
 </nav>"""
 _CSS = """
 nav { display: flex; align-items: stretch; gap: 0.5rem; min-height: 2.9rem; font: 0.85rem/1.25 var(--st-font);
@@ -48,6 +50,7 @@ i { flex: none; display: grid; place-items: center; width: 1.35rem; height: 1.35
   font-style: normal; font-size: 0.8rem; border: 1.5px solid color-mix(in srgb, currentColor 60%, transparent); }
 .done i { background: var(--st-primary-color); border-color: var(--st-primary-color);
   color: light-dark(#ffffff, #0b1110); }
+p { position: absolute; clip-path: inset(50%); width: 1px; height: 1px; margin: 0; overflow: hidden; }
 @media (max-width: 767px) {
   nav { position: fixed; inset: auto 0 0 0; z-index: 100; padding: 0.4rem 0.75rem; justify-content: space-between;
     background: var(--st-background-color); border-top: 1px solid var(--st-border-color); }
@@ -59,6 +62,7 @@ i { flex: none; display: grid; place-items: center; width: 1.35rem; height: 1.35
 }
 """
 _JS = """
+const PATIENCE_MS = 5000;  // so long a press counts from the step that was asked for last
 function render({ data, parentElement, setTriggerValue }) {
   parentElement.forget?.();
   const find = (selector) => parentElement.querySelector(selector);
@@ -88,27 +92,41 @@ function render({ data, parentElement, setTriggerValue }) {
   }));
   lead(find(".before"), data.steps[data.here - 1]);
   lead(find(".after"), data.steps[data.here + 1]);
-  button.textContent = data.here < 0 ? "Steps" : `Step ${data.here + 1} of ${data.steps.length}`;
+  const said = data.here < 0 ? "Steps" : `Step ${data.here + 1} of ${data.steps.length}`;
+  button.textContent = said;
+  const told = data.here < 0 ? "" : `${said}: ${data.steps[data.here].title}`, status = find("p");
+  if (status.textContent !== told) status.textContent = told;
   button.onclick = () => open(!nav.classList.contains("open"));
-  const go = (key) => { open(false); setTriggerValue("go", key); };
+  if (nav.wanted === data.steps[data.here]?.key) delete nav.wanted;
+  const go = (key) => {
+    open(false);
+    nav.wanted = key;
+    clearTimeout(nav.waiting);
+    nav.waiting = setTimeout(() => { delete nav.wanted; }, PATIENCE_MS);
+    setTriggerValue("go", key);
+  };
+  const by = (steps) => {
+    const wanted = data.steps.findIndex((step) => step.key === nav.wanted);
+    const to = data.steps[(wanted < 0 ? data.here : wanted) + steps];
+    if (to) go(to.key);
+  };
   nav.onclick = (event) => {
     const link = event.target.closest("a[data-key]");
     if (!link || event.button || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
     event.preventDefault();
-    go(link.dataset.key);
+    const steps = { before: -1, after: 1 }[link.classList[1]];
+    if (steps) by(steps); else go(link.dataset.key);
   };
   const takesArrows = "input, textarea, select, [contenteditable], [role=slider], [role=radiogroup], [role=listbox],"
     + " [role=tablist], [role=combobox], [role=dialog], pre, code, [tabindex]:not(body)";
   const press = (event) => {
     const from = event.composedPath()[0];
     if (event.key === "Escape" && nav.classList.contains("open")) { open(false); button.focus(); }
-    const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
-    if (!by || event.defaultPrevented || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
-    if (from.closest?.(takesArrows)) return;
-    const step = data.steps[data.here + by];
-    if (data.here < 0 || !step) return;
+    const steps = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+    if (!steps || event.defaultPrevented || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
+    if (data.here < 0 || from.closest?.(takesArrows)?.matches(`:not(${data.main})`)) return;
     event.preventDefault();
-    go(step.key);
+    by(steps);
   };
   document.addEventListener("keydown", press);
   parentElement.forget = () => document.removeEventListener("keydown", press);
@@ -166,7 +184,7 @@ def links(lesson: Lesson, here: Entry | None) -> None:
         if isinstance(key, str) and key in {entry.key for entry in listed}:
             address.write({"lesson_step": key, "guess": lesson_memory.guess(lesson.key, key)})
 
-    data = {"steps": steps, "here": listed.index(here) if here is not None else -1}
+    data = {"steps": steps, "here": listed.index(here) if here is not None else -1, "main": elements.MAIN}
     _component(key=KEY, data=newest.stamped(KEY, data), on_go_change=go)
 
 

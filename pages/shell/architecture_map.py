@@ -40,7 +40,8 @@ const SETTLE_MS = 350;
 function render({ data, parentElement, setTriggerValue }) {
   const bars = parentElement.querySelector(".bars"), names = parentElement.querySelector(".names");
   parentElement.forget?.();
-  let at = parentElement.pending ?? data.chosen, waiting = null;
+  const pending = data.bars.findIndex((bar) => bar.site === parentElement.pending);
+  let at = pending < 0 ? data.chosen : pending, waiting = null;
   const spans = data.bars.map((bar, number) => {
     const span = document.createElement("span"), drawn = document.createElement("i");
     span.title = `${bar.title}\n${bar.block}`;
@@ -81,7 +82,7 @@ function render({ data, parentElement, setTriggerValue }) {
     delete parentElement.pending;
     at = number;
     mark();
-    if (at !== data.chosen) setTriggerValue("chosen", data.bars[at].site);
+    setTriggerValue("chosen", data.bars[at].site);
   };
   const settle = () => {
     clearTimeout(waiting);
@@ -94,14 +95,15 @@ function render({ data, parentElement, setTriggerValue }) {
     const to = keys[event.key];
     if (to === undefined || event.ctrlKey || event.metaKey || event.altKey) return;
     event.preventDefault();
-    at = parentElement.pending = Math.max(0, Math.min(last, to));
+    at = Math.max(0, Math.min(last, to));
+    parentElement.pending = data.bars[at].site;
     mark();
     settle();
   };
   const observer = new ResizeObserver(fit);
   observer.observe(names);
   parentElement.forget = () => { observer.disconnect(); clearTimeout(waiting); };
-  if (parentElement.pending !== undefined) settle();
+  if (pending < 0) delete parentElement.pending; else settle();
   mark();
   fit();
   return parentElement.forget;

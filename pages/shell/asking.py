@@ -102,11 +102,12 @@ def say(error: GradVizError) -> None:
     """The error's own sentence, and a button: to ask again if the service failed, or to drop a choice that does not
     exist."""
     weights_here.hear(error)
-    st.error(linked(str(error)), icon=":material/error:")
     st.session_state["errors_said"] += 1
     number = st.session_state["errors_said"]
-    match error:
-        case ComputeError():
-            st.button("Ask again", key=f"ask_again_{number}")
-        case address.NoSuchChoice(name=name):
-            st.button("Continue without it", key=f"without_{number}", on_click=address.write, args=({name: ""},))
+    with st.container(key=f"error_{number}"):
+        st.error(linked(str(error)), icon=":material/error:")
+        match error:
+            case ComputeError():
+                st.button("Ask again", key=f"ask_again_{number}")
+            case address.NoSuchChoice(name=name):
+                st.button("Continue without it", key=f"without_{number}", on_click=address.write, args=({name: ""},))

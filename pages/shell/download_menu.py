@@ -3,8 +3,8 @@
 Nothing is made before it is asked for, and this process holds none of it. PNG, SVG and PDF are made in the browser
 (``picture_files.py``). For an HTML file the server sends the title and Plotly's script, or the address from which
 Plotly delivers it, and the browser adds the picture that it shows. Arrays are streamed from the compute service. The
-browser asks for them in a hidden frame: a file becomes a download there, and an error becomes the text of the frame,
-which is shown below the button.
+browser asks for them in a hidden frame of the page, so the menu may be closed meanwhile: a file becomes a download
+there, and an error becomes the text of the frame, which is shown below the button.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from functools import partial
 
 import streamlit as st
 
-from gradviz_core.drawing import method_words
+from gradviz_core.drawing import backward_words, method_words
 from gradviz_core.drawing.captions import score_words
 from gradviz_core.serving import offers
 from gradviz_core.serving.offers import Arrays, Offer, Page
@@ -40,6 +40,7 @@ from pages.shell.citation import bibtex
 from pages.streamlit_private import elements, run
 
 _JS = """
+const UNDRAWN = "The picture cannot be made into a file. Wait until it is drawn, then try again.";
 const sentence = (text) => new DOMParser().parseFromString(text, "text/html").body.textContent.trim();
 const hidden = (key, value) =>
   key.startsWith("_") ? undefined : ArrayBuffer.isView(value) ? Array.from(value) : value;
@@ -56,17 +57,18 @@ const keep = {
   light: (row, say) => page(row.light, row, say),
   caption: (row, say, place) => copy(caption(row), say, place),
   bibtex: ({ bibtex }, say, place) => copy(bibtex, say, place),
-  arrays: ({ address }, say, place) => {
+  arrays: ({ address }, say) => {
     say("Preparing the file. The download starts by itself.");
-    place.querySelector("iframe")?.remove();
+    document.querySelector("iframe.gradviz-arrays")?.remove();
     const frame = document.createElement("iframe");
+    frame.className = "gradviz-arrays";
     frame.hidden = true;
     frame.onload = () => {
       const said = frame.contentDocument?.body?.textContent.trim();
       if (said) say(said);
     };
     frame.src = address;
-    place.append(frame);
+    document.body.append(frame);  // the menu goes when it is closed, and this stays
   },
 };
 const copy = async (text, say, place) => {
@@ -84,8 +86,10 @@ const copy = async (text, say, place) => {
 };
 const page = async ({ address, file }, { chart, plotly, app }, say) => {
   const plot = document.querySelector(`.st-key-${chart} ${plotly}`);
-  const reply = await fetch(address);
-  if (!reply.ok || !plot) return say(sentence(await reply.text()));
+  if (!plot) return say(UNDRAWN);
+  const reply = await fetch(address).catch(() => null);
+  if (!reply) return say("The server cannot be reached. Try again in a moment.");
+  if (!reply.ok) return say(sentence(await reply.text()));
   const { backgroundColor, color } = getComputedStyle(document.querySelector(app) ?? document.body);
   const end = `<style>body { background: ${backgroundColor}; color: ${color} }</style>\\n<script>
 if (window.Plotly) Plotly.newPlot("figure", ${json(plot.data)}, ${json(plot.layout)}, {displaylogo: false});
@@ -126,7 +130,7 @@ function render({ data, parentElement }) {
         try {
           await keep[kind](row, say, place, width());
         } catch {
-          say("The server cannot be reached. Try again in a moment.");
+          say(UNDRAWN);
         }
       };
     }
@@ -216,7 +220,9 @@ def _what(answer: Answer, labels: Sequence[str]) -> str:
         return f"{site_name(answer.question.of)} with respect to {site_name(answer.question.wrt)}"
     if isinstance(answer, GradientAnswer) and answer.question.method != PLAIN:
         return method_words.title(answer.question.method, answer.question.options, answer.target, labels)
-    if isinstance(answer, GradientAnswer | FlowAnswer | PerturbationAnswer | BackwardAnswer):
+    if isinstance(answer, BackwardAnswer):
+        return ", ".join(filter(None, (score_words(answer.target, labels), backward_words.broken(answer.question))))
+    if isinstance(answer, GradientAnswer | FlowAnswer | PerturbationAnswer):
         return score_words(answer.target, labels)
     return answer.kind
 

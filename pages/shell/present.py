@@ -59,7 +59,7 @@ def _leave() -> None:
 
 
 def _style(shown: Sequence[str]) -> str:
-    keys = [f".st-key-{key}" for key in (*shown, LEAVE)]
+    keys = [*(f".st-key-{key}" for key in (*shown, LEAVE)), '[class*="st-key-error_"]']
     inside = ", ".join((*keys, *(f"{key} *" for key in keys)))
     rest = f"""
 {elements.MAIN_BLOCK} {elements.ELEMENT}:not({inside}),

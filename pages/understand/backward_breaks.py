@@ -32,10 +32,10 @@ def switches(step: BackwardStep, how: Break, at: Site) -> None:
     """What can be broken at this step, and what is broken elsewhere."""
     words = {"": "Nothing"}
     if how and at != step.site:
-        words[f"{how}@{at}"] = f"{_WORDS[how]} at {visible(site_name(at))}"
+        words[f"{how}@{at}"] = f"{_WORDS[how]} at {plain(site_name(at))}"
     words |= {f"{one}@{step.site}": f"{_WORDS[one]} here" for one in possible(step)}
     if how:
-        words.setdefault(f"{how}@{at}", f"{_WORDS[how]} at {visible(site_name(at))}")
+        words.setdefault(f"{how}@{at}", f"{_WORDS[how]} at {plain(site_name(at))}")
     widgets.option("Break it", "break", words, _MEANING)
 
 

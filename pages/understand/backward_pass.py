@@ -36,13 +36,13 @@ with one_sentence():
         checked = check.question(choice.model, choice.image, whole.target, choice.draw, step.into)
     left, between, right = st.columns([11, 13, 11])
     with left:
-        backward_pictures.draw(answer, whole, now, step, arrives=True)
+        arrives = backward_pictures.draw(answer, whole, now, step, arrives=True)
     with between:
         backward_pictures.middle(step, now)
         if now.back:
             backward_terms.draw(whole, now, step, backward_pictures.plane(answer, now.number, step, "outgoing"))
     with right:
-        backward_pictures.draw(answer, whole, now, step, checked, arrives=False)
+        leaves = backward_pictures.draw(answer, whole, now, step, checked, arrives=False)
         if now.is_last:
             st.page_link(
                 "pages/explore/saliency.py",
@@ -54,7 +54,8 @@ with one_sentence():
         backward_breaks.switches(step, how, at)
     with right, st.container(key="doctor"):
         backward_breaks.doctor(choice, how, at)
-    download_menu.menu(choice, ("arrives", "leaves"), answer, "backward", checked)
+    drawn = [key for key, there in (("arrives", arrives), ("leaves", leaves)) if there]
+    download_menu.menu(choice, drawn, answer, "backward", checked)
     programs = backward_pictures.programs(answer, now, step, known) if sound else {}
     if programs:
         code.panel(choice, programs)

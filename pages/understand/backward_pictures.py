@@ -42,9 +42,9 @@ def draw(
     checked: ProofQuestion | None = None,
     *,
     arrives: bool,
-) -> None:
-    """One of the two pictures, with its caption; words where there is nothing to draw. ``checked`` is the question of
-    the check of its gradient."""
+) -> bool:
+    """One of the two pictures, with its caption; words where there is nothing to draw, and False. ``checked`` is the
+    question of the check of its gradient."""
     at_output, name = part(frame, arrives=arrives)
     shown = plane(answer, frame.number, step, name)
     key = "arrives" if arrives else "leaves"
@@ -52,7 +52,7 @@ def draw(
     if shown is None:
         with st.container(height=HEIGHT, border=False):
             st.caption(explained(_ABSENT[at_output]))
-        return
+        return False
     index = _index(step, at_output=at_output)
     if at_output and frame.back:
         act = _choose_before(whole, step, shown, frame.count)
@@ -65,18 +65,19 @@ def draw(
         field, cross=shown.cell(index) if index is not None else None, places=shown.names(), height=HEIGHT
     )
     norm, shape = (step.norm, step.shape) if at_output else (step.norm_in, step.shape_in)
-    facts = (
-        " of ".join(
-            filter(None, (backward_words.plane_words(shown.leading), captions.shape_text(shape))),
-        ),
-        *([f"L2 norm of all {captions.number_text(norm)}"] if frame.back else []),
+    said = (
+        " of ".join(filter(None, (backward_words.plane_words(shown.leading), captions.shape_text(shape)))),
+        f"L2 norm of all {captions.number_text(norm)}" if frame.back else "",
         captions.scale_text(field),
+        backward_words.broken(answer.question),
     )
+    facts = tuple(filter(None, said))
     read = how_to_read.BACKWARD_VALUES if frame.back else how_to_read.FORWARD_VALUES
     caption = Caption(_SENTENCES[name].format(step=step.name), "", facts, read)
     panel.picture(Picture(figure, caption, act, said=False), key, checked=checked)
     with panel.beside_how_to_read(caption, key):
         st.caption(explained(" · ".join(facts)))
+    return True
 
 
 def part(frame: Frame, *, arrives: bool) -> tuple[bool, str]:

@@ -41,7 +41,7 @@ button.play { min-width: 5.6rem; background: var(--st-primary-color); border-col
 button:hover, select:hover { border-color: var(--st-primary-color); }
 button:focus-visible, select:focus-visible, .strip:focus-visible { outline: 2px solid var(--st-text-color);
   outline-offset: 1px; }
-button:disabled { opacity: 0.45; cursor: default; }
+button[aria-disabled=true] { opacity: 0.45; cursor: default; }
 button span { font: 1.2rem/1 "Material Symbols Rounded"; font-feature-settings: "liga"; vertical-align: -0.25em; }
 .where { margin-left: 0.4rem; font-variant-numeric: tabular-nums; }
 .strip { display: flex; height: 1.5rem; gap: 1px; cursor: pointer; min-width: 0; }
@@ -56,37 +56,44 @@ button span { font: 1.2rem/1 "Material Symbols Rounded"; font-feature-settings: 
   color: color-mix(in srgb, currentColor 72%, transparent); }
 """
 _JS = """
+const REST_MS = 150, PATIENCE_MS = 5000;
 function render({ data, parentElement, setTriggerValue }) {
   const find = (selector) => parentElement.querySelector(selector);
   const strip = find(".strip"), where = find(".where"), play = find(".play");
   const speed = find("select"), names = find(".names");
-  const self = (parentElement.player ??= { playing: false, at: data.position, timer: null, sent: 0 });
+  const self = (parentElement.player ??= { playing: false, at: data.position, timer: null, began: 0 });
   const count = data.steps.length, last = 2 * count - 1;
   parentElement.forget?.();
-  self.at = data.position;
+  if (self.wanted === data.position || !(performance.now() < self.until)) delete self.wanted;
+  self.at = self.wanted ?? data.position;
 
-  const go = (to) => {
+  const send = () => { self.unsent = false; setTriggerValue("went", self.at); };
+  const rest = () => { self.resting = setTimeout(send, REST_MS); };
+  const go = (to, atOnce = false) => {
     const at = Math.max(0, Math.min(last, to));
     if (at === self.at) return;
-    self.at = at;
+    self.at = self.wanted = at;
+    self.began = performance.now();
+    self.until = self.began + PATIENCE_MS;
     mark();
-    self.sent = performance.now();
-    setTriggerValue("went", at);
+    clearTimeout(self.resting);
+    self.unsent = true;
+    if (atOnce) send(); else rest();
   };
   const halt = () => { clearTimeout(self.timer); self.playing = false; mark(); };
   const tick = () => {
     clearTimeout(self.timer);
-    if (!self.playing) return;
+    if (!self.playing || self.wanted !== undefined) return;
     if (self.at >= last) return halt();
-    const passed = performance.now() - self.sent;
-    self.timer = setTimeout(() => self.playing && go(self.at + 1), Math.max(0, 1000 / data.speed - passed));
+    const passed = performance.now() - self.began;
+    self.timer = setTimeout(() => self.playing && go(self.at + 1, true), Math.max(0, 1000 / data.speed - passed));
   };
   const toggle = () => {
     if (self.playing) return halt();
     self.playing = true;
     mark();
-    if (self.at >= last) go(0);
-    else { self.sent = performance.now(); tick(); }
+    if (self.at >= last) go(0, true);
+    else { self.began = performance.now(); tick(); }
   };
   const number = (at) => (at < count ? at : last - at);
   const mark = () => {
@@ -109,9 +116,9 @@ function render({ data, parentElement, setTriggerValue }) {
     icon.textContent = self.playing ? "pause" : "play_arrow";
     icon.ariaHidden = true;
     play.replaceChildren(icon, self.playing ? " Pause" : " Play");
-    play.setAttribute("aria-pressed", self.playing);
-    find("[data-go=first]").disabled = find("[data-go=back]").disabled = self.at === 0;
-    find("[data-go=last]").disabled = find("[data-go=on]").disabled = self.at === last;
+    where.ariaLive = self.playing ? "off" : "polite";
+    for (const [name, end] of Object.entries({ first: 0, back: 0, on: last, last }))
+      find(`[data-go=${name}]`).ariaDisabled = self.at === end;
   };
 
   const drawn = JSON.stringify([data.steps.map((step) => [step.name, step.start])]);
@@ -136,7 +143,8 @@ function render({ data, parentElement, setTriggerValue }) {
   }
   strip.classList.toggle("many", count > 80);
   strip.querySelectorAll("i").forEach((cell, i) => { cell.title = data.steps[i].title; });
-  speed.replaceChildren(...data.speeds.map((value) => new Option(`${value} / s`, value, false, value === data.speed)));
+  if (!speed.length) speed.replaceChildren(...data.speeds.map((value) => new Option(`${value} / s`, value)));
+  speed.value = data.speed;
   speed.onchange = () => setTriggerValue("sped", Number(speed.value));
   strip.onclick = ({ target }) => {
     const i = [...strip.children].indexOf(target);
@@ -160,6 +168,7 @@ function render({ data, parentElement, setTriggerValue }) {
       "[role=tab], [role=option], [role=combobox], [role=menuitem]";
     if (from !== strip && from.closest?.(used)) return;
     if (event.key === " " && from.closest?.("button, a, summary")) return;
+    if (!event.key.startsWith("Arrow") && !event.composedPath().includes(strip.parentElement)) return;
     if (event.key === " ") toggle();
     else if (keys[event.key]) { halt(); steps[keys[event.key]](); }
     else return;
@@ -172,7 +181,9 @@ function render({ data, parentElement, setTriggerValue }) {
     document.removeEventListener("keydown", press);
     document.removeEventListener("visibilitychange", hide);
     clearTimeout(self.timer);
+    clearTimeout(self.resting);
   };
+  if (self.unsent) rest();
   mark();
   tick();
   return parentElement.forget;

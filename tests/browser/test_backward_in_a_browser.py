@@ -40,6 +40,7 @@ def test_arrows_step_and_space_plays(visited: Server, page: Page) -> None:
     expect(where).to_have_text("Back, step 11 of 21: features.10")
     page.keyboard.press("ArrowLeft")
     expect(where).to_have_text("Back, step 10 of 21: features.11")
+    page.get_by_role("slider", name="Step").focus()
     page.keyboard.press("Home")
     expect(where).to_have_text("Forward, step 1 of 21: features.0")
     page.keyboard.press("Space")

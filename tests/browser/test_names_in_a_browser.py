@@ -18,6 +18,7 @@ from playwright.sync_api import Browser, Dialog, FilePayload, Page, ViewportSize
 
 from gradviz_core.types.cards import Preprocessing, Recipe
 from gradviz_core.uploads.store import Store
+from pages.layout import contents
 from tests.browser import seeing, streamlit_ids
 from tests.browser.conftest import Server, running
 from tests.hostile.names import ELSEWHERE, NAMES, fit_for_layers, innocent, model_file, picture
@@ -25,7 +26,7 @@ from tests.hostile.names import ELSEWHERE, NAMES, fit_for_layers, innocent, mode
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
 SIDE = 48
-TITLES = ("Neurons", "Feature maps", "Gradient flow", "Jacobian", "Perturbation", "Doctor", "Export a model", "Lessons")
+TITLES = [card.title for path, card in contents.pages().items() if card.listed and path not in ("saliency", "story")]
 STEPS = Preprocessing((SIDE, SIDE), None, (0.5,) * 3, (0.5,) * 3)
 ELEMENTS = streamlit_ids.filled("""() => {
   const found = [], walk = (root) => {

@@ -60,6 +60,15 @@ def test_one_press_begins_it_and_escape_leaves_it(visited: Server, page: Page) -
     assert seeing.choice(page, "view") == "l2"
 
 
+def test_an_error_is_presented_with_what_to_do_about_it(visited: Server, page: Page) -> None:
+    page.goto(visited.address(f"saliency?{QUESTION}&present=1&target=99999"))
+    expect(page.get_by_text("Class 99999 does not exist")).to_be_in_viewport(ratio=1)
+    page.get_by_role("button", name="Continue without it").click()
+    page.wait_for_function("!location.search.includes('target')")
+    seeing.wait(page)
+    expect(page.locator(".st-key-chart_gradient")).to_be_visible()
+
+
 def test_every_page_that_has_pictures_says_what_is_presented() -> None:
     assert {"saliency", "neurons", "feature-maps", "gradient-flow", "jacobian", "perturbation", "story"} <= {*PRESENTED}
 
