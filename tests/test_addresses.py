@@ -5,6 +5,11 @@ from __future__ import annotations
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from gradviz_core.types import Site
+from gradviz_core.uploads.exported.layer_names import LONGEST_PATH
+from pages.layout import contents
+from pages.shell import address
+
 
 def page() -> None:
     """A choice, and twelve options that are dropped when it changes."""
@@ -13,12 +18,14 @@ def page() -> None:
     from pages.shell.parameters import Parameter, Parameters
 
     asking_for = [Parameter("method"), Parameter("options", within=("method",)), Parameter("unit", within=("options",))]
+    asking_for.append(Parameter("rows"))
     address.begin(Parameters([*asking_for, Parameter("elsewhere")]), (each.name for each in asking_for))
     with asking.one_sentence():
         widgets.option("Method", "method", {"first": "First", "second": "Second"})
         names = [f"a_long_option_{number:02}" for number in range(12)]
         controls.draw("options", [Number(name, name, 0, 99, 1, 25, whole=True) for name in names])
         widgets.counter("Unit", "unit", 10, 0)
+        widgets.text("Rows", "rows", "all", "Which rows.")
     address.settle()
 
 
@@ -110,3 +117,22 @@ def test_a_choice_that_the_page_does_not_declare_cannot_be_read() -> None:
 
     (said,) = AppTest.from_function(reads).run().text
     assert "This page does not declare the choice 'elsewhere'" in said.value
+
+
+def test_the_longest_name_of_a_layer_is_read_whole_and_a_longer_text_is_no_other_choice() -> None:
+    longest = f"in_place@{Site('a' * LONGEST_PATH, 999_999)}"
+    assert opened(rows=longest).text_input[0].value == longest
+    text = "0," * address.LONGEST
+    app = opened(rows=text)
+    (error,) = app.error
+    assert "Rows is too long: it may have at most 1,000 characters" in error.value.replace("\\", "")
+    assert not app.text_input
+    memory = address._Memory(used=frozenset(("rows",)), chosen={"rows": text})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("streamlit.session_state", {"address": memory})
+        assert len(address.read("rows")) == address.LONGEST + 1
+
+
+def test_a_step_of_the_backward_pass_falls_with_what_its_number_depends_on() -> None:
+    for name in ("model", "head"):
+        assert {"step", "number"} <= contents.parameters().dropped_with(name), name

@@ -31,3 +31,16 @@ def test_components_are_stamped_apart_and_keep_their_data() -> None:
     first, other = newest.stamped("map", {"chosen": 1}), newest.stamped("terms", {"chosen": 2})
     assert (first["chosen"], other["chosen"]) == (1, 2)
     assert newest.stamped("map", {"chosen": 1}) == first
+
+
+def test_only_the_latest_components_are_remembered_and_none_of_their_data() -> None:
+    first = newest.stamped("check_0", {"said": "x" * 1000})
+    for number in range(1, 3 * newest.MOST):
+        newest.stamped(f"check_{number}", {"said": "x" * 1000})
+        newest.stamped("thumbnails", {"said": "always there"})
+    kept = st.session_state["newest"]
+    assert len(kept) == newest.MOST
+    assert "thumbnails" in kept
+    assert len(repr(kept)) < 100 * newest.MOST
+    again = newest.stamped("check_0", {"said": "x" * 1000})
+    assert int(str(again[NEW])) > int(str(first[NEW]))

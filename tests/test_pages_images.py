@@ -56,6 +56,13 @@ def test_the_image_that_an_address_without_one_means(model: str, image: str) -> 
     assert images.suited(model) == keys.sample(image)
 
 
+def test_whoever_hears_the_page_can_tell_uploads_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    uploads = {keys.upload(digit * 64): "data:," for digit in "0123"}
+    monkeypatch.setattr(images, "_pictures", lambda: uploads)
+    (group,) = images._own()
+    assert len({thumbnail.title for thumbnail in group.thumbnails}) == len(uploads)
+
+
 def captions(**choices: str) -> str:
     return " ".join(caption.value for caption in opened(**choices).sidebar.caption)
 

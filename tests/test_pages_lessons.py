@@ -258,6 +258,7 @@ def test_a_crafted_address_gets_one_sentence_and_runs_nothing_else(choices: dict
     (said,) = errors(app)
     assert sentence in said.replace("\\", "")
     assert not app.get("plotly_chart")
+    assert not app.radio
     next(button for button in app.button if button.label == "Continue without it").click().run()
     assert not app.error
     assert app.radio

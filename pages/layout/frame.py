@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import NoReturn, cast
@@ -142,8 +142,9 @@ class Heading:
     """Room for the buttons that keep what is shown: at the top of the window, where it is wide."""
 
 
-def heading(title: str, sentence: str) -> Heading:
-    """The page's title; the ``sentence`` introduces the page behind "What is this?"."""
+def heading(title: str, sentence: str, implied: Mapping[str, str] | None = None) -> Heading:
+    """The page's title; the ``sentence`` introduces the page behind "What is this?"; what is ``implied`` in its address
+    stands in a copied one."""
     with st.container(horizontal=True, vertical_alignment="center", key="heading"):
         st.title(title, anchor=False, width="content")
         meaning.begin(sentence)
@@ -151,7 +152,7 @@ def heading(title: str, sentence: str) -> Heading:
         tools = st.container(width="content", horizontal=True, horizontal_alignment="right", key="tools")
     with tools:
         present.button()
-        copy_link.button(contents.parameters().personal)
+        copy_link.button(contents.parameters().personal, implied)
     skeleton.begin(title)
     return Heading(beside, tools)
 

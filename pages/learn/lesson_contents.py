@@ -158,11 +158,16 @@ def chosen(lesson: Lesson) -> Entry:
         NoSuchChoice: the address names another one.
     """
     there = {entry.key: entry for entry in entries(lesson)}
-    key = address.read("lesson_step", PREDICT if address.read("guess") else lesson.steps[0].key)
+    key = address.read("lesson_step") or implied().get("lesson_step", lesson.steps[0].key)
     if key not in there:
         rule = f"it must be one of {', '.join(there)}. Choose one of them."
         raise address.NoSuchChoice(f"This lesson has no step {key[:60]!r}: {rule}", "lesson_step")
     return there[key]
+
+
+def implied() -> dict[str, str]:
+    """The step that the address means without naming it, for an address to be copied, which leaves out the answer."""
+    return {"lesson_step": PREDICT} if address.read("guess") and not address.read("lesson_step") else {}
 
 
 def links(lesson: Lesson, here: Entry | None) -> None:

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from gradviz_core.lessons.contents import FIRST_WORDS, LESSONS
+from gradviz_core.lessons.contents import FIRST_WORDS
 from pages.layout import frame
 from pages.learn import lesson_contents, lesson_controls, lesson_steps, lesson_view
 from pages.shell.asking import one_sentence
@@ -11,11 +11,14 @@ heading = frame.heading(
     "Lessons",
     "Short lessons about gradients. Predict what comes out of each step, then see it. The code on the screen is the "
     f"code that runs; move a control to run it again.\n\n{FIRST_WORDS}",
+    lesson_contents.implied(),
 )
 lesson_steps.style()
-lesson, here = LESSONS[0], None
+lesson, here = None, None
 with heading.beside, one_sentence():
     lesson = lesson_controls.choose()
+if lesson is None:
+    frame.end()
 room = st.container(key="lesson_contents")
 with st.container(key="lesson"), one_sentence():
     here = lesson_contents.chosen(lesson)

@@ -21,8 +21,8 @@ from gradviz_core.errors import GradVizError
 from pages.shell.parameters import Parameters, Unsaid
 from pages.streamlit_private import run
 
-LONGEST, LONGEST_ENTRIES = 200, 1000
-"""Characters of one choice, and of one that holds several entries."""
+LONGEST = LONGEST_ENTRIES = 1000
+"""Characters of one choice, such as the name of a layer, and of one that holds several entries."""
 
 
 class NoSuchChoice(GradVizError):
@@ -152,7 +152,8 @@ def settle() -> None:
 
 
 def read(name: str, default: str = "") -> str:
-    """The text chosen for ``name``, or the default. ``set.power`` is the entry ``power`` of ``set``.
+    """The text chosen for ``name``, or the default. ``set.power`` is the entry ``power`` of ``set``. Of a text that is
+    longer than any choice one character too many is left, so that it is not read as another choice.
 
     Raises:
         KeyError: the page does not declare such a choice, so its address does not hold it.
@@ -163,7 +164,7 @@ def read(name: str, default: str = "") -> str:
         return entries(whole).get(entry) or default
     if name not in session_memory().used:
         raise KeyError(f"This page does not declare the choice {name!r}: name it in the parameters of its card.")
-    return (session_memory().chosen.get(name) or implied().get(name) or default)[:LONGEST]
+    return (session_memory().chosen.get(name) or implied().get(name) or default)[: LONGEST + 1]
 
 
 def entries(name: str) -> dict[str, str]:

@@ -3,7 +3,7 @@ page that came over plain HTTP from another machine), the address is shown, sele
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import streamlit as st
 
@@ -67,8 +67,8 @@ p { position: absolute; clip-path: inset(50%); width: 1px; height: 1px; margin: 
 _component = st.components.v2.component("gradviz_copy_link", html=_HTML, js=newest.script(_JS), css=_CSS)
 
 
-def button(personal: Iterable[str]) -> None:
-    """The button. ``personal`` are the choices that the copied address leaves out. It names what is implied, so that it
-    means the same whatever is shown first some day."""
-    data = {"personal": sorted(personal), "implied": address.implied(), "said": SAID_MS}
+def button(personal: Iterable[str], implied: Mapping[str, str] | None = None) -> None:
+    """The button. ``personal`` are the choices that the copied address leaves out. It names what is implied, here or by
+    every page, so that it means the same without those, and whatever is shown first some day."""
+    data = {"personal": sorted(personal), "implied": address.implied() | dict(implied or {}), "said": SAID_MS}
     _component(key="copy_link", data=newest.stamped("copy_link", data), width="content")

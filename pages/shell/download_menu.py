@@ -182,8 +182,8 @@ def menu(
     name: str,
     checked: ProofQuestion | None = None,
 ) -> None:
-    """The menu of all downloads. ``pictures`` are the keys of those on the page; each file contains the verdict of the
-    check of the gradient at that time."""
+    """The menu of all downloads. ``pictures`` are the keys of those on the page. HTML files and arrays contain the
+    verdict of the check of the gradient at that time; the files that the browser makes do not."""
     question = answer.question
     assert isinstance(question, AboutAModel)
     what = _what(answer, choice.labels)

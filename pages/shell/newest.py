@@ -14,6 +14,8 @@ from typing import cast
 import streamlit as st
 
 NEW = "newSince"
+MOST = 64
+"""Components of a session that are remembered, those that were drawn last: more than a page has."""
 _ENDING = f"""
 const newest = new WeakMap();
 export default function (message) {{
@@ -32,9 +34,12 @@ def script(render: str) -> str:
 
 def stamped(key: str, data: Mapping[str, object]) -> dict[str, object]:
     """The data of the component ``key``, with the time in microseconds since when this session draws it so."""
-    seen = cast(dict[str, tuple[Mapping[str, object], int]], st.session_state.setdefault("newest", {}))
-    before, since = seen.get(key, (None, 0))
-    if before != data:
-        since = max(time.time_ns() // 1000, since + 1)
-        seen[key] = data, since
+    seen = cast(dict[str, tuple[int, int]], st.session_state.setdefault("newest", {}))
+    print_of_data = hash(repr(data))
+    before, since = seen.pop(key, (None, 0))
+    if before != print_of_data:
+        since = max(time.time_ns() // 1000, *(stamp + 1 for _, stamp in seen.values()), since + 1)
+    seen[key] = print_of_data, since
+    if len(seen) > MOST:
+        del seen[next(iter(seen))]
     return {**data, NEW: since}

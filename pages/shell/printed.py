@@ -13,7 +13,8 @@ PAPER = 1040
 """Pixels of the paper's width between its margins."""
 _JS = """
 export default function ({ data }) {
-  const note = () => { document.body.dataset.address = decodeURI(location.href); };
+  const readable = (address) => { try { return decodeURI(address); } catch { return address; } };
+  const note = () => { document.body.dataset.address = readable(location.href); };
   note();
   if (window.gradvizPrinted) return;
   window.gradvizPrinted = true;

@@ -115,8 +115,15 @@ def counter(label: str, name: str, count: int, default: int, *, width: int | Lit
 
 
 def text(label: str, name: str, empty: str, meaning: str) -> str:
-    """A text field, and its text; ``empty`` is the placeholder."""
+    """A text field, and its text; ``empty`` is the placeholder.
+
+    Raises:
+        NoSuchChoice: the address names a longer one than the field takes.
+    """
     chosen = address.read(name)
+    if len(chosen) > address.LONGEST:
+        rule = f"it may have at most {address.LONGEST:,} characters. Shorten it, or leave it out."
+        raise address.NoSuchChoice(f"{label} is too long: {rule}", name)
     key, updated = _shown(name, chosen)
     explained = _explained(label, meaning)
     st.text_input(

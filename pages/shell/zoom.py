@@ -2,8 +2,8 @@
 a pinch, and by two fingers on a touch screen. A double click shows the whole picture again.
 
 Plotly zooms at any turn of the wheel, and so would stop a person who scrolls down the page. So a turn without Ctrl or ⌘
-does not reach it. A chart that is drawn anew, as after a click on a pixel, is zoomed as the one before it was, by
-turns of the wheel over the point that stays where it is.
+does not reach it. A chart that is drawn anew, as after a click on a pixel, is zoomed as the one before it was of
+the same page, model and image, by turns of the wheel over the point that stays where it is.
 """
 
 from __future__ import annotations
@@ -38,7 +38,9 @@ export default function ({ data }) {
       turn(drag, by / times, box.left + across * box.width, box.bottom - up * box.height);
   };
   window.gradvizZoom = {
-    keep: (chart, key) => {
+    keep: (chart, name) => {
+      const said = new URLSearchParams(location.search);
+      const key = JSON.stringify([location.pathname, said.get("model"), said.get("image"), name]);
       const drag = chart.querySelector(data.drag);
       if (!drag || !chart.layout.yaxis?.scaleanchor) return;
       const whole = ranges(chart);

@@ -12,7 +12,7 @@ from pages.shell import address
 from pages.shell.parameters import Parameter
 
 PARAMETERS = (
-    Parameter("step", within=("model",)),
+    Parameter("step", within=("model", "head")),
     Parameter("number", within=("step", "model")),
     Parameter("break", within=("model",)),
     Parameter("speed"),

@@ -69,7 +69,7 @@ def pick(chosen: str, model: str) -> None:
 
 
 def _own() -> list[Group]:
-    uploads = tuple(Thumbnail(key, _YOURS, picture) for key, picture in _pictures().items())
+    uploads = tuple(Thumbnail(key, words(key), picture) for key, picture in _pictures().items())
     return [Group("Your images", uploads, open=True)] if uploads else []
 
 

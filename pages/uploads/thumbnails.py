@@ -44,8 +44,8 @@ function folded(group, choose) {
 function render({ data, parentElement, setTriggerValue }) {
   const field = parentElement.querySelector("fieldset");
   const wanted = JSON.stringify(data.groups);
-  if (field.dataset.drawn !== wanted) {
-    field.dataset.drawn = wanted;
+  if (field.drawn !== wanted) {
+    field.drawn = wanted;
     field.replaceChildren(...data.groups.map((group) => folded(group, (key) => setTriggerValue("chosen", key))));
   }
   for (const button of field.querySelectorAll("input")) {

@@ -27,7 +27,7 @@ class Alone:
     def __init__(self, page: Page, html: str, script: str) -> None:
         self._page = page
         self._stamp = 0
-        page.evaluate(_PLACE, {"html": html, "script": newest.script(script)})
+        page.evaluate(_PLACE, {"html": html, "script": script if "export default" in script else newest.script(script)})
 
     def draw(self, data: Mapping[str, object]) -> None:
         """Draw it from these data, as after a run of the page."""

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from pages.learn import lesson_contents
-from pages.shell import architecture_map, download_menu
+from pages.shell import architecture_map, download_menu, printed
 from pages.streamlit_private import elements
 from pages.understand import player
 from tests.browser.alone import Alone
@@ -169,6 +169,17 @@ def test_arrows_turn_the_page_after_a_click_on_text_but_not_inside_code(page: Pa
     assert page.evaluate("document.activeElement.dataset.testid") == "stMain"
     page.keyboard.press("ArrowRight")
     assert contents.sent == ["k1"]
+
+
+# -------------------------------------------------------------------------------------------------------------- print
+
+
+def test_an_address_that_cannot_be_decoded_is_printed_as_it_is(page: Page) -> None:
+    for address, shown in (("about:blank#100%", "about:blank#100%"), ("about:blank#%C3%A9", "about:blank#é")):
+        page.goto(address)
+        page.reload()
+        Alone(page, "<span></span>", printed._JS).draw({"main": elements.MAIN_BLOCK, "paper": printed.PAPER})
+        assert page.evaluate("document.body.dataset.address") == shown
 
 
 # ---------------------------------------------------------------------------------------------------------- downloads

@@ -49,6 +49,13 @@ def test_the_wheel_scrolls_the_page_and_zooms_with_ctrl_and_a_click_chooses_the_
     x, y = seeing.point(page, "gradient", 48, 24)
     page.mouse.dblclick(x, y)
     page.wait_for_function(f"JSON.stringify(({RANGE})()) === JSON.stringify({whole})")
+    turn(page, -300, ctrl=True)
+    page.wait_for_function(f"({RANGE})()[0] > {whole[0]}")
+    page.get_by_role("radio", name="Heart", exact=True).check(force=True)
+    page.wait_for_function("location.search.includes('heart')")
+    seeing.check_drawn(page, "gradient")
+    page.wait_for_timeout(400)
+    assert page.evaluate(RANGE) == whole, "another image is shown whole"
 
 
 def test_a_click_on_the_name_of_a_class_is_a_click_on_its_bar(visited: Server, page: Page) -> None:
