@@ -65,10 +65,10 @@ def test_all_terms_of_a_number_add_up_to_its_gradient(name: str, dtype: torch.dt
                 assert len(shown) == min(8, int((terms != 0).sum()))
 
 
-@pytest.mark.parametrize("name", PRESETS)
-def test_what_all_steps_pass_to_a_value_is_its_gradient(name: str) -> None:
-    done = _played(gv.load(f"preset/{name}").double(), _input_of(name, torch.float64))
-    for site in {link.into for link in done.steps}:
+@pytest.mark.parametrize("key", [*(f"preset/{name}" for name in PRESETS), "torchvision/shufflenet_v2_x0_5@random-0"])
+def test_what_all_steps_pass_to_a_value_is_its_gradient(key: str) -> None:
+    done = _played(gv.load(key).double(), _input_of(key.removeprefix("preset/"), torch.float64))
+    for site in {source.site for link in done.steps for source in link.sources}:
         users = [link for link in done.steps if site in (link.into, *link.also)]
         found = [(link, source) for link in users for source in link.sources if source.site == site]
         parts = [part for link, one in found if (part := backward_pass.passed(done, link, one)) is not None]
@@ -289,8 +289,26 @@ def test_overwriting_what_is_needed_leaves_no_gradient_at_all() -> None:
     assert "overwritten in place" in spoilt.refused
     assert len(spoilt.steps) == 21
     assert all(step.norm != step.norm for step in spoilt.steps)
-    harmless = _broken("in_place", "flatten")
-    assert not harmless.refused
+
+
+IN_PLACE = [
+    *((CNN, at) for at in ("pool", "classifier", "features.0")),
+    *(("preset/shapes-vit", at) for at in ("layers.0.attention[0]", "layers.0.mlp.0")),
+    ("preset/digits-mlp", "fc1"),
+]
+
+
+@pytest.mark.parametrize(("model", "at"), IN_PLACE)
+def test_where_the_doctor_finds_an_overwritten_value_there_is_no_gradient(model: str, at: str) -> None:
+    question = gv.DiagnosisQuestion(model=model, image=STAR, broken="in_place", broken_at=Site.parse(at))
+    causes = [finding.cause for finding in inline.ask(question).diagnosis.findings]
+    assert "in_place_needed" in causes
+    assert "overwritten in place" in _broken("in_place", at, model).refused
+
+
+def test_nothing_is_overwritten_that_no_derivative_needs() -> None:
+    with pytest.raises(QuestionError, match="No derivative needs the value that is overwritten at flatten"):
+        _broken("in_place", "flatten")
 
 
 CAUSES: dict[Break, tuple[str, str]] = {
@@ -336,6 +354,9 @@ def test_one_number_of_one_step_is_answered_as_in_the_whole_play() -> None:
     ("question", "said"),
     [
         ({"step": 21}, "Step 21 does not exist: this pass has steps 0 to 20"),
+        ({"step": -1}, "Step -1 does not exist: this pass has steps 0 to 20"),
+        ({"step": 3, "index": (-1, 0, 0)}, r"no number \[-1, 0, 0\]: its shape is 24×48×48"),
+        ({"index": (1, 0, 0)}, r"The number \[1, 0, 0\] is one of the input of a step, and no step is named"),
         ({"step": 3, "index": (24, 0, 0)}, r"no number \[24, 0, 0\]: its shape is 24×48×48"),
         ({"step": 3, "index": (0, 0)}, r"no number \[0, 0\]"),
         ({"broken": "detach", "broken_at": Site("nowhere")}, "There is no site 'nowhere'"),

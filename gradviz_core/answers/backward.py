@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import numpy as np
-from torch import nn
+from torch import Tensor, nn
 
 from gradviz_core.answers.needs import Needs, about
+from gradviz_core.answers.returned import is_inside, returned
 from gradviz_core.answers.scene import Clock, Scene, as_numpy
 from gradviz_core.answers.sizes import SMALL, Known, Size
 from gradviz_core.errors import QuestionError
 from gradviz_core.methods import backward_pass
 from gradviz_core.tracing.breaking import broken, check
+from gradviz_core.tracing.draws import devices_of, drawing_from
 from gradviz_core.tracing.gates import gated
 from gradviz_core.tracing.scores import targets
-from gradviz_core.tracing.trace import forward
-from gradviz_core.types import INPUT, BackwardAnswer, BackwardQuestion
+from gradviz_core.tracing.trace import differentiate_all, forward, recording
+from gradviz_core.tracing.twin import twin
+from gradviz_core.types import INPUT, BackwardAnswer, BackwardQuestion, Site, Target
 from gradviz_core.types.backward import BackwardStep
-
-_OVERWRITTEN = "overwritten in place"
+from gradviz_core.types.sites import site_name
 
 
 def needs(question: BackwardQuestion) -> Needs:
@@ -37,26 +39,29 @@ def answer(scene: Scene, question: BackwardQuestion, notes: tuple[str, ...], clo
 
     Raises:
         UnknownSite: the layer that is to be broken never ran.
-        QuestionError: there is no such step or number; the layer cannot be broken; the pass has too many steps.
+        QuestionError: there is no such step or number, or a number without a step; the layer cannot be broken; the pass
+            has too many steps.
         BadTarget: as ``targets.select`` does.
     """
-    target, score = scene.select(question.target)
+    target, _ = scene.select(question.target)
     check(question.broken, question.broken_at, scene.trace.seen)
-    layers = gated(_module(scene.model.module, question))
-    trace = forward(layers, scene.trace.values[INPUT].detach(), seed=scene.seed, axes=target.needs_axes)
-    _, score = targets.select(target, trace)
-    refused = ""
-    try:
+    module, x = _module(scene.model.module, question), scene.trace.values[INPUT].detach()
+    value, refused = 0.0, ""
+    if question.broken == "in_place":
+        value, refused = _overwritten(module, x, scene.seed, target, question.broken_at)
+    layers = gated(module)
+    trace = forward(layers, x, seed=scene.seed, axes=target.needs_axes)
+    if refused:
+        done = backward_pass.without_gradients(layers, trace)
+    else:
+        _, score = targets.select(target, trace)
+        value = score.item()
         done = backward_pass.differentiated(layers, trace, score)
-    except QuestionError as error:
-        if question.broken != "in_place" or _OVERWRITTEN not in str(error):
-            raise
-        done, refused = backward_pass.without_gradients(layers, trace), str(error)
     steps, arrays = _steps(done, question)
     return BackwardAnswer(
         question=question,
         target=target,
-        score=score.item(),
+        score=value,
         steps=steps,
         refused=refused,
         notes=(*notes, *scene.remarks()),
@@ -69,15 +74,49 @@ def _module(module: nn.Module, question: BackwardQuestion) -> nn.Module:
     return broken(module, question.broken, question.broken_at) if question.broken else module
 
 
+def _overwritten(module: nn.Module, x: Tensor, seed: int, target: Target, at: Site) -> tuple[float, str]:
+    """The score of a pass in which a value is overwritten, and what PyTorch raises on its way back.
+
+    Parameters train in it and no gate keeps a copy, as in the author's own loop, which is what the doctor examines.
+
+    Raises:
+        QuestionError: no derivative needs what is overwritten.
+        BadTarget: as ``targets.select`` does.
+    """
+    if is_inside(target.at):
+        trace = forward(module, x, parameters=True, seed=seed, axes=target.needs_axes)
+    else:
+        own, leaf = twin(module, trainable=None), x.detach().requires_grad_()
+        with recording(), drawing_from(seed, devices_of([x])):
+            trace = returned(own(leaf.clone()), target.at)
+        trace.parameters = {INPUT.path: leaf, **dict(own.named_parameters())}
+    with recording():
+        _, score = targets.select(target, trace)
+    try:
+        differentiate_all(trace, score)
+    except QuestionError as error:
+        if "overwritten in place" not in str(error):
+            raise
+        return score.item(), str(error)
+    raise QuestionError(
+        f"No derivative needs the value that is overwritten at {site_name(at)}, so it would only be another pass. "
+        "Choose another step."
+    )
+
+
 def _steps(
     done: backward_pass.Pass, question: BackwardQuestion
 ) -> tuple[tuple[BackwardStep, ...], dict[str, np.ndarray]]:
     count = len(done.steps)
-    if question.step is not None and question.step >= count:
+    if question.step is not None and not 0 <= question.step < count:
         raise QuestionError(f"Step {question.step} does not exist: this pass has steps 0 to {count - 1}. Choose one.")
+    if question.step is None and question.index:
+        raise QuestionError(
+            f"The number {list(question.index)} is one of the input of a step, and no step is named. "
+            f"Give the step too, 0 to {count - 1}, or leave out the number."
+        )
     numbers = range(count) if question.step is None else [question.step]
-    index = question.index if question.step is not None and question.index else None
-    found = {number: backward_pass.shown(done, number, index) for number in numbers}
+    found = {number: backward_pass.shown(done, number, question.index or None) for number in numbers}
     arrays = {
         f"{name}/{number}": as_numpy(plane) for number, one in found.items() for name, plane in one.planes.items()
     }

@@ -5,17 +5,16 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from gradviz_core.answers.needs import Needs, about
+from gradviz_core.answers.returned import is_inside, returned
 from gradviz_core.answers.scene import Clock, Scene
 from gradviz_core.answers.sizes import SMALL, Known, Size
 from gradviz_core.doctor.diagnosing import diagnose
 from gradviz_core.errors import QuestionError
 from gradviz_core.tracing.breaking import broken, check
 from gradviz_core.tracing.draws import devices_of, drawing_from
-from gradviz_core.tracing.nested import tensors
 from gradviz_core.tracing.scores import targets
-from gradviz_core.tracing.trace import Trace
 from gradviz_core.tracing.twin import twin
-from gradviz_core.types import INPUT, OUTPUT, DiagnosisAnswer, DiagnosisQuestion, Site
+from gradviz_core.types import INPUT, DiagnosisAnswer, DiagnosisQuestion
 
 
 def needs(question: DiagnosisQuestion) -> Needs:
@@ -39,14 +38,14 @@ def answer(scene: Scene, question: DiagnosisQuestion, notes: tuple[str, ...], cl
     target, _ = scene.select(question.target)
     check(question.broken, question.broken_at, scene.trace.seen)
     at = target.at
-    if at is not None and (at.path, at.call) != (OUTPUT.path, OUTPUT.call):
+    if is_inside(at):
         raise QuestionError(
             f"The doctor examines what the model returns, and {target.named()} is inside it. Choose a "
             "class, or the output."
         )
 
     def score(output: object) -> Tensor:
-        return targets.select(target, _returned(output, at))[1]
+        return targets.select(target, returned(output, at))[1]
 
     x = scene.trace.values[INPUT].detach()
     x.requires_grad_(x.is_floating_point())  # the picture's gradient is what a visitor asks for
@@ -62,10 +61,3 @@ def _examined(scene: Scene, question: DiagnosisQuestion) -> nn.Module:
     if question.broken:
         return broken(scene.model.module, question.broken, question.broken_at)
     return twin(scene.model.module, trainable=True)
-
-
-def _returned(output: object, at: Site | None) -> Trace:
-    """What the model returned, as targets are read from it."""
-    values = {Site(OUTPUT.path, OUTPUT.call, item): tensor for item, tensor in tensors(output).items()} if at else {}
-    seen = {site: ("output", tuple(tensor.shape)) for site, tensor in values.items()}
-    return Trace(values=values, seen=seen, output=output)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import Any, Literal
@@ -19,10 +20,12 @@ from gradviz_core.types.backward import GATE
 
 _CLONE, _ADD, _JOIN, _TIMES = "CloneBackward0", "AddBackward0", "CatBackward0", "MulBackward0"
 _MOVES = frozenset(
-    "Add Alias AsStrided Cat Expand Flatten Permute Reshape ReshapeAlias Select Slice Squeeze Stack T Transpose "
-    "Unsqueeze UnsafeView View".split()
+    "Add Alias AsStrided Cat Expand Flatten Permute Reshape ReshapeAlias Select Slice Split SplitWithSizes Squeeze "
+    "Stack T Transpose Unbind Unsqueeze UnsafeView View".split()
 )
 """Operations that only put each number somewhere, or add a constant to it, by the name of their node."""
+_WITH_ALPHA = "Add with alpha"
+"""A sum whose second summand is multiplied by a number other than 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +76,7 @@ def links(layers: nn.Module, trace: Trace) -> tuple[Link, ...]:
     paths = {path.removesuffix(GATE).removesuffix(".") for path, _ in layers.named_modules() if _ends_a_gate(path)}
     shown_layers = {path for path, part in layers.named_modules() if isinstance(part, AuthorsModule)}
     waiting: dict[str, list[Site]] = {}
-    done: set[tuple[str, int]] = set()
+    parts: dict[tuple[str, int], list[Site]] = {}
     found: list[Link] = []
     for site, (kind, _) in trace.seen.items():
         if site not in trace.values or site in trace.aliases:
@@ -81,15 +84,30 @@ def links(layers: nn.Module, trace: Trace) -> tuple[Link, ...]:
         if kind == PART:
             waiting.setdefault(layer_of(site), []).append(site)
         elif kind != WHOLE and site.path in paths:
-            parts = waiting.pop(site.path, [])
-            if parts and (site.path, site.call) not in done and trace.values[site].is_floating_point():
-                sources = tuple(Source(graph.origin(_whole(part)), part) for part in parts)
+            if (site.path, site.call) not in parts:
+                parts[site.path, site.call] = waiting.pop(site.path, [])
+            sources = tuple(Source(graph.origin(_whole(part)), part) for part in parts[site.path, site.call])
+            if sources and trace.values[site].is_floating_point():
                 found.append(Link(site, sources, site.path, kind, "layer"))
-                done.add((site.path, site.call))
         elif GATE not in site.path.split(".")[-1] and (between := graph.between(site)) is not None:
             exported = site.path in shown_layers and len(between.sources) == 1 and between.how in ("moved", "other")
             found.append(replace(between, kind=kind) if exported else between)
-    return tuple(found)
+    return _of_what_is_used(found, trace)
+
+
+def _of_what_is_used(found: list[Link], trace: Trace) -> tuple[Link, ...]:
+    """The steps without those of values that a layer returns beside the one that is used: the weights of attention."""
+    used = {source.site for link in found for source in link.sources} | set(trace.aliases.values())
+    returned = defaultdict[tuple[str, int], list[Link]](list)
+    for link in found:
+        returned[link.site.path, link.site.call].append(link)
+    beside = [
+        link
+        for links in returned.values()
+        for link in (links if any(one.site in used for one in links) else links[1:])
+        if link.layer is not None and link.site not in used
+    ]
+    return tuple(link for link in found if link not in beside)
 
 
 def _ends_a_gate(path: str) -> bool:
@@ -101,18 +119,18 @@ def _whole(part: Site) -> Site:
 
 
 class _Graph:
-    """Which site each node of PyTorch's graph computed."""
+    """Which site each output of a node of PyTorch's graph is: an operation such as ``chunk`` has several."""
 
     def __init__(self, trace: Trace) -> None:
         self._trace = trace
-        self._nodes: dict[Any, Site] = {}
+        self._sites: dict[tuple[Any, int], Site] = {}
         self._leaves: dict[int, Site] = {}
         self._origins: dict[Site, Site] = {}
         for site, value in trace.values.items():
             if site in trace.aliases or trace.seen[site][0] == PART:
                 continue
             if value.grad_fn is not None:
-                self._nodes.setdefault(value.grad_fn, site)
+                self._sites.setdefault((value.grad_fn, value.output_nr), site)
             elif value.requires_grad:
                 self._leaves.setdefault(id(value), site)
 
@@ -124,11 +142,12 @@ class _Graph:
 
     def _first(self, site: Site) -> Site:
         site = self._trace.aliases.get(site, site)
-        node = self._trace.values[site].grad_fn
-        if node is not None and self._nodes.get(node, site) != site:
-            return self.origin(self._nodes[node])
+        value = self._trace.values[site]
+        first = self._sites.get((value.grad_fn, value.output_nr), site)
+        if first != site:
+            return self.origin(first)
         reached, names, _ = self._walk(site)
-        if len(reached) == 1 and names <= {_CLONE} and reached.total() == 1:
+        if len(reached) == 1 and names.keys() <= {_CLONE} and reached.total() == 1:
             return self.origin(next(iter(reached)))
         return site
 
@@ -141,16 +160,16 @@ class _Graph:
         if not reached:
             return None
         sources = tuple(Source(one, times=count) for one, count in reached.items())
-        if once and names <= {_CLONE, _ADD} and self._adds_up(site, reached):
+        if once and names.keys() <= {_CLONE, _ADD} and self._adds_up(site, reached):
             return Link(site, sources, None, "sum", "sum")
-        if once and names <= {_CLONE, _JOIN} and (axis := self._joined_along(site, sources)) is not None:
+        if once and names.keys() <= {_CLONE, _JOIN} and (axis := self._joined_along(site, sources)) is not None:
             sizes = [self._trace.values[source.site].shape[axis] for source in sources]
             starts = [0, *accumulate(sizes)]
             joined = tuple(replace(source, start=start) for source, start in zip(sources, starts, strict=False))
             return Link(site, joined, None, "join", "joined", axis)
-        if once and names <= {_CLONE, _TIMES} and self._multiplies(site, sources):
+        if once and names.keys() <= {_CLONE, _TIMES} and names[_TIMES] == 1 and self._multiplies(site, sources):
             return Link(site, sources, None, "product", "product")
-        kinds = sorted({name.removesuffix("0").removesuffix("Backward") for name in names - {_CLONE}})
+        kinds = sorted({name.removesuffix("0").removesuffix("Backward") for name in names.keys() - {_CLONE}})
         moved = once and len(sources) == 1 and _MOVES.issuperset(kinds)
         return Link(site, sources, None, ", ".join(kinds) or "copy", "moved" if moved else "other")
 
@@ -183,25 +202,38 @@ class _Graph:
         total = torch.stack(parts).sum(0)
         return bool(torch.allclose(total, value, rtol=1e-4, atol=1e-5 * float(value.abs().max())))
 
-    def _walk(self, site: Site) -> tuple[Counter[Site], set[str], bool]:
+    def _walk(self, site: Site) -> tuple[Counter[Site], Counter[str], bool]:
         """The sites that a value is computed from, in the order of the arguments, and how often each is reached; the
-        names of the nodes in between; and whether each of them is passed once."""
+        names of the nodes in between, and how many have each; and whether each of them is passed once."""
         reached: Counter[Site] = Counter()
-        names: set[str] = set()
+        names: Counter[str] = Counter()
         seen: set[Any] = set()
         once = True
-        start = self._trace.values[site].grad_fn
-        waiting: list[Any] = [] if start is None else [start]
+        value = self._trace.values[site]
+        start = (value.grad_fn, value.output_nr)
+        waiting: list[tuple[Any, int]] = [start]
         while waiting:
-            node = waiting.pop()
+            node, output = waiting.pop()
+            if node is None:
+                continue
             leaf = saved.leaf(node, needed_to="follow the backward pass from layer to layer")
-            origin = self._nodes.get(node) or self._leaves.get(id(leaf))
-            if origin is not None and node is not start:
+            origin = self._sites.get((node, output)) or self._leaves.get(id(leaf))
+            if origin is not None and (node, output) != start:
                 reached[self.origin(origin)] += 1
             elif node in seen and node.name() != _CLONE:
                 once = False
             elif leaf is None:
                 seen.add(node)
-                names.add(node.name())
-                waiting += [before for before, _ in reversed(node.next_functions) if before is not None]
+                names[_operation(node)] += 1
+                waiting += reversed(node.next_functions)
         return reached, names, once
+
+
+def _operation(node: Any) -> str:
+    name: str = node.name()
+    if name != _ADD:
+        return name
+    with suppress(saved.Gone):
+        if saved.kept(node, "alpha") == 1:
+            return name
+    return _WITH_ALPHA

@@ -17,6 +17,7 @@ from gradviz_core.methods.local_factors import (
     Column,
     Index,
     Layer,
+    OnlyOnce,
     by_differentiation,
     column,
     rule_of,
@@ -109,7 +110,7 @@ def shown(done: Pass, number: int, index: Index | None = None) -> Shown:
     x, y = done.trace.values[link.into].detach(), done.trace.values[link.site].detach()
     incoming, goes_on = done.gradients[link.site], passed(done, link, link.sources[0])
     if index is not None and (
-        len(index) != x.dim() - 1 or any(i >= n for i, n in zip(index, x.shape[1:], strict=False))
+        len(index) != x.dim() - 1 or any(not 0 <= i < n for i, n in zip(index, x.shape[1:], strict=False))
     ):
         raise QuestionError(
             f"The input of {_name(done.trace, link)} has no number {list(index)}: its shape is "
@@ -167,14 +168,14 @@ def _detail(done: Pass, link: Link, at: Index) -> tuple[LocalSum | None, str]:
         return None, _DEAD
     try:
         found = _column(done, link, at)
-    except (QuestionError, RuntimeError):
+    except OnlyOnce:
         return None, _TWICE
     if found is None:
         return None, _SEVERAL.format(kind=link.kind)
     products, slopes, factors, indices = _products(found, incoming.detach()[0])
     own, total = goes_on[(0, *at)].item(), done.gradients[link.into]
-    size = float(products.abs().sum())
-    if not math.isclose(float(products.sum()), own, rel_tol=1e-3, abs_tol=1e-3 * max(size, 1e-30)):
+    rounding = 100 * torch.finfo(goes_on.dtype).eps * float(products.abs().sum())
+    if not math.isclose(float(products.sum()), own, rel_tol=0, abs_tol=max(rounding, 1e-30)):
         return None, _DIFFERENT
     order = products.abs().argsort(descending=True, stable=True)
     order = order[products[order] != 0]
@@ -200,6 +201,7 @@ def every_term(done: Pass, number: int, index: Index) -> Tensor:
 
     Raises:
         QuestionError: the terms of this step are not known.
+        OnlyOnce: as ``column`` does.
     """
     link = done.steps[number]
     incoming, found = done.gradients[link.site], _column(done, link, index)
@@ -224,12 +226,16 @@ def _column(done: Pass, link: Link, at: Index) -> Column | None:
 def passed(done: Pass, link: Link, source: Source) -> Tensor | None:
     """What a step passes on to one of its inputs; None where nothing is, or where it cannot be told apart from what
     others pass to it."""
-    if source.part is not None:
-        found = done.gradients[source.part]
-        return None if found is None else found.detach()
     incoming, whole = done.gradients[link.site], done.gradients[source.site]
     if incoming is None or whole is None:
         return None
+    if source.part is not None:
+        if any(
+            step.layer == link.layer and step.site.call == link.site.call for step in done.steps if step is not link
+        ):
+            return differentiate_weighted(done.trace.values[link.site], incoming, done.trace.values[source.part])
+        found = done.gradients[source.part]
+        return None if found is None else found.detach()
     if link.how == "sum":
         return incoming.detach() * source.times
     if link.how == "joined":

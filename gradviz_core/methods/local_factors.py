@@ -11,10 +11,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from gradviz_core.errors import QuestionError
 from gradviz_core.tracing.trace import differentiate_along
 from gradviz_core.types.backward import Rule
 
 Index = tuple[int, ...]
+_ON_THE_CPU = "DefaultCPUAllocator"
+"""In the error that torch raises where a CPU has no memory left: a plain ``RuntimeError``."""
+
+
+class OnlyOnce(Exception):
+    """PyTorch cannot differentiate what lies between two values a second time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +62,7 @@ def column(layer: Layer, index: Index) -> Column:
     second derivative pass, as ``differentiate_along`` has it.
 
     Raises:
-        RuntimeError: PyTorch cannot differentiate the layer twice.
+        OnlyOnce: PyTorch cannot differentiate the layer twice.
     """
     own_padding = isinstance(layer.module, nn.Conv2d) and hasattr(layer.module, "padding_before")
     explicit = _convolution if own_padding else _EXPLICIT.get(type(layer.module))
@@ -67,11 +74,17 @@ def by_differentiation(y: Tensor, x: Tensor, index: Index) -> Column:
     """The same for any two values of one pass: the derivative of y along the direction that is 1 at ``index``.
 
     Raises:
-        RuntimeError: PyTorch cannot differentiate what lies between twice.
+        OnlyOnce: PyTorch cannot differentiate what lies between twice.
+        RuntimeError: there is too little memory for it.
     """
     direction = torch.zeros_like(x)
     direction[(0, *index)] = 1
-    change = differentiate_along(y, x)(direction)[0].detach()
+    try:
+        change = differentiate_along(y, x)(direction)[0].detach()
+    except (QuestionError, RuntimeError) as error:
+        if isinstance(error, torch.OutOfMemoryError) or _ON_THE_CPU in str(error):
+            raise
+        raise OnlyOnce from error
     indices = change.nonzero()
     return Column(indices, change[tuple(indices.T)] if change.dim() else change.reshape(-1))
 

@@ -43,7 +43,7 @@ def possible(step: BackwardStep) -> tuple[Break, ...]:
     """The faults that a step can have; between layers none."""
     if not step.layer:
         return ()
-    able = {"freeze": step.parameters > 0, "dead": step.kind in _RECTIFIERS}
+    able = {"freeze": step.parameters > 0, "dead": step.kind in _RECTIFIERS, "in_place": step.rule != "same"}
     return tuple(one for one in _WORDS if able.get(one, True))
 
 
