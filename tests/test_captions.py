@@ -232,7 +232,8 @@ def test_what_the_network_sees_is_told_in_the_order_of_its_channels() -> None:
         "224×200 RGB",
         "shorter side resized to 256, centre crop to 224×200: the rest is cut off",
         "mean 0.1, 0.2, 0.3",
-        "standard deviation 0.25, 0.5, 1: one normalised-pixel unit equals this fraction of the 0-to-1 pixel range",
+        "standard deviation 0.25, 0.5, 1: the part of the range from black to full colour that is one "
+        "normalised-pixel unit, in each channel",
     )
     turned = replace(steps, resize=None, channels="bgr")
     assert captions.channel_names(steps) == captions.channel_names(turned)[::-1] == ("red", "green", "blue")

@@ -190,7 +190,8 @@ def seen(steps: Preprocessing) -> Caption:
         step,
         *order,
         f"mean {mean}",
-        f"standard deviation {std}: one normalised-pixel unit equals this fraction of the 0-to-1 pixel range",
+        f"standard deviation {std}: the part of the range from black to full colour that is one normalised-pixel unit"
+        + (", in each channel" if len(names) > 1 else ""),
     )
     return Caption(
         "The image as the network sees it, before normalisation.",

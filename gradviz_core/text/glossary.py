@@ -31,6 +31,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "hook": "A function that PyTorch calls when a module runs or a gradient passes.",
     },
     "Scores": {
+        "score": "The one number whose gradient is shown: of a class, a label, a region, a box or a unit.",
         "class score": "The number whose gradient is shown when the target is a class: its logit, probability or "
         "log-probability.",
         "logit": "The score of a class before softmax or sigmoid turns it into a probability.",
