@@ -55,6 +55,10 @@ def test_each_kind_has_three_sentences_that_can_be_read_aloud(name: str, read: H
     assert NEGATION.search(read.limits), "the third says what it does not show"
 
 
+def test_a_change_of_length_1_is_said_to_count_to_first_order() -> None:
+    assert "to first order" in how_to_read.SENSITIVITIES.shows
+
+
 def test_a_rule_that_a_sentence_breaks_is_noticed() -> None:
     assert not NEGATION.search("It shows nothing but notes on another knot.")
 

@@ -17,6 +17,7 @@ from pages.shell import pointing, widgets
 from pages.shell.answer_cache import answer_cache
 from pages.shell.words import plain
 from pages.understand import backward_breaks
+from pages.understand.backward_choice import consumer
 from pages.understand.backward_strip import blocks_of, cells
 from tests.opening import answer_here, chart, errors, opened, read, texts, values
 
@@ -155,6 +156,14 @@ def test_overwritten_in_place_the_page_still_plays_forth() -> None:
 def test_what_does_not_exist_is_said_and_not_replaced(choices: dict[str, str], said: str) -> None:
     app = opened(PAGE, model=CNN, image=STAR, **choices)
     assert said in " ".join(errors(app)).replace("\\", "")
+
+
+def test_a_number_of_an_output_is_followed_only_to_the_step_whose_first_input_it_is() -> None:
+    answer = inline.ask(BackwardQuestion(model="torchvision/squeezenet1_1@random-0", image=STAR))
+    followed = [(step, consumer(answer, step)) for step in answer.steps]
+    assert all(answer.steps[i].into == step.site for step, i in followed if i is not None)
+    second = [step for step, i in followed if i is None]
+    assert "features.3.expand3x3_activation" in [step.name for step in second]
 
 
 def test_the_strip_has_blocks_and_levels() -> None:

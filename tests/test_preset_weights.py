@@ -65,6 +65,27 @@ def test_a_file_that_may_not_be_read_is_told(card: ModelCard, monkeypatch: pytes
     assert str(tmp_path) not in str(caught.value)
 
 
+def test_a_folder_that_may_not_be_entered_is_told_and_stops_no_worker(
+    card: ModelCard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def denied(path: Path) -> bool:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "is_file", denied)
+    monkeypatch.setattr(Path, "read_bytes", denied)
+    assert catalogue.why_missing(card).endswith("cannot be read (Permission denied).")
+    with pytest.raises(WeightsMissing, match=r"cannot be read \(Permission denied\)"):
+        preset_weights.read(card)
+    preset_weights.read_packages()
+
+
+def test_a_damaged_file_is_as_good_as_missing(card: ModelCard, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    assert catalogue.why_missing(card) == ""
+    (tmp_path / "weights.pth").write_bytes(b"damaged")
+    put(monkeypatch, tmp_path / "weights.pth")
+    assert "damaged or of another version. pip install --force-reinstall" in catalogue.why_missing(card)
+
+
 class Opens:
     """Unpickled, it makes a file."""
 

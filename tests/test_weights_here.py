@@ -27,6 +27,8 @@ def routes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path]
     for file, text in zip(found, (HEAD + LOCAL4, LOOP6), strict=True):
         file.write_text(text)
     monkeypatch.setattr(weight_files, "ROUTES", found)
+    for name in ("https_proxy", "HTTPS_PROXY"):
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
     weights_here._failures()[-1] = -weights_here.AGAIN_S - 1e9
     return found
@@ -60,6 +62,16 @@ def test_a_machine_is_cut_off_where_no_route_leads_out(
     routes[0].write_text(HEAD + four)
     routes[1].write_text(six)
     assert weight_files.is_cut_off() == cut
+
+
+@pytest.mark.parametrize("name", ["https_proxy", "HTTPS_PROXY"])
+def test_a_machine_with_a_proxy_is_not_cut_off(
+    routes: tuple[Path, Path], name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    routes[0].write_text(HEAD + LOCAL4)
+    routes[1].write_text(LOOP6)
+    monkeypatch.setenv(name, "http://proxy.example:3128")
+    assert not weight_files.is_cut_off()
 
 
 def test_a_machine_whose_routes_are_not_known_is_not_cut_off(routes: tuple[Path, Path]) -> None:

@@ -9,7 +9,7 @@ from gradviz_core.answers.needs import Needs, about
 from gradviz_core.answers.returned import is_inside, returned
 from gradviz_core.answers.scene import Clock, Scene, as_numpy
 from gradviz_core.answers.sizes import SMALL, Known, Size
-from gradviz_core.errors import QuestionError
+from gradviz_core.errors import QuestionError, TooCostly
 from gradviz_core.methods import backward_pass
 from gradviz_core.tracing.breaking import broken, check
 from gradviz_core.tracing.draws import devices_of, drawing_from
@@ -19,6 +19,7 @@ from gradviz_core.tracing.trace import differentiate_all, forward, recording
 from gradviz_core.tracing.twin import twin
 from gradviz_core.types import INPUT, BackwardAnswer, BackwardQuestion, Site, Target
 from gradviz_core.types.backward import BackwardStep
+from gradviz_core.types.blocks import MOST_WHOLE
 from gradviz_core.types.sites import site_name
 
 
@@ -28,7 +29,8 @@ def needs(question: BackwardQuestion) -> Needs:
 
 
 def size(question: BackwardQuestion, known: Known) -> Size:
-    """A plane or four of each step: less than the values of the pass, whose memory was counted."""
+    """Four planes of each step. How large they are, one channel of maps or all tokens, only the pass tells: it is
+    checked as they are made."""
     return SMALL
 
 
@@ -41,6 +43,7 @@ def answer(scene: Scene, question: BackwardQuestion, notes: tuple[str, ...], clo
         UnknownSite: the layer that is to be broken never ran.
         QuestionError: there is no such step or number, or a number without a step; the layer cannot be broken; the pass
             has too many steps.
+        TooCostly: the planes of all steps would take more than ``MOST_WHOLE`` bytes.
         BadTarget: as ``targets.select`` does.
     """
     target, _ = scene.select(question.target)
@@ -116,8 +119,15 @@ def _steps(
             f"Give the step too, 0 to {count - 1}, or leave out the number."
         )
     numbers = range(count) if question.step is None else [question.step]
-    found = {number: backward_pass.shown(done, number, question.index or None) for number in numbers}
-    arrays = {
-        f"{name}/{number}": as_numpy(plane) for number, one in found.items() for name, plane in one.planes.items()
-    }
-    return tuple(one.step for one in found.values()), arrays
+    steps: list[BackwardStep] = []
+    arrays: dict[str, np.ndarray] = {}
+    for number in numbers:
+        one = backward_pass.shown(done, number, question.index or None)
+        steps.append(one.step)
+        arrays |= {f"{name}/{number}": as_numpy(plane) for name, plane in one.planes.items()}
+        if (taken := sum(array.nbytes for array in arrays.values())) > MOST_WHOLE:
+            raise TooCostly(
+                f"The planes of the first {len(steps)} of {count} steps already take {taken / 1e6:,.0f} MB; "
+                f"the limit is {MOST_WHOLE / 1e6:g} MB. Ask for one step, or choose a smaller model."
+            )
+    return tuple(steps), arrays

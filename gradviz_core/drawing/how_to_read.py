@@ -160,7 +160,7 @@ JACOBIAN_ROW = HowToRead(
     "It does not show how the channels differ: where they have opposite signs, their sum is small.",
 )
 SENSITIVITIES = HowToRead(
-    "Each point is one output: the most that a change of length 1 can change it.",
+    "Each point is one output: to first order, the most that a change of length 1 can change it.",
     "High points are easily moved; the ring or the line marks the output that is chosen.",
     "It does not show which change that is, nor whether one would ever meet it in a photo.",
 )

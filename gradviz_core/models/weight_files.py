@@ -150,7 +150,10 @@ def on_disk() -> frozenset[str]:
 
 
 def is_cut_off() -> bool:
-    """Whether this machine has no way out. False where that is not known; nothing is sent to find out."""
+    """Whether this machine has no way out. False where that is not known, or a proxy may be one; nothing is sent to
+    find out."""
+    if os.environ.get("https_proxy") or os.environ.get("HTTPS_PROXY"):
+        return False
     try:
         lines = [line.split() for route in ROUTES if route.exists() for line in route.read_text().splitlines()]
     except OSError:

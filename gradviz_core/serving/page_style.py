@@ -10,8 +10,8 @@ from collections.abc import Callable
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 END = b"</body>"
-KEPT_BY_BROWSERS = frozenset({b"if-none-match", b"if-modified-since", b"accept-encoding"})
-"""Headers of a request that would bring something else than the page as it is."""
+NOT_PASSED_ON = frozenset({b"if-none-match", b"if-modified-since", b"accept-encoding", b"range", b"if-range"})
+"""Headers of a request that would bring something else than the page as it is, and whole."""
 OF_THE_FILE = frozenset({b"content-length", b"etag", b"last-modified"})
 """Headers of the answer that are true of Streamlit's file alone."""
 
@@ -30,7 +30,7 @@ class PageStyle:
             return
         path, query = scope["path"].removeprefix(self._root), scope["query_string"].decode("latin-1")
         style = f"<style>{self._style(path, query)}</style>".encode()
-        headers = [(name, value) for name, value in scope["headers"] if name not in KEPT_BY_BROWSERS]
+        headers = [(name, value) for name, value in scope["headers"] if name not in NOT_PASSED_ON]
         start: Message = {}
         parts: list[bytes] = []
 
@@ -66,6 +66,7 @@ def _asks_for_a_page(scope: Scope) -> bool:
 
 
 def _is_html(start: Message) -> bool:
-    return any(
-        name.lower() == b"content-type" and value.startswith(b"text/html") for name, value in start.get("headers", ())
-    )
+    """Whether it is a page of the app, and no file to be saved."""
+    headers = {name.lower(): value for name, value in start.get("headers", ())}
+    saved = headers.get(b"content-disposition", b"").startswith(b"attachment")
+    return headers.get(b"content-type", b"").startswith(b"text/html") and not saved

@@ -99,8 +99,9 @@ def question(choice: ScoredChoice, how: Break, at: Site) -> BackwardQuestion:
 
 
 def consumer(answer: BackwardAnswer, step: BackwardStep) -> int | None:
-    """The step that uses a step's output: on the way back it comes right before. None for the last."""
-    return next((i for i, other in enumerate(answer.steps) if step.site in (other.into, *other.also)), None)
+    """The step whose first input is a step's output: there its numbers can be chosen. None where there is none, as for
+    the last."""
+    return next((i for i, other in enumerate(answer.steps) if step.site == other.into), None)
 
 
 def at(count: int, number: int, index: tuple[int, ...]) -> dict[str, object]:

@@ -72,7 +72,7 @@ def _listed(whole: BackwardAnswer, frame: Frame, step: BackwardStep) -> None:
     if one is None:
         return
     before = backward_choice.consumer(whole, step)
-    if before is None:
+    if step.site == whole.steps[-1].site:
         st.caption("The way back begins here: what arrives is the derivative of the score with respect to this output.")
     rows = [terms.Row(*backward_words.term(each)) for each in one.terms]
 
