@@ -28,9 +28,11 @@ CLICKED = ("preset/shapes-cnn", FIRST, "torchvision/resnet18@random-0")
 PHOTOS = ("cat", "palace", "dahlia", "photographer", "coffee")
 _DRAWN = (
     "document.querySelector('.st-key-chart_gradient .js-plotly-plot')"
-    "?._fullData?.find(trace => trace.type === 'heatmap')?.z?.flatMap?.(row => [...row].slice(0, 9))"
+    "?._fullData?.find(trace => trace.type === 'heatmap')?.z"
 )
-"""Some of the numbers of the gradient that is on the screen."""
+"""The numbers of the gradient that is on the screen."""
+_SOME = "(z) => String(z?.flatMap?.(row => [...row].slice(0, 9)))"
+"""Some of them, as text."""
 _BAR = """(number) => {
   const chart = document.querySelector('.st-key-chart_classes .js-plotly-plot');
   chart.scrollIntoView({ block: 'center' });
@@ -120,10 +122,13 @@ def click_on_bar(page: Page, number: int) -> float:
 
 def until_drawn(page: Page, act: Callable[[], None]) -> float:
     """Seconds from what ``act`` does to another heatmap on the screen."""
-    page.evaluate(f"() => {{ window.drawnBefore = String({_DRAWN}); }}")
+    page.evaluate(f"() => {{ window.seen = {_DRAWN}; window.before = ({_SOME})(window.seen); }}")
     start = time.perf_counter()
     act()
-    page.wait_for_function(f"() => {{ const now = {_DRAWN}; return now && String(now) !== window.drawnBefore; }}")
+    page.wait_for_function(  # the numbers are looked at only where they are others: the browser has enough to do
+        f"() => {{ const now = {_DRAWN}; if (!now || now === window.seen) return false; "
+        f"window.seen = now; return ({_SOME})(now) !== window.before; }}"
+    )
     return time.perf_counter() - start
 
 

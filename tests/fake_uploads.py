@@ -17,7 +17,7 @@ from gradviz_core.types import AboutAModel, Answer, Question, SurveyAnswer
 from gradviz_core.types.cards import Fit, ImageReport, ModelReport, Preprocessing, Recipe, UploadKind
 from gradviz_core.types.looks import Look
 from tests import handing_in
-from tests.opening import STATUS, opened
+from tests.opening import STATUS, not_ahead, opened
 
 IMAGENET = Preprocessing((96, 96), 110, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 FITS = (
@@ -139,6 +139,7 @@ def stand_in(monkeypatch: pytest.MonkeyPatch) -> Fake:
     handing_in.forget()
     for name in ("deliver", "read_labels", "keep_recipe", "recipe", "ask", "show"):
         monkeypatch.setattr(client, name, getattr(made, name))
+    monkeypatch.setattr(client, "send", not_ahead)
     monkeypatch.setattr(client, "check", lambda question, left, asker: None)
     monkeypatch.setattr(client, "stop_check", lambda: None)
     monkeypatch.setattr(client, "start", lambda: None)

@@ -6,7 +6,7 @@ import base64
 import json
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import pytest
@@ -15,7 +15,9 @@ from streamlit.testing.v1 import AppTest
 from gradviz_core.compute import client, inline
 from gradviz_core.compute.protocol import Status
 from gradviz_core.drawing.screen import fit
+from gradviz_core.errors import ServiceStarting
 from gradviz_core.types import Answer, Question, keys
+from gradviz_core.types.looks import Look
 from gradviz_core.uploads import store
 from pages.shell.words import TO_A_TERM
 from tests import components_once  # noqa: F401 - it acts where it is imported
@@ -36,6 +38,11 @@ STATUS = Status(
 )
 
 
+def not_ahead(question: Question, look: Look | None = None) -> NoReturn:
+    """Nothing can be asked ahead of its time: the page asks when it needs the answer."""
+    raise ServiceStarting("There is no service.")
+
+
 def answer_here(monkeypatch: pytest.MonkeyPatch) -> list[Question]:
     """Answer questions in this process; the list says which were asked. Nothing is checked."""
     questions: list[Question] = []
@@ -46,6 +53,7 @@ def answer_here(monkeypatch: pytest.MonkeyPatch) -> list[Question]:
 
     monkeypatch.setattr(client, "ask", ask)
     monkeypatch.setattr(client, "show", lambda question, look: fit(client.ask(question), look))
+    monkeypatch.setattr(client, "send", not_ahead)
     monkeypatch.setattr(client, "check", lambda question, left, asker: None)
     monkeypatch.setattr(client, "stop_check", lambda: None)
     monkeypatch.setattr(client, "recipe", lambda key: store.here().recipe(keys.digest(key) or ""))

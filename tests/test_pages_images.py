@@ -41,6 +41,12 @@ def test_the_group_that_suits_the_model_stands_first_and_is_open(model: str, exp
     assert sorted(shown) == sorted(card.key for card in catalogue.sample_images())
 
 
+def test_thumbnails_are_small_because_all_go_to_the_browser_with_every_page() -> None:
+    thumbnails = [thumbnail for group in images._groups(PHOTO_MODEL) for thumbnail in group.thumbnails]
+    assert len(thumbnails) > 20
+    assert sum(len(thumbnail.address) for thumbnail in thumbnails) < 4_000 * len(thumbnails)
+
+
 @pytest.mark.parametrize(
     ("model", "image"),
     [

@@ -9,11 +9,13 @@ import atexit
 import threading
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import dataclass
 from functools import lru_cache
+from typing import Generic
 
 from gradviz_core.compute import protocol
 from gradviz_core.compute.askers import ANYONE, Asker
-from gradviz_core.compute.connection_pool import Cancelled, ConnectionPool, Incoming
+from gradviz_core.compute.connection_pool import Cancelled, ConnectionPool, Incoming, Sent
 from gradviz_core.compute.delivery import Delivery
 from gradviz_core.compute.downloads import Wanted
 from gradviz_core.compute.protocol import Status
@@ -78,6 +80,15 @@ def show(question: Question[A], look: Look) -> A:
         GradVizError: as ``ask``.
     """
     return _client().show(question, look, _whose())
+
+
+def send(question: Question[A], look: Look | None = None) -> Asked[A]:
+    """Ask now and read the answer later, which is the one that ``ask`` gives, or ``show`` with a ``look``.
+
+    Raises:
+        ServiceStarting: the service cannot be reached.
+    """
+    return _client().send(question, look, _whose())
 
 
 def check(question: ProofQuestion, left: threading.Event, asker: Asker = ANYONE) -> ProofAnswer | None:
@@ -218,6 +229,22 @@ def _client() -> Client:
     return client
 
 
+@dataclass(frozen=True, slots=True)
+class Asked(Generic[A]):
+    """A question that was sent, and whose answer is read later."""
+
+    question: Question[A]
+    sent: Sent
+
+    def answer(self) -> A:
+        """Wait for the answer, which can be read once. Raises ``GradVizError`` as ``ask`` does."""
+        return answer_to(self.question, answer_from_bytes(self.sent.reply()))
+
+    def drop(self) -> None:
+        """The answer is not wanted any more. Does nothing once it was read."""
+        self.sent.drop()
+
+
 class Client:
     """A client of one compute service: the one at the address in the settings, or a local one that it starts. Questions
     without an asker count as those of a single one."""
@@ -229,13 +256,16 @@ class Client:
 
     def ask(self, question: Question[A], asker: Asker = ANYONE) -> A:
         """See the function of this name."""
-        body = self._pool.request("ask", question_to_json(question).encode(), asker)
-        return answer_to(question, answer_from_bytes(body))
+        return self.send(question, asker=asker).answer()
 
     def show(self, question: Question[A], look: Look, asker: Asker = ANYONE) -> A:
         """See the function of this name."""
-        body = self._pool.request("show", shown_to_json(question, look).encode(), asker)
-        return answer_to(question, answer_from_bytes(body))
+        return self.send(question, look, asker).answer()
+
+    def send(self, question: Question[A], look: Look | None = None, asker: Asker = ANYONE) -> Asked[A]:
+        """See the function of this name."""
+        word, text = ("ask", question_to_json(question)) if look is None else ("show", shown_to_json(question, look))
+        return Asked(question, self._pool.send(word, text.encode(), asker))
 
     def check(self, question: ProofQuestion, left: threading.Event, asker: Asker = ANYONE) -> ProofAnswer | None:
         """See the function of this name."""

@@ -59,6 +59,32 @@ class Incoming:
             self._connection.close()
 
 
+class Sent:
+    """A request that was sent, on a connection of its own. The service works on it; its reply is read later."""
+
+    def __init__(self, pool: ConnectionPool, connection: Connection) -> None:
+        """The request was written to ``connection``."""
+        self._pool = pool
+        self._connection: Connection | None = connection
+
+    def reply(self, left: threading.Event | None = None) -> bytes:
+        """The body of the reply, which can be read once. Raises what the reply says, and ``Cancelled`` once ``left`` is
+        set."""
+        assert self._connection is not None
+        connection, self._connection = self._connection, None
+        with self._pool.closed_unless_over(connection):
+            kind, reply = self._pool.reply(connection, left)
+        self._pool.keep(connection)
+        if kind != "ok":
+            raise error_from_json(reply)
+        return reply
+
+    def drop(self) -> None:
+        """The reply is not wanted any more: the service stops the work, if nobody has read its reply."""
+        if self._connection is not None:
+            self._connection.close()
+
+
 class ConnectionPool:
     """The connections to one compute service: the one at the address in the settings, or else a local one."""
 
@@ -99,28 +125,28 @@ class ConnectionPool:
         left: threading.Event | None = None,
     ) -> bytes:
         """The body of the reply. Raises what the reply says, and ``Cancelled`` once ``left`` is set."""
+        return self.send(word, body, asker).reply(left)
+
+    def send(self, word: str, body: bytes = b"", asker: Asker = ANYONE) -> Sent:
+        """Send a request whose reply is read later."""
         connection = self.connection()
-        with self._closed_unless_over(connection):
+        with self.closed_unless_over(connection):
             protocol.write_request(connection, asker, word, body)
-            kind, reply = self.reply(connection, left)
-        self._keep(connection)
-        if kind != "ok":
-            raise error_from_json(reply)
-        return reply
+        return Sent(self, connection)
 
     def request_file(self, word: str, body: bytes, asker: Asker, left: threading.Event) -> Incoming:
         """The file that the service sends. Raises what the reply says, and ``Cancelled`` once ``left`` is set."""
         connection = self.connection()
-        with self._closed_unless_over(connection):
+        with self.closed_unless_over(connection):
             protocol.write_request(connection, asker, word, body)
             kind, reply = self.reply(connection, left)
             if kind == "file":
-                return Incoming(connection, int(reply), self._keep)
-        self._keep(connection)
+                return Incoming(connection, int(reply), self.keep)
+        self.keep(connection)
         raise error_from_json(reply)
 
     @contextlib.contextmanager
-    def _closed_unless_over(self, connection: Connection) -> Iterator[None]:
+    def closed_unless_over(self, connection: Connection) -> Iterator[None]:
         """If anything goes wrong inside, the connection is closed: a reply may still arrive that nobody else may read.
         A service that has stopped is started again."""
         try:
@@ -140,7 +166,7 @@ class ConnectionPool:
 
     def _warm_up(self) -> None:
         try:
-            self._keep(self.connection())
+            self.keep(self.connection())
         except ComputeError as error:
             log.warning("%s", error)
 
@@ -207,7 +233,8 @@ class ConnectionPool:
         with self._lock:
             return self._idle.pop() if self._idle else None
 
-    def _keep(self, connection: Connection) -> None:
+    def keep(self, connection: Connection) -> None:
+        """The connection is free for the next request."""
         with self._lock:
             if len(self._idle) < MOST_IDLE:
                 self._idle.append(connection)

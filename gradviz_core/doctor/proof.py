@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
-from gradviz_core.doctor import verdicts
+from gradviz_core.doctor import kinks, verdicts
 from gradviz_core.doctor.doubles import Narrowing, SameDraws, in_float64, wide
 from gradviz_core.errors import QuestionError
 from gradviz_core.tracing.inputs import Inputs, by_site, call_of, explained, map_inputs
@@ -18,7 +18,7 @@ from gradviz_core.tracing.scores import targets
 from gradviz_core.tracing.trace import Trace, chosen_sites, differentiate, forward, reached, recording
 from gradviz_core.types import INPUT, BoxScore, ClassScore, RegionScore, Site, Target
 from gradviz_core.types.calls import Call
-from gradviz_core.types.findings import DirectionProof, Proof, Step
+from gradviz_core.types.findings import Crossed, DirectionProof, Proof, Step
 from gradviz_core.types.sites import site_name
 
 STEPS = (1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9)
@@ -50,8 +50,9 @@ def prove(
     where values are rounded to float32 or less on the way, whatever the type of the weights.
 
     All of this is done on a copy in float64. The gradient of the module as it is, which is the one that people see, is
-    then compared with that of the copy, as a whole. Where the module draws random numbers the copy sees the same ones,
-    drawn in the module's precision.
+    then compared with that of the copy, as a whole. Where the two differ from the fifth digit on, the values are
+    counted that rounding puts on another side of a kink (``kinks.crossed``). Where the module draws random numbers the
+    copy sees the same ones, drawn in the module's precision.
 
     Without ``every_step`` it begins with the shortest step that noise leaves six digits, and the others are tried only
     where that one does not settle it: the verdict is the same, and comes after a third of the passes.
@@ -112,7 +113,10 @@ def _held_against_differences(
                 )
             bare = DirectionProof(str(site), derivative, (), seen.narrowest, _name(precision), distance)
             found.append(_compared(here, site, value, direction, bare, every_step))
-    return verdicts.proof(found, here.score)
+    crossed = Crossed()
+    if any(one.own > verdicts.AGREES for one in found):
+        crossed = kinks.crossed((module, call, own.watched), (copied, call64, watched))
+    return verdicts.proof(found, here.score, crossed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +126,8 @@ class _Own:
     target: Target
     """With the predicted class filled in."""
     slopes: Mapping[Site, Tensor]
+    watched: Trace
+    """Its pass."""
     draws: torch.dtype | None
     """The type of the random numbers that it draws; None where it draws none."""
 
@@ -158,7 +164,7 @@ def _as_it_is(module: nn.Module, call: Call, target: Target, sites: tuple[Site, 
     slopes = differentiate(watched, score, sites, keep_graph=False)
     given = [tensor.dtype for tensor in by_site(call).values() if tensor.is_floating_point()]
     draws = (*given, torch.get_default_dtype())[0] if watched.random else None
-    return _Own(target, {site: reached(site, slope, target) for site, slope in slopes.items()}, draws)
+    return _Own(target, {site: reached(site, slope, target) for site, slope in slopes.items()}, watched, draws)
 
 
 def _first_pass(copied: nn.Module, call: Call, keep: set[Site], seed: int, axes: bool) -> Trace:

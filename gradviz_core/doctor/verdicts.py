@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from gradviz_core.types.findings import DirectionProof, Outcome, Proof, Step
+from gradviz_core.types.findings import Crossed, DirectionProof, Outcome, Proof, Step
 from gradviz_core.types.sites import site_name
 from gradviz_core.types.subjects import Site
 
@@ -29,8 +29,12 @@ COARSER: Mapping[str, float] = {"float32": 2.0**29, "float16": 2.0**42, "bfloat1
 """How many times coarser than float64 each type rounds."""
 
 
-def proof(directions: Sequence[DirectionProof], score: float) -> Proof:
-    """The proof that these directions make together; it is as good as the worst of them.
+NONE = Crossed()
+
+
+def proof(directions: Sequence[DirectionProof], score: float, crossed: Crossed = NONE) -> Proof:
+    """The proof that these directions make together; it is as good as the worst of them. ``crossed`` are the values
+    that rounding puts on another side of a kink.
 
     Each direction is judged by its best step. Its two numbers agree where they differ by no more than ``AGREES`` and
     the noise of that step, and disagree where they differ by more; where the noise itself is more than ``TELLS``,
@@ -45,9 +49,8 @@ def proof(directions: Sequence[DirectionProof], score: float) -> Proof:
     rounding makes it what it is (of a probability of almost 1, say), or an operation is wrong in that type alone.
     """
     outcome, worst = _worst(directions, score)
-    if outcome == "agrees":
-        return Proof(tuple(directions), score, _agreed(directions), outcome)
-    return Proof(tuple(directions), score, _NOT[outcome](worst, score), outcome)
+    verdict = _agreed(directions) if outcome == "agrees" else _NOT[outcome](worst, score)
+    return Proof(tuple(directions), score, f"{verdict}{_crossed(crossed, worst)}", outcome, crossed)
 
 
 def settles(one: DirectionProof) -> bool:
@@ -89,6 +92,14 @@ def in_short(found: Proof) -> str:
             )
         case "too small":
             return "Not settled: the derivative is so small compared to the score that rounding hides it"
+
+
+def _crossed(crossed: Crossed, one: DirectionProof) -> str:
+    if not crossed.count:
+        return ""
+    some, kinks = f"{crossed.count:,} of {crossed.among:,} values", ", ".join(crossed.functions)
+    where = f"on the other side of a kink ({kinks}), where the slope is another one"
+    return f" Rounding to {one.precision} puts {some} {where}."
 
 
 def _worst(directions: Sequence[DirectionProof], score: float) -> tuple[Outcome, DirectionProof]:

@@ -28,9 +28,9 @@ def image_trace(pixels: Pixels, blocks: Blocks | None, *, hover: bool) -> go.Ima
 
 
 def png_address(pixels: Pixels) -> str:
-    """The picture as a PNG in a ``data:`` address, lossless."""
+    """The picture as a PNG in a ``data:`` address, lossless. It is packed fast rather than tight."""
     buffer = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(pixels, dtype=np.uint8)).save(buffer, "PNG")
+    Image.fromarray(np.ascontiguousarray(pixels, dtype=np.uint8)).save(buffer, "PNG", compress_level=1)
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
 
 

@@ -22,7 +22,7 @@ from gradviz_core.serving.lru_cache import LruCache
 from gradviz_core.text.codec import question_to_json
 from gradviz_core.text.shown_text import keeping_direction, visible
 from gradviz_core.types import ProofAnswer, ProofQuestion
-from gradviz_core.types.findings import Proof
+from gradviz_core.types.findings import Proof, counted
 
 PATH = "check"
 """The part of the address before the token."""
@@ -150,6 +150,8 @@ class Said:
     words: str
     more: str
     """The whole verdict; empty where the words say all."""
+    button: str = "Details"
+    """What the button says that shows it."""
     loud: bool = False
     """Whether the gradient is contradicted."""
 
@@ -161,7 +163,8 @@ def said(found: Verdict) -> Said:
     short = verdicts.in_short(found)
     if found.outcome == "apart":
         return Said("error", _shown(f"{short}. {found.verdict}"), "", loud=True)
-    return Said("check" if found.agrees else "remove", _shown(short), _shown(found.verdict))
+    button = f"Why {counted(verdicts.digits(found), 'digit')}?" if found.agrees and found.crossed.count else "Details"
+    return Said("check" if found.agrees else "remove", _shown(short), _shown(found.verdict), button)
 
 
 def _shown(text: str) -> str:

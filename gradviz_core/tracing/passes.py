@@ -155,7 +155,7 @@ def _needs_all_to_train(plan: _Plan, begin: int | State) -> bool:
     if all(parameter.requires_grad for parameter in plan.module.parameters()):
         return False
     try:
-        _unwatched(plan.module, plan.call, Trace(begin=begin, differentiates=True))
+        unwatched(plan.module, plan.call, Trace(begin=begin, differentiates=True))
     except _FAILED as error:
         return not isinstance(error, torch.OutOfMemoryError | GradVizError)
     return False
@@ -207,10 +207,10 @@ def check_unchanged(module: nn.Module, x: Inputs, trace: Trace) -> None:
     """
     call = call_of(module, x)
     watched = tensors(trace.output)
-    first = _unwatched(module, call, trace)
+    first = unwatched(module, call, trace)
     if all(is_close(tensor, first[item]) for item, tensor in watched.items()):
         return
-    second = _unwatched(module, call, trace)
+    second = unwatched(module, call, trace)
     if not all(is_close(tensor, second[item]) for item, tensor in first.items()):
         raise GradVizError(
             "This model gives a different result each time it runs, even from the same random seed. Remove what "
@@ -223,7 +223,7 @@ def check_unchanged(module: nn.Module, x: Inputs, trace: Trace) -> None:
     )
 
 
-def _unwatched(module: nn.Module, call: Call, trace: Trace) -> dict[str, Tensor]:
+def unwatched(module: nn.Module, call: Call, trace: Trace) -> dict[str, Tensor]:
     """What a twin without our hooks returns, from the random numbers that the watched pass began with. Its parameters
     train where the module's do, for a forward pass may look at that, unless the pass needs them all."""
     give_way()

@@ -199,6 +199,17 @@ module's own gradient differs; ``too small``: rounding hides whether they meet."
 
 
 @dataclass(frozen=True, slots=True)
+class Crossed:
+    """Values that rounding to the module's own precision puts on another side of a kink than they lie on in float64."""
+
+    count: int = 0
+    among: int = 0
+    """How many values there are at kinks in all; 0 where nothing was counted."""
+    functions: tuple[str, ...] = ()
+    """What has these kinks: ``ReLU6``."""
+
+
+@dataclass(frozen=True, slots=True)
 class Proof:
     """A check of gradients against finite differences, in float64."""
 
@@ -206,6 +217,8 @@ class Proof:
     score: float
     verdict: str
     outcome: Outcome
+    crossed: Crossed = Crossed()
+    """Counted where the module's own gradient is not that of float64 to five digits."""
 
     @property
     def agrees(self) -> bool:

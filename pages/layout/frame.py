@@ -22,6 +22,7 @@ from pages.scores.output_kind import Output
 from pages.shell import (
     about,
     address,
+    ahead,
     asking,
     check,
     copy_link,
@@ -84,6 +85,8 @@ def around(page: contents.Page) -> Iterator[None]:
     definitions.listen()
     keep_names(())
     address.begin(contents.parameters(), (each.name for each in page.choices), models.unsaid())
+    if page.pickers and page.pictures:
+        ahead.send(_survey(*_chosen()))
     printed.note_address()
     with asking.one_sentence():
         present.begin(page.presented)
@@ -102,13 +105,13 @@ def around(page: contents.Page) -> Iterator[None]:
         check.settle()
         uploading.settle()
     finally:
+        ahead.drop()
         _say_status(sidebar)
 
 
 def _sidebar(pickers: bool) -> _Sidebar:
     """Model, image and score first, then what is needed less often, the device at the foot."""
-    model = address.read("model") if pickers else models.first()
-    image = (address.read("image") if pickers else "") or images.suited(model)
+    model, image = _chosen() if pickers else (models.first(), images.suited(models.first()))
     if pickers:
         models.pick(model)
     card = room_of("model_card") if pickers else st.container()
@@ -122,6 +125,17 @@ def _sidebar(pickers: bool) -> _Sidebar:
         room = about.panel()
         foot = st.empty()
     return _Sidebar(model, image, card, target, foot, about=room)
+
+
+def _chosen() -> tuple[str, str]:
+    """The keys of the model and the image."""
+    model = address.read("model")
+    return model, address.read("image") or images.suited(model)
+
+
+def _survey(model: str, image: str) -> SurveyQuestion:
+    """What every page about a model asks first."""
+    return SurveyQuestion(model=model, image=image, seed=draws.chosen())
 
 
 def room_of(key: str) -> DeltaGenerator:
@@ -207,17 +221,24 @@ def end() -> NoReturn:
 
 
 def _choice(sidebar: _Sidebar, drawn: Heading) -> Choice:
-    draw = draws.chosen()
-    question = SurveyQuestion(model=sidebar.model, image=sidebar.image, seed=draw)
-    survey = asking.ask(question, "Loading the model and the image …")
+    survey = asking.ask(_survey(sidebar.model, sidebar.image), "Loading the model and the image …")
     if images.remember(sidebar.image, survey.pixels):
         st.rerun()  # the thumbnails are drawn already, without this one
     keep_names((*survey.card.labels, *(info.site.path for info in survey.sites), *(head.item for head in survey.heads)))
+    ahead.send_again(survey.question)
     with sidebar.card:
         models.card(survey.card)
     with sidebar.target:
         draws.control(survey)
-    return Choice(sidebar.model, sidebar.image, survey, drawn.tools, drawn.beside, subject=_subject(sidebar), draw=draw)
+    return Choice(
+        sidebar.model,
+        sidebar.image,
+        survey,
+        drawn.tools,
+        drawn.beside,
+        subject=_subject(sidebar),
+        draw=survey.question.seed,
+    )
 
 
 def _subject(sidebar: _Sidebar) -> str:

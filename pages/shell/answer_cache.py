@@ -28,12 +28,17 @@ class AnswerCache:
         ``shown`` is the text of the question together with how the answer is drawn. An answer that was reduced to fit
         a screen is stored under it; a complete one serves every way to draw it.
         """
-        answer = self._answers.get(text)
-        if shown and (answer is None or is_coarse(answer.arrays)):
-            answer = self._answers.get(shown)
+        answer = self.find(text, shown)
         if answer is None:
             answer = make()
             self._answers.keep(shown if shown and is_coarse(answer.arrays) else text, answer)
+        return answer
+
+    def find(self, text: str, shown: str = "") -> Answer | None:
+        """The same where it is in the cache, else None."""
+        answer = self._answers.get(text)
+        if shown and (answer is None or is_coarse(answer.arrays)):
+            answer = self._answers.get(shown)
         return answer
 
     @property

@@ -19,7 +19,7 @@ from gradviz_core.types import AboutAModel, Question
 from gradviz_core.types.kinds import answer_to
 from gradviz_core.types.looks import Look
 from gradviz_core.types.questions import A
-from pages.shell import address, skeleton, turns, weights_here
+from pages.shell import address, ahead, skeleton, turns, weights_here
 from pages.shell.answer_cache import answer_cache
 from pages.shell.words import linked
 
@@ -61,11 +61,8 @@ def _patiently(question: Question[A], doing: str, look: Look | None) -> A:
     while True:
         try:
             with st.spinner(doing):
-                if look is None:
-                    found = answer_cache().get(question_to_json(question), lambda: client.ask(question))
-                else:
-                    shown = shown_to_json(question, look)
-                    found = answer_cache().get(question_to_json(question), lambda: client.show(question, look), shown)
+                shown = "" if look is None else shown_to_json(question, look)
+                found = answer_cache().get(question_to_json(question), lambda: ahead.answer(question, look), shown)
                 return answer_to(question, found)
         except turns.NotYet:
             turns.before_drawing(LARGE)  # then try again
@@ -79,6 +76,7 @@ def _patiently(question: Question[A], doing: str, look: Look | None) -> A:
 def begin() -> None:
     """Make room for what is being done, which moves nothing; reset the counts of errors and of time. Called once in
     each run."""
+    ahead.begin()
     st.session_state["progress_room"] = st.container(key="progress", gap=None)
     st.session_state["errors_said"] = 0
     st.session_state["asked_ms"] = 0.0

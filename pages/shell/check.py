@@ -69,6 +69,7 @@ function render({ data, parentElement }) {
     more.textContent = said.more;
     more.hidden = true;
     button.hidden = !said.more;
+    button.textContent = said.button ?? "Details";
     button.setAttribute("aria-expanded", "false");
   };
   button.onclick = () => {

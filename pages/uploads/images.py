@@ -28,7 +28,7 @@ Range = tuple[float, float]
 SAMPLES_BYTES = 5_000_000
 """Most that the thumbnails of the samples hold together."""
 MOST_UPLOADS = 20
-"""Uploads of a session whose thumbnails are shown, the latest: each is sent with every page, and takes up to 40 kB."""
+"""Uploads of a session whose thumbnails are shown, the latest: each is sent with every page, and takes up to 10 kB."""
 _YOURS = "Your image"
 _OWN = "own"
 _RANGES = {"0 1": "0 to 1", "0 255": "0 to 255", "-1 1": "−1 to 1", _OWN: "Other"}

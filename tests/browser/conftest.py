@@ -14,10 +14,11 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Error, Page, expect, sync_playwright
@@ -64,10 +65,10 @@ class Server:
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[Server]:
-    """The app on a free port, with a store of its own, ended at the end."""
+def running(folder: Path, environment: Mapping[str, str] = MappingProxyType({})) -> Iterator[Server]:
+    """The app on a free port, with a store of its own, ended at the end. ``environment`` is set for it too."""
     with folder_of_a_server() as temporary:
-        yield from _running(folder, {"GRADVIZ_STORE": str(folder / "uploads"), "TMPDIR": temporary})
+        yield from _running(folder, {"GRADVIZ_STORE": str(folder / "uploads"), "TMPDIR": temporary, **environment})
 
 
 def _running(folder: Path, settings: dict[str, str]) -> Iterator[Server]:

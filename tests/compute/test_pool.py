@@ -186,6 +186,20 @@ def test_the_question_of_a_client_that_left_is_dropped(client: Client, service: 
         assert all(worker_of(question.result()) for question in running)
 
 
+def test_an_answer_may_be_read_later(client: Client) -> None:
+    first, second = (client.send(SurveyQuestion(model="echo", image=image)) for image in ("a", "b"))
+    assert [one.answer().question.image for one in (second, first)] == ["b", "a"]
+    first.drop()  # it was read: its connection is somebody else's by now
+    ask(client, "echo")
+
+
+def test_the_question_of_somebody_who_no_longer_wants_the_answer_is_dropped(client: Client) -> None:
+    sent = client.send(SurveyQuestion(model="work", image="5"))
+    assert until(lambda: client.status().busy == 1)
+    sent.drop()
+    assert until(lambda: client.status().busy == 0, DEADLINE_S / 2)
+
+
 def test_a_question_that_needs_too_much_memory_fails_by_itself(chosen: Settings, tmp_path: Path) -> None:
     """Here, too: one that waits too long is told so."""
     small = {"workers": 1, "queue_wait_s": 0.4, "worker_memory_mb": 1500, "store": tmp_path}
