@@ -119,6 +119,7 @@ def test_only_pictures_that_are_drawn_are_downloads_and_they_name_the_fault() ->
     assert any(fault in read(caption.value) for caption in app.caption), "it is in the alternative text, too"
     sound = opened(PAGE, model=CNN, image=STAR, step="34")
     assert [row["chart"] for row in offered(sound)] == ["chart_arrives", "chart_leaves"]
+    assert [row["label"] for row in offered(sound)] == ["Arrives", "Goes on"], "as the page calls them"
     assert not any("broken" in line for row in offered(sound) for line in row["lines"])
 
 

@@ -93,7 +93,8 @@ with one_sentence():
         *["strip" for _ in strips],
         *(["channel"] if isinstance(enlarged, panel.Picture) else []),
     ]
-    download_menu.menu(choice, drawn, answer, "feature-maps", checked)
+    called = {"channels": "all channels", "channel": "chosen channel", "strip": "layer outputs"}
+    download_menu.menu(choice, drawn, answer, "feature-maps", checked, called=called)
     near_program = {}
     if around is not None and view.near is not None:
         corner, size = view.near.corner, view.near.numbers.shape

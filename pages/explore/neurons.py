@@ -71,7 +71,8 @@ with one_sentence():
         strongest = ask(asked, "Computing the gradients of the strongest channels …", Look(part=answer.receptive_field))
     gallery = units.gallery(strongest, info, place, channel, answer.receptive_field)
     panel.picture(gallery, "gallery")
-    download_menu.menu(choice, ("activation", "gradient", "gallery"), answer, "neurons", checked)
+    called = {"gallery": f"strongest {captions.channel_word(info)}s"}
+    download_menu.menu(choice, ("activation", "gradient", "gallery"), answer, "neurons", checked, called=called)
     single = planes.maps.shape[1:] != (1, 1)
     code.panel(
         choice,

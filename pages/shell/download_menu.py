@@ -9,7 +9,7 @@ there, and an error becomes the text of the frame, which is shown below the butt
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 
 import streamlit as st
@@ -181,35 +181,39 @@ def menu(
     answer: Answer,
     name: str,
     checked: ProofQuestion | None = None,
+    *,
+    called: Mapping[str, str] | None = None,
 ) -> None:
-    """The menu of all downloads. ``pictures`` are the keys of those on the page. HTML files and arrays contain the
+    """The menu of all downloads. ``pictures`` are the keys of those on the page; ``called`` says what the page calls
+    them, where that is not the key. HTML files and arrays contain the
     verdict of the check of the gradient at that time; the files that the browser makes do not."""
     question = answer.question
     assert isinstance(question, AboutAModel)
     what = _what(answer, choice.labels)
     with choice.tools.popover("Download", icon=":material/download:"):
-        rows = [_row(key, f"gradviz-{name}-{key}", what, choice.subject, checked) for key in pictures]
+        words = {key: key for key in pictures} | dict(called or {})
+        rows = [_row(key, words[key], f"gradviz-{name}-{key}", what, choice.subject, checked) for key in pictures]
         said = partial(check.receipt, checked) if checked is not None else None
         arrays = _link(f"gradviz-{name}.npz", Arrays(question_to_json(question), said))
         data = {"rows": rows, "arrays": arrays, "bibtex": bibtex(answer), "columns": _COLUMNS_MM, "names": _NAMES}
         _component(key="downloads", data=newest.stamped("downloads", data))
 
 
-def _row(key: str, file: str, what: str, subject: str, checked: ProofQuestion | None) -> dict[str, object]:
-    lines = partial(title, key, what, subject, checked)
+def _row(key: str, word: str, file: str, what: str, subject: str, checked: ProofQuestion | None) -> dict[str, object]:
+    lines = partial(title, word, what, subject, checked)
     return {
         "chart": f"chart_{key}",
-        "label": key.capitalize(),
-        "lines": title(key, what, subject, None),
+        "label": word.capitalize(),
+        "lines": title(word, what, subject, None),
         "file": file,
         "whole": _link(f"{file}.html", Page(lines)),
         "light": _link(f"{file}-light.html", Page(lines, light=True)),
     }
 
 
-def title(key: str, what: str, subject: str, checked: ProofQuestion | None) -> list[str]:
+def title(word: str, what: str, subject: str, checked: ProofQuestion | None) -> list[str]:
     """The title of a downloaded picture, in lines; ``subject`` names model and image."""
-    lines = [f"GradViz: {key}, {what}", subject]
+    lines = [f"GradViz: {word}, {what}", subject]
     return [*lines, check.words(checked)] if checked is not None else lines
 
 

@@ -55,7 +55,8 @@ with one_sentence():
     with right, st.container(key="doctor"):
         backward_breaks.doctor(choice, how, at)
     drawn = [key for key, there in (("arrives", arrives), ("leaves", leaves)) if there]
-    download_menu.menu(choice, drawn, answer, "backward", checked)
+    called = {"leaves": "goes on"} if now.back else {"arrives": "input", "leaves": "output"}
+    download_menu.menu(choice, drawn, answer, "backward", checked, called=called)
     programs = backward_pictures.programs(answer, now, step, known) if sound else {}
     if programs:
         code.panel(choice, programs)

@@ -54,7 +54,7 @@ with one_sentence():
     panel.header("Parameters")
     panel.picture(flow.over_parameters(answer, other, choice.labels), "parameters")
     st.caption("Click a parameter to open the feature maps of the layer that holds it.")
-    download_menu.menu(choice, ("flow", "parameters"), answer, "gradient-flow")
+    download_menu.menu(choice, ("flow", "parameters"), answer, "gradient-flow", called={"flow": "layer outputs"})
     programs = {
         "Layer outputs": lambda at: snippets.sites(at, choice.target),
         "Parameters": lambda at: snippets.parameters(at, answer),

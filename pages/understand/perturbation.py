@@ -68,6 +68,7 @@ with one_sentence():
         answer,
         "perturbation",
         checked,
+        called={"change": "predicted and actual change"},
     )
     code.panel(
         choice,
