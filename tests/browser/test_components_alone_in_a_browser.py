@@ -11,6 +11,7 @@ from pages.learn import lesson_contents
 from pages.shell import architecture_map, download_menu, printed
 from pages.streamlit_private import elements
 from pages.understand import player
+from tests.browser import streamlit_ids
 from tests.browser.alone import Alone
 from tests.browser.conftest import tab
 
@@ -142,7 +143,8 @@ def _lesson(here: int) -> dict[str, object]:
 
 @pytest.fixture
 def contents(page: Page) -> Alone:
-    page.set_content("<section data-testid=stMain tabindex=0><p>words</p><pre tabindex=0>code</pre></section>")
+    page.set_content("<section tabindex=0><p>words</p><pre tabindex=0>code</pre></section>")
+    page.evaluate("name => document.querySelector('section').dataset.testid = name", streamlit_ids.MAIN)
     made = Alone(page, lesson_contents._HTML, lesson_contents._JS)
     made.draw(_lesson(0))
     return made
@@ -166,7 +168,7 @@ def test_arrows_turn_the_page_after_a_click_on_text_but_not_inside_code(page: Pa
     page.keyboard.press("ArrowRight")
     assert contents.sent == []
     page.get_by_text("words").click()
-    assert page.evaluate("document.activeElement.dataset.testid") == "stMain"
+    assert page.evaluate("document.activeElement.dataset.testid") == streamlit_ids.MAIN
     page.keyboard.press("ArrowRight")
     assert contents.sent == ["k1"]
 
