@@ -9,6 +9,7 @@ PAGE = contents.Page(
     section="Understand",
     order=23,
     parameters=backward_choice.PARAMETERS,
+    presented=("player", "backward_step"),
 )
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ PAGE = contents.Page(
     section="Learn",
     order=31,
     parameters=findings.PARAMETERS,
+    presented=("doctor_findings", "doctor_check"),
 )
 
 if __name__ == "__main__":

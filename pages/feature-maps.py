@@ -10,7 +10,7 @@ PAGE = contents.Page(
     section="Explore",
     order=12,
     parameters=(*maps.PARAMETERS, *sites.PARAMETERS),
-    presented=("chart_channels", "chart_channel", "said_channels", "shown_maps"),
+    presented=("chart_channels", "said_channels", "chart_channel", "said_channel", "shown_maps"),
 )
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ PAGE = contents.Page(
     order=21,
     parameters=jacobian_choice.PARAMETERS,
     score=False,
-    presented=("chart_sensitivities", "chart_matrix", "chart_output", "said_sensitivities", "said_matrix"),
+    presented=("first_row", "shown_output"),
 )
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ PAGE = contents.Page(
     order=30,
     parameters=(*lesson_controls.PARAMETERS, *lesson_contents.PARAMETERS, *lesson_prediction.PARAMETERS),
     pickers=False,
+    presented=("lesson_contents", "lesson"),
 )
 
 if __name__ == "__main__":

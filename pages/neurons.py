@@ -11,7 +11,7 @@ PAGE = contents.Page(
     order=11,
     parameters=(*sites.PARAMETERS, Parameter("opacity")),
     score=False,
-    presented=("chart_activation", "chart_gradient", "said_gradient", "shown_channel"),
+    presented=("chart_activation", "said_activation", "chart_gradient", "said_gradient", "shown_channel"),
 )
 
 if __name__ == "__main__":

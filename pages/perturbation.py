@@ -10,7 +10,7 @@ PAGE = contents.Page(
     section="Understand",
     order=22,
     parameters=(*changes.PARAMETERS, *saliency.PARAMETERS, *sites.PARAMETERS),
-    presented=("chart_before", "chart_after", "chart_difference", "said_difference", "shown_epsilon"),
+    presented=("beside_title", "before_and_after", "shown_epsilon"),
 )
 
 if __name__ == "__main__":

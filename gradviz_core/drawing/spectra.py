@@ -125,7 +125,7 @@ def heatmap(field: Field, rows: Sequence[str], columns: Sequence[str], *, chosen
     """The matrix as ``drawn``, row 0 on top; the hover names the cell's ``rows`` and ``columns``. ``chosen`` outlines a
     row that is drawn."""
     height, width = field.values.shape
-    figure = figures.heatmap(field, height=min(560, max(220, 26 * height)) + BAR)
+    figure = figures.heatmap(field, height=min(340, max(220, 17 * height)) + BAR)
     named = [[figure_text(text) for text in texts] for texts in (rows, columns)]
     figure.data[0].hovertemplate = "%{y}<br>with respect to %{x}<br><b>%{z:.4~g}</b><extra></extra>"
     axis = {"visible": True, "showgrid": False, "zeroline": False, "ticks": "", "constrain": None}

@@ -26,17 +26,20 @@ with one_sentence():
     strips.append(maps.strip(flow, choice.labels, address.read("site", sites.default(reached or choice.survey.sites))))
 
 with one_sentence():
-    site_column, map_column = st.columns([3, 2], vertical_alignment="bottom")
-    with site_column:
-        info = sites.choose(choice.survey.sites, reached)
-    with map_column:
-        architecture_map.draw(choice.survey.sites, info.site)
-    with panel.controls():
+    with panel.controls(alignment="top"):
+        with st.container(key="site_choice"):
+            info = sites.choose(choice.survey.sites, reached)
+        with st.container(key="site_map"):
+            architecture_map.draw(choice.survey.sites, info.site)
         kind = maps.kind()
         order = maps.order()
-        number = st.container(width="content")
-        place = sites.choose_place(info, seen(choice.survey.arrays).size)
     sites.note_if_flat(info)
+    left, right = st.columns([2, 1])
+    with left:
+        all_channels = panel.room("all_channels")
+    with right, panel.controls("unit"):
+        number = st.container(width="content")
+        place = sites.choose_place(info, seen(choice.survey.arrays).size, width=maps.NARROW)
 
     unreached = info.site not in [one.site for one in reached]
     look = Look(
@@ -61,14 +64,13 @@ with one_sentence():
     checked = check.question(choice.model, choice.image, answer.target, choice.draw, info.site)
     view = maps.view(answer, info, look)
     with number:
-        channel = sites.choose_channel(info, view.strongest)
+        channel = sites.choose_channel(info, view.strongest, width=maps.NARROW)
     sheet = maps.sheet(view, answer, info, choice.labels, channel, place)
     enlarged, around = maps.enlarged(view, channel, info, place), maps.near(view, place)
 
     with choice.beside:
         facts.line(*facts.predicted_and_score(answer, answer.prediction, choice.labels, choice.reading))
-    left, right = st.columns([2, 1])
-    with left:
+    with all_channels:
         panel.picture(sheet, "channels", checked=checked if kind.needs_gradient else None)
         st.caption(sites.how_to_click(info))
     with right:
@@ -86,7 +88,8 @@ with one_sentence():
             on_click=address.leave,
             args=("pages/explore/neurons.py", {"site": info.site, **sites.unit_choices(channel, place)}),
         )
-        panel.picture(maps.image(answer, view), "image")
+        with st.container(key="not_printed"):  # it would not fit on a sheet beside the channels
+            panel.picture(maps.image(answer, view), "image")
     facts.notes(answer.notes)
     drawn = [
         "channels",

@@ -20,6 +20,8 @@ from pages.shell.parameters import Parameter
 from pages.shell.sites import Place
 
 PARAMETERS = (Parameter("maps"), Parameter("sort"))
+NARROW = 86
+"""Pixels of a number's field; three stand beside each other above the chosen channel."""
 _ORDERS = {"strength": "By strength", "index": "By index"}
 
 

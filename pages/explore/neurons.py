@@ -19,12 +19,11 @@ choice = frame.begin(
 )
 
 with one_sentence():
-    site_column, map_column = st.columns([3, 2], vertical_alignment="bottom")
-    with site_column:
-        info = sites.choose(choice.survey.sites)
-    with map_column:
-        architecture_map.draw(choice.survey.sites, info.site)
-    with panel.controls():
+    with panel.controls(alignment="top"):
+        with st.container(key="site_choice"):
+            info = sites.choose(choice.survey.sites)
+        with st.container(key="site_map"):
+            architecture_map.draw(choice.survey.sites, info.site)
         number = st.container(width="content")
         size = seen(choice.survey.arrays).size
         place = sites.choose_place(info, size)
@@ -32,7 +31,6 @@ with one_sentence():
         strongest = ask(asked, "Finding the strongest channels here …")
         with number:
             channel = sites.choose_channel(info, int(strongest.arrays["channels"][0]))
-        opacity = widgets.percent("Opacity", "opacity", 60, "How strongly the gradient covers the grey image below it")
     sites.note_if_flat(info)
 
     unit = units.unit(info, channel, place)
@@ -47,7 +45,6 @@ with one_sentence():
     checked = check.question(choice.model, choice.image, unit, choice.draw)
     effective = gradient.effective_box
     activation = units.activation(maps, channel, place, info)
-    input_gradient = units.input_gradient(answer, info, planes, effective, opacity / 100)
 
     with choice.beside:
         facts.line(
@@ -58,7 +55,11 @@ with one_sentence():
     with left:
         panel.picture(activation, "activation")
     with right:
-        panel.picture(input_gradient, "gradient", checked=checked)
+        room = st.container()
+        opacity = widgets.percent("Opacity", "opacity", 60, "How strongly the gradient covers the grey image below it")
+        with room:
+            covered = units.input_gradient(answer, info, planes, effective, opacity / 100)
+            panel.picture(covered, "gradient", checked=checked)
     st.caption(sites.how_to_click(info))
     facts.line(
         ("receptive field", units.box_text(answer.receptive_field)),

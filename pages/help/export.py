@@ -14,7 +14,7 @@ frame.heading(
 )
 
 st.header("Any architecture: an exported program", anchor=False)
-st.code(export_words.EXPORT, language="python", wrap_lines=True)
+export_words.program(export_words.EXPORT)
 st.markdown(
     "`torch.export` follows one forward pass and writes it down as a graph of operations, with the names of your "
     "layers and your source lines. Every page then works as with the built-in models: saliency, neurons, feature "
@@ -26,7 +26,7 @@ st.markdown(
     "`float32` input of 1 or 3 channels; the size of `x` becomes the size of the input, unless you say which sides may "
     "vary:"
 )
-st.code(export_words.SIZES, language="python", wrap_lines=True)
+export_words.program(export_words.SIZES)
 st.markdown(
     "Forward hooks are part of what the model computes, and of the file; backward hooks, on modules or on tensors, are "
     "not, so the gradients are those of the forward pass. A model that draws random numbers draws the same ones for "
@@ -34,9 +34,9 @@ st.markdown(
 )
 
 st.header("Weights of a known architecture", anchor=False)
-st.code(export_words.STATE_DICT, language="python", wrap_lines=True)
+export_words.program(export_words.STATE_DICT)
 st.markdown("or")
-st.code(export_words.SAFETENSORS, language="python", wrap_lines=True)
+export_words.program(export_words.SAFETENSORS)
 st.markdown(
     "GradViz recognises the architecture by the names and shapes of the tensors: one of torchvision's classification "
     "models or of the presets, with any number of classes. A checkpoint that holds them under `state_dict` or `model`, "

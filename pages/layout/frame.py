@@ -31,6 +31,7 @@ from pages.shell import (
     history,
     meaning,
     narrow,
+    panel,
     picture_files,
     present,
     printed,
@@ -88,10 +89,10 @@ def around(page: contents.Page) -> Iterator[None]:
     if page.pickers and page.pictures:
         ahead.send(_survey(*_chosen()))
     printed.note_address()
-    with asking.one_sentence():
+    with body, asking.one_sentence():
         present.begin(page.presented)
     with st.sidebar:
-        sidebar = st.session_state["sidebar"] = _sidebar(page.pickers)
+        sidebar = st.session_state["sidebar"] = _sidebar(page)
         foot = sidebar.foot
     if page.pickers:
         bring.dialog(leaves=not page.pictures)
@@ -109,15 +110,16 @@ def around(page: contents.Page) -> Iterator[None]:
         _say_status(sidebar)
 
 
-def _sidebar(pickers: bool) -> _Sidebar:
+def _sidebar(page: contents.Page) -> _Sidebar:
     """Model, image and score first, then what is needed less often, the device at the foot."""
+    pickers = page.pickers
     model, image = _chosen() if pickers else (models.first(), images.suited(models.first()))
     if pickers:
         models.pick(model)
-    card = room_of("model_card") if pickers else st.container()
+    card = panel.room("model_card") if pickers and page.pictures else st.container()
     if pickers:
         images.pick(image, model)
-    target = room_of("score") if pickers else st.container()
+    target = panel.room("score") if pickers and page.score else st.container()
     with st.container(key="sidebar_rest"):
         if pickers:
             bring.change_button(model)
@@ -138,14 +140,6 @@ def _survey(model: str, image: str) -> SurveyQuestion:
     return SurveyQuestion(model=model, image=image, seed=draws.chosen())
 
 
-def room_of(key: str) -> DeltaGenerator:
-    """Room that is there before anything is in it: the style sheet gives it its height. Streamlit leaves out containers
-    that are empty."""
-    room = st.container(key=key, gap="small")
-    room.empty()
-    return room
-
-
 @dataclass(frozen=True, slots=True)
 class Heading:
     """The row of a page's title."""
@@ -156,24 +150,24 @@ class Heading:
     """Room for the buttons that keep what is shown: at the top of the window, where it is wide."""
 
 
-def heading(title: str, sentence: str, implied: Mapping[str, str] | None = None) -> Heading:
+def heading(title: str, sentence: str, implied: Mapping[str, str] | None = None, *, beside: bool = False) -> Heading:
     """The page's title; the ``sentence`` introduces the page behind "What is this?"; what is ``implied`` in its address
-    stands in a copied one."""
+    stands in a copied one. Room is kept ``beside`` it where something will stand there."""
     with st.container(horizontal=True, vertical_alignment="center", key="heading"):
         st.title(title, anchor=False, width="content")
         meaning.begin(sentence)
-        beside = room_of("beside_title")
+        room = panel.room("beside_title") if beside else st.container()
         tools = st.container(width="content", horizontal=True, horizontal_alignment="right", key="tools")
     with tools:
         present.button()
         copy_link.button(contents.parameters().personal, implied)
     skeleton.begin(title)
-    return Heading(beside, tools)
+    return Heading(room, tools)
 
 
 def begin(title: str, sentence: str) -> Choice:
     """Draw the page's heading, and read the choices; if they cannot be answered, show the error and end the page."""
-    drawn = heading(title, sentence)
+    drawn = heading(title, sentence, beside=True)
     with _or_end():
         return _choice(cast(_Sidebar, st.session_state["sidebar"]), drawn)
 

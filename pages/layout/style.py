@@ -6,20 +6,25 @@ from __future__ import annotations
 from urllib.parse import parse_qs
 
 from pages.layout import start
-from pages.shell import check, clicks, definitions, narrow, panel, printed, sizes, skeleton, unseen
+from pages.shell import check, clicks, definitions, narrow, panel, present, printed, sizes, skeleton, unseen
 from pages.streamlit_private import elements
-from pages.uploads import uploading
+from pages.uploads import export_words, uploading
 
 SMALL = "(max-width: 1000px)"
 """In a window so narrow the buttons at the top have no words beside their icons."""
 SIDEBAR = "281px"
 """The width that Streamlit gives the sidebar; it is kept free until the sidebar is there."""
 _WORD = elements.WORDS_OF_CODE
+_WIDTHS = {"view": 388, "maps": 236, "sort": 176, "follow": 250, "way": 158, "norm": 132}
+"""Pixels of controls that Streamlit draws late: until then they would be a few pixels wide, and their row would wrap
+elsewhere."""
+_WIDE = "\n".join(f".st-key-shown_{name} {{ min-width: {width}px; }}" for name, width in _WIDTHS.items())
 SHEET = f"""
 {unseen.STYLE}
 {skeleton.STYLE}
 {check.STYLE}
 {uploading.STYLE}
+{export_words.STYLE}
 {panel.STYLE}
 {clicks.STYLE}
 {definitions.STYLE}
@@ -42,7 +47,11 @@ SHEET = f"""
 .st-key-score {{ min-height: 18rem; }}
 .st-key-flow_room {{ min-height: 33rem; }}
 [class*="st-key-shown_"] {{ min-height: 4.2rem; }}
-.st-key-shown_view {{ min-width: 388px; }}
+.st-key-player {{ min-height: 5rem; }}
+{_WIDE}
+{elements.LAYOUT}:has(> .st-key-site_choice) {{ flex: 3 1 12rem !important; width: auto !important; min-width: 0; }}
+{elements.LAYOUT}:has(> .st-key-site_map) {{ flex: 2 1 9rem !important; width: auto !important; min-width: 0; }}
+.st-key-site_map {{ padding-top: 0.5rem; }}
 .st-key-progress {{ position: fixed; top: 3.9rem; right: 2rem; width: auto; min-width: 12rem; z-index: 999990; }}
 .st-key-tools {{ position: fixed; top: 0.55rem; right: 3.5rem; width: auto; z-index: 999990; }}
 .st-key-tools {{ align-items: center; }}
@@ -61,20 +70,32 @@ SHEET = f"""
   .st-key-controls > :has(.st-key-shown_view) {{ order: 1; }}
   .st-key-shown_view {{ min-width: 0; min-height: 6rem; }}
   .st-key-beside_title {{ min-height: 3.2rem; }}
+  {elements.MAIN_BLOCK}:has(.st-key-shown_epsilon) .st-key-beside_title {{ min-height: 6.4rem; }}
+  .st-key-tools {{ gap: 0.15rem; right: 3.2rem; }}
+  .st-key-tools button {{ padding: 0.25rem 0.4rem; }}
+  [class*="st-key-controls"], .st-key-unit {{ gap: 0.25rem 0.75rem; }}
+  {elements.LAYOUT}:is(:has(> .st-key-site_choice), :has(> .st-key-site_map)) {{ flex-basis: 100% !important; }}
+  .st-key-all_channels {{ min-height: 22rem; }}
+  .st-key-player {{ min-height: 7.3rem; }}
+  .st-key-flow_room {{ min-height: 46rem; }}
+  .st-key-column_output {{ min-height: 26rem; }}
+  {elements.COLUMN}:has(.st-key-column_output) {{ order: -1; }}
+  .st-key-lesson_asking {{ min-height: 15rem; }}
 }}
 """
-_BEFORE_THE_STORY = f"""
+_WITHOUT_A_SIDEBAR = f"""
 @media (min-width: {narrow.WIDEST + 1}px) {{
   {elements.VIEW}:not(:has({elements.SIDEBAR})) {{ padding-left: 0; }}
   {elements.VIEW}:not(:has(.st-key-heading)) {elements.SIDEBAR} {{ display: none; }}
 }}
 """
-"""The story has no sidebar. Until another page is opened there, by its own heading, none is shown."""
+"""Neither the story nor a page that is presented has a sidebar. Until another page is opened there, by its own
+heading, none is shown."""
 
 
 def sheet(path: str, query: str) -> str:
     """The style sheet of the page at this address, below the root of the app."""
-    tells = path.strip("/") == start.STORY or (
-        path == "/" and not start.asks_a_question(parse_qs(query, keep_blank_values=True))
-    )
-    return SHEET + _BEFORE_THE_STORY if tells else SHEET
+    asked = parse_qs(query, keep_blank_values=True)
+    tells = path.strip("/") == start.STORY or (path == "/" and not start.asks_a_question(asked))
+    presents = asked.get(present.NAME) == [present.ON]
+    return SHEET + _WITHOUT_A_SIDEBAR if tells or presents else SHEET

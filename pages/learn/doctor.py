@@ -23,11 +23,12 @@ with one_sentence():
     with choice.beside:
         facts.line(*findings.numbers(answer, choice.labels))
     facts.notes(answer.notes)
-    findings.verdict(answer.diagnosis)
-    for number, finding in enumerate(answer.diagnosis.findings, start=1):
-        findings.show(number, finding)
+    with st.container(key="doctor_findings"):
+        findings.verdict(answer.diagnosis)
+        for number, finding in enumerate(answer.diagnosis.findings, start=1):
+            findings.show(number, finding)
 
-with one_sentence():
+with st.container(key="doctor_check"), one_sentence():
     st.header("Check the gradient", anchor=False)
     st.markdown(findings.ABOUT_THE_CHECK)
     if address.read("check") == "1":

@@ -51,6 +51,7 @@ i { flex: none; display: grid; place-items: center; width: 1.35rem; height: 1.35
 .done i { background: var(--st-primary-color); border-color: var(--st-primary-color);
   color: light-dark(#ffffff, #0b1110); }
 p { position: absolute; clip-path: inset(50%); width: 1px; height: 1px; margin: 0; overflow: hidden; }
+@media print { nav .turn { display: none; } }
 @media (max-width: 767px) {
   nav { position: fixed; inset: auto 0 0 0; z-index: 100; padding: 0.4rem 0.75rem; justify-content: space-between;
     background: var(--st-background-color); border-top: 1px solid var(--st-border-color); }

@@ -8,6 +8,7 @@ from gradviz_core.types import LessonQuestion
 from gradviz_core.types.lesson_cards import Asked, Lesson, Prediction
 from pages.learn import lesson_controls, lesson_prediction, lesson_steps
 from pages.learn.lesson_contents import PREDICT, Entry, entries
+from pages.shell import panel
 from pages.shell.asking import ask
 from pages.shell.words import explained, plain
 
@@ -24,7 +25,9 @@ def show(lesson: Lesson, here: Entry) -> None:
     if number == 0:
         st.markdown(explained(lesson.before))
     sentence = st.container()
-    asking, code = st.columns([9, 16], gap="small")
+    left, code = st.columns([9, 16], gap="small")
+    with left:
+        asking = panel.room("lesson_asking")
     with code:
         question = _question(lesson, here)
     answer = ask(question, f"Running the lesson “{lesson.title}”. The first run takes a few seconds …")
@@ -35,7 +38,7 @@ def show(lesson: Lesson, here: Entry) -> None:
         lesson_steps.program(step)
     if not last and not asked.told:
         sentence.markdown(explained(step.sentence))
-    with asking, st.container(key="lesson_asking"):
+    with asking:
         reached = lesson_prediction.show(here.key, asked, question)
         if reached == "asked":
             return

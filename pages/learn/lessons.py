@@ -12,6 +12,7 @@ heading = frame.heading(
     "Short lessons about gradients. Predict what comes out of each step, then see it. The code on the screen is the "
     f"code that runs; move a control to run it again.\n\n{FIRST_WORDS}",
     lesson_contents.implied(),
+    beside=True,
 )
 lesson_steps.style()
 lesson, here = None, None

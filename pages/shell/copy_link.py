@@ -28,7 +28,11 @@ function render({ data, parentElement }) {
       if (!here.searchParams.has(name)) here.searchParams.set(name, text);
     return here.href;
   };
-  const say = (text, beside) => { status.textContent = text; name.textContent = beside; };
+  const say = (text, beside) => {
+    status.textContent = text;
+    name.textContent = beside;
+    find(".icon").textContent = text ? "check" : "link";
+  };
   button.onclick = async () => {
     field.value = address();
     try {
@@ -56,6 +60,10 @@ button { display: inline-flex; align-items: center; gap: 0.4rem; min-height: 2.3
 button:hover, button:focus-visible { border-color: var(--st-primary-color); color: var(--st-primary-color); }
 .icon { font-family: "Material Symbols Rounded"; font-size: 1.25rem; line-height: 1; width: 1.25rem; overflow: hidden; }
 .name { min-width: 4.6em; text-align: left; }
+@media (max-width: 1000px) {
+  button { padding: 0.25rem 0.5rem; }
+  .name { position: absolute; min-width: 0; clip-path: inset(50%); }
+}
 .refused { position: absolute; right: 0; z-index: 10; width: min(28rem, 80vw); padding: 0.6rem; font-size: 0.85rem;
   color: var(--st-text-color); background: var(--st-background-color); border: 1px solid var(--st-border-color);
   border-radius: var(--st-button-radius); }

@@ -1,5 +1,6 @@
 """On a narrow screen the sidebar covers the page: it is closed at the start and after a page is chosen from it, and two
-buttons open it as a sheet, with the list of pages or with model, image and score.
+buttons open it as a sheet, with the list of pages or with model, image and score. Escape closes it, and the keyboard is
+back at the button.
 
 Streamlit closes it only in the browser of a phone, and remembers for later visits that it was left open. On a narrow
 screen this note is deleted: without it Streamlit closes the sidebar on narrow screens and opens it on wide ones.
@@ -35,18 +36,30 @@ export default function ({ data }) {
     if (target.closest(data.link)) setTimeout(close);
     setTimeout(forget);
   }, true);
+  window.addEventListener("keydown", (event) => {
+    if (!narrow.matches || event.key !== "Escape" || event.defaultPrevented) return;
+    if (find(data.sidebar)?.contains(document.activeElement)) find(data.closing)?.click();
+  });
   if (narrow.matches && !performance.interactionCount) close();
 }
 """
 _OPEN = """
 function render({ data, parentElement }) {
   const find = (selector) => document.querySelector(selector);
+  const back = (button) => {
+    const now = document.activeElement;
+    if (!now || now === document.body || find(data.sidebar)?.contains(now)) button.focus();
+  };
   for (const button of parentElement.querySelectorAll("button")) {
     button.hidden = button.value === "choices" && !data.choices;
     button.onclick = () => {
       document.body.dataset.sheet = button.value;
       find(data.opening)?.click();
-      setTimeout(() => find(data.closing)?.focus());
+      setTimeout(() => {
+        const closing = find(data.closing);
+        closing?.focus();
+        closing?.addEventListener("click", () => setTimeout(() => back(button)), { once: true });
+      });
     };
   }
 }
@@ -92,5 +105,10 @@ def keep_clear() -> None:
 def sheets(*, choices: bool) -> None:
     """The buttons that open the sidebar, on a narrow screen; ``choices`` where a model and an image are chosen."""
     with st.container(key="sheet"):
-        data = {"choices": choices, "opening": elements.OPEN_SIDEBAR, "closing": elements.CLOSE_SIDEBAR}
+        data = {
+            "choices": choices,
+            "opening": elements.OPEN_SIDEBAR,
+            "closing": elements.CLOSE_SIDEBAR,
+            "sidebar": elements.SIDEBAR,
+        }
         _open(key="open_sheet", data=newest.stamped("open_sheet", data))

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass
+from typing import Literal
 
 import plotly.graph_objects as go
 import streamlit as st
@@ -15,7 +16,7 @@ from gradviz_core.drawing.captions import Caption
 from gradviz_core.text.glossary import tooltip
 from gradviz_core.text.shown_text import visible
 from gradviz_core.types import ProofQuestion
-from pages.shell import check, meaning, sizes
+from pages.shell import check, meaning, present, sizes
 from pages.shell.clicks import Click, Enclosed, on_click
 from pages.shell.words import explained, plain
 
@@ -31,9 +32,18 @@ _READ = "How to read this"
 _QUIET = {"displayModeBar": False, "scrollZoom": True, "doubleClick": "reset"}
 
 
-def controls(key: str = "controls") -> DeltaGenerator:
-    """A row of controls for the pictures below it; it wraps on a narrow screen. Each row of a page has its own key."""
-    return st.container(horizontal=True, vertical_alignment="bottom", key=key, gap="medium")
+def controls(key: str = "controls", alignment: Literal["top", "bottom"] = "bottom") -> DeltaGenerator:
+    """A row of controls for the pictures below it; it wraps on a narrow screen. Each row of a page has its own key.
+    Aligned at the ``top`` where one of them may have more lines."""
+    return st.container(horizontal=True, vertical_alignment=alignment, key=key, gap="small")
+
+
+def room(key: str) -> DeltaGenerator:
+    """Room that is there before anything is in it: the style sheet gives it its height. Streamlit leaves out containers
+    that are empty."""
+    kept = st.container(key=key, gap="small")
+    kept.empty()
+    return kept
 
 
 def header(text: str) -> None:
@@ -60,9 +70,9 @@ class Picture:
 def picture(shown: Picture, key: str, *, checked: ProofQuestion | None = None) -> None:
     """Draw the chart, and below it the sentence of its caption. ``checked`` is the question of the check of its
     gradient by finite differences."""
-    alt = shown.alt or shown.caption.alt
-    with sizes.room(key, shown.figure), _one_at_a_time():  # a figure takes several times its size while it is encoded
-        st.plotly_chart(shown.figure, key=f"chart_{key}", config=_config(key), alt=visible(alt))
+    alt, figure = shown.alt or shown.caption.alt, present.enlarged(shown.figure) if present.on() else shown.figure
+    with sizes.room(key, figure), _one_at_a_time():  # a figure takes several times its size while it is encoded
+        st.plotly_chart(figure, key=f"chart_{key}", config=_config(key), alt=visible(alt))
     if shown.act is not None:
         on_click(f"chart_{key}", shown.act, shown.enclose)
     if checked is not None:

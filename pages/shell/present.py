@@ -7,16 +7,21 @@ What a page draws is the same; a style sheet hides the rest. The page's card nam
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
+import plotly.graph_objects as go
 import streamlit as st
 
-from pages.shell import address, unseen
+from pages.shell import address, narrow, unseen
 from pages.shell.parameters import Parameter
 from pages.streamlit_private import elements
 
-PARAMETERS = (Parameter("present"),)
+NAME = "present"
+PARAMETERS = (Parameter(NAME),)
 ON = "1"
 LEAVE = "leave_presentation"
+LARGER = 1.25
+"""How much larger a chart with axes is than on its page."""
 _JS = """
 export default function ({ parentElement, setTriggerValue }) {
   parentElement.forget?.();
@@ -54,6 +59,37 @@ def begin(shown: Sequence[str]) -> None:
         _component(key="present_escape", on_left_change=_leave)
 
 
+def on() -> bool:
+    """Whether the page is being presented."""
+    return address.read(NAME) == ON
+
+
+def enlarged(figure: go.Figure) -> go.Figure:
+    """A chart with axes whose words, margins and height are ``LARGER``: the style sheet cannot do that, as Plotly makes
+    room for words as they are when it draws. A picture is returned as it is."""
+    layout = figure.layout.to_plotly_json()
+    if (layout.get("meta") or {}).get("rows_per_column"):
+        return figure
+    margin = {side: LARGER * length for side, length in layout.get("margin", {}).items() if side in "lrtb"}
+    higher = {"height": LARGER * layout["height"]} if layout.get("height") else {}
+    return go.Figure(figure.data, _larger_words(layout) | higher | {"margin": layout.get("margin", {}) | margin})
+
+
+def _larger_words(part: dict[str, Any]) -> dict[str, Any]:
+    """The same part of a layout; the ``size`` of every font in it, at any depth, is larger."""
+    return {name: _larger_font(name, each) for name, each in part.items()}
+
+
+def _larger_font(name: str, part: Any) -> Any:
+    if isinstance(part, list | tuple):
+        return [_larger_font(name, each) for each in part]
+    if not isinstance(part, dict):
+        return part
+    if name.endswith("font") and "size" in part:
+        return part | {"size": LARGER * part["size"]}
+    return _larger_words(part)
+
+
 def _leave() -> None:
     address.write({"present": ""})
 
@@ -64,15 +100,23 @@ def _style(shown: Sequence[str]) -> str:
     rest = f"""
 {elements.MAIN_BLOCK} {elements.ELEMENT}:not({inside}),
 {elements.MAIN_BLOCK} {elements.LAYOUT}:not(:has({", ".join(keys)})):not({inside}),
-[class*="st-key-read_"] {{ display: none !important; }}
-[class*="st-key-chart_"] {{ --most: calc(100vh - 13.5rem) !important; }}
+[class*="st-key-read_"], .gradviz-check {{ display: none !important; }}
+[class*="st-key-chart_"] {{ --most: calc(100vh - 15.6rem) !important; }}
+[class*="st-key-column_"], .st-key-all_channels, .st-key-flow_room, .st-key-beside_title {{
+  min-height: 0 !important; }}
+:is(.st-key-shown_channel, .st-key-shown_output) {{ width: 11rem !important; }}
+@media (max-width: {narrow.WIDEST}px) {{
+  [class*="st-key-chart_"] {{ --most: min(var(--high), 70vh) !important; }}
+}}
 """
     return f"""
 html {{ font-size: clamp(17px, 1.45vw, 32px) !important; }}
 {elements.HEADER}, {elements.SIDEBAR}, {elements.OPEN_SIDEBAR}, .st-key-tools, .st-key-sheet {{
   display: none !important; }}
 {elements.VIEW} {{ padding-left: 0 !important; }}
-{elements.MAIN_BLOCK} {{ padding: 1rem 2rem !important; }}
+{elements.MAIN_BLOCK} {{ padding: 3rem 2rem 1rem !important; }}
 .st-key-{LEAVE} {{ position: fixed; top: 0.3rem; right: 0.6rem; z-index: 999990; width: auto !important; }}
-{elements.CHART} text {{ font-size: clamp(12px, 0.95vw, 20px) !important; }}
+{elements.CHART} :is(.cbaxis, .cbtitle) text {{ font-size: clamp(12px, 0.95vw, 20px) !important; }}
+.st-key-lesson_program {elements.CODE} :is(pre, code) {{ font-size: 0.85rem !important; }}
+@media (max-width: {narrow.WIDEST}px) {{ {elements.MAIN_BLOCK} {{ padding: 3rem 1rem 1rem !important; }} }}
 {rest if shown else ""}"""

@@ -43,7 +43,8 @@ STYLE = f"""
   {elements.ROW} {{ display: flex !important; flex-flow: row nowrap !important; }}
   {elements.COLUMN} {{ min-width: 0 !important; }}
   {elements.HEADER}, {elements.SIDEBAR}, {elements.OPEN_SIDEBAR}, {elements.TOOLBAR}, .st-key-tools, .st-key-sheet,
-  .gradviz-walk, [class*="st-key-read_"], .st-key-meaning, .st-key-leave_presentation {{ display: none !important; }}
+  .gradviz-walk, [class*="st-key-read_"], .st-key-meaning, .st-key-leave_presentation, .st-key-pixel_controls,
+  .st-key-not_printed {{ display: none !important; }}
   {elements.MAIN_BLOCK} button:not([role=radio]), {elements.MAIN_BLOCK} {elements.POPOVER} {{
     display: none !important; }}
   {elements.VIEW} {{ padding-left: 0 !important; display: block !important; }}
@@ -56,8 +57,9 @@ STYLE = f"""
   body [class*="st-key-picture_"] [class*="st-key-chart_"] {{ height: var(--printed, var(--height)) !important;
     width: var(--printed-across, var(--width)) !important; }}
   {elements.APP}, {elements.VIEW}, body {{ background: #ffffff !important; }}
-  [class*="st-key-chart_"], h1, h2, h3 {{ break-inside: avoid; }}
-  h1, h2, h3 {{ break-after: avoid; }}
+  [class*="st-key-chart_"], {elements.ELEMENT}, h1, h2, h3 {{ break-inside: avoid; }}
+  [class*="st-key-chart_"], h1, h2, h3 {{ break-after: avoid; }}
+  {elements.CODE} {{ max-height: none !important; overflow: visible !important; }}
   body::after {{ content: attr(data-address); position: fixed; bottom: 0; left: 0; font: 9pt sans-serif; color: #444; }}
 }}
 """

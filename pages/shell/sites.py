@@ -134,14 +134,14 @@ class Place:
         return _place_choices(self.axes, self.index)
 
 
-def choose_place(info: SiteInfo, size: tuple[int, int]) -> Place:
+def choose_place(info: SiteInfo, size: tuple[int, int], *, width: int = widgets.COUNTER) -> Place:
     """The chosen row and column, token or position. The default is the one at the chosen pixel of the picture of this
     ``size``, or the middle if there is none. A vector has no positions."""
     places = layouts.places(info)
     axes = place_axes(info.layout, len(places))
     first = _over(info, size) or fields.middle_place(info.layout, places)
     chosen = [
-        widgets.counter(axis.capitalize(), _NAMED[axis], count, start)
+        widgets.counter(axis.capitalize(), _NAMED[axis], count, start, width=width)
         for axis, count, start in zip(axes, places, first, strict=True)
     ]
     return Place(tuple(chosen), axes)
@@ -164,9 +164,10 @@ def channel_in_address(info: SiteInfo) -> int | None:
     return int(text) if known else None
 
 
-def choose_channel(info: SiteInfo, default: int) -> int:
+def choose_channel(info: SiteInfo, default: int, *, width: int = widgets.COUNTER) -> int:
     """The chosen channel (feature)."""
-    return widgets.counter(channel_word(info).capitalize(), "channel", layouts.channel_count(info), default)
+    count = layouts.channel_count(info)
+    return widgets.counter(channel_word(info).capitalize(), "channel", count, default, width=width)
 
 
 # --------------------------------------------------------------------------------------------------------------- clicks

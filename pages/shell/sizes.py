@@ -44,15 +44,17 @@ class Size:
 
 _MAIN = Size(rest=320)
 USUAL = {
-    "image": replace(_MAIN, beside=2 * EDGE, phone=240),
-    "gradient": _MAIN,
-    "activation": replace(_MAIN, phone=240),
+    "image": replace(_MAIN, beside=2 * EDGE, rest=345, phone=240),
+    "gradient": replace(_MAIN, rest=345),
+    "activation": replace(_MAIN, rest=345, phone=240),
     "channels": _MAIN,
     "channel": replace(_MAIN, phone=240),
-    "before": replace(_MAIN, beside=2 * EDGE, phone=200),
-    "after": replace(_MAIN, beside=2 * EDGE, phone=200),
+    "before": replace(_MAIN, beside=2 * EDGE, phone=140),
+    "after": replace(_MAIN, beside=2 * EDGE, phone=140),
     "difference": _MAIN,
     "output": replace(_MAIN, rest=345),
+    "arrives": Size(ratio=0.4, high=290),
+    "leaves": Size(ratio=0.4, high=290),
 }
 """The pictures that are on the first screen of a page, by their keys."""
 
@@ -80,6 +82,7 @@ STYLE = "\n".join(
         "  --width: min(100cqw, (var(--height) - var(--below)) / var(--ratio) + var(--beside));",
         "  flex: none !important; height: calc(var(--height)) !important; width: calc(var(--width)) !important;",
         "}",
+        f"@media (max-width: 767px) {{ {_PICTURE} [class*=st-key-chart_] {{ --most: var(--high); }} }}",
         f"{_PICTURE} [class*=st-key-chart_] > * {{ height: 100% !important; width: 100% !important; }}",
     ]
 )

@@ -12,6 +12,9 @@ from gradviz_core.text.glossary import tooltip
 from gradviz_core.text.shown_text import visible
 from pages.shell import address
 
+COUNTER = 122
+"""Pixels of a field for a whole number; less would hide its buttons."""
+
 
 def select(
     label: str, name: str, options: Sequence[str], chosen: str, words: Callable[[str], str], meaning: str = ""
@@ -86,7 +89,7 @@ def _known(label: str, name: str, chosen: str, words: Mapping[str, str]) -> str:
     raise address.NoSuchChoice(f"{label} cannot be {chosen[:60]!r}: {rule}", name)
 
 
-def counter(label: str, name: str, count: int, default: int, *, width: int | Literal["stretch"] = 128) -> int:
+def counter(label: str, name: str, count: int, default: int, *, width: int | Literal["stretch"] = COUNTER) -> int:
     """A whole number from 0 to ``count`` - 1, and which is chosen.
 
     Raises:

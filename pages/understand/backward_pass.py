@@ -34,7 +34,8 @@ with one_sentence():
     checked = None
     if sound and now.back and not step.elsewhere and step.into in known:
         checked = check.question(choice.model, choice.image, whole.target, choice.draw, step.into)
-    left, between, right = st.columns([11, 13, 11])
+    with st.container(key="backward_step"):
+        left, between, right = st.columns([11, 13, 11])
     with left:
         arrives = backward_pictures.draw(answer, whole, now, step, arrives=True)
     with between:

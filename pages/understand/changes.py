@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import cast
 
 import numpy as np
+import streamlit as st
 
 from gradviz_core.drawing import bars, captions, charts, figures, how_to_read, screen
 from gradviz_core.drawing.bars import ShownAs
@@ -53,9 +54,6 @@ def question(choice: ScoredChoice) -> PerturbationQuestion:
         follow = widgets.option("Follow", "follow", _FOLLOW)
         direction = widgets.option("Direction", "way", _DIRECTIONS)
         norm = cast(Norm, widgets.option("Kind of step", "norm", _NORMS))
-    if follow == "unit":
-        target = _unit(choice)
-    with panel.controls("sizes"):
         epsilon = widgets.slider(
             "Epsilon",
             "epsilon",
@@ -63,7 +61,7 @@ def question(choice: ScoredChoice) -> PerturbationQuestion:
             _FIRST_EPSILON[norm],
             f"The largest change allowed: {_SIZES[norm]} (0 to 255)",
             unit="of 255",
-            width=300,
+            width=170,
         )
         steps = widgets.slider(
             "Steps",
@@ -72,8 +70,10 @@ def question(choice: ScoredChoice) -> PerturbationQuestion:
             1,
             "Each step has size epsilon / steps and follows the gradient at the image it starts from",
             unit="",
-            width=200,
+            width=110,
         )
+    if follow == "unit":
+        target = _unit(choice)
     return PerturbationQuestion(
         model=choice.model,
         image=choice.image,
@@ -88,8 +88,9 @@ def question(choice: ScoredChoice) -> PerturbationQuestion:
 
 def _unit(choice: ScoredChoice) -> Unit:
     """The unit that is chosen here or on the Neurons page; the strongest channel by default."""
-    info: SiteInfo = sites.choose(choice.survey.sites)
-    with panel.controls("unit"):
+    with panel.controls("unit", "top"):
+        with st.container(key="site_choice"):
+            info: SiteInfo = sites.choose(choice.survey.sites)
         place = sites.choose_place(info, seen(choice.survey.arrays).size)
         strongest = ask(
             UnitsQuestion(

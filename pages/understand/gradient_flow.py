@@ -31,7 +31,7 @@ with one_sentence():
     prediction = choosing.predicted(choice.survey, choice.output)
     with choice.beside:
         facts.line(*facts.predicted_and_score(answer, prediction, choice.labels, choice.reading))
-    room = frame.room_of("flow_room")
+    room = panel.room("flow_room")
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         with st.container(width=420):
             info = sites.choose(choice.survey.sites, sites.reached(answer))

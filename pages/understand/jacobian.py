@@ -24,9 +24,13 @@ with one_sentence():
     shown = jacobian_pictures.pictures(view, found, number)
     output = jacobian_answers.output(view, number)
     checked = check.question(choice.model, choice.image, output, choice.draw, view.wrt.site)
-    for keys in jacobian_pictures.ROWS:
-        row = [key for key in keys if key in shown]
-        for column, key in zip(st.columns(len(row)) if row else (), row, strict=True):
+    for number_of_row, row in enumerate(jacobian_pictures.rows(shown)):
+        with st.container(key="first_row" if number_of_row == 0 else None):
+            columns = [
+                each.container(key=f"column_{key}")
+                for each, key in zip(st.columns(jacobian_pictures.widths(row)), row, strict=True)
+            ]
+        for column, key in zip(columns, row, strict=True):
             with column:
                 panel.picture(shown[key], key, checked=checked if key == "output" else None)
     if "matrix" in shown and "output" in shown:

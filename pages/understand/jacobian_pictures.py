@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection, Sequence
 
 import numpy as np
 
@@ -17,10 +18,20 @@ from pages.shell.panel import Picture
 from pages.understand.jacobian_answers import one_row, values
 from pages.understand.jacobian_choice import View
 
-ROWS = (("sensitivities", "output", "direction"), ("matrix",), ("spectrum",))
-"""The keys of the pictures beside each other, row by row."""
+_ROWS = (("matrix", "output", "direction"), ("sensitivities", "spectrum"))
 MOST_POINTS = 64
 """Singular values that are drawn."""
+
+
+def rows(shown: Collection[str]) -> list[list[str]]:
+    """The keys of the ``shown`` pictures beside each other, row by row."""
+    found = [[key for key in keys if key in shown] for keys in _ROWS]
+    return [row for row in found if row]
+
+
+def widths(row: Sequence[str]) -> list[float]:
+    """How wide the column of each picture is: the names of the rows stand within that of the matrix."""
+    return [1.2 if key == "matrix" else 1.0 for key in row]
 
 
 def facts(view: View, found: JacobianAnswer | SpectrumAnswer) -> tuple[tuple[str, str], ...]:

@@ -40,7 +40,9 @@ with one_sentence():
             *(() if facts.is_score(answer, said, reading) else (said, ("after", then[1]))),
             *changes.numbers(answer, choice.labels),
         )
-    for column, (key, picture) in zip(st.columns((1, 1, sizes.WITH_BAR_OF_THREE)), shown.items(), strict=True):
+    with st.container(key="before_and_after"):
+        columns = st.columns((1, 1, sizes.WITH_BAR_OF_THREE))
+    for column, (key, picture) in zip(columns, shown.items(), strict=True):
         with column:
             panel.picture(picture, key, checked=checked if key == "difference" else None)
     facts.notes(answer.notes)

@@ -24,6 +24,7 @@ _HTML = """<div class="player" role="group" aria-label="Play the passes">
       <span aria-hidden="true">chevron_right</span></button>
     <button type="button" data-go="last" aria-label="To the end" title="To the end (End)">
       <span aria-hidden="true">skip_next</span></button>
+    <i class="turn"></i>
     <label>Speed <select></select></label>
     <span class="where" role="status"></span>
   </div>
@@ -42,7 +43,10 @@ button:hover, select:hover { border-color: var(--st-primary-color); }
 button:focus-visible, select:focus-visible, .strip:focus-visible { outline: 2px solid var(--st-text-color);
   outline-offset: 1px; }
 button[aria-disabled=true] { opacity: 0.45; cursor: default; }
-button span { font: 1.2rem/1 "Material Symbols Rounded"; font-feature-settings: "liga"; vertical-align: -0.25em; }
+button span { display: inline-block; width: 1.2rem; height: 1.2rem; overflow: hidden; vertical-align: -0.25em;
+  font: 1.2rem/1 "Material Symbols Rounded"; font-feature-settings: "liga"; }
+.turn { display: none; }
+@media (max-width: 767px) { .turn { display: block; flex-basis: 100%; } }
 .where { margin-left: 0.4rem; font-variant-numeric: tabular-nums; }
 .strip { display: flex; height: 1.5rem; gap: 1px; cursor: pointer; min-width: 0; }
 .strip.many { gap: 0; }
@@ -52,6 +56,7 @@ button span { font: 1.2rem/1 "Material Symbols Rounded"; font-feature-settings: 
 .strip i.now { outline: 2px solid var(--st-text-color); outline-offset: 0; z-index: 1; }
 .strip i.broken { border-bottom-color: var(--st-red-color); }
 .names { display: flex; gap: 1px; height: 1.1rem; font-size: 0.72rem; overflow: hidden; }
+@media print { button, label { display: none; } }
 .names span { min-width: 0; overflow: hidden; white-space: nowrap; text-overflow: ellipsis; padding-left: 3px;
   color: color-mix(in srgb, currentColor 72%, transparent); }
 """

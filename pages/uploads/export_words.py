@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import textwrap
+
 import streamlit as st
+
+from pages.shell import narrow
 
 EXPORT = """\
 import torch
@@ -26,6 +30,25 @@ crescent
 heart
 star
 """
+_PROGRAMS = (EXPORT, SIZES, STATE_DICT, SAFETENSORS)
+_ON_A_PHONE = 36
+"""Characters in a line of a program there."""
+
+
+def program(text: str) -> None:
+    """One of the programs, on the page."""
+    with st.container(key=f"program_{_PROGRAMS.index(text)}"):
+        st.code(text, language="python", wrap_lines=True)
+
+
+def _room(width: int) -> str:
+    """Style that keeps the height of the programs free, in lines of so many characters: Streamlit fetches late what
+    draws them."""
+    lines = [sum(len(textwrap.wrap(line, width)) for line in text.splitlines()) for text in _PROGRAMS]
+    return " ".join(f".st-key-program_{i} {{ min-height: {1.4 * count + 2:.1f}rem; }}" for i, count in enumerate(lines))
+
+
+STYLE = f"{_room(200)} @media (max-width: {narrow.WIDEST}px) {{ {_room(_ON_A_PHONE)} }}"
 
 
 def four_lines() -> None:

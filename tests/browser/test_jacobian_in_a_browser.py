@@ -29,6 +29,7 @@ def test_from_all_scores_by_the_image_to_one_of_them(visited: Server, page: Page
 
 
 def test_a_wide_matrix_is_drawn_as_a_screen_can_show_it(visited: Server, page: Page) -> None:
+    page.set_viewport_size({"width": 2400, "height": 1000})  # each of its cells has a pixel; on less, one zooms
     page.goto(visited.address("jacobian?model=preset/shapes-cnn&image=sample/star&of=features.0&rows=24970-24980"))
     cells = seeing.heatmap(page, "matrix")
     assert (len(cells), len(cells[0])) == (11, 790)

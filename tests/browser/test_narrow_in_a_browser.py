@@ -89,3 +89,17 @@ def test_model_image_and_score_open_as_a_sheet_without_the_list_of_pages(visited
     expect(sidebar.get_by_role("combobox", name="Model", exact=True)).to_be_visible()
     expect(sidebar.get_by_role("combobox", name="Target", exact=True)).to_be_in_viewport()
     expect(narrow.get_by_test_id(streamlit_ids.SIDEBAR_NAV)).to_be_hidden()
+
+
+def test_the_sheet_opens_and_closes_by_the_keyboard(visited: Server, narrow: Page) -> None:
+    narrow.goto(visited.address("saliency?model=preset/shapes-cnn&image=sample/star"))
+    seeing.check_drawn(narrow, "gradient")
+    opens = narrow.get_by_role("button", name=CHOICES, exact=True)
+    sidebar = narrow.get_by_test_id(streamlit_ids.SIDEBAR)
+    for key in ("Enter", "Escape"):
+        opens.press("Enter")
+        expect(sidebar).to_have_attribute("data-collapsed", "false")
+        expect(sidebar.locator("button:focus")).to_have_count(1)
+        narrow.keyboard.press(key)
+        expect(sidebar).to_have_attribute("data-collapsed", "true")
+        expect(opens).to_be_focused()

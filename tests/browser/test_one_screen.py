@@ -32,18 +32,30 @@ class View:
     """Key of the main control."""
     scale: bool = True
     """Whether a colour scale belongs to the picture."""
+    beside: str = ""
+    """Key of another picture that has to be there too."""
+    high: int = 200
+    """Pixels; the main picture is at least so high."""
+    on_a_phone: str = ""
+    """Key of what shows the gradient, where it is not the main picture."""
 
 
 VIEWS = (
     View("saliency", "gradient", "shown_view"),
-    View("neurons", "gradient", "shown_channel"),
-    View("feature-maps", "channels", "shown_maps"),
+    View("neurons", "gradient", "shown_channel", beside="activation"),
+    View("feature-maps", "channels", "shown_maps", beside="channel"),
     View("gradient-flow", "flow", "shown_model2", scale=False),
-    View("jacobian", "output", "shown_of"),
+    View("jacobian", "matrix", "shown_of", beside="output", on_a_phone="output"),
     View("perturbation", "difference", "shown_epsilon"),
+    View("backward", "leaves", "player", beside="arrives", high=60),
+    View("export", ".st-key-program_0", "bring", scale=False, high=60),
 )
+FIRST = {"neurons": "activation", "feature-maps": "channels", "perturbation": "before"}
+"""The first picture of a page on which one row of controls stands above the pictures."""
+ONE_ROW = 110
+"""Pixels from the top of that row to the top of the pictures."""
 STEADY = (
-    *((view.path, PHONE) for view in VIEWS),
+    ("export", PHONE),
     *(("story", size) for size in (PROJECTORS[0], PHONE)),
     ("doctor", PHONE),
 )
@@ -85,9 +97,16 @@ def test_picture_scale_and_control_are_above_the_fold_and_nothing_jumps(
         parts = {"picture": picture, "control": f".st-key-{view.control}"}
         if view.scale:
             parts["scale"] = f"{picture} .colorbar"
+        if view.beside:
+            parts["beside"] = f".st-key-chart_{view.beside} .js-plotly-plot"
         found = {name: _box(page, selector) for name, selector in parts.items()}
         assert all(top > 0 and bottom <= size[1] for top, bottom in found.values()), found
-        assert found["picture"][1] - found["picture"][0] > 200, "it is large all the same"
+        assert found["picture"][1] - found["picture"][0] > view.high, "it is large all the same"
+        if view.path in FIRST:
+            first, pictures = (_box(page, f".st-key-{key}")[0] for key in ("controls", f"chart_{FIRST[view.path]}"))
+            assert pictures - first < ONE_ROW
+        if view.path == "saliency":
+            assert _box(page, ".st-key-said_gradient p")[1] <= size[1], "the sentence too"
         assert page.get_by_test_id(streamlit_ids.MAIN).evaluate("(e) => e.scrollTop") == 0
 
 
@@ -120,9 +139,15 @@ def test_a_click_on_a_class_moves_nothing(visited: Server, browser: Browser) -> 
         assert shift < MOST_SHIFT, moved
 
 
-def test_on_a_phone_the_gradient_is_within_a_screen_and_a_half(visited: Server, browser: Browser) -> None:
-    with tab(browser) as page:
-        page.set_viewport_size({"width": PHONE[0], "height": PHONE[1]})
-        _open(page, visited, "saliency")
-        top, bottom = _box(page, ".st-key-chart_gradient .js-plotly-plot")
+@pytest.mark.parametrize("view", [view for view in VIEWS if view.path != "export"], ids=lambda view: view.path)
+def test_on_a_phone_nothing_jumps_the_gradient_is_within_a_screen_and_a_half_and_the_logo_is_free(
+    visited: Server, browser: Browser, view: View
+) -> None:
+    with _steady(browser, visited, view.path, PHONE) as page:
+        top, bottom = _box(page, f".st-key-chart_{view.on_a_phone or view.main} .js-plotly-plot")
         assert 0 < top < bottom <= 1.5 * PHONE[1]
+        logo = page.get_by_test_id(streamlit_ids.HEADER_LOGO).bounding_box()
+        tools = page.locator(".st-key-tools").bounding_box()
+        assert logo is not None
+        assert tools is not None
+        assert logo["x"] + logo["width"] <= tools["x"]

@@ -30,7 +30,7 @@ def _open(page: Page, address: str, width: int, height: int) -> None:
     seeing.faded_in(page)
 
 
-@pytest.mark.parametrize("path", ["saliency", "neurons", "perturbation", "story"])
+@pytest.mark.parametrize("path", ["saliency", "neurons", "perturbation", "jacobian", "backward", "story"])
 def test_nothing_but_pictures_sentence_and_one_control_is_presented(visited: Server, page: Page, path: str) -> None:
     for width, height in SIZES:
         _open(page, visited.address(f"{path}?{QUESTION}&present=1"), width, height)
@@ -43,6 +43,46 @@ def test_nothing_but_pictures_sentence_and_one_control_is_presented(visited: Ser
         assert page.evaluate("document.documentElement.scrollWidth") <= width
     size = page.evaluate("parseFloat(getComputedStyle(document.documentElement).fontSize)")
     assert size > 24, "large type on a large screen"
+
+
+@pytest.mark.parametrize(("path", "wanted"), [("doctor", "Check the gradient"), ("lessons", "Run and check")])
+def test_without_pictures_the_words_and_the_control_are_presented(
+    visited: Server, page: Page, path: str, wanted: str
+) -> None:
+    page.set_viewport_size({"width": 1280, "height": 720})
+    page.goto(visited.address(f"{path}?present=1"))
+    expect(page.get_by_role("button", name=wanted)).to_be_in_viewport(ratio=1)
+    seeing.wait(page)
+    expect(page.get_by_role("heading", level=1)).to_be_hidden()
+    expect(page.get_by_test_id(streamlit_ids.DATA_FRAME).filter(visible=True)).to_have_count(0)
+
+
+def test_nothing_lies_over_what_is_presented(visited: Server, page: Page) -> None:
+    for path in ("story", "perturbation", "lessons"):
+        for size in (SIZES[0], (390, 844)):
+            page.set_viewport_size({"width": size[0], "height": size[1]})
+            page.goto(visited.address(f"{path}?present=1"))
+            expect(page.get_by_role("button", name="Leave")).to_be_visible()
+            seeing.wait(page)
+            leave = page.locator(".st-key-leave_presentation").bounding_box()
+            top = page.evaluate(TOP)
+            assert leave is not None
+            assert top >= leave["y"] + leave["height"] - 1, (path, size, top, leave)
+
+
+TOP = streamlit_ids.filled("""() => Math.min(...[...document.querySelectorAll("$ELEMENT")]
+  .filter((e) => e.checkVisibility() && e.innerText?.trim() && !e.closest(".st-key-leave_presentation"))
+  .map((e) => e.getBoundingClientRect()).filter((box) => box.height > 4).map((box) => box.top))""")
+"""Where the first words begin."""
+
+
+def test_another_value_than_1_is_an_error_above_the_page(visited: Server, page: Page) -> None:
+    _open(page, visited.address(f"saliency?{QUESTION}&present=7"), *SIZES[0])
+    error = page.get_by_test_id(streamlit_ids.ALERT_CONTENT_ERROR)
+    expect(error).to_contain_text("Present cannot be '7': it must be 1.")
+    expect(error).to_be_in_viewport()
+    page.get_by_role("button", name="Continue without it").click()
+    expect(error).to_have_count(0)
 
 
 def test_one_press_begins_it_and_escape_leaves_it(visited: Server, page: Page) -> None:
@@ -70,7 +110,7 @@ def test_an_error_is_presented_with_what_to_do_about_it(visited: Server, page: P
 
 
 def test_every_page_that_has_pictures_says_what_is_presented() -> None:
-    assert {"saliency", "neurons", "feature-maps", "gradient-flow", "jacobian", "perturbation", "story"} <= {*PRESENTED}
+    assert {*PRESENTED} == {*contents.pages()} - {"export", "docs"}
 
 
 @pytest.mark.parametrize("dark", [False, True])
