@@ -167,6 +167,12 @@ def test_a_number_of_an_output_is_followed_only_to_the_step_whose_first_input_it
     assert "features.3.expand3x3_activation" in [step.name for step in second]
 
 
+def test_nothing_is_overwritten_where_numbers_are_only_passed_on() -> None:
+    steps = inline.ask(BackwardQuestion(model=CNN, image=STAR)).steps
+    without = [step.name for step in steps if step.layer and "in_place" not in backward_breaks.possible(step)]
+    assert without == ["flatten"]
+
+
 def test_the_strip_has_blocks_and_levels() -> None:
     answer = inline.ask(BackwardQuestion(model=CNN, image=STAR))
     assert blocks_of(answer.steps)[:7] == ["features.0 to 2"] * 3 + ["features.3 to 5"] * 3 + ["features.6 to 8"]
