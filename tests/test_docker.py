@@ -190,13 +190,18 @@ FIRST_PAGE = """
 from streamlit.testing.v1 import AppTest
 page = AppTest.from_file("navigation.py", default_timeout=120).run()
 print([element.value for element in (*page.exception, *page.error)])
+print(any("sees espresso" in text.value for text in page.markdown))
 """
+"""Its errors, and whether it recognises the photo that it opens with."""
+NOBODY = "http://127.0.0.1:9"
+"""A proxy that nobody runs: who asks the network for anything there gets an error."""
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_the_image_starts_and_answers_with_the_lock_alone(clean_environment: Path, tmp_path: Path) -> None:
-    """What the image copies, in an environment made from the lock: its own command starts, and its first page draws."""
+    """What the image copies, in an environment made from the lock: its own command starts, and its first page draws
+    and recognises the photo with nothing from the network."""
     place = tmp_path / "app"
     place.mkdir()
     for source, target in copied():
@@ -220,8 +225,9 @@ def test_the_image_starts_and_answers_with_the_lock_alone(clean_environment: Pat
             server.terminate()
 
     draw = [str(clean_environment / "bin/python"), "-c", FIRST_PAGE]
-    done = subprocess.run(draw, cwd=place, env=environment, capture_output=True, text=True, timeout=300)
-    assert done.stdout.strip() == "[]", done.stderr
+    alone = environment | dict.fromkeys(("http_proxy", "https_proxy", "all_proxy"), NOBODY)
+    done = subprocess.run(draw, cwd=place, env=alone, capture_output=True, text=True, timeout=300)
+    assert done.stdout.split() == ["[]", "True"], done.stderr
 
 
 def wait_for_health(port: int, server: subprocess.Popen[bytes]) -> bytes:

@@ -99,7 +99,9 @@ def test_a_fault_in_the_address_is_diagnosed(asked: list[Question]) -> None:
     assert asked[-1] == DiagnosisQuestion(model=CNN, image=STAR, broken="detach", broken_at=Site("features.7"))
     (said,) = [text for text in texts(app) if "The doctor" in text]
     assert "detached here" in said
+    assert any("predicted without the break" in text for text in texts(app))
     sound = opened(PAGE, model=CNN, image=STAR)
+    assert not any("without the break" in text for text in texts(sound))
     assert any("No problems found" in text for text in texts(sound))
 
 

@@ -20,16 +20,17 @@ st.html(f"<style>{backward_terms.STYLE}</style>")
 with one_sentence():
     how, at = backward_choice.broken()
     whole = ask(backward_choice.question(choice, how, at), "Playing the passes …")
+    sound = how in ("", "freeze")
+    said, prediction = facts.predicted(choosing.predicted(choice.survey, choice.output), choice.labels, choice.reading)
     with choice.beside:
         facts.line(
-            facts.predicted(choosing.predicted(choice.survey, choice.output), choice.labels, choice.reading),
+            (said if sound else f"{said} without the break", prediction),
             facts.score(whole.target, choice.labels, number_text(whole.score, 4)),
         )
     facts.notes(whole.notes)
     now = backward_choice.frame(len(whole.steps))
     backward_strip.draw(whole, now, at if how else None)
     answer, step = backward_terms.shown(choice, whole, now)
-    sound = how in ("", "freeze")
     known = {info.site for info in choice.survey.sites}
     checked = None
     if sound and now.back and not step.elsewhere and step.into in known:
