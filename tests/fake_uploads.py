@@ -139,7 +139,7 @@ def stand_in(monkeypatch: pytest.MonkeyPatch) -> Fake:
     handing_in.forget()
     for name in ("deliver", "read_labels", "keep_recipe", "recipe", "ask", "show"):
         monkeypatch.setattr(client, name, getattr(made, name))
-    monkeypatch.setattr(client, "send", not_ahead)
+    monkeypatch.setattr(client, "begin", not_ahead)
     monkeypatch.setattr(client, "check", lambda question, left, asker: None)
     monkeypatch.setattr(client, "stop_check", lambda: None)
     monkeypatch.setattr(client, "start", lambda: None)

@@ -53,7 +53,7 @@ def answer_here(monkeypatch: pytest.MonkeyPatch) -> list[Question]:
 
     monkeypatch.setattr(client, "ask", ask)
     monkeypatch.setattr(client, "show", lambda question, look: fit(client.ask(question), look))
-    monkeypatch.setattr(client, "send", not_ahead)
+    monkeypatch.setattr(client, "begin", not_ahead)
     monkeypatch.setattr(client, "check", lambda question, left, asker: None)
     monkeypatch.setattr(client, "stop_check", lambda: None)
     monkeypatch.setattr(client, "recipe", lambda key: store.here().recipe(keys.digest(key) or ""))

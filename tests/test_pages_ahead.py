@@ -45,7 +45,7 @@ class Service:
     asked: list[Question] = field(default_factory=list)
     """What was not sent ahead."""
 
-    def send(self, question: Question, look: Look | None = None) -> Later:
+    def begin(self, question: Question, look: Look | None = None) -> Later:
         self.sent.append(Later(question, look))
         return self.sent[-1]
 
@@ -61,7 +61,7 @@ def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
     answer_cache.clear()
     made = Service()
     made.asked = answer_here(monkeypatch)
-    monkeypatch.setattr(client, "send", made.send)
+    monkeypatch.setattr(client, "begin", made.begin)
     yield made
     answer_cache.clear()
 

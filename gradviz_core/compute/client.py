@@ -82,13 +82,13 @@ def show(question: Question[A], look: Look) -> A:
     return _client().show(question, look, _whose())
 
 
-def send(question: Question[A], look: Look | None = None) -> Asked[A]:
+def begin(question: Question[A], look: Look | None = None) -> Asked[A]:
     """Ask now and read the answer later, which is the one that ``ask`` gives, or ``show`` with a ``look``.
 
     Raises:
         ServiceStarting: the service cannot be reached.
     """
-    return _client().send(question, look, _whose())
+    return _client().begin(question, look, _whose())
 
 
 def check(question: ProofQuestion, left: threading.Event, asker: Asker = ANYONE) -> ProofAnswer | None:
@@ -256,16 +256,16 @@ class Client:
 
     def ask(self, question: Question[A], asker: Asker = ANYONE) -> A:
         """See the function of this name."""
-        return self.send(question, asker=asker).answer()
+        return self.begin(question, asker=asker).answer()
 
     def show(self, question: Question[A], look: Look, asker: Asker = ANYONE) -> A:
         """See the function of this name."""
-        return self.send(question, look, asker).answer()
+        return self.begin(question, look, asker).answer()
 
-    def send(self, question: Question[A], look: Look | None = None, asker: Asker = ANYONE) -> Asked[A]:
+    def begin(self, question: Question[A], look: Look | None = None, asker: Asker = ANYONE) -> Asked[A]:
         """See the function of this name."""
         word, text = ("ask", question_to_json(question)) if look is None else ("show", shown_to_json(question, look))
-        return Asked(question, self._pool.send(word, text.encode(), asker))
+        return Asked(question, self._pool.begin(word, text.encode(), asker))
 
     def check(self, question: ProofQuestion, left: threading.Event, asker: Asker = ANYONE) -> ProofAnswer | None:
         """See the function of this name."""

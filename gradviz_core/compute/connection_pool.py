@@ -125,9 +125,9 @@ class ConnectionPool:
         left: threading.Event | None = None,
     ) -> bytes:
         """The body of the reply. Raises what the reply says, and ``Cancelled`` once ``left`` is set."""
-        return self.send(word, body, asker).reply(left)
+        return self.begin(word, body, asker).reply(left)
 
-    def send(self, word: str, body: bytes = b"", asker: Asker = ANYONE) -> Sent:
+    def begin(self, word: str, body: bytes = b"", asker: Asker = ANYONE) -> Sent:
         """Send a request whose reply is read later."""
         connection = self.connection()
         with self.closed_unless_over(connection):

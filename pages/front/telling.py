@@ -16,21 +16,12 @@ from pages.shell.words import explained, plain
 from pages.streamlit_private import elements
 
 STYLE = f"""
-.st-key-story_heading {{ min-height: 2.7rem; }}
-.st-key-story_heading h1 {{ white-space: normal !important; }}
-[class*=st-key-picture_story_] {{ --high: 800px !important; --rest: 318px !important; }}
-.st-key-story_claim p {{ font-size: 1.45rem; line-height: 1.35; }}
-[class*="st-key-story_title_"] p {{ white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }}
 @media (min-width: {narrow.WIDEST + 1}px) {{
   {elements.SIDEBAR}, {elements.OPEN_SIDEBAR} {{ display: none; }}
   {elements.VIEW} {{ padding-left: 0 !important; }}
 }}
-@media (max-width: {narrow.WIDEST}px) {{
-  [class*=st-key-picture_story_] {{ --rest: -10000px !important; }}
-  .st-key-story_said {{ padding-bottom: 4.5rem; }}
-  .st-key-story_claim p {{ font-size: 1.25rem; }}
-}}
 """
+"""The story has no sidebar. The rest of its looks comes with the page (``pages/layout/style.py``)."""
 _WORDS = 0.62
 """Width of the words beside two pictures, in widths of a picture."""
 

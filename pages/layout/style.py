@@ -19,6 +19,18 @@ _WIDTHS = {"view": 388, "maps": 236, "sort": 176, "follow": 250, "way": 158, "no
 """Pixels of controls that Streamlit draws late: until then they would be a few pixels wide, and their row would wrap
 elsewhere."""
 _WIDE = "\n".join(f".st-key-shown_{name} {{ min-width: {width}px; }}" for name, width in _WIDTHS.items())
+_STORY = f"""
+.st-key-story_heading {{ min-height: 2.7rem; }}
+.st-key-story_heading h1 {{ white-space: normal !important; }}
+[class*=st-key-picture_story_] {{ --high: 800px !important; --rest: 318px !important; }}
+.st-key-story_claim p {{ font-size: 1.45rem; line-height: 1.35; }}
+[class*="st-key-story_title_"] p {{ white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }}
+@media (max-width: {narrow.WIDEST}px) {{
+  [class*=st-key-picture_story_] {{ --rest: -10000px !important; }}
+  .st-key-story_said {{ padding-bottom: 4.5rem; }}
+  .st-key-story_claim p {{ font-size: 1.25rem; }}
+}}
+"""
 SHEET = f"""
 {unseen.STYLE}
 {skeleton.STYLE}
@@ -31,6 +43,7 @@ SHEET = f"""
 {narrow.STYLE}
 {sizes.STYLE}
 {printed.STYLE}
+{_STORY}
 {elements.PRIMARY_BUTTON} {{ color: light-dark(#ffffff, #0b1110); }}
 {_WORD}:is(.keyword, .function, .class-name) {{ color: color-mix(in srgb, #1f7fd6 65%, currentColor); }}
 {_WORD}.string {{ color: color-mix(in srgb, #0f9a48 60%, currentColor); }}

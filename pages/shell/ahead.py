@@ -36,7 +36,7 @@ def send(question: Question[A], look: Look | None = None) -> None:
     with suppress(GradVizError):
         text, shown = question_to_json(question), _shown(question, look)
         if answer_cache().find(text, shown) is None:
-            _sent()[shown or text] = client.send(question, look)
+            _sent()[shown or text] = client.begin(question, look)
 
 
 def send_again(survey: SurveyQuestion) -> None:

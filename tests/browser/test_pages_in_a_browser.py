@@ -221,7 +221,7 @@ def test_the_figure_and_the_arrays_can_be_kept(visited: Server, page: Page, brow
             "[...document.querySelector('#figure')._fullData.find((t) => t.type == 'heatmap').z].map((r) => [...r])"
         )
         np.testing.assert_array_equal(np.array(z, float), shown)
-        expect(other.locator("p")).to_contain_text("preset/shapes-cnn, sample/star")
+        expect(other.locator("p")).to_contain_text("Shapes, plain convolutions · Star")
 
 
 def test_a_file_that_cannot_be_had_is_said_under_its_button(visited: Server, browser: Browser) -> None:

@@ -187,14 +187,14 @@ def test_the_question_of_a_client_that_left_is_dropped(client: Client, service: 
 
 
 def test_an_answer_may_be_read_later(client: Client) -> None:
-    first, second = (client.send(SurveyQuestion(model="echo", image=image)) for image in ("a", "b"))
+    first, second = (client.begin(SurveyQuestion(model="echo", image=image)) for image in ("a", "b"))
     assert [one.answer().question.image for one in (second, first)] == ["b", "a"]
     first.drop()  # it was read: its connection is somebody else's by now
     ask(client, "echo")
 
 
 def test_the_question_of_somebody_who_no_longer_wants_the_answer_is_dropped(client: Client) -> None:
-    sent = client.send(SurveyQuestion(model="work", image="5"))
+    sent = client.begin(SurveyQuestion(model="work", image="5"))
     assert until(lambda: client.status().busy == 1)
     sent.drop()
     assert until(lambda: client.status().busy == 0, DEADLINE_S / 2)

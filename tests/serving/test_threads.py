@@ -7,12 +7,15 @@ import sys
 from pathlib import Path
 from statistics import median
 
+import pytest
+
 from benchmarks.switching import OURS, PYTHONS, waits
 from gradviz_core.serving.threads import SWITCH_S
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
+@pytest.mark.alone
 def test_a_server_waits_a_fraction_as_long_for_threads_that_draw() -> None:
     """Ten times less, as measured; here less than half, in the same run."""
     found = waits(rounds=8)
