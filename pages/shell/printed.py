@@ -11,10 +11,20 @@ from pages.streamlit_private import elements
 
 PAPER = 1040
 """Pixels of the paper's width between its margins."""
+FOOT = "gradviz-foot"
+"""Id of the style that writes the address into the margin, where the browser can; elsewhere it stands over the page."""
 _JS = """
 export default function ({ data }) {
   const readable = (address) => { try { return decodeURI(address); } catch { return address; } };
-  const note = () => { document.body.dataset.address = readable(location.href); };
+  const foot = document.getElementById(data.foot) ?? document.head.appendChild(document.createElement("style"));
+  foot.id = data.foot;
+  const note = () => {
+    const address = document.body.dataset.address = readable(location.href);
+    if (!window.CSSMarginRule) return;
+    const text = `content: ${JSON.stringify(address)}; font: 9pt sans-serif; color: #444;`;
+    foot.textContent = `@page { @bottom-left { ${text} } }
+      @media print { body::after { content: none !important; } }`;
+  };
   note();
   if (window.gradvizPrinted) return;
   window.gradvizPrinted = true;
@@ -44,7 +54,7 @@ STYLE = f"""
   {elements.COLUMN} {{ min-width: 0 !important; }}
   {elements.HEADER}, {elements.SIDEBAR}, {elements.OPEN_SIDEBAR}, {elements.TOOLBAR}, .st-key-tools, .st-key-sheet,
   .gradviz-walk, [class*="st-key-read_"], .st-key-meaning, .st-key-leave_presentation, .st-key-pixel_controls,
-  .st-key-not_printed {{ display: none !important; }}
+  .st-key-not_printed, .st-key-shown_opacity {{ display: none !important; }}
   {elements.MAIN_BLOCK} button:not([role=radio]), {elements.MAIN_BLOCK} {elements.POPOVER} {{
     display: none !important; }}
   {elements.VIEW} {{ padding-left: 0 !important; display: block !important; }}
@@ -68,4 +78,4 @@ STYLE = f"""
 def note_address() -> None:
     """Keep the page's address where the style sheet finds it."""
     with unseen.place():
-        _component(key="printed", data={"main": elements.MAIN_BLOCK, "paper": PAPER})
+        _component(key="printed", data={"main": elements.MAIN_BLOCK, "paper": PAPER, "foot": FOOT})

@@ -180,7 +180,9 @@ def test_an_address_that_cannot_be_decoded_is_printed_as_it_is(page: Page) -> No
     for address, shown in (("about:blank#100%", "about:blank#100%"), ("about:blank#%C3%A9", "about:blank#é")):
         page.goto(address)
         page.reload()
-        Alone(page, "<span></span>", printed._JS).draw({"main": elements.MAIN_BLOCK, "paper": printed.PAPER})
+        Alone(page, "<span></span>", printed._JS).draw(
+            {"main": elements.MAIN_BLOCK, "paper": printed.PAPER, "foot": printed.FOOT}
+        )
         assert page.evaluate("document.body.dataset.address") == shown
 
 

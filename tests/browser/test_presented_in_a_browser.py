@@ -130,7 +130,9 @@ def test_paper_has_no_sidebar_no_cut_picture_and_the_address_at_the_foot(
         }).map((e) => `${e.className} ${e.offsetHeight} ${e.querySelector(".main-svg").clientHeight}`)"""
     )
     assert cut == []
-    foot = page.evaluate("getComputedStyle(document.body, '::after').content")
+    assert page.evaluate("getComputedStyle(document.body, '::after').content") == "none", "nothing over the page"
+    margins = "[...document.querySelectorAll('style')].map((e) => e.sheet?.cssRules[0]?.cssText ?? '')"
+    (foot,) = [rule for rule in page.evaluate(margins) if "@bottom-left" in rule]
     assert f"neurons?{QUESTION}" in foot
     colour = page.locator("h1").evaluate("(e) => getComputedStyle(e).color")
     assert colour == "rgb(17, 17, 17)", "dark on white, whatever the theme"
