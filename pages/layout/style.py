@@ -31,6 +31,22 @@ _STORY = f"""
   .st-key-story_claim p {{ font-size: 1.25rem; }}
 }}
 """
+_LESSONS = f"""
+.st-key-lesson_contents {{ min-height: 2.9rem; }}
+.st-key-beside_title .st-key-shown_lesson {{ max-width: 25rem; min-height: 0; }}
+.st-key-shown_lesson label {{ position: absolute; clip-path: inset(50%); }}
+.st-key-lesson_asking [class*=st-key-picture_] {{ --rest: 430px; }}
+.st-key-lesson_asking:has(form) [class*=st-key-picture_] {{ --rest: 500px; }}
+.st-key-lesson_program summary {{ padding: 0.2rem 0.6rem; min-height: 0; }}
+@media (min-width: {narrow.WIDEST + 1}px) {{
+  {elements.LAYOUT}:has(> .st-key-lesson_title) {{ position: absolute; clip-path: inset(50%); }}
+}}
+@media (max-width: {narrow.WIDEST}px) {{
+  {elements.LAYOUT}:has(> .st-key-lesson_contents) {{ position: absolute; width: 1px; }}
+  .st-key-lesson {{ padding-bottom: 4.5rem; }}
+}}
+"""
+"""Where the table of contents names the open step, its title is for screen readers alone."""
 SHEET = f"""
 {unseen.STYLE}
 {skeleton.STYLE}
@@ -44,6 +60,7 @@ SHEET = f"""
 {sizes.STYLE}
 {printed.STYLE}
 {_STORY}
+{_LESSONS}
 {elements.PRIMARY_BUTTON} {{ color: light-dark(#ffffff, #0b1110); }}
 {_WORD}:is(.keyword, .function, .class-name) {{ color: color-mix(in srgb, #1f7fd6 65%, currentColor); }}
 {_WORD}.string {{ color: color-mix(in srgb, #0f9a48 60%, currentColor); }}

@@ -31,27 +31,11 @@ _CODE = f"""{elements.CODE} {{ overflow: auto; scrollbar-width: thin; }}
 }}"""
 """The longest line has room beside the question on a projector. What is longer than a phone is wide, or higher than the
 window, is scrolled by the part that the keyboard can reach; Streamlit has one inside it scroll."""
-_SPACE = f"""
-.st-key-lesson_contents {{ min-height: 2.9rem; }}
-.st-key-beside_title .st-key-shown_lesson {{ max-width: 25rem; min-height: 0; }}
-.st-key-shown_lesson label {{ position: absolute; clip-path: inset(50%); }}
-.st-key-lesson_asking [class*=st-key-picture_] {{ --rest: 430px; }}
-.st-key-lesson_asking:has(form) [class*=st-key-picture_] {{ --rest: 500px; }}
-.st-key-lesson_program summary {{ padding: 0.2rem 0.6rem; min-height: 0; }}
-@media (min-width: 768px) {{
-  {elements.LAYOUT}:has(> .st-key-lesson_title) {{ position: absolute; clip-path: inset(50%); }}
-}}
-@media (max-width: 767px) {{
-  {elements.LAYOUT}:has(> .st-key-lesson_contents) {{ position: absolute; width: 1px; }}
-  .st-key-lesson {{ padding-bottom: 4.5rem; }}
-}}
-"""
-"""Where the table of contents names the open step, its title is for screen readers alone."""
 
 
 def style() -> None:
     """What the page says once of all its graphs and all its code."""
-    st.html(f"<style>{_TEXT}\n{_CODE}{_SPACE}</style>")
+    st.html(f"<style>{_TEXT}\n{_CODE}</style>")
 
 
 def program(step: StepResult) -> None:

@@ -58,6 +58,7 @@ STEADY = (
     ("export", PHONE),
     *(("story", size) for size in (PROJECTORS[0], PHONE)),
     ("doctor", PHONE),
+    ("lessons", PHONE),
 )
 """Where nothing may jump either. The doctor on a projector is in a test of its own."""
 WATCH = """
