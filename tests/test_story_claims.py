@@ -111,7 +111,7 @@ def test_neighbours_pull_in_opposite_directions_as_often_as_is_said(subject: Sub
     summed = gradient(subject).sum(axis=0)
     blocks = [summed[r : r + 8, c : c + 8].mean() for r in range(0, len(summed), 8) for c in range(0, len(summed), 8)]
     left = np.sqrt(np.mean(np.square(blocks)) / np.mean(np.square(summed)))
-    assert share(what.sentence, "of their size is left") == about(left)
+    assert share(what.sentence, "of their size") == about(left)
 
 
 @SUBJECTS

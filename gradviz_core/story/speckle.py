@@ -36,11 +36,12 @@ def tell(ask: Ask, subject: Subject) -> Told:
     share = captions.share_text
     caption = asked.saliency_caption(answer, card, field)
     return Told(
-        f"{share(now.opposite)} of neighbouring pixels have slopes of opposite sign. They cancel: in averages over "
-        f"{BLOCK}×{BLOCK} pixels, {share(now.left)} of their size is left.",
-        f"Signs drawn by chance would be opposite in {share(0.5)} of the pairs, and leave {share(1 / BLOCK)}. A slope "
-        "is a sum over all paths from the pixel to the score, each the product of the slopes along it, positive or "
-        "negative. The paths of the next pixel meet other weights, and training does not ask both sums to be alike.",
+        f"{share(now.opposite)} of neighbouring pixels have slopes of opposite sign, and so they cancel: averages over "
+        f"{BLOCK}×{BLOCK} pixels keep {share(now.left)} of their size.",
+        "A slope adds up every path through the layers from the pixel to the score. Each path multiplies the weights "
+        "on its way, some positive and some negative; the paths of the next pixel pass other weights, and training "
+        f"does not ask both sums to be alike. Signs drawn by chance would be opposite in {share(0.5)} of the pairs, and "
+        f"leave {share(1 / BLOCK)}.",
         (
             Computed("What the map shows at row i, column j.", SLOPE),
             Computed(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from gradviz_core.story.told import Told
+from gradviz_core.story.told import Shown, Told
 from gradviz_core.types import Question
 from gradviz_core.types.questions import A
 from pages.layout import contents
@@ -22,6 +24,8 @@ STYLE = f"""
 }}
 """
 """The story has no sidebar. The rest of its looks comes with the page (``pages/layout/style.py``)."""
+_WITH_BAR_OF_THREE = 1.26
+"""How much wider a column is for a picture with its scale, among three on a projector."""
 _WORDS = 0.62
 """Width of the words beside two pictures, in widths of a picture."""
 
@@ -65,7 +69,9 @@ def draw(told: Told) -> None:
     """The claim, the pictures below it, and what is to be said of them: beside two, below three."""
     with st.container(key="story_claim"):
         st.markdown(explained(told.sentence))
-    widths = [sizes.WITH_BAR if shown.has_scale else 1.0 for shown in told.pictures]
+    with_bar = _WITH_BAR_OF_THREE if len(told.pictures) > 2 else sizes.WITH_BAR
+    widths = [with_bar if shown.has_scale else 1.0 for shown in told.pictures]
+    _align(told.pictures)
     if len(widths) > 2:
         columns, words = st.columns(widths), st.container()
     else:
@@ -80,6 +86,14 @@ def draw(told: Told) -> None:
         st.markdown(explained(told.note))
         with st.popover("How it is computed", type="tertiary", icon=":material/function:"):
             _say_how(told)
+
+
+def _align(pictures: Sequence[Shown]) -> None:
+    """Each scale gets the room of the widest, so that the pictures beside each other are of one size."""
+    scaled = [shown.figure.layout.margin for shown in pictures if shown.has_scale]
+    widest = max((margin.r for margin in scaled), default=0)
+    for margin in scaled:
+        margin.r = widest
 
 
 def _say_how(told: Told) -> None:

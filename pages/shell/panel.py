@@ -21,13 +21,14 @@ from pages.shell.clicks import Click, Enclosed, on_click
 from pages.shell.words import explained, plain
 
 STYLE = """
-[class*="st-key-said_"] { container-type: inline-size; }
+[class*="st-key-said_"] { container-type: inline-size; overflow: visible !important; }
 [class*="st-key-read_"] button { min-height: 0; padding: 0; }
 @container (max-width: 30rem) {
   [class*="st-key-read_"] button p { position: absolute; width: 1px; overflow: hidden; clip-path: inset(50%); }
 }
 """
-"""Beside a narrow picture the button is an icon; its name is for those who hear the page."""
+"""A sentence does not scroll in itself. Beside a narrow picture the button is an icon; its name is for those who hear
+the page."""
 _READ = "How to read this"
 _QUIET = {"displayModeBar": False, "scrollZoom": True, "doubleClick": "reset"}
 

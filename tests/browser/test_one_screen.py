@@ -152,3 +152,14 @@ def test_on_a_phone_nothing_jumps_the_gradient_is_within_a_screen_and_a_half_and
         assert logo is not None
         assert tools is not None
         assert logo["x"] + logo["width"] <= tools["x"]
+
+
+def test_a_sentence_does_not_scroll_in_itself(visited: Server, page: Page) -> None:
+    page.set_viewport_size({"width": 1280, "height": 720})
+    _open(page, visited, "saliency")
+    said = page.locator(".st-key-said_gradient")
+    said.hover()
+    page.mouse.wheel(0, 60)
+    page.wait_for_timeout(500)
+    assert page.get_by_test_id(streamlit_ids.MAIN).evaluate("(e) => e.scrollTop") > 0
+    assert said.evaluate("(e) => e.scrollTop") == 0
