@@ -62,7 +62,9 @@ def test_a_pass_reads_the_files_that_may_hold_its_tests() -> None:
     assert "tests/test_captions.py" in found["quick"] - found["rest"]
     assert "tests/test_pages.py" in found["rest"] - found["quick"]
     assert "tests/test_exactness.py" in found["quick"] & found["rest"], "some of its tests are slow"
-    assert found["alone"] == {"tests/load/test_attacks.py", "tests/load/test_load.py"}
+    assert found["alone"] == {
+        f"tests/{name}.py" for name in ("load/test_attacks", "load/test_load", "serving/test_threads")
+    }
     everywhere = {file.relative_to(ROOT).as_posix() for file in (ROOT / "tests").rglob("test_*.py")}
     assert found["quick"] | found["rest"] == everywhere
 

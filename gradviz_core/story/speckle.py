@@ -40,8 +40,8 @@ def tell(ask: Ask, subject: Subject) -> Told:
         f"{BLOCK}×{BLOCK} pixels keep {share(now.left)} of their size.",
         "A slope adds up every path through the layers from the pixel to the score. Each path multiplies the weights "
         "on its way, some positive and some negative; the paths of the next pixel pass other weights, and training "
-        f"does not ask both sums to be alike. Signs drawn by chance would be opposite in {share(0.5)} of the pairs, and "
-        f"leave {share(1 / BLOCK)}.",
+        f"does not ask both sums to be alike. Signs drawn by chance would be opposite in {share(0.5)} of the pairs, "
+        f"and leave {share(1 / BLOCK)}.",
         (
             Computed("What the map shows at row i, column j.", SLOPE),
             Computed(
