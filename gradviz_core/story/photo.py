@@ -23,7 +23,8 @@ def tell(ask: Ask, subject: Subject) -> Told:
         f"pixel would raise the score of {label}; where it is {DIVERGING.low}, lower it.",
         f"The network is a function of {answer.gradients[INPUT].size:,} numbers, and its score for {label} is one "
         f"number, {captions.number_text(answer.score, 4)}. Each pixel of the map is a slope of that function, "
-        "∂score/∂pixel; a slope is not the importance of a pixel. The box, a quarter of the picture, holds "
+        "∂score/∂pixel: what a small change there would do, not how important the pixel is. The box, a quarter of the "
+        "picture, holds "
         f"{captions.share_text(found.share)} of the squared slopes.",
         (
             Computed("The slope at row i, column j: the partial derivatives of its colours, added up.", SLOPE),

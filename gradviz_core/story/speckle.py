@@ -36,12 +36,11 @@ def tell(ask: Ask, subject: Subject) -> Told:
     share = captions.share_text
     caption = asked.saliency_caption(answer, card, field)
     return Told(
-        f"{share(now.opposite)} of neighbouring pixels have slopes of opposite sign, and so they cancel: averages over "
-        f"{BLOCK}×{BLOCK} pixels keep {share(now.left)} of their size.",
-        "A slope adds up every path through the layers from the pixel to the score. Each path multiplies the weights "
-        "on its way, some positive and some negative; the paths of the next pixel pass other weights, and training "
-        f"does not ask both sums to be alike. Signs drawn by chance would be opposite in {share(0.5)} of the pairs, "
-        f"and leave {share(1 / BLOCK)}.",
+        f"{share(now.opposite)} of neighbouring pixels have slopes of opposite sign, and so they cancel: averaged over "
+        f"{BLOCK}×{BLOCK} pixels, slopes shrink to {share(now.left)} of their size.",
+        "By the chain rule a slope is a sum of products of weights, some positive and some negative. The sum for the "
+        "next pixel uses other weights, and nothing in training makes the two agree. Signs drawn by chance would be "
+        f"opposite in {share(0.5)} of the pairs, and leave {share(1 / BLOCK)}.",
         (
             Computed("What the map shows at row i, column j.", SLOPE),
             Computed(
