@@ -1,5 +1,5 @@
-"""Values that rounding puts on another side of a kink, such as that of a ReLU at 0: the slope there is another one, and
-so the gradient of the module as it is is another one than in float64."""
+"""Values that rounding puts on another side of a kink, such as that of a ReLU at 0. The slope differs there, and so the
+module's own gradient differs from that of its copy in float64."""
 
 from __future__ import annotations
 

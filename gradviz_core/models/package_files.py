@@ -17,5 +17,5 @@ def find(file: PackageFile) -> Path | None:
         return None
     try:
         return found if found.is_file() else None
-    except OSError:  # whoever reads it is told why not
+    except OSError:  # reading it says why it cannot be read
         return found

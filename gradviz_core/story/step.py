@@ -30,7 +30,7 @@ def tell(ask: Ask, subject: Subject) -> Told:
     return Told(
         f"No value has changed by more than {levels_text(question.epsilon)}, and the network now sees {now.label} "
         f"({share(now.probability or 0)}) where it saw {asked.sure(was)}.",
-        f"{_steps(question)}: at each, every value moves against the sign of its slope. {share(moved)} of the values "
+        f"{_steps(question)}: at each, a value moves against the sign of its slope. {share(moved)} of the values "
         "have changed, and many small changes add up. The map is the sum over the colours, so it reaches "
         f"{len(difference) * question.epsilon:g} levels. "
         f"The box holds {share(found.share)} of the change that the slopes predict.",

@@ -14,9 +14,9 @@ from pages.shell.clicks import sent
 from pages.streamlit_private import elements
 
 REST_MS = 150
-"""A cell that the pointer leaves sooner is not told of."""
+"""A cell that the pointer leaves sooner is not reported."""
 _LOST_MS = 2_000
-"""After so long an answer counts as lost, as when the page was drawn meanwhile, and the cell is told of again."""
+"""If no answer has come by then, the page may have been drawn anew meanwhile: the cell is reported once more."""
 
 _JS = """
 export default function ({ data, parentElement, setTriggerValue }) {
