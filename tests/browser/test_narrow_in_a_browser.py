@@ -50,8 +50,8 @@ def test_the_sidebar_closes_once_a_page_is_chosen_and_stays_closed(visited: Serv
     )
     narrow.get_by_role("button", name=PAGES_BUTTON, exact=True).click()
     expect(narrow.get_by_test_id(streamlit_ids.SIDEBAR)).to_have_attribute("data-collapsed", "false")
-    assert not narrow.evaluate(
-        streamlit_ids.filled("Object.keys(localStorage).filter((name) => name.startsWith('$SIDEBAR_COLLAPSED'))")
+    narrow.wait_for_function(
+        streamlit_ids.filled("!Object.keys(localStorage).some((name) => name.startsWith('$SIDEBAR_COLLAPSED'))")
     )
 
 
