@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 import gradviz_core as gv
 from gradviz_core.answering import Answerer
-from gradviz_core.answers import gradient
+from gradviz_core.answers import oracle
 from gradviz_core.answers.load import Model, load
 from gradviz_core.errors import QuestionError
 from gradviz_core.methods.attributions import GradFn
@@ -87,7 +87,7 @@ def test_at_the_value_itself_the_oracle_costs_nothing(
     def fail(*_: object, **__: object) -> None:
         raise AssertionError("no pass is needed")
 
-    monkeypatch.setattr(gradient, "forward", fail)
+    monkeypatch.setattr(oracle, "forward", fail)
     answer = ask(lambda grad, value: grad(value.clone()) + grad(value), wrt=(gv.INPUT, INNER))
     for site in (gv.INPUT, INNER):
         assert np.array_equal(answer.attributions[site], 2 * answer.gradients[site])

@@ -37,6 +37,7 @@ from tests import snippet_runs
 
 ROOT = Path(__file__).parents[1]
 TAKES = ["oracle", "value", "options"]
+SUMS = [*TAKES, "which"]
 every_method = pytest.mark.parametrize("method", METHODS)
 
 # -------------------------------------------------------------------------------------------------------------- pairs
@@ -54,7 +55,7 @@ def unpaired(root: Path) -> list[str]:
 def has_function(path: Path) -> bool:
     """Whether a file has a function of its own name that takes what a method takes."""
     functions = (node for node in ast.parse(path.read_text(encoding="utf-8")).body if isinstance(node, ast.FunctionDef))
-    return any(f.name == path.stem and [a.arg for a in f.args.args] == TAKES for f in functions)
+    return any(f.name == path.stem and [a.arg for a in f.args.args] in (TAKES, SUMS) for f in functions)
 
 
 def test_each_method_has_its_pair() -> None:
@@ -77,7 +78,7 @@ def test_a_card_and_a_function_that_stand_alone_are_found(tmp_path: Path) -> Non
 @every_method
 def test_a_function_is_found_by_the_name_of_its_card(method: str) -> None:
     function = function_of(method)
-    assert list(inspect.signature(function).parameters) == TAKES
+    assert list(inspect.signature(function).parameters) == (SUMS if METHODS[method].counts else TAKES)
     assert function.__module__ == f"gradviz_core.methods.{method}"
 
 

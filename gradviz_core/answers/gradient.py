@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from gradviz_core.answers import predictions
 from gradviz_core.answers.needs import Needs
+from gradviz_core.answers.oracle import SceneOracle
 from gradviz_core.answers.scene import Clock, Scene, as_numpy, not_finite
 from gradviz_core.answers.sizes import Known, Size
 from gradviz_core.errors import QuestionError
 from gradviz_core.methods import receptive_field
-from gradviz_core.methods.attributions import GradFn, function_of
-from gradviz_core.tracing.scores import targets
-from gradviz_core.tracing.trace import Trace, differentiate, forward, parted, reached
+from gradviz_core.methods.attributions import Oracle, function_of, series_of, total_of
+from gradviz_core.tracing.trace import Trace, differentiate, parted
 from gradviz_core.types import INPUT, GradientAnswer, GradientQuestion, Site, Target, Unit
-from gradviz_core.types.methods import PLAIN, settled
+from gradviz_core.types.methods import PLAIN, card_of, settled, terms
+from gradviz_core.types.series import summed
 from gradviz_core.types.sites import site_name
 
 
@@ -26,9 +26,11 @@ def needs(question: GradientQuestion) -> Needs:
     """The sites, and the one that the target is read from.
 
     Raises:
-        QuestionError: there is no such method, it has no such option, or no site is named.
+        QuestionError: there is no such method, it has no such option or part, it is not defined there, or no site is
+            named.
     """
-    settled(question.method, question.options)
+    terms(question.method, question.options, question.part)
+    _check_sites(question)
     if not question.wrt:
         raise QuestionError(
             "The question names nothing to differentiate with respect to. Name at least one site in wrt."
@@ -37,9 +39,19 @@ def needs(question: GradientQuestion) -> Needs:
     return Needs(frozenset({*question.wrt, *([at] if at else ())}), may_stop=question.target.may_stop)
 
 
+def _check_sites(question: GradientQuestion) -> None:
+    where, inputs = card_of(question.method).where, [site for site in question.wrt if site.path == INPUT.path]
+    if where == "input" and len(inputs) < len(question.wrt):
+        raise QuestionError(f"{question.method} is a map of the input. Ask for it at the input, without other sites.")
+    if where == "layer" and inputs:
+        raise QuestionError(f"{question.method} is a map of a layer output. Choose one that has positions.")
+
+
 def size(question: GradientQuestion, known: Known) -> Size:
-    """The picture; at each site the value and the gradient, and what a method makes of them."""
-    total = known.picture + (2 if question.method == PLAIN else 3) * known.of(*question.wrt)
+    """The picture; at each site the value and the gradient, and what a method makes of them: float32, or for a part two
+    sums in float64."""
+    arrays = 2 if question.method == PLAIN else 3 if question.part is None else 6
+    total = known.picture + arrays * known.of(*question.wrt)
     if len(question.wrt) > 1:
         return Size(total, "Ask for fewer layer outputs, or export the model for a smaller input.")
     return Size(total)
@@ -66,6 +78,7 @@ def answer(scene: Scene, question: GradientQuestion, notes: tuple[str, ...], clo
         receipt=clock.receipt(),
         arrays=made,
         unreached=unreached,
+        totals=totals(scene, question, target, there),
     )
 
 
@@ -73,51 +86,42 @@ def arrays(
     scene: Scene, question: GradientQuestion, target: Target, found: Mapping[Site, Tensor]
 ) -> dict[str, np.ndarray]:
     """As a ``GradientAnswer`` holds them, of a target whose predicted class is filled in; ``found`` holds gradients."""
-    method, options = function_of(question.method), settled(question.method, question.options)
     made: dict[str, np.ndarray] = {"pixels": scene.pixels.copy()}
     for site in question.wrt:
-        value = scene.trace.value(site).detach()
-        made[f"activation/{site}"] = as_numpy(value)
+        made[f"activation/{site}"] = as_numpy(scene.trace.value(site))
         if site in found:
             made[f"gradient/{site}"] = as_numpy(found[site])
             if question.method != PLAIN:
-                grad = oracle(scene, target, site, found[site])
-                made[f"attribution/{site}"] = as_numpy(method(grad, value.clone(), options))
+                oracle = SceneOracle(scene, target, site, found[site])
+                made.update(_attribution(question, oracle, site, scene.trace.value(site).detach().clone()))
     return made
 
 
-def oracle(scene: Scene, target: Target, site: Site, gradient: Tensor) -> GradFn:
-    """The function that gives ∂target/∂site where the site has the value that it is asked with.
+def _attribution(question: GradientQuestion, oracle: Oracle, site: Site, value: Tensor) -> dict[str, np.ndarray]:
+    """What the method gives at a site, or the sums of a part of it."""
+    card, options = card_of(question.method), settled(question.method, question.options)
+    if not card.counts:
+        return {f"attribution/{site}": as_numpy(function_of(question.method)(oracle, value, options))}
+    which = terms(question.method, question.options, question.part)
+    each = map(as_numpy, series_of(question.method)(oracle, value, options, which))
+    sums = summed(each, which, squares=card.gathered == "variance")
+    if question.part is None:
+        return {f"attribution/{site}": sums.gathered(card.gathered).astype(np.float32)}
+    squares = {} if sums.squares is None else {f"squares/{site}": sums.squares}
+    return {f"terms/{site}": sums.terms, **squares}
 
-    At the site's value in the scene's pass, this is ``gradient``. For another value the model runs again, from the same
-    random seed, with that value in place of the site's own; ``target`` stays the same class, whatever is predicted
-    then.
-    """
-    here, at = scene.trace.value(site).detach(), target.at
-    needed = {site, *([at] if at else ())}
 
-    def grad(value: Tensor) -> Tensor:
-        if value.shape != here.shape:
-            raise QuestionError(
-                f"The method needs the gradient at a value of shape {tuple(value.shape)}; {site_name(site)} has the "
-                f"shape {tuple(here.shape)}. Use a value of that shape."
-            )
-        value = value.detach().to(here)
-        if torch.equal(value, here):
-            return gradient.clone()
-        trace = forward(
-            scene.model.module,
-            scene.trace.values[INPUT].detach(),
-            keep=needed,
-            until=needed if target.may_stop else None,
-            seed=scene.seed,
-            put={site: value},
-            axes=target.needs_axes,
-        )
-        found = differentiate(trace, targets.select(target, trace)[1], (site,), keep_graph=False)
-        return reached(site, found[site], target)
-
-    return grad
+def totals(
+    scene: Scene, question: GradientQuestion, target: Target, found: Mapping[Site, Tensor]
+) -> tuple[tuple[Site, float], ...]:
+    """What the attribution at each site sums to, by the law of a complete method; once where there are parts."""
+    if not card_of(question.method).complete or (question.part is not None and question.part[0] > 0):
+        return ()
+    options, total = settled(question.method, question.options), total_of(question.method)
+    return tuple(
+        (site, total(SceneOracle(scene, target, site, slope), scene.trace.value(site).detach().clone(), options))
+        for site, slope in found.items()
+    )
 
 
 def of_unreached(absent: tuple[Site, ...]) -> tuple[str, ...]:

@@ -33,6 +33,8 @@ class Scene:
     """Sites whose values are kept; None keeps all."""
     iterations: dict[SpectrumQuestion, Spectrum] = field(default_factory=dict)
     """The last iteration on this pass, so that the next step does not start from the beginning."""
+    rows: dict[tuple[Target, Site, Site], bool] = field(default_factory=dict)
+    """Whether points of a method can be the rows of one pass: by target, the site, and the site where they differ."""
     upright: tuple[int, int] = (0, 0)
     """Rows and columns of the whole picture, before it is resized and cropped."""
     remembered: bool = False

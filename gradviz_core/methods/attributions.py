@@ -1,20 +1,72 @@
-"""Attribution methods: plain functions of a gradient oracle, each in the file with its name."""
+"""What every attribution method is handed and gives. Each method is a plain function, in the file with its name."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from importlib import import_module
+from types import ModuleType
+from typing import Protocol
 
 from torch import Tensor
 
 from gradviz_core.types.methods import card_of
 
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What one pass gave at one point: detached tensors."""
+
+    score: float
+    value: Tensor
+    """The site's value in that pass."""
+    gradient: Tensor
+    """∂score/∂site there, with the site's shape; signed."""
+
+
+class Oracle(Protocol):
+    """The score as a function of the value at one site, and its gradient.
+
+    The score stays that of the same class, whatever is predicted at another point. Points are taken lazily and in
+    their order, several in one pass where rows of a batch do not change one another, so that any number of them takes
+    the memory of a few. What is given depends on the points and on which of them come together, never on what was asked
+    before.
+    """
+
+    @property
+    def input(self) -> Tensor:
+        """The network's input, (1, C, H, W)."""
+        ...
+
+    def __call__(self, value: Tensor) -> Tensor:
+        """∂score/∂site where the site has that value: at its value in the pass it costs nothing, elsewhere a pass."""
+        ...
+
+    def score(self, value: Tensor) -> float:
+        """The score where the site has that value: a forward pass."""
+        ...
+
+    def each(self, values: Iterable[Tensor]) -> Iterator[Asked]:
+        """Score and gradient where the site has each of the values in turn."""
+        ...
+
+    def along(self, inputs: Iterable[Tensor]) -> Iterator[Asked]:
+        """Score, the site's value and the gradient there, with each of the inputs in turn."""
+        ...
+
+
 GradFn = Callable[[Tensor], Tensor]
-"""value -> ∂score/∂value, of the same shape."""
+"""value -> ∂score/∂value, of the same shape: all that the simplest methods ask of an oracle."""
 Options = Mapping[str, float | str]
 """Every option of the method's card by name, within its limits; whole numbers are int."""
-Method = Callable[[GradFn, Tensor, Options], Tensor]
-"""(oracle, value, options) -> attribution with the value's shape."""
+Method = Callable[[Oracle, Tensor, Options], Tensor]
+"""(oracle, value, options) -> attribution."""
+Series = Callable[[Oracle, Tensor, Options, range], Iterator[Tensor]]
+"""(oracle, value, options, which) -> the terms of a sum or mean whose numbers are in ``which``, in that order: a method
+whose card says what ``counts`` them. A term depends on its number and the options alone, so that a long sum can be
+computed in parts."""
+Total = Callable[[Oracle, Tensor, Options], float]
+"""(oracle, value, options) -> what the attribution sums to, by the law that the card calls ``complete``."""
 
 
 def function_of(method: str) -> Method:
@@ -23,6 +75,30 @@ def function_of(method: str) -> Method:
     Raises:
         QuestionError: there is no such method.
     """
-    card_of(method)  # so that no other name becomes the name of a module
-    found: Method = getattr(import_module(f"gradviz_core.methods.{method}"), method)
+    found: Method = getattr(_module(method), method)
     return found
+
+
+def series_of(method: str) -> Series:
+    """The function of a method that sums terms.
+
+    Raises:
+        QuestionError: there is no such method.
+    """
+    found: Series = getattr(_module(method), method)
+    return found
+
+
+def total_of(method: str) -> Total:
+    """The function ``total`` beside a method whose card calls it complete.
+
+    Raises:
+        QuestionError: there is no such method.
+    """
+    found: Total = _module(method).total
+    return found
+
+
+def _module(method: str) -> ModuleType:
+    card_of(method)  # so that no other name becomes the name of a module
+    return import_module(f"gradviz_core.methods.{method}")

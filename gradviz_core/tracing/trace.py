@@ -14,7 +14,7 @@ from gradviz_core.tracing import batch, remarks
 from gradviz_core.tracing.backward import differentiate as differentiate
 from gradviz_core.tracing.backward import differentiate_all as differentiate_all
 from gradviz_core.tracing.backward import differentiate_along as differentiate_along
-from gradviz_core.tracing.backward import differentiate_each
+from gradviz_core.tracing.backward import differentiate_each as differentiate_each
 from gradviz_core.tracing.backward import differentiate_weighted as differentiate_weighted
 from gradviz_core.tracing.backward import parted as parted
 from gradviz_core.tracing.backward import reached as reached

@@ -11,6 +11,7 @@ from gradviz_core.types.arrays import Arrays, Pixels
 from gradviz_core.types.methods import MethodName, OptionValues
 from gradviz_core.types.questions import AboutAModel, Answer
 from gradviz_core.types.receipts import ClassProbability, Receipt
+from gradviz_core.types.series import Sums
 from gradviz_core.types.subjects import INPUT, Site
 from gradviz_core.types.targets import ClassScore, Target
 
@@ -19,7 +20,8 @@ from gradviz_core.types.targets import ClassScore, Target
 class GradientQuestion(AboutAModel["GradientAnswer"]):
     """How does ``target`` change with each value at the sites ``wrt``, and what does ``method`` make of that?
 
-    ``options`` are those of the method's card; one that is left out is at its default.
+    ``options`` are those of the method's card; one that is left out is at its default. A long sum is a row of questions
+    that differ in ``part``, whose answers are added with ``Sums.then``.
     """
 
     model: str
@@ -28,6 +30,8 @@ class GradientQuestion(AboutAModel["GradientAnswer"]):
     wrt: tuple[Site, ...] = (INPUT,)
     method: MethodName = "gradient"
     options: OptionValues = field(default=(), metadata={"unsaid": True})
+    part: tuple[int, int] | None = field(default=None, metadata={"unsaid": True})
+    """Of a method that sums terms: only those from the first number up to, not including, the second."""
     seed: int = 0
     kind: Literal["gradient"] = field(default="gradient", repr=False)
 
@@ -36,7 +40,8 @@ class GradientQuestion(AboutAModel["GradientAnswer"]):
 class GradientAnswer(Answer):
     """Answer to a ``GradientQuestion``: ``arrays`` holds ``activation/<site>`` and ``gradient/<site>`` for each site
     asked for, with the shape the site has in the model; where the method is not the gradient itself
-    ``attribution/<site>`` too; and ``pixels``, the (H, W, 3) picture the network sees."""
+    ``attribution/<site>`` too, or for a part ``terms/<site>``, and ``squares/<site>`` where a variance is wanted; and
+    ``pixels``, the (H, W, 3) picture the network sees."""
 
     question: GradientQuestion
     target: Target
@@ -51,6 +56,9 @@ class GradientAnswer(Answer):
     arrays: Arrays
     unreached: tuple[Site, ...] = ()
     """Sites that were asked for and have no gradient: no differentiable path leads from them to the score."""
+    totals: tuple[tuple[Site, float], ...] = ()
+    """What the attribution at a site sums to by the law of a complete method; its numbers sum to this, but for the
+    completeness gap."""
     kind: Literal["gradient"] = field(default="gradient", repr=False)
 
     @property
@@ -67,6 +75,11 @@ class GradientAnswer(Answer):
     def attributions(self) -> dict[Site, np.ndarray]:
         """What the question's method makes of the gradients; the gradients themselves where it is ``gradient``."""
         return _by_site(self.arrays, "attribution/") or self.gradients
+
+    def sums(self, site: Site) -> Sums:
+        """The terms of the part that was asked for."""
+        assert self.question.part is not None, "a whole answer has no sums"
+        return Sums(*self.question.part, self.arrays[f"terms/{site}"], self.arrays.get(f"squares/{site}"))
 
     @property
     def pixels(self) -> Pixels:

@@ -7,8 +7,13 @@ option is a placeholder in every text: ``$draws``.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from gradviz_core.types.controls import Control
+from gradviz_core.types.series import Gathered
+
+Where = Literal["anywhere", "input", "layer"]
+"""Anywhere; at the input alone; at layer outputs with positions, as class activation maps are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,3 +56,13 @@ class MethodCard:
     """The imports that ``code`` needs besides torch."""
     options: tuple[Control, ...] = ()
     """What can be set. A question holds the values; the address holds those that are not at their default."""
+    counts: str = ""
+    """The option that counts the terms of a sum or mean, ``draws`` or ``steps``; empty for a method that sums none. The
+    function of such a method takes the numbers of the terms as a fourth argument, and yields the terms."""
+    gathered: Gathered = "mean"
+    """What becomes of the terms, where there are some."""
+    complete: str = ""
+    """The law of what the attribution sums to, as in ``the attribution sums to the score less the score of the
+    baseline``; empty where there is none. Beside the function stands then ``total(oracle, value, options)``."""
+    where: Where = "anywhere"
+    """At which sites it is defined."""

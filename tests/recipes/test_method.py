@@ -58,7 +58,7 @@ def test_a_method_is_its_function_and_its_card(tmp_path: Path) -> None:
     )
     assert seen["library"].startswith(str(scratch.folder))
     assert seen["errors"] == []
-    assert seen["options"]["shown_method"] == ["Gradient", "Gradient × input", "Scaled"]
+    assert "Scaled" in seen["options"]["shown_method"]
     assert seen["address"].items() >= (address | {"options": "factor=4"}).items()
     assert seen["size"] > 0
     assert seen["apart"] < 1e-6

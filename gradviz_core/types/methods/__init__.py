@@ -56,3 +56,25 @@ def settled(method: str, options: OptionValues) -> dict[str, float | str]:
     if len(given) < len(options):
         raise QuestionError(f"An option of {method} is given more than once. Give each once.")
     return settle(card.options, given, f"The method {method} has no option")
+
+
+def terms(method: str, options: OptionValues, part: tuple[int, int] | None) -> range:
+    """The numbers of the terms that a question asks for; empty for a method that sums none.
+
+    Raises:
+        QuestionError: as ``settled`` does, or there are no such terms.
+    """
+    values, counts = settled(method, options), card_of(method).counts
+    if not counts:
+        if part is not None:
+            raise QuestionError(f"{method} sums no terms, so it has no part. Leave part out.")
+        return range(0)
+    count = values[counts]
+    assert isinstance(count, int), f"{counts} is a whole number"
+    first, last = part or (0, count)
+    if not 0 <= first < last <= count:
+        raise QuestionError(
+            f"The part of {method} from {first} to {last} does not exist: with {counts} {count}, choose two numbers in "
+            f"order from 0 to {count}."
+        )
+    return range(first, last)

@@ -1,0 +1,153 @@
+"""The score of a scene as a function of the value at one site: what a method is handed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from itertools import islice
+
+import torch
+from torch import Tensor
+
+from gradviz_core.answers.scene import Scene
+from gradviz_core.errors import BadTarget, QuestionError, Unreachable
+from gradviz_core.methods.attributions import Asked
+from gradviz_core.tracing import batch
+from gradviz_core.tracing.scores import targets
+from gradviz_core.tracing.trace import Trace, differentiate, differentiate_each, forward, reached
+from gradviz_core.types import INPUT, Site, Target
+from gradviz_core.types.sites import site_name
+
+TOGETHER = 8
+"""Points that are asked in one pass, at most."""
+NUMBERS = 8 * 3 * 224 * 224
+"""Numbers at the input of one pass, at most, where that is more than one point."""
+AGREEMENT = 1e-5
+"""Of the largest number: so close is a row of a batch to the point alone, or each is asked alone."""
+_NOT_ROWS = (RuntimeError, ValueError, TypeError, IndexError, BadTarget, QuestionError, Unreachable)
+"""What a model raises that takes one image alone."""
+
+
+class SceneOracle:
+    """``Oracle`` of a target whose predicted class is filled in, at a site where ``gradient`` was found.
+
+    For another value the model runs again, from the same random seed, with that value in place of the site's own.
+    """
+
+    def __init__(self, scene: Scene, target: Target, site: Site, gradient: Tensor) -> None:
+        self._scene, self._target, self._site, self._gradient = scene, target, site, gradient
+        self._here = scene.trace.value(site).detach()
+        self._read = {site, *([target.at] if target.at else ())}
+
+    @property
+    def input(self) -> Tensor:
+        """The network's input, (1, C, H, W)."""
+        return self._scene.trace.values[INPUT].detach()
+
+    def __call__(self, value: Tensor) -> Tensor:
+        """∂score/∂site where the site has that value.
+
+        Raises:
+            QuestionError: the value has another shape than the site's.
+            Unreachable: no path leads from the site to the score in that pass.
+        """
+        value = self._fitting(value)
+        if torch.equal(value, self._here):
+            return self._gradient.clone()
+        return self._one(self._site, value).gradient
+
+    def score(self, value: Tensor) -> float:
+        """The score where the site has that value.
+
+        Raises:
+            QuestionError: the value has another shape than the site's.
+        """
+        trace = self._pass(self.input, self._site, self._fitting(value))
+        return targets.select(self._target, trace)[1].item()
+
+    def each(self, values: Iterable[Tensor]) -> Iterator[Asked]:
+        """Score and gradient where the site has each of the values in turn.
+
+        Raises:
+            QuestionError, Unreachable: as a call does.
+        """
+        return self._each(self._site, map(self._fitting, values))
+
+    def along(self, inputs: Iterable[Tensor]) -> Iterator[Asked]:
+        """Score, the site's value and the gradient there, with each of the inputs in turn.
+
+        Raises:
+            Unreachable: no path leads from the site to the score in one of these passes.
+        """
+        return self._each(INPUT, (x.detach().to(self.input) for x in inputs))
+
+    def _fitting(self, value: Tensor) -> Tensor:
+        if value.shape != self._here.shape:
+            raise QuestionError(
+                f"The method needs the gradient at a value of shape {tuple(value.shape)}; {site_name(self._site)} has "
+                f"the shape {tuple(self._here.shape)}. Use a value of that shape."
+            )
+        return value.detach().to(self._here)
+
+    def _each(self, at: Site, points: Iterator[Tensor]) -> Iterator[Asked]:
+        most = min(TOGETHER, NUMBERS // self.input.numel())
+        while some := list(islice(points, max(1, most))):
+            if len(some) > 1 and self._are_rows(at, some[0]):
+                yield from self._rows(at, some)
+            else:
+                yield from (self._one(at, point) for point in some)
+
+    def _one(self, at: Site, point: Tensor) -> Asked:
+        trace = self._pass(self.input, at, point)
+        score = targets.select(self._target, trace)[1]
+        found = differentiate(trace, score, (self._site,), keep_graph=False)[self._site]
+        return Asked(score.item(), trace.value(self._site).detach(), reached(self._site, found, self._target))
+
+    def _rows(self, at: Site, points: Sequence[Tensor]) -> Iterator[Asked]:
+        """Several points as the rows of one pass."""
+        many = len(points)
+        trace = self._pass(self.input.repeat(many, *[1] * (self.input.dim() - 1)), at, torch.cat(list(points)))
+        scores = batch.select((self._target,) * many, trace)[1]
+        found = differentiate_each(trace, scores, torch.ones_like(scores), (self._site,), keep_graph=False)[self._site]
+        values, slopes = trace.value(self._site).detach(), reached(self._site, found, self._target)
+        rows = (values.shape[0] // many, *self._here.shape[1:])
+        shaped = zip(scores.tolist(), values.reshape(many, *rows), slopes.reshape(many, *rows), strict=True)
+        return (Asked(*row) for row in shaped)
+
+    def _are_rows(self, at: Site, point: Tensor) -> bool:
+        """Whether points as rows of one pass give what each gives alone; found out once for each site of a scene."""
+        known = self._scene.rows
+        asked = (self._target, self._site, at)
+        if asked not in known:
+            known[asked] = self._rows_agree(at, point)
+        return known[asked]
+
+    def _rows_agree(self, at: Site, point: Tensor) -> bool:
+        if self._scene.trace.random or point.dim() == 0:
+            return False
+        two = (point, point.flip(-1) if point.dim() > 1 else 2 * point)
+        with suppress(*_NOT_ROWS):
+            together = list(self._rows(at, two))
+            alone = [self._one(at, one) for one in two]
+            return all(map(_agree, together, alone))
+        return False
+
+    def _pass(self, x: Tensor, at: Site, value: Tensor) -> Trace:
+        """The pass with this value at the site in place of its own."""
+        return forward(
+            self._scene.model.module,
+            x,
+            keep=self._read,
+            until=self._read if self._target.may_stop else None,
+            seed=self._scene.seed,
+            put={at: value},
+            axes=self._target.needs_axes,
+        )
+
+
+def _agree(one: Asked, other: Asked) -> bool:
+    """Equal to rounding, relative to the largest number: a batch that mixes its images shows here."""
+    return all(
+        found.shape == true.shape and bool((found - true).abs().max() <= AGREEMENT * true.abs().max())
+        for found, true in ((one.value, other.value), (one.gradient, other.gradient))
+    )
