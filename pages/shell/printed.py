@@ -62,6 +62,7 @@ STYLE = f"""
     width: var(--printed-width, 1300px) !important; zoom: var(--printed-zoom, 0.8); }}
   {elements.MAIN_BLOCK}, {elements.MAIN_BLOCK} *, {elements.CHART} text {{
     color: #111111 !important; fill-opacity: 1; print-color-adjust: exact; -webkit-print-color-adjust: exact; }}
+  {elements.MAIN_BLOCK} *:not({elements.CHART} *) {{ background-color: transparent !important; }}
   {elements.CHART} text {{ fill: #111111 !important; }}
   {elements.CHART} .main-svg {{ background: transparent !important; }}
   body [class*="st-key-picture_"] [class*="st-key-chart_"] {{ height: var(--printed, var(--height)) !important;

@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from pages.layout import contents
+from pages.streamlit_private import elements
 from tests.browser import seeing, streamlit_ids
 from tests.browser.conftest import Server
 
@@ -136,6 +137,13 @@ def test_paper_has_no_sidebar_no_cut_picture_and_the_address_at_the_foot(
     assert f"neurons?{QUESTION}" in foot
     colour = page.locator("h1").evaluate("(e) => getComputedStyle(e).color")
     assert colour == "rgb(17, 17, 17)", "dark on white, whatever the theme"
+    painted = page.evaluate(
+        """([main, chart]) => [...document.querySelector(main).querySelectorAll("*")]
+          .filter((e) => !e.closest(chart) && getComputedStyle(e).backgroundColor !== "rgba(0, 0, 0, 0)")
+          .map((e) => e.outerHTML.slice(0, 200))""",
+        [elements.MAIN_BLOCK, elements.CHART],
+    )
+    assert painted == [], "a control of a dark theme would be a black box"
 
 
 def test_a_long_page_takes_several_sheets_of_a4(visited: Server, page: Page) -> None:
