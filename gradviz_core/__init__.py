@@ -74,6 +74,7 @@ from gradviz_core.types import (
 from gradviz_core.types.calls import Call
 from gradviz_core.types.findings import Diagnosis, Finding, Proof
 from gradviz_core.types.questions import A
+from gradviz_core.types.refining import Refined
 from gradviz_core.version import __version__
 
 if TYPE_CHECKING:
@@ -159,6 +160,20 @@ def prove(
     from gradviz_core.doctor.proof import prove as prove_here
 
     return prove_here(module, x, target, sites, directions, seed, every_step)
+
+
+def refine(question: GradientQuestion, bound: float = 0.01) -> Refined:
+    """Answer a question about a complete method, as ``integrated_gradients``, with more and more steps, until its
+    attribution sums to what it should, but for ``bound`` times that, or it takes no more: ``within`` says which.
+
+    Each answer takes the memory of a few passes, whatever its steps.
+
+    Raises:
+        QuestionError: the method has no steps or is not complete, or as ``answer`` does.
+    """
+    from gradviz_core.types.refining import refined
+
+    return refined(question, bound, answer)
 
 
 def diagnose(
@@ -250,5 +265,6 @@ __all__ = [
     "load",
     "prove",
     "receptive_field",
+    "refine",
     "trace",
 ]

@@ -20,6 +20,7 @@ from gradviz_core.drawing.snippets import Setting
 from gradviz_core.settings import settings
 from gradviz_core.types import MethodName, layouts
 from gradviz_core.types.methods import METHODS as CARDS
+from gradviz_core.types.methods import OptionValues
 from gradviz_core.types.views import VIEWS
 from gradviz_core.uploads import model_files, store
 
@@ -120,10 +121,12 @@ def seen(at: Setting, model: str, image: str) -> Iterator[View]:
 
 def saliency(at: Setting, model: str, image: str) -> Iterator[View]:
     for method in METHODS:
-        answer = ask(gv.GradientQuestion(model=model, image=image, method=method))
+        options = few(method)
+        answer = ask(gv.GradientQuestion(model=model, image=image, method=method, options=options))
         made = answer.attributions[gv.INPUT]
+        target = answer.target if snippets.asks_elsewhere(method) else gv.ClassScore()
         for view in VIEWS:
-            code = snippets.saliency(at, gv.ClassScore(), method, view.name)
+            code = snippets.saliency(at, target, method, view.name, options)
             drawn = made[0] if view.each_channel else fields.reduced(made, view.name).values
             yield f"{method}, {view.name}", code, drawn
     targets: tuple[gv.Target, ...] = (
@@ -137,6 +140,11 @@ def saliency(at: Setting, model: str, image: str) -> Iterator[View]:
         answer = ask(gv.GradientQuestion(model=model, image=image, target=target))
         code = snippets.saliency(at, target, "gradient", "signed_sum")
         yield f"{target}", code, fields.signed_sum(answer.gradients[gv.INPUT]).values
+
+
+def few(method: MethodName) -> OptionValues:
+    """Three draws or steps of a method that takes some."""
+    return tuple((one.name, 3.0) for one in CARDS[method].options if one.name in ("draws", "steps"))
 
 
 def feature_maps(at: Setting, model: str, image: str, info: gv.SiteInfo) -> Iterator[View]:

@@ -84,9 +84,9 @@ def test_a_function_is_found_by_the_name_of_its_card(method: str) -> None:
 
 @pytest.mark.parametrize("name", ["receptive_field", "os", "..errors", "", "x" * 500])
 def test_no_other_name_is_looked_up(name: str) -> None:
-    with pytest.raises(QuestionError, match=r"There is no method '.*'\. Choose one of gradient, gradient_x_input") as e:
+    with pytest.raises(QuestionError, match=r"There is no method '.*'\. Choose one of gradient, ") as e:
         function_of(name)
-    assert len(str(e.value)) < 300
+    assert len(str(e.value)) < 200 + len(", ".join(METHODS))
 
 
 # -------------------------------------------------------------------------------------------------------------- cards

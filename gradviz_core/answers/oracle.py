@@ -44,6 +44,15 @@ class SceneOracle:
         """The network's input, (1, C, H, W)."""
         return self._scene.trace.values[INPUT].detach()
 
+    @property
+    def black_and_white(self) -> tuple[Tensor, Tensor] | None:
+        """(0 - mean) / std and (1 - mean) / std, (1, C, 1, 1) each; None at a layer output, which has no colours."""
+        if self._site != INPUT:
+            return None
+        steps = self._scene.model.card.preprocessing
+        mean, std = (self._here.new_tensor(numbers).view(1, -1, 1, 1) for numbers in (steps.mean, steps.std))
+        return -mean / std, (1 - mean) / std
+
     def __call__(self, value: Tensor) -> Tensor:
         """∂score/∂site where the site has that value.
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from string import Template
 
 from gradviz_core.types import INPUT, Field, Site, Target, colour_scales
-from gradviz_core.types.controls import value_text
+from gradviz_core.types.controls import Choice, Control, value_text
 from gradviz_core.types.methods import OptionValues, card_of, settled
 
 
@@ -53,9 +53,17 @@ def title(method: str, options: OptionValues, target: Target, labels: Sequence[s
 
 
 def code(method: str, options: OptionValues) -> tuple[str, ...]:
-    """The lines of code, each option as Python writes its value."""
-    values = {name: repr(value) for name, value in settled(method, options).items()}
-    return tuple(Template(line).substitute(values) for line in card_of(method).code)
+    """The lines of code, each option as Python writes its value, or as the choice has it as code."""
+    values, card = settled(method, options), card_of(method)
+    chosen = {control.name: _code(control, values[control.name]) for control in card.options}
+    written = {name: repr(value) for name, value in values.items()}
+    lines = (Template(line).substitute(chosen) for line in card.code)
+    return tuple(Template(line).substitute(written) for text in lines for line in text.split("\n"))
+
+
+def _code(control: Control, value: float | str) -> str:
+    options = control.options if isinstance(control, Choice) else ()
+    return next((one.code for one in options if one.value == value and one.code), repr(value))
 
 
 def _filled(text: str, method: str, options: OptionValues, **words: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from types import ModuleType
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from torch import Tensor
 
@@ -24,6 +24,7 @@ class Asked:
     """∂score/∂site there, with the site's shape; signed."""
 
 
+@runtime_checkable
 class Oracle(Protocol):
     """The score as a function of the value at one site, and its gradient.
 
@@ -36,6 +37,11 @@ class Oracle(Protocol):
     @property
     def input(self) -> Tensor:
         """The network's input, (1, C, H, W)."""
+        ...
+
+    @property
+    def black_and_white(self) -> tuple[Tensor, Tensor] | None:
+        """The two colours as the network receives them, (1, C, 1, 1) each; None at a layer output, which has none."""
         ...
 
     def __call__(self, value: Tensor) -> Tensor:
@@ -57,7 +63,7 @@ class Oracle(Protocol):
 
 GradFn = Callable[[Tensor], Tensor]
 """value -> ∂score/∂value, of the same shape: all that the simplest methods ask of an oracle."""
-Options = Mapping[str, float | str]
+Options = Mapping[str, int | float | str]
 """Every option of the method's card by name, within its limits; whole numbers are int."""
 Method = Callable[[Oracle, Tensor, Options], Tensor]
 """(oracle, value, options) -> attribution."""

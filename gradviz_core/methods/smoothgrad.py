@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from gradviz_core.methods.attributions import Options, Oracle
+from gradviz_core.methods.draws import generator
 
 
 def smoothgrad(
@@ -22,10 +23,6 @@ def smoothgrad(
 
 
 def noisy(value: Float[Tensor, "*shape"], options: Options, number: int) -> Float[Tensor, "*shape"]:
-    """The value + spread · (max − min of the value) · standard normal numbers, drawn for this copy from its own seed.
-
-    The numbers are drawn on the CPU, so they are the same on every device.
-    """
-    generator = torch.Generator().manual_seed(int(options["first_seed"]) + number)
-    noise = torch.randn(value.shape, generator=generator, dtype=torch.float32).to(value)
+    """The value + spread · (max − min of the value) · standard normal numbers, drawn from a seed of this copy's own."""
+    noise = torch.randn(value.shape, generator=generator(options, number), dtype=torch.float32).to(value)
     return value + float(options["spread"]) * (value.max() - value.min()) * noise

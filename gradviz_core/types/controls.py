@@ -36,6 +36,8 @@ class Option:
     value: str
     """As in the code that is shown."""
     label: str
+    code: str = ""
+    """In the code of a method: the lines that stand for it, instead of the value in quotes."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,6 +76,13 @@ class GradientAnswer(Answer):
         """What the question's method makes of the gradients; the gradients themselves where it is ``gradient``."""
         return _by_site(self.arrays, "attribution/") or self.gradients
 
+    @property
+    def gaps(self) -> dict[Site, float]:
+        """The completeness gap at each site of a complete method: Σ attribution less what it sums to by its law; empty
+        for a part."""
+        made = {} if self.question.part else self.attributions
+        return {site: float(made[site].sum(dtype=np.float64)) - total for site, total in self.totals if site in made}
+
     def sums(self, site: Site) -> Sums:
         """The terms of the part that was asked for."""
         assert self.question.part is not None, "a whole answer has no sums"

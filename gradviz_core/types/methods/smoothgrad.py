@@ -1,30 +1,7 @@
 """The mean of the gradient over noisy copies of the image."""
 
-from gradviz_core.types.controls import Number
+from gradviz_core.types.draws import DRAWS, NOISY_COPIES, SEED, SPREAD
 from gradviz_core.types.method_cards import MethodCard
-
-DRAWS = Number(
-    "draws", "Draws", 1, 1024, 1, 16, whole=True, unit="noisy copies", meaning="How many noisy copies are averaged."
-)
-SPREAD = Number(
-    "spread",
-    "Spread",
-    0.0,
-    1.0,
-    0.01,
-    0.15,
-    meaning="Standard deviation of the noise, as a share of the range of the values. The paper uses 0.1 to 0.2.",
-)
-SEED = Number(
-    "first_seed",
-    "First seed",
-    0,
-    1_000_000,
-    1,
-    0,
-    whole=True,
-    meaning="Random seed of the first copy; each further copy has the next one.",
-)
 
 CARD = MethodCard(
     name="SmoothGrad",
@@ -49,12 +26,7 @@ CARD = MethodCard(
   archivePrefix = {arXiv},
   url = {https://arxiv.org/abs/1706.03825}
 }""",
-    code=(
-        "size = $spread * (x.detach().max() - x.detach().min())",
-        "seeds = [torch.Generator().manual_seed($first_seed + n) for n in range($draws)]",
-        "copies = [x.detach() + size * torch.randn(x.shape, generator=seed) for seed in seeds]",
-        "gradient = sum(gradient_at(copy) for copy in copies) / $draws",
-    ),
+    code=(*NOISY_COPIES, "gradient = sum(gradient_at(copy) for copy in copies) / $draws"),
     options=(DRAWS, SPREAD, SEED),
     counts="draws",
 )

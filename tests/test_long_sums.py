@@ -1,0 +1,73 @@
+"""A thousand draws or steps take the memory of a few, and the parts of a sum are the sum."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+import pytest
+from torch import Tensor
+
+import gradviz_core as gv
+from gradviz_core.answering import Answerer
+from gradviz_core.answers import oracle
+from gradviz_core.answers.oracle import TOGETHER, SceneOracle
+from gradviz_core.methods.attributions import Asked
+from gradviz_core.types.methods import METHODS
+
+MODEL, IMAGE = "preset/digits-mlp", "sample/digit-3"
+SUMS = [name for name, card in METHODS.items() if card.counts and card.where != "layer"]
+MOST_ALIVE = 3 * TOGETHER
+"""Points: those of one pass, those that were taken for the next, and what is being added."""
+
+
+class Living:
+    """Counts the tensors that live, and how many lived at once."""
+
+    def __init__(self) -> None:
+        self.alive = self.most = self.made = 0
+
+    def watch(self, tensor: Tensor) -> Tensor:
+        self.alive, self.made = self.alive + 1, self.made + 1
+        self.most = max(self.most, self.alive)
+        weakref.finalize(tensor, self._gone)
+        return tensor
+
+    def _gone(self) -> None:
+        self.alive -= 1
+
+
+@pytest.mark.parametrize("method", SUMS)
+def test_a_thousand_points_take_the_memory_of_a_few(method: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    points, found = Living(), Living()
+    each = SceneOracle.each
+
+    def watched(self: SceneOracle, values: Iterable[Tensor]) -> Iterator[Asked]:
+        for asked in each(self, (points.watch(value) for value in values)):
+            found.watch(asked.gradient)
+            yield asked
+
+    monkeypatch.setattr(oracle.SceneOracle, "each", watched)
+    options = ((METHODS[method].counts, 1024.0),)
+    gv.answer(gv.GradientQuestion(model=MODEL, image=IMAGE, method=method, options=options))
+    assert points.made == found.made == 1024
+    assert points.most <= MOST_ALIVE
+    assert found.most <= MOST_ALIVE
+
+
+@pytest.mark.parametrize("method", SUMS)
+def test_the_parts_of_a_sum_make_what_is_asked_for_at_once(method: str) -> None:
+    card, answerer = METHODS[method], Answerer("cpu")
+    options = ((card.counts, 11.0),)
+    question = gv.GradientQuestion(model=MODEL, image=IMAGE, method=method, options=options)
+    whole = answerer.answer(question)
+    parts = [
+        answerer.answer(gv.GradientQuestion(model=MODEL, image=IMAGE, method=method, options=options, part=part))
+        for part in ((0, 4), (4, 10), (10, 11))
+    ]
+    first, second, third = (part.sums(gv.INPUT) for part in parts)
+    made = first.then(second).then(third).gathered(card.gathered)
+    np.testing.assert_allclose(made, whole.attributions[gv.INPUT], rtol=1e-4, atol=1e-6 * np.abs(made).max())
+    assert [part.totals == whole.totals for part in parts] == [True, not card.complete, not card.complete]
+    assert all(part.gaps == {} for part in parts)
