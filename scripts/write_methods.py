@@ -18,7 +18,8 @@ from gradviz_core.types.methods import METHODS  # noqa: E402
 DOCUMENT = ROOT / "docs" / "methods.md"
 WIDTH = 120
 ABOUT = (
-    "The methods of the page *Input saliency*. $S$ is the score, $x$ one value of the network's normalised input. "
+    "The methods of the pages *Input saliency* and *Layers*. $S$ is the score, $x$ one value of the network's "
+    "normalised input, or of a layer output, whose channels are counted by $k$ and positions by $p$. "
     "This file is written from the cards in `gradviz_core/types/methods/` by `scripts/write_methods.py`; "
     "[CONTRIBUTING.md](../CONTRIBUTING.md) says how to add a method."
 )
@@ -49,12 +50,14 @@ def _row(card: MethodCard) -> str:
 
 def _formula(card: MethodCard) -> str:
     options = {control.name: rf"\text{{{control.label}}}" for control in card.options}
-    return Template(card.formula).substitute(FORMULA | options)
+    outer = {"outer": "" if card.signed else r"\text{ReLU}"}
+    return Template(card.formula).substitute(FORMULA | options | outer)
 
 
 def _section(name: str, card: MethodCard) -> Iterator[str]:
     yield from ("", f"## {card.name}", "")
-    yield from _wrapped(f"`{name}` in a question and in the address.")
+    where = {"anywhere": "", "input": " A map of the input.", "layer": " A map of a layer output."}[card.where]
+    yield from _wrapped(f"`{name}` in a question and in the address.{where}")
     yield ""
     yield from _wrapped(f"Shows: {card.shows}", "- ")
     yield from _wrapped(f"Does not show: {card.limits}", "- ")

@@ -20,12 +20,12 @@ from gradviz_core.drawing.snippets import Setting
 from gradviz_core.settings import settings
 from gradviz_core.types import MethodName, layouts
 from gradviz_core.types.methods import METHODS as CARDS
-from gradviz_core.types.methods import OptionValues
+from gradviz_core.types.methods import OptionValues, offered_at
 from gradviz_core.types.views import VIEWS
 from gradviz_core.uploads import model_files, store
 
 ROOT = Path(__file__).parents[1]
-METHODS: tuple[MethodName, ...] = tuple(CARDS)
+METHODS: tuple[MethodName, ...] = tuple(offered_at("input"))
 
 if TYPE_CHECKING:
     ask = gv.answer

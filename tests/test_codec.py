@@ -31,12 +31,14 @@ from gradviz_core.types import (
     KINDS,
     Answer,
     BackwardQuestion,
+    CamsQuestion,
     ClassScore,
     DiagnosisQuestion,
     FlowQuestion,
     GradientAnswer,
     GradientQuestion,
     JacobianQuestion,
+    KeepingQuestion,
     LessonQuestion,
     MethodName,
     Norm,
@@ -95,6 +97,8 @@ QUESTIONS: st.SearchStrategy[Question] = st.one_of(
     st.builds(JacobianQuestion, model=TEXT, image=TEXT, of=SITES, wrt=SITES, rows=PARTS, columns=PARTS),
     st.builds(SpectrumQuestion, model=TEXT, image=TEXT, of=SITES, wrt=SITES, rows=PARTS, count=COUNT, steps=COUNT),
     st.builds(LessonQuestion, lesson=TEXT, choices=CHOICES),
+    st.builds(CamsQuestion, model=TEXT, image=TEXT, target=TARGETS, method=METHODS, options=CHOICES),
+    st.builds(KeepingQuestion, model=TEXT, image=TEXT, sites=WRT, target=TARGETS, method=METHODS, options=CHOICES),
 )
 SHAPES = hnp.array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=4)
 DTYPES = st.sampled_from([np.float32, np.float64, np.float16, np.int64, np.int32, np.uint8, np.bool_])
@@ -156,6 +160,8 @@ def test_every_kind_of_question_and_target_is_tried_here() -> None:
         "ProofQuestion",
         "OutputQuestion",
         "BackwardQuestion",
+        "CamsQuestion",
+        "KeepingQuestion",
     }
     assert len(TARGET_KINDS) == 9
 

@@ -13,7 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 from gradviz_core.text.glossary import MEANINGS, SECTIONS, standing_in, terms_in, tooltip
 from gradviz_core.types import ClassScore, Site, Target, Unit
-from gradviz_core.types.methods import METHODS
+from gradviz_core.types.methods import offered_at
 from pages.learn import findings
 from pages.shell import facts
 from pages.understand import changes
@@ -146,7 +146,7 @@ def test_how_to_read_a_picture_explains_its_terms(page: str, monkeypatch: pytest
 def test_the_options_of_a_control_are_explained(monkeypatch: pytest.MonkeyPatch) -> None:
     answer_here(monkeypatch)
     method = next(group for group in opened(SALIENCY).selectbox if group.label == "Method")
-    assert all(f"**{card.name}**: {card.shows}" in method.help for card in METHODS.values())
+    assert all(f"**{card.name}**: {card.shows}" in method.help for card in offered_at("input").values())
 
 
 @pytest.mark.parametrize(

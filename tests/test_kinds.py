@@ -32,6 +32,8 @@ ABOUT_MODELS: dict[str, Any] = {
     "diagnosis": gv.DiagnosisQuestion(model=MODEL, image=IMAGE),
     "backward": gv.BackwardQuestion(model=MODEL, image=IMAGE, step=5),
     "proof": gv.ProofQuestion(model=MODEL, image=IMAGE, directions=1),
+    "cams": gv.CamsQuestion(model=MODEL, image=IMAGE),
+    "keeping": gv.KeepingQuestion(model="preset/digits-cnn", image=IMAGE, sites=(gv.Site("features.1"),)),
 }
 FEW = 1000
 """Bytes of the few numbers for each layer that no kind counts."""
@@ -110,4 +112,6 @@ def _what_mypy_infers(any_question: gv.Question) -> None:
     assert_type(gv.answer(gv.ProofQuestion(model="", image="")), gv.ProofAnswer)
     assert_type(gv.answer(gv.BackwardQuestion(model="", image="")), gv.BackwardAnswer)
     assert_type(gv.answer(gv.OutputQuestion(model="", image="")), gv.OutputAnswer)
+    assert_type(gv.answer(gv.CamsQuestion(model="", image="")), gv.CamsAnswer)
+    assert_type(gv.answer(gv.KeepingQuestion(model="", image="", sites=())), gv.KeepingAnswer)
     assert_type(gv.answer(any_question), gv.Answer)

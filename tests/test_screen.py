@@ -33,11 +33,13 @@ from gradviz_core.types import (
     Answer,
     Arrays,
     BackwardQuestion,
+    CamsQuestion,
     DiagnosisQuestion,
     FlowQuestion,
     GradientAnswer,
     GradientQuestion,
     JacobianQuestion,
+    KeepingQuestion,
     LessonQuestion,
     OutputAnswer,
     OutputQuestion,
@@ -67,6 +69,8 @@ QUESTIONS: Mapping[str, Question] = {
     "diagnosis": DiagnosisQuestion(model=MODEL, image=IMAGE),
     "backward": BackwardQuestion(model=MODEL, image=IMAGE),
     "proof": ProofQuestion(model=MODEL, image=IMAGE, directions=1),
+    "cams": CamsQuestion(model=MODEL, image=IMAGE),
+    "keeping": KeepingQuestion(model="preset/digits-cnn", image=IMAGE, sites=(Site("features.1"),)),
 }
 
 
@@ -86,6 +90,7 @@ LARGE: Mapping[str, Arrays] = {
     "perturbation": {"pixels": PIXELS, "after": PIXELS, "gradient": _grey(1, 3, SIDE, SIDE)}
     | {f"{what}_{kind}": np.ones(3) for what in ("curve", "path") for kind in ("size", "predicted", "actual")},
     "spectrum": {"singular_values": np.ones(8, np.float32), "left": _grey(8, 10), "right": _grey(8, 10**6)},
+    "cams": {"map/a": _grey(1, 1, 2 * SIDE, 2 * SIDE), "map/b": _grey(1, SIDE, SIDE, 1), "map/c": _grey(1, 197, 1)},
     "output": {"classes": np.zeros((SIDE, SIDE), np.int64), "scores": _grey(SIDE, SIDE)},
     # these cannot be drawn with fewer numbers: more than the limit is an error
     "flow": {"activation_norm": np.ones(3_000_000)},
@@ -94,8 +99,9 @@ LARGE: Mapping[str, Arrays] = {
     "diagnosis": {"x": np.ones(3_000_000)},
     "backward": {"incoming/0": np.ones((3_000, 1_000))},
     "proof": {"x": np.ones(3_000_000)},
+    "keeping": {"kept": np.ones(3_000_000)},
 }
-REFUSED = {"flow", "jacobian", "lesson", "diagnosis", "proof", "backward"}
+REFUSED = {"flow", "jacobian", "lesson", "diagnosis", "proof", "backward", "keeping"}
 
 
 @cache

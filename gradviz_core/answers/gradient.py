@@ -36,7 +36,8 @@ def needs(question: GradientQuestion) -> Needs:
             "The question names nothing to differentiate with respect to. Name at least one site in wrt."
         )
     at = question.target.at
-    return Needs(frozenset({*question.wrt, *([at] if at else ())}), may_stop=question.target.may_stop)
+    of_layer = card_of(question.method).where == "layer"  # later layers help to tell which axis counts channels
+    return Needs(frozenset({*question.wrt, *([at] if at else ())}), may_stop=question.target.may_stop and not of_layer)
 
 
 def _check_sites(question: GradientQuestion) -> None:
@@ -44,7 +45,7 @@ def _check_sites(question: GradientQuestion) -> None:
     if where == "input" and len(inputs) < len(question.wrt):
         raise QuestionError(f"{question.method} is a map of the input. Ask for it at the input, without other sites.")
     if where == "layer" and inputs:
-        raise QuestionError(f"{question.method} is a map of a layer output. Choose one that has positions.")
+        raise QuestionError(f"{question.method} is a map of a layer output. Name one in wrt, not the input.")
 
 
 def size(question: GradientQuestion, known: Known) -> Size:
@@ -92,7 +93,7 @@ def arrays(
         if site in found:
             made[f"gradient/{site}"] = as_numpy(found[site])
             if question.method != PLAIN:
-                oracle = SceneOracle(scene, target, site, found[site])
+                oracle = SceneOracle(scene, target, site, found[site], question.axis)
                 made.update(_attribution(question, oracle, site, scene.trace.value(site).detach().clone()))
     return made
 

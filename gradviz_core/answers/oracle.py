@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from gradviz_core.answers.scene import Scene
+from gradviz_core.answers.similar import mean_logit
 from gradviz_core.errors import BadTarget, QuestionError, Unreachable
 from gradviz_core.methods.attributions import Asked
 from gradviz_core.tracing import batch
@@ -34,8 +35,14 @@ class SceneOracle:
     For another value the model runs again, from the same random seed, with that value in place of the site's own.
     """
 
-    def __init__(self, scene: Scene, target: Target, site: Site, gradient: Tensor) -> None:
+    def __init__(self, scene: Scene, target: Target, site: Site, gradient: Tensor, axis: int | None = None) -> None:
+        """``axis`` counts the channels of the site's value, where somebody has chosen it.
+
+        Raises:
+            BadTarget: the value has no such axis.
+        """
         self._scene, self._target, self._site, self._gradient = scene, target, site, gradient
+        self._axis = targets.channel_axis(scene.trace, site, axis)
         self._here = scene.trace.value(site).detach()
         self._read = {site, *([target.at] if target.at else ())}
 
@@ -52,6 +59,11 @@ class SceneOracle:
         steps = self._scene.model.card.preprocessing
         mean, std = (self._here.new_tensor(numbers).view(1, -1, 1, 1) for numbers in (steps.mean, steps.std))
         return -mean / std, (1 - mean) / std
+
+    @property
+    def axis(self) -> int:
+        """Which axis of the site's value counts channels: the one that was chosen, else the one that the pass shows."""
+        return self._axis
 
     def __call__(self, value: Tensor) -> Tensor:
         """∂score/∂site where the site has that value.
@@ -89,6 +101,19 @@ class SceneOracle:
             Unreachable: no path leads from the site to the score in one of these passes.
         """
         return self._each(INPUT, (x.detach().to(self.input) for x in inputs))
+
+    def of_similar(self, count: int) -> Tensor:
+        """The gradient, at the site's own value, of the mean logit of the ``count`` other classes whose logits are
+        nearest to that of the target's class; of all others where there are fewer.
+
+        Raises:
+            QuestionError: the target is no logit, or there is no other class.
+            Unreachable: no path leads from the site to these logits.
+        """
+        trace = forward(self._scene.model.module, self.input, keep=self._read, seed=self._scene.seed, axes=False)
+        mean = mean_logit(self._target, trace, count)
+        found = differentiate(trace, mean, (self._site,), keep_graph=False)[self._site]
+        return reached(self._site, found, self._target)
 
     def _fitting(self, value: Tensor) -> Tensor:
         if value.shape != self._here.shape:

@@ -16,16 +16,25 @@ def unit(method: str, target: Target, site: Site) -> str:
     return _filled(card_of(method).unit, method, (), score=target.unit(), value=value)
 
 
-def sentence(method: str, options: OptionValues, target: Target, labels: Sequence[str]) -> str:
-    """``How the logit of star (1) changes with each pixel``: without a full stop."""
-    return _filled(card_of(method).sentence, method, options, score=target.words(labels))
+def sentence(method: str, options: OptionValues, target: Target, labels: Sequence[str], site: str = "the input") -> str:
+    """``How the logit of star (1) changes with each pixel``: without a full stop. ``site`` is the layer output."""
+    return _filled(card_of(method).sentence, method, options, score=target.words(labels), site=site)
 
 
-def formula(method: str, options: OptionValues, target: Target, labels: Sequence[str], index: str) -> str:
-    """LaTeX, for the number of the input at ``index``, such as ``c,i,j``."""
-    symbol, x = target.symbol(labels), rf"x_{{{index}}}"
+def is_signed(method: str, options: OptionValues) -> bool:
+    """Whether what a method gives can be negative."""
+    values = settled(method, options)
+    return values["negative"] == "kept" if "negative" in values else card_of(method).signed
+
+
+def formula(
+    method: str, options: OptionValues, target: Target, labels: Sequence[str], index: str, letter: str = "x"
+) -> str:
+    """LaTeX, for the number of the input at ``index``, such as ``c,i,j``; of a layer output the ``letter`` is a."""
+    symbol, x = target.symbol(labels), rf"{letter}_{{{index}}}"
     slope = rf"\frac{{\partial {symbol}}}{{\partial {x}}}"
-    return _filled(card_of(method).formula, method, options, score=symbol, x=x, slope=slope)
+    outer = "" if is_signed(method, options) else r"\text{ReLU}"
+    return _filled(card_of(method).formula, method, options, score=symbol, x=x, slope=slope, outer=outer)
 
 
 def colours(method: str, field: Field, target: Target) -> str:
@@ -52,10 +61,12 @@ def title(method: str, options: OptionValues, target: Target, labels: Sequence[s
     return ", ".join((f"{card_of(method).in_text} of {target.words(labels)}", *facts(method, options)))
 
 
-def code(method: str, options: OptionValues) -> tuple[str, ...]:
-    """The lines of code, each option as Python writes its value, or as the choice has it as code."""
+def code(method: str, options: OptionValues, axis: str = "1", places: str = "(2, 3)") -> tuple[str, ...]:
+    """The lines of code, each option as Python writes its value, or as the choice has it as code; of a layer output
+    whose ``axis`` counts channels and whose ``places`` count positions."""
     values, card = settled(method, options), card_of(method)
     chosen = {control.name: _code(control, values[control.name]) for control in card.options}
+    chosen |= {"axis": axis, "places": places}
     written = {name: repr(value) for name, value in values.items()}
     lines = (Template(line).substitute(chosen) for line in card.code)
     return tuple(Template(line).substitute(written) for text in lines for line in text.split("\n"))

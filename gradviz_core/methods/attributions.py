@@ -44,6 +44,11 @@ class Oracle(Protocol):
         """The two colours as the network receives them, (1, C, 1, 1) each; None at a layer output, which has none."""
         ...
 
+    @property
+    def axis(self) -> int:
+        """Which axis of the site's value counts channels; axis 0 counts images, all others are positions."""
+        ...
+
     def __call__(self, value: Tensor) -> Tensor:
         """∂score/∂site where the site has that value: at its value in the pass it costs nothing, elsewhere a pass."""
         ...
@@ -60,13 +65,17 @@ class Oracle(Protocol):
         """Score, the site's value and the gradient there, with each of the inputs in turn."""
         ...
 
+    def of_similar(self, count: int) -> Tensor:
+        """The gradient, at the site's own value, of the mean logit of the other classes whose logits are nearest."""
+        ...
+
 
 GradFn = Callable[[Tensor], Tensor]
 """value -> ∂score/∂value, of the same shape: all that the simplest methods ask of an oracle."""
 Options = Mapping[str, int | float | str]
 """Every option of the method's card by name, within its limits; whole numbers are int."""
 Method = Callable[[Oracle, Tensor, Options], Tensor]
-"""(oracle, value, options) -> attribution."""
+"""(oracle, value, options) -> attribution, of the value's shape; a class activation map has one channel."""
 Series = Callable[[Oracle, Tensor, Options, range], Iterator[Tensor]]
 """(oracle, value, options, which) -> the terms of a sum or mean whose numbers are in ``which``, in that order: a method
 whose card says what ``counts`` them. A term depends on its number and the options alone, so that a long sum can be

@@ -15,6 +15,8 @@ from gradviz_core.types.arrays import Pixels as Pixels
 from gradviz_core.types.backward import BackwardAnswer as BackwardAnswer
 from gradviz_core.types.backward import BackwardQuestion as BackwardQuestion
 from gradviz_core.types.blocks import Blocks as Blocks
+from gradviz_core.types.cams import CamsAnswer as CamsAnswer
+from gradviz_core.types.cams import CamsQuestion as CamsQuestion
 from gradviz_core.types.cards import Accuracy as Accuracy
 from gradviz_core.types.cards import ImageCard as ImageCard
 from gradviz_core.types.cards import ImageFile as ImageFile
@@ -41,6 +43,8 @@ from gradviz_core.types.jacobian import MOST_ENTRIES as MOST_ENTRIES
 from gradviz_core.types.jacobian import MOST_PASSES as MOST_PASSES
 from gradviz_core.types.jacobian import JacobianAnswer as JacobianAnswer
 from gradviz_core.types.jacobian import JacobianQuestion as JacobianQuestion
+from gradviz_core.types.keeping import KeepingAnswer as KeepingAnswer
+from gradviz_core.types.keeping import KeepingQuestion as KeepingQuestion
 from gradviz_core.types.kinds import KINDS as KINDS
 from gradviz_core.types.lesson import LessonAnswer as LessonAnswer
 from gradviz_core.types.lesson import LessonQuestion as LessonQuestion

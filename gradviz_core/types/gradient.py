@@ -32,6 +32,9 @@ class GradientQuestion(AboutAModel["GradientAnswer"]):
     options: OptionValues = field(default=(), metadata={"unsaid": True})
     part: tuple[int, int] | None = field(default=None, metadata={"unsaid": True})
     """Of a method that sums terms: only those from the first number up to, not including, the second."""
+    axis: int | None = field(default=None, metadata={"unsaid": True})
+    """Which axis of the value of a layer output counts channels, where the batch axis is 0; None is the one that the
+    forward pass shows."""
     seed: int = 0
     kind: Literal["gradient"] = field(default="gradient", repr=False)
 
@@ -40,8 +43,9 @@ class GradientQuestion(AboutAModel["GradientAnswer"]):
 class GradientAnswer(Answer):
     """Answer to a ``GradientQuestion``: ``arrays`` holds ``activation/<site>`` and ``gradient/<site>`` for each site
     asked for, with the shape the site has in the model; where the method is not the gradient itself
-    ``attribution/<site>`` too, or for a part ``terms/<site>``, and ``squares/<site>`` where a variance is wanted; and
-    ``pixels``, the (H, W, 3) picture the network sees."""
+    ``attribution/<site>`` too, which has one channel where it is a class activation map, or for a part
+    ``terms/<site>``, and ``squares/<site>`` where a variance is wanted; and ``pixels``, the (H, W, 3) picture the
+    network sees."""
 
     question: GradientQuestion
     target: Target

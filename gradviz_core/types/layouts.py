@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from gradviz_core.types.subjects import Layout, Site, SiteInfo
@@ -110,3 +110,30 @@ def turned(info: SiteInfo, axis: int) -> SiteInfo:
 def choices(info: SiteInfo) -> tuple[int, ...]:
     """The axes that may hold the channels."""
     return tuple(range(1, len(info.shape)))
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """Where the positions of a map lie over the image: so many are left out first, the others are rows and columns."""
+
+    apart: int
+    rows: int
+    columns: int
+
+
+def over_image(places: Sequence[int], axis: int, size: tuple[int, int]) -> Grid | None:
+    """How positions lie over an image of this size, whose channels are on ``axis``; None where they do not.
+
+    Rows and columns lie over it as they are. Tokens, with their features last, are the squares of a grid that has the
+    proportions of the image; of one more than these the first, the class token, stands apart.
+    """
+    if len(places) == 2:
+        return Grid(0, *places)
+    if len(places) != 1 or axis != 2:
+        return None
+    for apart in (0, 1):
+        count = places[0] - apart
+        rows = round(math.sqrt(count * size[0] / size[1]))
+        if rows > 1 and count % rows == 0 and rows * size[1] == (count // rows) * size[0]:
+            return Grid(apart, rows, count // rows)
+    return None

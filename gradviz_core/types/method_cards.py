@@ -13,7 +13,7 @@ from gradviz_core.types.controls import Control
 from gradviz_core.types.series import Gathered
 
 Where = Literal["anywhere", "input", "layer"]
-"""Anywhere; at the input alone; at layer outputs with positions, as class activation maps are."""
+"""Anywhere; at the input alone; at layer outputs alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,13 +26,14 @@ class MethodCard:
     """As a sentence has it: ``gradient × input``."""
     sentence: str
     """What a picture of it shows, without a full stop, because the reduction of the channels follows. ``$score`` is the
-    score in words: ``How $score changes with each pixel``."""
+    score in words, ``$site`` the layer output: ``How $score changes with each pixel``."""
     formula: str
-    """LaTeX, for one value: ``$slope`` is the derivative, ``$x`` the value itself, ``$score`` the symbol."""
+    """LaTeX, for one value: ``$slope`` is the derivative, ``$x`` the value itself, ``$score`` the symbol; ``$outer`` is
+    ReLU, or nothing where the option ``negative`` keeps what is below zero."""
     unit: str
     """``$score`` is the unit of the score, ``$value`` that of the input: ``$score per $value``."""
     signed: bool
-    """Whether its values can be negative."""
+    """Whether its values can be negative; with the option ``negative`` this is what they are by default."""
     colours: str
     """What the two ends of the colour scale mean in a signed picture, in two halves of a sentence: ``$High: it rises;
     $low: it falls.`` ``$high`` and ``$low`` are the words of the scale, ``$score`` is ``score`` or ``loss``."""
@@ -51,7 +52,11 @@ class MethodCard:
     code: tuple[str, ...] = ()
     """Lines of PyTorch that turn ``gradient``, of ``score`` with respect to ``x``, both (1, C, H, W), into the result
     of the method, under the same name. They may call ``gradient_at(other)`` for another input; ``$draws`` is the value
-    of an option as Python writes it."""
+    of an option as Python writes it.
+
+    Of a map of layer outputs they turn ``value`` and ``gradient``, with their channels on ``$axis`` and positions on
+    ``$places``, into ``found``. They may call ``along(other)``, which gives value and gradient with another input, and
+    ``instead(other)``, the gradient where the layer gives another value."""
     imports: tuple[str, ...] = ()
     """The imports that ``code`` needs besides torch."""
     options: tuple[Control, ...] = ()
@@ -66,3 +71,6 @@ class MethodCard:
     baseline``; empty where there is none. Beside the function stands then ``total(oracle, value, options)``."""
     where: Where = "anywhere"
     """At which sites it is defined."""
+    one_map: bool = False
+    """Whether it gives one map over the positions of a layer output, and not a number for each value: a class
+    activation map. It needs nothing but the value and the gradient there."""

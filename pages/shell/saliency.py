@@ -24,7 +24,7 @@ from gradviz_core.types import (
     SurveyAnswer,
     Target,
 )
-from gradviz_core.types.methods import METHODS, OptionValues
+from gradviz_core.types.methods import METHODS, OptionValues, offered_at
 from gradviz_core.types.views import VIEWS, View
 from pages.shell import address, controls, panel, widgets
 from pages.shell import pixel as pixel_parts
@@ -48,10 +48,12 @@ def method() -> MethodName:
     """The chosen method."""
     meaning = "\n\n".join(
         f"**{card.name}**: {card.shows} It does not show: {card.limits[0].lower()}{card.limits[1:]}"
-        for card in METHODS.values()
+        for card in offered_at("input").values()
     )
     with st.container(width=190):
-        return widgets.listed("Method", "method", {name: card.name for name, card in METHODS.items()}, meaning)
+        return widgets.listed(
+            "Method", "method", {name: card.name for name, card in offered_at("input").items()}, meaning
+        )
 
 
 def options(method: MethodName) -> OptionValues:

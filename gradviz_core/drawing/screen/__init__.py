@@ -29,6 +29,7 @@ from gradviz_core.types import (
     INPUT,
     Answer,
     Arrays,
+    CamsAnswer,
     GradientAnswer,
     OutputAnswer,
     PerturbationAnswer,
@@ -36,12 +37,14 @@ from gradviz_core.types import (
     SurveyAnswer,
     UnitsAnswer,
 )
-from gradviz_core.types.blocks import MOST_WHOLE, side
+from gradviz_core.types.blocks import MOST_WHOLE, of_largest, side, taken
 from gradviz_core.types.looks import Look
 
 MOST_BYTES = 20_000_000
 """Of the arrays of an answer on its way to a page. The largest that must travel whole is a Jacobian of four million
 numbers (16 MB); four arrays over an input of 600×600 pixels have 14."""
+THUMBNAILS = 10
+"""Of maps that are drawn small, a side has so much fewer cells than ``MOST_SIDE``."""
 MOST_TEXT = 4_000_000
 """Of what an answer says beside its arrays: names of layers, shapes, labels. Those of a model with a thousand layers
 have a third of a megabyte."""
@@ -150,6 +153,24 @@ def _spectrum(answer: SpectrumAnswer, look: Look) -> Made:
     return {"singular_values": answer.arrays["singular_values"], **vectors}
 
 
+def _cams(answer: CamsAnswer, look: Look) -> Made:
+    """Of each map with rows and columns the largest number of each block; the others as they are."""
+    return {name: _thumbnail(array) for name, array in answer.arrays.items()}
+
+
+def _thumbnail(array: np.ndarray) -> np.ndarray:
+    if array.ndim != 4:
+        return array
+    axis = 1 if array.shape[1] == 1 else 3
+    plane = array[0].squeeze(axis - 1)
+    rows, columns = plane.shape
+    if (block := side(rows, columns, THUMBNAILS)) == 1:
+        return array
+    blocks = of_largest(plane, block, block)
+    assert blocks.picked is not None
+    return np.expand_dims(taken(plane, blocks.picked), (0, axis))
+
+
 def _output(answer: OutputAnswer, look: Look) -> Made:
     return outputs.fit_boxes(answer.arrays) if "boxes" in answer.arrays else outputs.fit_map(answer.arrays)
 
@@ -162,6 +183,7 @@ def _as_it_is(answer: Answer, look: Look) -> Made:
 _CUT: Mapping[type[Answer], Callable[[Any, Look], Made]] = {
     GradientAnswer: _gradient,
     UnitsAnswer: _units,
+    CamsAnswer: _cams,
     SurveyAnswer: _survey,
     PerturbationAnswer: _perturbation,
     SpectrumAnswer: _spectrum,

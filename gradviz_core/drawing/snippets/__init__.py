@@ -16,6 +16,7 @@ from gradviz_core.drawing.snippets.jacobian import (
     singular_values,
     singular_values_by_products,
 )
+from gradviz_core.drawing.snippets.layers import layer_map, layer_maps
 from gradviz_core.drawing.snippets.maps import feature_maps, sheet
 from gradviz_core.drawing.snippets.perturbation import after, classes_after, path, predicted_and_actual
 from gradviz_core.drawing.snippets.predicted import predicted_map
@@ -34,6 +35,8 @@ __all__ = [
     "first_direction",
     "in_blocks",
     "jacobian",
+    "layer_map",
+    "layer_maps",
     "one_output",
     "parameters",
     "part",

@@ -53,7 +53,7 @@ def strip(setting: Setting, target: Target) -> str:
     that only return the output of their last layer are left out."""
     score = score_words(target, setting.card.labels)
     about = f"How strongly {score} depends on each layer output: the L2 norm of its gradient."
-    return program(about, *_passes(setting, target), Block(("shown = gradient_norms",)))
+    return program(about, *passes(setting, target), Block(("shown = gradient_norms",)))
 
 
 def sites(setting: Setting, target: Target) -> str:
@@ -68,7 +68,7 @@ def sites(setting: Setting, target: Target) -> str:
     dead = Block(
         (
             comment("A unit is dead if it is zero at every position. The axis of each value that counts its units:"),
-            f"axes = {_wrapped([str(axis) for axis in axes])}",
+            f"axes = {wrapped([str(axis) for axis in axes])}",
             "",
             "",
             _DEAD,
@@ -79,7 +79,7 @@ def sites(setting: Setting, target: Target) -> str:
             "shown = np.column_stack([activation_norms, gradient_norms, dead_shares])",
         )
     )
-    return program(about, *_passes(setting, target), dead)
+    return program(about, *passes(setting, target), dead)
 
 
 def parameters(setting: Setting, answer: FlowAnswer) -> str:
@@ -87,7 +87,7 @@ def parameters(setting: Setting, answer: FlowAnswer) -> str:
     own norm."""
     target = answer.target
     about = f"The L2 norms of the gradient of {score_words(target, setting.card.labels)} and of every parameter."
-    names = _wrapped([quoted(parameter.name) for parameter in answer.parameters])
+    names = wrapped([quoted(parameter.name) for parameter in answer.parameters])
     listed = Block(
         (
             comment("The parameters, in the order in which the layers that hold them run."),
@@ -115,20 +115,22 @@ def parameters(setting: Setting, answer: FlowAnswer) -> str:
     return program(about, *start, listed, run, score(target, setting), back)
 
 
-def _passes(setting: Setting, target: Target) -> tuple[Block, ...]:
-    """``kept``, every value, and ``gradient_norms``. The target is read from what the model returns."""
+def passes(setting: Setting, target: Target, *, again: bool = False) -> tuple[Block, ...]:
+    """``kept``, every value, ``gradients`` and ``gradient_norms``. The target is read from what the model returns. The
+    graph stays where there will be gradients ``again``."""
     assert inside(target) is None, "the flow page has no other targets"
     why = (
         "Forward pass that keeps every value. The hooks return clones, so later in-place operations change the clones "
         "and not the kept values."
     )
+    stays = ", retain_graph=True" if again else ""
     hooks = _HOOKS_OF_EXPORTED if setting.exported else _HOOKS
     watch = Block((comment(why), _WATCH + hooks), (_TORCH,), (MAP_TENSORS,))
     back = Block(
         (
             comment("All gradients at once; None where the score does not depend on the value."),
             "reached = [value for value in kept if value.requires_grad]",
-            "gradients = torch.autograd.grad(score, reached, allow_unused=True)",
+            f"gradients = torch.autograd.grad(score, reached, allow_unused=True{stays})",
             "of = {id(value): gradient for value, gradient in zip(reached, gradients)}",
             "gradients = [of.get(id(value)) for value in kept]",
             "",
@@ -144,7 +146,7 @@ def _passes(setting: Setting, target: Target) -> tuple[Block, ...]:
     return *start, watch, score(target, setting), back
 
 
-def _wrapped(items: list[str]) -> str:
+def wrapped(items: list[str]) -> str:
     """A list on lines of at most 100 characters."""
     lines, line = [], "   "
     for item in items:

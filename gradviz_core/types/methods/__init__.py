@@ -35,6 +35,11 @@ else:  # whoever reads a question refuses any other
     MethodName = Literal[tuple(METHODS)]
 
 
+def offered_at(place: Literal["input", "layer"]) -> dict[str, MethodCard]:
+    """The cards of the methods that are defined at the input, or at layer outputs, in their order."""
+    return {name: card for name, card in METHODS.items() if card.where in ("anywhere", place)}
+
+
 def card_of(method: str) -> MethodCard:
     """The card of a method.
 

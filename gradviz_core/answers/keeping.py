@@ -1,0 +1,103 @@
+"""What the score becomes when only the region that a map marks is kept, or dropped."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from gradviz_core.answers.needs import Needs
+from gradviz_core.answers.oracle import SceneOracle
+from gradviz_core.answers.scene import Clock, Scene
+from gradviz_core.answers.sizes import SMALL, Known, Size
+from gradviz_core.errors import QuestionError
+from gradviz_core.methods.class_activation import cam_of
+from gradviz_core.tracing.trace import differentiate, parted
+from gradviz_core.types import INPUT, KeepingAnswer, KeepingQuestion, Target, layouts
+from gradviz_core.types.keeping import STRONGEST
+from gradviz_core.types.methods import settled
+
+MOST_SITES = 1000
+
+
+def needs(question: KeepingQuestion) -> Needs:
+    """The input, the sites, and the one that the target is read from.
+
+    Raises:
+        QuestionError: there is no such method, it gives more than one map, or it has no such option; no site is named,
+            or too many.
+    """
+    cam_of(question.method), settled(question.method, question.options)
+    if not 1 <= len(question.sites) <= MOST_SITES:
+        raise QuestionError(f"The question names {len(question.sites)} sites. Name 1 to {MOST_SITES}.")
+    at = question.target.at
+    return Needs(frozenset({INPUT, *question.sites, *([at] if at else ())}))
+
+
+def size(question: KeepingQuestion, known: Known) -> Size:
+    """A few numbers for each site."""
+    return SMALL
+
+
+def answer(scene: Scene, question: KeepingQuestion, notes: tuple[str, ...], clock: Clock) -> KeepingAnswer:
+    """The score with the region of each site's map kept alone, and dropped.
+
+    Raises:
+        BadTarget, UnknownSite, Unreachable: as ``trace.gradients`` does.
+        QuestionError: a site has no positions.
+    """
+    target, score = scene.select(question.target)
+    regions = list(_regions(scene, question, target, score))
+    x = scene.trace.values[INPUT].detach()
+    whole = SceneOracle(scene, target, INPUT, torch.zeros_like(x))
+    pictures = (picture for region in regions if region is not None for picture in (x * region, x * ~region))
+    scores = map(whole.score, pictures)
+    pairs = [(math.nan, math.nan) if region is None else (next(scores), next(scores)) for region in regions]
+    arrays = {
+        "kept": np.array([kept for kept, _ in pairs]),
+        "dropped": np.array([dropped for _, dropped in pairs]),
+        "share": np.array([math.nan if region is None else float(region.double().mean()) for region in regions]),
+    }
+    return KeepingAnswer(
+        question=question,
+        target=target,
+        score=score.item(),
+        notes=(*notes, *scene.remarks()),
+        receipt=clock.receipt(),
+        arrays=arrays,
+    )
+
+
+def _regions(scene: Scene, question: KeepingQuestion, target: Target, score: Tensor) -> Iterator[Tensor | None]:
+    """The pixels that the map of each site marks; None where it does not lie over the image."""
+    found = differentiate(scene.trace, score, question.sites, keep_graph=scene.remembered)
+    slopes = parted(scene.trace, found, target)[0]
+    cam, options = cam_of(question.method), settled(question.method, question.options)
+    rows, columns = scene.trace.values[INPUT].shape[-2:]
+    size = rows, columns
+    for site in question.sites:
+        if site not in slopes:
+            yield None
+            continue
+        oracle = SceneOracle(scene, target, site, slopes[site])
+        over = over_image(cam(oracle, scene.trace.value(site).detach().clone(), options), oracle.axis, size)
+        yield None if over is None else marked(over, size)
+
+
+def over_image(found: Tensor, axis: int, size: tuple[int, int]) -> Float[Tensor, "h w"] | None:
+    """A map with a single channel on ``axis`` as rows and columns; None where it does not lie over an image of this
+    size."""
+    grid = layouts.over_image([n for d, n in enumerate(found.shape) if d not in (0, axis)], axis, size)
+    return None if grid is None else found.flatten()[grid.apart :].reshape(grid.rows, grid.columns)
+
+
+def marked(over: Float[Tensor, "h w"], size: tuple[int, int], share: float = STRONGEST) -> Bool[Tensor, "rows columns"]:
+    """The pixels where the map, enlarged bilinearly, is larger than at ``1 - share`` of all pixels: at most ``share``
+    of them, and fewer where many are equal."""
+    large = torch.nn.functional.interpolate(over[None, None].float(), size, mode="bilinear", align_corners=False)[0, 0]
+    rank = max(1, math.ceil((1 - share) * large.numel()))
+    return large > large.flatten().kthvalue(rank).values

@@ -1,0 +1,71 @@
+"""The captions of class activation maps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from gradviz_core.drawing import how_to_read, method_words
+from gradviz_core.drawing.captions import Caption, scale_text, site_text
+from gradviz_core.drawing.how_to_read import HowToRead
+from gradviz_core.types import Field, SiteInfo, Target
+from gradviz_core.types.layouts import Grid
+from gradviz_core.types.methods import OptionValues, card_of
+from gradviz_core.types.sites import site_name
+from gradviz_core.types.views import VIEWS
+
+
+def over_image(
+    method: str, options: OptionValues, target: Target, labels: Sequence[str], info: SiteInfo, field: Field, grid: Grid
+) -> Caption:
+    """Under one map over the image."""
+    what = method_words.sentence(method, options, target, labels, site_name(info.site, info.calls))
+    enlarged = f"Enlarged from {grid.rows}×{grid.columns} positions in the drawing alone: point at one for its value."
+    apart = ("the class token, which stands apart, is left out",) if grid.apart else ()
+    return Caption(
+        f"{what}. {method_words.colours(method, field, target)} {enlarged}",
+        method_words.formula(method, options, target, labels, "k,p", "a"),
+        (site_text(info), field.unit, scale_text(field), *apart, *method_words.facts(method, options)),
+        how_to_read.saliency(method, VIEWS[0], field, target),
+    )
+
+
+def strip(
+    method: str, options: OptionValues, target: Target, labels: Sequence[str], field: Field, count: int, *, each: bool
+) -> Caption:
+    """Under the maps of all layers."""
+    name = card_of(method).name
+    scale = "each divided by its own largest magnitude" if each else f"all on one scale, {scale_text(field)}"
+    return Caption(
+        f"{name} of {target.words(labels)} at every layer output that has positions, in order of execution, {scale}. "
+        "Click one to see it large.",
+        "",
+        (
+            f"{count} layer outputs, from one forward and one backward pass",
+            "drawn with equally many cells: the nearest position for each",
+            *method_words.facts(method, options),
+        ),
+        HowToRead(
+            "Each tile is one layer output, in order of execution: the first is nearest to the image.",
+            "Look for the layer from which on the map lies on the object; its number stands above the tile.",
+            "It does not show which layer is right: a map of each layer answers another question.",
+        ),
+    )
+
+
+def changes(target: Target, labels: Sequence[str]) -> Caption:
+    """Under the changes of the score with a region kept alone and dropped."""
+    score = target.words(labels)
+    return Caption(
+        f"How {score} changes when only the quarter of the pixels is kept where the map of a layer is strongest, and "
+        "when it is dropped. The rest gets the mean colour of the training data. Click a point to see its map.",
+        "",
+        (
+            "the map is enlarged to the image bilinearly",
+            "a region is smaller than a quarter where many pixels of a map are equal",
+        ),
+        HowToRead(
+            "Each pair of points is one layer: the change with its region kept alone, and with it dropped.",
+            "Look for a layer whose region alone keeps the score, and without which the score falls.",
+            "It does not show what the model does with whole images: it was trained on none with holes.",
+        ),
+    )
