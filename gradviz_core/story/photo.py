@@ -1,4 +1,4 @@
-"""What a gradient says of a photo: which way each pixel moves the score, and where it moves most."""
+"""What a gradient tells about a photo: which way each pixel moves the score, and where it moves most."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ def tell(ask: Ask, subject: Subject) -> Told:
         f"pixel would raise the score of {label}; where it is {DIVERGING.low}, lower it.",
         f"The network is a function of {answer.gradients[INPUT].size:,} numbers, and its score for {label} is one "
         f"number, {captions.number_text(answer.score, 4)}. Each pixel of the map is a slope of that function, "
-        "∂score/∂pixel: what a small change there would do, not how important the pixel is. The box, a quarter of the "
-        "picture, holds "
-        f"{captions.share_text(found.share)} of the squared slopes.",
+        "∂score/∂pixel, added up over its colours: what a small change there would do, not how important the pixel "
+        f"is. Square all slopes: the box, a quarter of the picture, holds {captions.share_text(found.share)} of the "
+        "sum.",
         (
             Computed("The slope at row i, column j: the partial derivatives of its colours, added up.", SLOPE),
             Computed(

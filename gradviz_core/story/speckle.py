@@ -36,11 +36,12 @@ def tell(ask: Ask, subject: Subject) -> Told:
     share = captions.share_text
     caption = asked.saliency_caption(answer, card, field)
     return Told(
-        f"{share(now.opposite)} of neighbouring pixels have slopes of opposite sign, and so they cancel: averaged over "
-        f"{BLOCK}×{BLOCK} pixels, slopes shrink to {share(now.left)} of their size.",
+        f"Neighbouring slopes often point opposite ways: {share(now.opposite)} of the pairs differ in sign. "
+        f"Averaged over {BLOCK}×{BLOCK} pixels they mostly cancel: {share(now.left)} of their size is left.",
         "By the chain rule a slope is a sum of products of weights, some positive and some negative. The sum for the "
-        "next pixel uses other weights, and nothing in training makes the two agree. Signs drawn by chance would be "
-        f"opposite in {share(0.5)} of the pairs, and leave {share(1 / BLOCK)}.",
+        "next pixel uses other weights, so it often has the other sign: training does not ask neighbours to agree. "
+        f"If a coin were tossed for every sign, {share(0.5)} of the pairs would differ, and 1/{BLOCK}, which is "
+        f"{share(1 / BLOCK)}, would be left.",
         (
             Computed("What the map shows at row i, column j.", SLOPE),
             Computed(

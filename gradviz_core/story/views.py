@@ -33,7 +33,7 @@ class View:
 
 
 VIEWS = (
-    View("photo", "What a gradient says of a photo", photo.tell),
+    View("photo", "What a gradient tells about a photo", photo.tell),
     View("speckle", "Why it is speckled", speckle.tell),
     View("magnitude", "Magnitude and sign", magnitude.tell),
     View("unit", "One neuron and what it can see", unit.tell),
