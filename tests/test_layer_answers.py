@@ -38,6 +38,22 @@ def info_of(model: str, path: str) -> gv.SiteInfo:
     return next(info for info in survey.sites if info.site == gv.Site(path))
 
 
+def test_the_program_of_every_other_card_gives_what_the_answer_has(tmp_path: Path) -> None:
+    """Of a layer that runs twice, too."""
+    model, site = PLACES[0][0], gv.Site("layer2.0.relu", 1)
+    at = snippet_runs.setting(model, "sample/star")
+    info = next(info for info in at.sites if info.site == site)
+    for method in (name for name, card in METHODS.items() if card.where == "layer" and not card.one_map):
+        several = tuple((name, value) for name, value in (("steps", 3.0), ("baseline", "black")))
+        options = several if METHODS[method].counts else ()
+        made = asked(model, site, method, options)
+        assert made.shape == info.shape
+        code = snippets.layer_map(at, gv.ClassScore(3), info, method, options)
+        assert snippet_runs.error(snippet_runs.run(code, tmp_path), made[0]) < 1e-5, method
+        one = snippets.layer_map(at, gv.ClassScore(3), info, method, options, 5)
+        assert snippet_runs.run(one, tmp_path).shape == made.shape[2:]
+
+
 @pytest.mark.parametrize(("model", "path"), PLACES)
 def test_the_program_of_a_card_gives_the_map_of_the_answer(model: str, path: str, tmp_path: Path) -> None:
     info, at = info_of(model, path), snippet_runs.setting(model, "sample/star")

@@ -138,7 +138,7 @@ class Watched:
         self._oracle, self.points = oracle, list[Tensor]()
         self.black_and_white, self.input = oracle.black_and_white, oracle.input
         self.score, self.each, self.along = oracle.score, oracle.each, oracle.along
-        self.axis, self.of_similar = oracle.axis, oracle.of_similar
+        self.axis, self.of_similar, self.colours = oracle.axis, oracle.of_similar, oracle.colours
 
     def __call__(self, value: Tensor) -> Tensor:
         self.points.append(value)

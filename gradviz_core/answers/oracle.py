@@ -52,13 +52,16 @@ class SceneOracle:
         return self._scene.trace.values[INPUT].detach()
 
     @property
-    def black_and_white(self) -> tuple[Tensor, Tensor] | None:
-        """(0 - mean) / std and (1 - mean) / std, (1, C, 1, 1) each; None at a layer output, which has no colours."""
-        if self._site != INPUT:
-            return None
+    def colours(self) -> tuple[Tensor, Tensor]:
+        """(0 - mean) / std and (1 - mean) / std at the network's input, (1, C, 1, 1) each."""
         steps = self._scene.model.card.preprocessing
-        mean, std = (self._here.new_tensor(numbers).view(1, -1, 1, 1) for numbers in (steps.mean, steps.std))
+        mean, std = (self.input.new_tensor(numbers).view(1, -1, 1, 1) for numbers in (steps.mean, steps.std))
         return -mean / std, (1 - mean) / std
+
+    @property
+    def black_and_white(self) -> tuple[Tensor, Tensor] | None:
+        """The two at the input; None at a layer output, which has no colours."""
+        return self.colours if self._site == INPUT else None
 
     @property
     def axis(self) -> int:

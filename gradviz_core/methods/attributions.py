@@ -40,6 +40,11 @@ class Oracle(Protocol):
         ...
 
     @property
+    def colours(self) -> tuple[Tensor, Tensor]:
+        """Black and white as the network receives them at its input, (1, C, 1, 1) each."""
+        ...
+
+    @property
     def black_and_white(self) -> tuple[Tensor, Tensor] | None:
         """The two colours as the network receives them, (1, C, 1, 1) each; None at a layer output, which has none."""
         ...

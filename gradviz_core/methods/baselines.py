@@ -22,6 +22,11 @@ def baseline(oracle: Oracle, value: Float[Tensor, "*shape"], options: Options) -
     return beginning(oracle, value, str(options["baseline"]), generator(options))
 
 
+def of_the_input(oracle: Oracle, options: Options) -> Float[Tensor, "*shape"]:
+    """What the option ``baseline`` says of the network's input, whatever the site is."""
+    return _picture(oracle.colours, oracle.input, str(options["baseline"]), generator(options))
+
+
 def beginning(
     oracle: Oracle, value: Float[Tensor, "*shape"], kind: str, drawn: torch.Generator
 ) -> Float[Tensor, "*shape"]:
@@ -35,8 +40,14 @@ def beginning(
         return torch.zeros_like(value)
     if oracle.black_and_white is None:
         raise QuestionError(f"The baseline {kind!r} is a picture, so only the input has it. At a layer choose 'zero'.")
-    black, white = oracle.black_and_white
+    return _picture(oracle.black_and_white, value, kind, drawn)
+
+
+def _picture(colours: tuple[Tensor, Tensor], value: Tensor, kind: str, drawn: torch.Generator) -> Tensor:
+    black, white = colours
     match kind:
+        case "zero":
+            return torch.zeros_like(value)
         case "black":
             return black.expand_as(value)
         case "white":

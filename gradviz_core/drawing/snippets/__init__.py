@@ -16,7 +16,7 @@ from gradviz_core.drawing.snippets.jacobian import (
     singular_values,
     singular_values_by_products,
 )
-from gradviz_core.drawing.snippets.layers import layer_map, layer_maps
+from gradviz_core.drawing.snippets.layers import asks_along, layer_map, layer_maps
 from gradviz_core.drawing.snippets.maps import feature_maps, sheet
 from gradviz_core.drawing.snippets.perturbation import after, classes_after, path, predicted_and_actual
 from gradviz_core.drawing.snippets.predicted import predicted_map
@@ -28,6 +28,7 @@ from gradviz_core.drawing.snippets.units import strongest
 __all__ = [
     "Setting",
     "after",
+    "asks_along",
     "asks_elsewhere",
     "classes",
     "classes_after",

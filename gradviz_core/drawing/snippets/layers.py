@@ -2,43 +2,104 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from dataclasses import replace
 
 from gradviz_core.drawing import method_words
 from gradviz_core.drawing.snippets.flow import passes, wrapped
 from gradviz_core.drawing.snippets.maps import as_pictures
-from gradviz_core.drawing.snippets.program import Block, comment, program
-from gradviz_core.drawing.snippets.scores import forward, inside, score
-from gradviz_core.drawing.snippets.setting import Setting, model, numbers, picture
-from gradviz_core.types import INPUT, ClassScore, MethodName, SiteInfo, Target, head_code, layouts
+from gradviz_core.drawing.snippets.program import MAP_TENSORS, Block, comment, program
+from gradviz_core.drawing.snippets.scores import forward, hooked, imports_of_hook, inside, score
+from gradviz_core.drawing.snippets.setting import Setting, model, numbers, output_item, picture
+from gradviz_core.types import INPUT, ClassScore, MethodName, Site, SiteInfo, Target, head_code, layouts
 from gradviz_core.types.methods import OptionValues, card_of
 from gradviz_core.types.sites import site_name
 
 
-def layer_map(setting: Setting, target: Target, info: SiteInfo, method: MethodName, options: OptionValues = ()) -> str:
-    """``shown`` is the class activation map of a site, (H, W)."""
-    axis = layouts.channel_axis(info)
+def layer_map(
+    setting: Setting,
+    target: Target,
+    info: SiteInfo,
+    method: MethodName,
+    options: OptionValues = (),
+    channel: int | None = None,
+) -> str:
+    """``shown`` is what a method makes of a site: its one map, (H, W); else every channel, (C, H, W), or one. The
+    target of a method that ``asks_along`` names its class."""
+    axis, card = layouts.channel_axis(info), card_of(method)
     what = method_words.sentence(method, options, target, setting.card.labels, site_name(info.site, info.calls))
     places = tuple(each for each in range(1, len(info.shape)) if each != axis)
     lines = method_words.code(method, options, str(axis), repr(places))
-    back = (
-        comment("The gradient with respect to this value."),
-        f"(gradient,) = torch.autograd.grad(score, value{', retain_graph=True' if _again(lines) else ''})",
-    )
+    shape = tuple(1 if card.one_map and each == axis else size for each, size in enumerate(info.shape))
+    which = "[0]" if card.one_map else "" if channel is None else f"[{channel}]"
     assert inside(target) in (None, info.site), "only one inner value at a time"
-    shape = tuple(1 if each == axis else size for each, size in enumerate(info.shape))
     return program(
         f"{what}.",
         picture(setting),
         numbers(setting),
         model(setting, by_layer=True),
-        forward(setting, info.site),
-        score(target, setting),
-        *_scores(setting, target, lines),
-        Block((*back, *lines), ("import torch", *card_of(method).imports)),
+        *(_along(setting, target, info.site) if asks_along(method) else _here(setting, target, info.site, lines)),
+        Block(lines, ("import torch", *card.imports)),
         *as_pictures(replace(info, shape=shape)),
-        Block(("shown = maps[0].numpy()",)),
+        Block((f"shown = maps{which}.numpy()",)),
+    )
+
+
+def asks_along(method: MethodName) -> bool:
+    """Whether a method takes the gradient with other inputs or values than those of the image."""
+    return any("along(" in line for line in card_of(method).code)
+
+
+def _here(setting: Setting, target: Target, site: Site, lines: Sequence[str]) -> tuple[Block, ...]:
+    """``value`` and ``gradient`` at the image."""
+    stays = ", retain_graph=True" if _again(lines) else ""
+    back = (
+        comment("The gradient with respect to this value."),
+        f"(gradient,) = torch.autograd.grad(score, value{stays})",
+    )
+    first = forward(setting, site), score(target, setting), *_scores(setting, target, lines)
+    return *first, Block(back, ("import torch",))
+
+
+def _along(setting: Setting, target: Target, site: Site) -> tuple[Block, ...]:
+    """The functions ``along`` and ``instead``."""
+    here = score(target, setting)
+    why = (
+        f"Keeps what {site_name(site)} gives; the layers after it get a clone, so that no operation in place "
+        "overwrites it. Where put holds a value, they get that one instead."
+    )
+    lines = (
+        comment(why),
+        "kept, put = [], []",
+        "",
+        "",
+        "def keep(module, inputs, output):",
+        f"    value = output{output_item(site.item)}",
+        f"    here = put[0] if put and len(kept) == {site.call} else value",
+        "    kept.append(here)",
+        "    return map_tensors(lambda one: (here if one is value else one).clone(), output)",
+        "",
+        "",
+        "def along(x):  # value and gradient with this input",
+        "    kept.clear()",
+        "    output = model(x.detach().requires_grad_())",
+        f"    value = kept[{site.call}]",
+        *(textwrap.indent(line, "    ") for line in here.lines),
+        "    return value.detach(), torch.autograd.grad(score, value)[0]",
+        "",
+        "",
+        "def instead(value):  # the gradient where the layer gives this value for the image",
+        "    put.append(value.detach().requires_grad_())",
+        "    gradient = along(x)[1]",
+        "    put.clear()",
+        "    return gradient",
+        "",
+        "",
+        *hooked(setting, site),
+    )
+    return (
+        Block(lines, (*imports_of_hook(setting, site), "import torch", *here.imports), (MAP_TENSORS, *here.functions)),
     )
 
 
@@ -85,7 +146,7 @@ def _again(lines: Sequence[str]) -> bool:
     return any("autograd.grad(" in line for line in lines)
 
 
-def _scores(setting: Setting, target: Target, lines: tuple[str, ...]) -> tuple[Block, ...]:
+def _scores(setting: Setting, target: Target, lines: Sequence[str]) -> tuple[Block, ...]:
     """``scores``, the row of all classes, for a method that compares them."""
     if not isinstance(target, ClassScore) or not any("scores" in line for line in lines):
         return ()

@@ -67,13 +67,14 @@ def _hook(setting: Setting, site: Site) -> Block:
         f"    return {passed_on}",
         "",
         "",
-        *_hooked(setting, site),
+        *hooked(setting, site),
     )
-    imports = (*(("import torch",) if site.item else ()), *(("import re",) if _has_copies(setting, site) else ()))
+    imports = (*(("import torch",) if site.item else ()), *imports_of_hook(setting, site))
     return Block(lines, imports, (MAP_TENSORS,) if site.item else ())
 
 
-def _hooked(setting: Setting, site: Site) -> tuple[str, ...]:
+def hooked(setting: Setting, site: Site) -> tuple[str, ...]:
+    """The lines that put the hook ``keep`` on a layer."""
     if not _has_copies(setting, site):
         return (f"model.get_submodule({quoted(site.path)}).register_forward_hook(keep)",)
     return (
@@ -81,6 +82,11 @@ def _hooked(setting: Setting, site: Site) -> tuple[str, ...]:
         f'    if re.sub(r"@\\d+", "", name) == {quoted(site.path)}:  # also relu@1, its next call',
         "        module.register_forward_hook(keep)",
     )
+
+
+def imports_of_hook(setting: Setting, site: Site) -> tuple[str, ...]:
+    """What ``hooked`` needs."""
+    return ("import re",) if _has_copies(setting, site) else ()
 
 
 def _has_copies(setting: Setting, site: Site) -> bool:
