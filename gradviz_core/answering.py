@@ -173,7 +173,7 @@ class Answerer:
         whose graph reaches to the parameters takes too much memory to be remembered.
         """
         place = (question.model, question.image, str(device), question.seed)
-        if not needs.parameters and self._last is not None and self._last.serves(place, needs.sites):
+        if not needs.parameters and self._last is not None and self._last.serves(place, needs):
             self._check_size(question, self._last.trace.values[INPUT])
             return self._last
         self._last = None
@@ -185,12 +185,27 @@ class Answerer:
             self._check_cost(question.model, model.module, x)
             self._check_size(question, x)
             until = needs.sites if needs.may_stop and not self._remember else None
-            trace = forward(model.module, x, keep=kept, until=until, parameters=needs.parameters, seed=question.seed)
+            trace = forward(
+                model.module,
+                x,
+                keep=kept,
+                until=until,
+                parameters=needs.parameters,
+                seed=question.seed,
+                attention=needs.forms_attention,
+            )
         if keys.is_upload(question.model) and question.model not in self._checked and not trace.stopped:
             check_unchanged(model.module, x, trace)
             self._checked.add(question.model)
         scene = Scene(
-            model, pixels, trace, place, kept, upright=upright, remembered=self._remember and not needs.parameters
+            model,
+            pixels,
+            trace,
+            place,
+            kept,
+            upright=upright,
+            attention=needs.forms_attention,
+            remembered=self._remember and not needs.parameters,
         )
         if scene.remembered:
             self._last = scene

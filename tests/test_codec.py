@@ -51,6 +51,7 @@ from gradviz_core.types import (
     SpectrumQuestion,
     SurveyQuestion,
     Term,
+    TokensQuestion,
     Unit,
     UnitsQuestion,
 )
@@ -96,6 +97,7 @@ QUESTIONS: st.SearchStrategy[Question] = st.one_of(
     ),
     st.builds(JacobianQuestion, model=TEXT, image=TEXT, of=SITES, wrt=SITES, rows=PARTS, columns=PARTS),
     st.builds(SpectrumQuestion, model=TEXT, image=TEXT, of=SITES, wrt=SITES, rows=PARTS, count=COUNT, steps=COUNT),
+    st.builds(TokensQuestion, model=TEXT, image=TEXT, seed=COUNT),
     st.builds(LessonQuestion, lesson=TEXT, choices=CHOICES),
     st.builds(CamsQuestion, model=TEXT, image=TEXT, target=TARGETS, method=METHODS, options=CHOICES),
     st.builds(KeepingQuestion, model=TEXT, image=TEXT, sites=WRT, target=TARGETS, method=METHODS, options=CHOICES),
@@ -162,6 +164,7 @@ def test_every_kind_of_question_and_target_is_tried_here() -> None:
         "BackwardQuestion",
         "CamsQuestion",
         "KeepingQuestion",
+        "TokensQuestion",
     }
     assert len(TARGET_KINDS) == 9
 

@@ -35,7 +35,7 @@ WINGS: dict[str, str] = {
     "images": "errors types text models uploads",
     "lessons": "errors types tracing.torch_private",
     "methods": "errors types tracing images",
-    "doctor": "errors types tracing uploads.exported",
+    "doctor": "errors types tracing",
     "answers": "version errors types tracing models uploads images lessons methods doctor",
     "answering": "errors memory settings types tracing uploads images doctor answers",
     "compute": "errors folders settings types text models uploads images answering drawing.screen",

@@ -31,6 +31,7 @@ ABOUT_MODELS: dict[str, Any] = {
     "spectrum": gv.SpectrumQuestion(model=MODEL, image=IMAGE, count=2),
     "diagnosis": gv.DiagnosisQuestion(model=MODEL, image=IMAGE),
     "backward": gv.BackwardQuestion(model=MODEL, image=IMAGE, step=5),
+    "tokens": gv.TokensQuestion(model=MODEL, image=IMAGE),
     "proof": gv.ProofQuestion(model=MODEL, image=IMAGE, directions=1),
     "cams": gv.CamsQuestion(model=MODEL, image=IMAGE),
     "keeping": gv.KeepingQuestion(model="preset/digits-cnn", image=IMAGE, sites=(gv.Site("features.1"),)),

@@ -49,6 +49,7 @@ from gradviz_core.types import (
     Site,
     SpectrumQuestion,
     SurveyQuestion,
+    TokensQuestion,
     UnitsQuestion,
     blocks,
 )
@@ -68,6 +69,7 @@ QUESTIONS: Mapping[str, Question] = {
     "lesson": LessonQuestion(lesson="partial-derivatives"),
     "diagnosis": DiagnosisQuestion(model=MODEL, image=IMAGE),
     "backward": BackwardQuestion(model=MODEL, image=IMAGE),
+    "tokens": TokensQuestion(model=MODEL, image=IMAGE),
     "proof": ProofQuestion(model=MODEL, image=IMAGE, directions=1),
     "cams": CamsQuestion(model=MODEL, image=IMAGE),
     "keeping": KeepingQuestion(model="preset/digits-cnn", image=IMAGE, sites=(Site("features.1"),)),
@@ -87,6 +89,7 @@ LARGE: Mapping[str, Arrays] = {
     },
     "units": {"channels": np.arange(3), "values": np.ones(3, np.float32), "gradients": _grey(3, 3, SIDE, SIDE)},
     "survey": {"pixels": PIXELS},
+    "tokens": {"pixels": PIXELS, "queries/a": np.arange(9, dtype=np.int32)[None]},
     "perturbation": {"pixels": PIXELS, "after": PIXELS, "gradient": _grey(1, 3, SIDE, SIDE)}
     | {f"{what}_{kind}": np.ones(3) for what in ("curve", "path") for kind in ("size", "predicted", "actual")},
     "spectrum": {"singular_values": np.ones(8, np.float32), "left": _grey(8, 10), "right": _grey(8, 10**6)},

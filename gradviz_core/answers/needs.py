@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gradviz_core.types import INPUT, Site, Target
+from gradviz_core.types.attention import is_attention
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,8 +20,16 @@ class Needs:
     """Whether its graph reaches to the parameters."""
     checked: bool = False
     """Whether the model must give unwatched what it gives watched; checked once for each."""
+    attention: bool = False
+    """Whether attention is run in plain operations, and all its weights are kept. ``sites`` that are attention weights
+    ask for as much."""
     aside: bool = False
     """Whether it comes beside another question, so that what is remembered stays: the next click wants it."""
+
+    @property
+    def forms_attention(self) -> bool:
+        """Whether the pass forms attention weights."""
+        return self.attention or any(map(is_attention, self.sites or ()))
 
 
 def about(target: Target) -> Needs:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from gradviz_core.answers.load import Model
+from gradviz_core.answers.needs import Needs
 from gradviz_core.methods.singular import Spectrum
 from gradviz_core.tracing import remarks
 from gradviz_core.tracing.scores import targets
@@ -37,6 +38,8 @@ class Scene:
     """Whether points of a method can be the rows of one pass: by target, the site, and the site where they differ."""
     upright: tuple[int, int] = (0, 0)
     """Rows and columns of the whole picture, before it is resized and cropped."""
+    attention: bool = False
+    """Whether the pass formed all attention weights."""
     remembered: bool = False
     """Whether a further question may be answered from this pass, so that its graph stays."""
 
@@ -57,9 +60,12 @@ class Scene:
         """
         return targets.select(targets.read_as(target, self.model.card.reading), self.trace)
 
-    def serves(self, place: tuple[str, str, str, int], needed: frozenset[Site] | None) -> bool:
-        """Whether a question about ``needed`` (None: all sites) can be answered from this pass."""
-        return self.place == place and (self.kept_sites is None or (needed is not None and needed <= self.kept_sites))
+    def serves(self, place: tuple[str, str, str, int], needs: Needs) -> bool:
+        """Whether a question with such needs can be answered from this pass. One that forms attention weights serves
+        no other: the last bits of its values differ."""
+        if self.place != place or self.attention != needs.forms_attention:
+            return False
+        return self.kept_sites is None or (needs.sites is not None and needs.sites <= self.kept_sites)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,8 @@ from types import CodeType, FrameType
 import torch
 
 from gradviz_core.doctor.flow import Place
+from gradviz_core.tracing.running import running
 from gradviz_core.tracing.torch_private.frames import calls_a_module
-from gradviz_core.uploads.exported.running import running
 
 _TORCH = str(Path(torch.__file__).parent) + os.sep  # or torchvision's models would be torch's
 _DOCTOR = str(Path(__file__).parent)

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from gradviz_core.errors import GradVizError, QuestionError
+from gradviz_core.tracing.attention import AttentionWeights
 from gradviz_core.tracing.authors_autograd import AuthorsAutograd, Differentiates
 from gradviz_core.tracing.device import exact_arithmetic
 from gradviz_core.tracing.draws import State, devices_of, drawing_from
@@ -26,11 +27,13 @@ from gradviz_core.tracing.following import Follower
 from gradviz_core.tracing.inputs import Inputs as Inputs
 from gradviz_core.tracing.inputs import by_site, call_of, map_inputs, run
 from gradviz_core.tracing.nested import tensors
+from gradviz_core.tracing.positions import Positions
 from gradviz_core.tracing.stopping import give_way
 from gradviz_core.tracing.torch_private import compiler
 from gradviz_core.tracing.twin import twin
 from gradviz_core.tracing.watch import Stop, Trace, Watch
 from gradviz_core.types import Site
+from gradviz_core.types.attention import is_attention
 from gradviz_core.types.calls import Call
 
 _FAILED = (TypeError, ValueError, RuntimeError, AttributeError, LookupError)
@@ -69,6 +72,13 @@ class _Plan:
     parameters: bool
     put: Mapping[Site, Tensor]
     axes: bool
+    attention: bool
+
+    @property
+    def forms_attention(self) -> bool:
+        """Whether attention is run in plain operations, because some of its weights are asked for."""
+        named = (*(self.keep or ()), *(self.until or ()), *self.put)
+        return self.attention or any(map(is_attention, named))
 
 
 def forward(
@@ -81,6 +91,7 @@ def forward(
     seed: int | None = None,
     put: Mapping[Site, Tensor] | None = None,
     axes: bool = True,
+    attention: bool = False,
 ) -> Trace:
     """Run ``module(x)`` once and keep the values at the sites ``keep`` (None keeps all of them).
 
@@ -90,6 +101,10 @@ def forward(
     the place of those that the pass gives at these sites; whatever comes after a site is computed from them.
 
     Which axis counts channels is followed unless ``axes`` is False, or the pass may end early; that takes time.
+
+    With ``attention``, or where a site of attention weights is named, attention is run in plain operations that form
+    its weights (``attention.py``); the last bits of what follows differ from those of the fused kernel. With
+    ``attention`` all of them are kept, whatever ``keep`` says, and the places of their tokens are followed.
 
     A model that draws random numbers draws them from ``seed``, and the caller's go on afterwards as if nothing had
     drawn any. None is seed 0 in evaluation mode; a module of which any part is in training mode then draws the
@@ -103,7 +118,8 @@ def forward(
     if not isinstance(given, nn.Module):
         raise QuestionError(f"{given!r} is not a torch.nn.Module. Pass a module; a function can be the forward of one.")
     put = put or {}
-    plan = _Plan(module, call_of(module, x), None if keep is None else {*keep, *put}, until, parameters, put, axes)
+    kept = None if keep is None else {*keep, *put}
+    plan = _Plan(module, call_of(module, x), kept, until, parameters, put, axes, attention)
     devices = devices_of([*module.parameters(), *by_site(plan.call).values()])
     if seed is None and any(part.training for part in module.modules()):
         begun = State.now(devices)
@@ -183,13 +199,25 @@ def _watched(plan: _Plan, begin: int | State, *, trainable: bool | None, follow:
         watched = twin(plan.module, trainable=trainable)
         follower = Follower(watched.parameters()) if follow else None
         until = None if plan.until is None else frozenset(plan.until)
-        watch = Watch(trace, plan.keep, until, plan.put, follower)
+        watch = Watch(trace, plan.keep, until, plan.put, follower, attention=plan.attention)
+        positions = Positions() if plan.attention else None
+        formed = AttentionWeights(watch, positions) if plan.forms_attention else None
         entered = map_inputs(plan.call, watch.enter)
+        if positions is not None:
+            map_inputs(entered, positions.start)
         trace.parameters = dict(watched.named_parameters()) if plan.parameters else {}
-        if plan.keep is None or not trace.values.keys() >= set(plan.keep):
+        if formed is not None:
+            formed.attach(watched)
+        if formed is not None or plan.keep is None or not trace.values.keys() >= set(plan.keep):
             watch.attach(watched)
         try:
-            with follower or nullcontext(), autograd, _uncompiled():
+            with (
+                follower or nullcontext(),
+                positions or nullcontext(),
+                autograd,
+                formed or nullcontext(),
+                _uncompiled(),
+            ):
                 trace.output = run(watched, entered)
         except Stop:
             trace.stopped = True

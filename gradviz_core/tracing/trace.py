@@ -140,10 +140,11 @@ def _answer(
     return Gradients(target, score, values, found, unreached, remarks.about(module, trace))
 
 
-def survey(module: nn.Module, x: Inputs, *, seed: int | None = None) -> tuple[SiteInfo, ...]:
+def survey(module: nn.Module, x: Inputs, *, seed: int | None = None, attention: bool = False) -> tuple[SiteInfo, ...]:
     """Every value that ``module(x)`` really produces, in order of execution, the input first.
 
-    ``x`` and ``seed`` are those of ``gradients``.
+    ``x`` and ``seed`` are those of ``gradients``. With ``attention`` the attention weights of each layer are among
+    them, also where a fused kernel never forms them (``passes.forward``).
 
     Raises:
         QuestionError: there is no tensor in ``x``, or the module cannot be called with it or copied for watching.
@@ -152,7 +153,7 @@ def survey(module: nn.Module, x: Inputs, *, seed: int | None = None) -> tuple[Si
     """
     call = call_of(module, x)
     with explained(module, call):
-        trace = forward(module, call, seed=seed)
+        trace = forward(module, call, seed=seed, attention=attention)
         check_unchanged(module, call, trace)
     return describe(trace)
 

@@ -16,6 +16,7 @@ from gradviz_core.tracing.following import Follower, has_shape
 from gradviz_core.tracing.nested import map_tensors, tensors
 from gradviz_core.tracing.torch_private.versions import version
 from gradviz_core.types import Site
+from gradviz_core.types.attention import KIND, is_attention
 from gradviz_core.types.layouts import Reading, read
 from gradviz_core.types.sites import no_such_site, site_name
 
@@ -39,6 +40,9 @@ class Trace:
     channel_axes: Mapping[Site, int | None] = field(default_factory=dict)
     """The axis of each value that counts channels, as the operations of the pass tell; None where they do not. Empty
     where the pass was to end early."""
+    places: dict[tuple[Site, int], Tensor] = field(default_factory=dict)
+    """Where in the picture the queries (0) and keys (1) of attention weights lie, as ``positions.py`` has places, with
+    any axes before that of the tokens; where it is known, and was asked for."""
     parameters: dict[str, Tensor] = field(default_factory=dict)
     """The twin's parameters, where their gradients are wanted."""
     output: object = None
@@ -54,6 +58,11 @@ class Trace:
     """Whether all its parameters had to train, although some are frozen on the module."""
     tensor_hooks: int = 0
     """How many hooks the pass put on tensors; none of them runs."""
+
+    @property
+    def attention(self) -> tuple[Site, ...]:
+        """The attention weights that were kept, in order of execution."""
+        return tuple(site for site in self.seen if is_attention(site) and site in self.values)
 
     @property
     def readings(self) -> dict[Site, Reading]:
@@ -103,11 +112,14 @@ class Watch:
         until: frozenset[Site] | None,
         put: Mapping[Site, Tensor] | None = None,
         follower: Follower | None = None,
+        *,
+        attention: bool = False,
     ) -> None:
         """``put`` holds values that take the place of those that the pass itself gives at these sites; ``follower``
-        follows the axes."""
+        follows the axes; with ``attention`` all attention weights are kept."""
         self._trace, self._keep, self._until, self._put = trace, keep, until, put or {}
-        self._follower = follower
+        self._follower, self._attention = follower, attention
+        self._in_doubt: set[Site] = set()
         self._passed_on: dict[int, _PassedOn] = {}
         self._versions: dict[Site, int] = {}
         self._open = True
@@ -140,7 +152,7 @@ class Watch:
                 kind = part.kind
                 self._trace.sources[path, call] = part.source(call)
             changed = map_tensors(output, lambda item, raw: self._keep_raw(Site(path, call, item), kind, raw, inputs))
-            if self._until is not None and self._until <= self._trace.values.keys():
+            if self._until is not None and self._until <= self._trace.values.keys() - self._in_doubt:
                 raise Stop
             return changed
 
@@ -153,7 +165,7 @@ class Watch:
         trace.seen[site] = (kind, tuple(raw.shape))
         if self._follower is not None:
             self._follower.at(site, raw)
-        if self._keep is not None and site not in self._keep and (self._until is None or site not in self._until):
+        if not self._keeps(site):
             return raw
         known = self._passed_on.get(id(raw))
         if site in self._put:
@@ -172,6 +184,32 @@ class Watch:
         self._passed_on[id(clone)] = _PassedOn(site, clone, version(clone), shares)
         return clone
 
+    def _keeps(self, site: Site) -> bool:
+        if self._keep is None or site in self._keep or (self._until is not None and site in self._until):
+            return True
+        return self._attention and is_attention(site)
+
+    def calls(self, path: str) -> int:
+        """How often the module at ``path`` has returned."""
+        return self._trace.calls[path]
+
+    def form(self, site: Site, weights: Tensor) -> Tensor:
+        """Keep attention weights, and return those to go on with. They are forgotten unless ``confirm`` is called."""
+        self._in_doubt.add(site)
+        return self._keep_raw(site, KIND, weights, ())
+
+    def confirm(self, site: Site) -> None:
+        """These are attention weights: something is summed by them."""
+        self._in_doubt.discard(site)
+
+    def place(self, site: Site, which: int, places: Tensor) -> None:
+        """The queries (0) or keys (1) of attention weights lie there."""
+        self._trace.places[site, which] = places
+
+    def is_put(self, site: Site) -> bool:
+        """Whether another value takes the place of what the pass gives there."""
+        return site in self._put
+
     def end(self) -> bool:
         """The pass is over: nothing more is kept. Returns whether shared memory was written, so that the module may
         have computed something else than it does unwatched.
@@ -180,12 +218,27 @@ class Watch:
         """
         self._open = False
         trace = self._trace
+        for site in self._in_doubt:
+            self._forget(site)
         lost = {site for site, before in self._versions.items() if version(trace.values[site]) != before}
         for site in [site for site in trace.values if site in lost or trace.aliases.get(site) in lost]:
             del trace.values[site]
             trace.overwritten.add(site)
         shared = any(one.shares and version(one.clone) != one.version for one in self._passed_on.values())
         return shared or bool(lost)
+
+    def _forget(self, site: Site) -> None:
+        """Take out a softmax that was none of attention; another site may have its value."""
+        trace = self._trace
+        trace.seen.pop(site, None)
+        trace.values.pop(site, None)
+        before = self._versions.pop(site, None)
+        heirs = [other for other, first in trace.aliases.items() if first == site]
+        for heir in heirs[1:]:
+            trace.aliases[heir] = heirs[0]
+        if heirs and before is not None:
+            del trace.aliases[heirs[0]]
+            self._versions[heirs[0]] = before
 
 
 def _leaf(tensor: Tensor) -> Tensor:

@@ -12,6 +12,8 @@ from gradviz_core.types.arrays import Arrays as Arrays
 from gradviz_core.types.arrays import Field as Field
 from gradviz_core.types.arrays import FloatArray as FloatArray
 from gradviz_core.types.arrays import Pixels as Pixels
+from gradviz_core.types.attention import attention_of as attention_of
+from gradviz_core.types.attention import is_attention as is_attention
 from gradviz_core.types.backward import BackwardAnswer as BackwardAnswer
 from gradviz_core.types.backward import BackwardQuestion as BackwardQuestion
 from gradviz_core.types.blocks import Blocks as Blocks
@@ -84,5 +86,8 @@ from gradviz_core.types.targets import SiteSum as SiteSum
 from gradviz_core.types.targets import Target as Target
 from gradviz_core.types.targets import Term as Term
 from gradviz_core.types.targets import Unit as Unit
+from gradviz_core.types.tokens import AttentionLayer as AttentionLayer
+from gradviz_core.types.tokens import TokensAnswer as TokensAnswer
+from gradviz_core.types.tokens import TokensQuestion as TokensQuestion
 from gradviz_core.types.units import UnitsAnswer as UnitsAnswer
 from gradviz_core.types.units import UnitsQuestion as UnitsQuestion

@@ -6,6 +6,7 @@ from collections.abc import Collection
 from difflib import get_close_matches
 
 from gradviz_core.errors import UnknownSite
+from gradviz_core.types.attention import is_attention, number_of
 from gradviz_core.types.subjects import Site
 
 _ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
@@ -27,6 +28,9 @@ def site_name(site: Site, calls: int = 1) -> str:
         return f"the input{item}" if site.call == 0 else f"the {ordinal(site.call)} input{item}"
     path = site.path or "the output"
     call = f", {ordinal(site.call)} call" if calls > 1 or site.call else ""
+    if is_attention(site):
+        which = f"{ordinal(number)} " if (number := number_of(site)) else ""
+        return f"the {which}attention weights of {site.path or 'the model'}{call}"
     return f"{path}{item}{call}"
 
 

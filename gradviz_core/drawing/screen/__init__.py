@@ -35,6 +35,7 @@ from gradviz_core.types import (
     PerturbationAnswer,
     SpectrumAnswer,
     SurveyAnswer,
+    TokensAnswer,
     UnitsAnswer,
 )
 from gradviz_core.types.blocks import MOST_WHOLE, of_largest, side, taken
@@ -136,6 +137,11 @@ def _survey(answer: SurveyAnswer, look: Look) -> Made:
     return seen.fit(answer.pixels, "pixels", look)
 
 
+def _tokens(answer: TokensAnswer, look: Look) -> Made:
+    numbers = {name: array for name, array in answer.arrays.items() if name != "pixels"}
+    return numbers | seen.fit(answer.pixels, "pixels", look)
+
+
 def _perturbation(answer: PerturbationAnswer, look: Look) -> Made:
     """Both pictures, their difference, the curves, and the gradient round the pixel that is looked at."""
     pictures = {"pixels", "after", "gradient"}
@@ -185,6 +191,7 @@ _CUT: Mapping[type[Answer], Callable[[Any, Look], Made]] = {
     UnitsAnswer: _units,
     CamsAnswer: _cams,
     SurveyAnswer: _survey,
+    TokensAnswer: _tokens,
     PerturbationAnswer: _perturbation,
     SpectrumAnswer: _spectrum,
     OutputAnswer: _output,

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from gradviz_core.errors import GradVizError, QuestionError
 from gradviz_core.tracing.authors import AuthorsModule
+from gradviz_core.tracing.running import Running, running
 from gradviz_core.tracing.stopping import give_way
 from gradviz_core.tracing.torch_private import fake_tensors
 from gradviz_core.tracing.torch_private.parts import weight as weight_of
@@ -23,7 +24,6 @@ from gradviz_core.uploads.exported.arguments import filled
 from gradviz_core.uploads.exported.graph import Node, Slots
 from gradviz_core.uploads.exported.layers import Call, Calls, plant
 from gradviz_core.uploads.exported.outputs import Tree
-from gradviz_core.uploads.exported.running import Running, running
 
 _LARGEST = 2**63
 _RAISED = (RuntimeError, ValueError, TypeError, IndexError, KeyError, ArithmeticError, AttributeError, MemoryError)

@@ -1,0 +1,99 @@
+"""Which token of an attention layer is which patch of the picture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from gradviz_core.tracing.trace import Trace
+from gradviz_core.types import INPUT, Site
+from gradviz_core.types.sites import site_name
+
+_THOUSANDTHS = 1000
+"""Places closer than this part of a pixel are one row or column."""
+_MOST_EXTRA = 16
+"""Tokens before the patches, at most, where the grid is guessed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """The patches that an attention layer attends over, and its tokens."""
+
+    rows: int
+    columns: int
+    queries: Tensor
+    """(windows, queries): the patch of each token, row · columns + column; -1 for one that lies nowhere in the picture,
+    as a class token or a register."""
+    keys: Tensor
+    """(windows, keys), likewise."""
+    guessed: str = ""
+    """How the grid was guessed; empty where the operations of the pass show it."""
+
+
+def grid_of(trace: Trace, site: Site) -> Grid | None:
+    """The grid at attention weights of a trace that was made with ``attention``; None where nothing tells."""
+    queries, keys = (_windows(trace, site, which) for which in (0, 1))
+    shape = tuple(trace.value(site).shape[-2:])
+    if shape[0] == shape[1]:
+        queries = keys if queries is None else queries
+        keys = queries if keys is None else keys
+    if queries is None or keys is None or (queries.isnan().all() and keys.isnan().all()):
+        return _guess(trace, site, shape)
+    found = torch.cat([queries.flatten(), keys.flatten()])
+    found = found[~found.isnan()]
+    rows, columns = (_levels(part) for part in (found.real, found.imag))
+    if _count(_numbered(found, rows, columns)) != len(rows) * len(columns):
+        return _guess(trace, site, shape)
+    one, other = (_numbered(places, rows, columns) for places in (queries, keys))
+    return Grid(len(rows), len(columns), one, other)
+
+
+def _windows(trace: Trace, site: Site, which: int) -> Tensor | None:
+    """The places of the tokens, (windows, tokens): each window once, whatever the number of heads."""
+    places = trace.places.get((site, which))
+    if places is None:
+        return None
+    flat = places.reshape(-1, places.shape[-1]).cpu()
+    seen = torch.view_as_real(flat).nan_to_num(nan=-1.0).flatten(1)
+    known: dict[tuple[float, ...], int] = {}
+    for number, row in enumerate(seen.tolist()):
+        known.setdefault(tuple(row), number)
+    return flat[list(known.values())]
+
+
+def _levels(numbers: Tensor) -> Tensor:
+    levels: Tensor = torch.unique((numbers * _THOUSANDTHS).round())
+    return levels
+
+
+def _numbered(places: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+    nowhere = places.isnan()
+    row, column = (
+        torch.searchsorted(levels, (part.masked_fill(nowhere, 0.0) * _THOUSANDTHS).round().contiguous())
+        for levels, part in ((rows, places.real), (columns, places.imag))
+    )
+    return torch.where(nowhere, -1, row * len(columns) + column)
+
+
+def _count(numbers: Tensor) -> int:
+    return int(torch.unique(numbers).numel())
+
+
+def _guess(trace: Trace, site: Site, shape: Sequence[int]) -> Grid | None:
+    """A grid as large as the last map before the layer that has about as many positions as it has tokens, which come
+    row by row after any others."""
+    queries, keys = shape
+    before = list(trace.seen)[: list(trace.seen).index(site)]
+    for other in reversed(before):
+        size = trace.seen[other][1]
+        if other == INPUT or len(size) != 4 or not 0 <= keys - size[2] * size[3] <= _MOST_EXTRA:
+            continue
+        rows, columns = size[2:]
+        number = torch.arange(keys) - (keys - rows * columns)
+        places = torch.where(number >= 0, number, -1)[None]
+        how = f"as the maps of {site_name(other)}, {rows}×{columns}, row by row, after any other token"
+        return Grid(rows, columns, places if queries == keys else torch.full((1, queries), -1), places, how)
+    return None

@@ -1,0 +1,68 @@
+"""Where a model attends, and which token is which patch of the picture: the question and its answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+
+from gradviz_core.types.arrays import Arrays, Pixels
+from gradviz_core.types.questions import AboutAModel, Answer
+from gradviz_core.types.receipts import Receipt
+from gradviz_core.types.subjects import Site
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokensQuestion(AboutAModel["TokensAnswer"]):
+    """Which layers of this model attend, and which of their tokens are which patches of this image?"""
+
+    model: str
+    image: str
+    seed: int = 0
+    kind: Literal["tokens"] = field(default="tokens", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class AttentionLayer:
+    """One layer's attention weights, and the grid of its tokens."""
+
+    site: Site
+    """Where the weights are values and have gradients."""
+    shape: tuple[int, ...]
+    """Of the weights: queries and keys last."""
+    windows: int = 0
+    """How many windows attend each within itself; 1 where all tokens attend to all; 0 where the grid is not known."""
+    rows: int = 0
+    """Rows and columns of patches, of all windows together; 0 where they are not known."""
+    columns: int = 0
+    extra: tuple[int, ...] = ()
+    """Numbers of the tokens that lie nowhere in the picture in any window: class token, registers."""
+    guessed: str = ""
+    """How the grid was guessed; empty where the operations of the forward pass show it."""
+
+    @property
+    def heads(self) -> int:
+        """How many heads attend in each window, or image."""
+        return int(np.prod(self.shape[:-2])) // max(1, self.windows)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokensAnswer(Answer):
+    """Answer to a ``TokensQuestion``: the layers in order of execution; none for a model that does not attend.
+
+    ``arrays`` holds ``pixels``, and for each layer with a grid ``queries/<site>`` and ``keys/<site>``, (windows,
+    tokens): the patch of each token, counted row by row from 0, and -1 for one that is no patch.
+    """
+
+    question: TokensQuestion
+    layers: tuple[AttentionLayer, ...]
+    notes: tuple[str, ...]
+    receipt: Receipt
+    arrays: Arrays
+    kind: Literal["tokens"] = field(default="tokens", repr=False)
+
+    @property
+    def pixels(self) -> Pixels:
+        """The picture the network sees, shape (H, W, 3)."""
+        return self.arrays["pixels"]
