@@ -20,6 +20,12 @@ seeds = st.integers(0, 10_000)
 few = settings(max_examples=5, deadline=None, derandomize=True)
 
 
+def few_of(method: str) -> dict[str, float]:
+    """Few draws or steps of a method that takes some, and the straight path where it depends on the score."""
+    given = {"draws": 6, "steps": 6, "reach": 0.0}
+    return {one.name: given[one.name] for one in METHODS[method].options if one.name in given}
+
+
 def picture(seed: int) -> Tensor:
     return torch.randn(1, 3, SIZE, SIZE, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
 
@@ -90,7 +96,7 @@ def test_sensitivity(seed: int, at: tuple[int, int, int]) -> None:
     mask[0][at] = 0.0
     blind = oracle_of(scene_of(ignored, full), entry(0))
     for method in ("integrated_gradients", "guided_ig", "blur_ig", "expected_gradients", "smoothgrad", "vargrad"):
-        made = attribution(method, blind, full)
+        made = attribution(method, blind, full, **few_of(method))
         assert made[0][at] == 0.0, method
         assert made.any(), method
 
@@ -122,9 +128,7 @@ def test_implementation_invariance(seed: int) -> None:
 
     for method in (*PATHS, "expected_gradients", "smoothgrad"):
         maps = [
-            attribution(
-                method, oracle_of(scene_of(module, x), entry(2)), x, **({"reach": 0.0} if method == "guided_ig" else {})
-            )
+            attribution(method, oracle_of(scene_of(module, x), entry(2)), x, **few_of(method))
             for module in (one, Formula(other))
         ]
         assert relative_error(maps[1], maps[0]) < 1e-9, method
@@ -138,8 +142,8 @@ def test_linearity(seed: int, weights: tuple[float, float]) -> None:
     scene = scene_of(network(seed), x)
     both = Combination((Term((0, 0), weights[0]), Term((0, 1), weights[1])), OUTPUT)
     for method in ("integrated_gradients", "blur_ig", "expected_gradients", "smoothgrad"):
-        together = attribution(method, oracle_of(scene, both), x)
-        first, second = (attribution(method, oracle_of(scene, entry(index)), x) for index in (0, 1))
+        together = attribution(method, oracle_of(scene, both), x, **few_of(method))
+        first, second = (attribution(method, oracle_of(scene, entry(index)), x, **few_of(method)) for index in (0, 1))
         assert relative_error(together, weights[0] * first + weights[1] * second) < 1e-9, method
 
 

@@ -156,7 +156,7 @@ def test_captums_trapezoid_has_weights_that_sum_to_less_than_1() -> None:
 def test_of_a_unit_it_is_captums_neuron_integrated_gradients(layer: str, index: tuple[int, ...]) -> None:
     x, module = image(), network()
     neurons = NeuronIntegratedGradients(module, module.get_submodule(layer))
-    theirs = neurons.attribute(x.clone(), neuron_selector=index, n_steps=16, method="riemann_middle")
+    theirs = neurons.attribute(x.clone(), neuron_selector=index, n_steps=16, method="gausslegendre")
     ours = attribution(METHOD, oracle_of(scene_of(module, x), Unit(Site(layer), index)), x, steps=16)
     assert relative_error(ours, theirs) < 1e-5
 

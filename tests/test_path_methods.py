@@ -43,7 +43,7 @@ def drawn(x: Tensor, baselines: str, draws: int = DRAWS) -> Iterator[tuple[float
     for number in range(draws):
         source = torch.Generator().manual_seed(1024 * SEED + number)
         share = torch.rand((), generator=source).item()
-        if baselines == "any":
+        if baselines == "fixed":
             which = int(torch.randint(4, (), generator=source))
             start = (0 * x, (0 - mean) / std + 0 * x, (1 - mean) / std + 0 * x, blurred(x, 0.8))[which]
         else:
@@ -52,7 +52,7 @@ def drawn(x: Tensor, baselines: str, draws: int = DRAWS) -> Iterator[tuple[float
         yield share, start
 
 
-@pytest.mark.parametrize("baselines", ["noise", "colours", "any"])
+@pytest.mark.parametrize("baselines", ["noise", "colours", "fixed"])
 def test_expected_gradients_are_captums_with_the_same_draws(
     x: Tensor, oracle: SceneOracle, baselines: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from string import Template
 
 from gradviz_core.types import INPUT, Field, Site, Target, colour_scales
-from gradviz_core.types.controls import Choice, Control, value_text
+from gradviz_core.types.controls import Choice, Control, applies, value_text
 from gradviz_core.types.methods import OptionValues, card_of, settled
 
 
@@ -48,11 +48,12 @@ def colours(method: str, field: Field, target: Target) -> str:
 
 
 def facts(method: str, options: OptionValues) -> tuple[str, ...]:
-    """What each option is: ``noise 0.15 of the range``."""
+    """What each option is that applies: ``noise 0.15 of the range``."""
     values = settled(method, options)
     return tuple(
         f"{control.label[:1].lower()}{control.label[1:]} {value_text(control, values[control.name])}"
         for control in card_of(method).options
+        if applies(control, values)
     )
 
 

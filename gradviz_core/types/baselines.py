@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gradviz_core.types.controls import Choice, Option
+from gradviz_core.types.controls import Choice, Number, Option
 from gradviz_core.types.draws import MOST
 
 BLUR = 0.1
@@ -31,7 +31,7 @@ BASELINE = Choice(
     "baseline",
     "Baseline",
     (
-        Option("zero", "the mean colour (zero)", f"baseline = {_ZERO}"),
+        Option("zero", "the mean colour", f"baseline = {_ZERO}"),
         Option("black", "black", f"baseline = {_BLACK}"),
         Option("white", "white", f"baseline = {_WHITE}"),
         Option("blurred", "the blurred image", f"{BLURRED}\nbaseline = {_BLURRED}"),
@@ -48,13 +48,24 @@ BASELINES = Choice(
         Option("noise", "noise", f"\ndef drawn(generator):\n    return {_NOISE}\n\n"),
         Option("colours", "plain colours", f"\ndef drawn(generator):\n    return {_COLOUR}\n\n"),
         Option(
-            "any",
-            "the mean colour, black, white and the blurred image",
+            "fixed",
+            "four fixed pictures",
             f"{BLURRED}\nfixed = [\n    {_ZERO},\n    {_BLACK},\n    {_WHITE},\n    {_BLURRED},\n]\n\n\n"
             "def drawn(generator):\n    return fixed[torch.randint(4, (), generator=generator)]\n\n",
         ),
     ),
     "noise",
     "What the image is compared with, drawn anew for each: a random level for each number, one random colour for the "
-    "whole picture, or one of four pictures.",
+    "whole picture, or one of four: the mean colour, black, white, or the blurred image.",
+)
+NOISE_SEED = Number(
+    "seed",
+    "Seed",
+    0,
+    1000,
+    1,
+    0,
+    whole=True,
+    meaning="Which noise the baseline is: another seed draws another.",
+    only=("baseline", "noise"),
 )

@@ -26,6 +26,8 @@ class Number:
     unit: str = ""
     meaning: str = ""
     """A sentence that says what it does."""
+    only: tuple[str, str] | None = None
+    """The choice and its value without which the number changes nothing: ``("baseline", "noise")``."""
     kind: Literal["number"] = field(default="number", repr=False)
 
 
@@ -70,6 +72,12 @@ def settle(controls: Sequence[Control], given: Mapping[str, float | str], missin
             there = f"Choose one of {', '.join(known)}." if known else "It has none: leave it out."
             raise QuestionError(f"{missing} {_short(name)}. {there}")
     return {name: _taken(control, given.get(name, control.default)) for name, control in known.items()}
+
+
+def applies(control: Control, chosen: Mapping[str, float | str]) -> bool:
+    """Whether a control changes anything, where the choices before it are ``chosen``."""
+    needed = control.only if isinstance(control, Number) else None
+    return needed is None or chosen.get(needed[0]) == needed[1]
 
 
 def value_text(control: Control, value: float | str) -> str:

@@ -11,9 +11,8 @@ STEPS = Number(
     1,
     MOST,
     1,
-    32,
+    64,
     whole=True,
-    unit="steps",
     meaning="At how many points of the path the slope is taken.",
 )
 RULE = Choice(
@@ -38,6 +37,6 @@ RULE = Choice(
             "shares, weights = (1 + shares) / 2, weights / 2",
         ),
     ),
-    "midpoint",
+    "gauss",
     "Where the points lie, and how much each counts.",
 )

@@ -24,6 +24,7 @@ from gradviz_core.types import (
     SurveyAnswer,
     Target,
 )
+from gradviz_core.types.controls import applies
 from gradviz_core.types.methods import METHODS, OptionValues, offered_at
 from gradviz_core.types.views import VIEWS, View
 from pages.shell import address, controls, panel, widgets
@@ -57,10 +58,14 @@ def method() -> MethodName:
 
 
 def options(method: MethodName) -> OptionValues:
-    """The value of each option of the method, with its controls drawn as the card declares them."""
+    """The value of each option of the method that applies, with its controls drawn as the card declares them."""
     card = METHODS[method]
     controls.refuse_others("options", card.options, card.name, "option")
-    return controls.draw("options", card.options)
+    chosen: OptionValues = ()
+    for control in card.options:
+        if applies(control, dict(chosen)):
+            chosen += controls.draw("options", (control,))
+    return chosen
 
 
 def draw(

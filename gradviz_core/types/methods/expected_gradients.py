@@ -5,14 +5,12 @@ from gradviz_core.types.controls import Number
 from gradviz_core.types.draws import MOST, SEED
 from gradviz_core.types.method_cards import MethodCard
 
-DRAWS = Number(
-    "draws", "Draws", 1, MOST, 1, 32, whole=True, unit="draws", meaning="How many baselines and points are averaged."
-)
+DRAWS = Number("draws", "Draws", 1, MOST, 1, 32, whole=True, meaning="How many baselines and points are averaged.")
 
 CARD = MethodCard(
     name="Expected gradients (GradientSHAP)",
     in_text="expected gradients",
-    sentence="What each pixel contributes to $score, compared with $baselines, averaged over $draws",
+    sentence="What each pixel contributes to $score, compared with $baselines, averaged over $draws draws",
     formula=r"\mathbb{E}_{b,\,\alpha}\left[($x - b)\,$slope\left(b + \alpha (x - b)\right)\right]",
     unit="$score",
     signed=True,

@@ -1,8 +1,7 @@
 """The gradient, integrated along a path to the image that goes on where the slope is small."""
 
-from gradviz_core.types.baselines import BASELINE
+from gradviz_core.types.baselines import BASELINE, NOISE_SEED
 from gradviz_core.types.controls import Number
-from gradviz_core.types.draws import SEED
 from gradviz_core.types.method_cards import MethodCard
 
 STEPS = Number(
@@ -11,9 +10,8 @@ STEPS = Number(
     1,
     200,
     1,
-    32,
+    64,
     whole=True,
-    unit="steps",
     meaning="At how many points of the path the slope is taken. Each point depends on the slope at the one before, so "
     "there can be fewer than with other methods.",
 )
@@ -50,7 +48,8 @@ CARD = MethodCard(
     "changes first the values whose slope is small. The contributions add up to that difference, but for the gap of "
     "finite steps.",
     limits="What a pixel does that has the colour of the baseline: it always gets zero. The path is another one for "
-    "each model, so maps of two models compare less well than with a straight path.",
+    "each model, so maps of two models compare less well than with a straight path. The gap closes slowly, because "
+    "each step takes the slope where it begins, and moves what has the smallest one there.",
     source="Kapishnikov et al. 2021",
     link="https://arxiv.org/abs/2106.09788",
     bibtex="""@inproceedings{kapishnikov2021guided,
@@ -87,7 +86,7 @@ CARD = MethodCard(
         "    total += (gone - before) * way * slope",
         "gradient = total.float()",
     ),
-    options=(BASELINE, STEPS, SHARE, REACH, SEED),
+    options=(BASELINE, STEPS, SHARE, REACH, NOISE_SEED),
     complete="the attribution sums to the score less the score of the baseline",
     where="input",
 )
