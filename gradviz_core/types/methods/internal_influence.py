@@ -1,7 +1,6 @@
 """The gradient at a layer output, averaged along a path of inputs."""
 
-from gradviz_core.types.baselines import BASELINE
-from gradviz_core.types.draws import SEED
+from gradviz_core.types.baselines import BASELINE, NOISE_SEED
 from gradviz_core.types.method_cards import MethodCard
 from gradviz_core.types.steps import RULE, STEPS
 
@@ -34,7 +33,7 @@ CARD = MethodCard(
         "found = sum(weight * along(at)[1] for at, weight in zip(path, weights.tolist()))",
     ),
     imports=("import numpy as np",),
-    options=(BASELINE, STEPS, RULE, SEED),
+    options=(BASELINE, STEPS, RULE, NOISE_SEED),
     counts="steps",
     gathered="sum",
     where="layer",

@@ -1,7 +1,6 @@
 """The gradient, integrated along the straight path between two values of a layer."""
 
-from gradviz_core.types.baselines import BASELINE
-from gradviz_core.types.draws import SEED
+from gradviz_core.types.baselines import BASELINE, NOISE_SEED
 from gradviz_core.types.method_cards import MethodCard
 from gradviz_core.types.steps import RULE, STEPS
 
@@ -39,7 +38,7 @@ CARD = MethodCard(
         ")",
     ),
     imports=("import numpy as np",),
-    options=(BASELINE, STEPS, RULE, SEED),
+    options=(BASELINE, STEPS, RULE, NOISE_SEED),
     counts="steps",
     gathered="sum",
     complete="the attribution sums to the score less the score where the layer gives what it gives for the baseline",
