@@ -17,8 +17,10 @@ from gradviz_core.answering import Answerer
 from gradviz_core.drawing import fields, snippets
 from gradviz_core.drawing.screen.site_maps import quantities
 from gradviz_core.drawing.snippets import Setting
+from gradviz_core.errors import QuestionError
 from gradviz_core.settings import settings
 from gradviz_core.types import MethodName, layouts
+from gradviz_core.types.controls import Number
 from gradviz_core.types.methods import METHODS as CARDS
 from gradviz_core.types.methods import OptionValues, offered_at
 from gradviz_core.types.views import VIEWS
@@ -26,6 +28,9 @@ from gradviz_core.uploads import model_files, store
 
 ROOT = Path(__file__).parents[1]
 METHODS: tuple[MethodName, ...] = tuple(offered_at("input"))
+
+OF_SOME_MODELS = ("deconvolution", "guided_backprop")
+"""Methods that refuse a model whose activations they have no rule for."""
 
 if TYPE_CHECKING:
     ask = gv.answer
@@ -122,7 +127,11 @@ def seen(at: Setting, model: str, image: str) -> Iterator[View]:
 def saliency(at: Setting, model: str, image: str) -> Iterator[View]:
     for method in METHODS:
         options = few(method)
-        answer = ask(gv.GradientQuestion(model=model, image=image, method=method, options=options))
+        try:
+            answer = ask(gv.GradientQuestion(model=model, image=image, method=method, options=options))
+        except QuestionError:
+            assert method in OF_SOME_MODELS, f"{method} is for every model"
+            continue
         made = answer.attributions[gv.INPUT]
         target = answer.target if snippets.asks_elsewhere(method) else gv.ClassScore()
         for view in VIEWS:
@@ -143,8 +152,13 @@ def saliency(at: Setting, model: str, image: str) -> Iterator[View]:
 
 
 def few(method: MethodName) -> OptionValues:
-    """Three draws or steps of a method that takes some."""
-    return tuple((one.name, 3.0) for one in CARDS[method].options if one.name in ("draws", "steps"))
+    """Three draws or steps of a method that takes some, or as few as it can."""
+    counted = ("draws", "steps", "rows", "masks", "samples")
+    return tuple(
+        (one.name, max(3.0, one.low))
+        for one in CARDS[method].options
+        if one.name in counted and isinstance(one, Number)
+    )
 
 
 def feature_maps(at: Setting, model: str, image: str, info: gv.SiteInfo) -> Iterator[View]:

@@ -207,7 +207,7 @@ def test_gradient_times_input_of_a_linear_model_sums_to_the_logit_less_the_bias(
         ({"target": gv.CrossEntropy(-1)}, BadTarget, "Class -1 does not exist"),
         ({"wrt": (gv.Site("stem.9"),)}, UnknownSite, "There is no site 'stem.9'"),
         ({"wrt": ()}, QuestionError, "names nothing to differentiate"),
-        ({"method": "grad_cam"}, QuestionError, "There is no method 'grad_cam'"),
+        ({"method": "magic"}, QuestionError, "There is no method 'magic'"),
         ({"model": "preset/shapes-cmm"}, QuestionError, "Did you mean shapes-cnn"),
         ({"image": "sample/stra"}, QuestionError, "Did you mean star"),
         ({"model": "pickle/evil"}, QuestionError, "There is no model 'pickle/evil'"),

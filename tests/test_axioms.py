@@ -61,6 +61,7 @@ def test_completeness(seed: int, act: type[nn.Module], method: str) -> None:
     x = picture(seed)
     oracle = oracle_of(scene_of(network(seed, act), x), entry(seed % 3))
     true = total_of(method)(oracle, x, settled(method, ()))
+    assert true is not None
     found = attribution(method, oracle, x, steps=200)
     share = 0.1 if method == "guided_ig" else 0.01
     assert abs(found.sum().item() - true) < share * found.abs().sum()

@@ -50,7 +50,7 @@ def summed(scene: Scene, site: gv.Site, method: str, **options: float | str) -> 
     return torch.stack(list(terms)).double().sum(0)
 
 
-def total(scene: Scene, site: gv.Site, method: str, **options: float | str) -> float:
+def total(scene: Scene, site: gv.Site, method: str, **options: float | str) -> float | None:
     oracle, values = oracle_at(scene, site, gv.ClassScore(1)), settled(method, tuple(options.items()))
     return total_of(method)(oracle, scene.trace.value(site).detach().clone(), values)
 

@@ -131,18 +131,16 @@ def test_blur_ig_sums_to_the_score_less_that_of_the_blurred_image(x: Tensor, ora
 # ----------------------------------------------------------------------------------------- guided integrated gradients
 
 
-class Watched:
+class Watched(SceneOracle):
     """An oracle that notes where it is asked."""
 
     def __init__(self, oracle: SceneOracle) -> None:
-        self._oracle, self.points = oracle, list[Tensor]()
-        self.black_and_white, self.input = oracle.black_and_white, oracle.input
-        self.score, self.each, self.along = oracle.score, oracle.each, oracle.along
-        self.axis, self.of_similar, self.colours = oracle.axis, oracle.of_similar, oracle.colours
+        vars(self).update(vars(oracle))
+        self.points = list[Tensor]()
 
     def __call__(self, value: Tensor) -> Tensor:
         self.points.append(value)
-        return self._oracle(value)
+        return super().__call__(value)
 
 
 def test_the_number_with_the_smaller_slope_goes_first() -> None:

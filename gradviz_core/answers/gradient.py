@@ -68,34 +68,41 @@ def answer(scene: Scene, question: GradientQuestion, notes: tuple[str, ...], clo
     field_seen = _receptive_field(target, scene.trace)  # read from the graph, so before the graph may go
     found = differentiate(scene.trace, score, question.wrt, keep_graph=scene.remembered)
     there, unreached = parted(scene.trace, found, target)
-    made = arrays(scene, question, target, there)
+    asked = there if question.method != PLAIN else {}
+    oracles = {site: SceneOracle(scene, target, site, slope, question.axis) for site, slope in asked.items()}
+    made = arrays(scene, question, there, oracles)
+    sums_to = totals(scene, question, oracles)
     return GradientAnswer(
         question=question,
         target=target,
         score=score.item(),
         prediction=predictions.of_target(scene, target),
         receptive_field=field_seen,
-        notes=(*notes, *scene.remarks(), *of_unreached(unreached), *not_finite(made)),
+        notes=(*notes, *scene.remarks(), *of_unreached(unreached), *_said(oracles), *not_finite(made)),
         receipt=clock.receipt(),
         arrays=made,
         unreached=unreached,
-        totals=totals(scene, question, target, there),
+        totals=sums_to,
     )
 
 
 def arrays(
-    scene: Scene, question: GradientQuestion, target: Target, found: Mapping[Site, Tensor]
+    scene: Scene, question: GradientQuestion, found: Mapping[Site, Tensor], oracles: Mapping[Site, Oracle]
 ) -> dict[str, np.ndarray]:
-    """As a ``GradientAnswer`` holds them, of a target whose predicted class is filled in; ``found`` holds gradients."""
+    """As a ``GradientAnswer`` holds them; ``found`` holds the gradient at each site, ``oracles`` what gives others."""
     made: dict[str, np.ndarray] = {"pixels": scene.pixels.copy()}
     for site in question.wrt:
         made[f"activation/{site}"] = as_numpy(scene.trace.value(site))
         if site in found:
             made[f"gradient/{site}"] = as_numpy(found[site])
             if question.method != PLAIN:
-                oracle = SceneOracle(scene, target, site, found[site], question.axis)
-                made.update(_attribution(question, oracle, site, scene.trace.value(site).detach().clone()))
+                made.update(_attribution(question, oracles[site], site, scene.trace.value(site).detach().clone()))
     return made
+
+
+def _said(oracles: Mapping[Site, SceneOracle]) -> tuple[str, ...]:
+    """What the method wants to be said, each sentence once."""
+    return tuple(dict.fromkeys(sentence for oracle in oracles.values() for sentence in oracle.notes))
 
 
 def _attribution(question: GradientQuestion, oracle: Oracle, site: Site, value: Tensor) -> dict[str, np.ndarray]:
@@ -112,17 +119,13 @@ def _attribution(question: GradientQuestion, oracle: Oracle, site: Site, value: 
     return {f"terms/{site}": sums.terms, **squares}
 
 
-def totals(
-    scene: Scene, question: GradientQuestion, target: Target, found: Mapping[Site, Tensor]
-) -> tuple[tuple[Site, float], ...]:
+def totals(scene: Scene, question: GradientQuestion, oracles: Mapping[Site, Oracle]) -> tuple[tuple[Site, float], ...]:
     """What the attribution at each site sums to, by the law of a complete method; once where there are parts."""
     if not card_of(question.method).complete or (question.part is not None and question.part[0] > 0):
         return ()
     options, total = settled(question.method, question.options), total_of(question.method)
-    return tuple(
-        (site, total(SceneOracle(scene, target, site, slope), scene.trace.value(site).detach().clone(), options))
-        for site, slope in found.items()
-    )
+    sums = {site: total(one, scene.trace.value(site).detach().clone(), options) for site, one in oracles.items()}
+    return tuple((site, sum_to) for site, sum_to in sums.items() if sum_to is not None)
 
 
 def of_unreached(absent: tuple[Site, ...]) -> tuple[str, ...]:

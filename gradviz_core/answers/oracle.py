@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from itertools import islice
 
@@ -13,7 +13,10 @@ from gradviz_core.answers.scene import Scene
 from gradviz_core.answers.similar import mean_logit
 from gradviz_core.errors import BadTarget, QuestionError, Unreachable
 from gradviz_core.methods.attributions import Asked
-from gradviz_core.tracing import batch
+from gradviz_core.tracing import batch, relu_rules
+from gradviz_core.tracing.bias_terms import BiasTerms, bias_terms
+from gradviz_core.tracing.relu_rules import Rewritten, Rule
+from gradviz_core.tracing.scored import Scored, Use, uses
 from gradviz_core.tracing.scores import targets
 from gradviz_core.tracing.trace import Trace, differentiate, differentiate_each, forward, reached
 from gradviz_core.types import INPUT, Site, Target
@@ -45,6 +48,9 @@ class SceneOracle:
         self._axis = targets.channel_axis(scene.trace, site, axis)
         self._here = scene.trace.value(site).detach()
         self._read = {site, *([target.at] if target.at else ())}
+        self._parts: BiasTerms | None = None
+        self.notes: dict[str, None] = {}
+        """What methods want the answer to say, each sentence once."""
 
     @property
     def input(self) -> Tensor:
@@ -89,6 +95,19 @@ class SceneOracle:
         trace = self._pass(self.input, self._site, self._fitting(value))
         return targets.select(self._target, trace)[1].item()
 
+    def scores(self, values: Iterable[Tensor]) -> Iterator[float]:
+        """The score where the site has each of the values in turn; several in one pass, as ``each`` does.
+
+        Raises:
+            QuestionError: a value has another shape than the site's.
+        """
+        points = map(self._fitting, values)
+        while some := list(islice(points, self._together())):
+            if len(some) > 1 and self._are_rows(self._site, some[0]):
+                yield from self._of_rows(self._site, some)[1].tolist()
+            else:
+                yield from map(self.score, some)
+
     def each(self, values: Iterable[Tensor]) -> Iterator[Asked]:
         """Score and gradient where the site has each of the values in turn.
 
@@ -118,6 +137,56 @@ class SceneOracle:
         found = differentiate(trace, mean, (self._site,), keep_graph=False)[self._site]
         return reached(self._site, found, self._target)
 
+    def rewritten(self, rule: Rule) -> Rewritten:
+        """What comes back to the site's value in the pass where every ReLU on the way has another rule.
+
+        Raises:
+            QuestionError: there is no ReLU on the way, or an activation for which the rule says nothing.
+            Unreachable: no path leads from the site to the score.
+        """
+        known = relu_rules.layers(self._scene.trace)
+        trace = self._pass(self.input, self._site, self._here, also=known)
+        return relu_rules.differentiate_by(
+            rule, trace, targets.select(self._target, trace)[1], self._site, self._target
+        )
+
+    def bias_terms(self) -> BiasTerms:
+        """The parts of the score in the pass: x · ∂S/∂x, and what each layer adds by its constant parts; two passes.
+
+        Raises:
+            QuestionError: the model takes gradients in its forward pass, or has an operation that cannot be followed.
+        """
+        if self._parts is None:
+            trace = forward(self._scene.model.module, self.input, seed=self._scene.seed)
+            self._parts = bias_terms(self._scene.model.module, trace, self._target)
+        return self._parts
+
+    def prepared(self) -> Scored:
+        """The network as another library takes it: a module of the input whose output is the score.
+
+        Raises:
+            QuestionError: the score is read inside the network, or the network draws random numbers.
+        """
+        if self._scene.trace.random:
+            raise QuestionError(
+                "This method takes the network as a function of the image alone, and this one draws random numbers. "
+                "Choose another method."
+            )
+        return Scored(self._scene.model.module, self._target)
+
+    def activations(self) -> tuple[Use, ...]:
+        """The activations and max poolings between the input and the score, and the layers that they are; a pass.
+
+        Raises:
+            QuestionError: PyTorch no longer says what a node of its graph is.
+        """
+        trace = forward(self._scene.model.module, self.input, seed=self._scene.seed, axes=self._target.needs_axes)
+        return uses(trace, targets.select(self._target, trace)[1])
+
+    def note(self, sentence: str) -> None:
+        """Have the answer say this too."""
+        self.notes[sentence] = None
+
     def _fitting(self, value: Tensor) -> Tensor:
         if value.shape != self._here.shape:
             raise QuestionError(
@@ -127,12 +196,15 @@ class SceneOracle:
         return value.detach().to(self._here)
 
     def _each(self, at: Site, points: Iterator[Tensor]) -> Iterator[Asked]:
-        most = min(TOGETHER, NUMBERS // self.input.numel())
-        while some := list(islice(points, max(1, most))):
+        while some := list(islice(points, self._together())):
             if len(some) > 1 and self._are_rows(at, some[0]):
                 yield from self._rows(at, some)
             else:
                 yield from (self._one(at, point) for point in some)
+
+    def _together(self) -> int:
+        """How many points come into one pass."""
+        return max(1, min(TOGETHER, NUMBERS // self.input.numel()))
 
     def _one(self, at: Site, point: Tensor) -> Asked:
         trace = self._pass(self.input, at, point)
@@ -143,13 +215,18 @@ class SceneOracle:
     def _rows(self, at: Site, points: Sequence[Tensor]) -> Iterator[Asked]:
         """Several points as the rows of one pass."""
         many = len(points)
-        trace = self._pass(self.input.repeat(many, *[1] * (self.input.dim() - 1)), at, torch.cat(list(points)))
-        scores = batch.select((self._target,) * many, trace)[1]
+        trace, scores = self._of_rows(at, points)
         found = differentiate_each(trace, scores, torch.ones_like(scores), (self._site,), keep_graph=False)[self._site]
         values, slopes = trace.value(self._site).detach(), reached(self._site, found, self._target)
         rows = (values.shape[0] // many, *self._here.shape[1:])
         shaped = zip(scores.tolist(), values.reshape(many, *rows), slopes.reshape(many, *rows), strict=True)
         return (Asked(*row) for row in shaped)
+
+    def _of_rows(self, at: Site, points: Sequence[Tensor]) -> tuple[Trace, Tensor]:
+        """The pass, and the score of each row."""
+        many = len(points)
+        trace = self._pass(self.input.repeat(many, *[1] * (self.input.dim() - 1)), at, torch.cat(list(points)))
+        return trace, batch.select((self._target,) * many, trace)[1]
 
     def _are_rows(self, at: Site, point: Tensor) -> bool:
         """Whether points as rows of one pass give what each gives alone; found out once for each site of a scene."""
@@ -169,12 +246,12 @@ class SceneOracle:
             return all(map(_agree, together, alone))
         return False
 
-    def _pass(self, x: Tensor, at: Site, value: Tensor) -> Trace:
-        """The pass with this value at the site in place of its own."""
+    def _pass(self, x: Tensor, at: Site, value: Tensor, also: Collection[Site] = ()) -> Trace:
+        """The pass with this value at the site in place of its own; it keeps the sites ``also`` too."""
         return forward(
             self._scene.model.module,
             x,
-            keep=self._read,
+            keep={*self._read, *also},
             until=self._read if self._target.may_stop else None,
             seed=self._scene.seed,
             put={at: value},

@@ -10,6 +10,9 @@ from typing import Protocol, runtime_checkable
 
 from torch import Tensor
 
+from gradviz_core.tracing.bias_terms import BiasTerms
+from gradviz_core.tracing.relu_rules import Rewritten, Rule
+from gradviz_core.tracing.scored import Scored, Use
 from gradviz_core.types.methods import card_of
 
 
@@ -62,6 +65,10 @@ class Oracle(Protocol):
         """The score where the site has that value: a forward pass."""
         ...
 
+    def scores(self, values: Iterable[Tensor]) -> Iterator[float]:
+        """The score where the site has each of the values in turn, without a way back."""
+        ...
+
     def each(self, values: Iterable[Tensor]) -> Iterator[Asked]:
         """Score and gradient where the site has each of the values in turn."""
         ...
@@ -72,6 +79,38 @@ class Oracle(Protocol):
 
     def of_similar(self, count: int) -> Tensor:
         """The gradient, at the site's own value, of the mean logit of the other classes whose logits are nearest."""
+        ...
+
+    def rewritten(self, rule: Rule) -> Rewritten:
+        """What comes back to the site's value in the pass where every ReLU on the way has another rule: a pass.
+
+        Raises:
+            QuestionError: there is no ReLU on the way, or an activation for which the rule says nothing.
+        """
+        ...
+
+    def bias_terms(self) -> BiasTerms:
+        """The parts of the score in the pass: x · ∂S/∂x, and what each layer adds by its constant parts; two passes.
+
+        Raises:
+            QuestionError: the model takes gradients in its forward pass, or has an operation that cannot be followed.
+        """
+        ...
+
+    def prepared(self) -> Scored:
+        """The network as another library takes it: a module of the input whose output is the score.
+
+        Raises:
+            QuestionError: the score is read inside the network, or the network draws random numbers.
+        """
+        ...
+
+    def activations(self) -> tuple[Use, ...]:
+        """The activations and max poolings between the input and the score, and the layers that they are; a pass."""
+        ...
+
+    def note(self, sentence: str) -> None:
+        """Have the answer say this too."""
         ...
 
 
@@ -85,8 +124,9 @@ Series = Callable[[Oracle, Tensor, Options, range], Iterator[Tensor]]
 """(oracle, value, options, which) -> the terms of a sum or mean whose numbers are in ``which``, in that order: a method
 whose card says what ``counts`` them. A term depends on its number and the options alone, so that a long sum can be
 computed in parts."""
-Total = Callable[[Oracle, Tensor, Options], float]
-"""(oracle, value, options) -> what the attribution sums to, by the law that the card calls ``complete``."""
+Total = Callable[[Oracle, Tensor, Options], float | None]
+"""(oracle, value, options) -> what the attribution sums to, by the law that the card calls ``complete``; None where the
+options are such that the law does not hold."""
 
 
 def function_of(method: str) -> Method:

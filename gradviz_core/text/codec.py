@@ -36,6 +36,8 @@ from gradviz_core.types import KINDS, Answer, Arrays, Question, Term
 from gradviz_core.types.cards import ImageReport, ModelReport, Preprocessing, Recipe
 from gradviz_core.types.looks import Look
 
+MOST_OF_A_COMPLAINT = 250
+"""Characters of a complaint that lists values."""
 LONGEST_TEXT = 300
 """No string inside a question is longer, in characters."""
 MOST_ITEMS = 2_000
@@ -161,7 +163,7 @@ def _sentence(what: str, error: ValidationError) -> str:
     where = ".".join(str(part) for part in first["loc"])
     value = first["input"]
     shown = f" (found {_short(value)})" if isinstance(value, str | int | float | None) and where else ""
-    return f"The {what} cannot be read: {where + ': ' if where else ''}{first['msg']}{shown}."
+    return f"The {what} cannot be read: {where + ': ' if where else ''}{_brief(first['msg'])}{shown}."
 
 
 def _first_that_matters(details: list[ErrorDetails]) -> ErrorDetails:
@@ -174,6 +176,14 @@ def _first_that_matters(details: list[ErrorDetails]) -> ErrorDetails:
     at_kind = next(d for d in details if d["loc"][-1] == "kind")
     message = f"Input should be one of {', '.join(kinds)}"
     return {"type": "literal_error", "loc": (*at_kind["loc"][:-2], "kind"), "msg": message, "input": at_kind["input"]}
+
+
+def _brief(message: str) -> str:
+    """A complaint that lists more values than a sentence holds names the first and counts the others."""
+    told, comma, _ = message[:MOST_OF_A_COMPLAINT].rpartition("', ")
+    if len(message) <= MOST_OF_A_COMPLAINT or not comma:
+        return message
+    return f"{told}' or one of {(message.count(chr(39)) - told.count(chr(39))) // 2} others"
 
 
 def _short(value: object) -> str:

@@ -51,12 +51,14 @@ class MethodCard:
     """The paper as an entry of BibTeX."""
     code: tuple[str, ...] = ()
     """Lines of PyTorch that turn ``gradient``, of ``score`` with respect to ``x``, both (1, C, H, W), into the result
-    of the method, under the same name. They may call ``gradient_at(other)`` for another input; ``$draws`` is the value
-    of an option as Python writes it.
+    of the method, under the same name. They may call ``gradient_at(other)`` or ``score_at(other)``, the score as a
+    number, for another input, and ``score_from(output)``; ``$draws`` is the value of an option as Python writes it.
 
     Of a map of layer outputs they turn ``value`` and ``gradient``, with their channels on ``$axis`` and positions on
     ``$places``, into ``found``. They may call ``along(other)``, which gives value and gradient with another input, and
     ``instead(other)``, the gradient where the layer gives another value."""
+    takes_gradient: bool = False
+    """Whether ``code`` makes ``gradient`` by itself, from ``score`` or by those functions; none is taken before it."""
     imports: tuple[str, ...] = ()
     """The imports that ``code`` needs besides torch."""
     options: tuple[Control, ...] = ()

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from gradviz_core.drawing import method_words
 from gradviz_core.drawing.snippets.program import Block, comment, program
-from gradviz_core.drawing.snippets.scores import forward, gradient_at, inside, score
+from gradviz_core.drawing.snippets.scores import forward, gradient_at, inside, score, score_at, score_from
 from gradviz_core.drawing.snippets.setting import Setting, model, numbers, picture
 from gradviz_core.types import MethodName, Target
 from gradviz_core.types.methods import OptionValues, card_of
 from gradviz_core.types.views import view
+
+_ELSEWHERE = {"gradient_at": gradient_at, "score_at": score_at, "score_from": score_from}
+"""Functions that a method's code may call, and what writes them."""
 
 
 def saliency(setting: Setting, target: Target, method: MethodName, reduction: str, options: OptionValues = ()) -> str:
@@ -19,23 +22,33 @@ def saliency(setting: Setting, target: Target, method: MethodName, reduction: st
     words = drawn.words.format(over="over the channels", channel="each channel separately")
     what = method_words.sentence(method, options, target, setting.card.labels)
     lines, site = method_words.code(method, options), inside(target)
-    if asks_elsewhere(method):
-        back = gradient_at(setting, target)
+    functions = [at(setting, target) for name, at in _ELSEWHERE.items() if _calls(method, name)]
+    back = dict.fromkeys(block for blocks in functions for block in blocks) or (
+        forward(setting, site),
+        score(target, setting),
+    )
+    if card_of(method).takes_gradient:
+        gradient: tuple[str, ...] = ()
+    elif functions:
         gradient = (comment("At the image itself."), "gradient = gradient_at(x)")
     else:
-        back = (forward(setting, site), score(target, setting))
         gradient = (comment("The gradient with respect to the image."), "(gradient,) = torch.autograd.grad(score, x)")
     imports = ("import torch", *card_of(method).imports)
+    by_layer = site is not None or any("model.modules()" in line for line in lines)
     return program(
         f"{what}: {words}.",
         picture(setting),
         numbers(setting),
-        model(setting, by_layer=site is not None),
+        model(setting, by_layer=by_layer),
         *back,
         Block((*gradient, *lines, f"shown = gradient[0]{drawn.code}.numpy()"), imports),
     )
 
 
 def asks_elsewhere(method: MethodName) -> bool:
-    """Whether a method takes the gradient at other inputs than the image, where another class may be predicted."""
-    return any("gradient_at(" in line for line in card_of(method).code)
+    """Whether a method takes gradient or score at other inputs than the image, where another class may be predicted."""
+    return any(_calls(method, name) for name in _ELSEWHERE)
+
+
+def _calls(method: MethodName, function: str) -> bool:
+    return any(f"{function}(" in line for line in card_of(method).code)

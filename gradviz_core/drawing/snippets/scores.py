@@ -30,15 +30,39 @@ def forward(setting: Setting, site: Site | None) -> Block:
 
 def gradient_at(setting: Setting, target: Target) -> tuple[Block, ...]:
     """A function of this name: the gradient of the score by the input, wherever that is. The target names its class."""
+    return _at(setting, target, "gradient_at", "torch.autograd.grad(score, x)[0]")
+
+
+def score_at(setting: Setting, target: Target) -> tuple[Block, ...]:
+    """A function of this name: the score as a number, for any input. The target names its class."""
+    return _at(setting, target, "score_at", "score.item()")
+
+
+def score_from(setting: Setting, target: Target) -> tuple[Block, ...]:
+    """A function of this name: the score of what the model returned. The target names its class."""
+    here = score(target, setting)
+    value = ["value = output"] if target.at is not None else []
+    lines = (
+        "",
+        "def score_from(output):",
+        *(textwrap.indent(line, "    ") for line in (*value, *here.lines)),
+        "    return score",
+        "",
+    )
+    return (Block(lines, ("import torch", *here.imports), here.functions),)
+
+
+def _at(setting: Setting, target: Target, name: str, gives: str) -> tuple[Block, ...]:
+    """A function of this ``name`` of the input, which ``gives`` something of the score there."""
     site = inside(target)
     hooks = () if site is None or site == INPUT else (_hook(setting, site),)
     here = score(target, setting)
     body = ["x = x.detach().requires_grad_()", *(["kept.clear()"] if hooks else []), *_run(site), *here.lines]
     lines = (
         "",
-        "def gradient_at(x):",
+        f"def {name}(x):",
         *(textwrap.indent(line, "    ") for line in body),
-        "    return torch.autograd.grad(score, x)[0]",
+        f"    return {gives}",
         "",
     )
     return (*hooks, Block(lines, ("import torch", *here.imports), here.functions))
