@@ -8,7 +8,7 @@ from gradviz_core.types.method_cards import MethodCard
 DRAWS = Number("draws", "Draws", 1, MOST, 1, 32, whole=True, meaning="How many baselines and points are averaged.")
 
 CARD = MethodCard(
-    name="Expected gradients (GradientSHAP)",
+    name="Expected gradients",
     in_text="expected gradients",
     sentence="What each pixel contributes to $score, compared with $baselines, averaged over $draws draws",
     formula=r"\mathbb{E}_{b,\,\alpha}\left[($x - b)\,$slope\left(b + \alpha (x - b)\right)\right]",
@@ -17,7 +17,8 @@ CARD = MethodCard(
     colours="$High: its difference from the baselines adds to the $score; $low: it takes away from the $score.",
     brightness="$High: its difference from the baselines changes the $score a lot; $low: only a little.",
     shows="Integrated gradients averaged over random baselines: each draw takes one baseline and one point on the "
-    "straight path from it to the image. With many baselines there is no one colour that always gets zero.",
+    "straight path from it to the image. With many baselines there is no one colour that always gets zero. "
+    "Also called GradientSHAP.",
     limits="An exact share of the score: only in expectation do the contributions add up to the score less the mean "
     "score of the baselines. Another seed gives another map, and the difference says how far it is to be trusted.",
     source="Erion et al. 2021",

@@ -36,7 +36,7 @@ REACH = Number(
 )
 
 CARD = MethodCard(
-    name="Guided integrated gradients",
+    name="Guided IG",
     in_text="guided integrated gradients",
     sentence="What each pixel contributes to $score, compared with $baseline, along a path of small slopes",
     formula=r"\int_0^1 $slope\left(\gamma(\alpha)\right) \gamma'(\alpha)\, d\alpha",
