@@ -61,6 +61,16 @@ def test_a_difference_of_zero_is_never_within_a_share_of_it() -> None:
     assert not refined(QUESTION, 0.5, answering([], total=0.0)).within  # type: ignore[arg-type]
 
 
+def test_without_a_gradient_there_is_no_gap_and_it_is_asked_once() -> None:
+    asked: list[int] = []
+
+    def nothing(question: gv.GradientQuestion) -> gv.GradientAnswer:
+        return replace(answering(asked)(question), totals=())  # type: ignore[operator]
+
+    found = refined(QUESTION, 0.05, nothing)
+    assert (found.within, found.gaps, asked) == (False, {}, [3])
+
+
 @pytest.mark.parametrize(
     ("question", "bound", "said"),
     [

@@ -22,7 +22,7 @@ class Refined:
     gaps: dict[Site, float]
     """At each site Σ attribution less what it should sum to, in units of the score."""
     within: bool
-    """Whether each gap is within the bound."""
+    """Whether there is a gap, and each is within the bound."""
 
     @property
     def steps(self) -> int:
@@ -43,8 +43,8 @@ def refined(question: GradientQuestion, bound: float, ask: Callable[[GradientQue
     while True:
         answer = ask(_with_steps(question, steps))
         gaps = answer.gaps
-        within = all(abs(gaps[site]) <= bound * abs(total) for site, total in answer.totals)
-        if within or steps == most:
+        within = bool(gaps) and all(abs(gaps[site]) <= bound * abs(total) for site, total in answer.totals)
+        if within or steps == most or not gaps:
             return Refined(answer, gaps, within)
         steps = min(2 * steps, most)
 
