@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -16,7 +17,7 @@ QUESTION = gv.GradientQuestion(model="m", image="i", method="integrated_gradient
 RECEIPT = Receipt("cpu", (), 1.0)
 
 
-def answering(asked: list[int], total: float = 8.0) -> object:
+def answering(asked: list[int], total: float = 8.0) -> Callable[[gv.GradientQuestion], gv.GradientAnswer]:
     """An attribution of 2 numbers whose gap is 4 / steps."""
 
     def ask(question: gv.GradientQuestion) -> gv.GradientAnswer:
@@ -44,7 +45,7 @@ def test_the_steps_are_doubled_until_the_gap_is_within_the_bound(
     bound: float, steps: list[int] | None, within: bool
 ) -> None:
     asked: list[int] = []
-    found = refined(QUESTION, bound, answering(asked))  # type: ignore[arg-type]
+    found = refined(QUESTION, bound, answering(asked))
     assert asked == (steps or [3, 6, 12, 24, 48, 96, 192, 384, 768, 1024])
     assert found.within is within
     assert found.steps == asked[-1]
@@ -53,19 +54,19 @@ def test_the_steps_are_doubled_until_the_gap_is_within_the_bound(
 
 def test_other_options_stay_as_they_are() -> None:
     question = replace(QUESTION, options=(("steps", 3.0), ("rule", "gauss")))
-    found = refined(question, 0.05, answering([]))  # type: ignore[arg-type]
+    found = refined(question, 0.05, answering([]))
     assert found.answer.question.options == (("rule", "gauss"), ("steps", 12.0))
 
 
 def test_a_difference_of_zero_is_never_within_a_share_of_it() -> None:
-    assert not refined(QUESTION, 0.5, answering([], total=0.0)).within  # type: ignore[arg-type]
+    assert not refined(QUESTION, 0.5, answering([], total=0.0)).within
 
 
 def test_without_a_gradient_there_is_no_gap_and_it_is_asked_once() -> None:
     asked: list[int] = []
 
     def nothing(question: gv.GradientQuestion) -> gv.GradientAnswer:
-        return replace(answering(asked)(question), totals=())  # type: ignore[operator]
+        return replace(answering(asked)(question), totals=())
 
     found = refined(QUESTION, 0.05, nothing)
     assert (found.within, found.gaps, asked) == (False, {}, [3])
@@ -87,7 +88,7 @@ def test_without_a_gradient_there_is_no_gap_and_it_is_asked_once() -> None:
 )
 def test_what_cannot_be_refined_is_refused(question: gv.GradientQuestion, bound: float, said: str) -> None:
     with pytest.raises(QuestionError, match=said):
-        refined(question, bound, answering([]))  # type: ignore[arg-type]
+        refined(question, bound, answering([]))
 
 
 def test_a_model_is_asked_until_its_attribution_is_complete() -> None:
