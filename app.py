@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 import pandas  # type: ignore[import-untyped]  # noqa: F401 (here and not on the first page with a table: see below)
 import plotly.graph_objects as go
@@ -11,7 +12,7 @@ from starlette.middleware import Middleware
 from starlette.routing import Route
 
 from gradviz_core.compute import client
-from gradviz_core.serving import arrivals, memory, threads
+from gradviz_core.serving import arrivals, long_sums, memory, threads
 from gradviz_core.serving.abandoned_sessions import close_abandoned
 from gradviz_core.serving.checks import PATH as CHECKS_AT
 from gradviz_core.serving.checks import Lines, checks
@@ -27,7 +28,9 @@ from gradviz_core.serving.session_limits import SessionLimits
 from gradviz_core.serving.sessions import Sessions
 from gradviz_core.serving.uploads import Uploads
 from gradviz_core.settings import settings
+from gradviz_core.types import Answer
 from pages.layout.style import sheet
+from pages.shell.answer_cache import answer_cache
 from pages.streamlit_private import messages, sessions, tokens
 
 # Plotly asks of each value whether it is a table of pandas', once there is a module of that name. While one thread is
@@ -54,6 +57,11 @@ async def lifespan(_: st.App) -> AsyncIterator[None]:
     await asyncio.to_thread(client.stop)
 
 
+def kept(question: str) -> Answer | None:
+    """The whole answer to the question with this text, where it was shown lately."""
+    return answer_cache().whole(question)
+
+
 memory.keep_little()
 threads.let_others_in()
 offers().knows = sessions.is_connected
@@ -78,7 +86,7 @@ app = st.App(
         Middleware(Uploads, known=sessions.is_connected, token_is_right=tokens.is_right, deliver=client.deliver),
     ],
     routes=[
-        Route(f"{root}/{OFFERS_AT}/{{token}}", Downloads(offers(), client.arrays)),
+        Route(f"{root}/{OFFERS_AT}/{{token}}", Downloads(offers(), partial(long_sums.arrays, kept))),
         Route(f"{root}/{CHECKS_AT}/{{token}}", Lines(checks())),
     ],
     lifespan=lifespan,

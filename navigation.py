@@ -4,7 +4,7 @@ import streamlit as st
 
 from gradviz_core.compute import client
 from pages.layout import contents, frame, start
-from pages.shell import asker, icon, turns
+from pages.shell import asker, icon, rows, turns
 
 cards = contents.pages()
 
@@ -47,3 +47,4 @@ st.set_page_config(page_title=f"{page.title} · GradViz", page_icon=icon.ADDRESS
 st.logo(icon.LOGO, size="large")
 with turns.one_page(), frame.around(cards.get(page.url_path, cards[opening])):
     page.run()
+rows.go_on()

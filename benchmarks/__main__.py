@@ -17,6 +17,7 @@ SUBJECTS = {
     "service": "From question to answer, through the compute service",
     "check": "Checks by finite differences, which give way to clicks",
     "passes": "In one process, without the service",
+    "attributions": "Methods that average many gradients, beside captum and grad-cam",
     "app": "The app in a browser",
     "pages": "Pages that one core serves",
     "switching": "A server beside threads that draw",

@@ -5,8 +5,9 @@ from __future__ import annotations
 import base64
 import json
 import re
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from gradviz_core.compute import client, inline
 from gradviz_core.compute.protocol import Status
 from gradviz_core.drawing.screen import fit
 from gradviz_core.errors import ServiceStarting
-from gradviz_core.types import Answer, Question, keys
+from gradviz_core.types import Answer, GradientAnswer, GradientQuestion, Question, keys
 from gradviz_core.types.looks import Look
 from gradviz_core.uploads import store
 from pages.shell.words import TO_A_TERM
@@ -38,9 +39,24 @@ STATUS = Status(
 )
 
 
-def not_ahead(question: Question, look: Look | None = None) -> NoReturn:
-    """Nothing can be asked ahead of its time: the page asks when it needs the answer."""
+def not_ahead(question: Question, look: Look | None = None) -> Part:
+    """Nothing can be asked ahead of its time, but the parts of a sum: the page asks when it needs the answer."""
+    if isinstance(question, GradientQuestion) and question.part is not None:
+        return Part(question)
     raise ServiceStarting("There is no service.")
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of a sum, answered once it is read."""
+
+    question: GradientQuestion
+
+    def answer(self) -> GradientAnswer:
+        return client.ask(self.question)
+
+    def drop(self) -> None:
+        """Nothing is on its way."""
 
 
 def answer_here(monkeypatch: pytest.MonkeyPatch) -> list[Question]:

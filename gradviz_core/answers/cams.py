@@ -11,12 +11,13 @@ from torch import Tensor
 
 from gradviz_core.answers import sizes
 from gradviz_core.answers.needs import Needs
-from gradviz_core.answers.scene import Clock, Scene, as_numpy, not_finite
+from gradviz_core.answers.scene import Clock, Scene, as_numpy
 from gradviz_core.answers.similar import mean_logit
 from gradviz_core.answers.sizes import SMALL, Known, Size
 from gradviz_core.methods.class_activation import cam_of
 from gradviz_core.tracing.trace import describe, differentiate, parted, reached
 from gradviz_core.types import INPUT, CamsAnswer, CamsQuestion, Site, SiteInfo, Target, layouts
+from gradviz_core.types.arrays import not_finite
 from gradviz_core.types.methods import settled
 
 

@@ -10,13 +10,14 @@ from torch import Tensor
 from gradviz_core.answers import predictions
 from gradviz_core.answers.needs import Needs
 from gradviz_core.answers.oracle import SceneOracle
-from gradviz_core.answers.scene import Clock, Scene, as_numpy, not_finite
+from gradviz_core.answers.scene import Clock, Scene, as_numpy
 from gradviz_core.answers.sizes import Known, Size
 from gradviz_core.errors import QuestionError
 from gradviz_core.methods import receptive_field
 from gradviz_core.methods.attributions import Oracle, function_of, series_of, total_of
 from gradviz_core.tracing.trace import Trace, differentiate, parted
-from gradviz_core.types import INPUT, GradientAnswer, GradientQuestion, Site, Target, Unit
+from gradviz_core.types import INPUT, Arrays, GradientAnswer, GradientQuestion, Site, Target, Unit
+from gradviz_core.types.arrays import not_finite
 from gradviz_core.types.methods import PLAIN, card_of, settled, terms
 from gradviz_core.types.series import summed
 from gradviz_core.types.sites import site_name
@@ -78,7 +79,13 @@ def answer(scene: Scene, question: GradientQuestion, notes: tuple[str, ...], clo
         score=score.item(),
         prediction=predictions.of_target(scene, target),
         receptive_field=field_seen,
-        notes=(*notes, *scene.remarks(), *of_unreached(unreached), *_said(oracles), *not_finite(made)),
+        notes=(
+            *notes,
+            *scene.remarks(),
+            *of_unreached(unreached),
+            *_said(oracles),
+            *not_finite(_without_sums(made)),
+        ),
         receipt=clock.receipt(),
         arrays=made,
         unreached=unreached,
@@ -89,12 +96,16 @@ def answer(scene: Scene, question: GradientQuestion, notes: tuple[str, ...], clo
 def arrays(
     scene: Scene, question: GradientQuestion, found: Mapping[Site, Tensor], oracles: Mapping[Site, Oracle]
 ) -> dict[str, np.ndarray]:
-    """As a ``GradientAnswer`` holds them; ``found`` holds the gradient at each site, ``oracles`` what gives others."""
-    made: dict[str, np.ndarray] = {"pixels": scene.pixels.copy()}
+    """As a ``GradientAnswer`` holds them; ``found`` holds the gradient at each site, ``oracles`` what gives others. Of a
+    sum in parts only the first holds more than sums: the others would say the same again."""
+    first = question.part is None or question.part[0] == 0
+    made: dict[str, np.ndarray] = {"pixels": scene.pixels.copy()} if first else {}
     for site in question.wrt:
-        made[f"activation/{site}"] = as_numpy(scene.trace.value(site))
+        if first:
+            made[f"activation/{site}"] = as_numpy(scene.trace.value(site))
         if site in found:
-            made[f"gradient/{site}"] = as_numpy(found[site])
+            if first:
+                made[f"gradient/{site}"] = as_numpy(found[site])
             if question.method != PLAIN:
                 made.update(_attribution(question, oracles[site], site, scene.trace.value(site).detach().clone()))
     return made
@@ -117,6 +128,11 @@ def _attribution(question: GradientQuestion, oracle: Oracle, site: Site, value: 
         return {f"attribution/{site}": sums.gathered(card.gathered).astype(np.float32)}
     squares = {} if sums.squares is None else {f"squares/{site}": sums.squares}
     return {f"terms/{site}": sums.terms, **squares}
+
+
+def _without_sums(made: Arrays) -> Arrays:
+    """What a part says by itself: whoever adds the sums says whether the result is finite."""
+    return {name: array for name, array in made.items() if not name.startswith(("terms/", "squares/"))}
 
 
 def totals(scene: Scene, question: GradientQuestion, oracles: Mapping[Site, Oracle]) -> tuple[tuple[Site, float], ...]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from gradviz_core.answers.needs import Needs
 from gradviz_core.answers.products import products_of
-from gradviz_core.answers.scene import Clock, Scene, as_numpy, not_finite
+from gradviz_core.answers.scene import Clock, Scene, as_numpy
 from gradviz_core.answers.sizes import Known, Size
 from gradviz_core.methods.jacobian import block
 from gradviz_core.types import INPUT, JacobianAnswer, JacobianQuestion
+from gradviz_core.types.arrays import not_finite
 
 
 def needs(question: JacobianQuestion) -> Needs:

@@ -20,9 +20,10 @@ from gradviz_core.tracing.scored import Scored, Use, uses
 from gradviz_core.tracing.scores import targets
 from gradviz_core.tracing.trace import Trace, differentiate, differentiate_each, forward, reached
 from gradviz_core.types import INPUT, Site, Target
+from gradviz_core.types.series import GRID
 from gradviz_core.types.sites import site_name
 
-TOGETHER = 8
+TOGETHER = GRID
 """Points that are asked in one pass, at most."""
 NUMBERS = 8 * 3 * 224 * 224
 """Numbers at the input of one pass, at most, where that is more than one point."""
@@ -103,7 +104,7 @@ class SceneOracle:
         """
         points = map(self._fitting, values)
         while some := list(islice(points, self._together())):
-            if len(some) > 1 and self._are_rows(self._site, some[0]):
+            if self._are_rows(self._site, some):
                 yield from self._of_rows(self._site, some)[1].tolist()
             else:
                 yield from map(self.score, some)
@@ -197,7 +198,10 @@ class SceneOracle:
 
     def _each(self, at: Site, points: Iterator[Tensor]) -> Iterator[Asked]:
         while some := list(islice(points, self._together())):
-            if len(some) > 1 and self._are_rows(at, some[0]):
+            checked = self._checked(at, some)
+            if checked is not None:
+                yield from checked
+            elif self._are_rows(at, some):
                 yield from self._rows(at, some)
             else:
                 yield from (self._one(at, point) for point in some)
@@ -225,26 +229,33 @@ class SceneOracle:
     def _of_rows(self, at: Site, points: Sequence[Tensor]) -> tuple[Trace, Tensor]:
         """The pass, and the score of each row."""
         many = len(points)
-        trace = self._pass(self.input.repeat(many, *[1] * (self.input.dim() - 1)), at, torch.cat(list(points)))
+        trace = self._pass(self.input.repeat(many, *[1] * (self.input.dim() - 1)), at, _stacked(points))
         return trace, batch.select((self._target,) * many, trace)[1]
 
-    def _are_rows(self, at: Site, point: Tensor) -> bool:
-        """Whether points as rows of one pass give what each gives alone; found out once for each site of a scene."""
-        known = self._scene.rows
-        asked = (self._target, self._site, at)
-        if asked not in known:
-            known[asked] = self._rows_agree(at, point)
-        return known[asked]
+    def _are_rows(self, at: Site, points: Sequence[Tensor]) -> bool:
+        """Whether these points as rows of one pass give what each gives alone."""
+        self._checked(at, points)
+        return len(points) > 1 and self._scene.rows.get((self._target, self._site, at), False)
 
-    def _rows_agree(self, at: Site, point: Tensor) -> bool:
-        if self._scene.trace.random or point.dim() == 0:
-            return False
-        two = (point, point.flip(-1) if point.dim() > 1 else 2 * point)
+    def _checked(self, at: Site, points: Sequence[Tensor]) -> Sequence[Asked] | None:
+        """Find out, once for each site of a scene, whether points may be rows, by the first and the last of the first
+        that are not the same; then what these points gave as rows, otherwise None."""
+        known, asked = self._scene.rows, (self._target, self._site, at)
+        if asked in known or len(points) == 1 or torch.equal(points[0], points[-1]):
+            return None
+        found = self._as_if_alone(at, points)
+        known[asked] = found is not None
+        return found
+
+    def _as_if_alone(self, at: Site, points: Sequence[Tensor]) -> Sequence[Asked] | None:
+        """What the points give as rows; None where that is not what the first and the last give alone."""
+        if self._scene.trace.random or points[0].dim() == 0:
+            return None
         with suppress(*_NOT_ROWS):
-            together = list(self._rows(at, two))
-            alone = [self._one(at, one) for one in two]
-            return all(map(_agree, together, alone))
-        return False
+            found = list(self._rows(at, points))
+            if all(_agree(found[end], self._one(at, points[end])) for end in (0, -1)):
+                return found
+        return None
 
     def _pass(self, x: Tensor, at: Site, value: Tensor, also: Collection[Site] = ()) -> Trace:
         """The pass with this value at the site in place of its own; it keeps the sites ``also`` too."""
@@ -257,6 +268,13 @@ class SceneOracle:
             put={at: value},
             axes=self._target.needs_axes,
         )
+
+
+def _stacked(points: Sequence[Tensor]) -> Tensor:
+    """The points as one batch. On the CPU it lies in memory with its channels last: convolutions are faster so."""
+    rows = torch.cat(list(points))
+    plain = rows.dim() != 4 or rows.device.type != "cpu"
+    return rows if plain else rows.contiguous(memory_format=torch.channels_last)
 
 
 def _agree(one: Asked, other: Asked) -> bool:

@@ -9,11 +9,12 @@ from torch import Tensor
 
 from gradviz_core.answers import predictions
 from gradviz_core.answers.needs import Needs
-from gradviz_core.answers.scene import Clock, Scene, as_numpy, not_finite
+from gradviz_core.answers.scene import Clock, Scene, as_numpy
 from gradviz_core.answers.sizes import Known, Size
 from gradviz_core.tracing.scores import heads, region_score
 from gradviz_core.tracing.scores.heads import Numbers
 from gradviz_core.types import INPUT, OUTPUT, OutputAnswer, OutputQuestion
+from gradviz_core.types.arrays import not_finite
 from gradviz_core.types.heads import HeadForm, HeadInfo, KnownFrom
 
 MOST_BOXES = 100

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Sequence, Set
+from collections.abc import Set
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -92,12 +92,3 @@ def as_numpy(tensor: Tensor) -> np.ndarray:
     if tensor.dtype == torch.bfloat16:
         tensor = tensor.float()
     return tensor.detach().cpu().numpy().copy()
-
-
-def not_finite(arrays: dict[str, np.ndarray]) -> Sequence[str]:
-    """A note for each array with values that are not finite."""
-    return [
-        f"{int((~np.isfinite(array)).sum())} of {array.size} values of {name} are not finite; they are drawn as gaps."
-        for name, array in arrays.items()
-        if array.dtype.kind == "f" and not np.isfinite(array).all()
-    ]

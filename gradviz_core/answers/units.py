@@ -7,12 +7,13 @@ import torch
 from torch import Tensor
 
 from gradviz_core.answers.needs import Needs
-from gradviz_core.answers.scene import Clock, Scene, as_numpy, not_finite
+from gradviz_core.answers.scene import Clock, Scene, as_numpy
 from gradviz_core.answers.sizes import Known, Size
 from gradviz_core.errors import BadTarget, QuestionError
 from gradviz_core.tracing.scores import targets
 from gradviz_core.tracing.trace import differentiate, reached
 from gradviz_core.types import INPUT, Unit, UnitsAnswer, UnitsQuestion, sites
+from gradviz_core.types.arrays import not_finite
 
 MOST_UNITS = 64
 

@@ -82,13 +82,14 @@ def show(question: Question[A], look: Look) -> A:
     return _client().show(question, look, _whose())
 
 
-def begin(question: Question[A], look: Look | None = None) -> Asked[A]:
-    """Ask now and read the answer later, which is the one that ``ask`` gives, or ``show`` with a ``look``.
+def begin(question: Question[A], look: Look | None = None, asker: Asker | None = None) -> Asked[A]:
+    """Ask now and read the answer later, which is the one that ``ask`` gives, or ``show`` with a ``look``. Where no
+    page is drawn, ``asker`` says for whom.
 
     Raises:
         ServiceStarting: the service cannot be reached.
     """
-    return _client().begin(question, look, _whose())
+    return _client().begin(question, look, asker or _whose())
 
 
 def check(question: ProofQuestion, left: threading.Event, asker: Asker = ANYONE) -> ProofAnswer | None:
@@ -236,9 +237,10 @@ class Asked(Generic[A]):
     question: Question[A]
     sent: Sent
 
-    def answer(self) -> A:
-        """Wait for the answer, which can be read once. Raises ``GradVizError`` as ``ask`` does."""
-        return answer_to(self.question, answer_from_bytes(self.sent.reply()))
+    def answer(self, left: threading.Event | None = None) -> A:
+        """Wait for the answer, which can be read once. Raises ``GradVizError`` as ``ask`` does, and ``Cancelled`` once
+        ``left`` is set."""
+        return answer_to(self.question, answer_from_bytes(self.sent.reply(left)))
 
     def drop(self) -> None:
         """The answer is not wanted any more. Does nothing once it was read."""

@@ -67,17 +67,21 @@ def reply(answer: Callable[[Question], Answer], wanted: Wanted, hand_over: HandO
         GradVizError: as answering does.
     """
     found = answer(question_from_json(wanted.question))
-    texts = {"question": question_to_json(found.question), "answer": answer_to_json(found)}
-    if wanted.check is not None:
-        texts["check"] = wanted.check
-    size = npz.size(texts, found.arrays)
+    said = texts(found, wanted.check)
+    size = npz.size(said, found.arrays)
     if size > LARGEST:
         raise QuestionError(
             f"The file would be {size / 1e6:.0f} MB; the limit is {LARGEST / 1e6:g} MB. Ask for fewer layer "
             "outputs, or run the program of the “PyTorch” panel in a notebook."
         )
-    handed_over = hand_over(size, partial(npz.write, texts, found.arrays))
+    handed_over = hand_over(size, partial(npz.write, said, found.arrays))
     return ("ok", b"") if handed_over else ("stopped", b"")
+
+
+def texts(found: Answer, check: str | None) -> dict[str, str]:
+    """The texts that lie in the file beside the arrays."""
+    said = {"question": question_to_json(found.question), "answer": answer_to_json(found)}
+    return said if check is None else said | {"check": check}
 
 
 def hand_over(jobs: Connection, size: int, write: Callable[[npz.Write], None]) -> bool:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from string import Template
 
-from gradviz_core.types import INPUT, Field, Site, Target, colour_scales
+from gradviz_core.types import INPUT, Field, GradientQuestion, Site, Target, colour_scales
 from gradviz_core.types.controls import Choice, Control, applies, value_text
-from gradviz_core.types.methods import OptionValues, card_of, settled
+from gradviz_core.types.methods import OptionValues, card_of, settled, terms
 
 
 def unit(method: str, target: Target, site: Site) -> str:
@@ -55,6 +55,17 @@ def facts(method: str, options: OptionValues) -> tuple[str, ...]:
         for control in card_of(method).options
         if applies(control, values)
     )
+
+
+def so_far(question: GradientQuestion, done: int) -> str:
+    """``16 of 64 draws``: how many terms of a sum there are."""
+    counts = card_of(question.method).counts
+    return f"{done} of {len(terms(question.method, question.options, None))} {counts}"
+
+
+def part(question: GradientQuestion) -> str:
+    """``the first 16 of 64 steps``, where the question is about a part of a sum; otherwise empty."""
+    return "" if question.part is None else f"the first {so_far(question, question.part[1])}"
 
 
 def title(method: str, options: OptionValues, target: Target, labels: Sequence[str]) -> str:

@@ -32,3 +32,12 @@ class Field:
     blocks: Blocks | None = None
     """What each cell stands for, where there are fewer cells than positions; limit and clipped share are those of all
     positions."""
+
+
+def not_finite(arrays: Arrays) -> list[str]:
+    """A note for each array with values that are not finite."""
+    return [
+        f"{int((~np.isfinite(array)).sum())} of {array.size} values of {name} are not finite; they are drawn as gaps."
+        for name, array in arrays.items()
+        if array.dtype.kind == "f" and not np.isfinite(array).all()
+    ]

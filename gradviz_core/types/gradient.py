@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
 
-from gradviz_core.types.arrays import Arrays, Pixels
-from gradviz_core.types.methods import MethodName, OptionValues
+from gradviz_core.types.arrays import Arrays, Pixels, not_finite
+from gradviz_core.types.methods import MethodName, OptionValues, card_of
 from gradviz_core.types.questions import AboutAModel, Answer
 from gradviz_core.types.receipts import ClassProbability, Receipt
 from gradviz_core.types.series import Sums
@@ -45,7 +45,7 @@ class GradientAnswer(Answer):
     asked for, with the shape the site has in the model; where the method is not the gradient itself
     ``attribution/<site>`` too, which has one channel where it is a class activation map, or for a part
     ``terms/<site>``, and ``squares/<site>`` where a variance is wanted; and ``pixels``, the (H, W, 3) picture the
-    network sees."""
+    network sees. A part that is not the first holds its sums alone."""
 
     question: GradientQuestion
     target: Target
@@ -91,6 +91,16 @@ class GradientAnswer(Answer):
         """The terms of the part that was asked for."""
         assert self.question.part is not None, "a whole answer has no sums"
         return Sums(*self.question.part, self.arrays[f"terms/{site}"], self.arrays.get(f"squares/{site}"))
+
+    def completed(self, question: GradientQuestion, sums: Sums, receipt: Receipt) -> GradientAnswer:
+        """The answer to ``question``, of which this is the first part, where ``sums`` are its terms; or what they make
+        so far, where they are the first of them."""
+        (site,) = question.wrt
+        made = sums.gathered(card_of(question.method).gathered).astype(np.float32)
+        kept = {name: array for name, array in self.arrays.items() if not name.startswith(("terms/", "squares/"))}
+        made_here = {f"attribution/{site}": made}
+        notes = (*self.notes, *not_finite(made_here))
+        return replace(self, question=question, notes=notes, receipt=receipt, arrays={**kept, **made_here})
 
     @property
     def pixels(self) -> Pixels:

@@ -12,6 +12,8 @@ import numpy.typing as npt
 Gathered = Literal["sum", "mean", "variance"]
 """What becomes of the terms: their sum, their mean, or the mean of their squares less the square of their mean."""
 Doubles = npt.NDArray[np.float64]
+GRID = 8
+"""A part of a long sum begins at a multiple of it, so that the same terms are computed together in every part."""
 
 
 @dataclass(frozen=True, slots=True)

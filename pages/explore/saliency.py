@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from gradviz_core.drawing import bars, captions, figures, snippets
+from gradviz_core.drawing import bars, captions, figures, method_words, snippets
 from gradviz_core.drawing.screen.arrays import blocks_of
 from gradviz_core.drawing.screen.seen import seen as seen_in
 from gradviz_core.types import GradientQuestion
@@ -10,8 +10,8 @@ from gradviz_core.types.looks import Look
 from gradviz_core.types.methods import METHODS
 from pages.explore import depth, predictions
 from pages.layout import code, frame
-from pages.shell import check, download_menu, facts, panel, pixel, saliency, sizes, widgets
-from pages.shell.asking import ask, one_sentence
+from pages.shell import check, download_menu, facts, panel, pixel, rows, saliency, sizes, widgets
+from pages.shell.asking import one_sentence
 from pages.uploads import uploaded
 
 choice = frame.begin_with_score("Input saliency", "How one score of the model changes with each pixel of the image.")
@@ -37,7 +37,8 @@ with one_sentence():
     )
     size = seen_in(choice.survey.arrays).size
     look = Look(reduction=view.name, pixel=pixel.wanted(size))
-    answer = ask(question, "Computing the gradient …", look)
+    answer = rows.ask(question, "Computing the gradient …", look, size)
+    options = answer.question.options
     gradient, image = saliency.drawn_array(answer), seen_in(answer.arrays)
     checked = check.question(choice.model, choice.image, answer.target, choice.draw)
     spot, names = pixel.chosen(size), captions.channel_names(choice.survey.card.preprocessing)
@@ -66,7 +67,7 @@ with one_sentence():
             panel.picture(predictions.draw(mapped, answer.target, choice.survey.card, saliency.HEIGHT), "predicted")
             st.caption(predictions.how_to_choose(answer.target))
     with st.container() if channels_below else columns[-1]:
-        panel.picture(shown, "gradient", checked=checked)
+        panel.picture(shown, "gradient", checked=checked, below=lambda: saliency.of_a_sum(question, answer, gradient))
     facts.line(
         (f"L2 norm of {METHODS[method].in_text}", captions.number_text(gradient.length)),
         ("largest at", saliency.peak(gradient, view, names)),
@@ -85,8 +86,9 @@ with one_sentence():
     target = answer.target if snippets.asks_elsewhere(method) else choice.target
     classes = len(answer.prediction)
     programs = {
-        "Gradient": lambda at: snippets.in_blocks(
-            snippets.saliency(at, target, method, view.name, options), gradient.blocks
+        "Gradient": lambda at: snippets.of_part(
+            method_words.part(answer.question),
+            snippets.in_blocks(snippets.saliency(at, target, method, view.name, options), gradient.blocks),
         ),
         "Image": lambda at: snippets.in_blocks(snippets.seen(at), image.blocks),
     }

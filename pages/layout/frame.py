@@ -35,6 +35,7 @@ from pages.shell import (
     picture_files,
     present,
     printed,
+    rows,
     skeleton,
     unseen,
     zoom,
@@ -77,6 +78,7 @@ def around(page: contents.Page) -> Iterator[None]:
     body = st.container()
     skeleton.make()
     asking.begin()
+    rows.begin()
     check.begin()
     uploading.begin()
     unseen.make()

@@ -6,7 +6,7 @@ from __future__ import annotations
 from urllib.parse import parse_qs
 
 from pages.layout import start
-from pages.shell import check, clicks, definitions, narrow, panel, present, printed, sizes, skeleton, unseen
+from pages.shell import check, clicks, definitions, narrow, panel, present, printed, rows, sizes, skeleton, unseen
 from pages.streamlit_private import elements
 from pages.uploads import export_words, uploading
 
@@ -54,6 +54,7 @@ SHEET = f"""
 {uploading.STYLE}
 {export_words.STYLE}
 {panel.STYLE}
+{rows.STYLE}
 {clicks.STYLE}
 {definitions.STYLE}
 {narrow.STYLE}

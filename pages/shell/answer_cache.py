@@ -41,6 +41,11 @@ class AnswerCache:
             answer = self._answers.get(shown)
         return answer
 
+    def whole(self, text: str) -> Answer | None:
+        """The same where all its numbers are in the cache."""
+        answer = self._answers.get(text)
+        return None if answer is None or is_coarse(answer.arrays) else answer
+
     @property
     def size(self) -> int:
         """Bytes of all answers in the cache."""

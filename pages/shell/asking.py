@@ -47,6 +47,14 @@ def ask(question: Question[A], doing: str, look: Look | None = None) -> A:
     return answer
 
 
+@contextmanager
+def shown(doing: str) -> Iterator[None]:
+    """Show what is being done, as ``ask`` does."""
+    skeleton.show(doing)
+    with progress(), st.spinner(doing):
+        yield
+
+
 def ask_in_part(question: Question[A]) -> A:
     """The answer, for a part of a page that is drawn by itself: what is being done is not shown.
 

@@ -223,7 +223,8 @@ def _what(answer: Answer, labels: Sequence[str]) -> str:
     if isinstance(answer, JacobianAnswer | SpectrumAnswer):
         return f"{site_name(answer.question.of)} with respect to {site_name(answer.question.wrt)}"
     if isinstance(answer, GradientAnswer) and answer.question.method != PLAIN:
-        return method_words.title(answer.question.method, answer.question.options, answer.target, labels)
+        title = method_words.title(answer.question.method, answer.question.options, answer.target, labels)
+        return ", ".join(filter(None, (title, method_words.part(answer.question))))
     if isinstance(answer, BackwardAnswer):
         return ", ".join(filter(None, (score_words(answer.target, labels), backward_words.broken(answer.question))))
     if isinstance(answer, GradientAnswer | FlowAnswer | PerturbationAnswer):

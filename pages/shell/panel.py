@@ -68,14 +68,18 @@ class Picture:
     """Whether the caption stands below it; False where the page writes it elsewhere."""
 
 
-def picture(shown: Picture, key: str, *, checked: ProofQuestion | None = None) -> None:
+def picture(
+    shown: Picture, key: str, *, checked: ProofQuestion | None = None, below: Callable[[], None] | None = None
+) -> None:
     """Draw the chart, and below it the sentence of its caption. ``checked`` is the question of the check of its
-    gradient by finite differences."""
+    gradient by finite differences; ``below`` draws what else stands between the two."""
     alt, figure = shown.alt or shown.caption.alt, present.enlarged(shown.figure) if present.on() else shown.figure
     with sizes.room(key, figure), _one_at_a_time():  # a figure takes several times its size while it is encoded
         st.plotly_chart(figure, key=f"chart_{key}", config=_config(key), alt=visible(alt))
     if shown.act is not None:
         on_click(f"chart_{key}", shown.act, shown.enclose)
+    if below is not None:
+        below()
     if checked is not None:
         check.line(checked)
     if shown.said:

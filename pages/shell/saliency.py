@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import streamlit as st
 
-from gradviz_core.drawing import captions, figures, near_figures
+from gradviz_core.drawing import captions, figures, method_words, near_figures
 from gradviz_core.drawing.bars import Bar, ShownAs, paired
 from gradviz_core.drawing.captions import Caption
 from gradviz_core.drawing.screen import OverInput
@@ -19,6 +19,7 @@ from gradviz_core.types import (
     ClassProbability,
     ClassScore,
     GradientAnswer,
+    GradientQuestion,
     MethodName,
     ModelCard,
     SurveyAnswer,
@@ -27,7 +28,7 @@ from gradviz_core.types import (
 from gradviz_core.types.controls import applies
 from gradviz_core.types.methods import METHODS, OptionValues, offered_at
 from gradviz_core.types.views import VIEWS, View
-from pages.shell import address, controls, panel, widgets
+from pages.shell import address, completeness, controls, panel, rows, widgets
 from pages.shell import pixel as pixel_parts
 from pages.shell.clicks import Click
 from pages.shell.panel import Picture
@@ -99,7 +100,9 @@ def draw(
         shape=gradient.shape,
         channel="" if len(names) > 1 else names[0],
     )
-    caption = replace(caption, facts=(*caption.facts, *captions.blocks_text(gradient.blocks)))
+    part = method_words.part(answer.question)
+    sentence = f"Of {part} alone. {caption.sentence}" if part else caption.sentence
+    caption = replace(caption, sentence=sentence, facts=(*caption.facts, *captions.blocks_text(gradient.blocks)))
     return Picture(figure, caption, pixel_parts.click_over(gradient, sheet))
 
 
@@ -107,6 +110,14 @@ def drawn_array(answer: GradientAnswer) -> OverInput:
     """The array that the method computes at the input."""
     made = f"attribution/{INPUT}"
     return over_input(answer.arrays, made if made in answer.arrays else f"gradient/{INPUT}")
+
+
+def of_a_sum(question: GradientQuestion, answer: GradientAnswer, made: OverInput) -> None:
+    """What stands below the picture of a method that sums terms: how far the sum is, and whether it is what the law of
+    the method says. ``question`` is about the whole sum, ``answer`` holds what is there of it."""
+    rows.line(question)
+    if answer.question == question:
+        completeness.line(answer, made.total)
 
 
 def near_the_pixel(gradient: OverInput, view: View, answer: GradientAnswer, pixel: Pixel) -> None:

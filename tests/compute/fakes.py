@@ -18,7 +18,10 @@ import numpy as np
 from gradviz_core.errors import BadTarget, Stopped
 from gradviz_core.settings import settings
 from gradviz_core.types import (
+    INPUT,
     Answer,
+    GradientAnswer,
+    GradientQuestion,
     ModelCard,
     Preprocessing,
     ProofAnswer,
@@ -69,6 +72,8 @@ class Scripted:
     def answer(self, question: Question, told_to_stop: Callable[[], bool]) -> Answer:
         """Obey, then answer with this process's number and how often it was asked. Only what works hears."""
         self.served += 1
+        if isinstance(question, GradientQuestion):
+            return _part(question, told_to_stop)
         assert isinstance(question, SurveyQuestion)
         array, told = np.zeros(0, np.float32), tuple[str, ...]()
         match _deed(question.model):
@@ -120,6 +125,29 @@ class Scripted:
             receipt=Receipt("cpu", (), 0.0),
             arrays={"pixels": array},
         )
+
+
+def _part(question: GradientQuestion, told_to_stop: Callable[[], bool]) -> GradientAnswer:
+    """A part of a sum of ones, once there is a file of the image's name and ``.go``. Until then it tells, in the file
+    that the image names, that it has begun, and that it was stopped."""
+    assert question.part is not None
+    first, last = question.part
+    _write(question.image, f"{first} begins")
+    while not Path(f"{question.image}.go").exists():
+        if told_to_stop():
+            _write(question.image, f"{first} stops")
+            raise Stopped
+        time.sleep(0.005)
+    return GradientAnswer(
+        question=question,
+        target=question.target,
+        score=0.0,
+        prediction=(),
+        receptive_field=None,
+        notes=(),
+        receipt=Receipt("cpu", (), 1e3),
+        arrays={f"terms/{INPUT}": np.full((1, 3, 2, 2), float(last - first))},
+    )
 
 
 def _work(seconds: float, told_to_stop: Callable[[], bool]) -> None:

@@ -19,6 +19,7 @@ import pytest
 from gradviz_core.compute import inline
 from gradviz_core.compute.askers import Asker
 from gradviz_core.compute.client import Client
+from gradviz_core.compute.rows import Row
 from gradviz_core.errors import BadModel, ComputeError, UnknownModel
 from gradviz_core.models import catalogue
 from gradviz_core.models.catalogue import ASSETS
@@ -186,3 +187,41 @@ def test_a_bystander_hardly_waits_while_six_tabs_compute_without_end(real: Clien
     crowded = max(crowded, crowding())
     assert max(wait for wait, _ in waits) < preset + 4 * crowded
     assert max(wait for _, wait in waits) < upload + 10 * crowded
+
+
+def long_sum(model: str, draws: int) -> GradientQuestion:
+    options = (("draws", float(draws)),)
+    return GradientQuestion(model=model, image=IMAGE, target=ClassScore(1), method="smoothgrad", options=options)
+
+
+def test_a_row_of_parts_makes_what_the_whole_question_gives(real: Client) -> None:
+    question = long_sum(MODEL, 52)
+    row = Row(question, real.begin)
+    row.begin(real.ask(row.first))
+    while not row.is_whole:
+        row.take()
+    found, true = row.answer(), inline.ask(question)
+    assert (found.question, found.target) == (question, true.target)
+    slopes, expected = found.attributions[INPUT], true.attributions[INPUT]
+    np.testing.assert_allclose(slopes, expected, rtol=1e-5, atol=1e-6 * float(np.abs(expected).max()))
+
+
+@pytest.mark.sweep
+@pytest.mark.slow
+def test_a_thousand_draws_take_the_memory_of_a_few(real: Client) -> None:
+    """Of both workers together, ResNet-18 at 224×224: what they hold after 64 draws and at most until 1,024."""
+    row = Row(long_sum("torchvision/resnet18@random-0", 1024), real.begin)
+    row.begin(real.ask(row.first))
+    held: list[tuple[int, float]] = []
+    while not row.is_whole:
+        row.take()
+        held.append((row.done, sum(psutil.Process(pid).memory_info().rss for pid in workers_of(real)) / 1e6))
+    first = next(megabytes for done, megabytes in held if done >= 64)
+    most = max(megabytes for _, megabytes in held)
+    assert most - first < 100, f"{first:.0f} MB after 64 draws, at most {most:.0f} MB until 1,024"
+
+
+def workers_of(client: Client) -> list[int]:
+    """The processes below the service: the server that forks, and the workers."""
+    assert client.service_pid is not None
+    return [child.pid for child in psutil.Process(client.service_pid).children(recursive=True)]

@@ -74,6 +74,13 @@ def units_within(rows: int, columns: int) -> int:
     return max(1, min(6, MOST_WHOLE // (3 * 4 * rows * columns)))
 
 
+def takes_parts(rows: int, columns: int, *, squares: bool) -> bool:
+    """Whether the sums of a part of a long sum over an input of that size, in three channels, can travel: they go whole
+    or not at all, for which pixel of a block is largest is known only of the finished sum."""
+    each = 3 + 3 * (4 + 4 + 8 + (8 if squares else 0))
+    return side(rows, columns) == 1 and each * rows * columns <= MOST_BYTES
+
+
 def check_text(length: int) -> None:
     """Refuse an answer with too many bytes of text beside its arrays.
 
@@ -114,6 +121,8 @@ def _picture_of(name: str, array: np.ndarray) -> tuple[int, int] | None:
 
 def _gradient(answer: GradientAnswer, look: Look) -> Made:
     """The picture; the attribution, else the gradient, at the input; and what is drawn of one site inside."""
+    if answer.question.part is not None:
+        raise QuestionError("The sums over a picture of this size are too large to travel. Ask for the whole answer.")
     made = seen.fit(answer.pixels, "pixels", look)
     if INPUT in answer.question.wrt and INPUT not in answer.unreached:
         name = f"attribution/{INPUT}"

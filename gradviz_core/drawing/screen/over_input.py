@@ -49,6 +49,11 @@ class OverInput:
         return fields.length(self.numbers) if self.known is None else float(self.known["length"])
 
     @property
+    def total(self) -> float:
+        """The sum of all numbers of the whole array."""
+        return _total(self.numbers) if self.known is None else float(self.known["total"])
+
+    @property
     def is_zero(self) -> bool:
         """Whether every number is zero."""
         return not np.any(self.numbers) if self.known is None else bool(self.known["is_zero"])
@@ -110,7 +115,7 @@ def over_input(arrays: Arrays, name: str) -> OverInput:
     found = blocks_of(arrays, name)
     if found is None:
         return OverInput(arrays[name])
-    known = {key: arrays[f"{key}/{name}"] for key in ("length", "is_zero", "box", "peak")}
+    known = {key: arrays[f"{key}/{name}"] for key in ("length", "total", "is_zero", "box", "peak")}
     return OverInput(arrays[name], found, scale_of(arrays, name), window_of(arrays, name), known)
 
 
@@ -133,11 +138,16 @@ def fit(whole: FloatArray, name: str, look: Look) -> Made:
     put_window(made, name, whole, look.pixel)
     made |= {
         f"length/{name}": np.array(fields.length(whole)),
+        f"total/{name}": np.array(_total(whole)),
         f"is_zero/{name}": np.array(not np.any(whole)),
         f"box/{name}": np.array(fields.effective_box(whole) or (), np.int64),
         f"peak/{name}": np.array(_peak(whole, look.reduction) or (), np.int64),
     }
     return made
+
+
+def _total(numbers: FloatArray) -> float:
+    return float(numbers.sum(dtype=np.float64))
 
 
 def _peak(numbers: FloatArray, reduction: str) -> tuple[int, int, int] | None:

@@ -20,7 +20,7 @@ from gradviz_core.drawing.snippets.layers import asks_along, layer_map, layer_ma
 from gradviz_core.drawing.snippets.maps import feature_maps, sheet
 from gradviz_core.drawing.snippets.perturbation import after, classes_after, path, predicted_and_actual
 from gradviz_core.drawing.snippets.predicted import predicted_map
-from gradviz_core.drawing.snippets.saliency import asks_elsewhere, saliency
+from gradviz_core.drawing.snippets.saliency import asks_elsewhere, of_part, saliency
 from gradviz_core.drawing.snippets.seen import classes, seen
 from gradviz_core.drawing.snippets.setting import Setting
 from gradviz_core.drawing.snippets.units import strongest
@@ -38,6 +38,7 @@ __all__ = [
     "jacobian",
     "layer_map",
     "layer_maps",
+    "of_part",
     "one_output",
     "parameters",
     "part",

@@ -45,6 +45,12 @@ def saliency(setting: Setting, target: Target, method: MethodName, reduction: st
     )
 
 
+def of_part(part: str, code: str) -> str:
+    """The program, which computes the whole sum, and above it what the picture shows: ``part`` names the first of its
+    terms, and is empty where all are there."""
+    return f"{comment(f'All terms: the picture shows {part}.')}\n{code}" if part else code
+
+
 def asks_elsewhere(method: MethodName) -> bool:
     """Whether a method takes gradient or score at other inputs than the image, where another class may be predicted."""
     return any(_calls(method, name) for name in _ELSEWHERE)

@@ -1,0 +1,191 @@
+"""Long sums on a page: the picture as it converges, how far it is, and a button that stops it.
+
+A page whose sum is not whole yet is drawn to its end like any other, from the terms that are there. Then it waits for
+the next part, and runs again. While it waits it holds nothing that others need, and a click ends the wait at once
+(``asker.leave_if_told``): the parts that are on their way are left, and what is there is kept for as long as the page
+asks for the same.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import cast
+
+import streamlit as st
+
+from gradviz_core.compute import client
+from gradviz_core.compute.protocol import LARGE
+from gradviz_core.compute.rows import SHORT_S, Row
+from gradviz_core.drawing import method_words
+from gradviz_core.drawing.screen import takes_parts, weight
+from gradviz_core.errors import GradVizError
+from gradviz_core.text.codec import question_to_json
+from gradviz_core.types import GradientAnswer, GradientQuestion
+from gradviz_core.types.looks import Look
+from gradviz_core.types.methods import card_of, terms
+from gradviz_core.types.series import GRID
+from pages.shell import asking, turns
+from pages.shell.answer_cache import answer_cache
+
+STYLE = """
+.st-key-row { min-height: 2.6rem; }
+.st-key-row [class*="st-key-row_"] button { min-height: 2rem; padding: 0 0.75rem; }
+"""
+
+
+@dataclass(slots=True)
+class _Memory:
+    """What a session knows of its row between one run of the page and the next."""
+
+    row: Row | None = None
+    is_asked: bool = False
+    """Whether the page asks for it in this run."""
+    comes_again: bool = False
+    """Whether this run was begun here, and not by the person."""
+    failed: GradVizError | None = None
+    last: tuple[GradientQuestion, str] | None = None
+    """The last question whose row came to its end, and what is said of it."""
+    speed: tuple[str, str, float] = ("", "", 0.0)
+    """Model, method, and seconds that a term took last."""
+
+
+def _memory() -> _Memory:
+    if "row" not in st.session_state:
+        st.session_state["row"] = _Memory()
+    return cast(_Memory, st.session_state["row"])
+
+
+def begin() -> None:
+    """Called once in each run. Where the person has clicked, nothing is computed for the row until the page asks for it
+    again."""
+    memory = _memory()
+    memory.is_asked = False
+    if not memory.comes_again:
+        memory.failed = None
+        if memory.row is not None:
+            memory.row.pause()
+    memory.comes_again = False
+
+
+def ask(question: GradientQuestion, doing: str, look: Look, size: tuple[int, int]) -> GradientAnswer:
+    """The answer to a question about the input, of rows and columns ``size``; while a long sum is not whole, what its
+    terms make so far.
+
+    Raises:
+        GradVizError: as ``asking.ask`` does.
+    """
+    memory, text = _memory(), question_to_json(question)
+    if not _may_be_long(question, size) or answer_cache().whole(text) is not None:
+        return asking.ask(question, doing, look)
+    row = _row_of(memory, question)
+    if memory.failed is not None:
+        raise memory.failed
+    if not row.has_begun:
+        if _is_known_to_be_short(memory, row):
+            memory.row = None
+            return asking.ask(question, doing, look)
+        row.begin(asking.ask(row.first, doing))
+        memory.speed = (question.model, question.method, row.each_s)
+        if row.is_short:
+            memory.row = None
+            return asking.ask(question, doing, look)
+    if not row.stopped:
+        row.send()
+    while not row.done:
+        with asking.shown(doing):
+            _take(row)
+    answer = row.answer()
+    turns.before_drawing(weight(answer.arrays))
+    st.session_state["asked_ms"] += 1e3 * row.seconds
+    if row.is_whole:
+        answer_cache().get(text, lambda: answer)
+        memory.row, memory.last = None, (question, f"{_counted(row)} in {row.seconds:.1f} s.")
+    return answer
+
+
+def _may_be_long(question: GradientQuestion, size: tuple[int, int]) -> bool:
+    card = card_of(question.method)
+    if not card.counts or len(terms(question.method, question.options, None)) <= GRID:
+        return False
+    return takes_parts(*size, squares=card.gathered == "variance")
+
+
+def _row_of(memory: _Memory, question: GradientQuestion) -> Row:
+    if memory.row is None or memory.row.question != question:
+        if memory.row is not None:
+            memory.row.pause()
+        memory.row, memory.failed = Row(question, client.begin), None
+    memory.is_asked = True
+    return memory.row
+
+
+def _is_known_to_be_short(memory: _Memory, row: Row) -> bool:
+    """By how long such a term took last, so that it need not be found out first."""
+    model, method, each_s = memory.speed
+    return (model, method) == (row.question.model, row.question.method) and row.count * each_s <= SHORT_S
+
+
+def _take(row: Row) -> None:
+    try:
+        row.take()
+    except turns.NotYet:
+        turns.before_drawing(LARGE)
+
+
+def go_on() -> None:
+    """The page is drawn. If its sum is not whole, wait for the next part and run the page again. A click ends this."""
+    memory = _memory()
+    row = memory.row
+    if row is None:
+        return
+    if not memory.is_asked:
+        row.pause()
+        memory.row = None
+        return
+    if row.stopped or memory.failed is not None:
+        return
+    try:
+        with turns.one_page():
+            row.take()
+    except turns.NotYet:
+        pass
+    except GradVizError as error:
+        memory.failed = error
+    memory.comes_again = True
+    st.rerun()
+
+
+# ------------------------------------------------------------------------------------------------------ what is said
+
+
+def line(question: GradientQuestion) -> None:
+    """How far the sum is, with a button to stop it, or to go on. Nothing where it was no row."""
+    memory = _memory()
+    row = memory.row if memory.is_asked else None
+    finished = memory.last[1] if memory.last is not None and memory.last[0] == question else ""
+    if row is None and not finished:
+        return
+    with st.container(key="row", horizontal=True, vertical_alignment="center", gap="small"):
+        if row is None:
+            st.caption(finished)
+        elif row.stopped:
+            st.markdown(f"Stopped after {_how_far(row)}.", width="content")
+            st.button("Go on", key="row_go_on", on_click=row.go_on)
+        else:
+            st.progress(row.done / row.count, f"{_how_far(row)}, {_left(row.seconds_left)}")
+            st.button("Stop", key="row_stop", on_click=row.stop)
+
+
+def _counted(row: Row) -> str:
+    return f"{row.count} {card_of(row.question.method).counts}"
+
+
+def _how_far(row: Row) -> str:
+    return method_words.so_far(row.question, row.done)
+
+
+def _left(seconds: float) -> str:
+    """``about 8 s left``."""
+    if seconds < 100:
+        return f"about {max(1, round(seconds))} s left"
+    return f"about {round(seconds / 60)} min left"

@@ -1,0 +1,254 @@
+"""A long sum on the page: the picture as it converges, how far it is, stopping, going on, and what is kept."""
+
+from __future__ import annotations
+
+import io
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from gradviz_core.compute import client, inline, rows
+from gradviz_core.compute.askers import ANYONE, Asker
+from gradviz_core.compute.connection_pool import Cancelled
+from gradviz_core.drawing import fields
+from gradviz_core.errors import DeadlineExceeded, GradVizError, ServiceStarting
+from gradviz_core.serving import long_sums
+from gradviz_core.serving.offers import Arrays, offers
+from gradviz_core.text.codec import question_from_json, question_to_json
+from gradviz_core.types import INPUT, ClassScore, GradientAnswer, GradientQuestion, Question
+from gradviz_core.types.looks import Look
+from pages.shell.answer_cache import answer_cache
+from tests.opening import answer_here, chart, errors, opened, read, texts, values
+
+CHOICES = {"model": "preset/digits-cnn", "image": "sample/digit-8", "target": "8", "method": "smoothgrad"}
+
+
+def about(draws: int) -> GradientQuestion:
+    options = (("draws", float(draws)), ("spread", 0.15), ("seed", 0.0))
+    return GradientQuestion(
+        model=CHOICES["model"],
+        image=CHOICES["image"],
+        target=ClassScore(8),
+        method="smoothgrad",
+        options=options,
+    )
+
+
+@dataclass
+class Service:
+    """Parts are answered up to a term; while the page waits for a later one, the person clicks, or it fails."""
+
+    up_to: int = 10_000
+    error: GradVizError | None = None
+    asked: list[Question] = field(default_factory=list)
+    sent: list[Later] = field(default_factory=list)
+
+    def begin(self, question: Question, look: Look | None = None, asker: Asker | None = None) -> Later:
+        if not isinstance(question, GradientQuestion) or question.part is None:
+            raise ServiceStarting("Nothing else is asked ahead.")
+        self.sent.append(Later(self, question))
+        return self.sent[-1]
+
+    @property
+    def parts(self) -> list[tuple[int, int]]:
+        return [one.question.part for one in self.sent if one.question.part is not None]
+
+
+@dataclass
+class Later:
+    service: Service
+    question: GradientQuestion
+    fate: str = ""
+
+    def answer(self, left: threading.Event | None = None) -> GradientAnswer:
+        assert not self.fate
+        self.fate = "read"
+        assert self.question.part is not None
+        if self.question.part[0] >= self.service.up_to:
+            if self.service.error is not None:
+                raise self.service.error
+            st.stop()  # as a click ends it
+        return inline.ask(self.question)
+
+    def drop(self) -> None:
+        assert not self.fate
+        self.fate = "dropped"
+
+
+@pytest.fixture
+def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
+    """No sum is short."""
+    answer_cache.clear()
+    monkeypatch.setattr(rows, "SHORT_S", 0.0)
+    monkeypatch.setattr("pages.shell.rows.SHORT_S", 0.0)
+    made = Service()
+    made.asked = answer_here(monkeypatch)
+    monkeypatch.setattr(client, "begin", made.begin)
+    yield made
+    answer_cache.clear()
+
+
+def drawn(app: AppTest) -> np.ndarray:
+    return values(chart(app, "gradient"))
+
+
+def expected(draws: int) -> np.ndarray:
+    return fields.signed_sum(inline.ask(about(draws)).attributions[INPUT]).values
+
+
+def progress(app: AppTest) -> list[str]:
+    return [bar.proto.text for bar in app.get("progress")]
+
+
+def captions_of(app: AppTest) -> str:
+    return " ".join(caption.value for caption in app.caption)
+
+
+def close(found: np.ndarray, true: np.ndarray) -> bool:
+    return bool(np.allclose(found, true, rtol=1e-6, atol=1e-7 * np.abs(true).max()))
+
+
+def test_a_row_is_drawn_to_its_end_and_then_comes_from_the_cache(service: Service) -> None:
+    app = opened(**CHOICES, options="draws=64")
+    assert close(drawn(app), expected(64))
+    assert service.parts[:3] == [(0, 8), (8, 16), (16, 32)]
+    assert (service.parts[-1][1], {one.fate for one in service.sent}) == (64, {"read"})
+    assert "64 draws in " in captions_of(app)
+    assert progress(app) == []
+    assert "averaged over 64 noisy copies" in " ".join(texts(app))
+
+    service.sent.clear()
+    service.asked.clear()
+    again = opened(**CHOICES, options="draws=64")
+    assert close(drawn(again), expected(64))
+    assert (service.sent, [question.kind for question in service.asked]) == ([], [])
+    assert "64 draws in " not in captions_of(again)
+
+
+def test_a_short_sum_is_one_question_and_shows_no_progress(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rows, "SHORT_S", 1e6)
+    monkeypatch.setattr("pages.shell.rows.SHORT_S", 1e6)
+    app = opened(**CHOICES, options="draws=16")
+    gradients = [question for question in service.asked if isinstance(question, GradientQuestion)]
+    assert [question.part for question in gradients] == [(0, 1), None]
+    assert (service.sent, progress(app)) == ([], [])
+    assert "row_stop" not in [button.key for button in app.button]
+    service.asked.clear()
+    app.session_state["address"].chosen |= {"options": "draws=24"}
+    app.run()
+    gradients = [question for question in service.asked if isinstance(question, GradientQuestion)]
+    assert [question.part for question in gradients] == [None]  # how long a term takes is known
+
+
+def test_stop_keeps_what_is_there_and_go_on_goes_on(service: Service) -> None:
+    service.up_to = 16
+    app = opened(**CHOICES, options="draws=64")
+    assert close(drawn(app), expected(16))
+    assert [text.partition(",")[0] for text in progress(app)] == ["16 of 64 draws"]
+    assert " left" in progress(app)[0]
+    assert "averaged over 16 noisy copies" in " ".join(texts(app))
+    assert service.sent[-1].fate == "dropped"  # it was on its way
+
+    sent = len(service.sent)
+    app.button(key="row_stop").click().run()
+    assert "Stopped after 16 of 64 draws." in texts(app)
+    assert close(drawn(app), expected(16))
+    assert (len(service.sent), progress(app)) == (sent, [])
+
+    service.up_to = 10_000
+    app.button(key="row_go_on").click().run()
+    assert service.parts[sent] == (16, 32)
+    assert close(drawn(app), expected(64))
+
+
+def test_another_view_of_the_same_sum_goes_on_and_another_question_leaves_it(service: Service) -> None:
+    service.up_to = 16
+    app = opened(**CHOICES, options="draws=64")
+    service.sent.clear()
+    app.session_state["address"].chosen |= {"view": "l2"}
+    app.run()
+    assert service.parts[0] == (16, 32)
+    assert all(one.fate for one in service.sent)
+
+    service.sent.clear()
+    app.session_state["address"].chosen |= {"target": "3"}
+    service.up_to = 10_000
+    app.run()
+    assert {one.question.target for one in service.sent} == {ClassScore(3)}
+    assert not errors(app)
+
+
+def test_another_page_leaves_the_row(service: Service) -> None:
+    service.up_to = 16
+    app = opened(**CHOICES, options="draws=64")
+    assert app.session_state["row"].row is not None
+    app.switch_page("pages/explore/neurons.py").run()
+    assert app.session_state["row"].row is None
+
+
+def test_an_error_is_one_sentence_and_asking_again_goes_on_from_there(service: Service) -> None:
+    service.up_to, service.error = 16, DeadlineExceeded("The question took longer than 60 s.")
+    app = opened(**CHOICES, options="draws=64")
+    assert [read(error) for error in errors(app)] == ["The question took longer than 60 s."]
+    sent, service.up_to = len(service.sent), 10_000
+    app.button(key="ask_again_1").click().run()
+    assert not errors(app)
+    assert service.parts[sent] == (16, 32)
+    assert close(drawn(app), expected(64))
+
+
+def offered() -> Arrays:
+    """The arrays that the page offers."""
+    found = [offer.what for _, offer in offers()._offers.values() if isinstance(offer.what, Arrays)]
+    return found[-1]
+
+
+@pytest.mark.parametrize("shown", [True, False])
+def test_the_arrays_of_a_long_sum_are_those_that_were_shown_or_are_added_up(service: Service, shown: bool) -> None:
+    opened(**CHOICES, options="draws=64")
+    assert question_from_json(offered().question) == about(64)
+    service.sent.clear()
+    kept = answer_cache().whole if shown else lambda text: None
+    file = long_sums.arrays(kept, offered().question, "said", ANYONE, threading.Event())
+    assert file is not None
+    parts = list(file.parts())
+    file.close()
+    assert sum(map(len, parts)) == file.size
+    arrays = np.load(io.BytesIO(b"".join(parts)))
+    assert (service.parts[:2], str(arrays["check"])) == ([] if shown else [(0, 1), (0, 8)], "said")
+    assert question_from_json(str(arrays["question"])) == about(64)
+    assert close(arrays[f"attribution/{INPUT}"], inline.ask(about(64)).attributions[INPUT])
+
+
+def test_the_arrays_of_any_other_question_come_from_the_service(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(client, "arrays", lambda question, check, asker, left: asked.append(question))
+    monkeypatch.setattr(rows, "SHORT_S", 1e6)
+    questions = (
+        GradientQuestion(model=CHOICES["model"], image=CHOICES["image"]),
+        about(64),
+    )  # here the second is short
+    for question in map(question_to_json, questions):
+        assert long_sums.arrays(lambda text: None, question, None, ANYONE, threading.Event()) is None
+    assert asked == [question_to_json(question) for question in questions]
+
+
+def test_nobody_waits_for_a_file_that_was_left(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    def answer(later: Later, left: threading.Event | None = None) -> GradientAnswer:
+        assert left is not None
+        left.set()
+        if later.question.part != (0, 1):
+            later.fate = "read"
+            raise Cancelled
+        return inline.ask(later.question)
+
+    monkeypatch.setattr(Later, "answer", answer)
+    assert long_sums.arrays(lambda text: None, question_to_json(about(64)), None, ANYONE, threading.Event()) is None
+    assert [one.fate for one in service.sent] == ["", "read", "dropped"]
