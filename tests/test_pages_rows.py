@@ -5,13 +5,14 @@ from __future__ import annotations
 import io
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+import gradviz_core as gv
 from gradviz_core.compute import client, inline, rows
 from gradviz_core.compute.askers import ANYONE, Asker
 from gradviz_core.compute.connection_pool import Cancelled
@@ -21,7 +22,9 @@ from gradviz_core.serving import long_sums
 from gradviz_core.serving.offers import Arrays, offers
 from gradviz_core.text.codec import question_from_json, question_to_json
 from gradviz_core.types import INPUT, ClassScore, GradientAnswer, GradientQuestion, Question
+from gradviz_core.types.controls import Number
 from gradviz_core.types.looks import Look
+from gradviz_core.types.methods import METHODS
 from pages.shell.answer_cache import answer_cache
 from tests.opening import answer_here, chart, errors, opened, read, texts, values
 
@@ -252,3 +255,36 @@ def test_nobody_waits_for_a_file_that_was_left(service: Service, monkeypatch: py
     monkeypatch.setattr(Later, "answer", answer)
     assert long_sums.arrays(lambda text: None, question_to_json(about(64)), None, ANYONE, threading.Event()) is None
     assert [one.fate for one in service.sent] == ["", "read", "dropped"]
+
+
+def test_more_steps_double_until_the_gap_is_small_and_the_address_says_how_many(service: Service) -> None:
+    app = opened(**CHOICES | {"method": "integrated_gradients"}, options="steps=1,rule=trapezoid")
+    (said,) = [text for text in texts(app) if text.startswith("Sum ")]
+    assert float(said.partition("gap ")[2].removesuffix(" %.")) > 1
+    app.button(key="more_steps").click().run()
+    (said,) = [text for text in texts(app) if text.startswith("Sum ")]
+    gap = said.partition("gap ")[2].removesuffix(".")
+    assert gap == "below 0.1 %" or float(gap.removesuffix(" %")) <= 1
+    assert "more_steps" not in [button.key for button in app.button]
+    options = "".join(app.query_params["options"])
+    steps = int(options.partition("steps=")[2].partition(",")[0])
+    refined = gv.refine(
+        replace(about(1), method="integrated_gradients", options=(("steps", 1.0), ("rule", "trapezoid")))
+    )
+    assert steps == refined.steps
+    assert steps > 1
+
+
+def test_where_no_more_steps_can_be_the_gap_is_said_to_stay(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    card = METHODS["integrated_gradients"]
+    options = tuple(
+        replace(one, high=2, default=1) if isinstance(one, Number) and one.name == "steps" else one
+        for one in card.options
+    )
+    monkeypatch.setitem(METHODS, "integrated_gradients", replace(card, options=options))
+    monkeypatch.setattr("gradviz_core.drawing.completeness.CLOSE", 1e-9)
+    app = opened(**CHOICES | {"method": "integrated_gradients"})
+    app.button(key="more_steps").click().run()
+    (said,) = [text for text in texts(app) if text.startswith("Sum ")]
+    assert said.endswith("It stays above 1e-07 % with 2 steps, the most that there can be.")
+    assert "more_steps" not in [button.key for button in app.button]

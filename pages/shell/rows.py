@@ -9,7 +9,7 @@ asks for the same.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import cast
+from typing import NoReturn, cast
 
 import streamlit as st
 
@@ -24,12 +24,12 @@ from gradviz_core.types import GradientAnswer, GradientQuestion
 from gradviz_core.types.looks import Look
 from gradviz_core.types.methods import card_of, terms
 from gradviz_core.types.series import GRID
-from pages.shell import asking, turns
+from pages.shell import asking, completeness, turns, widgets
 from pages.shell.answer_cache import answer_cache
 
 STYLE = """
 .st-key-row { min-height: 2.6rem; }
-.st-key-row [class*="st-key-row_"] button { min-height: 2rem; padding: 0 0.75rem; }
+.st-key-row button { min-height: 2rem; padding: 0 0.75rem; }
 """
 
 
@@ -61,6 +61,7 @@ def begin() -> None:
     memory = _memory()
     memory.is_asked = False
     if not memory.comes_again:
+        widgets.heard()
         memory.failed = None
         if memory.row is not None:
             memory.row.pause()
@@ -151,7 +152,12 @@ def go_on() -> None:
         pass
     except GradVizError as error:
         memory.failed = error
-    memory.comes_again = True
+    run_again()
+
+
+def run_again() -> NoReturn:
+    """Run the page again, though nobody has clicked."""
+    _memory().comes_again = True
     st.rerun()
 
 
@@ -163,17 +169,20 @@ def line(question: GradientQuestion) -> None:
     memory = _memory()
     row = memory.row if memory.is_asked else None
     finished = memory.last[1] if memory.last is not None and memory.last[0] == question else ""
-    if row is None and not finished:
-        return
-    with st.container(key="row", horizontal=True, vertical_alignment="center", gap="small"):
-        if row is None:
-            st.caption(finished)
-        elif row.stopped:
-            st.markdown(f"Stopped after {_how_far(row)}.", width="content")
-            st.button("Go on", key="row_go_on", on_click=row.go_on)
-        else:
-            st.progress(row.done / row.count, f"{_how_far(row)}, {_left(row.seconds_left)}")
-            st.button("Stop", key="row_stop", on_click=row.stop)
+    if row is None:
+        if finished:
+            st.caption(finished, width="content")
+    elif row.stopped:
+        st.markdown(f"Stopped after {_how_far(row)}.", width="content")
+        st.button("Go on", key="row_go_on", on_click=row.go_on)
+    else:
+        st.progress(row.done / row.count, f"{_how_far(row)}, {_left(row.seconds_left)}")
+        st.button("Stop", key="row_stop", on_click=_stop, args=(row,))
+
+
+def _stop(row: Row) -> None:
+    row.stop()
+    completeness.settle()
 
 
 def _counted(row: Row) -> str:

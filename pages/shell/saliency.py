@@ -115,9 +115,10 @@ def drawn_array(answer: GradientAnswer) -> OverInput:
 def of_a_sum(question: GradientQuestion, answer: GradientAnswer, made: OverInput) -> None:
     """What stands below the picture of a method that sums terms: how far the sum is, and whether it is what the law of
     the method says. ``question`` is about the whole sum, ``answer`` holds what is there of it."""
-    rows.line(question)
-    if answer.question == question:
-        completeness.line(answer, made.total)
+    with st.container(key="row", horizontal=True, vertical_alignment="center", gap="small"):
+        if answer.question == question:
+            completeness.line(answer, made.total, rows.run_again)
+        rows.line(question)
 
 
 def near_the_pixel(gradient: OverInput, view: View, answer: GradientAnswer, pixel: Pixel) -> None:

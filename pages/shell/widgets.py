@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Literal
+from typing import Literal, cast
 
 import streamlit as st
 
@@ -230,11 +230,17 @@ def _shown(name: str, value: object, *, again: bool = False) -> tuple[str, bool]
     """The key of the visible control for ``name``, which shows ``value`` in this run, and whether it was set now.
 
     A new control starts with its default, and one that shows the value already is left alone: setting it again would
-    lose a click that is on its way. ``again`` sets it all the same.
+    lose a click that is on its way. ``again`` sets it all the same. In a run that a page begins by itself, what was set
+    before counts as set now, for the browser has said nothing since.
     """
-    key = f"shown_{name}"
+    key, updated = f"shown_{name}", cast(set[str], st.session_state.setdefault("updated", set()))
     address.session_memory().drawn[name] = value
-    updated = key in st.session_state and (again or st.session_state[key] != value)
-    if updated:
+    if key in st.session_state and (again or st.session_state[key] != value):
         st.session_state[key] = value
-    return key, updated
+        updated.add(key)
+    return key, key in updated
+
+
+def heard() -> None:
+    """The browser has said what its controls show. Called once in each run that a person began."""
+    st.session_state["updated"] = set()
