@@ -96,8 +96,8 @@ def answer(scene: Scene, question: GradientQuestion, notes: tuple[str, ...], clo
 def arrays(
     scene: Scene, question: GradientQuestion, found: Mapping[Site, Tensor], oracles: Mapping[Site, Oracle]
 ) -> dict[str, np.ndarray]:
-    """As a ``GradientAnswer`` holds them; ``found`` holds the gradient at each site, ``oracles`` what gives others. Of a
-    sum in parts only the first holds more than sums: the others would say the same again."""
+    """As a ``GradientAnswer`` holds them; ``found`` holds the gradient at each site, ``oracles`` what gives others. Of
+    the parts of a sum only the first holds more than sums: the others would say the same again."""
     first = question.part is None or question.part[0] == 0
     made: dict[str, np.ndarray] = {"pixels": scene.pixels.copy()} if first else {}
     for site in question.wrt:
