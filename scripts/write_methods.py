@@ -56,7 +56,12 @@ def _formula(card: MethodCard) -> str:
 
 def _section(name: str, card: MethodCard) -> Iterator[str]:
     yield from ("", f"## {card.name}", "")
-    where = {"anywhere": "", "input": " A map of the input.", "layer": " A map of a layer output."}[card.where]
+    where = {
+        "anywhere": "",
+        "input": " A map of the input.",
+        "layer": " A map of a layer output.",
+        "attention": " A map of the patches, from the attention weights of all layers.",
+    }[card.where]
     yield from _wrapped(f"`{name}` in a question and in the address.{where}")
     yield ""
     yield from _wrapped(f"Shows: {card.shows}", "- ")

@@ -88,3 +88,15 @@ class AllThrough(nn.Module):
 
     def forward(self, *given: Tensor) -> object:
         return self.multi_head(*given, **self.how)
+
+
+class Residual(nn.Module):
+    """Attention with a path round it."""
+
+    def __init__(self, attention: ByHand) -> None:
+        super().__init__()
+        self.attention = attention
+
+    def forward(self, x: Tensor) -> Tensor:
+        summed: Tensor = x + self.attention(x)
+        return summed

@@ -60,7 +60,7 @@ def by_plain_autograd(module: nn.Module, x: Tensor) -> tuple[list[Tensor], tuple
     ]
     functional.softmax = keeping
     try:
-        score = module(x)[0, 2]
+        score = module(x.clone().requires_grad_())[0, 2]
     finally:
         functional.softmax = softmax
         for hook in hooks:

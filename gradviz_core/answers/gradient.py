@@ -37,12 +37,16 @@ def needs(question: GradientQuestion) -> Needs:
             "The question names nothing to differentiate with respect to. Name at least one site in wrt."
         )
     at = question.target.at
+    if card_of(question.method).where == "attention":
+        return Needs(None, attention=True)
     of_layer = card_of(question.method).where == "layer"  # later layers help to tell which axis counts channels
     return Needs(frozenset({*question.wrt, *([at] if at else ())}), may_stop=question.target.may_stop and not of_layer)
 
 
 def _check_sites(question: GradientQuestion) -> None:
     where, inputs = card_of(question.method).where, [site for site in question.wrt if site.path == INPUT.path]
+    if where == "attention" and question.wrt != (INPUT,):
+        raise QuestionError(f"{question.method} is a map of the patches of the input. Ask for it at the input alone.")
     if where == "input" and len(inputs) < len(question.wrt):
         raise QuestionError(f"{question.method} is a map of the input. Ask for it at the input, without other sites.")
     if where == "layer" and inputs:
@@ -67,7 +71,8 @@ def answer(scene: Scene, question: GradientQuestion, notes: tuple[str, ...], clo
     """
     target, score = scene.select(question.target)
     field_seen = _receptive_field(target, scene.trace)  # read from the graph, so before the graph may go
-    found = differentiate(scene.trace, score, question.wrt, keep_graph=scene.remembered)
+    again = scene.remembered or card_of(question.method).where == "attention"
+    found = differentiate(scene.trace, score, question.wrt, keep_graph=again)
     there, unreached = parted(scene.trace, found, target)
     asked = there if question.method != PLAIN else {}
     oracles = {site: SceneOracle(scene, target, site, slope, question.axis) for site, slope in asked.items()}

@@ -9,10 +9,11 @@ from itertools import islice
 import torch
 from torch import Tensor
 
+from gradviz_core.answers import attended
 from gradviz_core.answers.scene import Scene
 from gradviz_core.answers.similar import mean_logit
 from gradviz_core.errors import BadTarget, QuestionError, Unreachable
-from gradviz_core.methods.attributions import Asked
+from gradviz_core.methods.attributions import Asked, Attention
 from gradviz_core.tracing import batch, relu_rules
 from gradviz_core.tracing.bias_terms import BiasTerms, bias_terms
 from gradviz_core.tracing.relu_rules import Rewritten, Rule
@@ -124,6 +125,22 @@ class SceneOracle:
             Unreachable: no path leads from the site to the score in one of these passes.
         """
         return self._each(INPUT, (x.detach().to(self.input) for x in inputs))
+
+    def attentions(self, *, early: bool = False) -> Sequence[Attention]:
+        """Every attention layer of the pass; with ``early`` the gradients are those of the scores read at each block.
+
+        Raises:
+            QuestionError, Unreachable: as ``attended.attentions`` does.
+        """
+        if not early:
+            return attended.attentions(self._scene, self._target)
+        return attended.attentions_read_early(self._scene, self._target, self._at)
+
+    def _at(self, site: Site, value: Tensor) -> Tensor:
+        """∂score/∂site where that site has this value."""
+        trace = self._pass(self.input, site, value)
+        score = targets.select(self._target, trace)[1]
+        return reached(site, differentiate(trace, score, (site,), keep_graph=False)[site], self._target)
 
     def of_similar(self, count: int) -> Tensor:
         """The gradient, at the site's own value, of the mean logit of the ``count`` other classes whose logits are

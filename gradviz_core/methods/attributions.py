@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from types import ModuleType
@@ -25,6 +25,20 @@ class Asked:
     """The site's value in that pass."""
     gradient: Tensor
     """∂score/∂site there, with the site's shape; signed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attention:
+    """The weights of one attention layer over the tokens of the picture: detached tensors."""
+
+    weights: Tensor
+    """(heads, tokens, tokens): how much of each token (last) goes into each (row); a row sums to 1."""
+    gradient: Tensor
+    """∂score/∂weights, of that shape; zero where no path leads to the score."""
+    patches: Tensor
+    """(tokens,): the patch that each token is, row · columns + column; -1 for a class token, a register."""
+    grid: tuple[int, int]
+    """Rows and columns of patches."""
 
 
 @runtime_checkable
@@ -75,6 +89,17 @@ class Oracle(Protocol):
 
     def along(self, inputs: Iterable[Tensor]) -> Iterator[Asked]:
         """Score, the site's value and the gradient there, with each of the inputs in turn."""
+        ...
+
+    def attentions(self, *, early: bool = False) -> Sequence[Attention]:
+        """Every attention layer of the pass, in order of execution, of a method whose card says ``attention``.
+
+        With ``early`` the gradient of layer l is that of the score which the model's last layers give for the tokens as
+        they leave block l, with the blocks after it left out: a pass for each block.
+
+        Raises:
+            QuestionError: the model has no attention, or its layers do not all attend over the same tokens.
+        """
         ...
 
     def of_similar(self, count: int) -> Tensor:

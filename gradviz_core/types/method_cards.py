@@ -12,8 +12,9 @@ from typing import Literal
 from gradviz_core.types.controls import Control
 from gradviz_core.types.series import Gathered
 
-Where = Literal["anywhere", "input", "layer"]
-"""Anywhere; at the input alone; at layer outputs alone."""
+Where = Literal["anywhere", "input", "layer", "attention"]
+"""Anywhere; at the input alone; at layer outputs alone; over the attention weights of all layers, as a map of the
+patches, with the input for the site that a question names."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,110 @@
+"""The attention layers of a scene, as a method over all of them is handed them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from gradviz_core.answers.scene import Scene
+from gradviz_core.errors import QuestionError, Unreachable
+from gradviz_core.methods.attributions import Attention
+from gradviz_core.methods.token_grids import Grid, grid_of
+from gradviz_core.tracing.scores import targets
+from gradviz_core.tracing.trace import Trace, differentiate, differentiate_weighted
+from gradviz_core.types import Site, Target
+from gradviz_core.types.sites import site_name
+
+At = Callable[[Site, Tensor], Tensor]
+"""The gradient of the score at a site that has this value."""
+_ADVICE = "Choose the gradient, or a vision transformer whose layers all attend over all patches."
+
+
+def attentions(scene: Scene, target: Target) -> tuple[Attention, ...]:
+    """Weights and gradients of all attention layers.
+
+    Raises:
+        QuestionError: there is none, or they do not all attend over the same tokens.
+        Unreachable: the score depends on the weights of none of them.
+    """
+    sites, grid = _sites(scene.trace)
+    score = targets.select(target, scene.trace)[1]
+    found = differentiate(scene.trace, score, sites)
+    if all(slope is None or not slope.any() for slope in found.values()):
+        raise Unreachable(
+            f"No gradient of {target.named()} reaches the attention weights of this model. Choose a score that "
+            "depends on the picture through attention."
+        )
+    return tuple(_attention(scene.trace, site, found[site], grid) for site in sites)
+
+
+def attentions_read_early(scene: Scene, target: Target, at: At) -> tuple[Attention, ...]:
+    """The same with the gradients of the scores that the layers after the last block give for the tokens as they leave
+    each block.
+
+    Raises:
+        QuestionError: as ``attentions`` does, or the blocks cannot be told.
+    """
+    trace = scene.trace
+    sites, grid = _sites(trace)
+    blocks = blocks_of(trace, sites)
+    made = []
+    for site, block in zip(sites, blocks, strict=True):
+        slope = at(blocks[-1], trace.value(block).detach())
+        made.append(_attention(trace, site, differentiate_weighted(trace.value(block), slope, trace.value(site)), grid))
+    return tuple(made)
+
+
+def blocks_of(trace: Trace, sites: Sequence[Site]) -> tuple[Site, ...]:
+    """The output of the block that each attention layer stands in: their paths differ in one part, the block's number.
+
+    Raises:
+        QuestionError: they do not, or the blocks do not return tokens of one shape.
+    """
+    paths = [site.path.split(".") for site in sites]
+    apart = {i for path in paths for i, (one, other) in enumerate(zip(path, paths[0], strict=False)) if one != other}
+    if len({len(path) for path in paths}) == 1 and len(apart) == 1:
+        found = tuple(Site(".".join(path[: min(apart) + 1])) for path in paths)
+        shapes = {tuple(trace.values[block].shape) for block in found if block in trace.values}
+        if len(shapes) == 1 and all(block in trace.values for block in found):
+            return found
+    raise QuestionError(
+        "The blocks of this model cannot be told from the names of its attention layers, such as "
+        f"{sites[0].path or 'the model'}: each must stand in a block of its own that returns the tokens. Choose a "
+        "method that needs no blocks, such as attention rollout."
+    )
+
+
+def _sites(trace: Trace) -> tuple[tuple[Site, ...], Grid]:
+    """All attention weights, and the grid that they have in common."""
+    sites = trace.attention
+    if not sites:
+        raise QuestionError(f"This model has no attention weights. {_ADVICE}")
+    grids = {site: grid_of(trace, site) for site in sites}
+    first, common = sites[0], grids[sites[0]]
+    for site, grid in grids.items():
+        if grid is None or common is None:
+            raise QuestionError(
+                f"Which token is which patch of the picture is not known at {site_name(site)}. {_ADVICE}"
+            )
+        if len(grid.keys) > 1:
+            raise QuestionError(
+                f"This method is defined where all tokens attend to all; {site_name(site)} has {len(grid.keys)} "
+                f"windows. {_ADVICE}"
+            )
+        if not torch.equal(grid.queries, grid.keys) or not torch.equal(grid.keys, common.keys):
+            raise QuestionError(
+                "This method is defined where all layers attend over the same tokens; those of "
+                f"{site_name(site)} are others than those of {site_name(first)}. {_ADVICE}"
+            )
+    assert common is not None
+    return sites, common
+
+
+def _attention(trace: Trace, site: Site, slope: Tensor | None, grid: Grid) -> Attention:
+    weights = trace.value(site).detach()
+    slope = torch.zeros_like(weights) if slope is None else slope.detach()
+    heads = (-1, *weights.shape[-2:])
+    patches = grid.keys[0].to(weights.device)
+    return Attention(weights.reshape(heads), slope.reshape(heads), patches, (grid.rows, grid.columns))
