@@ -1,16 +1,20 @@
-"""Feature maps, at /feature-maps."""
+"""Layers, at /feature-maps, which was its name before it had methods of a layer."""
 
-from pages.explore import maps
+from pages.explore import cams, maps
 from pages.layout import contents
 from pages.shell import sites
+from pages.shell.parameters import Parameter
 
 PAGE = contents.Page(
-    "Feature maps",
+    "Layers",
     "pages/explore/feature_maps.py",
     section="Explore",
     order=12,
-    parameters=(*maps.PARAMETERS, *sites.PARAMETERS),
-    presented=("chart_channels", "said_channels", "chart_channel", "said_channel", "shown_maps"),
+    parameters=(*maps.PARAMETERS, *cams.PARAMETERS, *sites.PARAMETERS, Parameter("opacity")),
+    presented=(
+        *("chart_channels", "said_channels", "chart_channel", "said_channel", "shown_maps"),
+        *("chart_map", "said_map", "shown_layer_method"),
+    ),
 )
 
 if __name__ == "__main__":

@@ -115,6 +115,9 @@ PICTURES: dict[tuple[str, str], tuple[Drawn, Told, float]] = {
     (MAPS, "channel"): (values, _tab("One channel"), CLOSE),
     (MAPS, "near"): (values, _tab("Near"), CLOSE),
     (MAPS, "image"): (_pixels, _tab("Image"), 0.0),
+    (MAPS, "map"): (values, _tab("Map"), CLOSE),
+    (MAPS, "cams"): (values, _tiles("Every layer", columns=16, label=0.022), CLOSE),
+    (MAPS, "changes"): (_lines(0, 1), _tab("Regions"), 1e-4),
     (FLOW, "flow"): (lambda figure: _flow(figure, 0, 2), _tab("Layer outputs"), CLOSE),
     (FLOW, "parameters"): (_lines(0, 1), _tab("Parameters"), CLOSE),
     (JACOBIAN, "matrix"): (values, _tab("Matrix"), CLOSE),
@@ -194,6 +197,22 @@ def test_neurons(site: str) -> None:
 @pytest.mark.parametrize("kind", ["activation", "gradient", "product"])
 def test_feature_maps(kind: str) -> None:
     drawn = check(MAPS, maps=kind, sort="index", site="layer1.1.relu")
+    assert drawn == {"strip", "channels", "channel", "image"}
+
+
+@pytest.mark.parametrize(
+    ("model", "method"), [(MODEL, "grad_cam"), (MODEL, "finer_cam"), ("preset/shapes-vit", "eigen_cam")]
+)
+def test_maps_of_a_layer_and_of_all(model: str, method: str) -> None:
+    site = "layers.1" if "vit" in model else "layer3.0.relu:1"
+    drawn = check(MAPS, model=model, maps="method", layer_method=method, site=site)
+    assert drawn == {"strip", "map", "cams", "changes", "image"}
+
+
+@pytest.mark.parametrize("method", ["conductance", "layer_integrated_gradients"])
+def test_all_channels_of_what_a_method_gives(method: str) -> None:
+    site, options = "layer2.0.relu:1", "steps=2"
+    drawn = check(MAPS, maps="method", sort="strength", layer_method=method, layer_options=options, site=site)
     assert drawn == {"strip", "channels", "channel", "image"}
 
 

@@ -55,7 +55,7 @@ def answer(scene: Scene, question: KeepingQuestion, notes: tuple[str, ...], cloc
     x = scene.trace.values[INPUT].detach()
     whole = SceneOracle(scene, target, INPUT, torch.zeros_like(x))
     pictures = (picture for region in regions if region is not None for picture in (x * region, x * ~region))
-    scores = map(whole.score, pictures)
+    scores = whole.scores(pictures)
     pairs = [(math.nan, math.nan) if region is None else (next(scores), next(scores)) for region in regions]
     arrays = {
         "kept": np.array([kept for kept, _ in pairs]),

@@ -29,6 +29,27 @@ def over_image(
     )
 
 
+def sheet(
+    method: str,
+    options: OptionValues,
+    target: Target,
+    labels: Sequence[str],
+    info: SiteInfo,
+    field: Field,
+    block: int,
+) -> Caption:
+    """Under the sheet of all channels of what a method gives. ``block`` is the side of squares that were averaged."""
+    what = method_words.sentence(method, options, target, labels, site_name(info.site, info.calls))
+    coarse = (f"each cell is the mean of {block}×{block} positions",) if block > 1 else ()
+    facts = (site_text(info), field.unit, f"{scale_text(field)}, the same for all tiles", *coarse)
+    return Caption(
+        f"{what}. {method_words.colours(method, field, target)}",
+        method_words.formula(method, options, target, labels, "k,p", "a"),
+        (*facts, *method_words.facts(method, options)),
+        how_to_read.saliency(method, VIEWS[0], field, target),
+    )
+
+
 def strip(
     method: str, options: OptionValues, target: Target, labels: Sequence[str], field: Field, count: int, *, each: bool
 ) -> Caption:

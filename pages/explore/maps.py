@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
-from gradviz_core.drawing import axis_names, captions, fields, figures, how_to_read, log_scale, near_figures
+from gradviz_core.drawing import axis_names, cam_words, captions, fields, figures, how_to_read, log_scale, near_figures
 from gradviz_core.drawing.captions import Caption
 from gradviz_core.drawing.screen import SiteMaps
 from gradviz_core.drawing.screen.seen import seen
 from gradviz_core.drawing.screen.site_maps import site_maps
-from gradviz_core.types import INPUT, Blocks, FlowAnswer, GradientAnswer, SiteInfo
+from gradviz_core.types import INPUT, Blocks, FlowAnswer, GradientAnswer, SiteInfo, layouts
 from gradviz_core.types.looks import Look
 from gradviz_core.types.map_kinds import MAP_KINDS, MapKind, map_kind
+from gradviz_core.types.methods import PLAIN
 from gradviz_core.types.sites import site_name
-from pages.shell import sites, widgets
+from pages.shell import address, sites, widgets
 from pages.shell.panel import Picture
 from pages.shell.parameters import Parameter
 from pages.shell.sites import Place
@@ -25,9 +27,25 @@ NARROW = 86
 _ORDERS = {"strength": "By strength", "index": "By index"}
 
 
-def kind() -> MapKind:
-    """The quantity that is chosen."""
-    return map_kind(widgets.option("Show", "maps", {one.name: one.label for one in MAP_KINDS}))
+METHOD = "method"
+"""In the address after ``maps=``: what a method makes of the layer output."""
+
+
+def default(infos: Sequence[SiteInfo]) -> str:
+    """The site to show first. Of a method it is the last layer whose positions are rows and columns, as the papers
+    take it, unless tokens come after it."""
+    if address.read("maps") == METHOD:
+        spread = [info for info in infos if info.same_as is None and math.prod(layouts.places(info)) > 1]
+        if spread and spread[-1].layout in ("maps", "maps_last"):
+            return str(spread[-1].site)
+    return sites.default(infos)
+
+
+def kind() -> MapKind | None:
+    """The quantity that is chosen; None for what a method makes of the layer output."""
+    words = {one.name: one.label for one in MAP_KINDS} | {METHOD: "CAM, path"}
+    chosen = widgets.option("Show", "maps", words)
+    return None if chosen == METHOD else map_kind(chosen)
 
 
 def order() -> str:
@@ -56,8 +74,10 @@ def strip(flow: FlowAnswer, labels: Sequence[str], chosen: str) -> Picture:
 
 
 def view(answer: GradientAnswer, info: SiteInfo, look: Look) -> SiteMaps:
-    """Activation, gradient or their product at the site."""
-    return site_maps(answer.arrays, info.site, look, info.shape)
+    """Activation, gradient or their product at the site; or what the method made of them."""
+    made = answer.arrays.get(f"attribution/{info.site}")
+    arrays = answer.arrays if made is None else {f"activation/{info.site}": made}
+    return site_maps(arrays, info.site, look, info.shape)
 
 
 def sheet(
@@ -65,14 +85,20 @@ def sheet(
 ) -> Picture:
     """All channels as tiles on one scale, strongest first or by index. A click chooses a channel, and the position
     too if each cell is a single position."""
+    name, options = answer.question.method, answer.question.options
     unit = captions.map_unit(view.kind, answer.target, info.site)
+    unit = unit if name == PLAIN else captions.gradient_unit(answer.target, info.site, name)
     tiles = fields.tile(view.sheet, view.numbers, signed=view.signed, unit=unit)
     tiles = fields.tiles_on_scale(tiles, view.scale.limit)
     single = view.block == 1
     if not single and view.planes.cells is None:
         rows, columns = view.planes.maps.shape[1:]
         tiles = replace(tiles, blocks=Blocks(view.block, view.block, rows, columns))
-    caption = captions.feature_maps(view.kind, answer.target, labels, info, tiles.field, block=view.block)
+    caption = (
+        captions.feature_maps(view.kind, answer.target, labels, info, tiles.field, block=view.block)
+        if name == PLAIN
+        else cam_words.sheet(name, options, answer.target, labels, info, tiles.field, view.block)
+    )
     caption = replace(caption, facts=(*caption.facts, *captions.first_of(len(view.numbers), len(view.planes.maps))))
     cell = view.planes.cell(place.index) if single and place.index else None
     figure = figures.tiles(tiles, chosen=chosen, cell=cell, each=captions.channel_word(info))
@@ -111,6 +137,11 @@ def near(view: SiteMaps, place: Place) -> Picture | None:
 def facts_of(view: SiteMaps) -> tuple[tuple[str, str], ...]:
     """The exact values of the chosen unit."""
     return tuple((name, captions.number_text(value, 4)) for name, value in view.exact.items())
+
+
+def facts_of_method(view: SiteMaps) -> tuple[tuple[str, str], ...]:
+    """The exact value of the chosen unit, of what a method gives."""
+    return tuple(("value", captions.number_text(value, 4)) for value in view.exact.values())
 
 
 def image(answer: GradientAnswer, view: SiteMaps) -> Picture:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from gradviz_core.types.controls import Choice, Control, Number
+from gradviz_core.types.controls import Choice, Control, Number, applies
 from pages.shell import address, widgets
 
 MOST_BESIDE = 4
@@ -35,6 +35,15 @@ def draw(parameter: str, controls: Sequence[Control], *, width: int = WIDTH) -> 
         NoSuchChoice: the address holds a value that a control cannot have.
     """
     return tuple((control.name, _value(f"{parameter}.{control.name}", control, width)) for control in controls)
+
+
+def draw_applying(parameter: str, controls: Sequence[Control]) -> tuple[tuple[str, float | str], ...]:
+    """The same of those that change something, given the values of those before them."""
+    chosen: tuple[tuple[str, float | str], ...] = ()
+    for control in controls:
+        if applies(control, dict(chosen)):
+            chosen += draw(parameter, (control,))
+    return chosen
 
 
 def undrawn(parameter: str, controls: Sequence[Control]) -> tuple[tuple[str, float | str], ...]:

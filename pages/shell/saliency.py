@@ -25,7 +25,6 @@ from gradviz_core.types import (
     SurveyAnswer,
     Target,
 )
-from gradviz_core.types.controls import applies
 from gradviz_core.types.methods import METHODS, OptionValues, offered_at
 from gradviz_core.types.views import VIEWS, View
 from pages.shell import address, completeness, controls, panel, rows, widgets
@@ -62,11 +61,7 @@ def options(method: MethodName) -> OptionValues:
     """The value of each option of the method that applies, with its controls drawn as the card declares them."""
     card = METHODS[method]
     controls.refuse_others("options", card.options, card.name, "option")
-    chosen: OptionValues = ()
-    for control in card.options:
-        if applies(control, dict(chosen)):
-            chosen += controls.draw("options", (control,))
-    return chosen
+    return controls.draw_applying("options", card.options)
 
 
 def draw(

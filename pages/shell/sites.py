@@ -35,9 +35,10 @@ _OVER_THE_PICTURE = ("maps", "maps_last", "tokens")
 """Layouts whose positions correspond to those of the pixels."""
 
 
-def choose(infos: Sequence[SiteInfo], reached: Sequence[SiteInfo] = ()) -> SiteInfo:
+def choose(infos: Sequence[SiteInfo], first: str = "") -> SiteInfo:
     """The site chosen from the survey, with the source line that computed it below, if the upload contains it.
-    Containers that only pass on a child's value are not listed. The default is one of ``reached``, if there are any.
+    Containers that only pass on a child's value are not listed. The one to show ``first`` is that of ``default``, if
+    none is said.
 
     Raises:
         NoSuchChoice: the address names a site that never ran.
@@ -45,7 +46,7 @@ def choose(infos: Sequence[SiteInfo], reached: Sequence[SiteInfo] = ()) -> SiteI
     """
     known = {str(info.site): info for info in infos if info.site != INPUT}
     listed = [name for name, info in known.items() if info.same_as is None]
-    chosen = address.read("site", default(reached or infos))
+    chosen = address.read("site", first or default(infos))
     widgets.select(
         "Layer output",
         "site",

@@ -48,6 +48,7 @@ USUAL = {
     "gradient": replace(_MAIN, rest=345),
     "activation": replace(_MAIN, rest=345, phone=240),
     "channels": _MAIN,
+    "map": _MAIN,
     "channel": replace(_MAIN, phone=240),
     "before": replace(_MAIN, beside=2 * EDGE, phone=140),
     "after": replace(_MAIN, beside=2 * EDGE, phone=140),
@@ -83,6 +84,11 @@ STYLE = "\n".join(
         "  flex: none !important; height: calc(var(--height)) !important; width: calc(var(--width)) !important;",
         "}",
         f"@media (max-width: 767px) {{ {_PICTURE} [class*=st-key-chart_] {{ --most: var(--high); }} }}",
+        "@media (max-width: 767px) {",
+        "  .st-key-picture_cams { overflow-x: auto !important; }",
+        "  .st-key-picture_cams [class*=st-key-chart_] { --width: 760px; min-width: 760px !important;",
+        "    --height: calc((760px - var(--beside)) * var(--ratio) + var(--below)); }",
+        "}",
         f"{_PICTURE} [class*=st-key-chart_] > * {{ height: 100% !important; width: 100% !important; }}",
     ]
 )

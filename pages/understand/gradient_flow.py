@@ -34,7 +34,7 @@ with one_sentence():
     room = panel.room("flow_room")
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
         with st.container(width=420):
-            info = sites.choose(choice.survey.sites, sites.reached(answer))
+            info = sites.choose(choice.survey.sites, sites.default(sites.reached(answer) or choice.survey.sites))
         st.page_link(
             "pages/explore/feature_maps.py",
             label=plain(f"Feature maps of {sites.name_of(info)}"),

@@ -46,7 +46,7 @@ def click(page: Page, key: str, line: int, number: int) -> None:
 
 def maps_of(page: Page, **choices: str) -> None:
     """The feature maps of these choices are on the screen."""
-    expect(page.get_by_role("heading", name="Feature maps")).to_be_visible(timeout=30_000)
+    expect(page.get_by_role("heading", name="Layers", exact=True)).to_be_visible(timeout=30_000)
     seeing.check_drawn(page, "channels")
     assert {name: seeing.choice(page, name) for name in choices} == choices
 

@@ -147,7 +147,7 @@ def test_a_home_made_resnet_from_training_to_every_page(
     check_same(seeing.heatmap(page, "gradient"), unit_truth(model, pixels, "stem.0", (3, 5, 6)).sum(0))
     expect(page.get_by_text("Computed by home_made.py")).to_be_visible()
 
-    seeing.go(page, "Feature maps")
+    seeing.go(page, "Layers")
     page.get_by_role("radio", name="Gradient", exact=True).click()
     page.wait_for_function("location.search.includes('maps=gradient')")
     seeing.check_drawn(page, "channels")
@@ -180,7 +180,7 @@ def test_a_home_made_transformer_from_training_to_every_page(visited: Server, pa
     page.goto(page.url.replace("/saliency?", "/neurons?") + "&site=patches&channel=5&row=2&col=3")
     check_same(seeing.heatmap(page, "activation"), patches[5])
     check_same(seeing.heatmap(page, "gradient"), unit_truth(model, pixels, "patches", (5, 2, 3)).sum(0))
-    seeing.go(page, "Feature maps")
+    seeing.go(page, "Layers")
     page.get_by_role("radio", name="Gradient", exact=True).click()
     page.wait_for_function("location.search.includes('maps=gradient')")
     check_same(seeing.heatmap(page, "channel"), inner[5])

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.browser
 PAGES = {
     "saliency": ("Input saliency", "gradient"),
     "neurons": ("Neurons", "gradient"),
-    "feature-maps": ("Feature maps", "channels"),
+    "feature-maps": ("Layers", "channels"),
     "jacobian": ("Jacobian", "matrix"),
     "perturbation": ("Perturbation", "difference"),
     "backward": ("Backward, one step at a time", "arrives"),
@@ -97,7 +97,7 @@ def test_the_app_stays_small_after_every_page(server: Server, page: Page) -> Non
     """``make bench`` measures how soon the first page and the first heatmap come."""
     page.goto(server.address("saliency?model=preset/shapes-cnn"))
     page.wait_for_selector(".st-key-chart_gradient .heatmaplayer image", timeout=60_000)
-    for name in ("Neurons", "Feature maps", "Input saliency"):
+    for name in ("Neurons", "Layers", "Input saliency"):
         seeing.go(page, name)
     assert 50 < server.memory_mb() < 300
     assert "libtorch" not in Path(f"/proc/{server.pid}/maps").read_text()
@@ -129,7 +129,7 @@ def test_clicks_choose_unit_channel_site_and_class(visited: Server, page: Page) 
     seeing.click(page, "gallery", 8, width / 2)
     assert seeing.choice(page, "channel") == title.split(":")[0]
 
-    seeing.go(page, "Feature maps")
+    seeing.go(page, "Layers")
     seeing.check_drawn(page, "channels")
     assert seeing.choice(page, "site") == "features.14", "the site goes with the person from page to page"
     number = page.evaluate("document.querySelector('.st-key-chart_channels .js-plotly-plot')._fullData[1].text[2]")
@@ -163,7 +163,7 @@ def test_a_clicked_pixel_and_a_clicked_cell_go_with_the_person(visited: Server, 
     assert page.get_by_role("spinbutton", name="Row").input_value() == "3"
     assert page.get_by_role("spinbutton", name="Column").input_value() == "5"
 
-    seeing.go(page, "Feature maps")
+    seeing.go(page, "Layers")
     seeing.check_drawn(page, "channels")
     seeing.click(page, "channel", 2, 7)
     assert (seeing.choice(page, "row"), seeing.choice(page, "col")) == ("2", "7")

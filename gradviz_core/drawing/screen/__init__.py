@@ -33,6 +33,7 @@ from gradviz_core.types import (
     GradientAnswer,
     OutputAnswer,
     PerturbationAnswer,
+    Site,
     SpectrumAnswer,
     SurveyAnswer,
     TokensAnswer,
@@ -40,6 +41,7 @@ from gradviz_core.types import (
 )
 from gradviz_core.types.blocks import MOST_WHOLE, of_largest, side, taken
 from gradviz_core.types.looks import Look
+from gradviz_core.types.methods import METHODS
 
 MOST_BYTES = 20_000_000
 """Of the arrays of an answer on its way to a page. The largest that must travel whole is a Jacobian of four million
@@ -133,8 +135,18 @@ def _gradient(answer: GradientAnswer, look: Look) -> Made:
             f"{len(inside)} layer outputs of this size are too many to draw together. Ask for one at a time."
         )
     for site in inside:
-        made |= site_maps.made(answer.activations[site], answer.gradients.get(site), look)
+        made |= _inside(answer, site, look)
     return made
+
+
+def _inside(answer: GradientAnswer, site: Site, look: Look) -> Made:
+    """What is drawn of one site: value and gradient, or what the method makes of them."""
+    name = f"attribution/{site}"
+    if name not in answer.arrays:
+        return site_maps.made(answer.activations[site], answer.gradients.get(site), look)
+    if METHODS[answer.question.method].one_map:
+        return {name: _smaller(answer.arrays[name], 1)}
+    return site_maps.made(answer.arrays[name], None, look)
 
 
 def _units(answer: UnitsAnswer, look: Look) -> Made:
@@ -170,16 +182,17 @@ def _spectrum(answer: SpectrumAnswer, look: Look) -> Made:
 
 def _cams(answer: CamsAnswer, look: Look) -> Made:
     """Of each map with rows and columns the largest number of each block; the others as they are."""
-    return {name: _thumbnail(array) for name, array in answer.arrays.items()}
+    return {name: _smaller(array, THUMBNAILS) for name, array in answer.arrays.items()}
 
 
-def _thumbnail(array: np.ndarray) -> np.ndarray:
+def _smaller(array: np.ndarray, share: int) -> np.ndarray:
+    """A map of one channel with at most ``MOST_SIDE`` cells along a side, or that number divided by ``share``."""
     if array.ndim != 4:
         return array
     axis = 1 if array.shape[1] == 1 else 3
     plane = array[0].squeeze(axis - 1)
     rows, columns = plane.shape
-    if (block := side(rows, columns, THUMBNAILS)) == 1:
+    if (block := side(rows, columns, share)) == 1:
         return array
     blocks = of_largest(plane, block, block)
     assert blocks.picked is not None

@@ -16,7 +16,7 @@ from gradviz_core.drawing.snippets.jacobian import (
     singular_values,
     singular_values_by_products,
 )
-from gradviz_core.drawing.snippets.layers import asks_along, layer_map, layer_maps
+from gradviz_core.drawing.snippets.layers import asks_along, layer_map, layer_maps, layer_regions, layer_sheet
 from gradviz_core.drawing.snippets.maps import feature_maps, sheet
 from gradviz_core.drawing.snippets.perturbation import after, classes_after, path, predicted_and_actual
 from gradviz_core.drawing.snippets.predicted import predicted_map
@@ -38,6 +38,8 @@ __all__ = [
     "jacobian",
     "layer_map",
     "layer_maps",
+    "layer_regions",
+    "layer_sheet",
     "of_part",
     "one_output",
     "parameters",

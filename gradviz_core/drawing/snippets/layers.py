@@ -8,11 +8,12 @@ from dataclasses import replace
 
 from gradviz_core.drawing import method_words
 from gradviz_core.drawing.snippets.flow import passes, wrapped
-from gradviz_core.drawing.snippets.maps import as_pictures
+from gradviz_core.drawing.snippets.maps import as_pictures, in_order
 from gradviz_core.drawing.snippets.program import MAP_TENSORS, Block, comment, program
 from gradviz_core.drawing.snippets.scores import forward, hooked, imports_of_hook, inside, score
 from gradviz_core.drawing.snippets.setting import Setting, model, numbers, output_item, picture
 from gradviz_core.types import INPUT, ClassScore, MethodName, Site, SiteInfo, Target, head_code, layouts
+from gradviz_core.types.keeping import STRONGEST
 from gradviz_core.types.methods import OptionValues, card_of
 from gradviz_core.types.sites import site_name
 
@@ -27,12 +28,46 @@ def layer_map(
 ) -> str:
     """``shown`` is what a method makes of a site: its one map, (H, W); else every channel, (C, H, W), or one. The
     target of a method that ``asks_along`` names its class."""
+    one = card_of(method).one_map
+    grid = layouts.over_image(layouts.places(info), layouts.channel_axis(info), setting.card.preprocessing.size)
+    if one and grid is not None and grid.apart:
+        said = "  # the class token stands apart"
+        line = f"shown = found[0, {grid.apart} :].reshape({grid.rows}, {grid.columns}).detach().numpy(){said}"
+        return _made(setting, target, info, method, options, Block((line,)), as_maps=False)
+    which = "[0]" if one else "" if channel is None else f"[{channel}]"
+    return _made(setting, target, info, method, options, Block((f"shown = maps{which}.numpy()",)))
+
+
+def layer_sheet(
+    setting: Setting,
+    target: Target,
+    info: SiteInfo,
+    method: MethodName,
+    options: OptionValues,
+    *,
+    strongest_first: bool,
+    block: int = 1,
+) -> str:
+    """``shown`` is every channel of what a method makes of a site, in the order of the tiles, (C, H, W): by number, or
+    the largest L2 norm first. Where a cell is drawn for a square ``block`` of places, it holds their mean."""
+    return _made(setting, target, info, method, options, in_order(info, strongest_first=strongest_first, block=block))
+
+
+def _made(
+    setting: Setting,
+    target: Target,
+    info: SiteInfo,
+    method: MethodName,
+    options: OptionValues,
+    last: Block,
+    *,
+    as_maps: bool = True,
+) -> str:
     axis, card = layouts.channel_axis(info), card_of(method)
     what = method_words.sentence(method, options, target, setting.card.labels, site_name(info.site, info.calls))
     places = tuple(each for each in range(1, len(info.shape)) if each != axis)
     lines = method_words.code(method, options, str(axis), repr(places))
     shape = tuple(1 if card.one_map and each == axis else size for each, size in enumerate(info.shape))
-    which = "[0]" if card.one_map else "" if channel is None else f"[{channel}]"
     assert inside(target) in (None, info.site), "only one inner value at a time"
     return program(
         f"{what}.",
@@ -41,8 +76,8 @@ def layer_map(
         model(setting, by_layer=True),
         *(_along(setting, target, info.site) if asks_along(method) else _here(setting, target, info.site, lines)),
         Block(lines, ("import torch", *card.imports)),
-        *as_pictures(replace(info, shape=shape)),
-        Block((f"shown = maps{which}.numpy()",)),
+        *(as_pictures(replace(info, shape=shape)) if as_maps else ()),
+        last,
     )
 
 
@@ -108,37 +143,84 @@ def layer_maps(
 ) -> str:
     """``shown`` is the map of each of the sites, each divided by its largest magnitude, (N, cells, cells): the nearest
     position is taken for each cell."""
-    kept = [info.site for info in setting.sites if info.same_as is None and info.site != INPUT]
-    lines = method_words.code(method, options, "axis", "places")
-    size = setting.card.preprocessing.size
+    body = (
+        *_each_layer(setting, infos, method, options),
+        "    down, across = (((np.arange(CELLS) + 0.5) * n / CELLS).astype(int) for n in (rows, columns))".replace(
+            "CELLS", str(cells)
+        ),
+        "    found = found.numpy()",
+        "    shown.append(found[down][:, across] / (np.abs(found).max() or 1))",
+        "shown = np.stack(shown)",
+    )
+    return _of_layers(setting, target, method, options, body)
+
+
+def layer_regions(
+    setting: Setting, target: Target, infos: Sequence[SiteInfo], method: MethodName, options: OptionValues
+) -> str:
+    """``shown`` has a row for each of the sites: by how much the score changes with the region of its map kept alone,
+    and with it dropped. The target names its class."""
+    here = score(target, setting)
+    body = (
+        "",
+        "@torch.no_grad()",
+        "def score_at(x):",
+        "    output = model(x)",
+        *(textwrap.indent(line, "    ") for line in here.lines),
+        "    return score.item()",
+        "",
+        "",
+        "whole = score_at(x)",
+        *_each_layer(setting, infos, method, options),
+        comment("The pixels where the map, enlarged, is larger than at three quarters of all.", indent="    "),
+        "    size, places = x.shape[-2:], x.shape[-2] * x.shape[-1]",
+        '    large = torch.nn.functional.interpolate(found[None, None], size, mode="bilinear")[0, 0]',
+        f"    region = large > large.flatten().kthvalue(math.ceil({1 - STRONGEST} * places)).values",
+        "    shown.append([score_at(x * region) - whole, score_at(x * ~region) - whole])",
+        "shown = np.array(shown)",
+    )
+    return _of_layers(setting, target, method, options, body, ("import math", *here.imports))
+
+
+def _each_layer(
+    setting: Setting, infos: Sequence[SiteInfo], method: MethodName, options: OptionValues
+) -> tuple[str, ...]:
+    """The beginning of a loop over the sites, with ``found``, the map as rows and columns."""
+    every = [info.site for info in setting.sites if info.same_as is None and info.site != INPUT]
     rows = []
     for info in infos:
-        grid = layouts.over_image(layouts.places(info), layouts.channel_axis(info), size)
+        axis = layouts.channel_axis(info)
+        grid = layouts.over_image(layouts.places(info), axis, setting.card.preprocessing.size)
         assert grid is not None, "only maps that lie over the image are in the strip"
-        rows.append(
-            f"({kept.index(info.site)}, {layouts.channel_axis(info)}, {grid.apart}, {grid.rows}, {grid.columns})"
-        )
-    body = (
+        rows.append(f"({every.index(info.site)}, {axis}, {grid.apart}, {grid.rows}, {grid.columns})")
+    return (
         "",
         "def layer_map(value, gradient, axis):",
         "    places = [d for d in range(1, value.dim()) if d != axis]",
-        *(f"    {line}" for line in lines),
-        "    return found",
+        *(f"    {line}" for line in method_words.code(method, options, "axis", "places")),
+        "    return found.detach()",
         "",
         "",
         comment("For each layer: which value, its channel axis, tokens that stand apart, rows and columns of the map."),
         f"layers = {wrapped(rows)}",
         "shown = []",
         "for number, axis, apart, rows, columns in layers:",
-        "    found = layer_map(kept[number], gradients[number], axis)",
-        "    found = found.detach().flatten()[apart:].reshape(rows, columns).numpy()",
-        f"    down, across = (((np.arange({cells}) + 0.5) * n / {cells}).astype(int) for n in (rows, columns))",
-        "    shown.append(found[down][:, across] / (np.abs(found).max() or 1))",
-        "shown = np.stack(shown)",
+        "    found = layer_map(kept[number], gradients[number], axis).flatten()[apart:].reshape(rows, columns)",
     )
+
+
+def _of_layers(
+    setting: Setting,
+    target: Target,
+    method: MethodName,
+    options: OptionValues,
+    body: tuple[str, ...],
+    imports: tuple[str, ...] = (),
+) -> str:
     about = method_words.sentence(method, options, target, setting.card.labels, "each layer output")
-    last = Block(body, ("import numpy as np", "import torch", *card_of(method).imports))
-    return program(f"{about}.", *passes(setting, target, again=_again(lines)), *_scores(setting, target, lines), last)
+    last = Block(body, ("import numpy as np", "import torch", *imports, *card_of(method).imports))
+    again = _again(body)
+    return program(f"{about}.", *passes(setting, target, again=again), *_scores(setting, target, body), last)
 
 
 def _again(lines: Sequence[str]) -> bool:

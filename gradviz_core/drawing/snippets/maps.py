@@ -22,6 +22,11 @@ def feature_maps(setting: Setting, target: Target, info: SiteInfo, kind: str, ch
 def sheet(setting: Setting, target: Target, info: SiteInfo, kind: str, *, strongest_first: bool, block: int = 1) -> str:
     """``shown`` is the same at every channel, in the order of the tiles, (C, H, W): by number, or the largest L2 norm
     first. Where a cell is drawn for a square ``block`` of places, it holds their mean."""
+    return _of_site(setting, target, info, kind, None, (in_order(info, strongest_first=strongest_first, block=block),))
+
+
+def in_order(info: SiteInfo, *, strongest_first: bool, block: int) -> Block:
+    """``shown``, from ``maps``: in the order of the tiles, and in blocks."""
     lines = []
     if strongest_first:
         strength = "maps.nan_to_num().double().square().sum(dim=(1, 2))"
@@ -31,7 +36,7 @@ def sheet(setting: Setting, target: Target, info: SiteInfo, kind: str, *, strong
         ]
     if block > 1:
         lines += _in_blocks(info, block)
-    return _of_site(setting, target, info, kind, None, (Block((*lines, "shown = maps.numpy()"), ("import torch",)),))
+    return Block((*lines, "shown = maps.numpy()"), ("import torch",))
 
 
 def _in_blocks(info: SiteInfo, side: int) -> list[str]:

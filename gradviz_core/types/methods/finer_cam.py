@@ -52,7 +52,7 @@ CARD = MethodCard(
     code=(
         "others = (scores - scores[index]).detach().abs().argsort(stable=True)",
         "mean = scores[[i for i in others.tolist() if i != index][:$classes]].mean()",
-        "(similar,) = torch.autograd.grad(mean, value)",
+        "(similar,) = torch.autograd.grad(mean, value, retain_graph=True)",
         "weights = (gradient - $strength * similar).mean(dim=$places, keepdim=True)",
         "found = (weights * value.detach()).sum(dim=$axis, keepdim=True)",
         'found = found if $negative == "kept" else found.relu()',

@@ -1,0 +1,102 @@
+"""The part of the layers page that shows one map of a layer output, and those of all layers."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from gradviz_core.drawing import captions, figures, how_to_read, snippets
+from gradviz_core.drawing.screen.seen import seen
+from gradviz_core.types import CamsAnswer, CamsQuestion, GradientQuestion, SiteInfo
+from gradviz_core.types.looks import Look
+from gradviz_core.types.methods import METHODS
+from pages.explore import cams, maps
+from pages.layout import code, frame
+from pages.shell import address, download_menu, facts, panel, sites
+from pages.shell.asking import ask
+
+
+def draw(choice: frame.ScoredChoice, info: SiteInfo, method: str, *, has_strip: bool) -> None:
+    """The map over the image; below it small ones of all layers, and what their regions do to the score.
+
+    Raises:
+        GradVizError: as asking does; NoSuchChoice: the address names an option or a position that does not exist.
+    """
+    left, right = st.columns([2, 1])
+    with left:
+        over_image = panel.room("all_channels")
+    with right:
+        with panel.controls("cam_options"):
+            options = cams.options(method)
+            opacity = cams.opacity()
+        with panel.controls("unit"):
+            place = sites.choose_place(info, seen(choice.survey.arrays).size, width=maps.NARROW)
+    answer = ask(
+        GradientQuestion(
+            model=choice.model,
+            image=choice.image,
+            target=choice.target,
+            method=method,
+            options=options,
+            seed=choice.draw,
+            wrt=(info.site,),
+            axis=info.axis if address.read("axis") else None,
+        ),
+        "Computing the map of this layer output …",
+        Look(layout=info.layout, axis=info.axis),
+    )
+    with choice.beside:
+        facts.line(*facts.predicted_and_score(answer, answer.prediction, choice.labels, choice.reading))
+    with over_image:
+        panel.picture(cams.over_image(answer, info, choice.labels, opacity, place), "map")
+    picture = seen(answer.arrays)
+    with right:
+        facts.line(*cams.facts_of(answer, info, place))
+        with st.container(key="not_printed"):
+            words = captions.Caption("The image as the network sees it.", "", (), how_to_read.NETWORK_SEES)
+            panel.picture(
+                panel.Picture(figures.image(picture.pixels, blocks=picture.blocks, height=380), words), "image"
+            )
+    facts.notes(answer.notes)
+
+    every = ask(
+        CamsQuestion(
+            model=choice.model,
+            image=choice.image,
+            target=choice.target,
+            method=method,
+            options=options,
+            seed=choice.draw,
+        ),
+        "Computing the map of every layer …",
+        Look(),
+    )
+    panel.header("Which layer?")
+    with panel.controls("strip_controls"):
+        drawn = cams.strip(every, info, choice.labels, seen(choice.survey.arrays).size)
+    shown = ["map", *(["strip"] if has_strip else [])]
+    if drawn is not None:
+        panel.picture(drawn.picture, "cams")
+        shown.insert(1, "cams")
+    called = {"map": METHODS[method].name, "cams": "every layer", "strip": "layer outputs"}
+    download_menu.menu(choice, shown, answer, "layers", called=called)
+    programs = {
+        "Map": lambda at: snippets.layer_map(at, choice.target, info, method, options),
+        "Image": lambda at: snippets.in_blocks(snippets.seen(at), picture.blocks),
+        "Layer outputs": lambda at: snippets.strip(at, choice.target),
+    }
+    if drawn is not None:
+        programs["Every layer"] = lambda at: drawn.program(at, every)
+        programs["Regions"] = lambda at: drawn.regions(at, every)
+    code.panel(choice, programs)
+    if drawn is not None:
+        _regions(choice, every, drawn)
+
+
+def _regions(choice: frame.ScoredChoice, every: CamsAnswer, drawn: cams.Strip) -> None:
+    """What the regions of the maps do to the score: questions of their own, after all else is on the page."""
+    parts = cams.parts(every, drawn)
+    answers = [
+        ask(part, f"Trying the regions of the maps: {number} of {len(parts)} …") for number, part in enumerate(parts, 1)
+    ]
+    panel.header("What the regions do to the score")
+    panel.picture(cams.changes(answers, drawn, choice.labels), "changes")
