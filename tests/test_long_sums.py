@@ -17,7 +17,7 @@ from gradviz_core.types.controls import Number
 from gradviz_core.types.methods import METHODS
 
 MODEL, IMAGE = "preset/digits-mlp", "sample/digit-3"
-SUMS = [name for name, card in METHODS.items() if card.counts and card.where != "layer"]
+SUMS = [name for name, card in METHODS.items() if card.counts and card.where in ("anywhere", "input")]
 MOST_ALIVE = 3 * TOGETHER
 """Points: those of one pass, those that were taken for the next, and what is being added."""
 

@@ -20,7 +20,7 @@ def choices() -> Iterator[tuple[str, OptionValues]]:
     """Each option of a choice of each method, with few draws or steps, and numbers that are not at their defaults."""
     for method, card in METHODS.items():
         few = snippet_runs.few(method)
-        if card.where != "layer" and any(isinstance(one, Choice) for one in card.options):
+        if card.where in ("anywhere", "input") and any(isinstance(one, Choice) for one in card.options):
             seed = (("seed", 3.0),) if "seed" in {one.name for one in card.options} else ()
             for control in card.options:
                 for option in control.options if isinstance(control, Choice) else ():
