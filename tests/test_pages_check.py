@@ -150,6 +150,8 @@ def named(*images: str) -> dict[str, ProofQuestion]:
     [
         (SALIENCY, {}, 1),
         (SALIENCY, {"method": "gradient_x_input"}, 1),
+        (SALIENCY, {"method": "guided_backprop", "model": "preset/shapes-resnet"}, 0),
+        (SALIENCY, {"method": "smoothgrad", "options": "draws=2"}, 0),
         (NEURONS, {}, 1),
         (PERTURBATION, {}, 1),
         ("pages/understand/jacobian.py", {"of": "features.14", "wrt": ".input"}, 1),

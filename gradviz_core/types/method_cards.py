@@ -72,6 +72,9 @@ class MethodCard:
     complete: str = ""
     """The law of what the attribution sums to, as in ``the attribution sums to the score less the score of the
     baseline``; empty where there is none. Beside the function stands then ``total(oracle, value, options)``."""
+    differences: bool = False
+    """Whether it is the gradient itself, or a known number times it, so that finite differences of the score check what
+    is shown."""
     where: Where = "anywhere"
     """At which sites it is defined."""
     one_map: bool = False

@@ -40,7 +40,9 @@ with one_sentence():
     answer = rows.ask(question, "Computing the gradient …", look, size)
     options = answer.question.options
     gradient, image = saliency.drawn_array(answer), seen_in(answer.arrays)
-    checked = check.question(choice.model, choice.image, answer.target, choice.draw)
+    checked = (
+        check.question(choice.model, choice.image, answer.target, choice.draw) if METHODS[method].differences else None
+    )
     spot, names = pixel.chosen(size), captions.channel_names(choice.survey.card.preprocessing)
     mapped, found = predictions.of_map(choice), choice.output.boxes
     shown = saliency.draw(answer, view, choice.survey.card, opacity / 100, spot)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import streamlit as st
+
 from gradviz_core.types.controls import Choice, Control, Number, applies
 from pages.shell import address, widgets
 
@@ -12,6 +14,8 @@ MOST_BESIDE = 4
 """A choice with more options than this is drawn as a drop-down list."""
 WIDTH = 160
 """Pixels of a slider."""
+LIST = 190
+"""Pixels of a list."""
 
 
 def refuse_others(parameter: str, controls: Sequence[Control], owner: str, word: str) -> None:
@@ -67,8 +71,10 @@ def _value(name: str, control: Control, width: int) -> float | str:
         case Choice():
             words = {option.value: option.label for option in control.options}
             words = {control.default: words[control.default]} | words
-            choose = widgets.option if len(words) <= MOST_BESIDE else widgets.listed
-            return choose(control.label, name, words, control.meaning)
+            if len(words) <= MOST_BESIDE:
+                return widgets.option(control.label, name, words, control.meaning)
+            with st.container(width=LIST):
+                return widgets.listed(control.label, name, words, control.meaning)
         case Number(whole=True):
             steps = range(int(control.low), int(control.high) + 1, int(control.step))
             chosen = widgets.slider(

@@ -15,6 +15,7 @@ CARD = MethodCard(
     limits="How the score responds to a large change, or how much of the score is due to a pixel. Where the score "
     "saturates, as a probability near 1 does, the gradient is near zero, however much the pixel matters.",
     source="Simonyan et al. 2014, without the absolute value",
+    differences=True,
     link="https://arxiv.org/abs/1312.6034",
     bibtex="""@inproceedings{simonyan2014deep,
   title = {Deep Inside Convolutional Networks: Visualising Image Classification Models and Saliency Maps},

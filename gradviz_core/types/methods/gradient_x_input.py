@@ -16,6 +16,7 @@ CARD = MethodCard(
     limits="What matters where the input is zero; zero is the mean colour of the training data, not black. With "
     "biases or smooth activations the contributions do not add up to the score.",
     source="Shrikumar et al. 2016",
+    differences=True,
     link="https://arxiv.org/abs/1605.01713",
     bibtex="""@misc{shrikumar2016not,
   title = {Not Just a Black Box: Learning Important Features Through Propagating Activation Differences},
