@@ -6,8 +6,9 @@ default, and is asked for a row of parts, as a page asks.
 
 from __future__ import annotations
 
+import copy
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import torch
 from captum.attr import IntegratedGradients, NoiseTunnel, Saliency
@@ -24,10 +25,9 @@ from gradviz_core.compute import rows as long_sums
 from gradviz_core.compute.client import Client
 from gradviz_core.tracing import trace
 from gradviz_core.types import ClassScore, GradientQuestion, Site
-from gradviz_core.types.methods import METHODS
 
 KEY, PHOTO, LABEL = f"torchvision/{MODEL}@random-0", "sample/cat", 7
-TERMS = 64
+TERMS = 32
 BATCHES = (1, 2, 4, 8, 16)
 SHARE = 8
 """One round for so many that are asked for: each takes some ten seconds."""
@@ -60,15 +60,13 @@ SUMS: Mapping[str, tuple[Captum, str]] = {
 }
 
 
-def rows(rounds: int) -> list[Row]:
-    """Each method that sums terms, in one process and through the service; then Grad-CAM."""
+def rows(rounds: int) -> Iterator[Row]:
+    """Grad-CAM; then each method that sums terms, in one process and through the service."""
     module, x = load(KEY).module, torch.randn(1, 3, SIZE, SIZE)
-    found: list[Row] = []
+    yield from _cams(rounds, module, x)
     with service(None) as client:
         for method, (captum, counts) in SUMS.items():
-            if method in METHODS:
-                found += _sums(max(3, rounds // SHARE), method, captum, counts, module, x, client)
-    return [*found, *_cams(rounds, module, x)]
+            yield from _sums(max(3, rounds // SHARE), method, captum, counts, module, x, client)
 
 
 def _sums(
@@ -101,7 +99,7 @@ def whole(client: Client, question: GradientQuestion) -> object:
 
 def _cams(rounds: int, module: nn.Module, x: Tensor) -> list[Row]:
     """At the last block."""
-    site, layer = Site("layer4"), module.get_submodule("layer4")
+    site, theirs_too = Site("layer4"), copy.deepcopy(module).requires_grad_()  # without that grad-cam fails
     theirs, ours = "grad-cam, Grad-CAM at layer4", "GradViz in one process, Grad-CAM at layer4"
 
     def cam() -> None:
@@ -109,7 +107,7 @@ def _cams(rounds: int, module: nn.Module, x: Tensor) -> list[Row]:
         weights = found.gradients[site].mean((2, 3), keepdim=True)
         (weights * found.activations[site]).sum(1).relu()
 
-    with GradCAM(model=module, target_layers=[layer]) as other:
+    with GradCAM(model=theirs_too, target_layers=[theirs_too.get_submodule("layer4")]) as other:
         times = interleaved(
             {theirs: lambda: _done(other(input_tensor=x, targets=[ClassifierOutputTarget(LABEL)])), ours: cam}, rounds
         )

@@ -57,17 +57,23 @@ class Later:
     each_ms: float = 100.0
     fate: str = ""
     error: BaseException | None = None
+    meanwhile: Callable[[], object] = tuple
+    """Called while it is waited for."""
+    keep: bool = False
+    """Whether dropping it does nothing: it is being read."""
 
     def answer(self) -> GradientAnswer:
         assert not self.fate
+        self.meanwhile()
         self.fate = "read"
         if self.error is not None:
             raise self.error
         return answered(self.question, self.each_ms)
 
     def drop(self) -> None:
-        assert not self.fate
-        self.fate = "dropped"
+        if not self.keep:
+            assert not self.fate
+            self.fate = "dropped"
 
 
 @dataclass
@@ -149,6 +155,24 @@ def test_an_error_leaves_what_is_there_and_nothing_on_its_way() -> None:
         row.take()
     assert [one.fate for one in service.sent] == ["read", "read", "dropped"]
     assert row.done == 8
+    assert to_the_end(row).attributions[INPUT].max() == 1.0
+
+
+def test_a_part_that_another_thread_has_left_is_not_added() -> None:
+    """Of two runs of a page the second begins before the first has ended."""
+    service = Service()
+    row = service.row(about(draws=64.0))
+    row.send()
+    service.sent[0].meanwhile, service.sent[0].keep = lambda: (row.pause(), row.send()), True
+    row.take()
+    assert row.done == 1
+    assert service.parts == [(0, 8), (8, 16), (0, 8), (8, 16)]
+
+    service.sent[2].meanwhile = lambda: (row.pause(), row.send())
+    service.sent[2].keep, service.sent[2].error = True, DeadlineExceeded("too long")
+    with pytest.raises(DeadlineExceeded):
+        row.take()
+    assert [one.fate for one in service.sent[4:]] == ["", ""]  # those of the second run
     assert to_the_end(row).attributions[INPUT].max() == 1.0
 
 

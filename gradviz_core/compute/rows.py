@@ -9,6 +9,7 @@ long the parts are: the sum is that of the whole question, but for rounding in f
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import deque
 from collections.abc import Callable
@@ -44,7 +45,8 @@ class _OnItsWay:
 
 
 class Row:
-    """The parts of one question, about one site. No two threads may use it at once."""
+    """The parts of one question, about one site. Any thread may use it: of two runs of a page the second may begin
+    before the first has ended."""
 
     def __init__(
         self,
@@ -59,6 +61,7 @@ class Row:
         self.stopped = False
         """Whether somebody wants no more of it for now."""
         self._send, self._clock = send, clock
+        self._lock = threading.RLock()
         self._under_way: deque[_OnItsWay] = deque()
         self._first: GradientAnswer | None = None
         self._sums: Sums | None = None
@@ -94,35 +97,44 @@ class Row:
 
     def send(self) -> None:
         """Have as many parts on their way as there may be. Raises ``ServiceStarting`` as ``send`` does."""
-        if self._since is None:
-            self._since = self._clock()
-        while len(self._under_way) < AT_ONCE and self._asked < self.count:
-            part = (self._asked, self._asked + self._size(self._asked))
-            question = replace(self.question, part=part)
-            self._under_way.append(_OnItsWay(question, self._send(question)))
+        with self._lock:
+            if self._since is None:
+                self._since = self._clock()
+            while len(self._under_way) < AT_ONCE and self._asked < self.count:
+                part = (self._asked, self._asked + self._size(self._asked))
+                question = replace(self.question, part=part)
+                self._under_way.append(_OnItsWay(question, self._send(question)))
 
     def take(self) -> None:
-        """Wait for the next part, and add it; the others stay on their way.
+        """Wait for the next part, and add it; the others stay on their way. Where another thread has left it meanwhile,
+        nothing is added.
 
         Raises:
             GradVizError: as asking does. The parts that are there stay; no other is on its way then.
         """
-        self.send()
+        with self._lock:
+            self.send()
+            part = self._under_way[0]
         try:
-            answer = self._under_way[0].sent.answer()
+            answer = part.sent.answer()
         except BaseException:
-            del self._under_way[0]  # it can be read once
-            self.pause()
+            with self._lock:
+                if self._is_next(part):
+                    self._under_way.popleft()  # it can be read once
+                    self.pause()
             raise
-        self._add(self._under_way.popleft().question, answer)
-        self.send()
+        with self._lock:
+            if self._is_next(part):
+                self._add(self._under_way.popleft().question, answer)
+                self.send()
 
     def pause(self) -> None:
         """Leave the parts that are on their way: the service stops them, and they are asked for again by ``send``."""
-        self._count_time()
-        self._since = None
-        while self._under_way:
-            self._under_way.popleft().sent.drop()
+        with self._lock:
+            self._count_time()
+            self._since = None
+            while self._under_way:
+                self._under_way.popleft().sent.drop()
 
     def stop(self) -> None:
         """The same, until ``go_on``."""
@@ -132,6 +144,9 @@ class Row:
     def go_on(self) -> None:
         """Somebody wants the rest after all."""
         self.stopped = False
+
+    def _is_next(self, part: _OnItsWay) -> bool:
+        return bool(self._under_way) and self._under_way[0] is part
 
     def _add(self, question: GradientQuestion, answer: GradientAnswer) -> None:
         (site,) = question.wrt
