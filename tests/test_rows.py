@@ -162,14 +162,19 @@ def test_a_part_that_another_thread_has_left_is_not_added() -> None:
     """Of two runs of a page the second begins before the first has ended."""
     service = Service()
     row = service.row(about(draws=64.0))
+
+    def again() -> None:
+        row.pause()
+        row.send()
+
     row.send()
-    service.sent[0].meanwhile, service.sent[0].keep = lambda: (row.pause(), row.send()), True
+    service.sent[0].meanwhile, service.sent[0].keep = again, True
     row.take()
     assert row.done == 1
     assert service.parts == [(0, 8), (8, 16), (0, 8), (8, 16)]
 
-    service.sent[2].meanwhile = lambda: (row.pause(), row.send())
-    service.sent[2].keep, service.sent[2].error = True, DeadlineExceeded("too long")
+    service.sent[2].meanwhile, service.sent[2].keep = again, True
+    service.sent[2].error = DeadlineExceeded("too long")
     with pytest.raises(DeadlineExceeded):
         row.take()
     assert [one.fate for one in service.sent[4:]] == ["", ""]  # those of the second run
