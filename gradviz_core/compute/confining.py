@@ -7,6 +7,7 @@ import importlib
 import logging
 import os
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -38,6 +39,8 @@ def confine(*, keep_open: Sequence[int], memory_mb: int | None, models: bool = T
         importlib.import_module("torchvision")  # it makes a folder as it is imported, which fails later
         importlib.import_module("gradviz_core.models.preset_weights").read_packages()
     forget_the_environment()
+    os.environ["MPLCONFIGDIR"] = tempfile.gettempdir()  # captum loads matplotlib, which wants a folder that is there
+    logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)  # and would write to it
     sys.dont_write_bytecode = True
     held = sandbox.confine(
         read_trees=[PACKAGE, ASSETS, *checkpoints()],

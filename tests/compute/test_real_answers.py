@@ -69,6 +69,18 @@ def test_a_confined_worker_answers_about_a_photo_with_the_weights_that_it_read_b
     )
 
 
+def test_a_confined_worker_goes_through_captum(real: Client) -> None:
+    """Which loads matplotlib, where nothing can be written."""
+    photo = Path(catalogue.sample_file("digit-3")).read_bytes()
+    questions = [
+        GradientQuestion(model=MODEL, image=image, method="deeplift", target=ClassScore(3))
+        for image in (real.upload_image(photo).key, "sample/digit-3")
+    ]
+    there, here = real.ask(questions[0]), inline.ask(questions[1])
+    np.testing.assert_allclose(there.attributions[INPUT], here.attributions[INPUT], rtol=1e-4, atol=1e-6)
+    assert there.notes[-1].startswith("captum rewrote 2 × ReLU.")
+
+
 def test_an_unknown_model_is_told_as_in_this_process(real: Client) -> None:
     question = SurveyQuestion(model="preset/no-such", image=IMAGE)
     with pytest.raises(UnknownModel) as there:

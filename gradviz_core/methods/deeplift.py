@@ -1,0 +1,77 @@
+"""DeepLIFT with the rescale rule, by captum."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from jaxtyping import Float
+from torch import Tensor
+
+from gradviz_core.errors import QuestionError
+from gradviz_core.methods.attributions import Options, Oracle
+from gradviz_core.methods.baselines import baseline
+from gradviz_core.methods.captum_here import captums, running
+from gradviz_core.tracing.scored import Use
+
+
+def deeplift(oracle: Oracle, value: Float[Tensor, "1 c h w"], options: Options) -> Float[Tensor, "1 c h w"]:
+    """(x - baseline) · multiplier, where each activation with input z passes on g · (f(z) - f(z₀)) / (z - z₀) in place
+    of g · f'(z); z₀ is its input for the baseline. In units of the score; signed.
+
+    The answer says which operations were rewritten, and captum's convergence delta: Σ attribution less
+    (score - score of the baseline).
+
+    Raises:
+        QuestionError: captum is not installed, or would be wrong about this model: an activation is a function, one of
+            a kind that it does not know, or a layer that runs twice.
+
+    Source: Shrikumar et al. 2017 (arXiv:1704.02685), section 3.5.1; captum 0.9, ``DeepLift``.
+    """
+    known = captums("captum.attr._core.deep_lift").SUPPORTED_NON_LINEAR
+    network = oracle.prepared()
+    layers = dict(network.network.named_modules())
+    rewritten = _check(oracle.activations(), {path for path, part in layers.items() if type(part) in known})
+    with running(seed=0):
+        method = captums("captum.attr").DeepLift(network)
+        found, delta = method.attribute(
+            value.clone().requires_grad_(), baselines=baseline(oracle, value, options), return_convergence_delta=True
+        )
+    oracle.note(
+        f"captum rewrote {rewritten}. Its convergence delta is {delta.item():.3g}: by so much the map misses the "
+        "difference of the score from that of the baseline."
+    )
+    attribution: Tensor = found.detach()
+    return attribution
+
+
+def total(oracle: Oracle, value: Float[Tensor, "1 c h w"], options: Options) -> float:
+    """The score less the score of the baseline."""
+    return oracle.score(value) - oracle.score(baseline(oracle, value, options))
+
+
+def _check(uses: tuple[Use, ...], known: set[str]) -> str:
+    """What captum rewrites, in words."""
+    functions = [use.name for use in uses if use.layer is None]
+    unknown = [use.name for use in uses if use.layer is not None and use.layer.path not in known]
+    calls = Counter(use.layer.path for use in uses if use.layer is not None)
+    again = [path for path, count in calls.items() if count > 1]
+    for wrong, why in (
+        (functions, "is a function in this model, which captum does not see: write it as a layer"),
+        (
+            unknown,
+            "is none of the layers for which captum has a rule: ReLU, ELU, LeakyReLU, Sigmoid, Tanh, Softplus, "
+            "Softmax and max pooling of torch.nn",
+        ),
+        (again, "is a layer that runs more than once, which captum mixes up: build one layer for each use"),
+    ):
+        if wrong:
+            raise QuestionError(
+                f"DeepLIFT would be wrong here: {wrong[0]} {why}. Or choose another method, such as integrated "
+                "gradients, which needs no rules."
+            )
+    if not uses:
+        raise QuestionError(
+            "There is no activation between the input and the score, so DeepLIFT would be gradient × input. "
+            "Choose that."
+        )
+    return ", ".join(f"{count} × {name}" for name, count in sorted(Counter(use.name for use in uses).items()))

@@ -1,0 +1,78 @@
+"""KernelSHAP over a grid of cells, by captum."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from gradviz_core.methods.attributions import Options, Oracle
+from gradviz_core.methods.baselines import baseline
+from gradviz_core.methods.captum_here import captums, running
+
+
+def kernelshap(oracle: Oracle, value: Float[Tensor, "1 c h w"], options: Options) -> Float[Tensor, "1 c h w"]:
+    """The Shapley value of each cell of a grid, spread evenly over the numbers in it, in units of the score; signed.
+
+    It is estimated from ``samples`` images, in which a random part of the cells is that of the baseline, by a linear
+    regression with Shapley's weights. The answer says how far the map misses its sum.
+
+    Raises:
+        QuestionError: captum is not installed.
+
+    Source: Lundberg & Lee 2017 (arXiv:1705.07874), theorem 2; captum 0.9, ``KernelShap``.
+    """
+    cells = grid(value, int(options["cells"]))
+
+    def scores(images: Tensor) -> Tensor:
+        return torch.tensor(list(oracle.scores(torch.split(images, 1))), device=value.device)
+
+    with running(seed=int(options["seed"])):
+        method = captums("captum.attr").KernelShap(scores)
+        method.interpretable_model = LeastSquares()  # what scikit-learn would do, without it
+        found: Tensor = method.attribute(
+            value,
+            baselines=baseline(oracle, value, options),
+            feature_mask=cells,
+            n_samples=int(options["samples"]),
+            perturbations_per_eval=8,
+        )
+    share = torch.bincount(cells.flatten()).to(value)[cells] * value.shape[1]
+    attribution = found.detach() / share
+    gap = attribution.double().sum().item() - total(oracle, value, options)
+    oracle.note(f"The map misses the difference of the score from that of the baseline by {gap:.3g}.")
+    return attribution
+
+
+def total(oracle: Oracle, value: Float[Tensor, "1 c h w"], options: Options) -> float:
+    """The score less the score of the baseline."""
+    return oracle.score(value) - oracle.score(baseline(oracle, value, options))
+
+
+def grid(value: Float[Tensor, "1 c h w"], cells: int) -> Int[Tensor, "1 1 h w"]:
+    """The number of the cell that each pixel is in, of as many rows as columns; fewer where the image has fewer."""
+    rows, columns = (torch.arange(side, device=value.device) * min(cells, side) // side for side in value.shape[2:])
+    return (rows[:, None] * min(cells, value.shape[3]) + columns)[None, None]
+
+
+class LeastSquares:
+    """The model that captum fits: a weighted linear regression with a constant, of least norm where it is not unique,
+    as scikit-learn's ``LinearRegression``."""
+
+    def __init__(self) -> None:
+        self._slopes = torch.empty(0)
+
+    def fit(self, train_data: Iterable[tuple[Tensor, Tensor, Tensor]]) -> None:
+        """The batches hold which cells are there, (N, K), the scores, (N,), and the weights, (N,)."""
+        there, scores, weights = (torch.cat(parts).double() for parts in zip(*train_data, strict=True))
+        shares = weights / weights.sum()
+        there, scores = there - shares @ there, scores.flatten() - shares @ scores.flatten()
+        root = weights.sqrt()
+        solved = torch.linalg.lstsq((there * root[:, None]).cpu(), (scores * root)[:, None].cpu(), driver="gelsd")
+        self._slopes = solved.solution.flatten().to(there)
+
+    def representation(self) -> Tensor:
+        """The coefficient of each cell."""
+        return self._slopes.float()
