@@ -102,7 +102,7 @@ def one_by_one(module: nn.Module, x: Tensor) -> Tensor:
 def test_where_captum_fails_or_mixes_the_points_each_point_by_itself_is_right(name: str, fails: str) -> None:
     module, x = zoo.build(name), zoo.image()
     scene = scene_of(module, x)
-    ours = attribution("integrated_gradients", oracle_of(scene, ClassScore(LABEL)), x, steps=POINTS)
+    ours = attribution("integrated_gradients", oracle_of(scene, ClassScore(LABEL)), x, steps=POINTS, rule="midpoint")
     true = one_by_one(module, x)
     assert relative_error(ours, true) < 1e-9
     captums = IntegratedGradients(module)
