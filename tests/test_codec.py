@@ -46,6 +46,7 @@ from gradviz_core.types import (
     PerturbationQuestion,
     ProofQuestion,
     Question,
+    RandomisedQuestion,
     Receipt,
     Site,
     SpectrumQuestion,
@@ -99,6 +100,7 @@ QUESTIONS: st.SearchStrategy[Question] = st.one_of(
     st.builds(SpectrumQuestion, model=TEXT, image=TEXT, of=SITES, wrt=SITES, rows=PARTS, count=COUNT, steps=COUNT),
     st.builds(TokensQuestion, model=TEXT, image=TEXT, seed=COUNT),
     st.builds(LessonQuestion, lesson=TEXT, choices=CHOICES),
+    st.builds(RandomisedQuestion, model=TEXT, image=TEXT, wrt=SITES, layer=COUNT, noise=st.floats(0, 9)),
     st.builds(CamsQuestion, model=TEXT, image=TEXT, target=TARGETS, method=METHODS, options=CHOICES),
     st.builds(KeepingQuestion, model=TEXT, image=TEXT, sites=WRT, target=TARGETS, method=METHODS, options=CHOICES),
 )
@@ -164,6 +166,7 @@ def test_every_kind_of_question_and_target_is_tried_here() -> None:
         "BackwardQuestion",
         "CamsQuestion",
         "KeepingQuestion",
+        "RandomisedQuestion",
         "TokensQuestion",
     }
     assert len(TARGET_KINDS) == 9

@@ -17,7 +17,7 @@ from gradviz_core.methods.singular import Spectrum
 from gradviz_core.tracing import remarks
 from gradviz_core.tracing.scores import targets
 from gradviz_core.tracing.trace import Trace
-from gradviz_core.types import Pixels, Receipt, Site, SpectrumQuestion, Target
+from gradviz_core.types import GradientAnswer, GradientQuestion, Pixels, Receipt, Site, SpectrumQuestion, Target
 from gradviz_core.version import __version__
 
 
@@ -36,6 +36,8 @@ class Scene:
     """The last iteration on this pass, so that the next step does not start from the beginning."""
     rows: dict[tuple[Target, Site, Site], bool] = field(default_factory=dict)
     """Whether points of a method can be the rows of one pass: by target, the site, and the site where they differ."""
+    maps: dict[GradientQuestion, GradientAnswer] = field(default_factory=dict)
+    """The last map that others were compared with, so that the next comparison does not make it again."""
     upright: tuple[int, int] = (0, 0)
     """Rows and columns of the whole picture, before it is resized and cropped."""
     attention: bool = False

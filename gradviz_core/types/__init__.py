@@ -62,6 +62,8 @@ from gradviz_core.types.proof import ProofQuestion as ProofQuestion
 from gradviz_core.types.questions import AboutAModel as AboutAModel
 from gradviz_core.types.questions import Answer as Answer
 from gradviz_core.types.questions import Question as Question
+from gradviz_core.types.randomised import RandomisedAnswer as RandomisedAnswer
+from gradviz_core.types.randomised import RandomisedQuestion as RandomisedQuestion
 from gradviz_core.types.receipts import ClassProbability as ClassProbability
 from gradviz_core.types.receipts import Receipt as Receipt
 from gradviz_core.types.spectrum import MOST_STEPS as MOST_STEPS

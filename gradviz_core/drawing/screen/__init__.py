@@ -33,6 +33,7 @@ from gradviz_core.types import (
     GradientAnswer,
     OutputAnswer,
     PerturbationAnswer,
+    RandomisedAnswer,
     Site,
     SpectrumAnswer,
     SurveyAnswer,
@@ -174,6 +175,14 @@ def _perturbation(answer: PerturbationAnswer, look: Look) -> Made:
     return made | over_input.fit(gradient, "gradient", look) | over_input.fit(planes, "difference", look)
 
 
+def _randomised(answer: RandomisedAnswer, look: Look) -> Made:
+    """The other map at the input, and how alike it is."""
+    name = f"attribution/{answer.question.wrt}"
+    if answer.question.wrt != INPUT:
+        return dict(answer.arrays)
+    return {"similarity": answer.arrays["similarity"]} | over_input.fit(answer.arrays[name], name, look)
+
+
 def _spectrum(answer: SpectrumAnswer, look: Look) -> Made:
     """The singular values, and of their vectors the first, which alone are drawn."""
     vectors = {name: np.ascontiguousarray(answer.arrays[name][:1]) for name in ("left", "right")}
@@ -215,6 +224,7 @@ _CUT: Mapping[type[Answer], Callable[[Any, Look], Made]] = {
     SurveyAnswer: _survey,
     TokensAnswer: _tokens,
     PerturbationAnswer: _perturbation,
+    RandomisedAnswer: _randomised,
     SpectrumAnswer: _spectrum,
     OutputAnswer: _output,
 }

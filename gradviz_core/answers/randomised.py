@@ -1,0 +1,177 @@
+"""The same map of a model whose weights are random, of an image with noise, or of another draw; and how alike it is."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from gradviz_core.answers import gradient
+from gradviz_core.answers.needs import Needs
+from gradviz_core.answers.scene import Clock, Scene
+from gradviz_core.answers.sizes import Known, Size
+from gradviz_core.errors import QuestionError
+from gradviz_core.tracing.randomised import MOST_PARAMETERS, is_constant, layers, shuffled
+from gradviz_core.tracing.scores import targets
+from gradviz_core.tracing.trace import forward
+from gradviz_core.types import (
+    INPUT,
+    OUTPUT,
+    FloatArray,
+    GradientAnswer,
+    GradientQuestion,
+    RandomisedAnswer,
+    RandomisedQuestion,
+    Target,
+)
+from gradviz_core.types.controls import Number
+from gradviz_core.types.methods import OptionValues, card_of, settled
+from gradviz_core.types.similarity import as_drawn, spearman, ssim
+from gradviz_core.types.views import view
+
+MOST_DRAWS = 10_000
+
+
+def needs(question: RandomisedQuestion) -> Needs:
+    """What the gradient needs, of a whole pass in which each module is watched: it says in which order they run.
+
+    Raises:
+        QuestionError: as of a ``GradientQuestion``; or there is no such noise, draw or other draw.
+    """
+    if not (math.isfinite(question.noise) and question.noise >= 0):
+        raise QuestionError(f"The noise is {question.noise}; it must be a number from 0 on. Choose 0 for none.")
+    if not 0 <= question.draw < MOST_DRAWS:
+        raise QuestionError(f"The draw is {question.draw}; it must be a whole number from 0 to {MOST_DRAWS - 1}.")
+    _options(question)
+    found = gradient.needs(_asked(question))
+    assert found.sites is not None, "a gradient names its sites"
+    return replace(found, sites=found.sites | {OUTPUT}, may_stop=False)
+
+
+def size(question: RandomisedQuestion, known: Known) -> Size:
+    """The other map: float32."""
+    return Size(known.of(question.wrt))
+
+
+def answer(scene: Scene, question: RandomisedQuestion, notes: tuple[str, ...], clock: Clock) -> RandomisedAnswer:
+    """Both maps by the way of a ``GradientQuestion``, the second of a twin with other weights or another image.
+
+    Raises:
+        QuestionError: there is no such layer; or as a ``GradientQuestion`` does.
+    """
+    first = _original(scene, question, clock)
+    module = scene.model.module
+    found = layers(module, scene.trace, first.target)
+    changed = _chosen(question, tuple(found))
+    names = {name for layer in changed for name in found[layer]}
+    then = _changed(scene, question, shuffled(module, names, question.draw) if names else module)
+    asked = replace(_asked(question), target=first.target, options=_options(question))
+    second = gradient.answer(then, asked, (), clock)
+    fields = [_field(question, scene, one) for one in (first, second)]
+    return RandomisedAnswer(
+        question=question,
+        target=first.target,
+        score=first.score,
+        score_then=second.score,
+        layers=tuple(found),
+        changed=changed,
+        notes=tuple(dict.fromkeys((*notes, *second.notes, *_said(module, found, changed)))),
+        receipt=clock.receipt(),
+        arrays={
+            f"attribution/{question.wrt}": second.attributions[question.wrt],
+            "similarity": np.array(_similarity(*fields)),
+        },
+    )
+
+
+def _asked(question: RandomisedQuestion) -> GradientQuestion:
+    return GradientQuestion(
+        model=question.model,
+        image=question.image,
+        target=question.target,
+        wrt=(question.wrt,),
+        method=question.method,
+        options=question.options,
+        axis=question.axis,
+        seed=question.seed,
+    )
+
+
+def _options(question: RandomisedQuestion) -> OptionValues:
+    """Those of the second map: with ``other_draw`` the seed that follows, and after the last the first."""
+    values = settled(question.method, question.options)
+    if not question.other_draw:
+        return question.options
+    seed = next((one for one in card_of(question.method).options if one.name == "seed"), None)
+    if not isinstance(seed, Number):
+        raise QuestionError(f"{question.method} draws no random numbers, so it has no other draw. Leave it out.")
+    following = float(values["seed"]) + 1
+    return tuple((values | {"seed": following if following <= seed.high else seed.low}).items())
+
+
+def _original(scene: Scene, question: RandomisedQuestion, clock: Clock) -> GradientAnswer:
+    """The map as it is; kept, because many questions in a row compare with the same."""
+    asked = _asked(question)
+    if asked not in scene.maps:
+        scene.maps.clear()
+        scene.maps[asked] = gradient.answer(scene, asked, (), clock)
+    return scene.maps[asked]
+
+
+def _chosen(question: RandomisedQuestion, names: tuple[str, ...]) -> tuple[str, ...]:
+    if not 0 <= question.layer <= len(names):
+        raise QuestionError(
+            f"Layer {question.layer} does not exist: between the image and this score run {len(names)} layers with "
+            f"parameters. Choose one from 1 to {len(names)}, or 0 for none."
+        )
+    return names[question.layer - 1 : question.layer] if question.mode == "single" else names[: question.layer]
+
+
+def _changed(scene: Scene, question: RandomisedQuestion, module: nn.Module) -> Scene:
+    """The scene with another model, or with noise on the input."""
+    x = _noisy(scene.trace.values[INPUT].detach(), question)
+    trace = forward(module, x, keep=needs(question).sites, seed=scene.seed, attention=scene.attention)
+    model = replace(scene.model, module=module)
+    return replace(scene, model=model, trace=trace, iterations={}, rows={}, maps={}, remembered=False)
+
+
+def _noisy(x: Tensor, question: RandomisedQuestion) -> Tensor:
+    """The input x plus noise · (max − min of x) · standard normal numbers."""
+    if not question.noise:
+        return x
+    generator = torch.Generator().manual_seed(MOST_PARAMETERS * question.draw)
+    drawn = torch.randn(x.shape, generator=generator, dtype=torch.float32).to(x)
+    return x + question.noise * (x.max() - x.min()) * drawn
+
+
+def _field(question: RandomisedQuestion, scene: Scene, answer: GradientAnswer) -> FloatArray:
+    """What is drawn of a map: at the input by the view, elsewhere the sum over its channels."""
+    found: FloatArray = answer.attributions[question.wrt]
+    reduce = view(question.view).reduce
+    if question.wrt == INPUT and found.ndim == 4 and reduce is not None:
+        return reduce(found[0])
+    summed: FloatArray = found.sum(axis=_axis(scene, question, answer.target))[0] if found.ndim > 1 else found
+    return summed
+
+
+def _axis(scene: Scene, question: RandomisedQuestion, target: Target) -> int:
+    return targets.channel_axis(scene.trace, question.wrt, question.axis)
+
+
+def _similarity(one: FloatArray, other: FloatArray) -> tuple[float, float, float]:
+    """Spearman of the fields, Spearman and SSIM of their magnitudes."""
+    alike = ssim(as_drawn(one), as_drawn(other)) if one.ndim == 2 else float("nan")
+    return spearman(one, other), spearman(np.abs(one), np.abs(other)), alike
+
+
+def _said(module: nn.Module, found: dict[str, list[str]], changed: tuple[str, ...]) -> tuple[str, ...]:
+    """A sentence about layers that no other order changes."""
+    parameters = dict(module.named_parameters())
+    same = [layer for layer in changed if all(is_constant(parameters[name]) for name in found[layer])]
+    if not same:
+        return ()
+    named = ", ".join(layer or "the model itself" for layer in same[:5]) + (" and others" if len(same) > 5 else "")
+    return (f"All numbers of each parameter are equal in {named}, so randomising changes nothing there.",)
