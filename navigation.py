@@ -4,7 +4,7 @@ import streamlit as st
 
 from gradviz_core.compute import client
 from pages.layout import contents, frame, start
-from pages.shell import asker, icon, rows, turns
+from pages.shell import asker, icon, later, rows, turns
 
 cards = contents.pages()
 
@@ -48,3 +48,4 @@ st.logo(icon.LOGO, size="large")
 with turns.one_page(), frame.around(cards.get(page.url_path, cards[opening])):
     page.run()
 rows.go_on()
+later.go_on()

@@ -37,6 +37,7 @@ from gradviz_core.types import (
     FlowQuestion,
     GradientAnswer,
     GradientQuestion,
+    InsertionQuestion,
     JacobianQuestion,
     KeepingQuestion,
     LessonQuestion,
@@ -68,6 +69,7 @@ WRT = st.lists(SITES, max_size=5).map(tuple)
 PARTS = st.none() | st.tuples(COUNT, COUNT)
 CHOICES = st.lists(st.tuples(TEXT, TEXT | st.floats(allow_nan=False)), max_size=4).map(tuple)
 BREAKS = st.sampled_from(get_args(Break))
+NORMS, FLAGS = st.sampled_from(get_args(Norm)), st.booleans()
 QUESTIONS: st.SearchStrategy[Question] = st.one_of(
     st.builds(GradientQuestion, model=TEXT, image=TEXT, target=TARGETS, wrt=WRT, method=METHODS, options=CHOICES),
     st.builds(UnitsQuestion, model=TEXT, image=TEXT, site=SITES, place=COUNTS, count=COUNT),
@@ -87,19 +89,13 @@ QUESTIONS: st.SearchStrategy[Question] = st.one_of(
     st.builds(ProofQuestion, model=TEXT, image=TEXT, target=TARGETS, directions=COUNT),
     st.builds(FlowQuestion, model=TEXT, image=TEXT, target=TARGETS, parameters=st.booleans()),
     st.builds(
-        PerturbationQuestion,
-        model=TEXT,
-        image=TEXT,
-        target=TARGETS,
-        norm=st.sampled_from(get_args(Norm)),
-        epsilon=COUNT,
-        steps=COUNT,
-        away=st.booleans(),
+        PerturbationQuestion, model=TEXT, image=TEXT, target=TARGETS, norm=NORMS, epsilon=COUNT, steps=COUNT, away=FLAGS
     ),
     st.builds(JacobianQuestion, model=TEXT, image=TEXT, of=SITES, wrt=SITES, rows=PARTS, columns=PARTS),
     st.builds(SpectrumQuestion, model=TEXT, image=TEXT, of=SITES, wrt=SITES, rows=PARTS, count=COUNT, steps=COUNT),
     st.builds(TokensQuestion, model=TEXT, image=TEXT, seed=COUNT),
     st.builds(LessonQuestion, lesson=TEXT, choices=CHOICES),
+    st.builds(InsertionQuestion, model=TEXT, image=TEXT, target=TARGETS, method=METHODS, steps=COUNT),
     st.builds(RandomisedQuestion, model=TEXT, image=TEXT, wrt=SITES, layer=COUNT, noise=st.floats(0, 9)),
     st.builds(CamsQuestion, model=TEXT, image=TEXT, target=TARGETS, method=METHODS, options=CHOICES),
     st.builds(KeepingQuestion, model=TEXT, image=TEXT, sites=WRT, target=TARGETS, method=METHODS, options=CHOICES),
@@ -165,6 +161,7 @@ def test_every_kind_of_question_and_target_is_tried_here() -> None:
         "OutputQuestion",
         "BackwardQuestion",
         "CamsQuestion",
+        "InsertionQuestion",
         "KeepingQuestion",
         "RandomisedQuestion",
         "TokensQuestion",
@@ -212,7 +209,7 @@ def _gradient(**changes: object) -> str:
         ('"gradient"', "should be an object"),
         ("[" * 100_000, "Invalid JSON"),
         ("{}", "kind"),
-        ('{"kind":"shell"}', "'diagnosis', 'flow', 'gradient', 'jacobian'"),
+        ('{"kind":"shell"}', "'diagnosis', 'flow', 'gradient', 'insertion'"),
         ('{"kind":"survey","model":"m"}', "image: Field required"),
         (_gradient(extra=1), "extra: Unexpected keyword argument"),
         (_gradient(model=7), "model: Input should be a valid string (found 7)"),

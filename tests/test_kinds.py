@@ -35,6 +35,7 @@ ABOUT_MODELS: dict[str, Any] = {
     "proof": gv.ProofQuestion(model=MODEL, image=IMAGE, directions=1),
     "cams": gv.CamsQuestion(model=MODEL, image=IMAGE),
     "randomised": gv.RandomisedQuestion(model=MODEL, image=IMAGE, layer=1),
+    "insertion": gv.InsertionQuestion(model=MODEL, image=IMAGE, steps=2),
     "keeping": gv.KeepingQuestion(model="preset/digits-cnn", image=IMAGE, sites=(gv.Site("features.1"),)),
 }
 FEW = 1000
@@ -117,4 +118,5 @@ def _what_mypy_infers(any_question: gv.Question) -> None:
     assert_type(gv.answer(gv.CamsQuestion(model="", image="")), gv.CamsAnswer)
     assert_type(gv.answer(gv.KeepingQuestion(model="", image="", sites=())), gv.KeepingAnswer)
     assert_type(gv.answer(gv.RandomisedQuestion(model="", image="")), gv.RandomisedAnswer)
+    assert_type(gv.answer(gv.InsertionQuestion(model="", image="")), gv.InsertionAnswer)
     assert_type(gv.answer(any_question), gv.Answer)

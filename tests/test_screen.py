@@ -38,6 +38,7 @@ from gradviz_core.types import (
     FlowQuestion,
     GradientAnswer,
     GradientQuestion,
+    InsertionQuestion,
     JacobianQuestion,
     KeepingQuestion,
     LessonQuestion,
@@ -74,6 +75,7 @@ QUESTIONS: Mapping[str, Question] = {
     "proof": ProofQuestion(model=MODEL, image=IMAGE, directions=1),
     "cams": CamsQuestion(model=MODEL, image=IMAGE),
     "randomised": RandomisedQuestion(model=MODEL, image=IMAGE, layer=1),
+    "insertion": InsertionQuestion(model=MODEL, image=IMAGE, steps=2),
     "keeping": KeepingQuestion(model="preset/digits-cnn", image=IMAGE, sites=(Site("features.1"),)),
 }
 
@@ -105,9 +107,10 @@ LARGE: Mapping[str, Arrays] = {
     "diagnosis": {"x": np.ones(3_000_000)},
     "backward": {"incoming/0": np.ones((3_000, 1_000))},
     "proof": {"x": np.ones(3_000_000)},
+    "insertion": {"share": np.ones(3_000_000)},
     "keeping": {"kept": np.ones(3_000_000)},
 }
-REFUSED = {"flow", "jacobian", "lesson", "diagnosis", "proof", "backward", "keeping"}
+REFUSED = {"flow", "jacobian", "lesson", "diagnosis", "proof", "backward", "keeping", "insertion"}
 
 
 @cache

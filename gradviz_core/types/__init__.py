@@ -41,6 +41,8 @@ from gradviz_core.types.heads import Rectangle as Rectangle
 from gradviz_core.types.heads import Region as Region
 from gradviz_core.types.heads import ScoreScale as ScoreScale
 from gradviz_core.types.heads import WholeMap as WholeMap
+from gradviz_core.types.insertion import InsertionAnswer as InsertionAnswer
+from gradviz_core.types.insertion import InsertionQuestion as InsertionQuestion
 from gradviz_core.types.jacobian import MOST_ENTRIES as MOST_ENTRIES
 from gradviz_core.types.jacobian import MOST_PASSES as MOST_PASSES
 from gradviz_core.types.jacobian import JacobianAnswer as JacobianAnswer

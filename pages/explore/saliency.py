@@ -8,7 +8,7 @@ from gradviz_core.drawing.screen.seen import seen as seen_in
 from gradviz_core.types import GradientQuestion
 from gradviz_core.types.looks import Look
 from gradviz_core.types.methods import METHODS
-from pages.explore import depth, predictions
+from pages.explore import depth, predictions, trust
 from pages.layout import code, frame
 from pages.shell import check, download_menu, facts, panel, pixel, rows, saliency, sizes, widgets
 from pages.shell.asking import one_sentence
@@ -84,6 +84,7 @@ with one_sentence():
         )
         saliency.near_the_pixel(gradient, view, answer, spot)
 
+    trust.draw(question, answer.target, view, image)
     download_menu.menu(choice, drawn, answer, "saliency", checked)
     target = answer.target if snippets.asks_elsewhere(method) else choice.target
     classes = len(answer.prediction)

@@ -29,6 +29,7 @@ from pages.shell import (
     definitions,
     draws,
     history,
+    later,
     meaning,
     narrow,
     panel,
@@ -79,6 +80,7 @@ def around(page: contents.Page) -> Iterator[None]:
     skeleton.make()
     asking.begin()
     rows.begin()
+    later.begin()
     check.begin()
     uploading.begin()
     unseen.make()

@@ -1,0 +1,115 @@
+"""The score as pixels come onto a substrate, or go, in the order of a map, at random, or from the centre."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from jaxtyping import Int64
+from torch import Tensor
+
+from gradviz_core.answers import gradient
+from gradviz_core.answers.needs import Needs, about
+from gradviz_core.answers.oracle import SceneOracle
+from gradviz_core.answers.scene import Clock, Scene
+from gradviz_core.answers.sizes import SMALL, Known, Size
+from gradviz_core.errors import QuestionError
+from gradviz_core.methods.attributions import Oracle
+from gradviz_core.methods.baselines import beginning
+from gradviz_core.types import INPUT, FloatArray, GradientQuestion, InsertionAnswer, InsertionQuestion
+from gradviz_core.types.insertion import MOST_STEPS
+from gradviz_core.types.methods import card_of
+from gradviz_core.types.views import view
+
+
+def needs(question: InsertionQuestion) -> Needs:
+    """The input, and the site that the target is read from.
+
+    Raises:
+        QuestionError: as of a ``GradientQuestion``; or there are too few steps, or too many.
+    """
+    if not 1 <= question.steps <= MOST_STEPS:
+        raise QuestionError(f"There are {question.steps} steps. Choose a whole number from 1 to {MOST_STEPS}.")
+    gradient.needs(_asked(question))
+    return about(question.target)
+
+
+def size(question: InsertionQuestion, known: Known) -> Size:
+    """A few numbers for each step."""
+    return SMALL
+
+
+def answer(scene: Scene, question: InsertionQuestion, notes: tuple[str, ...], clock: Clock) -> InsertionAnswer:
+    """Both curves.
+
+    Raises:
+        QuestionError: as the gradient does; or the input is no picture.
+    """
+    x = scene.trace.values[INPUT].detach()
+    if x.dim() != 4:
+        raise QuestionError(f"The input has the shape {tuple(x.shape)}, so it has no pixels to insert or delete.")
+    target, _ = scene.select(question.target)
+    pixels, said = _order(scene, question, x, clock)
+    oracle = SceneOracle(scene, target, INPUT, torch.zeros_like(x))  # it is asked for scores alone
+    ground = beginning(oracle, x, question.substrate, torch.Generator())
+    ends = np.linspace(0, pixels.size, question.steps + 1).round().astype(np.int64)
+    return InsertionAnswer(
+        question=question,
+        target=target,
+        notes=(*notes, *scene.remarks(), *said),
+        receipt=clock.receipt(),
+        arrays={
+            "share": ends / pixels.size,
+            "insertion": _curve(oracle, x, ground, pixels, ends),
+            "deletion": _curve(oracle, ground, x, pixels, ends),
+        },
+    )
+
+
+def _asked(question: InsertionQuestion) -> GradientQuestion:
+    return GradientQuestion(
+        model=question.model,
+        image=question.image,
+        target=question.target,
+        method=question.method,
+        options=question.options,
+        seed=question.seed,
+    )
+
+
+def _order(
+    scene: Scene, question: InsertionQuestion, x: Tensor, clock: Clock
+) -> tuple[Int64[np.ndarray, " pixels"], tuple[str, ...]]:
+    """The pixels, counted row by row, in the order in which they change; and what is said of the map."""
+    rows, columns = x.shape[2:]
+    if question.order == "random":
+        return np.random.default_rng(question.draw).permutation(rows * columns), ()
+    if question.order == "centre":
+        down, across = (np.arange(side) - (side - 1) / 2 for side in (rows, columns))
+        return _ranked(-np.hypot(down[:, None], across)), ()
+    found = gradient.answer(scene, _asked(question), (), clock)
+    reduce = view(question.view).reduce
+    assert reduce is not None, "such a view is no name of the question's"
+    drawn = reduce(found.attributions[INPUT][0])
+    return _ranked(drawn if card_of(question.method).complete else np.abs(drawn)), found.notes
+
+
+def _ranked(field: FloatArray) -> Int64[np.ndarray, " pixels"]:
+    """The largest first; of equal ones in the order of the picture."""
+    return np.argsort(-np.nan_to_num(field.ravel()), kind="stable")
+
+
+def _curve(
+    oracle: Oracle, new: Tensor, old: Tensor, pixels: Int64[np.ndarray, " pixels"], ends: Int64[np.ndarray, " steps"]
+) -> FloatArray:
+    """The score with as many of the pixels from ``new`` as each of the ``ends`` says, and all others from ``old``."""
+    order = torch.from_numpy(pixels).to(new.device)
+
+    def mixed() -> Iterator[Tensor]:
+        for end in ends:
+            here = old.flatten(2).clone()
+            here[:, :, order[: int(end)]] = new.flatten(2)[:, :, order[: int(end)]]
+            yield here.view(new.shape)
+
+    return np.array(list(oracle.scores(mixed())))

@@ -1,0 +1,91 @@
+"""Charts of what a map is worth: how alike maps are along the layers, and the score as pixels come and go."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import plotly.graph_objects as go
+
+from gradviz_core.drawing.charts import BROWN, LEGEND
+from gradviz_core.drawing.figures import ACCENT, QUIET
+from gradviz_core.drawing.trust_words import ALIKE, ORDERS
+from gradviz_core.text.shown_text import figure_text
+from gradviz_core.types import FloatArray, InsertionAnswer, RandomisedAnswer
+from gradviz_core.types.insertion import Order
+
+HEIGHT = 320
+_LINES = {"spearman": QUIET, "spearman_absolute": ACCENT, "ssim": BROWN}
+_STROKES: Mapping[Order, tuple[str, str]] = {
+    "map": (ACCENT, "solid"),
+    "random": (QUIET, "dot"),
+    "centre": (BROWN, "dash"),
+}
+
+
+def along_layers(answers: Sequence[RandomisedAnswer], chosen: int) -> go.Figure:
+    """How alike the maps are to the map itself, one point for each answer, from the score down; a line marks the layer
+    that is ``chosen``."""
+    figure = go.Figure()
+    at = [answer.question.layer for answer in answers]
+    said = [
+        figure_text(answer.changed[-1] or "the model itself", 40) if answer.changed else "none" for answer in answers
+    ]
+    signed = any(answer.spearman != answer.spearman_absolute for answer in answers)
+    for name, colour in _LINES.items():
+        if name == "spearman" and not signed:
+            continue
+        values = [getattr(answer, name) for answer in answers]
+        _line(figure, ALIKE[name], at, values, colour, "solid", said)
+    figure.add_vline(x=chosen, line={"color": QUIET, "width": 1, "dash": "dot"})
+    _frame(figure, "layers from the score down", "likeness")
+    low = min((value for trace in figure.data for value in trace.y if value == value), default=0.0)
+    figure.update_yaxes(range=[min(-0.05, low - 0.05), 1.05])
+    return figure
+
+
+def as_pixels_change(answers: Mapping[Order, InsertionAnswer], curve: str, unit: str) -> go.Figure:
+    """The ``insertion`` or ``deletion`` curve of each order of the pixels."""
+    figure = go.Figure()
+    for order, answer in answers.items():
+        _line(figure, ORDERS[order], 100 * answer.arrays["share"], answer.arrays[curve], *_STROKES[order])
+    changed = "pixels of the image inserted, %" if curve == "insertion" else "pixels of the image deleted, %"
+    _frame(figure, changed, unit)
+    return figure
+
+
+def _line(
+    figure: go.Figure,
+    name: str,
+    x: Sequence[float] | FloatArray,
+    y: Sequence[float] | FloatArray,
+    colour: str,
+    dash: str,
+    said: Sequence[str] = (),
+) -> None:
+    where = "%{text}" if said else "%{x:.3~g} %"
+    figure.add_trace(
+        go.Scatter(
+            name=name,
+            x=x,
+            y=y,
+            text=list(said) or None,
+            mode="lines+markers",
+            line={"color": colour, "dash": dash, "width": 2},
+            marker={"size": 5},
+            hovertemplate=f"{name}<br>{where}<br><b>%{{y:.4~g}}</b><extra></extra>",
+        )
+    )
+
+
+def _frame(figure: go.Figure, across: str, up: str) -> None:
+    figure.update_layout(
+        height=HEIGHT,
+        margin={"l": 8, "r": 8, "t": 56, "b": 8},
+        dragmode=False,
+        hovermode="closest",
+        legend=LEGEND,
+        plot_bgcolor="rgba(0,0,0,0)",
+    )
+    axis = {"fixedrange": True, "tickfont": {"size": 11}, "zeroline": True}
+    figure.update_xaxes(axis, title={"text": figure_text(across), "font": {"size": 12}, "standoff": 4})
+    figure.update_yaxes(axis, title={"text": figure_text(up), "font": {"size": 12}})

@@ -1,0 +1,168 @@
+"""The panel "Can I trust this?": nothing before it is opened, exact numbers in it, one sentence for each outcome."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from gradviz_core.compute import client, inline
+from gradviz_core.drawing import trust_words
+from gradviz_core.errors import Busy
+from gradviz_core.types import (
+    INPUT,
+    Answer,
+    ClassScore,
+    InsertionAnswer,
+    InsertionQuestion,
+    Question,
+    RandomisedAnswer,
+    RandomisedQuestion,
+)
+from pages.shell.answer_cache import answer_cache
+from tests.opening import answer_here, chart, errors, opened, texts, values
+
+CHOICES = {"model": "preset/digits-cnn", "image": "sample/digit-8", "target": "8"}
+
+
+@pytest.fixture(autouse=True)
+def asked(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Question]]:
+    answer_cache.clear()
+    yield answer_here(monkeypatch)
+    answer_cache.clear()
+
+
+def lines(app: AppTest, key: str) -> dict[str, list[float]]:
+    return {trace["name"]: trace["y"] for trace in chart(app, key)["data"]}
+
+
+def tests_asked(asked: list[Question]) -> list[Question]:
+    return [one for one in asked if isinstance(one, RandomisedQuestion | InsertionQuestion)]
+
+
+def randomised(**choices: object) -> RandomisedAnswer:
+    question = {"model": CHOICES["model"], "image": CHOICES["image"], "target": ClassScore(8), **choices}
+    return inline.ask(RandomisedQuestion(**question))  # type: ignore[arg-type]
+
+
+def test_folded_away_it_asks_nothing(asked: list[Question]) -> None:
+    app = opened(**CHOICES)
+    assert not tests_asked(asked)
+    assert [one.label for one in app.expander][-1:] == ["Can I trust this?"] or "Can I trust this?" in [
+        one.label for one in app.expander
+    ]
+    assert "trust" not in app.query_params
+
+
+def test_the_map_with_random_weights_and_the_curve(asked: list[Question]) -> None:
+    app = opened(**CHOICES, trust="weights", random_layer="2")
+    true = randomised(layer=2)
+    np.testing.assert_array_equal(values(chart(app, "trust_map")), true.attribution[0].sum(axis=0))
+    assert trust_words.of_weights(true).sentence in " ".join(texts(app))
+    shown = lines(app, "trust_curve")
+    each = [randomised(layer=layer) for layer in range(4)]
+    assert shown["SSIM"] == pytest.approx([one.ssim for one in each])
+    assert shown["Spearman of magnitudes"] == pytest.approx([one.spearman_absolute for one in each])
+    assert not app.get("progress")
+    assert not errors(app)
+
+    app.slider(key="shown_random_layer").set_value(0).run()
+    assert app.query_params["random_layer"] == "0"
+    np.testing.assert_array_equal(values(chart(app, "trust_map")), values(chart(app, "gradient")))
+    app.button_group(key="shown_random_mode").set_value("single").run()
+    assert {one.mode for one in tests_asked(asked)[-3:] if isinstance(one, RandomisedQuestion)} == {"single"}
+    assert "one layer at a time" in " ".join(texts(app))
+
+
+def test_a_layer_that_is_not_there_is_an_error_that_leaves_the_page(asked: list[Question]) -> None:
+    for wrong, sentence in (("9", "run 3 layers with parameters"), ("x", "There is no layer")):
+        app = opened(**CHOICES, trust="weights", random_layer=wrong)
+        (said,) = errors(app)
+        assert sentence in said
+        app.button(key="without_1").click().run()
+        assert not errors(app)
+        assert "random_layer" not in app.query_params
+    (said,) = errors(opened(**CHOICES, trust="magic"))
+    assert "Test cannot be" in said
+
+
+def test_insertion_and_deletion_of_three_orders(asked: list[Question]) -> None:
+    app = opened(**CHOICES, trust="pixels", substrate="black")
+    found = {}
+    for order in trust_words.ORDERS:
+        question = InsertionQuestion(
+            model=CHOICES["model"], image=CHOICES["image"], target=ClassScore(8), order=order, substrate="black"
+        )
+        found[order] = inline.ask(question)
+    for curve in ("insertion", "deletion"):
+        shown = lines(app, f"trust_{curve}")
+        assert list(shown) == list(trust_words.ORDERS.values())
+    assert trust_words.of_pixels(found).sentence in " ".join(texts(app))
+
+
+def test_noise_and_another_draw(asked: list[Question]) -> None:
+    app = opened(**CHOICES, trust="noise", noise="10")
+    np.testing.assert_array_equal(values(chart(app, "trust_map")), randomised(noise=0.1).attribution[0].sum(axis=0))
+    app = opened(**CHOICES, trust="draw", method="smoothgrad", options="draws=64")
+    (question,) = tests_asked(asked)[1:]
+    assert isinstance(question, RandomisedQuestion)
+    assert dict(question.options)["draws"] == 16, "few, because a test makes many maps"
+    assert any("Both maps with 16 draws" in one.value for one in app.caption)
+    (said,) = errors(opened(**CHOICES, trust="draw"))
+    assert "Test cannot be" in said, "the gradient draws nothing"
+
+
+def test_what_fails_is_said_once_and_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    true = client.ask
+
+    def busy(question: Question) -> Answer:
+        if isinstance(question, InsertionQuestion):
+            raise Busy("All workers are busy.")
+        return true(question)
+
+    monkeypatch.setattr(client, "ask", busy)
+    app = opened(**CHOICES, trust="pixels")
+    assert errors(app) == ["All workers are busy."]
+    monkeypatch.setattr(client, "ask", true)
+    app.button(key="ask_again_1").click().run()
+    assert not errors(app)
+    assert lines(app, "trust_deletion")
+
+
+@pytest.mark.parametrize(
+    ("likeness", "starts", "good"),
+    [
+        (0.9, "This map hardly changes when these weights are random: it shows the picture", False),
+        (0.6, "This map changes in part", None),
+        (0.3, "This map changes when these weights are random", True),
+        (np.nan, "One of the two maps is the same everywhere", None),
+    ],
+)
+def test_each_outcome_has_its_sentence(likeness: float, starts: str, good: bool | None) -> None:
+    answer = randomised(layer=1)
+    other = RandomisedAnswer(
+        **{name: getattr(answer, name) for name in ("question", "target", "score", "score_then", "layers", "changed")},
+        notes=(),
+        receipt=answer.receipt,
+        arrays={f"attribution/{INPUT}": answer.attribution, "similarity": np.array([0.1, likeness, 0.1])},
+    )
+    verdict = trust_words.of_weights(other)
+    assert verdict.sentence.startswith(starts)
+    assert verdict.good is good
+    assert trust_words.of_noise(other).good is (None if good is None else not good)
+
+
+def test_insertion_and_deletion_have_to_beat_both_orders() -> None:
+    question = InsertionQuestion(model=CHOICES["model"], image=CHOICES["image"])
+    one = inline.ask(question)
+
+    def curves(rise: float, fall: float) -> InsertionAnswer:
+        share = np.array([0.0, 1.0])
+        arrays = {"share": share, "insertion": np.full(2, rise), "deletion": np.full(2, fall)}
+        return InsertionAnswer(question=question, target=one.target, notes=(), receipt=one.receipt, arrays=arrays)
+
+    random, centre = curves(1, 1), curves(2, -1)
+    for mine, good in ((curves(3, -2), True), (curves(3, 0), None), (curves(1, -2), None), (curves(1, 0), False)):
+        assert trust_words.of_pixels({"map": mine, "random": random, "centre": centre}).good is good
