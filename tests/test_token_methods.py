@@ -4,6 +4,7 @@ autograd, and beside what a public implementation makes of the same model."""
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -12,12 +13,13 @@ from torch import Tensor, nn
 
 import gradviz_core as gv
 from gradviz_core.answers.oracle import SceneOracle
+from gradviz_core.drawing import snippets
 from gradviz_core.errors import QuestionError, Unreachable
 from gradviz_core.methods.attributions import Attention, Oracle, function_of
 from gradviz_core.tracing import trace
 from gradviz_core.types.methods import settled
 from gradviz_core.uploads import exported
-from tests import attending
+from tests import attending, snippet_runs
 from tests.exported.files import exported_bytes
 from tests.oracles import scene_of
 from tests.test_attention import by_plain_autograd
@@ -269,6 +271,27 @@ def test_a_question_gives_a_map_of_the_patches(method: str) -> None:
     assert found.shape == (1, 1, 8, 8)
     assert found.min() >= 0
     assert found.max() > found.min()
+
+
+@pytest.mark.parametrize(
+    ("method", "options"),
+    [
+        ("attention_rollout", ()),
+        ("gradient_rollout", ()),
+        ("chefer", ()),
+        ("chefer", (("form", "rows"),)),
+        ("legrad", ()),
+        ("legrad", (("scale", "raw"),)),
+    ],
+)
+def test_the_program_of_a_card_gives_the_same_map(
+    method: str, options: tuple[tuple[str, str], ...], tmp_path: Path
+) -> None:
+    model, image = "preset/shapes-vit", "sample/star"
+    setting = snippet_runs.setting(model, image)
+    answer = snippet_runs.ask(gv.GradientQuestion(model=model, image=image, method=method, options=options))
+    code = snippets.saliency(setting, answer.target, method, "signed_sum", options)
+    assert snippet_runs.error(snippet_runs.run(code, tmp_path), answer.attributions[gv.INPUT][0, 0]) < 1e-5
 
 
 @pytest.mark.parametrize(

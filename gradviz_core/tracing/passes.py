@@ -212,8 +212,8 @@ def _watched(plan: _Plan, begin: int | State, *, trainable: bool | None, follow:
             watch.attach(watched)
         try:
             with (
+                positions or nullcontext(),  # before the follower, which is not to see what it computes
                 follower or nullcontext(),
-                positions or nullcontext(),
                 autograd,
                 formed or nullcontext(),
                 _uncompiled(),

@@ -18,7 +18,7 @@ _NOWHERE = complex("nan")
 _SAME = frozenset(
     """clone alias detach _to_copy lift_fresh copy_ native_dropout _softmax _log_softmax _safe_softmax
     native_layer_norm native_batch_norm native_group_norm _native_batch_norm_legit _native_batch_norm_legit_no_training
-    cudnn_batch_norm _fused_rms_norm""".split()
+    cudnn_batch_norm _fused_rms_norm hardswish hardswish_ _prelu_kernel""".split()
 )
 """Operations whose first result has each number where the first argument has it."""
 _MOVES = frozenset(

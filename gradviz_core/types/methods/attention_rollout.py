@@ -1,5 +1,6 @@
 """The attention weights of all layers multiplied, from the token that the score is read from down to the patches."""
 
+from gradviz_core.types.attention_code import AS_ROWS, FORMED, PATCHES, ROLLED
 from gradviz_core.types.method_cards import MethodCard
 
 CARD = MethodCard(
@@ -25,4 +26,17 @@ CARD = MethodCard(
   url = {https://arxiv.org/abs/2005.00928}
 }""",
     where="attention",
+    takes_gradient=True,
+    code=(
+        *FORMED,
+        "",
+        "",
+        "def layer(weights, slope):",
+        "    fused = weights.mean(0)",
+        *AS_ROWS,
+        "",
+        "",
+        *ROLLED,
+        *PATCHES,
+    ),
 )

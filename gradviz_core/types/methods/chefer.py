@@ -1,5 +1,6 @@
 """Relevance by the positive part of gradient times attention, added up layer by layer."""
 
+from gradviz_core.types.attention_code import FORMED, PATCHES, ROLLED
 from gradviz_core.types.controls import Choice, Option
 from gradviz_core.types.method_cards import MethodCard
 
@@ -36,4 +37,17 @@ CARD = MethodCard(
 }""",
     options=(FORM,),
     where="attention",
+    takes_gradient=True,
+    code=(
+        *FORMED,
+        "",
+        "",
+        "def layer(weights, slope):",
+        "    matrix = (weights * slope).clamp(min=0).mean(0) + eye",
+        '    return matrix / matrix.sum(-1, keepdim=True) if $form == "rows" else matrix',
+        "",
+        "",
+        *ROLLED,
+        *PATCHES,
+    ),
 )

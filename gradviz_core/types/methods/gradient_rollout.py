@@ -1,5 +1,6 @@
 """Attention rollout in which the gradient of the score weights the heads."""
 
+from gradviz_core.types.attention_code import AS_ROWS, FORMED, PATCHES, ROLLED
 from gradviz_core.types.method_cards import MethodCard
 
 CARD = MethodCard(
@@ -24,4 +25,17 @@ CARD = MethodCard(
   url = {https://jacobgil.github.io/deeplearning/vision-transformer-explainability}
 }""",
     where="attention",
+    takes_gradient=True,
+    code=(
+        *FORMED,
+        "",
+        "",
+        "def layer(weights, slope):",
+        "    fused = (weights * slope).mean(0).clamp(min=0)",
+        *AS_ROWS,
+        "",
+        "",
+        *ROLLED,
+        *PATCHES,
+    ),
 )

@@ -1,5 +1,6 @@
 """The positive part of the gradient with respect to the attention of each layer, read at that layer."""
 
+from gradviz_core.types.attention_code import FORMED, PATCHES
 from gradviz_core.types.controls import Choice, Option
 from gradviz_core.types.method_cards import MethodCard
 
@@ -38,4 +39,24 @@ CARD = MethodCard(
 }""",
     options=(SCALE,),
     where="attention",
+    takes_gradient=True,
+    code=(
+        "layers = [name for name, part in model.named_modules() if isinstance(part, torch.nn.MultiheadAttention)]",
+        'blocks = [model.get_submodule(name.rpartition(".")[0]) for name in layers]',
+        "outputs = []",
+        "hooks = [block.register_forward_hook(lambda _, given, output: outputs.append(output)) for block in blocks]",
+        *FORMED,
+        "for hook in hooks:",
+        "    hook.remove()",
+        "found = []",
+        "for weights, output in zip(attention, outputs):  # the last layers read what each block returned",
+        "    hook = blocks[-1].register_forward_hook(lambda *_: output)",
+        "    (slope,) = torch.autograd.grad(score_from(model(x)), weights, retain_graph=True)",
+        "    hook.remove()",
+        "    found.append(slope.clamp(min=0).mean((0, 1)))",
+        "tokens = sum(found) / len(found)",
+        *PATCHES,
+        'if $scale == "unit":',
+        "    gradient = (gradient - gradient.min()) / (gradient.max() - gradient.min())",
+    ),
 )
