@@ -22,7 +22,6 @@ def grad_cam_plus_plus(oracle: Layer, value: Float[Tensor, "*shape"], options: O
     Raises:
         QuestionError: the value has no positions.
     """
-    places, slope = positions(value, oracle.axis), oracle(value)
-    alpha = 1 / (2 + slope * value.sum(places, keepdim=True))
-    weights = (alpha * slope).where(slope > 0, 0.0).sum(places, keepdim=True)
+    places, positive = positions(value, oracle.axis), oracle(value).relu()
+    weights = (positive / (2 + positive * value.sum(places, keepdim=True))).sum(places, keepdim=True)
     return weighted(weights, value, oracle.axis, options)

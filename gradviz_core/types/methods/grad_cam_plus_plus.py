@@ -26,8 +26,8 @@ CARD = MethodCard(
   url = {https://arxiv.org/abs/1710.11063}
 }""",
     code=(
-        "alpha = 1 / (2 + gradient * value.detach().sum(dim=$places, keepdim=True))",
-        "weights = (alpha * gradient).where(gradient > 0, 0.0).sum(dim=$places, keepdim=True)",
+        "positive, total = gradient.relu(), value.detach().sum(dim=$places, keepdim=True)",
+        "weights = (positive / (2 + positive * total)).sum(dim=$places, keepdim=True)",
         "found = (weights * value.detach()).sum(dim=$axis, keepdim=True)",
         'found = found if $negative == "kept" else found.relu()',
     ),
