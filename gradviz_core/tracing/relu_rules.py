@@ -100,8 +100,8 @@ def _check(rule: Rule, found: Activations, site: Site) -> None:
     where = f"between {site_name(site)} and the score"
     if barred := found.count("barred"):
         raise QuestionError(
-            f"{_NAMES[rule]} is defined for ReLUs alone, and {where} stands {_listed(barred)}: there the rule "
-            "says nothing, and the result would be something in between. Choose another method, or a model with ReLUs."
+            f"{_NAMES[rule]} is defined for ReLUs alone, and {where} this model has {_listed(barred)}: there the "
+            "rule says nothing, and the result would be something in between. Choose another method, or another model."
         )
     if not found.relus:
         raise QuestionError(
