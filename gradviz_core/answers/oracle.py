@@ -246,7 +246,7 @@ class SceneOracle:
     def _of_rows(self, at: Site, points: Sequence[Tensor]) -> tuple[Trace, Tensor]:
         """The pass, and the score of each row."""
         many = len(points)
-        trace = self._pass(self.input.repeat(many, *[1] * (self.input.dim() - 1)), at, _stacked(points))
+        trace = self._pass(self.input.repeat(many, *[1] * (self.input.dim() - 1)), at, torch.cat(list(points)))
         return trace, batch.select((self._target,) * many, trace)[1]
 
     def _are_rows(self, at: Site, points: Sequence[Tensor]) -> bool:
@@ -285,13 +285,6 @@ class SceneOracle:
             put={at: value},
             axes=self._target.needs_axes,
         )
-
-
-def _stacked(points: Sequence[Tensor]) -> Tensor:
-    """The points as one batch. On the CPU it lies in memory with its channels last: convolutions are faster so."""
-    rows = torch.cat(list(points))
-    plain = rows.dim() != 4 or rows.device.type != "cpu"
-    return rows if plain else rows.contiguous(memory_format=torch.channels_last)
 
 
 def _agree(one: Asked, other: Asked) -> bool:

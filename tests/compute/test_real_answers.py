@@ -33,6 +33,8 @@ from tests.load import heavy
 from tests.load.bystander import picture
 
 MODEL, IMAGE = "preset/digits-mlp", "sample/circle"
+MOST_GROWTH_MB = 100
+"""Of two workers together, in a sum of a thousand terms."""
 
 
 @pytest.fixture(scope="module")
@@ -201,13 +203,13 @@ def test_a_bystander_hardly_waits_while_six_tabs_compute_without_end(real: Clien
     assert max(wait for _, wait in waits) < upload + 10 * crowded
 
 
-def long_sum(model: str, draws: int) -> GradientQuestion:
-    options = (("draws", float(draws)),)
-    return GradientQuestion(model=model, image=IMAGE, target=ClassScore(1), method="smoothgrad", options=options)
+def long_sum(model: str, method: str, counts: str, count: int) -> GradientQuestion:
+    options = ((counts, float(count)),)
+    return GradientQuestion(model=model, image=IMAGE, target=ClassScore(1), method=method, options=options)
 
 
 def test_a_row_of_parts_makes_what_the_whole_question_gives(real: Client) -> None:
-    question = long_sum(MODEL, 52)
+    question = long_sum(MODEL, "smoothgrad", "draws", 52)
     row = Row(question, real.begin)
     row.begin(real.ask(row.first))
     while not row.is_whole:
@@ -220,9 +222,12 @@ def test_a_row_of_parts_makes_what_the_whole_question_gives(real: Client) -> Non
 
 @pytest.mark.sweep
 @pytest.mark.slow
-def test_a_thousand_draws_take_the_memory_of_a_few(real: Client) -> None:
-    """Of both workers together, ResNet-18 at 224×224: what they hold after 64 draws and at most until 1,024."""
-    row = Row(long_sum("torchvision/resnet18@random-0", 1024), real.begin)
+@pytest.mark.parametrize(
+    ("method", "counts", "count"), [("smoothgrad", "draws", 1024), ("integrated_gradients", "steps", 1000)]
+)
+def test_a_thousand_terms_take_the_memory_of_a_few(real: Client, method: str, counts: str, count: int) -> None:
+    """Of both workers together, ResNet-18 at 224×224: what they hold after 64 terms, and at most until the last."""
+    row = Row(long_sum("torchvision/resnet18@random-0", method, counts, count), real.begin)
     row.begin(real.ask(row.first))
     held: list[tuple[int, float]] = []
     while not row.is_whole:
@@ -230,7 +235,7 @@ def test_a_thousand_draws_take_the_memory_of_a_few(real: Client) -> None:
         held.append((row.done, sum(psutil.Process(pid).memory_info().rss for pid in workers_of(real)) / 1e6))
     first = next(megabytes for done, megabytes in held if done >= 64)
     most = max(megabytes for _, megabytes in held)
-    assert most - first < 100, f"{first:.0f} MB after 64 draws, at most {most:.0f} MB until 1,024"
+    assert most - first < MOST_GROWTH_MB, f"{first:.0f} MB after 64 terms, at most {most:.0f} MB until the last"
 
 
 def workers_of(client: Client) -> list[int]:
