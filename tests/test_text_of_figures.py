@@ -8,6 +8,8 @@ import inspect
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +20,7 @@ from hypothesis import strategies as st
 
 import gradviz_core as gv
 from gradviz_core.drawing import (
+    cam_figures,
     charts,
     fields,
     figures,
@@ -26,9 +29,11 @@ from gradviz_core.drawing import (
     near_figures,
     output_figures,
     spectra,
+    trust_figures,
 )
 from gradviz_core.drawing.flow_figures import Line
 from gradviz_core.drawing.output_figures import Placed
+from gradviz_core.drawing.screen import Seen
 from gradviz_core.story import figures as story
 from gradviz_core.text.shown_text import visible
 from gradviz_core.types import ClassProbability
@@ -87,6 +92,34 @@ def _boxes(names: Names) -> go.Figure:
     return output_figures.boxes_over(pixels, Placed(np.array([[1.0, 4, 1, 4]])), names, chosen=0)
 
 
+def _over_image(names: Names) -> go.Figure:
+    seen = Seen(np.zeros((4, 4, 3), np.uint8))
+    return cam_figures.over_image(_field(names), seen, opacity=0.5, chosen=(0, 1))
+
+
+def _changes(names: Names) -> go.Figure:
+    return cam_figures.changes(names[:4], NUMBERS, NUMBERS, unit=names[4], chosen=1)
+
+
+def _along_layers(names: Names) -> go.Figure:
+    answer = _randomised()
+    return trust_figures.along_layers([replace(answer, changed=(name,)) for name in names[:4]], 1)
+
+
+@cache
+def _randomised() -> gv.RandomisedAnswer:
+    return gv.answer(gv.RandomisedQuestion(model="preset/digits-cnn", image="sample/digit-3", layer=1))
+
+
+def _as_pixels_change(names: Names) -> go.Figure:
+    return trust_figures.as_pixels_change({"map": _inserted(), "random": _inserted()}, "insertion", names[0])
+
+
+@cache
+def _inserted() -> gv.InsertionAnswer:
+    return gv.answer(gv.InsertionQuestion(model="preset/digits-cnn", image="sample/digit-3", steps=2))
+
+
 def _lesson(kind: PictureKind) -> Callable[[Names], go.Figure]:
     def made(names: Names) -> go.Figure:
         picture = Picture(
@@ -119,6 +152,10 @@ MADE: dict[str, tuple[str, Callable[[Names], go.Figure]]] = {
     "along": ("flow_figures.along", _along),
     "predicted map": ("output_figures.predicted_map", _predicted_map),
     "boxes": ("output_figures.boxes_over", _boxes),
+    "class activation map": ("cam_figures.over_image", _over_image),
+    "what regions change": ("cam_figures.changes", _changes),
+    "along layers": ("trust_figures.along_layers", _along_layers),
+    "as pixels change": ("trust_figures.as_pixels_change", _as_pixels_change),
     "jacobian": ("spectra.heatmap", lambda names: spectra.heatmap(_field(names), names[:2], names[2:4])),
     "spectrum": ("spectra.spectrum", lambda names: spectra.spectrum(NUMBERS, unit=names[0], settled=1)),
     "sensitivities": (

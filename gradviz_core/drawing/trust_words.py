@@ -92,7 +92,9 @@ def numbers(answer: RandomisedAnswer) -> tuple[tuple[str, str], ...]:
     found = {name: getattr(answer, name) for name in ALIKE}
     if not card_of(answer.question.method).signed or answer.question.view != "signed_sum":
         del found["spearman"]
-    return tuple((ALIKE[name], "–" if math.isnan(value) else f"{value:.2f}".replace("-", "−")) for name, value in found.items())
+    return tuple(
+        (ALIKE[name], "–" if math.isnan(value) else f"{value:.2f}".replace("-", "−")) for name, value in found.items()
+    )
 
 
 # ------------------------------------------------------------------------------------------------- below the pictures
