@@ -43,7 +43,8 @@ class Placed:
         """The places; NaN throughout where they are not known."""
         if self.places is not None:
             return self.places
-        return torch.full(self.tensor.shape, _NOWHERE, dtype=torch.complex128, device=self.tensor.device)
+        nowhere = torch.tensor(_NOWHERE, dtype=torch.complex128, device=self.tensor.device)
+        return nowhere.expand(self.tensor.shape)
 
 
 Result = Sequence[Tensor | None]
@@ -71,27 +72,44 @@ def _plain(arg: Any) -> Any:
 
 def _together(given: Sequence[Placed], returned: Tensor) -> Tensor | None:
     """Of values that are computed number by number: the place in the first that has one."""
-    known = [one.places.expand(returned.shape) for one in given if one.places is not None]
+    known = [_core(one.places) for one in given if one.places is not None]
     found = known[0]
     for other in known[1:]:
         if found.isnan().any():
             found = torch.where(found.isnan(), other, found)
-    return found
+    return found.expand(returned.shape)
+
+
+def _core(places: Tensor) -> Tensor:
+    """The places without those that repeat others in memory: of a thousand channels at one place, one."""
+    for axis, stride in enumerate(places.stride()):
+        if stride == 0 and places.shape[axis] > 1:
+            places = places.narrow(axis, 0, 1)
+    return places
 
 
 def mean_place(places: Tensor, axes: Any) -> Tensor:
     """The mean over some axes, which stay, of the numbers that lie somewhere."""
-    here = ~places.isnan()
-    total = torch.where(here, places, 0).sum(axes, keepdim=True)
+    core, shape = _core(places), list(places.shape)
+    for axis in axes if isinstance(axes, list | tuple) else (axes,):
+        shape[axis] = 1
+    here = ~core.isnan()
+    total = torch.where(here, core, 0).sum(axes, keepdim=True)
     count = here.sum(axes, keepdim=True)
-    return torch.where(count > 0, total / count.clamp(min=1), _NOWHERE)
+    return torch.where(count > 0, total / count.clamp(min=1), _NOWHERE).expand(shape)
 
 
 # ---------------------------------------------------------------------------------------------------------- the others
 
 
-def _cat(given: Sequence[Any], _: Tensor) -> Tensor:
-    return torch.cat([one.somewhere for one in given[0]], *given[1:])
+def _cat(given: Sequence[Any], returned: Tensor) -> Tensor:
+    along = (given[1] if len(given) > 1 else 0) % returned.dim()
+    parts = [one.somewhere for one in given[0]]
+    shape = [max(_core(part).shape[axis] for part in parts) for axis in range(returned.dim())]
+    whole = [
+        _core(part).expand([part.shape[i] if i == along else size for i, size in enumerate(shape)]) for part in parts
+    ]
+    return torch.cat(whole, along).expand(returned.shape)
 
 
 def _stack(given: Sequence[Any], _: Tensor) -> Tensor:
@@ -123,8 +141,9 @@ def _product(first: int) -> Callable[[Sequence[Any], Tensor], Tensor | None]:
 
 def _is_level(places: Tensor, axis: int) -> bool:
     """Whether all numbers along an axis lie at one place."""
-    spread = (places - mean_place(places, axis)).abs().nan_to_num()
-    return bool((spread <= _LEVEL).all())
+    core = _core(places)
+    spread = (core - mean_place(core, axis)).abs().nan_to_num()
+    return core.shape[axis] == 1 or bool((spread <= _LEVEL).all())
 
 
 def _convolution(given: Sequence[Any], returned: Tensor) -> Tensor | None:
