@@ -7,8 +7,9 @@ default, and is asked for a row of parts, as a page asks.
 from __future__ import annotations
 
 import copy
-import time
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from statistics import median
 
 import torch
 from captum.attr import IntegratedGradients, NoiseTunnel, Saliency
@@ -72,7 +73,8 @@ def rows(rounds: int) -> Iterator[Row]:
 def _sums(
     rounds: int, method: str, captum: Captum, counts: str, module: nn.Module, x: Tensor, client: Client
 ) -> list[Row]:
-    batch = min(BATCHES, key=lambda size: _seconds(lambda: captum(module, x, size)))
+    tries = interleaved({str(size): partial(_run, captum, module, x, size) for size in BATCHES}, 3, warm_up=1)
+    batch = min(BATCHES, key=lambda size: median(tries[str(size)]))
     question = GradientQuestion(
         model=KEY, image=PHOTO, target=ClassScore(LABEL), method=method, options=((counts, float(TERMS)),)
     )
@@ -80,7 +82,7 @@ def _sums(
     theirs = f"captum, {method}, {TERMS} {counts}, batches of {batch}"
     library, through = f"GradViz in one process, {method}", f"GradViz's service, {method}, in parts"
     runs: dict[str, Run] = {
-        theirs: lambda: _done(captum(module, x, batch)),
+        theirs: partial(_run, captum, module, x, batch),
         library: lambda: _done(answerer.answer(question)),
         through: lambda: _done(whole(client, question)),
     }
@@ -114,10 +116,8 @@ def _cams(rounds: int, module: nn.Module, x: Tensor) -> list[Row]:
     return [row(times, theirs), row(times, ours, theirs, FASTER_CAM)]
 
 
-def _seconds(run: Callable[[], object]) -> float:
-    start = time.perf_counter()
-    run()
-    return time.perf_counter() - start
+def _run(captum: Captum, module: nn.Module, x: Tensor, batch: int) -> None:
+    captum(module, x, batch)
 
 
 def _done(_result: object) -> None:
