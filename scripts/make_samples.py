@@ -19,8 +19,9 @@ from sklearn.datasets import load_digits, load_sample_image
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from gradviz_core.scenes import scenes  # noqa: E402
 from gradviz_core.types import ImageCard, keys  # noqa: E402
-from scripts.presets import digits, scenes  # noqa: E402
+from scripts.presets import digits  # noqa: E402
 
 IMAGES = ROOT / "assets" / "images"
 STREAM = 4

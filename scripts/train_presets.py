@@ -34,8 +34,9 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from gradviz_core.models.architectures import build  # noqa: E402
+from gradviz_core.scenes import scenes  # noqa: E402
 from gradviz_core.types import Accuracy, ModelCard, Preprocessing, keys  # noqa: E402
-from scripts.presets import digits, scenes  # noqa: E402
+from scripts.presets import digits  # noqa: E402
 
 MODELS = ROOT / "assets" / "models"
 SEED = 1

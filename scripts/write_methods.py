@@ -11,6 +11,7 @@ from string import Template
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from gradviz_core.benchmark import report, results  # noqa: E402
 from gradviz_core.types.controls import Control, Number, value_text  # noqa: E402
 from gradviz_core.types.method_cards import MethodCard  # noqa: E402
 from gradviz_core.types.methods import METHODS  # noqa: E402
@@ -22,6 +23,45 @@ ABOUT = (
     "normalised input, or of a layer output, whose channels are counted by $k$ and positions by $p$. "
     "This file is written from the cards in `gradviz_core/types/methods/` by `scripts/write_methods.py`; "
     "[CONTRIBUTING.md](../CONTRIBUTING.md) says how to add a method."
+)
+PICTURES = "../assets/methods"
+SEEN = (
+    "The pictures show EfficientNet-Lite0 and the logit of the class that it predicts for a cup of coffee, with all "
+    "options at their defaults: methods of the input there, those of layers at the last layer output with 14 rows of "
+    "positions, those of attention on a drawn star in shapes-vit; a method that refuses that network on a drawn star "
+    "in shapes-cnn. Red speaks for the class and blue against it; of magnitudes, bright is more. A scale ends where 1 "
+    "% of the numbers lie beyond it. `scripts/draw_methods.py` draws them."
+)
+BENCHMARK = (
+    "The small presets were trained on drawn scenes: one shape over clutter, and where it is, is known. `gradviz "
+    "bench-methods` draws scenes that no preset has seen and asks each method about the logit of the true class. Of "
+    "contributions to the score, and of class activation maps, what speaks for the class counts, $\\max(0, \\sum_c "
+    "a_c)$; of all others $\\sum_c |a_c|$. Maps of layers are enlarged bilinearly. Options are at their defaults."
+)
+COLUMNS = (
+    "*Pointing game*: in how many scenes the largest number lies inside the shape (Zhang et al. 2018), with Wilson's "
+    "interval of 95 %.",
+    "*Inside the shape*: Σ of the map inside the shape / Σ of the map, the mean over the scenes. This and what follows "
+    "have bootstrap intervals of 95 %.",
+    "*On the tag*, for shapes-shortcut: the same where another shape carries the tag that stars had in training, asked "
+    "about the star.",
+    "*Own cell, shared*: four scenes of different classes in one picture, asked about the class of one: the share of "
+    "the map in its cell. The pooled mean of the features joins all cells, so that a right answer need not have all of"
+    " its weight there.",
+    "*Own cell, apart*: the same where each cell goes through the model on its own (Rao et al. 2022, DiFull). Nothing "
+    "in another cell changes the score, so an exact gradient has all of its weight in its own cell, and what is less "
+    "than 1 is an error of the method. A map of a layer loses a little where its enlargement crosses the border.",
+)
+SILENT = (
+    "Whether a map tells how the network came to its answer. A shape is where the answer should come from; a network "
+    "that looks elsewhere is right to have its weight there, and the map that shows it scores less. So "
+    "shapes-shortcut has its column of the tag.",
+    "Anything of networks with another task, size or training: these are small, and sure of nearly every scene.",
+    "Which map a person understands better, or acts on more wisely.",
+    "Which method is best: with few scenes most intervals overlap, and the one that is best in one column is not in "
+    "another.",
+    "Whether a map depends on the weights at all: a method that marks the largest object in every picture does well "
+    "here. The verdicts above say more, and so does the same map with the weights made random.",
 )
 FORMULA = {"score": "S", "x": "x", "slope": r"\frac{\partial S}{\partial x}"}
 UNIT = {"score": "score", "value": "normalised-pixel unit"}
@@ -39,7 +79,31 @@ def text() -> str:
         *(_row(card) for card in METHODS.values()),
     ]
     sections = [line for name, card in METHODS.items() for line in _section(name, card)]
-    return "\n".join(["# Methods", "", *_wrapped(ABOUT), "", *rows, *sections, ""])
+    top = ["# Methods", "", *_wrapped(ABOUT), "", *_wrapped(SEEN), "", *_picture("coffee", "The photo"), *rows]
+    return "\n".join([*top, *sections, *_benchmark(), ""])
+
+
+def _benchmark() -> Iterator[str]:
+    yield from ("", "## A benchmark with a known answer", "", *_wrapped(BENCHMARK), "")
+    for column in COLUMNS:
+        yield from _wrapped(column, "- ")
+    found = results.read(results.FILE)
+    yield ""
+    yield from _wrapped(
+        f"{found.scenes} scenes and {found.grids} grids for each preset; made by `gradviz bench-methods --scenes "
+        f"{found.scenes} --grids {found.grids} --write` ({found.made})."
+    )
+    yield ""
+    yield f"![What share of each map lies inside the shape, for each method and preset]({PICTURES}/benchmark.svg)"
+    yield from report.tables(found)
+    yield from ("", "## What no benchmark says", "")
+    for sentence in SILENT:
+        yield from _wrapped(sentence, "- ")
+
+
+def _picture(name: str, alt: str) -> list[str]:
+    there = (DOCUMENT.parent / PICTURES / f"{name}.webp").exists()
+    return [f"![{alt}]({PICTURES}/{name}.webp)", ""] if there else []
 
 
 def _row(card: MethodCard) -> str:
@@ -64,8 +128,11 @@ def _section(name: str, card: MethodCard) -> Iterator[str]:
     }[card.where]
     yield from _wrapped(f"`{name}` in a question and in the address.{where}")
     yield ""
+    yield from _picture(name, card.name)
     yield from _wrapped(f"Shows: {card.shows}", "- ")
     yield from _wrapped(f"Does not show: {card.limits}", "- ")
+    for says, source, link in card.verdicts:
+        yield from _wrapped(f"{says} [{source}]({link})", "- ")
     for control in card.options:
         yield from _wrapped(_option(control), "- ")
 

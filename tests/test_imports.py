@@ -37,9 +37,11 @@ WINGS: dict[str, str] = {
     "methods": "errors types tracing images",
     "doctor": "errors types tracing",
     "answers": "version errors types tracing models uploads images lessons methods doctor",
+    "scenes": "types",
+    "benchmark": "version errors folders types tracing images answers scenes",
     "answering": "errors memory settings types tracing uploads images doctor answers",
     "compute": "errors folders settings types text models uploads images answering drawing.screen",
-    "serving": "version errors folders settings types text doctor.verdicts compute",
+    "serving": "version errors folders settings types text doctor.verdicts compute benchmark.bench",
     "__init__": "version errors types tracing models images methods doctor answers drawing answering",
 }
 """The files and wings of gradviz_core, and what each may import: only what stands before it, so there is no circle.
@@ -64,6 +66,7 @@ MOST_AT_THE_ROOT = 8
 TORCH_FREE = (
     *("__init__", "version", "errors", "folders", "memory", "settings", "types", "text", "drawing", "story", "serving"),
     *("tracing.axes", "tracing.axis_rules"),
+    *("scenes", "benchmark.scoring", "benchmark.pictures", "benchmark.results", "benchmark.report", "benchmark.chart"),
     *("uploads.archive", "uploads.holders", "uploads.store", "uploads.store_folder"),
     *("compute.askers", "compute.client", "compute.npz", "compute.sandbox", "doctor.verdicts"),
 )

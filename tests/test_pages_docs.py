@@ -57,6 +57,14 @@ def test_a_document_that_the_app_names_is_a_link_and_other_text_stays_text() -> 
     assert any("(/docs?document=export)" in caption.value for caption in app.caption)
 
 
+def test_the_pictures_of_a_document_are_shown_in_their_places() -> None:
+    app = opened(PAGE, document="methods")
+    assert not app.exception
+    wanted = [file for _, _, file in documents.pieces(documents.text("methods")) if file is not None]
+    assert len(app.get("imgs")) == len(wanted) > 20
+    assert not [text for text in app.markdown if "../assets/" in text.value]
+
+
 def test_it_is_not_in_the_list_of_pages() -> None:
     app = opened(PAGE)
     assert app.title[0].value == "Documentation"

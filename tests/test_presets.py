@@ -18,9 +18,10 @@ from torch import Tensor, nn
 from gradviz_core import images
 from gradviz_core.answers.load import Model, load
 from gradviz_core.models import architectures, catalogue
+from gradviz_core.scenes import scenes
 from gradviz_core.types import ImageCard, Preprocessing
 from scripts import train_presets
-from scripts.presets import digits, scenes
+from scripts.presets import digits
 
 MODELS = catalogue.ASSETS / "models"
 IMAGES = catalogue.ASSETS / "images"

@@ -9,7 +9,8 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
-from scripts.presets import digits, scenes
+from gradviz_core.scenes import scenes
+from scripts.presets import digits
 
 STREAM = 90
 CLASSES = range(len(scenes.LABELS))

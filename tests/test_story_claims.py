@@ -12,6 +12,7 @@ from PIL import Image
 
 from gradviz_core.compute import inline
 from gradviz_core.models import catalogue
+from gradviz_core.scenes import scenes
 from gradviz_core.story import (
     asked,
     dies,
@@ -32,7 +33,6 @@ from gradviz_core.story.views import VIEWS, View
 from gradviz_core.types import INPUT, ClassScore, FloatArray, GradientQuestion, ProofQuestion
 from gradviz_core.types.questions import A, Question
 from pages.uploads import images, models
-from scripts.presets import scenes
 
 HERE = Subject(models.first(), images.suited(models.first()))
 """What the app tells its story of."""

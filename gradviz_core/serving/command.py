@@ -1,4 +1,4 @@
-"""The command ``gradviz``: ``gradviz app`` starts the app."""
+"""The command ``gradviz``: ``gradviz app`` starts the app, ``gradviz bench-methods`` measures the methods."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from gradviz_core.folders import APP, PACKAGE
 from gradviz_core.version import __version__
 
+BENCH = "bench-methods"
 NOT_INSTALLED = (
     "The app needs Streamlit, which is not installed here: only the library is. "
     "In the folder with the source of GradViz, run: pip install '.[app]'"
@@ -26,7 +27,10 @@ SECRETS_INSIDE = (
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do what the command line asks for (None: that of this process), and return the exit status. ``gradviz app``
     returns nothing on Linux and macOS: there the server takes the place of this process."""
-    options = parser().parse_args(arguments)
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if words[:1] == [BENCH]:
+        return bench(words[1:])
+    options = parser().parse_args(words)
     if importlib.util.find_spec("streamlit") is None:
         print(NOT_INSTALLED, file=sys.stderr)  # noqa: T201 - to whoever typed the command
         return 1
@@ -44,10 +48,21 @@ def parser() -> argparse.ArgumentParser:
     """What may be typed."""
     command = argparse.ArgumentParser("gradviz", description="Exact gradients of vision models, in the browser.")
     command.add_argument("--version", action="version", version=f"gradviz {__version__}")
-    app = command.add_subparsers(required=True, metavar="command").add_parser("app", help="start the app")
+    commands = command.add_subparsers(required=True, metavar="command")
+    commands.add_parser(BENCH, help="measure how well each method marks what is known to matter", add_help=False)
+    app = commands.add_parser("app", help="start the app")
     app.add_argument("--port", type=port, help="the port to listen on (8501)")
     app.add_argument("--address", help="the address to listen on (127.0.0.1, this machine alone; 0.0.0.0 is all)")
     return command
+
+
+def bench(words: Sequence[str]) -> int:
+    """Run the benchmark; torch and all that it takes are imported only for it."""
+    from gradviz_core.benchmark import bench
+
+    command = argparse.ArgumentParser(f"gradviz {BENCH}", description="How well each method marks what matters.")
+    bench.add_arguments(command)
+    return bench.run(command.parse_args(words))
 
 
 def port(text: str) -> int:

@@ -11,6 +11,7 @@ from typing import Literal
 
 from gradviz_core.types.controls import Control
 from gradviz_core.types.series import Gathered
+from gradviz_core.types.verdicts import Verdict
 
 Where = Literal["anywhere", "input", "layer", "attention"]
 """Anywhere; at the input alone; at layer outputs alone; over the attention weights of all layers, as a map of the
@@ -50,6 +51,8 @@ class MethodCard:
     """Address of the paper: ``https://...``."""
     bibtex: str = ""
     """The paper as an entry of BibTeX."""
+    verdicts: tuple[Verdict, ...] = ()
+    """What others found, for and against it."""
     code: tuple[str, ...] = ()
     """Lines of PyTorch that turn ``gradient``, of ``score`` with respect to ``x``, both (1, C, H, W), into the result
     of the method, under the same name. They may call ``gradient_at(other)`` or ``score_at(other)``, the score as a

@@ -11,4 +11,7 @@ frame.heading("Documentation", "The documents that come with GradViz.")
 
 with one_sentence():
     text = documents.text(widgets.listed("Document", "document", documents.titles()))
-    st.markdown(documents.linked(f"#{text}"))  # its title stands below that of the page
+    for words, alt, picture in documents.pieces(f"#{text}"):  # its title stands below that of the page
+        st.markdown(documents.linked(words))
+        if picture is not None:
+            st.image(picture, alt=alt)

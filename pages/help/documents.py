@@ -16,6 +16,7 @@ from pages.shell.parameters import Parameter
 PARAMETERS = (Parameter("document"),)
 FIRST = "install"
 """The document that is shown where none is named."""
+_PICTURE = re.compile(r"^!\[([^\]]*)\]\((\.\./assets/[\w./-]+)\)$", flags=re.MULTILINE)
 _LINK = re.compile(r"\[([^\]]*)\]\(([^)\s]*)\)")
 
 
@@ -45,6 +46,18 @@ def linked(markdown: str) -> str:
     """The Markdown with links to other documents that lead to their pages here. What leads to a file that the app does
     not serve is left as text."""
     return _LINK.sub(lambda link: _turned(link[1], link[2]), markdown)
+
+
+def pieces(markdown: str) -> list[tuple[str, str, Path | None]]:
+    """The Markdown cut at its pictures: the text before each, its words and its file; after the last one none. Only
+    files in the app's folder assets are pictures; what leads elsewhere stays as it is."""
+    found, start = [], 0
+    for match in _PICTURE.finditer(markdown):
+        file = (APP / "docs" / match[2]).resolve()
+        if file.is_relative_to(APP / "assets") and file.is_file():
+            found.append((markdown[start : match.start()], match[1], file))
+            start = match.end()
+    return [*found, (markdown[start:], "", None)]
 
 
 def _turned(words: str, target: str) -> str:

@@ -70,6 +70,7 @@ def test_a_method_is_its_function_and_its_card(tmp_path: Path) -> None:
     assert seen["question"]["options"] == [["factor", 4.0]]
     assert seen["arrays"]["attribution/.input"] == [1, 3, 96, 96]
     assert any("gradient, scaled gradient of the logit of triangle (2), factor 4" in line for line in seen["titles"])
+    scratch.run("scripts/draw_methods.py")
     scratch.run("scripts/write_methods.py")
     assert "| Scaled | $" in (scratch.folder / "docs/methods.md").read_text(encoding="utf-8")
-    assert scratch.changed() == {*pair, "docs/methods.md"}
+    assert scratch.changed() == {*pair, "docs/methods.md", "assets/methods/scaled.webp"}

@@ -1,6 +1,7 @@
 """The backward pass of a deconvolution network."""
 
 from gradviz_core.types.method_cards import MethodCard
+from gradviz_core.types.verdicts import INDEPENDENT_OF_LATER_LAYERS, RECOVERS_THE_IMAGE, pointing
 
 CARD = MethodCard(
     name="Deconvolution",
@@ -43,5 +44,10 @@ CARD = MethodCard(
         '        if node.name().startswith(("Relu", "Threshold", "ClampMin", "Hardtanh")):',
         "            node.register_hook(rewrite)",
         "(gradient,) = torch.autograd.grad(score, x)",
+    ),
+    verdicts=(
+        INDEPENDENT_OF_LATER_LAYERS,
+        RECOVERS_THE_IMAGE,
+        pointing(67.5, 68.6),
     ),
 )

@@ -2,6 +2,7 @@
 
 from gradviz_core.types.method_cards import MethodCard
 from gradviz_core.types.negative import negative
+from gradviz_core.types.verdicts import CHANGES_WITH_WEIGHTS, UNUSED_PLACES, pointing
 
 CARD = MethodCard(
     name="Grad-CAM",
@@ -35,4 +36,9 @@ CARD = MethodCard(
     options=(negative("cut"),),
     where="layer",
     one_map=True,
+    verdicts=(
+        CHANGES_WITH_WEIGHTS,
+        UNUSED_PLACES,
+        pointing(86.6, 90.4),
+    ),
 )

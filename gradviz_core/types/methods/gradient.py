@@ -1,6 +1,15 @@
 """The gradient itself: the method that others are compared with."""
 
 from gradviz_core.types.method_cards import MethodCard
+from gradviz_core.types.verdicts import (
+    CHANGES_WITH_WEIGHTS,
+    CONSTANT_BEFORE_POOLING,
+    NO_BETTER_THAN_RANDOM,
+    OWN_CELL,
+    SHIFT_INVARIANT,
+    SHIFT_OF_ALL_LOGITS,
+    pointing,
+)
 
 CARD = MethodCard(
     name="Gradient",
@@ -24,4 +33,13 @@ CARD = MethodCard(
   year = {2014},
   url = {https://arxiv.org/abs/1312.6034}
 }""",
+    verdicts=(
+        CHANGES_WITH_WEIGHTS,
+        SHIFT_INVARIANT,
+        OWN_CELL,
+        NO_BETTER_THAN_RANDOM,
+        SHIFT_OF_ALL_LOGITS,
+        CONSTANT_BEFORE_POOLING,
+        pointing(76.3, 72.3),
+    ),
 )

@@ -1,6 +1,7 @@
 """The gradient times the input."""
 
 from gradviz_core.types.method_cards import MethodCard
+from gradviz_core.types.verdicts import NOT_SHIFT_INVARIANT, SHOWS_THE_INPUT
 
 CARD = MethodCard(
     name="Gradient × input",
@@ -27,4 +28,8 @@ CARD = MethodCard(
   url = {https://arxiv.org/abs/1605.01713}
 }""",
     code=("gradient = x.detach() * gradient",),
+    verdicts=(
+        SHOWS_THE_INPUT,
+        NOT_SHIFT_INVARIANT,
+    ),
 )

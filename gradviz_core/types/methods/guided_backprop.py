@@ -1,6 +1,14 @@
 """The gradient that passes a ReLU only where it is positive."""
 
 from gradviz_core.types.method_cards import MethodCard
+from gradviz_core.types.verdicts import (
+    CONSTANT_BEFORE_POOLING,
+    HARDLY_CHANGES_WITH_WEIGHTS,
+    INDEPENDENT_OF_LATER_LAYERS,
+    NO_BETTER_THAN_RANDOM,
+    RECOVERS_THE_IMAGE,
+    pointing,
+)
 
 CARD = MethodCard(
     name="Guided backprop",
@@ -42,5 +50,13 @@ CARD = MethodCard(
         '        if node.name().startswith(("Relu", "Threshold", "ClampMin", "Hardtanh")):',
         "            node.register_prehook(rewrite)",
         "(gradient,) = torch.autograd.grad(score, x)",
+    ),
+    verdicts=(
+        HARDLY_CHANGES_WITH_WEIGHTS,
+        INDEPENDENT_OF_LATER_LAYERS,
+        RECOVERS_THE_IMAGE,
+        NO_BETTER_THAN_RANDOM,
+        CONSTANT_BEFORE_POOLING,
+        pointing(75.9, 77.2),
     ),
 )

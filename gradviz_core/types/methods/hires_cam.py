@@ -2,6 +2,7 @@
 
 from gradviz_core.types.method_cards import MethodCard
 from gradviz_core.types.negative import negative
+from gradviz_core.types.verdicts import USED_PLACES
 
 CARD = MethodCard(
     name="HiResCAM",
@@ -33,4 +34,5 @@ CARD = MethodCard(
     options=(negative("kept"),),
     where="layer",
     one_map=True,
+    verdicts=(USED_PLACES,),
 )

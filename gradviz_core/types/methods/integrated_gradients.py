@@ -3,6 +3,7 @@
 from gradviz_core.types.baselines import BASELINE, NOISE_SEED
 from gradviz_core.types.method_cards import MethodCard
 from gradviz_core.types.steps import RULE, STEPS
+from gradviz_core.types.verdicts import DEPENDS_ON_THE_BASELINE, NO_BETTER_THAN_RANDOM, SHOWS_THE_INPUT
 
 CARD = MethodCard(
     name="Integrated gradients",
@@ -41,4 +42,9 @@ CARD = MethodCard(
     counts="steps",
     gathered="sum",
     complete="the attribution sums to the score less the score of the baseline",
+    verdicts=(
+        SHOWS_THE_INPUT,
+        DEPENDS_ON_THE_BASELINE,
+        NO_BETTER_THAN_RANDOM,
+    ),
 )

@@ -2,6 +2,7 @@
 
 from gradviz_core.types.draws import DRAWS, NOISY_COPIES, SEED, SPREAD
 from gradviz_core.types.method_cards import MethodCard
+from gradviz_core.types.verdicts import BETTER_THAN_RANDOM
 
 CARD = MethodCard(
     name="SmoothGrad squared",
@@ -29,4 +30,5 @@ CARD = MethodCard(
     code=(*NOISY_COPIES, "gradient = sum(gradient_at(copy).square() for copy in copies) / $draws"),
     options=(DRAWS, SPREAD, SEED),
     counts="draws",
+    verdicts=(BETTER_THAN_RANDOM,),
 )

@@ -2,6 +2,7 @@
 
 from gradviz_core.types.draws import DRAWS, NOISY_COPIES, SEED, SPREAD
 from gradviz_core.types.method_cards import MethodCard
+from gradviz_core.types.verdicts import BETTER_THAN_RANDOM
 
 CARD = MethodCard(
     name="VarGrad",
@@ -37,4 +38,5 @@ CARD = MethodCard(
     options=(DRAWS, SPREAD, SEED),
     counts="draws",
     gathered="variance",
+    verdicts=(BETTER_THAN_RANDOM,),
 )

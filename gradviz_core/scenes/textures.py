@@ -8,21 +8,24 @@ import math
 import numpy as np
 from PIL import Image
 
-from scripts.presets.outlines import SIZE, Plane
+from gradviz_core.scenes.outlines import SIZE, Plane
 
 Colour = tuple[float, float, float]
 """Red, green, blue, 0 to 1."""
 
 
 def hsv(hue: float, saturation: float, value: float) -> Colour:
+    """A colour by hue, saturation and value, 0 to 1; the hue goes round."""
     return colorsys.hsv_to_rgb(hue % 1.0, min(max(saturation, 0.0), 1.0), min(max(value, 0.0), 1.0))
 
 
 def luma(colour: Colour) -> float:
+    """How bright a colour looks, 0 to 1."""
     return 0.299 * colour[0] + 0.587 * colour[1] + 0.114 * colour[2]
 
 
 def paper(rng: np.random.Generator) -> tuple[Colour, Colour]:
+    """The two colours of a background, dark or bright."""
     hue, dark = rng.random(), rng.random() < 0.5
     value = rng.uniform(0.16, 0.38) if dark else rng.uniform(0.68, 0.95)
     saturation = rng.uniform(0.25, 0.6) if dark else rng.uniform(0.08, 0.38)

@@ -14,13 +14,13 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFilter
 
+from gradviz_core.scenes import textures
+from gradviz_core.scenes.outlines import LABELS as LABELS
+from gradviz_core.scenes.outlines import OVER, Plane, Pose
+from gradviz_core.scenes.outlines import SIZE as SIZE
+from gradviz_core.scenes.outlines import coverage as coverage
+from gradviz_core.scenes.textures import Colour
 from gradviz_core.types import Pixels
-from scripts.presets import textures
-from scripts.presets.outlines import LABELS as LABELS
-from scripts.presets.outlines import OVER, Plane, Pose
-from scripts.presets.outlines import SIZE as SIZE
-from scripts.presets.outlines import coverage as coverage
-from scripts.presets.textures import Colour
 
 _RADIUS = (19.0, 36.0)
 
