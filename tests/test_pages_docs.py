@@ -61,7 +61,7 @@ def test_the_pictures_of_a_document_are_shown_in_their_places() -> None:
     app = opened(PAGE, document="methods")
     assert not app.exception
     wanted = [file for _, _, file in documents.pieces(documents.text("methods")) if file is not None]
-    assert len(app.get("imgs")) == len(wanted) > 20
+    assert len(app.get("image")) == len(wanted) > 20
     assert not [text for text in app.markdown if "../assets/" in text.value]
 
 
