@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from itertools import islice
+from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -33,6 +34,8 @@ AGREEMENT = 1e-5
 _NOT_ROWS = (RuntimeError, ValueError, TypeError, IndexError, BadTarget, QuestionError, Unreachable)
 """What a model raises that takes one image alone."""
 
+Row = TypeVar("Row", Asked, float)
+
 
 class SceneOracle:
     """``Oracle`` of a target whose predicted class is filled in, at a site where ``gradient`` was found.
@@ -51,6 +54,8 @@ class SceneOracle:
         self._here = scene.trace.value(site).detach()
         self._read = {site, *([target.at] if target.at else ())}
         self._parts: BiasTerms | None = None
+        self._alone: set[Site] = set()
+        self._compared: set[Site] = set()
         self.notes: dict[str, None] = {}
         """What methods want the answer to say, each sentence once."""
 
@@ -105,10 +110,8 @@ class SceneOracle:
         """
         points = map(self._fitting, values)
         while some := list(islice(points, self._together())):
-            if self._are_rows(self._site, some):
-                yield from self._of_rows(self._site, some)[1].tolist()
-            else:
-                yield from map(self.score, some)
+            found = self._as_rows(self._site, some, lambda some: self._of_rows(self._site, some)[1].tolist())
+            yield from map(self.score, some) if found is None else found
 
     def each(self, values: Iterable[Tensor]) -> Iterator[Asked]:
         """Score and gradient where the site has each of the values in turn.
@@ -215,13 +218,8 @@ class SceneOracle:
 
     def _each(self, at: Site, points: Iterator[Tensor]) -> Iterator[Asked]:
         while some := list(islice(points, self._together())):
-            checked = self._checked(at, some)
-            if checked is not None:
-                yield from checked
-            elif self._are_rows(at, some):
-                yield from self._rows(at, some)
-            else:
-                yield from (self._one(at, point) for point in some)
+            found = self._as_rows(at, some, lambda some: list(self._rows(at, some)))
+            yield from (self._one(at, point) for point in some) if found is None else found
 
     def _together(self) -> int:
         """How many points come into one pass."""
@@ -249,30 +247,32 @@ class SceneOracle:
         trace = self._pass(self.input.repeat(many, *[1] * (self.input.dim() - 1)), at, torch.cat(list(points)))
         return trace, batch.select((self._target,) * many, trace)[1]
 
-    def _are_rows(self, at: Site, points: Sequence[Tensor]) -> bool:
-        """Whether these points as rows of one pass give what each gives alone."""
-        self._checked(at, points)
-        return len(points) > 1 and self._scene.rows.get((self._target, self._site, at), False)
+    def _as_rows(
+        self, at: Site, points: Sequence[Tensor], ask: Callable[[Sequence[Tensor]], list[Row]]
+    ) -> list[Row] | None:
+        """What the points give as rows of one pass; None where that is not what the first and the last give alone.
 
-    def _checked(self, at: Site, points: Sequence[Tensor]) -> Sequence[Asked] | None:
-        """Find out, once for each site of a scene, whether points may be rows, by the first and the last of the first
-        that are not the same; then what these points gave as rows, otherwise None."""
-        known, asked = self._scene.rows, (self._target, self._site, at)
-        if asked in known or len(points) == 1 or torch.equal(points[0], points[-1]):
+        Once a row differs, all further points are asked alone.
+        """
+        if at in self._alone or len(points) == 1 or torch.equal(points[0], points[-1]):
             return None
-        found = self._as_if_alone(at, points)
-        known[asked] = found is not None
-        return found
-
-    def _as_if_alone(self, at: Site, points: Sequence[Tensor]) -> Sequence[Asked] | None:
-        """What the points give as rows; None where that is not what the first and the last give alone."""
-        if self._scene.trace.random or points[0].dim() == 0:
-            return None
-        with suppress(*_NOT_ROWS):
-            found = list(self._rows(at, points))
-            if all(_agree(found[end], self._one(at, points[end])) for end in (0, -1)):
-                return found
+        if not self._scene.trace.random and points[0].dim() > 0:
+            with suppress(*_NOT_ROWS):
+                found = ask(points)
+                if all(self._agrees(at, points[end], found[end]) for end in (0, -1)):
+                    self._compared |= {at} if isinstance(found[0], Asked) else set()
+                    return found
+        self._alone.add(at)
         return None
+
+    def _agrees(self, at: Site, point: Tensor, row: Asked | float) -> bool:
+        """Whether a row gives what its point gives alone: the score, and in the first block of points value and
+        gradient too."""
+        if isinstance(row, float) or at in self._compared:
+            score = row if isinstance(row, float) else row.score
+            alone = targets.select(self._target, self._pass(self.input, at, point))[1].item()
+            return abs(score - alone) <= AGREEMENT * abs(alone)
+        return _agree(row, self._one(at, point))
 
     def _pass(self, x: Tensor, at: Site, value: Tensor, also: Collection[Site] = ()) -> Trace:
         """The pass with this value at the site in place of its own; it keeps the sites ``also`` too."""
@@ -289,7 +289,7 @@ class SceneOracle:
 
 def _agree(one: Asked, other: Asked) -> bool:
     """Equal to rounding, relative to the largest number: a batch that mixes its images shows here."""
-    return all(
+    return abs(one.score - other.score) <= AGREEMENT * abs(other.score) and all(
         found.shape == true.shape and bool((found - true).abs().max() <= AGREEMENT * true.abs().max())
         for found, true in ((one.value, other.value), (one.gradient, other.gradient))
     )

@@ -34,8 +34,6 @@ class Scene:
     """Sites whose values are kept; None keeps all."""
     iterations: dict[SpectrumQuestion, Spectrum] = field(default_factory=dict)
     """The last iteration on this pass, so that the next step does not start from the beginning."""
-    rows: dict[tuple[Target, Site, Site], bool] = field(default_factory=dict)
-    """Whether points of a method can be the rows of one pass: by target, the site, and the site where they differ."""
     maps: dict[GradientQuestion, GradientAnswer] = field(default_factory=dict)
     """The last map that others were compared with, so that the next comparison does not make it again."""
     upright: tuple[int, int] = (0, 0)

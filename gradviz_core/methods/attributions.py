@@ -46,9 +46,9 @@ class Oracle(Protocol):
     """The score as a function of the value at one site, and its gradient.
 
     The score stays that of the same class, whatever is predicted at another point. Points are taken lazily and in
-    their order, several in one pass where rows of a batch do not change one another, so that any number of them takes
-    the memory of a few. What is given depends on the points and on which of them come together, never on what was asked
-    before.
+    their order, several in one pass where the first and the last of them give as rows of a batch what they give alone,
+    so that any number of them takes the memory of a few. What is given depends on the points and on which of them come
+    together, never on an earlier question.
     """
 
     @property
