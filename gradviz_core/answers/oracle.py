@@ -219,6 +219,8 @@ class SceneOracle:
     def _each(self, at: Site, points: Iterator[Tensor]) -> Iterator[Asked]:
         while some := list(islice(points, self._together())):
             found = self._as_rows(at, some, lambda some: list(self._rows(at, some)))
+            if found is not None:
+                self._compared.add(at)
             yield from (self._one(at, point) for point in some) if found is None else found
 
     def _together(self) -> int:
@@ -260,7 +262,6 @@ class SceneOracle:
             with suppress(*_NOT_ROWS):
                 found = ask(points)
                 if all(self._agrees(at, points[end], found[end]) for end in (0, -1)):
-                    self._compared |= {at} if isinstance(found[0], Asked) else set()
                     return found
         self._alone.add(at)
         return None

@@ -135,7 +135,7 @@ def _changed(scene: Scene, question: RandomisedQuestion, module: nn.Module) -> S
     x = _noisy(scene.trace.values[INPUT].detach(), question)
     trace = forward(module, x, keep=needs(question).sites, seed=scene.seed, attention=scene.attention)
     model = replace(scene.model, module=module)
-    return replace(scene, model=model, trace=trace, iterations={}, rows={}, maps={}, remembered=False)
+    return replace(scene, model=model, trace=trace, iterations={}, maps={}, remembered=False)
 
 
 def _noisy(x: Tensor, question: RandomisedQuestion) -> Tensor:
