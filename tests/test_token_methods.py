@@ -3,7 +3,7 @@ autograd, and beside what a public implementation makes of the same model."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -36,9 +36,13 @@ class OnPaper:
     """An oracle that knows nothing but attention layers."""
 
     layers: tuple[Attention, ...]
+    notes: list[str] = field(default_factory=list)
 
     def attentions(self, *, early: bool = False) -> tuple[Attention, ...]:
         return self.layers
+
+    def note(self, sentence: str) -> None:
+        self.notes.append(sentence)
 
     def __call__(self, value: Tensor) -> Tensor:
         raise AssertionError("only the attention layers are on paper")
@@ -126,6 +130,16 @@ def test_the_rows_of_all_tokens_that_are_read_are_averaged() -> None:
     assert mapped("attention_rollout", everything) == pytest.approx(expected)
 
 
+@pytest.mark.parametrize("method", METHODS[1:])
+def test_a_map_that_is_0_everywhere_is_said_to_be(method: str) -> None:
+    """The gradient is negative wherever the token that is read attends to a patch."""
+    for sign, said in ((1, 0), (-1, 1)):
+        oracle = OnPaper((replace(PAPER[2], gradient=sign * PAPER[2].gradient),))
+        found = function_of(method)(cast(Oracle, oracle), torch.zeros(1), settled(method, ()))
+        assert bool(found.any()) == (not said)
+        assert [note.startswith("The map is 0 at every patch") for note in oracle.notes] == [True] * said
+
+
 # --------------------------------------------------------------------------------------------------- in a whole network
 
 
@@ -200,6 +214,17 @@ def test_legrad_reads_each_layer_as_if_no_block_came_after_it(transformer: nn.Mo
     agree(made("legrad", oracle)[0, 0], unit)
     late = oracle.attentions()
     assert (late[0].gradient - oracle.attentions(early=True)[0].gradient).abs().max() > 0.1
+
+
+def test_layers_after_a_score_inside_the_network_are_left_out(transformer: nn.Module) -> None:
+    x, inside = attending.picture(), "encoder.layers.encoder_layer_1"
+    whole = oracle_of(transformer, x, gv.Unit(gv.Site(inside), (1, 2)))
+    cut = oracle_of(CutOff(transformer, 2), x, gv.Unit(gv.Site(f"whole.{inside}"), (1, 2)))
+    assert len(whole.attentions()) == 2
+    for method in METHODS[:3]:
+        agree(made(method, whole), made(method, cut))
+    with pytest.raises(QuestionError, match=r"no path leads from there to unit \(1, 2\).*such as attention rollout"):
+        made("legrad", whole)
 
 
 def test_of_an_exported_program_they_are_the_same(transformer: nn.Module) -> None:
@@ -326,3 +351,12 @@ def test_a_score_that_no_attention_reaches_is_refused(transformer: nn.Module) ->
     target = gv.Unit(gv.Site("conv_proj"), (0, 1, 1))
     with pytest.raises(Unreachable, match=r"No gradient of .* reaches the attention weights of this model"):
         made("attention_rollout", oracle_of(transformer, attending.picture(), target))
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_probability_that_no_longer_changes_is_refused(method: str) -> None:
+    module: Any = attending.vision_transformer()
+    with torch.no_grad():
+        module.heads[0].bias[2] += 200
+    with pytest.raises(Unreachable, match=r"No gradient of the probability .* reaches the attention weights"):
+        made(method, oracle_of(module, attending.picture(), gv.ClassScore(2, scale="probability")))

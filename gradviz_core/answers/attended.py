@@ -22,7 +22,7 @@ _ADVICE = "Choose the gradient, or a vision transformer whose layers all attend 
 
 
 def attentions(scene: Scene, target: Target) -> tuple[Attention, ...]:
-    """Weights and gradients of all attention layers.
+    """Weights and gradients of the attention layers, up to the last whose weights the score depends on.
 
     Raises:
         QuestionError: there is none, or they do not all attend over the same tokens.
@@ -31,12 +31,8 @@ def attentions(scene: Scene, target: Target) -> tuple[Attention, ...]:
     sites, grid = _sites(scene.trace)
     score = targets.select(target, scene.trace)[1]
     found = differentiate(scene.trace, score, sites)
-    if all(slope is None or not slope.any() for slope in found.values()):
-        raise Unreachable(
-            f"No gradient of {target.named()} reaches the attention weights of this model. Choose a score that "
-            "depends on the picture through attention."
-        )
-    return tuple(_attention(scene.trace, site, found[site], grid) for site in sites)
+    layers = tuple(_attention(scene.trace, site, found[site], grid) for site in sites)
+    return layers[: _count_to_the_score(layers, target)]
 
 
 def attentions_read_early(scene: Scene, target: Target, at: At) -> tuple[Attention, ...]:
@@ -44,15 +40,24 @@ def attentions_read_early(scene: Scene, target: Target, at: At) -> tuple[Attenti
     each block.
 
     Raises:
-        QuestionError: as ``attentions`` does, or the blocks cannot be told.
+        QuestionError: as ``attentions`` does, the blocks cannot be told, or the score is read before the end of the
+            last one.
+        Unreachable: none of these scores depends on the weights.
     """
     trace = scene.trace
     sites, grid = _sites(trace)
     blocks = blocks_of(trace, sites)
+    if differentiate(trace, targets.select(target, trace)[1], blocks[-1:])[blocks[-1]] is None:
+        raise QuestionError(
+            f"This method reads the score from what the last block, {site_name(blocks[-1])}, returns, and no path "
+            f"leads from there to {target.named()}. Choose a score after that block, or a method that takes the layers "
+            "up to the score, such as attention rollout."
+        )
     made = []
     for site, block in zip(sites, blocks, strict=True):
         slope = at(blocks[-1], trace.value(block).detach())
         made.append(_attention(trace, site, differentiate_weighted(trace.value(block), slope, trace.value(site)), grid))
+    _count_to_the_score(made, target)
     return tuple(made)
 
 
@@ -74,6 +79,17 @@ def blocks_of(trace: Trace, sites: Sequence[Site]) -> tuple[Site, ...]:
         f"{sites[0].path or 'the model'}: each must stand in a block of its own that returns the tokens. Choose a "
         "method that needs no blocks, such as attention rollout."
     )
+
+
+def _count_to_the_score(layers: Sequence[Attention], target: Target) -> int:
+    """How many layers there are up to the last whose weights the score depends on."""
+    counts = [count for count, layer in enumerate(layers, start=1) if layer.gradient.any()]
+    if not counts:
+        raise Unreachable(
+            f"No gradient of {target.named()} reaches the attention weights of this model. Choose a score that "
+            "depends on the picture through attention."
+        )
+    return counts[-1]
 
 
 def _sites(trace: Trace) -> tuple[tuple[Site, ...], Grid]:

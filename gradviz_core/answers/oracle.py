@@ -130,7 +130,7 @@ class SceneOracle:
         return self._each(INPUT, (x.detach().to(self.input) for x in inputs))
 
     def attentions(self, *, early: bool = False) -> Sequence[Attention]:
-        """Every attention layer of the pass; with ``early`` the gradients are those of the scores read at each block.
+        """The attention layers up to the score; with ``early`` the gradients are those of the scores at each block.
 
         Raises:
             QuestionError, Unreachable: as ``attended.attentions`` does.

@@ -25,4 +25,4 @@ def attention_rollout(
     """
     layers = oracle.attentions()
     matrix = rolled(row_by_row(with_residual(layer.weights.mean(0))) for layer in layers)
-    return over_the_patches(seen_from_the_score(matrix, layers), layers[0])
+    return over_the_patches(oracle, seen_from_the_score(matrix, layers), layers[0])

@@ -92,13 +92,16 @@ class Oracle(Protocol):
         ...
 
     def attentions(self, *, early: bool = False) -> Sequence[Attention]:
-        """Every attention layer of the pass, in order of execution, of a method whose card says ``attention``.
+        """The attention layers of the pass, in order of execution, up to the last whose weights the score depends on;
+        of a method whose card says ``attention``.
 
         With ``early`` the gradient of layer l is that of the score which the model's last layers give for the tokens as
         they leave block l, with the blocks after it left out: a pass for each block.
 
         Raises:
-            QuestionError: the model has no attention, or its layers do not all attend over the same tokens.
+            QuestionError: the model has no attention, or its layers do not all attend over the same tokens; with
+                ``early`` also where the blocks cannot be told, or the score is read before the end of the last.
+            Unreachable: the score depends on the weights of no layer.
         """
         ...
 

@@ -26,4 +26,4 @@ def chefer(oracle: Oracle, value: Float[Tensor, "*shape"], options: Options) -> 
     layers = oracle.attentions()
     fused = (with_residual((layer.gradient * layer.weights).clamp(min=0).mean(0)) for layer in layers)
     matrix = rolled(fused if options["form"] == "sums" else map(row_by_row, fused))
-    return over_the_patches(seen_from_the_score(matrix, layers), layers[0])
+    return over_the_patches(oracle, seen_from_the_score(matrix, layers), layers[0])

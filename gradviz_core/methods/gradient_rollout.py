@@ -27,4 +27,4 @@ def gradient_rollout(
     layers = oracle.attentions()
     fused = ((layer.gradient * layer.weights).mean(0).clamp(min=0) for layer in layers)
     matrix = rolled(row_by_row(with_residual(layer)) for layer in fused)
-    return over_the_patches(seen_from_the_score(matrix, layers), layers[0])
+    return over_the_patches(oracle, seen_from_the_score(matrix, layers), layers[0])

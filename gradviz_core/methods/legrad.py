@@ -19,7 +19,7 @@ def legrad(oracle: Oracle, value: Float[Tensor, "*shape"], options: Options) -> 
     """
     layers = oracle.attentions(early=True)
     tokens = torch.stack([layer.gradient.clamp(min=0).mean((0, 1)) for layer in layers]).mean(0)
-    picture = over_the_patches(tokens, layers[0])
+    picture = over_the_patches(oracle, tokens, layers[0])
     if options["scale"] == "raw":
         return picture
     low, high = picture.min(), picture.max()

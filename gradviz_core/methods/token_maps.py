@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from gradviz_core.methods.attributions import Attention
+from gradviz_core.methods.attributions import Attention, Oracle
 
 Matrix = Float[Tensor, "tokens tokens"]
 Vector = Float[Tensor, " tokens"]
@@ -35,9 +35,9 @@ def row_by_row(matrix: Matrix) -> Matrix:
 
 
 def read_tokens(layers: Sequence[Attention]) -> Bool[Tensor, " tokens"]:
-    """The tokens that the score is read from: those whose own row of weights in the last layer it depends on. After
-    that layer no token changes another, so these are the class token, or all that are averaged."""
-    return layers[-1].gradient.abs().sum((0, 2)) > 0
+    """The tokens that the score is read from: those whose own row of weights in the last layer it depends on. That is
+    the class token, or all that are averaged or mixed without attention after that layer."""
+    return (layers[-1].gradient != 0).any(2).any(0)
 
 
 def seen_from_the_score(matrix: Matrix, layers: Sequence[Attention]) -> Vector:
@@ -45,10 +45,15 @@ def seen_from_the_score(matrix: Matrix, layers: Sequence[Attention]) -> Vector:
     return matrix[read_tokens(layers)].mean(0)
 
 
-def over_the_patches(tokens: Vector, layer: Attention) -> Float[Tensor, "1 1 rows columns"]:
-    """A number for each token, as a map over the patches. Tokens that are no patch are left out."""
+def over_the_patches(oracle: Oracle, tokens: Vector, layer: Attention) -> Float[Tensor, "1 1 rows columns"]:
+    """A number for each token, as a map over the patches. Tokens that are no patch are left out. The answer says so
+    where no patch has a number but 0."""
     rows, columns = layer.grid
     picture = tokens.new_zeros(rows * columns)
     there = layer.patches >= 0
     picture[layer.patches[there]] = tokens[there]
+    if not picture.any():
+        oracle.note(
+            "The map is 0 at every patch: no attention that this method counts leads from a patch to the score."
+        )
     return picture.reshape(1, 1, rows, columns)
