@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -46,9 +46,13 @@ class Known:
     slope: Tensor
     axis: int = 1
     similar: float = 0.0
+    notes: list[str] = field(default_factory=list)
 
     def __call__(self, value: Tensor) -> Tensor:
         return self.slope
 
     def of_similar(self, count: int) -> Tensor:
         return torch.full_like(self.slope, self.similar)
+
+    def note(self, sentence: str) -> None:
+        self.notes.append(sentence)

@@ -114,6 +114,36 @@ def test_deeplift_is_refused_where_captum_is_wrong(kind: type[nn.Module], why: s
         assert abs(their_delta) > 1e-4
 
 
+class OneImage(nn.Module):
+    """It takes the batch for part of the image."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.relu, self.last = nn.ReLU(), nn.Linear(108, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        scores: Tensor = self.last(self.relu(x.view(1, -1)))
+        return scores
+
+
+def normed() -> nn.Module:
+    return nn.Sequential(nn.Conv2d(3, 2, 3), nn.BatchNorm2d(2), nn.ReLU(), nn.Flatten(), nn.Linear(32, 3)).train()
+
+
+@pytest.mark.parametrize(
+    ("module", "why"),
+    [
+        (OneImage(), r"this model cannot take two: .*mat1 and mat2 shapes.* Choose another method"),
+        (normed(), r"this model mixes them: the scores are \S+ and \S+ together, \S+ and \S+ alone\. Choose"),
+    ],
+)
+def test_deeplift_is_refused_where_image_and_baseline_are_not_two_images_of_one_pass(
+    module: nn.Module, why: str, x: Tensor
+) -> None:
+    with pytest.raises(QuestionError, match=why):
+        attributed("deeplift", module.double().requires_grad_(False), x)
+
+
 @pytest.mark.parametrize(
     ("module", "why"),
     [
@@ -216,6 +246,16 @@ def test_in_a_linear_model_each_cell_has_what_its_pixels_add() -> None:
     found, _ = attributed("kernelshap", nn.Sequential(nn.Flatten(), layer), x, cells=2, samples=64)
     true = F.avg_pool2d(weight[:1].view(1, 1, 4, 4), 2)
     assert torch.allclose(found, true.repeat_interleave(2, 2).repeat_interleave(2, 3), atol=1e-3)
+
+
+def test_small_differences_of_large_scores_are_not_lost(x: Tensor) -> None:
+    class Far(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return x.flatten(1).sum(1, keepdim=True) + 1e8
+
+    found, _ = attributed("kernelshap", Far(), x[:, :1], cells=2, samples=64)
+    true = F.avg_pool2d(x[:, :1], 3)
+    assert torch.allclose(found, true.repeat_interleave(3, 2).repeat_interleave(3, 3), atol=1e-5)
 
 
 def test_another_seed_draws_others_and_the_callers_numbers_go_on(x: Tensor) -> None:

@@ -46,6 +46,25 @@ def test_a_map_is_what_comes_out_by_hand(method: str, true: Sequence[float]) -> 
     assert usual == ("kept" if method in ("hires_cam", "xgrad_cam") else "cut"), "as the paper has it"
 
 
+@pytest.mark.parametrize("second", [-3.0, -4.0])
+def test_grad_cam_plus_plus_leaves_out_positions_at_and_beyond_its_pole_and_says_so(second: float) -> None:
+    """At the first position g Σ a is -2 or -3, at the second -0.2 or -0.3."""
+    value, layer = torch.tensor([[[[1.0, second]]]]), Known(torch.tensor([[[[1.0, 0.1]]]]))
+    made = cam_of("grad_cam_plus_plus")(layer, value, settled("grad_cam_plus_plus", KEPT))
+    assert torch.allclose(made, 0.1 / (2 + 0.1 * (1 + second)) * value)
+    assert [note for note in layer.notes if "is made for activations of 0 or more" in note]
+    after_relu = Known(SLOPE)
+    cam_of("grad_cam_plus_plus")(after_relu, VALUE.relu(), settled("grad_cam_plus_plus", KEPT))
+    assert not after_relu.notes
+
+
+def test_xgrad_cam_leaves_out_a_channel_whose_activations_sum_to_zero() -> None:
+    value = torch.tensor([[[[1.0, -1.0]], [[1.0, 2.0]]]])
+    made = found("xgrad_cam", value, torch.tensor([[[[1.0, 0.0]], [[1.0, 1.0]]]]))
+    assert made.sum().item() == pytest.approx(3), "Σ g · a is 4, of which the first channel has 1"
+    assert "where they sum to zero, the channel counts for nothing" in METHODS["xgrad_cam"].limits
+
+
 def test_the_direction_that_all_channels_share_is_their_common_map_and_its_sign_theirs() -> None:
     shared = torch.tensor([1.0, 2.0, 3.0]).reshape(1, 1, 1, 3)
     for channels in ([3.0, 4.0], [-3.0, 4.0], [-3.0, -4.0]):

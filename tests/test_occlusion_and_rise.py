@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from captum.attr import Occlusion
 from torch import Tensor, nn
 
+from gradviz_core.answers import gradient
 from gradviz_core.answers import oracle as oracles
-from gradviz_core.errors import QuestionError
+from gradviz_core.answers.scene import Clock
+from gradviz_core.errors import QuestionError, Unreachable
 from gradviz_core.methods import occlusion, rise
-from gradviz_core.types import ClassScore, Site, Unit
-from gradviz_core.types.methods import settled
+from gradviz_core.types import INPUT, ClassScore, GradientQuestion, Site, Unit
+from gradviz_core.types.methods import OptionValues, settled
+from tests.oracles import Formula, entry, scene_of
 from tests.own_oracle import attributed, oracle_of
 from tests.reference import relative_error
 from tests.zoo import build
@@ -155,3 +160,25 @@ def test_both_take_any_score(x: Tensor) -> None:
         found, _ = attributed(method, build("in-place"), x, unit, **options)
         assert found.shape == x.shape
         assert found.any()
+
+
+# -------------------------------------------------------------------------------------------------- without a gradient
+
+
+@pytest.mark.parametrize(
+    ("method", "options"), [("occlusion", (("rows", 2), ("size", 0.5))), ("rise", ()), ("kernelshap", ())]
+)
+def test_what_asks_for_scores_alone_has_a_map_where_no_gradient_reaches(method: str, options: OptionValues) -> None:
+    def count(image: Tensor) -> Tensor:
+        lit = (image.flatten(2) > 0.5).sum(2).float()
+        return torch.cat([lit, torch.zeros_like(lit)], dim=1)
+
+    scene = scene_of(Formula(count), torch.ones(1, 3, 4, 4))
+    question = GradientQuestion(model="", image="", target=entry(0), method=method, options=options)
+    found = gradient.answer(scene, question, (), Clock(torch.device("cpu"), 0.0))
+    assert found.unreached == (INPUT,)
+    assert found.attributions[INPUT].max() > 0
+    if method == "occlusion":
+        assert found.attributions[INPUT] == pytest.approx(np.full((1, 3, 4, 4), 4 / 3))
+    with pytest.raises(Unreachable):
+        gradient.answer(scene, replace(question, method="gradient", options=()), (), Clock(torch.device("cpu"), 0.0))

@@ -200,3 +200,11 @@ def test_an_image_that_is_its_own_baseline_gets_zero(oracle: SceneOracle) -> Non
     nothing = torch.zeros(1, 3, 8, 8, dtype=torch.float64)
     for method in ("integrated_gradients", "guided_ig"):
         assert not attribution(method, oracle, nothing, steps=3).any()
+
+
+def test_guided_ig_takes_nothing_from_an_infinite_slope_where_nothing_moves() -> None:
+    """√a + 3 b with a = 0 as in the baseline: there the slope is infinite, and the way is zero."""
+    x = torch.tensor([0.0, 2.0, 0.0]).view(1, 3, 1, 1).double()
+    rooted = Formula(lambda x: (x[:, :1].sqrt() + 3 * x[:, 1:2]).flatten(1))
+    found = attribution("guided_ig", oracle_of(scene_of(rooted, x), entry(0)), x, steps=3)
+    assert found.flatten().tolist() == pytest.approx([0, 6, 0])

@@ -49,14 +49,15 @@ def answer(scene: Scene, question: CamsQuestion, notes: tuple[str, ...], clock: 
     sizes.check(Size(4 * sum(math.prod(layouts.places(info)) for info in infos.values())))
     found = differentiate(scene.trace, score, list(infos), keep_graph=True)
     slopes = parted(scene.trace, found, target)[0]
-    maps = dict(_maps(scene, question, target, infos, slopes))
+    said: dict[str, None] = {}
+    maps = dict(_maps(scene, question, target, infos, slopes, said))
     arrays: dict[str, np.ndarray] = {f"map/{site}": as_numpy(array) for site, array in maps.items()}
     return CamsAnswer(
         question=question,
         target=target,
         score=score.item(),
         sites=tuple(infos[site] for site in maps),
-        notes=(*notes, *scene.remarks(), *not_finite(arrays)),
+        notes=(*notes, *scene.remarks(), *said, *not_finite(arrays)),
         receipt=clock.receipt(),
         arrays=arrays,
     )
@@ -69,7 +70,12 @@ def has_a_map(info: SiteInfo) -> bool:
 
 
 def _maps(
-    scene: Scene, question: CamsQuestion, target: Target, infos: Mapping[Site, SiteInfo], slopes: Mapping[Site, Tensor]
+    scene: Scene,
+    question: CamsQuestion,
+    target: Target,
+    infos: Mapping[Site, SiteInfo],
+    slopes: Mapping[Site, Tensor],
+    said: dict[str, None],
 ) -> Iterator[tuple[Site, Tensor]]:
     cam, options = cam_of(question.method), settled(question.method, question.options)
     similar: dict[int, Mapping[Site, Tensor | None]] = {}
@@ -81,7 +87,7 @@ def _maps(
 
     for site, slope in slopes.items():
         axis = layouts.channel_axis(infos[site])
-        yield site, cam(_Here(site, slope, axis, of_similar), scene.trace.value(site).detach(), options)
+        yield site, cam(_Here(site, slope, axis, of_similar, said), scene.trace.value(site).detach(), options)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +98,14 @@ class _Here:
     slope: Tensor
     axis: int
     similar: Callable[[Site, int], Tensor]
+    said: dict[str, None]
+    """What methods want the answer to say, each sentence once."""
 
     def __call__(self, value: Tensor) -> Tensor:
         return self.slope
 
     def of_similar(self, count: int) -> Tensor:
         return self.similar(self.site, count)
+
+    def note(self, sentence: str) -> None:
+        self.said[sentence] = None

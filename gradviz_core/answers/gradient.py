@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from gradviz_core.answers import predictions
@@ -71,11 +72,11 @@ def answer(scene: Scene, question: GradientQuestion, notes: tuple[str, ...], clo
     """
     target, score = scene.select(question.target)
     field_seen = _receptive_field(target, scene.trace)  # read from the graph, so before the graph may go
-    again = scene.remembered or card_of(question.method).where == "attention"
+    card = card_of(question.method)
+    again = scene.remembered or card.where == "attention"
     found = differentiate(scene.trace, score, question.wrt, keep_graph=again)
-    there, unreached = parted(scene.trace, found, target)
-    asked = there if question.method != PLAIN else {}
-    oracles = {site: SceneOracle(scene, target, site, slope, question.axis) for site, slope in asked.items()}
+    there, unreached = parted(scene.trace, found, target, needed=not card.scores_alone)
+    oracles = _oracles(scene, question, target, there)
     made = arrays(scene, question, there, oracles)
     sums_to = totals(scene, question, oracles)
     return GradientAnswer(
@@ -98,6 +99,18 @@ def answer(scene: Scene, question: GradientQuestion, notes: tuple[str, ...], clo
     )
 
 
+def _oracles(
+    scene: Scene, question: GradientQuestion, target: Target, found: Mapping[Site, Tensor]
+) -> dict[Site, SceneOracle]:
+    """What gives the scores and gradients that the method asks for, where it can; ``found`` as for ``arrays``."""
+    if question.method == PLAIN:
+        return {}
+    slopes = found
+    if card_of(question.method).scores_alone:  # the slope is never read
+        slopes = {site: torch.zeros_like(scene.trace.value(site)) for site in question.wrt}
+    return {site: SceneOracle(scene, target, site, slope, question.axis) for site, slope in slopes.items()}
+
+
 def arrays(
     scene: Scene, question: GradientQuestion, found: Mapping[Site, Tensor], oracles: Mapping[Site, Oracle]
 ) -> dict[str, np.ndarray]:
@@ -108,11 +121,10 @@ def arrays(
     for site in question.wrt:
         if first:
             made[f"activation/{site}"] = as_numpy(scene.trace.value(site))
-        if site in found:
-            if first:
+            if site in found:
                 made[f"gradient/{site}"] = as_numpy(found[site])
-            if question.method != PLAIN:
-                made.update(_attribution(question, oracles[site], site, scene.trace.value(site).detach().clone()))
+        if site in oracles:
+            made.update(_attribution(question, oracles[site], site, scene.trace.value(site).detach().clone()))
     return made
 
 

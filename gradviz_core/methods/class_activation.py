@@ -30,6 +30,10 @@ class Layer(Protocol):
         """The gradient of the mean logit of the other classes whose logits are nearest."""
         ...
 
+    def note(self, sentence: str) -> None:
+        """Have the answer say this too."""
+        ...
+
 
 Cam = Callable[[Layer, Tensor, Options], Tensor]
 """(layer, value, options) -> one map over the positions: the value's shape with one channel."""

@@ -20,7 +20,8 @@ def expected_gradients(
     """(x − b) · ∂score/∂x (b + α (x − b)) for each draw of a baseline b and of a number α in 0..1; their mean is the
     map, in units of the score; signed. In expectation it sums to the score less the mean score of the baselines.
 
-    Source: Erion et al. 2021 (arXiv:1906.10670), equation 2; GradientSHAP of Lundberg & Lee 2017.
+    Source: Erion et al. 2021 (arXiv:1906.10670), equation 2; ``GradientExplainer`` of the
+    program shap, called GradientSHAP.
     """
 
     def drawn(number: int) -> tuple[Tensor, Tensor]:

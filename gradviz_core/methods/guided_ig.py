@@ -28,7 +28,8 @@ def guided_ig(oracle: Oracle, value: Float[Tensor, "*shape"], options: Options) 
         slope = oracle((start + gone * way).to(value))
         steepness = slope.abs().nan_to_num(nan=torch.inf, posinf=torch.inf)
         further = _further(gone, way.abs(), steepness, step / steps, options)
-        found += (further - gone) * way * slope
+        moved = (further - gone) * way
+        found += torch.where(moved == 0, 0.0, moved * slope)  # a slope may be infinite where nothing moves
         gone = further
     return found.to(value)
 

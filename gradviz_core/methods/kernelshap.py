@@ -24,17 +24,19 @@ def kernelshap(oracle: Oracle, value: Float[Tensor, "1 c h w"], options: Options
 
     Source: Lundberg & Lee 2017 (arXiv:1705.07874), theorem 2; captum 0.9, ``KernelShap``.
     """
-    cells = grid(value, int(options["cells"]))
+    cells, start = grid(value, int(options["cells"])), baseline(oracle, value, options)
+    nothing = oracle.score(start)
 
-    def scores(images: Tensor) -> Tensor:
-        return torch.tensor(list(oracle.scores(torch.split(images, 1))), device=value.device)
+    def rises(images: Tensor) -> Tensor:
+        """Over the score of the baseline: captum keeps float32, which would lose small differences of large scores."""
+        return torch.tensor([score - nothing for score in oracle.scores(torch.split(images, 1))], device=value.device)
 
     with running(seed=int(options["seed"])):
-        method = captums("captum.attr").KernelShap(scores)
+        method = captums("captum.attr").KernelShap(rises)
         method.interpretable_model = LeastSquares()  # what scikit-learn would do, without it
         found: Tensor = method.attribute(
             value,
-            baselines=baseline(oracle, value, options),
+            baselines=start,
             feature_mask=cells,
             n_samples=int(options["samples"]),
             perturbations_per_eval=8,

@@ -14,7 +14,7 @@ def xgrad_cam(oracle: Layer, value: Float[Tensor, "*shape"], options: Options) -
 
     Signed, in units of the score. A channel whose activations sum to zero gets the weight 0.
 
-    The map sums to Σ g · a, as that of HiResCAM does.
+    The map sums to Σ g · a, as that of HiResCAM does, over the channels whose activations do not sum to zero.
 
     Source: Fu et al. 2020 (arXiv:2008.02312).
 

@@ -157,16 +157,16 @@ def _backward(
 
 
 def parted(
-    trace: Trace, found: Mapping[Site, Tensor | None], target: Target
+    trace: Trace, found: Mapping[Site, Tensor | None], target: Target, *, needed: bool = True
 ) -> tuple[dict[Site, Tensor], tuple[Site, ...]]:
     """The gradients that exist, detached, and the sites without a path to the score.
 
     Raises:
-        Unreachable: sites were asked for, and there is a gradient at none of them.
+        Unreachable: a gradient is ``needed`` at one of the sites, and there is one at none of them.
     """
     there = {site: gradient.detach() for site, gradient in found.items() if gradient is not None}
     absent = tuple(site for site, gradient in found.items() if gradient is None)
-    if absent and not there:
+    if needed and absent and not there:
         raise _unreachable(absent[0], target, trace.value(absent[0]))
     return there, absent
 

@@ -63,6 +63,8 @@ class MethodCard:
     ``instead(other)``, the gradient where the layer gives another value."""
     takes_gradient: bool = False
     """Whether ``code`` makes ``gradient`` by itself, from ``score`` or by those functions; none is taken before it."""
+    scores_alone: bool = False
+    """Whether it asks for nothing but scores, so that it has a map where no gradient reaches its site too."""
     imports: tuple[str, ...] = ()
     """The imports that ``code`` needs besides torch."""
     options: tuple[Control, ...] = ()

@@ -15,7 +15,8 @@ CARD = MethodCard(
     shows="The same as Grad-CAM, with channels weighted by where they raise the score alone. Several "
     "objects of one class are marked more evenly.",
     limits="What speaks against the score: negative gradients count for nothing. Its weights come from "
-    "derivatives of the exponential of the score, whatever the score is.",
+    "derivatives of the exponential of the score, whatever the score is. They are made for activations of 0 or more, "
+    "as after ReLU: where negative ones make the divisor 2 + g Σ a zero or less, a position counts for nothing.",
     source="Chattopadhay et al. 2018",
     link="https://arxiv.org/abs/1710.11063",
     bibtex="""@inproceedings{chattopadhay2018grad,
@@ -27,7 +28,8 @@ CARD = MethodCard(
 }""",
     code=(
         "positive, total = gradient.relu(), value.detach().sum(dim=$places, keepdim=True)",
-        "weights = (positive / (2 + positive * total)).sum(dim=$places, keepdim=True)",
+        "below = 2 + positive * total  # above zero after ReLU",
+        "weights = (positive / below).where(below > 0, 0.0).sum(dim=$places, keepdim=True)",
         "found = (weights * value.detach()).sum(dim=$axis, keepdim=True)",
         'found = found if $negative == "kept" else found.relu()',
     ),

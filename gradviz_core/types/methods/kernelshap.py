@@ -43,12 +43,14 @@ CARD = MethodCard(
   url = {https://arxiv.org/abs/1705.07874}
 }""",
     takes_gradient=True,
+    scores_alone=True,
     imports=("from captum.attr import KernelShap",),
     code=(
         "rows, columns = (torch.arange(side) * min($cells, side) // side for side in x.shape[2:])",
         "cells = (rows[:, None] * min($cells, x.shape[3]) + columns)[None, None]",
-        "method = KernelShap(lambda images: torch.tensor([score_at(image[None]) for image in images]))",
         "$baseline",
+        "nothing = score_at(baseline)",
+        "method = KernelShap(lambda images: torch.tensor([score_at(image[None]) - nothing for image in images]))",
         "torch.manual_seed($seed)",
         "shapley = method.attribute(  # needs scikit-learn",
         "    x.detach(), baselines=baseline, feature_mask=cells, n_samples=$samples, perturbations_per_eval=8",

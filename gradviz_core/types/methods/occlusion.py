@@ -49,6 +49,7 @@ CARD = MethodCard(
   url = {https://arxiv.org/abs/1311.2901}
 }""",
     takes_gradient=True,
+    scores_alone=True,
     code=(
         "tall, wide = (max(1, round($size * side)) for side in x.shape[2:])",
         "downs = [round(i * (x.shape[2] - tall) / ($rows - 1)) for i in range($rows)]",

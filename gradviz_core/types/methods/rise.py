@@ -44,6 +44,7 @@ CARD = MethodCard(
   url = {https://arxiv.org/abs/1806.07421}
 }""",
     takes_gradient=True,
+    scores_alone=True,
     code=(
         "cell = [-(-side // $cells) for side in x.shape[2:]]",
         "total = torch.zeros_like(x)",

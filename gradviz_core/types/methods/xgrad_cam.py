@@ -15,7 +15,8 @@ CARD = MethodCard(
     shows="The same as Grad-CAM, with the mean gradient of a channel taken where the channel is active. The"
     " map sums to what all values of the layer add to the score, to first order.",
     limits="Which positions the score depends on: one weight stands for all positions of a channel. Where "
-    "activations of both signs nearly cancel, a weight becomes very large.",
+    "activations of both signs nearly cancel, a weight becomes very large; where they sum to zero, the channel counts "
+    "for nothing, and its share is missing from the sum.",
     source="Fu et al. 2020, without the ReLU of the authors' program",
     link="https://arxiv.org/abs/2008.02312",
     bibtex="""@inproceedings{fu2020axiom,
