@@ -320,6 +320,23 @@ def test_the_program_of_a_card_gives_the_same_map(
 
 
 @pytest.mark.parametrize(
+    ("method", "read_from"),
+    [
+        ("attention_rollout", "layers.1"),
+        ("gradient_rollout", "layers.1"),
+        ("chefer", "layers.1"),
+        ("legrad", "layers.3"),
+        ("legrad", "norm"),
+    ],
+)
+def test_the_program_gives_the_same_map_of_a_unit(method: str, read_from: str, tmp_path: Path) -> None:
+    model, image, target = "preset/shapes-vit", "sample/star", gv.Unit(gv.Site(read_from), (3, 2))
+    answer = snippet_runs.ask(gv.GradientQuestion(model=model, image=image, method=method, target=target))
+    code = snippets.saliency(snippet_runs.setting(model, image), answer.target, method, "signed_sum")
+    assert snippet_runs.error(snippet_runs.run(code, tmp_path), answer.attributions[gv.INPUT][0, 0]) < 1e-5
+
+
+@pytest.mark.parametrize(
     ("model", "wrt", "message"),
     [
         ("preset/shapes-vit", (gv.Site("norm"),), "is a map of the patches of the input"),

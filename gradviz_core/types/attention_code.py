@@ -19,13 +19,15 @@ FORMED = (
     "    if isinstance(module, torch.nn.MultiheadAttention):",
     "        module.register_forward_pre_hook(form, with_kwargs=True)",
     "torch.nn.functional.softmax = keeping",
-    "score = score_from(model(x))",
+    "score = score_of(x)",
     "torch.nn.functional.softmax = softmax",
 )
 """``score``, and the ``attention`` of each layer, (heads, tokens, tokens), that it is computed from."""
 
 ROLLED = (
-    "slopes = torch.autograd.grad(score, attention)",
+    "slopes = list(torch.autograd.grad(score, attention, allow_unused=True, materialize_grads=True))",
+    "while not slopes[-1].any():  # a layer after the score",
+    "    slopes.pop()",
     "matrix = eye = torch.eye(attention[0].shape[-1])",
     "for weights, slope in zip(attention, slopes):",
     "    matrix = layer(weights, slope) @ matrix",

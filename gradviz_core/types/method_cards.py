@@ -56,7 +56,8 @@ class MethodCard:
     code: tuple[str, ...] = ()
     """Lines of PyTorch that turn ``gradient``, of ``score`` with respect to ``x``, both (1, C, H, W), into the result
     of the method, under the same name. They may call ``gradient_at(other)`` or ``score_at(other)``, the score as a
-    number, for another input, and ``score_from(output)``; ``$draws`` is the value of an option as Python writes it.
+    number, for another input, ``score_of(other)``, with its graph, and ``score_from(output)``; ``$draws`` is the value
+    of an option as Python writes it.
 
     Of a map of layer outputs they turn ``value`` and ``gradient``, with their channels on ``$axis`` and positions on
     ``$places``, into ``found``. They may call ``along(other)``, which gives value and gradient with another input, and

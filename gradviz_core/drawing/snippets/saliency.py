@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from gradviz_core.drawing import method_words
 from gradviz_core.drawing.snippets.program import Block, comment, program
-from gradviz_core.drawing.snippets.scores import forward, gradient_at, inside, score, score_at, score_from
+from gradviz_core.drawing.snippets.scores import forward, gradient_at, inside, score, score_at, score_from, score_of
 from gradviz_core.drawing.snippets.setting import Setting, model, numbers, picture
 from gradviz_core.types import MethodName, Target
 from gradviz_core.types.methods import OptionValues, card_of
 from gradviz_core.types.views import view
 
-_ELSEWHERE = {"gradient_at": gradient_at, "score_at": score_at, "score_from": score_from}
+_ELSEWHERE = {"gradient_at": gradient_at, "score_at": score_at, "score_from": score_from, "score_of": score_of}
 """Functions that a method's code may call, and what writes them."""
 
 

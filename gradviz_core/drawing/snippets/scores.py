@@ -38,6 +38,11 @@ def score_at(setting: Setting, target: Target) -> tuple[Block, ...]:
     return _at(setting, target, "score_at", "score.item()")
 
 
+def score_of(setting: Setting, target: Target) -> tuple[Block, ...]:
+    """A function of this name: the score with its graph, for any input. The target names its class."""
+    return _at(setting, target, "score_of", "score")
+
+
 def score_from(setting: Setting, target: Target) -> tuple[Block, ...]:
     """A function of this name: the score of what the model returned. The target names its class."""
     here = score(target, setting)
