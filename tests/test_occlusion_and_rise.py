@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from gradviz_core.answers import gradient
 from gradviz_core.answers import oracle as oracles
 from gradviz_core.answers.scene import Clock
-from gradviz_core.errors import QuestionError, Unreachable
+from gradviz_core.errors import QuestionError
 from gradviz_core.methods import occlusion, rise
 from gradviz_core.types import INPUT, ClassScore, GradientQuestion, Site, Unit
 from gradviz_core.types.methods import OptionValues, settled
@@ -165,12 +165,24 @@ def test_both_take_any_score(x: Tensor) -> None:
 # -------------------------------------------------------------------------------------------------- without a gradient
 
 
+def above(image: Tensor) -> Tensor:
+    return (image > 0.5).float()
+
+
+def step(image: Tensor) -> Tensor:
+    """The same by an operation for which PyTorch has no derivative."""
+    return torch.heaviside(image - 0.5, torch.zeros(()))
+
+
+@pytest.mark.parametrize(("threshold", "why"), [(above, "No gradient of"), (step, "no derivative for .*heaviside")])
 @pytest.mark.parametrize(
     ("method", "options"), [("occlusion", (("rows", 2), ("size", 0.5))), ("rise", ()), ("kernelshap", ())]
 )
-def test_what_asks_for_scores_alone_has_a_map_where_no_gradient_reaches(method: str, options: OptionValues) -> None:
+def test_what_asks_for_scores_alone_has_a_map_where_no_gradient_reaches(
+    method: str, options: OptionValues, threshold: Callable[[Tensor], Tensor], why: str
+) -> None:
     def count(image: Tensor) -> Tensor:
-        lit = (image.flatten(2) > 0.5).sum(2).float()
+        lit = threshold(image).flatten(1).sum(1, keepdim=True)
         return torch.cat([lit, torch.zeros_like(lit)], dim=1)
 
     scene = scene_of(Formula(count), torch.ones(1, 3, 4, 4))
@@ -179,6 +191,6 @@ def test_what_asks_for_scores_alone_has_a_map_where_no_gradient_reaches(method: 
     assert found.unreached == (INPUT,)
     assert found.attributions[INPUT].max() > 0
     if method == "occlusion":
-        assert found.attributions[INPUT] == pytest.approx(np.full((1, 3, 4, 4), 4 / 3))
-    with pytest.raises(Unreachable):
+        assert found.attributions[INPUT] == pytest.approx(np.full((1, 3, 4, 4), 4.0))
+    with pytest.raises(QuestionError, match=why):
         gradient.answer(scene, replace(question, method="gradient", options=()), (), Clock(torch.device("cpu"), 0.0))

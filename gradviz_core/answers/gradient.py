@@ -72,10 +72,8 @@ def answer(scene: Scene, question: GradientQuestion, notes: tuple[str, ...], clo
     """
     target, score = scene.select(question.target)
     field_seen = _receptive_field(target, scene.trace)  # read from the graph, so before the graph may go
-    card = card_of(question.method)
-    again = scene.remembered or card.where == "attention"
-    found = differentiate(scene.trace, score, question.wrt, keep_graph=again)
-    there, unreached = parted(scene.trace, found, target, needed=not card.scores_alone)
+    needed = not card_of(question.method).scores_alone
+    there, unreached = parted(scene.trace, _slopes(scene, question, score), target, needed=needed)
     oracles = _oracles(scene, question, target, there)
     made = arrays(scene, question, there, oracles)
     sums_to = totals(scene, question, oracles)
@@ -97,6 +95,18 @@ def answer(scene: Scene, question: GradientQuestion, notes: tuple[str, ...], clo
         unreached=unreached,
         totals=sums_to,
     )
+
+
+def _slopes(scene: Scene, question: GradientQuestion, score: Tensor) -> dict[Site, Tensor | None]:
+    """The gradient at each site; None also where PyTorch cannot differentiate, and the method needs no gradient."""
+    card = card_of(question.method)
+    again = scene.remembered or card.where == "attention"
+    try:
+        return differentiate(scene.trace, score, question.wrt, keep_graph=again)
+    except QuestionError:
+        if not card.scores_alone:
+            raise
+        return dict.fromkeys(question.wrt)
 
 
 def _oracles(
