@@ -14,9 +14,11 @@ from torch import Tensor, nn
 from gradviz_core.answers import gradient
 from gradviz_core.answers import oracle as oracles
 from gradviz_core.answers.scene import Clock
+from gradviz_core.drawing import screen
 from gradviz_core.errors import QuestionError
 from gradviz_core.methods import occlusion, rise
 from gradviz_core.types import INPUT, ClassScore, GradientQuestion, Site, Unit
+from gradviz_core.types.looks import Look
 from gradviz_core.types.methods import OptionValues, settled
 from tests.oracles import Formula, entry, scene_of
 from tests.own_oracle import attributed, oracle_of
@@ -194,3 +196,13 @@ def test_what_asks_for_scores_alone_has_a_map_where_no_gradient_reaches(
         assert found.attributions[INPUT] == pytest.approx(np.full((1, 3, 4, 4), 4.0))
     with pytest.raises(QuestionError, match=why):
         gradient.answer(scene, replace(question, method="gradient", options=()), (), Clock(torch.device("cpu"), 0.0))
+
+
+def test_a_large_map_without_a_gradient_is_drawn_as_well() -> None:
+    scene = scene_of(Formula(lambda image: above(image).sum((1, 2, 3)).reshape(1, 1)), torch.ones(1, 3, 1200, 1200))
+    options: OptionValues = (("rows", 2), ("size", 0.5))
+    question = GradientQuestion(model="", image="", target=entry(0), method="occlusion", options=options)
+    found = gradient.answer(scene, question, (), Clock(torch.device("cpu"), 0.0))
+    shown = screen.fit(found, Look())
+    assert screen.MARK in shown.arrays
+    assert any(name.startswith(f"attribution/{INPUT}") for name in shown.arrays)
