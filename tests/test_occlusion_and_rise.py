@@ -15,6 +15,7 @@ from gradviz_core.answers import gradient
 from gradviz_core.answers import oracle as oracles
 from gradviz_core.answers.scene import Clock
 from gradviz_core.drawing import screen
+from gradviz_core.drawing.screen.arrays import MARK
 from gradviz_core.errors import QuestionError
 from gradviz_core.methods import occlusion, rise
 from gradviz_core.types import INPUT, ClassScore, GradientQuestion, Site, Unit
@@ -204,5 +205,5 @@ def test_a_large_map_without_a_gradient_is_drawn_as_well() -> None:
     question = GradientQuestion(model="", image="", target=entry(0), method="occlusion", options=options)
     found = gradient.answer(scene, question, (), Clock(torch.device("cpu"), 0.0))
     shown = screen.fit(found, Look())
-    assert screen.MARK in shown.arrays
+    assert MARK in shown.arrays
     assert any(name.startswith(f"attribution/{INPUT}") for name in shown.arrays)
