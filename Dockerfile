@@ -40,6 +40,8 @@ COPY gradviz_core gradviz_core
 COPY pages pages
 COPY app.py app.py
 COPY navigation.py navigation.py
+# Nothing is compiled later: at a start this would take some seconds.
+RUN /opt/venv/bin/python -m compileall -q app.py navigation.py gradviz_core pages
 # Only /data and /tmp are written to.
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \

@@ -208,6 +208,8 @@ def test_the_image_starts_and_answers_with_the_lock_alone(clean_environment: Pat
         here = ROOT / source
         (shutil.copytree if here.is_dir() else shutil.copy)(here, place / target)
     folders = {"/opt/venv": clean_environment, "/data": tmp_path / "data", "/tmp": tmp_path}
+    subprocess.run(moved(last("RUN"), folders).split(), cwd=place, check=True)
+    assert [*place.glob("gradviz_core/__pycache__/answering.*.pyc")]
     environment = {name: moved(value, folders) for name, value in variables().items()}
 
     with socket.socket() as free:
