@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from gradviz_core.benchmark import report, results  # noqa: E402
-from gradviz_core.types.controls import Control, Number, value_text  # noqa: E402
+from gradviz_core.types.controls import Choice, Control, Number, value_text  # noqa: E402
 from gradviz_core.types.method_cards import MethodCard  # noqa: E402
 from gradviz_core.types.methods import METHODS  # noqa: E402
 
@@ -107,7 +107,14 @@ def _picture(name: str, alt: str) -> list[str]:
 
 
 def _row(card: MethodCard) -> str:
-    unit = Template(card.unit).substitute(UNIT)
+    other = "".join(
+        f"; {one.label}: {one.unit}"
+        for control in card.options
+        if isinstance(control, Choice)
+        for one in control.options
+        if one.unit
+    )
+    unit = Template(card.unit + other).substitute(UNIT)
     signed = "yes" if card.signed else "no"
     return f"| {card.name} | ${_formula(card)}$ | {unit} | {signed} | [{card.source}]({card.link}) |"
 

@@ -28,4 +28,4 @@ def test_sum_expectation_and_gap(found: float, expected: float, words: str, is_c
 def test_what_is_said_where_no_more_terms_can_be() -> None:
     made = Completeness(2.0, 1.0)
     assert made.stays(1000) == "It stays above 1 % with 1,000 steps, the most that there can be."
-    assert made.stays(0) == "It stays above 1 %."
+    assert made.stays(0) == "The gap exceeds 1 %; this method has no steps to refine."

@@ -29,7 +29,7 @@ from gradviz_core.text.codec import (
     shown_to_json,
 )
 from gradviz_core.types import Receipt
-from gradviz_core.types.controls import Choice, Number, Option
+from gradviz_core.types.controls import Choice, Number, Option, value_text
 from gradviz_core.types.looks import Look
 from gradviz_core.types.methods import METHODS, PLAIN, settled
 from scripts import write_methods
@@ -118,6 +118,31 @@ def test_every_word_of_a_card_is_filled_in(method: str) -> None:
     assert not any("$" in line for line in method_words.code(method, ()))
 
 
+@pytest.mark.parametrize(
+    ("method", "options", "signed", "unit"),
+    [
+        ("fullgrad", (), False, "relative"),
+        ("fullgrad", (("map", "signed"),), True, "logit"),
+        ("legrad", (), False, "0 to 1"),
+        ("legrad", (("scale", "raw"),), False, "logit per unit of attention"),
+    ],
+)
+def test_an_option_decides_the_sign_and_the_unit(
+    method: str, options: tuple[tuple[str, str], ...], signed: bool, unit: str
+) -> None:
+    assert method_words.is_signed(method, options) == signed
+    assert captions.gradient_unit(gv.ClassScore(1), gv.INPUT, method, options) == unit
+
+
+@every_method
+def test_one_of_what_an_option_counts_is_in_the_singular(method: str) -> None:
+    counted = [control for control in METHODS[method].options if isinstance(control, Number) and control.unit]
+    for control in counted:
+        assert control.one, "what a unit names is counted"
+        assert value_text(control, 1) == f"1 {control.one}"
+        assert f"{control.high} {control.unit}" in method_words.facts(method, ((control.name, control.high),))
+
+
 def test_the_document_is_what_the_cards_say() -> None:
     document = write_methods.DOCUMENT.read_text(encoding="utf-8")
     assert document == write_methods.text(), "run python scripts/write_methods.py"
@@ -129,7 +154,9 @@ def test_the_document_is_what_the_cards_say() -> None:
 
 # ------------------------------------------------------------------------------------------------- a card with options
 
-DRAWS = Number("draws", "Draws", 1, 64, 1, 3, whole=True, unit="noisy copies", meaning="How many are averaged.")
+DRAWS = Number(
+    "draws", "Draws", 1, 64, 1, 3, whole=True, unit="noisy copies", one="noisy copy", meaning="How many are averaged."
+)
 NOISE = Choice("noise", "Noise", (Option("flat", "flat"), Option("normal", "normal")), "normal", "How it is drawn.")
 SPREAD = Number("spread", "Spread", 0.0, 1.0, 0.05, 0.2, meaning="Its size.")
 SMOOTH = replace(
@@ -235,9 +262,10 @@ def test_a_caption_a_title_and_a_unit_say_the_options() -> None:
     assert "changes with each pixel, averaged over 8 noisy copies: each channel separately." in caption.sentence
     assert caption.formula.startswith(r"\frac{1}{\text{8 noisy copies}} \sum_n \frac{\partial z_{1}}")
     assert caption.facts[1] == "(logit per normalised-pixel unit)²"
-    assert caption.facts[-3:] == ("draws 8 noisy copies", "noise flat", "spread 0.2")
+    assert caption.facts[-3:] == ("8 noisy copies", "noise flat", "spread 0.2")
+    assert method_words.facts("smooth", (("draws", 1.0),))[0] == "1 noisy copy"
     title = method_words.title("smooth", options, gv.ClassScore(1), ("disk", "box"))
-    assert title == "smooth of the logit of box (1), draws 8 noisy copies, noise flat, spread 0.2"
+    assert title == "smooth of the logit of box (1), 8 noisy copies, noise flat, spread 0.2"
 
 
 @pytest.mark.usefixtures("with_options")

@@ -6,7 +6,7 @@ import pytest
 
 from gradviz_core.drawing import method_words
 from gradviz_core.types.methods import METHODS
-from tests.opening import SALIENCY, answer_here, opened
+from tests.opening import SALIENCY, answer_here, chart, opened, texts, values
 
 MODEL, IMAGE = "preset/digits-mlp", "sample/digit-3"
 
@@ -41,3 +41,23 @@ def test_an_option_that_needs_a_choice_names_one_that_stands_before_it() -> None
                 (choice,) = [one for one in card.options if one.name == only[0]]
                 assert names.index(choice.name) < names.index(control.name)
                 assert only[1] in {option.value for option in getattr(choice, "options", ())}
+
+
+def test_the_page_draws_fullgrad_as_its_options_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    answer_here(monkeypatch)
+    app = opened(SALIENCY, model=MODEL, image=IMAGE, method="fullgrad")
+    assert values(chart(app, "gradient")).min() >= 0
+    said = " ".join(texts(app))
+    assert "much of the score comes from there" in said
+    assert "adds to the score" not in said
+    app = opened(SALIENCY, model=MODEL, image=IMAGE, method="fullgrad", options="map=signed")
+    assert "adds to the score" in " ".join(texts(app))
+
+
+def test_the_tooltip_of_the_methods_is_about_the_chosen_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    answer_here(monkeypatch)
+    app = opened(SALIENCY, model=MODEL, image=IMAGE, method="deeplift")
+    (control,) = [box for box in app.selectbox if box.label == "Method"]
+    assert control.help.startswith("**DeepLIFT**: ")
+    assert "It does not show how the score responds to a small change of the image. Models that call" in control.help
+    assert [card.name for card in METHODS.values() if f"**{card.name}**" in control.help] == ["DeepLIFT"]

@@ -169,6 +169,14 @@ def test_stop_keeps_what_is_there_and_go_on_goes_on(service: Service) -> None:
     assert close(drawn(app), expected(64))
 
 
+def test_a_part_of_a_path_says_how_far_it_is(service: Service) -> None:
+    service.up_to = 16
+    app = opened(**CHOICES | {"method": "integrated_gradients"}, options="steps=64")
+    assert any(text.startswith("So far: the first 16 of 64 steps. ") for text in texts(app))
+    app.button(key="row_stop").click().run()
+    assert app.button(key="row_go_on").label == "Continue"
+
+
 def test_another_view_of_the_same_sum_goes_on_and_another_question_leaves_it(service: Service) -> None:
     service.up_to = 16
     app = opened(**CHOICES, options="draws=64")

@@ -133,9 +133,9 @@ def score_unit(target: Target) -> str:
     return target.unit()
 
 
-def gradient_unit(target: Target, site: Site, method: MethodName = PLAIN) -> str:
+def gradient_unit(target: Target, site: Site, method: MethodName = PLAIN, options: OptionValues = ()) -> str:
     """Unit of the gradient at a site, or of what a method makes of it: ``logit per normalised-pixel unit``."""
-    return method_words.unit(method, target, site)
+    return method_words.unit(method, target, site, options)
 
 
 def scale_text(field: Field) -> str:

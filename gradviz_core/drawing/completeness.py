@@ -38,8 +38,9 @@ class Completeness:
 
     def stays(self, most: int) -> str:
         """What is said where such a gap is left with the ``most`` steps that there can be; 0 where there are none."""
-        with_all = f" with {most:,} steps, the most that there can be" if most else ""
-        return f"It stays above {100 * CLOSE:g} %{with_all}."
+        if not most:
+            return f"The gap exceeds {100 * CLOSE:g} %; this method has no steps to refine."
+        return f"It stays above {100 * CLOSE:g} % with {most:,} steps, the most that there can be."
 
 
 def _percent(share: float) -> str:

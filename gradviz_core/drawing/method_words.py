@@ -6,14 +6,15 @@ from collections.abc import Sequence
 from string import Template
 
 from gradviz_core.types import INPUT, Field, GradientQuestion, Site, Target, colour_scales
-from gradviz_core.types.controls import Choice, Control, applies, value_text
+from gradviz_core.types.controls import Choice, Control, Number, Option, applies, value_text
 from gradviz_core.types.methods import OptionValues, card_of, settled, terms
 
 
-def unit(method: str, target: Target, site: Site) -> str:
+def unit(method: str, target: Target, site: Site, options: OptionValues = ()) -> str:
     """Unit of what a method gives at a site: ``logit per normalised-pixel unit``."""
     value = "normalised-pixel unit" if site == INPUT else "unit of activation"
-    return _filled(card_of(method).unit, method, (), score=target.unit(), value=value)
+    text = next((one.unit for one in _chosen(method, options) if one.unit), card_of(method).unit)
+    return _filled(text, method, options, score=target.unit(), value=value)
 
 
 def sentence(method: str, options: OptionValues, target: Target, labels: Sequence[str], site: str = "the input") -> str:
@@ -24,7 +25,10 @@ def sentence(method: str, options: OptionValues, target: Target, labels: Sequenc
 def is_signed(method: str, options: OptionValues) -> bool:
     """Whether what a method gives can be negative."""
     values = settled(method, options)
-    return values["negative"] == "kept" if "negative" in values else card_of(method).signed
+    if "negative" in values:
+        return values["negative"] == "kept"
+    found = (one.signed for one in _chosen(method, options) if one.signed is not None)
+    return next(found, card_of(method).signed)
 
 
 def formula(
@@ -48,12 +52,10 @@ def colours(method: str, field: Field, target: Target) -> str:
 
 
 def facts(method: str, options: OptionValues) -> tuple[str, ...]:
-    """What each option is that applies: ``noise 0.15 of the range``."""
+    """What each option is that applies: ``spread 0.15``, or ``16 masks`` where the unit names what is counted."""
     values = settled(method, options)
     return tuple(
-        f"{control.label[:1].lower()}{control.label[1:]} {value_text(control, values[control.name])}"
-        for control in card_of(method).options
-        if applies(control, values)
+        _fact(control, values[control.name]) for control in card_of(method).options if applies(control, values)
     )
 
 
@@ -82,6 +84,19 @@ def code(method: str, options: OptionValues, axis: str = "1", places: str = "(2,
     written = {name: repr(value) for name, value in values.items()}
     lines = (Template(line).substitute(chosen) for line in card.code)
     return tuple(Template(line).substitute(written) for text in lines for line in text.split("\n"))
+
+
+def _fact(control: Control, value: float | str) -> str:
+    said = value_text(control, value)
+    counted = isinstance(control, Number) and control.one
+    return said if counted else f"{control.label[:1].lower()}{control.label[1:]} {said}"
+
+
+def _chosen(method: str, options: OptionValues) -> tuple[Option, ...]:
+    """What is chosen in each choice of the method."""
+    values = settled(method, options)
+    choices = (control for control in card_of(method).options if isinstance(control, Choice))
+    return tuple(one for control in choices for one in control.options if one.value == values[control.name])
 
 
 def _code(control: Control, value: float | str) -> str:

@@ -11,11 +11,11 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from gradviz_core.drawing import method_words
 from gradviz_core.drawing.captions import Caption, number_text, scale_text
 from gradviz_core.drawing.how_to_read import HowToRead
 from gradviz_core.types import Field, InsertionAnswer, RandomisedAnswer
 from gradviz_core.types.insertion import Order
-from gradviz_core.types.methods import card_of
 
 SAME, OTHER = 0.8, 0.5
 ALIKE = {"spearman": "Spearman", "spearman_absolute": "Spearman of magnitudes", "ssim": "SSIM"}
@@ -90,7 +90,8 @@ def of_pixels(answers: Mapping[Order, InsertionAnswer]) -> Verdict:
 def numbers(answer: RandomisedAnswer) -> tuple[tuple[str, str], ...]:
     """How alike the two maps are; a map without sign has one rank correlation."""
     found = {name: getattr(answer, name) for name in ALIKE}
-    if not card_of(answer.question.method).signed or answer.question.view != "signed_sum":
+    question = answer.question
+    if not method_words.is_signed(question.method, question.options) or question.view != "signed_sum":
         del found["spearman"]
     return tuple(
         (ALIKE[name], "–" if math.isnan(value) else f"{value:.2f}".replace("-", "−")) for name, value in found.items()

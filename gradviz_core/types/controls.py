@@ -24,6 +24,8 @@ class Number:
     whole: bool = False
     """True where only whole numbers make sense."""
     unit: str = ""
+    one: str = ""
+    """The unit of 1, where the unit names what is counted: ``mask`` of ``masks``."""
     meaning: str = ""
     """A sentence that says what it does."""
     only: tuple[str, str] | None = None
@@ -40,6 +42,10 @@ class Option:
     label: str
     code: str = ""
     """In the code of a method: the lines that stand for it, instead of the value in quotes."""
+    signed: bool | None = None
+    """Of a method: whether its values can be negative with this option; None where the option does not decide it."""
+    unit: str = ""
+    """Of a method: the unit of its values with this option, where it is not the one that the card has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +87,12 @@ def applies(control: Control, chosen: Mapping[str, float | str]) -> bool:
 
 
 def value_text(control: Control, value: float | str) -> str:
-    """``32 noisy copies``: the value with its unit, or the words of a choice."""
+    """``32 noisy copies``, ``1 noisy copy``: the value with its unit, or the words of a choice."""
     match control:
         case Choice(options=options):
             return next((option.label for option in options if option.value == value), str(value))
-        case Number(unit=unit):
+        case Number(unit=unit, one=one):
+            unit = one if one and value == 1 else unit
             return f"{value:.6g} {unit}".rstrip() if not isinstance(value, str) else value
 
 

@@ -8,7 +8,16 @@ MOST = 1024
 """Draws or steps of a sum, at most. Each draw of a seed has a number from 1024 · seed on as its own seed, so that two
 seeds share none."""
 DRAWS = Number(
-    "draws", "Draws", 1, MOST, 1, 16, whole=True, unit="noisy copies", meaning="How many noisy copies are averaged."
+    "draws",
+    "Draws",
+    1,
+    MOST,
+    1,
+    16,
+    whole=True,
+    unit="noisy copies",
+    one="noisy copy",
+    meaning="How many noisy copies are averaged.",
 )
 SPREAD = Number(
     "spread",

@@ -85,7 +85,7 @@ MAP_KINDS = (
         unit="score",
         how_to_read=(
             "Each tile is one channel: each value times the derivative of the score with respect to it.",
-            f"{_RED}: to first order the value adds to the score; {_BLUE}: it takes from the score.",
+            f"{_RED}: to first order the value adds to the score; {_BLUE}: it lowers the score.",
             "It does not show what the score would be without the value: that is a large change.",
         ),
     ),

@@ -33,9 +33,11 @@ class MethodCard:
     """LaTeX, for one value: ``$slope`` is the derivative, ``$x`` the value itself, ``$score`` the symbol; ``$outer`` is
     ReLU, or nothing where the option ``negative`` keeps what is below zero."""
     unit: str
-    """``$score`` is the unit of the score, ``$value`` that of the input: ``$score per $value``."""
+    """``$score`` is the unit of the score, ``$value`` that of the input: ``$score per $value``. An option may have
+    another (``Option.unit``); this is that of the default."""
     signed: bool
-    """Whether its values can be negative; with the option ``negative`` this is what they are by default."""
+    """Whether its values can be negative; where an option decides it (``negative``, or ``Option.signed``), this is
+    what they are by default."""
     colours: str
     """What the two ends of the colour scale mean in a signed picture, in two halves of a sentence: ``$High: it rises;
     $low: it falls.`` ``$high`` and ``$low`` are the words of the scale, ``$score`` is ``score`` or ``loss``."""

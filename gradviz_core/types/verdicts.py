@@ -29,7 +29,7 @@ HARDLY_CHANGES_WITH_WEIGHTS = Verdict(
     "Against: it hardly changes when the weights of later layers are random.", *_ADEBAYO
 )
 SHOWS_THE_INPUT = Verdict(
-    "Against: because it multiplies with the image, its map looks like the image even where the weights are random.",
+    "Against: because it multiplies by the image, its map looks like the image even where the weights are random.",
     *_ADEBAYO,
 )
 INDEPENDENT_OF_LATER_LAYERS = Verdict("Against: its map does not depend on the weights of later layers.", *_SIXT)

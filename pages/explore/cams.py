@@ -59,7 +59,8 @@ def over_image(answer: GradientAnswer, info: SiteInfo, labels: Sequence[str], op
     """The map of one layer, over the image where its positions lie over it. A click chooses a position."""
     name, options = answer.question.method, answer.question.options
     found, picture = answer.attributions[info.site], seen(answer.arrays)
-    signed, unit = method_words.is_signed(name, options), captions.gradient_unit(answer.target, info.site, name)
+    signed = method_words.is_signed(name, options)
+    unit = captions.gradient_unit(answer.target, info.site, name, options)
     grid = layouts.over_image(layouts.places(info), layouts.channel_axis(info), picture.size)
     planes = geometry(info.shape, info.layout, info.axis)
     if grid is None:
@@ -125,7 +126,11 @@ def strip(answer: CamsAnswer, info: SiteInfo, labels: Sequence[str], size: tuple
     names = tuple(site_name(one.site, one.calls) for one in infos)
     chosen = next((number for number, one in enumerate(infos) if one.site == info.site), None)
     signed = method_words.is_signed(question.method, question.options)
-    unit = "share of its largest" if each else captions.gradient_unit(answer.target, infos[0].site, question.method)
+    unit = (
+        "share of its largest"
+        if each
+        else captions.gradient_unit(answer.target, infos[0].site, question.method, question.options)
+    )
     figure, sheet = cam_figures.strip(small, names, signed=signed, unit=unit, chosen=chosen)
     words = cam_words.strip(
         question.method, question.options, answer.target, labels, sheet.field, len(infos), each=each

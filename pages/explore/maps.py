@@ -87,7 +87,7 @@ def sheet(
     too if each cell is a single position."""
     name, options = answer.question.method, answer.question.options
     unit = captions.map_unit(view.kind, answer.target, info.site)
-    unit = unit if name == PLAIN else captions.gradient_unit(answer.target, info.site, name)
+    unit = unit if name == PLAIN else captions.gradient_unit(answer.target, info.site, name, options)
     tiles = fields.tile(view.sheet, view.numbers, signed=view.signed, unit=unit)
     tiles = fields.tiles_on_scale(tiles, view.scale.limit)
     single = view.block == 1

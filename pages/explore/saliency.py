@@ -24,7 +24,7 @@ with one_sentence():
         opacity = (
             100
             if view.each_channel
-            else widgets.percent("Opacity", "opacity", 100, "How strongly the gradient covers the grey image below it")
+            else widgets.percent("Opacity", "opacity", 100, "How strongly the map covers the grey image below it")
         )
 
     question = GradientQuestion(
@@ -37,7 +37,7 @@ with one_sentence():
     )
     size = seen_in(choice.survey.arrays).size
     look = Look(reduction=view.name, pixel=pixel.wanted(size))
-    answer = rows.ask(question, "Computing the gradient …", look, size)
+    answer = rows.ask(question, "Computing the map …", look, size)
     options = answer.question.options
     gradient, image = saliency.drawn_array(answer), seen_in(answer.arrays)
     checked = (
@@ -110,7 +110,7 @@ with one_sentence():
             against=saliency.is_against(answer.target),
         )
         which = bars.sentence(classes, choice.reading)
-        words = captions.classes(f"{which}. Click one to see the gradient of its score.")
+        words = captions.classes(f"{which}. Click one to see the map of its score.")
         panel.picture(panel.Picture(figure, words, saliency.choose_class(each), alt=which), "classes")
         programs["Classes"] = lambda at: snippets.classes(at, classes, choice.output.head)
     code.panel(choice, programs)

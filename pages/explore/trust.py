@@ -11,7 +11,7 @@ import numpy as np
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from gradviz_core.drawing import captions, figures, trust_figures, trust_words
+from gradviz_core.drawing import captions, figures, method_words, trust_figures, trust_words
 from gradviz_core.drawing.screen.over_input import over_input
 from gradviz_core.drawing.screen.seen import Seen
 from gradviz_core.drawing.trust_words import ORDERS, Verdict
@@ -214,9 +214,9 @@ def _say(verdict: Verdict) -> None:
 def _other(answer: RandomisedAnswer, seen: Seen) -> None:
     """The other map, on a scale of its own."""
     question = answer.question
-    unit = captions.gradient_unit(answer.target, INPUT, question.method)
+    unit = captions.gradient_unit(answer.target, INPUT, question.method, question.options)
     field = over_input(answer.arrays, f"attribution/{INPUT}").field(question.view, unit=unit)
-    field = replace(field, signed=field.signed and card_of(question.method).signed)
+    field = replace(field, signed=field.signed and method_words.is_signed(question.method, question.options))
     figure = figures.heatmap(field, pixels=seen.pixels, height=trust_figures.HEIGHT)
     panel.picture(Picture(figure, trust_words.other_map(answer, field)), "trust_map")
 

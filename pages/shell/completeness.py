@@ -38,7 +38,7 @@ def line(answer: GradientAnswer, total: float, again: Callable[[], NoReturn]) ->
         _double(question)
         again()
     words = found.words() if found.is_close or can_be_finer else f"{found.words()} {found.stays(most)}"
-    st.markdown(plain(words), help=f"By the law of the method, {law}.", width="content")
+    st.markdown(plain(words), help=f"In theory {law}.", width="content")
     if not found.is_close and can_be_finer:
         st.button("More steps", key="more_steps", on_click=_double, args=(question,))
 

@@ -174,7 +174,7 @@ def line(question: GradientQuestion) -> None:
             st.caption(finished, width="content")
     elif row.stopped:
         st.markdown(f"Stopped after {_how_far(row)}.", width="content")
-        st.button("Go on", key="row_go_on", on_click=row.go_on)
+        st.button("Continue", key="row_go_on", on_click=row.go_on)
     else:
         st.progress(row.done / row.count, f"{_how_far(row)}, {_left(row.seconds_left)}")
         st.button("Stop", key="row_stop", on_click=_stop, args=(row,))

@@ -25,7 +25,7 @@ from gradviz_core.types import (
     SurveyAnswer,
     Target,
 )
-from gradviz_core.types.methods import METHODS, OptionValues, offered_at
+from gradviz_core.types.methods import PLAIN, OptionValues, card_of, offered_at
 from gradviz_core.types.views import VIEWS, View
 from pages.shell import address, completeness, controls, panel, rows, widgets
 from pages.shell import pixel as pixel_parts
@@ -47,19 +47,16 @@ def view() -> View:
 
 def method() -> MethodName:
     """The chosen method."""
-    meaning = "\n\n".join(
-        f"**{card.name}**: {card.shows} It does not show: {card.limits[0].lower()}{card.limits[1:]}"
-        for card in offered_at("input").values()
-    )
+    known = offered_at("input")
+    card = known.get(address.read("method", PLAIN), known[PLAIN])
+    meaning = f"**{card.name}**: {card.shows}\n\nIt does not show {card.limits[0].lower()}{card.limits[1:]}"
     with st.container(width=190):
-        return widgets.listed(
-            "Method", "method", {name: card.name for name, card in offered_at("input").items()}, meaning
-        )
+        return widgets.listed("Method", "method", {name: card.name for name, card in known.items()}, meaning)
 
 
 def options(method: MethodName) -> OptionValues:
     """The value of each option of the method that applies, with its controls drawn as the card declares them."""
-    card = METHODS[method]
+    card = card_of(method)
     controls.refuse_others("options", card.options, card.name, "option")
     return controls.draw_applying("options", card.options)
 
@@ -73,7 +70,9 @@ def draw(
 ) -> Picture:
     """The result of the method in one view, with a mark on the chosen pixel. A click chooses a pixel."""
     gradient, image, method = drawn_array(answer), seen_in(answer.arrays), answer.question.method
-    unit, signed = captions.gradient_unit(answer.target, INPUT, method), METHODS[method].signed
+    options = answer.question.options
+    unit = captions.gradient_unit(answer.target, INPUT, method, options)
+    signed = method_words.is_signed(method, options)
     names = captions.channel_names(card.preprocessing)
     sheet = None
     if view.each_channel:
@@ -89,14 +88,14 @@ def draw(
         answer.target,
         card.labels,
         method=method,
-        options=answer.question.options,
+        options=options,
         reduction=view.name,
         field=field,
         shape=gradient.shape,
         channel="" if len(names) > 1 else names[0],
     )
     part = method_words.part(answer.question)
-    sentence = f"Of {part} alone. {caption.sentence}" if part else caption.sentence
+    sentence = f"So far: {part}. {caption.sentence}" if part else caption.sentence
     caption = replace(caption, sentence=sentence, facts=(*caption.facts, *captions.blocks_text(gradient.blocks)))
     return Picture(figure, caption, pixel_parts.click_over(gradient, sheet))
 
@@ -118,12 +117,12 @@ def of_a_sum(question: GradientQuestion, answer: GradientAnswer, made: OverInput
 
 def near_the_pixel(gradient: OverInput, view: View, answer: GradientAnswer, pixel: Pixel) -> None:
     """Draw the exact values around the pixel, if the picture shows one value for each block."""
-    method = answer.question.method
-    found = gradient.round_the_pixel(view.name, unit=captions.gradient_unit(answer.target, INPUT, method))
+    method, options = answer.question.method, answer.question.options
+    found = gradient.round_the_pixel(view.name, unit=captions.gradient_unit(answer.target, INPUT, method, options))
     if found is None:
         return
     field, corner = found
-    field = replace(field, signed=field.signed and METHODS[method].signed)
+    field = replace(field, signed=field.signed and method_words.is_signed(method, options))
     figure = near_figures.near(field, corner, pixel)
     panel.picture(Picture(figure, captions.near(corner, field), pixel_parts.click), "near")
 

@@ -22,7 +22,7 @@ CARD = MethodCard(
     formula=r"\int_0^1 $slope\left(\gamma(\alpha)\right) \gamma'(\alpha)\, d\alpha",
     unit="$score",
     signed=True,
-    colours="$High: what becoming sharp changes there adds to the $score; $low: it takes away from the $score.",
+    colours="$High: what becoming sharp changes there adds to the $score; $low: it lowers the $score.",
     brightness="$High: what becoming sharp changes there changes the $score a lot; $low: only a little.",
     shows="What each value contributes to the difference of the score from that of the blurred image, while the blur "
     "is taken away. The contributions add up to that difference, but for the gap of finite steps.",

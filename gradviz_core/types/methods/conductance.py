@@ -20,7 +20,7 @@ CARD = MethodCard(
     formula=r"\int_0^1 $slope\,\frac{\partial $x}{\partial \alpha}\, d\alpha",
     unit="$score",
     signed=True,
-    colours="$High: what changes there adds to the $score; $low: it takes away from the $score.",
+    colours="$High: what changes there adds to the $score; $low: it lowers the $score.",
     brightness="$High: what changes there changes the $score a lot; $low: only a little.",
     shows="The part of the score's change that passes through each value of the layer while the image comes out of "
     "a baseline. Where every path leads through the layer, the parts add up to that change, but for a gap.",

@@ -15,8 +15,9 @@ CARD = MethodCard(
     shows="How much each pixel contributes to the difference of the score from that of a baseline. "
     "Each activation is replaced by the line through its values for image and baseline, so that saturation does not "
     "hide what it did. It is computed by captum.",
-    limits="Models with an activation that is a function, or a layer that runs twice, and those in which one image of "
-    "a batch changes another's score: there captum would be wrong. They are refused. Products of two values, as in "
+    limits="How the score responds to a small change of the image. Models that call an activation as a function "
+    "(F.relu), or use a layer twice, are refused, and so are those in which one image of a batch changes another's "
+    "score: there captum would be wrong. Products of two values, as in "
     "attention, and norms of the image have no rule, and captum's rule for max pooling does not add up, so that the "
     "sum may be off; its convergence delta says by how much.",
     source="Shrikumar et al. 2017, rescale rule",

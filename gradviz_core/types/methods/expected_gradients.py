@@ -14,7 +14,7 @@ CARD = MethodCard(
     formula=r"\mathbb{E}_{b,\,\alpha}\left[($x - b)\,$slope\left(b + \alpha (x - b)\right)\right]",
     unit="$score",
     signed=True,
-    colours="$High: its difference from the baselines adds to the $score; $low: it takes away from the $score.",
+    colours="$High: its difference from the baselines adds to the $score; $low: it lowers the $score.",
     brightness="$High: its difference from the baselines changes the $score a lot; $low: only a little.",
     shows="Integrated gradients averaged over random baselines: each draw takes one baseline and one point on the "
     "straight path from it to the image. With many baselines there is no one colour that always gets zero. "

@@ -13,6 +13,7 @@ CLASSES = Number(
     3,
     whole=True,
     unit="classes",
+    one="class",
     meaning="How many classes are compared, or all others.",
 )
 STRENGTH = Number(

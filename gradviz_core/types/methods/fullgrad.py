@@ -6,7 +6,7 @@ from gradviz_core.types.method_cards import MethodCard
 MAP = Choice(
     "map",
     "Map",
-    (Option("paper", "rescaled, as in the paper"), Option("signed", "signed")),
+    (Option("paper", "rescaled, as in the paper"), Option("signed", "signed", signed=True, unit="$score")),
     "paper",
     "As in the paper each layer's magnitudes are rescaled to 0..1 and added; signed, the terms themselves are.",
 )
@@ -16,9 +16,9 @@ CARD = MethodCard(
     in_text="FullGrad",
     sentence="What $score is made of: input times gradient and the biases of every layer, $map",
     formula=r"\psi(x\,$slope) + \sum_{l} \psi\left(b_l\,\frac{\partial $score}{\partial y_l}\right)",
-    unit="relative; $score where signed",
-    signed=True,
-    colours="$High: what is there adds to the $score; $low: it takes away from it.",
+    unit="relative",
+    signed=False,
+    colours="$High: what is there adds to the $score; $low: it lowers it.",
     brightness="$High: much of the $score comes from there; $low: only a little.",
     shows="Where the score comes from when the biases of the layers are counted as well as the input. Input times "
     "gradient and all biases times gradients sum to the score exactly; a batch norm has an implicit bias, and so has a "

@@ -42,7 +42,7 @@ CARD = MethodCard(
     formula=r"\int_0^1 $slope\left(\gamma(\alpha)\right) \gamma'(\alpha)\, d\alpha",
     unit="$score",
     signed=True,
-    colours="$High: its difference from the baseline adds to the $score; $low: it takes away from the $score.",
+    colours="$High: its difference from the baseline adds to the $score; $low: it lowers the $score.",
     brightness="$High: its difference from the baseline changes the $score a lot; $low: only a little.",
     shows="What each value contributes to the difference of the score from that of a baseline, along a path that "
     "changes first the values whose slope is small. The contributions add up to that difference, but for the gap of "

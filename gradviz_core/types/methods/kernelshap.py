@@ -14,6 +14,7 @@ SAMPLES = Number(
     256,
     whole=True,
     unit="samples",
+    one="sample",
     meaning="How many partly covered images are scored.",
 )
 CELLS = Number(
@@ -31,7 +32,7 @@ CARD = MethodCard(
     shows="What each cell adds to the score on average over all orders in which the cells could be uncovered. It needs "
     "no gradient; it is computed by captum. The value of a cell is spread evenly over its pixels and channels.",
     limits="Anything finer than a cell, or an exact value. With fewer samples than there are sets of cells it is an "
-    "estimate, and another seed gives another map. A covered cell is that of the baseline.",
+    "estimate, and another seed gives another map. A covered cell shows the baseline.",
     source="Lundberg & Lee 2017",
     link="https://arxiv.org/abs/1705.07874",
     bibtex="""@inproceedings{lundberg2017unified,

@@ -11,7 +11,7 @@ CARD = MethodCard(
     formula=r"($x - a_0) \int_0^1 $slope\left(a_0 + \alpha ($x - a_0)\right) d\alpha",
     unit="$score",
     signed=True,
-    colours="$High: its difference from the baseline's adds to the $score; $low: it takes away from the $score.",
+    colours="$High: its difference from the baseline's adds to the $score; $low: it lowers the $score.",
     brightness="$High: its difference from the baseline's changes the $score a lot; $low: only a little.",
     shows="What each value of the layer contributes to the score, compared with the layer's values for a baseline. The "
     "contributions add up to the difference of the two scores, but for the gap of finite steps.",

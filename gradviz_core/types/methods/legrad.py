@@ -7,7 +7,7 @@ from gradviz_core.types.method_cards import MethodCard
 SCALE = Choice(
     "scale",
     "Scale",
-    (Option("unit", "from 0 to 1"), Option("raw", "as computed")),
+    (Option("unit", "from 0 to 1"), Option("raw", "as computed", unit="$score per unit of attention")),
     "unit",
     "From 0 to 1: the smallest number of the map becomes 0 and the largest 1, as in the paper. As computed: in units "
     "of the score.",
@@ -19,7 +19,7 @@ CARD = MethodCard(
     sentence="How much more attention to each patch would raise $score, read at every layer and averaged",
     formula=r"\frac{1}{L} \sum_{l} \frac{1}{H\,T} \sum_{h,t}"
     r" \max\big(0, \tfrac{\partial s_l}{\partial A_{l,h,t,\cdot}}\big)",
-    unit="$score per unit of attention, or 0 to 1",
+    unit="0 to 1",
     signed=False,
     colours="$High: more attention to this patch would raise the $score; $low: it hardly would.",
     brightness="$High: more attention to this patch would raise the $score; $low: it hardly would.",

@@ -13,6 +13,7 @@ ROWS = Number(
     12,
     whole=True,
     unit="rows of windows",
+    one="row of windows",
     meaning="How many windows stand below one another, and as many side by side; 12 rows are 144 windows.",
 )
 SIZE = Number(

@@ -16,6 +16,7 @@ MASKS = Number(
     256,
     whole=True,
     unit="masks",
+    one="mask",
     meaning="How many masks are drawn; the paper uses 4000.",
 )
 CELLS = Number("cells", "Cells", 2, 32, 1, 7, whole=True, meaning="Rows and columns of a mask before it is enlarged.")
