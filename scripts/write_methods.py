@@ -29,13 +29,13 @@ SEEN = (
     "The pictures show EfficientNet-Lite0 and the logit of the class that it predicts for a cup of coffee, with all "
     "options at their defaults: methods of the input there, those of layers at the last layer output with 14 rows of "
     "positions, those of attention on a drawn star in shapes-vit; a method that refuses that network on a drawn star "
-    "in shapes-cnn. Red speaks for the class and blue against it; of magnitudes, bright is more. A scale ends where 1 "
-    "% of the numbers lie beyond it. `scripts/draw_methods.py` draws them."
+    "in shapes-cnn. Red supports the class, blue counts against it; of magnitudes, bright is more. A scale ends where "
+    "1 % of the numbers lie beyond it. `scripts/draw_methods.py` draws them."
 )
 BENCHMARK = (
     "The small presets were trained on drawn scenes: one shape over clutter, and where it is, is known. `gradviz "
     "bench-methods` draws scenes that no preset has seen and asks each method about the logit of the true class. Of "
-    "contributions to the score, and of class activation maps, what speaks for the class counts, $\\max(0, \\sum_c "
+    "contributions to the score, and of class activation maps, what supports the class counts, $\\max(0, \\sum_c "
     "a_c)$; of all others $\\sum_c |a_c|$. Maps of layers are enlarged bilinearly. Options are at their defaults."
 )
 COLUMNS = (

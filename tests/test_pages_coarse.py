@@ -182,3 +182,25 @@ def test_neurons_and_maps_and_perturbation_are_drawn_too(
         values(chart(app, "difference")), np.array(drawn_by_hand(difference, BLOCK), np.float32)
     )
     assert any(number_text(float(changed.arrays["gradient"][0, 0, 50, 61]), 4) in text for text in texts(app))
+
+
+def test_maps_of_layers_with_too_many_positions_are_drawn_and_told_exactly(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(screen, "_is_large", lambda answer: True)
+    site = Site("features.0")
+    app = opened(MAPS, **CNN, target="3", maps="method", site="features.0", row="31", col="47", layer_options=KEPT)
+    assert not app.error
+    options = (("negative", "kept"),)
+    question = GradientQuestion(
+        model=MODEL, image=IMAGE, target=ClassScore(3), method="grad_cam", options=options, wrt=(site,)
+    )
+    whole = inline.ask(question).attributions[site][0, 0]
+    assert whole.shape == (48, 48)
+    np.testing.assert_array_equal(values(chart(app, "map")), drawn_by_hand(whole, 2))
+    row, column = divmod(int(np.abs(whole).argmax()), 48)
+    said = " ".join([*texts(app), captions_of(app)]).replace("*", "")
+    assert number_text(float(whole[31, 47]), 4) in said
+    assert f"row {row}, column {column}" in said
+    assert values(chart(app, "cams")).size
+
+
+KEPT = "negative=kept"

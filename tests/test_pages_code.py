@@ -201,11 +201,12 @@ def test_feature_maps(kind: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("model", "method"), [(MODEL, "grad_cam"), (MODEL, "finer_cam"), ("preset/shapes-vit", "eigen_cam")]
+    ("model", "method", "strip"),
+    [(MODEL, "grad_cam", "own"), (MODEL, "finer_cam", "one"), ("preset/shapes-vit", "eigen_cam", "own")],
 )
-def test_maps_of_a_layer_and_of_all(model: str, method: str) -> None:
+def test_maps_of_a_layer_and_of_all(model: str, method: str, strip: str) -> None:
     site = "layers.1" if "vit" in model else "layer3.0.relu:1"
-    drawn = check(MAPS, model=model, maps="method", layer_method=method, site=site)
+    drawn = check(MAPS, model=model, maps="method", layer_method=method, site=site, strip=strip)
     assert drawn == {"strip", "map", "cams", "changes", "image"}
 
 

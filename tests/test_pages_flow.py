@@ -91,7 +91,7 @@ def test_the_chosen_site_is_marked_told_and_linked() -> None:
     app = opened(PAGE, model=MODEL, image=IMAGE, site="layer1.0.relu:1")
     assert len(chart(app, "flow")["layout"]["shapes"]) == 1
     assert any("norm of the gradient" in text for text in texts(app))
-    assert "Feature maps of layer1.0.relu, second call" in [
+    assert "layer1.0.relu, second call on the Layers page" in [
         link.proto.label.replace("\\", "") for link in app.get("page_link")
     ]
 

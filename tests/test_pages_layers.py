@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 import gradviz_core as gv
-from gradviz_core.compute import inline
+from gradviz_core.compute import client, inline
 from gradviz_core.drawing import cam_figures
-from gradviz_core.types import CamsQuestion, GradientQuestion, KeepingQuestion, Question
+from gradviz_core.errors import Busy
+from gradviz_core.types import Answer, CamsQuestion, GradientQuestion, KeepingQuestion, Question
 from gradviz_core.types.methods import METHODS
 from pages.explore import cams
 from pages.shell import address
 from pages.shell.answer_cache import answer_cache
 from pages.shell.clicks import Click
+from pages.shell.sites import Place
 from tests.opening import MAPS, answer_here, chart, errors, opened, read, texts, values
 
 RESNET = {"model": "preset/shapes-resnet", "image": "sample/star", "target": "3"}
@@ -53,8 +56,8 @@ def test_a_map_lies_over_the_image_with_its_exact_values(asked: list[Question]) 
     assert heat["dx"] * true.shape[1] == heat["dy"] * true.shape[0] == 96
     assert heat["x0"] - heat["dx"] / 2 == -0.5, "it begins where the image begins"
     said = " ".join(texts(app))
-    assert "Where the channels of layer3.0.relu, second call speak for the logit of" in said
-    assert f"Enlarged from {true.shape[0]}×{true.shape[1]} positions in the drawing alone" in said
+    assert "Where the channels of layer3.0.relu, second call support the logit of" in said
+    assert f"The map has {true.shape[0]}×{true.shape[1]} positions; only the display is smoothed." in said
     assert "value at row 2, column 3" in said.lower()
 
 
@@ -108,6 +111,51 @@ def test_the_regions_are_asked_for_in_parts_after_the_maps(asked: list[Question]
     assert [float(point[1].replace("−", "-")) for point in dropped["customdata"][:3]] == pytest.approx(
         first.changes[1][:3].tolist(), rel=1e-2
     )
+
+
+def test_regions_that_fail_leave_those_that_were_tried_and_come_after_the_strip(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tried = 0
+
+    def ask(question: Question) -> Answer:
+        nonlocal tried
+        tried += isinstance(question, KeepingQuestion)
+        if tried > 1:
+            raise Busy("Too many questions wait. Try again.")
+        return inline.ask(question)
+
+    monkeypatch.setattr(client, "ask", ask)
+    app = opened(MAPS, **RESNET, maps="method", site=LAST)
+    assert [read(said) for said in errors(app)] == ["Too many questions wait. Try again."]
+    drawn = [each.proto.id.partition("-chart_")[2] for each in app.get("plotly_chart")]
+    assert drawn.index("strip") < drawn.index("changes")
+    there = [point[1] for point in chart(app, "changes")["data"][0]["customdata"]]
+    assert len(there) > cams.TOGETHER
+    assert ["nan" in text.lower() for text in there] == [i >= cams.TOGETHER for i in range(len(there))]
+
+
+def test_a_map_of_zeros_is_largest_nowhere() -> None:
+    model, image = RESNET["model"], RESNET["image"]
+    question = GradientQuestion(
+        model=model, image=image, target=gv.ClassScore(3), method="grad_cam", wrt=(gv.Site.parse(LAST),)
+    )
+    answer = inline.ask(question)
+    survey = inline.ask(gv.SurveyQuestion(model=model, image=image))
+    (info,) = (one for one in survey.sites if str(one.site) == LAST)
+    name = f"attribution/{LAST}"
+    zero = replace(answer, arrays={**answer.arrays, name: np.zeros_like(answer.arrays[name])})
+    place = Place((0, 1), ("row", "column"))
+    assert cams.facts_of(zero, info, place) == (("value at row 0, column 1", "0"), ("map", "zero everywhere"))
+    assert cams.facts_of(answer, info, place)[1][0] == "largest at"
+
+
+def test_the_method_stays_while_another_quantity_is_looked_at() -> None:
+    app = opened(MAPS, **RESNET, maps="method", layer_method="layer_cam", layer_options="negative=kept", site=LAST)
+    for chosen in ("activation", "method"):
+        next(each for each in app.button_group if each.key == "shown_maps").set_value(chosen).run()
+    assert app.query_params["layer_method"] == "layer_cam"
+    assert app.query_params["layer_options"] == "negative=kept"
 
 
 @pytest.mark.parametrize("method", [name for name, card in METHODS.items() if card.where == "layer"])

@@ -16,7 +16,7 @@ from gradviz_core.drawing.image_traces import grey, image_trace
 from gradviz_core.drawing.outlines import outline
 from gradviz_core.drawing.screen.seen import Seen
 from gradviz_core.text.shown_text import figure_text
-from gradviz_core.types import Field, FloatArray
+from gradviz_core.types import Blocks, Field, FloatArray
 from gradviz_core.types.layouts import Grid
 
 CELLS = 24
@@ -32,16 +32,26 @@ def rows_and_columns(array: FloatArray, grid: Grid) -> FloatArray:
 
 
 def over_image(
-    field: Field, seen: Seen, *, opacity: float, chosen: tuple[int, int] | None = None, height: int = 500
+    field: Field,
+    seen: Seen,
+    *,
+    opacity: float,
+    chosen: tuple[int, int] | None = None,
+    blocks: Blocks | None = None,
+    height: int = 500,
 ) -> go.Figure:
     """The map over the image in grey, enlarged smoothly in the drawing alone: the hover says row, column and value of
-    the position that is nearest. ``chosen`` is outlined."""
+    the position that is nearest. ``chosen`` is outlined. ``blocks`` says which position each cell stands for, where
+    they are fewer."""
     rows, columns = seen.size
     down, across = (whole / part for whole, part in zip(seen.size, field.values.shape, strict=True))
     drawn = figures.heatmap(field, height=height)
     heat = drawn.data[-1]
     heat.update(x0=(across - 1) / 2, dx=across, y0=(down - 1) / 2, dy=down, opacity=opacity, zsmooth="best")
-    heat.customdata = np.moveaxis(np.indices(field.values.shape), 0, -1).astype(np.int16)
+    positions = np.indices(field.values.shape)
+    if blocks is not None and blocks.picked is not None:
+        positions = np.stack(np.divmod(blocks.picked, blocks.columns))
+    heat.customdata = np.moveaxis(positions, 0, -1).astype(np.int32)
     heat.hovertemplate = "row %{customdata[0]}, column %{customdata[1]}<br><b>%{z:.4~g}</b><extra></extra>"
     figure = go.Figure([image_trace(grey(seen.pixels), seen.blocks, hover=False), heat], drawn.layout)
     figures.frame(figure, (rows, columns), height, beside=colour_bars.room(field))

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gradviz_core.drawing import how_to_read, method_words
-from gradviz_core.drawing.captions import Caption, scale_text, site_text
+from gradviz_core.drawing.cam_figures import CELLS
+from gradviz_core.drawing.captions import Caption, blocks_text, scale_text, site_text
 from gradviz_core.drawing.how_to_read import HowToRead
 from gradviz_core.types import Field, SiteInfo, Target
 from gradviz_core.types.layouts import Grid
@@ -19,12 +20,19 @@ def over_image(
 ) -> Caption:
     """Under one map over the image."""
     what = method_words.sentence(method, options, target, labels, site_name(info.site, info.calls))
-    enlarged = f"Enlarged from {grid.rows}×{grid.columns} positions in the drawing alone: point at one for its value."
+    smoothed = f"The map has {grid.rows}×{grid.columns} positions; only the display is smoothed. Hover for values."
     apart = ("the class token, which stands apart, is left out",) if grid.apart else ()
     return Caption(
-        f"{what}. {method_words.colours(method, field, target)} {enlarged}",
+        f"{what}. {method_words.colours(method, field, target)} {smoothed}",
         method_words.formula(method, options, target, labels, "k,p", "a"),
-        (site_text(info), field.unit, scale_text(field), *apart, *method_words.facts(method, options)),
+        (
+            site_text(info),
+            field.unit,
+            scale_text(field),
+            *blocks_text(field.blocks, "positions"),
+            *apart,
+            *method_words.facts(method, options),
+        ),
         how_to_read.saliency(method, VIEWS[0], field, target),
     )
 
@@ -61,8 +69,8 @@ def strip(
         "Click one to see it large.",
         "",
         (
-            f"{count} layer outputs, from one forward and one backward pass",
-            "drawn with equally many cells: the nearest position for each",
+            f"{count} layer outputs",
+            f"resampled to {CELLS}×{CELLS} cells (nearest position)",
             *method_words.facts(method, options),
         ),
         HowToRead(

@@ -5,18 +5,21 @@ from __future__ import annotations
 import streamlit as st
 
 from gradviz_core.drawing import captions, figures, how_to_read, snippets
+from gradviz_core.drawing.screen.arrays import blocks_of
 from gradviz_core.drawing.screen.seen import seen
-from gradviz_core.types import CamsAnswer, CamsQuestion, GradientQuestion, SiteInfo
+from gradviz_core.types import CamsAnswer, CamsQuestion, GradientQuestion, KeepingAnswer, SiteInfo
 from gradviz_core.types.looks import Look
 from gradviz_core.types.methods import METHODS
 from pages.explore import cams, maps
 from pages.layout import code, frame
-from pages.shell import address, download_menu, facts, panel, sites
+from pages.shell import address, asking, download_menu, facts, later, panel, sites
 from pages.shell.asking import ask
 
 
-def draw(choice: frame.ScoredChoice, info: SiteInfo, method: str, *, has_strip: bool) -> None:
-    """The map over the image; below it small ones of all layers, and what their regions do to the score.
+def draw(
+    choice: frame.ScoredChoice, info: SiteInfo, method: str, *, has_strip: bool
+) -> tuple[CamsAnswer, cams.Strip] | None:
+    """The map over the image; below it small ones of all layers, which it returns: None where none lies over the image.
 
     Raises:
         GradVizError: as asking does; NoSuchChoice: the address names an option or a position that does not exist.
@@ -42,13 +45,13 @@ def draw(choice: frame.ScoredChoice, info: SiteInfo, method: str, *, has_strip: 
             axis=info.axis if address.read("axis") else None,
         ),
         "Computing the map of this layer output …",
-        Look(layout=info.layout, axis=info.axis),
+        Look(layout=info.layout, axis=info.axis, place=place.index),
     )
     with choice.beside:
         facts.line(*facts.predicted_and_score(answer, answer.prediction, choice.labels, choice.reading))
     with over_image:
         panel.picture(cams.over_image(answer, info, choice.labels, opacity, place), "map")
-    picture = seen(answer.arrays)
+    picture, blocks = seen(answer.arrays), blocks_of(answer.arrays, f"attribution/{info.site}")
     with right:
         facts.line(*cams.facts_of(answer, info, place))
         with st.container(key="not_printed"):
@@ -80,7 +83,7 @@ def draw(choice: frame.ScoredChoice, info: SiteInfo, method: str, *, has_strip: 
     called = {"map": METHODS[method].name, "cams": "every layer", "strip": "layer outputs"}
     download_menu.menu(choice, shown, answer, "layers", called=called)
     programs = {
-        "Map": lambda at: snippets.layer_map(at, choice.target, info, method, options),
+        "Map": lambda at: snippets.in_blocks(snippets.layer_map(at, choice.target, info, method, options), blocks),
         "Image": lambda at: snippets.in_blocks(snippets.seen(at), picture.blocks),
         "Layer outputs": lambda at: snippets.strip(at, choice.target),
     }
@@ -88,15 +91,22 @@ def draw(choice: frame.ScoredChoice, info: SiteInfo, method: str, *, has_strip: 
         programs["Every layer"] = lambda at: drawn.program(at, every)
         programs["Regions"] = lambda at: drawn.regions(at, every)
     code.panel(choice, programs)
-    if drawn is not None:
-        _regions(choice, every, drawn)
+    return None if drawn is None else (every, drawn)
 
 
-def _regions(choice: frame.ScoredChoice, every: CamsAnswer, drawn: cams.Strip) -> None:
-    """What the regions of the maps do to the score: questions of their own, after all else is on the page."""
-    parts = cams.parts(every, drawn)
-    answers = [
-        ask(part, f"Trying the regions of the maps: {number} of {len(parts)} …") for number, part in enumerate(parts, 1)
-    ]
+def regions(choice: frame.ScoredChoice, every: CamsAnswer, drawn: cams.Strip) -> None:
+    """What the regions of the maps do to the score, as far as it is computed: it is asked once the page is drawn."""
     panel.header("What the regions do to the score")
-    panel.picture(cams.changes(answers, drawn, choice.labels), "changes")
+    parts = cams.parts(every, drawn)
+    with asking.one_sentence():
+        found = later.answers(parts, _whole)
+        if len(found) < len(parts):
+            st.progress(
+                len(found) / len(parts), f"{sum(len(one.question.sites) for one in found)} of {len(drawn.infos)} layers"
+            )
+    if found := later.known(parts):
+        panel.picture(cams.changes(found, drawn, choice.labels), "changes")
+
+
+def _whole(answer: KeepingAnswer) -> KeepingAnswer:
+    return answer

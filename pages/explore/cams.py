@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from gradviz_core.drawing import cam_figures, cam_words, captions, fields, figures, method_words, snippets
 from gradviz_core.drawing.captions import number_text
 from gradviz_core.drawing.planes import geometry
+from gradviz_core.drawing.screen.arrays import blocks_of, scale_of, window_of
 from gradviz_core.drawing.screen.seen import seen
-from gradviz_core.types import CamsAnswer, GradientAnswer, KeepingAnswer, KeepingQuestion, SiteInfo, layouts
+from gradviz_core.types import (
+    Blocks,
+    CamsAnswer,
+    FloatArray,
+    GradientAnswer,
+    KeepingAnswer,
+    KeepingQuestion,
+    SiteInfo,
+    layouts,
+)
 from gradviz_core.types.layouts import Grid
 from gradviz_core.types.methods import METHODS, OptionValues, offered_at
 from gradviz_core.types.sites import site_name
@@ -22,14 +32,14 @@ from pages.shell.parameters import Parameter
 from pages.shell.sites import Place
 
 PARAMETERS = (
-    Parameter("layer_method", within=("maps",)),
+    Parameter("layer_method"),
     Parameter("layer_options", within=("layer_method",)),
     Parameter("strip"),
 )
 FIRST = "grad_cam"
 TOGETHER = 8
 """Layers whose regions are tried in one question."""
-_SCALES = {"own": "Each its own", "one": "One for all"}
+_SCALES = {"own": "Per map", "one": "Shared"}
 
 
 def method() -> str:
@@ -61,7 +71,7 @@ def over_image(answer: GradientAnswer, info: SiteInfo, labels: Sequence[str], op
     found, picture = answer.attributions[info.site], seen(answer.arrays)
     signed = method_words.is_signed(name, options)
     unit = captions.gradient_unit(answer.target, info.site, name, options)
-    grid = layouts.over_image(layouts.places(info), layouts.channel_axis(info), picture.size)
+    grid = _grid(info, picture.size)
     planes = geometry(info.shape, info.layout, info.axis)
     if grid is None:
         drawn = fields.planes(found, info.layout, info.axis)
@@ -69,28 +79,38 @@ def over_image(answer: GradientAnswer, info: SiteInfo, labels: Sequence[str], op
         figure = figures.heatmap(field, places=drawn.place_names())
         grid = Grid(0, *drawn.maps.shape[1:])
         return Picture(figure, cam_words.over_image(name, options, answer.target, labels, info, field, grid), None)
-    field = fields.field(cam_figures.rows_and_columns(found, grid), signed=signed, unit=unit)
-    figure = cam_figures.over_image(field, picture, opacity=opacity, chosen=_cell(grid, place))
-    words = cam_words.over_image(name, options, answer.target, labels, info, field, grid)
+    blocks = blocks_of(answer.arrays, f"attribution/{info.site}")
+    field = fields.field(_over(found, info, picture.size), signed=signed, unit=unit)
+    if blocks is not None:
+        scale = scale_of(answer.arrays, f"attribution/{info.site}")
+        field = replace(field, limit=scale.limit, clipped=scale.clipped)
+    figure = cam_figures.over_image(field, picture, opacity=opacity, chosen=_cell(grid, place, blocks), blocks=blocks)
+    words = cam_words.over_image(name, options, answer.target, labels, info, replace(field, blocks=blocks), grid)
     return Picture(figure, words, sites.choose_under(planes, *picture.size))
 
 
-def _cell(grid: Grid, place: Place) -> tuple[int, int] | None:
+def _cell(grid: Grid, place: Place, blocks: Blocks | None) -> tuple[int, int] | None:
     if len(place.index) == 2:
-        return place.index[0], place.index[1]
+        row, column = place.index
+        return (row, column) if blocks is None else blocks.cell(row, column)
     if len(place.index) != 1 or place.index[0] < grid.apart:
         return None
     return divmod(place.index[0] - grid.apart, grid.columns)
 
 
 def facts_of(answer: GradientAnswer, info: SiteInfo, place: Place) -> tuple[tuple[str, str], ...]:
-    """The exact value at the chosen position, and where the map is largest."""
-    array = answer.attributions[info.site]
-    axis = layouts.channel_axis(info)
-    flat = array[0].squeeze(axis - 1)
-    largest = np.unravel_index(int(np.nan_to_num(flat).argmax()), flat.shape)
-    named = ", ".join(f"{word} {int(i)}" for word, i in zip(place.axes, largest, strict=True))
-    return ((f"value{place.words}", number_text(float(flat[place.index]), 4)), ("largest at", named))
+    """The exact value at the chosen position, and where the map is largest in magnitude."""
+    name, axis = f"attribution/{info.site}", layouts.channel_axis(info)
+    flat = answer.attributions[info.site][0].squeeze(axis - 1)
+    blocks, near = blocks_of(answer.arrays, name), window_of(answer.arrays, name)
+    value = flat[place.index] if near is None else near.at((place.index[0], place.index[1]))
+    size = np.abs(np.nan_to_num(flat, nan=0.0, posinf=0.0, neginf=0.0))
+    largest = [int(i) for i in np.unravel_index(int(size.argmax()), flat.shape)]
+    if blocks is not None:
+        largest = list(blocks.place(*largest))
+    named = ", ".join(f"{word} {i}" for word, i in zip(place.axes, largest, strict=True))
+    where = ("largest at", named) if size.any() else ("map", "zero everywhere")
+    return ((f"value{place.words}", number_text(float(value), 4)), where)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +121,8 @@ class Strip:
     infos: tuple[SiteInfo, ...]
     names: tuple[str, ...]
     chosen: int | None
+    each: bool
+    """Whether each map is divided by its own largest magnitude."""
 
     def regions(self, at: snippets.Setting, answer: CamsAnswer) -> str:
         """The code of what the regions do."""
@@ -108,20 +130,21 @@ class Strip:
         return snippets.layer_regions(at, answer.target, self.infos, question.method, question.options)
 
     def program(self, at: snippets.Setting, answer: CamsAnswer) -> str:
-        """The code of the picture, with each map on its own scale."""
-        question = answer.question
-        return snippets.layer_maps(at, answer.target, self.infos, question.method, question.options, cam_figures.CELLS)
+        """The code of the picture."""
+        question, cells = answer.question, cam_figures.CELLS
+        return snippets.layer_maps(
+            at, answer.target, self.infos, question.method, question.options, cells, each=self.each
+        )
 
 
 def strip(answer: CamsAnswer, info: SiteInfo, labels: Sequence[str], size: tuple[int, int]) -> Strip | None:
     """Small maps of all layers; None where none of them lies over the image. A click makes one large."""
     each = widgets.option("Scale", "strip", _SCALES) == "own"
     question = answer.question
-    grids = {one.site: _grid(one, size) for one in answer.sites}
-    infos = tuple(one for one in answer.sites if grids[one.site] is not None)
+    infos = tuple(one for one in answer.sites if _grid(one, size) is not None)
     if not infos:
         return None
-    maps = [cam_figures.rows_and_columns(answer.maps[one.site], grid) for one in infos if (grid := grids[one.site])]
+    maps = [_over(answer.maps[one.site], one, size) for one in infos]
     small = cam_figures.scaled(maps, each=each)
     names = tuple(site_name(one.site, one.calls) for one in infos)
     chosen = next((number for number, one in enumerate(infos) if one.site == info.site), None)
@@ -135,11 +158,19 @@ def strip(answer: CamsAnswer, info: SiteInfo, labels: Sequence[str], size: tuple
     words = cam_words.strip(
         question.method, question.options, answer.target, labels, sheet.field, len(infos), each=each
     )
-    return Strip(Picture(figure, words, choose_tile(sheet, infos)), infos, names, chosen)
+    return Strip(Picture(figure, words, choose_tile(sheet, infos)), infos, names, chosen, each)
 
 
 def _grid(info: SiteInfo, size: tuple[int, int]) -> Grid | None:
     return layouts.over_image(layouts.places(info), layouts.channel_axis(info), size)
+
+
+def _over(array: FloatArray, info: SiteInfo, size: tuple[int, int]) -> FloatArray:
+    """The map of a layer that lies over the image, as rows and columns: as many as came."""
+    axis = layouts.channel_axis(info)
+    grid = layouts.over_image((*array.shape[1:axis], *array.shape[axis + 1 :]), axis, size)
+    assert grid is not None, "only maps that lie over the image are drawn over it"
+    return cam_figures.rows_and_columns(array, grid)
 
 
 def choose_tile(sheet: fields.Tiles, infos: Sequence[SiteInfo]) -> Callable[[Click], None]:
@@ -172,8 +203,13 @@ def parts(cams: CamsAnswer, drawn: Strip) -> list[KeepingQuestion]:
 
 
 def changes(answers: Sequence[KeepingAnswer], drawn: Strip, labels: Sequence[str]) -> Picture:
-    """How the score changes with the region of each layer kept alone and dropped. A click chooses the layer."""
-    kept, dropped = (np.concatenate([answer.changes[which] for answer in answers]) for which in (0, 1))
+    """How the score changes with the region of each layer kept alone and dropped, at those layers that were tried. A
+    click chooses the layer."""
+    kept, dropped = np.full((2, len(drawn.infos)), np.nan)
+    number = {info.site: i for i, info in enumerate(drawn.infos)}
+    for answer in answers:
+        at = [number[site] for site in answer.question.sites]
+        kept[at], dropped[at] = answer.changes
     target = answers[0].target
     figure = cam_figures.changes(drawn.names, kept, dropped, unit=target.unit(), chosen=drawn.chosen)
     return Picture(figure, cam_words.changes(target, labels), sites.choose_point(drawn.infos))

@@ -43,7 +43,7 @@ def default(infos: Sequence[SiteInfo]) -> str:
 
 def kind() -> MapKind | None:
     """The quantity that is chosen; None for what a method makes of the layer output."""
-    words = {one.name: one.label for one in MAP_KINDS} | {METHOD: "CAM, path"}
+    words = {one.name: one.label for one in MAP_KINDS} | {METHOD: "Method"}
     chosen = widgets.option("Show", "maps", words)
     return None if chosen == METHOD else map_kind(chosen)
 

@@ -62,6 +62,12 @@ def answers(questions: Sequence[Question[A]], kept: Callable[[A], A]) -> list[A]
     return [answer_to(question, memory.known[text]) for question, text in pairs if text in memory.known]
 
 
+def known(questions: Sequence[Question[A]]) -> list[A]:
+    """Those answers that are there; nothing is asked."""
+    there = _memory().known
+    return [answer_to(one, there[text]) for one in questions if (text := question_to_json(one)) in there]
+
+
 def go_on() -> None:
     """The page is drawn. Ask what it still needs, for a moment, and run it again."""
     memory = _memory()

@@ -37,7 +37,7 @@ with one_sentence():
             info = sites.choose(choice.survey.sites, sites.default(sites.reached(answer) or choice.survey.sites))
         st.page_link(
             "pages/explore/feature_maps.py",
-            label=plain(f"Feature maps of {sites.name_of(info)}"),
+            label=plain(f"{sites.name_of(info)} on the Layers page"),
             icon=":material/arrow_forward:",
         )
     architecture_map.draw(choice.survey.sites, info.site)

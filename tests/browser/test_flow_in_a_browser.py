@@ -85,7 +85,7 @@ def test_a_click_on_the_second_line_or_on_a_parameter_leads_to_the_maps_behind_i
 def test_the_site_is_chosen_and_its_maps_are_opened_without_a_mouse(visited: Server, page: Page) -> None:
     page.goto(visited.address("gradient-flow?model=preset/shapes-cnn&image=sample/star&site=features.2"))
     drawn(page)
-    page.get_by_role("link", name="Feature maps of features.2").focus()
+    page.get_by_role("link", name="features.2 on the Layers page").focus()
     page.keyboard.press("Enter")
     maps_of(page, site="features.2")
 

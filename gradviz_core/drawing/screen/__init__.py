@@ -18,8 +18,10 @@ from typing import Any
 
 import numpy as np
 
+from gradviz_core.drawing import fields, method_words
+from gradviz_core.drawing.fields import Scale
 from gradviz_core.drawing.screen import outputs, over_input, seen, site_maps
-from gradviz_core.drawing.screen.arrays import MARK, Made
+from gradviz_core.drawing.screen.arrays import MARK, Made, put_blocks, put_window
 from gradviz_core.drawing.screen.arrays import is_coarse as is_coarse
 from gradviz_core.drawing.screen.over_input import OverInput as OverInput
 from gradviz_core.drawing.screen.seen import Seen as Seen
@@ -146,8 +148,22 @@ def _inside(answer: GradientAnswer, site: Site, look: Look) -> Made:
     if name not in answer.arrays:
         return site_maps.made(answer.activations[site], answer.gradients.get(site), look)
     if METHODS[answer.question.method].one_map:
-        return {name: _smaller(answer.arrays[name], 1)}
+        signed = method_words.is_signed(answer.question.method, answer.question.options)
+        return _one_map(answer.arrays[name], name, look, signed=signed)
     return site_maps.made(answer.arrays[name], None, look)
+
+
+def _one_map(array: np.ndarray, name: str, look: Look, *, signed: bool) -> Made:
+    """A map of one channel; where it has too many rows or columns the largest number of each block, and the exact ones
+    round the position that is looked at."""
+    made: Made = {name: _smaller(array, 1)}
+    if made[name] is not array:
+        plane = array[0].squeeze(0 if array.shape[1] == 1 else 2)
+        block = side(*plane.shape)
+        scale = Scale.of(fields.field(plane, signed=signed))
+        put_blocks(made, name, of_largest(plane, block, block), scale)
+        put_window(made, name, plane, (look.place[0], look.place[1]) if len(look.place) == 2 else None)
+    return made
 
 
 def _units(answer: UnitsAnswer, look: Look) -> Made:

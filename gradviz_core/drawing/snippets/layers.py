@@ -139,17 +139,25 @@ def _along(setting: Setting, target: Target, site: Site) -> tuple[Block, ...]:
 
 
 def layer_maps(
-    setting: Setting, target: Target, infos: Sequence[SiteInfo], method: MethodName, options: OptionValues, cells: int
+    setting: Setting,
+    target: Target,
+    infos: Sequence[SiteInfo],
+    method: MethodName,
+    options: OptionValues,
+    cells: int,
+    *,
+    each: bool,
 ) -> str:
-    """``shown`` is the map of each of the sites, each divided by its largest magnitude, (N, cells, cells): the nearest
-    position is taken for each cell."""
+    """``shown`` is the map of each of the sites, ``each`` divided by its largest magnitude or as it is, (N, cells,
+    cells): the nearest position is taken for each cell."""
+    scaled = " / (np.abs(found).max() or 1)" if each else ""
     body = (
         *_each_layer(setting, infos, method, options),
         "    down, across = (((np.arange(CELLS) + 0.5) * n / CELLS).astype(int) for n in (rows, columns))".replace(
             "CELLS", str(cells)
         ),
         "    found = found.numpy()",
-        "    shown.append(found[down][:, across] / (np.abs(found).max() or 1))",
+        f"    shown.append(found[down][:, across]{scaled})",
         "shown = np.stack(shown)",
     )
     return _of_layers(setting, target, method, options, body)

@@ -29,13 +29,13 @@ STRENGTH = Number(
 CARD = MethodCard(
     name="Finer-CAM",
     in_text="Finer-CAM",
-    sentence="Where the channels of $site speak for $score and not for the classes most like it ($classes)",
+    sentence="Where the channels of $site support $score and not for the classes most like it ($classes)",
     formula=r"$outer\Big(\sum_k \Big(\frac{1}{Z}\sum_{p} \frac{\partial}{\partial $x}\big($score"
     r" - \gamma\,\bar{z}_{\text{others}}\big)\Big)\,$x\Big)",
     unit="$score",
     signed=False,
-    colours="$High: the channels there speak for the $score; $low: they speak against it.",
-    brightness="$High: the channels there speak for the $score; $low: they do not.",
+    colours="$High: the channels there support the $score; $low: they count against it.",
+    brightness="$High: the channels there support the $score; $low: they do not.",
     shows="Grad-CAM of the logit of the class less that of the classes whose logits are nearest. What all "
     "of these classes share cancels out.",
     limits="What makes the class likely at all: what it shares with similar classes is left out. Which "

@@ -7,12 +7,12 @@ from gradviz_core.types.verdicts import CHANGES_WITH_WEIGHTS, UNUSED_PLACES, poi
 CARD = MethodCard(
     name="Grad-CAM",
     in_text="Grad-CAM",
-    sentence="Where the channels of $site speak for $score, each weighted with its mean gradient",
+    sentence="Where the channels of $site support $score, each weighted with its mean gradient",
     formula=r"$outer\Big(\sum_k \Big(\frac{1}{Z}\sum_{p} $slope\Big)\,$x\Big)",
     unit="$score",
     signed=False,
-    colours="$High: the channels there speak for the $score; $low: they speak against it.",
-    brightness="$High: the channels there speak for the $score; $low: they do not.",
+    colours="$High: the channels there support the $score; $low: they count against it.",
+    brightness="$High: the channels there support the $score; $low: they do not.",
     shows="Where the channels that raise the score on average are active. Behind it only global average "
     "pooling and a linear layer, it is exactly what each position adds to the logit, times their "
     "number.",

@@ -6,15 +6,15 @@ from gradviz_core.types.negative import negative
 CARD = MethodCard(
     name="Grad-CAM++",
     in_text="Grad-CAM++",
-    sentence="Where the channels of $site speak for $score, each weighted with its positive gradients",
+    sentence="Where the channels of $site support $score, each weighted with its positive gradients",
     formula=r"$outer\Big(\sum_k \Big(\sum_{p} \alpha_{p}\,\text{ReLU}\big($slope\big)\Big)\,$x\Big)",
     unit="$score",
     signed=False,
-    colours="$High: the channels there speak for the $score; $low: they speak against it.",
-    brightness="$High: the channels there speak for the $score; $low: they do not.",
+    colours="$High: the channels there support the $score; $low: they count against it.",
+    brightness="$High: the channels there support the $score; $low: they do not.",
     shows="The same as Grad-CAM, with channels weighted by where they raise the score alone. Several "
     "objects of one class are marked more evenly.",
-    limits="What speaks against the score: negative gradients count for nothing. Its weights come from "
+    limits="What counts against the score: negative gradients count for nothing. Its weights come from "
     "derivatives of the exponential of the score, whatever the score is. They are made for activations of 0 or more, "
     "as after ReLU: where negative ones make the divisor 2 + g Σ a zero or less, a position counts for nothing.",
     source="Chattopadhay et al. 2018",

@@ -6,15 +6,15 @@ from gradviz_core.types.negative import negative
 CARD = MethodCard(
     name="LayerCAM",
     in_text="LayerCAM",
-    sentence="Where the values of $site speak for $score, each weighted with its own positive gradient",
+    sentence="Where the values of $site support $score, each weighted with its own positive gradient",
     formula=r"$outer\Big(\sum_k \text{ReLU}\big($slope\big)\,$x\Big)",
     unit="$score",
     signed=False,
-    colours="$High: the channels there speak for the $score; $low: they speak against it.",
-    brightness="$High: the channels there speak for the $score; $low: they do not.",
+    colours="$High: the channels there support the $score; $low: they count against it.",
+    brightness="$High: the channels there support the $score; $low: they do not.",
     shows="Positive gradient times activation, summed over the channels at each position. It stays fine in "
     "early layers, where one weight for a whole channel does not.",
-    limits="What speaks against the score: negative gradients count for nothing. So the numbers do not add "
+    limits="What counts against the score: negative gradients count for nothing. So the numbers do not add "
     "up to the score.",
     source="Jiang et al. 2021",
     link="https://doi.org/10.1109/TIP.2021.3089943",

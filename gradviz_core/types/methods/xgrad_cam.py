@@ -6,12 +6,12 @@ from gradviz_core.types.negative import negative
 CARD = MethodCard(
     name="XGrad-CAM",
     in_text="XGrad-CAM",
-    sentence="Where the channels of $site speak for $score, each weighted with its gradient where it is active",
+    sentence="Where the channels of $site support $score, each weighted with its gradient where it is active",
     formula=r"$outer\Big(\sum_k \frac{\sum_{p} $x\,$slope}{\sum_{p} $x}\,$x\Big)",
     unit="$score",
     signed=True,
-    colours="$High: the channels there speak for the $score; $low: they speak against it.",
-    brightness="$High: the channels there speak for the $score; $low: they do not.",
+    colours="$High: the channels there support the $score; $low: they count against it.",
+    brightness="$High: the channels there support the $score; $low: they do not.",
     shows="The same as Grad-CAM, with the mean gradient of a channel taken where the channel is active. The"
     " map sums to what all values of the layer add to the score, to first order.",
     limits="Which positions the score depends on: one weight stands for all positions of a channel. Where "
