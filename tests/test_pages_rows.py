@@ -133,6 +133,17 @@ def test_a_row_is_drawn_to_its_end_and_then_comes_from_the_cache(service: Servic
     assert "64 draws in " not in captions_of(again)
 
 
+def test_a_finished_sum_is_kept_when_the_answers_of_others_take_its_place(service: Service) -> None:
+    app = opened(**CHOICES, options="draws=64")
+    service.sent.clear()
+    service.asked.clear()
+    answer_cache.clear()
+    app.run()
+    assert close(drawn(app), expected(64))
+    assert service.sent == []
+    assert not [one for one in service.asked if isinstance(one, GradientQuestion) and one.method == "smoothgrad"]
+
+
 def test_a_short_sum_is_one_question_and_shows_no_progress(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rows, "SHORT_S", 1e6)
     monkeypatch.setattr("pages.shell.rows.SHORT_S", 1e6)
@@ -202,10 +213,12 @@ def test_another_page_leaves_the_row(service: Service) -> None:
     assert app.session_state["row"].row is None
 
 
-def test_an_error_is_one_sentence_and_asking_again_goes_on_from_there(service: Service) -> None:
+def test_an_error_is_one_sentence_below_what_is_there_and_asking_again_goes_on_from_there(service: Service) -> None:
     service.up_to, service.error = 16, DeadlineExceeded("The question took longer than 60 s.")
     app = opened(**CHOICES, options="draws=64")
     assert [read(error) for error in errors(app)] == ["The question took longer than 60 s."]
+    assert close(drawn(app), expected(16))
+    assert "Stopped after 16 of 64 draws." in texts(app)
     sent, service.up_to = len(service.sent), 10_000
     app.button(key="ask_again_1").click().run()
     assert not errors(app)
@@ -281,6 +294,20 @@ def test_more_steps_double_until_the_gap_is_small_and_the_address_says_how_many(
     )
     assert steps == refined.steps
     assert steps > 1
+
+
+def test_who_comes_back_to_a_question_starts_no_doubling(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = opened(**CHOICES | {"method": "integrated_gradients"}, options="steps=1,rule=trapezoid")
+    app.button(key="more_steps").click().run()
+    refined = app.session_state["refines"]
+    app.session_state["address"].chosen |= {"target": "3"}
+    app.run()
+    monkeypatch.setattr("gradviz_core.drawing.completeness.CLOSE", 1e-9)
+    app.session_state["address"].chosen |= {"target": "8"}
+    app.run()
+    said = "".join(app.query_params["options"]).partition("steps=")[2].partition(",")[0]
+    assert float(said) == dict(refined.options)["steps"]
+    assert "more_steps" in [button.key for button in app.button]
 
 
 def test_where_no_more_steps_can_be_the_gap_is_said_to_stay(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -43,6 +43,13 @@ def line(answer: GradientAnswer, total: float, again: Callable[[], NoReturn]) ->
         st.button("More steps", key="more_steps", on_click=_double, args=(question,))
 
 
+def keep(question: GradientQuestion | None) -> None:
+    """The page is drawn, and asked ``question`` of the input: where it is another one than was refined, or none, the
+    steps of that are doubled no further."""
+    if st.session_state.get(_REFINES) != question:
+        settle()
+
+
 def settle() -> None:
     """Double the steps no further: somebody has stopped it."""
     st.session_state.pop(_REFINES, None)

@@ -33,6 +33,14 @@ STYLE = """
 """
 
 
+@dataclass(frozen=True, slots=True)
+class _Finished:
+    """The last row that came to its end. It stays here when the answers of others take its place in the cache."""
+
+    answer: GradientAnswer
+    said: str
+
+
 @dataclass(slots=True)
 class _Memory:
     """What a session knows of its row between one run of the page and the next."""
@@ -43,8 +51,9 @@ class _Memory:
     comes_again: bool = False
     """Whether this run was begun here, and not by the person."""
     failed: GradVizError | None = None
-    last: tuple[GradientQuestion, str] | None = None
-    """The last question whose row came to its end, and what is said of it."""
+    last: _Finished | None = None
+    question: GradientQuestion | None = None
+    """What the page asks for in this run."""
     speed: tuple[str, str, float] = ("", "", 0.0)
     """Model, method, and seconds that a term took last."""
 
@@ -59,7 +68,7 @@ def begin() -> None:
     """Called once in each run. Where the person has clicked, nothing is computed for the row until the page asks for it
     again."""
     memory = _memory()
-    memory.is_asked = False
+    memory.is_asked, memory.question = False, None
     if not memory.comes_again:
         widgets.heard()
         memory.failed = None
@@ -72,14 +81,22 @@ def ask(question: GradientQuestion, doing: str, look: Look, size: tuple[int, int
     """The answer to a question about the input, of rows and columns ``size``; while a long sum is not whole, what its
     terms make so far.
 
+    Where a later part failed, that is what the others make, and ``failure`` says what went wrong.
+
     Raises:
         GradVizError: as ``asking.ask`` does.
     """
     memory, text = _memory(), question_to_json(question)
+    memory.question = question
     if not _may_be_long(question, size) or answer_cache().whole(text) is not None:
         return asking.ask(question, doing, look)
+    if memory.last is not None and memory.last.answer.question == question:
+        finished = memory.last.answer
+        turns.before_drawing(weight(finished.arrays))
+        answer_cache().get(text, lambda: finished)
+        return finished
     row = _row_of(memory, question)
-    if memory.failed is not None:
+    if memory.failed is not None and not row.done:
         raise memory.failed
     if not row.has_begun:
         if _is_known_to_be_short(memory, row):
@@ -90,7 +107,7 @@ def ask(question: GradientQuestion, doing: str, look: Look, size: tuple[int, int
         if row.is_short:
             memory.row = None
             return asking.ask(question, doing, look)
-    if not row.stopped:
+    if not row.stopped and memory.failed is None:
         row.send()
     while not row.done:
         with asking.shown(doing):
@@ -100,7 +117,7 @@ def ask(question: GradientQuestion, doing: str, look: Look, size: tuple[int, int
     st.session_state["asked_ms"] += 1e3 * row.seconds
     if row.is_whole:
         answer_cache().get(text, lambda: answer)
-        memory.row, memory.last = None, (question, f"{_counted(row)} in {row.seconds:.1f} s.")
+        memory.row, memory.last = None, _Finished(answer, f"{_counted(row)} in {row.seconds:.1f} s.")
     return answer
 
 
@@ -136,6 +153,7 @@ def _take(row: Row) -> None:
 def go_on() -> None:
     """The page is drawn. If its sum is not whole, wait for the next part and run the page again. A click ends this."""
     memory = _memory()
+    completeness.keep(memory.question)
     row = memory.row
     if row is None:
         return
@@ -168,16 +186,25 @@ def line(question: GradientQuestion) -> None:
     """How far the sum is, with a button to stop it, or to go on. Nothing where it was no row."""
     memory = _memory()
     row = memory.row if memory.is_asked else None
-    finished = memory.last[1] if memory.last is not None and memory.last[0] == question else ""
+    finished = memory.last.said if memory.last is not None and memory.last.answer.question == question else ""
     if row is None:
         if finished:
             st.caption(finished, width="content")
+    elif memory.failed is not None:
+        st.markdown(f"Stopped after {_how_far(row)}.", width="content")
     elif row.stopped:
         st.markdown(f"Stopped after {_how_far(row)}.", width="content")
         st.button("Continue", key="row_go_on", on_click=row.go_on)
     else:
         st.progress(row.done / row.count, f"{_how_far(row)}, {_left(row.seconds_left)}")
         st.button("Stop", key="row_stop", on_click=_stop, args=(row,))
+
+
+def failure() -> None:
+    """What went wrong with a later part of the sum, with a button to ask again; nothing where all went well."""
+    memory = _memory()
+    if memory.is_asked and memory.failed is not None:
+        asking.say(memory.failed)
 
 
 def _stop(row: Row) -> None:

@@ -113,6 +113,7 @@ def of_a_sum(question: GradientQuestion, answer: GradientAnswer, made: OverInput
         if answer.question == question:
             completeness.line(answer, made.total, rows.run_again)
         rows.line(question)
+    rows.failure()
 
 
 def near_the_pixel(gradient: OverInput, view: View, answer: GradientAnswer, pixel: Pixel) -> None:
