@@ -85,6 +85,21 @@ def test_what_sums_to_the_score_ranks_by_its_sign(answerer: Answerer) -> None:
     assert signed.arrays["insertion"].max() > signed.arrays["insertion"][-1], "without what lowers it, it is higher"
 
 
+@pytest.mark.parametrize("method", ["rise", "occlusion", "gradient_x_input"])
+def test_what_is_in_units_of_the_score_ranks_by_its_sign(method: str, answerer: Answerer) -> None:
+    """What lowers the score comes last, however large it is."""
+    few = (("masks", 8.0),) if method == "rise" else (("rows", 4.0),) if method == "occlusion" else ()
+    asked_of = gv.GradientQuestion(model=MODEL, image=IMAGE, method=method, options=few, target=gv.ClassScore(3))
+    field = answerer.answer(asked_of).attributions[gv.INPUT][0].sum(0)
+    assert field.min() < 0
+    best = _ranked(field)[: round(0.25 * field.size)]
+    answer = answerer.answer(asked(method=method, options=few, target=gv.ClassScore(3)))
+    x = picture()
+    mixed = torch.zeros_like(x).flatten(2)
+    mixed[:, :, best] = x.flatten(2)[:, :, best]
+    assert answer.arrays["insertion"][1] == pytest.approx(load(MODEL).module(mixed.view_as(x))[0, 3].item(), abs=1e-3)
+
+
 def test_the_area_is_the_mean_by_the_trapezoidal_rule(answerer: Answerer) -> None:
     answer = answerer.answer(asked())
     curve, share = answer.arrays["insertion"], answer.arrays["share"]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +14,6 @@ from gradviz_core.compute import client, inline
 from gradviz_core.drawing import trust_words
 from gradviz_core.errors import Busy
 from gradviz_core.types import (
-    INPUT,
     Answer,
     ClassScore,
     InsertionAnswer,
@@ -21,6 +22,9 @@ from gradviz_core.types import (
     RandomisedAnswer,
     RandomisedQuestion,
 )
+from pages.explore import trust
+from pages.layout import code
+from pages.shell import address
 from pages.shell.answer_cache import answer_cache
 from tests.opening import answer_here, chart, errors, opened, read, texts, values
 
@@ -61,8 +65,8 @@ def test_the_map_with_random_weights_and_the_curve(asked: list[Question]) -> Non
     assert trust_words.of_weights(true).sentence in " ".join(texts(app))
     shown = lines(app, "trust_curve")
     each = [randomised(layer=layer) for layer in range(4)]
-    assert shown["SSIM"] == pytest.approx([one.ssim for one in each])
-    assert shown["Spearman of magnitudes"] == pytest.approx([one.spearman_absolute for one in each])
+    assert shown["structural similarity (SSIM)"] == pytest.approx([one.ssim for one in each])
+    assert shown["rank correlation of magnitudes"] == pytest.approx([one.spearman_absolute for one in each])
     assert not app.get("progress")
     assert not errors(app)
 
@@ -106,10 +110,66 @@ def test_noise_and_another_draw(asked: list[Question]) -> None:
     app = opened(**CHOICES, trust="draw", method="smoothgrad", options="draws=64")
     (question,) = of_the_panel(asked)[1:]
     assert isinstance(question, RandomisedQuestion)
-    assert dict(question.options)["draws"] == 16, "few, because a test makes many maps"
-    assert any("Both maps with 16 draws" in one.value for one in app.caption)
-    (said,) = errors(opened(**CHOICES, trust="draw"))
-    assert "Test cannot be" in said, "the gradient draws nothing"
+    assert dict(question.options)["draws"] == 64, "whether 64 draws are enough"
+    assert not any("Tested on" in one.value for one in app.caption)
+    for without in ("gradient", "integrated_gradients"):
+        (said,) = errors(opened(**CHOICES, trust="draw", method=without))
+        assert "Test cannot be" in said, "it draws nothing"
+    app = opened(**CHOICES, trust="draw", method="integrated_gradients", options="baseline=noise,steps=4")
+    assert not errors(app)
+
+    app.selectbox(key="shown_method").set_value("gradient").run()
+    assert not errors(app), "a test that no longer fits is left"
+
+
+@pytest.mark.parametrize(
+    ("method", "options", "fewer", "said"),
+    [
+        ("smoothgrad", "draws=64", {"draws": 16}, "from 16 draws, not the one above (64)"),
+        ("guided_ig", "", {"steps": 16}, "from 16 steps, not the one above (64)"),
+        ("kernelshap", "samples=512,cells=2", {"samples": 256}, "from 256 samples, not the one above (512)"),
+    ],
+)
+def test_a_test_of_another_map_says_so(
+    method: str, options: str, fewer: dict[str, float], said: str, asked: list[Question]
+) -> None:
+    """The verdict is about that other map."""
+    app = opened(**CHOICES, trust="noise", method=method, options=options)
+    (question,) = of_the_panel(asked)
+    assert isinstance(question, RandomisedQuestion)
+    assert dict(question.options).items() >= fewer.items()
+    assert any(said in one.value for one in app.caption)
+
+
+def test_the_panel_asks_after_the_rest_of_the_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    order, ask, panel = [], client.ask, code.panel
+
+    def asking(question: Question) -> Answer:
+        order.append(question.kind)
+        return ask(question)
+
+    def programs(choice: Any, shown: Any) -> None:
+        order.append("programs")
+        panel(choice, shown)
+
+    monkeypatch.setattr(client, "ask", asking)
+    monkeypatch.setattr(code, "panel", programs)
+    opened(**CHOICES, trust="noise")
+    assert order.index("programs") < order.index("randomised")
+
+
+def test_opened_again_it_shows_the_test_that_it_was_closed_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept, address_bar = {trust._KEY: False}, {"trust": "draw"}
+    monkeypatch.setattr("streamlit.session_state", kept)
+    monkeypatch.setattr(address, "read", lambda name: address_bar[name])
+    monkeypatch.setattr(address, "write", address_bar.update)
+    trust._open_or_close(("weights", "draw"))
+    assert address_bar == {"trust": ""}
+    kept[trust._KEY] = True
+    trust._open_or_close(("weights", "draw"))
+    assert address_bar == {"trust": "draw"}
+    trust._open_or_close(("weights",))
+    assert address_bar == {"trust": "weights"}, "what the method does not have is left"
 
 
 def test_what_fails_is_said_once_and_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -132,24 +192,40 @@ def test_what_fails_is_said_once_and_asked_again(monkeypatch: pytest.MonkeyPatch
 @pytest.mark.parametrize(
     ("likeness", "starts", "good"),
     [
-        (0.9, "This map hardly changes when these weights are random: it shows the picture", False),
+        (0.9, "This map hardly changes when these weights are shuffled: it shows the picture", False),
         (0.6, "This map changes in part", None),
-        (0.3, "This map changes when these weights are random", True),
+        (0.3, "This map changes when these weights are shuffled", True),
         (np.nan, "One of the two maps is the same everywhere", None),
     ],
 )
 def test_each_outcome_has_its_sentence(likeness: float, starts: str, good: bool | None) -> None:
-    answer = randomised(layer=1)
-    other = RandomisedAnswer(
-        **{name: getattr(answer, name) for name in ("question", "target", "score", "score_then", "layers", "changed")},
-        notes=(),
-        receipt=answer.receipt,
-        arrays={f"attribution/{INPUT}": answer.attribution, "similarity": np.array([0.1, likeness, 0.1])},
-    )
+    other = alike(randomised(layer=2), likeness)
     verdict = trust_words.of_weights(other)
     assert verdict.sentence.startswith(starts)
     assert verdict.good is good
-    assert trust_words.of_noise(other).good is (None if good is None else not good)
+    unmoved = replace(other, score_then=other.score)
+    assert trust_words.of_noise(unmoved).good is (None if good is None else not good)
+
+
+def alike(answer: RandomisedAnswer, likeness: float) -> RandomisedAnswer:
+    """The answer as if the two maps were so much alike."""
+    return replace(answer, arrays=dict(answer.arrays) | {"similarity": np.array([0.1, likeness, 0.1])})
+
+
+def test_a_map_that_stays_while_the_score_falls_gets_no_tick() -> None:
+    same = alike(randomised(noise=0.1), 0.9)
+    assert trust_words.of_noise(replace(same, score=10.0, score_then=9.5)).good is True
+    fallen = trust_words.of_noise(replace(same, score=10.0, score_then=2.0))
+    assert fallen.good is None
+    assert "although the score goes from 10 to 2" in fallen.sentence
+    assert "do not rely on single pixels" in trust_words.of_noise(alike(same, 0.3)).sentence
+
+
+def test_what_the_weights_taught_is_judged_from_half_the_layers_on() -> None:
+    for few in (alike(randomised(layer=1), 0.9), alike(randomised(layer=3, mode="single"), 0.9)):
+        verdict = trust_words.of_weights(few)
+        assert verdict.sentence == "Shuffling these layers hardly changes the map."
+        assert verdict.good is None
 
 
 def test_insertion_and_deletion_have_to_beat_both_orders() -> None:
@@ -164,3 +240,6 @@ def test_insertion_and_deletion_have_to_beat_both_orders() -> None:
     random, centre = curves(1, 1), curves(2, -1)
     for mine, good in ((curves(3, -2), True), (curves(3, 0), None), (curves(1, -2), None), (curves(1, 0), False)):
         assert trust_words.of_pixels({"map": mine, "random": random, "centre": centre}).good is good
+    hardly = trust_words.of_pixels({"map": curves(2.1, -1.1), "random": random, "centre": centre})
+    assert hardly.good is False, "one random order stands for all"
+    assert "mean score 2.1 against 2 as they are inserted" in hardly.sentence

@@ -92,7 +92,13 @@ def _order(
     reduce = view(question.view).reduce
     assert reduce is not None, "such a view is no name of the question's"
     drawn = reduce(found.attributions[INPUT][0])
-    return _ranked(drawn if card_of(question.method).complete else np.abs(drawn)), found.notes
+    return _ranked(drawn if _counts_in_the_score(question.method) else np.abs(drawn)), found.notes
+
+
+def _counts_in_the_score(method: str) -> bool:
+    """Whether the values are in units of the score, so that their sign says which way a pixel moves it."""
+    card = card_of(method)
+    return bool(card.complete) or card.unit == "$score"
 
 
 def _ranked(field: FloatArray) -> Int64[np.ndarray, " pixels"]:

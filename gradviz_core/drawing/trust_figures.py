@@ -37,7 +37,7 @@ def along_layers(answers: Sequence[RandomisedAnswer], chosen: int) -> go.Figure:
         values = [getattr(answer, name) for answer in answers]
         _line(figure, ALIKE[name], at, values, colour, "solid", said)
     figure.add_vline(x=chosen, line={"color": QUIET, "width": 1, "dash": "dot"})
-    _frame(figure, "layers from the score down", "likeness")
+    _frame(figure, "layers from the score down", "similarity")
     low = min((value for trace in figure.data for value in trace.y if value == value), default=0.0)
     figure.update_yaxes(range=[min(-0.05, low - 0.05), 1.05])
     return figure

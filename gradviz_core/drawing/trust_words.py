@@ -11,14 +11,25 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
+
 from gradviz_core.drawing import method_words
 from gradviz_core.drawing.captions import Caption, number_text, scale_text
 from gradviz_core.drawing.how_to_read import HowToRead
 from gradviz_core.types import Field, InsertionAnswer, RandomisedAnswer
 from gradviz_core.types.insertion import Order
+from gradviz_core.types.methods import OptionValues, settled
 
 SAME, OTHER = 0.8, 0.5
-ALIKE = {"spearman": "Spearman", "spearman_absolute": "Spearman of magnitudes", "ssim": "SSIM"}
+MOVED = 0.1
+"""A score that changes by more than this share of itself has moved."""
+ROOM = 0.05
+"""By how much of the range of all curves one order has to beat the others: one random order stands for all of them."""
+ALIKE = {
+    "spearman": "rank correlation (Spearman)",
+    "spearman_absolute": "rank correlation of magnitudes",
+    "ssim": "structural similarity (SSIM)",
+}
 """The numbers that say how alike two maps are, by the property of the answer, and their names."""
 
 ORDERS: Mapping[Order, str] = {"map": "this map", "random": "random", "centre": "centre first"}
@@ -34,29 +45,35 @@ class Verdict:
 
 
 def of_weights(answer: RandomisedAnswer) -> Verdict:
-    """What the map with random weights says of the map."""
+    """What the map with shuffled weights says of the map."""
     found = answer.spearman_absolute
     if not answer.changed:
-        return Verdict("No layer is random yet: this is the map itself.", None)
+        return Verdict("No layer is shuffled yet: this is the map itself.", None)
     if math.isnan(found):
         return Verdict("One of the two maps is the same everywhere, so they cannot be compared.", None)
-    if found >= SAME:
-        sentence = "This map hardly changes when these weights are random: it shows the picture, not what they learned."
-        return Verdict(sentence, False)
     if found < OTHER:
-        return Verdict("This map changes when these weights are random: it depends on what they learned.", True)
-    return Verdict("This map changes in part when these weights are random: some of it comes from the picture.", None)
+        return Verdict("This map changes when these weights are shuffled: it depends on what they learned.", True)
+    if answer.question.mode == "single" or 2 * len(answer.changed) < len(answer.layers):
+        much = "hardly changes the map" if found >= SAME else "changes the map in part"
+        return Verdict(f"Shuffling these layers {much}.", None)
+    if found >= SAME:
+        why = "it shows the picture, not what they learned"
+        return Verdict(f"This map hardly changes when these weights are shuffled: {why}.", False)
+    return Verdict("This map changes in part when these weights are shuffled: some of it comes from the picture.", None)
 
 
 def of_noise(answer: RandomisedAnswer) -> Verdict:
     """What the map of the image with noise says of the map."""
-    found, score = answer.spearman_absolute, f"{number_text(answer.score, 3)} to {number_text(answer.score_then, 3)}"
+    found = answer.spearman_absolute
+    score = f"from {number_text(answer.score, 3)} to {number_text(answer.score_then, 3)}"
     if math.isnan(found):
         return Verdict("One of the two maps is the same everywhere, so they cannot be compared.", None)
     if found >= SAME:
-        return Verdict(f"This map hardly changes with this noise, and the score goes from {score}.", True)
+        if abs(answer.score_then - answer.score) <= MOVED * abs(answer.score):
+            return Verdict(f"This map hardly changes with this noise, nor does the score: {score}.", True)
+        return Verdict(f"This map hardly changes with this noise, although the score goes {score}.", None)
     much = "changes much" if found < OTHER else "changes in part"
-    sentence = f"This map {much} with this noise, while the score goes from {score}: read no single pixel of it."
+    sentence = f"This map {much} with this noise, while the score goes {score}: do not rely on single pixels."
     return Verdict(sentence, False if found < OTHER else None)
 
 
@@ -73,18 +90,32 @@ def of_draw(answer: RandomisedAnswer) -> Verdict:
 
 def of_pixels(answers: Mapping[Order, InsertionAnswer]) -> Verdict:
     """What insertion and deletion say: the map finds the pixels that matter where inserting them raises the score more,
-    on average over all shares of pixels, and deleting them lowers it more, than both other orders do."""
+    on average over all shares of pixels, and deleting them lowers it more, than both other orders do, by ``ROOM``."""
     (rise, fall), *others = (answers[order].areas for order in ("map", "random", "centre"))
-    inserts = all(rise > other for other, _ in others)
-    deletes = all(fall < other for _, other in others)
+    curves = [answer.arrays[name] for answer in answers.values() for name in ("insertion", "deletion")]
+    room = ROOM * float(np.max(curves) - np.min(curves))
+    best, lowest = max(other for other, _ in others), min(other for _, other in others)
+    inserts, deletes = rise > best + room, fall < lowest - room
+    first = "The pixels that this map ranks first"
+    means = (
+        f"mean score {number_text(rise, 3)} against {number_text(best, 3)} as they are inserted, "
+        f"{number_text(fall, 3)} against {number_text(lowest, 3)} as they are deleted"
+    )
     if inserts and deletes:
-        sentence = "The pixels that this map ranks first matter more to the score than random and central ones."
-        return Verdict(sentence, True)
+        return Verdict(f"{first} matter more to the score than random and central ones: {means}.", True)
     if not inserts and not deletes:
-        sentence = "The pixels that this map ranks first matter no more to the score than random or central ones."
-        return Verdict(sentence, False)
-    half = "when they are inserted, not when they are deleted" if inserts else "when they are deleted, not inserted"
-    return Verdict(f"The pixels that this map ranks first matter more than random and central ones {half}.", None)
+        return Verdict(f"{first} do not matter clearly more to the score than random or central ones: {means}.", False)
+    half = "inserted" if inserts else "deleted"
+    return Verdict(f"{first} matter more than random and central ones only as they are {half}: {means}.", None)
+
+
+def tested_on(method: str, options: OptionValues, tested: OptionValues) -> str:
+    """That a test judges a map of fewer terms than the one that is shown; empty where it is the same map."""
+    shown, values = settled(method, options), settled(method, tested)
+    fewer = [name for name in shown if values[name] != shown[name]]
+    which = " and ".join(f"{values[name]} {name}" for name in fewer)
+    above = " and ".join(str(shown[name]) for name in fewer)
+    return f"Tested on the map from {which}, not the one above ({above})." if fewer else ""
 
 
 def numbers(answer: RandomisedAnswer) -> tuple[tuple[str, str], ...]:
@@ -101,12 +132,12 @@ def numbers(answer: RandomisedAnswer) -> tuple[tuple[str, str], ...]:
 # ------------------------------------------------------------------------------------------------- below the pictures
 
 OTHER_MAP = HowToRead(
-    "This is the same method for the same class, with one thing made random.",
-    "Look for what stays: outlines that stay when the weights are random are those of the image.",
+    "This is the same method for the same class, with one thing changed at random.",
+    "Look for what stays: outlines that stay when the weights are shuffled are those of the image.",
     "It does not show sizes on the scale of the map above: each of the two has its own.",
 )
 CURVE = HowToRead(
-    "Each point is a map with random weights, and how alike it is to the map above: 1 is the same, 0 unrelated.",
+    "Each point is a map with shuffled weights, and how similar it is to the map itself: 1 is the same, 0 unrelated.",
     "A curve that falls from the left: the map depends on the weights. One that stays high: it does not.",
     "It does not show that a map is right: one that depends on the weights can still mislead.",
 )
@@ -118,16 +149,16 @@ PIXELS = HowToRead(
 
 
 def other_map(answer: RandomisedAnswer, field: Field) -> Caption:
-    """Under the map with random weights, with noise, or of another draw."""
+    """Under the map with shuffled weights, with noise, or of another draw."""
     count, whole = len(answer.changed), len(answer.layers)
     if answer.question.layer:
-        sentence = f"The map with random weights in {count} of {whole} layers, {_layers(answer)}."
+        sentence = f"The map with shuffled weights in {count} of {whole} layers, {_layers(answer)}."
     elif answer.question.other_draw:
         sentence = "The map of another draw of the method's random numbers."
     elif answer.question.noise:
         sentence = f"The map with noise of {100 * answer.question.noise:g} % of the range on the image."
     else:
-        sentence = "The map itself: no layer is random."
+        sentence = "The map itself: no layer is shuffled."
     return Caption(sentence, "", (field.unit, scale_text(field)), OTHER_MAP)
 
 
@@ -136,7 +167,7 @@ def curve(points: int, layers: int, single: bool) -> Caption:
     which = "one layer at a time" if single else "all layers from the score down to each"
     every = "" if points == layers else f", at {points} of {layers} layers"
     return Caption(
-        f"How alike the maps are with {which} random{every}. Magnitudes count without their sign.", "", (), CURVE
+        f"How similar the maps are with {which} shuffled{every}. Magnitudes count without their sign.", "", (), CURVE
     )
 
 
@@ -149,6 +180,6 @@ def pixels(inserted: bool, answers: Mapping[Order, InsertionAnswer]) -> Caption:
 
 
 def _layers(answer: RandomisedAnswer) -> str:
-    """``classifier to features.15``: which are random."""
+    """``classifier to features.15``: which are shuffled."""
     first, last = (name or "the model itself" for name in (answer.changed[0], answer.changed[-1]))
     return first if first == last else f"{first} to {last}"

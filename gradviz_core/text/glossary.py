@@ -61,6 +61,10 @@ SECTIONS: dict[str, dict[str, str]] = {
         "Frobenius norm": "The square root of the sum of all squared entries of a matrix.",
     },
     "Checks and changes": {
+        "rank correlation": "Spearman's: how well two maps agree on which pixels come first, from −1 for the opposite "
+        "order over 0 for unrelated ones to 1 for the same.",
+        "structural similarity": "SSIM: how alike two pictures are in brightness, contrast and pattern, window by "
+        "window; 1 is the same picture.",
         "finite difference": "A derivative estimated from the model's output alone: change the input by a small step, "
         "and divide the change of the output by the step.",
         "kink": "A point where a function has no single slope, such as a ReLU at 0; the gradient there is a matter of "

@@ -31,8 +31,8 @@ class InsertionQuestion(AboutAModel["InsertionAnswer"]):
     takes their place?
 
     In each of ``steps`` steps the same number of pixels changes, all their channels together. The map ranks pixels by
-    the magnitude of the field that ``view`` draws; that of a method whose values sum to a score ranks them by the field
-    itself, so that those which lower the score come last. ``draw`` is the seed of the random order.
+    the magnitude of the field that ``view`` draws; that of a method whose values are in units of the score ranks them
+    by the field itself, so that those which lower the score come last. ``draw`` is the seed of the random order.
     """
 
     model: str

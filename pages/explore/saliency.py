@@ -84,7 +84,7 @@ with one_sentence():
         )
         saliency.near_the_pixel(gradient, view, answer, spot)
 
-    trust.draw(question, answer.target, view, image)
+    trusted = st.container()
     download_menu.menu(choice, drawn, answer, "saliency", checked)
     target = answer.target if snippets.asks_elsewhere(method) else choice.target
     classes = len(answer.prediction)
@@ -114,3 +114,5 @@ with one_sentence():
         panel.picture(panel.Picture(figure, words, saliency.choose_class(each), alt=which), "classes")
         programs["Classes"] = lambda at: snippets.classes(at, classes, choice.output.head)
     code.panel(choice, programs)
+    with trusted:  # last, because it asks and waits
+        trust.draw(question, answer.target, view, image)

@@ -3,7 +3,7 @@ pixels that it ranks first matter to the score."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from typing import cast
 
@@ -25,6 +25,7 @@ from gradviz_core.types import (
     RandomisedQuestion,
     Target,
 )
+from gradviz_core.types.controls import applies
 from gradviz_core.types.insertion import Substrate
 from gradviz_core.types.looks import Look
 from gradviz_core.types.methods import OptionValues, card_of, settled
@@ -37,26 +38,29 @@ from pages.shell.parameters import Parameter
 from pages.shell.words import plain
 
 PARAMETERS = (
-    Parameter("trust"),
+    Parameter("trust", while_it_fits=("method", "options")),
     Parameter("random_layer", within=("model", "target")),
     *(Parameter(name) for name in ("random_mode", "noise", "substrate")),
 )
 TERMS = 16
-"""Draws or steps of a method, at most, in these tests: each of them makes many maps."""
+"""Draws, masks or steps of a method, at most, in the tests that make many maps."""
+SAMPLES = 256
+"""The same of samples that are fitted together: fewer would fit nothing."""
 POINTS = 24
 """Layers at which the curve is computed, at most."""
-_TESTS = {"weights": "Random weights", "noise": "Noise", "pixels": "Insertion and deletion"}
+_TESTS = {"weights": "Shuffled weights", "noise": "Noise", "pixels": "Insertion and deletion"}
 _ANOTHER = {"draw": "Another draw"}
 _MODES = {"cascade": "From the score down", "single": "One layer"}
 _SUBSTRATES = {"zero": "Mean colour", "blurred": "Blurred image", "black": "Black"}
-_KEY = "can_i_trust_this"
+_KEY, _LAST = "can_i_trust_this", "trust_when_closed"
 
 
 def draw(question: GradientQuestion, target: Target, view: View, seen: Seen) -> None:
     """The panel, folded away until somebody opens it; nothing is computed before. ``target`` has the predicted class
     filled in."""
     st.session_state[_KEY] = bool(address.read("trust"))
-    folded = st.expander("Can I trust this?", key=_KEY, on_change=_open_or_close)
+    tests = _TESTS | (_ANOTHER if _draws(question.method, question.options) else {})
+    folded = st.expander("Can I trust this?", key=_KEY, on_change=lambda: _open_or_close(tests))
     if not st.session_state[_KEY]:
         return
     name = cast(ViewName, "signed_sum" if view.each_channel else view.name)
@@ -71,33 +75,47 @@ def draw(question: GradientQuestion, target: Target, view: View, seen: Seen) -> 
         seed=question.seed,
     )
     with folded, asking.one_sentence():
-        has_draws = "seed" in settled(question.method, question.options)
-        tests = _TESTS | (_ANOTHER if has_draws else {})
         row = panel.controls("trust_controls")
         with row:
             test = widgets.option("Test", "trust", tests)
+        if test in _ANOTHER:  # whether there are enough draws is a question about all of them
+            asked = replace(asked, options=question.options)
+        else:
+            said = trust_words.tested_on(question.method, question.options, few)
+            if said:
+                st.caption(said)
         _SHOWN[test](row, asked, seen)
-        if few != question.options:
-            st.caption(f"Both maps with {TERMS} {card_of(question.method).counts}, to keep the test short.")
 
 
-def _open_or_close() -> None:
-    address.write({"trust": next(iter(_TESTS)) if st.session_state[_KEY] else ""})
+def _open_or_close(tests: Collection[str]) -> None:
+    """Where it is opened again, the test is the one that it was closed with, if there still is one of that name."""
+    if st.session_state[_KEY]:
+        last = st.session_state.get(_LAST)
+        address.write({"trust": last if last in tests else next(iter(_TESTS))})
+    else:
+        st.session_state[_LAST] = address.read("trust")
+        address.write({"trust": ""})
+
+
+def _draws(method: str, options: OptionValues) -> bool:
+    """Whether the method draws random numbers, given its options."""
+    values = settled(method, options)
+    return any(control.name == "seed" and applies(control, values) for control in card_of(method).options)
 
 
 def _few(method: str, options: OptionValues) -> OptionValues:
-    counts, values = card_of(method).counts, settled(method, options)
-    if not counts or float(values[counts]) <= TERMS:
-        return options
-    return tuple((values | {counts: float(TERMS)}).items())
+    values = settled(method, options)
+    most = {card_of(method).counts: TERMS, "steps": TERMS, "samples": SAMPLES}
+    fewer = {name: float(value) for name, value in most.items() if name in values and float(values[name]) > value}
+    return tuple((values | fewer).items()) if fewer else options
 
 
-# ------------------------------------------------------------------------------------------------------- random weights
+# ----------------------------------------------------------------------------------------------------- shuffled weights
 
 
 def _weights(row: DeltaGenerator, asked: RandomisedQuestion, seen: Seen) -> None:
     with row:
-        mode = cast(Mode, widgets.option("Randomise", "random_mode", _MODES))
+        mode = cast(Mode, widgets.option("Shuffle", "random_mode", _MODES))
     asked = replace(asked, mode=mode)
     answer = _asked(replace(asked, layer=_layer()), "random_layer")
     count = len(answer.layers)
@@ -159,7 +177,7 @@ def _draw(row: DeltaGenerator, asked: RandomisedQuestion, seen: Seen) -> None:
 
 def _pixels(row: DeltaGenerator, asked: RandomisedQuestion, seen: Seen) -> None:
     with row:
-        substrate = cast(Substrate, widgets.option("Substrate", "substrate", _SUBSTRATES))
+        substrate = cast(Substrate, widgets.option("Replace pixels with", "substrate", _SUBSTRATES))
     questions = [
         InsertionQuestion(
             model=asked.model,
