@@ -229,7 +229,9 @@ def test_with_all_sets_of_cells_the_regression_gives_shapley_values_exactly() ->
 def test_kernelshap_is_captums_with_scikit_learn(x: Tensor) -> None:
     module = built(Modules)
     for cells, samples in ((3, 64), (6, 16)):  # the second with fewer samples than cells
-        found, _ = attributed("kernelshap", module, x, ClassScore(1), cells=cells, samples=samples, seed=3)
+        found, notes = attributed("kernelshap", module, x, ClassScore(1), cells=cells, samples=samples, seed=3)
+        few = any(note.startswith(f"{samples} samples are fewer than the {cells**2} cells: ") for note in notes)
+        assert few == (samples < cells**2)
         mask = kernelshap.grid(x, cells)
         with running(seed=3):
             true = KernelShap(module).attribute(

@@ -122,12 +122,12 @@ def test_conductance_adds_up_where_every_path_leads_through_the_layer(branched: 
     module, x, scene = branched
     with torch.no_grad():
         true = (module(x) - module(0 * x))[0, 1].item()
-    whole = summed(scene, FIRST, "conductance", steps=200).sum().item()
+    whole = summed(scene, FIRST, "conductance", steps=128).sum().item()
     assert whole == pytest.approx(true, rel=1e-3)
-    first = summed(scene, FIRST, "conductance", steps=200, ends="first").sum().item()
+    first = summed(scene, FIRST, "conductance", steps=128, ends="first").sum().item()
     assert abs(first - true) > 10 * abs(whole - true), "at the beginnings of steps alone it takes many more"
-    two = sum(summed(scene, site, "conductance", steps=200).sum().item() for site in (RELU, BESIDE))
-    beside = summed(scene, BESIDE, "conductance", steps=200).sum().item()
+    two = sum(summed(scene, site, "conductance", steps=128).sum().item() for site in (RELU, BESIDE))
+    beside = summed(scene, BESIDE, "conductance", steps=128).sum().item()
     assert abs(beside) > 0.01 * abs(true)
     assert two == pytest.approx(true, rel=1e-2), "the two branches together"
 

@@ -135,6 +135,15 @@ def test_an_option_decides_the_sign_and_the_unit(
 
 
 @every_method
+def test_what_is_one_question_has_no_more_steps_or_samples_than_fit_its_deadline(method: str) -> None:
+    card = METHODS[method]
+    in_parts = card.counts and card.where != "layer"
+    for control in () if in_parts else card.options:
+        if isinstance(control, Number) and control.name in ("steps", "samples"):
+            assert control.high <= {"steps": 200, "samples": 512}[control.name]
+
+
+@every_method
 def test_one_of_what_an_option_counts_is_in_the_singular(method: str) -> None:
     counted = [control for control in METHODS[method].options if isinstance(control, Number) and control.unit]
     for control in counted:

@@ -41,6 +41,12 @@ def kernelshap(oracle: Oracle, value: Float[Tensor, "1 c h w"], options: Options
             n_samples=int(options["samples"]),
             perturbations_per_eval=8,
         )
+    unknown, samples = int(cells.max()) + 1, int(options["samples"])
+    if samples < unknown:
+        oracle.note(
+            f"{samples} samples are fewer than the {unknown} cells: many maps fit them, and this is one. "
+            "Choose more samples or fewer cells."
+        )
     share = torch.bincount(cells.flatten()).to(value)[cells] * value.shape[1]
     attribution = found.detach() / share
     gap = attribution.double().sum().item() - total(oracle, value, options)

@@ -5,11 +5,13 @@ from gradviz_core.types.controls import Number
 from gradviz_core.types.draws import SEED
 from gradviz_core.types.method_cards import MethodCard
 
+MOST = 512
+"""Samples, at most: what one question can score of a ResNet-50 on one core within its deadline."""
 SAMPLES = Number(
     "samples",
     "Samples",
     8,
-    8192,
+    MOST,
     8,
     256,
     whole=True,
@@ -18,7 +20,7 @@ SAMPLES = Number(
     meaning="How many partly covered images are scored.",
 )
 CELLS = Number(
-    "cells", "Cells", 2, 32, 1, 7, whole=True, meaning="Rows and columns of the grid whose cells are covered or not."
+    "cells", "Cells", 2, 16, 1, 7, whole=True, meaning="Rows and columns of the grid whose cells are covered or not."
 )
 CARD = MethodCard(
     name="KernelSHAP",
