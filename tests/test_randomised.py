@@ -180,7 +180,7 @@ def test_layers_that_no_order_changes_are_named(
     nn.init.ones_(two_layers.second.weight)
     nn.init.zeros_(two_layers.second.bias)
     answer = Answerer("cpu").answer(asked(model="preset/digits-cnn", image="sample/digit-8", layer=1))
-    assert "All numbers of each parameter are equal in second, so randomising changes nothing there." in answer.notes
+    assert "All numbers of each parameter are equal in second, so shuffling changes nothing there." in answer.notes
     assert answer.spearman == pytest.approx(1)
 
 

@@ -174,4 +174,4 @@ def _said(module: nn.Module, found: dict[str, list[str]], changed: tuple[str, ..
     if not same:
         return ()
     named = ", ".join(layer or "the model itself" for layer in same[:5]) + (" and others" if len(same) > 5 else "")
-    return (f"All numbers of each parameter are equal in {named}, so randomising changes nothing there.",)
+    return (f"All numbers of each parameter are equal in {named}, so shuffling changes nothing there.",)
