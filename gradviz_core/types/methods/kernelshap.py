@@ -6,7 +6,7 @@ from gradviz_core.types.draws import SEED
 from gradviz_core.types.method_cards import MethodCard
 
 MOST = 512
-"""Samples, at most: what one question can score of a ResNet-50 on one core within its deadline."""
+"""Samples, at most: one question scores them all, which takes a ResNet-50 on one core about a minute."""
 SAMPLES = Number(
     "samples",
     "Samples",
