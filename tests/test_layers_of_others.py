@@ -5,12 +5,12 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 import pytorch_grad_cam
 import torch
-import torchlens
 import torchvision
 from captum.attr import LayerActivation, LayerGradCam, LayerGradientXActivation
 from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
@@ -21,7 +21,9 @@ import gradviz_core as gv
 from gradviz_core.answers.scene import Scene
 from gradviz_core.types.methods import OptionValues
 from tests.at_a_layer import mapped, oracle_at, scene_of
+from tests.awkward_layers import made
 from tests.reference import relative_error
+from tests.torchlens_apart import logged
 
 KEPT: OptionValues = (("negative", "kept"),)
 CLASS = 3
@@ -124,53 +126,25 @@ def test_at_a_layer_whose_output_is_overwritten_in_place(model: tuple[str, nn.Mo
     assert relative_error(cam, by_hand.sum(1, keepdim=True)) < 1e-5
 
 
-class Awkward(nn.Module):
-    """One ReLU in place, called twice; a layer that returns a tuple; a functional ReLU at the end."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.first, self.second = nn.Conv2d(3, 4, 3), nn.Conv2d(4, 4, 3)
-        self.relu, self.both, self.head = nn.ReLU(inplace=True), _Both(), nn.Linear(8, 5)
-
-    def forward(self, x: Tensor) -> Tensor:
-        one, other = self.both(self.relu(self.second(self.relu(self.first(x)))))
-        return self.head(torch.relu_(torch.cat([one, other], 1)).mean((2, 3)))  # type: ignore[no-any-return]
-
-
-class _Both(nn.Module):
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        return torch.tanh(x), x.square() - 0.1
-
-
 @pytest.fixture(scope="module")
 def awkward() -> tuple[nn.Module, Tensor, Scene]:
-    torch.manual_seed(1)
-    module, x = Awkward().eval(), torch.randn(1, 3, 12, 12)
+    module, x = made()
     return module, x, scene_of(module, x)
 
 
-def logged(module: nn.Module, x: Tensor) -> torchlens.Trace:
-    """TorchLens's record of a pass and of the way back from the score."""
-    options = torchlens.options.CaptureOptions(save_grads=True)
-    with quiet():
-        log: torchlens.Trace = torchlens.trace(module, x.clone().requires_grad_(), capture=options)
-        log.log_backward(log[log.output_layers[0]].out[0, CLASS])
-    return log
-
-
+@pytest.mark.slow
 def test_at_the_first_call_captum_shows_the_last_and_torchlens_is_equal(
-    awkward: tuple[nn.Module, Tensor, Scene],
+    awkward: tuple[nn.Module, Tensor, Scene], tmp_path: Path
 ) -> None:
     module, x, scene = awkward
     relu = module.get_submodule("relu")
-    log, captums = logged(module, x), LayerGradCam(module, relu).attribute(x, CLASS)
+    lens, captums = logged(tmp_path / "lens.pt", CLASS), LayerGradCam(module, relu).attribute(x, CLASS)
     for call in (0, 1):
         site = gv.Site("relu", call)
         cam, value = mapped(scene, site, "grad_cam", KEPT, TARGET), mapped(scene, site, "activation")
-        lens = log[f"relu_{call + 1}"]
-        assert relative_error(value, lens.out.detach()) < 1e-6
+        assert relative_error(value, lens[f"value {call}"]) < 1e-6
         slope = oracle_at(scene, site, TARGET)(value)
-        assert relative_error(slope, lens.grad.detach()) < 1e-6
+        assert relative_error(slope, lens[f"gradient {call}"]) < 1e-6
         assert (cam.shape == captums.shape and relative_error(cam, captums) < 1e-5) == (call == 1)
 
 
