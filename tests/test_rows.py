@@ -123,8 +123,8 @@ def test_a_part_takes_no_longer_than_it_may_and_never_has_less_than_eight_terms(
 def test_two_parts_are_on_their_way_and_no_more() -> None:
     service = Service()
     row = service.row(about(draws=64.0))
-    row.send()
-    row.send()
+    row.ask()
+    row.ask()
     assert service.parts == [(0, 8), (8, 16)]
     row.take()
     assert [one.fate for one in service.sent] == ["read", "", ""]
@@ -165,9 +165,9 @@ def test_a_part_that_another_thread_has_left_is_not_added() -> None:
 
     def again() -> None:
         row.pause()
-        row.send()
+        row.ask()
 
-    row.send()
+    row.ask()
     service.sent[0].meanwhile, service.sent[0].keep = again, True
     row.take()
     assert row.done == 1
@@ -185,14 +185,14 @@ def test_a_row_says_how_long_the_rest_takes_and_does_not_count_the_time_in_which
     service = Service(each_ms=500.0)
     row = service.row(about(draws=64.0))
     assert row.seconds_left == 16.0  # two workers, half a second for each term
-    row.send()
+    row.ask()
     service.clock = 4.0
     row.take()
     assert (row.seconds, row.seconds_left) == (4.0, 28.0)
     row.stop()
     service.clock = 100.0
     row.go_on()
-    row.send()
+    row.ask()
     service.clock = 104.0
     row.take()
     assert (row.seconds, row.seconds_left) == (8.0, 24.0)

@@ -38,7 +38,7 @@ from tests.exported.files import exported_bytes
 
 CLOSE = 1e-6
 OF_DIFFERENCES = 1e-5
-"""Of occlusion: a difference of two scores that are nearly alike has fewer digits than these."""
+"""Of occlusion and KernelSHAP: a difference of two scores that are nearly alike has fewer digits than these."""
 SQUARE = Preprocessing((24, 24), 30, (0.4, 0.5, 0.6), (0.2, 0.3, 0.25), "bicubic", "bgr")
 
 
@@ -50,7 +50,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 def check(views: Iterator[snippet_runs.View], folder: Path) -> int:
     count = 0
     for name, code, drawn in views:
-        limit = OF_DIFFERENCES if name.startswith("occlusion") else CLOSE
+        limit = OF_DIFFERENCES if name.startswith(("occlusion", "kernelshap")) else CLOSE
         assert snippet_runs.error(snippet_runs.run(code, folder), drawn) < limit, f"{name}\n{code}"
         count += 1
     return count

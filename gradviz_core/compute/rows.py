@@ -95,8 +95,8 @@ class Row:
 
     # ---------------------------------------------------------------------------------------------------- its parts
 
-    def send(self) -> None:
-        """Have as many parts on their way as there may be. Raises ``ServiceStarting`` as ``send`` does."""
+    def ask(self) -> None:
+        """Have as many parts on their way as there may be. Raises ``ServiceStarting`` as asking does."""
         with self._lock:
             if self._since is None:
                 self._since = self._clock()
@@ -113,7 +113,7 @@ class Row:
             GradVizError: as asking does. The parts that are there stay; no other is on its way then.
         """
         with self._lock:
-            self.send()
+            self.ask()
             part = self._under_way[0]
         try:
             answer = part.sent.answer()
@@ -126,10 +126,10 @@ class Row:
         with self._lock:
             if self._is_next(part):
                 self._add(self._under_way.popleft().question, answer)
-                self.send()
+                self.ask()
 
     def pause(self) -> None:
-        """Leave the parts that are on their way: the service stops them, and they are asked for again by ``send``."""
+        """Leave the parts that are on their way: the service stops them, and they are asked for again by ``ask``."""
         with self._lock:
             self._count_time()
             self._since = None

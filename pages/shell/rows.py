@@ -108,7 +108,7 @@ def ask(question: GradientQuestion, doing: str, look: Look, size: tuple[int, int
             memory.row = None
             return asking.ask(question, doing, look)
     if not row.stopped and memory.failed is None:
-        row.send()
+        row.ask()
     while not row.done:
         with asking.shown(doing):
             _take(row)

@@ -36,7 +36,7 @@ def test_two_parts_stop_as_soon_as_they_are_told_and_their_workers_live_on(clien
     board = tmp_path / "board"
     row = begun(client, board)
     before = client.status()
-    row.send()
+    row.ask()
     assert until(lambda: lines(board) == ["0 begins", "8 begins"] or lines(board) == ["8 begins", "0 begins"])
     row.stop()
     assert until(lambda: {"0 stops", "8 stops"} <= set(lines(board)))
