@@ -138,6 +138,7 @@ def test_a_home_made_resnet_from_training_to_every_page(
     page.get_by_test_id(streamlit_ids.MAIN).get_by_label("Layer output", exact=True).click()
     page.get_by_role("option", name="stem.0 · Conv2d").click()
     page.wait_for_function("location.search.includes('site=stem.0')")
+    seeing.wait(page)  # until then the fields still belong to the layer output before
     for name, value in (("Row", "5"), ("Column", "6"), ("Channel", "3")):
         page.get_by_label(name, exact=True).fill(value)
         page.keyboard.press("Enter")
