@@ -17,6 +17,13 @@ LAYERS = {
     "Hostile files": ("tests/hostile/",),
     "Pages": ("tests/test_pages", "tests/test_permalinks", "tests/test_story", "tests/test_text_of_figures"),
     "Programs": ("tests/test_snippets", "tests/lessons/", "tests/recipes/", "tests/test_readme"),
+    "Methods": tuple(
+        f"tests/test_{name}"
+        for name in (
+            "attention axioms bench_methods captum integrated_gradients layer_paths layers_of_others long_sums "
+            "occlusion_and_rise path_methods relu_rules smoothgrad token"
+        ).split()
+    ),
     "Units": ("tests/",),
 }
 """How the paths of each layer's tests begin. A test belongs to the first layer that fits."""

@@ -64,6 +64,7 @@ def test_arrays_do_not_depend_on_what_was_asked_before() -> None:
             assert getattr(again, "receptive_field", 0) == getattr(alone[i], "receptive_field", 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("model", "site"),
     [("torchvision/swin_t@random-0", "features.0.1"), ("torchvision/convnext_tiny@random-0", "features.1.0.block.1")],

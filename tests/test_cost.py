@@ -184,6 +184,7 @@ def _measured(module: nn.Module, x: Tensor) -> int:
     return peak
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["resnet18", "vgg11", "vit_b_16"])
 def test_memory_is_within_a_factor_of_what_torch_allocates(name: str) -> None:
     module = torchvision.models.get_model(name, weights=None).eval().requires_grad_(False)

@@ -93,6 +93,7 @@ def test_dilation_groups_and_pools(site: str, place: tuple[int, int]) -> None:
     assert _is_observed(module, x, Site(site), (1, *place), _field(module, x, Site(site), (1, *place)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "sites"),
     [

@@ -65,6 +65,7 @@ ROUND_TRIPS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("architecture", ROUND_TRIPS)
 def test_state_dict_gives_the_same_scores(architecture: str) -> None:
     expected = model(architecture)
@@ -226,6 +227,7 @@ def test_auxiliary_heads_are_left_out_and_said() -> None:
         torch.testing.assert_close(built(proposed), expected(usual), rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_vision_transformer_of_another_size() -> None:
     expected = torchvision.models.vit_b_32(num_classes=7, image_size=96).eval()
     found = weights_files.read(saved(expected.state_dict()))
