@@ -176,7 +176,7 @@ def refine(question: GradientQuestion, bound: float = 0.01) -> Refined:
     """Answer a question about a complete method, as ``integrated_gradients``, with more and more steps, until its
     attribution sums to what it should, but for ``bound`` times that, or it takes no more: ``within`` says which.
 
-    Each answer takes the memory of a few passes, whatever its steps.
+    Each answer takes the memory of a few passes, however many steps it has.
 
     Raises:
         QuestionError: the method has no steps or is not complete, or as ``answer`` does.

@@ -25,7 +25,7 @@ def needs(question: CamsQuestion) -> Needs:
     """All sites.
 
     Raises:
-        QuestionError: there is no such method, it gives more than one map, or it has no such option.
+        QuestionError: the method or one of its options does not exist, or it gives more than one map.
     """
     cam_of(question.method), settled(question.method, question.options)
     return Needs(None)

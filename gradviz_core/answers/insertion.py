@@ -44,7 +44,7 @@ def answer(scene: Scene, question: InsertionQuestion, notes: tuple[str, ...], cl
     """Both curves.
 
     Raises:
-        QuestionError: as the gradient does; or the input is no picture.
+        QuestionError: as the gradient does; or the input is not a picture.
     """
     x = scene.trace.values[INPUT].detach()
     if x.dim() != 4:
@@ -90,7 +90,7 @@ def _order(
         return _ranked(-np.hypot(down[:, None], across)), ()
     found = gradient.answer(scene, _asked(question), (), clock)
     reduce = view(question.view).reduce
-    assert reduce is not None, "such a view is no name of the question's"
+    assert reduce is not None, "the question names one of the views of a map"
     drawn = reduce(found.attributions[INPUT][0])
     return _ranked(drawn if _counts_in_the_score(question.method) else np.abs(drawn)), found.notes
 

@@ -28,7 +28,7 @@ def needs(question: KeepingQuestion) -> Needs:
     """The input, the sites, and the one that the target is read from.
 
     Raises:
-        QuestionError: there is no such method, it gives more than one map, or it has no such option; no site is named,
+        QuestionError: the method or one of its options does not exist, or it gives more than one map; no site is named,
             or too many.
     """
     cam_of(question.method), settled(question.method, question.options)

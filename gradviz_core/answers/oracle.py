@@ -150,7 +150,7 @@ class SceneOracle:
         nearest to that of the target's class; of all others where there are fewer.
 
         Raises:
-            QuestionError: the target is no logit, or there is no other class.
+            QuestionError: the target is not a logit, or there is no other class.
             Unreachable: no path leads from the site to these logits.
         """
         trace = forward(self._scene.model.module, self.input, keep=self._read, seed=self._scene.seed, axes=False)

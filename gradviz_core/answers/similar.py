@@ -18,7 +18,7 @@ def mean_logit(target: Target, trace: Trace, count: int) -> Tensor:
     others where there are fewer; of two that are equally near the one with the smaller number.
 
     Raises:
-        QuestionError: the target is no logit of a class, or there is no other class.
+        QuestionError: the target is not the logit of a class, or there is no other class.
     """
     if not isinstance(target, ClassScore) or target.scale != "logit" or target.against:
         raise QuestionError(

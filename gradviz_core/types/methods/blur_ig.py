@@ -26,8 +26,8 @@ CARD = MethodCard(
     brightness="$High: what becoming sharp changes there changes the $score a lot; $low: only a little.",
     shows="What each value contributes to the difference of the score from that of the blurred image, while the blur "
     "is taken away. The contributions add up to that difference, but for the gap of finite steps.",
-    limits="What the colours of large even areas do: the blur leaves them as they are. There is no one true largest "
-    "blur, and another gives another map.",
+    limits="What the colours of large even areas do: the blur leaves them as they are. How large the "
+    "largest blur should be is a choice, and another gives another map.",
     source="Xu et al. 2020",
     link="https://arxiv.org/abs/2004.03383",
     bibtex="""@inproceedings{xu2020attribution,

@@ -17,7 +17,7 @@ CARD = MethodCard(
     colours="$High: its difference from the baselines adds to the $score; $low: it lowers the $score.",
     brightness="$High: its difference from the baselines changes the $score a lot; $low: only a little.",
     shows="Integrated gradients averaged over random baselines: each draw takes one baseline and one point on the "
-    "straight path from it to the image. With many baselines there is no one colour that always gets zero. "
+    "straight path from it to the image. With many baselines, no single colour always gets zero. "
     "The program shap has it as GradientExplainer; it is also called GradientSHAP.",
     limits="An exact share of the score: only in expectation do the contributions add up to the score less the mean "
     "score of the baselines. Another seed gives another map, and the difference says how far it is to be trusted.",
