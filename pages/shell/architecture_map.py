@@ -22,8 +22,8 @@ _CSS = """
 .map { font: 0.72rem/1.3 var(--st-font); color: var(--st-text-color); }
 .bars { display: flex; align-items: center; height: 2.5rem; cursor: pointer; outline-offset: 2px; }
 .bars:focus-visible { outline: 2px solid var(--st-text-color); }
-.bars > span { display: flex; align-items: center; flex: 1 1 0; min-width: 1px; height: 100%; position: relative; }
-.bars > span.start:not(:first-child) { margin-left: 3px; }
+.bars > span { display: flex; align-items: center; flex: 1 1 0; min-width: 0; height: 100%; position: relative; }
+.bars > span.start:not(:first-child) { margin-left: min(3px, 0.7%); }
 .bars i { width: 100%; border-right: 1px solid var(--st-background-color);
   background: color-mix(in srgb, var(--st-text-color) 32%, var(--st-background-color)); }
 .bars > span:hover i { background: color-mix(in srgb, var(--st-text-color) 60%, var(--st-background-color)); }

@@ -49,3 +49,5 @@ def test_the_names_of_its_blocks_do_not_overlap(visited: Server, page: Page, wid
     assert len(boxes) >= 3
     assert boxes[0][0] == "conv1"
     assert all(one[2] < two[1] for one, two in itertools.pairwise(boxes))
+    # A network of many blocks has less room for each.
+    assert strip.evaluate("(bars) => (bars.parentElement.style.width = '36px', bars.scrollWidth <= bars.clientWidth)")
