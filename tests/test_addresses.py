@@ -61,6 +61,49 @@ def test_a_number_falls_with_what_it_is_within_in_the_same_run() -> None:
     assert app.number_input[0].value == 0
 
 
+def slow_page() -> None:
+    """As above; while ``slow`` is set the person clicks before it is drawn to its end."""
+    import streamlit as st
+
+    from pages.shell import address, widgets
+    from pages.shell.parameters import Parameter, Parameters
+
+    names = ("kind", "rows")
+    address.begin(Parameters([Parameter(name) for name in names]), names)
+    widgets.option("Kind", "kind", {"first": "First", "second": "Second"})
+    if st.session_state.get("has_rows"):
+        widgets.slider("Rows", "rows", range(10), 3, "How many.", unit="", width=200)
+    if st.session_state.get("slow"):
+        st.stop()  # as a click ends it
+    address.settle()
+
+
+def test_a_click_on_a_control_that_is_new_on_an_unfinished_page_counts() -> None:
+    app = AppTest.from_function(slow_page)
+    app.session_state["slow"] = True
+    app.run()
+    app.button_group[0].set_value("second").run()
+    assert said(app) == {"kind": "second"}
+    app.session_state["has_rows"] = True
+    app.run()
+    app.slider[0].set_value(7).run()
+    assert said(app) == {"kind": "second", "rows": "7"}
+    app.session_state["slow"] = False
+    app.button_group[0].set_value("first").run()
+    assert said(app) == {"kind": "first", "rows": "7"}
+
+
+def test_a_control_that_an_unfinished_run_has_set_says_nothing_by_itself() -> None:
+    """The browser may not have heard of it: it reports what it showed before."""
+    app = AppTest.from_function(slow_page)
+    app.run()
+    app.session_state["slow"] = True
+    app.session_state["address"].chosen["kind"] = "second"
+    app.run()
+    app.button_group[0].set_value("first").run()  # as the browser has it
+    assert said(app) == {"kind": "second"}
+
+
 def test_what_does_not_depend_on_each_other_is_kept() -> None:
     app = opened()
     app.slider[0].set_value(50)

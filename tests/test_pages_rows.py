@@ -21,10 +21,11 @@ from gradviz_core.errors import DeadlineExceeded, GradVizError, ServiceStarting
 from gradviz_core.serving import long_sums
 from gradviz_core.serving.offers import Arrays, offers
 from gradviz_core.text.codec import question_from_json, question_to_json
-from gradviz_core.types import INPUT, ClassScore, GradientAnswer, GradientQuestion, Question
+from gradviz_core.types import INPUT, Answer, ClassScore, GradientAnswer, GradientQuestion, Question
 from gradviz_core.types.controls import Number
 from gradviz_core.types.looks import Look
 from gradviz_core.types.methods import METHODS
+from pages.shell import later
 from pages.shell.answer_cache import answer_cache
 from tests.opening import answer_here, chart, errors, opened, read, texts, values
 
@@ -203,6 +204,31 @@ def test_another_view_of_the_same_sum_goes_on_and_another_question_leaves_it(ser
     app.run()
     assert {one.question.target for one in service.sent} == {ClassScore(3)}
     assert not errors(app)
+
+
+def test_questions_that_are_asked_later_take_turns_with_the_parts_of_a_sum(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(later, "TOGETHER_S", 0.0)  # one question in each turn
+    order: list[str] = []
+    take, ask = rows.Row.take, later._Asked.ask
+
+    def part(row: rows.Row) -> None:
+        order.append("part")
+        take(row)
+
+    def curve(one: later._Asked) -> Answer:
+        order.append("curve")
+        return ask(one)
+
+    monkeypatch.setattr(rows.Row, "take", part)
+    monkeypatch.setattr(later._Asked, "ask", curve)
+    app = opened(**CHOICES, options="draws=64", trust="weights")
+    assert close(drawn(app), expected(64))
+    assert order.count("curve") == 3, "with 0, 2 and 3 layers shuffled; the map of 1 is drawn"
+    first = order.index("curve")
+    assert order[first : first + 5] == ["curve", "part", "curve", "part", "curve"]
+    assert not app.get("progress")
 
 
 def test_another_page_leaves_the_row(service: Service) -> None:

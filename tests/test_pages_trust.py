@@ -78,6 +78,16 @@ def test_the_map_with_random_weights_and_the_curve(asked: list[Question]) -> Non
     assert "one layer at a time" in " ".join(texts(app))
 
 
+@pytest.mark.parametrize("test", ["weights", "noise", "pixels"])
+def test_another_visit_asks_nothing_again(test: str, asked: list[Question]) -> None:
+    opened(**CHOICES, trust=test)
+    assert of_the_panel(asked)
+    asked.clear()
+    again = opened(**CHOICES, trust=test)
+    assert not of_the_panel(asked)
+    assert not again.get("progress")
+
+
 def test_a_layer_that_is_not_there_is_an_error_that_leaves_the_page(asked: list[Question]) -> None:
     for wrong, sentence in (("9", "run 3 layers with parameters"), ("x", "There is no layer")):
         app = opened(**CHOICES, trust="weights", random_layer=wrong)

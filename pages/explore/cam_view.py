@@ -7,7 +7,7 @@ import streamlit as st
 from gradviz_core.drawing import captions, figures, how_to_read, snippets
 from gradviz_core.drawing.screen.arrays import blocks_of
 from gradviz_core.drawing.screen.seen import seen
-from gradviz_core.types import CamsAnswer, CamsQuestion, GradientQuestion, KeepingAnswer, SiteInfo
+from gradviz_core.types import CamsAnswer, CamsQuestion, GradientQuestion, SiteInfo
 from gradviz_core.types.looks import Look
 from gradviz_core.types.methods import METHODS
 from pages.explore import cams, maps
@@ -99,14 +99,10 @@ def regions(choice: frame.ScoredChoice, every: CamsAnswer, drawn: cams.Strip) ->
     panel.header("What the regions do to the score")
     parts = cams.parts(every, drawn)
     with asking.one_sentence():
-        found = later.answers(parts, _whole)
+        found = later.answers(parts)
         if len(found) < len(parts):
             st.progress(
                 len(found) / len(parts), f"{sum(len(one.question.sites) for one in found)} of {len(drawn.infos)} layers"
             )
     if found := later.known(parts):
         panel.picture(cams.changes(found, drawn, choice.labels), "changes")
-
-
-def _whole(answer: KeepingAnswer) -> KeepingAnswer:
-    return answer

@@ -19,7 +19,6 @@ from gradviz_core.errors import QuestionError
 from gradviz_core.types import (
     INPUT,
     GradientQuestion,
-    InsertionAnswer,
     InsertionQuestion,
     RandomisedAnswer,
     RandomisedQuestion,
@@ -141,17 +140,13 @@ def _curve(asked: RandomisedQuestion, answer: RandomisedAnswer, mode: str) -> No
     """How alike the maps are along the layers, as far as it is computed."""
     count = len(answer.layers)
     layers = [int(n) for n in np.unique(np.linspace(0, count, min(count, POINTS) + 1).round())]
-    found = later.answers([replace(asked, layer=layer) for layer in layers], _numbers_alone)
+    found = later.answers([replace(asked, layer=layer) for layer in layers], ("similarity",))
     if len(found) < len(layers):
         st.progress(len(found) / len(layers), f"{len(found)} of {len(layers)} layers")
     if found:
         figure = trust_figures.along_layers(found, answer.question.layer)
         caption = trust_words.curve(len(layers) - 1, count, mode == "single")
         panel.picture(Picture(figure, caption), "trust_curve")
-
-
-def _numbers_alone(answer: RandomisedAnswer) -> RandomisedAnswer:
-    return replace(answer, arrays={"similarity": answer.arrays["similarity"]})
 
 
 # -------------------------------------------------------------------------------------------------------- noise, a draw
@@ -192,7 +187,7 @@ def _pixels(row: DeltaGenerator, asked: RandomisedQuestion, seen: Seen) -> None:
         )
         for order in ORDERS
     ]
-    found = {answer.question.order: answer for answer in later.answers(questions, _whole)}
+    found = {answer.question.order: answer for answer in later.answers(questions)}
     if len(found) < len(questions):
         st.progress(len(found) / len(questions), f"{len(found)} of {len(questions)} orders of the pixels")
         return
@@ -202,10 +197,6 @@ def _pixels(row: DeltaGenerator, asked: RandomisedQuestion, seen: Seen) -> None:
         with column:
             figure = trust_figures.as_pixels_change(found, curve, unit)
             panel.picture(Picture(figure, trust_words.pixels(curve == "insertion", found)), f"trust_{curve}")
-
-
-def _whole(answer: InsertionAnswer) -> InsertionAnswer:
-    return answer
 
 
 # ---------------------------------------------------------------------------------------------------------------- parts

@@ -150,27 +150,33 @@ def _take(row: Row) -> None:
         turns.before_drawing(LARGE)
 
 
-def go_on() -> None:
-    """The page is drawn. If its sum is not whole, wait for the next part and run the page again. A click ends this."""
+def settle() -> None:
+    """The page is drawn: a sum that it did not ask for is left."""
     memory = _memory()
     completeness.keep(memory.question)
-    row = memory.row
-    if row is None:
-        return
-    if not memory.is_asked:
-        row.pause()
+    if memory.row is not None and not memory.is_asked:
+        memory.row.pause()
         memory.row = None
-        return
-    if row.stopped or memory.failed is not None:
+
+
+def is_waiting() -> bool:
+    """Whether the page asked for a sum that is not whole, and goes on."""
+    memory = _memory()
+    return memory.row is not None and not memory.row.stopped and memory.failed is None
+
+
+def go_on() -> None:
+    """Wait for the next part of the sum."""
+    memory = _memory()
+    if memory.row is None:
         return
     try:
         with turns.one_page():
-            row.take()
+            memory.row.take()
     except turns.NotYet:
         pass
     except GradVizError as error:
         memory.failed = error
-    run_again()
 
 
 def run_again() -> NoReturn:

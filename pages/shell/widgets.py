@@ -234,7 +234,10 @@ def _shown(name: str, value: object, *, again: bool = False) -> tuple[str, bool]
     before counts as set now, for the browser has said nothing since.
     """
     key, updated = f"shown_{name}", cast(set[str], st.session_state.setdefault("updated", set()))
-    address.session_memory().drawn[name] = value
+    memory = address.session_memory()
+    memory.drawn[name] = value
+    if key not in st.session_state:
+        memory.shown[name] = value
     if key in st.session_state and (again or st.session_state[key] != value):
         st.session_state[key] = value
         updated.add(key)
