@@ -1,8 +1,10 @@
-"""How alike two pictures are: rank correlation and structural similarity. Pure functions of numpy arrays."""
+"""How alike two pictures are: rank correlation, overlap of the strongest places, and structural similarity. Pure
+functions of numpy arrays."""
 
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from gradviz_core.types.arrays import FloatArray
 
@@ -28,6 +30,26 @@ def spearman(one: FloatArray, other: FloatArray) -> float:
     x, y = x - x.mean(), y - y.mean()
     size = np.sqrt((x @ x) * (y @ y))
     return float(np.clip((x @ y) / size, -1.0, 1.0)) if size > 0 else float("nan")
+
+
+def overlap(one: FloatArray, other: FloatArray, share: float) -> float:
+    """How much the strongest places of two arrays of one shape overlap, in 0..1: |A ∩ B| / |A ∪ B|, where A and B are
+    the ``share`` of all places with the largest magnitudes.
+
+    Of n places where both are finite that is m = share · n, rounded, and at least one; a place as strong as the m-th
+    belongs to them too, and a place that is zero does not. NaN where either has none. Source: Jaccard 1901.
+
+    Raises:
+        ValueError: the share is not above 0 and at most 1.
+    """
+    if not 0 < share <= 1:
+        raise ValueError(f"The share is {share}; it must be above 0 and at most 1.")
+    both = np.isfinite(one) & np.isfinite(other)
+    mine, theirs = (_strongest(np.abs(array[both]), share) for array in (one, other))
+    either = np.count_nonzero(mine | theirs)
+    if not (mine.any() and theirs.any()):
+        return float("nan")
+    return float(np.count_nonzero(mine & theirs) / either)
 
 
 def ssim(one: FloatArray, other: FloatArray) -> float:
@@ -56,6 +78,16 @@ def as_drawn(field: FloatArray) -> FloatArray:
         return sizes
     limit = float(np.quantile(sizes, QUANTILE, method="higher")) or float(sizes.max())
     return np.minimum(sizes / limit, 1.0) if limit > 0 else sizes
+
+
+def _strongest(sizes: FloatArray, share: float) -> npt.NDArray[np.bool_]:
+    """Which of the magnitudes belong to the largest."""
+    if not sizes.size:
+        return np.zeros(0, bool)
+    count = max(1, round(share * sizes.size))
+    least = np.partition(sizes, sizes.size - count)[sizes.size - count]
+    found: npt.NDArray[np.bool_] = (sizes >= least) & (sizes > 0)
+    return found
 
 
 def _ranks(values: FloatArray) -> FloatArray:

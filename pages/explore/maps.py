@@ -32,12 +32,15 @@ METHOD = "method"
 
 
 def default(infos: Sequence[SiteInfo]) -> str:
-    """The site to show first. Of a method it is the last layer whose positions are rows and columns, as the papers
-    take it, unless tokens come after it."""
-    if address.read("maps") == METHOD:
-        spread = [info for info in infos if info.same_as is None and math.prod(layouts.places(info)) > 1]
-        if spread and spread[-1].layout in ("maps", "maps_last"):
-            return str(spread[-1].site)
+    """The site to show first. Of a method it is the last layer over the image, as the papers take it."""
+    return last_over_the_image(infos) if address.read("maps") == METHOD else sites.default(infos)
+
+
+def last_over_the_image(infos: Sequence[SiteInfo]) -> str:
+    """The last layer whose positions are rows and columns, unless tokens come after it."""
+    spread = [info for info in infos if info.same_as is None and math.prod(layouts.places(info)) > 1]
+    if spread and spread[-1].layout in ("maps", "maps_last"):
+        return str(spread[-1].site)
     return sites.default(infos)
 
 

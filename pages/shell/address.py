@@ -167,6 +167,12 @@ def read(name: str, default: str = "") -> str:
     return (session_memory().chosen.get(name) or implied().get(name) or default)[: LONGEST + 1]
 
 
+def kept(names: Iterable[str]) -> dict[str, str]:
+    """The text of each of these choices, whichever page uses it; empty where nothing is chosen."""
+    chosen = session_memory().chosen
+    return {name: chosen.get(name, "")[: LONGEST + 1] for name in names}
+
+
 def entries(name: str) -> dict[str, str]:
     """The entries of a choice that holds several: ``power=3,size=5``.
 
@@ -209,6 +215,15 @@ def exchange_model(key: str) -> None:
     memory.carried.update(memory.parameters.questioned_with("model"))
     memory.chosen["model"] = key
     memory.clicked.add("model")
+
+
+def drop_if_carried(name: str) -> None:
+    """Drop a choice that does not fit, if it was made before another one changed; the page runs again without it."""
+    memory = session_memory()
+    if name in memory.carried:
+        memory.chosen.pop(name, None)
+        memory.carried.discard(name)
+        st.rerun()
 
 
 def _choose(memory: _Memory, name: str, value: object) -> frozenset[str]:

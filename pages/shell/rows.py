@@ -88,7 +88,7 @@ def ask(question: GradientQuestion, doing: str, look: Look, size: tuple[int, int
     """
     memory, text = _memory(), question_to_json(question)
     memory.question = question
-    if not _may_be_long(question, size) or answer_cache().whole(text) is not None:
+    if not may_be_long(question, size) or answer_cache().whole(text) is not None:
         return asking.ask(question, doing, look)
     if memory.last is not None and memory.last.answer.question == question:
         finished = memory.last.answer
@@ -121,11 +121,20 @@ def ask(question: GradientQuestion, doing: str, look: Look, size: tuple[int, int
     return answer
 
 
-def _may_be_long(question: GradientQuestion, size: tuple[int, int]) -> bool:
+def may_be_long(question: GradientQuestion, size: tuple[int, int]) -> bool:
+    """Whether its terms are many enough to be asked as a row."""
     card = card_of(question.method)
     if not card.counts or len(terms(question.method, question.options, None)) <= GRID:
         return False
     return takes_parts(*size, squares=card.gathered == "variance")
+
+
+def is_busy(question: GradientQuestion, size: tuple[int, int]) -> bool:
+    """Whether this sum has to wait, because another one of the same page is not whole yet: there is one row at a
+    time."""
+    memory = _memory()
+    under_way = memory.row is not None and memory.is_asked and memory.row.question != question
+    return under_way and may_be_long(question, size) and answer_cache().whole(question_to_json(question)) is None
 
 
 def _row_of(memory: _Memory, question: GradientQuestion) -> Row:
@@ -191,7 +200,7 @@ def run_again() -> NoReturn:
 def line(question: GradientQuestion) -> None:
     """How far the sum is, with a button to stop it, or to go on. Nothing where it was no row."""
     memory = _memory()
-    row = memory.row if memory.is_asked else None
+    row = memory.row if memory.is_asked and memory.row is not None and memory.row.question == question else None
     finished = memory.last.said if memory.last is not None and memory.last.answer.question == question else ""
     if row is None:
         if finished:

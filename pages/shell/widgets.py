@@ -73,13 +73,9 @@ def option(label: str, name: str, words: Mapping[str, str], meaning: str = "") -
 
 
 def _known(label: str, name: str, chosen: str, words: Mapping[str, str]) -> str:
-    memory = address.session_memory()
     if chosen in words:
         return chosen
-    if name in memory.carried:
-        memory.chosen.pop(name, None)
-        memory.carried.discard(name)
-        st.rerun()
+    address.drop_if_carried(name)
     listed = ", ".join(f"“{word}”" for word in words.values())
     rule = (
         f"it must be one of {listed}. Choose one of them."

@@ -1,0 +1,46 @@
+"""A map on a coarser grid: the mean over the area of each new cell."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from gradviz_core.types.arrays import FloatArray
+from gradviz_core.types.photo_window import WHOLE, Window
+
+ROUNDING = 1e-9
+"""A border nearer than this to that of a cell, in cells, is on it."""
+Doubles = npt.NDArray[np.float64]
+
+
+def area_means(field: FloatArray, rows: int, columns: int, part: Window = WHOLE) -> FloatArray:
+    """``part`` of a map (H, W) on a grid of so many rows and columns: for each new cell the mean over its area, where a
+    cell that it covers partly counts with the covered share.
+
+    The map itself where that is its own grid. The mean over all new cells is the mean over the part.
+    """
+    if part == WHOLE and field.shape == (rows, columns):
+        return field
+    down = _shares(field.shape[0], rows, part.top, part.bottom)
+    across = _shares(field.shape[1], columns, part.left, part.right)
+    found: FloatArray = down @ field.astype(np.float64) @ across.T
+    return found
+
+
+def _shares(old: int, new: int, start: float, end: float) -> Doubles:
+    """Which share of each new cell, from ``start`` to ``end`` of the old ones, each old one covers: (new, old)."""
+    borders = np.linspace(start * old, end * old, new + 1)
+    nearest = np.rint(borders)
+    borders = np.where(np.abs(borders - nearest) < ROUNDING, nearest, borders)
+    cells = np.arange(old)
+    covered = np.minimum(borders[1:, None], cells + 1) - np.maximum(borders[:-1, None], cells)
+    shares: Doubles = np.clip(covered, 0.0, None) / np.diff(borders)[:, None]
+    return shares
+
+
+def cells_of(part: Window, rows: int, columns: int) -> tuple[int, int]:
+    """How many rows and columns of a map of so many lie in a part of it, to the nearest whole number; at least one."""
+    return (
+        max(1, round((part.bottom - part.top) * rows)),
+        max(1, round((part.right - part.left) * columns)),
+    )

@@ -1,0 +1,16 @@
+"""Compare, at /compare."""
+
+from pages.explore import compare_items
+from pages.layout import contents
+from pages.shell.parameters import Parameter
+
+PAGE = contents.Page(
+    "Compare",
+    "pages/explore/compare.py",
+    section="Explore",
+    order=13,
+    parameters=(*compare_items.PARAMETERS, Parameter("map_view"), Parameter("opacity")),
+)
+
+if __name__ == "__main__":
+    contents.first_visit()

@@ -1,0 +1,158 @@
+"""Asking for the things that stand side by side on Compare: one question each, which fails alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gradviz_core.drawing import compared
+from gradviz_core.drawing.compared import Compared
+from gradviz_core.drawing.screen.seen import seen as seen_in
+from gradviz_core.types import (
+    INPUT,
+    GradientAnswer,
+    GradientQuestion,
+    SiteInfo,
+    SurveyAnswer,
+    SurveyQuestion,
+    photo_window,
+)
+from gradviz_core.types.controls import applies
+from gradviz_core.types.layouts import Grid
+from gradviz_core.types.looks import Look
+from gradviz_core.types.methods import OptionValues, card_of
+from gradviz_core.types.photo_window import Place, Window
+from gradviz_core.types.sites import no_such_site
+from gradviz_core.types.subjects import Site
+from gradviz_core.types.views import View
+from pages.explore import compare_items, maps
+from pages.explore.compare_items import Texts
+from pages.layout.frame import ScoredChoice
+from pages.shell import address, ahead, asking, controls, rows
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One of them before its answer: what is asked, and of what."""
+
+    slot: int
+    letter: str
+    texts: Texts
+    survey: SurveyAnswer
+    """Of its model on its image."""
+    info: SiteInfo | None
+    """The layer output that it is of; None for the input."""
+    question: GradientQuestion
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Rows and columns of its picture."""
+        return seen_in(self.survey.arrays).size
+
+    @property
+    def window(self) -> Window:
+        """The part of the photo that its picture shows."""
+        return photo_window.seen(self.survey.card.preprocessing, self.survey.upright)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One of them with its answer."""
+
+    asked: Asked
+    answer: GradientAnswer
+    map: Compared
+    grid: Grid | None
+    """How the positions of a layer output lie over the picture."""
+
+
+def survey(texts: Texts, choice: ScoredChoice) -> SurveyAnswer:
+    """What is known of its model on its image.
+
+    Raises:
+        GradVizError: as ``asking.ask`` does.
+    """
+    model, image = texts.model or choice.model, texts.image or choice.image
+    if (model, image) == (choice.model, choice.image):
+        return choice.survey
+    return asking.ask(SurveyQuestion(model=model, image=image, seed=choice.draw), "Loading the model and the image …")
+
+
+def question(slot: int, letter: str, texts: Texts, choice: ScoredChoice, there: SurveyAnswer) -> Asked:
+    """What is asked.
+
+    Raises:
+        NoSuchChoice: the address names a method, an option, a layer output or a score that does not exist.
+    """
+    method = compare_items.method(texts, slot)
+    info = layer(slot, texts, there) if texts.is_of_layer else None
+    asked = GradientQuestion(
+        model=there.question.model,
+        image=there.question.image,
+        target=compare_items.target(texts, slot, choice.target),
+        method=method,
+        options=options(slot, method),
+        seed=choice.draw,
+        wrt=(INPUT if info is None else info.site,),
+    )
+    return Asked(slot, letter, texts, there, info, asked)
+
+
+def layer(slot: int, texts: Texts, there: SurveyAnswer) -> SiteInfo:
+    """The layer output: the last whose positions are rows and columns, where none is named.
+
+    Raises:
+        NoSuchChoice: it never ran.
+    """
+    known = {str(info.site): info for info in there.sites if info.site != INPUT}
+    chosen = texts.layer or maps.last_over_the_image(there.sites)
+    if chosen not in known:
+        name = compare_items.name(slot, "layer")
+        address.drop_if_carried(name)
+        said = no_such_site(Site.parse(chosen), [info.site for info in there.sites])
+        raise address.NoSuchChoice(str(said), name)
+    return known[chosen]
+
+
+def options(slot: int, method: str) -> OptionValues:
+    """The value of each option that applies, as the address has it.
+
+    Raises:
+        NoSuchChoice: the method has no such option.
+    """
+    name, card = compare_items.name(slot, "options"), card_of(method)
+    controls.refuse_others(name, card.options, card.name, "option")
+    found: OptionValues = ()
+    for control in card.options:
+        if applies(control, dict(found)):
+            found += controls.undrawn(name, (control,))
+    return found
+
+
+def send(asked: Asked, view: View, place: Place | None) -> None:
+    """Have it computed while others are asked."""
+    if not rows.may_be_long(asked.question, asked.size):
+        ahead.send(asked.question, _look(asked, view, place))
+
+
+def answer(asked: Asked, view: View, place: Place | None) -> Found:
+    """Its answer; of a long sum what is there.
+
+    Raises:
+        GradVizError: as asking does; QuestionError: its map does not lie over the picture.
+    """
+    look = _look(asked, view, place)
+    if asked.info is None:
+        there = rows.ask(asked.question, "Computing the map …", look, asked.size)
+        field, grid = compared.at_input(there, view), None
+    else:
+        there = asking.ask(asked.question, "Computing the map of this layer output …", look)
+        field, grid = compared.at_layer(there, asked.info, view, asked.size)
+    one = Compared(asked.letter, field, compared.quantity(there, field), asked.window)
+    return Found(asked, there, one, grid)
+
+
+def _look(asked: Asked, view: View, place: Place | None) -> Look:
+    pixel = None if place is None else asked.window.cell(place, *asked.size)
+    if asked.info is None:
+        return Look(reduction=view.name, pixel=pixel)
+    return Look(reduction=view.name, layout=asked.info.layout, axis=asked.info.axis)

@@ -1,0 +1,141 @@
+"""Where the things stand side by side on Compare: each with its head, its picture, or what went wrong with it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from string import ascii_uppercase
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from gradviz_core.drawing import compared, compared_words
+from gradviz_core.drawing.captions import number_text
+from gradviz_core.errors import GradVizError
+from gradviz_core.types import SurveyAnswer
+from gradviz_core.types.photo_window import Place
+from gradviz_core.types.views import View
+from pages.explore import compare_answers, compare_change, compare_items, compare_view
+from pages.explore.compare_answers import Asked, Found
+from pages.explore.compare_items import Texts
+from pages.layout.frame import ScoredChoice
+from pages.shell import asking, facts, panel, rows
+from pages.shell.words import plain
+from pages.uploads import images, models
+
+BESIDE = {1: 1, 2: 2, 3: 3, 4: 2, 5: 3, 6: 3}
+"""How many stand beside each other, by how many there are."""
+
+
+@dataclass(slots=True)
+class Stand:
+    """One of them on the page."""
+
+    slot: int
+    letter: str
+    texts: Texts
+    head: DeltaGenerator
+    body: DeltaGenerator
+    survey: SurveyAnswer | None = None
+    asked: Asked | None = None
+    found: Found | None = None
+    error: GradVizError | None = None
+
+    @property
+    def key(self) -> str:
+        """The key of its picture."""
+        return f"map{self.slot}"
+
+
+def stands(items: dict[int, Texts]) -> list[Stand]:
+    """Room for each."""
+    found: list[Stand] = []
+    numbered = list(zip(items.items(), ascii_uppercase, strict=False))
+    beside = BESIDE[len(numbered)]
+    for first in range(0, len(numbered), beside):
+        columns = st.columns(beside)
+        for column, ((slot, texts), letter) in zip(columns, numbered[first : first + beside], strict=False):
+            with column:
+                head = st.container(key=f"compare_head_{slot}", gap=None)
+                found.append(Stand(slot, letter, texts, head, st.container(key=f"compare_body_{slot}")))
+    return found
+
+
+def ask(every: Sequence[Stand], choice: ScoredChoice, view: View, at: Place | None) -> None:
+    """Ask for all of them. What goes wrong with one is kept with it."""
+    for stand in every:
+        try:
+            stand.survey = compare_answers.survey(stand.texts, choice)
+            stand.asked = compare_answers.question(stand.slot, stand.letter, stand.texts, choice, stand.survey)
+            compare_answers.send(stand.asked, view, at)
+        except GradVizError as error:
+            stand.error = error
+    for stand in every:
+        if stand.asked is None or rows.is_busy(stand.asked.question, stand.asked.size):
+            continue
+        try:
+            stand.found = compare_answers.answer(stand.asked, view, at)
+        except GradVizError as error:
+            stand.error = error
+
+
+def draw(every: Sequence[Stand], choice: ScoredChoice, view: View, opacity: float, at: Place | None) -> None:
+    """Draw all of them, those of one quantity on one scale."""
+    shown = [stand for stand in every if stand.found is not None]
+    maps = compared.on_one_scale([stand.found.map for stand in shown if stand.found is not None])
+    alike = {number: group for group in compared.together(maps) for number in group}
+    if maps:
+        st.caption(plain(compared_words.scales(maps)))
+    for stand in every:
+        with stand.head:
+            _head(stand, every, choice)
+        with stand.body:
+            if stand.error is not None:
+                asking.say(stand.error)
+            elif stand.found is None:
+                st.caption("This waits until the long sum beside it is computed.")
+    for number, stand in enumerate(shown):
+        assert stand.found is not None
+        others = [maps[other] for other in alike[number] if other != number]
+        picture = compare_view.picture(stand.found, maps[number], others, view, opacity, at)
+        with stand.body:
+            panel.picture(picture, stand.key)
+            rows.line(stand.found.asked.question)
+            facts.notes(stand.found.answer.notes)
+
+
+def _head(stand: Stand, every: Sequence[Stand], choice: ScoredChoice) -> None:
+    st.markdown(f"**{stand.letter}**&ensp;**{plain(_title(stand))}**")
+    st.caption(plain(" · ".join(_subject(stand, choice))))
+    with st.container(horizontal=True, key=f"compare_tools_{stand.slot}", gap="small"):
+        try:
+            compare_change.button(stand.slot, stand.letter, stand.survey, stand.asked)
+        except GradVizError as error:
+            stand.error = stand.error or error
+        rest = [each.texts for each in every if each.slot != stand.slot]
+        if len(every) > compare_items.LEAST:
+            st.button(
+                "Remove",
+                key=f"remove_{stand.slot}",
+                type="tertiary",
+                help=f"Remove map {stand.letter}",
+                on_click=compare_items.take,
+                args=(rest,),
+            )
+
+
+def _title(stand: Stand) -> str:
+    if stand.asked is None:
+        return stand.texts.name[:60]
+    return compared_words.title(stand.asked.question.method, stand.asked.info)
+
+
+def _subject(stand: Stand, choice: ScoredChoice) -> list[str]:
+    """Its score with the value, its model and its image."""
+    score = []
+    if stand.asked is not None and stand.survey is not None:
+        target = stand.found.answer.target if stand.found else stand.asked.question.target
+        words = target.words(stand.survey.card.labels).removeprefix("the ")
+        score = [f"{words} {number_text(stand.found.answer.score, 4)}" if stand.found else words]
+    model, image = stand.texts.model or choice.model, stand.texts.image or choice.image
+    return [*score, models.words(model), images.words(image)]

@@ -1,0 +1,92 @@
+"""What one thing on Compare is, and the controls that change it. They are drawn once somebody opens them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from gradviz_core.drawing.captions import class_text, site_text
+from gradviz_core.models import catalogue
+from gradviz_core.text.target_text import PREDICTED
+from gradviz_core.types import INPUT, SurveyAnswer
+from gradviz_core.types.methods import card_of
+from pages.explore import compare_items
+from pages.explore.compare_answers import Asked, layer
+from pages.explore.compare_items import AT_LAYER, Texts
+from pages.scores import output_kind
+from pages.shell import address, controls, widgets
+from pages.uploads import images, models, uploaded
+
+SIDEBAR = "As in the sidebar"
+_SCALES = {"logit": "Logit", "log_probability": "Log-probability", "probability": "Probability"}
+
+
+def button(slot: int, letter: str, there: SurveyAnswer | None, asked: Asked | None) -> None:
+    """The button that opens the controls. ``there`` is what is known of its model, ``asked`` its question, as far as
+    they are good."""
+    popover = st.popover(
+        "Change", key=f"change_{slot}", on_change="rerun", type="tertiary", help=f"Change map {letter}"
+    )
+    if not popover.open:
+        return
+    texts = compare_items.chosen()[slot]
+    with popover:
+        _method(slot, texts)
+        if there is not None and texts.is_of_layer:
+            _layer(slot, texts, there)
+        if asked is not None:
+            controls.draw_applying(compare_items.name(slot, "options"), card_of(asked.question.method).options)
+        if there is not None:
+            _score(slot, texts, there, asked)
+        _model(slot, texts)
+        _image(slot, texts)
+
+
+def _method(slot: int, texts: Texts) -> None:
+    words = compare_items.offered("input")
+    words |= {f"{AT_LAYER}{name}": f"{card}, at a layer" for name, card in compare_items.offered("layer").items()}
+    widgets.select("Method", compare_items.name(slot), list(words), texts.method, words.__getitem__)
+
+
+def _layer(slot: int, texts: Texts, there: SurveyAnswer) -> None:
+    known = {str(info.site): info for info in there.sites if info.site != INPUT}
+    chosen = str(layer(slot, texts, there).site)
+    listed = [name for name, info in known.items() if info.same_as is None or name == chosen]
+    name = compare_items.name(slot, "layer")
+    widgets.select("Layer output", name, listed, chosen, lambda one: site_text(known[one]))
+
+
+def _score(slot: int, texts: Texts, there: SurveyAnswer, asked: Asked | None) -> None:
+    labels, own = there.card.labels, texts.target
+    words = {"": SIDEBAR, PREDICTED: "the predicted class", **_classes(there, labels)}
+    if own and own not in words and asked is not None:
+        words[own] = asked.question.target.words(labels)
+    widgets.select("Score", compare_items.name(slot, "target"), list(words), own, words.__getitem__)
+    if own == PREDICTED or own.isdigit():
+        widgets.option("Scale", compare_items.name(slot, "scale"), _SCALES)
+
+
+def _classes(there: SurveyAnswer, labels: Sequence[str]) -> dict[str, str]:
+    """The classes of a model whose usual output is a row of them."""
+    head = output_kind.default(there.heads) if there.heads else None
+    count = head.classes if head is not None and head.form == "row" else 0
+    return {str(index): class_text(index, labels) for index in range(count)}
+
+
+def _model(slot: int, texts: Texts) -> None:
+    words = {"": SIDEBAR, **models.offered(texts.model)}
+    _from_list(slot, "model", words, texts.model)
+
+
+def _image(slot: int, texts: Texts) -> None:
+    known = {key: images.words(key) for key in (texts.image, *uploaded.image_reports()) if uploaded.is_key(key)}
+    words = {"": SIDEBAR, **known, **{card.key: card.title for card in catalogue.sample_images()}}
+    _from_list(slot, "image", words, texts.image)
+
+
+def _from_list(slot: int, part: str, words: dict[str, str], chosen: str) -> None:
+    name = compare_items.name(slot, part)
+    widgets.select(part.capitalize(), name, list(words), chosen, words.__getitem__)
+    if chosen not in words:
+        raise address.NoSuchChoice(f"There is no {part} {chosen[:60]!r}. Choose one from the list.", name)

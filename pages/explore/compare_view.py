@@ -1,0 +1,35 @@
+"""The pictures of the things that stand side by side on Compare."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from gradviz_core.drawing import cam_figures, compared_words, figures
+from gradviz_core.drawing.compared import Compared
+from gradviz_core.drawing.screen.seen import seen as seen_in
+from gradviz_core.types.photo_window import Place
+from gradviz_core.types.views import View
+from pages.explore.compare_answers import Found
+from pages.shell.panel import Picture
+
+HEIGHT = 420
+THROUGH = 0.6
+"""How much fainter the map of a layer output is drawn, as it hides more of the image."""
+
+
+def picture(
+    found: Found, one: Compared, others: Sequence[Compared], view: View, opacity: float, at: Place | None
+) -> Picture:
+    """One map on its scale, which it has in common with ``others``, with a mark at the chosen place."""
+    asked, seen = found.asked, seen_in(found.answer.arrays)
+    cell = None if at is None else one.cell(at)
+    words = compared_words.caption(found.answer, asked.info, found.grid, view, asked.survey.card, one, others)
+    if one.size == seen.size:
+        figure = figures.heatmap(one.field, pixels=seen.pixels, opacity=opacity, cross=cell, height=HEIGHT)
+    else:
+        blocks = one.field.blocks
+        shown = blocks.cell(*cell) if blocks is not None and cell is not None else cell
+        figure = cam_figures.over_image(
+            one.field, seen, opacity=opacity * THROUGH, chosen=shown, blocks=blocks, height=HEIGHT
+        )
+    return Picture(figure, words)
