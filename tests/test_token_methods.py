@@ -37,12 +37,16 @@ class OnPaper:
 
     layers: tuple[Attention, ...]
     notes: list[str] = field(default_factory=list)
+    tokens: list[Tensor] = field(default_factory=list)
 
     def attentions(self, *, early: bool = False) -> tuple[Attention, ...]:
         return self.layers
 
     def note(self, sentence: str) -> None:
         self.notes.append(sentence)
+
+    def keep_tokens(self, numbers: Tensor, layer: Attention) -> None:
+        self.tokens[:] = [numbers]
 
     def __call__(self, value: Tensor) -> Tensor:
         raise AssertionError("only the attention layers are on paper")

@@ -123,4 +123,5 @@ def _attention(trace: Trace, site: Site, slope: Tensor | None, grid: Grid) -> At
     slope = torch.zeros_like(weights) if slope is None else slope.detach()
     heads = (-1, *weights.shape[-2:])
     patches = grid.keys[0].to(weights.device)
-    return Attention(weights.reshape(heads), slope.reshape(heads), patches, (grid.rows, grid.columns))
+    size = grid.rows, grid.columns
+    return Attention(weights.reshape(heads), slope.reshape(heads), patches, size, grid.guessed, grid.centres)

@@ -75,7 +75,7 @@ def answer(scene: Scene, question: GradientQuestion, notes: tuple[str, ...], clo
     needed = not card_of(question.method).scores_alone
     there, unreached = parted(scene.trace, _slopes(scene, question, score), target, needed=needed)
     oracles = _oracles(scene, question, target, there)
-    made = arrays(scene, question, there, oracles)
+    made = arrays(scene, question, there, oracles) | _tokens(oracles)
     sums_to = totals(scene, question, oracles)
     return GradientAnswer(
         question=question,
@@ -136,6 +136,11 @@ def arrays(
         if site in oracles:
             made.update(_attribution(question, oracles[site], site, scene.trace.value(site).detach().clone()))
     return made
+
+
+def _tokens(oracles: Mapping[Site, SceneOracle]) -> dict[str, np.ndarray]:
+    """What a method over attention gave for each token; it has a map of the input alone."""
+    return {f"tokens/{name}": array for oracle in oracles.values() for name, array in oracle.tokens.items()}
 
 
 def _said(oracles: Mapping[Site, SceneOracle]) -> tuple[str, ...]:

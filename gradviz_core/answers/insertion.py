@@ -20,6 +20,7 @@ from gradviz_core.methods.baselines import beginning
 from gradviz_core.types import INPUT, FloatArray, GradientQuestion, InsertionAnswer, InsertionQuestion
 from gradviz_core.types.insertion import MOST_STEPS
 from gradviz_core.types.methods import card_of
+from gradviz_core.types.tokens import of_pixels
 from gradviz_core.types.views import view
 
 
@@ -31,8 +32,8 @@ def needs(question: InsertionQuestion) -> Needs:
     """
     if not 1 <= question.steps <= MOST_STEPS:
         raise QuestionError(f"There are {question.steps} steps. Choose a whole number from 1 to {MOST_STEPS}.")
-    gradient.needs(_asked(question))
-    return about(question.target)
+    asked = gradient.needs(_asked(question))
+    return asked if asked.attention else about(question.target)
 
 
 def size(question: InsertionQuestion, known: Known) -> Size:
@@ -92,6 +93,9 @@ def _order(
     reduce = view(question.view).reduce
     assert reduce is not None, "the question names one of the views of a map"
     drawn = reduce(found.attributions[INPUT][0])
+    if found.tokens is not None:  # each pixel has the number of its patch
+        where = of_pixels((rows, columns), found.tokens.centres, found.tokens.rows, found.tokens.columns)
+        drawn = drawn[np.ix_(*where)]
     return _ranked(drawn if _counts_in_the_score(question.method) else np.abs(drawn)), found.notes
 
 

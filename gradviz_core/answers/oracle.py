@@ -7,6 +7,7 @@ from contextlib import suppress
 from itertools import islice
 from typing import TypeVar
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -58,6 +59,8 @@ class SceneOracle:
         self._compared: set[Site] = set()
         self.notes: dict[str, None] = {}
         """What methods want the answer to say, each sentence once."""
+        self.tokens: dict[str, np.ndarray] = {}
+        """What a method over attention gives for each token, as ``GradientAnswer.tokens`` has it."""
 
     @property
     def input(self) -> Tensor:
@@ -135,9 +138,13 @@ class SceneOracle:
         Raises:
             QuestionError, Unreachable: as ``attended.attentions`` does.
         """
-        if not early:
-            return attended.attentions(self._scene, self._target)
-        return attended.attentions_read_early(self._scene, self._target, self._at)
+        if early:
+            found = attended.attentions_read_early(self._scene, self._target, self._at)
+        else:
+            found = attended.attentions(self._scene, self._target)
+        if found[0].guessed:
+            self.note(f"The grid of the tokens was guessed: {found[0].guessed}.")
+        return found
 
     def _at(self, site: Site, value: Tensor) -> Tensor:
         """∂score/∂site where that site has this value."""
@@ -207,6 +214,16 @@ class SceneOracle:
     def note(self, sentence: str) -> None:
         """Have the answer say this too."""
         self.notes[sentence] = None
+
+    def keep_tokens(self, numbers: Tensor, layer: Attention) -> None:
+        """Have the answer hold a number for each token of a layer."""
+        centres = layer.centres
+        where = () if centres is None else (centres.row, centres.column, centres.down, centres.across)
+        self.tokens = {
+            "numbers": numbers.cpu().numpy().astype(np.float32),
+            "patches": layer.patches.cpu().numpy().astype(np.int32),
+            "centres": np.array(where, np.float64),
+        }
 
     def _fitting(self, value: Tensor) -> Tensor:
         if value.shape != self._here.shape:

@@ -47,8 +47,7 @@ def needs(question: RandomisedQuestion) -> Needs:
         raise QuestionError(f"The draw is {question.draw}; it must be a whole number from 0 to {MOST_DRAWS - 1}.")
     _options(question)
     found = gradient.needs(_asked(question))
-    assert found.sites is not None, "a gradient names its sites"
-    return replace(found, sites=found.sites | {OUTPUT}, may_stop=False)
+    return replace(found, sites=None if found.sites is None else found.sites | {OUTPUT}, may_stop=False)
 
 
 def size(question: RandomisedQuestion, known: Known) -> Size:

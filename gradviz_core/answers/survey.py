@@ -39,4 +39,5 @@ def answer(scene: Scene, question: SurveyQuestion, notes: tuple[str, ...], clock
         file=images.describe(question.image),
         upright=scene.upright,
         random=scene.trace.random,
+        attends=scene.trace.attends,
     )

@@ -40,7 +40,9 @@ def _layer(site: Site, shape: tuple[int, ...], grid: Grid | None) -> AttentionLa
     if grid is None:
         return AttentionLayer(site, shape)
     nowhere = (grid.keys < 0).all(0).nonzero().flatten().tolist()
-    return AttentionLayer(site, shape, len(grid.keys), grid.rows, grid.columns, tuple(nowhere), grid.guessed)
+    return AttentionLayer(
+        site, shape, len(grid.keys), grid.rows, grid.columns, tuple(nowhere), grid.guessed, grid.centres
+    )
 
 
 def remarks(layers: list[AttentionLayer]) -> tuple[str, ...]:

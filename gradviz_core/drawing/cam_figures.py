@@ -18,6 +18,7 @@ from gradviz_core.drawing.screen.seen import Seen
 from gradviz_core.text.shown_text import figure_text
 from gradviz_core.types import Blocks, Field, FloatArray
 from gradviz_core.types.layouts import Grid
+from gradviz_core.types.tokens import Centres, spread
 
 CELLS = 24
 """Cells along each side of a small map."""
@@ -38,16 +39,19 @@ def over_image(
     opacity: float,
     chosen: tuple[int, int] | None = None,
     blocks: Blocks | None = None,
+    centres: Centres | None = None,
+    smooth: bool = True,
     height: int = 500,
 ) -> go.Figure:
-    """The map over the image in grey, enlarged smoothly in the drawing alone: the hover says row, column and value of
-    the position that is nearest. ``chosen`` is outlined. ``blocks`` says which position each cell stands for, where
-    they are fewer."""
+    """The map over the image in grey, enlarged smoothly in the drawing alone, or ``smooth`` False as cells: the hover
+    says row, column and value of the position that is nearest. ``chosen`` is outlined. ``blocks`` says which position
+    each cell stands for, where they are fewer; ``centres`` where the cells lie, unless they share the image evenly."""
     rows, columns = seen.size
-    down, across = (whole / part for whole, part in zip(seen.size, field.values.shape, strict=True))
+    at = centres or spread(field.values.shape[0], field.values.shape[1], seen.size)
     drawn = figures.heatmap(field, height=height)
     heat = drawn.data[-1]
-    heat.update(x0=(across - 1) / 2, dx=across, y0=(down - 1) / 2, dy=down, opacity=opacity, zsmooth="best")
+    heat.update(x0=at.column, dx=at.across, y0=at.row, dy=at.down, opacity=opacity)
+    heat.zsmooth = "best" if smooth else False
     positions = np.indices(field.values.shape)
     if blocks is not None and blocks.picked is not None:
         positions = np.stack(np.divmod(blocks.picked, blocks.columns))
@@ -56,9 +60,10 @@ def over_image(
     figure = go.Figure([image_trace(grey(seen.pixels), seen.blocks, hover=False), heat], drawn.layout)
     figures.frame(figure, (rows, columns), height, beside=colour_bars.room(field))
     if chosen is not None:
-        row, column = chosen
-        box = (row * down, (row + 1) * down - 1, column * across, (column + 1) * across - 1)
-        outline(figure, (round(box[0]), round(box[1]), round(box[2]), round(box[3])), dash="solid")
+        middle = at.row + chosen[0] * at.down, at.column + chosen[1] * at.across
+        top, left = middle[0] - (at.down - 1) / 2, middle[1] - (at.across - 1) / 2
+        box = (round(top), round(top + at.down - 1), round(left), round(left + at.across - 1))
+        outline(figure, box, dash="solid")
     return figure
 
 

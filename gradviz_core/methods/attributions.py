@@ -14,6 +14,7 @@ from gradviz_core.tracing.bias_terms import BiasTerms
 from gradviz_core.tracing.relu_rules import Rewritten, Rule
 from gradviz_core.tracing.scored import Scored, Use
 from gradviz_core.types.methods import card_of
+from gradviz_core.types.tokens import Centres
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,10 @@ class Attention:
     """(tokens,): the patch that each token is, row · columns + column; -1 for a class token, a register."""
     grid: tuple[int, int]
     """Rows and columns of patches."""
+    guessed: str = ""
+    """How the grid was guessed; empty where the operations of the pass show it."""
+    centres: Centres | None = None
+    """Where the patches lie in the picture; None where they are not evenly spread."""
 
 
 @runtime_checkable
@@ -139,6 +144,10 @@ class Oracle(Protocol):
 
     def note(self, sentence: str) -> None:
         """Have the answer say this too."""
+        ...
+
+    def keep_tokens(self, numbers: Tensor, layer: Attention) -> None:
+        """Have the answer hold a number for each token of a layer, of which those of the patches make the map."""
         ...
 
 

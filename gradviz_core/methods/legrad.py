@@ -23,4 +23,7 @@ def legrad(oracle: Oracle, value: Float[Tensor, "*shape"], options: Options) -> 
     if options["scale"] == "raw":
         return picture
     low, high = picture.min(), picture.max()
-    return (picture - low) / (high - low) if high > low else torch.zeros_like(picture)
+    if high == low:
+        return torch.zeros_like(picture)
+    oracle.keep_tokens((tokens - low) / (high - low), layers[0])
+    return (picture - low) / (high - low)

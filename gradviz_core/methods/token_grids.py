@@ -11,6 +11,7 @@ from torch import Tensor
 from gradviz_core.tracing.trace import Trace
 from gradviz_core.types import INPUT, Site
 from gradviz_core.types.sites import site_name
+from gradviz_core.types.tokens import Centres, spread
 
 _THOUSANDTHS = 1000
 """Places closer than this part of a pixel are one row or column."""
@@ -31,6 +32,8 @@ class Grid:
     """(windows, keys), likewise."""
     guessed: str = ""
     """How the grid was guessed; empty where the operations of the pass show it."""
+    centres: Centres | None = None
+    """Where the patches lie; None where they are not evenly spread."""
 
 
 def grid_of(trace: Trace, site: Site) -> Grid | None:
@@ -48,7 +51,7 @@ def grid_of(trace: Trace, site: Site) -> Grid | None:
     if _count(_numbered(found, rows, columns)) != len(rows) * len(columns):
         return _guess(trace, site, shape)
     one, other = (_numbered(places, rows, columns) for places in (queries, keys))
-    return Grid(len(rows), len(columns), one, other)
+    return Grid(len(rows), len(columns), one, other, centres=_centres(rows, columns, trace.seen[INPUT][1]))
 
 
 def _windows(trace: Trace, site: Site, which: int) -> Tensor | None:
@@ -67,6 +70,22 @@ def _windows(trace: Trace, site: Site, which: int) -> Tensor | None:
 def _levels(numbers: Tensor) -> Tensor:
     levels: Tensor = torch.unique((numbers * _THOUSANDTHS).round())
     return levels
+
+
+def _centres(rows: Tensor, columns: Tensor, shape: Sequence[int]) -> Centres | None:
+    """The middles of evenly spread rows and columns, each in thousandths of a pixel of an input of this shape."""
+    found = [_evenly(levels, _THOUSANDTHS * size) for levels, size in zip((rows, columns), shape[-2:], strict=True)]
+    (row, down), (column, across) = found
+    return Centres(row, column, down, across) if down > 0 and across > 0 else None
+
+
+def _evenly(levels: Tensor, whole: int) -> tuple[float, float]:
+    """The first level and the step to the next, in pixels; 0 for the step where the steps are not equal."""
+    steps = levels.diff()
+    if steps.numel() == 0:
+        return float(levels[0]) / _THOUSANDTHS, whole / _THOUSANDTHS
+    even = float(steps.max() - steps.min()) <= 2  # both ends of a step are rounded
+    return float(levels[0]) / _THOUSANDTHS, float(steps.mean()) / _THOUSANDTHS if even else 0.0
 
 
 def _numbered(places: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
@@ -95,5 +114,7 @@ def _guess(trace: Trace, site: Site, shape: Sequence[int]) -> Grid | None:
         number = torch.arange(keys) - (keys - rows * columns)
         places = torch.where(number >= 0, number, -1)[None]
         how = f"as the maps of {site_name(other)}, {rows}×{columns}, row by row, after any other token"
-        return Grid(rows, columns, places if queries == keys else torch.full((1, queries), -1), places, how)
+        asking = places if queries == keys else torch.full((1, queries), -1)
+        picture = trace.seen[INPUT][1][-2:]
+        return Grid(rows, columns, asking, places, how, spread(rows, columns, (picture[0], picture[1])))
     return None

@@ -46,8 +46,9 @@ def seen_from_the_score(matrix: Matrix, layers: Sequence[Attention]) -> Vector:
 
 
 def over_the_patches(oracle: Oracle, tokens: Vector, layer: Attention) -> Float[Tensor, "1 1 rows columns"]:
-    """A number for each token, as a map over the patches. Tokens that are no patch are left out. The answer says so
-    where no patch has a number but 0."""
+    """A number for each token, as a map over the patches. Tokens that are no patch are left out of the map; the answer
+    holds their numbers beside it. It says so where no patch has a number but 0."""
+    oracle.keep_tokens(tokens, layer)
     rows, columns = layer.grid
     picture = tokens.new_zeros(rows * columns)
     there = layer.patches >= 0

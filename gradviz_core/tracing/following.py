@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from functools import cache
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from gradviz_core.tracing.attends import Attends
 from gradviz_core.tracing.axes import Axes, Statements, unknown
 from gradviz_core.tracing.axis_rules import Call, Given, rule_for
 from gradviz_core.tracing.torch_private.dispatch import TorchDispatchMode
@@ -34,6 +36,12 @@ class Follower(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._known: dict[int, tuple[weakref.ref[Tensor], Given]] = {}
         self._statements = Statements()
         self._sites: dict[Site, Axes] = {}
+        self._attends = Attends()
+
+    @property
+    def attends(self) -> bool:
+        """Whether an operation was attention."""
+        return self._attends.found
 
     def at(self, site: Site, tensor: Tensor) -> None:
         """``tensor`` is the value of a site, or the model's input."""
@@ -70,6 +78,7 @@ class Follower(TorchDispatchMode):  # type: ignore[no-untyped-call]
         from_input = bool(given) and given[0].from_input
         weight = not from_input and any(one.weight for one in given)
         name, pointwise = _known_by(func)
+        self._see(name, args, returned[0])
         call = Call(name, known, given, self._statements)
         for number, tensor in enumerate(returned):
             shape = _shape_of(tensor)
@@ -80,6 +89,10 @@ class Follower(TorchDispatchMode):  # type: ignore[no-untyped-call]
             if len(axes) != len(shape):
                 axes = unknown(shape)
             self._remember(tensor, Given(shape, axes, from_input, weight))
+
+    def _see(self, name: str, args: Sequence[object], returned: Tensor) -> None:
+        with suppress(*_NO_RULE_FITS):
+            self._attends.see(name, args, returned)
 
     def _with_axes(self, arg: object) -> object:
         if isinstance(arg, Tensor) and has_shape(arg):

@@ -183,11 +183,11 @@ def _followed(plan: _Plan, begin: int | State, begun: State, *, trainable: bool 
     trace, may_differ = _watched(plan, begin, trainable=trainable, follow=plan.axes and plan.until is None)
     if not (trace.differentiates and trace.channel_axes):
         return trace, may_differ
-    axes = trace.channel_axes
+    axes, attends = trace.channel_axes, trace.attends
     del trace
     begun.put_back()
     trace, may_differ = _watched(plan, begin, trainable=trainable, follow=False)
-    trace.channel_axes = axes
+    trace.channel_axes, trace.attends = axes, attends
     return trace, may_differ
 
 
@@ -223,6 +223,7 @@ def _watched(plan: _Plan, begin: int | State, *, trainable: bool | None, follow:
             trace.stopped = True
     trace.differentiates, trace.tensor_hooks = autograd.differentiates, autograd.hooks
     trace.channel_axes = follower.channel_axes() if follower is not None else {}
+    trace.attends = follower is not None and follower.attends
     return trace, watch.end()
 
 

@@ -40,6 +40,8 @@ class Trace:
     channel_axes: Mapping[Site, int | None] = field(default_factory=dict)
     """The axis of each value that counts channels, as the operations of the pass tell; None where they do not. Empty
     where the pass was to end early."""
+    attends: bool = False
+    """Whether an operation was attention; False too where the pass was to end early."""
     places: dict[tuple[Site, int], Tensor] = field(default_factory=dict)
     """Where in the picture the queries (0) and keys (1) of attention weights lie, as ``positions.py`` has places, with
     any axes before that of the tokens; where it is known, and was asked for."""

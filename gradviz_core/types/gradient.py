@@ -14,6 +14,7 @@ from gradviz_core.types.receipts import ClassProbability, Receipt
 from gradviz_core.types.series import Sums
 from gradviz_core.types.subjects import INPUT, Site
 from gradviz_core.types.targets import ClassScore, Target
+from gradviz_core.types.tokens import Centres, TokenNumbers, spread
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +46,9 @@ class GradientAnswer(Answer):
     asked for, with the shape the site has in the model; where the method is not the gradient itself
     ``attribution/<site>`` too, which has one channel where it is a class activation map, or for a part
     ``terms/<site>``, and ``squares/<site>`` where a variance is wanted; and ``pixels``, the (H, W, 3) picture the
-    network sees. A part that is not the first holds its sums alone."""
+    network sees. A part that is not the first holds its sums alone. Of a method over attention ``tokens/numbers`` has a
+    number for each token, ``tokens/patches`` the patch that it is, row by row from 0, and -1 for one that is none, and
+    ``tokens/centres`` where the patches lie, as ``Centres`` does."""
 
     question: GradientQuestion
     target: Target
@@ -86,6 +89,16 @@ class GradientAnswer(Answer):
         for a part."""
         made = {} if self.question.part else self.attributions
         return {site: float(made[site].sum(dtype=np.float64)) - total for site, total in self.totals if site in made}
+
+    @property
+    def tokens(self) -> TokenNumbers | None:
+        """What a method over attention gives for each token; None for any other."""
+        if "tokens/numbers" not in self.arrays:
+            return None
+        rows, columns = self.attributions[INPUT].shape[-2:]
+        where = [float(n) for n in self.arrays["tokens/centres"]]
+        centres = Centres(*where) if where else spread(rows, columns, self.arrays[f"activation/{INPUT}"].shape[-2:])
+        return TokenNumbers(self.arrays["tokens/numbers"], self.arrays["tokens/patches"], rows, columns, centres)
 
     def sums(self, site: Site) -> Sums:
         """The terms of the part that was asked for."""

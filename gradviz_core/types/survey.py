@@ -44,6 +44,8 @@ class SurveyAnswer(Answer):
     """Rows and columns of the whole picture, upright, before it is resized and cropped; zeros if they are not known."""
     random: bool = False
     """Whether the model draws random numbers, so that another seed gives another answer."""
+    attends: bool = False
+    """Whether the model attends: ``TokensQuestion`` says where."""
     kind: Literal["survey"] = field(default="survey", repr=False)
 
     @property

@@ -24,6 +24,62 @@ class TokensQuestion(AboutAModel["TokensAnswer"]):
 
 
 @dataclass(frozen=True, slots=True)
+class Centres:
+    """Where the patches of a grid lie in the picture, in pixels: the middle of the first, and how far the next row and
+    column are."""
+
+    row: float
+    column: float
+    down: float
+    across: float
+
+    def patch(self, pixel: tuple[int, int], rows: int, columns: int) -> tuple[int, int]:
+        """Row and column of the patch whose middle is nearest to a pixel."""
+        row = round((pixel[0] - self.row) / self.down)
+        column = round((pixel[1] - self.column) / self.across)
+        return min(max(row, 0), rows - 1), min(max(column, 0), columns - 1)
+
+
+def of_pixels(size: tuple[int, int], centres: Centres, rows: int, columns: int) -> tuple[np.ndarray, np.ndarray]:
+    """The row of patches for each row of pixels of a picture, and the column for each column: the nearest."""
+    down = np.rint((np.arange(size[0]) - centres.row) / centres.down).clip(0, rows - 1)
+    across = np.rint((np.arange(size[1]) - centres.column) / centres.across).clip(0, columns - 1)
+    return down.astype(int), across.astype(int)
+
+
+def spread(rows: int, columns: int, size: tuple[int, int]) -> Centres:
+    """The centres of patches that share a picture of this ``size`` evenly."""
+    down, across = size[0] / rows, size[1] / columns
+    return Centres((down - 1) / 2, (across - 1) / 2, down, across)
+
+
+@dataclass(frozen=True, slots=True)
+class TokenNumbers:
+    """A number for each token, and the grid of those that are patches."""
+
+    numbers: np.ndarray
+    """(tokens,)."""
+    patches: np.ndarray
+    """(tokens,): the patch that each token is, row · columns + column; -1 for one that lies nowhere in the picture."""
+    rows: int
+    columns: int
+    centres: Centres
+
+    @property
+    def map(self) -> np.ndarray:
+        """(rows, columns): the number of each patch; NaN for one that is no token here."""
+        picture = np.full(self.rows * self.columns, np.nan, np.float32)
+        there = self.patches >= 0
+        picture[self.patches[there]] = self.numbers[there]
+        return picture.reshape(self.rows, self.columns)
+
+    @property
+    def apart(self) -> dict[int, float]:
+        """The number of each token that is no patch: class token, registers."""
+        return {int(at): float(self.numbers[at]) for at in np.flatnonzero(self.patches < 0)}
+
+
+@dataclass(frozen=True, slots=True)
 class AttentionLayer:
     """One layer's attention weights, and the grid of its tokens."""
 
@@ -40,6 +96,8 @@ class AttentionLayer:
     """Numbers of the tokens that lie nowhere in the picture in any window: class token, registers."""
     guessed: str = ""
     """How the grid was guessed; empty where the operations of the forward pass show it."""
+    centres: Centres | None = None
+    """Where its patches lie; None where the grid is not known, or they are not evenly spread."""
 
     @property
     def heads(self) -> int:

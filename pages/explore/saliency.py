@@ -8,9 +8,10 @@ from gradviz_core.drawing.screen.seen import seen as seen_in
 from gradviz_core.types import GradientQuestion
 from gradviz_core.types.looks import Look
 from gradviz_core.types.methods import METHODS
-from pages.explore import depth, predictions, trust
+from gradviz_core.types.views import VIEWS
+from pages.explore import depth, over_patches, predictions, trust
 from pages.layout import code, frame
-from pages.shell import check, download_menu, facts, panel, pixel, rows, saliency, sizes, widgets
+from pages.shell import check, download_menu, facts, panel, pixel, rows, saliency, sizes
 from pages.shell.asking import one_sentence
 from pages.uploads import uploaded
 
@@ -18,14 +19,11 @@ choice = frame.begin_with_score("Input saliency", "How one score of the model ch
 
 with one_sentence():
     with panel.controls():
-        method = saliency.method()
-        view = saliency.view()
+        method = saliency.method(choice.survey)
+        of_patches = METHODS[method].where == "attention"
+        view = VIEWS[0] if of_patches else saliency.view()
         options = saliency.options(method)
-        opacity = (
-            100
-            if view.each_channel
-            else widgets.percent("Opacity", "opacity", 100, "How strongly the map covers the grey image below it")
-        )
+        opacity = 100 if view.each_channel else saliency.opacity(60 if of_patches else 100)
 
     question = GradientQuestion(
         model=choice.model,
@@ -45,7 +43,10 @@ with one_sentence():
     )
     spot, names = pixel.chosen(size), captions.channel_names(choice.survey.card.preprocessing)
     mapped, found = predictions.of_map(choice), choice.output.boxes
-    shown = saliency.draw(answer, view, choice.survey.card, opacity / 100, spot)
+    if of_patches:
+        shown = over_patches.draw(answer, choice.survey.card, opacity / 100, spot)
+    else:
+        shown = saliency.draw(answer, view, choice.survey.card, opacity / 100, spot)
 
     with choice.beside:
         facts.line(*facts.predicted_and_score(answer, answer.prediction, choice.labels, choice.reading))
@@ -70,18 +71,23 @@ with one_sentence():
             st.caption(predictions.how_to_choose(answer.target))
     with st.container() if channels_below else columns[-1]:
         panel.picture(shown, "gradient", checked=checked, below=lambda: saliency.of_a_sum(question, answer, gradient))
+    length = (f"L2 norm of {METHODS[method].in_text}", captions.number_text(gradient.length))
     facts.line(
-        (f"L2 norm of {METHODS[method].in_text}", captions.number_text(gradient.length)),
-        ("largest at", saliency.peak(gradient, view, names)),
+        *(
+            over_patches.facts_of(answer)
+            if of_patches
+            else (length, ("largest at", saliency.peak(gradient, view, names)))
+        )
     )
     facts.notes(answer.notes)
 
     pixel.choose(size)
     if spot is not None:
-        facts.line(
-            *pixel.location_and_colour(spot, image),
-            *pixel.gradient_facts(gradient.at(spot), METHODS[method].in_text, names),
-        )
+        if of_patches:
+            numbers = over_patches.facts_at(answer, spot)
+        else:
+            numbers = pixel.gradient_facts(gradient.at(spot), METHODS[method].in_text, names)
+        facts.line(*pixel.location_and_colour(spot, image), *numbers)
         saliency.near_the_pixel(gradient, view, answer, spot)
 
     trusted = st.container()

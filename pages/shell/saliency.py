@@ -45,13 +45,33 @@ def view() -> View:
     return next(one for one in VIEWS if one.address == chosen)
 
 
-def method() -> MethodName:
-    """The chosen method."""
-    known = offered_at("input")
-    card = known.get(address.read("method", PLAIN), known[PLAIN])
+def method(survey: SurveyAnswer) -> MethodName:
+    """The chosen method; those over attention are offered for models that attend.
+
+    Raises:
+        NoSuchChoice: the address names one that does not exist, or that is not defined for this model.
+    """
+    over_attention = offered_at("attention")
+    known = offered_at("input") | (over_attention if survey.attends else {})
+    chosen = address.read("method", PLAIN)
+    card = known.get(chosen, known[PLAIN])
     meaning = f"**{card.name}**: {card.shows}\n\nIt does not show {card.limits[0].lower()}{card.limits[1:]}"
     with st.container(width=190):
-        return widgets.listed("Method", "method", {name: card.name for name, card in known.items()}, meaning)
+        try:
+            return widgets.listed("Method", "method", {name: card.name for name, card in known.items()}, meaning)
+        except address.NoSuchChoice as error:
+            if chosen not in over_attention:
+                raise
+            raise address.NoSuchChoice(
+                f"{over_attention[chosen].name} is made from attention weights, and this model has no attention. "
+                "Choose another method, or a vision transformer.",
+                "method",
+            ) from error
+
+
+def opacity(default: int) -> int:
+    """How strongly the map covers the image, in percent."""
+    return widgets.percent("Opacity", "opacity", default, "How strongly the map covers the grey image below it")
 
 
 def options(method: MethodName) -> OptionValues:

@@ -129,6 +129,7 @@ def _gradient(answer: GradientAnswer, look: Look) -> Made:
     if answer.question.part is not None:
         raise QuestionError("The sums over a picture of this size are too large to travel. Ask for the whole answer.")
     made = seen.fit(answer.pixels, "pixels", look)
+    made |= {name: array for name, array in answer.arrays.items() if name.startswith("tokens/")}
     if INPUT in answer.attributions:
         name = f"attribution/{INPUT}"
         made |= over_input.fit(answer.attributions[INPUT], name if name in answer.arrays else f"gradient/{INPUT}", look)

@@ -35,9 +35,11 @@ else:  # whoever reads a question refuses any other
     MethodName = Literal[tuple(METHODS)]
 
 
-def offered_at(place: Literal["input", "layer"]) -> dict[str, MethodCard]:
-    """The cards of the methods that are defined at the input, or at layer outputs, in their order."""
-    return {name: card for name, card in METHODS.items() if card.where in ("anywhere", place)}
+def offered_at(place: Literal["input", "layer", "attention"]) -> dict[str, MethodCard]:
+    """The cards of the methods that are defined at the input, at layer outputs, or over attention weights, in their
+    order. Those that are defined anywhere are offered at the first two."""
+    everywhere = ("attention",) if place == "attention" else ("anywhere", place)
+    return {name: card for name, card in METHODS.items() if card.where in everywhere}
 
 
 def card_of(method: str) -> MethodCard:
