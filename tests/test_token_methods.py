@@ -14,9 +14,11 @@ from torch import Tensor, nn
 import gradviz_core as gv
 from gradviz_core.answers.oracle import SceneOracle
 from gradviz_core.drawing import snippets
+from gradviz_core.drawing.snippets.setting import Setting
 from gradviz_core.errors import QuestionError, Unreachable
 from gradviz_core.methods.attributions import Attention, Oracle, function_of
 from gradviz_core.tracing import trace
+from gradviz_core.types.attention import blocks
 from gradviz_core.types.methods import settled
 from gradviz_core.uploads import exported
 from tests import attending, snippet_runs
@@ -302,6 +304,21 @@ def test_a_question_gives_a_map_of_the_patches(method: str) -> None:
     assert found.max() > found.min()
 
 
+def program(setting: Setting, answer: gv.GradientAnswer) -> str:
+    """The program of the map."""
+    question, places = answer.question, gv.TokensQuestion(model=answer.question.model, image=answer.question.image)
+    names = blocks([layer.site for layer in gv.answer(places).layers])
+    return snippets.saliency(
+        setting,
+        answer.target,
+        question.method,
+        "signed_sum",
+        question.options,
+        tokens=answer.tokens,
+        blocks=names,
+    )
+
+
 @pytest.mark.parametrize(
     ("method", "options"),
     [
@@ -319,7 +336,7 @@ def test_the_program_of_a_card_gives_the_same_map(
     model, image = "preset/shapes-vit", "sample/star"
     setting = snippet_runs.setting(model, image)
     answer = snippet_runs.ask(gv.GradientQuestion(model=model, image=image, method=method, options=options))
-    code = snippets.saliency(setting, answer.target, method, "signed_sum", options)
+    code = program(setting, answer)
     assert snippet_runs.error(snippet_runs.run(code, tmp_path), answer.attributions[gv.INPUT][0, 0]) < 1e-5
 
 
@@ -336,7 +353,7 @@ def test_the_program_of_a_card_gives_the_same_map(
 def test_the_program_gives_the_same_map_of_a_unit(method: str, read_from: str, tmp_path: Path) -> None:
     model, image, target = "preset/shapes-vit", "sample/star", gv.Unit(gv.Site(read_from), (3, 2))
     answer = snippet_runs.ask(gv.GradientQuestion(model=model, image=image, method=method, target=target))
-    code = snippets.saliency(snippet_runs.setting(model, image), answer.target, method, "signed_sum")
+    code = program(snippet_runs.setting(model, image), answer)
     assert snippet_runs.error(snippet_runs.run(code, tmp_path), answer.attributions[gv.INPUT][0, 0]) < 1e-5
 
 

@@ -14,6 +14,7 @@ from gradviz_core.methods.token_grids import Grid, grid_of
 from gradviz_core.tracing.scores import targets
 from gradviz_core.tracing.trace import Trace, differentiate, differentiate_weighted
 from gradviz_core.types import Site, Target
+from gradviz_core.types.attention import blocks
 from gradviz_core.types.sites import site_name
 
 At = Callable[[Site, Tensor], Tensor]
@@ -46,16 +47,16 @@ def attentions_read_early(scene: Scene, target: Target, at: At) -> tuple[Attenti
     """
     trace = scene.trace
     sites, grid = _sites(trace)
-    blocks = blocks_of(trace, sites)
-    if differentiate(trace, targets.select(target, trace)[1], blocks[-1:])[blocks[-1]] is None:
+    outputs = blocks_of(trace, sites)
+    if differentiate(trace, targets.select(target, trace)[1], outputs[-1:])[outputs[-1]] is None:
         raise QuestionError(
-            f"This method reads the score from what the last block, {site_name(blocks[-1])}, returns, and no path "
+            f"This method reads the score from what the last block, {site_name(outputs[-1])}, returns, and no path "
             f"leads from there to {target.named()}. Choose a score after that block, or a method that takes the layers "
             "up to the score, such as attention rollout."
         )
     made = []
-    for site, block in zip(sites, blocks, strict=True):
-        slope = at(blocks[-1], trace.value(block).detach())
+    for site, block in zip(sites, outputs, strict=True):
+        slope = at(outputs[-1], trace.value(block).detach())
         made.append(_attention(trace, site, differentiate_weighted(trace.value(block), slope, trace.value(site)), grid))
     _count_to_the_score(made, target)
     return tuple(made)
@@ -67,13 +68,10 @@ def blocks_of(trace: Trace, sites: Sequence[Site]) -> tuple[Site, ...]:
     Raises:
         QuestionError: they do not, or the blocks do not return tokens of one shape.
     """
-    paths = [site.path.split(".") for site in sites]
-    apart = {i for path in paths for i, (one, other) in enumerate(zip(path, paths[0], strict=False)) if one != other}
-    if len({len(path) for path in paths}) == 1 and len(apart) == 1:
-        found = tuple(Site(".".join(path[: min(apart) + 1])) for path in paths)
-        shapes = {tuple(trace.values[block].shape) for block in found if block in trace.values}
-        if len(shapes) == 1 and all(block in trace.values for block in found):
-            return found
+    found = tuple(map(Site, blocks(sites)))
+    shapes = {tuple(trace.values[block].shape) for block in found if block in trace.values}
+    if len(shapes) == 1 and all(block in trace.values for block in found):
+        return found
     raise QuestionError(
         "The blocks of this model cannot be told from the names of its attention layers, such as "
         f"{sites[0].path or 'the model'}: each must stand in a block of its own that returns the tokens. Choose a "

@@ -13,8 +13,8 @@ from gradviz_core.types.tokens import AttentionLayer, TokensAnswer, TokensQuesti
 
 
 def needs(question: TokensQuestion) -> Needs:
-    """The input, and all attention weights, of a model that was checked."""
-    return Needs(frozenset({INPUT}), attention=True, checked=True)
+    """The input, and all attention weights, of a model that was checked, beside what a page is about."""
+    return Needs(frozenset({INPUT}), attention=True, checked=True, aside=True)
 
 
 def size(question: TokensQuestion, known: Known) -> Size:

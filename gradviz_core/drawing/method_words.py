@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from string import Template
+from types import MappingProxyType
 
 from gradviz_core.types import INPUT, Field, GradientQuestion, Site, Target, colour_scales
 from gradviz_core.types.controls import Choice, Control, Number, Option, applies, value_text
@@ -75,12 +76,19 @@ def title(method: str, options: OptionValues, target: Target, labels: Sequence[s
     return ", ".join((f"{card_of(method).in_text} of {target.words(labels)}", *facts(method, options)))
 
 
-def code(method: str, options: OptionValues, axis: str = "1", places: str = "(2, 3)") -> tuple[str, ...]:
+def code(
+    method: str,
+    options: OptionValues,
+    axis: str = "1",
+    places: str = "(2, 3)",
+    tokens: Mapping[str, str] = MappingProxyType({}),
+) -> tuple[str, ...]:
     """The lines of code, each option as Python writes its value, or as the choice has it as code; of a layer output
-    whose ``axis`` counts channels and whose ``places`` count positions."""
+    whose ``axis`` counts channels and whose ``places`` count positions; ``tokens`` says what ``$patches`` and
+    ``$blocks`` are."""
     values, card = settled(method, options), card_of(method)
     chosen = {control.name: _code(control, values[control.name]) for control in card.options}
-    chosen |= {"axis": axis, "places": places}
+    chosen |= {"axis": axis, "places": places, **tokens}
     written = {name: repr(value) for name, value in values.items()}
     lines = (Template(line).substitute(chosen) for line in card.code)
     return tuple(Template(line).substitute(written) for text in lines for line in text.split("\n"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from gradviz_core.types.subjects import Site
 
@@ -24,6 +25,16 @@ def attention_of(path: str, call: int = 0, number: int = 0) -> Site:
 def is_attention(site: Site) -> bool:
     """Whether a site is that of attention weights."""
     return bool(_ITEM.fullmatch(site.item))
+
+
+def blocks(sites: Sequence[Site]) -> tuple[str, ...]:
+    """The block that each of these attention layers stands in: their paths differ in one part, the block's number;
+    empty where they do not."""
+    paths = [site.path.split(".") for site in sites]
+    apart = {i for path in paths for i, (one, other) in enumerate(zip(path, paths[0], strict=False)) if one != other}
+    if len({len(path) for path in paths}) != 1 or len(apart) != 1:
+        return ()
+    return tuple(".".join(path[: min(apart) + 1]) for path in paths)
 
 
 def number_of(site: Site) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -35,15 +36,15 @@ class Centres:
 
     def patch(self, pixel: tuple[int, int], rows: int, columns: int) -> tuple[int, int]:
         """Row and column of the patch whose middle is nearest to a pixel."""
-        row = round((pixel[0] - self.row) / self.down)
-        column = round((pixel[1] - self.column) / self.across)
+        row = math.floor((pixel[0] - self.row) / self.down + 0.5)
+        column = math.floor((pixel[1] - self.column) / self.across + 0.5)
         return min(max(row, 0), rows - 1), min(max(column, 0), columns - 1)
 
 
 def of_pixels(size: tuple[int, int], centres: Centres, rows: int, columns: int) -> tuple[np.ndarray, np.ndarray]:
     """The row of patches for each row of pixels of a picture, and the column for each column: the nearest."""
-    down = np.rint((np.arange(size[0]) - centres.row) / centres.down).clip(0, rows - 1)
-    across = np.rint((np.arange(size[1]) - centres.column) / centres.across).clip(0, columns - 1)
+    down = np.floor((np.arange(size[0]) - centres.row) / centres.down + 0.5).clip(0, rows - 1)
+    across = np.floor((np.arange(size[1]) - centres.column) / centres.across + 0.5).clip(0, columns - 1)
     return down.astype(int), across.astype(int)
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from gradviz_core.drawing import cam_figures, captions, fields, method_words, token_words
 from gradviz_core.drawing.captions import number_text
 from gradviz_core.drawing.screen.seen import seen
-from gradviz_core.types import INPUT, GradientAnswer, ModelCard
+from gradviz_core.types import INPUT, GradientAnswer, ModelCard, TokensQuestion
+from gradviz_core.types.attention import blocks
+from gradviz_core.types.methods import card_of
 from gradviz_core.types.tokens import TokenNumbers
-from pages.shell import pixel, saliency
+from pages.shell import asking, pixel, saliency
 from pages.shell.panel import Picture
 from pages.shell.pixel import Pixel
 
@@ -57,6 +59,15 @@ def facts_at(answer: GradientAnswer, spot: Pixel) -> tuple[tuple[str, str], ...]
     row, column = tokens.centres.patch(spot, tokens.rows, tokens.columns)
     value = float(answer.attributions[INPUT][0, 0, row, column])
     return ((f"patch row {row}, column {column}", number_text(value, 4)),)
+
+
+def blocks_of(answer: GradientAnswer) -> tuple[str, ...]:
+    """The names of the blocks, for the program of a method that reads the score at each of them."""
+    question = answer.question
+    if not any("$blocks" in line for line in card_of(question.method).code):
+        return ()
+    asked = TokensQuestion(model=question.model, image=question.image, seed=question.seed)
+    return blocks([layer.site for layer in asking.ask(asked, "Looking for the attention layers …").layers])
 
 
 def _tokens(answer: GradientAnswer) -> TokenNumbers:

@@ -93,11 +93,14 @@ with one_sentence():
     trusted = st.container()
     download_menu.menu(choice, drawn, answer, "saliency", checked)
     target = answer.target if snippets.asks_elsewhere(method) else choice.target
-    classes = len(answer.prediction)
+    classes, blocks = len(answer.prediction), over_patches.blocks_of(answer)
     programs = {
         "Gradient": lambda at: snippets.of_part(
             method_words.part(answer.question),
-            snippets.in_blocks(snippets.saliency(at, target, method, view.name, options), gradient.blocks),
+            snippets.in_blocks(
+                snippets.saliency(at, target, method, view.name, options, tokens=answer.tokens, blocks=blocks),
+                gradient.blocks,
+            ),
         ),
         "Image": lambda at: snippets.in_blocks(snippets.seen(at), image.blocks),
     }

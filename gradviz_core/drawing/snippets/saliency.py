@@ -2,26 +2,43 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from gradviz_core.drawing import method_words
-from gradviz_core.drawing.snippets.program import Block, comment, program
+from gradviz_core.drawing.snippets.program import Block, comment, program, quoted
 from gradviz_core.drawing.snippets.scores import forward, gradient_at, inside, score, score_at, score_from, score_of
 from gradviz_core.drawing.snippets.setting import Setting, model, numbers, picture
 from gradviz_core.types import MethodName, Target
 from gradviz_core.types.methods import OptionValues, card_of
+from gradviz_core.types.tokens import TokenNumbers
 from gradviz_core.types.views import view
 
 _ELSEWHERE = {"gradient_at": gradient_at, "score_at": score_at, "score_from": score_from, "score_of": score_of}
 """Functions that a method's code may call, and what writes them."""
+_PARTS = ("model.modules()", "model.get_submodule(")
+"""How a method's code gets at the author's layers."""
 
 
-def saliency(setting: Setting, target: Target, method: MethodName, reduction: str, options: OptionValues = ()) -> str:
+def saliency(
+    setting: Setting,
+    target: Target,
+    method: MethodName,
+    reduction: str,
+    options: OptionValues = (),
+    *,
+    tokens: TokenNumbers | None = None,
+    blocks: Sequence[str] = (),
+) -> str:
     """``shown`` is the (H, W) field of what a method makes of an input gradient in the view ``reduction``; all its
     channels (C, H, W) where they are drawn one by one. The target of a method that ``asks_elsewhere`` names its class.
+    Of a method over attention ``tokens`` has the grid, and ``blocks`` the names of the blocks.
     """
     drawn = view(reduction)
     words = drawn.words.format(over="over the channels", channel="each channel separately")
     what = method_words.sentence(method, options, target, setting.card.labels)
-    lines, site = method_words.code(method, options), inside(target)
+    names = f"[{', '.join(map(quoted, blocks))}]"
+    there = {} if tokens is None else {"patches": in_rows(tokens, "tokens"), "blocks": names}
+    lines, site = method_words.code(method, options, tokens=there), inside(target)
     functions = [at(setting, target) for name, at in _ELSEWHERE.items() if _calls(method, name)]
     back = dict.fromkeys(block for blocks in functions for block in blocks) or (
         forward(setting, site),
@@ -34,7 +51,7 @@ def saliency(setting: Setting, target: Target, method: MethodName, reduction: st
     else:
         gradient = (comment("The gradient with respect to the image."), "(gradient,) = torch.autograd.grad(score, x)")
     imports = ("import torch", *card_of(method).imports)
-    by_layer = site is not None or any("model.modules()" in line for line in lines)
+    by_layer = site is not None or any(part in line for line in lines for part in _PARTS)
     return program(
         f"{what}: {words}.",
         picture(setting),
@@ -43,6 +60,19 @@ def saliency(setting: Setting, target: Target, method: MethodName, reduction: st
         *back,
         Block((*gradient, *lines, f"shown = gradient[0]{drawn.code}.numpy()"), imports),
     )
+
+
+def in_rows(tokens: TokenNumbers, name: str) -> str:
+    """The map of the patches, (1, 1, rows, columns), in code, from a tensor with a number for each token."""
+    there = [int(at) for at in tokens.patches]
+    first = there.index(0)
+    size = f"reshape(1, 1, {tokens.rows}, {tokens.columns})"
+    count = tokens.rows * tokens.columns
+    if there[first : first + count] == list(range(count)):
+        end = first + count
+        part = f"[{first or ''}:{'' if end == len(there) else end}]"
+        return f"{name}{part if part != '[:]' else ''}.{size}"
+    return f"{name}[{[there.index(patch) for patch in range(count)]}].{size}"
 
 
 def of_part(part: str, code: str) -> str:

@@ -41,8 +41,7 @@ CARD = MethodCard(
     where="attention",
     takes_gradient=True,
     code=(
-        "layers = [name for name, part in model.named_modules() if isinstance(part, torch.nn.MultiheadAttention)]",
-        'blocks = [model.get_submodule(name.rpartition(".")[0]) for name in layers]',
+        "blocks = [model.get_submodule(name) for name in $blocks]",
         "outputs = []",
         "hooks = [block.register_forward_hook(lambda _, given, output: outputs.append(output)) for block in blocks]",
         *FORMED,
@@ -53,7 +52,7 @@ CARD = MethodCard(
         "    hook = blocks[-1].register_forward_hook(lambda *_: output, prepend=True)",
         "    (slope,) = torch.autograd.grad(score_of(x), weights, retain_graph=True)",
         "    hook.remove()",
-        "    found.append(slope.clamp(min=0).mean((0, 1)))",
+        "    found.append(slope.flatten(0, -3).clamp(min=0).mean((0, 1)))",
         "tokens = sum(found) / len(found)",
         *PATCHES,
         'if $scale == "unit":',
