@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from gradviz_core import images, memory
-from gradviz_core.answers import kinds, sizes
+from gradviz_core.answers import kinds, pictures, sizes
 from gradviz_core.answers.failures import ADVICE_ON_INPUT, explaining, input_text, ran_out_of_memory
 from gradviz_core.answers.load import RecentModels
 from gradviz_core.answers.needs import Needs
@@ -26,8 +26,6 @@ from gradviz_core.types import (
     INPUT,
     AboutAModel,
     Answer,
-    Pixels,
-    Preprocessing,
     ProofAnswer,
     ProofQuestion,
     Question,
@@ -178,7 +176,7 @@ class Answerer:
             return self._last
         self._last = None
         model = self._models.get(question.model, device)
-        pixels, upright = _pixels(question.image, model.card.preprocessing)
+        pixels, upright = pictures.as_seen(question.image, model.card.preprocessing)
         x = torch.from_numpy(images.normalise(pixels, model.card.preprocessing)).to(device)
         kept = None if self._remember and needs.sites != frozenset({INPUT}) else needs.sites
         with explaining(question.model, f"This model cannot run on {input_text(x)}", ADVICE_ON_INPUT):
@@ -225,13 +223,6 @@ class Answerer:
             shape = tuple(x.shape)
             known = sizes.known(shape, self._affordable.get((question.model, shape), {}))
             sizes.check(kinds.about_models(question).size(question, known))
-
-
-@lru_cache(maxsize=16)
-def _pixels(image: str, steps: Preprocessing) -> tuple[Pixels, tuple[int, int]]:
-    """The image as the network sees it, and rows and columns of the whole; a key always stands for the same bytes."""
-    whole = images.load(image)
-    return images.as_seen(whole, steps), (whole.height, whole.width)
 
 
 @lru_cache(maxsize=1)

@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from gradviz_core.benchmark import report, results  # noqa: E402
-from gradviz_core.types.controls import Choice, Control, Number, value_text  # noqa: E402
+from gradviz_core.types.controls import AnyControl, Choice, Named, Number, value_text  # noqa: E402
 from gradviz_core.types.method_cards import MethodCard  # noqa: E402
 from gradviz_core.types.methods import METHODS  # noqa: E402
 
@@ -144,12 +144,16 @@ def _section(name: str, card: MethodCard) -> Iterator[str]:
         yield from _wrapped(_option(control), "- ")
 
 
-def _option(control: Control) -> str:
+def _option(control: AnyControl) -> str:
     usual = value_text(control, control.default)
     match control:
         case Number(low=low, high=high):
             values = f"from {low:g} to {value_text(control, high)}, {usual} by default"
-        case _:
+        case Named(what="image"):
+            values = f"the key of an image, {usual} by default"
+        case Named():
+            values = f"a layer output, as `layer4` or `layer4.1.relu:1`; {usual} by default"
+        case Choice():
             values = f"{', '.join(option.label for option in control.options)}; {usual} by default"
     return f"Option `{control.name}`, {control.label}: {values}. {control.meaning}".rstrip()
 

@@ -29,7 +29,7 @@ from gradviz_core.uploads import model_files, store
 ROOT = Path(__file__).parents[1]
 METHODS: tuple[MethodName, ...] = tuple(offered_at("input"))
 
-OF_SOME_MODELS = ("deconvolution", "deeplift", "guided_backprop")
+OF_SOME_MODELS = ("deconvolution", "deeplift", "guided_backprop", "guided_grad_cam")
 """Methods that refuse a model whose activations they have no rule for."""
 
 if TYPE_CHECKING:

@@ -12,7 +12,6 @@ from torch import Tensor
 
 import gradviz_core as gv
 from gradviz_core.answering import Answerer
-from gradviz_core.answers import cams
 from gradviz_core.answers.keeping import marked, over_image
 from gradviz_core.answers.load import load
 from gradviz_core.errors import QuestionError
@@ -38,7 +37,7 @@ def test_every_layer_with_positions_has_the_map_that_it_has_alone(answerer: Answ
     survey = answerer.answer(gv.SurveyQuestion(model=MODEL, image=IMAGE))
     for method in (name for name, card in METHODS.items() if card.one_map):
         answer = answerer.answer(question(method))
-        assert answer.sites == tuple(info for info in survey.sites if cams.has_a_map(info))
+        assert answer.sites == tuple(info for info in survey.sites if layouts.has_a_map(info))
         for info in answer.sites[:: len(answer.sites) // 3]:
             alone = gv.GradientQuestion(
                 model=MODEL, image=IMAGE, target=TARGET, method=method, options=KEPT, wrt=(info.site,)

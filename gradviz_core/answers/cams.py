@@ -16,7 +16,7 @@ from gradviz_core.answers.similar import mean_logit
 from gradviz_core.answers.sizes import SMALL, Known, Size
 from gradviz_core.methods.class_activation import cam_of
 from gradviz_core.tracing.trace import describe, differentiate, parted, reached
-from gradviz_core.types import INPUT, CamsAnswer, CamsQuestion, Site, SiteInfo, Target, layouts
+from gradviz_core.types import CamsAnswer, CamsQuestion, Site, SiteInfo, Target, layouts
 from gradviz_core.types.arrays import not_finite
 from gradviz_core.types.methods import settled
 
@@ -45,7 +45,7 @@ def answer(scene: Scene, question: CamsQuestion, notes: tuple[str, ...], clock: 
         QuestionError: the method compares logits, and the target is none.
     """
     target, score = scene.select(question.target)
-    infos = {info.site: info for info in describe(scene.trace) if has_a_map(info)}
+    infos = {info.site: info for info in describe(scene.trace) if layouts.has_a_map(info)}
     sizes.check(Size(4 * sum(math.prod(layouts.places(info)) for info in infos.values())))
     found = differentiate(scene.trace, score, list(infos), keep_graph=True)
     slopes = parted(scene.trace, found, target)[0]
@@ -61,12 +61,6 @@ def answer(scene: Scene, question: CamsQuestion, notes: tuple[str, ...], clock: 
         receipt=clock.receipt(),
         arrays=arrays,
     )
-
-
-def has_a_map(info: SiteInfo) -> bool:
-    """Whether a site inside has channels and several positions, in memory of its own."""
-    inside = info.site.path != INPUT.path and info.differentiable and info.same_as is None
-    return inside and info.layout_known and math.prod(layouts.places(info)) > 1
 
 
 def _maps(

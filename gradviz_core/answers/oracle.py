@@ -11,18 +11,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gradviz_core.answers import attended
+from gradviz_core.answers import attended, inside, pictures
 from gradviz_core.answers.scene import Scene
 from gradviz_core.answers.similar import mean_logit
 from gradviz_core.errors import BadTarget, QuestionError, Unreachable
-from gradviz_core.methods.attributions import Asked, Attention
+from gradviz_core.methods.attributions import Asked, Attention, Inside
 from gradviz_core.tracing import batch, relu_rules
 from gradviz_core.tracing.bias_terms import BiasTerms, bias_terms
 from gradviz_core.tracing.relu_rules import Rewritten, Rule
 from gradviz_core.tracing.scored import Scored, Use, uses
 from gradviz_core.tracing.scores import targets
 from gradviz_core.tracing.trace import Trace, differentiate, differentiate_each, forward, reached
-from gradviz_core.types import INPUT, Site, Target
+from gradviz_core.types import INPUT, OUTPUT, Site, Target
 from gradviz_core.types.series import GRID
 from gradviz_core.types.sites import site_name
 
@@ -172,11 +172,30 @@ class SceneOracle:
             QuestionError: there is no ReLU on the way, or an activation for which the rule says nothing.
             Unreachable: no path leads from the site to the score.
         """
-        known = relu_rules.layers(self._scene.trace)
+        module, seen = self._scene.model.module, self._scene.trace
+        if len(seen.seen) == 1:  # nothing but the input was watched
+            seen = forward(module, self.input, keep={OUTPUT}, seed=self._scene.seed, axes=False)
+        known = relu_rules.layers(seen)
         trace = self._pass(self.input, self._site, self._here, also=known)
         return relu_rules.differentiate_by(
             rule, trace, targets.select(self._target, trace)[1], self._site, self._target
         )
+
+    def inside(self, name: str) -> Inside:
+        """The value of a layer output with rows and columns, by default of the last, and the gradient there.
+
+        Raises:
+            QuestionError, UnknownSite, Unreachable: as ``inside.inside`` does.
+        """
+        return inside.inside(self._scene, self._target, name)
+
+    def another_input(self, key: str) -> Tensor:
+        """What the network receives for another image.
+
+        Raises:
+            QuestionError, UnknownImage, BadImage: as ``pictures.another_input`` does.
+        """
+        return pictures.another_input(key, self._scene.model.card.preprocessing, self.input)
 
     def bias_terms(self) -> BiasTerms:
         """The parts of the score in the pass: x · ∂S/∂x, and what each layer adds by its constant parts; two passes.

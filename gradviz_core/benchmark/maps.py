@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from gradviz_core import images
-from gradviz_core.answers import cams, gradient
+from gradviz_core.answers import gradient
 from gradviz_core.answers.keeping import over_image
 from gradviz_core.answers.load import Model
 from gradviz_core.answers.scene import Clock, Scene
@@ -53,7 +53,7 @@ class Picture:
         Raises:
             QuestionError: there is none.
         """
-        infos = [info for info in describe(self._scene.trace) if cams.has_a_map(info)]
+        infos = [info for info in describe(self._scene.trace) if layouts.has_a_map(info)]
         with recording():
             score = self._scene.select(self._target)[1]
             found = differentiate(self._scene.trace, score, [info.site for info in infos], keep_graph=True)

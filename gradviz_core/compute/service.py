@@ -198,8 +198,8 @@ class Service:
         """Which pool answers, and what must be there before it can."""
         if not _about_an_upload(question):
             return self._wait(connection, self._trusted, job)
-        model, image = _subject(question)
-        job.file = self._intake.touch(model, image)
+        model, _ = _subject(question)
+        job.file = self._touch(question)
         if pretrained.needs_weights(model) and model not in self._fetched:  # a confined worker cannot download them
             reply = self._wait(connection, self._trusted, Job("fetch", model.encode(), asker=job.asker))
             if reply is None or reply[0] != "ok":
@@ -220,9 +220,19 @@ class Service:
     def _check(self, connection: Connection, asker: Asker, question: Question, body: bytes) -> Message | None:
         pool = self._trusted
         if _about_an_upload(question):
-            self._intake.touch(*_subject(question))
+            self._touch(question)
             pool = self._confined
         return self._checking.check(connection, pool, Job("check", body, _subject(question), asker=asker))
+
+    def _touch(self, question: Question) -> str:
+        """Note that a question uses its uploads; the digest of the model's file, where it is one.
+
+        Raises:
+            UnknownModel, UnknownImage: what it names is no longer here.
+        """
+        for image in _others(question):
+            self._intake.touch("", image)
+        return self._intake.touch(*_subject(question))
 
     def _wait(self, connection: Connection, pool: Supervisor, job: Job) -> Message | None:
         self._checking.stop_check()
@@ -251,12 +261,17 @@ class Service:
 
 
 def _about_an_upload(question: Question) -> bool:
-    return any(keys.is_upload(key) for key in _subject(question))
+    return any(keys.is_upload(key) for key in (*_subject(question), *_others(question)))
 
 
 def _subject(question: Question) -> tuple[str, str]:
     """Keys of the model and the image; empty where the question is about neither."""
     return (question.model, question.image) if isinstance(question, AboutAModel) else ("", "")
+
+
+def _others(question: Question) -> tuple[str, ...]:
+    """Keys of further images that it is about."""
+    return question.others if isinstance(question, AboutAModel) else ()
 
 
 def _no_worker(job: Job, limit: float) -> str:

@@ -7,7 +7,7 @@ from string import Template
 from types import MappingProxyType
 
 from gradviz_core.types import INPUT, Field, GradientQuestion, Site, Target, colour_scales
-from gradviz_core.types.controls import Choice, Control, Number, Option, applies, value_text
+from gradviz_core.types.controls import AnyControl, Choice, Number, Option, applies, value_text
 from gradviz_core.types.methods import OptionValues, card_of, settled, terms
 
 
@@ -94,7 +94,7 @@ def code(
     return tuple(Template(line).substitute(written) for text in lines for line in text.split("\n"))
 
 
-def _fact(control: Control, value: float | str) -> str:
+def _fact(control: AnyControl, value: float | str) -> str:
     said = value_text(control, value)
     counted = isinstance(control, Number) and control.one
     return said if counted else f"{control.label[:1].lower()}{control.label[1:]} {said}"
@@ -107,7 +107,7 @@ def _chosen(method: str, options: OptionValues) -> tuple[Option, ...]:
     return tuple(one for control in choices for one in control.options if one.value == values[control.name])
 
 
-def _code(control: Control, value: float | str) -> str:
+def _code(control: AnyControl, value: float | str) -> str:
     options = control.options if isinstance(control, Choice) else ()
     return next((one.code for one in options if one.value == value and one.code), repr(value))
 

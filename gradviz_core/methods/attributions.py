@@ -29,6 +29,19 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
+class Inside:
+    """What one pass gave at a layer output: detached tensors."""
+
+    name: str
+    """The layer output in words."""
+    value: Tensor
+    gradient: Tensor
+    """∂score/∂value, of that shape; signed."""
+    axis: int
+    """Which axis of the value counts channels; axis 0 counts images, the other two are rows and columns."""
+
+
+@dataclass(frozen=True, slots=True)
 class Attention:
     """The weights of one attention layer over the tokens of the picture: detached tensors."""
 
@@ -119,6 +132,26 @@ class Oracle(Protocol):
 
         Raises:
             QuestionError: there is no ReLU on the way, or an activation for which the rule says nothing.
+        """
+        ...
+
+    def inside(self, name: str) -> Inside:
+        """The value of a layer output with rows and columns, and the gradient there: a pass. The name is that of its
+        site; an empty one stands for the last such output.
+
+        Raises:
+            QuestionError: it has no rows and columns, or the model has no such output.
+            UnknownSite: no layer of that name ran.
+            Unreachable: no path leads from it to the score.
+        """
+        ...
+
+    def another_input(self, key: str) -> Tensor:
+        """What the network receives for another image, (1, C, H, W) as its input.
+
+        Raises:
+            QuestionError: no image is named, or its input would have another shape.
+            UnknownImage, BadImage: there is no such image, or it cannot be read.
         """
         ...
 

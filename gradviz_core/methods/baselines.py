@@ -14,16 +14,27 @@ from gradviz_core.types.baselines import BLUR
 
 
 def baseline(oracle: Oracle, value: Float[Tensor, "*shape"], options: Options) -> Float[Tensor, "*shape"]:
-    """What the option of this name says.
+    """What the option of this name says: as ``beginning``, or another ``image``.
 
     Raises:
-        QuestionError: as ``beginning`` does.
+        QuestionError: as ``beginning`` does, or no image is named.
+        UnknownImage, BadImage: there is no such image, or it cannot be read.
     """
+    if options["baseline"] == "image":
+        if oracle.black_and_white is None:
+            raise _of_the_input_alone("image")
+        return oracle.another_input(str(options["baseline_image"]))
     return beginning(oracle, value, str(options["baseline"]), generator(options))
 
 
 def of_the_input(oracle: Oracle, options: Options) -> Float[Tensor, "*shape"]:
-    """What the option ``baseline`` says of the network's input, whatever the site is."""
+    """What the option ``baseline`` says of the network's input, whatever the site is.
+
+    Raises:
+        QuestionError, UnknownImage, BadImage: as ``baseline`` does.
+    """
+    if options["baseline"] == "image":
+        return oracle.another_input(str(options["baseline_image"]))
     return _picture(oracle.colours, oracle.input, str(options["baseline"]), generator(options))
 
 
@@ -39,8 +50,12 @@ def beginning(
     if kind == "zero":
         return torch.zeros_like(value)
     if oracle.black_and_white is None:
-        raise QuestionError(f"The baseline {kind!r} is a picture, so only the input has it. At a layer choose 'zero'.")
+        raise _of_the_input_alone(kind)
     return _picture(oracle.black_and_white, value, kind, drawn)
+
+
+def _of_the_input_alone(kind: str) -> QuestionError:
+    return QuestionError(f"The baseline {kind!r} is a picture, so only the input has it. At a layer choose 'zero'.")
 
 
 def _picture(colours: tuple[Tensor, Tensor], value: Tensor, kind: str, drawn: torch.Generator) -> Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gradviz_core.types.controls import Choice, Number, Option
+from gradviz_core.types.controls import Choice, Named, Number, Option
 from gradviz_core.types.draws import MOST
 
 BLUR = 0.1
@@ -36,10 +36,19 @@ BASELINE = Choice(
         Option("white", "white", f"baseline = {_WHITE}"),
         Option("blurred", "the blurred image", f"{BLURRED}\nbaseline = {_BLURRED}"),
         Option("noise", "noise", f"generator = torch.Generator().manual_seed({MOST} * $seed)\nbaseline = {_NOISE}"),
+        Option("image", "another image", "baseline = other"),
     ),
     "zero",
     "What the image is compared with: a pixel of the same colour gets zero. The mean colour is that of the training "
     "data; the Gaussian of the blur is a tenth of the shorter side wide; noise is a random level for each number.",
+)
+BASELINE_IMAGE = Named(
+    "baseline_image",
+    "Other image",
+    "image",
+    "Which image the path begins at, or what covers this one: it is prepared for the network in the same way.",
+    only=("baseline", "image"),
+    default="sample/palace",
 )
 BASELINES = Choice(
     "baselines",

@@ -84,6 +84,11 @@ def is_upload(key: str) -> bool:
     return kind(key) == UPLOAD
 
 
+def shortened(key: str) -> str:
+    """Of the key of an upload the first six digits of its digest: ``upload/3f9a12``; any other text as it is."""
+    return key[: len(UPLOAD) + 7] if digest(key) else key
+
+
 def digest(key: str) -> str | None:
     """The digest in the key of an upload; None for any other key, and where it is no SHA-256 in small letters."""
     return name(key) if is_upload(key) and _DIGEST.fullmatch(name(key)) else None

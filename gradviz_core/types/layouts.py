@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from gradviz_core.types.subjects import Layout, Site, SiteInfo
+from gradviz_core.types.subjects import INPUT, Layout, Site, SiteInfo
 
 _NAMED: dict[tuple[int, int], Layout] = {
     (2, 1): "vector",
@@ -119,6 +119,17 @@ class Grid:
     apart: int
     rows: int
     columns: int
+
+
+def has_a_map(info: SiteInfo) -> bool:
+    """Whether a site inside has channels and several positions, in memory of its own."""
+    inside = info.site.path != INPUT.path and info.differentiable and info.same_as is None
+    return inside and info.layout_known and math.prod(places(info)) > 1
+
+
+def with_rows_and_columns(infos: Iterable[SiteInfo]) -> tuple[SiteInfo, ...]:
+    """Those that have a map with rows and columns, in their order."""
+    return tuple(info for info in infos if has_a_map(info) and len(places(info)) == 2)
 
 
 def over_image(places: Sequence[int], axis: int, size: tuple[int, int]) -> Grid | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from gradviz_core.types.controls import Control
+from gradviz_core.types.controls import AnyControl
 from gradviz_core.types.series import Gathered
 from gradviz_core.types.verdicts import Verdict
 
@@ -70,7 +70,7 @@ class MethodCard:
     """Whether it asks for nothing but scores, so that it has a map where no gradient reaches its site too."""
     imports: tuple[str, ...] = ()
     """The imports that ``code`` needs besides torch."""
-    options: tuple[Control, ...] = ()
+    options: tuple[AnyControl, ...] = ()
     """What can be set. A question holds the values; the address holds those that are not at their default."""
     counts: str = ""
     """The option that counts the terms of a sum or mean, ``draws`` or ``steps``; empty for a method that sums none. The

@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Generic
 
 from typing_extensions import TypeVar
 
+from gradviz_core.types import keys
 from gradviz_core.types.arrays import Arrays
 from gradviz_core.types.receipts import Receipt
 
@@ -51,3 +52,9 @@ class AboutAModel(Question[A_co]):
     image: str
     seed: int
     """The random seed of a model that draws random numbers; others ignore it."""
+
+    @property
+    def others(self) -> tuple[str, ...]:
+        """Keys of further images that its options name, such as a baseline."""
+        named = (value for _, value in getattr(self, "options", ()) if isinstance(value, str))
+        return tuple(value for value in named if keys.kind(value) in (keys.SAMPLE, keys.UPLOAD))

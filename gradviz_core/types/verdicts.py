@@ -34,6 +34,9 @@ SHOWS_THE_INPUT = Verdict(
 )
 INDEPENDENT_OF_LATER_LAYERS = Verdict("Against: its map does not depend on the weights of later layers.", *_SIXT)
 RECOVERS_THE_IMAGE = Verdict("Against: it partly recovers the image, whatever the network decides.", *_NIE)
+PART_RECOVERS_THE_IMAGE = Verdict(
+    "Against: the guided backprop in it partly recovers the image, whatever the network decides.", *_NIE
+)
 NOT_SHIFT_INVARIANT = Verdict(
     "Against: it changes when a constant is added to every image and the first bias undoes that, so that the network "
     "computes the same.",

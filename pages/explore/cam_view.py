@@ -10,7 +10,7 @@ from gradviz_core.drawing.screen.seen import seen
 from gradviz_core.types import CamsAnswer, CamsQuestion, GradientQuestion, SiteInfo
 from gradviz_core.types.looks import Look
 from gradviz_core.types.methods import METHODS
-from pages.explore import cams, maps
+from pages.explore import cams, maps, naming
 from pages.layout import code, frame
 from pages.shell import address, asking, download_menu, facts, later, panel, sites
 from pages.shell.asking import ask
@@ -29,7 +29,7 @@ def draw(
         over_image = panel.room("all_channels")
     with right:
         with panel.controls("cam_options"):
-            options = cams.options(method)
+            options = cams.options(method, naming.names(choice))
             opacity = cams.opacity()
         with panel.controls("unit"):
             place = sites.choose_place(info, seen(choice.survey.arrays).size, width=maps.NARROW)

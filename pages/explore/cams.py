@@ -53,11 +53,11 @@ def method() -> str:
     return widgets.listed("Method", "layer_method", {name: known[name].name for name in names}, meaning)
 
 
-def options(method: str) -> OptionValues:
-    """The value of each option of the method, with its controls drawn."""
+def options(method: str, names: controls.Names) -> OptionValues:
+    """The value of each option of the method, with its controls drawn; ``names`` is what an option may name."""
     card = METHODS[method]
     controls.refuse_others("layer_options", card.options, card.name, "option")
-    return controls.draw_applying("layer_options", card.options)
+    return controls.draw_applying("layer_options", card.options, names)
 
 
 def opacity() -> float:

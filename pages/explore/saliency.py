@@ -9,7 +9,7 @@ from gradviz_core.types import GradientQuestion
 from gradviz_core.types.looks import Look
 from gradviz_core.types.methods import METHODS
 from gradviz_core.types.views import VIEWS
-from pages.explore import depth, over_patches, predictions, trust
+from pages.explore import depth, naming, over_patches, predictions, trust
 from pages.layout import code, frame
 from pages.shell import check, download_menu, facts, panel, pixel, rows, saliency, sizes
 from pages.shell.asking import one_sentence
@@ -22,7 +22,7 @@ with one_sentence():
         method = saliency.method(choice.survey)
         of_patches = METHODS[method].where == "attention"
         view = VIEWS[0] if of_patches else saliency.view()
-        options = saliency.options(method)
+        options = saliency.options(method, naming.names(choice))
         opacity = 100 if view.each_channel else saliency.opacity(60 if of_patches else 100)
 
     question = GradientQuestion(

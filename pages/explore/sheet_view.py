@@ -12,7 +12,7 @@ from gradviz_core.types import INPUT, GradientQuestion, SiteInfo, Target
 from gradviz_core.types.looks import Look
 from gradviz_core.types.map_kinds import MapKind
 from gradviz_core.types.methods import PLAIN
-from pages.explore import cams, maps
+from pages.explore import cams, maps, naming
 from pages.layout import code, frame
 from pages.shell import address, check, download_menu, facts, panel, sites
 from pages.shell.asking import ask
@@ -40,7 +40,7 @@ def draw(
         if method:
             with panel.controls("cam_options"):
                 order = maps.order()
-                options = cams.options(method)
+                options = cams.options(method, naming.names(choice))
         else:
             options = ()
         with panel.controls("unit"):

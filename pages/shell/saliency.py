@@ -74,11 +74,12 @@ def opacity(default: int) -> int:
     return widgets.percent("Opacity", "opacity", default, "How strongly the map covers the grey image below it")
 
 
-def options(method: MethodName) -> OptionValues:
-    """The value of each option of the method that applies, with its controls drawn as the card declares them."""
+def options(method: MethodName, names: controls.Names | None = None) -> OptionValues:
+    """The value of each option of the method that applies, with its controls drawn as the card declares them;
+    ``names`` is what an option may name."""
     card = card_of(method)
     controls.refuse_others("options", card.options, card.name, "option")
-    return controls.draw_applying("options", card.options)
+    return controls.draw_applying("options", card.options, names)
 
 
 def draw(

@@ -53,6 +53,11 @@ def words(key: str) -> str:
     return next((card.title for card in catalogue.sample_images() if card.key == key), key)
 
 
+def every(model: str) -> dict[str, str]:
+    """The key of each upload of this session and of each sample, and what it is called."""
+    return {key: words(key) for key in (*_pictures(), *(card.key for card in _in_order(model)))}
+
+
 def pick(chosen: str, model: str) -> None:
     """Thumbnails of the samples and of this session's uploads, what is known of the chosen one, and a way to upload
     one more."""

@@ -18,11 +18,11 @@ from gradviz_core.compute.client import Client
 from gradviz_core.compute.slot import Job, WorkerProcess
 from gradviz_core.compute.worker import Plan
 from gradviz_core.compute.worker_processes import worker_context
-from gradviz_core.errors import Busy, DeadlineExceeded, UnknownImage, UnknownModel, WorkerDied
+from gradviz_core.errors import Busy, ComputeError, DeadlineExceeded, UnknownImage, UnknownModel, WorkerDied
 from gradviz_core.settings import Settings
 from gradviz_core.text import log_lines
 from gradviz_core.text.codec import question_to_json
-from gradviz_core.types import SurveyQuestion
+from gradviz_core.types import GradientQuestion, SurveyQuestion
 from gradviz_core.types.cards import Preprocessing, Recipe
 from tests.compute.conftest import DEADLINE_S, FAKES, ask, kept, until, uploaded, worker_of
 from tests.crowding import soon
@@ -50,6 +50,20 @@ def test_whatever_touches_an_upload_is_done_by_other_processes(client: Client, c
     assert worker_of(ask(client, uploaded(client, chosen, "echo"), "x")) in confined
     assert worker_of(ask(client, "echo", "upload/no digest")) in confined
     assert worker_of(ask(client, "echo")) in trusted
+
+
+def test_an_upload_that_an_option_names_is_one_too(client: Client, chosen: Settings, tmp_path: Path) -> None:
+    """The fake writes to the file that its image names, which no confined worker can."""
+    board, key = tmp_path / "board", f"upload/{kept(chosen)}"
+    Path(f"{board}.go").touch()
+    question = GradientQuestion(model="part", image=str(board), method="integrated_gradients", part=(0, 1))
+    assert client.ask(question).question == question
+    with_another = replace(question, options=(("baseline", "image"), ("baseline_image", key)))
+    with pytest.raises(ComputeError):
+        client.ask(with_another)
+    assert client.ask(replace(question, options=(("baseline_image", "sample/star"),))).score == 0.0
+    with pytest.raises(UnknownImage, match="has been removed"):
+        client.ask(replace(question, options=(("baseline_image", f"upload/{'0' * 64}"),)))
 
 
 def test_a_confined_worker_is_confined(client: Client, chosen: Settings) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from gradviz_core.drawing import method_words
+from gradviz_core.drawing.snippets import beside
 from gradviz_core.drawing.snippets.flow import passes, wrapped
 from gradviz_core.drawing.snippets.maps import as_pictures, in_order
 from gradviz_core.drawing.snippets.program import MAP_TENSORS, Block, comment, program
@@ -73,6 +74,7 @@ def _made(
         f"{what}.",
         picture(setting),
         numbers(setting),
+        *beside.other_image(setting, method, options),
         model(setting, by_layer=True),
         *(_along(setting, target, info.site) if asks_along(method) else _here(setting, target, info.site, lines)),
         Block(lines, ("import torch", *card.imports)),

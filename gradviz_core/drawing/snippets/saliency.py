@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gradviz_core.drawing import method_words
+from gradviz_core.drawing.snippets import beside
 from gradviz_core.drawing.snippets.program import Block, comment, program, quoted
 from gradviz_core.drawing.snippets.scores import forward, gradient_at, inside, score, score_at, score_from, score_of
 from gradviz_core.drawing.snippets.setting import Setting, model, numbers, picture
@@ -38,7 +39,8 @@ def saliency(
     what = method_words.sentence(method, options, target, setting.card.labels)
     names = f"[{', '.join(map(quoted, blocks))}]"
     there = {} if tokens is None else {"patches": in_rows(tokens, "tokens"), "blocks": names}
-    lines, site = method_words.code(method, options, tokens=there), inside(target)
+    layer, site = beside.layer(setting, method, options), inside(target)
+    lines = method_words.code(method, options, *beside.axes(layer), tokens=there)
     functions = [at(setting, target) for name, at in _ELSEWHERE.items() if _calls(method, name)]
     back = dict.fromkeys(block for blocks in functions for block in blocks) or (
         forward(setting, site),
@@ -51,13 +53,16 @@ def saliency(
     else:
         gradient = (comment("The gradient with respect to the image."), "(gradient,) = torch.autograd.grad(score, x)")
     imports = ("import torch", *card_of(method).imports)
-    by_layer = site is not None or any(part in line for line in lines for part in _PARTS)
+    by_layer = site is not None or layer is not None or any(part in line for line in lines for part in _PARTS)
     return program(
         f"{what}: {words}.",
         picture(setting),
         numbers(setting),
+        *beside.other_image(setting, method, options),
         model(setting, by_layer=by_layer),
+        *beside.hook(setting, layer),
         *back,
+        *beside.value_and_slope(setting, layer),
         Block((*gradient, *lines, f"shown = gradient[0]{drawn.code}.numpy()"), imports),
     )
 

@@ -102,14 +102,14 @@ def _hook(setting: Setting, site: Site) -> Block:
     return Block(lines, imports, (MAP_TENSORS,) if site.item else ())
 
 
-def hooked(setting: Setting, site: Site) -> tuple[str, ...]:
-    """The lines that put the hook ``keep`` on a layer."""
+def hooked(setting: Setting, site: Site, hook: str = "keep") -> tuple[str, ...]:
+    """The lines that put the function ``hook`` on a layer."""
     if not _has_copies(setting, site):
-        return (f"model.get_submodule({quoted(site.path)}).register_forward_hook(keep)",)
+        return (f"model.get_submodule({quoted(site.path)}).register_forward_hook({hook})",)
     return (
         "for name, module in model.named_modules():",
         f'    if re.sub(r"@\\d+", "", name) == {quoted(site.path)}:  # also relu@1, its next call',
-        "        module.register_forward_hook(keep)",
+        f"        module.register_forward_hook({hook})",
     )
 
 

@@ -1,6 +1,6 @@
 """What flows through a layer output while the image comes out of a baseline."""
 
-from gradviz_core.types.baselines import BASELINE, NOISE_SEED
+from gradviz_core.types.baselines import BASELINE, BASELINE_IMAGE, NOISE_SEED
 from gradviz_core.types.controls import Choice, Option
 from gradviz_core.types.method_cards import MethodCard
 from gradviz_core.types.steps import ONE_QUESTION_STEPS
@@ -43,7 +43,7 @@ CARD = MethodCard(
         '    slope = gradient if $ends == "first" else (gradient + next_gradient) / 2',
         "    found += slope * (next_value - value)",
     ),
-    options=(BASELINE, ONE_QUESTION_STEPS, ENDS, NOISE_SEED),
+    options=(BASELINE, BASELINE_IMAGE, ONE_QUESTION_STEPS, ENDS, NOISE_SEED),
     counts="steps",
     gathered="sum",
     where="layer",

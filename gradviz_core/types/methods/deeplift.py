@@ -1,6 +1,6 @@
 """Differences of activations from those of a baseline, carried back by captum."""
 
-from gradviz_core.types.baselines import BASELINE, NOISE_SEED
+from gradviz_core.types.baselines import BASELINE, BASELINE_IMAGE, NOISE_SEED
 from gradviz_core.types.method_cards import MethodCard
 
 CARD = MethodCard(
@@ -50,7 +50,7 @@ CARD = MethodCard(
         "$baseline",
         "gradient = DeepLift(Scored()).attribute(x, baselines=baseline).detach()",
     ),
-    options=(BASELINE, NOISE_SEED),
+    options=(BASELINE, BASELINE_IMAGE, NOISE_SEED),
     complete="the attribution sums to the score less the score of the baseline",
     where="input",
 )

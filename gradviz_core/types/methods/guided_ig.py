@@ -1,6 +1,6 @@
 """The gradient, integrated along a path to the image that goes on where the slope is small."""
 
-from gradviz_core.types.baselines import BASELINE, NOISE_SEED
+from gradviz_core.types.baselines import BASELINE, BASELINE_IMAGE, NOISE_SEED
 from gradviz_core.types.controls import Number
 from gradviz_core.types.method_cards import MethodCard
 
@@ -88,7 +88,7 @@ CARD = MethodCard(
         "    total += torch.where(moved == 0, 0.0, moved * slope)",
         "gradient = total.float()",
     ),
-    options=(BASELINE, STEPS, SHARE, REACH, NOISE_SEED),
+    options=(BASELINE, BASELINE_IMAGE, STEPS, SHARE, REACH, NOISE_SEED),
     complete="the attribution sums to the score less the score of the baseline",
     where="input",
 )

@@ -1,6 +1,6 @@
 """The gradient, integrated along the straight path from a baseline to the image."""
 
-from gradviz_core.types.baselines import BASELINE, NOISE_SEED
+from gradviz_core.types.baselines import BASELINE, BASELINE_IMAGE, NOISE_SEED
 from gradviz_core.types.method_cards import MethodCard
 from gradviz_core.types.steps import RULE, STEPS
 from gradviz_core.types.verdicts import DEPENDS_ON_THE_BASELINE, NO_BETTER_THAN_RANDOM, SHOWS_THE_INPUT
@@ -38,7 +38,7 @@ CARD = MethodCard(
         ")",
     ),
     imports=("import numpy as np",),
-    options=(BASELINE, STEPS, RULE, NOISE_SEED),
+    options=(BASELINE, BASELINE_IMAGE, STEPS, RULE, NOISE_SEED),
     counts="steps",
     gathered="sum",
     complete="the attribution sums to the score less the score of the baseline",

@@ -1,6 +1,6 @@
 """The gradient at a layer output, averaged along a path of inputs."""
 
-from gradviz_core.types.baselines import BASELINE, NOISE_SEED
+from gradviz_core.types.baselines import BASELINE, BASELINE_IMAGE, NOISE_SEED
 from gradviz_core.types.method_cards import MethodCard
 from gradviz_core.types.steps import ONE_QUESTION_STEPS, RULE
 
@@ -33,7 +33,7 @@ CARD = MethodCard(
         "found = sum(weight * along(at)[1] for at, weight in zip(path, weights.tolist()))",
     ),
     imports=("import numpy as np",),
-    options=(BASELINE, ONE_QUESTION_STEPS, RULE, NOISE_SEED),
+    options=(BASELINE, BASELINE_IMAGE, ONE_QUESTION_STEPS, RULE, NOISE_SEED),
     counts="steps",
     gathered="sum",
     where="layer",

@@ -1,6 +1,6 @@
 """Shapley values of the cells of a grid, estimated by captum."""
 
-from gradviz_core.types.baselines import BASELINE
+from gradviz_core.types.baselines import BASELINE, BASELINE_IMAGE
 from gradviz_core.types.controls import Number
 from gradviz_core.types.draws import SEED
 from gradviz_core.types.method_cards import MethodCard
@@ -60,7 +60,7 @@ CARD = MethodCard(
         ")",
         "gradient = shapley / torch.bincount(cells.flatten())[cells] / x.shape[1]",
     ),
-    options=(SAMPLES, CELLS, BASELINE, SEED),
+    options=(SAMPLES, CELLS, BASELINE, BASELINE_IMAGE, SEED),
     complete="the attribution sums to the score less the score of the baseline",
     where="input",
 )

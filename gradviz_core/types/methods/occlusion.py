@@ -1,6 +1,6 @@
 """How much the score falls when a window of the image is covered."""
 
-from gradviz_core.types.baselines import BASELINE, NOISE_SEED
+from gradviz_core.types.baselines import BASELINE, BASELINE_IMAGE, NOISE_SEED
 from gradviz_core.types.controls import Number
 from gradviz_core.types.method_cards import MethodCard
 
@@ -66,7 +66,7 @@ CARD = MethodCard(
         "        times[window] += 1",
         "gradient = (falls / times.clamp(min=1) / x.shape[1]).expand(x.shape)",
     ),
-    options=(ROWS, SIZE, BASELINE, NOISE_SEED),
+    options=(ROWS, SIZE, BASELINE, BASELINE_IMAGE, NOISE_SEED),
     counts="rows",
     gathered="sum",
     where="input",

@@ -1,0 +1,17 @@
+"""What the options of a method may name: another image, or a layer output of the model."""
+
+from __future__ import annotations
+
+from gradviz_core.drawing.captions import site_text
+from gradviz_core.types import layouts
+from pages.shell.choice import Choice
+from pages.shell.controls import Names
+from pages.uploads import images
+
+
+def names(choice: Choice) -> Names:
+    """The images of the samples and of this session, and the layer outputs with rows and columns, the last first: those
+    whose names the address can hold, which parts its entries by commas."""
+    layers = layouts.with_rows_and_columns(choice.survey.sites)
+    named = {str(info.site): site_text(info) for info in reversed(layers) if "," not in str(info.site)}
+    return {"image": images.every(choice.model), "layer": named}
