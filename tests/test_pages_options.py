@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from gradviz_core.drawing import method_words
+from gradviz_core.models import catalogue
 from gradviz_core.types.methods import METHODS
 from tests.opening import SALIENCY, answer_here, chart, opened, texts, values
 
@@ -61,3 +63,37 @@ def test_the_tooltip_of_the_methods_is_about_the_chosen_one(monkeypatch: pytest.
     assert control.help.startswith("**DeepLIFT**: ")
     assert "It does not show how the score responds to a small change of the image. Models that call" in control.help
     assert [card.name for card in METHODS.values() if f"**{card.name}**" in control.help] == ["DeepLIFT"]
+
+
+def test_a_layer_is_chosen_from_those_with_rows_and_columns_the_last_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    answer_here(monkeypatch)
+    asked = {"model": "preset/shapes-cnn", "image": "sample/star", "method": "guided_grad_cam"}
+    app = opened(SALIENCY, **asked)
+    (control,) = [box for box in app.selectbox if box.label == "Layer"]
+    assert control.options[:2] == ["last: features.17", "features.17 · ReLU · 120×12×12"]
+    assert not any("flatten" in option or "fc" in option for option in control.options)
+    last = values(chart(app, "gradient"))
+    control.select("features.2 · ReLU · 24×48×48").run()
+    assert not app.exception
+    assert app.query_params["options"] in ("layer=features.2", ["layer=features.2"])
+    assert not np.allclose(values(chart(app, "gradient")), last)
+    assert any("Grad-CAM is that of features.2, 48 × 48 positions" in text for text in texts(app))
+
+
+def test_another_image_is_chosen_from_samples_and_uploads_and_refused_where_there_is_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    answer_here(monkeypatch)
+    asked = {"model": MODEL, "image": IMAGE, "method": "integrated_gradients"}
+    app = opened(SALIENCY, **asked, options="baseline=image,steps=2")
+    (control,) = [box for box in app.selectbox if box.label == "Other image"]
+    assert control.options[0] == "A tower of the Summer Palace in Beijing"
+    assert len(control.options) == len(set(control.options)) == len(catalogue.sample_images())
+    there = values(chart(app, "gradient"))
+    control.select("A handwritten 8").run()
+    assert not np.allclose(values(chart(app, "gradient")), there)
+    assert "baseline_image=sample/digit-8" in str(app.query_params["options"])
+    for key, why in (("sample/none", "'none'"), ("nothing", "'nothing'")):
+        app = opened(SALIENCY, **asked, options=f"baseline=image,baseline_image={key}")
+        assert why in app.error[0].value
+        assert key in next(box for box in app.selectbox if box.label == "Other image").options

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from gradviz_core.drawing.captions import site_text
 from gradviz_core.types import layouts
+from gradviz_core.types.sites import site_name
 from pages.shell.choice import Choice
 from pages.shell.controls import Names
 from pages.uploads import images
@@ -14,4 +15,6 @@ def names(choice: Choice) -> Names:
     whose names the address can hold, which parts its entries by commas."""
     layers = layouts.with_rows_and_columns(choice.survey.sites)
     named = {str(info.site): site_text(info) for info in reversed(layers) if "," not in str(info.site)}
+    if layers:
+        named[""] = f"last: {site_name(layers[-1].site, layers[-1].calls)}"
     return {"image": images.every(choice.model), "layer": named}
