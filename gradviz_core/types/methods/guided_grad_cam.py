@@ -24,7 +24,7 @@ CARD = MethodCard(
     r"\text{ at each ReLU}",
     unit="$score × $score per $value",
     signed=True,
-    colours="$High: what comes back to there is positive; $low: it is negative. No colour: one of the two maps is zero.",
+    colours="$High: what comes back to there is positive; $low: it is negative. No colour: a map of the two is zero.",
     brightness="$High: much comes back to there, and Grad-CAM is high; $low: only a little.",
     shows="Edges and textures that switch on the units that raise the score, where Grad-CAM of the layer marks the "
     "image. It is a product of two maps, and no derivative of the score.",
