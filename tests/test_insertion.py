@@ -27,9 +27,9 @@ def asked(**choices: object) -> gv.InsertionQuestion:
     return gv.InsertionQuestion(**{"model": MODEL, "image": IMAGE, "steps": 4, **choices})  # type: ignore[arg-type]
 
 
-def picture() -> torch.Tensor:
-    steps = load(MODEL).card.preprocessing
-    return torch.from_numpy(normalise(as_seen(load_image(IMAGE), steps), steps))
+def picture(model: str = MODEL, image: str = IMAGE) -> torch.Tensor:
+    steps = load(model).card.preprocessing
+    return torch.from_numpy(normalise(as_seen(load_image(image), steps), steps))
 
 
 @pytest.mark.parametrize("substrate", ["zero", "blurred", "black"])
@@ -77,7 +77,8 @@ def test_the_orders_that_need_no_map(answerer: Answerer) -> None:
 
 def test_what_sums_to_the_score_ranks_by_its_sign(answerer: Answerer) -> None:
     field = np.array([[-3.0, 1.0], [2.0, np.nan]])
-    assert _ranked(field).tolist() == [2, 1, 3, 0]
+    assert _ranked(field, np.arange(4)).tolist() == [2, 1, 3, 0]
+    assert _ranked(np.array([1.0, 3.0, 1.0, 1.0]), np.array([3, 1, 0, 2])).tolist() == [1, 3, 0, 2], "ties at random"
     signed = answerer.answer(asked(method="integrated_gradients"))
     random = answerer.answer(asked(order="random"))
     assert signed.areas[0] > random.areas[0]
@@ -92,7 +93,7 @@ def test_what_is_in_units_of_the_score_ranks_by_its_sign(method: str, answerer: 
     asked_of = gv.GradientQuestion(model=MODEL, image=IMAGE, method=method, options=few, target=gv.ClassScore(3))
     field = answerer.answer(asked_of).attributions[gv.INPUT][0].sum(0)
     assert field.min() < 0
-    best = _ranked(field)[: round(0.25 * field.size)]
+    best = _ranked(field, np.random.default_rng(0).permutation(field.size))[: round(0.25 * field.size)]
     answer = answerer.answer(asked(method=method, options=few, target=gv.ClassScore(3)))
     x = picture()
     mixed = torch.zeros_like(x).flatten(2)
@@ -110,3 +111,36 @@ def test_the_area_is_the_mean_by_the_trapezoidal_rule(answerer: Answerer) -> Non
 def test_too_many_steps_are_refused(answerer: Answerer) -> None:
     with pytest.raises(QuestionError, match="There are 65 steps"):
         answerer.answer(asked(steps=65))
+
+
+def test_the_map_of_a_layer_ranks_the_pixels_that_lie_under_it(answerer: Answerer) -> None:
+    """Enlarged here by hand, at the centres of its squares and between them."""
+    site, model, image = gv.Site("features.17"), "preset/shapes-cnn", "sample/star"
+    answer = answerer.answer(asked(model=model, image=image, method="grad_cam", wrt=site))
+    found = answerer.answer(gv.GradientQuestion(model=model, image=image, method="grad_cam", wrt=(site,)))
+    small = found.attributions[site][0, 0]
+    x = picture(model, image)
+    rows, columns = x.shape[2:]
+    down, across = (
+        np.clip((np.arange(side) + 0.5) * part / side - 0.5, 0, part - 1)
+        for side, part in ((rows, small.shape[0]), (columns, small.shape[1]))
+    )
+    large = np.zeros((rows, columns))
+    for row, y in enumerate(down):
+        for column, z in enumerate(across):
+            top, left = int(y), int(z)
+            bottom, right = min(top + 1, small.shape[0] - 1), min(left + 1, small.shape[1] - 1)
+            above = small[top, left] * (1 - z + left) + small[top, right] * (z - left)
+            below = small[bottom, left] * (1 - z + left) + small[bottom, right] * (z - left)
+            large[row, column] = above * (1 - y + top) + below * (y - top)
+    share = answer.arrays["share"][1]
+    limit = np.sort(large.ravel())[-round(share * large.size)]
+    assert (large >= limit).sum() == round(share * large.size), "there are no ties"
+    mixed = torch.where(torch.from_numpy(large >= limit), x, torch.zeros_like(x))
+    true = load(model).module(mixed)[0, answer.target.explains].item()
+    assert answer.arrays["insertion"][1] == pytest.approx(true, abs=1e-3)
+
+
+def test_a_map_that_does_not_lie_over_the_picture_ranks_no_pixels(answerer: Answerer) -> None:
+    with pytest.raises(QuestionError, match="do not lie over the picture"):
+        answerer.answer(asked(model="preset/digits-mlp", method="conductance", wrt=gv.Site("relu1")))

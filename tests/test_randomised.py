@@ -13,7 +13,7 @@ import gradviz_core as gv
 from gradviz_core.answering import Answerer
 from gradviz_core.answers.load import Model, RecentModels, load
 from gradviz_core.errors import QuestionError
-from gradviz_core.tracing.randomised import layers, shuffled
+from gradviz_core.tracing.randomised import layers, seeds_of, shuffled
 from gradviz_core.tracing.trace import forward
 from gradviz_core.types.similarity import spearman
 from gradviz_core.uploads import exported
@@ -125,7 +125,7 @@ def test_nothing_randomised_is_the_map_itself_and_a_question_leaves_no_trace(ans
 def test_each_parameter_keeps_its_numbers_and_each_buffer_stays() -> None:
     module = load("preset/shapes-resnet").module
     names = [name for name, _ in module.named_parameters()]
-    other = shuffled(module, names, 3)
+    other = shuffled(module, {name: seeds_of(module, 3)[name] for name in names})
     for (name, before), (_, after) in zip(module.named_parameters(), other.named_parameters(), strict=True):
         assert torch.equal(before.flatten().sort().values, after.flatten().sort().values)
         assert not torch.equal(before, after), name
@@ -160,7 +160,7 @@ def test_layers_are_counted_from_the_score_down(as_file: bool) -> None:
     assert list(found) == ["last", "attention", "twice", ""]
     assert [name.rpartition(".")[2] for name in found["attention"]][-2:] == ["weight", "bias"], "of out_proj too"
     assert list(layers(module, trace, gv.Unit(gv.Site("twice", 1), (0, 0)))) == ["twice", ""]
-    other = shuffled(module, found["twice"], 0)
+    other = shuffled(module, {name: seeds_of(module, 0)[name] for name in found["twice"]})
     assert not torch.equal(forward(other, x).output, trace.output)  # type: ignore[arg-type]
     assert torch.equal(forward(module, x).output, trace.output)  # type: ignore[arg-type]
 
@@ -232,4 +232,16 @@ def test_random_weights_change_grad_cam(model: str, site: gv.Site, answerer: Ans
     found = answerer.answer(asked(model=model, method="grad_cam", wrt=site, layer=count // 2))
     assert found.attribution.shape[1] == 1
     assert found.spearman_absolute < 0.45
+    assert -1 < found.ssim < 0.7, "of the maps enlarged to the picture"
     assert answerer.answer(asked(model=model, method="grad_cam", wrt=site)).spearman == pytest.approx(1)
+
+
+def test_the_program_can_know_which_parameter_got_which_order(answerer: Answerer) -> None:
+    found = answerer.answer(asked(layer=2, draw=3))
+    module = load(MODEL).module
+    seeds = dict(pair for layer in found.seeds[:2] for pair in layer)
+    other = shuffled(module, seeds)
+    names = {name for name, _ in module.named_parameters()}
+    assert {name for layer in found.seeds for name, _ in layer} == names
+    moved = {n for n, p in other.named_parameters() if not torch.equal(p, dict(module.named_parameters())[n])}
+    assert moved == set(seeds)

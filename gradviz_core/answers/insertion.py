@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import torch
 from jaxtyping import Int64
 from torch import Tensor
 
-from gradviz_core.answers import gradient
+from gradviz_core.answers import drawn, gradient
 from gradviz_core.answers.needs import Needs, about
 from gradviz_core.answers.oracle import SceneOracle
 from gradviz_core.answers.scene import Clock, Scene
@@ -19,21 +20,23 @@ from gradviz_core.methods.attributions import Oracle
 from gradviz_core.methods.baselines import beginning
 from gradviz_core.types import INPUT, FloatArray, GradientQuestion, InsertionAnswer, InsertionQuestion
 from gradviz_core.types.insertion import MOST_STEPS
-from gradviz_core.types.methods import card_of
+from gradviz_core.types.methods import counts_in_the_score
+from gradviz_core.types.sites import site_name
 from gradviz_core.types.tokens import of_pixels
-from gradviz_core.types.views import view
 
 
 def needs(question: InsertionQuestion) -> Needs:
-    """The input, and the site that the target is read from.
+    """The input, the site that the target is read from, and that of the map.
 
     Raises:
         QuestionError: as of a ``GradientQuestion``; or there are too few steps, or too many.
     """
     if not 1 <= question.steps <= MOST_STEPS:
         raise QuestionError(f"There are {question.steps} steps. Choose a whole number from 1 to {MOST_STEPS}.")
-    asked = gradient.needs(_asked(question))
-    return asked if asked.attention else about(question.target)
+    found = gradient.needs(_asked(question))
+    if question.wrt == INPUT and not found.attention:
+        return about(question.target)
+    return found if found.sites is None else replace(found, sites=found.sites | {INPUT}, may_stop=False)
 
 
 def size(question: InsertionQuestion, known: Known) -> Size:
@@ -45,7 +48,7 @@ def answer(scene: Scene, question: InsertionQuestion, notes: tuple[str, ...], cl
     """Both curves.
 
     Raises:
-        QuestionError: as the gradient does; or the input is not a picture.
+        QuestionError: as the gradient does; or the input is not a picture, or the map does not lie over it.
     """
     x = scene.trace.values[INPUT].detach()
     if x.dim() != 4:
@@ -75,6 +78,8 @@ def _asked(question: InsertionQuestion) -> GradientQuestion:
         target=question.target,
         method=question.method,
         options=question.options,
+        wrt=(question.wrt,),
+        axis=question.axis,
         seed=question.seed,
     )
 
@@ -84,30 +89,30 @@ def _order(
 ) -> tuple[Int64[np.ndarray, " pixels"], tuple[str, ...]]:
     """The pixels, counted row by row, in the order in which they change; and what is said of the map."""
     rows, columns = x.shape[2:]
+    at_random = np.random.default_rng(question.draw).permutation(rows * columns)
     if question.order == "random":
-        return np.random.default_rng(question.draw).permutation(rows * columns), ()
+        return at_random, ()
     if question.order == "centre":
         down, across = (np.arange(side) - (side - 1) / 2 for side in (rows, columns))
-        return _ranked(-np.hypot(down[:, None], across)), ()
+        return _ranked(-np.hypot(down[:, None], across), np.arange(rows * columns)), ()
     found = gradient.answer(scene, _asked(question), (), clock)
-    reduce = view(question.view).reduce
-    assert reduce is not None, "the question names one of the views of a map"
-    drawn = reduce(found.attributions[INPUT][0])
+    shown = drawn.field(scene, found.attributions[question.wrt], question.wrt, question.axis, question.view)
     if found.tokens is not None:  # each pixel has the number of its patch
         where = of_pixels((rows, columns), found.tokens.centres, found.tokens.rows, found.tokens.columns)
-        drawn = drawn[np.ix_(*where)]
-    return _ranked(drawn if _counts_in_the_score(question.method) else np.abs(drawn)), found.notes
+        large: FloatArray | None = shown[np.ix_(*where)]
+    else:
+        large = drawn.over_pixels(scene, shown)
+    if large is None:
+        raise QuestionError(
+            f"The positions of {site_name(question.wrt)} do not lie over the picture, so the map ranks no pixels. "
+            "Choose a layer output with rows and columns."
+        )
+    return _ranked(large if counts_in_the_score(question.method) else np.abs(large), at_random), found.notes
 
 
-def _counts_in_the_score(method: str) -> bool:
-    """Whether the values are in units of the score, so that their sign says which way a pixel moves it."""
-    card = card_of(method)
-    return bool(card.complete) or card.unit == "$score"
-
-
-def _ranked(field: FloatArray) -> Int64[np.ndarray, " pixels"]:
-    """The largest first; of equal ones in the order of the picture."""
-    return np.argsort(-np.nan_to_num(field.ravel()), kind="stable")
+def _ranked(field: FloatArray, alike: Int64[np.ndarray, " pixels"]) -> Int64[np.ndarray, " pixels"]:
+    """The largest first; of equal ones in the order ``alike``, which names each pixel once."""
+    return alike[np.argsort(-np.nan_to_num(field.ravel()[alike]), kind="stable")]
 
 
 def _curve(

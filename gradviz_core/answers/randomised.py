@@ -9,13 +9,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from gradviz_core.answers import gradient
+from gradviz_core.answers import drawn, gradient
 from gradviz_core.answers.needs import Needs
 from gradviz_core.answers.scene import Clock, Scene
 from gradviz_core.answers.sizes import Known, Size
 from gradviz_core.errors import QuestionError
-from gradviz_core.tracing.randomised import MOST_PARAMETERS, is_constant, layers, shuffled
-from gradviz_core.tracing.scores import targets
+from gradviz_core.tracing.randomised import MOST_PARAMETERS, is_constant, layers, seeds_of, shuffled
 from gradviz_core.tracing.trace import forward
 from gradviz_core.types import (
     INPUT,
@@ -25,12 +24,10 @@ from gradviz_core.types import (
     GradientQuestion,
     RandomisedAnswer,
     RandomisedQuestion,
-    Target,
 )
 from gradviz_core.types.controls import Number
 from gradviz_core.types.methods import OptionValues, card_of, settled
 from gradviz_core.types.similarity import as_drawn, spearman, ssim
-from gradviz_core.types.views import view
 
 MOST_DRAWS = 10_000
 
@@ -66,7 +63,8 @@ def answer(scene: Scene, question: RandomisedQuestion, notes: tuple[str, ...], c
     found = layers(module, scene.trace, first.target)
     changed = _chosen(question, tuple(found))
     names = {name for layer in changed for name in found[layer]}
-    then = _changed(scene, question, shuffled(module, names, question.draw) if names else module)
+    seeds = seeds_of(module, question.draw)
+    then = _changed(scene, question, shuffled(module, {name: seeds[name] for name in names}) if names else module)
     asked = replace(_asked(question), target=first.target, options=_options(question))
     second = gradient.answer(then, asked, (), clock)
     fields = [_field(question, scene, one) for one in (first, second)]
@@ -77,11 +75,12 @@ def answer(scene: Scene, question: RandomisedQuestion, notes: tuple[str, ...], c
         score_then=second.score,
         layers=tuple(found),
         changed=changed,
+        seeds=tuple(tuple((name, seeds[name]) for name in names) for names in found.values()),
         notes=tuple(dict.fromkeys((*notes, *second.notes, *_said(module, found, changed)))),
         receipt=clock.receipt(),
         arrays={
             f"attribution/{question.wrt}": second.attributions[question.wrt],
-            "similarity": np.array(_similarity(*fields)),
+            "similarity": np.array(_similarity(scene, *fields)),
         },
     )
 
@@ -142,27 +141,19 @@ def _noisy(x: Tensor, question: RandomisedQuestion) -> Tensor:
     if not question.noise:
         return x
     generator = torch.Generator().manual_seed(MOST_PARAMETERS * question.draw)
-    drawn = torch.randn(x.shape, generator=generator, dtype=torch.float32).to(x)
-    return x + question.noise * (x.max() - x.min()) * drawn
+    noise = torch.randn(x.shape, generator=generator, dtype=torch.float32).to(x)
+    return x + question.noise * (x.max() - x.min()) * noise
 
 
 def _field(question: RandomisedQuestion, scene: Scene, answer: GradientAnswer) -> FloatArray:
-    """What is drawn of a map: at the input by the view, elsewhere the sum over its channels."""
-    found: FloatArray = answer.attributions[question.wrt]
-    reduce = view(question.view).reduce
-    if question.wrt == INPUT and found.ndim == 4 and reduce is not None:
-        return reduce(found[0])
-    summed: FloatArray = found.sum(axis=_axis(scene, question, answer.target))[0] if found.ndim > 1 else found
-    return summed
+    return drawn.field(scene, answer.attributions[question.wrt], question.wrt, question.axis, question.view)
 
 
-def _axis(scene: Scene, question: RandomisedQuestion, target: Target) -> int:
-    return targets.channel_axis(scene.trace, question.wrt, question.axis)
-
-
-def _similarity(one: FloatArray, other: FloatArray) -> tuple[float, float, float]:
-    """Spearman of the fields, Spearman and SSIM of their magnitudes."""
-    alike = ssim(as_drawn(one), as_drawn(other)) if one.ndim == 2 else float("nan")
+def _similarity(scene: Scene, one: FloatArray, other: FloatArray) -> tuple[float, float, float]:
+    """Spearman of the fields, Spearman of their magnitudes, and SSIM of these over the pixels of the picture."""
+    large = [drawn.over_pixels(scene, field) for field in (one, other)]
+    here, there = (field if pixels is None else pixels for field, pixels in zip((one, other), large, strict=True))
+    alike = ssim(as_drawn(here), as_drawn(there)) if here.ndim == 2 else float("nan")
     return spearman(one, other), spearman(np.abs(one), np.abs(other)), alike
 
 

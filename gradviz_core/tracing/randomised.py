@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
@@ -42,19 +42,22 @@ def layers(module: nn.Module, trace: Trace, target: Target) -> dict[str, list[st
     return {path: found[path] for path in order}
 
 
-def shuffled(module: nn.Module, names: Collection[str], draw: int) -> nn.Module:
-    """A twin in which each of the named parameters has its own numbers in another order, all orders being equally
-    likely. The module itself stays as it is.
+def seeds_of(module: nn.Module, draw: int) -> dict[str, int]:
+    """The seed of the order of each parameter: it depends on ``draw`` and its place among all parameters alone."""
+    return {name: MOST_PARAMETERS * draw + at for at, (name, _) in enumerate(module.named_parameters())}
 
-    The order of a parameter depends on ``draw``, its place among all parameters and its size alone.
+
+def shuffled(module: nn.Module, seeds: Mapping[str, int]) -> nn.Module:
+    """A twin in which each of the named parameters has its own numbers in another order, which its seed says, all
+    orders being equally likely. The module itself stays as it is.
 
     Raises:
         QuestionError: the module cannot be copied.
     """
     other = twin(module, trainable=False)
-    for at, (name, parameter) in enumerate(other.named_parameters()):
-        if name in names:
-            generator = torch.Generator().manual_seed(MOST_PARAMETERS * draw + at)
+    for name, parameter in other.named_parameters():
+        if name in seeds:
+            generator = torch.Generator().manual_seed(seeds[name])
             order = torch.randperm(parameter.numel(), generator=generator).to(parameter.device)
             parameter.data = parameter.detach().flatten()[order].view(parameter.shape)
     return other

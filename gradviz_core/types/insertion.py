@@ -15,6 +15,7 @@ from gradviz_core.types.methods import MethodName, OptionValues
 from gradviz_core.types.questions import AboutAModel, Answer
 from gradviz_core.types.randomised import ViewName
 from gradviz_core.types.receipts import Receipt
+from gradviz_core.types.subjects import INPUT, Site
 from gradviz_core.types.targets import ClassScore, Target
 
 Order = Literal["map", "random", "centre"]
@@ -32,7 +33,8 @@ class InsertionQuestion(AboutAModel["InsertionAnswer"]):
 
     In each of ``steps`` steps the same number of pixels changes, all their channels together. The map ranks pixels by
     the magnitude of the field that ``view`` draws; that of a method whose values are in units of the score ranks them
-    by the field itself, so that those which lower the score come last. ``draw`` is the seed of the random order.
+    by the field itself, so that those which lower the score come last. Pixels that it ranks alike come in a random
+    order. ``draw`` is the seed of all random orders.
     """
 
     model: str
@@ -40,6 +42,9 @@ class InsertionQuestion(AboutAModel["InsertionAnswer"]):
     target: Target = field(default_factory=ClassScore)
     method: MethodName = "gradient"
     options: OptionValues = ()
+    wrt: Site = INPUT
+    axis: int | None = None
+    """As in a ``GradientQuestion``. The map of a layer output is enlarged bilinearly to the picture."""
     view: ViewName = "signed_sum"
     order: Order = "map"
     substrate: Substrate = "zero"

@@ -45,7 +45,7 @@ class RandomisedQuestion(AboutAModel["RandomisedAnswer"]):
     axis: int | None = None
     """As in a ``GradientQuestion``."""
     view: ViewName = "signed_sum"
-    """The field at the input; at a layer output its channels are summed."""
+    """The field at the input; at a layer output the channels are summed."""
     layer: int = 0
     mode: Mode = "cascade"
     noise: float = 0.0
@@ -71,6 +71,8 @@ class RandomisedAnswer(Answer):
     """All layers, from the score down, by the names of their modules."""
     changed: tuple[str, ...]
     """Those whose parameters are in another order."""
+    seeds: tuple[tuple[tuple[str, int], ...], ...]
+    """Of each layer of ``layers``, the names of its parameters, each with the seed of its order."""
     notes: tuple[str, ...]
     receipt: Receipt
     arrays: Arrays
@@ -94,6 +96,7 @@ class RandomisedAnswer(Answer):
 
     @property
     def ssim(self) -> float:
-        """Structural similarity of the magnitudes, each as ``similarity.as_drawn`` has them; NaN for a map with a side
-        under 11 pixels, or without rows and columns."""
+        """Structural similarity of the magnitudes, each as ``similarity.as_drawn`` has them; a map of a layer output is
+        enlarged to the picture before. NaN for a picture with a side under 11 pixels, or a map without rows and
+        columns."""
         return float(self.arrays["similarity"][2])

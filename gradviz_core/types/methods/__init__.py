@@ -85,3 +85,9 @@ def terms(method: str, options: OptionValues, part: tuple[int, int] | None) -> r
             f"order from 0 to {count}."
         )
     return range(first, last)
+
+
+def counts_in_the_score(method: str) -> bool:
+    """Whether the values of a method are in units of the score, so that their sign says which way each moves it."""
+    card = card_of(method)
+    return bool(card.complete) or card.unit == "$score"

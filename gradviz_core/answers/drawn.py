@@ -1,0 +1,46 @@
+"""The field that is drawn of a map, and the same over the pixels of the picture."""
+
+from __future__ import annotations
+
+import torch
+from torch.nn.functional import interpolate
+
+from gradviz_core.answers.scene import Scene
+from gradviz_core.tracing.scores import targets
+from gradviz_core.types import INPUT, FloatArray, Site, layouts
+from gradviz_core.types.views import view
+
+
+def field(scene: Scene, found: FloatArray, site: Site, axis: int | None, name: str) -> FloatArray:
+    """What is drawn of the map ``found`` at a site: at the input what the view of this ``name`` makes of its channels;
+    elsewhere their sum, as rows and columns where the positions lie over the picture. ``axis`` counts the channels, or
+    what the trace knows of them where it is None."""
+    reduce = view(name).reduce
+    if site == INPUT and found.ndim == 4 and reduce is not None:
+        return reduce(found[0])
+    if found.ndim == 1:
+        return found
+    axis = targets.channel_axis(scene.trace, site, axis)
+    summed: FloatArray = found.sum(axis=axis)[0]
+    size = _size(scene)
+    grid = None if size is None else layouts.over_image(summed.shape, axis, size)
+    return summed if grid is None else summed.ravel()[grid.apart :].reshape(grid.rows, grid.columns)
+
+
+def over_pixels(scene: Scene, drawn: FloatArray) -> FloatArray | None:
+    """The field with a number for each pixel of the picture: as it is, or enlarged bilinearly. None where it has no
+    rows and columns, or the input is no picture."""
+    size = _size(scene)
+    if drawn.ndim != 2 or size is None:
+        return None
+    if drawn.shape == size:
+        return drawn
+    small = torch.from_numpy(drawn)[None, None].float()
+    large: FloatArray = interpolate(small, size, mode="bilinear", align_corners=False)[0, 0].numpy()
+    return large
+
+
+def _size(scene: Scene) -> tuple[int, int] | None:
+    """Rows and columns of the picture."""
+    shape = scene.trace.values[INPUT].shape
+    return (shape[2], shape[3]) if len(shape) == 4 else None
