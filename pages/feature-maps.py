@@ -4,13 +4,17 @@ from pages.explore import cams, maps
 from pages.layout import contents
 from pages.shell import sites
 from pages.shell.parameters import Parameter
+from pages.trust import panel as trust
 
 PAGE = contents.Page(
     "Layers",
     "pages/explore/feature_maps.py",
     section="Explore",
     order=12,
-    parameters=(*maps.PARAMETERS, *cams.PARAMETERS, *sites.PARAMETERS, Parameter("opacity")),
+    parameters=(
+        *(*maps.PARAMETERS, *cams.PARAMETERS, *sites.PARAMETERS),
+        *(Parameter("opacity"), *trust.AT_LAYER),
+    ),
     presented=(
         *("chart_channels", "said_channels", "chart_channel", "said_channel", "shown_maps"),
         *("chart_map", "said_map", "shown_layer_method"),

@@ -14,9 +14,10 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
+from gradviz_core.compute import inline
 from gradviz_core.drawing import fields, spectra
 from gradviz_core.drawing.screen import site_maps
-from gradviz_core.types import Question, blocks
+from gradviz_core.types import ClassScore, Question, RandomisedQuestion, blocks
 from pages.shell.answer_cache import answer_cache
 from pages.understand import jacobian_choice, jacobian_pictures
 from tests import snippet_runs
@@ -26,6 +27,8 @@ BACKWARD = "pages/understand/backward_pass.py"
 FLOW, JACOBIAN, PERTURBATION = (f"pages/understand/{name}.py" for name in ("gradient_flow", "jacobian", "perturbation"))
 MODEL, IMAGE = "preset/shapes-resnet", "sample/heart"
 CLOSE = 1e-6
+ALIKE = 1e-4
+"""Numbers that differ in the last digit may change places in a rank correlation."""
 ITERATED = 1e-4
 """An iteration stops where its values have settled to a share of 1e-4; vectors settle later, so ten times as much for
 them."""
@@ -118,6 +121,14 @@ PICTURES: dict[tuple[str, str], tuple[Drawn, Told, float]] = {
     (MAPS, "map"): (values, _tab("Map"), CLOSE),
     (MAPS, "cams"): (values, _tiles("Every layer", columns=16, label=0.022), CLOSE),
     (MAPS, "changes"): (_lines(0, 1), _tab("Regions"), 1e-4),
+    **{(page, "trust_map"): (values, _tab("Other map"), CLOSE) for page in (SALIENCY, MAPS)},
+    (SALIENCY, "trust_curve"): (_lines(0, 1, 2), _tab("Similarity"), ALIKE),
+    (MAPS, "trust_curve"): (_lines(0, 1), lambda found: found["Similarity"][:, 1:], ALIKE),
+    **{
+        (page, f"trust_{name}"): (_lines(0, 1, 2), lambda found, tab=name.capitalize(): found[tab].T, 1e-5)
+        for page in (SALIENCY, MAPS)
+        for name in ("insertion", "deletion")
+    },
     (FLOW, "flow"): (lambda figure: _flow(figure, 0, 2), _tab("Layer outputs"), CLOSE),
     (FLOW, "parameters"): (_lines(0, 1), _tab("Parameters"), CLOSE),
     (JACOBIAN, "matrix"): (values, _tab("Matrix"), CLOSE),
@@ -242,6 +253,64 @@ def test_a_picture_that_is_too_large_for_a_screen(
 ) -> None:
     monkeypatch.setattr(blocks, "MOST_SIDE", 20)
     assert len(check(page, PICTURES, **choices)) >= 3
+
+
+@pytest.mark.parametrize(
+    ("method", "options", "choices", "keys"),
+    [
+        ("gradient", "", {"trust": "weights", "random_layer": "3"}, {"trust_map", "trust_curve"}),
+        ("smoothgrad", "draws=3", {"trust": "weights", "random_mode": "single"}, {"trust_map", "trust_curve"}),
+        ("guided_backprop", "", {"trust": "noise", "noise": "10"}, {"trust_map"}),
+        ("smoothgrad", "draws=3", {"trust": "draw"}, {"trust_map"}),
+        ("gradient_x_input", "", {"trust": "pixels"}, {"trust_insertion", "trust_deletion"}),
+        ("occlusion", "rows=3", {"trust": "pixels", "substrate": "blurred"}, {"trust_insertion", "trust_deletion"}),
+        ("gradient", "", {"trust": "pixels", "substrate": "black"}, {"trust_insertion", "trust_deletion"}),
+    ],
+)
+def test_whether_a_map_of_the_input_can_be_trusted(
+    method: str, options: str, choices: dict[str, str], keys: set[str]
+) -> None:
+    model = {"model": "preset/digits-cnn", "image": "sample/digit-8", "target": "8"}
+    drawn = check(SALIENCY, **model, method=method, options=options, **choices)
+    assert drawn == {"image", "gradient", "classes", *keys}
+
+
+@pytest.mark.parametrize(
+    ("model", "method", "choices", "keys"),
+    [
+        (
+            "preset/shapes-cnn",
+            "grad_cam",
+            {"layer_trust": "weights", "random_layer": "2"},
+            {"trust_map", "trust_curve"},
+        ),
+        ("preset/shapes-vit", "layer_cam", {"layer_trust": "noise"}, {"trust_map"}),
+        ("preset/shapes-cnn", "finer_cam", {"layer_trust": "pixels"}, {"trust_insertion", "trust_deletion"}),
+        ("preset/shapes-vit", "eigen_cam", {"layer_trust": "pixels"}, {"trust_insertion", "trust_deletion"}),
+    ],
+)
+def test_whether_a_map_of_a_layer_can_be_trusted(
+    model: str, method: str, choices: dict[str, str], keys: set[str]
+) -> None:
+    drawn = check(MAPS, model=model, maps="method", layer_method=method, **choices)
+    assert drawn == {"map", "image", "strip", "cams", "changes", *keys}
+
+
+@pytest.mark.parametrize(
+    ("choices", "question"),
+    [
+        ({"trust": "noise", "noise": "10"}, {"noise": 0.1}),
+        ({"trust": "draw"}, {"other_draw": True}),
+    ],
+)
+def test_the_numbers_of_a_test_of_trust(choices: dict[str, str], question: dict[str, Any]) -> None:
+    model = {"model": "preset/digits-cnn", "image": "sample/digit-8"}
+    found = _run(opened(SALIENCY, **model, target="8", method="smoothgrad", options="draws=3", **choices))
+    options = (("draws", 3.0), ("spread", 0.15), ("seed", 0.0))
+    answer = inline.ask(
+        RandomisedQuestion(**model, target=ClassScore(8), method="smoothgrad", options=options, **question)
+    )
+    assert snippet_runs.error(found["Similarity"], answer.arrays["similarity"]) <= ALIKE
 
 
 def test_gradient_flow() -> None:

@@ -22,10 +22,10 @@ from gradviz_core.types import (
     RandomisedAnswer,
     RandomisedQuestion,
 )
-from pages.explore import trust
 from pages.layout import code
 from pages.shell import address
 from pages.shell.answer_cache import answer_cache
+from pages.trust import panel
 from tests.opening import answer_here, chart, errors, opened, read, texts, values
 
 CHOICES = {"model": "preset/digits-cnn", "image": "sample/digit-8", "target": "8"}
@@ -152,15 +152,15 @@ def test_a_test_of_another_map_says_so(
 
 
 def test_the_panel_asks_after_the_rest_of_the_page(monkeypatch: pytest.MonkeyPatch) -> None:
-    order, ask, panel = [], client.ask, code.panel
+    order, ask, drawn = [], client.ask, code.panel
 
     def asking(question: Question) -> Answer:
         order.append(question.kind)
         return ask(question)
 
-    def programs(choice: Any, shown: Any) -> None:
+    def programs(choice: Any, shown: Any, later: Any = ()) -> Any:
         order.append("programs")
-        panel(choice, shown)
+        return drawn(choice, shown, later)
 
     monkeypatch.setattr(client, "ask", asking)
     monkeypatch.setattr(code, "panel", programs)
@@ -169,16 +169,16 @@ def test_the_panel_asks_after_the_rest_of_the_page(monkeypatch: pytest.MonkeyPat
 
 
 def test_opened_again_it_shows_the_test_that_it_was_closed_with(monkeypatch: pytest.MonkeyPatch) -> None:
-    kept, address_bar = {trust._KEY: False}, {"trust": "draw"}
+    kept, address_bar = {"panel": False}, {"trust": "draw"}
     monkeypatch.setattr("streamlit.session_state", kept)
     monkeypatch.setattr(address, "read", lambda name: address_bar[name])
     monkeypatch.setattr(address, "write", address_bar.update)
-    trust._open_or_close(("weights", "draw"))
+    panel.open_or_close("trust", "panel", ("weights", "draw"))
     assert address_bar == {"trust": ""}
-    kept[trust._KEY] = True
-    trust._open_or_close(("weights", "draw"))
+    kept["panel"] = True
+    panel.open_or_close("trust", "panel", ("weights", "draw"))
     assert address_bar == {"trust": "draw"}
-    trust._open_or_close(("weights",))
+    panel.open_or_close("trust", "panel", ("weights",))
     assert address_bar == {"trust": "weights"}, "what the method does not have is left"
 
 

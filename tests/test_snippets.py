@@ -233,6 +233,17 @@ def test_an_uploaded_program(module: type[nn.Module], folder: Path) -> None:
     assert snippet_runs.error(snippet_runs.run(code, folder), answer.arrays["matrix"]) < CLOSE, code
 
 
+def test_shuffled_weights_of_an_uploaded_program(folder: Path) -> None:
+    """Its parameters have the same names in PyTorch's own reading of the file, in another order."""
+    data = exported_bytes(gv.load("preset/shapes-resnet"), torch.zeros(1, 3, 96, 96))
+    (folder / "your-model.pt2").write_bytes(data)
+    model, image = keep(data, "", replace(SQUARE, size=(96, 96))), own_picture(folder, "turned")
+    at = snippet_runs.setting(model, image)
+    answer = snippet_runs.ask(gv.RandomisedQuestion(model=model, image=image, layer=3, target=gv.ClassScore(2)))
+    found = snippet_runs.run(snippets.map_with_shuffled_weights(at, answer, snippets.MapAt()), folder)
+    assert snippet_runs.error(found, answer.attribution[0].sum(0)) < CLOSE
+
+
 def test_attention_is_differentiated_twice(folder: Path) -> None:
     torch.manual_seed(2)
     data = exported_bytes(home_made.Attentive(), torch.zeros(1, 3, 8, 8))

@@ -14,7 +14,7 @@ from gradviz_core.answers.needs import Needs
 from gradviz_core.answers.scene import Clock, Scene
 from gradviz_core.answers.sizes import Known, Size
 from gradviz_core.errors import QuestionError
-from gradviz_core.tracing.randomised import MOST_PARAMETERS, is_constant, layers, seeds_of, shuffled
+from gradviz_core.tracing.randomised import is_constant, layers, seeds_of, shuffled
 from gradviz_core.tracing.trace import forward
 from gradviz_core.types import (
     INPUT,
@@ -25,8 +25,8 @@ from gradviz_core.types import (
     RandomisedAnswer,
     RandomisedQuestion,
 )
-from gradviz_core.types.controls import Number
-from gradviz_core.types.methods import OptionValues, card_of, settled
+from gradviz_core.types.methods import OptionValues
+from gradviz_core.types.randomised import MOST_PARAMETERS, with_next_seed
 from gradviz_core.types.similarity import as_drawn, spearman, ssim
 
 MOST_DRAWS = 10_000
@@ -99,15 +99,8 @@ def _asked(question: RandomisedQuestion) -> GradientQuestion:
 
 
 def _options(question: RandomisedQuestion) -> OptionValues:
-    """Those of the second map: with ``other_draw`` the seed that follows, and after the last the first."""
-    values = settled(question.method, question.options)
-    if not question.other_draw:
-        return question.options
-    seed = next((one for one in card_of(question.method).options if one.name == "seed"), None)
-    if not isinstance(seed, Number):
-        raise QuestionError(f"{question.method} draws no random numbers, so it has no other draw. Leave it out.")
-    following = float(values["seed"]) + 1
-    return tuple((values | {"seed": following if following <= seed.high else seed.low}).items())
+    """Those of the second map."""
+    return with_next_seed(question.method, question.options) if question.other_draw else question.options
 
 
 def _original(scene: Scene, question: RandomisedQuestion, clock: Clock) -> GradientAnswer:

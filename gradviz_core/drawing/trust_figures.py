@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 
 from gradviz_core.drawing.charts import BROWN, LEGEND
 from gradviz_core.drawing.figures import ACCENT, QUIET
-from gradviz_core.drawing.trust_words import ALIKE, ORDERS
+from gradviz_core.drawing.trust_words import ALIKE, ORDERS, compared
 from gradviz_core.text.shown_text import figure_text
 from gradviz_core.types import FloatArray, InsertionAnswer, RandomisedAnswer
 from gradviz_core.types.insertion import Order
@@ -30,12 +30,9 @@ def along_layers(answers: Sequence[RandomisedAnswer], chosen: int) -> go.Figure:
     said = [
         figure_text(answer.changed[-1] or "the model itself", 40) if answer.changed else "none" for answer in answers
     ]
-    signed = any(answer.spearman != answer.spearman_absolute for answer in answers)
-    for name, colour in _LINES.items():
-        if name == "spearman" and not signed:
-            continue
+    for name in compared(answers[0].question):
         values = [getattr(answer, name) for answer in answers]
-        _line(figure, ALIKE[name], at, values, colour, "solid", said)
+        _line(figure, ALIKE[name], at, values, _LINES[name], "solid", said)
     figure.add_vline(x=chosen, line={"color": QUIET, "width": 1, "dash": "dot"})
     _frame(figure, "layers from the score down", "similarity")
     low = min((value for trace in figure.data for value in trace.y if value == value), default=0.0)

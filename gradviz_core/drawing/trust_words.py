@@ -15,8 +15,9 @@ import numpy as np
 
 from gradviz_core.drawing import method_words
 from gradviz_core.drawing.captions import Caption, number_text, scale_text
+from gradviz_core.drawing.completeness import Completeness
 from gradviz_core.drawing.how_to_read import HowToRead
-from gradviz_core.types import Field, InsertionAnswer, RandomisedAnswer
+from gradviz_core.types import Field, InsertionAnswer, RandomisedAnswer, RandomisedQuestion
 from gradviz_core.types.insertion import Order
 from gradviz_core.types.methods import OptionValues, settled
 
@@ -109,6 +110,14 @@ def of_pixels(answers: Mapping[Order, InsertionAnswer]) -> Verdict:
     return Verdict(f"{first} matter more than random and central ones only as they are {half}: {means}.", None)
 
 
+def of_sums(sums: Completeness, law: str, *, can_be_finer: bool) -> Verdict:
+    """What the sum of a map says of it, by the ``law`` of its method."""
+    if sums.is_close:
+        return Verdict(f"This map adds up: {law}. {sums.words()}", True)
+    rest = " More steps may close it." if can_be_finer else ""
+    return Verdict(f"This map does not add up: in theory {law}. {sums.words()}{rest}", False)
+
+
 def tested_on(method: str, options: OptionValues, tested: OptionValues) -> str:
     """That a test judges a map of fewer terms than the one that is shown; empty where it is the same map."""
     shown, values = settled(method, options), settled(method, tested)
@@ -118,12 +127,16 @@ def tested_on(method: str, options: OptionValues, tested: OptionValues) -> str:
     return f"Tested on the map from {which}, not the one above ({above})." if fewer else ""
 
 
+def compared(question: RandomisedQuestion) -> tuple[str, ...]:
+    """The names of the numbers in ``ALIKE`` that say how alike two maps are: of a map without sign the rank correlation
+    and that of the magnitudes are the same."""
+    signed = method_words.is_signed(question.method, question.options) and question.view == "signed_sum"
+    return tuple(name for name in ALIKE if signed or name != "spearman")
+
+
 def numbers(answer: RandomisedAnswer) -> tuple[tuple[str, str], ...]:
     """How alike the two maps are; a map without sign has one rank correlation."""
-    found = {name: getattr(answer, name) for name in ALIKE}
-    question = answer.question
-    if not method_words.is_signed(question.method, question.options) or question.view != "signed_sum":
-        del found["spearman"]
+    found = {name: getattr(answer, name) for name in compared(answer.question)}
     return tuple(
         (ALIKE[name], "–" if math.isnan(value) else f"{value:.2f}".replace("-", "−")) for name, value in found.items()
     )
@@ -145,6 +158,12 @@ PIXELS = HowToRead(
     "Each line is the score as pixels of the image come, or go, in one order.",
     "A map that finds what matters rises first when pixels come, and falls first when they go.",
     "It does not show what the model does with natural images: such mixtures never occur in them.",
+)
+
+
+FINITE_DIFFERENCES = (
+    "A gradient says by how much the score changes with a small step. Finite differences take such steps, at random "
+    "directions, and measure the change in the score: where both agree, the gradient is computed right."
 )
 
 

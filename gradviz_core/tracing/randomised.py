@@ -10,9 +10,7 @@ from torch import Tensor, nn
 from gradviz_core.tracing.trace import Trace
 from gradviz_core.tracing.twin import twin
 from gradviz_core.types import Target
-
-MOST_PARAMETERS = 100_000
-"""Two draws of a model with fewer parameters share no seed."""
+from gradviz_core.types.randomised import MOST_PARAMETERS
 
 
 def layers(module: nn.Module, trace: Trace, target: Target) -> dict[str, list[str]]:

@@ -10,8 +10,10 @@ from typing import Literal
 
 import numpy as np
 
+from gradviz_core.errors import QuestionError
 from gradviz_core.types.arrays import Arrays
-from gradviz_core.types.methods import MethodName, OptionValues
+from gradviz_core.types.controls import Number
+from gradviz_core.types.methods import MethodName, OptionValues, card_of, settled
 from gradviz_core.types.questions import AboutAModel, Answer
 from gradviz_core.types.receipts import Receipt
 from gradviz_core.types.subjects import INPUT, Site
@@ -21,6 +23,22 @@ Mode = Literal["cascade", "single"]
 """``cascade``: the layer and all above it, nearer to the score; ``single``: this layer alone."""
 ViewName = Literal["signed_sum", "magnitude_l2", "magnitude_max"]
 """How the channels are reduced to the field that is compared, as in ``views.py``."""
+MOST_PARAMETERS = 100_000
+"""Two draws of a model with fewer parameters share no seed."""
+
+
+def with_next_seed(method: MethodName, options: OptionValues) -> OptionValues:
+    """The options of the next draw of a method: those with the seed that follows, and after the last the first.
+
+    Raises:
+        QuestionError: the method draws no random numbers; or as ``settled``.
+    """
+    seed = next((one for one in card_of(method).options if one.name == "seed"), None)
+    if not isinstance(seed, Number):
+        raise QuestionError(f"{method} draws no random numbers, so it has no other draw. Leave it out.")
+    values = settled(method, options)
+    following = float(values["seed"]) + 1
+    return tuple((values | {"seed": following if following <= seed.high else seed.low}).items())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

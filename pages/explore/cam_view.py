@@ -2,24 +2,43 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+from typing import Any
+
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from gradviz_core.drawing import captions, figures, how_to_read, snippets
 from gradviz_core.drawing.screen.arrays import blocks_of
 from gradviz_core.drawing.screen.seen import seen
-from gradviz_core.types import CamsAnswer, CamsQuestion, GradientQuestion, SiteInfo
+from gradviz_core.types import AboutAModel, CamsAnswer, CamsQuestion, GradientQuestion, SiteInfo
 from gradviz_core.types.looks import Look
 from gradviz_core.types.methods import METHODS
 from pages.explore import cams, maps, naming
 from pages.layout import code, frame
 from pages.shell import address, asking, download_menu, facts, later, panel, sites
 from pages.shell.asking import ask
+from pages.trust import panel as trust
+from pages.trust.tested import Tested
 
 
-def draw(
-    choice: frame.ScoredChoice, info: SiteInfo, method: str, *, has_strip: bool
-) -> tuple[CamsAnswer, cams.Strip] | None:
-    """The map over the image; below it small ones of all layers, which it returns: None where none lies over the image.
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """The map of one layer output and those of all, and what is drawn of them after the rest of the page, because it
+    asks and waits."""
+
+    every: CamsAnswer
+    strip: cams.Strip | None
+    """None where no map lies over the image."""
+    tested: Tested
+    trusted: DeltaGenerator
+    """Room for the panel on trust."""
+    rooms: code.Rooms
+    """Room for its programs."""
+
+
+def draw(choice: frame.ScoredChoice, info: SiteInfo, method: str, *, has_strip: bool) -> Drawn:
+    """The map over the image; below it small ones of all layers.
 
     Raises:
         GradVizError: as asking does; NoSuchChoice: the address names an option or a position that does not exist.
@@ -33,17 +52,18 @@ def draw(
             opacity = cams.opacity()
         with panel.controls("unit"):
             place = sites.choose_place(info, seen(choice.survey.arrays).size, width=maps.NARROW)
+    question = GradientQuestion(
+        model=choice.model,
+        image=choice.image,
+        target=choice.target,
+        method=method,
+        options=options,
+        seed=choice.draw,
+        wrt=(info.site,),
+        axis=info.axis if address.read("axis") else None,
+    )
     answer = ask(
-        GradientQuestion(
-            model=choice.model,
-            image=choice.image,
-            target=choice.target,
-            method=method,
-            options=options,
-            seed=choice.draw,
-            wrt=(info.site,),
-            axis=info.axis if address.read("axis") else None,
-        ),
+        question,
         "Computing the map of this layer output …",
         Look(layout=info.layout, axis=info.axis, place=place.index),
     )
@@ -60,6 +80,7 @@ def draw(
                 panel.Picture(figures.image(picture.pixels, blocks=picture.blocks, height=380), words), "image"
             )
     facts.notes(answer.notes)
+    trusted = st.container()
 
     every = ask(
         CamsQuestion(
@@ -81,7 +102,11 @@ def draw(
         panel.picture(drawn.picture, "cams")
         shown.insert(1, "cams")
     called = {"map": METHODS[method].name, "cams": "every layer", "strip": "layer outputs"}
-    download_menu.menu(choice, shown, answer, "layers", called=called)
+    tested = Tested(question, answer.target, "signed_sum", picture, snippets.MapAt(info), opacity)
+    offered, names = trust.planned(tested)
+    also = _of_all_layers(every, drawn)
+    also = replace(also, pictures={**also.pictures, **offered.pictures}, arrays={**also.arrays, **offered.arrays})
+    download_menu.menu(choice, shown, answer, "layers", called=called, also=also)
     programs = {
         "Map": lambda at: snippets.in_blocks(snippets.layer_map(at, choice.target, info, method, options), blocks),
         "Image": lambda at: snippets.in_blocks(snippets.seen(at), picture.blocks),
@@ -90,8 +115,21 @@ def draw(
     if drawn is not None:
         programs["Every layer"] = lambda at: drawn.program(at, every)
         programs["Regions"] = lambda at: drawn.regions(at, every)
-    code.panel(choice, programs)
-    return None if drawn is None else (every, drawn)
+    return Drawn(every, drawn, tested, trusted, code.panel(choice, programs, names))
+
+
+def _of_all_layers(every: CamsAnswer, drawn: cams.Strip | None) -> download_menu.Offered:
+    """The maps of all layers, and what their regions do to the score."""
+    arrays: dict[str, AboutAModel[Any]] = {"All layers": every.question}
+    if drawn is None:
+        return download_menu.Offered(arrays=arrays)
+    return download_menu.Offered({"changes": "regions"}, arrays | {"Regions": cams.keeping(every, drawn.infos)})
+
+
+def trusted(drawn: Drawn) -> None:
+    """Whether the map can be trusted."""
+    with drawn.trusted:
+        trust.draw(drawn.tested, drawn.rooms)
 
 
 def regions(choice: frame.ScoredChoice, every: CamsAnswer, drawn: cams.Strip) -> None:

@@ -184,22 +184,24 @@ def choose_tile(sheet: fields.Tiles, infos: Sequence[SiteInfo]) -> Callable[[Cli
     return act
 
 
+def keeping(cams: CamsAnswer, infos: Sequence[SiteInfo]) -> KeepingQuestion:
+    """The question about the regions of some layers."""
+    asked = cams.question
+    return KeepingQuestion(
+        model=asked.model,
+        image=asked.image,
+        target=asked.target,
+        method=asked.method,
+        options=asked.options,
+        seed=asked.seed,
+        sites=tuple(info.site for info in infos),
+    )
+
+
 def parts(cams: CamsAnswer, drawn: Strip) -> list[KeepingQuestion]:
     """The questions about the regions of all layers, a few layers each."""
-    asked = cams.question
-    every = [info.site for info in drawn.infos]
-    return [
-        KeepingQuestion(
-            model=asked.model,
-            image=asked.image,
-            target=asked.target,
-            method=asked.method,
-            options=asked.options,
-            seed=asked.seed,
-            sites=tuple(every[first : first + TOGETHER]),
-        )
-        for first in range(0, len(every), TOGETHER)
-    ]
+    every = drawn.infos
+    return [keeping(cams, every[first : first + TOGETHER]) for first in range(0, len(every), TOGETHER)]
 
 
 def changes(answers: Sequence[KeepingAnswer], drawn: Strip, labels: Sequence[str]) -> Picture:

@@ -3,7 +3,7 @@ strong."""
 
 import streamlit as st
 
-from gradviz_core.types import CamsAnswer, FlowQuestion, SiteInfo
+from gradviz_core.types import FlowQuestion, SiteInfo
 from gradviz_core.types.methods import METHODS
 from pages.explore import cam_view, cams, maps, sheet_view
 from pages.layout import frame
@@ -16,7 +16,7 @@ choice = frame.begin_with_score(
 
 reached: tuple[SiteInfo, ...] = ()
 strips: list[panel.Picture] = []
-every_layer: tuple[CamsAnswer, cams.Strip] | None = None
+map_drawn: cam_view.Drawn | None = None
 with one_sentence():
     flow = ask(
         FlowQuestion(model=choice.model, image=choice.image, target=choice.target, seed=choice.draw),
@@ -36,7 +36,7 @@ with one_sentence():
         order = maps.order() if kind else ""
     sites.note_if_flat(info)
     if method and METHODS[method].one_map:
-        every_layer = cam_view.draw(choice, info, method, has_strip=bool(strips))
+        map_drawn = cam_view.draw(choice, info, method, has_strip=bool(strips))
     else:
         sheet_view.draw(choice, info, kind, method, order, reached, has_strip=bool(strips))
 
@@ -44,5 +44,7 @@ for strip in strips:
     st.header("Layer outputs", anchor=False)
     panel.picture(strip, "strip")
 
-if every_layer is not None:
-    cam_view.regions(choice, *every_layer)
+if map_drawn is not None:
+    if map_drawn.strip is not None:
+        cam_view.regions(choice, map_drawn.every, map_drawn.strip)
+    cam_view.trusted(map_drawn)

@@ -1,5 +1,7 @@
 """Input saliency: how a score changes with each pixel."""
 
+from typing import cast
+
 import streamlit as st
 
 from gradviz_core.drawing import bars, captions, figures, method_words, snippets
@@ -8,11 +10,14 @@ from gradviz_core.drawing.screen.seen import seen as seen_in
 from gradviz_core.types import GradientQuestion
 from gradviz_core.types.looks import Look
 from gradviz_core.types.methods import METHODS
+from gradviz_core.types.randomised import ViewName
 from gradviz_core.types.views import VIEWS
-from pages.explore import depth, naming, over_patches, predictions, trust
+from pages.explore import depth, naming, over_patches, predictions
 from pages.layout import code, frame
-from pages.shell import check, download_menu, facts, panel, pixel, rows, saliency, sizes
+from pages.shell import check, completeness, download_menu, facts, panel, pixel, rows, saliency, sizes
 from pages.shell.asking import one_sentence
+from pages.trust import panel as trust
+from pages.trust.tested import Tested
 from pages.uploads import uploaded
 
 choice = frame.begin_with_score("Input saliency", "How one score of the model changes with each pixel of the image.")
@@ -91,9 +96,21 @@ with one_sentence():
         saliency.near_the_pixel(gradient, view, answer, spot)
 
     trusted = st.container()
-    download_menu.menu(choice, drawn, answer, "saliency", checked)
+    blocks = over_patches.blocks_of(answer)
+    tested = Tested(
+        question,
+        answer.target,
+        "signed_sum" if view.each_channel else cast(ViewName, view.name),
+        image,
+        snippets.MapAt(tokens=answer.tokens, blocks=blocks),
+        opacity / 100,
+        checked=checked,
+        sums=completeness.of(answer, gradient.total) if answer.question == question else None,
+    )
+    offered, later = trust.planned(tested)
+    download_menu.menu(choice, drawn, answer, "saliency", checked, also=offered)
     target = answer.target if snippets.asks_elsewhere(method) else choice.target
-    classes, blocks = len(answer.prediction), over_patches.blocks_of(answer)
+    classes = len(answer.prediction)
     programs = {
         "Gradient": lambda at: snippets.of_part(
             method_words.part(answer.question),
@@ -122,6 +139,6 @@ with one_sentence():
         words = captions.classes(f"{which}. Click one to see the map of its score.")
         panel.picture(panel.Picture(figure, words, saliency.choose_class(each), alt=which), "classes")
         programs["Classes"] = lambda at: snippets.classes(at, classes, choice.output.head)
-    code.panel(choice, programs)
+    rooms = code.panel(choice, programs, later)
     with trusted:  # last, because it asks and waits
-        trust.draw(question, answer.target, view, image)
+        trust.draw(tested, rooms)

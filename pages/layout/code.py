@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from gradviz_core.compute import client
 from gradviz_core.drawing.snippets import Setting
@@ -14,18 +16,40 @@ from pages.shell.choice import Choice
 from pages.uploads import uploaded
 
 
-def panel(choice: Choice, programs: Mapping[str, Callable[[Setting], str]]) -> None:
-    """A button beside the page's title that opens the programs, one for each picture, by the name of its picture."""
+@dataclass(frozen=True, slots=True)
+class Rooms:
+    """Programs of pictures that are drawn after the panel, each in a room of its own."""
+
+    setting: Setting
+    each: Mapping[str, DeltaGenerator]
+
+    def fill(self, name: str, program: Callable[[Setting], str]) -> None:
+        """Write the program with this name."""
+        _write(self.each[name], program(self.setting))
+
+
+def panel(choice: Choice, programs: Mapping[str, Callable[[Setting], str]], later: Sequence[str] = ()) -> Rooms:
+    """A button beside the page's title that opens the programs, one for each picture, by the name of its picture. Those
+    named in ``later`` come once their pictures are drawn."""
     with choice.tools.popover("PyTorch", icon=":material/code:", width="content"):
         st.caption(
             "Plain PyTorch; GradViz only loads presets and samples. The last variable, `shown`, holds exactly the "
             "values of the picture."
         )
         there = setting(choice.model, choice.image, choice.survey)
-        names = list(programs)
-        for tab, name in zip(st.tabs(names), names, strict=True):
+        rooms = {}
+        for tab, name in zip(st.tabs([*programs, *later]), [*programs, *later], strict=True):
             with tab, st.container(height=460, width=680, border=False):
-                st.code(programs[name](there), language="python", wrap_lines=False)
+                rooms[name] = st.empty()
+            if name in programs:
+                _write(rooms[name], programs[name](there))
+            else:
+                rooms[name].caption("The program comes with its picture.")
+    return Rooms(there, {name: rooms[name] for name in later})
+
+
+def _write(room: DeltaGenerator, program: str) -> None:
+    room.code(program, language="python", wrap_lines=False)
 
 
 def setting(model: str, image: str, survey: SurveyAnswer) -> Setting:

@@ -133,14 +133,14 @@ def _leave_when_gone(session: str) -> None:
     session_cleanup().when_ended(session, "checks", partial(checks().leave, session))
 
 
-def line(question: ProofQuestion) -> None:
-    """The verdict on one picture's gradient, now or a moment later."""
+def line(question: ProofQuestion, place: str = "") -> None:
+    """The verdict on one picture's gradient, now or a moment later; ``place`` tells two lines of one question apart."""
     text = question_to_json(question)
     st.session_state["checks_drawn"][text] = question
     session = run.session()
     token, found = checks().token_for(session, question), checks().found(question)
     _leave_when_gone(session)
-    name = zlib.crc32(text.encode())
+    name = f"{zlib.crc32(text.encode())}{place}"
     with st.container(key=f"check_{name}"):
         data = {
             "pending": PENDING,

@@ -9,7 +9,7 @@ from typing import NoReturn
 import streamlit as st
 
 from gradviz_core.drawing import completeness
-from gradviz_core.types import INPUT, GradientAnswer, GradientQuestion
+from gradviz_core.types import INPUT, GradientAnswer, GradientQuestion, Site
 from gradviz_core.types.controls import Number
 from gradviz_core.types.methods import card_of, settled
 from gradviz_core.types.refining import STEPS
@@ -20,6 +20,15 @@ _REFINES = "refines"
 """Names the question with more steps that comes next, in the session's state."""
 
 
+def of(answer: GradientAnswer, total: float, site: Site = INPUT) -> completeness.Completeness | None:
+    """What the values at the site sum to, which is ``total``, and what the law of the method says; None where it has no
+    such law, or terms are missing."""
+    question, expected = answer.question, dict(answer.totals).get(site)
+    if not card_of(question.method).complete or expected is None or question.part is not None:
+        return None
+    return completeness.Completeness(total, expected)
+
+
 def line(answer: GradientAnswer, total: float, again: Callable[[], NoReturn]) -> None:
     """What the values sum to, what the law says, and the gap; nothing where the method has no such law, or terms are
     missing. ``total`` is the sum of all values.
@@ -27,11 +36,10 @@ def line(answer: GradientAnswer, total: float, again: Callable[[], NoReturn]) ->
     Where the gap is too large, a button asks with twice the steps, again and again, until it is not; ``again`` runs the
     page again.
     """
-    question, law = answer.question, card_of(answer.question.method).complete
-    expected = dict(answer.totals).get(INPUT)
-    if not law or expected is None or question.part is not None:
+    question, found = answer.question, of(answer, total)
+    if found is None:
         return
-    found = completeness.Completeness(total, expected)
+    law = card_of(question.method).complete
     steps, most = _steps(question)
     can_be_finer = 0 < steps < most
     if can_be_finer and not found.is_close and st.session_state.get(_REFINES) == question:

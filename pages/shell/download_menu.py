@@ -9,8 +9,10 @@ there, and an error becomes the text of the frame, which is shown below the butt
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
 import streamlit as st
 
@@ -148,7 +150,7 @@ function render({ data, parentElement }) {
     line({ ...row, ...data.names }, row.label, [["png", "PNG", "PNG"], ["svg", "SVG", "SVG"], ["pdf", "PDF", "PDF"],
       ["html", "HTML", "HTML"], ["light", "HTML light", "HTML, light"], ["caption", "caption", "caption"]]);
   }
-  line(data.arrays, "Raw arrays", [["arrays", "npz", "Raw arrays (npz)"]]);
+  for (const one of data.arrays) line(one, one.label, [["arrays", "npz", `${one.label} (npz)`]]);
   line(data, "To cite", [["bibtex", "BibTeX", "Copy BibTeX"]]);
 }
 """
@@ -175,6 +177,19 @@ _component = st.components.v2.component(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Offered:
+    """What a part of a page offers beside the pictures and arrays of its answer."""
+
+    pictures: Mapping[str, str] = field(default_factory=dict)
+    """The keys of its pictures, and what they are called."""
+    arrays: Mapping[str, AboutAModel[Any]] = field(default_factory=dict)
+    """The questions whose answers it shows, by what their arrays are called."""
+
+
+NOTHING = Offered()
+
+
 def menu(
     choice: Choice,
     pictures: Iterable[str],
@@ -183,20 +198,36 @@ def menu(
     checked: ProofQuestion | None = None,
     *,
     called: Mapping[str, str] | None = None,
+    also: Offered = NOTHING,
 ) -> None:
     """The menu of all downloads. ``pictures`` are the keys of those on the page; ``called`` says what the page calls
-    them, where that is not the key. HTML files and arrays contain the
-    verdict of the check of the gradient at that time; the files that the browser makes do not."""
+    them, where that is not the key. HTML files and arrays contain the verdict of the check of the gradient at that
+    time; the files that the browser makes do not, nor does what is ``also`` offered."""
     question = answer.question
     assert isinstance(question, AboutAModel)
     what = _what(answer, choice.labels)
     with choice.tools.popover("Download", icon=":material/download:"):
         words = {key: key for key in pictures} | dict(called or {})
         rows = [_row(key, words[key], f"gradviz-{name}-{key}", what, choice.subject, checked) for key in pictures]
+        rows += [
+            _row(key, word, f"gradviz-{name}-{key}", what, choice.subject, None) for key, word in also.pictures.items()
+        ]
         said = partial(check.receipt, checked) if checked is not None else None
-        arrays = _link(f"gradviz-{name}.npz", Arrays(question_to_json(question), said))
+        arrays = [_arrays("Raw arrays", f"gradviz-{name}.npz", question, said)]
+        arrays += [
+            _arrays(label, f"gradviz-{name}-{_plain(label)}.npz", one, None) for label, one in also.arrays.items()
+        ]
         data = {"rows": rows, "arrays": arrays, "bibtex": bibtex(answer), "columns": _COLUMNS_MM, "names": _NAMES}
         _component(key="downloads", data=newest.stamped("downloads", data))
+
+
+def _arrays(label: str, file: str, question: AboutAModel[Any], said: Callable[[], str] | None) -> dict[str, str]:
+    return _link(file, Arrays(question_to_json(question), said)) | {"label": label}
+
+
+def _plain(label: str) -> str:
+    """As a part of the name of a file."""
+    return "-".join("".join(letter if letter.isalnum() else " " for letter in label.lower()).split())
 
 
 def _row(key: str, word: str, file: str, what: str, subject: str, checked: ProofQuestion | None) -> dict[str, object]:

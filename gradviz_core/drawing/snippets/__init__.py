@@ -23,9 +23,20 @@ from gradviz_core.drawing.snippets.predicted import predicted_map
 from gradviz_core.drawing.snippets.saliency import asks_elsewhere, of_part, saliency
 from gradviz_core.drawing.snippets.seen import classes, seen
 from gradviz_core.drawing.snippets.setting import Setting
+from gradviz_core.drawing.snippets.trust import (
+    MapAt,
+    insertion,
+    map_of_another_draw,
+    map_with_noise,
+    map_with_shuffled_weights,
+    similarity_along_layers,
+    similarity_of_another_draw,
+    similarity_with_noise,
+)
 from gradviz_core.drawing.snippets.units import strongest
 
 __all__ = [
+    "MapAt",
     "Setting",
     "after",
     "asks_along",
@@ -35,11 +46,15 @@ __all__ = [
     "feature_maps",
     "first_direction",
     "in_blocks",
+    "insertion",
     "jacobian",
     "layer_map",
     "layer_maps",
     "layer_regions",
     "layer_sheet",
+    "map_of_another_draw",
+    "map_with_noise",
+    "map_with_shuffled_weights",
     "of_part",
     "one_output",
     "parameters",
@@ -53,6 +68,9 @@ __all__ = [
     "seen",
     "sensitivities",
     "sheet",
+    "similarity_along_layers",
+    "similarity_of_another_draw",
+    "similarity_with_noise",
     "singular_values",
     "singular_values_by_products",
     "sites",

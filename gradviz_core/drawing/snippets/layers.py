@@ -64,23 +64,52 @@ def _made(
     *,
     as_maps: bool = True,
 ) -> str:
-    axis, card = layouts.channel_axis(info), card_of(method)
     what = method_words.sentence(method, options, target, setting.card.labels, site_name(info.site, info.calls))
-    places = tuple(each for each in range(1, len(info.shape)) if each != axis)
-    lines = method_words.code(method, options, str(axis), repr(places))
-    shape = tuple(1 if card.one_map and each == axis else size for each, size in enumerate(info.shape))
-    assert inside(target) in (None, info.site), "only one inner value at a time"
     return program(
         f"{what}.",
         picture(setting),
         numbers(setting),
         *beside.other_image(setting, method, options),
         model(setting, by_layer=True),
+        *_found(setting, target, info, method, options, last, as_maps=as_maps),
+    )
+
+
+def _found(
+    setting: Setting,
+    target: Target,
+    info: SiteInfo,
+    method: MethodName,
+    options: OptionValues,
+    last: Block,
+    *,
+    as_maps: bool,
+) -> tuple[Block, ...]:
+    """From ``model`` and ``x`` to what ``last`` makes of ``found``, or of its ``maps``."""
+    axis, card = layouts.channel_axis(info), card_of(method)
+    places = tuple(each for each in range(1, len(info.shape)) if each != axis)
+    lines = method_words.code(method, options, str(axis), repr(places))
+    shape = tuple(1 if card.one_map and each == axis else size for each, size in enumerate(info.shape))
+    assert inside(target) in (None, info.site), "only one inner value at a time"
+    return (
         *(_along(setting, target, info.site) if asks_along(method) else _here(setting, target, info.site, lines)),
         Block(lines, ("import torch", *card.imports)),
         *(as_pictures(replace(info, shape=shape)) if as_maps else ()),
         last,
     )
+
+
+def map_of_layer(
+    setting: Setting, target: Target, info: SiteInfo, method: MethodName, options: OptionValues
+) -> tuple[Block, ...]:
+    """From ``model`` and ``x`` to ``shown``, the one map of a site: as rows and columns where it lies over the picture,
+    else as it is drawn."""
+    grid = layouts.over_image(layouts.places(info), layouts.channel_axis(info), setting.card.preprocessing.size)
+    if grid is None:
+        return _found(setting, target, info, method, options, Block(("shown = maps[0].numpy()",)), as_maps=True)
+    patches = f"[{grid.apart} :]" if grid.apart else ""
+    line = f"shown = found.flatten(){patches}.reshape({grid.rows}, {grid.columns}).detach().numpy()"
+    return _found(setting, target, info, method, options, Block((line,)), as_maps=False)
 
 
 def asks_along(method: MethodName) -> bool:

@@ -23,7 +23,7 @@ MAP_TENSORS = """def map_tensors(function, value):  # of each tensor in what a l
     parts = [map_tensors(function, part) for part in value]
     return type(value)(*parts) if hasattr(value, "_fields") else type(value)(parts)"""
 """A function that many programs need."""
-_STANDARD = ("math", "re")
+_STANDARD = ("copy", "math", "re")
 _ENCODING = re.compile("coding(?=[:=])")
 
 

@@ -34,16 +34,37 @@ def saliency(
     channels (C, H, W) where they are drawn one by one. The target of a method that ``asks_elsewhere`` names its class.
     Of a method over attention ``tokens`` has the grid, and ``blocks`` the names of the blocks.
     """
-    drawn = view(reduction)
-    words = drawn.words.format(over="over the channels", channel="each channel separately")
+    words = view(reduction).words.format(over="over the channels", channel="each channel separately")
     what = method_words.sentence(method, options, target, setting.card.labels)
+    made = map_of_input(setting, target, method, reduction, options, tokens=tokens, blocks=blocks)
+    return program(
+        f"{what}: {words}.",
+        picture(setting),
+        numbers(setting),
+        *beside.other_image(setting, method, options),
+        model(setting, by_layer=by_layer(setting, target, method, options)),
+        *made,
+    )
+
+
+def map_of_input(
+    setting: Setting,
+    target: Target,
+    method: MethodName,
+    reduction: str,
+    options: OptionValues,
+    *,
+    tokens: TokenNumbers | None = None,
+    blocks: Sequence[str] = (),
+) -> tuple[Block, ...]:
+    """From ``model`` and ``x`` to ``shown``."""
     names = f"[{', '.join(map(quoted, blocks))}]"
     there = {} if tokens is None else {"patches": in_rows(tokens, "tokens"), "blocks": names}
-    layer, site = beside.layer(setting, method, options), inside(target)
+    layer = beside.layer(setting, method, options)
     lines = method_words.code(method, options, *beside.axes(layer), tokens=there)
     functions = [at(setting, target) for name, at in _ELSEWHERE.items() if _calls(method, name)]
     back = dict.fromkeys(block for blocks in functions for block in blocks) or (
-        forward(setting, site),
+        forward(setting, inside(target)),
         score(target, setting),
     )
     if card_of(method).takes_gradient:
@@ -53,18 +74,15 @@ def saliency(
     else:
         gradient = (comment("The gradient with respect to the image."), "(gradient,) = torch.autograd.grad(score, x)")
     imports = ("import torch", *card_of(method).imports)
-    by_layer = site is not None or layer is not None or any(part in line for line in lines for part in _PARTS)
-    return program(
-        f"{what}: {words}.",
-        picture(setting),
-        numbers(setting),
-        *beside.other_image(setting, method, options),
-        model(setting, by_layer=by_layer),
-        *beside.hook(setting, layer),
-        *back,
-        *beside.value_and_slope(setting, layer),
-        Block((*gradient, *lines, f"shown = gradient[0]{drawn.code}.numpy()"), imports),
-    )
+    last = Block((*gradient, *lines, f"shown = gradient[0]{view(reduction).code}.numpy()"), imports)
+    return *beside.hook(setting, layer), *back, *beside.value_and_slope(setting, layer), last
+
+
+def by_layer(setting: Setting, target: Target, method: MethodName, options: OptionValues) -> bool:
+    """Whether the program needs the author's layers of the model."""
+    if inside(target) is not None or beside.layer(setting, method, options) is not None:
+        return True
+    return any(part in line for line in card_of(method).code for part in _PARTS)
 
 
 def in_rows(tokens: TokenNumbers, name: str) -> str:
