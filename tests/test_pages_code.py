@@ -125,9 +125,9 @@ PICTURES: dict[tuple[str, str], tuple[Drawn, Told, float]] = {
     (SALIENCY, "trust_curve"): (_lines(0, 1, 2), _tab("Similarity"), ALIKE),
     (MAPS, "trust_curve"): (_lines(0, 1), lambda found: found["Similarity"][:, 1:], ALIKE),
     **{
-        (page, f"trust_{name}"): (_lines(0, 1, 2), lambda found, tab=name.capitalize(): found[tab].T, 1e-5)
+        (page, f"trust_{name.lower()}"): (_lines(0, 1, 2), lambda found, tab=name: found[tab].T, 1e-5)
         for page in (SALIENCY, MAPS)
-        for name in ("insertion", "deletion")
+        for name in ("Insertion", "Deletion")
     },
     (FLOW, "flow"): (lambda figure: _flow(figure, 0, 2), _tab("Layer outputs"), CLOSE),
     (FLOW, "parameters"): (_lines(0, 1), _tab("Parameters"), CLOSE),
@@ -268,9 +268,9 @@ def test_a_picture_that_is_too_large_for_a_screen(
     ],
 )
 def test_whether_a_map_of_the_input_can_be_trusted(
-    method: str, options: str, choices: dict[str, str], keys: set[str]
+    method: str, options: str, choices: dict[str, Any], keys: set[str]
 ) -> None:
-    model = {"model": "preset/digits-cnn", "image": "sample/digit-8", "target": "8"}
+    model: dict[str, Any] = {"model": "preset/digits-cnn", "image": "sample/digit-8", "target": "8"}
     drawn = check(SALIENCY, **model, method=method, options=options, **choices)
     assert drawn == {"image", "gradient", "classes", *keys}
 
@@ -290,10 +290,22 @@ def test_whether_a_map_of_the_input_can_be_trusted(
     ],
 )
 def test_whether_a_map_of_a_layer_can_be_trusted(
-    model: str, method: str, choices: dict[str, str], keys: set[str]
+    model: str, method: str, choices: dict[str, Any], keys: set[str]
 ) -> None:
     drawn = check(MAPS, model=model, maps="method", layer_method=method, **choices)
     assert drawn == {"map", "image", "strip", "cams", "changes", *keys}
+
+
+@pytest.mark.parametrize(
+    ("method", "choices", "keys"),
+    [
+        ("attention_rollout", {"trust": "noise"}, {"trust_map"}),
+        ("chefer", {"trust": "pixels"}, {"trust_insertion", "trust_deletion"}),
+    ],
+)
+def test_whether_a_map_of_patches_can_be_trusted(method: str, choices: dict[str, Any], keys: set[str]) -> None:
+    drawn = check(SALIENCY, model="preset/shapes-vit", method=method, **choices)
+    assert drawn == {"image", "gradient", "classes", *keys}
 
 
 @pytest.mark.parametrize(
@@ -303,8 +315,8 @@ def test_whether_a_map_of_a_layer_can_be_trusted(
         ({"trust": "draw"}, {"other_draw": True}),
     ],
 )
-def test_the_numbers_of_a_test_of_trust(choices: dict[str, str], question: dict[str, Any]) -> None:
-    model = {"model": "preset/digits-cnn", "image": "sample/digit-8"}
+def test_the_numbers_of_a_test_of_trust(choices: dict[str, Any], question: dict[str, Any]) -> None:
+    model: dict[str, Any] = {"model": "preset/digits-cnn", "image": "sample/digit-8"}
     found = _run(opened(SALIENCY, **model, target="8", method="smoothgrad", options="draws=3", **choices))
     options = (("draws", 3.0), ("spread", 0.15), ("seed", 0.0))
     answer = inline.ask(

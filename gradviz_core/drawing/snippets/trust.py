@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from gradviz_core.drawing import method_words
 from gradviz_core.drawing.snippets import alike
+from gradviz_core.drawing.snippets.beside import other_image
 from gradviz_core.drawing.snippets.layers import map_of_layer
 from gradviz_core.drawing.snippets.program import Block, comment, program, quoted
 from gradviz_core.drawing.snippets.saliency import by_layer, map_of_input
@@ -148,7 +149,8 @@ def insertion(at: Setting, question: InsertionQuestion, map_at: MapAt, *, insert
         f"The score as pixels {word} in three orders. The map: {what}.",
         picture(at),
         numbers(at),
-        model(at, by_layer=_by_layer(target, method, map_at)),
+        *other_image(at, question.method, question.options),
+        model(at, by_layer=_by_layer(at, target, method, question.options, map_at)),
         _function("map_of", blocks),
         *score_at(at, target),
         Block(lines, ("import numpy as np", "import torch"), functions),
@@ -176,7 +178,8 @@ def _one(
         picture(at),
         numbers(at),
         *after_numbers,
-        model(at, by_layer=_by_layer(answer.target, question.method, map_at)),
+        *other_image(at, question.method, question.options),
+        model(at, by_layer=_by_layer(at, answer.target, question.method, question.options, map_at)),
         *after_model,
         *_blocks(at, answer, map_at, options),
     )
@@ -200,7 +203,8 @@ def _compared(at: Setting, answer: RandomisedAnswer, map_at: MapAt, how: str, *l
         f"How alike a map is to that with {how}. {what}.",
         picture(at),
         numbers(at),
-        model(at, by_layer=_by_layer(answer.target, question.method, map_at)),
+        *other_image(at, question.method, question.options),
+        model(at, by_layer=_by_layer(at, answer.target, question.method, question.options, map_at)),
         replace(compared, imports=(*compared.imports, "import numpy as np", "import torch"), functions=functions),
         *last,
     )
@@ -223,8 +227,8 @@ def _map_blocks(
     return map_of_input(at, target, method, view, options, tokens=map_at.tokens, blocks=map_at.blocks)
 
 
-def _by_layer(target: Target, method: str, map_at: MapAt) -> bool:
-    return map_at.info is not None or by_layer(target, method)
+def _by_layer(at: Setting, target: Target, method: str, options: OptionValues, map_at: MapAt) -> bool:
+    return map_at.info is not None or by_layer(at, target, method, options)
 
 
 def _function(name: str, blocks: Iterable[Block]) -> Block:
