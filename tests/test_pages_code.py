@@ -106,6 +106,10 @@ def _gradient(found: Code) -> np.ndarray:
     return array if array.ndim == 2 else fields.tile(array, columns=3).field.values
 
 
+def _turned(name: str) -> Told:
+    return lambda found: found[name].T
+
+
 PICTURES: dict[tuple[str, str], tuple[Drawn, Told, float]] = {
     (SALIENCY, "image"): (_pixels, _tab("Image"), 0.0),
     (SALIENCY, "gradient"): (values, _gradient, CLOSE),
@@ -125,7 +129,7 @@ PICTURES: dict[tuple[str, str], tuple[Drawn, Told, float]] = {
     (SALIENCY, "trust_curve"): (_lines(0, 1, 2), _tab("Similarity"), ALIKE),
     (MAPS, "trust_curve"): (_lines(0, 1), lambda found: found["Similarity"][:, 1:], ALIKE),
     **{
-        (page, f"trust_{name.lower()}"): (_lines(0, 1, 2), lambda found, tab=name: found[tab].T, 1e-5)
+        (page, f"trust_{name.lower()}"): (_lines(0, 1, 2), _turned(name), 1e-5)
         for page in (SALIENCY, MAPS)
         for name in ("Insertion", "Deletion")
     },
