@@ -269,6 +269,8 @@ def test_a_picture_that_is_too_large_for_a_screen(
         ("gradient_x_input", "", {"trust": "pixels"}, {"trust_insertion", "trust_deletion"}),
         ("occlusion", "rows=3", {"trust": "pixels", "substrate": "blurred"}, {"trust_insertion", "trust_deletion"}),
         ("gradient", "", {"trust": "pixels", "substrate": "black"}, {"trust_insertion", "trust_deletion"}),
+        ("guided_grad_cam", "", {"trust": "weights"}, {"trust_map", "trust_curve"}),
+        ("integrated_gradients", "steps=3,baseline=image", {"trust": "noise"}, {"trust_map"}),
     ],
 )
 def test_whether_a_map_of_the_input_can_be_trusted(
