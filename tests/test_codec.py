@@ -30,6 +30,7 @@ from gradviz_core.types import (
     INPUT,
     KINDS,
     Answer,
+    AttendingQuestion,
     BackwardQuestion,
     CamsQuestion,
     ClassScore,
@@ -93,6 +94,9 @@ QUESTIONS: st.SearchStrategy[Question] = st.one_of(
     ),
     st.builds(JacobianQuestion, model=TEXT, image=TEXT, of=SITES, wrt=SITES, rows=PARTS, columns=PARTS),
     st.builds(SpectrumQuestion, model=TEXT, image=TEXT, of=SITES, wrt=SITES, rows=PARTS, count=COUNT, steps=COUNT),
+    st.builds(
+        AttendingQuestion, model=TEXT, image=TEXT, target=TARGETS, layer=st.none() | SITES, token=st.none() | COUNT
+    ),
     st.builds(TokensQuestion, model=TEXT, image=TEXT, seed=COUNT),
     st.builds(LessonQuestion, lesson=TEXT, choices=CHOICES),
     st.builds(InsertionQuestion, model=TEXT, image=TEXT, target=TARGETS, method=METHODS, steps=COUNT),
@@ -165,6 +169,7 @@ def test_every_kind_of_question_and_target_is_tried_here() -> None:
         "KeepingQuestion",
         "RandomisedQuestion",
         "TokensQuestion",
+        "AttendingQuestion",
     }
     assert len(TARGET_KINDS) == 9
 

@@ -32,6 +32,7 @@ from gradviz_core.types import (
     KINDS,
     Answer,
     Arrays,
+    AttendingQuestion,
     BackwardQuestion,
     CamsQuestion,
     DiagnosisQuestion,
@@ -72,6 +73,7 @@ QUESTIONS: Mapping[str, Question] = {
     "diagnosis": DiagnosisQuestion(model=MODEL, image=IMAGE),
     "backward": BackwardQuestion(model=MODEL, image=IMAGE),
     "tokens": TokensQuestion(model=MODEL, image=IMAGE),
+    "attending": AttendingQuestion(model="preset/shapes-vit", image="sample/star"),
     "proof": ProofQuestion(model=MODEL, image=IMAGE, directions=1),
     "cams": CamsQuestion(model=MODEL, image=IMAGE),
     "randomised": RandomisedQuestion(model=MODEL, image=IMAGE, layer=1),
@@ -94,6 +96,7 @@ LARGE: Mapping[str, Arrays] = {
     "units": {"channels": np.arange(3), "values": np.ones(3, np.float32), "gradients": _grey(3, 3, SIDE, SIDE)},
     "survey": {"pixels": PIXELS},
     "tokens": {"pixels": PIXELS, "queries/a": np.arange(9, dtype=np.int32)[None]},
+    "attending": {"pixels": PIXELS, "weights/a": np.ones((2, 9), np.float32), "keys/a": np.arange(9, dtype=np.int32)},
     "perturbation": {"pixels": PIXELS, "after": PIXELS, "gradient": _grey(1, 3, SIDE, SIDE)}
     | {f"{what}_{kind}": np.ones(3) for what in ("curve", "path") for kind in ("size", "predicted", "actual")},
     "spectrum": {"singular_values": np.ones(8, np.float32), "left": _grey(8, 10), "right": _grey(8, 10**6)},

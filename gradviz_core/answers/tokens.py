@@ -28,7 +28,7 @@ def answer(scene: Scene, question: TokensQuestion, notes: tuple[str, ...], clock
     layers = []
     for site in scene.trace.attention:
         grid = grid_of(scene.trace, site)
-        layers.append(_layer(site, tuple(scene.trace.value(site).shape), grid))
+        layers.append(layer_of(site, tuple(scene.trace.value(site).shape), grid))
         if grid is not None:
             arrays[f"queries/{site}"] = grid.queries.numpy().astype(np.int32)
             arrays[f"keys/{site}"] = grid.keys.numpy().astype(np.int32)
@@ -36,7 +36,8 @@ def answer(scene: Scene, question: TokensQuestion, notes: tuple[str, ...], clock
     return TokensAnswer(question=question, layers=tuple(layers), notes=said, receipt=clock.receipt(), arrays=arrays)
 
 
-def _layer(site: Site, shape: tuple[int, ...], grid: Grid | None) -> AttentionLayer:
+def layer_of(site: Site, shape: tuple[int, ...], grid: Grid | None) -> AttentionLayer:
+    """What is said of a layer with weights of this shape."""
     if grid is None:
         return AttentionLayer(site, shape)
     nowhere = (grid.keys < 0).all(0).nonzero().flatten().tolist()

@@ -34,11 +34,14 @@ class Grid:
     """How the grid was guessed; empty where the operations of the pass show it."""
     centres: Centres | None = None
     """Where the patches lie; None where they are not evenly spread."""
+    window: Tensor | None = None
+    """(images · heads,): the window of each matrix of weights, by number; None where heads follow on heads within each
+    window, as they mostly do."""
 
 
 def grid_of(trace: Trace, site: Site) -> Grid | None:
     """The grid at attention weights of a trace that was made with ``attention``; None where nothing tells."""
-    queries, keys = (_windows(trace, site, which) for which in (0, 1))
+    (queries, window), (keys, _) = (_windows(trace, site, which) for which in (0, 1))
     shape = tuple(trace.value(site).shape[-2:])
     if shape[0] == shape[1]:
         queries = keys if queries is None else queries
@@ -51,20 +54,28 @@ def grid_of(trace: Trace, site: Site) -> Grid | None:
     if _count(_numbered(found, rows, columns)) != len(rows) * len(columns):
         return _guess(trace, site, shape)
     one, other = (_numbered(places, rows, columns) for places in (queries, keys))
-    return Grid(len(rows), len(columns), one, other, centres=_centres(rows, columns, trace.seen[INPUT][1]))
+    return Grid(
+        len(rows),
+        len(columns),
+        one,
+        other,
+        centres=_centres(rows, columns, trace.seen[INPUT][1]),
+        window=window,
+    )
 
 
-def _windows(trace: Trace, site: Site, which: int) -> Tensor | None:
-    """The places of the tokens, (windows, tokens): each window once, whatever the number of heads."""
+def _windows(trace: Trace, site: Site, which: int) -> tuple[Tensor | None, Tensor | None]:
+    """The places of the tokens, (windows, tokens), each window once, whatever the number of heads; and the window of
+    each matrix of weights."""
     places = trace.places.get((site, which))
     if places is None:
-        return None
+        return None, None
     flat = places.reshape(-1, places.shape[-1]).cpu()
     seen = torch.view_as_real(flat).nan_to_num(nan=-1.0).flatten(1)
     known: dict[tuple[float, ...], int] = {}
-    for number, row in enumerate(seen.tolist()):
-        known.setdefault(tuple(row), number)
-    return flat[list(known.values())]
+    window = [known.setdefault(tuple(row), number) for number, row in enumerate(seen.tolist())]
+    first = list(known.values())
+    return flat[first], torch.tensor([first.index(number) for number in window])
 
 
 def _levels(numbers: Tensor) -> Tensor:

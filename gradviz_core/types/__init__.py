@@ -12,6 +12,8 @@ from gradviz_core.types.arrays import Arrays as Arrays
 from gradviz_core.types.arrays import Field as Field
 from gradviz_core.types.arrays import FloatArray as FloatArray
 from gradviz_core.types.arrays import Pixels as Pixels
+from gradviz_core.types.attending import AttendingAnswer as AttendingAnswer
+from gradviz_core.types.attending import AttendingQuestion as AttendingQuestion
 from gradviz_core.types.attention import attention_of as attention_of
 from gradviz_core.types.attention import is_attention as is_attention
 from gradviz_core.types.backward import BackwardAnswer as BackwardAnswer

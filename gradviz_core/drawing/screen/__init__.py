@@ -31,6 +31,7 @@ from gradviz_core.types import (
     INPUT,
     Answer,
     Arrays,
+    AttendingAnswer,
     CamsAnswer,
     GradientAnswer,
     OutputAnswer,
@@ -176,7 +177,7 @@ def _survey(answer: SurveyAnswer, look: Look) -> Made:
     return seen.fit(answer.pixels, "pixels", look)
 
 
-def _tokens(answer: TokensAnswer, look: Look) -> Made:
+def _tokens(answer: TokensAnswer | AttendingAnswer, look: Look) -> Made:
     numbers = {name: array for name, array in answer.arrays.items() if name != "pixels"}
     return numbers | seen.fit(answer.pixels, "pixels", look)
 
@@ -240,6 +241,7 @@ _CUT: Mapping[type[Answer], Callable[[Any, Look], Made]] = {
     CamsAnswer: _cams,
     SurveyAnswer: _survey,
     TokensAnswer: _tokens,
+    AttendingAnswer: _tokens,
     PerturbationAnswer: _perturbation,
     RandomisedAnswer: _randomised,
     SpectrumAnswer: _spectrum,
