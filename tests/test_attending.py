@@ -14,6 +14,7 @@ import gradviz_core as gv
 from gradviz_core.answers import attending as answers
 from gradviz_core.answers.scene import Clock
 from gradviz_core.errors import QuestionError
+from gradviz_core.methods.token_grids import grid_of
 from gradviz_core.tracing import trace
 from gradviz_core.types.attending import MEAN
 from tests import attending
@@ -81,7 +82,7 @@ def test_in_windows_a_token_asks_within_its_own_and_elsewhere_the_token_at_the_s
     heads = found.value(first).detach().reshape(4, 2, 16, 16)
     np.testing.assert_allclose(rows(answer)[0], heads[1, :, 5], rtol=1e-5)
     for layer, query in zip(answer.layers, answer.queries, strict=True):
-        grid = answers.grid_of(found, layer.site)
+        grid = grid_of(found, layer.site)
         assert grid is not None
         patch = int(grid.queries.flatten()[query])
         scale = 8 // grid.rows

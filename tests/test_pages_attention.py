@@ -1,4 +1,4 @@
-"""The methods over attention on Input saliency: offered where a model attends, and drawn over its patches."""
+"""Attention on the pages: the methods over it on Input saliency, and what each head attends to on Layers."""
 
 from __future__ import annotations
 
@@ -10,10 +10,15 @@ import torch
 
 import gradviz_core as gv
 from gradviz_core.compute import inline
+from gradviz_core.drawing import head_figures
+from gradviz_core.text.shown_text import figure_text
 from gradviz_core.types import Question
 from gradviz_core.types.methods import offered_at
+from pages.explore import heads
+from pages.shell import address
 from pages.shell.answer_cache import answer_cache
-from tests.opening import SALIENCY, answer_here, chart, errors, opened, read, texts, values
+from pages.shell.clicks import Click
+from tests.opening import MAPS, SALIENCY, answer_here, chart, errors, opened, read, texts, values
 
 VIT = {"model": "preset/shapes-vit", "image": "sample/star"}
 CNN = {"model": "preset/shapes-cnn", "image": "sample/star"}
@@ -85,3 +90,107 @@ def test_insertion_and_deletion_take_the_pixels_patch_by_patch() -> None:
     with torch.no_grad():
         expected = gv.load(VIT["model"])(x)[0, 3].item()
     assert answer.arrays["deletion"][:2].tolist() == pytest.approx([true.score, expected], rel=1e-4)
+
+
+# ---------------------------------------------------------------------------------------------------------------- heads
+
+LAYER = "layers.1.attention[.attention]"
+
+
+def attending(**asked: object) -> gv.AttendingAnswer:
+    return inline.ask(gv.AttendingQuestion(model=VIT["model"], image=VIT["image"], **asked))  # type: ignore[arg-type]
+
+
+def test_the_row_of_one_head_lies_over_the_image_and_sums_to_1(asked: list[Question]) -> None:
+    app = opened(MAPS, **VIT, maps="heads")
+    assert not app.error
+    assert [type(one).__name__ for one in asked].count("AttendingQuestion") == 1
+    answer = attending()
+    (row,) = (answer.row(3, 0, "weights"),)
+    assert row is not None
+    np.testing.assert_array_equal(values(chart(app, "map")), row.map)
+    heat = chart(app, "map")["data"][1]
+    assert (heat["x0"], heat["dx"]) == pytest.approx((4, 12))
+    said = " ".join(texts(app))
+    assert "How much token 0 (no patch: a class token or a register) takes from each patch in head 0 of" in said
+    assert "the 65 weights sum to] **1**" in said
+    assert f"token 0, no patch] **{row.numbers[0]:.4g}**" in said
+    assert "a row for each of 4 attention layers in order of execution, a column for each head" in said
+
+
+def test_a_token_a_head_and_the_gradient_are_chosen_in_the_address() -> None:
+    choices = {"attention_layer": LAYER, "attention_head": "2", "query": "21", "attention": "products"}
+    app = opened(MAPS, **VIT, maps="heads", strip="one", **choices)
+    answer = attending(layer=gv.Site.parse(LAYER), token=21)
+    row = answer.row(1, 2, "products")
+    assert row is not None
+    np.testing.assert_array_equal(values(chart(app, "map")), row.map)
+    said = " ".join(texts(app))
+    assert "Attention of token 21 (patch row 2, column 4) to each patch in head 2 of the attention weights" in said
+    assert "products sum to" in said
+    sheet = values(chart(app, "heads"))
+    every = np.concatenate([one.ravel() for name, one in answer.arrays.items() if name.startswith("products/")])
+    assert set(sheet[np.isfinite(sheet)].tolist()) <= set(every.tolist()), "on one scale each number is one of a row"
+    own = values(chart(opened(MAPS, **VIT, maps="heads", **choices), "heads"))
+    assert np.nanmax(np.abs(own)) == 1
+
+
+def test_clicks_choose_the_head_and_the_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = attending(token=21)
+    written: dict[str, object] = {}
+    monkeypatch.setattr(address, "write", written.update)
+    monkeypatch.setattr(address, "read", lambda name, default="": "3" if name == "attention_head" else default)
+    row = answer.row(1, 0, "weights")
+    assert row is not None
+    act = heads.choose_patch(answer, 1, row)
+    act(Click(row=4 + 12 * 2, column=4 + 12 * 4, position=-1))
+    assert {name: str(said) for name, said in written.items()} == {
+        "attention_layer": LAYER,
+        "attention_head": "3",
+        "query": "21",
+    }
+    maps = [head_figures.HeadMap(layer, head, "<b>", np.eye(4)) for layer in range(2) for head in range(3 - layer)]
+    figure, sheet, shown = head_figures.strip(maps, signed=False, unit="", each=True, chosen=(0, 0))
+    said = set(np.unique(figure.data[0].customdata.astype(str)).tolist())
+    assert said == {"", *(figure_text(f"<b>, head {head}") for head in range(3))}, "the name of a layer is no markup"
+    choose = heads.choose_tile(answer, sheet, shown)
+    row_of, column = sheet.corner(4)
+    choose(Click(row_of, column, -1))
+    assert (str(written["attention_layer"]), written["attention_head"], written["query"]) == (LAYER, 1, 21)
+    written.clear()
+    row_of, column = sheet.corner(5)
+    choose(Click(row_of, column, -1))
+    assert not written, "the second layer has two heads only"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"query": "65"}, "Token 65 does not exist"),
+        ({"query": "x"}, "Query token cannot be 'x': it must be a whole number."),
+        ({"attention_head": "4"}, "Head cannot be 4: it must be a whole number from 0 to 3"),
+        ({"attention_layer": "norm"}, "There are no attention weights at norm"),
+    ],
+)
+def test_what_does_not_exist_is_said(wrong: dict[str, str], message: str) -> None:
+    (said,) = errors(opened(MAPS, **VIT, maps="heads", **wrong))
+    assert message in read(said)
+
+
+def test_heads_are_offered_where_the_model_attends() -> None:
+    (said,) = errors(opened(MAPS, **CNN, maps="heads"))
+    assert "Show cannot be 'heads'" in read(said)
+
+
+def test_windows_are_shown_where_they_lie() -> None:
+    choices = {"model": "torchvision/swin_t@random-0", "image": "sample/cat"}
+    first = "features.1.0.attn[.attention]"
+    app = opened(MAPS, **choices, maps="heads", attention_layer=first, query="700")
+    assert not app.error
+    drawn = values(chart(app, "map"))
+    assert drawn.shape == (56, 56)
+    # token 700 is the first of window 14, the seventh of the second row of eight windows of 7 × 7
+    assert np.argwhere(np.isfinite(drawn)).min(0).tolist() == [7, 42]
+    assert np.isfinite(drawn).sum() == 49
+    assert np.nansum(drawn) == pytest.approx(1, abs=1e-5)
+    assert "Only the patches of its window are coloured." in " ".join(texts(app))

@@ -6,17 +6,19 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
 import gradviz_core as gv
 from gradviz_core.drawing import snippets
+from gradviz_core.drawing.head_words import What
 from gradviz_core.types.attention import blocks
 from tests import attending, snippet_runs
 from tests.exported.files import exported_bytes
 from tests.test_snippets import SQUARE, keep, own_picture
-from tests.test_token_grids import Unfolded, with_registers
+from tests.test_token_grids import Unfolded, swin, with_registers
 
 
 @pytest.fixture
@@ -45,3 +47,34 @@ def test_the_programs_of_an_exported_transformer_give_its_maps(name: str, folder
         answer = snippet_runs.ask(gv.GradientQuestion(model=model, image=image, method=method))
         code = snippets.saliency(at, answer.target, method, "signed_sum", (), tokens=answer.tokens, blocks=names)
         assert snippet_runs.error(snippet_runs.run(code, folder), answer.attributions[gv.INPUT][0, 0]) < 1e-5, code
+
+
+@pytest.mark.parametrize("what", ["weights", "products"])
+def test_the_programs_of_heads_give_what_is_drawn(what: What, folder: Path) -> None:
+    model, image = "preset/shapes-vit", "sample/star"
+    at = snippet_runs.setting(model, image)
+    answer = gv.answer(gv.AttendingQuestion(model=model, image=image, token=21))
+    row = answer.row(1, 2, what)
+    assert row is not None
+    found = snippet_runs.run(snippets.head_map(at, answer, 1, 2, what), folder)
+    assert snippet_runs.error(found, row.map) < 1e-5
+    found = snippet_runs.run(snippets.head_maps(at, answer, what, 8, each=True), folder)
+    drawn = [answer.row(layer, head, what) for layer in range(4) for head in range(4)]
+    expected = [one.map / (np.abs(one.map).max() or 1) for one in drawn if one is not None]
+    assert snippet_runs.error(found, np.stack(expected)) < 1e-4
+
+
+@pytest.mark.parametrize("token", [None, 21])
+def test_the_programs_of_heads_in_windows_give_what_is_drawn(token: int | None, folder: Path) -> None:
+    module = swin().eval()
+    data = exported_bytes(module, torch.zeros(1, 3, 32, 32))
+    (folder / "your-model.pt2").write_bytes(data)
+    model, image = keep(data, "", replace(SQUARE, size=(32, 32))), own_picture(folder, "turned")
+    at = snippet_runs.setting(model, image)
+    sites = [layer.site for layer in gv.answer(gv.TokensQuestion(model=model, image=image)).layers]
+    answer = gv.answer(gv.AttendingQuestion(model=model, image=image, layer=sites[1], token=token))
+    row = answer.row(1, 1, "weights")
+    assert row is not None
+    found = snippet_runs.run(snippets.head_map(at, answer, 1, 1, "weights"), folder)
+    np.testing.assert_array_equal(np.isnan(found), np.isnan(row.map))
+    assert snippet_runs.error(np.nan_to_num(found), np.nan_to_num(row.map)) < 1e-5

@@ -119,11 +119,13 @@ def _rows(trace: Trace, site: Site, grid: Grid | None, slope: Tensor | None, num
     weights = trace.value(site).detach()
     products = torch.zeros_like(weights) if slope is None else weights * slope.detach()
     keys = torch.full((1, weights.shape[-1]), -1) if grid is None else grid.keys
+    asking = torch.full((weights.shape[-2],), -1) if grid is None else grid.queries
     where = keys.flatten() if number == MEAN else keys[number // weights.shape[-2]]
     return {
         f"weights/{site}": as_numpy(_row(weights, grid, number)),
         f"products/{site}": as_numpy(_row(products, grid, number)),
         f"keys/{site}": where.numpy().astype(np.int32),
+        f"queries/{site}": asking.flatten().numpy().astype(np.int32),
     }
 
 

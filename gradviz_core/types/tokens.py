@@ -40,6 +40,11 @@ class Centres:
         column = math.floor((pixel[1] - self.column) / self.across + 0.5)
         return min(max(row, 0), rows - 1), min(max(column, 0), columns - 1)
 
+    def middle(self, patch: tuple[int, int], size: tuple[int, int]) -> tuple[int, int]:
+        """The pixel in the middle of a patch, within a picture of this size."""
+        row, column = self.row + patch[0] * self.down, self.column + patch[1] * self.across
+        return min(max(round(row), 0), size[0] - 1), min(max(round(column), 0), size[1] - 1)
+
 
 def of_pixels(size: tuple[int, int], centres: Centres, rows: int, columns: int) -> tuple[np.ndarray, np.ndarray]:
     """The row of patches for each row of pixels of a picture, and the column for each column: the nearest."""

@@ -65,6 +65,11 @@ def opacity() -> float:
     return widgets.percent("Opacity", "opacity", 60, "How strongly the map covers the grey image below it") / 100
 
 
+def per_map() -> bool:
+    """Whether each small map is divided by its own largest magnitude, with the control for it."""
+    return widgets.option("Scale", "strip", _SCALES) == "own"
+
+
 def over_image(answer: GradientAnswer, info: SiteInfo, labels: Sequence[str], opacity: float, place: Place) -> Picture:
     """The map of one layer, over the image where its positions lie over it. A click chooses a position."""
     name, options = answer.question.method, answer.question.options
@@ -139,7 +144,7 @@ class Strip:
 
 def strip(answer: CamsAnswer, info: SiteInfo, labels: Sequence[str], size: tuple[int, int]) -> Strip | None:
     """Small maps of all layers; None where none of them lies over the image. A click makes one large."""
-    each = widgets.option("Scale", "strip", _SCALES) == "own"
+    each = per_map()
     question = answer.question
     infos = tuple(one for one in answer.sites if _grid(one, size) is not None)
     if not infos:

@@ -5,7 +5,7 @@ import streamlit as st
 
 from gradviz_core.types import FlowQuestion, SiteInfo
 from gradviz_core.types.methods import METHODS
-from pages.explore import cam_view, cams, maps, sheet_view
+from pages.explore import cam_view, cams, heads_view, maps, sheet_view
 from pages.layout import frame
 from pages.shell import address, architecture_map, panel, sites
 from pages.shell.asking import ask, one_sentence
@@ -27,18 +27,24 @@ with one_sentence():
 
 with one_sentence():
     with panel.controls(alignment="top"):
-        with st.container(key="site_choice"):
-            info = sites.choose(choice.survey.sites, maps.default(reached or choice.survey.sites))
-        with st.container(key="site_map"):
-            architecture_map.draw(choice.survey.sites, info.site)
-        kind = maps.kind()
-        method = cams.method() if kind is None else ""
+        site_choice, site_map = st.container(key="site_choice"), st.container(key="site_map")
+        shown = maps.shown(choice.survey)
+        kind = maps.kind(shown) if shown != maps.HEADS else None
+        method = cams.method() if shown == maps.METHOD else ""
         order = maps.order() if kind else ""
-    sites.note_if_flat(info)
-    if method and METHODS[method].one_map:
-        map_drawn = cam_view.draw(choice, info, method, has_strip=bool(strips))
+    if shown == maps.HEADS:
+        strips.clear()
+        heads_view.draw(choice, site_choice)
     else:
-        sheet_view.draw(choice, info, kind, method, order, reached, has_strip=bool(strips))
+        with site_choice:
+            info = sites.choose(choice.survey.sites, maps.default(reached or choice.survey.sites))
+        with site_map:
+            architecture_map.draw(choice.survey.sites, info.site)
+        sites.note_if_flat(info)
+        if method and METHODS[method].one_map:
+            map_drawn = cam_view.draw(choice, info, method, has_strip=bool(strips))
+        else:
+            sheet_view.draw(choice, info, kind, method, order, reached, has_strip=bool(strips))
 
 for strip in strips:
     st.header("Layer outputs", anchor=False)

@@ -11,7 +11,7 @@ from gradviz_core.drawing.captions import Caption
 from gradviz_core.drawing.screen import SiteMaps
 from gradviz_core.drawing.screen.seen import seen
 from gradviz_core.drawing.screen.site_maps import site_maps
-from gradviz_core.types import INPUT, Blocks, FlowAnswer, GradientAnswer, SiteInfo, layouts
+from gradviz_core.types import INPUT, Blocks, FlowAnswer, GradientAnswer, SiteInfo, SurveyAnswer, layouts
 from gradviz_core.types.looks import Look
 from gradviz_core.types.map_kinds import MAP_KINDS, MapKind, map_kind
 from gradviz_core.types.methods import PLAIN
@@ -29,6 +29,8 @@ _ORDERS = {"strength": "By strength", "index": "By index"}
 
 METHOD = "method"
 """In the address after ``maps=``: what a method makes of the layer output."""
+HEADS = "heads"
+"""Likewise: what the heads of the attention layers attend to."""
 
 
 def default(infos: Sequence[SiteInfo]) -> str:
@@ -44,11 +46,17 @@ def last_over_the_image(infos: Sequence[SiteInfo]) -> str:
     return sites.default(infos)
 
 
-def kind() -> MapKind | None:
-    """The quantity that is chosen; None for what a method makes of the layer output."""
-    words = {one.name: one.label for one in MAP_KINDS} | {METHOD: "Method"}
-    chosen = widgets.option("Show", "maps", words)
-    return None if chosen == METHOD else map_kind(chosen)
+def shown(survey: SurveyAnswer) -> str:
+    """What is chosen: the name of a quantity, ``METHOD``, or ``HEADS`` where the model attends."""
+    words = (
+        {one.name: one.label for one in MAP_KINDS} | {METHOD: "Method"} | ({HEADS: "Heads"} if survey.attends else {})
+    )
+    return widgets.option("Show", "maps", words)
+
+
+def kind(shown: str) -> MapKind | None:
+    """The quantity of that name; None for what a method makes of the layer output."""
+    return None if shown == METHOD else map_kind(shown)
 
 
 def order() -> str:

@@ -25,6 +25,7 @@ from gradviz_core.text.codec import question_to_json
 from gradviz_core.types import (
     AboutAModel,
     Answer,
+    AttendingAnswer,
     BackwardAnswer,
     FlowAnswer,
     GradientAnswer,
@@ -256,6 +257,8 @@ def _what(answer: Answer, labels: Sequence[str]) -> str:
     if isinstance(answer, GradientAnswer) and answer.question.method != PLAIN:
         title = method_words.title(answer.question.method, answer.question.options, answer.target, labels)
         return ", ".join(filter(None, (title, method_words.part(answer.question))))
+    if isinstance(answer, AttendingAnswer):
+        return f"attention, {score_words(answer.target, labels)}"
     if isinstance(answer, BackwardAnswer):
         return ", ".join(filter(None, (score_words(answer.target, labels), backward_words.broken(answer.question))))
     if isinstance(answer, GradientAnswer | FlowAnswer | PerturbationAnswer):

@@ -11,7 +11,7 @@ from gradviz_core.drawing import bars
 from gradviz_core.drawing.bars import ShownAs
 from gradviz_core.drawing.captions import number_text, score_words
 from gradviz_core.text.glossary import tooltip
-from gradviz_core.types import ClassProbability, FlowAnswer, GradientAnswer, PerturbationAnswer, Target
+from gradviz_core.types import AttendingAnswer, ClassProbability, FlowAnswer, GradientAnswer, PerturbationAnswer, Target
 from gradviz_core.types.sites import site_name
 from pages.shell.words import plain
 
@@ -50,7 +50,7 @@ def predicted(
 
 
 def predicted_and_score(
-    answer: GradientAnswer | FlowAnswer,
+    answer: GradientAnswer | FlowAnswer | AttendingAnswer,
     prediction: Sequence[ClassProbability],
     labels: Sequence[str],
     reading: ShownAs,
@@ -60,7 +60,9 @@ def predicted_and_score(
     return (said,) if is_score(answer, said, reading) else (said, score(answer.target, labels, value))
 
 
-def is_score(answer: GradientAnswer | FlowAnswer | PerturbationAnswer, said: tuple[str, str], reading: ShownAs) -> bool:
+def is_score(
+    answer: GradientAnswer | FlowAnswer | AttendingAnswer | PerturbationAnswer, said: tuple[str, str], reading: ShownAs
+) -> bool:
     """Whether what is ``predicted`` is a single plain number, and the score is that number."""
     return reading == "numbers" and said == ("prediction", number_text(answer.score, 4))
 

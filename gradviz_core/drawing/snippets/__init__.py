@@ -7,6 +7,7 @@ sample.
 
 from gradviz_core.drawing.snippets.backward import plane
 from gradviz_core.drawing.snippets.flow import parameters, sites, strip
+from gradviz_core.drawing.snippets.heads import head_map, head_maps
 from gradviz_core.drawing.snippets.in_blocks import in_blocks, part, positions_in_blocks
 from gradviz_core.drawing.snippets.jacobian import (
     first_direction,
@@ -45,6 +46,8 @@ __all__ = [
     "classes_after",
     "feature_maps",
     "first_direction",
+    "head_map",
+    "head_maps",
     "in_blocks",
     "insertion",
     "jacobian",
