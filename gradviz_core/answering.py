@@ -20,7 +20,7 @@ from gradviz_core.errors import QuestionError, Stopped
 from gradviz_core.settings import settings
 from gradviz_core.tracing import device as devices
 from gradviz_core.tracing.kernel_guards import noting
-from gradviz_core.tracing.stopping import Stoppable, listening
+from gradviz_core.tracing.stopping import Stoppable, ending_in, listening
 from gradviz_core.tracing.trace import check_unchanged, forward, recording
 from gradviz_core.types import (
     INPUT,
@@ -66,7 +66,8 @@ class Answerer:
     def answer(self, question: Question[A], told_to_stop: Callable[[], bool] | None = None) -> A:
         """The answer, computed on this answerer's device, or on the CPU with a note when that runs out of memory.
 
-        ``told_to_stop`` is called where a pass begins, and more often where an exported program runs.
+        ``told_to_stop`` is called where a pass begins, and more often where an exported program runs. Where it is
+        given, the answer has to be there within the deadline of the settings.
 
         Raises:
             Stopped: it said yes.
@@ -79,7 +80,7 @@ class Answerer:
         if told_to_stop is None:
             return answer_to(question, self._answer(question))
         try:
-            with listening(told_to_stop):
+            with listening(told_to_stop), ending_in(settings().deadline_s):
                 return answer_to(question, self._answer(question))
         except Stopped:
             self._last = None  # it may have been in the middle of a pass

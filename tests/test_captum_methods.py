@@ -3,10 +3,13 @@ wrong, and its own completeness check in a note."""
 
 from __future__ import annotations
 
+import itertools
+import math
 import re
 import sys
 from itertools import combinations
 from math import comb, factorial
+from types import SimpleNamespace
 
 import captum.attr
 import pytest
@@ -15,9 +18,13 @@ import torch.nn.functional as F
 from captum.attr import DeepLift, KernelShap
 from torch import Tensor, nn
 
+import gradviz_core as gv
+from gradviz_core.answering import Answerer
 from gradviz_core.errors import QuestionError
 from gradviz_core.methods import deeplift, kernelshap
 from gradviz_core.methods.captum_here import running
+from gradviz_core.settings import settings
+from gradviz_core.tracing.stopping import seconds_left
 from gradviz_core.types import ClassScore, Site, Unit
 from gradviz_core.uploads import exported
 from tests.exported.files import exported_bytes
@@ -267,6 +274,33 @@ def test_another_seed_draws_others_and_the_callers_numbers_go_on(x: Tensor) -> N
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
     torch.set_rng_state(state)
+
+
+def test_kernelshap_is_refused_as_soon_as_its_pace_is_too_slow(x: Tensor, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each look at the clock finds a second more: about one for each eight samples."""
+    module, clock = built(Modules), itertools.count()
+    monkeypatch.setattr(kernelshap, "time", SimpleNamespace(monotonic=lambda: float(next(clock))))
+    whole = attributed("kernelshap", module, x, samples=64)[0]
+    monkeypatch.setattr(kernelshap, "seconds_left", lambda: 6.0)
+    why = r"64 samples would take about \d+ s on this model, and an answer here may take \d+ s\. Choose at most \d\d;"
+    with pytest.raises(QuestionError, match=why):
+        attributed("kernelshap", module, x, samples=64)
+    monkeypatch.setattr(kernelshap, "seconds_left", lambda: 60.0)
+    assert torch.equal(attributed("kernelshap", module, x, samples=64)[0], whole)
+
+
+def test_a_worker_knows_how_long_an_answer_may_take() -> None:
+    left: list[float] = []
+
+    def told() -> bool:
+        left.append(seconds_left())
+        return False
+
+    question = gv.GradientQuestion(model="preset/digits-mlp", image="sample/digit-3", method="occlusion")
+    Answerer("cpu").answer(question, told)
+    assert left
+    assert 0 < left[-1] <= left[0] <= settings().deadline_s
+    assert seconds_left() == math.inf
 
 
 # -------------------------------------------------------------------------------------------------- where it is missing

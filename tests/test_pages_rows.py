@@ -27,7 +27,7 @@ from gradviz_core.types.looks import Look
 from gradviz_core.types.methods import METHODS
 from pages.shell import later
 from pages.shell.answer_cache import answer_cache
-from tests.opening import answer_here, chart, errors, opened, read, texts, values
+from tests.opening import MAPS, answer_here, chart, errors, opened, read, texts, values
 
 CHOICES = {"model": "preset/digits-cnn", "image": "sample/digit-8", "target": "8", "method": "smoothgrad"}
 
@@ -349,3 +349,22 @@ def test_where_no_more_steps_can_be_the_gap_is_said_to_stay(service: Service, mo
     (said,) = [text for text in texts(app) if text.startswith("Sum ")]
     assert said.endswith("It stays above 1e-07 % with 2 steps, the most that there can be.")
     assert "more_steps" not in [button.key for button in app.button]
+
+
+@pytest.mark.parametrize("method", ["layer_integrated_gradients", "conductance"])
+def test_a_long_sum_at_a_layer_converges_and_its_steps_double_too(service: Service, method: str) -> None:
+    chosen = {"maps": "method", "layer_method": method, "site": "features.3", "channel": "0"}
+    app = opened(MAPS, **CHOICES, **chosen, layer_options="steps=200")
+    assert not errors(app)
+    assert (service.parts[:2], service.parts[-1][1]) == ([(0, 8), (8, 16)], 200)
+    asked = replace(about(1), method=method, options=(("steps", 200.0),), wrt=(gv.Site("features.3"),))
+    true = inline.ask(asked).attributions[gv.Site("features.3")][0, 0]
+    assert close(values(chart(app, "channel")), true)
+    assert "200 steps in " in captions_of(app)
+    sums = [text for text in texts(app) if text.startswith("Sum ")]
+    assert len(sums) == (method == "layer_integrated_gradients")
+
+    service.up_to = 16
+    app = opened(MAPS, **CHOICES | {"target": "3"}, **chosen, layer_options="steps=200")
+    assert any(text.startswith("So far: the first 16 of 200 steps. ") for text in texts(app))
+    assert progress(app)[0].startswith("16 of 200 steps, about ")

@@ -14,11 +14,13 @@ from gradviz_core.compute.rows import Row
 from gradviz_core.drawing import method_words
 from gradviz_core.drawing.screen import fit, takes_parts
 from gradviz_core.errors import DeadlineExceeded, QuestionError
-from gradviz_core.types import INPUT, ClassScore, GradientAnswer, GradientQuestion, Receipt, blocks
+from gradviz_core.types import INPUT, ClassScore, GradientAnswer, GradientQuestion, Receipt, Site, blocks
 from gradviz_core.types.looks import USUAL
 from gradviz_core.types.methods import METHODS, OptionValues
 from gradviz_core.types.series import GRID, Gathered
 
+LAYER = Site("features.3")
+STEPS_AT_A_LAYER = [name for name, card in METHODS.items() if card.where == "layer" and card.counts]
 DRAWS = [name for name, card in METHODS.items() if card.counts == "draws"]
 
 
@@ -259,6 +261,19 @@ def test_parts_make_what_the_whole_question_gives_and_less_draws_are_the_questio
     assert_same(to_the_end(row), inline.ask(question))
 
 
+@pytest.mark.parametrize("method", STEPS_AT_A_LAYER)
+def test_parts_at_a_layer_make_what_the_whole_question_gives(method: str) -> None:
+    """The same points come together in every part: also the end of a step of conductance, where the next begins."""
+    question = replace(about(method, steps=44.0), wrt=(LAYER,))
+    row = Row(question, lambda part: _Now(inline.ask(part)))
+    row.begin(inline.ask(row.first))
+    row.take()
+    row.take()
+    assert row.done == 16
+    assert row.answer().question == replace(question, part=(0, 16))
+    assert_same(to_the_end(row), inline.ask(question))
+
+
 def assert_same(one: GradientAnswer, other: GradientAnswer) -> None:
     """But for rounding of the sum in float64, which may turn the last bit of a number in float32."""
     assert one.arrays.keys() == other.arrays.keys()
@@ -266,7 +281,7 @@ def assert_same(one: GradientAnswer, other: GradientAnswer) -> None:
     for name, array in other.arrays.items():
         found = one.arrays[name]
         assert found.dtype == array.dtype
-        if name == f"attribution/{INPUT}":
+        if name.startswith("attribution/"):
             np.testing.assert_allclose(found, array, rtol=1.2e-7, atol=1e-14 * float(np.abs(array).max()))
         else:
             assert np.array_equal(found, array)
@@ -293,6 +308,9 @@ def test_sums_that_cannot_travel_are_refused(monkeypatch: pytest.MonkeyPatch) ->
     assert takes_parts(600, 600, squares=False)
     assert not takes_parts(600, 600, squares=True)
     assert not takes_parts(640, 640, squares=False)
+    assert takes_parts(224, 224, squares=False, values=1_200_000)
+    assert not takes_parts(224, 224, squares=False, values=1_250_000)
+    assert not takes_parts(2000, 2000, squares=False, values=10)
     part = inline.ask(replace(about(draws=16.0), part=(0, GRID)))
     assert fit(part, USUAL) is part
     monkeypatch.setattr(blocks, "MOST_SIDE", 10)

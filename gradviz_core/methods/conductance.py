@@ -10,6 +10,7 @@ from torch import Tensor
 
 from gradviz_core.methods.attributions import Options, Oracle
 from gradviz_core.methods.baselines import of_the_input
+from gradviz_core.types.series import GRID
 
 
 def conductance(
@@ -25,8 +26,8 @@ def conductance(
     Source: Dhamdhere et al. 2018 (arXiv:1805.12233), equation 3, over all inputs.
     """
     start, steps = of_the_input(oracle, options), int(options["steps"])
-    ends = range(which.start, which.stop + 1)
-    asked = oracle.along(start + end / steps * (oracle.input - start) for end in ends)
-    for before, after in pairwise(asked):
+    last = min(steps, which.stop + GRID - 1)  # the end of the last step comes with those after it, as in the whole sum
+    asked = oracle.along(start + end / steps * (oracle.input - start) for end in range(which.start, last + 1))
+    for _, (before, after) in zip(which, pairwise(asked), strict=False):
         slope = before.gradient if options["ends"] == "first" else (before.gradient + after.gradient) / 2
         yield slope * (after.value - before.value)

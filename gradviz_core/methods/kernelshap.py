@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from gradviz_core.errors import QuestionError
 from gradviz_core.methods.attributions import Options, Oracle
 from gradviz_core.methods.baselines import baseline
 from gradviz_core.methods.captum_here import captums, running
+from gradviz_core.tracing.stopping import seconds_left
+from gradviz_core.types.methods.kernelshap import STEP
 
 
 def kernelshap(oracle: Oracle, value: Float[Tensor, "1 c h w"], options: Options) -> Float[Tensor, "1 c h w"]:
@@ -20,15 +24,18 @@ def kernelshap(oracle: Oracle, value: Float[Tensor, "1 c h w"], options: Options
     regression with Shapley's weights. The answer says how far the map misses its sum.
 
     Raises:
-        QuestionError: captum is not installed.
+        QuestionError: captum is not installed, or there is too little time for so many samples.
 
     Source: Lundberg & Lee 2017 (arXiv:1705.07874), theorem 2; captum 0.9, ``KernelShap``.
     """
     cells, start = grid(value, int(options["cells"])), baseline(oracle, value, options)
     nothing = oracle.score(start)
 
+    pace = _Pace(int(options["samples"]))
+
     def rises(images: Tensor) -> Tensor:
         """Over the score of the baseline: captum keeps float32, which would lose small differences of large scores."""
+        pace.scored(len(images))
         return torch.tensor([score - nothing for score in oracle.scores(torch.split(images, 1))], device=value.device)
 
     with running(seed=int(options["seed"])):
@@ -52,6 +59,30 @@ def kernelshap(oracle: Oracle, value: Float[Tensor, "1 c h w"], options: Options
     gap = attribution.double().sum().item() - total(oracle, value, options)
     oracle.note(f"The map misses the difference of the score from that of the baseline by {gap:.3g}.")
     return attribution
+
+
+class _Pace:
+    """How long the samples take, all of which one question scores."""
+
+    def __init__(self, samples: int) -> None:
+        self._samples, self._done, self._begun = samples, 0, time.monotonic()
+
+    def scored(self, more: int) -> None:
+        """So many come next.
+
+        Raises:
+            QuestionError: at the pace of those before, not all will be there in time.
+        """
+        taken, left = time.monotonic() - self._begun, seconds_left()
+        rest = self._samples - self._done
+        if self._done >= 2 * STEP and taken / self._done * rest > left:
+            fit = int(self._done * (taken + left) / taken) // STEP * STEP
+            fewer = f"at most {fit}" if fit >= STEP else "a smaller model or image"
+            raise QuestionError(
+                f"{self._samples} samples would take about {taken / self._done * self._samples:.0f} s on this model, "
+                f"and an answer here may take {taken + left:.0f} s. Choose {fewer}; gv.answer in Python has no limit."
+            )
+        self._done += more
 
 
 def total(oracle: Oracle, value: Float[Tensor, "1 c h w"], options: Options) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -54,6 +55,24 @@ def listening(must_stop: Callable[[], bool]) -> Iterator[None]:
         yield
     finally:
         _heard.reset(token)
+
+
+_ends: ContextVar[float] = ContextVar("ends", default=math.inf)
+
+
+@contextmanager
+def ending_in(seconds: float) -> Iterator[None]:
+    """Work in this thread is ended from outside after so many seconds."""
+    token = _ends.set(time.monotonic() + seconds)
+    try:
+        yield
+    finally:
+        _ends.reset(token)
+
+
+def seconds_left() -> float:
+    """Until the work is ended from outside; infinite where nobody ends it."""
+    return _ends.get() - time.monotonic()
 
 
 def give_way() -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from gradviz_core.types.controls import Choice, Number, Option
 from gradviz_core.types.draws import MOST
 
@@ -17,8 +15,6 @@ STEPS = Number(
     whole=True,
     meaning="At how many points of the path the slope is taken.",
 )
-ONE_QUESTION_STEPS = replace(STEPS, high=128)
-"""Of methods at a layer output: one question, with one deadline, and not a row of them."""
 RULE = Choice(
     "rule",
     "Rule",

@@ -6,7 +6,19 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
-from gradviz_core.drawing import axis_names, cam_words, captions, fields, figures, how_to_read, log_scale, near_figures
+import numpy as np
+
+from gradviz_core.drawing import (
+    axis_names,
+    cam_words,
+    captions,
+    fields,
+    figures,
+    how_to_read,
+    log_scale,
+    method_words,
+    near_figures,
+)
 from gradviz_core.drawing.captions import Caption
 from gradviz_core.drawing.screen import SiteMaps
 from gradviz_core.drawing.screen.seen import seen
@@ -110,7 +122,12 @@ def sheet(
         if name == PLAIN
         else cam_words.sheet(name, options, answer.target, labels, info, tiles.field, view.block)
     )
-    caption = replace(caption, facts=(*caption.facts, *captions.first_of(len(view.numbers), len(view.planes.maps))))
+    part = method_words.part(answer.question)
+    caption = replace(
+        caption,
+        sentence=f"So far: {part}. {caption.sentence}" if part else caption.sentence,
+        facts=(*caption.facts, *captions.first_of(len(view.numbers), len(view.planes.maps))),
+    )
     cell = view.planes.cell(place.index) if single and place.index else None
     figure = figures.tiles(tiles, chosen=chosen, cell=cell, each=captions.channel_word(info))
     return Picture(figure, caption, sites.choose_tile(tiles, view.planes if single else None))
@@ -133,6 +150,12 @@ def enlarged(view: SiteMaps, channel: int, info: SiteInfo, place: Place) -> Pict
     figure = figures.heatmap(field, height=380, cross=view.planes.cell(place.index), places=places)
     words = Caption(f"{name}, enlarged.", "", facts, how_to_read.ONE_CHANNEL)
     return Picture(figure, words, sites.choose_cell(view.planes, view.one.blocks))
+
+
+def total(answer: GradientAnswer, info: SiteInfo) -> float | None:
+    """The sum of all that a method gives; None where the gradient itself is drawn, or a screen takes a part alone."""
+    made = answer.arrays.get(f"attribution/{info.site}")
+    return float(made.sum(dtype=np.float64)) if made is not None and made.shape == info.shape else None
 
 
 def near(view: SiteMaps, place: Place) -> Picture | None:

@@ -75,7 +75,7 @@ with one_sentence():
             panel.picture(predictions.draw(mapped, answer.target, choice.survey.card, saliency.HEIGHT), "predicted")
             st.caption(predictions.how_to_choose(answer.target))
     with st.container() if channels_below else columns[-1]:
-        panel.picture(shown, "gradient", checked=checked, below=lambda: saliency.of_a_sum(question, answer, gradient))
+        panel.picture(shown, "gradient", checked=checked, below=lambda: rows.below(question, answer, gradient.total))
     length = (f"L2 norm of {METHODS[method].in_text}", captions.number_text(gradient.length))
     facts.line(
         *(

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import streamlit as st
 
-from gradviz_core.drawing import snippets
+from gradviz_core.drawing import method_words, snippets
 from gradviz_core.drawing.screen.seen import seen
 from gradviz_core.types import INPUT, GradientQuestion, SiteInfo, Target
 from gradviz_core.types.looks import Look
@@ -14,8 +15,7 @@ from gradviz_core.types.map_kinds import MapKind
 from gradviz_core.types.methods import PLAIN
 from pages.explore import cams, maps, naming
 from pages.layout import code, frame
-from pages.shell import address, check, download_menu, facts, panel, sites
-from pages.shell.asking import ask
+from pages.shell import address, check, download_menu, facts, panel, rows, sites
 
 
 def draw(
@@ -56,18 +56,18 @@ def draw(
         place=place.index,
         strongest_first=order == "strength",
     )
-    answer = ask(
-        GradientQuestion(
-            model=choice.model,
-            image=choice.image,
-            target=choice.target,
-            method=method or PLAIN,
-            options=options,
-            seed=choice.draw,
-            wrt=(INPUT, info.site) if unreached and kind and not kind.needs_gradient else (info.site,),
-        ),
-        "Computing the gradient at this layer output …",
-        look,
+    question = GradientQuestion(
+        model=choice.model,
+        image=choice.image,
+        target=choice.target,
+        method=method or PLAIN,
+        options=options,
+        seed=choice.draw,
+        wrt=(INPUT, info.site) if unreached and kind and not kind.needs_gradient else (info.site,),
+    )
+    size = seen(choice.survey.arrays).size
+    answer = rows.ask(
+        question, "Computing the gradient at this layer output …", look, size, values=math.prod(info.shape)
     )
     checked = check.question(choice.model, choice.image, answer.target, choice.draw, info.site)
     view = maps.view(answer, info, look)
@@ -79,7 +79,12 @@ def draw(
     with choice.beside:
         facts.line(*facts.predicted_and_score(answer, answer.prediction, choice.labels, choice.reading))
     with all_channels:
-        panel.picture(sheet, "channels", checked=checked if kind and kind.needs_gradient else None)
+        panel.picture(
+            sheet,
+            "channels",
+            checked=checked if kind and kind.needs_gradient else None,
+            below=lambda: rows.below(question, answer, maps.total(answer, info)),
+        )
         st.caption(sites.how_to_click(info))
     with right:
         if isinstance(enlarged, panel.Picture):
@@ -109,16 +114,19 @@ def draw(
     download_menu.menu(choice, drawn, answer, "feature-maps", checked, called=called)
     target: Target = answer.target if method and snippets.asks_along(method) else choice.target
 
+    part, options = method_words.part(answer.question), answer.question.options
+
     def one(at: snippets.Setting) -> str:
         if kind:
             return snippets.feature_maps(at, target, info, kind.name, channel)
-        return snippets.layer_map(at, target, info, method, options, channel)
+        return snippets.of_part(part, snippets.layer_map(at, target, info, method, options, channel))
 
     def every(at: snippets.Setting) -> str:
         by_strength = order == "strength"
         if kind:
             return snippets.sheet(at, target, info, kind.name, strongest_first=by_strength, block=view.block)
-        return snippets.layer_sheet(at, target, info, method, options, strongest_first=by_strength, block=view.block)
+        code = snippets.layer_sheet(at, target, info, method, options, strongest_first=by_strength, block=view.block)
+        return snippets.of_part(part, code)
 
     near_program = {}
     if around is not None and view.near is not None:

@@ -36,7 +36,8 @@ def line(answer: GradientAnswer, total: float, again: Callable[[], NoReturn]) ->
     Where the gap is too large, a button asks with twice the steps, again and again, until it is not; ``again`` runs the
     page again.
     """
-    question, found = answer.question, of(answer, total)
+    question = answer.question
+    found = of(answer, total, question.wrt[0])
     if found is None:
         return
     law = card_of(question.method).complete
@@ -52,7 +53,7 @@ def line(answer: GradientAnswer, total: float, again: Callable[[], NoReturn]) ->
 
 
 def keep(question: GradientQuestion | None) -> None:
-    """The page is drawn, and asked ``question`` of the input: where it is another one than was refined, or none, the
+    """The page is drawn, and asked ``question``: where it is another one than was refined, or none, the
     steps of that are doubled no further."""
     if st.session_state.get(_REFINES) != question:
         settle()
@@ -77,4 +78,4 @@ def _double(question: GradientQuestion) -> None:
     doubled = min(2 * steps, most)
     options = tuple((name, float(doubled) if name == STEPS else value) for name, value in question.options)
     st.session_state[_REFINES] = replace(question, options=options)
-    address.write({f"options.{STEPS}": doubled})
+    address.write({f"{'options' if question.wrt == (INPUT,) else 'layer_options'}.{STEPS}": doubled})

@@ -77,9 +77,11 @@ def begin() -> None:
     memory.comes_again = False
 
 
-def ask(question: GradientQuestion, doing: str, look: Look, size: tuple[int, int]) -> GradientAnswer:
-    """The answer to a question about the input, of rows and columns ``size``; while a long sum is not whole, what its
-    terms make so far.
+def ask(
+    question: GradientQuestion, doing: str, look: Look, size: tuple[int, int], values: int | None = None
+) -> GradientAnswer:
+    """The answer to a question about the input, of rows and columns ``size``, or about a layer output with so many
+    ``values``; while a long sum is not whole, what its terms make so far.
 
     Where a later part failed, that is what the others make, and ``failure`` says what went wrong.
 
@@ -88,7 +90,7 @@ def ask(question: GradientQuestion, doing: str, look: Look, size: tuple[int, int
     """
     memory, text = _memory(), question_to_json(question)
     memory.question = question
-    if not may_be_long(question, size) or answer_cache().whole(text) is not None:
+    if not may_be_long(question, size, values) or answer_cache().whole(text) is not None:
         return asking.ask(question, doing, look)
     if memory.last is not None and memory.last.answer.question == question:
         finished = memory.last.answer
@@ -121,12 +123,12 @@ def ask(question: GradientQuestion, doing: str, look: Look, size: tuple[int, int
     return answer
 
 
-def may_be_long(question: GradientQuestion, size: tuple[int, int]) -> bool:
-    """Whether its terms are many enough to be asked as a row."""
+def may_be_long(question: GradientQuestion, size: tuple[int, int], values: int | None = None) -> bool:
+    """Whether its terms are many enough to be asked as a row; ``size`` and ``values`` as of ``ask``."""
     card = card_of(question.method)
     if not card.counts or len(terms(question.method, question.options, None)) <= GRID:
         return False
-    return takes_parts(*size, squares=card.gathered == "variance")
+    return takes_parts(*size, squares=card.gathered == "variance", values=values)
 
 
 def is_busy(question: GradientQuestion, size: tuple[int, int]) -> bool:
@@ -195,6 +197,17 @@ def run_again() -> NoReturn:
 
 
 # ------------------------------------------------------------------------------------------------------ what is said
+
+
+def below(question: GradientQuestion, answer: GradientAnswer, total: float | None) -> None:
+    """What stands below the picture of a method that sums terms: how far the sum is, and whether it is what the law of
+    the method says. ``question`` is about the whole sum, ``answer`` holds what is there of it; ``total`` is the sum of
+    all values, where it is known."""
+    with st.container(key="row", horizontal=True, vertical_alignment="center", gap="small"):
+        if answer.question == question and total is not None:
+            completeness.line(answer, total, run_again)
+        line(question)
+    failure()
 
 
 def line(question: GradientQuestion) -> None:

@@ -19,7 +19,6 @@ from gradviz_core.types import (
     ClassProbability,
     ClassScore,
     GradientAnswer,
-    GradientQuestion,
     MethodName,
     ModelCard,
     SurveyAnswer,
@@ -27,7 +26,7 @@ from gradviz_core.types import (
 )
 from gradviz_core.types.methods import PLAIN, OptionValues, card_of, offered_at
 from gradviz_core.types.views import VIEWS, View
-from pages.shell import address, completeness, controls, panel, rows, widgets
+from pages.shell import address, controls, panel, widgets
 from pages.shell import pixel as pixel_parts
 from pages.shell.clicks import Click
 from pages.shell.panel import Picture
@@ -125,16 +124,6 @@ def drawn_array(answer: GradientAnswer) -> OverInput:
     """The array that the method computes at the input."""
     made = f"attribution/{INPUT}"
     return over_input(answer.arrays, made if made in answer.arrays else f"gradient/{INPUT}")
-
-
-def of_a_sum(question: GradientQuestion, answer: GradientAnswer, made: OverInput) -> None:
-    """What stands below the picture of a method that sums terms: how far the sum is, and whether it is what the law of
-    the method says. ``question`` is about the whole sum, ``answer`` holds what is there of it."""
-    with st.container(key="row", horizontal=True, vertical_alignment="center", gap="small"):
-        if answer.question == question:
-            completeness.line(answer, made.total, rows.run_again)
-        rows.line(question)
-    rows.failure()
 
 
 def near_the_pixel(gradient: OverInput, view: View, answer: GradientAnswer, pixel: Pixel) -> None:

@@ -80,11 +80,13 @@ def units_within(rows: int, columns: int) -> int:
     return max(1, min(6, MOST_WHOLE // (3 * 4 * rows * columns)))
 
 
-def takes_parts(rows: int, columns: int, *, squares: bool) -> bool:
-    """Whether the sums of a part of a long sum over an input of that size, in three channels, can travel: they go whole
-    or not at all, for which pixel of a block is largest is known only of the finished sum."""
-    each = 3 + 3 * (4 + 4 + 8 + (8 if squares else 0))
-    return side(rows, columns) == 1 and each * rows * columns <= MOST_BYTES
+def takes_parts(rows: int, columns: int, *, squares: bool, values: int | None = None) -> bool:
+    """Whether the sums of a part of a long sum can travel, over an input of that size in three channels, or over a
+    layer output with so many ``values``: they go whole or not at all, for which pixel of a block is largest is known
+    only of the finished sum."""
+    each = 4 + 4 + 8 + (8 if squares else 0)
+    values = 3 * rows * columns if values is None else values
+    return side(rows, columns) == 1 and 3 * rows * columns + each * values <= MOST_BYTES
 
 
 def check_text(length: int) -> None:

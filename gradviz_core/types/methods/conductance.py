@@ -3,7 +3,7 @@
 from gradviz_core.types.baselines import BASELINE, BASELINE_IMAGE, NOISE_SEED
 from gradviz_core.types.controls import Choice, Option
 from gradviz_core.types.method_cards import MethodCard
-from gradviz_core.types.steps import ONE_QUESTION_STEPS
+from gradviz_core.types.steps import STEPS
 
 ENDS = Choice(
     "ends",
@@ -43,7 +43,7 @@ CARD = MethodCard(
         '    slope = gradient if $ends == "first" else (gradient + next_gradient) / 2',
         "    found += slope * (next_value - value)",
     ),
-    options=(BASELINE, BASELINE_IMAGE, ONE_QUESTION_STEPS, ENDS, NOISE_SEED),
+    options=(BASELINE, BASELINE_IMAGE, STEPS, ENDS, NOISE_SEED),
     counts="steps",
     gathered="sum",
     where="layer",

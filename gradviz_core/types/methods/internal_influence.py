@@ -2,7 +2,7 @@
 
 from gradviz_core.types.baselines import BASELINE, BASELINE_IMAGE, NOISE_SEED
 from gradviz_core.types.method_cards import MethodCard
-from gradviz_core.types.steps import ONE_QUESTION_STEPS, RULE
+from gradviz_core.types.steps import RULE, STEPS
 
 CARD = MethodCard(
     name="Internal influence",
@@ -33,7 +33,7 @@ CARD = MethodCard(
         "found = sum(weight * along(at)[1] for at, weight in zip(path, weights.tolist()))",
     ),
     imports=("import numpy as np",),
-    options=(BASELINE, BASELINE_IMAGE, ONE_QUESTION_STEPS, RULE, NOISE_SEED),
+    options=(BASELINE, BASELINE_IMAGE, STEPS, RULE, NOISE_SEED),
     counts="steps",
     gathered="sum",
     where="layer",

@@ -6,13 +6,15 @@ from gradviz_core.types.draws import SEED
 from gradviz_core.types.method_cards import MethodCard
 
 MOST = 512
-"""Samples, at most: one question scores them all, which takes a ResNet-50 on one core about a minute."""
+"""Samples, at most: one question scores them all, and is refused where its time is too short for that."""
+STEP = 8
+"""Samples that are scored in one pass."""
 SAMPLES = Number(
     "samples",
     "Samples",
-    8,
+    STEP,
     MOST,
-    8,
+    STEP,
     256,
     whole=True,
     unit="samples",

@@ -2,7 +2,7 @@
 
 from gradviz_core.types.baselines import BASELINE, BASELINE_IMAGE, NOISE_SEED
 from gradviz_core.types.method_cards import MethodCard
-from gradviz_core.types.steps import ONE_QUESTION_STEPS, RULE
+from gradviz_core.types.steps import RULE, STEPS
 
 CARD = MethodCard(
     name="Layer integrated gradients",
@@ -38,7 +38,7 @@ CARD = MethodCard(
         ")",
     ),
     imports=("import numpy as np",),
-    options=(BASELINE, BASELINE_IMAGE, ONE_QUESTION_STEPS, RULE, NOISE_SEED),
+    options=(BASELINE, BASELINE_IMAGE, STEPS, RULE, NOISE_SEED),
     counts="steps",
     gathered="sum",
     complete="the attribution sums to the score less the score where the layer gives what it gives for the baseline",
