@@ -38,7 +38,16 @@ def plain(x: Tensor) -> Tensor:
 
 
 def nothing(x: Tensor) -> Tensor:
+    return torch.zeros(1)
+
+
+def a_place_for_each(x: Tensor) -> Tensor:
+    """Nothing, from a table with a line for each image: that it is nothing is not seen."""
     return torch.zeros(len(x), 1)
+
+
+def how_many(x: Tensor) -> Tensor:
+    return torch.tensor(float(len(x)))
 
 
 def branch(x: Tensor) -> Tensor:
@@ -84,7 +93,14 @@ def passes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 @pytest.mark.parametrize(
     ("before", "beside"),
-    [(plain, nothing), (branch, nothing), (plain, mean_without_gradient), (straight_through, nothing)],
+    [
+        (plain, nothing),
+        (branch, nothing),
+        (plain, mean_without_gradient),
+        (plain, how_many),
+        (plain, a_place_for_each),
+        (straight_through, nothing),
+    ],
 )
 def test_each_point_gives_what_it_gives_alone(
     before: Callable[[Tensor], Tensor], beside: Callable[[Tensor], Tensor]
@@ -98,18 +114,26 @@ def test_each_point_gives_what_it_gives_alone(
         assert score == pytest.approx(oracle(before, beside).score(point), rel=1e-5)
 
 
-def test_independent_images_come_together_and_two_of_each_pass_are_asked_alone_too(
+def test_images_that_are_seen_to_stay_apart_come_together_and_one_is_asked_alone_too(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     asked, made = oracle(), passes(monkeypatch)
     list(asked.each(path()))
-    assert made == [TOGETHER, 1, 1] * 3
+    assert made == [TOGETHER, 1, TOGETHER, TOGETHER]
+    list(asked.scores(path(TOGETHER + 2)))
+    assert made[4:] == [TOGETHER, 2, 1]
+
+
+def test_where_it_is_not_seen_two_of_each_pass_are_asked_alone_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, made = oracle(beside=a_place_for_each), passes(monkeypatch)
+    list(asked.each(path()))
+    assert made == [TOGETHER, *[TOGETHER, 1, 1] * 3]
 
 
 def test_once_a_row_differs_all_further_points_are_asked_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     asked, made = oracle(branch), passes(monkeypatch)
     list(asked.each(path()))
-    assert [many for many in made if many > 1] == [TOGETHER] * 2
+    assert [many for many in made if many > 1] == [TOGETHER] * 3
     assert made[-TOGETHER:] == [1] * TOGETHER
 
 

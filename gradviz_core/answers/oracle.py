@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from itertools import islice
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -19,6 +19,8 @@ from gradviz_core.methods.attributions import Asked, Attention, Inside
 from gradviz_core.tracing import batch, relu_rules
 from gradviz_core.tracing.bias_terms import BiasTerms, bias_terms
 from gradviz_core.tracing.relu_rules import Rewritten, Rule
+from gradviz_core.tracing.row_rules import Mixes
+from gradviz_core.tracing.rows_apart import check_way_back
 from gradviz_core.tracing.scored import Scored, Use, uses
 from gradviz_core.tracing.scores import targets
 from gradviz_core.tracing.trace import Trace, differentiate, differentiate_each, forward, reached
@@ -36,6 +38,13 @@ _NOT_ROWS = (RuntimeError, ValueError, TypeError, IndexError, BadTarget, Questio
 """What a model raises that takes one image alone."""
 
 Row = TypeVar("Row", Asked, float)
+
+
+class Ask(Protocol[Row]):
+    """A method that asks several points in one pass."""
+
+    def __call__(self, at: Site, points: Sequence[Tensor], *, apart: bool) -> list[Row]:
+        """What each of them gives."""
 
 
 class SceneOracle:
@@ -57,6 +66,8 @@ class SceneOracle:
         self._parts: BiasTerms | None = None
         self._alone: set[Site] = set()
         self._compared: set[Site] = set()
+        self._may_mix: set[Site] = set()
+        self._sizes: set[tuple[Site, int]] = set()
         self.notes: dict[str, None] = {}
         """What methods want the answer to say, each sentence once."""
         self.tokens: dict[str, np.ndarray] = {}
@@ -113,7 +124,7 @@ class SceneOracle:
         """
         points = map(self._fitting, values)
         while some := list(islice(points, self._together())):
-            found = self._as_rows(self._site, some, lambda some: self._of_rows(self._site, some)[1].tolist())
+            found = self._as_rows(self._site, some, self._scores)
             yield from map(self.score, some) if found is None else found
 
     def each(self, values: Iterable[Tensor]) -> Iterator[Asked]:
@@ -254,7 +265,7 @@ class SceneOracle:
 
     def _each(self, at: Site, points: Iterator[Tensor]) -> Iterator[Asked]:
         while some := list(islice(points, self._together())):
-            found = self._as_rows(at, some, lambda some: list(self._rows(at, some)))
+            found = self._as_rows(at, some, self._rows)
             if found is not None:
                 self._compared.add(at)
             yield from (self._one(at, point) for point in some) if found is None else found
@@ -269,50 +280,83 @@ class SceneOracle:
         found = differentiate(trace, score, (self._site,), keep_graph=False)[self._site]
         return Asked(score.item(), trace.value(self._site).detach(), reached(self._site, found, self._target))
 
-    def _rows(self, at: Site, points: Sequence[Tensor]) -> Iterator[Asked]:
+    def _scores(self, at: Site, points: Sequence[Tensor], *, apart: bool) -> list[float]:
+        """The scores of several points as the rows of one pass."""
+        found: list[float] = self._of_rows(at, points, apart=apart)[1].tolist()
+        return found
+
+    def _rows(self, at: Site, points: Sequence[Tensor], *, apart: bool) -> list[Asked]:
         """Several points as the rows of one pass."""
         many = len(points)
-        trace, scores = self._of_rows(at, points)
+        trace, scores = self._of_rows(at, points, apart=apart)
         found = differentiate_each(trace, scores, torch.ones_like(scores), (self._site,), keep_graph=False)[self._site]
         values, slopes = trace.value(self._site).detach(), reached(self._site, found, self._target)
         rows = (values.shape[0] // many, *self._here.shape[1:])
         shaped = zip(scores.tolist(), values.reshape(many, *rows), slopes.reshape(many, *rows), strict=True)
-        return (Asked(*row) for row in shaped)
+        return [Asked(*row) for row in shaped]
 
-    def _of_rows(self, at: Site, points: Sequence[Tensor]) -> tuple[Trace, Tensor]:
-        """The pass, and the score of each row."""
+    def _of_rows(self, at: Site, points: Sequence[Tensor], *, apart: bool) -> tuple[Trace, Tensor]:
+        """The pass, and the score of each row.
+
+        Raises:
+            Mixes: the rows might change one another, and they are to be ``apart``.
+        """
         many = len(points)
-        trace = self._pass(self.input.repeat(many, *[1] * (self.input.dim() - 1)), at, torch.cat(list(points)))
-        return trace, batch.select((self._target,) * many, trace)[1]
+        x = self.input.repeat(many, *[1] * (self.input.dim() - 1))
+        trace = self._pass(x, at, torch.cat(list(points)), apart=many if apart else 0)
+        scores = batch.select((self._target,) * many, trace)[1]
+        if apart:
+            check_way_back(scores)
+        return trace, scores
 
-    def _as_rows(
-        self, at: Site, points: Sequence[Tensor], ask: Callable[[Sequence[Tensor]], list[Row]]
-    ) -> list[Row] | None:
-        """What the points give as rows of one pass; None where that is not what the first and the last give alone.
+    def _as_rows(self, at: Site, points: Sequence[Tensor], ask: Ask[Row]) -> list[Row] | None:
+        """What the points give as rows of one pass; None where a row might give something else than its point alone.
 
-        Once a row differs, all further points are asked alone.
+        The operations of each pass show that its rows stay apart. Where they do not, the first and the last row of each
+        pass are compared with their points alone; once one differs, all further points are asked alone.
         """
         if at in self._alone or len(points) == 1 or torch.equal(points[0], points[-1]):
             return None
         if not self._scene.trace.random and points[0].dim() > 0:
             with suppress(*_NOT_ROWS):
-                found = ask(points)
+                if (apart := self._apart(at, points, ask)) is not None:
+                    return apart
+                found = ask(at, points, apart=False)
                 if all(self._agrees(at, points[end], found[end]) for end in (0, -1)):
                     return found
         self._alone.add(at)
+        return None
+
+    def _apart(self, at: Site, points: Sequence[Tensor], ask: Ask[Row]) -> list[Row] | None:
+        """What they give as rows that stay apart, by the operations of the pass; None where that cannot be seen.
+
+        The first of so many rows is once compared with its point alone: a model may ask how many there are.
+        """
+        if at not in self._may_mix and not self._target.needs_axes:
+            with suppress(Mixes):
+                found = ask(at, points, apart=True)
+                size = at, len(points)
+                if size in self._sizes or self._scores_alike(at, points[0], found[0]):
+                    self._sizes.add(size)
+                    return found
+            self._may_mix.add(at)
         return None
 
     def _agrees(self, at: Site, point: Tensor, row: Asked | float) -> bool:
         """Whether a row gives what its point gives alone: the score, and in the first block of points value and
         gradient too."""
         if isinstance(row, float) or at in self._compared:
-            score = row if isinstance(row, float) else row.score
-            alone = targets.select(self._target, self._pass(self.input, at, point))[1].item()
-            return abs(score - alone) <= AGREEMENT * abs(alone)
+            return self._scores_alike(at, point, row)
         return _agree(row, self._one(at, point))
 
-    def _pass(self, x: Tensor, at: Site, value: Tensor, also: Collection[Site] = ()) -> Trace:
-        """The pass with this value at the site in place of its own; it keeps the sites ``also`` too."""
+    def _scores_alike(self, at: Site, point: Tensor, row: Asked | float) -> bool:
+        score = row if isinstance(row, float) else row.score
+        alone = targets.select(self._target, self._pass(self.input, at, point))[1].item()
+        return abs(score - alone) <= AGREEMENT * abs(alone)
+
+    def _pass(self, x: Tensor, at: Site, value: Tensor, also: Collection[Site] = (), apart: int = 0) -> Trace:
+        """The pass with this value at the site in place of its own; it keeps the sites ``also`` too. ``apart`` is as in
+        ``trace.forward``."""
         return forward(
             self._scene.model.module,
             x,
@@ -321,6 +365,7 @@ class SceneOracle:
             seed=self._scene.seed,
             put={at: value},
             axes=self._target.needs_axes,
+            apart=apart,
         )
 
 

@@ -64,8 +64,8 @@ class Oracle(Protocol):
     """The score as a function of the value at one site, and its gradient.
 
     The score stays that of the same class, whatever is predicted at another point. Points are taken lazily and in
-    their order, several in one pass where the first and the last of them give as rows of a batch what they give alone,
-    so that any number of them takes the memory of a few. What is given depends on the points and on which of them come
+    their order, several in one pass where each gives as a row of a batch what it gives alone, so that any number of
+    them takes the memory of a few. What is given depends on the points and on which of them come
     together, never on an earlier question.
     """
 

@@ -54,7 +54,7 @@ def guarded(result: Tensor) -> Iterator[None]:
     """
     with ExitStack() as guards:
         authors = False
-        for node in () if _off.get() else _nodes(result):
+        for node in () if _off.get() else nodes(result):
             name = node.name()
             authors = authors or isinstance(node, BackwardCFunction)
             for part, guard in _GUARDS.items():
@@ -112,7 +112,7 @@ def spread(tensor: Tensor) -> Tensor:
     return torch.stack((tensor, tensor), dim=-1)[..., 0]
 
 
-def _nodes(result: Tensor) -> Iterator[Any]:
+def nodes(result: Tensor) -> Iterator[Any]:
     """The nodes of PyTorch's graph of ``result``, each once."""
     waiting = [] if result.grad_fn is None else [result.grad_fn]
     seen: set[Any] = set(waiting)

@@ -28,11 +28,12 @@ from gradviz_core.tracing.inputs import Inputs as Inputs
 from gradviz_core.tracing.inputs import by_site, call_of, map_inputs, run
 from gradviz_core.tracing.nested import tensors
 from gradviz_core.tracing.positions import Positions
+from gradviz_core.tracing.rows_apart import RowsApart
 from gradviz_core.tracing.stopping import give_way
 from gradviz_core.tracing.torch_private import compiler
 from gradviz_core.tracing.twin import twin
 from gradviz_core.tracing.watch import Stop, Trace, Watch
-from gradviz_core.types import Site
+from gradviz_core.types import INPUT, Site
 from gradviz_core.types.attention import is_attention
 from gradviz_core.types.calls import Call
 
@@ -73,6 +74,7 @@ class _Plan:
     put: Mapping[Site, Tensor]
     axes: bool
     attention: bool
+    apart: int
 
     @property
     def forms_attention(self) -> bool:
@@ -92,6 +94,7 @@ def forward(
     put: Mapping[Site, Tensor] | None = None,
     axes: bool = True,
     attention: bool = False,
+    apart: int = 0,
 ) -> Trace:
     """Run ``module(x)`` once and keep the values at the sites ``keep`` (None keeps all of them).
 
@@ -106,6 +109,9 @@ def forward(
     its weights (``attention.py``); the last bits of what follows differ from those of the fused kernel. With
     ``attention`` all of them are kept, whatever ``keep`` says, and the places of their tokens are followed.
 
+    With ``apart``, the number of images in ``x`` and of rows in each value of ``put``, the pass ends unless its
+    operations show that no image changes what another gets (``rows_apart.py``). Axes are not followed then.
+
     A model that draws random numbers draws them from ``seed``, and the caller's go on afterwards as if nothing had
     drawn any. None is seed 0 in evaluation mode; a module of which any part is in training mode then draws the
     caller's own, as in a training loop.
@@ -113,13 +119,14 @@ def forward(
     Raises:
         QuestionError: the module cannot be copied for watching, or the seed is out of range.
         GradVizError: the module computes something different while it is traced.
+        Mixes: images might change what others get, and they are to be ``apart``.
     """
     given: object = module
     if not isinstance(given, nn.Module):
         raise QuestionError(f"{given!r} is not a torch.nn.Module. Pass a module; a function can be the forward of one.")
     put = put or {}
     kept = None if keep is None else {*keep, *put}
-    plan = _Plan(module, call_of(module, x), kept, until, parameters, put, axes, attention)
+    plan = _Plan(module, call_of(module, x), kept, until, parameters, put, axes, attention, apart)
     devices = devices_of([*module.parameters(), *by_site(plan.call).values()])
     if seed is None and any(part.training for part in module.modules()):
         begun = State.now(devices)
@@ -197,7 +204,7 @@ def _watched(plan: _Plan, begin: int | State, *, trainable: bool | None, follow:
     autograd = AuthorsAutograd(frozen=trainable is False)
     with recording():
         watched = twin(plan.module, trainable=trainable)
-        follower = Follower(watched.parameters()) if follow else None
+        follower = RowsApart(plan.apart) if plan.apart else Follower(watched.parameters()) if follow else None
         until = None if plan.until is None else frozenset(plan.until)
         watch = Watch(trace, plan.keep, until, plan.put, follower, attention=plan.attention)
         positions = Positions() if plan.attention else None
@@ -222,8 +229,11 @@ def _watched(plan: _Plan, begin: int | State, *, trainable: bool | None, follow:
         except Stop:
             trace.stopped = True
     trace.differentiates, trace.tensor_hooks = autograd.differentiates, autograd.hooks
-    trace.channel_axes = follower.channel_axes() if follower is not None else {}
-    trace.attends = follower is not None and follower.attends
+    if isinstance(follower, RowsApart):
+        kept = (value for site, value in trace.values.items() if site.path != INPUT.path)
+        follower.check([*tensors(trace.output).values(), *kept])
+    trace.channel_axes = follower.channel_axes() if isinstance(follower, Follower) else {}
+    trace.attends = isinstance(follower, Follower) and follower.attends
     return trace, watch.end()
 
 

@@ -14,6 +14,7 @@ from gradviz_core.tracing.authors import AuthorsModule
 from gradviz_core.tracing.draws import State
 from gradviz_core.tracing.following import Follower, has_shape
 from gradviz_core.tracing.nested import map_tensors, tensors
+from gradviz_core.tracing.rows_apart import RowsApart
 from gradviz_core.tracing.torch_private.versions import version
 from gradviz_core.types import Site
 from gradviz_core.types.attention import KIND, is_attention
@@ -113,12 +114,12 @@ class Watch:
         keep: Collection[Site] | None,
         until: frozenset[Site] | None,
         put: Mapping[Site, Tensor] | None = None,
-        follower: Follower | None = None,
+        follower: Follower | RowsApart | None = None,
         *,
         attention: bool = False,
     ) -> None:
         """``put`` holds values that take the place of those that the pass itself gives at these sites; ``follower``
-        follows the axes; with ``attention`` all attention weights are kept."""
+        follows the axes or the rows; with ``attention`` all attention weights are kept."""
         self._trace, self._keep, self._until, self._put = trace, keep, until, put or {}
         self._follower, self._attention = follower, attention
         self._in_doubt: set[Site] = set()
