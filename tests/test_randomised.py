@@ -223,6 +223,19 @@ def test_random_weights_change_the_gradient_and_hardly_guided_backprop(model: st
         assert guided.spearman > stays
 
 
+@pytest.mark.parametrize("photo", ["cat", "dahlia"])
+def test_random_weights_leave_guided_grad_cam_its_signs_on_photos(photo: str, answerer: Answerer) -> None:
+    """Adebayo et al. 2018, figures 2 and 4, on a network for photos. Measured with the upper half of the layers random:
+    0.82 and 0.87 in Spearman with sign, where the gradient has -0.01 and Grad-CAM 0.07 and -0.04."""
+    about = {"model": "preset/efficientnet-lite0", "image": f"sample/{photo}", "layer": 50}
+    guided, gradient = (answerer.answer(asked(**about, method=name)) for name in ("guided_grad_cam", "gradient"))
+    assert len(guided.changed) == 50
+    assert guided.spearman > 0.7
+    assert abs(gradient.spearman) < 0.15
+    cam = answerer.answer(asked(**about, method="grad_cam", wrt=gv.Site("head.relu6")))
+    assert abs(cam.spearman) < 0.3
+
+
 @pytest.mark.parametrize(
     ("model", "site"), [(MODEL, gv.Site("features.13")), ("preset/shapes-resnet", gv.Site("layer2.1.relu", 1))]
 )
