@@ -64,12 +64,12 @@ SILENT = (
     "here. The verdicts above say more, and so does the same map with the weights made random.",
 )
 SHUFFLED = (
-    "The verdicts of Adebayo et al. 2018, measured on models that come with GradViz: the rank correlation with sign of a "
-    "map and the map of the same class where the weights of a part of the layers, from the top down, are shuffled "
+    "The verdicts of Adebayo et al. 2018, measured on models that come with GradViz: the rank correlation with sign of "
+    "a map and the map of the same class where the weights of a part of the layers, from the top down, are shuffled "
     "within each parameter. Grad-CAM, also in guided Grad-CAM, is that of the last layer output with rows and columns. "
-    "Medians over the samples, 9 photos for EfficientNet-Lite0 and 13 drawn pictures for the others, without those whose "
-    "Grad-CAM is zero everywhere; a dash where all are. `python -m benchmarks verdicts` measures it anew, and the "
-    "magnitudes too."
+    "Medians over the samples, 9 photos for EfficientNet-Lite0 and 13 drawn pictures for the others, without those "
+    "whose Grad-CAM is zero everywhere; a dash where all are. `python -m benchmarks verdicts` measures it anew, "
+    "and the magnitudes too."
 )
 KEPT = (
     "| model | method | last layer | a quarter | half | three quarters | all |",
