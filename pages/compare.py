@@ -1,6 +1,6 @@
 """Compare, at /compare."""
 
-from pages.explore import compare_items
+from pages.explore import compare_items, compare_likeness, compare_place
 from pages.layout import contents
 from pages.shell.parameters import Parameter
 
@@ -9,7 +9,13 @@ PAGE = contents.Page(
     "pages/explore/compare.py",
     section="Explore",
     order=13,
-    parameters=(*compare_items.PARAMETERS, Parameter("map_view"), Parameter("opacity")),
+    parameters=(
+        *compare_items.PARAMETERS,
+        *compare_place.PARAMETERS,
+        *compare_likeness.PARAMETERS,
+        Parameter("map_view"),
+        Parameter("opacity"),
+    ),
 )
 
 if __name__ == "__main__":

@@ -10,17 +10,17 @@ import numpy as np
 
 from gradviz_core.drawing import cam_figures, fields, method_words
 from gradviz_core.drawing.captions import gradient_unit
-from gradviz_core.drawing.screen.arrays import blocks_of, scale_of
+from gradviz_core.drawing.screen.arrays import blocks_of, scale_of, window_of
 from gradviz_core.drawing.screen.over_input import over_input
 from gradviz_core.errors import QuestionError
 from gradviz_core.types import INPUT, Field, FloatArray, GradientAnswer, SiteInfo, layouts
 from gradviz_core.types.area_means import area_means, cells_of
 from gradviz_core.types.layouts import Grid
 from gradviz_core.types.methods import card_of
-from gradviz_core.types.photo_window import Place, Window
+from gradviz_core.types.photo_window import WHOLE, Place, Window
 from gradviz_core.types.similarity import overlap, spearman
 from gradviz_core.types.sites import site_name
-from gradviz_core.types.views import View
+from gradviz_core.types.views import VIEWS, View
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class Compared:
     """Rows and columns over the picture, on a scale of its own."""
     quantity: Quantity
     window: Window
-    """The part of the photo that its picture shows."""
+    """The part of the photo that its cells cover."""
 
     @property
     def is_whole(self) -> bool:
@@ -51,7 +51,7 @@ class Compared:
         return self.field.blocks is None
 
     def cell(self, place: Place) -> tuple[int, int] | None:
-        """Row and column of the map at a place of the photo; None where its picture does not show it."""
+        """Row and column of the map at a place of the photo; None where it has no cell there."""
         return self.window.cell(place, *self.size)
 
     @property
@@ -70,8 +70,18 @@ def at_input(answer: GradientAnswer, view: View) -> Field:
     question, made = answer.question, f"attribution/{INPUT}"
     drawn = over_input(answer.arrays, made if made in answer.arrays else f"gradient/{INPUT}")
     unit = gradient_unit(answer.target, INPUT, question.method, question.options)
-    field = drawn.field(view.name, unit=unit)
+    field = drawn.field(view.name if answer.tokens is None else VIEWS[0].name, unit=unit)
     return replace(field, signed=field.signed and method_words.is_signed(question.method, question.options))
+
+
+def extent(answer: GradientAnswer, size: tuple[int, int]) -> Window:
+    """The part of the picture, of this ``size``, that the cells of its map at the input cover."""
+    if answer.tokens is None:
+        return WHOLE
+    at, rows, columns = answer.tokens.centres, answer.tokens.rows, answer.tokens.columns
+    top, left = at.row + 0.5 - at.down / 2, at.column + 0.5 - at.across / 2
+    bottom, right = top + rows * at.down, left + columns * at.across
+    return Window(top / size[0], bottom / size[0], left / size[1], right / size[1])
 
 
 def at_layer(answer: GradientAnswer, info: SiteInfo, view: View, size: tuple[int, int]) -> tuple[Field, Grid]:
@@ -116,6 +126,20 @@ def quantity(answer: GradientAnswer, field: Field) -> Quantity:
     target = f" {answer.target.at}" if answer.target.at is not None else ""
     where = f"{site} of {model}{target}" if own else "the input" if site == INPUT else "layer outputs"
     return Quantity(field.unit, field.signed, where)
+
+
+def value(answer: GradientAnswer, one: Compared, view: View, cell: tuple[int, int], info: SiteInfo | None) -> float:
+    """The exact number of a map in one of its cells; of a map in blocks NaN, unless the numbers there came with it."""
+    if one.is_whole:
+        return float(one.field.values[cell])
+    if info is not None:
+        near = window_of(answer.arrays, f"attribution/{info.site}")
+        return float("nan") if near is None else float(near.at(cell))
+    made = f"attribution/{INPUT}"
+    drawn = over_input(answer.arrays, made if made in answer.arrays else f"gradient/{INPUT}")
+    if drawn.near is None:
+        return float("nan")
+    return float(fields.reduced(drawn.at(cell)[:, None, None], view.name).values[0, 0])
 
 
 # ------------------------------------------------------------------------------------------------------- several maps

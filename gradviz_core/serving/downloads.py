@@ -18,13 +18,15 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from functools import cache
 from importlib.resources.abc import Traversable
-from typing import Any, Protocol
+from typing import Any
 
 from anyio import CapacityLimiter, fail_after, to_thread
 
-from gradviz_core.compute.askers import Asker
 from gradviz_core.errors import Busy, GradVizError
-from gradviz_core.serving.offers import Arrays, Offer, Offers, Page
+from gradviz_core.serving import files_in_one
+from gradviz_core.serving.files_in_one import Fetch as Fetch
+from gradviz_core.serving.files_in_one import File as File
+from gradviz_core.serving.offers import Arrays, Offer, Offers, Page, Several
 from gradviz_core.text.shown_text import visible
 
 Scope = MutableMapping[str, Any]
@@ -41,25 +43,6 @@ PIECE = 65_536
 """Bytes that are handed to the server at a time: what it keeps for a reader who does not read."""
 GONE = "This link belongs to a page that was closed or has changed. Open the page again and download there."
 OTHERS = "{} downloads are already running, which is the limit here. Try again in a moment."
-
-
-class File(Protocol):
-    """A file on its way in from the compute service."""
-
-    @property
-    def size(self) -> int:
-        """In bytes."""
-
-    def parts(self) -> Iterator[bytes]:
-        """Its bytes."""
-
-    def close(self) -> None:
-        """Let go of it, read or not."""
-
-
-Fetch = Callable[[str, str | None, Asker, threading.Event], File | None]
-"""Gets the file of a question and of what its check says, for an asker; None once the event is set, when nobody waits
-for it any more."""
 
 
 class Downloads:
@@ -100,12 +83,10 @@ class Downloads:
             case Arrays(question=question, check=check):
                 said = check() if check is not None else None
                 file = await self._in_thread(self._fetch, question, said, offer.asker, left)
-                if file is not None:
-                    try:
-                        await _start(send, 200, "application/octet-stream", file.size, offer.file)
-                        await self._pass_on(file.parts(), send, left)
-                    finally:
-                        file.close()
+                await self._pass_on_file(file, offer, send, left)
+            case Several() as several:
+                file = await self._in_thread(files_in_one.fetched, self._fetch, several, offer.asker, left)
+                await self._pass_on_file(file, offer, send, left)
             case Page(title=title, light=True):
                 page = beginning(title()) + await self._in_thread(delivered_plotly)
                 await _start(send, 200, "text/html; charset=utf-8", len(page), offer.file)
@@ -117,6 +98,15 @@ class Downloads:
                     await _start(send, 200, "text/html; charset=utf-8", size, offer.file)
                     parts = iter([head, *iter(lambda: plotly.read(PIECE), b""), BETWEEN])
                     await self._pass_on(parts, send, left)
+
+    async def _pass_on_file(self, file: File | None, offer: Offer, send: Send, left: threading.Event) -> None:
+        if file is None:
+            return
+        try:
+            await _start(send, 200, "application/octet-stream", file.size, offer.file)
+            await self._pass_on(file.parts(), send, left)
+        finally:
+            file.close()
 
     async def _pass_on(self, parts: Iterator[bytes], send: Send, left: threading.Event) -> None:
         while not left.is_set() and (part := await self._in_thread(next, parts, b"")):

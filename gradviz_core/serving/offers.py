@@ -31,6 +31,16 @@ class Arrays:
 
 
 @dataclass(frozen=True, slots=True)
+class Several:
+    """The arrays of the answers to several questions in one file."""
+
+    questions: tuple[tuple[str, str], ...]
+    """The name that each has in the file, which all of its arrays begin with, and the question as JSON."""
+    said: str
+    """What is said of all of them together, as JSON."""
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
     """A picture as a page of its own. The browser, which has the picture, adds it at the end."""
 
@@ -48,12 +58,18 @@ class Offer:
     """The session that it is offered to."""
     file: str
     """The name that it gets, in plain letters."""
-    what: Arrays | Page
+    what: Arrays | Several | Page
 
     @property
     def size(self) -> int:
         """Bytes that it counts with."""
-        return WEIGHT + (len(self.what.question) if isinstance(self.what, Arrays) else 0)
+        match self.what:
+            case Arrays(question=question):
+                return WEIGHT + len(question)
+            case Several(questions=questions, said=said):
+                return WEIGHT + len(said) + sum(len(question) for _, question in questions)
+            case _:
+                return WEIGHT
 
 
 class Offers:

@@ -53,6 +53,17 @@ class Window:
         )
 
 
+    def part(self, inner: Window) -> Window:
+        """The part that ``inner``, as shares of this one, is of the photo: what ``within`` takes back."""
+        high, wide = self.bottom - self.top, self.right - self.left
+        return Window(
+            self.top + inner.top * high,
+            self.top + inner.bottom * high,
+            self.left + inner.left * wide,
+            self.left + inner.right * wide,
+        )
+
+
 WHOLE = Window()
 
 

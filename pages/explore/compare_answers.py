@@ -14,6 +14,7 @@ from gradviz_core.types import (
     SiteInfo,
     SurveyAnswer,
     SurveyQuestion,
+    layouts,
     photo_window,
 )
 from gradviz_core.types.controls import applies
@@ -84,6 +85,12 @@ def question(slot: int, letter: str, texts: Texts, choice: ScoredChoice, there: 
         NoSuchChoice: the address names a method, an option, a layer output or a score that does not exist.
     """
     method = compare_items.method(texts, slot)
+    if not texts.is_of_layer and card_of(method).where == "attention" and not there.attends:
+        raise address.NoSuchChoice(
+            f"{card_of(method).name} is made from attention weights, and this model has no attention. Choose another "
+            "method under “Change”, or a vision transformer.",
+            compare_items.name(slot),
+        )
     info = layer(slot, texts, there) if texts.is_of_layer else None
     asked = GradientQuestion(
         model=there.question.model,
@@ -143,16 +150,22 @@ def answer(asked: Asked, view: View, place: Place | None) -> Found:
     look = _look(asked, view, place)
     if asked.info is None:
         there = rows.ask(asked.question, "Computing the map …", look, asked.size)
+        if (error := rows.failed(asked.question)) is not None:
+            raise error
         field, grid = compared.at_input(there, view), None
+        window = asked.window.part(compared.extent(there, asked.size))
     else:
         there = asking.ask(asked.question, "Computing the map of this layer output …", look)
         field, grid = compared.at_layer(there, asked.info, view, asked.size)
-    one = Compared(asked.letter, field, compared.quantity(there, field), asked.window)
+        window = asked.window
+    one = Compared(asked.letter, field, compared.quantity(there, field), window)
     return Found(asked, there, one, grid)
 
 
 def _look(asked: Asked, view: View, place: Place | None) -> Look:
-    pixel = None if place is None else asked.window.cell(place, *asked.size)
-    if asked.info is None:
-        return Look(reduction=view.name, pixel=pixel)
-    return Look(reduction=view.name, layout=asked.info.layout, axis=asked.info.axis)
+    info = asked.info
+    if info is None:
+        return Look(reduction=view.name, pixel=None if place is None else asked.window.cell(place, *asked.size))
+    grid = layouts.places(info)
+    cell = asked.window.cell(place, *grid) if place is not None and len(grid) == 2 else None
+    return Look(reduction=view.name, layout=info.layout, axis=info.axis, place=cell or ())

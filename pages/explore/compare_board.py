@@ -11,15 +11,18 @@ from streamlit.delta_generator import DeltaGenerator
 
 from gradviz_core.drawing import compared, compared_words
 from gradviz_core.drawing.captions import number_text
+from gradviz_core.drawing.compared import Compared
+from gradviz_core.drawing.screen.seen import seen as seen_in
 from gradviz_core.errors import GradVizError
 from gradviz_core.types import SurveyAnswer
 from gradviz_core.types.photo_window import Place
 from gradviz_core.types.views import View
-from pages.explore import compare_answers, compare_change, compare_items, compare_view
+from pages.explore import compare_answers, compare_change, compare_items, compare_view, over_patches
 from pages.explore.compare_answers import Asked, Found
 from pages.explore.compare_items import Texts
 from pages.layout.frame import ScoredChoice
-from pages.shell import asking, facts, panel, rows
+from pages.shell import asking, facts, linked, panel, rows
+from pages.shell.linked import Linked
 from pages.shell.words import plain
 from pages.uploads import images, models
 
@@ -76,16 +79,25 @@ def ask(every: Sequence[Stand], choice: ScoredChoice, view: View, at: Place | No
         try:
             stand.found = compare_answers.answer(stand.asked, view, at)
         except GradVizError as error:
+            rows.give_up(stand.asked.question, error)
             stand.error = error
 
 
-def draw(every: Sequence[Stand], choice: ScoredChoice, view: View, opacity: float, at: Place | None) -> None:
-    """Draw all of them, those of one quantity on one scale."""
+def draw(
+    every: Sequence[Stand],
+    choice: ScoredChoice,
+    view: View,
+    opacity: float,
+    at: Place | None,
+    scales: DeltaGenerator,
+) -> list[tuple[Found, Compared]]:
+    """Draw all of them, those of one quantity on one scale, and say in the room for ``scales`` which; returns each with
+    its map on that scale."""
     shown = [stand for stand in every if stand.found is not None]
     maps = compared.on_one_scale([stand.found.map for stand in shown if stand.found is not None])
     alike = {number: group for group in compared.together(maps) for number in group}
     if maps:
-        st.caption(plain(compared_words.scales(maps)))
+        scales.caption(plain(compared_words.scales(maps)))
     for stand in every:
         with stand.head:
             _head(stand, every, choice)
@@ -93,20 +105,32 @@ def draw(every: Sequence[Stand], choice: ScoredChoice, view: View, opacity: floa
             if stand.error is not None:
                 asking.say(stand.error)
             elif stand.found is None:
-                st.caption("This waits until the long sum beside it is computed.")
+                st.caption("It is computed once the long sum beside it is whole.")
+    drawn: list[tuple[Found, Compared]] = []
     for number, stand in enumerate(shown):
         assert stand.found is not None
+        drawn.append((stand.found, maps[number]))
         others = [maps[other] for other in alike[number] if other != number]
         picture = compare_view.picture(stand.found, maps[number], others, view, opacity, at)
         with stand.body:
             panel.picture(picture, stand.key)
             rows.line(stand.found.asked.question)
+            if stand.found.answer.tokens is not None:
+                facts.line(*over_patches.facts_of(stand.found.answer))
             facts.notes(stand.found.answer.notes)
+    linked.listen([_linked(stand) for stand in shown])
+    return drawn
+
+
+def _linked(stand: Stand) -> Linked:
+    assert stand.found is not None
+    found = stand.found
+    return Linked(f"chart_{stand.key}", seen_in(found.answer.arrays).size, found.map.size, found.asked.window)
 
 
 def _head(stand: Stand, every: Sequence[Stand], choice: ScoredChoice) -> None:
     st.markdown(f"**{stand.letter}**&ensp;**{plain(_title(stand))}**")
-    st.caption(plain(" · ".join(_subject(stand, choice))))
+    st.caption(plain(" · ".join(_subject(stand, every, choice))))
     with st.container(horizontal=True, key=f"compare_tools_{stand.slot}", gap="small"):
         try:
             compare_change.button(stand.slot, stand.letter, stand.survey, stand.asked)
@@ -130,12 +154,17 @@ def _title(stand: Stand) -> str:
     return compared_words.title(stand.asked.question.method, stand.asked.info)
 
 
-def _subject(stand: Stand, choice: ScoredChoice) -> list[str]:
-    """Its score with the value, its model and its image."""
-    score = []
+def _subject(stand: Stand, every: Sequence[Stand], choice: ScoredChoice) -> list[str]:
+    """Its score with the value; and its model and image, where they are not the same for all."""
+    said = []
     if stand.asked is not None and stand.survey is not None:
         target = stand.found.answer.target if stand.found else stand.asked.question.target
         words = target.words(stand.survey.card.labels).removeprefix("the ")
-        score = [f"{words} {number_text(stand.found.answer.score, 4)}" if stand.found else words]
+        said = [f"{words} {number_text(stand.found.answer.score, 4)}" if stand.found else words]
+    known = [(each.texts.model or choice.model, each.texts.image or choice.image) for each in every]
     model, image = stand.texts.model or choice.model, stand.texts.image or choice.image
-    return [*score, models.words(model), images.words(image)]
+    if any(other != model for other, _ in known):
+        said.append(models.words(model))
+    if any(other != image for _, other in known):
+        said.append(images.words(image))
+    return said

@@ -10,8 +10,8 @@ from gradviz_core.drawing.captions import class_text, site_text
 from gradviz_core.models import catalogue
 from gradviz_core.text.target_text import PREDICTED
 from gradviz_core.types import INPUT, SurveyAnswer
-from gradviz_core.types.methods import card_of
-from pages.explore import compare_items
+from gradviz_core.types.methods import METHODS, card_of
+from pages.explore import compare_items, naming
 from pages.explore.compare_answers import Asked, layer
 from pages.explore.compare_items import AT_LAYER, Texts
 from pages.scores import output_kind
@@ -32,19 +32,22 @@ def button(slot: int, letter: str, there: SurveyAnswer | None, asked: Asked | No
         return
     texts = compare_items.chosen()[slot]
     with popover:
-        _method(slot, texts)
+        _method(slot, texts, there)
         if there is not None and texts.is_of_layer:
             _layer(slot, texts, there)
         if asked is not None:
-            controls.draw_applying(compare_items.name(slot, "options"), card_of(asked.question.method).options)
+            options = card_of(asked.question.method).options
+            controls.draw_applying(compare_items.name(slot, "options"), options, naming.names_of(asked.survey))
         if there is not None:
             _score(slot, texts, there, asked)
         _model(slot, texts)
         _image(slot, texts)
 
 
-def _method(slot: int, texts: Texts) -> None:
+def _method(slot: int, texts: Texts, there: SurveyAnswer | None) -> None:
     words = compare_items.offered("input")
+    if there is not None and not there.attends:
+        words = {name: words[name] for name in words if METHODS[name].where != "attention" or name == texts.method}
     words |= {f"{AT_LAYER}{name}": f"{card}, at a layer" for name, card in compare_items.offered("layer").items()}
     widgets.select("Method", compare_items.name(slot), list(words), texts.method, words.__getitem__)
 

@@ -11,16 +11,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 
+from gradviz_core.drawing.compared_words import name_at_layer
 from gradviz_core.errors import QuestionError
 from gradviz_core.text import target_text
 from gradviz_core.types import Target
-from gradviz_core.types.methods import METHODS
+from gradviz_core.types.methods import METHODS, PLAIN
 from pages.shell import address
 from pages.shell.parameters import Parameter
 
 MOST, LEAST = 6, 1
 FIRST = ("gradient", "smoothgrad", "layer.grad_cam")
 """What is compared where nothing is chosen. It never changes: links may leave it out."""
+OF_LAYERS_TOO = (PLAIN, "gradient_x_input")
+"""Of the methods that are defined anywhere, those that Layers shows: gradient, and activation × gradient."""
 NONE, AT_LAYER = "none", "layer."
 SLOTS = range(1, MOST + 1)
 
@@ -48,6 +51,7 @@ class Texts:
         return self.method.startswith(AT_LAYER)
 
 
+NOTHING = Texts()
 PARTS = tuple(field.name for field in fields(Texts))
 
 
@@ -75,6 +79,11 @@ PARAMETERS = tuple(parameter for slot in SLOTS for parameter in _declared(slot))
 def usual(slot: int) -> str:
     """The method of a slot of which nothing is said."""
     return FIRST[slot - 1] if slot <= len(FIRST) else NONE
+
+
+def is_said() -> bool:
+    """Whether anything is said of any of them."""
+    return any(address.kept([parameter.name for parameter in PARAMETERS]).values())
 
 
 def chosen() -> dict[int, Texts]:
@@ -119,10 +128,12 @@ def method(texts: Texts, slot: int) -> str:
 
 
 def offered(place: str) -> dict[str, str]:
-    """The methods at the input, those over the attention of all layers included, or at a ``layer`` output: the name of
-    each."""
-    fitting = ("anywhere", "layer") if place == "layer" else ("anywhere", "input", "attention")
-    return {name: card.name for name, card in METHODS.items() if card.where in fitting}
+    """The methods at the input, those over the attention of all layers included, or at a ``layer`` output, as Layers
+    has them: the name of each."""
+    if place == "layer":
+        known = (name for name, card in METHODS.items() if card.where == "layer" or name in OF_LAYERS_TOO)
+        return {name: name_at_layer(name) for name in known}
+    return {name: card.name for name, card in METHODS.items() if card.where in ("anywhere", "input", "attention")}
 
 
 def target(texts: Texts, slot: int, sidebar: Target) -> Target:

@@ -9,6 +9,7 @@ from gradviz_core.drawing.compared import Compared
 from gradviz_core.drawing.screen.seen import seen as seen_in
 from gradviz_core.types.photo_window import Place
 from gradviz_core.types.views import View
+from pages.explore import compare_place
 from pages.explore.compare_answers import Found
 from pages.shell.panel import Picture
 
@@ -29,7 +30,15 @@ def picture(
     else:
         blocks = one.field.blocks
         shown = blocks.cell(*cell) if blocks is not None and cell is not None else cell
+        tokens = found.answer.tokens
         figure = cam_figures.over_image(
-            one.field, seen, opacity=opacity * THROUGH, chosen=shown, blocks=blocks, height=HEIGHT
+            one.field,
+            seen,
+            opacity=opacity * THROUGH,
+            chosen=shown,
+            blocks=blocks,
+            centres=tokens.centres if tokens is not None else None,
+            smooth=tokens is None,
+            height=HEIGHT,
         )
-    return Picture(figure, words)
+    return Picture(figure, words, compare_place.click_in(found))

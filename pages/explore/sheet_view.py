@@ -13,9 +13,13 @@ from gradviz_core.types import INPUT, GradientQuestion, SiteInfo, Target
 from gradviz_core.types.looks import Look
 from gradviz_core.types.map_kinds import MapKind
 from gradviz_core.types.methods import PLAIN
-from pages.explore import cams, maps, naming
+from pages.explore import cams, compare_take, maps, naming
+from pages.explore.compare_items import AT_LAYER
 from pages.layout import code, frame
 from pages.shell import address, check, download_menu, facts, panel, rows, sites
+
+_METHODS = {"activation": "activation", "gradient": PLAIN, "product": "gradient_x_input"}
+"""The method that gives each kind of map."""
 
 
 def draw(
@@ -111,6 +115,8 @@ def draw(
         *(["channel"] if isinstance(enlarged, panel.Picture) else []),
     ]
     called = {"channels": "all channels", "channel": "chosen channel", "strip": "layer outputs"}
+    taken = f"{AT_LAYER}{method or _METHODS[look.maps]}"
+    compare_take.button(choice, taken, "layer_options" if method else "", str(info.site))
     download_menu.menu(choice, drawn, answer, "feature-maps", checked, called=called)
     target: Target = answer.target if method and snippets.asks_along(method) else choice.target
 

@@ -6,12 +6,27 @@ from __future__ import annotations
 from urllib.parse import parse_qs
 
 from pages.layout import start
-from pages.shell import check, clicks, definitions, narrow, panel, present, printed, rows, sizes, skeleton, unseen
+from pages.shell import (
+    check,
+    clicks,
+    definitions,
+    linked,
+    narrow,
+    panel,
+    present,
+    printed,
+    rows,
+    sizes,
+    skeleton,
+    unseen,
+)
 from pages.streamlit_private import elements
 from pages.uploads import export_words, uploading
 
 SMALL = "(max-width: 1000px)"
 """In a window so narrow the buttons at the top have no words beside their icons."""
+CROWDED = "(max-width: 1500px)"
+"""In such a window one of five buttons at the top has none."""
 SIDEBAR = "281px"
 """The width that Streamlit gives the sidebar; it is kept free until the sidebar is there."""
 _WORD = elements.WORDS_OF_CODE
@@ -57,6 +72,7 @@ SHEET = f"""
 {rows.STYLE}
 {clicks.STYLE}
 {definitions.STYLE}
+{linked.STYLE}
 {narrow.STYLE}
 {sizes.STYLE}
 {printed.STYLE}
@@ -79,6 +95,8 @@ SHEET = f"""
 .st-key-flow_room {{ min-height: 33rem; }}
 [class*="st-key-shown_"] {{ min-height: 4.2rem; }}
 .st-key-player {{ min-height: 5rem; }}
+.st-key-compare_scales {{ min-height: 1.5rem; }}
+[class*="st-key-compare_tools_"] button {{ min-height: 0; padding: 0; }}
 {_WIDE}
 {elements.LAYOUT}:has(> .st-key-site_choice) {{ flex: 3 1 12rem !important; width: auto !important; min-width: 0; }}
 {elements.LAYOUT}:has(> .st-key-site_map) {{ flex: 2 1 9rem !important; width: auto !important; min-width: 0; }}
@@ -90,6 +108,9 @@ SHEET = f"""
 {elements.HEADER} {{ border-bottom: 1px solid color-mix(in srgb, currentColor 15%, transparent); }}
 @media (min-width: {narrow.WIDEST + 1}px) {{
   {elements.VIEW}:not(:has({elements.SIDEBAR})) {{ padding-left: {SIDEBAR}; }}
+}}
+@media {CROWDED} {{
+  .st-key-tools .st-key-compare_take button p {{ position: absolute; clip-path: inset(50%); }}
 }}
 @media {SMALL} {{
   .st-key-tools {{ gap: 0.3rem; }}

@@ -7,12 +7,13 @@ from gradviz_core.types.methods import METHODS
 from gradviz_core.version import __version__
 
 
-def bibtex(answer: Answer) -> str:
-    """The entry of GradViz, and that of the paper of the method that gave the answer."""
+def bibtex(*answers: Answer) -> str:
+    """The entry of GradViz, and those of the papers of the methods that gave the answers."""
     ours = f"""@software{{gradviz,
   title = {{GradViz: exact gradients of any number inside a vision model}},
   author = {{{{The GradViz developers}}}},
   version = {{{__version__}}}
 }}"""
-    paper = METHODS[answer.question.method].bibtex if isinstance(answer, GradientAnswer) else ""
-    return "\n\n".join(filter(None, (ours, paper)))
+    methods = dict.fromkeys(answer.question.method for answer in answers if isinstance(answer, GradientAnswer))
+    papers = dict.fromkeys(METHODS[method].bibtex for method in methods)
+    return "\n\n".join(filter(None, (ours, *papers)))

@@ -19,7 +19,7 @@ import streamlit as st
 from gradviz_core.drawing import backward_words, method_words
 from gradviz_core.drawing.captions import score_words
 from gradviz_core.serving import offers
-from gradviz_core.serving.offers import Arrays, Offer, Page
+from gradviz_core.serving.offers import Arrays, Offer, Page, Several
 from gradviz_core.serving.session_cleanup import session_cleanup
 from gradviz_core.text.codec import question_to_json
 from gradviz_core.types import (
@@ -231,6 +231,33 @@ def _plain(label: str) -> str:
     return "-".join("".join(letter if letter.isalnum() else " " for letter in label.lower()).split())
 
 
+def menu_of_several(
+    choice: Choice,
+    pictures: Mapping[str, tuple[str, str, str]],
+    answers: Mapping[str, Answer],
+    name: str,
+    said: str,
+) -> None:
+    """The same for pictures of several answers. Of each picture its key, with what the page calls it, what it shows,
+    and its model and image; of each answer the name that it has in the file of all arrays, beside what is ``said`` of
+    them together, as JSON."""
+    with choice.tools.popover("Download", icon=":material/download:"):
+        rows = [
+            _row(key, word, f"gradviz-{name}-{key}", what, subject, None)
+            for key, (word, what, subject) in pictures.items()
+        ]
+        questions = tuple((each, question_to_json(answer.question)) for each, answer in answers.items())
+        arrays = [_link(f"gradviz-{name}.npz", Several(questions, said)) | {"label": "Raw arrays"}]
+        data = {
+            "rows": rows,
+            "arrays": arrays,
+            "bibtex": bibtex(*answers.values()),
+            "columns": _COLUMNS_MM,
+            "names": _NAMES,
+        }
+        _component(key="downloads", data=newest.stamped("downloads", data))
+
+
 def _row(key: str, word: str, file: str, what: str, subject: str, checked: ProofQuestion | None) -> dict[str, object]:
     lines = partial(title, word, what, subject, checked)
     return {
@@ -266,7 +293,7 @@ def _what(answer: Answer, labels: Sequence[str]) -> str:
     return answer.kind
 
 
-def _link(file: str, what: Arrays | Page) -> dict[str, str]:
+def _link(file: str, what: Arrays | Several | Page) -> dict[str, str]:
     session = run.session()
     token = offers.offers().offer(session, Offer(asker.here(), file, what))
     session_cleanup().when_ended(session, "offers", partial(offers.offers().forget, session))

@@ -8,7 +8,7 @@ asks for the same.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NoReturn, cast
 
 import streamlit as st
@@ -51,6 +51,8 @@ class _Memory:
     comes_again: bool = False
     """Whether this run was begun here, and not by the person."""
     failed: GradVizError | None = None
+    given_up: dict[str, GradVizError] = field(default_factory=dict)
+    """Sums that failed on a page with several of them, until the person does something."""
     last: _Finished | None = None
     question: GradientQuestion | None = None
     """What the page asks for in this run."""
@@ -72,6 +74,7 @@ def begin() -> None:
     if not memory.comes_again:
         widgets.heard()
         memory.failed = None
+        memory.given_up.clear()
         if memory.row is not None:
             memory.row.pause()
     memory.comes_again = False
@@ -90,6 +93,8 @@ def ask(
     """
     memory, text = _memory(), question_to_json(question)
     memory.question = question
+    if text in memory.given_up:
+        raise memory.given_up[text]
     if not may_be_long(question, size, values) or answer_cache().whole(text) is not None:
         return asking.ask(question, doing, look)
     if memory.last is not None and memory.last.answer.question == question:
@@ -137,6 +142,21 @@ def is_busy(question: GradientQuestion, size: tuple[int, int]) -> bool:
     memory = _memory()
     under_way = memory.row is not None and memory.is_asked and memory.row.question != question
     return under_way and may_be_long(question, size) and answer_cache().whole(question_to_json(question)) is None
+
+
+def give_up(question: GradientQuestion, error: GradVizError) -> None:
+    """Let other sums of the page go on: this one failed, and is not asked again before the person does something."""
+    memory = _memory()
+    memory.given_up[question_to_json(question)] = error
+    if memory.row is not None and memory.row.question == question:
+        memory.row.pause()
+        memory.row, memory.failed = None, None
+
+
+def failed(question: GradientQuestion) -> GradVizError | None:
+    """What went wrong with a later part of this sum."""
+    memory = _memory()
+    return memory.failed if memory.row is not None and memory.row.question == question else None
 
 
 def _row_of(memory: _Memory, question: GradientQuestion) -> Row:

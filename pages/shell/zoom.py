@@ -3,7 +3,8 @@ a pinch, and by two fingers on a touch screen. A double click shows the whole pi
 
 Plotly zooms at any turn of the wheel, and so would stop a person who scrolls down the page. So a turn without Ctrl or ⌘
 does not reach it. A chart that is drawn anew, as after a click on a pixel, is zoomed as the one before it was of
-the same page, model and image, by turns of the wheel over the point that stays where it is.
+the same page, model and image, by turns of the wheel over the point that stays where it is. ``gradvizZoom.move`` does
+the same to any chart.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from pages.streamlit_private import elements
 
 PER_E, MOST = 200, 20
 """Turn of the wheel, in Plotly's units, that multiplies what is shown by e, and the largest that it takes at a time."""
+ALIKE = 1e-3
+"""Ranges that differ by less, in cells, are the same."""
 
 _JS = """
 export default function ({ data }) {
@@ -27,17 +30,26 @@ export default function ({ data }) {
   const turn = (drag, by, x, y) => drag.dispatchEvent(new WheelEvent("wheel", { deltaY: by, ctrlKey: true,
     clientX: x, clientY: y, bubbles: true, cancelable: true }));
   const ranges = ({ layout }) => [layout.xaxis, layout.yaxis].map(({ range }) => range.map(Number));
-  const same = (one, other) => JSON.stringify(one) === JSON.stringify(other);
+  const same = (one, other) => one.flat().every((value, i) => Math.abs(value - other.flat()[i]) < data.alike);
   const kept = {};
-  const zoom = (drag, whole, now) => {
-    const [width, all] = [now, whole].map(([[left, right]]) => right - left), { log, ceil, abs } = Math;
+  const turnAbout = (drag, whole, now, by) => {
     const [across, up] = now.map(([start, end], i) =>
       (start - whole[i][0]) / (whole[i][1] - whole[i][0] - (end - start)));
-    const box = drag.getBoundingClientRect(), by = data.perE * log(width / all), times = ceil(abs(by) / data.most);
+    const box = drag.getBoundingClientRect(), times = Math.ceil(Math.abs(by) / data.most);
     for (let i = 0; i < times; i++)
       turn(drag, by / times, box.left + across * box.width, box.bottom - up * box.height);
   };
+  const into = (drag, whole, now, way) => {
+    const [width, all] = [now, whole].map(([[left, right]]) => right - left);
+    turnAbout(drag, whole, now, way * data.perE * Math.log(width / all));
+  };
   window.gradvizZoom = {
+    move: (chart, whole, before, after) => {
+      const drag = chart.querySelector(data.drag);
+      if (!drag) return;
+      if (!same(before, whole)) into(drag, whole, before, -1);
+      if (!same(after, whole)) into(drag, whole, after, 1);
+    },
     keep: (chart, name) => {
       const said = new URLSearchParams(location.search);
       const key = JSON.stringify([location.pathname, said.get("model"), said.get("image"), name]);
@@ -48,7 +60,7 @@ export default function ({ data }) {
         if (same(ranges(chart), whole)) delete kept[key];
         else kept[key] = { whole, now: ranges(chart) };
       });
-      if (kept[key] && same(kept[key].whole, whole)) zoom(drag, whole, kept[key].now);
+      if (kept[key] && same(kept[key].whole, whole)) into(drag, whole, kept[key].now, 1);
     },
   };
 
@@ -72,4 +84,4 @@ def listen() -> None:
     """From now on, pictures can be zoomed without stopping the page."""
     names = {"plotly": elements.CHART, "drag": elements.CHART_DRAG}
     with unseen.place():
-        _component(key="zoom", data={"perE": PER_E, "most": MOST, **names})
+        _component(key="zoom", data={"perE": PER_E, "most": MOST, "alike": ALIKE, **names})

@@ -6,6 +6,7 @@ sample.
 """
 
 from gradviz_core.drawing.snippets.backward import plane
+from gradviz_core.drawing.snippets.difference import difference
 from gradviz_core.drawing.snippets.flow import parameters, sites, strip
 from gradviz_core.drawing.snippets.heads import head_map, head_maps
 from gradviz_core.drawing.snippets.in_blocks import in_blocks, part, positions_in_blocks
@@ -17,7 +18,14 @@ from gradviz_core.drawing.snippets.jacobian import (
     singular_values,
     singular_values_by_products,
 )
-from gradviz_core.drawing.snippets.layers import asks_along, layer_map, layer_maps, layer_regions, layer_sheet
+from gradviz_core.drawing.snippets.layers import (
+    asks_along,
+    layer_map,
+    layer_maps,
+    layer_over_image,
+    layer_regions,
+    layer_sheet,
+)
 from gradviz_core.drawing.snippets.maps import feature_maps, sheet
 from gradviz_core.drawing.snippets.perturbation import after, classes_after, path, predicted_and_actual
 from gradviz_core.drawing.snippets.predicted import predicted_map
@@ -44,6 +52,7 @@ __all__ = [
     "asks_elsewhere",
     "classes",
     "classes_after",
+    "difference",
     "feature_maps",
     "first_direction",
     "head_map",
@@ -53,6 +62,7 @@ __all__ = [
     "jacobian",
     "layer_map",
     "layer_maps",
+    "layer_over_image",
     "layer_regions",
     "layer_sheet",
     "map_of_another_draw",

@@ -17,6 +17,7 @@ from gradviz_core.types import INPUT, ClassScore, MethodName, Site, SiteInfo, Ta
 from gradviz_core.types.keeping import STRONGEST
 from gradviz_core.types.methods import OptionValues, card_of
 from gradviz_core.types.sites import site_name
+from gradviz_core.types.views import view
 
 
 def layer_map(
@@ -37,6 +38,23 @@ def layer_map(
         return _made(setting, target, info, method, options, Block((line,)), as_maps=False)
     which = "[0]" if one else "" if channel is None else f"[{channel}]"
     return _made(setting, target, info, method, options, Block((f"shown = maps{which}.numpy()",)))
+
+
+def layer_over_image(
+    setting: Setting, target: Target, info: SiteInfo, method: MethodName, options: OptionValues, reduction: str
+) -> str:
+    """``shown`` is what a method makes of the channels of a site in the view ``reduction``, (H, W), where its positions
+    lie over the image."""
+    axis = layouts.channel_axis(info)
+    grid = layouts.over_image(layouts.places(info), axis, setting.card.preprocessing.size)
+    assert grid is not None, "only maps that lie over the image are drawn over it"
+    first = "found[0]" if axis == 1 else f"found[0].movedim({axis - 1}, 0)"
+    apart = f"[:, {grid.apart} :]" if grid.apart else ""
+    lines = (
+        f"maps = {first}.flatten(1){apart}.reshape(-1, {grid.rows}, {grid.columns}).detach()  # channels first",
+        f"shown = maps{view(reduction).code}.numpy()",
+    )
+    return _made(setting, target, info, method, options, Block(lines), as_maps=False)
 
 
 def layer_sheet(
