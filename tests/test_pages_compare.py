@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+import io
+import json
+import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
 import gradviz_core as gv
-from gradviz_core.compute import inline
-from gradviz_core.types import GradientQuestion, Question
-from pages.explore import compare_items
+from gradviz_core.compute import client, inline
+from gradviz_core.compute.askers import ANYONE, Asker
+from gradviz_core.drawing import captions
+from gradviz_core.errors import Busy, DeadlineExceeded
+from gradviz_core.serving import files_in_one, long_sums
+from gradviz_core.serving.offers import Several, offers
+from gradviz_core.text.codec import question_from_json
+from gradviz_core.types import Answer, GradientQuestion, Question
+from gradviz_core.types.similarity import overlap, spearman
+from pages.explore import compare_items, compare_take
 from pages.explore.compare_items import Texts
 from pages.shell.answer_cache import answer_cache
-from tests.opening import answer_here, chart, errors, opened, read, texts, values
+from tests import snippet_runs
+from tests.opening import MAPS, SALIENCY, answer_here, chart, errors, opened, read, texts, values
 
 COMPARE = "pages/explore/compare.py"
 SHAPES = {"model": "preset/shapes-cnn", "image": "sample/star"}
@@ -27,9 +39,12 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Question]]:
     answer_cache.clear()
 
 
+def about(**choices: object) -> GradientQuestion:
+    return GradientQuestion(**{**SHAPES, **choices})  # type: ignore[arg-type]
+
+
 def summed(**choices: object) -> np.ndarray:
-    question = GradientQuestion(**{**SHAPES, **choices})  # type: ignore[arg-type]
-    found: np.ndarray = inline.ask(question).attributions[gv.INPUT][0].sum(axis=0)
+    found: np.ndarray = inline.ask(about(**choices)).attributions[gv.INPUT][0].sum(axis=0)
     return found
 
 
@@ -81,7 +96,7 @@ def test_the_address_restores_methods_layers_scores_models_and_images() -> None:
     other = summed(model="preset/shapes-resnet", target=gv.ClassDifference(3, 5))
     np.testing.assert_array_equal(values(chart(app, "map3")), other)
     heads = " ".join(texts(app))
-    for words in ("A Integrated gradients", "B Gradient × input of features.11", "D Grad-CAM of features.14"):
+    for words in ("A Integrated gradients", "B Activation × gradient of features.11", "D Grad-CAM of features.14"):
         assert words in heads.replace("&ensp;", " ").replace("**", ""), words
 
 
@@ -126,3 +141,212 @@ def test_what_fails_says_so_in_its_place_and_the_others_stand() -> None:
     assert "There is no site 'nowhere'" in said[1]
     assert "There is no method 'layer.rise' at a layer output" in said[2]
     assert [c.proto.id.rpartition("-")[2] for c in app.get("plotly_chart")] == ["chart_map3"]
+
+
+# ----------------------------------------------------------------------------------------- what is taken from elsewhere
+
+
+def take(app: AppTest) -> None:
+    next(button for button in app.button if button.label == "Take this picture").click().run()
+
+
+def test_a_picture_that_is_taken_stays_what_it_was_while_the_sidebar_changes() -> None:
+    app = opened(SALIENCY, **SHAPES, target="2", method="smoothgrad", options="draws=4", view="l2")
+    take(app)
+    app.selectbox(key="shown_target").set_value("3").run()
+    take(app)
+    app.switch_page(COMPARE).run()
+    assert not errors(app)
+    assert said_of_maps(app) == {
+        "map1": "smoothgrad",
+        "map1_options": "draws=4",
+        "map1_target": "2",
+        "map2_options": "draws=4",
+        "map2_target": "3",
+        "map3": "none",
+        "map_view": "l2",
+    }, "the model and the image are those of the sidebar again, as both say them"
+    options = (("draws", 4.0),)
+    for key, target in (("map1", 2), ("map2", 3)):
+        question = about(method="smoothgrad", options=options, target=gv.ClassScore(target))
+        found = inline.ask(question).attributions[gv.INPUT][0]
+        np.testing.assert_allclose(values(chart(app, key)), np.sqrt((found**2).sum(axis=0)), rtol=1e-4, atol=1e-7)
+    app.switch_page(SALIENCY).run()
+    app.session_state["address"].chosen["image"] = "sample/heart"
+    app.run()
+    take(app)
+    app.switch_page(COMPARE).run()
+    said = said_of_maps(app)
+    assert [said.get(f"map{slot}_image") for slot in (1, 2, 3)] == ["sample/star", "sample/star", "sample/heart"]
+
+
+def test_a_map_of_a_layer_is_taken_with_its_layer_and_options() -> None:
+    layer = {"maps": "method", "site": "features.11", "layer_options": "negative=kept"}
+    app = opened(MAPS, **SHAPES, **layer)
+    take(app)
+    app.switch_page(COMPARE).run()
+    expected = {"map1": "layer.grad_cam", "map1_layer": "features.11", "map1_options": "negative=kept"}
+    assert said_of_maps(app) == expected | {"map2": "none", "map3": "none"}
+    site = gv.Site("features.11")
+    asked = about(method="grad_cam", options=(("negative", "kept"),), wrt=(site,))
+    np.testing.assert_array_equal(values(chart(app, "map1")), inline.ask(asked).attributions[site][0, 0])
+
+
+def test_what_all_maps_say_as_the_sidebar_does_is_left_to_it() -> None:
+    says = Texts(model="m", image="i", target="predicted")
+    both = [
+        Texts("gradient", model="m", image="i", target="3"),
+        Texts("rise", model="m", image="i", target="predicted"),
+    ]
+    left = compare_take.left_to_the_sidebar(both, says)
+    assert [(each.model, each.image, each.target) for each in left] == [("", "", "3"), ("", "", "predicted")]
+    other = [both[0], Texts("rise", model="m", image="j", target="3")]
+    assert [each.image for each in compare_take.left_to_the_sidebar(other, says)] == ["i", "j"]
+    scaled = [Texts("gradient", target="predicted", scale="probability")]
+    assert compare_take.left_to_the_sidebar(scaled, says)[0].target == "predicted", "another scale is another score"
+    assert compare_take.filled(Texts("gradient"), says) == Texts("gradient", model="m", image="i", target="predicted")
+
+
+# ------------------------------------------------------------------------------------------- one place, and likenesses
+
+
+def test_a_click_marks_the_same_place_in_all_maps_with_each_exact_value() -> None:
+    app = opened(COMPARE, **SHAPES, map_at="40,60")
+    (table,) = [m.value for m in app.markdown if m.value.startswith("| map |")]
+    row, column = int(0.4 * 96), int(0.6 * 96)
+    plain = captions.number_text(float(summed()[row, column]), 4)
+    cam = captions.number_text(float(values(chart(app, "map3"))[int(0.4 * 12), int(0.6 * 12)]), 4)
+    cells = [[read(cell.strip()) for cell in line.split("|")[2:4]] for line in table.splitlines()[2:]]
+    assert cells[0] == [f"{row}, {column}", plain]
+    assert cells[2] == ["4, 7", cam]
+    for key in ("map1", "map2"):
+        assert {shape["type"] for shape in chart(app, key)["layout"]["shapes"]} == {"line", "rect"}
+    for wrong in ("40", "40,100", "-1,3", "x,y", "1e1,5"):
+        (said,) = errors(opened(COMPARE, **SHAPES, map_at=wrong))
+        assert "two percentages" in said
+
+
+def test_the_difference_is_offered_only_where_it_means_something() -> None:
+    app = opened(COMPARE, **SHAPES)
+    found = values(chart(app, "map_difference"))
+    np.testing.assert_array_equal(found, values(chart(app, "map2")) - values(chart(app, "map1")))
+    control = app.button_group(key="shown_map_difference")
+    assert list(control.options) == ["B \N{MINUS SIGN} A"]
+    app = opened(COMPARE, **SHAPES, map2="layer.grad_cam", map3="none")
+    assert "chart_map_difference" not in " ".join(c.proto.id for c in app.get("plotly_chart"))
+    assert any("There is no difference to show" in one.value for one in app.caption)
+    (said,) = errors(opened(COMPARE, **SHAPES, map_difference="C-A"))
+    assert "Difference cannot be" in said
+
+
+def test_how_alike_each_two_are_is_said_of_the_numbers_that_are_drawn() -> None:
+    app = opened(COMPARE, **SHAPES, map_strongest="20")
+    (table,) = [m.value for m in app.markdown if m.value.startswith("| maps |")]
+    lines = [[read(cell.strip()) for cell in line.split("|")[1:-1]] for line in table.splitlines()]
+    assert "strongest 20" in lines[0][3]
+    one, other, cam = (values(chart(app, key)).astype(np.float64) for key in ("map1", "map2", "map3"))
+    expected = [spearman(one, other), spearman(np.abs(one), np.abs(other))]
+    assert lines[2][:3] == ["A, B", *(captions.number_text(value) for value in expected)]
+    assert lines[2][3] == captions.share_text(overlap(one, other, 0.2))
+    coarse = one.reshape(12, 8, 12, 8).mean(axis=(1, 3))
+    assert lines[3] == [
+        "A, C",
+        captions.number_text(spearman(coarse, cam)),
+        captions.number_text(spearman(np.abs(coarse), cam)),
+        captions.share_text(overlap(coarse, cam, 0.2)),
+        "12×12",
+    ]
+
+
+# ------------------------------------------------------------------------------------------------------- what is kept
+
+
+def test_one_file_holds_all_arrays_and_what_is_said_of_them() -> None:
+    opened(COMPARE, **SHAPES)
+    (several,) = [offer.what for _, offer in offers()._offers.values() if isinstance(offer.what, Several)][-1:]
+
+    def fetch(question: str, check: str | None, asker: Asker, left: threading.Event) -> long_sums.Made:
+        return long_sums.Made(inline.ask(question_from_json(question)), check)
+
+    file = files_in_one.fetched(fetch, several, ANYONE, threading.Event())
+    assert file is not None
+    parts = list(file.parts())
+    file.close()
+    assert sum(map(len, parts)) == file.size
+    arrays = np.load(io.BytesIO(b"".join(parts)), allow_pickle=False)
+    np.testing.assert_array_equal(arrays["A/gradient/.input"][0].sum(axis=0), summed())
+    assert arrays["C/attribution/features.17"].shape == (1, 1, 12, 12)
+    for letter in "ABC":
+        assert json.loads(str(arrays[f"{letter}/answer"]))["receipt"]["device"] == "CPU"
+    said = json.loads(str(arrays["comparison"]))
+    assert [one["title"] for one in said["maps"]] == ["Gradient", "SmoothGrad", "Grad-CAM of features.17"]
+    assert [one["maps"] for one in said["alike"]] == [["A", "B"], ["A", "C"], ["B", "C"]]
+
+
+def test_a_file_of_several_waits_for_the_one_before_and_ends_when_nobody_waits() -> None:
+    several, left, asked = Several((("A", "a"), ("B", "b")), "{}"), threading.Event(), []
+
+    def busy(question: str, check: str | None, asker: Asker, left: threading.Event) -> long_sums.Made | None:
+        asked.append(question)
+        if len(asked) == 2:
+            raise Busy("Another file is being sent to this page.")
+        if len(asked) > 2:
+            return None
+        return long_sums.Made(inline.ask(about()), check)
+
+    assert files_in_one.fetched(busy, several, ANYONE, left) is None
+    assert asked == ["a", "b", "b"]
+    asked[:] = ["a"]
+    left.set()
+    with pytest.raises(Busy):
+        files_in_one.fetched(busy, several, ANYONE, left)
+
+
+def test_each_picture_has_its_program(tmp_path: Path) -> None:
+    choices = {
+        "map1": "gradient_x_input",
+        "map2": "gradient_x_input",
+        "map2_target": "2",
+        "map3": "layer.grad_cam",
+        "map4": "layer.gradient_x_input",
+        "map4_layer": "features.11",
+        "map5": "layer.gradient",
+        "map5_model": "preset/shapes-vit",
+        "map5_layer": "layers.1",
+        "map6": "layer.conductance",
+        "map6_options": "steps=2",
+        "map_view": "l2",
+        "map_difference": "B-A",
+    }
+    app = opened(COMPARE, **SHAPES, **choices)
+    assert not errors(app)
+    programs = dict(zip([tab.label for tab in app.tabs], [block.value for block in app.code], strict=True))
+    assert list(programs) == [*"ABCDEF", "Difference"]
+    for number, name in enumerate(programs, start=1):
+        key = "map_difference" if name == "Difference" else f"map{number}"
+        drawn = values(chart(app, key))
+        assert snippet_runs.error(snippet_runs.run(programs[name], tmp_path), drawn) < 1e-5, name
+
+
+# ---------------------------------------------------------------------------------------------------------- long sums
+
+
+def test_long_sums_come_one_after_the_other_and_one_that_fails_lets_the_next_go_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    true = client.ask
+
+    def failing(question: Question) -> Answer:
+        if isinstance(question, GradientQuestion) and question.method == "rise":
+            raise DeadlineExceeded("The question took longer than 60 s.")
+        return true(question)
+
+    monkeypatch.setattr(client, "ask", failing)
+    app = opened(COMPARE, **SHAPES, map1="rise", map2="smoothgrad", map2_options="draws=32", map3="none")
+    assert [read(error) for error in errors(app)] == ["The question took longer than 60 s."]
+    expected = summed(method="smoothgrad", options=(("draws", 32.0),))
+    np.testing.assert_allclose(values(chart(app, "map2")), expected, rtol=1e-4, atol=1e-6)
+    monkeypatch.setattr(client, "ask", true)
+    app.button(key="ask_again_1").click().run()
+    assert not errors(app)
+    assert chart(app, "map1")

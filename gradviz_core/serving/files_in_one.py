@@ -74,23 +74,31 @@ def fetched(fetch: Fetch, several: Several, asker: Asker, left: threading.Event)
     """
     whole = _empty()
     try:
-        with zipfile.ZipFile(whole, "w", zipfile.ZIP_STORED) as archive:
-            with archive.open(zipfile.ZipInfo("comparison.npy", SAME_TIME), "w") as member:
-                npy.write_array(member, np.array(several.said), allow_pickle=False)
-            for name, question in several.questions:
-                file = _patiently(fetch, question, asker, left)
-                if file is None:
-                    whole.close()
-                    return None
-                try:
-                    _check_size(whole.tell() + file.size)
-                    _copy(file, name, archive)
-                finally:
-                    file.close()
+        is_whole = _write(whole, fetch, several, asker, left)
     except BaseException:
         whole.close()
         raise
+    if not is_whole:
+        whole.close()
+        return None
     return Together(whole)
+
+
+def _write(whole: IO[bytes], fetch: Fetch, several: Several, asker: Asker, left: threading.Event) -> bool:
+    """Write all of it; False where nobody waits for it any more."""
+    with zipfile.ZipFile(whole, "w", zipfile.ZIP_STORED) as archive:
+        with archive.open(zipfile.ZipInfo("comparison.npy", SAME_TIME), "w") as member:
+            npy.write_array(member, np.array(several.said), allow_pickle=False)
+        for name, question in several.questions:
+            file = _patiently(fetch, question, asker, left)
+            if file is None:
+                return False
+            try:
+                _check_size(whole.tell() + file.size)
+                _copy(file, name, archive)
+            finally:
+                file.close()
+    return True
 
 
 def _empty() -> IO[bytes]:

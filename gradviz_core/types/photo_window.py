@@ -52,7 +52,6 @@ class Window:
             (self.right - other.left) / wide,
         )
 
-
     def part(self, inner: Window) -> Window:
         """The part that ``inner``, as shares of this one, is of the photo: what ``within`` takes back."""
         high, wide = self.bottom - self.top, self.right - self.left

@@ -4,9 +4,17 @@ import streamlit as st
 
 from gradviz_core.drawing import compared
 from gradviz_core.types.views import VIEWS
-from pages.explore import compare_board, compare_items, compare_keep, compare_likeness, compare_place, compare_take
+from pages.explore import (
+    compare_board,
+    compare_items,
+    compare_keep,
+    compare_likeness,
+    compare_place,
+    compare_take,
+    compare_view,
+)
 from pages.layout import frame
-from pages.shell import panel, widgets
+from pages.shell import facts, panel, widgets
 from pages.shell.asking import one_sentence
 
 choice = frame.begin_with_score(
@@ -19,6 +27,8 @@ with one_sentence():
     if (shorter := compare_take.left_to_the_sidebar(list(items.values()), says)) != list(items.values()):
         compare_items.take(shorter)
         st.rerun()
+    with choice.beside:
+        facts.line(facts.predicted(choice.survey.prediction, choice.labels, choice.reading))
     compare_take.remember({slot: compare_take.filled(each, says) for slot, each in items.items()})
     with panel.controls():
         views = {one.address: one for one in VIEWS if not one.each_channel}
@@ -48,6 +58,7 @@ with one_sentence():
         with left, one_sentence():
             panel.header("Difference")
             two = compare_likeness.difference(drawn, opacity, at)
+    compare_view.link(drawn, two[-1:])
     if drawn:
         compare_keep.downloads(choice, drawn, view, pairs, percent, two)
         compare_keep.programs(choice, drawn, view, two)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from gradviz_core.drawing import compared
@@ -48,6 +49,11 @@ class Asked:
     def size(self) -> tuple[int, int]:
         """Rows and columns of its picture."""
         return seen_in(self.survey.arrays).size
+
+    @property
+    def values(self) -> int | None:
+        """How many a layer output has."""
+        return None if self.info is None else math.prod(self.info.shape)
 
     @property
     def window(self) -> Window:
@@ -137,7 +143,7 @@ def options(slot: int, method: str) -> OptionValues:
 
 def send(asked: Asked, view: View, place: Place | None) -> None:
     """Have it computed while others are asked."""
-    if not rows.may_be_long(asked.question, asked.size):
+    if not rows.may_be_long(asked.question, asked.size, asked.values):
         ahead.send(asked.question, _look(asked, view, place))
 
 
@@ -147,15 +153,13 @@ def answer(asked: Asked, view: View, place: Place | None) -> Found:
     Raises:
         GradVizError: as asking does; QuestionError: its map does not lie over the picture.
     """
-    look = _look(asked, view, place)
+    there = rows.ask(asked.question, "Computing the map …", _look(asked, view, place), asked.size, asked.values)
+    if (error := rows.failed(asked.question)) is not None:
+        raise error
     if asked.info is None:
-        there = rows.ask(asked.question, "Computing the map …", look, asked.size)
-        if (error := rows.failed(asked.question)) is not None:
-            raise error
         field, grid = compared.at_input(there, view), None
         window = asked.window.part(compared.extent(there, asked.size))
     else:
-        there = asking.ask(asked.question, "Computing the map of this layer output …", look)
         field, grid = compared.at_layer(there, asked.info, view, asked.size)
         window = asked.window
     one = Compared(asked.letter, field, compared.quantity(there, field), window)

@@ -12,7 +12,6 @@ from streamlit.delta_generator import DeltaGenerator
 from gradviz_core.drawing import compared, compared_words
 from gradviz_core.drawing.captions import number_text
 from gradviz_core.drawing.compared import Compared
-from gradviz_core.drawing.screen.seen import seen as seen_in
 from gradviz_core.errors import GradVizError
 from gradviz_core.types import SurveyAnswer
 from gradviz_core.types.photo_window import Place
@@ -21,8 +20,7 @@ from pages.explore import compare_answers, compare_change, compare_items, compar
 from pages.explore.compare_answers import Asked, Found
 from pages.explore.compare_items import Texts
 from pages.layout.frame import ScoredChoice
-from pages.shell import asking, facts, linked, panel, rows
-from pages.shell.linked import Linked
+from pages.shell import asking, facts, panel, rows
 from pages.shell.words import plain
 from pages.uploads import images, models
 
@@ -74,7 +72,7 @@ def ask(every: Sequence[Stand], choice: ScoredChoice, view: View, at: Place | No
         except GradVizError as error:
             stand.error = error
     for stand in every:
-        if stand.asked is None or rows.is_busy(stand.asked.question, stand.asked.size):
+        if stand.asked is None or rows.is_busy(stand.asked.question, stand.asked.size, stand.asked.values):
             continue
         try:
             stand.found = compare_answers.answer(stand.asked, view, at)
@@ -118,14 +116,7 @@ def draw(
             if stand.found.answer.tokens is not None:
                 facts.line(*over_patches.facts_of(stand.found.answer))
             facts.notes(stand.found.answer.notes)
-    linked.listen([_linked(stand) for stand in shown])
     return drawn
-
-
-def _linked(stand: Stand) -> Linked:
-    assert stand.found is not None
-    found = stand.found
-    return Linked(f"chart_{stand.key}", seen_in(found.answer.arrays).size, found.map.size, found.asked.window)
 
 
 def _head(stand: Stand, every: Sequence[Stand], choice: ScoredChoice) -> None:

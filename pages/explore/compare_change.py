@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import streamlit as st
 
 from gradviz_core.drawing.captions import class_text, site_text
-from gradviz_core.models import catalogue
 from gradviz_core.text.target_text import PREDICTED
 from gradviz_core.types import INPUT, SurveyAnswer
 from gradviz_core.types.methods import METHODS, card_of
@@ -16,7 +15,7 @@ from pages.explore.compare_answers import Asked, layer
 from pages.explore.compare_items import AT_LAYER, Texts
 from pages.scores import output_kind
 from pages.shell import address, controls, widgets
-from pages.uploads import images, models, uploaded
+from pages.uploads import images, models
 
 SIDEBAR = "As in the sidebar"
 _SCALES = {"logit": "Logit", "log_probability": "Log-probability", "probability": "Probability"}
@@ -41,7 +40,7 @@ def button(slot: int, letter: str, there: SurveyAnswer | None, asked: Asked | No
         if there is not None:
             _score(slot, texts, there, asked)
         _model(slot, texts)
-        _image(slot, texts)
+        _image(slot, texts, texts.model or address.read("model"))
 
 
 def _method(slot: int, texts: Texts, there: SurveyAnswer | None) -> None:
@@ -82,10 +81,8 @@ def _model(slot: int, texts: Texts) -> None:
     _from_list(slot, "model", words, texts.model)
 
 
-def _image(slot: int, texts: Texts) -> None:
-    known = {key: images.words(key) for key in (texts.image, *uploaded.image_reports()) if uploaded.is_key(key)}
-    words = {"": SIDEBAR, **known, **{card.key: card.title for card in catalogue.sample_images()}}
-    _from_list(slot, "image", words, texts.image)
+def _image(slot: int, texts: Texts, model: str) -> None:
+    _from_list(slot, "image", {"": SIDEBAR, **images.every(model)}, texts.image)
 
 
 def _from_list(slot: int, part: str, words: dict[str, str], chosen: str) -> None:

@@ -10,7 +10,7 @@ from gradviz_core.drawing.compared import Compared, Pair
 from gradviz_core.drawing.screen.arrays import blocks_of
 from gradviz_core.text import target_text
 from gradviz_core.types import INPUT
-from gradviz_core.types.methods import card_of
+from gradviz_core.types.methods import PLAIN, card_of
 from gradviz_core.types.views import View
 from pages.explore import over_patches
 from pages.explore.compare_answers import Found
@@ -87,8 +87,8 @@ def _program(found: Found, view: View) -> str:
     method, options, info = question.method, question.options, asked.info
     if info is None:
         named = target if snippets.asks_elsewhere(method) else question.target
-        tokens, blocks = found.answer.tokens, over_patches.blocks_of(found.answer)
-        text = snippets.saliency(at, named, method, view.name, options, tokens=tokens, blocks=blocks)
+        tokens, attending = found.answer.tokens, over_patches.blocks_of(found.answer)
+        text = snippets.saliency(at, named, method, view.name, options, tokens=tokens, blocks=attending)
         name = f"attribution/{INPUT}" if f"attribution/{INPUT}" in found.answer.arrays else f"gradient/{INPUT}"
         part = method_words.part(found.answer.question)
         return snippets.of_part(part, snippets.in_blocks(text, blocks_of(found.answer.arrays, name)))
@@ -96,4 +96,7 @@ def _program(found: Found, view: View) -> str:
     if card_of(method).one_map:
         blocks = blocks_of(found.answer.arrays, f"attribution/{info.site}")
         return snippets.in_blocks(snippets.layer_map(at, named, info, method, options), blocks)
+    kind = {PLAIN: "gradient", "gradient_x_input": "product"}.get(method)
+    if kind is not None:
+        return snippets.feature_map_over_image(at, named, info, kind, view.name)
     return snippets.layer_over_image(at, named, info, method, options, view.name)

@@ -12,9 +12,9 @@ from gradviz_core.drawing.captions import number_text, share_text
 from gradviz_core.drawing.compared import Compared, Pair
 from gradviz_core.drawing.screen.seen import seen as seen_in
 from gradviz_core.types.photo_window import Place
-from pages.explore import compare_items
+from pages.explore import compare_items, compare_place
 from pages.explore.compare_answers import Found
-from pages.explore.compare_view import HEIGHT, THROUGH
+from pages.explore.compare_view import HEIGHT, KEY_OF_DIFFERENCE, THROUGH
 from pages.shell import panel, widgets
 from pages.shell.panel import Picture
 from pages.shell.parameters import Parameter
@@ -25,8 +25,6 @@ PARAMETERS = (
     Parameter(DIFFERENCE, while_it_fits=tuple(parameter.name for parameter in compare_items.PARAMETERS)),
     Parameter(STRONGEST),
 )
-KEY = "map_difference"
-"""Of the picture of the difference."""
 
 
 def difference(every: Sequence[tuple[Found, Compared]], opacity: float, at: Place | None) -> str:
@@ -55,7 +53,7 @@ def difference(every: Sequence[tuple[Found, Compared]], opacity: float, at: Plac
         figure = figures.heatmap(field, pixels=seen.pixels, opacity=opacity, cross=cell, height=HEIGHT)
     else:
         figure = cam_figures.over_image(field, seen, opacity=opacity * THROUGH, chosen=cell, height=HEIGHT)
-    panel.picture(Picture(figure, words), KEY)
+    panel.picture(Picture(figure, words, compare_place.click_in(found)), KEY_OF_DIFFERENCE)
     return chosen
 
 
@@ -67,13 +65,14 @@ def strongest() -> int:
 
 def table(pairs: Sequence[Pair], percent: int) -> None:
     """How alike each two are."""
-    head = ["maps", "rank correlation", "of magnitudes", f"overlap of the strongest {percent} %", "compared on"]
+    head = ["maps", "ranks", "ranks of magnitudes", f"strongest {percent} %", "cells"]
     lines = [f"| {' | '.join(head)} |", "|:--|--:|--:|--:|:--|"]
     for pair in pairs:
         numbers = [_number(pair.values), _number(pair.magnitudes), _share(pair.overlap)]
-        grid = f"{pair.rows}×{pair.columns}" if pair.rows else "not compared"
+        grid = f"{pair.rows}×{pair.columns}" if pair.rows else "none"
         lines.append(f"| {' | '.join([f'{pair.first}, {pair.second}', *map(plain, numbers), grid])} |")
-    st.markdown("\n".join(lines))
+    with st.container(key="compare_likeness"):
+        st.markdown("\n".join(lines))
     panel.sentence(compared_words.likeness(percent), "map_likeness")
 
 

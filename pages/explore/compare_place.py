@@ -82,4 +82,5 @@ def table(every: Sequence[tuple[Found, Compared]], view: View, at: Place) -> Non
             where = f"{cell[0]}, {cell[1]}"
             value = number_text(compared.value(found.answer, one, view, cell, asked.info), 4)
         lines.append(f"| {plain(name)} | {where} | {plain(value)} | {plain(one.field.unit)} |")
-    st.markdown("\n".join(lines))
+    with st.container(key="compare_values"):
+        st.markdown("\n".join(lines))

@@ -11,9 +11,12 @@ from gradviz_core.types.photo_window import Place
 from gradviz_core.types.views import View
 from pages.explore import compare_place
 from pages.explore.compare_answers import Found
+from pages.shell import linked
+from pages.shell.linked import Linked
 from pages.shell.panel import Picture
 
 HEIGHT = 420
+KEY_OF_DIFFERENCE = "map_difference"
 THROUGH = 0.6
 """How much fainter the map of a layer output is drawn, as it hides more of the image."""
 
@@ -42,3 +45,17 @@ def picture(
             height=HEIGHT,
         )
     return Picture(figure, words, compare_place.click_in(found))
+
+
+def link(drawn: Sequence[tuple[Found, Compared]], difference_of: str) -> None:
+    """Link all pictures, that of a difference too, which lies over the picture of the map with this letter."""
+    pictures = {f"map{found.asked.slot}": found for found, _ in drawn}
+    for found, one in drawn:
+        if one.letter == difference_of:
+            pictures[KEY_OF_DIFFERENCE] = found
+    linked.listen(
+        [
+            Linked(f"chart_{key}", seen_in(found.answer.arrays).size, found.map.size, found.asked.window)
+            for key, found in pictures.items()
+        ]
+    )

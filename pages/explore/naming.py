@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gradviz_core.drawing.captions import site_text
-from gradviz_core.types import layouts
+from gradviz_core.types import SurveyAnswer, layouts
 from gradviz_core.types.sites import site_name
 from pages.shell.choice import Choice
 from pages.shell.controls import Names
@@ -11,10 +11,15 @@ from pages.uploads import images
 
 
 def names(choice: Choice) -> Names:
+    """As ``names_of``, for the model and the image of the page."""
+    return names_of(choice.survey)
+
+
+def names_of(survey: SurveyAnswer) -> Names:
     """The images of the samples and of this session, and the layer outputs with rows and columns, the last first: those
     whose names the address can hold, which parts its entries by commas."""
-    layers = layouts.with_rows_and_columns(choice.survey.sites)
+    layers = layouts.with_rows_and_columns(survey.sites)
     named = {str(info.site): site_text(info) for info in reversed(layers) if "," not in str(info.site)}
     if layers:
         named[""] = f"last: {site_name(layers[-1].site, layers[-1].calls)}"
-    return {"image": images.every(choice.model), "layer": named}
+    return {"image": images.every(survey.question.model), "layer": named}

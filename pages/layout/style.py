@@ -95,8 +95,10 @@ SHEET = f"""
 .st-key-flow_room {{ min-height: 33rem; }}
 [class*="st-key-shown_"] {{ min-height: 4.2rem; }}
 .st-key-player {{ min-height: 5rem; }}
+:is(.st-key-compare_likeness, .st-key-compare_values) {{ overflow-x: auto !important; }}
 .st-key-compare_scales {{ min-height: 1.5rem; }}
-[class*="st-key-compare_tools_"] button {{ min-height: 0; padding: 0; }}
+[class*="st-key-compare_tools_"] {{ position: relative; z-index: 1; }}
+[class*="st-key-compare_tools_"] button {{ min-height: 1.75rem; padding: 0; }}
 {_WIDE}
 {elements.LAYOUT}:has(> .st-key-site_choice) {{ flex: 3 1 12rem !important; width: auto !important; min-width: 0; }}
 {elements.LAYOUT}:has(> .st-key-site_map) {{ flex: 2 1 9rem !important; width: auto !important; min-width: 0; }}
@@ -110,6 +112,7 @@ SHEET = f"""
   {elements.VIEW}:not(:has({elements.SIDEBAR})) {{ padding-left: {SIDEBAR}; }}
 }}
 @media {CROWDED} {{
+  .st-key-tools:has(.st-key-compare_take) {{ gap: 0.45rem; }}
   .st-key-tools .st-key-compare_take button p {{ position: absolute; clip-path: inset(50%); }}
 }}
 @media {SMALL} {{
@@ -129,6 +132,7 @@ SHEET = f"""
   {elements.LAYOUT}:is(:has(> .st-key-site_choice), :has(> .st-key-site_map)) {{ flex-basis: 100% !important; }}
   .st-key-all_channels {{ min-height: 22rem; }}
   .st-key-player {{ min-height: 7.3rem; }}
+  :is(.st-key-compare_likeness, .st-key-compare_values) :is(th, td) {{ padding: 0.3rem; font-size: 0.8rem; }}
   .st-key-flow_room {{ min-height: 46rem; }}
   .st-key-column_output {{ min-height: 26rem; }}
   {elements.COLUMN}:has(.st-key-column_output) {{ order: -1; }}

@@ -24,15 +24,17 @@ STYLE = """
 @media print { .gradviz-linked { display: none; } }
 """
 ALIKE = 0.01
-"""Ranges that differ by less, in pixels of the picture, are the same."""
+"""Ranges that differ by less, as a share of what is shown, are the same: a wheel is turned over whole pixels."""
 _JS = """
 function render({ data, parentElement }) {
   parentElement.forget?.();
   const charts = new Map(), seen = new Map();
-  const same = (one, other) => one.flat().every((value, i) => Math.abs(value - other.flat()[i]) < data.alike);
+  const same = (one, other) => one.flat().every((value, i) =>
+    Math.abs(value - other.flat()[i]) < data.alike * Math.abs(other[0][1] - other[0][0]));
   const find = (key) => document.querySelector(`.st-key-${key} ${data.plotly}`);
   const whole = ({ rows, columns }) => [[-0.5, columns - 0.5], [rows - 0.5, -0.5]];
-  const ranges = ({ layout }) => [layout.xaxis.range, layout.yaxis.range].map((range) => range.map(Number));
+  const ranges = ({ layout, _fullLayout }) =>  // the second is ahead of the first
+    ["xaxis", "yaxis"].map((axis) => (_fullLayout ?? layout)[axis].range.map(Number));
   const photo = ({ rows, columns, window: [top, bottom, left, right] }, y, x) =>
     [top + ((y + 0.5) / rows) * (bottom - top), left + ((x + 0.5) / columns) * (right - left)];
   const inside = ({ rows, columns, window: [top, bottom, left, right] }, [down, across]) =>
@@ -67,7 +69,7 @@ function render({ data, parentElement }) {
       width: `${box.width}px` });
     Object.assign(upright.style, { left: `${at.x}px`, top: `${box.top - here.top}px`, width: "1px",
       height: `${box.height}px` });
-    const where = same([count], [one.cells]) ? `row ${cell[0]}, column ${cell[1]}: ` : "";
+    const where = count.every((number, i) => number === one.cells[i]) ? `row ${cell[0]}, column ${cell[1]}: ` : "";
     label.textContent = `${where}${number(heat.z[cell[0]][cell[1]])}`;
     label.style.top = `${at.y + (down < 0.5 ? 8 : -30)}px`;
     const room = label.offsetWidth + 8;
@@ -79,17 +81,14 @@ function render({ data, parentElement }) {
   };
   const follow = (one, chart) => {
     const found = ranges(chart), now = same(found, whole(one)) ? whole(one) : found;
-    const before = seen.get(one.key) ?? whole(one);
+    if (same(now, seen.get(one.key) ?? whole(one))) return;  // as it was asked to be
     seen.set(one.key, now);
-    if (same(now, before)) return;
     others(one, (other, its) => {
       const [top, left] = inside(other, photo(one, now[1][1], now[0][0]));
       const [bottom, right] = inside(other, photo(one, now[1][0], now[0][1]));
       const wanted = same(now, whole(one)) ? whole(other) : [[left, right], [bottom, top]];
-      const was = seen.get(other.key) ?? whole(other);
-      if (same(wanted, was)) return;
       seen.set(other.key, wanted);
-      window.gradvizZoom?.move(its, whole(other), was, wanted);
+      if (!same(wanted, ranges(its))) window.gradvizZoom?.move(its, whole(other), ranges(its), wanted);
       mark(other, its, null);
     });
   };

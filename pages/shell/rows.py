@@ -136,12 +136,12 @@ def may_be_long(question: GradientQuestion, size: tuple[int, int], values: int |
     return takes_parts(*size, squares=card.gathered == "variance", values=values)
 
 
-def is_busy(question: GradientQuestion, size: tuple[int, int]) -> bool:
+def is_busy(question: GradientQuestion, size: tuple[int, int], values: int | None = None) -> bool:
     """Whether this sum has to wait, because another one of the same page is not whole yet: there is one row at a
     time."""
     memory = _memory()
     under_way = memory.row is not None and memory.is_asked and memory.row.question != question
-    return under_way and may_be_long(question, size) and answer_cache().whole(question_to_json(question)) is None
+    return under_way and may_be_long(question, size, values) and answer_cache().whole(question_to_json(question)) is None
 
 
 def give_up(question: GradientQuestion, error: GradVizError) -> None:

@@ -47,6 +47,9 @@ export default function ({ data }) {
     move: (chart, whole, before, after) => {
       const drag = chart.querySelector(data.drag);
       if (!drag) return;
+      const still = after.map(([start, end], i) =>
+        (start - before[i][0]) / (before[i][1] - before[i][0] - (end - start)));
+      if (still.every((share) => share >= 0 && share <= 1)) return into(drag, before, after, 1);
       if (!same(before, whole)) into(drag, whole, before, -1);
       if (!same(after, whole)) into(drag, whole, after, 1);
     },

@@ -26,7 +26,7 @@ from gradviz_core.drawing.snippets.layers import (
     layer_regions,
     layer_sheet,
 )
-from gradviz_core.drawing.snippets.maps import feature_maps, sheet
+from gradviz_core.drawing.snippets.maps import feature_map_over_image, feature_maps, sheet
 from gradviz_core.drawing.snippets.perturbation import after, classes_after, path, predicted_and_actual
 from gradviz_core.drawing.snippets.predicted import predicted_map
 from gradviz_core.drawing.snippets.saliency import asks_elsewhere, of_part, saliency
@@ -53,6 +53,7 @@ __all__ = [
     "classes",
     "classes_after",
     "difference",
+    "feature_map_over_image",
     "feature_maps",
     "first_direction",
     "head_map",

@@ -9,7 +9,7 @@ from dataclasses import replace
 from gradviz_core.drawing import method_words
 from gradviz_core.drawing.snippets import beside
 from gradviz_core.drawing.snippets.flow import passes, wrapped
-from gradviz_core.drawing.snippets.maps import as_pictures, in_order
+from gradviz_core.drawing.snippets.maps import as_pictures, in_order, over_image
 from gradviz_core.drawing.snippets.program import MAP_TENSORS, Block, comment, program
 from gradviz_core.drawing.snippets.scores import forward, hooked, imports_of_hook, inside, score
 from gradviz_core.drawing.snippets.setting import Setting, model, numbers, output_item, picture
@@ -17,7 +17,6 @@ from gradviz_core.types import INPUT, ClassScore, MethodName, Site, SiteInfo, Ta
 from gradviz_core.types.keeping import STRONGEST
 from gradviz_core.types.methods import OptionValues, card_of
 from gradviz_core.types.sites import site_name
-from gradviz_core.types.views import view
 
 
 def layer_map(
@@ -45,16 +44,8 @@ def layer_over_image(
 ) -> str:
     """``shown`` is what a method makes of the channels of a site in the view ``reduction``, (H, W), where its positions
     lie over the image."""
-    axis = layouts.channel_axis(info)
-    grid = layouts.over_image(layouts.places(info), axis, setting.card.preprocessing.size)
-    assert grid is not None, "only maps that lie over the image are drawn over it"
-    first = "found[0]" if axis == 1 else f"found[0].movedim({axis - 1}, 0)"
-    apart = f"[:, {grid.apart} :]" if grid.apart else ""
-    lines = (
-        f"maps = {first}.flatten(1){apart}.reshape(-1, {grid.rows}, {grid.columns}).detach()  # channels first",
-        f"shown = maps{view(reduction).code}.numpy()",
-    )
-    return _made(setting, target, info, method, options, Block(lines), as_maps=False)
+    last = over_image(info, setting.card.preprocessing.size, reduction)
+    return _made(setting, target, info, method, options, last, as_maps=False)
 
 
 def layer_sheet(

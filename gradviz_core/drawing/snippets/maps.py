@@ -11,6 +11,7 @@ from gradviz_core.drawing.snippets.setting import Setting, model, numbers, pictu
 from gradviz_core.types import SiteInfo, Target, layouts
 from gradviz_core.types.map_kinds import map_kind
 from gradviz_core.types.sites import site_name
+from gradviz_core.types.views import view
 
 
 def feature_maps(setting: Setting, target: Target, info: SiteInfo, kind: str, channel: int | None = None) -> str:
@@ -23,6 +24,27 @@ def sheet(setting: Setting, target: Target, info: SiteInfo, kind: str, *, strong
     """``shown`` is the same at every channel, in the order of the tiles, (C, H, W): by number, or the largest L2 norm
     first. Where a cell is drawn for a square ``block`` of places, it holds their mean."""
     return _of_site(setting, target, info, kind, None, (in_order(info, strongest_first=strongest_first, block=block),))
+
+
+def feature_map_over_image(setting: Setting, target: Target, info: SiteInfo, kind: str, reduction: str) -> str:
+    """``shown`` is one kind of map of a site, its channels in the view ``reduction``, (H, W), where its positions lie
+    over the image."""
+    last = over_image(info, setting.card.preprocessing.size, reduction)
+    return _of_site(setting, target, info, kind, None, (last,), as_maps=False)
+
+
+def over_image(info: SiteInfo, size: tuple[int, int], reduction: str) -> Block:
+    """``shown``, from ``found``: its channels in one view, as rows and columns over an image of this ``size``."""
+    axis = layouts.channel_axis(info)
+    grid = layouts.over_image(layouts.places(info), axis, size)
+    assert grid is not None, "only maps that lie over the image are drawn over it"
+    first = "found[0]" if axis == 1 else f"found[0].movedim({axis - 1}, 0)"
+    apart = f"[:, {grid.apart} :]" if grid.apart else ""
+    lines = (
+        f"maps = {first}.flatten(1){apart}.reshape(-1, {grid.rows}, {grid.columns}).detach()  # channels first",
+        f"shown = maps{view(reduction).code}.numpy()",
+    )
+    return Block(lines)
 
 
 def in_order(info: SiteInfo, *, strongest_first: bool, block: int) -> Block:
@@ -49,7 +71,14 @@ def _in_blocks(info: SiteInfo, side: int) -> list[str]:
 
 
 def _of_site(
-    setting: Setting, target: Target, info: SiteInfo, kind: str, channel: int | None, last: tuple[Block, ...]
+    setting: Setting,
+    target: Target,
+    info: SiteInfo,
+    kind: str,
+    channel: int | None,
+    last: tuple[Block, ...],
+    *,
+    as_maps: bool = True,
 ) -> str:
     drawn, place, what = map_kind(kind), site_name(info.site, info.calls), channel_word(info)
     of = place if channel is None else f"{what} {channel} of {place}"
@@ -68,7 +97,7 @@ def _of_site(
             found,
         )
         blocks += [score(target, setting), Block(back, ("import torch",))]
-    return program(about, *blocks, *as_pictures(info), *last)
+    return program(about, *blocks, *(as_pictures(info) if as_maps else ()), *last)
 
 
 def as_pictures(info: SiteInfo) -> list[Block]:
