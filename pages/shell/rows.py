@@ -141,7 +141,9 @@ def is_busy(question: GradientQuestion, size: tuple[int, int], values: int | Non
     time."""
     memory = _memory()
     under_way = memory.row is not None and memory.is_asked and memory.row.question != question
-    return under_way and may_be_long(question, size, values) and answer_cache().whole(question_to_json(question)) is None
+    return (
+        under_way and may_be_long(question, size, values) and answer_cache().whole(question_to_json(question)) is None
+    )
 
 
 def give_up(question: GradientQuestion, error: GradVizError) -> None:
