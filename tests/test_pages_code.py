@@ -106,6 +106,15 @@ def _gradient(found: Code) -> np.ndarray:
     return array if array.ndim == 2 else fields.tile(array, columns=3).field.values
 
 
+def _similarities(figure: dict[str, Any]) -> np.ndarray:
+    """The last two lines: of magnitudes, and SSIM."""
+    return np.column_stack([_line(figure, number) for number in (-2, -1)])
+
+
+def _compared(found: Code) -> np.ndarray:
+    return found["Similarity"][:, 1:]
+
+
 def _turned(name: str) -> Told:
     return lambda found: found[name].T
 
@@ -127,7 +136,8 @@ PICTURES: dict[tuple[str, str], tuple[Drawn, Told, float]] = {
     (MAPS, "changes"): (_lines(0, 1), _tab("Regions"), 1e-4),
     **{(page, "trust_map"): (values, _tab("Other map"), CLOSE) for page in (SALIENCY, MAPS)},
     (SALIENCY, "trust_curve"): (_lines(0, 1, 2), _tab("Similarity"), ALIKE),
-    (MAPS, "trust_curve"): (_lines(0, 1), lambda found: found["Similarity"][:, 1:], ALIKE),
+    (MAPS, "trust_curve"): (_lines(0, 1), _compared, ALIKE),
+    **{(page, "trust_noise"): (_similarities, _compared, ALIKE) for page in (SALIENCY, MAPS)},
     **{
         (page, f"trust_{name.lower()}"): (_lines(0, 1, 2), _turned(name), 1e-5)
         for page in (SALIENCY, MAPS)
@@ -264,13 +274,13 @@ def test_a_picture_that_is_too_large_for_a_screen(
     [
         ("gradient", "", {"trust": "weights", "random_layer": "3"}, {"trust_map", "trust_curve"}),
         ("smoothgrad", "draws=3", {"trust": "weights", "random_mode": "single"}, {"trust_map", "trust_curve"}),
-        ("guided_backprop", "", {"trust": "noise", "noise": "10"}, {"trust_map"}),
+        ("guided_backprop", "", {"trust": "noise", "noise": "10"}, {"trust_map", "trust_noise"}),
         ("smoothgrad", "draws=3", {"trust": "draw"}, {"trust_map"}),
         ("gradient_x_input", "", {"trust": "pixels"}, {"trust_insertion", "trust_deletion"}),
         ("occlusion", "rows=3", {"trust": "pixels", "substrate": "blurred"}, {"trust_insertion", "trust_deletion"}),
         ("gradient", "", {"trust": "pixels", "substrate": "black"}, {"trust_insertion", "trust_deletion"}),
         ("guided_grad_cam", "", {"trust": "weights"}, {"trust_map", "trust_curve"}),
-        ("integrated_gradients", "steps=3,baseline=image", {"trust": "noise"}, {"trust_map"}),
+        ("integrated_gradients", "steps=3,baseline=image", {"trust": "noise"}, {"trust_map", "trust_noise"}),
     ],
 )
 def test_whether_a_map_of_the_input_can_be_trusted(
@@ -290,7 +300,7 @@ def test_whether_a_map_of_the_input_can_be_trusted(
             {"layer_trust": "weights", "random_layer": "2"},
             {"trust_map", "trust_curve"},
         ),
-        ("preset/shapes-vit", "layer_cam", {"layer_trust": "noise"}, {"trust_map"}),
+        ("preset/shapes-vit", "layer_cam", {"layer_trust": "noise"}, {"trust_map", "trust_noise"}),
         ("preset/shapes-cnn", "finer_cam", {"layer_trust": "pixels"}, {"trust_insertion", "trust_deletion"}),
         ("preset/shapes-vit", "eigen_cam", {"layer_trust": "pixels"}, {"trust_insertion", "trust_deletion"}),
     ],
@@ -305,7 +315,7 @@ def test_whether_a_map_of_a_layer_can_be_trusted(
 @pytest.mark.parametrize(
     ("method", "choices", "keys"),
     [
-        ("attention_rollout", {"trust": "noise"}, {"trust_map"}),
+        ("attention_rollout", {"trust": "noise"}, {"trust_map", "trust_noise"}),
         ("chefer", {"trust": "pixels"}, {"trust_insertion", "trust_deletion"}),
     ],
 )
@@ -314,19 +324,12 @@ def test_whether_a_map_of_patches_can_be_trusted(method: str, choices: dict[str,
     assert drawn == {"image", "gradient", "classes", *keys}
 
 
-@pytest.mark.parametrize(
-    ("choices", "question"),
-    [
-        ({"trust": "noise", "noise": "10"}, {"noise": 0.1}),
-        ({"trust": "draw"}, {"other_draw": True}),
-    ],
-)
-def test_the_numbers_of_a_test_of_trust(choices: dict[str, Any], question: dict[str, Any]) -> None:
+def test_the_numbers_of_another_draw() -> None:
     model: dict[str, Any] = {"model": "preset/digits-cnn", "image": "sample/digit-8"}
-    found = _run(opened(SALIENCY, **model, target="8", method="smoothgrad", options="draws=3", **choices))
+    found = _run(opened(SALIENCY, **model, target="8", method="smoothgrad", options="draws=3", trust="draw"))
     options = (("draws", 3.0), ("spread", 0.15), ("seed", 0.0))
     answer = inline.ask(
-        RandomisedQuestion(**model, target=ClassScore(8), method="smoothgrad", options=options, **question)
+        RandomisedQuestion(**model, target=ClassScore(8), method="smoothgrad", options=options, other_draw=True)
     )
     assert snippet_runs.error(found["Similarity"], answer.arrays["similarity"]) <= ALIKE
 

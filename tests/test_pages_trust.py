@@ -12,21 +12,27 @@ from streamlit.testing.v1 import AppTest
 
 from gradviz_core.compute import client, inline
 from gradviz_core.drawing import trust_words
+from gradviz_core.drawing.completeness import Completeness
 from gradviz_core.errors import Busy
+from gradviz_core.serving.offers import Arrays, offers
+from gradviz_core.text.codec import question_from_json
 from gradviz_core.types import (
     Answer,
+    CamsQuestion,
     ClassScore,
     InsertionAnswer,
     InsertionQuestion,
+    KeepingQuestion,
     Question,
     RandomisedAnswer,
     RandomisedQuestion,
+    Site,
 )
 from pages.layout import code
 from pages.shell import address
 from pages.shell.answer_cache import answer_cache
 from pages.trust import panel
-from tests.opening import answer_here, chart, errors, opened, read, texts, values
+from tests.opening import MAPS, answer_here, chart, errors, opened, read, texts, values
 
 CHOICES = {"model": "preset/digits-cnn", "image": "sample/digit-8", "target": "8"}
 
@@ -205,7 +211,7 @@ def test_what_fails_is_said_once_and_asked_again(monkeypatch: pytest.MonkeyPatch
         (0.9, "This map hardly changes when these weights are shuffled: it shows the picture", False),
         (0.6, "This map changes in part", None),
         (0.3, "This map changes when these weights are shuffled", True),
-        (np.nan, "One of the two maps is the same everywhere", None),
+        (np.nan, "This map is the same everywhere, so there is nothing to compare.", None),
     ],
 )
 def test_each_outcome_has_its_sentence(likeness: float, starts: str, good: bool | None) -> None:
@@ -220,6 +226,88 @@ def test_each_outcome_has_its_sentence(likeness: float, starts: str, good: bool 
 def alike(answer: RandomisedAnswer, likeness: float) -> RandomisedAnswer:
     """The answer as if the two maps were so much alike."""
     return replace(answer, arrays=dict(answer.arrays) | {"similarity": np.array([0.1, likeness, 0.1])})
+
+
+def test_a_map_of_which_nothing_is_left_has_changed() -> None:
+    one = alike(randomised(layer=2), np.nan)
+    gone = replace(
+        one, arrays=dict(one.arrays) | {f"attribution/{one.question.wrt}": np.zeros((1, 3, 28, 28), np.float32)}
+    )
+    assert trust_words.of_weights(gone).good is True
+    assert trust_words.of_weights(gone).sentence.startswith("With these weights shuffled, nothing is left of this map")
+    assert trust_words.of_noise(gone).good is False
+    assert trust_words.of_draw(gone).sentence.startswith("With another draw, nothing is left")
+
+
+@pytest.mark.parametrize(("sum_", "good"), [(7.3, True), (6.0, False)])
+def test_whether_a_map_adds_up(sum_: float, good: bool) -> None:
+    verdict = trust_words.of_sums(Completeness(sum_, 7.34), "it sums to the score", can_be_finer=True)
+    assert verdict.good is good
+    assert f"Sum {sum_:g}, expected 7.34" in verdict.sentence
+    assert ("More steps" in verdict.sentence) is not good
+
+
+@pytest.mark.parametrize(
+    ("method", "label", "sentence"),
+    [
+        ("gradient", "Finite differences", "Where both agree, the gradient is correct."),
+        ("integrated_gradients", "Completeness", "This map adds up: the attribution sums to the score less"),
+    ],
+)
+def test_the_law_of_a_method_is_one_of_its_tests(method: str, label: str, sentence: str) -> None:
+    app = opened(**CHOICES, method=method, trust="law")
+    assert not errors(app)
+    assert label in app.button_group(key="shown_trust").options
+    assert sentence in " ".join(texts(app))
+    (said,) = errors(opened(**CHOICES, method="smoothgrad", trust="law"))
+    assert "Test cannot be" in said, "no law says what a mean of gradients is"
+
+
+def test_on_layers_the_map_of_the_chosen_layer_is_tested(asked: list[Question]) -> None:
+    choices = {"model": "preset/shapes-cnn", "image": "sample/star", "maps": "method", "layer_method": "hires_cam"}
+    app = opened(MAPS, **choices, layer_trust="weights", random_layer="1")
+    question = RandomisedQuestion(
+        model="preset/shapes-cnn",
+        image="sample/star",
+        method="hires_cam",
+        wrt=Site("features.17"),
+        layer=1,
+    )
+    first = of_the_panel(asked)[0]
+    assert isinstance(first, RandomisedQuestion)
+    assert first == replace(question, target=first.target)
+    assert first.target == inline.ask(question).target
+    np.testing.assert_array_equal(values(chart(app, "trust_map")), inline.ask(question).attribution[0, 0])
+    assert "trust" not in app.query_params, "Input saliency has a choice of its own"
+    app.selectbox(key="shown_site").set_value("pool").run()
+    assert not errors(app)
+
+
+def test_what_can_be_downloaded_of_a_test(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened(**CHOICES, trust="pixels", substrate="black")
+    files = {offer.file: offer.what for _, offer in offers()._offers.values()}
+    for curve in ("insertion", "deletion"):
+        assert f"gradviz-saliency-trust_{curve}.html" in files
+    mine = files["gradviz-saliency-curves-this-map.npz"]
+    assert isinstance(mine, Arrays)
+    asked = question_from_json(mine.question)
+    assert isinstance(asked, InsertionQuestion)
+    assert (asked.order, asked.substrate, asked.target.explains) == ("map", "black", 8)
+
+
+def test_what_can_be_downloaded_of_all_layers() -> None:
+    app = opened(MAPS, model="preset/shapes-cnn", image="sample/star", maps="method")
+    files = {offer.file: offer.what for _, offer in offers()._offers.values()}
+    assert "gradviz-layers-changes.html" in files
+    kinds = {}
+    for name in ("all-layers", "regions"):
+        arrays = files[f"gradviz-layers-{name}.npz"]
+        assert isinstance(arrays, Arrays)
+        kinds[name] = question_from_json(arrays.question)
+    assert isinstance(kinds["all-layers"], CamsQuestion)
+    assert isinstance(kinds["regions"], KeepingQuestion)
+    shown = len(chart(app, "changes")["data"][0]["x"])
+    assert len(inline.ask(kinds["regions"]).arrays["kept"]) == shown == len(kinds["regions"].sites)
 
 
 def test_a_map_that_stays_while_the_score_falls_gets_no_tick() -> None:

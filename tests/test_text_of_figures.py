@@ -107,6 +107,14 @@ def _along_layers(names: Names) -> go.Figure:
     return trust_figures.along_layers([replace(answer, changed=(name,)) for name in names[:4]], 1)
 
 
+_NOISY = gv.RandomisedQuestion(model="preset/digits-cnn", image="sample/digit-3", noise=0.1)
+
+
+def _along_noise(names: Names) -> go.Figure:
+    answers = [replace(_randomised(), changed=(name,)) for name in names[:4]]
+    return trust_figures.along_noise([replace(answer, question=_NOISY) for answer in answers], 0.1)
+
+
 @cache
 def _randomised() -> gv.RandomisedAnswer:
     return gv.answer(gv.RandomisedQuestion(model="preset/digits-cnn", image="sample/digit-3", layer=1))
@@ -156,6 +164,7 @@ MADE: dict[str, tuple[str, Callable[[Names], go.Figure]]] = {
     "class activation map": ("cam_figures.over_image", _over_image),
     "a row of tokens": ("head_figures.as_strip", lambda names: head_figures.as_strip(_field(names))),
     "what regions change": ("cam_figures.changes", _changes),
+    "along noise": ("trust_figures.along_noise", _along_noise),
     "along layers": ("trust_figures.along_layers", _along_layers),
     "as pixels change": ("trust_figures.as_pixels_change", _as_pixels_change),
     "jacobian": ("spectra.heatmap", lambda names: spectra.heatmap(_field(names), names[:2], names[2:4])),

@@ -25,16 +25,28 @@ _STROKES: Mapping[Order, tuple[str, str]] = {
 def along_layers(answers: Sequence[RandomisedAnswer], chosen: int) -> go.Figure:
     """How alike the maps are to the map itself, one point for each answer, from the score down; a line marks the layer
     that is ``chosen``."""
-    figure = go.Figure()
-    at = [answer.question.layer for answer in answers]
     said = [
         figure_text(answer.changed[-1] or "the model itself", 40) if answer.changed else "none" for answer in answers
     ]
+    at = [answer.question.layer for answer in answers]
+    return _similarity(answers, at, said, chosen, "layers from the score down")
+
+
+def along_noise(answers: Sequence[RandomisedAnswer], chosen: float) -> go.Figure:
+    """The same over the noise, as a share of the range of the image."""
+    at = [100 * answer.question.noise for answer in answers]
+    return _similarity(answers, at, [f"noise {size:g} %" for size in at], 100 * chosen, "noise on the image, %")
+
+
+def _similarity(
+    answers: Sequence[RandomisedAnswer], at: Sequence[float], said: Sequence[str], chosen: float, across: str
+) -> go.Figure:
+    figure = go.Figure()
     for name in compared(answers[0].question):
         values = [getattr(answer, name) for answer in answers]
         _line(figure, ALIKE[name], at, values, _LINES[name], "solid", said)
     figure.add_vline(x=chosen, line={"color": QUIET, "width": 1, "dash": "dot"})
-    _frame(figure, "layers from the score down", "similarity")
+    _frame(figure, across, "similarity")
     low = min((value for trace in figure.data for value in trace.y if value == value), default=0.0)
     figure.update_yaxes(range=[min(-0.05, low - 0.05), 1.05])
     return figure

@@ -8,7 +8,7 @@ gradient has 0.24 to 0.27 and guided backprop 0.85.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,7 +51,7 @@ def of_weights(answer: RandomisedAnswer) -> Verdict:
     if not answer.changed:
         return Verdict("No layer is shuffled yet: this is the map itself.", None)
     if math.isnan(found):
-        return Verdict("One of the two maps is the same everywhere, so they cannot be compared.", None)
+        return _of_flat(answer, "With these weights shuffled", good=True)
     if found < OTHER:
         return Verdict("This map changes when these weights are shuffled: it depends on what they learned.", True)
     if answer.question.mode == "single" or 2 * len(answer.changed) < len(answer.layers):
@@ -68,7 +68,7 @@ def of_noise(answer: RandomisedAnswer) -> Verdict:
     found = answer.spearman_absolute
     score = f"from {number_text(answer.score, 3)} to {number_text(answer.score_then, 3)}"
     if math.isnan(found):
-        return Verdict("One of the two maps is the same everywhere, so they cannot be compared.", None)
+        return _of_flat(answer, "With this noise", good=False)
     if found >= SAME:
         if abs(answer.score_then - answer.score) <= MOVED * abs(answer.score):
             return Verdict(f"This map hardly changes with this noise, nor does the score: {score}.", True)
@@ -82,11 +82,18 @@ def of_draw(answer: RandomisedAnswer) -> Verdict:
     """What another draw of the method's own random numbers says of the map."""
     found = answer.spearman_absolute
     if math.isnan(found):
-        return Verdict("One of the two maps is the same everywhere, so they cannot be compared.", None)
+        return _of_flat(answer, "With another draw", good=False)
     if found >= SAME:
         return Verdict("Another draw gives nearly the same map: there are enough draws.", True)
     much = "another map" if found < OTHER else "a map that differs in part"
     return Verdict(f"Another draw gives {much}: take more draws before you read details.", False)
+
+
+def _of_flat(answer: RandomisedAnswer, how: str, *, good: bool) -> Verdict:
+    """Where one of the two maps has one number everywhere, so that they have no rank correlation."""
+    if np.ptp(answer.attribution) == 0:
+        return Verdict(f"{how}, nothing is left of this map: it is the same everywhere.", good)
+    return Verdict("This map is the same everywhere, so there is nothing to compare.", None)
 
 
 def of_pixels(answers: Mapping[Order, InsertionAnswer]) -> Verdict:
@@ -154,6 +161,11 @@ CURVE = HowToRead(
     "A curve that falls from the left: the map depends on the weights. One that stays high: it does not.",
     "It does not show that a map is right: one that depends on the weights can still mislead.",
 )
+NOISE_CURVE = HowToRead(
+    "Each point is the map of the image with so much noise, and how similar it is to the map itself: 1 is the same.",
+    "A curve that falls at once: single pixels of the map say little. One that falls slowly: its pattern is stable.",
+    "It does not show that a stable map is right: a map of the outlines of the image is stable too.",
+)
 PIXELS = HowToRead(
     "Each line is the score as pixels of the image come, or go, in one order.",
     "A map that finds what matters rises first when pixels come, and falls first when they go.",
@@ -162,8 +174,8 @@ PIXELS = HowToRead(
 
 
 FINITE_DIFFERENCES = (
-    "A gradient says by how much the score changes with a small step. Finite differences take such steps, at random "
-    "directions, and measure the change in the score: where both agree, the gradient is computed right."
+    "A gradient says by how much the score changes with a small step. Finite differences take such steps, in random "
+    "directions, and measure how the score changes. Where both agree, the gradient is correct."
 )
 
 
@@ -183,18 +195,28 @@ def other_map(answer: RandomisedAnswer, field: Field) -> Caption:
 
 def curve(points: int, layers: int, single: bool) -> Caption:
     """Under the curve over the layers."""
-    which = "one layer at a time" if single else "all layers from the score down to each"
+    which = "one layer at a time is" if single else "all layers from the score down to each point are"
     every = "" if points == layers else f", at {points} of {layers} layers"
     return Caption(
-        f"How similar the maps are with {which} shuffled{every}. Magnitudes count without their sign.", "", (), CURVE
+        f"How similar the map is to the one above when {which} shuffled{every}. Magnitudes leave out the sign.",
+        "",
+        (),
+        CURVE,
     )
+
+
+def noise_curve(sizes: Sequence[float]) -> Caption:
+    """Under the curve over the noise."""
+    said = f"from {100 * min(sizes):g} to {100 * max(sizes):g} %"
+    sentence = f"How similar the map is to the one above with noise {said} of the range on the image."
+    return Caption(f"{sentence} Magnitudes leave out the sign.", "", (), NOISE_CURVE)
 
 
 def pixels(inserted: bool, answers: Mapping[Order, InsertionAnswer]) -> Caption:
     """Under the curves of insertion or deletion."""
     which = 0 if inserted else 1
     means = ", ".join(f"{name} {number_text(answers[order].areas[which], 3)}" for order, name in ORDERS.items())
-    sentence = f"{'Insertion' if inserted else 'Deletion'}, mean of the score over all shares of pixels: {means}."
+    sentence = f"The score as pixels are {'inserted' if inserted else 'deleted'}. Mean of each curve: {means}."
     return Caption(sentence, "", (), PIXELS)
 
 

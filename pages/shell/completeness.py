@@ -9,7 +9,7 @@ from typing import NoReturn
 import streamlit as st
 
 from gradviz_core.drawing import completeness
-from gradviz_core.types import INPUT, GradientAnswer, GradientQuestion, Site
+from gradviz_core.types import GradientAnswer, GradientQuestion
 from gradviz_core.types.controls import Number
 from gradviz_core.types.methods import card_of, settled
 from gradviz_core.types.refining import STEPS
@@ -20,10 +20,11 @@ _REFINES = "refines"
 """Names the question with more steps that comes next, in the session's state."""
 
 
-def of(answer: GradientAnswer, total: float, site: Site = INPUT) -> completeness.Completeness | None:
-    """What the values at the site sum to, which is ``total``, and what the law of the method says; None where it has no
-    such law, or terms are missing."""
-    question, expected = answer.question, dict(answer.totals).get(site)
+def of(answer: GradientAnswer, total: float) -> completeness.Completeness | None:
+    """What the values sum to, which is ``total``, and what the law of the method says; None where it has no such law,
+    or terms are missing."""
+    question = answer.question
+    expected = dict(answer.totals).get(question.wrt[0])
     if not card_of(question.method).complete or expected is None or question.part is not None:
         return None
     return completeness.Completeness(total, expected)
@@ -37,7 +38,7 @@ def line(answer: GradientAnswer, total: float, again: Callable[[], NoReturn]) ->
     page again.
     """
     question = answer.question
-    found = of(answer, total, question.wrt[0])
+    found = of(answer, total)
     if found is None:
         return
     law = card_of(question.method).complete
@@ -53,8 +54,8 @@ def line(answer: GradientAnswer, total: float, again: Callable[[], NoReturn]) ->
 
 
 def keep(question: GradientQuestion | None) -> None:
-    """The page is drawn, and asked ``question``: where it is another one than was refined, or none, the
-    steps of that are doubled no further."""
+    """The page is drawn, and asked ``question``: where it is another one than was refined, or none, the steps of that are
+    doubled no further."""
     if st.session_state.get(_REFINES) != question:
         settle()
 

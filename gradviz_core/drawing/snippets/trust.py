@@ -63,7 +63,11 @@ def map_with_shuffled_weights(at: Setting, answer: RandomisedAnswer, map_at: Map
 
 def map_with_noise(at: Setting, answer: RandomisedAnswer, map_at: MapAt) -> str:
     """``shown`` is the map, (H, W), of the image with noise."""
-    return _one(at, answer, map_at, "with noise on the image", after_numbers=(_noise(answer, "x"),))
+    noise = _noise(answer)
+    line = f"x = noisy({answer.question.noise})"
+    return _one(
+        at, answer, map_at, "with noise on the image", after_numbers=(replace(noise, lines=(*noise.lines, line)),)
+    )
 
 
 def map_of_another_draw(at: Setting, answer: RandomisedAnswer, map_at: MapAt) -> str:
@@ -95,10 +99,14 @@ def similarity_along_layers(at: Setting, answer: RandomisedAnswer, counts: Seque
     return _compared(at, answer, map_at, "shuffled weights", last)
 
 
-def similarity_with_noise(at: Setting, answer: RandomisedAnswer, map_at: MapAt) -> str:
-    """``shown`` are the three numbers of a ``RandomisedAnswer``."""
-    noise = _noise(answer, "noisy")
-    lines = (*noise.lines, "shown = np.array(similarity(map_of(model, x), map_of(model, noisy)))")
+def similarity_with_noise(at: Setting, answer: RandomisedAnswer, sizes: Sequence[float], map_at: MapAt) -> str:
+    """``shown`` has a row for each size of the noise, the three numbers of a ``RandomisedAnswer``."""
+    noise = _noise(answer)
+    lines = (
+        *noise.lines,
+        "first = map_of(model, x)",
+        f"shown = np.array([similarity(first, map_of(model, noisy(size))) for size in {list(sizes)}])",
+    )
     return _compared(at, answer, map_at, "noise on the image", replace(noise, lines=lines))
 
 
@@ -242,13 +250,16 @@ def _function(name: str, blocks: Iterable[Block]) -> Block:
     )
 
 
-def _noise(answer: RandomisedAnswer, name: str) -> Block:
-    """``name``, the image with noise."""
+def _noise(answer: RandomisedAnswer) -> Block:
+    """``noisy(size)``, the image with noise."""
     lines = (
-        comment("Normal noise, whose standard deviation is a share of the range of the values."),
-        f"generator = torch.Generator().manual_seed({MOST_PARAMETERS * answer.question.draw})",
-        f"{name} = x + {answer.question.noise} * (x.max() - x.min()) * torch.randn(x.shape, generator=generator)",
-        f"{name} = {name}.detach().requires_grad_()",
+        "",
+        "def noisy(size):  # the image with normal noise; its standard deviation is a share of the range of the values",
+        f"    generator = torch.Generator().manual_seed({MOST_PARAMETERS * answer.question.draw})",
+        "    noise = size * (x.max() - x.min()) * torch.randn(x.shape, generator=generator)",
+        "    return (x + noise).detach().requires_grad_()",
+        "",
+        "",
     )
     return Block(lines, ("import torch",))
 
