@@ -31,7 +31,7 @@ from gradviz_core.types import (
 from pages.layout import code
 from pages.shell import address
 from pages.shell.answer_cache import answer_cache
-from pages.trust import panel
+from pages.trust import noise, panel
 from tests.opening import MAPS, answer_here, chart, errors, opened, read, texts, values
 
 CHOICES = {"model": "preset/digits-cnn", "image": "sample/digit-8", "target": "8"}
@@ -123,8 +123,11 @@ def test_insertion_and_deletion_of_three_orders(asked: list[Question]) -> None:
 def test_noise_and_another_draw(asked: list[Question]) -> None:
     app = opened(**CHOICES, trust="noise", noise="10")
     np.testing.assert_array_equal(values(chart(app, "trust_map")), randomised(noise=0.1).attribution[0].sum(axis=0))
+    shown = lines(app, "trust_noise")["rank correlation of magnitudes"]
+    assert shown == pytest.approx([randomised(noise=size).spearman_absolute for size in noise.NOISES])
+    asked.clear()
     app = opened(**CHOICES, trust="draw", method="smoothgrad", options="draws=64")
-    (question,) = of_the_panel(asked)[1:]
+    (question,) = of_the_panel(asked)
     assert isinstance(question, RandomisedQuestion)
     assert dict(question.options)["draws"] == 64, "whether 64 draws are enough"
     assert not any("Tested on" in one.value for one in app.caption)
@@ -151,9 +154,9 @@ def test_a_test_of_another_map_says_so(
 ) -> None:
     """The verdict is about that other map."""
     app = opened(**CHOICES, trust="noise", method=method, options=options)
-    (question,) = of_the_panel(asked)
-    assert isinstance(question, RandomisedQuestion)
-    assert dict(question.options).items() >= fewer.items()
+    for question in of_the_panel(asked):
+        assert isinstance(question, RandomisedQuestion)
+        assert dict(question.options).items() >= fewer.items()
     assert any(said in one.value for one in app.caption)
 
 
@@ -275,7 +278,7 @@ def test_on_layers_the_map_of_the_chosen_layer_is_tested(asked: list[Question]) 
     )
     first = of_the_panel(asked)[0]
     assert isinstance(first, RandomisedQuestion)
-    assert first == replace(question, target=first.target)
+    assert first == replace(question, target=first.target, options=first.options)
     assert first.target == inline.ask(question).target
     np.testing.assert_array_equal(values(chart(app, "trust_map")), inline.ask(question).attribution[0, 0])
     assert "trust" not in app.query_params, "Input saliency has a choice of its own"

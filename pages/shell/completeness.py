@@ -9,7 +9,7 @@ from typing import NoReturn
 import streamlit as st
 
 from gradviz_core.drawing import completeness
-from gradviz_core.types import GradientAnswer, GradientQuestion
+from gradviz_core.types import INPUT, GradientAnswer, GradientQuestion
 from gradviz_core.types.controls import Number
 from gradviz_core.types.methods import card_of, settled
 from gradviz_core.types.refining import STEPS
@@ -54,8 +54,8 @@ def line(answer: GradientAnswer, total: float, again: Callable[[], NoReturn]) ->
 
 
 def keep(question: GradientQuestion | None) -> None:
-    """The page is drawn, and asked ``question``: where it is another one than was refined, or none, the steps of that are
-    doubled no further."""
+    """The page is drawn, and asked ``question``: where it is another one than was refined, or none, the
+    steps of that are doubled no further."""
     if st.session_state.get(_REFINES) != question:
         settle()
 
