@@ -12,7 +12,8 @@ Importing this package is fast: torch is imported only when something that needs
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -85,6 +86,7 @@ from gradviz_core.types import (
 )
 from gradviz_core.types.calls import Call
 from gradviz_core.types.findings import Diagnosis, Finding, Proof
+from gradviz_core.types.layer_medians import LayerMedians
 from gradviz_core.types.questions import A
 from gradviz_core.types.refining import Refined
 from gradviz_core.version import __version__
@@ -188,6 +190,18 @@ def refine(question: GradientQuestion, bound: float = 0.01) -> Refined:
     return refined(question, bound, answer)
 
 
+def layer_medians(question: KeepingQuestion, images: Sequence[str]) -> LayerMedians:
+    """What the regions of each layer's map do to the score, as medians over ``images``, by their keys: ``question`` is
+    asked about each of them, whichever image it names. Where its target is the predicted class, that is each image's.
+
+    Raises:
+        QuestionError: no image is named, or as ``answer`` does.
+    """
+    from gradviz_core.types.layer_medians import medians
+
+    return medians([answer(replace(question, image=image)) for image in images])
+
+
 def diagnose(
     model: Callable[..., Any],
     x: Inputs,
@@ -286,6 +300,7 @@ __all__ = [
     "fields",
     "figures",
     "images",
+    "layer_medians",
     "load",
     "prove",
     "receptive_field",

@@ -1,6 +1,6 @@
 """Layers, at /feature-maps, which was its name before it had methods of a layer."""
 
-from pages.explore import cams, heads, maps
+from pages.explore import cams, heads, maps, several
 from pages.layout import contents
 from pages.shell import sites
 from pages.shell.parameters import Parameter
@@ -12,7 +12,7 @@ PAGE = contents.Page(
     section="Explore",
     order=12,
     parameters=(
-        *(*maps.PARAMETERS, *cams.PARAMETERS, *heads.PARAMETERS, *sites.PARAMETERS),
+        *(*maps.PARAMETERS, *cams.PARAMETERS, *heads.PARAMETERS, *sites.PARAMETERS, *several.PARAMETERS),
         *(Parameter("opacity"), *trust.AT_LAYER),
     ),
     presented=(

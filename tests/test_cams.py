@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from gradviz_core.answers.load import load
 from gradviz_core.errors import QuestionError
 from gradviz_core.tracing import backward
 from gradviz_core.types import layouts
+from gradviz_core.types.layer_medians import medians
 from gradviz_core.types.methods import METHODS, OptionValues
 
 MODEL, IMAGE = "preset/shapes-resnet", "sample/star"
@@ -128,3 +130,36 @@ def test_token_maps_have_numbers_too_and_sites_are_named(answerer: Answerer) -> 
     assert np.isfinite(answerer.answer(asked).arrays["kept"]).all()
     with pytest.raises(QuestionError, match=r"The question names 0 sites\. Name 1 to 1000"):
         answerer.answer(gv.KeepingQuestion(model=MODEL, image=IMAGE, sites=()))
+
+
+# ------------------------------------------------------------------------------------------------------- several images
+
+
+def test_the_medians_of_several_images_by_hand(answerer: Answerer) -> None:
+    images = ("sample/star", "sample/heart", "sample/ring", "sample/cross")
+    sites = gv.Site("features.5"), gv.Site("features.17")
+    asked = gv.KeepingQuestion(model="preset/shapes-cnn", image="", sites=sites)
+    found = gv.layer_medians(asked, images)
+    assert (found.sites, found.images) == (sites, 4)
+    answers = [answerer.answer(replace(asked, image=image)) for image in images]
+    assert len({answer.target for answer in answers}) == 4, "each about the class that is predicted for it"
+    for number, site in enumerate(sites):
+        for made, name in ((found.kept, "kept"), (found.dropped, "dropped")):
+            each = sorted(answer.arrays[name][number] - answer.score for answer in answers)
+            assert made[number] == pytest.approx((each[1] + each[2]) / 2, rel=1e-4)
+        of_site = gv.GradientQuestion(model=asked.model, image="", method="grad_cam", wrt=(site,))
+        maps = [answerer.answer(replace(of_site, image=image)).attributions[site] for image in images]
+        norms = sorted(float(np.linalg.norm(one)) for one in maps)
+        assert found.norm[number] == pytest.approx((norms[1] + norms[2]) / 2, rel=1e-4)
+    with pytest.raises(QuestionError, match="at least one image"):
+        gv.layer_medians(asked, ())
+    with pytest.raises(QuestionError, match="different layer outputs"):
+        medians([answers[0], replace(answers[0], question=replace(asked, sites=sites[:1]))])
+
+
+def test_an_image_without_a_map_counts_for_nothing(answerer: Answerer) -> None:
+    asked = gv.KeepingQuestion(model="preset/shapes-cnn", image="sample/star", sites=(gv.Site("features.17"),))
+    answer = answerer.answer(asked)
+    gap = replace(answer, arrays={name: np.array([np.nan]) for name in answer.arrays})
+    assert medians([answer, gap]).kept == answer.changes[0]
+    assert np.isnan(medians([gap, gap]).kept).all()

@@ -113,6 +113,32 @@ def test_the_regions_are_asked_for_in_parts_after_the_maps(asked: list[Question]
     )
 
 
+def test_several_images_are_tried_after_this_one_and_drawn_as_medians(asked: list[Question]) -> None:
+    several = "sample/star sample/heart sample/ring"
+    app = opened(MAPS, **RESNET, maps="method", site=LAST, several=several)
+    assert not errors(app)
+    parts = [part for part in of_kind(asked, KeepingQuestion) if isinstance(part, KeepingQuestion)]
+    assert {part.image for part in parts} == set(several.split())
+    assert len(parts) == len({(part.image, part.sites) for part in parts}), "what is there is not asked again"
+    site = parts[0].sites[0]
+    each = [gv.answer(replace(parts[0], image=image)).changes[0][0] for image in several.split()]
+    kept, _ = chart(app, "medians")["data"]
+    assert float(kept["customdata"][0][1].replace("−", "-")) == pytest.approx(float(np.median(each)), rel=1e-2), site
+    assert "The same as medians over 3 images: " in " ".join(texts(app))
+    (control,) = [box for box in app.selectbox if box.label == "Images"]
+    assert control.options[0] == "this one alone"
+    assert "shapes, 13" in control.options
+    control.select("this one alone").run()
+    assert "medians" not in [each.proto.id.partition("-chart_")[2] for each in app.get("plotly_chart")]
+
+
+def test_an_image_that_is_gone_is_said_and_leaves_the_page(asked: list[Question]) -> None:
+    app = opened(MAPS, **RESNET, maps="method", site=LAST, several="sample/star upload/gone")
+    assert any("upload/gone" in read(said) for said in errors(app))
+    assert chart(app, "changes")["data"]
+    assert "over 1 image" in " ".join(texts(app))
+
+
 def test_regions_that_fail_leave_those_that_were_tried_and_come_after_the_strip(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

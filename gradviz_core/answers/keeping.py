@@ -51,7 +51,8 @@ def answer(scene: Scene, question: KeepingQuestion, notes: tuple[str, ...], cloc
         QuestionError: a site has no positions.
     """
     target, score = scene.select(question.target)
-    regions = list(_regions(scene, question, target, score))
+    marked_by, norms = zip(*_regions(scene, question, target, score), strict=True)
+    regions: tuple[Tensor | None, ...] = marked_by
     x = scene.trace.values[INPUT].detach()
     whole = SceneOracle(scene, target, INPUT, torch.zeros_like(x))
     pictures = (picture for region in regions if region is not None for picture in (x * region, x * ~region))
@@ -61,6 +62,7 @@ def answer(scene: Scene, question: KeepingQuestion, notes: tuple[str, ...], cloc
         "kept": np.array([kept for kept, _ in pairs]),
         "dropped": np.array([dropped for _, dropped in pairs]),
         "share": np.array([math.nan if region is None else float(region.double().mean()) for region in regions]),
+        "norm": np.array(norms),
     }
     return KeepingAnswer(
         question=question,
@@ -72,8 +74,10 @@ def answer(scene: Scene, question: KeepingQuestion, notes: tuple[str, ...], cloc
     )
 
 
-def _regions(scene: Scene, question: KeepingQuestion, target: Target, score: Tensor) -> Iterator[Tensor | None]:
-    """The pixels that the map of each site marks; None where it does not lie over the image."""
+def _regions(
+    scene: Scene, question: KeepingQuestion, target: Target, score: Tensor
+) -> Iterator[tuple[Tensor | None, float]]:
+    """What the map of each site marks, and its L2 norm; None and NaN where it does not lie over the image."""
     found = differentiate(scene.trace, score, question.sites, keep_graph=scene.remembered)
     slopes = parted(scene.trace, found, target)[0]
     cam, options = cam_of(question.method), settled(question.method, question.options)
@@ -81,11 +85,11 @@ def _regions(scene: Scene, question: KeepingQuestion, target: Target, score: Ten
     size = rows, columns
     for site in question.sites:
         if site not in slopes:
-            yield None
+            yield None, math.nan
             continue
         oracle = SceneOracle(scene, target, site, slopes[site])
         over = over_image(cam(oracle, scene.trace.value(site).detach().clone(), options), oracle.axis, size)
-        yield None if over is None else marked(over, size)
+        yield (None, math.nan) if over is None else (marked(over, size), float(over.double().norm()))
 
 
 def over_image(found: Tensor, axis: int, size: tuple[int, int]) -> Float[Tensor, "h w"] | None:

@@ -93,7 +93,14 @@ def strip(
     return figure, sheet
 
 
-def changes(names: Sequence[str], kept: Doubles, dropped: Doubles, *, unit: str, chosen: int | None) -> go.Figure:
+def changes(
+    names: Sequence[str],
+    kept: Sequence[float] | Doubles,
+    dropped: Sequence[float] | Doubles,
+    *,
+    unit: str,
+    chosen: int | None,
+) -> go.Figure:
     """By how much the score changes at each layer with the region kept alone, and with the region dropped."""
     figure = go.Figure()
     for word, values, symbol in (("kept alone", kept, "circle"), ("dropped", dropped, "x")):

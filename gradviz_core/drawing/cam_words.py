@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from gradviz_core.drawing import how_to_read, method_words
 from gradviz_core.drawing.cam_figures import CELLS
@@ -78,6 +79,17 @@ def strip(
             "Look for the layer from which on the map lies on the object; its number stands above the tile.",
             "It does not show which layer is right: a map of each layer answers another question.",
         ),
+    )
+
+
+def medians(target: Target, labels: Sequence[str], images: int) -> Caption:
+    """Under the medians of these changes over several images."""
+    score = target.words(labels)
+    several = f"{images} images" if images > 1 else "1 image so far"
+    return replace(
+        changes(target, labels),
+        sentence=f"The same as medians over {several}: how {score} changes with the region of a layer's map kept "
+        "alone, and with it dropped, each image with the map of its own.",
     )
 
 

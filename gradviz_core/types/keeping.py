@@ -41,8 +41,8 @@ class KeepingQuestion(AboutAModel["KeepingAnswer"]):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeepingAnswer(Answer):
     """Answer to a ``KeepingQuestion``: ``arrays`` holds ``kept`` and ``dropped``, the score of each of the sites with
-    the region kept alone and dropped, and ``share`` of the pixels that the region has; NaN where a map does not lie
-    over the image."""
+    the region kept alone and dropped, ``share`` of the pixels that the region has, and ``norm``, the L2 norm of the
+    map; NaN where a map does not lie over the image."""
 
     question: KeepingQuestion
     target: Target

@@ -14,7 +14,7 @@ from gradviz_core.drawing.screen.seen import seen
 from gradviz_core.types import AboutAModel, CamsAnswer, CamsQuestion, GradientQuestion, SiteInfo
 from gradviz_core.types.looks import Look
 from gradviz_core.types.methods import METHODS
-from pages.explore import cams, compare_take, maps, naming
+from pages.explore import cams, compare_take, maps, naming, several
 from pages.explore.compare_items import AT_LAYER
 from pages.layout import code, frame
 from pages.shell import address, asking, download_menu, facts, later, panel, sites
@@ -146,3 +146,5 @@ def regions(choice: frame.ScoredChoice, every: CamsAnswer, drawn: cams.Strip) ->
             )
     if found := later.known(parts):
         panel.picture(cams.changes(found, drawn, choice.labels), "changes")
+    if keys := several.choose(choice.model):
+        several.draw(parts, drawn, keys, choice.target, choice.labels)

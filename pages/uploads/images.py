@@ -29,6 +29,8 @@ SAMPLES_BYTES = 5_000_000
 """Most that the thumbnails of the samples hold together."""
 MOST_UPLOADS = 20
 """Uploads of a session whose thumbnails are shown, the latest: each is sent with every page, and takes up to 10 kB."""
+MOST_TOGETHER = 12
+"""Uploads that one set of images holds, the latest: an address has room for no more."""
 _YOURS = "Your image"
 _OWN = "own"
 _RANGES = {"0 1": "0 to 1", "0 255": "0 to 255", "-1 1": "−1 to 1", _OWN: "Other"}
@@ -56,6 +58,17 @@ def words(key: str) -> str:
 def every(model: str) -> dict[str, str]:
     """The key of each upload of this session and of each sample, and what it is called."""
     return {key: words(key) for key in (*_pictures(), *(card.key for card in _in_order(model)))}
+
+
+def sets(model: str) -> dict[str, tuple[str, ...]]:
+    """The keys of this session's uploads, where there are some, and of the samples of each kind, by what they are
+    called."""
+    kinds: dict[str, tuple[str, ...]] = {}
+    if own := tuple(_pictures())[-MOST_TOGETHER:]:
+        kinds["your images"] = own
+    for card in _in_order(model):
+        kinds[card.group] = (*kinds.get(card.group, ()), card.key)
+    return kinds
 
 
 def pick(chosen: str, model: str) -> None:
