@@ -189,6 +189,16 @@ def test_a_part_of_a_path_says_how_far_it_is(service: Service) -> None:
     assert app.button(key="row_go_on").label == "Continue"
 
 
+def test_whether_a_path_adds_up_is_not_said_before_it_is_whole(service: Service) -> None:
+    service.up_to = 16
+    app = opened(**CHOICES | {"method": "integrated_gradients"}, options="steps=64", trust="law")
+    assert not errors(app)
+    assert "Terms of the sum are missing" in captions_of(app)
+    service.up_to = 10_000
+    app.run()
+    assert any("This map adds up" in text for text in texts(app))
+
+
 def test_another_view_of_the_same_sum_goes_on_and_another_question_leaves_it(service: Service) -> None:
     service.up_to = 16
     app = opened(**CHOICES, options="draws=64")

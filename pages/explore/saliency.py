@@ -106,6 +106,7 @@ with one_sentence():
         opacity / 100,
         checked=checked,
         sums=completeness.of(answer, gradient.total) if answer.question == question else None,
+        whole=answer.question == question,
     )
     offered, later = trust.planned(tested)
     compare_take.button(choice, method, "options", view="" if view.each_channel else view.address)

@@ -16,8 +16,8 @@ from pages.trust.tested import Test, Tested
 
 
 def label(tested: Tested) -> str:
-    """What the test is called; empty where the method has no such law, or terms of a sum are missing."""
-    if tested.sums is not None:
+    """What the test is called; empty where the method has no such law."""
+    if tested.sums is not None or (card_of(tested.question.method).complete and not tested.whole):
         return "Completeness"
     return "Finite differences" if tested.checked is not None else ""
 
@@ -29,6 +29,8 @@ def _draw(row: DeltaGenerator, tested: Tested, rooms: Rooms) -> None:
     elif tested.checked is not None:
         check.line(tested.checked, "trust")
         st.markdown(explained(trust_words.FINITE_DIFFERENCES))
+    else:
+        st.caption("Terms of the sum are missing: whether it adds up is known when all are there.")
 
 
 TEST = Test(_draw, few=False)

@@ -52,6 +52,8 @@ class Tested:
     """The check by finite differences; None where there is none."""
     sums: Completeness | None = None
     """What its values sum to; None where no law says what that should be, or terms are missing."""
+    whole: bool = True
+    """Whether all its terms are there."""
 
     @property
     def info(self) -> SiteInfo | None:
