@@ -16,6 +16,10 @@ PAGE = contents.Page(
         Parameter("map_view"),
         Parameter("opacity"),
     ),
+    presented=(
+        *(f"{part}{slot}" for slot in compare_items.SLOTS for part in ("compare_head_", "chart_map")),
+        *("compare_scales", "shown_map_view"),
+    ),
 )
 
 if __name__ == "__main__":

@@ -79,9 +79,7 @@ def test_the_sentences_follow_the_view_the_sign_and_the_score() -> None:
     assert times.limits.startswith("It does not show what matters where the input is zero")
 
 
-@pytest.mark.parametrize(
-    "page", [SALIENCY, NEURONS, MAPS, "pages/explore/compare.py", FLOW, JACOBIAN, PERTURBATION, BACKWARD]
-)
+@pytest.mark.parametrize("page", [SALIENCY, NEURONS, MAPS, FLOW, JACOBIAN, PERTURBATION, BACKWARD])
 def test_every_picture_of_a_page_says_how_to_read_it(page: str, monkeypatch: pytest.MonkeyPatch) -> None:
     answer_here(monkeypatch)
     app = opened(page, model="preset/shapes-cnn", image="sample/star")

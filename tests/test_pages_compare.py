@@ -350,3 +350,13 @@ def test_long_sums_come_one_after_the_other_and_one_that_fails_lets_the_next_go_
     app.button(key="ask_again_1").click().run()
     assert not errors(app)
     assert chart(app, "map1")
+
+
+def test_a_model_without_layers_over_the_image_is_compared_at_its_input() -> None:
+    app = opened(COMPARE, model="preset/digits-mlp", image="sample/digit-3")
+    assert not errors(app)
+    assert [c.proto.id.rpartition("-")[2] for c in app.get("plotly_chart")][:2] == ["chart_map1", "chart_map2"]
+    app.button(key="remove_2").click().run()
+    assert said_of_maps(app) == {"map2": "none", "map3": "none"}
+    (said,) = errors(opened(COMPARE, model="preset/digits-mlp", map3="layer.grad_cam"))
+    assert "is a map of positions" in read(said)

@@ -22,7 +22,7 @@ choice = frame.begin_with_score(
 )
 
 with one_sentence():
-    items = compare_items.chosen()
+    items = compare_items.chosen(choice.survey)
     says = compare_take.sidebar(choice)
     if (shorter := compare_take.left_to_the_sidebar(list(items.values()), says)) != list(items.values()):
         compare_items.take(shorter)

@@ -36,6 +36,7 @@ class Stand:
     letter: str
     texts: Texts
     head: DeltaGenerator
+    tools: DeltaGenerator
     body: DeltaGenerator
     survey: SurveyAnswer | None = None
     asked: Asked | None = None
@@ -58,7 +59,8 @@ def stands(items: dict[int, Texts]) -> list[Stand]:
         for column, ((slot, texts), letter) in zip(columns, numbered[first : first + beside], strict=False):
             with column:
                 head = st.container(key=f"compare_head_{slot}", gap=None)
-                found.append(Stand(slot, letter, texts, head, st.container(key=f"compare_body_{slot}")))
+                tools = st.container(horizontal=True, key=f"compare_tools_{slot}", gap="small")
+                found.append(Stand(slot, letter, texts, head, tools, st.container(key=f"compare_body_{slot}")))
     return found
 
 
@@ -99,6 +101,8 @@ def draw(
     for stand in every:
         with stand.head:
             _head(stand, every, choice)
+        with stand.tools:
+            _tools(stand, every)
         with stand.body:
             if stand.error is not None:
                 asking.say(stand.error)
@@ -122,21 +126,23 @@ def draw(
 def _head(stand: Stand, every: Sequence[Stand], choice: ScoredChoice) -> None:
     st.markdown(f"**{stand.letter}**&ensp;**{plain(_title(stand))}**")
     st.caption(plain(" · ".join(_subject(stand, every, choice))))
-    with st.container(horizontal=True, key=f"compare_tools_{stand.slot}", gap="small"):
-        try:
-            compare_change.button(stand.slot, stand.letter, stand.survey, stand.asked)
-        except GradVizError as error:
-            stand.error = stand.error or error
-        rest = [each.texts for each in every if each.slot != stand.slot]
-        if len(every) > compare_items.LEAST:
-            st.button(
-                "Remove",
-                key=f"remove_{stand.slot}",
-                type="tertiary",
-                help=f"Remove map {stand.letter}",
-                on_click=compare_items.take,
-                args=(rest,),
-            )
+
+
+def _tools(stand: Stand, every: Sequence[Stand]) -> None:
+    try:
+        compare_change.button(stand.slot, stand.letter, stand.survey, stand.asked)
+    except GradVizError as error:
+        stand.error = stand.error or error
+    rest = [each.texts for each in every if each.slot != stand.slot]
+    if len(every) > compare_items.LEAST:
+        st.button(
+            "Remove",
+            key=f"remove_{stand.slot}",
+            type="tertiary",
+            help=f"Remove map {stand.letter}",
+            on_click=compare_items.take,
+            args=(rest,),
+        )
 
 
 def _title(stand: Stand) -> str:

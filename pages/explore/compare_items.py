@@ -12,10 +12,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 
 from gradviz_core.drawing.compared_words import name_at_layer
-from gradviz_core.errors import QuestionError
+from gradviz_core.drawing.screen.seen import seen
+from gradviz_core.errors import QuestionError, UnknownSite
 from gradviz_core.text import target_text
-from gradviz_core.types import Target
+from gradviz_core.types import SurveyAnswer, Target, layouts
 from gradviz_core.types.methods import METHODS, PLAIN
+from pages.explore import maps
 from pages.shell import address
 from pages.shell.parameters import Parameter
 
@@ -86,12 +88,25 @@ def is_said() -> bool:
     return any(address.kept([parameter.name for parameter in PARAMETERS]).values())
 
 
-def chosen() -> dict[int, Texts]:
-    """All that there are, by slot, in their order."""
+def chosen(survey: SurveyAnswer | None = None) -> dict[int, Texts]:
+    """All that there are, by slot, in their order. Of a model without a layer output over the image, as its ``survey``
+    says, none is at a layer unless it is said."""
     said = address.kept([name(slot, part) for slot in SLOTS for part in PARTS])
     found = {slot: Texts(*(said[name(slot, part)] for part in PARTS)) for slot in SLOTS}
+    without_layers = survey is not None and not _has_a_layer(survey)
+    left = [slot for slot, each in found.items() if without_layers and not each.method and AT_LAYER in usual(slot)]
     found = {slot: replace(each, method=each.method or usual(slot)) for slot, each in found.items()}
-    return {slot: each for slot, each in found.items() if each.method != NONE}
+    return {slot: each for slot, each in found.items() if each.method != NONE and slot not in left}
+
+
+def _has_a_layer(survey: SurveyAnswer) -> bool:
+    """Whether the layer output that is taken where none is named lies over the image."""
+    try:
+        chosen = maps.last_over_the_image(survey.sites)
+    except UnknownSite:
+        return False
+    info, size = next(info for info in survey.sites if str(info.site) == chosen), seen(survey.arrays).size
+    return layouts.over_image(layouts.places(info), layouts.channel_axis(info), size) is not None
 
 
 def written(items: Sequence[Texts]) -> dict[str, str]:

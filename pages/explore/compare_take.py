@@ -28,10 +28,10 @@ def button(choice: ScoredChoice, method: str, options: str, layer: str = "", vie
     """The button that takes the picture. ``options`` names the choice of the page that holds the method's options,
     ``layer`` the layer output, ``view`` is how channels become one number, where that is chosen."""
     texts = sidebar(choice, Texts(method, address.kept([options])[options], layer))
-    there = _there()
+    there = compare_items.chosen(choice.survey) if compare_items.is_said() else {}
     with choice.tools.popover("Compare", icon=":material/compare:", key=KEY):
         if there:
-            st.caption("Taken so far: " + ", ".join(_words(each) for each in there))
+            st.caption("Taken so far: " + ", ".join(map(_words, there.values())))
         else:
             st.caption("Take pictures from here and from other pages, then see them side by side.")
         st.button(
@@ -40,7 +40,7 @@ def button(choice: ScoredChoice, method: str, options: str, layer: str = "", vie
             disabled=len(there) >= MOST,
             help=f"{MOST} maps are the most that fit. Remove one on Compare." if len(there) >= MOST else None,
             on_click=_take,
-            args=(texts, view),
+            args=(texts, there, view),
         )
         st.page_link(_PAGE, label=f"Open Compare ({len(there)})" if there else "Open Compare")
 
@@ -56,15 +56,9 @@ def _words(texts: Texts) -> str:
     return f"{name} of {texts.layer[:40]}" if texts.layer else name
 
 
-def _there() -> list[Texts]:
-    """What was taken; nothing where Compare shows what it shows at first."""
-    return list(compare_items.chosen().values()) if compare_items.is_said() else []
-
-
-def _take(texts: Texts, view: str) -> None:
+def _take(texts: Texts, there: Mapping[int, Texts], view: str) -> None:
     meant = _meant()
-    items = {slot: filled(each, meant.get(slot, texts)) for slot, each in compare_items.chosen().items()}
-    taken = [*(items.values() if compare_items.is_said() else ()), texts]
+    taken = [*(filled(each, meant.get(slot, texts)) for slot, each in there.items()), texts]
     remember(dict(zip(compare_items.SLOTS, taken, strict=False)))
     view_too = {"map_view": view} if view else {}
     address.write(compare_items.written(taken) | view_too)

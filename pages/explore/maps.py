@@ -52,7 +52,8 @@ def default(infos: Sequence[SiteInfo]) -> str:
 
 def last_over_the_image(infos: Sequence[SiteInfo]) -> str:
     """The last layer whose positions are rows and columns, unless tokens come after it."""
-    spread = [info for info in infos if info.same_as is None and math.prod(layouts.places(info)) > 1]
+    inside = [info for info in infos if info.same_as is None and info.site != INPUT]
+    spread = [info for info in inside if math.prod(layouts.places(info)) > 1]
     if spread and spread[-1].layout in ("maps", "maps_last"):
         return str(spread[-1].site)
     return sites.default(infos)
