@@ -38,6 +38,15 @@ def test_the_mean_over_the_area_of_each_cell() -> None:
         assert area_means(RAMP, rows, columns).mean() == pytest.approx(RAMP.mean())
 
 
+def test_what_is_not_finite_counts_in_no_mean() -> None:
+    for odd in (np.nan, np.inf):
+        holed = RAMP.copy()
+        holed[0, 0] = odd
+        np.testing.assert_allclose(area_means(holed, 3, 2)[0], [RAMP[0, 1], RAMP[0, 2:].mean()])
+    empty = np.full((2, 2), np.nan)
+    assert np.isnan(area_means(empty, 1, 1)).all()
+
+
 def test_a_part_of_a_map_on_a_grid_of_its_own() -> None:
     part = Window(1 / 3, 1, 0.25, 0.75)
     np.testing.assert_allclose(area_means(RAMP, 2, 2, part), RAMP[1:, 1:3])

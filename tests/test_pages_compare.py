@@ -15,13 +15,14 @@ from streamlit.testing.v1 import AppTest
 import gradviz_core as gv
 from gradviz_core.compute import client, inline
 from gradviz_core.compute.askers import ANYONE, Asker
-from gradviz_core.drawing import captions
+from gradviz_core.drawing import captions, compared
 from gradviz_core.errors import Busy, DeadlineExceeded
 from gradviz_core.serving import files_in_one, long_sums
 from gradviz_core.serving.offers import Several, offers
 from gradviz_core.text.codec import question_from_json
 from gradviz_core.types import Answer, GradientQuestion, Question
 from gradviz_core.types.similarity import overlap, spearman
+from gradviz_core.types.views import VIEWS
 from pages.explore import compare_items, compare_take
 from pages.explore.compare_items import Texts
 from pages.shell.answer_cache import answer_cache
@@ -51,6 +52,18 @@ def summed(**choices: object) -> np.ndarray:
 def said_of_maps(app: AppTest) -> dict[str, str]:
     said = {name: app.query_params[name] for name in app.query_params if name.startswith("map")}
     return {name: text if isinstance(text, str) else text[0] for name, text in said.items()}
+
+
+def test_normalised_pixels_of_other_preprocessing_are_another_unit() -> None:
+    answer = inline.ask(about())
+    field = compared.at_input(answer, VIEWS[0])
+    one, same, other = (
+        compared.quantity(answer, field, std) for std in ((0.25,) * 3, (0.25,) * 3, (0.229, 0.224, 0.225))
+    )
+    assert one == same != other
+    in_scores = inline.ask(about(method="gradient_x_input"))
+    field = compared.at_input(in_scores, VIEWS[0])
+    assert compared.quantity(in_scores, field, (0.25,)) == compared.quantity(in_scores, field, (0.35,)), "in logits"
 
 
 def test_a_first_visit_compares_three_methods_and_says_nothing_in_the_address() -> None:

@@ -170,6 +170,8 @@ def test_what_cannot_be_is_refused(answerer: Answerer) -> None:
         answerer.answer(asked(layer=14))
     with pytest.raises(QuestionError, match="gradient draws no random numbers"):
         answerer.answer(asked(other_draw=True))
+    with pytest.raises(QuestionError, match="integrated_gradients draws no random numbers here"):
+        answerer.answer(asked(method="integrated_gradients", other_draw=True))
     with pytest.raises(QuestionError, match="The noise is -1"):
         answerer.answer(asked(noise=-1.0))
 

@@ -119,12 +119,14 @@ def at_layer(answer: GradientAnswer, info: SiteInfo, view: View, size: tuple[int
     return fields.in_blocks(few, blocks, scale_of(answer.arrays, name)), grid
 
 
-def quantity(answer: GradientAnswer, field: Field) -> Quantity:
-    """What the numbers of the answer's map are. Values of different layers have units of their own."""
+def quantity(answer: GradientAnswer, field: Field, std: Sequence[float]) -> Quantity:
+    """What the numbers of the answer's map are. Values of different layers have units of their own, and a normalised
+    pixel is as much light as the ``std`` of the preprocessing says."""
     site, model = answer.question.wrt[0], answer.question.model
     own = "activation" in field.unit
     target = f" {answer.target.at}" if answer.target.at is not None else ""
-    where = f"{site} of {model}{target}" if own else "the input" if site == INPUT else "layer outputs"
+    light = f" normalised by {', '.join(f'{one:g}' for one in std)}" if "normalised-pixel" in field.unit else ""
+    where = f"{site} of {model}{target}" if own else f"the input{light}" if site == INPUT else "layer outputs"
     return Quantity(field.unit, field.signed, where)
 
 

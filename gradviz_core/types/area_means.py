@@ -15,7 +15,8 @@ Doubles = npt.NDArray[np.float64]
 
 def area_means(field: FloatArray, rows: int, columns: int, part: Window = WHOLE) -> FloatArray:
     """``part`` of a map (H, W) on a grid of so many rows and columns: for each new cell the mean over its area, where a
-    cell that it covers partly counts with the covered share.
+    cell that it covers partly counts with the covered share. Numbers that are not finite are left out; NaN where a new
+    cell has no others.
 
     The map itself where that is its own grid. The mean over all new cells is the mean over the part.
     """
@@ -23,7 +24,10 @@ def area_means(field: FloatArray, rows: int, columns: int, part: Window = WHOLE)
         return field
     down = _shares(field.shape[0], rows, part.top, part.bottom)
     across = _shares(field.shape[1], columns, part.left, part.right)
-    found: FloatArray = down @ field.astype(np.float64) @ across.T
+    finite = np.isfinite(field)
+    sums = down @ np.where(finite, field, 0).astype(np.float64) @ across.T
+    shares = down @ finite.astype(np.float64) @ across.T
+    found: FloatArray = np.divide(sums, shares, out=np.full_like(sums, np.nan), where=shares > 0)
     return found
 
 

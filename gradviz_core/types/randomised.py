@@ -12,7 +12,7 @@ import numpy as np
 
 from gradviz_core.errors import QuestionError
 from gradviz_core.types.arrays import Arrays
-from gradviz_core.types.controls import Number
+from gradviz_core.types.controls import Number, applies
 from gradviz_core.types.methods import MethodName, OptionValues, card_of, settled
 from gradviz_core.types.questions import AboutAModel, Answer
 from gradviz_core.types.receipts import Receipt
@@ -31,12 +31,12 @@ def with_next_seed(method: MethodName, options: OptionValues) -> OptionValues:
     """The options of the next draw of a method: those with the seed that follows, and after the last the first.
 
     Raises:
-        QuestionError: the method draws no random numbers; or as ``settled``.
+        QuestionError: the method draws no random numbers with these options; or as ``settled``.
     """
     seed = next((one for one in card_of(method).options if one.name == "seed"), None)
-    if not isinstance(seed, Number):
-        raise QuestionError(f"{method} draws no random numbers, so it has no other draw. Leave it out.")
     values = settled(method, options)
+    if not isinstance(seed, Number) or not applies(seed, values):
+        raise QuestionError(f"{method} draws no random numbers here, so it has no other draw. Leave it out.")
     following = float(values["seed"]) + 1
     return tuple((values | {"seed": following if following <= seed.high else seed.low}).items())
 

@@ -162,7 +162,7 @@ def answer(asked: Asked, view: View, place: Place | None) -> Found:
     else:
         field, grid = compared.at_layer(there, asked.info, view, asked.size)
         window = asked.window
-    one = Compared(asked.letter, field, compared.quantity(there, field), window)
+    one = Compared(asked.letter, field, compared.quantity(there, field, asked.survey.card.preprocessing.std), window)
     return Found(asked, there, one, grid)
 
 
