@@ -138,6 +138,17 @@ def test_each_two_maps_on_the_coarser_grid() -> None:
     assert [pair.overlap for pair in found] == pytest.approx([1, 1, 1])
 
 
+def test_fine_cells_of_both_signs_do_not_cancel_as_magnitudes() -> None:
+    """A quadrant of ±9 is the strongest of the gradient, although its mean is 0, as it is of the coarse map."""
+    fine = np.full((4, 4), 0.1)
+    fine[:2, :2] = [[9, -9], [-9, 9]]
+    (pair,) = compared.pairs([one("A", fine), one("B", np.array([[5.0, 1.0], [1.0, 0.5]]))], 0.25)
+    # ranks 4 2 2 2 against 4 2.5 2.5 1: covariance 3, variances 3 and 4.5
+    assert pair.magnitudes == pytest.approx(3 / np.sqrt(3 * 4.5))
+    assert pair.overlap == 1
+    assert pair.values == pytest.approx(-3 / np.sqrt(3 * 4.5)), "the values are means with their signs"
+
+
 def test_two_crops_are_compared_where_both_see_the_photo() -> None:
     left, right = Window(right=0.75), Window(left=0.25)
     wide = np.arange(24.0).reshape(3, 8)

@@ -227,19 +227,41 @@ def test_each_outcome_has_its_sentence(likeness: float, starts: str, good: bool 
 
 
 def alike(answer: RandomisedAnswer, likeness: float) -> RandomisedAnswer:
-    """The answer as if the two maps were so much alike."""
-    return replace(answer, arrays=dict(answer.arrays) | {"similarity": np.array([0.1, likeness, 0.1])})
+    """The answer as if the two maps were so much alike; without a number, as if the first were flat."""
+    numbers = {"similarity": np.array([0.1, likeness, 0.1]), "ranges": np.array([0.0 if np.isnan(likeness) else 1, 1])}
+    return replace(answer, arrays=dict(answer.arrays) | numbers)
+
+
+def with_ranges(first: float, second: float) -> RandomisedAnswer:
+    """Two maps without a rank correlation."""
+    one = alike(randomised(layer=2), np.nan)
+    return replace(one, arrays=dict(one.arrays) | {"ranges": np.array([first, second])})
 
 
 def test_a_map_of_which_nothing_is_left_has_changed() -> None:
-    one = alike(randomised(layer=2), np.nan)
-    gone = replace(
-        one, arrays=dict(one.arrays) | {f"attribution/{one.question.wrt}": np.zeros((1, 3, 28, 28), np.float32)}
-    )
+    gone = with_ranges(2.0, 0.0)
     assert trust_words.of_weights(gone).good is True
     assert trust_words.of_weights(gone).sentence.startswith("With these weights shuffled, nothing is left of this map")
     assert trust_words.of_noise(gone).good is False
     assert trust_words.of_draw(gone).sentence.startswith("With another draw, nothing is left")
+
+
+@pytest.mark.parametrize(
+    ("ranges", "starts"),
+    [
+        ((0.0, 0.0), "Both maps are the same everywhere"),
+        ((0.0, 1.0), "This map is the same everywhere"),
+        ((1.0, np.nan), "The two maps cannot be compared"),
+        ((np.nan, 0.0), "The two maps cannot be compared"),
+        ((0.0, np.nan), "The two maps cannot be compared"),
+        ((1.0, 1.0), "The two maps cannot be compared"),
+    ],
+)
+def test_no_verdict_on_a_map_that_was_flat_before_or_is_not_finite(ranges: tuple[float, float], starts: str) -> None:
+    answer = with_ranges(*ranges)
+    for verdict in (trust_words.of_weights(answer), trust_words.of_noise(answer), trust_words.of_draw(answer)):
+        assert verdict.sentence.startswith(starts)
+        assert verdict.good is None
 
 
 @pytest.mark.parametrize(("sum_", "good"), [(7.3, True), (6.0, False)])

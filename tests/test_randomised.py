@@ -107,6 +107,25 @@ def test_two_layers_by_hand(two_layers: TwoLayers) -> None:
     assert all(torch.equal(before[name], now) for name, now in two_layers.named_parameters())
 
 
+def test_the_ranges_of_the_two_maps_tell_which_is_flat(two_layers: TwoLayers) -> None:
+    """Where logit 4 has no weights the gradient is zero; a shuffled layer brings it weights of others."""
+
+    def found(**choices: object) -> gv.RandomisedAnswer:
+        fixed = {"model": "preset/digits-cnn", "image": "sample/digit-8", "target": gv.ClassScore(4)}
+        return Answerer("cpu").answer(asked(**fixed, **choices))
+
+    summed = np.abs((two_layers.second.weight[4] @ two_layers.first.weight).view(3, -1).sum(0).numpy())
+    assert found(layer=0).ranges == pytest.approx((np.ptp(summed),) * 2, rel=1e-4)
+    two_layers.second.weight.data[4] = 0
+    flat = found(layer=1)
+    assert flat.ranges[0] == 0 < flat.ranges[1]
+    assert math.isnan(flat.spearman_absolute)
+    two_layers.second.weight.data.fill_(0)
+    assert found(layer=1).ranges == (0, 0)
+    two_layers.first.weight.data.fill_(math.nan)
+    assert np.isnan(found(layer=1).ranges).all()
+
+
 def test_nothing_randomised_is_the_map_itself_and_a_question_leaves_no_trace(answerer: Answerer) -> None:
     plain = gv.GradientQuestion(model=MODEL, image=IMAGE)
     before = answerer.answer(plain)

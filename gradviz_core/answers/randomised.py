@@ -81,6 +81,7 @@ def answer(scene: Scene, question: RandomisedQuestion, notes: tuple[str, ...], c
         arrays={
             f"attribution/{question.wrt}": second.attributions[question.wrt],
             "similarity": np.array(_similarity(scene, *fields)),
+            "ranges": np.array([_range(np.abs(field)) for field in fields]),
         },
     )
 
@@ -148,6 +149,12 @@ def _similarity(scene: Scene, one: FloatArray, other: FloatArray) -> tuple[float
     here, there = (field if pixels is None else pixels for field, pixels in zip((one, other), large, strict=True))
     alike = ssim(as_drawn(here), as_drawn(there)) if here.ndim == 2 else float("nan")
     return spearman(one, other), spearman(np.abs(one), np.abs(other)), alike
+
+
+def _range(values: FloatArray) -> float:
+    """The largest less the smallest of the finite values; NaN where there is none."""
+    finite = values[np.isfinite(values)]
+    return float(np.ptp(finite)) if finite.size else float("nan")
 
 
 def _said(module: nn.Module, found: dict[str, list[str]], changed: tuple[str, ...]) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
@@ -202,7 +202,7 @@ class Pair:
     values: float
     """Spearman's rank correlation of their values; NaN where one of the two is the same everywhere."""
     magnitudes: float
-    """The same of their magnitudes."""
+    """The same of their magnitudes, of which the means are taken, so that cells of both signs do not cancel."""
     overlap: float
     """Of their strongest places, as ``similarity.overlap`` has it."""
 
@@ -223,6 +223,11 @@ def _pair(one: Compared, other: Compared, share: float) -> Pair:
         return Pair(one.letter, other.letter, 0, 0, nothing, nothing, nothing)
     counts = [cells_of(part.within(each.window), *each.size) for each in (one, other)]
     rows, columns = (min(sizes) for sizes in zip(*counts, strict=True))
-    x, y = (area_means(each.field.values, rows, columns, part.within(each.window)) for each in (one, other))
-    sizes: tuple[FloatArray, FloatArray] = np.abs(x), np.abs(y)
-    return Pair(one.letter, other.letter, rows, columns, spearman(x, y), spearman(*sizes), overlap(x, y, share))
+
+    def coarse(of: Callable[[FloatArray], FloatArray]) -> tuple[FloatArray, FloatArray]:
+        x, y = (area_means(of(each.field.values), rows, columns, part.within(each.window)) for each in (one, other))
+        return x, y
+
+    sizes = coarse(np.abs)
+    alike = spearman(*coarse(np.asarray)), spearman(*sizes), overlap(*sizes, share)
+    return Pair(one.letter, other.letter, rows, columns, *alike)

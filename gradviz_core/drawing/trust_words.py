@@ -90,10 +90,15 @@ def of_draw(answer: RandomisedAnswer) -> Verdict:
 
 
 def _of_flat(answer: RandomisedAnswer, how: str, *, good: bool) -> Verdict:
-    """Where one of the two maps has one number everywhere, so that they have no rank correlation."""
-    if np.ptp(answer.attribution) == 0:
-        return Verdict(f"{how}, nothing is left of this map: it is the same everywhere.", good)
-    return Verdict("This map is the same everywhere, so there is nothing to compare.", None)
+    """Where one of the two maps has one magnitude everywhere, or no numbers, so that they have no rank correlation."""
+    match answer.ranges:
+        case (0, 0):
+            return Verdict("Both maps are the same everywhere, so there is nothing to compare.", None)
+        case (0, other) if other > 0:
+            return Verdict("This map is the same everywhere, so there is nothing to compare.", None)
+        case (first, 0) if first > 0:
+            return Verdict(f"{how}, nothing is left of this map: it is the same everywhere.", good)
+    return Verdict("The two maps cannot be compared: they are not finite at the same places.", None)
 
 
 def of_pixels(answers: Mapping[Order, InsertionAnswer]) -> Verdict:

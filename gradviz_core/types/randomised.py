@@ -75,8 +75,8 @@ class RandomisedQuestion(AboutAModel["RandomisedAnswer"]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RandomisedAnswer(Answer):
-    """Answer to a ``RandomisedQuestion``. ``arrays`` holds ``attribution/<site>``, the other map, and ``similarity``,
-    three numbers."""
+    """Answer to a ``RandomisedQuestion``. ``arrays`` holds ``attribution/<site>``, the other map, ``similarity``, three
+    numbers, and ``ranges``, two."""
 
     question: RandomisedQuestion
     target: Target
@@ -111,6 +111,13 @@ class RandomisedAnswer(Answer):
     def spearman_absolute(self) -> float:
         """Rank correlation of the magnitudes of the two fields."""
         return float(self.arrays["similarity"][1])
+
+    @property
+    def ranges(self) -> tuple[float, float]:
+        """Of the magnitudes of the two fields, the original and the other, the largest less the smallest: 0 where one
+        is the same everywhere, NaN where it has no finite number."""
+        first, second = self.arrays["ranges"]
+        return float(first), float(second)
 
     @property
     def ssim(self) -> float:

@@ -200,7 +200,8 @@ def _randomised(answer: RandomisedAnswer, look: Look) -> Made:
     name = f"attribution/{answer.question.wrt}"
     if answer.question.wrt != INPUT:
         return dict(answer.arrays)
-    return {"similarity": answer.arrays["similarity"]} | over_input.fit(answer.arrays[name], name, look)
+    numbers = {each: answer.arrays[each] for each in ("similarity", "ranges")}
+    return numbers | over_input.fit(answer.arrays[name], name, look)
 
 
 def _spectrum(answer: SpectrumAnswer, look: Look) -> Made:
