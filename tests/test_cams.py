@@ -117,12 +117,13 @@ def test_a_region_is_where_a_map_is_strongest_and_is_empty_where_it_is_flat() ->
 def test_tokens_lie_over_the_image_as_a_grid_of_its_proportions() -> None:
     grid = torch.arange(12.0)
     for tokens in (grid, torch.cat([torch.tensor([99.0]), grid])):
-        found = over_image(tokens[None, :, None], 2, (48, 64))
+        found = layouts.over_image((len(tokens),), 2, (48, 64))
         assert found is not None
-        assert torch.equal(found, grid.reshape(3, 4))
-    assert over_image(grid[None, :, None], 2, (50, 50)) is None
-    assert over_image(grid[None, None], 1, (48, 64)) is None, "a sequence of numbers lies over no image"
-    assert over_image(grid.reshape(1, 3, 4, 1), 3, (9, 9)) is not None
+        assert not found.shown
+        assert torch.equal(over_image(tokens[None, :, None], found), grid.reshape(3, 4))
+    assert layouts.over_image((12,), 2, (50, 50)) is None
+    assert layouts.over_image((12,), 1, (48, 64)) is None, "a sequence of numbers lies over no image"
+    assert layouts.over_image((3, 4), 3, (9, 9)) is not None
 
 
 def test_token_maps_have_numbers_too_and_sites_are_named(answerer: Answerer) -> None:

@@ -194,3 +194,12 @@ def test_windows_are_shown_where_they_lie() -> None:
     assert np.isfinite(drawn).sum() == 49
     assert np.nansum(drawn) == pytest.approx(1, abs=1e-5)
     assert "Only the patches of its window are coloured." in " ".join(texts(app))
+
+
+def test_a_map_of_tokens_lies_where_the_pass_shows() -> None:
+    app = opened(MAPS, **VIT, maps="method", site="layers.1")
+    assert not app.error
+    heat = chart(app, "map")["data"][1]
+    assert (heat["x0"], heat["dx"], heat["y0"], heat["dy"]) == pytest.approx((4, 12, 4, 12))
+    said = " ".join(each.value for each in [*app.caption, *app.markdown])
+    assert "guessed" not in said

@@ -12,13 +12,13 @@ import torch
 from torch import nn
 
 import gradviz_core as gv
-from gradviz_core.drawing import snippets
+from gradviz_core.drawing import cam_figures, snippets
 from gradviz_core.drawing.head_words import What
 from gradviz_core.types.attention import blocks
 from tests import attending, snippet_runs
 from tests.exported.files import exported_bytes
 from tests.test_snippets import SQUARE, keep, own_picture
-from tests.test_token_grids import Unfolded, swin, with_registers
+from tests.test_token_grids import Unfolded, swin, timms_swin, with_registers
 
 
 @pytest.fixture
@@ -78,3 +78,24 @@ def test_the_programs_of_heads_in_windows_give_what_is_drawn(token: int | None, 
     found = snippet_runs.run(snippets.head_map(at, answer, 1, 1, "weights"), folder)
     np.testing.assert_array_equal(np.isnan(found), np.isnan(row.map))
     assert snippet_runs.error(np.nan_to_num(found), np.nan_to_num(row.map)) < 1e-5
+
+
+@pytest.mark.parametrize("site", ["layers.0.blocks.1.attn.proj", "layers.0.blocks.1.norm2"])
+def test_the_programs_of_a_map_of_windows_give_it(site: str, folder: Path) -> None:
+    data = exported_bytes(timms_swin().eval(), torch.zeros(1, 3, 32, 32))
+    (folder / "your-model.pt2").write_bytes(data)
+    model, image = keep(data, "", replace(SQUARE, size=(32, 32))), own_picture(folder, "turned")
+    at = snippet_runs.setting(model, image)
+    grids = dict(gv.answer(gv.TokensQuestion(model=model, image=image)).grids)
+    infos = [replace(info, grid=grids.get(info.site)) for info in at.sites]
+    (info,) = (info for info in infos if str(info.site) == site)
+    assert info.grid is not None
+    question = gv.GradientQuestion(model=model, image=image, method="grad_cam", wrt=(info.site,))
+    answer = snippet_runs.ask(question)
+    drawn = cam_figures.rows_and_columns(answer.attributions[info.site], info.grid)
+    found = snippet_runs.run(snippets.layer_map(at, answer.target, info, "grad_cam", ()), folder)
+    assert snippet_runs.error(found, drawn) < 1e-5
+    cams = snippet_runs.ask(gv.CamsQuestion(model=model, image=image, method="grad_cam"))
+    assert np.array_equal(cams.maps[info.site], answer.attributions[info.site])
+    code = snippets.layer_maps(at, answer.target, [info], "grad_cam", (), 8, each=False)
+    assert snippet_runs.error(snippet_runs.run(code, folder)[0], drawn) < 1e-5

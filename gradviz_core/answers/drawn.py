@@ -5,9 +5,10 @@ from __future__ import annotations
 import torch
 from torch.nn.functional import interpolate
 
+from gradviz_core.answers.lying import grid_at
 from gradviz_core.answers.scene import Scene
 from gradviz_core.tracing.scores import targets
-from gradviz_core.types import INPUT, FloatArray, Site, layouts
+from gradviz_core.types import INPUT, FloatArray, Site
 from gradviz_core.types.views import view
 
 
@@ -21,10 +22,12 @@ def field(scene: Scene, found: FloatArray, site: Site, axis: int | None, name: s
     if found.ndim == 1:
         return found
     axis = targets.channel_axis(scene.trace, site, axis)
-    summed: FloatArray = found.sum(axis=axis)[0]
-    size = _size(scene)
-    grid = None if size is None else layouts.over_image(summed.shape, axis, size)
-    return summed if grid is None else summed.ravel()[grid.apart :].reshape(grid.rows, grid.columns)
+    summed: FloatArray = found.sum(axis=axis)
+    grid = grid_at(scene, site, found.shape, axis)
+    over: FloatArray = summed[0]
+    if grid is not None:
+        over = summed.ravel()[grid.positions].reshape(grid.rows, grid.columns)
+    return over
 
 
 def over_pixels(scene: Scene, drawn: FloatArray) -> FloatArray | None:

@@ -21,8 +21,8 @@ from gradviz_core.methods.baselines import beginning
 from gradviz_core.types import INPUT, FloatArray, GradientQuestion, InsertionAnswer, InsertionQuestion
 from gradviz_core.types.insertion import MOST_STEPS
 from gradviz_core.types.methods import counts_in_the_score
+from gradviz_core.types.patches import of_pixels
 from gradviz_core.types.sites import site_name
-from gradviz_core.types.tokens import of_pixels
 
 
 def needs(question: InsertionQuestion) -> Needs:

@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from gradviz_core.answers.lying import grid_at
 from gradviz_core.answers.needs import Needs
 from gradviz_core.answers.oracle import SceneOracle
 from gradviz_core.answers.scene import Clock, Scene
@@ -17,8 +18,9 @@ from gradviz_core.answers.sizes import SMALL, Known, Size
 from gradviz_core.errors import QuestionError
 from gradviz_core.methods.class_activation import cam_of
 from gradviz_core.tracing.trace import differentiate, parted
-from gradviz_core.types import INPUT, KeepingAnswer, KeepingQuestion, Target, layouts
+from gradviz_core.types import INPUT, KeepingAnswer, KeepingQuestion, Target
 from gradviz_core.types.keeping import STRONGEST
+from gradviz_core.types.layouts import Grid
 from gradviz_core.types.methods import settled
 
 MOST_SITES = 1000
@@ -88,15 +90,15 @@ def _regions(
             yield None, math.nan
             continue
         oracle = SceneOracle(scene, target, site, slopes[site])
-        over = over_image(cam(oracle, scene.trace.value(site).detach().clone(), options), oracle.axis, size)
+        value = scene.trace.value(site).detach().clone()
+        grid = grid_at(scene, site, value.shape, oracle.axis)
+        over = None if grid is None else over_image(cam(oracle, value, options), grid)
         yield (None, math.nan) if over is None else (marked(over, size), float(over.double().norm()))
 
 
-def over_image(found: Tensor, axis: int, size: tuple[int, int]) -> Float[Tensor, "h w"] | None:
-    """A map with a single channel on ``axis`` as rows and columns; None where it does not lie over an image of this
-    size."""
-    grid = layouts.over_image([n for d, n in enumerate(found.shape) if d not in (0, axis)], axis, size)
-    return None if grid is None else found.flatten()[grid.apart :].reshape(grid.rows, grid.columns)
+def over_image(found: Tensor, grid: Grid) -> Float[Tensor, "h w"]:
+    """A map with a single channel as rows and columns."""
+    return found.flatten()[grid.positions].reshape(grid.rows, grid.columns)
 
 
 def marked(over: Float[Tensor, "h w"], size: tuple[int, int], share: float = STRONGEST) -> Bool[Tensor, "rows columns"]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Set
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -18,6 +18,7 @@ from gradviz_core.tracing import remarks
 from gradviz_core.tracing.scores import targets
 from gradviz_core.tracing.trace import Trace
 from gradviz_core.types import GradientAnswer, GradientQuestion, Pixels, Receipt, Site, SpectrumQuestion, Target
+from gradviz_core.types.patches import Grid
 from gradviz_core.version import __version__
 
 
@@ -36,6 +37,8 @@ class Scene:
     """The last iteration on this pass, so that the next step does not start from the beginning."""
     maps: dict[GradientQuestion, GradientAnswer] = field(default_factory=dict)
     """The last map that others were compared with, so that the next comparison does not make it again."""
+    grids: list[Mapping[Site, Grid]] = field(default_factory=list)
+    """How the positions of values lie over the picture, once they were followed: none, or one mapping."""
     upright: tuple[int, int] = (0, 0)
     """Rows and columns of the whole picture, before it is resized and cropped."""
     attention: bool = False

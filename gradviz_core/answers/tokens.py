@@ -8,6 +8,7 @@ from gradviz_core.answers.needs import Needs
 from gradviz_core.answers.scene import Clock, Scene
 from gradviz_core.answers.sizes import Known, Size
 from gradviz_core.methods.token_grids import Grid, grid_of
+from gradviz_core.tracing.site_grids import grids
 from gradviz_core.types import INPUT, Site
 from gradviz_core.types.tokens import AttentionLayer, TokensAnswer, TokensQuestion
 
@@ -33,7 +34,14 @@ def answer(scene: Scene, question: TokensQuestion, notes: tuple[str, ...], clock
             arrays[f"queries/{site}"] = grid.queries.numpy().astype(np.int32)
             arrays[f"keys/{site}"] = grid.keys.numpy().astype(np.int32)
     said = (*notes, *scene.remarks(), *remarks(layers))
-    return TokensAnswer(question=question, layers=tuple(layers), notes=said, receipt=clock.receipt(), arrays=arrays)
+    return TokensAnswer(
+        question=question,
+        layers=tuple(layers),
+        grids=tuple(grids(scene.trace).items()),
+        notes=said,
+        receipt=clock.receipt(),
+        arrays=arrays,
+    )
 
 
 def layer_of(site: Site, shape: tuple[int, ...], grid: Grid | None) -> AttentionLayer:

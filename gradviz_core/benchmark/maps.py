@@ -83,7 +83,8 @@ class Picture:
         marked = marks(method, made[site].astype(np.float64), axis)
         if marked.shape[2:] == self._size:
             return np.asarray(marked[0, 0], np.float64)
-        over = over_image(torch.from_numpy(marked), axis, self._size)
+        grid = layouts.over_image([n for d, n in enumerate(marked.shape) if d not in (0, axis)], axis, self._size)
+        over = None if grid is None else over_image(torch.from_numpy(marked), grid)
         if over is None:
             raise QuestionError(f"The positions of {site} do not lie over the picture.")
         large = nn.functional.interpolate(over[None, None].double(), self._size, mode="bilinear", align_corners=False)

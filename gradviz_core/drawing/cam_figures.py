@@ -18,7 +18,7 @@ from gradviz_core.drawing.screen.seen import Seen
 from gradviz_core.text.shown_text import figure_text
 from gradviz_core.types import Blocks, Field, FloatArray
 from gradviz_core.types.layouts import Grid
-from gradviz_core.types.tokens import Centres, spread
+from gradviz_core.types.patches import Centres, spread
 
 CELLS = 24
 """Cells along each side of a small map."""
@@ -29,7 +29,7 @@ Doubles = npt.NDArray[np.float64]
 
 def rows_and_columns(array: FloatArray, grid: Grid) -> FloatArray:
     """The map of a site as rows and columns, from its array of one channel."""
-    return np.asarray(array, np.float32).reshape(-1)[grid.apart :].reshape(grid.rows, grid.columns)
+    return np.asarray(array, np.float32).reshape(-1)[grid.positions].reshape(grid.rows, grid.columns)
 
 
 def over_image(

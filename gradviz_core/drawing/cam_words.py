@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -9,7 +10,7 @@ from gradviz_core.drawing import how_to_read, method_words
 from gradviz_core.drawing.cam_figures import CELLS
 from gradviz_core.drawing.captions import Caption, blocks_text, scale_text, site_text
 from gradviz_core.drawing.how_to_read import HowToRead
-from gradviz_core.types import Field, SiteInfo, Target
+from gradviz_core.types import Field, SiteInfo, Target, layouts
 from gradviz_core.types.layouts import Grid
 from gradviz_core.types.methods import OptionValues, card_of
 from gradviz_core.types.sites import site_name
@@ -22,7 +23,7 @@ def over_image(
     """Under one map over the image."""
     what = method_words.sentence(method, options, target, labels, site_name(info.site, info.calls))
     smoothed = f"The map has {grid.rows}×{grid.columns} positions; only the display is smoothed. Hover for values."
-    apart = ("the class token, which stands apart, is left out",) if grid.apart else ()
+    apart = _left_out(info, grid)
     return Caption(
         f"{what}. {method_words.colours(method, field, target)} {smoothed}",
         method_words.formula(method, options, target, labels, "k,p", "a"),
@@ -36,6 +37,19 @@ def over_image(
         ),
         how_to_read.saliency(method, VIEWS[0], field, target),
     )
+
+
+def _left_out(info: SiteInfo, grid: Grid) -> tuple[str, ...]:
+    """Which tokens are no part of the map, and whether that was guessed."""
+    said = []
+    count = math.prod(layouts.places(info)) - grid.rows * grid.columns
+    if count == 1 and grid.apart == 1:
+        said.append("the class token, which stands apart, is left out")
+    elif count > 0:
+        said.append(f"{count} tokens that are no patch are left out")
+    if layouts.is_read_off(grid, info):
+        said.append("which token is which patch was guessed from their number")
+    return tuple(said)
 
 
 def sheet(

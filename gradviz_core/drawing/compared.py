@@ -93,7 +93,7 @@ def at_layer(answer: GradientAnswer, info: SiteInfo, view: View, size: tuple[int
     """
     method, options, name = answer.question.method, answer.question.options, f"attribution/{info.site}"
     axis = layouts.channel_axis(info)
-    grid = layouts.over_image(layouts.places(info), axis, size)
+    grid = layouts.grid(info, size)
     if grid is None:
         raise QuestionError(
             f"The positions of {site_name(info.site, info.calls)} do not lie over the image, so its map cannot stand "
@@ -109,7 +109,8 @@ def at_layer(answer: GradientAnswer, info: SiteInfo, view: View, size: tuple[int
         )
     if not card_of(method).one_map:
         channels = np.moveaxis(found[0], axis - 1, 0)
-        over = channels.reshape(len(channels), -1)[:, grid.apart :].reshape(len(channels), grid.rows, grid.columns)
+        flat = channels.reshape(len(channels), -1)[:, grid.positions]
+        over = flat.reshape(len(channels), grid.rows, grid.columns)
         drawn = fields.reduced(over, view.name, unit=unit)
         return replace(drawn, signed=drawn.signed and signed), grid
     blocks = blocks_of(answer.arrays, name)

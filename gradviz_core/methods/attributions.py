@@ -14,7 +14,7 @@ from gradviz_core.tracing.bias_terms import BiasTerms
 from gradviz_core.tracing.relu_rules import Rewritten, Rule
 from gradviz_core.tracing.scored import Scored, Use
 from gradviz_core.types.methods import card_of
-from gradviz_core.types.tokens import Centres
+from gradviz_core.types.patches import Centres
 
 
 @dataclass(frozen=True, slots=True)

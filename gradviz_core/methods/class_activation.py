@@ -52,12 +52,15 @@ def cam_of(method: str) -> Cam:
 
 
 def positions(value: Tensor, axis: int) -> tuple[int, ...]:
-    """The axes of a value that count positions: all but that of images and ``axis``, that of channels.
+    """The axes of a value that count positions: all but that of images and ``axis``, that of channels. The first axis
+    counts windows of the one image where it is longer than 1, and so positions too.
 
     Raises:
         QuestionError: there are none.
     """
     places = tuple(each for each in range(1, value.dim()) if each != axis)
+    if places and value.shape[0] > 1:
+        places = (0, *places)
     if not places:
         raise QuestionError(
             f"A class activation map is a map of positions, and a value of shape {tuple(value.shape)} has none. Choose "

@@ -8,13 +8,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from gradviz_core.tracing.site_grids import centres, levels, numbered
 from gradviz_core.tracing.trace import Trace
 from gradviz_core.types import INPUT, Site
+from gradviz_core.types.patches import Centres, spread
 from gradviz_core.types.sites import site_name
-from gradviz_core.types.tokens import Centres, spread
 
-_THOUSANDTHS = 1000
-"""Places closer than this part of a pixel are one row or column."""
 _MOST_EXTRA = 16
 """Tokens before the patches, at most, where the grid is guessed."""
 
@@ -50,16 +49,16 @@ def grid_of(trace: Trace, site: Site) -> Grid | None:
         return _guess(trace, site, shape)
     found = torch.cat([queries.flatten(), keys.flatten()])
     found = found[~found.isnan()]
-    rows, columns = (_levels(part) for part in (found.real, found.imag))
-    if _count(_numbered(found, rows, columns)) != len(rows) * len(columns):
+    rows, columns = (levels(part) for part in (found.real, found.imag))
+    if _count(numbered(found, rows, columns)) != len(rows) * len(columns):
         return _guess(trace, site, shape)
-    one, other = (_numbered(places, rows, columns) for places in (queries, keys))
+    one, other = (numbered(places, rows, columns) for places in (queries, keys))
     return Grid(
         len(rows),
         len(columns),
         one,
         other,
-        centres=_centres(rows, columns, trace.seen[INPUT][1]),
+        centres=centres(rows, columns, trace.seen[INPUT][1]),
         window=window,
     )
 
@@ -76,36 +75,6 @@ def _windows(trace: Trace, site: Site, which: int) -> tuple[Tensor | None, Tenso
     window = [known.setdefault(tuple(row), number) for number, row in enumerate(seen.tolist())]
     first = list(known.values())
     return flat[first], torch.tensor([first.index(number) for number in window])
-
-
-def _levels(numbers: Tensor) -> Tensor:
-    levels: Tensor = torch.unique((numbers * _THOUSANDTHS).round())
-    return levels
-
-
-def _centres(rows: Tensor, columns: Tensor, shape: Sequence[int]) -> Centres | None:
-    """The middles of evenly spread rows and columns, each in thousandths of a pixel of an input of this shape."""
-    found = [_evenly(levels, _THOUSANDTHS * size) for levels, size in zip((rows, columns), shape[-2:], strict=True)]
-    (row, down), (column, across) = found
-    return Centres(row, column, down, across) if down > 0 and across > 0 else None
-
-
-def _evenly(levels: Tensor, whole: int) -> tuple[float, float]:
-    """The first level and the step to the next, in pixels; 0 for the step where the steps are not equal."""
-    steps = levels.diff()
-    if steps.numel() == 0:
-        return float(levels[0]) / _THOUSANDTHS, whole / _THOUSANDTHS
-    even = float(steps.max() - steps.min()) <= 2  # both ends of a step are rounded
-    return float(levels[0]) / _THOUSANDTHS, float(steps.mean()) / _THOUSANDTHS if even else 0.0
-
-
-def _numbered(places: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
-    nowhere = places.isnan()
-    row, column = (
-        torch.searchsorted(levels, (part.masked_fill(nowhere, 0.0) * _THOUSANDTHS).round().contiguous())
-        for levels, part in ((rows, places.real), (columns, places.imag))
-    )
-    return torch.where(nowhere, -1, row * len(columns) + column)
 
 
 def _count(numbers: Tensor) -> int:

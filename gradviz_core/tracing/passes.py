@@ -75,6 +75,7 @@ class _Plan:
     axes: bool
     attention: bool
     apart: int
+    positions: bool
 
     @property
     def forms_attention(self) -> bool:
@@ -95,6 +96,7 @@ def forward(
     axes: bool = True,
     attention: bool = False,
     apart: int = 0,
+    positions: bool = False,
 ) -> Trace:
     """Run ``module(x)`` once and keep the values at the sites ``keep`` (None keeps all of them).
 
@@ -107,7 +109,8 @@ def forward(
 
     With ``attention``, or where a site of attention weights is named, attention is run in plain operations that form
     its weights (``attention.py``); the last bits of what follows differ from those of the fused kernel. With
-    ``attention`` all of them are kept, whatever ``keep`` says, and the places of their tokens are followed.
+    ``attention`` all of them are kept, whatever ``keep`` says, and the places of their tokens are followed. With
+    ``positions`` the places of all values are, of a pass whose axes are followed; they cost time alone.
 
     With ``apart``, the number of images in ``x`` and of rows in each value of ``put``, the pass ends unless its
     operations show that no image changes what another gets (``rows_apart.py``). Axes are not followed then.
@@ -126,7 +129,7 @@ def forward(
         raise QuestionError(f"{given!r} is not a torch.nn.Module. Pass a module; a function can be the forward of one.")
     put = put or {}
     kept = None if keep is None else {*keep, *put}
-    plan = _Plan(module, call_of(module, x), kept, until, parameters, put, axes, attention, apart)
+    plan = _Plan(module, call_of(module, x), kept, until, parameters, put, axes, attention, apart, positions)
     devices = devices_of([*module.parameters(), *by_site(plan.call).values()])
     if seed is None and any(part.training for part in module.modules()):
         begun = State.now(devices)
@@ -190,11 +193,11 @@ def _followed(plan: _Plan, begin: int | State, begun: State, *, trainable: bool 
     trace, may_differ = _watched(plan, begin, trainable=trainable, follow=plan.axes and plan.until is None)
     if not (trace.differentiates and trace.channel_axes):
         return trace, may_differ
-    axes, attends = trace.channel_axes, trace.attends
+    axes, attends, positions = trace.channel_axes, trace.attends, trace.positions
     del trace
     begun.put_back()
     trace, may_differ = _watched(plan, begin, trainable=trainable, follow=False)
-    trace.channel_axes, trace.attends = axes, attends
+    trace.channel_axes, trace.attends, trace.positions = axes, attends, positions
     return trace, may_differ
 
 
@@ -206,8 +209,8 @@ def _watched(plan: _Plan, begin: int | State, *, trainable: bool | None, follow:
         watched = twin(plan.module, trainable=trainable)
         follower = RowsApart(plan.apart) if plan.apart else Follower(watched.parameters()) if follow else None
         until = None if plan.until is None else frozenset(plan.until)
-        watch = Watch(trace, plan.keep, until, plan.put, follower, attention=plan.attention)
-        positions = Positions() if plan.attention else None
+        positions = Positions() if plan.attention or (plan.positions and follow) else None
+        watch = Watch(trace, plan.keep, until, plan.put, follower, attention=plan.attention, positions=positions)
         formed = AttentionWeights(watch, positions) if plan.forms_attention else None
         entered = map_inputs(plan.call, watch.enter)
         if positions is not None:

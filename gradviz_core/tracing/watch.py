@@ -14,6 +14,7 @@ from gradviz_core.tracing.authors import AuthorsModule
 from gradviz_core.tracing.draws import State
 from gradviz_core.tracing.following import Follower, has_shape
 from gradviz_core.tracing.nested import map_tensors, tensors
+from gradviz_core.tracing.positions import Positions
 from gradviz_core.tracing.rows_apart import RowsApart
 from gradviz_core.tracing.torch_private.versions import version
 from gradviz_core.types import Site
@@ -41,6 +42,9 @@ class Trace:
     channel_axes: Mapping[Site, int | None] = field(default_factory=dict)
     """The axis of each value that counts channels, as the operations of the pass tell; None where they do not. Empty
     where the pass was to end early."""
+    positions: dict[Site, Tensor] = field(default_factory=dict)
+    """Where in the picture each number of a value lies, as ``positions.py`` has places; where it is known, and places
+    were followed."""
     attends: bool = False
     """Whether an operation was attention; False too where the pass was to end early."""
     places: dict[tuple[Site, int], Tensor] = field(default_factory=dict)
@@ -117,11 +121,12 @@ class Watch:
         follower: Follower | RowsApart | None = None,
         *,
         attention: bool = False,
+        positions: Positions | None = None,
     ) -> None:
         """``put`` holds values that take the place of those that the pass itself gives at these sites; ``follower``
-        follows the axes or the rows; with ``attention`` all attention weights are kept."""
+        follows the axes or the rows, ``positions`` the places; with ``attention`` all attention weights are kept."""
         self._trace, self._keep, self._until, self._put = trace, keep, until, put or {}
-        self._follower, self._attention = follower, attention
+        self._follower, self._attention, self._positions = follower, attention, positions
         self._in_doubt: set[Site] = set()
         self._passed_on: dict[int, _PassedOn] = {}
         self._versions: dict[Site, int] = {}
@@ -168,6 +173,8 @@ class Watch:
         trace.seen[site] = (kind, tuple(raw.shape))
         if self._follower is not None:
             self._follower.at(site, raw)
+        if self._positions is not None and (places := self._positions.of(raw)) is not None:
+            trace.positions[site] = places
         if not self._keeps(site):
             return raw
         known = self._passed_on.get(id(raw))

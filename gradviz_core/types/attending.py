@@ -8,11 +8,12 @@ from typing import Literal
 import numpy as np
 
 from gradviz_core.types.arrays import Arrays, Pixels
+from gradviz_core.types.patches import spread
 from gradviz_core.types.questions import AboutAModel, Answer
 from gradviz_core.types.receipts import Receipt
 from gradviz_core.types.subjects import Site
 from gradviz_core.types.targets import ClassScore, Target
-from gradviz_core.types.tokens import AttentionLayer, TokenNumbers, spread
+from gradviz_core.types.tokens import AttentionLayer, TokenNumbers
 
 MEAN = -1
 """In place of a token's number: the mean over all tokens of the layer."""

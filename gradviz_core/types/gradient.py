@@ -9,12 +9,13 @@ import numpy as np
 
 from gradviz_core.types.arrays import Arrays, Pixels, not_finite
 from gradviz_core.types.methods import MethodName, OptionValues, card_of
+from gradviz_core.types.patches import Centres, spread
 from gradviz_core.types.questions import AboutAModel, Answer
 from gradviz_core.types.receipts import ClassProbability, Receipt
 from gradviz_core.types.series import Sums
 from gradviz_core.types.subjects import INPUT, Site
 from gradviz_core.types.targets import ClassScore, Target
-from gradviz_core.types.tokens import Centres, TokenNumbers, spread
+from gradviz_core.types.tokens import TokenNumbers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from gradviz_core.types.patches import Grid as Grid
 from gradviz_core.types.subjects import INPUT, Layout, Site, SiteInfo
 
 _NAMED: dict[tuple[int, int], Layout] = {
@@ -104,21 +105,13 @@ def slices_on_a_sheet(slices: int, rows: int, columns: int) -> tuple[int, int]:
 
 def turned(info: SiteInfo, axis: int) -> SiteInfo:
     """The site with its channels on another axis, as chosen by a person."""
-    return replace(info, layout=layout_of(len(info.shape), axis), axis=axis, layout_known=True)
+    grid = info.grid if axis == channel_axis(info) else None
+    return replace(info, layout=layout_of(len(info.shape), axis), axis=axis, layout_known=True, grid=grid)
 
 
 def choices(info: SiteInfo) -> tuple[int, ...]:
     """The axes that may hold the channels."""
     return tuple(range(1, len(info.shape)))
-
-
-@dataclass(frozen=True, slots=True)
-class Grid:
-    """Where the positions of a map lie over the image: so many are left out first, the others are rows and columns."""
-
-    apart: int
-    rows: int
-    columns: int
 
 
 def has_a_map(info: SiteInfo) -> bool:
@@ -132,6 +125,17 @@ def with_rows_and_columns(infos: Iterable[SiteInfo]) -> tuple[SiteInfo, ...]:
     return tuple(info for info in infos if has_a_map(info) and len(places(info)) == 2)
 
 
+def grid(info: SiteInfo, size: tuple[int, int]) -> Grid | None:
+    """How the positions of a site lie over an image of this size: as the pass shows, or else as ``over_image`` reads
+    off their number; None where they do not."""
+    return info.grid or over_image(places(info), channel_axis(info), size)
+
+
+def is_read_off(grid: Grid, info: SiteInfo) -> bool:
+    """Whether tokens are taken for patches by their number alone."""
+    return not grid.shown and len(places(info)) == 1
+
+
 def over_image(places: Sequence[int], axis: int, size: tuple[int, int]) -> Grid | None:
     """How positions lie over an image of this size, whose channels are on ``axis``; None where they do not.
 
@@ -139,7 +143,7 @@ def over_image(places: Sequence[int], axis: int, size: tuple[int, int]) -> Grid 
     proportions of the image; of one more than these the first, the class token, stands apart.
     """
     if len(places) == 2:
-        return Grid(0, *places)
+        return Grid(0, places[0], places[1])
     if len(places) != 1 or axis != 2:
         return None
     for apart in (0, 1):

@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
+from gradviz_core.types.patches import Grid
+
 _SITE_TEXT = re.compile(r"(?P<path>.*?)(?::(?P<call>\d{1,6}))?(?:\[(?P<item>[^\[\]]+)\])?", re.DOTALL)
 
 
@@ -77,6 +79,8 @@ class SiteInfo:
     """The channel axis, where the batch axis is 0; None is the one that the layout names."""
     layout_known: bool = True
     """Whether the operations of the forward pass show the channel axis; else it is a guess."""
+    grid: Grid | None = None
+    """How its positions lie over the picture, where somebody asked and the pass shows it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
 
 from gradviz_core.types.arrays import Arrays, Pixels
+from gradviz_core.types.patches import Centres, Grid
 from gradviz_core.types.questions import AboutAModel, Answer
 from gradviz_core.types.receipts import Receipt
 from gradviz_core.types.subjects import Site
@@ -22,41 +22,6 @@ class TokensQuestion(AboutAModel["TokensAnswer"]):
     image: str
     seed: int = 0
     kind: Literal["tokens"] = field(default="tokens", repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Centres:
-    """Where the patches of a grid lie in the picture, in pixels: the middle of the first, and how far the next row and
-    column are."""
-
-    row: float
-    column: float
-    down: float
-    across: float
-
-    def patch(self, pixel: tuple[int, int], rows: int, columns: int) -> tuple[int, int]:
-        """Row and column of the patch whose middle is nearest to a pixel."""
-        row = math.floor((pixel[0] - self.row) / self.down + 0.5)
-        column = math.floor((pixel[1] - self.column) / self.across + 0.5)
-        return min(max(row, 0), rows - 1), min(max(column, 0), columns - 1)
-
-    def middle(self, patch: tuple[int, int], size: tuple[int, int]) -> tuple[int, int]:
-        """The pixel in the middle of a patch, within a picture of this size."""
-        row, column = self.row + patch[0] * self.down, self.column + patch[1] * self.across
-        return min(max(round(row), 0), size[0] - 1), min(max(round(column), 0), size[1] - 1)
-
-
-def of_pixels(size: tuple[int, int], centres: Centres, rows: int, columns: int) -> tuple[np.ndarray, np.ndarray]:
-    """The row of patches for each row of pixels of a picture, and the column for each column: the nearest."""
-    down = np.floor((np.arange(size[0]) - centres.row) / centres.down + 0.5).clip(0, rows - 1)
-    across = np.floor((np.arange(size[1]) - centres.column) / centres.across + 0.5).clip(0, columns - 1)
-    return down.astype(int), across.astype(int)
-
-
-def spread(rows: int, columns: int, size: tuple[int, int]) -> Centres:
-    """The centres of patches that share a picture of this ``size`` evenly."""
-    down, across = size[0] / rows, size[1] / columns
-    return Centres((down - 1) / 2, (across - 1) / 2, down, across)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +86,9 @@ class TokensAnswer(Answer):
 
     question: TokensQuestion
     layers: tuple[AttentionLayer, ...]
+    grids: tuple[tuple[Site, Grid], ...]
+    """How the positions of other values lie over the picture, where the pass shows it and they are no rows and columns
+    as they come: sequences of tokens, and windows."""
     notes: tuple[str, ...]
     receipt: Receipt
     arrays: Arrays

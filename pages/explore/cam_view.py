@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -38,8 +39,10 @@ class Drawn:
     """Room for its programs."""
 
 
-def draw(choice: frame.ScoredChoice, info: SiteInfo, method: str, *, has_strip: bool) -> Drawn:
-    """The map over the image; below it small ones of all layers.
+def draw(
+    choice: frame.ScoredChoice, info: SiteInfo, method: str, known: Sequence[SiteInfo], *, has_strip: bool
+) -> Drawn:
+    """The map over the image; below it small ones of all layers, of which this is ``known``.
 
     Raises:
         GradVizError: as asking does; NoSuchChoice: the address names an option or a position that does not exist.
@@ -97,7 +100,7 @@ def draw(choice: frame.ScoredChoice, info: SiteInfo, method: str, *, has_strip: 
     )
     panel.header("Which layer?")
     with panel.controls("strip_controls"):
-        drawn = cams.strip(every, info, choice.labels, seen(choice.survey.arrays).size)
+        drawn = cams.strip(every, info, choice.labels, seen(choice.survey.arrays).size, known)
     shown = ["map", *(["strip"] if has_strip else [])]
     if drawn is not None:
         panel.picture(drawn.picture, "cams")

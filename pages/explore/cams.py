@@ -89,18 +89,27 @@ def over_image(answer: GradientAnswer, info: SiteInfo, labels: Sequence[str], op
     if blocks is not None:
         scale = scale_of(answer.arrays, f"attribution/{info.site}")
         field = replace(field, limit=scale.limit, clipped=scale.clipped)
-    figure = cam_figures.over_image(field, picture, opacity=opacity, chosen=_cell(grid, place, blocks), blocks=blocks)
+    figure = cam_figures.over_image(
+        field,
+        picture,
+        opacity=opacity,
+        chosen=_cell(grid, info, place, blocks),
+        blocks=blocks,
+        centres=grid.centres,
+    )
     words = cam_words.over_image(name, options, answer.target, labels, info, replace(field, blocks=blocks), grid)
+    if grid.shown:
+        return Picture(figure, words, sites.choose_patch(info, grid, picture.size))
     return Picture(figure, words, sites.choose_under(planes, *picture.size))
 
 
-def _cell(grid: Grid, place: Place, blocks: Blocks | None) -> tuple[int, int] | None:
-    if len(place.index) == 2:
+def _cell(grid: Grid, info: SiteInfo, place: Place, blocks: Blocks | None) -> tuple[int, int] | None:
+    if not place.index:
+        return None
+    if len(place.index) == 2 and not grid.shown:
         row, column = place.index
         return (row, column) if blocks is None else blocks.cell(row, column)
-    if len(place.index) != 1 or place.index[0] < grid.apart:
-        return None
-    return divmod(place.index[0] - grid.apart, grid.columns)
+    return grid.patch(int(np.ravel_multi_index(place.index, layouts.places(info))))
 
 
 def facts_of(answer: GradientAnswer, info: SiteInfo, place: Place) -> tuple[tuple[str, str], ...]:
@@ -114,6 +123,10 @@ def facts_of(answer: GradientAnswer, info: SiteInfo, place: Place) -> tuple[tupl
     if blocks is not None:
         largest = list(blocks.place(*largest))
     named = ", ".join(f"{word} {i}" for word, i in zip(place.axes, largest, strict=True))
+    if info.grid is not None:
+        over = np.abs(cam_figures.rows_and_columns(answer.attributions[info.site], info.grid))
+        row, column = divmod(int(np.nan_to_num(over, posinf=0.0).argmax()), info.grid.columns)
+        named = f"patch row {row}, column {column}"
     where = ("largest at", named) if size.any() else ("map", "zero everywhere")
     return ((f"value{place.words}", number_text(float(value), 4)), where)
 
@@ -142,11 +155,15 @@ class Strip:
         )
 
 
-def strip(answer: CamsAnswer, info: SiteInfo, labels: Sequence[str], size: tuple[int, int]) -> Strip | None:
-    """Small maps of all layers; None where none of them lies over the image. A click makes one large."""
+def strip(
+    answer: CamsAnswer, info: SiteInfo, labels: Sequence[str], size: tuple[int, int], every: Sequence[SiteInfo]
+) -> Strip | None:
+    """Small maps of all layers; None where none of them lies over the image. A click makes one large. ``every`` is what
+    is known of the layers."""
     each = per_map()
     question = answer.question
-    infos = tuple(one for one in answer.sites if _grid(one, size) is not None)
+    known = {one.site: one for one in every}
+    infos = tuple(one for one in (known.get(one.site, one) for one in answer.sites) if _grid(one, size) is not None)
     if not infos:
         return None
     maps = [_over(answer.maps[one.site], one, size) for one in infos]
@@ -167,13 +184,13 @@ def strip(answer: CamsAnswer, info: SiteInfo, labels: Sequence[str], size: tuple
 
 
 def _grid(info: SiteInfo, size: tuple[int, int]) -> Grid | None:
-    return layouts.over_image(layouts.places(info), layouts.channel_axis(info), size)
+    return layouts.grid(info, size)
 
 
 def _over(array: FloatArray, info: SiteInfo, size: tuple[int, int]) -> FloatArray:
     """The map of a layer that lies over the image, as rows and columns: as many as came."""
     axis = layouts.channel_axis(info)
-    grid = layouts.over_image((*array.shape[1:axis], *array.shape[axis + 1 :]), axis, size)
+    grid = info.grid or layouts.over_image((*array.shape[1:axis], *array.shape[axis + 1 :]), axis, size)
     assert grid is not None, "only maps that lie over the image are drawn over it"
     return cam_figures.rows_and_columns(array, grid)
 

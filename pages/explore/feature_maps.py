@@ -5,7 +5,7 @@ import streamlit as st
 
 from gradviz_core.types import FlowQuestion, SiteInfo
 from gradviz_core.types.methods import METHODS
-from pages.explore import cam_view, cams, heads_view, maps, sheet_view
+from pages.explore import cam_view, cams, heads_view, maps, sheet_view, token_grids
 from pages.layout import frame
 from pages.shell import address, architecture_map, panel, sites
 from pages.shell.asking import ask, one_sentence
@@ -37,12 +37,13 @@ with one_sentence():
         heads_view.draw(choice, site_choice)
     else:
         with site_choice:
-            info = sites.choose(choice.survey.sites, maps.default(reached or choice.survey.sites))
+            every = token_grids.known(choice) if method else choice.survey.sites
+            info = sites.choose(every, maps.default(reached or choice.survey.sites))
         with site_map:
             architecture_map.draw(choice.survey.sites, info.site)
         sites.note_if_flat(info)
         if method and METHODS[method].one_map:
-            map_drawn = cam_view.draw(choice, info, method, has_strip=bool(strips))
+            map_drawn = cam_view.draw(choice, info, method, every, has_strip=bool(strips))
         else:
             sheet_view.draw(choice, info, kind, method, order, reached, has_strip=bool(strips))
 

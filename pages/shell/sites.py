@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -16,6 +17,8 @@ from gradviz_core.errors import UnknownSite
 from gradviz_core.types import INPUT, Blocks, FlowAnswer, Site, SiteInfo, layouts
 from gradviz_core.types.heads import HeadInfo
 from gradviz_core.types.indices import place_axes
+from gradviz_core.types.layouts import Grid
+from gradviz_core.types.patches import spread
 from gradviz_core.types.sites import no_such_site, site_name
 from pages.shell import address, pixel, widgets
 from pages.shell.clicks import Click
@@ -198,6 +201,21 @@ def choose_under(planes: Planes, height: int, width: int) -> Callable[[Click], N
     def act(click: Click) -> None:
         if planes.layout in _OVER_THE_PICTURE:
             _write_cell(planes, *_under(planes, click.row, click.column, height, width))
+
+    return act
+
+
+def choose_patch(info: SiteInfo, grid: Grid, size: tuple[int, int]) -> Callable[[Click], None]:
+    """The same where the patches are known: a click chooses the position that is the patch at that pixel."""
+    centres, places = grid.centres or spread(grid.rows, grid.columns, size), layouts.places(info)
+
+    def act(click: Click) -> None:
+        if click.row < 0 or click.column < 0:
+            return
+        position = grid.position(*centres.patch((click.row, click.column), grid.rows, grid.columns))
+        if position < math.prod(places):  # else it is in another window than the first, whose positions are counted
+            index = tuple(int(at) for at in np.unravel_index(position, places))
+            address.write(_place_choices(place_axes(info.layout, len(places)), index))
 
     return act
 

@@ -28,9 +28,7 @@ _SUBSTRATES = {"zero": "Mean colour", "blurred": "Blurred image", "black": "Blac
 def is_for(tested: Tested) -> bool:
     """Whether the map lies over the picture, so that it ranks its pixels."""
     info = tested.info
-    return info is None or (
-        layouts.over_image(layouts.places(info), layouts.channel_axis(info), tested.seen.size) is not None
-    )
+    return info is None or layouts.grid(info, tested.seen.size) is not None
 
 
 def _draw(row: DeltaGenerator, tested: Tested, rooms: Rooms) -> None:

@@ -15,6 +15,7 @@ from gradviz_core.drawing.snippets.scores import forward, hooked, imports_of_hoo
 from gradviz_core.drawing.snippets.setting import Setting, model, numbers, output_item, picture
 from gradviz_core.types import INPUT, ClassScore, MethodName, Site, SiteInfo, Target, head_code, layouts
 from gradviz_core.types.keeping import STRONGEST
+from gradviz_core.types.layouts import Grid
 from gradviz_core.types.methods import OptionValues, card_of
 from gradviz_core.types.sites import site_name
 
@@ -30,10 +31,9 @@ def layer_map(
     """``shown`` is what a method makes of a site: its one map, (H, W); else every channel, (C, H, W), or one. The
     target of a method that ``asks_along`` names its class."""
     one = card_of(method).one_map
-    grid = layouts.over_image(layouts.places(info), layouts.channel_axis(info), setting.card.preprocessing.size)
-    if one and grid is not None and grid.apart:
-        said = "  # the class token stands apart"
-        line = f"shown = found[0, {grid.apart} :].reshape({grid.rows}, {grid.columns}).detach().numpy(){said}"
+    grid = layouts.grid(info, setting.card.preprocessing.size)
+    if one and grid is not None and (grid.apart or grid.order or grid.shown):
+        line = f"shown = {_in_rows(grid)}.detach().numpy()"
         return _made(setting, target, info, method, options, Block((line,)), as_maps=False)
     which = "[0]" if one else "" if channel is None else f"[{channel}]"
     return _made(setting, target, info, method, options, Block((f"shown = maps{which}.numpy()",)))
@@ -96,7 +96,7 @@ def _found(
 ) -> tuple[Block, ...]:
     """From ``model`` and ``x`` to what ``last`` makes of ``found``, or of its ``maps``."""
     axis, card = layouts.channel_axis(info), card_of(method)
-    places = tuple(each for each in range(1, len(info.shape)) if each != axis)
+    places = tuple(each for each in range(info.shape[0] == 1, len(info.shape)) if each != axis)
     lines = method_words.code(method, options, str(axis), repr(places))
     shape = tuple(1 if card.one_map and each == axis else size for each, size in enumerate(info.shape))
     assert inside(target) in (None, info.site), "only one inner value at a time"
@@ -113,12 +113,22 @@ def map_of_layer(
 ) -> tuple[Block, ...]:
     """From ``model`` and ``x`` to ``shown``, the one map of a site: as rows and columns where it lies over the picture,
     else as it is drawn."""
-    grid = layouts.over_image(layouts.places(info), layouts.channel_axis(info), setting.card.preprocessing.size)
+    grid = layouts.grid(info, setting.card.preprocessing.size)
     if grid is None:
         return _found(setting, target, info, method, options, Block(("shown = maps[0].numpy()",)), as_maps=True)
-    patches = f"[{grid.apart} :]" if grid.apart else ""
-    line = f"shown = found.flatten(){patches}.reshape({grid.rows}, {grid.columns}).detach().numpy()"
+    line = f"shown = {_in_rows(grid)}.detach().numpy()"
     return _found(setting, target, info, method, options, Block((line,)), as_maps=False)
+
+
+def _in_rows(grid: Grid) -> str:
+    """``found``, the one map of a layer, as rows and columns."""
+    patches = f"[{list(grid.order)}]" if grid.order else f"[{grid.apart} :]" if grid.apart else ""
+    return f"found.flatten(){patches}.reshape({grid.rows}, {grid.columns})"
+
+
+def _positions(grid: Grid) -> str:
+    """Which of its positions are patches, as an index."""
+    return str(list(grid.order)) if grid.order else f"slice({grid.apart}, None)"
 
 
 def asks_along(method: MethodName) -> bool:
@@ -238,22 +248,22 @@ def _each_layer(
     rows = []
     for info in infos:
         axis = layouts.channel_axis(info)
-        grid = layouts.over_image(layouts.places(info), axis, setting.card.preprocessing.size)
+        grid = layouts.grid(info, setting.card.preprocessing.size)
         assert grid is not None, "only maps that lie over the image are in the strip"
-        rows.append(f"({every.index(info.site)}, {axis}, {grid.apart}, {grid.rows}, {grid.columns})")
+        rows.append(f"({every.index(info.site)}, {axis}, {_positions(grid)}, {grid.rows}, {grid.columns})")
     return (
         "",
         "def layer_map(value, gradient, axis):",
-        "    places = [d for d in range(1, value.dim()) if d != axis]",
+        "    places = [d for d in range(value.dim()) if d != axis and value.shape[d] > (d == 0)]",
         *(f"    {line}" for line in method_words.code(method, options, "axis", "places")),
         "    return found.detach()",
         "",
         "",
-        comment("For each layer: which value, its channel axis, tokens that stand apart, rows and columns of the map."),
+        comment("For each layer: which value, its channel axis, which positions are patches, rows and columns."),
         f"layers = {wrapped(rows)}",
         "shown = []",
-        "for number, axis, apart, rows, columns in layers:",
-        "    found = layer_map(kept[number], gradients[number], axis).flatten()[apart:].reshape(rows, columns)",
+        "for number, axis, patches, rows, columns in layers:",
+        "    found = layer_map(kept[number], gradients[number], axis).flatten()[patches].reshape(rows, columns)",
     )
 
 

@@ -281,8 +281,7 @@ def _is_coarse(at: Setting, map_at: MapAt) -> bool:
     """Whether the map lies over the picture with fewer rows and columns."""
     if map_at.info is None:
         return map_at.tokens is not None
-    places, axis = layouts.places(map_at.info), layouts.channel_axis(map_at.info)
-    return layouts.over_image(places, axis, at.card.preprocessing.size) is not None
+    return layouts.grid(map_at.info, at.card.preprocessing.size) is not None
 
 
 def _over_pixels(at: Setting, map_at: MapAt) -> tuple[str, ...]:
