@@ -10,7 +10,7 @@ PAGE = contents.Page(
     order=0,
     parameters=walk.PARAMETERS,
     pickers=False,
-    presented=("chart_story_0", "chart_story_1", "chart_story_2", "story_claim", "story_walk"),
+    presented=("chart_story_0", "chart_story_1", "chart_story_2", "story_claim", "story_walk", *walk.SLIDERS),
 )
 
 if __name__ == "__main__":

@@ -45,6 +45,7 @@ from gradviz_core.types import (
     MethodName,
     Norm,
     OutputQuestion,
+    PathQuestion,
     PerturbationQuestion,
     ProofQuestion,
     Question,
@@ -102,6 +103,7 @@ QUESTIONS: st.SearchStrategy[Question] = st.one_of(
     st.builds(InsertionQuestion, model=TEXT, image=TEXT, target=TARGETS, method=METHODS, steps=COUNT),
     st.builds(RandomisedQuestion, model=TEXT, image=TEXT, wrt=SITES, layer=COUNT, noise=st.floats(0, 9)),
     st.builds(CamsQuestion, model=TEXT, image=TEXT, target=TARGETS, method=METHODS, options=CHOICES),
+    st.builds(PathQuestion, model=TEXT, image=TEXT, target=TARGETS, parts=COUNT, steps=COUNT),
     st.builds(KeepingQuestion, model=TEXT, image=TEXT, sites=WRT, target=TARGETS, method=METHODS, options=CHOICES),
 )
 SHAPES = hnp.array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=4)
@@ -156,6 +158,7 @@ def test_every_kind_of_question_and_target_is_tried_here() -> None:
         "UnitsQuestion",
         "SurveyQuestion",
         "FlowQuestion",
+        "PathQuestion",
         "PerturbationQuestion",
         "JacobianQuestion",
         "SpectrumQuestion",

@@ -26,6 +26,7 @@ ABOUT_MODELS: dict[str, Any] = {
     "units": gv.UnitsQuestion(model=MODEL, image=IMAGE, site=gv.Site("relu1"), place=()),
     "survey": gv.SurveyQuestion(model=MODEL, image=IMAGE),
     "flow": gv.FlowQuestion(model=MODEL, image=IMAGE),
+    "path": gv.PathQuestion(model=MODEL, image=IMAGE, parts=2, steps=2),
     "perturbation": gv.PerturbationQuestion(model=MODEL, image=IMAGE),
     "jacobian": gv.JacobianQuestion(model=MODEL, image=IMAGE, rows=(0, 1)),
     "spectrum": gv.SpectrumQuestion(model=MODEL, image=IMAGE, count=2),
@@ -108,6 +109,7 @@ def _what_mypy_infers(any_question: gv.Question) -> None:
     assert_type(gv.answer(gv.UnitsQuestion(model="", image="", site=gv.INPUT, place=())), gv.UnitsAnswer)
     assert_type(gv.answer(gv.SurveyQuestion(model="", image="")), gv.SurveyAnswer)
     assert_type(gv.answer(gv.FlowQuestion(model="", image="")), gv.FlowAnswer)
+    assert_type(gv.answer(gv.PathQuestion(model="", image="")), gv.PathAnswer)
     assert_type(gv.answer(gv.PerturbationQuestion(model="", image="")), gv.PerturbationAnswer)
     assert_type(gv.answer(gv.JacobianQuestion(model="", image="")), gv.JacobianAnswer)
     assert_type(gv.answer(gv.SpectrumQuestion(model="", image="")), gv.SpectrumAnswer)

@@ -45,6 +45,7 @@ from gradviz_core.types import (
     LessonQuestion,
     OutputAnswer,
     OutputQuestion,
+    PathQuestion,
     PerturbationQuestion,
     ProofQuestion,
     Question,
@@ -66,6 +67,7 @@ QUESTIONS: Mapping[str, Question] = {
     "units": UnitsQuestion(model=MODEL, image=IMAGE, site=SITE, place=()),
     "survey": SurveyQuestion(model=MODEL, image=IMAGE),
     "flow": FlowQuestion(model=MODEL, image=IMAGE),
+    "path": PathQuestion(model=MODEL, image=IMAGE, parts=2, steps=2),
     "perturbation": PerturbationQuestion(model=MODEL, image=IMAGE),
     "jacobian": JacobianQuestion(model=MODEL, image=IMAGE),
     "spectrum": SpectrumQuestion(model=MODEL, image=IMAGE, count=2),
@@ -112,8 +114,9 @@ LARGE: Mapping[str, Arrays] = {
     "proof": {"x": np.ones(3_000_000)},
     "insertion": {"share": np.ones(3_000_000)},
     "keeping": {"kept": np.ones(3_000_000)},
+    "path": {"pixels": PIXELS, "added": _grey(20, 3, 300, 300)},
 }
-REFUSED = {"flow", "jacobian", "lesson", "diagnosis", "proof", "backward", "keeping", "insertion"}
+REFUSED = {"flow", "jacobian", "lesson", "diagnosis", "proof", "backward", "keeping", "insertion", "path"}
 
 
 @cache

@@ -33,20 +33,34 @@ def survey(ask: Ask, subject: Subject) -> SurveyAnswer:
 
 
 def saliency_field(answer: GradientAnswer, view: str = "signed_sum") -> Field:
-    """The input gradient in one view, ready to draw."""
-    unit = captions.gradient_unit(answer.target, INPUT)
-    return fields.reduced(answer.gradients[INPUT], view, unit=unit)
+    """What the method makes of the input gradient, in one view, ready to draw."""
+    unit = captions.gradient_unit(answer.target, INPUT, answer.question.method, answer.question.options)
+    return fields.reduced(answer.attributions[INPUT], view, unit=unit)
 
 
 def saliency_caption(answer: GradientAnswer, known: ModelCard, field: Field, view: str = "signed_sum") -> Caption:
-    """What a picture of the input gradient shows."""
-    shape = answer.gradients[INPUT].shape
-    return captions.saliency(answer.target, known.labels, method="gradient", reduction=view, field=field, shape=shape)
+    """What a picture of it shows."""
+    return captions.saliency(
+        answer.target,
+        known.labels,
+        method=answer.question.method,
+        reduction=view,
+        field=field,
+        shape=answer.attributions[INPUT].shape,
+        options=answer.question.options,
+    )
 
 
 def saliency_page(subject: Subject, *choices: tuple[str, str]) -> Explore:
     """Input saliency at the same question."""
     return Explore("saliency", (("model", subject.model), ("image", subject.image), *choices))
+
+
+def method_page(question: GradientQuestion) -> Explore:
+    """Input saliency with the method of this question, and its options."""
+    said = ((name, f"{value:g}" if isinstance(value, float) else value) for name, value in question.options)
+    options = ",".join(f"{name}={text}" for name, text in said)
+    return saliency_page(Subject(question.model, question.image), ("method", question.method), ("options", options))
 
 
 def number(value: float, digits: int = 3) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -86,6 +87,24 @@ class Told:
     """How each number of both is computed."""
     pictures: tuple[Shown, ...]
     explore: Explore
+
+
+@dataclass(frozen=True, slots=True)
+class Slider:
+    """What a person may move in a view: the sentence, the numbers and the pictures follow."""
+
+    name: str
+    """In the address. It never changes its meaning, nor do the stops."""
+    label: str
+    unit: str
+    """After the number: ``%``."""
+    meaning: str
+    """The tooltip."""
+    stops: tuple[int, ...]
+    first: int
+    """Where it stands until somebody moves it."""
+    tell: Callable[[Ask, Subject, int], Told]
+    """The view with the slider at one of its stops."""
 
 
 def claim(holds: bool, what: str) -> None:

@@ -58,6 +58,8 @@ from gradviz_core.types.lesson_cards import StepResult as StepResult
 from gradviz_core.types.methods import MethodName as MethodName
 from gradviz_core.types.output import OutputAnswer as OutputAnswer
 from gradviz_core.types.output import OutputQuestion as OutputQuestion
+from gradviz_core.types.path import PathAnswer as PathAnswer
+from gradviz_core.types.path import PathQuestion as PathQuestion
 from gradviz_core.types.perturbation import Norm as Norm
 from gradviz_core.types.perturbation import PerturbationAnswer as PerturbationAnswer
 from gradviz_core.types.perturbation import PerturbationQuestion as PerturbationQuestion

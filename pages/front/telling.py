@@ -7,11 +7,12 @@ from collections.abc import Sequence
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from gradviz_core.story.told import Shown, Told
+from gradviz_core.story.told import Shown, Subject, Told
+from gradviz_core.story.views import View
 from gradviz_core.types import Question
 from gradviz_core.types.questions import A
 from pages.layout import contents
-from pages.shell import address, copy_link, meaning, narrow, panel, present, sizes
+from pages.shell import address, copy_link, meaning, narrow, panel, present, sizes, widgets
 from pages.shell.asking import ask
 from pages.shell.panel import Picture
 from pages.shell.words import explained, plain
@@ -28,6 +29,9 @@ _WITH_BAR_OF_THREE = 1.26
 """How much wider a column is for a picture with its scale, among three on a projector."""
 _WORDS = 0.62
 """Width of the words beside two pictures, in widths of a picture."""
+
+_SLIDER = 230
+"""Pixels."""
 
 
 def answer(question: Question[A]) -> A:
@@ -50,6 +54,41 @@ def heading(title: str, number: int, count: int) -> DeltaGenerator:
     return beside
 
 
+def begin(view: View) -> tuple[DeltaGenerator, int | None]:
+    """Room for the claim, and where the slider beside it stands; None for a view without one.
+
+    Raises:
+        NoSuchChoice: the address names no stop of the slider.
+    """
+    slider = view.slider
+    if slider is None:
+        return st.container(key="story_claim"), None
+    with st.container(horizontal=True, vertical_alignment="top", key="story_row"):
+        room = st.container(key="story_claim")
+        with st.container(width=_SLIDER):
+            at = widgets.stops(
+                slider.label,
+                slider.name,
+                slider.stops,
+                slider.first,
+                slider.meaning,
+                unit=slider.unit,
+                width=_SLIDER,
+            )
+    return room, at
+
+
+def told(view: View, subject: Subject, at: int | None) -> Told:
+    """The view, with its slider there.
+
+    Raises:
+        GradVizError: as ``view.tell`` does.
+    """
+    if view.slider is None or at is None:
+        return view.tell(answer, subject)
+    return view.slider.tell(answer, subject, at)
+
+
 def lead_on(told: Told, room: DeltaGenerator, *, last: bool) -> None:
     """The button that leads to the page with the same question; after the last view one to the lessons, too."""
     room.button("Explore this", icon=":material/arrow_forward:", on_click=_leave, args=(told,))
@@ -65,9 +104,9 @@ def _leave(told: Told) -> None:
     address.leave(there.script, others | dict(told.explore.choices))
 
 
-def draw(told: Told) -> None:
-    """The claim, the pictures below it, and what is to be said of them: beside two, below three."""
-    with st.container(key="story_claim"):
+def draw(told: Told, claim: DeltaGenerator) -> None:
+    """The claim in its room, the pictures below it, and what is to be said of them: beside two, below three."""
+    with claim:
         st.markdown(explained(told.sentence))
     with_bar = _WITH_BAR_OF_THREE if len(told.pictures) > 2 else sizes.WITH_BAR
     widths = [with_bar if shown.has_scale else 1.0 for shown in told.pictures]

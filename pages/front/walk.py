@@ -16,8 +16,13 @@ from pages.shell.clicks import sent
 from pages.shell.parameters import Parameter
 from pages.streamlit_private import elements
 
-PARAMETERS = (Parameter("story"),)
+PARAMETERS = (
+    Parameter("story"),
+    *(Parameter(view.slider.name, within=("story",)) for view in VIEWS if view.slider is not None),
+)
 NAMES = tuple(view.name for view in VIEWS)
+SLIDERS = tuple(f"shown_{view.slider.name}" for view in VIEWS if view.slider is not None)
+"""Their keys on the page."""
 KEY = "story_walk"
 PATIENCE_MS = 5000
 """So long a press counts from the view that was asked for last, though it is not there yet."""

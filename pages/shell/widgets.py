@@ -169,6 +169,30 @@ def slider(label: str, name: str, choices: range, default: int, meaning: str, *,
     raise address.NoSuchChoice(f"{label} cannot be {_quoted(text)}: {rule}. Move the slider.", name)
 
 
+def stops(label: str, name: str, values: Sequence[int], first: int, meaning: str, *, unit: str, width: int) -> int:
+    """One of some numbers, by a slider that has a stop at each, and which is chosen; ``first`` until somebody moves it.
+
+    Raises:
+        NoSuchChoice: the address names another one.
+    """
+    text = address.read(name, str(first))
+    chosen = next((value for value in values if str(value) == text), None)
+    key, updated = _shown(name, first if chosen is None else chosen)
+    st.select_slider(
+        label,
+        values,
+        None if updated else first if chosen is None else chosen,
+        format_func=lambda value: f"{value} {unit}".rstrip(),
+        key=key,
+        help=_explained(label, meaning) or None,
+        width=width,
+    )
+    if chosen is not None:
+        return chosen
+    rule = f"it must be one of {', '.join(map(str, values))}"
+    raise address.NoSuchChoice(f"{label} cannot be {_quoted(text)}: {rule}. Move the slider.", name)
+
+
 def _explained(label: str, meaning: str) -> str:
     """The tooltip of a control: its own meaning, then the terms in its label."""
     return "\n\n".join(filter(None, (meaning, tooltip(label))))

@@ -1,0 +1,127 @@
+"""A mean over noisy copies: what differs from one copy to the next cancels, what all of them share stays."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from gradviz_core.drawing import captions
+from gradviz_core.story import asked, figures
+from gradviz_core.story.photo import SLOPE
+from gradviz_core.story.regions import square, strongest_window
+from gradviz_core.story.told import Ask, Computed, Shown, Slider, Subject, Told, claim
+from gradviz_core.types import INPUT, FloatArray, GradientAnswer, GradientQuestion
+
+DRAWS, FIRST = (1, 4, 16, 64), 16
+SPREAD = 0.05
+"""Standard deviation of the noise, as a share of the range of the values."""
+
+
+class Facts(NamedTuple):
+    """What is claimed of the mean over some copies."""
+
+    left: float
+    """Root mean square of the mean, as a share of that of one copy's gradient."""
+    chance: float
+    """The same if the gradients of the copies had nothing in common."""
+    alike: float
+    """Correlation of the mean with the gradient at the picture itself, pixel by pixel."""
+
+
+def tell(ask: Ask, subject: Subject, draws: int = FIRST) -> Told:
+    """The gradient at the picture, and the mean of the gradients at so many noisy copies of it."""
+    here, card = asked.gradient(ask, subject), asked.card(ask, subject)
+    mean = over_copies(ask, subject, draws)
+    one = mean if draws == 1 else over_copies(ask, subject, 1)
+    now = facts(*(_signed(each) for each in (here, one, mean)), draws)
+    squares = square(mean.attributions[INPUT])
+    box, held = strongest_window(squares, *(size // 2 for size in squares.shape))
+    share, label = captions.share_text, here.prediction[0].label
+    plain, field = (asked.saliency_field(each) for each in (here, mean))
+    return Told(
+        _sentence(now, draws),
+        f"Each copy is the picture with noise on every pixel: its standard deviation is {share(SPREAD)} of the range "
+        "of the values. The mean is the average slope of pictures like this one. It is no longer the slope at this "
+        f"picture: the two maps have a correlation of {captions.number_text(now.alike, 2)} (1: the same, 0: unrelated)."
+        f" The box, a quarter of the picture, holds {share(held)} of the mean's squared slopes.",
+        (
+            Computed("Left: the slopes at the picture.", SLOPE),
+            Computed(
+                "Right: the mean of the slopes at all copies; ε is normal noise with a fixed seed, so everyone sees "
+                "the same map.",
+                r"\frac{1}{N} \sum_{n=1}^{N} \frac{\partial z}{\partial x}(x + \varepsilon_n), \quad N = " f"{draws}",
+            ),
+            Computed(
+                "What is left: the root mean square of the mean m, over that of the slopes s of one copy. If the "
+                "copies had nothing in common, it would be the second number.",
+                rf"\sqrt{{\overline{{m^2}}}} \big/ \sqrt{{\overline{{s^2}}}} = {asked.number(now.left)}, \quad "
+                rf"1 / \sqrt{{N}} = {asked.number(now.chance)}",
+            ),
+            Computed(
+                "Correlation of the left map with the right one, pixel by pixel.",
+                rf"\operatorname{{corr}} = {asked.number(now.alike, 2)}",
+            ),
+        ),
+        (
+            Shown(
+                f"The gradient for {label} at this picture",
+                figures.heatmap(plain, here.pixels, box),
+                asked.saliency_caption(here, card, plain),
+            ),
+            Shown(
+                "One noisy copy" if draws == 1 else f"The mean over {draws} noisy copies",
+                figures.heatmap(field, here.pixels, box),
+                asked.saliency_caption(mean, card, field),
+            ),
+        ),
+        asked.method_page(mean.question),
+    )
+
+
+def _sentence(now: Facts, draws: int) -> str:
+    if draws == 1:
+        return (
+            "The gradient of 1 noisy copy of the picture is as speckled as that of the picture itself. Move the slider "
+            "to average over more copies."
+        )
+    return (
+        f"Averaged over {draws} noisy copies, {captions.share_text(now.left)} of the slopes' size is left: what "
+        "differs from copy to copy cancels, what all copies share stays."
+    )
+
+
+def over_copies(ask: Ask, subject: Subject, draws: int) -> GradientAnswer:
+    """SmoothGrad with so many copies."""
+    options = (("draws", float(draws)), ("spread", SPREAD), ("seed", 0.0))
+    return ask(GradientQuestion(model=subject.model, image=subject.image, method="smoothgrad", options=options))
+
+
+def facts(here: FloatArray, one: FloatArray, mean: FloatArray, draws: int) -> Facts:
+    """Of three signed maps (H, W): at the picture, at one copy, and the mean over ``draws``.
+
+    Raises:
+        NotSo: nothing cancels in the mean of several copies, or the copies have nothing in common.
+    """
+    left = math.sqrt(np.square(mean).mean() / np.square(one).mean())
+    found = Facts(left, 1 / math.sqrt(draws), float(np.corrcoef(here.ravel(), mean.ravel())[0, 1]))
+    if draws > 1:
+        claim(found.left < 1, "the gradients of noisy copies cancel in part")
+        claim(found.left > found.chance, "the gradients of noisy copies have something in common")
+    return found
+
+
+def _signed(answer: GradientAnswer) -> FloatArray:
+    return np.asarray(answer.attributions[INPUT][0].sum(axis=0), np.float64)
+
+
+SLIDER = Slider(
+    "story_draws",
+    "Noisy copies",
+    "",
+    "How many noisy copies of the picture are averaged.",
+    DRAWS,
+    FIRST,
+    tell,
+)
