@@ -158,6 +158,7 @@ MADE: dict[str, tuple[str, Callable[[Names], go.Figure]]] = {
     "strip": ("figures.strip", lambda names: figures.strip(names[:4], NUMBERS, unit=names[4])),
     "before and after": ("charts.before_and_after", _before_and_after),
     "predicted and actual": ("charts.predicted_and_actual", _predicted_and_actual),
+    "area": ("charts.area", lambda names: charts.area(NUMBERS, NUMBERS, NUMBERS[1], unit=names[0])),
     "along": ("flow_figures.along", _along),
     "predicted map": ("output_figures.predicted_map", _predicted_map),
     "boxes": ("output_figures.boxes_over", _boxes),
@@ -180,6 +181,14 @@ MADE: dict[str, tuple[str, Callable[[Names], go.Figure]]] = {
     "enlarged in the story": (
         "figures.enlarged",
         lambda names: story.enlarged(_field(names), (0, 1, 0, 1), (0, 0, 0, 1), (0, 1, 1, 1)),
+    ),
+    "map over the picture in the story": (
+        "figures.over_image",
+        lambda names: story.over_image(_field(names), Seen(np.zeros((4, 4, 3), np.uint8)), (0, 1, 0, 1)),
+    ),
+    "patches in the story": (
+        "figures.patches",
+        lambda names: story.patches(_field(names), Seen(np.zeros((4, 4, 3), np.uint8)), (0, 1, 0, 1)),
     ),
     "two lines of the story": ("figures.two_lines", lambda names: story.two_lines(_along(names))),
 }

@@ -55,7 +55,7 @@ def answer(scene: Scene, question: PathQuestion, notes: tuple[str, ...], clock: 
     oracle = SceneOracle(scene, target, INPUT, reached(INPUT, found, target))
     start = baseline(oracle, value, {"baseline": question.baseline, "seed": 0})
     met = walk(oracle, value, start, question.parts, question.steps)
-    arrays = {
+    arrays: dict[str, np.ndarray] = {
         "pixels": scene.pixels.copy(),
         "share": met.share,
         "score": met.score,

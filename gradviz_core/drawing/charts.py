@@ -128,6 +128,39 @@ def predicted_and_actual(answer: PerturbationAnswer, *, unit: str, size_words: s
     return figure
 
 
+def area(percent: FloatArray, slope: FloatArray, until: float, *, unit: str, height: int = 350) -> go.Figure:
+    """A slope along a way of 100 %, and the area under it, filled as far as ``until``."""
+    shown, filled = figure_text(unit), percent <= until
+    hover = "%{x:.3~g} %<br><b>%{y:.4~g}</b> " + shown + "<extra></extra>"
+    figure = go.Figure(
+        [
+            go.Scatter(
+                x=percent[filled],
+                y=slope[filled],
+                mode="lines",
+                line={"width": 0},
+                fill="tozeroy",
+                fillcolor="rgba(26, 143, 131, 0.4)",
+                hoverinfo="skip",
+            ),
+            go.Scatter(x=percent, y=slope, mode="lines", line={"color": ACCENT, "width": 2}, hovertemplate=hover),
+        ]
+    )
+    figure.add_vline(x=until, line={"color": QUIET, "width": 2, "dash": "dot"})
+    figure.update_layout(
+        height=height,
+        margin={"l": 8, "r": 8, "t": 8, "b": 8},
+        showlegend=False,
+        dragmode=False,
+        hovermode="x",
+        plot_bgcolor="rgba(0,0,0,0)",
+    )
+    axis = {"fixedrange": True, "tickfont": {"size": 11}, "zeroline": True}
+    figure.update_xaxes(axis, title={"text": "brightness, %", "font": {"size": 12}, "standoff": 4}, showgrid=False)
+    figure.update_yaxes(axis, title={"text": f"slope, {shown}", "font": {"size": 12}})
+    return figure
+
+
 def _line(figure: go.Figure, name: str, x: FloatArray, y: FloatArray, line: Mapping[str, object]) -> None:
     figure.add_trace(
         go.Scatter(

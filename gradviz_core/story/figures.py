@@ -5,12 +5,10 @@ from __future__ import annotations
 import plotly.graph_objects as go
 
 from gradviz_core.drawing import cam_figures, figures
-from gradviz_core.drawing.figures import ACCENT, QUIET
 from gradviz_core.drawing.outlines import Box, outline
 from gradviz_core.drawing.screen.seen import Seen
 from gradviz_core.story.regions import cut
-from gradviz_core.text.shown_text import figure_text
-from gradviz_core.types import Field, FloatArray, Pixels
+from gradviz_core.types import Field, Pixels
 
 HEIGHT, CHART, CHART_OF_THREE = 800, 440, 330
 """Of the highest picture, in CSS pixels; the page makes it as much smaller as its screen is. And of a chart beside one
@@ -65,36 +63,3 @@ def patches(field: Field, seen: Seen, box: Box) -> go.Figure:
 def two_lines(drawn: go.Figure) -> go.Figure:
     """The first two lines of a chart, at the height of the picture beside it."""
     return go.Figure(drawn.data[:2], drawn.layout).update_layout(height=CHART)
-
-
-def area(percent: FloatArray, slope: FloatArray, until: float, *, unit: str) -> go.Figure:
-    """A slope along a way of 100 %, and the area under it, filled as far as ``until``."""
-    shown, filled = figure_text(unit), percent <= until
-    hover = "%{x:.3~g} %<br><b>%{y:.4~g}</b> " + shown + "<extra></extra>"
-    figure = go.Figure(
-        [
-            go.Scatter(
-                x=percent[filled],
-                y=slope[filled],
-                mode="lines",
-                line={"width": 0},
-                fill="tozeroy",
-                fillcolor="rgba(26, 143, 131, 0.4)",
-                hoverinfo="skip",
-            ),
-            go.Scatter(x=percent, y=slope, mode="lines", line={"color": ACCENT, "width": 2}, hovertemplate=hover),
-        ]
-    )
-    figure.add_vline(x=until, line={"color": QUIET, "width": 2, "dash": "dot"})
-    figure.update_layout(
-        height=CHART_OF_THREE,
-        margin={"l": 8, "r": 8, "t": 8, "b": 8},
-        showlegend=False,
-        dragmode=False,
-        hovermode="x",
-        plot_bgcolor="rgba(0,0,0,0)",
-    )
-    axis = {"fixedrange": True, "tickfont": {"size": 11}, "zeroline": True}
-    figure.update_xaxes(axis, title={"text": "brightness, %", "font": {"size": 12}, "standoff": 4}, showgrid=False)
-    figure.update_yaxes(axis, title={"text": f"slope, {shown}", "font": {"size": 12}})
-    return figure

@@ -132,7 +132,9 @@ def _pictures(answer: PathAnswer, card: ModelCard, now: Facts, percent: int, lab
         ),
         Shown(
             f"The slope of the score of {label} on the way",
-            figures.area(100 * answer.arrays["share"], answer.arrays["slope"], percent, unit=f"{unit} per 100 %"),
+            figures.area(
+                (100 * answer.arrays["share"]).round(6), answer.arrays["slope"], percent, unit=f"{unit} per 100 %"
+            ),
             Caption(
                 f"How fast the score of {label} grows with the brightness of the picture. Filled: up to {percent} %.",
                 r"\frac{dz}{d\alpha}",

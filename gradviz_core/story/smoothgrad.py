@@ -35,7 +35,7 @@ def tell(ask: Ask, subject: Subject, draws: int = FIRST) -> Told:
     here, card = asked.gradient(ask, subject), asked.card(ask, subject)
     mean = over_copies(ask, subject, draws)
     one = mean if draws == 1 else over_copies(ask, subject, 1)
-    now = facts(*(_signed(each) for each in (here, one, mean)), draws)
+    now = facts(_signed(here), _signed(one), _signed(mean), draws)
     squares = square(mean.attributions[INPUT])
     box, held = strongest_window(squares, *(size // 2 for size in squares.shape))
     share, label = captions.share_text, here.prediction[0].label
