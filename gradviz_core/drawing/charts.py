@@ -157,6 +157,7 @@ def area(percent: FloatArray, slope: FloatArray, until: float, *, unit: str, hei
     )
     axis = {"fixedrange": True, "tickfont": {"size": 11}, "zeroline": True}
     figure.update_xaxes(axis, title={"text": "brightness, %", "font": {"size": 12}, "standoff": 4}, showgrid=False)
+    figure.update_xaxes(range=[-1, 101], dtick=20)
     figure.update_yaxes(axis, title={"text": f"slope, {shown}", "font": {"size": 12}})
     return figure
 

@@ -53,12 +53,10 @@ def tell(ask: Ask, subject: Subject, percent: int = FIRST) -> Told:
     return Told(
         f"Cover the quarter of the picture where the first map is largest, and the score of {label} changes by "
         f"{number(now.first)}. Cover the last map's quarter, and it changes by {number(now.last)}.",
-        f"A map adds up all channels of a layer, each times its mean slope: {DIVERGING.high} speaks for {label}, "
-        f"{DIVERGING.low} against it. The first layer has {layers.size_text(first)} places, and each sees a few "
-        "pixels: a spot or an edge, which any class may have. The last has "
-        f"{layers.size_text(last)} places, and each sees much of the picture: the map is coarse, and lies on what "
-        "counts. The slider moves the middle map through the layers between; with its quarter covered the score "
-        f"changes by {number(now.middle)}. The box is one place in all three.",
+        f"A map adds up a layer's channels, each times its mean slope: {DIVERGING.high} speaks for {label}, "
+        f"{DIVERGING.low} against it. Each of the {layers.size_text(first)} places of the first layer sees only a spot "
+        f"or an edge; each of the {layers.size_text(last)} of the last sees much of the picture. The slider moves the "
+        f"middle map: with its quarter covered the score changes by {number(now.middle)}. The box is one place in all.",
         (
             Computed(
                 "A map: the channels a of a layer, each times the mean of its slope over all Z places. Grad-CAM as "
@@ -129,9 +127,9 @@ def _shown(survey: SurveyAnswer, every: CamsAnswer, info: SiteInfo, box: Box) ->
 
 SLIDER = Slider(
     "story_depth",
-    "Depth of the middle map",
+    "Middle map",
     "%",
-    "How far into the network the layer of the middle map lies: 0 is the first ReLU, 100 the last.",
+    "How deep in the network its layer lies: 0 is the first ReLU, 100 the last.",
     PERCENT,
     FIRST,
     tell,

@@ -10,7 +10,7 @@ from gradviz_core.drawing.screen.seen import Seen
 from gradviz_core.story.regions import cut
 from gradviz_core.types import Field, Pixels
 
-HEIGHT, CHART, CHART_OF_THREE = 800, 440, 330
+HEIGHT, CHART, CHART_OF_THREE = 800, 440, 290
 """Of the highest picture, in CSS pixels; the page makes it as much smaller as its screen is. And of a chart beside one
 picture, and between two."""
 OPACITY = 0.65

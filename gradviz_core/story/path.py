@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gradviz_core.drawing import captions, fields
+from gradviz_core.drawing import captions, charts, fields
 from gradviz_core.drawing.captions import Caption
 from gradviz_core.drawing.how_to_read import HowToRead
 from gradviz_core.story import asked, figures
@@ -49,7 +49,7 @@ def tell(ask: Ask, subject: Subject, percent: int = FIRST) -> Told:
     return Told(
         _sentence(now, percent, label),
         f"The map shares the area out among the pixels: {DIVERGING.high} raises the score, {DIVERGING.low} lowers it, "
-        f"and all values add up to {number(now.area, 4)}. At the full picture the slope is {number(now.slope)}, but on "
+        f"and all values add up to {_logits(now.area)}. At the full picture the slope is {number(now.slope)}, but on "
         f"the way it reaches {number(now.steepest)}: the gradient of the picture alone misses what happens before. "
         f"The area differs from the change of the score by {share(_gap(now))}, as it is added up from {STEPS} "
         "trapezoids.",
@@ -83,9 +83,14 @@ def _sentence(now: Facts, percent: int, label: str) -> str:
         )
     compared = "higher" if now.change > 0 else "lower"
     return (
-        f"At {percent} % brightness the score of {label} is {captions.number_text(abs(now.change), 4)} {compared} than "
-        f"at black. The area under its slope up to there is {captions.number_text(now.area, 4)}."
+        f"At {percent} % brightness the score of {label} is {_logits(abs(now.change))} {compared} than "
+        f"at black. The area under its slope up to there is {_logits(now.area)}."
     )
+
+
+def _logits(value: float) -> str:
+    """With two decimals: so area and change can be compared."""
+    return f"{value:.2f}".replace("-", "\N{MINUS SIGN}")
 
 
 def question() -> PathQuestion:
@@ -132,8 +137,12 @@ def _pictures(answer: PathAnswer, card: ModelCard, now: Facts, percent: int, lab
         ),
         Shown(
             f"The slope of the score of {label} on the way",
-            figures.area(
-                (100 * answer.arrays["share"]).round(6), answer.arrays["slope"], percent, unit=f"{unit} per 100 %"
+            charts.area(
+                (100 * answer.arrays["share"]).round(6),
+                answer.arrays["slope"],
+                percent,
+                unit=f"{unit} per 100 %",
+                height=figures.CHART_OF_THREE,
             ),
             Caption(
                 f"How fast the score of {label} grows with the brightness of the picture. Filled: up to {percent} %.",
@@ -142,9 +151,7 @@ def _pictures(answer: PathAnswer, card: ModelCard, now: Facts, percent: int, lab
                 _READ,
             ),
         ),
-        Shown(
-            f"What each pixel has added: {captions.number_text(now.area, 4)} in all", figures.heatmap(field), caption
-        ),
+        Shown(f"What each pixel has added: {_logits(now.area)} in all", figures.heatmap(field), caption),
     )
 
 

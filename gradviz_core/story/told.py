@@ -51,6 +51,11 @@ class Shown:
     """The check of its gradient by finite differences, whose verdict stands below it."""
 
     @property
+    def is_picture(self) -> bool:
+        """Whether it has rows and columns of pixels, and is no chart with axes."""
+        return bool((self.figure.layout.meta or {}).get("rows_per_column"))
+
+    @property
     def has_scale(self) -> bool:
         """Whether a scale of its colours stands beside it."""
         return any(trace.type == "heatmap" for trace in self.figure.data)

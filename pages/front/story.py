@@ -4,11 +4,11 @@ import streamlit as st
 
 from gradviz_core.story.told import Subject
 from pages.front import telling, walk
-from pages.shell import skeleton
+from pages.shell import present, skeleton
 from pages.shell.asking import one_sentence
 from pages.uploads import images, models
 
-st.html(f"<style>{walk.STYLE}{telling.STYLE}</style>")
+st.html(f"<style>{walk.STYLE}{telling.STYLE}{telling.PRESENTED if present.on() else ''}</style>")
 view = None
 with one_sentence():
     view = walk.chosen()

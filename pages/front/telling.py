@@ -25,11 +25,19 @@ STYLE = f"""
 }}
 """
 """The story has no sidebar. The rest of its looks comes with the page (``pages/layout/style.py``)."""
+PRESENTED = f"""
+{elements.COLUMN}:has(.st-key-story_said) {{ display: none; }}
+@media (min-width: {narrow.WIDEST + 1}px) {{
+  [class*=st-key-picture_story_] [class*="st-key-chart_story_"] {{ --most: calc(100vh - 12.8rem) !important; }}
+}}
+"""
+"""Where it is presented, the pictures have the room of the words, and that of a row of controls above them."""
 _WITH_BAR_OF_THREE = 1.26
 """How much wider a column is for a picture with its scale, among three on a projector."""
+_CHART_OF_THREE = 2.0
+"""The same of a chart, which may be low: so the pictures beside it are small enough for the words below."""
 _WORDS = 0.62
 """Width of the words beside two pictures, in widths of a picture."""
-
 _SLIDER = 230
 """Pixels."""
 
@@ -108,10 +116,11 @@ def draw(told: Told, claim: DeltaGenerator) -> None:
     """The claim in its room, the pictures below it, and what is to be said of them: beside two, below three."""
     with claim:
         st.markdown(explained(told.sentence))
-    with_bar = _WITH_BAR_OF_THREE if len(told.pictures) > 2 else sizes.WITH_BAR
-    widths = [with_bar if shown.has_scale else 1.0 for shown in told.pictures]
+    of_three = len(told.pictures) > 2
+    with_bar, chart = (_WITH_BAR_OF_THREE, _CHART_OF_THREE) if of_three else (sizes.WITH_BAR, 1.0)
+    widths = [with_bar if shown.has_scale else 1.0 if shown.is_picture else chart for shown in told.pictures]
     _align(told.pictures)
-    if len(widths) > 2:
+    if of_three:
         columns, words = st.columns(widths), st.container()
     else:
         *columns, words = st.columns([*widths, _WORDS])
