@@ -88,7 +88,10 @@ def tell(ask: Ask, subject: Subject, block: int = FIRST) -> Told:
             ),
         ),
         _pictures(answer, card, weights, slopes, block),
-        Explore("saliency", (("model", STAR.model), ("image", STAR.image), ("method", "attention_rollout"))),
+        Explore(
+            "feature-maps",
+            (("model", STAR.model), ("image", STAR.image), ("maps", "heads"), ("attention_layer", str(layer.site))),
+        ),
     )
 
 
