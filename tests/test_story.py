@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cache
 from urllib.parse import parse_qsl
 
 import pytest
@@ -13,7 +12,9 @@ from streamlit.testing.v1 import AppTest
 from gradviz_core.compute import inline
 from gradviz_core.story.told import Subject, Told
 from gradviz_core.story.views import VIEWS, View
-from gradviz_core.types import AboutAModel, Question
+from gradviz_core.text.codec import question_to_json
+from gradviz_core.types import AboutAModel, Answer, Question
+from gradviz_core.types.kinds import answer_to
 from pages.layout import contents
 from pages.shell import unfinished
 from pages.shell.answer_cache import answer_cache
@@ -34,9 +35,13 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Question]]:
     answer_cache.clear()
 
 
-@cache
 def told(view: View) -> Told:
-    return view.tell(inline.ask, HERE)
+    """By the answers that the page has asked for, where it has."""
+    return view.tell(lambda question: answer_to(question, _answer(question)), HERE)
+
+
+def _answer(question: Question) -> Answer:
+    return answer_cache().get(question_to_json(question), lambda: inline.ask(question))
 
 
 # ---------------------------------------------------------------------------------------------------------------- pages

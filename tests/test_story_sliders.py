@@ -101,6 +101,16 @@ def test_what_is_left_of_a_mean_over_noisy_copies(draws: int) -> None:
     assert np.abs(what.pictures[1].figure.data[0].z - mean).max() < 1e-5 * np.abs(mean).max()
 
 
+def test_one_noisy_copy_has_as_many_neighbours_of_opposite_signs_as_is_said() -> None:
+    what = told("smoothgrad", 1)
+    shares = []
+    for shown in reversed(what.pictures):
+        signs = np.sign(shown.figure.data[0].z)
+        pairs = np.concatenate([(signs[:, 1:] * signs[:, :-1]).ravel(), (signs[1:] * signs[:-1]).ravel()])
+        shares.append(100 * float((pairs < 0).mean()))
+    assert numbers(what.sentence) == pytest.approx([1, *shares], abs=0.051)
+
+
 def test_the_page_shows_smoothgrad_with_the_same_draws() -> None:
     assert dict(told("smoothgrad", 64).explore.choices)["options"] == "draws=64,spread=0.05,seed=0"
 

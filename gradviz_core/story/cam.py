@@ -53,10 +53,10 @@ def tell(ask: Ask, subject: Subject, percent: int = FIRST) -> Told:
     return Told(
         f"Cover the quarter of the picture where the first map is largest, and the score of {label} changes by "
         f"{number(now.first)}. Cover the last map's quarter, and it changes by {number(now.last)}.",
-        f"A map adds up a layer's channels, each times its mean slope: {DIVERGING.high} speaks for {label}, "
-        f"{DIVERGING.low} against it. Each of the {layers.size_text(first)} places of the first layer sees only a spot "
-        f"or an edge; each of the {layers.size_text(last)} of the last sees much of the picture. The slider moves the "
-        f"middle map: with its quarter covered the score changes by {number(now.middle)}. The box is one place in all.",
+        f"Grad-CAM adds up the channels of a layer, each times its mean slope: {DIVERGING.high} speaks for {label}, "
+        f"{DIVERGING.low} against it. A place of the first layer ({layers.size_text(first)}) sees a spot or an edge; "
+        f"one of the last ({layers.size_text(last)}) sees much of the picture. The slider chooses the middle layer: "
+        f"with its quarter covered the score changes by {number(now.middle)}. The box is the same place in all three.",
         (
             Computed(
                 "A map: the channels a of a layer, each times the mean of its slope over all Z places. Grad-CAM as "

@@ -51,7 +51,7 @@ def tell(ask: Ask, subject: Subject, percent: int = FIRST) -> Told:
         f"The map shares the area out among the pixels: {DIVERGING.high} raises the score, {DIVERGING.low} lowers it, "
         f"and all values add up to {_logits(now.area)}. At the full picture the slope is {number(now.slope)}, but on "
         f"the way it reaches {number(now.steepest)}: the gradient of the picture alone misses what happens before. "
-        f"The area differs from the change of the score by {share(_gap(now))}, as it is added up from {STEPS} "
+        f"The area differs from the change of the score by {share(_gap(now))}, because it is added up from {STEPS} "
         "trapezoids.",
         (
             Computed(

@@ -11,6 +11,7 @@ from gradviz_core.drawing import captions
 from gradviz_core.story import asked, figures
 from gradviz_core.story.photo import SLOPE
 from gradviz_core.story.regions import square, strongest_window
+from gradviz_core.story.speckle import opposite
 from gradviz_core.story.told import Ask, Computed, Shown, Slider, Subject, Told, claim
 from gradviz_core.types import INPUT, FloatArray, GradientAnswer, GradientQuestion
 
@@ -28,6 +29,9 @@ class Facts(NamedTuple):
     """The same if the gradients of the copies had nothing in common."""
     alike: float
     """Correlation of the mean with the gradient at the picture itself, pixel by pixel."""
+    opposite: float
+    """Share of neighbours of opposite signs in the mean, and in the gradient at the picture itself."""
+    opposite_here: float
 
 
 def tell(ask: Ask, subject: Subject, draws: int = FIRST) -> Told:
@@ -42,16 +46,21 @@ def tell(ask: Ask, subject: Subject, draws: int = FIRST) -> Told:
     plain, field = (asked.saliency_field(each) for each in (here, mean))
     return Told(
         _sentence(now, draws),
-        f"Each copy is the picture with noise on every pixel: its standard deviation is {share(SPREAD)} of the range "
-        "of the values. The mean is the average slope of pictures like this one. It is no longer the slope at this "
-        f"picture: the two maps have a correlation of {captions.number_text(now.alike, 2)} (1: the same, 0: unrelated)."
-        f" The box, a quarter of the picture, holds {share(held)} of the mean's squared slopes.",
+        f"Each copy has random noise on every pixel; its standard deviation is {share(SPREAD)} of the range of the "
+        "values. The right map is the average slope of pictures near this one, which is not the slope at this one: the "
+        f"two maps have a correlation of {captions.number_text(now.alike, 2)} (1: the same, 0: unrelated). The box, a "
+        f"quarter of the picture, holds {share(held)} of the squared slopes of the right map.",
         (
             Computed("Left: the slopes at the picture.", SLOPE),
             Computed(
                 "Right: the mean of the slopes at all copies; ε is normal noise with a fixed seed, so everyone sees "
                 "the same map.",
                 r"\frac{1}{N} \sum_{n=1}^{N} \frac{\partial z}{\partial x}(x + \varepsilon_n), \quad N = " f"{draws}",
+            ),
+            Computed(
+                "Neighbours that differ in sign: pairs of pixels beside or below each other, on the right and on the "
+                "left.",
+                rf"{asked.number(now.opposite)}, \quad {asked.number(now.opposite_here)}",
             ),
             Computed(
                 "What is left: the root mean square of the mean m, over that of the slopes s of one copy. If the "
@@ -81,14 +90,15 @@ def tell(ask: Ask, subject: Subject, draws: int = FIRST) -> Told:
 
 
 def _sentence(now: Facts, draws: int) -> str:
+    share = captions.share_text
     if draws == 1:
         return (
-            "The gradient of 1 noisy copy of the picture is as speckled as that of the picture itself. Move the slider "
-            "to average over more copies."
+            f"At 1 noisy copy {share(now.opposite)} of neighbouring slopes differ in sign; at the picture itself "
+            f"{share(now.opposite_here)}. Move the slider to average over more copies."
         )
     return (
-        f"Averaged over {draws} noisy copies, {captions.share_text(now.left)} of the slopes' size is left: what "
-        "differs from copy to copy cancels, what all copies share stays."
+        f"Averaged over {draws} noisy copies of the picture, {share(now.left)} of the slopes' size is left: what "
+        "differs from copy to copy cancels, what they share stays."
     )
 
 
@@ -105,7 +115,8 @@ def facts(here: FloatArray, one: FloatArray, mean: FloatArray, draws: int) -> Fa
         NotSo: nothing cancels in the mean of several copies, or the copies have nothing in common.
     """
     left = math.sqrt(np.square(mean).mean() / np.square(one).mean())
-    found = Facts(left, 1 / math.sqrt(draws), float(np.corrcoef(here.ravel(), mean.ravel())[0, 1]))
+    alike = float(np.corrcoef(here.ravel(), mean.ravel())[0, 1])
+    found = Facts(left, 1 / math.sqrt(draws), alike, opposite(mean), opposite(here))
     if draws > 1:
         claim(found.left < 1, "the gradients of noisy copies cancel in part")
         claim(found.left > found.chance, "the gradients of noisy copies have something in common")
