@@ -192,7 +192,7 @@ def test_an_address_that_cannot_be_decoded_is_printed_as_it_is(page: Page) -> No
 def _menu() -> dict[str, object]:
     row = {"chart": "chart_x", "label": "X", "lines": ["X"], "file": "x"}
     pages = {name: {"address": "nowhere", "file": "x.html"} for name in ("whole", "light")}
-    arrays = {"address": "about:blank", "file": "x.npz"}
+    arrays = [{"address": "about:blank", "file": "x.npz", "label": "Raw arrays"}]
     return {"rows": [row | pages], "arrays": arrays, "bibtex": "", "columns": [85, 175], "names": download_menu._NAMES}
 
 
