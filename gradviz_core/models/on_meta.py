@@ -12,6 +12,7 @@ _MADE = frozenset({torch.empty, torch.zeros, torch.ones, torch.randn})
 _FILLED = frozenset(
     getattr(torch.Tensor, name) for name in "uniform_ normal_ fill_ zero_ erfinv_ mul_ add_ clamp_ copy_".split()
 )
+_TIMES = frozenset({torch.Tensor.mul, torch.Tensor.__mul__})
 
 
 class OnMeta(TorchFunctionMode):
@@ -33,4 +34,6 @@ class OnMeta(TorchFunctionMode):
             named["device"] = "meta"
         elif func in _FILLED and args[0].is_meta:
             return args[0]
+        elif func in _TIMES and isinstance(args[0], torch.Tensor) and args[0].is_meta and isinstance(args[1], float):
+            return args[0]  # torch imports its compiler, for a second, to say the same
         return func(*args, **named)

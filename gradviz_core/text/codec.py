@@ -252,7 +252,7 @@ def _unpack(data: bytes) -> Arrays:
 
 def recipe_to_json(recipe: Recipe) -> str:
     """The recipe as canonical JSON: sorted keys, no spaces, plain ASCII, and 0.0 where someone wrote 0. A ``reading``
-    that is not set is left out, so that a recipe from before there were any keeps its name.
+    or ``part`` that is not set is left out, so that a recipe from before there were any keeps its name.
 
     Raises:
         BadModel: it breaks a limit.
@@ -261,6 +261,8 @@ def recipe_to_json(recipe: Recipe) -> str:
     said: dict[str, Any] = json.loads(_RECIPES.dump_json(recipe))
     if recipe.reading is None:
         del said["reading"]
+    if not recipe.part:
+        del said["part"]
     return json.dumps(said, sort_keys=True, separators=(",", ":"))
 
 
@@ -284,7 +286,7 @@ def recipe_from_json(text: str | bytes) -> Recipe:
 def _check_recipe(recipe: Recipe) -> None:
     if len(recipe.labels) > MOST_LABELS:
         raise BadModel(f"There are {len(recipe.labels):,} labels; the limit is {MOST_LABELS:,}.")
-    for text in (recipe.title, recipe.architecture, *recipe.labels):
+    for text in (recipe.title, recipe.architecture, recipe.part, *recipe.labels):
         if len(text) > LONGEST_TEXT or not is_one_line(text):
             raise BadModel(
                 f"The text {_short(text)} cannot be used: a title or label is one line of at most {LONGEST_TEXT} "

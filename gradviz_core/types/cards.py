@@ -209,6 +209,8 @@ class Fit:
     """Tensors that are missing, left over, or of another shape; 0 is a perfect fit."""
     preprocessing: Preprocessing
     """A proposal: the preprocessing that the architecture's own weights were trained with."""
+    part: str = ""
+    """Which weights of the file these are, where it holds several sets: ``model_ema``, or ``state_dict/student.``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,3 +250,5 @@ class Recipe:
     preprocessing: Preprocessing
     reading: OutputKind | None = None
     """What the values that the model returns mean; None takes it from the graph, or guesses."""
+    part: str = ""
+    """As in ``Fit``; empty for the first or only set of weights in the file."""

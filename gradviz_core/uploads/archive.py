@@ -36,7 +36,7 @@ _IN_ZIP64 = 0xFFFFFFFF
 _EXTRA = struct.Struct("<2H")
 _UNICODE_PATH = 0x7075
 """Another name for a member, in place of the one in its headers, for those readers that know it."""
-_AGAIN = "Save it again with torch.save or torch.export.save, and upload that file as it is."
+AGAIN = "Save it again with torch.save or torch.export.save, and upload that file as it is."
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,7 +219,7 @@ def _shown(name: str) -> str:
 
 
 def _bad(what: str) -> BadModel:
-    return BadModel(f"The zip archive cannot be read: {what}. {_AGAIN}")
+    return BadModel(f"The zip archive cannot be read: {what}. {AGAIN}")
 
 
 def _hidden(size: int, where: str) -> BadModel:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from torch import nn
@@ -17,16 +17,15 @@ from gradviz_core.text.codec import LARGEST_SIDE, LONGEST_TEXT, MOST_LABELS
 from gradviz_core.text.readers import reading
 from gradviz_core.text.shown_text import is_one_line
 from gradviz_core.types import keys
-from gradviz_core.types.cards import ModelCard, ModelReport, Preprocessing
+from gradviz_core.types.cards import Fit, ModelCard, ModelReport, Preprocessing
 from gradviz_core.uploads import archive, store, weights_files
-from gradviz_core.uploads.weights_files import fitting, safetensors_files
+from gradviz_core.uploads.weights_files import Part, before_zip, fitting, safetensors_files, shards
 from gradviz_core.uploads.weights_files.sentences import SAVE_A_STATE_DICT
 
 MOST_LABEL_BYTES = 1_000_000
 
 _EXPORT = 'Export the model instead: torch.export.save(torch.export.export(model, (x,)), "model.pt2").'
 _IMAGES = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"RIFF", b"BM", b"II*\0", b"MM\0*")
-_OLD_TORCH = b"\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."  # the number that torch.save began with before version 1.6
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 _ZIP = b"PK\x03\x04"
 
@@ -46,30 +45,22 @@ def inspect(data: bytes) -> ModelReport:
         return _inspect_exported(data)
     _refuse_other_kinds(data)
     found = weights_files.read(data)
-    fits = weights_files.fits(found.tensors)
-    if not fits or fits[0].matching * 4 < len(found.tensors):
-        raise fitting.no_fit(found.tensors)
-    if fits[0].differences:
-        raise fitting.mismatch(fitting.compare(fits[0].architecture, found.tensors), found.tensors)
+    chosen = _that_fit(found)
     return ModelReport(
         file=hashlib.sha256(data).hexdigest(),
         format=found.format,
-        parameters=found.parameters,
-        fits=fits,
+        parameters=chosen[0][0].parameters,
+        fits=tuple(fit for _, fits in chosen for fit in fits),
         input_shape=(),
         classes=None,
         preprocessing=None,
-        notes=(
-            *found.notes,
-            *fitting.notes(fits[0].architecture, found.tensors),
-            *weights_files.findings(found.tensors),
-        ),
+        notes=(*found.notes, *_notes(chosen)),
     )
 
 
 def get_ready() -> None:
     """Do now what the first upload would wait for."""
-    fitting.learn_families()
+    fitting.known_names()
 
 
 @reading("file of labels", BadModel)
@@ -105,7 +96,7 @@ def load(digest: str) -> tuple[nn.Module, ModelCard]:
         BadModel: they do not go together.
     """
     recipe = store.here().recipe(digest)
-    opened = _open(recipe.file, recipe.architecture)
+    opened = _open(recipe.file, recipe.architecture, recipe.part)
     _check_labels(recipe.labels, opened.classes)
     against = recipe.labels[0] if opened.classes == 1 and len(recipe.labels) == 2 else ""
     _check_input(recipe.preprocessing, opened.input_shape)
@@ -143,7 +134,7 @@ class _Opened:
 
 
 @lru_cache(maxsize=1)
-def _open(file: str, architecture: str) -> _Opened:
+def _open(file: str, architecture: str, part: str) -> _Opened:
     """The module, kept while only labels and preprocessing of its recipe change."""
     data = store.here().model(file)
     _check_size(data)
@@ -157,10 +148,49 @@ def _open(file: str, architecture: str) -> _Opened:
     if _is_exported(data):
         raise BadModel("The file is an exported program with its own architecture. Do not choose an architecture.")
     _refuse_other_kinds(data)
-    tensors = weights_files.read(data).tensors
+    tensors = weights_files.read(data).part(part).tensors
     module = weights_files.build(architecture, tensors)
     parameters = sum(parameter.numel() for parameter in module.parameters())
     return _Opened(module, parameters, fitting.compare(architecture, tensors).classes, ())
+
+
+_Chosen = list[tuple[Part, tuple[Fit, ...]]]
+"""Sets of weights that fit, and the architectures that each fits, the best first."""
+
+
+def _that_fit(found: weights_files.WeightsFile) -> _Chosen:
+    """The sets of weights in a file that fit an architecture wholly, and what they fit.
+
+    Raises:
+        BadModel: none does; the message is about the one that comes nearest.
+    """
+    tried = [(part, weights_files.fits(part.tensors, part.name)) for part in found.parts]
+    whole = [(part, fits) for part, fits in tried if fits and not fits[0].differences]
+    if not whole:
+        part, fits = min(tried, key=lambda pair: pair[1][0].differences if pair[1] else len(pair[0].tensors))
+        if not fits or fits[0].matching * 4 < len(part.tensors):
+            raise fitting.no_fit(part.tensors)
+        raise fitting.mismatch(fitting.compare(fits[0].architecture, part.tensors), part.tensors)
+    if len(whole) == 1:
+        part, fits = whole[0]
+        return [(part, tuple(replace(fit, part="") if part is found.parts[0] else fit for fit in fits))]
+    return [(part, fits[:1]) for part, fits in whole if part.can_be_chosen or part is found.parts[0]]
+
+
+def _notes(chosen: _Chosen) -> tuple[str, ...]:
+    """What is to be said of the sets of weights that fit."""
+    said: list[str] = []
+    if len(chosen) > 1:
+        names = ", ".join(repr(part.name or "the file itself") for part, _ in chosen)
+        said.append(f"The file holds several sets of weights that fit: {names}. Choose one under Architecture.")
+    for part, fits in chosen:
+        of_it = (
+            *part.notes,
+            *fitting.notes(fits[0].architecture, part.tensors),
+            *weights_files.findings(part.tensors),
+        )
+        said += [f"{part.name}: {note}" if len(chosen) > 1 and part is not chosen[0][0] else note for note in of_it]
+    return tuple(dict.fromkeys(said))
 
 
 def _inspect_exported(data: bytes) -> ModelReport:
@@ -207,20 +237,22 @@ def _refuse_other_kinds(data: bytes) -> None:
     if not data:
         raise BadModel("The file is empty. Choose a model file: .pt2, .safetensors, .pt or .pth.")
     if data[:4] == _ZIP:
+        if shards.looks_like(data):
+            return
         if any(name in ("config.json", "model.weights.h5") for name in archive.names(data)):
             raise BadModel(f"The file is a Keras model, which is not supported. In PyTorch: {_EXPORT}")
         return
-    if safetensors_files.looks_like(data):
+    if safetensors_files.looks_like(data) or before_zip.looks_like(data):
         return
+    if shards.is_index(data):
+        raise BadModel(
+            "The file is the index of weights in several safetensors files, and holds no weights itself. "
+            f"{shards.AS_ONE_FILE}"
+        )
     if data[:8] == _HDF5:
         raise BadModel(f"The file is HDF5 (as written by Keras), which is not supported. In PyTorch: {_EXPORT}")
     if data.startswith(_IMAGES):
         raise BadModel("The file is an image, not a model. Upload it where images are chosen.")
-    if _OLD_TORCH in data[:64]:
-        raise BadModel(
-            "The file is a state dict in torch's old format, a bare pickle without a zip archive, which is not safe "
-            f"to read. Load it with torch.load and save it again with a current version of torch. {SAVE_A_STATE_DICT}"
-        )
     if data[:1] == b"\x80" and b"\x01" <= data[1:2] <= b"\x05":
         raise BadModel(
             "The file is a bare pickle without a zip archive: loading it would run the code in it, so GradViz never "

@@ -1,39 +1,53 @@
-"""Files of weights: ``.safetensors``, and state dicts in ``.pt`` and ``.pth``. Read as data; no code in them runs."""
+"""Files of weights: ``.safetensors``, and what ``torch.save`` wrote into ``.pt`` and ``.pth``. Read as data; no code in
+them runs."""
 
 from __future__ import annotations
 
-import math
+from collections import Counter
 from dataclasses import dataclass
 from typing import Literal
 
 from gradviz_core.errors import BadModel
-from gradviz_core.settings import settings
-from gradviz_core.uploads.weights_files import safetensors_files, state_dicts
+from gradviz_core.uploads.weights_files import before_zip, fitting, safetensors_files, shards, state_dicts, unwrapping
 from gradviz_core.uploads.weights_files.building import build as build
 from gradviz_core.uploads.weights_files.building import findings as findings
 from gradviz_core.uploads.weights_files.fitting import fits as fits
+from gradviz_core.uploads.weights_files.parts import MOST_PARTS, Part, parts_of
+from gradviz_core.uploads.weights_files.pickle_values import OddTensor, TensorRef
+from gradviz_core.uploads.weights_files.saved import Saved
 from gradviz_core.uploads.weights_files.tensors import StoredTensor as StoredTensor
 from gradviz_core.uploads.weights_files.tensors import check_total
-from gradviz_core.uploads.weights_files.unwrapping import without_prefixes
+
+Form = Literal["state_dict", "safetensors"]
+_EMPTY = OddTensor("a tensor without elements", "Give it its numbers.")
+_MOST_NAMED = 6
 
 
 @dataclass(frozen=True, slots=True)
 class WeightsFile:
     """What a file of weights holds; the tensors are views of its bytes."""
 
-    format: Literal["state_dict", "safetensors"]
-    tensors: dict[str, StoredTensor]
+    format: Form
+    parts: tuple[Part, ...]
+    """One set of weights at least, the likeliest first."""
     notes: tuple[str, ...]
-    """What was unwrapped and left out, each a sentence."""
+    """What is to be said of the whole file, each a sentence."""
 
     @property
-    def parameters(self) -> int:
-        """Floating-point numbers in the file, running statistics of batch norm left out."""
-        return sum(
-            math.prod(tensor.shape)
-            for name, tensor in self.tensors.items()
-            if tensor.dtype.is_floating_point and not name.endswith(("running_mean", "running_var"))
-        )
+    def tensors(self) -> dict[str, StoredTensor]:
+        """Those of the first part."""
+        return self.parts[0].tensors
+
+    def part(self, name: str) -> Part:
+        """The part with this name; the first for no name.
+
+        Raises:
+            BadModel: there is none.
+        """
+        for part in self.parts:
+            if name in ("", part.name):
+                return part
+        raise BadModel(f"The file has no weights under {name[:80]!r}. Upload it again, and choose among what it has.")
 
 
 def read(data: bytes | memoryview) -> WeightsFile:
@@ -42,23 +56,52 @@ def read(data: bytes | memoryview) -> WeightsFile:
     Raises:
         BadModel: it is no such file, damaged, or breaks a limit; the message says which.
     """
-    form: Literal["state_dict", "safetensors"] = "state_dict"
-    notes: tuple[str, ...] = ()
+    if before_zip.looks_like(data):
+        return _of_saved(before_zip.read(data), len(data))
     if safetensors_files.looks_like(data):
-        form, named = "safetensors", safetensors_files.read(data)
-    else:
-        named, notes = state_dicts.read(data)
-    check_total(named.values(), len(data))
-    tensors, more_notes = without_prefixes(named)
-    if "n_averaged" in tensors:  # of torch.optim.swa_utils.AveragedModel
-        del tensors["n_averaged"]
-        more_notes = (*more_notes, "Left out: 'n_averaged', the count of an averaged model.")
-    found = WeightsFile(form, tensors, (*notes, *more_notes))
-    numbers = sum(math.prod(tensor.shape) for tensor in tensors.values())
-    limit = settings().max_parameters
-    if numbers > limit:
-        raise BadModel(
-            f"The file holds {numbers / 1e6:,.0f} million numbers; the limit is {limit / 1e6:,.0f} million. "
-            "Choose a smaller model."
-        )
-    return found
+        return _of_safetensors(safetensors_files.read(data), (), len(data))
+    if shards.looks_like(data):
+        return _of_safetensors(*shards.read(data), len(data))
+    return _of_saved(state_dicts.read(data), len(data))
+
+
+def _of_safetensors(tensors: dict[str, StoredTensor], notes: tuple[str, ...], size: int) -> WeightsFile:
+    check_total(tensors.values(), size)
+    return WeightsFile("safetensors", tuple(parts_of((), tensors, {}, (), fitting.known_names())), notes)
+
+
+def _of_saved(saved: Saved, size: int) -> WeightsFile:
+    parts: list[Part] = []
+    for found in unwrapping.unwrap(saved.value):
+        odd = dict(found.odd)
+        tensors: dict[str, StoredTensor] = {}
+        for name, ref in found.tensors.items():
+            if 0 in ref.shape:
+                odd[name] = _EMPTY
+            else:
+                tensors[name] = saved.tensor(name, ref)
+        check_total(tensors.values(), size)
+        parts += parts_of(found.path, tensors, odd, found.notes, fitting.known_names())
+    return WeightsFile("state_dict", tuple(parts[:MOST_PARTS]), _objects(saved.objects))
+
+
+def _objects(objects: Counter[str]) -> tuple[str, ...]:
+    """A sentence on the Python objects in a file."""
+    if not objects:
+        return ()
+    shown = [
+        f"{_short(name)}{f' ({count:,} times)' if count > 1 else ''}"
+        for name, count in objects.most_common(_MOST_NAMED)
+    ]
+    more = f" and {len(objects) - _MOST_NAMED:,} more kinds" if len(objects) > _MOST_NAMED else ""
+    return (f"Python objects in the file were not loaded, and no code of theirs was run: {', '.join(shown)}{more}.",)
+
+
+def _short(name: str) -> str:
+    """A class by its name and the package it comes from, without the modules between them."""
+    package, _, rest = name.removeprefix("builtins.").removeprefix("__builtin__.").partition(".")
+    last = rest.rpartition(".")[2]
+    return f"{package[:30]}.{last[:50]}" if last else package[:50]
+
+
+__all__ = ["Part", "StoredTensor", "TensorRef", "WeightsFile", "build", "findings", "fits", "read"]

@@ -26,11 +26,16 @@ def build(architecture: str, tensors: Mapping[str, StoredTensor]) -> nn.Module:
     found = fitting.compare(architecture, tensors)
     if found.differences:
         raise fitting.mismatch(found, tensors)
-    module = fitting.empty(architecture, found.classes, found.image_size)
+    module = fitting.empty(architecture, found.classes, found.image_size, found.head)
     stored = fitting.prepared(architecture, tensors)
     for name, own in module.state_dict().items():
         if name.endswith("num_batches_tracked"):
             continue
+        if name not in stored or stored[name].shape != tuple(own.shape):
+            raise BadModel(
+                f"The installed torchvision builds {architecture} with another {name!r} than GradViz knows, so the "
+                "weights were not loaded. Use the version of torchvision that GradViz was tested with."
+            )
         path, _, leaf = name.rpartition(".")
         value = stored[name].load()
         if own.is_floating_point():

@@ -1,10 +1,9 @@
-"""Which architectures a file's tensors fit, told from names, shapes and dtypes alone: nothing is allocated."""
+"""Which architectures a file's tensors fit, told from names, shapes and dtypes alone: nothing is allocated or built."""
 
 from __future__ import annotations
 
-import math
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -12,17 +11,22 @@ import torch
 from torch import nn
 
 from gradviz_core.errors import BadModel
-from gradviz_core.models import architectures, catalogue, torchvision_models
+from gradviz_core.models import architectures, catalogue, torchvision_models, torchvision_shapes
 from gradviz_core.models.on_meta import OnMeta
+from gradviz_core.models.torchvision_shapes import CLASSES
 from gradviz_core.types import keys
 from gradviz_core.types.cards import Fit, Preprocessing
+from gradviz_core.uploads.weights_files import heads, leftovers
+from gradviz_core.uploads.weights_files.heads import Head
 from gradviz_core.uploads.weights_files.tensors import StoredTensor, shape_text
 
 MOST_FITS = 5
 MOST_SHOWN = 10
+MOST_COMPARED = 12
+"""Architectures that a file is compared with tensor by tensor: those with the most names in common."""
 
-MARKER = 1_000_003
-"""A number of classes that no other dimension has, so that it marks the dimensions that count classes."""
+_MARKER = 1_000_003
+"""A number of classes that no other dimension of a preset has."""
 _AUXILIARY = ("aux1.", "aux2.", "AuxLogits.")
 _OLD_DENSENET = re.compile(r"^(.*denselayer\d+\.(?:norm|conv))\.([12]\..*)")
 _EXPORT = "For another architecture, upload an exported program (torch.export.save)."
@@ -30,10 +34,11 @@ _EXPORT = "For another architecture, upload an exported program (torch.export.sa
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What an architecture needs: names and shapes, ``MARKER`` standing for the number of classes."""
+    """What an architecture needs: names and shapes, ``CLASSES`` standing for the number of classes."""
 
     shapes: dict[str, tuple[int, ...]]
-    floating: frozenset[str]
+    whole: frozenset[str]
+    """Names of those that hold whole numbers."""
     classes: int
     """As many as its own weights have."""
 
@@ -48,11 +53,16 @@ class Comparison:
     matching: int
     differences: tuple[str, ...]
     """What is missing, left over or different, each in a few words."""
+    head: Head | None = None
+    """The head that the file has in the place of the architecture's own."""
+    unused: tuple[str, ...] = ()
+    """Names of tensors that belong to no layer."""
 
 
-def fits(tensors: Mapping[str, StoredTensor]) -> tuple[Fit, ...]:
-    """The five architectures that the tensors fit best, best first; none where no tensor fits any."""
-    return tuple(_fit(found) for found in _ranked(tensors) if found.matching)[:MOST_FITS]
+def fits(tensors: Mapping[str, StoredTensor], part: str = "") -> tuple[Fit, ...]:
+    """The five architectures that the tensors fit best, best first; none where no tensor fits any. ``part`` is the name
+    of these weights in their file."""
+    return tuple(_fit(found, part) for found in _ranked(tensors) if found.matching)[:MOST_FITS]
 
 
 def compare(architecture: str, tensors: Mapping[str, StoredTensor]) -> Comparison:
@@ -61,24 +71,38 @@ def compare(architecture: str, tensors: Mapping[str, StoredTensor]) -> Compariso
     Raises:
         BadModel: there is no such architecture.
     """
-    image_size = _image_size(architecture, tensors)
-    needs = plan(architecture, image_size)
     has = prepared(architecture, tensors)
-    classes = _classes_in(needs, has)
+    image_size = torchvision_shapes.image_side(
+        keys.name(architecture), {name: tensor.shape for name, tensor in has.items()}
+    )
+    needs = plan(architecture, image_size)
+    head = heads.find(needs.shapes, CLASSES, has) if architecture.startswith(keys.torchvision("")) else None
+    wanted = _wanted(needs, head, has)
     differences: list[str] = []
-    for name, shape in needs.shapes.items():
-        wanted = tuple(classes if n == MARKER else n for n in shape)
+    for name, shape in wanted.items():
         if name not in has:
             differences.append(f"{name!r} is missing")
-        elif has[name].shape != wanted:
-            differences.append(f"{name!r} is {shape_text(has[name].shape)} instead of {shape_text(wanted)}")
-        elif has[name].dtype.is_floating_point != (name in needs.floating):
-            kind = "floating-point" if name in needs.floating else "whole"
+        elif has[name].shape != shape:
+            differences.append(f"{name!r} is {shape_text(has[name].shape)} instead of {shape_text(shape)}")
+        elif has[name].dtype.is_floating_point != (name not in needs.whole):
+            kind = "whole" if name in needs.whole else "floating-point"
             dtype = str(has[name].dtype).removeprefix("torch.")
             differences.append(f"{name!r} holds {dtype} instead of {kind} numbers")
-    matching = len(needs.shapes) - len(differences)
-    differences += [f"{name[:80]!r} is not used" for name in has if name not in needs.shapes]
-    return Comparison(architecture, classes, image_size, matching, tuple(differences))
+    matching = len(wanted) - len(differences)
+    unused = leftovers.belong_to_no_layer(has, wanted)
+    left_out = frozenset(unused)
+    differences += [f"{name[:80]!r} is not used" for name in has if name not in wanted and name not in left_out]
+    classes = head.classes if head else _classes_in(needs, has)
+    return Comparison(architecture, classes, image_size, matching, tuple(differences), head, unused)
+
+
+def _wanted(needs: Plan, head: Head | None, has: Mapping[str, StoredTensor]) -> dict[str, tuple[int, ...]]:
+    """The shapes of all tensors with the file's number of classes, and with the file's head."""
+    classes = _classes_in(needs, has)
+    wanted = {name: tuple(classes if n == CLASSES else n for n in shape) for name, shape in needs.shapes.items()}
+    if head is None:
+        return wanted
+    return {name: shape for name, shape in wanted.items() if not name.startswith(f"{head.path}.")} | head.shapes
 
 
 def mismatch(found: Comparison, tensors: Mapping[str, StoredTensor]) -> BadModel:
@@ -116,19 +140,26 @@ def prepared(architecture: str, tensors: Mapping[str, StoredTensor]) -> dict[str
 
 
 def notes(architecture: str, tensors: Mapping[str, StoredTensor]) -> tuple[str, ...]:
-    """What ``prepared`` did that a person should know."""
+    """What was done to the tensors, or assumed of them, that a person should know."""
+    said: list[str] = []
     if _has_auxiliary(architecture) and any(name.startswith(_AUXILIARY) for name in tensors):
-        return ("The auxiliary heads were left out: they are used only in training.",)
-    return ()
+        said.append("The auxiliary heads were left out: they are used only in training.")
+    found = compare(architecture, tensors)
+    if found.head is not None:
+        said.append(found.head.note)
+    return (*said, *leftovers.note(found.unused, keys.name(architecture)))
 
 
-def empty(architecture: str, classes: int, image_size: int | None) -> nn.Module:
-    """The architecture with its parameters on the meta device."""
+def empty(architecture: str, classes: int, image_size: int | None, head: Head | None = None) -> nn.Module:
+    """The architecture with its parameters on the meta device, and with this head in the place of its own."""
     kind, name = keys.split(architecture)
     with OnMeta():
         if kind == keys.PRESET:
             return architectures.build(name, classes)
-        return torchvision_models.untrained(name, classes, image_size)
+        module = torchvision_models.untrained(name, classes, image_size)
+        if head is not None:
+            module.set_submodule(head.path, head.module())
+        return module
 
 
 @lru_cache(maxsize=256)
@@ -142,14 +173,27 @@ def plan(architecture: str, image_size: int | None = None) -> Plan:
     known = {keys.PRESET: architectures.PRESET_NAMES, keys.TORCHVISION: tuple(catalogue.TORCHVISION)}
     if name not in known.get(kind, ()):
         raise BadModel(f"Unknown architecture {architecture[:80]!r}. Choose one that fits the file.")
-    classes = 1000 if kind == keys.TORCHVISION else len(catalogue.preset(name).labels)
-    state: dict[str, torch.Tensor] = empty(architecture, MARKER, image_size).state_dict()
-    needed = {name: value for name, value in state.items() if not name.endswith("num_batches_tracked")}
+    if kind == keys.PRESET:
+        return _preset_plan(name)
+    entry = torchvision_shapes.table()[name]
+    shapes = entry.shapes if image_size is None else torchvision_shapes.for_image(name, image_size)
+    return Plan(shapes, entry.whole, 1000)
+
+
+def _preset_plan(name: str) -> Plan:
+    state: dict[str, torch.Tensor] = empty(f"{keys.PRESET}/{name}", _MARKER, None).state_dict()
+    needed = {key: value for key, value in state.items() if not key.endswith("num_batches_tracked")}
     return Plan(
-        {name: tuple(value.shape) for name, value in needed.items()},
-        frozenset(name for name, value in needed.items() if value.is_floating_point()),
-        classes,
+        {key: tuple(CLASSES if n == _MARKER else n for n in value.shape) for key, value in needed.items()},
+        frozenset(key for key, value in needed.items() if not value.is_floating_point()),
+        len(catalogue.preset(name).labels),
     )
+
+
+@lru_cache(maxsize=1)
+def known_names() -> frozenset[str]:
+    """Names of the tensors of all architectures."""
+    return frozenset(name for architecture in _architectures() for name in plan(architecture).shapes)
 
 
 def _has_auxiliary(architecture: str) -> bool:
@@ -159,60 +203,36 @@ def _has_auxiliary(architecture: str) -> bool:
 def _classes_in(needs: Plan, has: Mapping[str, StoredTensor]) -> int:
     """Length of the head's dimension that counts classes; the architecture's own where the file has no such head."""
     for name, shape in needs.shapes.items():
-        if MARKER in shape and name in has and len(has[name].shape) == len(shape):
-            return has[name].shape[shape.index(MARKER)]
+        if CLASSES in shape and name in has and len(has[name].shape) == len(shape):
+            return has[name].shape[shape.index(CLASSES)]
     return needs.classes
 
 
-def _image_size(architecture: str, tensors: Mapping[str, StoredTensor]) -> int | None:
-    """Height of the image that a vision transformer's table of positions is for: one place for each patch, and one."""
-    vit = re.fullmatch(r"vit_\w_(\d+)", keys.name(architecture))
-    positions = tensors.get("encoder.pos_embedding")
-    if vit is None or positions is None or len(positions.shape) != 3:
-        return None
-    side = math.isqrt(positions.shape[1] - 1)
-    return side * int(vit[1]) if side**2 == positions.shape[1] - 1 and 1 <= side <= 100 else None
-
-
-def learn_families() -> None:
-    """Build one architecture of each family now, which takes seconds of a worker's first upload otherwise."""
-    for members in _families():
-        plan(members[0])
-
-
 def _ranked(tensors: Mapping[str, StoredTensor]) -> list[Comparison]:
-    """The presets, and the two of torchvision's families whose names are most like those in the file, best first: to
-    build all 80 takes ten times as long. Once one fits wholly, no further family is built."""
-    found: list[Comparison] = []
-    for members in _groups(tensors):
-        found += [compare(architecture, tensors) for architecture in members]
-        if any(not one.differences for one in found):
-            break
+    """The architectures whose names are most like those in the file, best first."""
+    names = prepared("", tensors).keys()
+    likely = sorted(_architectures(), key=lambda architecture: -_likeness(architecture, names))[:MOST_COMPARED]
+    found = [compare(architecture, tensors) for architecture in likely]
     return sorted(found, key=lambda one: (len(one.differences), -one.matching, one.architecture))
 
 
-def _groups(tensors: Mapping[str, StoredTensor]) -> Iterator[Iterable[str]]:
-    yield [keys.preset(name) for name in architectures.PRESET_NAMES if name != "shapes-shortcut"]
-    yield from sorted(_families(), key=lambda members: -_likeness(members[0], tensors))[:2]
-
-
-def _likeness(architecture: str, tensors: Mapping[str, StoredTensor]) -> float:
-    """Share of names that an architecture and a file have in common, 0 to 1."""
-    needs, has = plan(architecture).shapes.keys(), prepared(architecture, tensors).keys()
-    return len(needs & has) / len(needs | has)
-
-
 @lru_cache(maxsize=1)
-def _families() -> tuple[tuple[str, ...], ...]:
-    """Torchvision's architectures, those together that one file of it defines."""
-    families: dict[str, list[str]] = {}
-    for name in catalogue.TORCHVISION:
-        families.setdefault(torchvision_models.family(name), []).append(keys.torchvision(name))
-    return tuple(tuple(members) for members in families.values())
+def _architectures() -> tuple[str, ...]:
+    presets = [keys.preset(name) for name in architectures.PRESET_NAMES if name != "shapes-shortcut"]
+    return (*presets, *(keys.torchvision(name) for name in catalogue.TORCHVISION))
 
 
-def _fit(found: Comparison) -> Fit:
-    return Fit(found.architecture, found.classes, found.matching, len(found.differences), proposed_preprocessing(found))
+def _likeness(architecture: str, names: Set[str]) -> float:
+    """Share of names that an architecture and a file have in common, 0 to 1."""
+    needs = plan(architecture).shapes.keys()
+    common = len(needs & names)
+    return common / (len(needs) + len(names) - common)
+
+
+def _fit(found: Comparison, part: str) -> Fit:
+    return Fit(
+        found.architecture, found.classes, found.matching, len(found.differences), proposed_preprocessing(found), part
+    )
 
 
 def proposed_preprocessing(found: Comparison) -> Preprocessing:
@@ -220,6 +240,6 @@ def proposed_preprocessing(found: Comparison) -> Preprocessing:
     kind, name = keys.split(found.architecture)
     if kind == keys.PRESET:
         return catalogue.preset(name).preprocessing
-    proposed = torchvision_models.proposed_preprocessing(name)
+    proposed = torchvision_shapes.table()[name].preprocessing
     size = found.image_size
     return proposed if size in (None, proposed.size[0]) else replace(proposed, size=(size, size), resize=size)

@@ -1,125 +1,149 @@
-"""From what a training script saved to the state dict in it: wrappers and prefixes are taken off, and said."""
+"""From what a training script saved to the state dicts in it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TypeVar
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 from gradviz_core.errors import BadModel
-from gradviz_core.uploads.weights_files.pickles import TensorRef
+from gradviz_core.uploads.weights_files.pickle_values import Global, OddTensor, Stub, TensorRef
 from gradviz_core.uploads.weights_files.sentences import SAVE_A_STATE_DICT
 from gradviz_core.uploads.weights_files.tensors import MOST_TENSORS
-
-T = TypeVar("T")
 
 WRAPPERS = (
     *("state_dict", "model_state_dict", "model", "net", "network", "module", "weights", "params"),
     *("ema", "model_ema", "ema_model", "ema_state_dict", "state_dict_ema"),
 )
 """Names under which scripts keep a state dict beside other things, the most likely first."""
-PREFIXES = ("module.", "model.", "_orig_mod.")
-"""What DataParallel, Lightning and torch.compile put before each name."""
 LONGEST_NAME = 500
+MOST_DICTIONARIES = 8
+"""State dicts of one file that are looked at."""
 _MOST_LAYERS = 4
+_MOST_ENTRIES = 200_000
+"""Entries of dictionaries that are searched for state dicts."""
+_MOST_NAMED = 5
 
 
-def unwrap(root: object) -> tuple[dict[str, TensorRef], tuple[str, ...]]:
-    """The tensors of a saved value by name, and a sentence for each thing taken off or left out.
+@dataclass(frozen=True, slots=True)
+class StateDict:
+    """A dictionary of a saved value that holds tensors by name."""
+
+    path: tuple[str, ...]
+    """The keys that lead to it; empty for the value itself."""
+    tensors: dict[str, TensorRef]
+    odd: dict[str, OddTensor]
+    notes: tuple[str, ...]
+    """A sentence for each dictionary on the way to it, and for what is no tensor in it."""
+
+
+def unwrap(root: object) -> list[StateDict]:
+    """The state dicts in a saved value, the likeliest first.
 
     Raises:
-        BadModel: there is no state dict in it, or something in the state dict is no tensor.
+        BadModel: there is none; the message says what there is instead.
     """
+    if not isinstance(root, dict):
+        raise _no_dictionary(root)
+    found = sorted(_dictionaries(root), key=_rank)[:MOST_DICTIONARIES]
+    if not found:
+        raise _no_tensors(root)
+    most = max(len(inner) for _, inner in found)
+    return [_state_dict(root, path, inner) for path, inner in found if 4 * len(inner) >= most]
+
+
+def _dictionaries(root: dict[object, object]) -> Iterator[tuple[tuple[str, ...], dict[object, object]]]:
+    """Each dictionary with tensors under names, to some depth, and the way to it; each one once."""
+    waiting: list[tuple[tuple[str, ...], dict[object, object]]] = [((), root)]
+    seen, left = {id(root)}, _MOST_ENTRIES
+    for path, here in waiting:
+        left -= len(here)
+        if left < 0:
+            return
+        texts = [(key, value) for key, value in here.items() if isinstance(key, str) and len(key) <= LONGEST_NAME]
+        if any(isinstance(value, TensorRef | OddTensor) for _, value in texts):
+            yield path, here
+        for key, value in texts:
+            if isinstance(value, dict) and len(path) < _MOST_LAYERS and id(value) not in seen:
+                seen.add(id(value))
+                waiting.append(((*path, key), value))
+
+
+def _rank(found: tuple[tuple[str, ...], dict[object, object]]) -> tuple[int, int]:
+    """Those that hold much come first, and of them those under a likely name."""
+    path, inner = found
+    likely = WRAPPERS.index(path[-1]) if path and path[-1] in WRAPPERS else len(WRAPPERS)
+    tensors = sum(isinstance(value, TensorRef) for value in inner.values())
+    return -tensors.bit_length(), likely if path else -1
+
+
+def _state_dict(root: dict[object, object], path: tuple[str, ...], inner: dict[object, object]) -> StateDict:
     notes: list[str] = []
-    for _ in range(_MOST_LAYERS):
-        if not isinstance(root, dict):
-            raise BadModel(f"The file holds {_kind(root)} where a state dict should be. {SAVE_A_STATE_DICT}")
-        if any(isinstance(value, TensorRef) for value in root.values()):
-            return _tensors(root, notes), tuple(notes)
-        name = _wrapper(root)
-        others = [repr(str(key)[:40]) for key in root if key != name]
-        notes.append(f"The weights were found under {name[:40]!r}.{_left_out(others)}")
-        root = root[name]
-    raise BadModel(f"The state dict is wrapped more than {_MOST_LAYERS} times. {SAVE_A_STATE_DICT}")
-
-
-def without_prefixes(tensors: Mapping[str, T]) -> tuple[dict[str, T], tuple[str, ...]]:
-    """The same tensors with ``PREFIXES`` taken off their names, and a sentence for each prefix.
-
-    Raises:
-        BadModel: two names become one.
-    """
-    short: dict[str, T] = {}
-    removed: list[str] = []
-    for name, tensor in tensors.items():
-        rest = name
-        while prefix := next((prefix for prefix in PREFIXES if rest.startswith(prefix)), ""):
-            rest = rest.removeprefix(prefix)
-            removed.append(prefix)
-        if rest in short:
-            raise BadModel(
-                f"Without the prefix of {name[:80]!r} two tensors are called {rest[:80]!r}, which is ambiguous. "
-                "Remove one of them and save the weights again."
-            )
-        short[rest] = tensor
-    notes = tuple(f"The prefix {prefix!r} was removed from the names of tensors." for prefix in dict.fromkeys(removed))
-    return short, notes
-
-
-def _wrapper(root: dict[object, object]) -> str:
-    """The key under which the state dict lies."""
-    dictionaries = [key for key, value in root.items() if isinstance(key, str) and isinstance(value, dict)]
-    if named := [name for name in WRAPPERS if name in dictionaries]:
-        return named[0]
-    with_tensors = {
-        id(value): _holds_tensors(value) for value in {id(root[key]): root[key] for key in dictionaries}.values()
-    }
-    holding = [key for key in dictionaries if with_tensors[id(root[key])]]
-    if len(holding) == 1:
-        return holding[0]
-    if holding:
-        raise BadModel(
-            f"The file holds several state dicts ({', '.join(repr(key[:40]) for key in holding[:5])}), which is "
-            f"ambiguous. {SAVE_A_STATE_DICT}"
-        )
-    raise BadModel(f"The file contains no named tensors. {SAVE_A_STATE_DICT}")
-
-
-def _holds_tensors(value: object) -> bool:
-    return isinstance(value, dict) and any(isinstance(inner, TensorRef) for inner in value.values())
-
-
-def _tensors(root: dict[object, object], notes: list[str]) -> dict[str, TensorRef]:
-    found: dict[str, TensorRef] = {}
-    left_out: list[str] = []
-    for key, value in root.items():
-        if isinstance(value, TensorRef) and isinstance(key, str) and len(key) <= LONGEST_NAME:
-            found[key] = value
-        elif value is None or isinstance(value, bool | int | float | str):
-            left_out.append(repr(str(key)[:40]))
+    here: object = root
+    for key in path:
+        assert isinstance(here, dict)
+        others = [shown_key(other) for other in here if other != key]
+        notes.append(f"The weights were found under {key[:40]!r}.{_left_out(others)}")
+        here = here[key]
+    tensors: dict[str, TensorRef] = {}
+    odd: dict[str, OddTensor] = {}
+    others = []
+    for name, value in inner.items():
+        if not isinstance(name, str) or len(name) > LONGEST_NAME:
+            others.append(shown_key(name))
+        elif isinstance(value, TensorRef):
+            tensors[name] = value
+        elif isinstance(value, OddTensor):
+            odd[name] = value
         else:
-            raise BadModel(
-                f"Under {str(key)[:80]!r} the state dict holds {_kind(value)}; each name, of at most {LONGEST_NAME} "
-                f"letters, must hold one tensor. {SAVE_A_STATE_DICT}"
-            )
-    if len(found) > MOST_TENSORS:
-        raise BadModel(f"The file holds {len(found):,} tensors; the limit is {MOST_TENSORS:,}. {SAVE_A_STATE_DICT}")
-    if left_out:
-        notes.append(_left_out(left_out).strip())
-    return found
+            others.append(shown_key(name))
+    if len(tensors) > MOST_TENSORS:
+        raise BadModel(f"The file holds {len(tensors):,} tensors; the limit is {MOST_TENSORS:,}. {SAVE_A_STATE_DICT}")
+    if others:
+        notes.append(_left_out(others).strip())
+    return StateDict(path, tensors, odd, tuple(notes))
+
+
+def shown_key(key: object) -> str:
+    """A key of a dictionary, short; of what is neither text nor a number, what it is."""
+    return f"a key that is a {key.name[:40]}" if isinstance(key, Stub) else repr(str(key)[:40])
 
 
 def _left_out(names: list[str]) -> str:
     if not names:
         return ""
-    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
-    return f" Left out: {', '.join(names[:5])}{more}."
+    more = f" and {len(names) - _MOST_NAMED:,} more" if len(names) > _MOST_NAMED else ""
+    return f" Left out: {', '.join(names[:_MOST_NAMED])}{more}."
+
+
+def _no_dictionary(root: object) -> BadModel:
+    if isinstance(root, Stub | Global):
+        return BadModel(
+            f"The file is a whole pickled object ({root.name[:80]!r}), and loading it would run the code in it, so "
+            "GradViz never does. Export the model with torch.export: a .pt2 file brings its own architecture. Or, "
+            f"for an architecture that is known here: {SAVE_A_STATE_DICT}"
+        )
+    return BadModel(f"The file holds {_kind(root)} where a state dict should be. {SAVE_A_STATE_DICT}")
+
+
+def _no_tensors(root: dict[object, object]) -> BadModel:
+    """The error that names the pickled models in a file without a state dict."""
+    objects = [(key, value) for key, value in root.items() if isinstance(value, Stub)]
+    if not objects:
+        return BadModel(f"The file contains no named tensors. {SAVE_A_STATE_DICT}")
+    likely = [pair for pair in objects if pair[0] in WRAPPERS] or objects
+    key, value = likely[0]
+    return BadModel(
+        f"The file contains no named tensors. Under {shown_key(key)!s} it holds a whole pickled object "
+        f"({value.name[:80]!r}), and loading it would run the code in it, so GradViz never does. Export the model with "
+        f"torch.export: a .pt2 file brings its own architecture. Or, for an architecture that is known here: "
+        f"{SAVE_A_STATE_DICT}"
+    )
 
 
 def _kind(value: object) -> str:
     kinds: tuple[tuple[type | tuple[type, ...], str], ...] = (
-        (dict, "a dictionary"),
         ((list, tuple), "a list"),
-        (TensorRef, "a single tensor"),
+        ((TensorRef, OddTensor), "a single tensor"),
         (str, "a text"),
         ((bool, int, float), "a number"),
     )
