@@ -54,7 +54,7 @@ def inspect(data: bytes) -> ModelReport:
         input_shape=(),
         classes=None,
         preprocessing=None,
-        notes=(*found.notes, *_notes(chosen)),
+        notes=(*found.said, *_notes(chosen)),
     )
 
 

@@ -41,13 +41,13 @@ def proposal(report: ModelReport, title: str) -> Recipe:
             "These weights do not fit any architecture that GradViz knows. Export the whole model as a .pt2 file."
         )
     best = report.fits[0]
-    return Recipe(report.file, best.architecture, title, (), best.preprocessing)
+    return Recipe(report.file, best.architecture, title, (), best.preprocessing, part=best.part)
 
 
 def draw(start: Recipe, report: ModelReport | None, name: str, *, again: bool) -> bool:
     """The form; True once the model is kept, runs, and is the one in the address. ``again`` says that it was in use."""
     fit = _architecture(start, report, name)
-    made = start if fit is None else replace(start, architecture=fit.architecture)
+    made = start if fit is None else replace(start, architecture=fit.architecture, part=fit.part)
     steps = start.preprocessing if fit is None or fit.architecture == start.architecture else fit.preprocessing
     title = st.text_input("Title", start.title, key=f"{name}_title", max_chars=LONGEST_TITLE)
     labels = _labels(start, name)
@@ -117,26 +117,32 @@ def _architecture(start: Recipe, report: ModelReport | None, name: str) -> Fit |
         if start.architecture:
             st.caption(plain(f"Weights of {_short(start.architecture)}."))
         return None
-    fits = {fit.architecture: fit for fit in report.fits}
+    fits = {_fit_key(fit.architecture, fit.part): fit for fit in report.fits}
     names = list(fits)
-    index = names.index(start.architecture) if start.architecture in names else 0
+    before = _fit_key(start.architecture, start.part)
+    index = names.index(before) if before in fits else 0
     chosen = st.selectbox(
         "Architecture", names, index=index, format_func=lambda key: fit_text(fits[key]), key=f"{name}_architecture"
     )
     fit = fits[chosen]
     if fit.differences:
         st.warning(
-            plain(f"{fit.differences} tensors differ, so the file will not load as {_short(chosen)}."),
+            plain(f"{fit.differences} tensors differ, so the file will not load as {_short(fit.architecture)}."),
             icon=":material/warning:",
         )
     return fit
 
 
+def _fit_key(architecture: str, part: str) -> str:
+    return f"{architecture} {part}".strip()
+
+
 def fit_text(fit: Fit) -> str:
-    """``resnet18, 7 classes, 122 of 122 tensors match``."""
+    """``resnet18, 7 classes, 122 of 122 tensors match``, and of several sets of weights in a file which they are."""
+    which = f", under {visible(fit.part)}" if fit.part else ""
     differ = f", {fit.differences} differ" if fit.differences else ""
     of = f"{fit.matching} of {fit.matching + fit.differences} tensors match"
-    return f"{_short(fit.architecture)}, {fit.classes} classes, {of}{differ}"
+    return f"{_short(fit.architecture)}, {fit.classes} classes, {of}{differ}{which}"
 
 
 def _short(architecture: str) -> str:

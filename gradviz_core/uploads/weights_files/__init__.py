@@ -30,13 +30,18 @@ class WeightsFile:
     format: Form
     parts: tuple[Part, ...]
     """One set of weights at least, the likeliest first."""
-    notes: tuple[str, ...]
+    said: tuple[str, ...]
     """What is to be said of the whole file, each a sentence."""
 
     @property
     def tensors(self) -> dict[str, StoredTensor]:
         """Those of the first part."""
         return self.parts[0].tensors
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is to be said of the file and of its first part."""
+        return (*self.said, *self.parts[0].notes)
 
     def part(self, name: str) -> Part:
         """The part with this name; the first for no name.
@@ -71,18 +76,32 @@ def _of_safetensors(tensors: dict[str, StoredTensor], notes: tuple[str, ...], si
 
 
 def _of_saved(saved: Saved, size: int) -> WeightsFile:
+    """The parts of all state dicts in it. One that cannot be used is named, and refuses the file where there is no
+    other."""
     parts: list[Part] = []
+    refused: list[BadModel] = []
+    said = list(_objects(saved.objects))
     for found in unwrapping.unwrap(saved.value):
-        odd = dict(found.odd)
-        tensors: dict[str, StoredTensor] = {}
-        for name, ref in found.tensors.items():
-            if 0 in ref.shape:
-                odd[name] = _EMPTY
-            else:
-                tensors[name] = saved.tensor(name, ref)
-        check_total(tensors.values(), size)
-        parts += parts_of(found.path, tensors, odd, found.notes, fitting.known_names())
-    return WeightsFile("state_dict", tuple(parts[:MOST_PARTS]), _objects(saved.objects))
+        try:
+            parts += _parts(saved, found, size)
+        except BadModel as error:
+            refused.append(error)
+            said.append(f"What is under {'/'.join(found.path)[:80]!r} cannot be used: {error}")
+    if not parts:
+        raise refused[0]
+    return WeightsFile("state_dict", tuple(parts[:MOST_PARTS]), tuple(said))
+
+
+def _parts(saved: Saved, found: unwrapping.StateDict, size: int) -> list[Part]:
+    odd = dict(found.odd)
+    tensors: dict[str, StoredTensor] = {}
+    for name, ref in found.tensors.items():
+        if 0 in ref.shape:
+            odd[name] = _EMPTY
+        else:
+            tensors[name] = saved.tensor(name, ref)
+    check_total(tensors.values(), size)
+    return parts_of(found.path, tensors, odd, found.notes, fitting.known_names())
 
 
 def _objects(objects: Counter[str]) -> tuple[str, ...]:

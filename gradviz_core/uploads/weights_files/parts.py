@@ -81,9 +81,10 @@ def _part(
             inside[name[len(prefix) :]] = tensor
         else:
             outside.append(name)
-    _check_ambiguous(prefix, inside, outside)
+    _check_ambiguous(prefix, inside, [name for name in outside if prefixes.group_of(name, others) is None])
     for name, value in odd.items():
-        if prefixes.group_of(name, others) == prefix and name[len(prefix) :] in known:
+        needed = prefixes.group_of(name, others) == prefix and name[len(prefix) :] in known
+        if needed or not inside:
             raise BadModel(
                 f"{name[:80]!r} is {value.kind}; only dense tensors of ordinary numbers can be read. {value.cure} "
                 "Then save the weights again."
@@ -94,7 +95,7 @@ def _part(
 
 
 def _check_ambiguous(prefix: str, inside: Mapping[str, object], outside: Iterable[str]) -> None:
-    """Refuse a tensor without the prefix whose name one behind the prefix has too, unless it is of another group."""
+    """Refuse a tensor of no group whose name one behind the prefix has too."""
     twice = next((name for name in outside if name in inside), None) if prefix else None
     if twice is not None:
         raise BadModel(

@@ -153,5 +153,7 @@ def _from_pairs(pairs: list[object]) -> dict[object, object]:
 def _made_by(function: Global, arguments: tuple[object, ...]) -> str:
     """The class of what a call makes: of ``numpy.core.multiarray._reconstruct(numpy.ndarray, ...)`` the array's."""
     first = arguments[0] if arguments else None
-    hidden = function.name.rpartition(".")[2].startswith("_")
-    return first.name if hidden and isinstance(first, Global) else function.name
+    name = function.name.rpartition(".")[2]
+    if name == "_frombuffer":
+        return "numpy.ndarray"
+    return first.name if name.startswith("_") and isinstance(first, Global) else function.name

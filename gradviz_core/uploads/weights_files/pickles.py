@@ -59,10 +59,10 @@ def first(data: memoryview) -> Pickled:
     Raises:
         BadModel: as ``interpret`` does.
     """
-    machine = Machine(data[: MOST_BYTES + 1])
+    machine = Machine(data)
     for _ in range(MOST_STEPS):
-        if machine.at >= MOST_BYTES:
-            raise _too_long(len(data))
+        if machine.at > MOST_BYTES:
+            raise _too_long(machine.at)
         step = machine.take(1)
         if step == b".":
             return Pickled(machine.result(), machine.objects, machine.storages, machine.at)

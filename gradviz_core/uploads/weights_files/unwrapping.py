@@ -129,7 +129,9 @@ def _no_tensors(root: dict[object, object]) -> BadModel:
     """The error that names the pickled models in a file without a state dict."""
     objects = [(key, value) for key, value in root.items() if isinstance(value, Stub)]
     if not objects:
-        return BadModel(f"The file contains no named tensors. {SAVE_A_STATE_DICT}")
+        deep = any(isinstance(value, dict) for value in root.values())
+        where = f" in its first {_MOST_LAYERS + 1} layers of dictionaries" if deep else ""
+        return BadModel(f"The file contains no named tensors{where}. {SAVE_A_STATE_DICT}")
     likely = [pair for pair in objects if pair[0] in WRAPPERS] or objects
     key, value = likely[0]
     return BadModel(
