@@ -25,7 +25,7 @@ from gradviz_core.text.readers import WENT_WRONG, place
 from gradviz_core.types import ClassScore, GradientQuestion, Preprocessing, SurveyAnswer, SurveyQuestion
 from gradviz_core.types.cards import Recipe
 from gradviz_core.uploads import model_files, store
-from tests.hostile import exported_files, pictures, random_operators, safetensors_files, weights
+from tests.hostile import checkpoints, exported_files, pictures, random_operators, safetensors_files, weights
 from tests.hostile import mutations as spoil
 
 
@@ -64,10 +64,11 @@ def _use(data: bytes) -> None:
     report = model_files.inspect(data)
     kept = store.here()
     assert cache_folder() not in kept.folder.parents, "the fuzzer has a store of its own"
-    architecture = report.fits[0].architecture if report.fits else ""
-    steps = report.preprocessing or report.fits[0].preprocessing
+    architecture = report.fits[-1].architecture if report.fits else ""
+    steps = report.preprocessing or report.fits[-1].preprocessing
     file = kept.put(data)
-    recipe = kept.keep_recipe(Recipe(file, architecture, "spoilt", (), steps))
+    part = report.fits[-1].part if report.fits else ""
+    recipe = kept.keep_recipe(Recipe(file, architecture, "spoilt", (), steps, part=part))
     model = f"upload/{recipe}"
     try:
         survey = _answerer().answer(SurveyQuestion(model=model, image="sample/digit-3"))
@@ -137,6 +138,19 @@ _ALL = (
         "state-dict",
         lambda: [weights.sound()],
         (spoil.of_bytes, spoil.of_members, spoil.of_members, spoil.of_headers, spoil.of_pickle, spoil.of_pickle),
+        _use,
+    ),
+    Format("checkpoint", checkpoints.sound, (spoil.of_bytes, spoil.of_members, *[spoil.of_pickle] * 4), _use),
+    Format(
+        "before-1.6",
+        lambda: [checkpoints.saved_before_zip(weights.tensors())],
+        (spoil.of_bytes, spoil.of_start, *[spoil.of_pickles] * 4),
+        _use,
+    ),
+    Format(
+        "shards",
+        lambda: [checkpoints.shards()],
+        (spoil.of_bytes, spoil.of_headers, *[spoil.of_members] * 4),
         _use,
     ),
     Format("safetensors", lambda: [safetensors_files.sound()], (spoil.of_start, spoil.of_safetensors), _use),

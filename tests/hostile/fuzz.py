@@ -43,6 +43,9 @@ MOST_FINDINGS = 20
 """Kinds of findings in one format after which it is left."""
 NAMES = (
     "state-dict",
+    "checkpoint",
+    "before-1.6",
+    "shards",
     "safetensors",
     "pt2",
     "png",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import io
 import json
 import pickletools
 import struct
@@ -17,6 +18,8 @@ from tests.hostile.case import CODE
 
 Mutation = Callable[[Random, bytes], bytes]
 INTEGERS = (0, 1, 2, 127, 128, 255, 256, 32_767, 65_535, 2**24, 2**31 - 1, 2**31, 2**32 - 1, 2**63 - 1, 2**64 - 1)
+STEPS = b"".join(op.code.encode("latin-1") for op in pickletools.opcodes)
+"""The codes of all steps of a pickle."""
 VALUES: tuple[Any, ...] = (
     *(None, True, -1, 0, 1, 7, 10**6, 2**31, 2**63, -(2**63), 2**70, 0.5, -0.0, 1e308, float("nan"), float("inf")),
     *("", "x", "0", "__class__", "../../etc/passwd", "<script>", "a" * 2000, CODE, "\0", "\ud800"),
@@ -164,12 +167,27 @@ def of_pickle(random: Random, data: bytes) -> bytes:
     """The list of tensors of a state dict spoilt opcode by opcode: left out, doubled, exchanged, or other numbers."""
     found = members(data)
     at = next(i for i, m in enumerate(found) if m.name.endswith(b"data.pkl"))
-    steps = [(start, code) for code, _, start in pickletools.genops(found[at].data) if start is not None]
-    ends = [start for start, _ in steps[1:]] + [len(found[at].data)]
-    parts = [found[at].data[start:end] for (start, _), end in zip(steps, ends, strict=True)]
+    found[at] = replace(found[at], data=_other_steps(random, found[at].data))
+    return archive(found)
+
+
+def of_pickles(random: Random, data: bytes) -> bytes:
+    """One of the pickles that a file before torch 1.6 begins with spoilt in the same way, mostly the fourth."""
+    ends, rest = [0], io.BytesIO(data)
+    for _ in range(5):
+        list(pickletools.genops(rest))
+        ends.append(rest.tell())
+    at = random.choice((0, 1, 2, 3, 3, 3, 3, 4, 4))
+    start, end = ends[at], ends[at + 1]
+    return data[:start] + _other_steps(random, data[start:end]) + data[end:]
+
+
+def _other_steps(random: Random, pickled: bytes) -> bytes:
+    starts = [start for _, _, start in pickletools.genops(pickled) if start is not None]
+    parts = [pickled[start:end] for start, end in zip(starts, [*starts[1:], len(pickled)], strict=True)]
     for _ in range(random.choice((1, 1, 2, 4))):
         i = random.randrange(len(parts))
-        match random.randrange(5):
+        match random.randrange(6):
             case 0:
                 parts[i] = b""
             case 1:
@@ -178,10 +196,11 @@ def of_pickle(random: Random, data: bytes) -> bytes:
                 parts[i] = random.choice(parts)
             case 3:
                 parts[i] = b"\x8a\x08" + struct.pack("<q", random.choice(INTEGERS) % 2**63)
+            case 4:
+                parts.insert(i, bytes([random.choice(STEPS)]) + random.randbytes(random.choice((0, 0, 1, 4))))
             case _:
                 parts[i] = parts[i][:1] + of_bytes(random, parts[i][1:])
-    found[at] = replace(found[at], data=b"".join(parts))
-    return archive(found)
+    return b"".join(parts)
 
 
 def of_program(random: Random, data: bytes) -> bytes:

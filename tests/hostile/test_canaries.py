@@ -9,14 +9,27 @@ from pathlib import Path
 
 import pytest
 
-from tests.hostile import exported_files, pickles, pictures
+from tests.hostile import checkpoints, exported_files, pickles, pictures
 from tests.hostile.case import CANARY
 
 ROOT = Path(__file__).parents[2]
 ARMED = (
     *("os-system", "os-system-without-an-archive", "os-system-beside-weights", "eval", "exec-protocol-5"),
     *("built-name", "dotted-name", "old-opcodes", "pt2-pickled-samples", "pt2-pickled-weights", "pt2-code-in-shapes"),
-    "npy-of-objects",
+    *(
+        "npy-of-objects",
+        "system-in-an-optimiser",
+        "object-of-protocol-0",
+        "object-of-protocol-1",
+        "state-that-is-a-call",
+    ),
+    *(
+        "items-that-are-calls",
+        "elements-of-a-set-that-are-calls",
+        "call-of-what-a-call-gave",
+        "before-1.6-system-beside",
+    ),
+    "before-1.6-system-alone",
 )
 CARELESS = """
 import contextlib, json, pathlib, sys, warnings
@@ -43,7 +56,7 @@ print(json.dumps(armed))
 def files(tmp_path: Path) -> list[Path]:
     """The files that try to run code, as files."""
     made = []
-    for case in (*pickles.CASES, *exported_files.CASES, *pictures.CASES):
+    for case in (*checkpoints.CASES, *pickles.CASES, *exported_files.CASES, *pictures.CASES):
         if case.name in ARMED:
             file = tmp_path / f"{case.name}{Path(case.file).suffix}"
             file.write_bytes(case.make())

@@ -21,12 +21,25 @@ from gradviz_core.errors import GradVizError
 from gradviz_core.types import SurveyQuestion
 from pages.uploads.recipe_form import proposal
 from tests.crowding import crowding
-from tests.hostile import archives, driving, exported_files, pickles, pictures, safetensors_files, tensors, watching
+from tests.hostile import (
+    archives,
+    checkpoints,
+    driving,
+    exported_files,
+    pickles,
+    pictures,
+    safetensors_files,
+    tensors,
+    watching,
+)
 from tests.hostile.case import CANARY, Case
 from tests.hostile.conftest import MEMORY_MB, World
 
 SECONDS = 10.0
-KINDS = (archives.CASES, pickles.CASES, tensors.CASES, safetensors_files.CASES, exported_files.CASES)
+KINDS = (
+    *(archives.CASES, pickles.CASES, tensors.CASES, safetensors_files.CASES, exported_files.CASES),
+    checkpoints.CASES,
+)
 MODELS = tuple(case for cases in KINDS for case in cases)
 SHOWN = {
     *(case.name for case in (*MODELS, *pictures.CASES) if case.fate == "kept"),

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from gradviz_core.errors import BadModel
+from gradviz_core.text.shown_text import visible
 from gradviz_core.uploads.weights_files import before_zip, fitting, safetensors_files, shards, state_dicts, unwrapping
 from gradviz_core.uploads.weights_files.building import build as build
 from gradviz_core.uploads.weights_files.building import findings as findings
@@ -120,7 +121,7 @@ def _short(name: str) -> str:
     """A class by its name and the package it comes from, without the modules between them."""
     package, _, rest = name.removeprefix("builtins.").removeprefix("__builtin__.").partition(".")
     last = rest.rpartition(".")[2]
-    return f"{package[:30]}.{last[:50]}" if last else package[:50]
+    return visible(f"{package[:30]}.{last[:50]}" if last else package[:50])
 
 
 __all__ = ["Part", "StoredTensor", "TensorRef", "WeightsFile", "build", "findings", "fits", "read"]

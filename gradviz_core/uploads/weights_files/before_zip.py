@@ -20,6 +20,8 @@ MOST_STORAGES = 5_000
 _MAGIC = 0x1950A86A20F9469CFC6C
 _MAGIC_BYTES = _MAGIC.to_bytes(10, "little")
 _VERSION = 1001
+_MOST_STEPS = 1_000
+"""Of each pickle before the saved value."""
 
 
 def looks_like(data: bytes | memoryview) -> bool:
@@ -36,12 +38,12 @@ def read(data: bytes | memoryview) -> Saved:
     rest = memoryview(data)
     before: list[object] = []
     for _ in range(3):
-        found = pickles.first(rest)
+        found = pickles.first(rest, _MOST_STEPS)
         before.append(found.value)
         rest = rest[found.end :]
     _check_start(*before)
     value = pickles.first(rest)
-    names = pickles.first(rest[value.end :])
+    names = pickles.first(rest[value.end :], 3 * MOST_STORAGES)
     return Saved(value.value, value.objects, _storages(rest[value.end + names.end :], names.value, value.storages))
 
 

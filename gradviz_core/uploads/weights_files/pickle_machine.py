@@ -24,6 +24,7 @@ LONGEST_TEXT = 100_000
 LONGEST_NUMBER = 16
 """Bytes of a whole number that is kept."""
 _LONGEST_NAME = 200
+_NUMBERS = {form: struct.Struct("<" + form) for form in "BHIiQ"}
 
 
 class Machine:
@@ -40,13 +41,21 @@ class Machine:
         """How many objects of each class are described."""
         self.storages: dict[str, StorageRef] = {}
 
+    def code(self) -> int:
+        """The code of the next step."""
+        if self.at >= len(self._pickle):
+            raise damaged("it is cut off")
+        self.at += 1
+        return self._pickle[self.at - 1]
+
     def take(self, count: int) -> bytes:
         """So many bytes of the file."""
         return bytes(self._skipped(count))
 
     def number(self, form: str) -> int:
         """A number of the form that ``struct`` calls so, little-endian."""
-        value: int = struct.unpack("<" + form, self.take(struct.calcsize("<" + form)))[0]
+        layout = _NUMBERS[form]
+        value: int = layout.unpack(self._skipped(layout.size))[0]
         return value
 
     def text(self, length_form: str, encoding: str = "utf-8") -> None:
@@ -191,7 +200,8 @@ class Machine:
             return
         for key, value in zip(items[::2], items[1::2], strict=True):
             if key is not None and type(key) not in (str, int, bool, float):
-                key = Stub(type(key).__name__)  # never compared, which could take for ever
+                kind = key.name if isinstance(key, Stub) else type(key).__name__
+                key = Stub(kind)  # never compared, which could take for ever
             elif key in target:
                 raise BadModel(f"The file holds {str(key)[:80]!r} twice. {SAVE_A_STATE_DICT}")
             target[key] = value

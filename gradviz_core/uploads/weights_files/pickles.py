@@ -22,7 +22,7 @@ from gradviz_core.uploads.weights_files.sentences import SAVE_A_STATE_DICT
 MOST_BYTES = 32_000_000
 """Limit on one pickle. DenseNet-201's 1,207 tensors take 0.2 MB; arrays of NumPy lie in the pickle with all their
 bytes."""
-MOST_STEPS = 600_000
+MOST_STEPS = 500_000
 """Limit on steps; DenseNet-201 takes 42,000, and three times that with AdamW's state."""
 
 
@@ -53,25 +53,26 @@ def interpret(pickle: bytes | memoryview) -> Pickled:
     return found
 
 
-def first(data: memoryview) -> Pickled:
-    """The pickle that these bytes begin with.
+def first(data: memoryview, most_steps: int = MOST_STEPS) -> Pickled:
+    """The pickle that these bytes begin with, which may have so many steps.
 
     Raises:
         BadModel: as ``interpret`` does.
     """
     machine = Machine(data)
-    for _ in range(MOST_STEPS):
+    for _ in range(most_steps):
         if machine.at > MOST_BYTES:
             raise _too_long(machine.at)
-        step = machine.take(1)
-        if step == b".":
+        code = machine.code()
+        if code == _STOP:
             return Pickled(machine.result(), machine.objects, machine.storages, machine.at)
-        if step not in STEPS:
+        if code not in _BY_CODE:
             raise BadModel(
-                f"The file's pickle has an instruction that no state dict needs ({_name(step)}). {SAVE_A_STATE_DICT}"
+                "The file's pickle has an instruction that no state dict needs "
+                f"({_name(bytes([code]))}). {SAVE_A_STATE_DICT}"
             )
-        STEPS[step](machine)
-    raise BadModel(f"The file's pickle has more than {MOST_STEPS:,} steps. {SAVE_A_STATE_DICT}")
+        _BY_CODE[code](machine)
+    raise BadModel(f"The file's pickle has more than {most_steps:,} steps. {SAVE_A_STATE_DICT}")
 
 
 def _too_long(size: int) -> BadModel:
@@ -158,3 +159,5 @@ STEPS: dict[bytes, Callable[[Machine], object]] = {
     b"Q": Machine.find_storage,
 }
 """What each step does. Left out: steps of protocol 0, extension codes, and buffers that lie outside of the file."""
+_BY_CODE = {step[0]: do for step, do in STEPS.items()}
+_STOP = ord(".")

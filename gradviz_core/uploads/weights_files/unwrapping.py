@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from gradviz_core.errors import BadModel
+from gradviz_core.text.shown_text import visible
 from gradviz_core.uploads.weights_files.pickle_values import Global, OddTensor, Stub, TensorRef
 from gradviz_core.uploads.weights_files.sentences import SAVE_A_STATE_DICT
 from gradviz_core.uploads.weights_files.tensors import MOST_TENSORS
@@ -105,7 +106,9 @@ def _state_dict(root: dict[object, object], path: tuple[str, ...], inner: dict[o
 
 def shown_key(key: object) -> str:
     """A key of a dictionary, short; of what is neither text nor a number, what it is."""
-    return f"a key that is a {key.name[:40]}" if isinstance(key, Stub) else repr(str(key)[:40])
+    if isinstance(key, Stub):
+        return f"a key of the type {visible(key.name.rpartition('.')[2][:40])}"
+    return repr(str(key)[:40])
 
 
 def _left_out(names: list[str]) -> str:
@@ -135,7 +138,7 @@ def _no_tensors(root: dict[object, object]) -> BadModel:
     likely = [pair for pair in objects if pair[0] in WRAPPERS] or objects
     key, value = likely[0]
     return BadModel(
-        f"The file contains no named tensors. Under {shown_key(key)!s} it holds a whole pickled object "
+        f"The file contains no named tensors. Under {shown_key(key)} it holds a whole pickled object "
         f"({value.name[:80]!r}), and loading it would run the code in it, so GradViz never does. Export the model with "
         f"torch.export: a .pt2 file brings its own architecture. Or, for an architecture that is known here: "
         f"{SAVE_A_STATE_DICT}"
