@@ -17,13 +17,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-import torchvision
 from torch import Tensor, nn
 
 from gradviz_core.errors import BadModel
 from gradviz_core.models import architectures
 from gradviz_core.uploads import model_files, weights_files
-from gradviz_core.uploads.weights_files import before_zip, pickles
+from gradviz_core.uploads.weights_files import pickles
 from gradviz_core.uploads.weights_files.pickle_values import Stub
 
 ARCHITECTURE = "preset/digits-mlp"
@@ -233,7 +232,7 @@ ALIKE: dict[str, tuple[object, str]] = {
         "Left out, because they are outside of 'encoder.': 2 tensors under 'projector.'.",
     ),
     "no elements beside": ({**PLAIN, "queue": torch.empty(0)}, "'queue'"),
-    "sparse beside": ({**PLAIN, "adjacency": torch.eye(3).to_sparse_coo()}, "'adjacency'"),
+    "sparse beside": ({**PLAIN, "adjacency": torch.eye(3).to_sparse()}, "'adjacency'"),
     "float8 beside": ({**PLAIN, "scale": torch.ones(3).to(torch.float8_e4m3fn)}, "'scale'"),
     "on meta beside": ({**PLAIN, "table": torch.ones(3, device="meta")}, "'table'"),
     "lists beside": ({**PLAIN, "classes": ["a", "b"], "sizes": {"x": 1}}, "Left out: 'classes', 'sizes'"),
@@ -319,7 +318,7 @@ class Subclass(Tensor):
 
 
 REFUSED: dict[str, tuple[object, str]] = {
-    "sparse": (changed("fc1.weight", torch.eye(3).to_sparse_coo()), "'fc1.weight' is a sparse tensor"),
+    "sparse": (changed("fc1.weight", torch.eye(3).to_sparse()), "'fc1.weight' is a sparse tensor"),
     "quantised": (changed("fc1.weight", quantised()), "'fc1.weight' is a quantised tensor"),
     "on meta": (changed("fc1.weight", torch.ones(3, device="meta")), "'fc1.weight' is a tensor without data"),
     "of a class": (
@@ -350,52 +349,3 @@ def test_refused(name: str, zipped: bool) -> None:
 def test_a_spoilt_average_does_not_refuse_the_weights_beside_it() -> None:
     notes = check_same(saved({"state_dict": PLAIN, "ema": changed("fc1.weight", quantised())}), network())
     assert any("under 'ema' cannot be used: 'fc1.weight' is a quantised tensor" in note for note in notes)
-
-
-# ------------------------------------------------------------------------------------------------ before torch 1.6
-
-OLD = saved(PLAIN, zipped=False)
-
-
-def test_the_old_format_is_known_by_its_first_bytes() -> None:
-    assert before_zip.looks_like(OLD)
-    assert not before_zip.looks_like(saved(PLAIN))
-    assert not before_zip.looks_like(pickle.dumps({"a": 1}))
-
-
-def test_in_the_old_format_views_and_shared_storages_are_read() -> None:
-    base = torch.randn(20, 784)
-    state = {
-        **PLAIN,
-        "fc2.weight": PLAIN["fc2.weight"].t().contiguous().t(),
-        "x.weight": base[3:5],
-        "y.weight": base[4:],
-    }
-    read = weights_files.read(saved(state, zipped=False)).tensors
-    for name, value in state.items():
-        assert torch.equal(read[name].load(), value)
-
-
-SMALL = saved({"w": torch.arange(3.0), "v": torch.arange(2)}, zipped=False)
-OLD_REFUSED: dict[str, tuple[bytes, str]] = {
-    "cut off": (SMALL[:-1], "reaches beyond the file"),
-    "without its storages": (SMALL[: SMALL.rindex(b"\x00\x00\x00\x00") - 60], "reaches beyond|cut off"),
-    "something after it": (SMALL + b"x", "1 bytes at its end belong to no tensor"),
-    "big-endian": (SMALL.replace(b"little_endianq\x02\x88", b"little_endianq\x02\x89"), "it must be little"),
-    "another version": (SMALL.replace(b"\x80\x02M\xe9\x03.", b"\x80\x02M\xea\x03."), "does not begin as torch"),
-    "another magic number": (SMALL.replace(b"\x8a\nl\xfc", b"\x8a\nl\xfd"), "a bare pickle"),
-    "a storage that is larger": (SMALL.replace(b"K\x03N", b"K\x04N"), "claims a storage of 4 elements"),
-}
-
-
-@pytest.mark.parametrize("name", OLD_REFUSED)
-def test_the_old_format_refused(name: str) -> None:
-    data, sentence = OLD_REFUSED[name]
-    assert data != SMALL
-    with pytest.raises(BadModel, match=sentence):
-        model_files.inspect(data)
-
-
-def test_a_large_network_in_the_old_format() -> None:
-    expected = torchvision.models.squeezenet1_1(num_classes=7).eval()
-    check_same(saved(expected.state_dict(), zipped=False), expected, "torchvision/squeezenet1_1")

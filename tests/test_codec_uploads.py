@@ -89,6 +89,14 @@ def test_the_text_of_a_recipe_is_stable() -> None:
     )
 
 
+def test_which_weights_of_a_file_are_meant_is_part_of_a_recipe() -> None:
+    chosen = replace(PLAIN, part="state_dict/student.")
+    assert recipe_from_json(recipe_to_json(chosen)) == chosen
+    assert "part" not in recipe_to_json(PLAIN), "an older recipe keeps its name"
+    with pytest.raises(BadModel, match="cannot be used"):
+        recipe_to_json(replace(PLAIN, part="a\nb"))
+
+
 @pytest.mark.parametrize("reading", get_args(OutputKind))
 def test_what_the_numbers_mean_is_part_of_a_recipe(reading: OutputKind) -> None:
     recipe = replace(PLAIN, reading=reading)

@@ -207,6 +207,17 @@ def test_labels_must_be_one_for_each_class(fake: Fake) -> None:
     assert errors(app) == [plain("Line 2 is longer than 100 characters.")]
 
 
+def test_of_several_sets_of_weights_one_is_chosen_and_kept_in_the_recipe(fake: Fake) -> None:
+    fits = tuple(replace(FITS[0], part=part) for part in ("state_dict", "state_dict_ema"))
+    fake.report = replace(WEIGHTS, fits=fits)
+    app = dialog()
+    (box,) = [box for box in app.selectbox if box.label == "Architecture"]
+    assert [option.rpartition(", under ")[2] for option in box.options] == ["state_dict", "state_dict_ema"]
+    box.select("torchvision/resnet18 state_dict_ema").run()
+    press(app, "Use this model")
+    assert fake.recipes[str(app.query_params["model"])].part == "state_dict_ema"
+
+
 def test_a_labels_file_of_another_kind_is_refused_unread(fake: Fake) -> None:
     app = dialog()
     file = next(f for f in app.file_uploader if "labels_file" in str(f.key))

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.hostile import archives, exported_files, pickles, pictures, safetensors_files, tensors
+from tests.hostile import archives, checkpoints, exported_files, pickles, pictures, safetensors_files, tensors
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENT = (ROOT / "docs" / "threats.md").read_text(encoding="utf-8")
 TABLE = DOCUMENT.partition("| threat |")[2].partition("\n\n")[0]
 ROWS = [line.strip("| ").split(" | ") for line in TABLE.splitlines() if line.startswith("| ")]
 NAMED = sorted(set(re.findall(r"`([\w/]+\.py)::(\w+)(?:\[([^]]+)\])?`", DOCUMENT)))
-MODELS = (archives, pickles, tensors, safetensors_files, exported_files)
+MODELS = (archives, pickles, tensors, safetensors_files, exported_files, checkpoints)
 CASES = {
     "test_model": {case.name for module in MODELS for case in module.CASES},
     "test_picture": {case.name for case in pictures.CASES},

@@ -235,7 +235,7 @@ def _refuse_other_kinds(data: bytes) -> None:
         BadModel: it is neither a zip archive nor a safetensors file.
     """
     if not data:
-        raise BadModel("The file is empty. Choose a model file: .pt2, .safetensors, .pt or .pth.")
+        raise BadModel("The file is empty. Choose a model file, such as .pt2, .safetensors, .pt or .pth.")
     if data[:4] == _ZIP:
         if shards.looks_like(data):
             return

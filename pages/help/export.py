@@ -39,8 +39,9 @@ st.markdown("or")
 export_words.program(export_words.SAFETENSORS)
 st.markdown(
     "GradViz recognises the architecture by the names and shapes of the tensors: one of torchvision's classification "
-    "models or of the presets, with any number of classes. A checkpoint that holds them under `state_dict` or `model`, "
-    "or with `module.` before each name, is unwrapped."
+    "models or of the presets, with any number of classes. A whole checkpoint will do: the weights are found in it, "
+    "and what all their names begin with (`module.`, `net.backbone.`) is taken off. Where it holds several sets, such "
+    "as an average beside the model, you choose one. Optimiser, arguments and other objects are left out and named."
 )
 
 st.header("What each kind of file can do", anchor=False)
@@ -55,9 +56,15 @@ st.markdown(
 """
 )
 st.markdown(
+    "A head of your own is recognised where it is one or two linear layers, with dropout or a ReLU between them, and "
+    "what was assumed is said. Weights in several safetensors files with an index go into one archive, not compressed:"
+)
+export_words.program(export_words.SHARDS)
+st.markdown(
     "Refused, with the reason: a whole module saved with `torch.save(model)` and a TorchScript file, because reading "
-    "either runs code that is in the file. A state dict is a pickle too, but one that needs no code: only the few "
-    "instructions that rebuild plain tensors are let through. Nothing is ever unpickled, evaluated or imported."
+    "either runs code that is in the file. A state dict is a pickle too, but one that needs no code: tensors, "
+    "numbers and text are read from it as data, and any Python object beside them is stepped over. Nothing is ever "
+    "unpickled, evaluated or imported."
 )
 
 st.header("Names of the classes", anchor=False)

@@ -21,9 +21,10 @@ from gradviz_core.types.cards import ModelReport, Recipe
 from pages.shell.words import linked, plain
 from pages.uploads import export_words, recipe_form, uploaded, uploading
 
-KINDS = ("pt2", "safetensors", "pt", "pth")
+KINDS = ("pt2", "safetensors", "pt", "pth", "ckpt", "bin", "tar", "zip")
+"""``tar`` is the ending of ``.pth.tar``, as many scripts call their checkpoints."""
 _PICTURE = "pages/explore/saliency.py"
-WHAT = "a .pt2, .safetensors, .pt or .pth file"
+WHAT = "a .pt2, .safetensors, .pt, .pth, .ckpt, .bin or .zip file"
 
 
 def control() -> Control:
@@ -175,10 +176,11 @@ def _choose_file(draft: Draft, place: DeltaGenerator) -> None:
 
 def _uploader() -> UploadedFile | None:
     st.markdown(
-        "An exported program (.pt2) includes its architecture. A weights file (.safetensors, .pt, .pth) needs an "
-        "architecture that GradViz knows. Files are read as data; no code in them is run."
+        "An exported program (.pt2) includes its architecture. Weights (.safetensors, .pt, .pth), or a checkpoint with "
+        "weights in it (.ckpt, .bin, .pth.tar), need an architecture that GradViz knows. Files are read as data; no "
+        "code in them is run."
     )
-    file = uploading.uploader("model_file", "Model file: .pt2, .safetensors, .pt or .pth", control())
+    file = uploading.uploader("model_file", "Model file: .pt2, .safetensors, .pt or .pth, and others", control())
     with st.expander("How to make such a file", icon=":material/help:"):
         export_words.four_lines()
     st.caption(

@@ -21,6 +21,12 @@ SAFETENSORS = """\
 from safetensors.torch import save_file
 save_file(model.state_dict(), "weights.safetensors")
 """
+SHARDS = """\
+import glob, zipfile
+with zipfile.ZipFile("weights.zip", "w") as archive:
+    for file in glob.glob("*.safetensors*"):
+        archive.write(file)
+"""
 SIZES = """\
 size = torch.export.Dim("side", min=64, max=512)
 program = torch.export.export(model.eval(), (x,), dynamic_shapes=({2: size, 3: size},))
@@ -30,7 +36,7 @@ crescent
 heart
 star
 """
-_PROGRAMS = (EXPORT, SIZES, STATE_DICT, SAFETENSORS)
+_PROGRAMS = (EXPORT, SIZES, STATE_DICT, SAFETENSORS, SHARDS)
 _ON_A_PHONE = 36
 """Characters in a line of a program there."""
 

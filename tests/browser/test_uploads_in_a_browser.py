@@ -96,7 +96,7 @@ def test_a_file_that_is_cancelled_while_it_is_sent_is_gone(
     seeing.check_drawn(page, "gradient")
     page.get_by_test_id(streamlit_ids.SIDEBAR).get_by_role("button", name="Bring your own model").click()
     dialog = page.get_by_role("dialog")
-    expect(dialog.get_by_text("Model file: .pt2, .safetensors, .pt or .pth, up to 600 MB")).to_be_visible()
+    expect(dialog.get_by_text("Model file: .pt2, .safetensors, .pt or .pth, and others, up to 600 MB")).to_be_visible()
     slow = page.context.new_cdp_session(page)
     slow.send("Network.enable")
     line = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": 2_000_000}

@@ -192,7 +192,8 @@ def _flood(steps: Sequence[bytes]) -> bytes:
     return archive_of(b"\x80\x04" + b"".join(steps) + b".")
 
 
-FITS = "6 of 6 tensors match"
+FITS = r"Weights \W*(state|safetensors)"
+"""What the page says of a file that is accepted, whatever escapes its signs have."""
 CASES = (
     Case("system-in-an-optimiser", "c.pt", lambda: saved({"state_dict": tensors(), "optimizer": {"state": {0: Call(os.system, COMMAND)}}}), "not loaded.*system", "kept"),
     Case("object-of-protocol-0", "c.pt", lambda: beside(b"(", _COMMAND, b"iposix\nsystem\n"), "not loaded.*system", "kept"),
@@ -200,7 +201,7 @@ CASES = (
     Case("new-object", "c.pt", lambda: beside(_SYSTEM, _COMMAND, b"\x85\x81"), "not loaded.*system", "kept"),
     Case("new-object-with-names", "c.pt", lambda: beside(_SYSTEM, _COMMAND, b"\x85}\x92"), "not loaded.*system", "kept"),
     Case("state-that-is-a-call", "c.pt", lambda: beside(b"cargparse\nNamespace\n)\x81", _SYSTEM, _COMMAND, b"\x85Rb"), "not loaded.*system", "kept"),
-    Case("items-that-are-calls", "c.pt", lambda: beside(b"cmy\nDict\n)R(", _SYSTEM, _COMMAND, b"\x85R", b"Nu"), "not loaded.*system", "kept"),
+    Case("items-that-are-calls", "c.pt", lambda: beside(b"ccollections\nUserDict\n)R(", _SYSTEM, _COMMAND, b"\x85R", b"Nu"), "not loaded.*system", "kept"),
     Case("elements-of-a-set-that-are-calls", "c.pt", lambda: beside(b"\x8f(", _SYSTEM, _COMMAND, b"\x85R\x90"), "not loaded.*system", "kept"),
     Case("call-of-what-a-call-gave", "c.pt", lambda: beside(b"cbuiltins\ngetattr\n", _SYSTEM, text("__call__"), b"\x86R", _COMMAND, b"\x85R"), "not loaded.*getattr", "kept"),
     Case("factory-of-a-dictionary", "c.pt", lambda: beside(b"ccollections\ndefaultdict\n", _SYSTEM, b"\x85R"), FITS, "kept"),
