@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Callable
 from pathlib import Path
 
@@ -191,19 +192,28 @@ def test_a_home_made_transformer_from_training_to_every_page(visited: Server, pa
     expect(page.get_by_test_id(streamlit_ids.MAIN).get_by_test_id(streamlit_ids.ALERT)).to_have_count(0)
 
 
-def test_a_state_dict_with_labels_from_a_file(visited: Server, page: Page, tmp_path: Path) -> None:
+def test_a_training_checkpoint_with_labels_from_a_file(visited: Server, page: Page, tmp_path: Path) -> None:
     torch.manual_seed(0)
     model = resnet18(num_classes=5).eval()
-    torch.save({"state_dict": {f"module.{k}": v for k, v in model.state_dict().items()}}, tmp_path / "five.pt")
+    checkpoint = {
+        "epoch": 9,
+        "state_dict": {f"module.{k}": v for k, v in model.state_dict().items()},
+        "best_acc1": torch.tensor(70.0),
+        "optimizer": torch.optim.SGD(model.parameters(), 0.1, momentum=0.9).state_dict(),
+        "args": argparse.Namespace(lr=0.1, out=tmp_path),
+    }
+    torch.save(checkpoint, tmp_path / "five.pth.tar")
     (tmp_path / "labels.txt").write_text("cat\ndog\n<b>emu</b>\nfox\ngnu\n")
     pixels = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
     Image.fromarray(pixels).save(tmp_path / "noise.bmp")
 
     page.goto(visited.address("saliency?model=preset/shapes-cnn"))
     seeing.check_drawn(page, "gradient")
-    bring(page, tmp_path / "five.pt")
+    bring(page, tmp_path / "five.pth.tar")
     dialog = page.get_by_role("dialog")
     expect(dialog.get_by_label("Architecture")).to_have_value("resnet18, 5 classes, 102 of 102 tensors match")
+    expect(dialog.get_by_text("Left out: 'epoch', 'best_acc1', 'optimizer', 'args'.")).to_be_visible()
+    expect(dialog.get_by_text("no code of theirs was run: argparse.Namespace, pathlib.PosixPath.")).to_be_visible()
     dialog.get_by_text("Names of the classes").click()
     dialog.locator("input[type=file]").set_input_files(tmp_path / "labels.txt")
     expect(dialog.get_by_role("textbox", name="One per line in the order of the classes")).to_have_value(
