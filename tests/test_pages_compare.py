@@ -101,6 +101,7 @@ def test_the_address_restores_methods_layers_scores_models_and_images() -> None:
     options = (("baseline", "zero"), ("steps", 4.0), ("rule", "gauss"))
     expected = summed(method="integrated_gradients", options=options, target=share)
     np.testing.assert_allclose(values(chart(app, "map1")), expected, rtol=1e-5, atol=1e-7)
+    assert any(one.value.startswith("Sum ") for one in app.caption), "a path method says how complete it is"
     site = gv.Site("features.11")
     inside = inline.ask(
         GradientQuestion(model=SHAPES["model"], image="sample/heart", method="gradient_x_input", wrt=(site,))

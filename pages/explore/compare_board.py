@@ -16,11 +16,11 @@ from gradviz_core.errors import GradVizError
 from gradviz_core.types import SurveyAnswer
 from gradviz_core.types.photo_window import Place
 from gradviz_core.types.views import View
-from pages.explore import compare_answers, compare_change, compare_items, compare_view, over_patches
+from pages.explore import compare_answers, compare_change, compare_items, compare_view, maps, over_patches
 from pages.explore.compare_answers import Asked, Found
 from pages.explore.compare_items import Texts
 from pages.layout.frame import ScoredChoice
-from pages.shell import asking, facts, panel, rows
+from pages.shell import asking, completeness, facts, panel, rows, saliency
 from pages.shell.words import plain
 from pages.uploads import images, models
 
@@ -117,10 +117,20 @@ def draw(
         with stand.body:
             panel.picture(picture, stand.key)
             rows.line(stand.found.asked.question)
+            _sum(stand.found)
             if stand.found.answer.tokens is not None:
                 facts.line(*over_patches.facts_of(stand.found.answer))
             facts.notes(stand.found.answer.notes)
     return drawn
+
+
+def _sum(found: Found) -> None:
+    """What its values sum to, and what the law of its method says, where it has one."""
+    info, answer = found.asked.info, found.answer
+    total = saliency.drawn_array(answer).total if info is None else maps.total(answer, info)
+    sums = None if total is None else completeness.of(answer, total)
+    if sums is not None:
+        st.caption(plain(sums.words()))
 
 
 def _head(stand: Stand, every: Sequence[Stand], choice: ScoredChoice) -> None:

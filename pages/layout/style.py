@@ -97,7 +97,7 @@ SHEET = f"""
 .st-key-player {{ min-height: 5rem; }}
 :is(.st-key-compare_likeness, .st-key-compare_values) {{ overflow-x: auto !important; }}
 .st-key-compare_scales {{ min-height: 1.5rem; }}
-[class*="st-key-compare_tools_"] {{ position: relative; z-index: 1; }}
+[class*="st-key-compare_tools_"] {{ position: relative; z-index: 1; margin-top: -0.75rem; }}
 [class*="st-key-compare_tools_"] button {{ min-height: 1.75rem; padding: 0; }}
 {_WIDE}
 {elements.LAYOUT}:has(> .st-key-site_choice) {{ flex: 3 1 12rem !important; width: auto !important; min-width: 0; }}
