@@ -25,7 +25,7 @@ from pages.uploads import export_words, uploading
 
 SMALL = "(max-width: 1000px)"
 """In a window so narrow the buttons at the top have no words beside their icons."""
-CROWDED = "(max-width: 1500px)"
+CROWDED = f"(min-width: {narrow.WIDEST + 1}px) and (max-width: 1500px)"
 """In such a window one of five buttons at the top has none."""
 SIDEBAR = "281px"
 """The width that Streamlit gives the sidebar; it is kept free until the sidebar is there."""
@@ -128,6 +128,7 @@ SHEET = f"""
   {elements.MAIN_BLOCK}:has(.st-key-shown_epsilon) .st-key-beside_title {{ min-height: 6.4rem; }}
   .st-key-tools {{ gap: 0.15rem; right: 3.2rem; }}
   .st-key-tools button {{ padding: 0.25rem 0.4rem; }}
+  .st-key-tools button div[aria-hidden="true"] {{ display: none; }}
   [class*="st-key-controls"], .st-key-unit {{ gap: 0.25rem 0.75rem; }}
   {elements.LAYOUT}:is(:has(> .st-key-site_choice), :has(> .st-key-site_map)) {{ flex-basis: 100% !important; }}
   .st-key-all_channels {{ min-height: 22rem; }}
