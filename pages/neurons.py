@@ -1,5 +1,6 @@
 """Neurons, at /neurons."""
 
+from pages.explore import unit_map
 from pages.layout import contents
 from pages.shell import sites
 from pages.shell.parameters import Parameter
@@ -9,7 +10,7 @@ PAGE = contents.Page(
     "pages/explore/neurons.py",
     section="Explore",
     order=11,
-    parameters=(*sites.PARAMETERS, Parameter("opacity")),
+    parameters=(*sites.PARAMETERS, Parameter("opacity"), *unit_map.PARAMETERS),
     score=False,
     presented=("chart_activation", "said_activation", "chart_gradient", "said_gradient", "shown_channel"),
 )

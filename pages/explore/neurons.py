@@ -10,6 +10,8 @@ from gradviz_core.drawing.screen.seen import seen
 from gradviz_core.drawing.screen.site_maps import site_maps
 from gradviz_core.types import INPUT, GradientQuestion
 from gradviz_core.types.looks import Look
+from gradviz_core.types.methods import METHODS
+from pages.explore import unit_map
 from pages.layout import code, frame
 from pages.shell import architecture_map, check, download_menu, facts, panel, sites, units, widgets
 from pages.shell.asking import ask, one_sentence
@@ -56,16 +58,23 @@ with one_sentence():
         panel.picture(activation, "activation")
     with right:
         room = st.container()
-        opacity = widgets.percent("Opacity", "opacity", 60, "How strongly the gradient covers the grey image below it")
+        with panel.controls("unit_method_controls"):
+            opacity = widgets.percent("Opacity", "opacity", 60, "How strongly the map covers the grey image below it")
+            method, options = unit_map.choose(choice)
         with room:
-            covered = units.input_gradient(answer, info, planes, effective, opacity / 100)
-            panel.picture(covered, "gradient", checked=checked)
+            other = unit_map.ask(choice, unit, method, options)
+            if other is None:
+                covered = units.input_gradient(answer, info, planes, effective, opacity / 100)
+                panel.picture(covered, "gradient", checked=checked)
+            else:
+                other.draw(choice, planes, opacity / 100)
     st.caption(sites.how_to_click(info))
     facts.line(
         ("receptive field", units.box_text(answer.receptive_field)),
         ("95 % of the gradient within", units.box_text(effective)),
     )
-    facts.notes((*strongest.notes, *answer.notes, *units.why_zero(answer, gradient)))
+    said = other.answer.notes if other else units.why_zero(answer, gradient)
+    facts.notes(tuple(dict.fromkeys((*strongest.notes, *answer.notes, *said))))
 
     panel.header(f"Strongest {captions.channel_word(info)}s{place.words}")
     if is_coarse(strongest.arrays):  # their receptive field is known only now
@@ -73,13 +82,20 @@ with one_sentence():
     gallery = units.gallery(strongest, info, place, channel, answer.receptive_field)
     panel.picture(gallery, "gallery")
     called = {"gallery": f"strongest {captions.channel_word(info)}s"}
-    download_menu.menu(choice, ("activation", "gradient", "gallery"), answer, "neurons", checked, called=called)
+    if other:
+        called["gradient"] = METHODS[other.question.method].name
+    also = other.offered if other else download_menu.NOTHING
+    download_menu.menu(
+        choice, ("activation", "gradient", "gallery"), answer, "neurons", checked, called=called, also=also
+    )
     single = planes.maps.shape[1:] != (1, 1)
     code.panel(
         choice,
         {
-            "Gradient": lambda at: snippets.in_blocks(
-                snippets.saliency(at, unit, "gradient", "signed_sum"), gradient.blocks
+            "Map" if other else "Gradient": lambda at: (
+                other.program(at)
+                if other
+                else snippets.in_blocks(snippets.saliency(at, unit, "gradient", "signed_sum"), gradient.blocks)
             ),
             "Activation": lambda at: snippets.in_blocks(
                 snippets.feature_maps(at, unit, info, "activation", channel if single else None), maps.one.blocks

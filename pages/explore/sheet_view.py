@@ -87,7 +87,7 @@ def draw(
             sheet,
             "channels",
             checked=checked if kind and kind.needs_gradient else None,
-            below=lambda: rows.below(question, answer, maps.total(answer, info)),
+            below=lambda: rows.below(question, answer, maps.total(answer, info), "layer_options"),
         )
         st.caption(sites.how_to_click(info))
     with right:

@@ -9,7 +9,7 @@ from typing import NoReturn
 import streamlit as st
 
 from gradviz_core.drawing import completeness
-from gradviz_core.types import INPUT, GradientAnswer, GradientQuestion
+from gradviz_core.types import GradientAnswer, GradientQuestion
 from gradviz_core.types.controls import Number
 from gradviz_core.types.methods import card_of, settled
 from gradviz_core.types.refining import STEPS
@@ -30,9 +30,9 @@ def of(answer: GradientAnswer, total: float) -> completeness.Completeness | None
     return completeness.Completeness(total, expected)
 
 
-def line(answer: GradientAnswer, total: float, again: Callable[[], NoReturn]) -> None:
+def line(answer: GradientAnswer, total: float, again: Callable[[], NoReturn], options: str) -> None:
     """What the values sum to, what the law says, and the gap; nothing where the method has no such law, or terms are
-    missing. ``total`` is the sum of all values.
+    missing. ``total`` is the sum of all values, ``options`` the choice that holds the steps.
 
     Where the gap is too large, a button asks with twice the steps, again and again, until it is not; ``again`` runs the
     page again.
@@ -45,12 +45,12 @@ def line(answer: GradientAnswer, total: float, again: Callable[[], NoReturn]) ->
     steps, most = _steps(question)
     can_be_finer = 0 < steps < most
     if can_be_finer and not found.is_close and st.session_state.get(_REFINES) == question:
-        _double(question)
+        _double(question, options)
         again()
     words = found.words() if found.is_close or can_be_finer else f"{found.words()} {found.stays(most)}"
     st.markdown(plain(words), help=f"In theory {law}.", width="content")
     if not found.is_close and can_be_finer:
-        st.button("More steps", key="more_steps", on_click=_double, args=(question,))
+        st.button("More steps", key="more_steps", on_click=_double, args=(question, options))
 
 
 def keep(question: GradientQuestion | None) -> None:
@@ -73,10 +73,10 @@ def _steps(question: GradientQuestion) -> tuple[int, int]:
     return int(settled(question.method, question.options)[STEPS]), int(control.high)
 
 
-def _double(question: GradientQuestion) -> None:
+def _double(question: GradientQuestion, choice: str) -> None:
     """Choose twice the steps, and twice as many again, for as long as nobody asks anything else."""
     steps, most = _steps(question)
     doubled = min(2 * steps, most)
     options = tuple((name, float(doubled) if name == STEPS else value) for name, value in question.options)
     st.session_state[_REFINES] = replace(question, options=options)
-    address.write({f"{'options' if question.wrt == (INPUT,) else 'layer_options'}.{STEPS}": doubled})
+    address.write({f"{choice}.{STEPS}": doubled})

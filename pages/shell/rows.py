@@ -221,13 +221,13 @@ def run_again() -> NoReturn:
 # ------------------------------------------------------------------------------------------------------ what is said
 
 
-def below(question: GradientQuestion, answer: GradientAnswer, total: float | None) -> None:
+def below(question: GradientQuestion, answer: GradientAnswer, total: float | None, options: str = "options") -> None:
     """What stands below the picture of a method that sums terms: how far the sum is, and whether it is what the law of
     the method says. ``question`` is about the whole sum, ``answer`` holds what is there of it; ``total`` is the sum of
-    all values, where it is known."""
+    all values, where it is known; ``options`` names the choice of the address that holds the steps."""
     with st.container(key="row", horizontal=True, vertical_alignment="center", gap="small"):
         if answer.question == question and total is not None:
-            completeness.line(answer, total, run_again)
+            completeness.line(answer, total, run_again, options)
         line(question)
     failure()
 
