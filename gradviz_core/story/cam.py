@@ -110,7 +110,8 @@ def facts(kept: KeepingAnswer) -> Facts:
 
 
 def _grid(info: SiteInfo) -> Grid:
-    return Grid(0, *info.shape[2:])
+    rows, columns = info.shape[2:]
+    return Grid(0, rows, columns)
 
 
 def _shown(survey: SurveyAnswer, every: CamsAnswer, info: SiteInfo, box: Box) -> Shown:
