@@ -113,3 +113,18 @@ def test_a_link_of_the_story_opens_in_a_tab_of_its_own(visited: Server, page: Pa
     page.goto(visited.address())
     link = page.get_by_role("navigation", name="Story").get_by_role("link", name=VIEWS[3].title)
     assert link.evaluate("(link) => link.href") == visited.address(f"story?story={VIEWS[3].name}")
+
+
+def test_the_arrows_move_the_slider_that_has_the_focus_and_not_the_story(visited: Server, page: Page) -> None:
+    (view,) = [view for view in VIEWS if view.name == "path"]
+    _open(page, visited, view, PROJECTOR)
+    before = seeing.heatmap(page, "story_2")
+    page.get_by_role("slider", name="Brightness").focus()
+    page.keyboard.press("ArrowRight")
+    page.wait_for_function("location.search.includes('story_path=55')")
+    expect(page.locator(".st-key-story_claim")).to_contain_text("At 55 % brightness")
+    expect(page.get_by_role("heading", level=1)).to_contain_text(view.title)
+    seeing.wait(page)
+    assert seeing.heatmap(page, "story_2") != before
+    page.get_by_role("link", name="Next").click()
+    page.wait_for_function("!location.search.includes('story_path')")
