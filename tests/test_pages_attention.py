@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,7 +20,11 @@ from pages.explore import heads
 from pages.shell import address
 from pages.shell.answer_cache import answer_cache
 from pages.shell.clicks import Click
+from tests import snippet_runs
+from tests.exported.files import exported_bytes
 from tests.opening import MAPS, SALIENCY, answer_here, chart, errors, opened, read, texts, values
+from tests.test_snippets import SQUARE, keep, own_picture
+from tests.test_token_grids import with_registers
 
 VIT = {"model": "preset/shapes-vit", "image": "sample/star"}
 CNN = {"model": "preset/shapes-cnn", "image": "sample/star"}
@@ -203,3 +209,25 @@ def test_a_map_of_tokens_lies_where_the_pass_shows() -> None:
     assert (heat["x0"], heat["dx"], heat["y0"], heat["dy"]) == pytest.approx((4, 12, 4, 12))
     said = " ".join(each.value for each in [*app.caption, *app.markdown])
     assert "guessed" not in said
+
+
+def test_an_uploaded_transformer_with_registers_is_shown_on_both_pages(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in snippet_runs.own_store(tmp_path, monkeypatch):
+        data = exported_bytes(with_registers().eval(), torch.zeros(1, 3, 28, 42))
+        model, image = keep(data, "", replace(SQUARE, size=(28, 42), resize=None)), own_picture(tmp_path, "turned")
+        choices = {"model": model, "image": image}
+        app = opened(SALIENCY, **choices, method="chefer")
+        assert not app.error
+        assert values(chart(app, "gradient")).shape == (2, 3)
+        assert "Tokens 0 to 4 are no patches, so their numbers stand below." in " ".join(texts(app))
+        app = opened(MAPS, **choices, maps="heads")
+        assert not app.error
+        assert values(chart(app, "map")).shape == (2, 3)
+        app = opened(MAPS, **choices, maps="method", site="blocks.1")
+        assert not app.error
+        assert values(chart(app, "map")).shape == (2, 3)
+        said = " ".join(each.value for each in [*app.caption, *app.markdown])
+        assert "5 tokens that are no patch are left out" in said
+        assert chart(app, "changes")["data"], "their regions are tried too"
