@@ -78,12 +78,21 @@ def test_the_direction_that_all_channels_share_is_their_common_map_and_its_sign_
 def test_one_direction_is_the_first_singular_vector_with_more_channels_or_more_positions() -> None:
     generator = torch.Generator().manual_seed(3)
     for channels in (3, 40):
-        value = torch.randn(1, channels, 4, 5, generator=generator)
-        table = value[0].flatten(1).T.double()
-        true = table @ torch.linalg.svd(table).Vh[0]
-        one = found("eigen_cam", value, value)[0, 0].flatten()
-        assert min(relative_error(one, sign * true) for sign in (1, -1)) < 1e-6
-        assert one @ table.sum(1).float() > 0
+        signed = torch.randn(1, channels, 4, 5, generator=generator)
+        for value in (signed, signed.relu(), signed - signed.mean((2, 3), keepdim=True)):
+            table = value[0].flatten(1).T.double()
+            true = table @ torch.linalg.svd(table).Vh[0]
+            one = found("eigen_cam", value, value)[0, 0].flatten()
+            assert min(relative_error(one, sign * true) for sign in (1, -1)) < 1e-6
+            assert one @ table.sum(1).float() > -1e-5
+
+
+def test_the_largest_direction_is_found_where_the_sum_of_the_channels_is_another() -> None:
+    """Powers of the matrix that begin at that sum come to the smaller direction, and to no other."""
+    opposite, alike = torch.tensor([1.0, 0.0, 2.0]), torch.tensor([0.0, 0.1, 0.0])
+    value = torch.stack((opposite + alike, alike - opposite)).reshape(1, 2, 1, 3)
+    made = found("eigen_cam", value, value).flatten()
+    assert torch.allclose(made.abs(), 2**0.5 * opposite, atol=1e-6)
 
 
 @pytest.mark.parametrize("method", CAMS)

@@ -30,8 +30,9 @@ from gradviz_core.types.sites import site_name
 
 TOGETHER = GRID
 """Points that are asked in one pass, at most."""
-NUMBERS = 8 * 3 * 224 * 224
-"""Numbers at the input of one pass, at most, where that is more than one point."""
+NUMBERS = 6 * 3 * 224 * 224
+"""Numbers at the input of one pass, at most, where that is more than one point: with more, the C library gives memory
+back between passes, and asking for it again takes as long as larger batches save."""
 AGREEMENT = 1e-5
 """Of the largest number: so close is a row of a batch to the point alone, or each is asked alone."""
 _NOT_ROWS = (RuntimeError, ValueError, TypeError, IndexError, BadTarget, QuestionError, Unreachable)
@@ -271,8 +272,9 @@ class SceneOracle:
             yield from (self._one(at, point) for point in some) if found is None else found
 
     def _together(self) -> int:
-        """How many points come into one pass."""
-        return max(1, min(TOGETHER, NUMBERS // self.input.numel()))
+        """How many points come into one pass: a power of two, so that each part of a series is cut alike."""
+        fit = max(1, min(TOGETHER, NUMBERS // self.input.numel()))
+        return 1 << (fit.bit_length() - 1)
 
     def _one(self, at: Site, point: Tensor) -> Asked:
         trace = self._pass(self.input, at, point)

@@ -9,6 +9,9 @@ from torch import Tensor
 from gradviz_core.methods.attributions import Options
 from gradviz_core.methods.class_activation import Layer, cut, positions
 
+LARGEST, CLOSE = 0.55, 1e-12
+CHECKS, POWERS = 6, 6
+
 
 def eigen_cam(oracle: Layer, value: Float[Tensor, "*shape"], options: Options) -> Float[Tensor, "*map"]:
     """A v, where A holds the activations (positions, channels) and v is its first right singular vector; in units of
@@ -36,8 +39,33 @@ def _along_the_first(table: Float[Tensor, "rows columns"]) -> Float[Tensor, "*ro
     """The first left singular vector times its singular value, from the smaller of the two products of the table."""
     rows, columns = table.shape
     if columns <= rows:
-        found: Tensor = table @ torch.linalg.eigh(table.T @ table).eigenvectors[:, -1]
+        found: Tensor = table @ _leading(table.T @ table)
     else:
-        lengths, vectors = torch.linalg.eigh(table @ table.T)
-        found = vectors[:, -1] * lengths[-1].clamp(min=0).sqrt()
+        products = table @ table.T
+        vector = _leading(products)
+        found = vector * (vector @ products @ vector).clamp(min=0).sqrt()
     return found if found @ table.sum(1) >= 0 else -found
+
+
+def _leading(products: Float[Tensor, "n n"]) -> Float[Tensor, "*n"]:
+    """The eigenvector of the largest eigenvalue λ, of length 1, of a symmetric matrix whose eigenvalues are ≥ 0.
+
+    By powers of the matrix where these show λ to be ``LARGEST`` of the sum of all eigenvalues or more, as it nearly
+    always is of activations: then no other is as large, and the error is at most 5.5 times ``CLOSE``. Else all
+    eigenvectors are computed, which takes several times as long.
+    """
+    total = products.trace()
+    scaled = products / total
+    vector: Tensor = scaled.sum(1)
+    for _ in range(CHECKS):
+        for _ in range(POWERS):
+            vector = scaled @ vector
+        vector = vector / vector.norm()
+        step = scaled @ vector
+        value = vector @ step
+        if value < LARGEST:
+            break
+        if (step - value * vector).norm() <= CLOSE * value:
+            return vector
+    vectors: Tensor = torch.linalg.eigh(products).eigenvectors
+    return vectors[:, -1]
