@@ -262,12 +262,12 @@ def test_how_alike_each_two_are_is_said_of_the_numbers_that_are_drawn() -> None:
     expected = [spearman(one, other), spearman(np.abs(one), np.abs(other))]
     assert lines[2][:3] == ["A, B", *(captions.number_text(value) for value in expected)]
     assert lines[2][3] == captions.share_text(overlap(one, other, 0.2))
-    coarse = one.reshape(12, 8, 12, 8).mean(axis=(1, 3))
+    coarse, sizes = (of.reshape(12, 8, 12, 8).mean(axis=(1, 3)) for of in (one, np.abs(one)))
     assert lines[3] == [
         "A, C",
         captions.number_text(spearman(coarse, cam)),
-        captions.number_text(spearman(np.abs(coarse), cam)),
-        captions.share_text(overlap(coarse, cam, 0.2)),
+        captions.number_text(spearman(sizes, cam)),
+        captions.share_text(overlap(sizes, cam, 0.2)),
         "12×12",
     ]
 
