@@ -140,8 +140,8 @@ def likeness(percent: int) -> Caption:
             "equal values share the mean of their ranks",
             "the overlap is the places among the strongest of both, as a share of those among the strongest of either",
             "a place that equals the weakest of the strongest belongs to them too, and a place that is zero does not",
-            "maps of different sizes are compared on the coarser grid: means over the area of a cell, of the values and "
-            "of the magnitudes",
+            "maps of different sizes are compared on the coarser grid: means over the area of a cell, of the values "
+            "and of the magnitudes",
             "only the part of an image that both pictures show is compared; the last column says on how many cells",
             "a map with more values than a screen can show is not compared",
         ),
