@@ -13,10 +13,12 @@ from torch import Tensor, nn
 import gradviz_core as gv
 from gradviz_core.answers import attending as answers
 from gradviz_core.answers.scene import Clock
+from gradviz_core.drawing import head_words
 from gradviz_core.errors import QuestionError
 from gradviz_core.methods.token_grids import grid_of
 from gradviz_core.tracing import trace
 from gradviz_core.types.attending import MEAN
+from gradviz_core.types.patches import PADDING
 from tests import attending
 from tests.oracles import scene_of
 from tests.test_attention import by_plain_autograd
@@ -93,6 +95,48 @@ def test_in_windows_a_token_asks_within_its_own_and_elsewhere_the_token_at_the_s
     for row in rows(mean):
         np.testing.assert_allclose(row.sum(-1), 1, rtol=1e-5)
     assert rows(mean)[0].shape == (2, 64)
+
+
+@pytest.mark.parametrize("size", [(40, 40), (24, 40), (12, 16)], ids=str)
+def test_padding_of_windows_neither_asks_nor_counts_as_a_class_token(size: tuple[int, int]) -> None:
+    module, x = swin().eval(), attending.picture(*size)
+    found = trace.forward(module, x, attention=True)
+    answer = answered(module, x, target=gv.ClassScore(0))
+    assert set(answer.queries) == {MEAN}
+    for layer, row in zip(answer.layers, rows(answer), strict=True):
+        assert layer.extra == ()
+        patches = answer.arrays[f"queries/{layer.site}"].reshape(layer.windows, 16)
+        assert set(patches[patches < 0].tolist()) == {PADDING}
+        assert sorted(patches[patches >= 0].tolist()) == list(range(layer.rows * layer.columns))
+        matrices = found.value(layer.site).detach().reshape(layer.windows, 2, 16, 16).numpy()
+        if layer is answer.layers[0]:
+            each = [matrices[window, :, token] for window, token in np.argwhere(patches >= 0)]
+            sums = np.zeros((2, layer.windows, 16))
+            for (window, _), one in zip(np.argwhere(patches >= 0), each, strict=True):
+                sums[:, window] += one / len(each)
+            np.testing.assert_allclose(row, sums.reshape(2, -1), rtol=1e-4, atol=1e-6)
+        np.testing.assert_allclose(row.sum(-1), 1, rtol=1e-5)
+    padding = int(np.flatnonzero(answer.arrays[f"queries/{answer.layers[0].site}"] == PADDING)[0])
+    asked = answered(module, x, layer=answer.layers[0].site, token=padding, target=gv.ClassScore(0))
+    assert asked.queries[0] == padding
+    assert head_words.query(asked, 0) == f"token {padding} (padding: no patch)"
+
+
+class ThenSorted(attending.Patches):
+    """Attends over patches, then over four tokens of which nothing says where they lie."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        tokens = self.attention(self.patches(x).flatten(2).transpose(1, 2)).sort(1).values[:, :4]
+        logits: Tensor = self.head(self.attention(tokens).mean(1))
+        return logits
+
+
+def test_a_patch_has_no_token_where_no_grid_is_known() -> None:
+    module, x = attending.spread(ThenSorted(attending.ByHand("product"))), attending.picture(16, 24)
+    first, second = answered(module, x).layers
+    assert (first.windows, second.windows) == (1, 0)
+    assert answered(module, x, layer=first.site, token=2).queries == (2, MEAN)
+    assert answered(module, x, layer=second.site, token=2).queries == (MEAN, 2)
 
 
 def test_a_question_is_one_pass_and_says_what_it_cannot_find() -> None:

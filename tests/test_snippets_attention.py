@@ -64,12 +64,12 @@ def test_the_programs_of_heads_give_what_is_drawn(what: What, folder: Path) -> N
     assert snippet_runs.error(found, np.stack(expected)) < 1e-4
 
 
-@pytest.mark.parametrize("token", [None, 21])
-def test_the_programs_of_heads_in_windows_give_what_is_drawn(token: int | None, folder: Path) -> None:
+@pytest.mark.parametrize(("token", "side"), [(None, 32), (21, 32), (None, 40)], ids=["mean", "one", "padding"])
+def test_the_programs_of_heads_in_windows_give_what_is_drawn(token: int | None, side: int, folder: Path) -> None:
     module = swin().eval()
-    data = exported_bytes(module, torch.zeros(1, 3, 32, 32))
+    data = exported_bytes(module, torch.zeros(1, 3, side, side))
     (folder / "your-model.pt2").write_bytes(data)
-    model, image = keep(data, "", replace(SQUARE, size=(32, 32))), own_picture(folder, "turned")
+    model, image = keep(data, "", replace(SQUARE, size=(side, side))), own_picture(folder, "turned")
     at = snippet_runs.setting(model, image)
     sites = [layer.site for layer in gv.answer(gv.TokensQuestion(model=model, image=image)).layers]
     answer = gv.answer(gv.AttendingQuestion(model=model, image=image, layer=sites[1], token=token))

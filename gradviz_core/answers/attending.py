@@ -18,6 +18,7 @@ from gradviz_core.methods.token_grids import Grid, grid_of
 from gradviz_core.tracing.trace import Trace, differentiate
 from gradviz_core.types import Site
 from gradviz_core.types.attending import MEAN, AttendingAnswer, AttendingQuestion
+from gradviz_core.types.patches import NO_PATCH, PADDING
 from gradviz_core.types.sites import site_name
 
 
@@ -99,11 +100,11 @@ def _check_token(trace: Trace, layer: Site, grid: Grid | None, token: int | None
 
 def _query(token: int | None, chosen: Grid | None, here: Grid | None, count: int) -> int:
     """Which token of a layer asks, where ``token`` was named at the ``chosen`` one."""
-    there = torch.full((count,), -1) if here is None else here.queries.flatten()
+    there = torch.full((count,), NO_PATCH) if here is None else here.queries.flatten()
     if token is None:
-        apart = (there < 0).nonzero().flatten()
-        return int(apart[0]) if here is not None and len(apart) else MEAN
-    patch = -1 if chosen is None else int(chosen.queries.flatten()[token])
+        apart = (there == NO_PATCH).nonzero().flatten()
+        return int(apart[0]) if here is not None and len(here.queries) == 1 and len(apart) else MEAN
+    patch = NO_PATCH if chosen is None else int(chosen.queries.flatten()[token])
     if chosen is not None and here is not None and patch >= 0:
         row, column = divmod(patch, chosen.columns)
         row, column = (
@@ -112,14 +113,14 @@ def _query(token: int | None, chosen: Grid | None, here: Grid | None, count: int
         )
         found = (there == row * here.columns + column).nonzero().flatten()
         return int(found[0]) if len(found) else MEAN
-    return token if token < count and there[token] < 0 else MEAN
+    return token if token < count and there[token] == patch else MEAN
 
 
 def _rows(trace: Trace, site: Site, grid: Grid | None, slope: Tensor | None, number: int) -> Mapping[str, np.ndarray]:
     weights = trace.value(site).detach()
     products = torch.zeros_like(weights) if slope is None else weights * slope.detach()
-    keys = torch.full((1, weights.shape[-1]), -1) if grid is None else grid.keys
-    asking = torch.full((weights.shape[-2],), -1) if grid is None else grid.queries
+    keys = torch.full((1, weights.shape[-1]), NO_PATCH) if grid is None else grid.keys
+    asking = torch.full((weights.shape[-2],), NO_PATCH) if grid is None else grid.queries
     where = keys.flatten() if number == MEAN else keys[number // weights.shape[-2]]
     return {
         f"weights/{site}": as_numpy(_row(weights, grid, number)),
@@ -130,7 +131,7 @@ def _rows(trace: Trace, site: Site, grid: Grid | None, slope: Tensor | None, num
 
 
 def _row(matrices: Tensor, grid: Grid | None, number: int) -> Tensor:
-    """(heads, keys): the row of a token, or the mean of all rows with the keys of all windows."""
+    """(heads, keys): the row of a token, or the mean of all rows but padding, with the keys of all windows."""
     flat = matrices.flatten(0, -3)
     windows = 1 if grid is None else len(grid.keys)
     window = None if grid is None else grid.window
@@ -138,5 +139,7 @@ def _row(matrices: Tensor, grid: Grid | None, number: int) -> Tensor:
         flat = flat[window.argsort(stable=True).to(flat.device)]
     by_window = flat.reshape(windows, -1, *flat.shape[1:])
     if number == MEAN:
-        return (by_window.mean(2) / windows).transpose(0, 1).flatten(1)
+        asks = torch.ones(by_window.shape[::2]) if grid is None else grid.queries != PADDING
+        shares = (asks / asks.sum()).to(by_window)[:, None, :, None]
+        return (by_window * shares).sum(2).transpose(0, 1).flatten(1)
     return by_window[number // flat.shape[1], :, number % flat.shape[1]]

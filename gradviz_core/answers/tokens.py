@@ -10,6 +10,7 @@ from gradviz_core.answers.sizes import Known, Size
 from gradviz_core.methods.token_grids import Grid, grid_of
 from gradviz_core.tracing.site_grids import grids
 from gradviz_core.types import INPUT, Site
+from gradviz_core.types.patches import NO_PATCH
 from gradviz_core.types.tokens import AttentionLayer, TokensAnswer, TokensQuestion
 
 
@@ -48,7 +49,7 @@ def layer_of(site: Site, shape: tuple[int, ...], grid: Grid | None) -> Attention
     """What is said of a layer with weights of this shape."""
     if grid is None:
         return AttentionLayer(site, shape)
-    nowhere = (grid.keys < 0).all(0).nonzero().flatten().tolist()
+    nowhere = (grid.keys == NO_PATCH).all(0).nonzero().flatten().tolist()
     return AttentionLayer(
         site, shape, len(grid.keys), grid.rows, grid.columns, tuple(nowhere), grid.guessed, grid.centres
     )

@@ -11,6 +11,7 @@ from gradviz_core.drawing.how_to_read import HowToRead
 from gradviz_core.types import AttendingAnswer, Field
 from gradviz_core.types.attending import MEAN
 from gradviz_core.types.colour_scales import DIVERGING, SEQUENTIAL
+from gradviz_core.types.patches import PADDING
 from gradviz_core.types.sites import site_name
 
 What = Literal["weights", "products"]
@@ -87,9 +88,10 @@ def query(answer: AttendingAnswer, number: int) -> str:
         return "the mean over all tokens" + (" (none of them is a class token)" if usual else "")
     if not layer.windows:
         return f"token {asked}"
-    return f"token {asked} " + (
-        "(no patch: a class token or a register)" if patch is None else f"(patch row {patch[0]}, column {patch[1]})"
-    )
+    if patch is not None:
+        return f"token {asked} (patch row {patch[0]}, column {patch[1]})"
+    is_padding = answer.arrays[f"queries/{layer.site}"][asked] == PADDING
+    return f"token {asked} ({'padding: no patch' if is_padding else 'no patch: a class token or a register'})"
 
 
 def _symbol(answer: AttendingAnswer, number: int) -> str:

@@ -25,8 +25,8 @@ class Grid:
     rows: int
     columns: int
     queries: Tensor
-    """(windows, queries): the patch of each token, row · columns + column; -1 for one that lies nowhere in the picture,
-    as a class token or a register."""
+    """(windows, queries): the patch of each token, row · columns + column; ``NO_PATCH`` for a class token or a
+    register, ``PADDING`` for one that the model filled up a window with."""
     keys: Tensor
     """(windows, keys), likewise."""
     guessed: str = ""

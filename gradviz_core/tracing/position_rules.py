@@ -7,6 +7,7 @@ linear layer, of the query in attention. Of anything else nothing is known.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-_NOWHERE = complex("nan")
+_NOWHERE, _PADDING = complex(math.nan, 0), complex(math.nan, math.nan)
 _SAME = frozenset(
     """clone alias detach _to_copy lift_fresh copy_ native_dropout _softmax _log_softmax _safe_softmax
     native_layer_norm native_batch_norm native_group_norm _native_batch_norm_legit _native_batch_norm_legit_no_training
@@ -76,7 +77,7 @@ def _together(given: Sequence[Placed], returned: Tensor) -> Tensor | None:
     found = known[0]
     for other in known[1:]:
         if found.isnan().any():
-            found = torch.where(found.isnan(), other, found)
+            found = torch.where(found.isnan() & ~other.isnan(), other, found)
     return found.expand(returned.shape)
 
 
@@ -89,14 +90,21 @@ def _core(places: Tensor) -> Tensor:
 
 
 def mean_place(places: Tensor, axes: Any) -> Tensor:
-    """The mean over some axes, which stay, of the numbers that lie somewhere."""
+    """The mean over some axes, which stay, of the numbers that lie somewhere; padding where all of them are that."""
     core, shape = _core(places), list(places.shape)
     for axis in axes if isinstance(axes, list | tuple) else (axes,):
         shape[axis] = 1
     here = ~core.isnan()
     total = torch.where(here, core, 0).sum(axes, keepdim=True)
     count = here.sum(axes, keepdim=True)
-    return torch.where(count > 0, total / count.clamp(min=1), _NOWHERE).expand(shape)
+    padding = is_padding(core).all(tuple(axes) if isinstance(axes, list) else axes, keepdim=True)
+    found = torch.where(count > 0, total / count.clamp(min=1), _NOWHERE)
+    return torch.where(padding, _PADDING, found).expand(shape)
+
+
+def is_padding(places: Tensor) -> Tensor:
+    """Which of the numbers that lie nowhere an operation filled up with."""
+    return places.imag.isnan()
 
 
 # ---------------------------------------------------------------------------------------------------------- the others

@@ -1,9 +1,9 @@
 """Where in the picture each number of a value lies, followed through the operations of one forward pass.
 
 Beside each value goes a tensor of its shape that holds places: row + i · column of the input, in pixels, as complex
-numbers; NaN where a number lies nowhere, as in a class token. What moves numbers moves their places: a reshape, a roll,
-a window that is cut out. ``position_rules.py`` says what each operation does to places. Nothing is computed from a
-place but another place, so the pass stays as it is.
+numbers; NaN where a number lies nowhere, as in a class token, and NaN in both parts where a model filled up with it.
+What moves numbers moves their places: a reshape, a roll, a window that is cut out. ``position_rules.py`` says what each
+operation does to places. Nothing is computed from a place but another place, so the pass stays as it is.
 """
 
 from __future__ import annotations

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from gradviz_core.tracing.position_rules import mean_place
+from gradviz_core.tracing.position_rules import is_padding, mean_place
 from gradviz_core.tracing.watch import Trace
 from gradviz_core.types import INPUT, Site
 from gradviz_core.types.attention import is_attention
-from gradviz_core.types.patches import Centres, Grid
+from gradviz_core.types.patches import NO_PATCH, PADDING, Centres, Grid
 
 THOUSANDTHS = 1000
 """Places closer than this part of a pixel are one row or column."""
@@ -59,13 +59,14 @@ def levels(numbers: Tensor) -> Tensor:
 
 
 def numbered(places: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
-    """Row · columns + column of each place, -1 for nowhere."""
+    """Row · columns + column of each place; ``NO_PATCH`` for nowhere, ``PADDING`` for what a model filled up with."""
     nowhere = places.isnan()
     row, column = (
         torch.searchsorted(found, (part.masked_fill(nowhere, 0.0) * THOUSANDTHS).round().contiguous())
         for found, part in ((rows, places.real), (columns, places.imag))
     )
-    return torch.where(nowhere, -1, row * len(columns) + column)
+    found = torch.where(nowhere, NO_PATCH, row * len(columns) + column)
+    return found.masked_fill(is_padding(places), PADDING)
 
 
 def centres(rows: Tensor, columns: Tensor, input_shape: Sequence[int]) -> Centres | None:

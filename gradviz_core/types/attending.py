@@ -26,9 +26,9 @@ class AttendingQuestion(AboutAModel["AttendingAnswer"]):
 
     ``token`` is the number of the token that asks, the query, among those of the attention weights ``layer``, the
     windows of that layer one after the other. In another layer the query is the token whose patch has the middle of
-    the same patch; or, of one that is no patch, the token with the same number. Where there is none, and without a
-    ``token`` in a layer that has neither class token nor register, it is the mean over all tokens. Without a ``token``
-    it is the first one that is no patch. ``layer`` is the last one where none is named.
+    the same patch; or, of one that is no patch, the token with the same number that is none either. Where there is
+    none it is the mean over all tokens. Without a ``token`` it is the first class token or register; in windows, and
+    in a layer that has none, the mean over all tokens. ``layer`` is the last one where none is named.
     """
 
     model: str
@@ -45,11 +45,11 @@ class AttendingAnswer(Answer):
     """Answer to an ``AttendingQuestion``. ``arrays`` holds ``pixels``, and for each layer ``weights/<site>``, (heads,
     keys): one row of attention weights for each head, which sums to 1; ``products/<site>``, weights · ∂target/∂weights,
     of that shape, signed, in the unit of the target, 0 where no path leads to it; ``keys/<site>``, (keys,): the patch
-    of each key, row by row from 0, and -1 for one that is no patch, or if no grid is known; and ``queries/<site>``,
-    (tokens,): the same of all tokens that may ask.
+    of each key, row by row from 0, -1 for one that is no patch, or if no grid is known, and -2 for padding, with which
+    the model filled up a window; and ``queries/<site>``, (tokens,): the same of all tokens that may ask.
 
     Keys are those of the query's window; those of all windows where the query is the mean over all tokens. Then both
-    are means of the rows of all tokens.
+    are means of the rows of all tokens but padding.
     """
 
     question: AttendingQuestion

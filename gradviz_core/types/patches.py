@@ -8,6 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+NO_PATCH, PADDING = -1, -2
+"""In place of a patch's number: of a token that lies nowhere in the picture, as a class token or a register; and of one
+that a model filled up a window with."""
+
 
 @dataclass(frozen=True, slots=True)
 class Centres:
@@ -62,7 +66,7 @@ class Grid:
 
     @staticmethod
     def of(patches: Sequence[int], rows: int, columns: int, centres: Centres | None) -> Grid | None:
-        """From the patch of each position, -1 for one that is none; None where a patch has no position, or several."""
+        """From the patch of each position, negative for one that is none; None where one has no position, or several."""
         there = [at for at, patch in enumerate(patches) if patch >= 0]
         if sorted(patches[at] for at in there) != list(range(rows * columns)):
             return None

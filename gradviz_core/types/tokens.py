@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 from gradviz_core.types.arrays import Arrays, Pixels
-from gradviz_core.types.patches import Centres, Grid
+from gradviz_core.types.patches import NO_PATCH, Centres, Grid
 from gradviz_core.types.questions import AboutAModel, Answer
 from gradviz_core.types.receipts import Receipt
 from gradviz_core.types.subjects import Site
@@ -31,7 +31,8 @@ class TokenNumbers:
     numbers: np.ndarray
     """(tokens,)."""
     patches: np.ndarray
-    """(tokens,): the patch that each token is, row · columns + column; -1 for one that lies nowhere in the picture."""
+    """(tokens,): the patch that each token is, row · columns + column; ``NO_PATCH`` for a class token or a register,
+    ``PADDING`` for one that the model filled up a window with."""
     rows: int
     columns: int
     centres: Centres
@@ -46,8 +47,8 @@ class TokenNumbers:
 
     @property
     def apart(self) -> dict[int, float]:
-        """The number of each token that is no patch: class token, registers."""
-        return {int(at): float(self.numbers[at]) for at in np.flatnonzero(self.patches < 0)}
+        """The number of each token that is neither patch nor padding: class token, registers."""
+        return {int(at): float(self.numbers[at]) for at in np.flatnonzero(self.patches == NO_PATCH)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,7 @@ class AttentionLayer:
     """Rows and columns of patches, of all windows together; 0 where they are not known."""
     columns: int = 0
     extra: tuple[int, ...] = ()
-    """Numbers of the tokens that lie nowhere in the picture in any window: class token, registers."""
+    """Numbers of the tokens that are neither patch nor padding in any window: class token, registers."""
     guessed: str = ""
     """How the grid was guessed; empty where the operations of the forward pass show it."""
     centres: Centres | None = None
@@ -81,7 +82,8 @@ class TokensAnswer(Answer):
     """Answer to a ``TokensQuestion``: the layers in order of execution; none for a model that does not attend.
 
     ``arrays`` holds ``pixels``, and for each layer with a grid ``queries/<site>`` and ``keys/<site>``, (windows,
-    tokens): the patch of each token, counted row by row from 0, and -1 for one that is no patch.
+    tokens): the patch of each token, counted row by row from 0; -1 for one that is no patch, and -2 for padding, with
+    which the model filled up a window.
     """
 
     question: TokensQuestion

@@ -13,6 +13,7 @@ from gradviz_core.drawing.head_words import QUANTITIES, What
 from gradviz_core.drawing.screen.seen import seen
 from gradviz_core.types import AttendingAnswer, Site
 from gradviz_core.types.attending import MEAN
+from gradviz_core.types.patches import NO_PATCH
 from gradviz_core.types.sites import site_name
 from gradviz_core.types.tokens import TokenNumbers
 from pages.shell import address, widgets
@@ -83,7 +84,7 @@ def choose_token(answer: AttendingAnswer, number: int) -> None:
     usual = "mean of all" if answer.queries[number] == MEAN else f"{answer.queries[number]}"
     meaning = (
         "The token whose row of weights is shown: click a patch, or enter its number. Without one it is the first "
-        "token that is no patch, mostly the class token; the mean over all tokens where every token is a patch."
+        "token that is no patch, mostly the class token; the mean over all tokens in windows and where there is none."
     )
     widgets.text("Query token", "query", usual, meaning)
 
@@ -142,7 +143,7 @@ def facts_of(answer: AttendingAnswer, number: int, head: int, what: What) -> tup
     """The token that asks, what its row sums to, and the numbers of tokens that are no patches."""
     site = answer.layers[number].site
     numbers, keys = answer.arrays[f"{what}/{site}"][head], answer.arrays[f"keys/{site}"]
-    apart = [at for at, patch in enumerate(keys) if patch < 0] if answer.layers[number].windows else []
+    apart = [at for at, patch in enumerate(keys) if patch == NO_PATCH] if answer.layers[number].windows else []
     beside = [(f"token {at}, no patch", number_text(float(numbers[at]), 4)) for at in apart[:MOST]]
     counted = f"the {len(numbers)} weights sum to" if what == "weights" else f"the {len(numbers)} products sum to"
     return (("query", head_words.query(answer, number)), (counted, number_text(float(numbers.sum()), 4)), *beside)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from gradviz_core.drawing.head_words import What
 from gradviz_core.drawing.snippets.program import Block, comment, program
 from gradviz_core.drawing.snippets.scores import inside, score_of
@@ -11,6 +13,7 @@ from gradviz_core.drawing.snippets.setting import Setting, model, numbers, pictu
 from gradviz_core.types import AttendingAnswer
 from gradviz_core.types.attending import MEAN
 from gradviz_core.types.attention_code import FORMED
+from gradviz_core.types.patches import PADDING
 
 
 def head_map(setting: Setting, answer: AttendingAnswer, number: int, head: int, what: What) -> str:
@@ -58,6 +61,13 @@ def _program(
         if what == "weights"
         else f"Attention weights times the gradient of {answer.target.words(labels)}"
     )
+    filled_up = any(isinstance(_token(answer, number), list) for number in range(len(answer.layers)))
+    of_some = (
+        "    if isinstance(token, list):  # the mean over these, all but padding, with the keys of all windows",
+        "        shares = torch.zeros(windows * matrices.shape[2])",
+        "        shares[token] = 1 / len(token)",
+        "        return (matrices * shares.reshape(windows, 1, -1, 1)).sum(2).transpose(0, 1).flatten(1)",
+    )
     lines = (
         *FORMED,
         *_products(what),
@@ -68,6 +78,7 @@ def _program(
         "    matrices = matrices.reshape(windows, -1, *matrices.shape[1:])",
         "    if token is None:  # the mean over all tokens, with the keys of all windows",
         "        return (matrices.mean(2) / windows).transpose(0, 1).flatten(1)",
+        *(of_some if filled_up else ()),
         "    return matrices[token // matrices.shape[2], :, token % matrices.shape[2]]",
         "",
         "",
@@ -100,8 +111,15 @@ def _products(what: What) -> tuple[str, ...]:
 
 
 def _asks(answer: AttendingAnswer, number: int) -> str:
-    windows, query = max(1, answer.layers[number].windows), answer.queries[number]
-    return f"{windows}, {None if query == MEAN else query}"
+    return f"{max(1, answer.layers[number].windows)}, {_token(answer, number)}"
+
+
+def _token(answer: AttendingAnswer, number: int) -> int | list[int] | None:
+    """The token that asks; None for the mean over all, a list for the mean over all but padding."""
+    if answer.queries[number] != MEAN:
+        return answer.queries[number]
+    patches = answer.arrays[f"queries/{answer.layers[number].site}"]
+    return np.flatnonzero(patches != PADDING).tolist() if (patches == PADDING).any() else None
 
 
 def _call(answer: AttendingAnswer, number: int) -> str:
