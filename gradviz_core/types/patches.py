@@ -66,7 +66,7 @@ class Grid:
 
     @staticmethod
     def of(patches: Sequence[int], rows: int, columns: int, centres: Centres | None) -> Grid | None:
-        """From the patch of each position, negative for one that is none; None where one has no position, or several."""
+        """From the patch of each position, negative for none; None where a patch has no position, or several."""
         there = [at for at, patch in enumerate(patches) if patch >= 0]
         if sorted(patches[at] for at in there) != list(range(rows * columns)):
             return None
