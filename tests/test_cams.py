@@ -15,6 +15,7 @@ import gradviz_core as gv
 from gradviz_core.answering import Answerer
 from gradviz_core.answers.keeping import marked, over_image
 from gradviz_core.answers.load import load
+from gradviz_core.drawing import cam_words
 from gradviz_core.errors import QuestionError
 from gradviz_core.tracing import backward
 from gradviz_core.types import layouts
@@ -163,4 +164,9 @@ def test_an_image_without_a_map_counts_for_nothing(answerer: Answerer) -> None:
     answer = answerer.answer(asked)
     gap = replace(answer, arrays={name: np.array([np.nan]) for name in answer.arrays})
     assert medians([answer, gap]).kept == answer.changes[0]
+    assert [medians(answers).counts.tolist() for answers in ([answer, answer], [answer, gap], [gap])] == [[2], [1], [0]]
+    said = [cam_words.medians(TARGET, [], 2, fewest).facts for fewest in (2, 1)]
+    assert [fact for fact in said[1] if fact not in said[0]] == [
+        "some layers have no map for some images: their medians are over fewer, 1 at least"
+    ]
     assert np.isnan(medians([gap, gap]).kept).all()

@@ -125,9 +125,11 @@ def test_it_is_refused_where_guided_backprop_or_the_layer_does_not_fit(x: Tensor
     flat = nn.Sequential(nn.Flatten(), nn.Linear(108, 5), nn.ReLU(), nn.Linear(5, 3)).double().requires_grad_(False)
     with pytest.raises(QuestionError, match="No layer output of this model has rows and columns"):
         attributed(METHOD, flat, x)
-    with pytest.raises(QuestionError, match=r"a layer output with rows and columns, and fc1 has the shape \(1, 12\)"):
+    with pytest.raises(
+        QuestionError, match=r"a layer output with rows and columns over the image, and fc1 has the shape \(1, 12\)"
+    ):
         attributed(METHOD, built(Modules), x, layer="fc1")
-    with pytest.raises(QuestionError, match=r"a layer output with rows and columns, and the input has"):
+    with pytest.raises(QuestionError, match=r"a layer output with rows and columns over the image, and the input has"):
         attributed(METHOD, built(Modules), x, layer=".input")
     with pytest.raises(UnknownSite, match="The closest that did is conv1"):
         attributed(METHOD, built(Modules), x, layer="conv11")

@@ -69,7 +69,19 @@ def test_the_question_holds_its_key() -> None:
     upload = "upload/" + "0" * 64
     assert asked("integrated_gradients", upload).others == (upload,)
     assert gv.GradientQuestion(model=MODEL, image=IMAGE).others == ()
-    assert gv.InsertionQuestion(model=MODEL, image=IMAGE, options=question.options).others == (OTHER,)
+    assert gv.InsertionQuestion(
+        model=MODEL, image=IMAGE, method="integrated_gradients", options=question.options
+    ).others == (OTHER,)
+
+
+def test_an_image_that_is_kept_beside_another_baseline_is_not_asked_for() -> None:
+    question = asked("integrated_gradients", "upload/" + "0" * 64)
+    unread = tuple((name, "zero" if name == "baseline" else value) for name, value in question.options)
+    assert replace(question, options=unread).others == ()
+    np.testing.assert_array_equal(
+        gv.answer(replace(question, options=unread)).attributions[gv.INPUT],
+        gv.answer(replace(question, options=(("baseline", "zero"),))).attributions[gv.INPUT],
+    )
 
 
 def test_an_image_that_is_not_there_is_refused_in_words() -> None:

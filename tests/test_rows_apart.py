@@ -165,6 +165,7 @@ MIXED: dict[str, Step] = {
     "a place of its own for each": lambda x: x * torch.arange(float(MANY)).view(-1, 1, 1, 1),
     "written to a table": lambda x: torch.zeros(SHAPE).copy_(x.roll(1, 0)),
     "on the way back": lambda x: cast(Tensor, TimesTwoOnTheWayBack.apply(x)),
+    "a hook on a node": lambda x: _hooked_node(2 * x),
 }
 
 
@@ -180,6 +181,31 @@ def test_no_pass_goes_on_in_which_images_may_meet(name: str) -> None:
     module = Net(MIXED[name]).requires_grad_(False)
     assert changes_others(module, image())
     assert not stays_apart(module, image())
+
+
+def test_a_hook_on_a_tensor_does_not_run_so_rows_stay_apart() -> None:
+    def hooked(x: Tensor) -> Tensor:
+        y = 2 * x
+        y.register_hook(lambda slope: slope + slope.mean(0, keepdim=True))  # type: ignore[no-untyped-call]
+        return y
+
+    module = Net(hooked).requires_grad_(False)
+    assert changes_others(module, image()), "by itself"
+    assert stays_apart(module, image())
+
+    def gradient(x: Tensor) -> Tensor:
+        trace = forward(module, x, keep={INPUT}, axes=False, apart=MANY)
+        assert isinstance(trace.output, Tensor)
+        return torch.autograd.grad(trace.output.square().sum(), trace.values[INPUT])[0]
+
+    others = torch.cat((image()[:1], -3 * image()[1:]))
+    assert torch.equal(gradient(image())[0], gradient(others)[0])
+
+
+def _hooked_node(x: Tensor) -> Tensor:
+    assert x.grad_fn is not None
+    x.grad_fn.register_prehook(lambda slopes: tuple(slope + slope.mean(0, keepdim=True) for slope in slopes))
+    return x
 
 
 def _off(x: Tensor) -> Tensor:

@@ -14,8 +14,8 @@ from gradviz_core.types.views import view
 
 def field(scene: Scene, found: FloatArray, site: Site, axis: int | None, name: str) -> FloatArray:
     """What is drawn of the map ``found`` at a site: at the input what the view of this ``name`` makes of its channels;
-    elsewhere their sum, as rows and columns where the positions lie over the picture. ``axis`` counts the channels, or
-    what the trace knows of them where it is None."""
+    elsewhere their sum, as rows and columns where the positions lie over the picture and nowhere else. ``axis`` counts
+    the channels, or what the trace knows of them where it is None."""
     reduce = view(name).reduce
     if site == INPUT and found.ndim == 4 and reduce is not None:
         return reduce(found[0])
@@ -27,6 +27,8 @@ def field(scene: Scene, found: FloatArray, site: Site, axis: int | None, name: s
     over: FloatArray = summed[0]
     if grid is not None:
         over = summed.ravel()[grid.positions].reshape(grid.rows, grid.columns)
+    elif over.ndim == 2:
+        over = over.ravel()
     return over
 
 

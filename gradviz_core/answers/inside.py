@@ -43,9 +43,9 @@ def _chosen(name: str, infos: Mapping[Site, SiteInfo]) -> SiteInfo:
     if site not in infos:
         raise no_such_site(site, infos)
     info = infos[site]
-    if site.path == INPUT.path or len(layouts.places(info)) != 2:
+    if site.path == INPUT.path or not layouts.is_rows_and_columns(info, layouts.picture_size(infos.values())):
         raise QuestionError(
-            f"Grad-CAM needs a layer output with rows and columns, and {site_name(site, info.calls)} has the shape "
-            f"{info.shape}. Choose one that has them, as a convolution's."
+            f"Grad-CAM needs a layer output with rows and columns over the image, and "
+            f"{site_name(site, info.calls)} has the shape {info.shape}. Choose one that has them, as a convolution's."
         )
     return info

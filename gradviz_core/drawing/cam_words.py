@@ -96,12 +96,15 @@ def strip(
     )
 
 
-def medians(target: Target, labels: Sequence[str], images: int) -> Caption:
-    """Under the medians of these changes over several images."""
+def medians(target: Target, labels: Sequence[str], images: int, fewest: int) -> Caption:
+    """Under the medians of these changes over several images; each layer's median is of ``fewest`` at least."""
     score = target.words(labels)
     several = f"{images} images" if images > 1 else "1 image so far"
+    said = changes(target, labels)
+    missing = (f"some layers have no map for some images: their medians are over fewer, {fewest} at least",)
     return replace(
-        changes(target, labels),
+        said,
+        facts=said.facts + (missing if fewest < images else ()),
         sentence=f"The same as medians over {several}: how {score} changes with the region of a layer's map kept "
         "alone, and with it dropped, each image with the map of its own.",
     )

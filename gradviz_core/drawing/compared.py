@@ -169,7 +169,7 @@ def together(maps: Sequence[Compared]) -> tuple[tuple[int, ...], ...]:
 
 def have_a_difference(first: Compared, second: Compared) -> bool:
     """Whether the second less the first means something: one quantity, on the same cells of the same part of a photo,
-    all of whose numbers are here."""
+    or of two photos, all of whose numbers are here."""
     return (
         first.quantity == second.quantity
         and first.size == second.size

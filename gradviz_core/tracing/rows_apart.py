@@ -11,6 +11,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
+from operator import attrgetter
 from typing import Any
 
 import torch
@@ -137,7 +138,7 @@ def check_way_back(scores: Tensor) -> None:
 
 
 class _Reading(TorchFunctionMode):
-    """Ends the pass where a model reads numbers in a way that is no operation."""
+    """Ends the pass where a model reads numbers in a way that is no operation, or the graph, where it may put hooks."""
 
     def __torch_function__(
         self,
@@ -146,7 +147,7 @@ class _Reading(TorchFunctionMode):
         args: Sequence[Any] = (),
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
-        if func in _READS:
+        if func in _READS or func == _GRAPH:
             raise Mixes
         return func(*args, **(kwargs or {}))
 
@@ -156,6 +157,8 @@ _EMPTY = "new_"
 """How the names of operations begin that take a tensor for its type alone."""
 _DETACH, _RESTRIDE = torch.ops.aten.detach.default, torch.ops.aten.as_strided_.default
 _READS = frozenset({Tensor.tolist, Tensor.numpy, Tensor.__array__, Tensor.__dlpack__})
+_GRAPH = attrgetter("grad_fn.__get__")(Tensor)
+"""Reads the node of a tensor. A hook on a node runs on the way back; those on tensors do not (docs/hooks.md)."""
 
 
 def _stays_in_place(tensor: Tensor, size: Sequence[int], stride: Sequence[int], offset: int | None = None) -> bool:

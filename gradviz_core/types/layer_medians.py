@@ -28,6 +28,8 @@ class LayerMedians:
     """The same with the region dropped."""
     norm: Doubles
     """L2 norm of the map."""
+    counts: npt.NDArray[np.int64]
+    """Of how many images each is the median: of those whose map lies over them."""
 
 
 def medians(answers: Sequence[KeepingAnswer]) -> LayerMedians:
@@ -44,7 +46,8 @@ def medians(answers: Sequence[KeepingAnswer]) -> LayerMedians:
     kept, dropped, norms = (
         np.array(each) for each in zip(*((*answer.changes, answer.arrays["norm"]) for answer in answers), strict=True)
     )
-    return LayerMedians(sites, len(answers), _median(kept), _median(dropped), _median(norms))
+    counts = np.count_nonzero(~np.isnan(kept), axis=0)
+    return LayerMedians(sites, len(answers), _median(kept), _median(dropped), _median(norms), counts)
 
 
 def _median(of_images: Doubles) -> Doubles:

@@ -18,6 +18,11 @@ _NAMED: dict[tuple[int, int], Layout] = {
     (5, 1): "volumes",
     (5, 4): "volumes_last",
 }
+SLACK = 2
+"""By how many positions rounding may change rows against columns: where each of several layers halves both sides, one
+less than this many."""
+FEW = 4
+"""As many positions may be lost at the borders of a small map, where convolutions have no padding."""
 _AXIS = {(dimensions, layout): axis for (dimensions, axis), layout in _NAMED.items()}
 
 
@@ -121,8 +126,22 @@ def has_a_map(info: SiteInfo) -> bool:
 
 
 def with_rows_and_columns(infos: Iterable[SiteInfo]) -> tuple[SiteInfo, ...]:
-    """Those that have a map with rows and columns, in their order."""
-    return tuple(info for info in infos if has_a_map(info) and len(places(info)) == 2)
+    """Those that have a map with rows and columns over the picture, in their order."""
+    every = tuple(infos)
+    size = picture_size(every)
+    return tuple(info for info in every if has_a_map(info) and is_rows_and_columns(info, size))
+
+
+def picture_size(infos: Iterable[SiteInfo]) -> tuple[int, int] | None:
+    """Rows and columns of the input; None where it is not among the sites, or is no picture."""
+    shapes = (info.shape for info in infos if info.site == INPUT)
+    return next(((shape[2], shape[3]) for shape in shapes if len(shape) == 4), None)
+
+
+def is_rows_and_columns(info: SiteInfo, size: tuple[int, int] | None) -> bool:
+    """Whether the positions of a site are rows and columns, which lie over a picture of this size if there is one."""
+    found = places(info)
+    return len(found) == 2 and (size is None or over_image(found, channel_axis(info), size) is not None)
 
 
 def grid(info: SiteInfo, size: tuple[int, int]) -> Grid | None:
@@ -139,11 +158,14 @@ def is_read_off(grid: Grid, info: SiteInfo) -> bool:
 def over_image(places: Sequence[int], axis: int, size: tuple[int, int]) -> Grid | None:
     """How positions lie over an image of this size, whose channels are on ``axis``; None where they do not.
 
-    Rows and columns lie over it as they are. Tokens, with their features last, are the squares of a grid that has the
-    proportions of the image; of one more than these the first, the class token, stands apart.
+    Rows and columns lie over it as they are; with the channels last they have to be in proportion to the image, for
+    else the two axes count something else, such as windows and the tokens of each. Convolutions have their channels
+    first, and may step differently along rows and columns. Tokens, with their features last, are the squares of a grid
+    that has the proportions of the image; of one more than these the first, the class token, stands apart.
     """
     if len(places) == 2:
-        return Grid(0, places[0], places[1])
+        in_order = axis == 1 or _is_of_one_stride((places[0], places[1]), size)
+        return Grid(0, places[0], places[1]) if in_order else None
     if len(places) != 1 or axis != 2:
         return None
     for apart in (0, 1):
@@ -152,3 +174,23 @@ def over_image(places: Sequence[int], axis: int, size: tuple[int, int]) -> Grid 
         if rows > 1 and count % rows == 0 and rows * size[1] == (count // rows) * size[0]:
             return Grid(apart, rows, count // rows)
     return None
+
+
+def of_array(shape: Sequence[int], info: SiteInfo, size: tuple[int, int]) -> Grid | None:
+    """How the map of a site lies over an image of this size, as an array of this shape that may hold one number for
+    each block of positions; None where it does not."""
+    axis, found = channel_axis(info), grid(info, size)
+    came = (*shape[1:axis], *shape[axis + 1 :])
+    whole = found is None or found is info.grid or len(came) != 2
+    return found if whole else Grid(0, came[0], came[1])
+
+
+def _is_of_one_stride(places: tuple[int, int], size: tuple[int, int]) -> bool:
+    """Whether so many rows and columns are what equal steps along both sides of the image give.
+
+    Steps of s pixels give rows = H / s - lost and columns = W / s - lost, each give or take ``SLACK`` for rounding:
+    without padding the same number is lost on both sides, taken to be at most half of the shorter one, or ``FEW``.
+    """
+    (short, long), (height, width) = (places, size) if size[0] <= size[1] else (places[::-1], size[::-1])
+    ratio, lost = width / height, max(FEW, short)
+    return short * ratio - SLACK <= long <= (short + lost) * ratio - lost + SLACK

@@ -13,6 +13,7 @@ from typing_extensions import TypeVar
 
 from gradviz_core.types import keys
 from gradviz_core.types.arrays import Arrays
+from gradviz_core.types.methods import OptionValues, not_applying
 from gradviz_core.types.receipts import Receipt
 
 
@@ -55,6 +56,10 @@ class AboutAModel(Question[A_co]):
 
     @property
     def others(self) -> tuple[str, ...]:
-        """Keys of further images that its options name, such as a baseline."""
-        named = (value for _, value in getattr(self, "options", ()) if isinstance(value, str))
-        return tuple(value for value in named if keys.kind(value) in (keys.SAMPLE, keys.UPLOAD))
+        """Keys of further images that its options name and its method reads, such as a baseline; beside another kind of
+        baseline it reads none."""
+        options: OptionValues = getattr(self, "options", ())
+        named = {name: value for name, value in options if isinstance(value, str)}
+        images = [name for name, value in named.items() if keys.kind(value) in (keys.SAMPLE, keys.UPLOAD)]
+        unread = not_applying(getattr(self, "method", ""), options) if images else ()
+        return tuple(named[name] for name in images if name not in unread)

@@ -189,8 +189,7 @@ def _grid(info: SiteInfo, size: tuple[int, int]) -> Grid | None:
 
 def _over(array: FloatArray, info: SiteInfo, size: tuple[int, int]) -> FloatArray:
     """The map of a layer that lies over the image, as rows and columns: as many as came."""
-    axis = layouts.channel_axis(info)
-    grid = info.grid or layouts.over_image((*array.shape[1:axis], *array.shape[axis + 1 :]), axis, size)
+    grid = layouts.of_array(array.shape, info, size)
     assert grid is not None, "only maps that lie over the image are drawn over it"
     return cam_figures.rows_and_columns(array, grid)
 

@@ -55,4 +55,5 @@ def _picture(
     kept = [value for part in found for value in part.kept]
     dropped = [value for part in found for value in part.dropped]
     figure = cam_figures.changes(drawn.names, kept, dropped, unit=target.unit(), chosen=drawn.chosen)
-    return Picture(figure, cam_words.medians(target, labels, len(whole)), sites.choose_point(drawn.infos))
+    fewest = min(int(count) for part in found for count in part.counts)
+    return Picture(figure, cam_words.medians(target, labels, len(whole), fewest), sites.choose_point(drawn.infos))

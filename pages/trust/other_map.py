@@ -69,8 +69,7 @@ def _over_layer(tested: Tested, info: SiteInfo, answer: RandomisedAnswer) -> tup
 
 def _rows_and_columns(found: FloatArray, info: SiteInfo, size: tuple[int, int]) -> FloatArray | None:
     """The map as rows and columns, as many as came; None where it does not lie over the picture."""
-    axis = layouts.channel_axis(info)
-    grid = info.grid or layouts.over_image((*found.shape[1:axis], *found.shape[axis + 1 :]), axis, size)
+    grid = layouts.of_array(found.shape, info, size)
     return None if grid is None else cam_figures.rows_and_columns(found, grid)
 
 

@@ -198,7 +198,8 @@ def _compared(at: Setting, answer: RandomisedAnswer, map_at: MapAt, how: str, *l
     question = answer.question
     enlarges = _is_coarse(at, map_at)
     what = method_words.sentence(question.method, question.options, answer.target, at.card.labels, _where(map_at))
-    large = "enlarged(one), enlarged(other)" if enlarges else "one, other"
+    as_is = "one, other" if map_at.info is None else "one.ravel(), other.ravel()"
+    large = "enlarged(one), enlarged(other)" if enlarges else as_is
     compared = _function("map_of", _blocks(at, answer, map_at))
     functions = (
         *compared.functions,

@@ -12,7 +12,7 @@ from pkgutil import iter_modules
 from typing import TYPE_CHECKING, Literal
 
 from gradviz_core.errors import QuestionError
-from gradviz_core.types.controls import settle
+from gradviz_core.types.controls import applies, settle
 from gradviz_core.types.method_cards import MethodCard
 
 PLAIN = "gradient"
@@ -63,6 +63,15 @@ def settled(method: str, options: OptionValues) -> dict[str, float | str]:
     if len(given) < len(options):
         raise QuestionError(f"An option of {method} is given more than once. Give each once.")
     return settle(card.options, given, f"The method {method} has no option")
+
+
+def not_applying(method: str, options: OptionValues) -> frozenset[str]:
+    """The names of the options of a method that change nothing beside these; empty where it cannot have them."""
+    try:
+        values = settled(method, options)
+    except QuestionError:
+        return frozenset()
+    return frozenset(one.name for one in card_of(method).options if not applies(one, values))
 
 
 def terms(method: str, options: OptionValues, part: tuple[int, int] | None) -> range:
