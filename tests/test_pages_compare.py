@@ -66,6 +66,12 @@ def test_normalised_pixels_of_other_preprocessing_are_another_unit() -> None:
     assert compared.quantity(in_scores, field, (0.25,)) == compared.quantity(in_scores, field, (0.35,)), "in logits"
 
 
+def test_the_same_map_may_stand_there_twice() -> None:
+    app = opened(COMPARE, **SHAPES, map4="layer.grad_cam")
+    assert not app.exception
+    np.testing.assert_array_equal(values(chart(app, "map4")), values(chart(app, "map3")))
+
+
 def test_a_first_visit_compares_three_methods_and_says_nothing_in_the_address() -> None:
     app = opened(COMPARE, **SHAPES)
     assert not errors(app)

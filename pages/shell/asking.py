@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import zlib
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import cast
@@ -36,8 +37,7 @@ def ask(question: Question[A], doing: str, look: Look | None = None) -> A:
     """
     skeleton.show(doing)
     started = time.monotonic()
-    text = question_to_json(question) if look is None else shown_to_json(question, look)
-    with progress(), st.container(key=f"asked_{question.kind}_{zlib.crc32(text.encode())}"):
+    with progress(), st.container(key=_key(question, look)):
         answer = _patiently(question, doing, look)
         turns.before_drawing(sum(array.nbytes for array in answer.arrays.values()))
     st.session_state["last_receipt"] = answer.receipt
@@ -45,6 +45,15 @@ def ask(question: Question[A], doing: str, look: Look | None = None) -> A:
         st.session_state.setdefault("guarded", set()).add(question.model)
     st.session_state["asked_ms"] += 1000 * (time.monotonic() - started)
     return answer
+
+
+def _key(question: Question[A], look: Look | None) -> str:
+    """Of the room where it is said that this is being asked; another one where a page asks the same again."""
+    text = question_to_json(question) if look is None else shown_to_json(question, look)
+    key = f"asked_{question.kind}_{zlib.crc32(text.encode())}"
+    taken: Counter[str] = st.session_state["asked_keys"]
+    taken[key] += 1
+    return key if taken[key] == 1 else f"{key}_{taken[key]}"
 
 
 @contextmanager
@@ -88,6 +97,7 @@ def begin() -> None:
     st.session_state["progress_room"] = st.container(key="progress", gap=None)
     st.session_state["errors_said"] = 0
     st.session_state["asked_ms"] = 0.0
+    st.session_state["asked_keys"] = Counter()
 
 
 def progress() -> DeltaGenerator:
