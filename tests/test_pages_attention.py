@@ -12,8 +12,7 @@ import torch
 
 import gradviz_core as gv
 from gradviz_core.compute import inline
-from gradviz_core.drawing import head_figures
-from gradviz_core.text.shown_text import figure_text
+from gradviz_core.drawing import head_figures, head_words
 from gradviz_core.types import Question
 from gradviz_core.types.methods import offered_at
 from pages.explore import heads
@@ -155,10 +154,10 @@ def test_clicks_choose_the_head_and_the_token(monkeypatch: pytest.MonkeyPatch) -
         "attention_head": "3",
         "query": "21",
     }
-    maps = [head_figures.HeadMap(layer, head, "<b>", np.eye(4)) for layer in range(2) for head in range(3 - layer)]
+    maps = [head_figures.HeadMap(layer, head, np.eye(4)) for layer in range(2) for head in range(3 - layer)]
     figure, sheet, shown = head_figures.strip(maps, signed=False, unit="", each=True, chosen=(0, 0))
-    said = set(np.unique(figure.data[0].customdata.astype(str)).tolist())
-    assert said == {"", *(figure_text(f"<b>, head {head}") for head in range(3))}, "the name of a layer is no markup"
+    row_of, column = sheet.corner(4)
+    assert figure.data[0].customdata[row_of, column].tolist() == [1, 1], "layer and head stand in the hover"
     choose = heads.choose_tile(answer, sheet, shown)
     row_of, column = sheet.corner(4)
     choose(Click(row_of, column, -1))
@@ -167,6 +166,34 @@ def test_clicks_choose_the_head_and_the_token(monkeypatch: pytest.MonkeyPatch) -
     row_of, column = sheet.corner(5)
     choose(Click(row_of, column, -1))
     assert not written, "the second layer has two heads only"
+
+
+def test_a_model_of_many_heads_has_a_figure_of_bounded_size() -> None:
+    heads = dict.fromkeys(range(60), 16)
+    assert head_figures.kept(heads, 59) == (tuple(range(35, 60)), 16)
+    assert head_figures.kept(heads, 3) == (tuple(range(3, 28)), 16), "the chosen layer is among them"
+    assert head_figures.kept({1: 3, 4: 2}, 2) == ((1, 4), 3)
+    assert head_figures.kept({0: 5000, 1: 2}, 0) == ((0,), head_figures.MOST)
+    maps = [head_figures.HeadMap(layer, head, np.eye(14)) for layer in range(12) for head in range(12)]
+    figure, _, _ = head_figures.strip(maps, signed=False, unit="", each=True, chosen=(0, 0))
+    assert len(figure.to_json()) < 2_000_000, "of ViT-B/16; a name in each cell would make 5.6 MB"
+
+
+def test_what_is_left_out_of_too_many_heads_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = attending()
+    drawn = heads.strip(answer, (), 3, 0, "weights", each=False)
+    assert drawn is not None
+    assert "a row for each of 4 attention layers" in drawn.picture.caption.sentence
+    assert "fit at once" not in drawn.picture.caption.sentence
+    monkeypatch.setattr(head_figures, "MOST", 9)
+    monkeypatch.setattr(head_words, "MOST", 9)
+    drawn = heads.strip(answer, (), 3, 0, "weights", each=False)
+    assert drawn is not None
+    assert "a row for each of 2 attention layers" in drawn.picture.caption.sentence
+    assert (
+        "8 of 16 heads are drawn, from attention layers 2 to 3, as not more than 9 fit at once. Choose another "
+        "attention layer to see the heads near it." in drawn.picture.caption.sentence
+    )
 
 
 @pytest.mark.parametrize(

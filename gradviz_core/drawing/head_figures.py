@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,12 +11,13 @@ import plotly.graph_objects as go
 from gradviz_core.drawing import fields, figures
 from gradviz_core.drawing.cam_figures import small
 from gradviz_core.drawing.fields import Tiles
-from gradviz_core.text.shown_text import figure_text
 from gradviz_core.types import Field, FloatArray
 
 WIDTH, EACH = 1000, 150
 """Pixels across the small maps together, at most, and across each."""
 LABEL = 0.028
+MOST = 400
+"""Small maps at once, at most: more are too small to tell apart, and too much for a browser."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +27,21 @@ class HeadMap:
     layer: int
     """Number of the attention layer, from 0."""
     head: int
-    name: str
-    """Of the layer."""
     over: FloatArray
     """(rows, columns); NaN where the token cannot attend, because it is another window's. A small map has 0 there."""
+
+
+def kept(heads: Mapping[int, int], chosen: int) -> tuple[tuple[int, ...], int]:
+    """Which layers have small maps, and how many heads of each at most, so that there are not more than ``MOST``.
+    ``heads`` has the number of heads of each layer that could have them, by the layer's number.
+
+    Where not all layers fit they are the last ones; those from the ``chosen`` one on where it comes before them.
+    """
+    known = sorted(heads)
+    across = min(max(heads.values()), MOST)
+    fit = MOST // across
+    first = max(0, min(sum(number < chosen for number in known), len(known) - fit))
+    return tuple(known[first : first + fit]), across
 
 
 def strip(
@@ -49,13 +61,13 @@ def strip(
     titles = ["" if one is None else f"{one.layer}.{one.head}" for one in shown]
     number = next((at for at, one in enumerate(shown) if one and (one.layer, one.head) == chosen), None)
     figure = figures.tiles(sheet, chosen=number, titles=titles, width=width_of(across))
-    said = np.full(sheet.field.values.shape, "", dtype=object)
+    said = np.zeros((*sheet.field.values.shape, 2), np.int16)
     for position, one in enumerate(shown):
         row, column = sheet.corner(position)
         if one is not None:
-            name = figure_text(f"{one.name}, head {one.head}")
-            said[row : row + sheet.height, column : column + sheet.width] = name
-    figure.data[0].update(customdata=said, hovertemplate="%{customdata}<br><b>%{z:.4~g}</b><extra></extra>")
+            said[row : row + sheet.height, column : column + sheet.width] = one.layer, one.head
+    words = "attention layer %{customdata[0]}, head %{customdata[1]}<br><b>%{z:.4~g}</b><extra></extra>"
+    figure.data[0].update(customdata=said, hovertemplate=words)
     return figure, sheet, shown
 
 

@@ -7,6 +7,7 @@ from typing import Literal
 
 from gradviz_core.drawing.cam_figures import CELLS
 from gradviz_core.drawing.captions import Caption, scale_text
+from gradviz_core.drawing.head_figures import MOST, HeadMap
 from gradviz_core.drawing.how_to_read import HowToRead
 from gradviz_core.types import AttendingAnswer, Field
 from gradviz_core.types.attending import MEAN
@@ -55,9 +56,17 @@ def one(answer: AttendingAnswer, labels: Sequence[str], number: int, head: int, 
 
 
 def strip(
-    answer: AttendingAnswer, labels: Sequence[str], what: What, field: Field, number: int, *, each: bool, named: bool
+    answer: AttendingAnswer,
+    labels: Sequence[str],
+    what: What,
+    field: Field,
+    number: int,
+    maps: Sequence[HeadMap],
+    *,
+    each: bool,
+    named: bool,
 ) -> Caption:
-    """Under the small maps of all heads; ``named`` where layer and head stand above each."""
+    """Under the small ``maps`` of heads; ``named`` where layer and head stand above each."""
     scale = "each divided by its own largest magnitude" if each else f"all on one scale, {scale_text(field)}"
     asks = query(answer, number)
     weights = f"Attention weights of {asks}"
@@ -66,9 +75,10 @@ def strip(
     where = "Above a map stand layer and head." if named else "Point at a map to read layer and head."
     left_out = sum(not layer.windows for layer in answer.layers)
     missing = (f"{left_out} layers are left out: which token is which patch is not known there",) if left_out else ()
+    layers = sorted({one.layer for one in maps})
     return Caption(
-        f"{weights}: a row for each of {len(answer.layers)} attention layers in order of execution, a column for each "
-        f"head, {scale}. {where} Click one to see it large.",
+        f"{weights}: a row for each of {len(layers)} attention layers in order of execution, a column for each "
+        f"head, {scale}. {where} Click one to see it large.{_of_too_many(answer, maps)}",
         "",
         (f"resampled to {CELLS}×{CELLS} cells (nearest patch)", *missing),
         HowToRead(
@@ -76,6 +86,19 @@ def strip(
             "Look for heads that agree on the object, and for those that look elsewhere or at everything alike.",
             "It does not show which head matters: choose gradient × attention for what the score depends on.",
         ),
+    )
+
+
+def _of_too_many(answer: AttendingAnswer, maps: Sequence[HeadMap]) -> str:
+    """A sentence on the heads that are not drawn, because they are too many."""
+    total = sum(layer.heads for layer in answer.layers if layer.windows)
+    if len(maps) == total:
+        return ""
+    first, last = maps[0].layer, maps[-1].layer
+    layers = f"layers {first} to {last}" if first < last else f"layer {first}"
+    return (
+        f" {len(maps)} of {total} heads are drawn, from attention {layers}, as not more than {MOST} fit at once. "
+        "Choose another attention layer to see the heads near it."
     )
 
 

@@ -171,19 +171,22 @@ def strip(
     answer: AttendingAnswer, labels: Sequence[str], number: int, head: int, what: What, *, each: bool
 ) -> Strip | None:
     """Small maps of all heads; None where no grid is known. A click makes one large."""
+    heads = {at: layer.heads for at, layer in enumerate(answer.layers) if layer.windows}
+    if not heads:
+        return None
+    layers, most = head_figures.kept(heads, number)
     maps = [
-        HeadMap(at, one, site_name(layer.site), row.map)
-        for at, layer in enumerate(answer.layers)
-        for one in range(layer.heads)
+        HeadMap(at, one, row.map)
+        for at in layers
+        for one in range(min(heads[at], most))
         if (row := answer.row(at, one, what)) is not None
     ]
-    if not maps:
-        return None
     unit = "share of its largest" if each else head_words.unit(what, answer)
     figure, sheet, shown = head_figures.strip(
         maps, signed=what == "products", unit=unit, each=each, chosen=(number, head)
     )
-    words = head_words.strip(answer, labels, what, sheet.field, number, each=each, named=len(figure.data) > 1)
+    named = len(figure.data) > 1
+    words = head_words.strip(answer, labels, what, sheet.field, number, maps, each=each, named=named)
     across = head_figures.width_of(sheet.columns) + figure.layout.margin.r
     return Strip(Picture(figure, words, choose_tile(answer, sheet, shown)), across, each)
 

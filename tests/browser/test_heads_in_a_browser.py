@@ -18,7 +18,7 @@ HEADS = "feature-maps?model=preset/shapes-vit&image=sample/star&maps=heads"
 
 
 def test_clicks_choose_head_and_token(visited: Server, browser: Browser) -> None:
-    maps = [HeadMap(layer, head, "", np.eye(8, dtype=np.float32)) for layer in range(4) for head in range(4)]
+    maps = [HeadMap(layer, head, np.eye(8, dtype=np.float32)) for layer in range(4) for head in range(4)]
     _, sheet, _ = head_figures.strip(maps, signed=False, unit="", each=True, chosen=(0, 0))
     with tab(browser) as page:
         page.set_viewport_size({"width": 1280, "height": 2000})
