@@ -17,7 +17,7 @@ _SAME = frozenset(
 )
 """Operations that leave every number in its place, dropout at rest among them."""
 _RESHAPED = frozenset("view reshape _unsafe_view flatten unflatten unsqueeze squeeze expand".split())
-_PRODUCTS = frozenset({"matmul", "__matmul__", "bmm", "baddbmm"})
+_PRODUCTS = frozenset({"matmul", "__matmul__", "mm", "bmm", "baddbmm"})
 _LINEAR = "linear"
 
 
