@@ -1,6 +1,6 @@
 """Compare, at /compare."""
 
-from pages.explore import compare_items, compare_likeness, compare_place
+from pages.explore import compare_board, compare_items, compare_likeness, compare_place
 from pages.layout import contents
 from pages.shell.parameters import Parameter
 
@@ -11,6 +11,7 @@ PAGE = contents.Page(
     order=13,
     parameters=(
         *compare_items.PARAMETERS,
+        *compare_board.PARAMETERS,
         *compare_place.PARAMETERS,
         *compare_likeness.PARAMETERS,
         Parameter("map_view"),
@@ -18,7 +19,7 @@ PAGE = contents.Page(
     ),
     presented=(
         *(f"{part}{slot}" for slot in compare_items.SLOTS for part in ("compare_head_", "chart_map")),
-        *("compare_scales", "shown_map_view"),
+        *("compare_scales", "shown_map_view", "shown_map_scale"),
     ),
 )
 

@@ -266,15 +266,14 @@ def test_how_alike_each_two_are_is_said_of_the_numbers_that_are_drawn() -> None:
     assert "strongest 20" in lines[0][3]
     one, other, cam = (values(chart(app, key)).astype(np.float64) for key in ("map1", "map2", "map3"))
     expected = [spearman(one, other), spearman(np.abs(one), np.abs(other))]
-    assert lines[2][:3] == ["A, B", *(captions.number_text(value) for value in expected)]
+    assert lines[2][:3] == ["A, B", *(f"{value:.2f}".replace("-", "\N{MINUS SIGN}") for value in expected)]
     assert lines[2][3] == captions.share_text(overlap(one, other, 0.2))
     coarse, sizes = (of.reshape(12, 8, 12, 8).mean(axis=(1, 3)) for of in (one, np.abs(one)))
     assert lines[3] == [
         "A, C",
-        captions.number_text(spearman(coarse, cam)),
-        captions.number_text(spearman(sizes, cam)),
+        *(f"{spearman(one, cam):.2f}".replace("-", "\N{MINUS SIGN}") for one in (coarse, sizes)),
         captions.share_text(overlap(sizes, cam, 0.2)),
-        "12×12",
+        "12×12 cells",
     ]
 
 

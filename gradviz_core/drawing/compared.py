@@ -44,6 +44,8 @@ class Compared:
     quantity: Quantity
     window: Window
     """The part of the photo that its cells cover."""
+    image: str = ""
+    """Which photo it is of."""
 
     @property
     def is_whole(self) -> bool:
@@ -206,6 +208,8 @@ class Pair:
     """The same of their magnitudes, of which the means are taken, so that cells of both signs do not cancel."""
     overlap: float
     """Of their strongest places, as ``similarity.overlap`` has it."""
+    of_one_image: bool = True
+    """Whether both are of one photo. Maps of two are not compared: their places do not correspond."""
 
 
 def pairs(maps: Sequence[Compared], share: float) -> tuple[Pair, ...]:
@@ -219,9 +223,10 @@ def pairs(maps: Sequence[Compared], share: float) -> tuple[Pair, ...]:
 
 def _pair(one: Compared, other: Compared, share: float) -> Pair:
     part = one.window.common(other.window)
-    if part is None or not (one.is_whole and other.is_whole):
+    of_one_image = one.image == other.image
+    if part is None or not (of_one_image and one.is_whole and other.is_whole):
         nothing = float("nan")
-        return Pair(one.letter, other.letter, 0, 0, nothing, nothing, nothing)
+        return Pair(one.letter, other.letter, 0, 0, nothing, nothing, nothing, of_one_image)
     counts = [cells_of(part.within(each.window), *each.size) for each in (one, other)]
     rows, columns = (min(sizes) for sizes in zip(*counts, strict=True))
 

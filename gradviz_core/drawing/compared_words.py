@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from gradviz_core.drawing import cam_words, captions, method_words, token_words
 from gradviz_core.drawing.captions import Caption, number_text, scale_text, share_text
-from gradviz_core.drawing.compared import Compared, together
+from gradviz_core.drawing.compared import Compared
 from gradviz_core.drawing.how_to_read import HowToRead
 from gradviz_core.types import INPUT, Field, GradientAnswer, ModelCard, SiteInfo, colour_scales, layouts
 from gradviz_core.types.layouts import Grid
@@ -95,10 +95,10 @@ def _listed(names: Sequence[str]) -> str:
     return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
 
-def scales(maps: Sequence[Compared]) -> str:
-    """Which of them share a scale, and which have one of their own."""
+def scales(maps: Sequence[Compared], groups: Sequence[Sequence[int]]) -> str:
+    """Which of them share a scale, and which have one of their own. ``groups`` are the positions of those on one."""
     said = []
-    for alike in together(maps):
+    for alike in groups:
         first, letters = maps[alike[0]].field, [maps[n].letter for n in alike]
         ends = f"{'±' if first.signed else '0 to '}{number_text(first.limit)} {first.unit}"
         verb = "share one scale" if len(letters) > 1 else "has a scale of its own"
@@ -132,9 +132,9 @@ def likeness(percent: int) -> Caption:
     """Under the table of how alike each two maps are."""
     by_chance = percent / (200 - percent)
     return Caption(
-        f"Spearman's rank correlation of the values and of their magnitudes, and the overlap of the {percent}\u00a0% "
-        "of places with the largest magnitudes. 1 is the same order, 0 is no relation, −1 is the opposite order; two "
-        f"random maps overlap by about {share_text(by_chance)}.",
+        f"Same order: Spearman's rank correlation of the values, then of their magnitudes. 1 is the same order, 0 is "
+        "no relation, −1 is the opposite order. Overlap: how many of the places with the largest magnitudes are the "
+        f"same; two random maps overlap by about {share_text(by_chance)}.",
         r"\rho = \text{corr}\big(\text{rank}(A), \text{rank}(B)\big), \qquad \frac{|S_A \cap S_B|}{|S_A \cup S_B|}",
         (
             "equal values share the mean of their ranks",
@@ -143,6 +143,7 @@ def likeness(percent: int) -> Caption:
             "maps of different sizes are compared on the coarser grid: means over the area of a cell, of the values "
             "and of the magnitudes",
             "only the part of an image that both pictures show is compared; the last column says on how many cells",
+            "maps of two images are not compared: a place of one is no place of the other",
             "a map with more values than a screen can show is not compared",
         ),
         HowToRead(

@@ -33,6 +33,7 @@ with one_sentence():
     with panel.controls():
         views = {one.address: one for one in VIEWS if not one.each_channel}
         view = views[widgets.option("View", "map_view", {name: one.label for name, one in views.items()})]
+        shared = compare_board.shares_scales()
         opacity = widgets.percent("Opacity", "opacity", 100, "How strongly a map covers the grey image below it") / 100
         compare_place.field()
         if len(items) < compare_items.MOST:
@@ -42,7 +43,7 @@ with one_sentence():
     scales = panel.room("compare_scales")
     every = compare_board.stands(items)
     compare_board.ask(every, choice, view, at)
-    drawn = compare_board.draw(every, choice, view, opacity, at, scales)
+    drawn = compare_board.draw(every, choice, view, opacity, at, scales, shared)
     if at is not None and drawn:
         panel.header("At the chosen place")
         compare_place.table(drawn, view, at)

@@ -162,7 +162,8 @@ def answer(asked: Asked, view: View, place: Place | None) -> Found:
     else:
         field, grid = compared.at_layer(there, asked.info, view, asked.size)
         window = asked.window
-    one = Compared(asked.letter, field, compared.quantity(there, field, asked.survey.card.preprocessing.std), window)
+    quantity = compared.quantity(there, field, asked.survey.card.preprocessing.std)
+    one = Compared(asked.letter, field, quantity, window, asked.question.image)
     return Found(asked, there, one, grid)
 
 

@@ -20,12 +20,15 @@ from pages.explore import compare_answers, compare_change, compare_items, compar
 from pages.explore.compare_answers import Asked, Found
 from pages.explore.compare_items import Texts
 from pages.layout.frame import ScoredChoice
-from pages.shell import asking, completeness, facts, panel, rows, saliency
+from pages.shell import asking, completeness, facts, panel, rows, saliency, widgets
+from pages.shell.parameters import Parameter
 from pages.shell.words import plain
 from pages.uploads import images, models
 
 BESIDE = {1: 1, 2: 2, 3: 3, 4: 2, 5: 3, 6: 3}
 """How many stand beside each other, by how many there are."""
+SCALE = "map_scale"
+PARAMETERS = (Parameter(SCALE),)
 
 
 @dataclass(slots=True)
@@ -47,6 +50,11 @@ class Stand:
     def key(self) -> str:
         """The key of its picture."""
         return f"map{self.slot}"
+
+
+def shares_scales() -> bool:
+    """Whether maps of one quantity have one scale, with the control for it."""
+    return widgets.option("Scale", SCALE, {"shared": "Shared", "own": "Per map"}) == "shared"
 
 
 def stands(items: dict[int, Texts]) -> list[Stand]:
@@ -90,14 +98,18 @@ def draw(
     opacity: float,
     at: Place | None,
     scales: DeltaGenerator,
+    shared: bool,
 ) -> list[tuple[Found, Compared]]:
-    """Draw all of them, those of one quantity on one scale, and say in the room for ``scales`` which; returns each with
-    its map on that scale."""
+    """Draw all of them, those of one quantity on one scale where it is ``shared``, and say in the room for ``scales``
+    which; returns each with its map on that scale."""
     shown = [stand for stand in every if stand.found is not None]
-    maps = compared.on_one_scale([stand.found.map for stand in shown if stand.found is not None])
-    alike = {number: group for group in compared.together(maps) for number in group}
+    maps = [stand.found.map for stand in shown if stand.found is not None]
+    groups = compared.together(maps) if shared else tuple((number,) for number in range(len(maps)))
+    if shared:
+        maps = list(compared.on_one_scale(maps))
+    alike = {number: group for group in groups for number in group}
     if maps:
-        scales.caption(plain(compared_words.scales(maps)))
+        scales.caption(plain(compared_words.scales(maps, groups)))
     for stand in every:
         with stand.head:
             _head(stand, every, choice)

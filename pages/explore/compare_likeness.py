@@ -8,7 +8,7 @@ from itertools import combinations
 import streamlit as st
 
 from gradviz_core.drawing import cam_figures, compared, compared_words, figures
-from gradviz_core.drawing.captions import number_text, share_text
+from gradviz_core.drawing.captions import share_text
 from gradviz_core.drawing.compared import Compared, Pair
 from gradviz_core.drawing.screen.seen import seen as seen_in
 from gradviz_core.types.photo_window import Place
@@ -65,19 +65,24 @@ def strongest() -> int:
 
 def table(pairs: Sequence[Pair], percent: int) -> None:
     """How alike each two are."""
-    head = ["maps", "ranks", "ranks of magnitudes", f"strongest {percent} %", "cells"]
+    head = ["maps", "same order?", "same order of magnitudes?", f"overlap of strongest {percent} %", "compared on"]
     lines = [f"| {' | '.join(head)} |", "|:--|--:|--:|--:|:--|"]
     for pair in pairs:
         numbers = [_number(pair.values), _number(pair.magnitudes), _share(pair.overlap)]
-        grid = f"{pair.rows}×{pair.columns}" if pair.rows else "none"
-        lines.append(f"| {' | '.join([f'{pair.first}, {pair.second}', *map(plain, numbers), grid])} |")
+        lines.append(f"| {' | '.join([f'{pair.first}, {pair.second}', *map(plain, numbers), _grid(pair)])} |")
     with st.container(key="compare_likeness"):
         st.markdown("\n".join(lines))
     panel.sentence(compared_words.likeness(percent), "map_likeness")
 
 
+def _grid(pair: Pair) -> str:
+    if not pair.of_one_image:
+        return "nothing: two images"
+    return f"{pair.rows}×{pair.columns} cells" if pair.rows else "nothing"
+
+
 def _number(value: float) -> str:
-    return "–" if value != value else number_text(value, 3)
+    return "–" if value != value else f"{round(value, 2) + 0:.2f}".replace("-", "\N{MINUS SIGN}")
 
 
 def _share(value: float) -> str:
