@@ -32,7 +32,8 @@ class Watched(TorchDispatchMode):  # type: ignore[no-untyped-call]
 def attends(run: Callable[[Tensor], Tensor]) -> bool:
     with Watched() as watched, torch.no_grad():
         run(torch.randn(2, 3, 6, 6, generator=torch.Generator().manual_seed(0)))
-    return watched.attends.found
+    found: bool = watched.attends.found
+    return found
 
 
 MATRIX = torch.randn(6, 4, generator=torch.Generator().manual_seed(1))
