@@ -259,6 +259,16 @@ def test_the_difference_is_offered_only_where_it_means_something() -> None:
     assert "Difference cannot be" in said
 
 
+def test_a_difference_of_maps_over_patches_lies_where_they_lie() -> None:
+    vit = {**SHAPES, "model": "preset/shapes-vit", "map3": "none"}
+    app = opened(COMPARE, **vit, map1="legrad", map2="legrad", map2_target="1")
+    assert not errors(app)
+    own, other, heat = (chart(app, key)["data"][1] for key in ("map1", "map2", "map_difference"))
+    for name in ("x0", "dx", "y0", "dy", "zsmooth"):
+        assert heat[name] == own[name] == other[name], name
+    assert heat["x0"] == 4, "the patches do not fill the picture"
+
+
 def test_how_alike_each_two_are_is_said_of_the_numbers_that_are_drawn() -> None:
     app = opened(COMPARE, **SHAPES, map_strongest="20")
     (table,) = [m.value for m in app.markdown if m.value.startswith("| maps |")]

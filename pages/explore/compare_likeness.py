@@ -52,7 +52,16 @@ def difference(every: Sequence[tuple[Found, Compared]], opacity: float, at: Plac
     if one.size == seen.size:
         figure = figures.heatmap(field, pixels=seen.pixels, opacity=opacity, cross=cell, height=HEIGHT)
     else:
-        figure = cam_figures.over_image(field, seen, opacity=opacity * THROUGH, chosen=cell, height=HEIGHT)
+        tokens = found.answer.tokens or theirs.answer.tokens
+        figure = cam_figures.over_image(
+            field,
+            seen,
+            opacity=opacity * THROUGH,
+            chosen=cell,
+            centres=tokens.centres if tokens is not None else None,
+            smooth=tokens is None,
+            height=HEIGHT,
+        )
     panel.picture(Picture(figure, words, compare_place.click_in(found)), KEY_OF_DIFFERENCE)
     return chosen
 
