@@ -110,14 +110,6 @@ def test_legrad_of_three_blocks_by_hand() -> None:
     assert mapped("legrad", PAPER) == pytest.approx([1, 0])
 
 
-def test_the_tokens_of_a_flat_legrad_map_are_those_of_the_map() -> None:
-    flat = replace(PAPER[0], gradient=torch.tensor([[[0.5, 2.0, 2.0]] * 3]))
-    on_paper = OnPaper((flat,))
-    found = function_of("legrad")(cast(Oracle, on_paper), torch.zeros(1), {"scale": "unit"})
-    assert found.flatten().tolist() == [0, 0]
-    assert on_paper.tokens[0].tolist() == [0, 0, 0], "and not 2 for each patch"
-
-
 @pytest.mark.parametrize("method", ["gradient_rollout", "chefer"])
 def test_gradients_that_are_paired_in_reverse_give_another_map(method: str) -> None:
     """As where hooks collect attention on the way there and gradients on the way back, and the two lists are zipped."""
