@@ -95,7 +95,9 @@ def test_what_is_left_of_a_mean_over_noisy_copies(draws: int) -> None:
     mean, here = np.mean(maps, axis=0), asked.gradient(ask, SHAPES).gradients[INPUT][0].sum(axis=0, dtype=np.float64)
     left = np.sqrt(np.mean(mean**2) / np.mean(maps[0] ** 2))
     what = told("smoothgrad", draws)
-    assert numbers(what.sentence) == pytest.approx([draws, 100 * left], abs=0.051)
+    assert numbers(what.sentence) == pytest.approx([draws, 100 * left, 100 / np.sqrt(draws)], abs=0.051)
+    (beside,) = re.findall(r"the right map has ([\d.]+)", what.note)
+    assert float(beside) == pytest.approx(100 * np.sqrt(np.mean(mean**2) / np.mean(here**2)), abs=0.051)
     (said,) = re.findall(r"correlation of (\S+) ", what.note)
     assert float(said) == pytest.approx(np.corrcoef(here.ravel(), mean.ravel())[0, 1], abs=0.006)
     assert np.abs(what.pictures[1].figure.data[0].z - mean).max() < 1e-5 * np.abs(mean).max()
@@ -195,6 +197,9 @@ def test_what_attention_and_gradient_say_is_counted_on_the_class_tokens_row(bloc
     assert numbers(what.sentence) == pytest.approx([held, 8, 64, against, 8], abs=0.051)
     (spent,) = re.findall(r"([\d.]+)\u00a0% of the attention in block", what.note)
     assert float(spent) == pytest.approx(100 * weights[slopes < 0].sum() / weights.sum(), abs=0.051)
+    boxed, steepest = numbers(what.note)[-2:]
+    assert boxed == pytest.approx(slopes[weights.argmax()], rel=0.05)
+    assert steepest == pytest.approx(np.abs(slopes).max(), rel=0.005)
 
 
 def test_a_claim_that_does_not_hold_is_not_made() -> None:
@@ -204,10 +209,13 @@ def test_a_claim_that_does_not_hold_is_not_made() -> None:
     with pytest.raises(NotSo, match="something in common"):
         smoothgrad.facts(one, one, one / 2, 4)
     assert smoothgrad.facts(one, one, one, 1).alike == pytest.approx(1)
+    signal, noise = 3.0, 4.0  # of one copy, whose slopes have the size 5
+    known = smoothgrad.facts(one, 5 * one, np.sqrt(signal**2 + noise**2 / 4) * one, 4)
+    assert known.noise(4) == pytest.approx((noise**2 / 4) / (signal**2 + noise**2 / 4)), "what is left of the noise"
     with pytest.raises(NotSo, match="although more attention there would lower"):
         attention.facts(np.ones((4, 4)), np.ones((4, 4)))
     weights, slopes = np.arange(16.0).reshape(4, 4), np.where(np.arange(16).reshape(4, 4) % 2, 1.0, -1.0)
-    assert attention.facts(weights, slopes) == pytest.approx((92 / 120, 4, 56 / 120))
+    assert attention.facts(weights, slopes) == pytest.approx((92 / 120, 4, 56 / 120, 1, 1))
 
 
 @pytest.mark.parametrize(("dropped", "words"), [([-1, -9, 2], "score falls"), ([-3, 0, -5], "matters less")])

@@ -149,14 +149,14 @@ def area(percent: FloatArray, slope: FloatArray, until: float, *, unit: str, hei
     figure.add_vline(x=until, line={"color": QUIET, "width": 2, "dash": "dot"})
     figure.update_layout(
         height=height,
-        margin={"l": 8, "r": 8, "t": 8, "b": 8},
+        margin={"l": 8, "r": 8, "t": 8, "b": 46},
         showlegend=False,
         dragmode=False,
         hovermode="x",
         plot_bgcolor="rgba(0,0,0,0)",
     )
     axis = {"fixedrange": True, "tickfont": {"size": 11}, "zeroline": True}
-    figure.update_xaxes(axis, title={"text": "brightness, %", "font": {"size": 12}, "standoff": 4}, showgrid=False)
+    figure.update_xaxes(axis, title={"text": "brightness, %", "font": {"size": 12}, "standoff": 14}, showgrid=False)
     figure.update_xaxes(range=[-1, 101], dtick=20)
     figure.update_yaxes(axis, title={"text": f"slope, {shown}", "font": {"size": 12}})
     return figure

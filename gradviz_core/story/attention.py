@@ -51,6 +51,10 @@ class Facts(NamedTuple):
     """At so many of these more attention would lower the score."""
     spent: float
     """Share of all attention to patches that goes where more of it would lower the score."""
+    slope: float
+    """At the patch with the most attention."""
+    steepest: float
+    """The largest magnitude of a slope."""
 
 
 def tell(ask: Ask, subject: Subject, block: int = FIRST) -> Told:
@@ -61,15 +65,17 @@ def tell(ask: Ask, subject: Subject, block: int = FIRST) -> Told:
     layer = tokens.layers[block - 1]
     weights, slopes = of_class_token(answer, tokens, layer)
     now = facts(weights, slopes)
-    share, label = captions.share_text, answer.prediction[0].label
+    share, number, label = captions.share_text, captions.number_text, answer.prediction[0].label
     return Told(
         f"{share(now.held)} of the attention goes to {MOST} of {weights.size} patches. At {now.against} of these "
         f"{MOST}, more attention would lower the score of {label}.",
-        f"A transformer cuts the picture into patches. In {len(tokens.layers)} blocks a class token gathers from them "
-        "what the score is then read from. Attention says how much it takes from each patch; it is the same whichever "
-        f"class one asks about. The gradient belongs to the score of {label}: more attention to a {DIVERGING.high} "
-        f"patch would raise it, to a {DIVERGING.low} patch lower it. {share(now.spent)} of the attention in block "
-        f"{block} goes to {DIVERGING.low} patches. The box is the patch with the most.",
+        "This view uses a small transformer and a picture of a star. It cuts the picture into patches. In "
+        f"{len(tokens.layers)} blocks a class token gathers from them what the score is then read from. Attention says "
+        f"how much it takes from each, whichever class one asks about. The gradient is that of the score of {label}: "
+        f"more attention to a {DIVERGING.high} patch would raise it, to a {DIVERGING.low} patch lower it, to a pale "
+        f"one hardly change it. {share(now.spent)} of the attention in block {block} goes where more would lower the "
+        f"score. In the box, the patch with the most, the slope is {number(now.slope, 2)}; the largest magnitude is "
+        f"{number(now.steepest)}.",
         (
             Computed(
                 "Left: the weights A of the class token for patch j, the mean over the H heads. They come from a "
@@ -128,6 +134,8 @@ def facts(weights: FloatArray, slopes: FloatArray) -> Facts:
         float(weights.ravel()[most].sum(dtype=np.float64)) / every,
         int(lower.ravel()[most].sum()),
         float(weights[lower].sum(dtype=np.float64)) / every,
+        float(slopes.ravel()[most[0]]),
+        float(np.abs(slopes).max()),
     )
     claim(found.against > 0, "a transformer attends to patches although more attention there would lower the score")
     return found
@@ -157,7 +165,7 @@ def _pictures(
             ),
         ),
         Shown(
-            f"The gradient of the score of {label} in that attention",
+            f"How the score of {label} changes with that attention",
             figures.patches(slope, picture, box),
             Caption(
                 f"How {score} changes with the attention that the class token pays to each patch in block {block}.",

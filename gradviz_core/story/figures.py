@@ -15,6 +15,8 @@ HEIGHT, CHART, CHART_OF_THREE = 800, 440, 290
 picture, and between two."""
 OPACITY = 0.65
 """Of a field over a picture."""
+OF_PATCHES = 0.85
+"""Of patches over a picture: pale ones can be told from those without colour."""
 
 
 def photo(pixels: Pixels, box: Box | None = None) -> go.Figure:
@@ -56,7 +58,7 @@ def over_image(field: Field, seen: Seen, box: Box) -> go.Figure:
 def patches(field: Field, seen: Seen, box: Box) -> go.Figure:
     """The same with sharp cells: each is one patch."""
     drawn = over_image(field, seen, box)
-    drawn.data[-1].zsmooth = False
+    drawn.data[-1].update(zsmooth=False, opacity=OF_PATCHES)
     return drawn
 
 

@@ -45,14 +45,13 @@ def tell(ask: Ask, subject: Subject, percent: int = FIRST) -> Told:
     label = asked.gradient(ask, STAR).prediction[0].label
     parts = PERCENT.index(percent)
     now = facts(answer, parts)
-    number, share = captions.number_text, captions.share_text
+    number = captions.number_text
     return Told(
         _sentence(now, percent, label),
-        f"The map shares the area out among the pixels: {DIVERGING.high} raises the score, {DIVERGING.low} lowers it, "
-        f"and all values add up to {_logits(now.area)}. At the full picture the slope is {number(now.slope)}, but on "
-        f"the way it reaches {number(now.steepest)}: the gradient of the picture alone misses what happens before. "
-        f"The area differs from the change of the score by {share(_gap(now))}, because it is added up from {STEPS} "
-        "trapezoids.",
+        "This view uses a small network for shapes and a picture of a star. The map shares the area out among the "
+        f"pixels: {DIVERGING.high} raises the score, {DIVERGING.low} lowers it. At the full picture the slope is "
+        f"{number(now.slope)}, but on the way it reaches {number(now.steepest)}: the gradient of the picture alone "
+        f"misses that. {_said_of_the_gap(now)}",
         (
             Computed(
                 "The slope along the way, at brightness α; x is the picture and b black, both normalised. Every slope "
@@ -83,8 +82,8 @@ def _sentence(now: Facts, percent: int, label: str) -> str:
         )
     compared = "higher" if now.change > 0 else "lower"
     return (
-        f"At {percent} % brightness the score of {label} is {_logits(abs(now.change))} {compared} than "
-        f"at black. The area under its slope up to there is {_logits(now.area)}."
+        f"At {percent} % brightness the score of {label} is {_logits(abs(now.change))} logits {compared} than "
+        f"at black. The area under its slope up to there agrees: {_logits(now.area)}."
     )
 
 
@@ -122,6 +121,15 @@ def facts(answer: PathAnswer, parts: int) -> Facts:
 
 def _gap(now: Facts) -> float:
     return abs(now.area - now.change) / abs(now.change) if now.change else 0.0
+
+
+def _said_of_the_gap(now: Facts) -> str:
+    if not now.change:
+        return "Nothing has been added so far."
+    return (
+        f"Area and change of the score differ by {captions.share_text(_gap(now))}: the area is a sum of trapezoids, "
+        f"each {100 // STEPS} % wide."
+    )
 
 
 def _pictures(answer: PathAnswer, card: ModelCard, now: Facts, percent: int, label: str) -> tuple[Shown, ...]:

@@ -32,6 +32,15 @@ class Facts(NamedTuple):
     opposite: float
     """Share of neighbours of opposite signs in the mean, and in the gradient at the picture itself."""
     opposite_here: float
+    beside: float
+    """Root mean square of the mean, as a share of that of the gradient at the picture itself."""
+
+    def noise(self, draws: int) -> float:
+        """Share of the mean's square that is noise, if the noise of the ``draws`` copies is independent; of 2 or more.
+
+        With the signal S² and the variance V of one copy, one copy has S² + V and the mean S² + V / draws.
+        """
+        return (1 / self.left**2 - 1) / (draws - 1)
 
 
 def tell(ask: Ask, subject: Subject, draws: int = FIRST) -> Told:
@@ -42,14 +51,11 @@ def tell(ask: Ask, subject: Subject, draws: int = FIRST) -> Told:
     now = facts(_signed(here), _signed(one), _signed(mean), draws)
     squares = square(mean.attributions[INPUT])
     box, held = strongest_window(squares, *(size // 2 for size in squares.shape))
-    share, label = captions.share_text, here.prediction[0].label
+    label = here.prediction[0].label
     plain, field = (asked.saliency_field(each) for each in (here, mean))
     return Told(
         _sentence(now, draws),
-        f"Each copy has random noise on every pixel; its standard deviation is {share(SPREAD)} of the range of the "
-        "values. The right map is the average slope of pictures near this one, which is not the slope at this one: the "
-        f"two maps have a correlation of {captions.number_text(now.alike, 2)} (1: the same, 0: unrelated). The box, a "
-        f"quarter of the picture, holds {share(held)} of the squared slopes of the right map.",
+        _note(now, draws, held),
         (
             Computed("Left: the slopes at the picture.", SLOPE),
             Computed(
@@ -67,6 +73,11 @@ def tell(ask: Ask, subject: Subject, draws: int = FIRST) -> Told:
                 "copies had nothing in common, it would be the second number.",
                 rf"\sqrt{{\overline{{m^2}}}} \big/ \sqrt{{\overline{{s^2}}}} = {asked.number(now.left)}, \quad "
                 rf"1 / \sqrt{{N}} = {asked.number(now.chance)}",
+            ),
+            *_noise(now, draws),
+            Computed(
+                "The size of the right map, as a share of that of the left one: both are root mean squares.",
+                rf"\sqrt{{\overline{{m^2}}}} \big/ \sqrt{{\overline{{g^2}}}} = {asked.number(now.beside)}",
             ),
             Computed(
                 "Correlation of the left map with the right one, pixel by pixel.",
@@ -97,8 +108,35 @@ def _sentence(now: Facts, draws: int) -> str:
             f"{share(now.opposite_here)}. Move the slider to average over more copies."
         )
     return (
-        f"Averaged over {draws} noisy copies of the picture, {share(now.left)} of the slopes' size is left: what "
-        "differs from copy to copy cancels, what they share stays."
+        f"Averaged over {draws} noisy copies, {share(now.left)} of the size of one copy's slopes is left. If the "
+        f"copies had nothing in common, {share(now.chance)} would be."
+    )
+
+
+def _note(now: Facts, draws: int, held: float) -> str:
+    share = captions.share_text
+    still = (
+        f"About {share(now.noise(draws))} of the squared slopes of the right map are still noise. " if draws > 1 else ""
+    )
+    return (
+        f"Each copy has random noise on every pixel; its standard deviation is {share(SPREAD)} of the range of the "
+        f"values. {still}Mind the scales: the right map has {share(now.beside)} of the size of the left one. The slope "
+        "near a picture is not the slope at it: the two maps have a correlation of "
+        f"{captions.number_text(now.alike, 2)} (1: the same, 0: unrelated). The box, a quarter of the picture, holds "
+        f"{share(held)} of the squared slopes of the right map."
+    )
+
+
+def _noise(now: Facts, draws: int) -> tuple[Computed, ...]:
+    if draws == 1:
+        return ()
+    return (
+        Computed(
+            "What is still noise, of the mean of the squares of the right map; r is the share of the size that is "
+            "left. It is an estimate: the noise of the copies is taken to be independent, and all copies as large as "
+            "the first.",
+            rf"\frac{{1 / r^2 - 1}}{{N - 1}} = {asked.number(now.noise(draws))}",
+        ),
     )
 
 
@@ -116,7 +154,8 @@ def facts(here: FloatArray, one: FloatArray, mean: FloatArray, draws: int) -> Fa
     """
     left = math.sqrt(np.square(mean).mean() / np.square(one).mean())
     alike = float(np.corrcoef(here.ravel(), mean.ravel())[0, 1])
-    found = Facts(left, 1 / math.sqrt(draws), alike, opposite(mean), opposite(here))
+    beside = math.sqrt(np.square(mean).mean() / np.square(here).mean())
+    found = Facts(left, 1 / math.sqrt(draws), alike, opposite(mean), opposite(here), beside)
     if draws > 1:
         claim(found.left < 1, "the gradients of noisy copies cancel in part")
         claim(found.left > found.chance, "the gradients of noisy copies have something in common")

@@ -32,7 +32,7 @@ PRESENTED = f"""
 }}
 """
 """Where it is presented, the pictures have the room of the words, and that of a row of controls above them."""
-_WITH_BAR_OF_THREE = 1.26
+_WITH_BAR_OF_THREE = 1.3
 """How much wider a column is for a picture with its scale, among three on a projector."""
 _CHART_OF_THREE = 2.0
 """The same of a chart, which may be low: so the pictures beside it are small enough for the words below."""

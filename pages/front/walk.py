@@ -53,7 +53,7 @@ STYLE = """
   .gradviz-walk { padding: 0.4rem 0.75rem; border-top: 1px solid var(--st-border-color); }
   .gradviz-walk a.step { padding: 0.6rem 0.5rem; }
   .gradviz-walk li a { padding: 0.6rem 0.1rem; }
-  .gradviz-walk li a span { width: 0.65rem; height: 0.65rem; }
+  .gradviz-walk li a span { width: 0.5rem; height: 0.5rem; }
 }
 """
 _JS = """
