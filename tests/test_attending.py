@@ -119,7 +119,7 @@ def test_padding_of_windows_neither_asks_nor_counts_as_a_class_token(size: tuple
     padding = int(np.flatnonzero(answer.arrays[f"queries/{answer.layers[0].site}"] == PADDING)[0])
     asked = answered(module, x, layer=answer.layers[0].site, token=padding, target=gv.ClassScore(0))
     assert asked.queries[0] == padding
-    assert head_words.query(asked, 0) == f"token {padding} (padding: no patch)"
+    assert head_words.query(asked, 0) == f"token {padding} (padding)"
 
 
 class ThenSorted(attending.Patches):

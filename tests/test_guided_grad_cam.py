@@ -66,7 +66,7 @@ def test_it_is_what_the_paper_says_however_a_relu_is_written(kind: type[Net], x:
     found, notes = attributed(METHOD, module, x, ClassScore(2), layer="pool")
     assert relative_error(found, worked_out(module, x, 2)) < 1e-12
     assert notes[0] == "Grad-CAM is that of pool, 3 × 3 positions, enlarged by bilinear interpolation."
-    assert notes[1].startswith("4 ReLUs were rewritten")
+    assert notes[1].startswith("The rule was applied at 4 ReLUs")
     assert torch.equal(found, attributed(METHOD, module, x, ClassScore(2))[0]), "the last with rows and columns"
     earlier = attributed(METHOD, module, x, ClassScore(2), layer="conv1")[0]
     assert relative_error(found, earlier) > 0.1
@@ -139,7 +139,7 @@ def test_it_is_refused_where_guided_backprop_or_the_layer_does_not_fit(x: Tensor
 def test_an_answer_counts_layers_as_layers(method: str) -> None:
     """Though the pass for the input alone watches no layer."""
     answer = gv.answer(gv.GradientQuestion(model="preset/shapes-cnn", image="sample/star", method=method))
-    assert "6 ReLUs were rewritten: 6 calls of layers." in answer.notes
+    assert "The rule was applied at 6 ReLUs." in answer.notes
 
 
 @pytest.mark.parametrize("layer", ["layer2.1.relu:1", "layer1.0.conv1", ""])

@@ -48,8 +48,8 @@ def test_a_map_of_the_patches_lies_where_they_lie(method: str) -> None:
     assert (heat["x0"], heat["dx"], heat["y0"], heat["dy"]) == pytest.approx((4, 12, 4, 12))
     assert heat["zsmooth"] is False
     said = " ".join(texts(app))
-    assert "Each square is a patch. Token 0 is no patch, so its number stands below." in said
-    assert "token 0, no patch" in said
+    assert "Each square is a patch. Token 0 is not a patch, so its number stands below." in said
+    assert "token 0 (not a patch)" in said
     assert f":gray[patch row 3, column 4] **{float(true[3, 4]):.4g}**" in said
     assert not [one for one in app.button_group if one.label == "View"], "there is one number for each patch"
 
@@ -117,9 +117,9 @@ def test_the_row_of_one_head_lies_over_the_image_and_sums_to_1(asked: list[Quest
     heat = chart(app, "map")["data"][1]
     assert (heat["x0"], heat["dx"]) == pytest.approx((4, 12))
     said = " ".join(texts(app))
-    assert "How much token 0 (no patch: a class token or a register) takes from each patch in head 0 of" in said
+    assert "How much token 0 (a class token or a register) attends to each patch in head 0 of" in said
     assert "the 65 weights sum to] **1**" in said
-    assert f"token 0, no patch] **{row.numbers[0]:.4g}**" in said
+    assert f"token 0 (not a patch)] **{row.numbers[0]:.3g}**" in said
     assert "a row for each of 4 attention layers in order of execution, a column for each head" in said
 
 
@@ -248,7 +248,7 @@ def test_an_uploaded_transformer_with_registers_is_shown_on_both_pages(
         app = opened(SALIENCY, **choices, method="chefer")
         assert not app.error
         assert values(chart(app, "gradient")).shape == (2, 3)
-        assert "Tokens 0 to 4 are no patches, so their numbers stand below." in " ".join(texts(app))
+        assert "Tokens 0 to 4 are not patches, so their numbers stand below." in " ".join(texts(app))
         app = opened(MAPS, **choices, maps="heads")
         assert not app.error
         assert values(chart(app, "map")).shape == (2, 3)

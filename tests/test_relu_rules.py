@@ -175,16 +175,16 @@ def test_equal_to_captum_where_each_relu_is_a_layer_of_its_own(rule: str, x: Ten
     assert relative_error(found, by_function(module, x, rule, 2)) < 1e-12  # type: ignore[arg-type]
     plain = attributed("gradient", module, x, ClassScore(2))[0]
     assert relative_error(found, plain) > 0.1
-    assert notes == ("4 ReLUs were rewritten: 4 calls of layers.",)
+    assert notes == ("The rule was applied at 4 ReLUs.",)
 
 
 @every_rule
 @pytest.mark.parametrize(
     ("kind", "said", "captum_is_right"),
     [
-        (Functional, "4 ReLUs were rewritten: 1 call of a layer and 3 functions.", False),
-        (InPlace, "4 ReLUs were rewritten: 2 calls of layers and 2 functions.", False),
-        (Reused, "4 ReLUs were rewritten: 4 calls of layers.", True),
+        (Functional, "The rule was applied at 4 ReLUs: 1 call of a layer and 3 functions.", False),
+        (InPlace, "The rule was applied at 4 ReLUs: 2 calls of layers and 2 functions.", False),
+        (Reused, "The rule was applied at 4 ReLUs.", True),
     ],
 )
 def test_right_where_captum_leaves_functions_alone(
@@ -224,7 +224,7 @@ def test_equal_to_captum_on_torchvisions_models(name: str, rule: str) -> None:
     x = torch.randn(1, 3, 64, 64)
     found, notes = attributed(METHOD[rule], module, x, ClassScore(7))
     count = sum(isinstance(part, nn.ReLU) for part in module.modules()) + 8 * (name == "resnet18")
-    assert notes == (f"{count} ReLUs were rewritten: {count} calls of layers.",)
+    assert notes == (f"The rule was applied at {count} ReLUs.",)
     assert relative_error(found, captums(rule, module, x, 7)) < 1e-5
 
 
@@ -243,14 +243,14 @@ def test_of_a_unit_inside_and_at_a_layer(rule: str, x: Tensor) -> None:
     module = built(Modules)
     site, unit = Site("conv2"), Unit(Site("conv2"), (1, 2, 3))
     found, notes = attributed(METHOD[rule], module, x, unit)
-    assert notes == ("1 ReLU was rewritten: 1 call of a layer.",)
+    assert notes == ("The rule was applied at 1 ReLU.",)
     if rule == "guided":
         leaf = x.clone().requires_grad_()
         true = NeuronGuidedBackprop(module, module.conv2).attribute(leaf, neuron_selector=(1, 2, 3))
         assert relative_error(found, true) < 1e-12
     assert relative_error(found, attributed("gradient", module, x, unit)[0]) > 0.1
     at_layer, said = attributed(METHOD[rule], module, x, ClassScore(1), site)
-    assert said == ("3 ReLUs were rewritten: 3 calls of layers.",)
+    assert said == ("The rule was applied at 3 ReLUs.",)
     leaf, kept = x.clone().requires_grad_(), []
     handle = module.conv2.register_forward_hook(lambda _m, _i, out: kept.append(out))  # type: ignore[union-attr]
     score = module.run(leaf, [BY_RULE[rule]] * 4)[0, 1]  # type: ignore[operator]
@@ -297,6 +297,6 @@ def test_a_relu_with_an_upper_limit_follows_the_rule_and_sigmoids_are_as_they_ar
     (true,) = torch.autograd.grad(z, leaf, came.clamp(min=0) * ((z > 0) & (z < 6)))
     assert relative_error(found, true) < 1e-6
     assert notes == (
-        "1 ReLU was rewritten: 1 call of a layer. 1 of them has an upper limit, as ReLU6. "
+        "The rule was applied at 1 ReLU. 1 of them has an upper limit, as ReLU6. "
         "Differentiated as they are: 1 × sigmoid.",
     )

@@ -89,7 +89,7 @@ def test_how_the_score_is_read_does_not_count() -> None:
     x = torch.ones(1, 3, 6, 6, dtype=torch.float64)
     target = ClassScore(1, "log_probability")
     found, notes = attributed("guided_backprop", module, x, target)
-    assert notes == ("4 ReLUs were rewritten: 4 calls of layers.",)
+    assert notes == ("The rule was applied at 4 ReLUs.",)
     leaf = x.clone().requires_grad_()
     score = module.run(leaf, [Guided.apply] * 4)[0].log_softmax(0)[1]  # type: ignore[operator]
     assert relative_error(found, torch.autograd.grad(score, leaf)[0]) < 1e-12

@@ -19,8 +19,8 @@ What = Literal["weights", "products"]
 QUANTITIES: Mapping[str, str] = {"weights": "Attention", "products": "Gradient × attention"}
 _RED, _BLUE = DIVERGING.high.capitalize(), DIVERGING.low
 _WEIGHTS = HowToRead(
-    "Each square is a patch: which share of it goes into the token that asks, in this head.",
-    f"{SEQUENTIAL.high.capitalize()}: the token takes much from this patch; {SEQUENTIAL.low}: hardly anything.",
+    "Each square is a patch: how much of it goes into the token that asks, in this head.",
+    f"{SEQUENTIAL.high.capitalize()}: the token attends strongly to this patch; {SEQUENTIAL.low}: hardly at all.",
     "It does not show what is done with it: a large weight may carry nothing that matters to the score.",
 )
 _PRODUCTS = HowToRead(
@@ -31,8 +31,8 @@ _PRODUCTS = HowToRead(
 
 
 def unit(what: What, answer: AttendingAnswer) -> str:
-    """``share``, or the unit of the score."""
-    return "share" if what == "weights" else answer.target.unit()
+    """``attention weight``, or the unit of the score."""
+    return "attention weight" if what == "weights" else answer.target.unit()
 
 
 def one(answer: AttendingAnswer, labels: Sequence[str], number: int, head: int, what: What, field: Field) -> Caption:
@@ -42,7 +42,7 @@ def one(answer: AttendingAnswer, labels: Sequence[str], number: int, head: int, 
     window = " Only the patches of its window are coloured." if _is_window(answer, number) else ""
     weight = rf"A_{{{head},{_symbol(answer, number)},p}}"
     if what == "weights":
-        sentence, formula = f"How much {asks} takes from each patch in {place}.", weight
+        sentence, formula = f"How much {asks} attends to each patch in {place}.", weight
     else:
         words, score = answer.target.words(labels), answer.target.symbol(labels)
         sentence = f"Attention of {asks} to each patch in {place}, times how {words} changes with it."
@@ -72,7 +72,7 @@ def strip(
     weights = f"Attention weights of {asks}"
     if what == "products":
         weights = f"Attention weights of {asks} times how {answer.target.words(labels)} changes with them"
-    where = "Above a map stand layer and head." if named else "Point at a map to read layer and head."
+    where = "The numbers above a map are its layer and its head." if named else "Point at a map to read layer and head."
     left_out = sum(not layer.windows for layer in answer.layers)
     missing = (f"{left_out} layers are left out: which token is which patch is not known there",) if left_out else ()
     layers = sorted({one.layer for one in maps})
@@ -114,7 +114,7 @@ def query(answer: AttendingAnswer, number: int) -> str:
     if patch is not None:
         return f"token {asked} (patch row {patch[0]}, column {patch[1]})"
     is_padding = answer.arrays[f"queries/{layer.site}"][asked] == PADDING
-    return f"token {asked} ({'padding: no patch' if is_padding else 'no patch: a class token or a register'})"
+    return f"token {asked} ({'padding' if is_padding else 'a class token or a register'})"
 
 
 def _symbol(answer: AttendingAnswer, number: int) -> str:

@@ -34,8 +34,8 @@ def over_patches(
 def are_apart(tokens: Collection[int]) -> str:
     """That these tokens are no patches, and so not on the map."""
     if len(tokens) == 1:
-        return f"{_named(tokens)} is no patch, so its number stands below."
-    return f"{_named(tokens)} are no patches, so their numbers stand below."
+        return f"{_named(tokens)} is not a patch, so its number stands below."
+    return f"{_named(tokens)} are not patches, so their numbers stand below."
 
 
 def _named(tokens: Collection[int]) -> str:

@@ -111,7 +111,7 @@ def _check(rule: Rule, found: Activations, site: Site) -> None:
 
 
 def _note(found: Activations, trace: Trace) -> str:
-    """``17 ReLUs were rewritten: 16 calls of layers, 1 function; ...``"""
+    """``The rule was applied at 17 ReLUs: 16 calls of layers and 1 function. ...``"""
     nodes = {get_gradient_edge(trace.values[site]).node for site in layers(trace) & _kept(trace)}
     relus, limited = found.relus, found.count("capped").total()
     total, of_layers = len(relus), sum(node in nodes for node in relus)
@@ -121,8 +121,8 @@ def _note(found: Activations, trace: Trace) -> str:
     capped = f" {limited} of them {limit}, as ReLU6." if limited else ""
     unchanged = found.count("unchanged")
     others = f" Differentiated as they are: {_listed(unchanged)}." if unchanged else ""
-    was = "was" if total == 1 else "were"
-    return f"{_plural(total, 'ReLU', 'ReLUs')} {was} rewritten: {' and '.join(parts)}.{capped}{others}"
+    which = f": {' and '.join(parts)}" if len(parts) > 1 else ""
+    return f"The rule was applied at {_plural(total, 'ReLU', 'ReLUs')}{which}.{capped}{others}"
 
 
 def _kept(trace: Trace) -> set[Site]:

@@ -17,6 +17,7 @@ from pages.layout import frame
 from pages.shell import facts, panel, widgets
 from pages.shell.asking import one_sentence
 
+_OPACITY = "How strongly a map covers the grey image below it; a map of a layer output covers at most 60 % of it"
 choice = frame.begin_with_score(
     "Compare", "Two to six maps side by side: of any method, layer output, score, model and image."
 )
@@ -34,7 +35,7 @@ with one_sentence():
         views = {one.address: one for one in VIEWS if not one.each_channel}
         view = views[widgets.option("View", "map_view", {name: one.label for name, one in views.items()})]
         shared = compare_board.shares_scales()
-        opacity = widgets.percent("Opacity", "opacity", 100, "How strongly a map covers the grey image below it") / 100
+        opacity = widgets.percent("Opacity", "opacity", 100, _OPACITY) / 100
         compare_place.field()
         if len(items) < compare_items.MOST:
             texts = list(items.values())
@@ -59,6 +60,8 @@ with one_sentence():
         with left, one_sentence():
             panel.header("Difference")
             two = compare_likeness.difference(drawn, opacity, at)
+    elif len(items) == 1:
+        st.caption("Choose “Add” and change the second map: then their difference and how alike they are stand here.")
     compare_view.link(drawn, two[-1:])
     if drawn:
         compare_keep.downloads(choice, drawn, view, pairs, percent, two)

@@ -144,7 +144,7 @@ def facts_of(answer: AttendingAnswer, number: int, head: int, what: What) -> tup
     site = answer.layers[number].site
     numbers, keys = answer.arrays[f"{what}/{site}"][head], answer.arrays[f"keys/{site}"]
     apart = [at for at, patch in enumerate(keys) if patch == NO_PATCH] if answer.layers[number].windows else []
-    beside = [(f"token {at}, no patch", number_text(float(numbers[at]), 4)) for at in apart[:MOST]]
+    beside = [(f"token {at} (not a patch)", number_text(float(numbers[at]), 3)) for at in apart[:MOST]]
     counted = f"the {len(numbers)} weights sum to" if what == "weights" else f"the {len(numbers)} products sum to"
     return (("query", head_words.query(answer, number)), (counted, number_text(float(numbers.sum()), 4)), *beside)
 

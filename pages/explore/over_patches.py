@@ -48,8 +48,8 @@ def facts_of(answer: GradientAnswer) -> tuple[tuple[str, str], ...]:
     more = f"{len(beside) - MOST} more" if len(beside) > MOST else ""
     return (
         ("largest at", largest),
-        *((f"token {at}, no patch", number_text(number, 4)) for at, number in beside[:MOST]),
-        ("tokens that are no patch", more),
+        *((f"token {at} (not a patch)", number_text(number, 3)) for at, number in beside[:MOST]),
+        ("tokens that are not patches", more),
     )
 
 

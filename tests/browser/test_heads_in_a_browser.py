@@ -24,7 +24,7 @@ def test_clicks_choose_head_and_token(visited: Server, browser: Browser) -> None
         page.set_viewport_size({"width": 1280, "height": 2000})
         page.goto(visited.address(HEADS))
         said = page.locator(".st-key-said_map p").first
-        expect(said).to_contain_text("How much token 0 (no patch: a class token or a register) takes", timeout=60_000)
+        expect(said).to_contain_text("How much token 0 (a class token or a register) attends", timeout=60_000)
         seeing.wait(page)
         row, column = sheet.corner(6)
         seeing.click(page, "heads", row + 5, column + 5)
@@ -32,6 +32,6 @@ def test_clicks_choose_head_and_token(visited: Server, browser: Browser) -> None
         expect(page).to_have_url(re.compile("attention_head=2"))
         seeing.wait(page)
         seeing.click(page, "map", 4 + 12 * 2, 4 + 12 * 4)
-        expect(said).to_contain_text("How much token 21 (patch row 2, column 4) takes from each patch in head 2")
+        expect(said).to_contain_text("How much token 21 (patch row 2, column 4) attends to each patch in head 2")
         expect(page).to_have_url(re.compile("query=21"))
         seeing.check_drawn(page, "map")
