@@ -11,6 +11,7 @@ from gradviz_core.drawing.outlines import Box
 from gradviz_core.drawing.screen.seen import seen
 from gradviz_core.story import asked, figures, layers
 from gradviz_core.story.maps import same_place
+from gradviz_core.story.regions import strongest_quarter
 from gradviz_core.story.told import Ask, Computed, Explore, Shown, Slider, Subject, Told, claim
 from gradviz_core.types import CamsAnswer, CamsQuestion, KeepingAnswer, KeepingQuestion, SiteInfo, SurveyAnswer
 from gradviz_core.types.colour_scales import DIVERGING
@@ -44,19 +45,19 @@ def tell(ask: Ask, subject: Subject, percent: int = FIRST) -> Told:
             sites=tuple(info.site for info in chosen),
         )
     )
-    now, number = facts(kept), captions.number_text
+    now = facts(kept)
     first, _, last = chosen
     label = asked.gradient(ask, subject).prediction[0].label
     found, deep = layers.rectified(survey), cam_figures.rows_and_columns(every.maps[last.site], _grid(last))
     row, column = map(int, np.unravel_index(deep.argmax(), deep.shape))
     box = same_place((row, column), deep.shape, seen(survey.arrays).size)
     return Told(
-        f"Cover the quarter of the picture where the first map is largest, and the score of {label} changes by "
-        f"{number(now.first)}. Cover the last map's quarter, and it changes by {number(now.last)}.",
-        f"Grad-CAM adds up the channels of a layer, each times its mean slope: {DIVERGING.high} speaks for {label}, "
-        f"{DIVERGING.low} against it. A place of the first layer ({layers.size_text(first)}) sees a spot or an edge; "
-        f"one of the last ({layers.size_text(last)}) sees much of the picture. The slider chooses the middle layer: "
-        f"with its quarter covered the score changes by {number(now.middle)}. The box is the same place in all three.",
+        f"Cover the quarter of the picture where the first map is largest, and the score of {label} "
+        f"{_moves(now.first)}. Cover the last map's quarter, and it {_moves(now.last)}.",
+        f"Thin lines: each map's quarter, where it is most {DIVERGING.high} or least {DIVERGING.low}. "
+        f"{DIVERGING.high.capitalize()} speaks for {label}, {DIVERGING.low} against it. Mind the scales: the last map "
+        f"reaches {_times(every, first, last)} times as far as the first. With the middle map's quarter covered, the "
+        f"score {_moves(now.middle)}. The box is the same place in all three.",
         (
             Computed(
                 "A map: the channels a of a layer, each times the mean of its slope over all Z places. Grad-CAM as "
@@ -84,6 +85,16 @@ def tell(ask: Ask, subject: Subject, percent: int = FIRST) -> Told:
             ),
         ),
     )
+
+
+def _moves(change: float) -> str:
+    return f"{'falls' if change < 0 else 'rises'} by {abs(change):.2f}"
+
+
+def _times(every: CamsAnswer, first: SiteInfo, last: SiteInfo) -> str:
+    least, most = (float(np.abs(every.maps[info.site]).max()) for info in (first, last))
+    claim(least > 0, "the first map is not zero everywhere")
+    return f"{most / least:,.0f}" if most > 10 * least else captions.number_text(most / least, 2)
 
 
 def at_depth(survey: SurveyAnswer, percent: int) -> tuple[SiteInfo, SiteInfo, SiteInfo]:
@@ -119,16 +130,19 @@ def _shown(survey: SurveyAnswer, every: CamsAnswer, info: SiteInfo, box: Box) ->
     unit = captions.gradient_unit(every.target, info.site, METHOD, SIGNED)
     over = cam_figures.rows_and_columns(every.maps[info.site], _grid(info))
     field = fields.field(over, signed=True, unit=unit)
+    picture = seen(survey.arrays)
+    drawn = figures.over_image(field, picture, box)
+    figures.encircle(drawn, strongest_quarter(over, picture.size))
     return Shown(
         f"Layer {found.index(info) + 1} of {len(found)}, {site_name(info.site, info.calls)}: {layers.size_text(info)}",
-        figures.over_image(field, seen(survey.arrays), box),
+        drawn,
         cam_words.over_image(METHOD, SIGNED, every.target, survey.card.labels, info, field, _grid(info)),
     )
 
 
 SLIDER = Slider(
     "story_depth",
-    "Middle map",
+    "Depth of the middle map",
     "%",
     "How deep in the network its layer lies: 0 is the first ReLU, 100 the last.",
     PERCENT,

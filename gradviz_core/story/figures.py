@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 from gradviz_core.drawing import cam_figures, figures
 from gradviz_core.drawing.outlines import Box, outline
 from gradviz_core.drawing.screen.seen import Seen
-from gradviz_core.story.regions import cut
+from gradviz_core.story.regions import Mask, cut
 from gradviz_core.types import Field, Pixels
 
 HEIGHT, CHART, CHART_OF_THREE = 800, 440, 290
@@ -53,6 +53,19 @@ def over_image(field: Field, seen: Seen, box: Box) -> go.Figure:
     drawn = cam_figures.over_image(field, seen, opacity=OPACITY, height=HEIGHT)
     outline(drawn, box, dash="solid")
     return drawn
+
+
+def encircle(drawn: go.Figure, marked: Mask) -> None:
+    """A thin line around the marked pixels."""
+    drawn.add_trace(
+        go.Contour(
+            z=marked.astype("uint8"),
+            contours={"start": 0.5, "end": 0.5, "size": 1, "coloring": "none"},
+            line={"color": "#111111", "width": 1},
+            showscale=False,
+            hoverinfo="skip",
+        )
+    )
 
 
 def patches(field: Field, seen: Seen, box: Box) -> go.Figure:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from gradviz_core.drawing.outlines import Box
 from gradviz_core.story.told import claim
 from gradviz_core.types import Field, FloatArray
+
+Mask = npt.NDArray[np.bool_]
 
 
 class Region(NamedTuple):
@@ -44,6 +48,20 @@ def share_inside(amounts: FloatArray, box: Box) -> float:
     """The share of the sum of ``amounts`` (H, W) that lies in the box."""
     top, bottom, left, right = box
     return float(amounts[top : bottom + 1, left : right + 1].sum(dtype=np.float64) / amounts.sum(dtype=np.float64))
+
+
+def strongest_quarter(over: FloatArray, size: tuple[int, int]) -> Mask:
+    """The pixels of a picture of this size where the map ``over`` (rows, columns), enlarged bilinearly, is larger than
+    at three quarters of all pixels."""
+    large = np.asarray(over, np.float64)
+    for axis, pixels in enumerate(size):
+        cells = large.shape[axis]
+        at = np.clip((np.arange(pixels) + 0.5) * cells / pixels - 0.5, 0, cells - 1)
+        low = np.floor(at).astype(int)
+        part = (at - low).reshape((-1, 1) if axis == 0 else (1, -1))
+        upper = large.take(np.minimum(low + 1, cells - 1), axis)
+        large = large.take(low, axis) * (1 - part) + upper * part
+    return np.asarray(large > np.sort(large, axis=None)[math.ceil(0.75 * large.size) - 1])
 
 
 def fewest(amounts: FloatArray, share: float) -> float:
