@@ -90,6 +90,7 @@ def test_another_image_is_chosen_from_samples_and_uploads_and_refused_where_ther
     assert control.options[0] == "A tower of the Summer Palace in Beijing"
     assert len(control.options) == len(set(control.options)) == len(catalogue.sample_images())
     there = values(chart(app, "gradient"))
+    assert "compared with another image (“A tower of the Summer Palace in Beijing”)" in " ".join(texts(app))
     control.select("A handwritten 8").run()
     assert not np.allclose(values(chart(app, "gradient")), there)
     assert "baseline_image=sample/digit-8" in str(app.query_params["options"])

@@ -9,7 +9,7 @@ from gradviz_core.drawing.compared import Compared
 from gradviz_core.drawing.screen.seen import seen as seen_in
 from gradviz_core.types.photo_window import Place
 from gradviz_core.types.views import View
-from pages.explore import compare_place
+from pages.explore import compare_place, naming
 from pages.explore.compare_answers import Found
 from pages.shell import linked
 from pages.shell.linked import Linked
@@ -28,6 +28,7 @@ def picture(
     asked, seen = found.asked, seen_in(found.answer.arrays)
     cell = None if at is None else one.cell(at)
     words = compared_words.caption(found.answer, asked.info, found.grid, view, asked.survey.card, one, others)
+    words = naming.with_other_image(words, asked.question)
     if one.size == seen.size:
         figure = figures.heatmap(one.field, pixels=seen.pixels, opacity=opacity, cross=cell, height=HEIGHT)
     else:

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from gradviz_core.drawing.captions import site_text
-from gradviz_core.types import SurveyAnswer, layouts
+from dataclasses import replace
+
+from gradviz_core.drawing.captions import Caption, site_text
+from gradviz_core.types import GradientQuestion, SurveyAnswer, layouts
+from gradviz_core.types.baselines import BASELINE, BASELINE_IMAGE
+from gradviz_core.types.controls import value_text
+from gradviz_core.types.methods import settled
 from gradviz_core.types.sites import site_name
 from pages.shell.choice import Choice
 from pages.shell.controls import Names
@@ -23,3 +28,13 @@ def names_of(survey: SurveyAnswer) -> Names:
     if layers:
         named[""] = f"last: {site_name(layers[-1].site, layers[-1].calls)}"
     return {"image": images.every(survey.question.model), "layer": named}
+
+
+def with_other_image(caption: Caption, question: GradientQuestion) -> Caption:
+    """The same caption, which says the title of the other image where the method reads one."""
+    options = settled(question.method, question.options)
+    if options.get(BASELINE.name) != "image":
+        return caption
+    words = value_text(BASELINE, "image")
+    title = images.words(str(options[BASELINE_IMAGE.name]))
+    return replace(caption, sentence=caption.sentence.replace(words, f"{words} (“{title}”)", 1))

@@ -1,5 +1,6 @@
 """Input saliency: how a score changes with each pixel."""
 
+from dataclasses import replace
 from typing import cast
 
 import streamlit as st
@@ -52,6 +53,7 @@ with one_sentence():
         shown = over_patches.draw(answer, choice.survey.card, opacity / 100, spot)
     else:
         shown = saliency.draw(answer, view, choice.survey.card, opacity / 100, spot)
+    shown = replace(shown, caption=naming.with_other_image(shown.caption, question))
 
     with choice.beside:
         facts.line(*facts.predicted_and_score(answer, answer.prediction, choice.labels, choice.reading))
