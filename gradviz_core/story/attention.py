@@ -22,7 +22,7 @@ from gradviz_core.types import (
     TokensQuestion,
     keys,
 )
-from gradviz_core.types.colour_scales import DIVERGING
+from gradviz_core.types.colour_scales import DIVERGING, SEQUENTIAL
 from gradviz_core.types.tokens import AttentionLayer
 
 STAR = Subject(keys.preset("shapes-vit"), keys.sample("star"))
@@ -32,7 +32,7 @@ MOST = 8
 """So many of the patches with the most attention are looked at."""
 _ATTENTION = HowToRead(
     "Each patch is as bright as the share of the attention that the class token pays to it.",
-    "Bright: the class token takes much from there into itself; all shares and its own add up to 1.",
+    f"{SEQUENTIAL.high.capitalize()}: the class token takes much from there; all shares and its own add up to 1.",
     "It does not show whether what it takes raises the score or lowers it, nor for which class.",
 )
 _SLOPE = HowToRead(

@@ -24,12 +24,12 @@ CARD = MethodCard(
     r"\text{ at each ReLU}",
     unit="$score × $score per $value",
     signed=True,
-    colours="$High: what comes back to there is positive; $low: it is negative. No colour: a map of the two is zero.",
+    colours="$High: what comes back to there is positive; $low: it is negative; no colour: either map is zero.",
     brightness="$High: much comes back to there, and Grad-CAM is high; $low: only a little.",
     shows="Edges and textures that switch on the units that raise the score, where Grad-CAM of the layer marks the "
     "image. It is a product of two maps, and no derivative of the score.",
-    limits="Which of these edges matter for this class: they are those of guided backprop, and only the coarse map "
-    "depends on the class and on the upper layers. Where guided backprop is not defined, it is refused as well.",
+    limits="Which of these edges matter for this class: only the coarse map depends on the class and on the upper "
+    "layers. Where guided backprop is not defined, it is refused as well.",
     source="Selvaraju et al. 2017",
     link="https://arxiv.org/abs/1610.02391",
     bibtex="""@inproceedings{selvaraju2017grad,
