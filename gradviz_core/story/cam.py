@@ -55,8 +55,8 @@ def tell(ask: Ask, subject: Subject, percent: int = FIRST) -> Told:
         f"Cover the quarter of the picture where the first map is largest, and the score of {label} "
         f"{_moves(now.first)}. Cover the last map's quarter, and it {_moves(now.last)}.",
         f"Thin lines: each map's quarter, where it is most {DIVERGING.high} or least {DIVERGING.low}. "
-        f"{DIVERGING.high.capitalize()} speaks for {label}, {DIVERGING.low} against it. Mind the scales: the last map "
-        f"reaches {_times(every, first, last)} times as far as the first. With the middle map's quarter covered, the "
+        f"{DIVERGING.high.capitalize()} speaks for {label}, {DIVERGING.low} against it. Mind the scales: the last one "
+        f"goes {_times(every, first, last)} times as far as the first. With the middle map's quarter covered, the "
         f"score {_moves(now.middle)}. The box is the same place in all three.",
         (
             Computed(
@@ -92,7 +92,8 @@ def _moves(change: float) -> str:
 
 
 def _times(every: CamsAnswer, first: SiteInfo, last: SiteInfo) -> str:
-    least, most = (float(np.abs(every.maps[info.site]).max()) for info in (first, last))
+    maps = (cam_figures.rows_and_columns(every.maps[info.site], _grid(info)) for info in (first, last))
+    least, most = (float(fields.field(each, signed=True, unit="").limit) for each in maps)
     claim(least > 0, "the first map is not zero everywhere")
     return f"{most / least:,.0f}" if most > 10 * least else captions.number_text(most / least, 2)
 
