@@ -132,9 +132,9 @@ def likeness(percent: int) -> Caption:
     """Under the table of how alike each two maps are."""
     by_chance = percent / (200 - percent)
     return Caption(
-        f"Same order: Spearman's rank correlation of the values, then of their magnitudes. 1 is the same order, 0 is "
-        "no relation, −1 is the opposite order. Overlap: how many of the places with the largest magnitudes are the "
-        f"same; two random maps overlap by about {share_text(by_chance)}.",
+        "Spearman's rank correlation of the values and of their magnitudes: 1 is the same order, 0 is no relation, −1 "
+        "is the opposite order. Overlap: how many of the places with the largest magnitudes are the same; two random "
+        f"maps overlap by about {share_text(by_chance)}.",
         r"\rho = \text{corr}\big(\text{rank}(A), \text{rank}(B)\big), \qquad \frac{|S_A \cap S_B|}{|S_A \cup S_B|}",
         (
             "equal values share the mean of their ranks",

@@ -74,7 +74,7 @@ def strongest() -> int:
 
 def table(pairs: Sequence[Pair], percent: int) -> None:
     """How alike each two are."""
-    head = ["maps", "same order?", "same order of magnitudes?", f"overlap of strongest {percent} %", "compared on"]
+    head = ["maps", "rank correlation", "of magnitudes", f"overlap of strongest {percent} %", "compared on"]
     lines = [f"| {' | '.join(head)} |", "|:--|--:|--:|--:|:--|"]
     for pair in pairs:
         numbers = [_number(pair.values), _number(pair.magnitudes), _share(pair.overlap)]
