@@ -332,13 +332,14 @@ class SceneOracle:
     def _apart(self, at: Site, points: Sequence[Tensor], ask: Ask[Row]) -> list[Row] | None:
         """What they give as rows that stay apart, by the operations of the pass; None where that cannot be seen.
 
-        The first of so many rows is once compared with its point alone: a model may ask how many there are.
+        The first and the last of so many rows are once compared with their points alone: a model may ask how many there
+        are, and where many units lie at their kinks, the last bits of a batch are enough for another slope.
         """
         if at not in self._may_mix and not self._target.needs_axes:
             with suppress(Mixes):
                 found = ask(at, points, apart=True)
                 size = at, len(points)
-                if size in self._sizes or self._scores_alike(at, points[0], found[0]):
+                if size in self._sizes or all(self._agrees(at, points[end], found[end]) for end in (0, -1)):
                     self._sizes.add(size)
                     return found
             self._may_mix.add(at)

@@ -63,7 +63,7 @@ def test_an_upload_that_an_option_names_is_one_too(client: Client, chosen: Setti
         client.ask(with_another)
     assert client.ask(replace(question, options=(("baseline_image", "sample/star"),))).score == 0.0
     with pytest.raises(UnknownImage, match="has been removed"):
-        client.ask(replace(question, options=(("baseline_image", f"upload/{'0' * 64}"),)))
+        client.ask(replace(with_another, options=(("baseline", "image"), ("baseline_image", f"upload/{'0' * 64}"))))
 
 
 def test_a_confined_worker_is_confined(client: Client, chosen: Settings) -> None:

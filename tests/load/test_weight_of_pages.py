@@ -52,7 +52,7 @@ async def looked_at(app: App, file: Path) -> float:
     for tab in tabs:
         assert not tab.screen.errors
         assert len(tab.screen.figures) >= 2
-    link = json.loads(first.screen.widget("bidi_component", "downloads").json)["arrays"]["address"]
+    link = json.loads(first.screen.widget("bidi_component", "downloads").json)["arrays"][0]["address"]
     length, name = await asyncio.to_thread(took, app.door(), link, file)
     assert length == file.stat().st_size
     assert 'filename="gradviz-saliency.npz"' in name
