@@ -130,10 +130,6 @@ def _batch_norm(call: Call) -> Rows:
     return _images(call)
 
 
-def _batch_norm_at_rest(call: Call) -> Rows:
-    return _images(call)
-
-
 def _over_places(call: Call) -> Rows:
     """Over the last axes, which the name counts: pooling, resizing, padding."""
     tensor, rows = call.only()
@@ -183,10 +179,6 @@ def _linear(call: Call) -> Rows:
     bias, (_, rows) = call.args[0], call.only(1)
     _demand(rows.axis == 0 and isinstance(bias, Tensor) and (bias.dim() == 1 or bias.shape[0] == 1))
     return rows
-
-
-def _product(call: Call) -> Rows:
-    return _images(call)
 
 
 def _products(call: Call) -> Rows:
@@ -278,13 +270,6 @@ def _split(call: Call) -> Rows:
     return rows
 
 
-def _unbind(call: Call) -> Rows:
-    tensor, rows = call.only()
-    gone = call.number(1) % tensor.dim()
-    _demand(gone != rows.axis)
-    return Rows(rows.axis - (gone < rows.axis), rows.each)
-
-
 def _concatenate(call: Call) -> Rows:
     found = {call.lies(tensor) for tensor in call.tensors}
     rows = found.pop()
@@ -316,13 +301,13 @@ _RULES: dict[str, Rule] = {
     **dict.fromkeys("hardswish hardswish_".split(), _pointwise),
     **dict.fromkeys("convolution native_group_norm pixel_shuffle pixel_unshuffle channel_shuffle".split(), _images),
     **dict.fromkeys("native_batch_norm cudnn_batch_norm".split(), _batch_norm),
-    "_native_batch_norm_legit_no_training": _batch_norm_at_rest,
+    "_native_batch_norm_legit_no_training": _images,
     "constant_pad_nd": _pad,
     "native_layer_norm": _layer_norm,
     **dict.fromkeys("_softmax _log_softmax".split(), _along),
     **dict.fromkeys("mean sum amax amin".split(), _sum),
     "addmm": _linear,
-    "mm": _product,
+    "mm": _images,
     "bmm": _products,
     "linalg_vector_norm": _norm,
     "_scaled_dot_product_flash_attention_for_cpu": _attention,
@@ -336,7 +321,7 @@ _RULES: dict[str, Rule] = {
     "slice": _slice,
     "roll": _roll,
     **dict.fromkeys("split split_with_sizes".split(), _split),
-    "unbind": _unbind,
+    "unbind": _select,
     "cat": _concatenate,
     "stack": _stack,
     "expand": _expand,
