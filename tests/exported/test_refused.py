@@ -63,10 +63,6 @@ GRAPH: dict[str, tuple[Callable[[Document], None], str]] = {
     ),
     "out overload": (set_target("torch.ops.aten.conv2d.out"), r"'aten.conv2d.out', which is not supported"),
     "no such overload": (set_target("torch.ops.aten.conv2d.__init__"), r"'aten.conv2d.__init__'"),
-    "recurrent": (
-        set_target("torch.ops.aten.lstm.input"),
-        r"has a recurrent layer \(lstm\), which is not supported here",
-    ),
     "trained": (
         set_target("torch.ops.aten._native_batch_norm_legit_functional.default"),
         r"training mode and decomposed. Call model.eval\(\)",
@@ -139,6 +135,37 @@ def test_a_graph_that_is_not_read_is_refused_by_a_sentence(case: str, good: byte
     change, message = GRAPH[case]
     with pytest.raises(BadModel, match=message):
         exported.read(bent(good, change))
+
+
+def test_all_operations_that_are_missing_are_named_those_of_regions_too() -> None:
+    names = ["aten.randperm.default", "higher_order.cond", "mine.blur.default", "aten.as_strided.default", "os.system"]
+
+    def change(document: Document) -> None:
+        (inner,) = [node for node in nodes(document) if "set_grad" in node["target"]]
+        outer = [node for node in nodes(document) if node is not inner]
+        for node, name in zip(outer, [names[0], *names], strict=False):
+            node["target"] = name if name == "os.system" else f"torch.ops.{name}"
+        inner["inputs"][1]["arg"]["as_graph"]["graph"]["nodes"][0]["target"] = "torch.ops.aten.multinomial.default"
+
+    with pytest.raises(BadModel) as caught:
+        exported.read(bent(exported_bytes(built(WithoutGradient), image()), change))
+    assert str(caught.value) == (
+        "The model uses the operations 'aten.randperm.default', 'aten.multinomial.default' and "
+        "'aten.as_strided.default', which are not supported here. docs/export.md lists the supported operations; "
+        "rewrite that part of the model. The model uses 'higher_order.cond', control flow or a region that is not "
+        "supported here. Export a model without it. The model uses the operations 'mine.blur.default' and "
+        "'os.system', which are not part of torch, so they are not run here. Export a model made of torch's operations."
+    )
+
+
+def test_a_graph_of_a_thousand_operations_that_do_not_exist_is_refused_in_a_few_lines(good: bytes) -> None:
+    def change(document: Document) -> None:
+        one = nodes(document)[0]
+        nodes(document).extend({**one, "target": f"torch.ops.aten.none_{number}.default"} for number in range(1000))
+
+    with pytest.raises(BadModel, match=r"'aten.none_39.default' and 960 more, which are not supported") as caught:
+        exported.read(bent(good, change))
+    assert len(str(caught.value)) < 2000
 
 
 @pytest.mark.parametrize(

@@ -8,15 +8,16 @@ from functools import lru_cache
 from typing import Any
 
 from gradviz_core.errors import BadModel
-from gradviz_core.uploads.exported import operators
+from gradviz_core.uploads.exported import operators, regions
 from gradviz_core.uploads.exported.arguments import Ref, Value, read_argument, references
 from gradviz_core.uploads.exported.layer_names import Entry, read_stack
 from gradviz_core.uploads.exported.plain_json import only, shown, take
+from gradviz_core.uploads.exported.regions import Mode
 from gradviz_core.uploads.exported.source_lines import author_line
 
 MOST_NODES = 20_000
-_NO_GRAD = "torch.ops.higher_order.wrap_with_set_grad_enabled"
 _MOST_WITHIN = 10
+USUAL = Mode()
 
 Slots = int | None | tuple[int | None, ...]
 """Where a result goes: to one place, nowhere, or each of several to its own."""
@@ -33,10 +34,7 @@ class Node:
     by_name: bool
     """Whether arguments are passed by name; the arithmetic of sizes takes them in order."""
     outputs: tuple[Slots, ...]
-    recorded: bool
-    """False within ``torch.no_grad()``."""
-    stretch: int
-    """Between which two switches of recording it lies."""
+    mode: Mode
     stack: tuple[Entry, ...] | None
     """Calls of modules that it belongs to, outermost first; None where the file does not say."""
     source: str
@@ -82,7 +80,6 @@ class GraphReader:
         self.rested: list[str] = []
         """Operations that the file has in training mode, once for each."""
         self._seen = 0
-        self._stretch = 0
 
     def define(self, name: object, scope: Scope | None = None) -> int:
         """A new place for the value of that name.
@@ -97,7 +94,7 @@ class GraphReader:
         self.places += 1
         return self.places - 1
 
-    def read(self, records: list[object], scope: Scope, recorded: bool = True, within: int = 0) -> None:
+    def read(self, records: list[object], scope: Scope, mode: Mode = USUAL, within: int = 0) -> None:
         """Read the nodes of one graph, and of those inside it.
 
         Raises:
@@ -108,12 +105,12 @@ class GraphReader:
             if self._seen > MOST_NODES:
                 raise BadModel(f"The graph has more than {MOST_NODES:,} operations, the limit here.")
             target = take(record, "target", str)
-            if target == _NO_GRAD:
-                self._read_no_grad(record, scope, recorded, within)
+            if regions.is_region(target):
+                self._read_region(record, target, scope, mode, within)
             elif not operators.is_check(target):
-                self.nodes.append(self._node(record, target, scope, recorded))
+                self.nodes.append(self._node(record, target, scope, mode))
 
-    def _node(self, record: object, target: str, scope: Scope, recorded: bool) -> Node:
+    def _node(self, record: object, target: str, scope: Scope, mode: Mode) -> Node:
         operation = operators.find(target)
         metadata = take(record, "metadata", dict)
         try:
@@ -128,8 +125,7 @@ class GraphReader:
             arguments=arguments,
             by_name=bool(operation.types),
             outputs=outputs,
-            recorded=recorded,
-            stretch=self._stretch,
+            mode=mode,
             stack=read_stack(stack) if isinstance(stack, str) else None,
             source=_cached_line(trace) if isinstance(trace, str) else "",
         )
@@ -167,31 +163,42 @@ class GraphReader:
             case _:
                 raise BadModel(f"It gives a result of the kind {shown(kind)}, which is not supported here.")
 
-    def _read_no_grad(self, record: object, scope: Scope, recorded: bool, within: int) -> None:
-        """What runs under ``torch.no_grad()`` is a graph of its own; its nodes are put in its place."""
-        items = [only(take_item(item), "an argument") for item in take(record, "inputs", list)]
-        if within >= _MOST_WITHIN or [kind for kind, _ in items[:2]] != ["as_bool", "as_graph"]:
-            raise BadModel("The graph has a part under torch.no_grad() that is not as torch.export writes it.")
-        graph = take(items[1][1], "graph", dict)
-        inner = Scope()
-        given = [scope.find(_name(kind, value)).slot for kind, value in items[2:]]
-        named = [_name(*only(item, "an input")) for item in take(graph, "inputs", list)]
+    def _read_region(self, record: object, target: str, scope: Scope, around: Mode, within: int) -> None:
+        """A region is a graph of its own; its nodes are put in its place."""
+        if within >= _MOST_WITHIN:
+            raise BadModel(f"The graph has more than {_MOST_WITHIN} regions within each other.")
+        region, inner = regions.read_region(record, target, around), Scope()
+        given = [scope.find(_name(kind, value)).slot for kind, value in region.given]
+        named = [_name(*only(item, "an input")) for item in take(region.graph, "inputs", list)]
         if len(given) != len(named) or len(set(named)) < len(named):
-            raise BadModel("A part under torch.no_grad() gets the wrong inputs.")
+            raise BadModel("A region of the graph gets the wrong inputs.")
         inner.slots.update(zip(named, given, strict=True))
-        self._stretch += 1
-        self.read(take(graph, "nodes", list), inner, recorded and items[0][1] is True, within + 1)
-        self._stretch += 1
-        results = [inner.find(_name(*only(item, "an output"))).slot for item in take(graph, "outputs", list)]
+        self.read(take(region.graph, "nodes", list), inner, region.mode, within + 1)
+        results = [inner.find(_name(*only(item, "an output"))).slot for item in take(region.graph, "outputs", list)]
         names = [name for item in take(record, "outputs", list) for name in _names(*only(item, "an output"))]
         if len(names) != len(results) or set(names) & scope.slots.keys():
-            raise BadModel("A part under torch.no_grad() returns the wrong outputs.")
+            raise BadModel("A region of the graph returns the wrong outputs.")
         scope.slots.update(zip(names, results, strict=True))
 
 
-def take_item(item: object) -> object:
-    """What stands behind the name of an argument."""
-    return take(item, "arg", dict)
+def check_targets(records: list[object]) -> None:
+    """Refuse a graph with operations that are not on the list, all of them in one sentence.
+
+    Raises:
+        BadModel: there are such.
+    """
+    wanted = list(dict.fromkeys(_targets(records)))
+    if refused := [target for target in wanted if not (operators.is_check(target) or operators.is_allowed(target))]:
+        raise operators.refusal(refused)
+
+
+def _targets(records: list[object]) -> Iterator[str]:
+    for record in records:
+        target = take(record, "target", str)
+        if regions.is_region(target):
+            yield from _targets(regions.inner_nodes(record))
+        else:
+            yield target
 
 
 def _name(kind: str, value: object) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from gradviz_core.errors import BadModel
-from gradviz_core.uploads.exported.graph import GraphReader
+from gradviz_core.uploads.exported.graph import GraphReader, check_targets
 from gradviz_core.uploads.exported.layers import CallFinder
 from gradviz_core.uploads.exported.outputs import Tree, read_tree
 from gradviz_core.uploads.exported.plain_json import only, shown, take
@@ -36,7 +36,9 @@ class GraphModule:
         for spec in take(self._signature, "input_specs", list):
             self._read_input(*only(spec, "an input"))
         self._input, self.input_shape = self._only_input()
-        self._reader.read(take(self._graph, "nodes", list), self._reader.scope)
+        nodes = take(self._graph, "nodes", list)
+        check_targets(nodes)
+        self._reader.read(nodes, self._reader.scope)
         self._outputs, self._metas_out = self._read_outputs()
 
     def rested(self) -> list[str]:

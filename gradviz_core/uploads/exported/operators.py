@@ -14,7 +14,7 @@ import torch
 from gradviz_core.errors import BadModel
 from gradviz_core.tracing.torch_private import dispatch
 from gradviz_core.uploads.exported.checked import CHECKED
-from gradviz_core.uploads.exported.plain_json import shown
+from gradviz_core.uploads.exported.refused_operators import refusal as refusal
 
 _ATEN = frozenset(
     """
@@ -114,8 +114,6 @@ EVALUATION: dict[str, dict[str, bool | float]] = {
 }
 """Arguments that have another value in evaluation mode, whatever the file says."""
 
-_RECURRENT = frozenset("lstm gru rnn_tanh rnn_relu lstm_cell gru_cell rnn_tanh_cell rnn_relu_cell".split())
-_TRAINING = frozenset({"_native_batch_norm_legit_functional", "_native_batch_norm_legit", "native_batch_norm"})
 _GENERATOR = "Optional[Generator]"
 _CHECKS = ("_assert_async.", "_assert_scalar.", "_assert_tensor_metadata.", "sym_constrain_range")
 _SCALARS = frozenset("Tensor int bool float number str ScalarType Layout Device MemoryFormat".split())
@@ -143,6 +141,14 @@ def is_check(target: str) -> bool:
     return target.removeprefix("torch.ops.aten.").startswith(_CHECKS)
 
 
+def is_allowed(target: str) -> bool:
+    """Whether it is on the list."""
+    try:
+        return bool(find(target).name)
+    except BadModel:
+        return False
+
+
 @lru_cache(maxsize=2000)
 def find(target: str) -> Operation:
     """The operation of that name.
@@ -154,19 +160,19 @@ def find(target: str) -> Operation:
         return Operation(target, _PYTHON[target], {}, frozenset())
     packet, _, overload = target.removeprefix("torch.ops.aten.").partition(".")
     if not target.startswith("torch.ops.aten.") or packet not in _ATEN:
-        raise _refused(target)
+        raise refusal([target])
     found = getattr(torch.ops.aten, packet, None)
     if found is None or overload not in found.overloads():
-        raise _refused(target)
+        raise refusal([target])
     function = getattr(found, overload)
     arguments = [each for each in dispatch.arguments(function) if each.type != _GENERATOR]
     types = {argument.name: argument.type for argument in arguments}
     written = [argument.name for argument in arguments if argument.is_written]
     name = f"{packet}.{overload}"
     if not set(types.values()) <= _TYPES or written not in ([], ["self"]) or not _has_kernel(function):
-        raise _refused(target)
+        raise refusal([target])
     if "rounding_mode" in types and name not in CHECKED:
-        raise _refused(target)
+        raise refusal([target])
     needed = frozenset(argument.name for argument in arguments if argument.is_needed)
     return Operation(f"aten.{name}", CHECKED.get(name, function), types, needed)
 
@@ -175,28 +181,6 @@ def _has_kernel(function: Any) -> bool:
     """Whether torch's dispatcher knows it. What only TorchScript knows, arithmetic of plain numbers for the most part,
     is in no exported graph, and ends the process where a number is divided by zero."""
     return dispatch.has_kernel(function)
-
-
-def _refused(target: str) -> BadModel:
-    if target.startswith("torch.ops.higher_order."):
-        return BadModel(
-            f"The model uses {shown(target.removeprefix('torch.ops.'))}, control flow or a region that is not "
-            "supported here. Export a model without it."
-        )
-    packet = target.removeprefix("torch.ops.aten.").partition(".")[0]
-    if packet in _RECURRENT:
-        return BadModel(f"The model has a recurrent layer ({packet}), which is not supported here. Rewrite that part.")
-    if packet in _TRAINING:
-        return BadModel("The model was exported in training mode and decomposed. Call model.eval() before exporting.")
-    if target.startswith("torch.ops.aten."):
-        return BadModel(
-            f"The model uses the operation {shown(target.removeprefix('torch.ops.'))}, which is not supported here. "
-            "docs/export.md lists the supported operations; rewrite that part of the model."
-        )
-    return BadModel(
-        f"The model uses the operation {shown(target.removeprefix('torch.ops.'))}, which is not part of torch, so it "
-        "is not run here. Export a model made of torch's operations."
-    )
 
 
 def in_evaluation(operation: Operation, arguments: dict[str, Any]) -> dict[str, Any]:

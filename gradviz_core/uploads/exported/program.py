@@ -4,7 +4,6 @@ differentiation."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -94,8 +93,8 @@ class Program(AuthorsModule):
             owner, _, leaf = name.rpartition(".")
             values[slot] = weight = weight_of(layers[owner], leaf)
             versions.append((weight, version(weight)))
-        for (_, recorded), stretch in groupby(enumerate(plan.nodes), lambda pair: (pair[1].stretch, pair[1].recorded)):
-            with nullcontext() if recorded else torch.no_grad():
+        for mode, stretch in groupby(enumerate(plan.nodes), lambda pair: pair[1].mode):
+            with mode.entered():
                 for at, node in stretch:
                     give_way()
                     running.set(Running(node.source, plan.within[at]))
