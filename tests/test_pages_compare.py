@@ -23,13 +23,13 @@ from gradviz_core.text.codec import question_from_json
 from gradviz_core.types import Answer, GradientQuestion, Question
 from gradviz_core.types.similarity import overlap, spearman
 from gradviz_core.types.views import VIEWS
-from pages.explore import compare_items, compare_take
-from pages.explore.compare_items import Texts
+from pages.comparing import slots, taking
+from pages.comparing.slots import Texts
 from pages.shell.answer_cache import answer_cache
 from tests import snippet_runs
 from tests.opening import MAPS, SALIENCY, answer_here, chart, errors, opened, read, texts, values
 
-COMPARE = "pages/explore/compare.py"
+COMPARE = "pages/comparing/compare.py"
 SHAPES = {"model": "preset/shapes-cnn", "image": "sample/star"}
 
 
@@ -128,11 +128,11 @@ def test_what_is_taken_is_written_so_that_it_is_read_again(monkeypatch: pytest.M
         Texts("rise", target='{"kind":"loss","label":2}'),
     ]
     for count in range(1, 5):
-        said = {name: text for name, text in compare_items.written(items[:count]).items() if text}
+        said = {name: text for name, text in slots.written(items[:count]).items() if text}
         monkeypatch.setattr("pages.shell.address.kept", lambda names, said=said: {n: said.get(n, "") for n in names})
-        assert list(compare_items.chosen().values()) == items[:count]
-    assert compare_items.written([Texts(method) for method in compare_items.FIRST]) == dict.fromkeys(
-        [parameter.name for parameter in compare_items.PARAMETERS], ""
+        assert list(slots.chosen().values()) == items[:count]
+    assert slots.written([Texts(method) for method in slots.FIRST]) == dict.fromkeys(
+        [parameter.name for parameter in slots.PARAMETERS], ""
     ), "the usual ones are not in the address"
 
 
@@ -218,13 +218,13 @@ def test_what_all_maps_say_as_the_sidebar_does_is_left_to_it() -> None:
         Texts("gradient", model="m", image="i", target="3"),
         Texts("rise", model="m", image="i", target="predicted"),
     ]
-    left = compare_take.left_to_the_sidebar(both, says)
+    left = taking.left_to_the_sidebar(both, says)
     assert [(each.model, each.image, each.target) for each in left] == [("", "", "3"), ("", "", "predicted")]
     other = [both[0], Texts("rise", model="m", image="j", target="3")]
-    assert [each.image for each in compare_take.left_to_the_sidebar(other, says)] == ["i", "j"]
+    assert [each.image for each in taking.left_to_the_sidebar(other, says)] == ["i", "j"]
     scaled = [Texts("gradient", target="predicted", scale="probability")]
-    assert compare_take.left_to_the_sidebar(scaled, says)[0].target == "predicted", "another scale is another score"
-    assert compare_take.filled(Texts("gradient"), says) == Texts("gradient", model="m", image="i", target="predicted")
+    assert taking.left_to_the_sidebar(scaled, says)[0].target == "predicted", "another scale is another score"
+    assert taking.filled(Texts("gradient"), says) == Texts("gradient", model="m", image="i", target="predicted")
 
 
 # ------------------------------------------------------------------------------------------- one place, and likenesses

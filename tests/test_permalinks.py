@@ -19,7 +19,7 @@ from tests.opening import MAPS, NEURONS, SALIENCY, answer_here, errors, opened
 JACOBIAN, PERTURBATION, FLOW = (f"pages/understand/{name}.py" for name in ("jacobian", "perturbation", "gradient_flow"))
 LESSON, DOCTOR = "pages/learn/lessons.py", "pages/learn/doctor.py"
 BACKWARD = "pages/understand/backward_pass.py"
-COMPARE = "pages/explore/compare.py"
+COMPARE = "pages/comparing/compare.py"
 PAGES = (SALIENCY, NEURONS, MAPS, COMPARE, FLOW, JACOBIAN, PERTURBATION, BACKWARD, DOCTOR)
 SEEDS = range(3)
 MODELS = ("preset/shapes-cnn", "preset/shapes-vit", "preset/digits-cnn", "preset/digits-mlp")

@@ -35,15 +35,16 @@ def inside(scene: Scene, target: Target, name: str) -> Inside:
 
 
 def _chosen(name: str, infos: Mapping[Site, SiteInfo]) -> SiteInfo:
+    size = layouts.picture_size(infos.values())
     if not name:
-        if not (suited := layouts.with_rows_and_columns(infos.values())):
+        if (last := layouts.last_with_rows_and_columns(tuple(infos.values()), size)) is None:
             raise QuestionError("No layer output of this model has rows and columns. Choose a method without a layer.")
-        return suited[-1]
+        return last
     site = Site.parse(name)
     if site not in infos:
         raise no_such_site(site, infos)
     info = infos[site]
-    if site.path == INPUT.path or not layouts.is_rows_and_columns(info, layouts.picture_size(infos.values())):
+    if site.path == INPUT.path or not layouts.is_rows_and_columns(info, size):
         raise QuestionError(
             f"Grad-CAM needs a layer output with rows and columns over the image, and "
             f"{site_name(site, info.calls)} has the shape {info.shape}. Choose one that has them, as a convolution's."

@@ -132,6 +132,13 @@ def with_rows_and_columns(infos: Iterable[SiteInfo]) -> tuple[SiteInfo, ...]:
     return tuple(info for info in every if has_a_map(info) and is_rows_and_columns(info, size))
 
 
+def last_with_rows_and_columns(infos: Sequence[SiteInfo], size: tuple[int, int] | None) -> SiteInfo | None:
+    """The last that has a map with rows and columns over a picture of this size, if there is one; None if none has. It
+    is the layer output of a method, where none is named."""
+    found = (info for info in reversed(infos) if has_a_map(info) and is_rows_and_columns(info, size))
+    return next(found, None)
+
+
 def picture_size(infos: Iterable[SiteInfo]) -> tuple[int, int] | None:
     """Rows and columns of the input; None where it is not among the sites, or is no picture."""
     shapes = (info.shape for info in infos if info.site == INPUT)

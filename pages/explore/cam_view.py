@@ -15,9 +15,11 @@ from gradviz_core.drawing.screen.seen import seen
 from gradviz_core.types import AboutAModel, CamsAnswer, CamsQuestion, GradientQuestion, SiteInfo
 from gradviz_core.types.looks import Look
 from gradviz_core.types.methods import METHODS
-from pages.explore import cams, compare_take, maps, naming, several
-from pages.explore.compare_items import AT_LAYER
+from pages.comparing import taking
+from pages.comparing.slots import AT_LAYER
+from pages.explore import cams, maps, several
 from pages.layout import code, frame
+from pages.methods import naming
 from pages.shell import address, asking, download_menu, facts, later, panel, sites
 from pages.shell.asking import ask
 from pages.trust import panel as trust
@@ -110,7 +112,7 @@ def draw(
     offered, names = trust.planned(tested)
     also = _of_all_layers(every, drawn)
     also = replace(also, pictures={**also.pictures, **offered.pictures}, arrays={**also.arrays, **offered.arrays})
-    compare_take.button(choice, f"{AT_LAYER}{method}", "layer_options", str(info.site))
+    taking.button(choice, f"{AT_LAYER}{method}", "layer_options", str(info.site))
     download_menu.menu(choice, shown, answer, "layers", called=called, also=also)
     programs = {
         "Map": lambda at: snippets.in_blocks(snippets.layer_map(at, choice.target, info, method, options), blocks),

@@ -1,12 +1,16 @@
 """Layers: all channels of a layer output at once, or one map of it; and where along the network the gradient is
 strong."""
 
+from collections.abc import Sequence
+
 import streamlit as st
 
+from gradviz_core.drawing.screen.seen import seen
 from gradviz_core.types import FlowQuestion, SiteInfo
 from gradviz_core.types.methods import METHODS
-from pages.explore import cam_view, cams, heads_view, maps, sheet_view, token_grids
+from pages.explore import cam_view, cams, heads_view, maps, sheet_view
 from pages.layout import frame
+from pages.methods import token_grids
 from pages.shell import address, architecture_map, panel, sites
 from pages.shell.asking import ask, one_sentence
 
@@ -14,6 +18,8 @@ choice = frame.begin_with_score(
     "Layers", "One layer output: all its channels, or what a method makes of it; and the maps of all layers."
 )
 
+every: Sequence[SiteInfo] = choice.survey.sites
+size = seen(choice.survey.arrays).size
 reached: tuple[SiteInfo, ...] = ()
 strips: list[panel.Picture] = []
 map_drawn: cam_view.Drawn | None = None
@@ -23,7 +29,7 @@ with one_sentence():
         "Computing the gradients …",
     )
     reached = sites.reached(flow)
-    strips.append(maps.strip(flow, choice.labels, address.read("site", maps.default(reached or choice.survey.sites))))
+    strips.append(maps.strip(flow, choice.labels, address.read("site", maps.default(reached or every, size))))
 
 with one_sentence():
     with panel.controls(alignment="top"):
@@ -37,8 +43,8 @@ with one_sentence():
         heads_view.draw(choice, site_choice)
     else:
         with site_choice:
-            every = token_grids.known(choice) if method else choice.survey.sites
-            info = sites.choose(every, maps.default(reached or choice.survey.sites))
+            every = token_grids.known(choice.survey) if method else every
+            info = sites.choose(every, maps.default(reached or choice.survey.sites, size))
         with site_map:
             architecture_map.draw(choice.survey.sites, info.site)
         sites.note_if_flat(info)

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import replace
-
-import numpy as np
 
 from gradviz_core.drawing import (
     axis_names,
@@ -23,11 +20,12 @@ from gradviz_core.drawing.captions import Caption
 from gradviz_core.drawing.screen import SiteMaps
 from gradviz_core.drawing.screen.seen import seen
 from gradviz_core.drawing.screen.site_maps import site_maps
-from gradviz_core.types import INPUT, Blocks, FlowAnswer, GradientAnswer, SiteInfo, SurveyAnswer, layouts
+from gradviz_core.types import INPUT, Blocks, FlowAnswer, GradientAnswer, SiteInfo, SurveyAnswer
 from gradviz_core.types.looks import Look
 from gradviz_core.types.map_kinds import MAP_KINDS, MapKind, map_kind
 from gradviz_core.types.methods import PLAIN
 from gradviz_core.types.sites import site_name
+from pages.methods import layer_maps
 from pages.shell import address, sites, widgets
 from pages.shell.panel import Picture
 from pages.shell.parameters import Parameter
@@ -45,18 +43,10 @@ HEADS = "heads"
 """Likewise: what the heads of the attention layers attend to."""
 
 
-def default(infos: Sequence[SiteInfo]) -> str:
-    """The site to show first. Of a method it is the last layer over the image, as the papers take it."""
-    return last_over_the_image(infos) if address.read("maps") == METHOD else sites.default(infos)
-
-
-def last_over_the_image(infos: Sequence[SiteInfo]) -> str:
-    """The last layer whose positions are rows and columns, unless tokens come after it."""
-    inside = [info for info in infos if info.same_as is None and info.site != INPUT]
-    spread = [info for info in inside if math.prod(layouts.places(info)) > 1]
-    if spread and spread[-1].layout in ("maps", "maps_last"):
-        return str(spread[-1].site)
-    return sites.default(infos)
+def default(infos: Sequence[SiteInfo], size: tuple[int, int]) -> str:
+    """The site to show first, with an image of this ``size``. Of a method it is the last layer over the image, as the
+    papers take it."""
+    return layer_maps.usual(infos, size) if address.read("maps") == METHOD else sites.default(infos)
 
 
 def shown(survey: SurveyAnswer) -> str:
@@ -151,12 +141,6 @@ def enlarged(view: SiteMaps, channel: int, info: SiteInfo, place: Place) -> Pict
     figure = figures.heatmap(field, height=380, cross=view.planes.cell(place.index), places=places)
     words = Caption(f"{name}, enlarged.", "", facts, how_to_read.ONE_CHANNEL)
     return Picture(figure, words, sites.choose_cell(view.planes, view.one.blocks))
-
-
-def total(answer: GradientAnswer, info: SiteInfo) -> float | None:
-    """The sum of all that a method gives; None where the gradient itself is drawn, or a screen takes a part alone."""
-    made = answer.arrays.get(f"attribution/{info.site}")
-    return float(made.sum(dtype=np.float64)) if made is not None and made.shape == info.shape else None
 
 
 def near(view: SiteMaps, place: Place) -> Picture | None:

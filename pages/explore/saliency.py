@@ -13,8 +13,10 @@ from gradviz_core.types.looks import Look
 from gradviz_core.types.methods import METHODS
 from gradviz_core.types.randomised import ViewName
 from gradviz_core.types.views import VIEWS
-from pages.explore import compare_take, depth, naming, over_patches, predictions
+from pages.comparing import taking
+from pages.explore import depth, predictions
 from pages.layout import code, frame
+from pages.methods import naming, over_patches
 from pages.shell import check, completeness, download_menu, facts, panel, pixel, rows, saliency, sizes
 from pages.shell.asking import one_sentence
 from pages.trust import panel as trust
@@ -111,7 +113,7 @@ with one_sentence():
         whole=answer.question == question,
     )
     offered, later = trust.planned(tested)
-    compare_take.button(choice, method, "options", view="" if view.each_channel else view.address)
+    taking.button(choice, method, "options", view="" if view.each_channel else view.address)
     download_menu.menu(choice, drawn, answer, "saliency", checked, also=offered)
     target = answer.target if snippets.asks_elsewhere(method) else choice.target
     classes = len(answer.prediction)

@@ -13,9 +13,11 @@ from gradviz_core.types import INPUT, GradientQuestion, SiteInfo, Target
 from gradviz_core.types.looks import Look
 from gradviz_core.types.map_kinds import MapKind
 from gradviz_core.types.methods import PLAIN
-from pages.explore import cams, compare_take, maps, naming
-from pages.explore.compare_items import AT_LAYER
+from pages.comparing import taking
+from pages.comparing.slots import AT_LAYER
+from pages.explore import cams, maps
 from pages.layout import code, frame
+from pages.methods import layer_maps, naming
 from pages.shell import address, check, download_menu, facts, panel, rows, sites
 
 _METHODS = {"activation": "activation", "gradient": PLAIN, "product": "gradient_x_input"}
@@ -87,7 +89,7 @@ def draw(
             sheet,
             "channels",
             checked=checked if kind and kind.needs_gradient else None,
-            below=lambda: rows.below(question, answer, maps.total(answer, info), "layer_options"),
+            below=lambda: rows.below(question, answer, layer_maps.total(answer, info), "layer_options"),
         )
         st.caption(sites.how_to_click(info))
     with right:
@@ -116,7 +118,7 @@ def draw(
     ]
     called = {"channels": "all channels", "channel": "chosen channel", "strip": "layer outputs"}
     taken = f"{AT_LAYER}{method or _METHODS[look.maps]}"
-    compare_take.button(choice, taken, "layer_options" if method else "", str(info.site))
+    taking.button(choice, taken, "layer_options" if method else "", str(info.site))
     download_menu.menu(choice, drawn, answer, "feature-maps", checked, called=called)
     target: Target = answer.target if method and snippets.asks_along(method) else choice.target
 

@@ -13,7 +13,7 @@ from gradviz_core.types import GradientAnswer, GradientQuestion, Unit
 from gradviz_core.types.looks import Look
 from gradviz_core.types.methods import METHODS, PLAIN, OptionValues, offered_at
 from gradviz_core.types.views import VIEWS
-from pages.explore import naming
+from pages.methods import naming
 from pages.shell import controls, download_menu, panel, rows, saliency, sites, widgets
 from pages.shell.choice import Choice
 from pages.shell.parameters import Parameter

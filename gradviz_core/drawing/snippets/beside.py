@@ -30,7 +30,9 @@ def layer(setting: Setting, method: str, options: OptionValues) -> SiteInfo | No
     if named is None:
         return None
     name = str(settled(method, options)[named.name])
-    return setting.site_info(Site.parse(name)) if name else layouts.with_rows_and_columns(setting.sites)[-1]
+    if name:
+        return setting.site_info(Site.parse(name))
+    return layouts.last_with_rows_and_columns(setting.sites, layouts.picture_size(setting.sites))
 
 
 def axes(info: SiteInfo | None) -> tuple[str, str]:

@@ -9,8 +9,9 @@ from gradviz_core.drawing.compared import Compared
 from gradviz_core.drawing.screen.seen import seen as seen_in
 from gradviz_core.types.photo_window import Place
 from gradviz_core.types.views import View
-from pages.explore import compare_place, naming
-from pages.explore.compare_answers import Found
+from pages.comparing import places
+from pages.comparing.questions import Found
+from pages.methods import naming
 from pages.shell import linked
 from pages.shell.linked import Linked
 from pages.shell.panel import Picture
@@ -45,7 +46,7 @@ def picture(
             smooth=tokens is None,
             height=HEIGHT,
         )
-    return Picture(figure, words, compare_place.click_in(found))
+    return Picture(figure, words, places.click_in(found))
 
 
 def link(drawn: Sequence[tuple[Found, Compared]], difference_of: str) -> None:

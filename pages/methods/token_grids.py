@@ -6,22 +6,21 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from gradviz_core.errors import QuestionError
-from gradviz_core.types import SiteInfo, TokensQuestion
+from gradviz_core.types import SiteInfo, SurveyAnswer, TokensQuestion
 from pages.shell.asking import ask
-from pages.shell.choice import Choice
 
 
-def known(choice: Choice) -> Sequence[SiteInfo]:
+def known(survey: SurveyAnswer) -> Sequence[SiteInfo]:
     """The layer outputs of the survey; of tokens and windows with the grid that the pass shows.
 
     Raises:
         GradVizError: as asking does; a model whose attention cannot be formed has the grids that are read off the
             number of its tokens.
     """
-    infos = choice.survey.sites
-    if not choice.survey.attends and not any(info.layout == "tokens" for info in infos):
+    infos, asked = survey.sites, survey.question
+    if not survey.attends and not any(info.layout == "tokens" for info in infos):
         return infos
-    question = TokensQuestion(model=choice.model, image=choice.image, seed=choice.draw)
+    question = TokensQuestion(model=asked.model, image=asked.image, seed=asked.seed)
     try:
         grids = dict(ask(question, "Looking for the tokens …").grids)
     except QuestionError:

@@ -26,9 +26,10 @@ from gradviz_core.types.photo_window import Place, Window
 from gradviz_core.types.sites import no_such_site
 from gradviz_core.types.subjects import Site
 from gradviz_core.types.views import View
-from pages.explore import compare_items, maps
-from pages.explore.compare_items import Texts
+from pages.comparing import slots
+from pages.comparing.slots import Texts
 from pages.layout.frame import ScoredChoice
+from pages.methods import layer_maps, token_grids
 from pages.shell import address, ahead, asking, controls, rows
 
 
@@ -90,18 +91,18 @@ def question(slot: int, letter: str, texts: Texts, choice: ScoredChoice, there: 
     Raises:
         NoSuchChoice: the address names a method, an option, a layer output or a score that does not exist.
     """
-    method = compare_items.method(texts, slot)
+    method = slots.method(texts, slot)
     if not texts.is_of_layer and card_of(method).where == "attention" and not there.attends:
         raise address.NoSuchChoice(
             f"{card_of(method).name} is made from attention weights, and this model has no attention. Choose another "
             "method under “Change”, or a vision transformer.",
-            compare_items.name(slot),
+            slots.name(slot),
         )
     info = layer(slot, texts, there) if texts.is_of_layer else None
     asked = GradientQuestion(
         model=there.question.model,
         image=there.question.image,
-        target=compare_items.target(texts, slot, choice.target),
+        target=slots.target(texts, slot, choice.target),
         method=method,
         options=options(slot, method),
         seed=choice.draw,
@@ -111,15 +112,15 @@ def question(slot: int, letter: str, texts: Texts, choice: ScoredChoice, there: 
 
 
 def layer(slot: int, texts: Texts, there: SurveyAnswer) -> SiteInfo:
-    """The layer output: the last whose positions are rows and columns, where none is named.
+    """The layer output, with how its tokens lie over the image: where none is named, the usual one.
 
     Raises:
-        NoSuchChoice: it never ran.
+        GradVizError: as asking does; NoSuchChoice: it never ran.
     """
-    known = {str(info.site): info for info in there.sites if info.site != INPUT}
-    chosen = texts.layer or maps.last_over_the_image(there.sites)
+    known = {str(info.site): info for info in token_grids.known(there) if info.site != INPUT}
+    chosen = texts.layer or layer_maps.usual(there.sites, seen_in(there.arrays).size)
     if chosen not in known:
-        name = compare_items.name(slot, "layer")
+        name = slots.name(slot, "layer")
         address.drop_if_carried(name)
         said = no_such_site(Site.parse(chosen), [info.site for info in there.sites])
         raise address.NoSuchChoice(str(said), name)
@@ -132,7 +133,7 @@ def options(slot: int, method: str) -> OptionValues:
     Raises:
         NoSuchChoice: the method has no such option.
     """
-    name, card = compare_items.name(slot, "options"), card_of(method)
+    name, card = slots.name(slot, "options"), card_of(method)
     controls.refuse_others(name, card.options, card.name, "option")
     found: OptionValues = ()
     for control in card.options:

@@ -10,9 +10,10 @@ from gradviz_core.drawing.captions import class_text, site_text
 from gradviz_core.text.target_text import PREDICTED
 from gradviz_core.types import INPUT, SurveyAnswer
 from gradviz_core.types.methods import METHODS, card_of
-from pages.explore import compare_items, naming
-from pages.explore.compare_answers import Asked, layer
-from pages.explore.compare_items import AT_LAYER, Texts
+from pages.comparing import slots
+from pages.comparing.questions import Asked, layer
+from pages.comparing.slots import AT_LAYER, Texts
+from pages.methods import naming
 from pages.scores import output_kind
 from pages.shell import address, controls, widgets
 from pages.uploads import images, models
@@ -29,14 +30,14 @@ def button(slot: int, letter: str, there: SurveyAnswer | None, asked: Asked | No
     )
     if not popover.open:
         return
-    texts = compare_items.chosen()[slot]
+    texts = slots.chosen()[slot]
     with popover:
         _method(slot, texts, there)
         if there is not None and texts.is_of_layer:
             _layer(slot, texts, there)
         if asked is not None:
             options = card_of(asked.question.method).options
-            controls.draw_applying(compare_items.name(slot, "options"), options, naming.names_of(asked.survey))
+            controls.draw_applying(slots.name(slot, "options"), options, naming.names_of(asked.survey))
         if there is not None:
             _score(slot, texts, there, asked)
         _model(slot, texts)
@@ -44,18 +45,18 @@ def button(slot: int, letter: str, there: SurveyAnswer | None, asked: Asked | No
 
 
 def _method(slot: int, texts: Texts, there: SurveyAnswer | None) -> None:
-    words = compare_items.offered("input")
+    words = slots.offered("input")
     if there is not None and not there.attends:
         words = {name: words[name] for name in words if METHODS[name].where != "attention" or name == texts.method}
-    words |= {f"{AT_LAYER}{name}": f"{card}, at a layer" for name, card in compare_items.offered("layer").items()}
-    widgets.select("Method", compare_items.name(slot), list(words), texts.method, words.__getitem__)
+    words |= {f"{AT_LAYER}{name}": f"{card}, at a layer" for name, card in slots.offered("layer").items()}
+    widgets.select("Method", slots.name(slot), list(words), texts.method, words.__getitem__)
 
 
 def _layer(slot: int, texts: Texts, there: SurveyAnswer) -> None:
     known = {str(info.site): info for info in there.sites if info.site != INPUT}
     chosen = str(layer(slot, texts, there).site)
     listed = [name for name, info in known.items() if info.same_as is None or name == chosen]
-    name = compare_items.name(slot, "layer")
+    name = slots.name(slot, "layer")
     widgets.select("Layer output", name, listed, chosen, lambda one: site_text(known[one]))
 
 
@@ -64,9 +65,9 @@ def _score(slot: int, texts: Texts, there: SurveyAnswer, asked: Asked | None) ->
     words = {"": SIDEBAR, PREDICTED: "the predicted class", **_classes(there, labels)}
     if own and own not in words and asked is not None:
         words[own] = asked.question.target.words(labels)
-    widgets.select("Score", compare_items.name(slot, "target"), list(words), own, words.__getitem__)
+    widgets.select("Score", slots.name(slot, "target"), list(words), own, words.__getitem__)
     if own == PREDICTED or own.isdigit():
-        widgets.option("Scale", compare_items.name(slot, "scale"), _SCALES)
+        widgets.option("Scale", slots.name(slot, "scale"), _SCALES)
 
 
 def _classes(there: SurveyAnswer, labels: Sequence[str]) -> dict[str, str]:
@@ -86,7 +87,7 @@ def _image(slot: int, texts: Texts, model: str) -> None:
 
 
 def _from_list(slot: int, part: str, words: dict[str, str], chosen: str) -> None:
-    name = compare_items.name(slot, part)
+    name = slots.name(slot, part)
     widgets.select(part.capitalize(), name, list(words), chosen, words.__getitem__)
     if chosen not in words:
         raise address.NoSuchChoice(f"There is no {part} {chosen[:60]!r}. Choose one from the list.", name)

@@ -12,9 +12,9 @@ from gradviz_core.drawing.captions import share_text
 from gradviz_core.drawing.compared import Compared, Pair
 from gradviz_core.drawing.screen.seen import seen as seen_in
 from gradviz_core.types.photo_window import Place
-from pages.explore import compare_items, compare_place
-from pages.explore.compare_answers import Found
-from pages.explore.compare_view import HEIGHT, KEY_OF_DIFFERENCE, THROUGH
+from pages.comparing import places, slots
+from pages.comparing.pictures import HEIGHT, KEY_OF_DIFFERENCE, THROUGH
+from pages.comparing.questions import Found
 from pages.shell import panel, widgets
 from pages.shell.panel import Picture
 from pages.shell.parameters import Parameter
@@ -22,7 +22,7 @@ from pages.shell.words import plain
 
 DIFFERENCE, STRONGEST = "map_difference", "map_strongest"
 PARAMETERS = (
-    Parameter(DIFFERENCE, while_it_fits=tuple(parameter.name for parameter in compare_items.PARAMETERS)),
+    Parameter(DIFFERENCE, while_it_fits=tuple(parameter.name for parameter in slots.PARAMETERS)),
     Parameter(STRONGEST),
 )
 
@@ -62,7 +62,7 @@ def difference(every: Sequence[tuple[Found, Compared]], opacity: float, at: Plac
             smooth=tokens is None,
             height=HEIGHT,
         )
-    panel.picture(Picture(figure, words, compare_place.click_in(found)), KEY_OF_DIFFERENCE)
+    panel.picture(Picture(figure, words, places.click_in(found)), KEY_OF_DIFFERENCE)
     return chosen
 
 

@@ -16,10 +16,11 @@ from gradviz_core.errors import GradVizError
 from gradviz_core.types import SurveyAnswer
 from gradviz_core.types.photo_window import Place
 from gradviz_core.types.views import View
-from pages.explore import compare_answers, compare_change, compare_items, compare_view, maps, over_patches
-from pages.explore.compare_answers import Asked, Found
-from pages.explore.compare_items import Texts
+from pages.comparing import changing, pictures, questions, slots
+from pages.comparing.questions import Asked, Found
+from pages.comparing.slots import Texts
 from pages.layout.frame import ScoredChoice
+from pages.methods import layer_maps, over_patches
 from pages.shell import asking, completeness, facts, panel, rows, saliency, widgets
 from pages.shell.parameters import Parameter
 from pages.shell.words import plain
@@ -76,16 +77,16 @@ def ask(every: Sequence[Stand], choice: ScoredChoice, view: View, at: Place | No
     """Ask for all of them. What goes wrong with one is kept with it."""
     for stand in every:
         try:
-            stand.survey = compare_answers.survey(stand.texts, choice)
-            stand.asked = compare_answers.question(stand.slot, stand.letter, stand.texts, choice, stand.survey)
-            compare_answers.send(stand.asked, view, at)
+            stand.survey = questions.survey(stand.texts, choice)
+            stand.asked = questions.question(stand.slot, stand.letter, stand.texts, choice, stand.survey)
+            questions.send(stand.asked, view, at)
         except GradVizError as error:
             stand.error = error
     for stand in every:
         if stand.asked is None or rows.is_busy(stand.asked.question, stand.asked.size, stand.asked.values):
             continue
         try:
-            stand.found = compare_answers.answer(stand.asked, view, at)
+            stand.found = questions.answer(stand.asked, view, at)
         except GradVizError as error:
             rows.give_up(stand.asked.question, error)
             stand.error = error
@@ -125,7 +126,7 @@ def draw(
         assert stand.found is not None
         drawn.append((stand.found, maps[number]))
         others = [maps[other] for other in alike[number] if other != number]
-        picture = compare_view.picture(stand.found, maps[number], others, view, opacity, at)
+        picture = pictures.picture(stand.found, maps[number], others, view, opacity, at)
         with stand.body:
             panel.picture(picture, stand.key)
             rows.line(stand.found.asked.question)
@@ -139,7 +140,7 @@ def draw(
 def _sum(found: Found) -> None:
     """What its values sum to, and what the law of its method says, where it has one."""
     info, answer = found.asked.info, found.answer
-    total = saliency.drawn_array(answer).total if info is None else maps.total(answer, info)
+    total = saliency.drawn_array(answer).total if info is None else layer_maps.total(answer, info)
     sums = None if total is None else completeness.of(answer, total)
     if sums is not None:
         st.caption(plain(sums.words()))
@@ -152,17 +153,17 @@ def _head(stand: Stand, every: Sequence[Stand], choice: ScoredChoice) -> None:
 
 def _tools(stand: Stand, every: Sequence[Stand]) -> None:
     try:
-        compare_change.button(stand.slot, stand.letter, stand.survey, stand.asked)
+        changing.button(stand.slot, stand.letter, stand.survey, stand.asked)
     except GradVizError as error:
         stand.error = stand.error or error
     rest = [each.texts for each in every if each.slot != stand.slot]
-    if len(every) > compare_items.LEAST:
+    if len(every) > slots.LEAST:
         st.button(
             "Remove",
             key=f"remove_{stand.slot}",
             type="tertiary",
             help=f"Remove map {stand.letter}",
-            on_click=compare_items.take,
+            on_click=slots.take,
             args=(rest,),
         )
 

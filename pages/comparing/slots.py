@@ -17,7 +17,7 @@ from gradviz_core.errors import QuestionError, UnknownSite
 from gradviz_core.text import target_text
 from gradviz_core.types import SurveyAnswer, Target, layouts
 from gradviz_core.types.methods import METHODS, PLAIN
-from pages.explore import maps
+from pages.methods import layer_maps
 from pages.shell import address
 from pages.shell.parameters import Parameter
 
@@ -102,10 +102,10 @@ def chosen(survey: SurveyAnswer | None = None) -> dict[int, Texts]:
 def _has_a_layer(survey: SurveyAnswer) -> bool:
     """Whether the layer output that is taken where none is named lies over the image."""
     try:
-        chosen = maps.last_over_the_image(survey.sites)
+        chosen = layer_maps.usual(survey.sites, size := seen(survey.arrays).size)
     except UnknownSite:
         return False
-    info, size = next(info for info in survey.sites if str(info.site) == chosen), seen(survey.arrays).size
+    info = next(info for info in survey.sites if str(info.site) == chosen)
     return layouts.over_image(layouts.places(info), layouts.channel_axis(info), size) is not None
 
 

@@ -13,13 +13,13 @@ from typing import cast
 import streamlit as st
 
 from gradviz_core.types.methods import METHODS
-from pages.explore import compare_items
-from pages.explore.compare_items import MOST, Texts
+from pages.comparing import slots
+from pages.comparing.slots import MOST, Texts
 from pages.layout.frame import ScoredChoice
 from pages.shell import address
 
 KEY = "compare_take"
-_PAGE = "pages/explore/compare.py"
+_PAGE = "pages/comparing/compare.py"
 _OF_THE_SIDEBAR = (("model",), ("image",), ("target", "scale"))
 """Parts of a map that are left to the sidebar together."""
 
@@ -28,7 +28,7 @@ def button(choice: ScoredChoice, method: str, options: str, layer: str = "", vie
     """The button that takes the picture. ``options`` names the choice of the page that holds the method's options,
     ``layer`` the layer output, ``view`` is how channels become one number, where that is chosen."""
     texts = sidebar(choice, Texts(method, address.kept([options])[options], layer))
-    there = compare_items.chosen(choice.survey) if compare_items.is_said() else {}
+    there = slots.chosen(choice.survey) if slots.is_said() else {}
     with choice.tools.popover("Compare", icon=":material/compare:", key=KEY):
         if there:
             st.caption("Taken so far: " + ", ".join(map(_words, there.values())))
@@ -45,9 +45,9 @@ def button(choice: ScoredChoice, method: str, options: str, layer: str = "", vie
         st.page_link(_PAGE, label=f"Open Compare ({len(there)})" if there else "Open Compare")
 
 
-def sidebar(choice: ScoredChoice, texts: Texts = compare_items.NOTHING) -> Texts:
+def sidebar(choice: ScoredChoice, texts: Texts = slots.NOTHING) -> Texts:
     """The same with model, image and score as the sidebar has them."""
-    score = compare_items.target_texts(choice.target)
+    score = slots.target_texts(choice.target)
     return replace(texts, model=choice.model, image=choice.image, target=score["target"], scale=score["scale"])
 
 
@@ -59,9 +59,9 @@ def _words(texts: Texts) -> str:
 def _take(texts: Texts, there: Mapping[int, Texts], view: str) -> None:
     meant = _meant()
     taken = [*(filled(each, meant.get(slot, texts)) for slot, each in there.items()), texts]
-    remember(dict(zip(compare_items.SLOTS, taken, strict=False)))
+    remember(dict(zip(slots.SLOTS, taken, strict=False)))
     view_too = {"map_view": view} if view else {}
-    address.write(compare_items.written(taken) | view_too)
+    address.write(slots.written(taken) | view_too)
 
 
 def filled(texts: Texts, meant: Texts) -> Texts:

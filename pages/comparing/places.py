@@ -12,7 +12,7 @@ from gradviz_core.drawing.compared import Compared
 from gradviz_core.drawing.screen.seen import seen as seen_in
 from gradviz_core.types.photo_window import Place
 from gradviz_core.types.views import View
-from pages.explore.compare_answers import Found
+from pages.comparing.questions import Found
 from pages.shell import address, widgets
 from pages.shell.clicks import Click
 from pages.shell.parameters import Parameter

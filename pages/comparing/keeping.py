@@ -12,10 +12,10 @@ from gradviz_core.text import target_text
 from gradviz_core.types import INPUT
 from gradviz_core.types.methods import PLAIN, card_of
 from gradviz_core.types.views import View
-from pages.explore import over_patches
-from pages.explore.compare_answers import Found
+from pages.comparing.questions import Found
 from pages.layout import code
 from pages.layout.frame import ScoredChoice
+from pages.methods import over_patches
 from pages.shell import download_menu
 from pages.uploads import images, models
 
