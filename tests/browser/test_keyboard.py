@@ -84,6 +84,8 @@ def test_every_choice_is_made_without_a_mouse(visited: Server, page: Page) -> No
 def test_the_story_is_walked_by_its_arrows_and_by_its_links(visited: Server, page: Page) -> None:
     page.goto(visited.address())
     first, second, third = VIEWS[:3]
+    walk = page.get_by_role("navigation", name="Story")
+    expect(walk.get_by_role("listitem")).to_have_count(len(VIEWS), timeout=60_000)  # now the arrows are listened to
     expect(page.get_by_role("heading", level=1)).to_contain_text(first.title)
     seeing.wait(page)
     page.keyboard.press("ArrowRight")
@@ -92,8 +94,6 @@ def test_the_story_is_walked_by_its_arrows_and_by_its_links(visited: Server, pag
     page.keyboard.press("ArrowLeft")
     page.wait_for_function("!location.search")
     expect(page.get_by_role("heading", level=1)).to_contain_text(first.title)
-    walk = page.get_by_role("navigation", name="Story")
-    expect(walk.get_by_role("listitem")).to_have_count(len(VIEWS))
     _reach(page, walk.get_by_role("link", name=third.title))
     page.keyboard.press("Enter")
     _wait_for(page, "story", third.name)

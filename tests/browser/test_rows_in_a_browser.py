@@ -12,7 +12,8 @@ from tests.browser.conftest import Server, script, tab
 from tests.browser.test_one_screen import MOST_SHIFT, SHIFT, WATCH
 
 pytestmark = pytest.mark.browser
-DRAWS = 400
+DRAWS = 1024
+"""The most that can be asked for: a fast machine takes seconds for them, and the stop below comes in time."""
 LONG = f"saliency?model=preset/shapes-vit&image=sample/star&method=smoothgrad&options=draws={DRAWS}"
 
 
