@@ -19,6 +19,7 @@ from gradviz_core.benchmark.running import PRESETS, SHORTCUT
 from gradviz_core.scenes import scenes
 from gradviz_core.serving import command
 from gradviz_core.types import INPUT, Site
+from gradviz_core.types.methods import METHODS
 
 CNN = "preset/shapes-cnn"
 
@@ -196,6 +197,12 @@ def test_the_command_prints_what_it_writes(printed: tuple[results.Results, str])
     assert cnn.methods[results.EVEN].inside.value == pytest.approx(area)
     assert "| Gradient | " in text
     assert "torch 2." in found.made
+
+
+def test_what_the_documents_show_was_measured_for_every_method_and_preset() -> None:
+    shown = results.read(results.FILE)
+    assert {preset.key for preset in shown.presets} == set(PRESETS)
+    assert {name for preset in shown.presets for name in preset.methods} == {*METHODS, *results.BLIND}
 
 
 def test_the_figure_has_a_mark_for_each_method_of_each_preset(printed: tuple[results.Results, str]) -> None:
