@@ -107,7 +107,9 @@ def test_the_address_restores_methods_layers_scores_models_and_images() -> None:
     options = (("baseline", "zero"), ("steps", 4.0), ("rule", "gauss"))
     expected = summed(method="integrated_gradients", options=options, target=share)
     np.testing.assert_allclose(values(chart(app, "map1")), expected, rtol=1e-5, atol=1e-7)
-    assert any(one.value.startswith("Sum ") for one in app.caption), "a path method says how complete it is"
+    assert any(text.startswith("The values of the map add up to ") for text in texts(app)), (
+        "a path method says how complete it is"
+    )
     site = gv.Site("features.11")
     inside = inline.ask(
         GradientQuestion(model=SHAPES["model"], image="sample/heart", method="gradient_x_input", wrt=(site,))
@@ -212,6 +214,37 @@ def test_a_map_of_a_layer_is_taken_with_its_layer_and_options() -> None:
     np.testing.assert_array_equal(values(chart(app, "map1")), inline.ask(asked).attributions[site][0, 0])
 
 
+def test_a_picture_is_taken_once_and_the_button_says_why() -> None:
+    app = opened(SALIENCY, **SHAPES)
+    take(app)
+    button = next(button for button in app.button if button.label == "Take this picture")
+    assert (button.disabled, button.help) == (True, "This picture is on Compare already.")
+    app.session_state["address"].chosen["target"] = "3"
+    app.run()
+    assert not next(button for button in app.button if button.label == "Take this picture").disabled
+
+
+def test_tokens_lie_where_the_pass_shows() -> None:
+    app = opened(
+        COMPARE, model="preset/shapes-vit", image="sample/star", map1="layer.grad_cam", map2="none", map3="none"
+    )
+    assert not errors(app)
+    said = " ".join(one.value for one in app.caption)
+    assert "left out" in said, "a class token is no patch"
+    assert "guessed" not in said
+
+
+def test_more_steps_bring_one_sum_closer() -> None:
+    steps = {"map1": "integrated_gradients", "map1_options": "steps=1,rule=trapezoid", "map2": "gradient"}
+    app = opened(COMPARE, **SHAPES, **steps, map3="none")
+    app.button(key="more_steps_map1_options").click().run()
+    assert not errors(app)
+    assert "more_steps_map1_options" not in [button.key for button in app.button]
+    assert int(said_of_maps(app)["map1_options"].partition("steps=")[2].partition(",")[0]) > 1
+    (said,) = [text for text in texts(app) if text.startswith("The values of the map add up to ")]
+    assert float(said.partition("(")[2].partition(" % apart")[0].removeprefix("below ")) <= 1
+
+
 def test_what_all_maps_say_as_the_sidebar_does_is_left_to_it() -> None:
     says = Texts(model="m", image="i", target="predicted")
     both = [
@@ -241,6 +274,14 @@ def test_a_click_marks_the_same_place_in_all_maps_with_each_exact_value() -> Non
     assert cells[2] == ["4, 7", cam]
     for key in ("map1", "map2"):
         assert {shape["type"] for shape in chart(app, key)["layout"]["shapes"]} == {"line", "rect"}
+    (field,) = [one for one in app.text_input if one.label == "Pixel"]
+    assert field.value == f"{row},{column}"
+    field.input("3, 5").run()
+    assert app.query_params["map_at"] in ("3.64583,5.72917", ["3.64583,5.72917"])
+    assert not errors(app)
+    field.input("3,96").run()
+    (said,) = errors(app)
+    assert "a row from 0 to 95 and a column from 0 to 95" in said
     for wrong in ("40", "40,100", "-1,3", "x,y", "1e1,5"):
         (said,) = errors(opened(COMPARE, **SHAPES, map_at=wrong))
         assert "two percentages" in said

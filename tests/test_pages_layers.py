@@ -74,10 +74,11 @@ def test_all_layers_are_small_maps_and_a_click_makes_one_large(
     assert drawn.size == len(answer.sites) * 24 * 24
     every = np.concatenate([array.ravel() for array in answer.maps.values()])
     assert set(drawn.tolist()) <= set(every.tolist()), "on one scale each number is one of a map"
-    own = values(chart(opened(MAPS, **RESNET, maps="method", site=LAST), "cams"))
-    assert np.nanmax(own) == 1
+    own = chart(opened(MAPS, **RESNET, maps="method", site=LAST), "cams")
+    assert np.nanmax(values(own)) == 1
+    assert own["data"][0]["zmax"] == 1, "shares end at 1"
     sheet_of, infos = (
-        cam_figures.strip(np.ones((3, 4, 4)), "abc", signed=True, unit="", chosen=None)[1],
+        cam_figures.strip(np.ones((3, 4, 4)), "abc", signed=True, unit="", chosen=None, each=False)[1],
         answer.sites[:3],
     )
     row, column = sheet_of.corner(2)

@@ -46,7 +46,7 @@ def test_the_map_of_a_unit_is_captums(method: str) -> None:
     true = theirs.detach()[0].sum(0).numpy()
     assert np.abs(true).max() > 0
     np.testing.assert_allclose(values(chart(app, "gradient")), true, rtol=1e-4, atol=1e-5 * np.abs(true).max())
-    sums = [text for text in texts(app) if text.startswith("Sum ")]
+    sums = [text for text in texts(app) if text.startswith("The values of the map add up to ")]
     assert len(sums) == (method == "integrated_gradients")
 
 

@@ -73,11 +73,12 @@ def test_a_layer_is_chosen_from_those_with_rows_and_columns_the_last_first(monke
     assert control.options[:2] == ["last: features.17", "features.17 · ReLU · 120×12×12"]
     assert not any("flatten" in option or "fc" in option for option in control.options)
     last = values(chart(app, "gradient"))
+    assert any("times Grad-CAM of features.17: " in text for text in texts(app)), "the caption names the layer"
     control.select("features.2 · ReLU · 24×48×48").run()
     assert not app.exception
     assert app.query_params["options"] in ("layer=features.2", ["layer=features.2"])
     assert not np.allclose(values(chart(app, "gradient")), last)
-    assert any("48 × 48 positions" in said.value for said in app.info)
+    assert any("48×48 positions" in said.value for said in app.info)
 
 
 def test_another_image_is_chosen_from_samples_and_uploads_and_refused_where_there_is_none(

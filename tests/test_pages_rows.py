@@ -314,15 +314,19 @@ def test_nobody_waits_for_a_file_that_was_left(service: Service, monkeypatch: py
     assert [one.fate for one in service.sent] == ["", "read", "dropped"]
 
 
+def apart(said: str) -> str:
+    """``1.2``: how many percent the sum and what it should be are apart."""
+    return said.partition("(")[2].removesuffix(" % apart).")
+
+
 def test_more_steps_double_until_the_gap_is_small_and_the_address_says_how_many(service: Service) -> None:
     app = opened(**CHOICES | {"method": "integrated_gradients"}, options="steps=1,rule=trapezoid")
-    (said,) = [text for text in texts(app) if text.startswith("Sum ")]
-    assert float(said.partition("gap ")[2].removesuffix(" %.")) > 1
-    app.button(key="more_steps").click().run()
-    (said,) = [text for text in texts(app) if text.startswith("Sum ")]
-    gap = said.partition("gap ")[2].removesuffix(".")
-    assert gap == "below 0.1 %" or float(gap.removesuffix(" %")) <= 1
-    assert "more_steps" not in [button.key for button in app.button]
+    (said,) = [text for text in texts(app) if text.startswith("The values of the map add up to ")]
+    assert float(apart(said)) > 1
+    app.button(key="more_steps_options").click().run()
+    (said,) = [text for text in texts(app) if text.startswith("The values of the map add up to ")]
+    assert apart(said) == "below 0.1" or float(apart(said)) <= 1
+    assert "more_steps_options" not in [button.key for button in app.button]
     options = "".join(app.query_params["options"])
     steps = int(options.partition("steps=")[2].partition(",")[0])
     refined = gv.refine(
@@ -334,7 +338,7 @@ def test_more_steps_double_until_the_gap_is_small_and_the_address_says_how_many(
 
 def test_who_comes_back_to_a_question_starts_no_doubling(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     app = opened(**CHOICES | {"method": "integrated_gradients"}, options="steps=1,rule=trapezoid")
-    app.button(key="more_steps").click().run()
+    app.button(key="more_steps_options").click().run()
     refined = app.session_state["refines"]
     app.session_state["address"].chosen |= {"target": "3"}
     app.run()
@@ -343,7 +347,7 @@ def test_who_comes_back_to_a_question_starts_no_doubling(service: Service, monke
     app.run()
     said = "".join(app.query_params["options"]).partition("steps=")[2].partition(",")[0]
     assert float(said) == dict(refined.options)["steps"]
-    assert "more_steps" in [button.key for button in app.button]
+    assert "more_steps_options" in [button.key for button in app.button]
 
 
 def test_where_no_more_steps_can_be_the_gap_is_said_to_stay(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -355,10 +359,10 @@ def test_where_no_more_steps_can_be_the_gap_is_said_to_stay(service: Service, mo
     monkeypatch.setitem(METHODS, "integrated_gradients", replace(card, options=options))
     monkeypatch.setattr("gradviz_core.drawing.completeness.CLOSE", 1e-9)
     app = opened(**CHOICES | {"method": "integrated_gradients"})
-    app.button(key="more_steps").click().run()
-    (said,) = [text for text in texts(app) if text.startswith("Sum ")]
-    assert said.endswith("It stays above 1e-07 % with 2 steps, the most that there can be.")
-    assert "more_steps" not in [button.key for button in app.button]
+    app.button(key="more_steps_options").click().run()
+    (said,) = [text for text in texts(app) if text.startswith("The values of the map add up to ")]
+    assert said.endswith("They stay more than 1e-07 % apart with 2 steps, the most that there can be.")
+    assert "more_steps_options" not in [button.key for button in app.button]
 
 
 @pytest.mark.parametrize("method", ["layer_integrated_gradients", "conductance"])
@@ -371,7 +375,7 @@ def test_a_long_sum_at_a_layer_converges_and_its_steps_double_too(service: Servi
     true = inline.ask(asked).attributions[gv.Site("features.3")][0, 0]
     assert close(values(chart(app, "channel")), true)
     assert "200 steps in " in captions_of(app)
-    sums = [text for text in texts(app) if text.startswith("Sum ")]
+    sums = [text for text in texts(app) if text.startswith("The values of the map add up to ")]
     assert len(sums) == (method == "layer_integrated_gradients")
 
     service.up_to = 16

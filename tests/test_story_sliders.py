@@ -174,6 +174,14 @@ def test_the_score_changes_so_when_what_a_map_marks_is_covered(percent: int) -> 
     said = [f"{'falls' if change < 0 else 'rises'} by {abs(change):.2f}" for change in changes]
     assert re.findall(r"(?:falls|rises) by \d+\.\d\d", what.sentence) == [said[0], said[2]]
     assert said[1] in what.note
+    corners = []
+    for rows in (slice(0, x.shape[2] // 2), slice(x.shape[2] // 2, None)):
+        for columns in (slice(0, x.shape[3] // 2), slice(x.shape[3] // 2, None)):
+            covered = x.clone()
+            covered[:, :, rows, columns] = 0
+            corners.append(float((net(covered) - net(x))[0, label]))
+    listed = what.note.partition("quarter it changes by ")[2].partition(". ")[0].replace("\N{MINUS SIGN}", "-")
+    assert [float(one) for one in re.split(", | and ", listed)] == pytest.approx(corners, abs=0.006)
 
 
 @pytest.mark.parametrize("block", attention.BLOCKS)

@@ -80,10 +80,13 @@ def scaled(maps: Sequence[FloatArray], *, each: bool) -> FloatArray:
 
 
 def strip(
-    maps: FloatArray, names: Sequence[str], *, signed: bool, unit: str, chosen: int | None
+    maps: FloatArray, names: Sequence[str], *, signed: bool, unit: str, chosen: int | None, each: bool
 ) -> tuple[go.Figure, Tiles]:
-    """Small maps in reading order, which is that of execution, on one scale; the hover names the layer."""
+    """Small maps in reading order, which is that of execution, on one scale; the hover names the layer. The scale of
+    maps that are ``each`` divided by their own largest magnitude ends at 1."""
     sheet = fields.tile(maps, columns=min(COLUMNS, len(maps)), label=0.022, signed=signed, unit=unit)
+    if each:
+        sheet = fields.tiles_on_scale(sheet, 1.0)
     figure = figures.tiles(sheet, chosen=chosen, width=1000)
     said = np.full(sheet.field.values.shape, "", dtype=object)
     for position, name in enumerate(names):

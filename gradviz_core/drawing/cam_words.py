@@ -105,8 +105,8 @@ def medians(target: Target, labels: Sequence[str], images: int, fewest: int) -> 
     return replace(
         said,
         facts=said.facts + (missing if fewest < images else ()),
-        sentence=f"The same as medians over {several}: how {score} changes with the region of a layer's map kept "
-        "alone, and with it dropped, each image with the map of its own.",
+        sentence=f"The median over {several} of these changes of {score}, each image with its own map: only the "
+        "strongest quarter kept, and that quarter dropped.",
     )
 
 
@@ -114,8 +114,9 @@ def changes(target: Target, labels: Sequence[str]) -> Caption:
     """Under the changes of the score with a region kept alone and dropped."""
     score = target.words(labels)
     return Caption(
-        f"How {score} changes when only the quarter of the pixels is kept where the map of a layer is strongest, and "
-        "when it is dropped. The rest gets the mean colour of the training data. Click a point to see its map.",
+        f"By how much {score} changes when only the quarter of the image is kept where a layer's map is strongest, and "
+        "when that quarter is dropped. What is missing gets the mean colour of the training data. Click a point to see "
+        "its map.",
         "",
         (
             "the map is enlarged to the image bilinearly",

@@ -55,6 +55,16 @@ def say_unit(figure: go.Figure, field: Field) -> None:
         )
 
 
+NARROW = 62
+"""Pixels beside a picture for a colour bar without its unit."""
+
+
+def leave_out_unit(figure: go.Figure) -> None:
+    """The same figure without the unit beside its bar, which a page says elsewhere: the picture gets the room."""
+    figure.layout.annotations = [each for each in figure.layout.annotations if each.name != "unit"]
+    figure.layout.margin.r -= BESIDE - NARROW
+
+
 def below(field: Field) -> dict[str, Any]:
     """The scale as a bar below a strip."""
     marks = _ticks(field)

@@ -32,15 +32,21 @@ class Completeness:
         return self.gap <= CLOSE
 
     def words(self) -> str:
-        """``Sum 7.31, expected 7.34: gap 0.4 %.``"""
-        gap = f"gap {_percent(self.gap)}" if math.isfinite(self.gap) else "a gap"
-        return f"Sum {number_text(self.found)}, expected {number_text(self.expected)}: {gap}."
+        """``The values of the map add up to 7.31; in theory they add up to 7.34 (0.4 % apart).``"""
+        apart = f" ({_percent(self.gap)} apart)" if math.isfinite(self.gap) else ""
+        found, expected = (number_text(value, self._digits) for value in (self.found, self.expected))
+        return f"The values of the map add up to {found}; in theory they add up to {expected}{apart}."
+
+    @property
+    def _digits(self) -> int:
+        """So many that the two numbers differ where the gap is stated."""
+        return 3 if self.gap > 0.05 or self.gap < 0.001 else 4
 
     def stays(self, most: int) -> str:
         """What is said where such a gap is left with the ``most`` steps that there can be; 0 where there are none."""
         if not most:
-            return f"The gap exceeds {100 * CLOSE:g} %; this method has no steps to refine."
-        return f"It stays above {100 * CLOSE:g} % with {most:,} steps, the most that there can be."
+            return f"That is more than {100 * CLOSE:g} %, and this method has no steps to refine."
+        return f"They stay more than {100 * CLOSE:g} % apart with {most:,} steps, the most that there can be."
 
 
 def _percent(share: float) -> str:

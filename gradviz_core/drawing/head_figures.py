@@ -58,6 +58,8 @@ def strip(
     sheet = fields.tile(
         np.stack(drawn), columns=across, label=LABEL * WIDTH / width_of(across), signed=signed, unit=unit
     )
+    if each:
+        sheet = fields.tiles_on_scale(sheet, 1.0)
     titles = ["" if one is None else f"{one.layer}.{one.head}" for one in shown]
     number = next((at for at, one in enumerate(shown) if one and (one.layer, one.head) == chosen), None)
     figure = figures.tiles(sheet, chosen=number, titles=titles, width=width_of(across))

@@ -72,7 +72,11 @@ def strip(
     weights = f"Attention weights of {asks}"
     if what == "products":
         weights = f"Attention weights of {asks} times how {answer.target.words(labels)} changes with them"
-    where = "The numbers above a map are its layer and its head." if named else "Point at a map to read layer and head."
+    where = (
+        "Above each map stand its layer and its head, counted from 0."
+        if named
+        else "Point at a map to read layer and head."
+    )
     left_out = sum(not layer.windows for layer in answer.layers)
     missing = (f"{left_out} layers are left out: which token is which patch is not known there",) if left_out else ()
     layers = sorted({one.layer for one in maps})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import plotly.graph_objects as go
 
 from gradviz_core.drawing.charts import BROWN, LEGEND
@@ -53,12 +54,16 @@ def _similarity(
 
 
 def as_pixels_change(answers: Mapping[Order, InsertionAnswer], curve: str, unit: str) -> go.Figure:
-    """The ``insertion`` or ``deletion`` curve of each order of the pixels."""
+    """The ``insertion`` or ``deletion`` curve of each order of the pixels; both have one axis of scores."""
     figure = go.Figure()
     for order, answer in answers.items():
         _line(figure, ORDERS[order], 100 * answer.arrays["share"], answer.arrays[curve], *_STROKES[order])
     changed = "pixels of the image inserted, %" if curve == "insertion" else "pixels of the image deleted, %"
     _frame(figure, changed, unit)
+    every = np.concatenate([answer.arrays[name] for answer in answers.values() for name in ("insertion", "deletion")])
+    low, high = float(np.nanmin(every)), float(np.nanmax(every))
+    room = 0.05 * (high - low) or 0.5
+    figure.update_yaxes(range=[low - room, high + room])
     return figure
 
 

@@ -68,13 +68,15 @@ def of_noise(answer: RandomisedAnswer) -> Verdict:
     found = answer.spearman_absolute
     score = f"from {number_text(answer.score, 3)} to {number_text(answer.score_then, 3)}"
     if math.isnan(found):
-        return _of_flat(answer, "With this noise", good=False)
+        return _of_flat(answer, "With this noise on the image", good=False)
     if found >= SAME:
         if abs(answer.score_then - answer.score) <= MOVED * abs(answer.score):
-            return Verdict(f"This map hardly changes with this noise, nor does the score: {score}.", True)
-        return Verdict(f"This map hardly changes with this noise, although the score goes {score}.", None)
-    much = "changes much" if found < OTHER else "changes in part"
-    sentence = f"This map {much} with this noise, while the score goes {score}: do not rely on single pixels."
+            return Verdict(f"This noise on the image hardly changes the map, nor the score ({score}).", True)
+        return Verdict(f"This noise on the image hardly changes the map, although the score goes {score}.", None)
+    much = "a lot" if found < OTHER else "in part"
+    sentence = (
+        f"This noise on the image changes the map {much}, and the score goes {score}: do not rely on single pixels."
+    )
     return Verdict(sentence, False if found < OTHER else None)
 
 
@@ -104,29 +106,40 @@ def _of_flat(answer: RandomisedAnswer, how: str, *, good: bool) -> Verdict:
 def of_pixels(answers: Mapping[Order, InsertionAnswer]) -> Verdict:
     """What insertion and deletion say: the map finds the pixels that matter where inserting them raises the score more,
     on average over all shares of pixels, and deleting them lowers it more, than both other orders do, by ``ROOM``."""
-    (rise, fall), *others = (answers[order].areas for order in ("map", "random", "centre"))
+    rise, fall = zip(*(answers[order].areas for order in ORDERS), strict=True)
     curves = [answer.arrays[name] for answer in answers.values() for name in ("insertion", "deletion")]
     room = ROOM * float(np.max(curves) - np.min(curves))
-    best, lowest = max(other for other, _ in others), min(other for _, other in others)
-    inserts, deletes = rise > best + room, fall < lowest - room
-    first = "The pixels that this map ranks first"
-    means = (
-        f"mean score {number_text(rise, 3)} against {number_text(best, 3)} as they are inserted, "
-        f"{number_text(fall, 3)} against {number_text(lowest, 3)} as they are deleted"
+    more = tuple(rise[0] - other > room for other in rise[1:])
+    less = tuple(other - fall[0] > room for other in fall[1:])
+    sentence = (
+        f"As pixels are inserted in the order of this map, the score rises {_THAN[more]} ({_means(rise)}). As they are "
+        f"deleted in that order, it falls {_THAN[less]} ({_means(fall)})."
     )
-    if inserts and deletes:
-        return Verdict(f"{first} matter more to the score than random and central ones: {means}.", True)
-    if not inserts and not deletes:
-        return Verdict(f"{first} do not matter clearly more to the score than random or central ones: {means}.", False)
-    half = "inserted" if inserts else "deleted"
-    return Verdict(f"{first} matter more than random and central ones only as they are {half}: {means}.", None)
+    halves = (all(more), all(less))
+    return Verdict(sentence, True if all(halves) else None if any(halves) else False)
+
+
+_RANDOM, _CENTRE = "in random order", "from the centre outwards"
+_THAN: Mapping[tuple[bool, ...], str] = {
+    (True, True): f"more than {_RANDOM} or {_CENTRE}",
+    (True, False): f"more than {_RANDOM}, but not clearly more than {_CENTRE}",
+    (False, True): f"more than {_CENTRE}, but not clearly more than {_RANDOM}",
+    (False, False): f"not clearly more than {_RANDOM} or {_CENTRE}",
+}
+"""How far the score moves, by whether it moves further than in each of the two other orders."""
+
+
+def _means(scores: Sequence[float]) -> str:
+    """Of this map, in random order, from the centre outwards."""
+    mine, random, centre = (number_text(score, 3) for score in scores)
+    return f"mean score {mine}, against {random} and {centre}"
 
 
 def of_sums(sums: Completeness, law: str, *, can_be_finer: bool) -> Verdict:
     """What the sum of a map says of it, by the ``law`` of its method."""
     if sums.is_close:
         return Verdict(f"This map adds up: {law}. {sums.words()}", True)
-    rest = " More steps may close it." if can_be_finer else ""
+    rest = " More steps may bring them closer." if can_be_finer else ""
     return Verdict(f"This map does not add up: in theory {law}. {sums.words()}{rest}", False)
 
 
@@ -184,6 +197,9 @@ FINITE_DIFFERENCES = (
 )
 
 
+_NOISE, _RANGE = "its standard deviation is", "the range of pixel values"
+
+
 def other_map(answer: RandomisedAnswer, field: Field) -> Caption:
     """Under the map with shuffled weights, with noise, or of another draw."""
     count, whole = len(answer.changed), len(answer.layers)
@@ -192,7 +208,8 @@ def other_map(answer: RandomisedAnswer, field: Field) -> Caption:
     elif answer.question.other_draw:
         sentence = "The map of another draw of the method's random numbers."
     elif answer.question.noise:
-        sentence = f"The map with noise of {100 * answer.question.noise:g} % of the range on the image."
+        size = f"{100 * answer.question.noise:g}\N{NO-BREAK SPACE}%"
+        sentence = f"The map after noise was added to the image: {_NOISE} {size} of {_RANGE}."
     else:
         sentence = "The map itself: no layer is shuffled."
     return Caption(sentence, "", (field.unit, scale_text(field)), OTHER_MAP)
@@ -212,8 +229,10 @@ def curve(points: int, layers: int, single: bool) -> Caption:
 
 def noise_curve(sizes: Sequence[float]) -> Caption:
     """Under the curve over the noise."""
-    said = f"from {100 * min(sizes):g} to {100 * max(sizes):g} %"
-    sentence = f"How similar the map is to the one above with noise {said} of the range on the image."
+    said = f"{100 * min(sizes):g} to {100 * max(sizes):g}\N{NO-BREAK SPACE}%"
+    sentence = (
+        f"How similar the map is to the one above after noise was added to the image: {_NOISE} {said} of {_RANGE}."
+    )
     return Caption(f"{sentence} Magnitudes leave out the sign.", "", (), NOISE_CURVE)
 
 

@@ -28,6 +28,5 @@ def guided_grad_cam(oracle: Oracle, value: Float[Tensor, "1 c h w"], options: Op
     weights = layer.gradient.mean(positions(layer.value, layer.axis), keepdim=True)
     cam = weighted(weights, layer.value, layer.axis, {"negative": "cut"}).squeeze(layer.axis)
     rows, columns = cam.shape[1:]
-    oracle.note(f"Grad-CAM is that of {layer.name}, {rows} × {columns} positions, enlarged by bilinear interpolation.")
-    oracle.note(found.note)
+    oracle.note(f"Grad-CAM is that of {layer.name}, {rows}×{columns} positions, enlarged bilinearly. {found.note}")
     return found.gradient * interpolate(cam[None], value.shape[-2:], mode="bilinear", align_corners=False)

@@ -73,9 +73,9 @@ def tell(ask: Ask, subject: Subject, block: int = FIRST) -> Told:
         f"{len(tokens.layers)} blocks a class token gathers from them what the score is then read from. Attention says "
         f"how much it takes from each, whichever class one asks about. The gradient is that of the score of {label}: "
         f"more attention to a {DIVERGING.high} patch would raise it, to a {DIVERGING.low} patch lower it, to a pale "
-        f"one hardly change it. {share(now.spent)} of the attention in block {block} goes where more would lower the "
-        f"score. In the box, the patch with the most, the slope is {number(now.slope, 2)}; the largest magnitude is "
-        f"{number(now.steepest)}.",
+        f"one hardly change it. {share(now.spent)} of the attention in {_named(block, layer)} goes where more would "
+        f"lower the score. In the box, the patch with the most, the slope is {number(now.slope, 2)}; the largest "
+        f"magnitude is {number(now.steepest)}.",
         (
             Computed(
                 "Left: the weights A of the class token for patch j, the mean over the H heads. They come from a "
@@ -93,12 +93,17 @@ def tell(ask: Ask, subject: Subject, block: int = FIRST) -> Told:
                 rf"{asked.number(now.held)}, \quad {asked.number(now.spent)}",
             ),
         ),
-        _pictures(answer, card, weights, slopes, block),
+        _pictures(answer, card, weights, slopes, _named(block, layer)),
         Explore(
             "feature-maps",
             (("model", STAR.model), ("image", STAR.image), ("maps", "heads"), ("attention_layer", str(layer.site))),
         ),
     )
+
+
+def _named(block: int, layer: AttentionLayer) -> str:
+    """``block 4 (layers.3.attention)``: which one, counted from 1 as the slider does, and its name in the model."""
+    return f"block {block} ({layer.site.path})"
 
 
 def of_class_token(
@@ -142,7 +147,7 @@ def facts(weights: FloatArray, slopes: FloatArray) -> Facts:
 
 
 def _pictures(
-    answer: GradientAnswer, card: ModelCard, weights: FloatArray, slopes: FloatArray, block: int
+    answer: GradientAnswer, card: ModelCard, weights: FloatArray, slopes: FloatArray, block: str
 ) -> tuple[Shown, Shown]:
     picture, label = seen(answer.arrays), answer.prediction[0].label
     row, column = map(int, np.unravel_index(weights.argmax(), weights.shape))
@@ -155,10 +160,10 @@ def _pictures(
     grid = f"{weights.shape[0]}×{weights.shape[1]} patches"
     return (
         Shown(
-            f"Where the class token looks in block {block}",
+            f"Where the class token looks in {block}",
             figures.patches(attention, picture, box),
             Caption(
-                f"The attention of the class token in block {block}, the mean over heads, over the picture.",
+                f"The attention of the class token in {block}, the mean over heads, over the picture.",
                 r"\frac{1}{H} \sum_h A_{h,j}",
                 (grid, "attention", captions.scale_text(attention)),
                 _ATTENTION,
@@ -168,7 +173,7 @@ def _pictures(
             f"How the score of {label} changes with that attention",
             figures.patches(slope, picture, box),
             Caption(
-                f"How {score} changes with the attention that the class token pays to each patch in block {block}.",
+                f"How {score} changes with the attention that the class token pays to each patch in {block}.",
                 r"\sum_h \frac{\partial z}{\partial A_{h,j}}",
                 (grid, unit, captions.scale_text(slope)),
                 _SLOPE,

@@ -13,7 +13,17 @@ from gradviz_core.story import asked, figures, layers
 from gradviz_core.story.maps import same_place
 from gradviz_core.story.regions import strongest_quarter
 from gradviz_core.story.told import Ask, Computed, Explore, Shown, Slider, Subject, Told, claim
-from gradviz_core.types import CamsAnswer, CamsQuestion, KeepingAnswer, KeepingQuestion, SiteInfo, SurveyAnswer
+from gradviz_core.types import (
+    INPUT,
+    CamsAnswer,
+    CamsQuestion,
+    FloatArray,
+    GradientQuestion,
+    KeepingAnswer,
+    KeepingQuestion,
+    SiteInfo,
+    SurveyAnswer,
+)
 from gradviz_core.types.colour_scales import DIVERGING
 from gradviz_core.types.layouts import Grid
 from gradviz_core.types.sites import site_name
@@ -45,7 +55,7 @@ def tell(ask: Ask, subject: Subject, percent: int = FIRST) -> Told:
             sites=tuple(info.site for info in chosen),
         )
     )
-    now = facts(kept)
+    now, corners = facts(kept), without_corners(ask, subject)
     first, _, last = chosen
     label = asked.gradient(ask, subject).prediction[0].label
     found, deep = layers.rectified(survey), cam_figures.rows_and_columns(every.maps[last.site], _grid(last))
@@ -57,7 +67,8 @@ def tell(ask: Ask, subject: Subject, percent: int = FIRST) -> Told:
         f"Thin lines: each map's quarter, where it is most {DIVERGING.high} or least {DIVERGING.low}. "
         f"{DIVERGING.high.capitalize()} speaks for {label}, {DIVERGING.low} against it. Mind the scales: the last one "
         f"goes {_times(every, first, last)} times as far as the first. With the middle map's quarter covered, the "
-        f"score {_moves(now.middle)}. The box is the same place in all three.",
+        f"score {_moves(now.middle)}. For comparison, without its upper left, upper right, lower left and lower right "
+        f"quarter it changes by {_listed(corners)}. The box is the same place in all three.",
         (
             Computed(
                 "A map: the channels a of a layer, each times the mean of its slope over all Z places. Grad-CAM as "
@@ -85,6 +96,21 @@ def tell(ask: Ask, subject: Subject, percent: int = FIRST) -> Told:
             ),
         ),
     )
+
+
+def without_corners(ask: Ask, subject: Subject) -> FloatArray:
+    """By how much the score changes with a quarter of the picture covered that no map has chosen: upper left, upper
+    right, lower left, lower right. In its place is the mean colour of the training data."""
+    options = (("rows", 2.0), ("size", 0.5))
+    answer = ask(GradientQuestion(model=subject.model, image=subject.image, method="occlusion", options=options))
+    changes: FloatArray = -answer.attributions[INPUT][0].sum(axis=0)
+    return changes[[0, 0, -1, -1], [0, -1, 0, -1]]
+
+
+def _listed(changes: FloatArray) -> str:
+    """``−0.52, +0.10, −1.31 and −0.84``."""
+    *most, last = (f"{change:+.2f}".replace("-", "\N{MINUS SIGN}") for change in changes)
+    return f"{', '.join(most)} and {last}"
 
 
 def _moves(change: float) -> str:

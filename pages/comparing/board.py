@@ -20,7 +20,7 @@ from pages.comparing import changing, pictures, questions, slots
 from pages.comparing.questions import Asked, Found
 from pages.comparing.slots import Texts
 from pages.layout.frame import ScoredChoice
-from pages.methods import layer_maps, over_patches
+from pages.methods import layer_maps, naming, over_patches
 from pages.shell import asking, completeness, facts, panel, rows, saliency, widgets
 from pages.shell.parameters import Parameter
 from pages.shell.words import plain
@@ -64,7 +64,7 @@ def stands(items: dict[int, Texts]) -> list[Stand]:
     numbered = list(zip(items.items(), ascii_uppercase, strict=False))
     beside = BESIDE[len(numbered)]
     for first in range(0, len(numbered), beside):
-        columns = st.columns(beside)
+        columns = st.columns(beside, gap="small")
         for column, ((slot, texts), letter) in zip(columns, numbered[first : first + beside], strict=False):
             with column:
                 head = st.container(key=f"compare_head_{slot}", gap=None)
@@ -126,11 +126,12 @@ def draw(
         assert stand.found is not None
         drawn.append((stand.found, maps[number]))
         others = [maps[other] for other in alike[number] if other != number]
-        picture = pictures.picture(stand.found, maps[number], others, view, opacity, at)
+        picture = pictures.picture(stand.found, maps[number], others, view, opacity, at, says_unit=len(every) < 3)
         with stand.body:
             panel.picture(picture, stand.key)
             rows.line(stand.found.asked.question)
             _sum(stand.found)
+            naming.show_other_image(stand.found.asked.question)
             if stand.found.answer.tokens is not None:
                 facts.line(*over_patches.facts_of(stand.found.answer))
             facts.notes(stand.found.answer.notes)
@@ -138,12 +139,12 @@ def draw(
 
 
 def _sum(found: Found) -> None:
-    """What its values sum to, and what the law of its method says, where it has one."""
+    """What its values sum to, and what the law of its method says, where it has one; with more steps where they can
+    bring the two closer."""
     info, answer = found.asked.info, found.answer
     total = saliency.drawn_array(answer).total if info is None else layer_maps.total(answer, info)
-    sums = None if total is None else completeness.of(answer, total)
-    if sums is not None:
-        st.caption(plain(sums.words()))
+    if total is not None and answer.question == found.asked.question:
+        completeness.line(answer, total, rows.run_again, slots.name(found.asked.slot, "options"))
 
 
 def _head(stand: Stand, every: Sequence[Stand], choice: ScoredChoice) -> None:

@@ -65,9 +65,9 @@ def _score(slot: int, texts: Texts, there: SurveyAnswer, asked: Asked | None) ->
     words = {"": SIDEBAR, PREDICTED: "the predicted class", **_classes(there, labels)}
     if own and own not in words and asked is not None:
         words[own] = asked.question.target.words(labels)
-    widgets.select("Score", slots.name(slot, "target"), list(words), own, words.__getitem__)
+    widgets.select("Target", slots.name(slot, "target"), list(words), own, words.__getitem__)
     if own == PREDICTED or own.isdigit():
-        widgets.option("Scale", slots.name(slot, "scale"), _SCALES)
+        widgets.option("Score", slots.name(slot, "scale"), _SCALES)
 
 
 def _classes(there: SurveyAnswer, labels: Sequence[str]) -> dict[str, str]:

@@ -11,7 +11,7 @@ from pages.shell.asking import one_sentence
 
 _OPACITY = "How strongly a map covers the grey image below it; a map of a layer output covers at most 60 % of it"
 choice = frame.begin_with_score(
-    "Compare", "Two to six maps side by side: of any method, layer output, score, model and image."
+    "Compare", "Two to six maps side by side, of any method, layer output, score, model and image."
 )
 
 with one_sentence():
@@ -28,7 +28,7 @@ with one_sentence():
         view = views[widgets.option("View", "map_view", {name: one.label for name, one in views.items()})]
         shared = board.shares_scales()
         opacity = widgets.percent("Opacity", "opacity", 100, _OPACITY) / 100
-        places.field()
+        pixel = st.container(width="content")
         if len(items) < slots.MOST:
             texts = list(items.values())
             st.button("Add", icon=":material/add:", on_click=slots.take, args=([*texts, *texts[-1:]],))
@@ -36,9 +36,12 @@ with one_sentence():
     scales = panel.room("compare_scales")
     every = board.stands(items)
     board.ask(every, choice, view, at)
+    if first := next((stand.asked for stand in every if stand.asked is not None), None):
+        with pixel:
+            places.field(first, at)
     drawn = board.draw(every, choice, view, opacity, at, scales, shared)
     if at is not None and drawn:
-        panel.header("At the chosen place")
+        panel.header("At the chosen pixel")
         places.table(drawn, view, at)
     pairs: tuple[compared.Pair, ...] = ()
     percent, two = 0, ""
@@ -53,7 +56,7 @@ with one_sentence():
             panel.header("Difference")
             two = likeness.difference(drawn, opacity, at)
     elif len(items) == 1:
-        st.caption("Choose “Add” and change the second map: then their difference and how alike they are stand here.")
+        st.caption("One map so far. Choose “Add”, then change the second map, or take one from another page.")
     pictures.link(drawn, two[-1:])
     if drawn:
         keeping.downloads(choice, drawn, view, pairs, percent, two)

@@ -42,7 +42,7 @@ def difference(every: Sequence[tuple[Found, Compared]], opacity: float, at: Plac
     if not two:
         st.caption(compared_words.NO_DIFFERENCE)
         return ""
-    chosen = widgets.option("Difference", DIFFERENCE, {f"{b}-{a}": f"{b} \N{MINUS SIGN} {a}" for a, b in two})
+    chosen = widgets.option("Maps", DIFFERENCE, {f"{b}-{a}": f"{b} \N{MINUS SIGN} {a}" for a, b in two})
     second, _, first = chosen.partition("-")
     (found, one), (theirs, other) = maps[first], maps[second]
     field = compared.difference(one, other)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from gradviz_core.drawing import cam_figures, compared_words, figures
+from gradviz_core.drawing import cam_figures, colour_bars, compared_words, figures
 from gradviz_core.drawing.compared import Compared
 from gradviz_core.drawing.screen.seen import seen as seen_in
 from gradviz_core.types.photo_window import Place
@@ -23,13 +23,21 @@ THROUGH = 0.6
 
 
 def picture(
-    found: Found, one: Compared, others: Sequence[Compared], view: View, opacity: float, at: Place | None
+    found: Found,
+    one: Compared,
+    others: Sequence[Compared],
+    view: View,
+    opacity: float,
+    at: Place | None,
+    *,
+    says_unit: bool,
 ) -> Picture:
-    """One map on its scale, which it has in common with ``others``, with a mark at the chosen place."""
+    """One map on its scale, which it has in common with ``others``, with a mark at the chosen place. Without its unit
+    beside the scale, which stands above all maps too, it is larger."""
     asked, seen = found.asked, seen_in(found.answer.arrays)
     cell = None if at is None else one.cell(at)
     words = compared_words.caption(found.answer, asked.info, found.grid, view, asked.survey.card, one, others)
-    words = naming.with_other_image(words, asked.question)
+    words = naming.named(words, asked.question, asked.survey.sites)
     if one.size == seen.size:
         figure = figures.heatmap(one.field, pixels=seen.pixels, opacity=opacity, cross=cell, height=HEIGHT)
     else:
@@ -46,6 +54,8 @@ def picture(
             smooth=tokens is None,
             height=HEIGHT,
         )
+    if not says_unit:
+        colour_bars.leave_out_unit(figure)
     return Picture(figure, words, places.click_in(found))
 
 

@@ -12,13 +12,17 @@ from gradviz_core.drawing.compared import Compared
 from gradviz_core.drawing.screen.seen import seen as seen_in
 from gradviz_core.types.photo_window import Place
 from gradviz_core.types.views import View
-from pages.comparing.questions import Found
-from pages.shell import address, widgets
+from pages.comparing.questions import Asked, Found
+from pages.shell import address, asking
 from pages.shell.clicks import Click
 from pages.shell.parameters import Parameter
 from pages.shell.words import plain
 
 NAME = "map_at"
+FIELD = "compare_pixel"
+"""The key of the field."""
+_FIELD_SHOWS = "compare_pixel_shows"
+"""Names in the session's state what the field was set to last."""
 PARAMETERS = (Parameter(NAME),)
 _DIGITS = 6
 """Significant digits of a percentage: enough to tell apart the pixels of the largest picture."""
@@ -37,7 +41,7 @@ def chosen() -> Place | None:
     if len(found) == 2 and found[0] is not None and found[1] is not None:
         return found[0], found[1]
     rule = "it must be two percentages, from the top and from the left of the photo, such as 25,50"
-    raise address.NoSuchChoice(f"Place cannot be {text[:60]!r}: {rule}. Click into a map, or enter another.", NAME)
+    raise address.NoSuchChoice(f"{NAME} cannot be {text[:60]!r}: {rule}. Click into a map, or leave it out.", NAME)
 
 
 def _share(text: str) -> float | None:
@@ -53,11 +57,36 @@ def written(place: Place) -> str:
     return ",".join(f"{100 * share:.{_DIGITS}g}" for share in place)
 
 
-def field() -> None:
-    """The field for it."""
-    meaning = "Click into a map, or enter how far down and across the photo it is, in percent, such as 25,50"
-    with st.container(width=170):
-        widgets.text("Place", NAME, "down, across in %", meaning)
+def field(asked: Asked, at: Place | None) -> None:
+    """The field for it: its row and column in the picture of one of the maps."""
+    cell = None if at is None else asked.window.cell(at, *asked.size)
+    shown = "" if cell is None else f"{cell[0]},{cell[1]}"
+    if st.session_state.get(_FIELD_SHOWS) != (shown, asked.size):
+        st.session_state[_FIELD_SHOWS] = shown, asked.size
+        st.session_state[FIELD] = shown
+    meaning = f"Click into a map, or enter row and column in the picture of map {asked.letter}, such as 3,5"
+    st.text_input(
+        "Pixel", key=FIELD, placeholder="row, column", help=meaning, on_change=_enter, args=(asked,), width=150
+    )
+    typed = str(st.session_state[FIELD])
+    if typed != shown:
+        rows, columns = asked.size
+        rule = f"it must be a row from 0 to {rows - 1} and a column from 0 to {columns - 1}, such as 3,5"
+        asking.say(address.NoSuchChoice(f"Pixel cannot be {typed[:60]!r}: {rule}. Enter another.", NAME))
+
+
+def _enter(asked: Asked) -> None:
+    """Choose the place whose row and column are in the field, or none where the field is empty."""
+    typed = str(st.session_state[FIELD])
+    numbers = [part.strip() for part in typed.split(",")]
+    if not typed.strip():
+        address.write({NAME: ""})
+    elif len(numbers) == 2 and all(n.isascii() and n.isdigit() and len(n) < 10 for n in numbers):
+        row, column = map(int, numbers)
+        rows, columns = asked.size
+        if row < rows and column < columns:
+            address.write({NAME: written(asked.window.middle((row, column), rows, columns))})
+            st.session_state[FIELD] = f"{row},{column}"
 
 
 def click_in(found: Found) -> Callable[[Click], None]:

@@ -34,15 +34,26 @@ def button(choice: ScoredChoice, method: str, options: str, layer: str = "", vie
             st.caption("Taken so far: " + ", ".join(map(_words, there.values())))
         else:
             st.caption("Take pictures from here and from other pages, then see them side by side.")
+        why_not = _why_not(texts, there)
         st.button(
             "Take this picture",
             icon=":material/add:",
-            disabled=len(there) >= MOST,
-            help=f"{MOST} maps are the most that fit. Remove one on Compare." if len(there) >= MOST else None,
+            disabled=bool(why_not),
+            help=why_not or None,
             on_click=_take,
             args=(texts, there, view),
         )
         st.page_link(_PAGE, label=f"Open Compare ({len(there)})" if there else "Open Compare")
+
+
+def _why_not(texts: Texts, there: Mapping[int, Texts]) -> str:
+    """Why this picture cannot be taken; empty where it can."""
+    if len(there) >= MOST:
+        return f"{MOST} maps are the most that fit. Remove one on Compare."
+    meant = _meant()
+    if texts in [filled(each, meant.get(slot, texts)) for slot, each in there.items()]:
+        return "This picture is on Compare already."
+    return ""
 
 
 def sidebar(choice: ScoredChoice, texts: Texts = slots.NOTHING) -> Texts:

@@ -141,8 +141,9 @@ def trusted(drawn: Drawn) -> None:
 
 def regions(choice: frame.ScoredChoice, every: CamsAnswer, drawn: cams.Strip) -> None:
     """What the regions of the maps do to the score, as far as it is computed: it is asked once the page is drawn."""
-    panel.header("What the regions do to the score")
+    panel.header("The score with and without each map's strongest quarter")
     parts = cams.parts(every, drawn)
+    keys = several.choose(choice.model)
     with asking.one_sentence():
         found = later.answers(parts)
         if len(found) < len(parts):
@@ -151,5 +152,5 @@ def regions(choice: frame.ScoredChoice, every: CamsAnswer, drawn: cams.Strip) ->
             )
     if found := later.known(parts):
         panel.picture(cams.changes(found, drawn, choice.labels), "changes")
-    if keys := several.choose(choice.model):
+    if keys:
         several.draw(parts, drawn, keys, choice.target, choice.labels)

@@ -176,7 +176,7 @@ def strip(
         if each
         else captions.gradient_unit(answer.target, infos[0].site, question.method, question.options)
     )
-    figure, sheet = cam_figures.strip(small, names, signed=signed, unit=unit, chosen=chosen)
+    figure, sheet = cam_figures.strip(small, names, signed=signed, unit=unit, chosen=chosen, each=each)
     words = cam_words.strip(
         question.method, question.options, answer.target, labels, sheet.field, len(infos), each=each
     )

@@ -55,7 +55,7 @@ with one_sentence():
         shown = over_patches.draw(answer, choice.survey.card, opacity / 100, spot)
     else:
         shown = saliency.draw(answer, view, choice.survey.card, opacity / 100, spot)
-    shown = replace(shown, caption=naming.with_other_image(shown.caption, question))
+    shown = replace(shown, caption=naming.named(shown.caption, question, choice.survey.sites))
 
     with choice.beside:
         facts.line(*facts.predicted_and_score(answer, answer.prediction, choice.labels, choice.reading))
@@ -69,6 +69,7 @@ with one_sentence():
     )
     with columns[0]:
         panel.picture(seen, "image")
+        naming.show_other_image(question)
         depth.choose(choice.image, choice.survey.file)
         if found:
             st.caption(predictions.about_boxes(answer.target, found, image))

@@ -18,8 +18,8 @@ from pages.uploads import images
 
 PARAMETERS = (Parameter("several"),)
 _MEANING = (
-    "The same with each of several images: the medians say which layer holds what the score depends on as a rule, and "
-    "not in one image alone. Your images are those that you have uploaded in this session."
+    "The same for several images: the medians show which layer holds what the score depends on in most of them. Your "
+    "images are those that you have uploaded in this session."
 )
 
 

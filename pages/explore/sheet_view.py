@@ -110,6 +110,7 @@ def draw(
         )
         with st.container(key="not_printed"):  # it would not fit on a sheet beside the channels
             panel.picture(maps.image(answer, view), "image")
+        naming.show_other_image(question)
     facts.notes(answer.notes)
     drawn = [
         "channels",

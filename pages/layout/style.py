@@ -26,7 +26,9 @@ from pages.uploads import export_words, uploading
 SMALL = "(max-width: 1000px)"
 """In a window so narrow the buttons at the top have no words beside their icons."""
 CROWDED = f"(min-width: {narrow.WIDEST + 1}px) and (max-width: 1500px)"
-"""In such a window one of five buttons at the top has none."""
+"""In such a window five buttons at the top stand closer together."""
+FULL = f"(min-width: {narrow.WIDEST + 1}px) and (max-width: 1260px)"
+"""In such a window one of the five has no word."""
 SIDEBAR = "281px"
 """The width that Streamlit gives the sidebar; it is kept free until the sidebar is there."""
 _WORD = elements.WORDS_OF_CODE
@@ -112,7 +114,10 @@ SHEET = f"""
   {elements.VIEW}:not(:has({elements.SIDEBAR})) {{ padding-left: {SIDEBAR}; }}
 }}
 @media {CROWDED} {{
-  .st-key-tools:has(.st-key-compare_take) {{ gap: 0.45rem; }}
+  .st-key-tools:has(.st-key-compare_take) {{ gap: 0.3rem; right: 3.1rem; }}
+  .st-key-tools:has(.st-key-compare_take) button {{ padding-left: 0.45rem; padding-right: 0.45rem; }}
+}}
+@media {FULL} {{
   .st-key-tools .st-key-compare_take button p {{ position: absolute; clip-path: inset(50%); }}
 }}
 @media {SMALL} {{

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
+import streamlit as st
+
 from gradviz_core.drawing.captions import Caption, site_text
-from gradviz_core.types import GradientQuestion, SurveyAnswer, layouts
+from gradviz_core.types import GradientQuestion, SiteInfo, SurveyAnswer, layouts
 from gradviz_core.types.baselines import BASELINE, BASELINE_IMAGE
 from gradviz_core.types.controls import value_text
 from gradviz_core.types.methods import settled
+from gradviz_core.types.methods.guided_grad_cam import LAYER
 from gradviz_core.types.sites import site_name
 from pages.shell.choice import Choice
 from pages.shell.controls import Names
+from pages.shell.words import plain
 from pages.uploads import images
+
+SMALL = 64
+"""Pixels of the other image."""
 
 
 def names(choice: Choice) -> Names:
@@ -30,11 +38,34 @@ def names_of(survey: SurveyAnswer) -> Names:
     return {"image": images.every(survey.question.model), "layer": named}
 
 
-def with_other_image(caption: Caption, question: GradientQuestion) -> Caption:
-    """The same caption, which says the title of the other image where the method reads one."""
+def named(caption: Caption, question: GradientQuestion, infos: Sequence[SiteInfo]) -> Caption:
+    """The same caption, which says the title of the other image, where the method reads one, and the name of the last
+    layer output with rows and columns among ``infos``, where it takes that."""
+    said = {}
+    if (key := other_image(question)) is not None:
+        words = value_text(BASELINE, "image")
+        said[words] = f"{words} (“{images.words(key)}”)"
+    last = layouts.last_with_rows_and_columns(infos, layouts.picture_size(infos))
+    if last is not None and settled(question.method, question.options).get(LAYER.name) == "":
+        said[LAYER.nothing] = site_name(last.site, last.calls)
+    sentence = caption.sentence
+    for usual, named_one in said.items():
+        sentence = sentence.replace(usual, named_one, 1)
+    return replace(caption, sentence=sentence)
+
+
+def other_image(question: GradientQuestion) -> str | None:
+    """The key of the other image that the method reads; None where it reads none."""
     options = settled(question.method, question.options)
-    if options.get(BASELINE.name) != "image":
-        return caption
-    words = value_text(BASELINE, "image")
-    title = images.words(str(options[BASELINE_IMAGE.name]))
-    return replace(caption, sentence=caption.sentence.replace(words, f"{words} (“{title}”)", 1))
+    return str(options[BASELINE_IMAGE.name]) if options.get(BASELINE.name) == "image" else None
+
+
+def show_other_image(question: GradientQuestion) -> None:
+    """Draw the other image that the method reads, small, with its title; nothing where it reads none."""
+    key = other_image(question)
+    picture = images.thumbnail(key) if key is not None else ""
+    if key is None or not picture:
+        return
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.image(picture, width=SMALL, alt=images.words(key))
+        st.caption(plain(f"The other image: {images.words(key)}."), width="content")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from typing import NoReturn
 
@@ -50,13 +50,13 @@ def line(answer: GradientAnswer, total: float, again: Callable[[], NoReturn], op
     words = found.words() if found.is_close or can_be_finer else f"{found.words()} {found.stays(most)}"
     st.markdown(plain(words), help=f"In theory {law}.", width="content")
     if not found.is_close and can_be_finer:
-        st.button("More steps", key="more_steps", on_click=_double, args=(question, options))
+        st.button("More steps", key=f"more_steps_{options}", on_click=_double, args=(question, options))
 
 
-def keep(question: GradientQuestion | None) -> None:
-    """The page is drawn, and asked ``question``: where it is another one than was refined, or none, the
-    steps of that are doubled no further."""
-    if st.session_state.get(_REFINES) != question:
+def keep(questions: Collection[GradientQuestion]) -> None:
+    """The page is drawn, and asked these ``questions``: where the one that was refined is not among them, its steps are
+    doubled no further."""
+    if st.session_state.get(_REFINES) not in questions:
         settle()
 
 

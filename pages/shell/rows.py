@@ -54,7 +54,7 @@ class _Memory:
     given_up: dict[str, GradVizError] = field(default_factory=dict)
     """Sums that failed on a page with several of them, until the person does something."""
     last: _Finished | None = None
-    question: GradientQuestion | None = None
+    questions: list[GradientQuestion] = field(default_factory=list)
     """What the page asks for in this run."""
     speed: tuple[str, str, float] = ("", "", 0.0)
     """Model, method, and seconds that a term took last."""
@@ -70,7 +70,8 @@ def begin() -> None:
     """Called once in each run. Where the person has clicked, nothing is computed for the row until the page asks for it
     again."""
     memory = _memory()
-    memory.is_asked, memory.question = False, None
+    memory.is_asked = False
+    memory.questions.clear()
     if not memory.comes_again:
         widgets.heard()
         memory.failed = None
@@ -92,7 +93,7 @@ def ask(
         GradVizError: as ``asking.ask`` does.
     """
     memory, text = _memory(), question_to_json(question)
-    memory.question = question
+    memory.questions.append(question)
     if text in memory.given_up:
         raise memory.given_up[text]
     if not may_be_long(question, size, values) or answer_cache().whole(text) is not None:
@@ -186,7 +187,7 @@ def _take(row: Row) -> None:
 def settle() -> None:
     """The page is drawn: a sum that it did not ask for is left."""
     memory = _memory()
-    completeness.keep(memory.question)
+    completeness.keep(memory.questions)
     if memory.row is not None and not memory.is_asked:
         memory.row.pause()
         memory.row = None

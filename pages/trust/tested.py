@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import TypedDict
 
 from streamlit.delta_generator import DeltaGenerator
 
@@ -14,6 +15,7 @@ from gradviz_core.types import (
     AboutAModel,
     GradientQuestion,
     InsertionQuestion,
+    MethodName,
     ProofQuestion,
     RandomisedQuestion,
     Site,
@@ -30,6 +32,20 @@ TERMS = 16
 """Draws, masks or steps of a method, at most, in the tests that make many maps."""
 SAMPLES = 256
 """The same of samples that are fitted together: fewer would fit nothing."""
+
+
+class _SameMap(TypedDict):
+    """What questions about one map have in common."""
+
+    model: str
+    image: str
+    target: Target
+    method: MethodName
+    options: OptionValues
+    wrt: Site
+    axis: int | None
+    view: ViewName
+    seed: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,18 +99,7 @@ class Tested:
 
     def randomised(self) -> RandomisedQuestion:
         """The question about the same map, with nothing random yet."""
-        asked = self.question
-        return RandomisedQuestion(
-            model=asked.model,
-            image=asked.image,
-            target=self.target,
-            method=asked.method,
-            options=self.few,
-            wrt=self.site,
-            axis=asked.axis,
-            view=self.view,
-            seed=asked.seed,
-        )
+        return RandomisedQuestion(**self._same_map())
 
     def another_draw(self) -> RandomisedQuestion:
         """Whether there are enough draws is a question about all of them."""
@@ -102,20 +107,22 @@ class Tested:
 
     def insertion(self, order: Order, substrate: Substrate) -> InsertionQuestion:
         """The question about the pixels in one order."""
+        return InsertionQuestion(**self._same_map(), order=order, substrate=substrate)
+
+    def _same_map(self) -> _SameMap:
+        """What each question about this map says of it."""
         asked = self.question
-        return InsertionQuestion(
-            model=asked.model,
-            image=asked.image,
-            target=self.target,
-            method=asked.method,
-            options=self.few,
-            wrt=self.site,
-            axis=asked.axis,
-            view=self.view,
-            order=order,
-            substrate=substrate,
-            seed=asked.seed,
-        )
+        return {
+            "model": asked.model,
+            "image": asked.image,
+            "target": self.target,
+            "method": asked.method,
+            "options": self.few,
+            "wrt": self.site,
+            "axis": asked.axis,
+            "view": self.view,
+            "seed": asked.seed,
+        }
 
 
 @dataclass(frozen=True, slots=True)

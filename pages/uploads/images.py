@@ -55,6 +55,14 @@ def words(key: str) -> str:
     return next((card.title for card in catalogue.sample_images() if card.key == key), key)
 
 
+def thumbnail(key: str) -> str:
+    """A small picture of an image as a ``data:`` address; empty for one that is neither a sample nor an upload of this
+    session."""
+    if key in _pictures():
+        return _pictures()[key]
+    return _sample(key) if any(card.key == key for card in catalogue.sample_images()) else ""
+
+
 def every(model: str) -> dict[str, str]:
     """The key of each upload of this session and of each sample, and what it is called."""
     return {key: words(key) for key in (*_pictures(), *(card.key for card in _in_order(model)))}

@@ -14,17 +14,17 @@ LAYER = Named(
     "Layer",
     "layer",
     "The layer output of which Grad-CAM is taken: a late one has few positions, and says most about the class.",
-    nothing="the last with rows and columns",
+    nothing="the last layer with rows and columns",
 )
 CARD = MethodCard(
     name="Guided Grad-CAM",
     in_text="guided Grad-CAM",
-    sentence="What $score passes back to each pixel by guided backprop, times Grad-CAM of a layer",
+    sentence="What $score passes back to each pixel by guided backprop, times Grad-CAM of $layer",
     formula=r"G\cdot\mathrm{up}\Big(\text{ReLU}\sum_k w_k a_k\Big),\; G = $slope \text{ with } g\,[z>0]\,[g>0] "
     r"\text{ at each ReLU}",
     unit="$score × $score per $value",
     signed=True,
-    colours="$High: what comes back to there is positive; $low: it is negative; no colour: either map is zero.",
+    colours="$High: the product there is positive; $low: it is negative; no colour: one of the two maps is zero.",
     brightness="$High: much comes back to there, and Grad-CAM is high; $low: only a little.",
     shows="Edges and textures that switch on the units that raise the score, where Grad-CAM of the layer marks the "
     "image. It is a product of two maps, and no derivative of the score.",
