@@ -9,11 +9,13 @@ import pytest
 
 from gradviz_core.drawing import compared, fields
 from gradviz_core.drawing.compared import Compared, Quantity
+from gradviz_core.drawing.screen import over_input
 from gradviz_core.types import Blocks, FloatArray
 from gradviz_core.types.area_means import area_means, cells_of
 from gradviz_core.types.cards import Preprocessing
+from gradviz_core.types.looks import Look
 from gradviz_core.types.photo_window import WHOLE, Window, seen
-from gradviz_core.types.similarity import overlap
+from gradviz_core.types.similarity import overlap, spearman
 
 SLOPE = Quantity("logit per normalised-pixel unit", True, "the input")
 
@@ -45,6 +47,30 @@ def test_what_is_not_finite_counts_in_no_mean() -> None:
         np.testing.assert_allclose(area_means(holed, 3, 2)[0], [RAMP[0, 1], RAMP[0, 2:].mean()])
     empty = np.full((2, 2), np.nan)
     assert np.isnan(area_means(empty, 1, 1)).all()
+
+
+def test_maps_in_blocks_are_compared_as_the_means_that_came_with_them() -> None:
+    rng = np.random.default_rng(0)
+    first, second = (rng.normal(size=(1, 3, 700, 1300)).astype(np.float32) for _ in range(2))
+    name = "attribution/.input"
+
+    def coarse(letter: str, whole: FloatArray) -> Compared:
+        came = over_input.fit(whole, name, Look(means=True))
+        assert over_input.fit(whole, name, Look()).keys() == came.keys() - {f"means/{name}"}, "sent where it is needed"
+        field = over_input.over_input(came, name).field("signed_sum", unit="")
+        return Compared(letter, field, SLOPE, WHOLE, means=came[f"means/{name}"])
+
+    a, b = coarse("A", first), coarse("B", second)
+    summed = [each[0].sum(axis=0, dtype=np.float64) for each in (first, second)]
+    values, sizes = ([area_means(of(each), 234, 434) for each in summed] for of in (np.asarray, np.abs))
+    (pair,) = compared.pairs((a, b), 0.1)
+    assert (pair.rows, pair.columns) == (234, 434)
+    assert pair.values == pytest.approx(spearman(*values), abs=1e-4)
+    assert pair.magnitudes == pytest.approx(spearman(*sizes), abs=1e-4)
+    assert pair.overlap == pytest.approx(overlap(sizes[0], sizes[1], 0.1), abs=1e-3)
+    assert compared.have_a_difference(a, b)
+    np.testing.assert_allclose(compared.difference(a, b).values, values[1] - values[0], atol=1e-5)
+    assert not compared.have_a_difference(a, replace(b, means=None)), "blocks of the largest alone say nothing"
 
 
 def test_a_part_of_a_map_on_a_grid_of_its_own() -> None:

@@ -297,7 +297,7 @@ def test_the_difference_is_offered_only_where_it_means_something() -> None:
     assert "chart_map_difference" not in " ".join(c.proto.id for c in app.get("plotly_chart"))
     assert any("There is no difference to show" in one.value for one in app.caption)
     (said,) = errors(opened(COMPARE, **SHAPES, map_difference="C-A"))
-    assert "Difference cannot be" in said
+    assert "Pair cannot be" in said
 
 
 def test_a_difference_of_maps_over_patches_lies_where_they_lie() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from gradviz_core.drawing import cam_figures, fields, method_words
 from gradviz_core.drawing.captions import gradient_unit
-from gradviz_core.drawing.screen.arrays import blocks_of, scale_of, window_of
+from gradviz_core.drawing.screen.arrays import blocks_of, means_of, scale_of, window_of
 from gradviz_core.drawing.screen.over_input import over_input
 from gradviz_core.errors import QuestionError
 from gradviz_core.types import INPUT, Field, FloatArray, GradientAnswer, SiteInfo, layouts
@@ -47,10 +47,31 @@ class Compared:
     image: str = ""
     """Which photo it is of."""
 
+    means: FloatArray | None = None
+    """Of a map that is not whole the means of its values and of their magnitudes on a coarser grid, (2, rows,
+    columns)."""
+
     @property
     def is_whole(self) -> bool:
         """Whether every number of the map is here, and not one for each block."""
         return self.field.blocks is None
+
+    @property
+    def can_be_compared(self) -> bool:
+        """Whether there is something for each of its places: its own numbers, or means."""
+        return self.is_whole or self.means is not None
+
+    @property
+    def values(self) -> FloatArray:
+        """Rows and columns of all that is compared."""
+        found: FloatArray = self.field.values if self.means is None else self.means[0]
+        return found
+
+    @property
+    def magnitudes(self) -> FloatArray:
+        """The same of magnitudes."""
+        found: FloatArray = np.abs(self.field.values) if self.means is None else self.means[1]
+        return found
 
     def cell(self, place: Place) -> tuple[int, int] | None:
         """Row and column of the map at a place of the photo; None where it has no cell there."""
@@ -122,6 +143,12 @@ def at_layer(answer: GradientAnswer, info: SiteInfo, view: View, size: tuple[int
     return fields.in_blocks(few, blocks, scale_of(answer.arrays, name)), grid
 
 
+def means(answer: GradientAnswer, info: SiteInfo | None) -> FloatArray | None:
+    """The means that came with a map that is not whole."""
+    names = (f"attribution/{INPUT}", f"gradient/{INPUT}") if info is None else (f"attribution/{info.site}",)
+    return next((found for name in names if (found := means_of(answer.arrays, name)) is not None), None)
+
+
 def quantity(answer: GradientAnswer, field: Field, std: Sequence[float]) -> Quantity:
     """What the numbers of the answer's map are. Values of different layers have units of their own, and a normalised
     pixel is as much light as the ``std`` of the preprocessing says."""
@@ -171,13 +198,14 @@ def together(maps: Sequence[Compared]) -> tuple[tuple[int, ...], ...]:
 
 def have_a_difference(first: Compared, second: Compared) -> bool:
     """Whether the second less the first means something: one quantity, on the same cells of the same part of a photo,
-    or of two photos, all of whose numbers are here."""
+    or of two photos. Of maps with more cells than a screen can show it is that of their means."""
     return (
         first.quantity == second.quantity
         and first.size == second.size
         and first.window == second.window
-        and first.is_whole
-        and second.is_whole
+        and first.can_be_compared
+        and second.can_be_compared
+        and first.values.shape == second.values.shape
     )
 
 
@@ -189,7 +217,7 @@ def difference(first: Compared, second: Compared) -> Field:
     """
     if not have_a_difference(first, second):
         raise ValueError(f"{second.letter} less {first.letter} is no difference of one quantity on the same cells.")
-    return fields.field(second.field.values - first.field.values, signed=True, unit=first.field.unit)
+    return fields.field(second.values - first.values, signed=True, unit=first.field.unit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,7 +244,8 @@ def pairs(maps: Sequence[Compared], share: float) -> tuple[Pair, ...]:
     """Each two of the maps. ``share`` of the places count as the strongest.
 
     Of the part of the photo that both show each has the mean over the cells of the coarser grid: the fewer rows and the
-    fewer columns that the two have there. Two maps on the same cells are taken as they are.
+    fewer columns that the two have there. Two maps on the same cells are taken as they are. A map with more cells than
+    a screen can show has the means that came with it.
     """
     return tuple(_pair(one, other, share) for one, other in combinations(maps, 2))
 
@@ -224,16 +253,16 @@ def pairs(maps: Sequence[Compared], share: float) -> tuple[Pair, ...]:
 def _pair(one: Compared, other: Compared, share: float) -> Pair:
     part = one.window.common(other.window)
     of_one_image = one.image == other.image
-    if part is None or not (of_one_image and one.is_whole and other.is_whole):
+    if part is None or not (of_one_image and one.can_be_compared and other.can_be_compared):
         nothing = float("nan")
         return Pair(one.letter, other.letter, 0, 0, nothing, nothing, nothing, of_one_image)
-    counts = [cells_of(part.within(each.window), *each.size) for each in (one, other)]
+    counts = [cells_of(part.within(each.window), *each.values.shape) for each in (one, other)]
     rows, columns = (min(sizes) for sizes in zip(*counts, strict=True))
 
-    def coarse(of: Callable[[FloatArray], FloatArray]) -> tuple[FloatArray, FloatArray]:
-        x, y = (area_means(of(each.field.values), rows, columns, part.within(each.window)) for each in (one, other))
+    def coarse(x: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray]:
+        x, y = (area_means(on, rows, columns, part.within(each.window)) for on, each in ((x, one), (y, other)))
         return x, y
 
-    sizes = coarse(np.abs)
-    alike = spearman(*coarse(np.asarray)), spearman(*sizes), overlap(*sizes, share)
+    sizes = coarse(one.magnitudes, other.magnitudes)
+    alike = spearman(*coarse(one.values, other.values)), spearman(*sizes), overlap(*sizes, share)
     return Pair(one.letter, other.letter, rows, columns, *alike)

@@ -119,13 +119,17 @@ def difference(first: Compared, second: Compared, field: Field, first_title: str
         f"{b} minus {a}: {second_title} minus {first_title}, place by place. {high.capitalize()}: {b} is larger there; "
         f"{low}: {a} is larger.",
         rf"{b}_{{i,j}} - {a}_{{i,j}}",
-        (field.unit, scale_text(field), "a scale of its own"),
+        (field.unit, scale_text(field), "a scale of its own", *(() if first.is_whole else (f"of {_means(field)}",))),
         HowToRead(
             f"Each cell is the value of {b} less the value of {a} at the same place.",
             "Look for regions of one colour: there the two maps disagree in the same direction.",
             "It does not show which of the two is right.",
         ),
     )
+
+
+def _means(field: Field) -> str:
+    return "means over {}×{} areas of equal size".format(*field.values.shape)
 
 
 def likeness(percent: int) -> Caption:
@@ -144,7 +148,7 @@ def likeness(percent: int) -> Caption:
             "and of the magnitudes",
             "only the part of an image that both pictures show is compared; the last column says on how many cells",
             "maps of two images are not compared: a place of one is no place of the other",
-            "a map with more values than a screen can show is not compared",
+            "a map with more cells than a screen can show is compared as means over areas of equal size",
         ),
         HowToRead(
             "Each row is two maps: 1 for the same order of their places, 0 for no relation.",

@@ -25,9 +25,21 @@ def area_means(field: FloatArray, rows: int, columns: int, part: Window = WHOLE)
     down = _shares(field.shape[0], rows, part.top, part.bottom)
     across = _shares(field.shape[1], columns, part.left, part.right)
     finite = np.isfinite(field)
-    sums = down @ np.where(finite, field, 0).astype(np.float64) @ across.T
-    shares = down @ finite.astype(np.float64) @ across.T
+    if finite.all():
+        return _summed(_summed(field, down).T, across).T
+    sums = _summed(_summed(np.where(finite, field, 0), down).T, across).T
+    shares = _summed(_summed(finite, down).T, across).T
     found: FloatArray = np.divide(sums, shares, out=np.full_like(sums, np.nan), where=shares > 0)
+    return found
+
+
+def _summed(values: np.ndarray, shares: Doubles) -> Doubles:
+    """``shares`` @ ``values``, of each row only what it covers: the rest of a large map would cost seconds."""
+    found = np.empty((len(shares), values.shape[1]))
+    for row, share in enumerate(shares):
+        covered = np.flatnonzero(share)
+        at = slice(covered[0], covered[-1] + 1)
+        found[row] = share[at] @ values[at].astype(np.float64)
     return found
 
 

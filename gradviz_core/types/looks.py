@@ -37,6 +37,9 @@ class Look:
     place: tuple[int, ...] = ()
     """The position in that channel around which exact values are needed."""
 
+    means: bool = False
+    """Whether the means over the blocks of a large map are needed too."""
+
     def __post_init__(self) -> None:
         """Raises ``ValueError`` for an unknown view or kind of map."""
         view(self.reduction)

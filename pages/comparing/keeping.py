@@ -72,7 +72,7 @@ def _number(value: float) -> float | None:
 def programs(choice: ScoredChoice, every: Drawn, view: View, two: str) -> None:
     """The panel with the program of each picture."""
     each = {found.asked.letter: _program(found, view) for found, _ in every}
-    if two:
+    if two and all(one.is_whole for _, one in every if one.letter in two):
         each["Difference"] = snippets.difference(each[two[-1]], each[two[0]])
     code.panel(choice, {name: _as_it_is(text) for name, text in each.items()})
 

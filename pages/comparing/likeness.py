@@ -42,13 +42,13 @@ def difference(every: Sequence[tuple[Found, Compared]], opacity: float, at: Plac
     if not two:
         st.caption(compared_words.NO_DIFFERENCE)
         return ""
-    chosen = widgets.option("Maps", DIFFERENCE, {f"{b}-{a}": f"{b} \N{MINUS SIGN} {a}" for a, b in two})
+    chosen = widgets.option("Pair", DIFFERENCE, {f"{b}-{a}": f"{b} \N{MINUS SIGN} {a}" for a, b in two})
     second, _, first = chosen.partition("-")
     (found, one), (theirs, other) = maps[first], maps[second]
     field = compared.difference(one, other)
     titles = [compared_words.title(each.asked.question.method, each.asked.info) for each in (found, theirs)]
     words = compared_words.difference(one, other, field, titles[0], titles[1])
-    seen, cell = seen_in(found.answer.arrays), None if at is None else one.cell(at)
+    seen, cell = seen_in(found.answer.arrays), None if at is None else one.window.cell(at, *field.values.shape)
     if one.size == seen.size:
         figure = figures.heatmap(field, pixels=seen.pixels, opacity=opacity, cross=cell, height=HEIGHT)
     else:

@@ -164,14 +164,16 @@ def answer(asked: Asked, view: View, place: Place | None) -> Found:
         field, grid = compared.at_layer(there, asked.info, view, asked.size)
         window = asked.window
     quantity = compared.quantity(there, field, asked.survey.card.preprocessing.std)
-    one = Compared(asked.letter, field, quantity, window, asked.question.image)
+    one = Compared(asked.letter, field, quantity, window, asked.question.image, compared.means(there, asked.info))
     return Found(asked, there, one, grid)
 
 
 def _look(asked: Asked, view: View, place: Place | None) -> Look:
     info = asked.info
     if info is None:
-        return Look(reduction=view.name, pixel=None if place is None else asked.window.cell(place, *asked.size))
+        return Look(
+            reduction=view.name, means=True, pixel=None if place is None else asked.window.cell(place, *asked.size)
+        )
     grid = layouts.places(info)
     cell = asked.window.cell(place, *grid) if place is not None and len(grid) == 2 else None
-    return Look(reduction=view.name, layout=info.layout, axis=info.axis, place=cell or ())
+    return Look(reduction=view.name, means=True, layout=info.layout, axis=info.axis, place=cell or ())

@@ -21,7 +21,7 @@ import numpy as np
 from gradviz_core.drawing import fields, method_words
 from gradviz_core.drawing.fields import Scale
 from gradviz_core.drawing.screen import outputs, over_input, seen, site_maps
-from gradviz_core.drawing.screen.arrays import MARK, Made, put_blocks, put_window
+from gradviz_core.drawing.screen.arrays import MARK, Made, put_blocks, put_means, put_window
 from gradviz_core.drawing.screen.arrays import is_coarse as is_coarse
 from gradviz_core.drawing.screen.over_input import OverInput as OverInput
 from gradviz_core.drawing.screen.seen import Seen as Seen
@@ -166,6 +166,8 @@ def _one_map(array: np.ndarray, name: str, look: Look, *, signed: bool) -> Made:
         block = side(*plane.shape)
         scale = Scale.of(fields.field(plane, signed=signed))
         put_blocks(made, name, of_largest(plane, block, block), scale)
+        if look.means:
+            put_means(made, name, plane)
         put_window(made, name, plane, (look.place[0], look.place[1]) if len(look.place) == 2 else None)
     return made
 

@@ -3,19 +3,22 @@
 blocks/<name>   height and width of a block, rows and columns of the whole array
 picked/<name>   for each cell the place whose number it shows; missing where cells are means
 scale/<name>    where the colour scale of the whole array ends, and the share of it that lies beyond
+means/<name>    (2, rows, columns): means of what is drawn, and of its magnitudes, over areas of equal size
 window/<name>   the exact numbers round the place that was asked for, (..., rows, columns)
 corner/<name>   row and column of the first of them
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
 from gradviz_core.drawing.fields import Scale
-from gradviz_core.types import Arrays
-from gradviz_core.types.blocks import Blocks
+from gradviz_core.types import Arrays, FloatArray
+from gradviz_core.types.area_means import area_means
+from gradviz_core.types.blocks import Blocks, side
 
 WINDOW = 48
 """Places along a side of the exact numbers that are sent round the one that was asked for."""
@@ -81,6 +84,18 @@ def put_window(made: Made, name: str, whole: np.ndarray, place: tuple[int, int] 
     top, left = (max(0, min(at - WINDOW // 2, size - WINDOW)) for at, size in zip(place, (rows, columns), strict=True))
     made[f"window/{name}"] = whole[..., top : top + WINDOW, left : left + WINDOW].copy()
     made[f"corner/{name}"] = np.array([top, left], np.int64)
+
+
+def put_means(made: Made, name: str, drawn: FloatArray) -> None:
+    """Write the means over areas of equal size, as many as there are blocks."""
+    block = side(*drawn.shape)
+    rows, columns = (math.ceil(each / block) for each in drawn.shape)
+    made[f"means/{name}"] = np.stack([area_means(each, rows, columns) for each in (drawn, np.abs(drawn))])
+
+
+def means_of(arrays: Arrays, name: str) -> FloatArray | None:
+    """The means of what is drawn and of its magnitudes, (2, rows, columns); None where none came with it."""
+    return arrays.get(f"means/{name}")
 
 
 def window_of(arrays: Arrays, name: str) -> Window | None:

@@ -13,7 +13,16 @@ import numpy as np
 
 from gradviz_core.drawing import fields
 from gradviz_core.drawing.fields import Scale, Tiles
-from gradviz_core.drawing.screen.arrays import Made, Window, blocks_of, put_blocks, put_window, scale_of, window_of
+from gradviz_core.drawing.screen.arrays import (
+    Made,
+    Window,
+    blocks_of,
+    put_blocks,
+    put_means,
+    put_window,
+    scale_of,
+    window_of,
+)
 from gradviz_core.types import Arrays, Field, FloatArray
 from gradviz_core.types.blocks import Blocks, of_largest, side, taken
 from gradviz_core.types.looks import Look, Part
@@ -136,6 +145,8 @@ def fit(whole: FloatArray, name: str, look: Look) -> Made:
     made: Made = {name: taken(whole, found.picked)}
     put_blocks(made, name, found, Scale.of(drawn))
     put_window(made, name, whole, look.pixel)
+    if look.means and not view(look.reduction).each_channel:
+        put_means(made, name, drawn.values)
     made |= {
         f"length/{name}": np.array(fields.length(whole)),
         f"total/{name}": np.array(_total(whole)),
