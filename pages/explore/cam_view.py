@@ -106,6 +106,8 @@ def draw(
     shown = ["map", *(["strip"] if has_strip else [])]
     if drawn is not None:
         panel.picture(drawn.picture, "cams")
+        with st.container(key="cams_go_on"):
+            st.caption("Swipe the maps sideways: more of them, and their scale, stand to the right.")
         shown.insert(1, "cams")
     called = {"map": METHODS[method].name, "cams": "every layer", "strip": "layer outputs"}
     tested = Tested(question, answer.target, "signed_sum", picture, snippets.MapAt(info), opacity)

@@ -28,9 +28,13 @@ def choose(model: str) -> tuple[str, ...]:
     words = {"": "this one alone"}
     words |= {" ".join(keys): f"{name}, {len(keys)}" for name, keys in images.sets(model).items()}
     chosen = address.read("several")
-    words.setdefault(chosen, f"{len(chosen.split())} images")
+    words.setdefault(chosen, _count(len(chosen.split())))
     with panel.controls("several_controls"), st.container(width=190):
         return tuple(widgets.listed("Images", "several", words, _MEANING).split())
+
+
+def _count(images: int) -> str:
+    return "1 image" if images == 1 else f"{images} images"
 
 
 def draw(

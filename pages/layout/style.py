@@ -111,6 +111,7 @@ SHEET = f"""
 .st-key-tools > * {{ flex: none; }}
 {elements.HEADER} {{ border-bottom: 1px solid color-mix(in srgb, currentColor 15%, transparent); }}
 @media (min-width: {narrow.WIDEST + 1}px) {{
+  .st-key-cams_go_on {{ display: none; }}
   {elements.VIEW}:not(:has({elements.SIDEBAR})) {{ padding-left: {SIDEBAR}; }}
 }}
 @media {CROWDED} {{

@@ -17,6 +17,10 @@ WIDTH = 160
 """Pixels of a slider."""
 LIST = 190
 """Pixels of a list."""
+NAMED = 270
+"""The same of a list of images or layer outputs, whose names are long."""
+NAMED = 270
+"""Pixels of a list of images or layer outputs, whose names are long."""
 Names = Mapping[Literal["image", "layer"], Mapping[str, str]]
 """What a control may name: the key of each image and the text of each layer output, and its words."""
 
@@ -114,5 +118,5 @@ def _named(name: str, control: Named, known: Mapping[str, str]) -> str:
     words = {control.default: known.get(control.default) or value_text(control, control.default), **known}
     chosen = address.read(name, control.default)
     words.setdefault(chosen, value_text(control, chosen))
-    with st.container(width=LIST):
+    with st.container(width=NAMED):
         return widgets.listed(control.label, name, words, control.meaning)

@@ -58,6 +58,8 @@ const keep = {
   pdf: (row, say, place, mm) => files().pdf(row.chart, row.lines, mm),
   html: (row, say) => page(row.whole, row, say),
   light: (row, say) => page(row.light, row, say),
+  together: (row, say) => pages(row.whole, row, say),
+  togetherLight: (row, say) => pages(row.light, row, say),
   caption: (row, say, place) => copy(caption(row), say, place),
   bibtex: ({ bibtex }, say, place) => copy(bibtex, say, place),
   arrays: ({ address }, say) => {
@@ -87,15 +89,36 @@ const copy = async (text, say, place) => {
     say("Copy it from here:");
   }
 };
-const page = async ({ address, file }, { chart, plotly, app }, say) => {
-  const plot = document.querySelector(`.st-key-${chart} ${plotly}`);
+const drawn = (chart, plotly) => document.querySelector(`.st-key-${chart} ${plotly}`);
+const page = async (there, { chart, plotly, app }, say) => {
+  const plot = drawn(chart, plotly);
   if (!plot) return say(UNDRAWN);
+  await save(there, app, say, `
+if (window.Plotly) Plotly.newPlot("figure", ${json(plot.data)}, ${json(plot.layout)}, {displaylogo: false});`);
+};
+const pages = async (there, { rows, plotly, app }, say) => {
+  const plots = rows.map(({ chart }) => drawn(chart, plotly));
+  if (plots.some((plot) => !plot)) return say(UNDRAWN);
+  const figures = rows.map(({ lines, chart }, i) => ({
+    texts: [...lines, files().alt(chart)], data: plots[i].data, layout: plots[i].layout,
+    size: `width: ${plots[i].clientWidth}px; height: ${plots[i].clientHeight}px`,
+  }));
+  await save(there, app, say, `
+const add = (name, properties, place) => place.appendChild(Object.assign(document.createElement(name), properties));
+if (window.Plotly) for (const { texts, data, layout, size } of ${json(figures)}) {
+  const place = add("section", {}, document.body), plot = add("div", { style: size }, place);
+  for (const textContent of texts) add("p", { textContent }, place);
+  Plotly.newPlot(plot, data, layout, {displaylogo: false});
+}`);
+};
+const save = async ({ address, file }, app, say, draw) => {
   const reply = await fetch(address).catch(() => null);
   if (!reply) return say("The server cannot be reached. Try again in a moment.");
   if (!reply.ok) return say(sentence(await reply.text()));
   const { backgroundColor, color } = getComputedStyle(document.querySelector(app) ?? document.body);
-  const end = `<style>body { background: ${backgroundColor}; color: ${color} }</style>\\n<script>
-if (window.Plotly) Plotly.newPlot("figure", ${json(plot.data)}, ${json(plot.layout)}, {displaylogo: false});
+  const end = `<style>body { background: ${backgroundColor}; color: ${color} }
+section { display: inline-block; vertical-align: top; margin: 0 2rem 1.5rem 0; max-width: 30rem }
+section p { margin: 0.2rem 0 }</style>\\n<script>${draw}
 else document.getElementById("figure").textContent = "Plotly could not be fetched: this file needs a network.";
 </script></body></html>\\n`;
   const link = document.createElement("a");
@@ -150,6 +173,10 @@ function render({ data, parentElement }) {
   for (const row of data.rows) {
     line({ ...row, ...data.names }, row.label, [["png", "PNG", "PNG"], ["svg", "SVG", "SVG"], ["pdf", "PDF", "PDF"],
       ["html", "HTML", "HTML"], ["light", "HTML light", "HTML, light"], ["caption", "caption", "caption"]]);
+  }
+  if (data.together) {
+    line({ ...data.together, ...data.names, rows: data.rows }, data.together.label,
+      [["together", "HTML", "All pictures (HTML)"], ["togetherLight", "HTML light", "All pictures (HTML, light)"]]);
   }
   for (const one of data.arrays) line(one, one.label, [["arrays", "npz", `${one.label} (npz)`]]);
   line(data, "To cite", [["bibtex", "BibTeX", "Copy BibTeX"]]);
@@ -250,6 +277,7 @@ def menu_of_several(
         arrays = [_link(f"gradviz-{name}.npz", Several(questions, said)) | {"label": "Raw arrays"}]
         data = {
             "rows": rows,
+            "together": _together(f"gradviz-{name}", len(rows)),
             "arrays": arrays,
             "bibtex": bibtex(*answers.values()),
             "columns": _COLUMNS_MM,
@@ -265,6 +293,19 @@ def _row(key: str, word: str, file: str, what: str, subject: str, checked: Proof
         "label": word.capitalize(),
         "lines": title(word, what, subject, None),
         "file": file,
+        "whole": _link(f"{file}.html", Page(lines)),
+        "light": _link(f"{file}-light.html", Page(lines, light=True)),
+    }
+
+
+def _together(file: str, pictures: int) -> dict[str, object]:
+    """One file with all pictures."""
+
+    def lines() -> list[str]:
+        return [f"GradViz: {pictures} pictures side by side"]
+
+    return {
+        "label": "All pictures",
         "whole": _link(f"{file}.html", Page(lines)),
         "light": _link(f"{file}-light.html", Page(lines, light=True)),
     }

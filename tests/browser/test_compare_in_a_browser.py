@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-import pytest
-from playwright.sync_api import Page, expect
+from pathlib import Path
 
-from tests.browser import seeing
-from tests.browser.conftest import Server
+import numpy as np
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser import seeing, streamlit_ids
+from tests.browser.conftest import Server, tab
 
 pytestmark = pytest.mark.browser
 MAPS = ("map1", "map2", "map3")
@@ -14,6 +17,8 @@ RANGES = """(key) => {
   const { xaxis, yaxis } = document.querySelector(`.st-key-chart_${key} .js-plotly-plot`).layout;
   return [...xaxis.range, ...yaxis.range].map(Number);
 }"""
+ALL_NUMBERS = """() => [...document.querySelectorAll('.js-plotly-plot')].map((plot) =>
+  [...plot._fullData.find((trace) => trace.type == 'heatmap').z].map((row) => [...row]))"""
 LINKED = ".js-plotly-plot[data-linked=on][data-clicks=on]"
 
 
@@ -61,7 +66,9 @@ def test_maps_are_linked_by_pointer_zoom_and_place(visited: Server, page: Page) 
     page.wait_for_function(TOGETHER, arg=[-0.9, -0.1])
 
 
-def test_a_click_marks_the_place_in_all_and_the_address_restores_it(visited: Server, page: Page) -> None:
+def test_a_click_marks_the_place_in_all_and_the_address_restores_it(
+    visited: Server, page: Page, browser: Browser, tmp_path: Path
+) -> None:
     page.goto(visited.address("compare?model=preset/shapes-cnn&image=sample/star&map2=layer.grad_cam&map3=none"))
     seeing.check_drawn(page, "map1")
     seeing.click(page, "map1", 40, 60)
@@ -77,6 +84,22 @@ def test_a_click_marks_the_place_in_all_and_the_address_restores_it(visited: Ser
     expect(page.locator(".st-key-compare_values table")).to_have_text(
         table.inner_text() and before, use_inner_text=True
     )
+
+    shown = [np.array(seeing.heatmap(page, key)) for key in ("map1", "map2")]
+    page.get_by_test_id(streamlit_ids.POPOVER_BUTTON).filter(has_text="Download").click()
+    with page.expect_download(timeout=30_000) as download:
+        page.get_by_role("button", name="All pictures (HTML)", exact=True).click()
+    download.value.save_as(together := tmp_path / "together.html")
+    with tab(browser) as other:
+        other.goto(together.as_uri())
+        other.wait_for_function(
+            "[...document.querySelectorAll('.js-plotly-plot')].filter((p) => p._fullData).length == 2"
+        )
+        kept = other.evaluate(ALL_NUMBERS)
+        for found, expected in zip(kept, shown, strict=True):
+            np.testing.assert_array_equal(np.array(found, float), expected)
+        expect(other.locator("section").nth(1)).to_contain_text("Grad-CAM of features.17")
+    page.keyboard.press("Escape")
 
     page.get_by_role("button", name="Change").nth(1).click()
     method = page.get_by_role("combobox", name="Method")
