@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -12,6 +13,7 @@ import gradviz_core as gv
 from gradviz_core.compute import client, inline
 from gradviz_core.drawing import cam_figures
 from gradviz_core.errors import Busy
+from gradviz_core.serving.offers import Several, offers
 from gradviz_core.types import Answer, CamsQuestion, GradientQuestion, KeepingQuestion, Question
 from gradviz_core.types.methods import METHODS
 from pages.explore import cams
@@ -125,7 +127,11 @@ def test_several_images_are_tried_after_this_one_and_drawn_as_medians(asked: lis
     each = [gv.answer(replace(parts[0], image=image)).changes[0][0] for image in several.split()]
     kept, _ = chart(app, "medians")["data"]
     assert float(kept["customdata"][0][1].replace("−", "-")) == pytest.approx(float(np.median(each)), rel=1e-2), site
-    assert "The same as medians over 3 images: " in " ".join(texts(app))
+    assert "The median over 3 images of these changes of " in " ".join(texts(app))
+    file = [offer.what for _, offer in offers()._offers.values() if offer.file.endswith("-of-each-image.npz")][-1]
+    assert isinstance(file, Several)
+    images = {name: json.loads(text)["image"] for name, text in file.questions}
+    assert images == {key: key for key in several.split()}
     (control,) = [box for box in app.selectbox if box.label == "Images"]
     assert control.options[0] == "this one alone"
     assert "shapes, 13" in control.options

@@ -87,8 +87,9 @@ def fetched(fetch: Fetch, several: Several, asker: Asker, left: threading.Event)
 def _write(whole: IO[bytes], fetch: Fetch, several: Several, asker: Asker, left: threading.Event) -> bool:
     """Write all of it; False where nobody waits for it any more."""
     with zipfile.ZipFile(whole, "w", zipfile.ZIP_STORED) as archive:
-        with archive.open(zipfile.ZipInfo("comparison.npy", SAME_TIME), "w") as member:
-            npy.write_array(member, np.array(several.said), allow_pickle=False)
+        if several.said:
+            with archive.open(zipfile.ZipInfo("comparison.npy", SAME_TIME), "w") as member:
+                npy.write_array(member, np.array(several.said), allow_pickle=False)
         for name, question in several.questions:
             file = _patiently(fetch, question, asker, left)
             if file is None:

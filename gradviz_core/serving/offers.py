@@ -37,7 +37,7 @@ class Several:
     questions: tuple[tuple[str, str], ...]
     """The name that each has in the file, which all of its arrays begin with, and the question as JSON."""
     said: str
-    """What is said of all of them together, as JSON."""
+    """What is said of all of them together, as JSON; empty for nothing."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -112,7 +112,7 @@ def draw(
     called = {"map": METHODS[method].name, "cams": "every layer", "strip": "layer outputs"}
     tested = Tested(question, answer.target, "signed_sum", picture, snippets.MapAt(info), opacity)
     offered, names = trust.planned(tested)
-    also = _of_all_layers(every, drawn)
+    also = _of_all_layers(every, drawn, several.chosen(choice.model))
     also = replace(also, pictures={**also.pictures, **offered.pictures}, arrays={**also.arrays, **offered.arrays})
     taking.button(choice, f"{AT_LAYER}{method}", "layer_options", str(info.site))
     download_menu.menu(choice, shown, answer, "layers", called=called, also=also)
@@ -127,12 +127,17 @@ def draw(
     return Drawn(every, drawn, tested, trusted, code.panel(choice, programs, names))
 
 
-def _of_all_layers(every: CamsAnswer, drawn: cams.Strip | None) -> download_menu.Offered:
-    """The maps of all layers, and what their regions do to the score."""
+def _of_all_layers(every: CamsAnswer, drawn: cams.Strip | None, keys: Sequence[str]) -> download_menu.Offered:
+    """The maps of all layers, and what their regions do to the score, on several images with these ``keys`` too."""
     arrays: dict[str, AboutAModel[Any]] = {"All layers": every.question}
     if drawn is None:
         return download_menu.Offered(arrays=arrays)
-    return download_menu.Offered({"changes": "regions"}, arrays | {"Regions": cams.keeping(every, drawn.infos)})
+    asked = cams.keeping(every, drawn.infos)
+    arrays["Regions"] = asked
+    if not keys:
+        return download_menu.Offered({"changes": "regions"}, arrays)
+    pictures = {"changes": "regions", "medians": "medians"}
+    return download_menu.Offered(pictures, arrays, {"Of each image": {key: replace(asked, image=key) for key in keys}})
 
 
 def trusted(drawn: Drawn) -> None:

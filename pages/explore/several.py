@@ -25,12 +25,23 @@ _MEANING = (
 
 def choose(model: str) -> tuple[str, ...]:
     """The keys of the images that are chosen, none by default. The address holds all of them, with spaces between."""
-    words = {"": "this one alone"}
-    words |= {" ".join(keys): f"{name}, {len(keys)}" for name, keys in images.sets(model).items()}
-    chosen = address.read("several")
-    words.setdefault(chosen, _count(len(chosen.split())))
+    words = _offered(model)
     with panel.controls("several_controls"), st.container(width=190):
         return tuple(widgets.listed("Images", "several", words, _MEANING).split())
+
+
+def chosen(model: str) -> tuple[str, ...]:
+    """The same, before the list is drawn."""
+    text = address.read("several")
+    return tuple(text.split()) if text in _offered(model) else ()
+
+
+def _offered(model: str) -> dict[str, str]:
+    words = {"": "this one alone"}
+    words |= {" ".join(keys): f"{name}, {len(keys)}" for name, keys in images.sets(model).items()}
+    text = address.read("several")
+    words.setdefault(text, _count(len(text.split())))
+    return words
 
 
 def _count(images: int) -> str:

@@ -18,8 +18,6 @@ WIDTH = 160
 LIST = 190
 """Pixels of a list."""
 NAMED = 270
-"""The same of a list of images or layer outputs, whose names are long."""
-NAMED = 270
 """Pixels of a list of images or layer outputs, whose names are long."""
 Names = Mapping[Literal["image", "layer"], Mapping[str, str]]
 """What a control may name: the key of each image and the text of each layer output, and its words."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import streamlit as st
 
@@ -213,6 +213,8 @@ class Offered:
     """The keys of its pictures, and what they are called."""
     arrays: Mapping[str, AboutAModel[Any]] = field(default_factory=dict)
     """The questions whose answers it shows, by what their arrays are called."""
+    together: Mapping[str, Mapping[str, AboutAModel[Any]]] = field(default_factory=dict)
+    """The same of several answers in one file, with the name that each has in it."""
 
 
 NOTHING = Offered()
@@ -245,12 +247,20 @@ def menu(
         arrays += [
             _arrays(label, f"gradviz-{name}-{_plain(label)}.npz", one, None) for label, one in also.arrays.items()
         ]
+        arrays += [
+            _several(label, f"gradviz-{name}-{_plain(label)}.npz", each, "") for label, each in also.together.items()
+        ]
         data = {"rows": rows, "arrays": arrays, "bibtex": bibtex(answer), "columns": _COLUMNS_MM, "names": _NAMES}
         _component(key="downloads", data=newest.stamped("downloads", data))
 
 
 def _arrays(label: str, file: str, question: AboutAModel[Any], said: Callable[[], str] | None) -> dict[str, str]:
     return _link(file, Arrays(question_to_json(question), said)) | {"label": label}
+
+
+def _several(label: str, file: str, questions: Mapping[str, AboutAModel[Any]], said: str) -> dict[str, str]:
+    asked = tuple((name, question_to_json(question)) for name, question in questions.items())
+    return _link(file, Several(asked, said)) | {"label": label}
 
 
 def _plain(label: str) -> str:
@@ -273,8 +283,8 @@ def menu_of_several(
             _row(key, word, f"gradviz-{name}-{key}", what, subject, None)
             for key, (word, what, subject) in pictures.items()
         ]
-        questions = tuple((each, question_to_json(answer.question)) for each, answer in answers.items())
-        arrays = [_link(f"gradviz-{name}.npz", Several(questions, said)) | {"label": "Raw arrays"}]
+        questions = {each: cast(AboutAModel[Any], answer.question) for each, answer in answers.items()}
+        arrays = [_several("Raw arrays", f"gradviz-{name}.npz", questions, said)]
         data = {
             "rows": rows,
             "together": _together(f"gradviz-{name}", len(rows)),
