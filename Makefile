@@ -104,6 +104,6 @@ endif
 	$(PIP) install -r requirements.txt
 	@touch $@
 
-.venv/dev.stamp: requirements-dev.txt .venv/run.stamp
+.venv/dev.stamp: requirements-dev.txt requirements-heic.txt .venv/run.stamp
 	$(PIP) install -r requirements-dev.txt
 	@touch $@

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pillow_heif
 import pytest
 import tifffile
 from PIL import Image
@@ -20,7 +21,7 @@ from gradviz_core.errors import BadImage, GradVizError
 from gradviz_core.settings import settings
 
 ORIENTATION = 0x0112
-READABLE = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF")
+READABLE = ("PNG", "JPEG", "WEBP", "AVIF", "BMP", "TIFF", "GIF")
 LOSSLESS: Mapping[str, dict[str, object]] = {
     "PNG": {},
     "WEBP": {"lossless": True, "exact": True},
@@ -39,6 +40,20 @@ def noise(height: int, width: int, channels: int = 3, seed: int = 0) -> npt.NDAr
 def encoded(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
     out = io.BytesIO()
     image.save(out, kind, **options)
+    return out.getvalue()
+
+
+def turned(orientation: int) -> Image.Exif:
+    """Camera data that says how the camera was held."""
+    exif = Image.Exif()
+    exif[ORIENTATION] = orientation
+    return exif
+
+
+def heic(pixels: npt.NDArray[np.uint8], **options: Any) -> bytes:
+    """A HEIC photo."""
+    out = io.BytesIO()
+    pillow_heif.from_pillow(Image.fromarray(pixels)).save(out, quality=95, **options)
     return out.getvalue()
 
 

@@ -9,7 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.hostile import archives, checkpoints, exported_files, pickles, pictures, safetensors_files, tensors
+from tests.hostile import (
+    archives,
+    checkpoints,
+    dicom_files,
+    exported_files,
+    heif_files,
+    pickles,
+    pictures,
+    safetensors_files,
+    tensors,
+)
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENT = (ROOT / "docs" / "threats.md").read_text(encoding="utf-8")
@@ -19,7 +29,7 @@ NAMED = sorted(set(re.findall(r"`([\w/]+\.py)::(\w+)(?:\[([^]]+)\])?`", DOCUMENT
 MODELS = (archives, pickles, tensors, safetensors_files, exported_files, checkpoints)
 CASES = {
     "test_model": {case.name for module in MODELS for case in module.CASES},
-    "test_picture": {case.name for case in pictures.CASES},
+    "test_picture": {case.name for module in (pictures, heif_files, dicom_files) for case in module.CASES},
 }
 PROMISE = (
     "An upload can never run code, read or write a file, open a connection, or stop another person's work; at worst it "

@@ -56,11 +56,11 @@ def read(data: bytes) -> Picture:
         contents = formats.read(data)
         with opened(contents) as stored:
             stored.load()
-            if stored.size != (contents.width, contents.height):
+            if stored.size != _decoded_size(contents):
                 raise ValueError("the headers disagree on the size")
             found = in_rgb(stored, contents, stated(data) if contents.bits > 8 else None)
             mode = stored.mode
-        turned, words = _upright(found.image, contents.orientation)
+        turned, words = _upright(found.image, contents)
         notes = (*_frames(contents), *words, *found.notes, *_profile(contents, mode), *contents.notes)
         return Picture(turned, contents.format, notes, found.scaling, mode)
 
@@ -114,12 +114,20 @@ _TURNS = {
 }
 
 
-def _upright(image: Image.Image, orientation: int) -> tuple[Image.Image, tuple[str, ...]]:
-    """The image turned as a camera's EXIF orientation says."""
-    if orientation not in _TURNS:
+_SIDEWAYS = (5, 6, 7, 8)
+
+
+def _decoded_size(contents: Contents) -> tuple[int, int]:
+    size = contents.width, contents.height
+    return size[::-1] if contents.turned and contents.orientation in _SIDEWAYS else size
+
+
+def _upright(image: Image.Image, contents: Contents) -> tuple[Image.Image, tuple[str, ...]]:
+    """The image turned as the camera's orientation says."""
+    if contents.orientation not in _TURNS:
         return image, ()
-    turn, words = _TURNS[orientation]
-    return image.transpose(turn), (f"The camera's {words}.",)
+    turn, words = _TURNS[contents.orientation]
+    return image if contents.turned else image.transpose(turn), (f"The camera's {words}.",)
 
 
 def _profile(contents: Contents, mode: str) -> tuple[str, ...]:

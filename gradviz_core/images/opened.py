@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable
 
 from PIL import (
+    AvifImagePlugin,
     BmpImagePlugin,
     GifImagePlugin,
     Image,
@@ -21,8 +22,10 @@ from PIL import (
     WebPImagePlugin,
 )
 
+from gradviz_core.images import heic
 from gradviz_core.images.formats.contents import Contents, unsupported
 
+AvifImagePlugin.DEFAULT_MAX_THREADS = 1
 _READERS: dict[str, Callable[[io.BytesIO], ImageFile.ImageFile]] = {
     "PNG": PngImagePlugin.PngImageFile,
     "JPEG": JpegImagePlugin.JpegImageFile,
@@ -30,6 +33,8 @@ _READERS: dict[str, Callable[[io.BytesIO], ImageFile.ImageFile]] = {
     "BMP": BmpImagePlugin.BmpImageFile,
     "TIFF": TiffImagePlugin.TiffImageFile,
     "GIF": GifImagePlugin.GifImageFile,
+    "AVIF": AvifImagePlugin.AvifImageFile,
+    "HEIC": heic.opened,
 }
 _OTHER_ORDER = {"B": "L", "L": "B", "N": "B" if sys.byteorder == "little" else "L"}
 _GREY_AND_ALPHA = "LA;16B"

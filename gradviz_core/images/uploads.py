@@ -7,8 +7,9 @@ import hashlib
 from PIL import Image
 
 from gradviz_core.errors import BadImage, UnknownImage
-from gradviz_core.images import arrays, decoding, depth, formats
+from gradviz_core.images import arrays, decoding, depth, formats, slices
 from gradviz_core.images.decoding import decode
+from gradviz_core.images.formats import dicom
 from gradviz_core.models.catalogue import image_file, sample_image
 from gradviz_core.text.readers import reading
 from gradviz_core.types import keys
@@ -45,21 +46,22 @@ def describe(key: str) -> ImageFile | None:
         return None
     data = store.here().image(digest)
     contents = formats.read(data)
-    array = arrays.told(contents.told)
-    kind = "NPY" if array else contents.format
+    array, slice_ = arrays.told(contents.told), slices.told(contents.told)
+    kind = "NPY" if array else "DICOM" if slice_ else contents.format
     if contents.bits <= 8:
-        return ImageFile(kind, contents.bits, contents.white_is_zero, array)
+        return ImageFile(kind, contents.bits, contents.white_is_zero, array, slice=slice_)
     picture = decoding.read(data)
     return ImageFile(kind, contents.bits, contents.white_is_zero, array, picture.scaling, picture.mode)
 
 
 @reading("image", BadImage)
 def inspect(data: bytes, value_range: depth.Range | None = None) -> tuple[ImageReport, bytes]:
-    """What was found in an uploaded file, and the bytes to keep: the same; or a PNG made of a NumPy array; or, where a
-    picture of more than 8 bits is scaled from a range that a person states, the same with this range behind them.
+    """What was found in an uploaded file, and the bytes to keep: the same; or a PNG made of a NumPy array or of a DICOM
+    slice; or, where a picture of more than 8 bits is scaled from a range that a person states, the same with this range
+    behind them.
 
-    The report's key names the bytes to keep. ``value_range`` is for arrays and for pictures of more than 8 bits: the
-    numbers that stand for 0 and for 255.
+    The report's key names the bytes to keep. ``value_range`` is for arrays, slices and pictures of more than 8 bits:
+    the numbers that stand for 0 and for 255.
 
     Raises:
         BadImage: the bytes are no image that can be read, or break a limit.
@@ -67,6 +69,8 @@ def inspect(data: bytes, value_range: depth.Range | None = None) -> tuple[ImageR
     kind, done = "", tuple[str, ...]()
     if data.startswith(arrays.SIGNATURE):
         kind, (data, done) = "NPY", arrays.as_png(data, value_range)
+    elif dicom.is_one(data):
+        kind, (data, done) = "DICOM", slices.as_png(data, value_range)
     elif value_range is not None and decoding.bits(data) > 8:
         data = depth.restated(data, value_range)
     return _reported(data, kind, done), data

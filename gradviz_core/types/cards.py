@@ -148,6 +148,21 @@ class ArrayFile:
     """The values that became 0 and 255; None where the array holds 8-bit integers."""
 
 
+@dataclass(frozen=True, slots=True)
+class SliceFile:
+    """How a DICOM slice was read as a picture."""
+
+    value_range: tuple[float, float] | None
+    """The values, after slope and intercept, that became 0 and 255; None for colours."""
+    inverted: bool
+    """Whether the lowest value is white."""
+    frames: int
+    """Frames in the file, of which this is the first."""
+    colours: Literal["grey", "rgb", "palette"]
+    bits: int
+    """Of one number of a colour."""
+
+
 Choice = Literal["all", "file", "largest", "person"]
 """How black and white were chosen: all bits are used; or by the file, by the largest value, or by a person."""
 
@@ -183,7 +198,7 @@ class ImageFile:
     """How an uploaded image is stored in its file, as far as a program that opens it must know."""
 
     format: str
-    """Such as ``PNG``; ``NPY`` for an array."""
+    """Such as ``PNG``; ``NPY`` for an array, ``DICOM`` for a slice."""
     bits: int = 8
     """Of one sample."""
     white_is_zero: bool = False
@@ -193,6 +208,7 @@ class ImageFile:
     """Of a picture of more than 8 bits."""
     mode: str = ""
     """Pillow's name for how such a picture stores its colours, such as ``I;16`` or ``RGB``."""
+    slice: SliceFile | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,8 +22,27 @@ from pages.uploads import camera, thumbnails, uploaded, uploading
 from pages.uploads.thumbnails import Group, Thumbnail, small
 
 PARAMETERS = (Parameter("image"),)
-KINDS = ("png", "jpg", "jpeg", "jpe", "jfif", "webp", "bmp", "tif", "tiff", "gif", "npy")
-WHAT = "a PNG, JPEG, WebP, BMP, TIFF, GIF or .npy file"
+KINDS = (
+    "png",
+    "jpg",
+    "jpeg",
+    "jpe",
+    "jfif",
+    "webp",
+    "avif",
+    "heic",
+    "heif",
+    "bmp",
+    "tif",
+    "tiff",
+    "gif",
+    "npy",
+    "dcm",
+    "dicom",
+    "ima",
+    "",
+)
+WHAT = "a PNG, JPEG, WebP, AVIF, HEIC, BMP, TIFF, GIF, DICOM or .npy file"
 Range = tuple[float, float]
 SAMPLES_BYTES = 5_000_000
 """Most that the thumbnails of the samples hold together."""
@@ -192,7 +211,7 @@ def _control() -> Control:
 
 
 def _uploader() -> UploadedFile | None:
-    return uploading.uploader("upload", "PNG, JPEG, WebP, BMP, TIFF, GIF or .npy", _control())
+    return uploading.uploader("upload", "PNG, JPEG, WebP, AVIF, TIFF and others", _control())
 
 
 def _camera() -> UploadedFile | None:

@@ -66,7 +66,7 @@ def test_what_is_not_taken_is_said_and_the_next_file_is_taken(app: Server, page:
     page.goto(app.address("saliency?model=preset/shapes-cnn"))
     seeing.check_drawn(page, "gradient")
     popover(page)
-    expect(page.get_by_text("GIF or .npy, up to 20 MB")).to_be_visible()
+    expect(page.get_by_text("TIFF and others, up to 20 MB")).to_be_visible()
     notes = tmp_path / "notes.txt"
     notes.write_bytes(bytes(19_000_000))  # refused while it is on its way
     choose(page, notes)

@@ -25,7 +25,16 @@ from gradviz_core.text.readers import WENT_WRONG, place
 from gradviz_core.types import ClassScore, GradientQuestion, Preprocessing, SurveyAnswer, SurveyQuestion
 from gradviz_core.types.cards import Recipe
 from gradviz_core.uploads import model_files, store
-from tests.hostile import checkpoints, exported_files, pictures, random_operators, safetensors_files, weights
+from tests.hostile import (
+    checkpoints,
+    dicom_files,
+    exported_files,
+    heif_files,
+    pictures,
+    random_operators,
+    safetensors_files,
+    weights,
+)
 from tests.hostile import mutations as spoil
 
 
@@ -88,6 +97,12 @@ def _look(data: bytes) -> None:
     images.normalise(images.as_seen(images.decode(kept), steps), steps)
 
 
+def _look_at_slice(data: bytes) -> None:
+    """With the window of the file."""
+    _, kept = images.inspect(data)
+    images.normalise(images.as_seen(images.decode(kept), _steps()), _steps())
+
+
 def _steps() -> Preprocessing:
     return catalogue.preset("shapes-cnn").preprocessing
 
@@ -116,6 +131,7 @@ def _pictures(kind: str) -> list[bytes]:
         "BMP": [{}, {"mode": "P"}, {"mode": "1"}, {"mode": "L"}],
         "TIFF": [{"compression": c} for c in (None, "tiff_lzw", "packbits", "tiff_deflate", "jpeg")]
         + [{"mode": "CMYK"}, {"mode": "RGBA"}, {"mode": "1", "compression": "group4"}],
+        "AVIF": [{}, {"mode": "RGBA"}, {"mode": "L"}, {"quality": 100}],
     }
     return [pictures.picture(kind, **chosen) for chosen in options[kind]]
 
@@ -161,7 +177,9 @@ _ALL = (
         _use,
     ),
     _picture_format("PNG", spoil.of_chunks, spoil.of_chunks),
-    *map(_picture_format, ("JPEG", "WEBP", "GIF", "BMP", "TIFF")),
+    *map(_picture_format, ("JPEG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")),
+    Format("heic", lambda: [heif_files.heic()], (spoil.of_bytes, spoil.of_start, spoil.of_start), _look),
+    Format("dicom", dicom_files.samples, (spoil.of_bytes, spoil.of_start, spoil.of_start), _look_at_slice),
     Format("npy", _arrays, (spoil.of_bytes, spoil.of_start, *[spoil.of_array_header] * 4), _look),
     Format("labels", _labels, (spoil.of_bytes, spoil.of_json), model_files.read_labels),
     Format("recipe", lambda: [_recipe()], (spoil.of_json, spoil.of_json, spoil.of_bytes), _read_recipe),

@@ -24,8 +24,10 @@ from tests.crowding import crowding
 from tests.hostile import (
     archives,
     checkpoints,
+    dicom_files,
     driving,
     exported_files,
+    heif_files,
     pickles,
     pictures,
     safetensors_files,
@@ -40,11 +42,13 @@ KINDS = (
     *(archives.CASES, pickles.CASES, tensors.CASES, safetensors_files.CASES, exported_files.CASES),
     checkpoints.CASES,
 )
+PICTURE_KINDS = (pictures.CASES, heif_files.CASES, dicom_files.CASES)
+PICTURES = tuple(case for cases in PICTURE_KINDS for case in cases)
 MODELS = tuple(case for cases in KINDS for case in cases)
 SHOWN = {
-    *(case.name for case in (*MODELS, *pictures.CASES) if case.fate == "kept"),
-    *(next(case.name for case in cases if case.fate == "refused") for cases in (*KINDS, pictures.CASES)),
-    *(case.name for case in (*MODELS, *pictures.CASES) if re.search(r"[^\w.-]", case.file)),
+    *(case.name for case in (*MODELS, *PICTURES) if case.fate == "kept"),
+    *(next(case.name for case in cases if case.fate == "refused") for cases in (*KINDS, *PICTURE_KINDS)),
+    *(case.name for case in (*MODELS, *PICTURES) if re.search(r"[^\w.-]", case.file)),
 }
 """Names of those that go through the pages; those with a name that attacks too."""
 
@@ -119,7 +123,7 @@ def test_model(app_of: World, case: Case) -> None:
         refused(app_of, case, bring_model)
 
 
-@pytest.mark.parametrize("case", pictures.CASES, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", PICTURES, ids=lambda case: case.name)
 def test_picture(app_of: World, case: Case) -> None:
     if case.name in SHOWN:
         on_the_page(app_of, case, "image", driving.upload_picture)
@@ -128,5 +132,5 @@ def test_picture(app_of: World, case: Case) -> None:
 
 
 def test_there_are_enough_of_them_and_each_has_a_name_of_its_own() -> None:
-    names = [case.name for case in (*MODELS, *pictures.CASES)]
+    names = [case.name for case in (*MODELS, *PICTURES)]
     assert len(names) == len(set(names)) >= 75

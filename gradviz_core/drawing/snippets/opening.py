@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from gradviz_core.drawing.snippets.program import GRADVIZ, INSTALL, Block, comment, quoted
 from gradviz_core.types import ImageFile, ModelCard, keys
-from gradviz_core.types.cards import ArrayFile, Scaling
+from gradviz_core.types.cards import ArrayFile, Scaling, SliceFile
 
-_SUFFIXES = {"JPEG": "jpg", "WEBP": "webp", "BMP": "bmp", "TIFF": "tif", "GIF": "gif"}
+_SUFFIXES = {
+    "JPEG": "jpg",
+    "WEBP": "webp",
+    "BMP": "bmp",
+    "TIFF": "tif",
+    "GIF": "gif",
+    "AVIF": "avif",
+    "HEIC": "heic",
+}
 _NUMPY, _PILLOW = "import numpy as np", "from PIL import Image"
 
 
@@ -25,16 +33,23 @@ def opened(card: ModelCard, sample: str, upload: ImageFile | None) -> Block:
     file = upload or ImageFile("PNG")
     if file.array is not None:
         return _of_array(file.array, colours)
+    if file.slice is not None:
+        return _of_slice(file.slice, colours)
     suffix = _SUFFIXES.get(file.format, "png")
     if file.scaling is not None and file.scaling.chosen != "all" and not file.mode.startswith("I;16"):
         return _of_wide_colours(file, file.scaling, suffix, colours)
     lines = [
+        *(["pillow_heif.register_heif_opener()  # pip install pillow-heif"] if file.format == "HEIC" else []),
         f'image = Image.open("your-image.{suffix}")  # the file that you uploaded',
         "image = ImageOps.exif_transpose(image)  # upright",
         *(_in_8_bits(file) if file.scaling is not None else []),
         *_on_white(colours),
     ]
-    return Block(tuple(lines), ("from PIL import Image, ImageOps", *([_NUMPY] if file.scaling is not None else [])))
+    imports = [
+        *([_NUMPY] if file.scaling is not None else []),
+        *(["import pillow_heif"] if file.format == "HEIC" else []),
+    ]
+    return Block(tuple(lines), ("from PIL import Image, ImageOps", *imports))
 
 
 def _on_white(colours: str) -> list[str]:
@@ -121,3 +136,25 @@ def _of_array(file: ArrayFile, colours: str) -> Block:
     if file.channels != 4:
         lines[-1] += colours
     return Block(tuple(lines), (_NUMPY, _PILLOW))
+
+
+def _of_slice(file: SliceFile, colours: str) -> Block:
+    lines = ['slice = pydicom.dcmread("your-slice.dcm")  # the file that you uploaded']
+    numbers = "slice.pixel_array" + ("[0]  # the first frame" if file.frames > 1 else "")
+    if file.value_range is not None:
+        low, high = file.value_range
+        lines += [
+            f"numbers = {numbers}",
+            "values = pydicom.pixels.apply_rescale(numbers, slice)  # slope · numbers + intercept",
+            f"low, high = {low!r}, {high!r}  # the values that become 0 and 255",
+            "pixels = np.rint((np.clip(values, low, high) - low) / (high - low) * 255).astype(np.uint8)",
+            *(["pixels = 255 - pixels  # in this file the lowest value is white"] if file.inverted else []),
+        ]
+    else:
+        lines.append(f"pixels = {numbers}")
+        if file.colours == "palette":
+            lines.append("pixels = pydicom.pixels.apply_color_lut(pixels, slice)")
+        if file.bits != 8:
+            lines.append(f"pixels = np.rint(pixels / {2**file.bits - 1} * 255).astype(np.uint8)")
+    lines.append(f"image = Image.fromarray(pixels){colours}")
+    return Block(tuple(lines), (_NUMPY, _PILLOW, "import pydicom  # pip install pydicom"))

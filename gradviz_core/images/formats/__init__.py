@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from gradviz_core.errors import BadImage
-from gradviz_core.images.formats import bmp, gif, jpeg, png, tiff, webp
+from gradviz_core.images.formats import bmp, gif, heif, jpeg, png, tiff, webp
 from gradviz_core.images.formats.contents import Contents
 
-FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF")
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF", "AVIF", "HEIC")
 """What Pillow may try, one at a time; others, PostScript among them, are never opened."""
-READ = "PNG, JPEG, WebP, BMP, TIFF or GIF image, or a NumPy array (.npy)"
+READ = "PNG, JPEG, WebP, AVIF, BMP, TIFF, GIF or DICOM image, or a NumPy array (.npy)"
 _OTHERS = (
     (b"%PDF", "a PDF", "Export the page as PNG."),
     (b"%!PS", "PostScript", "Export it as PNG."),
@@ -28,13 +28,6 @@ _OTHERS = (
     (b"<!DOCTYPE html", "a web page", "Save the picture itself, not the page that shows it."),
     (b"<html", "a web page", "Save the picture itself, not the page that shows it."),
 )
-_BRANDS = {
-    **dict.fromkeys((b"avif", b"avis"), ("an AVIF image", "Save it as PNG.")),
-    **dict.fromkeys(
-        (b"heic", b"heix", b"heim", b"hevc", b"mif1", b"msf1"),
-        ("a HEIC photo", "Export the photo as JPEG."),
-    ),
-}
 
 
 def read(data: bytes) -> Contents:
@@ -57,13 +50,14 @@ def read(data: bytes) -> Contents:
         return tiff.read(data)
     if data.startswith(b"BM"):
         return bmp.read(data)
+    if data[4:8] == b"ftyp" and data[8:12] in heif.BRANDS:
+        return heif.read(data)
     raise _of_another_kind(data)
 
 
 def _of_another_kind(data: bytes) -> BadImage:
     if data[4:8] == b"ftyp":
-        kind, advice = _BRANDS.get(data[8:12], ("a video or a raw photo", "Save one picture of it as PNG or JPEG."))
-        return BadImage(f"The file is {kind}, which is not supported. {advice}")
+        return BadImage("The file is a video or a raw photo, which is not supported. Save one picture of it as PNG.")
     for start, kind, advice in _OTHERS:
         if data[: len(start)].lower() == start.lower():
             return BadImage(f"The file is {kind}, which is not supported. {advice}")

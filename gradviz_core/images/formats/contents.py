@@ -26,6 +26,8 @@ class Contents:
     frames: int = 1
     orientation: int = 1
     """EXIF's: 1 is upright, 2 to 8 are turned or mirrored."""
+    turned: bool = False
+    """Whether the decoder turns it upright by itself."""
     profile: bytes = b""
     """The ICC profile, or as much of it as tells whether it is sRGB; empty where there is none."""
     bits: int = 8
