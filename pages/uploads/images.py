@@ -22,26 +22,14 @@ from pages.uploads import camera, thumbnails, uploaded, uploading
 from pages.uploads.thumbnails import Group, Thumbnail, small
 
 PARAMETERS = (Parameter("image"),)
+TOLD = tuple("nii gz nrrd mat fits jxl jp2 exr hdr pnm ppm pgm svg pdf psd npz mp4 mov".split())
+"""Not read, but named, with what to do."""
 KINDS = (
-    "png",
-    "jpg",
-    "jpeg",
-    "jpe",
-    "jfif",
-    "webp",
-    "avif",
-    "heic",
-    "heif",
-    "bmp",
-    "tif",
-    "tiff",
-    "gif",
-    "npy",
-    "dcm",
-    "dicom",
-    "ima",
+    *"png jpg jpeg jpe jfif webp avif heic heif bmp tif tiff gif npy dcm dicom ima".split(),
     "",
+    *TOLD,
 )
+"""Slices of scanners often have no ending."""
 WHAT = "a PNG, JPEG, WebP, AVIF, HEIC, BMP, TIFF, GIF, DICOM or .npy file"
 Range = tuple[float, float]
 SAMPLES_BYTES = 5_000_000
