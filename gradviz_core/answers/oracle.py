@@ -18,6 +18,7 @@ from gradviz_core.errors import BadTarget, QuestionError, Unreachable
 from gradviz_core.methods.attributions import Asked, Attention, Inside
 from gradviz_core.tracing import batch, relu_rules
 from gradviz_core.tracing.bias_terms import BiasTerms, bias_terms
+from gradviz_core.tracing.quick_kernels import QuickKernels
 from gradviz_core.tracing.relu_rules import Rewritten, Rule
 from gradviz_core.tracing.row_rules import Mixes
 from gradviz_core.tracing.rows_apart import check_way_back
@@ -30,9 +31,9 @@ from gradviz_core.types.sites import site_name
 
 TOGETHER = GRID
 """Points that are asked in one pass, at most."""
-NUMBERS = 6 * 3 * 224 * 224
-"""Numbers at the input of one pass, at most, where that is more than one point: with more, the C library gives memory
-back between passes, and asking for it again takes as long as larger batches save."""
+NUMBERS = TOGETHER * 3 * 224 * 224
+"""Numbers at the input of one pass, at most, where that is more than one point: what a pass of so many takes in memory
+grows with them."""
 AGREEMENT = 1e-5
 """Of the largest number: so close is a row of a batch to the point alone, or each is asked alone."""
 _NOT_ROWS = (RuntimeError, ValueError, TypeError, IndexError, BadTarget, QuestionError, Unreachable)
@@ -323,7 +324,8 @@ class SceneOracle:
             with suppress(*_NOT_ROWS):
                 if (apart := self._apart(at, points, ask)) is not None:
                     return apart
-                found = ask(at, points, apart=False)
+                with QuickKernels():
+                    found = ask(at, points, apart=False)
                 if all(self._agrees(at, points[end], found[end]) for end in (0, -1)):
                     return found
         self._alone.add(at)
@@ -337,7 +339,8 @@ class SceneOracle:
         """
         if at not in self._may_mix and not self._target.needs_axes:
             with suppress(Mixes):
-                found = ask(at, points, apart=True)
+                with QuickKernels():
+                    found = ask(at, points, apart=True)
                 size = at, len(points)
                 if size in self._sizes or all(self._agrees(at, points[end], found[end]) for end in (0, -1)):
                     self._sizes.add(size)
