@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 import pytest
+import torch
 from torch import Tensor
 
 import gradviz_core as gv
@@ -77,3 +78,20 @@ def test_the_parts_of_a_sum_make_what_is_asked_for_at_once(method: str) -> None:
     np.testing.assert_allclose(made, whole.attributions[gv.INPUT], rtol=1e-4, atol=1e-6 * np.abs(made).max())
     assert [part.totals == whole.totals for part in parts] == [True, not card.complete, not card.complete]
     assert all(part.gaps == {} for part in parts)
+
+
+def test_a_later_part_asks_for_no_gradients_but_those_of_its_sum(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first asks for the image's own too, and for those of two rows alone."""
+    made = [0]
+    grad: Callable[..., object] = torch.autograd.grad
+
+    def counted(*args: object, **kwargs: object) -> object:
+        made[0] += 1
+        return grad(*args, **kwargs)
+
+    monkeypatch.setattr(torch.autograd, "grad", counted)
+    answerer, options = Answerer("cpu"), (("draws", 16.0),)
+    for part, count in (((0, 8), 4), ((8, 16), 1)):
+        made[0] = 0
+        answerer.answer(gv.GradientQuestion(model=MODEL, image=IMAGE, method="smoothgrad", options=options, part=part))
+        assert made == [count], part

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -105,3 +107,33 @@ def test_a_worker_that_needs_more_memory_says_so_and_lives_on() -> None:
     assert (word, type(error_from_json(body))) == ("error", ComputeError)
     assert "needs more memory than is available" in str(error_from_json(body))
     assert worker.reply(answerer, "ask", question_to_json(question("preset/digits-mlp")).encode())[0] == "ok"
+
+
+AGAIN = """
+import ctypes, resource, sys
+from gradviz_core import memory
+library = ctypes.CDLL(None)
+library.malloc.restype, library.malloc.argtypes = ctypes.c_void_p, [ctypes.c_size_t]
+library.free.argtypes = [ctypes.c_void_p]
+def a_pass():
+    held = [library.malloc(25_000_000) for _ in range(8)]
+    for place in held:
+        ctypes.memset(place, 1, 25_000_000)
+    for place in held:
+        library.free(place)
+assert sys.argv[1] == "as it is" or memory.keep_for_the_next_pass()
+a_pass()
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+a_pass()
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+"""How many pages the system has to find for what was there before and was freed."""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="glibc")
+def test_a_pass_in_a_worker_finds_the_memory_of_the_one_before() -> None:
+    as_it_is, kept = (
+        int(subprocess.run([sys.executable, "-c", AGAIN, how], capture_output=True, check=True).stdout)
+        for how in ("as it is", "kept")
+    )
+    assert kept < 100 < as_it_is

@@ -73,7 +73,8 @@ def answer(scene: Scene, question: GradientQuestion, notes: tuple[str, ...], clo
     target, score = scene.select(question.target)
     field_seen = _receptive_field(target, scene.trace)  # read from the graph, so before the graph may go
     needed = not card_of(question.method).scores_alone
-    there, unreached = parted(scene.trace, _slopes(scene, question, score), target, needed=needed)
+    own = {} if _goes_on(question) else _slopes(scene, question, score)
+    there, unreached = parted(scene.trace, own, target, needed=needed)
     oracles = _oracles(scene, question, target, there)
     made = arrays(scene, question, there, oracles) | _tokens(oracles)
     sums_to = totals(scene, question, oracles)
@@ -109,12 +110,19 @@ def _slopes(scene: Scene, question: GradientQuestion, score: Tensor) -> dict[Sit
         return dict.fromkeys(question.wrt)
 
 
+def _goes_on(question: GradientQuestion) -> bool:
+    """Whether it is a part of a sum that another part begins."""
+    return question.part is not None and question.part[0] > 0
+
+
 def _oracles(
     scene: Scene, question: GradientQuestion, target: Target, found: Mapping[Site, Tensor]
 ) -> dict[Site, SceneOracle]:
     """What gives the scores and gradients that the method asks for, where it can; ``found`` as for ``arrays``."""
     if question.method == PLAIN:
         return {}
+    if _goes_on(question):
+        return {site: SceneOracle(scene, target, site, None, question.axis) for site in question.wrt}
     slopes = found
     if card_of(question.method).scores_alone:  # the slope is never read
         slopes = {site: torch.zeros_like(scene.trace.value(site)) for site in question.wrt}
@@ -126,7 +134,7 @@ def arrays(
 ) -> dict[str, np.ndarray]:
     """As a ``GradientAnswer`` holds them; ``found`` holds the gradient at each site, ``oracles`` what gives others. Of
     the parts of a sum only the first holds more than sums: the others would say the same again."""
-    first = question.part is None or question.part[0] == 0
+    first = not _goes_on(question)
     made: dict[str, np.ndarray] = {"pixels": scene.pixels.copy()} if first else {}
     for site in question.wrt:
         if first:
@@ -169,7 +177,7 @@ def _without_sums(made: Arrays) -> Arrays:
 
 def totals(scene: Scene, question: GradientQuestion, oracles: Mapping[Site, Oracle]) -> tuple[tuple[Site, float], ...]:
     """What the attribution at each site sums to, by the law of a complete method; once where there are parts."""
-    if not card_of(question.method).complete or (question.part is not None and question.part[0] > 0):
+    if not card_of(question.method).complete or _goes_on(question):
         return ()
     options, total = settled(question.method, question.options), total_of(question.method)
     sums = {site: total(one, scene.trace.value(site).detach().clone(), options) for site, one in oracles.items()}

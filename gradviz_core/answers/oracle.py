@@ -55,8 +55,12 @@ class SceneOracle:
     For another value the model runs again, from the same random seed, with that value in place of the site's own.
     """
 
-    def __init__(self, scene: Scene, target: Target, site: Site, gradient: Tensor, axis: int | None = None) -> None:
-        """``axis`` counts the channels of the site's value, where somebody has chosen it.
+    def __init__(
+        self, scene: Scene, target: Target, site: Site, gradient: Tensor | None, axis: int | None = None
+    ) -> None:
+        """``axis`` counts the channels of the site's value, where somebody has chosen it. Without a ``gradient`` it is
+        for a later part of a sum: that rows have the gradients of their points was seen in the first one, as in the
+        first block of a whole sum.
 
         Raises:
             BadTarget: the value has no such axis.
@@ -67,7 +71,7 @@ class SceneOracle:
         self._read = {site, *([target.at] if target.at else ())}
         self._parts: BiasTerms | None = None
         self._alone: set[Site] = set()
-        self._compared: set[Site] = set()
+        self._compared: set[Site] = set() if gradient is not None else {site, INPUT}
         self._may_mix: set[Site] = set()
         self._sizes: set[tuple[Site, int]] = set()
         self.notes: dict[str, None] = {}
@@ -105,7 +109,7 @@ class SceneOracle:
             Unreachable: no path leads from the site to the score in that pass.
         """
         value = self._fitting(value)
-        if torch.equal(value, self._here):
+        if self._gradient is not None and torch.equal(value, self._here):
             return self._gradient.clone()
         return self._one(self._site, value).gradient
 

@@ -22,6 +22,7 @@ from functools import partial
 from multiprocessing.connection import Connection
 from typing import Any, Protocol
 
+from gradviz_core import memory
 from gradviz_core.compute import confining, downloads, inspecting, pretrained, worker_log
 from gradviz_core.compute.protocol import Message, Ready, read_message, write_message
 from gradviz_core.compute.sockets import widen
@@ -85,6 +86,8 @@ def main(jobs: Connection, lifeline: Connection, log_writer: Connection, plan: P
     faulthandler.enable()
     widen(jobs)
     _limit(plan.memory_mb)
+    if plan.models:
+        memory.keep_for_the_next_pass()
     _end_with(lifeline)
     confinement = None
     if plan.confined:  # before there is a second thread, which would keep its freedom

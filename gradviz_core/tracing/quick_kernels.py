@@ -33,6 +33,9 @@ Pair = Sequence[int]
 class QuickKernels(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """``with QuickKernels():`` around passes and their way back."""
 
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+
     def __torch_dispatch__(
         self, func: Any, types: object, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
     ) -> object:
