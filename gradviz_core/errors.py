@@ -28,7 +28,15 @@ from __future__ import annotations
 
 
 class GradVizError(Exception):
-    """Root of every error raised on purpose."""
+    """Root of every error raised on purpose.
+
+    ``code`` is Python that a person can paste to do what the message tells them to do next; empty for most. Names from
+    a file stand in it only where they are identifiers.
+    """
+
+    def __init__(self, message: str = "", code: str = "") -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class QuestionError(GradVizError, ValueError):

@@ -71,6 +71,7 @@ TORCH_FREE = (
     *("tracing.axes", "tracing.axis_rules"),
     *("scenes", "benchmark.scoring", "benchmark.pictures", "benchmark.results", "benchmark.report", "benchmark.chart"),
     *("uploads.archive", "uploads.holders", "uploads.store", "uploads.store_folder"),
+    *("uploads.foreign_files", "uploads.next_steps"),
     *("compute.askers", "compute.client", "compute.npz", "compute.sandbox", "doctor.verdicts"),
 )
 """Wings, and modules of other wings, that are importable without torch."""

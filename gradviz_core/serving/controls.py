@@ -25,6 +25,8 @@ class Control:
     """The same in words: ``a .txt or .json file``."""
     most_mb: float
     """Largest file, in megabytes of 1,000,000 bytes."""
+    others: tuple[tuple[str, str], ...] = ()
+    """Other extensions that people try, each with what such a file is and what to do instead."""
 
     @property
     def most_bytes(self) -> int:
@@ -35,7 +37,10 @@ class Control:
         """Raise ``UploadRefused`` for a file with another extension, an empty one, and one that is too large."""
         shown = repr(name[:LONGEST_NAME])
         if ending(name) not in self.endings:
-            raise UploadRefused(f"{shown} has an unsupported type. Choose {self.what}.")
+            known = dict(self.others).get(ending(name))
+            raise UploadRefused(
+                f"{shown} is {known}" if known else f"{shown} has an unsupported type. Choose {self.what}."
+            )
         if not size:
             raise UploadRefused(f"{shown} is empty. Choose another file.")
         if size > self.most_bytes:

@@ -356,17 +356,19 @@ def _read(form: TypeAdapter[T], text: str | bytes) -> T:
 
 
 def error_to_json(error: GradVizError) -> str:
-    """The error as JSON: the name of its class in ``errors.py`` (or of the nearest ancestor there), and its message."""
+    """The error as JSON: the name of its class in ``errors.py`` (or of the nearest ancestor there), its message and
+    its code."""
     name = next(c.__name__ for c in type(error).__mro__ if _ERRORS.get(c.__name__) is c)
-    return json.dumps({"error": name, "message": str(error)[:LONGEST_MESSAGE]}, sort_keys=True)
+    said = {"error": name, "message": str(error)[:LONGEST_MESSAGE], "code": error.code[:LONGEST_MESSAGE]}
+    return json.dumps(said, sort_keys=True)
 
 
 def error_from_json(text: str | bytes) -> GradVizError:
     """The error that ``error_to_json`` wrote, ready to raise; anything else becomes a ``ComputeError`` that says so."""
     try:
         match json.loads(text):
-            case {"error": str(name), "message": str(message)} if name in _ERRORS:
-                return _ERRORS[name](message[:LONGEST_MESSAGE])
+            case {"error": str(name), "message": str(message), "code": str(code)} if name in _ERRORS:
+                return _ERRORS[name](message[:LONGEST_MESSAGE], code[:LONGEST_MESSAGE])
     except ValueError:
         pass
     return ComputeError("The compute service answered with an error that this version does not know. Restart both.")

@@ -18,15 +18,11 @@ from gradviz_core.text.readers import reading
 from gradviz_core.text.shown_text import is_one_line
 from gradviz_core.types import keys
 from gradviz_core.types.cards import Fit, ModelCard, ModelReport, Preprocessing
-from gradviz_core.uploads import archive, store, weights_files
-from gradviz_core.uploads.weights_files import Part, before_zip, fitting, safetensors_files, shards
-from gradviz_core.uploads.weights_files.sentences import SAVE_A_STATE_DICT
+from gradviz_core.uploads import archive, foreign_files, next_steps, store, weights_files
+from gradviz_core.uploads.weights_files import Part, bare_pickles, before_zip, fitting, safetensors_files, shards
 
 MOST_LABEL_BYTES = 1_000_000
 
-_EXPORT = 'Export the model instead: torch.export.save(torch.export.export(model, (x,)), "model.pt2").'
-_IMAGES = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"RIFF", b"BM", b"II*\0", b"MM\0*")
-_HDF5 = b"\x89HDF\r\n\x1a\n"
 _ZIP = b"PK\x03\x04"
 
 
@@ -169,13 +165,29 @@ def _that_fit(found: weights_files.WeightsFile) -> _Chosen:
     whole = [(part, fits) for part, fits in tried if fits and not fits[0].differences]
     if not whole:
         part, fits = min(tried, key=lambda pair: pair[1][0].differences if pair[1] else len(pair[0].tensors))
+        code = _export_with(found, part)
         if not fits or fits[0].matching * 4 < len(part.tensors):
-            raise fitting.no_fit(part.tensors)
-        raise fitting.mismatch(fitting.compare(fits[0].architecture, part.tensors), part.tensors)
+            raise fitting.no_fit(part.tensors, code)
+        raise fitting.mismatch(fitting.compare(fits[0].architecture, part.tensors), part.tensors, code)
     if len(whole) == 1:
         part, fits = whole[0]
         return [(part, tuple(replace(fit, part="") if part is found.parts[0] else fit for fit in fits))]
     return [(part, fits[:1]) for part, fits in whole if part.can_be_chosen or part is found.parts[0]]
+
+
+def _export_with(found: weights_files.WeightsFile, part: Part) -> str:
+    """The program that puts these weights into the model they came from, and exports it."""
+    *path, prefix = part.name.split("/") if part.name else [""]
+    if not prefix.endswith("."):
+        path, prefix = [*path, prefix] if prefix else path, ""
+    convolutions = (tensor.shape[1] for tensor in part.tensors.values() if len(tensor.shape) == 4)
+    return next_steps.export_with_weights(
+        path,
+        prefix,
+        next(convolutions, 3),
+        safetensors=found.format == "safetensors",
+        trusted=not found.holds_objects,
+    )
 
 
 def _notes(chosen: _Chosen) -> tuple[str, ...]:
@@ -233,15 +245,13 @@ def _refuse_other_kinds(data: bytes) -> None:
     """A sentence for each kind of file that people are likely to try.
 
     Raises:
-        BadModel: it is neither a zip archive nor a safetensors file.
+        BadModel: it is neither a zip archive nor a safetensors file, nor one of torch's old format.
     """
     if not data:
         raise BadModel("The file is empty. Choose a model file, such as .pt2, .safetensors, .pt or .pth.")
     if data[:4] == _ZIP:
-        if shards.looks_like(data):
-            return
-        if any(name in ("config.json", "model.weights.h5") for name in archive.names(data)):
-            raise BadModel(f"The file is a Keras model, which is not supported. In PyTorch: {_EXPORT}")
+        if not shards.looks_like(data):
+            foreign_files.check_names(archive.names(data))
         return
     if safetensors_files.looks_like(data) or before_zip.looks_like(data):
         return
@@ -250,20 +260,13 @@ def _refuse_other_kinds(data: bytes) -> None:
             "The file is the index of weights in several safetensors files, and holds no weights itself. "
             f"{shards.AS_ONE_FILE}"
         )
-    if data[:8] == _HDF5:
-        raise BadModel(f"The file is HDF5 (as written by Keras), which is not supported. In PyTorch: {_EXPORT}")
-    if data.startswith(_IMAGES):
-        raise BadModel("The file is an image, not a model. Upload it where images are chosen.")
     if data[:1] == b"\x80" and b"\x01" <= data[1:2] <= b"\x05":
-        raise BadModel(
-            "The file is a bare pickle without a zip archive: loading it would run the code in it, so GradViz never "
-            f"does. {SAVE_A_STATE_DICT}"
-        )
-    if data[0] == 0x08 and data[2:3] in (b"\x12", b"\x1a", b"\x22", b"\x3a", b"\x42"):
-        raise BadModel(f"The file looks like ONNX, which is not supported yet. {_EXPORT}")
+        raise bare_pickles.refusal(data)
+    foreign_files.check_start(data)
     raise BadModel(
-        "The file is not a model that can be read: it is neither a torch zip archive nor safetensors. Choose a "
-        f".pt2, .safetensors, .pt or .pth file. {_EXPORT}"
+        "The file is not a model that can be read: it is neither a torch zip archive nor safetensors. Choose a .pt2, "
+        f".safetensors, .pt or .pth file. {next_steps.EXPORT}",
+        next_steps.export(),
     )
 
 

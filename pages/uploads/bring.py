@@ -18,6 +18,7 @@ from gradviz_core.errors import GradVizError
 from gradviz_core.serving.controls import LONGEST_NAME, Control, size_text
 from gradviz_core.settings import settings
 from gradviz_core.types.cards import ModelReport, Recipe
+from gradviz_core.uploads import foreign_files, next_steps
 from pages.shell.words import linked, plain
 from pages.uploads import export_words, recipe_form, uploaded, uploading
 
@@ -29,7 +30,7 @@ WHAT = "a .pt2, .safetensors, .pt, .pth, .ckpt, .bin or .zip file"
 
 def control() -> Control:
     """What the uploader of the dialog takes."""
-    return Control("model", KINDS, WHAT, settings().model_mb)
+    return Control("model", KINDS, WHAT, settings().model_mb, foreign_files.by_ending())
 
 
 @dataclass(slots=True)
@@ -154,7 +155,7 @@ def _choose_file(draft: Draft, place: DeltaGenerator) -> None:
         file = _uploader()
     if file is None:
         return
-    sentence = ""
+    refused: GradVizError | None = None
     try:
         come = uploading.come(file, control())
         with room, st.spinner(f"Reading {size_text(come.size)}: its contents and its cost …"):
@@ -164,14 +165,16 @@ def _choose_file(draft: Draft, place: DeltaGenerator) -> None:
         draft.name, draft.report = file.name[:LONGEST_NAME], report
         draft.recipe = recipe_form.proposal(report, uploading.stem(file))
     except GradVizError as error:
-        sentence = str(error)
+        refused = error
     uploading.let_go("model_file", file)
-    if not sentence:
+    if refused is None:
         place.empty()
         return
     with place.container():
         _uploader()
-        st.error(linked(sentence), icon=":material/error:")
+        st.error(linked(str(refused)), icon=":material/error:")
+        if refused.code:
+            st.code(next_steps.naming(refused.code, file.name[:LONGEST_NAME]), language="python", wrap_lines=True)
 
 
 def _uploader() -> UploadedFile | None:

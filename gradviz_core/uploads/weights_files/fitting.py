@@ -16,6 +16,7 @@ from gradviz_core.models.on_meta import OnMeta
 from gradviz_core.models.torchvision_shapes import CLASSES
 from gradviz_core.types import keys
 from gradviz_core.types.cards import Fit, Preprocessing
+from gradviz_core.uploads import next_steps
 from gradviz_core.uploads.weights_files import heads, leftovers
 from gradviz_core.uploads.weights_files.heads import Head
 from gradviz_core.uploads.weights_files.tensors import StoredTensor, shape_text
@@ -29,7 +30,7 @@ _MARKER = 1_000_003
 """A number of classes that no other dimension of a preset has."""
 _AUXILIARY = ("aux1.", "aux2.", "AuxLogits.")
 _OLD_DENSENET = re.compile(r"^(.*denselayer\d+\.(?:norm|conv))\.([12]\..*)")
-_EXPORT = "For another architecture, upload an exported program (torch.export.save)."
+_EXPORT = f"Put them into your own model. {next_steps.EXPORT}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +106,7 @@ def _wanted(needs: Plan, head: Head | None, has: Mapping[str, StoredTensor]) -> 
     return {name: shape for name, shape in wanted.items() if not name.startswith(f"{head.path}.")} | head.shapes
 
 
-def mismatch(found: Comparison, tensors: Mapping[str, StoredTensor]) -> BadModel:
+def mismatch(found: Comparison, tensors: Mapping[str, StoredTensor], code: str = "") -> BadModel:
     """The error that lists the first differences, and names the architecture that would fit better."""
     best = next(iter(_ranked(tensors)), found)
     shown = "; ".join(found.differences[:MOST_SHOWN])
@@ -118,13 +119,13 @@ def mismatch(found: Comparison, tensors: Mapping[str, StoredTensor]) -> BadModel
         advice = f"They fit {best.architecture} with {best.classes:,} classes: choose that."
     else:
         advice = f"{best.architecture} fits best, with {len(best.differences):,} differences. {_EXPORT}"
-    return BadModel(f"The weights do not fit {found.architecture}, {differences}: {shown}{more}. {advice}")
+    return BadModel(f"The weights do not fit {found.architecture}, {differences}: {shown}{more}. {advice}", code)
 
 
-def no_fit(tensors: Mapping[str, StoredTensor]) -> BadModel:
+def no_fit(tensors: Mapping[str, StoredTensor], code: str) -> BadModel:
     """The error for weights of which no tensor is in any architecture."""
     names = ", ".join(repr(name[:80]) for name in list(tensors)[:3])
-    return BadModel(f"No known architecture has tensors like those in the file, such as {names}. {_EXPORT}")
+    return BadModel(f"No known architecture has tensors like those in the file, such as {names}. {_EXPORT}", code)
 
 
 def prepared(architecture: str, tensors: Mapping[str, StoredTensor]) -> dict[str, StoredTensor]:

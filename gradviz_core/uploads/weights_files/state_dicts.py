@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gradviz_core.errors import BadModel
-from gradviz_core.uploads import archive
+from gradviz_core.uploads import archive, next_steps
 from gradviz_core.uploads.weights_files import pickles
 from gradviz_core.uploads.weights_files.saved import Saved
 from gradviz_core.uploads.weights_files.sentences import SAVE_A_STATE_DICT
@@ -16,9 +16,7 @@ def read(data: bytes | memoryview) -> Saved:
         BadModel: it is TorchScript, damaged, or breaks a limit.
     """
     if is_torchscript(archive.names(data)):
-        raise BadModel(
-            "The file is TorchScript, which contains code; code in uploads is never run. " + SAVE_A_STATE_DICT
-        )
+        raise _torchscript(archive.names(data))
     members = archive.members(data)
     folder = _folder(members)
     order = members.get(f"{folder}/byteorder")
@@ -33,6 +31,20 @@ def read(data: bytes | memoryview) -> Saved:
 def is_torchscript(names: tuple[str, ...]) -> bool:
     """Whether an archive with members of these names was written by ``torch.jit.save``."""
     return any("code" in name.split("/")[1:2] or name.endswith("/constants.pkl") for name in names)
+
+
+def _torchscript(names: tuple[str, ...]) -> BadModel:
+    what = "The file is TorchScript, which contains code; code in uploads is never run."
+    if any(name.partition("/")[2].startswith("code/__torch__/torchvision/models/") for name in names):
+        return BadModel(
+            f"{what} Its layers are torchvision's: take the weights out of it, and choose the file that comes.",
+            next_steps.save_script_weights(),
+        )
+    return BadModel(
+        f"{what} torch.export does not take it either: go back to the PyTorch model that it was made from. "
+        f"{next_steps.EXPORT}",
+        next_steps.export(),
+    )
 
 
 def _folder(members: dict[str, memoryview]) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from gradviz_core.errors import BadModel
 from gradviz_core.text.shown_text import visible
+from gradviz_core.uploads import next_steps
 from gradviz_core.uploads.weights_files.pickle_values import Global, OddTensor, Stub, TensorRef
 from gradviz_core.uploads.weights_files.sentences import SAVE_A_STATE_DICT
 from gradviz_core.uploads.weights_files.tensors import MOST_TENSORS
@@ -120,11 +121,7 @@ def _left_out(names: list[str]) -> str:
 
 def _no_dictionary(root: object) -> BadModel:
     if isinstance(root, Stub | Global):
-        return BadModel(
-            f"The file is a whole pickled object ({root.name[:80]!r}), and loading it would run the code in it, so "
-            "GradViz never does. Export the model with torch.export: a .pt2 file brings its own architecture. Or, "
-            f"for an architecture that is known here: {SAVE_A_STATE_DICT}"
-        )
+        return _whole_object(f"The file is a whole pickled object ({_class(root)})", root, ())
     return BadModel(f"The file holds {_kind(root)} where a state dict should be. {SAVE_A_STATE_DICT}")
 
 
@@ -137,12 +134,17 @@ def _no_tensors(root: dict[object, object]) -> BadModel:
         return BadModel(f"The file contains no named tensors{where}. {SAVE_A_STATE_DICT}")
     likely = [pair for pair in objects if pair[0] in WRAPPERS] or objects
     key, value = likely[0]
-    return BadModel(
-        f"The file contains no named tensors. Under {shown_key(key)} it holds a whole pickled object "
-        f"({value.name[:80]!r}), and loading it would run the code in it, so GradViz never does. Export the model with "
-        f"torch.export: a .pt2 file brings its own architecture. Or, for an architecture that is known here: "
-        f"{SAVE_A_STATE_DICT}"
-    )
+    what = f"The file contains no named tensors. Under {shown_key(key)} it holds a whole pickled object"
+    return _whole_object(f"{what} ({_class(value)})", value, (key,))
+
+
+def _whole_object(what: str, root: Stub | Global, path: tuple[object, ...]) -> BadModel:
+    never = f"{what}, and loading it would run the code in it, so GradViz never does."
+    return BadModel(f"{never} {next_steps.EXPORT}", next_steps.export_pickled(root.name, path))
+
+
+def _class(root: Stub | Global) -> str:
+    return repr(root.name[:80])
 
 
 def _kind(value: object) -> str:

@@ -1,0 +1,99 @@
+"""Programs for the people whose file was refused: what to run where the model came from, filled in with what the file
+says of itself.
+
+A name from a file stands in a program only where it is an identifier of Python, for whoever wrote the file chose it.
+"""
+
+from __future__ import annotations
+
+import keyword
+from collections.abc import Sequence
+from typing import Final
+
+FILE: Final = "the file"
+"""Stands, in quotes, where the program opens the refused file: ``naming`` puts its name there."""
+EXPORT: Final = "Export it where you have its code: a .pt2 file brings its own architecture."
+_SAVED = 'torch.export.save(torch.export.export(model.float().eval(), (x,)), "model.pt2")\n'
+_MOST_PARTS = 8
+_LONGEST_NAME = 60
+
+
+def naming(code: str, file: str) -> str:
+    """The program with the file's own name in it, as a literal of Python."""
+    return code.replace(repr(FILE), repr(file))
+
+
+def export(channels: int = 3) -> str:
+    """The program that exports a model that is there already."""
+    return f"import torch\n\nmodel = ...  # your PyTorch model, its weights loaded\n{_image(channels)}{_SAVED}"
+
+
+def export_pickled(kind: str, path: Sequence[object] = ()) -> str:
+    """The program that exports a whole pickled model of the class ``kind``, which lies under these keys of the file."""
+    keys = "".join(f"[{key!r}]" for key in path if isinstance(key, str | int) and len(str(key)) <= _LONGEST_NAME)
+    return (
+        f"import torch\n\n{_class_of(kind)}"
+        f"# This runs the code in the file: only do it if you trust whoever made it.\n"
+        f'model = torch.load({FILE!r}, map_location="cpu", weights_only=False){keys}\n{_image(3)}{_SAVED}'
+    )
+
+
+def export_with_weights(path: Sequence[object], prefix: str, channels: int, *, safetensors: bool, trusted: bool) -> str:
+    """The program that puts the weights of the file into your model, and exports that."""
+    keys = "".join(f"[{key!r}]" for key in path)
+    if safetensors:
+        first, loaded = "from safetensors.torch import load_file\n", f"load_file({FILE!r})"
+    else:
+        note = "" if trusted else ", weights_only=False"
+        first, loaded = "", f'torch.load({FILE!r}, map_location="cpu"{note}){keys}'
+    renamed = (
+        f"weights = {{name.removeprefix({prefix!r}): value for name, value in weights.items()}}\n" if prefix else ""
+    )
+    return (
+        f"import torch\n{first}\nmodel = ...  # your model, as it was made for training\nweights = {loaded}\n{renamed}"
+        f"model.load_state_dict(weights)\n{_image(channels)}{_SAVED}"
+    )
+
+
+def save_script_weights() -> str:
+    """The program that takes the weights out of a TorchScript file."""
+    return (
+        "import torch\n\n# This runs the code in the file: only do it if you trust whoever made it.\n"
+        f'model = torch.jit.load({FILE!r}, map_location="cpu")\ntorch.save(model.state_dict(), "weights.pt")\n'
+    )
+
+
+def save_arrays() -> str:
+    """The program that saves the arrays of a NumPy archive as weights."""
+    return (
+        f"import numpy\nimport torch\n\narrays = numpy.load({FILE!r})\n"
+        'torch.save({name: torch.from_numpy(arrays[name]) for name in arrays.files}, "weights.pt")\n'
+    )
+
+
+def save_pickled() -> str:
+    """The program that saves with torch what is in a bare pickle, a state dict alone where it is a model."""
+    return (
+        "import pickle\n\nimport torch\n\n# This runs the code in the file: only do it if you trust whoever made it.\n"
+        f'with open({FILE!r}, "rb") as file:\n    saved = pickle.load(file)\n'
+        'torch.save(saved.state_dict() if isinstance(saved, torch.nn.Module) else saved, "weights.pt")\n'
+    )
+
+
+def _image(channels: int) -> str:
+    return f"x = torch.zeros(1, {channels}, 224, 224)  # an image in the size that the model takes\n"
+
+
+def _class_of(kind: str) -> str:
+    """The line that makes the class known, without which Python cannot load its objects."""
+    module, _, name = kind.rpartition(".")
+    parts = kind.split(".")
+    if len(parts) > _MOST_PARTS or not all(_is_name(part) for part in parts):
+        return ""
+    if module in ("__main__", ""):
+        return f"# Put the definition of the class {name} here.\n"
+    return f"from {module} import {name}  # its code must be installed, or lie in this folder\n"
+
+
+def _is_name(text: str) -> bool:
+    return text.isascii() and text.isidentifier() and not keyword.iskeyword(text) and len(text) <= _LONGEST_NAME
