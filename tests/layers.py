@@ -16,7 +16,13 @@ LAYERS = {
     "Processes": ("tests/compute/", "tests/serving/", "tests/test_sandbox", "tests/test_wheel", "tests/mutants/"),
     "Hostile files": ("tests/hostile/",),
     "Pages": ("tests/test_pages", "tests/test_permalinks", "tests/test_story", "tests/test_text_of_figures"),
-    "Programs": ("tests/test_snippets", "tests/lessons/", "tests/recipes/", "tests/test_readme"),
+    "Programs": (
+        "tests/test_snippets",
+        "tests/test_next_steps",
+        "tests/lessons/",
+        "tests/recipes/",
+        "tests/test_readme",
+    ),
     "Methods": tuple(
         f"tests/test_{name}"
         for name in (

@@ -7,6 +7,7 @@ A name from a file stands in a program only where it is an identifier of Python,
 from __future__ import annotations
 
 import keyword
+import sys
 from collections.abc import Sequence
 from typing import Final
 
@@ -14,6 +15,8 @@ FILE: Final = "the file"
 """Stands, in quotes, where the program opens the refused file: ``naming`` puts its name there."""
 EXPORT: Final = "Export it where you have its code: a .pt2 file brings its own architecture."
 _SAVED = 'torch.export.save(torch.export.export(model.float().eval(), (x,)), "model.pt2")\n'
+OF_PYTHON: Final = sys.stdlib_module_names | {"__builtin__", "nt", "posix"}
+"""Modules that come with Python; no class of a model is in them."""
 _MOST_PARTS = 8
 _LONGEST_NAME = 60
 
@@ -29,7 +32,10 @@ def export(channels: int = 3) -> str:
 
 
 def export_pickled(kind: str, path: Sequence[object] = ()) -> str:
-    """The program that exports a whole pickled model of the class ``kind``, which lies under these keys of the file."""
+    """The program that exports a whole pickled model of the class ``kind``, which lies under these keys of the file. It
+    loads the file only where that is a class that a package or a script may define."""
+    if not is_class_of_somebody(kind):
+        return export()
     keys = "".join(f"[{key!r}]" for key in path if isinstance(key, str | int) and len(str(key)) <= _LONGEST_NAME)
     return (
         f"import torch\n\n{_class_of(kind)}"
@@ -84,13 +90,19 @@ def _image(channels: int) -> str:
     return f"x = torch.zeros(1, {channels}, 224, 224)  # an image in the size that the model takes\n"
 
 
+def is_class_of_somebody(kind: str) -> bool:
+    """Whether this may be the name of a class in a package or a script: no part of its module is a module of Python
+    itself, as in ``posix.system``, which no model is."""
+    *modules, _ = parts = kind.split(".")
+    if not modules or len(parts) > _MOST_PARTS or not all(map(_is_name, parts)):
+        return False
+    return not OF_PYTHON.intersection(modules)
+
+
 def _class_of(kind: str) -> str:
     """The line that makes the class known, without which Python cannot load its objects."""
     module, _, name = kind.rpartition(".")
-    parts = kind.split(".")
-    if len(parts) > _MOST_PARTS or not all(_is_name(part) for part in parts):
-        return ""
-    if module in ("__main__", ""):
+    if module == "__main__":
         return f"# Put the definition of the class {name} here.\n"
     return f"from {module} import {name}  # its code must be installed, or lie in this folder\n"
 

@@ -22,8 +22,13 @@ def refusal(data: bytes | memoryview) -> BadModel:
         return BadModel(
             f"{what}. It holds a {kind[:80]!r}, which is not a PyTorch model. Choose a PyTorch model that takes images."
         )
+    if kind.partition(".")[0] in next_steps.OF_PYTHON:
+        return BadModel(
+            f"{what}, and loading it would run {kind[:80]!r}. No model is saved so: do not load it elsewhere either. "
+            "Choose another file."
+        )
     inside = f" of an object of the class {kind[:80]!r}" if kind else ""
-    return BadModel(f"{what}{inside}: {never}. Save it again with torch.", next_steps.save_pickled())
+    return BadModel(f"{what}{inside}: {never}. Save it again with torch.save.", next_steps.save_pickled())
 
 
 def _class(data: memoryview) -> str:

@@ -140,6 +140,8 @@ def _no_tensors(root: dict[object, object]) -> BadModel:
 
 def _whole_object(what: str, root: Stub | Global, path: tuple[object, ...]) -> BadModel:
     never = f"{what}, and loading it would run the code in it, so GradViz never does."
+    if root.name.partition(".")[0] in next_steps.OF_PYTHON:
+        return BadModel(f"{never} No model is saved so: do not load it elsewhere either. Choose another file.")
     return BadModel(f"{never} {next_steps.EXPORT}", next_steps.export_pickled(root.name, path))
 
 
