@@ -9,7 +9,7 @@ from functools import lru_cache
 import torch
 from torch import Tensor, nn
 
-from gradviz_core import images, memory
+from gradviz_core import memory
 from gradviz_core.answers import kinds, pictures, sizes
 from gradviz_core.answers.failures import ADVICE_ON_INPUT, explaining, input_text, ran_out_of_memory
 from gradviz_core.answers.load import RecentModels
@@ -177,8 +177,8 @@ class Answerer:
             return self._last
         self._last = None
         model = self._models.get(question.model, device)
-        pixels, upright = pictures.as_seen(question.image, model.card.preprocessing)
-        x = torch.from_numpy(images.normalise(pixels, model.card.preprocessing)).to(device)
+        seen = pictures.as_seen(question.image, model.card.preprocessing)
+        x = torch.tensor(seen.numbers, device=device)
         kept = None if self._remember and needs.sites != frozenset({INPUT}) else needs.sites
         with explaining(question.model, f"This model cannot run on {input_text(x)}", ADVICE_ON_INPUT):
             self._check_cost(question.model, model.module, x)
@@ -198,11 +198,11 @@ class Answerer:
             self._checked.add(question.model)
         scene = Scene(
             model,
-            pixels,
+            seen.pixels,
             trace,
             place,
             kept,
-            upright=upright,
+            upright=seen.upright,
             attention=needs.forms_attention,
             remembered=self._remember and not needs.parameters,
         )

@@ -86,8 +86,12 @@ class SceneOracle:
 
     @property
     def colours(self) -> tuple[Tensor, Tensor]:
-        """(0 - mean) / std and (1 - mean) / std at the network's input, (1, C, 1, 1) each."""
+        """(0 - mean) / std and (1 - mean) / std at the network's input, (1, C, 1, 1) each; of bands the smallest and
+        the largest number of each."""
         steps = self._scene.model.card.preprocessing
+        if steps.banded:
+            self.note("Black and white are the smallest and the largest number of each band in this image.")
+            return self.input.amin((2, 3), keepdim=True), self.input.amax((2, 3), keepdim=True)
         mean, std = (self.input.new_tensor(numbers).view(1, -1, 1, 1) for numbers in (steps.mean, steps.std))
         return -mean / std, (1 - mean) / std
 

@@ -2,26 +2,47 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
 
+import numpy as np
 import torch
+from jaxtyping import Float32
 from torch import Tensor
 
 from gradviz_core import images
 from gradviz_core.errors import QuestionError
+from gradviz_core.images import bands
 from gradviz_core.types import Pixels, Preprocessing
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """An image as a network sees it."""
+
+    pixels: Pixels
+    """What is shown of it, shape (H, W, 3)."""
+    upright: tuple[int, int]
+    """Rows and columns of the whole image, before it is resized and cropped."""
+    numbers: Float32[np.ndarray, "1 c h w"]
+    """What the network receives."""
+
+
 @lru_cache(maxsize=16)
-def as_seen(image: str, steps: Preprocessing) -> tuple[Pixels, tuple[int, int]]:
-    """The image as the network sees it, and rows and columns of the whole; a key always stands for the same bytes.
+def as_seen(image: str, steps: Preprocessing) -> Seen:
+    """The image as the network sees it; a key always stands for the same bytes.
 
     Raises:
         UnknownImage: there is no image of this key.
-        BadImage: it cannot be read.
+        BadImage: it cannot be read, or is a picture where the network takes bands, or the other way round.
     """
+    if steps.banded:
+        whole_bands = images.load_bands(image, len(steps.mean))
+        seen, (_, rows, columns) = bands.seen(whole_bands, steps), whole_bands.shape
+        return Seen(bands.coloured(seen, steps), (rows, columns), bands.normalise(seen, steps))
     whole = images.load(image)
-    return images.as_seen(whole, steps), (whole.height, whole.width)
+    pixels = images.as_seen(whole, steps)
+    return Seen(pixels, (whole.height, whole.width), images.normalise(pixels, steps))
 
 
 def another_input(image: str, steps: Preprocessing, like: Tensor) -> Tensor:
@@ -33,4 +54,4 @@ def another_input(image: str, steps: Preprocessing, like: Tensor) -> Tensor:
     """
     if not image:
         raise QuestionError("The baseline is another image, and none is named. Name one, such as sample/star.")
-    return torch.from_numpy(images.normalise(as_seen(image, steps)[0], steps)).to(like)
+    return torch.tensor(as_seen(image, steps).numbers).to(like)

@@ -78,7 +78,7 @@ def channel_names(steps: Preprocessing) -> tuple[str, ...]:
     count = len(steps.mean)
     if count == 1:
         return ("grey",)
-    return _COLOURS[steps.channels] if count == 3 else tuple(f"channel {i}" for i in range(count))
+    return _COLOURS[steps.channels] if count == 3 else tuple(f"band {i}" for i in range(count))
 
 
 def model_line(card: ModelCard) -> str:
@@ -183,6 +183,8 @@ def seen(steps: Preprocessing) -> Caption:
         else f"shorter side resized to {steps.resize}, centre crop to {size}: the rest is cut off"
     )
     mean, std = (", ".join(f"{v:.3g}" for v in values) for values in (steps.mean, steps.std))
+    if steps.banded:
+        return _bands_seen(steps, f"{len(steps.mean)} bands of {size}", step, mean, std)
     names = channel_names(steps)
     order = (f"channels in the order {', '.join(names)}",) if steps.channels == "bgr" and len(names) == 3 else ()
     facts = (
@@ -197,6 +199,26 @@ def seen(steps: Preprocessing) -> Caption:
         "The image as the network sees it, before normalisation.",
         r"x = (\text{pixel}/255 - \mu)/\sigma",
         facts,
+        how_to_read.NETWORK_SEES,
+    )
+
+
+def _bands_seen(steps: Preprocessing, size: str, step: str, mean: str, std: str) -> Caption:
+    shown, scaled = steps.shown_bands, "scaled from the 2nd percentile of its numbers to the 98th"
+    which = (
+        f"Band {shown[0]} in grey, {scaled}"
+        if len(shown) == 1
+        else f"Bands {shown[0]}, {shown[1]} and {shown[2]} as red, green and blue, each {scaled}"
+    )
+    as_in_the_file = not any(steps.mean) and set(steps.std) == {1}
+    facts = (
+        *(("each band to mean 0 and standard deviation 1 over this image",) if steps.standardised else ()),
+        *(() if as_in_the_file else (f"mean {mean}", f"standard deviation {std}")),
+    )
+    return Caption(
+        f"{which}.",
+        r"x = (\text{number} - \mu)/\sigma" if facts else r"x = \text{number}",
+        (size, step, *(facts or ("numbers as they are in the file",)), "bands are counted from 0"),
         how_to_read.NETWORK_SEES,
     )
 

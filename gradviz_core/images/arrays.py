@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
+from jaxtyping import Float32
 from numpy.lib import format as npy
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
@@ -18,15 +19,21 @@ from gradviz_core.errors import BadImage
 from gradviz_core.images.depth import Range, checked
 from gradviz_core.images.formats import png
 from gradviz_core.images.formats.contents import check_pixels
-from gradviz_core.types.cards import ArrayFile
+from gradviz_core.types.cards import MOST_BANDS, ArrayFile
 
 SIGNATURE = b"\x93NUMPY"
 _LONGEST_HEADER = 10_000
 _MOST_AXES = 16
+_BANDS = range(2, MOST_BANDS + 1)
+_MOST_IN_BANDS = 64_000_000
+"""Numbers of all bands together, 256 MB in 32 bits."""
 _MOST_NUMBERS = 10**17
 _LARGEST_SCALED = 1 << 20
 """Numbers scaled at once, in double precision."""
-_SHAPES = "height × width, height × width × 1, 3 or 4, or 1 or 3 × height × width"
+_SHAPES = (
+    "height × width, height × width × 1, 3 or 4, 1 or 3 × height × width, or for a model that takes bands "
+    f"2 to {MOST_BANDS} × height × width"
+)
 _BROKEN_HEADER = (ValueError, TypeError, SyntaxError, LookupError, RecursionError, MemoryError, OverflowError)
 
 Array = npt.NDArray[Any]
@@ -64,6 +71,66 @@ def told(text: bytes) -> ArrayFile | None:
     low, high = file.value_range or (0.0, 1.0)
     sound = low < high and math.isfinite(high - low) and file.channels in (1, 3, 4)
     return file if sound else None
+
+
+def has_bands(data: bytes) -> bool:
+    """Whether these are the bytes of an array of bands: 2 to 16 of them, neither grey nor colours. Those of a picture,
+    and broken ones, are not."""
+    if not data.startswith(SIGNATURE):
+        return False
+    try:
+        shape = _header(data)[0]
+    except BadImage:
+        return False
+    return _band_axes(shape) is not None
+
+
+def bands(data: bytes) -> tuple[Float32[np.ndarray, "c h w"], ArrayFile, str]:
+    """The bands in 32-bit floating point, how their array lies in the file, and how its shape was read in words.
+
+    Raises:
+        BadImage: the array is broken or too large, or holds NaN or infinity.
+    """
+    stored = _read(data)
+    axes = _band_axes(stored.shape)
+    assert axes is not None, "has_bands was asked"
+    array = stored.reshape(stored.shape[-3:])
+    words = "bands × height × width" if axes == "CHW" else "height × width × bands"
+    if axes == "HWC":
+        array = np.moveaxis(array, -1, 0)
+    _, rows, columns = array.shape
+    check_pixels(columns, rows)
+    if array.size > _MOST_IN_BANDS:
+        raise BadImage(
+            f"The array has {array.size:,} numbers in {len(array)} bands; the limit is {_MOST_IN_BANDS:,}. Save a "
+            "smaller part of it, or every second row and column: array[:, ::2, ::2]."
+        )
+    numbers = _in_32_bits(array)
+    file = ArrayFile(axes, len(numbers), batched=stored.ndim > 3, value_range=None)
+    return numbers, file, f"The array's shape {_words(stored.shape)} was read as {words}."
+
+
+def _in_32_bits(array: Array) -> Float32[np.ndarray, "c h w"]:
+    with np.errstate(over="ignore", invalid="ignore"):  # beyond the largest they become infinity, which is refused
+        numbers = np.ascontiguousarray(array, dtype=np.float32)
+    if wrong := int((~np.isfinite(numbers)).sum()):
+        raise BadImage(
+            f"{wrong:,} numbers of the array are NaN, infinite or too large for 32-bit floating point. Replace them, "
+            "for example with numpy.nan_to_num(array, nan=0), and save it again."
+        )
+    return numbers
+
+
+def _band_axes(shape: tuple[int, ...]) -> Literal["HWC", "CHW"] | None:
+    """How an array of bands lies: its bands first, else last; None for that of a picture in grey or colours."""
+    while len(shape) > 3 and shape[0] == 1:
+        shape = shape[1:]
+    if len(shape) != 3 or not all(shape):
+        return None
+    first, last = shape[0], shape[-1]
+    if last in (1, 3, 4) or first in (1, 3):
+        return None
+    return "CHW" if first in _BANDS else "HWC" if last in _BANDS else None
 
 
 def _read(data: bytes) -> Array:

@@ -32,15 +32,19 @@ def as_seen(image: Image.Image, steps: Preprocessing) -> UInt8[np.ndarray, "h w 
     """
     if len(steps.mean) == 1:
         image = image.convert("L").convert("RGB")
+    return np.asarray(fit(image, steps), dtype=np.uint8)
+
+
+def fit(image: Image.Image, steps: Preprocessing) -> Image.Image:
+    """The image resized and cropped to the network's input, in whatever mode it has."""
     height, width = steps.size
     scaling = _FILTERS[steps.interpolation]
     if steps.resize is None:
         if image.size != (width, height):
             image = image.resize((width, height), scaling)
-    else:
-        image = _middle(image)
-        image = _crop(image.resize(_shorter_side(image.size, steps.resize), scaling), width, height)
-    return np.asarray(image, dtype=np.uint8)
+        return image
+    image = _middle(image)
+    return _crop(image.resize(_shorter_side(image.size, steps.resize), scaling), width, height)
 
 
 def _middle(image: Image.Image) -> Image.Image:

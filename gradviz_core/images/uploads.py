@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 
+import numpy as np
+from jaxtyping import Float32
 from PIL import Image
 
 from gradviz_core.errors import BadImage, UnknownImage
-from gradviz_core.images import arrays, decoding, depth, formats, slices
+from gradviz_core.images import arrays, bands, decoding, depth, formats, slices
 from gradviz_core.images.decoding import decode
 from gradviz_core.images.formats import dicom
 from gradviz_core.models.catalogue import image_file, sample_image
@@ -25,11 +27,40 @@ def load(key: str) -> Image.Image:
         UnknownImage: no image has this key, or it is here no longer.
         BadImage: the image cannot be read.
     """
+    data = _bytes(key)
+    if arrays.has_bands(data):
+        count = arrays.bands(data)[1].channels
+        raise BadImage(
+            f"The image has {count} bands, and this model takes a picture in grey or colours. Choose another image, or "
+            "save three of the bands as an array of 3 × height × width, such as array[[2, 1, 0]], and upload it."
+        )
+    return decode(data)
+
+
+@reading("image", BadImage)
+def load_bands(key: str, count: int) -> Float32[np.ndarray, "c h w"]:
+    """The bands of the image with this key, in the numbers of its file. ``count`` is how many the model takes, which
+    is said where the image has none.
+
+    Raises:
+        UnknownImage: no image has this key, or it is here no longer.
+        BadImage: the image has no bands, or cannot be read.
+    """
+    data = _bytes(key)
+    if not arrays.has_bands(data):
+        raise BadImage(
+            f"This model takes {count} bands, and the image is a picture in grey or colours. Upload an image with "
+            f"{count} bands, {bands.how_to_save(count)}."
+        )
+    return arrays.bands(data)[0]
+
+
+def _bytes(key: str) -> bytes:
     kind, name = keys.split(key)
     if kind == keys.SAMPLE:
-        return decode(image_file(sample_image(name)).read_bytes())
+        return image_file(sample_image(name)).read_bytes()
     if digest := keys.digest(key):
-        return decode(store.here().image(digest))
+        return store.here().image(digest)
     raise UnknownImage(f"Unknown image {key[:80]!r}. Choose a sample or upload an image.")
 
 
@@ -45,6 +76,8 @@ def describe(key: str) -> ImageFile | None:
     if digest is None:
         return None
     data = store.here().image(digest)
+    if arrays.has_bands(data):
+        return ImageFile("NPY", array=arrays.bands(data)[1])
     contents = formats.read(data)
     array, slice_ = arrays.told(contents.told), slices.told(contents.told)
     kind = "NPY" if array else "DICOM" if slice_ else contents.format
@@ -56,9 +89,9 @@ def describe(key: str) -> ImageFile | None:
 
 @reading("image", BadImage)
 def inspect(data: bytes, value_range: depth.Range | None = None) -> tuple[ImageReport, bytes]:
-    """What was found in an uploaded file, and the bytes to keep: the same; or a PNG made of a NumPy array or of a DICOM
-    slice; or, where a picture of more than 8 bits is scaled from a range that a person states, the same with this range
-    behind them.
+    """What was found in an uploaded file, and the bytes to keep: the same; or a PNG made of a NumPy array of grey or
+    colours, or of a DICOM slice; or, where a picture of more than 8 bits is scaled from a range that a person states,
+    the same with this range behind them.
 
     The report's key names the bytes to keep. ``value_range`` is for arrays, slices and pictures of more than 8 bits:
     the numbers that stand for 0 and for 255.
@@ -67,6 +100,8 @@ def inspect(data: bytes, value_range: depth.Range | None = None) -> tuple[ImageR
         BadImage: the bytes are no image that can be read, or break a limit.
     """
     kind, done = "", tuple[str, ...]()
+    if arrays.has_bands(data):
+        return _reported_bands(data), data
     if data.startswith(arrays.SIGNATURE):
         kind, (data, done) = "NPY", arrays.as_png(data, value_range)
     elif dicom.is_one(data):
@@ -84,6 +119,8 @@ def rescale(data: bytes, value_range: depth.Range | None) -> tuple[ImageReport, 
     Raises:
         BadImage: it has 8 bits or fewer, or as ``inspect`` does.
     """
+    if arrays.has_bands(data):
+        raise BadImage("The image has bands, whose numbers are used as they are, so no range can be chosen for it.")
     if (bits := decoding.bits(data)) <= 8:
         raise BadImage(f"The image has {bits} bits; a range can be chosen only for images of 9 to 16 bits.")
     data = depth.restated(data, value_range)
@@ -98,4 +135,16 @@ def _reported(data: bytes, kind: str = "", done: tuple[str, ...] = ()) -> ImageR
         height=picture.image.height,
         format=kind or picture.format,
         notes=(*done, *picture.notes),
+    )
+
+
+def _reported_bands(data: bytes) -> ImageReport:
+    numbers, _, words = arrays.bands(data)
+    count, height, width = numbers.shape
+    return ImageReport(
+        key=keys.upload(hashlib.sha256(data).hexdigest()),
+        width=width,
+        height=height,
+        format="NPY",
+        notes=(words, f"Its {count} bands keep their numbers, as 32-bit floating point."),
     )

@@ -144,6 +144,11 @@ def follow(
         QuestionError: epsilon or the number of steps is out of range, or the gradient is not finite.
         Unreachable: no gradient of the target reaches the input.
     """
+    if preprocessing.banded:
+        raise QuestionError(
+            "A change is measured in levels from 0 to 255 of a picture, and the bands of this image have none. Choose "
+            "a model that takes a picture in grey or colours."
+        )
     device = trace.values[INPUT].device
     start = torch.from_numpy(images.levels(pixels, preprocessing)[None].astype(np.float32)).to(device)
     _check(question, start.numel())

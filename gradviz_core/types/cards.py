@@ -11,6 +11,10 @@ UploadKind = Literal["image", "model", "labels"]
 """What an uploaded file is to be."""
 
 
+MOST_BANDS = 16
+"""Channels of a network's input."""
+
+
 @dataclass(frozen=True, slots=True)
 class Preprocessing:
     """How an image becomes the network's input: resize, crop the centre, scale to 0..1, then (x - mean) / std."""
@@ -20,11 +24,27 @@ class Preprocessing:
     resize: int | None
     """Length that the shorter side is resized to before the centre is cropped; None resizes straight to ``size``."""
     mean: tuple[float, ...]
-    """One number per channel; its length says how many channels the network takes (1 is luma)."""
+    """One number per channel; its length says how many channels the network takes: 1 is luma, 3 are colours, and any
+    other number up to 16 are bands, whose numbers are not scaled to 0..1 first."""
     std: tuple[float, ...]
     interpolation: Literal["bilinear", "bicubic", "nearest", "box"] = "bilinear"
     channels: Literal["rgb", "bgr"] = "rgb"
     """Order of the colours at the network's input; ``mean`` and ``std`` are in the same order."""
+    standardised: bool = False
+    """Of bands: whether each has mean 0 and standard deviation 1 over the image, before ``mean`` and ``std``."""
+    shown: tuple[int, ...] = ()
+    """Of bands: the three that are shown as red, green and blue, or the one that is shown in grey; empty for the first
+    three, or of two bands for the first."""
+
+    @property
+    def banded(self) -> bool:
+        """Whether the network takes bands, neither grey nor colours."""
+        return len(self.mean) not in (1, 3)
+
+    @property
+    def shown_bands(self) -> tuple[int, ...]:
+        """The bands that are shown, counted from 0."""
+        return self.shown or ((0, 1, 2) if len(self.mean) > 2 else (0,))
 
     def cut_away(self, rows: int, columns: int) -> tuple[float, float]:
         """The shares of the height and of the width of an upright picture that the network does not see.
@@ -140,7 +160,7 @@ class ArrayFile:
     """How a NumPy array was read as a picture."""
 
     axes: Literal["HW", "HWC", "CHW"]
-    """Height, width and channels, in their order."""
+    """Height, width and channels, in their order; of bands these are the channels."""
     channels: int
     batched: bool
     """Whether there were axes of length one before these."""

@@ -34,6 +34,8 @@ from pages.shell.parameters import Parameter
 from pages.shell.pixel import Pixel
 
 PARAMETERS = (Parameter("view"), Parameter("method"), Parameter("options", within=("method",)))
+MOST_IN_A_ROW = 4
+"""Channels that are drawn in one row."""
 HEIGHT = 500
 """Pixels of a picture; less where it stands beside others, or the window is low."""
 
@@ -96,7 +98,7 @@ def draw(
     names = captions.channel_names(card.preprocessing)
     sheet = None
     if view.each_channel:
-        sheet = gradient.tiles(len(names), unit=unit)
+        sheet = gradient.tiles(len(names) if len(names) <= MOST_IN_A_ROW else None, unit=unit)
         sheet = replace(sheet, field=replace(sheet.field, signed=signed))
         field = sheet.field
         figure = figures.tiles(sheet, titles=names, width=700 if len(names) > 1 else 430, cell=pixel)

@@ -208,7 +208,10 @@ def _camera() -> UploadedFile | None:
 
 def _range() -> Range:
     """The values that stand for black and for full colour in an array."""
-    st.markdown("An array does not say which value is black and which is full colour.")
+    st.markdown(
+        "An array does not say which value is black and which is full colour. For a model that takes bands this does "
+        "not matter: an array of 2 to 16 bands keeps its numbers."
+    )
     chosen = st.segmented_control(
         "Its values run from",
         list(_RANGES),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import re
 from collections.abc import Mapping
 from typing import Literal, cast
 
@@ -11,9 +9,9 @@ import streamlit as st
 
 from gradviz_core.drawing import captions
 from gradviz_core.errors import QuestionError
-from gradviz_core.text.glossary import tooltip
 from gradviz_core.types import Preprocessing
 from pages.shell.words import plain
+from pages.uploads import bands, number_lists
 
 MOST_SIDE = 4096
 """Largest side that can be asked for; the cost is judged apart."""
@@ -62,8 +60,10 @@ def form(start: Preprocessing, fixed: tuple[int | None, int | None], name: str) 
         width = _side("Input width", start.size[1], fixed[1], f"{name}_width")
     if any(fixed):
         st.caption("The exported model fixes the size of its input.")
-    mean, std = _range(start, name)
-    st.caption("The input is (pixel / 255 − mean) / standard deviation, with one number for each channel.")
+    mean, std, standardised = bands.numbers(start, name) if start.banded else (*_range(start, name), False)
+    number = "number in the file" if start.banded else "pixel / 255"
+    st.caption(f"The input is ({number} − mean) / standard deviation, with one number for each channel.")
+    shown = bands.shown(start, name) if start.banded else ()
     with st.container(horizontal=True):
         interpolation = st.selectbox(
             "Interpolation",
@@ -85,10 +85,12 @@ def form(start: Preprocessing, fixed: tuple[int | None, int | None], name: str) 
         Preprocessing(
             size=(height, width),
             resize=None if fit == _SQUEEZE else resize,
-            mean=_numbers(mean, "mean", channels),
-            std=_numbers(std, "standard deviation", channels),
+            mean=number_lists.read(mean, "mean", channels),
+            std=number_lists.read(std, "standard deviation", channels),
             interpolation=cast(Literal["bilinear", "bicubic", "nearest", "box"], interpolation),
             channels=cast(Literal["rgb", "bgr"], order),
+            standardised=standardised,
+            shown=shown,
         )
     )
 
@@ -117,19 +119,10 @@ def _range(start: Preprocessing, name: str) -> tuple[str, str]:
         "Range of the input", [*ranges, _OWN], default=first, required=True, key=f"{name}_range", wrap=True
     )
     if chosen != _OWN:
-        mean, std = map(_exact, ranges[chosen])
+        mean, std = map(number_lists.listed, ranges[chosen])
         st.caption(plain(f"Mean {mean}; standard deviation {std}"))
         return mean, std
-    with st.container(horizontal=True):
-        mean = st.text_input("Mean", _exact(start.mean), key=f"{name}_mean", help=tooltip("Mean"), max_chars=200)
-        std = st.text_input(
-            "Standard deviation",
-            _exact(start.std),
-            key=f"{name}_std",
-            help=tooltip("Standard deviation"),
-            max_chars=200,
-        )
-    return mean, std
+    return number_lists.enter(start, name)
 
 
 def _checked(made: Preprocessing) -> Preprocessing:
@@ -145,32 +138,6 @@ def _checked(made: Preprocessing) -> Preprocessing:
             "numbers; 1 leaves the values unchanged."
         )
     return made
-
-
-def _numbers(text: str, what: str, channels: int) -> tuple[float, ...]:
-    words = [word for word in re.split(r"[,;\s]+", text) if word]
-    try:
-        numbers = tuple(float(word) for word in words)
-    except ValueError as error:
-        raise QuestionError(
-            f"The {what} {text[:60]!r} is not a list of numbers. Enter {channels}, such as {_example(channels)}."
-        ) from error
-    if not all(math.isfinite(v) and abs(v) <= 1e6 for v in numbers):
-        raise QuestionError(f"The {what} {text[:60]!r} contains a number that is not finite. Enter finite numbers.")
-    if len(numbers) != channels:
-        raise QuestionError(
-            f"The {what} has {len(numbers)} numbers; this model's input has {channels} "
-            f"channel{'s' if channels != 1 else ''}. Enter one for each."
-        )
-    return numbers
-
-
-def _example(channels: int) -> str:
-    return ", ".join(["0.5"] * channels)
-
-
-def _exact(values: tuple[float, ...]) -> str:
-    return ", ".join(f"{v:.9g}" for v in values)
 
 
 def _short(values: tuple[float, ...]) -> str:

@@ -24,6 +24,14 @@ from pages.uploads import images, preprocessing, uploaded, uploading
 
 LABELS = Control("labels", ("txt", "json"), "a .txt or .json file", 1.0)
 LONGEST_TITLE = 80
+_GUESSED = (
+    "The file does not say how the training images were normalised. Mean and standard deviation are those of ImageNet, "
+    "as a guess. Change them if your model was trained with others; otherwise the scores mean little."
+)
+_GUESSED_OF_BANDS = (
+    "The file does not say how the bands of the training images were normalised. They are taken as they are in the "
+    "image file, as a guess. Change this if your model was trained otherwise; otherwise the scores mean little."
+)
 
 
 def proposal(report: ModelReport, title: str) -> Recipe:
@@ -56,11 +64,7 @@ def draw(start: Recipe, report: ModelReport | None, name: str, *, again: bool) -
     wrong = ""
     facts = st.empty()
     if report is not None and report.format == "exported" and not again:
-        st.info(
-            "The file does not say how the training images were normalised. Mean and standard deviation are those of "
-            "ImageNet, as a guess. Change them if your model was trained with others; otherwise the scores mean "
-            "little."
-        )
+        st.info(_GUESSED_OF_BANDS if steps.banded else _GUESSED)
     with st.expander("Change the preprocessing", icon=":material/tune:"):
         try:
             steps = preprocessing.form(steps, _fixed_size(report), form)

@@ -88,8 +88,8 @@ class OverInput:
         drawn = fields.reduced(self.numbers, reduction, unit=unit)
         return drawn if self.scale is None else fields.in_blocks(drawn, self.blocks, self.scale)
 
-    def tiles(self, columns: int, *, unit: str) -> Tiles:
-        """Each channel by itself, side by side."""
+    def tiles(self, columns: int | None, *, unit: str) -> Tiles:
+        """Each channel by itself, so many in a row; by default about as many as there are rows."""
         sheet = fields.tile(self.numbers[0], columns=columns, unit=unit)
         return (
             sheet

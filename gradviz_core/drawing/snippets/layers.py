@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from gradviz_core.drawing import method_words
-from gradviz_core.drawing.snippets import beside
+from gradviz_core.drawing.snippets import bands, beside
 from gradviz_core.drawing.snippets.flow import passes, wrapped
 from gradviz_core.drawing.snippets.maps import as_pictures, in_order, over_image
 from gradviz_core.drawing.snippets.program import MAP_TENSORS, Block, comment, program
@@ -97,7 +97,8 @@ def _found(
     """From ``model`` and ``x`` to what ``last`` makes of ``found``, or of its ``maps``."""
     axis, card = layouts.channel_axis(info), card_of(method)
     places = tuple(each for each in range(info.shape[0] == 1, len(info.shape)) if each != axis)
-    lines = method_words.code(method, options, str(axis), repr(places))
+    code = method_words.code(method, options, str(axis), repr(places))
+    lines = bands.with_levels(setting.card.preprocessing, code)
     shape = tuple(1 if card.one_map and each == axis else size for each, size in enumerate(info.shape))
     assert inside(target) in (None, info.site), "only one inner value at a time"
     return (

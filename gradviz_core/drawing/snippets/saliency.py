@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from gradviz_core.drawing import method_words
-from gradviz_core.drawing.snippets import beside
+from gradviz_core.drawing.snippets import bands, beside
 from gradviz_core.drawing.snippets.program import Block, comment, program, quoted
 from gradviz_core.drawing.snippets.scores import forward, gradient_at, inside, score, score_at, score_from, score_of
 from gradviz_core.drawing.snippets.setting import Setting, model, numbers, picture
@@ -62,6 +62,7 @@ def map_of_input(
     there = {} if tokens is None else {"patches": in_rows(tokens, "tokens"), "blocks": names}
     layer = beside.layer(setting, method, options)
     lines = method_words.code(method, options, *beside.axes(layer), tokens=there)
+    lines = bands.with_levels(setting.card.preprocessing, lines)
     functions = [at(setting, target) for name, at in _ELSEWHERE.items() if _calls(method, name)]
     back = dict.fromkeys(block for blocks in functions for block in blocks) or (
         forward(setting, inside(target)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gradviz_core.drawing.snippets import bands
 from gradviz_core.drawing.snippets.program import Block, comment, program
 from gradviz_core.drawing.snippets.scores import forward
 from gradviz_core.drawing.snippets.setting import Setting, model, numbers, picture
@@ -12,6 +13,9 @@ from gradviz_core.types.heads import USUAL_HEAD, Head, OutputKind
 
 def seen(setting: Setting) -> str:
     """``shown`` is the picture, (H, W, 3), 0 to 255."""
+    if setting.card.preprocessing.banded:
+        about = "The bands that are shown, each from its 2nd percentile to its 98th."
+        return program(about, picture(setting), bands.shown(setting.card.preprocessing))
     last = Block(('shown = np.asarray(image.convert("RGB"))',), ("import numpy as np",))
     return program("The image as the network sees it, before normalisation.", picture(setting), last)
 

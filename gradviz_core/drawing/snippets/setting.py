@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from gradviz_core.drawing.snippets import bands
 from gradviz_core.drawing.snippets.guarding import guard
 from gradviz_core.drawing.snippets.opening import opened
 from gradviz_core.drawing.snippets.program import GRADVIZ, INSTALL, Block, comment, quoted
@@ -82,24 +83,27 @@ def output_item(item: str) -> str:
 
 
 def picture(setting: Setting) -> Block:
-    """``image``, a Pillow image, resized and cropped as the network sees it."""
+    """``image``, a Pillow image, resized and cropped as the network sees it; of bands an array (C, H, W)."""
     steps = setting.card.preprocessing
     resize, extra = _resize(steps)
-    start = opened(setting.card, setting.sample, setting.upload)
-    lines = [
-        *start.lines,
+    fit = [
         "fit = transforms.Compose([",
         f"    {resize},",
         *([f"    transforms.CenterCrop({steps.size}),"] if steps.resize is not None else []),
         "])",
-        "image = fit(image)",
     ]
+    if steps.banded:
+        return bands.picture(setting.upload, fit, (_TRANSFORMS, *extra))
+    start = opened(setting.card, setting.sample, setting.upload)
+    lines = [*start.lines, *fit, "image = fit(image)"]
     return Block((comment("The image as the network sees it."), *lines), (*start.imports, _TRANSFORMS, *extra))
 
 
 def numbers(setting: Setting) -> Block:
     """``x``, the network's input, which gradients reach."""
     steps = setting.card.preprocessing
+    if steps.banded:
+        return bands.numbers(steps, setting.shape, _numbers(steps.mean), _numbers(steps.std))
     flip = ["    transforms.Lambda(lambda planes: planes.flip(0)),  # to blue, green, red"]
     lines = (
         comment("The values that the network receives: (pixel / 255 - mean) / standard deviation."),

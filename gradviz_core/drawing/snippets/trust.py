@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from gradviz_core.drawing import method_words
-from gradviz_core.drawing.snippets import alike
+from gradviz_core.drawing.snippets import alike, bands
 from gradviz_core.drawing.snippets.beside import other_image
 from gradviz_core.drawing.snippets.layers import map_of_layer
 from gradviz_core.drawing.snippets.program import Block, comment, program, quoted
@@ -129,7 +129,7 @@ def insertion(at: Setting, question: InsertionQuestion, map_at: MapAt, *, insert
     over_pixels = _over_pixels(at, map_at)
     functions = (_ENLARGED,) if any("enlarged(" in line for line in over_pixels) else ()
     lines = (
-        *code.splitlines(),
+        *bands.with_levels(at.card.preprocessing, code.splitlines()),
         "",
         comment("Which pixels come first: those that the map ranks highest, any, or those nearest to the centre."),
         "field = map_of(model, x)",

@@ -27,6 +27,8 @@ SCHEMA = 8
 """Major version of torch's description of graphs that is read; torch has written it since 2.5."""
 _MODELS, _WEIGHTS, _CONSTANTS = "models/", "data/weights/", "data/constants/"
 _USUAL_SIZE = 224
+_USUAL_NUMBERS = {1: ((0.5,), (0.5,)), 3: ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))}
+"""Mean and standard deviation of grey and of colours; bands are taken as they are."""
 _DECOMPOSED = "ATEN"
 """What torch calls the dialect of a graph that ``run_decompositions`` has left; that of one as exported is TRAINING."""
 _AGAIN = "Export it again with torch 2.9 or newer."
@@ -44,7 +46,7 @@ class Exported:
     """Length of the output, where it is one vector of scores."""
     parameters: int
     preprocessing: Preprocessing
-    """A proposal: the model's own size, and the usual mean and standard deviation."""
+    """A proposal: the model's own size, and the usual mean and standard deviation; bands as they are."""
     notes: tuple[str, ...]
 
 
@@ -136,13 +138,10 @@ def _is_broken(tensor: Tensor) -> bool:
 
 def _proposal(shape: tuple[int | None, ...]) -> Preprocessing:
     height, width = shape[2] or _USUAL_SIZE, shape[3] or _USUAL_SIZE
-    rgb = shape[1] == 3
-    return Preprocessing(
-        size=(height, width),
-        resize=_shorter_side(shape[2], shape[3]),
-        mean=(0.485, 0.456, 0.406) if rgb else (0.5,),
-        std=(0.229, 0.224, 0.225) if rgb else (0.5,),
-    )
+    assert shape[1] is not None, "the graph has a fixed number of channels"
+    channels = shape[1]
+    usual = _USUAL_NUMBERS.get(channels, ((0.0,) * channels, (1.0,) * channels))
+    return Preprocessing((height, width), _shorter_side(shape[2], shape[3]), *usual)
 
 
 def _shorter_side(height: int | None, width: int | None) -> int | None:

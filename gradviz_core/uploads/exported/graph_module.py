@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from gradviz_core.errors import BadModel
+from gradviz_core.types.cards import MOST_BANDS
 from gradviz_core.uploads.exported.graph import GraphReader, check_targets
 from gradviz_core.uploads.exported.layers import CallFinder
 from gradviz_core.uploads.exported.outputs import Tree, read_tree
@@ -160,10 +161,10 @@ def _checked_shape(meta: TensorMeta) -> tuple[int | None, ...]:
     """
     shape = meta.sizes
     in_words = " x ".join("any" if size is None else str(size) for size in shape) or "a single number"
-    if len(shape) != 4 or shape[1] not in (1, 3) or 0 in shape:
+    if len(shape) != 4 or shape[1] not in range(1, MOST_BANDS + 1) or 0 in shape:
         raise BadModel(
             f"The model's input is {in_words}; GradViz supports image models, whose input is batch x channels x "
-            "height x width with 1 or 3 channels."
+            "height x width with 1 to {MOST_BANDS} channels."
         )
     if shape[0] not in (None, 1):
         raise BadModel(

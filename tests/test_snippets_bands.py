@@ -1,0 +1,67 @@
+"""The program of each picture of a network that takes bands gives the very array that is drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import gradviz_core as gv
+from gradviz_core.drawing import fields, snippets
+from gradviz_core.types.cards import Preprocessing
+from tests import bands, snippet_runs
+from tests.image_files import npy
+from tests.test_snippets import check
+
+MEAN, STD = tuple(1000.0 + 90 * band for band in range(12)), tuple(300.0 + band for band in range(12))
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    yield from snippet_runs.own_store(tmp_path, monkeypatch)
+
+
+def put(folder: Path, steps: Preprocessing, *, last: bool = False) -> tuple[str, str]:
+    """Keys of the network with these steps and of an image, whose files lie in ``folder``."""
+    (folder / "your-model.pt2").write_bytes(bands.file())
+    array = bands.reflectances(12, 20, 24)[None]
+    array = np.moveaxis(array, 1, -1) if last else array
+    (folder / "your-array.npy").write_bytes(npy(array))
+    (folder / "other-array.npy").write_bytes(npy(bands.reflectances()))
+    return bands.model(steps), bands.kept(array)
+
+
+def test_every_method_and_view(folder: Path) -> None:
+    model, image = put(
+        folder, replace(bands.AS_THEY_ARE, resize=16, size=(14, 16), mean=MEAN, std=STD, shown=(3, 2, 1))
+    )
+    at = snippet_runs.setting(model, image)
+    assert check(snippet_runs.seen(at, model, image), folder) == 2
+    assert check(snippet_runs.saliency(at, model, image), folder) > 25
+
+
+@pytest.mark.parametrize("last", [False, True])
+def test_standardised_bands_in_either_order(last: bool, folder: Path) -> None:
+    model, image = put(folder, replace(bands.AS_THEY_ARE, standardised=True, shown=(7,)), last=last)
+    at = snippet_runs.setting(model, image)
+    assert check(snippet_runs.seen(at, model, image), folder) == 2
+    slope = snippet_runs.ask(gv.GradientQuestion(model=model, image=image)).gradients[gv.INPUT][0]
+    code = snippets.saliency(at, gv.ClassScore(), "gradient", "channel")
+    assert snippet_runs.error(snippet_runs.run(code, folder), slope) < 1e-6, code
+
+
+@pytest.mark.parametrize("baseline", ["black", "white", "blurred", "noise", "image"])
+def test_paths_begin_at_each_baseline(baseline: str, folder: Path) -> None:
+    model, image = put(folder, replace(bands.AS_THEY_ARE, mean=MEAN, std=STD))
+    other = bands.kept(bands.reflectances())
+    options: tuple[tuple[str, float | str], ...] = (("steps", 4.0), ("baseline", baseline))
+    if baseline == "image":
+        options += (("baseline_image", other),)
+    question = gv.GradientQuestion(model=model, image=image, method="integrated_gradients", options=options)
+    made = fields.signed_sum(snippet_runs.ask(question).attributions[gv.INPUT]).values
+    at = snippet_runs.setting(model, image)
+    code = snippets.saliency(at, gv.ClassScore(), "integrated_gradients", "signed_sum", options)
+    assert snippet_runs.error(snippet_runs.run(code, folder), made) < 1e-6, code
