@@ -39,7 +39,7 @@ WINGS: dict[str, str] = {
     "answers": "version errors types tracing models uploads images lessons methods doctor",
     "scenes": "types",
     "benchmark": "version errors folders types tracing images answers scenes",
-    "answering": "errors memory settings types tracing uploads images doctor answers",
+    "answering": "errors memory settings types tracing uploads doctor answers",
     "compute": "errors folders memory settings types text models uploads images answering drawing.screen",
     "serving": "version errors folders settings types text doctor.verdicts compute benchmark.bench",
     "__init__": "version errors types tracing models images methods doctor answers drawing answering",

@@ -94,7 +94,7 @@ def bands(data: bytes) -> tuple[Float32[np.ndarray, "c h w"], ArrayFile, str]:
     stored = _read(data)
     axes = _band_axes(stored.shape)
     assert axes is not None, "has_bands was asked"
-    array = stored.reshape(stored.shape[-3:])
+    array: Array = stored.reshape(stored.shape[-3:])
     words = "bands × height × width" if axes == "CHW" else "height × width × bands"
     if axes == "HWC":
         array = np.moveaxis(array, -1, 0)

@@ -118,7 +118,7 @@ GRAPH: dict[str, tuple[Callable[[Document], None], str]] = {
         r"takes 2 inputs \('x', 'z'\)",
     ),
     "flat input": (lambda d: meta(d).update(sizes=[{"as_int": 5}], strides=[{"as_int": 1}]), r"is 5; GradViz"),
-    "two channels": (lambda d: meta(d)["sizes"].__setitem__(1, {"as_int": 2}), r"1 x 2 x 8 x 8; GradViz supports"),
+    "too many bands": (lambda d: meta(d)["sizes"].__setitem__(1, {"as_int": 17}), r"1 x 17 x 8 x 8; GradViz supports"),
     "batch of four": (lambda d: meta(d)["sizes"].__setitem__(0, {"as_int": 4}), r"exported for 4 images at a time"),
     "half input": (lambda d: meta(d).update(dtype=6), r"input holds torch.float16"),
     "complex input": (lambda d: meta(d).update(dtype=9), r"number 9, which is not supported"),

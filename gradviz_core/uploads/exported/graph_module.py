@@ -164,7 +164,7 @@ def _checked_shape(meta: TensorMeta) -> tuple[int | None, ...]:
     if len(shape) != 4 or shape[1] not in range(1, MOST_BANDS + 1) or 0 in shape:
         raise BadModel(
             f"The model's input is {in_words}; GradViz supports image models, whose input is batch x channels x "
-            "height x width with 1 to {MOST_BANDS} channels."
+            f"height x width with 1 to {MOST_BANDS} channels."
         )
     if shape[0] not in (None, 1):
         raise BadModel(
