@@ -12,6 +12,7 @@ import pytest
 import gradviz_core as gv
 from gradviz_core.drawing import fields, snippets
 from gradviz_core.drawing.snippets import Setting
+from gradviz_core.errors import QuestionError
 from gradviz_core.types.cards import Preprocessing
 from tests import bands, snippet_runs
 from tests.image_files import npy
@@ -41,13 +42,17 @@ def test_every_method(folder: Path) -> None:
     )
     at = snippet_runs.setting(model, image)
     assert check(snippet_runs.seen(at, model, image), folder) == 2
-    assert check(each_method(at, model, image), folder) > 15
+    assert check(each_method(at, model, image), folder) > 12
 
 
 def each_method(at: Setting, model: str, image: str) -> Iterator[snippet_runs.View]:
     for method in snippet_runs.METHODS:
         options = snippet_runs.few(method)
-        answer = snippet_runs.ask(gv.GradientQuestion(model=model, image=image, method=method, options=options))
+        try:
+            answer = snippet_runs.ask(gv.GradientQuestion(model=model, image=image, method=method, options=options))
+        except QuestionError:
+            assert method in snippet_runs.OF_SOME_MODELS, f"{method} is for every model"
+            continue
         target = answer.target if snippets.asks_elsewhere(method) else gv.ClassScore()
         code = snippets.saliency(at, target, method, "channel", options)
         yield method, code, answer.attributions[gv.INPUT][0]
