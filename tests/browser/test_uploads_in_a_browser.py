@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
+import pydicom
 import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
@@ -111,6 +112,18 @@ def test_a_file_that_is_cancelled_while_it_is_sent_is_gone(
     dialog.locator("input[type=file]").first.set_input_files(tmp_path / "other.safetensors")
     expect(dialog.get_by_test_id(streamlit_ids.ALERT)).to_contain_text("The file is not a model", timeout=20_000)
     page.close()
+
+
+def test_a_slice_of_a_scanner_is_shown_with_its_gradient(app: Server, page: Page) -> None:
+    page.goto(app.address("saliency?model=preset/shapes-cnn"))
+    seeing.check_drawn(page, "gradient")
+    popover(page)
+    choose(page, Path(pydicom.__file__).parent / "data" / "test_files" / "MR_small.dcm")
+    expect(page.get_by_text("From 64×64 DICOM. Values from -200 to 1399 were scaled to 0 to 255")).to_be_visible(
+        timeout=20_000
+    )
+    page.wait_for_url("**image=upload*")
+    seeing.check_drawn(page, "gradient")
 
 
 def test_a_photo_from_the_camera_is_shown_with_its_gradient(app: Server, page: Page) -> None:

@@ -55,7 +55,7 @@ def read(data: bytes) -> Contents:
         )
     _check_samples(page)
     width, height = page.number(_WIDTH, 0), page.number(_HEIGHT, 0)
-    _check_strips(page, width, height)
+    check_strips(page, width, height)
     bits = page.number(_BITS, 1)
     inverted = bits > 8 and page.number(_PHOTOMETRIC, _WHITE_IS_ZERO) == _WHITE_IS_ZERO
     return Contents(
@@ -111,7 +111,7 @@ def _check_samples(page: Directory) -> None:
         raise unsupported(f"The TIFF stores colours of {bits} bits in separate planes, which is not supported.")
 
 
-def _check_strips(page: Directory, width: int, height: int) -> None:
+def check_strips(page: Directory, width: int, height: int) -> None:
     """Raises BadImage for more strips or tiles, larger tiles, or longer tags than a picture needs."""
     across, down = page.number(_TILE_WIDTH, width), page.number(_TILE_HEIGHT, page.number(_ROWS, height))
     if across < 1 or down < 1:

@@ -1,0 +1,157 @@
+"""TIFFs of many bands, as satellites and microscopes write them. Pillow reads one to four; here their strips and tiles
+are handed to it as grey pictures: the numbers of a row of pixels lie side by side as those of a wider grey row do."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from gradviz_core.errors import BadImage
+from gradviz_core.images.formats import directory, tiff
+from gradviz_core.images.formats.contents import check_pixels
+from gradviz_core.images.formats.directory import Directory
+MOST_BANDS = 16
+
+MOST_NUMBERS = 64_000_000
+"""Of all bands together, 256 MB in 32 bits."""
+_WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC, _SAMPLES = 256, 257, 258, 259, 262, 277
+_ROWS, _PLANES, _PREDICTOR, _TILE_WIDTH, _TILE_HEIGHT, _EXTRA, _KIND = 278, 284, 317, 322, 323, 338, 339
+_PLACES = ((273, 279), (324, 325))
+"""Where strips lie and how long they are, and the same of tiles."""
+_KEPT = (_HEIGHT, _COMPRESSION, _ROWS, _TILE_HEIGHT, 266)
+_GREY, _COLOURS = (0, 1), 2
+_ALPHA = (1, 2)
+_COMPRESSIONS = (1, 5, 8, 32773, 32946)
+"""None, LZW, Deflate, PackBits, Deflate by its old number."""
+_DIFFERENCES = 2
+_KINDS = {(1, 8), (1, 16), (2, 16), (2, 32), (3, 32)}
+"""Whole numbers, signed ones and floating-point ones, and their bits."""
+_SHORT, _LONG = 3, 4
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How the bands of a file lie."""
+
+    page: Directory
+    width: int
+    height: int
+    bands: int
+    bits: int
+    kind: int
+    """1 for whole numbers, 2 for signed ones, 3 for floating-point ones."""
+    planar: bool
+    """Whether each band has strips of its own."""
+    differences: int
+    """Where rows hold differences that are still to be summed: the pixels of a piece of a row; 0 where they do not."""
+
+    @property
+    def read_as(self) -> int:
+        """The kind that the numbers are read as; the signs of those of 16 bits are put back afterwards."""
+        return 1 if self.bits == 16 else self.kind
+
+
+def has(data: bytes) -> bool:
+    """Whether this is a TIFF of 2 or of 4 and more bands that are neither grey with alpha nor colours."""
+    if not data.startswith(tiff.SIGNATURES):
+        return False
+    try:
+        page = directory.read(data)
+        samples, colours = page.number(_SAMPLES, 1), page.number(_PHOTOMETRIC, 0)
+        extra = page.number(_EXTRA, 0)
+    except (struct.error, ValueError):
+        return False
+    if colours in _GREY:
+        return samples >= 4 or (samples == 2 and extra not in _ALPHA)
+    return colours == _COLOURS and samples >= 5
+
+
+def read(data: bytes) -> Layout:
+    """How the bands lie, checked before any is decoded.
+
+    Raises:
+        BadImage: stored in a way that is not read, or beyond a limit.
+        ValueError, struct.error: a file that breaks off or contradicts itself.
+    """
+    page = directory.read(data)
+    width, height, bands = (page.number(tag, 0) for tag in (_WIDTH, _HEIGHT, _SAMPLES))
+    if bands > MOST_BANDS:
+        raise BadImage(
+            f"The TIFF has {bands} bands; the limit is {MOST_BANDS}. In Python: a = tifffile.imread('your-file.tif'); "
+            f"numpy.save('bands.npy', a[..., :{MOST_BANDS}]), where the bands are the last axis."
+        )
+    if width < 1 or height < 1:
+        raise BadImage(f"The TIFF has {width} x {height} pixels, so there is nothing to show. Choose another.")
+    check_pixels(width, height)
+    if width * height * bands > MOST_NUMBERS:
+        raise BadImage(
+            f"The TIFF has {width * height * bands:,} numbers in {bands} bands; the limit is {MOST_NUMBERS:,}. Save a "
+            "smaller part of it."
+        )
+    bits, kinds = set(page.numbers(_BITS)), set(page.numbers(_KIND)) or {1}
+    compression, predictor = page.number(_COMPRESSION, 1), page.number(_PREDICTOR, 1)
+    planar = page.number(_PLANES, 1) == 2
+    sound = len(bits) == len(kinds) == 1 and (min(kinds), min(bits)) in _KINDS and compression in _COMPRESSIONS
+    turned = page.order == ">" and compression != 1 and max(bits, default=0) > 16  # Pillow swaps their bytes once more
+    if not sound or turned or (predictor > _DIFFERENCES and not planar):
+        raise BadImage(
+            f"The TIFF stores its {bands} bands in a way that is not supported. In Python: "
+            "numpy.save('bands.npy', tifffile.imread('your-file.tif'))."
+        )
+    tiff.check_strips(page, width, height)
+    piece = page.number(_TILE_WIDTH, width)
+    if not planar and piece * bands > MOST_NUMBERS:
+        raise ValueError("tiles that are too wide")
+    differences = piece if predictor == _DIFFERENCES and not planar else 0
+    return Layout(page, width, height, bands, bits.pop(), kinds.pop(), planar, differences)
+
+
+def grey_files(layout: Layout) -> Iterator[bytes]:
+    """The file as grey pictures: one for each band where each has strips of its own; else one whose rows hold the
+    numbers of all bands, pixel after pixel."""
+    page, numbers = layout.page, 1 if layout.planar else layout.bands
+    common = {tag: page.entries[tag].raw for tag in _KEPT if tag in page.entries}
+    common[_WIDTH] = _entry(page, _WIDTH, _LONG, layout.width * numbers)
+    if _TILE_WIDTH in page.entries:
+        common[_TILE_WIDTH] = _entry(page, _TILE_WIDTH, _LONG, page.number(_TILE_WIDTH, 0) * numbers)
+    for tag, value in ((_BITS, layout.bits), (_PHOTOMETRIC, 1), (_SAMPLES, 1), (_KIND, layout.read_as)):
+        common[tag] = _entry(page, tag, _SHORT, value)
+    if layout.planar and _PREDICTOR in page.entries:
+        common[_PREDICTOR] = page.entries[_PREDICTOR].raw
+    for band in range(layout.bands if layout.planar else 1):
+        yield _written(layout, common, band)
+
+
+def _written(layout: Layout, common: dict[int, bytes], band: int) -> bytes:
+    """The same file, and behind it a directory for one grey picture."""
+    page = layout.page
+    entries, behind = dict(common), b""
+    start = len(page.data) + len(page.data) % 2
+    for tag in (tag for pair in _PLACES for tag in pair if tag in page.entries):
+        places = _long_numbers(page, tag)
+        if layout.planar:
+            count = len(places) // layout.bands
+            places = places[band * count : (band + 1) * count]
+        value = places[0] if len(places) == 1 else start + len(behind)
+        if len(places) > 1:
+            behind += struct.pack(f"{page.order}{len(places)}I", *places)
+        entries[tag] = struct.pack(page.order + "HHII", tag, _LONG, len(places), value)
+    raw = b"".join(entries[tag] for tag in sorted(entries))
+    head = page.data[:4] + struct.pack(page.order + "I", start + len(behind))
+    body = page.data[8:].ljust(start - 8, b"\0")
+    return b"".join((head, body, behind, struct.pack(page.order + "H", len(entries)), raw, bytes(4)))
+
+
+def _entry(page: Directory, tag: int, kind: int, value: int) -> bytes:
+    form = "HHIHH" if kind == _SHORT else "HHII"
+    return struct.pack(page.order + form, tag, kind, 1, value, *([0] if kind == _SHORT else []))
+
+
+def _long_numbers(page: Directory, tag: int) -> tuple[int, ...]:
+    """The numbers under a tag, however many strips there are."""
+    entry = page.entries[tag]
+    code = {_SHORT: "H", _LONG: "I"}.get(entry.type)
+    if code is None or not 0 < entry.count <= tiff.MOST_STRIPS * MOST_BANDS:
+        raise ValueError("no places of strips")
+    return struct.unpack_from(f"{page.order}{entry.count}{code}", page.value(tag))

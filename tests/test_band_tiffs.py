@@ -1,0 +1,156 @@
+"""TIFFs of many bands: the numbers that tifffile wrote, however they lie; and what is not read."""
+
+from __future__ import annotations
+
+import random
+import struct
+import tracemalloc
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from gradviz_core import images
+from gradviz_core.images.formats import tiff_bands
+from gradviz_core.types import keys
+from gradviz_core.uploads import store
+from tests.image_files import encoded, noise, refusal, tiff, tiff_of_tags
+
+CODE = "In Python: "
+
+
+@pytest.fixture(autouse=True)
+def own_store(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GRADVIZ_STORE", str(tmp_path / "uploads"))
+
+
+def numbers(kind: str, bands: int) -> npt.NDArray[Any]:
+    """Numbers of every byte, height × width × bands."""
+    source = np.random.default_rng(0)
+    if kind == "f4":
+        return source.standard_normal((41, 37, bands)).astype(kind)
+    ends = np.iinfo(kind)
+    return source.integers(ends.min // 2**8, ends.max // 2**8, (41, 37, bands)).astype(kind)
+
+
+def written(array: npt.NDArray[Any], **options: Any) -> bytes:
+    extra = ["unspecified"] * (array.shape[-1] - 1)
+    if options.get("planarconfig") == "separate":
+        array = np.moveaxis(array, -1, 0).copy()
+    return tiff(array, photometric="minisblack", extrasamples=extra, **{"planarconfig": "contig"} | options)
+
+
+def read(data: bytes, count: int) -> npt.NDArray[np.float32]:
+    """As a worker reads it for a network of so many bands."""
+    report, kept = images.inspect(data)
+    assert kept == data
+    digest = store.here().put(kept)
+    assert keys.upload(digest) == report.key
+    return images.load_bands(report.key, count)
+
+
+STORED: list[dict[str, Any]] = [
+    {"byteorder": order, "planarconfig": planes, **cut, **packed}
+    for order in "<>"
+    for planes in ("contig", "separate")
+    for cut in ({"rowsperstrip": 7}, {"tile": (16, 32)})
+    for packed in ({}, {"compression": "zlib"}, {"compression": "zlib", "predictor": True})
+]
+
+
+@pytest.mark.parametrize("kind", ["u1", "u2", "i2", "i4"])
+@pytest.mark.parametrize("bands", [2, 5, 12])
+def test_whole_numbers_come_back_exactly_however_they_lie(kind: str, bands: int) -> None:
+    array = numbers(kind, bands)
+    for options in STORED:
+        if kind == "i4" and options["byteorder"] == ">" and "compression" in options:
+            continue  # refused, see below
+        np.testing.assert_array_equal(
+            read(written(array, **options), bands), np.moveaxis(array, -1, 0).astype(np.float32), err_msg=str(options)
+        )
+
+
+@pytest.mark.parametrize("options", [o for o in STORED if "compression" not in o or o["byteorder"] == "<"], ids=str)
+def test_floating_point_numbers_come_back_exactly(options: dict[str, Any]) -> None:
+    array = numbers("f4", 4)
+    options = {name: value for name, value in options.items() if name != "predictor"}
+    np.testing.assert_array_equal(read(written(array, **options), 4), np.moveaxis(array, -1, 0))
+
+
+def test_colours_with_more_bands_behind_them_are_bands() -> None:
+    array = numbers("u1", 6)
+    data = tiff(array, photometric="rgb", extrasamples=["unspecified"] * 3)
+    np.testing.assert_array_equal(read(data, 6), np.moveaxis(array, -1, 0))
+
+
+def test_what_is_found_is_said() -> None:
+    report, _ = images.inspect(written(numbers("u2", 12)))
+    assert (report.width, report.height, report.format) == (37, 41, "TIFF")
+    assert "12 bands" in " ".join(report.notes)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        tiff(noise(8, 8)),
+        tiff(noise(8, 8, 4), extrasamples=["unassalpha"]),
+        tiff(noise(8, 8, 4), extrasamples=["unspecified"]),
+        tiff(noise(8, 8, 2), photometric="minisblack", extrasamples=["unassalpha"], planarconfig="contig"),
+        tiff(noise(8, 8)[..., 0], photometric="minisblack"),
+        b"II*\0",
+        b"no TIFF",
+    ],
+    ids=["colours", "alpha", "colours and something", "grey and alpha", "grey", "cut short", "none"],
+)
+def test_what_is_a_picture_stays_one(data: bytes) -> None:
+    assert not tiff_bands.has(data)
+
+
+# ------------------------------------------------------------------------------------------------------------- refused
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (written(numbers("u1", 17)), "17 bands; the limit is 16"),
+        (written(numbers("f4", 5).astype("f8")), "in a way that is not supported"),
+        (written(numbers("f4", 5), byteorder=">", compression="zlib"), "in a way that is not supported"),
+        (written(np.full((4, 4, 5), np.nan, np.float32)), "80 numbers of the TIFF are NaN"),
+        (written(numbers("u1", 5))[:300], "broken"),
+    ],
+    ids=["17 bands", "64 bits", "other order", "NaN", "cut short"],
+)
+def test_what_is_not_read_is_refused_with_the_next_step(data: bytes, words: str) -> None:
+    sentence = refusal(lambda: images.inspect(data))
+    assert words in sentence
+    assert ("numpy.save('bands.npy'" in sentence) == (words != "broken")
+
+
+def test_a_tiff_of_bands_without_end_is_refused_from_its_header() -> None:
+    def of(width: int, height: int, bands: int) -> bytes:
+        tags = {256: (4, 1, width), 257: (4, 1, height), 258: (3, 1, 8), 259: (3, 1, 1), 262: (3, 1, 1), 273: (4, 1, 8)}
+        return tiff_of_tags(tags | {277: (3, 1, bands), 278: (4, 1, height), 279: (4, 1, 4)}, bytes(4))
+
+    tracemalloc.start()
+    assert "the limit is 40 million" in refusal(lambda: images.inspect(of(2**31 - 1, 2**31 - 1, 5)))
+    assert "96,000,000 numbers in 16 bands" in refusal(lambda: images.inspect(of(3000, 2000, 16)))
+    assert "0 x 5 pixels" in refusal(lambda: images.inspect(of(0, 5, 5)))
+    assert tracemalloc.get_traced_memory()[1] < 2_000_000
+    tracemalloc.stop()
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_damaged_files_give_bands_or_a_sentence_and_nothing_else() -> None:
+    chance, fates = random.Random(0), set()
+    for data in (written(numbers("u2", 5), compression="zlib", predictor=True), written(numbers("u1", 5), tile=(16, 16))):
+        for _ in range(300):
+            damaged = bytearray(data)
+            for _ in range(chance.choice([1, 2, 8])):
+                damaged[chance.randrange(chance.choice([300, len(damaged)]))] = chance.randrange(256)
+            try:
+                fates.add(images.inspect(bytes(damaged))[0].format)
+            except images.BadImage as error:
+                fates.add(str(error)[:20])
+    assert "TIFF" in fates
+    assert len(fates) > 3
