@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import struct
 import tracemalloc
 from typing import Any
 
@@ -12,10 +11,11 @@ import numpy.typing as npt
 import pytest
 
 from gradviz_core import images
+from gradviz_core.errors import BadImage
 from gradviz_core.images.formats import tiff_bands
 from gradviz_core.types import keys
 from gradviz_core.uploads import store
-from tests.image_files import encoded, noise, refusal, tiff, tiff_of_tags
+from tests.image_files import noise, refusal, tiff, tiff_of_tags
 
 CODE = "In Python: "
 
@@ -31,7 +31,7 @@ def numbers(kind: str, bands: int) -> npt.NDArray[Any]:
     if kind == "f4":
         return source.standard_normal((41, 37, bands)).astype(kind)
     ends = np.iinfo(kind)
-    return source.integers(ends.min // 2**8, ends.max // 2**8, (41, 37, bands)).astype(kind)
+    return source.integers(max(ends.min, -(2**23)), min(ends.max, 2**23), (41, 37, bands)).astype(kind)
 
 
 def written(array: npt.NDArray[Any], **options: Any) -> bytes:
@@ -79,9 +79,9 @@ def test_floating_point_numbers_come_back_exactly(options: dict[str, Any]) -> No
 
 
 def test_colours_with_more_bands_behind_them_are_bands() -> None:
-    array = numbers("u1", 6)
-    data = tiff(array, photometric="rgb", extrasamples=["unspecified"] * 3)
-    np.testing.assert_array_equal(read(data, 6), np.moveaxis(array, -1, 0))
+    array = numbers("u1", 8)
+    data = tiff(array, photometric="rgb", extrasamples=["unspecified"] * 5)
+    np.testing.assert_array_equal(read(data, 8), np.moveaxis(array, -1, 0))
 
 
 def test_what_is_found_is_said() -> None:
@@ -98,10 +98,20 @@ def test_what_is_found_is_said() -> None:
         tiff(noise(8, 8, 4), extrasamples=["unspecified"]),
         tiff(noise(8, 8, 2), photometric="minisblack", extrasamples=["unassalpha"], planarconfig="contig"),
         tiff(noise(8, 8)[..., 0], photometric="minisblack"),
+        tiff(noise(8, 8, 6), extrasamples=["unspecified"] * 3),
         b"II*\0",
         b"no TIFF",
     ],
-    ids=["colours", "alpha", "colours and something", "grey and alpha", "grey", "cut short", "none"],
+    ids=[
+        "colours",
+        "alpha",
+        "colours and something",
+        "grey and alpha",
+        "grey",
+        "six of which three are colours",
+        "cut short",
+        "none",
+    ],
 )
 def test_what_is_a_picture_stays_one(data: bytes) -> None:
     assert not tiff_bands.has(data)
@@ -143,14 +153,17 @@ def test_a_tiff_of_bands_without_end_is_refused_from_its_header() -> None:
 @pytest.mark.filterwarnings("ignore")
 def test_damaged_files_give_bands_or_a_sentence_and_nothing_else() -> None:
     chance, fates = random.Random(0), set()
-    for data in (written(numbers("u2", 5), compression="zlib", predictor=True), written(numbers("u1", 5), tile=(16, 16))):
+    for data in (
+        written(numbers("u2", 5), compression="zlib", predictor=True),
+        written(numbers("u1", 5), tile=(16, 16)),
+    ):
         for _ in range(300):
             damaged = bytearray(data)
             for _ in range(chance.choice([1, 2, 8])):
                 damaged[chance.randrange(chance.choice([300, len(damaged)]))] = chance.randrange(256)
             try:
                 fates.add(images.inspect(bytes(damaged))[0].format)
-            except images.BadImage as error:
+            except BadImage as error:
                 fates.add(str(error)[:20])
     assert "TIFF" in fates
     assert len(fates) > 3

@@ -14,8 +14,9 @@ from gradviz_core.drawing import fields, snippets
 from gradviz_core.drawing.snippets import Setting
 from gradviz_core.errors import QuestionError
 from gradviz_core.types.cards import Preprocessing
+from gradviz_core.uploads import store
 from tests import bands, snippet_runs
-from tests.image_files import npy
+from tests.image_files import npy, tiff
 from tests.test_snippets import check
 
 MEAN, STD = tuple(1000.0 + 90 * band for band in range(12)), tuple(300.0 + band for band in range(12))
@@ -66,6 +67,17 @@ def test_standardised_bands_in_either_order(last: bool, folder: Path) -> None:
     slope = snippet_runs.ask(gv.GradientQuestion(model=model, image=image)).gradients[gv.INPUT][0]
     code = snippets.saliency(at, gv.ClassScore(), "gradient", "channel")
     assert snippet_runs.error(snippet_runs.run(code, folder), slope) < 1e-6, code
+
+
+@pytest.mark.parametrize("planes", ["contig", "separate"])
+def test_a_tiff_of_bands(planes: str, folder: Path) -> None:
+    array = bands.reflectances(12, 20, 24)
+    lying = array if planes == "separate" else np.moveaxis(array, 0, -1).copy()
+    data = tiff(lying, photometric="minisblack", planarconfig=planes, extrasamples=["unspecified"] * 11)
+    (folder / "your-image.tif").write_bytes(data)
+    (folder / "your-model.pt2").write_bytes(bands.file())
+    model, image = bands.model(), f"upload/{store.here().put(data)}"
+    assert check(snippet_runs.seen(snippet_runs.setting(model, image), model, image), folder) == 2
 
 
 @pytest.mark.parametrize("baseline", ["black", "white", "blurred", "noise", "image"])

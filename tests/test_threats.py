@@ -11,6 +11,7 @@ import pytest
 
 from tests.hostile import (
     archives,
+    band_files,
     checkpoints,
     dicom_files,
     exported_files,
@@ -29,7 +30,7 @@ NAMED = sorted(set(re.findall(r"`([\w/]+\.py)::(\w+)(?:\[([^]]+)\])?`", DOCUMENT
 MODELS = (archives, pickles, tensors, safetensors_files, exported_files, checkpoints)
 CASES = {
     "test_model": {case.name for module in MODELS for case in module.CASES},
-    "test_picture": {case.name for module in (pictures, heif_files, dicom_files) for case in module.CASES},
+    "test_picture": {case.name for module in (pictures, heif_files, dicom_files, band_files) for case in module.CASES},
 }
 PROMISE = (
     "An upload can never run code, read or write a file, open a connection, or stop another person's work; at worst it "

@@ -64,5 +64,5 @@ def _in_8_bits(band: Float32[np.ndarray, "h w"]) -> UInt8[np.ndarray, "h w"]:
 
 
 def how_to_save(count: int) -> str:
-    """``such as a .npy file of an array of 12 × height × width``."""
-    return f"such as a .npy file of an array of {count} × height × width"
+    """``such as a TIFF of 12 bands, or a .npy file of an array of 12 × height × width``."""
+    return f"such as a TIFF of {count} bands, or a .npy file of an array of {count} × height × width"

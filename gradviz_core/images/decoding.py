@@ -52,7 +52,7 @@ def read(data: bytes) -> Picture:
     Raises:
         BadImage: as ``decode`` does.
     """
-    with _as_bad_image():
+    with as_bad_image():
         contents = formats.read(data)
         with opened(contents) as stored:
             stored.load()
@@ -71,7 +71,7 @@ def bits(data: bytes) -> int:
     Raises:
         BadImage: as ``decode`` does.
     """
-    with _as_bad_image():
+    with as_bad_image():
         return formats.read(data).bits
 
 
@@ -83,7 +83,7 @@ _BROKEN = (
 
 
 @contextmanager
-def _as_bad_image() -> Iterator[None]:
+def as_bad_image() -> Iterator[None]:
     """A person needs one sentence."""
     try:
         yield

@@ -9,7 +9,7 @@ from jaxtyping import Float32
 from PIL import Image
 
 from gradviz_core.errors import BadImage, UnknownImage
-from gradviz_core.images import arrays, bands, decoding, depth, formats, slices
+from gradviz_core.images import arrays, band_files, bands, decoding, depth, formats, slices
 from gradviz_core.images.decoding import decode
 from gradviz_core.images.formats import dicom
 from gradviz_core.models.catalogue import image_file, sample_image
@@ -28,8 +28,8 @@ def load(key: str) -> Image.Image:
         BadImage: the image cannot be read.
     """
     data = _bytes(key)
-    if arrays.has_bands(data):
-        count = arrays.bands(data)[1].channels
+    if band_files.has_bands(data):
+        count = len(band_files.read(data)[0])
         raise BadImage(
             f"The image has {count} bands, and this model takes a picture in grey or colours. Choose another image, or "
             "save three of the bands as an array of 3 × height × width, such as array[[2, 1, 0]], and upload it."
@@ -47,12 +47,12 @@ def load_bands(key: str, count: int) -> Float32[np.ndarray, "c h w"]:
         BadImage: the image has no bands, or cannot be read.
     """
     data = _bytes(key)
-    if not arrays.has_bands(data):
+    if not band_files.has_bands(data):
         raise BadImage(
             f"This model takes {count} bands, and the image is a picture in grey or colours. Upload an image with "
             f"{count} bands, {bands.how_to_save(count)}."
         )
-    return arrays.bands(data)[0]
+    return band_files.read(data)[0]
 
 
 def _bytes(key: str) -> bytes:
@@ -76,8 +76,8 @@ def describe(key: str) -> ImageFile | None:
     if digest is None:
         return None
     data = store.here().image(digest)
-    if arrays.has_bands(data):
-        return ImageFile("NPY", array=arrays.bands(data)[1])
+    if band_files.has_bands(data):
+        return band_files.read(data)[1]
     contents = formats.read(data)
     array, slice_ = arrays.told(contents.told), slices.told(contents.told)
     kind = "NPY" if array else "DICOM" if slice_ else contents.format
@@ -100,7 +100,7 @@ def inspect(data: bytes, value_range: depth.Range | None = None) -> tuple[ImageR
         BadImage: the bytes are no image that can be read, or break a limit.
     """
     kind, done = "", tuple[str, ...]()
-    if arrays.has_bands(data):
+    if band_files.has_bands(data):
         return _reported_bands(data), data
     if data.startswith(arrays.SIGNATURE):
         kind, (data, done) = "NPY", arrays.as_png(data, value_range)
@@ -119,7 +119,7 @@ def rescale(data: bytes, value_range: depth.Range | None) -> tuple[ImageReport, 
     Raises:
         BadImage: it has 8 bits or fewer, or as ``inspect`` does.
     """
-    if arrays.has_bands(data):
+    if band_files.has_bands(data):
         raise BadImage("The image has bands, whose numbers are used as they are, so no range can be chosen for it.")
     if (bits := decoding.bits(data)) <= 8:
         raise BadImage(f"The image has {bits} bits; a range can be chosen only for images of 9 to 16 bits.")
@@ -139,12 +139,12 @@ def _reported(data: bytes, kind: str = "", done: tuple[str, ...] = ()) -> ImageR
 
 
 def _reported_bands(data: bytes) -> ImageReport:
-    numbers, _, words = arrays.bands(data)
+    numbers, file, words = band_files.read(data)
     count, height, width = numbers.shape
     return ImageReport(
         key=keys.upload(hashlib.sha256(data).hexdigest()),
         width=width,
         height=height,
-        format="NPY",
+        format=file.format,
         notes=(words, f"Its {count} bands keep their numbers, as 32-bit floating point."),
     )

@@ -26,6 +26,7 @@ from gradviz_core.types import ClassScore, GradientQuestion, Preprocessing, Surv
 from gradviz_core.types.cards import Recipe
 from gradviz_core.uploads import model_files, store
 from tests.hostile import (
+    band_files,
     checkpoints,
     dicom_files,
     exported_files,
@@ -101,6 +102,11 @@ def _look_at_slice(data: bytes) -> None:
     """With the window of the file."""
     _, kept = images.inspect(data)
     images.normalise(images.as_seen(images.decode(kept), _steps()), _steps())
+
+
+def _look_at_bands(data: bytes) -> None:
+    """The numbers of all bands."""
+    images.inspect(data)
 
 
 def _steps() -> Preprocessing:
@@ -179,6 +185,7 @@ _ALL = (
     _picture_format("PNG", spoil.of_chunks, spoil.of_chunks),
     *map(_picture_format, ("JPEG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")),
     Format("heic", lambda: [heif_files.heic()], (spoil.of_bytes, spoil.of_start, spoil.of_start), _look),
+    Format("bands", band_files.samples, (spoil.of_bytes, spoil.of_start, spoil.of_start), _look_at_bands),
     Format("dicom", dicom_files.samples, (spoil.of_bytes, spoil.of_start, spoil.of_start), _look_at_slice),
     Format("npy", _arrays, (spoil.of_bytes, spoil.of_start, *[spoil.of_array_header] * 4), _look),
     Format("labels", _labels, (spoil.of_bytes, spoil.of_json), model_files.read_labels),

@@ -57,6 +57,7 @@ NAMES = (
     "avif",
     "heic",
     "dicom",
+    "bands",
     "npy",
     "labels",
     "recipe",

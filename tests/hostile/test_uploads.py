@@ -23,6 +23,7 @@ from pages.uploads.recipe_form import proposal
 from tests.crowding import crowding
 from tests.hostile import (
     archives,
+    band_files,
     checkpoints,
     dicom_files,
     driving,
@@ -42,7 +43,7 @@ KINDS = (
     *(archives.CASES, pickles.CASES, tensors.CASES, safetensors_files.CASES, exported_files.CASES),
     checkpoints.CASES,
 )
-PICTURE_KINDS = (pictures.CASES, heif_files.CASES, dicom_files.CASES)
+PICTURE_KINDS = (pictures.CASES, heif_files.CASES, dicom_files.CASES, band_files.CASES)
 PICTURES = tuple(case for cases in PICTURE_KINDS for case in cases)
 MODELS = tuple(case for cases in KINDS for case in cases)
 SHOWN = {

@@ -29,7 +29,8 @@ def picture(upload: ImageFile | None, fit: Sequence[str], imports: Sequence[str]
         *_array(upload, "your-array.npy", "the file that you uploaded"),
         "image = fitted(array)",
     )
-    return Block(lines, (_NUMPY, _PILLOW, *imports))
+    tiff = ["import tifffile  # pip install tifffile"] if upload is not None and upload.format == "TIFF" else []
+    return Block(lines, (_NUMPY, _PILLOW, *imports, *tiff))
 
 
 def numbers(steps: Preprocessing, shape: tuple[int, ...], mean: str, std: str) -> Block:
@@ -96,7 +97,10 @@ def _array(upload: ImageFile | None, name: str, what: str) -> list[str]:
     file = upload.array if upload is not None else None
     last = file is not None and file.axes == "HWC"
     axes = "height, width, bands" if last else "bands, height, width"
-    lines = [f'array = np.load("{name}", allow_pickle=False)  # {what}: {axes}']
+    if file is not None and upload is not None and upload.format == "TIFF":
+        lines = [f'array = tifffile.imread("your-image.tif")  # {what}: {axes}']
+    else:
+        lines = [f'array = np.load("{name}", allow_pickle=False)  # {what}: {axes}']
     if file is not None and file.batched:
         lines.append("array = array.reshape(array.shape[-3:])  # the axes before these have length one")
     if last:

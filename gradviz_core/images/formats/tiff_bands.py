@@ -11,7 +11,7 @@ from gradviz_core.errors import BadImage
 from gradviz_core.images.formats import directory, tiff
 from gradviz_core.images.formats.contents import check_pixels
 from gradviz_core.images.formats.directory import Directory
-MOST_BANDS = 16
+from gradviz_core.types.cards import MOST_BANDS
 
 MOST_NUMBERS = 64_000_000
 """Of all bands together, 256 MB in 32 bits."""
@@ -22,6 +22,8 @@ _PLACES = ((273, 279), (324, 325))
 _KEPT = (_HEIGHT, _COMPRESSION, _ROWS, _TILE_HEIGHT, 266)
 _GREY, _COLOURS = (0, 1), 2
 _ALPHA = (1, 2)
+_MOST_READ_AS_COLOURS = 6
+"""Numbers of a pixel, of 8 bits, of which Pillow reads the first three as colours."""
 _COMPRESSIONS = (1, 5, 8, 32773, 32946)
 """None, LZW, Deflate, PackBits, Deflate by its old number."""
 _DIFFERENCES = 2
@@ -59,12 +61,12 @@ def has(data: bytes) -> bool:
     try:
         page = directory.read(data)
         samples, colours = page.number(_SAMPLES, 1), page.number(_PHOTOMETRIC, 0)
-        extra = page.number(_EXTRA, 0)
+        extra, bits = page.number(_EXTRA, 0), page.number(_BITS, 1)
     except (struct.error, ValueError):
         return False
     if colours in _GREY:
         return samples >= 4 or (samples == 2 and extra not in _ALPHA)
-    return colours == _COLOURS and samples >= 5
+    return colours == _COLOURS and samples >= 5 and (bits > 8 or samples > _MOST_READ_AS_COLOURS)
 
 
 def read(data: bytes) -> Layout:
