@@ -238,6 +238,22 @@ def with_ranges(first: float, second: float) -> RandomisedAnswer:
     return replace(one, arrays=dict(one.arrays) | {"ranges": np.array([first, second])})
 
 
+def test_the_caption_says_where_the_curve_has_no_ranks_and_speaks_of_signs_where_there_are_some() -> None:
+    whole, gone = alike(randomised(layer=2), 0.9), with_ranges(2.0, 0.0)
+    assert "no ranks" not in trust_words.curve([whole], 3, 3, False).sentence
+    said = trust_words.curve([whole, gone], 3, 3, False).sentence
+    assert said.endswith(
+        "Magnitudes leave out the sign. At layer 2 a map is the same everywhere, so that it has no ranks."
+    )
+    unsigned = replace(gone, question=replace(gone.question, view="magnitude_l2"))
+    assert "sign" not in trust_words.curve([unsigned, unsigned], 3, 3, False).sentence
+    assert "At 2 points, the first at layer 2," in trust_words.curve([unsigned, unsigned], 3, 3, False).sentence
+    assert list(trust_words.compared(unsigned.question).values()) == [
+        trust_words.ALIKE["spearman"],
+        "structural similarity (SSIM)",
+    ]
+
+
 def test_a_map_of_which_nothing_is_left_has_changed() -> None:
     gone = with_ranges(2.0, 0.0)
     assert trust_words.of_weights(gone).good is True

@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 
 from gradviz_core.drawing.charts import BROWN, LEGEND
 from gradviz_core.drawing.figures import ACCENT, QUIET
-from gradviz_core.drawing.trust_words import ALIKE, ORDERS, compared
+from gradviz_core.drawing.trust_words import ORDERS, compared
 from gradviz_core.text.shown_text import figure_text
 from gradviz_core.types import FloatArray, InsertionAnswer, RandomisedAnswer
 from gradviz_core.types.insertion import Order
@@ -43,9 +43,9 @@ def _similarity(
     answers: Sequence[RandomisedAnswer], at: Sequence[float], said: Sequence[str], chosen: float, across: str
 ) -> go.Figure:
     figure = go.Figure()
-    for name in compared(answers[0].question):
+    for name, label in compared(answers[0].question).items():
         values = [getattr(answer, name) for answer in answers]
-        _line(figure, ALIKE[name], at, values, _LINES[name], "solid", said)
+        _line(figure, label, at, values, _LINES[name], "solid", said)
     figure.add_vline(x=chosen, line={"color": QUIET, "width": 1, "dash": "dot"})
     _frame(figure, across, "similarity")
     low = min((value for trace in figure.data for value in trace.y if value == value), default=0.0)

@@ -152,18 +152,23 @@ def tested_on(method: str, options: OptionValues, tested: OptionValues) -> str:
     return f"Tested on the map from {which}, not the one above ({above})." if fewer else ""
 
 
-def compared(question: RandomisedQuestion) -> tuple[str, ...]:
-    """The names of the numbers in ``ALIKE`` that say how alike two maps are: of a map without sign the rank correlation
-    and that of the magnitudes are the same."""
-    signed = method_words.is_signed(question.method, question.options) and question.view == "signed_sum"
-    return tuple(name for name in ALIKE if signed or name != "spearman")
+def compared(question: RandomisedQuestion) -> Mapping[str, str]:
+    """Which of the numbers in ``ALIKE`` say how alike two maps are, and what they are called: a map without sign has
+    one rank correlation."""
+    if _has_sign(question):
+        return ALIKE
+    return {"spearman_absolute": ALIKE["spearman"], "ssim": ALIKE["ssim"]}
+
+
+def _has_sign(question: RandomisedQuestion) -> bool:
+    return method_words.is_signed(question.method, question.options) and question.view == "signed_sum"
 
 
 def numbers(answer: RandomisedAnswer) -> tuple[tuple[str, str], ...]:
-    """How alike the two maps are; a map without sign has one rank correlation."""
-    found = {name: getattr(answer, name) for name in compared(answer.question)}
+    """How alike the two maps are."""
+    found = {label: getattr(answer, name) for name, label in compared(answer.question).items()}
     return tuple(
-        (ALIKE[name], "–" if math.isnan(value) else f"{value:.2f}".replace("-", "−")) for name, value in found.items()
+        (label, "–" if math.isnan(value) else f"{value:.2f}".replace("-", "−")) for label, value in found.items()
     )
 
 
@@ -215,25 +220,38 @@ def other_map(answer: RandomisedAnswer, field: Field) -> Caption:
     return Caption(sentence, "", (field.unit, scale_text(field)), OTHER_MAP)
 
 
-def curve(points: int, layers: int, single: bool) -> Caption:
-    """Under the curve over the layers."""
+def curve(answers: Sequence[RandomisedAnswer], points: int, layers: int, single: bool) -> Caption:
+    """Under the curve over the layers, of which there are these ``answers``."""
     which = "one layer at a time is" if single else "all layers from the score down to each point are"
     every = "" if points == layers else f", at {points} of {layers} layers"
     return Caption(
-        f"How similar the map is to the one above when {which} shuffled{every}. Magnitudes leave out the sign.",
+        f"How similar the map is to the one above when {which} shuffled{every}.{_of_sign(answers)}{_of_gaps(answers)}",
         "",
         (),
         CURVE,
     )
 
 
-def noise_curve(sizes: Sequence[float]) -> Caption:
-    """Under the curve over the noise."""
+def _of_sign(answers: Sequence[RandomisedAnswer]) -> str:
+    return " Magnitudes leave out the sign." if answers and _has_sign(answers[0].question) else ""
+
+
+def _of_gaps(answers: Sequence[RandomisedAnswer]) -> str:
+    """Why a line ends: a map that is the same everywhere has no ranks."""
+    flat = [answer.question.layer for answer in answers if answer.ranges[1] == 0]
+    if not flat:
+        return ""
+    where = f"layer {flat[0]}" if len(flat) == 1 else f"{len(flat)} points, the first at layer {flat[0]},"
+    return f" At {where} a map is the same everywhere, so that it has no ranks."
+
+
+def noise_curve(answers: Sequence[RandomisedAnswer], sizes: Sequence[float]) -> Caption:
+    """Under the curve over the noise, of which there are these ``answers``."""
     said = f"{100 * min(sizes):g} to {100 * max(sizes):g}\N{NO-BREAK SPACE}%"
     sentence = (
         f"How similar the map is to the one above after noise was added to the image: {_NOISE} {said} of {_RANGE}."
     )
-    return Caption(f"{sentence} Magnitudes leave out the sign.", "", (), NOISE_CURVE)
+    return Caption(f"{sentence}{_of_sign(answers)}", "", (), NOISE_CURVE)
 
 
 def pixels(inserted: bool, answers: Mapping[Order, InsertionAnswer]) -> Caption:

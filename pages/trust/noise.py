@@ -47,7 +47,7 @@ def _curve(tested: Tested, answer: RandomisedAnswer) -> None:
         st.progress(len(found) / len(NOISES), f"{len(found)} of {len(NOISES)} maps")
     if found:
         figure = trust_figures.along_noise(found, answer.question.noise)
-        panel.picture(Picture(figure, trust_words.noise_curve(NOISES)), _KEY)
+        panel.picture(Picture(figure, trust_words.noise_curve(found, NOISES)), _KEY)
 
 
 def _asked(tested: Tested, size: int) -> RandomisedQuestion:

@@ -67,12 +67,12 @@ def _curve(asked: RandomisedQuestion, answer: RandomisedAnswer, tested: Tested, 
     """How alike the maps are along the layers, as far as it is computed."""
     count = len(answer.layers)
     layers = [int(n) for n in np.unique(np.linspace(0, count, min(count, POINTS) + 1).round())]
-    found = later.answers([replace(asked, layer=layer) for layer in layers], ("similarity",))
+    found = later.answers([replace(asked, layer=layer) for layer in layers], ("similarity", "ranges"))
     if len(found) < len(layers):
         st.progress(len(found) / len(layers), f"{len(found)} of {len(layers)} maps")
     if found:
         figure = trust_figures.along_layers(found, answer.question.layer)
-        caption = trust_words.curve(len(layers) - 1, count, asked.mode == "single")
+        caption = trust_words.curve(found, len(layers) - 1, count, asked.mode == "single")
         panel.picture(Picture(figure, caption), _KEY)
     rooms.fill(CURVE, lambda at: snippets.similarity_along_layers(at, answer, layers, tested.at))
 
