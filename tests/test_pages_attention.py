@@ -156,6 +156,7 @@ def test_clicks_choose_the_head_and_the_token(monkeypatch: pytest.MonkeyPatch) -
     }
     maps = [head_figures.HeadMap(layer, head, np.eye(4)) for layer in range(2) for head in range(3 - layer)]
     figure, sheet, shown = head_figures.strip(maps, signed=False, unit="", each=True, chosen=(0, 0))
+    assert figure.data[0].zmax == 1, "shares end at 1"
     row_of, column = sheet.corner(4)
     assert figure.data[0].customdata[row_of, column].tolist() == [1, 1], "layer and head stand in the hover"
     choose = heads.choose_tile(answer, sheet, shown)
