@@ -156,7 +156,6 @@ def test_clicks_choose_the_head_and_the_token(monkeypatch: pytest.MonkeyPatch) -
     }
     maps = [head_figures.HeadMap(layer, head, np.eye(4)) for layer in range(2) for head in range(3 - layer)]
     figure, sheet, shown = head_figures.strip(maps, signed=False, unit="", each=True, chosen=(0, 0))
-    assert figure.data[0].zmax == 1, "shares end at 1"
     row_of, column = sheet.corner(4)
     assert figure.data[0].customdata[row_of, column].tolist() == [1, 1], "layer and head stand in the hover"
     choose = heads.choose_tile(answer, sheet, shown)
@@ -167,6 +166,15 @@ def test_clicks_choose_the_head_and_the_token(monkeypatch: pytest.MonkeyPatch) -
     row_of, column = sheet.corner(5)
     choose(Click(row_of, column, -1))
     assert not written, "the second layer has two heads only"
+
+
+def test_the_scale_of_shares_ends_at_1() -> None:
+    peak = np.full((24, 24), 0.5)
+    peak[3, 5] = 1  # less than a hundredth of the map
+    for each, end in ((True, 1.0), (False, 0.5)):
+        maps = [head_figures.HeadMap(0, 0, peak)]
+        figure, _, _ = head_figures.strip(maps, signed=False, unit="", each=each, chosen=(0, 0))
+        assert figure.data[0].zmax == end
 
 
 def test_a_model_of_many_heads_has_a_figure_of_bounded_size() -> None:
