@@ -33,8 +33,9 @@ export default function ({ data }) {
   const same = (one, other) => one.flat().every((value, i) => Math.abs(value - other.flat()[i]) < data.alike);
   const kept = {};
   const turnAbout = (drag, whole, now, by) => {
-    const [across, up] = now.map(([start, end], i) =>
+    const shares = now.map(([start, end], i) =>
       (start - whole[i][0]) / (whole[i][1] - whole[i][0] - (end - start)));
+    const [across, up] = shares.map((share) => (Number.isFinite(share) ? share : 0.5));  // as wide, or as high, as all
     const box = drag.getBoundingClientRect(), times = Math.ceil(Math.abs(by) / data.most);
     for (let i = 0; i < times; i++)
       turn(drag, by / times, box.left + across * box.width, box.bottom - up * box.height);
