@@ -382,6 +382,8 @@ def test_insertion_and_deletion_have_to_beat_both_orders() -> None:
     hardly = trust_words.of_pixels({"map": curves(2.1, -1.1), "random": random, "centre": centre})
     assert hardly.good is False, "one random order stands for all"
     rises, falls = hardly.sentence.split(". ")
-    than = "more than in random order, but not clearly more than from the centre outwards"
+    worse = trust_words.of_pixels({"map": curves(0, 2), "random": random, "centre": centre}).sentence
+    assert worse.count("less than in random order or from the centre outwards") == 2
+    than = "more than in random order, but about as much as from the centre outwards"
     assert rises.endswith(f"{than} (mean score 2.1, against 1 and 2)")
     assert falls.endswith(f"{than} (mean score −1.1, against 1 and −1).")

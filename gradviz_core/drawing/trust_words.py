@@ -109,24 +109,22 @@ def of_pixels(answers: Mapping[Order, InsertionAnswer]) -> Verdict:
     rise, fall = zip(*(answers[order].areas for order in ORDERS), strict=True)
     curves = [answer.arrays[name] for answer in answers.values() for name in ("insertion", "deletion")]
     room = ROOM * float(np.max(curves) - np.min(curves))
-    more = tuple(rise[0] - other > room for other in rise[1:])
-    less = tuple(other - fall[0] > room for other in fall[1:])
+    more, less = [rise[0] - other for other in rise[1:]], [other - fall[0] for other in fall[1:]]
     sentence = (
-        f"As pixels are inserted in the order of this map, the score rises {_THAN[more]} ({_means(rise)}). As they are "
-        f"deleted in that order, it falls {_THAN[less]} ({_means(fall)})."
+        f"As pixels are inserted in the order of this map, the score rises {_than(more, room)} ({_means(rise)}). As "
+        f"they are deleted in that order, it falls {_than(less, room)} ({_means(fall)})."
     )
-    halves = (all(more), all(less))
+    halves = [min(further) > room for further in (more, less)]
     return Verdict(sentence, True if all(halves) else None if any(halves) else False)
 
 
-_RANDOM, _CENTRE = "in random order", "from the centre outwards"
-_THAN: Mapping[tuple[bool, ...], str] = {
-    (True, True): f"more than {_RANDOM} or {_CENTRE}",
-    (True, False): f"more than {_RANDOM}, but not clearly more than {_CENTRE}",
-    (False, True): f"more than {_CENTRE}, but not clearly more than {_RANDOM}",
-    (False, False): f"not clearly more than {_RANDOM} or {_CENTRE}",
-}
-"""How far the score moves, by whether it moves further than in each of the two other orders."""
+def _than(further: Sequence[float], room: float) -> str:
+    """How far the score moves, by how much ``further`` that is than in random order, and than from the centre; less
+    than ``room`` is about as much."""
+    random, centre = ("more than" if by > room else "less than" if by < -room else "about as much as" for by in further)
+    if random == centre:
+        return f"{random} in random order or from the centre outwards"
+    return f"{random} in random order, but {centre} from the centre outwards"
 
 
 def _means(scores: Sequence[float]) -> str:
