@@ -67,8 +67,8 @@ def tell(ask: Ask, subject: Subject, percent: int = FIRST) -> Told:
         f"Thin lines: each map's quarter, where it is most {DIVERGING.high} or least {DIVERGING.low}. "
         f"{DIVERGING.high.capitalize()} speaks for {label}, {DIVERGING.low} against it. Mind the scales: the last one "
         f"goes {_times(every, first, last)} times as far as the first. With the middle map's quarter covered, the "
-        f"score {_moves(now.middle)}. For comparison, without its upper left, upper right, lower left and lower right "
-        f"quarter it changes by {_listed(corners)}. The box is the same place in all three.",
+        f"score {_moves(now.middle)}. For comparison: with the upper left, upper right, lower left or lower right "
+        f"quarter of the picture covered, it changes by {_listed(corners)}. The box is the same place in all three.",
         (
             Computed(
                 "A map: the channels a of a layer, each times the mean of its slope over all Z places. Grad-CAM as "
@@ -108,9 +108,9 @@ def without_corners(ask: Ask, subject: Subject) -> FloatArray:
 
 
 def _listed(changes: FloatArray) -> str:
-    """``−0.52, +0.10, −1.31 and −0.84``."""
+    """``−0.52, +0.10, −1.31 or −0.84``."""
     *most, last = (f"{change:+.2f}".replace("-", "\N{MINUS SIGN}") for change in changes)
-    return f"{', '.join(most)} and {last}"
+    return f"{', '.join(most)} or {last}"
 
 
 def _moves(change: float) -> str:
