@@ -72,6 +72,12 @@ def tiff_of_tags(tags: Mapping[int, tuple[int, int, int]], body: bytes = b"", or
     return head + body.ljust(start - 8, b"\0") + struct.pack(order + "H", len(tags)) + entries + bytes(4)
 
 
+def nifti(*lengths: int, order: str = "<", magic: bytes = b"n+1\0") -> bytes:
+    """A NIfTI volume of these lengths, by its header."""
+    axes = struct.pack(order + "8h", len(lengths), *lengths, *[1] * (7 - len(lengths)))
+    return (struct.pack(order + "I", 348) + bytes(36) + axes).ljust(344, b"\0") + magic + bytes(100)
+
+
 def npy(array: npt.NDArray[np.generic]) -> bytes:
     out = io.BytesIO()
     np.save(out, array)

@@ -17,8 +17,6 @@ from gradviz_core.types import keys
 from gradviz_core.uploads import store
 from tests.image_files import noise, refusal, tiff, tiff_of_tags
 
-CODE = "In Python: "
-
 
 @pytest.fixture(autouse=True)
 def own_store(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -134,7 +132,7 @@ def test_what_is_a_picture_stays_one(data: bytes) -> None:
 def test_what_is_not_read_is_refused_with_the_next_step(data: bytes, words: str) -> None:
     sentence = refusal(lambda: images.inspect(data))
     assert words in sentence
-    assert ("numpy.save('bands.npy'" in sentence) == (words != "broken")
+    assert ("upload bands.npy" in sentence) == (words != "broken")
 
 
 def test_a_tiff_of_bands_without_end_is_refused_from_its_header() -> None:

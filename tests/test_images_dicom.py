@@ -190,33 +190,6 @@ def test_grey_is_what_pydicom_finds(name: str) -> None:
 # ------------------------------------------------------------------------------------------------------------- refused
 
 
-@pytest.mark.parametrize("name", ["JPEG2000", "SC_rgb_jpeg_dcmtk", "MR_small_jp2klossless"])
-def test_what_is_compressed_is_read_once_the_advice_was_followed(
-    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    data = (EXAMPLES / f"{name}.dcm").read_bytes()
-    sentence = refusal(lambda: images.inspect(data))
-    (tmp_path / "your-file.dcm").write_bytes(data)
-    monkeypatch.chdir(tmp_path)
-    exec(sentence.rpartition("Unpack it in Python: ")[2].rstrip("."), {"pydicom": pydicom})
-    assert images.inspect((tmp_path / "plain.dcm").read_bytes())[0].format == "DICOM"
-
-
-def test_a_table_in_place_of_the_slope_is_refused_and_the_advice_gives_an_array(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    table = pydicom.Dataset()
-    table.LUTDescriptor, table.ModalityLUTType = [4, 0, 16], "US"
-    table.add_new(0x00283006, "US", [0, 10, 20, 40])
-    data = slice_of(np.array([[0, 1], [2, 3]], np.uint8), ModalityLUTSequence=[table])
-    sentence = refusal(lambda: images.inspect(data))
-    (tmp_path / "your-file.dcm").write_bytes(data)
-    monkeypatch.chdir(tmp_path)
-    exec(sentence.rpartition("In Python: ")[2].partition(". Then")[0], {"pydicom": pydicom, "numpy": np})
-    pixels = decoded(images.inspect((tmp_path / "slice.npy").read_bytes(), (0, 40))[1])
-    assert pixels[..., 0].tolist() == [[0, 64], [128, 255]]
-
-
 @pytest.mark.parametrize(
     ("name", "words"),
     [

@@ -9,9 +9,6 @@ import struct
 import tracemalloc
 import zlib
 from collections.abc import Callable
-from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 import pytest
@@ -27,6 +24,7 @@ from tests.image_files import (
     chunk,
     decoded,
     encoded,
+    nifti,
     noise,
     npy,
     png,
@@ -66,41 +64,13 @@ def test_other_formats_are_refused_whatever_their_name(kind: str) -> None:
         (b"\0\0\0\x20ftypqt  " + bytes(40), "video"),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "git lfs pull"),
         (b"NRRD0004\n", "NRRD"),
-        (b"MATLAB 5.0 MAT-file", "loadmat"),
+        (b"MATLAB 5.0 MAT-file", "MATLAB"),
         (b"P6\n2 2\n255\n" + bytes(12), "PNM"),
         (b"II+\0\x08\0\0\0", "BigTIFF"),
     ],
 )
 def test_what_a_file_is_instead_is_told(data: bytes, words: str) -> None:
     assert words in refusal(lambda: images.decode(data))
-
-
-def nifti(*lengths: int, order: str = "<", magic: bytes = b"n+1\0") -> bytes:
-    """A NIfTI volume of these lengths, by its header."""
-    axes = struct.pack(order + "8h", len(lengths), *lengths, *[1] * (7 - len(lengths)))
-    return (struct.pack(order + "I", 348) + bytes(36) + axes).ljust(344, b"\0") + magic + bytes(100)
-
-
-@pytest.mark.parametrize(
-    ("data", "place", "name"),
-    [
-        (nifti(5, 4, 9), (slice(None), slice(None), 4), "your-file.nii"),
-        (nifti(5, 4, 9, 20, order=">", magic=b"ni1\0"), (slice(None), slice(None), 4, 0), "your-file.nii"),
-        (gzip.compress(nifti(5, 4, 9), mtime=0), (slice(None), slice(None), 4), "your-file.nii.gz"),
-    ],
-    ids=["volume", "series of the other order", "compressed"],
-)
-def test_of_a_volume_the_advice_saves_the_middle_slice(
-    data: bytes, place: Any, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    sentence = refusal(lambda: images.decode(data))
-    volume = np.random.default_rng(0).random((5, 4, 9, 20)[: len(place)])
-    loaded = {name: SimpleNamespace(get_fdata=lambda: volume)}
-    monkeypatch.chdir(tmp_path)
-    code = sentence.partition("In Python: ")[2].partition(". Then")[0]
-    exec(code, {"numpy": np, "nibabel": SimpleNamespace(load=loaded.__getitem__)})
-    pixels = decoded(images.inspect((tmp_path / "slice.npy").read_bytes(), (0, 1))[1])[..., 0]
-    np.testing.assert_array_equal(pixels, np.rint(np.rot90(volume[place]) * 255))
 
 
 def test_a_volume_of_impossible_axes_is_broken() -> None:

@@ -10,6 +10,7 @@ from jaxtyping import Float32
 from PIL import TiffImagePlugin
 
 from gradviz_core.errors import BadImage
+from gradviz_core.images import next_steps
 from gradviz_core.images.formats import tiff_bands
 from gradviz_core.images.formats.tiff_bands import Layout
 
@@ -32,8 +33,9 @@ def numbers(data: bytes) -> tuple[Float32[np.ndarray, "c h w"], Layout]:
     found = np.ascontiguousarray(bands, np.float32)
     if wrong := int((~np.isfinite(found)).sum()):
         raise BadImage(
-            f"{wrong:,} numbers of the TIFF are NaN, infinite or too large for 32-bit floating point. In Python: "
-            "numpy.save('bands.npy', numpy.nan_to_num(tifffile.imread('your-file.tif')))."
+            f"{wrong:,} numbers of the TIFF are NaN, infinite or too large for 32-bit floating point. Replace them in "
+            "Python, and upload bands.npy.",
+            next_steps.bands_of_tiff("np.nan_to_num(bands)"),
         )
     return found, layout
 

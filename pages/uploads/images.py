@@ -11,10 +11,11 @@ from streamlit.typing import UploadedFile
 
 from gradviz_core.errors import BadImage, GradVizError
 from gradviz_core.models import catalogue
-from gradviz_core.serving.controls import Control
+from gradviz_core.serving.controls import LONGEST_NAME, Control
 from gradviz_core.serving.lru_cache import LruCache
 from gradviz_core.settings import settings
 from gradviz_core.types import ImageCard, Pixels, keys
+from gradviz_core.uploads import next_steps
 from pages.shell import address
 from pages.shell.parameters import Parameter
 from pages.shell.words import plain
@@ -185,6 +186,8 @@ def _choose_file() -> None:
             with place.container():
                 draw()
         st.error(plain(str(error)), icon=":material/error:")
+        if error.code:
+            st.code(next_steps.naming(error.code, file.name[:LONGEST_NAME]), language="python", wrap_lines=True)
         return
     uploading.keep(come)
     uploading.let_go(name, file)

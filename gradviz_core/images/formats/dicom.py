@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from gradviz_core.errors import BadImage
+from gradviz_core.images import next_steps
 from gradviz_core.images.formats import dicom_elements as elements
 from gradviz_core.images.formats import dicom_pixels
 from gradviz_core.images.formats.contents import check_pixels
@@ -120,8 +121,9 @@ def read(data: bytes) -> Slice:
         raise BadImage("The DICOM file has no picture. Choose an image file of the series.")
     if pixels.tag != elements.PIXELS:
         raise BadImage(
-            "The DICOM file holds floating-point pixels, which are not supported. In Python: "
-            "numpy.save('slice.npy', pydicom.dcmread('your-file.dcm').pixel_array). Then enter the range."
+            "The DICOM file holds floating-point pixels, which are not supported. Save them in Python, upload "
+            "slice.npy, and enter its range.",
+            next_steps.numbers_of_dicom("file.pixel_array"),
         )
     return _slice(syntax, values, data, pixels)
 
@@ -136,10 +138,10 @@ def _check_syntax(syntax: str) -> None:
     if name is None:
         shown = syntax[:40] if syntax.replace(".", "").isdigit() else "unknown"
         raise BadImage(f"The DICOM file is written in a way that is not supported ({shown}). Export the slice as PNG.")
-    needs = "" if name in _BY_PILLOW else " after pip install pylibjpeg pylibjpeg-libjpeg pylibjpeg-openjpeg"
+    needs = "" if name in _BY_PILLOW else "pylibjpeg pylibjpeg-libjpeg pylibjpeg-openjpeg"
     raise BadImage(
-        f"The DICOM file is compressed as {name}, which is not supported. Unpack it in Python{needs}: "
-        "f = pydicom.dcmread('your-file.dcm'); f.decompress(); f.save_as('plain.dcm')."
+        f"The DICOM file is compressed as {name}, which is not supported. Unpack it in Python, and upload plain.dcm.",
+        next_steps.unpacked_dicom(needs),
     )
 
 
@@ -214,9 +216,9 @@ def _slice(syntax: str, values: _Values, data: bytes, pixels: Element) -> Slice:
     _check_colours(photometric, samples, allocated)
     if _MODALITY_TABLE in values.raw:
         raise BadImage(
-            "The DICOM file has a table in place of slope and intercept, which is not supported. In Python: "
-            "f = pydicom.dcmread('your-file.dcm'); numpy.save('slice.npy', "
-            "pydicom.pixels.apply_modality_lut(f.pixel_array, f)). Then enter the range."
+            "The DICOM file has a table in place of slope and intercept, which is not supported. Apply it in Python, "
+            "upload slice.npy, and enter its range.",
+            next_steps.numbers_of_dicom("pydicom.pixels.apply_modality_lut(file.pixel_array, file)"),
         )
     per_pixel = 2 if photometric == _HALVED else samples
     length = -(-rows * columns * per_pixel * allocated // 8)

@@ -6,6 +6,7 @@ import struct
 from itertools import pairwise
 
 from gradviz_core.errors import BadImage
+from gradviz_core.images import next_steps
 from gradviz_core.images.formats import dicom_elements as elements
 from gradviz_core.images.formats.dicom_elements import Element, Syntax
 
@@ -44,7 +45,8 @@ def _check_run_lengths(piece: bytes, length: int) -> None:
     if length > MOST_RUN_LENGTH_BYTES:
         raise BadImage(
             f"The DICOM file has {length:,} bytes of pixels in run lengths; the limit is {MOST_RUN_LENGTH_BYTES:,}. "
-            "Unpack it in Python: f = pydicom.dcmread('your-file.dcm'); f.decompress(); f.save_as('plain.dcm')."
+            "Unpack it in Python, and upload plain.dcm.",
+            next_steps.unpacked_dicom(""),
         )
     (count,) = struct.unpack_from("<I", piece)
     if not 1 <= count <= _MOST_SEGMENTS:

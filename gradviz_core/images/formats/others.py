@@ -6,6 +6,7 @@ import struct
 import zlib
 
 from gradviz_core.errors import BadImage
+from gradviz_core.images import next_steps
 
 _OTHERS = (
     (
@@ -24,17 +25,8 @@ _OTHERS = (
     (b"\0\0\0\x0cjP  ", "a JPEG 2000 image", "Save it as JPEG or PNG."),
     (b"\xff\x4f\xff\x51", "a JPEG 2000 image", "Save it as JPEG or PNG."),
     (b"\0\0\x01\0", "an icon", "Save it as PNG."),
-    (
-        b"NRRD000",
-        "an NRRD volume",
-        "In Python: a, _ = nrrd.read('your-file.nrrd'); numpy.save('slice.npy', a[:, :, a.shape[2] // 2]). Then "
-        "enter the range.",
-    ),
-    (
-        b"MATLAB 5.0",
-        "a MATLAB file",
-        "In Python: numpy.save('slice.npy', scipy.io.loadmat('your-file.mat')['name']). Then enter the range.",
-    ),
+    (b"NRRD000", "an NRRD volume", "Save one slice of it in Python, upload slice.npy, and enter its range."),
+    (b"MATLAB 5.0", "a MATLAB file", "Save one of its arrays in Python, upload that, and enter its range."),
     (b"v/1\x01", "an OpenEXR image", "Save it as PNG, or its numbers with numpy.save."),
     (b"#?RADIANCE", "a Radiance image", "Save it as PNG, or its numbers with numpy.save."),
     *((b"P%d" % i, "a PNM image", "Save it as PNG.") for i in range(1, 8)),
@@ -45,6 +37,12 @@ _OTHERS = (
     (b"<!DOCTYPE html", "a web page", "Save the picture itself, not the page that shows it."),
     (b"<html", "a web page", "Save the picture itself, not the page that shows it."),
 )
+_PROGRAMS = {
+    b"NRRD000": next_steps.slice_of_nrrd,
+    b"MATLAB 5.0": next_steps.array_of_matlab,
+    b"SIMPLE  =": next_steps.array_of_fits,
+    b"\x89HDF": next_steps.array_of_hdf5,
+}
 _GZIP = b"\x1f\x8b"
 _HEADER = 348
 """Bytes of the header of NIfTI-1, which it starts with as a number."""
@@ -58,7 +56,8 @@ def refusal(data: bytes, read: str) -> BadImage:
         return volume
     for start, kind, advice in _OTHERS:
         if data[: len(start)].lower() == start.lower():
-            return BadImage(f"The file is {kind}, which is not supported. {advice}")
+            code = _PROGRAMS[start]() if start in _PROGRAMS else ""
+            return BadImage(f"The file is {kind}, which is not supported. {advice}", code)
     if b"<svg" in data[:2000]:
         return BadImage("The file is an SVG drawing, which has no pixels. Export it as PNG in the size you want.")
     return BadImage(f"The file is not an image that can be read. Choose a {read}.")
@@ -66,9 +65,7 @@ def refusal(data: bytes, read: str) -> BadImage:
 
 def _volume(data: bytes) -> BadImage | None:
     """The refusal of a NIfTI volume, compressed or not, with the lines that save its middle slice; None for others."""
-    name = "your-file.nii"
     if data.startswith(_GZIP):
-        name += ".gz"
         try:
             data = zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(data, _HEADER)
         except zlib.error:
@@ -82,6 +79,7 @@ def _volume(data: bytes) -> BadImage | None:
     shape = " × ".join(map(str, lengths[:axes]))
     places = ", ".join([":", ":", str(lengths[2] // 2), *["0"] * (axes - 3)])
     return BadImage(
-        f"The file is a NIfTI volume of {shape}; a picture is one slice. In Python: numpy.save('slice.npy', "
-        f"numpy.rot90(nibabel.load('{name}').get_fdata()[{places}])). Then enter the range."
+        f"The file is a NIfTI volume of {shape}; a picture is one slice of it. Save one in Python, upload slice.npy, "
+        "and enter its range.",
+        next_steps.slice_of_nifti(places),
     )

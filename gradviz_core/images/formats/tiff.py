@@ -10,6 +10,7 @@ import math
 import struct
 
 from gradviz_core.errors import BadImage
+from gradviz_core.images import next_steps
 from gradviz_core.images.formats import directory
 from gradviz_core.images.formats.contents import Contents, check_pixels, unsupported
 from gradviz_core.images.formats.directory import Directory
@@ -91,12 +92,14 @@ def _check_samples(page: Directory) -> None:
         what = "floating-point numbers" if _FLOAT in formats else "signed numbers"
         raise BadImage(
             f"The TIFF contains {what} without a stated range. Save it as a NumPy array (.npy) and enter the range, "
-            "or save it with 8 bits."
+            "or save it with 8 bits.",
+            next_steps.array_of_tiff(),
         )
     if bits > 16:
         raise BadImage(
             f"The TIFF has {bits} bits per sample; 1 to 16 are supported. Save it as a NumPy array (.npy) and enter "
-            "the range, or save it with 8 bits."
+            "the range, or save it with 8 bits.",
+            next_steps.array_of_tiff(),
         )
     compression = page.number(_COMPRESSION, _UNCOMPRESSED)
     if compression not in _COMPRESSIONS:

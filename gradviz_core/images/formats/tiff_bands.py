@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from gradviz_core.errors import BadImage
+from gradviz_core.images import next_steps
 from gradviz_core.images.formats import directory, tiff
 from gradviz_core.images.formats.contents import check_pixels
 from gradviz_core.images.formats.directory import Directory
@@ -78,10 +79,13 @@ def read(data: bytes) -> Layout:
     """
     page = directory.read(data)
     width, height, bands = (page.number(tag, 0) for tag in (_WIDTH, _HEIGHT, _SAMPLES))
+    planar = page.number(_PLANES, 1) == 2
     if bands > MOST_BANDS:
+        first = f"bands[:{MOST_BANDS}]" if planar else f"bands[..., :{MOST_BANDS}]"
         raise BadImage(
-            f"The TIFF has {bands} bands; the limit is {MOST_BANDS}. In Python: a = tifffile.imread('your-file.tif'); "
-            f"numpy.save('bands.npy', a[..., :{MOST_BANDS}]), where the bands are the last axis."
+            f"The TIFF has {bands} bands; the limit is {MOST_BANDS}. Save the first of them in Python, and upload "
+            "bands.npy.",
+            next_steps.bands_of_tiff(first),
         )
     if width < 1 or height < 1:
         raise BadImage(f"The TIFF has {width} x {height} pixels, so there is nothing to show. Choose another.")
@@ -93,13 +97,13 @@ def read(data: bytes) -> Layout:
         )
     bits, kinds = set(page.numbers(_BITS)), set(page.numbers(_KIND)) or {1}
     compression, predictor = page.number(_COMPRESSION, 1), page.number(_PREDICTOR, 1)
-    planar = page.number(_PLANES, 1) == 2
     sound = len(bits) == len(kinds) == 1 and (min(kinds), min(bits)) in _KINDS and compression in _COMPRESSIONS
     turned = page.order == ">" and compression != 1 and max(bits, default=0) > 16  # Pillow swaps their bytes once more
     if not sound or turned or (predictor > _DIFFERENCES and not planar):
         raise BadImage(
-            f"The TIFF stores its {bands} bands in a way that is not supported. In Python: "
-            "numpy.save('bands.npy', tifffile.imread('your-file.tif'))."
+            f"The TIFF stores its {bands} bands in a way that is not supported. Save them in Python, and upload "
+            "bands.npy.",
+            next_steps.bands_of_tiff(),
         )
     tiff.check_strips(page, width, height)
     piece = page.number(_TILE_WIDTH, width)
