@@ -11,6 +11,7 @@ from PIL import Image
 
 from gradviz_core.compute import client, inline
 from gradviz_core.errors import BadImage, Busy, GradVizError, StoreFull, UploadRefused
+from gradviz_core.images.next_steps import slice_of_nifti
 from gradviz_core.serving import arrivals
 from gradviz_core.serving.arrivals import Incoming
 from gradviz_core.settings import settings
@@ -179,6 +180,18 @@ def test_an_image_that_is_none_is_said_beside_the_upload(fake: Fake) -> None:
     assert "image" not in app.query_params
     app.run()
     assert not app.error
+
+
+def test_the_code_that_saves_what_is_taken_has_the_name_of_the_file(fake: Fake) -> None:
+    app = opened()
+    before = len(app.code)
+    fake.error = BadImage("The file is a NIfTI volume of 5 × 4 × 9.", slice_of_nifti(":, :, 4"))
+    choose(app.file_uploader(key="upload_0"), "my head.nii.gz", b"volume")
+    assert errors(app) == [plain("The file is a NIfTI volume of 5 × 4 × 9.")]
+    (code,) = [c.value for c in app.code if "nibabel" in c.value]
+    assert "nibabel.load('my head.nii.gz')" in code
+    app.run()
+    assert len(app.code) == before
 
 
 def test_an_image_of_another_kind_is_refused_unread(fake: Fake) -> None:
