@@ -53,7 +53,7 @@ format: .venv/dev.stamp ## format the code and fix what can be fixed by itself
 	$(BIN)/ruff format $(SOURCES)
 	$(BIN)/ruff check --fix $(SOURCES)
 
-bench: .venv/dev.stamp ## measure, side by side with plain PyTorch
+bench: .venv/dev.stamp $(if $(filter models,$(ARGS)),.venv-sweep/sweep.stamp) ## measure, side by side with plain PyTorch
 	$(BIN)/python -m benchmarks $(ARGS)
 
 fuzz: .venv/dev.stamp ## corrupt files of every format at random, SECONDS=60 each
@@ -87,7 +87,7 @@ lock: .venv/dev.stamp ## pin requirements.txt, with hashes, into requirements.lo
 		--generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" --quiet
 
 clean: ## remove .venv and all caches
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist *.egg-info
+	rm -rf .venv .venv-sweep .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Debian's python3 has venv but not what puts pip into it: there the pip outside installs one.
@@ -106,4 +106,13 @@ endif
 
 .venv/dev.stamp: requirements-dev.txt requirements-heic.txt .venv/run.stamp
 	$(PIP) install -r requirements-dev.txt
+	@touch $@
+
+# An environment that sees the packages of .venv, so that torch is the very same and is not installed twice.
+.venv-sweep/sweep.stamp: requirements-sweep.txt .venv/dev.stamp
+	$(BIN)/python -m venv .venv-sweep
+	$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' \
+		> "$$(.venv-sweep/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/packages_of_venv.pth"
+	$(PIP) freeze --exclude-editable | grep -E '^(torch|torchvision|numpy|timm)==' > .venv-sweep/same.txt
+	.venv-sweep/bin/python -m pip --disable-pip-version-check install -c .venv-sweep/same.txt -r requirements-sweep.txt
 	@touch $@

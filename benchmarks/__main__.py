@@ -22,7 +22,7 @@ SUBJECTS = {
     "app": "The app in a browser",
     "pages": "Pages that one core serves",
     "switching": "A server beside threads that draw",
-    "exported": "torchvision's models as .pt2 files",
+    "models": "Models of other libraries as .pt2 files",
     "doctor": "What the doctor finds",
     "costs": "What each operator of an uploaded model takes, against what its cost promises",
 }

@@ -1,0 +1,1 @@
+"""Models of other libraries with random weights, exported as ``.pt2`` files and read back."""

@@ -1,0 +1,116 @@
+"""torchvision: classification, segmentation, optical flow, video, and the parts of detection that torch exports."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import torchvision
+from torch import Tensor, nn
+
+from benchmarks.sweep.cases import Model, image, noise
+
+_SLOW = frozenset({"googlenet", "inception_v3"})
+"""Models that take half a minute to draw random weights as in their paper."""
+_OWN_SIZE = {"vit_b_16": 224, "vit_b_32": 224, "maxvit_t": 224, "inception_v3": 96}
+_CLASSIFICATION = (
+    "alexnet vgg11 vgg11_bn squeezenet1_0 squeezenet1_1 resnet18 resnet50 wide_resnet50_2 resnext50_32x4d densenet121 "
+    "googlenet inception_v3 shufflenet_v2_x0_5 shufflenet_v2_x1_5 mobilenet_v2 mobilenet_v3_small mobilenet_v3_large "
+    "mnasnet0_5 mnasnet1_3 efficientnet_b0 efficientnet_v2_s regnet_x_400mf regnet_y_400mf convnext_tiny swin_t "
+    "swin_v2_t vit_b_16 vit_b_32 maxvit_t"
+).split()
+_SEGMENTATION = "deeplabv3_mobilenet_v3_large deeplabv3_resnet50 fcn_resnet50 lraspp_mobilenet_v3_large".split()
+_VIDEO = {
+    "r3d_18": (8, 56),
+    "mc3_18": (8, 56),
+    "r2plus1d_18": (8, 56),
+    "s3d": (16, 64),
+    "swin3d_t": (8, 64),
+    "mvit_v2_s": (16, 224),
+}
+"""Frames and side of the clip that each takes."""
+_DETECTION = (
+    "fasterrcnn_mobilenet_v3_large_320_fpn fasterrcnn_resnet50_fpn retinanet_resnet50_fpn fcos_resnet50_fpn "
+    "ssdlite320_mobilenet_v3_large ssd300_vgg16"
+).split()
+
+
+class DenseDetector(nn.Module):
+    """What a detector computes for every anchor, before boxes are chosen: backbone and heads."""
+
+    def __init__(self, detector: nn.Module) -> None:
+        super().__init__()
+        self.backbone, self.head = detector.backbone, detector.head
+
+    def forward(self, x: Tensor) -> dict[str, Tensor]:
+        """Scores and offsets of the anchors."""
+        found: dict[str, Tensor] = self.head(list(self.backbone(x).values()))
+        return found
+
+
+class Proposals(nn.Module):
+    """What a two-stage detector computes for every anchor: backbone and the heads that propose regions."""
+
+    def __init__(self, detector: nn.Module) -> None:
+        super().__init__()
+        self.backbone, self.head = detector.backbone, detector.rpn.head  # type: ignore[union-attr]
+
+    def forward(self, x: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+        """Objectness and offsets of the anchors, for each level of the pyramid."""
+        found: tuple[list[Tensor], list[Tensor]] = self.head(list(self.backbone(x).values()))  # type: ignore[operator]
+        return found
+
+
+class OneRegion(nn.Module):
+    """The second stage of a two-stage detector, for two regions that are given."""
+
+    def __init__(self, detector: nn.Module) -> None:
+        super().__init__()
+        self.backbone, self.heads = detector.backbone, detector.roi_heads
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Scores and boxes of the two regions."""
+        height, width = x.shape[-2:]
+        regions = [x.new_tensor([[0.0, 0.0, width / 2, height / 2], [width / 4, height / 4, width, height]])]
+        pooled = self.heads.box_roi_pool(self.backbone(x), regions, [(height, width)])  # type: ignore[operator,union-attr]
+        found: tuple[Tensor, Tensor] = self.heads.box_predictor(self.heads.box_head(pooled))  # type: ignore[operator,union-attr]
+        return found
+
+
+def _classifier(name: str) -> Model:
+    options = {"init_weights": False} if name in _SLOW else {}
+    return torchvision.models.get_model(name, weights=None, **options), (image(_OWN_SIZE.get(name, 64)),)
+
+
+def _segmenter(name: str) -> Model:
+    return torchvision.models.get_model(name, weights=None, weights_backbone=None), (image(),)
+
+
+def _of_flow(name: str) -> Model:
+    return torchvision.models.get_model(name, weights=None), (image(128), image(128).flip(-1))
+
+
+def _of_video(name: str) -> Model:
+    frames, side = _VIDEO[name]
+    return torchvision.models.get_model(name, weights=None), (noise(1, 3, frames, side, side),)
+
+
+def _detector(name: str, part: Callable[[nn.Module], nn.Module]) -> Model:
+    return part(torchvision.models.get_model(name, weights=None, weights_backbone=None)), (image(320),)
+
+
+def _whole_detector(name: str) -> Model:
+    return torchvision.models.get_model(name, weights=None, weights_backbone=None), (image(320),)
+
+
+MODELS: dict[str, Callable[[], Model]] = {
+    **{name: partial(_classifier, name) for name in _CLASSIFICATION},
+    **{name: partial(_segmenter, name) for name in _SEGMENTATION},
+    **{name: partial(_of_flow, name) for name in ("raft_small", "raft_large")},
+    **{name: partial(_of_video, name) for name in _VIDEO},
+    **{
+        f"{name}, part": partial(_detector, name, Proposals if "rcnn" in name else DenseDetector) for name in _DETECTION
+    },
+    "fasterrcnn_resnet50_fpn, two regions": partial(_detector, "fasterrcnn_resnet50_fpn", OneRegion),
+    **{name: partial(_whole_detector, name) for name in _DETECTION},
+}

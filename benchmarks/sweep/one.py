@@ -1,0 +1,40 @@
+"""One model of the sweep: exported, read by GradViz, and compared to the last bit."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+
+import torch
+
+from benchmarks.sweep.cases import Model
+from benchmarks.sweep.comparing import answers, difference, prepared
+from benchmarks.sweep.results import IDENTICAL, Result
+from gradviz_core.errors import GradVizError
+from gradviz_core.uploads import cost, exported
+
+
+def compared(make: Callable[[], Model]) -> Result:
+    """What becomes of the model that ``make`` makes."""
+    torch.manual_seed(0)
+    try:
+        module, inputs = make()
+        prepared(module)
+        torch.export.save(torch.export.export(module, inputs), file := io.BytesIO())
+    except Exception as error:  # noqa: BLE001 (whatever torch or the library raises)
+        return Result(exported=_first_line(error))
+    try:
+        read = exported.read(file.getvalue()).module
+        cost.check(read, tuple(inputs[0].shape))
+    except GradVizError as error:
+        return Result(exported="", read=str(error))
+    try:
+        return Result(
+            exported="", read="", same=difference(answers(module, inputs), answers(read, inputs)) or IDENTICAL
+        )
+    except Exception as error:  # noqa: BLE001 (whatever stands in the table then)
+        return Result(exported="", read="", same=_first_line(error))
+
+
+def _first_line(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}".strip().partition("\n")[0][:300]
