@@ -16,6 +16,7 @@ import warnings
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from multiprocessing.connection import Connection
+from tempfile import TemporaryDirectory
 
 from benchmarks.sweep.cases import Model
 from benchmarks.sweep.libraries import LIBRARIES
@@ -31,10 +32,13 @@ _OFFLINE = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_DATASETS_OFFLINE", "YO
 
 def main(library: str) -> None:
     os.environ.update(dict.fromkeys(_OFFLINE, "1"))
-    models = LIBRARIES[library].models()
-    print(json.dumps(list(models)), flush=True)
-    for line in sys.stdin:
-        print(json.dumps(asdict(_in_a_process(models[line.strip()]))), flush=True)
+    answers, sys.stdout = sys.stdout, sys.stderr  # where libraries print
+    with TemporaryDirectory() as settings:
+        os.environ["YOLO_CONFIG_DIR"] = settings
+        models = LIBRARIES[library].models()
+        print(json.dumps(list(models)), file=answers, flush=True)
+        for line in sys.stdin:
+            print(json.dumps(asdict(_in_a_process(models[line.strip()]))), file=answers, flush=True)
 
 
 def _in_a_process(make: Callable[[], Model]) -> Result:
@@ -56,7 +60,6 @@ def _in_a_process(make: Callable[[], Model]) -> Result:
 def _limited(make: Callable[[], Model], answer: Connection) -> None:
     resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
     warnings.simplefilter("ignore")
-    sys.stdout = sys.stderr
     answer.send(compared(make))
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from monai.networks import nets
+from monai.networks.nets import restormer
 from torch import nn
 
 from benchmarks.sweep.cases import Model, image
@@ -46,7 +47,16 @@ _MADE: dict[str, Callable[[], nn.Module]] = {
     "VarAutoEncoder": lambda: nets.VarAutoEncoder(2, (1, 64, 64), 1, 4, **_LEVELS),
     "AutoencoderKL": lambda: nets.AutoencoderKL(2, 1, 1, (1, 1), (8, 8), (False, True), norm_num_groups=4),
     "VQVAE": lambda: nets.VQVAE(
-        2, 1, 1, channels=(8, 8), num_res_layers=1, num_res_channels=(8, 8), num_embeddings=16, embedding_dim=8
+        2,
+        1,
+        1,
+        channels=(8, 8),
+        num_res_layers=1,
+        num_res_channels=(8, 8),
+        num_embeddings=16,
+        embedding_dim=8,
+        downsample_parameters=((2, 4, 1, 1),) * 2,
+        upsample_parameters=((2, 4, 1, 1, 0),) * 2,
     ),
     "Generator": lambda: nets.Generator((1, 64, 64), (8, 8, 8), (8, 16, 1), (2, 2, 2)),
     "Discriminator": lambda: nets.Discriminator((1, 64, 64), (8, 16), (2, 2)),
@@ -55,7 +65,7 @@ _MADE: dict[str, Callable[[], nn.Module]] = {
     "Quicknat": lambda: nets.Quicknat(num_classes=2, num_channels=1, num_filters=8),
     "HoVerNet": lambda: nets.HoVerNet("fast", 3, 5),
     "MedNeXt": lambda: nets.MedNeXt(2, 8, 1, 2),
-    "Restormer": lambda: nets.Restormer(2, 1, 1, 16, (1, 1, 1, 1), (1, 1, 2, 2), num_refinement_blocks=1),
+    "Restormer": lambda: restormer.Restormer(2, 1, 1, 16, (1, 1, 1, 1), (1, 1, 2, 2), num_refinement_blocks=1),
     "FullyConnectedNet": lambda: nn.Sequential(nn.Flatten(), nets.FullyConnectedNet(4096, 4, (16,))),
 }
 _COLOURS = frozenset({"FlexibleUNet", "AHNet", "HoVerNet"})

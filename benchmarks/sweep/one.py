@@ -9,7 +9,7 @@ import torch
 
 from benchmarks.sweep.cases import Model
 from benchmarks.sweep.comparing import answers, difference, prepared
-from benchmarks.sweep.results import IDENTICAL, Result
+from benchmarks.sweep.results import AS_EXPORTED, IDENTICAL, Result
 from gradviz_core.errors import GradVizError
 from gradviz_core.uploads import cost, exported
 
@@ -20,7 +20,8 @@ def compared(make: Callable[[], Model]) -> Result:
     try:
         module, inputs = make()
         prepared(module)
-        torch.export.save(torch.export.export(module, inputs), file := io.BytesIO())
+        program = torch.export.export(module, inputs)
+        torch.export.save(program, file := io.BytesIO())
     except Exception as error:  # noqa: BLE001 (whatever torch or the library raises)
         return Result(exported=_first_line(error))
     try:
@@ -29,9 +30,11 @@ def compared(make: Callable[[], Model]) -> Result:
     except GradVizError as error:
         return Result(exported="", read=str(error))
     try:
-        return Result(
-            exported="", read="", same=difference(answers(module, inputs), answers(read, inputs)) or IDENTICAL
-        )
+        mine = answers(read, inputs)
+        far = difference(answers(module, inputs), mine)
+        if far and not difference(answers(program.module(), inputs), mine):
+            far = f"{AS_EXPORTED}: {far}"
+        return Result(exported="", read="", same=far or IDENTICAL)
     except Exception as error:  # noqa: BLE001 (whatever stands in the table then)
         return Result(exported="", read="", same=_first_line(error))
 

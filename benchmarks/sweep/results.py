@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 IDENTICAL = "identical"
+AS_EXPORTED = "identical to what torch makes of its own export, but not to the module"
 
 
 @dataclass(frozen=True, slots=True)
