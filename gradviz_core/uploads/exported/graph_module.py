@@ -8,6 +8,7 @@ import torch
 
 from gradviz_core.errors import BadModel
 from gradviz_core.types.cards import MOST_BANDS
+from gradviz_core.uploads.exported import known_numbers
 from gradviz_core.uploads.exported.graph import GraphReader, check_targets
 from gradviz_core.uploads.exported.layers import CallFinder
 from gradviz_core.uploads.exported.outputs import Tree, read_tree
@@ -121,7 +122,9 @@ class GraphModule:
 
     def program(self) -> Program:
         """The module that runs it."""
-        nodes = tuple(self._reader.nodes)
+        tensors = {slot: self._weights.tensors[name] for slot, name in self._bound.items()}
+        known = known_numbers.put_in(self._reader.nodes, tensors)
+        nodes = known.nodes
         results = frozenset(out.slot for out in self._outputs if isinstance(out, Place))
         calls = CallFinder(nodes, frozenset(self._reader.tensor_places), results, self._bound).find()
         plan = Plan(
@@ -133,6 +136,7 @@ class GraphModule:
             input=self._input,
             input_shape=self.input_shape,
             weights=self._bound,
+            read_from=known.sources,
             outputs=self._outputs,
             tree=self._tree(len(self._outputs)),
         )

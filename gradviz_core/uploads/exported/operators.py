@@ -97,6 +97,9 @@ _PYTHON: dict[str, Callable[..., Any]] = {
 }
 """What sizes are computed with. Powers and shifts are not here: two of them make a number as long as a book."""
 
+ITEM = "aten.item.default"
+"""A number out of a tensor; it never runs, see ``known_numbers.py``."""
+
 EVALUATION: dict[str, dict[str, bool | float]] = {
     "batch_norm": {"training": False},
     "instance_norm": {"use_input_stats": False},
@@ -158,6 +161,8 @@ def find(target: str) -> Operation:
     """
     if target in _PYTHON:
         return Operation(target, _PYTHON[target], {}, frozenset())
+    if target == f"torch.ops.{ITEM}":
+        return Operation(ITEM, torch.ops.aten.item.default, {"self": "Tensor"}, frozenset({"self"}))
     packet, _, overload = target.removeprefix("torch.ops.aten.").partition(".")
     if not target.startswith("torch.ops.aten.") or packet not in _ATEN:
         raise refusal([target])

@@ -46,6 +46,8 @@ class Plan:
     input_shape: tuple[int | None, ...]
     weights: Mapping[int, str]
     """Full name of each weight, by its place."""
+    read_from: frozenset[int]
+    """Places of weights that numbers were taken out of when the file was read."""
     outputs: tuple[object, ...]
     """Place of each output; what is no place is the output itself."""
     tree: Tree
@@ -92,7 +94,7 @@ class Program(AuthorsModule):
         for slot, name in plan.weights.items():
             owner, _, leaf = name.rpartition(".")
             values[slot] = weight = weight_of(layers[owner], leaf)
-            versions.append((weight, version(weight)))
+            versions.append((weight, version(weight), slot in plan.read_from))
         for mode, stretch in groupby(enumerate(plan.nodes), lambda pair: pair[1].mode):
             with mode.entered():
                 for at, node in stretch:
@@ -103,9 +105,13 @@ class Program(AuthorsModule):
                         _pass_through(layers[call.path], call, values)
                     for slot in plan.done.get(at, ()):
                         values[slot] = None
-        if any(isinstance(weight, nn.Parameter) and version(weight) != before for weight, before in versions):
+        if any(
+            (read or isinstance(weight, nn.Parameter)) and version(weight) != before
+            for weight, before, read in versions
+        ):
             raise QuestionError(
-                "This model changes its own parameters when it runs, so each run would give a different answer."
+                "This model changes its own parameters, or a constant that it takes a number from, when it runs, so "
+                "each run would give a different answer."
             )
         return plan.tree.filled([values[out.slot] if isinstance(out, Place) else out for out in plan.outputs])
 

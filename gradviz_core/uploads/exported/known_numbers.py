@@ -1,0 +1,107 @@
+"""Numbers that a graph takes out of its weights with ``item()``.
+
+They stand in the file, so they are known before anything runs. A number that depends on the image is refused, since
+what a pass takes could not be told from shapes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from torch import Tensor
+
+from gradviz_core.errors import BadModel
+from gradviz_core.uploads.exported.arguments import Ref, Value
+from gradviz_core.uploads.exported.graph import Node
+from gradviz_core.uploads.exported.operators import ITEM
+
+_LARGEST = 64
+"""Numbers in a weight that one is taken out of, such as the strides of a pyramid."""
+_VIEWS = frozenset(
+    """
+    unbind.int select.int slice.Tensor squeeze.default squeeze.dim unsqueeze.default view.default reshape.default
+    flatten.using_ints detach.default alias.default clone.default lift_fresh_copy.default to.dtype
+    """.split()
+)
+"""What gives no more numbers than it gets, and the same ones."""
+_RAISED = (RuntimeError, ValueError, TypeError, IndexError, KeyError)
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A graph in which the numbers stand."""
+
+    nodes: tuple[Node, ...]
+    """Without those that take a number out of a weight."""
+    sources: frozenset[int]
+    """Places of the weights that the numbers were taken out of, which must not change."""
+
+
+def put_in(nodes: Sequence[Node], weights: Mapping[int, Tensor]) -> Known:
+    """The graph with each number where ``item()`` was asked for it.
+
+    Raises:
+        BadModel: a number is not one out of a small weight.
+    """
+    needed = _needed(nodes)
+    values: dict[int, Any] = {
+        slot: each for slot, each in weights.items() if slot in needed and each.numel() <= _LARGEST
+    }
+    sources = frozenset(values)
+    kept = []
+    for node in nodes:
+        if node.target == ITEM:
+            values |= dict.fromkeys(node.makes(), _number(node, values))
+            continue
+        if needed.intersection(node.makes()):
+            _compute(node, values)
+        kept.append(replace(node, arguments={name: _filled(each, values) for name, each in node.arguments.items()}))
+    return Known(tuple(kept), sources)
+
+
+def _needed(nodes: Sequence[Node]) -> set[int]:
+    """Places of what a number is taken out of, directly or through views."""
+    needed: set[int] = set()
+    for node in reversed(nodes):
+        if node.target == ITEM or (node.target.removeprefix("aten.") in _VIEWS and needed.intersection(node.makes())):
+            needed.update(node.uses())
+    return needed
+
+
+def _number(node: Node, values: Mapping[int, Any]) -> float:
+    try:
+        number: float = values[node.arguments["self"].slot].item()
+    except _RAISED:
+        where = f" ({node.source})" if node.source else ""
+        raise BadModel(
+            f"The model makes a number of a tensor with item(){where}, and the tensor depends on more than a small "
+            "weight. Keep it a tensor, or make it a Python number in __init__."
+        ) from None
+    return number
+
+
+def _compute(node: Node, values: dict[int, Any]) -> None:
+    """What a view of a weight gives; nothing where it cannot be told."""
+    if node.target.removeprefix("aten.") not in _VIEWS or not set(node.uses()) <= values.keys():
+        return
+    try:
+        result = node.operation(**{name: _now(each, values) for name, each in node.arguments.items()})
+    except _RAISED:
+        return
+    (slots,) = node.outputs
+    several = isinstance(slots, tuple)
+    values |= dict(zip(slots, result, strict=False)) if several else {slots: result}
+
+
+def _now(value: Value, values: Mapping[int, Any]) -> Value:
+    return values[value.slot] if isinstance(value, Ref) else value
+
+
+def _filled(value: Value, values: Mapping[int, Any]) -> Value:
+    """The argument with numbers in place of their references; tensors are computed as before."""
+    if isinstance(value, list):
+        return [_filled(item, values) for item in value]
+    known = values.get(value.slot) if isinstance(value, Ref) else None
+    return known if isinstance(known, int | float) else value
