@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import timm
 
@@ -28,7 +29,7 @@ _OWN_SIZE = (
 
 
 def _made(name: str, side: int | None) -> Model:
-    module = timm.create_model(name, pretrained=False)
+    module: Any = timm.create_model(name, pretrained=False)
     return module, (image(side or int(module.default_cfg["input_size"][1])),)
 
 

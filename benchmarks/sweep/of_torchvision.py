@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import torchvision
 from torch import Tensor, nn
@@ -19,15 +20,9 @@ _CLASSIFICATION = (
     "vit_b_32 maxvit_t"
 ).split()
 _SEGMENTATION = "deeplabv3_mobilenet_v3_large fcn_resnet50 lraspp_mobilenet_v3_large".split()
-_VIDEO = {
-    "r3d_18": (8, 56),
-    "mc3_18": (8, 56),
-    "r2plus1d_18": (8, 56),
-    "s3d": (16, 64),
-    "swin3d_t": (8, 64),
-    "mvit_v2_s": (16, 224),
-}
-"""Frames and side of the clip that each takes."""
+_VIDEO = {"r3d_18": 56, "r2plus1d_18": 56, "swin3d_t": 64}
+"""Side of the clip that each takes."""
+_FRAMES = 8
 _DETECTION = (
     "fasterrcnn_mobilenet_v3_large_320_fpn retinanet_resnet50_fpn fcos_resnet50_fpn ssdlite320_mobilenet_v3_large"
 ).split()
@@ -36,7 +31,7 @@ _DETECTION = (
 class DenseDetector(nn.Module):
     """What a detector computes for every anchor, before boxes are chosen: backbone and heads."""
 
-    def __init__(self, detector: nn.Module) -> None:
+    def __init__(self, detector: Any) -> None:
         super().__init__()
         self.backbone, self.head = detector.backbone, detector.head
 
@@ -49,20 +44,20 @@ class DenseDetector(nn.Module):
 class Proposals(nn.Module):
     """What a two-stage detector computes for every anchor: backbone and the heads that propose regions."""
 
-    def __init__(self, detector: nn.Module) -> None:
+    def __init__(self, detector: Any) -> None:
         super().__init__()
-        self.backbone, self.head = detector.backbone, detector.rpn.head  # type: ignore[union-attr]
+        self.backbone, self.head = detector.backbone, detector.rpn.head
 
     def forward(self, x: Tensor) -> tuple[list[Tensor], list[Tensor]]:
         """Objectness and offsets of the anchors, for each level of the pyramid."""
-        found: tuple[list[Tensor], list[Tensor]] = self.head(list(self.backbone(x).values()))  # type: ignore[operator]
+        found: tuple[list[Tensor], list[Tensor]] = self.head(list(self.backbone(x).values()))
         return found
 
 
 class TwoRegions(nn.Module):
     """The second stage of a two-stage detector, for two regions that are given."""
 
-    def __init__(self, detector: nn.Module) -> None:
+    def __init__(self, detector: Any) -> None:
         super().__init__()
         self.backbone, self.heads = detector.backbone, detector.roi_heads
 
@@ -70,8 +65,8 @@ class TwoRegions(nn.Module):
         """Scores and boxes of the two regions."""
         height, width = x.shape[-2:]
         regions = [x.new_tensor([[0.0, 0.0, width / 2, height / 2], [width / 4, height / 4, width, height]])]
-        pooled = self.heads.box_roi_pool(self.backbone(x), regions, [(height, width)])  # type: ignore[operator,union-attr]
-        found: tuple[Tensor, Tensor] = self.heads.box_predictor(self.heads.box_head(pooled))  # type: ignore[operator,union-attr]
+        pooled = self.heads.box_roi_pool(self.backbone(x), regions, [(height, width)])
+        found: tuple[Tensor, Tensor] = self.heads.box_predictor(self.heads.box_head(pooled))
         return found
 
 
@@ -84,13 +79,47 @@ def _segmenter(name: str) -> Model:
     return torchvision.models.get_model(name, weights=None, weights_backbone=None), (image(),)
 
 
+class WithItsMirror(nn.Module):
+    """Optical flow from a picture to its mirror image."""
+
+    def __init__(self, flow: nn.Module) -> None:
+        super().__init__()
+        self.flow = flow
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        """The flow after each step."""
+        found: list[Tensor] = self.flow(x, x.flip(-1))
+        return found
+
+
+class Still(nn.Module):
+    """A network of clips for one picture, which stands still."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Scores of the clip."""
+        scores: Tensor = self.network(x.unsqueeze(2).expand(-1, -1, _FRAMES, -1, -1))
+        return scores
+
+
 def _of_flow(name: str) -> Model:
     return torchvision.models.get_model(name, weights=None), (image(128), image(128).flip(-1))
 
 
+def _of_one_picture() -> Model:
+    return WithItsMirror(_of_flow("raft_small")[0]), (image(128),)
+
+
 def _of_video(name: str) -> Model:
-    frames, side = _VIDEO[name]
-    return torchvision.models.get_model(name, weights=None), (noise(1, 3, frames, side, side),)
+    side = _VIDEO[name]
+    return torchvision.models.get_model(name, weights=None), (noise(1, 3, _FRAMES, side, side),)
+
+
+def _of_a_still(name: str) -> Model:
+    return Still(_of_video(name)[0]), (image(_VIDEO[name]),)
 
 
 def _detector(name: str, part: Callable[[nn.Module], nn.Module]) -> Model:
@@ -105,12 +134,14 @@ MODELS: dict[str, Callable[[], Model]] = {
     **{name: partial(_classifier, name) for name in _CLASSIFICATION},
     **{name: partial(_segmenter, name) for name in _SEGMENTATION},
     **{name: partial(_of_flow, name) for name in ("raft_small",)},
+    "raft_small, one picture": _of_one_picture,
     **{name: partial(_of_video, name) for name in _VIDEO},
+    **{f"{name}, one picture": partial(_of_a_still, name) for name in _VIDEO},
     **{
         f"{name}, part": partial(_detector, name, Proposals if "rcnn" in name else DenseDetector) for name in _DETECTION
     },
     "fasterrcnn_mobilenet_v3_large_320_fpn, two regions": partial(
         _detector, "fasterrcnn_mobilenet_v3_large_320_fpn", TwoRegions
     ),
-    **{name: partial(_whole_detector, name) for name in _DETECTION},
+    "fasterrcnn_mobilenet_v3_large_320_fpn": partial(_whole_detector, "fasterrcnn_mobilenet_v3_large_320_fpn"),
 }

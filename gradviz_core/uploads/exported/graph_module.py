@@ -123,7 +123,7 @@ class GraphModule:
     def program(self) -> Program:
         """The module that runs it."""
         tensors = {slot: self._weights.tensors[name] for slot, name in self._bound.items()}
-        known = known_numbers.put_in(self._reader.nodes, tensors)
+        known = known_numbers.put_in(self._reader.nodes, tensors, self._reader.tensor_places)
         nodes = known.nodes
         results = frozenset(out.slot for out in self._outputs if isinstance(out, Place))
         calls = CallFinder(nodes, frozenset(self._reader.tensor_places), results, self._bound).find()

@@ -26,7 +26,8 @@ _VIEWS = frozenset(
     """.split()
 )
 """What gives no more numbers than it gets, and the same ones."""
-_RAISED = (RuntimeError, ValueError, TypeError, IndexError, KeyError)
+_RAISED = (RuntimeError, ValueError, TypeError, IndexError, KeyError, AttributeError)
+"""What torch raises for a view that does not suit, and Python where the file does not say what it should."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +40,8 @@ class Known:
     """Places of the weights that the numbers were taken out of, which must not change."""
 
 
-def put_in(nodes: Sequence[Node], weights: Mapping[int, Tensor]) -> Known:
-    """The graph with each number where ``item()`` was asked for it.
+def put_in(nodes: Sequence[Node], weights: Mapping[int, Tensor], tensors: set[int]) -> Known:
+    """The graph with each number where ``item()`` was asked for it; ``tensors`` are the places of tensors.
 
     Raises:
         BadModel: a number is not one out of a small weight.
@@ -53,6 +54,8 @@ def put_in(nodes: Sequence[Node], weights: Mapping[int, Tensor]) -> Known:
     kept = []
     for node in nodes:
         if node.target == ITEM:
+            if tensors.intersection(node.makes()):
+                raise BadModel("The graph is not as torch.export writes it: item() gives a tensor.")
             values |= dict.fromkeys(node.makes(), _number(node, values))
             continue
         if needed.intersection(node.makes()):
@@ -88,11 +91,9 @@ def _compute(node: Node, values: dict[int, Any]) -> None:
         return
     try:
         result = node.operation(**{name: _now(each, values) for name, each in node.arguments.items()})
+        values |= dict(zip(node.makes(), result if isinstance(result, list | tuple) else [result], strict=True))
     except _RAISED:
         return
-    (slots,) = node.outputs
-    several = isinstance(slots, tuple)
-    values |= dict(zip(slots, result, strict=False)) if several else {slots: result}
 
 
 def _now(value: Value, values: Mapping[int, Any]) -> Value:
