@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -38,7 +39,7 @@ class Sized(nn.Module):
         self.register_buffer("size", torch.tensor(size))
 
     def forward(self, x: Tensor) -> Tensor:
-        size = int(self.size.item())
+        size: Any = self.size.item()
         torch._check(size >= 1)
         return x.sum() + torch.ones(size).sum()
 
