@@ -63,7 +63,7 @@ with one_sentence():
     origin = uploaded.image_line(choice.image, choice.survey.file)
     said = saliency.seen(choice.survey, origin, image.blocks)
     seen = predictions.image(answer.target, image, found, choice.labels, spot, saliency.HEIGHT, said)
-    channels = min(len(names), saliency.MOST_IN_A_ROW) if view.each_channel else 1
+    channels = saliency.pictures_wide(len(names)) if view.each_channel else 1
     columns = st.columns(
         (1, 1) if channels_below else (1, 1, sizes.WITH_BAR) if mapped else (1, channels * sizes.WITH_BAR)
     )

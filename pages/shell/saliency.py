@@ -122,6 +122,11 @@ def draw(
     return Picture(figure, caption, pixel_parts.click_over(gradient, sheet))
 
 
+def pictures_wide(channels: int) -> int:
+    """How many pictures wide the maps of all channels are drawn: more than a row of them are a square of small ones."""
+    return channels if channels <= MOST_IN_A_ROW else 2
+
+
 def drawn_array(answer: GradientAnswer) -> OverInput:
     """The array that the method computes at the input."""
     made = f"attribution/{INPUT}"
