@@ -27,7 +27,7 @@ from tests.fake_uploads import (
     press,
     stand_in,
 )
-from tests.handing_in import SESSION, choose
+from tests.handing_in import SESSION, choose, hand_in
 from tests.opening import STATUS, chart, errors, opened
 
 
@@ -130,9 +130,9 @@ def test_closing_the_dialog_loses_nothing() -> None:
 # --------------------------------------------------------------------------------------------------------------- images
 
 
-def picture() -> bytes:
+def picture(colour: str = "red") -> bytes:
     buffer = io.BytesIO()
-    Image.new("RGB", (8, 8), "red").save(buffer, "PNG")
+    Image.new("RGB", (8, 8), colour).save(buffer, "PNG")
     return buffer.getvalue()
 
 
@@ -145,6 +145,20 @@ def test_an_image_is_shown_with_where_it_comes_from(fake: Fake) -> None:
     assert fake.sent[-1][0] == "ask"
     assert app.file_uploader(key="upload_1").key == "upload_1", "the bytes are let go"
     assert arrivals.here().uploaded(SESSION) == len(picture())
+
+
+def test_several_files_are_taken_at_once_and_what_is_wrong_with_one_is_said(fake: Fake) -> None:
+    app = opened()
+    colours = {"a.png": "red", "song.mp3": "green", "b.png": "blue"}
+    files = [hand_in(name, picture(colour)) for name, colour in colours.items()]
+    app.file_uploader(key="upload_0").set_value([(*file, "image/png") for file in files]).run()
+    assert not app.exception
+    assert errors(app) == [plain(f"'song.mp3' has an unsupported type. Choose {images.WHAT}.")]
+    assert str(app.query_params["image"]).startswith("upload/")
+    assert [*app.session_state["uploads"]] == [*fake.images]
+    assert app.query_params["image"] in (next(iter(fake.images)), [next(iter(fake.images))])
+    app.run()
+    assert not app.error
 
 
 def test_of_many_uploads_the_latest_have_thumbnails(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:

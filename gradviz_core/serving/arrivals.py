@@ -23,9 +23,9 @@ from gradviz_core.types.cards import ImageReport, ModelReport
 
 log = logging.getLogger("gradviz.serving")
 
-SESSION_FILES = 3
+SESSION_FILES = 12
 """Files of one session that may be on their way, or wait for their page."""
-ADDRESS_FILES = 6
+ADDRESS_FILES = 12
 """Files from one address."""
 FILES = 24
 """Files in all."""

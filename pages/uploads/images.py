@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass, field
 
 import numpy as np
 import streamlit as st
@@ -11,12 +12,13 @@ from streamlit.typing import UploadedFile
 
 from gradviz_core.errors import BadImage, GradVizError
 from gradviz_core.models import catalogue
+from gradviz_core.serving.arrivals import SESSION_FILES
 from gradviz_core.serving.controls import LONGEST_NAME, Control
 from gradviz_core.serving.lru_cache import LruCache
 from gradviz_core.settings import settings
-from gradviz_core.types import ImageCard, Pixels, keys
+from gradviz_core.types import ImageCard, Pixels, SurveyQuestion, keys
 from gradviz_core.uploads import next_steps
-from pages.shell import address
+from pages.shell import address, asking
 from pages.shell.parameters import Parameter
 from pages.shell.words import plain
 from pages.uploads import camera, thumbnails, uploaded, uploading
@@ -37,8 +39,8 @@ SAMPLES_BYTES = 5_000_000
 """Most that the thumbnails of the samples hold together."""
 MOST_UPLOADS = 20
 """Uploads of a session whose thumbnails are shown, the latest: each is sent with every page, and takes up to 10 kB."""
-MOST_TOGETHER = 12
-"""Uploads that one set of images holds, the latest: an address has room for no more."""
+MOST_TOGETHER = SESSION_FILES
+"""Uploads that come at once, and that one set of images holds, the latest: an address has room for no more."""
 _YOURS = "Your image"
 _OWN = "own"
 _RANGES = {"0 1": "0 to 1", "0 255": "0 to 255", "-1 1": "−1 to 1", _OWN: "Other"}
@@ -94,9 +96,10 @@ def pick(chosen: str, model: str) -> None:
     thumbnails.pick([*_own(), *_groups(model)], chosen, lambda key: address.write({"image": key}))
     if keys.kind(chosen) == keys.SAMPLE:
         _say(chosen, model)
+    st.session_state.pop("images_refused", _Refused()).say()
     done = st.session_state.setdefault("images_uploaded", 0)  # a new popover is a closed one
     with st.popover("Upload an image", icon=":material/upload:", width="stretch", key=f"upload_image_{done}"):
-        _choose_file()
+        _choose_files(model)
         st.caption(
             "An image is stored under a name derived from its contents. Anyone with the address of the page can see it."
         )
@@ -164,49 +167,89 @@ def _small_samples() -> LruCache[str]:
 # -------------------------------------------------------------------------------------------------------------- upload
 
 
-def _choose_file() -> None:
+def _choose_files(model: str) -> None:
     """The uploader, or the camera; what is wrong with a file is said below it, until the next thing that is done."""
     name, draw = ("photo", _camera) if camera.wanted() else ("upload", _uploader)
     place = st.empty()
     with place.container():
-        file = draw()
-        if file is None:
+        files = draw()
+        if not files:
             return
-        asked = uploading.kind(file) == "npy"
+        asked = any(uploading.kind(file) == "npy" for file in files)
         value_range = _range() if asked else None
         if asked and not st.button("Use this array", key="upload_array", type="primary"):
             return
-    try:
-        come = uploading.come(file, _control())
-        with st.spinner("Reading the image …"):
-            report = uploading.delivery(come).image(_checked(value_range))
-    except GradVizError as error:
-        if not asked:  # an array may be read with another range
+    refused = _Refused()
+    with st.spinner("Reading the image …" if len(files) == 1 else f"Reading {len(files)} images …"):
+        taken = [key for file in files if (key := _taken(file, value_range, refused))]
+        if len(taken) > 1:
+            _draw_small(taken, model, refused)
+    if taken or not asked:  # an array may be read with another range
+        for file in files:
             uploading.let_go(name, file)
-            with place.container():
-                draw()
-        st.error(plain(str(error)), icon=":material/error:")
-        if error.code:
-            st.code(next_steps.naming(error.code, file.name[:LONGEST_NAME]), language="python", wrap_lines=True)
+        with place.container():
+            draw()
+    if not taken:
+        refused.say()
         return
-    uploading.keep(come)
-    uploading.let_go(name, file)
-    uploaded.image_reports()[report.key] = report
-    address.write({"image": report.key})
+    st.session_state["images_refused"] = refused
+    address.write({"image": taken[0]})
     st.session_state["images_uploaded"] += 1
     st.rerun()
+
+
+@dataclass(slots=True)
+class _Refused:
+    """What is wrong with files: each sentence, with the code that belongs to it."""
+
+    said: list[tuple[str, str]] = field(default_factory=list)
+
+    def add(self, error: GradVizError, file: str) -> None:
+        """One more file."""
+        self.said.append((str(error), next_steps.naming(error.code, file[:LONGEST_NAME])))
+
+    def say(self) -> None:
+        """Write it here."""
+        for sentence, code in self.said:
+            st.error(plain(sentence), icon=":material/error:")
+            if code:
+                st.code(code, language="python", wrap_lines=True)
+
+
+def _taken(file: UploadedFile, value_range: Range | None, refused: _Refused) -> str:
+    """The key under which the service keeps a file; empty where it was refused."""
+    try:
+        come = uploading.come(file, _control())
+        report = uploading.delivery(come).image(_checked(value_range if uploading.kind(file) == "npy" else None))
+    except GradVizError as error:
+        refused.add(error, file.name)
+        return ""
+    uploading.keep(come)
+    uploaded.image_reports()[report.key] = report
+    return report.key
+
+
+def _draw_small(taken: list[str], model: str, refused: _Refused) -> None:
+    """Thumbnails of images that have come together, to click through."""
+    for key in taken:
+        try:
+            remember(key, asking.ask_in_part(SurveyQuestion(model=model, image=key)).pixels)
+        except GradVizError as error:
+            refused.add(error, "")
 
 
 def _control() -> Control:
     return Control("image", KINDS, WHAT, settings().upload_mb)
 
 
-def _uploader() -> UploadedFile | None:
-    return uploading.uploader("upload", "PNG, JPEG, WebP, AVIF, TIFF and others", _control())
+def _uploader() -> list[UploadedFile]:
+    label = f"One to {MOST_TOGETHER} files: PNG, JPEG, WebP, AVIF, TIFF and others"
+    return uploading.several("upload", label, _control())
 
 
-def _camera() -> UploadedFile | None:
-    return uploading.camera("photo", "A photo of now", _control())
+def _camera() -> list[UploadedFile]:
+    photo = uploading.camera("photo", "A photo of now", _control())
+    return [photo] if photo else []
 
 
 def _range() -> Range:

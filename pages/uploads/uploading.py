@@ -40,6 +40,14 @@ def uploader(name: str, label: str, control: Control) -> UploadedFile | None:
     return st.file_uploader(label, key=_key(name), max_upload_size=max(1, round(control.most_mb)))
 
 
+def several(name: str, label: str, control: Control) -> list[UploadedFile]:
+    """The same for as many files as one chooses."""
+    _wait_for(name, control)
+    label = f"{label}, up to {control.most_mb:g} MB each"
+    most = max(1, round(control.most_mb))
+    return st.file_uploader(label, key=_key(name), max_upload_size=most, accept_multiple_files=True)
+
+
 def camera(name: str, label: str, control: Control) -> UploadedFile | None:
     """The same for a photo that is taken now: it arrives as a JPEG file on the same way."""
     _wait_for(name, control)

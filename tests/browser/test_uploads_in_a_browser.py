@@ -46,8 +46,8 @@ def popover(page: Page) -> None:
     page.get_by_test_id(streamlit_ids.POPOVER_BUTTON).filter(has_text="Upload").click()
 
 
-def choose(page: Page, file: Path) -> None:
-    page.get_by_test_id(streamlit_ids.POPOVER_BODY).locator("input[type=file]").set_input_files(file)
+def choose(page: Page, *files: Path) -> None:
+    page.get_by_test_id(streamlit_ids.POPOVER_BODY).locator("input[type=file]").set_input_files(files)
 
 
 def says(page: Page, sentence: str) -> None:
@@ -67,7 +67,7 @@ def test_what_is_not_taken_is_said_and_the_next_file_is_taken(app: Server, page:
     page.goto(app.address("saliency?model=preset/shapes-cnn"))
     seeing.check_drawn(page, "gradient")
     popover(page)
-    expect(page.get_by_text("TIFF and others, up to 20 MB")).to_be_visible()
+    expect(page.get_by_text("TIFF and others, up to 20 MB each")).to_be_visible()
     notes = tmp_path / "notes.txt"
     notes.write_bytes(bytes(19_000_000))  # refused while it is on its way
     choose(page, notes)
@@ -114,15 +114,21 @@ def test_a_file_that_is_cancelled_while_it_is_sent_is_gone(
     page.close()
 
 
-def test_a_slice_of_a_scanner_is_shown_with_its_gradient(app: Server, page: Page) -> None:
+def test_slices_of_a_scanner_are_shown_with_their_gradients(app: Server, page: Page) -> None:
     page.goto(app.address("saliency?model=preset/shapes-cnn"))
     seeing.check_drawn(page, "gradient")
     popover(page)
-    choose(page, Path(pydicom.__file__).parent / "data" / "test_files" / "MR_small.dcm")
+    slices = Path(pydicom.__file__).parent / "data" / "test_files"
+    choose(page, slices / "MR_small.dcm", slices / "rtplan.dcm", slices / "CT_small.dcm")
     expect(page.get_by_text("From 64×64 DICOM. Values from -200 to 1399 were scaled to 0 to 255")).to_be_visible(
         timeout=20_000
     )
     page.wait_for_url("**image=upload*")
+    seeing.check_drawn(page, "gradient")
+    own = page.get_by_role("radio", name="Your image")
+    expect(own).to_have_count(2)
+    own.last.check(force=True)
+    expect(page.get_by_text("From 128×128 DICOM")).to_be_visible(timeout=20_000)
     seeing.check_drawn(page, "gradient")
 
 

@@ -116,9 +116,9 @@ def test_two_uploads_that_hang_keep_nobody_else_waiting(desk: Desk) -> None:
 @pytest.mark.parametrize(
     ("before", "size", "path", "sentence"),
     [
-        ([(ME, 1)] * 3, 1, ME, "3 files of this page are being uploaded"),
+        ([(ME, 1)] * 12, 1, ME, "12 files of this page are being uploaded"),
         ([(ME, 3_500_000), (ME, 3_200_000)], 600_000, ME, "this session has uploaded 6.7 MB of the 7 MB"),
-        ([(f"{ME} {n}", 1) for n in range(6)], 1, ME, "Files of 1 kB are already being uploaded from your address"),
+        ([(f"{ME} {n}", 1) for n in range(12)], 1, ME, "Files of 1 kB are already being uploaded from your address"),
         ([(f"{ME} 1", 4_000_000), (f"{ME} 2", 3_500_000)], 600_000, ME, "being uploaded from your address"),
         ([(f"{n}", 1) for n in range(24)], 1, ME, "being uploaded at the moment"),
         ([(f"{n}", 4_010_000) for n in range(6)], 1, ME, "being uploaded at the moment"),
