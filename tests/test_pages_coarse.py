@@ -25,11 +25,13 @@ from gradviz_core.types import (
     Site,
     blocks,
 )
+from gradviz_core.types.area_means import area_means
 from gradviz_core.types.looks import Look
+from gradviz_core.types.similarity import spearman
 from pages.shell import address, pixel
 from pages.shell.answer_cache import answer_cache
 from pages.shell.clicks import Click
-from tests.opening import MAPS, NEURONS, answer_here, chart, opened, texts, values
+from tests.opening import MAPS, NEURONS, answer_here, chart, opened, read, texts, values
 from tests.test_blocks import drawn_by_hand
 
 MODEL, IMAGE = "preset/shapes-cnn", "sample/star"
@@ -48,8 +50,8 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Question]]:
     answer_cache.clear()
 
 
-def gradient() -> FloatArray:
-    answer = inline.ask(GradientQuestion(model=MODEL, image=IMAGE, target=ClassScore(3)))
+def gradient(index: int = 3) -> FloatArray:
+    answer = inline.ask(GradientQuestion(model=MODEL, image=IMAGE, target=ClassScore(index)))
     assert isinstance(answer, GradientAnswer)
     return answer.gradients[INPUT]
 
@@ -204,3 +206,22 @@ def test_maps_of_layers_with_too_many_positions_are_drawn_and_told_exactly(monke
 
 
 KEPT = "negative=kept"
+
+
+def test_compare_takes_the_means_of_maps_that_are_too_large() -> None:
+    app = opened(
+        "pages/comparing/compare.py",
+        **CNN,
+        map1="gradient",
+        map1_target="3",
+        map2="gradient",
+        map2_target="5",
+        map3="none",
+    )
+    one, other = (area_means(fields.signed_sum(gradient(index)).values, 32, 32) for index in (3, 5))
+    np.testing.assert_allclose(values(chart(app, "map_difference")), other - one, atol=1e-6)
+    (table,) = [m.value for m in app.markdown if m.value.startswith("| maps |")]
+    cells = [read(cell).strip().replace("−", "-") for cell in table.splitlines()[2].split("|")[1:-1]]
+    assert float(cells[1]) == pytest.approx(spearman(one, other), abs=0.006)
+    assert cells[4] == "32×32 cells"
+    assert "means over 32×32 areas of equal size" in captions_of(app)
