@@ -53,5 +53,5 @@ def _percent(share: float) -> str:
     """``0.4 %``."""
     percent = 100 * share
     if percent < 0.1:
-        return "below 0.1 %"
-    return f"{percent:.1f} %" if percent < 10 else f"{percent:.0f} %"
+        return "below 0.1\N{NO-BREAK SPACE}%"
+    return f"{percent:.1f}\N{NO-BREAK SPACE}%" if percent < 10 else f"{percent:.0f}\N{NO-BREAK SPACE}%"
