@@ -24,6 +24,7 @@ from gradviz_core.settings import settings
 from gradviz_core.text.codec import MOST_LABELS
 from gradviz_core.types.cards import Preprocessing, Recipe
 from gradviz_core.uploads import model_files, store, weights_files
+from tests.advice import ends_with_advice
 from tests.exported.files import exported_bytes
 
 CPU = torch.device("cpu")
@@ -160,6 +161,7 @@ def test_other_files_are_told_apart(name: str) -> None:
     with pytest.raises(BadModel) as caught:
         model_files.inspect(make())
     assert sentence in str(caught.value)
+    assert ends_with_advice(str(caught.value))
 
 
 def test_too_large(monkeypatch: pytest.MonkeyPatch) -> None:

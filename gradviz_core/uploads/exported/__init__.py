@@ -21,6 +21,7 @@ from gradviz_core.uploads.archive import members
 from gradviz_core.uploads.exported.graph_module import GraphModule
 from gradviz_core.uploads.exported.plain_json import load, shown, take, whole
 from gradviz_core.uploads.exported.program import Program as Program
+from gradviz_core.uploads.exported.sentences import AGAIN
 from gradviz_core.uploads.exported.tensors import Weights
 
 SCHEMA = 8
@@ -81,7 +82,7 @@ def _without_root(files: Mapping[str, memoryview]) -> dict[str, memoryview]:
     if "serialized_exported_program.json" in inside:
         raise BadModel(f"The model was exported with a torch so old that its weights are pickled. {_AGAIN}")
     if bytes(inside.get("archive_format", b""))[:10] != b"pt2":
-        raise BadModel("This zip archive is not a .pt2 file: it has no archive_format member.")
+        raise BadModel(f"This zip archive is not a .pt2 file: it has no archive_format member. {AGAIN}")
     if bytes(inside.get("byteorder", b"little"))[:10] != b"little":
         raise BadModel(f"The file was written on a machine with a different byte order. {_AGAIN}")
     return inside
@@ -90,7 +91,9 @@ def _without_root(files: Mapping[str, memoryview]) -> dict[str, memoryview]:
 def _model_name(files: Mapping[str, memoryview]) -> str:
     names = [name for name in files if name.startswith(_MODELS) and name.endswith(".json")]
     if len(names) != 1:
-        raise BadModel(f"The file holds {len(names)} exported models; it must hold one.")
+        raise BadModel(
+            f"The file holds {len(names)} exported models; it must hold one. Export one model into one file."
+        )
     return names[0].removeprefix(_MODELS).removesuffix(".json")
 
 

@@ -11,6 +11,7 @@ import torch
 
 from gradviz_core.errors import BadModel
 from gradviz_core.uploads.exported.plain_json import only, shown, take, whole
+from gradviz_core.uploads.exported.sentences import AGAIN, REWRITE
 from gradviz_core.uploads.exported.tensors import DTYPES
 
 
@@ -83,16 +84,17 @@ def read_argument(record: object, name: str, wanted: str, find: Find) -> Value:
     plain = wanted.removeprefix("Optional[").removesuffix("]") if wanted.startswith("Optional[") else wanted
     if kind == "as_none":
         if plain == wanted:
-            raise BadModel(f"The argument {shown(name)} is missing.")
+            raise BadModel(f"The argument {shown(name)} is missing. {AGAIN}")
         return None
     if kind in (*_SINGLE, *_LISTS) and kind not in _TAKEN[plain] and not (plain.startswith("List[") and value == []):
-        raise BadModel(f"The argument {shown(name)} has the wrong type for this operation.")
+        raise BadModel(f"The argument {shown(name)} has the wrong type for this operation. {AGAIN}")
     found = _value(kind, value, find)
     if name in _SIZE_NAMES:
         _check_size(found, name)
     if name in _SCALE_NAMES and not all(_SMALLEST_SCALE <= scale <= 1 / _SMALLEST_SCALE for scale in _numbers(found)):
         raise BadModel(
-            f"The argument {name} must be a factor from 1/{1 / _SMALLEST_SCALE:,.0f} to {1 / _SMALLEST_SCALE:,.0f}."
+            f"The argument {name} must be a factor from 1/{1 / _SMALLEST_SCALE:,.0f} to "
+            f"{1 / _SMALLEST_SCALE:,.0f}. {REWRITE}"
         )
     return found
 
@@ -101,11 +103,12 @@ def _value(kind: str, value: object, find: Find) -> Value:
     if kind in _LISTS:
         if not isinstance(value, list) or len(value) > _LONGEST_LIST:
             raise BadModel(
-                f"The graph is not as torch.export writes it: {shown(kind)} is not a list of the expected length."
+                f"The graph is not as torch.export writes it: {shown(kind)} is not a list of the expected "
+                f"length. {AGAIN}"
             )
         return [_value(_LISTS[kind], item, find) for item in value]
     if kind not in _SINGLE:
-        raise BadModel(f"The graph has an argument of the kind {shown(kind)}, which is not supported here.")
+        raise BadModel(f"The graph has an argument of the kind {shown(kind)}, which is not supported here. {REWRITE}")
     return _SINGLE[kind](value, find)
 
 
@@ -119,7 +122,7 @@ def _symbol(value: object, find: Find) -> Value:
     if kind == "as_name":
         return find(inner)
     if kind not in ("as_int", "as_float", "as_bool"):
-        raise BadModel(f"The graph has a size of the kind {shown(kind)}, which is not supported here.")
+        raise BadModel(f"The graph has a size of the kind {shown(kind)}, which is not supported here. {REWRITE}")
     return _SINGLE[kind](inner, find)
 
 
@@ -132,33 +135,35 @@ def _float(value: object, _find: Find) -> float:
     if isinstance(value, str) and value in _FLOATS:
         return _FLOATS[value]
     if type(value) not in (int, float):
-        raise BadModel("The graph is not as torch.export writes it: a floating-point number is invalid.")
+        raise BadModel(f"The graph is not as torch.export writes it: a floating-point number is invalid. {AGAIN}")
     return float(whole(value, "a number")) if isinstance(value, int) else value  # type: ignore[return-value]
 
 
 def _bool(value: object, _find: Find) -> bool:
     if not isinstance(value, bool):
-        raise BadModel("The graph is not as torch.export writes it: a Boolean is invalid.")
+        raise BadModel(f"The graph is not as torch.export writes it: a Boolean is invalid. {AGAIN}")
     return value
 
 
 def _text(value: object, _find: Find) -> str:
     if not isinstance(value, str) or len(value) > _LONGEST_TEXT:
-        raise BadModel("The graph is not as torch.export writes it: a string is invalid or too long.")
+        raise BadModel(f"The graph is not as torch.export writes it: a string is invalid or too long. {AGAIN}")
     return value
 
 
 def _dtype(value: object, _find: Find) -> torch.dtype:
     number = whole(value, "a type of values")
     if number not in DTYPES:
-        raise BadModel(f"The graph uses the type of values with torch's number {number}, which is not supported here.")
+        raise BadModel(
+            f"The graph uses the type of values with torch's number {number}, which is not supported here. {REWRITE}"
+        )
     return DTYPES[number]
 
 
 def _memory_format(value: object, _find: Find) -> torch.memory_format:
     number = whole(value, "a memory format")
     if number not in _MEMORY_FORMATS:
-        raise BadModel(f"The graph uses the memory format {number}, which torch does not have.")
+        raise BadModel(f"The graph uses the memory format {number}, which torch does not have. {AGAIN}")
     return _MEMORY_FORMATS[number]
 
 
@@ -200,7 +205,7 @@ def _check_size(value: Value, name: str) -> None:
     for size in _numbers(value):
         asked *= max(1.0, size)
     if asked > MOST_ELEMENTS:
-        raise BadModel(f"The argument {name} asks for {asked:.3g} numbers; the limit is {MOST_ELEMENTS:,}.")
+        raise BadModel(f"The argument {name} asks for {asked:.3g} numbers; the limit is {MOST_ELEMENTS:,}. {REWRITE}")
 
 
 def _numbers(value: Value) -> list[float]:

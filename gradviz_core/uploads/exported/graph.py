@@ -13,6 +13,7 @@ from gradviz_core.uploads.exported.arguments import Ref, Value, read_argument, r
 from gradviz_core.uploads.exported.layer_names import Entry, read_stack
 from gradviz_core.uploads.exported.plain_json import only, shown, take
 from gradviz_core.uploads.exported.regions import Mode
+from gradviz_core.uploads.exported.sentences import AGAIN, REWRITE
 from gradviz_core.uploads.exported.source_lines import author_line
 
 MOST_NODES = 20_000
@@ -64,7 +65,7 @@ class Scope:
             BadModel: nothing before computed it.
         """
         if not isinstance(name, str) or name not in self.slots:
-            raise BadModel(f"The graph uses a value {shown(name)} before it is computed. Export the model again.")
+            raise BadModel(f"The graph uses a value {shown(name)} before it is computed. {AGAIN}")
         return Ref(self.slots[name])
 
 
@@ -89,7 +90,7 @@ class GraphReader:
         """
         scope = scope or self.scope
         if not isinstance(name, str) or name in scope.slots:
-            raise BadModel(f"The graph computes {shown(name)} twice, so it is ambiguous.")
+            raise BadModel(f"The graph computes {shown(name)} twice, so it is ambiguous. {AGAIN}")
         scope.slots[name] = self.places
         self.places += 1
         return self.places - 1
@@ -103,7 +104,9 @@ class GraphReader:
         for record in records:
             self._seen += 1
             if self._seen > MOST_NODES:
-                raise BadModel(f"The graph has more than {MOST_NODES:,} operations, the limit here.")
+                raise BadModel(
+                    f"The graph has more than {MOST_NODES:,} operations, the limit here. Choose a smaller model."
+                )
             target = take(record, "target", str)
             if regions.is_region(target):
                 self._read_region(record, target, scope, mode, within)
@@ -135,11 +138,11 @@ class GraphReader:
         for item in take(record, "inputs", list):
             name = take(item, "name", str)
             if name in found or (operation.types and name not in operation.types):
-                raise BadModel(f"It has no argument {shown(name)}, or has it twice.")
+                raise BadModel(f"It has no argument {shown(name)}, or has it twice. {AGAIN}")
             wanted = operation.types.get(name, "number")  # that of what computes with sizes
             found[name] = read_argument(item.get("arg"), name, wanted, scope.find)
         if missing := operation.needed - found.keys():
-            raise BadModel(f"Its argument {min(missing)} is missing.")
+            raise BadModel(f"Its argument {min(missing)} is missing. {AGAIN}")
         rested = operators.in_evaluation(operation, found)
         if rested != found:
             self.rested.append(operation.name.split(".")[1])
@@ -161,23 +164,23 @@ class GraphReader:
             case "as_none":
                 return None
             case _:
-                raise BadModel(f"It gives a result of the kind {shown(kind)}, which is not supported here.")
+                raise BadModel(f"It gives a result of the kind {shown(kind)}, which is not supported here. {REWRITE}")
 
     def _read_region(self, record: object, target: str, scope: Scope, around: Mode, within: int) -> None:
         """A region is a graph of its own; its nodes are put in its place."""
         if within >= _MOST_WITHIN:
-            raise BadModel(f"The graph has more than {_MOST_WITHIN} regions within each other.")
+            raise BadModel(f"The graph has more than {_MOST_WITHIN} regions within each other. {REWRITE}")
         region, inner = regions.read_region(record, target, around), Scope()
         given = [scope.find(_name(kind, value)).slot for kind, value in region.given]
         named = [_name(*only(item, "an input")) for item in take(region.graph, "inputs", list)]
         if len(given) != len(named) or len(set(named)) < len(named):
-            raise BadModel("A region of the graph gets the wrong inputs.")
+            raise BadModel(f"A region of the graph gets the wrong inputs. {AGAIN}")
         inner.slots.update(zip(named, given, strict=True))
         self.read(take(region.graph, "nodes", list), inner, region.mode, within + 1)
         results = [inner.find(_name(*only(item, "an output"))).slot for item in take(region.graph, "outputs", list)]
         names = [name for item in take(record, "outputs", list) for name in _names(*only(item, "an output"))]
         if len(names) != len(results) or set(names) & scope.slots.keys():
-            raise BadModel("A region of the graph returns the wrong outputs.")
+            raise BadModel(f"A region of the graph returns the wrong outputs. {AGAIN}")
         scope.slots.update(zip(names, results, strict=True))
 
 

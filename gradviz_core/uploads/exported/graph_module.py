@@ -14,6 +14,7 @@ from gradviz_core.uploads.exported.layers import CallFinder
 from gradviz_core.uploads.exported.outputs import Tree, read_tree
 from gradviz_core.uploads.exported.plain_json import only, shown, take
 from gradviz_core.uploads.exported.program import Place, Plan, Program, values_done
+from gradviz_core.uploads.exported.sentences import AGAIN, REWRITE
 from gradviz_core.uploads.exported.tensors import TensorMeta, Weights, read_meta
 
 _MOST_OUTPUTS = 1_000
@@ -70,7 +71,7 @@ class GraphModule:
             case "parameter" | "buffer" | "tensor_constant":
                 name = take(spec, f"{kind}_name", str)
                 if name not in self._weights.tensors:
-                    raise BadModel(f"The graph uses a weight {shown(name)} that the file does not hold.")
+                    raise BadModel(f"The graph uses a weight {shown(name)} that the file does not hold. {AGAIN}")
                 self._bound[self._reader.define(take(take(spec, "arg", dict), "name", str))] = name
             case "constant_input":
                 pass
@@ -80,7 +81,9 @@ class GraphModule:
                     "without this object."
                 )
             case _:
-                raise BadModel(f"The model has an input of the kind {shown(kind)}, which is not supported here.")
+                raise BadModel(
+                    f"The model has an input of the kind {shown(kind)}, which is not supported here. {REWRITE}"
+                )
 
     def _only_input(self) -> tuple[int, tuple[int | None, ...]]:
         if len(self._inputs) != 1:
@@ -113,10 +116,13 @@ class GraphModule:
             elif kind in ("as_sym_int", "as_none", "as_int", "as_bool", "as_float", "as_string"):
                 outputs.append(None)
             else:
-                raise BadModel(f"The model returns something of the kind {shown(kind)}, which is not supported here.")
+                raise BadModel(
+                    f"The model returns something of the kind {shown(kind)}, which is not supported here. {REWRITE}"
+                )
         if not metas or len(outputs) > _MOST_OUTPUTS:
             raise BadModel(
-                f"The model returns {len(metas)} tensors; it must return one or more, up to {_MOST_OUTPUTS}."
+                f"The model returns {len(metas)} tensors; it must return one or more, up to {_MOST_OUTPUTS}. "
+                "Export a wrapper that returns fewer."
             )
         return tuple(outputs), metas
 
@@ -168,11 +174,13 @@ def _checked_shape(meta: TensorMeta) -> tuple[int | None, ...]:
     if len(shape) != 4 or shape[1] not in range(1, MOST_BANDS + 1) or 0 in shape:
         raise BadModel(
             f"The model's input is {in_words}; GradViz supports image models, whose input is batch x channels x "
-            f"height x width with 1 to {MOST_BANDS} channels."
+            f"height x width with 1 to {MOST_BANDS} channels. "
+            "Export a wrapper that takes such an image."
         )
     if shape[0] not in (None, 1):
         raise BadModel(
-            f"The model was exported for {shape[0]} images at a time. Export it with one image, or with the first size "
+            f"The model was exported for {shape[0]} images at a time. Export it with one image, or with the "
+            "first size "
             'dynamic: dynamic_shapes={"x": {0: torch.export.Dim("batch")}}.'
         )
     if meta.dtype != torch.float32:

@@ -7,6 +7,7 @@ from functools import lru_cache
 
 from gradviz_core.errors import BadModel
 from gradviz_core.uploads.exported.plain_json import shown
+from gradviz_core.uploads.exported.sentences import REWRITE
 
 LONGEST_PATH = 500
 _MOST_WITHIN = 100
@@ -42,7 +43,7 @@ def read_stack(text: str) -> tuple[Entry, ...] | None:
         return None
     entries = tuple(_entry(part) for part in text.split(";"))
     if len(entries) > _MOST_WITHIN:
-        raise BadModel(f"The model has more than {_MOST_WITHIN} nested modules.")
+        raise BadModel(f"The model has more than {_MOST_WITHIN} nested modules. {REWRITE}")
     return tuple(entry for entry in entries if entry is not None)
 
 
@@ -69,5 +70,5 @@ def check_path(path: str) -> None:
         raise BadModel(
             f"The name {shown(path)} of a module or parameter cannot be used. A name may not contain a colon, a "
             "square bracket or an invisible character, nor have a part called training or an empty one, and may have "
-            f"at most {LONGEST_PATH} characters."
+            f"at most {LONGEST_PATH} characters. Rename it, and export the model again."
         )

@@ -158,7 +158,10 @@ def plant(root: AuthorsModule, calls: Calls, weights: Mapping[str, Tensor]) -> N
         owner, _, leaf = name.rpartition(".")
         layer = _layer(layers, owner, calls.kinds)
         if parts.has_module(layer, leaf):
-            raise BadModel(f"The file has a module and a weight that are both called {shown(name)}.")
+            raise BadModel(
+                f"The file has a module and a weight that are both called {shown(name)}. Rename one of them, and "
+                "export the model again."
+            )
         parts.put_weight(layer, leaf, tensor)
 
 

@@ -8,6 +8,7 @@ from typing import Literal
 
 from gradviz_core.errors import BadModel
 from gradviz_core.uploads.exported.plain_json import load, take
+from gradviz_core.uploads.exported.sentences import AGAIN
 
 _MAPPINGS = frozenset({"builtins.dict", "collections.OrderedDict"})
 _LONGEST_KEY = 100
@@ -69,7 +70,7 @@ def _read(record: object) -> Tree:
     if name is None:
         return Tree("leaf")
     if not isinstance(name, str):
-        raise BadModel("The structure of the outputs is not as torch.export writes it: a type has no name.")
+        raise BadModel(f"The structure of the outputs is not as torch.export writes it: a type has no name. {AGAIN}")
     if name in _MAPPINGS:
         return Tree("dict", children, _keys(record.get("context"), len(children)))
     return Tree("list" if name == "builtins.list" else "tuple", children)

@@ -7,6 +7,7 @@ import re
 from typing import Any, Never, TypeVar
 
 from gradviz_core.errors import BadModel
+from gradviz_core.uploads.exported.sentences import AGAIN
 
 MOST_BYTES = 48_000_000
 """torchvision's largest graph takes 3 MB, mostly the author's lines and names of layers."""
@@ -37,13 +38,13 @@ def load(data: bytes | memoryview, what: str) -> Any:
         found, limit = f"{len(brackets):,}", f"{MOST_BRACKETS:,}"
         raise BadModel(f"{what} has {found} brackets; the limit is {limit}. Export a smaller model.")
     if _depth(brackets) > MOST_NESTED:
-        raise BadModel(f"{what} is nested more than {MOST_NESTED} deep, as torch.export never writes it.")
+        raise BadModel(f"{what} is nested more than {MOST_NESTED} deep, as torch.export never writes it. {AGAIN}")
     try:
         return json.loads(raw, object_pairs_hook=_object, parse_constant=_constant)
     except (ValueError, RecursionError) as error:
         if isinstance(error, BadModel):
             raise
-        raise BadModel(f"{what} is not valid JSON. Export the model again.") from None
+        raise BadModel(f"{what} is not valid JSON. {AGAIN}") from None
 
 
 def _depth(brackets: bytes) -> int:
@@ -61,13 +62,13 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         seen: set[str] = set()
         for name, _ in pairs:
             if name in seen:
-                raise BadModel(f"The file defines {shown(name)} twice in one place, so its meaning is unclear.")
+                raise BadModel(f"The file defines {shown(name)} twice in one place, so its meaning is unclear. {AGAIN}")
             seen.add(name)
     return found
 
 
 def _constant(name: str) -> Never:
-    raise BadModel(f"The file holds the number {name}, which is not valid JSON. Export the model again.")
+    raise BadModel(f"The file holds the number {name}, which is not valid JSON. {AGAIN}")
 
 
 def shown(value: object) -> str:
@@ -87,10 +88,10 @@ def take(record: object, key: str, kind: type[T]) -> T:
         BadModel: it is not there or of another kind.
     """
     if not isinstance(record, dict):
-        raise BadModel(f"The graph is not as torch.export writes it: there is no object to take {key} from.")
+        raise BadModel(f"The graph is not as torch.export writes it: there is no object to take {key} from. {AGAIN}")
     value = record.get(key)
     if type(value) is not kind:
-        raise BadModel(f"The graph is not as torch.export writes it: {key} is missing or of the wrong type.")
+        raise BadModel(f"The graph is not as torch.export writes it: {key} is missing or of the wrong type. {AGAIN}")
     return value
 
 
@@ -101,7 +102,7 @@ def only(record: object, what: str) -> tuple[str, Any]:
         BadModel: there is none, or more than one.
     """
     if not isinstance(record, dict) or len(record) != 1:
-        raise BadModel(f"The graph is not as torch.export writes it: {what} is not of exactly one kind.")
+        raise BadModel(f"The graph is not as torch.export writes it: {what} is not of exactly one kind. {AGAIN}")
     ((name, value),) = record.items()
     return name, value
 
@@ -113,7 +114,7 @@ def whole(value: object, what: str) -> int:
         BadModel: it is anything else.
     """
     if type(value) is not int or not -(2**63) <= value < 2**63:
-        raise BadModel(f"The graph is not as torch.export writes it: {what} is not a 64-bit integer.")
+        raise BadModel(f"The graph is not as torch.export writes it: {what} is not a 64-bit integer. {AGAIN}")
     return value
 
 
@@ -127,5 +128,5 @@ def fixed_size(record: object, what: str) -> int | None:
     if kind == "as_expr":
         return None
     if kind != "as_int" or whole(value, what) < 0:
-        raise BadModel(f"The graph is not as torch.export writes it: {what} is not a size.")
+        raise BadModel(f"The graph is not as torch.export writes it: {what} is not a size. {AGAIN}")
     return int(value)

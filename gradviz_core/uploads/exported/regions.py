@@ -12,6 +12,7 @@ import torch
 
 from gradviz_core.errors import BadModel
 from gradviz_core.uploads.exported.plain_json import only, shown, take
+from gradviz_core.uploads.exported.sentences import AGAIN
 from gradviz_core.uploads.exported.tensors import DTYPES
 
 _HIGHER = "torch.ops.higher_order."
@@ -119,5 +120,5 @@ _READ: dict[str, Callable[[str, Before, Mode], tuple[Mode, int]]] = {
 
 def _broken(target: str) -> BadModel:
     return BadModel(
-        f"The graph has a region {shown(target.removeprefix(_HIGHER))} that is not as torch.export writes it."
+        f"The graph has a region {shown(target.removeprefix(_HIGHER))} that is not as torch.export writes it. {AGAIN}"
     )

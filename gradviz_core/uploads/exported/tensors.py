@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from gradviz_core.errors import BadModel
 from gradviz_core.settings import settings
 from gradviz_core.uploads.exported.plain_json import fixed_size, load, shown, take, whole
+from gradviz_core.uploads.exported.sentences import AGAIN, REWRITE
 
 DTYPES: dict[int, torch.dtype] = {
     1: torch.uint8,
@@ -65,7 +66,7 @@ class Weights:
         listed = take(load(config, "The list of weights"), "config", dict)
         for name, entry in listed.items():
             if name in self.tensors:
-                raise BadModel(f"The file has two tensors called {shown(name)}.")
+                raise BadModel(f"The file has two tensors called {shown(name)}. {AGAIN}")
             self.tensors[name] = self._tensor(name, entry, folder, files)
 
     def _tensor(self, name: str, entry: object, folder: str, files: Mapping[str, memoryview]) -> Tensor:
@@ -78,11 +79,14 @@ class Weights:
         meta = read_meta(entry.get("tensor_meta"), shown(name))
         path = folder + take(entry, "path_name", str)
         if path not in files:
-            raise BadModel(f"The bytes of {shown(name)} are missing from the file.")
+            raise BadModel(f"The bytes of {shown(name)} are missing from the file. {AGAIN}")
         sizes, strides, offset = _checked_view(meta, files[path], shown(name))
         is_parameter = take(entry, "is_param", bool)
         if is_parameter and not meta.dtype.is_floating_point:
-            raise BadModel(f"The parameter {shown(name)} holds {meta.dtype}; parameters must be real numbers.")
+            raise BadModel(
+                f"The parameter {shown(name)} holds {meta.dtype}; parameters must be real numbers. Call "
+                "model.float(), and export it again."
+            )
         key = (path, meta.dtype, sizes, strides, offset, is_parameter)
         if key not in self._seen:
             if is_parameter:
@@ -98,7 +102,7 @@ class Weights:
         self.parameters += more
         limit = settings().max_parameters
         if self.parameters > limit:
-            raise BadModel(f"The model has more than {limit:,} parameters, the limit here.")
+            raise BadModel(f"The model has more than {limit:,} parameters, the limit here. Choose a smaller model.")
 
 
 def _copied(data: memoryview) -> Tensor:
@@ -115,13 +119,15 @@ def read_meta(record: object, what: str) -> TensorMeta:
     """
     number = whole(take(record, "dtype", int), "dtype")
     if number not in DTYPES:
-        raise BadModel(f"{what} has the type of values with torch's number {number}, which is not supported here.")
+        raise BadModel(
+            f"{what} has the type of values with torch's number {number}, which is not supported here. {REWRITE}"
+        )
     if take(record, "layout", int) != _STRIDED:
         raise BadModel(f"{what} is not a dense tensor. Export a model with dense tensors.")
     sizes = tuple(fixed_size(size, f"a size of {what}") for size in take(record, "sizes", list))
     strides = tuple(fixed_size(stride, f"a stride of {what}") for stride in take(record, "strides", list))
     if len(sizes) != len(strides) or len(sizes) > _MOST_AXES:
-        raise BadModel(f"{what} has {len(sizes)} sizes and {len(strides)} strides.")
+        raise BadModel(f"{what} has {len(sizes)} sizes and {len(strides)} strides. {AGAIN}")
     return TensorMeta(DTYPES[number], sizes, strides, fixed_size(take(record, "storage_offset", dict), "an offset"))
 
 
@@ -130,9 +136,9 @@ def _checked_view(meta: TensorMeta, data: memoryview, what: str) -> tuple[tuple[
     sizes = tuple(size for size in meta.sizes if size is not None)
     strides = tuple(stride for stride in meta.strides if stride is not None)
     if len(sizes) != len(meta.sizes) or len(strides) != len(meta.strides) or meta.offset is None:
-        raise BadModel(f"{what} is stored, but its size is not fixed.")
+        raise BadModel(f"{what} is stored, but its size is not fixed. {AGAIN}")
     if any(size > _LARGEST_SIZE for size in sizes):
-        raise BadModel(f"{what} has an impossible size.")
+        raise BadModel(f"{what} has an impossible size. {AGAIN}")
     if 0 in sizes:
         return sizes, (1,) * len(sizes), 0
     reach = 1
@@ -142,5 +148,7 @@ def _checked_view(meta: TensorMeta, data: memoryview, what: str) -> tuple[tuple[
         reach += stride * (size - 1)
     there = len(data) // meta.dtype.itemsize
     if meta.offset + reach > there:
-        raise BadModel(f"{what} reaches beyond its bytes: it needs {meta.offset + reach:,} numbers of {there:,}.")
+        raise BadModel(
+            f"{what} reaches beyond its bytes: it needs {meta.offset + reach:,} numbers of {there:,}. {AGAIN}"
+        )
     return sizes, strides, meta.offset
