@@ -43,8 +43,7 @@ _MADE: dict[str, Callable[[], nn.Module]] = {
     "ViTAutoEnc": lambda: nets.ViTAutoEnc(
         1, (64, 64), (16, 16), hidden_size=48, mlp_dim=96, num_layers=2, num_heads=3, spatial_dims=2
     ),
-    "AutoEncoder": lambda: nets.AutoEncoder(2, 1, 1, **_LEVELS),
-    "VarAutoEncoder": lambda: nets.VarAutoEncoder(2, (1, 64, 64), 1, 4, **_LEVELS),
+    "AutoEncoder": lambda: nets.AutoEncoder(2, 1, 1, (8, 16, 32), (2, 2, 1)),
     "AutoencoderKL": lambda: nets.AutoencoderKL(2, 1, 1, (1, 1), (8, 8), (False, True), norm_num_groups=4),
     "VQVAE": lambda: nets.VQVAE(
         2,

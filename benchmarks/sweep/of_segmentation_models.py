@@ -16,7 +16,9 @@ _ENCODERS = (
 
 
 def _made(decoder: str, encoder: str) -> Model:
-    return smp.create_model(decoder, encoder, encoder_weights=None, classes=3), (image(),)
+    return smp.create_model(decoder, encoder, encoder_weights=None, classes=3), (
+        image(128 if decoder == "PAN" else 64),
+    )
 
 
 def _attending() -> Model:
