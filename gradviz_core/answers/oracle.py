@@ -300,8 +300,9 @@ class SceneOracle:
         """Several points as the rows of one pass."""
         many = len(points)
         trace, scores = self._of_rows(at, points, apart=apart)
-        found = differentiate_each(trace, scores, torch.ones_like(scores), (self._site,), keep_graph=False)[self._site]
-        values, slopes = trace.value(self._site).detach(), reached(self._site, found, self._target)
+        with QuickKernels():
+            found = differentiate_each(trace, scores, torch.ones_like(scores), (self._site,), keep_graph=False)
+        values, slopes = trace.value(self._site).detach(), reached(self._site, found[self._site], self._target)
         rows = (values.shape[0] // many, *self._here.shape[1:])
         shaped = zip(scores.tolist(), values.reshape(many, *rows), slopes.reshape(many, *rows), strict=True)
         return [Asked(*row) for row in shaped]
@@ -332,8 +333,7 @@ class SceneOracle:
             with suppress(*_NOT_ROWS):
                 if (apart := self._apart(at, points, ask)) is not None:
                     return apart
-                with QuickKernels():
-                    found = ask(at, points, apart=False)
+                found = ask(at, points, apart=False)
                 if all(self._agrees(at, points[end], found[end]) for end in (0, -1)):
                     return found
         self._alone.add(at)
@@ -347,8 +347,7 @@ class SceneOracle:
         """
         if at not in self._may_mix and not self._target.needs_axes:
             with suppress(Mixes):
-                with QuickKernels():
-                    found = ask(at, points, apart=True)
+                found = ask(at, points, apart=True)
                 size = at, len(points)
                 if size in self._sizes or all(self._agrees(at, points[end], found[end]) for end in (0, -1)):
                     self._sizes.add(size)

@@ -28,6 +28,7 @@ from gradviz_core.tracing.inputs import Inputs as Inputs
 from gradviz_core.tracing.inputs import by_site, call_of, map_inputs, run
 from gradviz_core.tracing.nested import tensors
 from gradviz_core.tracing.positions import Positions
+from gradviz_core.tracing.quick_kernels import QuickKernels
 from gradviz_core.tracing.rows_apart import RowsApart
 from gradviz_core.tracing.stopping import give_way
 from gradviz_core.tracing.torch_private import compiler
@@ -113,7 +114,8 @@ def forward(
     ``positions`` the places of all values are, of a pass whose axes are followed; they cost time alone.
 
     With ``apart``, the number of images in ``x`` and of rows in each value of ``put``, the pass ends unless its
-    operations show that no image changes what another gets (``rows_apart.py``). Axes are not followed then.
+    operations show that no image changes what another gets (``rows_apart.py``). Axes are not followed then, and what
+    ``quick_kernels.py`` has a quicker way for is computed in that way.
 
     A model that draws random numbers draws them from ``seed``, and the caller's go on afterwards as if nothing had
     drawn any. None is seed 0 in evaluation mode; a module of which any part is in training mode then draws the
@@ -223,6 +225,7 @@ def _watched(plan: _Plan, begin: int | State, *, trainable: bool | None, follow:
         try:
             with (
                 positions or nullcontext(),  # before the follower, which is not to see what it computes
+                QuickKernels() if plan.apart else nullcontext(),  # likewise
                 follower or nullcontext(),
                 autograd,
                 formed or nullcontext(),
