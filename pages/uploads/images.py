@@ -179,7 +179,7 @@ def _choose_files(model: str) -> None:
         value_range = _range() if asked else None
         if asked and not st.button("Use this array", key="upload_array", type="primary"):
             return
-    refused = _Refused()
+    refused = _Refused(several=len(files) > 1)
     with st.spinner("Reading the image …" if len(files) == 1 else f"Reading {len(files)} images …"):
         taken = [key for file in files if (key := _taken(file, value_range, refused))]
         if len(taken) > 1:
@@ -202,11 +202,15 @@ def _choose_files(model: str) -> None:
 class _Refused:
     """What is wrong with files: each sentence, with the code that belongs to it."""
 
+    several: bool = False
+    """Whether each sentence says which file it is about."""
     said: list[tuple[str, str]] = field(default_factory=list)
 
     def add(self, error: GradVizError, file: str) -> None:
         """One more file."""
-        self.said.append((str(error), next_steps.naming(error.code, file[:LONGEST_NAME])))
+        shown = repr(file[:LONGEST_NAME])
+        sentence = f"{shown}: {error}" if self.several and file and not str(error).startswith(shown) else str(error)
+        self.said.append((sentence, next_steps.naming(error.code, file[:LONGEST_NAME])))
 
     def say(self) -> None:
         """Write it here."""

@@ -125,6 +125,7 @@ def test_slices_of_a_scanner_are_shown_with_their_gradients(app: Server, page: P
     )
     page.wait_for_url("**image=upload*")
     seeing.check_drawn(page, "gradient")
+    expect(page.get_by_text("'rtplan.dcm': The DICOM file has no picture.")).to_be_visible()
     own = page.get_by_role("radio", name="Your image")
     expect(own).to_have_count(2)
     own.last.check(force=True)
