@@ -23,6 +23,8 @@ from types import MappingProxyType
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Error, Page, expect, sync_playwright
 
+from gradviz_core.compute.launch import LocalService
+from gradviz_core.settings import Settings
 from tests.leftovers import folder_of_a_server
 
 ROOT = Path(__file__).parents[2]
@@ -119,10 +121,20 @@ def _wait_for(address: str, process: subprocess.Popen[bytes]) -> None:
     raise AssertionError("the server did not start within a minute")
 
 
+@pytest.fixture(scope="session")
+def _computing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """The settings of a server that lead to a compute service of several: each would read torch and the models anew."""
+    store = tmp_path_factory.mktemp("computing") / "uploads"
+    service = LocalService(Settings(store=store))
+    address, key = service.address_and_key()
+    yield {"GRADVIZ_COMPUTE_ADDRESS": address, "GRADVIZ_COMPUTE_KEY": key.decode(), "GRADVIZ_STORE": str(store)}
+    service.close()
+
+
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
+def server(tmp_path: Path, _computing: dict[str, str]) -> Iterator[Server]:
     """A server nobody has visited yet."""
-    with running(tmp_path) as fresh:
+    with running(tmp_path, _computing) as fresh:
         yield fresh
 
 

@@ -1,4 +1,5 @@
-"""Axe (WCAG 2.2, levels A and AA, and the order of headings) finds nothing of ours to mend, on any page or theme."""
+"""Axe (WCAG 2.2, levels A and AA, and the order of headings) finds nothing of ours to mend, on any page or theme; and
+each page, while it is open for that, is drawn in both themes and can be used by the keyboard."""
 
 from __future__ import annotations
 
@@ -9,8 +10,11 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from pages.layout import contents
+from pages.shell import check
 from tests.browser import seeing, streamlit_ids
 from tests.browser.conftest import Server, tab
+from tests.browser.reaching import passed_over
+from tests.browser.test_pages_in_a_browser import PAGES, WIDE, check_pictures
 
 pytestmark = pytest.mark.browser
 
@@ -21,6 +25,10 @@ OPTIONS = {
     "rules": {"heading-order": {"enabled": True}},
     "resultTypes": ["violations"],
 }
+COLOURS = {
+    "runOnly": {"type": "rule", "values": ["color-contrast", "link-in-text-block"]},
+    "resultTypes": ["violations"],
+}
 STREAMLIT = {
     "list": streamlit_ids.filled("$SIDEBAR_NAV_ITEMS"),
     "listitem": streamlit_ids.filled("$SIDEBAR_NAV_ITEMS li"),
@@ -29,11 +37,12 @@ STREAMLIT = {
 ``ul`` and its ``li``; the links themselves have names and the list is inside a ``nav``."""
 
 
-def violations(page: Page) -> list[str]:
-    """What axe finds that is ours: rule, place, element, and what is wrong with it."""
+def violations(page: Page, *, dark: bool = False) -> list[str]:
+    """What axe finds that is ours: rule, place, element, and what is wrong with it. In the dark theme only what depends
+    on colours: the elements are those of the light one."""
     seeing.faded_in(page)
     page.evaluate(AXE)
-    response: dict[str, Any] = page.evaluate("options => axe.run(options)", OPTIONS)
+    response: dict[str, Any] = page.evaluate("options => axe.run(options)", COLOURS if dark else OPTIONS)
     return [
         f"{violation['id']}: {node['target']} {node['html'][:150]} {_reasons(node)}"
         for violation in response["violations"]
@@ -52,43 +61,50 @@ def _is_streamlits(page: Page, rule: str, target: list[Any]) -> bool:
     return bool(page.evaluate("([at, rule]) => document.querySelector(at).matches(rule)", [target[0], STREAMLIT[rule]]))
 
 
-@pytest.mark.timeout(600)
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-def test_axe_finds_nothing_on_any_page(visited: Server, browser: Browser, dark: bool) -> None:
-    with tab(browser, dark=dark) as page:
-        paths = tuple(contents.pages())
-        assert len(paths) >= 8
-        found = {path: _found_at(page, visited.address(f"{path}?{CHOICES}")) for path in paths}
-    assert not any(found.values()), "\n".join(f"{path}: {line}" for path, lines in found.items() for line in lines)
+@pytest.mark.parametrize("path", contents.pages())
+def test_axe_finds_nothing_pictures_have_words_and_tab_reaches_whatever_can_be_used(
+    visited: Server, browser: Browser, path: str, dark: bool
+) -> None:
+    with tab(browser, dark=dark, width=WIDE) as page:
+        _open(page, visited.address(f"{path}?{CHOICES}"))
+        assert violations(page, dark=dark) == []
+        if path in PAGES:
+            check_pictures(page, PAGES[path][1], WIDE)
+        if not dark:
+            assert passed_over(page) == {}
 
 
-def _found_at(page: Page, address: str) -> list[str]:
+def _open(page: Page, address: str) -> None:
     page.goto(address)
-    expect(page.get_by_role("heading", level=1)).to_be_visible(timeout=30_000)
+    expect(page.get_by_role("heading", level=1)).to_be_visible(timeout=60_000)
     seeing.wait(page)
-    expect(page.locator("[data-stale=true]")).to_have_count(0, timeout=30_000)
-    return violations(page)
+    expect(page.locator("[data-stale=true]")).to_have_count(0, timeout=60_000)
+    expect(page.locator(".st-key-unseen")).to_have_css("display", "none", timeout=60_000)  # styles arrive by themselves
+    expect(page.get_by_text(check.PENDING)).to_have_count(0, timeout=60_000)  # its words are replaced by others
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize(
-    ("address", "opens"),
-    [
-        ("?", "PyTorch"),
-        ("?", "Upload an image"),
-        ("?", "Bring your own model"),
-        ("lessons?lesson=missing-gradients&guess=0", ""),
-        ("doctor?check=1", ""),
-        ("neurons?site=nowhere", ""),
-    ],
+    "address", ["lessons?lesson=missing-gradients&guess=0", "doctor?check=1", "neurons?site=nowhere"]
 )
-def test_axe_finds_nothing_in_what_opens(
-    visited: Server, browser: Browser, address: str, opens: str, dark: bool
+def test_axe_finds_nothing_in_an_answer_a_result_and_an_error(
+    visited: Server, browser: Browser, address: str, dark: bool
 ) -> None:
     with tab(browser, dark=dark) as page:
-        assert _found_at(page, visited.address(f"{address}&{CHOICES}")) == []
-        if opens:
+        _open(page, visited.address(f"{address}&{CHOICES}"))
+        assert violations(page, dark=dark) == []
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_axe_finds_nothing_in_what_opens(visited: Server, browser: Browser, dark: bool) -> None:
+    with tab(browser, dark=dark) as page:
+        _open(page, visited.address(f"?{CHOICES}"))
+        for opens in ("PyTorch", "Upload an image", "Bring your own model"):
             page.get_by_role("button", name=opens).first.click()
-            expect(page.locator(streamlit_ids.filled("[role=dialog], $POPOVER_BODY")).first).to_be_visible()
+            opened = page.locator(streamlit_ids.filled("[role=dialog], $POPOVER_BODY"))
+            expect(opened.first).to_be_visible()
             seeing.wait(page)
-            assert violations(page) == []
+            assert violations(page, dark=dark) == [], opens
+            page.keyboard.press("Escape")
+            expect(opened).to_have_count(0)

@@ -6,14 +6,11 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from gradviz_core.story.views import VIEWS
-from pages.layout import contents
-from pages.shell import check
 from tests.browser import seeing, streamlit_ids
 from tests.browser.conftest import Server
+from tests.browser.reaching import MOST_TABS
 
 pytestmark = pytest.mark.browser
-
-MOST_TABS = 120
 
 
 def _reach(page: Page, goal: Locator) -> None:
@@ -100,48 +97,3 @@ def test_the_story_is_walked_by_its_arrows_and_by_its_links(visited: Server, pag
     expect(page.get_by_role("heading", level=1)).to_contain_text(third.title)
     assert walk.get_by_role("link", name=first.title).get_attribute("href") == "story"
     assert len(page.context.pages) == 1
-
-
-PAGES = ("", *(name for name in contents.pages() if name != "saliency"))
-MARK_WHAT_CAN_BE_USED = """() => {
-  const usable = "a[href], button, input, select, textarea, summary, [role=slider], [role=radio], [role=combobox]";
-  const shown = (e) => e.checkVisibility({opacityProperty: true, visibilityProperty: true}) && e.tabIndex >= 0
-    && !e.disabled && e.getBoundingClientRect().width > 1;
-  return Array.from(document.querySelectorAll(usable)).filter(shown).map((e, i) => (e.dataset.usable = i, [
-    String(i), `${e.tagName} ${e.ariaLabel ?? ""} ${e.textContent.slice(0, 40)}`]));
-}"""
-WHERE_THE_FOCUS_IS = """() => {
-  const at = document.activeElement, group = at?.closest("[role=radiogroup]");
-  return group ? Array.from(group.querySelectorAll("[data-usable]"), (e) => e.dataset.usable)
-    : at?.dataset.usable ? [at.dataset.usable] : [];
-}"""
-
-
-def _marked(page: Page) -> dict[str, str]:
-    """What can be used, each with its mark, once nothing on the page is replaced any more."""
-    for _ in range(20):
-        found: dict[str, str] = dict(page.evaluate(MARK_WHAT_CAN_BE_USED))
-        seeing.wait(page)
-        if page.locator("[data-usable]").count() == len(found):
-            return found
-    raise AssertionError("the page does not come to rest")
-
-
-@pytest.mark.parametrize("path", PAGES)
-def test_tab_reaches_whatever_can_be_used(visited: Server, page: Page, path: str) -> None:
-    """No control is passed over and none holds the focus; within a group the arrows go on."""
-    page.goto(visited.address(f"{path}?model=preset/shapes-cnn&image=sample/star"))
-    expect(page.get_by_role("heading", level=1)).to_be_visible(timeout=60_000)
-    seeing.wait(page)
-    expect(page.locator("[data-stale=true]")).to_have_count(0, timeout=60_000)
-    expect(page.locator(".st-key-unseen")).to_have_css("display", "none", timeout=60_000)  # styles arrive by themselves
-    expect(page.get_by_text(check.PENDING)).to_have_count(0, timeout=60_000)  # its words are replaced by others
-    left = _marked(page)
-    assert len(left) > 10
-    for _ in range(2 * MOST_TABS):
-        page.keyboard.press("Tab")
-        for reached in page.evaluate(WHERE_THE_FOCUS_IS):
-            left.pop(reached, None)
-        if not left:
-            return
-    raise AssertionError(left)

@@ -29,12 +29,16 @@ SIDE = 48
 TITLES = [card.title for path, card in contents.pages().items() if card.listed and path not in ("saliency", "story")]
 STEPS = Preprocessing((SIDE, SIDE), None, (0.5,) * 3, (0.5,) * 3)
 ELEMENTS = streamlit_ids.filled("""() => {
-  const found = [], walk = (root) => {
+  const found = {}, walk = (root) => {
+    const leftOut = new Set();
+    for (const { parentElement } of root.querySelectorAll("$NUMBER_INPUT_STEPS"))
+      for (const one of [parentElement, ...parentElement.querySelectorAll("*")]) leftOut.add(one);
     for (const element of root.querySelectorAll("*")) {
-      if (element.closest(":has(> $NUMBER_INPUT_STEPS)")) continue;
+      if (leftOut.has(element)) continue;
       const attributes = [...element.attributes].map(({ name, value }) =>
         /href|src|action|^on|target/i.test(name) ? `${name}=${value.split(/[?#,]/)[0]}` : name);
-      found.push(`${element.localName} ${attributes.sort().join(" ")}`);
+      const said = `${element.localName} ${attributes.sort().join(" ")}`;
+      found[said] = (found[said] ?? 0) + 1;
       if (element.shadowRoot) walk(element.shadowRoot);
       if (element.contentDocument) walk(element.contentDocument);
     }
@@ -42,8 +46,9 @@ ELEMENTS = streamlit_ids.filled("""() => {
   walk(document.body);
   return found;
 }""")
-"""Every element of the body, its attributes, and the values of those that lead somewhere or run something. Without the
-buttons of fields of numbers: whether Streamlit shows them depends on how wide the field was when it was measured."""
+"""How many elements of each name and attributes the body has, and the values of attributes that lead somewhere or run
+something. Without the buttons of fields of numbers: whether Streamlit shows them depends on how wide the field was when
+it was measured."""
 FILE_NAME = f"\u202e<img src=x onerror=alert(1)> www.{ELSEWHERE} :smile: [x](y).pt2"
 SOON_S = 10.0
 """What a page still takes away or adds after it is still, it does within so many seconds."""

@@ -12,13 +12,15 @@ from pages.shell.narrow import CHOICES
 from pages.shell.narrow import PAGES as PAGES_BUTTON
 from tests.browser import seeing, streamlit_ids
 from tests.browser.conftest import Server, script, tab
+from tests.browser.test_one_screen import PHONE, View, box, steady
+from tests.browser.test_one_screen import VIEWS as ON_ONE_SCREEN
 from tests.browser.test_pages_in_a_browser import PAGES as DRAWN
 from tests.browser.test_pages_in_a_browser import check_pictures
 
 pytestmark = pytest.mark.browser
 
-WIDTH = 390
-PAGES = tuple(contents.pages())
+WIDTH = PHONE[0]
+VIEWS = {view.path: view for view in ON_ONE_SCREEN if view.path != "export"}
 LEFT_OPEN = streamlit_ids.filled(
     "for (const name of ['', '/']) localStorage.setItem(`$SIDEBAR_COLLAPSED-${name}`, 'false');"
 )
@@ -68,16 +70,27 @@ def test_on_a_wide_screen_the_sidebar_stays(visited: Server, page: Page) -> None
     expect(page.get_by_test_id(streamlit_ids.SIDEBAR)).to_have_attribute("data-collapsed", "false")
 
 
-@pytest.mark.parametrize("path", PAGES)
-def test_no_page_is_wider_than_the_screen(visited: Server, narrow: Page, path: str) -> None:
-    narrow.goto(visited.address(path))
-    expect(narrow.get_by_role("heading", level=1)).to_be_visible(timeout=30_000)
-    seeing.wait(narrow)
-    main = narrow.get_by_test_id(streamlit_ids.MAIN)
-    assert main.evaluate("(main) => main.scrollWidth") == main.evaluate("(main) => main.clientWidth") == WIDTH
-    if path in DRAWN:
-        _, chart = DRAWN[path]
-        check_pictures(narrow, chart, WIDTH)
+@pytest.mark.parametrize("path", contents.pages())
+def test_a_page_is_no_wider_than_the_screen_and_nothing_jumps(visited: Server, browser: Browser, path: str) -> None:
+    with steady(browser, visited, path, PHONE) as page:
+        main = page.get_by_test_id(streamlit_ids.MAIN)
+        assert main.evaluate("(main) => main.scrollWidth") == main.evaluate("(main) => main.clientWidth") == WIDTH
+        if path in VIEWS:
+            check_first_screen(page, VIEWS[path])
+        if path in DRAWN:
+            _, chart = DRAWN[path]
+            check_pictures(page, chart, WIDTH)
+
+
+def check_first_screen(page: Page, view: View) -> None:
+    """The gradient is within a screen and a half, and the logo is free."""
+    top, bottom = box(page, f".st-key-chart_{view.on_a_phone or view.main} .js-plotly-plot")
+    assert 0 < top < bottom <= 1.5 * PHONE[1]
+    logo = page.get_by_test_id(streamlit_ids.HEADER_LOGO).bounding_box()
+    tools = page.locator(".st-key-tools").bounding_box()
+    assert logo is not None
+    assert tools is not None
+    assert logo["x"] + logo["width"] <= tools["x"]
 
 
 def test_model_image_and_score_open_as_a_sheet_without_the_list_of_pages(visited: Server, narrow: Page) -> None:

@@ -316,14 +316,6 @@ def test_the_unit_can_be_chosen_without_a_mouse(visited: Server, page: Page) -> 
     page.wait_for_function("location.search.includes('image=')")
 
 
-@pytest.mark.parametrize("path", PAGES)
-@pytest.mark.parametrize("dark", [False, True])
-def test_both_themes(visited: Server, browser: Browser, path: str, dark: bool) -> None:
-    with tab(browser, dark=dark, width=WIDE) as page:
-        page.goto(visited.address(path))
-        check_pictures(page, PAGES[path][1], WIDE)
-
-
 def check_pictures(page: Page, chart: str, width: int) -> None:
     """The pictures are drawn, have words, and lie within a window of that width."""
     seeing.check_drawn(page, chart)

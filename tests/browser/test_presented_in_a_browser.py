@@ -18,7 +18,7 @@ pytestmark = pytest.mark.browser
 PRESENTED = [path for path, card in contents.pages().items() if card.presented]
 QUESTION = "model=preset/shapes-cnn&image=sample/star"
 SIZES = ((1280, 720), (1920, 1080))
-ELSEWHERE = """(sizes) => [...document.querySelectorAll("[class*=st-key-chart_] .main-svg")]
+ELSEWHERE = """() => [...document.querySelectorAll("[class*=st-key-chart_] .main-svg")]
   .filter((e) => e.checkVisibility()).map((e) => e.getBoundingClientRect())
   .filter((box) => box.bottom > innerHeight + 1 || box.right > innerWidth + 1 || box.top < 0).length"""
 
@@ -33,17 +33,27 @@ def _open(page: Page, address: str, width: int, height: int) -> None:
 
 @pytest.mark.parametrize("path", ["saliency", "neurons", "perturbation", "jacobian", "backward", "story"])
 def test_nothing_but_pictures_sentence_and_one_control_is_presented(visited: Server, page: Page, path: str) -> None:
-    for width, height in SIZES:
-        _open(page, visited.address(f"{path}?{QUESTION}&present=1"), width, height)
-        expect(page.get_by_test_id(streamlit_ids.SIDEBAR)).to_be_hidden()
-        expect(page.get_by_role("heading", level=1)).to_be_hidden()
-        for key in contents.pages()[path].presented:
-            if page.locator(f".st-key-{key}").count():
-                expect(page.locator(f".st-key-{key}, .st-key-{key} nav").last).to_be_visible()
-        assert page.evaluate(ELSEWHERE) == 0, (width, height)
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
+    """It opens on the larger screen; its pictures are too large for the smaller one until they follow."""
+    small, large = SIZES
+    _open(page, visited.address(f"{path}?{QUESTION}&present=1"), *large)
+    check_presented(page, path, large[0])
     size = page.evaluate("parseFloat(getComputedStyle(document.documentElement).fontSize)")
     assert size > 24, "large type on a large screen"
+    page.set_viewport_size({"width": small[0], "height": small[1]})
+    page.wait_for_function(f"({ELSEWHERE})() === 0")
+    seeing.wait(page)
+    check_presented(page, path, small[0])
+
+
+def check_presented(page: Page, path: str, width: int) -> None:
+    """Nothing else is shown, and all of it is within the window."""
+    expect(page.get_by_test_id(streamlit_ids.SIDEBAR)).to_be_hidden()
+    expect(page.get_by_role("heading", level=1)).to_be_hidden()
+    for key in contents.pages()[path].presented:
+        if page.locator(f".st-key-{key}").count():
+            expect(page.locator(f".st-key-{key}, .st-key-{key} nav").last).to_be_visible()
+    assert page.evaluate(ELSEWHERE) == 0
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
 @pytest.mark.parametrize(("path", "wanted"), [("doctor", "Check the gradient"), ("lessons", "Run and check")])
