@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Iterator
@@ -35,7 +36,14 @@ def _marks_of(file: Path) -> set[str]:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    gc.set_threshold(20_000, 10, 10)
     config.add_cleanup(leftovers.own_temporary_folder())
+
+
+def pytest_collection_finish() -> None:
+    """What the tests and their libraries have made so far stays: a million things that need not be looked at again."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -49,6 +49,14 @@ def threads(name: str, processes: int) -> dict[str, str]:
     return {"OMP_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // share))}
 
 
+def environment(name: str, processes: int, tally: Path) -> dict[str, str]:
+    """What a pass finds in its environment. Bytecode is kept, even where the machine says otherwise: some hundred
+    processes are started, and each would compile our sources anew, most of a second of work."""
+    own = threads(name, processes) | os.environ | {TALLY: str(tally)}
+    own.pop("PYTHONDONTWRITEBYTECODE", None)
+    return own
+
+
 def run(names: list[str], processes: int, *, sweeps: bool) -> int:
     """Run these passes, whatever comes of the one before: 0 if no test fails."""
     layers, passes, failed = list[Taken](), list[Taken](), list[str]()
@@ -56,8 +64,7 @@ def run(names: list[str], processes: int, *, sweeps: bool) -> int:
         for name in names:
             tally, start = Path(folder) / name, time.monotonic()
             called = command(name, processes, sweeps=sweeps)
-            environment = threads(name, processes) | os.environ | {TALLY: str(tally)}
-            if subprocess.run(called, cwd=ROOT, env=environment).returncode not in (0, NO_TEST):
+            if subprocess.run(called, cwd=ROOT, env=environment(name, processes, tally)).returncode not in (0, NO_TEST):
                 failed.append(name)
             found = read(tally)
             layers += found
