@@ -171,11 +171,3 @@ def test_a_comparison_whose_upload_is_gone_says_so_and_the_rest_stays(name: str)
     (said,) = errors(app)
     assert "has been removed" in said
     assert app.get("plotly_chart")
-
-
-@pytest.mark.parametrize("name", ["model", "image"])
-@pytest.mark.parametrize("page", PAGES)
-def test_a_link_to_an_upload_that_is_gone_says_so_on_every_page(page: str, name: str) -> None:
-    app = opened(page, **{name: f"upload/{'0' * 64}"})
-    assert [said for said in errors(app) if "Upload it again" in said]
-    assert not app.get("plotly_chart")
