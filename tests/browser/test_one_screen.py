@@ -76,7 +76,7 @@ def box(page: Page, selector: str) -> tuple[float, float]:
     """Where an element begins and ends, in pixels from the top of the window."""
     found = page.locator(selector).first
     expect(found).to_be_visible()
-    seen = found.boundingbox()
+    seen = found.bounding_box()
     assert seen is not None
     return seen["y"], seen["y"] + seen["height"]
 
@@ -105,12 +105,19 @@ def test_picture_scale_and_control_are_above_the_fold_and_nothing_jumps(
 
 
 @contextmanager
-def steady(browser: Browser, server: Server, path: str, size: tuple[int, int]) -> Iterator[Page]:
-    """A page once it is drawn; nothing has jumped meanwhile."""
+def at_size(browser: Browser, server: Server, path: str, size: tuple[int, int]) -> Iterator[Page]:
+    """A page once it is drawn, which writes down what jumps."""
     with tab(browser, moving=True) as page, script(page, WATCH):
         page.set_viewport_size({"width": size[0], "height": size[1]})
         _open(page, server, path)
         seeing.faded_in(page)
+        yield page
+
+
+@contextmanager
+def steady(browser: Browser, server: Server, path: str, size: tuple[int, int]) -> Iterator[Page]:
+    """A page once it is drawn; nothing has jumped meanwhile."""
+    with at_size(browser, server, path, size) as page:
         shift, moved = page.evaluate(SHIFT)
         assert shift < MOST_SHIFT, moved
         yield page
