@@ -75,7 +75,7 @@ def read(data: bytes | memoryview) -> WeightsFile:
 
 def _of_safetensors(tensors: dict[str, StoredTensor], notes: tuple[str, ...], size: int) -> WeightsFile:
     check_total(tensors.values(), size)
-    return WeightsFile("safetensors", tuple(parts_of((), tensors, {}, (), fitting.known_names())), notes)
+    return WeightsFile("safetensors", tuple(parts_of((), tensors, {}, (), fitting.is_known)), notes)
 
 
 def _of_saved(saved: Saved, size: int) -> WeightsFile:
@@ -104,7 +104,7 @@ def _parts(saved: Saved, found: unwrapping.StateDict, size: int) -> list[Part]:
         else:
             tensors[name] = saved.tensor(name, ref)
     check_total(tensors.values(), size)
-    return parts_of(found.path, tensors, odd, found.notes, fitting.known_names())
+    return parts_of(found.path, tensors, odd, found.notes, fitting.is_known)
 
 
 def _objects(objects: Counter[str]) -> tuple[str, ...]:

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
 from torch import nn
 
 from gradviz_core.errors import BadModel
-from gradviz_core.uploads.weights_files import fitting
-from gradviz_core.uploads.weights_files.tensors import StoredTensor
+from gradviz_core.types import keys
+from gradviz_core.uploads.weights_files import dialects, fitting
+from gradviz_core.uploads.weights_files.tensors import Loadable
 
 _MOST_NAMED = 10
 
 
-def build(architecture: str, tensors: Mapping[str, StoredTensor]) -> nn.Module:
+def build(architecture: str, tensors: Mapping[str, Loadable]) -> nn.Module:
     """The architecture with these weights, in evaluation mode, with frozen parameters in float32.
 
     Shapes are compared before anything is allocated.
@@ -29,7 +30,7 @@ def build(architecture: str, tensors: Mapping[str, StoredTensor]) -> nn.Module:
     module = fitting.empty(architecture, found.classes, found.image_size, found.head)
     stored = fitting.prepared(architecture, tensors)
     for name, own in module.state_dict().items():
-        if name.endswith("num_batches_tracked"):
+        if name.endswith("num_batches_tracked") or (name not in stored and not own.is_floating_point()):
             continue
         if name not in stored or stored[name].shape != tuple(own.shape):
             raise BadModel(
@@ -47,10 +48,20 @@ def build(architecture: str, tensors: Mapping[str, StoredTensor]) -> nn.Module:
                 f"{name!r} differs from the values that {architecture} computes. Save the weights of an unchanged "
                 "architecture."
             )
+    if keys.kind(architecture) != keys.PRESET:
+        _set_eps(module, dialects.to_torchvision(tensors).eps)
     return module.eval().requires_grad_(False)
 
 
-def findings(tensors: Mapping[str, StoredTensor]) -> tuple[str, ...]:
+def _set_eps(module: nn.Module, eps: Sequence[tuple[str, float]]) -> None:
+    """Give norms what the library that trained them has under the root."""
+    for path, value in eps:
+        for name, layer in module.named_modules():
+            if isinstance(layer, nn.BatchNorm2d | nn.LayerNorm) and path in ("", name):
+                layer.eps = value
+
+
+def findings(tensors: Mapping[str, Loadable]) -> tuple[str, ...]:
     """A sentence for each kind of values that a person should know of: not finite, negative variances, changed dtypes.
 
     One tensor is in memory at a time.
@@ -79,7 +90,7 @@ def findings(tensors: Mapping[str, StoredTensor]) -> tuple[str, ...]:
     return tuple(sentences)
 
 
-def _dtype_notes(tensors: Mapping[str, StoredTensor]) -> list[str]:
+def _dtype_notes(tensors: Mapping[str, Loadable]) -> list[str]:
     counts: dict[torch.dtype, int] = {}
     for stored in tensors.values():
         if stored.dtype.is_floating_point and stored.dtype != torch.float32:

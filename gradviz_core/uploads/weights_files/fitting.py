@@ -17,9 +17,9 @@ from gradviz_core.models.torchvision_shapes import CLASSES
 from gradviz_core.types import keys
 from gradviz_core.types.cards import Fit, Preprocessing
 from gradviz_core.uploads import next_steps
-from gradviz_core.uploads.weights_files import heads, leftovers
+from gradviz_core.uploads.weights_files import dialects, heads, leftovers
 from gradviz_core.uploads.weights_files.heads import Head
-from gradviz_core.uploads.weights_files.tensors import StoredTensor, shape_text
+from gradviz_core.uploads.weights_files.tensors import Loadable, shape_text
 
 MOST_FITS = 5
 MOST_SHOWN = 10
@@ -60,13 +60,13 @@ class Comparison:
     """Names of tensors that belong to no layer."""
 
 
-def fits(tensors: Mapping[str, StoredTensor], part: str = "") -> tuple[Fit, ...]:
+def fits(tensors: Mapping[str, Loadable], part: str = "") -> tuple[Fit, ...]:
     """The five architectures that the tensors fit best, best first; none where no tensor fits any. ``part`` is the name
     of these weights in their file."""
     return tuple(_fit(found, part) for found in _ranked(tensors) if found.matching)[:MOST_FITS]
 
 
-def compare(architecture: str, tensors: Mapping[str, StoredTensor]) -> Comparison:
+def compare(architecture: str, tensors: Mapping[str, Loadable]) -> Comparison:
     """The tensors against the architecture called ``torchvision/<name>`` or ``preset/<name>``.
 
     Raises:
@@ -97,16 +97,20 @@ def compare(architecture: str, tensors: Mapping[str, StoredTensor]) -> Compariso
     return Comparison(architecture, classes, image_size, matching, tuple(differences), head, unused)
 
 
-def _wanted(needs: Plan, head: Head | None, has: Mapping[str, StoredTensor]) -> dict[str, tuple[int, ...]]:
+def _wanted(needs: Plan, head: Head | None, has: Mapping[str, Loadable]) -> dict[str, tuple[int, ...]]:
     """The shapes of all tensors with the file's number of classes, and with the file's head."""
     classes = _classes_in(needs, has)
-    wanted = {name: tuple(classes if n == CLASSES else n for n in shape) for name, shape in needs.shapes.items()}
+    wanted = {
+        name: tuple(classes if n == CLASSES else n for n in shape)
+        for name, shape in needs.shapes.items()
+        if name in has or name not in needs.whole  # whole numbers are a table that the architecture computes
+    }
     if head is None:
         return wanted
     return {name: shape for name, shape in wanted.items() if not name.startswith(f"{head.path}.")} | head.shapes
 
 
-def mismatch(found: Comparison, tensors: Mapping[str, StoredTensor], code: str = "") -> BadModel:
+def mismatch(found: Comparison, tensors: Mapping[str, Loadable], code: str = "") -> BadModel:
     """The error that lists the first differences, and names the architecture that would fit better."""
     best = next(iter(_ranked(tensors)), found)
     shown = "; ".join(found.differences[:MOST_SHOWN])
@@ -122,16 +126,23 @@ def mismatch(found: Comparison, tensors: Mapping[str, StoredTensor], code: str =
     return BadModel(f"The weights do not fit {found.architecture}, {differences}: {shown}{more}. {advice}", code)
 
 
-def no_fit(tensors: Mapping[str, StoredTensor], code: str) -> BadModel:
+def no_fit(tensors: Mapping[str, Loadable], code: str) -> BadModel:
     """The error for weights of which no tensor is in any architecture."""
+    known = dialects.to_torchvision(tensors)
+    if known.library:
+        return BadModel(
+            f"The file holds weights of a network of the family {known.family} in {known.library}, but none that "
+            f"torchvision has too. {_EXPORT}"
+        )
     names = ", ".join(repr(name[:80]) for name in list(tensors)[:3])
     return BadModel(f"No known architecture has tensors like those in the file, such as {names}. {_EXPORT}", code)
 
 
-def prepared(architecture: str, tensors: Mapping[str, StoredTensor]) -> dict[str, StoredTensor]:
+def prepared(architecture: str, tensors: Mapping[str, Loadable]) -> dict[str, Loadable]:
     """The tensors that evaluation needs, under the names that the architecture has today."""
-    kept: dict[str, StoredTensor] = {}
-    for name, tensor in tensors.items():
+    kept: dict[str, Loadable] = {}
+    of_torchvision = keys.kind(architecture) != keys.PRESET
+    for name, tensor in (dialects.to_torchvision(tensors).tensors if of_torchvision else tensors).items():
         if name.endswith("num_batches_tracked") or (_has_auxiliary(architecture) and name.startswith(_AUXILIARY)):
             continue
         if architecture.startswith(keys.torchvision("densenet")):  # names as they were before torch 0.4
@@ -140,9 +151,9 @@ def prepared(architecture: str, tensors: Mapping[str, StoredTensor]) -> dict[str
     return kept
 
 
-def notes(architecture: str, tensors: Mapping[str, StoredTensor]) -> tuple[str, ...]:
+def notes(architecture: str, tensors: Mapping[str, Loadable]) -> tuple[str, ...]:
     """What was done to the tensors, or assumed of them, that a person should know."""
-    said: list[str] = []
+    said = [*dialects.to_torchvision(tensors).notes] if keys.kind(architecture) != keys.PRESET else []
     if _has_auxiliary(architecture) and any(name.startswith(_AUXILIARY) for name in tensors):
         said.append("The auxiliary heads were left out: they are used only in training.")
     found = compare(architecture, tensors)
@@ -197,11 +208,16 @@ def known_names() -> frozenset[str]:
     return frozenset(name for architecture in _architectures() for name in plan(architecture).shapes)
 
 
+def is_known(name: str) -> bool:
+    """Whether some architecture has a tensor of this name, or of one that stands for it in another library."""
+    return name in known_names() or dialects.knows(name)
+
+
 def _has_auxiliary(architecture: str) -> bool:
     return keys.name(architecture) in torchvision_models.WITH_AUXILIARY_HEADS
 
 
-def _classes_in(needs: Plan, has: Mapping[str, StoredTensor]) -> int:
+def _classes_in(needs: Plan, has: Mapping[str, Loadable]) -> int:
     """Length of the head's dimension that counts classes; the architecture's own where the file has no such head."""
     for name, shape in needs.shapes.items():
         if CLASSES in shape and name in has and len(has[name].shape) == len(shape):
@@ -209,7 +225,7 @@ def _classes_in(needs: Plan, has: Mapping[str, StoredTensor]) -> int:
     return needs.classes
 
 
-def _ranked(tensors: Mapping[str, StoredTensor]) -> list[Comparison]:
+def _ranked(tensors: Mapping[str, Loadable]) -> list[Comparison]:
     """The architectures whose names are most like those in the file, best first."""
     names = prepared("", tensors).keys()
     likely = sorted(_architectures(), key=lambda architecture: -_likeness(architecture, names))[:MOST_COMPARED]

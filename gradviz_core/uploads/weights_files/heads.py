@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from gradviz_core.uploads.weights_files.tensors import StoredTensor
+from gradviz_core.uploads.weights_files.tensors import Loadable
 
 _NUMBER = re.compile("[0-9]|1[0-5]")
 _WORD = re.compile("[a-z][a-z0-9_]{0,40}")
@@ -87,7 +87,7 @@ class Head:
         return nn.Sequential(*steps)
 
 
-def find(needs: _Shapes, classes_at: int, has: Mapping[str, StoredTensor]) -> Head | None:
+def find(needs: _Shapes, classes_at: int, has: Mapping[str, Loadable]) -> Head | None:
     """The head that a file has in the place of the architecture's own; None where it is the own one, or one that is
     not known here.
 
@@ -112,7 +112,7 @@ def _is_linear(shapes: _Shapes) -> bool:
     return len(next(iter(shapes.values()))) == 2 and all(len(shapes.get(f"{name}.weight", ())) == 2 for name in layers)
 
 
-def _layers(inside: Mapping[str, StoredTensor]) -> tuple[_Linear, ...]:
+def _layers(inside: Mapping[str, Loadable]) -> tuple[_Linear, ...]:
     """The linear layers that these tensors are, in order; none where they are anything else."""
     found: list[_Linear] = []
     for name in sorted({name.rpartition(".")[0] for name in inside}, key=lambda name: (len(name), name)):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping, Sequence
 
-from gradviz_core.uploads.weights_files.tensors import StoredTensor
+from gradviz_core.uploads.weights_files.tensors import Loadable
 
 _NO_LAYER = re.compile(
     r"criterion|losses|loss|loss_?fn|metrics?|accuracy|acc|auroc|auc|f1|precision|recall|confmat|confusion_matrix"
@@ -19,7 +19,7 @@ _STAGE = re.compile(r"(train|training|valid|validation|val|test)_|_?\d+$|best_")
 _MOST_NAMED = 5
 
 
-def belong_to_no_layer(tensors: Mapping[str, StoredTensor], needs: Collection[str]) -> tuple[str, ...]:
+def belong_to_no_layer(tensors: Mapping[str, Loadable], needs: Collection[str]) -> tuple[str, ...]:
     """Names of the tensors that only training uses: those of losses and metrics, and single numbers of the loop. None
     of them is under a name that the architecture has."""
     tops = {name.partition(".")[0] for name in needs}
@@ -39,7 +39,7 @@ def note(names: Sequence[str], architecture: str) -> tuple[str, ...]:
     return (f"Left out, because they belong to no layer of {architecture}: {shown}{more}.",)
 
 
-def _is_no_layer(name: str, tensor: StoredTensor) -> bool:
+def _is_no_layer(name: str, tensor: Loadable) -> bool:
     top, dot, _ = name.partition(".")
     while (shorter := _STAGE.sub("", top)) != top:
         top = shorter

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from gradviz_core.errors import BadModel
 from gradviz_core.settings import settings
 from gradviz_core.text.shown_text import is_one_line
 from gradviz_core.uploads.weights_files import prefixes
+from gradviz_core.uploads.weights_files.dialects.huggingface import MODEL_PREFIX
 from gradviz_core.uploads.weights_files.pickle_values import OddTensor
 from gradviz_core.uploads.weights_files.tensors import StoredTensor
 
@@ -50,10 +51,10 @@ def parts_of(
     tensors: Mapping[str, StoredTensor],
     odd: Mapping[str, OddTensor],
     notes: Sequence[str],
-    known: frozenset[str],
+    known: Callable[[str], bool],
 ) -> list[Part]:
-    """The parts of one dictionary of tensors, the largest first. ``known`` has the names of all layers that any
-    architecture has.
+    """The parts of one dictionary of tensors, the largest first. ``known`` says of a name whether some
+    architecture has it.
 
     Raises:
         BadModel: two tensors have one name, a layer's tensor is not dense, or there are more numbers than the limit.
@@ -72,7 +73,7 @@ def _part(
     tensors: Mapping[str, StoredTensor],
     odd: Mapping[str, OddTensor],
     notes: Sequence[str],
-    known: frozenset[str],
+    known: Callable[[str], bool],
 ) -> Part:
     inside: dict[str, StoredTensor] = {}
     outside: list[str] = []
@@ -83,7 +84,7 @@ def _part(
             outside.append(name)
     _check_ambiguous(prefix, inside, [name for name in outside if prefixes.group_of(name, others) is None])
     for name, value in odd.items():
-        needed = prefixes.group_of(name, others) == prefix and name[len(prefix) :] in known
+        needed = prefixes.group_of(name, others) == prefix and known(name[len(prefix) :])
         if needed or not inside:
             raise BadModel(
                 f"{name[:80]!r} is {value.kind}; only dense tensors of ordinary numbers can be read. {value.cure} "
@@ -107,11 +108,11 @@ def _check_ambiguous(prefix: str, inside: Mapping[str, object], outside: Iterabl
 def _without_wrappers(tensors: Mapping[str, StoredTensor]) -> dict[str, StoredTensor]:
     plain: dict[str, StoredTensor] = {}
     for name, tensor in tensors.items():
-        short = prefixes.without_wrappers(name)
+        short = MODEL_PREFIX.sub("", prefixes.without_wrappers(name))
         if short in plain:
             raise BadModel(
-                f"Without torch's own wrappers two tensors are called {short[:80]!r}, which is ambiguous. Remove one "
-                "of them and save the weights again."
+                f"Without what wrappers put before names two tensors are called {short[:80]!r}, which is ambiguous. "
+                "Remove one of them and save the weights again."
             )
         plain[short] = tensor
     return plain
@@ -119,6 +120,7 @@ def _without_wrappers(tensors: Mapping[str, StoredTensor]) -> dict[str, StoredTe
 
 def _wrappers_in(names: Iterable[str]) -> list[str]:
     named = Counter(wrapper for name in names for wrapper in prefixes.WRAPPED if wrapper in name)
+    named.update(found[0] for name in names if (found := MODEL_PREFIX.search(prefixes.without_wrappers(name))))
     return list(named)
 
 

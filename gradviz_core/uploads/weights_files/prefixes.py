@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 WRAPPED = ("_orig_mod.", "_fsdp_wrapped_module.", "_checkpoint_wrapped_module.")
 """What torch's own wrappers put into a name, wherever the wrapped layer is."""
@@ -20,19 +20,20 @@ def without_wrappers(name: str) -> str:
     return name
 
 
-def groups(names: Collection[str], known: Collection[str]) -> list[str]:
+def groups(names: Collection[str], known: Callable[[str], bool]) -> list[str]:
     """The prefixes behind which stand names that some architecture has, the largest group first. Where no name is
     known with or without a prefix, what all names share.
 
-    A group counts where at least half of the names behind its prefix are known, and where it is no small part of the
-    largest: a block of a network has names in common with the start of another one.
+    A name counts for the shortest prefix behind which it is known: what stands in a block of a transformer is a name of
+    a smaller one too. A group counts where at least half of the names behind its prefix are known, and where it is no
+    small part of the largest: a block of a network has names in common with the start of another one.
     """
     hits: Counter[str] = Counter()
     behind: Counter[str] = Counter()
     for name in names:
-        for prefix in _prefixes(name):
-            behind[prefix] += 1
-            hits[prefix] += name[len(prefix) :] in known
+        candidates = _prefixes(name)
+        behind.update(candidates)
+        hits.update([prefix for prefix in candidates if known(name[len(prefix) :])][:1])
     most = max(hits.values(), default=0)
     if most == 0:
         return [_shared(names)]

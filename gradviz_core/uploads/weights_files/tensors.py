@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -13,6 +14,21 @@ from gradviz_core.errors import BadModel
 
 MOST_DIMENSIONS = 8
 MOST_TENSORS = 5_000
+
+
+class Loadable(Protocol):
+    """A tensor of which shape and dtype are known before anything is allocated."""
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """As in the file."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Length of each axis."""
+
+    def load(self) -> torch.Tensor:
+        """The tensor in memory of its own; every floating-point dtype becomes float32."""
 
 
 @dataclass(frozen=True, slots=True)
