@@ -94,7 +94,7 @@ def assert_same_tensors(one: bytes, other: bytes) -> None:
         ("vit_tiny_patch16_224", "ViT in timm, but none"),
         ("deit_tiny_distilled_patch16_224", "ViT in timm, but none"),
         ("vit_small_patch14_dinov2", "ViT in timm, but none"),
-        ("regnetz_005", "is missing"),
+        ("regnetz_005", "RegNet in timm, but none"),
         ("resnet50d", "is missing"),
     ],
 )

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from gradviz_core.errors import UnknownModel
-from gradviz_core.models import architectures, catalogue, preset_weights, torchvision_models
+from gradviz_core.models import architectures, catalogue, preset_weights, timm_models, torchvision_models
 from gradviz_core.types import ModelCard, keys
 from gradviz_core.uploads import model_files
 
@@ -39,6 +39,8 @@ def load(key: str) -> Model:
         module, card = _preset(rest)
     elif kind == keys.TORCHVISION:
         module, card = torchvision_models.load(rest)
+    elif kind == keys.TIMM:
+        module, card = timm_models.load(rest)
     elif keys.digest(key):
         module, card = model_files.load(rest)
     else:

@@ -13,7 +13,7 @@ from pydantic import TypeAdapter
 
 from gradviz_core.errors import UnknownImage, UnknownModel
 from gradviz_core.folders import APP
-from gradviz_core.models import package_files
+from gradviz_core.models import package_files, timm_shapes
 from gradviz_core.types import ImageCard, ModelCard, keys
 
 ASSETS = APP / "assets"
@@ -136,6 +136,39 @@ def split_torchvision(rest: str) -> tuple[str, str]:
     if tag not in TORCHVISION[name] and keys.seed(tag) is None:
         raise UnknownModel(
             f"{name} has no weights {tag[:80]!r}. Choose one of {known}, or random-0 for random weights with seed 0."
+        )
+    return name, tag
+
+
+TIMM_FIRST = """
+    vit_tiny_patch16_224 vit_small_patch16_224 deit_tiny_patch16_224 deit_small_patch16_224
+    deit_tiny_distilled_patch16_224 vit_small_patch14_dinov2 vit_base_patch14_dinov2 convnextv2_atto convnextv2_nano
+    convnext_atto efficientnet_lite0 mobilenetv4_conv_small resnet26d resnet50d regnety_002 swin_s3_tiny_224""".split()
+"""timm's architectures that are in the list; the address takes all of the table."""
+
+
+def timm_keys() -> tuple[str, ...]:
+    """A key with seeded random weights for some of timm's architectures; none where timm is not installed."""
+    if not timm_shapes.is_installed():
+        return ()
+    return tuple(keys.timm(name, keys.seeded(0)) for name in TIMM_FIRST)
+
+
+def split_timm(rest: str) -> tuple[str, str]:
+    """``vit_tiny_patch16_224@random-0`` as architecture and tag, which is ``random-<seed>``.
+
+    Raises:
+        UnknownModel: there is no such architecture here, or other weights than random ones are asked for.
+    """
+    name, tag = keys.split_weights(rest)
+    known = timm_shapes.table()
+    if name not in known:
+        near = _nearest(name, {one: one for one in known})
+        raise UnknownModel(f"timm has no architecture {name[:80]!r} that is known here. {near}")
+    if keys.seed(tag) is None:
+        raise UnknownModel(
+            f"{keys.timm(name)} is offered with random weights only: add @random-0 for seed 0. For trained weights "
+            "upload their file."
         )
     return name, tag
 

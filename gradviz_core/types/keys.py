@@ -4,17 +4,18 @@
   architecture with seeded random weights;
 - ``torchvision/ARCHITECTURE@WEIGHTS``: ``torchvision/resnet18@IMAGENET1K_V1``, or with seeded random weights
   ``torchvision/resnet18@random-0``;
+- ``timm/ARCHITECTURE@random-0``: an architecture of timm with seeded random weights, where timm is installed;
 - ``upload/SHA-256``: an uploaded image by the digest of its bytes, an uploaded model by that of its recipe.
 
-An architecture that uploaded weights are loaded into is ``preset/NAME`` or ``torchvision/ARCHITECTURE``. The catalogue
-and the store say whether what a key names exists.
+An architecture that uploaded weights are loaded into is ``preset/NAME``, ``torchvision/ARCHITECTURE`` or
+``timm/ARCHITECTURE``. The catalogue and the store say whether what a key names exists.
 """
 
 from __future__ import annotations
 
 import re
 
-PRESET, SAMPLE, TORCHVISION, UPLOAD = "preset", "sample", "torchvision", "upload"
+PRESET, SAMPLE, TORCHVISION, TIMM, UPLOAD = "preset", "sample", "torchvision", "timm", "upload"
 MOST_SEED = 2**31 - 1
 """The largest seed of random weights."""
 _DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -38,6 +39,11 @@ def torchvision(architecture: str, weights: str = "") -> str:
     return f"{TORCHVISION}/{architecture}{'@' if weights else ''}{weights}"
 
 
+def timm(architecture: str, weights: str = "") -> str:
+    """``timm/vit_tiny_patch16_224@random-0``; without weights the architecture alone."""
+    return f"{TIMM}/{architecture}{'@' if weights else ''}{weights}"
+
+
 def seeded(seed: int) -> str:
     """``random-0``, in the place of the weights' name."""
     return f"random-{seed}"
@@ -58,7 +64,8 @@ def split(key: str) -> tuple[str, str]:
 
 
 def kind(key: str) -> str:
-    """``preset``, ``sample``, ``torchvision`` or ``upload``; of any other text what stands before its first slash."""
+    """``preset``, ``sample``, ``torchvision``, ``timm`` or ``upload``; of any other text what stands before its first
+    slash."""
     return split(key)[0]
 
 

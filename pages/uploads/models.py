@@ -47,8 +47,10 @@ def pick(model: str) -> None:
 def offered(model: str) -> dict[str, str]:
     """The keys of the list, and what each is called; ``model`` among them where there may be such a model."""
     uploaded.look_up(model)
-    known = [*uploaded.models(), *_titles(), *catalogue.torchvision_keys()]
-    if model not in known and (_is_torchvision(model) or _is_untrained(model) or uploaded.is_key(model)):
+    known = [*uploaded.models(), *_titles(), *catalogue.torchvision_keys(), *catalogue.timm_keys()]
+    if model not in known and (
+        _is_torchvision(model) or _is_timm(model) or _is_untrained(model) or uploaded.is_key(model)
+    ):
         known.insert(0, model)
     absent = weights_here.absent()
     return {key: words(key) + (" (not on this machine)" if key in absent else "") for key in known}
@@ -64,6 +66,8 @@ def words(key: str) -> str:
         return uploaded.words(key)
     if _is_untrained(key):
         return catalogue.untrained(*_untrained(key)).title
+    if _is_timm(key):
+        return _seeded_words(*catalogue.split_timm(keys.name(key)))
     return _titles().get(key) or (_torchvision_words(key) if _is_torchvision(key) else key)
 
 
@@ -89,8 +93,19 @@ def _is_torchvision(model: str) -> bool:
     return kind == keys.TORCHVISION
 
 
+def _is_timm(model: str) -> bool:
+    kind, name = keys.split(model)
+    try:
+        return kind == keys.TIMM and bool(catalogue.split_timm(name))
+    except QuestionError:
+        return False
+
+
 def _torchvision_words(key: str) -> str:
-    name, tag = catalogue.split_torchvision(keys.name(key))
+    return _seeded_words(*catalogue.split_torchvision(keys.name(key)))
+
+
+def _seeded_words(name: str, tag: str) -> str:
     seed = keys.seed(tag)
     return f"{name}, {tag}" if seed is None else f"{name}, untrained, seed {seed}"
 

@@ -150,7 +150,8 @@ def fit_text(fit: Fit) -> str:
 
 
 def _short(architecture: str) -> str:
-    return keys.name(architecture)
+    kind, name = keys.split(architecture)
+    return f"{name} (timm)" if kind == keys.TIMM else name
 
 
 def _fixed_size(report: ModelReport | None) -> tuple[int | None, int | None]:

@@ -161,6 +161,8 @@ def _loaded(setting: Setting, by_layer: bool) -> Block:
             return Block((said, f"model = gv.load({quoted(setting.card.key)})"), (GRADVIZ,))
         case keys.TORCHVISION:
             return _torchvision(rest)
+        case keys.TIMM:
+            return _timm(rest)
     return _exported(by_layer) if setting.exported else _with_weights(setting)
 
 
@@ -179,12 +181,22 @@ def _torchvision(rest: str) -> Block:
     return Block(lines, (_TORCH, *imports))
 
 
+def _timm(rest: str) -> Block:
+    name, weights = keys.split_weights(rest)
+    lines = (
+        comment("The model with random weights, in evaluation mode."),
+        f"torch.manual_seed({keys.seed(weights) or 0})",
+        f"model = timm.create_model({quoted(name)}, pretrained=False, num_classes=1000).eval()",
+    )
+    return Block(lines, (_TORCH, "import timm"))
+
+
 def _with_weights(setting: Setting) -> Block:
     build, imports = _built(setting)
     loose = keys.name(setting.architecture) in _AUXILIARY
     lines = (
         comment("Your weights in their architecture. weights_only=True reads tensors and runs no code from the file."),
-        build,
+        *build,
         'file = "your-weights.pt"  # or .safetensors; a checkpoint may hold them deeper, as in state["model"]',
         'if file.endswith(".safetensors"):',
         "    state = load_file(file)",
@@ -196,23 +208,36 @@ def _with_weights(setting: Setting) -> Block:
             else ("model.load_state_dict(state)",)
         ),
         "model.eval()",
+        comment(
+            "Where the file has other names (timm's, Hugging Face's, a prefix) or another head, let GradViz read it: "
+            f"model = weights_files.build({quoted(setting.architecture)}, "
+            "weights_files.read(pathlib.Path(file).read_bytes()).tensors), from gradviz_core.uploads."
+        ),
     )
     return Block(lines, (_TORCH, "from safetensors.torch import load_file", *imports))
 
 
-def _built(setting: Setting) -> tuple[str, tuple[str, ...]]:
-    kind, name = keys.split(setting.architecture)
+def _built(setting: Setting) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The lines that build the architecture, and what they import."""
+    kind, whole = keys.split(setting.architecture)
+    name, _, stem = whole.partition("+")
     classes = next((info.shape[-1] for info in reversed(setting.sites) if not info.site.path), 0)
     if kind == keys.PRESET:
         needs = "this line needs GradViz too" if setting.sample else "only this line needs GradViz"
         line = f"model = build({quoted(name)}, classes={classes})  # {needs}"
-        return line, ("from gradviz_core.models.architectures import build",)
+        return (line,), ("from gradviz_core.models.architectures import build",)
+    if kind == keys.TIMM:
+        line = f"model = timm.create_model({quoted(name)}, pretrained=False, num_classes={classes})"
+        return (line,), ("import timm",)
     options = f"weights=None, num_classes={classes}"
     if name in _AUXILIARY:
         options += ", init_weights=False, aux_logits=False"
     elif name.startswith("vit_"):
         options += f", image_size={setting.card.preprocessing.size[0]}"
-    return f"model = torchvision.models.get_model({quoted(name)}, {options})", ("import torchvision",)
+    changed = ("model.conv1 = torch.nn.Conv2d(3, 64, 3, padding=1, bias=False)",) if stem else ()
+    unpooled = ("model.maxpool = torch.nn.Identity()",) if stem == "small-stem" else ()
+    line = f"model = torchvision.models.get_model({quoted(name)}, {options})"
+    return (line, *changed, *unpooled), ("import torchvision",)
 
 
 def _exported(by_layer: bool) -> Block:

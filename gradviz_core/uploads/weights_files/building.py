@@ -27,15 +27,16 @@ def build(architecture: str, tensors: Mapping[str, Loadable]) -> nn.Module:
     found = fitting.compare(architecture, tensors)
     if found.differences:
         raise fitting.mismatch(found, tensors)
-    module = fitting.empty(architecture, found.classes, found.image_size, found.head)
+    module = fitting.empty(architecture, found.classes, found.image_size, found.head, found.channels)
     stored = fitting.prepared(architecture, tensors)
     for name, own in module.state_dict().items():
         if name.endswith("num_batches_tracked") or (name not in stored and not own.is_floating_point()):
             continue
         if name not in stored or stored[name].shape != tuple(own.shape):
+            library = keys.kind(architecture)
             raise BadModel(
-                f"The installed torchvision builds {architecture} with another {name!r} than GradViz knows, so the "
-                "weights were not loaded. Use the version of torchvision that GradViz was tested with."
+                f"The installed {library} builds {architecture} with another {name!r} than GradViz knows, so the "
+                f"weights were not loaded. Use the version of {library} that GradViz was tested with."
             )
         path, _, leaf = name.rpartition(".")
         value = stored[name].load()
@@ -49,7 +50,7 @@ def build(architecture: str, tensors: Mapping[str, Loadable]) -> nn.Module:
                 "architecture."
             )
     if keys.kind(architecture) != keys.PRESET:
-        _set_eps(module, dialects.to_torchvision(tensors).eps)
+        _set_eps(module, dialects.eps(architecture, tensors))
     return module.eval().requires_grad_(False)
 
 

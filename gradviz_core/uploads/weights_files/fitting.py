@@ -11,21 +11,31 @@ import torch
 from torch import nn
 
 from gradviz_core.errors import BadModel
-from gradviz_core.models import architectures, catalogue, torchvision_models, torchvision_shapes
+from gradviz_core.models import (
+    architectures,
+    catalogue,
+    timm_models,
+    timm_shapes,
+    torchvision_models,
+    torchvision_shapes,
+)
 from gradviz_core.models.on_meta import OnMeta
 from gradviz_core.models.torchvision_shapes import CLASSES
 from gradviz_core.types import keys
 from gradviz_core.types.cards import Fit, Preprocessing
 from gradviz_core.uploads import next_steps
-from gradviz_core.uploads.weights_files import dialects, heads, leftovers
+from gradviz_core.uploads.weights_files import dialects, exporting, first_layers, heads, leftovers
 from gradviz_core.uploads.weights_files.heads import Head
 from gradviz_core.uploads.weights_files.tensors import Loadable, shape_text
 
 MOST_FITS = 5
+MOST_OF_TIMM = 8
 MOST_SHOWN = 10
 MOST_COMPARED = 12
 """Architectures that a file is compared with tensor by tensor: those with the most names in common."""
 
+SMALL_IMAGES = Preprocessing((32, 32), None, (0.4914, 0.4822, 0.4465), (0.247, 0.2435, 0.2616))
+"""CIFAR-10 as it is usually normalised."""
 _MARKER = 1_000_003
 """A number of classes that no other dimension of a preset has."""
 _AUXILIARY = ("aux1.", "aux2.", "AuxLogits.")
@@ -58,12 +68,29 @@ class Comparison:
     """The head that the file has in the place of the architecture's own."""
     unused: tuple[str, ...] = ()
     """Names of tensors that belong to no layer."""
+    channels: int = 3
+    """Of the image that its first layer takes."""
 
 
 def fits(tensors: Mapping[str, Loadable], part: str = "") -> tuple[Fit, ...]:
     """The five architectures that the tensors fit best, best first; none where no tensor fits any. ``part`` is the name
     of these weights in their file."""
-    return tuple(_fit(found, part) for found in _ranked(tensors) if found.matching)[:MOST_FITS]
+    ranked = [found for found in _ranked(tensors) if found.matching][:MOST_FITS]
+    small = (
+        [compare(one, tensors) for one in first_layers.small_stems(ranked[0].architecture, tensors)] if ranked else []
+    )
+    whole = [found for found in (*small, *ranked) if not found.differences]
+    ranked = [*small, *ranked]
+    found = (*whole, *(one for one in _of_timm(tensors) if not one.differences), *ranked[len(whole) :])
+    return tuple(_fit(one, part) for one in found)
+
+
+def _of_timm(tensors: Mapping[str, Loadable]) -> list[Comparison]:
+    """Those of timm that have these tensors, where timm is there to build them."""
+    if not timm_shapes.is_installed():
+        return []
+    names = timm_shapes.with_these({name: one.shape for name, one in prepared(keys.timm(""), tensors).items()})
+    return [compare(keys.timm(name), tensors) for name in names][:MOST_OF_TIMM]
 
 
 def compare(architecture: str, tensors: Mapping[str, Loadable]) -> Comparison:
@@ -73,11 +100,16 @@ def compare(architecture: str, tensors: Mapping[str, Loadable]) -> Comparison:
         BadModel: there is no such architecture.
     """
     has = prepared(architecture, tensors)
-    image_size = torchvision_shapes.image_side(
-        keys.name(architecture), {name: tensor.shape for name, tensor in has.items()}
-    )
-    needs = plan(architecture, image_size)
-    head = heads.find(needs.shapes, CLASSES, has) if architecture.startswith(keys.torchvision("")) else None
+    shapes = {name: tensor.shape for name, tensor in has.items()}
+    if keys.kind(architecture) == keys.TIMM:
+        needs = _timm_plan(keys.name(architecture), has)
+        image_size = timm_shapes.image_side(keys.name(architecture), shapes)
+    else:
+        image_size = torchvision_shapes.image_side(keys.name(architecture), shapes)
+        needs = plan(architecture, image_size)
+    channels = first_layers.channels(needs.shapes, has)
+    needs = replace(needs, shapes=first_layers.for_channels(needs.shapes, channels))
+    head = heads.find(needs.shapes, CLASSES, has) if keys.kind(architecture) != keys.PRESET else None
     wanted = _wanted(needs, head, has)
     differences: list[str] = []
     for name, shape in wanted.items():
@@ -94,7 +126,7 @@ def compare(architecture: str, tensors: Mapping[str, Loadable]) -> Comparison:
     left_out = frozenset(unused)
     differences += [f"{name[:80]!r} is not used" for name in has if name not in wanted and name not in left_out]
     classes = head.classes if head else _classes_in(needs, has)
-    return Comparison(architecture, classes, image_size, matching, tuple(differences), head, unused)
+    return Comparison(architecture, classes, image_size, matching, tuple(differences), head, unused, channels)
 
 
 def _wanted(needs: Plan, head: Head | None, has: Mapping[str, Loadable]) -> dict[str, tuple[int, ...]]:
@@ -132,7 +164,7 @@ def no_fit(tensors: Mapping[str, Loadable], code: str) -> BadModel:
     if known.library:
         return BadModel(
             f"The file holds weights of a network of the family {known.family} in {known.library}, but none that "
-            f"torchvision has too. {_EXPORT}"
+            f"GradViz can build. Export it where it was trained, in four lines: {exporting.program(tensors)}"
         )
     names = ", ".join(repr(name[:80]) for name in list(tensors)[:3])
     return BadModel(f"No known architecture has tensors like those in the file, such as {names}. {_EXPORT}", code)
@@ -141,8 +173,7 @@ def no_fit(tensors: Mapping[str, Loadable], code: str) -> BadModel:
 def prepared(architecture: str, tensors: Mapping[str, Loadable]) -> dict[str, Loadable]:
     """The tensors that evaluation needs, under the names that the architecture has today."""
     kept: dict[str, Loadable] = {}
-    of_torchvision = keys.kind(architecture) != keys.PRESET
-    for name, tensor in (dialects.to_torchvision(tensors).tensors if of_torchvision else tensors).items():
+    for name, tensor in _renamed(architecture, tensors).items():
         if name.endswith("num_batches_tracked") or (_has_auxiliary(architecture) and name.startswith(_AUXILIARY)):
             continue
         if architecture.startswith(keys.torchvision("densenet")):  # names as they were before torch 0.4
@@ -151,27 +182,82 @@ def prepared(architecture: str, tensors: Mapping[str, Loadable]) -> dict[str, Lo
     return kept
 
 
+def _renamed(architecture: str, tensors: Mapping[str, Loadable]) -> Mapping[str, Loadable]:
+    match keys.kind(architecture):
+        case keys.PRESET:
+            return tensors
+        case keys.TIMM:
+            return dialects.to_timm(tensors)
+    return dialects.to_torchvision(tensors).tensors
+
+
 def notes(architecture: str, tensors: Mapping[str, Loadable]) -> tuple[str, ...]:
     """What was done to the tensors, or assumed of them, that a person should know."""
-    said = [*dialects.to_torchvision(tensors).notes] if keys.kind(architecture) != keys.PRESET else []
+    said: list[str] = []
+    if keys.kind(architecture) == keys.TIMM:
+        said += _one_of_timm(architecture, tensors)
+    elif keys.kind(architecture) != keys.PRESET:
+        said += dialects.to_torchvision(tensors).notes
     if _has_auxiliary(architecture) and any(name.startswith(_AUXILIARY) for name in tensors):
         said.append("The auxiliary heads were left out: they are used only in training.")
     found = compare(architecture, tensors)
     if found.head is not None:
         said.append(found.head.note)
+    said += (*first_layers.notes(found.channels), *first_layers.stem_notes(architecture))
     return (*said, *leftovers.note(found.unused, keys.name(architecture)))
 
 
-def empty(architecture: str, classes: int, image_size: int | None, head: Head | None = None) -> nn.Module:
-    """The architecture with its parameters on the meta device, and with this head in the place of its own."""
-    kind, name = keys.split(architecture)
+def _one_of_timm(architecture: str, tensors: Mapping[str, Loadable]) -> list[str]:
+    """Which of timm's architectures was taken, and which it could be as well."""
+    others = [keys.name(one.architecture) for one in _of_timm(tensors) if one.architecture != architecture]
+    said = [
+        *dialects.notes_without_counterpart(tensors),
+        f"torchvision has no such network, so timm's {keys.name(architecture)} is built for it.",
+    ]
+    if others:
+        said.append(
+            f"The names and shapes are also those of timm's {', '.join(others)}, and the file does not say which it "
+            "is. Under Architecture choose the one that was trained."
+        )
+    return said
+
+
+def empty(
+    architecture: str, classes: int, image_size: int | None, head: Head | None = None, channels: int = 3
+) -> nn.Module:
+    """The architecture with its parameters on the meta device, with this head in the place of its own, and for images
+    of so many channels."""
+    kind, name = keys.split(first_layers.plain(architecture))
     with OnMeta():
         if kind == keys.PRESET:
             return architectures.build(name, classes)
-        module = torchvision_models.untrained(name, classes, image_size)
+        if kind == keys.TORCHVISION:
+            module = torchvision_models.untrained(name, classes, image_size)
+    if kind == keys.TIMM:
+        module = timm_models.untrained(name, classes, image_size)
+    with OnMeta():
         if head is not None:
             module.set_submodule(head.path, head.module())
+        first_layers.make_small(architecture, module)
+        first_layers.take(module, channels)
         return module
+
+
+def _timm_plan(name: str, has: Mapping[str, Loadable]) -> Plan:
+    """What timm's architecture of this name needs: all that the file has but the head, where the file is its own.
+
+    Raises:
+        BadModel: there is no such architecture, or the file is another one's.
+    """
+    entry = timm_shapes.table().get(name)
+    shapes = {key: tensor.shape for key, tensor in has.items()}
+    if entry is None or timm_shapes.digest(shapes, entry.paths) != entry.digest:
+        raise BadModel(f"The weights are not those of timm's {name[:80]!r}. Choose an architecture that fits the file.")
+    inside = tuple(f"{path}." for path in entry.paths)
+    needed = {key: shape for key, shape in shapes.items() if not key.startswith(inside)}
+    for path in entry.paths:
+        needed |= {f"{path}.weight": (CLASSES, entry.features), f"{path}.bias": (CLASSES,)}
+    return Plan(needed, frozenset(key for key, one in has.items() if not one.dtype.is_floating_point), 1000)
 
 
 @lru_cache(maxsize=256)
@@ -181,7 +267,7 @@ def plan(architecture: str, image_size: int | None = None) -> Plan:
     Raises:
         BadModel: there is no such architecture.
     """
-    kind, name = keys.split(architecture)
+    kind, name = keys.split(first_layers.plain(architecture))
     known = {keys.PRESET: architectures.PRESET_NAMES, keys.TORCHVISION: tuple(catalogue.TORCHVISION)}
     if name not in known.get(kind, ()):
         raise BadModel(f"Unknown architecture {architecture[:80]!r}. Choose one that fits the file.")
@@ -189,7 +275,7 @@ def plan(architecture: str, image_size: int | None = None) -> Plan:
         return _preset_plan(name)
     entry = torchvision_shapes.table()[name]
     shapes = entry.shapes if image_size is None else torchvision_shapes.for_image(name, image_size)
-    return Plan(shapes, entry.whole, 1000)
+    return Plan(first_layers.with_small_kernel(architecture, shapes), entry.whole, 1000)
 
 
 def _preset_plan(name: str) -> Plan:
@@ -254,9 +340,11 @@ def _fit(found: Comparison, part: str) -> Fit:
 
 def proposed_preprocessing(found: Comparison) -> Preprocessing:
     """What the architecture's own weights were trained with, at the image size of the file where it has one."""
-    kind, name = keys.split(found.architecture)
+    kind, name = keys.split(first_layers.plain(found.architecture))
     if kind == keys.PRESET:
         return catalogue.preset(name).preprocessing
-    proposed = torchvision_shapes.table()[name].preprocessing
-    size = found.image_size
+    if first_layers.plain(found.architecture) != found.architecture:
+        return first_layers.preprocessing(SMALL_IMAGES, found.channels)
+    proposed = (timm_shapes if kind == keys.TIMM else torchvision_shapes).table()[name].preprocessing
+    proposed, size = first_layers.preprocessing(proposed, found.channels), found.image_size
     return proposed if size in (None, proposed.size[0]) else replace(proposed, size=(size, size), resize=size)

@@ -30,15 +30,17 @@ class _Linear:
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """A head of one or two linear layers in the place of ``path``."""
+    """A head of one or two linear layers in the place of ``path``, or of none: then the features come out."""
 
     path: str
     layers: tuple[_Linear, ...]
+    features: int = 0
+    """Numbers that come to it."""
 
     @property
     def classes(self) -> int:
         """Outputs of its last layer."""
-        return self.layers[-1].outputs
+        return self.layers[-1].outputs if self.layers else self.features
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
@@ -54,6 +56,12 @@ class Head:
     @property
     def note(self) -> str:
         """What was assumed of it."""
+        if not self.layers:
+            return (
+                f"The file has no head ({self.path!r} of the architecture), so the model gives the "
+                f"{self.features:,} features that would come to it, and no class scores. A feature can be chosen as a "
+                "class is, or one unit on Layers; what it stands for is not in the file."
+            )
         names = [f"{self.path}.{layer.name}" if layer.name else self.path for layer in self.layers]
         if not self.layers[0].name:
             return f"The head {self.path!r} is one linear layer in the place of the architecture's own."
@@ -72,6 +80,8 @@ class Head:
 
     def module(self) -> nn.Module:
         """The head, to be built on the meta device."""
+        if not self.layers:
+            return nn.Identity()
         first = _linear(self.layers[0])
         if not self.layers[0].name:
             return first
@@ -100,6 +110,10 @@ def find(needs: _Shapes, classes_at: int, has: Mapping[str, Loadable]) -> Head |
         inside = {name: has[name] for name in has if name.startswith(f"{path}.")}
         if replaced.keys() == inside.keys():
             return None
+        if not inside and _is_linear(replaced):
+            layers = {name.rpartition(".")[0] for name in replaced}
+            inner = ".".join(parts) if len(layers) == 1 else path  # pooling may stand beside a layer that is alone
+            return Head(inner, (), next(iter(replaced.values()))[1])
         layers = _layers({name[len(path) + 1 :]: tensor for name, tensor in inside.items()})
         if layers and _is_linear(replaced) and layers[0].features == next(iter(replaced.values()))[1]:
             return Head(path, layers)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from gradviz_core.types import keys
 from gradviz_core.uploads.weights_files.dialects import huggingface, timm_convolutions, timm_mobile, timm_transformers
 from gradviz_core.uploads.weights_files.dialects.naming import layer_of, pattern, rename
 from gradviz_core.uploads.weights_files.dialects.said import UNSURE
@@ -64,6 +65,25 @@ def to_torchvision(tensors: Mapping[str, Loadable]) -> Translated:
     return Translated(tensors)
 
 
+def notes_without_counterpart(tensors: Mapping[str, Loadable]) -> tuple[str, ...]:
+    """What a file of Hugging Face cannot say of a network that timm builds."""
+    found = huggingface.naming(tensors)
+    if found is None:
+        return ()
+    done = f"The names are those of {found[0]} in {HUGGING_FACE}; they were translated to timm's."
+    unsure = UNSURE.get((True, found[0]), "")
+    return (done, unsure) if unsure else (done,)
+
+
+def eps(architecture: str, tensors: Mapping[str, Loadable]) -> tuple[tuple[str, float], ...]:
+    """``eps`` of norms that is another one than the architecture's own: the layer's name, empty for all, and it."""
+    if keys.kind(architecture) != keys.TIMM:
+        return to_torchvision(tensors).eps
+    found = huggingface.naming(tensors)
+    of_it = _EPS.get(found[0], ()) if found is not None else ()
+    return tuple((_LAST_OF_CONVNEXT.get(path, path), value) for path, value in of_it)
+
+
 def knows(name: str) -> bool:
     """Whether a layer of these families has a tensor of this name."""
     shape_of_name, shape_of_layer = pattern(name)[0], pattern(layer_of(name)[0])[0]
@@ -84,3 +104,5 @@ _EPS: dict[str, tuple[tuple[str, float], ...]] = {
     "ConvNeXt": (("classifier.0", 1e-12),),
 }
 """Of Hugging Face's networks, by torchvision's names."""
+_LAST_OF_CONVNEXT = {"classifier.0": "head.norm"}
+"""torchvision's name, and timm's."""

@@ -67,7 +67,11 @@ def swin_of_today(tensors: Mapping[str, Loadable]) -> dict[str, Loadable]:
     begins the next one, and the head is a layer of its own."""
     if "layers.0.downsample.reduction.weight" not in tensors:
         return dict(tensors)
-    return {_today(name): tensor for name, tensor in tensors.items()}
+    return {
+        _today(name): tensor
+        for name, tensor in tensors.items()
+        if not name.endswith((".attn_mask", ".relative_position_index"))
+    }
 
 
 def _today(name: str) -> str:
