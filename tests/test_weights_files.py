@@ -17,7 +17,7 @@ from gradviz_core.errors import BadModel
 from gradviz_core.models import architectures, catalogue, torchvision_models, torchvision_shapes
 from gradviz_core.models.torchvision_shapes import CLASSES
 from gradviz_core.settings import settings
-from gradviz_core.uploads import weights_files
+from gradviz_core.uploads import model_files, weights_files
 from gradviz_core.uploads.weights_files import fitting, pickles
 from gradviz_core.uploads.weights_files.tensors import StoredTensor, check, check_total
 
@@ -362,3 +362,21 @@ def test_one_dictionary_under_many_names_is_looked_through_once() -> None:
     inner = {str(i): i for i in range(20_000)}
     with pytest.raises(BadModel, match="contains no named tensors"):
         weights_files.read(saved({f"name {i}": inner for i in range(20_000)}))
+
+
+@pytest.mark.parametrize("dtype", [torch.float8_e4m3fn, torch.float8_e5m2])
+def test_float8_is_converted_exactly(dtype: torch.dtype) -> None:
+    state = {name: value.to(dtype) for name, value in architectures.build("digits-mlp").state_dict().items()}
+    report = model_files.inspect(safetensors.torch.save(state))
+    assert any(f"{str(dtype).removeprefix('torch.')} in the file, and converted" in note for note in report.notes)
+    built = weights_files.build("preset/digits-mlp", weights_files.read(safetensors.torch.save(state)).tensors)
+    assert all(torch.equal(value, state[name].float()) for name, value in built.state_dict().items())
+
+
+def test_a_tensor_without_elements_is_left_out_where_no_layer_needs_it() -> None:
+    state = architectures.build("digits-mlp").state_dict()
+    report = model_files.inspect(safetensors.torch.save({**state, "buffer": torch.empty(0, 3)}))
+    assert report.fits[0].differences == 0
+    assert any("Left out: 'buffer'" in note for note in report.notes)
+    with pytest.raises(BadModel, match="without elements"):
+        model_files.inspect(safetensors.torch.save({**state, "fc1.weight": torch.empty(0, 3)}))

@@ -74,8 +74,10 @@ def read(data: bytes | memoryview) -> WeightsFile:
 
 
 def _of_safetensors(tensors: dict[str, StoredTensor], notes: tuple[str, ...], size: int) -> WeightsFile:
-    check_total(tensors.values(), size)
-    return WeightsFile("safetensors", tuple(parts_of((), tensors, {}, (), fitting.is_known)), notes)
+    odd = {name: _EMPTY for name, tensor in tensors.items() if 0 in tensor.shape}
+    whole = {name: tensor for name, tensor in tensors.items() if name not in odd}
+    check_total(whole.values(), size)
+    return WeightsFile("safetensors", tuple(parts_of((), whole, odd, (), fitting.is_known)), notes)
 
 
 def _of_saved(saved: Saved, size: int) -> WeightsFile:
