@@ -72,7 +72,6 @@ def test_a_small_first_convolution_is_a_choice(pooled: bool) -> None:
         ("resnet18", "fc", 512),
         ("mobilenet_v3_small", "classifier.3", 1024),
         ("mobilenet_v2", "classifier", 1280),
-        ("vit_b_32", "heads", 768),
     ],
 )
 def test_without_its_head_a_network_gives_its_features(architecture: str, path: str, features: int) -> None:

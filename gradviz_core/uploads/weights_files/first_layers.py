@@ -47,12 +47,12 @@ def take(module: nn.Module, number: int) -> None:
 
 
 def preprocessing(steps: Preprocessing, number: int) -> Preprocessing:
-    """A proposal for so many channels: the mean of the three for one, and 0.5 and 0.25 where nothing is known."""
+    """A proposal for so many channels: the mean of the three for one; bands are taken as they are."""
     if number == len(steps.mean):
         return steps
     if number == 1:
         return replace(steps, mean=(sum(steps.mean) / 3,), std=(sum(steps.std) / 3,))
-    return replace(steps, mean=(0.5,) * number, std=(0.25,) * number)
+    return replace(steps, mean=(0.0,) * number, std=(1.0,) * number)
 
 
 def notes(number: int) -> tuple[str, ...]:

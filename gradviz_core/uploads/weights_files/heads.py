@@ -114,10 +114,18 @@ def find(needs: _Shapes, classes_at: int, has: Mapping[str, Loadable]) -> Head |
             layers = {name.rpartition(".")[0] for name in replaced}
             inner = ".".join(parts) if len(layers) == 1 else path  # pooling may stand beside a layer that is alone
             return Head(inner, (), next(iter(replaced.values()))[1])
+        if _is_all_but_the_last(replaced, inside, ".".join(parts)):
+            continue
         layers = _layers({name[len(path) + 1 :]: tensor for name, tensor in inside.items()})
         if layers and _is_linear(replaced) and layers[0].features == next(iter(replaced.values()))[1]:
             return Head(path, layers)
     return None
+
+
+def _is_all_but_the_last(needs: _Shapes, inside: Mapping[str, Loadable], last: str) -> bool:
+    """Whether only the last layer of a head is not there: then it is no head of one layer less."""
+    others = {name: shape for name, shape in needs.items() if not name.startswith(f"{last}.")}
+    return bool(others) and others == {name: tensor.shape for name, tensor in inside.items()}
 
 
 def _is_linear(shapes: _Shapes) -> bool:
