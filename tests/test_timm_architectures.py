@@ -110,10 +110,15 @@ def test_without_timm_the_refusal_carries_the_program(monkeypatch: pytest.Monkey
     monkeypatch.setattr(timm_shapes, "is_installed", lambda: False)
     with pytest.raises(BadModel) as caught:
         model_files.inspect(saved(made("convnext_atto").state_dict()))
-    said = str(caught.value) + getattr(caught.value, "code", "")
-    assert 'timm.create_model("convnext_atto", checkpoint_path=' in said
-    assert "num_classes=7" in said
-    assert "torch.export.save(program" in said
+    assert "the family ConvNeXt in timm, but none that GradViz can build" in str(caught.value)
+    assert 'model = timm.create_model("convnext_atto", num_classes=7)' in caught.value.code
+    assert "import timm\n" in caught.value.code
+    assert "x = torch.zeros(1, 3, 224, 224)" in caught.value.code
+    state, _ = dinov2_of_hugging_face()
+    with pytest.raises(BadModel) as caught:
+        model_files.inspect(saved(state))
+    assert "AutoModelForImageClassification.from_pretrained" in caught.value.code
+    assert "x = torch.zeros(1, 3, 518, 518)" in caught.value.code
 
 
 @pytest.mark.parametrize("name", [FIRST, "resnet26d", "swin_s3_tiny_224", "vit_small_patch14_dinov2"])

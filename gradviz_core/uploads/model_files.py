@@ -7,7 +7,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from torch import nn
 
@@ -19,7 +19,15 @@ from gradviz_core.text.shown_text import is_one_line
 from gradviz_core.types import keys
 from gradviz_core.types.cards import Fit, ModelCard, ModelReport, Preprocessing
 from gradviz_core.uploads import archive, foreign_files, next_steps, store, weights_files
-from gradviz_core.uploads.weights_files import Part, bare_pickles, before_zip, fitting, safetensors_files, shards
+from gradviz_core.uploads.weights_files import (
+    Part,
+    bare_pickles,
+    before_zip,
+    exporting,
+    fitting,
+    safetensors_files,
+    shards,
+)
 
 MOST_LABEL_BYTES = 1_000_000
 
@@ -180,14 +188,19 @@ def _export_with(found: weights_files.WeightsFile, part: Part) -> str:
     *path, prefix = part.name.split("/") if part.name else [""]
     if not prefix.endswith("."):
         path, prefix = [*path, prefix] if prefix else path, ""
+    origin = exporting.origin(part.tensors)
+    if origin is not None and origin.loaded:
+        return next_steps.export_loaded(origin.imports, origin.line, origin.side)
     convolutions = (tensor.shape[1] for tensor in part.tensors.values() if len(tensor.shape) == 4)
-    return next_steps.export_with_weights(
+    program = partial(
+        next_steps.export_with_weights,
         path,
         prefix,
         next(convolutions, 3),
         safetensors=found.format == "safetensors",
         trusted=not found.holds_objects,
     )
+    return program(imports=origin.imports, line=origin.line, side=origin.side) if origin else program()
 
 
 def _notes(chosen: _Chosen) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ _SAVED = 'torch.export.save(torch.export.export(model.float().eval(), (x,)), "mo
 OF_PYTHON: Final = sys.stdlib_module_names | {"__builtin__", "nt", "posix"}
 """Modules that come with Python; no class of a model is in them."""
 _MOST_PARTS = 8
+_SIDE = 224
 _LONGEST_NAME = 60
 
 
@@ -44,8 +45,23 @@ def export_pickled(kind: str, path: Sequence[object] = ()) -> str:
     )
 
 
-def export_with_weights(path: Sequence[object], prefix: str, channels: int, *, safetensors: bool, trusted: bool) -> str:
-    """The program that puts the weights of the file into your model, and exports that."""
+def export_loaded(imports: str, line: str, side: int) -> str:
+    """The program that exports a model which one line of a library builds with its weights."""
+    return f"import torch\n{imports}\n{line}\n{_image(3, side)}{_SAVED}"
+
+
+def export_with_weights(
+    path: Sequence[object],
+    prefix: str,
+    channels: int,
+    *,
+    safetensors: bool,
+    trusted: bool,
+    imports: str = "",
+    line: str = "model = ...  # your model, as it was made for training",
+    side: int = _SIDE,
+) -> str:
+    """The program that puts the weights of the file into your model, which a line builds, and exports that."""
     keys = "".join(f"[{key!r}]" for key in path)
     if safetensors:
         first, loaded = "from safetensors.torch import load_file\n", f"load_file({FILE!r})"
@@ -56,8 +72,8 @@ def export_with_weights(path: Sequence[object], prefix: str, channels: int, *, s
         f"weights = {{name.removeprefix({prefix!r}): value for name, value in weights.items()}}\n" if prefix else ""
     )
     return (
-        f"import torch\n{first}\nmodel = ...  # your model, as it was made for training\nweights = {loaded}\n{renamed}"
-        f"model.load_state_dict(weights)\n{_image(channels)}{_SAVED}"
+        f"import torch\n{imports}{first}\n{line}\nweights = {loaded}\n{renamed}"
+        f"model.load_state_dict(weights)\n{_image(channels, side)}{_SAVED}"
     )
 
 
@@ -86,8 +102,8 @@ def save_pickled() -> str:
     )
 
 
-def _image(channels: int) -> str:
-    return f"x = torch.zeros(1, {channels}, 224, 224)  # an image in the size that the model takes\n"
+def _image(channels: int, side: int = _SIDE) -> str:
+    return f"x = torch.zeros(1, {channels}, {side}, {side})  # an image in the size that the model takes\n"
 
 
 def is_class_of_somebody(kind: str) -> bool:

@@ -24,7 +24,7 @@ from gradviz_core.models.torchvision_shapes import CLASSES
 from gradviz_core.types import keys
 from gradviz_core.types.cards import Fit, Preprocessing
 from gradviz_core.uploads import next_steps
-from gradviz_core.uploads.weights_files import dialects, exporting, first_layers, heads, leftovers
+from gradviz_core.uploads.weights_files import dialects, first_layers, heads, leftovers
 from gradviz_core.uploads.weights_files.heads import Head
 from gradviz_core.uploads.weights_files.tensors import Loadable, shape_text
 
@@ -164,7 +164,8 @@ def no_fit(tensors: Mapping[str, Loadable], code: str) -> BadModel:
     if known.library:
         return BadModel(
             f"The file holds weights of a network of the family {known.family} in {known.library}, but none that "
-            f"GradViz can build. Export it where it was trained, in four lines: {exporting.program(tensors)}"
+            f"GradViz can build. {next_steps.EXPORT}",
+            code,
         )
     names = ", ".join(repr(name[:80]) for name in list(tensors)[:3])
     return BadModel(f"No known architecture has tensors like those in the file, such as {names}. {_EXPORT}", code)
